@@ -1,0 +1,2 @@
+//! What crosses the kernel border.
+#![no_std]

@@ -1,0 +1,1 @@
+//! Labs: network namespaces, peers and comparisons shared by the end-to-end tests.
