@@ -1,2 +1,18 @@
-//! What crosses the kernel border.
+//! What crosses the kernel border, and the one packet header parser.
+//!
+//! Everything here runs in three places: in the XDP and tc programs, in the agent, and in tests on any machine.
+//! So it is `no_std`, has no dependency, and allocates nothing.
+//!
+//! * [`packet`]: Ethernet frame in, [`packet::Headers`] out, generic over where the bytes come from.
+//! * [`key`]: what makes two packets belong to one flow, packed into a few machine words.
+//! * [`table`]: a slot of the flow tables and how it absorbs a packet.
+//! * [`ledger`]: the counters by which every packet is accounted for.
+//! * [`layout`]: where the slots of a CPU and a generation lie, and the names of the maps.
+
 #![no_std]
+
+pub mod key;
+pub mod layout;
+pub mod ledger;
+pub mod packet;
+pub mod table;

@@ -1,0 +1,71 @@
+//! Where the slots of a CPU and a generation lie, and the names that the agent finds maps and globals by.
+//!
+//! Each table is one array. A region belongs to one CPU and one generation and holds `slots` slots, reached by
+//! hash, then `fold_slots` more for folded flows. Beside it lies a list of the region's slots in use, in order of
+//! their first packet, so that the agent's drain costs what the flows cost, however large the table is.
+
+/// Generations: the programs fill one while the agent drains the other.
+pub const GENERATIONS: u32 = 2;
+
+/// Fewest slots of a table region, whatever the memory budget.
+pub const MIN_SLOTS: u32 = 2048;
+
+/// The fold region has one slot for each this many slots of the table.
+pub const FOLD_SHARE: u32 = 16;
+
+/// Map and global names; the eBPF object defines them, the agent looks them up.
+pub mod names {
+    /// `Array<SlotV4>`: IPv4 flows.
+    pub const FLOWS_V4: &str = "FLOWS_V4";
+    /// `Array<SlotV6>`: IPv6 flows.
+    pub const FLOWS_V6: &str = "FLOWS_V6";
+    /// `Array<u32>`: slots in use of each IPv4 region, as offsets into it.
+    pub const USED_V4: &str = "USED_V4";
+    /// `Array<u32>`: slots in use of each IPv6 region, as offsets into it.
+    pub const USED_V6: &str = "USED_V6";
+    /// `Array<Ledger>`: one for each CPU and generation.
+    pub const LEDGERS: &str = "LEDGERS";
+    /// `Array<u32>` of one element: the current generation; its lowest bit counts.
+    pub const GENERATION: &str = "GENERATION";
+    /// Read-only global: [`Geometry`](super::Geometry) of the IPv4 table.
+    pub const GEOMETRY_V4: &str = "GEOMETRY_V4";
+    /// Read-only global: [`Geometry`](super::Geometry) of the IPv6 table.
+    pub const GEOMETRY_V6: &str = "GEOMETRY_V6";
+    /// Read-only global: `u64` seed of the table hash.
+    pub const HASH_SEED: &str = "HASH_SEED";
+}
+
+/// The size of one table's regions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Geometry {
+    /// Slots reached by hash; a power of two.
+    pub slots: u32,
+    /// Slots for folded flows behind them; a power of two.
+    pub fold_slots: u32,
+}
+
+impl Geometry {
+    /// A table of `slots` (a power of two, at least [`MIN_SLOTS`]) with its share of fold slots.
+    pub const fn new(slots: u32) -> Self {
+        Self { slots, fold_slots: slots / FOLD_SHARE }
+    }
+
+    /// Slots of one region.
+    #[inline(always)]
+    pub const fn region(&self) -> u32 {
+        self.slots + self.fold_slots
+    }
+
+    /// Index of the first slot of the region of `cpu` and `generation`.
+    #[inline(always)]
+    pub const fn base(&self, cpu: u32, generation: u32) -> u32 {
+        row(cpu, generation) * self.region()
+    }
+}
+
+/// Index of the ledger of `cpu` and `generation`, and number of their table region.
+#[inline(always)]
+pub const fn row(cpu: u32, generation: u32) -> u32 {
+    cpu * GENERATIONS + (generation & 1)
+}

@@ -1,0 +1,165 @@
+//! The header parser: one Ethernet frame in, the fields of a flow record out.
+//!
+//! Reads Ethernet, up to two VLAN tags (802.1Q, 802.1ad), up to four MPLS labels, IPv4 with options, IPv6 with
+//! extension headers, fragments, TCP, UDP, SCTP, ICMP and ICMPv6. A packet whose IP header is whole always has
+//! a result: what is missing behind it (cut by a snapshot length, or never sent) reads as port 0 and no flags.
+//!
+//! Invariant: no loop without a constant bound, no allocation, no panic; the verifier holds it to the first.
+
+mod bytes;
+pub mod ip;
+
+pub use bytes::{Bytes, Word, Words};
+
+/// Longest Ethernet header before the IP header: 14 + two VLAN tags + four MPLS labels.
+pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4;
+
+const MAX_VLAN_TAGS: usize = 2;
+const MAX_MPLS_LABELS: usize = 4;
+
+/// Assigned EtherTypes (IEEE registration authority), in host byte order.
+pub mod ethertype {
+    /// IPv4.
+    pub const IPV4: u16 = 0x0800;
+    /// IPv6.
+    pub const IPV6: u16 = 0x86dd;
+    /// 802.1Q customer VLAN tag.
+    pub const VLAN: u16 = 0x8100;
+    /// 802.1ad service VLAN tag.
+    pub const QINQ: u16 = 0x88a8;
+    /// MPLS unicast.
+    pub const MPLS: u16 = 0x8847;
+    /// MPLS with upstream-assigned label.
+    pub const MPLS_UPSTREAM: u16 = 0x8848;
+}
+
+/// Why a frame has no flow record. Each value is a row of the [ledger](crate::ledger).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// No IP packet inside: ARP, LLDP, 802.3 length frames, MPLS pseudowires and the like.
+    NonIp,
+    /// The frame ends before the IP header does.
+    Truncated,
+    /// The IP header contradicts itself: wrong version nibble, header longer than the packet.
+    Malformed,
+}
+
+/// Position of a packet within a fragmented datagram; the value of the flow field `fragment`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Fragment {
+    /// Not fragmented.
+    None = 0,
+    /// First fragment: carries the ports.
+    First = 1,
+    /// A later fragment: has no transport header, ports are 0.
+    Later = 2,
+}
+
+/// The parsed headers of one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// True for IPv6, false for IPv4.
+    pub v6: bool,
+    /// IP protocol number of the payload, after any IPv6 extension headers.
+    pub protocol: u8,
+    /// IPv4 type of service, or IPv6 traffic class.
+    pub tos: u8,
+    /// IPv4 time to live, or IPv6 hop limit.
+    pub ttl: u8,
+    /// Fragment position.
+    pub fragment: Fragment,
+    /// The nine TCP flags (NS CWR ECE URG ACK PSH RST SYN FIN, FIN lowest); 0 for other protocols.
+    pub tcp_flags: u16,
+    /// VLAN identifier of the outermost tag, 0 for none.
+    pub vlan: u16,
+    /// Source port of TCP, UDP, SCTP; else 0.
+    pub source_port: u16,
+    /// Destination port of TCP, UDP, SCTP; `type << 8 | code` of ICMP and ICMPv6; else 0.
+    pub destination_port: u16,
+    /// Octets of the IP packet, header included, never more than the frame carried.
+    pub octets: u32,
+    /// Octets from the start of the frame to the IP header.
+    pub link_length: u32,
+    /// Octets from the start of the frame to the transport payload: what a NIC repeats in each segment of a
+    /// super-packet. Without a transport header that the parser knows, up to the IP payload.
+    pub headers_length: u32,
+    /// Source address as it lies in the packet; IPv4 in the first word, the others 0.
+    pub source: [u32; 4],
+    /// Destination address, likewise.
+    pub destination: [u32; 4],
+    /// Destination and source MAC address as they lie in the frame (6 + 6 octets).
+    pub macs: [u32; 3],
+}
+
+/// Parses the Ethernet frame in `bytes`, whose length on the wire is `frame_length` octets (not less than what
+/// `bytes` holds; more when a capture or sample cut it).
+///
+/// # Errors
+/// [`Reject`] when no flow can be named; never for what is wrong behind a whole IP header.
+#[inline(always)]
+pub fn parse<B: Bytes + ?Sized>(bytes: &B, frame_length: u32) -> Result<Headers, Reject> {
+    let Some(Words(macs)) = bytes.read::<Words<u32, 3>>(0) else { return Err(Reject::Truncated) };
+    let Some(ethertype) = bytes.read::<u16>(12) else { return Err(Reject::Truncated) };
+    let mut ethertype = u16::from_be(ethertype);
+    let mut offset = 14;
+    let mut vlan = 0;
+    let mut tags = 0;
+    while tags < MAX_VLAN_TAGS && (ethertype == ethertype::VLAN || ethertype == ethertype::QINQ) {
+        let Some(tag) = bytes.read::<u16>(offset) else { return Err(Reject::Truncated) };
+        let Some(inner) = bytes.read::<u16>(offset + 2) else { return Err(Reject::Truncated) };
+        if tags == 0 {
+            vlan = u16::from_be(tag) & 0xfff;
+        }
+        ethertype = u16::from_be(inner);
+        offset += 4;
+        tags += 1;
+    }
+    let mut labels = 0;
+    while labels < MAX_MPLS_LABELS
+        && (ethertype == ethertype::MPLS || ethertype == ethertype::MPLS_UPSTREAM)
+    {
+        let Some(label) = bytes.read::<u32>(offset) else { return Err(Reject::Truncated) };
+        offset += 4;
+        labels += 1;
+        // Bottom of stack (RFC 3032): nothing names the payload but its own version nibble (RFC 4928).
+        if u32::from_be(label) & 0x100 != 0 {
+            let Some(first) = bytes.read::<[u8; 2]>(offset) else { return Err(Reject::Truncated) };
+            ethertype = match first[0] >> 4 {
+                4 => ethertype::IPV4,
+                6 => ethertype::IPV6,
+                _ => 0,
+            };
+        }
+    }
+    parse_network(bytes, ethertype, offset, frame_length, vlan, macs)
+}
+
+/// Parses the IP packet that starts at `offset` of a frame without a link header that this parser knows:
+/// raw IP captures, PPP, tunnel payloads. `ethertype` says which IP version to expect.
+///
+/// # Errors
+/// As [`parse`].
+#[inline(always)]
+pub fn parse_network<B: Bytes + ?Sized>(
+    bytes: &B,
+    ethertype: u16,
+    offset: usize,
+    frame_length: u32,
+    vlan: u16,
+    macs: [u32; 3],
+) -> Result<Headers, Reject> {
+    // Everything behind the link header; a frame never has fewer octets than were read of it.
+    let available = frame_length.wrapping_sub(offset as u32);
+    let mut headers = match ethertype {
+        ethertype::IPV4 => ip::parse_v4(bytes, offset, available)?,
+        ethertype::IPV6 => ip::parse_v6(bytes, offset, available)?,
+        _ => return Err(Reject::NonIp),
+    };
+    headers.vlan = vlan;
+    headers.macs = macs;
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests;

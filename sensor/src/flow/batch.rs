@@ -1,0 +1,262 @@
+//! Flow records as columns: the one shape in which flows travel from any source to any sink.
+//!
+//! A batch has one address family and one source. Rows are immutable once pushed; a consumer that wants fewer
+//! rows makes a mask, not a copy.
+
+use sensor_common::{
+    key::{Direction, KeyV4, KeyV6},
+    packet::ip::protocol,
+};
+
+use super::delta::FlowDelta;
+
+/// Rows after which a producer hands a batch on. A soft limit: it bounds latency and memory, not correctness.
+pub const BATCH_ROWS: usize = 4096;
+
+/// Why a flow record was made (IPFIX `flowEndReason`, element 136, RFC 5102 section 5.11.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum EndReason {
+    /// No packet for the idle timeout.
+    IdleTimeout = 1,
+    /// The flow lives on; it has reached the active timeout.
+    ActiveTimeout = 2,
+    /// FIN or RST seen.
+    EndOfFlow = 3,
+    /// The sensor stops.
+    ForcedEnd = 4,
+    /// The cache was full.
+    LackOfResources = 5,
+}
+
+/// What a flow was observed by (NQL `flowtype`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This host's interfaces, or a capture file.
+    Host,
+}
+
+impl Source {
+    /// The value of `flowtype`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+        }
+    }
+}
+
+/// Address columns, as numbers in host order (`u32::from(Ipv4Addr)`).
+#[derive(Clone, Debug)]
+pub enum Addresses {
+    /// IPv4.
+    V4 {
+        /// Source.
+        source: Vec<u32>,
+        /// Destination.
+        destination: Vec<u32>,
+    },
+    /// IPv6.
+    V6 {
+        /// Source.
+        source: Vec<u128>,
+        /// Destination.
+        destination: Vec<u128>,
+    },
+}
+
+/// Flow records in columns. All columns have [`FlowBatch::len`] rows.
+#[derive(Clone, Debug)]
+pub struct FlowBatch {
+    /// What observed the flows.
+    pub observed_by: Source,
+    /// Source and destination addresses.
+    pub addresses: Addresses,
+    /// Source port, 0 where there is none.
+    pub source_port: Vec<u16>,
+    /// Destination port, 0 where there is none.
+    pub destination_port: Vec<u16>,
+    /// ICMP `type << 8 | code`, 0 for other protocols.
+    pub icmp_type_code: Vec<u16>,
+    /// IP protocol number.
+    pub protocol: Vec<u8>,
+    /// Type of service, or traffic class.
+    pub tos: Vec<u8>,
+    /// The nine TCP flags, OR-ed over the flow.
+    pub tcp_flags: Vec<u16>,
+    /// Interface index; ingress or egress interface, according to `direction`.
+    pub interface: Vec<u32>,
+    /// [`Direction`] as a number.
+    pub direction: Vec<u8>,
+    /// Outermost VLAN identifier, 0 for none.
+    pub vlan: Vec<u16>,
+    /// Octets of the IP packets.
+    pub octets: Vec<u64>,
+    /// Packets.
+    pub packets: Vec<u64>,
+    /// Octets of whole frames.
+    pub layer2_octets: Vec<u64>,
+    /// First packet, milliseconds since the epoch.
+    pub start: Vec<u64>,
+    /// Last packet, milliseconds since the epoch.
+    pub end: Vec<u64>,
+    /// Lowest time to live.
+    pub ttl_min: Vec<u8>,
+    /// Highest time to live.
+    pub ttl_max: Vec<u8>,
+    /// Source MAC address.
+    pub source_mac: Vec<[u8; 6]>,
+    /// Destination MAC address.
+    pub destination_mac: Vec<[u8; 6]>,
+    /// [`sensor_common::packet::Fragment`] as a number.
+    pub fragment: Vec<u8>,
+    /// 1 where the remote end was folded away (its address and port are 0), because the kernel's table was full.
+    pub folded: Vec<u8>,
+    /// [`EndReason`] as a number.
+    pub end_reason: Vec<u8>,
+}
+
+impl FlowBatch {
+    /// An empty batch of IPv4 flows.
+    pub fn v4(observed_by: Source) -> Self {
+        Self::empty(observed_by, Addresses::V4 { source: Vec::new(), destination: Vec::new() })
+    }
+
+    /// An empty batch of IPv6 flows.
+    pub fn v6(observed_by: Source) -> Self {
+        Self::empty(observed_by, Addresses::V6 { source: Vec::new(), destination: Vec::new() })
+    }
+
+    fn empty(observed_by: Source, addresses: Addresses) -> Self {
+        Self {
+            observed_by,
+            addresses,
+            source_port: Vec::new(),
+            destination_port: Vec::new(),
+            icmp_type_code: Vec::new(),
+            protocol: Vec::new(),
+            tos: Vec::new(),
+            tcp_flags: Vec::new(),
+            interface: Vec::new(),
+            direction: Vec::new(),
+            vlan: Vec::new(),
+            octets: Vec::new(),
+            packets: Vec::new(),
+            layer2_octets: Vec::new(),
+            start: Vec::new(),
+            end: Vec::new(),
+            ttl_min: Vec::new(),
+            ttl_max: Vec::new(),
+            source_mac: Vec::new(),
+            destination_mac: Vec::new(),
+            fragment: Vec::new(),
+            folded: Vec::new(),
+            end_reason: Vec::new(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// True without rows.
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// True once a producer should hand the batch on.
+    pub fn is_full(&self) -> bool {
+        self.len() >= BATCH_ROWS
+    }
+
+    /// 4 or 6.
+    pub fn ip_version(&self) -> u8 {
+        match self.addresses {
+            Addresses::V4 { .. } => 4,
+            Addresses::V6 { .. } => 6,
+        }
+    }
+
+    /// Appends the record of a flow that has ended for `reason`. Keys of the other family are a bug of the
+    /// caller and leave the batch as it is.
+    pub fn push(&mut self, key: &impl FlowKey, counts: &FlowDelta, reason: EndReason) {
+        if !key.push_addresses(&mut self.addresses) {
+            debug_assert!(false, "key of another address family");
+            return;
+        }
+        let key = key.common();
+        let icmp = matches!(key.protocol, protocol::ICMP | protocol::ICMPV6);
+        self.source_port.push(key.source_port);
+        self.destination_port.push(if icmp { 0 } else { key.destination_port });
+        self.icmp_type_code.push(if icmp { key.destination_port } else { 0 });
+        self.protocol.push(key.protocol);
+        self.tos.push(key.tos);
+        self.tcp_flags.push(counts.tcp_flags);
+        self.interface.push(key.interface);
+        self.direction.push(key.direction as u8);
+        self.vlan.push(key.vlan);
+        self.octets.push(counts.octets);
+        self.packets.push(counts.packets);
+        self.layer2_octets.push(counts.layer2_octets);
+        self.start.push(counts.start);
+        self.end.push(counts.end);
+        self.ttl_min.push(counts.ttl_min);
+        self.ttl_max.push(counts.ttl_max);
+        let (destination_mac, source_mac) = split_macs(counts.macs);
+        self.source_mac.push(source_mac);
+        self.destination_mac.push(destination_mac);
+        self.fragment.push(key.fragment as u8);
+        self.folded.push(u8::from(key.folded));
+        self.end_reason.push(reason as u8);
+    }
+
+    /// True when row `row` was seen leaving the host.
+    pub fn is_egress(&self, row: usize) -> bool {
+        self.direction[row] == Direction::Egress as u8
+    }
+}
+
+/// A kernel flow key of either family.
+pub trait FlowKey {
+    /// Appends the addresses; false when the columns are of the other family.
+    fn push_addresses(&self, addresses: &mut Addresses) -> bool;
+    /// The part that does not depend on the family.
+    fn common(&self) -> &sensor_common::key::Common;
+}
+
+impl FlowKey for KeyV4 {
+    fn push_addresses(&self, addresses: &mut Addresses) -> bool {
+        let Addresses::V4 { source, destination } = addresses else { return false };
+        source.push(u32::from_be(self.source));
+        destination.push(u32::from_be(self.destination));
+        true
+    }
+
+    fn common(&self) -> &sensor_common::key::Common {
+        &self.common
+    }
+}
+
+impl FlowKey for KeyV6 {
+    fn push_addresses(&self, addresses: &mut Addresses) -> bool {
+        let Addresses::V6 { source, destination } = addresses else { return false };
+        source.push(address_number(self.source));
+        destination.push(address_number(self.destination));
+        true
+    }
+
+    fn common(&self) -> &sensor_common::key::Common {
+        &self.common
+    }
+}
+
+/// An IPv6 address in packet order as a number.
+fn address_number(words: [u32; 4]) -> u128 {
+    words.iter().fold(0, |number, word| number << 32 | u128::from(u32::from_be(*word)))
+}
+
+/// Destination and source MAC address from the first twelve octets of a frame.
+fn split_macs(words: [u32; 3]) -> ([u8; 6], [u8; 6]) {
+    let [a, b, c] = words.map(u32::to_ne_bytes);
+    ([a[0], a[1], a[2], a[3], b[0], b[1]], [b[2], b[3], c[0], c[1], c[2], c[3]])
+}

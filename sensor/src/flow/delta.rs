@@ -1,0 +1,24 @@
+//! What a source adds to one flow: a packet of a capture, or a drained slot of the kernel's table.
+
+/// Counts of one flow over some time, to be merged into the flow cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowDelta {
+    /// Octets of the IP packets.
+    pub octets: u64,
+    /// Packets on the wire.
+    pub packets: u64,
+    /// Octets of whole frames (`octets` plus link headers and padding).
+    pub layer2_octets: u64,
+    /// First packet, milliseconds since the epoch.
+    pub start: u64,
+    /// Last packet, milliseconds since the epoch.
+    pub end: u64,
+    /// TCP flags, OR-ed.
+    pub tcp_flags: u16,
+    /// Lowest time to live.
+    pub ttl_min: u8,
+    /// Highest time to live.
+    pub ttl_max: u8,
+    /// Destination and source MAC address as they lie in the frame.
+    pub macs: [u32; 3],
+}
