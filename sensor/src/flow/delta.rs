@@ -1,5 +1,7 @@
 //! What a source adds to one flow: a packet of a capture, or a drained slot of the kernel's table.
 
+use sensor_common::key::{V4_WORDS, V6_WORDS};
+
 /// Counts of one flow over some time, to be merged into the flow cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowDelta {
@@ -21,4 +23,12 @@ pub struct FlowDelta {
     pub ttl_max: u8,
     /// Destination and source MAC address as they lie in the frame.
     pub macs: [u32; 3],
+}
+
+/// Where a source puts its deltas, flow by flow: the flow cache, in front of whatever takes its records.
+pub trait DeltaSink {
+    /// Counts of an IPv4 flow, by its packed key.
+    fn v4(&mut self, key: &[u64; V4_WORDS], delta: &FlowDelta);
+    /// Counts of an IPv6 flow, by its packed key.
+    fn v6(&mut self, key: &[u64; V6_WORDS], delta: &FlowDelta);
 }
