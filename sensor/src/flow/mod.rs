@@ -1,9 +1,14 @@
 //! Flows: what a record consists of, how records travel, and how packets' counts become records.
 //!
+//! * [`fields`]: the table of fields, from which names, types and documentation are derived.
 //! * [`batch`]: [`batch::FlowBatch`], flow records as columns; all that anything behind the sources sees.
-//! * [`cache`]: active flows, and when they end.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
+//! * [`cache`]: active flows, and when they end.
+//! * [`interfaces`], [`protocol`]: names for numbers.
 
 pub mod batch;
 pub mod cache;
 pub mod delta;
+pub mod fields;
+pub mod interfaces;
+pub mod protocol;
