@@ -1,1 +1,5 @@
 //! The flow sensor.
+
+pub mod agent;
+pub mod cli;
+pub mod diagnostic;
