@@ -1,2 +1,7 @@
 //! The command line.
-fn main() {}
+
+use std::{env::args_os, process::ExitCode};
+
+fn main() -> ExitCode {
+    sensor::cli::main(args_os())
+}
