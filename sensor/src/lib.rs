@@ -1,7 +1,6 @@
 //! Flow sensor for Linux hosts.
 //!
 //! ARCHITECTURE.md has the map of these rooms and says who may import whom; `cargo xtask tidy` holds them to it.
-//! The flow sensor.
 
 pub mod agent;
 pub mod cli;
