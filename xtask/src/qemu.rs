@@ -58,7 +58,7 @@ impl Machine {
     fn start(kernel: &Kernel, image: &Path) -> Result<Self> {
         Command::new("qemu-system-x86_64")
             .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "2048"])
-            .args(["-nodefaults", "-nographic", "-serial", "stdio", "-no-reboot", "-kernel"])
+            .args(["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel"])
             .arg(kernel.image())
             .arg("-initrd")
             .arg(image)

@@ -93,7 +93,11 @@ fn kernel_6_1(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let kernel = qemu::Kernel::debian_6_1(workspace)?;
     let filter = filter.unwrap_or_default();
     let script = format!("CI=true /bin/kernel-tests --test-threads=1 {filter}");
-    let output = qemu::boot(&kernel, &[(&test, "/bin/kernel-tests")], &script)?;
+    let output = qemu::boot(
+        &kernel,
+        &[(&test, "/bin/kernel-tests"), (&workspace.target("bpf/sensor.o"), "/sensor.o")],
+        &script,
+    )?;
     match output.code {
         0 => Ok(()),
         code => bail!("the tests failed on {} with exit code {code}", kernel.release()),

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::Write,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -17,8 +17,8 @@ use crate::process;
 /// What the programs under test use of the kernel, beyond what is built in.
 const MODULES: [&str; 3] = ["veth", "sch_ingress", "cls_bpf"];
 
-/// Programs from this machine. busybox has an `ip` and no `tc`; both come from iproute2.
-const PROGRAMS: [&str; 3] = ["busybox", "ip", "tc"];
+/// Programs from this machine. The shell is not that of busybox, which prefers its own, smaller `ip` and `tc` to ours.
+const PROGRAMS: [&str; 4] = ["busybox", "ip", "sh", "tc"];
 
 const DIRECTORIES: [&str; 8] = ["bin", "dev", "lib/modules", "proc", "run", "sys", "tmp", "etc"];
 
@@ -42,7 +42,6 @@ pub fn build(kernel: &Kernel, files: &[(&Path, &str)], script: &str, image: &Pat
     }
     let modules = tree.modules(kernel)?;
     tree.write("/init", &init(&modules, script))?;
-    symlink("busybox", tree.at("/bin/sh")).context("link /bin/sh")?;
     archive(tree.0, image)
 }
 
@@ -50,11 +49,11 @@ pub fn build(kernel: &Kernel, files: &[(&Path, &str)], script: &str, image: &Pat
 fn init(modules: &[String], script: &str) -> String {
     let insert: String = modules.iter().map(|name| format!("insmod {name}\n")).collect();
     format!(
-        "#!/bin/busybox sh\n\
-         export PATH=/bin:/sbin HOME=/ RUST_BACKTRACE=1\n\
-         # Links for all the tools; `ip` and `tc` are there already and stay.\n\
-         busybox --install -s /bin 2>/dev/null\n\
-         mount -t proc proc /proc\n\
+        "#!/bin/sh\n\
+         export PATH=/bin HOME=/ RUST_BACKTRACE=1\n\
+         /bin/busybox mount -t proc proc /proc\n\
+         # Links for all its tools; what is there already stays.\n\
+         /bin/busybox --install -s /bin 2>/dev/null\n\
          mount -t sysfs sysfs /sys\n\
          mount -t devtmpfs devtmpfs /dev\n\
          mount -t bpf bpf /sys/fs/bpf\n\

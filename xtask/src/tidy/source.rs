@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn literals_are_blanked_and_lifetimes_kept() {
-        check(r#"f("a \" b") + g"#, "f(         ) + g");
-        check("r#\"a \" b\"# + c", "            + c");
+        check(r#"f("a \" b") + g"#, "f(        ) + g");
+        check("r#\"a \" b\"# + c", "           + c");
         check("br\"a\" + c", "b     + c");
         check("('{', '\\'', 'é')", "(   ,     ,     )");
         check("fn f<'a>(x: &'a str)", "fn f<'a>(x: &'a str)");
