@@ -11,3 +11,4 @@ pub mod diagnostic;
 pub mod engine;
 pub mod export;
 pub mod flow;
+pub mod kernel;
