@@ -3,3 +3,4 @@
 pub mod agent;
 pub mod cli;
 pub mod diagnostic;
+pub mod replay;
