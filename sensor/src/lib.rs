@@ -12,3 +12,4 @@ pub mod engine;
 pub mod export;
 pub mod flow;
 pub mod kernel;
+pub mod replay;

@@ -1,6 +1,11 @@
 //! Faults found while resolving: those of the file have a place in it, those of flags a name.
 
-use super::schema::{Origin, Setting};
+use std::ops::RangeInclusive;
+
+use super::{
+    schema::{Origin, Setting},
+    value::Quantity,
+};
 use crate::diagnostic::Diagnostic;
 
 /// All that is wrong with a configuration.
@@ -33,5 +38,21 @@ impl Faults {
             Origin::Flag(flag) => self.flags.push(format!("`{flag}` {must}: {found}")),
             Origin::Default => self.flags.push(format!("`{path}` {must}: {found}")),
         }
+    }
+
+    /// The value of the key `path`; reported if it lies outside `range`.
+    pub fn in_range<T: Quantity>(
+        &mut self,
+        setting: &Setting<T>,
+        path: &str,
+        range: RangeInclusive<T>,
+    ) -> T {
+        let value = setting.value;
+        if !range.contains(&value) {
+            let (least, most) = range.into_inner();
+            let must = format!("must lie between {} and {}", least.shown(), most.shown());
+            self.report(setting, path, &must, &format!("this is {}", value.shown()));
+        }
+        value
     }
 }

@@ -1,6 +1,6 @@
 //! From what was written to what the agent runs on: every range, URL and pattern is checked, all faults at once.
 
-use std::{fmt::Display, ops::RangeInclusive, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use globset::Glob;
 
@@ -12,11 +12,12 @@ use super::{
     overrides::Overrides,
     raw,
     schema::Setting,
-    value::ByteSize,
+    value::{ByteSize, Quantity as _},
 };
 use crate::diagnostic::nearest;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Judges the file with the flags laid over it.
@@ -34,32 +35,8 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
 
-/// Reports a value outside `range`.
-fn in_range<T: PartialOrd + Copy>(
-    setting: &Setting<T>,
-    path: &str,
-    range: &RangeInclusive<T>,
-    show: impl Fn(T) -> String,
-    faults: &mut Faults,
-) -> T {
-    if !range.contains(&setting.value) {
-        let (least, most) = (show(*range.start()), show(*range.end()));
-        let must = format!("must lie between {least} and {most}");
-        faults.report(setting, path, &must, &format!("this is {}", show(setting.value)));
-    }
-    setting.value
-}
-
-fn duration(duration: Duration) -> String {
-    humantime::format_duration(duration).to_string()
-}
-
-fn shown<T: Display>(value: T) -> String {
-    value.to_string()
-}
-
 fn capture(raw: &raw::Capture, faults: &mut Faults) -> CaptureConfig {
-    let intervals = Duration::from_millis(100)..=Duration::from_mins(1);
+    let intervals = Duration::from_millis(100)..=MINUTE;
     let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
     if !raw.ingress.value && !raw.egress.value {
         let setting = if raw.egress.is_given() { &raw.egress } else { &raw.ingress };
@@ -72,15 +49,8 @@ fn capture(raw: &raw::Capture, faults: &mut Faults) -> CaptureConfig {
     }
     CaptureConfig {
         interfaces: interfaces(&raw.interfaces, faults),
-        interval: in_range(&raw.interval, "capture.interval", &intervals, duration, faults),
-        kernel_memory: in_range(
-            &raw.kernel_memory,
-            "capture.kernel_memory",
-            &memory,
-            shown,
-            faults,
-        )
-        .0,
+        interval: faults.in_range(&raw.interval, "capture.interval", intervals),
+        kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
         generic_xdp: raw.generic_xdp.value,
         egress: raw.egress.value,
         ingress: raw.ingress.value,
@@ -128,64 +98,44 @@ fn interface(name: &str) -> Result<InterfacePattern, String> {
 }
 
 fn flow(raw: &raw::Flow, faults: &mut Faults) -> FlowConfig {
-    let timeouts = SECOND..=DAY;
-    let active_timeout =
-        in_range(&raw.active_timeout, "flow.active_timeout", &timeouts, duration, faults);
-    let mut idle_timeout =
-        in_range(&raw.idle_timeout, "flow.idle_timeout", &timeouts, duration, faults);
+    let active_timeout = faults.in_range(&raw.active_timeout, "flow.active_timeout", SECOND..=DAY);
+    let mut idle_timeout = faults.in_range(&raw.idle_timeout, "flow.idle_timeout", SECOND..=DAY);
     if idle_timeout > active_timeout {
         if raw.idle_timeout.is_given() {
-            let must = format!("must not exceed the active timeout ({})", duration(active_timeout));
-            let found = format!("this is {}", duration(idle_timeout));
+            let must = format!("must not exceed the active timeout ({})", active_timeout.shown());
+            let found = format!("this is {}", idle_timeout.shown());
             faults.report(&raw.idle_timeout, "flow.idle_timeout", &must, &found);
         } else {
             // Whoever asks for a short active timeout need not know that there is another one.
             idle_timeout = active_timeout;
         }
     }
-    let lingers = Duration::ZERO..=Duration::from_mins(1);
-    let flows = 1024..=1 << 28;
+    let lingers = Duration::ZERO..=MINUTE;
     FlowConfig {
         active_timeout,
         idle_timeout,
-        end_linger: in_range(&raw.end_linger, "flow.end_linger", &lingers, duration, faults),
-        max_flows: in_range(&raw.max_flows, "flow.max_flows", &flows, shown, faults),
+        end_linger: faults.in_range(&raw.end_linger, "flow.end_linger", lingers),
+        max_flows: faults.in_range(&raw.max_flows, "flow.max_flows", 1024..=1 << 28),
     }
 }
 
 fn export(raw: &raw::Export, faults: &mut Faults) -> ExportConfig {
-    let intervals = SECOND..=DAY;
+    let raw::Export { template_interval, template_messages, statistics_interval, queue, .. } = raw;
     let domains = 0..=u64::from(u32::MAX);
-    let domain = "export.observation_domain";
-    let domain = in_range(&raw.observation_domain, domain, &domains, shown, faults);
-    let template_interval = "export.template_interval";
-    let statistics_interval = "export.statistics_interval";
-    let template_messages = "export.template_messages";
+    let domain = faults.in_range(&raw.observation_domain, "export.observation_domain", domains);
+    let path = "export.template_interval";
+    let template_interval = faults.in_range(template_interval, path, SECOND..=DAY);
+    let path = "export.template_messages";
+    let template_messages = faults.in_range(template_messages, path, 1..=1 << 32);
+    let path = "export.statistics_interval";
+    let statistics_interval = faults.in_range(statistics_interval, path, SECOND..=DAY);
     ExportConfig {
-        // Out of range is reported above.
+        // One that is too large was reported above.
         observation_domain: u32::try_from(domain).unwrap_or_default(),
-        template_interval: in_range(
-            &raw.template_interval,
-            template_interval,
-            &intervals,
-            duration,
-            faults,
-        ),
-        template_messages: in_range(
-            &raw.template_messages,
-            template_messages,
-            &(1..=1 << 32),
-            shown,
-            faults,
-        ),
-        statistics_interval: in_range(
-            &raw.statistics_interval,
-            statistics_interval,
-            &intervals,
-            duration,
-            faults,
-        ),
-        queue: in_range(&raw.queue, "export.queue", &(1024..=1 << 26), shown, faults),
+        template_interval,
+        template_messages,
+        statistics_interval,
+        queue: faults.in_range(queue, "export.queue", 1024..=1 << 26),
     }
 }
 
@@ -193,7 +143,7 @@ fn collectors(list: &[Setting<raw::Collector>], faults: &mut Faults) -> Vec<Coll
     let mut collectors: Vec<CollectorConfig> = Vec::with_capacity(list.len());
     for collector in list {
         let raw = &collector.value;
-        let mtu = in_range(&raw.mtu, "collector.mtu", &(512..=65_535), shown, faults);
+        let mtu = faults.in_range(&raw.mtu, "collector.mtu", 512..=65_535);
         let Some(url) = &raw.url.value else {
             if !raw.url.is_given() {
                 let found = "add url = \"udp://HOST:4739\"";
@@ -214,7 +164,7 @@ fn collectors(list: &[Setting<raw::Collector>], faults: &mut Faults) -> Vec<Coll
             faults.report(&raw.url, "collector.url", "must differ from the others", &found);
         }
         let tls = tls(&raw.tls, endpoint.transport, faults);
-        // Out of range is reported above.
+        // One that is too large was reported above.
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
         collectors.push(CollectorConfig { endpoint, mtu, tls });
     }
@@ -256,8 +206,8 @@ fn ipfix_file(section: &Setting<raw::IpfixFile>, faults: &mut Faults) -> Option<
     let raw = &section.value;
     let sizes = ByteSize(64 << 10)..=ByteSize(1 << 40);
     let ages = SECOND..=DAY * 7;
-    let max_size = in_range(&raw.max_size, "ipfix_file.max_size", &sizes, shown, faults).0;
-    let max_age = in_range(&raw.max_age, "ipfix_file.max_age", &ages, duration, faults);
+    let max_size = faults.in_range(&raw.max_size, "ipfix_file.max_size", sizes).0;
+    let max_age = faults.in_range(&raw.max_age, "ipfix_file.max_age", ages);
     let Some(directory) = raw.directory.value.clone() else {
         if section.is_given() && !raw.directory.is_given() {
             faults.report(section, "ipfix_file", "needs a `directory`", "there is none");

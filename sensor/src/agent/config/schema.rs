@@ -1,7 +1,7 @@
 //! What a configuration key is, and how a table of keys reads itself from TOML.
 //!
 //! serde stops at the first fault of a file; a person wants all of them at once. So the tables in [`super::raw`] are
-//! declared once by [`table!`], with type, default and documentation of each key, and that declaration gives the struct,
+//! declared once by `table!`, with type, default and documentation of each key, and that declaration gives the struct,
 //! the list of keys and the reader, which goes on after each fault.
 
 use std::ops::Range;
@@ -82,7 +82,7 @@ pub trait Value: Sized {
     -> Option<Self>;
 }
 
-/// A table of keys, as [`table!`] declares them.
+/// A table of keys, as `table!` declares them.
 pub trait Table: Default {
     /// Its keys in the order of the declaration.
     const KEYS: &'static [Key];

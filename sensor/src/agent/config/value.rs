@@ -62,6 +62,30 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
+/// A value that has a range, and a way to be shown as the file writes it.
+pub trait Quantity: Copy + PartialOrd {
+    /// As in the file, without quotes.
+    fn shown(self) -> String;
+}
+
+impl Quantity for u64 {
+    fn shown(self) -> String {
+        self.to_string()
+    }
+}
+
+impl Quantity for ByteSize {
+    fn shown(self) -> String {
+        self.to_string()
+    }
+}
+
+impl Quantity for Duration {
+    fn shown(self) -> String {
+        humantime::format_duration(self).to_string()
+    }
+}
+
 impl Value for bool {
     const KIND: &'static str = "true or false";
 
