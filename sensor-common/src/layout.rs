@@ -13,26 +13,42 @@ pub const MIN_SLOTS: u32 = 2048;
 /// The fold region has one slot for each this many slots of the table.
 pub const FOLD_SHARE: u32 = 16;
 
-/// Map and global names; the eBPF object defines them, the agent looks them up.
+/// Names of maps, globals and programs; the eBPF object defines them, the agent looks them up.
 pub mod names {
     /// `Array<SlotV4>`: IPv4 flows.
     pub const FLOWS_V4: &str = "FLOWS_V4";
     /// `Array<SlotV6>`: IPv6 flows.
     pub const FLOWS_V6: &str = "FLOWS_V6";
-    /// `Array<u32>`: slots in use of each IPv4 region, as offsets into it.
+    /// `Array<u64>` (array elements are never less than eight octets apart): slots in use of each IPv4 region, as
+    /// offsets into it.
     pub const USED_V4: &str = "USED_V4";
-    /// `Array<u32>`: slots in use of each IPv6 region, as offsets into it.
+    /// `Array<u64>`: slots in use of each IPv6 region, as offsets into it.
     pub const USED_V6: &str = "USED_V6";
     /// `Array<Ledger>`: one for each CPU and generation.
     pub const LEDGERS: &str = "LEDGERS";
     /// `Array<u32>` of one element: the current generation; its lowest bit counts.
     pub const GENERATION: &str = "GENERATION";
+    /// `Array<[u64; 2]>` of one element: jiffies and boot time (ns) of the last run of [`PROGRAM_CLOCK`].
+    pub const CLOCK: &str = "CLOCK";
     /// Read-only global: [`Geometry`](super::Geometry) of the IPv4 table.
     pub const GEOMETRY_V4: &str = "GEOMETRY_V4";
     /// Read-only global: [`Geometry`](super::Geometry) of the IPv6 table.
     pub const GEOMETRY_V6: &str = "GEOMETRY_V6";
     /// Read-only global: `u64` seed of the table hash.
     pub const HASH_SEED: &str = "HASH_SEED";
+
+    /// XDP program: received frames.
+    pub const PROGRAM_INGRESS: &str = "ingress";
+    /// tc program: received frames, where XDP cannot be had.
+    pub const PROGRAM_TC_INGRESS: &str = "tc_ingress";
+    /// tc program: sent frames.
+    pub const PROGRAM_TC_EGRESS: &str = "tc_egress";
+    /// tc program: received packets of a device without a link layer.
+    pub const PROGRAM_TC_INGRESS_L3: &str = "tc_ingress_l3";
+    /// tc program: sent packets of a device without a link layer.
+    pub const PROGRAM_TC_EGRESS_L3: &str = "tc_egress_l3";
+    /// XDP program that is never attached: a test run of it reads the kernel's clocks into [`CLOCK`].
+    pub const PROGRAM_CLOCK: &str = "clock";
 }
 
 /// The size of one table's regions.

@@ -58,8 +58,7 @@ impl Accounts {
         let seen = side(&[self.seen, self.segmented]);
         let found =
             side(&[self.recorded, self.non_ip, self.truncated, self.malformed, self.unattributed]);
-        (seen != found)
-            .then(|| Imbalance { packets: seen.0 - found.0, octets: seen.1 - found.1 })
+        (seen != found).then(|| Imbalance { packets: seen.0 - found.0, octets: seen.1 - found.1 })
     }
 }
 
@@ -205,7 +204,11 @@ mod tests {
         let mut totals = Totals::default();
         let epoch = Epoch { records_v4: 2, accounts: balanced(), ..Epoch::default() };
         totals.add(&epoch);
-        totals.add(&Epoch { imbalance: Some(Imbalance { packets: 1, octets: 0 }), early: true, ..epoch });
+        totals.add(&Epoch {
+            imbalance: Some(Imbalance { packets: 1, octets: 0 }),
+            early: true,
+            ..epoch
+        });
         assert_eq!((totals.epochs, totals.out_of_balance, totals.early), (2, 1, 1));
         assert_eq!(totals.records_v4, 4);
         assert_eq!(totals.accounts.seen, count(20, 2000));

@@ -102,12 +102,7 @@ impl Hooks {
     ) -> Result<Attachment, KernelError> {
         let (ingress, ingress_hook) = self.attach_ingress(link, wish)?;
         let (egress, egress_hook) = self.attach_egress(link)?;
-        Ok(Attachment {
-            link: link.clone(),
-            ingress,
-            egress,
-            _hooks: [ingress_hook, egress_hook],
-        })
+        Ok(Attachment { link: link.clone(), ingress, egress, _hooks: [ingress_hook, egress_hook] })
     }
 
     fn attach_ingress(
@@ -204,7 +199,8 @@ impl Hooks {
     /// Has the filters of this process guarded from now on.
     fn guard(&mut self, filter: Filter) -> Result<Hook, String> {
         if self.guarded && self.guard.is_none() {
-            let guard = Guard::start().map_err(|error| format!("no guard for the filter: {error}"))?;
+            let guard =
+                Guard::start().map_err(|error| format!("no guard for the filter: {error}"))?;
             self.guard = Some(guard);
         }
         Ok(Hook::Filter { _filter: filter })
@@ -215,7 +211,11 @@ impl Hooks {
 fn clsact(link: &Link, side: Side, program: &OwnedFd) -> Result<Filter, String> {
     match tc::sweep_orphans(link.index) {
         Ok(0) => {}
-        Ok(count) => tracing::warn!(interface = link.name, count, "removed clsact filters that a killed agent left"),
+        Ok(count) => tracing::warn!(
+            interface = link.name,
+            count,
+            "removed clsact filters that a killed agent left"
+        ),
         Err(error) => tracing::debug!(%error, interface = link.name, "clsact filters not listed"),
     }
     Filter::attach(link.index, side, program.as_fd()).map_err(|error| error.to_string())

@@ -137,7 +137,10 @@ mod tests {
         let budget = Budget::new(DEFAULT_MEMORY, 512);
         assert_eq!((budget.v4.slots, budget.v6.slots), (MIN_SLOTS, MIN_SLOTS));
         assert!(budget.octets() > DEFAULT_MEMORY);
-        assert!(budget.to_string().ends_with("(over the budget: 2,048 slots are the least)"), "{budget}");
+        assert!(
+            budget.to_string().ends_with("(over the budget: 2,048 slots are the least)"),
+            "{budget}"
+        );
     }
 
     #[test]

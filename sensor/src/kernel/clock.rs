@@ -90,7 +90,9 @@ impl ClockSource {
         if self.made.elapsed() >= RENEWAL {
             match calibrate(&self.program, &self.readings, self.hz) {
                 Ok(clock) => self.clock = clock,
-                Err(error) => tracing::warn!(%error, "cannot calibrate the clock; keeping the old calibration"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot calibrate the clock; keeping the old calibration")
+                }
             }
             self.made = Instant::now();
         }

@@ -27,7 +27,7 @@ use sensor_common::{
 };
 
 use super::{
-    accounts::{Accounts, Epoch},
+    accounts::Epoch,
     budget::Budget,
     clock::{ClockSource, JiffiesClock},
     error::KernelError,

@@ -54,7 +54,9 @@ pub enum KernelError {
         name: &'static str,
     },
     /// The kernel's verifier refused a program.
-    #[error("the kernel refuses the eBPF program `{program}`: {source}; the verifier's last words:\n{tail}")]
+    #[error(
+        "the kernel refuses the eBPF program `{program}`: {source}; the verifier's last words:\n{tail}"
+    )]
     Refused {
         /// Its name.
         program: &'static str,
@@ -107,7 +109,9 @@ pub enum KernelError {
         reason: String,
     },
     /// There is no default route to take the interface from.
-    #[error("no default route, so `auto` names no interface; give one with -i, there are: {present}")]
+    #[error(
+        "no default route, so `auto` names no interface; give one with -i, there are: {present}"
+    )]
     NoDefaultRoute {
         /// Names of the interfaces that exist.
         present: String,
@@ -137,7 +141,11 @@ impl KernelError {
             Self::Refused { source, .. }
             | Self::Map { source, .. }
             | Self::System { source, .. } => {
-                if is_permission(source) { ErrorKind::Permission } else { ErrorKind::Other }
+                if is_permission(source) {
+                    ErrorKind::Permission
+                } else {
+                    ErrorKind::Other
+                }
             }
             Self::Load(_) | Self::Missing { .. } | Self::Program { .. } => ErrorKind::Other,
         }

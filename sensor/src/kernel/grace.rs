@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::{
     error::KernelError,
-    sys::{self, membarrier},
+    sys::{self, membarrier_command as command},
 };
 
 /// A way to wait for a grace period.
@@ -33,8 +33,8 @@ impl Grace {
     /// # Errors
     /// When neither is to be had.
     pub fn new() -> Result<Self, KernelError> {
-        let commands = sys::membarrier(membarrier::QUERY).unwrap_or(0);
-        if commands & libc::c_long::from(membarrier::GLOBAL) != 0 {
+        let commands = sys::membarrier(command::QUERY).unwrap_or(0);
+        if commands & libc::c_long::from(command::GLOBAL) != 0 {
             return Ok(Self::Membarrier);
         }
         Self::map_of_maps()
@@ -62,7 +62,7 @@ impl Grace {
     /// When the kernel refuses what it offered.
     pub fn wait(&self) -> Result<(), KernelError> {
         match self {
-            Self::Membarrier => sys::membarrier(membarrier::GLOBAL).map(drop),
+            Self::Membarrier => sys::membarrier(command::GLOBAL).map(drop),
             Self::MapOfMaps { outer, inner } => {
                 sys::map_of_maps_update(outer.as_fd(), inner.as_fd())
             }

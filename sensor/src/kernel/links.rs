@@ -260,9 +260,7 @@ impl Selection {
     /// # Errors
     /// [`KernelError::NoInterface`], [`KernelError::NoDefaultRoute`].
     pub fn check(&self, links: &[Link]) -> Result<(), KernelError> {
-        let present = || {
-            links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(", ")
-        };
+        let present = || links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(", ");
         let is_there = |name: &String| links.iter().any(|link| link.name == *name);
         if let Some(name) = self.patterns.names.iter().find(|name| !is_there(name)) {
             return Err(KernelError::NoInterface { name: name.clone(), present: present() });
@@ -292,7 +290,10 @@ impl Selection {
                 add(link.index, upper);
             }
         }
-        pairs.iter().map(|(carrier, user)| (&self.selected[carrier], &self.selected[user])).collect()
+        pairs
+            .iter()
+            .map(|(carrier, user)| (&self.selected[carrier], &self.selected[user]))
+            .collect()
     }
 }
 

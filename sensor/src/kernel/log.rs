@@ -1,10 +1,7 @@
 //! What the programs write to the agent's log: rare events only, such as a full table.
 
-use std::io;
-
 use aya::Ebpf;
 use aya_log::EbpfLogger;
-use tokio::io::{Interest, unix::AsyncFd};
 
 /// Lines of the programs on their way into the log, where they appear under the programs' own module paths.
 pub struct KernelLog(EbpfLogger<&'static dyn log::Log>);
@@ -21,16 +18,8 @@ impl KernelLog {
         }
     }
 
-    /// Hands lines on until the task is dropped. Call from within a tokio runtime.
-    ///
-    /// # Errors
-    /// When the log's descriptor cannot be waited for.
-    pub async fn run(self) -> io::Result<()> {
-        let mut logger = AsyncFd::with_interest(self.0, Interest::READABLE)?;
-        loop {
-            let mut ready = logger.readable_mut().await?;
-            ready.get_inner_mut().flush();
-            ready.clear_ready();
-        }
+    /// Passes on the lines that have come since. Reads memory only: call it with every flip.
+    pub fn pass_on(&mut self) {
+        self.0.flush();
     }
 }

@@ -117,7 +117,8 @@ impl<const N: usize> FlowTable<N> {
         geometry: Geometry,
         rows: u32,
     ) -> Result<Self, KernelError> {
-        let table = Self { slots: Mapped::new(ebpf, slots)?, used: Mapped::new(ebpf, used)?, geometry };
+        let table =
+            Self { slots: Mapped::new(ebpf, slots)?, used: Mapped::new(ebpf, used)?, geometry };
         let needed = rows as usize * geometry.region() as usize;
         for (name, length) in [(slots, table.slots.length), (used, table.used.length)] {
             if length < needed {

@@ -22,7 +22,7 @@ pub mod links;
 pub mod log;
 mod maps;
 mod netlink;
-pub mod object;
+mod object;
 pub mod probe;
 pub mod sys;
 mod tc;
@@ -43,9 +43,12 @@ use self::{
     links::Link,
     log::KernelLog,
     maps::{ClockReadings, FlowTable, Generation, Ledgers},
-    object::{OBJECT, descriptor, program},
+    object::descriptor,
     probe::Features,
 };
+
+/// The eBPF object; empty when it has not been built (`cargo xtask build`).
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SENSOR_BPF_OBJECT"));
 
 /// How to load.
 #[derive(Debug)]
@@ -82,7 +85,7 @@ pub struct Loaded {
 /// See [`KernelError`].
 pub fn load(options: Options) -> Result<Loaded, KernelError> {
     if OBJECT.is_empty() {
-        return Err(KernelError::NotBuilt);
+        return Err(KernelError::NotBuilt); // Before anything that takes root.
     }
     let features = Features::probe()?;
     let budget = Budget::new(options.memory, possible_cpus()?);
@@ -95,17 +98,17 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
         v6: FlowTable::new(&ebpf, names::FLOWS_V6, names::USED_V6, budget.v6, rows)?,
         ledgers: Ledgers::new(&ebpf, names::LEDGERS, rows)?,
         generation: Generation::new(&ebpf, names::GENERATION)?,
-        clock: ClockSource::new(descriptor(&ebpf, program::CLOCK)?, clock)?,
+        clock: ClockSource::new(descriptor(&ebpf, names::PROGRAM_CLOCK)?, clock)?,
         grace: options.grace.map_or_else(Grace::new, Ok)?,
         budget,
         settled: vec![Default::default(); rows as usize],
     };
     let hooks = Hooks {
-        ingress: descriptor(&ebpf, program::INGRESS)?,
-        tc_ingress: descriptor(&ebpf, program::TC_INGRESS)?,
-        tc_egress: descriptor(&ebpf, program::TC_EGRESS)?,
-        tc_ingress_l3: descriptor(&ebpf, program::TC_INGRESS_L3)?,
-        tc_egress_l3: descriptor(&ebpf, program::TC_EGRESS_L3)?,
+        ingress: descriptor(&ebpf, names::PROGRAM_INGRESS)?,
+        tc_ingress: descriptor(&ebpf, names::PROGRAM_TC_INGRESS)?,
+        tc_egress: descriptor(&ebpf, names::PROGRAM_TC_EGRESS)?,
+        tc_ingress_l3: descriptor(&ebpf, names::PROGRAM_TC_INGRESS_L3)?,
+        tc_egress_l3: descriptor(&ebpf, names::PROGRAM_TC_EGRESS_L3)?,
         tcx: features.tcx && !options.without_tcx,
         guarded: options.guarded,
         guard: None,
@@ -115,10 +118,9 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
 
 /// CPUs that may ever come online: they index tables and ledgers.
 fn possible_cpus() -> Result<u32, KernelError> {
-    aya::util::nr_cpus().map(|cpus| cpus as u32).map_err(|(_, source)| KernelError::System {
-        attempt: "count the possible CPUs",
-        source,
-    })
+    aya::util::nr_cpus()
+        .map(|cpus| cpus as u32)
+        .map_err(|(_, source)| KernelError::System { attempt: "count the possible CPUs", source })
 }
 
 /// The loaded programs. Keep it as long as anything is attached.
@@ -142,7 +144,7 @@ impl Programs {
         &self.features
     }
 
-    /// A descriptor of the loaded program `name` (see [`program`]), for [`sys::test_run`].
+    /// A descriptor of the loaded program `name` (see [`names`]), for [`sys::test_run`].
     ///
     /// # Errors
     /// When there is no such program.

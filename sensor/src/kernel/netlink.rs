@@ -181,12 +181,16 @@ mod tests {
         let datagram =
             [message(16, 7, b"abc"), message(16, 6, b"late"), message(16, 7, b"d")].concat();
         assert!(!read_answers(&datagram, 7, &mut answers).unwrap());
-        assert!(read_answers(&message(libc::NLMSG_DONE as u16, 7, &[0; 4]), 7, &mut answers).unwrap());
+        assert!(
+            read_answers(&message(libc::NLMSG_DONE as u16, 7, &[0; 4]), 7, &mut answers).unwrap()
+        );
         assert_eq!(answers, [(16, b"abc".to_vec()), (16, b"d".to_vec())]);
         let error = message(libc::NLMSG_ERROR as u16, 7, &(-libc::ENODEV).to_ne_bytes());
         let error = read_answers(&error, 7, &mut answers).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
-        assert!(read_answers(&message(libc::NLMSG_ERROR as u16, 7, &[0; 4]), 7, &mut answers).unwrap());
+        assert!(
+            read_answers(&message(libc::NLMSG_ERROR as u16, 7, &[0; 4]), 7, &mut answers).unwrap()
+        );
         assert!(read_answers(&5u32.to_ne_bytes(), 7, &mut answers).is_err());
     }
 }

@@ -13,28 +13,15 @@ use sensor_common::layout::{Geometry, names};
 
 use super::{budget::Budget, error::KernelError};
 
-/// The object that `cargo xtask build` made; empty when it has not been run.
-pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SENSOR_BPF_OBJECT"));
-
-/// The object's programs.
-pub mod program {
-    /// XDP, received frames.
-    pub const INGRESS: &str = "ingress";
-    /// tc, received frames.
-    pub const TC_INGRESS: &str = "tc_ingress";
-    /// tc, sent frames.
-    pub const TC_EGRESS: &str = "tc_egress";
-    /// tc, received packets of a device without link layer.
-    pub const TC_INGRESS_L3: &str = "tc_ingress_l3";
-    /// tc, sent packets of a device without link layer.
-    pub const TC_EGRESS_L3: &str = "tc_egress_l3";
-    /// Reads the kernel's clocks; never attached.
-    pub const CLOCK: &str = "clock";
-
-    /// All of them.
-    pub const ALL: [&str; 6] =
-        [INGRESS, TC_INGRESS, TC_EGRESS, TC_INGRESS_L3, TC_EGRESS_L3, CLOCK];
-}
+/// The programs that the agent uses.
+const PROGRAMS: [&str; 6] = [
+    names::PROGRAM_INGRESS,
+    names::PROGRAM_TC_INGRESS,
+    names::PROGRAM_TC_EGRESS,
+    names::PROGRAM_TC_INGRESS_L3,
+    names::PROGRAM_TC_EGRESS_L3,
+    names::PROGRAM_CLOCK,
+];
 
 /// Lines of the verifier's log that go into the error message.
 const LOG_TAIL: usize = 12;
@@ -64,7 +51,7 @@ pub(super) fn load(object: &[u8], budget: &Budget) -> Result<Ebpf, KernelError> 
         .override_global(names::HASH_SEED, &seed, true)
         .load(object)
         .map_err(load_error)?;
-    for name in program::ALL {
+    for name in PROGRAMS {
         verify(&mut ebpf, name)?;
     }
     Ok(ebpf)

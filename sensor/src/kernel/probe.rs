@@ -13,8 +13,7 @@ const FLOOR: (u8, u8, &str) = (5, 18, "5.18");
 const TCX: (u8, u8) = (6, 6);
 
 /// Capabilities that loading and attaching take, by number (linux/capability.h).
-const NEEDED: [(u32, &str); 3] =
-    [(12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
+const NEEDED: [(u32, &str); 3] = [(12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
 
 /// Stands for CAP_BPF and CAP_PERFMON, as before they existed.
 const CAP_SYS_ADMIN: u32 = 21;
@@ -78,12 +77,10 @@ mod tests {
 
     #[test]
     fn missing_capabilities_are_named() {
-        let status = |set: u64| format!("Name:\tsensor\nCapPrm:\t0\nCapEff:\t{set:016x}\nCapBnd:\tff\n");
+        let status =
+            |set: u64| format!("Name:\tsensor\nCapPrm:\t0\nCapEff:\t{set:016x}\nCapBnd:\tff\n");
         assert_eq!(missing_capabilities(&status(u64::MAX)), [""; 0]);
-        assert_eq!(
-            missing_capabilities(&status(0)),
-            ["CAP_NET_ADMIN", "CAP_PERFMON", "CAP_BPF"]
-        );
+        assert_eq!(missing_capabilities(&status(0)), ["CAP_NET_ADMIN", "CAP_PERFMON", "CAP_BPF"]);
         assert_eq!(missing_capabilities(&status(1 << 12 | 1 << 39)), ["CAP_PERFMON"]);
         assert_eq!(missing_capabilities(&status(1 << 12 | 1 << 21)), [""; 0]);
         assert_eq!(missing_capabilities(&status(1 << 21)), ["CAP_NET_ADMIN"]);

@@ -185,14 +185,14 @@ pub(super) fn map_of_maps_update(outer: BorrowedFd<'_>, inner: BorrowedFd<'_>) -
 }
 
 /// Commands of membarrier(2), `enum membarrier_cmd` of linux/membarrier.h.
-pub(super) mod membarrier {
+pub(super) mod membarrier_command {
     /// Which commands are there?
     pub const QUERY: libc::c_int = 0;
     /// Wait until every CPU has passed through a quiescent state.
     pub const GLOBAL: libc::c_int = 1;
 }
 
-/// Calls membarrier(2) and returns its result, a mask for [`membarrier::QUERY`].
+/// Calls membarrier(2) and returns its result, a mask for [`membarrier_command::QUERY`].
 pub(super) fn membarrier(command: libc::c_int) -> io::Result<libc::c_long> {
     // SAFETY: the call takes numbers only.
     let result = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };

@@ -88,7 +88,9 @@ impl Drop for Filter {
     fn drop(&mut self) {
         let side = self.side;
         let own = |found: &Found| found.owner == process::id() && found.side == side;
-        if let Err(error) = Netlink::open().and_then(|mut netlink| sweep(&mut netlink, self.interface, own)) {
+        if let Err(error) =
+            Netlink::open().and_then(|mut netlink| sweep(&mut netlink, self.interface, own))
+        {
             tracing::debug!(%error, interface = self.interface, "clsact filter not removed");
         }
     }

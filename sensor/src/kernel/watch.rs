@@ -6,12 +6,8 @@
 
 use std::{collections::BTreeSet, io, time::Duration};
 
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    sync::mpsc::Sender,
-    time,
-};
+use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
+use tokio::{sync::mpsc::Sender, time};
 
 use super::{
     error::KernelError,
@@ -28,12 +24,13 @@ const ROUTE_CHECK: Duration = Duration::from_secs(30);
 /// Follows the interfaces of the network namespace in which it was made.
 pub struct LinkWatch {
     netlink: Netlink,
-    changes: Socket,
+    changes: TokioSocket,
     selection: Selection,
 }
 
 impl LinkWatch {
-    /// Starts listening, and takes the first look: the interfaces of `patterns` that are there.
+    /// Starts listening, and takes the first look: the interfaces of `patterns` that are there. Call from within a tokio
+    /// runtime.
     ///
     /// # Errors
     /// [`KernelError::NoInterface`] for a name that is not there, [`KernelError::NoDefaultRoute`] for `auto` without
@@ -54,20 +51,20 @@ impl LinkWatch {
         &self.selection
     }
 
-    /// Sends every change since the first look, until nobody receives them. Call from within a tokio runtime.
+    /// Sends every change since the first look, until nobody receives them.
     ///
     /// # Errors
     /// When rtnetlink does not answer.
     pub async fn run(self, events: Sender<LinkEvent>) -> Result<(), KernelError> {
         let Self { mut netlink, changes, mut selection } = self;
-        let changes = AsyncFd::with_interest(changes, Interest::READABLE).map_err(failed)?;
         loop {
             tokio::select! {
                 changed = wait(&changes) => changed.map_err(failed)?,
                 () = time::sleep(ROUTE_CHECK), if selection.patterns().auto() => {}
                 () = events.closed() => return Ok(()),
             }
-            let (links, default_route) = look(&mut netlink, selection.patterns()).map_err(failed)?;
+            let (links, default_route) =
+                look(&mut netlink, selection.patterns()).map_err(failed)?;
             for event in selection.update(links, default_route) {
                 if events.send(event).await.is_err() {
                     return Ok(());
@@ -86,27 +83,28 @@ fn look(netlink: &mut Netlink, patterns: &LinkPatterns) -> io::Result<(Vec<Link>
 }
 
 /// A socket that is told of every change of a link.
-fn subscribe() -> io::Result<Socket> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
-    socket.bind(&SocketAddr::new(0, libc::RTMGRP_LINK as u32))?;
-    socket.set_non_blocking(true)?;
+fn subscribe() -> io::Result<TokioSocket> {
+    let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
+    socket.socket_mut().bind(&SocketAddr::new(0, libc::RTMGRP_LINK as u32))?;
     Ok(socket)
 }
 
 /// Returns a moment after something has changed.
-async fn wait(changes: &AsyncFd<Socket>) -> io::Result<()> {
-    changes.readable().await?.retain_ready();
+async fn wait(changes: &TokioSocket) -> io::Result<()> {
+    tolerate(changes.recv_from_full().await)?;
     time::sleep(BURST).await;
-    let mut ready = changes.readable().await?;
     loop {
-        match changes.get_ref().recv_from_full() {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            // Changes came faster than they were read: that too means that something has changed.
-            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
-            Err(error) => return Err(error),
+        match changes.socket_ref().recv_from_full() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            result => tolerate(result)?,
         }
     }
-    ready.clear_ready();
-    Ok(())
+}
+
+/// Changes may come faster than they are read: that too only means that something has changed.
+fn tolerate<T>(result: io::Result<T>) -> io::Result<()> {
+    match result {
+        Err(error) if error.raw_os_error() != Some(libc::ENOBUFS) => Err(error),
+        _ => Ok(()),
+    }
 }

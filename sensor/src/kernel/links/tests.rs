@@ -45,10 +45,7 @@ fn removal_recreation_and_renaming_are_told() {
         chosen.update(vec![link(5, "eth0")], none()),
         [LinkEvent::Gone(link(2, "eth0")), LinkEvent::Appeared(link(5, "eth0"))]
     );
-    assert_eq!(
-        chosen.update(vec![link(5, "eth9")], none()),
-        [LinkEvent::Renamed(link(5, "eth9"))]
-    );
+    assert_eq!(chosen.update(vec![link(5, "eth9")], none()), [LinkEvent::Renamed(link(5, "eth9"))]);
     assert_eq!(
         chosen.update(vec![link(5, "wan")], none()),
         [LinkEvent::Gone(link(5, "eth9"))],
@@ -65,10 +62,7 @@ fn what_is_asked_for_outright_must_be_there() {
     let links = vec![link(1, "lo"), link(2, "eth0")];
     let error = selection(&["eth1"]).check(&links).unwrap_err();
     assert_eq!(error.to_string(), "no interface named `eth1`; there are: lo, eth0");
-    assert!(matches!(
-        selection(&[AUTO]).check(&links),
-        Err(KernelError::NoDefaultRoute { .. })
-    ));
+    assert!(matches!(selection(&[AUTO]).check(&links), Err(KernelError::NoDefaultRoute { .. })));
     selection(&["veth*"]).check(&links).unwrap();
 }
 
@@ -86,14 +80,15 @@ fn a_vlan_device_and_a_bond_member_count_twice() {
     let vlan = Link { lower: Some(2), ..link(3, "eth0.5") };
     let member = Link { upper: Some(5), ..link(4, "eth1") };
     let stranger = Link { lower: Some(77), ..link(6, "veth0") };
-    let (one, other) = (Link { lower: Some(8), ..link(7, "a") }, Link { lower: Some(7), ..link(8, "b") });
+    let (one, other) =
+        (Link { lower: Some(8), ..link(7, "a") }, Link { lower: Some(7), ..link(8, "b") });
     let links = vec![link(2, "eth0"), vlan, member, link(5, "bond0"), stranger, one, other];
     chosen.update(links, none());
     let pairs: Vec<_> =
         chosen.counted_twice().iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
     assert_eq!(
         pairs,
-        [("eth0", "eth0.5"), ("eth1", "bond0"), ("a", "b")].map(|(a, b)| (a.into(), b.into()))
+        [("eth0", "eth0.5"), ("eth1", "bond0"), ("b", "a")].map(|(a, b)| (a.into(), b.into()))
     );
 }
 

@@ -1,0 +1,4 @@
+//! x
+#![no_std]
+#![no_main]
+extern crate sensor_ebpf;

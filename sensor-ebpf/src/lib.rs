@@ -1,0 +1,25 @@
+//! What the XDP and tc programs are made of. The entry points are in `bin/sensor.rs`; the programs that
+//! benchmarks compare them with are in `bin/bench.rs`.
+//!
+//! * [`packet`]: the packet's bytes, as the parser wants them, between the pointers that the kernel gives.
+//! * [`hook`]: what XDP and tc know of a frame beside its bytes.
+//! * [`count`]: one frame into the ledger and the flow table.
+//! * [`table`]: finding a flow's slot, and where a packet goes when there is no room.
+//! * [`maps`]: everything that is shared with the agent.
+//! * [`rare`]: what is worth a line in the agent's log.
+
+#![no_std]
+
+pub mod count;
+pub mod hook;
+pub mod maps;
+pub mod packet;
+pub mod rare;
+pub mod table;
+
+#[cfg(target_arch = "bpf")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // Nothing here panics; the verifier refuses a program that could reach this loop.
+    loop {}
+}

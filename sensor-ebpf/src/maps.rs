@@ -1,0 +1,45 @@
+//! The maps and globals that the programs share with the agent; `sensor_common::layout` says what lies where.
+//!
+//! Each map is made with one element and grows to its true size when the agent loads the object. All are mapped
+//! into the agent's memory, which reads them without a system call.
+
+#![expect(unsafe_code, reason = "the agent finds globals by their unmangled names")]
+
+use aya_ebpf::{Global, bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
+use sensor_common::{
+    layout::{Geometry, MIN_SLOTS},
+    ledger::Ledger,
+    table::{SlotV4, SlotV6},
+};
+
+/// IPv4 flows.
+#[map]
+pub static FLOWS_V4: Array<SlotV4> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// IPv6 flows.
+#[map]
+pub static FLOWS_V6: Array<SlotV6> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// Slots in use of each IPv4 region.
+#[map]
+pub static USED_V4: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// Slots in use of each IPv6 region.
+#[map]
+pub static USED_V6: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// One ledger for each CPU and generation.
+#[map]
+pub static LEDGERS: Array<Ledger> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// The generation that packets are counted in.
+#[map]
+pub static GENERATION: Array<u32> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// Jiffies and boot time (ns) of the last run of the program `clock`.
+#[map]
+pub static CLOCK: Array<[u64; 2]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Regions of the IPv4 table.
+#[unsafe(no_mangle)]
+pub static GEOMETRY_V4: Global<Geometry> = Global::new(Geometry::new(MIN_SLOTS));
+/// Regions of the IPv6 table.
+#[unsafe(no_mangle)]
+pub static GEOMETRY_V6: Global<Geometry> = Global::new(Geometry::new(MIN_SLOTS));
+/// Secret that the agent draws at each start.
+#[unsafe(no_mangle)]
+pub static HASH_SEED: Global<u64> = Global::new(0);
