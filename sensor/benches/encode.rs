@@ -15,7 +15,9 @@ const ROUNDS: usize = 15;
 const BATCHES_PER_ROUND: usize = 256;
 
 fn main() {
-    println!("IPFIX encode, {BATCH_ROWS} rows a batch, messages of 1400 octets, median of {ROUNDS} rounds");
+    println!(
+        "IPFIX encode, {BATCH_ROWS} rows a batch, messages of 1400 octets, median of {ROUNDS} rounds"
+    );
     println!("{:<24}{:>14}{:>12}{:>16}", "rows", "records/s", "ns/record", "times a memcpy");
     measure("IPv4", &batch(FlowBatch::v4(Source::Host), |_| false));
     measure("IPv4, 1 in 64 folded", &batch(FlowBatch::v4(Source::Host), |row| row % 64 == 0));

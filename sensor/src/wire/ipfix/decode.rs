@@ -165,7 +165,8 @@ impl Decoder {
         while set.0.len() >= shortest {
             let mut fields = Vec::with_capacity(template.fields.len());
             for (element, length) in &template.fields {
-                let length = if *length == VARIABLE_LENGTH { set.length()? } else { (*length).into() };
+                let length =
+                    if *length == VARIABLE_LENGTH { set.length()? } else { (*length).into() };
                 fields.push((*element, set.take(length)?.to_vec()));
             }
             message.records.push(Record { template: id, scope: template.scope, fields });

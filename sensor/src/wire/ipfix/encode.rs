@@ -47,21 +47,29 @@ pub struct Position {
 }
 
 impl Position {
-    /// Skips to the next rows in a row that are of the template under way.
-    fn next_run(&mut self, batch: &FlowBatch) -> Option<std::ops::Range<usize>> {
+    /// Moves on to the next row of the template under way, or to the next template; false at the end.
+    fn seek(&mut self, batch: &FlowBatch) -> bool {
         loop {
-            let wanted = |folded: &u8| (*folded != 0) == self.folded;
             let rest = batch.folded.get(self.row..).unwrap_or_default();
-            if let Some(skip) = rest.iter().position(wanted) {
+            if let Some(skip) = rest.iter().position(|folded| self.wants(*folded)) {
                 self.row += skip;
-                let run = rest[skip..].iter().position(|folded| !wanted(folded));
-                return Some(self.row..run.map_or(batch.len(), |length| self.row + length));
+                return true;
             }
             if self.folded {
-                return None;
+                return false;
             }
             *self = Self { row: 0, folded: true };
         }
+    }
+
+    /// How many rows from here on are of the template under way, at most `limit`.
+    fn run(&self, batch: &FlowBatch, limit: usize) -> usize {
+        let rest = &batch.folded[self.row..];
+        rest.iter().take(limit).take_while(|folded| self.wants(**folded)).count()
+    }
+
+    fn wants(&self, folded: u8) -> bool {
+        (folded != 0) == self.folded
     }
 }
 
@@ -159,18 +167,19 @@ impl Encoder {
         if self.announce(now) == Progress::MessageFull {
             return Progress::MessageFull;
         }
-        while let Some(run) = position.next_run(batch) {
+        while position.seek(batch) {
             let template = template::of(batch, position.folded);
-            let count = (self.message.room(template.id) / template.record_length).min(run.len());
+            let room = self.message.room(template.id) / template.record_length;
+            let count = position.run(batch, room);
+            if count == 0 {
+                return Progress::MessageFull;
+            }
             let length = count * template.record_length;
-            match self.message.data_records_mut(template.id, length, count as u32) {
-                Some(out) if count > 0 => {
-                    let rows = run.start..run.start + count;
-                    template.write_data_records(batch, &rows, out);
-                    position.row = rows.end;
-                    self.totals += Totals::of_rows(batch, rows);
-                }
-                _ => return Progress::MessageFull,
+            if let Some(out) = self.message.data_records_mut(template.id, length, count as u32) {
+                let rows = position.row..position.row + count;
+                template.write_data_records(batch, &rows, out);
+                position.row = rows.end;
+                self.totals += Totals::of_rows(batch, rows);
             }
         }
         Progress::Done

@@ -198,8 +198,8 @@ pub static INTERFACE_NAMES: OptionsTemplate<Interface> = OptionsTemplate {
     scope: 1,
     fields: &[
         field!(INGRESS_INTERFACE, |i| i.index),
-        field!(INTERFACE_NAME, text |i| &i.name),
-        field!(INTERFACE_DESCRIPTION, text |i| &i.description),
+        field!(INTERFACE_NAME, text | i | &i.name),
+        field!(INTERFACE_DESCRIPTION, text | i | &i.description),
     ],
 };
 

@@ -227,9 +227,11 @@ fn interfaces(
     direction: Direction,
 ) -> impl Iterator<Item = [u8; 4]> {
     let rows = batch.interface[rows.clone()].iter().zip(&batch.direction[rows]);
-    rows.map(move |(interface, way)| {
-        if *way == direction as u8 { interface.to_be_bytes() } else { [0; 4] }
-    })
+    rows.map(
+        move |(interface, way)| {
+            if *way == direction as u8 { interface.to_be_bytes() } else { [0; 4] }
+        },
+    )
 }
 
 const fn join<const A: usize, const B: usize, const N: usize>(

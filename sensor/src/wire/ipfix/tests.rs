@@ -14,11 +14,8 @@ use crate::flow::{
     totals::Totals,
 };
 
-const OPTIONS: EncoderOptions = EncoderOptions {
-    message_size: 1400,
-    observation_domain: 7,
-    refresh: TemplateRefresh::Never,
-};
+const OPTIONS: EncoderOptions =
+    EncoderOptions { message_size: 1400, observation_domain: 7, refresh: TemplateRefresh::Never };
 const NOW: u64 = 1_700_000_000_123;
 
 /// A batch of which row n has the n-th of `rows` as its seed: every field differs, every bit is used.
@@ -30,7 +27,9 @@ fn batch(ip_version: u8, rows: &[(u64, bool)]) -> FlowBatch {
     for (seed, folded) in rows {
         let mut state = *seed;
         let mut random = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             state ^ state >> 33
         };
         let mut wide = || u128::from(random()) << 64 | u128::from(random());
@@ -126,9 +125,22 @@ fn held(record: &Record) -> Vec<(u16, usize, u128)> {
 fn encode_all(encoder: &mut Encoder, batches: &[FlowBatch]) -> Vec<(Vec<u8>, Totals)> {
     let mut messages = Vec::new();
     for batch in batches {
-        encoder.encode(batch, NOW, |message| messages.push((message.bytes.to_vec(), message.totals)));
+        encoder
+            .encode(batch, NOW, |message| messages.push((message.bytes.to_vec(), message.totals)));
     }
     messages
+}
+
+fn has_empty_set(message: &[u8]) -> bool {
+    let mut sets = &message[16..];
+    while let [_, _, high, low, ..] = *sets {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if length <= 4 {
+            return true;
+        }
+        sets = &sets[length..];
+    }
+    false
 }
 
 fn flows(messages: &[DecodedMessage]) -> impl Iterator<Item = &Record> {
@@ -143,6 +155,7 @@ fn decode_all(messages: &[(Vec<u8>, Totals)], limit: usize) -> Vec<DecodedMessag
     for (bytes, totals) in messages {
         assert!(bytes.len() <= limit);
         assert_eq!(split_message(bytes).unwrap(), (&bytes[..], &[][..]));
+        assert!(!has_empty_set(bytes));
         let message = decoder.decode(bytes).unwrap();
         assert_eq!(message.sequence, sequence, "counts the data records before");
         assert_eq!((message.export_time, message.observation_domain), (1_700_000_000, 7));
@@ -213,7 +226,11 @@ fn the_first_message_is_as_the_rfc_draws_it() {
     assert_eq!(message[8..12], [0; 4], "no data records sent before");
     assert_eq!(message[12..16], [0, 0, 0, 7], "observation domain");
     assert_eq!(message[16..18], [0, 2], "template set");
-    assert_eq!(message[20..28], [1, 0, 0, 23, 0, 8, 0, 4], "template 256, 23 fields, element 8 of 4 octets");
+    assert_eq!(
+        message[20..28],
+        [1, 0, 0, 23, 0, 8, 0, 4],
+        "template 256, 23 fields, element 8 of 4 octets"
+    );
     let set = message.len() - 4 - 85;
     assert_eq!(message[set..set + 4], [1, 0, 0, 89], "data set of template 256");
 }
@@ -314,7 +331,8 @@ fn statistics_and_interface_names_arrive() {
         .records
         .iter()
         .map(|record| {
-            let number = |value: &Vec<u8>| value.iter().fold(0, |n, octet| n << 8 | u64::from(*octet));
+            let number =
+                |value: &Vec<u8>| value.iter().fold(0, |n, octet| n << 8 | u64::from(*octet));
             record.fields.iter().map(|(element, value)| (*element, number(value))).collect()
         })
         .collect();
@@ -337,9 +355,9 @@ fn interface_names_come_again_when_they_change() {
     };
     let eth0 = Interface { index: 2, name: "eth0".into(), description: String::new() };
     let eth1 = Interface { index: 3, name: "eth1".into(), description: String::new() };
-    encoder.set_interfaces(&[eth0.clone()]);
+    encoder.set_interfaces(std::slice::from_ref(&eth0));
     assert_eq!(names(&mut encoder), 1);
-    encoder.set_interfaces(&[eth0.clone()]);
+    encoder.set_interfaces(std::slice::from_ref(&eth0));
     assert_eq!(names(&mut encoder), 0, "nothing new");
     encoder.set_interfaces(&[eth0, eth1]);
     assert_eq!(names(&mut encoder), 2);
