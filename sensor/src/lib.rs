@@ -13,3 +13,4 @@ pub mod export;
 pub mod flow;
 pub mod kernel;
 pub mod replay;
+pub mod wire;

@@ -4,6 +4,7 @@
 //! * [`batch`]: [`batch::FlowBatch`], flow records as columns; all that anything behind the sources sees.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end.
+//! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`interfaces`], [`protocol`]: names for numbers.
 
 pub mod batch;
@@ -12,3 +13,4 @@ pub mod delta;
 pub mod fields;
 pub mod interfaces;
 pub mod protocol;
+pub mod totals;
