@@ -8,11 +8,12 @@ mod packages;
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 pub use self::packages::{Need, update as update_package_lists};
 use crate::{
     process,
+    stages::Skip,
     toolchain::{Compiler, Toolchain},
     workspace::Workspace,
 };
@@ -89,12 +90,13 @@ fn install_compiler() -> Result<Compiler> {
     }
     match Compiler::find() {
         Some(compiler) => Ok(compiler),
-        None => bail!(
+        None => Err(Skip(format!(
             "no Rust compiler here can build for eBPF; on Debian, as root: apt-get install \
              --no-install-recommends {}; elsewhere: rustup toolchain install nightly --component \
              rust-src; or name one with a prebuilt core for it in SENSOR_BPF_RUSTC",
             DEBIAN.join(" ")
-        ),
+        ))
+        .into()),
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::process;
+use crate::{process, stages::Skip};
 
 /// A group of programs that belong to one purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,18 +66,19 @@ pub fn available(packages: &[&str]) -> Result<bool> {
 /// Installs `packages` as root on Debian; elsewhere says what to install. Nothing to do for an empty list.
 ///
 /// # Errors
-/// When it may not, cannot, or fails.
+/// [`Skip`] when it may not or cannot; whatever apt says when it fails.
 pub fn install(packages: &[&str]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
     let list = packages.join(" ");
     if !has_apt() {
-        bail!("missing here are the programs of these Debian packages: {list}; install their like");
+        let text = format!("missing are the programs of these packages (Debian's names): {list}");
+        return Err(Skip(text).into());
     }
     let command = format!("apt-get install --no-install-recommends {list}");
     if !process::is_root() {
-        bail!("missing packages; install them as root with: {command}");
+        return Err(Skip(format!("missing packages; install them as root: {command}")).into());
     }
     println!("setup: {command}");
     update()?;
