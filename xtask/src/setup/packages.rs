@@ -9,32 +9,38 @@ use anyhow::Result;
 
 use crate::{process, stages::Skip};
 
-/// A group of programs that belong to one purpose.
+/// A purpose that programs serve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Need {
     /// Two namespaces, traffic, a collector.
     Demo,
-    /// The labs, the fuzz targets' runtime and the virtual machine.
-    Test,
+    /// Frames over a veth pair.
+    Bench,
+    /// Traffic and peers of the labs.
+    Labs,
+    /// The runtime of the fuzz targets is C++.
+    Fuzz,
+    /// The virtual machine with another kernel.
+    Machine,
 }
 
-use Need::{Demo, Test};
+use Need::{Bench, Demo, Fuzz, Labs, Machine};
 
 /// Debian package, a program in it, and who starts that program.
 const PROGRAMS: &[(&str, &str, &[Need])] = &[
-    ("iproute2", "ip", &[Demo, Test]),
-    ("iputils-ping", "ping", &[Demo, Test]),
-    ("nfdump", "nfcapd", &[Demo, Test]),
-    ("tshark", "tshark", &[Test]),
-    ("tcpdump", "tcpdump", &[Test]),
-    ("tcpreplay", "tcpreplay", &[Test]),
-    ("iperf3", "iperf3", &[Test]),
-    ("ethtool", "ethtool", &[Test]),
-    ("g++", "c++", &[Test]),
-    ("qemu-system-x86", "qemu-system-x86_64", &[Test]),
-    ("busybox-static", "busybox", &[Test]),
-    ("cpio", "cpio", &[Test]),
-    ("kmod", "modprobe", &[Test]),
+    ("iproute2", "ip", &[Bench, Demo, Labs, Machine]),
+    ("iputils-ping", "ping", &[Demo, Labs]),
+    ("nfdump", "nfcapd", &[Demo, Labs]),
+    ("tshark", "tshark", &[Labs]),
+    ("tcpdump", "tcpdump", &[Labs]),
+    ("tcpreplay", "tcpreplay", &[Labs]),
+    ("iperf3", "iperf3", &[Labs]),
+    ("ethtool", "ethtool", &[Labs]),
+    ("g++", "c++", &[Fuzz]),
+    ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),
+    ("busybox-static", "busybox", &[Machine]),
+    ("cpio", "cpio", &[Machine]),
+    ("kmod", "modprobe", &[Machine]),
 ];
 
 /// The packages whose programs `needs` lack here.
