@@ -1,7 +1,11 @@
-//! The command line.
+//! The `sensor` program: see [`sensor::cli`].
 
-use std::{env::args_os, process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sensor::cli::main(args_os())
+    // The guard of an agent on a kernel without tcx is this program, too.
+    if sensor::kernel::guard::serve(std::env::args_os()) {
+        return ExitCode::SUCCESS;
+    }
+    sensor::cli::main(std::env::args_os())
 }

@@ -7,6 +7,7 @@
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
 pub mod account;
+pub mod clock;
 pub mod ipfix;
 pub mod log;
 pub mod queue;

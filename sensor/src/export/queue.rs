@@ -58,7 +58,7 @@ impl Queue {
         self.lock().batches.pop_front();
     }
 
-    /// Waits until there may be a head.
+    /// Waits until there may be a head, or the queue is closed.
     pub async fn filled(&self) {
         self.filled.notified().await;
     }
@@ -73,6 +73,12 @@ impl Queue {
     pub fn close(&self) {
         self.lock().closed = true;
         self.room.notify_all();
+        self.filled.notify_one();
+    }
+
+    /// True once [`Self::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Counts all that waits as not sent at `now`, and takes nothing more.

@@ -23,7 +23,7 @@ use self::{
     options::{Destination, ExporterOptions},
     process::Process,
 };
-use super::{account::Account, queue::Queue};
+use super::{account::Account, clock, queue::Queue};
 use crate::flow::batch::FlowBatch;
 
 pub mod error;
@@ -31,7 +31,6 @@ pub mod metering;
 pub mod options;
 
 mod backoff;
-mod clock;
 mod file;
 mod process;
 mod session;
