@@ -115,7 +115,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Test { stages, filter } => {
             return test::run(&workspace, &stages, filter.as_deref());
         }
-        Verb::Fuzz { target, seconds } => fuzz::run(&workspace, target.as_deref(), seconds)?,
+        Verb::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds)?,
         Verb::Bench { name } => bench::run(&workspace, name.as_deref())?,
         Verb::Lint => return lint::run(&workspace),
         Verb::Tidy => tidy::run(&workspace)?,
