@@ -1,1 +1,5 @@
 //! Labs: network namespaces, peers and comparisons shared by the end-to-end tests.
+
+pub mod collector;
+pub mod flows;
+pub mod peers;
