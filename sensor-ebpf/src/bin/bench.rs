@@ -71,10 +71,11 @@ pub fn table(context: XdpContext) -> u32 {
 pub fn table_vary(context: XdpContext) -> u32 {
     let (frame, packet) = hook::xdp(&context);
     if let Some(mut books) = Books::open(&frame) {
-        match read_headers(&frame, &packet) {
-            Ok(mut headers) => {
+        let mut headers = Headers::EMPTY;
+        match read_headers(&frame, &packet, &mut headers) {
+            Ok(()) => {
                 vary(&mut headers);
-                books.record(&frame, &headers);
+                books.record(&frame, &headers, &packet);
             }
             Err(reason) => books.reject(&frame, reason),
         }
@@ -86,7 +87,8 @@ pub fn table_vary(context: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn percpu_hash(context: XdpContext) -> u32 {
     let (frame, packet) = hook::xdp(&context);
-    if let Ok(headers) = read_headers(&frame, &packet) {
+    let mut headers = Headers::EMPTY;
+    if read_headers(&frame, &packet, &mut headers).is_ok() {
         reference(&frame, &headers);
     }
     XDP_PASS
@@ -96,7 +98,8 @@ pub fn percpu_hash(context: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn percpu_hash_vary(context: XdpContext) -> u32 {
     let (frame, packet) = hook::xdp(&context);
-    if let Ok(mut headers) = read_headers(&frame, &packet) {
+    let mut headers = Headers::EMPTY;
+    if read_headers(&frame, &packet, &mut headers).is_ok() {
         vary(&mut headers);
         reference(&frame, &headers);
     }
@@ -213,3 +216,43 @@ fn receive() {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+#[xdp(frags)]
+pub fn t_len(context: XdpContext) -> u32 {
+    let (frame, _packet) = hook::xdp(&context);
+    if frame.length == 1 { XDP_DROP } else { XDP_PASS }
+}
+#[xdp(frags)]
+pub fn t_open(context: XdpContext) -> u32 {
+    let (frame, _packet) = hook::xdp(&context);
+    if Books::open(&frame).is_none() { XDP_DROP } else { XDP_PASS }
+}
+#[xdp(frags)]
+pub fn t_parse(context: XdpContext) -> u32 {
+    let (frame, packet) = hook::xdp(&context);
+    let mut h = Headers::EMPTY;
+    match read_headers(&frame, &packet, &mut h) { Ok(()) => { 
+        let common = Common::new(&h, frame.interface, frame.direction, h.vlan);
+        let x = if h.v6 { let k = KeyV6{source:h.source,destination:h.destination,common}.pack(); k[0]^k[1]^k[2]^k[3]^k[4]^k[5] } else { let k=KeyV4 {source:h.source[0], destination:h.destination[0], common}.pack(); k[0]^k[1]^k[2] };
+        if x == 1 {XDP_DROP} else {XDP_PASS} } Err(_) => XDP_DROP }
+}
+#[xdp(frags)]
+pub fn t_open_parse(context: XdpContext) -> u32 {
+    let (frame, packet) = hook::xdp(&context);
+    let Some(mut b) = Books::open(&frame) else { return XDP_DROP };
+    let mut h = Headers::EMPTY;
+    match read_headers(&frame, &packet, &mut h) { Ok(()) => { 
+        let common = Common::new(&h, frame.interface, frame.direction, h.vlan);
+        let x = if h.v6 { let k = KeyV6{source:h.source,destination:h.destination,common}.pack(); k[0]^k[1]^k[2]^k[3]^k[4]^k[5] } else { let k=KeyV4 {source:h.source[0], destination:h.destination[0], common}.pack(); k[0]^k[1]^k[2] };
+        if x == 1 {XDP_DROP} else {XDP_PASS} } Err(r) => {b.reject(&frame, r); XDP_DROP} }
+}
+#[xdp(frags)]
+pub fn t_open_parse_hash(context: XdpContext) -> u32 {
+    let (frame, packet) = hook::xdp(&context);
+    let Some(mut b) = Books::open(&frame) else { return XDP_DROP };
+    let mut h = Headers::EMPTY;
+    match read_headers(&frame, &packet, &mut h) { Ok(()) => { 
+        let common = Common::new(&h, frame.interface, frame.direction, h.vlan);
+        let x = if h.v6 { let k = KeyV6{source:h.source,destination:h.destination,common}.pack(); sensor_common::key::hash(&k, 5) } else { let k=KeyV4 {source:h.source[0], destination:h.destination[0], common}.pack(); sensor_common::key::hash(&k,5) };
+        if x == 1 {XDP_DROP} else {XDP_PASS} } Err(r) => {b.reject(&frame, r); XDP_DROP} }
+}
