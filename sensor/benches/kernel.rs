@@ -27,7 +27,10 @@ const LIVE_FRAMES: u32 = 4_000_000;
 
 fn main() -> Result<()> {
     // SAFETY: takes no argument and cannot fail.
-    ensure!(unsafe { libc::geteuid() } == 0, "loading eBPF programs needs root: sudo -E cargo bench ...");
+    ensure!(
+        unsafe { libc::geteuid() } == 0,
+        "loading eBPF programs needs root: sudo -E cargo bench ..."
+    );
     let object = object()?;
     test_runs(&object)?;
     live_frames(&object)
@@ -36,7 +39,8 @@ fn main() -> Result<()> {
 /// The bench object beside the agent's, which the build script found.
 fn object() -> Result<Vec<u8>> {
     let path = PathBuf::from(env!("SENSOR_BPF_OBJECT")).with_file_name("bench.o");
-    fs::read(&path).with_context(|| format!("{}: build it with `cargo xtask build`", path.display()))
+    fs::read(&path)
+        .with_context(|| format!("{}: build it with `cargo xtask build`", path.display()))
 }
 
 fn load(object: &[u8]) -> Result<Ebpf> {
@@ -75,7 +79,8 @@ fn measure<const N: usize>(bpf: &mut Ebpf, programs: [&str; N], packet: &[u8]) -
     let mut rounds = [[0.0; ROUNDS]; N];
     for round in 0..ROUNDS {
         for (program, rounds) in programs.iter().zip(&mut rounds) {
-            let program: &mut Xdp = bpf.program_mut(program).context("no such program")?.try_into()?;
+            let program: &mut Xdp =
+                bpf.program_mut(program).context("no such program")?.try_into()?;
             let mut options = TestRunOptions::new();
             options.data_in = Some(packet);
             options.repeat = REPEAT;
@@ -92,8 +97,10 @@ fn median(mut values: [f64; ROUNDS]) -> f64 {
 
 fn test_runs(object: &[u8]) -> Result<()> {
     println!("ns per packet by test run, {REPEAT} repeats, median of {ROUNDS} rounds");
-    println!("{:>5} {:>8} {:>7} {:>9} {:>7} {:>11} {:>7} {:>7}",
-        "", "flows", "empty", "product", "over", "percpu_hash", "over", "ratio");
+    println!(
+        "{:>5} {:>8} {:>7} {:>9} {:>7} {:>11} {:>7} {:>7}",
+        "", "flows", "empty", "product", "over", "percpu_hash", "over", "ratio"
+    );
     for v6 in [false, true] {
         for flows in [1, 4_096, 65_536_u32] {
             let mut bpf = load(object)?;
@@ -104,7 +111,8 @@ fn test_runs(object: &[u8]) -> Result<()> {
                 ["pass_vary", "table_vary", "percpu_hash_vary"]
             };
             for program in programs {
-                let program: &mut Xdp = bpf.program_mut(program).context("no such program")?.try_into()?;
+                let program: &mut Xdp =
+                    bpf.program_mut(program).context("no such program")?.try_into()?;
                 program.load()?;
             }
             set(&mut bpf, "FLOWS_MASK", flows - 1)?;
@@ -127,7 +135,9 @@ fn set(bpf: &mut Ebpf, map: &str, value: u32) -> Result<()> {
 }
 
 fn live_frames(object: &[u8]) -> Result<()> {
-    println!("\nMpps over a veth pair, {LIVE_FRAMES} live frames a round, median of {ROUNDS} rounds");
+    println!(
+        "\nMpps over a veth pair, {LIVE_FRAMES} live frames a round, median of {ROUNDS} rounds"
+    );
     println!("{:>14} {:>10} {:>10} {:>7}", "flows", "XDP_DROP", "flow_drop", "share");
     let veth = Veth::new()?;
     for flows in [1, 4_096, 65_536_u32] {

@@ -57,8 +57,7 @@ pub(super) fn parse_v4<B: Bytes + ?Sized>(
     }
     let fragment = u32::from_be(words[1]);
     if fragment & 0x3fff != 0 {
-        headers.fragment =
-            if fragment & 0x1fff == 0 { Fragment::First } else { Fragment::Later };
+        headers.fragment = if fragment & 0x1fff == 0 { Fragment::First } else { Fragment::Later };
     }
     let ttl_protocol = u32::from_be(words[2]);
     headers.protocol = (ttl_protocol >> 16) as u8;

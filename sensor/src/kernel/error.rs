@@ -142,8 +142,7 @@ impl KernelError {
                 ErrorKind::Permission
             }
             Self::Refused { .. } => ErrorKind::Unsupported,
-            Self::Map { source, .. }
-            | Self::System { source, .. } => {
+            Self::Map { source, .. } | Self::System { source, .. } => {
                 if is_permission(source) {
                     ErrorKind::Permission
                 } else {
