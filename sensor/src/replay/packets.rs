@@ -43,7 +43,7 @@ pub fn count(
         Err(reason) => return ledger.reject(reason).add(1, frame_length.into()),
     };
     let increment = Increment::new(&headers, frame_length, 1);
-    let delta = FlowDelta::packet(&increment, frame.timestamp_ns / 1_000_000);
+    let delta = FlowDelta::packet(&increment, headers.macs, frame.timestamp_ns / 1_000_000);
     let common = Common::new(&headers, 0, Direction::Ingress, headers.vlan);
     if headers.v6 {
         let key = KeyV6 { source: headers.source, destination: headers.destination, common };
