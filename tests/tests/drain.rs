@@ -98,10 +98,10 @@ fn variety(cpu: u32) -> Vec<Vec<u8>> {
     for flow in 0..600 {
         let flow = cpu << 16 | flow;
         all.push(frames::udp_v4(flow, 60 + flow as usize % 1400));
-        if flow % 3 == 0 {
+        if flow.is_multiple_of(3) {
             all.push(frames::udp_v6(flow, 62 + flow as usize % 1400));
         }
-        if flow % 50 == 0 {
+        if flow.is_multiple_of(50) {
             let mut malformed = frames::udp_v4(flow, 60);
             malformed[14] = 0x42; // A header of 8 octets.
             all.extend([frames::arp(), frames::udp_v4(flow, 60)[..20].to_vec(), malformed]);
