@@ -6,12 +6,12 @@
 
 #![expect(unsafe_code, reason = "map values are reached by pointer")]
 
-use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_jiffies64};
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use sensor_common::{
     key::{Common, KeyV4, KeyV6},
     layout,
     ledger::Ledger,
-    packet::{Headers, Reject, parse, parse_network},
+    packet::{Headers, Reject, parse_into, parse_network_into},
     table::Increment,
 };
 
@@ -20,7 +20,7 @@ use crate::{
     maps::{GENERATION, LEDGERS},
     packet::Packet,
     rare,
-    table::{self, Room},
+    table::{self, Room, Table},
 };
 
 /// Counts one frame. `pull` is asked once for a longer view of the packet when headers lie behind the first.
@@ -30,7 +30,8 @@ pub fn count(frame: &Frame, packet: Packet, pull: impl Fn() -> Option<Packet>) {
     let mut packet = packet;
     let mut pulled = false;
     loop {
-        let headers = read_headers(frame, &packet);
+        let mut headers = Headers::EMPTY;
+        let parsed = read_headers(frame, &packet, &mut headers);
         if packet.fell_short() && packet.length() < frame.length && !pulled {
             pulled = true;
             if let Some(longer) = pull() {
@@ -38,8 +39,8 @@ pub fn count(frame: &Frame, packet: Packet, pull: impl Fn() -> Option<Packet>) {
                 continue;
             }
         }
-        return match headers {
-            Ok(headers) => books.record(frame, &headers),
+        return match parsed {
+            Ok(()) => books.record(frame, &headers, &packet),
             Err(reason) => books.reject(frame, reason),
         };
     }
@@ -48,12 +49,12 @@ pub fn count(frame: &Frame, packet: Packet, pull: impl Fn() -> Option<Packet>) {
 /// Parses what the frame starts with.
 ///
 /// # Errors
-/// As [`parse`].
+/// As [`parse_into`].
 #[inline(always)]
-pub fn read_headers(frame: &Frame, packet: &Packet) -> Result<Headers, Reject> {
+pub fn read_headers(frame: &Frame, packet: &Packet, headers: &mut Headers) -> Result<(), Reject> {
     match frame.link {
-        Link::Ethernet => parse(packet, frame.length),
-        Link::Ip(ethertype) => parse_network(packet, ethertype, 0, frame.length, 0, [0; 3]),
+        Link::Ethernet => parse_into(packet, frame.length, headers),
+        Link::Ip(ethertype) => parse_network_into(packet, ethertype, 0, frame.length, headers),
     }
 }
 
@@ -87,27 +88,38 @@ impl Books {
 
     /// Counts a packet in its flow.
     #[inline(always)]
-    pub fn record(&mut self, frame: &Frame, headers: &Headers) {
+    pub fn record(&mut self, frame: &Frame, headers: &Headers, packet: &Packet) {
+        // The families part at once: whatever both would compute first has to be merged, through memory.
+        if headers.v6 {
+            let common = common(frame, headers);
+            let key = KeyV6 { source: headers.source, destination: headers.destination, common };
+            self.record_in(&table::V6, frame, headers, packet, &key.pack(), || key.fold().pack());
+        } else {
+            let common = common(frame, headers);
+            let (source, destination) = (headers.source[0], headers.destination[0]);
+            let key = KeyV4 { source, destination, common };
+            self.record_in(&table::V4, frame, headers, packet, &key.pack(), || key.fold().pack());
+        }
+    }
+
+    #[inline(always)]
+    fn record_in<const N: usize>(
+        &mut self,
+        table: &Table<N>,
+        frame: &Frame,
+        headers: &Headers,
+        packet: &Packet,
+        words: &[u64; N],
+        fold: impl FnOnce() -> [u64; N],
+    ) {
         let segments = segments(frame, headers);
         let added = u64::from(segments - 1) * u64::from(headers.headers_length);
         if segments != 1 {
             self.ledger.segmented.add(u64::from(segments - 1), added);
         }
-        // SAFETY: a helper without arguments. The low half: tables hold a second or so.
-        let now = unsafe { bpf_jiffies64() } as u32;
-        let packet = Increment::new(headers, frame.length, segments);
-        let vlan = if frame.stripped_vlan != 0 { frame.stripped_vlan } else { headers.vlan };
-        let common = Common::new(headers, frame.interface, frame.direction, vlan);
-        let room = if headers.v6 {
-            let key = KeyV6 { source: headers.source, destination: headers.destination, common };
-            let fold = || key.fold().pack();
-            table::V6.count(self.row, &mut self.ledger.used[1], &key.pack(), fold, &packet, now)
-        } else {
-            let (source, destination) = (headers.source[0], headers.destination[0]);
-            let key = KeyV4 { source, destination, common };
-            let fold = || key.fold().pack();
-            table::V4.count(self.row, &mut self.ledger.used[0], &key.pack(), fold, &packet, now)
-        };
+        let increment = Increment::new(headers, frame.length, segments);
+        let used = &mut self.ledger.used[usize::from(headers.v6)];
+        let room = table.count(self.row, used, words, fold, &increment, || packet.macs(frame.link));
         let octets = u64::from(frame.length) + added;
         match room {
             Room::Own => {}
@@ -125,6 +137,13 @@ impl Books {
             }
         }
     }
+}
+
+/// The key fields that both address families have.
+#[inline(always)]
+fn common(frame: &Frame, headers: &Headers) -> Common {
+    let vlan = if frame.stripped_vlan != 0 { frame.stripped_vlan } else { headers.vlan };
+    Common::new(headers, frame.interface, frame.direction, vlan)
 }
 
 /// Wire packets that the frame stands for, at least 1.

@@ -4,7 +4,9 @@
 
 use core::cell::Cell;
 
-use sensor_common::packet::{Bytes, Word};
+use sensor_common::packet::{Bytes, Word, Words};
+
+use crate::hook::Link;
 
 /// Packet bytes that can be read directly: all of a short frame, the start of one in several buffers.
 pub struct Packet {
@@ -31,6 +33,15 @@ impl Packet {
     #[inline(always)]
     pub const fn fell_short(&self) -> bool {
         self.fell_short.get()
+    }
+
+    /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
+    #[inline(always)]
+    pub fn macs(&self, link: Link) -> [u32; 3] {
+        match (link, self.read(0)) {
+            (Link::Ethernet, Some(Words(macs))) => macs,
+            _ => [0; 3],
+        }
     }
 }
 

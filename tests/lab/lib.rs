@@ -1,8 +1,11 @@
 //! Labs: network namespaces, peers and comparisons shared by the end-to-end tests.
 
+pub mod collector;
 pub mod cpu;
+pub mod flows;
 pub mod frames;
 pub mod netns;
+pub mod peers;
 
 /// True when this process may load eBPF programs and make namespaces. Otherwise says what is skipped.
 ///

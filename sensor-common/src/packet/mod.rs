@@ -92,24 +92,65 @@ pub struct Headers {
     pub macs: [u32; 3],
 }
 
+impl Headers {
+    /// What the parser starts from.
+    pub const EMPTY: Self = Self {
+        v6: false,
+        protocol: 0,
+        tos: 0,
+        ttl: 0,
+        fragment: Fragment::None,
+        tcp_flags: 0,
+        vlan: 0,
+        source_port: 0,
+        destination_port: 0,
+        octets: 0,
+        link_length: 0,
+        headers_length: 0,
+        source: [0; 4],
+        destination: [0; 4],
+        macs: [0; 3],
+    };
+}
+
 /// Parses the Ethernet frame in `bytes`, whose length on the wire is `frame_length` octets (not less than what
 /// `bytes` holds; more when a capture or sample cut it).
 ///
 /// # Errors
 /// [`Reject`] when no flow can be named; never for what is wrong behind a whole IP header.
-#[inline(always)]
 pub fn parse<B: Bytes + ?Sized>(bytes: &B, frame_length: u32) -> Result<Headers, Reject> {
+    let mut headers = Headers::EMPTY;
+    parse_into(bytes, frame_length, &mut headers)?;
+    Ok(headers)
+}
+
+/// [`parse`] into [`Headers::EMPTY`]: for the eBPF programs, where a returned structure would be moved through the
+/// stack, and unused fields with it.
+///
+/// # Errors
+/// As [`parse`]; `headers` is then half filled.
+#[inline(always)]
+pub fn parse_into<B: Bytes + ?Sized>(
+    bytes: &B,
+    frame_length: u32,
+    headers: &mut Headers,
+) -> Result<(), Reject> {
     let Some(Words(macs)) = bytes.read::<Words<u32, 3>>(0) else { return Err(Reject::Truncated) };
     let Some(ethertype) = bytes.read::<u16>(12) else { return Err(Reject::Truncated) };
+    headers.macs = macs;
     let mut ethertype = u16::from_be(ethertype);
     let mut offset = 14;
-    let mut vlan = 0;
+    // The everyday case has its own copy of what follows, in which every offset is a constant.
+    if ethertype == ethertype::IPV4 || ethertype == ethertype::IPV6 {
+        return parse_network_into(bytes, ethertype, offset, frame_length, headers);
+    }
     let mut tags = 0;
     while tags < MAX_VLAN_TAGS && (ethertype == ethertype::VLAN || ethertype == ethertype::QINQ) {
-        let Some(tag) = bytes.read::<u16>(offset) else { return Err(Reject::Truncated) };
-        let Some(inner) = bytes.read::<u16>(offset + 2) else { return Err(Reject::Truncated) };
+        let Some(Words([tag, inner])) = bytes.read::<Words<u16, 2>>(offset) else {
+            return Err(Reject::Truncated);
+        };
         if tags == 0 {
-            vlan = u16::from_be(tag) & 0xfff;
+            headers.vlan = u16::from_be(tag) & 0xfff;
         }
         ethertype = u16::from_be(inner);
         offset += 4;
@@ -132,7 +173,7 @@ pub fn parse<B: Bytes + ?Sized>(bytes: &B, frame_length: u32) -> Result<Headers,
             };
         }
     }
-    parse_network(bytes, ethertype, offset, frame_length, vlan, macs)
+    parse_network_into(bytes, ethertype, offset, frame_length, headers)
 }
 
 /// Parses the IP packet that starts at `offset` of a frame without a link header that this parser knows:
@@ -140,7 +181,6 @@ pub fn parse<B: Bytes + ?Sized>(bytes: &B, frame_length: u32) -> Result<Headers,
 ///
 /// # Errors
 /// As [`parse`].
-#[inline(always)]
 pub fn parse_network<B: Bytes + ?Sized>(
     bytes: &B,
     ethertype: u16,
@@ -149,16 +189,30 @@ pub fn parse_network<B: Bytes + ?Sized>(
     vlan: u16,
     macs: [u32; 3],
 ) -> Result<Headers, Reject> {
+    let mut headers = Headers { vlan, macs, ..Headers::EMPTY };
+    parse_network_into(bytes, ethertype, offset, frame_length, &mut headers)?;
+    Ok(headers)
+}
+
+/// [`parse_network`] into [`Headers::EMPTY`], or one with VLAN and MAC addresses; as [`parse_into`].
+///
+/// # Errors
+/// As [`parse`].
+#[inline(always)]
+pub fn parse_network_into<B: Bytes + ?Sized>(
+    bytes: &B,
+    ethertype: u16,
+    offset: usize,
+    frame_length: u32,
+    headers: &mut Headers,
+) -> Result<(), Reject> {
     // Everything behind the link header; a frame never has fewer octets than were read of it.
     let available = frame_length.wrapping_sub(offset as u32);
-    let mut headers = match ethertype {
-        ethertype::IPV4 => ip::parse_v4(bytes, offset, available)?,
-        ethertype::IPV6 => ip::parse_v6(bytes, offset, available)?,
-        _ => return Err(Reject::NonIp),
-    };
-    headers.vlan = vlan;
-    headers.macs = macs;
-    Ok(headers)
+    match ethertype {
+        ethertype::IPV4 => ip::parse_v4(bytes, offset, available, headers),
+        ethertype::IPV6 => ip::parse_v6(bytes, offset, available, headers),
+        _ => Err(Reject::NonIp),
+    }
 }
 
 #[cfg(test)]

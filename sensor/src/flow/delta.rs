@@ -1,6 +1,9 @@
 //! What a source adds to one flow: a packet of a capture, or a drained slot of the kernel's table.
 
-use sensor_common::key::{V4_WORDS, V6_WORDS};
+use sensor_common::{
+    key::{V4_WORDS, V6_WORDS},
+    table::Increment,
+};
 
 /// Counts of one flow over some time, to be merged into the flow cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,23 @@ pub struct FlowDelta {
     pub ttl_max: u8,
     /// Destination and source MAC address as they lie in the frame.
     pub macs: [u32; 3],
+}
+
+impl FlowDelta {
+    /// The counts of one packet with `macs` (as in [`FlowDelta::macs`]) at `time`, milliseconds since the epoch.
+    pub fn packet(packet: &Increment, macs: [u32; 3], time: u64) -> Self {
+        Self {
+            octets: packet.octets.into(),
+            packets: packet.packets.into(),
+            layer2_octets: u64::from(packet.octets) + u64::from(packet.overhead),
+            start: time,
+            end: time,
+            tcp_flags: packet.tcp_flags,
+            ttl_min: packet.ttl,
+            ttl_max: packet.ttl,
+            macs,
+        }
+    }
 }
 
 /// Where a source puts its deltas, flow by flow: the flow cache, in front of whatever takes its records.

@@ -137,10 +137,12 @@ impl KernelError {
             }
             Self::Permission { .. } => ErrorKind::Permission,
             Self::NotBuilt | Self::TooOld { .. } | Self::Attach { .. } => ErrorKind::Unsupported,
-            Self::Refused { source, .. } if !is_permission(source) => ErrorKind::Unsupported,
-            Self::Refused { source, .. }
-            | Self::Map { source, .. }
-            | Self::System { source, .. } => {
+            // The verifier's own refusal is EACCES, too.
+            Self::Refused { source, .. } if source.raw_os_error() == Some(libc::EPERM) => {
+                ErrorKind::Permission
+            }
+            Self::Refused { .. } => ErrorKind::Unsupported,
+            Self::Map { source, .. } | Self::System { source, .. } => {
                 if is_permission(source) {
                     ErrorKind::Permission
                 } else {
@@ -175,6 +177,7 @@ mod tests {
             source: io::Error::from_raw_os_error(code),
         };
         assert_eq!(refused(libc::EINVAL).kind(), ErrorKind::Unsupported);
+        assert_eq!(refused(libc::EACCES).kind(), ErrorKind::Unsupported);
         assert_eq!(refused(libc::EPERM).kind(), ErrorKind::Permission);
     }
 }

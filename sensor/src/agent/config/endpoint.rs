@@ -1,0 +1,173 @@
+//! Where a collector listens, read from a URL such as `udp://collector.example:4739`.
+
+use std::{fmt, net::Ipv6Addr, str::FromStr};
+
+use crate::diagnostic::nearest;
+
+/// How IPFIX messages travel (RFC 7011 section 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// One message a datagram; templates are repeated.
+    Udp,
+    /// Messages in a stream.
+    Tcp,
+    /// TCP inside TLS.
+    Tls,
+}
+
+impl Transport {
+    const ALL: [Self; 3] = [Self::Udp, Self::Tcp, Self::Tls];
+
+    /// The scheme of the URL.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// The port IANA assigned: 4739 (`ipfix`), 4740 for TLS (`ipfixs`).
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 4739,
+            Self::Tls => 4740,
+        }
+    }
+}
+
+/// A collector's address, not yet resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CollectorEndpoint {
+    /// How messages travel.
+    pub transport: Transport,
+    /// A name or an address; an IPv6 address without its brackets.
+    pub host: String,
+    /// Never 0.
+    pub port: u16,
+}
+
+impl FromStr for CollectorEndpoint {
+    type Err = String;
+
+    /// The error says what is wrong with the URL, without repeating it.
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err("a collector is written udp://HOST:PORT, tcp:// or tls://".to_owned());
+        };
+        let transport =
+            Transport::ALL.into_iter().find(|transport| transport.scheme() == scheme).ok_or_else(
+                || match nearest(scheme, Transport::ALL.map(Transport::scheme)) {
+                    Some(meant) => format!("`{scheme}` is no transport, did you mean `{meant}`?"),
+                    None => format!("`{scheme}` is no transport: use udp, tcp or tls"),
+                },
+            )?;
+        let (host, port) = split_host(rest)?;
+        let port = match port {
+            None => transport.default_port(),
+            Some("") => return Err("the port after `:` is missing".to_owned()),
+            Some(digits) => digits
+                .parse()
+                .ok()
+                .filter(|&port: &u16| port != 0 && digits.bytes().all(|b| b.is_ascii_digit()))
+                .ok_or_else(|| format!("`{digits}` is no port: use 1 to 65535"))?,
+        };
+        Ok(Self { transport, host: host.to_owned(), port })
+    }
+}
+
+/// Takes `host:port`, `host`, `[v6]:port` or `[v6]` apart.
+fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
+    if let Some(bracketed) = rest.strip_prefix('[') {
+        let (host, after) =
+            bracketed.split_once(']').ok_or_else(|| "the `[` is not closed by `]`".to_owned())?;
+        // A zone such as %eth0 is for the resolver to judge.
+        let address = host.split('%').next().unwrap_or(host);
+        if address.parse::<Ipv6Addr>().is_err() {
+            return Err(format!("`{host}` is no IPv6 address"));
+        }
+        return match after.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if after.is_empty() => Ok((host, None)),
+            None => Err(format!("`{after}` after the address: only a port may follow")),
+        };
+    }
+    if rest.matches(':').count() > 1 {
+        return Err("an IPv6 address stands in brackets: [::1]:4739".to_owned());
+    }
+    let (host, port) = match rest.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (rest, None),
+    };
+    if host.is_empty() {
+        return Err("the host is missing".to_owned());
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match rest.find(|c| !allowed(c) && c != ':') {
+        Some(at) if rest[at..].starts_with('/') => {
+            Err(format!("`{}`: a collector has no path", &rest[at..]))
+        }
+        Some(at) => Err(format!(
+            "`{}` cannot stand in a host name",
+            rest[at..].chars().next().unwrap_or_default()
+        )),
+        None => Ok((host, port)),
+    }
+}
+
+impl fmt::Display for CollectorEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transport, host, port } = self;
+        let scheme = transport.scheme();
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_urls() {
+        for (url, shown) in [
+            ("udp://127.0.0.1:2055", "udp://127.0.0.1:2055"),
+            ("udp://collector.example", "udp://collector.example:4739"),
+            ("tcp://a-b_c.example:1", "tcp://a-b_c.example:1"),
+            ("tls://collector", "tls://collector:4740"),
+            ("tls://[2001:db8::1]", "tls://[2001:db8::1]:4740"),
+            ("udp://[fe80::1%eth0]:9995", "udp://[fe80::1%eth0]:9995"),
+        ] {
+            let endpoint = url.parse::<CollectorEndpoint>();
+            assert_eq!(endpoint.map(|endpoint| endpoint.to_string()), Ok(shown.to_owned()));
+        }
+    }
+
+    #[test]
+    fn bad_urls() {
+        for (url, reason) in [
+            ("", "a collector is written udp://HOST:PORT, tcp:// or tls://"),
+            ("10.0.0.1:2055", "a collector is written udp://HOST:PORT, tcp:// or tls://"),
+            ("upd://a:1", "`upd` is no transport, did you mean `udp`?"),
+            ("https://a:1", "`https` is no transport: use udp, tcp or tls"),
+            ("udp://", "the host is missing"),
+            ("udp://:2055", "the host is missing"),
+            ("udp://a:0", "`0` is no port: use 1 to 65535"),
+            ("udp://a:65536", "`65536` is no port: use 1 to 65535"),
+            ("udp://a:+1", "`+` cannot stand in a host name"),
+            ("udp://a:", "the port after `:` is missing"),
+            ("udp://::1:2055", "an IPv6 address stands in brackets: [::1]:4739"),
+            ("udp://[::1", "the `[` is not closed by `]`"),
+            ("udp://[a]:1", "`a` is no IPv6 address"),
+            ("udp://[::1]2055", "`2055` after the address: only a port may follow"),
+            ("udp://[::1]:+5", "`+5` is no port: use 1 to 65535"),
+            ("tcp://a:1/x", "`/x`: a collector has no path"),
+            ("tcp://us er:1", "` ` cannot stand in a host name"),
+        ] {
+            assert_eq!(url.parse::<CollectorEndpoint>(), Err(reason.to_owned()), "{url}");
+        }
+    }
+}

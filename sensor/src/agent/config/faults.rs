@@ -1,0 +1,58 @@
+//! Faults found while resolving: those of the file have a place in it, those of flags a name.
+
+use std::ops::RangeInclusive;
+
+use super::{
+    schema::{Origin, Setting},
+    value::Quantity,
+};
+use crate::diagnostic::Diagnostic;
+
+/// All that is wrong with a configuration.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// In the file.
+    pub file: Vec<Diagnostic>,
+    /// On the command line, each a line of text.
+    pub flags: Vec<String>,
+}
+
+impl Faults {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.file.is_empty() && self.flags.is_empty()
+    }
+
+    /// The number of faults.
+    pub fn len(&self) -> usize {
+        self.file.len() + self.flags.len()
+    }
+
+    /// "`path` `must`, but `found`", at the setting of the key `path`.
+    pub fn report<T>(&mut self, setting: &Setting<T>, path: &str, must: &str, found: &str) {
+        match &setting.origin {
+            Origin::File(span) => {
+                let fault = Diagnostic::error(format!("`{path}` {must}"), span.clone());
+                self.file.push(fault.label(found));
+            }
+            Origin::Flag(flag) => self.flags.push(format!("`{flag}` {must}: {found}")),
+            Origin::Default => self.flags.push(format!("`{path}` {must}: {found}")),
+        }
+    }
+
+    /// The value of the key `path`; reported if it lies outside `range`.
+    pub fn in_range<T: Quantity>(
+        &mut self,
+        setting: &Setting<T>,
+        path: &str,
+        range: RangeInclusive<T>,
+    ) -> T {
+        let value = setting.value;
+        if !range.contains(&value) {
+            let (least, most) = range.into_inner();
+            let must = format!("must lie between {} and {}", least.shown(), most.shown());
+            self.report(setting, path, &must, &format!("this is {}", value.shown()));
+        }
+        value
+    }
+}

@@ -1,0 +1,249 @@
+//! The agent's configuration: read from TOML, overridden by flags, checked, and then never looked up by name again.
+//!
+//! Three steps, each a pure function of the one before: text to [`raw::Raw`] (what was written), flags laid over it
+//! ([`Overrides`]), and [`resolve::resolve`] to [`Config`] (what the agent runs on). Only [`load`] touches a file.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use globset::Glob;
+
+pub mod endpoint;
+pub mod faults;
+pub mod overrides;
+pub mod raw;
+pub mod resolve;
+pub mod schema;
+pub mod value;
+
+use self::{endpoint::CollectorEndpoint, faults::Faults, overrides::Overrides};
+use crate::diagnostic::render;
+
+#[cfg(test)]
+mod tests;
+
+/// Everything the agent was told, checked and in its units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What packets are taken from the kernel, and how.
+    pub capture: CaptureConfig,
+    /// When flows end.
+    pub flow: FlowConfig,
+    /// What holds for every collector.
+    pub export: ExportConfig,
+    /// Where IPFIX is sent; no endpoint twice.
+    pub collectors: Vec<CollectorConfig>,
+    /// IPFIX files, where they are wanted.
+    pub ipfix_file: Option<IpfixFileConfig>,
+    /// The agent's own log, and flows as lines.
+    pub log: LogConfig,
+}
+
+/// `[capture]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaptureConfig {
+    /// At least one; an interface that several match is watched once.
+    pub interfaces: Vec<InterfacePattern>,
+    /// Time between two drains of the kernel tables, 100 ms to 60 s.
+    pub interval: Duration,
+    /// Bytes for the kernel's flow tables, over all CPUs.
+    pub kernel_memory: u64,
+    /// Whether generic XDP may be used where a driver has no native XDP.
+    pub generic_xdp: bool,
+    /// Whether leaving packets are watched. Not false together with `ingress`.
+    pub egress: bool,
+    /// Whether arriving packets are watched.
+    pub ingress: bool,
+}
+
+/// Which interfaces are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InterfacePattern {
+    /// The device of the default route.
+    Auto,
+    /// The interface of this name.
+    Name(String),
+    /// Every interface whose name matches.
+    Glob(Glob),
+}
+
+/// `[flow]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowConfig {
+    /// A flow that goes on is reported this often.
+    pub active_timeout: Duration,
+    /// A flow ends after so long without a packet; at most `active_timeout`.
+    pub idle_timeout: Duration,
+    /// How long a TCP flow is kept after its FIN or RST.
+    pub end_linger: Duration,
+    /// Active flows held at most.
+    pub max_flows: u64,
+}
+
+/// `[export]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportConfig {
+    /// Observation domain id (RFC 7011 section 3.1).
+    pub observation_domain: u32,
+    /// Time between two sendings of the templates over UDP.
+    pub template_interval: Duration,
+    /// Messages between two sendings of the templates over UDP.
+    pub template_messages: u64,
+    /// Time between two sendings of the statistics (RFC 7011 section 4).
+    pub statistics_interval: Duration,
+    /// Flow records that may wait for one collector.
+    pub queue: u64,
+}
+
+/// `[[collector]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectorConfig {
+    /// Where it listens.
+    pub endpoint: CollectorEndpoint,
+    /// Bytes of one IPFIX message at most, 512 to 65,535.
+    pub mtu: u16,
+    /// Present exactly where the transport is TLS.
+    pub tls: Option<TlsConfig>,
+}
+
+/// `[collector.tls]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// PEM file of the authorities to trust; `None`: those of the system.
+    pub ca: Option<PathBuf>,
+    /// PEM files of the sensor's own certificate chain and of its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Name that the collector's certificate must carry; `None`: the host of the endpoint.
+    pub server_name: Option<String>,
+}
+
+/// `[ipfix_file]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IpfixFileConfig {
+    /// Where the files are written.
+    pub directory: PathBuf,
+    /// Bytes at which a file is finished.
+    pub max_size: u64,
+    /// Age at which a file is finished.
+    pub max_age: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// What of the agent's own log is shown.
+    pub level: LogLevel,
+    /// Whether flows go to stdout.
+    pub print_flows: bool,
+    /// File that flows are appended to as JSON lines.
+    pub flow_log: Option<PathBuf>,
+}
+
+/// Levels of the agent's log, the quietest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What stops the agent or a part of it.
+    Error,
+    /// What an operator should look at.
+    Warn,
+    /// Starts, stops, changes of state.
+    Info,
+    /// What helps to find a fault.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// From quiet to verbose.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// As the file and the `tracing` crate spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    /// `steps` levels up, as far as there are any.
+    fn more_verbose(self, steps: u8) -> Self {
+        let louder = Self::ALL.into_iter().filter(|&level| level >= self);
+        louder.take(usize::from(steps) + 1).last().unwrap_or(self)
+    }
+}
+
+/// Why there is no [`Config`].
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file or the flags have faults; shown in full, over several lines.
+    #[error("{}", report(path.as_deref(), text, faults))]
+    Faulty {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// Its text.
+        text: String,
+        /// All that is wrong.
+        faults: Faults,
+    },
+}
+
+fn report(path: Option<&Path>, text: &str, faults: &Faults) -> String {
+    let mut report = match faults.len() {
+        1 => "the configuration has 1 fault".to_owned(),
+        n => format!("the configuration has {n} faults"),
+    };
+    for fault in &faults.flags {
+        report.push_str(&format!("\n\nerror: {fault}"));
+    }
+    if let Some(path) = path.filter(|_| !faults.file.is_empty()) {
+        let in_file = render(&path.display().to_string(), text, &faults.file);
+        report.push_str(&format!("\n\n{}", in_file.trim_end()));
+    }
+    report
+}
+
+/// Reads the file, where there is one, and lays the flags over it; all faults at once.
+pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
+    let text = match path {
+        Some(path) => std::fs::read(path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+        None => String::new(),
+    };
+    from_text(&text, overrides).map_err(|faults| ConfigError::Faulty {
+        path: path.map(Path::to_owned),
+        text,
+        faults,
+    })
+}
+
+/// What [`load`] does with the text of the file.
+pub fn from_text(text: &str, overrides: &Overrides) -> Result<Config, Faults> {
+    let (raw, faults_of_form) = raw::parse(text);
+    let mut faults = Faults { file: faults_of_form, flags: Vec::new() };
+    let Some(raw) = raw else { return Err(faults) };
+    match resolve::resolve(raw, overrides) {
+        Ok(config) if faults.is_empty() => Ok(config),
+        Ok(_) => Err(faults),
+        Err(more) => {
+            raw::add_to_sound_lines(&mut faults.file, more.file, text);
+            faults.flags = more.flags;
+            Err(faults)
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The configuration file as it was written: every key there is, its type, its default and what it does.
+//!
+//! [`parse`] checks form only (known keys, right types); what the values mean together is judged in [`super::resolve`],
+//! after the flags of the command line have had their say.
+
+use std::{path::PathBuf, time::Duration};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    schema::{Key, Setting, Table, Value, table},
+    value::ByteSize,
+};
+use crate::diagnostic::Diagnostic;
+
+table! {
+    /// The whole file.
+    Raw {
+        /// What packets are taken from the kernel, and how.
+        capture: Capture = Capture::default();
+        /// When flows end.
+        flow: Flow = Flow::default();
+        /// What holds for every collector.
+        export: Export = Export::default();
+        /// Where IPFIX is sent; one `[[collector]]` each.
+        collector: Vec<Setting<Collector>> = Vec::new();
+        /// IPFIX files (RFC 5655), written where a directory is given.
+        ipfix_file: IpfixFile = IpfixFile::default();
+        /// The agent's own log, and flows as JSON lines.
+        log: Log = Log::default();
+    }
+}
+
+table! {
+    /// `[capture]`
+    Capture {
+        /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the device of the default route.
+        interfaces: Vec<Setting<String>> = vec![Setting::default_of("auto".to_owned())];
+        /// How often the kernel's flow tables are drained.
+        interval: Duration = Duration::from_secs(1);
+        /// Memory for the kernel's flow tables, over all CPUs.
+        kernel_memory: ByteSize = ByteSize(128 << 20);
+        /// Use generic XDP where a driver has no native XDP. It sees merged packets: counts are wrong.
+        generic_xdp: bool = false;
+        /// Watch packets that leave.
+        egress: bool = true;
+        /// Watch packets that arrive.
+        ingress: bool = true;
+    }
+}
+
+table! {
+    /// `[flow]`
+    Flow {
+        /// A flow that goes on is reported this often.
+        active_timeout: Duration = Duration::from_secs(60);
+        /// A flow ends after so long without a packet.
+        idle_timeout: Duration = Duration::from_secs(15);
+        /// How long a TCP flow is kept after its FIN or RST, for the last acknowledgements.
+        end_linger: Duration = Duration::from_secs(1);
+        /// Active flows held at most; beyond it the oldest is reported early.
+        max_flows: u64 = 1 << 20;
+    }
+}
+
+table! {
+    /// `[export]`
+    Export {
+        /// Observation domain id in every IPFIX message (RFC 7011 section 3.1).
+        observation_domain: u64 = 1;
+        /// Templates are sent again over UDP this often.
+        template_interval: Duration = Duration::from_mins(10);
+        /// Templates are sent again over UDP after so many messages.
+        template_messages: u64 = 4096;
+        /// Metering and exporting statistics are sent this often (RFC 7011 section 4).
+        statistics_interval: Duration = Duration::from_mins(1);
+        /// Flow records that may wait for one collector; more are counted as not sent.
+        queue: u64 = 65_536;
+    }
+}
+
+table! {
+    /// `[[collector]]`
+    Collector {
+        /// `udp://HOST:PORT`, `tcp://HOST:PORT` or `tls://HOST:PORT`; the port may be left out.
+        url: Option<String> = None;
+        /// Bytes of one IPFIX message at most.
+        mtu: u64 = 1400;
+        /// How a `tls://` collector is verified, and how the sensor proves who it is.
+        tls: Option<Tls> = None;
+    }
+}
+
+table! {
+    /// `[collector.tls]`
+    Tls {
+        /// PEM file of the authorities to trust; without it, those of the system.
+        ca: Option<PathBuf> = None;
+        /// PEM file of the sensor's own certificate chain.
+        certificate: Option<PathBuf> = None;
+        /// PEM file of the key of `certificate`.
+        key: Option<PathBuf> = None;
+        /// Name that the collector's certificate must carry; without it, the host of the URL.
+        server_name: Option<String> = None;
+    }
+}
+
+table! {
+    /// `[ipfix_file]`
+    IpfixFile {
+        /// Directory for the files; it must exist.
+        directory: Option<PathBuf> = None;
+        /// A file is finished when it has this size.
+        max_size: ByteSize = ByteSize(64 << 20);
+        /// A file is finished when it is this old.
+        max_age: Duration = Duration::from_mins(5);
+    }
+}
+
+table! {
+    /// `[log]`
+    Log {
+        /// `error`, `warn`, `info`, `debug` or `trace`.
+        level: String = "info".to_owned();
+        /// Flows as JSON lines: `none`, `stdout`, or the path of a file.
+        flows: String = "none".to_owned();
+    }
+}
+
+/// Reads the text of a configuration file, with all faults of form in the order of the text.
+///
+/// Where a fault is one of a single value, reading goes on behind it. `None` is returned where the text is broken so that
+/// it is unsure which keys belong to which table: what could be said of the rest would be guesswork.
+pub fn parse(text: &str) -> (Option<Raw>, Vec<Diagnostic>) {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut faults: Vec<Diagnostic> = errors
+        .iter()
+        .map(|error| Diagnostic::error(error.message(), error.span().unwrap_or_default()))
+        .collect();
+    if faults.iter().any(|fault| breaks_structure(text, fault)) {
+        return (None, faults);
+    }
+    let document = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
+    let mut faults_of_form = Vec::new();
+    let raw = Raw::read(&document, "", &mut faults_of_form);
+    add_to_sound_lines(&mut faults, faults_of_form, text);
+    (raw, faults)
+}
+
+/// Whether a syntax fault lies before the `=` of its line: in a key or a header.
+fn breaks_structure(text: &str, fault: &Diagnostic) -> bool {
+    let before = &text[..text.floor_char_boundary(fault.span.start)];
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    !line.contains('=') && fault.message != "duplicate key"
+}
+
+/// Adds those of `more` that stand in lines which have no fault yet: what follows from a fault is not another one.
+pub fn add_to_sound_lines(faults: &mut Vec<Diagnostic>, mut more: Vec<Diagnostic>, text: &str) {
+    let line_of = |fault: &Diagnostic| {
+        text[..text.floor_char_boundary(fault.span.start)].matches('\n').count()
+    };
+    let faulty: Vec<usize> = faults.iter().map(line_of).collect();
+    more.retain(|fault| !faulty.contains(&line_of(fault)));
+    faults.append(&mut more);
+    faults.sort_by_key(|fault| fault.span.start);
+}

@@ -1,0 +1,247 @@
+//! From what was written to what the agent runs on: every range, URL and pattern is checked, all faults at once.
+
+use std::{path::Path, time::Duration};
+
+use globset::Glob;
+
+use super::{
+    CaptureConfig, CollectorConfig, Config, ExportConfig, FlowConfig, InterfacePattern,
+    IpfixFileConfig, LogConfig, LogLevel, TlsConfig,
+    endpoint::{CollectorEndpoint, Transport},
+    faults::Faults,
+    overrides::Overrides,
+    raw,
+    schema::Setting,
+    value::{ByteSize, Quantity as _},
+};
+use crate::diagnostic::nearest;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Judges the file with the flags laid over it.
+pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Faults> {
+    overrides.apply(&mut raw);
+    let mut faults = Faults::default();
+    let config = Config {
+        capture: capture(&raw.capture.value, &mut faults),
+        flow: flow(&raw.flow.value, &mut faults),
+        export: export(&raw.export.value, &mut faults),
+        collectors: collectors(&raw.collector.value, &mut faults),
+        ipfix_file: ipfix_file(&raw.ipfix_file, &mut faults),
+        log: log(&raw.log.value, overrides, &mut faults),
+    };
+    if faults.is_empty() { Ok(config) } else { Err(faults) }
+}
+
+fn capture(raw: &raw::Capture, faults: &mut Faults) -> CaptureConfig {
+    let intervals = Duration::from_millis(100)..=MINUTE;
+    let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
+    if !raw.ingress.value && !raw.egress.value {
+        let setting = if raw.egress.is_given() { &raw.egress } else { &raw.ingress };
+        faults.report(
+            setting,
+            "capture.egress",
+            "and `capture.ingress` cannot both be false",
+            "nothing would be watched",
+        );
+    }
+    CaptureConfig {
+        interfaces: interfaces(&raw.interfaces, faults),
+        interval: faults.in_range(&raw.interval, "capture.interval", intervals),
+        kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
+        generic_xdp: raw.generic_xdp.value,
+        egress: raw.egress.value,
+        ingress: raw.ingress.value,
+    }
+}
+
+fn interfaces(list: &Setting<Vec<Setting<String>>>, faults: &mut Faults) -> Vec<InterfacePattern> {
+    const PATH: &str = "capture.interfaces";
+    if list.value.is_empty() {
+        faults.report(list, PATH, "must name an interface", "`[\"auto\"]` takes the default route");
+    }
+    let mut patterns = Vec::with_capacity(list.value.len());
+    for (index, name) in list.value.iter().enumerate() {
+        if list.value[..index].iter().any(|earlier| earlier.value == name.value) {
+            faults.report(name, PATH, "must name an interface once", "named before");
+        }
+        match interface(&name.value) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(reason) => faults.report(name, PATH, "must hold names, globs or `auto`", &reason),
+        }
+    }
+    patterns
+}
+
+/// Names as the kernel allows them: `dev_valid_name` in net/core/dev.c.
+fn interface(name: &str) -> Result<InterfacePattern, String> {
+    if name == "auto" {
+        return Ok(InterfacePattern::Auto);
+    }
+    if name.is_empty() {
+        return Err("this is empty".to_owned());
+    }
+    if name.contains(['*', '?', '[', '{']) {
+        return Glob::new(name)
+            .map(InterfacePattern::Glob)
+            .map_err(|error| format!("bad glob: {}", error.kind()));
+    }
+    if name.len() > 15 {
+        return Err(format!("{} bytes, a name has 15 at most", name.len()));
+    }
+    if let Some(bad) = name.chars().find(|&c| c == '/' || c == ':' || c.is_whitespace()) {
+        return Err(format!("`{bad}` cannot stand in a name"));
+    }
+    Ok(InterfacePattern::Name(name.to_owned()))
+}
+
+fn flow(raw: &raw::Flow, faults: &mut Faults) -> FlowConfig {
+    let active_timeout = faults.in_range(&raw.active_timeout, "flow.active_timeout", SECOND..=DAY);
+    let mut idle_timeout = faults.in_range(&raw.idle_timeout, "flow.idle_timeout", SECOND..=DAY);
+    if idle_timeout > active_timeout {
+        if raw.idle_timeout.is_given() {
+            let must = format!("must not exceed the active timeout ({})", active_timeout.shown());
+            let found = format!("this is {}", idle_timeout.shown());
+            faults.report(&raw.idle_timeout, "flow.idle_timeout", &must, &found);
+        } else {
+            // Whoever asks for a short active timeout need not know that there is another one.
+            idle_timeout = active_timeout;
+        }
+    }
+    let lingers = Duration::ZERO..=MINUTE;
+    FlowConfig {
+        active_timeout,
+        idle_timeout,
+        end_linger: faults.in_range(&raw.end_linger, "flow.end_linger", lingers),
+        max_flows: faults.in_range(&raw.max_flows, "flow.max_flows", 1024..=1 << 28),
+    }
+}
+
+fn export(raw: &raw::Export, faults: &mut Faults) -> ExportConfig {
+    let raw::Export { template_interval, template_messages, statistics_interval, queue, .. } = raw;
+    let domains = 0..=u64::from(u32::MAX);
+    let domain = faults.in_range(&raw.observation_domain, "export.observation_domain", domains);
+    let path = "export.template_interval";
+    let template_interval = faults.in_range(template_interval, path, SECOND..=DAY);
+    let path = "export.template_messages";
+    let template_messages = faults.in_range(template_messages, path, 1..=1 << 32);
+    let path = "export.statistics_interval";
+    let statistics_interval = faults.in_range(statistics_interval, path, SECOND..=DAY);
+    ExportConfig {
+        // One that is too large was reported above.
+        observation_domain: u32::try_from(domain).unwrap_or_default(),
+        template_interval,
+        template_messages,
+        statistics_interval,
+        queue: faults.in_range(queue, "export.queue", 1024..=1 << 26),
+    }
+}
+
+fn collectors(list: &[Setting<raw::Collector>], faults: &mut Faults) -> Vec<CollectorConfig> {
+    let mut collectors: Vec<CollectorConfig> = Vec::with_capacity(list.len());
+    for collector in list {
+        let raw = &collector.value;
+        let mtu = faults.in_range(&raw.mtu, "collector.mtu", 512..=65_535);
+        let Some(url) = &raw.url.value else {
+            if !raw.url.is_given() {
+                let found = "add url = \"udp://HOST:4739\"";
+                faults.report(collector, "collector", "needs a `url`", found);
+            }
+            continue;
+        };
+        let endpoint: CollectorEndpoint = match url.parse() {
+            Ok(endpoint) => endpoint,
+            Err(reason) => {
+                let must = "must be a URL such as `udp://HOST:4739`";
+                faults.report(&raw.url, "collector.url", must, &reason);
+                continue;
+            }
+        };
+        if collectors.iter().any(|earlier| earlier.endpoint == endpoint) {
+            let found = format!("{endpoint} again");
+            faults.report(&raw.url, "collector.url", "must differ from the others", &found);
+        }
+        let tls = tls(&raw.tls, endpoint.transport, faults);
+        // One that is too large was reported above.
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+        collectors.push(CollectorConfig { endpoint, mtu, tls });
+    }
+    collectors
+}
+
+fn tls(
+    raw: &Setting<Option<raw::Tls>>,
+    transport: Transport,
+    faults: &mut Faults,
+) -> Option<TlsConfig> {
+    if transport != Transport::Tls {
+        if raw.is_given() {
+            let found = format!("the url says {}", transport.scheme());
+            faults.report(raw, "collector.tls", "is for tls:// collectors only", &found);
+        }
+        return None;
+    }
+    let tls = raw.value.clone().unwrap_or_default();
+    match (tls.certificate.is_given(), tls.key.is_given()) {
+        (true, false) => {
+            let path = "collector.tls.certificate";
+            faults.report(&tls.certificate, path, "needs a `key` beside it", "there is none");
+        }
+        (false, true) => {
+            let path = "collector.tls.key";
+            faults.report(&tls.key, path, "needs a `certificate` beside it", "there is none");
+        }
+        _ => {}
+    }
+    Some(TlsConfig {
+        ca: tls.ca.value,
+        identity: tls.certificate.value.zip(tls.key.value),
+        server_name: tls.server_name.value,
+    })
+}
+
+fn ipfix_file(section: &Setting<raw::IpfixFile>, faults: &mut Faults) -> Option<IpfixFileConfig> {
+    let raw = &section.value;
+    let sizes = ByteSize(64 << 10)..=ByteSize(1 << 40);
+    let ages = SECOND..=DAY * 7;
+    let max_size = faults.in_range(&raw.max_size, "ipfix_file.max_size", sizes).0;
+    let max_age = faults.in_range(&raw.max_age, "ipfix_file.max_age", ages);
+    let Some(directory) = raw.directory.value.clone() else {
+        if section.is_given() && !raw.directory.is_given() {
+            faults.report(section, "ipfix_file", "needs a `directory`", "there is none");
+        }
+        return None;
+    };
+    Some(IpfixFileConfig { directory, max_size, max_age })
+}
+
+fn log(raw: &raw::Log, overrides: &Overrides, faults: &mut Faults) -> LogConfig {
+    let name = raw.level.value.as_str();
+    let level = LogLevel::ALL.into_iter().find(|level| level.name() == name);
+    if level.is_none() {
+        let names = LogLevel::ALL.map(LogLevel::name);
+        let found = match nearest(name, names) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("`{name}` is no level"),
+        };
+        let must = format!("must be one of {}", names.join(", "));
+        faults.report(&raw.level, "log.level", &must, &found);
+    }
+    let (print_flows, flow_log) = match raw.flows.value.as_str() {
+        "" => {
+            let must = "must be `none`, `stdout` or a path";
+            faults.report(&raw.flows, "log.flows", must, "this is empty");
+            (false, None)
+        }
+        "none" => (false, None),
+        "stdout" => (true, None),
+        path => (false, Some(Path::new(path).to_owned())),
+    };
+    LogConfig {
+        level: level.unwrap_or(LogLevel::Info).more_verbose(overrides.verbose),
+        print_flows: overrides.print_flows.unwrap_or(print_flows),
+        flow_log: overrides.flow_log.clone().or(flow_log),
+    }
+}

@@ -1,0 +1,222 @@
+//! The arguments of each verb, and how flags become [`Overrides`] of the configuration file.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
+
+use crate::agent::config::{overrides::Overrides, value::parse_duration};
+
+/// Closes the help of the program.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0   all went well
+  64  the command line or the configuration is wrong
+  69  the kernel lacks what is asked for
+  77  no permission
+  1   anything else";
+
+/// Closes the help of `run`.
+pub const RUN_EXAMPLES: &str = "\
+Examples:
+  sensor run                                        the default route's device
+  sensor run -i 'eth*' --collector udp://10.0.0.5   all eth devices, to a collector
+  sensor run --config /etc/sensor/sensor.toml       as a service";
+
+/// Closes the help of `replay`.
+pub const REPLAY_EXAMPLES: &str = "\
+Examples:
+  sensor replay morning.pcap.gz | jq .octets        flows as JSON lines
+  sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files";
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Capture")]
+pub struct RunArgs {
+    /// Interface to watch: a name, a glob such as 'eth*', or 'auto' for the default route's device; may be repeated
+    #[arg(short, long, value_name = "IFACE", action = ArgAction::Append)]
+    pub interface: Vec<String>,
+
+    /// How often the kernel's flow tables are drained [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub interval: Option<Duration>,
+
+    /// Stop by itself after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_run_time)]
+    pub duration: Option<Duration>,
+
+    /// Use generic XDP where a driver has no native XDP (its packet counts are too low)
+    #[arg(long)]
+    pub generic_xdp: bool,
+
+    /// What holds for replays as well.
+    #[command(flatten)]
+    pub flows: FlowArgs,
+}
+
+/// Arguments of `replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// What holds for live traffic as well.
+    #[command(flatten)]
+    pub flows: FlowArgs,
+
+    /// Captures to read, in this order: pcap or pcapng, plain, gzip or zstd
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+}
+
+/// How flows are made, and where they go.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Flows")]
+pub struct FlowArgs {
+    /// Report a flow that goes on this often [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub active_timeout: Option<Duration>,
+
+    /// End a flow after so long without a packet [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub idle_timeout: Option<Duration>,
+
+    /// Send IPFIX to udp://, tcp:// or tls://HOST:PORT; may be repeated
+    #[arg(long, help_heading = "Destinations", value_name = "URL", action = ArgAction::Append)]
+    pub collector: Vec<String>,
+
+    /// Write IPFIX files (RFC 5655) into this directory
+    #[arg(long, help_heading = "Destinations", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub ipfix_file: Option<PathBuf>,
+
+    /// What to print on stdout [default: flows; with --config, what the file says]
+    #[arg(long, help_heading = "Destinations", value_name = "WHAT")]
+    pub print: Option<Print>,
+
+    /// Append flows to this file, as JSON lines
+    #[arg(long, help_heading = "Destinations", value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub flow_log: Option<PathBuf>,
+
+    /// Observation domain id in IPFIX messages [default: 1]
+    #[arg(long, help_heading = "Destinations", value_name = "ID")]
+    pub observation_domain: Option<u32>,
+
+    /// Configuration file (TOML); flags win over it
+    #[arg(long, help_heading = "General", value_name = "F", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// Log more than the file's level: -v one step, -vv two
+    #[arg(short, long, help_heading = "General", action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What goes to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Print {
+    /// One line for each flow: aligned on a terminal, JSON elsewhere
+    Flows,
+    /// Nothing
+    None,
+}
+
+/// Arguments of `fields`.
+#[derive(Args, Debug)]
+pub struct FieldsArgs {}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+}
+
+impl RunArgs {
+    /// The flags that stand for keys of the configuration.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            interfaces: self.interface.clone(),
+            interval: self.interval,
+            generic_xdp: self.generic_xdp.then_some(true),
+            ..self.flows.overrides()
+        }
+    }
+}
+
+impl FlowArgs {
+    /// The flags that stand for keys of the configuration. Whoever gives neither a file nor `--print` wants to see flows.
+    pub fn overrides(&self) -> Overrides {
+        let print_by_default = self.config.is_none().then_some(true);
+        Overrides {
+            active_timeout: self.active_timeout,
+            idle_timeout: self.idle_timeout,
+            observation_domain: self.observation_domain,
+            collectors: self.collector.clone(),
+            ipfix_file: self.ipfix_file.clone(),
+            print_flows: self.print.map(|print| print == Print::Flows).or(print_by_default),
+            flow_log: self.flow_log.clone(),
+            verbose: self.verbose,
+            ..Overrides::default()
+        }
+    }
+}
+
+/// A duration; a plain number is one of seconds.
+fn parse_run_time(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => parse_duration(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Arguments, Command};
+
+    fn run(arguments: &str) -> RunArgs {
+        let arguments = ["sensor", "run"].into_iter().chain(arguments.split_whitespace());
+        match Arguments::parse_from(arguments).command {
+            Command::Run(run) => run,
+            other => panic!("not run: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_flag_of_run() {
+        let run = run(
+            "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
+             --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
+             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json -vv",
+        );
+        assert_eq!(run.duration, Some(Duration::from_secs(10)));
+        assert_eq!(run.flows.config, Some(PathBuf::from("f.toml")));
+        assert_eq!(
+            run.overrides(),
+            Overrides {
+                interfaces: vec!["eth0".to_owned(), "eth1".to_owned()],
+                interval: Some(Duration::from_millis(500)),
+                generic_xdp: Some(true),
+                active_timeout: Some(Duration::from_secs(60)),
+                idle_timeout: Some(Duration::from_secs(15)),
+                observation_domain: Some(7),
+                collectors: vec!["udp://a:1".to_owned(), "tcp://b:2".to_owned()],
+                ipfix_file: Some(PathBuf::from("dir")),
+                print_flows: Some(false),
+                flow_log: Some(PathBuf::from("flows.json")),
+                verbose: 2,
+            }
+        );
+    }
+
+    #[test]
+    fn flows_are_printed_unless_a_file_decides() {
+        assert_eq!(run("").overrides().print_flows, Some(true));
+        assert_eq!(run("--config f").overrides().print_flows, None);
+        assert_eq!(run("--config f --print flows").overrides().print_flows, Some(true));
+    }
+
+    #[test]
+    fn a_run_time_is_seconds_or_a_duration() {
+        assert_eq!(run("--duration 90").duration, Some(Duration::from_secs(90)));
+        assert_eq!(run("--duration 2m").duration, Some(Duration::from_secs(120)));
+    }
+}

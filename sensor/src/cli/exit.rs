@@ -1,0 +1,142 @@
+//! How the program ends: the exit codes are a contract, and one failure is one message.
+
+use std::{error::Error, io, process::ExitCode};
+
+use crate::{
+    agent::config::ConfigError,
+    kernel::error::{ErrorKind, KernelError},
+};
+
+/// What the caller of the program is told. The numbers are those of sysexits.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All went well.
+    Success = 0,
+    /// Anything that has no number of its own.
+    Other = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 64,
+    /// The kernel lacks what is asked for.
+    Kernel = 69,
+    /// No permission.
+    Permission = 77,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A failure that knows how the program should end; put it into an error chain, most easily as its context:
+/// `.context(Failure::kernel("XDP with frags needs Linux 5.18"))`.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What went wrong, and what would be right.
+    pub message: String,
+}
+
+impl Failure {
+    /// The command line or the configuration is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    /// The kernel lacks what is asked for.
+    pub fn kernel(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Kernel, message: message.into() }
+    }
+
+    /// No permission.
+    pub fn permission(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Permission, message: message.into() }
+    }
+}
+
+/// The exit code of an error: what the outermost link of its chain that has an opinion says.
+pub fn code(error: &anyhow::Error) -> Exit {
+    // An anyhow context hides its type from the chain, so the error itself is asked first.
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return failure.exit;
+    }
+    error.chain().find_map(opinion).unwrap_or(Exit::Other)
+}
+
+fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
+    if let Some(failure) = link.downcast_ref::<Failure>() {
+        return Some(failure.exit);
+    }
+    if let Some(error) = link.downcast_ref::<KernelError>() {
+        return Some(match error.kind() {
+            ErrorKind::Usage => Exit::Usage,
+            ErrorKind::Permission => Exit::Permission,
+            ErrorKind::Unsupported => Exit::Kernel,
+            ErrorKind::Other => Exit::Other,
+        });
+    }
+    let error = match link.downcast_ref::<ConfigError>() {
+        Some(ConfigError::Read { source, .. })
+            if source.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            source
+        }
+        Some(_) => return Some(Exit::Usage),
+        None => link.downcast_ref::<io::Error>()?,
+    };
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Some(Exit::Permission),
+        // Whoever read our stdout has seen enough. Sockets and files that break are handled where they are owned.
+        io::ErrorKind::BrokenPipe => Some(Exit::Success),
+        _ => None,
+    }
+}
+
+/// Prints the error chain, once, and says how to end.
+pub fn report(error: &anyhow::Error) -> Exit {
+    let exit = code(error);
+    if exit != Exit::Success {
+        eprintln!("sensor: {error:#}");
+    }
+    exit
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    fn io_error(kind: io::ErrorKind) -> anyhow::Error {
+        anyhow::Error::from(io::Error::from(kind))
+    }
+
+    #[test]
+    fn failures_keep_their_code_below_and_as_context() {
+        let below = anyhow::Error::from(Failure::kernel("no tcx")).context("cannot attach");
+        let above = io_error(io::ErrorKind::NotFound).context(Failure::kernel("no tcx"));
+        let between = above.context("cannot attach");
+        assert_eq!(code(&below), Exit::Kernel);
+        assert_eq!(code(&between), Exit::Kernel);
+        assert_eq!(format!("{below:#}"), "cannot attach: no tcx");
+    }
+
+    #[test]
+    fn the_outermost_opinion_counts() {
+        let denied = io_error(io::ErrorKind::PermissionDenied);
+        assert_eq!(code(&denied.context("cannot open")), Exit::Permission);
+        let denied = io_error(io::ErrorKind::PermissionDenied);
+        assert_eq!(code(&denied.context(Failure::usage("no such file"))), Exit::Usage);
+    }
+
+    #[test]
+    fn other_errors() {
+        assert_eq!(code(&anyhow::anyhow!("anything")), Exit::Other);
+        assert_eq!(code(&io_error(io::ErrorKind::NotFound)), Exit::Other);
+        let broken: anyhow::Result<()> = Err(io_error(io::ErrorKind::BrokenPipe));
+        let broken = broken.context("cannot write to stdout").expect_err("made above");
+        assert_eq!(report(&broken), Exit::Success);
+    }
+}

@@ -1,0 +1,27 @@
+//! `sensor fields`: the field table for people.
+
+use std::io::{self, Write as _};
+
+use anyhow::Context as _;
+
+use super::args::FieldsArgs;
+use crate::flow::fields::{FIELDS, Origin};
+
+/// Prints the field table to stdout.
+pub fn fields(_: &FieldsArgs) -> anyhow::Result<()> {
+    let mut text =
+        String::from("FIELD                   TYPE      FILLED  IPFIX ELEMENTS        MEANING\n");
+    for field in FIELDS {
+        let elements: Vec<String> = field.elements.iter().map(u16::to_string).collect();
+        let filled = if field.read.is_some() { "yes" } else { "-" };
+        let extension = if field.origin == Origin::Extension { " (extension)" } else { "" };
+        text.push_str(&format!(
+            "{:<23} {:<9} {filled:<7} {:<21} {}{extension}\n",
+            field.name,
+            field.kind.name(),
+            elements.join(", "),
+            field.doc,
+        ));
+    }
+    io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")
+}

@@ -1,0 +1,85 @@
+//! The face of the program: what may be typed, and what becomes of it.
+//!
+//! Each verb is a module with one function that takes its arguments; this one parses, dispatches, and turns whatever went
+//! wrong into one message on stderr and an exit code.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+pub mod args;
+pub mod check;
+pub mod exit;
+pub mod fields;
+pub mod replay;
+pub mod run;
+
+use self::{
+    args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
+    exit::Exit,
+};
+
+/// Flow records of the packets on this host, as IPFIX and JSON.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sensor",
+    version,
+    after_help = args::EXIT_CODES,
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch interfaces and export their flows
+    #[command(after_help = args::RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Put captured traffic through the same parser, flow cache and exporters
+    #[command(after_help = args::REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
+    /// List the fields of a flow: name, type, IPFIX element, meaning
+    Fields(FieldsArgs),
+    /// Tell every fault of a configuration file at once
+    Check(CheckArgs),
+}
+
+/// Does what the command line asks for, and reports a failure on stderr.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way, too. If they cannot be printed there is nobody to tell.
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            return exit.into();
+        }
+    };
+    let result = match &arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Replay(arguments) => replay::replay(arguments),
+        Command::Fields(arguments) => fields::fields(arguments),
+        Command::Check(arguments) => check::check(arguments),
+    };
+    match result {
+        Ok(()) => Exit::Success,
+        Err(error) => exit::report(&error),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Arguments::command().debug_assert();
+    }
+}

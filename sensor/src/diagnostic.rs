@@ -1,0 +1,277 @@
+//! Faults in a text that a person wrote, shown the way a compiler shows them.
+//!
+//! The configuration, queries and policies all have the same need: report every fault at once, each with its place, the
+//! line it stands in and what would be right. This module knows nothing of their languages, and does no I/O; it is plain
+//! text without colour, so that a message in a log or a test reads like the one on the terminal.
+
+use std::{fmt::Write as _, ops::Range};
+
+/// How bad a [`Diagnostic`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The text cannot be used.
+    Error,
+    /// The text can be used, but probably does not mean what its author thinks.
+    Warning,
+}
+
+impl Severity {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One fault, at one place of the source text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// A stable code that documents and tests can name, such as `N101`; never reused for another fault.
+    pub code: Option<&'static str>,
+    /// What is wrong, in one line without a full stop.
+    pub message: String,
+    /// Where: bytes of the source text. May be empty (a missing thing) and may end past the text.
+    pub span: Range<usize>,
+    /// What the carets say, where the message alone does not.
+    pub label: Option<String>,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error without code, label and help.
+    pub fn error(message: impl Into<String>, span: Range<usize>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code: None,
+            message: message.into(),
+            span,
+            label: None,
+            help: None,
+        }
+    }
+
+    /// The same with `label` beside the carets.
+    #[must_use]
+    pub fn label(self, label: impl Into<String>) -> Self {
+        Self { label: Some(label.into()), ..self }
+    }
+
+    /// The same with `help` below the source line.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// Renders `diagnostics` over the text they were found in, in the given order, an empty line between two.
+///
+/// Lines and columns count from 1, columns in characters. A span that runs over the end of its line is clipped there.
+pub fn render(source_name: &str, source_text: &str, diagnostics: &[Diagnostic]) -> String {
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        // Writing to a String cannot fail.
+        let _ = render_one(&mut out, source_name, source_text, diagnostic);
+    }
+    out
+}
+
+fn render_one(
+    out: &mut String,
+    source_name: &str,
+    source_text: &str,
+    diagnostic: &Diagnostic,
+) -> std::fmt::Result {
+    let place = Place::of(source_text, &diagnostic.span);
+    let line_number = place.line.to_string();
+    let margin = " ".repeat(line_number.len());
+
+    out.push_str(diagnostic.severity.name());
+    if let Some(code) = diagnostic.code {
+        write!(out, "[{code}]")?;
+    }
+    writeln!(out, ": {}", diagnostic.message)?;
+    writeln!(out, "{margin}--> {source_name}:{}:{}", place.line, place.column)?;
+    writeln!(out, "{margin} |")?;
+    writeln!(out, "{}", format!("{line_number} | {}", place.text).trim_end())?;
+    let indent = " ".repeat(place.column - 1);
+    let carets = "^".repeat(place.width);
+    let label = diagnostic.label.as_deref().unwrap_or_default();
+    writeln!(out, "{}", format!("{margin} | {indent}{carets} {label}").trim_end())?;
+    if let Some(help) = &diagnostic.help {
+        writeln!(out, "{margin} = help: {help}")?;
+    }
+    Ok(())
+}
+
+/// Where a span lies on the screen.
+struct Place {
+    /// From 1.
+    line: usize,
+    /// In characters, from 1.
+    column: usize,
+    /// Number of carets, at least 1.
+    width: usize,
+    /// The source line as it can be shown: every character one column wide.
+    text: String,
+}
+
+impl Place {
+    fn of(source_text: &str, span: &Range<usize>) -> Self {
+        let start = source_text.floor_char_boundary(span.start);
+        let end = source_text.ceil_char_boundary(span.end).max(start);
+        let (before, rest) = source_text.split_at(start);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = rest.find('\n').map_or(source_text.len(), |newline| start + newline);
+        let line = source_text[line_start..line_end].trim_end_matches('\r');
+        let in_line = |offset: usize| line.floor_char_boundary(offset - line_start);
+        let columns_before = line[..in_line(start)].chars().count();
+        let columns_through = line[..in_line(end)].chars().count();
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: columns_before + 1,
+            width: (columns_through - columns_before).max(1),
+            text: line.chars().map(shown).collect(),
+        }
+    }
+}
+
+/// A tab takes one column, so that carets stand right; other control characters must not reach the terminal.
+fn shown(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        character if character.is_control() => char::REPLACEMENT_CHARACTER,
+        character => character,
+    }
+}
+
+/// The candidate that `name` was probably meant to be: within a third of its length in edits (one at least), not counting
+/// case. Of two equally near, the first.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let most_edits = (name.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::osa_distance(&name, &candidate.to_lowercase()), candidate))
+        .filter(|&(edits, candidate)| edits <= most_edits && edits < candidate.chars().count())
+        .min_by_key(|&(edits, _)| edits)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Marks the span in `text` by `<` and `>`, which are taken out.
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let start = text.find('<').expect("the test marks the start of the span");
+        let end = text.find('>').expect("the test marks the end of the span") - 1;
+        let diagnostic = Diagnostic::error("wrong", start..end).label("here");
+        let shown = render("f", &text.replace(['<', '>'], ""), &[diagnostic]);
+        assert_eq!(shown, expected, "shown:\n{shown}");
+    }
+
+    #[test]
+    fn all_parts() {
+        let diagnostic = Diagnostic {
+            code: Some("N101"),
+            ..Diagnostic::error("unknown field `dstprt`", 0..6)
+                .label("did you mean `dstport`?")
+                .help("`sensor fields` lists them")
+        };
+        let warning =
+            Diagnostic { severity: Severity::Warning, ..Diagnostic::error("always true", 10..12) };
+        assert_eq!(
+            render("query", "dstprt == 22", &[diagnostic, warning]),
+            "\
+error[N101]: unknown field `dstprt`
+ --> query:1:1
+  |
+1 | dstprt == 22
+  | ^^^^^^ did you mean `dstport`?
+  = help: `sensor fields` lists them
+
+warning: always true
+ --> query:1:11
+  |
+1 | dstprt == 22
+  |           ^^
+"
+        );
+    }
+
+    #[test]
+    fn line_and_column() {
+        check(
+            "a\nb = <cd> e\nf\n",
+            "error: wrong\n --> f:2:5\n  |\n2 | b = cd e\n  |     ^^ here\n",
+        );
+    }
+
+    #[test]
+    fn columns_are_characters() {
+        check("é→ = <üü>\n", "error: wrong\n --> f:1:6\n  |\n1 | é→ = üü\n  |      ^^ here\n");
+    }
+
+    #[test]
+    fn tabs_take_one_column() {
+        check("\ta\t<b>", "error: wrong\n --> f:1:4\n  |\n1 |  a b\n  |    ^ here\n");
+    }
+
+    #[test]
+    fn terminal_escapes_are_not_passed_on() {
+        check("\x1b[2J<b>", "error: wrong\n --> f:1:5\n  |\n1 | \u{fffd}[2Jb\n  |     ^ here\n");
+    }
+
+    #[test]
+    fn span_over_line_ends_is_clipped() {
+        check("ab <cd\r\nef>\n", "error: wrong\n --> f:1:4\n  |\n1 | ab cd\n  |    ^^ here\n");
+    }
+
+    #[test]
+    fn empty_span_at_the_end_is_one_caret() {
+        check("ab\n<>", "error: wrong\n --> f:2:1\n  |\n2 |\n  | ^ here\n");
+        check("ab<>", "error: wrong\n --> f:1:3\n  |\n1 | ab\n  |   ^ here\n");
+        check("<>", "error: wrong\n --> f:1:1\n  |\n1 |\n  | ^ here\n");
+    }
+
+    #[test]
+    fn margin_grows_with_the_line_number() {
+        let text = format!("{}<x>", "\n".repeat(99));
+        check(&text, "error: wrong\n   --> f:100:1\n    |\n100 | x\n    | ^ here\n");
+    }
+
+    proptest! {
+        #[test]
+        fn any_span_of_any_text_renders(text in "(?s).{0,40}", start in 0usize..200, length in 0usize..200) {
+            let shown = render("f", &text, &[Diagnostic::error("wrong", start..start + length)]);
+            prop_assert_eq!(shown.lines().count(), 5);
+            prop_assert!(shown.contains('^'));
+        }
+    }
+
+    #[test]
+    fn nearest_names() {
+        let names = ["srcip", "dstip", "srcport", "dstport", "flowcount"];
+        for (typed, expected) in [
+            ("dstprt", Some("dstport")),
+            ("DstPort", Some("dstport")),
+            ("srcpi", Some("srcip")),
+            ("flow_count", Some("flowcount")),
+            ("zebra", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(typed, names), expected, "{typed}");
+        }
+        assert_eq!(nearest("x", ["a"]), None, "a whole name of edits is no likeness");
+    }
+}

@@ -1,0 +1,150 @@
+//! A flow record as one JSON object: the keys are the names of the field table, in its order, dots kept.
+
+use std::io::Write as _;
+
+use crate::flow::fields::{FIELDS, Row, Value};
+
+/// Appends the record and a line end to `out`. Fields without a value are left out.
+pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
+    out.push(b'{');
+    let mut first = true;
+    for field in FIELDS {
+        let value = field.read.map_or(Value::Absent, |read| read(row));
+        if value == Value::Absent {
+            continue;
+        }
+        if !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(field.name.as_bytes());
+        out.extend_from_slice(b"\":");
+        write_value(out, value);
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn write_value(out: &mut Vec<u8>, value: Value<'_>) {
+    let mut number = itoa::Buffer::new();
+    // Writing to a `Vec` cannot fail.
+    let _: std::io::Result<()> = match value {
+        Value::Absent => Ok(()),
+        Value::Integer(n) => out.write_all(number.format(n).as_bytes()),
+        Value::NumberText(n) => write!(out, "\"{n}\""),
+        Value::Float(x) => serde_json::to_writer(&mut *out, &x).map_err(Into::into),
+        Value::Bool(b) => out.write_all(if b { b"true" } else { b"false" }),
+        Value::Ip(ip) => write!(out, "\"{ip}\""),
+        Value::Mac([a, b, c, d, e, f]) => {
+            write!(out, "\"{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}\"")
+        }
+        Value::Text(text) => serde_json::to_writer(&mut *out, text).map_err(Into::into),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use sensor_common::{
+        key::{Common, Direction, KeyV4, KeyV6},
+        packet::Fragment,
+    };
+
+    use super::*;
+    use crate::flow::{
+        batch::{EndReason, FlowBatch, Source},
+        delta::FlowDelta,
+        interfaces::{Interface, Interfaces},
+    };
+
+    const COMMON: Common = Common {
+        source_port: 50_000,
+        destination_port: 443,
+        interface: 2,
+        protocol: 6,
+        tos: 0,
+        vlan: 7,
+        direction: Direction::Ingress,
+        fragment: Fragment::None,
+        folded: false,
+    };
+    const COUNTS: FlowDelta = FlowDelta {
+        octets: 1500,
+        packets: 3,
+        layer2_octets: 1542,
+        start: 1_700_000_000_000,
+        end: 1_700_000_001_500,
+        tcp_flags: 0x1b,
+        ttl_min: 63,
+        ttl_max: 64,
+        macs: [0; 3],
+    };
+
+    fn json(batch: &FlowBatch) -> serde_json::Value {
+        let interface = Interface { name: "eth\"0".into(), alias: String::new() };
+        let interfaces = Interfaces([(2, interface)].into());
+        let mut out = Vec::new();
+        write_row(&mut out, Row { batch, row: 0, interfaces: &interfaces });
+        assert!(out.ends_with(b"}\n"));
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn a_tcp_flow() {
+        let mut batch = FlowBatch::v4(Source::Host);
+        let source = u32::from_ne_bytes([10, 0, 0, 1]);
+        let destination = u32::from_ne_bytes([192, 0, 2, 9]);
+        batch.push(&KeyV4 { source, destination, common: COMMON }, &COUNTS, EndReason::EndOfFlow);
+        let expected = r#"{
+            "timestamp": 1700000001, "start": 1700000000000, "end": 1700000001500,
+            "duration": 1500, "srcip": "10.0.0.1", "dstip": "192.0.2.9", "srcport": 50000, "dstport": 443,
+            "protocol": "tcp", "protocolint": 6, "ipversion": 4, "bits": 12000, "octets": 1500, "packets": 3,
+            "bytesperpacket": 500, "layer2octets": 1542, "flowbrate": 8000.0, "flowprate": 2.0,
+            "pbratio": 0.00025, "samplerate": 1, "bitsxrate": 12000, "packetsxrate": 3, "tos": 0,
+            "tcpflagsint": 27, "tcpflags.ack": true, "tcpflags.cwr": false, "tcpflags.ece": false,
+            "tcpflags.fin": true, "tcpflags.ns": false, "tcpflags.psh": true, "tcpflags.rst": false,
+            "tcpflags.syn": true, "tcpflags.urg": false, "ttlmin": 63, "ttlmax": 64, "fragment": "none",
+            "flowendreason": 3, "folded": false, "direction": "ingress", "interface": "eth\"0", "input": 2,
+            "inputname": "eth\"0", "srcvlan": 7, "srcmac": "00:00:00:00:00:00",
+            "dstmac": "00:00:00:00:00:00", "flowtype": "host" }"#;
+        let expected: serde_json::Value = serde_json::from_str(expected).unwrap();
+        assert_eq!(json(&batch), expected);
+    }
+
+    #[test]
+    fn an_icmpv6_flow_going_out() {
+        let mut batch = FlowBatch::v6(Source::Host);
+        let common = Common {
+            protocol: 58,
+            source_port: 0,
+            destination_port: 128 << 8 | 3,
+            direction: Direction::Egress,
+            ..COMMON
+        };
+        let address = |last: u8| {
+            let octets = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
+            let mut words = [0; 4];
+            for (word, octets) in words.iter_mut().zip(octets.as_chunks::<4>().0) {
+                *word = u32::from_ne_bytes(*octets);
+            }
+            words
+        };
+        let key = KeyV6 { source: address(1), destination: address(2), common };
+        batch.push(&key, &FlowDelta { tcp_flags: 0, ..COUNTS }, EndReason::IdleTimeout);
+        let json = json(&batch);
+        for (name, expected) in [
+            ("srcip", serde_json::json!("2001:db8::1")),
+            ("dstip", serde_json::json!("2001:db8::2")),
+            ("protocol", serde_json::json!("ipv6-icmp")),
+            ("icmptype", serde_json::json!("128")),
+            ("icmpcode", serde_json::json!("3")),
+            ("dstport", serde_json::json!(0)),
+            ("output", serde_json::json!(2)),
+            ("dstvlan", serde_json::json!(7)),
+            ("direction", serde_json::json!("egress")),
+        ] {
+            assert_eq!(json[name], expected, "{name}");
+        }
+        for absent in ["tcpflagsint", "tcpflags.syn", "input", "srcvlan", "inputname"] {
+            assert!(json.get(absent).is_none(), "{absent}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A flow record as one aligned line for a terminal.
+
+use std::{fmt::Write as _, io::Write as _, net::IpAddr};
+
+use crate::flow::{batch::EndReason, fields::Row, protocol};
+
+/// The line that names the columns.
+pub const HEADING: &str = "\
+LAST SEEN      DURATION  INTERFACE   PROTO  SOURCE                      DESTINATION                    PACKETS    OCTETS  FLAGS      END";
+
+/// Appends the record and a line end to `out`. Times are UTC.
+pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
+    let Row { batch, row: i, interfaces } = row;
+    let [source, destination] = [
+        end_point(row.source(), batch.source_port[i], batch.protocol[i]),
+        end_point(row.destination(), batch.destination_port[i], batch.protocol[i]),
+    ];
+    let name = interfaces.name(batch.interface[i]).unwrap_or("-");
+    let arrow = if batch.is_egress(i) { '>' } else { '<' };
+    let number = batch.protocol[i];
+    let protocol = protocol::name(number).map_or_else(|| number.to_string(), str::to_owned);
+    // Writing to a `Vec` cannot fail.
+    let _: std::io::Result<()> = writeln!(
+        out,
+        "{:<12} {:>9}  {arrow}{name:<10} {protocol:<6} {source:<27} {destination:<27} {:>10} {:>9}  {:<10} {}",
+        time_of_day(batch.end[i]),
+        duration(row.duration()),
+        batch.packets[i],
+        octets(batch.octets[i]),
+        flags(row),
+        reason(batch.end_reason[i]),
+    );
+}
+
+fn end_point(address: IpAddr, port: u16, protocol: u8) -> String {
+    use sensor_common::packet::ip::protocol::{SCTP, TCP, UDP};
+    if !matches!(protocol, TCP | UDP | SCTP) {
+        return address.to_string();
+    }
+    match address {
+        IpAddr::V4(address) => format!("{address}:{port}"),
+        IpAddr::V6(address) => format!("[{address}]:{port}"),
+    }
+}
+
+fn time_of_day(ms: u64) -> String {
+    let (s, ms) = (ms / 1000 % 86_400, ms % 1000);
+    format!("{:02}:{:02}:{:02}.{ms:03}", s / 3600, s / 60 % 60, s % 60)
+}
+
+fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..600_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        _ => format!("{} min", ms / 60_000),
+    }
+}
+
+/// Decimal multiples with three digits.
+pub fn octets(n: u64) -> String {
+    const UNITS: [&str; 6] = ["k", "M", "G", "T", "P", "E"];
+    if n < 10_000 {
+        return n.to_string();
+    }
+    let mut value = n as f64;
+    let mut unit = "";
+    for next in UNITS {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    let digits = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+    format!("{value:.digits$} {unit}")
+}
+
+/// TCP flags as letters, or ICMP type and code.
+fn flags(row: Row<'_>) -> String {
+    use sensor_common::packet::ip::protocol::{ICMP, ICMPV6, TCP};
+    let mut text = String::new();
+    match row.batch.protocol[row.row] {
+        TCP => {
+            for (bit, letter) in "FSRPAUECN".chars().enumerate() {
+                if row.batch.tcp_flags[row.row] >> bit & 1 != 0 {
+                    text.push(letter);
+                }
+            }
+        }
+        ICMP | ICMPV6 => {
+            let [kind, code] = row.batch.icmp_type_code[row.row].to_be_bytes();
+            let _: std::fmt::Result = write!(text, "{kind}/{code}");
+        }
+        _ => {}
+    }
+    if row.batch.folded[row.row] != 0 {
+        text.push_str(" folded");
+    }
+    text
+}
+
+fn reason(number: u8) -> &'static str {
+    const NAMES: [(EndReason, &str); 5] = [
+        (EndReason::IdleTimeout, "idle"),
+        (EndReason::ActiveTimeout, "active"),
+        (EndReason::EndOfFlow, "end"),
+        (EndReason::ForcedEnd, "stop"),
+        (EndReason::LackOfResources, "full"),
+    ];
+    NAMES.iter().find(|(reason, _)| *reason as u8 == number).map_or("", |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_fit_their_columns() {
+        let shown: Vec<_> =
+            [0, 9_999, 10_000, 99_960, 999_400, 999_600, 1_234_567, u64::MAX].map(octets).into();
+        assert_eq!(shown, ["0", "9999", "10.0 k", "100 k", "999 k", "1.00 M", "1.23 M", "18.4 E"]);
+        assert_eq!(
+            [0, 999, 1_000, 61_250, 600_000].map(duration),
+            ["0 ms", "999 ms", "1.0 s", "61.2 s", "10 min"]
+        );
+    }
+
+    #[test]
+    fn times_are_of_the_day_in_utc() {
+        assert_eq!(time_of_day(1_700_000_000_123), "22:13:20.123");
+    }
+}

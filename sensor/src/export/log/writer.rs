@@ -1,0 +1,190 @@
+//! Writes a flow log from a thread of its own, behind a bounded queue.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, ErrorKind, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::JoinHandle,
+};
+
+use super::{json, line};
+use crate::{
+    export::{account::Account, clock, queue::Queue},
+    flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
+};
+
+/// How a row is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// Aligned columns under a heading.
+    Lines,
+}
+
+/// A running flow log.
+pub struct FlowLog {
+    name: String,
+    queue: Arc<Queue>,
+    closed_by_reader: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FlowLog {
+    /// Logs to standard output. At most `queue_records` records wait.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn to_stdout(
+        format: Format,
+        interfaces: SharedInterfaces,
+        queue_records: u64,
+    ) -> io::Result<Self> {
+        Self::start("standard output".to_owned(), io::stdout(), format, interfaces, queue_records)
+    }
+
+    /// Appends JSON lines to the file at `path`, which is made if need be. At most `queue_records` records wait.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or no thread can be started.
+    pub fn to_file(
+        path: &Path,
+        interfaces: SharedInterfaces,
+        queue_records: u64,
+    ) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Self::start(path.display().to_string(), file, Format::Json, interfaces, queue_records)
+    }
+
+    fn start(
+        name: String,
+        writer: impl Write + Send + 'static,
+        format: Format,
+        interfaces: SharedInterfaces,
+        queue_records: u64,
+    ) -> io::Result<Self> {
+        let queue = Arc::new(Queue::new(queue_records));
+        let closed_by_reader = Arc::<AtomicBool>::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let mut log = LogThread {
+            name: name.clone(),
+            writer,
+            format,
+            interfaces,
+            queue: queue.clone(),
+            closed_by_reader: closed_by_reader.clone(),
+            failing: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name("flow-log".to_owned())
+            .spawn(move || runtime.block_on(log.run()))?;
+        Ok(Self { name, queue, closed_by_reader, thread: Some(thread) })
+    }
+
+    /// Where it writes to, for messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Offers a batch. False when there is no room: its records are then counted as not sent. Never waits.
+    pub fn offer(&self, batch: &Arc<FlowBatch>) -> bool {
+        self.queue.offer(batch, clock::now())
+    }
+
+    /// As [`Self::offer`], but waits for room: for replay, which can wait.
+    pub fn offer_waiting(&self, batch: &Arc<FlowBatch>) -> bool {
+        self.queue.offer_waiting(batch, clock::now())
+    }
+
+    /// True once nobody reads the log any more (a closed pipe).
+    pub fn is_closed(&self) -> bool {
+        self.closed_by_reader.load(Relaxed)
+    }
+
+    /// Writes what waits, and returns the final account.
+    pub fn join(mut self) -> Account {
+        self.end();
+        self.queue.account()
+    }
+
+    fn end(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been reported by the panic hook, and its records are counted below.
+            let _ = thread.join();
+        }
+        self.queue.abandon(clock::now());
+    }
+}
+
+impl Drop for FlowLog {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct LogThread<W> {
+    name: String,
+    writer: W,
+    format: Format,
+    interfaces: SharedInterfaces,
+    queue: Arc<Queue>,
+    closed_by_reader: Arc<AtomicBool>,
+    failing: bool,
+}
+
+impl<W: Write> LogThread<W> {
+    async fn run(&mut self) {
+        let mut text = Vec::new();
+        if self.format == Format::Lines {
+            text.extend_from_slice(line::HEADING.as_bytes());
+            text.push(b'\n');
+        }
+        loop {
+            match self.queue.head() {
+                Some(batch) => {
+                    self.queue.pop();
+                    self.write(&batch, &mut text);
+                    text.clear();
+                }
+                None if self.queue.is_closed() => return,
+                None => self.queue.filled().await,
+            }
+        }
+    }
+
+    /// Appends the batch to `text` and writes that.
+    fn write(&mut self, batch: &FlowBatch, text: &mut Vec<u8>) {
+        let names = self.interfaces.get();
+        for row in 0..batch.len() {
+            let row = Row { batch, row, interfaces: &names };
+            match self.format {
+                Format::Json => json::write_row(text, row),
+                Format::Lines => line::write_row(text, row),
+            }
+        }
+        let records = Totals::of(batch);
+        match self.writer.write_all(text).and_then(|()| self.writer.flush()) {
+            Ok(()) => {
+                self.queue.settle(|account| account.send(records, text.len()));
+                self.failing = false;
+            }
+            Err(error) => {
+                self.queue.settle(|account| account.lose(records, clock::now()));
+                self.complain(&error);
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &io::Error) {
+        if error.kind() == ErrorKind::BrokenPipe {
+            self.closed_by_reader.store(true, Relaxed);
+        } else if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!("flow log {}: {error}; records are counted as not sent", self.name);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The active-flow cache: merges what sources count into flow records, and decides when a record ends.
+//!
+//! Invariants: nothing merged is ever dropped (a full cache ends its nearest flow early, with
+//! [`EndReason::LackOfResources`]); records depend on the deltas and their times alone, not on the clock, the
+//! hash seed, or how often [`FlowCache::expire`] is called.
+
+use sensor_common::key::{KeyV4, KeyV6, V4_WORDS, V6_WORDS};
+
+use super::{
+    batch::{EndReason, FlowBatch, Source},
+    delta::FlowDelta,
+};
+
+mod index;
+mod table;
+mod wheel;
+
+use table::{Ended, Table};
+
+/// When flows end. Times are milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheOptions {
+    /// A flow that lives this long is reported and begins anew.
+    pub active_timeout: u64,
+    /// A flow ends after this time without a packet.
+    pub idle_timeout: u64,
+    /// A TCP flow ends this long after its last packet once FIN or RST was seen.
+    pub end_linger: u64,
+    /// Most flows held; at least 1.
+    pub max_flows: usize,
+}
+
+impl Default for CacheOptions {
+    fn default() -> Self {
+        Self { active_timeout: 60_000, idle_timeout: 15_000, end_linger: 1_000, max_flows: 1 << 20 }
+    }
+}
+
+/// Where ended flows' records go: a batch of each family, to be taken when full.
+#[derive(Clone, Debug)]
+pub struct Records {
+    /// IPv4 records.
+    pub v4: FlowBatch,
+    /// IPv6 records.
+    pub v6: FlowBatch,
+}
+
+impl Records {
+    /// No records.
+    pub fn new(source: Source) -> Self {
+        Self { v4: FlowBatch::v4(source), v6: FlowBatch::v6(source) }
+    }
+
+    /// True when a batch should be taken before more is put in.
+    pub fn is_full(&self) -> bool {
+        self.v4.is_full() || self.v6.is_full()
+    }
+
+    /// Takes the batches that have rows, IPv4 first, and leaves empty ones.
+    pub fn take(&mut self) -> impl Iterator<Item = FlowBatch> + use<> {
+        let (v4, v6) = (self.v4.observed_by, self.v6.observed_by);
+        let taken = [
+            std::mem::replace(&mut self.v4, FlowBatch::v4(v4)),
+            std::mem::replace(&mut self.v6, FlowBatch::v6(v6)),
+        ];
+        taken.into_iter().filter(|batch| !batch.is_empty())
+    }
+
+    fn push_v4(&mut self, ended: &Ended<V4_WORDS>) {
+        self.v4.push(&KeyV4::unpack(&ended.key), &ended.counts, ended.reason);
+    }
+
+    fn push_v6(&mut self, ended: &Ended<V6_WORDS>) {
+        self.v6.push(&KeyV6::unpack(&ended.key), &ended.counts, ended.reason);
+    }
+}
+
+/// The cache of both address families.
+#[derive(Debug)]
+pub struct FlowCache {
+    options: CacheOptions,
+    v4: Table<V4_WORDS>,
+    v6: Table<V6_WORDS>,
+    evicted: u64,
+}
+
+impl FlowCache {
+    /// An empty cache. `seed` goes into its hash; draw it where senders of packets could choose keys.
+    pub fn new(options: CacheOptions, seed: u64) -> Self {
+        Self { options, v4: Table::new(&options, seed), v6: Table::new(&options, seed), evicted: 0 }
+    }
+
+    /// Flows held.
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// True when no flow is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Flows ended early because the cache was full, since the start.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Adds counts to the IPv4 flow of a packed key. Puts at most two records into `out`.
+    pub fn merge_v4(&mut self, key: &[u64; V4_WORDS], delta: &FlowDelta, out: &mut Records) {
+        if let Some(ended) = self.v4.merge(&self.options, key, delta) {
+            out.push_v4(&ended);
+        }
+        self.make_room(out);
+    }
+
+    /// Adds counts to the IPv6 flow of a packed key. Puts at most two records into `out`.
+    pub fn merge_v6(&mut self, key: &[u64; V6_WORDS], delta: &FlowDelta, out: &mut Records) {
+        if let Some(ended) = self.v6.merge(&self.options, key, delta) {
+            out.push_v6(&ended);
+        }
+        self.make_room(out);
+    }
+
+    /// Moves the records of flows that have ended by `now` (ms since the epoch) to `out` until it is full; true
+    /// when there may be more.
+    pub fn expire(&mut self, now: u64, out: &mut Records) -> bool {
+        while !out.is_full() {
+            if let Some(ended) = self.v4.expire(&self.options, now) {
+                out.push_v4(&ended);
+            } else if let Some(ended) = self.v6.expire(&self.options, now) {
+                out.push_v6(&ended);
+            } else {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Moves all flows to `out` with [`EndReason::ForcedEnd`] until it is full; true when there is more.
+    pub fn flush(&mut self, out: &mut Records) -> bool {
+        while !out.is_full() {
+            if !self.evict(EndReason::ForcedEnd, out) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn make_room(&mut self, out: &mut Records) {
+        if self.len() > self.options.max_flows {
+            self.evict(EndReason::LackOfResources, out);
+            self.evicted += 1;
+        }
+    }
+
+    /// Ends the nearest flow of the fuller table; false when there is none.
+    fn evict(&mut self, reason: EndReason, out: &mut Records) -> bool {
+        if self.v4.len() >= self.v6.len() {
+            self.v4.evict(reason).map(|ended| out.push_v4(&ended)).is_some()
+        } else {
+            self.v6.evict(reason).map(|ended| out.push_v6(&ended)).is_some()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! The cache against a plain model, and the rules one by one.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use sensor_common::{
+    key::{Common, Direction},
+    packet::Fragment,
+};
+
+use super::*;
+
+const OPTIONS: CacheOptions = CacheOptions {
+    active_timeout: 60_000,
+    idle_timeout: 15_000,
+    end_linger: 1_000,
+    max_flows: 100,
+};
+const FIN: u16 = 0x01;
+const SYN: u16 = 0x02;
+const ACK: u16 = 0x10;
+/// Some moment in 2023, ms since the epoch.
+const T: u64 = 1_700_000_000_000;
+
+fn key(source: u32, protocol: u8) -> [u64; V4_WORDS] {
+    let common = Common {
+        source_port: 1000,
+        destination_port: 443,
+        interface: 3,
+        protocol,
+        tos: 0,
+        vlan: 0,
+        direction: Direction::Ingress,
+        fragment: Fragment::None,
+        folded: false,
+    };
+    KeyV4 { source, destination: 9, common }.pack()
+}
+
+fn packet(time: u64, tcp_flags: u16) -> FlowDelta {
+    FlowDelta {
+        octets: 100,
+        packets: 1,
+        layer2_octets: 114,
+        start: time,
+        end: time,
+        tcp_flags,
+        ttl_min: 64,
+        ttl_max: 64,
+        macs: [0; 3],
+    }
+}
+
+/// Feeds `(time, source, flags)` packets of TCP flows, then lets everything expire. Returns the records as
+/// `(source, start, end, packets, reason)`.
+fn run(packets: &[(u64, u32, u16)]) -> Vec<(u32, u64, u64, u64, u8)> {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    for (time, source, flags) in packets {
+        cache.expire(T + time, &mut out);
+        cache.merge_v4(&key(source.to_be(), 6), &packet(T + time, *flags), &mut out);
+    }
+    cache.expire(T + 10_000_000, &mut out);
+    assert!(cache.is_empty());
+    rows(&out.v4)
+}
+
+fn rows(batch: &FlowBatch) -> Vec<(u32, u64, u64, u64, u8)> {
+    let super::super::batch::Addresses::V4 { source, .. } = &batch.addresses else {
+        panic!("IPv4")
+    };
+    (0..batch.len())
+        .map(|i| {
+            (source[i], batch.start[i] - T, batch.end[i] - T, batch.packets[i], batch.end_reason[i])
+        })
+        .collect()
+}
+
+#[test]
+fn a_silent_flow_ends_by_idle_timeout() {
+    assert_eq!(
+        run(&[(0, 1, ACK), (14_999, 1, ACK), (30_000, 1, ACK)]),
+        [(1, 0, 14_999, 2, 1), (1, 30_000, 30_000, 1, 1)]
+    );
+}
+
+#[test]
+fn a_busy_flow_is_reported_at_the_active_timeout() {
+    let packets: Vec<_> = (0..13).map(|i| (i * 10_000, 1, ACK)).collect();
+    assert_eq!(
+        run(&packets),
+        [(1, 0, 50_000, 6, 2), (1, 60_000, 110_000, 6, 2), (1, 120_000, 120_000, 1, 1)]
+    );
+}
+
+#[test]
+fn fin_ends_a_flow_after_a_linger_that_takes_the_last_packets() {
+    assert_eq!(
+        run(&[(0, 1, SYN), (10, 1, FIN | ACK), (500, 1, ACK), (3_000, 1, ACK)]),
+        [(1, 0, 500, 3, 3), (1, 3_000, 3_000, 1, 1)]
+    );
+}
+
+#[test]
+fn a_new_connection_on_the_same_ports_is_a_new_flow() {
+    assert_eq!(
+        run(&[(0, 1, SYN), (10, 1, FIN | ACK), (200, 1, SYN)]),
+        [(1, 0, 10, 2, 3), (1, 200, 200, 1, 1)]
+    );
+}
+
+#[test]
+fn flags_of_tcp_mean_nothing_in_other_protocols() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    cache.merge_v4(&key(1, 17), &packet(T, FIN), &mut out);
+    assert!(!cache.expire(T + 5_000, &mut out));
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn a_full_cache_ends_the_nearest_flow_and_loses_nothing() {
+    let options = CacheOptions { max_flows: 10, ..OPTIONS };
+    let mut cache = FlowCache::new(options, 1);
+    let mut out = Records::new(Source::Host);
+    for source in 0..50 {
+        cache.merge_v4(&key(u32::to_be(source), 6), &packet(T + u64::from(source), ACK), &mut out);
+        assert!(cache.len() <= 10);
+    }
+    assert_eq!(cache.evicted(), 40);
+    assert!(out.v4.end_reason.iter().all(|reason| *reason == EndReason::LackOfResources as u8));
+    assert!(!cache.flush(&mut out));
+    let mut sources: Vec<u32> = rows(&out.v4).iter().map(|row| row.0).collect();
+    sources.sort_unstable();
+    assert_eq!(sources, (0..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn time_may_jump_far_ahead_and_back() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    for time in [T, T + 400_000_000_000, T, T - 1_000_000_000_000, 0, u64::MAX - 1, T] {
+        cache.expire(time, &mut out);
+        cache.merge_v4(&key(7, 6), &packet(time, ACK), &mut out);
+        cache.expire(time, &mut out);
+    }
+    while cache.flush(&mut out) {}
+    assert_eq!(out.v4.packets.iter().sum::<u64>(), 7);
+}
+
+#[test]
+fn expire_stops_at_a_full_batch_and_goes_on() {
+    let mut cache = FlowCache::new(CacheOptions { max_flows: 1 << 20, ..OPTIONS }, 1);
+    let mut out = Records::new(Source::Host);
+    for source in 0..10_000 {
+        cache.merge_v4(&key(source, 6), &packet(T, ACK), &mut out);
+    }
+    let mut batches = Vec::new();
+    while cache.expire(T + 100_000, &mut out) {
+        batches.extend(out.take());
+    }
+    batches.extend(out.take());
+    assert_eq!(batches.len(), 3);
+    assert_eq!(batches.iter().map(FlowBatch::len).sum::<usize>(), 10_000);
+}
+
+/// What the cache should do, without wheel, chunks or index.
+#[derive(Default)]
+struct Model {
+    flows: HashMap<u32, (FlowDelta, bool)>,
+    records: Vec<(u32, u64, u64, u64, u8)>,
+}
+
+impl Model {
+    fn deadline((counts, ended): &(FlowDelta, bool)) -> (u64, u8) {
+        let quiet = counts.end + if *ended { OPTIONS.end_linger } else { OPTIONS.idle_timeout };
+        let active = counts.start + OPTIONS.active_timeout;
+        let reason = match (ended, counts.end + OPTIONS.idle_timeout <= active) {
+            (true, _) => 3,
+            (false, true) => 1,
+            (false, false) => 2,
+        };
+        (quiet.min(active), reason)
+    }
+
+    fn end(&mut self, source: u32, reason: u8) {
+        let (counts, _) = self.flows.remove(&source).unwrap();
+        self.records.push((source, counts.start - T, counts.end - T, counts.packets, reason));
+    }
+
+    fn packet(&mut self, time: u64, source: u32, flags: u16) {
+        if let Some(flow) = self.flows.get(&source) {
+            let (deadline, reason) = Self::deadline(flow);
+            if time >= deadline || flow.1 && flags & SYN != 0 {
+                self.end(source, reason);
+            }
+        }
+        let flow = self.flows.entry(source).or_insert_with(|| {
+            (FlowDelta { octets: 0, packets: 0, layer2_octets: 0, ..packet(time, 0) }, false)
+        });
+        flow.0.packets += 1;
+        flow.0.end = time;
+        flow.1 |= flags & FIN != 0;
+    }
+}
+
+proptest! {
+    /// Steps of (ms, source, flags), with the cache expired every `every` packets: never the records change.
+    #[test]
+    fn the_cache_does_what_the_model_does(
+        steps in prop::collection::vec((0..9_000u64, 0..6u32, prop::sample::select(vec![ACK, SYN, FIN | ACK])), 1..300),
+        every in 1..40usize,
+        seed in any::<u64>(),
+    ) {
+        let mut cache = FlowCache::new(OPTIONS, seed);
+        let mut out = Records::new(Source::Host);
+        let mut model = Model::default();
+        let mut time = T;
+        for (i, (step, source, flags)) in steps.iter().enumerate() {
+            time += step;
+            if i % every == 0 {
+                cache.expire(time, &mut out);
+            }
+            cache.merge_v4(&key(source.to_be(), 6), &packet(time, *flags), &mut out);
+            model.packet(time, *source, *flags);
+        }
+        cache.expire(time + 1_000_000, &mut out);
+        let sources: Vec<u32> = model.flows.keys().copied().collect();
+        for source in sources {
+            let reason = Model::deadline(&model.flows[&source]).1;
+            model.end(source, reason);
+        }
+        let mut records = rows(&out.v4);
+        records.sort_unstable();
+        model.records.sort_unstable();
+        prop_assert_eq!(records, model.records);
+    }
+
+    /// Index: inserts and removals with few distinct hashes, so that runs collide and wrap.
+    #[test]
+    fn the_index_finds_what_is_in_it(ops in prop::collection::vec((any::<bool>(), 0..400u32), 1..2_000)) {
+        let hash = |number: u32| (number % 37).wrapping_mul(0x0fff_fff1);
+        let mut index = index::Index::new();
+        let mut model = std::collections::HashSet::new();
+        for (insert, number) in ops {
+            match (insert, model.contains(&number)) {
+                (true, false) => { index.insert(hash(number), number); model.insert(number); }
+                (false, true) => { index.remove(hash(number), number); model.remove(&number); }
+                _ => {}
+            }
+        }
+        prop_assert_eq!(index.len(), model.len());
+        for number in 0..400 {
+            let found = index.find(hash(number), |n| n == number).is_some();
+            prop_assert_eq!(found, model.contains(&number));
+        }
+    }
+}

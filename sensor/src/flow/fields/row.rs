@@ -1,0 +1,156 @@
+//! How fields are read from a row of a batch.
+
+use std::net::IpAddr;
+
+use sensor_common::{
+    key::Direction,
+    packet::{Fragment, ip::protocol},
+};
+
+use super::Value;
+use crate::flow::{
+    batch::{Addresses, FlowBatch},
+    interfaces::Interfaces,
+    protocol as protocols,
+};
+
+/// One row of a batch, with what is needed to name things in it.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    /// The batch.
+    pub batch: &'a FlowBatch,
+    /// Row number, below `batch.len()`.
+    pub row: usize,
+    /// Names of the interfaces.
+    pub interfaces: &'a Interfaces,
+}
+
+impl<'a> Row<'a> {
+    /// Source address.
+    pub fn source(&self) -> IpAddr {
+        match &self.batch.addresses {
+            Addresses::V4 { source, .. } => IpAddr::V4(source[self.row].into()),
+            Addresses::V6 { source, .. } => IpAddr::V6(source[self.row].into()),
+        }
+    }
+
+    /// Destination address.
+    pub fn destination(&self) -> IpAddr {
+        match &self.batch.addresses {
+            Addresses::V4 { destination, .. } => IpAddr::V4(destination[self.row].into()),
+            Addresses::V6 { destination, .. } => IpAddr::V6(destination[self.row].into()),
+        }
+    }
+
+    /// Milliseconds from the first to the last packet.
+    pub fn duration(&self) -> u64 {
+        self.batch.end[self.row].saturating_sub(self.batch.start[self.row])
+    }
+
+    /// `ingress` or `egress`.
+    pub fn direction(&self) -> &'static str {
+        if self.batch.is_egress(self.row) { "egress" } else { "ingress" }
+    }
+
+    pub(super) fn bits(&self) -> u64 {
+        self.batch.octets[self.row].saturating_mul(8)
+    }
+
+    pub(super) fn octets_per_packet(&self) -> Value<'a> {
+        let octets = self.batch.octets[self.row];
+        octets.checked_div(self.batch.packets[self.row]).map_or(Value::Absent, Value::Integer)
+    }
+
+    pub(super) fn per_second(&self, amount: u64) -> Value<'a> {
+        match self.duration() {
+            0 => Value::Absent,
+            duration => Value::Float(amount as f64 * 1000.0 / duration as f64),
+        }
+    }
+
+    pub(super) fn packets_per_bit(&self) -> Value<'a> {
+        match self.bits() {
+            0 => Value::Absent,
+            bits => Value::Float(self.batch.packets[self.row] as f64 / bits as f64),
+        }
+    }
+
+    pub(super) fn sample_rate(&self) -> Value<'a> {
+        // The host path counts every packet.
+        Value::Integer(1)
+    }
+
+    pub(super) fn protocol(&self) -> Value<'a> {
+        let number = self.batch.protocol[self.row];
+        protocols::name(number).map_or(Value::NumberText(number.into()), Value::Text)
+    }
+
+    pub(super) fn is_tcp(&self) -> bool {
+        self.batch.protocol[self.row] == protocol::TCP
+    }
+
+    pub(super) fn tcp_flags(&self) -> Value<'a> {
+        if self.is_tcp() {
+            Value::Integer(self.batch.tcp_flags[self.row].into())
+        } else {
+            Value::Absent
+        }
+    }
+
+    pub(super) fn tcp_flag(&self, flag: u16) -> Value<'a> {
+        if self.is_tcp() {
+            Value::Bool(self.batch.tcp_flags[self.row] & flag != 0)
+        } else {
+            Value::Absent
+        }
+    }
+
+    pub(super) fn icmp(&self, shift: u16) -> Value<'a> {
+        match self.batch.protocol[self.row] {
+            protocol::ICMP | protocol::ICMPV6 => {
+                Value::NumberText((self.batch.icmp_type_code[self.row] >> shift & 0xff).into())
+            }
+            _ => Value::Absent,
+        }
+    }
+
+    pub(super) fn fragment(&self) -> Value<'a> {
+        Value::Text(match self.batch.fragment[self.row] {
+            f if f == Fragment::First as u8 => "first",
+            f if f == Fragment::Later as u8 => "later",
+            _ => "none",
+        })
+    }
+
+    pub(super) fn input_index(&self) -> Option<u32> {
+        (!self.batch.is_egress(self.row)).then(|| self.batch.interface[self.row])
+    }
+
+    pub(super) fn output_index(&self) -> Option<u32> {
+        self.batch.is_egress(self.row).then(|| self.batch.interface[self.row])
+    }
+
+    pub(super) fn input(&self) -> Value<'a> {
+        self.input_index().map_or(Value::Absent, |index| Value::Integer(index.into()))
+    }
+
+    pub(super) fn output(&self) -> Value<'a> {
+        self.output_index().map_or(Value::Absent, |index| Value::Integer(index.into()))
+    }
+
+    pub(super) fn input_text(&self, of: fn(&Interfaces, u32) -> Option<&str>) -> Value<'a> {
+        Value::text(self.input_index().and_then(|index| of(self.interfaces, index)))
+    }
+
+    pub(super) fn output_text(&self, of: fn(&Interfaces, u32) -> Option<&str>) -> Value<'a> {
+        Value::text(self.output_index().and_then(|index| of(self.interfaces, index)))
+    }
+
+    pub(super) fn vlan(&self, direction: Direction) -> Value<'a> {
+        let vlan = self.batch.vlan[self.row];
+        if vlan == 0 || self.batch.direction[self.row] != direction as u8 {
+            return Value::Absent;
+        }
+        Value::Integer(vlan.into())
+    }
+}

@@ -1,0 +1,199 @@
+//! Captured traffic, read frame by frame: pcap and pcapng, as every capture tool writes them.
+//!
+//! Reading is a function of bytes ([`CaptureReader::from_reader`]); only [`CaptureReader::open`] touches a file, and looks
+//! through gzip and zstd. A capture is untrusted: memory is bounded by [`input::MAX_BLOCK`], and whatever is wrong becomes
+//! an error that names file, thing and offset, after all whole frames before it were delivered.
+
+use std::{
+    error::Error,
+    fmt,
+    io::{self, Read},
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+pub mod input;
+mod open;
+mod pcap;
+mod pcapng;
+
+#[cfg(test)]
+mod tests;
+
+use self::input::Input;
+
+/// One captured packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// When it was captured: nanoseconds since 1970-01-01 UTC. A pcapng simple packet has no time of its own and gets
+    /// that of the frame before it, 0 if there is none.
+    pub timestamp_ns: u64,
+    /// What the data begin with: a LINKTYPE_ value of the tcpdump registry, 1 for Ethernet.
+    pub link_type: u32,
+    /// The captured bytes, perhaps fewer than there were on the wire.
+    pub data: &'a [u8],
+    /// Bytes on the wire.
+    pub wire_length: u32,
+}
+
+/// Where the next frame lies in the current block, and what is said of it.
+struct FrameRecord {
+    timestamp_ns: u64,
+    link_type: u32,
+    wire_length: u32,
+    data: Range<usize>,
+}
+
+/// Reads the frames of one capture in the order of the file.
+pub struct CaptureReader<R = Box<dyn Read + Send>> {
+    path: Option<PathBuf>,
+    input: Input<R>,
+    format: Format,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Format {
+    Pcap(pcap::Pcap),
+    PcapNg(pcapng::PcapNg),
+}
+
+impl CaptureReader {
+    /// Opens a capture file; gzip and zstd are told by their first bytes.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        let error = |fault| CaptureError { path: Some(path.to_owned()), fault };
+        let reader = open::open(path).map_err(|source| error(CaptureFault::Open(source)))?;
+        let mut capture = Self::new(reader).map_err(error)?;
+        capture.path = Some(path.to_owned());
+        Ok(capture)
+    }
+}
+
+impl<R: Read> CaptureReader<R> {
+    /// Reads an uncompressed capture from `reader`, in large pieces.
+    pub fn from_reader(reader: R) -> Result<Self, CaptureError> {
+        Self::new(reader).map_err(|fault| CaptureError { path: None, fault })
+    }
+
+    fn new(reader: R) -> Result<Self, CaptureFault> {
+        let mut input = Input::new(reader);
+        if !input.begin_block(MAGIC_LENGTH)? {
+            return Err(CaptureFault::Empty);
+        }
+        let magic = [input.block()[0], input.block()[1], input.block()[2], input.block()[3]];
+        let format = if magic == pcapng::MAGIC {
+            Format::PcapNg(pcapng::PcapNg::begin(&mut input)?)
+        } else if let Some(variant) = pcap::Variant::of(magic) {
+            Format::Pcap(pcap::Pcap::begin(variant, &mut input)?)
+        } else {
+            return Err(CaptureFault::Foreign(magic));
+        };
+        Ok(Self { path: None, input, format, ended: false })
+    }
+
+    /// The next frame; `None` at the end. After an error there is nothing more.
+    #[expect(clippy::should_implement_trait, reason = "the frame borrows from the reader")]
+    pub fn next(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let record = match &mut self.format {
+            Format::Pcap(pcap) => pcap.next(&mut self.input),
+            Format::PcapNg(pcapng) => pcapng.next(&mut self.input),
+        };
+        self.ended = !matches!(record, Ok(Some(_)));
+        let record = record.map_err(|fault| CaptureError { path: self.path.clone(), fault })?;
+        Ok(record.map(|FrameRecord { timestamp_ns, link_type, wire_length, data }| Frame {
+            timestamp_ns,
+            link_type,
+            wire_length,
+            data: self.input.block().get(data).unwrap_or_default(),
+        }))
+    }
+}
+
+impl<R> fmt::Debug for CaptureReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, format, .. } = self;
+        f.debug_struct("CaptureReader").field("path", path).field("format", format).finish()
+    }
+}
+
+const MAGIC_LENGTH: usize = 4;
+
+/// Why a capture cannot be read, or not further.
+#[derive(Debug)]
+pub struct CaptureError {
+    /// The file, where there is one.
+    pub path: Option<PathBuf>,
+    /// What is wrong with it.
+    pub fault: CaptureFault,
+}
+
+/// What is wrong with a capture. Offsets are bytes from its start, after decompression.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureFault {
+    /// The file cannot be opened.
+    #[error("cannot be opened")]
+    Open(#[source] io::Error),
+    /// There is nothing in it.
+    #[error("is empty, not a capture")]
+    Empty,
+    /// It is something else.
+    #[error("is no pcap or pcapng capture: it begins with the bytes {0:02x?}")]
+    Foreign([u8; 4]),
+    /// The system or the decompressor refuses.
+    #[error("cannot be read at offset {offset}")]
+    Read {
+        /// Of the first byte that was not read.
+        offset: u64,
+        /// What it says.
+        source: io::Error,
+    },
+    /// It ends too early.
+    #[error("is cut short: the block at offset {offset} has {needs} bytes, {has} are there")]
+    Truncated {
+        /// Where the block begins.
+        offset: u64,
+        /// Bytes that the block must have, as far as known.
+        needs: usize,
+        /// Bytes of it that there are.
+        has: usize,
+    },
+    /// A block is larger than any real one.
+    #[error(
+        "has a block of {length} bytes at offset {offset}: more than {} are not read",
+        input::MAX_BLOCK
+    )]
+    TooLarge {
+        /// Where the block begins.
+        offset: u64,
+        /// Its claimed bytes.
+        length: u64,
+    },
+    /// A block contradicts itself or the format.
+    #[error("is malformed at offset {offset}: {what}")]
+    Malformed {
+        /// Where the block begins.
+        offset: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+impl fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, fault } = self;
+        match path {
+            Some(path) => write!(f, "{} {fault}", path.display()),
+            None => write!(f, "the capture {fault}"),
+        }
+    }
+}
+
+impl Error for CaptureError {
+    /// The fault is in the message already; behind it is what the system said.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.fault.source()
+    }
+}

@@ -1,0 +1,34 @@
+//! The one place of this module that touches files: opens a capture and looks through its compression.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+/// RFC 1952 section 2.3.1.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// RFC 8878 section 3.1.1.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// The bytes of the capture, decompressed while they are read.
+pub fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    decompress(File::open(path)?)
+}
+
+fn decompress(mut file: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let mut magic = Vec::with_capacity(ZSTD.len());
+    file.by_ref().take(ZSTD.len() as u64).read_to_end(&mut magic)?;
+    let gzip = magic.starts_with(&GZIP);
+    let zstd = magic.starts_with(&ZSTD);
+    let whole = io::Cursor::new(magic).chain(file);
+    Ok(if gzip {
+        Box::new(MultiGzDecoder::new(io::BufReader::new(whole)))
+    } else if zstd {
+        Box::new(zstd::Decoder::new(whole)?)
+    } else {
+        Box::new(whole)
+    })
+}

@@ -1,0 +1,147 @@
+//! The program as a user types it: exit codes, and messages pinned by files.
+//!
+//! `UPDATE_EXPECT=1 cargo test -p sensor --test cli` writes the golden files anew; read the difference before you commit it.
+
+use std::{
+    env, fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/config");
+
+struct Outcome {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the program in the directory of the golden files, so that messages show file names without a path.
+fn sensor(arguments: &[&str]) -> Outcome {
+    let output = Command::new(env!("CARGO_BIN_EXE_sensor"))
+        .args(arguments)
+        .current_dir(GOLDEN)
+        .output()
+        .expect("the binary runs");
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("stdout is text"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is text"),
+    }
+}
+
+fn golden_configs() -> Vec<PathBuf> {
+    let entries = fs::read_dir(GOLDEN).expect("the golden files are there");
+    let paths = entries.map(|entry| entry.expect("the directory can be read").path());
+    let mut configs: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    configs.sort();
+    configs
+}
+
+#[test]
+fn faulty_configs_are_explained() {
+    let configs = golden_configs();
+    assert!(configs.len() >= 6, "golden files are missing: {configs:?}");
+    for config in configs {
+        let name = config.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        let outcome = sensor(&["check", "--config", name]);
+        assert_eq!(outcome.code, Some(64), "{name}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, "", "{name}");
+        let golden = config.with_extension("stderr");
+        if env::var_os("UPDATE_EXPECT").is_some() {
+            fs::write(&golden, &outcome.stderr).expect("the golden file can be written");
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(outcome.stderr, expected, "{name}; shown:\n{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_shipped_config_has_no_fault() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/sensor.toml");
+    let outcome = sensor(&["check", "--config", shipped.to_str().expect("the path is text")]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    assert!(outcome.stdout.ends_with("sensor.toml: no fault\n"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_config_that_is_not_there() {
+    let outcome = sensor(&["check", "--config", "absent.toml"]);
+    assert_eq!(outcome.code, Some(64));
+    assert_eq!(
+        outcome.stderr,
+        "sensor: cannot read absent.toml: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn bad_usage_exits_64() {
+    for (arguments, part) in [
+        (&[] as &[&str], "Usage: sensor <COMMAND>"),
+        (&["fly"], "unrecognized subcommand 'fly'"),
+        (&["run", "--colector", "udp://a"], "a similar argument exists: '--collector'"),
+        (&["run", "--interval", "soon"], "invalid value 'soon' for '--interval <TIME>'"),
+        (&["run", "--print", "everything"], "[possible values: flows, none]"),
+        (&["replay"], "<FILE>..."),
+        (&["check"], "--config <F>"),
+    ] {
+        let outcome = sensor(arguments);
+        assert_eq!(outcome.code, Some(64), "{arguments:?}");
+        assert!(outcome.stderr.contains(part), "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_and_version_exit_0() {
+    for arguments in [&["--help"] as &[&str], &["run", "-h"], &["replay", "--help"], &["-V"]] {
+        let outcome = sensor(arguments);
+        assert_eq!(outcome.code, Some(0), "{arguments:?}");
+        assert_eq!(outcome.stderr, "", "{arguments:?}");
+        assert!(outcome.stdout.contains("sensor"), "{arguments:?}: {}", outcome.stdout);
+    }
+}
+
+/// The flags are a contract.
+#[test]
+fn help_names_every_flag() {
+    let run = sensor(&["run", "--help"]).stdout;
+    for flag in [
+        "--config",
+        "-i, --interface",
+        "--collector",
+        "--ipfix-file",
+        "--print",
+        "--active-timeout",
+        "--idle-timeout",
+        "--interval",
+        "--duration",
+        "--generic-xdp",
+        "--observation-domain",
+        "--flow-log",
+        "-v, --verbose",
+    ] {
+        assert!(run.contains(flag), "{flag} is missing in:\n{run}");
+    }
+}
+
+/// `sensor check ... | head -0`: the reader has gone before anything was written.
+#[test]
+fn a_closed_stdout_is_no_error() {
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    drop(reader);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sensor"))
+        .args(["check", "--config", "../../../deploy/sensor.toml"])
+        .current_dir(GOLDEN)
+        .stdout(Stdio::from(writer))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stderr = String::new();
+    let pipe = child.stderr.as_mut().expect("stderr is a pipe");
+    pipe.read_to_string(&mut stderr).expect("stderr is text");
+    let status = child.wait().expect("the program ends");
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+}

@@ -1,0 +1,81 @@
+//! Builds the eBPF objects, then the agent with the product's object embedded.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{process, setup, toolchain::TARGET, workspace::Workspace};
+
+/// Binaries of the eBPF crate: the product, and the reference programs of benches and tests.
+const OBJECTS: [&str; 2] = ["sensor", "bench"];
+
+/// `cargo xtask build`.
+///
+/// # Errors
+/// When something is missing or does not compile.
+pub fn all(workspace: &Workspace, release: bool) -> Result<()> {
+    ebpf(workspace)?;
+    agent(workspace, release).map(drop)
+}
+
+/// The eBPF objects, into `<target>/bpf`.
+///
+/// # Errors
+/// When something is missing or does not compile.
+pub fn ebpf(workspace: &Workspace) -> Result<()> {
+    let toolchain = setup::ebpf(workspace)?;
+    process::run(&mut toolchain.cargo(workspace, "build")).context("build the eBPF programs")?;
+    let built = workspace.target("ebpf").join(TARGET).join("release");
+    let kept = workspace.target("bpf");
+    fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
+    for name in OBJECTS {
+        update(&built.join(name), &kept.join(name).with_extension("o"))?;
+    }
+    Ok(())
+}
+
+/// The agent; returns the path of its binary.
+///
+/// # Errors
+/// When it does not compile.
+pub fn agent(workspace: &Workspace, release: bool) -> Result<PathBuf> {
+    let mut cargo = process::cargo();
+    cargo.args(["build", "--package", "sensor"]);
+    if release {
+        cargo.arg("--release");
+    }
+    process::run(&mut cargo).context("build the agent")?;
+    Ok(workspace.target(if release { "release/sensor" } else { "debug/sensor" }))
+}
+
+/// Copies only what changed: the agent is rebuilt whenever the object's file is newer.
+fn update(from: &Path, to: &Path) -> Result<()> {
+    let new = fs::read(from).with_context(|| format!("read {}", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    fs::write(to, new).with_context(|| format!("write {}", to.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_with_the_same_bytes_is_not_written_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::write(&from, "object").unwrap();
+        update(&from, &to).unwrap();
+        let past = std::time::UNIX_EPOCH;
+        fs::File::options().write(true).open(&to).unwrap().set_modified(past).unwrap();
+        update(&from, &to).unwrap();
+        assert_eq!(fs::metadata(&to).unwrap().modified().unwrap(), past);
+        fs::write(&from, "other").unwrap();
+        update(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"other");
+    }
+}

@@ -1,0 +1,137 @@
+//! The demonstration: what a newcomer without a busy interface tries first.
+//!
+//! Two namespaces joined by a veth pair; real TCP, UDP and ICMP between them; the sensor on one end, and beside it
+//! nfcapd, whose account is printed at the end next to the sensor's own. Nothing outlives it: everything is held by
+//! guards, and Ctrl-C only ends the wait.
+
+mod collector;
+mod network;
+pub mod traffic;
+
+use std::{
+    env, io,
+    os::unix::process::CommandExt,
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use self::{collector::Collector, network::Network};
+use crate::{
+    build, process,
+    setup::{self, Need},
+    workspace::Workspace,
+};
+
+/// How often a child is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(50);
+
+/// How long a child may take to stop when asked; longer than the sensor's own deadline.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// `cargo xtask demo`.
+///
+/// # Errors
+/// When something is missing, or one of the parts does not start or fails.
+pub fn run(workspace: &Workspace, duration: u32) -> Result<ExitCode> {
+    if !process::is_root() {
+        eprintln!(
+            "error: the demonstration makes network namespaces and needs root:\n  \
+             sudo --preserve-env=PATH,HOME cargo xtask demo"
+        );
+        return Ok(ExitCode::from(77));
+    }
+    setup::programs(&[Need::Demo])?;
+    build::ebpf(workspace)?;
+    let agent = build::agent(workspace, true)?;
+    let interrupted = interrupts()?;
+
+    let network = Network::create()?;
+    let collector = Collector::start(&network)?;
+    let this = env::current_exe().context("find this program")?;
+    let _server = Guard::start(network.far(&this).arg("demo-server"))?;
+    let mut client = network.near(&this);
+    let _client = Guard::start(client.arg("demo-client").args(network::FAR_ADDRESSES))?;
+
+    println!("demo: TCP, UDP and ICMP between two namespaces for {duration} s; Ctrl-C ends it\n");
+    let mut sensor = network.near(&agent);
+    sensor
+        .args(["run", "-i", network::NEAR_INTERFACE, "--print", "flows"])
+        .args(["--collector", &collector.url(), "--duration", &duration.to_string()])
+        // Short, so that flows end while one watches.
+        .args(["--active-timeout", "10s", "--idle-timeout", "3s"]);
+    let mut sensor = Guard::start(&mut sensor)?;
+    let status = sensor.wait(&interrupted).context("wait for the sensor")?;
+    drop(sensor);
+
+    println!("\nThe collector (nfcapd) read back:\n{}", collector.finish()?);
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A flag that SIGINT, SIGTERM and SIGHUP raise, instead of ending this process before its guards ran.
+fn interrupts() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&flag)).context("catch signals")?;
+    }
+    Ok(flag)
+}
+
+/// A child that is stopped when its guard goes.
+struct Guard(Child);
+
+impl Guard {
+    /// Starts `command` in a process group of its own: Ctrl-C at the terminal is for this process to hand on.
+    fn start(command: &mut Command) -> Result<Self> {
+        command.stdin(Stdio::null()).process_group(0);
+        let child = command.spawn().with_context(|| format!("start {command:?}"))?;
+        Ok(Self(child))
+    }
+
+    /// Waits for the child's own end, or brings it about when there is an interrupt.
+    fn wait(&mut self, interrupted: &AtomicBool) -> io::Result<ExitStatus> {
+        while !interrupted.load(Ordering::Relaxed) {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+        }
+        self.stop()
+    }
+
+    /// Asks the child to stop, waits, and kills it when it does not.
+    fn stop(&mut self) -> io::Result<ExitStatus> {
+        // The number of a child that has been waited for may be another process's by now.
+        if let Some(status) = self.0.try_wait()? {
+            return Ok(status);
+        }
+        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::TERM)?;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+        }
+        self.0.kill()?;
+        self.0.wait()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            eprintln!("warning: a part of the demonstration does not stop: {error}");
+        }
+    }
+}
