@@ -9,7 +9,7 @@
 mod bytes;
 pub mod ip;
 
-pub use bytes::{Bytes, Word, Words};
+pub use bytes::{Bytes, Pair, Word, Words};
 
 /// Longest Ethernet header before the IP header: 14 + two VLAN tags + four MPLS labels.
 pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4;
