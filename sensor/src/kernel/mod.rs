@@ -88,7 +88,7 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
         return Err(KernelError::NotBuilt); // Before anything that takes root.
     }
     let features = Features::probe()?;
-    let budget = Budget::new(options.memory, possible_cpus()?);
+    let budget = Budget::new(options.memory, probe::cpu_numbers()?);
     let mut ebpf = object::load(OBJECT, &budget)?;
     let log = KernelLog::new(&mut ebpf);
     let rows = budget.rows();
@@ -114,13 +114,6 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
         guard: None,
     };
     Ok(Loaded { programs: Programs { ebpf, hooks, features }, drain, log })
-}
-
-/// CPUs that may ever come online: they index tables and ledgers.
-fn possible_cpus() -> Result<u32, KernelError> {
-    aya::util::nr_cpus()
-        .map(|cpus| cpus as u32)
-        .map_err(|(_, source)| KernelError::System { attempt: "count the possible CPUs", source })
 }
 
 /// The loaded programs. Keep it as long as anything is attached.
