@@ -65,8 +65,8 @@ impl DeltaSink for Sum {
 
 /// The programs with the smallest tables, and nothing but the test to run them.
 ///
-/// `ingress` is attached to an interface that is down: the kernel prepares its XDP dispatcher for a program that it
-/// does not know yet, which takes a grace period, and would do so in each test run.
+/// `ingress` is attached to an interface that is down: before a repeated test run the kernel puts a program that no
+/// interface has into its XDP dispatcher, and takes it out afterwards, which takes a grace period each time.
 struct Kernel {
     _attachment: Attachment,
     ingress: OwnedFd,
