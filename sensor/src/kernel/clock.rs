@@ -1,7 +1,7 @@
 //! From jiffies, the clock that costs the programs nothing, to the time of day.
 //!
 //! A slot holds the low 32 bits of `jiffies64`. [`JiffiesClock`] is one calibration: the time of day of one tick, and
-//! the length of a tick. [`ClockSource`] makes calibrations: the program `clock` reads jiffies and boot time at the
+//! the length of a tick. `ClockSource` makes calibrations: the program `clock` reads jiffies and boot time at the
 //! same moment, and the agent reads how far boot time and time of day are apart. That is repeated every minute, and as
 //! soon as a suspend (in which jiffies stand still) or a step of the time of day shows.
 

@@ -3,7 +3,7 @@
 //! [`load`] puts the eBPF object into the kernel and returns its ends, each for a thread of its own: [`Programs`],
 //! which attaches to interfaces; [`Drain`], which turns the flow tables over and hands flows to a
 //! [`DeltaSink`](crate::flow::delta::DeltaSink); [`KernelLog`], which passes on what the programs have to say.
-//! [`LinkWatch`] tells which interfaces to attach to, now and later.
+//! [`LinkWatch`](watch::LinkWatch) tells which interfaces to attach to, now and later.
 //!
 //! * [`drain`]: the protocol by which no packet is lost, and why it is sound. With [`accounts`], which prove it.
 //! * [`attach`]: modes and fallbacks; [`links`] and [`watch`]: which interfaces.
