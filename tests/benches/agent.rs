@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "packet sockets and clock ticks are asked of libc")]
 
 use std::{
+    ffi::CString,
     fs, io,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     path::PathBuf,
@@ -103,8 +104,10 @@ impl Drop for Agent {
 
 /// Sends one UDP packet from each of [`FLOWS`] sources.
 fn send_flows(interface: &str) -> Result<()> {
-    let index: i32 =
-        fs::read_to_string(format!("/sys/class/net/{interface}/ifindex"))?.trim().parse()?;
+    let name = CString::new(interface)?;
+    // SAFETY: the name ends with a zero octet and outlives the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    ensure!(index != 0, io::Error::last_os_error());
     // SAFETY: socket(2) takes numbers.
     let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0) };
     ensure!(socket >= 0, io::Error::last_os_error());
@@ -113,7 +116,7 @@ fn send_flows(interface: &str) -> Result<()> {
     // SAFETY: plain numbers, for which zero is a value.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;
-    address.sll_ifindex = index;
+    address.sll_ifindex = index as i32;
     let mut frame = [0u8; 60];
     frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
     frame[14..24].copy_from_slice(&[0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17]);
