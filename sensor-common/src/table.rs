@@ -3,6 +3,8 @@
 //! A table is a set-associative array: the hash of a key names a set, and a key may lie in any of [`WAYS`]
 //! neighbouring slots of it. Only the CPU that owns a slot writes to it (see `layout`), so plain stores do.
 
+use core::hint::cold_path;
+
 use crate::{
     key::{V4_WORDS, V6_WORDS},
     packet::Headers,
@@ -119,6 +121,7 @@ impl<const N: usize> Slot<N> {
         now: u32,
     ) -> Outcome {
         if self.packets == 0 {
+            cold_path();
             *self = Self {
                 key: *key,
                 octets: packet.octets as u64,
@@ -166,13 +169,8 @@ impl<const N: usize> Slot<N> {
 mod tests {
     use super::*;
 
-    const PACKET: Increment = Increment {
-        octets: 100,
-        overhead: 14,
-        packets: 1,
-        tcp_flags: 0x02,
-        ttl: 64,
-    };
+    const PACKET: Increment =
+        Increment { octets: 100, overhead: 14, packets: 1, tcp_flags: 0x02, ttl: 64 };
 
     #[test]
     fn a_free_slot_takes_the_flow_and_then_counts_it() {
@@ -193,7 +191,11 @@ mod tests {
         for word in 0..6 {
             let mut key = [1; 6];
             key[word] = 1 << 63 | 1;
-            assert_eq!(slot.absorb(&key, &PACKET, || [0; 3], 0), Outcome::Occupied, "word {word} is compared");
+            assert_eq!(
+                slot.absorb(&key, &PACKET, || [0; 3], 0),
+                Outcome::Occupied,
+                "word {word} is compared"
+            );
         }
         assert_eq!(slot.packets, 1);
     }
