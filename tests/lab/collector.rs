@@ -60,7 +60,12 @@ pub struct Collector {
 impl Collector {
     /// Starts listening on a free port of 127.0.0.1. Connections are served one after the other.
     pub fn start(manner: Manner) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Self::start_at(0, manner)
+    }
+
+    /// As [`Self::start`], at a certain port.
+    pub fn start_at(port: u16, manner: Manner) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (received, stop): (Arc<Mutex<Received>>, Arc<AtomicBool>) = Default::default();

@@ -2,4 +2,5 @@
 
 pub mod collector;
 pub mod flows;
+pub mod log;
 pub mod peers;
