@@ -32,7 +32,9 @@ pub mod options;
 
 mod backoff;
 mod clock;
+mod connection;
 mod file;
+mod in_flight;
 mod process;
 mod session;
 mod tls;

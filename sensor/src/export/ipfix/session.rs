@@ -12,6 +12,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
+    connection::Connection,
     error::ExportError,
     file::IpfixFile,
     options::{CollectorOptions, Destination, FileOptions, Transport},
@@ -22,6 +23,8 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a peer may leave what was sent without an acknowledgement before the connection counts as lost.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+/// After so long without a word from the other end, it has taken us: a refusal by ICMP or in an alert comes sooner.
+pub const PROBATION: Duration = Duration::from_millis(250);
 /// How long a collector may take to close its end once everything has been sent.
 const CLOSING: Duration = Duration::from_millis(500);
 /// Datagrams that go out in one go. More would overflow the receive buffer that a collector has by default
@@ -66,12 +69,16 @@ impl Connector {
             Kind::Tcp(options) => Ok(Session::Tcp(tcp(options).await?.0)),
             Kind::Tls(options, client) => {
                 let (stream, address) = tcp(options).await?;
+                let refused =
+                    |source| ExportError::Handshake { address: address.to_string(), source };
                 let handshake = timeout(PATIENCE, client.connect(stream)).await;
-                match handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                    Ok(stream) => Ok(Session::Tls(Box::new(stream))),
-                    Err(source) => {
-                        Err(ExportError::Handshake { address: address.to_string(), source })
-                    }
+                let handshake = handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                let mut stream = handshake.map_err(refused)?;
+                // In TLS 1.3 the client's handshake ends before the server has seen the client's certificate.
+                match timeout(PROBATION, end_of(&mut stream)).await {
+                    Ok(ExportError::Lost(source)) => Err(refused(source)),
+                    Ok(error) => Err(error),
+                    Err(_) => Ok(Session::Tls(Box::new(stream))),
                 }
             }
             Kind::Files { options, made } => {
@@ -85,28 +92,46 @@ impl Connector {
 
 /// An open session.
 pub enum Session {
-    /// A connected socket, and the datagrams sent since the last pause.
-    Udp(UdpSocket, u32),
+    /// Datagrams from a connected socket.
+    Udp(Datagrams),
     /// A connection.
-    Tcp(TcpStream),
+    Tcp(Connection),
     /// A connection behind a handshake.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Connection>>),
     /// A file.
     File(IpfixFile),
+}
+
+/// A connected socket and what was sent from it.
+pub struct Datagrams {
+    socket: UdpSocket,
+    /// Since the last pause.
+    burst: u32,
+    /// Octets of all of them.
+    written: u64,
+    /// Octets of the last one.
+    last: u64,
+}
+
+impl Datagrams {
+    async fn send(&mut self, message: &[u8]) -> Result<(), ExportError> {
+        if self.burst == BURST {
+            self.burst = 0;
+            sleep(BURST_PAUSE).await;
+        }
+        self.burst += 1;
+        self.socket.send(message).await.map_err(datagram_error)?;
+        self.last = message.len() as u64;
+        self.written += self.last;
+        Ok(())
+    }
 }
 
 impl Session {
     /// Sends `message` whole. After an error the session is of no more use.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), ExportError> {
         match self {
-            Self::Udp(socket, burst) => {
-                if *burst == BURST {
-                    *burst = 0;
-                    sleep(BURST_PAUSE).await;
-                }
-                *burst += 1;
-                socket.send(message).await.map(drop).map_err(datagram_error)
-            }
+            Self::Udp(datagrams) => datagrams.send(message).await,
             Self::Tcp(stream) => stream.write_all(message).await.map_err(ExportError::Send),
             Self::Tls(stream) => {
                 stream.write_all(message).await.map_err(ExportError::Send)?;
@@ -123,8 +148,8 @@ impl Session {
     /// Returns when the other end is gone, and why. What it says meanwhile is thrown away: IPFIX has no replies.
     pub async fn lost(&mut self) -> ExportError {
         match self {
-            Self::Udp(socket, _) => loop {
-                if let Err(error) = socket.recv(&mut [0; 1]).await {
+            Self::Udp(datagrams) => loop {
+                if let Err(error) = datagrams.socket.recv(&mut [0; 1]).await {
                     return datagram_error(error);
                 }
             },
@@ -136,13 +161,34 @@ impl Session {
 
     /// An error if the other end is known to be gone, without waiting.
     pub fn check(&mut self) -> Result<(), ExportError> {
-        if let Self::Udp(socket, _) = self {
-            return match socket.take_error() {
+        if let Self::Udp(datagrams) = self {
+            return match datagrams.socket.take_error() {
                 Ok(Some(error)) | Err(error) => Err(datagram_error(error)),
                 Ok(None) => Ok(()),
             };
         }
         self.lost().now_or_never().map_or(Ok(()), Err)
+    }
+
+    /// Octets written so far, headers of the transport's own not counted, framing by TLS counted.
+    pub fn written(&self) -> u64 {
+        match self {
+            Self::Udp(datagrams) => datagrams.written,
+            Self::Tcp(stream) => stream.written(),
+            Self::Tls(stream) => stream.get_ref().0.written(),
+            Self::File(file) => file.octets(),
+        }
+    }
+
+    /// How many of these are known to have arrived or can no longer be told to be lost. Of datagrams, the last one
+    /// may yet be refused.
+    pub fn arrived(&self) -> u64 {
+        match self {
+            Self::Udp(datagrams) => datagrams.written - datagrams.last,
+            Self::Tcp(stream) => stream.acknowledged(),
+            Self::Tls(stream) => stream.get_ref().0.acknowledged(),
+            Self::File(file) => file.octets(),
+        }
     }
 
     /// When this session should end and another follow, in milliseconds since the epoch; None for never.
@@ -162,17 +208,17 @@ impl Session {
     }
 
     /// Ends the session in order.
-    pub async fn close(self) -> Result<(), ExportError> {
+    pub async fn close(&mut self) -> Result<(), ExportError> {
         let lost = match self {
             Self::Udp(..) => return Ok(()),
             Self::File(file) => return file.complete(),
-            Self::Tcp(mut stream) => {
+            Self::Tcp(stream) => {
                 stream.shutdown().await.map_err(ExportError::Send)?;
-                timeout(CLOSING, end_of(&mut stream)).await
+                timeout(CLOSING, end_of(stream)).await
             }
-            Self::Tls(mut stream) => {
+            Self::Tls(stream) => {
                 stream.shutdown().await.map_err(ExportError::Send)?;
-                timeout(CLOSING, end_of(&mut stream)).await
+                timeout(CLOSING, end_of(stream)).await
             }
         };
         // A reset while we wait for the other end means that it threw away what it had not read yet.
@@ -227,14 +273,16 @@ async fn udp(options: &CollectorOptions) -> Result<Session, ExportError> {
             Ok(socket)
         };
         match socket.await {
-            Ok(socket) => return Ok(Session::Udp(socket, 0)),
+            Ok(socket) => {
+                return Ok(Session::Udp(Datagrams { socket, burst: 0, written: 0, last: 0 }));
+            }
             Err(source) => last = Some((address, source)),
         }
     }
     Err(unreachable_error(options, last))
 }
 
-async fn tcp(options: &CollectorOptions) -> Result<(TcpStream, SocketAddr), ExportError> {
+async fn tcp(options: &CollectorOptions) -> Result<(Connection, SocketAddr), ExportError> {
     let mut last = None;
     for address in resolve(options).await? {
         let stream = async {
@@ -247,7 +295,7 @@ async fn tcp(options: &CollectorOptions) -> Result<(TcpStream, SocketAddr), Expo
             Ok(stream)
         };
         match stream.await {
-            Ok(stream) => return Ok((stream, address)),
+            Ok(stream) => return Ok((Connection::new(stream), address)),
             Err(source) => last = Some((address, source)),
         }
     }
