@@ -174,11 +174,7 @@ impl Process {
         session: &mut Session,
         backoff: &mut Backoff,
     ) -> Result<(), ExportError> {
-        encoder.set_interfaces(&self.interfaces.borrow_and_update());
-        while encoder.announce(self.now()) == Progress::MessageFull {
-            self.send(encoder, session).await?;
-        }
-        self.send(encoder, session).await?;
+        self.announce(encoder, session).await?;
         session.check()?;
         if let Some(since) = self.outage_since {
             if let Ok(error) = timeout(PROBATION, session.lost()).await {
@@ -229,14 +225,23 @@ impl Process {
                 () = sleep_until(wake), if by_clock => {}
                 _ = self.stop.changed() => {}
                 // An error means that the metering process is gone; it is not, we hold it.
-                Ok(()) = self.interfaces.changed() => {
-                    encoder.set_interfaces(&self.interfaces.borrow_and_update());
-                    while encoder.announce(self.now()) == Progress::MessageFull {
-                        self.send(encoder, session).await?;
-                    }
-                }
+                Ok(()) = self.interfaces.changed() => self.announce(encoder, session).await?,
             }
         }
+    }
+
+    /// Sends what is under way, then templates and interface names as far as they are new or due again.
+    async fn announce(
+        &mut self,
+        encoder: &mut Encoder,
+        session: &mut Session,
+    ) -> Result<(), ExportError> {
+        self.send(encoder, session).await?;
+        encoder.set_interfaces(&self.interfaces.borrow_and_update());
+        while encoder.announce(self.now()) == Progress::MessageFull {
+            self.send(encoder, session).await?;
+        }
+        self.send(encoder, session).await
     }
 
     /// Encodes on in the head of the queue, up to the end of a message or of the batch.
@@ -288,7 +293,7 @@ impl Process {
         encoder: &mut Encoder,
         session: &mut Session,
     ) -> Result<(), ExportError> {
-        self.send(encoder, session).await?;
+        self.announce(encoder, session).await?;
         self.report_at = Instant::now() + self.options.statistics_interval;
         let account = self.queue.account();
         encoder.append_statistics(&Statistics {
