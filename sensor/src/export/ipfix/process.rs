@@ -18,11 +18,12 @@ use super::{
     Status,
     backoff::Backoff,
     clock,
+    connect::Connector,
     error::ExportError,
     in_flight::InFlight,
     metering::MeteringProcess,
     options::{Destination, ExportTime, ExporterOptions},
-    session::{Connector, PROBATION, Session},
+    session::{PROBATION, Session},
 };
 use crate::{
     export::queue::Queue,

@@ -1,94 +1,26 @@
 //! One session: a connection to a collector, or a file. The ways a message can go, behind one face.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, time::Duration};
 
 use futures_util::FutureExt;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, UdpSocket, lookup_host},
+    net::UdpSocket,
     time::{sleep, timeout},
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{
-    connection::Connection,
-    error::ExportError,
-    file::IpfixFile,
-    options::{CollectorOptions, Destination, FileOptions, Transport},
-    tls::TlsClient,
-};
+use super::{connection::Connection, error::ExportError, file::IpfixFile};
 
-/// How long a collector may take to accept a connection, and to answer on one.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a peer may leave what was sent without an acknowledgement before the connection counts as lost.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// After so long without a word from the other end, it has taken us: a refusal by ICMP or in an alert comes sooner.
 pub const PROBATION: Duration = Duration::from_millis(250);
 /// How long a collector may take to close its end once everything has been sent.
 const CLOSING: Duration = Duration::from_millis(500);
-/// Datagrams that go out in one go. More would overflow the receive buffer that a collector has by default
-/// (212,992 octets on Linux, of which a datagram of 1,400 octets takes 2,304).
-const BURST: u32 = 64;
+/// Datagrams that go out in one go. The receive buffer that a collector has by default (212,992 octets on Linux, of
+/// which a datagram of 1,400 octets takes 2,304) holds almost three of these, so that it may fall behind for a while.
+const BURST: u32 = 32;
 /// The pause after a burst.
 const BURST_PAUSE: Duration = Duration::from_millis(1);
-
-/// Opens sessions with one destination.
-pub struct Connector {
-    kind: Kind,
-}
-
-enum Kind {
-    Udp(CollectorOptions),
-    Tcp(CollectorOptions),
-    Tls(CollectorOptions, TlsClient),
-    Files { options: FileOptions, made: u32 },
-}
-
-impl Connector {
-    /// Reads what sessions need, certificates above all.
-    pub fn new(destination: Destination) -> Result<Self, ExportError> {
-        let kind = match destination {
-            Destination::Files(options) => Kind::Files { options, made: 0 },
-            Destination::Collector(options) => match &options.transport {
-                Transport::Udp { .. } => Kind::Udp(options),
-                Transport::Tcp => Kind::Tcp(options),
-                Transport::Tls(tls) => {
-                    let client = TlsClient::new(tls, &options.host)?;
-                    Kind::Tls(options, client)
-                }
-            },
-        };
-        Ok(Self { kind })
-    }
-
-    /// Opens a session at `now` (milliseconds since the epoch). May take as long as the network lets it.
-    pub async fn connect(&mut self, now: u64) -> Result<Session, ExportError> {
-        match &mut self.kind {
-            Kind::Udp(options) => udp(options).await,
-            Kind::Tcp(options) => Ok(Session::Tcp(tcp(options).await?.0)),
-            Kind::Tls(options, client) => {
-                let (stream, address) = tcp(options).await?;
-                let refused =
-                    |source| ExportError::Handshake { address: address.to_string(), source };
-                let handshake = timeout(PATIENCE, client.connect(stream)).await;
-                let handshake = handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-                let mut stream = handshake.map_err(refused)?;
-                // In TLS 1.3 the client's handshake ends before the server has seen the client's certificate.
-                match timeout(PROBATION, end_of(&mut stream)).await {
-                    Ok(ExportError::Lost(source)) => Err(refused(source)),
-                    Ok(error) => Err(error),
-                    Err(_) => Ok(Session::Tls(Box::new(stream))),
-                }
-            }
-            Kind::Files { options, made } => {
-                let file = IpfixFile::create(options, now, *made + 1)?;
-                *made = file.number();
-                Ok(Session::File(file))
-            }
-        }
-    }
-}
 
 /// An open session.
 pub enum Session {
@@ -114,6 +46,11 @@ pub struct Datagrams {
 }
 
 impl Datagrams {
+    /// Nothing sent yet from `socket`, which is connected.
+    pub fn new(socket: UdpSocket) -> Self {
+        Self { socket, burst: 0, written: 0, last: 0 }
+    }
+
     async fn send(&mut self, message: &[u8]) -> Result<(), ExportError> {
         if self.burst == BURST {
             self.burst = 0;
@@ -210,7 +147,7 @@ impl Session {
     /// Ends the session in order.
     pub async fn close(&mut self) -> Result<(), ExportError> {
         let lost = match self {
-            Self::Udp(..) => return Ok(()),
+            Self::Udp(_) => return self.check(),
             Self::File(file) => return file.complete(),
             Self::Tcp(stream) => {
                 stream.shutdown().await.map_err(ExportError::Send)?;
@@ -229,7 +166,8 @@ impl Session {
     }
 }
 
-async fn end_of(stream: &mut (impl AsyncReadExt + Unpin)) -> ExportError {
+/// Reads what the other end says until it says no more, and returns why.
+pub async fn end_of(stream: &mut (impl AsyncReadExt + Unpin)) -> ExportError {
     let mut replies = [0; 512];
     loop {
         match stream.read(&mut replies).await {
@@ -247,70 +185,5 @@ fn datagram_error(error: io::Error) -> ExportError {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ExportError::Refused,
         _ => ExportError::Send(error),
-    }
-}
-
-async fn resolve(options: &CollectorOptions) -> Result<Vec<SocketAddr>, ExportError> {
-    let error = |source| ExportError::Resolve { host: options.host.clone(), source };
-    let addresses = lookup_host((options.host.as_str(), options.port)).await.map_err(error)?;
-    let addresses: Vec<_> = addresses.collect();
-    match addresses.is_empty() {
-        true => Err(error(io::Error::new(io::ErrorKind::NotFound, "it has no address"))),
-        false => Ok(addresses),
-    }
-}
-
-async fn udp(options: &CollectorOptions) -> Result<Session, ExportError> {
-    let mut last = None;
-    for address in resolve(options).await? {
-        let any: SocketAddr = match address {
-            SocketAddr::V4(_) => ([0; 4], 0).into(),
-            SocketAddr::V6(_) => ([0; 16], 0).into(),
-        };
-        let socket = async {
-            let socket = UdpSocket::bind(any).await?;
-            socket.connect(address).await?;
-            Ok(socket)
-        };
-        match socket.await {
-            Ok(socket) => {
-                return Ok(Session::Udp(Datagrams { socket, burst: 0, written: 0, last: 0 }));
-            }
-            Err(source) => last = Some((address, source)),
-        }
-    }
-    Err(unreachable_error(options, last))
-}
-
-async fn tcp(options: &CollectorOptions) -> Result<(Connection, SocketAddr), ExportError> {
-    let mut last = None;
-    for address in resolve(options).await? {
-        let stream = async {
-            let connecting = timeout(PATIENCE, TcpStream::connect(address)).await;
-            let stream = connecting.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-            stream.set_nodelay(true)?;
-            let socket = SockRef::from(&stream);
-            socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
-            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED))?;
-            Ok(stream)
-        };
-        match stream.await {
-            Ok(stream) => return Ok((Connection::new(stream), address)),
-            Err(source) => last = Some((address, source)),
-        }
-    }
-    Err(unreachable_error(options, last))
-}
-
-fn unreachable_error(
-    options: &CollectorOptions,
-    last: Option<(SocketAddr, io::Error)>,
-) -> ExportError {
-    match last {
-        Some((address, source)) => ExportError::Connect { address: address.to_string(), source },
-        None => ExportError::Resolve {
-            host: options.host.clone(),
-            source: io::ErrorKind::NotFound.into(),
-        },
     }
 }
