@@ -2,11 +2,14 @@
 
 pub mod collector;
 pub mod cpu;
+pub mod export;
 pub mod fixtures;
 pub mod flows;
 pub mod frames;
+pub mod log;
 pub mod netns;
 pub mod peers;
+pub mod pki;
 
 /// True when this process may load eBPF programs and make namespaces. Otherwise says what is skipped.
 ///
