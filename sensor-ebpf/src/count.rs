@@ -11,50 +11,32 @@ use sensor_common::{
     key::{Common, KeyV4, KeyV6},
     layout,
     ledger::Ledger,
-    packet::{Headers, Reject, parse_into, parse_network_into},
+    packet::{Headers, Reject},
     table::Increment,
 };
 
 use crate::{
-    hook::{Frame, Link},
+    hook::Frame,
     maps::{GENERATION, LEDGERS},
     packet::Packet,
     rare,
+    read::{self, Sink},
     table::{self, Room, Table},
 };
 
-/// Counts one frame. `pull` is asked once for a longer view of the packet when headers lie behind the first.
+/// Counts a frame whose headers are all in `packet`.
 #[inline(always)]
-pub fn count(frame: &Frame, packet: Packet, pull: impl Fn() -> Option<Packet>) {
-    let Some(mut books) = Books::open(frame) else { return };
-    let mut packet = packet;
-    let mut pulled = false;
-    loop {
-        let mut headers = Headers::EMPTY;
-        let parsed = read_headers(frame, &packet, &mut headers);
-        if packet.fell_short() && packet.length() < frame.length && !pulled {
-            pulled = true;
-            if let Some(longer) = pull() {
-                packet = longer;
-                continue;
-            }
-        }
-        return match parsed {
-            Ok(()) => books.record(frame, &headers, &packet),
-            Err(reason) => books.reject(frame, reason),
-        };
+pub fn count(frame: &Frame, packet: &Packet) {
+    if let Some(mut books) = Books::open(frame) {
+        read::headers(frame, packet, &mut books);
     }
 }
 
-/// Parses what the frame starts with.
-///
-/// # Errors
-/// As [`parse_into`].
+/// Counts a frame whose headers may go on behind `packet`; then `pull` brings them forward.
 #[inline(always)]
-pub fn read_headers(frame: &Frame, packet: &Packet, headers: &mut Headers) -> Result<(), Reject> {
-    match frame.link {
-        Link::Ethernet => parse_into(packet, frame.length, headers),
-        Link::Ip(ethertype) => parse_network_into(packet, ethertype, 0, frame.length, headers),
+pub fn count_pulled(frame: &Frame, packet: Packet, pull: impl Fn() -> Packet) {
+    if let Some(mut books) = Books::open(frame) {
+        read::headers_pulled(frame, packet, pull, &mut books);
     }
 }
 
@@ -80,37 +62,15 @@ impl Books {
         Some(Self { row, ledger })
     }
 
-    /// Counts a frame that belongs to no flow.
     #[inline(always)]
-    pub fn reject(&mut self, frame: &Frame, reason: Reject) {
-        self.ledger.reject(reason).add(1, u64::from(frame.length));
-    }
-
-    /// Counts a packet in its flow.
-    #[inline(always)]
-    pub fn record(&mut self, frame: &Frame, headers: &Headers, packet: &Packet) {
-        // The families part at once: whatever both would compute first has to be merged, through memory.
-        if headers.v6 {
-            let common = common(frame, headers);
-            let key = KeyV6 { source: headers.source, destination: headers.destination, common };
-            self.record_in(&table::V6, frame, headers, packet, &key.pack(), || key.fold().pack());
-        } else {
-            let common = common(frame, headers);
-            let (source, destination) = (headers.source[0], headers.destination[0]);
-            let key = KeyV4 { source, destination, common };
-            self.record_in(&table::V4, frame, headers, packet, &key.pack(), || key.fold().pack());
-        }
-    }
-
-    #[inline(always)]
-    fn record_in<const N: usize>(
+    fn record<const N: usize>(
         &mut self,
         table: &Table<N>,
-        frame: &Frame,
-        headers: &Headers,
-        packet: &Packet,
         words: &[u64; N],
         fold: impl FnOnce() -> [u64; N],
+        frame: &Frame,
+        packet: &Packet,
+        headers: &Headers,
     ) {
         let segments = segments(frame, headers);
         let added = u64::from(segments - 1) * u64::from(headers.headers_length);
@@ -119,7 +79,8 @@ impl Books {
         }
         let increment = Increment::new(headers, frame.length, segments);
         let used = &mut self.ledger.used[usize::from(headers.v6)];
-        let room = table.count(self.row, used, words, fold, &increment, || packet.macs(frame.link));
+        let macs = || packet.macs(frame.start);
+        let room = table.count(self.row, used, words, fold, &increment, macs);
         let octets = u64::from(frame.length) + added;
         match room {
             Room::Own => {}
@@ -139,9 +100,36 @@ impl Books {
     }
 }
 
+impl Sink for Books {
+    #[inline(always)]
+    fn v4(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+        let key = KeyV4 {
+            source: headers.source[0],
+            destination: headers.destination[0],
+            common: common(frame, headers),
+        };
+        self.record(&table::V4, &key.pack(), || key.fold().pack(), frame, packet, headers);
+    }
+
+    #[inline(always)]
+    fn v6(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+        let key = KeyV6 {
+            source: headers.source,
+            destination: headers.destination,
+            common: common(frame, headers),
+        };
+        self.record(&table::V6, &key.pack(), || key.fold().pack(), frame, packet, headers);
+    }
+
+    #[inline(always)]
+    fn reject(&mut self, frame: &Frame, reason: Reject) {
+        self.ledger.reject(reason).add(1, u64::from(frame.length));
+    }
+}
+
 /// The key fields that both address families have.
 #[inline(always)]
-fn common(frame: &Frame, headers: &Headers) -> Common {
+pub fn common(frame: &Frame, headers: &Headers) -> Common {
     let vlan = if frame.stripped_vlan != 0 { frame.stripped_vlan } else { headers.vlan };
     Common::new(headers, frame.interface, frame.direction, vlan)
 }

@@ -32,9 +32,13 @@ mod extension {
     pub const SHIM6: u8 = 140;
 }
 
-/// IPv4 header at `offset`; `available` octets of the frame lie behind that.
+/// Parses the IPv4 packet at `offset`, where `available` octets of the frame are left, into [`Headers::EMPTY`] (or one
+/// with VLAN and MAC addresses).
+///
+/// # Errors
+/// [`Reject`]; `headers` is then half filled.
 #[inline(always)]
-pub(super) fn parse_v4<B: Bytes + ?Sized>(
+pub fn parse_v4<B: Bytes + ?Sized>(
     bytes: &B,
     offset: usize,
     available: u32,
@@ -71,9 +75,12 @@ pub(super) fn parse_v4<B: Bytes + ?Sized>(
     Ok(())
 }
 
-/// IPv6 header at `offset`; `available` octets of the frame lie behind that.
+/// Parses the IPv6 packet at `offset`, as [`parse_v4`].
+///
+/// # Errors
+/// As [`parse_v4`].
 #[inline(always)]
-pub(super) fn parse_v6<B: Bytes + ?Sized>(
+pub fn parse_v6<B: Bytes + ?Sized>(
     bytes: &B,
     offset: usize,
     available: u32,

@@ -119,61 +119,9 @@ impl Headers {
 /// # Errors
 /// [`Reject`] when no flow can be named; never for what is wrong behind a whole IP header.
 pub fn parse<B: Bytes + ?Sized>(bytes: &B, frame_length: u32) -> Result<Headers, Reject> {
-    let mut headers = Headers::EMPTY;
-    parse_into(bytes, frame_length, &mut headers)?;
-    Ok(headers)
-}
-
-/// [`parse`] into [`Headers::EMPTY`]: for the eBPF programs, where a returned structure would be moved through the
-/// stack, and unused fields with it.
-///
-/// # Errors
-/// As [`parse`]; `headers` is then half filled.
-#[inline(always)]
-pub fn parse_into<B: Bytes + ?Sized>(
-    bytes: &B,
-    frame_length: u32,
-    headers: &mut Headers,
-) -> Result<(), Reject> {
     let Some(Words(macs)) = bytes.read::<Words<u32, 3>>(0) else { return Err(Reject::Truncated) };
-    let Some(ethertype) = bytes.read::<u16>(12) else { return Err(Reject::Truncated) };
-    headers.macs = macs;
-    let mut ethertype = u16::from_be(ethertype);
-    let mut offset = 14;
-    // The everyday case has its own copy of what follows, in which every offset is a constant.
-    if ethertype == ethertype::IPV4 || ethertype == ethertype::IPV6 {
-        return parse_network_into(bytes, ethertype, offset, frame_length, headers);
-    }
-    let mut tags = 0;
-    while tags < MAX_VLAN_TAGS && (ethertype == ethertype::VLAN || ethertype == ethertype::QINQ) {
-        let Some(Words([tag, inner])) = bytes.read::<Words<u16, 2>>(offset) else {
-            return Err(Reject::Truncated);
-        };
-        if tags == 0 {
-            headers.vlan = u16::from_be(tag) & 0xfff;
-        }
-        ethertype = u16::from_be(inner);
-        offset += 4;
-        tags += 1;
-    }
-    let mut labels = 0;
-    while labels < MAX_MPLS_LABELS
-        && (ethertype == ethertype::MPLS || ethertype == ethertype::MPLS_UPSTREAM)
-    {
-        let Some(label) = bytes.read::<u32>(offset) else { return Err(Reject::Truncated) };
-        offset += 4;
-        labels += 1;
-        // Bottom of stack (RFC 3032): nothing names the payload but its own version nibble (RFC 4928).
-        if u32::from_be(label) & 0x100 != 0 {
-            let Some(first) = bytes.read::<[u8; 2]>(offset) else { return Err(Reject::Truncated) };
-            ethertype = match first[0] >> 4 {
-                4 => ethertype::IPV4,
-                6 => ethertype::IPV6,
-                _ => 0,
-            };
-        }
-    }
-    parse_network_into(bytes, ethertype, offset, frame_length, headers)
+    let link = parse_link(bytes)?;
+    parse_network(bytes, link.ethertype, link.length, frame_length, link.vlan, macs)
 }
 
 /// Parses the IP packet that starts at `offset` of a frame without a link header that this parser knows:
@@ -190,29 +138,72 @@ pub fn parse_network<B: Bytes + ?Sized>(
     macs: [u32; 3],
 ) -> Result<Headers, Reject> {
     let mut headers = Headers { vlan, macs, ..Headers::EMPTY };
-    parse_network_into(bytes, ethertype, offset, frame_length, &mut headers)?;
-    Ok(headers)
-}
-
-/// [`parse_network`] into [`Headers::EMPTY`], or one with VLAN and MAC addresses; as [`parse_into`].
-///
-/// # Errors
-/// As [`parse`].
-#[inline(always)]
-pub fn parse_network_into<B: Bytes + ?Sized>(
-    bytes: &B,
-    ethertype: u16,
-    offset: usize,
-    frame_length: u32,
-    headers: &mut Headers,
-) -> Result<(), Reject> {
     // Everything behind the link header; a frame never has fewer octets than were read of it.
     let available = frame_length.wrapping_sub(offset as u32);
     match ethertype {
-        ethertype::IPV4 => ip::parse_v4(bytes, offset, available, headers),
-        ethertype::IPV6 => ip::parse_v6(bytes, offset, available, headers),
-        _ => Err(Reject::NonIp),
+        ethertype::IPV4 => ip::parse_v4(bytes, offset, available, &mut headers)?,
+        ethertype::IPV6 => ip::parse_v6(bytes, offset, available, &mut headers)?,
+        _ => return Err(Reject::NonIp),
     }
+    Ok(headers)
+}
+
+/// What stands before the IP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// What the payload is, in host byte order; 0 for what nothing names.
+    pub ethertype: u16,
+    /// VLAN identifier of the outermost tag, 0 for none.
+    pub vlan: u16,
+    /// Octets up to the payload.
+    pub length: usize,
+}
+
+/// Parses the Ethernet header, VLAN tags and MPLS labels of a frame.
+///
+/// The eBPF programs call this and then [`ip::parse_v4`] or [`ip::parse_v6`] themselves: where both families' results
+/// meet, as in [`parse`], the compiler moves them through memory.
+///
+/// # Errors
+/// [`Reject::Truncated`].
+#[inline(always)]
+pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
+    let Some(ethertype) = bytes.read::<u16>(12) else { return Err(Reject::Truncated) };
+    let mut link = Link { ethertype: u16::from_be(ethertype), vlan: 0, length: 14 };
+    let mut tags = 0;
+    while tags < MAX_VLAN_TAGS
+        && (link.ethertype == ethertype::VLAN || link.ethertype == ethertype::QINQ)
+    {
+        let Some(Words([tag, inner])) = bytes.read::<Words<u16, 2>>(link.length) else {
+            return Err(Reject::Truncated);
+        };
+        if tags == 0 {
+            link.vlan = u16::from_be(tag) & 0xfff;
+        }
+        link.ethertype = u16::from_be(inner);
+        link.length += 4;
+        tags += 1;
+    }
+    let mut labels = 0;
+    while labels < MAX_MPLS_LABELS
+        && (link.ethertype == ethertype::MPLS || link.ethertype == ethertype::MPLS_UPSTREAM)
+    {
+        let Some(label) = bytes.read::<u32>(link.length) else { return Err(Reject::Truncated) };
+        link.length += 4;
+        labels += 1;
+        // Bottom of stack (RFC 3032): nothing names the payload but its own version nibble (RFC 4928).
+        if u32::from_be(label) & 0x100 != 0 {
+            let Some(first) = bytes.read::<[u8; 2]>(link.length) else {
+                return Err(Reject::Truncated);
+            };
+            link.ethertype = match first[0] >> 4 {
+                4 => ethertype::IPV4,
+                6 => ethertype::IPV6,
+                _ => 0,
+            };
+        }
+    }
+    Ok(link)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Programs that the product is measured against, and the product's path made to see many flows in one packet.
 //!
-//! `BPF_PROG_TEST_RUN` repeats one packet, so [`vary`] makes each run another flow: [`FLOWS_MASK`] is the number of
+//! `BPF_PROG_TEST_RUN` repeats one packet, so [`Vary`] makes each run another flow: [`FLOWS_MASK`] is the number of
 //! flows (a power of two) minus one. The agent never loads this object.
 
 #![no_std]
@@ -19,12 +19,14 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use sensor_common::{
-    key::{Common, KeyV4, KeyV6, V4_WORDS, V6_WORDS},
-    packet::Headers,
+    key::{KeyV4, KeyV6, V4_WORDS, V6_WORDS},
+    packet::{Headers, Reject},
 };
 use sensor_ebpf::{
-    count::{Books, count, read_headers},
+    count::{Books, common, count},
     hook::{self, Frame},
+    packet::Packet,
+    read::{self, Sink},
 };
 
 /// Number of flows minus one.
@@ -62,7 +64,7 @@ pub fn pass_vary(_: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn table(context: XdpContext) -> u32 {
     let (frame, packet) = hook::xdp(&context);
-    count(&frame, packet, || None);
+    count(&frame, &packet);
     XDP_PASS
 }
 
@@ -70,15 +72,8 @@ pub fn table(context: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn table_vary(context: XdpContext) -> u32 {
     let (frame, packet) = hook::xdp(&context);
-    if let Some(mut books) = Books::open(&frame) {
-        let mut headers = Headers::EMPTY;
-        match read_headers(&frame, &packet, &mut headers) {
-            Ok(()) => {
-                vary(&mut headers);
-                books.record(&frame, &headers, &packet);
-            }
-            Err(reason) => books.reject(&frame, reason),
-        }
+    if let Some(books) = Books::open(&frame) {
+        read::headers(&frame, &packet, &mut Vary(books));
     }
     XDP_PASS
 }
@@ -87,10 +82,7 @@ pub fn table_vary(context: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn percpu_hash(context: XdpContext) -> u32 {
     let (frame, packet) = hook::xdp(&context);
-    let mut headers = Headers::EMPTY;
-    if read_headers(&frame, &packet, &mut headers).is_ok() {
-        reference(&frame, &headers);
-    }
+    read::headers(&frame, &packet, &mut Reference);
     XDP_PASS
 }
 
@@ -98,11 +90,7 @@ pub fn percpu_hash(context: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn percpu_hash_vary(context: XdpContext) -> u32 {
     let (frame, packet) = hook::xdp(&context);
-    let mut headers = Headers::EMPTY;
-    if read_headers(&frame, &packet, &mut headers).is_ok() {
-        vary(&mut headers);
-        reference(&frame, &headers);
-    }
+    read::headers(&frame, &packet, &mut Vary(Reference));
     XDP_PASS
 }
 
@@ -118,7 +106,7 @@ pub fn drop_all(_: XdpContext) -> u32 {
 pub fn flow_drop(context: XdpContext) -> u32 {
     receive();
     let (frame, packet) = hook::xdp(&context);
-    count(&frame, packet, || None);
+    count(&frame, &packet);
     XDP_DROP
 }
 
@@ -158,16 +146,26 @@ static HASH_V4: PerCpuHashMap<[u64; V4_WORDS], Counters> =
 static HASH_V6: PerCpuHashMap<[u64; V6_WORDS], Counters> =
     PerCpuHashMap::with_max_entries(131_072, 0);
 
-#[inline(always)]
-fn reference(frame: &Frame, headers: &Headers) {
-    let common = Common::new(headers, frame.interface, frame.direction, headers.vlan);
-    if headers.v6 {
-        let key = KeyV6 { source: headers.source, destination: headers.destination, common };
-        count_in_hash(&HASH_V6, &key.pack(), headers);
-    } else {
+/// Counts in the hash maps.
+struct Reference;
+
+impl Sink for Reference {
+    #[inline(always)]
+    fn v4(&mut self, frame: &Frame, _: &Packet, headers: &Headers) {
         let (source, destination) = (headers.source[0], headers.destination[0]);
-        count_in_hash(&HASH_V4, &KeyV4 { source, destination, common }.pack(), headers);
+        let key = KeyV4 { source, destination, common: common(frame, headers) };
+        count_in_hash(&HASH_V4, &key.pack(), headers);
     }
+
+    #[inline(always)]
+    fn v6(&mut self, frame: &Frame, _: &Packet, headers: &Headers) {
+        let (source, destination) = (headers.source, headers.destination);
+        let key = KeyV6 { source, destination, common: common(frame, headers) };
+        count_in_hash(&HASH_V6, &key.pack(), headers);
+    }
+
+    #[inline(always)]
+    fn reject(&mut self, _: &Frame, _: Reject) {}
 }
 
 #[inline(always)]
@@ -189,10 +187,28 @@ fn count_in_hash<K>(map: &PerCpuHashMap<K, Counters>, key: &K, headers: &Headers
     }
 }
 
-/// Makes the packet one of as many flows as the mask says.
-#[inline(always)]
-fn vary(headers: &mut Headers) {
-    headers.source[0] ^= random();
+/// Makes the packet one of as many flows as the mask says, then hands it on.
+struct Vary<S>(S);
+
+impl<S: Sink> Sink for Vary<S> {
+    #[inline(always)]
+    fn v4(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+        let mut source = headers.source;
+        source[0] ^= random();
+        self.0.v4(frame, packet, &Headers { source, ..*headers });
+    }
+
+    #[inline(always)]
+    fn v6(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+        let mut source = headers.source;
+        source[3] ^= random();
+        self.0.v6(frame, packet, &Headers { source, ..*headers });
+    }
+
+    #[inline(always)]
+    fn reject(&mut self, frame: &Frame, reason: Reject) {
+        self.0.reject(frame, reason);
+    }
 }
 
 /// The next number of a linear congruential generator (Knuth's MMIX constants), masked.
@@ -216,43 +232,3 @@ fn receive() {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
-#[xdp(frags)]
-pub fn t_len(context: XdpContext) -> u32 {
-    let (frame, _packet) = hook::xdp(&context);
-    if frame.length == 1 { XDP_DROP } else { XDP_PASS }
-}
-#[xdp(frags)]
-pub fn t_open(context: XdpContext) -> u32 {
-    let (frame, _packet) = hook::xdp(&context);
-    if Books::open(&frame).is_none() { XDP_DROP } else { XDP_PASS }
-}
-#[xdp(frags)]
-pub fn t_parse(context: XdpContext) -> u32 {
-    let (frame, packet) = hook::xdp(&context);
-    let mut h = Headers::EMPTY;
-    match read_headers(&frame, &packet, &mut h) { Ok(()) => { 
-        let common = Common::new(&h, frame.interface, frame.direction, h.vlan);
-        let x = if h.v6 { let k = KeyV6{source:h.source,destination:h.destination,common}.pack(); k[0]^k[1]^k[2]^k[3]^k[4]^k[5] } else { let k=KeyV4 {source:h.source[0], destination:h.destination[0], common}.pack(); k[0]^k[1]^k[2] };
-        if x == 1 {XDP_DROP} else {XDP_PASS} } Err(_) => XDP_DROP }
-}
-#[xdp(frags)]
-pub fn t_open_parse(context: XdpContext) -> u32 {
-    let (frame, packet) = hook::xdp(&context);
-    let Some(mut b) = Books::open(&frame) else { return XDP_DROP };
-    let mut h = Headers::EMPTY;
-    match read_headers(&frame, &packet, &mut h) { Ok(()) => { 
-        let common = Common::new(&h, frame.interface, frame.direction, h.vlan);
-        let x = if h.v6 { let k = KeyV6{source:h.source,destination:h.destination,common}.pack(); k[0]^k[1]^k[2]^k[3]^k[4]^k[5] } else { let k=KeyV4 {source:h.source[0], destination:h.destination[0], common}.pack(); k[0]^k[1]^k[2] };
-        if x == 1 {XDP_DROP} else {XDP_PASS} } Err(r) => {b.reject(&frame, r); XDP_DROP} }
-}
-#[xdp(frags)]
-pub fn t_open_parse_hash(context: XdpContext) -> u32 {
-    let (frame, packet) = hook::xdp(&context);
-    let Some(mut b) = Books::open(&frame) else { return XDP_DROP };
-    let mut h = Headers::EMPTY;
-    match read_headers(&frame, &packet, &mut h) { Ok(()) => { 
-        let common = Common::new(&h, frame.interface, frame.direction, h.vlan);
-        let x = if h.v6 { let k = KeyV6{source:h.source,destination:h.destination,common}.pack(); sensor_common::key::hash(&k, 5) } else { let k=KeyV4 {source:h.source[0], destination:h.destination[0], common}.pack(); sensor_common::key::hash(&k,5) };
-        if x == 1 {XDP_DROP} else {XDP_PASS} } Err(r) => {b.reject(&frame, r); XDP_DROP} }
-}
