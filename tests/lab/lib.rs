@@ -1,11 +1,15 @@
 //! Labs: network namespaces, peers and comparisons shared by the end-to-end tests.
 
+pub mod agent;
 pub mod collector;
 pub mod cpu;
 pub mod flows;
 pub mod frames;
 pub mod netns;
 pub mod peers;
+pub mod reference;
+pub mod traffic;
+pub mod wire;
 
 /// True when this process may load eBPF programs and make namespaces. Otherwise says what is skipped.
 ///
