@@ -142,17 +142,14 @@ impl<const N: usize> Slot<N> {
         if different != 0 {
             return Outcome::Occupied;
         }
-        let packets = self.packets.wrapping_add(packet.packets);
-        if packets < packet.packets {
-            return Outcome::Occupied;
-        }
-        let overhead = self.overhead.wrapping_add(packet.overhead);
-        if overhead < packet.overhead {
+        let packets = self.packets as u64 + packet.packets as u64;
+        let overhead = self.overhead as u64 + packet.overhead as u64;
+        if (packets | overhead) >> 32 != 0 {
             return Outcome::Occupied;
         }
         self.octets += packet.octets as u64;
-        self.packets = packets;
-        self.overhead = overhead;
+        self.packets = packets as u32;
+        self.overhead = overhead as u32;
         self.last = now;
         self.tcp_flags |= packet.tcp_flags;
         if packet.ttl < self.ttl_min {

@@ -41,9 +41,14 @@ pub struct Frame {
 /// The frame of an XDP program.
 #[inline(always)]
 pub fn xdp(context: &XdpContext) -> (Frame, Packet) {
+    let packet = Packet::new(context.data(), context.data_end());
     let frame = Frame {
-        // SAFETY: the kernel called the program with this context.
-        length: unsafe { bpf_xdp_get_buff_len(context.ctx) } as u32,
+        length: if packet.length() < FIRST_BUFFER {
+            packet.length()
+        } else {
+            // SAFETY: the kernel called the program with this context.
+            unsafe { bpf_xdp_get_buff_len(context.ctx) as u32 }
+        },
         // SAFETY: as above.
         interface: unsafe { (*context.ctx).ingress_ifindex },
         direction: Direction::Ingress,
@@ -52,8 +57,12 @@ pub fn xdp(context: &XdpContext) -> (Frame, Packet) {
         gso_segments: 0,
         gso_size: 0,
     };
-    (frame, Packet::new(context.data(), context.data_end()))
+    (frame, packet)
 }
+
+/// A frame that goes on in further buffers fills at least this much of its first: drivers use half a page or more.
+/// A shorter one is whole, and does not pay for asking.
+const FIRST_BUFFER: u32 = 256;
 
 /// The frame of a tc program on a device with Ethernet headers.
 #[inline(always)]

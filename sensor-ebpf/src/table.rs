@@ -44,7 +44,7 @@ impl<const N: usize> Table<N> {
         row: u32,
         used: &mut u32,
         words: &[u64; N],
-        fold: impl FnOnce() -> [u64; N],
+        fold: impl FnOnce([u64; N]) -> [u64; N],
         packet: &Increment,
         macs: impl Fn() -> [u32; 3],
     ) -> Room {
@@ -55,7 +55,10 @@ impl<const N: usize> Table<N> {
         if self.place(base, 0, geometry.slots, used, words, packet, &macs, now) {
             return Room::Own;
         }
-        if self.place(base, geometry.slots, geometry.fold_slots, used, &fold(), packet, &macs, now) {
+        // Loaded once more rather than kept in registers that the other path needs.
+        let geometry = self.geometry.load();
+        let base = row * geometry.region();
+        if self.place(base, geometry.slots, geometry.fold_slots, used, &fold(*words), packet, &macs, now) {
             return Room::Folded;
         }
         Room::None

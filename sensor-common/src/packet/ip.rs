@@ -1,6 +1,6 @@
 //! IPv4 (RFC 791), IPv6 with extension headers (RFC 8200) and the transport headers behind them.
 
-use super::{Bytes, Fragment, Headers, Reject, Words};
+use super::{Bytes, Fragment, Headers, Pair, Reject, Words};
 
 /// Protocol numbers (IANA) that the parser looks into.
 pub mod protocol {
@@ -44,8 +44,7 @@ pub fn parse_v4<B: Bytes + ?Sized>(
     available: u32,
     headers: &mut Headers,
 ) -> Result<(), Reject> {
-    // One read, one bounds check: what hot paths cost is mostly checks.
-    let Some(Words(words)) = bytes.read::<Words<u32, 5>>(offset) else {
+    let Some(Pair(Words(words), addresses)) = bytes.read::<Pair<Words<u32, 3>, u64>>(offset) else {
         return Err(Reject::Truncated);
     };
     let version_length_tos_total = u32::from_be(words[0]);
@@ -69,8 +68,7 @@ pub fn parse_v4<B: Bytes + ?Sized>(
     headers.ttl = (ttl_protocol >> 24) as u8;
     headers.octets = octets;
     headers.link_length = offset as u32;
-    headers.source[0] = words[3];
-    headers.destination[0] = words[4];
+    [headers.source[0], headers.destination[0]] = halves(addresses);
     parse_transport(bytes, offset + header_length as usize, octets - header_length, headers);
     Ok(())
 }
@@ -86,7 +84,9 @@ pub fn parse_v6<B: Bytes + ?Sized>(
     available: u32,
     headers: &mut Headers,
 ) -> Result<(), Reject> {
-    let Some(Words(words)) = bytes.read::<Words<u32, 10>>(offset) else {
+    let Some(Pair(Words(words), Words(addresses))) =
+        bytes.read::<Pair<Words<u32, 2>, Words<u64, 4>>>(offset)
+    else {
         return Err(Reject::Truncated);
     };
     let version_class_label = u32::from_be(words[0]);
@@ -146,9 +146,11 @@ pub fn parse_v6<B: Bytes + ?Sized>(
     headers.fragment = fragment;
     headers.octets = octets;
     headers.link_length = offset as u32;
-    headers.source = [words[2], words[3], words[4], words[5]];
-    headers.destination = [words[6], words[7], words[8], words[9]];
-    let room = octets.saturating_sub((at - offset) as u32);
+    let [a, b, c, d] = addresses.map(halves);
+    headers.source = [a[0], a[1], b[0], b[1]];
+    headers.destination = [c[0], c[1], d[0], d[1]];
+    let length = (at - offset) as u32;
+    let room = if length < octets { octets - length } else { 0 };
     parse_transport(bytes, at, room, headers);
     Ok(())
 }
@@ -163,13 +165,14 @@ fn parse_transport<B: Bytes + ?Sized>(bytes: &B, offset: usize, room: u32, heade
     }
     match headers.protocol {
         protocol::TCP if room >= 14 => {
-            let Some(Words(words)) = bytes.read::<Words<u16, 7>>(offset) else {
+            let Some(Pair(ports, Pair(_, length_flags))) =
+                bytes.read::<Pair<u32, Pair<u64, u16>>>(offset)
+            else {
                 read_ports(bytes, offset, headers);
                 return;
             };
-            headers.source_port = u16::from_be(words[0]);
-            headers.destination_port = u16::from_be(words[1]);
-            let length_flags = u16::from_be(words[6]);
+            headers.ports = u32::from_be(ports);
+            let length_flags = u16::from_be(length_flags);
             headers.tcp_flags = length_flags & 0x1ff;
             let length = (length_flags >> 12) as u32 * 4;
             if length <= room {
@@ -185,7 +188,7 @@ fn parse_transport<B: Bytes + ?Sized>(bytes: &B, offset: usize, room: u32, heade
         }
         protocol::ICMP | protocol::ICMPV6 if room >= 2 => {
             if let Some(type_code) = bytes.read::<u16>(offset) {
-                headers.destination_port = u16::from_be(type_code);
+                headers.ports = u16::from_be(type_code) as u32;
             }
         }
         _ => {}
@@ -194,8 +197,14 @@ fn parse_transport<B: Bytes + ?Sized>(bytes: &B, offset: usize, room: u32, heade
 
 #[inline(always)]
 fn read_ports<B: Bytes + ?Sized>(bytes: &B, offset: usize, headers: &mut Headers) {
-    if let Some(Words(ports)) = bytes.read::<Words<u16, 2>>(offset) {
-        headers.source_port = u16::from_be(ports[0]);
-        headers.destination_port = u16::from_be(ports[1]);
+    if let Some(ports) = bytes.read::<u32>(offset) {
+        headers.ports = u32::from_be(ports);
     }
+}
+
+/// Two words as they lie in memory, read as one.
+#[inline(always)]
+fn halves(words: u64) -> [u32; 2] {
+    let halves = [words as u32, (words >> 32) as u32];
+    if cfg!(target_endian = "little") { halves } else { [halves[1], halves[0]] }
 }

@@ -9,7 +9,7 @@
 mod bytes;
 pub mod ip;
 
-pub use bytes::{Bytes, Word, Words};
+pub use bytes::{Bytes, Pair, Word, Words};
 
 /// Longest Ethernet header before the IP header: 14 + two VLAN tags + four MPLS labels.
 pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4;
@@ -73,10 +73,8 @@ pub struct Headers {
     pub tcp_flags: u16,
     /// VLAN identifier of the outermost tag, 0 for none.
     pub vlan: u16,
-    /// Source port of TCP, UDP, SCTP; else 0.
-    pub source_port: u16,
-    /// Destination port of TCP, UDP, SCTP; `type << 8 | code` of ICMP and ICMPv6; else 0.
-    pub destination_port: u16,
+    /// `source port << 16 | destination port`, see [`Headers::source_port`] and [`Headers::destination_port`].
+    pub ports: u32,
     /// Octets of the IP packet, header included, never more than the frame carried.
     pub octets: u32,
     /// Octets from the start of the frame to the IP header.
@@ -102,8 +100,7 @@ impl Headers {
         fragment: Fragment::None,
         tcp_flags: 0,
         vlan: 0,
-        source_port: 0,
-        destination_port: 0,
+        ports: 0,
         octets: 0,
         link_length: 0,
         headers_length: 0,
@@ -111,6 +108,18 @@ impl Headers {
         destination: [0; 4],
         macs: [0; 3],
     };
+
+    /// Source port of TCP, UDP, SCTP; else 0.
+    #[inline(always)]
+    pub const fn source_port(&self) -> u16 {
+        (self.ports >> 16) as u16
+    }
+
+    /// Destination port of TCP, UDP, SCTP; `type << 8 | code` of ICMP and ICMPv6; else 0.
+    #[inline(always)]
+    pub const fn destination_port(&self) -> u16 {
+        self.ports as u16
+    }
 }
 
 /// Parses the Ethernet frame in `bytes`, whose length on the wire is `frame_length` octets (not less than what
@@ -170,6 +179,9 @@ pub struct Link {
 pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
     let Some(ethertype) = bytes.read::<u16>(12) else { return Err(Reject::Truncated) };
     let mut link = Link { ethertype: u16::from_be(ethertype), vlan: 0, length: 14 };
+    if link.ethertype == ethertype::IPV4 || link.ethertype == ethertype::IPV6 {
+        return Ok(link);
+    }
     let mut tags = 0;
     while tags < MAX_VLAN_TAGS
         && (link.ethertype == ethertype::VLAN || link.ethertype == ethertype::QINQ)
