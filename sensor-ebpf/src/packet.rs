@@ -27,8 +27,8 @@ impl Packet {
 
     /// Octets that can be read.
     #[inline(always)]
-    pub fn length(&self) -> u32 {
-        (self.end as usize - self.start as usize) as u32
+    pub fn length(&self) -> usize {
+        self.end as usize - self.start as usize
     }
 
     /// True when the parser asked for bytes behind the end.

@@ -32,7 +32,7 @@ pub fn headers_pulled(
     sink: &mut impl Sink,
 ) {
     let mut short =
-        if packet.length() < frame.length { Short::MayBePulled } else { Short::IsFinal };
+        if packet.length() < frame.length as usize { Short::MayBePulled } else { Short::IsFinal };
     while let Outcome::FellShort = read(frame, &packet, sink, short) {
         short = Short::IsFinal;
         packet = pull();

@@ -2,7 +2,7 @@
 //! grace period it is not, which shows that these tests would see a fault.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -11,13 +11,20 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use sensor::{
     flow::delta::{DeltaSink, FlowDelta},
-    kernel::{self, Loaded, Options, accounts::Totals, grace::Grace, sys},
+    kernel::{
+        self, Loaded, Options, Programs,
+        accounts::Totals,
+        attach::{Attachment, IngressMode, IngressWish},
+        drain::Drain,
+        grace::Grace,
+        links, sys,
+    },
 };
 use sensor_common::{
     key::{KeyV4, V4_WORDS, V6_WORDS},
     layout::{MIN_SLOTS, names},
 };
-use tests::{cpu, frames, root};
+use tests::{cpu, frames, netns::Netns, root};
 
 /// Adds up what the drain hands over.
 #[derive(Default)]
@@ -51,9 +58,38 @@ impl DeltaSink for Sum {
     }
 }
 
-/// Loads with the smallest tables.
-fn load(grace: Option<Grace>) -> Result<Loaded> {
-    Ok(kernel::load(Options { memory: 0, grace, ..Options::default() })?)
+/// The programs with the smallest tables, and nothing but the test to run them.
+///
+/// `ingress` is attached to an interface that is down: the kernel prepares its XDP dispatcher for a program that it
+/// does not know yet, which takes a grace period, and would do so in each test run.
+struct Kernel {
+    _attachment: Attachment,
+    ingress: OwnedFd,
+    drain: Drain,
+    _programs: Programs,
+    _netns: Netns,
+}
+
+impl Kernel {
+    fn load(grace: Option<Grace>) -> Result<Self> {
+        let Loaded { mut programs, drain, log: _ } =
+            kernel::load(Options { memory: 0, grace, ..Options::default() })?;
+        let netns = Netns::new("kn-drain")?;
+        netns.run("ip link add parked type veth peer name peer")?;
+        let attachment = netns.enter(|| -> Result<Attachment> {
+            let links = links::list()?;
+            let link = links.iter().find(|link| link.name == "parked").context("the veth end")?;
+            Ok(programs.attach(link, IngressWish::Best)?)
+        })??;
+        ensure!(attachment.ingress() == IngressMode::NativeXdp, "{attachment}");
+        Ok(Self {
+            ingress: programs.descriptor(names::PROGRAM_INGRESS)?,
+            _attachment: attachment,
+            drain,
+            _programs: programs,
+            _netns: netns,
+        })
+    }
 }
 
 /// What one generator sends, over and over: IPv4 and IPv6 flows of many lengths, ARP, runts, and contradictions.
@@ -62,10 +98,10 @@ fn variety(cpu: u32) -> Vec<Vec<u8>> {
     for flow in 0..600 {
         let flow = cpu << 16 | flow;
         all.push(frames::udp_v4(flow, 60 + flow as usize % 1400));
-        if flow % 3 == 0 {
+        if flow.is_multiple_of(3) {
             all.push(frames::udp_v6(flow, 62 + flow as usize % 1400));
         }
-        if flow % 50 == 0 {
+        if flow.is_multiple_of(50) {
             let mut malformed = frames::udp_v4(flow, 60);
             malformed[14] = 0x42; // A header of 8 octets.
             all.extend([frames::arp(), frames::udp_v4(flow, 60)[..20].to_vec(), malformed]);
@@ -113,10 +149,10 @@ fn under_fire<T>(program: BorrowedFd<'_>, work: impl FnOnce() -> Result<T>) -> R
 
 /// Flips under fire, then until all is drained, and compares with what was sent.
 fn race(grace: Option<Grace>, flips: u32) -> Result<()> {
-    let Loaded { programs, mut drain, log: _log } = load(grace)?;
-    let program = programs.descriptor(names::PROGRAM_INGRESS)?;
+    let mut kernel = Kernel::load(grace)?;
+    let drain = &mut kernel.drain;
     let (mut sum, mut totals) = (Sum::default(), Totals::default());
-    let ((), sent) = under_fire(program.as_fd(), || {
+    let ((), sent) = under_fire(kernel.ingress.as_fd(), || {
         for _ in 0..flips {
             let epoch = drain.flip(&mut sum)?;
             assert_eq!(epoch.imbalance, None, "{epoch:?}");
@@ -175,9 +211,9 @@ fn without_a_grace_period_the_books_do_not_balance() -> Result<()> {
     if !root("the negative control of the drain") {
         return Ok(());
     }
-    let Loaded { programs, mut drain, log: _log } = load(Some(Grace::None))?;
-    let program = programs.descriptor(names::PROGRAM_INGRESS)?;
-    let ((flips, found), _) = under_fire(program.as_fd(), || {
+    let mut kernel = Kernel::load(Some(Grace::None))?;
+    let drain = &mut kernel.drain;
+    let ((flips, found), _) = under_fire(kernel.ingress.as_fd(), || {
         let (mut sum, mut flips, deadline) =
             (Sum::default(), 0u64, Instant::now() + Duration::from_secs(60));
         while Instant::now() < deadline {
@@ -199,12 +235,12 @@ fn a_table_that_fills_calls_for_a_flip_then_folds_and_counts_all_of_it() -> Resu
     if !root("the overfilled table") {
         return Ok(());
     }
-    let Loaded { programs, mut drain, log: _log } = load(None)?;
-    let program = programs.descriptor(names::PROGRAM_INGRESS)?;
+    let mut kernel = Kernel::load(None)?;
+    let drain = &mut kernel.drain;
     cpu::pin(0)?;
     let send = |flows: std::ops::Range<u32>| -> Result<()> {
         for flow in flows {
-            sys::test_run(program.as_fd(), &frames::udp_v4(flow, 100), 1)?;
+            sys::test_run(kernel.ingress.as_fd(), &frames::udp_v4(flow, 100), 1)?;
         }
         Ok(())
     };
@@ -219,6 +255,7 @@ fn a_table_that_fills_calls_for_a_flip_then_folds_and_counts_all_of_it() -> Resu
     assert_eq!(epoch.imbalance, None);
     assert_eq!(epoch.accounts.seen.packets, u64::from(MIN_SLOTS * 3 / 4));
 
+    let mut sum = Sum::default();
     // Folded keys here differ in nothing, so they share a slot: only the table itself overflows.
     send(0..MIN_SLOTS * 8)?;
     let epoch = drain.flip(&mut sum)?;
@@ -241,11 +278,11 @@ fn records_carry_the_time_of_day() -> Result<()> {
     }
     /// A tick at 100 Hz, and rounding.
     const SLACK: u64 = 11;
-    let Loaded { programs, mut drain, log: _log } = load(None)?;
-    let program = programs.descriptor(names::PROGRAM_INGRESS)?;
+    let mut kernel = Kernel::load(None)?;
+    let drain = &mut kernel.drain;
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_millis() as u64);
     let before = now()?;
-    sys::test_run(program.as_fd(), &frames::udp_v4(1, 60), 1)?;
+    sys::test_run(kernel.ingress.as_fd(), &frames::udp_v4(1, 60), 1)?;
     let after = now()?;
     let mut sum = Sum::default();
     drain.flip(&mut sum)?;

@@ -45,7 +45,7 @@ pub fn run(
     cache: CacheOptions,
     seed: u64,
     interval: Duration,
-    outputs: Arc<Outputs>,
+    outputs: &Arc<Outputs>,
     stop: &Receiver<()>,
 ) -> Result<Drained, KernelError> {
     let sink = outputs.clone();
@@ -56,7 +56,7 @@ pub fn run(
     while !stopping {
         stopping = wait(interval, &drain, stop);
         let epoch = drain.flip(&mut engine)?;
-        book(&epoch, &mut totals, &outputs);
+        book(&epoch, &mut totals, outputs);
         engine.expire(now());
         if let Some(log) = &mut log {
             log.pass_on();

@@ -68,7 +68,7 @@ pub fn run(config: &Config, duration: Option<Duration>) -> anyhow::Result<()> {
         let seed = RandomState::new().hash_one(std::process::id());
         std::thread::Builder::new()
             .name("drain".to_owned())
-            .spawn(move || drain::run(drain, log, cache, seed, interval, outputs, &stopped))
+            .spawn(move || drain::run(drain, log, cache, seed, interval, &outputs, &stopped))
             .context("cannot start the drain thread")?
     };
     let end = runtime.block_on(follow(watch, &mut attachments, &outputs, &thread, duration));

@@ -110,14 +110,13 @@ impl Hooks {
         link: &Link,
         wish: IngressWish,
     ) -> Result<((IngressMode, Vec<PassedOver>), Hook), KernelError> {
-        let mut ways = match wish {
-            IngressWish::Best => vec![IngressMode::NativeXdp, IngressMode::TcxIngress],
-            IngressWish::GenericXdp => vec![IngressMode::GenericXdp],
+        let ways: &[IngressMode] = match wish {
+            IngressWish::Best => {
+                &[IngressMode::NativeXdp, IngressMode::TcxIngress, IngressMode::ClsactIngress]
+            }
+            IngressWish::GenericXdp => &[IngressMode::GenericXdp],
         };
-        if wish == IngressWish::Best {
-            ways.push(IngressMode::ClsactIngress);
-        }
-        self.first(link, "ingress", &ways, |hooks, mode| hooks.hook_ingress(link, mode))
+        self.first(link, "ingress", ways, |hooks, mode| hooks.hook_ingress(link, mode))
     }
 
     fn attach_egress(

@@ -91,7 +91,7 @@ impl ClockSource {
             match calibrate(&self.program, &self.readings, self.hz) {
                 Ok(clock) => self.clock = clock,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot calibrate the clock; keeping the old calibration")
+                    tracing::warn!(%error, "cannot calibrate the clock; keeping the old calibration");
                 }
             }
             self.made = Instant::now();

@@ -11,6 +11,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 const HEADER: usize = 16;
 
 /// A socket to rtnetlink. It belongs to the network namespace of the thread that opened it.
+#[derive(Debug)]
 pub(super) struct Netlink {
     socket: Socket,
     sequence: u32,

@@ -66,7 +66,7 @@ fn missing_capabilities(status: &str) -> Vec<&'static str> {
     let has = |number: u32| effective >> number & 1 != 0;
     NEEDED
         .into_iter()
-        .filter(|&(number, _)| !has(number) && !(number > 37 && has(CAP_SYS_ADMIN)))
+        .filter(|&(number, _)| !(has(number) || number > 37 && has(CAP_SYS_ADMIN)))
         .map(|(_, name)| name)
         .collect()
 }

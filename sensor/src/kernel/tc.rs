@@ -58,6 +58,8 @@ pub(super) enum Side {
 pub(super) struct Filter {
     interface: u32,
     side: Side,
+    /// Kept because it belongs to the interface's network namespace.
+    netlink: Netlink,
 }
 
 impl Filter {
@@ -80,7 +82,7 @@ impl Filter {
         push_attribute(&mut filter, TCA_KIND, b"bpf\0");
         push_attribute(&mut filter, TCA_OPTIONS, &options);
         netlink.order(libc::RTM_NEWTFILTER, create, &filter)?;
-        Ok(Self { interface, side })
+        Ok(Self { interface, side, netlink })
     }
 }
 
@@ -88,9 +90,8 @@ impl Drop for Filter {
     fn drop(&mut self) {
         let side = self.side;
         let own = |found: &Found| found.owner == process::id() && found.side == side;
-        if let Err(error) =
-            Netlink::open().and_then(|mut netlink| sweep(&mut netlink, self.interface, own))
-        {
+        if let Err(error) = sweep(&mut self.netlink, self.interface, own) {
+            // Gone with its interface, most likely.
             tracing::debug!(%error, interface = self.interface, "clsact filter not removed");
         }
     }

@@ -130,7 +130,7 @@ fn default_routes_are_told_from_others() {
     let device = attribute(libc::RTA_OIF, &3u32.to_ne_bytes());
     let metric = attribute(libc::RTA_PRIORITY, &100u32.to_ne_bytes());
     assert_eq!(read_default(&route(0, 254, &[metric, device.clone()])), Some((100, vec![3])));
-    assert_eq!(read_default(&route(24, 254, &[device.clone()])), None);
+    assert_eq!(read_default(&route(24, 254, std::slice::from_ref(&device))), None);
     assert_eq!(read_default(&route(0, 255, &[device])), None);
     let hop = |device: u32| [&[8, 0, 0, 0][..], &device.to_ne_bytes()].concat();
     let paths = attribute(libc::RTA_MULTIPATH, &[hop(4), hop(5)].concat());
