@@ -43,8 +43,8 @@ pub struct Frame {
 pub fn xdp(context: &XdpContext) -> (Frame, Packet) {
     let packet = Packet::new(context.data(), context.data_end());
     let frame = Frame {
-        length: if packet.length() < FIRST_BUFFER {
-            packet.length()
+        length: if packet.length() < FIRST_BUFFER as usize {
+            packet.length() as u32
         } else {
             // SAFETY: the kernel called the program with this context.
             unsafe { bpf_xdp_get_buff_len(context.ctx) as u32 }
