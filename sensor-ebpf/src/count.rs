@@ -24,19 +24,11 @@ use crate::{
     table::{self, Room, Table},
 };
 
-/// Counts a frame whose headers are all in `packet`.
+/// Counts one frame, whose headers are in `packet`.
 #[inline(always)]
 pub fn count(frame: &Frame, packet: &Packet) {
     if let Some(mut books) = Books::open(frame) {
         read::headers(frame, packet, &mut books);
-    }
-}
-
-/// Counts a frame whose headers may go on behind `packet`; then `pull` brings them forward.
-#[inline(always)]
-pub fn count_pulled(frame: &Frame, packet: Packet, pull: impl Fn() -> Packet) {
-    if let Some(mut books) = Books::open(frame) {
-        read::headers_pulled(frame, packet, pull, &mut books);
     }
 }
 

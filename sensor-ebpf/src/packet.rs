@@ -2,9 +2,7 @@
 
 #![expect(unsafe_code, reason = "packet memory is only known by pointers")]
 
-use core::cell::Cell;
-
-use sensor_common::packet::{Bytes, Word};
+use sensor_common::packet::{Bytes, Word, Words};
 
 use crate::hook::Start;
 
@@ -14,15 +12,13 @@ pub struct Packet {
     // verifier allows no arithmetic on that.
     start: *const u8,
     end: *const u8,
-    /// A read went past the end.
-    fell_short: Cell<bool>,
 }
 
 impl Packet {
     /// The bytes from `data` to `data_end` of a program's context.
     #[inline(always)]
     pub fn new(data: usize, data_end: usize) -> Self {
-        Self { start: data as *const u8, end: data_end as *const u8, fell_short: Cell::new(false) }
+        Self { start: data as *const u8, end: data_end as *const u8 }
     }
 
     /// Octets that can be read.
@@ -31,18 +27,11 @@ impl Packet {
         self.end as usize - self.start as usize
     }
 
-    /// True when the parser asked for bytes behind the end.
-    #[inline(always)]
-    pub const fn fell_short(&self) -> bool {
-        self.fell_short.get()
-    }
-
     /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
     #[inline(always)]
     pub fn macs(&self, start: Start) -> [u32; 3] {
-        // Word by word: LLVM 22 copies only the first word of an array of three from one place to another.
-        match (start, self.read(0), self.read(4), self.read(8)) {
-            (Start::Ethernet, Some(a), Some(b), Some(c)) => [a, b, c],
+        match (start, self.read(0)) {
+            (Start::Ethernet, Some(Words(macs))) => macs,
             _ => [0; 3],
         }
     }
@@ -53,7 +42,6 @@ impl Bytes for Packet {
     fn read<T: Word>(&self, offset: usize) -> Option<T> {
         let at = self.start.wrapping_add(offset);
         if at.wrapping_add(size_of::<T>()) > self.end {
-            self.fell_short.set(true);
             return None;
         }
         // SAFETY: the bytes from `at` lie before `data_end`, as just checked (and as the verifier checks again);
