@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "packet memory is only known by pointers")]
 
-use sensor_common::packet::{Bytes, Word, Words};
+use sensor_common::packet::{Bytes, Word};
 
 use crate::hook::Start;
 
@@ -30,8 +30,9 @@ impl Packet {
     /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
     #[inline(always)]
     pub fn macs(&self, start: Start) -> [u32; 3] {
-        match (start, self.read(0)) {
-            (Start::Ethernet, Some(Words(macs))) => macs,
+        // Word by word: LLVM 22 copies only the first word of an array of three from one place to another.
+        match (start, self.read(0), self.read(4), self.read(8)) {
+            (Start::Ethernet, Some(a), Some(b), Some(c)) => [a, b, c],
             _ => [0; 3],
         }
     }

@@ -131,16 +131,24 @@ fn native_xdp_and_tcx_egress_count_what_is_on_the_wire() -> Result<()> {
     // Else no super-packet reached the egress hook, and this would not test their counting.
     let (added, _) = seen.outcome.ledger("added by segmentation");
     ensure!(added > 1000, "hardly a super-packet: {}", seen.outcome.stderr);
-    tcp_flows_are_whole(&seen.flows)
+    tcp_flows_are_whole(&hosts, &seen.flows)
 }
 
-/// The bulk connections end by FIN; nothing else is left of them.
-fn tcp_flows_are_whole(flows: &[Value]) -> Result<()> {
+/// A record for each direction of each connection, from SYN to FIN or RST, with all that belongs to it.
+fn tcp_flows_are_whole(hosts: &Hosts, flows: &[Value]) -> Result<()> {
+    let mac = |netns: &Netns, device: &str| -> Result<Value> {
+        Ok(netns.run(&format!("cat /sys/class/net/{device}/address"))?.trim().into())
+    };
+    let (near, far) = (mac(&hosts.near, NEAR)?, mac(&hosts.far, FAR)?);
     let tcp: Vec<_> = flows.iter().filter(|flow| flow["protocolint"] == 6).collect();
     for flow in &tcp {
-        let all = ["tcpflags.syn", "tcpflags.ack", "tcpflags.fin"].map(|key| flow[key] == true);
-        ensure!(all == [true; 3], "not a whole connection: {flow}");
-        ensure!(flow["interface"] == NEAR, "{flow}");
+        let ended = flow["tcpflags.fin"] == true || flow["tcpflags.rst"] == true;
+        ensure!(flow["tcpflags.syn"] == true && ended, "not a whole connection: {flow}");
+        ensure!(flow["flowendreason"] == 3 && flow["interface"] == NEAR, "{flow}");
+        let (source, destination) =
+            if flow["direction"] == "ingress" { (&far, &near) } else { (&near, &far) };
+        ensure!(flow["srcmac"] == *source && flow["dstmac"] == *destination, "MACs: {flow}");
+        ensure!(flow["ttlmin"] == 64 && flow["ttlmax"] == 64, "{flow}");
     }
     // Per address: four sessions of a control connection, two data connections; each has two directions.
     ensure!(tcp.len() == 2 * (4 + 2) * 2, "{} TCP flows", tcp.len());
