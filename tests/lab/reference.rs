@@ -13,9 +13,7 @@ use crate::{agent, netns::Netns};
 /// The object, with tables as small as they can be: these programs keep none.
 fn load() -> Result<Ebpf> {
     let mut loader = EbpfLoader::new();
-    for name in
-        [names::FLOWS_V4, names::FLOWS_V6, names::USED_V4, names::USED_V6, names::LEDGERS]
-    {
+    for name in [names::FLOWS_V4, names::FLOWS_V6, names::USED_V4, names::USED_V6, names::LEDGERS] {
         loader.map_max_entries(name, 1);
     }
     Ok(loader.load(&agent::object("bench.o")?)?)
@@ -40,7 +38,8 @@ impl Pass {
     /// When it cannot be loaded or attached.
     pub fn attach(netns: &Netns, device: &str) -> Result<Self> {
         let mut ebpf = load()?;
-        netns.enter(|| xdp(&mut ebpf, "pass")?.attach(device, XdpMode::Driver).context("pass"))??;
+        netns
+            .enter(|| xdp(&mut ebpf, "pass")?.attach(device, XdpMode::Driver).context("pass"))??;
         Ok(Self { _ebpf: ebpf })
     }
 }

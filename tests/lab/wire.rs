@@ -196,9 +196,7 @@ fn tuple(packet: &BTreeMap<&str, String>) -> Result<Option<(Tuple, u64)>> {
     let outermost = packet["frame.protocols"].split(':').find(|name| ["ip", "ipv6"].contains(name));
     let (addresses, protocol, octets) = match outermost {
         Some("ip") => (["ip.src", "ip.dst"], number("ip.proto")?, number("ip.len")?),
-        Some(_) => {
-            (["ipv6.src", "ipv6.dst"], upper_protocol(packet)?, 40 + number("ipv6.plen")?)
-        }
+        Some(_) => (["ipv6.src", "ipv6.dst"], upper_protocol(packet)?, 40 + number("ipv6.plen")?),
         None => return Ok(None),
     };
     let protocol = protocol as u8;

@@ -69,12 +69,18 @@ impl Hosts {
             let (capture, _directory) = tap.finish()?;
             let (wire, agent) = (wire::captured(&capture)?, wire::reported(&flows, direction)?);
             if !wire.is_empty() || !agent.is_empty() {
-                *total = wire::compare(direction, &wire, &agent)?;
+                *total = wire::compare(direction, &wire, &agent).with_context(|| self.drops())?;
             }
         }
         let [ingress, egress] = totals;
         println!("packets and IP octets: ingress {ingress:?}, egress {egress:?}");
         Ok(Seen { outcome, flows, ingress, egress })
+    }
+
+    /// What may explain that fewer frames arrived than were sent.
+    fn drops(&self) -> String {
+        let show = |netns: &Netns| netns.run("ip -s link show").unwrap_or_default();
+        format!("near:\n{}far:\n{}", show(&self.near), show(&self.far))
     }
 
     /// Answered echo requests to `address` from afar, with `payload` octets each.
@@ -83,6 +89,9 @@ impl Hosts {
     }
 
     /// iperf3 from afar against a server of one session at `address`.
+    ///
+    /// Its window is small enough that what is under way fits into the queue of a veth's receiver (256 frames), which
+    /// drops the rest: behind the capture, and before XDP.
     fn iperf(&self, address: &str, arguments: &str) -> Result<()> {
         let mut server = self.near.command("iperf3");
         server.args(["-s", "-1", "-B", address]).stdout(std::process::Stdio::null());
@@ -91,7 +100,7 @@ impl Hosts {
         wait_until("iperf3 listens", || {
             self.near.run("ss -Hltn sport = :5201").is_ok_and(|sockets| !sockets.is_empty())
         })?;
-        self.far.run(&format!("iperf3 -c {address} {arguments}")).map(drop)
+        self.far.run(&format!("iperf3 -c {address} -w 64K {arguments}")).map(drop)
     }
 }
 
@@ -134,7 +143,7 @@ fn native_xdp_and_tcx_egress_count_what_is_on_the_wire() -> Result<()> {
     tcp_flows_are_whole(&hosts, &seen.flows)
 }
 
-/// A record for each direction of each connection, from SYN to FIN or RST, with all that belongs to it.
+/// A record for each direction of each connection, from the SYN on, with all that belongs to it.
 fn tcp_flows_are_whole(hosts: &Hosts, flows: &[Value]) -> Result<()> {
     let mac = |netns: &Netns, device: &str| -> Result<Value> {
         Ok(netns.run(&format!("cat /sys/class/net/{device}/address"))?.trim().into())
@@ -142,14 +151,15 @@ fn tcp_flows_are_whole(hosts: &Hosts, flows: &[Value]) -> Result<()> {
     let (near, far) = (mac(&hosts.near, NEAR)?, mac(&hosts.far, FAR)?);
     let tcp: Vec<_> = flows.iter().filter(|flow| flow["protocolint"] == 6).collect();
     for flow in &tcp {
-        let ended = flow["tcpflags.fin"] == true || flow["tcpflags.rst"] == true;
-        ensure!(flow["tcpflags.syn"] == true && ended, "not a whole connection: {flow}");
-        ensure!(flow["flowendreason"] == 3 && flow["interface"] == NEAR, "{flow}");
+        ensure!(flow["tcpflags.syn"] == true && flow["interface"] == NEAR, "{flow}");
         let (source, destination) =
             if flow["direction"] == "ingress" { (&far, &near) } else { (&near, &far) };
         ensure!(flow["srcmac"] == *source && flow["dstmac"] == *destination, "MACs: {flow}");
         ensure!(flow["ttlmin"] == 64 && flow["ttlmax"] == 64, "{flow}");
     }
+    // iperf3 resets its data connections: then one end says no more.
+    let ended = tcp.iter().filter(|flow| flow["flowendreason"] == 3).count();
+    ensure!(2 * ended >= tcp.len(), "only {ended} of {} TCP flows have ended", tcp.len());
     // Per address: four sessions of a control connection, two data connections; each has two directions.
     ensure!(tcp.len() == 2 * (4 + 2) * 2, "{} TCP flows", tcp.len());
     Ok(())
@@ -220,7 +230,8 @@ fn tagged_frames_are_counted_under_their_outermost_vlan() -> Result<()> {
     if !(ready("VLANs against tcpdump") && require("tcpreplay")) {
         return Ok(());
     }
-    const TAGS: [&[(u16, u16)]; 3] = [&[(0x8100, 7)], &[(0x88a8, 100), (0x8100, 8)], &[(0x8100, 0)]];
+    const TAGS: [&[(u16, u16)]; 3] =
+        [&[(0x8100, 7)], &[(0x88a8, 100), (0x8100, 8)], &[(0x8100, 0)]];
     let mut tagged = Vec::new();
     for (flow, tags) in (0..).zip(TAGS) {
         for length in [70, 300, 1400] {
@@ -270,7 +281,7 @@ const CAPTURES: [&str; 20] = [
     "zeek+zeek/testing/btest/Traces/http-vlan-0.pcap",
     "zeek+zeek/testing/btest/Traces/ipv6-fragmented-dns.pcap",
     "zeek+zeek/testing/btest/Traces/ipv6-http-atomic-frag.pcap",
-    "zeek+zeek/testing/btest/Traces/ipv6-mobility-dst-opts.pcap",
+    "zeek+zeek/testing/btest/Traces/mobile-ipv6/mip6_back.pcap",
     "zeek+zeek/testing/btest/Traces/ipv6-hbh-routing0.pcap",
     "zeek+zeek/testing/btest/Traces/tunnels/4in6.pcap",
     "zeek+zeek/testing/btest/Traces/tunnels/gre-sample.pcap",
