@@ -72,7 +72,14 @@ impl Books {
         let increment = Increment::new(headers, frame.length, segments);
         let used = &mut self.ledger.used[usize::from(headers.v6)];
         let macs = || packet.macs(frame.start);
-        let room = table.count(self.row, used, words, |words| fold(words, frame.direction), &increment, macs);
+        let room = table.count(
+            self.row,
+            used,
+            words,
+            |words| fold(words, frame.direction),
+            &increment,
+            macs,
+        );
         let octets = u64::from(frame.length) + added;
         match room {
             Room::Own => {}

@@ -2,7 +2,9 @@
 
 #![expect(unsafe_code, reason = "packet memory is only known by pointers")]
 
-use sensor_common::packet::{Bytes, Word};
+use core::hint::{black_box, cold_path};
+
+use sensor_common::packet::{Bytes, MAX_LINK_HEADER, Word};
 
 use crate::hook::Start;
 
@@ -27,6 +29,17 @@ impl Packet {
         self.end as usize - self.start as usize
     }
 
+    /// The link header length `offset`, as a number of which the verifier knows only the range: the difference of two
+    /// packet pointers.
+    ///
+    /// Otherwise it follows each of the seven link header lengths through all that comes after.
+    #[inline(always)]
+    pub fn forget(&self, offset: usize) -> usize {
+        const MASK: usize = MAX_LINK_HEADER.next_power_of_two() - 1;
+        let at = black_box(self.start.wrapping_add(offset));
+        (at as usize - self.start as usize) & MASK
+    }
+
     /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
     #[inline(always)]
     pub fn macs(&self, start: Start) -> [u32; 3] {
@@ -43,6 +56,7 @@ impl Bytes for Packet {
     fn read<T: Word>(&self, offset: usize) -> Option<T> {
         let at = self.start.wrapping_add(offset);
         if at.wrapping_add(size_of::<T>()) > self.end {
+            cold_path();
             return None;
         }
         // SAFETY: the bytes from `at` lie before `data_end`, as just checked (and as the verifier checks again);

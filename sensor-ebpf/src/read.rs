@@ -28,14 +28,15 @@ pub fn headers(frame: &Frame, packet: &Packet, sink: &mut impl Sink) {
         Ok(link) => link,
         Err(reason) => return sink.reject(frame, reason),
     };
-    let available = frame.length.wrapping_sub(link.length as u32);
+    let length = packet.forget(link.length);
+    let available = frame.length.wrapping_sub(length as u32);
     let mut headers = Headers { vlan: link.vlan, ..Headers::EMPTY };
     match link.ethertype {
-        ethertype::IPV4 => match ip::parse_v4(packet, link.length, available, &mut headers) {
+        ethertype::IPV4 => match ip::parse_v4(packet, length, available, &mut headers) {
             Ok(()) => sink.v4(frame, packet, &headers),
             Err(reason) => sink.reject(frame, reason),
         },
-        ethertype::IPV6 => match ip::parse_v6(packet, link.length, available, &mut headers) {
+        ethertype::IPV6 => match ip::parse_v6(packet, length, available, &mut headers) {
             Ok(()) => sink.v6(frame, packet, &headers),
             Err(reason) => sink.reject(frame, reason),
         },

@@ -12,11 +12,9 @@ use sensor_common::{
 use crate::maps::{FLOWS_V4, FLOWS_V6, GEOMETRY_V4, GEOMETRY_V6, HASH_SEED, USED_V4, USED_V6};
 
 /// The IPv4 table.
-pub const V4: Table<V4_WORDS> =
-    Table { slots: &FLOWS_V4, used: &USED_V4, geometry: &GEOMETRY_V4 };
+pub const V4: Table<V4_WORDS> = Table { slots: &FLOWS_V4, used: &USED_V4, geometry: &GEOMETRY_V4 };
 /// The IPv6 table.
-pub const V6: Table<V6_WORDS> =
-    Table { slots: &FLOWS_V6, used: &USED_V6, geometry: &GEOMETRY_V6 };
+pub const V6: Table<V6_WORDS> = Table { slots: &FLOWS_V6, used: &USED_V6, geometry: &GEOMETRY_V6 };
 
 /// One address family's maps.
 pub struct Table<const N: usize> {
@@ -58,7 +56,16 @@ impl<const N: usize> Table<N> {
         // Loaded once more rather than kept in registers that the other path needs.
         let geometry = self.geometry.load();
         let base = row * geometry.region();
-        if self.place(base, geometry.slots, geometry.fold_slots, used, &fold(*words), packet, &macs, now) {
+        if self.place(
+            base,
+            geometry.slots,
+            geometry.fold_slots,
+            used,
+            &fold(*words),
+            packet,
+            &macs,
+            now,
+        ) {
             return Room::Folded;
         }
         Room::None

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod collector;
 pub mod cpu;
+pub mod fixtures;
 pub mod flows;
 pub mod frames;
 pub mod netns;

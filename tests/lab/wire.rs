@@ -133,7 +133,7 @@ pub fn fields(capture: &Path, fields: &[&str], more: &[&str]) -> Result<Vec<Vec<
     Ok(text.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect())
 }
 
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 25] = [
     "frame.protocols",
     "ip.src",
     "ip.dst",
@@ -148,6 +148,7 @@ const FIELDS: [&str; 24] = [
     "ipv6.fraghdr.nxt",
     "ah.next_header",
     "ipv6.dstopts.nxt",
+    "mip6.proto",
     "tcp.srcport",
     "tcp.dstport",
     "udp.srcport",
@@ -231,6 +232,7 @@ fn upper_protocol(packet: &BTreeMap<&str, String>) -> Result<u64> {
             "44" => "ipv6.fraghdr.nxt",
             "51" => "ah.next_header",
             "60" => "ipv6.dstopts.nxt",
+            "135" => "mip6.proto",
             number => return Ok(number.parse()?),
         };
         let n = used.entry(field).or_default();

@@ -1,5 +1,7 @@
 //! IPv4 (RFC 791), IPv6 with extension headers (RFC 8200) and the transport headers behind them.
 
+use core::hint::cold_path;
+
 use super::{Bytes, Fragment, Headers, Pair, Reject, Words};
 
 /// Protocol numbers (IANA) that the parser looks into.
@@ -60,6 +62,7 @@ pub fn parse_v4<B: Bytes + ?Sized>(
     }
     let fragment = u32::from_be(words[1]);
     if fragment & 0x3fff != 0 {
+        cold_path();
         headers.fragment = if fragment & 0x1fff == 0 { Fragment::First } else { Fragment::Later };
     }
     let ttl_protocol = u32::from_be(words[2]);
@@ -136,6 +139,7 @@ pub fn parse_v6<B: Bytes + ?Sized>(
             }
             _ => break,
         };
+        cold_path();
         at += length;
         n += 1;
     }

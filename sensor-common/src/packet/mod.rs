@@ -6,6 +6,8 @@
 //!
 //! Invariant: no loop without a constant bound, no allocation, no panic; the verifier holds it to the first.
 
+use core::hint::cold_path;
+
 mod bytes;
 pub mod ip;
 
@@ -182,6 +184,7 @@ pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
     if link.ethertype == ethertype::IPV4 || link.ethertype == ethertype::IPV6 {
         return Ok(link);
     }
+    cold_path();
     let mut tags = 0;
     while tags < MAX_VLAN_TAGS
         && (link.ethertype == ethertype::VLAN || link.ethertype == ethertype::QINQ)
