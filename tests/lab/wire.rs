@@ -57,15 +57,17 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Captures from now on what `device` in `netns` sends.
+    /// Captures from now on what `device` in `netns` sends, the first `octets` of each frame.
     ///
     /// # Errors
     /// When tcpdump does not start.
-    pub fn start(netns: &Netns, device: &str) -> Result<Self> {
+    pub fn start(netns: &Netns, device: &str, octets: u32) -> Result<Self> {
+        // Of what goes over the loopback device, captures show the arrival alone.
+        let direction = if device == "lo" { "in" } else { "out" };
         let directory = tempfile::tempdir()?;
         let mut command = netns.command("tcpdump");
-        command.args(["-i", device, "-Q", "out", "-n", "-U", "--immediate-mode"]);
-        command.args(["-s", "256", "-B", "65536", "-Z", "root", "-w"]);
+        command.args(["-i", device, "-Q", direction, "-n", "-U", "--immediate-mode"]);
+        command.args(["-s", &octets.to_string(), "-B", "65536", "-Z", "root", "-w"]);
         command.arg(directory.path().join("capture.pcap")).stderr(Stdio::piped());
         let mut child = command.spawn().context("start tcpdump")?;
         let stderr = child.stderr.take().context("stderr is a pipe")?;

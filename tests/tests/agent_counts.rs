@@ -31,6 +31,9 @@ struct Hosts {
 const NEAR: &str = "vb";
 const FAR: &str = "va";
 
+/// Octets of each frame that are captured.
+const HEADERS: u32 = 256;
+
 /// The addresses that [`Netns::veth`] gives to the near end.
 const NEAR_V4: &str = "192.0.2.2";
 const NEAR_V6: &str = "2001:db8::2";
@@ -56,7 +59,7 @@ impl Hosts {
 
     /// Runs the agent and the captures around `traffic`, and compares.
     fn compare(&self, mode: &str, traffic: impl FnOnce(&Self) -> Result<()>) -> Result<Seen> {
-        let taps = [Tap::start(&self.far, FAR)?, Tap::start(&self.near, NEAR)?];
+        let taps = [Tap::start(&self.far, FAR, HEADERS)?, Tap::start(&self.near, NEAR, HEADERS)?];
         let agent = Agent::watching(&self.near, NEAR, "--print flows")?;
         ensure!(agent.said().contains(mode), "not `{mode}`: {}", agent.said());
         traffic(self)?;
