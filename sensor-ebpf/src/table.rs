@@ -71,7 +71,10 @@ impl<const N: usize> Table<N> {
         Room::None
     }
 
-    /// Tries the ways of the key's set among the `slots` slots from `first` of the region at `base`.
+    /// Tries the ways of the key's two sets among the `slots` slots from `first` of the region at `base`.
+    ///
+    /// The second set comes from other bits of the hash. Flows that the first has room for never look there, and with
+    /// it a table can be half full before one flow in two hundred finds no room.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "inlined; a struct would go through memory")]
     fn place(
@@ -85,10 +88,11 @@ impl<const N: usize> Table<N> {
         macs: &impl Fn() -> [u32; 3],
         now: u32,
     ) -> bool {
-        let set = hash(words, HASH_SEED.load()) & (slots - 1);
+        let hash = hash(words, HASH_SEED.load());
         let mut way = 0;
-        while way < WAYS {
-            let offset = first + (set ^ way);
+        while way < 2 * WAYS {
+            let set = if way < WAYS { hash } else { hash.rotate_left(16) };
+            let offset = first + ((set ^ way) & (slots - 1));
             let Some(slot) = self.slots.get_ptr_mut(base + offset) else { return false };
             // SAFETY: only this CPU writes the slots of its row, one program at a time; the agent takes them over
             // after a grace period.

@@ -21,8 +21,8 @@ pub enum Manner {
     Reads,
     /// Never reads.
     Sleeps,
-    /// Resets the first connection once it has read so many octets; reads the later ones.
-    Resets(usize),
+    /// Never reads from the first connection, with a small buffer, and resets it when told to; reads the others.
+    Resets,
     /// Speaks TLS, then reads to the end.
     Tls(Arc<rustls::ServerConfig>),
 }
@@ -54,21 +54,37 @@ pub struct Collector {
     pub address: SocketAddr,
     received: Arc<Mutex<Received>>,
     stop: Arc<AtomicBool>,
+    reset: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Collector {
     /// Starts listening on a free port of 127.0.0.1. Connections are served one after the other.
     pub fn start(manner: Manner) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Self::start_at(0, manner)
+    }
+
+    /// As [`Self::start`], at a certain port.
+    pub fn start_at(port: u16, manner: Manner) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (received, stop): (Arc<Mutex<Received>>, Arc<AtomicBool>) = Default::default();
+        if matches!(manner, Manner::Resets) {
+            socket2::SockRef::from(&listener).set_recv_buffer_size(4096)?;
+        }
+        let received = Arc::<Mutex<Received>>::default();
+        let (stop, reset) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let thread = std::thread::spawn({
-            let (received, stop) = (Arc::clone(&received), Arc::clone(&stop));
-            move || serve(&listener, &manner, &received, &stop)
+            let (received, stop, reset) =
+                (Arc::clone(&received), Arc::clone(&stop), Arc::clone(&reset));
+            move || serve(&listener, &manner, &received, &stop, &reset)
         });
-        Ok(Self { address, received, stop, thread: Some(thread) })
+        Ok(Self { address, received, stop, reset, thread: Some(thread) })
+    }
+
+    /// Tells a collector that resets to do so.
+    pub fn reset(&self) {
+        self.reset.store(true, Ordering::Relaxed);
     }
 
     /// What it has received so far.
@@ -86,7 +102,19 @@ impl Drop for Collector {
     }
 }
 
-fn serve(listener: &TcpListener, manner: &Manner, received: &Mutex<Received>, stop: &AtomicBool) {
+fn serve(
+    listener: &TcpListener,
+    manner: &Manner,
+    received: &Mutex<Received>,
+    stop: &AtomicBool,
+    reset: &AtomicBool,
+) {
+    let wait = |enough: &dyn Fn() -> bool| {
+        while !stop.load(Ordering::Relaxed) && !enough() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+
     while !stop.load(Ordering::Relaxed) {
         let Ok((stream, _)) = listener.accept() else {
             std::thread::sleep(Duration::from_millis(5));
@@ -100,40 +128,27 @@ fn serve(listener: &TcpListener, manner: &Manner, received: &Mutex<Received>, st
             received.connections == 1
         };
         match manner {
-            Manner::Reads => read(stream, None, received, stop),
-            Manner::Resets(octets) => read(stream, first.then_some(*octets), received, stop),
-            Manner::Sleeps => {
-                while !stop.load(Ordering::Relaxed) {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            }
+            Manner::Resets if first => wait(&|| reset.load(Ordering::Relaxed)),
+            Manner::Reads | Manner::Resets => read(stream, received, stop),
+            Manner::Sleeps => wait(&|| false),
             Manner::Tls(config) => {
                 let session = rustls::ServerConnection::new(Arc::clone(config)).unwrap();
-                read(rustls::StreamOwned::new(session, stream), None, received, stop);
+                read(rustls::StreamOwned::new(session, stream), received, stop);
             }
         }
     }
 }
 
-/// Reads messages until the other end closes. After `limit` octets the connection is dropped with octets unread,
-/// by which the kernel resets it.
-fn read(
-    mut stream: impl Read,
-    limit: Option<usize>,
-    received: &Mutex<Received>,
-    stop: &AtomicBool,
-) {
+/// Reads messages until the other end closes.
+fn read(mut stream: impl Read, received: &Mutex<Received>, stop: &AtomicBool) {
     let mut decoder = Decoder::default();
     let mut sequence = 0;
-    let (mut unread, mut total) = (Vec::new(), 0);
+    let mut unread = Vec::new();
     let mut chunk = [0; 1000];
-    while !stop.load(Ordering::Relaxed) && limit.is_none_or(|limit| total < limit) {
+    while !stop.load(Ordering::Relaxed) {
         match stream.read(&mut chunk) {
             Ok(0) => break,
-            Ok(length) => {
-                unread.extend(&chunk[..length]);
-                total += length;
-            }
+            Ok(length) => unread.extend(&chunk[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(error) => return received.lock().unwrap().faults.push(error.to_string()),
         }
@@ -152,7 +167,7 @@ fn read(
             unread = rest.to_vec();
         }
     }
-    if !unread.is_empty() && limit.is_none() {
+    if !unread.is_empty() {
         received.lock().unwrap().faults.push(format!("{} octets of half a message", unread.len()));
     }
 }

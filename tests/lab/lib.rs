@@ -3,11 +3,14 @@
 pub mod agent;
 pub mod collector;
 pub mod cpu;
+pub mod export;
 pub mod fixtures;
 pub mod flows;
 pub mod frames;
+pub mod log;
 pub mod netns;
 pub mod peers;
+pub mod pki;
 pub mod reference;
 pub mod traffic;
 pub mod wire;

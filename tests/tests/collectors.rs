@@ -5,7 +5,6 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -15,7 +14,7 @@ use sensor::{
         ipfix::{
             Exporter,
             metering::MeteringProcess,
-            options::{CollectorOptions, Destination, ExporterOptions, FileOptions, Transport},
+            options::{Destination, ExporterOptions, FileOptions, Transport},
         },
     },
     flow::batch::{Addresses, FlowBatch},
@@ -24,10 +23,9 @@ use sensor::{
 use serde_json::{Map, Value};
 use tests::{
     collector::{Collector, Manner},
+    export::{DEADLINE, to},
     flows, peers,
 };
-
-const DEADLINE: Duration = Duration::from_secs(20);
 
 fn batches() -> Vec<Arc<FlowBatch>> {
     vec![
@@ -55,10 +53,6 @@ fn export(destination: Destination, batches: &[Arc<FlowBatch>]) -> Result<Accoun
     Ok(account)
 }
 
-fn to(transport: Transport, port: u16) -> Destination {
-    Destination::Collector(CollectorOptions { transport, host: "127.0.0.1".into(), port })
-}
-
 #[test]
 fn nfcapd_stores_every_flow() -> Result<()> {
     if !(peers::require("nfcapd") && peers::require("nfdump")) {
@@ -66,7 +60,7 @@ fn nfcapd_stores_every_flow() -> Result<()> {
     }
     let nfcapd = peers::Nfcapd::start()?;
     let batches = batches();
-    let account = export(to(Transport::udp(), nfcapd.port), &batches)?;
+    let account = export(to(Transport::udp(), "127.0.0.1", nfcapd.port), &batches)?;
     let (stored, log) = nfcapd.finish()?;
 
     ensure!(log.contains("Sequence Errors: 0, Bad Packets: 0"), "{log}");
@@ -140,7 +134,7 @@ fn tshark_reads_our_datagrams_as_we_meant_them() -> Result<()> {
     let listener = std::net::UdpSocket::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     let capture = peers::Capture::start(&format!("udp port {port}"))?;
-    let account = export(to(Transport::udp(), port), &batches())?;
+    let account = export(to(Transport::udp(), "127.0.0.1", port), &batches())?;
     let (path, _directory) = capture.finish(account.message_octets)?;
     check_dissection(&path, Some(&format!("udp.port=={port}")))
 }
@@ -153,7 +147,7 @@ fn tshark_reads_our_stream_as_we_meant_it() -> Result<()> {
     let collector = Collector::start(Manner::Reads)?;
     let port = collector.address.port();
     let capture = peers::Capture::start(&format!("tcp port {port}"))?;
-    let account = export(to(Transport::Tcp, port), &batches())?;
+    let account = export(to(Transport::Tcp, "127.0.0.1", port), &batches())?;
     let (path, _directory) = capture.finish(account.message_octets)?;
     check_dissection(&path, Some(&format!("tcp.port=={port}")))
 }

@@ -7,8 +7,9 @@ use crate::{flow::totals::Totals, wire::ipfix::options::Loss};
 pub struct Account {
     /// Records that the sink was offered.
     pub offered: Totals,
-    /// Records handed to the network or the file. What a collector makes of them is not known here; over UDP,
-    /// what is known to have been refused is taken back.
+    /// Records handed to the network or the file. What is known not to have arrived is taken back: over TCP and
+    /// TLS what the other end had not acknowledged when the connection broke, over UDP the datagram that was
+    /// refused. What a collector makes of the rest is not known here.
     pub sent: Totals,
     /// Records that wait, those under way included.
     pub queued: Totals,
@@ -52,11 +53,12 @@ impl Account {
         self.not_sent.add(records, now);
     }
 
-    /// It turned out at `now` that a message of `octets` octets with `records`, counted as sent, was refused.
-    pub fn take_back(&mut self, records: Totals, octets: usize, now: u64) {
+    /// It turned out at `now` that `messages` messages of `octets` octets with `records`, counted as sent, have
+    /// not arrived.
+    pub fn take_back(&mut self, records: Totals, messages: u64, octets: u64, now: u64) {
         self.sent -= records;
-        self.messages -= 1;
-        self.message_octets -= octets as u64;
+        self.messages -= messages;
+        self.message_octets -= octets;
         self.not_sent.add(records, now);
     }
 }
@@ -85,7 +87,7 @@ mod tests {
                     _ => {
                         account.queue(totals(flows));
                         account.send(totals(flows), 100);
-                        account.take_back(totals(flows), 100, now as u64);
+                        account.take_back(totals(flows), 1, 100, now as u64);
                     }
                 }
                 prop_assert!(account.balances());

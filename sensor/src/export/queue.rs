@@ -28,7 +28,8 @@ struct State {
 }
 
 impl Queue {
-    /// A queue for at most `bound` records. An empty queue takes any batch, however large.
+    /// A queue for at most `bound` records, those of the message under way included. When no batch waits it takes
+    /// any, however large.
     pub fn new(bound: u64) -> Self {
         Self { bound, state: Mutex::default(), filled: Notify::new(), room: Condvar::new() }
     }
@@ -56,6 +57,7 @@ impl Queue {
     /// Lets go of the head. Its records stay in the account until they are settled.
     pub fn pop(&self) {
         self.lock().batches.pop_front();
+        self.room.notify_all();
     }
 
     /// Waits until there may be a head, or the queue is closed.
@@ -115,8 +117,7 @@ impl Queue {
     }
 
     fn has_room(&self, state: &State, records: Totals) -> bool {
-        let waiting = state.account.queued.flows;
-        waiting == 0 || waiting + records.flows <= self.bound
+        state.batches.is_empty() || state.account.queued.flows + records.flows <= self.bound
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -186,9 +187,9 @@ mod tests {
     #[test]
     fn records_under_way_take_room_until_they_are_settled() {
         let queue = Queue::new(10);
-        assert!(queue.offer(&batch(10), 1));
+        assert!(queue.offer(&batch(6), 1) && queue.offer(&batch(4), 1));
         queue.pop();
-        assert!(!queue.offer(&batch(1), 1), "popped, but not settled");
+        assert!(!queue.offer(&batch(4), 1), "popped, but not settled");
         queue.settle(|account| account.send(Totals { flows: 4, packets: 8, octets: 400 }, 1));
         assert!(queue.offer(&batch(4), 1));
         assert!(queue.account().balances());
@@ -221,6 +222,7 @@ mod tests {
         assert!(queue.offer(&batch(2), 1));
         std::thread::scope(|scope| {
             let source = scope.spawn(|| queue.offer_waiting(&batch(2), 1));
+            queue.pop();
             queue.settle(|account| account.send(account.queued, 1));
             assert!(source.join().unwrap());
         });

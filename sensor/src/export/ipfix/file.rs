@@ -62,6 +62,11 @@ impl IpfixFile {
         self.number
     }
 
+    /// Octets of its messages.
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
     /// When it is old enough, in milliseconds since the epoch.
     pub fn ends_at(&self) -> u64 {
         self.ends_at
@@ -80,7 +85,7 @@ impl IpfixFile {
         if let Err(failure) = file.write_all(message) {
             // If even this fails, a reader finds half a message at the end, as after a power cut.
             let _ = file.set_len(self.octets).and_then(|()| file.seek(io::SeekFrom::End(0)));
-            let _ = self.end();
+            let _ = self.complete();
             return Err(error("write", &self.path)(failure));
         }
         self.octets += message.len() as u64;
@@ -88,11 +93,7 @@ impl IpfixFile {
     }
 
     /// Gives the file its name. A file without messages is removed.
-    pub fn complete(mut self) -> Result<(), ExportError> {
-        self.end()
-    }
-
-    fn end(&mut self) -> Result<(), ExportError> {
+    pub fn complete(&mut self) -> Result<(), ExportError> {
         if self.file.take().is_none() {
             return Ok(());
         }
@@ -106,7 +107,7 @@ impl IpfixFile {
 impl Drop for IpfixFile {
     fn drop(&mut self) {
         // What is written is good, also when the deadline of a stop has passed.
-        let _ = self.end();
+        let _ = self.complete();
     }
 }
 

@@ -6,6 +6,7 @@
 //! * [`options`]: where to and how.
 //! * [`metering`]: what the sensor reports about itself to every collector.
 //! * `process`: the loop: connect, announce, send, reconnect, stop.
+//! * `connect`: how sessions are opened.
 //! * `session`: one connection or file: the ways a message can go.
 //! * [`error`]: what goes wrong on the way.
 
@@ -31,7 +32,10 @@ pub mod metering;
 pub mod options;
 
 mod backoff;
+mod connect;
+mod connection;
 mod file;
+mod in_flight;
 mod process;
 mod session;
 mod tls;

@@ -18,23 +18,21 @@ use super::{
     Status,
     backoff::Backoff,
     clock,
+    connect::Connector,
     error::ExportError,
+    in_flight::InFlight,
     metering::MeteringProcess,
     options::{Destination, ExportTime, ExporterOptions},
-    session::{Connector, Session},
+    session::{PROBATION, Session},
 };
 use crate::{
     export::queue::Queue,
-    flow::{batch::FlowBatch, totals::Totals},
+    flow::batch::FlowBatch,
     wire::ipfix::{
         encode::{Encoder, EncoderOptions, Position, Progress},
         options::{Interface, Statistics},
     },
 };
-
-/// After an outage, a session that has stood this long counts as a recovery: so long may a refusal take that comes
-/// back by ICMP or in an alert.
-const PROBATION: Duration = Duration::from_millis(250);
 
 /// Why a session ended without a fault.
 enum Ending {
@@ -59,8 +57,7 @@ pub struct Process {
     position: Position,
     /// The latest end of a flow so far.
     flow_end: u64,
-    /// Records and octets of the last message sent.
-    last: Option<(Totals, usize)>,
+    in_flight: InFlight,
     report_at: Instant,
     outage_since: Option<Instant>,
 }
@@ -91,7 +88,7 @@ impl Process {
             stop,
             position: Position::default(),
             flow_end: 0,
-            last: None,
+            in_flight: InFlight::default(),
             report_at: Instant::now() + options.statistics_interval,
             outage_since: None,
         })
@@ -139,7 +136,7 @@ impl Process {
         }
         let mut session = self.connector.connect(self.now()).await?;
         let mut encoder = Encoder::new(self.encoder_options);
-        self.last = None;
+        self.in_flight = InFlight::default();
         let ending = match self.establish(&mut encoder, &mut session, backoff).await {
             Ok(()) => self.serve(&mut encoder, &mut session).await,
             Err(error) => Err(error),
@@ -149,7 +146,7 @@ impl Process {
             error => error,
         };
         if let Err(error) = &ending {
-            self.settle_lost(&encoder, error);
+            self.settle_lost(&encoder, &session, error);
         }
         ending
     }
@@ -178,11 +175,7 @@ impl Process {
         session: &mut Session,
         backoff: &mut Backoff,
     ) -> Result<(), ExportError> {
-        encoder.set_interfaces(&self.interfaces.borrow_and_update());
-        while encoder.announce(self.now()) == Progress::MessageFull {
-            self.send(encoder, session).await?;
-        }
-        self.send(encoder, session).await?;
+        self.announce(encoder, session).await?;
         session.check()?;
         if let Some(since) = self.outage_since {
             if let Ok(error) = timeout(PROBATION, session.lost()).await {
@@ -233,14 +226,23 @@ impl Process {
                 () = sleep_until(wake), if by_clock => {}
                 _ = self.stop.changed() => {}
                 // An error means that the metering process is gone; it is not, we hold it.
-                Ok(()) = self.interfaces.changed() => {
-                    encoder.set_interfaces(&self.interfaces.borrow_and_update());
-                    while encoder.announce(self.now()) == Progress::MessageFull {
-                        self.send(encoder, session).await?;
-                    }
-                }
+                Ok(()) = self.interfaces.changed() => self.announce(encoder, session).await?,
             }
         }
+    }
+
+    /// Sends what is under way, then templates and interface names as far as they are new or due again.
+    async fn announce(
+        &mut self,
+        encoder: &mut Encoder,
+        session: &mut Session,
+    ) -> Result<(), ExportError> {
+        self.send(encoder, session).await?;
+        encoder.set_interfaces(&self.interfaces.borrow_and_update());
+        while encoder.announce(self.now()) == Progress::MessageFull {
+            self.send(encoder, session).await?;
+        }
+        self.send(encoder, session).await
     }
 
     /// Encodes on in the head of the queue, up to the end of a message or of the batch.
@@ -277,7 +279,8 @@ impl Process {
         encoder.next_message();
         match &sent {
             Ok(()) => {
-                self.last = Some((totals, octets));
+                let end = session.written();
+                self.in_flight.push(totals, octets, end, || session.arrived());
                 self.queue.settle(|account| account.send(totals, octets));
             }
             Err(_) => self.queue.settle(|account| account.lose(totals, clock::now())),
@@ -291,7 +294,7 @@ impl Process {
         encoder: &mut Encoder,
         session: &mut Session,
     ) -> Result<(), ExportError> {
-        self.send(encoder, session).await?;
+        self.announce(encoder, session).await?;
         self.report_at = Instant::now() + self.options.statistics_interval;
         let account = self.queue.account();
         encoder.append_statistics(&Statistics {
@@ -306,15 +309,19 @@ impl Process {
         self.send(encoder, session).await
     }
 
-    /// Counts what a broken session takes with it: the message under way, and a datagram known to be refused.
-    fn settle_lost(&mut self, encoder: &Encoder, error: &ExportError) {
-        let (pending, now) = (encoder.pending(), clock::now());
-        let refused = self.last.take().filter(|_| matches!(error, ExportError::Refused));
+    /// Counts what a broken session takes with it: the message under way, and what has not arrived.
+    fn settle_lost(&mut self, encoder: &Encoder, session: &Session, error: &ExportError) {
+        let arrived = match (session, error) {
+            (Session::Udp(_), ExportError::Refused) | (Session::Tcp(_) | Session::Tls(_), _) => {
+                session.arrived()
+            }
+            _ => session.written(),
+        };
+        let (pending, lost, now) =
+            (encoder.pending(), self.in_flight.take_lost(arrived), clock::now());
         self.queue.settle(|account| {
             account.lose(pending, now);
-            if let Some((totals, octets)) = refused {
-                account.take_back(totals, octets, now);
-            }
+            account.take_back(lost.records, lost.messages, lost.octets, now);
         });
     }
 

@@ -7,10 +7,9 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{error::ExportError, options::TlsOptions};
+use super::{connection::Connection, error::ExportError, options::TlsOptions};
 
 /// Makes TLS connections to one collector.
 pub struct TlsClient {
@@ -47,7 +46,7 @@ impl TlsClient {
     }
 
     /// Shakes hands over `stream`.
-    pub async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub async fn connect(&self, stream: Connection) -> io::Result<TlsStream<Connection>> {
         self.connector.connect(self.server.clone(), stream).await
     }
 }

@@ -131,7 +131,7 @@ const IPV6_FIELDS: [Field; 23] = join(FAMILY_IPV6, COMMON);
 const IPV4_FOLDED_FIELDS: [Field; 24] = join(IPV4_FIELDS, FOLDED);
 const IPV6_FOLDED_FIELDS: [Field; 24] = join(IPV6_FIELDS, FOLDED);
 
-/// A field with the numbers of a column, or of an expression over `$batch` and `$row`, as its value.
+/// A field with the numbers of a column, or of an expression over a batch and a range of rows, as its values.
 macro_rules! field {
     ($element:ident $role:ident $column:ident) => {
         field!($element $role, |batch, rows| batch.$column[rows].iter().map(|x| x.to_be_bytes()))
@@ -199,7 +199,7 @@ const FOLDED: [Field; 1] = [field!(FLOW_KEY_INDICATOR Property, |batch, rows| {
     batch.direction[rows].iter().map(|direction| folded_key(*direction).to_be_bytes())
 })];
 
-/// `flowKeyIndicator` (RFC 5102 section 5.1.10) of a folded flow: bit n stands for field n of the template.
+/// `flowKeyIndicator` (element 173) of a folded flow: bit n, from 0, stands for field n of the template.
 /// The families' fields play the same roles in the same places.
 pub fn folded_key(direction: u8) -> u64 {
     const INGRESS: u64 = key_without(Role::SourceKey);

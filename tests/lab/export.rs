@@ -1,0 +1,47 @@
+//! Exporters under test.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use sensor::export::{
+    account::Account,
+    ipfix::{
+        Exporter,
+        metering::MeteringProcess,
+        options::{CollectorOptions, Destination, ExporterOptions, Transport},
+    },
+};
+
+use crate::log;
+
+/// Enough for anything that works.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+/// For what will not work however long it takes.
+pub const SHORT_DEADLINE: Duration = Duration::from_millis(300);
+
+/// Starts exporting, with a log of it.
+pub fn start(destination: Destination, options: ExporterOptions) -> Result<Exporter> {
+    log::keep();
+    Ok(Exporter::start(destination, options, &MeteringProcess::new())?)
+}
+
+/// A collector's address.
+pub fn to(transport: Transport, host: &str, port: u16) -> Destination {
+    Destination::Collector(CollectorOptions { transport, host: host.into(), port })
+}
+
+/// Stops within `deadline`. The final account must balance, with nothing forgotten.
+pub fn finish(exporter: Exporter, deadline: Duration) -> Result<Account> {
+    exporter.stop(deadline);
+    let account = exporter.join();
+    ensure!(account.balances(), "does not balance: {account:?}");
+    ensure!(account.queued == Default::default(), "forgotten: {account:?}");
+    Ok(account)
+}
+
+/// Lines about `exporter` that tell of an outage, and of its end.
+pub fn told(exporter: &str) -> (Vec<String>, Vec<String>) {
+    // The port ends the name, and the line goes on with a blank.
+    let name = format!("collector={exporter} ");
+    (log::lines(&[&name, "not exporting"]), log::lines(&[&name, "exporting again"]))
+}

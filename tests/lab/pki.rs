@@ -1,0 +1,75 @@
+//! Certificates for tests, made when they are needed.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use anyhow::Result;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
+use sensor::export::ipfix::options::TlsOptions;
+
+use crate::collector::{Collector, Manner};
+
+/// A certificate authority and what it has signed.
+pub struct Pki {
+    /// Where the files lie.
+    pub directory: tempfile::TempDir,
+    server: (Vec<u8>, Vec<u8>),
+}
+
+impl Pki {
+    /// A new authority with `ca.pem`, and what it signed for a sensor: `client.pem` and `client.key`.
+    pub fn new() -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let ca_key = rcgen::KeyPair::generate()?;
+        let mut ca = rcgen::CertificateParams::new(vec![])?;
+        // Authorities are told apart by their names.
+        let own_name = directory.path().display().to_string();
+        ca.distinguished_name.push(rcgen::DnType::CommonName, own_name);
+        ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        fs::write(directory.path().join("ca.pem"), ca.self_signed(&ca_key)?.pem())?;
+        let ca = rcgen::Issuer::new(ca, ca_key);
+        let issue = |name: &str| -> Result<_> {
+            let key = rcgen::KeyPair::generate()?;
+            let certificate =
+                rcgen::CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &ca)?;
+            Ok((certificate, key))
+        };
+        let (client, client_key) = issue("sensor.test")?;
+        fs::write(directory.path().join("client.pem"), client.pem())?;
+        fs::write(directory.path().join("client.key"), client_key.serialize_pem())?;
+        let (server, server_key) = issue("collector.test")?;
+        let server = (server.der().to_vec(), server_key.serialize_der());
+        Ok(Self { directory, server })
+    }
+
+    /// The path of a file of it.
+    pub fn file(&self, name: &str) -> Option<PathBuf> {
+        Some(self.directory.path().join(name))
+    }
+
+    /// A collector that wants to see a certificate of this authority.
+    pub fn collector(&self) -> Result<Collector> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.directory.path().join("ca.pem"))?)?;
+        let clients = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            Arc::new(roots),
+            Arc::clone(&provider),
+        );
+        let (certificate, key) = self.server.clone();
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(clients.build()?)
+            .with_single_cert(vec![certificate.into()], PrivatePkcs8KeyDer::from(key).into())?;
+        Collector::start(Manner::Tls(Arc::new(config)))
+    }
+
+    /// What an exporter needs to be let in.
+    pub fn client(&self) -> TlsOptions {
+        TlsOptions {
+            ca: self.file("ca.pem"),
+            certificate: self.file("client.pem"),
+            key: self.file("client.key"),
+            server_name: Some("collector.test".into()),
+        }
+    }
+}

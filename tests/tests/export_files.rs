@@ -1,0 +1,162 @@
+//! IPFIX files: complete, rotated, the same each time in replay, and honest about a full disk.
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+use anyhow::{Result, ensure};
+use sensor::{
+    export::ipfix::options::{Destination, ExportTime, ExporterOptions, FileOptions},
+    wire::ipfix::decode::{Decoder, split_message},
+};
+use tests::{
+    export::{DEADLINE, finish, start, told},
+    flows,
+    peers::{self, wait_until},
+};
+
+/// The flow records, packets and octets in the files of `directory`, each read on its own.
+fn stored(directory: &Path) -> Result<(usize, (u64, u64, u64))> {
+    let (mut files, mut totals) = (0, (0, 0, 0));
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        ensure!(
+            path.extension().is_some_and(|end| end == "ipfix"),
+            "left over: {}",
+            path.display()
+        );
+        files += 1;
+        let content = fs::read(&path)?;
+        let (mut rest, mut decoder) = (&content[..], Decoder::default());
+        while let Some((message, behind)) = split_message(rest) {
+            for record in decoder.decode(message)?.records.iter().filter(|record| record.scope == 0)
+            {
+                let number = |element| record.number(element).unwrap_or_default() as u64;
+                totals = (totals.0 + 1, totals.1 + number(2), totals.2 + number(1));
+            }
+            rest = behind;
+        }
+        ensure!(rest.is_empty(), "half a message at the end of {}", path.display());
+    }
+    Ok((files, totals))
+}
+
+#[test]
+fn files_are_rotated_and_hold_everything() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let options =
+        FileOptions { rotate_octets: 100_000, ..FileOptions::new(directory.path().join("new")) };
+    let exporter = start(Destination::Files(options.clone()), Default::default())?;
+    for seed in 0..10 {
+        ensure!(exporter.offer(&flows::ipv4(seed, 1000)));
+    }
+    let account = finish(exporter, DEADLINE)?;
+    let (files, totals) = stored(&options.directory)?;
+    let sent = account.sent;
+    ensure!(
+        sent.flows == 10_000 && totals == (sent.flows, sent.packets, sent.octets),
+        "{totals:?}"
+    );
+    ensure!(files == 9, "10,000 flows of 85 octets make {files} files");
+    Ok(())
+}
+
+#[test]
+fn replayed_flows_make_the_same_files_each_time() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let files = |name: &str| -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
+        let mut options = FileOptions::new(directory.path().join(name));
+        options.rotate_interval = Duration::from_secs(1);
+        let exporter = start(
+            Destination::Files(options.clone()),
+            ExporterOptions {
+                export_time: ExportTime::FlowEnd,
+                process: 1,
+                queue_records: 1,
+                ..Default::default()
+            },
+        )?;
+        for seed in 0..50 {
+            ensure!(exporter.offer_waiting(&flows::ipv4(seed, 100)));
+        }
+        finish(exporter, DEADLINE)?;
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&options.directory)? {
+            let entry = entry?;
+            files.push((entry.file_name(), fs::read(entry.path())?));
+        }
+        files.sort();
+        Ok(files)
+    };
+    let (first, second) = (files("first")?, files("second")?);
+    ensure!(first.len() > 10, "{} files", first.len());
+    ensure!(first == second);
+    Ok(())
+}
+
+#[test]
+fn replay_without_flows_makes_no_file() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let options = FileOptions::new(directory.path().join("flows"));
+    let exporter = start(
+        Destination::Files(options.clone()),
+        ExporterOptions { export_time: ExportTime::FlowEnd, ..Default::default() },
+    )?;
+    finish(exporter, DEADLINE)?;
+    ensure!(!options.directory.exists());
+    Ok(())
+}
+
+/// A small file system of its own, which can be full; unmounted when dropped.
+struct SmallDisk {
+    directory: tempfile::TempDir,
+}
+
+impl SmallDisk {
+    fn new() -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+            .arg(directory.path())
+            .status()?;
+        ensure!(mounted.success(), "mount");
+        Ok(Self { directory })
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.directory.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing_silently_and_is_used_again_when_there_is_room() -> Result<()> {
+    if !peers::require_root() {
+        return Ok(());
+    }
+    let disk = SmallDisk::new()?;
+    let path = disk.directory.path();
+    let exporter =
+        start(Destination::Files(FileOptions::new(path.to_owned())), Default::default())?;
+    for seed in 0..10 {
+        ensure!(exporter.offer(&flows::ipv4(seed, 1000)));
+    }
+    wait_until("the disk is full", || exporter.status().outages > 0)?;
+    let account = exporter.account();
+    let (_, before) = stored(path)?;
+    ensure!(
+        before == (account.sent.flows, account.sent.packets, account.sent.octets),
+        "{account:?}"
+    );
+    ensure!(account.not_sent.totals.flows > 0, "the message that had no room: {account:?}");
+    for entry in fs::read_dir(path)? {
+        fs::remove_file(entry?.path())?;
+    }
+    wait_until("there is room", || exporter.account().sent.flows > before.0)?;
+    let name = exporter.name().to_owned();
+    let account = finish(exporter, DEADLINE)?;
+    let (_, after) = stored(path)?;
+    ensure!(before.0 + after.0 == account.sent.flows, "{account:?}");
+    let (outages, _) = told(&name);
+    ensure!(!outages.is_empty() && outages[0].contains("No space left on device"), "{outages:?}");
+    Ok(())
+}
