@@ -159,11 +159,13 @@ impl Process {
     /// Waits for the first batch, by which the session is dated; false when the process is stopped before.
     async fn wait_for_flows(&mut self) -> bool {
         loop {
+            // Asked first: a batch may come just before the end.
+            let stopped = self.is_stopped();
             if let Some(batch) = self.queue.head() {
                 self.note_flow_end(&batch);
                 return true;
             }
-            if self.is_stopped() {
+            if stopped {
                 return false;
             }
             tokio::select! {
@@ -206,6 +208,8 @@ impl Process {
             if by_clock && Instant::now() >= self.report_at {
                 self.report(encoder, session).await?;
             }
+            // Asked first, as above.
+            let stopped = self.is_stopped();
             if let Some(batch) = self.queue.head() {
                 self.advance(&batch, encoder, session).await?;
                 continue;
@@ -213,7 +217,7 @@ impl Process {
             if by_clock {
                 self.send(encoder, session).await?;
             }
-            if self.is_stopped() {
+            if stopped {
                 self.report(encoder, session).await?;
                 return Ok(Ending::Stopped);
             }
