@@ -1,4 +1,6 @@
-//! Frames made by hand, for programs that are run over given bytes.
+//! Frames made by hand, for programs that are run over given bytes and for tcpreplay.
+
+use std::{fs, io, path::Path};
 
 /// Octets in front of the IP header.
 const ETHERNET: usize = 14;
@@ -51,4 +53,37 @@ pub fn arp() -> Vec<u8> {
     frame.extend_from_slice(&[0, 1, 8, 0, 6, 4, 0, 1]);
     frame.resize(60, 0);
     frame
+}
+
+/// `frame` with VLAN tags, each an EtherType and an identifier, the outermost first.
+pub fn tag(frame: &[u8], tags: &[(u16, u16)]) -> Vec<u8> {
+    const MACS: usize = 12;
+    let (macs, rest) = frame.split_at(MACS);
+    let mut tagged = macs.to_vec();
+    for (ethertype, vlan) in tags {
+        tagged.extend(ethertype.to_be_bytes());
+        tagged.extend(vlan.to_be_bytes());
+    }
+    tagged.extend(rest);
+    tagged
+}
+
+/// Writes a pcap file of Ethernet frames.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_capture(path: &Path, frames: &[Vec<u8>]) -> io::Result<()> {
+    let mut file = Vec::new();
+    // Magic, version 2.4, two unused words, longest frame, Ethernet.
+    for word in [0xa1b2_c3d4_u32, 4 << 16 | 2, 0, 0, 65_535, 1] {
+        file.extend(word.to_le_bytes());
+    }
+    for frame in frames {
+        let length = frame.len() as u32;
+        for word in [0, 0, length, length] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(frame);
+    }
+    fs::write(path, file)
 }

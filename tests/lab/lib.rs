@@ -1,5 +1,6 @@
 //! Labs: network namespaces, peers and comparisons shared by the end-to-end tests.
 
+pub mod agent;
 pub mod collector;
 pub mod cpu;
 pub mod export;
@@ -10,6 +11,9 @@ pub mod log;
 pub mod netns;
 pub mod peers;
 pub mod pki;
+pub mod reference;
+pub mod traffic;
+pub mod wire;
 
 /// True when this process may load eBPF programs and make namespaces. Otherwise says what is skipped.
 ///

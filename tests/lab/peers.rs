@@ -185,6 +185,7 @@ fn run(command: &mut Command) -> Result<String> {
 }
 
 fn is_udp_port_open(port: u16) -> bool {
-    let sockets = fs::read_to_string("/proc/net/udp").unwrap_or_default();
+    // Of this thread's network namespace.
+    let sockets = fs::read_to_string("/proc/thread-self/net/udp").unwrap_or_default();
     sockets.lines().any(|socket| socket.contains(&format!(":{port:04X} ")))
 }

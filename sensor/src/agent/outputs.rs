@@ -1,6 +1,7 @@
 //! Where records go: every collector, the IPFIX files, the flow logs, each with its own queue and account.
 
 use std::{
+    fs,
     io::{self, IsTerminal as _},
     sync::Arc,
     time::Duration,
@@ -62,6 +63,10 @@ impl Outputs {
             sinks.push(Box::new(Exporter::start(destination, options, &metering)?));
         }
         if let Some(files) = &config.ipfix_file {
+            let directory = &files.directory;
+            // Later trouble is bridged; a directory that cannot be is a mistake.
+            fs::create_dir_all(directory)
+                .with_context(|| format!("cannot make directory {}", directory.display()))?;
             let destination = Destination::Files(file_options(files));
             let options = exporter_options(export, u16::MAX, patience);
             sinks.push(Box::new(Exporter::start(destination, options, &metering)?));

@@ -114,10 +114,15 @@ impl Process {
         loop {
             // A stop that comes during an outage leaves one more attempt.
             let last_attempt = self.is_stopped();
-            match self.session(&mut backoff).await {
+            match self.session().await {
                 Ok(Ending::Stopped) => return,
                 Ok(Ending::Complete) => continue,
-                Err(error) => self.outage(&error),
+                Err(error) => {
+                    if self.outage_since.is_none() {
+                        backoff = Backoff::new();
+                    }
+                    self.outage(&error);
+                }
             }
             if last_attempt {
                 return;
@@ -130,14 +135,14 @@ impl Process {
         }
     }
 
-    async fn session(&mut self, backoff: &mut Backoff) -> Result<Ending, ExportError> {
+    async fn session(&mut self) -> Result<Ending, ExportError> {
         if self.options.export_time == ExportTime::FlowEnd && !self.wait_for_flows().await {
             return Ok(Ending::Stopped);
         }
         let mut session = self.connector.connect(self.now()).await?;
         let mut encoder = Encoder::new(self.encoder_options);
         self.in_flight = InFlight::default();
-        let ending = match self.establish(&mut encoder, &mut session, backoff).await {
+        let ending = match self.establish(&mut encoder, &mut session).await {
             Ok(()) => self.serve(&mut encoder, &mut session).await,
             Err(error) => Err(error),
         };
@@ -154,11 +159,13 @@ impl Process {
     /// Waits for the first batch, by which the session is dated; false when the process is stopped before.
     async fn wait_for_flows(&mut self) -> bool {
         loop {
+            // Asked first: a batch may come just before the end.
+            let stopped = self.is_stopped();
             if let Some(batch) = self.queue.head() {
                 self.note_flow_end(&batch);
                 return true;
             }
-            if self.is_stopped() {
+            if stopped {
                 return false;
             }
             tokio::select! {
@@ -173,19 +180,16 @@ impl Process {
         &mut self,
         encoder: &mut Encoder,
         session: &mut Session,
-        backoff: &mut Backoff,
     ) -> Result<(), ExportError> {
         self.announce(encoder, session).await?;
         session.check()?;
-        if let Some(since) = self.outage_since {
+        // On a full disk there is often room for templates, and none for flows: a file has to take some first.
+        if self.outage_since.is_some() && !matches!(session, Session::File(_)) {
             if let Ok(error) = timeout(PROBATION, session.lost()).await {
                 return Err(error);
             }
-            let seconds = since.elapsed().as_secs();
-            tracing::info!(collector = %self.name, outage_seconds = seconds, "exporting again");
-            self.outage_since = None;
+            self.end_outage();
         }
-        *backoff = Backoff::new();
         self.note_status(|status| status.connected = true);
         Ok(())
     }
@@ -204,6 +208,8 @@ impl Process {
             if by_clock && Instant::now() >= self.report_at {
                 self.report(encoder, session).await?;
             }
+            // Asked first, as above.
+            let stopped = self.is_stopped();
             if let Some(batch) = self.queue.head() {
                 self.advance(&batch, encoder, session).await?;
                 continue;
@@ -211,7 +217,7 @@ impl Process {
             if by_clock {
                 self.send(encoder, session).await?;
             }
-            if self.is_stopped() {
+            if stopped {
                 self.report(encoder, session).await?;
                 return Ok(Ending::Stopped);
             }
@@ -282,6 +288,9 @@ impl Process {
                 let end = session.written();
                 self.in_flight.push(totals, octets, end, || session.arrived());
                 self.queue.settle(|account| account.send(totals, octets));
+                if totals.flows > 0 {
+                    self.end_outage();
+                }
             }
             Err(_) => self.queue.settle(|account| account.lose(totals, clock::now())),
         }
@@ -341,6 +350,14 @@ impl Process {
             status.connected = false;
             status.error = Some(error.to_string());
         });
+    }
+
+    /// Notes that the destination takes messages again.
+    fn end_outage(&mut self) {
+        if let Some(since) = self.outage_since.take() {
+            let seconds = since.elapsed().as_secs();
+            tracing::info!(collector = %self.name, outage_seconds = seconds, "exporting again");
+        }
     }
 
     /// Export time, in milliseconds since the epoch.

@@ -6,7 +6,7 @@ use crate::flow::{batch::EndReason, fields::Row, protocol};
 
 /// The line that names the columns.
 pub const HEADING: &str = "\
-LAST SEEN      DURATION  INTERFACE   PROTO  SOURCE                      DESTINATION                    PACKETS    OCTETS  FLAGS      END";
+LAST SEEN     DURATION  INTERFACE   PROTO  SOURCE                      DESTINATION                    PACKETS    OCTETS  FLAGS      END";
 
 /// Appends the record and a line end to `out`. Times are UTC.
 pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {

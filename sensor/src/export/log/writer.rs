@@ -138,13 +138,15 @@ impl<W: Write> LogThread<W> {
             text.push(b'\n');
         }
         loop {
+            // Asked first: a batch may come just before the end.
+            let closed = self.queue.is_closed();
             match self.queue.head() {
                 Some(batch) => {
                     self.queue.pop();
                     self.write(&batch, &mut text);
                     text.clear();
                 }
-                None if self.queue.is_closed() => return,
+                None if closed => return,
                 None => self.queue.filled().await,
             }
         }

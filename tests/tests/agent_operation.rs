@@ -1,0 +1,356 @@
+//! Starting, stopping and failing: what a user sees of the agent, and what it leaves behind.
+
+use std::{path::Path, process::Command, thread, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use aya::programs::{SchedClassifier, TcAttachType};
+use tests::{
+    agent::{self, Agent, Outcome, sum},
+    frames,
+    netns::Netns,
+    peers::{require, wait_until},
+    root,
+};
+
+/// Two hosts; the agent runs on the near one.
+struct Hosts {
+    near: Netns,
+    far: Netns,
+}
+
+const NEAR: &str = "vb";
+
+impl Hosts {
+    fn new() -> Result<Self> {
+        let hosts = Self { near: Netns::new("lb-near")?, far: Netns::new("lb-far")? };
+        hosts.connect()?;
+        Ok(hosts)
+    }
+
+    fn connect(&self) -> Result<()> {
+        self.far.veth("va", &self.near, NEAR)
+    }
+
+    /// Echo requests from afar, all of them answered.
+    fn ping(&self, count: u64) -> Result<()> {
+        let told = self.far.run(&format!("ping -q -i 0.01 -c {count} 192.0.2.2"))?;
+        ensure!(told.contains(&format!("{count} received")), "{told}");
+        Ok(())
+    }
+
+    /// Whether XDP is attached, and how many tcx programs.
+    fn attached(&self) -> Result<(bool, usize)> {
+        let tcx = self.near.enter(|| -> Result<usize> {
+            let count = |side| SchedClassifier::query_tcx(NEAR, side).map(|(_, all)| all.len());
+            Ok(count(TcAttachType::Ingress)? + count(TcAttachType::Egress)?)
+        })??;
+        Ok((self.near.run(&format!("ip link show dev {NEAR}"))?.contains("xdp"), tcx))
+    }
+}
+
+fn ready(test: &str) -> bool {
+    root(test) && require("ping")
+}
+
+/// Packets of answered echo requests in `direction`.
+fn echoes(outcome: &Outcome, direction: &str) -> Result<u64> {
+    let mut flows = outcome.flows()?;
+    flows.retain(|flow| flow["protocolint"] == 1 && flow["direction"] == direction);
+    Ok(sum(&flows, "packets"))
+}
+
+/// An agent that ends by itself: with this code, one message of these parts, and nothing on standard output.
+fn refuses(agent: Agent, code: i32, parts: &[&str]) -> Result<()> {
+    let outcome = agent.wait()?;
+    ensure!(outcome.code == Some(code), "exit code {:?}: {}", outcome.code, outcome.stderr);
+    ensure!(outcome.stdout.is_empty(), "{}", outcome.stdout);
+    ensure!(outcome.stderr.matches("sensor: ").count() == 1, "one message: {}", outcome.stderr);
+    ensure!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
+    for part in parts {
+        ensure!(outcome.stderr.contains(part), "no `{part}`: {}", outcome.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_not_there_is_named_beside_what_is() -> Result<()> {
+    if !ready("no such interface") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let agent = Agent::start(&hosts.near, "-i eth77")?;
+    refuses(agent, 64, &["no interface named `eth77`; there are: lo, vb"])?;
+    let agent = Agent::start(&hosts.near, "")?;
+    refuses(agent, 64, &["no default route", "there are: lo, vb"])?;
+    let agent = Agent::start(&hosts.near, "-i vb --ipfix-file /dev/null/flows")?;
+    refuses(agent, 1, &["cannot make directory /dev/null/flows", "Not a directory"])?;
+    ensure!(hosts.attached()? == (false, 0), "something is attached");
+    Ok(())
+}
+
+#[test]
+fn auto_is_the_device_of_the_default_route() -> Result<()> {
+    if !ready("the default route") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    hosts.near.run("ip route add default via 192.0.2.1")?;
+    let mut agent = Agent::start(&hosts.near, "--print none")?;
+    agent.wait_for("vb: ingress native XDP, egress tcx")?;
+    agent.stop("TERM").map(drop)
+}
+
+#[test]
+fn without_capabilities_there_is_one_message() -> Result<()> {
+    if !ready("no permission") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let mut command = hosts.near.command("setpriv");
+    command.args(["--bounding-set", "-all", "--inh-caps", "-all"]);
+    command.arg(agent::binary()?).args(["run", "-i", NEAR]);
+    refuses(Agent::spawn(&mut command)?, 77, &["no permission", "CAP_BPF", "CAP_NET_ADMIN"])
+}
+
+#[test]
+fn signals_flush_everything_and_detach() -> Result<()> {
+    if !ready("SIGINT and SIGTERM") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    for signal in ["INT", "TERM"] {
+        let agent = Agent::watching(&hosts.near, NEAR, "--interval 60s")?;
+        ensure!(hosts.attached()? == (true, 1), "{:?}: {}", hosts.attached()?, agent.said());
+        hosts.ping(50)?;
+        // Nothing has been drained yet: all of it comes with the end.
+        ensure!(agent.printed()?.is_empty(), "{}", agent.printed()?);
+        let outcome = agent.stop(signal)?;
+        ensure!(hosts.attached()? == (false, 0), "SIG{signal} leaves something attached");
+        let counted = (echoes(&outcome, "ingress")?, echoes(&outcome, "egress")?);
+        ensure!(counted == (50, 50), "{counted:?}: {}", outcome.stdout);
+        for flow in outcome.flows()? {
+            ensure!(flow["flowendreason"] == 4, "not forced to end: {flow}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_killed_agent_leaves_nothing_attached() -> Result<()> {
+    if !ready("SIGKILL") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let agent = Agent::watching(&hosts.near, NEAR, "--print none")?;
+    ensure!(hosts.attached()? == (true, 1), "not attached: {}", agent.said());
+    agent.signal("KILL")?;
+    agent.wait()?;
+    wait_until("nothing is attached", || hosts.attached().is_ok_and(|all| all == (false, 0)))?;
+    hosts.ping(3)
+}
+
+#[test]
+fn a_run_ends_after_its_duration() -> Result<()> {
+    if !ready("--duration") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let agent = Agent::watching(&hosts.near, NEAR, "--duration 1")?;
+    hosts.ping(10)?;
+    let outcome = agent.wait()?;
+    ensure!(outcome.code == Some(0) && echoes(&outcome, "egress")? == 10, "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn interfaces_may_come_and_go() -> Result<()> {
+    if !ready("interfaces that come and go") {
+        return Ok(());
+    }
+    let hosts = Hosts { near: Netns::new("lb-near")?, far: Netns::new("lb-far")? };
+    let mut agent = Agent::start(&hosts.near, "-i v*")?;
+    agent.wait_for("no interface matches yet")?;
+    for round in 1..=2 {
+        hosts.connect()?;
+        wait_until("it is watched", || agent.said().matches("vb: ingress").count() == round)?;
+        hosts.ping(20)?;
+        hosts.near.run(&format!("ip link delete {NEAR}"))?;
+        wait_until("it is let go", || agent.said().matches("vb: gone").count() == round)?;
+    }
+    let outcome = agent.stop("INT")?;
+    let counted = (echoes(&outcome, "ingress")?, echoes(&outcome, "egress")?);
+    ensure!(counted == (40, 40), "{counted:?}: {}", outcome.stdout);
+    // Records of an interface that has gone still name it.
+    let flows = outcome.flows()?;
+    ensure!(flows.iter().all(|flow| flow["interface"] == NEAR), "{}", outcome.stdout);
+    Ok(())
+}
+
+#[test]
+fn collectors_that_cannot_be_reached_are_told_once() -> Result<()> {
+    if !ready("collectors that cannot be reached") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let lost = ["tcp://127.0.0.1:9", "udp://collector.invalid:4739"];
+    let line = format!(
+        "--collector {} --collector {} --interval 100ms --idle-timeout 1s --active-timeout 1s",
+        lost[0], lost[1]
+    );
+    let agent = Agent::watching(&hosts.near, NEAR, &line)?;
+    hosts.ping(10)?;
+    // Time for several attempts.
+    thread::sleep(Duration::from_secs(3));
+    hosts.ping(10)?;
+    let outcome = agent.stop("INT")?;
+    ensure!(echoes(&outcome, "egress")? == 20, "{}", outcome.stdout);
+    let flows = outcome.flows()?.len() as u64;
+    for collector in lost {
+        let (_, address) = collector.split_once("://").context("an address")?;
+        let (account, stderr) = (outcome.account(collector), &outcome.stderr);
+        ensure!(account == Some((0, flows)), "{collector}: {account:?}: {stderr}");
+        let complaints = |line: &&str| {
+            line.contains(address) && (line.contains("WARN") || line.contains("ERROR"))
+        };
+        let complaints = stderr.lines().filter(complaints).count();
+        ensure!(complaints == 1, "{collector} is mentioned {complaints} times: {stderr}");
+    }
+    Ok(())
+}
+
+/// A file system of its own, small; unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new(size: &str) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let options = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(directory.path())
+            .status()?;
+        ensure!(mounted.success(), "mount a tmpfs");
+        Ok(Self(directory))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // What cannot be unmounted stays, and the failed removal of the directory will be seen.
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_what_is_lost_is_counted() -> Result<()> {
+    if !(ready("a full disk") && require("tcpreplay")) {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let disk = SmallDisk::new("64k")?;
+    let elsewhere = tempfile::tempdir()?;
+    let capture = elsewhere.path().join("traffic.pcap");
+    let many: Vec<_> = (0..2000).map(|flow| frames::udp_v4(flow, 100)).collect();
+    frames::write_capture(&capture, &many)?;
+
+    let line = format!(
+        "--ipfix-file {} --interval 100ms --idle-timeout 1s --active-timeout 1s",
+        disk.path().display()
+    );
+    let agent = Agent::watching(&hosts.near, NEAR, &line)?;
+    for _ in 0..3 {
+        hosts.far.run(&format!("tcpreplay -q -p 20000 -i va {}", capture.display()))?;
+        thread::sleep(Duration::from_millis(1500));
+    }
+    let outcome = agent.stop("INT")?;
+    let flows = outcome.flows()?;
+    ensure!(flows.len() > 5000, "only {} flows", flows.len());
+    ensure!(outcome.account("standard output") == Some((flows.len() as u64, 0)));
+    let name = disk.path().to_str().context("the path is text")?;
+    let (sent, not_sent) = outcome.account(name).context(outcome.stderr.clone())?;
+    println!("{} flows, {sent} in files, {not_sent} not", flows.len());
+    ensure!(not_sent > 0 && sent + not_sent == flows.len() as u64, "{}", outcome.stderr);
+    let complaints = outcome.stderr.matches("No space left on device").count();
+    ensure!(complaints == 1, "said {complaints} times: {}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn nobody_reads_any_more() -> Result<()> {
+    if !ready("a closed pipe") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let mut command = hosts.near.command("bash");
+    command.args(["-c", r#""$0" run -i vb --interval 100ms --active-timeout 1s --idle-timeout 1s | head -n 1; exit ${PIPESTATUS[0]}"#]);
+    let mut agent = Agent::spawn(command.arg(agent::binary()?))?;
+    agent.wait_for("vb: ingress")?;
+    let pings = hosts.far.command("ping").args(["-q", "-i", "0.3", "192.0.2.2"]).spawn()?;
+    let mut pings = Pings(pings);
+    let outcome = agent.wait();
+    pings.0.kill()?;
+    let outcome = outcome?;
+    ensure!(outcome.code == Some(0), "exit code {:?}: {}", outcome.code, outcome.stderr);
+    ensure!(outcome.flows()?.len() == 1, "{}", outcome.stdout);
+    Ok(())
+}
+
+/// Pings without end; killed when dropped.
+struct Pings(std::process::Child);
+
+impl Drop for Pings {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_terminal_shows_modes_a_heading_and_aligned_lines() -> Result<()> {
+    if !ready("output to a terminal") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let program = agent::binary()?;
+    let line = format!("{} run -i vb --duration 2", program.display());
+    let mut command = hosts.near.command("script");
+    let agent = Agent::spawn(command.args(["-qec", &line, "/dev/null"]))?;
+    wait_until("it is watched", || {
+        agent.printed().is_ok_and(|text| text.contains("vb: ingress native XDP, egress tcx"))
+    })?;
+    hosts.ping(20)?;
+    hosts.far.run("ping -q -i 0.01 -c 5 2001:db8::2")?;
+    let outcome = agent.wait()?;
+    ensure!(outcome.code == Some(0), "{outcome:?}");
+    let text = outcome.stdout.replace('\r', "");
+    let after = |part: &str| text.find(part).with_context(|| format!("no `{part}`: {text}"));
+    ensure!(after("kernel tables: ")? < after("vb: ingress")?, "{text}");
+    ensure!(after("vb: ingress")? < after("LAST SEEN")?, "the header comes first: {text}");
+    ensure!(after("LAST SEEN")? < after("balanced: every packet")?, "{text}");
+    let heading = text.lines().find(|line| line.contains("LAST SEEN")).context("heading")?;
+    let column = |name: &str| heading.find(name).with_context(|| name.to_owned());
+    let flows: Vec<_> = text.lines().filter(|line| line.contains("192.0.2.2")).collect();
+    ensure!(flows.len() == 2, "a line for each direction: {text}");
+    for flow in flows {
+        for (name, parts) in [
+            ("INTERFACE", ["<vb ", ">vb "]),
+            ("PROTO", ["icmp ", "icmp "]),
+            ("SOURCE", ["192.0.2.1 ", "192.0.2.2 "]),
+            ("DESTINATION", ["192.0.2.2 ", "192.0.2.1 "]),
+        ] {
+            let rest = flow.get(column(name)?..).unwrap_or_default();
+            ensure!(parts.iter().any(|part| rest.starts_with(part)), "{name}:\n{heading}\n{flow}");
+        }
+        let end = |name: &str| Ok::<_, anyhow::Error>(column(name)? + name.len());
+        let packets = flow.get(..end("PACKETS")?).unwrap_or_default();
+        ensure!(packets.ends_with(" 20"), "PACKETS:\n{heading}\n{flow}");
+        let octets = flow.get(..end("OCTETS")?).unwrap_or_default();
+        ensure!(octets.ends_with(" 1680"), "OCTETS:\n{heading}\n{flow}");
+    }
+    Ok(())
+}

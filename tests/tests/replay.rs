@@ -1,0 +1,62 @@
+//! `sensor replay` against tshark over captures of all kinds: packets and IP octets of each flow.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tests::{agent, peers::require, traffic, wire};
+
+/// Every so many of the corpus's captures.
+const STEP: usize = 30;
+/// tshark takes long for large ones.
+const OCTETS: u64 = 300_000;
+
+/// The flows of a capture, or what the agent says about it.
+fn replayed(path: &Path) -> Result<Vec<Value>> {
+    let output = Command::new(agent::binary()?)
+        .args(["replay", "--print", "flows"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .output()?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{stderr}");
+    let text = String::from_utf8(output.stdout)?;
+    text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+}
+
+fn compare(path: &Path) -> Result<()> {
+    let (wire, agent) = (wire::captured(path)?, wire::reported(&replayed(path)?, "ingress")?);
+    if wire.is_empty() && agent.is_empty() {
+        return Ok(());
+    }
+    wire::compare("flows", &wire, &agent).map(drop)
+}
+
+fn is_capture(path: &PathBuf) -> bool {
+    let known =
+        path.extension().is_some_and(|end| end == "pcap" || end == "pcapng" || end == "cap");
+    known && path.metadata().is_ok_and(|file| file.len() < OCTETS)
+}
+
+#[test]
+fn flows_are_those_that_tshark_sees() -> Result<()> {
+    if !require("tshark") {
+        return Ok(());
+    }
+    let Some(corpus) = traffic::corpus() else { return Ok(()) };
+    let step = std::env::var("STEP").map_or(STEP, |step| step.parse().unwrap());
+    let captures: Vec<_> = traffic::files_below(&corpus)?.into_iter().filter(is_capture).collect();
+    let sample: Vec<_> = captures.iter().step_by(step).collect();
+    let mut differences = Vec::new();
+    for path in &sample {
+        if let Err(difference) = compare(path) {
+            differences.push(format!("{}: {difference:#}", path.display()));
+        }
+    }
+    println!("{} of {} captures exact", sample.len() - differences.len(), sample.len());
+    ensure!(differences.is_empty(), "{}", differences.join("\n"));
+    Ok(())
+}
