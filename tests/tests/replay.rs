@@ -1,7 +1,7 @@
 //! `sensor replay` against tshark over captures of all kinds: packets and IP octets of each flow.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -35,7 +35,7 @@ fn compare(path: &Path) -> Result<()> {
     wire::compare("flows", &wire, &agent).map(drop)
 }
 
-fn is_capture(path: &PathBuf) -> bool {
+fn is_capture(path: &Path) -> bool {
     let known =
         path.extension().is_some_and(|end| end == "pcap" || end == "pcapng" || end == "cap");
     known && path.metadata().is_ok_and(|file| file.len() < OCTETS)
@@ -48,7 +48,8 @@ fn flows_are_those_that_tshark_sees() -> Result<()> {
     }
     let Some(corpus) = traffic::corpus() else { return Ok(()) };
     let step = std::env::var("STEP").map_or(STEP, |step| step.parse().unwrap());
-    let captures: Vec<_> = traffic::files_below(&corpus)?.into_iter().filter(is_capture).collect();
+    let captures: Vec<_> =
+        traffic::files_below(&corpus)?.into_iter().filter(|path| is_capture(path)).collect();
     let sample: Vec<_> = captures.iter().step_by(step).collect();
     let mut differences = Vec::new();
     for path in &sample {
