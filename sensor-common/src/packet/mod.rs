@@ -11,7 +11,7 @@ use core::hint::cold_path;
 mod bytes;
 pub mod ip;
 
-pub use bytes::{Bytes, Pair, Word, Words};
+pub use bytes::{Bytes, OFFSET_LIMIT, Pair, Word, Words};
 
 /// Longest Ethernet header before the IP header: 14 + two VLAN tags + four MPLS labels.
 pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4;
