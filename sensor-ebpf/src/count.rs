@@ -129,7 +129,8 @@ impl Sink for Books {
 /// The key fields that both address families have.
 #[inline(always)]
 pub fn common(frame: &Frame, headers: &Headers) -> Common {
-    let vlan = if frame.stripped_vlan != 0 { frame.stripped_vlan } else { headers.vlan };
+    let vlan =
+        if frame.vlan_present != 0 { frame.vlan_tci as u16 & 0xfff } else { headers.vlan };
     Common::new(headers, frame.interface, frame.direction, vlan)
 }
 
