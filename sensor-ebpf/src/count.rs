@@ -6,6 +6,8 @@
 
 #![expect(unsafe_code, reason = "map values are reached by pointer")]
 
+use core::hint::cold_path;
+
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use sensor_common::{
     key::{Common, Direction, KeyV4, KeyV6, fold_v4, fold_v6},
@@ -67,6 +69,7 @@ impl Books {
         let segments = segments(frame, headers);
         let added = u64::from(segments - 1) * u64::from(headers.headers_length);
         if segments != 1 {
+            cold_path();
             self.ledger.segmented.add(u64::from(segments - 1), added);
         }
         let increment = Increment::new(headers, frame.length, segments);
@@ -137,13 +140,13 @@ pub fn common(frame: &Frame, headers: &Headers) -> Common {
 /// Wire packets that the frame stands for, at least 1.
 #[inline(always)]
 fn segments(frame: &Frame, headers: &Headers) -> u32 {
-    if frame.gso_size == 0 {
-        return 1;
+    let counted = frame.gso_segments;
+    if counted == 0 && frame.gso_size != 0 {
+        // Super-packets that a virtual machine handed over come without a count.
+        cold_path();
+        let payload = frame.length.saturating_sub(headers.headers_length);
+        return payload.div_ceil(frame.gso_size).max(1);
     }
-    if frame.gso_segments != 0 {
-        return frame.gso_segments;
-    }
-    // Super-packets that a virtual machine handed over come without a count.
-    let payload = frame.length.saturating_sub(headers.headers_length);
-    payload.div_ceil(frame.gso_size).max(1)
+    // 0 is 1, without a branch: the verifier would follow a known number apart from any other.
+    counted | counted.wrapping_sub(1) >> 31
 }
