@@ -66,6 +66,19 @@ impl Books {
         packet: &Packet,
         headers: &Headers,
     ) {
+        // The parser's many ways all end here, each with its own constants: ports 0, no flags and so on. From here on
+        // they are one case for the verifier.
+        let zero = packet.unknown_zero();
+        let mut words = *words;
+        words[N - 2] += zero;
+        words[N - 1] += zero;
+        let headers = &Headers {
+            octets: headers.octets + zero as u32,
+            headers_length: headers.headers_length + zero as u32,
+            link_length: headers.link_length + zero as u32,
+            tcp_flags: headers.tcp_flags + zero as u16,
+            ..*headers
+        };
         let segments = segments(frame, headers);
         let added = u64::from(segments - 1) * u64::from(headers.headers_length);
         if segments != 1 {
@@ -78,7 +91,7 @@ impl Books {
         let room = table.count(
             self.row,
             used,
-            words,
+            &words,
             |words| fold(words, frame.direction),
             &increment,
             macs,
@@ -132,8 +145,7 @@ impl Sink for Books {
 /// The key fields that both address families have.
 #[inline(always)]
 pub fn common(frame: &Frame, headers: &Headers) -> Common {
-    let vlan =
-        if frame.vlan_present != 0 { frame.vlan_tci as u16 & 0xfff } else { headers.vlan };
+    let vlan = if frame.vlan_present != 0 { frame.vlan_tci as u16 & 0xfff } else { headers.vlan };
     Common::new(headers, frame.interface, frame.direction, vlan)
 }
 

@@ -29,6 +29,12 @@ impl Packet {
         self.end as usize - self.start as usize
     }
 
+    /// Zero, of which the verifier knows nothing: what it is added to is any number from there on.
+    #[inline(always)]
+    pub fn unknown_zero(&self) -> u64 {
+        (black_box(self.start) as usize - self.start as usize) as u64
+    }
+
     /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
     #[inline(always)]
     pub fn macs(&self, start: Start) -> [u32; 3] {
