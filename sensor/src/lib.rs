@@ -12,4 +12,5 @@ pub mod engine;
 pub mod export;
 pub mod flow;
 pub mod kernel;
+pub mod nql;
 pub mod replay;

@@ -4,6 +4,7 @@
 //! * [`batch`]: [`batch::FlowBatch`], flow records as columns; all that anything behind the sources sees.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end.
+//! * [`profile`]: what is known about an address, interned.
 //! * [`interfaces`], [`protocol`]: names for numbers.
 
 pub mod batch;
@@ -11,4 +12,5 @@ pub mod cache;
 pub mod delta;
 pub mod fields;
 pub mod interfaces;
+pub mod profile;
 pub mod protocol;

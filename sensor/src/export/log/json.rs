@@ -9,7 +9,7 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
     out.push(b'{');
     let mut first = true;
     for field in FIELDS {
-        let value = field.read.map_or(Value::Absent, |read| read(row));
+        let value = field.value(row);
         if value == Value::Absent {
             continue;
         }
@@ -37,6 +37,7 @@ fn write_value(out: &mut Vec<u8>, value: Value<'_>) {
         Value::Mac([a, b, c, d, e, f]) => {
             write!(out, "\"{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}\"")
         }
+        Value::Texts(texts) => serde_json::to_writer(&mut *out, texts).map_err(Into::into),
         Value::Text(text) => serde_json::to_writer(&mut *out, text).map_err(Into::into),
     };
 }
