@@ -13,7 +13,6 @@ use super::{
     literal,
     sets::{AddressSet, IntegerSet},
 };
-use crate::flow::fields::Value;
 
 /// One list by name.
 #[derive(Debug)]
@@ -59,6 +58,21 @@ impl Hash for NamedList {
     }
 }
 
+/// As what the values of a list are read; follows from the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ListForm {
+    /// Whole numbers.
+    Integers,
+    /// Protocol names and numbers, for the field `protocolint`.
+    Protocols,
+    /// Addresses and prefixes.
+    Addresses,
+    /// Texts.
+    Texts,
+    /// Texts without regard to case; MAC addresses are here in canonical form.
+    FoldedTexts,
+}
+
 /// The values of a list, in each form that a field may compare with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListValues {
@@ -66,62 +80,59 @@ pub struct ListValues {
     pub count: usize,
     /// Those that are whole numbers.
     pub integers: IntegerSet,
-    /// How many those are.
-    pub integer_count: usize,
+    /// Those that are protocols, by number.
+    pub protocols: IntegerSet,
     /// Those that are addresses or prefixes.
     pub addresses: AddressSet,
-    /// How many those are.
-    pub address_count: usize,
     /// All of them.
     pub texts: HashSet<String>,
-    /// All of them in ASCII lower case, for fields that ignore case.
+    /// All of them in ASCII lower case.
     pub folded_texts: HashSet<String>,
+    /// How many are whole numbers, protocols, and addresses.
+    readable: [usize; 3],
 }
 
 impl ListValues {
     /// Reads a list: one value a line, spaces around it and empty lines do not count, `#` starts a comment.
     pub fn parse(text: &str) -> Self {
         let mut values = Self::default();
-        let (mut integers, mut prefixes) = (Vec::new(), Vec::new());
+        let (mut integers, mut protocols, mut prefixes) = (Vec::new(), Vec::new(), Vec::new());
         for line in text.lines() {
             let value = line.split('#').next().unwrap_or_default().trim();
             if value.is_empty() {
                 continue;
             }
             values.count += 1;
-            if let Ok(number) = value.parse() {
-                integers.push(number);
-            }
-            if let Some(prefix) = literal::prefix(value) {
-                prefixes.push((prefix.address, prefix.length));
-            }
+            integers.extend(value.parse::<u64>().ok());
+            protocols.extend(literal::protocol_number(value).map(u64::from));
+            prefixes.extend(literal::prefix(value).map(|prefix| (prefix.address, prefix.length)));
+            values.folded_texts.extend(literal::mac(value).map(literal::mac_text));
             values.folded_texts.insert(value.to_ascii_lowercase());
             values.texts.insert(value.to_owned());
         }
-        values.integer_count = integers.len();
-        values.address_count = prefixes.len();
+        values.readable = [integers.len(), protocols.len(), prefixes.len()];
         values.integers = IntegerSet::of(integers);
+        values.protocols = IntegerSet::of(protocols);
         values.addresses = AddressSet::of(prefixes);
         values
     }
 
-    /// True when `value` is in the list.
-    pub fn contains(&self, value: Value<'_>, ignore_case: bool) -> bool {
-        match value {
-            Value::Integer(number) | Value::NumberText(number) => self.integers.contains(number),
-            Value::Ip(address) => self.addresses.contains(address),
-            Value::Text(text) => self.contains_text(text, ignore_case),
-            Value::Texts(texts) => texts.iter().any(|text| self.contains_text(text, ignore_case)),
-            Value::Mac(octets) => self.folded_texts.contains(&literal::mac_text(octets)),
-            Value::Absent | Value::Float(_) | Value::Bool(_) => false,
+    /// How many values cannot be read in this form, and so match nothing.
+    pub fn unreadable(&self, form: ListForm) -> usize {
+        let [integers, protocols, addresses] = self.readable;
+        match form {
+            ListForm::Integers => self.count - integers,
+            ListForm::Protocols => self.count - protocols,
+            ListForm::Addresses => self.count - addresses,
+            ListForm::Texts | ListForm::FoldedTexts => 0,
         }
     }
 
-    fn contains_text(&self, text: &str, ignore_case: bool) -> bool {
-        if ignore_case {
-            self.folded_texts.contains(&text.to_ascii_lowercase())
-        } else {
-            self.texts.contains(text)
+    /// True when the text is in the list; `form` is one of the two for texts.
+    pub fn contains_text(&self, text: &str, form: ListForm) -> bool {
+        match form {
+            ListForm::FoldedTexts => self.folded_texts.contains(&text.to_ascii_lowercase()),
+            _ => self.texts.contains(text),
         }
     }
 }
@@ -150,5 +161,35 @@ impl Lists {
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_in_every_form() {
+        let values = ListValues::parse("# ours\n10.0.0.0/8\n\n 80 # web\nTCP\n00-1B-21-AA-BB-CC\n");
+        assert_eq!(values.count, 4);
+        assert_eq!(values.integers.ranges(), [(80, 80)]);
+        assert_eq!(values.protocols.ranges(), [(6, 6), (80, 80)]);
+        assert!(values.addresses.contains([10, 1, 2, 3].into()));
+        assert!(values.contains_text("TCP", ListForm::Texts));
+        assert!(!values.contains_text("tcp", ListForm::Texts));
+        assert!(values.contains_text("Tcp", ListForm::FoldedTexts));
+        assert!(values.contains_text("00:1b:21:aa:bb:cc", ListForm::FoldedTexts));
+        assert_eq!(values.unreadable(ListForm::Addresses), 3);
+        assert_eq!(values.unreadable(ListForm::Protocols), 2);
+        assert_eq!(values.unreadable(ListForm::Texts), 0);
+    }
+
+    #[test]
+    fn a_reload_reaches_those_who_hold_the_list() {
+        let mut lists = Lists::default();
+        lists.set("ports", ListValues::parse("22"));
+        let held = lists.get("ports").cloned().unwrap();
+        lists.set("ports", ListValues::parse("23"));
+        assert!(held.values().integers.contains(23) && !held.values().integers.contains(22));
     }
 }

@@ -8,5 +8,6 @@ pub mod limits;
 pub mod lists;
 pub mod literal;
 pub mod pattern;
+pub mod reference;
 pub mod sets;
 pub mod typed;

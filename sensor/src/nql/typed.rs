@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use super::{
-    lists::NamedList,
+    lists::{ListForm, NamedList},
     pattern::Pattern,
     sets::{AddressSet, IntegerSet, TextSet},
 };
@@ -119,8 +119,8 @@ pub enum Predicate {
     Texts(TextSet),
     /// Matches the pattern.
     Matches(Arc<Pattern>),
-    /// Is in the named list, as it is when the test is made.
-    Listed(Arc<NamedList>),
+    /// Is in the named list, as it is when the test is made, its values read in this form.
+    Listed(Arc<NamedList>, ListForm),
 }
 
 /// Order of two values.
