@@ -19,6 +19,7 @@ pub mod pattern;
 mod print;
 pub mod reference;
 pub mod sets;
+mod show;
 pub mod typed;
 
 use self::{limits::Limits, lists::Lists, typed::Typed};

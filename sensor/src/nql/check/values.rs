@@ -70,13 +70,8 @@ impl<'t> Reader<'t> {
             TextRule::Exact | TextRule::IgnoreCase => self.texts.push(text.to_owned()),
             TextRule::Protocol => self.integers.extend(protocols(text, span)?),
             TextRule::Number => {
-                let number: u64 = text.parse().map_err(|_| {
-                    wrong_type(self.target, text, span).help("the number of the type or code")
-                })?;
-                if number > u8::MAX.into() {
-                    return Err(out_of_range(self.target, text, span, u8::MAX.into()));
-                }
-                self.integers.push(number);
+                let target = Target { maximum: Some(u8::MAX.into()), ..self.target.clone() };
+                self.integers.push(integer(&target, text, span)?);
             }
             TextRule::Mac => match literal::mac(text) {
                 Some(octets) => self.texts.push(literal::mac_text(octets)),

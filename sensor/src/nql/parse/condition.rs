@@ -101,7 +101,7 @@ impl Parser<'_, '_> {
             return None;
         };
         let space_after = self.cursor.peek().is_none_or(char::is_whitespace);
-        if !slip && !(space_before && space_after) {
+        if !slip && (!space_before || !space_after) {
             let rest = self.cursor.peek_word();
             let diagnostic = codes::MISSING_SPACE
                 .at(span.clone(), format!("`{written}` needs a space on both sides"))
