@@ -124,7 +124,8 @@ fn check_folder(folder: &str, accepted: bool) {
             let (outcome, was_accepted) = outcome(&case.query, &options(&case.options, &lists));
             assert_eq!(was_accepted, accepted, "{}: {}\n{outcome}", file.display(), case.query);
             if !update {
-                let outcome: String = outcome.lines().map(|line| format!("{line}\n")).collect();
+                let outcome: String =
+                    outcome.lines().map(|line| format!("{}\n", line.trim_end())).collect();
                 assert_eq!(outcome, case.expected, "{}: {}", file.display(), case.query);
             }
             rewritten.push(Case { expected: outcome, ..case }.write());

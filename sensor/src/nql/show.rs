@@ -67,7 +67,12 @@ impl Display for Predicate {
 
 impl Display for IntegerSet {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        set(out, self.ranges().iter().map(|&(low, high)| range(low, high)).collect())
+        let shown = |&(low, high): &(u64, u64)| match (low, high) {
+            (low, u64::MAX) => format!("{low}-max"),
+            (low, high) if low == high => low.to_string(),
+            (low, high) => format!("{low}-{high}"),
+        };
+        set(out, &self.ranges().iter().map(shown).collect::<Vec<_>>())
     }
 }
 
@@ -85,7 +90,7 @@ impl Display for AddressSet {
             let is_prefix = low ^ high == mask_v6(host_bits) && low & mask_v6(host_bits) == 0;
             addresses(low_address, high_address, is_prefix.then_some(128 - host_bits), 128)
         });
-        set(out, v4.chain(v6).collect())
+        set(out, &v4.chain(v6).collect::<Vec<_>>())
     }
 }
 
@@ -106,18 +111,14 @@ fn addresses(low: impl Display, high: impl Display, prefix: Option<u32>, bits: u
     }
 }
 
-fn range<T: Display + PartialEq>(low: T, high: T) -> String {
-    if low == high { low.to_string() } else { format!("{low}-{high}") }
-}
-
 impl Display for TextSet {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        set(out, self.texts().iter().map(|text| format!("'{text}'")).collect())
+        set(out, &self.texts().iter().map(|text| format!("'{text}'")).collect::<Vec<_>>())
     }
 }
 
-fn set(out: &mut Formatter<'_>, members: Vec<String>) -> fmt::Result {
-    match members.as_slice() {
+fn set(out: &mut Formatter<'_>, members: &[String]) -> fmt::Result {
+    match members {
         [single] if !single.contains(['-', '/']) || single.starts_with('\'') => {
             write!(out, "== {single}")
         }

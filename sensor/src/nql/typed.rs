@@ -107,7 +107,7 @@ impl Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Predicate {
     /// Lies in the set. All of `==`, `<`, `<=`, `>`, `>=` and `in` on whole numbers: `dstport < 1024` is `0..=1023`.
-    /// Also `protocol` (as a test of the field `protocolint`), `icmptype` and `icmpcode`.
+    /// May be empty (`dstport > 65535`). Also `protocol` (as a test of the field `protocolint`), `icmptype` and `icmpcode`.
     Integers(IntegerSet),
     /// Compares so with the number.
     Float(Comparison, Finite),

@@ -269,7 +269,7 @@ impl Checker<'_> {
         }
         if Class::of(right.kind) != class {
             let message = format!(
-                "`{}` is {}, `{}` is {}",
+                "`{}` is of type {}, `{}` of type {}",
                 target.name,
                 target.kind.name(),
                 right.name,
@@ -312,12 +312,14 @@ fn no_order(target: &Target, operator: &Spanned<Operator>) -> Diagnostic {
         (Kind::Bool, _) => "write `== true` or `== false`",
         _ => "write `==` or `!=`",
     };
-    let message = format!("`{}` is {}, which has no order", target.name, target.kind.name());
+    let message =
+        format!("`{}` is of type {}, which has no order", target.name, target.kind.name());
     codes::NO_ORDER.at(operator.span.clone(), message).help(help)
 }
 
 fn no_lists(target: &Target, operator: &Spanned<Operator>) -> Diagnostic {
-    let message = format!("`{}` is {}, which takes no lists", target.name, target.kind.name());
+    let message =
+        format!("`{}` is of type {}, which takes no lists", target.name, target.kind.name());
     let help = match target.kind {
         Kind::Bool => "write `== true` or `== false`",
         _ => "write `>=` and `<=` for a range",

@@ -91,9 +91,10 @@ impl Parser<'_, '_> {
         if slip {
             let mut diagnostic =
                 codes::UNKNOWN_OPERATOR.at(span.clone(), format!("`{written}` is no operator"));
-            if let Some(operator) = operator {
-                diagnostic = diagnostic.help(format!("write `{}`", operator.symbol()));
-            }
+            diagnostic = diagnostic.help(match operator {
+                Some(operator) => format!("write `{}`", operator.symbol()),
+                None => "the operators are `==`, `!=`, `<`, `<=`, `>`, `>=`, `=~`, `!~`".to_owned(),
+            });
             self.report(diagnostic);
         }
         let Some(operator) = operator else {
@@ -102,7 +103,8 @@ impl Parser<'_, '_> {
         };
         let space_after = self.cursor.peek().is_none_or(char::is_whitespace);
         if !slip && (!space_before || !space_after) {
-            let rest = self.cursor.peek_word();
+            let rest = self.cursor.rest().split_whitespace().next().unwrap_or_default();
+            let rest = rest.split(['&', '|', ')']).next().unwrap_or_default();
             let diagnostic = codes::MISSING_SPACE
                 .at(span.clone(), format!("`{written}` needs a space on both sides"))
                 .help(format!("write `{} {written} {rest}`", field.node).trim_end().to_owned());
@@ -161,9 +163,13 @@ impl Parser<'_, '_> {
     }
 
     fn missing_operator(&mut self, field: &Spanned<String>) -> Option<Spanned<Operator>> {
+        let help = match self.cursor.peek() {
+            Some('(') => "there are no functions, except in the thresholds of policies".to_owned(),
+            _ => format!("write `{} == ...`", field.node),
+        };
         let diagnostic = codes::EXPECTED_OPERATOR
             .at(field.span.clone(), format!("`{}` is not followed by an operator", field.node))
-            .help(format!("write `{} == ...`", field.node));
+            .help(help);
         self.report(diagnostic);
         self.cursor.recover();
         None
@@ -235,7 +241,9 @@ impl Parser<'_, '_> {
             let written = self.cursor.slice(symbol.clone());
             let diagnostic = codes::MISSING_SPACE
                 .at(symbol.clone(), format!("`{written}` needs a space on both sides"))
-                .help(format!("to have it inside the value, write '{word}'"));
+                .help(format!(
+                    "write `... {written} ...`; in quotes it would be part of the value"
+                ));
             self.report(diagnostic);
             // The value ends there, and the operator comes next; its spaces have had their message.
             span.end = symbol.start;

@@ -98,13 +98,13 @@ impl<'a> Parser<'a, '_> {
 
     /// What joins the operand before to the next; `None` where the level ends. Whatever else stands there is a fault.
     fn connective(&mut self) -> Option<(Connective, Range<usize>)> {
-        let space_before = self.cursor.skip_space();
+        self.cursor.skip_space();
         let start = self.cursor.at;
         let next = self.cursor.peek().filter(|&next| next != ')')?;
         if let Some((connective, length)) = self.cursor.peek_connective() {
             let span = start..start + length;
             self.cursor.at = span.end;
-            self.check_connective_spaces(connective, span.clone(), space_before);
+            self.check_connective_spaces(connective, span.clone());
             return Some((connective, span));
         }
         let word = self.cursor.peek_word();
@@ -150,19 +150,14 @@ impl<'a> Parser<'a, '_> {
         named && found
     }
 
-    fn check_connective_spaces(
-        &mut self,
-        connective: Connective,
-        span: Range<usize>,
-        space_before: bool,
-    ) {
-        let next = self.cursor.peek();
-        let space_after = next.is_none_or(char::is_whitespace);
+    fn check_connective_spaces(&mut self, connective: Connective, span: Range<usize>) {
         // Beside a parenthesis the operator is in no word; only the strict reading wants the space.
-        let parenthesis_before = self.cursor.slice(0..span.start).ends_with(')');
-        let parenthesis_after = matches!(next, Some('(' | '!'));
-        let before = space_before || (parenthesis_before && !self.options.strict);
-        let after = space_after || (parenthesis_after && !self.options.strict);
+        let strict = self.options.strict;
+        let apart_before = |last: char| last.is_whitespace() || (last == ')' && !strict);
+        let apart_after =
+            |next: char| next.is_whitespace() || (matches!(next, '(' | '!') && !strict);
+        let before = self.cursor.slice(0..span.start).chars().next_back().is_none_or(apart_before);
+        let after = self.cursor.peek().is_none_or(apart_after);
         if !(before && after) && self.glued != Some(span.start) {
             let written = self.cursor.slice(span.clone());
             let diagnostic = codes::MISSING_SPACE
@@ -227,10 +222,12 @@ impl<'a> Parser<'a, '_> {
         if !matches!(self.cursor.peek(), Some('(' | '!')) {
             let operand = self.operand();
             let text = self.cursor.slice(start + 1..self.cursor.at).trim();
-            let diagnostic = codes::NOT_NEEDS_GROUP
-                .at(start..start + 1, "`!` stands before parentheses only")
-                .help(format!("write `!({text})`"));
-            self.report(diagnostic);
+            if !text.is_empty() {
+                let diagnostic = codes::NOT_NEEDS_GROUP
+                    .at(start..start + 1, "`!` stands before parentheses only")
+                    .help(format!("write `!({text})`"));
+                self.report(diagnostic);
+            }
             return Expression::Not(Box::new(operand), NotForm::Symbol);
         }
         Expression::Not(Box::new(self.operand()), NotForm::Symbol)
