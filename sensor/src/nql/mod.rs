@@ -11,6 +11,7 @@ use crate::{
 pub mod ast;
 pub mod check;
 pub mod codes;
+pub mod json;
 pub mod limits;
 pub mod lists;
 pub mod literal;
@@ -67,5 +68,10 @@ impl Filter {
             return Err(diagnostics);
         }
         Ok(Self { typed, warnings: diagnostics })
+    }
+
+    /// Whether one record fulfils the query. For columns of records, see the evaluator.
+    pub fn matches(&self, record: &impl reference::Record) -> bool {
+        reference::matches(&self.typed, record)
     }
 }
