@@ -21,6 +21,10 @@ mod print;
 pub mod reference;
 pub mod sets;
 mod show;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod typed;
 
 use self::{limits::Limits, lists::Lists, typed::Typed};
