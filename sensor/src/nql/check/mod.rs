@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostic, nearest},
-    flow::fields::{Kind, TextRule},
+    flow::fields::{Field, Kind, TextRule},
 };
 
 mod names;
@@ -257,9 +257,8 @@ impl Checker<'_> {
         };
         let class = Class::of(target.kind);
         let text = class == Class::Text;
-        // A text may be spelled like any field: only a field of the same form is meant.
-        let same_form = right.kind == Kind::Text && target.kind == Kind::Text;
-        if text && (self.options.strict || !same_form || right.text != target.text) {
+        // A text may be spelled like a field: no query of the public language may change its meaning.
+        if text && (self.options.strict || !is_counterpart(target, right)) {
             return Ok(None);
         }
         if self.options.strict {
@@ -287,6 +286,15 @@ impl Checker<'_> {
             |left: &Subject| Typed::Compare(left.clone(), comparison, Subject::Field(right));
         Ok(Some(Typed::any(target.subjects.iter().map(compare).collect())))
     }
+}
+
+/// Whether a text on the right is taken for the field `right`: both are single texts of one form, and `right` belongs to
+/// one end of a flow.
+fn is_counterpart(target: &Target, right: &Field) -> bool {
+    let same_form =
+        right.kind == Kind::Text && target.kind == Kind::Text && right.text == target.text;
+    let ends = ["src", "dst", "input", "output"];
+    same_form && ends.iter().any(|end| right.name.starts_with(end))
 }
 
 /// The positive form of an operator that compares.
