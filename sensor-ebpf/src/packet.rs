@@ -2,48 +2,64 @@
 
 #![expect(unsafe_code, reason = "packet memory is only known by pointers")]
 
-use core::cell::Cell;
+use core::hint::{black_box, cold_path};
 
-use sensor_common::packet::{Bytes, Word};
+use sensor_common::packet::{Bytes, MAX_LINK_HEADER, Word, Words};
+
+use crate::hook::Start;
 
 /// Packet bytes that can be read directly: all of a short frame, the start of one in several buffers.
 pub struct Packet {
-    start: usize,
-    end: usize,
-    /// A read went past the end.
-    fell_short: Cell<bool>,
+    // Pointers, not addresses: the compiler may move terms of an integer comparison to the side of the end, and the
+    // verifier allows no arithmetic on that.
+    start: *const u8,
+    end: *const u8,
 }
 
 impl Packet {
     /// The bytes from `data` to `data_end` of a program's context.
     #[inline(always)]
-    pub const fn new(data: usize, data_end: usize) -> Self {
-        Self { start: data, end: data_end, fell_short: Cell::new(false) }
+    pub fn new(data: usize, data_end: usize) -> Self {
+        Self { start: data as *const u8, end: data_end as *const u8 }
     }
 
     /// Octets that can be read.
     #[inline(always)]
-    pub const fn length(&self) -> u32 {
-        (self.end - self.start) as u32
+    pub fn length(&self) -> usize {
+        self.end as usize - self.start as usize
     }
 
-    /// True when the parser asked for bytes behind the end.
+    /// The link header length `offset`, as a number of which the verifier knows only the range: the difference of two
+    /// packet pointers.
+    ///
+    /// Otherwise it follows each of the seven link header lengths through all that comes after.
     #[inline(always)]
-    pub const fn fell_short(&self) -> bool {
-        self.fell_short.get()
+    pub fn forget(&self, offset: usize) -> usize {
+        const MASK: usize = MAX_LINK_HEADER.next_power_of_two() - 1;
+        let at = black_box(self.start.wrapping_add(offset));
+        (at as usize - self.start as usize) & MASK
+    }
+
+    /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
+    #[inline(always)]
+    pub fn macs(&self, start: Start) -> [u32; 3] {
+        match (start, self.read(0)) {
+            (Start::Ethernet, Some(Words(macs))) => macs,
+            _ => [0; 3],
+        }
     }
 }
 
 impl Bytes for Packet {
     #[inline(always)]
     fn read<T: Word>(&self, offset: usize) -> Option<T> {
-        let at = self.start + offset;
-        if at + size_of::<T>() > self.end {
-            self.fell_short.set(true);
+        let at = self.start.wrapping_add(offset);
+        if at.wrapping_add(size_of::<T>()) > self.end {
+            cold_path();
             return None;
         }
         // SAFETY: the bytes from `at` lie before `data_end`, as just checked (and as the verifier checks again);
         // any bit pattern is a `Word`.
-        Some(unsafe { (at as *const T).read_unaligned() })
+        Some(unsafe { at.cast::<T>().read_unaligned() })
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "map values are reached by pointer")]
 
-use aya_ebpf::{Global, maps::Array};
+use aya_ebpf::{Global, helpers::generated::bpf_jiffies64, maps::Array};
 use sensor_common::{
     key::{V4_WORDS, V6_WORDS, hash},
     layout::Geometry,
@@ -12,11 +12,9 @@ use sensor_common::{
 use crate::maps::{FLOWS_V4, FLOWS_V6, GEOMETRY_V4, GEOMETRY_V6, HASH_SEED, USED_V4, USED_V6};
 
 /// The IPv4 table.
-pub const V4: Table<V4_WORDS> =
-    Table { slots: &FLOWS_V4, used: &USED_V4, geometry: &GEOMETRY_V4 };
+pub const V4: Table<V4_WORDS> = Table { slots: &FLOWS_V4, used: &USED_V4, geometry: &GEOMETRY_V4 };
 /// The IPv6 table.
-pub const V6: Table<V6_WORDS> =
-    Table { slots: &FLOWS_V6, used: &USED_V6, geometry: &GEOMETRY_V6 };
+pub const V6: Table<V6_WORDS> = Table { slots: &FLOWS_V6, used: &USED_V6, geometry: &GEOMETRY_V6 };
 
 /// One address family's maps.
 pub struct Table<const N: usize> {
@@ -44,22 +42,39 @@ impl<const N: usize> Table<N> {
         row: u32,
         used: &mut u32,
         words: &[u64; N],
-        fold: impl FnOnce() -> [u64; N],
+        fold: impl FnOnce([u64; N]) -> [u64; N],
         packet: &Increment,
-        now: u32,
+        macs: impl Fn() -> [u32; 3],
     ) -> Room {
+        // SAFETY: a helper without arguments. The low half: tables hold a second or so.
+        let now = unsafe { bpf_jiffies64() } as u32;
         let geometry = self.geometry.load();
         let base = row * geometry.region();
-        if self.place(base, 0, geometry.slots, used, words, packet, now) {
+        if self.place(base, 0, geometry.slots, used, words, packet, &macs, now) {
             return Room::Own;
         }
-        if self.place(base, geometry.slots, geometry.fold_slots, used, &fold(), packet, now) {
+        // Loaded once more rather than kept in registers that the other path needs.
+        let geometry = self.geometry.load();
+        let base = row * geometry.region();
+        if self.place(
+            base,
+            geometry.slots,
+            geometry.fold_slots,
+            used,
+            &fold(*words),
+            packet,
+            &macs,
+            now,
+        ) {
             return Room::Folded;
         }
         Room::None
     }
 
-    /// Tries the ways of the key's set among the `slots` slots from `first` of the region at `base`.
+    /// Tries the ways of the key's two sets among the `slots` slots from `first` of the region at `base`.
+    ///
+    /// The second set comes from other bits of the hash. Flows that the first has room for never look there, and with
+    /// it a table can be half full before one flow in two hundred finds no room.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "inlined; a struct would go through memory")]
     fn place(
@@ -70,16 +85,18 @@ impl<const N: usize> Table<N> {
         used: &mut u32,
         words: &[u64; N],
         packet: &Increment,
+        macs: &impl Fn() -> [u32; 3],
         now: u32,
     ) -> bool {
-        let set = hash(words, HASH_SEED.load()) & (slots - 1);
+        let hash = hash(words, HASH_SEED.load());
         let mut way = 0;
-        while way < WAYS {
-            let offset = first + (set ^ way);
+        while way < 2 * WAYS {
+            let set = if way < WAYS { hash } else { hash.rotate_left(16) };
+            let offset = first + ((set ^ way) & (slots - 1));
             let Some(slot) = self.slots.get_ptr_mut(base + offset) else { return false };
             // SAFETY: only this CPU writes the slots of its row, one program at a time; the agent takes them over
             // after a grace period.
-            match unsafe { &mut *slot }.absorb(words, packet, now) {
+            match unsafe { &mut *slot }.absorb(words, packet, macs, now) {
                 Outcome::Updated => return true,
                 Outcome::Inserted => {
                     self.note(base + *used, offset);
