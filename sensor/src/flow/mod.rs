@@ -15,4 +15,6 @@ pub mod fields;
 pub mod interfaces;
 pub mod profile;
 pub mod protocol;
+#[cfg(test)]
+pub mod testing;
 pub mod totals;

@@ -3,18 +3,14 @@
 use proptest::prelude::*;
 
 use super::{
-    Filter, Options,
-    ast::Expression,
-    lists::Lists,
-    parse::parse,
-    reference::matches,
-    testing::{batches, expressions},
-    typed::Typed,
+    Filter, Options, ast::Expression, lists::Lists, parse::parse, reference::matches,
+    testing::expressions, typed::Typed,
 };
 use crate::flow::{
     batch::FlowBatch,
     fields::{Context, Kind, Row, TextRule, aliases},
     interfaces::{Interface, Interfaces},
+    testing::batches,
 };
 
 fn typed(query: &str) -> Typed {

@@ -15,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 mod condition;
 mod lex;
 mod readings;
+mod value;
 
 use lex::{Connective, Cursor};
 
