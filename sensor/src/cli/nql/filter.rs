@@ -45,8 +45,10 @@ pub fn filter(arguments: &FilterArgs) -> anyhow::Result<()> {
         eprint!("\r\x1b[K");
     }
     let Counts { lines, malformed, .. } = run.counts;
-    if malformed > 0 {
-        eprintln!("sensor: {malformed} of {lines} lines are no records, and were left out");
+    match malformed {
+        0 => {}
+        1 => eprintln!("sensor: 1 of {lines} lines is no record, and was left out"),
+        _ => eprintln!("sensor: {malformed} of {lines} lines are no records, and were left out"),
     }
     Ok(())
 }

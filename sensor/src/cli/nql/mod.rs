@@ -10,7 +10,7 @@ pub use args::{NqlArgs, NqlCommand, QueryArgs};
 
 use super::exit::Failure;
 use crate::{
-    diagnostic::{self, Diagnostic},
+    diagnostic::{self, Diagnostic, Severity},
     nql::{
         Filter, Options,
         lists::{ListValues, Lists},
@@ -42,7 +42,14 @@ pub fn compile(arguments: &QueryArgs, lists: &Lists) -> anyhow::Result<Filter> {
         }
         Err(diagnostics) => {
             let shown = render(&arguments.query, &diagnostics);
-            Err(Failure::usage(format!("the query is wrong\n\n{}", shown.trim_end())).into())
+            let errors =
+                diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+            let faults = match errors.count() {
+                1 => "1 fault".to_owned(),
+                count => format!("{count} faults"),
+            };
+            let message = format!("the query has {faults}\n\n{}", shown.trim_end());
+            Err(Failure::usage(message).into())
         }
     }
 }
