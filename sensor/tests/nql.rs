@@ -70,6 +70,7 @@ fn options<'a>(text: &str, lists: &'a Lists) -> Options<'a> {
             "--depth" => options.limits.depth = number(),
             "--terms" => options.limits.terms = number(),
             "--query-bytes" => options.limits.query_bytes = number(),
+            "--patterns" => options.limits.patterns = number(),
             "--regex-bytes" => options.limits.regex_bytes = number(),
             "--context" => {
                 let name = words.next().expect("a context");
@@ -148,12 +149,17 @@ fn rejected_queries() {
 
 #[test]
 fn every_code_has_a_golden_file() {
+    let lists = lists();
     let mut seen = BTreeSet::new();
     for file in golden_files("accept").into_iter().chain(golden_files("reject")) {
         let text = fs::read_to_string(&file).unwrap();
-        seen.extend(codes::CODES.iter().map(|code| code.code).filter(|&code| {
-            text.contains(&format!("error[{code}]")) || text.contains(&format!("warning[{code}]"))
-        }));
+        for case in text.split(SEPARATOR).map(Case::read) {
+            let diagnostics = match Filter::compile(&case.query, &options(&case.options, &lists)) {
+                Ok(filter) => filter.warnings,
+                Err(diagnostics) => diagnostics,
+            };
+            seen.extend(diagnostics.iter().filter_map(|diagnostic| diagnostic.code));
+        }
     }
     let all: BTreeSet<_> = codes::CODES.iter().map(|code| code.code).collect();
     assert_eq!(seen, all);

@@ -187,11 +187,13 @@ fn a_query_and_what_the_guide_calls_the_same_are_the_same() {
 #[test]
 fn limits_of_the_guide_are_the_defaults() {
     let guide = read("nql.md").replace(',', "");
-    let Limits { query_bytes, depth, terms, regex_bytes, fuzzy_distance } = Limits::default();
+    let Limits { query_bytes, depth, terms, patterns, regex_bytes, fuzzy_distance } =
+        Limits::default();
     for (name, value) in [
         ("query_bytes", query_bytes),
         ("depth", depth),
         ("terms", terms),
+        ("patterns", patterns),
         ("regex_bytes", regex_bytes),
         ("fuzzy_distance", fuzzy_distance.into()),
     ] {

@@ -113,6 +113,8 @@ codes! {
         "The limit `regex_bytes` bounds the compiled form. Repetition of repetition and wide intervals are what makes it grow."
     TOO_FUZZY Error "N405" "fuzzy distance too high"
         "The limit `fuzzy_distance` bounds the edits of `word~N`."
+    TOO_MANY_PATTERNS Error "N406" "too many patterns"
+        "The limit `patterns` bounds them, because each takes memory of its own. One pattern can have alternatives: `/(a|b).*/`."
     // What is allowed but looks like a mistake.
     HOST_BITS Warning "N501" "prefix with bits below it"
         "The address has bits set that the prefix length says do not count. They are ignored."

@@ -289,7 +289,10 @@ fn count(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nql::{Filter, Options, lists::Lists, reference};
+    use crate::{
+        flow::fields::Context,
+        nql::{Filter, Options, lists::Lists, reference},
+    };
 
     fn matches(query: &str, record: &str) -> Result<bool, RecordError> {
         let lists = Lists::default();
@@ -326,6 +329,23 @@ mod tests {
         check("flowbrate == 3", r#"{"flowbrate": 3}"#, true);
         check("dstport != 53", r#"{"dstport": null}"#, true);
         check("dstport < 53", "{}", false);
+    }
+
+    #[test]
+    fn lists_of_objects_are_looked_into() {
+        let record =
+            r#"{"answers": [{"rdata": "a.example"}, {"type": "A", "rdata": ["B.example"]}]}"#;
+        let lists = Lists::default();
+        let options = Options { context: Context::Dns, ..Options::new(&lists) };
+        for (query, expected) in [
+            ("answers.rdata == b.example && answers.type == a", true),
+            ("answers.rdata =~ *.example", true),
+            ("answers.rdata != a.example", false),
+        ] {
+            let filter = Filter::compile(query, &options).unwrap();
+            let record = RecordReader::new(&filter.typed).read(record.as_bytes()).unwrap();
+            assert_eq!(filter.matches(&record), expected, "{query}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub struct Limits {
     pub depth: usize,
     /// Conditions and list entries (`terms`).
     pub terms: usize,
+    /// Patterns (`patterns`).
+    pub patterns: usize,
     /// Size of one compiled pattern, bytes (`regex_bytes`).
     pub regex_bytes: usize,
     /// Highest edit distance of a fuzzy pattern (`fuzzy_distance`).
@@ -21,7 +23,8 @@ impl Default for Limits {
             query_bytes: 64 << 10,
             depth: 64,
             terms: 10_000,
-            regex_bytes: 1 << 20,
+            patterns: 200,
+            regex_bytes: 256 << 10,
             fuzzy_distance: 2,
         }
     }

@@ -30,13 +30,15 @@ pub fn check(
     options: &Options<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Typed {
-    let mut checker = Checker { options, diagnostics };
+    let mut checker = Checker { options, diagnostics, patterns: 0 };
     query.map_or(Typed::Constant(true), |query| checker.expression(query))
 }
 
 struct Checker<'o> {
     options: &'o Options<'o>,
     diagnostics: &'o mut Vec<Diagnostic>,
+    /// Patterns so far.
+    patterns: usize,
 }
 
 /// Stands for what could not be typed; a diagnostic says why.
@@ -179,6 +181,12 @@ impl Checker<'_> {
             return Err(codes::NO_PATTERNS
                 .at(operator.span.clone(), message)
                 .help(format!("patterns apply to `{}`", able.join("`, `"))));
+        }
+        self.patterns += 1;
+        let limit = self.options.limits.patterns;
+        if self.patterns > limit {
+            let message = format!("more patterns than the limit `patterns`, {limit}");
+            return Err(codes::TOO_MANY_PATTERNS.at(span.clone(), message));
         }
         let ignore_case = target.text != TextRule::Exact;
         let pattern = Pattern::compile(source, ignore_case, &self.options.limits);

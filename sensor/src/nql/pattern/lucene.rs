@@ -35,65 +35,70 @@ struct Translation<'a> {
     at: usize,
     end: usize,
     out: String,
-    /// Groups that are open: where in the pattern, and where in `out`.
-    groups: Vec<(usize, usize)>,
+    /// Places of the groups that are open.
+    groups: Vec<usize>,
 }
 
-/// What a repetition would repeat.
+/// What stands before a repetition.
 #[derive(Clone, Copy)]
-struct Atom {
-    /// Where in `out` it begins.
-    start: usize,
-    /// Whether it is a repetition already.
-    repeated: bool,
+enum Before {
+    /// Nothing that could be repeated.
+    Nothing,
+    /// A character, class, interval or group.
+    Atom,
+    /// A repetition.
+    Repetition,
 }
 
 impl Translation<'_> {
     fn run(&mut self) -> Result<(), PatternError> {
-        let mut atom: Option<Atom> = None;
+        let mut before = Before::Nothing;
         while let Some((at, character)) = self.next() {
-            let start = self.out.len();
-            atom = match character {
-                '|' => {
+            before = match (character, before) {
+                ('|', _) => {
                     self.out.push('|');
-                    None
+                    Before::Nothing
                 }
-                '(' => {
-                    self.groups.push((at, start));
+                ('(', _) => {
+                    self.groups.push(at);
                     self.out.push_str("(?:");
-                    None
+                    Before::Nothing
                 }
-                ')' => {
-                    let Some((_, start)) = self.groups.pop() else {
+                (')', _) => {
+                    if self.groups.pop().is_none() {
                         return Err(unescaped(at, ')', "closes no group"));
-                    };
+                    }
                     self.out.push(')');
-                    Some(Atom { start, repeated: false })
+                    Before::Atom
                 }
-                '*' | '+' | '?' | '{' => {
-                    let Some(atom) = atom else {
-                        return Err(unescaped(at, character, "repeats nothing"));
-                    };
-                    // `a*?` repeats a repetition here; to the crate it would be a lazy one.
-                    if atom.repeated {
-                        self.out.insert_str(atom.start, "(?:");
-                        self.out.push(')');
-                    }
-                    match character {
-                        '{' => self.counts(at)?,
-                        other => self.out.push(other),
-                    }
-                    Some(Atom { repeated: true, ..atom })
+                ('*' | '+' | '?' | '{', Before::Nothing) => {
+                    return Err(unescaped(at, character, "repeats nothing"));
                 }
-                other => {
+                // The crate would read `a*?` as a lazy repetition, which this dialect does not have.
+                ('*' | '+' | '?' | '{', Before::Repetition) => {
+                    return Err(PatternError::syntax(
+                        at..at + 1,
+                        "a repetition is repeated",
+                        "put the inner one in parentheses: `(a*)?`",
+                    ));
+                }
+                ('{', Before::Atom) => {
+                    self.counts(at)?;
+                    Before::Repetition
+                }
+                ('*' | '+' | '?', Before::Atom) => {
+                    self.out.push(character);
+                    Before::Repetition
+                }
+                (other, _) => {
                     self.atom(at, other)?;
-                    Some(Atom { start, repeated: false })
+                    Before::Atom
                 }
             };
         }
         match self.groups.last() {
             None => Ok(()),
-            Some(&(open, _)) => Err(unescaped(open, '(', "is not closed")),
+            Some(&open) => Err(unescaped(open, '(', "is not closed")),
         }
     }
 
@@ -268,7 +273,7 @@ mod tests {
     fn the_dialect() {
         check("ab(cd)?e+", &["abe", "abcdee"], &["abcd", "ab"]);
         check("a{2}b{1,2}c{0,}", &["aab", "aabbcc"], &["ab", "aabbb"]);
-        check("a*?b", &["b", "aab"], &["aa"]);
+        check("(a*)?b", &["b", "aab"], &["aa"]);
         check("(a+)+", &["aaaa"], &["", "b"]);
         check("[a-c]_", &["a_", "c_"], &["d_", "a"]);
         check(r"[^a\]&&]", &["b", "-"], &["a", "]", "&"]);
@@ -286,6 +291,7 @@ mod tests {
             ("(a", 0..1),
             ("*a", 0..1),
             ("a|+", 2..3),
+            ("a*?", 2..3),
             ("a{b}", 1..2),
             ("a}", 1..2),
             ("a[", 1..2),
