@@ -16,6 +16,7 @@ use sensor::{
     flow::fields::Context,
     nql::{
         Filter, Options, ast, codes,
+        faults::Faults,
         lists::{ListValues, Lists},
         parse,
     },
@@ -71,6 +72,7 @@ fn options<'a>(text: &str, lists: &'a Lists) -> Options<'a> {
             "--terms" => options.limits.terms = number(),
             "--query-bytes" => options.limits.query_bytes = number(),
             "--patterns" => options.limits.patterns = number(),
+            "--faults" => options.limits.faults = number(),
             "--regex-bytes" => options.limits.regex_bytes = number(),
             "--context" => {
                 let name = words.next().expect("a context");
@@ -87,7 +89,7 @@ fn options<'a>(text: &str, lists: &'a Lists) -> Options<'a> {
 fn outcome(query: &str, options: &Options<'_>) -> (String, bool) {
     match Filter::compile(query, options) {
         Ok(filter) => {
-            let mut ignored = Vec::new();
+            let mut ignored = Faults::new(0);
             let tree = parse::parse(query, options, &mut ignored);
             let written = tree.as_ref().map(ast::Expression::to_string).unwrap_or_default();
             let mut text = format!("query: {written}\ntyped: {}\n", filter.typed);
@@ -131,7 +133,7 @@ fn check_folder(folder: &str, accepted: bool) {
             }
             rewritten.push(Case { expected: outcome, ..case }.write());
         }
-        if update {
+        if update && rewritten.join(SEPARATOR) != text {
             fs::write(&file, rewritten.join(SEPARATOR)).unwrap();
         }
     }

@@ -115,6 +115,8 @@ codes! {
         "The limit `fuzzy_distance` bounds the edits of `word~N`."
     TOO_MANY_PATTERNS Error "N406" "too many patterns"
         "The limit `patterns` bounds them, because each takes memory of its own. One pattern can have alternatives: `/(a|b).*/`."
+    TOO_MANY_FAULTS Error "N407" "too many faults"
+        "The limit `faults` bounds those that are told at once; the rest comes when these are mended."
     // What is allowed but looks like a mistake.
     HOST_BITS Warning "N501" "prefix with bits below it"
         "The address has bits set that the prefix length says do not count. They are ignored."
@@ -124,6 +126,8 @@ codes! {
         "Every value of the field, or none, fulfils the condition."
     ALWAYS_TRUE Warning "N504" "OR of inequalities that is always true"
         "No value equals both, so one of the two always holds. `&&` is what is meant most often."
+    TOO_MANY_WARNINGS Warning "N505" "too many warnings"
+        "The limit `faults` bounds those that are told at once."
 }
 
 #[cfg(test)]

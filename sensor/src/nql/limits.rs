@@ -13,6 +13,8 @@ pub struct Limits {
     pub patterns: usize,
     /// Size of one compiled pattern, bytes (`regex_bytes`).
     pub regex_bytes: usize,
+    /// Faults that are told, and as many warnings (`faults`).
+    pub faults: usize,
     /// Highest edit distance of a fuzzy pattern (`fuzzy_distance`).
     pub fuzzy_distance: u8,
 }
@@ -25,6 +27,7 @@ impl Default for Limits {
             terms: 10_000,
             patterns: 200,
             regex_bytes: 256 << 10,
+            faults: 100,
             fuzzy_distance: 2,
         }
     }

@@ -3,14 +3,12 @@
 //! Text becomes a tree ([`ast`], by [`parse`]), the tree becomes typed ([`typed`], by [`check`]: names resolved, aliases
 //! spelled out, values read), and evaluators take it from there. The language is described in `sensor/docs/nql.md`.
 
-use crate::{
-    diagnostic::{Diagnostic, Severity},
-    flow::fields::Context,
-};
+use crate::{diagnostic::Diagnostic, flow::fields::Context};
 
 pub mod ast;
 pub mod check;
 pub mod codes;
+pub mod faults;
 pub mod json;
 pub mod limits;
 pub mod lists;
@@ -27,7 +25,7 @@ pub mod testing;
 mod tests;
 pub mod typed;
 
-use self::{limits::Limits, lists::Lists, typed::Typed};
+use self::{faults::Faults, limits::Limits, lists::Lists, typed::Typed};
 
 /// How a query is read.
 #[derive(Clone, Copy, Debug)]
@@ -64,14 +62,13 @@ impl Filter {
     /// # Errors
     /// All faults of the query, and its warnings, in the order of the text.
     pub fn compile(text: &str, options: &Options<'_>) -> Result<Self, Vec<Diagnostic>> {
-        let mut diagnostics = Vec::new();
-        let query = parse::parse(text, options, &mut diagnostics);
-        let typed = check::check(query.as_ref(), options, &mut diagnostics);
-        diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
-        if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-            return Err(diagnostics);
+        let mut faults = Faults::new(options.limits.faults);
+        let query = parse::parse(text, options, &mut faults);
+        let typed = check::check(query.as_ref(), options, &mut faults);
+        if faults.has_errors() {
+            return Err(faults.into_sorted());
         }
-        Ok(Self { typed, warnings: diagnostics })
+        Ok(Self { typed, warnings: faults.into_sorted() })
     }
 
     /// Whether one record fulfils the query. For columns of records, see the evaluator.

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Filter, Options, ast::Expression, lists::Lists, parse::parse, reference::matches,
-    testing::expressions, typed::Typed,
+    Filter, Options, ast::Expression, faults::Faults, lists::Lists, parse::parse,
+    reference::matches, testing::expressions, typed::Typed,
 };
 use crate::flow::{
     batch::FlowBatch,
@@ -34,9 +34,9 @@ proptest! {
     #[test]
     fn printing_and_parsing_are_inverse(expression in expressions()) {
         let lists = Lists::default();
-        let mut diagnostics = Vec::new();
-        let read = parse(&expression.to_string(), &Options::new(&lists), &mut diagnostics);
-        prop_assert_eq!(&diagnostics, &[], "{}", expression);
+        let mut faults = Faults::new(9);
+        let read = parse(&expression.to_string(), &Options::new(&lists), &mut faults);
+        prop_assert_eq!(&faults.into_sorted(), &[], "{}", expression);
         prop_assert_eq!(read, Some(expression));
     }
 
@@ -156,7 +156,7 @@ fn a_long_chain_is_no_deep_one() {
 #[test]
 fn the_tree_keeps_no_parentheses() {
     let lists = Lists::default();
-    let read = |text: &str| parse(text, &Options::new(&lists), &mut Vec::new());
+    let read = |text: &str| parse(text, &Options::new(&lists), &mut Faults::new(0));
     assert_eq!(read("((srcport == 1))"), read("srcport == 1"));
     assert!(matches!(read("(srcport == 1 && srcport == 2) && srcport == 3"),
         Some(Expression::And(operands)) if operands.len() == 2));

@@ -8,6 +8,7 @@ use sensor::{
     flow::fields::Context,
     nql::{
         Filter, Options,
+        faults::Faults,
         json::RecordReader,
         lists::{ListValues, Lists},
         parse::parse,
@@ -31,7 +32,7 @@ fuzz_target!(|input: (u8, &str)| {
             diagnostic::render("query", text, &diagnostics);
         }
         Ok(filter) => {
-            let mut none = Vec::new();
+            let mut none = Faults::new(0);
             let tree = parse(text, &options, &mut none);
             let printed = tree.as_ref().map(ToString::to_string).unwrap_or_default();
             // The canonical text of a query may be longer than the query.

@@ -9,6 +9,7 @@ use super::{
     Options,
     ast::{Condition, Expression, Literal, Operand, Operator, Spanned},
     codes,
+    faults::Faults,
     lists::ListForm,
     pattern::{Pattern, PatternErrorKind, Source},
     typed::{Class, Comparison, Predicate, Subject, Typed},
@@ -25,18 +26,14 @@ mod warnings;
 use names::Target;
 
 /// Types a query. The result is of use only when no diagnostic is an error.
-pub fn check(
-    query: Option<&Expression>,
-    options: &Options<'_>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Typed {
-    let mut checker = Checker { options, diagnostics, patterns: 0 };
+pub fn check(query: Option<&Expression>, options: &Options<'_>, faults: &mut Faults) -> Typed {
+    let mut checker = Checker { options, faults, patterns: 0 };
     query.map_or(Typed::Constant(true), |query| checker.expression(query))
 }
 
 struct Checker<'o> {
     options: &'o Options<'o>,
-    diagnostics: &'o mut Vec<Diagnostic>,
+    faults: &'o mut Faults,
     /// Patterns so far.
     patterns: usize,
 }
@@ -53,13 +50,13 @@ impl Checker<'_> {
             Expression::Or(operands) => {
                 let typed: Vec<_> =
                     operands.iter().map(|operand| self.expression(operand)).collect();
-                self.diagnostics.extend(warnings::always_true(operands, &typed));
+                self.warn(warnings::always_true(operands, &typed));
                 Typed::Or(typed)
             }
             Expression::Not(operand, _) => self.expression(operand).negated(),
             Expression::Condition(condition) => {
                 self.condition(condition).unwrap_or_else(|diagnostic| {
-                    self.diagnostics.push(diagnostic);
+                    self.faults.push(diagnostic);
                     FAULTY
                 })
             }
@@ -105,6 +102,12 @@ impl Checker<'_> {
         Ok(if operator.node.is_negative() { positive.negated() } else { positive })
     }
 
+    fn warn(&mut self, warning: Option<Diagnostic>) {
+        if let Some(warning) = warning {
+            self.faults.push(warning);
+        }
+    }
+
     /// A test of every field that the name stands for: true when one of them fulfils it.
     fn test(target: &Target, predicate: &Predicate) -> Typed {
         let test = |subject: &Subject| Typed::Test(subject.clone(), predicate.clone());
@@ -124,8 +127,8 @@ impl Checker<'_> {
         let mut read = values::Reader::new(target);
         for (text, span) in values {
             match read.value(text, &span) {
-                Ok(warning) => self.diagnostics.extend(warning),
-                Err(diagnostic) => self.diagnostics.push(diagnostic),
+                Ok(warning) => self.warn(warning),
+                Err(diagnostic) => self.faults.push(diagnostic),
             }
         }
         let predicate = read.finish();
@@ -154,7 +157,7 @@ impl Checker<'_> {
         match Class::of(target.kind) {
             Class::Integer => {
                 let set = values::ordered(target, comparison, text, span)?;
-                self.diagnostics.extend(warnings::constant(target, &set, span, operator));
+                self.warn(warnings::constant(target, &set, span, operator));
                 Ok(Self::test(target, &Predicate::Integers(set)))
             }
             Class::Float => {
@@ -240,7 +243,7 @@ impl Checker<'_> {
                 return Err(no_lists(target, &operator));
             }
         };
-        self.diagnostics.extend(warnings::unreadable(target, list, form, &value.span));
+        self.warn(warnings::unreadable(target, list, form, &value.span));
         let predicate = Predicate::Listed(Arc::clone(list), form);
         Ok(Self::test(&Self::tested(target, &predicate), &predicate))
     }

@@ -9,6 +9,7 @@ use super::{
     Options,
     ast::{Expression, NotForm, Query},
     codes,
+    faults::Faults,
 };
 use crate::diagnostic::Diagnostic;
 
@@ -20,17 +21,17 @@ mod value;
 use lex::{Connective, Cursor};
 
 /// Reads a query. The tree is free of [`Expression::Invalid`] when no diagnostic is an error.
-pub fn parse(text: &str, options: &Options<'_>, diagnostics: &mut Vec<Diagnostic>) -> Query {
+pub fn parse(text: &str, options: &Options<'_>, faults: &mut Faults) -> Query {
     let limit = options.limits.query_bytes;
     if text.len() > limit {
         let message =
             format!("the query has {} bytes, the limit `query_bytes` is {limit}", text.len());
-        diagnostics.push(codes::QUERY_TOO_LONG.at(limit..text.len(), message));
+        faults.push(codes::QUERY_TOO_LONG.at(limit..text.len(), message));
         return Some(Expression::Invalid);
     }
     let cursor = Cursor::new(text);
     let mut parser =
-        Parser { cursor, options, diagnostics, depth: 0, terms: 0, glued: None, stopped: false };
+        Parser { cursor, options, faults, depth: 0, terms: 0, glued: None, stopped: false };
     let query = parser.query();
     if let (true, Some(comment)) = (options.strict, parser.cursor.comment) {
         parser.extension(comment..comment + 1, "a comment");
@@ -41,7 +42,7 @@ pub fn parse(text: &str, options: &Options<'_>, diagnostics: &mut Vec<Diagnostic
 struct Parser<'a, 'o> {
     cursor: Cursor<'a>,
     options: &'o Options<'o>,
-    diagnostics: &'o mut Vec<Diagnostic>,
+    faults: &'o mut Faults,
     depth: usize,
     terms: usize,
     /// A connective that lacks a space, and that this was said of.
@@ -270,7 +271,7 @@ impl<'a> Parser<'a, '_> {
 
     fn report(&mut self, diagnostic: Diagnostic) {
         if !self.stopped {
-            self.diagnostics.push(diagnostic);
+            self.faults.push(diagnostic);
         }
     }
 
