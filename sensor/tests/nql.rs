@@ -17,6 +17,7 @@ use sensor::{
     nql::{
         Filter, Options, ast, codes,
         faults::Faults,
+        json::RecordReader,
         lists::{ListValues, Lists},
         parse,
     },
@@ -100,11 +101,11 @@ fn outcome(query: &str, options: &Options<'_>) -> (String, bool) {
     }
 }
 
-fn golden_files(folder: &str) -> Vec<PathBuf> {
+fn golden_files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nql").join(folder);
     let mut files: Vec<_> =
         fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "nql"));
+    files.retain(|file| file.extension().is_some_and(|extension| extension == ending));
     files.sort();
     assert!(!files.is_empty(), "no golden files in {}", folder.display());
     files
@@ -120,7 +121,7 @@ fn lists() -> Lists {
 fn check_folder(folder: &str, accepted: bool) {
     let lists = lists();
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
-    for file in golden_files(folder) {
+    for file in golden_files(folder, "nql") {
         let text = fs::read_to_string(&file).unwrap();
         let mut rewritten = Vec::new();
         for case in text.split(SEPARATOR).map(Case::read) {
@@ -149,11 +150,34 @@ fn rejected_queries() {
     check_folder("reject", false);
 }
 
+/// A file holds a record, and queries that hold for it (`yes:`) or do not (`no:`).
+#[test]
+fn queries_hold_or_not() {
+    let lists = lists();
+    for file in golden_files("match", "match") {
+        let text = fs::read_to_string(&file).unwrap();
+        let case = Case::read(&text);
+        let options = options(&case.options, &lists);
+        let (record, queries) = case.query.split_once('\n').expect("a record and queries");
+        for line in queries.lines().filter(|line| !line.is_empty()) {
+            let (expected, query) =
+                line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
+            let shown = format!("{}: {query}", file.display());
+            let filter = Filter::compile(query, &options).unwrap_or_else(|diagnostics| {
+                panic!("{shown}\n{}", diagnostic::render("query", query, &diagnostics))
+            });
+            let record = RecordReader::new(&filter.typed).read(record.as_bytes()).expect(&shown);
+            let holds = if filter.matches(&record) { "yes" } else { "no" };
+            assert_eq!(holds, expected, "{shown}");
+        }
+    }
+}
+
 #[test]
 fn every_code_has_a_golden_file() {
     let lists = lists();
     let mut seen = BTreeSet::new();
-    for file in golden_files("accept").into_iter().chain(golden_files("reject")) {
+    for file in golden_files("accept", "nql").into_iter().chain(golden_files("reject", "nql")) {
         let text = fs::read_to_string(&file).unwrap();
         for case in text.split(SEPARATOR).map(Case::read) {
             let diagnostics = match Filter::compile(&case.query, &options(&case.options, &lists)) {
