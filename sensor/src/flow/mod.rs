@@ -5,6 +5,7 @@
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
+//! * [`router`]: the columns that only routers fill, and what is known of the routers.
 //! * [`interfaces`], [`protocol`]: names for numbers.
 
 pub mod batch;
@@ -13,4 +14,5 @@ pub mod delta;
 pub mod fields;
 pub mod interfaces;
 pub mod protocol;
+pub mod router;
 pub mod totals;

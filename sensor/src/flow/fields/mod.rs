@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+mod router;
 mod row;
 mod table;
 
