@@ -189,20 +189,15 @@ fn times(
     }
 }
 
-/// ICMP has no ports: NetFlow puts type and code where the destination port stands.
+/// NetFlow puts type and code of ICMP where the destination port stands; the port stays as it was exported.
 fn icmp(batch: &mut FlowBatch, base: usize) {
-    let protocols = &batch.protocol[base..];
-    let ports = batch.source_port[base..].iter_mut().zip(&mut batch.destination_port[base..]);
-    let rows = protocols.iter().zip(ports).zip(&mut batch.icmp_type_code[base..]);
-    for ((number, (source, destination)), type_code) in rows {
-        if matches!(*number, protocol::ICMP | protocol::ICMPV6) {
-            if *type_code == 0 {
-                *type_code = *destination;
-            }
-            (*source, *destination) = (0, 0);
-        } else {
-            *type_code = 0;
-        }
+    let rows = batch.protocol[base..].iter().zip(&batch.destination_port[base..]);
+    for ((number, port), type_code) in rows.zip(&mut batch.icmp_type_code[base..]) {
+        *type_code = match *number {
+            protocol::ICMP | protocol::ICMPV6 if *type_code == 0 => *port,
+            protocol::ICMP | protocol::ICMPV6 => *type_code,
+            _ => 0,
+        };
     }
 }
 

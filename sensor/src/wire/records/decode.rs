@@ -13,7 +13,7 @@ use crate::{
     wire::{
         batches::Pair,
         ledger::{Ledger, Skipped},
-        template::compile::{Family, Plan, Sample},
+        template::compile::{Family, Place, Plan, Sample, Span},
     },
 };
 
@@ -151,14 +151,24 @@ fn tells_of_flow(plan: &Plan, event: u64) -> bool {
     event == 3 || has_counts && !(plan.updates && matches!(event, 1 | 2))
 }
 
-/// The family of a record that has addresses of both.
+/// The family of a record that has addresses of both: that of the IP version, or that which is not all zeros; if neither
+/// is, the first in the record, which is that of the outer packet.
 fn is_v4(plan: &Plan, rows: &Rows<'_>, row: usize) -> bool {
-    let number = |place: Option<_>| place.map_or(0, |place| rows.number(place, row));
-    match number(plan.single.ip_version) {
-        4 => true,
-        6 => false,
-        _ => number(plan.single.source_v4) != 0 || number(plan.single.destination_v4) != 0,
+    let single = &plan.single;
+    match single.ip_version.map(|place| rows.number(place, row)) {
+        Some(4) => return true,
+        Some(6) => return false,
+        _ => {}
     }
+    let is_told = |places: [Option<Place>; 2]| {
+        places
+            .into_iter()
+            .flatten()
+            .any(|place| rows.field(Span::Fixed(place), row).iter().any(|octet| *octet != 0))
+    };
+    let v4 = is_told([single.source_v4, single.destination_v4]);
+    let v6 = is_told([single.source_v6, single.destination_v6]);
+    if v4 == v6 { single.v4_first } else { v4 }
 }
 
 /// Appends `rows`, and a second row for each record that counts packets of the other direction.

@@ -84,6 +84,12 @@ pub struct Single {
     pub source_v4: Option<Place>,
     /// As `source_v4`.
     pub destination_v4: Option<Place>,
+    /// As `source_v4`.
+    pub source_v6: Option<Place>,
+    /// As `source_v4`.
+    pub destination_v6: Option<Place>,
+    /// Which addresses come first: those of the outer packet, where a record tells of a packet in a packet.
+    pub v4_first: bool,
     /// Counts of the other direction.
     pub reverse_octets: Option<Place>,
     /// As `reverse_octets`.
@@ -161,6 +167,13 @@ impl Plan {
             system_init: place(Meaning::SystemInit),
             source_v4: place(Meaning::SourceV4),
             destination_v4: place(Meaning::DestinationV4),
+            source_v6: place(Meaning::SourceV6),
+            destination_v6: place(Meaning::DestinationV6),
+            v4_first: chosen.iter().find_map(|(reading, _)| match reading.meaning {
+                Meaning::SourceV4 | Meaning::DestinationV4 => Some(true),
+                Meaning::SourceV6 | Meaning::DestinationV6 => Some(false),
+                _ => None,
+            }) == Some(true),
             reverse_octets: reverse(Meaning::Octets),
             reverse_packets: reverse(Meaning::Packets),
         };
