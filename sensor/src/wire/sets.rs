@@ -34,18 +34,22 @@ pub fn next<'a>(rest: &mut Octets<'a>, ledger: &mut Ledger) -> Option<Set<'a>> {
         }
         let all = rest.0;
         let (Some(id), Some(length)) = (rest.u16(), rest.u16()) else { return None };
-        let reason = match usize::from(length).checked_sub(HEADER) {
-            None => Skipped::SetTooShort,
-            Some(length) => match rest.take(length) {
-                None => Skipped::SetOverrun,
-                Some(body) => {
-                    ledger.headers += HEADER as u64;
-                    return Some(Set { id, body });
-                }
-            },
+        let Some(length) = usize::from(length).checked_sub(HEADER) else {
+            ledger.skip(Skipped::SetTooShort, all.len());
+            rest.0 = &[];
+            return None;
         };
-        ledger.skip(reason, all.len());
-        rest.0 = &[];
-        return None;
+        let body = match rest.take(length) {
+            Some(body) => {
+                ledger.headers += HEADER as u64;
+                body
+            }
+            // Cut off, or the length lies: the records that are whole are read, and the header counts as what is wrong.
+            None => {
+                ledger.skip(Skipped::SetOverrun, HEADER);
+                std::mem::take(&mut rest.0)
+            }
+        };
+        return Some(Set { id, body });
     }
 }

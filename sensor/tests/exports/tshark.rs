@@ -103,19 +103,14 @@ fn flow(record: &Map<String, Value>) -> Flow {
         (false, false) => (None, None),
         (true, true) if none(v6) => v4,
         (true, true) if none(v4) => v6,
-        (true, true) => {
-            let first = record.keys().find(|name| {
-                matches!(
-                    &***name,
-                    "cflow.srcaddr" | "cflow.dstaddr" | "cflow.srcaddrv6" | "cflow.dstaddrv6"
-                )
-            });
-            if first.is_some_and(|name| name.ends_with("v6")) { v6 } else { v4 }
-        }
+        // A packet in a packet: tshark does not keep the order that would tell which is the outer one.
+        (true, true) => v6,
     };
     let numbers = NUMBERS
         .iter()
         .filter_map(|(name, _)| Some((*name, number(text(record, name)?)?)))
+        // 255 and the like: neither way.
+        .filter(|(name, value)| *name != "cflow.direction" || *value <= 1)
         .collect();
     let options = record.keys().any(|name| name.starts_with("cflow.scope_"));
     Flow { source, destination, numbers, options }
