@@ -50,11 +50,13 @@ pub enum Skipped {
     Format,
     /// A structure of sFlow that ends behind what holds it.
     StructureTruncated,
+    /// Octets of sFlow that no count announces.
+    Unannounced,
 }
 
 impl Skipped {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Version,
         Self::HeaderTruncated,
         Self::MessageTruncated,
@@ -74,6 +76,7 @@ impl Skipped {
         Self::FrameMalformed,
         Self::Format,
         Self::StructureTruncated,
+        Self::Unannounced,
     ];
 
     /// The counter's name.
@@ -98,6 +101,7 @@ impl Skipped {
             Self::FrameMalformed => "frame_malformed",
             Self::Format => "format",
             Self::StructureTruncated => "structure_truncated",
+            Self::Unannounced => "unannounced",
         }
     }
 

@@ -40,7 +40,8 @@ impl Worker<'_> {
         let mut ledger = Ledger { headers: (all - rest.len()) as u64, ..Ledger::default() };
         let key = SessionKey { version: 5, port: arrival.from.port(), domain: header.domain };
         let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
-        datagram::samples(rest, self.inner, self.packets, &mut keeper, &mut ledger);
+        let count = header.samples;
+        datagram::samples(rest, count, self.inner, self.packets, &mut keeper, &mut ledger);
         let (exporter, rates, all) = device.parts(&key, None);
         let context = Context {
             version: 5,

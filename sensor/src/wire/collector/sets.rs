@@ -99,11 +99,10 @@ impl Worker<'_> {
             port: arrival.from.port(),
             domain: header.observation_domain,
         };
-        let boot = device.session(&key).and_then(|session| session.boot);
         let message = Message {
             dialect: Dialect::Ipfix,
             key,
-            times: Times { export, uptime: boot.map(|boot| export.wrapping_sub(boot) as u32) },
+            times: Times { export, uptime: None },
             received: arrival.now,
         };
         let found = self.sets(device, arrival, message, &mut body, batches);
@@ -271,11 +270,18 @@ impl Worker<'_> {
             found.records += self.options(device, known, message, set);
             return;
         }
+        let mut times = message.times;
+        if times.uptime.is_none()
+            && let Some(boot) = device.session(&message.key).and_then(|session| session.boot)
+        {
+            // IPFIX has no uptime in its header; options may tell when the device booted.
+            times.uptime = Some(times.export.wrapping_sub(boot) as u32);
+        }
         let (exporter, rates, ledger) = device.parts(&message.key, None);
         let context = Context {
             version: message.key.version,
             received: message.received,
-            times: message.times,
+            times,
             exporter,
             rates,
         };

@@ -64,17 +64,22 @@ pub trait Counters {
     fn sample(&mut self, source: u32, sequence: u32);
 }
 
-/// Reads all samples of `rest`, what follows the header.
+/// Reads the `count` samples that `rest`, what follows the header, is said to hold.
 pub fn samples(
     rest: &mut Octets<'_>,
+    count: u32,
     inner: bool,
     packets: &mut Packets,
     counters: &mut impl Counters,
     ledger: &mut Ledger,
 ) {
-    while rest.len() >= 8 {
+    for _ in 0..count {
         let all = rest.len();
-        let (Some(tag), Some(length)) = (rest.u32(), rest.u32()) else { return };
+        let (Some(tag), Some(length)) = (rest.u32(), rest.u32()) else {
+            ledger.skip(Skipped::StructureTruncated, all);
+            rest.0 = &[];
+            return;
+        };
         let Some(body) = rest.take(length as usize) else {
             ledger.skip(Skipped::StructureTruncated, all);
             rest.0 = &[];
@@ -97,15 +102,21 @@ pub fn samples(
             }
         };
         match read {
-            // Whatever is left was not announced by any count.
-            Some(()) if body.0.iter().all(|octet| *octet == 0) => {
-                ledger.padding += body.len() as u64
-            }
-            _ => ledger.skip(Skipped::StructureTruncated, body.len()),
+            Some(()) => unannounced(body, ledger),
+            None => ledger.skip(Skipped::StructureTruncated, body.len()),
         }
     }
-    ledger.padding += rest.len() as u64;
+    unannounced(*rest, ledger);
     rest.0 = &[];
+}
+
+/// Enters what is left when all that was announced has been read.
+fn unannounced(rest: Octets<'_>, ledger: &mut Ledger) {
+    if rest.0.iter().all(|octet| *octet == 0) {
+        ledger.padding += rest.len() as u64;
+    } else {
+        ledger.skip(Skipped::Unannounced, rest.len());
+    }
 }
 
 /// Enters what has been read of the fixed part of a sample, or nothing when it is cut off.
