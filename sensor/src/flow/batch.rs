@@ -13,6 +13,7 @@ use sensor_common::{
 use super::{
     delta::FlowDelta,
     profile::{Profile, Profiles, Side},
+    router::RouterColumns,
 };
 
 /// Rows after which a producer hands a batch on. A soft limit: it bounds latency and memory, not correctness.
@@ -39,6 +40,10 @@ pub enum EndReason {
 pub enum Source {
     /// This host's interfaces, or a capture file.
     Host,
+    /// A device that exports NetFlow or IPFIX.
+    NetFlow,
+    /// A device that exports sFlow.
+    Sflow,
 }
 
 impl Source {
@@ -46,6 +51,8 @@ impl Source {
     pub fn name(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::NetFlow => "netflow",
+            Self::Sflow => "sflow",
         }
     }
 }
@@ -69,7 +76,7 @@ pub enum Addresses {
     },
 }
 
-/// Flow records in columns. All columns have [`FlowBatch::len`] rows, those of the profiles may have none.
+/// Flow records in columns. All columns have [`FlowBatch::len`] rows; only those that say so may have none instead.
 #[derive(Clone, Debug)]
 pub struct FlowBatch {
     /// What observed the flows.
@@ -88,35 +95,37 @@ pub struct FlowBatch {
     pub tos: Vec<u8>,
     /// The nine TCP flags, OR-ed over the flow.
     pub tcp_flags: Vec<u16>,
-    /// Interface index; ingress or egress interface, according to `direction`.
+    /// Interface index; ingress or egress interface, according to `direction`. Where the batch has the column
+    /// [`RouterColumns::output_interface`], this is the ingress interface in every row.
     pub interface: Vec<u32>,
     /// [`Direction`] as a number.
     pub direction: Vec<u8>,
-    /// Outermost VLAN identifier, 0 for none.
+    /// Outermost VLAN identifier, 0 for none. Where the batch has the column [`RouterColumns::destination_vlan`], the
+    /// VLAN on the way in.
     pub vlan: Vec<u16>,
     /// Octets of the IP packets.
     pub octets: Vec<u64>,
     /// Packets.
     pub packets: Vec<u64>,
-    /// Octets of whole frames.
+    /// Octets of whole frames. No rows where no exporter tells.
     pub layer2_octets: Vec<u64>,
     /// First packet, milliseconds since the epoch.
     pub start: Vec<u64>,
     /// Last packet, milliseconds since the epoch.
     pub end: Vec<u64>,
-    /// Lowest time to live.
+    /// Lowest time to live. No rows where no exporter tells.
     pub ttl_min: Vec<u8>,
-    /// Highest time to live.
+    /// Highest time to live. No rows where no exporter tells.
     pub ttl_max: Vec<u8>,
-    /// Source MAC address.
+    /// Source MAC address. No rows where no exporter tells.
     pub source_mac: Vec<[u8; 6]>,
-    /// Destination MAC address.
+    /// Destination MAC address. No rows where no exporter tells.
     pub destination_mac: Vec<[u8; 6]>,
     /// [`sensor_common::packet::Fragment`] as a number.
     pub fragment: Vec<u8>,
     /// 1 where the remote end was folded away (its address and port are 0), because the kernel's table was full.
     pub folded: Vec<u8>,
-    /// [`EndReason`] as a number.
+    /// [`EndReason`] as a number, 0 where no exporter tells.
     pub end_reason: Vec<u8>,
     /// The profiles that the next two columns number.
     pub profiles: Arc<Profiles>,
@@ -124,6 +133,8 @@ pub struct FlowBatch {
     pub source_profile: Vec<u32>,
     /// The same of the destination address.
     pub destination_profile: Vec<u32>,
+    /// What only routers tell. None of its columns has rows in a batch of the host's flows.
+    pub router: RouterColumns,
 }
 
 impl FlowBatch {
@@ -165,6 +176,7 @@ impl FlowBatch {
             profiles: Arc::default(),
             source_profile: Vec::new(),
             destination_profile: Vec::new(),
+            router: RouterColumns::default(),
         }
     }
 

@@ -6,6 +6,7 @@
 //! * [`cache`]: active flows, and when they end.
 //! * [`profile`]: what is known about an address, interned.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
+//! * [`router`]: the columns that only routers fill, and what is known of the routers.
 //! * [`interfaces`], [`protocol`]: names for numbers.
 
 pub mod batch;
@@ -15,6 +16,7 @@ pub mod fields;
 pub mod interfaces;
 pub mod profile;
 pub mod protocol;
+pub mod router;
 #[cfg(test)]
 pub mod testing;
 pub mod totals;

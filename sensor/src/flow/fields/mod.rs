@@ -15,6 +15,7 @@ use super::profile::{Attribute, Side};
 
 mod aliases;
 mod contexts;
+mod router;
 mod row;
 mod table;
 

@@ -2,10 +2,7 @@
 
 use std::net::IpAddr;
 
-use sensor_common::{
-    key::Direction,
-    packet::{Fragment, ip::protocol},
-};
+use sensor_common::packet::{Fragment, ip::protocol};
 
 use super::Value;
 use crate::flow::{
@@ -75,11 +72,6 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub(super) fn sample_rate(&self) -> Value<'a> {
-        // The host path counts every packet.
-        Value::Integer(1)
-    }
-
     pub(super) fn protocol(&self) -> Value<'a> {
         let number = self.batch.protocol[self.row];
         protocols::name(number).map_or(Value::NumberText(number.into()), Value::Text)
@@ -123,11 +115,15 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn input_index(&self) -> Option<u32> {
-        (!self.batch.is_egress(self.row)).then(|| self.batch.interface[self.row])
+        let split = !self.batch.router.output_interface.is_empty();
+        (split || !self.batch.is_egress(self.row)).then(|| self.batch.interface[self.row])
     }
 
     pub(super) fn output_index(&self) -> Option<u32> {
-        self.batch.is_egress(self.row).then(|| self.batch.interface[self.row])
+        match self.batch.router.output_interface.get(self.row) {
+            Some(index) => Some(*index),
+            None => self.batch.is_egress(self.row).then(|| self.batch.interface[self.row]),
+        }
     }
 
     pub(super) fn input(&self) -> Value<'a> {
@@ -138,19 +134,40 @@ impl<'a> Row<'a> {
         self.output_index().map_or(Value::Absent, |index| Value::Integer(index.into()))
     }
 
+    /// The interfaces of the device that saw the flow.
+    fn interfaces(&self) -> &'a Interfaces {
+        self.exporter().map_or(self.interfaces, |exporter| &exporter.interfaces)
+    }
+
+    pub(super) fn interface(&self) -> Value<'a> {
+        let index =
+            if self.batch.is_egress(self.row) { self.output_index() } else { self.input_index() };
+        Value::text(index.and_then(|index| self.interfaces().name(index)))
+    }
+
     pub(super) fn input_text(&self, of: fn(&Interfaces, u32) -> Option<&str>) -> Value<'a> {
-        Value::text(self.input_index().and_then(|index| of(self.interfaces, index)))
+        Value::text(self.input_index().and_then(|index| of(self.interfaces(), index)))
     }
 
     pub(super) fn output_text(&self, of: fn(&Interfaces, u32) -> Option<&str>) -> Value<'a> {
-        Value::text(self.output_index().and_then(|index| of(self.interfaces, index)))
+        Value::text(self.output_index().and_then(|index| of(self.interfaces(), index)))
     }
 
-    pub(super) fn vlan(&self, direction: Direction) -> Value<'a> {
-        let vlan = self.batch.vlan[self.row];
-        if vlan == 0 || self.batch.direction[self.row] != direction as u8 {
-            return Value::Absent;
+    pub(super) fn source_vlan(&self) -> Value<'a> {
+        let split = !self.batch.router.destination_vlan.is_empty();
+        if split || !self.batch.is_egress(self.row) {
+            self.told(&self.batch.vlan)
+        } else {
+            Value::Absent
         }
-        Value::Integer(vlan.into())
+    }
+
+    pub(super) fn destination_vlan(&self) -> Value<'a> {
+        let split = &self.batch.router.destination_vlan;
+        match (split.is_empty(), self.batch.is_egress(self.row)) {
+            (false, _) => self.told(split),
+            (true, true) => self.told(&self.batch.vlan),
+            (true, false) => Value::Absent,
+        }
     }
 }

@@ -1,31 +1,28 @@
-//! Takes messages apart, record by record: the encoder's mirror, for tests and for a look into a file.
+//! Takes messages apart, record by record: for tests, and for a look into a file.
 //!
-//! Values stay as octets. Whatever the input, nothing panics, and memory is bounded by the input's length and by
-//! 65,280 templates per observation domain.
+//! Values stay as octets, of whatever element; the templates and records are found as [`crate::wire::collector`] finds
+//! them. It is strict, where the collector goes on: anything that is wrong is the answer.
 
 use std::collections::HashMap;
 
 use super::{
-    FIRST_TEMPLATE, MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, SET_HEADER_LENGTH, TEMPLATE_SET,
-    VARIABLE_LENGTH, VERSION,
+    FIRST_TEMPLATE, MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, TEMPLATE_SET, VERSION,
+    message::Header,
 };
-
-/// What is wrong with a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// The message or a part of it ends too early, or a length points outside.
-    #[error("a length points outside its message, set or record")]
-    Truncated,
-    /// Another version than 10.
-    #[error("not an IPFIX message: version {0}")]
-    Version(u16),
-    /// A data set whose template is not known.
-    #[error("data set {0} without a template")]
-    UnknownTemplate(u16),
-    /// A template with a field of no octets, by which a small message could make large records.
-    #[error("template {0} has a field without octets")]
-    EmptyField(u16),
-}
+use crate::wire::{
+    exporter::session::Known,
+    ledger::{Ledger, Skipped},
+    octets::Octets,
+    records::{
+        decode::{records_of, rest},
+        fields::fields,
+    },
+    sets,
+    template::{
+        Dialect,
+        parse::{self, Parsed},
+    },
+};
 
 /// A message, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,16 +61,10 @@ impl Record {
     }
 }
 
-#[derive(Clone, Debug)]
-struct KnownTemplate {
-    scope: usize,
-    fields: Vec<(u16, u16)>,
-}
-
 /// The decoder of one transport session.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Decoder {
-    templates: HashMap<(u32, u16), KnownTemplate>,
+    templates: HashMap<(u32, u16), Known>,
 }
 
 /// Splits the first message off a stream or a file; None when `bytes` do not hold it whole.
@@ -84,120 +75,95 @@ pub fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 impl Decoder {
     /// Takes the message in `bytes` apart and learns its templates.
-    pub fn decode(&mut self, bytes: &[u8]) -> Result<DecodedMessage, Malformed> {
-        let mut rest = Reader(bytes);
-        let version = rest.u16()?;
-        if version != VERSION {
-            return Err(Malformed::Version(version));
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it. What it announced is learnt all the same.
+    pub fn decode(&mut self, bytes: &[u8]) -> Result<DecodedMessage, Skipped> {
+        let mut ledger = Ledger::default();
+        let mut octets = Octets(bytes);
+        let header = Header::take(&mut octets).ok_or(Skipped::HeaderTruncated)?;
+        if header.version != VERSION {
+            return Err(Skipped::Version);
         }
-        let length = usize::from(rest.u16()?);
+        let body = usize::from(header.length).checked_sub(MESSAGE_HEADER_LENGTH);
+        let body = body.and_then(|body| octets.take(body)).ok_or(Skipped::MessageTruncated)?;
         let mut message = DecodedMessage {
-            length,
-            export_time: rest.u32()?,
-            sequence: rest.u32()?,
-            observation_domain: rest.u32()?,
+            length: header.length.into(),
+            export_time: header.export_time,
+            sequence: header.sequence,
+            observation_domain: header.observation_domain,
             templates: Vec::new(),
             records: Vec::new(),
         };
-        let body = length.checked_sub(MESSAGE_HEADER_LENGTH).ok_or(Malformed::Truncated)?;
-        let mut sets = Reader(rest.take(body)?);
-        while !sets.0.is_empty() {
-            let (id, length) = (sets.u16()?, usize::from(sets.u16()?));
-            let body = length.checked_sub(SET_HEADER_LENGTH).ok_or(Malformed::Truncated)?;
-            let set = Reader(sets.take(body)?);
-            match id {
-                TEMPLATE_SET => self.templates(set, false, &mut message)?,
-                OPTIONS_TEMPLATE_SET => self.templates(set, true, &mut message)?,
-                FIRST_TEMPLATE.. => self.records(set, id, &mut message)?,
+        let mut body = Octets(body);
+        while let Some(set) = sets::next(&mut body, &mut ledger) {
+            match set.id {
+                TEMPLATE_SET => self.templates(set.body, false, &mut message)?,
+                OPTIONS_TEMPLATE_SET => self.templates(set.body, true, &mut message)?,
+                FIRST_TEMPLATE.. => self.records(set, &mut message, &mut ledger)?,
                 _ => {}
             }
         }
-        Ok(message)
+        match Skipped::ALL.into_iter().find(|reason| ledger.skipped[*reason] != 0) {
+            Some(reason) => Err(reason),
+            None => Ok(message),
+        }
     }
 
     fn templates(
         &mut self,
-        mut set: Reader<'_>,
+        set: &[u8],
         options: bool,
         message: &mut DecodedMessage,
-    ) -> Result<(), Malformed> {
-        while set.0.len() >= 4 {
-            let (id, count) = (set.u16()?, set.u16()?);
-            if count == 0 {
-                self.templates.remove(&(message.observation_domain, id));
-                continue;
-            }
-            let scope = if options { usize::from(set.u16()?) } else { 0 };
-            let mut fields = Vec::new();
-            for _ in 0..count {
-                let (element, length) = (set.u16()?, set.u16()?);
-                if element & 0x8000 != 0 {
-                    set.u32()?;
+    ) -> Result<(), Skipped> {
+        let domain = message.observation_domain;
+        let mut rest = Octets(set);
+        while let Some(parsed) = parse::next(&mut rest, Dialect::Ipfix, options) {
+            match parsed {
+                Parsed::Template(template) => {
+                    message.templates.push(template.id);
+                    self.templates.insert((domain, template.id), Known::new(template));
                 }
-                fields.push((element, length));
+                Parsed::Withdrawal(id) => {
+                    self.templates.remove(&(domain, id));
+                }
+                Parsed::WithdrawAll => self.templates.retain(|(of, _), known| {
+                    *of != domain || known.template.is_options() != options
+                }),
+                Parsed::Padding => {}
+                Parsed::Skipped(reason) => return Err(reason),
             }
-            if fields.iter().any(|(_, length)| *length == 0) {
-                return Err(Malformed::EmptyField(id));
-            }
-            self.templates
-                .insert((message.observation_domain, id), KnownTemplate { scope, fields });
-            message.templates.push(id);
         }
         Ok(())
     }
 
     fn records(
         &self,
-        mut set: Reader<'_>,
-        id: u16,
+        set: sets::Set<'_>,
         message: &mut DecodedMessage,
-    ) -> Result<(), Malformed> {
-        let template = self
+        ledger: &mut Ledger,
+    ) -> Result<(), Skipped> {
+        let known = self
             .templates
-            .get(&(message.observation_domain, id))
-            .ok_or(Malformed::UnknownTemplate(id))?;
-        let fixed = |(_, length): &(u16, u16)| match *length {
-            VARIABLE_LENGTH => 1,
-            length => usize::from(length),
-        };
-        let shortest: usize = template.fields.iter().map(fixed).sum();
-        // What is shorter than a record is padding (RFC 7011 section 3.3.1).
-        while set.0.len() >= shortest {
-            let mut fields = Vec::with_capacity(template.fields.len());
-            for (element, length) in &template.fields {
-                let length =
-                    if *length == VARIABLE_LENGTH { set.length()? } else { (*length).into() };
-                fields.push((*element, set.take(length)?.to_vec()));
-            }
-            message.records.push(Record { template: id, scope: template.scope, fields });
+            .get(&(message.observation_domain, set.id))
+            .ok_or(Skipped::UnknownTemplate)?;
+        let mut anchors = Vec::new();
+        let (rows, end) = records_of(known.plan(), set.body, &mut anchors);
+        rest(known.plan(), &set.body[end..], ledger);
+        for row in 0..rows.len() {
+            let (start, end) = rows.bounds(row);
+            let record = fields(&known.template, &set.body[start..end]);
+            message.records.push(Record {
+                template: set.id,
+                scope: known.template.scopes.into(),
+                fields: record
+                    .map(|(field, value)| {
+                        let bit = if field.enterprise == 0 { 0 } else { 0x8000 };
+                        (field.element | bit, value.to_vec())
+                    })
+                    .collect(),
+            });
         }
         Ok(())
-    }
-}
-
-/// Octets that are taken from the front.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed::Truncated)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn u16(&mut self) -> Result<u16, Malformed> {
-        self.take(2).map(|octets| u16::from_be_bytes([octets[0], octets[1]]))
-    }
-
-    fn u32(&mut self) -> Result<u32, Malformed> {
-        Ok(u32::from(self.u16()?) << 16 | u32::from(self.u16()?))
-    }
-
-    /// The length of a variable-length value (RFC 7011 section 7).
-    fn length(&mut self) -> Result<usize, Malformed> {
-        match self.take(1)?[0] {
-            u8::MAX => self.u16().map(usize::from),
-            short => Ok(short.into()),
-        }
     }
 }

@@ -1,6 +1,36 @@
-//! Message header and set framing (RFC 7011 sections 3.1 to 3.3): one buffer, filled record by record.
+//! Message header and set framing (RFC 7011 sections 3.1 to 3.3): a header read, and a buffer filled record by record.
 
 use super::{MESSAGE_HEADER_LENGTH, SET_HEADER_LENGTH, VERSION};
+use crate::wire::octets::Octets;
+
+/// A message's header, as it was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Version number.
+    pub version: u16,
+    /// Octets of the message.
+    pub length: u16,
+    /// Seconds since the epoch.
+    pub export_time: u32,
+    /// Number of data records that were sent before it.
+    pub sequence: u32,
+    /// Observation domain identifier.
+    pub observation_domain: u32,
+}
+
+impl Header {
+    /// Takes the header from the front of `octets`; none when it is cut off.
+    pub fn take(octets: &mut Octets<'_>) -> Option<Self> {
+        let mut header = Octets(octets.take(MESSAGE_HEADER_LENGTH)?);
+        Some(Self {
+            version: header.u16()?,
+            length: header.u16()?,
+            export_time: header.u32()?,
+            sequence: header.u32()?,
+            observation_domain: header.u32()?,
+        })
+    }
+}
 
 /// A message under construction. It never outgrows its limit, and what is put in is put in whole.
 #[derive(Debug)]

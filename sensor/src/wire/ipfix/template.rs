@@ -136,6 +136,10 @@ macro_rules! field {
     ($element:ident $role:ident $column:ident) => {
         field!($element $role, |batch, rows| batch.$column[rows].iter().map(|x| x.to_be_bytes()))
     };
+    // A column that may have no rows: the place of its field then keeps its zeros.
+    ($element:ident $role:ident optional $column:ident) => {
+        field!($element $role, |batch, rows| told(&batch.$column, rows).iter().map(|x| x.to_be_bytes()))
+    };
     ($element:ident $role:ident, |$batch:ident, $rows:ident| $values:expr) => {
         Field {
             element: elements::$element,
@@ -183,15 +187,15 @@ const COMMON: [Field; 20] = [
     field!(VLAN_ID Key vlan),
     field!(OCTET_DELTA_COUNT Property octets),
     field!(PACKET_DELTA_COUNT Property packets),
-    field!(LAYER2_OCTET_DELTA_COUNT Property layer2_octets),
+    field!(LAYER2_OCTET_DELTA_COUNT Property optional layer2_octets),
     field!(FLOW_START_MILLISECONDS Property start),
     field!(FLOW_END_MILLISECONDS Property end),
     field!(TCP_CONTROL_BITS Property tcp_flags),
     field!(FLOW_END_REASON Property end_reason),
-    field!(MINIMUM_TTL Property ttl_min),
-    field!(MAXIMUM_TTL Property ttl_max),
-    field!(SOURCE_MAC_ADDRESS Property, |batch, rows| batch.source_mac[rows].iter().copied()),
-    field!(DESTINATION_MAC_ADDRESS Property, |batch, rows| batch.destination_mac[rows].iter().copied()),
+    field!(MINIMUM_TTL Property optional ttl_min),
+    field!(MAXIMUM_TTL Property optional ttl_max),
+    field!(SOURCE_MAC_ADDRESS Property, |batch, rows| told(&batch.source_mac, rows).iter().copied()),
+    field!(DESTINATION_MAC_ADDRESS Property, |batch, rows| told(&batch.destination_mac, rows).iter().copied()),
     field!(IP_VERSION Key, |batch, rows| rows.map(|_| [batch.ip_version()])),
 ];
 
@@ -220,16 +224,24 @@ const fn key_without(remote: Role) -> u64 {
     key
 }
 
-/// The interface of those rows that go its way, 0 for the others.
+/// The rows `rows` of a column that may have none.
+fn told<T>(column: &[T], rows: Range<usize>) -> &[T] {
+    column.get(rows).unwrap_or_default()
+}
+
+/// The interface of those rows that go its way, 0 for the others; of all rows where routers told both.
 fn interfaces(
     batch: &FlowBatch,
     rows: Range<usize>,
     direction: Direction,
 ) -> impl Iterator<Item = [u8; 4]> {
-    let rows = batch.interface[rows.clone()].iter().zip(&batch.direction[rows]);
+    let output = &batch.router.output_interface;
+    let both = !output.is_empty();
+    let column = if both && direction == Direction::Egress { output } else { &batch.interface };
+    let rows = column[rows.clone()].iter().zip(&batch.direction[rows]);
     rows.map(
         move |(interface, way)| {
-            if *way == direction as u8 { interface.to_be_bytes() } else { [0; 4] }
+            if both || *way == direction as u8 { interface.to_be_bytes() } else { [0; 4] }
         },
     )
 }

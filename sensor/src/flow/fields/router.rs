@@ -1,0 +1,87 @@
+//! How the fields that only routers tell are read from a row: absent where the batch has no such column.
+
+use std::net::IpAddr;
+
+use super::{Row, Value};
+use crate::flow::{
+    batch::Source,
+    router::{Action, Exporter},
+};
+
+impl<'a> Row<'a> {
+    /// The device that exported the flow; none for the host's own flows.
+    pub fn exporter(&self) -> Option<&'a Exporter> {
+        self.batch.router.exporter_of(self.row)
+    }
+
+    /// One of how many packets the row counts; none where nobody said.
+    pub fn rate(&self) -> Option<u32> {
+        match self.batch.observed_by {
+            // The host path counts every packet.
+            Source::Host => Some(1),
+            Source::NetFlow | Source::Sflow => {
+                self.batch.router.sample_rate.get(self.row).copied().filter(|rate| *rate != 0)
+            }
+        }
+    }
+
+    pub(super) fn sample_rate(&self) -> Value<'a> {
+        self.rate().map_or(Value::Absent, |rate| Value::Integer(rate.into()))
+    }
+
+    /// `amount` times the sample rate; as it is where the rate is not known.
+    pub(super) fn scaled(&self, amount: u64) -> Value<'a> {
+        Value::Integer(amount.saturating_mul(self.rate().unwrap_or(1).into()))
+    }
+
+    /// The number in a column that may have no rows.
+    pub(super) fn optional<T: Copy + Into<u64>>(&self, column: &[T]) -> Value<'a> {
+        column.get(self.row).map_or(Value::Absent, |number| Value::Integer((*number).into()))
+    }
+
+    /// The number in a column that may have no rows, where 0 says that nobody told.
+    pub(super) fn told<T: Copy + Into<u64>>(&self, column: &[T]) -> Value<'a> {
+        match self.optional(column) {
+            Value::Integer(0) => Value::Absent,
+            value => value,
+        }
+    }
+
+    pub(super) fn mac(&self, column: &[[u8; 6]]) -> Value<'a> {
+        column.get(self.row).map_or(Value::Absent, |mac| Value::Mac(*mac))
+    }
+
+    pub(super) fn received(&self) -> Value<'a> {
+        match self.batch.router.received.get(self.row) {
+            Some(milliseconds) => Value::Integer(milliseconds / 1000),
+            None => Value::Absent,
+        }
+    }
+
+    pub(super) fn next_hop(&self) -> Value<'a> {
+        let router = &self.batch.router;
+        match (router.next_hop_v4.get(self.row), router.next_hop_v6.get(self.row)) {
+            (Some(v4), _) if *v4 != 0 => Value::Ip(IpAddr::V4((*v4).into())),
+            (_, Some(v6)) if *v6 != 0 => Value::Ip(IpAddr::V6((*v6).into())),
+            _ => Value::Absent,
+        }
+    }
+
+    pub(super) fn action(&self) -> Value<'a> {
+        let action = self.batch.router.action.get(self.row).copied().and_then(Action::from_number);
+        Value::text(action.map(Action::name))
+    }
+
+    pub(super) fn application(&self) -> Value<'a> {
+        let number = self.batch.router.application.get(self.row).copied().unwrap_or(0);
+        let name = self.exporter().and_then(|exporter| exporter.applications.get(&number));
+        Value::text(name.map(String::as_str))
+    }
+
+    pub(super) fn vrf(&self, column: &[u32]) -> Value<'a> {
+        let name = column
+            .get(self.row)
+            .and_then(|number| self.exporter().and_then(|exporter| exporter.vrfs.get(number)));
+        Value::text(name.map(String::as_str))
+    }
+}

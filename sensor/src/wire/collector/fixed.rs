@@ -1,0 +1,84 @@
+//! Datagrams of NetFlow 5 and 7.
+
+use super::{Arrival, Worker};
+use crate::wire::{
+    batches::Batches,
+    exporter::{device::Device, session::SessionKey},
+    ledger::Skipped,
+    netflow::fixed::{Header, V5, V7},
+    octets::Octets,
+    records::{append::Context, decode, fill::Times},
+};
+
+impl Worker<'_> {
+    /// Takes a datagram from the front of `rest`.
+    pub(super) fn fixed(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        version: u16,
+        rest: &mut Octets<'_>,
+        batches: &mut Batches,
+    ) {
+        let Some(header) = Header::take(rest) else {
+            device.ledger.skip(Skipped::HeaderTruncated, rest.len());
+            rest.0 = &[];
+            return;
+        };
+        device.ledger.headers += crate::wire::netflow::fixed::HEADER_LENGTH as u64;
+        device.observe_clock(header.export, arrival.now);
+        let plan = if version == 5 { &V5.plan } else { &V7.plan };
+        let wanted = usize::from(header.count) * plan.minimum;
+        let records = if rest.len() >= wanted {
+            rest.take(wanted).unwrap_or_default()
+        } else {
+            // The count lies, or the datagram was cut: what is whole is decoded.
+            let whole = rest.len() - rest.len() % plan.minimum;
+            let records = rest.take(whole).unwrap_or_default();
+            device.ledger.skip(Skipped::MessageTruncated, rest.len());
+            rest.0 = &[];
+            records
+        };
+        let key = SessionKey {
+            version: version as u8,
+            port: arrival.from.port(),
+            domain: header.engine.into(),
+        };
+        let rate = if version == 5 { header.sample_rate() } else { None };
+        let (exporter, rates, ledger) = device.parts(&key, rate);
+        let context = Context {
+            version: version as u8,
+            received: arrival.now,
+            times: Times { export: header.export, uptime: Some(header.uptime) },
+            exporter,
+            rates,
+        };
+        let pair = &mut batches.netflow;
+        let count = decode::flows(plan, records, &context, false, self.scratch, pair, ledger);
+        self.counted(device, key, arrival, header.sequence, Some(count as u32), count);
+    }
+
+    /// Notes the sequence number of a datagram that held `units`, and that `flows` records of flows were decoded.
+    pub(super) fn counted(
+        &mut self,
+        device: &mut Device,
+        key: SessionKey,
+        arrival: Arrival,
+        sequence: u32,
+        units: Option<u32>,
+        flows: usize,
+    ) {
+        if flows != 0 {
+            device.last_decoded = arrival.now.max(1);
+        }
+        if device.session(&key).is_none() && !arrival.may_grow {
+            return;
+        }
+        if let Some(session) = device.session_mut(key, self.limits.exporter) {
+            session.sequence.observe(sequence, units);
+            if flows != 0 {
+                session.last_decoded = arrival.now.max(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Datagrams of exporters into batches of flows: the whole of the decoding, for one worker.
+//!
+//! * [`sets`]: messages of NetFlow 9 and IPFIX, set by set.
+//! * [`fixed`]: datagrams of NetFlow 5 and 7.
+//! * [`sampled`]: datagrams of sFlow.
+//! * [`state`]: what a restart must not lose, out and in.
+//!
+//! Invariants: no socket, file or clock; whatever the octets, no panic, work bounded by their number, memory bounded by
+//! [`Limits`]; every octet is in a ledger.
+
+mod fixed;
+mod sampled;
+mod sets;
+mod state;
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{
+    batches::Batches,
+    exporter::{
+        device::{self, Device, Profile},
+        directory::{Directory, Limits},
+    },
+    ipfix,
+    ledger::{Ledger, Skipped},
+    netflow::v9,
+    octets::Octets,
+    records::decode::Scratch,
+    sflow,
+    template::Specifier,
+};
+
+/// What a decoder is told once.
+pub struct Options {
+    /// Bounds.
+    pub limits: Limits,
+    /// Look into tunnels: the flow of a sampled tunnel packet is that of the packet within.
+    pub inner_headers: bool,
+    /// Keep the records of options for whoever wants to see them ([`Collector::take_options`]).
+    pub keep_options: bool,
+    /// What is configured for an exporter.
+    pub profile: Box<dyn Fn(IpAddr) -> Profile + Send>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            inner_headers: false,
+            keep_options: false,
+            profile: Box::new(|_| Profile::default()),
+        }
+    }
+}
+
+/// A record of options, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionsRecord {
+    /// Who sent it.
+    pub exporter: IpAddr,
+    /// Observation domain.
+    pub domain: u32,
+    /// Template identifier.
+    pub template: u16,
+    /// Fields, the scopes first.
+    pub fields: Vec<(Specifier, Vec<u8>)>,
+}
+
+/// The decoder of one worker: takes datagrams of any exporter, knows their templates.
+#[derive(Default)]
+pub struct Collector {
+    options: Options,
+    directory: Directory,
+    scratch: Scratch,
+    packets: sflow::rows::Packets,
+    kept: Vec<OptionsRecord>,
+    /// Datagrams of addresses that are no known exporter, and that nothing is kept of.
+    strangers: Ledger,
+}
+
+/// What a datagram comes with.
+#[derive(Clone, Copy)]
+struct Arrival {
+    from: SocketAddr,
+    now: u64,
+    /// False when there is no memory for more templates.
+    may_grow: bool,
+}
+
+/// Octets of memory that an octet of a datagram can ask for at most: templates of one field, one behind the other.
+const GROWTH: usize = 40;
+
+impl Collector {
+    /// A decoder that knows no exporter.
+    pub fn new(options: Options) -> Self {
+        Self { options, ..Self::default() }
+    }
+
+    /// Decodes the datagram `octets`, received at `now` (milliseconds since the epoch), into rows of `batches`.
+    ///
+    /// The version word tells the protocol. Nothing is wrong enough to be an error: the ledgers say what became of it.
+    pub fn datagram(&mut self, from: SocketAddr, now: u64, octets: &[u8], batches: &mut Batches) {
+        let address = device::address(from);
+        let version = Octets(octets).u16().unwrap_or(0);
+        let is_sflow = version == 0 && Octets(octets).u32() == Some(sflow::datagram::VERSION);
+        if !matches!(version, 5 | 7 | v9::VERSION | ipfix::VERSION) && !is_sflow {
+            let ledger = match self.directory.existing(address) {
+                Some(device) => &mut device.ledger,
+                None => &mut self.strangers,
+            };
+            ledger.datagrams += 1;
+            ledger.octets += octets.len() as u64;
+            ledger.skip(Skipped::Version, octets.len());
+            return;
+        }
+        let limits = &self.options.limits;
+        let growth = octets.len().saturating_mul(GROWTH);
+        let may_grow = self.directory.make_room(growth, now, limits, Some(address));
+        let arrival = Arrival { from, now, may_grow };
+        let Some(device) = self.directory.device_mut(address, now, limits, &self.options.profile)
+        else {
+            // No memory to know it by: what needs no templates is decoded all the same.
+            let mut stranger = Device::new(address, (self.options.profile)(address));
+            let mut worker = self.worker();
+            let arrival = Arrival { may_grow: false, ..arrival };
+            worker.read(&mut stranger, arrival, version, octets, batches);
+            stranger.give_up_waiting();
+            self.strangers += stranger.ledger;
+            return;
+        };
+        let before = device.cost;
+        let mut worker = Worker {
+            limits,
+            inner: self.options.inner_headers,
+            scratch: &mut self.scratch,
+            packets: &mut self.packets,
+            kept: self.options.keep_options.then_some(&mut self.kept),
+        };
+        worker.read(device, arrival, version, octets, batches);
+        let after = device.cost;
+        self.directory.account(before, after);
+    }
+
+    fn worker(&mut self) -> Worker<'_> {
+        Worker {
+            limits: &self.options.limits,
+            inner: self.options.inner_headers,
+            scratch: &mut self.scratch,
+            packets: &mut self.packets,
+            kept: self.options.keep_options.then_some(&mut self.kept),
+        }
+    }
+
+    /// The exporters that are known, with their ledgers and losses.
+    pub fn exporters(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// What became of all datagrams.
+    pub fn ledger(&self) -> Ledger {
+        let mut sum = self.strangers;
+        sum += self.directory.forgotten;
+        for device in self.directory.devices() {
+            sum += device.ledger;
+        }
+        sum
+    }
+
+    /// The records of options since the last call.
+    pub fn take_options(&mut self) -> Vec<OptionsRecord> {
+        std::mem::take(&mut self.kept)
+    }
+}
+
+/// What decoding a datagram needs besides the exporter.
+struct Worker<'a> {
+    limits: &'a Limits,
+    inner: bool,
+    scratch: &'a mut Scratch,
+    packets: &'a mut sflow::rows::Packets,
+    kept: Option<&'a mut Vec<OptionsRecord>>,
+}
+
+impl Worker<'_> {
+    fn read(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        version: u16,
+        octets: &[u8],
+        batches: &mut Batches,
+    ) {
+        device.ledger.datagrams += 1;
+        device.ledger.octets += octets.len() as u64;
+        let mut rest = Octets(octets);
+        match version {
+            0 => self.sampled(device, arrival, &mut rest, batches),
+            _ => {
+                // Some write several datagrams into one.
+                let mut first = true;
+                while let Some(version) = Octets(rest.0).u16() {
+                    match version {
+                        5 | 7 => self.fixed(device, arrival, version, &mut rest, batches),
+                        v9::VERSION => self.netflow9(device, arrival, &mut rest, batches),
+                        ipfix::VERSION => self.ipfix(device, arrival, &mut rest, batches),
+                        _ if first => break,
+                        _ => {
+                            let zero = rest.0.iter().all(|octet| *octet == 0);
+                            if zero {
+                                device.ledger.padding += rest.len() as u64;
+                            } else {
+                                device.ledger.skip(Skipped::Version, rest.len());
+                            }
+                            return;
+                        }
+                    }
+                    first = false;
+                }
+                // A last octet is too few for anything.
+                device.ledger.padding += rest.len() as u64;
+            }
+        }
+    }
+}

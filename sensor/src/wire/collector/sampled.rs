@@ -1,0 +1,106 @@
+//! Datagrams of sFlow.
+
+use std::sync::Arc;
+
+use super::{Arrival, Worker};
+use crate::{
+    flow::interfaces::Interface,
+    wire::{
+        batches::Batches,
+        exporter::{device::Device, session::SessionKey},
+        ledger::{Ledger, Skipped},
+        octets::Octets,
+        records::{append::Context, fill::Times},
+        sflow::{
+            counters::Reading,
+            datagram::{self, Counters, Header},
+        },
+    },
+};
+
+/// Interfaces whose counters and names are kept for an exporter.
+const MOST_INTERFACES: usize = 16_384;
+/// Octets of memory that an interface's counters take, about.
+const INTERFACE_COST: usize = 160;
+
+impl Worker<'_> {
+    pub(super) fn sampled(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        rest: &mut Octets<'_>,
+        batches: &mut Batches,
+    ) {
+        let all = rest.len();
+        let Some(header) = Header::take(rest) else {
+            device.ledger.skip(Skipped::HeaderTruncated, all);
+            rest.0 = &[];
+            return;
+        };
+        let mut ledger = Ledger { headers: (all - rest.len()) as u64, ..Ledger::default() };
+        let key = SessionKey { version: 5, port: arrival.from.port(), domain: header.domain };
+        let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
+        let count = header.samples;
+        datagram::samples(rest, count, self.inner, self.packets, &mut keeper, &mut ledger);
+        let (exporter, rates, all) = device.parts(&key, None);
+        let context = Context {
+            version: 5,
+            received: arrival.now,
+            times: Times { export: arrival.now, uptime: None },
+            exporter,
+            rates,
+        };
+        self.packets.append(&context, &mut batches.sflow, &mut ledger);
+        *all += ledger;
+        self.counted(device, key, arrival, header.sequence, Some(1), ledger.flow_rows as usize);
+    }
+}
+
+/// Keeps what samples tell besides packets.
+struct Keeper<'a> {
+    device: &'a mut Device,
+    key: SessionKey,
+    arrival: Arrival,
+    limit: usize,
+}
+
+impl Counters for Keeper<'_> {
+    fn interface(&mut self, index: u32, reading: Reading) {
+        let device = &mut *self.device;
+        let known = device.interfaces.contains_key(&index);
+        if !known {
+            let full = device.interfaces.len() >= MOST_INTERFACES
+                || device.cost + INTERFACE_COST > self.limit
+                || !self.arrival.may_grow;
+            if full {
+                return;
+            }
+            device.cost += INTERFACE_COST;
+        }
+        device.interfaces.entry(index).or_default().update(reading, self.arrival.now);
+    }
+
+    fn name(&mut self, index: u32, name: &[u8]) {
+        let device = &mut *self.device;
+        let name = String::from_utf8_lossy(&name[..name.len().min(255)]).trim().to_owned();
+        let known = device.exporter.interfaces.0.get(&index);
+        if name.is_empty() || known.is_some_and(|interface| interface.name == name) {
+            return;
+        }
+        let cost = if known.is_none() { INTERFACE_COST + name.len() } else { name.len() };
+        let full = known.is_none() && device.exporter.interfaces.0.len() >= MOST_INTERFACES;
+        if full || device.cost + cost > self.limit || !self.arrival.may_grow {
+            return;
+        }
+        device.cost += cost;
+        let interfaces = &mut Arc::make_mut(&mut device.exporter).interfaces.0;
+        interfaces
+            .entry(index)
+            .and_modify(|interface| interface.name.clone_from(&name))
+            .or_insert(Interface { name, alias: String::new() });
+    }
+
+    fn sample(&mut self, source: u32, sequence: u32) {
+        self.device.change(&self.key, |session| session.sample(source, sequence));
+    }
+}

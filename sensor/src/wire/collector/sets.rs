@@ -1,0 +1,331 @@
+//! Messages of NetFlow 9 and IPFIX, set by set: templates are learnt, options understood, flows decoded.
+
+use super::{Arrival, OptionsRecord, Worker};
+use crate::wire::{
+    batches::Batches,
+    exporter::{
+        device::Device,
+        options,
+        session::{Known, SessionKey, Waiting},
+    },
+    ipfix,
+    ledger::Skipped,
+    netflow::v9,
+    octets::Octets,
+    records::{append::Context, decode, fields::fields, fill::Times},
+    sets,
+    template::{
+        Dialect, Template,
+        parse::{self, Parsed},
+    },
+};
+
+/// A message's header, in what the two protocols have in common.
+#[derive(Clone, Copy)]
+struct Message {
+    dialect: Dialect,
+    key: SessionKey,
+    times: Times,
+    received: u64,
+}
+
+/// What was found in a message.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    /// Data records, of flows and of options.
+    records: usize,
+    /// Records of flows.
+    flows: usize,
+    /// True when some set could not be read, so that nobody knows how many records there were.
+    uncertain: bool,
+}
+
+impl Worker<'_> {
+    /// Takes a NetFlow 9 message from `rest`: it has no length, and so is all of it.
+    pub(super) fn netflow9(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        rest: &mut Octets<'_>,
+        batches: &mut Batches,
+    ) {
+        let Some(header) = v9::Header::take(rest) else {
+            device.ledger.skip(Skipped::HeaderTruncated, rest.len());
+            rest.0 = &[];
+            return;
+        };
+        device.ledger.headers += v9::HEADER_LENGTH as u64;
+        let export = u64::from(header.seconds) * 1000;
+        device.observe_clock(export, arrival.now);
+        let key = SessionKey {
+            version: v9::VERSION as u8,
+            port: arrival.from.port(),
+            domain: header.source,
+        };
+        let message = Message {
+            dialect: Dialect::NetFlow9,
+            key,
+            times: Times { export, uptime: Some(header.uptime) },
+            received: arrival.now,
+        };
+        let found = self.sets(device, arrival, message, rest, batches);
+        self.counted(device, key, arrival, header.sequence, Some(1), found.flows);
+    }
+
+    /// Takes an IPFIX message from the front of `rest`.
+    pub(super) fn ipfix(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        rest: &mut Octets<'_>,
+        batches: &mut Batches,
+    ) {
+        let Some(header) = ipfix::message::Header::take(rest) else {
+            device.ledger.skip(Skipped::HeaderTruncated, rest.len());
+            rest.0 = &[];
+            return;
+        };
+        device.ledger.headers += ipfix::MESSAGE_HEADER_LENGTH as u64;
+        let export = u64::from(header.export_time) * 1000;
+        device.observe_clock(export, arrival.now);
+        let body = usize::from(header.length).saturating_sub(ipfix::MESSAGE_HEADER_LENGTH);
+        let mut body = match rest.take(body) {
+            Some(body) => Octets(body),
+            // Cut off, or the length lies: whole sets are read.
+            None => Octets(std::mem::take(&mut rest.0)),
+        };
+        let key = SessionKey {
+            version: ipfix::VERSION as u8,
+            port: arrival.from.port(),
+            domain: header.observation_domain,
+        };
+        let message = Message {
+            dialect: Dialect::Ipfix,
+            key,
+            times: Times { export, uptime: None },
+            received: arrival.now,
+        };
+        let found = self.sets(device, arrival, message, &mut body, batches);
+        let units = (!found.uncertain).then_some(found.records as u32);
+        self.counted(device, key, arrival, header.sequence, units, found.flows);
+    }
+
+    fn sets(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        message: Message,
+        rest: &mut Octets<'_>,
+        batches: &mut Batches,
+    ) -> Found {
+        let mut found = Found::default();
+        while let Some(set) = sets::next(rest, &mut device.ledger) {
+            match (message.dialect, set.id) {
+                (Dialect::NetFlow9, v9::TEMPLATE_SET) | (Dialect::Ipfix, ipfix::TEMPLATE_SET) => {
+                    self.templates(device, arrival, message, false, set.body, batches);
+                }
+                (Dialect::NetFlow9, v9::OPTIONS_TEMPLATE_SET)
+                | (Dialect::Ipfix, ipfix::OPTIONS_TEMPLATE_SET) => {
+                    self.templates(device, arrival, message, true, set.body, batches);
+                }
+                (_, ipfix::FIRST_TEMPLATE..) => {
+                    self.data(device, arrival, message, set, batches, &mut found);
+                }
+                _ => device.ledger.skip(Skipped::SetReserved, set.body.len()),
+            }
+        }
+        found
+    }
+
+    fn templates(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        message: Message,
+        options: bool,
+        set: &[u8],
+        batches: &mut Batches,
+    ) {
+        let mut rest = Octets(set);
+        loop {
+            let before = rest.len();
+            let Some(parsed) = parse::next(&mut rest, message.dialect, options) else { return };
+            let octets = before - rest.len();
+            match parsed {
+                Parsed::Padding => device.ledger.padding += octets as u64,
+                Parsed::Skipped(reason) => device.ledger.skip(reason, octets),
+                Parsed::Withdrawal(id) => {
+                    device.ledger.templates += octets as u64;
+                    device.change(&message.key, |session| session.remove(id));
+                }
+                Parsed::WithdrawAll => {
+                    device.ledger.templates += octets as u64;
+                    device.change(&message.key, |session| session.remove_all(options));
+                }
+                Parsed::Template(template) => {
+                    let id = template.id;
+                    if self.learn(device, arrival, message.key, template) {
+                        device.ledger.templates += octets as u64;
+                        self.awaited(device, message, id, batches);
+                    } else {
+                        device.ledger.skip(Skipped::TemplateBudget, octets);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps a template; false when there is no memory for it.
+    fn learn(
+        &self,
+        device: &mut Device,
+        arrival: Arrival,
+        key: SessionKey,
+        template: Template,
+    ) -> bool {
+        let known = device.session(&key);
+        let cost = match known.map(|session| session.cost_of(&template)) {
+            // Told again, as exporters do every few minutes.
+            Some(None) => return true,
+            Some(Some(cost)) => cost,
+            None => crate::wire::exporter::session::Session::new().cost_of(&template).unwrap_or(0),
+        };
+        if !arrival.may_grow {
+            return false;
+        }
+        let limit = self.limits.exporter;
+        if device.cost + cost > limit {
+            device.purge(arrival.now, self.limits.stale);
+        }
+        if device.cost + cost > limit || device.session_mut(key, limit).is_none() {
+            return false;
+        }
+        device.change(&key, |session| session.insert(template)).is_some()
+    }
+
+    /// Decodes the sets that have waited for template `id`.
+    fn awaited(&mut self, device: &mut Device, message: Message, id: u16, batches: &mut Batches) {
+        if !device.session(&message.key).is_some_and(|session| session.has_waiting()) {
+            return;
+        }
+        let Some(known) = device.template(&message.key, id) else { return };
+        while let Some(Some(waiting)) =
+            device.change(&message.key, |session| session.take_waiting(id))
+        {
+            device.ledger.waiting -= waiting.set.len() as u64;
+            let then = Message {
+                times: Times { export: waiting.export, uptime: waiting.uptime },
+                received: waiting.received,
+                ..message
+            };
+            self.records(device, &known, then, &waiting.set, batches, &mut Found::default());
+        }
+    }
+
+    fn data(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        message: Message,
+        set: sets::Set<'_>,
+        batches: &mut Batches,
+        found: &mut Found,
+    ) {
+        if let Some(known) = device.template(&message.key, set.id) {
+            return self.records(device, &known, message, set.body, batches, found);
+        }
+        found.uncertain = true;
+        let octets = set.body.len();
+        let limit = self.limits;
+        let room = arrival.may_grow
+            && octets <= limit.waiting
+            && device.cost + octets + 128 <= limit.exporter;
+        if !room || device.session_mut(message.key, limit.exporter).is_none() {
+            return device.ledger.skip(Skipped::UnknownTemplate, octets);
+        }
+        let waiting = Waiting {
+            template: set.id,
+            export: message.times.export,
+            uptime: message.times.uptime,
+            received: message.received,
+            set: set.body.into(),
+        };
+        device.ledger.waiting += octets as u64;
+        let dropped = device.change(&message.key, |session| session.wait(waiting, limit.waiting));
+        let dropped = dropped.unwrap_or(0);
+        device.ledger.waiting -= dropped as u64;
+        device.ledger.skip(Skipped::UnknownTemplate, dropped);
+    }
+
+    fn records(
+        &mut self,
+        device: &mut Device,
+        known: &Known,
+        message: Message,
+        set: &[u8],
+        batches: &mut Batches,
+        found: &mut Found,
+    ) {
+        if known.template.is_options() {
+            found.records += self.options(device, known, message, set);
+            return;
+        }
+        let mut times = message.times;
+        if times.uptime.is_none()
+            && let Some(boot) = device.session(&message.key).and_then(|session| session.boot)
+        {
+            // IPFIX has no uptime in its header; options may tell when the device booted.
+            times.uptime = Some(times.export.wrapping_sub(boot) as u32);
+        }
+        let (exporter, rates, ledger) = device.parts(&message.key, None);
+        let context = Context {
+            version: message.key.version,
+            received: message.received,
+            times,
+            exporter,
+            rates,
+        };
+        let pair = &mut batches.netflow;
+        let count =
+            decode::flows(known.plan(), set, &context, self.inner, self.scratch, pair, ledger);
+        found.records += count;
+        found.flows += count;
+    }
+
+    fn options(
+        &mut self,
+        device: &mut Device,
+        known: &Known,
+        message: Message,
+        set: &[u8],
+    ) -> usize {
+        let mut anchors = Vec::new();
+        let (rows, end) = decode::records_of(known.plan(), set, &mut anchors);
+        decode::rest(known.plan(), &set[end..], &mut device.ledger);
+        let domain = message.key.domain;
+        for row in 0..rows.len() {
+            let (start, end) = rows.bounds(row);
+            let record = &set[start..end];
+            if device.cost < self.limits.exporter
+                && let Some(subjects) = device.subjects(&message.key)
+            {
+                device.cost += options::learn(&known.template, record, domain, subjects);
+            }
+            if let Some(kept) = &mut self.kept {
+                kept.push(OptionsRecord {
+                    exporter: device.exporter.address,
+                    domain,
+                    template: known.template.id,
+                    fields: fields(&known.template, record)
+                        .map(|(specifier, value)| (*specifier, value.to_vec()))
+                        .collect(),
+                });
+            }
+        }
+        let count = rows.len();
+        device.ledger.options += end as u64;
+        device.ledger.data_records += count as u64;
+        device.ledger.options_records += count as u64;
+        count
+    }
+}

@@ -1,0 +1,117 @@
+//! What is known of exporters, out of the decoder and into it again.
+
+use std::sync::Arc;
+
+use super::Collector;
+use crate::{
+    flow::interfaces::Interface,
+    wire::exporter::{
+        device::Device,
+        directory::Limits,
+        session::Session,
+        snapshot::{SavedExporter, SavedSession, Snapshot, VERSION},
+    },
+};
+
+impl Collector {
+    /// Templates, sampling and names of all exporters.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut exporters: Vec<_> = self.directory.devices().map(save).collect();
+        exporters.sort_by_key(|exporter| exporter.address);
+        Snapshot { version: VERSION, exporters }
+    }
+
+    /// Takes what `snapshot` says, as of `now` (milliseconds since the epoch), as far as there is memory for it. A snapshot
+    /// of another version says nothing. Returns the number of exporters taken.
+    pub fn restore(&mut self, snapshot: Snapshot, now: u64) -> usize {
+        if snapshot.version != VERSION {
+            return 0;
+        }
+        let mut taken = 0;
+        for saved in snapshot.exporters {
+            let limits = &self.options.limits;
+            let device =
+                self.directory.device_mut(saved.address, now, limits, &self.options.profile);
+            let Some(device) = device else { continue };
+            let before = device.cost;
+            load(device, saved, limits);
+            let after = device.cost;
+            self.directory.account(before, after);
+            taken += 1;
+        }
+        self.directory.make_room(0, now, &self.options.limits, None);
+        taken
+    }
+}
+
+fn save(device: &Device) -> SavedExporter {
+    let exporter = &device.exporter;
+    let mut sessions: Vec<_> = device
+        .sessions()
+        .map(|(key, session)| SavedSession {
+            version: key.version,
+            port: key.port,
+            domain: key.domain,
+            last_decoded: session.last_decoded,
+            boot: session.boot,
+            sampling: session.sampling.clone(),
+            templates: templates(session),
+        })
+        .collect();
+    sessions.sort_by_key(SavedSession::key);
+    SavedExporter {
+        address: exporter.address,
+        last_decoded: device.last_decoded,
+        sampling: device.sampling.clone(),
+        interfaces: exporter
+            .interfaces
+            .0
+            .iter()
+            .map(|(index, known)| (*index, known.name.clone(), known.alias.clone()))
+            .collect(),
+        applications: exporter.applications.iter().map(|(id, name)| (*id, name.clone())).collect(),
+        vrfs: exporter.vrfs.iter().map(|(id, name)| (*id, name.clone())).collect(),
+        sessions,
+    }
+}
+
+fn templates(session: &Session) -> Vec<crate::wire::template::Template> {
+    let mut templates: Vec<_> = session.templates().cloned().collect();
+    templates.sort_by_key(|template| template.id);
+    templates
+}
+
+fn load(device: &mut Device, saved: SavedExporter, limits: &Limits) {
+    device.last_decoded = saved.last_decoded;
+    device.sampling = saved.sampling;
+    let names = saved.interfaces.len() + saved.applications.len() + saved.vrfs.len();
+    if device.cost + names * 128 <= limits.exporter {
+        device.cost += names * 128;
+        let exporter = Arc::make_mut(&mut device.exporter);
+        for (index, name, alias) in saved.interfaces {
+            exporter.interfaces.0.insert(index, Interface { name, alias });
+        }
+        exporter.applications.extend(saved.applications);
+        exporter.vrfs.extend(saved.vrfs);
+    }
+    for session in saved.sessions {
+        let key = session.key();
+        if device.session_mut(key, limits.exporter).is_none() {
+            return;
+        }
+        for template in session.templates {
+            // A file may hold anything: what the wire would not bring is not taken.
+            let sound = (1..=0xffff).contains(&template.minimum())
+                && template.id >= crate::wire::ipfix::FIRST_TEMPLATE
+                && template.specifiers.iter().all(|specifier| specifier.length != 0);
+            if sound && device.cost < limits.exporter {
+                device.change(&key, |known| known.insert(template));
+            }
+        }
+        device.change(&key, |known| {
+            known.last_decoded = session.last_decoded;
+            known.boot = session.boot;
+            known.sampling = session.sampling;
+        });
+    }
+}

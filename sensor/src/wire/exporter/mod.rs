@@ -1,0 +1,17 @@
+//! What is known of the devices that export flows.
+//!
+//! * [`session`]: one stream of messages: templates, and sets that wait for them.
+//! * [`sampling`]: how packets are sampled.
+//! * [`sequence`]: what got lost on the way.
+//! * [`options`]: what options records tell.
+//! * [`device`]: all streams of one address.
+//! * [`directory`]: all devices, and the memory that they may take.
+//! * [`snapshot`]: all that a restart must not lose.
+
+pub mod device;
+pub mod directory;
+pub mod options;
+pub mod sampling;
+pub mod sequence;
+pub mod session;
+pub mod snapshot;

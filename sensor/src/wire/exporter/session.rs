@@ -1,0 +1,203 @@
+//! One stream of messages of an exporter: its templates, and the sets that wait for theirs.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
+
+use hashbrown::HashMap;
+
+use super::{sampling::Sampling, sequence::Sequence};
+use crate::wire::template::{Specifier, Template, compile::Plan};
+
+/// Tells the streams of one exporter's address apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey {
+    /// Version of the protocol: their domains are numbered apart.
+    pub version: u8,
+    /// Source port.
+    pub port: u16,
+    /// Observation domain (IPFIX), source identifier (NetFlow 9), engine (NetFlow 5), sub-agent (sFlow).
+    pub domain: u32,
+}
+
+/// A template, and its plan from when it was first needed.
+#[derive(Debug)]
+pub struct Known {
+    /// The template.
+    pub template: Template,
+    plan: OnceLock<Plan>,
+}
+
+impl Known {
+    /// A template that has not been needed yet.
+    pub fn new(template: Template) -> Self {
+        Self { template, plan: OnceLock::new() }
+    }
+
+    /// How its records are decoded.
+    pub fn plan(&self) -> &Plan {
+        self.plan.get_or_init(|| Plan::new(&self.template))
+    }
+
+    /// Octets of memory that it takes, about: what is held for it, and its plan.
+    fn cost(&self) -> usize {
+        size_of::<Self>() + self.template.specifiers.len() * (size_of::<Specifier>() + 32) + 64
+    }
+}
+
+/// A data set whose template has not come yet.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Template identifier.
+    pub template: u16,
+    /// Seconds since the epoch, and uptime, in the header of its message.
+    pub export: u64,
+    /// Uptime in the header of its message.
+    pub uptime: Option<u32>,
+    /// When it was received.
+    pub received: u64,
+    /// The set without its header.
+    pub set: Box<[u8]>,
+}
+
+/// What is known of one stream.
+#[derive(Debug, Default)]
+pub struct Session {
+    templates: HashMap<u16, Arc<Known>>,
+    waiting: VecDeque<Waiting>,
+    waiting_cost: usize,
+    /// What its options tell of sampling.
+    pub sampling: Sampling,
+    /// Its sequence numbers.
+    pub sequence: Sequence,
+    /// Numbers of flow samples, by source (sFlow).
+    samples: HashMap<u32, Sequence>,
+    /// When the device booted, milliseconds since the epoch, as told by options.
+    pub boot: Option<u64>,
+    /// When data were last decoded with its templates, milliseconds since the epoch; 0 for never.
+    pub last_decoded: u64,
+    /// Octets of memory that it takes, about.
+    pub cost: usize,
+}
+
+/// Sets that wait at most, whatever their length: they are searched whenever a template comes.
+const WAITING_SETS: usize = 256;
+
+/// Sources of samples whose numbers are followed.
+const SAMPLED_SOURCES: usize = 256;
+
+/// Octets of memory that a session takes without templates, about.
+pub const SESSION_COST: usize = size_of::<Session>() + size_of::<SessionKey>() + 32;
+
+impl Session {
+    /// A session of which nothing is known.
+    pub fn new() -> Self {
+        Self { cost: SESSION_COST, ..Self::default() }
+    }
+
+    /// The template `id`.
+    pub fn template(&self, id: u16) -> Option<&Arc<Known>> {
+        self.templates.get(&id)
+    }
+
+    /// All templates.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.templates.values().map(|known| &known.template)
+    }
+
+    /// Octets of memory that `template` would take beyond what it replaces; none when it is known as it is.
+    pub fn cost_of(&self, template: &Template) -> Option<usize> {
+        let replaced = match self.templates.get(&template.id) {
+            Some(known) if known.template == *template => return None,
+            Some(known) => known.cost(),
+            None => 0,
+        };
+        let cost = size_of::<Known>() + template.specifiers.len() * (size_of::<Specifier>() + 32);
+        Some((cost + 64).saturating_sub(replaced))
+    }
+
+    /// Takes `template` in the place of one with its identifier.
+    pub fn insert(&mut self, template: Template) {
+        let known = Arc::new(Known::new(template));
+        self.cost += known.cost();
+        if let Some(replaced) = self.templates.insert(known.template.id, known) {
+            self.cost -= replaced.cost();
+        }
+    }
+
+    /// Forgets the template `id`.
+    pub fn remove(&mut self, id: u16) {
+        if let Some(known) = self.templates.remove(&id) {
+            self.cost -= known.cost();
+        }
+    }
+
+    /// Forgets all templates of flows, or all of options.
+    pub fn remove_all(&mut self, options: bool) {
+        let cost = &mut self.cost;
+        self.templates.retain(|_, known| {
+            let keep = known.template.is_options() != options;
+            if !keep {
+                *cost -= known.cost();
+            }
+            keep
+        });
+    }
+
+    /// Lets a set wait. Those that wait longest make room while all take more than `limit` octets; their octets are
+    /// returned.
+    pub fn wait(&mut self, set: Waiting, limit: usize) -> usize {
+        let mut dropped = 0;
+        self.enter(waiting_cost(&set), 0);
+        self.waiting.push_back(set);
+        while self.waiting_cost > limit || self.waiting.len() > WAITING_SETS {
+            let Some(oldest) = self.waiting.pop_front() else { break };
+            self.enter(0, waiting_cost(&oldest));
+            dropped += oldest.set.len();
+        }
+        dropped
+    }
+
+    /// True when sets wait.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Takes the oldest set that waits for template `id`.
+    pub fn take_waiting(&mut self, id: u16) -> Option<Waiting> {
+        let place = self.waiting.iter().position(|set| set.template == id)?;
+        let set = self.waiting.remove(place)?;
+        self.enter(0, waiting_cost(&set));
+        Some(set)
+    }
+
+    fn enter(&mut self, more: usize, less: usize) {
+        self.cost = self.cost + more - less;
+        self.waiting_cost = self.waiting_cost + more - less;
+    }
+
+    /// Notes flow sample number `sequence` of source `source`.
+    pub fn sample(&mut self, source: u32, sequence: u32) {
+        if let Some(known) = self.samples.get_mut(&source) {
+            known.observe(sequence, Some(1));
+        } else if self.samples.len() < SAMPLED_SOURCES {
+            self.cost += size_of::<(u32, Sequence)>() + 8;
+            self.samples.entry(source).or_default().observe(sequence, Some(1));
+        }
+    }
+
+    /// Flow samples that never came.
+    pub fn samples_lost(&self) -> u64 {
+        self.samples.values().map(|sequence| sequence.lost).sum()
+    }
+
+    /// Octets of the sets that wait.
+    pub fn waiting_octets(&self) -> usize {
+        self.waiting.iter().map(|set| set.set.len()).sum()
+    }
+}
+
+fn waiting_cost(set: &Waiting) -> usize {
+    size_of::<Waiting>() + set.set.len()
+}

@@ -1,0 +1,253 @@
+//! All fields of many records into the columns of a batch, and what follows from them: times, ICMP, sampling.
+
+use std::sync::Arc;
+
+use sensor_common::packet::ip::protocol;
+
+use super::{
+    fill::{Times, fill},
+    rows::Rows,
+};
+use crate::{
+    flow::{
+        batch::{Addresses, FlowBatch},
+        router::{Exporter, level},
+    },
+    wire::{
+        exporter::sampling::Rates,
+        ledger::Ledger,
+        template::{
+            compile::{Fill, Plan},
+            elements::{Clock, Meaning},
+        },
+    },
+};
+
+/// What is the same for all records of a message.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Version of the protocol.
+    pub version: u8,
+    /// When the message was received, milliseconds since the epoch.
+    pub received: u64,
+    /// What its times count from.
+    pub times: Times,
+    /// Who sent it.
+    pub exporter: &'a Arc<Exporter>,
+    /// How its packets were sampled.
+    pub rates: Rates<'a>,
+}
+
+/// Appends `rows`, which `fills` (those of `plan`, or its reverse ones) read, to `batch`.
+pub fn append(
+    batch: &mut FlowBatch,
+    plan: &Plan,
+    fills: &[Fill],
+    rows: &Rows<'_>,
+    context: &Context<'_>,
+    ledger: &mut Ledger,
+) {
+    append_with(batch, plan, fills, rows, context, ledger, |_, _| {});
+}
+
+/// As [`append`]; `more` fills further columns, given how many rows there were before.
+pub fn append_with(
+    batch: &mut FlowBatch,
+    plan: &Plan,
+    fills: &[Fill],
+    rows: &Rows<'_>,
+    context: &Context<'_>,
+    ledger: &mut Ledger,
+    more: impl FnOnce(&mut FlowBatch, usize),
+) {
+    let base = batch.len();
+    for field in fills {
+        fill(field, rows, &context.times, base, batch);
+    }
+    more(batch, base);
+    finish(batch, base, base + rows.len(), context);
+    times(batch, base, plan, fills, rows, context);
+    rates(batch, base, plan, rows, &context.rates);
+    icmp(batch, base);
+    count(batch, base, ledger);
+}
+
+/// Counts the rows from `base` on.
+pub fn count(batch: &FlowBatch, base: usize, ledger: &mut Ledger) {
+    let rates = &batch.router.sample_rate[base..];
+    ledger.flow_rows += rates.len() as u64;
+    ledger.rows_without_rate += rates.iter().filter(|rate| **rate == 0).count() as u64;
+}
+
+/// Makes all columns that have to have rows, or have some already, `end` long.
+pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<'_>) {
+    match &mut batch.addresses {
+        Addresses::V4 { source, destination } => {
+            source.resize(end, 0);
+            destination.resize(end, 0);
+        }
+        Addresses::V6 { source, destination } => {
+            source.resize(end, 0);
+            destination.resize(end, 0);
+        }
+    }
+    level(&mut batch.layer2_octets, end);
+    if batch.octets.len() == base && !batch.layer2_octets.is_empty() {
+        batch.octets.extend_from_slice(&batch.layer2_octets[base..]);
+    }
+    batch.source_port.resize(end, 0);
+    batch.destination_port.resize(end, 0);
+    batch.icmp_type_code.resize(end, 0);
+    batch.protocol.resize(end, 0);
+    batch.tos.resize(end, 0);
+    batch.tcp_flags.resize(end, 0);
+    batch.interface.resize(end, 0);
+    batch.direction.resize(end, 0);
+    batch.vlan.resize(end, 0);
+    batch.octets.resize(end, 0);
+    batch.packets.resize(end, 0);
+    batch.fragment.resize(end, 0);
+    batch.folded.resize(end, 0);
+    batch.end_reason.resize(end, 0);
+    level(&mut batch.ttl_min, end);
+    level(&mut batch.ttl_max, end);
+    level(&mut batch.source_mac, end);
+    level(&mut batch.destination_mac, end);
+    let router = &mut batch.router;
+    router.level(end);
+    router.exporter.resize(end, place(&mut router.exporters, context.exporter));
+    router.version.resize(end, context.version);
+    router.received.resize(end, context.received);
+}
+
+/// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
+/// to look at; an exporter may have several places.
+fn place(exporters: &mut Vec<Arc<Exporter>>, exporter: &Arc<Exporter>) -> u32 {
+    let recent = exporters.iter().enumerate().rev().take(4);
+    let known = recent.into_iter().find(|(_, known)| Arc::ptr_eq(known, exporter));
+    let place = known.map(|(place, _)| place).unwrap_or_else(|| {
+        exporters.push(exporter.clone());
+        exporters.len() - 1
+    });
+    place as u32
+}
+
+/// Completes start and end of the rows from `base` on.
+fn times(
+    batch: &mut FlowBatch,
+    base: usize,
+    plan: &Plan,
+    fills: &[Fill],
+    rows: &Rows<'_>,
+    context: &Context<'_>,
+) {
+    let end = base + rows.len();
+    let uptime =
+        |wanted: Meaning| fills.iter().find(|fill| fill.meaning == wanted).map(|fill| fill.place);
+    let first = uptime(Meaning::Start(Clock::Uptime));
+    let last = uptime(Meaning::End(Clock::Uptime));
+    if (first.is_some() || last.is_some()) && context.times.uptime.is_none() {
+        // Uptimes without the time of the boot in the header: from the record, or relative to each other.
+        batch.start.resize(end, 0);
+        batch.end.resize(end, 0);
+        let export = context.times.export;
+        for row in 0..rows.len() {
+            let number = |place| rows.number(place, row) as u32;
+            let base_of_row = plan.single.system_init.map(|place| Times {
+                export,
+                uptime: Some(export.wrapping_sub(rows.number(place, row)) as u32),
+            });
+            let reference = last.or(first).map_or(0, number);
+            let times = base_of_row.unwrap_or(Times { export, uptime: Some(reference) });
+            if let Some(place) = first {
+                batch.start[base + row] = times.at_uptime(number(place));
+            }
+            batch.end[base + row] = times.at_uptime(reference);
+        }
+    }
+    let (has_start, has_end) = (batch.start.len() > base, batch.end.len() > base);
+    batch.start.resize(end, 0);
+    batch.end.resize(end, if has_start { 0 } else { context.times.export });
+    if let (Some((place, unit)), false) = (plan.single.duration, has_start && has_end) {
+        for row in 0..rows.len() {
+            let duration = rows.number(place, row) / unit;
+            if has_start {
+                batch.end[base + row] = batch.start[base + row].saturating_add(duration);
+            } else {
+                batch.start[base + row] = batch.end[base + row].saturating_sub(duration);
+            }
+        }
+    }
+    // A time of 0 is none.
+    for (start, end) in batch.start[base..].iter_mut().zip(&mut batch.end[base..]) {
+        if *end == 0 {
+            *end = if *start == 0 { context.times.export } else { *start };
+        }
+        if *start == 0 {
+            *start = *end;
+        }
+    }
+}
+
+/// NetFlow puts type and code of ICMP where the destination port stands; the port stays as it was exported.
+fn icmp(batch: &mut FlowBatch, base: usize) {
+    let rows = batch.protocol[base..].iter().zip(&batch.destination_port[base..]);
+    for ((number, port), type_code) in rows.zip(&mut batch.icmp_type_code[base..]) {
+        *type_code = match *number {
+            protocol::ICMP | protocol::ICMPV6 if *type_code == 0 => *port,
+            protocol::ICMP | protocol::ICMPV6 => *type_code,
+            _ => 0,
+        };
+    }
+}
+
+/// Fills the sampling rate of the rows from `base` on.
+fn rates(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, rates: &Rates<'_>) {
+    let end = base + rows.len();
+    let column = &mut batch.router.sample_rate;
+    if let Some(rate) = rates.configured {
+        column.truncate(base);
+        column.resize(end, rate);
+        return;
+    }
+    let told = column.len() > base;
+    column.resize(end, 0);
+    if let (Some((interval, space)), false) = (plan.single.systematic, told) {
+        for row in 0..rows.len() {
+            column[base + row] =
+                systematic(rows.number(interval, row), rows.number(space, row)).unwrap_or(0);
+        }
+    }
+    if let Some(sampler) = plan.single.sampler {
+        let mut memo = (0, None);
+        for row in 0..rows.len() {
+            let id = rows.number(sampler, row);
+            if column[base + row] == 0 && id != 0 {
+                if memo.0 != id {
+                    memo = (id, rates.of_sampler(id));
+                }
+                column[base + row] = memo.1.unwrap_or(0);
+            }
+        }
+    }
+    if plan.has_input && rates.has_interfaces() {
+        for (rate, input) in column[base..].iter_mut().zip(&batch.interface[base..]) {
+            if *rate == 0 {
+                *rate = rates.of_interface(*input).unwrap_or(0);
+            }
+        }
+    }
+    if let Some(all) = rates.of_all() {
+        for rate in &mut column[base..] {
+            if *rate == 0 {
+                *rate = all;
+            }
+        }
+    }
+}
+
+/// One of how many packets is counted when `interval` are taken and then `space` passed over (RFC 5477).
+pub fn systematic(interval: u64, space: u64) -> Option<u32> {
+    let rate = interval.saturating_add(space).checked_div(interval)?;
+    Some(u32::try_from(rate).unwrap_or(u32::MAX))
+}

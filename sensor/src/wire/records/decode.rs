@@ -1,0 +1,246 @@
+//! A data set of flows: which of its records become which rows of which batch.
+
+use sensor_common::packet::Headers;
+
+use super::{
+    append::{self, Context, append},
+    rows::{Rows, Which},
+    sample::{self, Carrier},
+    walk::walk,
+};
+use crate::{
+    flow::batch::FlowBatch,
+    wire::{
+        batches::Pair,
+        ledger::{Ledger, Skipped},
+        template::compile::{Family, Place, Plan, Sample, Span},
+    },
+};
+
+/// Memory that outlives a set, so that decoding one asks for none.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    records: Vec<u32>,
+    kept: Vec<u32>,
+    v4: Selection,
+    v6: Selection,
+    reverse: Vec<u32>,
+}
+
+/// Records of one address family, and the headers in their frames.
+#[derive(Debug, Default)]
+struct Selection {
+    anchors: Vec<u32>,
+    headers: Vec<Headers>,
+}
+
+/// Decodes the data set `set` (without its header), whose records are as `plan` says, into rows of `batches`. Every octet
+/// of it is entered in `ledger`. Returns the number of data records.
+pub fn flows(
+    plan: &Plan,
+    set: &[u8],
+    context: &Context<'_>,
+    inner: bool,
+    scratch: &mut Scratch,
+    batches: &mut Pair,
+    ledger: &mut Ledger,
+) -> usize {
+    let Scratch { records, kept, v4, v6, reverse } = scratch;
+    let (rows, end) = records_of(plan, set, records);
+    rest(plan, &set[end..], ledger);
+    let count = rows.len();
+    if count == 0 {
+        return 0;
+    }
+    ledger.data_records += count as u64;
+    let width = plan.runs.len() + 1;
+    let listed = |anchors| Rows { set, which: Which::Listed { anchors, width } };
+
+    let rows = match plan.single.event {
+        Some(event) => {
+            kept.clear();
+            let mut skipped = 0;
+            for row in 0..count {
+                if tells_of_flow(plan, rows.number(event, row)) {
+                    rows.list(row, kept);
+                } else {
+                    let (start, end) = rows.bounds(row);
+                    skipped += end - start;
+                }
+            }
+            ledger.skip(Skipped::Event, skipped);
+            if skipped == 0 { rows } else { listed(&*kept) }
+        }
+        None => rows,
+    };
+    match (plan.family, plan.sample) {
+        (Family::None, None) => ledger.skip(Skipped::NoFlow, octets(&rows)),
+        (Family::None, Some(sampled)) => {
+            read_samples(&rows, &sampled, inner, v4, v6, ledger);
+            let both = [(&*v4, &mut batches.v4), (&*v6, &mut batches.v6)];
+            for (selection, batch) in both {
+                append_samples(
+                    plan,
+                    &listed(&selection.anchors),
+                    selection,
+                    context,
+                    batch,
+                    ledger,
+                );
+            }
+        }
+        (Family::V4, _) => both_ways(plan, &rows, context, reverse, &mut batches.v4, ledger),
+        (Family::V6, _) => both_ways(plan, &rows, context, reverse, &mut batches.v6, ledger),
+        (Family::Either, _) => {
+            v4.anchors.clear();
+            v6.anchors.clear();
+            for row in 0..rows.len() {
+                let family = if is_v4(plan, &rows, row) { &mut *v4 } else { &mut *v6 };
+                rows.list(row, &mut family.anchors);
+            }
+            let (v4, v6) = (listed(&v4.anchors), listed(&v6.anchors));
+            both_ways(plan, &v4, context, reverse, &mut batches.v4, ledger);
+            both_ways(plan, &v6, context, reverse, &mut batches.v6, ledger);
+        }
+    }
+    count
+}
+
+/// The records of `set`, and where the last of them ends. `anchors` is memory for them.
+pub fn records_of<'a>(plan: &Plan, set: &'a [u8], anchors: &'a mut Vec<u32>) -> (Rows<'a>, usize) {
+    if let Some(stride) = plan.stride() {
+        let count = set.len() / stride;
+        return (Rows { set, which: Which::Every { stride, count } }, count * stride);
+    }
+    anchors.clear();
+    let end = walk(plan, set, anchors);
+    let width = plan.runs.len() + 1;
+    (Rows { set, which: Which::Listed { anchors, width } }, end)
+}
+
+/// Enters what follows the last whole record of a set: padding, unless it is longer and not zero.
+pub fn rest(plan: &Plan, rest: &[u8], ledger: &mut Ledger) {
+    if rest.len() < plan.minimum || rest.iter().all(|octet| *octet == 0) {
+        ledger.padding += rest.len() as u64;
+    } else {
+        ledger.skip(Skipped::RecordTruncated, rest.len());
+    }
+}
+
+fn octets(rows: &Rows<'_>) -> usize {
+    match rows.which {
+        Which::Every { stride, count } => stride * count,
+        Which::Listed { .. } => (0..rows.len())
+            .map(|row| {
+                let (start, end) = rows.bounds(row);
+                end - start
+            })
+            .sum(),
+    }
+}
+
+/// Whether a record with this `firewallEvent` tells of packets that no other record counts, or of a denied flow.
+///
+/// A firewall says when it has created a flow (1), without counts. Where it reports while the flow lives (5), its report
+/// at the end (2) repeats the sum.
+fn tells_of_flow(plan: &Plan, event: u64) -> bool {
+    let has_counts = plan.fills.iter().any(|fill| {
+        use crate::wire::template::elements::Meaning::{Octets, Packets};
+        matches!(fill.meaning, Octets | Packets)
+    });
+    event == 3 || has_counts && !(plan.updates && matches!(event, 1 | 2))
+}
+
+/// The family of a record that has addresses of both: that of the IP version, or that which is not all zeros; if neither
+/// is, the first in the record, which is that of the outer packet.
+fn is_v4(plan: &Plan, rows: &Rows<'_>, row: usize) -> bool {
+    let single = &plan.single;
+    match single.ip_version.map(|place| rows.number(place, row)) {
+        Some(4) => return true,
+        Some(6) => return false,
+        _ => {}
+    }
+    let is_told = |places: [Option<Place>; 2]| {
+        places
+            .into_iter()
+            .flatten()
+            .any(|place| rows.field(Span::Fixed(place), row).iter().any(|octet| *octet != 0))
+    };
+    let v4 = is_told([single.source_v4, single.destination_v4]);
+    let v6 = is_told([single.source_v6, single.destination_v6]);
+    if v4 == v6 { single.v4_first } else { v4 }
+}
+
+/// Appends `rows`, and a second row for each record that counts packets of the other direction.
+fn both_ways(
+    plan: &Plan,
+    rows: &Rows<'_>,
+    context: &Context<'_>,
+    reverse: &mut Vec<u32>,
+    batch: &mut FlowBatch,
+    ledger: &mut Ledger,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    append(batch, plan, &plan.fills, rows, context, ledger);
+    ledger.flows += octets(rows) as u64;
+    let Some(fills) = &plan.reverse_fills else { return };
+    reverse.clear();
+    for row in 0..rows.len() {
+        let count = |place: Option<_>| place.map_or(0, |place| rows.number(place, row));
+        if count(plan.single.reverse_octets) | count(plan.single.reverse_packets) != 0 {
+            rows.list(row, reverse);
+        }
+    }
+    let which = Which::Listed { anchors: reverse, width: plan.runs.len() + 1 };
+    let rows = Rows { set: rows.set, which };
+    if !rows.is_empty() {
+        append(batch, plan, fills, &rows, context, ledger);
+    }
+}
+
+/// Parses the frames of all records, and sorts the records by address family.
+fn read_samples(
+    rows: &Rows<'_>,
+    sampled: &Sample,
+    inner: bool,
+    v4: &mut Selection,
+    v6: &mut Selection,
+    ledger: &mut Ledger,
+) {
+    for selection in [&mut *v4, &mut *v6] {
+        selection.anchors.clear();
+        selection.headers.clear();
+    }
+    let carrier = if sampled.frame { Carrier::Frame } else { Carrier::Packet };
+    for row in 0..rows.len() {
+        let length = sampled.size.map(|place| rows.number(place, row) as u32);
+        let (start, end) = rows.bounds(row);
+        match sample::parse(rows.field(sampled.span, row), carrier, length, inner) {
+            Ok(headers) => {
+                let selection = if headers.v6 { &mut *v6 } else { &mut *v4 };
+                rows.list(row, &mut selection.anchors);
+                selection.headers.push(headers);
+                ledger.flows += (end - start) as u64;
+            }
+            Err(reason) => ledger.skip(reason, end - start),
+        }
+    }
+}
+
+fn append_samples(
+    plan: &Plan,
+    rows: &Rows<'_>,
+    selection: &Selection,
+    context: &Context<'_>,
+    batch: &mut FlowBatch,
+    ledger: &mut Ledger,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    append::append_with(batch, plan, &plan.fills, rows, context, ledger, |batch, base| {
+        sample::extend(batch, base, &selection.headers, true);
+    });
+}

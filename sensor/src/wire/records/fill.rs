@@ -1,0 +1,211 @@
+//! One field of many records into one column.
+
+use super::rows::Rows;
+use crate::{
+    flow::{
+        batch::{Addresses, FlowBatch},
+        router::Action,
+    },
+    wire::template::{
+        compile::Fill,
+        elements::{Clock, Meaning},
+    },
+};
+
+/// What a record's times count from.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// When the message was exported, milliseconds since the epoch.
+    pub export: u64,
+    /// The device's uptime at that moment in milliseconds, modulo 2^32; none when the exporter does not tell.
+    pub uptime: Option<u32>,
+}
+
+/// Seconds from the epoch of NTP (1900) to that of Unix (1970).
+const NTP_EPOCH: u64 = 2_208_988_800;
+
+impl Times {
+    /// Milliseconds since the epoch when the device's uptime was `uptime`: the nearest such moment to the export. The
+    /// counter wraps every 49.7 days, so that a flow may have started with a higher uptime than it was exported with.
+    pub fn at_uptime(&self, uptime: u32) -> u64 {
+        let now = self.uptime.unwrap_or(uptime);
+        self.export.saturating_add_signed(i64::from(uptime.wrapping_sub(now) as i32))
+    }
+
+    /// `value` of a field of `clock`, as milliseconds since the epoch.
+    #[inline(always)]
+    fn milliseconds(&self, clock: Clock, value: u64) -> u64 {
+        match clock {
+            Clock::Uptime => self.at_uptime(value as u32),
+            Clock::Seconds => value.saturating_mul(1000),
+            Clock::Milliseconds => value,
+            Clock::Ntp => {
+                let (seconds, fraction) = (value >> 32, value & 0xffff_ffff);
+                (seconds * 1000 + (fraction * 1000 >> 32)).saturating_sub(NTP_EPOCH * 1000)
+            }
+            Clock::Before => self.export.saturating_sub(value / 1000),
+        }
+    }
+}
+
+/// Appends the field of all `rows` to its column of `batch`, whose rows so far are `base`.
+pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
+    let place = fill.place;
+    let router = &mut batch.router;
+    match fill.meaning {
+        Meaning::SourceV4 => {
+            if let Addresses::V4 { source, .. } = &mut batch.addresses {
+                rows.extend(place, source, u32::from_be_bytes);
+            }
+        }
+        Meaning::DestinationV4 => {
+            if let Addresses::V4 { destination, .. } = &mut batch.addresses {
+                rows.extend(place, destination, u32::from_be_bytes);
+            }
+        }
+        Meaning::SourceV6 => {
+            if let Addresses::V6 { source, .. } = &mut batch.addresses {
+                rows.extend(place, source, u128::from_be_bytes);
+            }
+        }
+        Meaning::DestinationV6 => {
+            if let Addresses::V6 { destination, .. } = &mut batch.addresses {
+                rows.extend(place, destination, u128::from_be_bytes);
+            }
+        }
+        Meaning::SourcePort => rows.extend_numbers(place, &mut batch.source_port, |n| n as u16),
+        Meaning::DestinationPort => {
+            rows.extend_numbers(place, &mut batch.destination_port, |n| n as u16);
+        }
+        Meaning::IcmpTypeCode => add(rows, place, &mut batch.icmp_type_code, base, |n| n as u16),
+        Meaning::IcmpType => {
+            add(rows, place, &mut batch.icmp_type_code, base, |n| (n as u16) << 8);
+        }
+        Meaning::IcmpCode => {
+            add(rows, place, &mut batch.icmp_type_code, base, |n| n as u16 & 0xff);
+        }
+        Meaning::Protocol => rows.extend_numbers(place, &mut batch.protocol, |n| n as u8),
+        Meaning::Tos => rows.extend_numbers(place, &mut batch.tos, |n| n as u8),
+        Meaning::TcpFlags => rows.extend_numbers(place, &mut batch.tcp_flags, |n| n as u16 & 0x1ff),
+        Meaning::Input => rows.extend_numbers(place, &mut batch.interface, narrow),
+        Meaning::Output => optional(rows, place, &mut router.output_interface, base, narrow),
+        Meaning::Direction => {
+            rows.extend_numbers(place, &mut batch.direction, |n| u8::from(n == 1));
+        }
+        Meaning::SourceVlan => rows.extend_numbers(place, &mut batch.vlan, |n| n as u16 & 0xfff),
+        Meaning::DestinationVlan => {
+            optional(rows, place, &mut router.destination_vlan, base, |n| n as u16 & 0xfff);
+        }
+        Meaning::Octets => rows.extend_numbers(place, &mut batch.octets, |n| n),
+        Meaning::Packets => rows.extend_numbers(place, &mut batch.packets, |n| n),
+        Meaning::Layer2Octets => optional(rows, place, &mut batch.layer2_octets, base, |n| n),
+        Meaning::Start(clock) => {
+            rows.extend_numbers(place, &mut batch.start, |n| times.milliseconds(clock, n));
+        }
+        Meaning::End(clock) => {
+            rows.extend_numbers(place, &mut batch.end, |n| times.milliseconds(clock, n));
+        }
+        Meaning::TtlMin => optional(rows, place, &mut batch.ttl_min, base, |n| n as u8),
+        Meaning::TtlMax => optional(rows, place, &mut batch.ttl_max, base, |n| n as u8),
+        Meaning::SourceMac => {
+            begin(&mut batch.source_mac, base);
+            rows.extend(place, &mut batch.source_mac, |mac: [u8; 6]| mac);
+        }
+        Meaning::DestinationMac => {
+            begin(&mut batch.destination_mac, base);
+            rows.extend(place, &mut batch.destination_mac, |mac: [u8; 6]| mac);
+        }
+        Meaning::EndReason => rows.extend_numbers(place, &mut batch.end_reason, |n| n as u8),
+        Meaning::NextHopV4 => {
+            begin(&mut router.next_hop_v4, base);
+            rows.extend(place, &mut router.next_hop_v4, u32::from_be_bytes);
+        }
+        Meaning::NextHopV6 => {
+            begin(&mut router.next_hop_v6, base);
+            rows.extend(place, &mut router.next_hop_v6, u128::from_be_bytes);
+        }
+        Meaning::SourceAs => optional(rows, place, &mut router.source_as, base, narrow),
+        Meaning::DestinationAs => optional(rows, place, &mut router.destination_as, base, narrow),
+        Meaning::SampleRate => optional(rows, place, &mut router.sample_rate, base, narrow),
+        Meaning::Application => optional(rows, place, &mut router.application, base, |n| n),
+        Meaning::InputVrf => optional(rows, place, &mut router.input_vrf, base, narrow),
+        Meaning::OutputVrf => optional(rows, place, &mut router.output_vrf, base, narrow),
+        Meaning::ForwardingStatus => {
+            let octets = place.length;
+            add(rows, place, &mut router.action, base, move |n| forwarding_status(n, octets));
+        }
+        Meaning::FirewallEvent => add(rows, place, &mut router.action, base, firewall_event),
+        // Read record by record.
+        Meaning::DurationMilliseconds
+        | Meaning::DurationMicroseconds
+        | Meaning::PacketInterval
+        | Meaning::PacketSpace
+        | Meaning::Sampler
+        | Meaning::IpVersion
+        | Meaning::Frame
+        | Meaning::Packet
+        | Meaning::FrameSize
+        | Meaning::SystemInit => {}
+    }
+}
+
+/// The number, or the highest that fits.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Gives the rows that a column lacks up to now "not told".
+fn begin<T: Clone + Default>(column: &mut Vec<T>, base: usize) {
+    if column.len() < base {
+        column.resize(base, T::default());
+    }
+}
+
+#[inline(always)]
+fn optional<T: Clone + Default>(
+    rows: &Rows<'_>,
+    place: crate::wire::template::compile::Place,
+    column: &mut Vec<T>,
+    base: usize,
+    read: impl Fn(u64) -> T,
+) {
+    begin(column, base);
+    rows.extend_numbers(place, column, read);
+}
+
+/// Fills a column that several fields have a part in: bits of later ones are added.
+#[inline(always)]
+fn add<T: Copy + Default + std::ops::BitOrAssign>(
+    rows: &Rows<'_>,
+    place: crate::wire::template::compile::Place,
+    column: &mut Vec<T>,
+    base: usize,
+    read: impl Fn(u64) -> T,
+) {
+    if column.len() <= base {
+        return optional(rows, place, column, base, read);
+    }
+    for (row, value) in column[base..].iter_mut().enumerate() {
+        *value |= read(rows.number(place, row));
+    }
+}
+
+/// `forwardingStatus` (IANA element 89): the status is in the upper two bits of an octet, in whatever octets.
+fn forwarding_status(number: u64, octets: u16) -> u8 {
+    // Longer fields are numbers that hold the octet (RFC 7270 section 4.12).
+    let status = if octets == 1 { number >> 6 } else { number >> 6 & 3 };
+    match status {
+        1 | 3 => Action::Accepted as u8,
+        2 => Action::Rejected as u8,
+        _ => 0,
+    }
+}
+
+/// `firewallEvent` (IANA element 233): 1 created, 2 deleted, 3 denied, 4 alert, 5 update.
+fn firewall_event(number: u64) -> u8 {
+    match number {
+        1 | 2 | 5 => Action::Accepted as u8,
+        3 => Action::Rejected as u8,
+        _ => 0,
+    }
+}

@@ -1,0 +1,294 @@
+//! A template as a plan: where in a record which field lies, and what it says. Made once, when the first data come.
+
+use super::{
+    Specifier, Template,
+    elements::{Meaning, Reading, reading},
+};
+
+/// Where a field of fixed length lies in a record.
+///
+/// A record is a row of runs, between which stand the fields of variable length. The place counts from its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the run.
+    pub run: u16,
+    /// Octets from the start of the run.
+    pub offset: u16,
+    /// Octets of the field.
+    pub length: u16,
+}
+
+/// Where a field of any length lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Always so many octets.
+    Fixed(Place),
+    /// Between run `run`, which has `offset` octets, and the next.
+    Variable {
+        /// Number of the run before it.
+        run: u16,
+        /// Octets of that run.
+        offset: u16,
+    },
+}
+
+/// A field that fills a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// Where it lies.
+    pub place: Place,
+    /// What it says.
+    pub meaning: Meaning,
+}
+
+/// Address family of a template's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// No addresses.
+    None,
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+    /// Both kinds of address: each record decides.
+    Either,
+}
+
+/// The frame or packet that a record carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Where it lies.
+    pub span: Span,
+    /// True for an Ethernet frame, false for an IP packet.
+    pub frame: bool,
+    /// Where its length on the wire stands.
+    pub size: Option<Place>,
+}
+
+/// Fields that are read record by record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Single {
+    /// Which sampler.
+    pub sampler: Option<Place>,
+    /// IP version.
+    pub ip_version: Option<Place>,
+    /// What a firewall did.
+    pub event: Option<Place>,
+    /// Duration, and what one millisecond is of its unit.
+    pub duration: Option<(Place, u64)>,
+    /// `samplingPacketInterval` and `samplingPacketSpace`.
+    pub systematic: Option<(Place, Place)>,
+    /// When the device booted.
+    pub system_init: Option<Place>,
+    /// The addresses, for records of either family.
+    pub source_v4: Option<Place>,
+    /// As `source_v4`.
+    pub destination_v4: Option<Place>,
+    /// As `source_v4`.
+    pub source_v6: Option<Place>,
+    /// As `source_v4`.
+    pub destination_v6: Option<Place>,
+    /// Which addresses come first: those of the outer packet, where a record tells of a packet in a packet.
+    pub v4_first: bool,
+    /// Counts of the other direction.
+    pub reverse_octets: Option<Place>,
+    /// As `reverse_octets`.
+    pub reverse_packets: Option<Place>,
+}
+
+/// How the records of a template are decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Octets of the runs; one more than there are fields of variable length.
+    pub runs: Box<[u16]>,
+    /// The least number of octets of a record.
+    pub minimum: usize,
+    /// Address family.
+    pub family: Family,
+    /// Fields that fill columns.
+    pub fills: Box<[Fill]>,
+    /// The same for a row of the other direction, when the records tell of both.
+    pub reverse_fills: Option<Box<[Fill]>>,
+    /// Fields that are read record by record.
+    pub single: Single,
+    /// The frame that a record carries, when there are no addresses beside it.
+    pub sample: Option<Sample>,
+    /// True for a firewall's records that count initiator and responder apart: its reports at the end of a flow repeat
+    /// what its updates have counted.
+    pub updates: bool,
+    /// True where some field names the ingress interface.
+    pub has_input: bool,
+}
+
+impl Plan {
+    /// Octets of every record, when all have as many.
+    pub fn stride(&self) -> Option<usize> {
+        match &*self.runs {
+            [stride] => Some((*stride).into()),
+            _ => None,
+        }
+    }
+
+    /// The plan for `template`.
+    pub fn new(template: &Template) -> Self {
+        let mut layout = Layout::default();
+        let mut chosen: Vec<(Reading, Place)> = Vec::new();
+        let mut sample: Option<(Span, bool)> = None;
+        for specifier in &template.specifiers {
+            let span = layout.put(specifier);
+            let Some(reading) = reading(specifier) else { continue };
+            match (reading.meaning, span) {
+                (Meaning::Frame | Meaning::Packet, span) => {
+                    sample = sample.or(Some((span, reading.meaning == Meaning::Frame)));
+                }
+                (_, Span::Fixed(place)) if fits(reading.meaning, place.length) => {
+                    choose(&mut chosen, reading, place);
+                }
+                _ => {}
+            }
+        }
+        let find = |meaning: Meaning, reverse: bool| {
+            chosen
+                .iter()
+                .find(|(reading, _)| reading.reverse == reverse && reading.meaning.is_like(meaning))
+        };
+        let place = |meaning| find(meaning, false).map(|(_, place)| *place);
+        let v4 = place(Meaning::SourceV4).or(place(Meaning::DestinationV4)).is_some();
+        let v6 = place(Meaning::SourceV6).or(place(Meaning::DestinationV6)).is_some();
+        let reverse = |meaning| find(meaning, true).map(|(_, place)| *place);
+        let single = Single {
+            sampler: place(Meaning::Sampler),
+            ip_version: place(Meaning::IpVersion),
+            event: place(Meaning::FirewallEvent),
+            duration: place(Meaning::DurationMilliseconds)
+                .map(|place| (place, 1))
+                .or(place(Meaning::DurationMicroseconds).map(|place| (place, 1000))),
+            systematic: place(Meaning::PacketInterval).zip(place(Meaning::PacketSpace)),
+            system_init: place(Meaning::SystemInit),
+            source_v4: place(Meaning::SourceV4),
+            destination_v4: place(Meaning::DestinationV4),
+            source_v6: place(Meaning::SourceV6),
+            destination_v6: place(Meaning::DestinationV6),
+            v4_first: chosen.iter().find_map(|(reading, _)| match reading.meaning {
+                Meaning::SourceV4 | Meaning::DestinationV4 => Some(true),
+                Meaning::SourceV6 | Meaning::DestinationV6 => Some(false),
+                _ => None,
+            }) == Some(true),
+            reverse_octets: reverse(Meaning::Octets),
+            reverse_packets: reverse(Meaning::Packets),
+        };
+        let both_ways = single.reverse_octets.is_some() || single.reverse_packets.is_some();
+        let family = match (v4, v6) {
+            (false, false) => Family::None,
+            (true, false) => Family::V4,
+            (false, true) => Family::V6,
+            (true, true) => Family::Either,
+        };
+        Self {
+            minimum: template.minimum(),
+            runs: layout.finish(),
+            family,
+            fills: fills(&chosen, false),
+            reverse_fills: both_ways.then(|| fills(&chosen, true)),
+            single,
+            sample: sample.filter(|_| family == Family::None).map(|(span, frame)| Sample {
+                span,
+                frame,
+                size: place(Meaning::FrameSize),
+            }),
+            updates: single.event.is_some()
+                && find(Meaning::Octets, false).is_some_and(|(reading, _)| reading.rank == 3),
+            has_input: place(Meaning::Input).is_some(),
+        }
+    }
+}
+
+/// Runs and where they end, while fields are laid out.
+#[derive(Default)]
+struct Layout {
+    runs: Vec<u16>,
+    length: u16,
+}
+
+impl Layout {
+    fn put(&mut self, specifier: &Specifier) -> Span {
+        let (run, offset) = (self.runs.len() as u16, self.length);
+        if specifier.is_variable() {
+            self.runs.push(std::mem::take(&mut self.length));
+            return Span::Variable { run, offset };
+        }
+        // Templates are no longer than 65,535 octets, or they are refused.
+        self.length += specifier.length;
+        Span::Fixed(Place { run, offset, length: specifier.length })
+    }
+
+    fn finish(mut self) -> Box<[u16]> {
+        self.runs.push(self.length);
+        self.runs.into()
+    }
+}
+
+/// True when a field of `length` octets can say `meaning`.
+fn fits(meaning: Meaning, length: u16) -> bool {
+    match meaning {
+        Meaning::SourceV4 | Meaning::DestinationV4 | Meaning::NextHopV4 => length == 4,
+        Meaning::SourceV6 | Meaning::DestinationV6 | Meaning::NextHopV6 => length == 16,
+        Meaning::SourceMac | Meaning::DestinationMac => length == 6,
+        Meaning::Start(super::elements::Clock::Ntp) | Meaning::End(super::elements::Clock::Ntp) => {
+            length == 8
+        }
+        _ => (1..=8).contains(&length),
+    }
+}
+
+/// Keeps the reading of the lowest rank, the first of equals.
+fn choose(chosen: &mut Vec<(Reading, Place)>, reading: Reading, place: Place) {
+    let known = chosen.iter_mut().find(|(known, _)| {
+        known.reverse == reading.reverse && known.meaning.is_like(reading.meaning)
+    });
+    match known {
+        Some(known) if known.0.rank > reading.rank => *known = (reading, place),
+        Some(_) => {}
+        None => chosen.push((reading, place)),
+    }
+}
+
+/// The fields that fill columns of a row of the one direction or the other.
+fn fills(chosen: &[(Reading, Place)], reverse: bool) -> Box<[Fill]> {
+    let told_reverse = |meaning: Meaning| {
+        chosen.iter().any(|(reading, _)| reading.reverse && reading.meaning.is_like(meaning))
+    };
+    chosen
+        .iter()
+        .filter(|(reading, _)| fills_column(reading.meaning))
+        .filter_map(|(reading, place)| {
+            let meaning = match (reverse, reading.reverse) {
+                (false, false) | (true, true) => reading.meaning,
+                (false, true) => return None,
+                (true, false) => {
+                    if reading.meaning.is_one_way() || told_reverse(reading.meaning) {
+                        return None;
+                    }
+                    reading.meaning.turned()
+                }
+            };
+            Some(Fill { place: *place, meaning })
+        })
+        .collect()
+}
+
+fn fills_column(meaning: Meaning) -> bool {
+    !matches!(
+        meaning,
+        Meaning::DurationMilliseconds
+            | Meaning::DurationMicroseconds
+            | Meaning::PacketInterval
+            | Meaning::PacketSpace
+            | Meaning::Sampler
+            | Meaning::IpVersion
+            | Meaning::Frame
+            | Meaning::Packet
+            | Meaning::FrameSize
+            | Meaning::SystemInit
+    )
+}

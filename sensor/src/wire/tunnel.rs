@@ -1,0 +1,78 @@
+//! Packets within packets: what a sampled tunnel packet carries.
+
+use sensor_common::packet::{
+    self, Bytes, Headers,
+    ethertype::{IPV4, IPV6},
+    ip::protocol,
+};
+
+use super::records::sample::network;
+
+/// Protocol numbers (IANA) of what carries packets.
+mod carrier {
+    pub const IPV4: u8 = 4;
+    pub const IPV6: u8 = 41;
+    pub const GRE: u8 = 47;
+}
+
+/// UDP port of VXLAN (RFC 7348).
+const VXLAN_PORT: u16 = 4789;
+/// GRE's protocol type for Ethernet frames (RFC 1701).
+const TRANSPARENT_ETHERNET: u16 = 0x6558;
+/// Tunnels within tunnels that are followed.
+const DEPTH: usize = 4;
+
+/// The innermost packet in `octets`, whose `outer` headers were parsed from the start of them; none when it is no tunnel,
+/// or the sample ends before the headers of what it carries.
+pub fn inner(octets: &[u8], outer: &Headers, length: u32) -> Option<Headers> {
+    let mut found = None;
+    let mut octets = octets;
+    let mut headers = *outer;
+    let mut left = length;
+    for _ in 0..DEPTH {
+        let Some((payload, is_frame)) = payload(octets, &headers) else { break };
+        left = left.saturating_sub((octets.len() - payload.len()) as u32).max(payload.len() as u32);
+        let parsed = if is_frame { packet::parse(payload, left) } else { network(payload, left) };
+        let Ok(parsed) = parsed else { break };
+        found = Some(parsed);
+        (octets, headers) = (payload, parsed);
+    }
+    found
+}
+
+/// What the packet carries, and whether it is an Ethernet frame.
+fn payload<'a>(octets: &'a [u8], headers: &Headers) -> Option<(&'a [u8], bool)> {
+    let start = headers.headers_length as usize;
+    match headers.protocol {
+        carrier::IPV4 | carrier::IPV6 => Some((octets.get(start..)?, false)),
+        protocol::UDP if headers.destination_port() == VXLAN_PORT => {
+            Some((octets.get(start + 8..)?, true))
+        }
+        carrier::GRE => gre(octets.get(start..)?),
+        _ => None,
+    }
+}
+
+/// RFC 2784 and 2890: checksum, key and sequence number are there when their bits say so.
+fn gre(octets: &[u8]) -> Option<(&[u8], bool)> {
+    let [flags, kind] = [octets.read::<u16>(0)?, octets.read::<u16>(2)?].map(u16::from_be);
+    let options = [0x8000, 0x2000, 0x1000].iter().filter(|bit| flags & **bit != 0).count();
+    let payload = octets.get(4 + 4 * options..)?;
+    match kind {
+        IPV4 | IPV6 => Some((payload, false)),
+        TRANSPARENT_ETHERNET => Some((payload, true)),
+        _ => None,
+    }
+}
+
+/// The packet in an Ethernet frame that MPLS carries as a pseudowire (RFC 4448), with or without control word.
+pub fn pseudowire(octets: &[u8], length: u32) -> Option<Headers> {
+    let link = packet::parse_link(octets).ok()?;
+    // What follows a stack of labels and is no IP packet.
+    let labels = link.ethertype == 0 && link.length > 14;
+    let payload = octets.get(link.length..).filter(|_| labels)?;
+    let control_word = payload.starts_with(&[0, 0]);
+    let frame = payload.get(if control_word { 4 } else { 0 }..)?;
+    let length = length.saturating_sub((octets.len() - frame.len()) as u32);
+    packet::parse(frame, length.max(frame.len() as u32)).ok()
+}
