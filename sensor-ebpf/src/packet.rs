@@ -4,7 +4,7 @@
 
 use core::hint::{black_box, cold_path};
 
-use sensor_common::packet::{Bytes, MAX_LINK_HEADER, Word};
+use sensor_common::packet::{Bytes, MAX_LINK_HEADER, Pair, Word};
 
 use crate::hook::Start;
 
@@ -43,9 +43,12 @@ impl Packet {
     /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
     #[inline(always)]
     pub fn macs(&self, start: Start) -> [u32; 3] {
-        // Word by word: LLVM 22 copies only the first word of an array of three from one place to another.
-        match (start, self.read(0), self.read(4), self.read(8)) {
-            (Start::Ethernet, Some(a), Some(b), Some(c)) => [a, b, c],
+        // In scalars: LLVM 22 copies only the last octets of an array into a place that is aligned to 16.
+        match (start, self.read(0)) {
+            (Start::Ethernet, Some(Pair(low, high))) => {
+                let low: u64 = low;
+                [low as u32, (low >> 32) as u32, high]
+            }
             _ => [0; 3],
         }
     }

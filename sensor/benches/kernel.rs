@@ -2,7 +2,8 @@
 //!
 //! First by test run: the product's XDP program and the usual design (per-CPU hash map, nanosecond clock), each
 //! over an empty program. Then live frames over a veth pair: how many a receiver drops in a second, without and
-//! with counting them in flows. Both sides of a comparison run in turns, since machines are noisy.
+//! with counting them in flows. The sides of a comparison take turns, and processor time is what counts, since
+//! machines are busy with other things too.
 //!
 //! Needs root and `<target>/bpf/bench.o` (`cargo xtask build`).
 
@@ -27,10 +28,8 @@ const LIVE_FRAMES: u32 = 4_000_000;
 
 fn main() -> Result<()> {
     // SAFETY: takes no argument and cannot fail.
-    ensure!(
-        unsafe { libc::geteuid() } == 0,
-        "loading eBPF programs needs root: sudo -E cargo bench ..."
-    );
+    let root = unsafe { libc::geteuid() } == 0;
+    ensure!(root, "loading eBPF programs needs root: `sudo -E cargo xtask bench kernel`");
     let object = object()?;
     test_runs(&object)?;
     live_frames(&object)

@@ -10,6 +10,7 @@ use sensor::export::{
         metering::MeteringProcess,
         options::{CollectorOptions, Destination, ExporterOptions, Transport},
     },
+    sink::Sink,
 };
 
 use crate::log;

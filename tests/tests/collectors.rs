@@ -16,9 +16,12 @@ use sensor::{
             metering::MeteringProcess,
             options::{Destination, ExporterOptions, FileOptions, Transport},
         },
+        sink::Sink,
     },
-    flow::batch::{Addresses, FlowBatch},
-    wire::ipfix::options::Interface,
+    flow::{
+        batch::{Addresses, FlowBatch},
+        interfaces::{Interface, Interfaces},
+    },
 };
 use serde_json::{Map, Value};
 use tests::{
@@ -38,11 +41,8 @@ fn batches() -> Vec<Arc<FlowBatch>> {
 
 fn export(destination: Destination, batches: &[Arc<FlowBatch>]) -> Result<Account> {
     let metering = MeteringProcess::new();
-    metering.set_interfaces(vec![Interface {
-        index: 2,
-        name: "eth0".into(),
-        description: "to the north".into(),
-    }]);
+    let eth0 = Interface { name: "eth0".into(), alias: "to the north".into() };
+    metering.set_interfaces(&Interfaces([(2, eth0)].into()));
     let exporter = Exporter::start(destination, ExporterOptions::default(), &metering)?;
     for batch in batches {
         ensure!(exporter.offer(batch), "no room");

@@ -3,12 +3,16 @@
 
 use anyhow::{Context, Result, ensure};
 use sensor::{
-    export::ipfix::{
-        Exporter,
-        metering::MeteringProcess,
-        options::{ExporterOptions, Transport},
+    export::{
+        ipfix::{
+            Exporter,
+            metering::MeteringProcess,
+            options::{ExporterOptions, Transport},
+        },
+        sink::Sink,
     },
-    wire::ipfix::{decode::Record, options::Interface},
+    flow::interfaces::{Interface, Interfaces},
+    wire::ipfix::decode::Record,
 };
 use tests::{
     collector::{Collector, Manner},
@@ -158,8 +162,10 @@ fn the_collector_is_told_what_it_missed_and_what_the_interfaces_are() -> Result<
     log::keep();
     let port = peers::free_port()?;
     let metering = MeteringProcess::new();
-    let named = |name: &str| Interface { index: 2, name: name.into(), description: String::new() };
-    metering.set_interfaces(vec![named("eth0")]);
+    let named = |name: &str| {
+        Interfaces([(2, Interface { name: name.into(), alias: String::new() })].into())
+    };
+    metering.set_interfaces(&named("eth0"));
     metering.add_ignored(3, 180, flows::START);
     let options = ExporterOptions {
         queue_records: 100,
@@ -172,7 +178,7 @@ fn the_collector_is_told_what_it_missed_and_what_the_interfaces_are() -> Result<
     ensure!(!exporter.offer(&flows::ipv4(1, 80)), "beyond the bound");
     let collector = Collector::start_at(port, Manner::Reads)?;
     wait_until("it has exported", || exporter.account().sent.flows == 80)?;
-    metering.set_interfaces(vec![named("lan0")]);
+    metering.set_interfaces(&named("lan0"));
     let has_name = |name: &str| {
         let records = collector.received().records;
         records.iter().any(|record| record.fields.contains(&(82, name.as_bytes().to_vec())))

@@ -4,7 +4,10 @@ use std::{fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Result, ensure};
 use sensor::{
-    export::ipfix::options::{Destination, ExportTime, ExporterOptions, FileOptions},
+    export::{
+        ipfix::options::{Destination, ExportTime, ExporterOptions, FileOptions},
+        sink::Sink,
+    },
     wire::ipfix::decode::{Decoder, split_message},
 };
 use tests::{

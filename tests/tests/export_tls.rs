@@ -3,7 +3,10 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use sensor::export::ipfix::options::{TlsOptions, Transport};
+use sensor::export::{
+    ipfix::options::{TlsOptions, Transport},
+    sink::Sink,
+};
 use tests::{
     export::{DEADLINE, finish, start, to},
     flows, log,

@@ -1,33 +1,7 @@
 //! The packet fixtures through the parser as the agent runs it. Needs neither root nor a kernel.
 
-use std::net::IpAddr;
-
-use sensor_common::packet::{Fragment, Headers, Reject, parse};
-use tests::fixtures::{self, Flow};
-
-fn flow(headers: &Headers) -> Flow {
-    let address = |words: [u32; 4]| -> IpAddr {
-        let octets: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
-        if headers.v6 {
-            <[u8; 16]>::try_from(&octets[..]).expect("sixteen octets").into()
-        } else {
-            [octets[0], octets[1], octets[2], octets[3]].into()
-        }
-    };
-    Flow {
-        source: address(headers.source),
-        destination: address(headers.destination),
-        source_port: headers.source_port(),
-        destination_port: headers.destination_port(),
-        protocol: headers.protocol,
-        tos: headers.tos,
-        ttl: headers.ttl,
-        vlan: headers.vlan,
-        fragment: headers.fragment,
-        tcp_flags: headers.tcp_flags,
-        octets: headers.octets,
-    }
-}
+use sensor_common::packet::{Fragment, Reject, parse};
+use tests::fixtures::{self, Flow, flow};
 
 #[test]
 fn each_packet_reads_as_its_row_says() {

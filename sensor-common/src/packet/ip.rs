@@ -153,8 +153,7 @@ pub fn parse_v6<B: Bytes + ?Sized>(
     let [a, b, c, d] = addresses.map(halves);
     headers.source = [a[0], a[1], b[0], b[1]];
     headers.destination = [c[0], c[1], d[0], d[1]];
-    let length = (at - offset) as u32;
-    let room = if length < octets { octets - length } else { 0 };
+    let room = octets.saturating_sub((at - offset) as u32);
     parse_transport(bytes, at, room, headers);
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! The header parser: one Ethernet frame in, the fields of a flow record out.
 //!
-//! Reads Ethernet, up to two VLAN tags (802.1Q, 802.1ad), up to four MPLS labels, IPv4 with options, IPv6 with
-//! extension headers, fragments, TCP, UDP, SCTP, ICMP and ICMPv6. A packet whose IP header is whole always has
-//! a result: what is missing behind it (cut by a snapshot length, or never sent) reads as port 0 and no flags.
+//! Reads Ethernet, up to two VLAN tags (802.1Q, 802.1ad), up to four MPLS labels, a network service header, IPv4
+//! with options, IPv6 with extension headers, fragments, TCP, UDP, SCTP, ICMP and ICMPv6. A packet whose IP header is
+//! whole always has a result: what is missing behind it (cut by a snapshot length, or never sent) reads as port 0 and
+//! no flags.
 //!
 //! Invariant: no loop without a constant bound, no allocation, no panic; the verifier holds it to the first.
 
@@ -13,8 +14,8 @@ pub mod ip;
 
 pub use bytes::{Bytes, Pair, Word, Words};
 
-/// Longest Ethernet header before the IP header: 14 + two VLAN tags + four MPLS labels.
-pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4;
+/// Most octets before the IP header: Ethernet, two VLAN tags, four MPLS labels, and the longest service header.
+pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4 + 63 * 4;
 
 const MAX_VLAN_TAGS: usize = 2;
 const MAX_MPLS_LABELS: usize = 4;
@@ -33,6 +34,8 @@ pub mod ethertype {
     pub const MPLS: u16 = 0x8847;
     /// MPLS with upstream-assigned label.
     pub const MPLS_UPSTREAM: u16 = 0x8848;
+    /// Network service header.
+    pub const NSH: u16 = 0x894f;
 }
 
 /// Why a frame has no flow record. Each value is a row of the [ledger](crate::ledger).
@@ -170,7 +173,7 @@ pub struct Link {
     pub length: usize,
 }
 
-/// Parses the Ethernet header, VLAN tags and MPLS labels of a frame.
+/// Parses the Ethernet header, VLAN tags, MPLS labels and network service header of a frame.
 ///
 /// The eBPF programs call this and then [`ip::parse_v4`] or [`ip::parse_v6`] themselves: where both families' results
 /// meet, as in [`parse`], the compiler moves them through memory.
@@ -217,6 +220,17 @@ pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
                 _ => 0,
             };
         }
+    }
+    // Network service header (RFC 8300 section 2.2): its length in words, and what follows it.
+    if link.ethertype == ethertype::NSH {
+        let Some(base) = bytes.read::<u32>(link.length) else { return Err(Reject::Truncated) };
+        let base = u32::from_be(base);
+        link.length += (base >> 16 & 0x3f) as usize * 4;
+        link.ethertype = match base & 0xff {
+            1 => ethertype::IPV4,
+            2 => ethertype::IPV6,
+            _ => 0,
+        };
     }
     Ok(link)
 }

@@ -22,12 +22,12 @@ use crate::{
             },
         },
         log::{FlowLog, Format},
+        sink::Sink,
     },
     flow::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
     },
-    wire::ipfix::options::Interface,
 };
 
 /// What a source does when an output has no room.
@@ -41,8 +41,7 @@ pub enum Patience {
 
 /// All outputs.
 pub struct Outputs {
-    exporters: Vec<Exporter>,
-    logs: Vec<FlowLog>,
+    sinks: Vec<Box<dyn Sink>>,
     patience: Patience,
     interfaces: SharedInterfaces,
     metering: Arc<MeteringProcess>,
@@ -57,11 +56,11 @@ impl Outputs {
         let interfaces = SharedInterfaces::default();
         let metering = MeteringProcess::new();
         let export = &config.export;
-        let mut exporters = Vec::new();
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         for collector in &config.collectors {
             let destination = Destination::Collector(collector_options(collector, export));
             let options = exporter_options(export, collector.mtu, patience);
-            exporters.push(Exporter::start(destination, options, &metering)?);
+            sinks.push(Box::new(Exporter::start(destination, options, &metering)?));
         }
         if let Some(files) = &config.ipfix_file {
             let directory = &files.directory;
@@ -70,53 +69,40 @@ impl Outputs {
                 .with_context(|| format!("cannot make directory {}", directory.display()))?;
             let destination = Destination::Files(file_options(files));
             let options = exporter_options(export, u16::MAX, patience);
-            exporters.push(Exporter::start(destination, options, &metering)?);
+            sinks.push(Box::new(Exporter::start(destination, options, &metering)?));
         }
-        let mut logs = Vec::new();
         if config.log.print_flows {
             let format = if io::stdout().is_terminal() { Format::Lines } else { Format::Json };
-            logs.push(FlowLog::to_stdout(format, interfaces.clone(), export.queue)?);
+            sinks.push(Box::new(FlowLog::to_stdout(format, interfaces.clone(), export.queue)?));
         }
         if let Some(path) = &config.log.flow_log {
             let log = FlowLog::to_file(path, interfaces.clone(), export.queue)
                 .with_context(|| format!("cannot open the flow log {}", path.display()))?;
-            logs.push(log);
+            sinks.push(Box::new(log));
         }
-        Ok(Self { exporters, logs, patience, interfaces, metering })
+        Ok(Self { sinks, patience, interfaces, metering })
     }
 
     /// Hands a batch to every output.
     pub fn offer(&self, batch: FlowBatch) {
         let batch = Arc::new(batch);
-        for exporter in &self.exporters {
+        for sink in &self.sinks {
+            // What is turned away is in the sink's account.
             match self.patience {
-                Patience::Never => exporter.offer(&batch),
-                Patience::Always => exporter.offer_waiting(&batch),
-            };
-        }
-        for log in &self.logs {
-            match self.patience {
-                Patience::Never => log.offer(&batch),
-                Patience::Always => log.offer_waiting(&batch),
+                Patience::Never => sink.offer(&batch),
+                Patience::Always => sink.offer_waiting(&batch),
             };
         }
     }
 
     /// True once nobody reads what is printed, and nothing else is put out.
     pub fn is_pointless(&self) -> bool {
-        self.exporters.is_empty()
-            && !self.logs.is_empty()
-            && self.logs.iter().all(FlowLog::is_closed)
+        !self.sinks.is_empty() && self.sinks.iter().all(|sink| sink.is_pointless())
     }
 
     /// Tells all outputs the names of the interfaces.
     pub fn set_interfaces(&self, interfaces: Interfaces) {
-        let known = interfaces.0.iter().map(|(index, interface)| Interface {
-            index: *index,
-            name: interface.name.clone(),
-            description: interface.alias.clone(),
-        });
-        self.metering.set_interfaces(known.collect());
+        self.metering.set_interfaces(&interfaces);
         self.interfaces.set(interfaces);
     }
 
@@ -126,18 +112,15 @@ impl Outputs {
     }
 
     /// Sends what waits, within `deadline`, and returns every output's name and final account.
-    pub fn finish(self, deadline: Duration) -> Vec<(String, Account)> {
-        for exporter in &self.exporters {
-            exporter.stop(deadline);
+    pub fn finish(mut self, deadline: Duration) -> Vec<(String, Account)> {
+        for sink in &self.sinks {
+            sink.stop(deadline);
         }
-        let mut accounts = Vec::new();
-        for exporter in self.exporters {
-            accounts.push((exporter.name().to_owned(), exporter.join()));
-        }
-        for log in self.logs {
-            accounts.push((log.name().to_owned(), log.join()));
-        }
-        accounts
+        let end = |sink: &mut Box<dyn Sink>| {
+            sink.end();
+            (sink.name().to_owned(), sink.account())
+        };
+        self.sinks.iter_mut().map(end).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! * [`account`]: what was offered, what was sent, what waits, and what was not sent.
 //! * [`queue`]: the bounded queue in front of a sink, which keeps the account.
+//! * [`sink`]: what all sinks have in common.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
@@ -11,3 +12,4 @@ pub mod clock;
 pub mod ipfix;
 pub mod log;
 pub mod queue;
+pub mod sink;

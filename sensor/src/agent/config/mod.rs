@@ -53,10 +53,6 @@ pub struct CaptureConfig {
     pub kernel_memory: u64,
     /// Whether generic XDP may be used where a driver has no native XDP.
     pub generic_xdp: bool,
-    /// Whether leaving packets are watched. Not false together with `ingress`.
-    pub egress: bool,
-    /// Whether arriving packets are watched.
-    pub ingress: bool,
 }
 
 /// Which interfaces are meant.

@@ -45,10 +45,6 @@ table! {
         kernel_memory: ByteSize = ByteSize(128 << 20);
         /// Use generic XDP where a driver has no native XDP. It sees merged packets: counts are wrong.
         generic_xdp: bool = false;
-        /// Watch packets that leave.
-        egress: bool = true;
-        /// Watch packets that arrive.
-        ingress: bool = true;
     }
 }
 

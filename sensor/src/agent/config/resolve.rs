@@ -38,22 +38,11 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
 fn capture(raw: &raw::Capture, faults: &mut Faults) -> CaptureConfig {
     let intervals = Duration::from_millis(100)..=MINUTE;
     let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
-    if !raw.ingress.value && !raw.egress.value {
-        let setting = if raw.egress.is_given() { &raw.egress } else { &raw.ingress };
-        faults.report(
-            setting,
-            "capture.egress",
-            "and `capture.ingress` cannot both be false",
-            "nothing would be watched",
-        );
-    }
     CaptureConfig {
         interfaces: interfaces(&raw.interfaces, faults),
         interval: faults.in_range(&raw.interval, "capture.interval", intervals),
         kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
         generic_xdp: raw.generic_xdp.value,
-        egress: raw.egress.value,
-        ingress: raw.ingress.value,
     }
 }
 

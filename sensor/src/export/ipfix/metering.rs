@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::{
-    flow::totals::Totals,
+    flow::{
+        interfaces::{self, Interfaces},
+        totals::Totals,
+    },
     wire::ipfix::options::{Interface, Loss},
 };
 
@@ -35,11 +38,12 @@ impl MeteringProcess {
     }
 
     /// The names of the interfaces; collectors are told at once, if they have changed, and with the templates.
-    pub fn set_interfaces(&self, interfaces: Vec<Interface>) {
+    pub fn set_interfaces(&self, interfaces: &Interfaces) {
+        let interfaces: Arc<[Interface]> = interfaces.0.iter().map(announced).collect();
         self.interfaces.send_if_modified(|known| {
-            let changed = **known != *interfaces;
+            let changed = *known != interfaces;
             if changed {
-                *known = interfaces.into();
+                *known = interfaces.clone();
             }
             changed
         });
@@ -49,4 +53,9 @@ impl MeteringProcess {
     pub(super) fn interfaces(&self) -> watch::Receiver<Arc<[Interface]>> {
         self.interfaces.subscribe()
     }
+}
+
+fn announced((index, interface): (&u32, &interfaces::Interface)) -> Interface {
+    let (name, description) = (interface.name.clone(), interface.alias.clone());
+    Interface { index: *index, name, description }
 }

@@ -24,8 +24,7 @@ use self::{
     options::{Destination, ExporterOptions},
     process::Process,
 };
-use super::{account::Account, clock, queue::Queue};
-use crate::flow::batch::FlowBatch;
+use super::{clock, queue::Queue, sink::Sink};
 
 pub mod error;
 pub mod metering;
@@ -51,7 +50,7 @@ pub struct Status {
     pub error: Option<String>,
 }
 
-/// A running exporting process. Dropping it abandons what waits; [`Self::stop`] and [`Self::join`] do not.
+/// A running exporting process.
 pub struct Exporter {
     name: String,
     queue: Arc<Queue>,
@@ -96,43 +95,25 @@ impl Exporter {
         Ok(Self { name, queue, status, stop, thread: Some(thread) })
     }
 
-    /// Where it exports to, for messages: `tcp://host:port`, or a directory.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Offers a batch. False when there is no room, or after [`Self::stop`]: its records are then counted as not
-    /// sent. Never waits.
-    pub fn offer(&self, batch: &Arc<FlowBatch>) -> bool {
-        self.queue.offer(batch, clock::now())
-    }
-
-    /// As [`Self::offer`], but waits for room: for replay, which can wait.
-    pub fn offer_waiting(&self, batch: &Arc<FlowBatch>) -> bool {
-        self.queue.offer_waiting(batch, clock::now())
-    }
-
-    /// The account as it stands.
-    pub fn account(&self) -> Account {
-        self.queue.account()
-    }
-
     /// How it stands with its destination.
     pub fn status(&self) -> Status {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
 
-    /// Takes no more batches, sends what waits and the last statistics, and closes, all of it within `deadline`.
-    /// What is then still there counts as not sent. A destination in an outage is tried once more. Returns at once.
-    pub fn stop(&self, deadline: Duration) {
-        self.queue.close();
-        self.stop.send_replace(Some(Instant::now() + deadline));
+impl Sink for Exporter {
+    fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Waits for the end that [`Self::stop`] asked for (at once, if it was not) and returns the final account.
-    pub fn join(mut self) -> Account {
-        self.end();
-        self.queue.account()
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Sends what waits and the last statistics, and closes. A destination in an outage is tried once more.
+    fn stop(&self, deadline: Duration) {
+        self.queue.close();
+        self.stop.send_replace(Some(Instant::now() + deadline));
     }
 
     fn end(&mut self) {

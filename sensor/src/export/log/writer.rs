@@ -9,11 +9,12 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use super::{json, line};
 use crate::{
-    export::{account::Account, clock, queue::Queue},
+    export::{clock, queue::Queue, sink::Sink},
     flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
 };
 
@@ -84,31 +85,19 @@ impl FlowLog {
             .spawn(move || runtime.block_on(log.run()))?;
         Ok(Self { name, queue, closed_by_reader, thread: Some(thread) })
     }
+}
 
-    /// Where it writes to, for messages.
-    pub fn name(&self) -> &str {
+impl Sink for FlowLog {
+    fn name(&self) -> &str {
         &self.name
     }
 
-    /// Offers a batch. False when there is no room: its records are then counted as not sent. Never waits.
-    pub fn offer(&self, batch: &Arc<FlowBatch>) -> bool {
-        self.queue.offer(batch, clock::now())
+    fn queue(&self) -> &Queue {
+        &self.queue
     }
 
-    /// As [`Self::offer`], but waits for room: for replay, which can wait.
-    pub fn offer_waiting(&self, batch: &Arc<FlowBatch>) -> bool {
-        self.queue.offer_waiting(batch, clock::now())
-    }
-
-    /// True once nobody reads the log any more (a closed pipe).
-    pub fn is_closed(&self) -> bool {
-        self.closed_by_reader.load(Relaxed)
-    }
-
-    /// Writes what waits, and returns the final account.
-    pub fn join(mut self) -> Account {
-        self.end();
-        self.queue.account()
+    fn stop(&self, _deadline: Duration) {
+        self.queue.close();
     }
 
     fn end(&mut self) {
@@ -118,6 +107,10 @@ impl FlowLog {
             let _ = thread.join();
         }
         self.queue.abandon(clock::now());
+    }
+
+    fn is_pointless(&self) -> bool {
+        self.closed_by_reader.load(Relaxed)
     }
 }
 
