@@ -205,7 +205,9 @@ fn tuple(packet: &BTreeMap<&str, String>) -> Result<Option<(Tuple, u64)>> {
     let outermost = stack.find(|name| !LINK_HEADERS.contains(name));
     let (addresses, protocol, octets) = match outermost {
         Some("ip") => (["ip.src", "ip.dst"], number("ip.proto")?, number("ip.len")?),
-        Some("ipv6") => (["ipv6.src", "ipv6.dst"], upper_protocol(packet)?, 40 + number("ipv6.plen")?),
+        Some("ipv6") => {
+            (["ipv6.src", "ipv6.dst"], upper_protocol(packet)?, 40 + number("ipv6.plen")?)
+        }
         _ => return Ok(None),
     };
     let protocol = protocol as u8;
