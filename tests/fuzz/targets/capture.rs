@@ -15,8 +15,9 @@ fuzz_target!(|file: &[u8]| {
     let (mut ledger, mut unknown_link) = (Ledger::default(), Count::default());
     let mut recorded = 0;
     let options = CacheOptions { max_flows: 16, ..CacheOptions::default() };
-    let mut engine =
-        Engine::new(Source::Host, options, 0, |batch| recorded += batch.packets.iter().sum::<u64>());
+    let mut engine = Engine::new(Source::Host, options, 0, |batch| {
+        recorded += batch.packets.iter().sum::<u64>()
+    });
     while let Ok(Some(frame)) = capture.next() {
         engine.expire(frame.timestamp_ns / 1_000_000);
         packets::count(&frame, &mut ledger, &mut unknown_link, &mut engine);

@@ -1,6 +1,6 @@
 //! Flow logs: records as JSON lines for machines, as aligned lines for people.
 //!
-//! [`json`] and [`line`] turn a row into text; [`FlowLog`] writes them from a thread of its own.
+//! [`json`] and [`mod@line`] turn a row into text; [`FlowLog`] writes them from a thread of its own.
 
 pub mod json;
 pub mod line;
