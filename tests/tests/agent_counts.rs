@@ -113,7 +113,7 @@ fn ready(test: &str) -> bool {
 
 /// Octets that [`everything`] over both protocols brings each way at the least: iperf3 stops a little before what it is
 /// asked for.
-const BULK: u64 = 20_000_000;
+const BULK: u64 = 10_000_000;
 
 /// Several payloads, so that octets cannot agree by chance; UDP and TCP each way; TCP in bulk each way.
 fn everything(hosts: &Hosts, address: &str) -> Result<()> {
@@ -122,8 +122,8 @@ fn everything(hosts: &Hosts, address: &str) -> Result<()> {
     }
     hosts.iperf(address, "-u -b 8M -n 400K -l 700")?;
     hosts.iperf(address, "-u -b 8M -n 400K -l 900 -R")?;
-    hosts.iperf(address, "-n 12M")?;
-    hosts.iperf(address, "-n 12M -R")
+    hosts.iperf(address, "-n 6M")?;
+    hosts.iperf(address, "-n 6M -R")
 }
 
 #[test]
@@ -196,8 +196,8 @@ fn jumbo_frames_are_counted_whole() -> Result<()> {
     let seen = hosts.compare("vb: ingress native XDP, egress tcx", |hosts| {
         for address in [NEAR_V4, NEAR_V6] {
             hosts.ping(address, 8900)?;
-            hosts.iperf(address, "-n 12M")?;
-            hosts.iperf(address, "-n 12M -R")?;
+            hosts.iperf(address, "-n 6M")?;
+            hosts.iperf(address, "-n 6M -R")?;
         }
         Ok(())
     })?;
