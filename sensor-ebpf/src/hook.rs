@@ -33,8 +33,11 @@ pub struct Frame {
     pub direction: Direction,
     /// What it starts with.
     pub start: Start,
-    /// VLAN identifier of a tag that the NIC has taken out or will put in (the outermost then), 0 for none.
-    pub stripped_vlan: u16,
+    /// True when the NIC has taken a VLAN tag out, or will put one in: the outermost then. Decided on late, so that the
+    /// verifier does not follow both cases through the parser.
+    pub vlan_present: u32,
+    /// That tag's control information.
+    pub vlan_tci: u32,
     /// Wire packets that a super-packet stands for, 0 where the kernel does not know.
     pub gso_segments: u32,
     /// Payload octets of each of them, 0 for an ordinary packet.
@@ -56,7 +59,8 @@ pub fn xdp(context: &XdpContext) -> (Frame, Packet) {
         interface: unsafe { (*context.ctx).ingress_ifindex },
         direction: Direction::Ingress,
         start: Start::Ethernet,
-        stripped_vlan: 0,
+        vlan_present: 0,
+        vlan_tci: 0,
         gso_segments: 0,
         gso_size: 0,
     };
@@ -71,10 +75,9 @@ const FIRST_BUFFER: usize = 256;
 #[inline(always)]
 pub fn tc(context: &TcContext, direction: Direction) -> (Frame, Packet) {
     let frame = skb(context, direction, Start::Ethernet);
-    let packet = Packet::new(context.data(), context.data_end());
-    let ipv4 = packet.read(12) == Some(ethertype::IPV4.to_be());
+    let ipv4 = packet(context).read(12) == Some(ethertype::IPV4.to_be());
     let headers = if ipv4 { ETHERNET + IPV4 } else { ETHERNET + TWO_TAGS + IPV6 };
-    (frame, readable(context, &frame, packet, headers + TRANSPORT))
+    (frame, readable(context, &frame, headers + TRANSPORT))
 }
 
 /// The frame of a tc program on a device without a link layer: the kernel alone knows the EtherType.
@@ -83,9 +86,8 @@ pub fn tc_ip(context: &TcContext, direction: Direction) -> (Frame, Packet) {
     // SAFETY: the kernel called the program with this context.
     let ethertype = u16::from_be(unsafe { (*context.skb.skb).protocol } as u16);
     let frame = skb(context, direction, Start::Ip(ethertype));
-    let packet = Packet::new(context.data(), context.data_end());
     let headers = if ethertype == ethertype::IPV4 { IPV4 } else { IPV6 };
-    (frame, readable(context, &frame, packet, headers + TRANSPORT))
+    (frame, readable(context, &frame, headers + TRANSPORT))
 }
 
 const ETHERNET: usize = 14;
@@ -97,19 +99,30 @@ const TRANSPORT: usize = 14;
 /// What is asked for where something is missing: room for options and extension headers too.
 const ALL_HEADERS: u32 = 256;
 
-/// `packet` with at least `headers` octets, as far as the frame has them.
+/// The packet with at least `headers` octets, as far as the frame has them.
 ///
 /// Socket buffers may hold headers where programs cannot read them. Then the kernel moves them to the front; that
 /// costs, so `headers` is no more than what TCP's own super-packets have there anyway. Options and extension headers
 /// behind that read as absent in a buffer of this kind, of which few drivers make any.
 #[inline(always)]
-fn readable(context: &TcContext, frame: &Frame, packet: Packet, headers: usize) -> Packet {
-    if packet.length() >= headers.min(frame.length as usize) {
-        return packet;
+fn readable(context: &TcContext, frame: &Frame, headers: usize) -> Packet {
+    if packet(context).length() < headers.min(frame.length as usize) {
+        // Without memory for it the packet stays as it was.
+        let _ = context.pull_data(frame.length.min(ALL_HEADERS));
     }
-    // Without memory for it the packet stays as it was; its pointers have to be taken anew in either case.
-    let _ = context.pull_data(frame.length.min(ALL_HEADERS));
-    Packet::new(context.data(), context.data_end())
+    packet(context)
+}
+
+/// The bytes that can be read now. Pulling makes earlier pointers void; the volatile reads keep the compiler from
+/// using those on the other path, which would have the verifier follow the paths apart.
+#[inline(always)]
+fn packet(context: &TcContext) -> Packet {
+    let skb = context.skb.skb;
+    // SAFETY: the kernel called the program with this context.
+    let (data, end) = unsafe {
+        ((&raw const (*skb).data).read_volatile(), (&raw const (*skb).data_end).read_volatile())
+    };
+    Packet::new(data as usize, end as usize)
 }
 
 #[inline(always)]
@@ -121,7 +134,8 @@ fn skb(context: &TcContext, direction: Direction, start: Start) -> Frame {
         interface: skb.ifindex,
         direction,
         start,
-        stripped_vlan: if skb.vlan_present != 0 { skb.vlan_tci as u16 & 0xfff } else { 0 },
+        vlan_present: skb.vlan_present,
+        vlan_tci: skb.vlan_tci,
         gso_segments: skb.gso_segs,
         gso_size: skb.gso_size,
     }

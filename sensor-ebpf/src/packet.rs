@@ -4,7 +4,7 @@
 
 use core::hint::{black_box, cold_path};
 
-use sensor_common::packet::{Bytes, MAX_LINK_HEADER, Pair, Word};
+use sensor_common::packet::{Bytes, OFFSET_LIMIT, Pair, Word};
 
 use crate::hook::Start;
 
@@ -29,15 +29,10 @@ impl Packet {
         self.end as usize - self.start as usize
     }
 
-    /// The link header length `offset`, as a number of which the verifier knows only the range: the difference of two
-    /// packet pointers.
-    ///
-    /// Otherwise it follows each of the seven link header lengths through all that comes after.
+    /// Zero, of which the verifier knows nothing: what it is added to is any number from there on.
     #[inline(always)]
-    pub fn forget(&self, offset: usize) -> usize {
-        const MASK: usize = MAX_LINK_HEADER.next_power_of_two() - 1;
-        let at = black_box(self.start.wrapping_add(offset));
-        (at as usize - self.start as usize) & MASK
+    pub fn unknown_zero(&self) -> u64 {
+        (black_box(self.start) as usize - self.start as usize) as u64
     }
 
     /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
@@ -65,5 +60,12 @@ impl Bytes for Packet {
         // SAFETY: the bytes from `at` lie before `data_end`, as just checked (and as the verifier checks again);
         // any bit pattern is a `Word`.
         Some(unsafe { at.cast::<T>().read_unaligned() })
+    }
+
+    /// The difference of two packet pointers: to the verifier, any number.
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        let at = black_box(self.start.wrapping_add(offset));
+        (at as usize - self.start as usize) & (OFFSET_LIMIT - 1)
     }
 }

@@ -1,6 +1,6 @@
 //! From the packet's bytes to what is done with its headers, each address family on a path of its own.
 
-use sensor_common::packet::{Headers, Link, Reject, ethertype, ip, parse_link};
+use sensor_common::packet::{Bytes, Headers, Link, Reject, ethertype, ip, parse_link};
 
 use crate::{
     hook::{Frame, Start},

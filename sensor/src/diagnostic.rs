@@ -100,7 +100,7 @@ fn render_one(
     writeln!(out, "{margin}--> {source_name}:{}:{}", place.line, place.column)?;
     writeln!(out, "{margin} |")?;
     writeln!(out, "{}", format!("{line_number} | {}", place.text).trim_end())?;
-    let indent = " ".repeat(place.column - 1);
+    let indent = " ".repeat(place.indent);
     let carets = "^".repeat(place.width);
     let label = diagnostic.label.as_deref().unwrap_or_default();
     writeln!(out, "{}", format!("{margin} | {indent}{carets} {label}").trim_end())?;
@@ -116,6 +116,8 @@ struct Place {
     line: usize,
     /// In characters, from 1.
     column: usize,
+    /// Characters of `text` before the carets.
+    indent: usize,
     /// Number of carets, at least 1.
     width: usize,
     /// The source line as it can be shown: every character one column wide.
@@ -133,14 +135,40 @@ impl Place {
         let in_line = |offset: usize| line.floor_char_boundary(offset - line_start);
         let columns_before = line[..in_line(start)].chars().count();
         let columns_through = line[..in_line(end)].chars().count();
-        Self {
-            line: before.matches('\n').count() + 1,
+        let line_number = before.matches('\n').count() + 1;
+        let mut place = Self {
+            line: line_number,
             column: columns_before + 1,
+            indent: columns_before,
             width: (columns_through - columns_before).max(1),
             text: line.chars().map(shown).collect(),
+        };
+        place.clip();
+        place
+    }
+
+    /// Cuts a very long line down to what is around the carets.
+    fn clip(&mut self) {
+        let length = self.text.chars().count();
+        if length <= LINE_WIDTH {
+            return;
         }
+        let start = self.indent.saturating_sub(CONTEXT_WIDTH);
+        let end = length.min(start + LINE_WIDTH);
+        let head = if start > 0 { "…" } else { "" };
+        let tail = if end < length { "…" } else { "" };
+        let part: String = self.text.chars().skip(start).take(end - start).collect();
+        self.text = format!("{head}{part}{tail}");
+        self.indent -= start;
+        self.width = self.width.min(end - start - self.indent).max(1);
+        self.indent += usize::from(start > 0);
     }
 }
+
+/// Longest line that is shown as a whole, in characters.
+const LINE_WIDTH: usize = 400;
+/// Of a longer one, characters that are shown before the carets.
+const CONTEXT_WIDTH: usize = 100;
 
 /// A tab takes one column, so that carets stand right; other control characters must not reach the terminal.
 fn shown(character: char) -> char {
@@ -155,9 +183,11 @@ fn shown(character: char) -> char {
 /// case. Of two equally near, the first.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
-    let most_edits = (name.chars().count() / 3).max(1);
+    let length = name.chars().count();
+    let most_edits = (length / 3).max(1);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= most_edits)
         .map(|candidate| (strsim::osa_distance(&name, &candidate.to_lowercase()), candidate))
         .filter(|&(edits, candidate)| edits <= most_edits && edits < candidate.chars().count())
         .min_by_key(|&(edits, _)| edits)
@@ -257,6 +287,18 @@ warning: always true
             prop_assert_eq!(shown.lines().count(), 5);
             prop_assert!(shown.contains('^'));
         }
+    }
+
+    #[test]
+    fn very_long_lines_are_cut() {
+        let text = format!("{}here{}", "é".repeat(1000), "b".repeat(2000));
+        let shown = render("f", &text, &[Diagnostic::error("wrong", 2000..2004)]);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[1], " --> f:1:1001");
+        assert_eq!(lines[3], format!("1 | …{}here{}…", "é".repeat(100), "b".repeat(296)));
+        assert_eq!(lines[4], format!("  | {}^^^^", " ".repeat(101)));
+        let shown = render("f", &text, &[Diagnostic::error("wrong", 0..text.len())]);
+        assert_eq!(shown.lines().last(), Some(format!("  | {}", "^".repeat(400)).as_str()));
     }
 
     #[test]

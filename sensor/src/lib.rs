@@ -19,6 +19,7 @@ pub mod export;
 pub mod flow;
 #[expect(clippy::disallowed_methods, reason = "edge: the kernel")]
 pub mod kernel;
+pub mod nql;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
 pub mod wire;

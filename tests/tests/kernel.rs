@@ -5,7 +5,12 @@
 
 #![expect(unsafe_code, reason = "map values as the structures that they are; system calls")]
 
-use std::{collections::HashMap, mem, net::IpAddr};
+use std::{
+    collections::HashMap,
+    mem,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
@@ -44,6 +49,19 @@ struct Kernel {
     ebpf: Ebpf,
 }
 
+/// The object, loaded once for all tests (verifying it takes seconds in an emulated machine), with empty tables.
+fn kernel() -> Option<MutexGuard<'static, Kernel>> {
+    static KERNEL: OnceLock<Option<Mutex<Kernel>>> = OnceLock::new();
+    let kernel = KERNEL.get_or_init(|| Kernel::load().map(Mutex::new)).as_ref()?;
+    bind_to_first_cpu();
+    // What a failed test has left behind goes with the rest.
+    let mut kernel = kernel.lock().unwrap_or_else(PoisonError::into_inner);
+    kernel.set(names::GENERATION, 0, 0_u32);
+    kernel.take(0);
+    kernel.take(1);
+    Some(kernel)
+}
+
 /// A hook's program, how it is run, and what it must return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hook {
@@ -79,7 +97,6 @@ impl Kernel {
             println!("skipped: {missing}");
             return None;
         }
-        bind_to_first_cpu();
         let mut loader = EbpfLoader::new();
         let geometry = [GEOMETRY.slots, GEOMETRY.fold_slots];
         // Rows for the first CPU are enough: nothing runs on another.
@@ -297,7 +314,7 @@ fn bind_to_first_cpu() {
 
 #[test]
 fn each_packet_is_counted_as_its_row_says() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     for hook in Hook::ALL {
         for row in fixtures::all() {
             kernel.run(hook, &row.frame);
@@ -323,7 +340,7 @@ fn each_packet_is_counted_as_its_row_says() {
 
 #[test]
 fn each_cut_packet_is_counted_as_the_parser_on_the_host_reads_it() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     for hook in Hook::ALL {
         for row in fixtures::all() {
             for length in shortest(hook, &row.frame)..row.frame.len() {
@@ -355,7 +372,7 @@ fn shortest(hook: Hook, frame: &[u8]) -> usize {
 
 #[test]
 fn a_jumbo_frame_counts_in_full() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     // More than a page: the kernel spreads it over several buffers, as a driver does.
     let frame = build::ethernet(build::IPV4, &build::ipv4(build::UDP, &build::udp(8_972)));
     assert_eq!(frame.len(), 14 + 9_000);
@@ -368,7 +385,7 @@ fn a_jumbo_frame_counts_in_full() {
 
 #[test]
 fn a_super_packet_counts_as_the_wire_will_have_it() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     let packet = build::ipv4(build::TCP, &build::tcp(0x18, 3_000));
     let frame = build::ethernet(build::VLAN, &build::tag(5, build::IPV4, &packet));
     // With the kernel's count of segments, and without, as virtual machines hand packets over.
@@ -398,7 +415,7 @@ fn skb(segments: u32, size: u32) -> [u8; 192] {
 
 #[test]
 fn devices_without_a_link_layer_have_the_kernels_word_for_the_protocol() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     // A test run takes the EtherType from where Ethernet has it, which is within the source address here.
     let mut v4 = build::ipv4(build::UDP, &build::udp(40));
     v4[12..14].copy_from_slice(&build::IPV4.to_be_bytes());
@@ -429,7 +446,7 @@ fn devices_without_a_link_layer_have_the_kernels_word_for_the_protocol() {
 
 #[test]
 fn packets_are_counted_in_the_generation_of_the_moment() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     let frame = build::ethernet(build::IPV6, &build::ipv6(build::UDP, &build::udp(1)));
     for generation in [0_u32, 1, 2, 3, u32::MAX] {
         kernel.set(names::GENERATION, 0, generation);
@@ -442,7 +459,7 @@ fn packets_are_counted_in_the_generation_of_the_moment() {
 
 #[test]
 fn packets_of_one_flow_add_up() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     for (ttl, flags, payload) in [(63, 0x02, 0), (61, 0x10, 100), (64, 0x11, 7)] {
         let mut packet = build::ipv4(build::TCP, &build::tcp(flags, payload));
         packet[8] = ttl;
@@ -460,7 +477,7 @@ const FLOOD: u32 = 12_000;
 
 #[test]
 fn full_tables_fold_flows_and_lose_nothing() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     for hook in [Hook::Ingress, Hook::TcEgress] {
         for v6 in [false, true] {
             // So many near ends that the fold region overflows too.
@@ -546,7 +563,7 @@ fn flood_frame(v6: bool, direction: Direction, far: u32, near: u32) -> Vec<u8> {
 
 #[test]
 fn a_record_with_a_full_counter_goes_on_in_another() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     let frame = build::ethernet(build::IPV4, &build::ipv4(build::UDP, &build::udp(1)));
     kernel.run(Hook::Ingress, &frame);
     let base = GEOMETRY.base(0, 0);
@@ -563,7 +580,7 @@ fn a_record_with_a_full_counter_goes_on_in_another() {
 
 #[test]
 fn the_clock_program_tells_the_kernels_time() {
-    let Some(mut kernel) = Kernel::load() else { return };
+    let Some(mut kernel) = kernel() else { return };
     let frame = [0; SHORTEST];
     let mut last_jiffies = 0;
     for _ in 0..2 {

@@ -10,7 +10,19 @@ pub trait Bytes {
     /// Never read a single byte at a variable offset: the compiler turns `p + 1 > end` into `p >= end`, from which
     /// the verifier learns nothing. That is why no [`Word`] has one byte.
     fn read<T: Word>(&self, offset: usize) -> Option<T>;
+
+    /// `offset` itself, which is less than [`OFFSET_LIMIT`]. In the kernel: without what the verifier knows of it.
+    ///
+    /// The verifier follows each value and range that a number may have through all that comes after. Offsets behind
+    /// link and extension headers have dozens of those, which all mean the same to the rest of the parser.
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        offset
+    }
 }
+
+/// No header that the parser follows starts at this offset or behind; a power of two.
+pub const OFFSET_LIMIT: usize = 1 << 14;
 
 /// A plain integer, or array of integers, that any bit pattern may fill.
 pub trait Word: Copy {

@@ -2,7 +2,7 @@
 
 use core::hint::cold_path;
 
-use super::{Bytes, Fragment, Headers, Pair, Reject, Words};
+use super::{Bytes, Fragment, Headers, MAX_LINK_HEADER, OFFSET_LIMIT, Pair, Reject, Words};
 
 /// Protocol numbers (IANA) that the parser looks into.
 pub mod protocol {
@@ -20,6 +20,9 @@ pub mod protocol {
 
 /// Extension headers beyond this number are not followed; the flow then carries the next one's number.
 pub const MAX_EXTENSION_HEADERS: usize = 6;
+
+// An extension header has 2,048 octets at most.
+const _: () = assert!(MAX_LINK_HEADER + 40 + MAX_EXTENSION_HEADERS * 2048 < OFFSET_LIMIT);
 
 /// Next header values of IPv6 (IANA) that stand before the payload.
 mod extension {
@@ -140,7 +143,7 @@ pub fn parse_v6<B: Bytes + ?Sized>(
             _ => break,
         };
         cold_path();
-        at += length;
+        at = bytes.forget(at + length);
         n += 1;
     }
     headers.v6 = true;

@@ -12,7 +12,7 @@ use core::hint::cold_path;
 mod bytes;
 pub mod ip;
 
-pub use bytes::{Bytes, Pair, Word, Words};
+pub use bytes::{Bytes, OFFSET_LIMIT, Pair, Word, Words};
 
 /// Most octets before the IP header: Ethernet, two VLAN tags, four MPLS labels, and the longest service header.
 pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4 + 63 * 4;

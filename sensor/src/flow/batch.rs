@@ -3,12 +3,17 @@
 //! A batch has one address family and one source. Rows are immutable once pushed; a consumer that wants fewer
 //! rows makes a mask, not a copy.
 
+use std::sync::Arc;
+
 use sensor_common::{
     key::{Direction, KeyV4, KeyV6},
     packet::ip::protocol,
 };
 
-use super::delta::FlowDelta;
+use super::{
+    delta::FlowDelta,
+    profile::{Profile, Profiles, Side},
+};
 
 /// Rows after which a producer hands a batch on. A soft limit: it bounds latency and memory, not correctness.
 pub const BATCH_ROWS: usize = 4096;
@@ -64,7 +69,7 @@ pub enum Addresses {
     },
 }
 
-/// Flow records in columns. All columns have [`FlowBatch::len`] rows.
+/// Flow records in columns. All columns have [`FlowBatch::len`] rows, those of the profiles may have none.
 #[derive(Clone, Debug)]
 pub struct FlowBatch {
     /// What observed the flows.
@@ -113,6 +118,12 @@ pub struct FlowBatch {
     pub folded: Vec<u8>,
     /// [`EndReason`] as a number.
     pub end_reason: Vec<u8>,
+    /// The profiles that the next two columns number.
+    pub profiles: Arc<Profiles>,
+    /// Profile of the source address; no rows at all where no flow has been looked up, which reads as 0 everywhere.
+    pub source_profile: Vec<u32>,
+    /// The same of the destination address.
+    pub destination_profile: Vec<u32>,
 }
 
 impl FlowBatch {
@@ -151,6 +162,9 @@ impl FlowBatch {
             fragment: Vec::new(),
             folded: Vec::new(),
             end_reason: Vec::new(),
+            profiles: Arc::default(),
+            source_profile: Vec::new(),
+            destination_profile: Vec::new(),
         }
     }
 
@@ -208,6 +222,15 @@ impl FlowBatch {
         self.fragment.push(key.fragment as u8);
         self.folded.push(u8::from(key.folded));
         self.end_reason.push(reason as u8);
+    }
+
+    /// What is known about the address on `side` of row `row`.
+    pub fn profile(&self, side: Side, row: usize) -> &Profile {
+        let numbers = match side {
+            Side::Source => &self.source_profile,
+            Side::Destination => &self.destination_profile,
+        };
+        self.profiles.get(numbers.get(row).copied().unwrap_or(0))
     }
 
     /// True when row `row` was seen leaving the host.

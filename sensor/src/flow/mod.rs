@@ -4,6 +4,7 @@
 //! * [`batch`]: [`batch::FlowBatch`], flow records as columns; all that anything behind the sources sees.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end.
+//! * [`profile`]: what is known about an address, interned.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`interfaces`], [`protocol`]: names for numbers.
 
@@ -12,5 +13,8 @@ pub mod cache;
 pub mod delta;
 pub mod fields;
 pub mod interfaces;
+pub mod profile;
 pub mod protocol;
+#[cfg(test)]
+pub mod testing;
 pub mod totals;

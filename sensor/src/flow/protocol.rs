@@ -9,6 +9,25 @@ pub fn name(number: u8) -> Option<&'static str> {
     })
 }
 
+/// The protocol called `name`, without regard to case; common names that IANA spells otherwise count as well.
+pub fn number(name: &str) -> Option<u8> {
+    let other = OTHER_NAMES.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+    let by_table = || NAMES.iter().position(|known| known.eq_ignore_ascii_case(name));
+    match other {
+        Some(&(_, number)) => Some(number),
+        None => by_table().and_then(|position| u8::try_from(position).ok()),
+    }
+}
+
+/// Every name that [`number`] knows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(OTHER_NAMES.iter().map(|&(name, _)| name))
+}
+
+/// Names in common use beside IANA's. `experimental` has two numbers and is none.
+const OTHER_NAMES: [(&str, u8); 4] =
+    [("icmpv6", 58), ("icmp6", 58), ("ospf", 89), ("reserved", 255)];
+
 /// Name of each number from 0 on.
 const NAMES: [&str; 148] = [
     "hopopt",
@@ -163,7 +182,7 @@ const NAMES: [&str; 148] = [
 
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use super::{name, number};
 
     #[test]
     fn well_known_numbers() {
@@ -187,5 +206,16 @@ mod tests {
             ]
         );
         assert_eq!(name(200), None);
+    }
+
+    #[test]
+    fn names_and_numbers_agree() {
+        for known in (0..=255).filter(|known| !matches!(known, 253 | 254)) {
+            if let Some(name) = name(known) {
+                assert_eq!(number(name), Some(known), "{name}");
+            }
+        }
+        assert_eq!(number("ICMPv6"), Some(58));
+        assert_eq!(number("experimental"), None);
     }
 }

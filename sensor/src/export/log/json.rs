@@ -9,7 +9,7 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
     out.push(b'{');
     let mut first = true;
     for field in FIELDS {
-        let value = field.read.map_or(Value::Absent, |read| read(row));
+        let value = field.value(row);
         if value == Value::Absent {
             continue;
         }
@@ -37,6 +37,7 @@ fn write_value(out: &mut Vec<u8>, value: Value<'_>) {
         Value::Mac([a, b, c, d, e, f]) => {
             write!(out, "\"{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}\"")
         }
+        Value::Texts(texts) => serde_json::to_writer(&mut *out, texts).map_err(Into::into),
         Value::Text(text) => serde_json::to_writer(&mut *out, text).map_err(Into::into),
     };
 }
@@ -48,11 +49,17 @@ mod tests {
         packet::Fragment,
     };
 
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::flow::{
-        batch::{EndReason, FlowBatch, Source},
-        delta::FlowDelta,
-        interfaces::{Interface, Interfaces},
+    use crate::{
+        flow::{
+            batch::{EndReason, FlowBatch, Source},
+            delta::FlowDelta,
+            interfaces::{Interface, Interfaces},
+            testing::batches,
+        },
+        nql::{Filter, Options, json::RecordReader, lists::Lists, testing::expressions},
     };
 
     const COMMON: Common = Common {
@@ -145,6 +152,29 @@ mod tests {
         }
         for absent in ["tcpflagsint", "tcpflags.syn", "input", "srcvlan", "inputname"] {
             assert!(json.get(absent).is_none(), "{absent}");
+        }
+    }
+    proptest! {
+        /// What is written says all that queries ask for, except labels.
+        #[test]
+        fn a_query_holds_for_a_row_and_for_what_is_written_of_it(
+            query in expressions().prop_filter("labels are not written", |query| {
+                !query.to_string().contains("label.")
+            }),
+            batch in batches(20),
+        ) {
+            let lists = Lists::default();
+            let filter = Filter::compile(&query.to_string(), &Options::new(&lists)).unwrap();
+            let reader = RecordReader::new(&filter.typed);
+            let interface = Interface { name: "eth0".into(), alias: String::new() };
+            let interfaces = Interfaces([(1, interface)].into());
+            for row in 0..batch.len() {
+                let row = Row { batch: &batch, row, interfaces: &interfaces };
+                let mut line = Vec::new();
+                write_row(&mut line, row);
+                let record = reader.read(&line).unwrap();
+                prop_assert_eq!(filter.matches(&row), filter.matches(&record), "{}", query);
+            }
         }
     }
 }

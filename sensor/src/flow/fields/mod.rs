@@ -2,13 +2,24 @@
 //!
 //! A row says how NQL and JSON call the field, which type it has, which IPFIX or NetFlow elements feed it (IANA
 //! numbers, the host path's first), and how to read it from a batch. Rows without `read` are part of the
-//! language, but no source fills them yet.
+//! language, but no source fills them yet. Records other than flows (DNS, alerts, audit) have lists of their own, and
+//! some names stand for several fields; both are here as well.
 
-use std::net::IpAddr;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    net::IpAddr,
+};
 
+use super::profile::{Attribute, Side};
+
+mod aliases;
+mod contexts;
 mod row;
 mod table;
 
+pub use aliases::{Alias, aliases, find_alias};
+pub use contexts::Context;
 pub use row::Row;
 pub use table::FIELDS;
 
@@ -25,8 +36,52 @@ pub struct Field {
     pub origin: Origin,
     /// One line for people.
     pub doc: &'static str,
-    /// Reads the field of a row; `None` when no source fills it yet.
+    /// How a query's text for it is read and compared.
+    pub text: TextRule,
+    /// True where NQL's `=~` and `!~` apply.
+    pub patterns: bool,
+    /// Where it hangs on an address: which, and what it takes from that address's profile.
+    pub attribute: Option<(Side, Attribute)>,
+    /// Reads the field of a row; `None` when no source fills it yet, and for what hangs on an address.
     pub read: Option<fn(Row<'_>) -> Value<'_>>,
+}
+
+/// How the texts of a field compare, and which are any use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextRule {
+    /// Character by character.
+    Exact,
+    /// Without regard to ASCII case.
+    IgnoreCase,
+    /// An IP protocol: its name or number.
+    Protocol,
+    /// The text of a number from 0 to 255; leading zeros do not count.
+    Number,
+    /// A MAC address, by colons or hyphens.
+    Mac,
+    /// One of these, without regard to case.
+    Choice(&'static [&'static str]),
+}
+
+/// Fields are told apart by name: a query has one context, and in one context no name occurs twice.
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Field {}
+
+impl Hash for Field {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
+    }
 }
 
 const fn field(
@@ -35,7 +90,17 @@ const fn field(
     elements: &'static [u16],
     doc: &'static str,
 ) -> Field {
-    Field { name, kind, elements, origin: Origin::Documented, doc, read: None }
+    Field {
+        name,
+        kind,
+        elements,
+        origin: Origin::Documented,
+        doc,
+        text: TextRule::Exact,
+        patterns: false,
+        attribute: None,
+        read: None,
+    }
 }
 
 impl Field {
@@ -44,9 +109,47 @@ impl Field {
         self
     }
 
+    const fn text(mut self, rule: TextRule) -> Self {
+        self.text = rule;
+        self
+    }
+
+    const fn patterns(mut self) -> Self {
+        self.patterns = true;
+        self
+    }
+
+    const fn source(mut self, attribute: Attribute) -> Self {
+        self.attribute = Some((Side::Source, attribute));
+        self
+    }
+
+    const fn destination(mut self, attribute: Attribute) -> Self {
+        self.attribute = Some((Side::Destination, attribute));
+        self
+    }
+
     const fn read(mut self, read: fn(Row<'_>) -> Value<'_>) -> Self {
         self.read = Some(read);
         self
+    }
+
+    /// The value in a row.
+    pub fn value<'a>(&self, row: Row<'a>) -> Value<'a> {
+        match (self.attribute, self.read) {
+            (Some((side, attribute)), _) => row.batch.profile(side, row.row).attribute(attribute),
+            (None, Some(read)) => read(row),
+            (None, None) => Value::Absent,
+        }
+    }
+
+    /// The highest value that the field can hold, for whole numbers.
+    pub fn maximum(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Unsigned(bits) => Some(u64::MAX >> 64_u32.saturating_sub(bits.into())),
+            Kind::Integer => Some(u64::MAX),
+            _ => None,
+        }
     }
 }
 
@@ -111,6 +214,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A number that the language treats as text.
     NumberText(u64),
+    /// One or more texts.
+    Texts(&'a [String]),
 }
 
 impl<'a> Value<'a> {
@@ -119,7 +224,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The field called `name`.
+/// The flow field called `name`.
 pub fn find(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
 }

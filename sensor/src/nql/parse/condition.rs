@@ -1,0 +1,199 @@
+//! One condition, `field operator value`, up to the value.
+
+use super::{
+    Parser,
+    lex::{Connective, is_operator},
+};
+use crate::nql::{
+    ast::{Condition, Expression, Operator, Spanned},
+    codes,
+};
+
+/// Characters of field names.
+pub fn is_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')
+}
+
+/// Characters that a field name ends before, right or wrong.
+fn may_be_name(character: char) -> bool {
+    !character.is_whitespace() && !is_operator(character) && !"()&|,;'\"$#".contains(character)
+}
+
+impl Parser<'_, '_> {
+    /// Reads a condition; no connective and no parenthesis comes next.
+    pub(super) fn condition(&mut self) -> Expression {
+        if !self.count_term(self.cursor.at) {
+            return Expression::Invalid;
+        }
+        let Some(field) = self.field() else { return Expression::Invalid };
+        let Some(operator) = self.operator(&field) else { return Expression::Invalid };
+        let value = if operator.node.takes_list() {
+            self.list_operand(&field)
+        } else {
+            self.single_operand(&field, operator.node)
+        };
+        match value {
+            Some(value) => Expression::Condition(Condition { field, operator, value }),
+            None => Expression::Invalid,
+        }
+    }
+
+    fn field(&mut self) -> Option<Spanned<String>> {
+        let mut span = self.cursor.take_while(may_be_name);
+        if span.is_empty() {
+            let end = span.start + self.cursor.peek_word().len().max(1);
+            let message = "a condition begins with the name of a field";
+            let help = "write `field operator value`, such as `dstport == 53`";
+            self.report(codes::EXPECTED_CONDITION.at(span.start..end, message).help(help));
+            // Past the first character, so that the recovery does not take it for something to stop at.
+            self.cursor.at += self.cursor.peek().map_or(0, char::len_utf8);
+            self.cursor.recover();
+            return None;
+        }
+        let mut name = self.cursor.slice(span.clone()).to_ascii_lowercase();
+        if name.ends_with('.') {
+            // `dstgeo. countrycode`: a name that was broken in two.
+            let end = self.cursor.at;
+            self.cursor.skip_space();
+            let second = self.cursor.take_while(is_name);
+            if second.is_empty() {
+                self.cursor.at = end;
+            } else {
+                name.push_str(&self.cursor.slice(second.clone()).to_ascii_lowercase());
+                span.end = second.end;
+                let message = "a field name has no space in it";
+                let help = format!("write `{name}`");
+                self.report(codes::BAD_FIELD_NAME.at(span.clone(), message).help(help));
+                return Some(Spanned::new(name, span));
+            }
+        }
+        let well_formed = name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.chars().all(is_name)
+            && name.split('.').all(|part| !part.is_empty());
+        if !well_formed {
+            let message = format!("`{name}` is no field name");
+            let help = "names are letters, digits, `_` and `-`, joined by dots";
+            self.report(codes::BAD_FIELD_NAME.at(span, message).help(help));
+            self.cursor.recover();
+            return None;
+        }
+        Some(Spanned::new(name, span))
+    }
+
+    fn operator(&mut self, field: &Spanned<String>) -> Option<Spanned<Operator>> {
+        let space_before = self.cursor.skip_space();
+        let span = self.cursor.take_while(is_operator);
+        if span.is_empty() {
+            return self.word_operator(field);
+        }
+        let written = self.cursor.slice(span.clone());
+        let (operator, slip) = read_symbol(written);
+        if slip {
+            let mut diagnostic =
+                codes::UNKNOWN_OPERATOR.at(span.clone(), format!("`{written}` is no operator"));
+            diagnostic = diagnostic.help(match operator {
+                Some(operator) => format!("write `{}`", operator.symbol()),
+                None => "the operators are `==`, `!=`, `<`, `<=`, `>`, `>=`, `=~`, `!~`".to_owned(),
+            });
+            self.report(diagnostic);
+        }
+        let Some(operator) = operator else {
+            self.cursor.recover();
+            return None;
+        };
+        let space_after = self.cursor.peek().is_none_or(char::is_whitespace);
+        if !slip && (!space_before || !space_after) {
+            let rest = self.cursor.rest().split_whitespace().next().unwrap_or_default();
+            let rest = rest.split(['&', '|', ')']).next().unwrap_or_default();
+            let diagnostic = codes::MISSING_SPACE
+                .at(span.clone(), format!("`{written}` needs a space on both sides"))
+                .help(format!("write `{} {written} {rest}`", field.node).trim_end().to_owned());
+            self.report(diagnostic);
+        }
+        Some(Spanned::new(operator, span))
+    }
+
+    /// `in`, `not in`, or a word that other languages have for an operator.
+    fn word_operator(&mut self, field: &Spanned<String>) -> Option<Spanned<Operator>> {
+        let start = self.cursor.at;
+        let word = self.cursor.peek_word();
+        if Connective::read(word).is_some() || word.is_empty() {
+            return self.missing_operator(field);
+        }
+        self.cursor.at += word.len();
+        let lower = word.to_ascii_lowercase();
+        let slip = match lower.as_str() {
+            "in" => return Some(self.list_operator(Operator::In, start)),
+            "not" => {
+                let after_not = self.cursor.at;
+                self.cursor.skip_space();
+                let second = self.cursor.peek_word();
+                if second.eq_ignore_ascii_case("in") {
+                    self.cursor.at += second.len();
+                    return Some(self.list_operator(Operator::NotIn, start));
+                }
+                self.cursor.at = after_not;
+                None
+            }
+            "is" | "eq" | "equals" | "contains" | "has" => Some(Operator::Equal),
+            "ne" | "neq" => Some(Operator::NotEqual),
+            "lt" => Some(Operator::Less),
+            "le" | "lte" => Some(Operator::LessOrEqual),
+            "gt" => Some(Operator::Greater),
+            "ge" | "gte" => Some(Operator::GreaterOrEqual),
+            "like" | "matches" | "match" | "regex" => Some(Operator::Match),
+            _ => None,
+        };
+        let span = start..self.cursor.at;
+        let Some(operator) = slip else {
+            self.cursor.at = start;
+            return self.missing_operator(field);
+        };
+        let diagnostic = codes::UNKNOWN_OPERATOR
+            .at(span.clone(), format!("`{word}` is no operator"))
+            .help(format!("write `{}`", operator.symbol()));
+        self.report(diagnostic);
+        Some(Spanned::new(operator, span))
+    }
+
+    fn list_operator(&mut self, operator: Operator, start: usize) -> Spanned<Operator> {
+        let span = start..self.cursor.at;
+        self.extension(span.clone(), &format!("`{}`", operator.symbol()));
+        Spanned::new(operator, span)
+    }
+
+    fn missing_operator(&mut self, field: &Spanned<String>) -> Option<Spanned<Operator>> {
+        let help = match self.cursor.peek() {
+            Some('(') => "there are no functions, except in the thresholds of policies".to_owned(),
+            _ => format!("write `{} == ...`", field.node),
+        };
+        let diagnostic = codes::EXPECTED_OPERATOR
+            .at(field.span.clone(), format!("`{}` is not followed by an operator", field.node))
+            .help(help);
+        self.report(diagnostic);
+        self.cursor.recover();
+        None
+    }
+}
+
+/// The operator that `written` is or was meant to be, and whether it is written otherwise.
+fn read_symbol(written: &str) -> (Option<Operator>, bool) {
+    use Operator::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, Match, NotEqual, NotMatch};
+    match written {
+        "==" => (Some(Equal), false),
+        "!=" => (Some(NotEqual), false),
+        "<" => (Some(Less), false),
+        "<=" => (Some(LessOrEqual), false),
+        ">" => (Some(Greater), false),
+        ">=" => (Some(GreaterOrEqual), false),
+        "=~" => (Some(Match), false),
+        "!~" => (Some(NotMatch), false),
+        "=" | "===" => (Some(Equal), true),
+        "!" | "<>" | "!==" | "=!" => (Some(NotEqual), true),
+        "=<" => (Some(LessOrEqual), true),
+        "=>" => (Some(GreaterOrEqual), true),
+        "~" | "~=" | "~~" | "==~" => (Some(Match), true),
+        "!~~" | "~!" | "!=~" => (Some(NotMatch), true),
+        _ => (None, true),
+    }
+}

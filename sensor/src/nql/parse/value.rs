@@ -1,0 +1,217 @@
+//! The value of a condition: a word, a text in quotes, a regular expression, a list.
+
+use super::{
+    Parser,
+    condition::is_name,
+    lex::{Connective, is_operator},
+};
+use crate::nql::{
+    ast::{Literal, Operand, Operator, Quote, Spanned},
+    codes,
+};
+
+impl Parser<'_, '_> {
+    /// Reads what an operator other than `in` takes.
+    pub(super) fn single_operand(
+        &mut self,
+        field: &Spanned<String>,
+        operator: Operator,
+    ) -> Option<Spanned<Operand>> {
+        self.cursor.skip_space();
+        let start = self.cursor.at;
+        match self.cursor.peek() {
+            Some('(') => {
+                let diagnostic = codes::EXPECTED_VALUE
+                    .at(start..start + 1, "a value does not begin with a parenthesis")
+                    .help(format!("for one of several values: `{} in (a, b)`", field.node));
+                self.report(diagnostic);
+                self.cursor.recover();
+                None
+            }
+            Some('/') if operator.takes_pattern() => self.regex(),
+            _ => {
+                let literal = self.literal(false)?;
+                Some(Spanned::new(Operand::Literal(literal.node), literal.span))
+            }
+        }
+    }
+
+    fn regex(&mut self) -> Option<Spanned<Operand>> {
+        let start = self.cursor.at;
+        let Some(inside) = self.cursor.take_delimited('/') else {
+            let diagnostic = codes::UNCLOSED_REGEX
+                .at(start..start + 1, "this regular expression is not closed")
+                .help("end it by `/`");
+            self.report(diagnostic);
+            self.cursor.at = self.cursor.end();
+            return None;
+        };
+        let operand = Operand::Regex(inside.to_owned());
+        let span = start..self.cursor.at;
+        self.check_end("a regular expression", false);
+        Some(Spanned::new(operand, span))
+    }
+
+    /// Reads a value in quotes or without.
+    fn literal(&mut self, in_list: bool) -> Option<Spanned<Literal>> {
+        let start = self.cursor.at;
+        if let Some(quote @ ('\'' | '"')) = self.cursor.peek() {
+            return self.quoted(quote, in_list);
+        }
+        let mut span = self.cursor.take_value(in_list);
+        let word = self.cursor.slice(span.clone());
+        if word.is_empty() || Connective::read(word).is_some() || word.chars().all(is_operator) {
+            self.cursor.at = start;
+            let end = start + word.len();
+            let mut diagnostic = codes::EXPECTED_VALUE.at(start..end, "a value is missing here");
+            if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
+                diagnostic = diagnostic.help(format!("in quotes it would be a value: '{word}'"));
+            }
+            self.report(diagnostic);
+            if word.chars().all(is_operator) {
+                self.cursor.recover();
+            }
+            return None;
+        }
+        if let Some(at) = word.find("&&").into_iter().chain(word.find("||")).min() {
+            let symbol = span.start + at..span.start + at + 2;
+            let written = self.cursor.slice(symbol.clone());
+            let diagnostic = codes::MISSING_SPACE
+                .at(symbol.clone(), format!("`{written}` needs a space on both sides"))
+                .help(format!(
+                    "write `... {written} ...`; in quotes it would be part of the value"
+                ));
+            self.report(diagnostic);
+            // The value ends there, and the operator comes next; its spaces have had their message.
+            span.end = symbol.start;
+            self.cursor.at = symbol.start;
+            self.glued = Some(symbol.start);
+            if span.is_empty() {
+                return None;
+            }
+        }
+        let text = self.cursor.slice(span.clone()).to_owned();
+        Some(Spanned::new(Literal::Word(text), span))
+    }
+
+    fn quoted(&mut self, quote: char, in_list: bool) -> Option<Spanned<Literal>> {
+        let start = self.cursor.at;
+        let Some(inside) = self.cursor.take_delimited(quote) else {
+            let message = format!("this {quote} is not closed");
+            self.report(codes::UNCLOSED_QUOTE.at(start..start + 1, message));
+            self.cursor.at = self.cursor.end();
+            return None;
+        };
+        let span = start..self.cursor.at;
+        let form = if quote == '"' { Quote::Double } else { Quote::Single };
+        if form == Quote::Double {
+            self.extension(span.clone(), "a value in double quotes");
+        }
+        let literal = Literal::Quoted(unescape(inside), form);
+        self.check_end("a value in quotes", in_list);
+        Some(Spanned::new(literal, span))
+    }
+
+    /// What stands directly behind a delimited value must end it.
+    fn check_end(&mut self, what: &str, in_list: bool) {
+        let ends = |next: char| next.is_whitespace() || next == ')' || (in_list && next == ',');
+        if self.cursor.peek().is_none_or(ends) {
+            return;
+        }
+        let rest = self.cursor.take_value(in_list);
+        let message = format!("{what} ends before this");
+        self.report(codes::AFTER_VALUE.at(rest, message).help("put a space between them"));
+    }
+
+    /// Reads what `in` takes: `(a, b)` or `$name`.
+    pub(super) fn list_operand(&mut self, field: &Spanned<String>) -> Option<Spanned<Operand>> {
+        self.cursor.skip_space();
+        let start = self.cursor.at;
+        if self.cursor.eat('$') {
+            let name = self.cursor.take_while(is_name);
+            let span = start..name.end;
+            let name = self.cursor.slice(name).to_owned();
+            if name.is_empty() {
+                let message = "the name of the list is missing after `$`";
+                self.report(codes::BAD_LIST.at(span, message));
+                self.cursor.recover();
+                return None;
+            }
+            return Some(Spanned::new(Operand::NamedList(name), span));
+        }
+        if self.cursor.eat('(') {
+            return self.list_entries(start);
+        }
+        let literal = self.literal(false)?;
+        let text = self.cursor.slice(literal.span.clone());
+        let diagnostic = codes::BAD_LIST
+            .at(literal.span.clone(), "a list stands in parentheses")
+            .help(format!("write `{} in ({text})`", field.node));
+        self.report(diagnostic);
+        Some(Spanned::new(Operand::List(vec![literal.clone()]), literal.span))
+    }
+
+    /// The rest of a list whose parenthesis stands at `open`.
+    fn list_entries(&mut self, open: usize) -> Option<Spanned<Operand>> {
+        let mut entries = Vec::new();
+        loop {
+            self.cursor.skip_space();
+            let at = self.cursor.at;
+            match self.cursor.peek() {
+                None => {
+                    let diagnostic =
+                        codes::UNCLOSED_PARENTHESIS.at(open..open + 1, "this `(` is not closed");
+                    self.report(diagnostic);
+                    return None;
+                }
+                Some(')' | ',') => {
+                    let message = "a value of the list is missing here";
+                    self.report(codes::BAD_LIST.at(at..at + 1, message));
+                }
+                Some(_) => {
+                    if !self.count_term(at) {
+                        return None;
+                    }
+                    match self.literal(true) {
+                        Some(entry) => entries.push(entry),
+                        None => {
+                            self.cursor.recover();
+                            if !self.cursor.eat(')') {
+                                self.cursor.at = self.cursor.end();
+                            }
+                            return None;
+                        }
+                    }
+                }
+            }
+            self.cursor.skip_space();
+            if self.cursor.eat(')') {
+                let span = open..self.cursor.at;
+                let list = Spanned::new(Operand::List(entries), span);
+                return matches!(&list.node, Operand::List(entries) if !entries.is_empty())
+                    .then_some(list);
+            }
+            if !self.cursor.eat(',') && self.cursor.peek().is_some() {
+                let at = self.cursor.at;
+                let end = at + self.cursor.peek_word().len().max(1);
+                self.report(codes::BAD_LIST.at(at..end, "a comma is missing before this"));
+            }
+        }
+    }
+}
+
+/// Resolves `\\`, `\'` and `\"`; a backslash before anything else stands for itself.
+fn unescape(inside: &str) -> String {
+    let mut text = String::with_capacity(inside.len());
+    let mut characters = inside.chars().peekable();
+    while let Some(character) = characters.next() {
+        match characters.peek() {
+            Some(&escaped @ ('\\' | '\'' | '"')) if character == '\\' => {
+                text.push(escaped);
+                characters.next();
+            }
+            _ => text.push(character),
+        }
+    }
+    text
+}
