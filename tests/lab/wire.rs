@@ -163,6 +163,10 @@ const FIELDS: [&str; 25] = [
     "icmpv6.code",
 ];
 
+/// Link headers that the agent reads, by tshark's names.
+const LINK_HEADERS: [&str; 10] =
+    ["eth", "ethertype", "vlan", "ieee8021ad", "mpls", "nsh", "raw", "null", "sll", "ppp"];
+
 /// Packets and IP octets of each flow in `capture`, by the outermost IP header.
 ///
 /// # Errors
@@ -196,11 +200,15 @@ fn tuple(packet: &BTreeMap<&str, String>) -> Result<Option<(Tuple, u64)>> {
             None => text.parse::<u64>(),
         },
     };
-    let outermost = packet["frame.protocols"].split(':').find(|name| ["ip", "ipv6"].contains(name));
+    let mut stack = packet["frame.protocols"].split(':');
+    // IP behind any other header is no IP to the agent.
+    let outermost = stack.find(|name| !LINK_HEADERS.contains(name));
     let (addresses, protocol, octets) = match outermost {
         Some("ip") => (["ip.src", "ip.dst"], number("ip.proto")?, number("ip.len")?),
-        Some(_) => (["ipv6.src", "ipv6.dst"], upper_protocol(packet)?, 40 + number("ipv6.plen")?),
-        None => return Ok(None),
+        Some("ipv6") => {
+            (["ipv6.src", "ipv6.dst"], upper_protocol(packet)?, 40 + number("ipv6.plen")?)
+        }
+        _ => return Ok(None),
     };
     let protocol = protocol as u8;
     let ports = match protocol {

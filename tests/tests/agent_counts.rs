@@ -113,7 +113,7 @@ fn ready(test: &str) -> bool {
 
 /// Octets that [`everything`] over both protocols brings each way at the least: iperf3 stops a little before what it is
 /// asked for.
-const BULK: u64 = 20_000_000;
+const BULK: u64 = 10_000_000;
 
 /// Several payloads, so that octets cannot agree by chance; UDP and TCP each way; TCP in bulk each way.
 fn everything(hosts: &Hosts, address: &str) -> Result<()> {
@@ -122,8 +122,8 @@ fn everything(hosts: &Hosts, address: &str) -> Result<()> {
     }
     hosts.iperf(address, "-u -b 8M -n 400K -l 700")?;
     hosts.iperf(address, "-u -b 8M -n 400K -l 900 -R")?;
-    hosts.iperf(address, "-n 12M")?;
-    hosts.iperf(address, "-n 12M -R")
+    hosts.iperf(address, "-n 6M")?;
+    hosts.iperf(address, "-n 6M -R")
 }
 
 #[test]
@@ -196,8 +196,8 @@ fn jumbo_frames_are_counted_whole() -> Result<()> {
     let seen = hosts.compare("vb: ingress native XDP, egress tcx", |hosts| {
         for address in [NEAR_V4, NEAR_V6] {
             hosts.ping(address, 8900)?;
-            hosts.iperf(address, "-n 12M")?;
-            hosts.iperf(address, "-n 12M -R")?;
+            hosts.iperf(address, "-n 6M")?;
+            hosts.iperf(address, "-n 6M -R")?;
         }
         Ok(())
     })?;
@@ -245,19 +245,26 @@ fn tagged_frames_are_counted_under_their_outermost_vlan() -> Result<()> {
     let path = directory.path().join("tagged.pcap");
     frames::write_capture(&path, &tagged)?;
     let hosts = Hosts::new(1500)?;
-    let seen = hosts.compare("vb: ingress native XDP, egress tcx", |hosts| {
+    let replays = |hosts: &Hosts| {
         replay(&hosts.far, FAR, &path)?;
         replay(&hosts.near, NEAR, &path).map(drop)
-    })?;
-    for (direction, key) in [("ingress", "srcvlan"), ("egress", "dstvlan")] {
-        let of_vlan = |vlan: u16| -> Vec<&Value> {
+    };
+    tagged_flows(&hosts.compare("vb: ingress native XDP, egress tcx", replays)?, 4)?;
+    // At this hook the kernel has taken the outermost tag out of the frame: its octets are no longer the frame's.
+    let _taken = Pass::attach(&hosts.near, NEAR)?;
+    tagged_flows(&hosts.compare("vb: ingress tcx", replays)?, 0)
+}
+
+/// Flows are told apart by their outermost VLAN, and frame octets count every tag; of the outermost one of a received
+/// frame, `outermost` octets.
+fn tagged_flows(seen: &Seen, outermost: u64) -> Result<()> {
+    for (direction, key, outermost) in [("ingress", "srcvlan", outermost), ("egress", "dstvlan", 4)]
+    {
+        for (vlan, link_header) in [(7, 14 + outermost), (100, 14 + outermost + 4)] {
             let wanted = |flow: &&Value| {
                 flow["direction"] == direction && flow["protocolint"] == 17 && flow[key] == vlan
             };
-            seen.flows.iter().filter(wanted).collect()
-        };
-        for (vlan, link_header) in [(7, 18), (100, 22)] {
-            let flows = of_vlan(vlan);
+            let flows: Vec<_> = seen.flows.iter().filter(wanted).collect();
             ensure!(flows.len() == 2, "{direction}, VLAN {vlan}: {:#?}", seen.flows);
             for flow in flows {
                 let octets = |key: &str| flow[key].as_u64().unwrap_or_default();

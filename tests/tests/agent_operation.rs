@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
 use tests::{
     agent::{self, Agent, Outcome, sum},
+    collector::{Collector, Manner},
     frames,
     netns::Netns,
     peers::{require, wait_until},
@@ -218,6 +219,33 @@ fn collectors_that_cannot_be_reached_are_told_once() -> Result<()> {
     Ok(())
 }
 
+/// It takes the connection, then not an octet more than fits into the buffers between.
+#[test]
+fn a_collector_that_does_not_read_holds_up_nothing() -> Result<()> {
+    if !(ready("a collector that does not read") && require("tcpreplay")) {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let small = "for sizes in tcp_rmem tcp_wmem; do echo 4096 16384 16384 > /proc/sys/net/ipv4/$sizes; done";
+    ensure!(hosts.near.command("bash").args(["-c", small]).status()?.success(), "small buffers");
+    let collector = hosts.near.enter(|| Collector::start(Manner::Sleeps))??;
+    let directory = tempfile::tempdir()?;
+    let capture = directory.path().join("traffic.pcap");
+    let many: Vec<_> = (0..20_000).map(|flow| frames::udp_v4(flow, 60)).collect();
+    frames::write_capture(&capture, &many)?;
+    let slow = format!("tcp://{}", collector.address);
+    let agent = Agent::watching(&hosts.near, NEAR, &format!("--collector {slow}"))?;
+    hosts.far.run(&format!("tcpreplay -q -p 20000 -i va {}", capture.display()))?;
+    let outcome = agent.stop("TERM")?;
+    let flows = outcome.flows()?.len() as u64;
+    ensure!(flows >= 20_000, "only {flows} flows");
+    ensure!(outcome.account("standard output") == Some((flows, 0)), "{}", outcome.stderr);
+    let (sent, not_sent) = outcome.account(&slow).context(outcome.stderr.clone())?;
+    println!("{sent} of {flows} records in the buffers, {not_sent} not sent");
+    ensure!(not_sent > 0 && sent + not_sent == flows, "{}", outcome.stderr);
+    Ok(())
+}
+
 /// A file system of its own, small; unmounted when dropped.
 struct SmallDisk(tempfile::TempDir);
 
@@ -246,7 +274,7 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-fn a_full_disk_is_told_once_and_what_is_lost_is_counted() -> Result<()> {
+fn a_full_disk_is_told_and_what_is_lost_is_counted() -> Result<()> {
     if !(ready("a full disk") && require("tcpreplay")) {
         return Ok(());
     }
@@ -274,8 +302,9 @@ fn a_full_disk_is_told_once_and_what_is_lost_is_counted() -> Result<()> {
     let (sent, not_sent) = outcome.account(name).context(outcome.stderr.clone())?;
     println!("{} flows, {sent} in files, {not_sent} not", flows.len());
     ensure!(not_sent > 0 && sent + not_sent == flows.len() as u64, "{}", outcome.stderr);
+    // Not at every attempt. A new file may find room for a few more flows, and then it is told again.
     let complaints = outcome.stderr.matches("No space left on device").count();
-    ensure!(complaints == 1, "said {complaints} times: {}", outcome.stderr);
+    ensure!((1..=3).contains(&complaints), "said {complaints} times: {}", outcome.stderr);
     Ok(())
 }
 
