@@ -51,7 +51,7 @@ fn compare<Flow>(
     let mut surprises = Vec::new();
     for case in cases()? {
         let Some(wanted) = wanted(&case) else { continue };
-        let (_, batches) = collect(&case);
+        let (_, mut batches) = collect(&case);
         let mut free: Vec<(&FlowBatch, Vec<usize>)> =
             batches.all().into_iter().map(|batch| (batch, (0..batch.len()).collect())).collect();
         let mut missing: BTreeMap<&str, usize> = BTreeMap::new();

@@ -15,9 +15,6 @@ pub struct Flow {
     pub destination_port: String,
     pub packets: u64,
     pub octets: u64,
-    /// Counts of the other direction.
-    pub reverse_packets: u64,
-    pub reverse_octets: u64,
     pub input: u64,
     pub output: u64,
     /// Seconds since the epoch.
@@ -44,8 +41,6 @@ fn flow(line: &str) -> Option<Flow> {
         destination_port: (*columns.get(6)?).to_owned(),
         packets: number(11)?,
         octets: number(12)?,
-        reverse_packets: number(13)?,
-        reverse_octets: number(14)?,
         input: number(15)?,
         output: number(16)?,
     })
