@@ -4,7 +4,7 @@ use std::{fs, net::IpAddr, path::Path};
 
 use sensor::flow::batch::{FlowBatch, Source};
 
-use super::tshark::addresses;
+use crate::tshark::addresses;
 
 /// A row of nfdump.
 #[derive(Debug)]
