@@ -41,7 +41,7 @@ impl Times {
             Clock::Milliseconds => value,
             Clock::Ntp => {
                 let (seconds, fraction) = (value >> 32, value & 0xffff_ffff);
-                (seconds * 1000 + (fraction * 1000 >> 32)).saturating_sub(NTP_EPOCH * 1000)
+                (seconds * 1000 + ((fraction * 1000) >> 32)).saturating_sub(NTP_EPOCH * 1000)
             }
             Clock::Before => self.export.saturating_sub(value / 1000),
         }
@@ -87,7 +87,7 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         Meaning::Protocol => optional(rows, place, &mut batch.protocol, base, |n| n as u8),
         Meaning::Tos => optional(rows, place, &mut batch.tos, base, |n| n as u8),
         Meaning::TcpFlags => {
-            optional(rows, place, &mut batch.tcp_flags, base, |n| n as u16 & 0x1ff)
+            optional(rows, place, &mut batch.tcp_flags, base, |n| n as u16 & 0x1ff);
         }
         Meaning::Input => optional(rows, place, &mut batch.interface, base, narrow),
         Meaning::Output => optional(rows, place, &mut router.output_interface, base, narrow),
