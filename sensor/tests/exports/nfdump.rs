@@ -26,7 +26,7 @@ pub struct Flow {
 pub fn flows(case: &Path) -> Option<Vec<Flow>> {
     let text = fs::read_to_string(case.join("expected.nfdump.csv")).ok()?;
     let rows = text.lines().skip(1).take_while(|line| !line.starts_with("Summary"));
-    Some(rows.filter_map(flow).filter(|flow| has_addresses(flow)).collect())
+    Some(rows.filter_map(flow).filter(has_addresses).collect())
 }
 
 fn flow(line: &str) -> Option<Flow> {
