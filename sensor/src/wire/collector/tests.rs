@@ -333,3 +333,110 @@ fn losses_are_counted_in_flows_and_packets() {
     };
     assert_eq!((lost(10), lost(9)), (3, 3));
 }
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+/// An sFlow datagram of these samples: format and body.
+fn sflow(samples: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut octets = words(&[5, 1, 0xc000_0201, 0, 1, 0, samples.len() as u32]);
+    for (format, body) in samples {
+        octets.extend(words(&[*format, body.len() as u32]));
+        octets.extend(body);
+    }
+    octets
+}
+
+/// A raw header record: an Ethernet frame with an IPv4 packet of `protocol`, then `payload`.
+fn raw_header(addresses: [u32; 2], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let frame = frame(addresses, protocol, payload);
+    let padded = frame.len().next_multiple_of(4);
+    let length = frame.len() as u32;
+    let mut record = words(&[1, 16 + padded as u32, 1, length + 4, 4, length]);
+    record.extend(&frame);
+    record.resize(24 + padded, 0);
+    record
+}
+
+fn frame(addresses: [u32; 2], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![2; 12];
+    frame.extend([8, 0, 0x45, 0]);
+    frame.extend((20 + payload.len() as u16).to_be_bytes());
+    frame.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
+    frame.extend(words(&addresses));
+    frame.extend(payload);
+    frame
+}
+
+const UDP: &[u8] = &[0x30, 0x39, 0, 53, 0, 8, 0, 0];
+
+#[test]
+fn an_sflow_sample_is_a_flow_of_one_packet() {
+    let mut bench = Bench::default();
+    let mut sample = words(&[1, 3, 400, 0, 0, 3, 4, 4]);
+    sample.extend(raw_header([1, 2], 17, UDP));
+    sample.extend(words(&[1001, 16, 10, 0, 20, 0]));
+    sample.extend(words(&[1002, 16, 1, 0x0a00_0009, 24, 24]));
+    // Gateway: next hop, own, source and peer AS, one segment of two, two communities, local preference.
+    let gateway = [1, 0x0a00_0008, 100, 200, 300, 1, 2, 2, 400, 500, 2, 7, 8, 50];
+    sample.extend(words(&[1003, gateway.len() as u32 * 4]));
+    sample.extend(words(&gateway));
+    let mut dropped = words(&[1, 0, 3, 0, 3, 0, 1, 1]);
+    dropped.extend(raw_header([3, 4], 17, UDP));
+    bench.feed(6343, &sflow(&[(1, sample), (5, dropped)]));
+    let batch = bench.batches.all()[2];
+    assert_eq!(batch.packets, [1, 1]);
+    // The frame's length on the wire.
+    assert_eq!(batch.octets, [46, 46]);
+    assert_eq!(batch.destination_port, [53, 53]);
+    assert_eq!(batch.vlan, [10, 0]);
+    assert_eq!(batch.interface, [3, 3]);
+    let router = &batch.router;
+    assert_eq!(router.sample_rate, [400, 1]);
+    assert_eq!(router.output_interface, [4, 0]);
+    assert_eq!(router.destination_vlan, [20, 0]);
+    assert_eq!(router.next_hop_v4, [0x0a00_0009, 0]);
+    assert_eq!((router.source_as[0], router.destination_as[0]), (200, 500));
+    assert_eq!((router.as_path.get(0), router.communities.get(0)), (&[400, 500][..], &[7, 8][..]));
+    assert_eq!((router.as_path.get(1), router.communities.get(1)), (&[][..], &[][..]));
+    assert_eq!(router.action, [0, Action::Rejected as u8]);
+}
+
+#[test]
+fn the_packet_in_a_tunnel_counts_where_that_is_configured() {
+    let inner = frame([5, 6], 17, UDP);
+    let vxlan = [&[0, 1, 0x12, 0xb5, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 1, 0], &*inner].concat();
+    let gre = [&[0, 0, 8, 0], &inner[14..]].concat();
+    let tunnels = [(17, vxlan), (47, gre), (4, inner[14..].to_vec())];
+    for inner_headers in [false, true] {
+        let collector = Collector::new(Options { inner_headers, ..Options::default() });
+        let mut bench = Bench { collector, ..Bench::default() };
+        for (protocol, payload) in &tunnels {
+            let mut sample = words(&[1, 3, 400, 0, 0, 3, 4, 1]);
+            sample.extend(raw_header([1, 2], *protocol, payload));
+            bench.feed(6343, &sflow(&[(1, sample)]));
+        }
+        let batch = bench.batches.all()[2];
+        let Addresses::V4 { source, .. } = &batch.addresses else { panic!("IPv4") };
+        assert_eq!(source, &[if inner_headers { 5 } else { 1 }; 3]);
+    }
+}
+
+#[test]
+fn counters_become_rates() {
+    let mut bench = Bench::default();
+    let counters = |octets: u32| {
+        let mut sample = words(&[1, 7, 1, 1, 88, 7, 6, 0, 1_000_000_000, 1, 3, 0, octets]);
+        sample.extend(words(&[0; 15]));
+        sflow(&[(2, sample)])
+    };
+    let from: SocketAddr = "192.0.2.1:6343".parse().unwrap();
+    bench.collector.datagram(from, NOW, &counters(0), &mut bench.batches);
+    bench.collector.datagram(from, NOW + 10_000, &counters(1_000_000), &mut bench.batches);
+    let device = bench.collector.exporters().device(from.ip()).unwrap();
+    let interface = device.interfaces[&7];
+    assert_eq!(interface.latest.speed, 1_000_000_000);
+    assert_eq!(interface.input_bits_per_second, 800_000.0);
+    assert_eq!(bench.collector.ledger().counters, 2 * 88);
+}
