@@ -180,6 +180,42 @@ impl FlowBatch {
         }
     }
 
+    /// Takes all rows out, and keeps the memory.
+    pub fn clear(&mut self) {
+        match &mut self.addresses {
+            Addresses::V4 { source, destination } => {
+                source.clear();
+                destination.clear();
+            }
+            Addresses::V6 { source, destination } => {
+                source.clear();
+                destination.clear();
+            }
+        }
+        self.source_port.clear();
+        self.destination_port.clear();
+        self.icmp_type_code.clear();
+        self.protocol.clear();
+        self.tos.clear();
+        self.tcp_flags.clear();
+        self.interface.clear();
+        self.direction.clear();
+        self.vlan.clear();
+        self.octets.clear();
+        self.packets.clear();
+        self.layer2_octets.clear();
+        self.start.clear();
+        self.end.clear();
+        self.ttl_min.clear();
+        self.ttl_max.clear();
+        self.source_mac.clear();
+        self.destination_mac.clear();
+        self.fragment.clear();
+        self.folded.clear();
+        self.end_reason.clear();
+        self.router.clear();
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.packets.len()

@@ -53,6 +53,27 @@ impl RouterColumns {
         self.exporters.get(usize::try_from(place).ok()?).map(|exporter| &**exporter)
     }
 
+    /// Takes all rows out, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.output_interface.clear();
+        self.destination_vlan.clear();
+        self.next_hop_v4.clear();
+        self.next_hop_v6.clear();
+        self.source_as.clear();
+        self.destination_as.clear();
+        self.sample_rate.clear();
+        self.exporter.clear();
+        self.version.clear();
+        self.received.clear();
+        self.action.clear();
+        self.application.clear();
+        self.input_vrf.clear();
+        self.output_vrf.clear();
+        self.as_path.clear();
+        self.communities.clear();
+        self.exporters.clear();
+    }
+
     /// Makes the columns that have rows, and only them, `rows` long, with "not told" in the rows that they lack.
     pub fn level(&mut self, rows: usize) {
         level(&mut self.output_interface, rows);
@@ -98,6 +119,11 @@ impl Lists {
         let Some(end) = self.ends.get(row) else { return &[] };
         let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.values[start as usize..*end as usize]
+    }
+
+    fn clear(&mut self) {
+        self.ends.clear();
+        self.values.clear();
     }
 
     fn level(&mut self, rows: usize) {

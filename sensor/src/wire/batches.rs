@@ -1,14 +1,16 @@
 //! Where decoded flows go: a batch for each kind of source and address family.
 
-use crate::flow::batch::{FlowBatch, Source};
+use crate::flow::{
+    batch::{FlowBatch, Source},
+    router,
+};
 
-/// One batch for each address family.
+/// One batch for each address family. While it is being filled, columns may be shorter than the batch: what they lack is
+/// 0, and is put in when the batch is looked at.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    /// IPv4.
-    pub v4: FlowBatch,
-    /// IPv6.
-    pub v6: FlowBatch,
+    pub(super) v4: FlowBatch,
+    pub(super) v6: FlowBatch,
 }
 
 impl Pair {
@@ -21,43 +23,95 @@ impl Pair {
 #[derive(Clone, Debug)]
 pub struct Batches {
     /// NetFlow and IPFIX.
-    pub netflow: Pair,
+    pub(super) netflow: Pair,
     /// sFlow.
-    pub sflow: Pair,
+    pub(super) sflow: Pair,
+    spare: Vec<FlowBatch>,
 }
 
 impl Default for Batches {
     fn default() -> Self {
-        Self { netflow: Pair::new(Source::NetFlow), sflow: Pair::new(Source::Sflow) }
+        Self {
+            netflow: Pair::new(Source::NetFlow),
+            sflow: Pair::new(Source::Sflow),
+            spare: Vec::new(),
+        }
     }
 }
 
+/// Batches whose memory waits to be used again.
+const SPARE: usize = 8;
+
 impl Batches {
-    /// All four.
-    pub fn all(&self) -> [&FlowBatch; 4] {
-        [&self.netflow.v4, &self.netflow.v6, &self.sflow.v4, &self.sflow.v6]
+    /// All four: IPv4 and IPv6 of NetFlow and IPFIX, and of sFlow.
+    pub fn all(&mut self) -> [&FlowBatch; 4] {
+        self.each().map(|batch| {
+            level(batch);
+            &*batch
+        })
     }
 
-    /// All four.
-    pub fn all_mut(&mut self) -> [&mut FlowBatch; 4] {
-        [&mut self.netflow.v4, &mut self.netflow.v6, &mut self.sflow.v4, &mut self.sflow.v6]
+    fn each(&mut self) -> [&mut FlowBatch; 4] {
+        let Self { netflow, sflow, .. } = self;
+        [&mut netflow.v4, &mut netflow.v6, &mut sflow.v4, &mut sflow.v6]
     }
 
     /// Flows in them.
     pub fn rows(&self) -> usize {
-        self.all().iter().map(|batch| batch.len()).sum()
+        let pairs = [&self.netflow, &self.sflow];
+        pairs.iter().map(|pair| pair.v4.len() + pair.v6.len()).sum()
     }
 
     /// Hands the batches that are full to `sink`, with `all` those that hold anything, and leaves empty ones.
     pub fn take(&mut self, all: bool, mut sink: impl FnMut(FlowBatch)) {
-        for batch in self.all_mut() {
+        let mut spare = std::mem::take(&mut self.spare);
+        for batch in self.each() {
             if batch.is_full() || all && !batch.is_empty() {
-                let empty = match batch.ip_version() {
-                    4 => FlowBatch::v4(batch.observed_by),
-                    _ => FlowBatch::v6(batch.observed_by),
+                level(batch);
+                let place = spare.iter().position(|empty| {
+                    empty.observed_by == batch.observed_by
+                        && empty.ip_version() == batch.ip_version()
+                });
+                let empty = match (place, batch.ip_version()) {
+                    (Some(place), _) => spare.swap_remove(place),
+                    (None, 4) => FlowBatch::v4(batch.observed_by),
+                    (None, _) => FlowBatch::v6(batch.observed_by),
                 };
                 sink(std::mem::replace(batch, empty));
             }
         }
+        self.spare = spare;
     }
+
+    /// Takes back a batch that nobody needs any more: the next one is written to its memory.
+    pub fn give_back(&mut self, mut batch: FlowBatch) {
+        if self.spare.len() < SPARE {
+            batch.clear();
+            self.spare.push(batch);
+        }
+    }
+}
+
+/// Makes all columns that have to have rows, or have some already, as long as the batch.
+fn level(batch: &mut FlowBatch) {
+    let rows = batch.len();
+    batch.source_port.resize(rows, 0);
+    batch.destination_port.resize(rows, 0);
+    batch.icmp_type_code.resize(rows, 0);
+    batch.protocol.resize(rows, 0);
+    batch.tos.resize(rows, 0);
+    batch.tcp_flags.resize(rows, 0);
+    batch.interface.resize(rows, 0);
+    batch.direction.resize(rows, 0);
+    batch.vlan.resize(rows, 0);
+    batch.octets.resize(rows, 0);
+    batch.fragment.resize(rows, 0);
+    batch.folded.resize(rows, 0);
+    batch.end_reason.resize(rows, 0);
+    router::level(&mut batch.layer2_octets, rows);
+    router::level(&mut batch.ttl_min, rows);
+    router::level(&mut batch.ttl_max, rows);
+    router::level(&mut batch.source_mac, rows);
+    router::level(&mut batch.destination_mac, rows);
+    batch.router.level(rows);
 }

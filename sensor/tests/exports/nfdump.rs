@@ -4,7 +4,7 @@ use std::{fs, net::IpAddr, path::Path};
 
 use sensor::flow::batch::{FlowBatch, Source};
 
-use super::tshark::addresses;
+use crate::tshark::addresses;
 
 /// A row of nfdump.
 #[derive(Debug)]
@@ -15,9 +15,6 @@ pub struct Flow {
     pub destination_port: String,
     pub packets: u64,
     pub octets: u64,
-    /// Counts of the other direction.
-    pub reverse_packets: u64,
-    pub reverse_octets: u64,
     pub input: u64,
     pub output: u64,
     /// Seconds since the epoch.
@@ -29,7 +26,7 @@ pub struct Flow {
 pub fn flows(case: &Path) -> Option<Vec<Flow>> {
     let text = fs::read_to_string(case.join("expected.nfdump.csv")).ok()?;
     let rows = text.lines().skip(1).take_while(|line| !line.starts_with("Summary"));
-    Some(rows.filter_map(flow).filter(|flow| has_addresses(flow)).collect())
+    Some(rows.filter_map(flow).filter(has_addresses).collect())
 }
 
 fn flow(line: &str) -> Option<Flow> {
@@ -44,8 +41,6 @@ fn flow(line: &str) -> Option<Flow> {
         destination_port: (*columns.get(6)?).to_owned(),
         packets: number(11)?,
         octets: number(12)?,
-        reverse_packets: number(13)?,
-        reverse_octets: number(14)?,
         input: number(15)?,
         output: number(16)?,
     })

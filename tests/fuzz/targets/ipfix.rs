@@ -1,13 +1,21 @@
-//! The IPFIX decoder: any stream of messages, with the templates that came before.
+//! IPFIX: any messages, one after the other, of which each begins with its length; through the collector, and the strict
+//! decoder that looks into files.
 
 #![no_main]
+
+mod stream;
 
 use libfuzzer_sys::fuzz_target;
 use sensor::wire::ipfix::decode::{Decoder, split_message};
 
-fuzz_target!(|stream: &[u8]| {
+fuzz_target!(|octets: &[u8]| {
+    stream::collect(octets, |datagram| {
+        if let Some(version) = datagram.first_chunk_mut::<2>() {
+            *version = [0, 10];
+        }
+    });
     let mut decoder = Decoder::default();
-    let mut rest = stream;
+    let mut rest = octets;
     while let Some((message, behind)) = split_message(rest) {
         // Malformed is an answer, too.
         let _ = decoder.decode(message);

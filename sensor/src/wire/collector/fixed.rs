@@ -45,7 +45,7 @@ impl Worker<'_> {
             domain: header.engine.into(),
         };
         let rate = if version == 5 { header.sample_rate() } else { None };
-        let (exporter, rates, ledger) = device.parts(&key, rate);
+        let (exporter, rates, _, ledger) = device.parts(&key, rate);
         let context = Context {
             version: version as u8,
             received: arrival.now,
@@ -71,10 +71,12 @@ impl Worker<'_> {
         if flows != 0 {
             device.last_decoded = arrival.now.max(1);
         }
-        if device.session(&key).is_none() && !arrival.may_grow {
+        if device.existing_session(&key).is_none()
+            && (!arrival.may_grow || device.session_mut(key, self.limits.exporter).is_none())
+        {
             return;
         }
-        if let Some(session) = device.session_mut(key, self.limits.exporter) {
+        if let Some(session) = device.existing_session(&key) {
             session.sequence.observe(sequence, units);
             if flows != 0 {
                 session.last_decoded = arrival.now.max(1);

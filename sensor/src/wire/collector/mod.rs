@@ -12,6 +12,8 @@ mod fixed;
 mod sampled;
 mod sets;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -42,7 +42,7 @@ impl Worker<'_> {
         let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
         let count = header.samples;
         datagram::samples(rest, count, self.inner, self.packets, &mut keeper, &mut ledger);
-        let (exporter, rates, all) = device.parts(&key, None);
+        let (exporter, rates, _, all) = device.parts(&key, None);
         let context = Context {
             version: 5,
             received: arrival.now,

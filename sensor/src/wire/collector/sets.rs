@@ -270,14 +270,14 @@ impl Worker<'_> {
             found.records += self.options(device, known, message, set);
             return;
         }
+        let (exporter, rates, boot, ledger) = device.parts(&message.key, None);
         let mut times = message.times;
         if times.uptime.is_none()
-            && let Some(boot) = device.session(&message.key).and_then(|session| session.boot)
+            && let Some(boot) = boot
         {
             // IPFIX has no uptime in its header; options may tell when the device booted.
             times.uptime = Some(times.export.wrapping_sub(boot) as u32);
         }
-        let (exporter, rates, ledger) = device.parts(&message.key, None);
         let context = Context {
             version: message.key.version,
             received: message.received,

@@ -111,6 +111,11 @@ impl Device {
         self.sessions.get_mut(&key)
     }
 
+    /// The stream `key`, where there is one. For what takes no memory; else see [`Device::change`].
+    pub fn existing_session(&mut self, key: &SessionKey) -> Option<&mut Session> {
+        self.sessions.get_mut(key)
+    }
+
     /// Changes the stream `key`, and keeps account of the memory.
     pub fn change<T>(
         &mut self,
@@ -141,16 +146,19 @@ impl Device {
         found.all(|other| other.template == first.template).then(|| first.clone())
     }
 
-    /// What decoding flows of stream `key` needs of the device; `header` is the sampling rate in the header.
+    /// What decoding flows of stream `key` needs of the device, and when it booted; `header` is the sampling rate in the
+    /// header.
     pub fn parts(
         &mut self,
         key: &SessionKey,
         header: Option<u32>,
-    ) -> (&Arc<Exporter>, Rates<'_>, &mut Ledger) {
-        let domain = self.sessions.get(key).map_or(&UNTOLD, |session| &session.sampling);
+    ) -> (&Arc<Exporter>, Rates<'_>, Option<u64>, &mut Ledger) {
+        let session = self.sessions.get(key);
+        let domain = session.map_or(&UNTOLD, |session| &session.sampling);
+        let boot = session.and_then(|session| session.boot);
         let device = &self.sampling;
         let rates = Rates { configured: self.sample_rate, header, domain, device };
-        (&self.exporter, rates, &mut self.ledger)
+        (&self.exporter, rates, boot, &mut self.ledger)
     }
 
     /// Whom options of stream `key` tell about.

@@ -26,7 +26,7 @@ impl Sequence {
         match number.wrapping_sub(expected) as i32 {
             0 => {}
             gap @ 1..=PLAUSIBLE => self.lost += u64::from(gap.unsigned_abs()),
-            gap if gap < 0 && gap >= -PLAUSIBLE => {
+            gap if (-PLAUSIBLE..0).contains(&gap) => {
                 // It was taken for lost when a later one came.
                 self.reordered += 1;
                 self.lost = self.lost.saturating_sub(units.unwrap_or(0).into());

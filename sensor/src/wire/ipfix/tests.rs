@@ -14,7 +14,7 @@ use crate::{
         batch::{Addresses, FlowBatch, Source},
         totals::Totals,
     },
-    wire::ledger::Skipped,
+    wire::{batches::Batches, collector::Collector, ledger::Skipped},
 };
 
 const OPTIONS: EncoderOptions =
@@ -387,4 +387,68 @@ fn a_template_that_would_blow_up_records_is_refused() {
     let mut message = vec![0, 10, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     message.extend([0, 2, 0, 12, 1, 0, 0, 1, 0, 8, 0, 0]);
     assert_eq!(Decoder::default().decode(&message), Err(Skipped::TemplateEmpty));
+}
+
+/// What the collector makes of the encoder's messages: the flows again, except for what no element carries.
+fn collected(batch: &FlowBatch) -> FlowBatch {
+    let mut collector = Collector::default();
+    let mut batches = Batches::default();
+    let from = "192.0.2.1:4739".parse().unwrap();
+    for (message, _) in encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(batch)) {
+        collector.datagram(from, NOW, &message, &mut batches);
+    }
+    let ledger = collector.ledger();
+    assert_eq!(ledger.skipped.total(), 0);
+    assert_eq!(ledger.octets, ledger.accounted());
+    batches.all()[usize::from(batch.ip_version() == 6)].clone()
+}
+
+proptest! {
+    #[test]
+    fn what_was_encoded_is_collected(
+        v6 in any::<bool>(),
+        seeds in prop::collection::vec(any::<u64>(), 1..200),
+    ) {
+        let rows: Vec<_> = seeds.iter().map(|seed| (*seed, false)).collect();
+        let sent = batch(if v6 { 6 } else { 4 }, &rows);
+        let got = collected(&sent);
+        match (&sent.addresses, &got.addresses) {
+            (Addresses::V4 { source: a, destination: b }, Addresses::V4 { source: c, destination: d }) => {
+                prop_assert_eq!((a, b), (c, d));
+            }
+            (Addresses::V6 { source: a, destination: b }, Addresses::V6 { source: c, destination: d }) => {
+                prop_assert_eq!((a, b), (c, d));
+            }
+            _ => prop_assert!(false, "another family"),
+        }
+        prop_assert_eq!(&sent.source_port, &got.source_port);
+        prop_assert_eq!(&sent.destination_port, &got.destination_port);
+        prop_assert_eq!(&sent.protocol, &got.protocol);
+        prop_assert_eq!(&sent.tos, &got.tos);
+        prop_assert_eq!(&sent.direction, &got.direction);
+        prop_assert_eq!(&sent.octets, &got.octets);
+        prop_assert_eq!(&sent.packets, &got.packets);
+        prop_assert_eq!(&sent.layer2_octets, &got.layer2_octets);
+        prop_assert_eq!(&sent.start, &got.start);
+        prop_assert_eq!(&sent.end, &got.end);
+        prop_assert_eq!(&sent.ttl_min, &got.ttl_min);
+        prop_assert_eq!(&sent.ttl_max, &got.ttl_max);
+        prop_assert_eq!(&sent.source_mac, &got.source_mac);
+        prop_assert_eq!(&sent.destination_mac, &got.destination_mac);
+        prop_assert_eq!(&sent.end_reason, &got.end_reason);
+        for row in 0..sent.len() {
+            prop_assert_eq!(sent.tcp_flags[row] & 0x1ff, got.tcp_flags[row]);
+            prop_assert_eq!(sent.vlan[row] & 0xfff, got.vlan[row]);
+            let (input, output) = (got.interface[row], got.router.output_interface[row]);
+            let seen = if sent.is_egress(row) { (output, input) } else { (input, output) };
+            prop_assert_eq!(seen, (sent.interface[row], 0));
+            let icmp = matches!(sent.protocol[row], 1 | 58);
+            let wanted = match (icmp, sent.icmp_type_code[row]) {
+                (true, 0) => sent.destination_port[row],
+                (true, told) => told,
+                (false, _) => 0,
+            };
+            prop_assert_eq!(wanted, got.icmp_type_code[row]);
+        }
+    }
 }

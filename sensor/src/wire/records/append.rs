@@ -11,15 +11,12 @@ use super::{
 use crate::{
     flow::{
         batch::{Addresses, FlowBatch},
-        router::{Exporter, level},
+        router::Exporter,
     },
     wire::{
         exporter::sampling::Rates,
         ledger::Ledger,
-        template::{
-            compile::{Fill, Plan},
-            elements::{Clock, Meaning},
-        },
+        template::compile::{Fill, Plan},
     },
 };
 
@@ -66,7 +63,7 @@ pub fn append_with(
     }
     more(batch, base);
     finish(batch, base, base + rows.len(), context);
-    times(batch, base, plan, fills, rows, context);
+    times(batch, base, plan, rows, context);
     rates(batch, base, plan, rows, &context.rates);
     icmp(batch, base);
     count(batch, base, ledger);
@@ -79,7 +76,7 @@ pub fn count(batch: &FlowBatch, base: usize, ledger: &mut Ledger) {
     ledger.rows_without_rate += rates.iter().filter(|rate| **rate == 0).count() as u64;
 }
 
-/// Makes all columns that have to have rows, or have some already, `end` long.
+/// Fills the columns that all rows have, up to `end`. The others may be shorter until the batch is looked at.
 pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<'_>) {
     match &mut batch.addresses {
         Addresses::V4 { source, destination } => {
@@ -91,30 +88,12 @@ pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<
             destination.resize(end, 0);
         }
     }
-    level(&mut batch.layer2_octets, end);
-    if batch.octets.len() == base && !batch.layer2_octets.is_empty() {
+    batch.packets.resize(end, 0);
+    if batch.octets.len() <= base && batch.layer2_octets.len() == end {
+        batch.octets.resize(base, 0);
         batch.octets.extend_from_slice(&batch.layer2_octets[base..]);
     }
-    batch.source_port.resize(end, 0);
-    batch.destination_port.resize(end, 0);
-    batch.icmp_type_code.resize(end, 0);
-    batch.protocol.resize(end, 0);
-    batch.tos.resize(end, 0);
-    batch.tcp_flags.resize(end, 0);
-    batch.interface.resize(end, 0);
-    batch.direction.resize(end, 0);
-    batch.vlan.resize(end, 0);
-    batch.octets.resize(end, 0);
-    batch.packets.resize(end, 0);
-    batch.fragment.resize(end, 0);
-    batch.folded.resize(end, 0);
-    batch.end_reason.resize(end, 0);
-    level(&mut batch.ttl_min, end);
-    level(&mut batch.ttl_max, end);
-    level(&mut batch.source_mac, end);
-    level(&mut batch.destination_mac, end);
     let router = &mut batch.router;
-    router.level(end);
     router.exporter.resize(end, place(&mut router.exporters, context.exporter));
     router.version.resize(end, context.version);
     router.received.resize(end, context.received);
@@ -133,19 +112,9 @@ fn place(exporters: &mut Vec<Arc<Exporter>>, exporter: &Arc<Exporter>) -> u32 {
 }
 
 /// Completes start and end of the rows from `base` on.
-fn times(
-    batch: &mut FlowBatch,
-    base: usize,
-    plan: &Plan,
-    fills: &[Fill],
-    rows: &Rows<'_>,
-    context: &Context<'_>,
-) {
+fn times(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, context: &Context<'_>) {
     let end = base + rows.len();
-    let uptime =
-        |wanted: Meaning| fills.iter().find(|fill| fill.meaning == wanted).map(|fill| fill.place);
-    let first = uptime(Meaning::Start(Clock::Uptime));
-    let last = uptime(Meaning::End(Clock::Uptime));
+    let (first, last) = (plan.single.first, plan.single.last);
     if (first.is_some() || last.is_some()) && context.times.uptime.is_none() {
         // Uptimes without the time of the boot in the header: from the record, or relative to each other.
         batch.start.resize(end, 0);
@@ -191,12 +160,22 @@ fn times(
 
 /// NetFlow puts type and code of ICMP where the destination port stands; the port stays as it was exported.
 fn icmp(batch: &mut FlowBatch, base: usize) {
+    let is_icmp = |number: u8| matches!(number, protocol::ICMP | protocol::ICMPV6);
+    let protocols = batch.protocol.get(base..).unwrap_or_default();
+    let types = &mut batch.icmp_type_code;
+    if types.len() <= base && !protocols.iter().any(|number| is_icmp(*number)) {
+        return;
+    }
+    let end = batch.packets.len();
+    types.resize(end, 0);
+    batch.destination_port.resize(end, 0);
+    batch.protocol.resize(end, 0);
     let rows = batch.protocol[base..].iter().zip(&batch.destination_port[base..]);
-    for ((number, port), type_code) in rows.zip(&mut batch.icmp_type_code[base..]) {
-        *type_code = match *number {
-            protocol::ICMP | protocol::ICMPV6 if *type_code == 0 => *port,
-            protocol::ICMP | protocol::ICMPV6 => *type_code,
-            _ => 0,
+    for ((number, port), type_code) in rows.zip(&mut types[base..]) {
+        *type_code = match (is_icmp(*number), *type_code) {
+            (true, 0) => *port,
+            (true, told) => told,
+            (false, _) => 0,
         };
     }
 }
@@ -231,7 +210,8 @@ fn rates(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, rates
         }
     }
     if plan.has_input && rates.has_interfaces() {
-        for (rate, input) in column[base..].iter_mut().zip(&batch.interface[base..]) {
+        let inputs = batch.interface.get(base..).unwrap_or_default();
+        for (rate, input) in column[base..].iter_mut().zip(inputs) {
             if *rate == 0 {
                 *rate = rates.of_interface(*input).unwrap_or(0);
             }

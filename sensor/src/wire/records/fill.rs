@@ -41,7 +41,7 @@ impl Times {
             Clock::Milliseconds => value,
             Clock::Ntp => {
                 let (seconds, fraction) = (value >> 32, value & 0xffff_ffff);
-                (seconds * 1000 + (fraction * 1000 >> 32)).saturating_sub(NTP_EPOCH * 1000)
+                (seconds * 1000 + ((fraction * 1000) >> 32)).saturating_sub(NTP_EPOCH * 1000)
             }
             Clock::Before => self.export.saturating_sub(value / 1000),
         }
@@ -73,9 +73,9 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
                 rows.extend(place, destination, u128::from_be_bytes);
             }
         }
-        Meaning::SourcePort => rows.extend_numbers(place, &mut batch.source_port, |n| n as u16),
+        Meaning::SourcePort => optional(rows, place, &mut batch.source_port, base, |n| n as u16),
         Meaning::DestinationPort => {
-            rows.extend_numbers(place, &mut batch.destination_port, |n| n as u16);
+            optional(rows, place, &mut batch.destination_port, base, |n| n as u16);
         }
         Meaning::IcmpTypeCode => add(rows, place, &mut batch.icmp_type_code, base, |n| n as u16),
         Meaning::IcmpType => {
@@ -84,26 +84,28 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         Meaning::IcmpCode => {
             add(rows, place, &mut batch.icmp_type_code, base, |n| n as u16 & 0xff);
         }
-        Meaning::Protocol => rows.extend_numbers(place, &mut batch.protocol, |n| n as u8),
-        Meaning::Tos => rows.extend_numbers(place, &mut batch.tos, |n| n as u8),
-        Meaning::TcpFlags => rows.extend_numbers(place, &mut batch.tcp_flags, |n| n as u16 & 0x1ff),
-        Meaning::Input => rows.extend_numbers(place, &mut batch.interface, narrow),
+        Meaning::Protocol => optional(rows, place, &mut batch.protocol, base, |n| n as u8),
+        Meaning::Tos => optional(rows, place, &mut batch.tos, base, |n| n as u8),
+        Meaning::TcpFlags => {
+            optional(rows, place, &mut batch.tcp_flags, base, |n| n as u16 & 0x1ff);
+        }
+        Meaning::Input => optional(rows, place, &mut batch.interface, base, narrow),
         Meaning::Output => optional(rows, place, &mut router.output_interface, base, narrow),
         Meaning::Direction => {
-            rows.extend_numbers(place, &mut batch.direction, |n| u8::from(n == 1));
+            optional(rows, place, &mut batch.direction, base, |n| u8::from(n == 1));
         }
-        Meaning::SourceVlan => rows.extend_numbers(place, &mut batch.vlan, |n| n as u16 & 0xfff),
+        Meaning::SourceVlan => optional(rows, place, &mut batch.vlan, base, |n| n as u16 & 0xfff),
         Meaning::DestinationVlan => {
             optional(rows, place, &mut router.destination_vlan, base, |n| n as u16 & 0xfff);
         }
-        Meaning::Octets => rows.extend_numbers(place, &mut batch.octets, |n| n),
-        Meaning::Packets => rows.extend_numbers(place, &mut batch.packets, |n| n),
+        Meaning::Octets => optional(rows, place, &mut batch.octets, base, |n| n),
+        Meaning::Packets => optional(rows, place, &mut batch.packets, base, |n| n),
         Meaning::Layer2Octets => optional(rows, place, &mut batch.layer2_octets, base, |n| n),
         Meaning::Start(clock) => {
-            rows.extend_numbers(place, &mut batch.start, |n| times.milliseconds(clock, n));
+            optional(rows, place, &mut batch.start, base, |n| times.milliseconds(clock, n));
         }
         Meaning::End(clock) => {
-            rows.extend_numbers(place, &mut batch.end, |n| times.milliseconds(clock, n));
+            optional(rows, place, &mut batch.end, base, |n| times.milliseconds(clock, n));
         }
         Meaning::TtlMin => optional(rows, place, &mut batch.ttl_min, base, |n| n as u8),
         Meaning::TtlMax => optional(rows, place, &mut batch.ttl_max, base, |n| n as u8),
@@ -115,7 +117,7 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
             begin(&mut batch.destination_mac, base);
             rows.extend(place, &mut batch.destination_mac, |mac: [u8; 6]| mac);
         }
-        Meaning::EndReason => rows.extend_numbers(place, &mut batch.end_reason, |n| n as u8),
+        Meaning::EndReason => optional(rows, place, &mut batch.end_reason, base, |n| n as u8),
         Meaning::NextHopV4 => {
             begin(&mut router.next_hop_v4, base);
             rows.extend(place, &mut router.next_hop_v4, u32::from_be_bytes);

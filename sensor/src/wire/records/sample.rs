@@ -87,31 +87,26 @@ pub fn extend(batch: &mut FlowBatch, base: usize, headers: &[Headers], frame: bo
     put(&mut batch.octets, base, headers, |packet| packet.octets.into());
     put(&mut batch.packets, base, headers, |_| 1);
     put(&mut batch.fragment, base, headers, |packet| packet.fragment as u8);
-    optional(&mut batch.ttl_min, base, headers, |packet| packet.ttl);
-    optional(&mut batch.ttl_max, base, headers, |packet| packet.ttl);
+    put(&mut batch.ttl_min, base, headers, |packet| packet.ttl);
+    put(&mut batch.ttl_max, base, headers, |packet| packet.ttl);
     if frame {
         put(&mut batch.vlan, base, headers, |packet| packet.vlan);
-        optional(&mut batch.source_mac, base, headers, |packet| macs(packet).1);
-        optional(&mut batch.destination_mac, base, headers, |packet| macs(packet).0);
+        put(&mut batch.source_mac, base, headers, |packet| macs(packet).1);
+        put(&mut batch.destination_mac, base, headers, |packet| macs(packet).0);
     }
 }
 
-fn put<T>(column: &mut Vec<T>, base: usize, headers: &[Headers], read: impl Fn(&Headers) -> T) {
-    if column.len() == base {
-        column.extend(headers.iter().map(read));
-    }
-}
-
-fn optional<T: Clone + Default>(
+/// Fills a column, unless a field of the records has.
+fn put<T: Clone + Default>(
     column: &mut Vec<T>,
     base: usize,
     headers: &[Headers],
     read: impl Fn(&Headers) -> T,
 ) {
-    if column.len() < base {
+    if column.len() <= base {
         column.resize(base, T::default());
+        column.extend(headers.iter().map(read));
     }
-    put(column, base, headers, read);
 }
 
 fn is_icmp(packet: &Headers) -> bool {

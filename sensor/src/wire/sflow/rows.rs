@@ -63,9 +63,12 @@ fn append(
 ) {
     let (base, packets) = (batch.len(), &family.packets);
     let end = base + packets.len();
+    batch.octets.resize(base, 0);
     batch.octets.extend(packets.iter().map(|packet| u64::from(packet.length)));
     optional(&mut batch.layer2_octets, base, packets, |packet| packet.length.into());
+    batch.interface.resize(base, 0);
     batch.interface.extend(packets.iter().map(|packet| packet.input));
+    batch.vlan.resize(base, 0);
     batch.vlan.extend(packets.iter().zip(&family.headers).map(|(packet, headers)| {
         packet.source_vlan.filter(|vlan| *vlan != 0).unwrap_or(headers.vlan)
     }));

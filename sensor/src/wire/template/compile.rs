@@ -2,7 +2,7 @@
 
 use super::{
     Specifier, Template,
-    elements::{Meaning, Reading, reading},
+    elements::{Clock, Meaning, Reading, reading},
 };
 
 /// Where a field of fixed length lies in a record.
@@ -78,6 +78,10 @@ pub struct Single {
     pub duration: Option<(Place, u64)>,
     /// `samplingPacketInterval` and `samplingPacketSpace`.
     pub systematic: Option<(Place, Place)>,
+    /// Uptime at the first packet.
+    pub first: Option<Place>,
+    /// Uptime at the last packet.
+    pub last: Option<Place>,
     /// When the device booted.
     pub system_init: Option<Place>,
     /// The addresses, for records of either family.
@@ -153,6 +157,10 @@ impl Plan {
                 .find(|(reading, _)| reading.reverse == reverse && reading.meaning.is_like(meaning))
         };
         let place = |meaning| find(meaning, false).map(|(_, place)| *place);
+        let exactly = |meaning: Meaning| {
+            let found = find(meaning, false).filter(|(reading, _)| reading.meaning == meaning);
+            found.map(|(_, place)| *place)
+        };
         let v4 = place(Meaning::SourceV4).or(place(Meaning::DestinationV4)).is_some();
         let v6 = place(Meaning::SourceV6).or(place(Meaning::DestinationV6)).is_some();
         let reverse = |meaning| find(meaning, true).map(|(_, place)| *place);
@@ -164,6 +172,8 @@ impl Plan {
                 .map(|place| (place, 1))
                 .or(place(Meaning::DurationMicroseconds).map(|place| (place, 1000))),
             systematic: place(Meaning::PacketInterval).zip(place(Meaning::PacketSpace)),
+            first: exactly(Meaning::Start(Clock::Uptime)),
+            last: exactly(Meaning::End(Clock::Uptime)),
             system_init: place(Meaning::SystemInit),
             source_v4: place(Meaning::SourceV4),
             destination_v4: place(Meaning::DestinationV4),
@@ -234,9 +244,7 @@ fn fits(meaning: Meaning, length: u16) -> bool {
         Meaning::SourceV4 | Meaning::DestinationV4 | Meaning::NextHopV4 => length == 4,
         Meaning::SourceV6 | Meaning::DestinationV6 | Meaning::NextHopV6 => length == 16,
         Meaning::SourceMac | Meaning::DestinationMac => length == 6,
-        Meaning::Start(super::elements::Clock::Ntp) | Meaning::End(super::elements::Clock::Ntp) => {
-            length == 8
-        }
+        Meaning::Start(Clock::Ntp) | Meaning::End(Clock::Ntp) => length == 8,
         _ => (1..=8).contains(&length),
     }
 }

@@ -2,11 +2,16 @@
 //!
 //! Where they differ, a table says by how many flows and why. A case that is not in a table has no difference.
 
-mod exports;
+mod corpus;
+mod fixbuf;
+mod hostile;
+mod nfdump;
+mod second_oracle;
+mod tshark;
 
 use std::collections::BTreeMap;
 
-use exports::{cases, collect, fixbuf, name, nfdump, tshark};
+use corpus::{cases, collect, name};
 use sensor::flow::batch::FlowBatch;
 
 /// Case, how many of the other program's flows are not ours, how many of ours are not its, and why.
@@ -51,7 +56,7 @@ fn compare<Flow>(
     let mut surprises = Vec::new();
     for case in cases()? {
         let Some(wanted) = wanted(&case) else { continue };
-        let (_, batches) = collect(&case);
+        let (_, mut batches) = collect(&case);
         let mut free: Vec<(&FlowBatch, Vec<usize>)> =
             batches.all().into_iter().map(|batch| (batch, (0..batch.len()).collect())).collect();
         let mut missing: BTreeMap<&str, usize> = BTreeMap::new();

@@ -2,10 +2,6 @@
 //!
 //! The corpus is optional: it lies where `SENSOR_CORPORA` says, else beside the workspace in `../shared/corpora`.
 
-pub mod fixbuf;
-pub mod nfdump;
-pub mod tshark;
-
 use std::{
     env, fs,
     net::{IpAddr, SocketAddr},

@@ -1,0 +1,28 @@
+//! A stream of datagrams through the collector: two octets of length before each. The books must balance.
+
+use sensor::wire::{
+    batches::Batches,
+    collector::{Collector, Options},
+};
+
+/// Decodes the datagrams in `octets`, each after `prepare`.
+pub fn collect(octets: &[u8], prepare: impl Fn(&mut [u8])) {
+    let options = Options { inner_headers: true, keep_options: true, ..Options::default() };
+    let mut collector = Collector::new(options);
+    let mut batches = Batches::default();
+    let from = ([192, 0, 2, 1], 2055).into();
+    let mut rest = octets;
+    while let Some((length, behind)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length)).min(behind.len());
+        let (datagram, behind) = behind.split_at(length);
+        let mut datagram = datagram.to_vec();
+        prepare(&mut datagram);
+        collector.datagram(from, 1_700_000_000_000, &datagram, &mut batches);
+        let ledger = collector.ledger();
+        assert_eq!(ledger.octets, ledger.accounted());
+        rest = behind;
+    }
+    for batch in batches.all() {
+        assert_eq!(batch.len(), batch.octets.len());
+    }
+}
