@@ -48,8 +48,8 @@ impl Common {
     #[inline(always)]
     pub fn new(headers: &Headers, interface: u32, direction: Direction, vlan: u16) -> Self {
         Self {
-            source_port: headers.source_port,
-            destination_port: headers.destination_port,
+            source_port: headers.source_port(),
+            destination_port: headers.destination_port(),
             interface,
             protocol: headers.protocol,
             tos: headers.tos,

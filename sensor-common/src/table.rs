@@ -76,8 +76,6 @@ pub struct Increment {
     pub tcp_flags: u16,
     /// Time to live.
     pub ttl: u8,
-    /// MAC addresses.
-    pub macs: [u32; 3],
 }
 
 impl Increment {
@@ -94,7 +92,6 @@ impl Increment {
             packets: segments,
             tcp_flags: headers.tcp_flags,
             ttl: headers.ttl,
-            macs: headers.macs,
         }
     }
 }
@@ -111,9 +108,16 @@ pub enum Outcome {
 }
 
 impl<const N: usize> Slot<N> {
-    /// Counts a packet seen at `now` (jiffies) if this slot holds `key` or is free.
+    /// Counts a packet seen at `now` (jiffies) if this slot holds `key` or is free. Only a new flow asks for `macs`
+    /// (as in [`Headers::macs`]).
     #[inline(always)]
-    pub fn absorb(&mut self, key: &[u64; N], packet: &Increment, now: u32) -> Outcome {
+    pub fn absorb(
+        &mut self,
+        key: &[u64; N],
+        packet: &Increment,
+        macs: impl FnOnce() -> [u32; 3],
+        now: u32,
+    ) -> Outcome {
         if self.packets == 0 {
             *self = Self {
                 key: *key,
@@ -122,7 +126,7 @@ impl<const N: usize> Slot<N> {
                 first: now,
                 last: now,
                 overhead: packet.overhead,
-                macs: packet.macs,
+                macs: macs(),
                 tcp_flags: packet.tcp_flags,
                 ttl_min: packet.ttl,
                 ttl_max: packet.ttl,
@@ -135,14 +139,17 @@ impl<const N: usize> Slot<N> {
             different |= self.key[i] ^ key[i];
             i += 1;
         }
-        let overhead = self.overhead.wrapping_add(packet.overhead);
-        let packets = self.packets.wrapping_add(packet.packets);
-        if different != 0 || overhead < packet.overhead || packets < packet.packets {
+        if different != 0 {
+            return Outcome::Occupied;
+        }
+        let packets = self.packets as u64 + packet.packets as u64;
+        let overhead = self.overhead as u64 + packet.overhead as u64;
+        if (packets | overhead) >> 32 != 0 {
             return Outcome::Occupied;
         }
         self.octets += packet.octets as u64;
-        self.packets = packets;
-        self.overhead = overhead;
+        self.packets = packets as u32;
+        self.overhead = overhead as u32;
         self.last = now;
         self.tcp_flags |= packet.tcp_flags;
         if packet.ttl < self.ttl_min {
@@ -159,21 +166,15 @@ impl<const N: usize> Slot<N> {
 mod tests {
     use super::*;
 
-    const PACKET: Increment = Increment {
-        octets: 100,
-        overhead: 14,
-        packets: 1,
-        tcp_flags: 0x02,
-        ttl: 64,
-        macs: [1, 2, 3],
-    };
+    const PACKET: Increment =
+        Increment { octets: 100, overhead: 14, packets: 1, tcp_flags: 0x02, ttl: 64 };
 
     #[test]
     fn a_free_slot_takes_the_flow_and_then_counts_it() {
         let mut slot = SlotV4::FREE;
-        assert_eq!(slot.absorb(&[1, 2, 3], &PACKET, 7), Outcome::Inserted);
-        let second = Increment { octets: 50, tcp_flags: 0x10, ttl: 63, macs: [9; 3], ..PACKET };
-        assert_eq!(slot.absorb(&[1, 2, 3], &second, 9), Outcome::Updated);
+        assert_eq!(slot.absorb(&[1, 2, 3], &PACKET, || [1, 2, 3], 7), Outcome::Inserted);
+        let second = Increment { octets: 50, tcp_flags: 0x10, ttl: 63, ..PACKET };
+        assert_eq!(slot.absorb(&[1, 2, 3], &second, || [9; 3], 9), Outcome::Updated);
         assert_eq!((slot.octets, slot.packets, slot.overhead), (150, 2, 28));
         assert_eq!((slot.first, slot.last), (7, 9));
         assert_eq!((slot.tcp_flags, slot.ttl_min, slot.ttl_max), (0x12, 63, 64));
@@ -183,11 +184,15 @@ mod tests {
     #[test]
     fn another_flow_is_sent_to_the_next_way() {
         let mut slot = SlotV6::FREE;
-        slot.absorb(&[1; 6], &PACKET, 0);
+        slot.absorb(&[1; 6], &PACKET, || [0; 3], 0);
         for word in 0..6 {
             let mut key = [1; 6];
             key[word] = 1 << 63 | 1;
-            assert_eq!(slot.absorb(&key, &PACKET, 0), Outcome::Occupied, "word {word} is compared");
+            assert_eq!(
+                slot.absorb(&key, &PACKET, || [0; 3], 0),
+                Outcome::Occupied,
+                "word {word} is compared"
+            );
         }
         assert_eq!(slot.packets, 1);
     }
@@ -199,7 +204,7 @@ mod tests {
             SlotV4 { packets: u32::MAX, ..SlotV4::FREE },
         ] {
             let mut slot = full;
-            assert_eq!(slot.absorb(&[0; 3], &PACKET, 1), Outcome::Occupied);
+            assert_eq!(slot.absorb(&[0; 3], &PACKET, || [0; 3], 1), Outcome::Occupied);
             assert_eq!((slot.overhead, slot.packets), (full.overhead, full.packets));
         }
     }

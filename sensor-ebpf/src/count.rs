@@ -6,54 +6,37 @@
 
 #![expect(unsafe_code, reason = "map values are reached by pointer")]
 
-use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_jiffies64};
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use sensor_common::{
     key::{Common, KeyV4, KeyV6},
     layout,
     ledger::Ledger,
-    packet::{Headers, Reject, parse, parse_network},
+    packet::{Headers, Reject},
     table::Increment,
 };
 
 use crate::{
-    hook::{Frame, Link},
+    hook::Frame,
     maps::{GENERATION, LEDGERS},
     packet::Packet,
     rare,
-    table::{self, Room},
+    read::{self, Sink},
+    table::{self, Room, Table},
 };
 
-/// Counts one frame. `pull` is asked once for a longer view of the packet when headers lie behind the first.
+/// Counts a frame whose headers are all in `packet`.
 #[inline(always)]
-pub fn count(frame: &Frame, packet: Packet, pull: impl Fn() -> Option<Packet>) {
-    let Some(mut books) = Books::open(frame) else { return };
-    let mut packet = packet;
-    let mut pulled = false;
-    loop {
-        let headers = read_headers(frame, &packet);
-        if packet.fell_short() && packet.length() < frame.length && !pulled {
-            pulled = true;
-            if let Some(longer) = pull() {
-                packet = longer;
-                continue;
-            }
-        }
-        return match headers {
-            Ok(headers) => books.record(frame, &headers),
-            Err(reason) => books.reject(frame, reason),
-        };
+pub fn count(frame: &Frame, packet: &Packet) {
+    if let Some(mut books) = Books::open(frame) {
+        read::headers(frame, packet, &mut books);
     }
 }
 
-/// Parses what the frame starts with.
-///
-/// # Errors
-/// As [`parse`].
+/// Counts a frame whose headers may go on behind `packet`; then `pull` brings them forward.
 #[inline(always)]
-pub fn read_headers(frame: &Frame, packet: &Packet) -> Result<Headers, Reject> {
-    match frame.link {
-        Link::Ethernet => parse(packet, frame.length),
-        Link::Ip(ethertype) => parse_network(packet, ethertype, 0, frame.length, 0, [0; 3]),
+pub fn count_pulled(frame: &Frame, packet: Packet, pull: impl Fn() -> Packet) {
+    if let Some(mut books) = Books::open(frame) {
+        read::headers_pulled(frame, packet, pull, &mut books);
     }
 }
 
@@ -79,35 +62,25 @@ impl Books {
         Some(Self { row, ledger })
     }
 
-    /// Counts a frame that belongs to no flow.
     #[inline(always)]
-    pub fn reject(&mut self, frame: &Frame, reason: Reject) {
-        self.ledger.reject(reason).add(1, u64::from(frame.length));
-    }
-
-    /// Counts a packet in its flow.
-    #[inline(always)]
-    pub fn record(&mut self, frame: &Frame, headers: &Headers) {
+    fn record<const N: usize>(
+        &mut self,
+        table: &Table<N>,
+        words: &[u64; N],
+        fold: impl FnOnce() -> [u64; N],
+        frame: &Frame,
+        packet: &Packet,
+        headers: &Headers,
+    ) {
         let segments = segments(frame, headers);
         let added = u64::from(segments - 1) * u64::from(headers.headers_length);
         if segments != 1 {
             self.ledger.segmented.add(u64::from(segments - 1), added);
         }
-        // SAFETY: a helper without arguments. The low half: tables hold a second or so.
-        let now = unsafe { bpf_jiffies64() } as u32;
-        let packet = Increment::new(headers, frame.length, segments);
-        let vlan = if frame.stripped_vlan != 0 { frame.stripped_vlan } else { headers.vlan };
-        let common = Common::new(headers, frame.interface, frame.direction, vlan);
-        let room = if headers.v6 {
-            let key = KeyV6 { source: headers.source, destination: headers.destination, common };
-            let fold = || key.fold().pack();
-            table::V6.count(self.row, &mut self.ledger.used[1], &key.pack(), fold, &packet, now)
-        } else {
-            let (source, destination) = (headers.source[0], headers.destination[0]);
-            let key = KeyV4 { source, destination, common };
-            let fold = || key.fold().pack();
-            table::V4.count(self.row, &mut self.ledger.used[0], &key.pack(), fold, &packet, now)
-        };
+        let increment = Increment::new(headers, frame.length, segments);
+        let used = &mut self.ledger.used[usize::from(headers.v6)];
+        let macs = || packet.macs(frame.start);
+        let room = table.count(self.row, used, words, fold, &increment, macs);
         let octets = u64::from(frame.length) + added;
         match room {
             Room::Own => {}
@@ -125,6 +98,40 @@ impl Books {
             }
         }
     }
+}
+
+impl Sink for Books {
+    #[inline(always)]
+    fn v4(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+        let key = KeyV4 {
+            source: headers.source[0],
+            destination: headers.destination[0],
+            common: common(frame, headers),
+        };
+        self.record(&table::V4, &key.pack(), || key.fold().pack(), frame, packet, headers);
+    }
+
+    #[inline(always)]
+    fn v6(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+        let key = KeyV6 {
+            source: headers.source,
+            destination: headers.destination,
+            common: common(frame, headers),
+        };
+        self.record(&table::V6, &key.pack(), || key.fold().pack(), frame, packet, headers);
+    }
+
+    #[inline(always)]
+    fn reject(&mut self, frame: &Frame, reason: Reject) {
+        self.ledger.reject(reason).add(1, u64::from(frame.length));
+    }
+}
+
+/// The key fields that both address families have.
+#[inline(always)]
+pub fn common(frame: &Frame, headers: &Headers) -> Common {
+    let vlan = if frame.stripped_vlan != 0 { frame.stripped_vlan } else { headers.vlan };
+    Common::new(headers, frame.interface, frame.direction, vlan)
 }
 
 /// Wire packets that the frame stands for, at least 1.

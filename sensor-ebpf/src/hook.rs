@@ -12,7 +12,7 @@ use crate::packet::Packet;
 
 /// What stands at the first byte of a frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Link {
+pub enum Start {
     /// An Ethernet header.
     Ethernet,
     /// An IP header: devices without a link layer, such as tun and wireguard. Holds the EtherType.
@@ -29,7 +29,7 @@ pub struct Frame {
     /// Direction through the interface.
     pub direction: Direction,
     /// What it starts with.
-    pub link: Link,
+    pub start: Start,
     /// VLAN identifier of a tag that the NIC has taken out or will put in (the outermost then), 0 for none.
     pub stripped_vlan: u16,
     /// Wire packets that a super-packet stands for, 0 where the kernel does not know.
@@ -47,7 +47,7 @@ pub fn xdp(context: &XdpContext) -> (Frame, Packet) {
         // SAFETY: as above.
         interface: unsafe { (*context.ctx).ingress_ifindex },
         direction: Direction::Ingress,
-        link: Link::Ethernet,
+        start: Start::Ethernet,
         stripped_vlan: 0,
         gso_segments: 0,
         gso_size: 0,
@@ -64,7 +64,7 @@ pub fn tc(context: &TcContext, direction: Direction) -> (Frame, Packet) {
         length: skb.len,
         interface: skb.ifindex,
         direction,
-        link: Link::Ethernet,
+        start: Start::Ethernet,
         stripped_vlan: if skb.vlan_present != 0 { skb.vlan_tci as u16 & 0xfff } else { 0 },
         gso_segments: skb.gso_segs,
         gso_size: skb.gso_size,
@@ -78,14 +78,15 @@ pub fn tc_ip(context: &TcContext, direction: Direction) -> (Frame, Packet) {
     let (frame, packet) = tc(context, direction);
     // SAFETY: the kernel called the program with this context.
     let protocol = unsafe { (*context.skb.skb).protocol };
-    (Frame { link: Link::Ip(u16::from_be(protocol as u16)), ..frame }, packet)
+    (Frame { start: Start::Ip(u16::from_be(protocol as u16)), ..frame }, packet)
 }
 
-/// Headers may lie in buffers that a tc program cannot read: has the kernel move them to the front.
+/// Headers may lie in buffers that a tc program cannot read: has the kernel move them to the front. Where it has no
+/// memory for that, the packet stays as it was; its pointers have to be taken anew in either case.
 #[inline(always)]
-pub fn pull_headers(context: &TcContext, length: u32) -> Option<Packet> {
-    context.pull_data(length.min(HEADERS_AT_MOST)).ok()?;
-    Some(Packet::new(context.data(), context.data_end()))
+pub fn pull_headers(context: &TcContext, length: u32) -> Packet {
+    let _ = context.pull_data(length.min(HEADERS_AT_MOST));
+    Packet::new(context.data(), context.data_end())
 }
 
 /// Link header, IPv6 header, and generous room for extension and transport headers.

@@ -3,6 +3,7 @@
 //!
 //! * [`packet`]: the packet's bytes, as the parser wants them, between the pointers that the kernel gives.
 //! * [`hook`]: what XDP and tc know of a frame beside its bytes.
+//! * [`read`]: from bytes to headers, and on to whatever is done with them.
 //! * [`count`]: one frame into the ledger and the flow table.
 //! * [`table`]: finding a flow's slot, and where a packet goes when there is no room.
 //! * [`maps`]: everything that is shared with the agent.
@@ -15,6 +16,7 @@ pub mod hook;
 pub mod maps;
 pub mod packet;
 pub mod rare;
+pub mod read;
 pub mod table;
 
 #[cfg(target_arch = "bpf")]

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "map values are reached by pointer")]
 
-use aya_ebpf::{Global, maps::Array};
+use aya_ebpf::{Global, helpers::generated::bpf_jiffies64, maps::Array};
 use sensor_common::{
     key::{V4_WORDS, V6_WORDS, hash},
     layout::Geometry,
@@ -46,14 +46,16 @@ impl<const N: usize> Table<N> {
         words: &[u64; N],
         fold: impl FnOnce() -> [u64; N],
         packet: &Increment,
-        now: u32,
+        macs: impl Fn() -> [u32; 3],
     ) -> Room {
+        // SAFETY: a helper without arguments. The low half: tables hold a second or so.
+        let now = unsafe { bpf_jiffies64() } as u32;
         let geometry = self.geometry.load();
         let base = row * geometry.region();
-        if self.place(base, 0, geometry.slots, used, words, packet, now) {
+        if self.place(base, 0, geometry.slots, used, words, packet, &macs, now) {
             return Room::Own;
         }
-        if self.place(base, geometry.slots, geometry.fold_slots, used, &fold(), packet, now) {
+        if self.place(base, geometry.slots, geometry.fold_slots, used, &fold(), packet, &macs, now) {
             return Room::Folded;
         }
         Room::None
@@ -70,6 +72,7 @@ impl<const N: usize> Table<N> {
         used: &mut u32,
         words: &[u64; N],
         packet: &Increment,
+        macs: &impl Fn() -> [u32; 3],
         now: u32,
     ) -> bool {
         let set = hash(words, HASH_SEED.load()) & (slots - 1);
@@ -79,7 +82,7 @@ impl<const N: usize> Table<N> {
             let Some(slot) = self.slots.get_ptr_mut(base + offset) else { return false };
             // SAFETY: only this CPU writes the slots of its row, one program at a time; the agent takes them over
             // after a grace period.
-            match unsafe { &mut *slot }.absorb(words, packet, now) {
+            match unsafe { &mut *slot }.absorb(words, packet, macs, now) {
                 Outcome::Updated => return true,
                 Outcome::Inserted => {
                     self.note(base + *used, offset);

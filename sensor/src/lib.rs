@@ -5,12 +5,21 @@
 // The bans of .clippy.toml hold for the library; its tests may read files.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 
+#[expect(clippy::disallowed_methods, reason = "edge: reads the configuration, waits")]
 pub mod agent;
 pub mod cli;
 pub mod diagnostic;
 pub mod engine;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "edge: sockets, files, clock"
+)]
 pub mod export;
 pub mod flow;
+#[expect(clippy::disallowed_methods, reason = "edge: the kernel")]
 pub mod kernel;
 pub mod nql;
+#[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
+pub mod wire;

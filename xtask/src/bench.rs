@@ -2,7 +2,11 @@
 
 use anyhow::{Context, Result, bail};
 
-use crate::{build, process, workspace::Workspace};
+use crate::{
+    build, process,
+    setup::{self, Need},
+    workspace::Workspace,
+};
 
 /// `cargo xtask bench`.
 ///
@@ -15,6 +19,7 @@ pub fn run(workspace: &Workspace, name: Option<&str>) -> Result<()> {
         Some(name) => bail!("no benchmark {name}; there are: {}", all.join(", ")),
         None => all,
     };
+    setup::programs(&[Need::Bench])?;
     build::ebpf(workspace)?;
     for bench in chosen {
         println!("\n== {bench} ==");

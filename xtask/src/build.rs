@@ -18,8 +18,7 @@ const OBJECTS: [&str; 2] = ["sensor", "bench"];
 /// When something is missing or does not compile.
 pub fn all(workspace: &Workspace, release: bool) -> Result<()> {
     ebpf(workspace)?;
-    agent(workspace, release)?;
-    Ok(())
+    agent(workspace, release).map(drop)
 }
 
 /// The eBPF objects, into `<target>/bpf`.
@@ -44,7 +43,7 @@ pub fn ebpf(workspace: &Workspace) -> Result<()> {
 /// When it does not compile.
 pub fn agent(workspace: &Workspace, release: bool) -> Result<PathBuf> {
     let mut cargo = process::cargo();
-    cargo.args(["build", "--package", "sensor", "--target-dir"]).arg(workspace.target(""));
+    cargo.args(["build", "--package", "sensor"]);
     if release {
         cargo.arg("--release");
     }

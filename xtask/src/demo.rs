@@ -9,14 +9,15 @@ mod network;
 pub mod traffic;
 
 use std::{
-    env,
-    process::{Child, Command, ExitCode, Stdio},
+    env, io,
+    os::unix::process::CommandExt,
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -29,6 +30,12 @@ use crate::{
     setup::{self, Need},
     workspace::Workspace,
 };
+
+/// How often a child is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(50);
+
+/// How long a child may take to stop when asked; longer than the sensor's own deadline.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// `cargo xtask demo`.
 ///
@@ -57,12 +64,12 @@ pub fn run(workspace: &Workspace, duration: u32) -> Result<ExitCode> {
     println!("demo: TCP, UDP and ICMP between two namespaces for {duration} s; Ctrl-C ends it\n");
     let mut sensor = network.near(&agent);
     sensor
-        .args(["run", "--interface", network::NEAR_INTERFACE, "--print", "flows"])
-        .args(["--collector", &collector.url(), "--duration", &format!("{duration}s")])
+        .args(["run", "-i", network::NEAR_INTERFACE, "--print", "flows"])
+        .args(["--collector", &collector.url(), "--duration", &duration.to_string()])
         // Short, so that flows end while one watches.
         .args(["--active-timeout", "10s", "--idle-timeout", "3s"]);
     let mut sensor = Guard::start(&mut sensor)?;
-    let status = sensor.wait(&interrupted)?;
+    let status = sensor.wait(&interrupted).context("wait for the sensor")?;
     drop(sensor);
 
     println!("\nThe collector (nfcapd) read back:\n{}", collector.finish()?);
@@ -84,50 +91,47 @@ struct Guard(Child);
 impl Guard {
     /// Starts `command` in a process group of its own: Ctrl-C at the terminal is for this process to hand on.
     fn start(command: &mut Command) -> Result<Self> {
-        use std::os::unix::process::CommandExt;
-        let program = command.get_args().last().map(|word| word.to_string_lossy().into_owned());
-        command
-            .stdin(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .map(Self)
-            .with_context(|| format!("start a part of the demonstration: {program:?}"))
+        command.stdin(Stdio::null()).process_group(0);
+        let child = command.spawn().with_context(|| format!("start {command:?}"))?;
+        Ok(Self(child))
     }
 
-    /// Waits for the child's own end; an interrupt asks it to come to it.
-    fn wait(&mut self, interrupted: &AtomicBool) -> Result<std::process::ExitStatus> {
-        let mut asked = false;
-        loop {
-            if let Some(status) = self.0.try_wait().context("wait for the sensor")? {
+    /// Waits for the child's own end, or brings it about when there is an interrupt.
+    fn wait(&mut self, interrupted: &AtomicBool) -> io::Result<ExitStatus> {
+        while !interrupted.load(Ordering::Relaxed) {
+            if let Some(status) = self.0.try_wait()? {
                 return Ok(status);
             }
-            if !asked && interrupted.load(Ordering::Relaxed) {
-                asked = true;
-                self.terminate();
-            }
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(POLL);
         }
+        self.stop()
     }
 
-    /// Asks the child to stop, and waits until it has.
-    fn stop(&mut self) {
-        self.terminate();
-        // Nothing to do about a child that cannot be waited for.
-        let _ = self.0.wait();
-    }
-
-    fn terminate(&self) {
-        // A child that has been waited for has no process any more, and its number may be another's.
+    /// Asks the child to stop, waits, and kills it when it does not.
+    fn stop(&mut self) -> io::Result<ExitStatus> {
+        // The number of a child that has been waited for may be another process's by now.
+        if let Some(status) = self.0.try_wait()? {
+            return Ok(status);
+        }
         if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(pid, Signal::TERM);
+            kill_process(pid, Signal::TERM)?;
         }
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+        }
+        self.0.kill()?;
+        self.0.wait()
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            self.stop();
+        if let Err(error) = self.stop() {
+            eprintln!("warning: a part of the demonstration does not stop: {error}");
         }
     }
 }

@@ -12,7 +12,7 @@ const DIRECTORY: &str = "tests/fuzz";
 ///
 /// # Errors
 /// Says what is missing, or that the target found something.
-pub fn run(_workspace: &Workspace, target: Option<&str>, seconds: u32) -> Result<()> {
+pub fn run(target: Option<&str>, seconds: u32) -> Result<()> {
     if !process::succeeds(&mut nightly(&["--version"])) {
         bail!(
             "fuzzing needs a nightly compiler: rustup toolchain install nightly --profile minimal"

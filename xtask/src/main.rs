@@ -23,7 +23,7 @@ use std::{ffi::OsString, net::IpAddr, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{demo::traffic, stages::Stage, workspace::Workspace};
+use crate::{demo::traffic, workspace::Workspace};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Set up, build, run, test and measure the sensor")]
@@ -115,10 +115,10 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Test { stages, filter } => {
             return test::run(&workspace, &stages, filter.as_deref());
         }
-        Verb::Fuzz { target, seconds } => fuzz::run(&workspace, target.as_deref(), seconds)?,
+        Verb::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds)?,
         Verb::Bench { name } => bench::run(&workspace, name.as_deref())?,
         Verb::Lint => return lint::run(&workspace),
-        Verb::Tidy => return Ok(stages::run(&mut [Stage::new("tidy", || tidy::run(&workspace))])),
+        Verb::Tidy => tidy::run(&workspace)?,
         Verb::DemoServer | Verb::DemoClient { .. } => unreachable!("answered above"),
     }
     Ok(ExitCode::SUCCESS)

@@ -6,13 +6,14 @@
 mod linker;
 mod packages;
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 pub use self::packages::{Need, update as update_package_lists};
 use crate::{
     process,
+    stages::Skip,
     toolchain::{Compiler, Toolchain},
     workspace::Workspace,
 };
@@ -22,7 +23,7 @@ use crate::{
 /// # Errors
 /// Says what is missing and how to install it.
 pub fn everything(workspace: &Workspace) -> Result<()> {
-    programs(&[Need::Demo, Need::Test])?;
+    programs(&[Need::Bench, Need::Demo, Need::Labs, Need::Fuzz, Need::Machine])?;
     let toolchain = ebpf_clippy(workspace)?;
     println!("eBPF compiler: {}", toolchain.compiler.describe());
     println!("eBPF linker:   {}", process::short(&toolchain.linker));
@@ -59,6 +60,10 @@ pub fn ebpf_clippy(workspace: &Workspace) -> Result<Toolchain> {
     let toolchain = ebpf(workspace)?;
     match &toolchain.compiler {
         Compiler::Prebuilt(rustc) if !rustc.with_file_name("cargo-clippy").is_file() => {
+            if rustc != Path::new("/usr/bin/rustc") {
+                let text = format!("no cargo-clippy beside the eBPF compiler {}", rustc.display());
+                return Err(Skip(text).into());
+            }
             packages::install(&["rust-web-clippy"])?;
         }
         Compiler::Nightly if !nightly(&["cargo-clippy", "--version"]) => {
@@ -89,12 +94,13 @@ fn install_compiler() -> Result<Compiler> {
     }
     match Compiler::find() {
         Some(compiler) => Ok(compiler),
-        None => bail!(
+        None => Err(Skip(format!(
             "no Rust compiler here can build for eBPF; on Debian, as root: apt-get install \
              --no-install-recommends {}; elsewhere: rustup toolchain install nightly --component \
              rust-src; or name one with a prebuilt core for it in SENSOR_BPF_RUSTC",
             DEBIAN.join(" ")
-        ),
+        ))
+        .into()),
     }
 }
 

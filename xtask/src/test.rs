@@ -25,6 +25,10 @@ const LABS: &str = "tests";
 /// The integration test of [`LABS`] that runs on other kernels.
 const KERNEL_TEST: &str = "kernel";
 
+/// Variables that tell the labs where the agent is, and the directory of the eBPF objects.
+const AGENT: &str = "SENSOR_BINARY";
+const OBJECTS: &str = "SENSOR_BPF_DIR";
+
 /// What `cargo xtask test` can be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Name {
@@ -65,7 +69,7 @@ fn host(filter: Option<&str>) -> Result<()> {
 }
 
 fn fuzz_targets(workspace: &Workspace) -> Result<()> {
-    setup::programs(&[Need::Test])?;
+    setup::programs(&[Need::Fuzz])?;
     fuzz::check(workspace)
 }
 
@@ -74,12 +78,13 @@ fn labs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
         let why = "needs root: sudo --preserve-env=PATH,HOME cargo xtask test labs";
         return Err(Skip(why.to_owned()).into());
     }
-    setup::programs(&[Need::Test])?;
+    setup::programs(&[Need::Labs])?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;
     let mut cargo = process::cargo();
     cargo
-        .env("SENSOR_BINARY", agent)
+        .env(AGENT, agent)
+        .env(OBJECTS, workspace.target("bpf"))
         .args(["test", "--package", LABS])
         .args(filter)
         .args(["--", "--test-threads=1"]);
@@ -87,17 +92,22 @@ fn labs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
 }
 
 fn kernel_6_1(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
-    setup::programs(&[Need::Test])?;
+    setup::programs(&[Need::Machine])?;
     build::ebpf(workspace)?;
+    let agent = build::agent(workspace, false)?;
     let test = kernel_test()?;
     let kernel = qemu::Kernel::debian_6_1(workspace)?;
-    let filter = filter.unwrap_or_default();
-    let script = format!("CI=true /bin/kernel-tests --test-threads=1 {filter}");
-    let output = qemu::boot(
-        &kernel,
-        &[(&test, "/bin/kernel-tests"), (&workspace.target("bpf/sensor.o"), "/sensor.o")],
-        &script,
-    )?;
+    let reference = workspace.target("bpf/bench.o");
+    let files = [
+        (agent.as_path(), "/bin/sensor"),
+        (test.as_path(), "/bin/kernel-tests"),
+        (reference.as_path(), "/bpf/bench.o"),
+    ];
+    let script = format!(
+        "CI=true {AGENT}=/bin/sensor {OBJECTS}=/bpf /bin/kernel-tests --test-threads=1 {}",
+        filter.unwrap_or_default()
+    );
+    let output = qemu::boot(&kernel, &files, &script)?;
     match output.code {
         0 => Ok(()),
         code => bail!("the tests failed on {} with exit code {code}", kernel.release()),

@@ -59,7 +59,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     }
     match findings.len() {
         0 => println!("tidy: {} files, no findings", files.len()),
-        count => bail!("{count} findings"),
+        count => bail!("findings: {count}"),
     }
     Ok(())
 }

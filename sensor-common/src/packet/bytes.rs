@@ -46,6 +46,13 @@ impl Word for u32 {
     }
 }
 
+impl Word for u64 {
+    #[inline]
+    fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.first_chunk().copied().map(Self::from_ne_bytes)
+    }
+}
+
 impl<T: Word, const N: usize> Word for Words<T, N> {
     #[inline]
     fn from_slice(bytes: &[u8]) -> Option<Self> {

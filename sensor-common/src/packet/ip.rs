@@ -32,90 +32,79 @@ mod extension {
     pub const SHIM6: u8 = 140;
 }
 
-/// IPv4 header at `offset`; `available` octets of the frame lie behind that.
+/// Parses the IPv4 packet at `offset`, where `available` octets of the frame are left, into [`Headers::EMPTY`] (or one
+/// with VLAN and MAC addresses).
+///
+/// # Errors
+/// [`Reject`]; `headers` is then half filled.
 #[inline(always)]
-pub(super) fn parse_v4<B: Bytes + ?Sized>(
+pub fn parse_v4<B: Bytes + ?Sized>(
     bytes: &B,
     offset: usize,
     available: u32,
-) -> Result<Headers, Reject> {
-    let Some(version_tos) = bytes.read::<[u8; 2]>(offset) else { return Err(Reject::Truncated) };
-    let header_length = (version_tos[0] & 0xf) as u32 * 4;
-    if version_tos[0] >> 4 != 4 || header_length < 20 {
-        return Err(Reject::Malformed);
-    }
-    let Some(total) = bytes.read::<u16>(offset + 2) else { return Err(Reject::Truncated) };
-    let Some(fragment) = bytes.read::<u16>(offset + 6) else { return Err(Reject::Truncated) };
-    let Some(ttl_protocol) = bytes.read::<[u8; 2]>(offset + 8) else {
+    headers: &mut Headers,
+) -> Result<(), Reject> {
+    // The last field first: where it can be read the rest can, and the compiler drops the other check.
+    let Some(addresses) = bytes.read::<u64>(offset + 12) else { return Err(Reject::Truncated) };
+    let Some(Words(words)) = bytes.read::<Words<u32, 3>>(offset) else {
         return Err(Reject::Truncated);
     };
-    let Some(source) = bytes.read::<u32>(offset + 12) else { return Err(Reject::Truncated) };
-    let Some(destination) = bytes.read::<u32>(offset + 16) else { return Err(Reject::Truncated) };
-    let total = u16::from_be(total) as u32;
+    let version_length_tos_total = u32::from_be(words[0]);
+    let header_length = (version_length_tos_total >> 24 & 0xf) * 4;
+    if version_length_tos_total >> 28 != 4 || header_length < 20 {
+        return Err(Reject::Malformed);
+    }
     // Length 0 is a super-packet of more than 64 KiB, or one that the NIC was yet to cut (RFC 2675 has no IPv4 form).
+    let total = version_length_tos_total & 0xffff;
     let octets = if total == 0 || total > available { available } else { total };
     if octets < header_length {
         return Err(if available < header_length { Reject::Truncated } else { Reject::Malformed });
     }
-    let fragment = u16::from_be(fragment);
-    let fragment = if fragment & 0x1fff != 0 {
-        Fragment::Later
-    } else if fragment & 0x2000 != 0 {
-        Fragment::First
-    } else {
-        Fragment::None
-    };
-    let mut headers = Headers {
-        v6: false,
-        protocol: ttl_protocol[1],
-        tos: version_tos[1],
-        ttl: ttl_protocol[0],
-        fragment,
-        tcp_flags: 0,
-        vlan: 0,
-        source_port: 0,
-        destination_port: 0,
-        octets,
-        link_length: offset as u32,
-        headers_length: offset as u32 + header_length,
-        source: [source, 0, 0, 0],
-        destination: [destination, 0, 0, 0],
-        macs: [0; 3],
-    };
-    parse_transport(bytes, offset + header_length as usize, offset as u32 + octets, &mut headers);
-    Ok(headers)
+    let fragment = u32::from_be(words[1]);
+    if fragment & 0x3fff != 0 {
+        headers.fragment = if fragment & 0x1fff == 0 { Fragment::First } else { Fragment::Later };
+    }
+    let ttl_protocol = u32::from_be(words[2]);
+    headers.protocol = (ttl_protocol >> 16) as u8;
+    headers.tos = (version_length_tos_total >> 16) as u8;
+    headers.ttl = (ttl_protocol >> 24) as u8;
+    headers.octets = octets;
+    headers.link_length = offset as u32;
+    [headers.source[0], headers.destination[0]] = halves(addresses);
+    parse_transport(bytes, offset + header_length as usize, octets - header_length, headers);
+    Ok(())
 }
 
-/// IPv6 header at `offset`; `available` octets of the frame lie behind that.
+/// Parses the IPv6 packet at `offset`, as [`parse_v4`].
+///
+/// # Errors
+/// As [`parse_v4`].
 #[inline(always)]
-pub(super) fn parse_v6<B: Bytes + ?Sized>(
+pub fn parse_v6<B: Bytes + ?Sized>(
     bytes: &B,
     offset: usize,
     available: u32,
-) -> Result<Headers, Reject> {
-    let Some(first) = bytes.read::<u32>(offset) else { return Err(Reject::Truncated) };
-    let first = u32::from_be(first);
-    if first >> 28 != 6 {
+    headers: &mut Headers,
+) -> Result<(), Reject> {
+    let Some(Words(addresses)) = bytes.read::<Words<u64, 4>>(offset + 8) else {
+        return Err(Reject::Truncated);
+    };
+    let Some(Words(words)) = bytes.read::<Words<u32, 2>>(offset) else {
+        return Err(Reject::Truncated);
+    };
+    let version_class_label = u32::from_be(words[0]);
+    if version_class_label >> 28 != 6 {
         return Err(Reject::Malformed);
     }
-    let Some(payload) = bytes.read::<u16>(offset + 4) else { return Err(Reject::Truncated) };
-    let Some(next_hops) = bytes.read::<[u8; 2]>(offset + 6) else { return Err(Reject::Truncated) };
-    let Some(Words(source)) = bytes.read::<Words<u32, 4>>(offset + 8) else {
-        return Err(Reject::Truncated);
-    };
-    let Some(Words(destination)) = bytes.read::<Words<u32, 4>>(offset + 24) else {
-        return Err(Reject::Truncated);
-    };
-    let [mut next, hop_limit] = next_hops;
-    let total = u16::from_be(payload) as u32 + 40;
+    let payload_next_hops = u32::from_be(words[1]);
+    let total = (payload_next_hops >> 16) + 40;
+    let mut next = (payload_next_hops >> 8) as u8;
     // Payload length 0 with a payload is a jumbogram (RFC 2675) or a super-packet of more than 64 KiB.
     let jumbo = total == 40 && next != extension::NO_NEXT_HEADER;
     let octets = if jumbo || total > available { available } else { total };
     if octets < 40 {
         return Err(Reject::Truncated);
     }
-    let end = offset as u32 + octets;
-
     let mut at = offset + 40;
     let mut fragment = Fragment::None;
     let mut n = 0;
@@ -153,58 +142,52 @@ pub(super) fn parse_v6<B: Bytes + ?Sized>(
         at += length;
         n += 1;
     }
-    let mut headers = Headers {
-        v6: true,
-        protocol: next,
-        tos: (first >> 20) as u8,
-        ttl: hop_limit,
-        fragment,
-        tcp_flags: 0,
-        vlan: 0,
-        source_port: 0,
-        destination_port: 0,
-        octets,
-        link_length: offset as u32,
-        headers_length: at as u32,
-        source,
-        destination,
-        macs: [0; 3],
-    };
-    parse_transport(bytes, at, end, &mut headers);
-    Ok(headers)
+    headers.v6 = true;
+    headers.protocol = next;
+    headers.tos = (version_class_label >> 20) as u8;
+    headers.ttl = payload_next_hops as u8;
+    headers.fragment = fragment;
+    headers.octets = octets;
+    headers.link_length = offset as u32;
+    let [a, b, c, d] = addresses.map(halves);
+    headers.source = [a[0], a[1], b[0], b[1]];
+    headers.destination = [c[0], c[1], d[0], d[1]];
+    let length = (at - offset) as u32;
+    let room = if length < octets { octets - length } else { 0 };
+    parse_transport(bytes, at, room, headers);
+    Ok(())
 }
 
-/// Transport header at `offset` of an IP packet that ends before `end`; leaves ports and flags at 0 where the
+/// Transport header at `offset`, where `room` octets of the IP packet are left; leaves ports and flags at 0 where the
 /// packet or the captured bytes end first, since bytes behind the IP packet are padding, not ports.
 #[inline(always)]
-fn parse_transport<B: Bytes + ?Sized>(bytes: &B, offset: usize, end: u32, headers: &mut Headers) {
+fn parse_transport<B: Bytes + ?Sized>(bytes: &B, offset: usize, room: u32, headers: &mut Headers) {
+    headers.headers_length = offset as u32;
     if matches!(headers.fragment, Fragment::Later) {
         return;
     }
-    let room = end.saturating_sub(offset as u32);
     match headers.protocol {
-        protocol::TCP => {
-            read_ports(bytes, offset, room, headers);
-            if room < 14 {
-                return;
+        protocol::TCP if room >= 14 => {
+            if let Some(length_flags) = bytes.read::<u16>(offset + 12) {
+                let length_flags = u16::from_be(length_flags);
+                headers.tcp_flags = length_flags & 0x1ff;
+                let length = (length_flags >> 12) as u32 * 4;
+                if length <= room {
+                    headers.headers_length = offset as u32 + length;
+                }
             }
-            let Some(word) = bytes.read::<u16>(offset + 12) else { return };
-            let word = u16::from_be(word);
-            headers.tcp_flags = word & 0x1ff;
-            let length = (word >> 12) as u32 * 4;
-            if length <= room {
-                headers.headers_length = offset as u32 + length;
-            }
+            read_ports(bytes, offset, headers);
         }
-        protocol::UDP | protocol::SCTP => {
-            read_ports(bytes, offset, room, headers);
+        protocol::TCP if room >= 4 => read_ports(bytes, offset, headers),
+        protocol::UDP | protocol::SCTP if room >= 4 => {
+            read_ports(bytes, offset, headers);
             if room >= 8 {
                 headers.headers_length = offset as u32 + 8;
             }
         }
         protocol::ICMP | protocol::ICMPV6 if room >= 2 => {
             if let Some(type_code) = bytes.read::<u16>(offset) {
-                headers.destination_port = u16::from_be(type_code);
+                headers.ports = u16::from_be(type_code) as u32;
             }
         }
         _ => {}
@@ -212,12 +195,15 @@ fn parse_transport<B: Bytes + ?Sized>(bytes: &B, offset: usize, end: u32, header
 }
 
 #[inline(always)]
-fn read_ports<B: Bytes + ?Sized>(bytes: &B, offset: usize, room: u32, headers: &mut Headers) {
-    if room < 4 {
-        return;
+fn read_ports<B: Bytes + ?Sized>(bytes: &B, offset: usize, headers: &mut Headers) {
+    if let Some(ports) = bytes.read::<u32>(offset) {
+        headers.ports = u32::from_be(ports);
     }
-    if let Some(Words(ports)) = bytes.read::<Words<u16, 2>>(offset) {
-        headers.source_port = u16::from_be(ports[0]);
-        headers.destination_port = u16::from_be(ports[1]);
-    }
+}
+
+/// Two words as they lie in memory, read as one.
+#[inline(always)]
+fn halves(words: u64) -> [u32; 2] {
+    let halves = [words as u32, (words >> 32) as u32];
+    if cfg!(target_endian = "little") { halves } else { [halves[1], halves[0]] }
 }

@@ -73,10 +73,8 @@ pub struct Headers {
     pub tcp_flags: u16,
     /// VLAN identifier of the outermost tag, 0 for none.
     pub vlan: u16,
-    /// Source port of TCP, UDP, SCTP; else 0.
-    pub source_port: u16,
-    /// Destination port of TCP, UDP, SCTP; `type << 8 | code` of ICMP and ICMPv6; else 0.
-    pub destination_port: u16,
+    /// `source port << 16 | destination port`, see [`Headers::source_port`] and [`Headers::destination_port`].
+    pub ports: u32,
     /// Octets of the IP packet, header included, never more than the frame carried.
     pub octets: u32,
     /// Octets from the start of the frame to the IP header.
@@ -92,47 +90,47 @@ pub struct Headers {
     pub macs: [u32; 3],
 }
 
+impl Headers {
+    /// What the parser starts from.
+    pub const EMPTY: Self = Self {
+        v6: false,
+        protocol: 0,
+        tos: 0,
+        ttl: 0,
+        fragment: Fragment::None,
+        tcp_flags: 0,
+        vlan: 0,
+        ports: 0,
+        octets: 0,
+        link_length: 0,
+        headers_length: 0,
+        source: [0; 4],
+        destination: [0; 4],
+        macs: [0; 3],
+    };
+
+    /// Source port of TCP, UDP, SCTP; else 0.
+    #[inline(always)]
+    pub const fn source_port(&self) -> u16 {
+        (self.ports >> 16) as u16
+    }
+
+    /// Destination port of TCP, UDP, SCTP; `type << 8 | code` of ICMP and ICMPv6; else 0.
+    #[inline(always)]
+    pub const fn destination_port(&self) -> u16 {
+        self.ports as u16
+    }
+}
+
 /// Parses the Ethernet frame in `bytes`, whose length on the wire is `frame_length` octets (not less than what
 /// `bytes` holds; more when a capture or sample cut it).
 ///
 /// # Errors
 /// [`Reject`] when no flow can be named; never for what is wrong behind a whole IP header.
-#[inline(always)]
 pub fn parse<B: Bytes + ?Sized>(bytes: &B, frame_length: u32) -> Result<Headers, Reject> {
     let Some(Words(macs)) = bytes.read::<Words<u32, 3>>(0) else { return Err(Reject::Truncated) };
-    let Some(ethertype) = bytes.read::<u16>(12) else { return Err(Reject::Truncated) };
-    let mut ethertype = u16::from_be(ethertype);
-    let mut offset = 14;
-    let mut vlan = 0;
-    let mut tags = 0;
-    while tags < MAX_VLAN_TAGS && (ethertype == ethertype::VLAN || ethertype == ethertype::QINQ) {
-        let Some(tag) = bytes.read::<u16>(offset) else { return Err(Reject::Truncated) };
-        let Some(inner) = bytes.read::<u16>(offset + 2) else { return Err(Reject::Truncated) };
-        if tags == 0 {
-            vlan = u16::from_be(tag) & 0xfff;
-        }
-        ethertype = u16::from_be(inner);
-        offset += 4;
-        tags += 1;
-    }
-    let mut labels = 0;
-    while labels < MAX_MPLS_LABELS
-        && (ethertype == ethertype::MPLS || ethertype == ethertype::MPLS_UPSTREAM)
-    {
-        let Some(label) = bytes.read::<u32>(offset) else { return Err(Reject::Truncated) };
-        offset += 4;
-        labels += 1;
-        // Bottom of stack (RFC 3032): nothing names the payload but its own version nibble (RFC 4928).
-        if u32::from_be(label) & 0x100 != 0 {
-            let Some(first) = bytes.read::<[u8; 2]>(offset) else { return Err(Reject::Truncated) };
-            ethertype = match first[0] >> 4 {
-                4 => ethertype::IPV4,
-                6 => ethertype::IPV6,
-                _ => 0,
-            };
-        }
-    }
-    parse_network(bytes, ethertype, offset, frame_length, vlan, macs)
+    let link = parse_link(bytes)?;
+    parse_network(bytes, link.ethertype, link.length, frame_length, link.vlan, macs)
 }
 
 /// Parses the IP packet that starts at `offset` of a frame without a link header that this parser knows:
@@ -140,7 +138,6 @@ pub fn parse<B: Bytes + ?Sized>(bytes: &B, frame_length: u32) -> Result<Headers,
 ///
 /// # Errors
 /// As [`parse`].
-#[inline(always)]
 pub fn parse_network<B: Bytes + ?Sized>(
     bytes: &B,
     ethertype: u16,
@@ -149,16 +146,76 @@ pub fn parse_network<B: Bytes + ?Sized>(
     vlan: u16,
     macs: [u32; 3],
 ) -> Result<Headers, Reject> {
+    let mut headers = Headers { vlan, macs, ..Headers::EMPTY };
     // Everything behind the link header; a frame never has fewer octets than were read of it.
     let available = frame_length.wrapping_sub(offset as u32);
-    let mut headers = match ethertype {
-        ethertype::IPV4 => ip::parse_v4(bytes, offset, available)?,
-        ethertype::IPV6 => ip::parse_v6(bytes, offset, available)?,
+    match ethertype {
+        ethertype::IPV4 => ip::parse_v4(bytes, offset, available, &mut headers)?,
+        ethertype::IPV6 => ip::parse_v6(bytes, offset, available, &mut headers)?,
         _ => return Err(Reject::NonIp),
-    };
-    headers.vlan = vlan;
-    headers.macs = macs;
+    }
     Ok(headers)
+}
+
+/// What stands before the IP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// What the payload is, in host byte order; 0 for what nothing names.
+    pub ethertype: u16,
+    /// VLAN identifier of the outermost tag, 0 for none.
+    pub vlan: u16,
+    /// Octets up to the payload.
+    pub length: usize,
+}
+
+/// Parses the Ethernet header, VLAN tags and MPLS labels of a frame.
+///
+/// The eBPF programs call this and then [`ip::parse_v4`] or [`ip::parse_v6`] themselves: where both families' results
+/// meet, as in [`parse`], the compiler moves them through memory.
+///
+/// # Errors
+/// [`Reject::Truncated`].
+#[inline(always)]
+pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
+    let Some(ethertype) = bytes.read::<u16>(12) else { return Err(Reject::Truncated) };
+    let mut link = Link { ethertype: u16::from_be(ethertype), vlan: 0, length: 14 };
+    if link.ethertype == ethertype::IPV4 || link.ethertype == ethertype::IPV6 {
+        return Ok(link);
+    }
+    let mut tags = 0;
+    while tags < MAX_VLAN_TAGS
+        && (link.ethertype == ethertype::VLAN || link.ethertype == ethertype::QINQ)
+    {
+        let Some(Words([tag, inner])) = bytes.read::<Words<u16, 2>>(link.length) else {
+            return Err(Reject::Truncated);
+        };
+        if tags == 0 {
+            link.vlan = u16::from_be(tag) & 0xfff;
+        }
+        link.ethertype = u16::from_be(inner);
+        link.length += 4;
+        tags += 1;
+    }
+    let mut labels = 0;
+    while labels < MAX_MPLS_LABELS
+        && (link.ethertype == ethertype::MPLS || link.ethertype == ethertype::MPLS_UPSTREAM)
+    {
+        let Some(label) = bytes.read::<u32>(link.length) else { return Err(Reject::Truncated) };
+        link.length += 4;
+        labels += 1;
+        // Bottom of stack (RFC 3032): nothing names the payload but its own version nibble (RFC 4928).
+        if u32::from_be(label) & 0x100 != 0 {
+            let Some(first) = bytes.read::<[u8; 2]>(link.length) else {
+                return Err(Reject::Truncated);
+            };
+            link.ethertype = match first[0] >> 4 {
+                4 => ethertype::IPV4,
+                6 => ethertype::IPV6,
+                _ => 0,
+            };
+        }
+    }
+    Ok(link)
 }
 
 #[cfg(test)]

@@ -1,3 +1,15 @@
-//! The agent wires sources, engine and exports together; its configuration is read here.
+//! Wires sources, engine and exports, from start to orderly stop.
+//!
+//! * [`config`]: what the user wants, read and checked.
+//! * [`run`]: live: the kernel's flow tables. [`replay`]: capture files.
+//! * [`outputs`]: where records go; [`summary`]: what became of every packet and record, on one screen.
 
 pub mod config;
+pub mod logging;
+pub mod outputs;
+pub mod replay;
+pub mod run;
+pub mod summary;
+
+mod drain;
+mod links;

@@ -2,7 +2,10 @@
 
 use std::{error::Error, io, process::ExitCode};
 
-use crate::agent::config::ConfigError;
+use crate::{
+    agent::config::ConfigError,
+    kernel::error::{ErrorKind, KernelError},
+};
 
 /// What the caller of the program is told. The numbers are those of sysexits.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +68,14 @@ pub fn code(error: &anyhow::Error) -> Exit {
 fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
     if let Some(failure) = link.downcast_ref::<Failure>() {
         return Some(failure.exit);
+    }
+    if let Some(error) = link.downcast_ref::<KernelError>() {
+        return Some(match error.kind() {
+            ErrorKind::Usage => Exit::Usage,
+            ErrorKind::Permission => Exit::Permission,
+            ErrorKind::Unsupported => Exit::Kernel,
+            ErrorKind::Other => Exit::Other,
+        });
     }
     let error = match link.downcast_ref::<ConfigError>() {
         Some(ConfigError::Read { source, .. })

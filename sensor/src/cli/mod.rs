@@ -18,6 +18,7 @@ use self::{
     args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
     exit::Exit,
 };
+use crate::kernel::guard;
 
 /// Flow records of the packets on this host, as IPFIX and JSON.
 #[derive(Debug, Parser)]
@@ -49,7 +50,11 @@ pub enum Command {
 }
 
 /// Does what the command line asks for, and reports a failure on stderr.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
+    // The guard of an agent on a kernel without tcx is this program, too.
+    if guard::serve(arguments.clone()) {
+        return Exit::Success.into();
+    }
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -1,10 +1,11 @@
 //! `sensor replay`.
 
-use anyhow::bail;
-
 use super::args::ReplayArgs;
+use crate::agent::{config, logging, replay as agent};
 
-/// Not in this build.
-pub fn replay(_arguments: &ReplayArgs) -> anyhow::Result<()> {
-    bail!("`sensor replay` is not in this build")
+/// Replays the files of the command line.
+pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
+    let config = config::load(args.flows.config.as_deref(), &args.flows.overrides())?;
+    logging::start(config.log.level);
+    agent::replay(&config, &args.files)
 }

@@ -1,10 +1,11 @@
 //! `sensor run`.
 
-use anyhow::bail;
-
 use super::args::RunArgs;
+use crate::agent::{config, logging, run as agent};
 
-/// Not in this build.
-pub fn run(_arguments: &RunArgs) -> anyhow::Result<()> {
-    bail!("`sensor run` is not in this build")
+/// Watches interfaces until a signal comes or the time is over.
+pub fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
+    logging::start(config.log.level);
+    agent::run(&config, args.duration)
 }

@@ -1,6 +1,13 @@
-//! Where flow records go: logs and collectors.
+//! Where flow records leave the sensor. Every sink has a bounded queue of its own, never delays the others or the
+//! sources, and accounts for every record that it was offered.
 //!
-//! Every sink has a bounded queue and an account of what it could not take, so that none delays another or the
-//! source.
+//! * [`account`]: what was offered, what was sent, what waits, and what was not sent.
+//! * [`queue`]: the bounded queue in front of a sink, which keeps the account.
+//! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
+//! * [`log`]: JSON lines for machines, aligned lines for people.
 
+pub mod account;
+pub mod clock;
+pub mod ipfix;
 pub mod log;
+pub mod queue;

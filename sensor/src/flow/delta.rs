@@ -29,8 +29,8 @@ pub struct FlowDelta {
 }
 
 impl FlowDelta {
-    /// The counts of one packet at `time`, milliseconds since the epoch.
-    pub fn packet(packet: &Increment, time: u64) -> Self {
+    /// The counts of one packet with `macs` (as in [`FlowDelta::macs`]) at `time`, milliseconds since the epoch.
+    pub fn packet(packet: &Increment, macs: [u32; 3], time: u64) -> Self {
         Self {
             octets: packet.octets.into(),
             packets: packet.packets.into(),
@@ -40,7 +40,7 @@ impl FlowDelta {
             tcp_flags: packet.tcp_flags,
             ttl_min: packet.ttl,
             ttl_max: packet.ttl,
-            macs: packet.macs,
+            macs,
         }
     }
 }

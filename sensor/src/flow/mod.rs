@@ -5,6 +5,7 @@
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end.
 //! * [`profile`]: what is known about an address, interned.
+//! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`interfaces`], [`protocol`]: names for numbers.
 
 pub mod batch;
@@ -14,3 +15,4 @@ pub mod fields;
 pub mod interfaces;
 pub mod profile;
 pub mod protocol;
+pub mod totals;

@@ -1,3 +1,6 @@
-//! Captured traffic and stored flows, put through the same engine as live ones.
+//! Captured traffic, put through the packet parser that runs in the kernel.
+//!
+//! * [`capture`]: files into frames. [`packets`]: frames into flow counts.
 
 pub mod capture;
+pub mod packets;

@@ -7,20 +7,8 @@ use sensor_common::{
     table::Increment,
 };
 
+use super::capture::Frame;
 use crate::flow::delta::{DeltaSink, FlowDelta};
-
-/// One captured frame.
-#[derive(Clone, Copy, Debug)]
-pub struct Packet<'a> {
-    /// Nanoseconds since the epoch.
-    pub timestamp_ns: u64,
-    /// `LINKTYPE_*` of the capture (tcpdump.org registry).
-    pub link_type: u32,
-    /// What was captured of the frame.
-    pub data: &'a [u8],
-    /// Octets of the frame on the wire.
-    pub wire_length: u32,
-}
 
 /// Link types whose header this module can read.
 mod link_type {
@@ -36,17 +24,17 @@ mod link_type {
     pub const LINUX_SLL2: u32 = 276;
 }
 
-/// Counts `packet` in `ledger`, and in its flow in `sink`. The interface is 0 and the direction ingress: a capture does
-/// not tell. Returns false for a link type that cannot be read, whose frames are `unknown_link` packets.
+/// Counts `frame` in `ledger`, and in its flow in `sink`, or in `unknown_link` when its link type cannot be read. The
+/// interface is 0 and the direction ingress: a capture does not tell.
 pub fn count(
-    packet: &Packet<'_>,
+    frame: &Frame<'_>,
     ledger: &mut Ledger,
     unknown_link: &mut Count,
     sink: &mut impl DeltaSink,
 ) {
-    let frame_length = packet.wire_length.max(packet.data.len() as u32);
+    let frame_length = frame.wire_length.max(frame.data.len() as u32);
     ledger.seen.add(1, frame_length.into());
-    let Some(parsed) = parse(packet, frame_length) else {
+    let Some(parsed) = parse(frame, frame_length) else {
         unknown_link.add(1, frame_length.into());
         return;
     };
@@ -55,7 +43,7 @@ pub fn count(
         Err(reason) => return ledger.reject(reason).add(1, frame_length.into()),
     };
     let increment = Increment::new(&headers, frame_length, 1);
-    let delta = FlowDelta::packet(&increment, packet.timestamp_ns / 1_000_000);
+    let delta = FlowDelta::packet(&increment, headers.macs, frame.timestamp_ns / 1_000_000);
     let common = Common::new(&headers, 0, Direction::Ingress, headers.vlan);
     if headers.v6 {
         let key = KeyV6 { source: headers.source, destination: headers.destination, common };
@@ -67,8 +55,8 @@ pub fn count(
 }
 
 /// `None`: a link type that cannot be read.
-fn parse(packet: &Packet<'_>, frame_length: u32) -> Option<Result<Headers, Reject>> {
-    let data = packet.data;
+fn parse(frame: &Frame<'_>, frame_length: u32) -> Option<Result<Headers, Reject>> {
+    let data = frame.data;
     let network = |ethertype: Option<u16>, offset: usize| {
         Some(match ethertype {
             Some(ethertype) => {
@@ -78,7 +66,7 @@ fn parse(packet: &Packet<'_>, frame_length: u32) -> Option<Result<Headers, Rejec
         })
     };
     let word = |offset: usize| data.read::<u16>(offset).map(u16::from_be);
-    match packet.link_type {
+    match frame.link_type {
         link_type::ETHERNET => Some(packet::parse(data, frame_length)),
         link_type::LINUX_SLL => network(word(14), 16),
         link_type::LINUX_SLL2 => network(word(0), 20),

@@ -59,7 +59,7 @@ impl Collector {
     /// # Errors
     /// When nfdump cannot read them.
     pub fn finish(mut self) -> Result<String> {
-        self.nfcapd.stop();
+        self.nfcapd.stop().context("stop nfcapd")?;
         let account = process::capture(
             Command::new("nfdump").arg("-R").arg(self.directory.path()).arg("-I"),
         )?;

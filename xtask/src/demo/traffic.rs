@@ -10,9 +10,11 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// The ports one would expect such traffic on.
-const TCP_PORT: u16 = 443;
-const UDP_PORT: u16 = 53;
+/// The alternative port of HTTP, for the downloads.
+const TCP_PORT: u16 = 8080;
+
+/// The echo protocol (RFC 862), for the datagrams.
+const UDP_PORT: u16 = 7;
 
 /// The far end: sends back the number of octets asked for, and answers each datagram. Ends with its process.
 ///

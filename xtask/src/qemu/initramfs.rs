@@ -62,8 +62,12 @@ fn init(modules: &[String], script: &str) -> String {
          ip link set lo up\n\
          cd /\n\
          ({script})\n\
-         echo {MARKER}$?\n\
-         sync\n\
+         code=$?\n\
+         # On a line of its own, whatever the script printed last.\n\
+         echo\n\
+         echo {MARKER}$code\n\
+         # The console sends what it holds before the machine is gone.\n\
+         sleep 1\n\
          poweroff -f\n"
     )
 }

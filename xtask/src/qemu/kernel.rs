@@ -6,9 +6,9 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::{process, setup, workspace::Workspace};
+use crate::{process, setup, stages::Skip, workspace::Workspace};
 
 /// Depends on the newest kernel of the release that the machine's package lists are for.
 const META_PACKAGE: &str = "linux-image-cloud-amd64";
@@ -107,10 +107,11 @@ fn newest_package() -> Result<String> {
     }
     match ask()? {
         Some(package) => Ok(package),
-        None => bail!(
+        None => Err(Skip(format!(
             "the package lists hold no kernel {SERIES}x; this test needs the archive of Debian 12 \
              (deb http://deb.debian.org/debian bookworm main, then apt-get update)"
-        ),
+        ))
+        .into()),
     }
 }
 

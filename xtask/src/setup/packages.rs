@@ -5,36 +5,42 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::process;
+use crate::{process, stages::Skip};
 
-/// A group of programs that belong to one purpose.
+/// A purpose that programs serve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Need {
     /// Two namespaces, traffic, a collector.
     Demo,
-    /// The labs, the fuzz targets' runtime and the virtual machine.
-    Test,
+    /// Frames over a veth pair.
+    Bench,
+    /// Traffic and peers of the labs.
+    Labs,
+    /// The runtime of the fuzz targets is C++.
+    Fuzz,
+    /// The virtual machine with another kernel.
+    Machine,
 }
 
-use Need::{Demo, Test};
+use Need::{Bench, Demo, Fuzz, Labs, Machine};
 
 /// Debian package, a program in it, and who starts that program.
 const PROGRAMS: &[(&str, &str, &[Need])] = &[
-    ("iproute2", "ip", &[Demo, Test]),
-    ("iputils-ping", "ping", &[Demo, Test]),
-    ("nfdump", "nfcapd", &[Demo, Test]),
-    ("tshark", "tshark", &[Test]),
-    ("tcpdump", "tcpdump", &[Test]),
-    ("tcpreplay", "tcpreplay", &[Test]),
-    ("iperf3", "iperf3", &[Test]),
-    ("ethtool", "ethtool", &[Test]),
-    ("g++", "c++", &[Test]),
-    ("qemu-system-x86", "qemu-system-x86_64", &[Test]),
-    ("busybox-static", "busybox", &[Test]),
-    ("cpio", "cpio", &[Test]),
-    ("kmod", "modprobe", &[Test]),
+    ("iproute2", "ip", &[Bench, Demo, Labs, Machine]),
+    ("iputils-ping", "ping", &[Demo, Labs]),
+    ("nfdump", "nfcapd", &[Demo, Labs]),
+    ("tshark", "tshark", &[Labs]),
+    ("tcpdump", "tcpdump", &[Labs]),
+    ("tcpreplay", "tcpreplay", &[Labs]),
+    ("iperf3", "iperf3", &[Labs]),
+    ("ethtool", "ethtool", &[Labs]),
+    ("g++", "c++", &[Fuzz]),
+    ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),
+    ("busybox-static", "busybox", &[Machine]),
+    ("cpio", "cpio", &[Machine]),
+    ("kmod", "modprobe", &[Machine]),
 ];
 
 /// The packages whose programs `needs` lack here.
@@ -66,18 +72,19 @@ pub fn available(packages: &[&str]) -> Result<bool> {
 /// Installs `packages` as root on Debian; elsewhere says what to install. Nothing to do for an empty list.
 ///
 /// # Errors
-/// When it may not, cannot, or fails.
+/// [`Skip`] when it may not or cannot; whatever apt says when it fails.
 pub fn install(packages: &[&str]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
     let list = packages.join(" ");
     if !has_apt() {
-        bail!("missing here are the programs of these Debian packages: {list}; install their like");
+        let text = format!("missing are the programs of these packages (Debian's names): {list}");
+        return Err(Skip(text).into());
     }
     let command = format!("apt-get install --no-install-recommends {list}");
     if !process::is_root() {
-        bail!("missing packages; install them as root with: {command}");
+        return Err(Skip(format!("missing packages; install them as root: {command}")).into());
     }
     println!("setup: {command}");
     update()?;

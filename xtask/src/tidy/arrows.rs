@@ -9,17 +9,20 @@ use super::{File, Finding, source};
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["agent", "diagnostic", "engine", "export", "flow", "kernel", "replay"]),
-    ("agent", &["diagnostic", "engine", "export", "flow", "intake", "kernel", "replay"]),
+    (
+        "agent",
+        &["diagnostic", "engine", "export", "flow", "intake", "kernel", "replay", "sensor_common"],
+    ),
     // Core.
     ("diagnostic", &[]),
-    ("engine", &["enrich", "flow", "policy"]),
+    ("engine", &["enrich", "flow", "policy", "sensor_common"]),
     ("enrich", &["flow"]),
     ("flow", &["sensor_common"]),
     ("nql", &["diagnostic", "flow"]),
     ("policy", &["diagnostic", "flow", "nql"]),
     ("wire", &["flow", "sensor_common"]),
     // Edges.
-    ("export", &["flow", "policy", "wire"]),
+    ("export", &["flow", "policy", "sensor_common", "wire"]),
     ("intake", &["flow", "wire"]),
     ("kernel", &["flow", "sensor_common"]),
     ("replay", &["flow", "sensor_common", "wire"]),

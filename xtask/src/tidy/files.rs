@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{File, Finding, source};
 
-/// What may lie at the top. Anything else belongs into one of the crates.
+/// What may lie at the top, beside the licences. Anything else belongs into one of the crates.
 const TOP_LEVEL: &[&str] = &[
     ".cargo",
     ".ci",
@@ -16,9 +16,6 @@ const TOP_LEVEL: &[&str] = &[
     "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
-    "LICENSE-APACHE",
-    "LICENSE-GPL",
-    "LICENSE-MIT",
     "README.md",
     "rust-toolchain.toml",
     "sensor",
@@ -40,7 +37,7 @@ pub fn layout(files: &[File]) -> Vec<Finding> {
         files.iter().filter_map(|file| file.path.split('/').next()).collect();
     entries
         .into_iter()
-        .filter(|entry| !TOP_LEVEL.contains(entry))
+        .filter(|entry| !TOP_LEVEL.contains(entry) && !entry.starts_with("LICENSE-"))
         .map(|entry| Finding {
             path: entry.to_owned(),
             line: 1,

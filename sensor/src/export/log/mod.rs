@@ -6,4 +6,4 @@ pub mod json;
 pub mod line;
 mod writer;
 
-pub use writer::{FlowLog, Format, LogAccount, Overflow};
+pub use writer::{FlowLog, Format};

@@ -1,22 +1,21 @@
 //! Writes a flow log from a thread of its own, behind a bounded queue.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::{self, ErrorKind, Write},
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::JoinHandle,
 };
 
 use super::{json, line};
-use crate::flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces};
-
-/// Batches that may wait.
-const QUEUE_BATCHES: usize = 64;
+use crate::{
+    export::{account::Account, clock, queue::Queue},
+    flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
+};
 
 /// How a row is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,155 +26,165 @@ pub enum Format {
     Lines,
 }
 
-/// What happens when the queue is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// The source waits: a capture file loses nothing.
-    Wait,
-    /// The batch is counted as lost: a source that cannot wait must not.
-    Count,
-}
-
-/// What became of the records offered to a log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogAccount {
-    /// Records written.
-    pub written: u64,
-    /// Records not written: queue full, or an error.
-    pub lost: u64,
-}
-
-#[derive(Default)]
-struct Counters {
-    written: AtomicU64,
-    lost: AtomicU64,
-    /// Nobody reads any more (a closed pipe).
-    closed: AtomicBool,
-}
-
 /// A running flow log.
 pub struct FlowLog {
-    queue: Option<SyncSender<Arc<FlowBatch>>>,
-    overflow: Overflow,
-    counters: Arc<Counters>,
+    name: String,
+    queue: Arc<Queue>,
+    closed_by_reader: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl FlowLog {
-    /// Logs to standard output.
+    /// Logs to standard output. At most `queue_records` records wait.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn to_stdout(
         format: Format,
-        overflow: Overflow,
         interfaces: SharedInterfaces,
+        queue_records: u64,
     ) -> io::Result<Self> {
-        Self::start("standard output".to_owned(), io::stdout(), format, overflow, interfaces)
+        Self::start("standard output".to_owned(), io::stdout(), format, interfaces, queue_records)
     }
 
-    /// Appends to the file at `path`, which is made if need be.
+    /// Appends JSON lines to the file at `path`, which is made if need be. At most `queue_records` records wait.
     ///
     /// # Errors
-    /// When the file cannot be opened.
+    /// When the file cannot be opened, or no thread can be started.
     pub fn to_file(
         path: &Path,
-        format: Format,
-        overflow: Overflow,
         interfaces: SharedInterfaces,
+        queue_records: u64,
     ) -> io::Result<Self> {
-        let file: File = OpenOptions::new().create(true).append(true).open(path)?;
-        Self::start(path.display().to_string(), file, format, overflow, interfaces)
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Self::start(path.display().to_string(), file, Format::Json, interfaces, queue_records)
     }
 
     fn start(
         name: String,
         writer: impl Write + Send + 'static,
         format: Format,
-        overflow: Overflow,
         interfaces: SharedInterfaces,
+        queue_records: u64,
     ) -> io::Result<Self> {
-        let (queue, batches) = sync_channel(QUEUE_BATCHES);
-        let counters = Arc::<Counters>::default();
-        let shared = counters.clone();
-        let thread = std::thread::Builder::new().name("flow-log".to_owned()).spawn(move || {
-            write_batches(&name, writer, format, &batches, &interfaces, &shared);
-        })?;
-        Ok(Self { queue: Some(queue), overflow, counters, thread: Some(thread) })
-    }
-
-    /// Puts a batch into the queue.
-    pub fn offer(&self, batch: &Arc<FlowBatch>) {
-        let Some(queue) = &self.queue else { return };
-        let taken = match self.overflow {
-            Overflow::Wait => queue.send(batch.clone()).is_ok(),
-            Overflow::Count => match queue.try_send(batch.clone()) {
-                Ok(()) => true,
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-            },
+        let queue = Arc::new(Queue::new(queue_records));
+        let closed_by_reader = Arc::<AtomicBool>::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let mut log = LogThread {
+            name: name.clone(),
+            writer,
+            format,
+            interfaces,
+            queue: queue.clone(),
+            closed_by_reader: closed_by_reader.clone(),
+            failing: false,
         };
-        if !taken {
-            self.counters.lost.fetch_add(batch.len() as u64, Relaxed);
-        }
+        let thread = std::thread::Builder::new()
+            .name("flow-log".to_owned())
+            .spawn(move || runtime.block_on(log.run()))?;
+        Ok(Self { name, queue, closed_by_reader, thread: Some(thread) })
     }
 
-    /// True once nobody reads the log any more.
+    /// Where it writes to, for messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Offers a batch. False when there is no room: its records are then counted as not sent. Never waits.
+    pub fn offer(&self, batch: &Arc<FlowBatch>) -> bool {
+        self.queue.offer(batch, clock::now())
+    }
+
+    /// As [`Self::offer`], but waits for room: for replay, which can wait.
+    pub fn offer_waiting(&self, batch: &Arc<FlowBatch>) -> bool {
+        self.queue.offer_waiting(batch, clock::now())
+    }
+
+    /// True once nobody reads the log any more (a closed pipe).
     pub fn is_closed(&self) -> bool {
-        self.counters.closed.load(Relaxed)
+        self.closed_by_reader.load(Relaxed)
     }
 
-    /// Writes what waits, and says what became of all.
-    pub fn finish(mut self) -> LogAccount {
-        self.queue = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the flow log thread panicked");
+    /// Writes what waits, and returns the final account.
+    pub fn join(mut self) -> Account {
+        self.end();
+        self.queue.account()
+    }
+
+    fn end(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been reported by the panic hook, and its records are counted below.
+            let _ = thread.join();
         }
-        LogAccount {
-            written: self.counters.written.load(Relaxed),
-            lost: self.counters.lost.load(Relaxed),
-        }
+        self.queue.abandon(clock::now());
     }
 }
 
-fn write_batches(
-    name: &str,
-    mut writer: impl Write,
-    format: Format,
-    batches: &Receiver<Arc<FlowBatch>>,
-    interfaces: &SharedInterfaces,
-    counters: &Counters,
-) {
-    let mut text = Vec::new();
-    if format == Format::Lines {
-        text.extend_from_slice(line::HEADING.as_bytes());
-        text.push(b'\n');
+impl Drop for FlowLog {
+    fn drop(&mut self) {
+        self.end();
     }
-    let mut failing = false;
-    while let Ok(batch) = batches.recv() {
-        let names = interfaces.get();
-        for row in 0..batch.len() {
-            let row = Row { batch: &batch, row, interfaces: &names };
-            match format {
-                Format::Json => json::write_row(&mut text, row),
-                Format::Lines => line::write_row(&mut text, row),
+}
+
+struct LogThread<W> {
+    name: String,
+    writer: W,
+    format: Format,
+    interfaces: SharedInterfaces,
+    queue: Arc<Queue>,
+    closed_by_reader: Arc<AtomicBool>,
+    failing: bool,
+}
+
+impl<W: Write> LogThread<W> {
+    async fn run(&mut self) {
+        let mut text = Vec::new();
+        if self.format == Format::Lines {
+            text.extend_from_slice(line::HEADING.as_bytes());
+            text.push(b'\n');
+        }
+        loop {
+            match self.queue.head() {
+                Some(batch) => {
+                    self.queue.pop();
+                    self.write(&batch, &mut text);
+                    text.clear();
+                }
+                None if self.queue.is_closed() => return,
+                None => self.queue.filled().await,
             }
         }
-        match writer.write_all(&text).and_then(|()| writer.flush()) {
+    }
+
+    /// Appends the batch to `text` and writes that.
+    fn write(&mut self, batch: &FlowBatch, text: &mut Vec<u8>) {
+        let names = self.interfaces.get();
+        for row in 0..batch.len() {
+            let row = Row { batch, row, interfaces: &names };
+            match self.format {
+                Format::Json => json::write_row(text, row),
+                Format::Lines => line::write_row(text, row),
+            }
+        }
+        let records = Totals::of(batch);
+        match self.writer.write_all(text).and_then(|()| self.writer.flush()) {
             Ok(()) => {
-                counters.written.fetch_add(batch.len() as u64, Relaxed);
-                failing = false;
+                self.queue.settle(|account| account.send(records, text.len()));
+                self.failing = false;
             }
             Err(error) => {
-                counters.lost.fetch_add(batch.len() as u64, Relaxed);
-                if error.kind() == ErrorKind::BrokenPipe {
-                    counters.closed.store(true, Relaxed);
-                } else if !std::mem::replace(&mut failing, true) {
-                    tracing::error!("flow log to {name}: {error}; records are counted as lost");
-                }
+                self.queue.settle(|account| account.lose(records, clock::now()));
+                self.complain(&error);
             }
         }
-        text.clear();
+    }
+
+    fn complain(&mut self, error: &io::Error) {
+        if error.kind() == ErrorKind::BrokenPipe {
+            self.closed_by_reader.store(true, Relaxed);
+        } else if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!("flow log {}: {error}; records are counted as not sent", self.name);
+        }
     }
 }

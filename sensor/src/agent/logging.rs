@@ -1,0 +1,26 @@
+//! The agent's own log, on stderr.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::EnvFilter;
+
+use super::config::LogLevel;
+
+/// Starts logging what is at least as important as `level`. Libraries are heard from `warn` on only, unless `level` is
+/// more than `debug`; the environment variable `SENSOR_LOG` (directives of tracing's `EnvFilter`) wins over both.
+pub fn start(level: LogLevel) {
+    let directives = match level {
+        LogLevel::Trace => "trace".to_owned(),
+        LogLevel::Error => "error".to_owned(),
+        level => format!("warn,sensor={0},sensor_ebpf={0}", level.name()),
+    };
+    let filter =
+        EnvFilter::try_from_env("SENSOR_LOG").unwrap_or_else(|_| EnvFilter::new(directives));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false);
+    // Fails only when a log has been started before, as tests do.
+    let _ = subscriber.try_init();
+}

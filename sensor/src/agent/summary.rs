@@ -1,0 +1,116 @@
+//! What became of every packet and record, as one screen of text.
+
+use std::fmt::Write as _;
+
+use sensor_common::ledger::{Count, Ledger};
+
+use crate::{
+    export::{account::Account, log::line::octets},
+    kernel::accounts::Totals,
+};
+
+/// The summary of a live run. `evicted` flows ended early because the cache was full.
+pub fn live(totals: &Totals, evicted: u64, outputs: &[(String, Account)]) -> String {
+    let accounts = &totals.accounts;
+    let mut text = format!(
+        "\nledger of {} drains ({} early), {} IPv4 and {} IPv6 table records\n",
+        totals.epochs, totals.early, totals.records_v4, totals.records_v6
+    );
+    rows(
+        &mut text,
+        &[
+            ("seen", accounts.seen),
+            ("added by segmentation", accounts.segmented),
+            ("= in flow records", accounts.recorded),
+            ("  of these folded", accounts.folded),
+            ("+ not IP", accounts.non_ip),
+            ("+ truncated", accounts.truncated),
+            ("+ malformed", accounts.malformed),
+            ("+ without a flow", accounts.unattributed),
+        ],
+    );
+    text.push_str(&match totals.out_of_balance {
+        0 => "balanced: every packet and octet is accounted for\n".to_owned(),
+        n => format!("OUT OF BALANCE in {n} drains: this is a bug, please report it\n"),
+    });
+    flows(&mut text, evicted, outputs);
+    text
+}
+
+/// The summary of a replay.
+pub fn replay(
+    ledger: &Ledger,
+    unknown_link: &Count,
+    evicted: u64,
+    outputs: &[(String, Account)],
+) -> String {
+    let recorded = [unknown_link, &ledger.non_ip, &ledger.truncated, &ledger.malformed]
+        .into_iter()
+        .fold(ledger.seen, |rest, row| rest.since(row));
+    let mut text = String::from("\nledger\n");
+    rows(
+        &mut text,
+        &[
+            ("frames", ledger.seen),
+            ("= in flow records", recorded),
+            ("+ not IP", ledger.non_ip),
+            ("+ truncated", ledger.truncated),
+            ("+ malformed", ledger.malformed),
+            ("+ of an unknown link type", *unknown_link),
+        ],
+    );
+    flows(&mut text, evicted, outputs);
+    text
+}
+
+/// Rows of packets and octets; those without a packet are left out.
+fn rows(text: &mut String, rows: &[(&str, Count)]) {
+    for (name, count) in rows.iter().filter(|(_, count)| *count != Count::default()) {
+        // Writing to a `String` cannot fail.
+        let _: std::fmt::Result = writeln!(
+            text,
+            "  {name:<26} {:>15} packets {:>18} octets  {:>8}B",
+            count.packets,
+            count.octets,
+            octets(count.octets)
+        );
+    }
+}
+
+fn flows(text: &mut String, evicted: u64, outputs: &[(String, Account)]) {
+    if evicted > 0 {
+        text.push_str(&format!("{evicted} flows ended early: the flow cache was full\n"));
+    }
+    for (name, account) in outputs {
+        text.push_str(&format!(
+            "{name}: {} flow records sent, {} not sent ({} packets, {} octets in those sent)\n",
+            account.sent.flows,
+            account.not_sent.totals.flows,
+            account.sent.packets,
+            account.sent.octets,
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_accounts_for_every_frame() {
+        let count = |packets, octets| Count { packets, octets };
+        let ledger = Ledger { seen: count(10, 1_000), non_ip: count(2, 84), ..Ledger::default() };
+        let text = replay(&ledger, &count(1, 16), 0, &[("x".to_owned(), Account::default())]);
+        let expected = [
+            "",
+            "ledger",
+            "  frames                                  10 packets               1000 octets      1000B",
+            "  = in flow records                        7 packets                900 octets       900B",
+            "  + not IP                                 2 packets                 84 octets        84B",
+            "  + of an unknown link type                1 packets                 16 octets        16B",
+            "x: 0 flow records sent, 0 not sent (0 packets, 0 octets in those sent)",
+            "",
+        ];
+        assert_eq!(text, expected.join("\n"));
+    }
+}

@@ -1,0 +1,52 @@
+//! What the metering process tells every collector about itself: packets it had to ignore, and the interfaces that
+//! it meters. One for all exporters; the agent keeps it up to date.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::{
+    flow::totals::Totals,
+    wire::ipfix::options::{Interface, Loss},
+};
+
+/// The shared state.
+#[derive(Debug)]
+pub struct MeteringProcess {
+    ignored: Mutex<Loss>,
+    interfaces: watch::Sender<Arc<[Interface]>>,
+}
+
+impl MeteringProcess {
+    /// Nothing ignored, no interfaces known.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { ignored: Mutex::default(), interfaces: watch::Sender::new(Arc::from([])) })
+    }
+
+    /// Counts packets that no flow record tells of, at `now` (milliseconds since the epoch).
+    pub fn add_ignored(&self, packets: u64, octets: u64, now: u64) {
+        let mut ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner);
+        ignored.add(Totals { flows: 0, packets, octets }, now);
+    }
+
+    /// What was ignored so far.
+    pub fn ignored(&self) -> Loss {
+        *self.ignored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The names of the interfaces; collectors are told at once, if they have changed, and with the templates.
+    pub fn set_interfaces(&self, interfaces: Vec<Interface>) {
+        self.interfaces.send_if_modified(|known| {
+            let changed = **known != *interfaces;
+            if changed {
+                *known = interfaces.into();
+            }
+            changed
+        });
+    }
+
+    /// The interfaces, and news of them.
+    pub(super) fn interfaces(&self) -> watch::Receiver<Arc<[Interface]>> {
+        self.interfaces.subscribe()
+    }
+}

@@ -1,0 +1,150 @@
+//! IPFIX exporting processes (RFC 7011 section 2): one per collector or directory of files.
+//!
+//! Each runs on a thread of its own, which drives one small async loop: a collector that blocks, or a disk that
+//! does, holds up nothing but itself.
+//!
+//! * [`options`]: where to and how.
+//! * [`metering`]: what the sensor reports about itself to every collector.
+//! * `process`: the loop: connect, announce, send, reconnect, stop.
+//! * `session`: one connection or file: the ways a message can go.
+//! * [`error`]: what goes wrong on the way.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+
+use self::{
+    error::ExportError,
+    metering::MeteringProcess,
+    options::{Destination, ExporterOptions},
+    process::Process,
+};
+use super::{account::Account, clock, queue::Queue};
+use crate::flow::batch::FlowBatch;
+
+pub mod error;
+pub mod metering;
+pub mod options;
+
+mod backoff;
+mod file;
+mod process;
+mod session;
+mod tls;
+
+/// How an exporting process stands with its destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// True while the destination takes messages.
+    pub connected: bool,
+    /// How many times the destination stopped taking messages, or did not from the start.
+    pub outages: u64,
+    /// What went wrong last, also when it has been overcome.
+    pub error: Option<String>,
+}
+
+/// A running exporting process. Dropping it abandons what waits; [`Self::stop`] and [`Self::join`] do not.
+pub struct Exporter {
+    name: String,
+    queue: Arc<Queue>,
+    status: Arc<Mutex<Status>>,
+    stop: watch::Sender<Option<Instant>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Exporter {
+    /// Starts exporting to `destination`. A destination that cannot be reached is no error: it is tried again.
+    /// Errors are those of the options: certificates that cannot be read, a thread that cannot be started.
+    pub fn start(
+        destination: Destination,
+        options: ExporterOptions,
+        metering: &Arc<MeteringProcess>,
+    ) -> Result<Self, ExportError> {
+        let name = destination.to_string();
+        let queue = Arc::new(Queue::new(options.queue_records));
+        let status = Arc::default();
+        let (stop, stopped) = watch::channel(None);
+        let process = Process::new(
+            destination,
+            options,
+            Arc::clone(&queue),
+            Arc::clone(&status),
+            metering,
+            stopped,
+        )?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ExportError::Start)?;
+        let work = move || {
+            runtime.block_on(process.run());
+            // A name resolution that hangs must not hold up the end.
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new()
+            .name("ipfix-export".into())
+            .spawn(work)
+            .map_err(ExportError::Start)?;
+        Ok(Self { name, queue, status, stop, thread: Some(thread) })
+    }
+
+    /// Where it exports to, for messages: `tcp://host:port`, or a directory.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Offers a batch. False when there is no room, or after [`Self::stop`]: its records are then counted as not
+    /// sent. Never waits.
+    pub fn offer(&self, batch: &Arc<FlowBatch>) -> bool {
+        self.queue.offer(batch, clock::now())
+    }
+
+    /// As [`Self::offer`], but waits for room: for replay, which can wait.
+    pub fn offer_waiting(&self, batch: &Arc<FlowBatch>) -> bool {
+        self.queue.offer_waiting(batch, clock::now())
+    }
+
+    /// The account as it stands.
+    pub fn account(&self) -> Account {
+        self.queue.account()
+    }
+
+    /// How it stands with its destination.
+    pub fn status(&self) -> Status {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes no more batches, sends what waits and the last statistics, and closes, all of it within `deadline`.
+    /// What is then still there counts as not sent. A destination in an outage is tried once more. Returns at once.
+    pub fn stop(&self, deadline: Duration) {
+        self.queue.close();
+        self.stop.send_replace(Some(Instant::now() + deadline));
+    }
+
+    /// Waits for the end that [`Self::stop`] asked for (at once, if it was not) and returns the final account.
+    pub fn join(mut self) -> Account {
+        self.end();
+        self.queue.account()
+    }
+
+    fn end(&mut self) {
+        if self.stop.borrow().is_none() {
+            self.stop(Duration::ZERO);
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been reported by the panic hook, and its records are counted below.
+            let _ = thread.join();
+        }
+        self.queue.abandon(clock::now());
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

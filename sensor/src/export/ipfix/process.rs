@@ -1,0 +1,359 @@
+//! The loop of one exporting process: connect, announce, send what waits, report, reconnect, stop.
+//!
+//! Every record moves through the account exactly once: a message that was sent settles its records as sent, one
+//! that failed settles them as not sent; those of a batch that were not encoded yet go on in the next session.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use super::{
+    Status,
+    backoff::Backoff,
+    clock,
+    error::ExportError,
+    metering::MeteringProcess,
+    options::{Destination, ExportTime, ExporterOptions},
+    session::{Connector, Session},
+};
+use crate::{
+    export::queue::Queue,
+    flow::{batch::FlowBatch, totals::Totals},
+    wire::ipfix::{
+        encode::{Encoder, EncoderOptions, Position, Progress},
+        options::{Interface, Statistics},
+    },
+};
+
+/// After an outage, a session that has stood this long counts as a recovery: so long may a refusal take that comes
+/// back by ICMP or in an alert.
+const PROBATION: Duration = Duration::from_millis(250);
+
+/// Why a session ended without a fault.
+enum Ending {
+    /// All is sent, after a stop.
+    Stopped,
+    /// Another session should follow.
+    Complete,
+}
+
+/// An exporting process. It owns all that its thread works with.
+pub struct Process {
+    name: String,
+    connector: Connector,
+    encoder_options: EncoderOptions,
+    options: ExporterOptions,
+    queue: Arc<Queue>,
+    status: Arc<Mutex<Status>>,
+    metering: Arc<MeteringProcess>,
+    interfaces: watch::Receiver<Arc<[Interface]>>,
+    stop: watch::Receiver<Option<Instant>>,
+    /// How far the head of the queue is encoded.
+    position: Position,
+    /// The latest end of a flow so far.
+    flow_end: u64,
+    /// Records and octets of the last message sent.
+    last: Option<(Totals, usize)>,
+    report_at: Instant,
+    outage_since: Option<Instant>,
+}
+
+impl Process {
+    /// A process that has not begun yet.
+    pub fn new(
+        destination: Destination,
+        options: ExporterOptions,
+        queue: Arc<Queue>,
+        status: Arc<Mutex<Status>>,
+        metering: &Arc<MeteringProcess>,
+        stop: watch::Receiver<Option<Instant>>,
+    ) -> Result<Self, ExportError> {
+        Ok(Self {
+            name: destination.to_string(),
+            encoder_options: EncoderOptions {
+                message_size: options.message_size.min(destination.message_limit()),
+                observation_domain: options.observation_domain,
+                refresh: destination.template_refresh(),
+            },
+            connector: Connector::new(destination)?,
+            options,
+            queue,
+            status,
+            interfaces: metering.interfaces(),
+            metering: Arc::clone(metering),
+            stop,
+            position: Position::default(),
+            flow_end: 0,
+            last: None,
+            report_at: Instant::now() + options.statistics_interval,
+            outage_since: None,
+        })
+    }
+
+    /// Exports until it is stopped, and no longer than the stop's deadline.
+    pub async fn run(mut self) {
+        let (mut stop, queue) = (self.stop.clone(), Arc::clone(&self.queue));
+        let deadline = async move {
+            let asked = stop.wait_for(Option::is_some).await.map(|deadline| *deadline);
+            // An error means that the exporter is gone: nobody waits for us.
+            sleep_until(asked.ok().flatten().unwrap_or_else(Instant::now)).await;
+        };
+        tokio::select! {
+            () = self.sessions() => {}
+            () = deadline => tracing::warn!(collector = %self.name, "not all was sent before the deadline"),
+        }
+        queue.abandon(clock::now());
+    }
+
+    async fn sessions(&mut self) {
+        let mut backoff = Backoff::new();
+        loop {
+            // A stop that comes during an outage leaves one more attempt.
+            let last_attempt = self.is_stopped();
+            match self.session(&mut backoff).await {
+                Ok(Ending::Stopped) => return,
+                Ok(Ending::Complete) => continue,
+                Err(error) => self.outage(&error),
+            }
+            if last_attempt {
+                return;
+            }
+            let wait = backoff.wait(RandomState::new().build_hasher().finish());
+            tokio::select! {
+                () = sleep(wait) => {}
+                _ = self.stop.changed() => {}
+            }
+        }
+    }
+
+    async fn session(&mut self, backoff: &mut Backoff) -> Result<Ending, ExportError> {
+        if self.options.export_time == ExportTime::FlowEnd && !self.wait_for_flows().await {
+            return Ok(Ending::Stopped);
+        }
+        let mut session = self.connector.connect(self.now()).await?;
+        let mut encoder = Encoder::new(self.encoder_options);
+        self.last = None;
+        let ending = match self.establish(&mut encoder, &mut session, backoff).await {
+            Ok(()) => self.serve(&mut encoder, &mut session).await,
+            Err(error) => Err(error),
+        };
+        let ending = match ending {
+            Ok(ending) => session.close().await.map(|()| ending),
+            error => error,
+        };
+        if let Err(error) = &ending {
+            self.settle_lost(&encoder, error);
+        }
+        ending
+    }
+
+    /// Waits for the first batch, by which the session is dated; false when the process is stopped before.
+    async fn wait_for_flows(&mut self) -> bool {
+        loop {
+            if let Some(batch) = self.queue.head() {
+                self.note_flow_end(&batch);
+                return true;
+            }
+            if self.is_stopped() {
+                return false;
+            }
+            tokio::select! {
+                () = self.queue.filled() => {}
+                _ = self.stop.changed() => {}
+            }
+        }
+    }
+
+    /// Announces templates and finds out whether the destination takes them.
+    async fn establish(
+        &mut self,
+        encoder: &mut Encoder,
+        session: &mut Session,
+        backoff: &mut Backoff,
+    ) -> Result<(), ExportError> {
+        encoder.set_interfaces(&self.interfaces.borrow_and_update());
+        while encoder.announce(self.now()) == Progress::MessageFull {
+            self.send(encoder, session).await?;
+        }
+        self.send(encoder, session).await?;
+        session.check()?;
+        if let Some(since) = self.outage_since {
+            if let Ok(error) = timeout(PROBATION, session.lost()).await {
+                return Err(error);
+            }
+            let seconds = since.elapsed().as_secs();
+            tracing::info!(collector = %self.name, outage_seconds = seconds, "exporting again");
+            self.outage_since = None;
+        }
+        *backoff = Backoff::new();
+        self.note_status(|status| status.connected = true);
+        Ok(())
+    }
+
+    async fn serve(
+        &mut self,
+        encoder: &mut Encoder,
+        session: &mut Session,
+    ) -> Result<Ending, ExportError> {
+        let by_clock = self.options.export_time == ExportTime::Clock;
+        loop {
+            if session.is_complete(self.now()) {
+                self.send(encoder, session).await?;
+                return Ok(Ending::Complete);
+            }
+            if by_clock && Instant::now() >= self.report_at {
+                self.report(encoder, session).await?;
+            }
+            if let Some(batch) = self.queue.head() {
+                self.advance(&batch, encoder, session).await?;
+                continue;
+            }
+            if by_clock {
+                self.send(encoder, session).await?;
+            }
+            if self.is_stopped() {
+                self.report(encoder, session).await?;
+                return Ok(Ending::Stopped);
+            }
+            let until_end = session.ends_at().filter(|_| by_clock);
+            let until_end =
+                until_end.map(|at| Duration::from_millis(at.saturating_sub(self.now())));
+            let wake =
+                until_end.map_or(self.report_at, |wait| self.report_at.min(Instant::now() + wait));
+            tokio::select! {
+                () = self.queue.filled() => {}
+                error = session.lost() => return Err(error),
+                () = sleep_until(wake), if by_clock => {}
+                _ = self.stop.changed() => {}
+                // An error means that the metering process is gone; it is not, we hold it.
+                Ok(()) = self.interfaces.changed() => {
+                    encoder.set_interfaces(&self.interfaces.borrow_and_update());
+                    while encoder.announce(self.now()) == Progress::MessageFull {
+                        self.send(encoder, session).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Encodes on in the head of the queue, up to the end of a message or of the batch.
+    async fn advance(
+        &mut self,
+        batch: &FlowBatch,
+        encoder: &mut Encoder,
+        session: &mut Session,
+    ) -> Result<(), ExportError> {
+        if self.position == Position::default() {
+            self.note_flow_end(batch);
+            session.check()?;
+        }
+        let now = self.now();
+        match encoder.append(batch, &mut self.position, now) {
+            Progress::MessageFull => self.send(encoder, session).await,
+            Progress::Done => {
+                self.queue.pop();
+                self.position = Position::default();
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends the message under way, if there is one.
+    async fn send(
+        &mut self,
+        encoder: &mut Encoder,
+        session: &mut Session,
+    ) -> Result<(), ExportError> {
+        let Some(message) = encoder.finish(self.now()) else { return Ok(()) };
+        let (totals, octets) = (message.totals, message.bytes.len());
+        let sent = session.send(message.bytes).await;
+        encoder.next_message();
+        match &sent {
+            Ok(()) => {
+                self.last = Some((totals, octets));
+                self.queue.settle(|account| account.send(totals, octets));
+            }
+            Err(_) => self.queue.settle(|account| account.lose(totals, clock::now())),
+        }
+        sent
+    }
+
+    /// Sends the sensor's statistics about itself.
+    async fn report(
+        &mut self,
+        encoder: &mut Encoder,
+        session: &mut Session,
+    ) -> Result<(), ExportError> {
+        self.send(encoder, session).await?;
+        self.report_at = Instant::now() + self.options.statistics_interval;
+        let account = self.queue.account();
+        encoder.append_statistics(&Statistics {
+            observation_domain: self.options.observation_domain,
+            process: self.options.process,
+            exported_octets: account.message_octets,
+            exported_messages: account.messages,
+            exported_flows: account.sent.flows,
+            ignored: self.metering.ignored(),
+            not_sent: account.not_sent,
+        });
+        self.send(encoder, session).await
+    }
+
+    /// Counts what a broken session takes with it: the message under way, and a datagram known to be refused.
+    fn settle_lost(&mut self, encoder: &Encoder, error: &ExportError) {
+        let (pending, now) = (encoder.pending(), clock::now());
+        let refused = self.last.take().filter(|_| matches!(error, ExportError::Refused));
+        self.queue.settle(|account| {
+            account.lose(pending, now);
+            if let Some((totals, octets)) = refused {
+                account.take_back(totals, octets, now);
+            }
+        });
+    }
+
+    /// Notes that the destination takes no messages, and says so once per outage.
+    fn outage(&mut self, error: &ExportError) {
+        if self.outage_since.is_none() {
+            self.outage_since = Some(Instant::now());
+            self.note_status(|status| status.outages += 1);
+            tracing::warn!(
+                collector = %self.name,
+                %error,
+                "not exporting; flows wait, up to {} records, while it is tried again",
+                self.options.queue_records,
+            );
+        }
+        self.note_status(|status| {
+            status.connected = false;
+            status.error = Some(error.to_string());
+        });
+    }
+
+    /// Export time, in milliseconds since the epoch.
+    fn now(&self) -> u64 {
+        match self.options.export_time {
+            ExportTime::Clock => clock::now(),
+            ExportTime::FlowEnd => self.flow_end,
+        }
+    }
+
+    fn note_flow_end(&mut self, batch: &FlowBatch) {
+        let latest = batch.end.iter().copied().max().unwrap_or_default();
+        self.flow_end = self.flow_end.max(latest);
+    }
+
+    fn note_status(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.borrow().is_some()
+    }
+}

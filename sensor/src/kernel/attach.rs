@@ -1,0 +1,331 @@
+//! Hooking the programs into an interface, by the best way that it offers.
+//!
+//! Received packets: native XDP; else tcx (clsact below Linux 6.6), which can hold many programs and counts
+//! super-packets as their segments; generic XDP only when it is asked for, because it sees frames after the kernel has
+//! merged them. Sent packets: tcx, or clsact. XDP and tcx links end with the process; for clsact see `tc.rs`.
+
+use std::{
+    fmt, io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use super::{
+    error::KernelError,
+    guard::Guard,
+    links::{Link, LinkLayer},
+    sys::{self, LinkType},
+    tc::{self, Filter, Side},
+};
+
+/// How received packets are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngressMode {
+    /// XDP in the driver.
+    NativeXdp,
+    /// tcx, behind the kernel's merging of frames; counts segments.
+    TcxIngress,
+    /// clsact, as tcx.
+    ClsactIngress,
+    /// XDP in the stack: merged frames count once.
+    GenericXdp,
+}
+
+/// How sent packets are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EgressMode {
+    /// tcx.
+    Tcx,
+    /// clsact.
+    Clsact,
+}
+
+/// What the user wishes for received packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IngressWish {
+    /// The best exact way there is.
+    #[default]
+    Best,
+    /// Generic XDP.
+    GenericXdp,
+}
+
+/// Programs at work on an interface. Detaches them on drop.
+#[derive(Debug)]
+pub struct Attachment {
+    link: Link,
+    ingress: (IngressMode, Vec<PassedOver>),
+    egress: (EgressMode, Vec<PassedOver>),
+    /// Held for their drop.
+    _hooks: [Hook; 2],
+}
+
+/// A better way, and why it was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The way.
+    pub way: &'static str,
+    /// Why not.
+    pub reason: String,
+}
+
+/// What holds a program in place; its fields live for their drop.
+#[derive(Debug)]
+enum Hook {
+    /// An XDP or tcx link, which ends when its descriptor is closed.
+    Link { _descriptor: OwnedFd },
+    /// A clsact filter.
+    Filter { _filter: Filter },
+}
+
+/// The loaded programs, as descriptors.
+#[derive(Debug)]
+pub(super) struct Hooks {
+    pub ingress: OwnedFd,
+    pub tc_ingress: OwnedFd,
+    pub tc_egress: OwnedFd,
+    pub tc_ingress_l3: OwnedFd,
+    pub tc_egress_l3: OwnedFd,
+    /// Whether the kernel has tcx.
+    pub tcx: bool,
+    /// Whether this executable can be a clsact guard.
+    pub guarded: bool,
+    /// Started with the first clsact filter.
+    pub guard: Option<Guard>,
+}
+
+impl Hooks {
+    /// Attaches both directions of `link`.
+    pub(super) fn attach(
+        &mut self,
+        link: &Link,
+        wish: IngressWish,
+    ) -> Result<Attachment, KernelError> {
+        let (ingress, ingress_hook) = self.attach_ingress(link, wish)?;
+        let (egress, egress_hook) = self.attach_egress(link)?;
+        Ok(Attachment { link: link.clone(), ingress, egress, _hooks: [ingress_hook, egress_hook] })
+    }
+
+    fn attach_ingress(
+        &mut self,
+        link: &Link,
+        wish: IngressWish,
+    ) -> Result<((IngressMode, Vec<PassedOver>), Hook), KernelError> {
+        let ways: &[IngressMode] = match wish {
+            IngressWish::Best => {
+                &[IngressMode::NativeXdp, IngressMode::TcxIngress, IngressMode::ClsactIngress]
+            }
+            IngressWish::GenericXdp => &[IngressMode::GenericXdp],
+        };
+        self.first(link, "ingress", ways, |hooks, mode| hooks.hook_ingress(link, mode))
+    }
+
+    fn attach_egress(
+        &mut self,
+        link: &Link,
+    ) -> Result<((EgressMode, Vec<PassedOver>), Hook), KernelError> {
+        let ways = [EgressMode::Tcx, EgressMode::Clsact];
+        self.first(link, "egress", &ways, |hooks, mode| hooks.hook_egress(link, mode))
+    }
+
+    /// Takes the first of `ways` that works.
+    fn first<M: Copy + Way>(
+        &mut self,
+        link: &Link,
+        direction: &'static str,
+        ways: &[M],
+        mut hook: impl FnMut(&mut Self, M) -> Result<Hook, String>,
+    ) -> Result<((M, Vec<PassedOver>), Hook), KernelError> {
+        let mut passed_over = Vec::new();
+        for &mode in ways {
+            match hook(self, mode) {
+                Ok(hook) => return Ok(((mode, passed_over), hook)),
+                Err(reason) => passed_over.push(PassedOver { way: mode.name(), reason }),
+            }
+        }
+        let reasons: Vec<_> = passed_over.iter().map(ToString::to_string).collect();
+        Err(KernelError::Attach {
+            interface: link.name.clone(),
+            direction,
+            reasons: reasons.join("; "),
+        })
+    }
+
+    fn hook_ingress(&mut self, link: &Link, mode: IngressMode) -> Result<Hook, String> {
+        let (xdp, tc) = match link.link_layer {
+            LinkLayer::Ethernet => (Some(&self.ingress), &self.tc_ingress),
+            LinkLayer::Ip => (None, &self.tc_ingress_l3),
+        };
+        let xdp = |flags| {
+            let program = xdp.ok_or("XDP is for devices with Ethernet headers")?;
+            sys::link_create(program.as_fd(), link.index, LinkType::Xdp, flags)
+                .map(|descriptor| Hook::Link { _descriptor: descriptor })
+                .map_err(|error| xdp_reason(&error, link.mtu))
+        };
+        match mode {
+            IngressMode::NativeXdp => xdp(sys::XDP_NATIVE),
+            IngressMode::GenericXdp => xdp(sys::XDP_GENERIC),
+            IngressMode::TcxIngress => self.tcx(link, LinkType::TcxIngress, tc),
+            IngressMode::ClsactIngress => {
+                let filter = clsact(link, Side::Ingress, tc)?;
+                self.guard(filter)
+            }
+        }
+    }
+
+    fn hook_egress(&mut self, link: &Link, mode: EgressMode) -> Result<Hook, String> {
+        let program = match link.link_layer {
+            LinkLayer::Ethernet => &self.tc_egress,
+            LinkLayer::Ip => &self.tc_egress_l3,
+        };
+        match mode {
+            EgressMode::Tcx => self.tcx(link, LinkType::TcxEgress, program),
+            EgressMode::Clsact => {
+                let filter = clsact(link, Side::Egress, program)?;
+                self.guard(filter)
+            }
+        }
+    }
+
+    fn tcx(&self, link: &Link, link_type: LinkType, program: &OwnedFd) -> Result<Hook, String> {
+        if !self.tcx {
+            return Err("needs Linux 6.6".into());
+        }
+        sys::link_create(program.as_fd(), link.index, link_type, 0)
+            .map(|descriptor| Hook::Link { _descriptor: descriptor })
+            .map_err(|error| error.to_string())
+    }
+
+    /// Has the filters of this process guarded from now on.
+    fn guard(&mut self, filter: Filter) -> Result<Hook, String> {
+        if self.guarded && self.guard.is_none() {
+            let guard =
+                Guard::start().map_err(|error| format!("no guard for the filter: {error}"))?;
+            self.guard = Some(guard);
+        }
+        Ok(Hook::Filter { _filter: filter })
+    }
+}
+
+/// Attaches through clsact, after removing what a killed agent left.
+fn clsact(link: &Link, side: Side, program: &OwnedFd) -> Result<Filter, String> {
+    match tc::sweep_orphans(link.index) {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(
+            interface = link.name,
+            count,
+            "removed clsact filters that a killed agent left"
+        ),
+        Err(error) => tracing::debug!(%error, interface = link.name, "clsact filters not listed"),
+    }
+    Filter::attach(link.index, side, program.as_fd()).map_err(|error| error.to_string())
+}
+
+/// Why a device refuses an XDP link, in words.
+fn xdp_reason(error: &io::Error, mtu: u32) -> String {
+    match error.raw_os_error() {
+        Some(libc::EBUSY | libc::EEXIST) => "slot taken by another program".into(),
+        Some(libc::EOPNOTSUPP) => "driver has none".into(),
+        Some(libc::EINVAL | libc::ERANGE | libc::E2BIG | libc::EMSGSIZE) => {
+            format!("driver refuses it at MTU {mtu} ({error})")
+        }
+        Some(libc::ENOMEM | libc::ENOSPC) => format!("driver has no queues left for it ({error})"),
+        _ => error.to_string(),
+    }
+}
+
+/// A way to see packets, for messages.
+trait Way {
+    /// Its name.
+    fn name(self) -> &'static str;
+}
+
+impl Way for IngressMode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NativeXdp => "native XDP",
+            Self::TcxIngress => "tcx",
+            Self::ClsactIngress => "clsact",
+            Self::GenericXdp => "generic XDP",
+        }
+    }
+}
+
+impl Way for EgressMode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
+        }
+    }
+}
+
+impl fmt::Display for IngressMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        if *self == Self::GenericXdp {
+            f.write_str(" (as asked for; merged frames count once)")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for EgressMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Attachment {
+    /// The interface, as it was when attached.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// How received packets are seen.
+    pub fn ingress(&self) -> IngressMode {
+        self.ingress.0
+    }
+
+    /// How sent packets are seen.
+    pub fn egress(&self) -> EgressMode {
+        self.egress.0
+    }
+
+    /// Better ways that were not taken, ingress first.
+    pub fn passed_over(&self) -> impl Iterator<Item = &PassedOver> {
+        self.ingress.1.iter().chain(&self.egress.1)
+    }
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.way, self.reason)
+    }
+}
+
+/// One line, such as `eth0: ingress tcx (native XDP: driver has none), egress tcx`.
+impl fmt::Display for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let because = |f: &mut fmt::Formatter<'_>, passed_over: &[PassedOver]| {
+            let reasons: Vec<_> = passed_over.iter().map(ToString::to_string).collect();
+            if reasons.is_empty() { Ok(()) } else { write!(f, " ({})", reasons.join("; ")) }
+        };
+        write!(f, "{}: ingress {}", self.link.name, self.ingress.0)?;
+        because(f, &self.ingress.1)?;
+        write!(f, ", egress {}", self.egress.0)?;
+        because(f, &self.egress.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_in_words() {
+        let reason = |code| xdp_reason(&io::Error::from_raw_os_error(code), 9000);
+        assert_eq!(reason(libc::EBUSY), "slot taken by another program");
+        assert_eq!(reason(libc::EOPNOTSUPP), "driver has none");
+        assert!(reason(libc::ERANGE).contains("MTU 9000"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Leaving nothing behind on kernels without tcx, even when the agent is killed.
+//!
+//! clsact filters outlive their maker. So an agent that makes some starts its guard: the same executable in a process
+//! of its own, which does nothing but wait for the end of its standard input. That end comes when the agent is gone,
+//! however it went; the guard then removes the agent's filters and ends. Who kills the guard as well leaves the
+//! filters to the next agent.
+
+use std::{
+    ffi::OsString,
+    io::{self, Read},
+    os::unix::process::CommandExt,
+    process::{self, Child, Command, Stdio},
+};
+
+use super::{
+    links::dump_links,
+    netlink::Netlink,
+    tc::{self, Found},
+};
+
+/// The argument that makes an executable a guard; the process to guard follows it.
+const ARGUMENT: &str = "clsact-guard";
+
+/// The agent's hold on its guard. Drop it after the filters.
+#[derive(Debug)]
+pub(super) struct Guard(Child);
+
+impl Guard {
+    /// Starts this executable as the guard of this process. Its `main` must begin with [`serve`].
+    pub(super) fn start() -> io::Result<Self> {
+        Command::new("/proc/self/exe")
+            .arg(ARGUMENT)
+            .arg(process::id().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Out of the reach of a terminal's interrupt, which is for the agent.
+            .process_group(0)
+            .spawn()
+            .map(Self)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        if let Err(error) = self.0.wait() {
+            tracing::debug!(%error, "the clsact guard was not waited for");
+        }
+    }
+}
+
+/// To be called first in `main` with the process's arguments: does a guard's work if this process is one, and then
+/// returns true.
+pub fn serve(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let mut arguments = arguments.into_iter().skip(1);
+    if arguments.next().is_none_or(|first| first != ARGUMENT) {
+        return false;
+    }
+    let agent = arguments.next().and_then(|agent| agent.to_str()?.parse().ok());
+    if let Some(agent) = agent {
+        // There is nobody to tell of a failure; the next agent will find what is left.
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        let _ = release(agent);
+    }
+    true
+}
+
+/// Removes the filters of process `agent` from every interface.
+fn release(agent: u32) -> io::Result<()> {
+    let mut netlink = Netlink::open()?;
+    for link in dump_links(&mut netlink)? {
+        // An interface that is gone in the meantime is no reason to leave the others.
+        let _ = tc::sweep(&mut netlink, link.index, |found: &Found| found.owner == agent);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_process_is_no_guard() {
+        let arguments = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
+        assert!(!serve(arguments(&[])));
+        assert!(!serve(arguments(&["sensor"])));
+        assert!(!serve(arguments(&["sensor", "run", ARGUMENT])));
+    }
+}

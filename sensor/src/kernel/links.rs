@@ -1,0 +1,301 @@
+//! Which interfaces there are, and which of them are asked for.
+//!
+//! Interfaces are asked for by name, by glob, or as `auto`: the device of the default route. [`Selection`] compares
+//! what is there with what is asked for, and says what came and what went; it is told the whole list each time, so
+//! that a lost notification costs a moment and not an interface. `watch.rs` tells it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
+
+use globset::{Glob, GlobMatcher};
+
+use super::{
+    error::KernelError,
+    netlink::{Netlink, attributes, text, u16_at, u32_at},
+};
+
+/// Stands for the device of the default route.
+pub const AUTO: &str = "auto";
+
+/// What a frame of an interface starts with (`ARPHRD_*` of linux/if_arp.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkLayer {
+    /// An Ethernet header.
+    Ethernet,
+    /// The IP header, as on tun, wireguard and ppp devices.
+    Ip,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Interface index.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// What its frames start with.
+    pub link_layer: LinkLayer,
+    /// Maximum transmission unit, octets.
+    pub mtu: u32,
+    /// The device that this one sends through, for a VLAN device and its like.
+    pub lower: Option<u32>,
+    /// The bond or bridge that this one belongs to.
+    pub upper: Option<u32>,
+}
+
+/// `struct ifinfomsg`.
+const LINK_HEADER: usize = 16;
+/// `struct rtmsg`.
+const ROUTE_HEADER: usize = 12;
+/// The routing table that holds the default route (`RT_TABLE_MAIN`).
+const MAIN_TABLE: u32 = 254;
+
+/// The interfaces of this thread's network namespace.
+///
+/// # Errors
+/// When rtnetlink does not answer.
+pub fn list() -> Result<Vec<Link>, KernelError> {
+    Netlink::open().and_then(|mut netlink| dump_links(&mut netlink)).map_err(failed)
+}
+
+pub(super) fn failed(source: io::Error) -> KernelError {
+    KernelError::System { attempt: "list interfaces and routes", source }
+}
+
+pub(super) fn dump_links(netlink: &mut Netlink) -> io::Result<Vec<Link>> {
+    let answers = netlink.dump(libc::RTM_GETLINK, &[0; LINK_HEADER])?;
+    Ok(answers.iter().filter_map(|(_, body)| read_link(body)).collect())
+}
+
+/// Reads an `RTM_NEWLINK` message.
+fn read_link(body: &[u8]) -> Option<Link> {
+    let mut link = Link {
+        index: u32_at(body, 4)?,
+        name: String::new(),
+        link_layer: match u16_at(body, 2)? {
+            libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => LinkLayer::Ethernet,
+            _ => LinkLayer::Ip,
+        },
+        mtu: 0,
+        lower: None,
+        upper: None,
+    };
+    let mut elsewhere = false;
+    for (attribute, value) in attributes(body.get(LINK_HEADER..)?) {
+        match attribute {
+            libc::IFLA_IFNAME => link.name = text(value),
+            libc::IFLA_MTU => link.mtu = u32_at(value, 0)?,
+            libc::IFLA_LINK => link.lower = u32_at(value, 0).filter(|&lower| lower != link.index),
+            libc::IFLA_MASTER => link.upper = u32_at(value, 0),
+            libc::IFLA_LINK_NETNSID => elsewhere = true,
+            _ => {}
+        }
+    }
+    if elsewhere {
+        link.lower = None; // A veth's peer in another namespace: its index means nothing here.
+    }
+    (link.index != 0 && !link.name.is_empty()).then_some(link)
+}
+
+/// Devices of the default route: of IPv4, or where there is none, of IPv6; those of the lowest metric.
+pub(super) fn dump_default_route(netlink: &mut Netlink) -> io::Result<BTreeSet<u32>> {
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let mut body = [0; ROUTE_HEADER];
+        body[0] = family as u8;
+        let answers = netlink.dump(libc::RTM_GETROUTE, &body)?;
+        let routes: Vec<_> = answers.iter().filter_map(|(_, body)| read_default(body)).collect();
+        if let Some(lowest) = routes.iter().map(|(metric, _)| *metric).min() {
+            return Ok(routes
+                .into_iter()
+                .filter(|(metric, _)| *metric == lowest)
+                .flat_map(|(_, devices)| devices)
+                .collect());
+        }
+    }
+    Ok(BTreeSet::new())
+}
+
+/// Metric and devices of an `RTM_NEWROUTE` message, if it is about a default route.
+fn read_default(body: &[u8]) -> Option<(u32, Vec<u32>)> {
+    const UNICAST: u8 = 1;
+    let (prefix_length, route_type) = (*body.get(1)?, *body.get(7)?);
+    let (mut table, mut metric, mut devices) = (u32::from(*body.get(4)?), 0, Vec::new());
+    for (attribute, value) in attributes(body.get(ROUTE_HEADER..)?) {
+        match attribute {
+            libc::RTA_TABLE => table = u32_at(value, 0)?,
+            libc::RTA_PRIORITY => metric = u32_at(value, 0)?,
+            libc::RTA_OIF => devices.push(u32_at(value, 0)?),
+            libc::RTA_MULTIPATH => devices.extend(next_hops(value)),
+            _ => {}
+        }
+    }
+    let is_default =
+        prefix_length == 0 && route_type == UNICAST && table == MAIN_TABLE && !devices.is_empty();
+    is_default.then_some((metric, devices))
+}
+
+/// Devices of a multipath route: a sequence of `struct rtnexthop`, each with attributes of its own.
+fn next_hops(mut bytes: &[u8]) -> Vec<u32> {
+    let mut devices = Vec::new();
+    while let (Some(length), Some(device)) = (u16_at(bytes, 0), u32_at(bytes, 4)) {
+        devices.push(device);
+        match bytes.get(usize::from(length).next_multiple_of(4)..) {
+            Some(rest) if length >= 8 => bytes = rest,
+            _ => break,
+        }
+    }
+    devices
+}
+
+/// The interfaces that a user asks for.
+#[derive(Clone, Debug)]
+pub struct LinkPatterns {
+    auto: bool,
+    names: Vec<String>,
+    globs: Vec<GlobMatcher>,
+}
+
+impl LinkPatterns {
+    /// Names, globs (`veth*`, `eth[0-3]`), and `auto`.
+    ///
+    /// # Errors
+    /// [`KernelError::BadPattern`] for what can be neither.
+    pub fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self, KernelError> {
+        let mut all = Self { auto: false, names: Vec::new(), globs: Vec::new() };
+        for pattern in patterns {
+            let pattern = pattern.as_ref();
+            let bad = |reason: String| KernelError::BadPattern { pattern: pattern.into(), reason };
+            if pattern == AUTO {
+                all.auto = true;
+            } else if pattern.contains(['*', '?', '[', '{']) {
+                let glob = Glob::new(pattern).map_err(|error| bad(error.kind().to_string()))?;
+                all.globs.push(glob.compile_matcher());
+            } else if pattern.is_empty() || pattern.len() >= libc::IFNAMSIZ {
+                let longest = libc::IFNAMSIZ - 1;
+                return Err(bad(format!("a name has 1 to {longest} characters")));
+            } else {
+                all.names.push(pattern.to_owned());
+            }
+        }
+        Ok(all)
+    }
+
+    /// True when `auto` is among them.
+    pub fn auto(&self) -> bool {
+        self.auto
+    }
+
+    /// True when `name` is asked for by name or glob.
+    fn match_name(&self, name: &str) -> bool {
+        self.names.iter().any(|asked| asked == name)
+            || self.globs.iter().any(|glob| glob.is_match(name))
+    }
+}
+
+/// A change in the interfaces that are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// It is there now: attach.
+    Appeared(Link),
+    /// It has another name now.
+    Renamed(Link),
+    /// It has been removed, or is no longer asked for: let go.
+    Gone(Link),
+}
+
+/// The interfaces that are asked for and there.
+#[derive(Debug)]
+pub struct Selection {
+    patterns: LinkPatterns,
+    selected: BTreeMap<u32, Link>,
+    default_route: BTreeSet<u32>,
+}
+
+impl Selection {
+    /// Nothing yet.
+    pub fn new(patterns: LinkPatterns) -> Self {
+        Self { patterns, selected: BTreeMap::new(), default_route: BTreeSet::new() }
+    }
+
+    /// Takes in what is there now, and says what that changes.
+    ///
+    /// While there is no default route, `auto` keeps to the devices that it last led to: it is often gone for a moment.
+    pub fn update(&mut self, links: Vec<Link>, default_route: BTreeSet<u32>) -> Vec<LinkEvent> {
+        if !default_route.is_empty() {
+            self.default_route = default_route;
+        }
+        let wanted = |link: &Link| {
+            self.patterns.match_name(&link.name)
+                || self.patterns.auto && self.default_route.contains(&link.index)
+        };
+        let now: BTreeMap<u32, Link> =
+            links.into_iter().filter(wanted).map(|link| (link.index, link)).collect();
+        let before = std::mem::replace(&mut self.selected, now);
+        let gone = before
+            .values()
+            .filter(|link| !self.selected.contains_key(&link.index))
+            .map(|link| LinkEvent::Gone(link.clone()));
+        let come = self.selected.values().filter_map(|link| match before.get(&link.index) {
+            None => Some(LinkEvent::Appeared(link.clone())),
+            Some(old) if old.name != link.name => Some(LinkEvent::Renamed(link.clone())),
+            Some(_) => None,
+        });
+        gone.chain(come).collect()
+    }
+
+    /// What is asked for.
+    pub fn patterns(&self) -> &LinkPatterns {
+        &self.patterns
+    }
+
+    /// The interfaces that are asked for and there.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.selected.values()
+    }
+
+    /// Fails when something that is asked for outright is not among `links`. Globs may match nothing yet.
+    ///
+    /// # Errors
+    /// [`KernelError::NoInterface`], [`KernelError::NoDefaultRoute`].
+    pub fn check(&self, links: &[Link]) -> Result<(), KernelError> {
+        let present = || links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(", ");
+        let is_there = |name: &String| links.iter().any(|link| link.name == *name);
+        if let Some(name) = self.patterns.names.iter().find(|name| !is_there(name)) {
+            return Err(KernelError::NoInterface { name: name.clone(), present: present() });
+        }
+        if self.patterns.auto && self.default_route.is_empty() {
+            return Err(KernelError::NoDefaultRoute { present: present() });
+        }
+        Ok(())
+    }
+
+    /// Pairs of selected interfaces that see the same packets, the one that carries the other first: a VLAN device and
+    /// its parent, a bond or bridge and its member. Their traffic is counted twice.
+    pub fn counted_twice(&self) -> Vec<(&Link, &Link)> {
+        let mut pairs = BTreeSet::new();
+        let mut add = |carrier: u32, user: u32| {
+            let both = [carrier, user].iter().all(|index| self.selected.contains_key(index));
+            // The two ends of a veth pair name each other.
+            if both && !pairs.contains(&(user, carrier)) {
+                pairs.insert((carrier, user));
+            }
+        };
+        for link in self.selected.values() {
+            if let Some(lower) = link.lower {
+                add(lower, link.index);
+            }
+            if let Some(upper) = link.upper {
+                add(link.index, upper);
+            }
+        }
+        pairs
+            .iter()
+            .map(|(carrier, user)| (&self.selected[carrier], &self.selected[user]))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

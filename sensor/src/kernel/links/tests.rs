@@ -1,0 +1,139 @@
+//! Selection by name, glob and default route; what came and what went; messages as the kernel sends them.
+
+use super::{super::netlink::push_attribute, *};
+
+fn link(index: u32, name: &str) -> Link {
+    Link {
+        index,
+        name: name.into(),
+        link_layer: LinkLayer::Ethernet,
+        mtu: 1500,
+        lower: None,
+        upper: None,
+    }
+}
+
+fn selection(patterns: &[&str]) -> Selection {
+    Selection::new(LinkPatterns::new(patterns).unwrap())
+}
+
+fn none() -> BTreeSet<u32> {
+    BTreeSet::new()
+}
+
+#[test]
+fn names_globs_and_the_default_route_select() {
+    let links = || vec![link(1, "lo"), link(2, "eth0"), link(3, "veth1"), link(4, "veth22")];
+    let mut chosen = selection(&["veth?", AUTO]);
+    assert_eq!(
+        chosen.update(links(), [2].into()),
+        [LinkEvent::Appeared(link(2, "eth0")), LinkEvent::Appeared(link(3, "veth1"))]
+    );
+    assert_eq!(chosen.update(links(), [2].into()), []);
+    assert_eq!(chosen.update(links(), none()), [], "a default route that is gone for a moment");
+    assert_eq!(
+        chosen.update(links(), [1].into()),
+        [LinkEvent::Gone(link(2, "eth0")), LinkEvent::Appeared(link(1, "lo"))]
+    );
+}
+
+#[test]
+fn removal_recreation_and_renaming_are_told() {
+    let mut chosen = selection(&["eth*"]);
+    chosen.update(vec![link(2, "eth0")], none());
+    assert_eq!(
+        chosen.update(vec![link(5, "eth0")], none()),
+        [LinkEvent::Gone(link(2, "eth0")), LinkEvent::Appeared(link(5, "eth0"))]
+    );
+    assert_eq!(chosen.update(vec![link(5, "eth9")], none()), [LinkEvent::Renamed(link(5, "eth9"))]);
+    assert_eq!(
+        chosen.update(vec![link(5, "wan")], none()),
+        [LinkEvent::Gone(link(5, "eth9"))],
+        "renamed away"
+    );
+    assert_eq!(
+        chosen.update(vec![link(5, "eth9")], none()),
+        [LinkEvent::Appeared(link(5, "eth9"))]
+    );
+}
+
+#[test]
+fn what_is_asked_for_outright_must_be_there() {
+    let links = vec![link(1, "lo"), link(2, "eth0")];
+    let error = selection(&["eth1"]).check(&links).unwrap_err();
+    assert_eq!(error.to_string(), "no interface named `eth1`; there are: lo, eth0");
+    assert!(matches!(selection(&[AUTO]).check(&links), Err(KernelError::NoDefaultRoute { .. })));
+    selection(&["veth*"]).check(&links).unwrap();
+}
+
+#[test]
+fn bad_patterns_are_refused() {
+    for pattern in ["", "eth[0", "a-name-far-too-long"] {
+        let error = LinkPatterns::new([pattern]).unwrap_err();
+        assert!(matches!(error, KernelError::BadPattern { .. }), "{pattern}");
+    }
+}
+
+#[test]
+fn a_vlan_device_and_a_bond_member_count_twice() {
+    let mut chosen = selection(&["*"]);
+    let vlan = Link { lower: Some(2), ..link(3, "eth0.5") };
+    let member = Link { upper: Some(5), ..link(4, "eth1") };
+    let stranger = Link { lower: Some(77), ..link(6, "veth0") };
+    let (one, other) =
+        (Link { lower: Some(8), ..link(7, "a") }, Link { lower: Some(7), ..link(8, "b") });
+    let links = vec![link(2, "eth0"), vlan, member, link(5, "bond0"), stranger, one, other];
+    chosen.update(links, none());
+    let pairs: Vec<_> =
+        chosen.counted_twice().iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
+    assert_eq!(
+        pairs,
+        [("eth0", "eth0.5"), ("eth1", "bond0"), ("b", "a")].map(|(a, b)| (a.into(), b.into()))
+    );
+}
+
+fn attribute(attribute_type: u16, value: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    push_attribute(&mut bytes, attribute_type, value);
+    bytes
+}
+
+#[test]
+fn link_messages_are_read() {
+    let message = |arphrd: u16, more: &[u8]| {
+        let mut body = vec![0, 0];
+        body.extend_from_slice(&arphrd.to_ne_bytes());
+        body.extend_from_slice(&7u32.to_ne_bytes());
+        body.extend_from_slice(&[0; 8]);
+        body.extend(attribute(libc::IFLA_IFNAME, b"eth0.5\0"));
+        body.extend(attribute(libc::IFLA_MTU, &9000u32.to_ne_bytes()));
+        body.extend(attribute(libc::IFLA_LINK, &2u32.to_ne_bytes()));
+        body.extend_from_slice(more);
+        body
+    };
+    let read = read_link(&message(1, &[])).unwrap();
+    assert_eq!(read, Link { mtu: 9000, lower: Some(2), ..link(7, "eth0.5") });
+    let elsewhere = attribute(libc::IFLA_LINK_NETNSID, &0u32.to_ne_bytes());
+    assert_eq!(read_link(&message(1, &elsewhere)).unwrap().lower, None);
+    assert_eq!(read_link(&message(65534, &[])).unwrap().link_layer, LinkLayer::Ip);
+    assert_eq!(read_link(&message(772, &[])).unwrap().link_layer, LinkLayer::Ethernet);
+    assert_eq!(read_link(&message(1, &[])[..18]), None);
+}
+
+#[test]
+fn default_routes_are_told_from_others() {
+    let route = |prefix: u8, table: u8, attributes: &[Vec<u8>]| {
+        let mut body = vec![libc::AF_INET as u8, prefix, 0, 0, table, 0, 0, 1, 0, 0, 0, 0];
+        body.extend(attributes.concat());
+        body
+    };
+    let device = attribute(libc::RTA_OIF, &3u32.to_ne_bytes());
+    let metric = attribute(libc::RTA_PRIORITY, &100u32.to_ne_bytes());
+    assert_eq!(read_default(&route(0, 254, &[metric, device.clone()])), Some((100, vec![3])));
+    assert_eq!(read_default(&route(24, 254, std::slice::from_ref(&device))), None);
+    assert_eq!(read_default(&route(0, 255, &[device])), None);
+    let hop = |device: u32| [&[8, 0, 0, 0][..], &device.to_ne_bytes()].concat();
+    let paths = attribute(libc::RTA_MULTIPATH, &[hop(4), hop(5)].concat());
+    assert_eq!(read_default(&route(0, 254, &[paths])), Some((0, vec![4, 5])));
+    assert_eq!(next_hops(&[0, 0, 0, 0, 9, 0, 0, 0]), [9], "a length of 0 does not loop");
+}

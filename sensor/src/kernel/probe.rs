@@ -1,0 +1,89 @@
+//! What this kernel and this process can do, asked before anything is tried, so that the answer is one clear message.
+
+use std::{fs, io};
+
+use aya::util::KernelVersion;
+
+use super::error::KernelError;
+
+/// Oldest kernel with multi-buffer XDP (`xdp.frags`).
+const FLOOR: (u8, u8, &str) = (5, 18, "5.18");
+
+/// First kernel with tcx links.
+const TCX: (u8, u8) = (6, 6);
+
+/// Capabilities that loading and attaching take, by number (linux/capability.h).
+const NEEDED: [(u32, &str); 3] = [(12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
+
+/// Stands for CAP_BPF and CAP_PERFMON, as before they existed.
+const CAP_SYS_ADMIN: u32 = 21;
+
+/// What the kernel offers beyond the floor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// tcx links: several programs to a hook, gone with the process.
+    pub tcx: bool,
+    /// Release of the running kernel, as `uname -r` prints it.
+    pub release: String,
+}
+
+impl Features {
+    /// Asks the running kernel, and whether this process may load programs.
+    ///
+    /// # Errors
+    /// [`KernelError::TooOld`], [`KernelError::Permission`], or when the kernel does not say what it is.
+    pub fn probe() -> Result<Self, KernelError> {
+        let release = read("/proc/sys/kernel/osrelease")?.trim().to_owned();
+        // Not from the release alone: distributions put their own numbers there.
+        let version = KernelVersion::current().map_err(|error| KernelError::System {
+            attempt: "find out the kernel's version",
+            source: io::Error::other(error.to_string()),
+        })?;
+        let at_least = |major, minor| version >= KernelVersion::new(major, minor, 0);
+        if !at_least(FLOOR.0, FLOOR.1) {
+            return Err(KernelError::TooOld { release, floor: FLOOR.2 });
+        }
+        let missing = missing_capabilities(&read("/proc/self/status")?);
+        if !missing.is_empty() {
+            return Err(KernelError::Permission { missing: missing.join(", ") });
+        }
+        Ok(Self { tcx: at_least(TCX.0, TCX.1), release })
+    }
+}
+
+fn read(path: &'static str) -> Result<String, KernelError> {
+    fs::read_to_string(path)
+        .map_err(|source| KernelError::System { attempt: "read from /proc", source })
+}
+
+/// The needed capabilities that the effective set in the text of /proc/PID/status lacks.
+fn missing_capabilities(status: &str) -> Vec<&'static str> {
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
+        .unwrap_or(0);
+    let has = |number: u32| effective >> number & 1 != 0;
+    NEEDED
+        .into_iter()
+        .filter(|&(number, _)| !(has(number) || number > 37 && has(CAP_SYS_ADMIN)))
+        .map(|(_, name)| name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_capabilities_are_named() {
+        let status =
+            |set: u64| format!("Name:\tsensor\nCapPrm:\t0\nCapEff:\t{set:016x}\nCapBnd:\tff\n");
+        assert_eq!(missing_capabilities(&status(u64::MAX)), [""; 0]);
+        assert_eq!(missing_capabilities(&status(0)), ["CAP_NET_ADMIN", "CAP_PERFMON", "CAP_BPF"]);
+        assert_eq!(missing_capabilities(&status(1 << 12 | 1 << 39)), ["CAP_PERFMON"]);
+        assert_eq!(missing_capabilities(&status(1 << 12 | 1 << 21)), [""; 0]);
+        assert_eq!(missing_capabilities(&status(1 << 21)), ["CAP_NET_ADMIN"]);
+        assert_eq!(missing_capabilities("nonsense").len(), 3);
+    }
+}

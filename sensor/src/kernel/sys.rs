@@ -1,0 +1,222 @@
+//! The system calls that neither the standard library nor aya makes for us: bpf(2) links, test runs and
+//! maps of maps, membarrier(2), and clocks.
+//!
+//! Each function is one call, with the kernel's structure written out beside it.
+
+#![expect(unsafe_code, reason = "system calls take pointers")]
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+};
+
+/// `enum bpf_cmd` of linux/bpf.h.
+mod command {
+    pub const MAP_CREATE: libc::c_int = 0;
+    pub const MAP_UPDATE_ELEM: libc::c_int = 2;
+    pub const PROG_TEST_RUN: libc::c_int = 10;
+    pub const LINK_CREATE: libc::c_int = 28;
+}
+
+/// `enum bpf_map_type` of linux/bpf.h.
+const MAP_TYPE_ARRAY: u32 = 2;
+/// As above.
+const MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+
+/// Where a link hooks a program in: `enum bpf_attach_type` of linux/bpf.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum LinkType {
+    /// XDP of an interface.
+    Xdp = 37,
+    /// tcx, ingress side.
+    TcxIngress = 46,
+    /// tcx, egress side.
+    TcxEgress = 47,
+}
+
+/// Run in the driver only (`XDP_FLAGS_DRV_MODE` of linux/if_link.h).
+pub(super) const XDP_NATIVE: u32 = 1 << 2;
+/// Run in the stack, on any device (`XDP_FLAGS_SKB_MODE`).
+pub(super) const XDP_GENERIC: u32 = 1 << 1;
+
+/// Calls bpf(2).
+///
+/// # Safety
+/// `attributes` must be the structure that `command` reads, with every pointer in it valid for its stated length.
+unsafe fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the structure is alive and of the length given; its content is the caller's promise.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>())
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The file descriptor that a call has just returned.
+fn owned(descriptor: libc::c_long) -> OwnedFd {
+    // SAFETY: the kernel has just made this descriptor for us, so nobody else owns it.
+    unsafe { OwnedFd::from_raw_fd(descriptor as libc::c_int) }
+}
+
+/// Hooks `program` into an interface until the returned descriptor is closed, be it by the death of the process.
+///
+/// XDP links replace nothing (`EBUSY`), tcx links go behind the programs that are there.
+pub(super) fn link_create(
+    program: BorrowedFd<'_>,
+    interface: u32,
+    link_type: LinkType,
+    flags: u32,
+) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attributes {
+        program: u32,
+        interface: u32,
+        attach_type: u32,
+        flags: u32,
+        relative: u32,
+        reserved: u32,
+        expected_revision: u64,
+    }
+    let mut attributes = Attributes {
+        program: program.as_raw_fd() as u32,
+        interface,
+        attach_type: link_type as u32,
+        flags,
+        relative: 0,
+        reserved: 0,
+        expected_revision: 0,
+    };
+    // SAFETY: the structure is `link_create` of `union bpf_attr` and holds no pointer.
+    unsafe { bpf(command::LINK_CREATE, &mut attributes) }.map(owned)
+}
+
+/// What a test run returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestRun {
+    /// The program's return value.
+    pub value: u32,
+    /// Mean duration of one run, nanoseconds.
+    pub duration: u32,
+}
+
+/// Runs a loaded XDP or tc program `repeat` times over `frame` (at least 14 octets), on this thread's CPU.
+///
+/// # Errors
+/// What bpf(2) `BPF_PROG_TEST_RUN` gives, for example `EINVAL` for a frame too short.
+pub fn test_run(program: BorrowedFd<'_>, frame: &[u8], repeat: u32) -> io::Result<TestRun> {
+    #[repr(C)]
+    #[derive(Default)]
+    struct Attributes {
+        program: u32,
+        value: u32,
+        data_size_in: u32,
+        data_size_out: u32,
+        data_in: u64,
+        data_out: u64,
+        repeat: u32,
+        duration: u32,
+        context_size_in: u32,
+        context_size_out: u32,
+        context_in: u64,
+        context_out: u64,
+        flags: u32,
+        cpu: u32,
+        batch_size: u32,
+        reserved: u32,
+    }
+    let mut attributes = Attributes {
+        program: program.as_raw_fd() as u32,
+        data_size_in: frame.len() as u32,
+        data_in: frame.as_ptr() as u64,
+        repeat,
+        ..Attributes::default()
+    };
+    // SAFETY: the structure is `test` of `union bpf_attr`; `data_in` is valid for `data_size_in` octets, other
+    // pointers are null with size 0.
+    unsafe { bpf(command::PROG_TEST_RUN, &mut attributes) }?;
+    Ok(TestRun { value: attributes.value, duration: attributes.duration })
+}
+
+/// Makes an array map of one `u32`, or, with `inner`, an array of one map like it.
+pub(super) fn map_create(inner: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attributes {
+        map_type: u32,
+        key_size: u32,
+        value_size: u32,
+        max_entries: u32,
+        flags: u32,
+        inner: u32,
+    }
+    let mut attributes = Attributes {
+        map_type: if inner.is_some() { MAP_TYPE_ARRAY_OF_MAPS } else { MAP_TYPE_ARRAY },
+        key_size: 4,
+        value_size: 4,
+        max_entries: 1,
+        flags: 0,
+        inner: inner.map_or(0, |map| map.as_raw_fd() as u32),
+    };
+    // SAFETY: the structure is the map creation part of `union bpf_attr` and holds no pointer.
+    unsafe { bpf(command::MAP_CREATE, &mut attributes) }.map(owned)
+}
+
+/// Puts `inner` into the only element of the array of maps `outer`. Returns after an RCU grace period.
+pub(super) fn map_of_maps_update(outer: BorrowedFd<'_>, inner: BorrowedFd<'_>) -> io::Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        map: u32,
+        reserved: u32,
+        key: u64,
+        value: u64,
+        flags: u64,
+    }
+    let key = 0u32;
+    let value = inner.as_raw_fd() as u32;
+    let mut attributes = Attributes {
+        map: outer.as_raw_fd() as u32,
+        reserved: 0,
+        key: std::ptr::from_ref(&key) as u64,
+        value: std::ptr::from_ref(&value) as u64,
+        flags: 0,
+    };
+    // SAFETY: the structure is the element part of `union bpf_attr`; key and value are four octets each, as the map
+    // was made.
+    unsafe { bpf(command::MAP_UPDATE_ELEM, &mut attributes) }.map(drop)
+}
+
+/// Commands of membarrier(2), `enum membarrier_cmd` of linux/membarrier.h.
+pub(super) mod membarrier_command {
+    /// Which commands are there?
+    pub const QUERY: libc::c_int = 0;
+    /// Wait until every CPU has passed through a quiescent state.
+    pub const GLOBAL: libc::c_int = 1;
+}
+
+/// Calls membarrier(2) and returns its result, a mask for [`membarrier_command::QUERY`].
+pub(super) fn membarrier(command: libc::c_int) -> io::Result<libc::c_long> {
+    // SAFETY: the call takes numbers only.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// A reading of `clock`, nanoseconds.
+pub(super) fn clock_gettime(clock: libc::clockid_t) -> io::Result<u64> {
+    read_clock(clock, libc::clock_gettime)
+}
+
+/// The resolution of `clock`, nanoseconds.
+pub(super) fn clock_getres(clock: libc::clockid_t) -> io::Result<u64> {
+    read_clock(clock, libc::clock_getres)
+}
+
+fn read_clock(
+    clock: libc::clockid_t,
+    call: unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -> libc::c_int,
+) -> io::Result<u64> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid timespec for the call to fill.
+    if unsafe { call(clock, &raw mut time) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}

@@ -1,0 +1,201 @@
+//! clsact filters, for kernels without tcx.
+//!
+//! A filter stays when the process that made it dies, so each carries its owner in its name, `flow-sensor/PID`: the
+//! owner removes it on its way out, its guard if it is killed (`guard.rs`), and the next agent if the guard was
+//! killed as well. The clsact qdisc itself goes when the last filter has gone, whoever's that was.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd},
+    path::Path,
+    process,
+};
+
+use super::netlink::{Netlink, attributes, push_attribute, text, u32_at};
+
+/// What the names of our filters begin with.
+const NAME_PREFIX: &str = "flow-sensor/";
+
+/// Parent and handle of the clsact qdisc (`TC_H_CLSACT` of linux/pkt_sched.h).
+const CLSACT_PARENT: u32 = 0xffff_fff1;
+/// As above.
+const CLSACT_HANDLE: u32 = 0xffff_0000;
+
+/// `ETH_P_ALL` in network order: filters see every protocol.
+const ALL_PROTOCOLS: u32 = (libc::ETH_P_ALL as u16).to_be() as u32;
+
+/// Each filter gets a priority of its own from the kernel, under which this is its handle.
+const FILTER_HANDLE: u32 = 1;
+
+/// Attributes of linux/rtnetlink.h and linux/pkt_cls.h.
+const TCA_KIND: u16 = 1;
+/// As above.
+const TCA_OPTIONS: u16 = 2;
+/// As above.
+const TCA_BPF_FD: u16 = 6;
+/// As above.
+const TCA_BPF_NAME: u16 = 7;
+/// As above.
+const TCA_BPF_FLAGS: u16 = 8;
+/// The program's return value is the verdict.
+const BPF_FLAG_DIRECT_ACTION: u32 = 1;
+
+/// Octets of `struct tcmsg`.
+const TC_HEADER: usize = 20;
+
+/// A side of the clsact qdisc, as the parent of its filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Side {
+    /// Received packets.
+    Ingress = 0xffff_fff2,
+    /// Sent packets.
+    Egress = 0xffff_fff3,
+}
+
+/// A filter of this process, removed on drop.
+#[derive(Debug)]
+pub(super) struct Filter {
+    interface: u32,
+    side: Side,
+    /// Kept because it belongs to the interface's network namespace.
+    netlink: Netlink,
+}
+
+impl Filter {
+    /// Hooks `program` into `side` of an interface, in front of the filters that are there.
+    pub(super) fn attach(interface: u32, side: Side, program: BorrowedFd<'_>) -> io::Result<Self> {
+        let mut netlink = Netlink::open()?;
+        let create = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+        let mut qdisc = header(interface, CLSACT_HANDLE, CLSACT_PARENT, 0);
+        push_attribute(&mut qdisc, TCA_KIND, b"clsact\0");
+        match netlink.order(libc::RTM_NEWQDISC, create, &qdisc) {
+            Err(error) if error.raw_os_error() != Some(libc::EEXIST) => return Err(error),
+            _ => {}
+        }
+        let mut options = Vec::new();
+        push_attribute(&mut options, TCA_BPF_FD, &(program.as_raw_fd() as u32).to_ne_bytes());
+        let name = format!("{NAME_PREFIX}{}\0", process::id());
+        push_attribute(&mut options, TCA_BPF_NAME, name.as_bytes());
+        push_attribute(&mut options, TCA_BPF_FLAGS, &BPF_FLAG_DIRECT_ACTION.to_ne_bytes());
+        let mut filter = header(interface, FILTER_HANDLE, side as u32, ALL_PROTOCOLS);
+        push_attribute(&mut filter, TCA_KIND, b"bpf\0");
+        push_attribute(&mut filter, TCA_OPTIONS, &options);
+        netlink.order(libc::RTM_NEWTFILTER, create, &filter)?;
+        Ok(Self { interface, side, netlink })
+    }
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        let side = self.side;
+        let own = |found: &Found| found.owner == process::id() && found.side == side;
+        if let Err(error) = sweep(&mut self.netlink, self.interface, own) {
+            // Gone with its interface, most likely.
+            tracing::debug!(%error, interface = self.interface, "clsact filter not removed");
+        }
+    }
+}
+
+/// One of our filters, of this process or another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Process that made it.
+    pub owner: u32,
+    /// Where it sits.
+    pub side: Side,
+    /// Priority, in the upper half, and protocol.
+    info: u32,
+    /// Handle under that priority.
+    handle: u32,
+}
+
+/// Removes those of our filters on an interface that `unwanted` picks, and the qdisc if nothing is left on it. Returns
+/// how many filters were removed.
+pub(super) fn sweep(
+    netlink: &mut Netlink,
+    interface: u32,
+    unwanted: impl Fn(&Found) -> bool,
+) -> io::Result<usize> {
+    let (mut removed, mut left) = (0, 0);
+    for side in [Side::Ingress, Side::Egress] {
+        let (ours, others) = filters(netlink, interface, side)?;
+        left += others;
+        for filter in ours {
+            if unwanted(&filter) {
+                let message = header(interface, filter.handle, side as u32, filter.info);
+                netlink.order(libc::RTM_DELTFILTER, 0, &message)?;
+                removed += 1;
+            } else {
+                left += 1;
+            }
+        }
+    }
+    if removed > 0 && left == 0 {
+        let message = header(interface, CLSACT_HANDLE, CLSACT_PARENT, 0);
+        netlink.order(libc::RTM_DELQDISC, 0, &message)?;
+    }
+    Ok(removed)
+}
+
+/// Removes filters whose owner is no longer alive. Returns how many there were.
+pub(super) fn sweep_orphans(interface: u32) -> io::Result<usize> {
+    let dead = |found: &Found| !Path::new(&format!("/proc/{}", found.owner)).exists();
+    sweep(&mut Netlink::open()?, interface, dead)
+}
+
+/// Our filters on one side, and how many of others there are.
+fn filters(netlink: &mut Netlink, interface: u32, side: Side) -> io::Result<(Vec<Found>, usize)> {
+    let answers = netlink.dump(libc::RTM_GETTFILTER, &header(interface, 0, side as u32, 0))?;
+    let (mut ours, mut others) = (Vec::new(), 0);
+    for (_, body) in &answers {
+        let (Some(handle), Some(info)) = (u32_at(body, 8), u32_at(body, 16)) else { continue };
+        if handle == 0 {
+            continue; // Of each priority, a message about itself precedes those about its filters.
+        }
+        match owner(body.get(TC_HEADER..).unwrap_or_default()) {
+            Some(owner) => ours.push(Found { owner, side, info, handle }),
+            None => others += 1,
+        }
+    }
+    Ok((ours, others))
+}
+
+/// The process that made a filter, if it is one of ours.
+fn owner(filter: &[u8]) -> Option<u32> {
+    let value = |bytes, wanted| attributes(bytes).find(|(found, _)| *found == wanted);
+    let (_, options) = value(filter, TCA_OPTIONS)?;
+    let (_, name) = value(options, TCA_BPF_NAME)?;
+    text(name).strip_prefix(NAME_PREFIX)?.parse().ok()
+}
+
+/// `struct tcmsg`.
+fn header(interface: u32, handle: u32, parent: u32, info: u32) -> Vec<u8> {
+    let mut message = Vec::with_capacity(TC_HEADER);
+    for word in [0, interface, handle, parent, info] {
+        message.extend_from_slice(&u32::to_ne_bytes(word));
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_filters_are_told_by_name() {
+        let filter = |name: &[u8]| {
+            let (mut options, mut filter) = (Vec::new(), Vec::new());
+            push_attribute(&mut options, TCA_BPF_FLAGS, &1u32.to_ne_bytes());
+            push_attribute(&mut options, TCA_BPF_NAME, name);
+            push_attribute(&mut filter, TCA_KIND, b"bpf\0");
+            push_attribute(&mut filter, TCA_OPTIONS, &options);
+            filter
+        };
+        assert_eq!(owner(&filter(b"flow-sensor/4711\0")), Some(4711));
+        for name in [&b"tc_ingress\0"[..], b"flow-sensor/\0", b"flow-sensor/x\0", b""] {
+            assert_eq!(owner(&filter(name)), None, "{name:?}");
+        }
+        assert_eq!(owner(&[]), None);
+    }
+}

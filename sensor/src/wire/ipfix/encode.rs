@@ -1,0 +1,272 @@
+//! One transport session's encoder: what was announced, how many records were sent, the message under way.
+//!
+//! The caller pulls finished messages and decides what to do between them, so that a slow transport is waited for
+//! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names.
+
+use super::{
+    MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, TEMPLATE_SET,
+    message::MessageBuilder,
+    options::{INTERFACE_NAMES, Interface, STATISTICS, Statistics},
+    template,
+};
+use crate::flow::{batch::FlowBatch, totals::Totals};
+
+/// Smallest message size that any template or record fits in.
+pub const MINIMUM_MESSAGE_SIZE: u16 = 256;
+
+/// When templates are announced anew within a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplateRefresh {
+    /// Never: the transport is reliable.
+    Never,
+    /// After so many milliseconds or so many messages, whichever comes first (RFC 7011 section 8.4).
+    Every {
+        /// Milliseconds.
+        milliseconds: u64,
+        /// Messages.
+        messages: u64,
+    },
+}
+
+/// What an encoder must know.
+#[derive(Clone, Copy, Debug)]
+pub struct EncoderOptions {
+    /// Octets of a message, header included; raised to [`MINIMUM_MESSAGE_SIZE`] when lower.
+    pub message_size: u16,
+    /// Observation domain identifier.
+    pub observation_domain: u32,
+    /// When to announce templates again.
+    pub refresh: TemplateRefresh,
+}
+
+/// A row from which on a batch is still to be encoded. Folded rows come after all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    row: usize,
+    folded: bool,
+}
+
+impl Position {
+    /// Moves on to the next row of the template under way, or to the next template; false at the end.
+    fn seek(&mut self, batch: &FlowBatch) -> bool {
+        loop {
+            let rest = batch.folded.get(self.row..).unwrap_or_default();
+            if let Some(skip) = rest.iter().position(|folded| self.wants(*folded)) {
+                self.row += skip;
+                return true;
+            }
+            if self.folded {
+                return false;
+            }
+            *self = Self { row: 0, folded: true };
+        }
+    }
+
+    /// How many rows from here on are of the template under way, at most `limit`.
+    fn run(&self, batch: &FlowBatch, limit: usize) -> usize {
+        let rest = &batch.folded[self.row..];
+        rest.iter().take(limit).take_while(|folded| self.wants(**folded)).count()
+    }
+
+    fn wants(&self, folded: u8) -> bool {
+        (folded != 0) == self.folded
+    }
+}
+
+/// Whether all that was to be written has been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    /// The message has no room for the next piece: [`Encoder::finish`] it, then call again.
+    MessageFull,
+    /// Everything is written; the message may have room for more.
+    Done,
+}
+
+/// A finished message.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// The octets to send.
+    pub bytes: &'a [u8],
+    /// The flow records in it.
+    pub totals: Totals,
+}
+
+/// What is still to be announced: an index into what there is.
+#[derive(Debug, Default)]
+struct Announcement {
+    template: usize,
+    interface: usize,
+}
+
+/// Encoder of one transport session and observation domain.
+#[derive(Debug)]
+pub struct Encoder {
+    options: EncoderOptions,
+    message: MessageBuilder,
+    totals: Totals,
+    sequence: u32,
+    next: Announcement,
+    /// When the templates were last announced; None before the first time.
+    announced_at: Option<u64>,
+    messages_since: u64,
+    interfaces: Vec<Interface>,
+}
+
+impl Encoder {
+    /// An encoder that has sent nothing yet.
+    pub fn new(options: EncoderOptions) -> Self {
+        Self {
+            options,
+            message: MessageBuilder::new(options.message_size.max(MINIMUM_MESSAGE_SIZE)),
+            totals: Totals::default(),
+            sequence: 0,
+            next: Announcement::default(),
+            announced_at: None,
+            messages_since: 0,
+            interfaces: Vec::new(),
+        }
+    }
+
+    /// The interfaces whose names are to be announced, now and with the templates.
+    pub fn set_interfaces(&mut self, interfaces: &[Interface]) {
+        if self.interfaces != interfaces {
+            self.interfaces = interfaces.to_vec();
+            self.next.interface = 0;
+        }
+    }
+
+    /// Writes what must come before data and is due at `now` (milliseconds since the epoch): templates, options
+    /// templates, interface names.
+    pub fn announce(&mut self, now: u64) -> Progress {
+        if self.message.is_empty() && self.is_refresh_due(now) {
+            self.announced_at = Some(now);
+            self.messages_since = 0;
+            self.next = Announcement::default();
+        }
+        while let Some(fits) = self.write_template(self.next.template) {
+            if !fits {
+                return Progress::MessageFull;
+            }
+            self.next.template += 1;
+        }
+        while let Some(interface) = self.interfaces.get(self.next.interface) {
+            let length = INTERFACE_NAMES.data_record_length(interface);
+            let Some(out) = self.message.data_records_mut(INTERFACE_NAMES.id, length, 1) else {
+                return Progress::MessageFull;
+            };
+            INTERFACE_NAMES.write_data_record(interface, out);
+            self.next.interface += 1;
+        }
+        Progress::Done
+    }
+
+    /// Writes the rows of `batch` from `position` on, as far as they fit, and moves `position` behind them.
+    /// `now` is the export time in milliseconds since the epoch.
+    pub fn append(&mut self, batch: &FlowBatch, position: &mut Position, now: u64) -> Progress {
+        if self.announce(now) == Progress::MessageFull {
+            return Progress::MessageFull;
+        }
+        while position.seek(batch) {
+            let template = template::of(batch, position.folded);
+            let room = self.message.room(template.id) / template.record_length;
+            let count = position.run(batch, room);
+            if count == 0 {
+                return Progress::MessageFull;
+            }
+            let length = count * template.record_length;
+            if let Some(out) = self.message.data_records_mut(template.id, length, count as u32) {
+                let rows = position.row..position.row + count;
+                template.write_data_records(batch, &rows, out);
+                position.row = rows.end;
+                self.totals += Totals::of_rows(batch, rows);
+            }
+        }
+        Progress::Done
+    }
+
+    /// Writes the records of the sensor's `statistics`. To be called after [`Self::announce`], with no message
+    /// under way: the totals are those before the message that carries them.
+    pub fn append_statistics(&mut self, statistics: &Statistics) {
+        for template in STATISTICS {
+            let length = template.data_record_length(statistics);
+            let out = self.message.data_records_mut(template.id, length, 1);
+            debug_assert!(out.is_some(), "statistics fit in a message of their own");
+            if let Some(out) = out {
+                template.write_data_record(statistics, out);
+            }
+        }
+    }
+
+    /// Ends the message under way at export time `now` (milliseconds since the epoch); None if it is empty.
+    pub fn finish(&mut self, now: u64) -> Option<Message<'_>> {
+        if self.message.is_empty() {
+            return None;
+        }
+        self.messages_since += 1;
+        let (sequence, records) = (self.sequence, self.message.data_records());
+        self.sequence = sequence.wrapping_add(records);
+        let totals = std::mem::take(&mut self.totals);
+        let seconds = (now / 1000) as u32;
+        let bytes = self.message.finish(seconds, sequence, self.options.observation_domain);
+        Some(Message { bytes, totals })
+    }
+
+    /// Makes room for the next message, once the finished one has been used.
+    pub fn next_message(&mut self) {
+        self.message.clear();
+    }
+
+    /// Encodes all of `batch` and hands each message to `sink`, the last one possibly with room left.
+    pub fn encode(&mut self, batch: &FlowBatch, now: u64, mut sink: impl FnMut(Message<'_>)) {
+        let mut position = Position::default();
+        loop {
+            let progress = self.append(batch, &mut position, now);
+            if let Some(message) = self.finish(now) {
+                sink(message);
+            }
+            self.next_message();
+            if progress == Progress::Done {
+                return;
+            }
+        }
+    }
+
+    /// Flow records in the message under way.
+    pub fn pending(&self) -> Totals {
+        self.totals
+    }
+
+    fn is_refresh_due(&self, now: u64) -> bool {
+        match (self.announced_at, self.options.refresh) {
+            (None, _) => true,
+            (_, TemplateRefresh::Never) => false,
+            (Some(at), TemplateRefresh::Every { milliseconds, messages }) => {
+                now.saturating_sub(at) >= milliseconds || self.messages_since >= messages
+            }
+        }
+    }
+
+    /// Writes the template record number `index` over all kinds; None behind the last one, false when it does
+    /// not fit.
+    fn write_template(&mut self, index: usize) -> Option<bool> {
+        macro_rules! write {
+            ($set:expr, $template:expr) => {{
+                let length = $template.template_record_length();
+                let out = self.message.template_record($set, length);
+                Some(out.map(|out| $template.write_template_record(out)).is_some())
+            }};
+        }
+        if let Some(template) = template::ALL.get(index) {
+            return write!(TEMPLATE_SET, template);
+        }
+        let index = index - template::ALL.len();
+        if let Some(template) = STATISTICS.get(index) {
+            return write!(OPTIONS_TEMPLATE_SET, template);
+        }
+        (index == STATISTICS.len()).then_some(())?;
+        write!(OPTIONS_TEMPLATE_SET, INTERFACE_NAMES)
+    }
+}
+
+const _: () = assert!(MINIMUM_MESSAGE_SIZE as usize >= MESSAGE_HEADER_LENGTH + 4 + 8 + 24 * 4);

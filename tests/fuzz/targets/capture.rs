@@ -1,0 +1,31 @@
+//! The capture reader and everything behind it up to flow records: any file ends, and no frame is lost.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sensor::{
+    engine::Engine,
+    flow::{batch::Source, cache::CacheOptions},
+    replay::{capture::CaptureReader, packets},
+};
+use sensor_common::ledger::{Count, Ledger};
+
+fuzz_target!(|file: &[u8]| {
+    let Ok(mut capture) = CaptureReader::from_reader(file) else { return };
+    let (mut ledger, mut unknown_link) = (Ledger::default(), Count::default());
+    let mut recorded = 0;
+    let options = CacheOptions { max_flows: 16, ..CacheOptions::default() };
+    let mut engine =
+        Engine::new(Source::Host, options, 0, |batch| recorded += batch.packets.iter().sum::<u64>());
+    while let Ok(Some(frame)) = capture.next() {
+        engine.expire(frame.timestamp_ns / 1_000_000);
+        packets::count(&frame, &mut ledger, &mut unknown_link, &mut engine);
+    }
+    engine.finish();
+    drop(engine);
+    let others = [ledger.non_ip, ledger.truncated, ledger.malformed, unknown_link];
+    assert_eq!(
+        ledger.seen.packets,
+        recorded + others.iter().map(|count| count.packets).sum::<u64>()
+    );
+});

@@ -1,0 +1,77 @@
+//! Synthetic flow batches: every column filled, every row different, the same for the same seed.
+
+use std::sync::Arc;
+
+use sensor::flow::batch::{Addresses, FlowBatch, Source};
+
+/// First packet of the first row, milliseconds since the epoch: 2023-11-14 22:13:20.
+pub const START: u64 = 1_700_000_000_000;
+
+/// `rows` IPv4 flows.
+pub fn ipv4(seed: u32, rows: usize) -> Arc<FlowBatch> {
+    Arc::new(fill(FlowBatch::v4(Source::Host), seed, rows, false))
+}
+
+/// `rows` IPv6 flows.
+pub fn ipv6(seed: u32, rows: usize) -> Arc<FlowBatch> {
+    Arc::new(fill(FlowBatch::v6(Source::Host), seed, rows, false))
+}
+
+/// `rows` IPv4 flows, of which every other one lacks its remote end.
+pub fn ipv4_half_folded(seed: u32, rows: usize) -> Arc<FlowBatch> {
+    Arc::new(fill(FlowBatch::v4(Source::Host), seed, rows, true))
+}
+
+/// As [`ipv4_half_folded`], for IPv6.
+pub fn ipv6_half_folded(seed: u32, rows: usize) -> Arc<FlowBatch> {
+    Arc::new(fill(FlowBatch::v6(Source::Host), seed, rows, true))
+}
+
+fn fill(mut batch: FlowBatch, seed: u32, rows: usize, half_folded: bool) -> FlowBatch {
+    for row in 0..rows as u32 {
+        let n = seed.wrapping_mul(100_000).wrapping_add(row);
+        let egress = n & 1 == 1;
+        let folded = half_folded && n & 2 == 2;
+        let (source_folded, destination_folded) = (folded && !egress, folded && egress);
+        let keep = |folded: bool, port: u16| if folded { 0 } else { port };
+        match &mut batch.addresses {
+            Addresses::V4 { source, destination } => {
+                source.push(if source_folded { 0 } else { 0x0a00_0000 + n });
+                destination.push(if destination_folded { 0 } else { 0xc0a8_0000 + n % 65_536 });
+            }
+            Addresses::V6 { source, destination } => {
+                let near = 0xfd00_u128 << 112 | u128::from(n);
+                let far = 0x2001_0db8_u128 << 96 | u128::from(n);
+                source.push(if source_folded { 0 } else { near });
+                destination.push(if destination_folded { 0 } else { far });
+            }
+        }
+        let protocol =
+            [6, 17, 132, if batch.ip_version() == 4 { 1 } else { 58 }][n as usize / 4 % 4];
+        let icmp = matches!(protocol, 1 | 58);
+        let ports = if icmp { (0, 0) } else { (1024 + (n % 50_000) as u16, 443) };
+        batch.source_port.push(keep(source_folded, ports.0));
+        batch.destination_port.push(keep(destination_folded, ports.1));
+        batch.icmp_type_code.push(if icmp && !destination_folded { 0x0801 } else { 0 });
+        batch.protocol.push(protocol);
+        batch.tos.push((n % 256) as u8);
+        batch.tcp_flags.push(if protocol == 6 { 0x11b } else { 0 });
+        batch.interface.push(2 + n % 3);
+        batch.direction.push(egress.into());
+        batch.vlan.push((n % 4096) as u16);
+        batch.octets.push(40 + u64::from(n) * 7);
+        batch.packets.push(1 + u64::from(n % 1000));
+        batch.layer2_octets.push(54 + u64::from(n) * 8);
+        batch.start.push(START + u64::from(n));
+        batch.end.push(START + u64::from(n) + 1_234);
+        batch.ttl_min.push((n % 64) as u8);
+        batch.ttl_max.push(64 + (n % 64) as u8);
+        let [_, a, b, c] = n.to_be_bytes();
+        batch.source_mac.push([2, 0, 1, a, b, c]);
+        batch.destination_mac.push([2, 0, 2, a, b, c]);
+        batch.fragment.push(0);
+        batch.folded.push(folded.into());
+        batch.end_reason.push(1 + (n % 5) as u8);
+    }
+    batch
+}

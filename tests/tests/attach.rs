@@ -1,0 +1,397 @@
+//! Attaching in every mode over veth pairs, and what is left behind.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, ChildStdin, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use aya::programs::{SchedClassifier, TcAttachType};
+use sensor::{
+    flow::delta::{DeltaSink, FlowDelta},
+    kernel::{
+        self, Loaded, Options,
+        attach::{Attachment, EgressMode, IngressMode, IngressWish},
+        drain::Drain,
+        error::{ErrorKind, KernelError},
+        links::{self, Link, LinkEvent, LinkPatterns},
+        watch::LinkWatch,
+    },
+};
+use sensor_common::{
+    key::{KeyV4, V4_WORDS, V6_WORDS},
+    packet::ip::protocol,
+};
+use tests::{netns::Netns, root};
+use tokio::sync::mpsc;
+
+/// ICMP packets and IP octets by direction: what ping sends, and nothing that a namespace does by itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Icmp {
+    packets: [u64; 2],
+    octets: [u64; 2],
+}
+
+impl DeltaSink for Icmp {
+    fn v4(&mut self, key: &[u64; V4_WORDS], delta: &FlowDelta) {
+        let key = KeyV4::unpack(key).common;
+        if key.protocol == protocol::ICMP {
+            self.packets[key.direction as usize] += delta.packets;
+            self.octets[key.direction as usize] += delta.octets;
+        }
+    }
+
+    fn v6(&mut self, _: &[u64; V6_WORDS], _: &FlowDelta) {}
+}
+
+/// Two namespaces with a veth pair between them; `near` is where the sensor attaches.
+struct Pair {
+    near: Netns,
+    far: Netns,
+}
+
+const NEAR: &str = "near0";
+const FAR: &str = "far0";
+
+impl Pair {
+    fn new() -> Result<Self> {
+        let pair = Self { near: Netns::new("kn-near")?, far: Netns::new("kn-far")? };
+        pair.near.veth(NEAR, &pair.far, FAR)?;
+        Ok(pair)
+    }
+
+    fn attach(&self, loaded: &mut Loaded, wish: IngressWish) -> Result<Attachment> {
+        self.near
+            .enter(|| -> Result<Attachment> { Ok(loaded.programs.attach(&link(NEAR)?, wish)?) })?
+    }
+
+    /// Sends `count` pings of `payload` octets from afar, all of which are answered.
+    fn ping(&self, count: u64, payload: u64) -> Result<()> {
+        let line = format!("ping -q -i 0.01 -M do -c {count} -s {payload} 192.0.2.1");
+        let told = self.far.run(&line)?;
+        if !told.contains(&format!("{count} received")) {
+            bail!("{told}");
+        }
+        Ok(())
+    }
+
+    /// `tc filter show` of both directions.
+    fn filters(&self) -> Result<String> {
+        let side = |side: &str| self.near.run(&format!("tc filter show dev {NEAR} {side}"));
+        Ok(side("ingress")? + &side("egress")?)
+    }
+
+    /// Whether the near end has a clsact qdisc.
+    fn has_clsact(&self) -> Result<bool> {
+        Ok(self.near.run(&format!("tc qdisc show dev {NEAR}"))?.contains("clsact"))
+    }
+
+    /// Programs attached by tcx, and by XDP.
+    fn linked(&self) -> Result<(usize, bool)> {
+        let tcx = self.near.enter(|| -> Result<usize> {
+            let count = |side| SchedClassifier::query_tcx(NEAR, side).map(|(_, found)| found.len());
+            Ok(count(TcAttachType::Ingress)? + count(TcAttachType::Egress)?)
+        })??;
+        Ok((tcx, self.near.run(&format!("ip link show dev {NEAR}"))?.contains("xdp")))
+    }
+}
+
+fn link(name: &str) -> Result<Link> {
+    links::list()?.into_iter().find(|link| link.name == name).context("no such interface")
+}
+
+fn load(without_tcx: bool) -> Result<Loaded> {
+    Ok(kernel::load(Options { memory: 0, without_tcx, ..Options::default() })?)
+}
+
+/// Drains what ping has brought; the books must balance.
+fn drained(drain: &mut Drain) -> Result<Icmp> {
+    let mut icmp = Icmp::default();
+    for _ in 0..2 {
+        let epoch = drain.flip(&mut icmp)?;
+        assert_eq!(epoch.imbalance, None, "{epoch:?}");
+    }
+    Ok(icmp)
+}
+
+/// What [`Icmp`] must be after `count` answered pings of `payload` octets.
+fn pings(count: u64, payload: u64) -> Icmp {
+    Icmp { packets: [count; 2], octets: [count * (20 + 8 + payload); 2] }
+}
+
+#[test]
+fn native_xdp_and_tcx_count_each_packet() -> Result<()> {
+    if !root("native XDP over veth") {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(false)?);
+    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    assert_eq!(attachment.to_string(), "near0: ingress native XDP, egress tcx");
+    pair.ping(20, 56)?;
+    assert_eq!(drained(&mut loaded.drain)?, pings(20, 56));
+    drop(attachment);
+    assert_eq!(pair.linked()?, (0, false), "detached on drop");
+    pair.ping(5, 56)?;
+    assert_eq!(drained(&mut loaded.drain)?, Icmp::default());
+    Ok(())
+}
+
+#[test]
+fn a_taken_slot_leads_to_tcx_and_both_count() -> Result<()> {
+    if !root("tcx ingress over veth") {
+        return Ok(());
+    }
+    let (pair, mut first, mut second) = (Pair::new()?, load(false)?, load(false)?);
+    let _first = pair.attach(&mut first, IngressWish::Best)?;
+    let attachment = pair.attach(&mut second, IngressWish::Best)?;
+    assert_eq!(
+        attachment.to_string(),
+        "near0: ingress tcx (native XDP: slot taken by another program), egress tcx"
+    );
+    pair.ping(20, 56)?;
+    assert_eq!(drained(&mut first.drain)?, pings(20, 56));
+    assert_eq!(drained(&mut second.drain)?, pings(20, 56));
+    Ok(())
+}
+
+#[test]
+fn jumbo_frames_are_counted_whole() -> Result<()> {
+    if !root("MTU 9000 over veth") {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(false)?);
+    pair.near.run(&format!("ip link set {NEAR} mtu 9000"))?;
+    pair.far.run(&format!("ip link set {FAR} mtu 9000"))?;
+    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    assert_eq!(attachment.ingress(), IngressMode::NativeXdp, "{attachment}");
+    pair.ping(10, 8000)?;
+    assert_eq!(drained(&mut loaded.drain)?, pings(10, 8000));
+    Ok(())
+}
+
+#[test]
+fn generic_xdp_is_there_on_request_and_marked() -> Result<()> {
+    if !root("generic XDP over veth") {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(false)?);
+    let attachment = pair.attach(&mut loaded, IngressWish::GenericXdp)?;
+    assert_eq!(attachment.ingress(), IngressMode::GenericXdp);
+    assert!(attachment.to_string().contains("merged frames count once"), "{attachment}");
+    pair.ping(10, 56)?;
+    assert_eq!(drained(&mut loaded.drain)?, pings(10, 56));
+    Ok(())
+}
+
+#[test]
+fn clsact_counts_both_directions_and_goes_with_its_last_filter() -> Result<()> {
+    if !root("clsact over veth") {
+        return Ok(());
+    }
+    let (pair, mut taker, mut loaded) = (Pair::new()?, load(false)?, load(true)?);
+    let _taker = pair.attach(&mut taker, IngressWish::Best)?;
+    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    assert_eq!(
+        (attachment.ingress(), attachment.egress()),
+        (IngressMode::ClsactIngress, EgressMode::Clsact),
+        "{attachment}"
+    );
+    pair.ping(20, 56)?;
+    assert_eq!(drained(&mut loaded.drain)?, pings(20, 56));
+
+    // Another agent's filters are left alone, and the qdisc with them.
+    let other = Held::start(&pair, &["without-tcx"])?;
+    assert_eq!(pair.filters()?.matches("flow-sensor/").count(), 4);
+    drop(attachment);
+    assert_eq!(pair.filters()?.matches("flow-sensor/").count(), 2);
+    other.stop()?;
+    assert!(!pair.has_clsact()?, "{}", pair.filters()?);
+    Ok(())
+}
+
+#[test]
+fn a_device_without_a_link_layer_gets_no_xdp() -> Result<()> {
+    if !root("a tun device") {
+        return Ok(());
+    }
+    let (netns, mut loaded) = (Netns::new("kn-tun")?, load(false)?);
+    netns.run("ip tuntap add mode tun name tun9")?;
+    let mut attach =
+        |wish| netns.enter(|| -> Result<_> { Ok(loaded.programs.attach(&link("tun9")?, wish)) })?;
+    let attachment = attach(IngressWish::Best)??;
+    assert_eq!(
+        (attachment.ingress(), attachment.egress()),
+        (IngressMode::TcxIngress, EgressMode::Tcx)
+    );
+    assert!(attachment.to_string().contains("Ethernet headers"), "{attachment}");
+    let error = attach(IngressWish::GenericXdp)?.expect_err("XDP without Ethernet headers");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    Ok(())
+}
+
+/// A process that holds the programs attached.
+struct Held {
+    process: Child,
+    input: Option<ChildStdin>,
+    attachment: String,
+}
+
+impl Held {
+    fn start(pair: &Pair, flags: &[&str]) -> Result<Self> {
+        let mut process = pair
+            .near
+            .command(env!("CARGO_BIN_EXE_hold"))
+            .arg(NEAR)
+            .args(flags)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("start hold")?;
+        let (input, output) = (process.stdin.take(), process.stdout.take().context("stdout")?);
+        let mut attachment = String::new();
+        BufReader::new(output).read_line(&mut attachment)?;
+        if attachment.is_empty() {
+            bail!("hold ended with {}", process.wait()?);
+        }
+        Ok(Self { process, input, attachment })
+    }
+
+    /// Kills it so that it can do nothing more.
+    fn kill(mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Has it end in order.
+    fn stop(mut self) -> Result<()> {
+        drop(self.input.take());
+        let status = self.process.wait()?;
+        if !status.success() {
+            bail!("hold ended with {status}");
+        }
+        Ok(())
+    }
+}
+
+/// Waits for something that another process is about to do.
+fn eventually(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done()? {
+        if Instant::now() > deadline {
+            bail!("not within 20 s: {what}");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_killed_agent_leaves_no_link() -> Result<()> {
+    if !root("kill -9 with links") {
+        return Ok(());
+    }
+    let pair = Pair::new()?;
+    let held = Held::start(&pair, &[])?;
+    assert_eq!(held.attachment.trim(), "near0: ingress native XDP, egress tcx");
+    assert_eq!(pair.linked()?, (1, true));
+    held.kill()?;
+    eventually("links are gone", || Ok(pair.linked()? == (0, false)))
+}
+
+#[test]
+fn a_killed_agent_leaves_no_filter() -> Result<()> {
+    if !root("kill -9 with clsact") {
+        return Ok(());
+    }
+    let pair = Pair::new()?;
+    let held = Held::start(&pair, &["without-tcx"])?;
+    assert!(
+        held.attachment.contains("egress clsact (tcx: needs Linux 6.6)"),
+        "{}",
+        held.attachment
+    );
+    assert!(pair.filters()?.contains("flow-sensor/"));
+    held.kill()?;
+    eventually("filter and qdisc are gone", || Ok(!pair.has_clsact()?))
+}
+
+#[test]
+fn what_a_killed_agent_without_a_guard_left_is_removed_by_the_next() -> Result<()> {
+    if !root("orphaned clsact filters") {
+        return Ok(());
+    }
+    let pair = Pair::new()?;
+    Held::start(&pair, &["without-tcx", "unguarded"])?.kill()?;
+    assert_eq!(pair.filters()?.matches("flow-sensor/").count(), 1, "this is what a guard is for");
+    let mut loaded = load(true)?;
+    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    assert_eq!(attachment.egress(), EgressMode::Clsact);
+    let filters = pair.filters()?;
+    assert_eq!(filters.matches("flow-sensor/").count(), 1, "{filters}");
+    assert!(filters.contains(&format!("flow-sensor/{}", std::process::id())), "{filters}");
+    Ok(())
+}
+
+#[test]
+fn interfaces_are_followed_as_they_come_and_go() -> Result<()> {
+    if !root("following interfaces") {
+        return Ok(());
+    }
+    let netns = Netns::new("kn-watch")?;
+    netns.run("ip link add eth7 type veth peer name peer7")?;
+    netns.enter(|| -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(follow(&netns))
+    })?
+}
+
+async fn follow(netns: &Netns) -> Result<()> {
+    let names = |watch: &LinkWatch| -> Vec<String> {
+        watch.selection().links().map(|link| link.name.clone()).collect()
+    };
+    let error =
+        LinkWatch::new(LinkPatterns::new(["nosuch0"])?).err().context("no such interface")?;
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("no interface named `nosuch0`; there are: lo"), "{error}");
+    let error = LinkWatch::new(LinkPatterns::new(["auto"])?).err().context("no default route")?;
+    assert!(matches!(error, KernelError::NoDefaultRoute { .. }), "{error}");
+
+    let watch = LinkWatch::new(LinkPatterns::new(["eth*"])?)?;
+    assert_eq!(names(&watch), ["eth7"]);
+    let (sender, mut events) = mpsc::channel(16);
+    let watcher = tokio::spawn(watch.run(sender));
+    let mut told = async |expected: &str| -> Result<Link> {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.recv()).await;
+        match event
+            .with_context(|| format!("waiting for {expected}"))?
+            .context("the watch ended")?
+        {
+            LinkEvent::Appeared(link) if expected == "appeared" => Ok(link),
+            LinkEvent::Renamed(link) if expected == "renamed" => Ok(link),
+            LinkEvent::Gone(link) if expected == "gone" => Ok(link),
+            other => bail!("{other:?} instead of {expected}"),
+        }
+    };
+    netns.run("ip link add eth8 type veth peer name peer8")?;
+    assert_eq!(told("appeared").await?.name, "eth8");
+    netns.run("ip link set eth8 up")?;
+    netns.run("ip link set eth8 down")?;
+    netns.run("ip link set eth8 name eth9")?;
+    assert_eq!(told("renamed").await?.name, "eth9");
+    netns.run("ip link set eth9 name wan9")?;
+    assert_eq!(told("gone").await?.name, "eth9");
+    netns.run("ip link delete eth7")?;
+    assert_eq!(told("gone").await?.name, "eth7");
+    drop(events);
+    watcher.await??;
+
+    netns.run("ip address add 198.51.100.1/24 dev wan9")?;
+    netns.run("ip link set wan9 up")?;
+    netns.run("ip route add default via 198.51.100.2")?;
+    let watch = LinkWatch::new(LinkPatterns::new(["auto"])?)?;
+    assert_eq!(names(&watch), ["wan9"]);
+    Ok(())
+}
