@@ -60,17 +60,6 @@ impl Common {
         }
     }
 
-    /// The same key without the port of the remote end: the source on ingress, the destination on egress.
-    #[inline(always)]
-    fn fold(mut self) -> Self {
-        match self.direction {
-            Direction::Ingress => self.source_port = 0,
-            Direction::Egress => self.destination_port = 0,
-        }
-        self.folded = true;
-        self
-    }
-
     #[inline(always)]
     fn pack(&self) -> [u64; 2] {
         [
@@ -137,17 +126,6 @@ impl KeyV4 {
             common: Common::unpack([words[1], words[2]]),
         }
     }
-
-    /// The coarser key under which a packet is counted when the table has no room for its flow.
-    #[inline(always)]
-    pub fn fold(mut self) -> Self {
-        match self.common.direction {
-            Direction::Ingress => self.source = 0,
-            Direction::Egress => self.destination = 0,
-        }
-        self.common = self.common.fold();
-        self
-    }
 }
 
 impl KeyV6 {
@@ -179,17 +157,45 @@ impl KeyV6 {
             common: Common::unpack([words[4], words[5]]),
         }
     }
+}
 
-    /// As [`KeyV4::fold`].
-    #[inline(always)]
-    pub fn fold(mut self) -> Self {
-        match self.common.direction {
-            Direction::Ingress => self.source = [0; 4],
-            Direction::Egress => self.destination = [0; 4],
-        }
-        self.common = self.common.fold();
-        self
+/// Bits of the remote end in the word that [`Common::pack`] has the ports in.
+const fn remote_port(direction: Direction) -> u64 {
+    match direction {
+        Direction::Ingress => 0xffff << 48,
+        Direction::Egress => 0xffff << 32,
     }
+}
+
+const FOLDED: u64 = 1 << 48;
+
+/// The coarser key under which a packet is counted when the table has no room for its flow: without address and port
+/// of the remote end, which is the source on ingress, the destination on egress.
+///
+/// Works on packed words, which is all that the programs still have at that point.
+#[inline(always)]
+pub fn fold_v4(mut words: [u64; V4_WORDS], direction: Direction) -> [u64; V4_WORDS] {
+    words[0] &= match direction {
+        Direction::Ingress => 0xffff_ffff << 32,
+        Direction::Egress => 0xffff_ffff,
+    };
+    words[1] &= !remote_port(direction);
+    words[2] |= FOLDED;
+    words
+}
+
+/// As [`fold_v4`].
+#[inline(always)]
+pub fn fold_v6(mut words: [u64; V6_WORDS], direction: Direction) -> [u64; V6_WORDS] {
+    let remote = match direction {
+        Direction::Ingress => 0,
+        Direction::Egress => 2,
+    };
+    words[remote] = 0;
+    words[remote + 1] = 0;
+    words[4] &= !remote_port(direction);
+    words[5] |= FOLDED;
+    words
 }
 
 /// Hash of key words. `seed` is drawn by the agent at each start, so that nobody who sends packets can choose
@@ -240,20 +246,24 @@ mod tests {
         }
 
         #[test]
-        fn folding_keeps_the_near_end(c in common(), v4 in any::<(u32, u32)>()) {
-            let key = KeyV4 { source: v4.0, destination: v4.1, common: c };
-            let folded = key.fold();
-            prop_assert!(folded.common.folded);
+        fn folding_keeps_the_near_end(c in common(), v4 in any::<(u32, u32)>(), v6 in any::<([u32; 4], [u32; 4])>()) {
+            let mut coarse = Common { folded: true, ..c };
             match c.direction {
-                Direction::Ingress => prop_assert_eq!(
-                    (folded.source, folded.common.source_port, folded.destination, folded.common.destination_port),
-                    (0, 0, key.destination, c.destination_port)
-                ),
-                Direction::Egress => prop_assert_eq!(
-                    (folded.source, folded.common.source_port, folded.destination, folded.common.destination_port),
-                    (key.source, c.source_port, 0, 0)
-                ),
+                Direction::Ingress => coarse.source_port = 0,
+                Direction::Egress => coarse.destination_port = 0,
             }
+            let key = KeyV4 { source: v4.0, destination: v4.1, common: c };
+            let folded = KeyV4::unpack(&fold_v4(key.pack(), c.direction));
+            prop_assert_eq!(folded, match c.direction {
+                Direction::Ingress => Key { source: 0, common: coarse, ..key },
+                Direction::Egress => Key { destination: 0, common: coarse, ..key },
+            });
+            let key = KeyV6 { source: v6.0, destination: v6.1, common: c };
+            let folded = KeyV6::unpack(&fold_v6(key.pack(), c.direction));
+            prop_assert_eq!(folded, match c.direction {
+                Direction::Ingress => Key { source: [0; 4], common: coarse, ..key },
+                Direction::Egress => Key { destination: [0; 4], common: coarse, ..key },
+            });
         }
     }
 }

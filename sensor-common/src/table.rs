@@ -3,6 +3,8 @@
 //! A table is a set-associative array: the hash of a key names a set, and a key may lie in any of [`WAYS`]
 //! neighbouring slots of it. Only the CPU that owns a slot writes to it (see `layout`), so plain stores do.
 
+use core::hint::cold_path;
+
 use crate::{
     key::{V4_WORDS, V6_WORDS},
     packet::Headers,
@@ -119,6 +121,7 @@ impl<const N: usize> Slot<N> {
         now: u32,
     ) -> Outcome {
         if self.packets == 0 {
+            cold_path();
             *self = Self {
                 key: *key,
                 octets: packet.octets as u64,

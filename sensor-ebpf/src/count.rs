@@ -8,7 +8,7 @@
 
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use sensor_common::{
-    key::{Common, KeyV4, KeyV6},
+    key::{Common, Direction, KeyV4, KeyV6, fold_v4, fold_v6},
     layout,
     ledger::Ledger,
     packet::{Headers, Reject},
@@ -24,19 +24,11 @@ use crate::{
     table::{self, Room, Table},
 };
 
-/// Counts a frame whose headers are all in `packet`.
+/// Counts one frame, whose headers are in `packet`.
 #[inline(always)]
 pub fn count(frame: &Frame, packet: &Packet) {
     if let Some(mut books) = Books::open(frame) {
         read::headers(frame, packet, &mut books);
-    }
-}
-
-/// Counts a frame whose headers may go on behind `packet`; then `pull` brings them forward.
-#[inline(always)]
-pub fn count_pulled(frame: &Frame, packet: Packet, pull: impl Fn() -> Packet) {
-    if let Some(mut books) = Books::open(frame) {
-        read::headers_pulled(frame, packet, pull, &mut books);
     }
 }
 
@@ -67,7 +59,7 @@ impl Books {
         &mut self,
         table: &Table<N>,
         words: &[u64; N],
-        fold: impl FnOnce() -> [u64; N],
+        fold: impl FnOnce([u64; N], Direction) -> [u64; N],
         frame: &Frame,
         packet: &Packet,
         headers: &Headers,
@@ -80,7 +72,14 @@ impl Books {
         let increment = Increment::new(headers, frame.length, segments);
         let used = &mut self.ledger.used[usize::from(headers.v6)];
         let macs = || packet.macs(frame.start);
-        let room = table.count(self.row, used, words, fold, &increment, macs);
+        let room = table.count(
+            self.row,
+            used,
+            words,
+            |words| fold(words, frame.direction),
+            &increment,
+            macs,
+        );
         let octets = u64::from(frame.length) + added;
         match room {
             Room::Own => {}
@@ -108,7 +107,7 @@ impl Sink for Books {
             destination: headers.destination[0],
             common: common(frame, headers),
         };
-        self.record(&table::V4, &key.pack(), || key.fold().pack(), frame, packet, headers);
+        self.record(&table::V4, &key.pack(), fold_v4, frame, packet, headers);
     }
 
     #[inline(always)]
@@ -118,7 +117,7 @@ impl Sink for Books {
             destination: headers.destination,
             common: common(frame, headers),
         };
-        self.record(&table::V6, &key.pack(), || key.fold().pack(), frame, packet, headers);
+        self.record(&table::V6, &key.pack(), fold_v6, frame, packet, headers);
     }
 
     #[inline(always)]

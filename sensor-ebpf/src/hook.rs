@@ -6,7 +6,10 @@ use aya_ebpf::{
     helpers::generated::bpf_xdp_get_buff_len,
     programs::{TcContext, XdpContext},
 };
-use sensor_common::key::Direction;
+use sensor_common::{
+    key::Direction,
+    packet::{Bytes, ethertype},
+};
 
 use crate::packet::Packet;
 
@@ -41,9 +44,14 @@ pub struct Frame {
 /// The frame of an XDP program.
 #[inline(always)]
 pub fn xdp(context: &XdpContext) -> (Frame, Packet) {
+    let packet = Packet::new(context.data(), context.data_end());
     let frame = Frame {
-        // SAFETY: the kernel called the program with this context.
-        length: unsafe { bpf_xdp_get_buff_len(context.ctx) } as u32,
+        length: if packet.length() < FIRST_BUFFER {
+            packet.length() as u32
+        } else {
+            // SAFETY: the kernel called the program with this context.
+            unsafe { bpf_xdp_get_buff_len(context.ctx) as u32 }
+        },
         // SAFETY: as above.
         interface: unsafe { (*context.ctx).ingress_ifindex },
         direction: Direction::Ingress,
@@ -52,42 +60,69 @@ pub fn xdp(context: &XdpContext) -> (Frame, Packet) {
         gso_segments: 0,
         gso_size: 0,
     };
-    (frame, Packet::new(context.data(), context.data_end()))
+    (frame, packet)
 }
+
+/// A frame that goes on in further buffers fills at least this much of its first: drivers use half a page or more.
+/// A shorter one is whole, and does not pay for asking.
+const FIRST_BUFFER: usize = 256;
 
 /// The frame of a tc program on a device with Ethernet headers.
 #[inline(always)]
 pub fn tc(context: &TcContext, direction: Direction) -> (Frame, Packet) {
-    // SAFETY: the kernel called the program with this context.
-    let skb = unsafe { &*context.skb.skb };
-    let frame = Frame {
-        length: skb.len,
-        interface: skb.ifindex,
-        direction,
-        start: Start::Ethernet,
-        stripped_vlan: if skb.vlan_present != 0 { skb.vlan_tci as u16 & 0xfff } else { 0 },
-        gso_segments: skb.gso_segs,
-        gso_size: skb.gso_size,
-    };
-    (frame, Packet::new(context.data(), context.data_end()))
+    let frame = skb(context, direction, Start::Ethernet);
+    let packet = Packet::new(context.data(), context.data_end());
+    let ipv4 = packet.read(12) == Some(ethertype::IPV4.to_be());
+    let headers = if ipv4 { ETHERNET + IPV4 } else { ETHERNET + TWO_TAGS + IPV6 };
+    (frame, readable(context, &frame, packet, headers + TRANSPORT))
 }
 
 /// The frame of a tc program on a device without a link layer: the kernel alone knows the EtherType.
 #[inline(always)]
 pub fn tc_ip(context: &TcContext, direction: Direction) -> (Frame, Packet) {
-    let (frame, packet) = tc(context, direction);
     // SAFETY: the kernel called the program with this context.
-    let protocol = unsafe { (*context.skb.skb).protocol };
-    (Frame { start: Start::Ip(u16::from_be(protocol as u16)), ..frame }, packet)
+    let ethertype = u16::from_be(unsafe { (*context.skb.skb).protocol } as u16);
+    let frame = skb(context, direction, Start::Ip(ethertype));
+    let packet = Packet::new(context.data(), context.data_end());
+    let headers = if ethertype == ethertype::IPV4 { IPV4 } else { IPV6 };
+    (frame, readable(context, &frame, packet, headers + TRANSPORT))
 }
 
-/// Headers may lie in buffers that a tc program cannot read: has the kernel move them to the front. Where it has no
-/// memory for that, the packet stays as it was; its pointers have to be taken anew in either case.
+const ETHERNET: usize = 14;
+const TWO_TAGS: usize = 8;
+const IPV4: usize = 20;
+const IPV6: usize = 40;
+/// Up to the TCP flags.
+const TRANSPORT: usize = 14;
+/// What is asked for where something is missing: room for options and extension headers too.
+const ALL_HEADERS: u32 = 256;
+
+/// `packet` with at least `headers` octets, as far as the frame has them.
+///
+/// Socket buffers may hold headers where programs cannot read them. Then the kernel moves them to the front; that
+/// costs, so `headers` is no more than what TCP's own super-packets have there anyway. Options and extension headers
+/// behind that read as absent in a buffer of this kind, of which few drivers make any.
 #[inline(always)]
-pub fn pull_headers(context: &TcContext, length: u32) -> Packet {
-    let _ = context.pull_data(length.min(HEADERS_AT_MOST));
+fn readable(context: &TcContext, frame: &Frame, packet: Packet, headers: usize) -> Packet {
+    if packet.length() >= headers.min(frame.length as usize) {
+        return packet;
+    }
+    // Without memory for it the packet stays as it was; its pointers have to be taken anew in either case.
+    let _ = context.pull_data(frame.length.min(ALL_HEADERS));
     Packet::new(context.data(), context.data_end())
 }
 
-/// Link header, IPv6 header, and generous room for extension and transport headers.
-const HEADERS_AT_MOST: u32 = 256;
+#[inline(always)]
+fn skb(context: &TcContext, direction: Direction, start: Start) -> Frame {
+    // SAFETY: the kernel called the program with this context.
+    let skb = unsafe { &*context.skb.skb };
+    Frame {
+        length: skb.len,
+        interface: skb.ifindex,
+        direction,
+        start,
+        stripped_vlan: if skb.vlan_present != 0 { skb.vlan_tci as u16 & 0xfff } else { 0 },
+        gso_segments: skb.gso_segs,
+        gso_size: skb.gso_size,
+    }
+}

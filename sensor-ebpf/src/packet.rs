@@ -2,9 +2,9 @@
 
 #![expect(unsafe_code, reason = "packet memory is only known by pointers")]
 
-use core::cell::Cell;
+use core::hint::{black_box, cold_path};
 
-use sensor_common::packet::{Bytes, Word, Words};
+use sensor_common::packet::{Bytes, MAX_LINK_HEADER, Word, Words};
 
 use crate::hook::Start;
 
@@ -14,15 +14,13 @@ pub struct Packet {
     // verifier allows no arithmetic on that.
     start: *const u8,
     end: *const u8,
-    /// A read went past the end.
-    fell_short: Cell<bool>,
 }
 
 impl Packet {
     /// The bytes from `data` to `data_end` of a program's context.
     #[inline(always)]
     pub fn new(data: usize, data_end: usize) -> Self {
-        Self { start: data as *const u8, end: data_end as *const u8, fell_short: Cell::new(false) }
+        Self { start: data as *const u8, end: data_end as *const u8 }
     }
 
     /// Octets that can be read.
@@ -31,10 +29,15 @@ impl Packet {
         self.end as usize - self.start as usize
     }
 
-    /// True when the parser asked for bytes behind the end.
+    /// The link header length `offset`, as a number of which the verifier knows only the range: the difference of two
+    /// packet pointers.
+    ///
+    /// Otherwise it follows each of the seven link header lengths through all that comes after.
     #[inline(always)]
-    pub const fn fell_short(&self) -> bool {
-        self.fell_short.get()
+    pub fn forget(&self, offset: usize) -> usize {
+        const MASK: usize = MAX_LINK_HEADER.next_power_of_two() - 1;
+        let at = black_box(self.start.wrapping_add(offset));
+        (at as usize - self.start as usize) & MASK
     }
 
     /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
@@ -52,7 +55,7 @@ impl Bytes for Packet {
     fn read<T: Word>(&self, offset: usize) -> Option<T> {
         let at = self.start.wrapping_add(offset);
         if at.wrapping_add(size_of::<T>()) > self.end {
-            self.fell_short.set(true);
+            cold_path();
             return None;
         }
         // SAFETY: the bytes from `at` lie before `data_end`, as just checked (and as the verifier checks again);

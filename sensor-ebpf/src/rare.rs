@@ -15,5 +15,8 @@ pub fn folding(interface: u32) {
 #[cold]
 #[inline(never)]
 pub fn no_room(interface: u32) {
-    warn!((), "flow table and fold region full: interface {} counts packets without a flow", interface);
+    warn!(
+        (),
+        "flow table and fold region full: interface {} counts packets without a flow", interface
+    );
 }

@@ -17,80 +17,29 @@ pub trait Sink {
     fn reject(&mut self, frame: &Frame, reason: Reject);
 }
 
-/// Reads the headers that `packet` holds into `sink`.
+/// Reads the headers of a frame into `sink`.
 #[inline(always)]
 pub fn headers(frame: &Frame, packet: &Packet, sink: &mut impl Sink) {
-    read(frame, packet, sink, Short::IsFinal);
-}
-
-/// Reads the headers into `sink`; when some lie behind what `packet` holds, has `pull` bring them forward, once.
-#[inline(always)]
-pub fn headers_pulled(
-    frame: &Frame,
-    mut packet: Packet,
-    pull: impl Fn() -> Packet,
-    sink: &mut impl Sink,
-) {
-    let mut short =
-        if packet.length() < frame.length as usize { Short::MayBePulled } else { Short::IsFinal };
-    while let Outcome::FellShort = read(frame, &packet, sink, short) {
-        short = Short::IsFinal;
-        packet = pull();
-    }
-}
-
-/// What it means when headers go on behind the bytes at hand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Short {
-    IsFinal,
-    MayBePulled,
-}
-
-enum Outcome {
-    Done,
-    /// Nothing was done with the frame yet.
-    FellShort,
-}
-
-#[inline(always)]
-fn read(frame: &Frame, packet: &Packet, sink: &mut impl Sink, short: Short) -> Outcome {
     let link = match frame.start {
         Start::Ethernet => parse_link(packet),
         Start::Ip(ethertype) => Ok(Link { ethertype, vlan: 0, length: 0 }),
     };
-    let fell_short = || short == Short::MayBePulled && packet.fell_short();
     let link = match link {
         Ok(link) => link,
-        Err(_) if fell_short() => return Outcome::FellShort,
-        Err(reason) => {
-            sink.reject(frame, reason);
-            return Outcome::Done;
-        }
+        Err(reason) => return sink.reject(frame, reason),
     };
-    let available = frame.length.wrapping_sub(link.length as u32);
+    let length = packet.forget(link.length);
+    let available = frame.length.wrapping_sub(length as u32);
     let mut headers = Headers { vlan: link.vlan, ..Headers::EMPTY };
     match link.ethertype {
-        ethertype::IPV4 => {
-            let parsed = ip::parse_v4(packet, link.length, available, &mut headers);
-            if fell_short() {
-                return Outcome::FellShort;
-            }
-            match parsed {
-                Ok(()) => sink.v4(frame, packet, &headers),
-                Err(reason) => sink.reject(frame, reason),
-            }
-        }
-        ethertype::IPV6 => {
-            let parsed = ip::parse_v6(packet, link.length, available, &mut headers);
-            if fell_short() {
-                return Outcome::FellShort;
-            }
-            match parsed {
-                Ok(()) => sink.v6(frame, packet, &headers),
-                Err(reason) => sink.reject(frame, reason),
-            }
-        }
+        ethertype::IPV4 => match ip::parse_v4(packet, length, available, &mut headers) {
+            Ok(()) => sink.v4(frame, packet, &headers),
+            Err(reason) => sink.reject(frame, reason),
+        },
+        ethertype::IPV6 => match ip::parse_v6(packet, length, available, &mut headers) {
+            Ok(()) => sink.v6(frame, packet, &headers),
+            Err(reason) => sink.reject(frame, reason),
+        },
         _ => sink.reject(frame, Reject::NonIp),
     }
-    Outcome::Done
 }

@@ -12,11 +12,9 @@ use sensor_common::{
 use crate::maps::{FLOWS_V4, FLOWS_V6, GEOMETRY_V4, GEOMETRY_V6, HASH_SEED, USED_V4, USED_V6};
 
 /// The IPv4 table.
-pub const V4: Table<V4_WORDS> =
-    Table { slots: &FLOWS_V4, used: &USED_V4, geometry: &GEOMETRY_V4 };
+pub const V4: Table<V4_WORDS> = Table { slots: &FLOWS_V4, used: &USED_V4, geometry: &GEOMETRY_V4 };
 /// The IPv6 table.
-pub const V6: Table<V6_WORDS> =
-    Table { slots: &FLOWS_V6, used: &USED_V6, geometry: &GEOMETRY_V6 };
+pub const V6: Table<V6_WORDS> = Table { slots: &FLOWS_V6, used: &USED_V6, geometry: &GEOMETRY_V6 };
 
 /// One address family's maps.
 pub struct Table<const N: usize> {
@@ -44,7 +42,7 @@ impl<const N: usize> Table<N> {
         row: u32,
         used: &mut u32,
         words: &[u64; N],
-        fold: impl FnOnce() -> [u64; N],
+        fold: impl FnOnce([u64; N]) -> [u64; N],
         packet: &Increment,
         macs: impl Fn() -> [u32; 3],
     ) -> Room {
@@ -55,13 +53,28 @@ impl<const N: usize> Table<N> {
         if self.place(base, 0, geometry.slots, used, words, packet, &macs, now) {
             return Room::Own;
         }
-        if self.place(base, geometry.slots, geometry.fold_slots, used, &fold(), packet, &macs, now) {
+        // Loaded once more rather than kept in registers that the other path needs.
+        let geometry = self.geometry.load();
+        let base = row * geometry.region();
+        if self.place(
+            base,
+            geometry.slots,
+            geometry.fold_slots,
+            used,
+            &fold(*words),
+            packet,
+            &macs,
+            now,
+        ) {
             return Room::Folded;
         }
         Room::None
     }
 
-    /// Tries the ways of the key's set among the `slots` slots from `first` of the region at `base`.
+    /// Tries the ways of the key's two sets among the `slots` slots from `first` of the region at `base`.
+    ///
+    /// The second set comes from other bits of the hash. Flows that the first has room for never look there, and with
+    /// it a table can be half full before one flow in two hundred finds no room.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "inlined; a struct would go through memory")]
     fn place(
@@ -75,10 +88,11 @@ impl<const N: usize> Table<N> {
         macs: &impl Fn() -> [u32; 3],
         now: u32,
     ) -> bool {
-        let set = hash(words, HASH_SEED.load()) & (slots - 1);
+        let hash = hash(words, HASH_SEED.load());
         let mut way = 0;
-        while way < WAYS {
-            let offset = first + (set ^ way);
+        while way < 2 * WAYS {
+            let set = if way < WAYS { hash } else { hash.rotate_left(16) };
+            let offset = first + ((set ^ way) & (slots - 1));
             let Some(slot) = self.slots.get_ptr_mut(base + offset) else { return false };
             // SAFETY: only this CPU writes the slots of its row, one program at a time; the agent takes them over
             // after a grace period.

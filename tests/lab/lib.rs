@@ -2,6 +2,7 @@
 
 pub mod collector;
 pub mod cpu;
+pub mod fixtures;
 pub mod flows;
 pub mod frames;
 pub mod netns;

@@ -131,6 +131,10 @@ fn native_xdp_and_tcx_count_each_packet() -> Result<()> {
     assert_eq!(attachment.to_string(), "near0: ingress native XDP, egress tcx");
     pair.ping(20, 56)?;
     assert_eq!(drained(&mut loaded.drain)?, pings(20, 56));
+    pair.near.run(&format!("ip link set {NEAR} down"))?;
+    pair.near.run(&format!("ip link set {NEAR} up"))?;
+    pair.ping(5, 56)?;
+    assert_eq!(drained(&mut loaded.drain)?, pings(5, 56), "down and up again");
     drop(attachment);
     assert_eq!(pair.linked()?, (0, false), "detached on drop");
     pair.ping(5, 56)?;
@@ -285,6 +289,28 @@ fn eventually(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> 
         }
         thread::sleep(Duration::from_millis(20));
     }
+    Ok(())
+}
+
+#[test]
+fn without_capabilities_they_are_named() -> Result<()> {
+    if !root("dropping capabilities") {
+        return Ok(());
+    }
+    let netns = Netns::new("kn-caps")?;
+    let output = netns
+        .command("setpriv")
+        .args(["--bounding-set", "-all", "--inh-caps", "-all"])
+        .args([env!("CARGO_BIN_EXE_hold"), "lo"])
+        .output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{told}");
+    assert!(
+        told.contains(
+            "no permission to load eBPF programs: CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF missing"
+        ),
+        "{told}"
+    );
     Ok(())
 }
 

@@ -3,7 +3,10 @@
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -17,7 +20,9 @@ use sensor::{
         attach::{Attachment, IngressMode, IngressWish},
         drain::Drain,
         grace::Grace,
-        links, sys,
+        links,
+        log::KernelLog,
+        sys,
     },
 };
 use sensor_common::{
@@ -60,19 +65,20 @@ impl DeltaSink for Sum {
 
 /// The programs with the smallest tables, and nothing but the test to run them.
 ///
-/// `ingress` is attached to an interface that is down: the kernel prepares its XDP dispatcher for a program that it
-/// does not know yet, which takes a grace period, and would do so in each test run.
+/// `ingress` is attached to an interface that is down: before a repeated test run the kernel puts a program that no
+/// interface has into its XDP dispatcher, and takes it out afterwards, which takes a grace period each time.
 struct Kernel {
     _attachment: Attachment,
     ingress: OwnedFd,
     drain: Drain,
+    log: KernelLog,
     _programs: Programs,
     _netns: Netns,
 }
 
 impl Kernel {
     fn load(grace: Option<Grace>) -> Result<Self> {
-        let Loaded { mut programs, drain, log: _ } =
+        let Loaded { mut programs, drain, log } =
             kernel::load(Options { memory: 0, grace, ..Options::default() })?;
         let netns = Netns::new("kn-drain")?;
         netns.run("ip link add parked type veth peer name peer")?;
@@ -86,6 +92,7 @@ impl Kernel {
             ingress: programs.descriptor(names::PROGRAM_INGRESS)?,
             _attachment: attachment,
             drain,
+            log: log.context("the programs' log")?,
             _programs: programs,
             _netns: netns,
         })
@@ -268,6 +275,40 @@ fn a_table_that_fills_calls_for_a_flip_then_folds_and_counts_all_of_it() -> Resu
     send(0..20)?;
     let epoch = drain.flip(&mut sum)?;
     assert_eq!((epoch.records_v4, epoch.imbalance, epoch.early), (20, None, false));
+    Ok(())
+}
+
+/// Lines of the log of this process.
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Collect;
+
+impl log::Log for Collect {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LINES.lock().expect("no panic while held").push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn the_programs_say_that_a_table_is_full() -> Result<()> {
+    if !root("the log of the programs") {
+        return Ok(());
+    }
+    log::set_logger(&Collect)?;
+    log::set_max_level(log::LevelFilter::Info);
+    let mut kernel = Kernel::load(None)?;
+    for flow in 0..MIN_SLOTS * 4 {
+        sys::test_run(kernel.ingress.as_fd(), &frames::udp_v4(flow, 60), 1)?;
+    }
+    kernel.log.pass_on();
+    let lines = LINES.lock().expect("no panic while held");
+    assert!(lines.iter().any(|line| line.starts_with("flow table full")), "{lines:?}");
     Ok(())
 }
 

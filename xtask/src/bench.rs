@@ -5,26 +5,37 @@ use anyhow::{Context, Result, bail};
 use crate::{
     build, process,
     setup::{self, Need},
+    test::AGENT,
     workspace::Workspace,
 };
+
+/// Crates with benchmarks: parts of the agent, and the agent as a process.
+const PACKAGES: [&str; 2] = ["sensor", "tests"];
 
 /// `cargo xtask bench`.
 ///
 /// # Errors
 /// When there is no such benchmark, or one fails.
 pub fn run(workspace: &Workspace, name: Option<&str>) -> Result<()> {
-    let all = workspace.targets("sensor", "bench");
-    let chosen = match name {
-        Some(name) if all.contains(&name) => vec![name],
-        Some(name) => bail!("no benchmark {name}; there are: {}", all.join(", ")),
-        None => all,
-    };
+    let mut all = Vec::new();
+    for package in PACKAGES {
+        all.extend(workspace.targets(package, "bench").into_iter().map(|bench| (package, bench)));
+    }
+    let names: Vec<_> = all.iter().map(|(_, bench)| *bench).collect();
+    if let Some(name) = name {
+        if !names.contains(&name) {
+            bail!("no benchmark {name}; there are: {}", names.join(", "));
+        }
+        all.retain(|(_, bench)| *bench == name);
+    }
     setup::programs(&[Need::Bench])?;
     build::ebpf(workspace)?;
-    for bench in chosen {
+    let agent = build::agent(workspace, true)?;
+    for (package, bench) in all {
         println!("\n== {bench} ==");
-        process::run(process::cargo().args(["bench", "--package", "sensor", "--bench", bench]))
-            .with_context(|| format!("benchmark {bench}"))?;
+        let mut cargo = process::cargo();
+        cargo.args(["bench", "--package", package, "--bench", bench]).env(AGENT, &agent);
+        process::run(&mut cargo).with_context(|| format!("benchmark {bench}"))?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ const LABS: &str = "tests";
 const KERNEL_TEST: &str = "kernel";
 
 /// Variables that tell the labs where the agent is, and the directory of the eBPF objects.
-const AGENT: &str = "SENSOR_BINARY";
+pub const AGENT: &str = "SENSOR_BINARY";
 const OBJECTS: &str = "SENSOR_BPF_DIR";
 
 /// What `cargo xtask test` can be asked for.

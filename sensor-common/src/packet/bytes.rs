@@ -70,3 +70,15 @@ impl<T: Word, const N: usize> Word for Words<T, N> {
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct Words<T, const N: usize>(pub [T; N]);
+
+/// One word and then another, without padding between: one bounds check for both.
+#[derive(Clone, Copy)]
+#[repr(C, packed)]
+pub struct Pair<A, B>(pub A, pub B);
+
+impl<A: Word, B: Word> Word for Pair<A, B> {
+    #[inline]
+    fn from_slice(bytes: &[u8]) -> Option<Self> {
+        Some(Self(A::from_slice(bytes)?, B::from_slice(bytes.get(size_of::<A>()..)?)?))
+    }
+}

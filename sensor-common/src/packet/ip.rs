@@ -1,6 +1,8 @@
 //! IPv4 (RFC 791), IPv6 with extension headers (RFC 8200) and the transport headers behind them.
 
-use super::{Bytes, Fragment, Headers, Reject, Words};
+use core::hint::cold_path;
+
+use super::{Bytes, Fragment, Headers, Pair, Reject, Words};
 
 /// Protocol numbers (IANA) that the parser looks into.
 pub mod protocol {
@@ -44,9 +46,7 @@ pub fn parse_v4<B: Bytes + ?Sized>(
     available: u32,
     headers: &mut Headers,
 ) -> Result<(), Reject> {
-    // The last field first: where it can be read the rest can, and the compiler drops the other check.
-    let Some(addresses) = bytes.read::<u64>(offset + 12) else { return Err(Reject::Truncated) };
-    let Some(Words(words)) = bytes.read::<Words<u32, 3>>(offset) else {
+    let Some(Pair(Words(words), addresses)) = bytes.read::<Pair<Words<u32, 3>, u64>>(offset) else {
         return Err(Reject::Truncated);
     };
     let version_length_tos_total = u32::from_be(words[0]);
@@ -62,6 +62,7 @@ pub fn parse_v4<B: Bytes + ?Sized>(
     }
     let fragment = u32::from_be(words[1]);
     if fragment & 0x3fff != 0 {
+        cold_path();
         headers.fragment = if fragment & 0x1fff == 0 { Fragment::First } else { Fragment::Later };
     }
     let ttl_protocol = u32::from_be(words[2]);
@@ -86,10 +87,9 @@ pub fn parse_v6<B: Bytes + ?Sized>(
     available: u32,
     headers: &mut Headers,
 ) -> Result<(), Reject> {
-    let Some(Words(addresses)) = bytes.read::<Words<u64, 4>>(offset + 8) else {
-        return Err(Reject::Truncated);
-    };
-    let Some(Words(words)) = bytes.read::<Words<u32, 2>>(offset) else {
+    let Some(Pair(Words(words), Words(addresses))) =
+        bytes.read::<Pair<Words<u32, 2>, Words<u64, 4>>>(offset)
+    else {
         return Err(Reject::Truncated);
     };
     let version_class_label = u32::from_be(words[0]);
@@ -139,6 +139,7 @@ pub fn parse_v6<B: Bytes + ?Sized>(
             }
             _ => break,
         };
+        cold_path();
         at += length;
         n += 1;
     }
@@ -168,15 +169,19 @@ fn parse_transport<B: Bytes + ?Sized>(bytes: &B, offset: usize, room: u32, heade
     }
     match headers.protocol {
         protocol::TCP if room >= 14 => {
-            if let Some(length_flags) = bytes.read::<u16>(offset + 12) {
-                let length_flags = u16::from_be(length_flags);
-                headers.tcp_flags = length_flags & 0x1ff;
-                let length = (length_flags >> 12) as u32 * 4;
-                if length <= room {
-                    headers.headers_length = offset as u32 + length;
-                }
+            let Some(Pair(ports, Pair(_, length_flags))) =
+                bytes.read::<Pair<u32, Pair<u64, u16>>>(offset)
+            else {
+                read_ports(bytes, offset, headers);
+                return;
+            };
+            headers.ports = u32::from_be(ports);
+            let length_flags = u16::from_be(length_flags);
+            headers.tcp_flags = length_flags & 0x1ff;
+            let length = (length_flags >> 12) as u32 * 4;
+            if length <= room {
+                headers.headers_length = offset as u32 + length;
             }
-            read_ports(bytes, offset, headers);
         }
         protocol::TCP if room >= 4 => read_ports(bytes, offset, headers),
         protocol::UDP | protocol::SCTP if room >= 4 => {

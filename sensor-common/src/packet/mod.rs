@@ -6,10 +6,12 @@
 //!
 //! Invariant: no loop without a constant bound, no allocation, no panic; the verifier holds it to the first.
 
+use core::hint::cold_path;
+
 mod bytes;
 pub mod ip;
 
-pub use bytes::{Bytes, Word, Words};
+pub use bytes::{Bytes, Pair, Word, Words};
 
 /// Longest Ethernet header before the IP header: 14 + two VLAN tags + four MPLS labels.
 pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4;
@@ -182,6 +184,7 @@ pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
     if link.ethertype == ethertype::IPV4 || link.ethertype == ethertype::IPV6 {
         return Ok(link);
     }
+    cold_path();
     let mut tags = 0;
     while tags < MAX_VLAN_TAGS
         && (link.ethertype == ethertype::VLAN || link.ethertype == ethertype::QINQ)

@@ -5,7 +5,10 @@
 
 #![no_std]
 #![no_main]
-#![expect(unsafe_code, reason = "helpers, map values and the licence section that the loader reads")]
+#![expect(
+    unsafe_code,
+    reason = "helpers, map values and the licence section that the loader reads"
+)]
 #![expect(missing_docs, reason = "the program macros drop doc comments")]
 
 use aya_ebpf::{

@@ -14,7 +14,7 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use sensor_common::key::Direction;
-use sensor_ebpf::{count::{count, count_pulled}, hook, maps::CLOCK};
+use sensor_ebpf::{count::count, hook, maps::CLOCK};
 
 /// Received frames, before the kernel makes socket buffers of them.
 #[xdp(frags)]
@@ -28,7 +28,7 @@ pub fn ingress(context: XdpContext) -> u32 {
 #[classifier]
 pub fn tc_ingress(context: TcContext) -> i32 {
     let (frame, packet) = hook::tc(&context, Direction::Ingress);
-    count_pulled(&frame, packet, || hook::pull_headers(&context, frame.length));
+    count(&frame, &packet);
     TC_ACT_UNSPEC
 }
 
@@ -36,7 +36,7 @@ pub fn tc_ingress(context: TcContext) -> i32 {
 #[classifier]
 pub fn tc_egress(context: TcContext) -> i32 {
     let (frame, packet) = hook::tc(&context, Direction::Egress);
-    count_pulled(&frame, packet, || hook::pull_headers(&context, frame.length));
+    count(&frame, &packet);
     TC_ACT_UNSPEC
 }
 
@@ -44,7 +44,7 @@ pub fn tc_egress(context: TcContext) -> i32 {
 #[classifier]
 pub fn tc_ingress_l3(context: TcContext) -> i32 {
     let (frame, packet) = hook::tc_ip(&context, Direction::Ingress);
-    count_pulled(&frame, packet, || hook::pull_headers(&context, frame.length));
+    count(&frame, &packet);
     TC_ACT_UNSPEC
 }
 
@@ -52,7 +52,7 @@ pub fn tc_ingress_l3(context: TcContext) -> i32 {
 #[classifier]
 pub fn tc_egress_l3(context: TcContext) -> i32 {
     let (frame, packet) = hook::tc_ip(&context, Direction::Egress);
-    count_pulled(&frame, packet, || hook::pull_headers(&context, frame.length));
+    count(&frame, &packet);
     TC_ACT_UNSPEC
 }
 

@@ -11,12 +11,14 @@ pub mod args;
 pub mod check;
 pub mod exit;
 pub mod fields;
+pub mod nql;
 pub mod replay;
 pub mod run;
 
 use self::{
     args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
     exit::Exit,
+    nql::NqlArgs,
 };
 use crate::kernel::guard;
 
@@ -47,6 +49,8 @@ pub enum Command {
     Fields(FieldsArgs),
     /// Tell every fault of a configuration file at once
     Check(CheckArgs),
+    /// Check a query, or filter records by it
+    Nql(NqlArgs),
 }
 
 /// Does what the command line asks for, and reports a failure on stderr.
@@ -69,6 +73,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
         Command::Replay(arguments) => replay::replay(arguments),
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Nql(arguments) => nql::nql(arguments),
     };
     match result {
         Ok(()) => Exit::Success,

@@ -1,9 +1,9 @@
 //! From jiffies, the clock that costs the programs nothing, to the time of day.
 //!
 //! A slot holds the low 32 bits of `jiffies64`. [`JiffiesClock`] is one calibration: the time of day of one tick, and
-//! the length of a tick. [`ClockSource`] makes calibrations: the program `clock` reads jiffies and boot time at the
-//! same moment, and the agent reads how far boot time and time of day are apart. Repeating that every minute follows
-//! suspends and steps of the time of day.
+//! the length of a tick. `ClockSource` makes calibrations: the program `clock` reads jiffies and boot time at the
+//! same moment, and the agent reads how far boot time and time of day are apart. That is repeated every minute, and as
+//! soon as a suspend (in which jiffies stand still) or a step of the time of day shows.
 
 use std::{
     io,
@@ -19,6 +19,9 @@ use super::{
 
 /// Age at which a calibration is renewed.
 const RENEWAL: Duration = Duration::from_secs(60);
+
+/// A suspend or step that is larger than this shows at the next flip, nanoseconds.
+const JUMP: u64 = 100_000_000;
 
 /// Readings of which the best is taken.
 const READINGS: usize = 3;
@@ -75,6 +78,7 @@ pub(super) struct ClockSource {
     hz: u32,
     clock: JiffiesClock,
     made: Instant,
+    gaps: Gaps,
 }
 
 impl ClockSource {
@@ -82,12 +86,14 @@ impl ClockSource {
     pub(super) fn new(program: OwnedFd, readings: ClockReadings) -> Result<Self, KernelError> {
         let hz = tick_rate().map_err(failed)?;
         let clock = calibrate(&program, &readings, hz).map_err(failed)?;
-        Ok(Self { program, readings, hz, clock, made: Instant::now() })
+        let gaps = gaps().map_err(failed)?;
+        Ok(Self { program, readings, hz, clock, made: Instant::now(), gaps })
     }
 
-    /// The clock, calibrated at most a minute ago where that is possible.
+    /// The clock, calibrated at most a minute ago and since the last jump, where that is possible.
     pub(super) fn clock(&mut self) -> JiffiesClock {
-        if self.made.elapsed() >= RENEWAL {
+        let gaps = gaps().unwrap_or(self.gaps);
+        if self.made.elapsed() >= RENEWAL || jumped(self.gaps, gaps) {
             match calibrate(&self.program, &self.readings, self.hz) {
                 Ok(clock) => self.clock = clock,
                 Err(error) => {
@@ -95,6 +101,7 @@ impl ClockSource {
                 }
             }
             self.made = Instant::now();
+            self.gaps = gaps;
         }
         self.clock
     }
@@ -122,6 +129,25 @@ fn calibrate(program: &OwnedFd, readings: &ClockReadings, hz: u32) -> io::Result
     }
     let offset = boot_to_time_of_day()?;
     anchor(&taken, offset, hz).ok_or_else(|| io::Error::other("no reading"))
+}
+
+/// How far boot time is ahead of monotonic time, which a suspend moves, and the time of day of boot time, which a step
+/// moves; nanoseconds.
+type Gaps = [u64; 2];
+
+fn gaps() -> io::Result<Gaps> {
+    let monotonic = clock_gettime(libc::CLOCK_MONOTONIC)?;
+    let boot = clock_gettime(libc::CLOCK_BOOTTIME)?;
+    let time_of_day = clock_gettime(libc::CLOCK_REALTIME)?;
+    Ok([boot.wrapping_sub(monotonic), time_of_day.wrapping_sub(boot)])
+}
+
+/// True when a gap has moved by more than slewing and the time between two readings account for.
+fn jumped(before: Gaps, now: Gaps) -> bool {
+    before
+        .iter()
+        .zip(now)
+        .any(|(before, now)| now.wrapping_sub(*before).cast_signed().unsigned_abs() > JUMP)
 }
 
 /// How far the time of day is ahead of boot time, nanoseconds: the reading that took the least time.
@@ -178,6 +204,16 @@ mod tests {
         // Boot time started long after jiffies, as on a host that has been suspended: the lag is negative.
         let readings = [[u64::MAX - 1, 3_000_000], [u64::MAX, 6_000_000]];
         assert_eq!(anchor(&readings, 0, 250).unwrap().time_of(u32::MAX), 6);
+    }
+
+    #[test]
+    fn suspends_and_steps_show_in_both_directions() {
+        let calm = [5_000_000_000, 1_700_000_000_000_000_000];
+        assert!(!jumped(calm, calm));
+        assert!(!jumped(calm, [calm[0] + 1_000_000, calm[1] - 90_000_000]));
+        assert!(jumped(calm, [calm[0] + 3_600_000_000_000, calm[1]]));
+        assert!(jumped(calm, [calm[0], calm[1] - 200_000_000]));
+        assert!(!jumped([0, 0], [u64::MAX, 5]), "a gap of next to nothing");
     }
 
     #[test]

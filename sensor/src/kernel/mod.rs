@@ -3,7 +3,7 @@
 //! [`load`] puts the eBPF object into the kernel and returns its ends, each for a thread of its own: [`Programs`],
 //! which attaches to interfaces; [`Drain`], which turns the flow tables over and hands flows to a
 //! [`DeltaSink`](crate::flow::delta::DeltaSink); [`KernelLog`], which passes on what the programs have to say.
-//! [`LinkWatch`] tells which interfaces to attach to, now and later.
+//! [`LinkWatch`](watch::LinkWatch) tells which interfaces to attach to, now and later.
 //!
 //! * [`drain`]: the protocol by which no packet is lost, and why it is sound. With [`accounts`], which prove it.
 //! * [`attach`]: modes and fallbacks; [`links`] and [`watch`]: which interfaces.
@@ -88,7 +88,7 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
         return Err(KernelError::NotBuilt); // Before anything that takes root.
     }
     let features = Features::probe()?;
-    let budget = Budget::new(options.memory, possible_cpus()?);
+    let budget = Budget::new(options.memory, probe::cpu_numbers()?);
     let mut ebpf = object::load(OBJECT, &budget)?;
     let log = KernelLog::new(&mut ebpf);
     let rows = budget.rows();
@@ -114,13 +114,6 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
         guard: None,
     };
     Ok(Loaded { programs: Programs { ebpf, hooks, features }, drain, log })
-}
-
-/// CPUs that may ever come online: they index tables and ledgers.
-fn possible_cpus() -> Result<u32, KernelError> {
-    aya::util::nr_cpus()
-        .map(|cpus| cpus as u32)
-        .map_err(|(_, source)| KernelError::System { attempt: "count the possible CPUs", source })
 }
 
 /// The loaded programs. Keep it as long as anything is attached.

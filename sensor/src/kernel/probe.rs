@@ -51,6 +51,24 @@ impl Features {
     }
 }
 
+/// CPU numbers that programs may run on: one more than the highest. Some machines leave gaps, so that is more than the
+/// number of CPUs.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn cpu_numbers() -> Result<u32, KernelError> {
+    let failed = |source| KernelError::System { attempt: "find out the possible CPUs", source };
+    let list = fs::read_to_string("/sys/devices/system/cpu/possible").map_err(failed)?;
+    highest(&list)
+        .and_then(|highest| highest.checked_add(1))
+        .ok_or_else(|| failed(io::Error::other(format!("`{}` is no list of CPUs", list.trim()))))
+}
+
+/// The highest number in a list such as `0-3,8`.
+fn highest(list: &str) -> Option<u32> {
+    list.trim().split([',', '-']).map(|number| number.parse().ok()).max()?
+}
+
 fn read(path: &'static str) -> Result<String, KernelError> {
     fs::read_to_string(path)
         .map_err(|source| KernelError::System { attempt: "read from /proc", source })
@@ -74,6 +92,14 @@ fn missing_capabilities(status: &str) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_of_cpus_are_read_to_their_end() {
+        assert_eq!(highest("0\n"), Some(0));
+        assert_eq!(highest("0-127\n"), Some(127));
+        assert_eq!(highest("0-3,8,10-11"), Some(11));
+        assert_eq!(highest(""), None);
+    }
 
     #[test]
     fn missing_capabilities_are_named() {

@@ -51,6 +51,22 @@ impl Typed {
         }
     }
 
+    /// Calls `each` for everything that is looked at, as often as it stands in the query.
+    pub fn for_each_subject<'t>(&'t self, each: &mut dyn FnMut(&'t Subject)) {
+        match self {
+            Self::Constant(_) => {}
+            Self::And(operands) | Self::Or(operands) => {
+                operands.iter().for_each(|operand| operand.for_each_subject(each));
+            }
+            Self::Not(operand) => operand.for_each_subject(each),
+            Self::Test(subject, _) => each(subject),
+            Self::Compare(left, _, right) => {
+                each(left);
+                each(right);
+            }
+        }
+    }
+
     /// `Or` of `operands`, without a level where there is but one.
     pub fn any(mut operands: Vec<Self>) -> Self {
         match operands.len() {
@@ -107,7 +123,7 @@ impl Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Predicate {
     /// Lies in the set. All of `==`, `<`, `<=`, `>`, `>=` and `in` on whole numbers: `dstport < 1024` is `0..=1023`.
-    /// Also `protocol` (as a test of the field `protocolint`), `icmptype` and `icmpcode`.
+    /// May be empty (`dstport > 65535`). Also `protocol` (as a test of the field `protocolint`), `icmptype` and `icmpcode`.
     Integers(IntegerSet),
     /// Compares so with the number.
     Float(Comparison, Finite),

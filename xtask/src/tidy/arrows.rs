@@ -8,7 +8,7 @@ use super::{File, Finding, source};
 /// Each room, and the rooms that it may import. Edges never import edges; the core imports neither edges nor the agent.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["agent", "diagnostic", "engine", "export", "flow", "kernel", "replay"]),
+    ("cli", &["agent", "diagnostic", "engine", "export", "flow", "kernel", "nql", "replay"]),
     (
         "agent",
         &["diagnostic", "engine", "export", "flow", "intake", "kernel", "replay", "sensor_common"],

@@ -70,13 +70,13 @@ impl Program {
 }
 
 /// One query, as a filter of batches.
-pub struct Filter {
+pub struct BatchFilter {
     program: Program,
     scratch: Scratch,
     selected: Vec<Mask>,
 }
 
-impl Filter {
+impl BatchFilter {
     /// A filter for `query`.
     pub fn new(query: &Typed) -> Self {
         Self {

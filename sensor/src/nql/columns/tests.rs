@@ -284,7 +284,7 @@ proptest! {
     #[test]
     fn a_query_alone_selects_what_the_reference_selects(query in query(), v4: bool, seed: u64) {
         let (interfaces, batch) = (interfaces(), batch(v4, 300, true, seed));
-        let mut filter = Filter::new(&query);
+        let mut filter = BatchFilter::new(&query);
         let found: Vec<_> = filter.rows(&batch, &interfaces).collect();
         prop_assert_eq!(found, expected(&query, &batch, &interfaces));
     }
@@ -351,9 +351,9 @@ fn equal_conditions_of_queries_are_shared() {
 fn lists_are_read_anew() {
     let list = Arc::new(NamedList::new("ports", ListValues::parse("443")));
     let query = test("dstport", Predicate::Listed(list.clone(), ListForm::Integers));
-    let mut filter = Filter::new(&query);
+    let mut filter = BatchFilter::new(&query);
     let (interfaces, batch) = (interfaces(), batch(true, 200, false, 1));
-    let ports = |filter: &mut Filter| -> Vec<u16> {
+    let ports = |filter: &mut BatchFilter| -> Vec<u16> {
         let mut ports: Vec<_> =
             filter.rows(&batch, &interfaces).map(|row| batch.destination_port[row]).collect();
         ports.dedup();

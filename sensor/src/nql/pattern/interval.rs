@@ -70,7 +70,7 @@ fn alternatives(low: u64, high: u64) -> Vec<String> {
 /// different lengths never share a block: one that begins at 0 is a single number.
 fn block_end(start: u64, free_digits: u32) -> Option<u64> {
     let width = 10_u64.checked_pow(free_digits)?;
-    (start != 0 && start % width == 0).then(|| start.checked_add(width - 1)).flatten()
+    (start != 0 && start.is_multiple_of(width)).then(|| start.checked_add(width - 1)).flatten()
 }
 
 fn block(leading: u64, low_digit: u64, high_digit: u64, free_digits: u32) -> String {

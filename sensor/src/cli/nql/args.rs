@@ -1,0 +1,96 @@
+//! The arguments of `sensor nql` and its verbs.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
+
+use crate::flow::fields;
+
+/// Closes the help of `nql`.
+const EXAMPLES: &str = "\
+Examples:
+  sensor nql check 'dstport < 1024 && srcip == 10.0.0.0/8'
+  sensor nql filter 'srcinternal == true && dstport in (22, 23)' flows.json";
+
+/// Arguments of `nql`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct NqlArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: NqlCommand,
+}
+
+/// The verbs of `nql`.
+#[derive(Debug, Subcommand)]
+pub enum NqlCommand {
+    /// Tell every fault of a query at once; exit code 64 if there is one
+    Check(QueryArgs),
+    /// Pass on the records, JSON objects one a line, that fulfil a query
+    Filter(FilterArgs),
+}
+
+/// A query and how to read it.
+#[derive(Args, Debug)]
+pub struct QueryArgs {
+    /// The query; quote it, so that the shell leaves it alone
+    #[arg(value_name = "QUERY")]
+    pub query: String,
+
+    /// Accept the public language only, without this project's extensions
+    #[arg(long)]
+    pub strict: bool,
+
+    /// What the query is about
+    #[arg(long, value_name = "CONTEXT", default_value = "flow")]
+    pub context: Context,
+
+    /// A list that the query names by $NAME: a file with one value a line; may be repeated
+    #[arg(long, value_name = "NAME=FILE", value_parser = parse_list, action = ArgAction::Append)]
+    pub list: Vec<(String, PathBuf)>,
+}
+
+/// Arguments of `nql filter`.
+#[derive(Args, Debug)]
+pub struct FilterArgs {
+    /// The query.
+    #[command(flatten)]
+    pub query: QueryArgs,
+
+    /// JSON lines, keys as in `sensor fields`, flat or nested [default: stdin]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+}
+
+/// What a query is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Context {
+    /// Flow records
+    Flow,
+    /// DNS messages
+    Dns,
+    /// Events of policies
+    Alert,
+    /// Changes of the configuration
+    Audit,
+}
+
+impl From<Context> for fields::Context {
+    fn from(context: Context) -> Self {
+        match context {
+            Context::Flow => Self::Flow,
+            Context::Dns => Self::Dns,
+            Context::Alert => Self::Alert,
+            Context::Audit => Self::Audit,
+        }
+    }
+}
+
+fn parse_list(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.trim_start_matches('$').to_owned(), PathBuf::from(file)))
+        }
+        _ => Err("a list is NAME=FILE, such as blocked=blocked.txt".to_owned()),
+    }
+}

@@ -1,0 +1,18 @@
+//! `sensor nql check`: every fault of a query, or that there is none.
+
+use std::io::{Write as _, stdout};
+
+use super::{QueryArgs, compile, read_lists};
+
+/// Fails with every fault of the query.
+pub fn check(arguments: &QueryArgs) -> anyhow::Result<()> {
+    let lists = read_lists(arguments)?;
+    let filter = compile(arguments, &lists)?;
+    let verdict = match filter.warnings.len() {
+        0 => "no fault".to_owned(),
+        1 => "no fault, 1 warning".to_owned(),
+        warnings => format!("no fault, {warnings} warnings"),
+    };
+    writeln!(stdout(), "{verdict}")?;
+    Ok(())
+}
