@@ -18,10 +18,11 @@ fn vary(query: &str, variant: usize) -> String {
     }
     let swapped = variant % 2 == 1;
     let exchange = !query.contains("tcpflags") && variant % 3 == 1;
-    let mut field = String::new();
+    // The field whose value comes next.
+    let (mut last, mut field) = ("", "");
     let words = query.split(' ').map(|word| {
         let bare = word.trim_matches(['(', ')', '!']);
-        let changed = match field.as_str() {
+        let changed = match field {
             "srcport" | "dstport" => bare.parse().ok().map(|port: u16| {
                 // Bounds of ephemeral and well-known ports stay where they are.
                 let bound = port >= 32_768 || port == 1023 || port == 1024 || port == 0;
@@ -29,13 +30,11 @@ fn vary(query: &str, variant: usize) -> String {
             }),
             "srcip" | "dstip" => moved(bare, variant),
             "protocol" if exchange => Some(if bare == "tcp" { "udp" } else { "tcp" }.to_owned()),
-            _ if swapped => other_end(bare),
+            "" if swapped => other_end(bare),
             _ => None,
         };
-        match bare {
-            "==" | "<" | "<=" | ">" | ">=" | "!=" => {}
-            _ => field = bare.to_owned(),
-        }
+        field = if matches!(bare, "==" | "<" | "<=" | ">" | ">=" | "!=") { last } else { "" };
+        last = bare;
         changed.map_or_else(|| word.to_owned(), |changed| word.replacen(bare, &changed, 1))
     });
     words.collect::<Vec<_>>().join(" ")

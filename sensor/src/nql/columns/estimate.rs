@@ -7,7 +7,7 @@ use crate::nql::{dag::Literal, sets::IntegerSet};
 /// A guess about a step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Estimate {
-    /// Eighths of a nanosecond per row.
+    /// Nanoseconds per row.
     pub(super) cost: f64,
     /// Share of the rows on which it holds.
     pub(super) probability: f64,
@@ -31,7 +31,7 @@ impl Estimate {
     /// Cost per row that is ruled out; operands of a conjunction are best evaluated in ascending order of it.
     pub(super) fn rank(self) -> f64 {
         // What combining two masks costs comes on top.
-        (self.cost + 0.05) / (1.0 - self.probability).max(0.001)
+        (self.cost + 0.005) / (1.0 - self.probability).max(0.001)
     }
 }
 

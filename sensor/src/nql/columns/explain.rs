@@ -42,7 +42,7 @@ impl Tree<'_> {
     fn line(&mut self, depth: usize, text: &str, step: &Step, literal: Literal) {
         let estimate = step.estimate.signed(literal);
         let shared = if step.shared { ", shared" } else { "" };
-        let nanoseconds = estimate.cost / 8.0;
+        let nanoseconds = estimate.cost;
         let percent = estimate.probability * 100.0;
         let indented = format!("{:indent$}{text}", "", indent = depth * 2);
         self.text.push_str(&format!(

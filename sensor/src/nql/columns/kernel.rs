@@ -3,7 +3,7 @@
 use super::{
     lower,
     mask::Mask,
-    number::{self, NumberTest},
+    number::{self, Cost, NumberTest, RowTest},
     prepared::{Memo, Prepared},
     test::Column,
 };
@@ -57,6 +57,15 @@ impl<'a> Chunk<'a> {
 pub(super) struct State<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) memos: &'a mut [Memo],
+}
+
+struct AnyFlag(u16);
+
+impl RowTest<u16> for AnyFlag {
+    #[inline(always)]
+    fn passes(&self, flags: u16) -> bool {
+        flags & self.0 != 0
+    }
 }
 
 /// A stored column of a batch.
@@ -167,7 +176,7 @@ impl Kernel {
             Self::U32(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
             Self::U64(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
             Self::Flags(flags) => {
-                number::rows(chunk.of(&chunk.batch.tcp_flags), out, |own| own & flags != 0);
+                number::rows(chunk.of(&chunk.batch.tcp_flags), out, &AnyFlag(*flags));
             }
             Self::Address(side, v4, v6) => match (&chunk.batch.addresses, side) {
                 (Addresses::V4 { source, .. }, Side::Source) => v4.rows(chunk.of(source), out),
@@ -182,8 +191,8 @@ impl Kernel {
             Self::Profile(side, table) => {
                 let table = &state.prepared.profile_tables[*table];
                 match chunk.profiles(*side) {
-                    Some(numbers) => number::rows(numbers, out, |number| table.holds(number)),
-                    None => *out = Mask::first(if table.holds(0) { chunk.rows } else { 0 }),
+                    Some(numbers) => number::rows(numbers, out, table),
+                    None => *out = Mask::first(if table.passes(0) { chunk.rows } else { 0 }),
                 }
             }
             Self::Batch(constant) => {
@@ -227,7 +236,7 @@ impl Kernel {
                 (Addresses::V6 { destination, .. }, Side::Destination) => v6.holds(destination[at]),
             },
             Self::Profile(side, table) => state.prepared.profile_tables[*table]
-                .holds(chunk.profiles(*side).map_or(0, |numbers| numbers[row])),
+                .passes(chunk.profiles(*side).map_or(0, |numbers| numbers[row])),
             Self::Batch(constant) => state.prepared.constants[*constant],
             // Resolved before; see `resolve`.
             Self::Listed(_) => false,
@@ -239,27 +248,27 @@ impl Kernel {
         }
     }
 
-    /// What it costs per row in a block and alone, in eighths of a nanosecond.
-    pub(super) fn cost(&self) -> (u32, u32) {
+    /// What it costs.
+    pub(super) fn cost(&self) -> Cost {
         match self {
             Self::U8(_, test) => test.cost(),
             Self::U16(_, test) => test.cost(),
             Self::U32(_, test) => test.cost(),
             Self::U64(_, test) => test.cost(),
             Self::Computed(_, test) => {
-                let (_, alone) = test.cost();
-                (alone, alone + 8)
+                let alone = test.cost().alone;
+                Cost { in_block: alone, alone: alone + 1.0 }
             }
-            Self::Flags(_) => (1, 12),
-            Self::Address(_, v4, v6) => {
-                let (left, right) = (v4.cost(), v6.cost());
-                (left.0.max(right.0), left.1.max(right.1))
-            }
-            Self::Profile(..) => (4, 16),
-            Self::Batch(_) => (0, 8),
-            Self::Listed(_) => (24, 40),
-            Self::Interface(..) => (24, 40),
-            Self::Row(_) => (400, 400),
+            Self::Flags(_) => Cost { in_block: 0.035, alone: 2.5 },
+            Self::Address(_, v4, v6) => match v4 {
+                NumberTest::Never => v6.cost(),
+                _ => v4.cost(),
+            },
+            Self::Profile(..) => Cost { in_block: 0.5, alone: 3.0 },
+            Self::Batch(_) => Cost { in_block: 0.0, alone: 1.0 },
+            Self::Listed(_) => Cost { in_block: 3.0, alone: 5.0 },
+            Self::Interface(..) => Cost { in_block: 3.0, alone: 4.0 },
+            Self::Row(_) => Cost { in_block: 50.0, alone: 50.0 },
         }
     }
 }

@@ -10,7 +10,11 @@
 use super::mask::Mask;
 
 /// Rows per word of a mask.
-const BLOCK: usize = 64;
+const WORD: usize = 64;
+
+/// Rows that are compared at a time: as many bytes as one vector register of every x86-64 holds. With more the compiler
+/// loads what it has just stored in other pieces, which the processor is slow at.
+const BLOCK: usize = 16;
 
 /// Ranges up to which comparing a block with each is faster than looking rows up.
 const COMPARED_RANGES: usize = 12;
@@ -119,34 +123,50 @@ impl<T: Number> NumberTest<T> {
     pub(super) fn rows(&self, column: &[T], out: &mut Mask) {
         match self {
             Self::Never => *out = Mask::NONE,
-            Self::Equal(own) => rows(column, out, |number| number == *own),
-            Self::Range(low, span) => rows(column, out, |number| number.within(*low, *span)),
-            Self::Ranges(ranges) => blocks(column, out, |block, bytes| {
-                for &(low, span) in ranges {
-                    for (byte, number) in bytes.iter_mut().zip(block) {
-                        *byte |= all_ones(number.within(low, span));
-                    }
-                }
-            }),
-            Self::Bitmap(bits) => rows(column, out, |number| in_bitmap(bits, number)),
-            Self::Search(search) => rows(column, out, |number| search.contains(number)),
+            Self::Equal(own) => rows(column, out, &Equal(*own)),
+            Self::Range(low, span) => rows(column, out, &Within(*low, *span)),
+            // Counts that the compiler knows: it unrolls the loop over the ranges, and no branch is mispredicted.
+            Self::Ranges(ranges) => match ranges.len() {
+                ..=2 => blocks(column, out, &OneOf::<T, 2>::new(ranges)),
+                3 => blocks(column, out, &OneOf::<T, 3>::new(ranges)),
+                4 => blocks(column, out, &OneOf::<T, 4>::new(ranges)),
+                5 | 6 => blocks(column, out, &OneOf::<T, 6>::new(ranges)),
+                7 | 8 => blocks(column, out, &OneOf::<T, 8>::new(ranges)),
+                _ => blocks(column, out, &OneOf::<T, COMPARED_RANGES>::new(ranges)),
+            },
+            Self::Bitmap(bits) => rows(column, out, &InBitmap(bits)),
+            Self::Search(search) => rows(column, out, search),
         }
     }
 
-    /// Roughly how long testing one row takes, in eighths of a nanosecond: in a block, and alone.
-    pub(super) fn cost(&self) -> (u32, u32) {
-        let width = T::BITS / 8;
+    /// Roughly how long testing one row takes, in a block and alone.
+    pub(super) fn cost(&self) -> Cost {
+        let compared = match T::BITS {
+            ..=16 => 0.035,
+            32 => 0.06,
+            64 => 0.17,
+            _ => 1.0,
+        };
         match self {
-            Self::Never => (0, 0),
-            Self::Equal(_) | Self::Range(..) => (width.div_ceil(4), 12),
+            Self::Never => Cost { in_block: 0.0, alone: 1.0 },
+            Self::Equal(_) | Self::Range(..) => Cost { in_block: compared, alone: 2.5 },
             Self::Ranges(ranges) => {
-                let count = u32::try_from(ranges.len()).unwrap_or(u32::MAX);
-                (count * width.div_ceil(4), 12 + 4 * count)
+                let count = ranges.len() as f64;
+                Cost { in_block: compared * count, alone: 2.5 + 0.5 * count }
             }
-            Self::Bitmap(_) => (4, 16),
-            Self::Search(_) => (24, 40),
+            Self::Bitmap(_) => Cost { in_block: 0.8, alone: 3.0 },
+            Self::Search(_) => Cost { in_block: 3.0, alone: 5.0 },
         }
     }
+}
+
+/// What a test costs, in nanoseconds per row on a processor of 2023.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost {
+    /// Within a block of rows.
+    pub(super) in_block: f64,
+    /// For a row by itself.
+    pub(super) alone: f64,
 }
 
 fn bitmap<T: Number>(ranges: &[(T, T)]) -> Box<[u64]> {
@@ -214,36 +234,119 @@ impl<T: Number> Search<T> {
     }
 }
 
-/// The rows whose number passes `test`.
-#[inline(always)]
-pub(super) fn rows<T: Number>(column: &[T], out: &mut Mask, test: impl Fn(T) -> bool) {
-    blocks(column, out, |block, bytes| {
-        for (byte, number) in bytes.iter_mut().zip(block) {
-            *byte = all_ones(test(*number));
-        }
-    });
+/// A test of one number. These are types and no closures, because a method can be told to be inlined: only there it is
+/// compiled for the instructions of its caller.
+pub(super) trait RowTest<T> {
+    /// Whether the number passes.
+    fn passes(&self, number: T) -> bool;
 }
 
-/// Calls `test` for blocks of rows, the last one filled up; it turns the bytes of those that pass to all ones.
-#[inline(always)]
-fn blocks<T: Number>(column: &[T], out: &mut Mask, test: impl Fn(&[T; BLOCK], &mut [u8; BLOCK])) {
-    let mut rest = column;
-    let mut filled_up = [T::default(); BLOCK];
-    for word in &mut out.0 {
-        if rest.is_empty() {
-            *word = 0;
-            continue;
+/// A test of a block of numbers, which turns the bytes of those that pass to all ones.
+trait BlockTest<T> {
+    fn test(&self, block: &[T; BLOCK], bytes: &mut [u8; BLOCK]);
+}
+
+struct Equal<T>(T);
+
+impl<T: Number> RowTest<T> for Equal<T> {
+    #[inline(always)]
+    fn passes(&self, number: T) -> bool {
+        number == self.0
+    }
+}
+
+struct Within<T>(T, T);
+
+impl<T: Number> RowTest<T> for Within<T> {
+    #[inline(always)]
+    fn passes(&self, number: T) -> bool {
+        number.within(self.0, self.1)
+    }
+}
+
+struct InBitmap<'a>(&'a [u64]);
+
+impl<T: Number> RowTest<T> for InBitmap<'_> {
+    #[inline(always)]
+    fn passes(&self, number: T) -> bool {
+        in_bitmap(self.0, number)
+    }
+}
+
+impl<T: Number> RowTest<T> for Search<T> {
+    #[inline(always)]
+    fn passes(&self, number: T) -> bool {
+        self.contains(number)
+    }
+}
+
+struct EachRow<'a, R>(&'a R);
+
+impl<T: Number, R: RowTest<T>> BlockTest<T> for EachRow<'_, R> {
+    #[inline(always)]
+    fn test(&self, block: &[T; BLOCK], bytes: &mut [u8; BLOCK]) {
+        for (byte, number) in bytes.iter_mut().zip(block) {
+            *byte = all_ones(self.0.passes(*number));
         }
-        let rows = rest.len().min(BLOCK);
-        let block = rest.first_chunk().unwrap_or_else(|| {
-            filled_up[..rows].copy_from_slice(rest);
-            &filled_up
-        });
-        let mut bytes = [0; BLOCK];
-        // The only call: a second one would keep the test from being inlined, and so from being vectorised.
-        test(block, &mut bytes);
-        *word = pack(&bytes) & u64::MAX >> (BLOCK - rows);
-        rest = &rest[rows..];
+    }
+}
+
+/// Some ranges, the first one repeated where there are fewer.
+struct OneOf<T, const RANGES: usize>([(T, T); RANGES]);
+
+impl<T: Number, const RANGES: usize> OneOf<T, RANGES> {
+    #[inline(always)]
+    fn new(ranges: &[(T, T)]) -> Self {
+        let mut own = [ranges[0]; RANGES];
+        own[..ranges.len()].copy_from_slice(ranges);
+        Self(own)
+    }
+}
+
+impl<T: Number, const RANGES: usize> BlockTest<T> for OneOf<T, RANGES> {
+    #[inline(always)]
+    fn test(&self, block: &[T; BLOCK], bytes: &mut [u8; BLOCK]) {
+        for (byte, number) in bytes.iter_mut().zip(block) {
+            let mut passes = false;
+            for &(low, span) in &self.0 {
+                passes |= number.within(low, span);
+            }
+            *byte = all_ones(passes);
+        }
+    }
+}
+
+/// The rows whose number passes `test`.
+#[inline(always)]
+pub(super) fn rows<T: Number>(column: &[T], out: &mut Mask, test: &impl RowTest<T>) {
+    blocks(column, out, &EachRow(test));
+}
+
+/// The rows that pass, block by block, the last ones filled up.
+#[inline(always)]
+fn blocks<T: Number>(column: &[T], out: &mut Mask, test: &impl BlockTest<T>) {
+    let (words, rest) = column.as_chunks::<WORD>();
+    let mut filled_up = [T::default(); WORD];
+    filled_up[..rest.len()].copy_from_slice(rest);
+    for (at, word) in out.0.iter_mut().enumerate() {
+        let rows = match words.get(at) {
+            Some(rows) => rows,
+            None if at == words.len() && !rest.is_empty() => &filled_up,
+            None => {
+                *word = 0;
+                continue;
+            }
+        };
+        let mut bits = 0;
+        for (at, block) in rows.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let mut bytes = [0; BLOCK];
+            test.test(block, &mut bytes);
+            bits |= pack(&bytes) << (at * BLOCK);
+        }
+        *word = bits;
+    }
+    if let Some(word) = out.0.get_mut(words.len()) {
+        *word &= (1 << rest.len()) - 1;
     }
 }
 
@@ -257,24 +360,22 @@ fn all_ones(passes: bool) -> u8 {
 #[inline(always)]
 fn pack(bytes: &[u8; BLOCK]) -> u64 {
     use std::arch::x86_64::{_mm_loadu_si128, _mm_movemask_epi8};
-    let (quarters, _) = bytes.as_chunks::<16>();
-    quarters.iter().rev().fold(0, |word, quarter| {
-        // SAFETY: an unaligned load of 16 bytes from an array of 16. SSE2 is part of every x86-64.
-        let bits = unsafe { _mm_movemask_epi8(_mm_loadu_si128(quarter.as_ptr().cast())) };
-        word << 16 | u64::from(bits as u16)
-    })
+    // SAFETY: an unaligned load of 16 bytes from an array of 16. SSE2 is part of every x86-64.
+    let bits = unsafe { _mm_movemask_epi8(_mm_loadu_si128(bytes.as_ptr().cast())) };
+    u64::from(bits as u16)
 }
 
 /// The highest bit of each byte.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 fn pack(bytes: &[u8; BLOCK]) -> u64 {
-    let (eighths, _) = bytes.as_chunks::<8>();
-    eighths.iter().rev().fold(0, |word, eighth| {
+    let mut bits = 0;
+    for (at, half) in bytes.as_chunks::<8>().0.iter().enumerate() {
         // The product collects one bit of each byte in the highest byte.
-        let bits = u64::from_le_bytes(*eighth) & 0x0101_0101_0101_0101;
-        word << 8 | bits.wrapping_mul(0x0102_0408_1020_4080) >> 56
-    })
+        let ones = u64::from_le_bytes(*half) & 0x0101_0101_0101_0101;
+        bits |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (at * 8);
+    }
+    bits
 }
 
 #[cfg(test)]

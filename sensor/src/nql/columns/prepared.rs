@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{kernel::Kernel, lower, test::Column};
+use super::{kernel::Kernel, lower, number::RowTest, test::Column};
 use crate::{
     flow::{
         batch::FlowBatch,
@@ -53,9 +53,9 @@ pub(super) struct ProfileTable {
     list: Option<Arc<ListValues>>,
 }
 
-impl ProfileTable {
+impl RowTest<u32> for ProfileTable {
     #[inline(always)]
-    pub(super) fn holds(&self, number: u32) -> bool {
+    fn passes(&self, number: u32) -> bool {
         let beyond = self.answers.len().wrapping_sub(1);
         self.answers.get((number as usize).min(beyond)).is_some_and(|answer| *answer)
     }

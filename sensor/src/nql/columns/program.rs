@@ -7,6 +7,7 @@ use super::{
     estimate::{self, Estimate},
     kernel::Kernel,
     lower::lower,
+    number::Cost,
     ports::{self, PortClasses},
     prepared::{ListTarget, Plan},
     run::Instructions,
@@ -137,22 +138,19 @@ impl Program {
 
     fn test(&mut self, test: &Test, uses: u32, classes: Option<u8>) -> Step {
         let kernel = self.kernel(test);
-        let (in_block, alone) = match classes {
-            Some(_) => (0, 0),
+        let Cost { in_block, alone } = match classes {
+            Some(_) => Cost { in_block: 0.01, alone: f64::INFINITY },
             None => kernel.cost(),
         };
-        // A column of 1,024 rows against so many single ones, as often as the test is used.
+        // The whole column, against so many single rows as often as the test is used.
         let sparse_below =
-            in_block.saturating_mul(super::CHUNK_ROWS as u32) / alone.saturating_mul(uses).max(1);
+            (in_block * super::CHUNK_ROWS as f64 / (alone * f64::from(uses.max(1)))) as u32;
         Step {
             kind: Kind::Test { kernel, classes },
             shared: uses > 1,
             sparse_below,
-            estimate: Estimate {
-                cost: f64::from(in_block),
-                probability: estimate::probability(test),
-            }
-            .shared_by(uses),
+            estimate: Estimate { cost: in_block, probability: estimate::probability(test) }
+                .shared_by(uses),
             test: Some(test.clone()),
         }
     }
