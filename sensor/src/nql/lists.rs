@@ -131,7 +131,10 @@ impl ListValues {
     /// True when the text is in the list; `form` is one of the two for texts.
     pub fn contains_text(&self, text: &str, form: ListForm) -> bool {
         match form {
-            ListForm::FoldedTexts => self.folded_texts.contains(&text.to_ascii_lowercase()),
+            ListForm::FoldedTexts if text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                self.folded_texts.contains(&text.to_ascii_lowercase())
+            }
+            ListForm::FoldedTexts => self.folded_texts.contains(text),
             _ => self.texts.contains(text),
         }
     }

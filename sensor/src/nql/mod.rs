@@ -1,18 +1,22 @@
 //! NQL: boolean queries over one record.
 //!
 //! Text becomes a tree ([`ast`], by [`parse`]), the tree becomes typed ([`typed`], by [`check`]: names resolved, aliases
-//! spelled out, values read), and evaluators take it from there. The language is described in `sensor/docs/nql.md`.
+//! spelled out, values read), and evaluators take it from there: [`reference`] for one record, [`columns`] for batches
+//! of flows. The language is described in `sensor/docs/nql.md`.
 
 use crate::{diagnostic::Diagnostic, flow::fields::Context};
 
 pub mod ast;
 pub mod check;
 pub mod codes;
+pub mod columns;
+pub mod dag;
 pub mod faults;
 pub mod json;
 pub mod limits;
 pub mod lists;
 pub mod literal;
+mod optimise;
 pub mod parse;
 pub mod pattern;
 mod print;

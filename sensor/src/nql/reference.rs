@@ -94,9 +94,11 @@ fn any_text(value: Value<'_>, test: impl Fn(&str) -> bool) -> bool {
 
 /// Order of the values of two fields of one class; `None` where there is none.
 fn order(left: Value<'_>, right: Value<'_>, ignore_case: bool) -> Option<Ordering> {
+    // The order of UTF-8 is that of its bytes.
+    let fold = |byte: u8| byte.to_ascii_lowercase();
     let texts = |left: &str, right: &str| {
         if ignore_case {
-            left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase())
+            left.bytes().map(fold).cmp(right.bytes().map(fold))
         } else {
             left.cmp(right)
         }

@@ -41,6 +41,29 @@ impl IntegerSet {
         Self(self.0.union(&other.0))
     }
 
+    /// The numbers of all of them.
+    pub fn union_of<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self(Ranges::new(sets.into_iter().flat_map(|set| set.ranges()).copied().collect()))
+    }
+
+    /// The numbers that are in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0))
+    }
+
+    /// The numbers that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.without(&other.0))
+    }
+
+    /// The numbers that `map` makes of each range, from both its ends.
+    #[must_use]
+    pub fn map_ranges(&self, map: impl Fn(u64, u64) -> (u64, u64)) -> Self {
+        Self(Ranges::new(self.ranges().iter().map(|&(low, high)| map(low, high)).collect()))
+    }
+
     /// True when `number` is one of them.
     pub fn contains(&self, number: u64) -> bool {
         self.0.contains(number)
@@ -70,6 +93,30 @@ impl AddressSet {
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self { v4: self.v4.union(&other.v4), v6: self.v6.union(&other.v6) }
+    }
+
+    /// The addresses of all of them.
+    pub fn union_of<'a>(sets: impl IntoIterator<Item = &'a Self> + Clone) -> Self {
+        let v4 = sets.clone().into_iter().flat_map(|set| set.v4()).copied().collect();
+        let v6 = sets.into_iter().flat_map(|set| set.v6()).copied().collect();
+        Self { v4: Ranges::new(v4), v6: Ranges::new(v6) }
+    }
+
+    /// The addresses that are in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self { v4: self.v4.intersection(&other.v4), v6: self.v6.intersection(&other.v6) }
+    }
+
+    /// The addresses that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self { v4: self.v4.without(&other.v4), v6: self.v6.without(&other.v6) }
+    }
+
+    /// True without addresses.
+    pub fn is_empty(&self) -> bool {
+        self.v4.0.is_empty() && self.v6.0.is_empty()
     }
 
     /// True when `address` is one of them. An IPv4 address is never equal to an IPv6 one, mapped or not.
@@ -162,11 +209,17 @@ impl<T> Default for Ranges<T> {
 trait Number: Copy + Ord {
     /// The next higher number, or the highest itself.
     fn next(self) -> Self;
+    /// The next lower number, or zero itself.
+    fn previous(self) -> Self;
 }
 
 impl Number for u32 {
     fn next(self) -> Self {
         self.saturating_add(1)
+    }
+
+    fn previous(self) -> Self {
+        self.saturating_sub(1)
     }
 }
 
@@ -174,11 +227,19 @@ impl Number for u64 {
     fn next(self) -> Self {
         self.saturating_add(1)
     }
+
+    fn previous(self) -> Self {
+        self.saturating_sub(1)
+    }
 }
 
 impl Number for u128 {
     fn next(self) -> Self {
         self.saturating_add(1)
+    }
+
+    fn previous(self) -> Self {
+        self.saturating_sub(1)
     }
 }
 
@@ -198,6 +259,50 @@ impl<T: Number> Ranges<T> {
 
     fn union(&self, other: &Self) -> Self {
         Self::new(self.0.iter().chain(&other.0).copied().collect())
+    }
+
+    fn intersection(&self, other: &Self) -> Self {
+        let mut common = Vec::new();
+        let (mut left, mut right) = (self.0.iter().peekable(), other.0.iter().peekable());
+        while let (Some(&&(low, high)), Some(&&(other_low, other_high))) =
+            (left.peek(), right.peek())
+        {
+            common.push((low.max(other_low), high.min(other_high)));
+            if high < other_high {
+                left.next();
+            } else {
+                right.next();
+            }
+        }
+        common.retain(|(low, high)| low <= high);
+        Self(common)
+    }
+
+    fn without(&self, other: &Self) -> Self {
+        let mut rest = Vec::new();
+        let mut holes = other.0.iter().peekable();
+        for &(mut low, high) in &self.0 {
+            while holes.next_if(|(_, hole_high)| *hole_high < low).is_some() {}
+            loop {
+                match holes.peek() {
+                    Some(&&(hole_low, hole_high)) if hole_low <= high => {
+                        if low < hole_low {
+                            rest.push((low, hole_low.previous()));
+                        }
+                        if hole_high >= high {
+                            break;
+                        }
+                        low = hole_high.next();
+                        holes.next();
+                    }
+                    _ => {
+                        rest.push((low, high));
+                        break;
+                    }
+                }
+            }
+        }
+        Self(rest)
     }
 
     fn contains(&self, number: T) -> bool {
@@ -253,6 +358,28 @@ mod tests {
             let set = IntegerSet::of(numbers.iter().copied());
             prop_assert_eq!(set.contains(asked), numbers.contains(&asked));
             prop_assert!(set.ranges().windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
+        }
+
+        #[test]
+        fn intersection_and_difference(
+            left in prop::collection::vec((0u64..60, 0u64..9), 0..9),
+            right in prop::collection::vec((0u64..60, 0u64..9), 0..9),
+        ) {
+            let set = |ranges: &[(u64, u64)]| {
+                let sets: Vec<_> =
+                    ranges.iter().map(|&(low, width)| IntegerSet::range(low, low + width)).collect();
+                IntegerSet::union_of(&sets)
+            };
+            let (left, right) = (set(&left), set(&right));
+            let (both, rest) = (left.intersection(&right), left.without(&right));
+            for number in 0..70 {
+                let (in_left, in_right) = (left.contains(number), right.contains(number));
+                prop_assert_eq!(both.contains(number), in_left && in_right);
+                prop_assert_eq!(rest.contains(number), in_left && !in_right);
+            }
+            for set in [both, rest] {
+                prop_assert!(set.ranges().windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
+            }
         }
     }
 }

@@ -1,0 +1,211 @@
+//! Shows what a program does: its tests in the order in which they are made, their sets, and what is guessed about them.
+
+use std::{
+    fmt::{self, Write},
+    net::{Ipv4Addr, Ipv6Addr},
+};
+
+use super::{
+    program::{Kind, Program, Step},
+    test::{Column, Test},
+};
+use crate::{
+    flow::profile::Side,
+    nql::{
+        dag::Literal,
+        sets::{AddressSet, IntegerSet},
+        typed::{Comparison, Predicate, Subject, Typed},
+    },
+};
+
+/// Ranges and texts shown of one set.
+const SHOWN: usize = 16;
+
+/// The program as an indented tree, one for each query.
+pub fn explain(program: &Program) -> String {
+    let mut text = String::new();
+    for (number, root) in program.roots.iter().enumerate() {
+        if program.roots.len() > 1 {
+            text.push_str(&format!("query {number}\n"));
+        }
+        Tree { program, text: &mut text }.literal(*root, 0);
+    }
+    text
+}
+
+struct Tree<'a> {
+    program: &'a Program,
+    text: &'a mut String,
+}
+
+impl Tree<'_> {
+    fn line(&mut self, depth: usize, text: &str, step: &Step, literal: Literal) {
+        let estimate = step.estimate.signed(literal);
+        let shared = if step.shared { ", shared" } else { "" };
+        let nanoseconds = estimate.cost;
+        let percent = estimate.probability * 100.0;
+        let indented = format!("{:indent$}{text}", "", indent = depth * 2);
+        self.text.push_str(&format!(
+            "{indented:<56}  # {nanoseconds:.2} ns, passes {percent:.0} %{shared}\n"
+        ));
+    }
+
+    fn literal(&mut self, literal: Literal, depth: usize) {
+        let step = &self.program.steps[literal.node()];
+        match &step.kind {
+            Kind::True => {
+                let text = if literal.is_negated() { "no record" } else { "every record" };
+                self.text.push_str(&format!("{:indent$}{text}\n", "", indent = depth * 2));
+            }
+            Kind::Test { .. } => {
+                let negation = if literal.is_negated() { "not " } else { "" };
+                let test = step.test.as_ref().map(ToString::to_string).unwrap_or_default();
+                self.line(depth, &format!("{negation}{test}"), step, literal);
+            }
+            Kind::And(operands) => {
+                let any = literal.is_negated();
+                self.line(depth, if any { "any of" } else { "all of" }, step, literal);
+                for &operand in operands {
+                    self.literal(if any { !operand } else { operand }, depth + 1);
+                }
+            }
+        }
+    }
+}
+
+impl Column {
+    /// The name of the field that is nearest to it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Protocol => "protocolint",
+            Self::Tos => "tos",
+            Self::TtlMin => "ttlmin",
+            Self::TtlMax => "ttlmax",
+            Self::Direction => "direction",
+            Self::Fragment => "fragment",
+            Self::Folded => "folded",
+            Self::EndReason => "flowendreason",
+            Self::SourcePort => "srcport",
+            Self::DestinationPort => "dstport",
+            Self::IcmpTypeCode => "icmp type and code",
+            Self::IcmpCode => "icmpcode",
+            Self::TcpFlags => "tcpflagsint",
+            Self::Vlan => "vlan",
+            Self::Interface => "interface index",
+            Self::Octets => "octets",
+            Self::Packets => "packets",
+            Self::Layer2Octets => "layer2octets",
+            Self::Start => "start",
+            Self::End => "end",
+            Self::Duration => "duration",
+            Self::OctetsPerPacket => "bytesperpacket",
+            Self::SourceMac => "srcmac",
+            Self::DestinationMac => "dstmac",
+        }
+    }
+}
+
+fn address(side: Side) -> &'static str {
+    match side {
+        Side::Source => "srcip",
+        Side::Destination => "dstip",
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(column, set) => {
+                write!(out, "{} in {}", column.name(), numbers(set, column.maximum()))
+            }
+            Self::ListedNumber(column, list, _) => {
+                write!(out, "{} in ${}", column.name(), list.name())
+            }
+            Self::Flags(flags) => write!(out, "tcpflagsint has {flags:#x}"),
+            Self::Address(side, set) => write!(out, "{} in {}", address(*side), addresses(set)),
+            Self::ListedAddress(side, list) => {
+                write!(out, "{} in ${}", address(*side), list.name())
+            }
+            Self::Profile(_, subject, predicate) => {
+                write!(out, "{}, once per profile", named(subject, predicate))
+            }
+            Self::Batch(query) => write!(out, "{}, once per batch", whole(query)),
+            Self::Interface(query) => write!(out, "{}, once per interface", whole(query)),
+            Self::Row(query) => write!(out, "{}, row by row", whole(query)),
+        }
+    }
+}
+
+fn whole(query: &Typed) -> String {
+    match query {
+        Typed::Test(subject, predicate) => named(subject, predicate),
+        Typed::Compare(left, comparison, right) => {
+            format!("{} {} {}", left.name(), comparison.symbol(), right.name())
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn named(subject: &Subject, predicate: &Predicate) -> String {
+    let predicate = match predicate {
+        Predicate::Integers(set) => format!("in {}", numbers(set, u64::MAX)),
+        Predicate::Float(comparison, number) => {
+            format!("{} {}", Comparison::symbol(*comparison), number.get())
+        }
+        Predicate::Bool(value) => format!("== {value}"),
+        Predicate::Addresses(set) => format!("in {}", addresses(set)),
+        Predicate::Texts(set) => {
+            format!("in {}", listed(set.texts().iter().map(|text| format!("'{text}'"))))
+        }
+        Predicate::Matches(pattern) => format!("=~ {:?}", pattern.source()),
+        Predicate::Listed(list, _) => format!("in ${}", list.name()),
+    };
+    format!("{} {predicate}", subject.name())
+}
+
+fn numbers(set: &IntegerSet, maximum: u64) -> String {
+    listed(set.ranges().iter().map(|&(low, high)| match () {
+        () if low == high => low.to_string(),
+        () if high >= maximum => format!("{low}.."),
+        () => format!("{low}..{high}"),
+    }))
+}
+
+fn addresses(set: &AddressSet) -> String {
+    let v4 = set.v4().iter().map(|&(low, high)| {
+        prefix(low.into(), high.into(), 32, |number| Ipv4Addr::from(number as u32).to_string())
+    });
+    let v6 = set
+        .v6()
+        .iter()
+        .map(|&(low, high)| prefix(low, high, 128, |number| Ipv6Addr::from(number).to_string()));
+    listed(v4.chain(v6))
+}
+
+/// A range as a prefix where it is one.
+fn prefix(low: u128, high: u128, width: u32, text: impl Fn(u128) -> String) -> String {
+    let host = low ^ high;
+    let host_bits = u128::BITS - host.leading_zeros();
+    let is_prefix = host.count_ones() == host_bits && low & host == 0;
+    match host_bits {
+        0 => text(low),
+        _ if is_prefix => format!("{}/{}", text(low), width - host_bits),
+        _ => format!("{}-{}", text(low), text(high)),
+    }
+}
+
+fn listed(mut items: impl Iterator<Item = String>) -> String {
+    let mut text = String::from("(");
+    let mut separator = "";
+    for item in items.by_ref().take(SHOWN) {
+        let _ = write!(text, "{separator}{item}");
+        separator = ", ";
+    }
+    match items.count() {
+        0 => text.push(')'),
+        rest => {
+            let _ = write!(text, ", and {rest} more)");
+        }
+    }
+    text
+}

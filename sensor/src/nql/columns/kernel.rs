@@ -1,0 +1,274 @@
+//! Tests made ready for columns: each knows its column, and its set has the form in which it is fastest.
+
+use super::{
+    lower,
+    mask::Mask,
+    number::{self, Cost, NumberTest, RowTest},
+    prepared::{Memo, Prepared},
+    test::Column,
+};
+use crate::{
+    flow::{
+        batch::{Addresses, FlowBatch},
+        fields::Row,
+        interfaces::Interfaces,
+        profile::Side,
+    },
+    nql::{
+        reference,
+        sets::{AddressSet, IntegerSet},
+        typed::Typed,
+    },
+};
+
+/// Some rows of a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Chunk<'a> {
+    pub(super) batch: &'a FlowBatch,
+    pub(super) interfaces: &'a Interfaces,
+    /// The first row.
+    pub(super) first: usize,
+    /// How many, at most [`super::CHUNK_ROWS`].
+    pub(super) rows: usize,
+}
+
+impl<'a> Chunk<'a> {
+    #[inline(always)]
+    fn of<T>(&self, column: &'a [T]) -> &'a [T] {
+        &column[self.first..self.first + self.rows]
+    }
+
+    pub(super) fn row(&self, row: usize) -> Row<'a> {
+        Row { batch: self.batch, row: self.first + row, interfaces: self.interfaces }
+    }
+
+    /// The profile numbers of one side; `None` where no address has been looked up.
+    #[inline(always)]
+    fn profiles(&self, side: Side) -> Option<&'a [u32]> {
+        let column = match side {
+            Side::Source => &self.batch.source_profile,
+            Side::Destination => &self.batch.destination_profile,
+        };
+        (!column.is_empty()).then(|| self.of(column))
+    }
+}
+
+/// What kernels need beside the chunk.
+pub(super) struct State<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) memos: &'a mut [Memo],
+}
+
+struct AnyFlag(u16);
+
+impl RowTest<u16> for AnyFlag {
+    #[inline(always)]
+    fn passes(&self, flags: u16) -> bool {
+        flags & self.0 != 0
+    }
+}
+
+/// A stored column of a batch.
+type Stored<T> = fn(&FlowBatch) -> &[T];
+
+/// A test of rows.
+pub(super) enum Kernel {
+    U8(Stored<u8>, NumberTest<u8>),
+    U16(Stored<u16>, NumberTest<u16>),
+    U32(Stored<u32>, NumberTest<u32>),
+    U64(Stored<u64>, NumberTest<u64>),
+    /// A number computed from the row.
+    Computed(fn(&FlowBatch, usize) -> u64, NumberTest<u64>),
+    /// One of these TCP flags.
+    Flags(u16),
+    /// An address of either family.
+    Address(Side, NumberTest<u32>, NumberTest<u128>),
+    /// The profile's bit in the table with this number.
+    Profile(Side, usize),
+    /// The constant with this number, the same for all rows of a batch.
+    Batch(usize),
+    /// The list with this number.
+    Listed(usize),
+    /// Decided by interface and direction; answers are kept in the memo with this number.
+    Interface(usize, Typed),
+    /// Decided by the reference evaluator.
+    Row(Typed),
+}
+
+impl Kernel {
+    /// A test of a column of numbers.
+    pub(super) fn number(column: Column, set: &IntegerSet) -> Self {
+        fn narrow<T: TryFrom<u64> + number::Number>(set: &IntegerSet) -> NumberTest<T> {
+            let end = |number: u64| T::try_from(number).ok();
+            let ranges: Vec<_> = set
+                .ranges()
+                .iter()
+                .filter_map(|&(low, high)| Some((end(low)?, end(high).unwrap_or(T::HIGHEST))))
+                .collect();
+            NumberTest::new(&ranges)
+        }
+        macro_rules! stored {
+            ($width:ident, $field:ident) => {
+                Self::$width(|batch| &batch.$field, narrow(set))
+            };
+        }
+        match column {
+            Column::Protocol => stored!(U8, protocol),
+            Column::Tos => stored!(U8, tos),
+            Column::TtlMin => stored!(U8, ttl_min),
+            Column::TtlMax => stored!(U8, ttl_max),
+            Column::Direction => stored!(U8, direction),
+            Column::Fragment => stored!(U8, fragment),
+            Column::Folded => stored!(U8, folded),
+            Column::EndReason => stored!(U8, end_reason),
+            Column::SourcePort => stored!(U16, source_port),
+            Column::DestinationPort => stored!(U16, destination_port),
+            Column::IcmpTypeCode => stored!(U16, icmp_type_code),
+            Column::TcpFlags => stored!(U16, tcp_flags),
+            Column::Vlan => stored!(U16, vlan),
+            Column::Interface => stored!(U32, interface),
+            Column::Octets => stored!(U64, octets),
+            Column::Packets => stored!(U64, packets),
+            Column::Layer2Octets => stored!(U64, layer2_octets),
+            Column::Start => stored!(U64, start),
+            Column::End => stored!(U64, end),
+            Column::IcmpCode => {
+                Self::Computed(|batch, row| (batch.icmp_type_code[row] & 0xff).into(), narrow(set))
+            }
+            Column::Duration => Self::Computed(
+                |batch, row| batch.end[row].saturating_sub(batch.start[row]),
+                narrow(set),
+            ),
+            Column::OctetsPerPacket => Self::Computed(
+                |batch, row| batch.octets[row].checked_div(batch.packets[row]).unwrap_or(0),
+                narrow(set),
+            ),
+            Column::SourceMac => {
+                Self::Computed(|batch, row| lower::mac_number(batch.source_mac[row]), narrow(set))
+            }
+            Column::DestinationMac => Self::Computed(
+                |batch, row| lower::mac_number(batch.destination_mac[row]),
+                narrow(set),
+            ),
+        }
+    }
+
+    /// A test of the address on one side.
+    pub(super) fn address(side: Side, set: &AddressSet) -> Self {
+        Self::Address(side, NumberTest::new(set.v4()), NumberTest::new(set.v6()))
+    }
+
+    /// The kernel itself, or the one that a list's values of now make.
+    #[inline(always)]
+    pub(super) fn resolve<'a>(&'a self, prepared: &'a Prepared) -> &'a Self {
+        match self {
+            Self::Listed(list) => prepared.lists[*list].kernel(),
+            other => other,
+        }
+    }
+
+    /// The rows of a chunk that pass. The kernel is a resolved one.
+    #[inline(always)]
+    pub(super) fn rows(&self, chunk: &Chunk<'_>, state: &mut State<'_>, out: &mut Mask) {
+        match self {
+            Self::U8(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
+            Self::U16(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
+            Self::U32(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
+            Self::U64(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
+            Self::Flags(flags) => {
+                number::rows(chunk.of(&chunk.batch.tcp_flags), out, &AnyFlag(*flags));
+            }
+            Self::Address(side, v4, v6) => match (&chunk.batch.addresses, side) {
+                (Addresses::V4 { source, .. }, Side::Source) => v4.rows(chunk.of(source), out),
+                (Addresses::V4 { destination, .. }, Side::Destination) => {
+                    v4.rows(chunk.of(destination), out);
+                }
+                (Addresses::V6 { source, .. }, Side::Source) => v6.rows(chunk.of(source), out),
+                (Addresses::V6 { destination, .. }, Side::Destination) => {
+                    v6.rows(chunk.of(destination), out);
+                }
+            },
+            Self::Profile(side, table) => {
+                let table = &state.prepared.profile_tables[*table];
+                match chunk.profiles(*side) {
+                    Some(numbers) => number::rows(numbers, out, table),
+                    None => *out = Mask::first(if table.passes(0) { chunk.rows } else { 0 }),
+                }
+            }
+            Self::Batch(constant) => {
+                *out =
+                    Mask::first(if state.prepared.constants[*constant] { chunk.rows } else { 0 });
+            }
+            Self::Computed(compute, test) => {
+                *out = Mask::NONE;
+                for row in 0..chunk.rows {
+                    if test.holds(compute(chunk.batch, chunk.first + row)) {
+                        out.insert(row);
+                    }
+                }
+            }
+            Self::Listed(_) | Self::Interface(..) | Self::Row(_) => {
+                *out = Mask::NONE;
+                for row in 0..chunk.rows {
+                    if self.holds(chunk, state, row) {
+                        out.insert(row);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether one row of a chunk passes. The kernel is a resolved one.
+    #[inline(always)]
+    pub(super) fn holds(&self, chunk: &Chunk<'_>, state: &mut State<'_>, row: usize) -> bool {
+        let (batch, at) = (chunk.batch, chunk.first + row);
+        match self {
+            Self::U8(column, test) => test.holds(column(batch)[at]),
+            Self::U16(column, test) => test.holds(column(batch)[at]),
+            Self::U32(column, test) => test.holds(column(batch)[at]),
+            Self::U64(column, test) => test.holds(column(batch)[at]),
+            Self::Computed(compute, test) => test.holds(compute(batch, at)),
+            Self::Flags(flags) => batch.tcp_flags[at] & flags != 0,
+            Self::Address(side, v4, v6) => match (&batch.addresses, side) {
+                (Addresses::V4 { source, .. }, Side::Source) => v4.holds(source[at]),
+                (Addresses::V4 { destination, .. }, Side::Destination) => v4.holds(destination[at]),
+                (Addresses::V6 { source, .. }, Side::Source) => v6.holds(source[at]),
+                (Addresses::V6 { destination, .. }, Side::Destination) => v6.holds(destination[at]),
+            },
+            Self::Profile(side, table) => state.prepared.profile_tables[*table]
+                .passes(chunk.profiles(*side).map_or(0, |numbers| numbers[row])),
+            Self::Batch(constant) => state.prepared.constants[*constant],
+            // Resolved before; see `resolve`.
+            Self::Listed(_) => false,
+            Self::Interface(memo, query) => {
+                let key = u64::from(batch.interface[at]) << 1 | u64::from(batch.is_egress(at));
+                state.memos[*memo].get(key, || reference::matches(query, &chunk.row(row)))
+            }
+            Self::Row(query) => reference::matches(query, &chunk.row(row)),
+        }
+    }
+
+    /// What it costs.
+    pub(super) fn cost(&self) -> Cost {
+        match self {
+            Self::U8(_, test) => test.cost(),
+            Self::U16(_, test) => test.cost(),
+            Self::U32(_, test) => test.cost(),
+            Self::U64(_, test) => test.cost(),
+            Self::Computed(_, test) => {
+                let alone = test.cost().alone;
+                Cost { in_block: alone, alone: alone + 1.0 }
+            }
+            Self::Flags(_) => Cost { in_block: 0.035, alone: 2.5 },
+            Self::Address(_, v4, v6) => match v4 {
+                NumberTest::Never => v6.cost(),
+                _ => v4.cost(),
+            },
+            Self::Profile(..) => Cost { in_block: 0.5, alone: 3.0 },
+            Self::Batch(_) => Cost { in_block: 0.0, alone: 1.0 },
+            Self::Listed(_) => Cost { in_block: 3.0, alone: 5.0 },
+            Self::Interface(..) => Cost { in_block: 3.0, alone: 4.0 },
+            Self::Row(_) => Cost { in_block: 50.0, alone: 50.0 },
+        }
+    }
+}

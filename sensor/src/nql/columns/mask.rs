@@ -1,0 +1,104 @@
+//! Which rows of a chunk: one bit a row.
+
+/// Rows that are evaluated at a time. Small enough that the masks of many tests stay in the cache, large enough that
+/// what is done once per test and chunk does not count.
+pub const CHUNK_ROWS: usize = 1024;
+
+const WORDS: usize = CHUNK_ROWS / 64;
+
+/// A set of rows of a chunk, numbered from its first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(32))]
+pub struct Mask(pub(super) [u64; WORDS]);
+
+impl Mask {
+    /// No row.
+    pub const NONE: Self = Self([0; WORDS]);
+
+    /// The rows below `rows`.
+    pub fn first(rows: usize) -> Self {
+        let mut mask = Self::NONE;
+        for (at, word) in mask.0.iter_mut().enumerate() {
+            *word = match rows.saturating_sub(at * 64) {
+                0 => 0,
+                rest @ 1..=63 => (1 << rest) - 1,
+                _ => u64::MAX,
+            };
+        }
+        mask
+    }
+
+    /// True without rows.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().fold(0, |all, word| all | word) == 0
+    }
+
+    /// Number of rows.
+    #[inline(always)]
+    pub fn count(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// True when `row` is in the set.
+    pub fn contains(&self, row: usize) -> bool {
+        self.0[row / 64] >> (row % 64) & 1 != 0
+    }
+
+    /// The rows, in ascending order.
+    #[inline(always)]
+    pub fn rows(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(at, &word)| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                (rest != 0).then(|| {
+                    let bit = rest.trailing_zeros() as usize;
+                    rest &= rest - 1;
+                    at * 64 + bit
+                })
+            })
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn insert(&mut self, row: usize) {
+        self.0[row / 64] |= 1 << (row % 64);
+    }
+
+    #[inline(always)]
+    pub(super) fn retain(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word &= other;
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn remove(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word &= !other;
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn unite(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word |= other;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rows() {
+        for rows in [0, 1, 63, 64, 65, 1000, CHUNK_ROWS] {
+            let mask = Mask::first(rows);
+            assert_eq!(mask.count(), rows);
+            assert_eq!(mask.is_empty(), rows == 0);
+            assert!(mask.rows().eq(0..rows));
+        }
+        assert!(Mask::first(64).contains(63) && !Mask::first(64).contains(64));
+    }
+}

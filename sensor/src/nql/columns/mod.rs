@@ -1,0 +1,109 @@
+//! The evaluator over columns: many queries, whole batches of flows.
+//!
+//! Queries become tests of columns ([`test`]), these one graph ([`super::dag`]), the graph a [`Program`]. It is evaluated
+//! over chunks of [`CHUNK_ROWS`] rows into masks of one bit a row, in loops over plain slices that the compiler
+//! vectorises. What hangs on addresses is decided once per profile, what hangs on the batch once per batch.
+
+mod estimate;
+mod explain;
+mod kernel;
+mod lower;
+mod mask;
+mod number;
+mod ports;
+mod prepared;
+mod program;
+mod run;
+mod scratch;
+mod test;
+#[cfg(test)]
+mod tests;
+
+use kernel::Chunk;
+use run::Run;
+
+pub use explain::explain;
+pub use mask::{CHUNK_ROWS, Mask};
+pub use program::Program;
+pub use run::Instructions;
+pub use scratch::Scratch;
+pub use test::{Column, Test};
+
+use super::typed::Typed;
+use crate::flow::{batch::FlowBatch, interfaces::Interfaces};
+
+/// Rows that fulfil a query.
+#[derive(Clone, Copy, Debug)]
+pub struct Match<'a> {
+    /// Number of the query.
+    pub query: usize,
+    /// Row of the batch that is row 0 of the mask.
+    pub first: usize,
+    /// The rows, at least one.
+    pub rows: &'a Mask,
+}
+
+impl Program {
+    /// Evaluates all queries. Calls `each` for every chunk of rows and every query that some of them fulfil, chunk by
+    /// chunk, and in a chunk by number of the query.
+    pub fn evaluate(
+        &self,
+        batch: &FlowBatch,
+        interfaces: &Interfaces,
+        scratch: &mut Scratch,
+        mut each: impl FnMut(Match<'_>),
+    ) {
+        if batch.is_empty() {
+            return;
+        }
+        scratch.fit(self);
+        let Scratch { prepared, memos, .. } = scratch;
+        prepared.update(&self.plan, batch, interfaces, memos);
+        for first in (0..batch.len()).step_by(CHUNK_ROWS) {
+            let rows = (batch.len() - first).min(CHUNK_ROWS);
+            scratch.epoch += 1;
+            let chunk = Chunk { batch, interfaces, first, rows };
+            Run { program: self, chunk, scratch: &mut *scratch, all: Mask::first(rows) }
+                .evaluate(&mut |query, rows| each(Match { query, first, rows }));
+        }
+    }
+}
+
+/// One query, as a filter of batches.
+pub struct BatchFilter {
+    program: Program,
+    scratch: Scratch,
+    selected: Vec<Mask>,
+}
+
+impl BatchFilter {
+    /// A filter for `query`.
+    pub fn new(query: &Typed) -> Self {
+        Self {
+            program: Program::compile([query]),
+            scratch: Scratch::default(),
+            selected: Vec::new(),
+        }
+    }
+
+    /// The rows that fulfil the query: one mask for each [`CHUNK_ROWS`] rows.
+    pub fn select(&mut self, batch: &FlowBatch, interfaces: &Interfaces) -> &[Mask] {
+        let Self { program, scratch, selected } = self;
+        selected.clear();
+        selected.resize(batch.len().div_ceil(CHUNK_ROWS), Mask::NONE);
+        program.evaluate(batch, interfaces, scratch, |found| {
+            selected[found.first / CHUNK_ROWS] = *found.rows;
+        });
+        selected
+    }
+
+    /// The rows that fulfil the query, in ascending order.
+    pub fn rows(
+        &mut self,
+        batch: &FlowBatch,
+        interfaces: &Interfaces,
+    ) -> impl Iterator<Item = usize> {
+        let chunks = self.select(batch, interfaces).iter().enumerate();
+        chunks.flat_map(|(at, mask)| mask.rows().map(move |row| at * CHUNK_ROWS + row))
+    }
+}

@@ -1,0 +1,248 @@
+//! From queries to steps: the graph without what simplification left over, its tests ready for columns, the operands of
+//! each conjunction in the order in which they settle most for least.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{
+    estimate::{self, Estimate},
+    kernel::Kernel,
+    lower::lower,
+    number::Cost,
+    ports::{self, PortClasses},
+    prepared::{ListTarget, Plan},
+    run::Instructions,
+    test::{Column, Test},
+};
+use crate::{
+    flow::batch::FlowBatch,
+    nql::{
+        dag::{Dag, Literal, Node},
+        sets::IntegerSet,
+        typed::Typed,
+    },
+};
+
+/// Some queries, ready for batches of flows.
+pub struct Program {
+    pub(super) identity: u64,
+    pub(super) instructions: Instructions,
+    /// Operands come before the steps that use them. Step 0 is the constant.
+    pub(super) steps: Vec<Step>,
+    /// One for each query.
+    pub(super) roots: Vec<Literal>,
+    pub(super) plan: Plan,
+    pub(super) port_classes: Vec<(fn(&FlowBatch) -> &[u16], PortClasses)>,
+}
+
+/// One node of the graph.
+pub(super) struct Step {
+    pub(super) kind: Kind,
+    /// Used more than once.
+    pub(super) shared: bool,
+    /// Rows below which single rows are tested instead of the column.
+    pub(super) sparse_below: u32,
+    pub(super) estimate: Estimate,
+    /// As it was in the graph, for people.
+    pub(super) test: Option<Test>,
+}
+
+pub(super) enum Kind {
+    True,
+    Test {
+        kernel: Kernel,
+        /// The port classes that decide it together with others.
+        classes: Option<u8>,
+    },
+    And(Box<[Literal]>),
+}
+
+impl Program {
+    /// Compiles queries; they keep their numbers.
+    pub fn compile<'a>(queries: impl IntoIterator<Item = &'a Typed>) -> Self {
+        let mut dag = Dag::default();
+        let roots: Vec<_> = queries.into_iter().map(|query| lower(&mut dag, query)).collect();
+        Self::from_graph(&dag, &roots)
+    }
+
+    /// Uses these instructions instead of the best.
+    #[must_use]
+    pub fn with_instructions(mut self, instructions: Instructions) -> Self {
+        self.instructions = instructions;
+        self
+    }
+
+    /// Number of queries.
+    pub fn queries(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Number of distinct conditions and conjunctions.
+    pub fn steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn from_graph(dag: &Dag, roots: &[Literal]) -> Self {
+        static IDENTITY: AtomicU64 = AtomicU64::new(1);
+        let uses = uses(dag, roots);
+        let mut numbers = vec![0; dag.nodes().len()];
+        let renumbered = |numbers: &[usize], literal: Literal| {
+            Literal::new(numbers[literal.node()], literal.is_negated())
+        };
+        let mut program = Self {
+            identity: IDENTITY.fetch_add(1, Ordering::Relaxed),
+            instructions: Instructions::best(),
+            steps: Vec::new(),
+            roots: Vec::new(),
+            plan: Plan::default(),
+            port_classes: Vec::new(),
+        };
+        let grouped = program.group_ports(dag, &uses, &mut numbers);
+        for (node, number) in dag.nodes().iter().zip(0..) {
+            if uses[number] == 0 && number != 0 {
+                continue;
+            }
+            numbers[number] = program.steps.len();
+            let step = match node {
+                Node::True => Step {
+                    kind: Kind::True,
+                    shared: false,
+                    sparse_below: 0,
+                    estimate: Estimate { cost: 0.0, probability: 1.0 },
+                    test: None,
+                },
+                Node::Test(test) => program.test(test, uses[number], grouped[number]),
+                Node::And(operands) => {
+                    let operands =
+                        operands.iter().map(|&operand| renumbered(&numbers, operand)).collect();
+                    program.conjunction(operands, uses[number])
+                }
+            };
+            program.steps.push(step);
+        }
+        program.roots = roots.iter().map(|&root| renumbered(&numbers, root)).collect();
+        program
+    }
+
+    fn conjunction(&self, mut operands: Vec<Literal>, uses: u32) -> Step {
+        let of = |literal: Literal| self.steps[literal.node()].estimate.signed(literal);
+        operands.sort_by(|&left, &right| of(left).rank().total_cmp(&of(right).rank()));
+        let estimate = estimate::conjunction(operands.iter().map(|&operand| of(operand)));
+        Step {
+            kind: Kind::And(operands.into()),
+            shared: uses > 1,
+            sparse_below: 0,
+            estimate: estimate.shared_by(uses),
+            test: None,
+        }
+    }
+
+    fn test(&mut self, test: &Test, uses: u32, classes: Option<u8>) -> Step {
+        let kernel = self.kernel(test);
+        let Cost { in_block, alone } = match classes {
+            Some(_) => Cost { in_block: 0.01, alone: f64::INFINITY },
+            None => kernel.cost(),
+        };
+        // The whole column, against so many single rows as often as the test is used.
+        let sparse_below =
+            (in_block * super::CHUNK_ROWS as f64 / (alone * f64::from(uses.max(1)))) as u32;
+        Step {
+            kind: Kind::Test { kernel, classes },
+            shared: uses > 1,
+            sparse_below,
+            estimate: Estimate { cost: in_block, probability: estimate::probability(test) }
+                .shared_by(uses),
+            test: Some(test.clone()),
+        }
+    }
+
+    fn kernel(&mut self, test: &Test) -> Kernel {
+        fn enter<T>(entries: &mut Vec<T>, entry: T) -> usize {
+            entries.push(entry);
+            entries.len() - 1
+        }
+        let plan = &mut self.plan;
+        match test {
+            Test::Number(column, set) => Kernel::number(*column, set),
+            Test::Flags(flags) => Kernel::Flags(*flags),
+            Test::Address(side, set) => Kernel::address(*side, set),
+            Test::Profile(side, subject, predicate) => {
+                let entry = (subject.clone(), predicate.clone());
+                Kernel::Profile(*side, enter(&mut plan.profiles, entry))
+            }
+            Test::Batch(query) => Kernel::Batch(enter(&mut plan.constants, (**query).clone())),
+            Test::ListedNumber(column, list, form) => {
+                let target = ListTarget::Number(*column, *form);
+                Kernel::Listed(enter(&mut plan.lists, (target, list.clone())))
+            }
+            Test::ListedAddress(side, list) => {
+                let target = ListTarget::Address(*side);
+                Kernel::Listed(enter(&mut plan.lists, (target, list.clone())))
+            }
+            Test::Interface(query) => {
+                plan.memos += 1;
+                Kernel::Interface(plan.memos - 1, (**query).clone())
+            }
+            Test::Row(query) => Kernel::Row((**query).clone()),
+        }
+    }
+
+    /// Finds the sets of ports that are looked up together, and says for each node of the graph in which group it is.
+    fn group_ports(&mut self, dag: &Dag, uses: &[u32], numbers: &mut [usize]) -> Vec<Option<u8>> {
+        let mut grouped = vec![None; dag.nodes().len()];
+        // The numbers that nodes will have as steps.
+        let mut next = 0;
+        for (number, uses) in numbers.iter_mut().zip(uses) {
+            *number = next;
+            next += usize::from(*uses > 0 || next == 0);
+        }
+        let columns: [(Column, fn(&FlowBatch) -> &[u16]); 2] = [
+            (Column::SourcePort, |batch| &batch.source_port),
+            (Column::DestinationPort, |batch| &batch.destination_port),
+        ];
+        for (column, read) in columns {
+            let sets: Vec<(usize, &IntegerSet)> = dag
+                .nodes()
+                .iter()
+                .enumerate()
+                .filter(|(number, _)| uses[*number] > 0)
+                .filter_map(|(number, node)| match node {
+                    Node::Test(Test::Number(own, set)) if *own == column => Some((number, set)),
+                    _ => None,
+                })
+                .filter(|(_, set)| ports::is_small(set))
+                .collect();
+            let steps: Vec<_> = sets
+                .iter()
+                .filter_map(|&(number, set)| Some((u32::try_from(numbers[number]).ok()?, set)))
+                .collect();
+            let (Some(classes), Ok(group)) =
+                (PortClasses::new(&steps), u8::try_from(self.port_classes.len()))
+            else {
+                continue;
+            };
+            self.port_classes.push((read, classes));
+            for (number, _) in sets {
+                grouped[number] = Some(group);
+            }
+        }
+        grouped
+    }
+}
+
+/// How often each node is used by queries and by nodes that are used.
+fn uses(dag: &Dag, roots: &[Literal]) -> Vec<u32> {
+    let mut uses = vec![0_u32; dag.nodes().len()];
+    for root in roots {
+        uses[root.node()] += 1;
+    }
+    for (number, node) in dag.nodes().iter().enumerate().rev() {
+        if let Node::And(operands) = node
+            && uses[number] > 0
+        {
+            for operand in operands {
+                uses[operand.node()] += 1;
+            }
+        }
+    }
+    uses
+}

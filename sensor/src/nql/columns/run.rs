@@ -1,0 +1,193 @@
+//! Evaluates the steps of a program over one chunk.
+//!
+//! A step is asked for the rows on which it holds *within* a set of rows that still matter. A conjunction narrows that
+//! set operand by operand and stops when it is empty. Steps that several others use are evaluated over the whole chunk
+//! and kept; others only where it matters, row by row once few rows are left.
+//!
+//! All of it exists twice: for the instructions that every processor of the architecture has, and for AVX2.
+#![expect(unsafe_code, reason = "calls the AVX2 copy after asking the processor")]
+
+use super::{
+    Program,
+    kernel::{Chunk, State},
+    mask::Mask,
+    program::{Kind, Step},
+    scratch::Scratch,
+};
+use crate::nql::dag::Literal;
+
+/// Which instructions are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instructions {
+    avx2: bool,
+}
+
+impl Instructions {
+    /// Those that every processor of the architecture has.
+    pub const BASELINE: Self = Self { avx2: false };
+
+    /// The best that this processor has.
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("popcnt")
+        {
+            return Self { avx2: true };
+        }
+        Self::BASELINE
+    }
+
+    /// Name for people.
+    pub fn name(self) -> &'static str {
+        if self.avx2 { "AVX2" } else { "baseline" }
+    }
+}
+
+/// One evaluation of one chunk.
+pub(super) struct Run<'a> {
+    pub(super) program: &'a Program,
+    pub(super) chunk: Chunk<'a>,
+    pub(super) scratch: &'a mut Scratch,
+    /// All rows of the chunk.
+    pub(super) all: Mask,
+}
+
+impl Run<'_> {
+    /// Calls `each` for every query that holds on some row.
+    pub(super) fn evaluate(&mut self, each: &mut dyn FnMut(usize, &Mask)) {
+        #[cfg(target_arch = "x86_64")]
+        if self.program.instructions.avx2 {
+            // SAFETY: `Instructions::best` alone sets the flag, after the processor was asked for these features.
+            unsafe { avx2::evaluate(self, each) };
+            return;
+        }
+        baseline::evaluate(self, each);
+    }
+
+    /// The mask kept for a step, where there is one.
+    #[inline(always)]
+    fn kept(&self, step: usize) -> Option<&Mask> {
+        let scratch = &*self.scratch;
+        (scratch.evaluated[step] == scratch.epoch).then(|| &scratch.masks[step])
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, step: usize, mask: Mask) {
+        self.scratch.masks[step] = mask;
+        self.scratch.evaluated[step] = self.scratch.epoch;
+    }
+
+    /// The rows within `within` that pass the test of a step.
+    #[inline(always)]
+    fn test(&mut self, number: usize, step: &Step, within: &Mask) -> Mask {
+        let Kind::Test { kernel, classes } = &step.kind else { return *within };
+        if let Some(classes) = classes {
+            self.sort_ports(usize::from(*classes));
+            return self.kept(number).map_or(Mask::NONE, |kept| {
+                let mut mask = *kept;
+                mask.retain(within);
+                mask
+            });
+        }
+        let Scratch { prepared, memos, .. } = &mut *self.scratch;
+        let mut state = State { prepared, memos };
+        let kernel = kernel.resolve(prepared);
+        let mut mask = Mask::NONE;
+        if step.sparse_below > 0 && within.count() < step.sparse_below as usize {
+            for row in within.rows() {
+                if kernel.holds(&self.chunk, &mut state, row) {
+                    mask.insert(row);
+                }
+            }
+            return mask;
+        }
+        kernel.rows(&self.chunk, &mut state, &mut mask);
+        if step.shared {
+            self.keep(number, mask);
+        }
+        mask.retain(within);
+        mask
+    }
+
+    /// Evaluates all tests of some port classes, once per chunk.
+    #[inline(always)]
+    fn sort_ports(&mut self, classes: usize) {
+        let Scratch { masks, evaluated, epoch, class_masks, .. } = &mut *self.scratch;
+        let (room, sorted) = &mut class_masks[classes];
+        if *sorted == *epoch {
+            return;
+        }
+        *sorted = *epoch;
+        let (column, ports) = &self.program.port_classes[classes];
+        let Chunk { batch, first, rows, .. } = self.chunk;
+        ports.sort(&column(batch)[first..first + rows], room, |step, rows| {
+            if evaluated[step] == *epoch {
+                masks[step].unite(rows);
+            } else {
+                evaluated[step] = *epoch;
+                masks[step] = *rows;
+            }
+        });
+    }
+}
+
+macro_rules! copy {
+    ($module:ident $(, $features:literal)?) => {
+        mod $module {
+            use super::{Kind, Literal, Mask, Run};
+
+            $(#[target_feature(enable = $features)])?
+            pub(super) fn evaluate(run: &mut Run<'_>, each: &mut dyn FnMut(usize, &Mask)) {
+                let (program, all) = (run.program, run.all);
+                for (query, root) in program.roots.iter().enumerate() {
+                    let rows = literal(run, *root, &all);
+                    if !rows.is_empty() {
+                        each(query, &rows);
+                    }
+                }
+            }
+
+            /// The rows within `within` on which a literal holds.
+            $(#[target_feature(enable = $features)])?
+            fn literal(run: &mut Run<'_>, literal: Literal, within: &Mask) -> Mask {
+                let holds = step(run, literal.node(), within);
+                if !literal.is_negated() {
+                    return holds;
+                }
+                let mut rows = *within;
+                rows.remove(&holds);
+                rows
+            }
+
+            /// The rows within `within` on which a step holds.
+            $(#[target_feature(enable = $features)])?
+            fn step(run: &mut Run<'_>, number: usize, within: &Mask) -> Mask {
+                if let Some(kept) = run.kept(number) {
+                    let mut rows = *kept;
+                    rows.retain(within);
+                    return rows;
+                }
+                let program = run.program;
+                let own = &program.steps[number];
+                let Kind::And(operands) = &own.kind else { return run.test(number, own, within) };
+                let mut rows = if own.shared { run.all } else { *within };
+                for operand in operands {
+                    rows = literal(run, *operand, &rows);
+                    if rows.is_empty() {
+                        break;
+                    }
+                }
+                if own.shared {
+                    run.keep(number, rows);
+                    rows.retain(within);
+                }
+                rows
+            }
+        }
+    };
+}
+
+copy!(baseline);
+#[cfg(target_arch = "x86_64")]
+copy!(avx2, "avx2,bmi1,popcnt");
