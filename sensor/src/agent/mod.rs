@@ -12,4 +12,5 @@ pub mod run;
 pub mod summary;
 
 mod drain;
+mod filter;
 mod links;

@@ -3,13 +3,16 @@
 use std::{
     fs,
     io::{self, IsTerminal as _},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::Context as _;
 
-use super::config::{CollectorConfig, Config, ExportConfig, IpfixFileConfig, endpoint};
+use super::{
+    config::{CollectorConfig, Config, ExportConfig, IpfixFileConfig, endpoint},
+    filter::FlowFilter,
+};
 use crate::{
     export::{
         account::Account,
@@ -28,6 +31,7 @@ use crate::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
     },
+    nql::Filter,
 };
 
 /// What a source does when an output has no room.
@@ -42,17 +46,22 @@ pub enum Patience {
 /// All outputs.
 pub struct Outputs {
     sinks: Vec<Box<dyn Sink>>,
+    filter: Option<Mutex<FlowFilter>>,
     patience: Patience,
     interfaces: SharedInterfaces,
     metering: Arc<MeteringProcess>,
 }
 
 impl Outputs {
-    /// Starts every output that `config` names.
+    /// Starts every output that `config` names, for the flows that fulfil `filter`.
     ///
     /// # Errors
     /// When a file or a certificate cannot be opened. A collector that cannot be reached is no error.
-    pub fn start(config: &Config, patience: Patience) -> anyhow::Result<Self> {
+    pub fn start(
+        config: &Config,
+        filter: Option<&Filter>,
+        patience: Patience,
+    ) -> anyhow::Result<Self> {
         let interfaces = SharedInterfaces::default();
         let metering = MeteringProcess::new();
         let export = &config.export;
@@ -80,11 +89,19 @@ impl Outputs {
                 .with_context(|| format!("cannot open the flow log {}", path.display()))?;
             sinks.push(Box::new(log));
         }
-        Ok(Self { sinks, patience, interfaces, metering })
+        let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
+        Ok(Self { sinks, filter, patience, interfaces, metering })
     }
 
     /// Hands a batch to every output.
-    pub fn offer(&self, batch: FlowBatch) {
+    pub fn offer(&self, mut batch: FlowBatch) {
+        if let Some(filter) = &self.filter {
+            let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
+            filter.apply(&mut batch, &self.interfaces.get());
+        }
+        if batch.is_empty() {
+            return;
+        }
         let batch = Arc::new(batch);
         for sink in &self.sinks {
             // What is turned away is in the sink's account.
@@ -98,6 +115,12 @@ impl Outputs {
     /// True once nobody reads what is printed, and nothing else is put out.
     pub fn is_pointless(&self) -> bool {
         !self.sinks.is_empty() && self.sinks.iter().all(|sink| sink.is_pointless())
+    }
+
+    /// Flow records that did not fulfil the filter; `None` without one.
+    pub fn held_back(&self) -> Option<u64> {
+        let filter = self.filter.as_ref()?;
+        Some(filter.lock().unwrap_or_else(PoisonError::into_inner).held_back())
     }
 
     /// Tells all outputs the names of the interfaces.

@@ -1,6 +1,6 @@
 //! Replay: capture files through the packet parser, the flow cache and the outputs, by capture time.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use sensor_common::ledger::{Count, Ledger};
@@ -8,7 +8,7 @@ use sensor_common::ledger::{Count, Ledger};
 use super::{
     config::{Config, FlowConfig},
     outputs::{Outputs, Patience},
-    summary,
+    summary::{self, Records},
 };
 use crate::{
     engine::Engine,
@@ -16,20 +16,23 @@ use crate::{
         batch::{FlowBatch, Source},
         cache::CacheOptions,
     },
+    nql::Filter,
     replay::{capture::CaptureReader, packets},
 };
-
-use std::time::Duration;
 
 /// How long collectors may take for what waits at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Replays `files` in their order, and prints on stderr what became of every frame and record.
+/// Replays `files` in their order for the flows that fulfil `filter`, and prints on stderr what became of every frame and record.
 ///
 /// # Errors
 /// The first file that cannot be read to its end; what was read of it is replayed all the same.
-pub fn replay(config: &Config, files: &[impl AsRef<Path>]) -> anyhow::Result<()> {
-    let outputs = Outputs::start(config, Patience::Always)?;
+pub fn replay(
+    config: &Config,
+    filter: Option<&Filter>,
+    files: &[impl AsRef<Path>],
+) -> anyhow::Result<()> {
+    let outputs = Outputs::start(config, filter, Patience::Always)?;
     let mut counts = Counts::default();
     // Records do not depend on the seed, and nobody chooses hashes against a file reader.
     let mut engine =
@@ -44,9 +47,11 @@ pub fn replay(config: &Config, files: &[impl AsRef<Path>]) -> anyhow::Result<()>
     engine.finish();
     let evicted = engine.cache().evicted();
     let silent = outputs.is_pointless();
+    let held_back = outputs.held_back();
     let accounts = outputs.finish(FLUSH_DEADLINE);
+    let records = Records { evicted, held_back, outputs: &accounts };
     if !silent {
-        eprint!("{}", summary::replay(&counts.ledger, &counts.unknown_link, evicted, &accounts));
+        eprint!("{}", summary::replay(&counts.ledger, &counts.unknown_link, &records));
     }
     result
 }

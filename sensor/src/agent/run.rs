@@ -16,14 +16,17 @@ use super::{
     links::Attachments,
     outputs::{Outputs, Patience},
     replay::cache_options,
-    summary,
+    summary::{self, Records},
 };
-use crate::kernel::{
-    self, Loaded,
-    attach::IngressWish,
-    error::KernelError,
-    links::{AUTO, LinkEvent, LinkPatterns},
-    watch::LinkWatch,
+use crate::{
+    kernel::{
+        self, Loaded,
+        attach::IngressWish,
+        error::KernelError,
+        links::{AUTO, LinkEvent, LinkPatterns},
+        watch::LinkWatch,
+    },
+    nql::Filter,
 };
 
 /// How long outputs may take for what waits at the end.
@@ -35,11 +38,15 @@ const READER_CHECK: Duration = Duration::from_millis(500);
 /// Changes of interfaces that may wait.
 const LINK_EVENTS: usize = 64;
 
-/// Runs until SIGINT, SIGTERM or the end of `duration`.
+/// Runs until SIGINT, SIGTERM or the end of `duration`. Only flows that fulfil `filter` are put out.
 ///
 /// # Errors
 /// What keeps it from starting, a kernel that refuses to go on, or a ledger that does not balance.
-pub fn run(config: &Config, duration: Option<Duration>) -> anyhow::Result<()> {
+pub fn run(
+    config: &Config,
+    filter: Option<&Filter>,
+    duration: Option<Duration>,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let watch = {
         let _inside = runtime.enter();
@@ -52,7 +59,7 @@ pub fn run(config: &Config, duration: Option<Duration>) -> anyhow::Result<()> {
     };
     let Loaded { programs, drain, log } = kernel::load(options)?;
     eprintln!("kernel tables: {}", drain.budget());
-    let outputs = Arc::new(Outputs::start(config, Patience::Never)?);
+    let outputs = Arc::new(Outputs::start(config, filter, Patience::Never)?);
     let wish = if config.capture.generic_xdp { IngressWish::GenericXdp } else { IngressWish::Best };
     let mut attachments = Attachments::new(programs, wish, watch.selection(), outputs.clone())?;
     if watch.selection().links().next().is_none() {
@@ -80,11 +87,13 @@ pub fn run(config: &Config, duration: Option<Duration>) -> anyhow::Result<()> {
     drop(attachments);
     let silent = outputs.is_pointless();
     let Some(outputs) = Arc::into_inner(outputs) else { bail!("an output is still in use") };
+    let held_back = outputs.held_back();
     let accounts = outputs.finish(FLUSH_DEADLINE);
     let Drained { totals, evicted } = drained?;
     end?;
     if !silent {
-        eprint!("{}", summary::live(&totals, evicted, &accounts));
+        let records = Records { evicted, held_back, outputs: &accounts };
+        eprint!("{}", summary::live(&totals, &records));
     }
     if totals.out_of_balance > 0 {
         bail!(

@@ -9,8 +9,18 @@ use crate::{
     kernel::accounts::Totals,
 };
 
-/// The summary of a live run. `evicted` flows ended early because the cache was full.
-pub fn live(totals: &Totals, evicted: u64, outputs: &[(String, Account)]) -> String {
+/// What became of flow records behind the engine.
+pub struct Records<'a> {
+    /// Flows that ended early because the cache was full.
+    pub evicted: u64,
+    /// Records that did not fulfil the filter, where there is one.
+    pub held_back: Option<u64>,
+    /// Every output's name and account.
+    pub outputs: &'a [(String, Account)],
+}
+
+/// The summary of a live run.
+pub fn live(totals: &Totals, records: &Records<'_>) -> String {
     let accounts = &totals.accounts;
     let mut text = format!(
         "\nledger of {} drains ({} early), {} IPv4 and {} IPv6 table records\n",
@@ -33,17 +43,12 @@ pub fn live(totals: &Totals, evicted: u64, outputs: &[(String, Account)]) -> Str
         0 => "balanced: every packet and octet is accounted for\n".to_owned(),
         n => format!("OUT OF BALANCE in {n} drains: this is a bug, please report it\n"),
     });
-    flows(&mut text, evicted, outputs);
+    flows(&mut text, records);
     text
 }
 
 /// The summary of a replay.
-pub fn replay(
-    ledger: &Ledger,
-    unknown_link: &Count,
-    evicted: u64,
-    outputs: &[(String, Account)],
-) -> String {
+pub fn replay(ledger: &Ledger, unknown_link: &Count, records: &Records<'_>) -> String {
     let recorded = [unknown_link, &ledger.non_ip, &ledger.truncated, &ledger.malformed]
         .into_iter()
         .fold(ledger.seen, |rest, row| rest.since(row));
@@ -59,7 +64,7 @@ pub fn replay(
             ("+ of an unknown link type", *unknown_link),
         ],
     );
-    flows(&mut text, evicted, outputs);
+    flows(&mut text, records);
     text
 }
 
@@ -77,11 +82,14 @@ fn rows(text: &mut String, rows: &[(&str, Count)]) {
     }
 }
 
-fn flows(text: &mut String, evicted: u64, outputs: &[(String, Account)]) {
-    if evicted > 0 {
-        text.push_str(&format!("{evicted} flows ended early: the flow cache was full\n"));
+fn flows(text: &mut String, records: &Records<'_>) {
+    if records.evicted > 0 {
+        text.push_str(&format!("{} flows ended early: the flow cache was full\n", records.evicted));
     }
-    for (name, account) in outputs {
+    if let Some(held_back) = records.held_back {
+        text.push_str(&format!("{held_back} flow records did not fulfil the filter\n"));
+    }
+    for (name, account) in records.outputs {
         text.push_str(&format!(
             "{name}: {} flow records sent, {} not sent ({} packets, {} octets in those sent)\n",
             account.sent.flows,
@@ -100,7 +108,9 @@ mod tests {
     fn a_replay_accounts_for_every_frame() {
         let count = |packets, octets| Count { packets, octets };
         let ledger = Ledger { seen: count(10, 1_000), non_ip: count(2, 84), ..Ledger::default() };
-        let text = replay(&ledger, &count(1, 16), 0, &[("x".to_owned(), Account::default())]);
+        let outputs = [("x".to_owned(), Account::default())];
+        let records = Records { evicted: 0, held_back: Some(4), outputs: &outputs };
+        let text = replay(&ledger, &count(1, 16), &records);
         let expected = [
             "",
             "ledger",
@@ -108,6 +118,7 @@ mod tests {
             "  = in flow records                        7 packets                900 octets       900B",
             "  + not IP                                 2 packets                 84 octets        84B",
             "  + of an unknown link type                1 packets                 16 octets        16B",
+            "4 flow records did not fulfil the filter",
             "x: 0 flow records sent, 0 not sent (0 packets, 0 octets in those sent)",
             "",
         ];

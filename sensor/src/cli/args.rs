@@ -85,6 +85,10 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Destinations", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub ipfix_file: Option<PathBuf>,
 
+    /// Print and export only the flows that fulfil this NQL query
+    #[arg(long, help_heading = "Destinations", value_name = "QUERY")]
+    pub filter: Option<String>,
+
     /// What to print on stdout [default: flows; with --config, what the file says]
     #[arg(long, help_heading = "Destinations", value_name = "WHAT")]
     pub print: Option<Print>,

@@ -281,10 +281,59 @@ impl FlowBatch {
         self.profiles.get(numbers.get(row).copied().unwrap_or(0))
     }
 
+    /// Keeps only `rows`, which ascend and are below [`FlowBatch::len`].
+    pub fn keep(&mut self, rows: &[usize]) {
+        match &mut self.addresses {
+            Addresses::V4 { source, destination } => {
+                keep(source, rows);
+                keep(destination, rows);
+            }
+            Addresses::V6 { source, destination } => {
+                keep(source, rows);
+                keep(destination, rows);
+            }
+        }
+        keep(&mut self.source_port, rows);
+        keep(&mut self.destination_port, rows);
+        keep(&mut self.icmp_type_code, rows);
+        keep(&mut self.protocol, rows);
+        keep(&mut self.tos, rows);
+        keep(&mut self.tcp_flags, rows);
+        keep(&mut self.interface, rows);
+        keep(&mut self.direction, rows);
+        keep(&mut self.vlan, rows);
+        keep(&mut self.octets, rows);
+        keep(&mut self.packets, rows);
+        keep(&mut self.layer2_octets, rows);
+        keep(&mut self.start, rows);
+        keep(&mut self.end, rows);
+        keep(&mut self.ttl_min, rows);
+        keep(&mut self.ttl_max, rows);
+        keep(&mut self.source_mac, rows);
+        keep(&mut self.destination_mac, rows);
+        keep(&mut self.fragment, rows);
+        keep(&mut self.folded, rows);
+        keep(&mut self.end_reason, rows);
+        keep(&mut self.source_profile, rows);
+        keep(&mut self.destination_profile, rows);
+        self.router.keep(rows);
+    }
+
     /// True when row `row` was seen leaving the host.
     pub fn is_egress(&self, row: usize) -> bool {
         self.direction[row] == Direction::Egress as u8
     }
+}
+
+/// Keeps only `rows` of a column, which ascend; a column without rows stays so.
+pub(super) fn keep<T: Copy>(column: &mut Vec<T>, rows: &[usize]) {
+    if column.is_empty() {
+        return;
+    }
+    for (to, &from) in rows.iter().enumerate() {
+        column[to] = column[from];
+    }
+    column.truncate(rows.len());
 }
 
 /// A kernel flow key of either family.

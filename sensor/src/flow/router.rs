@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use super::interfaces::Interfaces;
+use super::{batch::keep, interfaces::Interfaces};
 
 /// Columns that routers fill.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +74,26 @@ impl RouterColumns {
         self.exporters.clear();
     }
 
+    /// Keeps only `rows`, which ascend.
+    pub fn keep(&mut self, rows: &[usize]) {
+        keep(&mut self.output_interface, rows);
+        keep(&mut self.destination_vlan, rows);
+        keep(&mut self.next_hop_v4, rows);
+        keep(&mut self.next_hop_v6, rows);
+        keep(&mut self.source_as, rows);
+        keep(&mut self.destination_as, rows);
+        keep(&mut self.sample_rate, rows);
+        keep(&mut self.exporter, rows);
+        keep(&mut self.version, rows);
+        keep(&mut self.received, rows);
+        keep(&mut self.action, rows);
+        keep(&mut self.application, rows);
+        keep(&mut self.input_vrf, rows);
+        keep(&mut self.output_vrf, rows);
+        self.as_path = self.as_path.only(rows);
+        self.communities = self.communities.only(rows);
+    }
+
     /// Makes the columns that have rows, and only them, `rows` long, with "not told" in the rows that they lack.
     pub fn level(&mut self, rows: usize) {
         level(&mut self.output_interface, rows);
@@ -112,6 +132,17 @@ impl Lists {
         self.ends.resize(row, self.values.len() as u32);
         self.values.extend(values);
         self.ends.push(self.values.len() as u32);
+    }
+
+    /// The lists of `rows`; without rows when this column has none.
+    fn only(&self, rows: &[usize]) -> Self {
+        let mut only = Self::default();
+        if !self.ends.is_empty() {
+            for (to, &from) in rows.iter().enumerate() {
+                only.put(to, self.get(from).iter().copied());
+            }
+        }
+        only
     }
 
     /// The list of row `row`; empty where there is none.

@@ -11,7 +11,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["agent", "diagnostic", "engine", "export", "flow", "kernel", "nql", "replay"]),
     (
         "agent",
-        &["diagnostic", "engine", "export", "flow", "intake", "kernel", "replay", "sensor_common"],
+        &[
+            "diagnostic",
+            "engine",
+            "export",
+            "flow",
+            "intake",
+            "kernel",
+            "nql",
+            "replay",
+            "sensor_common",
+        ],
     ),
     // Core.
     ("diagnostic", &[]),

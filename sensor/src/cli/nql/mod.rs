@@ -35,13 +35,25 @@ pub fn compile(arguments: &QueryArgs, lists: &Lists) -> anyhow::Result<Filter> {
         strict: arguments.strict,
         ..Options::new(lists)
     };
-    match Filter::compile(&arguments.query, &options) {
+    compile_with(&arguments.query, &options)
+}
+
+/// Compiles the query of `--filter`; warnings go to stderr.
+///
+/// # Errors
+/// All faults of the query, to end with exit code 64.
+pub fn flow_filter(query: &str) -> anyhow::Result<Filter> {
+    compile_with(query, &Options::new(&Lists::default()))
+}
+
+fn compile_with(query: &str, options: &Options<'_>) -> anyhow::Result<Filter> {
+    match Filter::compile(query, options) {
         Ok(filter) => {
-            eprint!("{}", render(&arguments.query, &filter.warnings));
+            eprint!("{}", render(query, &filter.warnings));
             Ok(filter)
         }
         Err(diagnostics) => {
-            let shown = render(&arguments.query, &diagnostics);
+            let shown = render(query, &diagnostics);
             let errors =
                 diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
             let faults = match errors.count() {

@@ -24,6 +24,8 @@ use crate::{
 
 /// Some queries, ready for batches of flows.
 pub struct Program {
+    /// As they were given: for batches whose columns the steps do not know.
+    pub(super) queries: Vec<Typed>,
     pub(super) identity: u64,
     pub(super) instructions: Instructions,
     /// Operands come before the steps that use them. Step 0 is the constant.
@@ -59,9 +61,10 @@ pub(super) enum Kind {
 impl Program {
     /// Compiles queries; they keep their numbers.
     pub fn compile<'a>(queries: impl IntoIterator<Item = &'a Typed>) -> Self {
+        let queries: Vec<Typed> = queries.into_iter().cloned().collect();
         let mut dag = Dag::default();
-        let roots: Vec<_> = queries.into_iter().map(|query| lower(&mut dag, query)).collect();
-        Self::from_graph(&dag, &roots)
+        let roots: Vec<_> = queries.iter().map(|query| lower(&mut dag, query)).collect();
+        Self { queries, ..Self::from_graph(&dag, &roots) }
     }
 
     /// Uses these instructions instead of the best.
@@ -89,6 +92,7 @@ impl Program {
             Literal::new(numbers[literal.node()], literal.is_negated())
         };
         let mut program = Self {
+            queries: Vec::new(),
             identity: IDENTITY.fetch_add(1, Ordering::Relaxed),
             instructions: Instructions::best(),
             steps: Vec::new(),
