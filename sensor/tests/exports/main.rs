@@ -20,6 +20,7 @@ type Explained = (&'static str, usize, usize, &'static str);
 const FRAMES: &str =
     "the records carry frames, whose headers the other program does not make flows of";
 const BIFLOWS: &str = "biflows, and flows counted by initiator and responder, are two flows";
+const COUNT: &str = "tshark stops at the count in the header, which is too low; the sets tell";
 const LATE: &str = "data before their template, which wait for it here";
 
 const TSHARK: &[Explained] = &[
@@ -35,9 +36,9 @@ const TSHARK: &[Explained] = &[
         0,
         "behind a field whose length points out of its set, tshark makes one flow more",
     ),
-    ("graylog-labs.netflow-data_netflow9.pcap", 0, 3, LATE),
-    ("graylog-plugin-netflow.netflow-v9-1.dat", 0, 2, LATE),
-    ("logstash.Netflow_9_invalid_01", 0, 2, LATE),
+    ("graylog-labs.netflow-data_netflow9.pcap", 0, 3, COUNT),
+    ("graylog-plugin-netflow.netflow-v9-1.dat", 0, 2, COUNT),
+    ("logstash.Netflow_9_invalid_01", 0, 2, COUNT),
     (
         "logstash.Netflow_9_H3C",
         0,
@@ -147,7 +148,7 @@ const NFDUMP: &[Explained] = &[
         "ipfixcol.04-odid256_512.ipfix",
         0,
         16,
-        "templates of variable length, of which nfdump does not find the records",
+        "nfdump takes these IPv4 records for IPv6 ones, and stores them without addresses",
     ),
     ("logstash.IPFIX_Procera", 0, 6, EITHER),
     ("logstash.IPFIX_YAF_basic_with_applabel", 0, 2, BIFLOWS),
