@@ -1,7 +1,7 @@
 //! NQL: boolean queries over one record.
 //!
 //! Text becomes a tree ([`ast`], by [`parse`]), the tree becomes typed ([`typed`], by [`check`]: names resolved, aliases
-//! spelled out, values read), and evaluators take it from there: [`reference`] for one record, [`columns`] for batches
+//! spelled out, values read), and evaluators take it from there: [`mod@reference`] for one record, [`columns`] for batches
 //! of flows. The language is described in `sensor/docs/nql.md`.
 
 use crate::{diagnostic::Diagnostic, flow::fields::Context};

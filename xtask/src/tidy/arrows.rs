@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["enrich", "flow", "policy", "sensor_common"]),
     ("enrich", &["flow"]),
     ("flow", &["sensor_common"]),
-    ("nql", &["diagnostic", "flow"]),
+    ("nql", &["diagnostic", "flow", "sensor_common"]),
     ("policy", &["diagnostic", "flow", "nql"]),
     ("wire", &["flow", "sensor_common"]),
     // Edges.

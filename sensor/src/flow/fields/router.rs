@@ -39,10 +39,18 @@ impl<'a> Row<'a> {
         column.get(self.row).map_or(Value::Absent, |number| Value::Integer((*number).into()))
     }
 
-    /// The number in a column that may have no rows. 0 says that a router did not tell; the host always knows.
+    /// The number in a column of which the host always knows what is in it; of routers' as [`Row::told`].
+    pub(super) fn known<T: Copy + Into<u64>>(&self, column: &[T]) -> Value<'a> {
+        match self.batch.observed_by {
+            Source::Host => self.optional(column),
+            Source::NetFlow | Source::Sflow => self.told(column),
+        }
+    }
+
+    /// The number in a column that may have no rows, where 0 says that nobody told.
     pub(super) fn told<T: Copy + Into<u64>>(&self, column: &[T]) -> Value<'a> {
         match self.optional(column) {
-            Value::Integer(0) if self.batch.observed_by != Source::Host => Value::Absent,
+            Value::Integer(0) => Value::Absent,
             value => value,
         }
     }

@@ -53,10 +53,10 @@ pub const FIELDS: &[Field] = &[
     field("tcpflags.urg", Bool, &[6], "A packet had the TCP flag URG").read(|r| r.tcp_flag(0x20)),
     field("icmptype", Text, &[32, 139, 176, 178], "ICMP type").text(Number).read(|r| r.icmp(8)),
     field("icmpcode", Text, &[32, 139, 177, 179], "ICMP code").text(Number).read(|r| r.icmp(0)),
-    field("ttlmin", Unsigned(8), &[52], "Lowest time to live").extension().read(|r| r.told(&r.batch.ttl_min)),
-    field("ttlmax", Unsigned(8), &[53], "Highest time to live").extension().read(|r| r.told(&r.batch.ttl_max)),
+    field("ttlmin", Unsigned(8), &[52], "Lowest time to live").extension().read(|r| r.known(&r.batch.ttl_min)),
+    field("ttlmax", Unsigned(8), &[53], "Highest time to live").extension().read(|r| r.known(&r.batch.ttl_max)),
     field("fragment", Text, &[], "Fragments: `none`, `first`, or `later` (which have no ports)").text(Choice(&["none", "first", "later"])).extension().read(|r| r.fragment()),
-    field("flowendreason", Unsigned(8), &[136], "Why the record ended: 1 idle timeout, 2 active timeout, 3 end of flow, 4 forced end, 5 lack of resources").extension().read(|r| r.told(&r.batch.end_reason)),
+    field("flowendreason", Unsigned(8), &[136], "Why the record ended: 1 idle timeout, 2 active timeout, 3 end of flow, 4 forced end, 5 lack of resources").extension().read(|r| r.known(&r.batch.end_reason)),
     field("folded", Bool, &[], "The kernel's flow table was full: the remote address and port were folded away and read as 0").extension().read(|r| Value::Bool(r.batch.folded[r.row] != 0)),
     // Where it was seen.
     field("direction", Text, &[61], "`ingress` or `egress`").text(Choice(&["ingress", "egress"])).extension().read(|r| Value::Text(r.direction())),

@@ -82,14 +82,14 @@ fn lower_field(dag: &mut Dag, name: &str, predicate: &Predicate, whole: &Typed) 
                 dag.and([tcp, if *expected { set } else { !set }])
             }
             None if name == "folded" => {
-                let folded = number(dag, Column::Folded, IntegerSet::range(1, u64::MAX));
+                let folded = number(dag, Column::Folded, &IntegerSet::range(1, u64::MAX));
                 if *expected { folded } else { !folded }
             }
             None => dag.test(Test::Row(Box::new(whole.clone()))),
         },
         (_, Predicate::Integers(set)) => match numbers(name) {
             Some(Numbers { column, presence, scale }) => {
-                let test = number(dag, column, scale.apply(set));
+                let test = number(dag, column, &scale.apply(set));
                 guarded(dag, presence, test)
             }
             None => dag.test(Test::Row(Box::new(whole.clone()))),
@@ -102,7 +102,7 @@ fn lower_field(dag: &mut Dag, name: &str, predicate: &Predicate, whole: &Typed) 
             _ => dag.test(Test::Row(Box::new(whole.clone()))),
         },
         (_, Predicate::Texts(_) | Predicate::Matches(_)) => match texts(name, predicate) {
-            Some((column, set)) => number(dag, column, set),
+            Some((column, set)) => number(dag, column, &set),
             None => dag.test(Test::Row(Box::new(whole.clone()))),
         },
         (_, Predicate::Float(..) | Predicate::Addresses(_)) => {
@@ -111,7 +111,7 @@ fn lower_field(dag: &mut Dag, name: &str, predicate: &Predicate, whole: &Typed) 
     }
 }
 
-fn number(dag: &mut Dag, column: Column, set: IntegerSet) -> Literal {
+fn number(dag: &mut Dag, column: Column, set: &IntegerSet) -> Literal {
     let held = set.intersection(&IntegerSet::range(0, column.maximum()));
     dag.test(Test::Number(column, held))
 }
@@ -136,7 +136,7 @@ enum Presence {
 
 fn present(dag: &mut Dag, presence: Presence) -> Literal {
     let one_of = |dag: &mut Dag, column, numbers: &[u64]| {
-        number(dag, column, IntegerSet::of(numbers.iter().copied()))
+        number(dag, column, &IntegerSet::of(numbers.iter().copied()))
     };
     let some = IntegerSet::range(1, u64::MAX);
     match presence {
@@ -149,15 +149,15 @@ fn present(dag: &mut Dag, presence: Presence) -> Literal {
         Presence::Egress => one_of(dag, Column::Direction, &[Direction::Egress as u64]),
         Presence::IngressVlan => {
             let ingress = one_of(dag, Column::Direction, &[Direction::Ingress as u64]);
-            let tagged = number(dag, Column::Vlan, some);
+            let tagged = number(dag, Column::Vlan, &some);
             dag.and([ingress, tagged])
         }
         Presence::EgressVlan => {
             let egress = present(dag, Presence::Egress);
-            let tagged = number(dag, Column::Vlan, some);
+            let tagged = number(dag, Column::Vlan, &some);
             dag.and([egress, tagged])
         }
-        Presence::Packets => number(dag, Column::Packets, some),
+        Presence::Packets => number(dag, Column::Packets, &some),
     }
 }
 

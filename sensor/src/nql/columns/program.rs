@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// Reads a column of ports.
+type PortColumn = fn(&FlowBatch) -> &[u16];
+
 /// Some queries, ready for batches of flows.
 pub struct Program {
     /// As they were given: for batches whose columns the steps do not know.
@@ -33,7 +36,7 @@ pub struct Program {
     /// One for each query.
     pub(super) roots: Vec<Literal>,
     pub(super) plan: Plan,
-    pub(super) port_classes: Vec<(fn(&FlowBatch) -> &[u16], PortClasses)>,
+    pub(super) port_classes: Vec<(PortColumn, PortClasses)>,
 }
 
 /// One node of the graph.
@@ -199,7 +202,7 @@ impl Program {
             *number = next;
             next += usize::from(*uses > 0 || next == 0);
         }
-        let columns: [(Column, fn(&FlowBatch) -> &[u16]); 2] = [
+        let columns: [(Column, PortColumn); 2] = [
             (Column::SourcePort, |batch| &batch.source_port),
             (Column::DestinationPort, |batch| &batch.destination_port),
         ];

@@ -1,9 +1,9 @@
 //! Datagrams of exporters into batches of flows: the whole of the decoding, for one worker.
 //!
-//! * [`sets`]: messages of NetFlow 9 and IPFIX, set by set.
-//! * [`fixed`]: datagrams of NetFlow 5 and 7.
-//! * [`sampled`]: datagrams of sFlow.
-//! * [`state`]: what a restart must not lose, out and in.
+//! * `sets`: messages of NetFlow 9 and IPFIX, set by set.
+//! * `fixed`: datagrams of NetFlow 5 and 7.
+//! * `sampled`: datagrams of sFlow.
+//! * `state`: what a restart must not lose, out and in.
 //!
 //! Invariants: no socket, file or clock; whatever the octets, no panic, work bounded by their number, memory bounded by
 //! [`Limits`]; every octet is in a ledger.
