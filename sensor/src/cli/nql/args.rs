@@ -10,6 +10,7 @@ use crate::flow::fields;
 const EXAMPLES: &str = "\
 Examples:
   sensor nql check 'dstport < 1024 && srcip == 10.0.0.0/8'
+  sensor nql explain 'dstport == 80 || dstport == 443 || dstport >= 8000'
   sensor nql filter 'srcinternal == true && dstport in (22, 23)' flows.json";
 
 /// Arguments of `nql`.
@@ -26,6 +27,8 @@ pub struct NqlArgs {
 pub enum NqlCommand {
     /// Tell every fault of a query at once; exit code 64 if there is one
     Check(QueryArgs),
+    /// Show the tests that a query about flows comes to, in the order in which they are made
+    Explain(QueryArgs),
     /// Pass on the records, JSON objects one a line, that fulfil a query
     Filter(FilterArgs),
 }

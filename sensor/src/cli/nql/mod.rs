@@ -4,6 +4,7 @@ use anyhow::Context as _;
 
 mod args;
 mod check;
+mod explain;
 mod filter;
 
 pub use args::{NqlArgs, NqlCommand, QueryArgs};
@@ -21,6 +22,7 @@ use crate::{
 pub fn nql(arguments: &NqlArgs) -> anyhow::Result<()> {
     match &arguments.command {
         NqlCommand::Check(arguments) => check::check(arguments),
+        NqlCommand::Explain(arguments) => explain::explain(arguments),
         NqlCommand::Filter(arguments) => filter::filter(arguments),
     }
 }
