@@ -132,3 +132,13 @@ fn an_endless_line_is_passed_over() {
     assert!(outcome.stderr.contains("line 1: longer than"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("1 of 2 lines"), "{}", outcome.stderr);
 }
+
+#[test]
+fn explain_shows_one_set_for_a_chain() {
+    let outcome = sensor_nql(&["explain", "dstport == 81 || dstport == 80 || dstport == 443"], b"");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stdout.starts_with("dstport in (80..81, 443) "), "{}", outcome.stdout);
+    let outcome = sensor_nql(&["explain", "--context", "dns", "query.name == a"], b"");
+    assert_eq!(outcome.code, Some(64));
+    assert!(outcome.stderr.contains("only queries about flows"), "{}", outcome.stderr);
+}

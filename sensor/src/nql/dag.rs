@@ -73,11 +73,16 @@ pub struct Dag {
     hasher: DefaultHashBuilder,
 }
 
+/// Nodes that there is room for from the start; enough for a long query.
+const ROOM: usize = 56;
+
 impl Default for Dag {
     fn default() -> Self {
+        let mut nodes = Vec::with_capacity(ROOM);
+        nodes.push(Node::True);
         Self {
-            nodes: vec![Node::True],
-            numbers: HashTable::new(),
+            nodes,
+            numbers: HashTable::with_capacity(ROOM),
             hasher: DefaultHashBuilder::default(),
         }
     }
@@ -87,6 +92,11 @@ impl Dag {
     /// The nodes; some may be left over from simplification.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// The nodes, without the rest.
+    pub fn into_nodes(self) -> Vec<Node> {
+        self.nodes
     }
 
     /// The node of a literal.

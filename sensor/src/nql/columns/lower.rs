@@ -2,6 +2,8 @@
 //!
 //! The meaning is that of the reference evaluator; a property test holds the two together.
 
+use std::borrow::Cow;
+
 use sensor_common::{
     key::Direction,
     packet::{Fragment, ip::protocol},
@@ -112,7 +114,12 @@ fn lower_field(dag: &mut Dag, name: &str, predicate: &Predicate, whole: &Typed) 
 }
 
 fn number(dag: &mut Dag, column: Column, set: &IntegerSet) -> Literal {
-    let held = set.intersection(&IntegerSet::range(0, column.maximum()));
+    let highest = set.ranges().last().map_or(0, |&(_, high)| high);
+    let held = if highest <= column.maximum() {
+        set.clone()
+    } else {
+        set.intersection(&IntegerSet::range(0, column.maximum()))
+    };
     dag.test(Test::Number(column, held))
 }
 
@@ -175,9 +182,9 @@ enum Scale {
 
 impl Scale {
     /// The numbers of the column for which the field lies in `set`.
-    fn apply(self, set: &IntegerSet) -> IntegerSet {
-        match self {
-            Self::One => set.clone(),
+    fn apply(self, set: &IntegerSet) -> Cow<'_, IntegerSet> {
+        Cow::Owned(match self {
+            Self::One => return Cow::Borrowed(set),
             Self::Bits => set.map_ranges(|low, high| {
                 (low.div_ceil(8), if high == u64::MAX { high } else { high / 8 })
             }),
@@ -191,7 +198,7 @@ impl Scale {
                 let octets = set.intersection(&IntegerSet::range(0, u8::MAX.into()));
                 octets.map_ranges(|low, high| (low << 8, high << 8 | 0xff))
             }
-        }
+        })
     }
 }
 

@@ -15,6 +15,7 @@ mod prepared;
 mod program;
 mod run;
 mod scratch;
+mod search;
 mod test;
 #[cfg(test)]
 mod tests;

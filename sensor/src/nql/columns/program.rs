@@ -67,7 +67,7 @@ impl Program {
         let queries: Vec<Typed> = queries.into_iter().cloned().collect();
         let mut dag = Dag::default();
         let roots: Vec<_> = queries.iter().map(|query| lower(&mut dag, query)).collect();
-        Self { queries, ..Self::from_graph(&dag, &roots) }
+        Self { queries, ..Self::from_graph(dag, &roots) }
     }
 
     /// Uses these instructions instead of the best.
@@ -87,9 +87,9 @@ impl Program {
         self.steps.len()
     }
 
-    fn from_graph(dag: &Dag, roots: &[Literal]) -> Self {
+    fn from_graph(dag: Dag, roots: &[Literal]) -> Self {
         static IDENTITY: AtomicU64 = AtomicU64::new(1);
-        let uses = uses(dag, roots);
+        let uses = uses(&dag, roots);
         let mut numbers = vec![0; dag.nodes().len()];
         let renumbered = |numbers: &[usize], literal: Literal| {
             Literal::new(numbers[literal.node()], literal.is_negated())
@@ -103,8 +103,8 @@ impl Program {
             plan: Plan::default(),
             port_classes: Vec::new(),
         };
-        let grouped = program.group_ports(dag, &uses, &mut numbers);
-        for (node, number) in dag.nodes().iter().zip(0..) {
+        let grouped = program.group_ports(&dag, &uses, &mut numbers);
+        for (number, node) in dag.into_nodes().into_iter().enumerate() {
             if uses[number] == 0 && number != 0 {
                 continue;
             }
@@ -143,8 +143,8 @@ impl Program {
         }
     }
 
-    fn test(&mut self, test: &Test, uses: u32, classes: Option<u8>) -> Step {
-        let kernel = self.kernel(test);
+    fn test(&mut self, test: Test, uses: u32, classes: Option<u8>) -> Step {
+        let kernel = self.kernel(&test);
         let Cost { in_block, alone } = match classes {
             Some(_) => Cost { in_block: 0.01, alone: f64::INFINITY },
             None => kernel.cost(),
@@ -156,9 +156,9 @@ impl Program {
             kind: Kind::Test { kernel, classes },
             shared: uses > 1,
             sparse_below,
-            estimate: Estimate { cost: in_block, probability: estimate::probability(test) }
+            estimate: Estimate { cost: in_block, probability: estimate::probability(&test) }
                 .shared_by(uses),
-            test: Some(test.clone()),
+            test: Some(test),
         }
     }
 

@@ -290,6 +290,22 @@ proptest! {
     }
 
     #[test]
+    fn many_sets_of_ports_select_what_the_reference_selects(
+        sets in prop::collection::vec(prop::collection::vec(number(), 1..6), 20..60), v4: bool, seed: u64,
+    ) {
+        let queries: Vec<_> = sets
+            .into_iter()
+            .map(|ports| Typed::And(vec![is("dstport", ports), is("protocolint", [6, 17])]))
+            .collect();
+        let (interfaces, batch) = (interfaces(), batch(v4, 1100, false, seed));
+        let program = Program::compile(&queries);
+        let found = found(&program, &mut Scratch::default(), &batch, &interfaces);
+        for (query, found) in queries.iter().zip(found) {
+            prop_assert_eq!(found, expected(query, &batch, &interfaces), "{:?}", query);
+        }
+    }
+
+    #[test]
     fn the_laws_of_de_morgan(left in query(), right in query()) {
         let not = |query: Typed| Typed::Not(Box::new(query));
         let both = Typed::And(vec![left.clone(), right.clone()]);

@@ -16,7 +16,12 @@ pub fn is_name(character: char) -> bool {
 
 /// Characters that a field name ends before, right or wrong.
 fn may_be_name(character: char) -> bool {
-    !character.is_whitespace() && !is_operator(character) && !"()&|,;'\"$#".contains(character)
+    let ends = |character: char| {
+        matches!(character, '(' | ')' | '&' | '|' | ',' | ';' | '\'' | '"' | '$' | '#')
+            || is_operator(character)
+            || character.is_whitespace()
+    };
+    is_name(character) || !ends(character)
 }
 
 impl Parser<'_, '_> {

@@ -180,7 +180,7 @@ impl<'a> Cursor<'a> {
                 Some(_) => {
                     let word = self.peek_word();
                     // A symbol may stand inside a word: stop before it.
-                    let symbol = word.find("&&").into_iter().chain(word.find("||")).min();
+                    let symbol = glued_connective(word);
                     self.at += symbol.filter(|&at| at > 0).unwrap_or(word.len());
                     continue;
                 }
@@ -188,4 +188,9 @@ impl<'a> Cursor<'a> {
             self.at += 1;
         }
     }
+}
+
+/// Where the first `&&` or `||` stands in a word.
+pub fn glued_connective(word: &str) -> Option<usize> {
+    word.as_bytes().windows(2).position(|pair| matches!(pair, b"&&" | b"||"))
 }

@@ -3,7 +3,7 @@
 use super::{
     Parser,
     condition::is_name,
-    lex::{Connective, is_operator},
+    lex::{Connective, glued_connective, is_operator},
 };
 use crate::nql::{
     ast::{Literal, Operand, Operator, Quote, Spanned},
@@ -73,7 +73,7 @@ impl Parser<'_, '_> {
             }
             return None;
         }
-        if let Some(at) = word.find("&&").into_iter().chain(word.find("||")).min() {
+        if let Some(at) = glued_connective(word) {
             let symbol = span.start + at..span.start + at + 2;
             let written = self.cursor.slice(symbol.clone());
             let diagnostic = codes::MISSING_SPACE
