@@ -29,20 +29,6 @@ pub fn require(program: &str) -> bool {
     false
 }
 
-/// True if the test runs as root. Else says what is skipped; under `CI=true` that is a failure.
-#[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-pub fn require_root() -> bool {
-    // Whoever owns /proc/self is who we are.
-    let root =
-        fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-    let advice = "this needs root: run `cargo xtask test` as root";
-    assert!(root || std::env::var("CI").as_deref() != Ok("true"), "{advice}");
-    if !root {
-        eprintln!("skipped: {advice}");
-    }
-    root
-}
-
 /// Tries `ready` until it is true.
 pub fn wait_until(what: &str, mut ready: impl FnMut() -> bool) -> Result<()> {
     let start = Instant::now();

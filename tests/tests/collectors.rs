@@ -127,7 +127,10 @@ fn wanted_nfdump_row(batch: &FlowBatch, row: usize) -> String {
 
 #[test]
 fn tshark_reads_our_datagrams_as_we_meant_them() -> Result<()> {
-    if !(peers::require_root() && peers::require("tcpdump") && peers::require("tshark")) {
+    if !(tests::root("capturing on loopback")
+        && peers::require("tcpdump")
+        && peers::require("tshark"))
+    {
         return Ok(());
     }
     // Somebody must listen, or the host refuses the datagrams.
@@ -141,7 +144,10 @@ fn tshark_reads_our_datagrams_as_we_meant_them() -> Result<()> {
 
 #[test]
 fn tshark_reads_our_stream_as_we_meant_it() -> Result<()> {
-    if !(peers::require_root() && peers::require("tcpdump") && peers::require("tshark")) {
+    if !(tests::root("capturing on loopback")
+        && peers::require("tcpdump")
+        && peers::require("tshark"))
+    {
         return Ok(());
     }
     let collector = Collector::start(Manner::Reads)?;

@@ -13,7 +13,7 @@ use sensor::{
 use tests::{
     export::{DEADLINE, finish, start, told},
     flows,
-    peers::{self, wait_until},
+    peers::wait_until,
 };
 
 /// The flow records, packets and octets in the files of `directory`, each read on its own.
@@ -133,7 +133,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_loses_nothing_silently_and_is_used_again_when_there_is_room() -> Result<()> {
-    if !peers::require_root() {
+    if !tests::root("a full disk") {
         return Ok(());
     }
     let disk = SmallDisk::new()?;
