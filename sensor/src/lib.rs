@@ -20,6 +20,7 @@ pub mod flow;
 #[expect(clippy::disallowed_methods, reason = "edge: the kernel")]
 pub mod kernel;
 pub mod nql;
+pub mod policy;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
 pub mod wire;

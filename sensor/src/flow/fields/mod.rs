@@ -15,12 +15,14 @@ use super::profile::{Attribute, Side};
 
 mod aliases;
 mod contexts;
+mod owned;
 mod router;
 mod row;
 mod table;
 
 pub use aliases::{Alias, aliases, find_alias};
 pub use contexts::Context;
+pub use owned::OwnedValue;
 pub use row::Row;
 pub use table::FIELDS;
 

@@ -1,0 +1,3 @@
+//! Policies: what people want to know of the flows.
+
+pub mod event;
