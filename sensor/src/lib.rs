@@ -17,6 +17,12 @@ pub mod engine;
 )]
 pub mod export;
 pub mod flow;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "edge: sockets, files, clock"
+)]
+pub mod intake;
 #[expect(clippy::disallowed_methods, reason = "edge: the kernel")]
 pub mod kernel;
 pub mod nql;

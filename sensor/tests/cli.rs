@@ -121,6 +121,10 @@ fn help_names_every_flag() {
         "--generic-xdp",
         "--observation-domain",
         "--flow-log",
+        "--listen",
+        "--allow",
+        "--forward",
+        "--keep-source",
         "-v, --verbose",
     ] {
         assert!(run.contains(flag), "{flag} is missing in:\n{run}");

@@ -20,6 +20,7 @@ pub const RUN_EXAMPLES: &str = "\
 Examples:
   sensor run                                        the default route's device
   sensor run -i 'eth*' --collector udp://10.0.0.5   all eth devices, to a collector
+  sensor run --listen netflow://0.0.0.0:2055        routers' flows only; needs no root
   sensor run --config /etc/sensor/sensor.toml       as a service";
 
 /// Closes the help of `replay`.
@@ -36,6 +37,23 @@ pub struct RunArgs {
     /// Interface to watch: a name, a glob such as 'eth*', or 'auto' for the default route's device; may be repeated
     #[arg(short, long, value_name = "IFACE", action = ArgAction::Append)]
     pub interface: Vec<String>,
+
+    /// Receive routers' flows at netflow://, ipfix:// or sflow://ADDRESS:PORT (UDP), tcp:// or tls:// (IPFIX); may be
+    /// repeated. Without -i, nothing else is done
+    #[arg(long, help_heading = "Intake", value_name = "URL", action = ArgAction::Append)]
+    pub listen: Vec<String>,
+
+    /// Listen to exporters of this network; may be repeated [default: loopback, private and link-local addresses]
+    #[arg(long, help_heading = "Intake", value_name = "CIDR", action = ArgAction::Append)]
+    pub allow: Vec<String>,
+
+    /// Send each received datagram on to udp://HOST:PORT; may be repeated
+    #[arg(long, help_heading = "Intake", value_name = "URL", action = ArgAction::Append)]
+    pub forward: Vec<String>,
+
+    /// Send datagrams on from the exporter's address, not from our own
+    #[arg(long, help_heading = "Intake", requires = "forward")]
+    pub keep_source: bool,
 
     /// How often the kernel's flow tables are drained [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -152,6 +170,10 @@ impl RunArgs {
             interfaces: self.interface.clone(),
             interval: self.interval,
             generic_xdp: self.generic_xdp.then_some(true),
+            listen: self.listen.clone(),
+            allow: self.allow.clone(),
+            forward: self.forward.clone(),
+            keep_source: self.keep_source,
             ..self.flows.overrides()
         }
     }
@@ -203,7 +225,9 @@ mod tests {
         let run = run(
             "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
              --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
-             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json -vv",
+             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json -vv \
+             --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
+             --forward udp://c:2055 --keep-source",
         );
         assert_eq!(run.duration, Some(Duration::from_secs(10)));
         assert_eq!(run.flows.config, Some(PathBuf::from("f.toml")));
@@ -213,6 +237,10 @@ mod tests {
                 interfaces: vec!["eth0".to_owned(), "eth1".to_owned()],
                 interval: Some(Duration::from_millis(500)),
                 generic_xdp: Some(true),
+                listen: vec!["netflow://0.0.0.0".to_owned(), "tcp://[::]".to_owned()],
+                allow: vec!["192.0.2.0/24".to_owned()],
+                forward: vec!["udp://c:2055".to_owned()],
+                keep_source: true,
                 active_timeout: Some(Duration::from_secs(60)),
                 idle_timeout: Some(Duration::from_secs(15)),
                 observation_domain: Some(7),

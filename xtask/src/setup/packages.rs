@@ -30,7 +30,9 @@ use Need::{Bench, Demo, Fuzz, Labs, Machine};
 const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("iproute2", "ip", &[Bench, Demo, Labs, Machine]),
     ("iputils-ping", "ping", &[Demo, Labs]),
-    ("nfdump", "nfcapd", &[Demo, Labs]),
+    ("nfdump", "nfcapd", &[Bench, Demo, Labs]),
+    ("softflowd", "softflowd", &[Labs]),
+    ("pmacct", "pmacctd", &[Labs]),
     ("tshark", "tshark", &[Labs]),
     ("tcpdump", "tcpdump", &[Labs]),
     ("tcpreplay", "tcpreplay", &[Labs]),

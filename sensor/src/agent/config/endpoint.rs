@@ -77,7 +77,7 @@ impl FromStr for CollectorEndpoint {
 }
 
 /// Takes `host:port`, `host`, `[v6]:port` or `[v6]` apart.
-fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
+pub(super) fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
     if let Some(bracketed) = rest.strip_prefix('[') {
         let (host, after) =
             bracketed.split_once(']').ok_or_else(|| "the `[` is not closed by `]`".to_owned())?;

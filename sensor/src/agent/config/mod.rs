@@ -12,14 +12,21 @@ use std::{
 use globset::Glob;
 
 pub mod endpoint;
+pub mod exporter;
 pub mod faults;
+pub mod forward;
+pub mod intake;
+pub mod listen;
 pub mod overrides;
 pub mod raw;
 pub mod resolve;
 pub mod schema;
 pub mod value;
 
-use self::{endpoint::CollectorEndpoint, faults::Faults, overrides::Overrides};
+use self::{
+    endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults, forward::ForwardConfig,
+    intake::IntakeConfig, listen::ListenConfig, overrides::Overrides,
+};
 use crate::diagnostic::render;
 
 #[cfg(test)]
@@ -38,6 +45,14 @@ pub struct Config {
     pub collectors: Vec<CollectorConfig>,
     /// IPFIX files, where they are wanted.
     pub ipfix_file: Option<IpfixFileConfig>,
+    /// Where routers send their flows to.
+    pub listen: Vec<ListenConfig>,
+    /// What holds for everything that routers send.
+    pub intake: IntakeConfig,
+    /// What is known of routers beforehand.
+    pub exporters: Vec<ExporterConfig>,
+    /// Where received datagrams are sent on to.
+    pub forward: Vec<ForwardConfig>,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
 }
@@ -45,7 +60,7 @@ pub struct Config {
 /// `[capture]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptureConfig {
-    /// At least one; an interface that several match is watched once.
+    /// An interface that several match is watched once. None only where routers are listened to.
     pub interfaces: Vec<InterfacePattern>,
     /// Time between two drains of the kernel tables, 100 ms to 60 s.
     pub interval: Duration,

@@ -11,6 +11,10 @@ use toml::{
 };
 
 use super::{
+    exporter::Exporter,
+    forward::Forward,
+    intake::Intake,
+    listen::Listen,
     schema::{Key, Setting, Table, Value, table},
     value::ByteSize,
 };
@@ -29,6 +33,14 @@ table! {
         collector: Vec<Setting<Collector>> = Vec::new();
         /// IPFIX files (RFC 5655), written where a directory is given.
         ipfix_file: IpfixFile = IpfixFile::default();
+        /// Where routers send their flows to; one `[[listen]]` each.
+        listen: Vec<Setting<Listen>> = Vec::new();
+        /// What holds for everything that routers send.
+        intake: Intake = Intake::default();
+        /// What is known of routers beforehand; one `[[exporter]]` each.
+        exporter: Vec<Setting<Exporter>> = Vec::new();
+        /// Where received datagrams are sent on to; one `[[forward]]` each.
+        forward: Vec<Setting<Forward>> = Vec::new();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
     }
@@ -37,7 +49,8 @@ table! {
 table! {
     /// `[capture]`
     Capture {
-        /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the device of the default route.
+        /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the device of the default route. Not given and
+        /// with a `[[listen]]`: none.
         interfaces: Vec<Setting<String>> = vec![Setting::default_of("auto".to_owned())];
         /// How often the kernel's flow tables are drained.
         interval: Duration = Duration::from_secs(1);

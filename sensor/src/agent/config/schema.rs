@@ -185,8 +185,8 @@ macro_rules! table {
                 &mut self,
                 name: &str,
                 path: &str,
-                found: &Spanned<DeValue<'_>>,
-                faults: &mut Vec<Diagnostic>,
+                found: &toml::Spanned<toml::de::DeValue<'_>>,
+                faults: &mut Vec<$crate::diagnostic::Diagnostic>,
             ) -> bool {
                 match name {
                     $( stringify!($key) => self.$key.read(found, path, faults), )*

@@ -187,6 +187,11 @@ impl Session {
         }
     }
 
+    /// True when it is one of sFlow that has brought samples.
+    pub fn has_samples(&self) -> bool {
+        !self.samples.is_empty()
+    }
+
     /// Flow samples that never came.
     pub fn samples_lost(&self) -> u64 {
         self.samples.values().map(|sequence| sequence.lost).sum()
