@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::Result;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
-use sensor::export::ipfix::options::TlsOptions;
+use sensor::export::net::tls::TlsOptions;
 
 use crate::collector::{Collector, Manner};
 

@@ -30,14 +30,11 @@ pub mod error;
 pub mod metering;
 pub mod options;
 
-mod backoff;
 mod connect;
-mod connection;
 mod file;
 mod in_flight;
 mod process;
 mod session;
-mod tls;
 
 /// How an exporting process stands with its destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
