@@ -82,7 +82,8 @@ fn rows(text: &mut String, rows: &[(&str, Count)]) {
     }
 }
 
-fn flows(text: &mut String, records: &Records<'_>) {
+/// What became of flow records.
+pub fn flows(text: &mut String, records: &Records<'_>) {
     if records.evicted > 0 {
         text.push_str(&format!("{} flows ended early: the flow cache was full\n", records.evicted));
     }

@@ -26,7 +26,8 @@ Examples:
 pub const REPLAY_EXAMPLES: &str = "\
 Examples:
   sensor replay morning.pcap.gz | jq .octets        flows as JSON lines
-  sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files";
+  sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files
+  sensor replay --as exports netflow.pcap           the flows that routers have exported";
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -60,9 +61,22 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub flows: FlowArgs,
 
-    /// Captures to read, in this order: pcap or pcapng, plain, gzip or zstd
+    /// What the files hold: traffic, to be counted as the kernel counts it; or the NetFlow, IPFIX and sFlow of routers
+    #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
+    pub content: Content,
+
+    /// Captures to read, in this order, '-' being stdin: pcap or pcapng, plain, gzip or zstd; as exports, IPFIX files too
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
+}
+
+/// What files to replay hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Content {
+    /// Packets
+    Traffic,
+    /// Datagrams of exporters, or IPFIX messages
+    Exports,
 }
 
 /// How flows are made, and where they go.

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 pub mod args;
 pub mod check;
+pub mod decode;
 pub mod exit;
 pub mod fields;
 pub mod nql;
@@ -17,6 +18,7 @@ pub mod run;
 
 use self::{
     args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
+    decode::DecodeArgs,
     exit::Exit,
     nql::NqlArgs,
 };
@@ -42,9 +44,12 @@ pub enum Command {
     /// Watch interfaces and export their flows
     #[command(after_help = args::RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Put captured traffic through the same parser, flow cache and exporters
+    /// Put captured traffic, or captured exports, through the same parsers, filters and exporters
     #[command(after_help = args::REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
+    /// Decode captured NetFlow, IPFIX and sFlow to JSON lines
+    #[command(after_help = decode::EXAMPLES)]
+    Decode(DecodeArgs),
     /// List the fields of a flow: name, type, IPFIX element, meaning
     Fields(FieldsArgs),
     /// Tell every fault of a configuration file at once
@@ -71,6 +76,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
     let result = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Replay(arguments) => replay::replay(arguments),
+        Command::Decode(arguments) => decode::decode(arguments),
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Nql(arguments) => nql::nql(arguments),

@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nql",
             "replay",
             "sensor_common",
+            "wire",
         ],
     ),
     // Core.

@@ -168,6 +168,11 @@ impl Collector {
         sum
     }
 
+    /// Gives up on all sets that wait for their templates: no more datagrams come.
+    pub fn give_up_waiting(&mut self) {
+        self.directory.give_up_waiting();
+    }
+
     /// The records of options since the last call.
     pub fn take_options(&mut self) -> Vec<OptionsRecord> {
         std::mem::take(&mut self.kept)

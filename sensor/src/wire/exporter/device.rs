@@ -192,8 +192,10 @@ impl Device {
 
     /// Gives up on all sets that wait.
     pub fn give_up_waiting(&mut self) {
-        for session in self.sessions.values() {
+        for session in self.sessions.values_mut() {
+            let before = session.cost;
             forget_waiting(session, &mut self.ledger);
+            self.cost -= before - session.cost;
         }
     }
 
@@ -208,8 +210,8 @@ impl Device {
     }
 }
 
-fn forget_waiting(session: &Session, ledger: &mut Ledger) {
-    let octets = session.waiting_octets();
+fn forget_waiting(session: &mut Session, ledger: &mut Ledger) {
+    let octets = session.forget_waiting();
     ledger.waiting -= octets as u64;
     ledger.skip(crate::wire::ledger::Skipped::UnknownTemplate, octets);
 }

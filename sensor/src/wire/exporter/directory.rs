@@ -84,6 +84,15 @@ impl Directory {
         self.devices.get_mut(&address).map(|device| &mut **device)
     }
 
+    /// Gives up on all sets that wait for their templates.
+    pub fn give_up_waiting(&mut self) {
+        for device in self.devices.values_mut() {
+            let before = device.cost;
+            device.give_up_waiting();
+            self.used -= before - device.cost;
+        }
+    }
+
     /// Enters that the memory of an exporter has changed from `before` to `after` octets.
     pub fn account(&mut self, before: usize, after: usize) {
         self.used = self.used + after - before;

@@ -192,9 +192,10 @@ impl Session {
         self.samples.values().map(|sequence| sequence.lost).sum()
     }
 
-    /// Octets of the sets that wait.
-    pub fn waiting_octets(&self) -> usize {
-        self.waiting.iter().map(|set| set.set.len()).sum()
+    /// Forgets the sets that wait. Returns their octets.
+    pub fn forget_waiting(&mut self) -> usize {
+        self.enter(0, self.waiting_cost);
+        self.waiting.drain(..).map(|set| set.set.len()).sum()
     }
 }
 
