@@ -24,6 +24,11 @@ pub trait Sink<T: Load = FlowBatch>: Send + Sync {
     /// Waits for the end that [`Self::stop`] asked for. What then still waits counts as not sent.
     fn end(&mut self);
 
+    /// What went wrong last, also when it has been overcome.
+    fn last_error(&self) -> Option<String> {
+        None
+    }
+
     /// True once nobody will ever take what it puts out (a closed pipe).
     fn is_pointless(&self) -> bool {
         false

@@ -13,13 +13,14 @@ use globset::Glob;
 
 pub mod endpoint;
 pub mod faults;
+pub mod hits;
 pub mod overrides;
 pub mod raw;
 pub mod resolve;
 pub mod schema;
 pub mod value;
 
-use self::{endpoint::CollectorEndpoint, faults::Faults, overrides::Overrides};
+use self::{endpoint::CollectorEndpoint, faults::Faults, hits::HitsConfig, overrides::Overrides};
 use crate::diagnostic::render;
 
 #[cfg(test)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub collectors: Vec<CollectorConfig>,
     /// IPFIX files, where they are wanted.
     pub ipfix_file: Option<IpfixFileConfig>,
+    /// Where hits of policies go.
+    pub hits: HitsConfig,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
 }

@@ -11,6 +11,7 @@ use toml::{
 };
 
 use super::{
+    hits::Hits,
     schema::{Key, Setting, Table, Value, table},
     value::ByteSize,
 };
@@ -29,6 +30,8 @@ table! {
         collector: Vec<Setting<Collector>> = Vec::new();
         /// IPFIX files (RFC 5655), written where a directory is given.
         ipfix_file: IpfixFile = IpfixFile::default();
+        /// Where hits of policies are sent; one `[[hits]]` each.
+        hits: Vec<Setting<Hits>> = Vec::new();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
     }
@@ -91,7 +94,7 @@ table! {
 }
 
 table! {
-    /// `[collector.tls]`
+    /// `[collector.tls]`, `[hits.tls]`
     Tls {
         /// PEM file of the authorities to trust; without it, those of the system.
         ca: Option<PathBuf> = None;

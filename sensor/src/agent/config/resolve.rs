@@ -9,6 +9,7 @@ use super::{
     IpfixFileConfig, LogConfig, LogLevel, TlsConfig,
     endpoint::{CollectorEndpoint, Transport},
     faults::Faults,
+    hits,
     overrides::Overrides,
     raw,
     schema::Setting,
@@ -30,6 +31,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
         export: export(&raw.export.value, &mut faults),
         collectors: collectors(&raw.collector.value, &mut faults),
         ipfix_file: ipfix_file(&raw.ipfix_file, &mut faults),
+        hits: hits::resolve(&raw.hits.value, overrides, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),
     };
     if faults.is_empty() { Ok(config) } else { Err(faults) }

@@ -4,6 +4,7 @@
 //! * [`options`]: where to and how.
 //! * [`selection`]: which events an output takes.
 //! * [`render`]: the forms of an event.
+//! * [`trial`]: an event that is none, to try outputs with.
 //! * [`spool`]: rendered events on disk, until somebody takes them.
 //! * `output`: one output: queue, thread, end.
 //! * `process`: its loop: take in, deliver, wait out an outage.
@@ -20,6 +21,7 @@ pub mod options;
 pub mod render;
 pub mod selection;
 pub mod spool;
+pub mod trial;
 
 mod deliver;
 mod output;
@@ -79,6 +81,13 @@ impl Hits {
         }
     }
 
+    /// As [`Self::offer`], to all outputs, whatever their filters say: to try them.
+    pub fn offer_to_all(&self, event: &Arc<Event>) {
+        for (_, output) in &self.outputs {
+            output.offer(event);
+        }
+    }
+
     /// Lets files be opened anew before the next event is written: somebody has moved them (SIGHUP).
     pub fn reopen(&self) {
         self.reopen.ask();
@@ -94,23 +103,36 @@ impl Hits {
         !self.outputs.is_empty() && self.outputs.iter().all(|(_, output)| output.is_pointless())
     }
 
-    /// Every output's name and account as it stands.
-    pub fn accounts(&self) -> Vec<(String, Account<u64>)> {
-        self.outputs
-            .iter()
-            .map(|(_, output)| (output.name().to_owned(), output.account()))
-            .collect()
+    /// How every output stands.
+    pub fn reports(&self) -> Vec<Report> {
+        let report = |(_, output): &(Selection, Box<dyn Sink<Event>>)| Report {
+            output: output.name().to_owned(),
+            account: output.account(),
+            error: output.last_error(),
+        };
+        self.outputs.iter().map(report).collect()
     }
 
-    /// Sends what waits, within `deadline`, and returns every output's name and final account. What then lies in a
-    /// spool stays there as `spooled`, for the next start.
-    pub fn finish(mut self, deadline: Duration) -> Vec<(String, Account<u64>)> {
+    /// Sends what waits, within `deadline`, and returns how every output ended. What then lies in a spool stays there as
+    /// `spooled`, for the next start.
+    pub fn finish(mut self, deadline: Duration) -> Vec<Report> {
         for (_, output) in &self.outputs {
             output.stop(deadline);
         }
         for (_, output) in &mut self.outputs {
             output.end();
         }
-        self.accounts()
+        self.reports()
     }
+}
+
+/// How an output stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its name.
+    pub output: String,
+    /// Its account, of events.
+    pub account: Account<u64>,
+    /// What went wrong last, also when it has been overcome.
+    pub error: Option<String>,
 }

@@ -6,7 +6,7 @@ use super::{render::Format, selection::Selection};
 use crate::export::net::{connect::Peer, tls::TlsOptions};
 
 /// One output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OutputOptions {
     /// Where to.
     pub destination: Destination,
@@ -21,7 +21,7 @@ pub struct OutputOptions {
 }
 
 /// A way out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// Standard output; for people, whatever the format, when it is a terminal.
     Stdout {

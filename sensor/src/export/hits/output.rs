@@ -1,10 +1,7 @@
 //! One output: a queue, a thread that empties it, and an end.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
@@ -23,11 +20,20 @@ use crate::{
     policy::event::Event,
 };
 
+/// How an output stands with its receiver.
+#[derive(Debug, Default)]
+pub struct Status {
+    /// What went wrong last, also when it has been overcome.
+    pub error: Option<String>,
+    /// Nobody will ever take anything.
+    pub gone: bool,
+}
+
 /// A running output.
 pub struct Output {
     name: String,
     queue: Arc<Queue<Event>>,
-    gone: Arc<AtomicBool>,
+    status: Arc<Mutex<Status>>,
     stop: watch::Sender<Option<Instant>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,7 +43,7 @@ impl Output {
     pub fn start(options: OutputOptions, reopen: &Arc<Reopen>) -> Result<Self, HitsError> {
         let name = options.destination.to_string();
         let queue = Arc::new(Queue::new(options.queue));
-        let gone = Arc::<AtomicBool>::default();
+        let status = Arc::<Mutex<Status>>::default();
         let (stop, stopped) = watch::channel(None);
         let spool = match &options.spool {
             None => None,
@@ -49,13 +55,19 @@ impl Output {
         };
         let (delivery, renderer) =
             Delivery::open(options.destination, options.format, Arc::clone(reopen))?;
-        let (queue_of, gone_of, name_of) = (Arc::clone(&queue), Arc::clone(&gone), name.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(HitsError::Start)?;
+        let process = Process::new(
+            name.clone(),
+            Arc::clone(&queue),
+            renderer,
+            spool,
+            Arc::clone(&status),
+            stopped,
+        );
         let work = move || {
-            let process = Process::new(name_of, queue_of, renderer, spool, gone_of, stopped);
             runtime.block_on(process.run(delivery));
             // A name resolution that hangs must not hold up the end.
             runtime.shutdown_background();
@@ -64,7 +76,7 @@ impl Output {
             .name("hits".into())
             .spawn(work)
             .map_err(HitsError::Start)?;
-        Ok(Self { name, queue, gone, stop, thread: Some(thread) })
+        Ok(Self { name, queue, status, stop, thread: Some(thread) })
     }
 }
 
@@ -94,8 +106,12 @@ impl Sink<Event> for Output {
         self.queue.abandon(clock::now());
     }
 
+    fn last_error(&self) -> Option<String> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
+    }
+
     fn is_pointless(&self) -> bool {
-        self.gone.load(Relaxed)
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).gone
     }
 }
 

@@ -8,10 +8,7 @@ use std::{
     collections::VecDeque,
     hash::{BuildHasher, Hasher, RandomState},
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,6 +19,7 @@ use tokio::{
 
 use super::{
     deliver::{Delivery, Failure, Message, Renderer, Verdict},
+    output::Status,
     spool::{Kept, Spool},
 };
 use crate::{
@@ -50,8 +48,7 @@ pub struct Process {
     /// The backlog has become shorter.
     room: Notify,
     complete: Cell<bool>,
-    /// Nobody will ever take anything.
-    gone: Arc<AtomicBool>,
+    status: Arc<Mutex<Status>>,
     stop: watch::Receiver<Option<Instant>>,
 }
 
@@ -62,7 +59,7 @@ impl Process {
         queue: Arc<Queue<Event>>,
         renderer: Renderer,
         spool: Option<Spool>,
-        gone: Arc<AtomicBool>,
+        status: Arc<Mutex<Status>>,
         stop: watch::Receiver<Option<Instant>>,
     ) -> Self {
         if let Some(spool) = &spool {
@@ -81,7 +78,7 @@ impl Process {
             arrived: Notify::new(),
             room: Notify::new(),
             complete: Cell::new(false),
-            gone,
+            status,
             stop,
         }
     }
@@ -190,6 +187,7 @@ impl Process {
             let (done, rest) = batch.split_at(delivered);
             self.settle(done, done.iter().map(Vec::len).sum());
             apart = apart.saturating_sub(done.len());
+            self.status().error = Some(error.clone());
             match verdict {
                 Verdict::Retry { after } => {
                     outage.note(&self.name, &error);
@@ -210,7 +208,7 @@ impl Process {
                     apart = apart.saturating_sub(rest.len());
                 }
                 Verdict::Gone => {
-                    self.gone.store(true, Relaxed);
+                    self.status().gone = true;
                     self.queue.close();
                     self.lose(rest);
                 }
@@ -250,6 +248,10 @@ impl Process {
             }
         }
         self.room.notify_one();
+    }
+
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_up_segment(&self, error: &io::Error) {

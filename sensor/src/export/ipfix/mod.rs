@@ -107,6 +107,10 @@ impl Sink for Exporter {
         &self.queue
     }
 
+    fn last_error(&self) -> Option<String> {
+        self.status().error
+    }
+
     /// Sends what waits and the last statistics, and closes. A destination in an outage is tried once more.
     fn stop(&self, deadline: Duration) {
         self.queue.close();

@@ -3,24 +3,14 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::{
-    io::AsyncWriteExt,
-    net::UdpSocket,
-    time::{sleep, timeout},
-};
+use tokio::{io::AsyncWriteExt, net::UdpSocket, time::timeout};
 use tokio_rustls::client::TlsStream;
 
 use super::{error::ExportError, file::IpfixFile};
-use crate::export::net::{connect::end_of, connection::Connection, error::NetError};
+use crate::export::net::{connect::end_of, connection::Connection, error::NetError, pace::Pace};
 
 /// How long a collector may take to close its end once everything has been sent.
 const CLOSING: Duration = Duration::from_millis(500);
-/// Datagrams that go out in one go. The receive buffer that a collector has by default (212,992 octets on Linux, of
-/// which a datagram of 1,400 octets takes 2,304) holds almost three of these, so that it may fall behind for a while.
-const BURST: u32 = 32;
-/// The pause after a burst.
-const BURST_PAUSE: Duration = Duration::from_millis(1);
-
 /// An open session.
 pub enum Session {
     /// Datagrams from a connected socket.
@@ -36,8 +26,7 @@ pub enum Session {
 /// A connected socket and what was sent from it.
 pub struct Datagrams {
     socket: UdpSocket,
-    /// Since the last pause.
-    burst: u32,
+    pace: Pace,
     /// Octets of all of them.
     written: u64,
     /// Octets of the last one.
@@ -47,15 +36,11 @@ pub struct Datagrams {
 impl Datagrams {
     /// Nothing sent yet from `socket`, which is connected.
     pub fn new(socket: UdpSocket) -> Self {
-        Self { socket, burst: 0, written: 0, last: 0 }
+        Self { socket, pace: Pace::default(), written: 0, last: 0 }
     }
 
     async fn send(&mut self, message: &[u8]) -> Result<(), ExportError> {
-        if self.burst == BURST {
-            self.burst = 0;
-            sleep(BURST_PAUSE).await;
-        }
-        self.burst += 1;
+        self.pace.turn().await;
         self.socket.send(message).await.map_err(NetError::of_datagram)?;
         self.last = message.len() as u64;
         self.written += self.last;

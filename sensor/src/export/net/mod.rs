@@ -3,6 +3,7 @@
 //! * [`connect`]: names resolved, connections made, hands shaken.
 //! * `connection`: a TCP connection that can tell how much has arrived.
 //! * [`tls`]: whom to trust, and who we are.
+//! * `pace`: how fast datagrams go out.
 //! * `backoff`: how long to wait before the next attempt.
 //! * [`error`]: what goes wrong on the way.
 
@@ -12,3 +13,4 @@ pub mod tls;
 
 pub(super) mod backoff;
 pub(super) mod connection;
+pub(super) mod pace;

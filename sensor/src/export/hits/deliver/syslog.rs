@@ -23,6 +23,7 @@ use crate::export::{
         connect::{PROBATION, Peer, end_of},
         connection::Connection,
         error::NetError,
+        pace::Pace,
         tls::TlsClient,
     },
 };
@@ -54,6 +55,7 @@ enum Stream {
 struct Datagrams {
     socket: Option<UdpSocket>,
     attempts: usize,
+    pace: Pace,
     /// The last one sent: it may yet be refused.
     unsure: Option<Message>,
 }
@@ -117,6 +119,7 @@ impl Datagrams {
     }
 
     async fn send(&mut self, peer: &Peer, message: &[u8]) -> Result<(), NetError> {
+        self.pace.turn().await;
         let socket = match &self.socket {
             Some(socket) => {
                 if let Ok(Some(error)) | Err(error) = socket.take_error() {
