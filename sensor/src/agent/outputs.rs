@@ -20,11 +20,11 @@ use crate::{
             Exporter,
             metering::MeteringProcess,
             options::{
-                CollectorOptions, Destination, ExportTime, ExporterOptions, FileOptions,
-                TlsOptions, Transport,
+                CollectorOptions, Destination, ExportTime, ExporterOptions, FileOptions, Transport,
             },
         },
         log::{FlowLog, Format},
+        net::tls::TlsOptions,
         sink::Sink,
     },
     flow::{

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::agent::config::{overrides::Overrides, value::parse_duration};
 
@@ -147,6 +147,8 @@ pub struct FlowArgs {
 pub enum Print {
     /// One line for each flow: aligned on a terminal, JSON elsewhere
     Flows,
+    /// One line for each hit of a policy: for people on a terminal, JSON elsewhere
+    Hits,
     /// Nothing
     None,
 }
@@ -158,6 +160,29 @@ pub struct FieldsArgs {}
 /// Arguments of `check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+}
+
+/// Arguments of `hits`.
+#[derive(Args, Debug)]
+pub struct HitsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: HitsCommand,
+}
+
+/// The verbs of `hits`.
+#[derive(Subcommand, Debug)]
+pub enum HitsCommand {
+    /// Send one made event to every output, whatever its filter, and say what came of it
+    Test(HitsTestArgs),
+}
+
+/// Arguments of `hits test`.
+#[derive(Args, Debug)]
+pub struct HitsTestArgs {
     /// Configuration file (TOML)
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: PathBuf,
@@ -190,6 +215,7 @@ impl FlowArgs {
             collectors: self.collector.clone(),
             ipfix_file: self.ipfix_file.clone(),
             print_flows: self.print.map(|print| print == Print::Flows).or(print_by_default),
+            print_hits: self.print == Some(Print::Hits),
             flow_log: self.flow_log.clone(),
             verbose: self.verbose,
             ..Overrides::default()
@@ -247,6 +273,7 @@ mod tests {
                 collectors: vec!["udp://a:1".to_owned(), "tcp://b:2".to_owned()],
                 ipfix_file: Some(PathBuf::from("dir")),
                 print_flows: Some(false),
+                print_hits: false,
                 flow_log: Some(PathBuf::from("flows.json")),
                 verbose: 2,
             }

@@ -12,12 +12,13 @@ pub mod check;
 pub mod decode;
 pub mod exit;
 pub mod fields;
+pub mod hits;
 pub mod nql;
 pub mod replay;
 pub mod run;
 
 use self::{
-    args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
+    args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
     decode::DecodeArgs,
     exit::Exit,
     nql::NqlArgs,
@@ -54,6 +55,8 @@ pub enum Command {
     Fields(FieldsArgs),
     /// Tell every fault of a configuration file at once
     Check(CheckArgs),
+    /// Try where hits of policies are sent
+    Hits(HitsArgs),
     /// Check a query, or filter records by it
     Nql(NqlArgs),
 }
@@ -79,6 +82,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
         Command::Decode(arguments) => decode::decode(arguments),
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Hits(arguments) => hits::hits(arguments),
         Command::Nql(arguments) => nql::nql(arguments),
     };
     match result {

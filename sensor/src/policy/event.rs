@@ -72,6 +72,9 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// In the order of an incident.
+    pub const ALL: [Self; 4] = [Self::Start, Self::Ongoing, Self::End, Self::Hit];
+
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {

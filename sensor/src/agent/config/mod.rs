@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod exporter;
 pub mod faults;
 pub mod forward;
+pub mod hits;
 pub mod intake;
 pub mod listen;
 pub mod overrides;
@@ -25,7 +26,7 @@ pub mod value;
 
 use self::{
     endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults, forward::ForwardConfig,
-    intake::IntakeConfig, listen::ListenConfig, overrides::Overrides,
+    hits::HitsConfig, intake::IntakeConfig, listen::ListenConfig, overrides::Overrides,
 };
 use crate::diagnostic::render;
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub exporters: Vec<ExporterConfig>,
     /// Where received datagrams are sent on to.
     pub forward: Vec<ForwardConfig>,
+    /// Where hits of policies go.
+    pub hits: HitsConfig,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
 }

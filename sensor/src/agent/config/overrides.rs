@@ -40,6 +40,8 @@ pub struct Overrides {
     pub ipfix_file: Option<PathBuf>,
     /// `--print`: whether flows go to stdout.
     pub print_flows: Option<bool>,
+    /// `--print hits`: hits go to stdout, too.
+    pub print_hits: bool,
     /// `--flow-log`
     pub flow_log: Option<PathBuf>,
     /// How often `--verbose` was given; each is one level more than the file's.
@@ -47,7 +49,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// Replaces what flags were given for. `print_flows`, `flow_log` and `verbose` have no key of their own in the file
+    /// Replaces what flags were given for. `print_flows`, `print_hits`, `flow_log` and `verbose` have no key of their own in the file
     /// and are taken up when the values are resolved.
     pub(super) fn apply(&self, raw: &mut Raw) {
         let capture = &mut raw.capture.value;

@@ -13,6 +13,7 @@ use toml::{
 use super::{
     exporter::Exporter,
     forward::Forward,
+    hits::Hits,
     intake::Intake,
     listen::Listen,
     schema::{Key, Setting, Table, Value, table},
@@ -41,6 +42,8 @@ table! {
         exporter: Vec<Setting<Exporter>> = Vec::new();
         /// Where received datagrams are sent on to; one `[[forward]]` each.
         forward: Vec<Setting<Forward>> = Vec::new();
+        /// Where hits of policies are sent; one `[[hits]]` each.
+        hits: Vec<Setting<Hits>> = Vec::new();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
     }
@@ -104,7 +107,7 @@ table! {
 }
 
 table! {
-    /// `[collector.tls]`
+    /// `[collector.tls]`, `[hits.tls]`
     Tls {
         /// PEM file of the authorities to trust; without it, those of the system.
         ca: Option<PathBuf> = None;

@@ -10,7 +10,7 @@ use super::{
     endpoint::{CollectorEndpoint, Transport},
     exporter,
     faults::Faults,
-    forward, intake, listen,
+    forward, hits, intake, listen,
     overrides::Overrides,
     raw,
     schema::Setting,
@@ -36,6 +36,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
         intake: intake::resolve(&raw.intake.value, &mut faults),
         exporters: exporter::resolve(&raw.exporter.value, &mut faults),
         forward: forward::resolve(&raw.forward.value, !raw.listen.value.is_empty(), &mut faults),
+        hits: hits::resolve(&raw.hits.value, overrides, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),
     };
     if faults.is_empty() { Ok(config) } else { Err(faults) }

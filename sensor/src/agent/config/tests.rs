@@ -65,6 +65,12 @@ fn the_example_shows_the_defaults() {
     let raw = raw.expect("there are no faults");
     let shown = &raw.collector.value.first().expect("a collector is shown").value;
     assert_eq!(shown.mtu.value, raw::Collector::default().mtu.value);
+    let shown = &raw.hits.value.first().expect("an output of hits is shown").value;
+    let default = hits::Hits::default();
+    macro_rules! equal {
+        ($($key:ident)*) => { $(assert_eq!(shown.$key.value, default.$key.value);)* };
+    }
+    equal!(format severity queue verbose max_size keep facility tag enterprise batch timeout spool_size);
     let (shown, default) = (&raw.ipfix_file.value, raw::IpfixFile::default());
     assert_eq!(shown.max_size.value, default.max_size.value);
     assert_eq!(shown.max_age.value, default.max_age.value);
