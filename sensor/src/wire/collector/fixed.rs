@@ -3,7 +3,10 @@
 use super::{Arrival, Worker};
 use crate::wire::{
     batches::Batches,
-    exporter::{device::Device, session::SessionKey},
+    exporter::{
+        device::{Device, Parts},
+        session::SessionKey,
+    },
     ledger::Skipped,
     netflow::fixed::{Header, V5, V7},
     octets::Octets,
@@ -45,7 +48,7 @@ impl Worker<'_> {
             domain: header.engine.into(),
         };
         let rate = if version == 5 { header.sample_rate() } else { None };
-        let (exporter, rates, _, ledger) = device.parts(&key, rate);
+        let Parts { exporter, rates, ledger, .. } = device.parts(&key, rate);
         let context = Context {
             version: version as u8,
             received: arrival.now,
@@ -54,7 +57,7 @@ impl Worker<'_> {
             rates,
         };
         let pair = &mut batches.netflow;
-        let count = decode::flows(plan, records, &context, false, self.scratch, pair, ledger);
+        let count = decode::flows(plan, records, &context, None, self.scratch, pair, ledger);
         self.counted(device, key, arrival, header.sequence, Some(count as u32), count);
     }
 

@@ -95,7 +95,8 @@ const GROWTH: usize = 40;
 impl Collector {
     /// A decoder that knows no exporter.
     pub fn new(options: Options) -> Self {
-        Self { options, ..Self::default() }
+        let scratch = Scratch::new(options.inner_headers);
+        Self { options, scratch, ..Self::default() }
     }
 
     /// Decodes the datagram `octets`, received at `now` (milliseconds since the epoch), into rows of `batches`.
@@ -133,7 +134,6 @@ impl Collector {
         let before = device.cost;
         let mut worker = Worker {
             limits,
-            inner: self.options.inner_headers,
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
@@ -146,7 +146,6 @@ impl Collector {
     fn worker(&mut self) -> Worker<'_> {
         Worker {
             limits: &self.options.limits,
-            inner: self.options.inner_headers,
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
@@ -193,7 +192,6 @@ impl Collector {
 /// What decoding a datagram needs besides the exporter.
 struct Worker<'a> {
     limits: &'a Limits,
-    inner: bool,
     scratch: &'a mut Scratch,
     packets: &'a mut sflow::rows::Packets,
     kept: Option<&'a mut Vec<OptionsRecord>>,

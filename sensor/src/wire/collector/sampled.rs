@@ -7,7 +7,10 @@ use crate::{
     flow::interfaces::Interface,
     wire::{
         batches::Batches,
-        exporter::{device::Device, session::SessionKey},
+        exporter::{
+            device::{Device, Parts},
+            session::SessionKey,
+        },
         ledger::{Ledger, Skipped},
         octets::Octets,
         records::{append::Context, fill::Times},
@@ -41,8 +44,9 @@ impl Worker<'_> {
         let key = SessionKey { version: 5, port: arrival.from.port(), domain: header.domain };
         let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
         let count = header.samples;
-        datagram::samples(rest, count, self.inner, self.packets, &mut keeper, &mut ledger);
-        let (exporter, rates, _, all) = device.parts(&key, None);
+        let inner = self.scratch.inner_headers;
+        datagram::samples(rest, count, inner, self.packets, &mut keeper, &mut ledger);
+        let Parts { exporter, rates, ledger: all, .. } = device.parts(&key, None);
         let context = Context {
             version: 5,
             received: arrival.now,

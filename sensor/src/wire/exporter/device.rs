@@ -9,6 +9,7 @@ use std::{
 use hashbrown::HashMap;
 
 use super::{
+    connections::Connections,
     options::Subjects,
     sampling::{Rates, Sampling, UNTOLD},
     session::{Known, SESSION_COST, Session, SessionKey},
@@ -61,6 +62,20 @@ pub struct Device {
     ports: HashMap<(u8, u32), Vec<u16>>,
     /// When streams that have never decoded anything were last thrown out.
     last_purge: u64,
+}
+
+/// What decoding flows needs of a device.
+pub struct Parts<'a> {
+    /// What its flows are labelled with.
+    pub exporter: &'a Arc<Exporter>,
+    /// How its packets are sampled.
+    pub rates: Rates<'a>,
+    /// When it booted, as its options tell.
+    pub boot: Option<u64>,
+    /// What a firewall has counted already.
+    pub connections: Option<&'a mut Connections>,
+    /// Octets and records.
+    pub ledger: &'a mut Ledger,
 }
 
 /// Octets of memory that a device takes without sessions, about.
@@ -146,19 +161,20 @@ impl Device {
         found.all(|other| other.template == first.template).then(|| first.clone())
     }
 
-    /// What decoding flows of stream `key` needs of the device, and when it booted; `header` is the sampling rate in the
-    /// header.
-    pub fn parts(
-        &mut self,
-        key: &SessionKey,
-        header: Option<u32>,
-    ) -> (&Arc<Exporter>, Rates<'_>, Option<u64>, &mut Ledger) {
-        let session = self.sessions.get(key);
-        let domain = session.map_or(&UNTOLD, |session| &session.sampling);
-        let boot = session.and_then(|session| session.boot);
+    /// What decoding flows of stream `key` needs of the device; `header` is the sampling rate in the header.
+    pub fn parts(&mut self, key: &SessionKey, header: Option<u32>) -> Parts<'_> {
+        let (domain, boot, connections) = match self.sessions.get_mut(key) {
+            Some(session) => (&session.sampling, session.boot, Some(&mut session.connections)),
+            None => (&UNTOLD, None, None),
+        };
         let device = &self.sampling;
-        let rates = Rates { configured: self.sample_rate, header, domain, device };
-        (&self.exporter, rates, boot, &mut self.ledger)
+        Parts {
+            exporter: &self.exporter,
+            rates: Rates { configured: self.sample_rate, header, domain, device },
+            boot,
+            connections,
+            ledger: &mut self.ledger,
+        }
     }
 
     /// Whom options of stream `key` tell about.

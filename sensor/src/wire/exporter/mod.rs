@@ -2,12 +2,14 @@
 //!
 //! * [`session`]: one stream of messages: templates, and sets that wait for them.
 //! * [`sampling`]: how packets are sampled.
+//! * [`connections`]: what firewalls have counted already.
 //! * [`sequence`]: what got lost on the way.
 //! * [`options`]: what options records tell.
 //! * [`device`]: all streams of one address.
 //! * [`directory`]: all devices, and the memory that they may take.
 //! * [`snapshot`]: all that a restart must not lose.
 
+pub mod connections;
 pub mod device;
 pub mod directory;
 pub mod options;

@@ -29,6 +29,8 @@ mod scope {
 #[derive(Clone, Copy, Debug, Default)]
 struct Told<'a> {
     interface: Option<u32>,
+    /// Used where it is the only one.
+    egress: Option<u32>,
     sampler: Option<u64>,
     rate: Option<u64>,
     interval: Option<u64>,
@@ -67,7 +69,16 @@ pub fn learn(template: &Template, record: &[u8], domain: u32, subjects: Subjects
         session.sampling.learn(scope, rate, domain);
         sampling.learn(scope, rate, domain);
     }
-    learn_interface(&told, exporter) + learn_names(&told, exporter)
+    learn_told(&told, exporter)
+}
+
+/// Learns the names in the data record `record`, and nothing else. Returns the octets of memory that they now take more.
+pub fn learn_names(template: &Template, record: &[u8], exporter: &mut Arc<Exporter>) -> usize {
+    learn_told(&read(template, record), exporter)
+}
+
+fn learn_told(told: &Told<'_>, exporter: &mut Arc<Exporter>) -> usize {
+    learn_interface(told, exporter) + learn_others(told, exporter)
 }
 
 fn read<'a>(template: &'a Template, record: &'a [u8]) -> Told<'a> {
@@ -84,11 +95,14 @@ fn read<'a>(template: &'a Template, record: &'a [u8]) -> Told<'a> {
             (0, 306) => told.space = numeric(),
             (0, 309) => told.size = numeric(),
             (0, 310) => told.population = numeric(),
-            (0, 82) => told.interface_name = Some(value),
-            (0, 83) => told.interface_alias = Some(value),
+            (0, 14) => told.egress = numeric().map(|index| index as u32),
+            // Where ingress and egress interface both have names, the first is that of the ingress interface.
+            (0, 82) => told.interface_name = told.interface_name.or(Some(value)),
+            (0, 83) => told.interface_alias = told.interface_alias.or(Some(value)),
             (0, 95) => told.application = numeric(),
             (0, 96) => told.application_name = Some(value),
             (0, 234) => told.vrf = numeric().map(|id| id as u32),
+            (0, 235) => told.vrf = told.vrf.or(numeric().map(|id| id as u32)),
             (0, 236) => told.vrf_name = Some(value),
             (0, 160) => told.boot = numeric(),
             _ => {}
@@ -109,7 +123,7 @@ impl Told<'_> {
 }
 
 fn learn_interface(told: &Told<'_>, exporter: &mut Arc<Exporter>) -> usize {
-    let Some(index) = told.interface else { return 0 };
+    let Some(index) = told.interface.or(told.egress) else { return 0 };
     let (name, alias) = (text(told.interface_name), text(told.interface_alias));
     if name.is_empty() && alias.is_empty() {
         return 0;
@@ -129,7 +143,7 @@ fn learn_interface(told: &Told<'_>, exporter: &mut Arc<Exporter>) -> usize {
     more
 }
 
-fn learn_names(told: &Told<'_>, exporter: &mut Arc<Exporter>) -> usize {
+fn learn_others(told: &Told<'_>, exporter: &mut Arc<Exporter>) -> usize {
     let mut more = 0;
     if let (Some(id), Some(_)) = (told.application, told.application_name) {
         let name = text(told.application_name);

@@ -7,7 +7,7 @@ use std::{
 
 use hashbrown::HashMap;
 
-use super::{sampling::Sampling, sequence::Sequence};
+use super::{connections::Connections, sampling::Sampling, sequence::Sequence};
 use crate::wire::template::{Specifier, Template, compile::Plan};
 
 /// Tells the streams of one exporter's address apart.
@@ -73,6 +73,9 @@ pub struct Session {
     pub sequence: Sequence,
     /// Numbers of flow samples, by source (sFlow).
     samples: HashMap<u32, Sequence>,
+    /// Connections of a firewall that were counted while they lived.
+    pub connections: Connections,
+    connections_cost: usize,
     /// When the device booted, milliseconds since the epoch, as told by options.
     pub boot: Option<u64>,
     /// When data were last decoded with its templates, milliseconds since the epoch; 0 for never.
@@ -190,6 +193,13 @@ impl Session {
     /// True when it is one of sFlow that has brought samples.
     pub fn has_samples(&self) -> bool {
         !self.samples.is_empty()
+    }
+
+    /// Takes the memory of [`Session::connections`] into account.
+    pub fn account_connections(&mut self) {
+        let cost = self.connections.cost();
+        self.cost = self.cost + cost - self.connections_cost;
+        self.connections_cost = cost;
     }
 
     /// Flow samples that never came.
