@@ -8,7 +8,21 @@ use super::{File, Finding, source};
 /// Each room, and the rooms that it may import. Edges never import edges; the core imports neither edges nor the agent.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["agent", "diagnostic", "engine", "export", "flow", "kernel", "nql", "replay"]),
+    (
+        "cli",
+        &[
+            "agent",
+            "diagnostic",
+            "engine",
+            "export",
+            "flow",
+            "kernel",
+            "nql",
+            "policy",
+            "replay",
+            "settings",
+        ],
+    ),
     (
         "agent",
         &[
@@ -19,8 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "intake",
             "kernel",
             "nql",
+            "policy",
             "replay",
             "sensor_common",
+            "settings",
         ],
     ),
     // Core.
@@ -29,7 +45,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("enrich", &["flow"]),
     ("flow", &["sensor_common"]),
     ("nql", &["diagnostic", "flow", "sensor_common"]),
-    ("policy", &["diagnostic", "flow", "nql"]),
+    ("policy", &["diagnostic", "flow", "nql", "sensor_common", "settings"]),
+    ("settings", &["diagnostic"]),
     ("wire", &["flow", "sensor_common"]),
     // Edges.
     ("export", &["flow", "policy", "sensor_common", "wire"]),
