@@ -2,9 +2,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use globset::Glob;
-use toml::{Spanned, de::DeValue};
-
 use self::target::{Kind, Scheme, Target};
 use super::{
     faults::Faults,
@@ -14,7 +11,7 @@ use super::{
     value::ByteSize,
 };
 use crate::{
-    diagnostic::{Diagnostic, nearest},
+    diagnostic::nearest,
     export::{
         hits::{
             options::{
@@ -28,6 +25,7 @@ use crate::{
     },
     policy::event::{EventKind, Severity},
 };
+use globset::Glob;
 
 mod target;
 #[cfg(test)]
