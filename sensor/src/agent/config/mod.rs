@@ -13,13 +13,14 @@ use globset::Glob;
 
 pub mod endpoint;
 pub mod faults;
+pub mod lists;
 pub mod overrides;
 pub mod raw;
 pub mod resolve;
 pub mod schema;
 pub mod value;
 
-use self::{endpoint::CollectorEndpoint, faults::Faults, overrides::Overrides};
+use self::{endpoint::CollectorEndpoint, faults::Faults, lists::ListFiles, overrides::Overrides};
 use crate::diagnostic::render;
 
 #[cfg(test)]
@@ -40,6 +41,8 @@ pub struct Config {
     pub ipfix_file: Option<IpfixFileConfig>,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
+    /// The lists that queries can name.
+    pub lists: ListFiles,
 }
 
 /// `[capture]`

@@ -11,6 +11,7 @@ use toml::{
 };
 
 use super::{
+    lists::RawLists,
     schema::{Key, Setting, Table, Value, table},
     value::ByteSize,
 };
@@ -31,6 +32,8 @@ table! {
         ipfix_file: IpfixFile = IpfixFile::default();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
+        /// Lists that queries name by `$NAME`: name and file.
+        lists: RawLists = RawLists::default();
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     IpfixFileConfig, LogConfig, LogLevel, TlsConfig,
     endpoint::{CollectorEndpoint, Transport},
     faults::Faults,
+    lists,
     overrides::Overrides,
     raw,
     schema::Setting,
@@ -31,6 +32,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
         collectors: collectors(&raw.collector.value, &mut faults),
         ipfix_file: ipfix_file(&raw.ipfix_file, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),
+        lists: lists::resolve(&raw.lists.value, &mut faults),
     };
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
