@@ -121,6 +121,11 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Destinations", value_name = "QUERY")]
     pub filter: Option<String>,
 
+    /// A list that queries name by $NAME: a file with one value a line; may be repeated
+    #[arg(long, help_heading = "Destinations", value_name = "NAME=FILE", value_parser = parse_list,
+          action = ArgAction::Append)]
+    pub list: Vec<(String, PathBuf)>,
+
     /// What to print on stdout [default: flows; with --config, what the file says]
     #[arg(long, help_heading = "Destinations", value_name = "WHAT")]
     pub print: Option<Print>,
@@ -217,9 +222,20 @@ impl FlowArgs {
             print_flows: self.print.map(|print| print == Print::Flows).or(print_by_default),
             print_hits: self.print == Some(Print::Hits),
             flow_log: self.flow_log.clone(),
+            lists: self.list.clone(),
             verbose: self.verbose,
             ..Overrides::default()
         }
+    }
+}
+
+/// `NAME=FILE`; `$` before the name does not count.
+pub fn parse_list(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.trim_start_matches('$').to_owned(), PathBuf::from(file)))
+        }
+        _ => Err("a list is NAME=FILE, such as blocked=blocked.txt".to_owned()),
     }
 }
 
@@ -251,7 +267,7 @@ mod tests {
         let run = run(
             "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
              --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
-             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json -vv \
+             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d -vv \
              --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
              --forward udp://c:2055 --keep-source",
         );
@@ -275,6 +291,9 @@ mod tests {
                 print_flows: Some(false),
                 print_hits: false,
                 flow_log: Some(PathBuf::from("flows.json")),
+                lists: [("a", "b"), ("c", "d")]
+                    .map(|(name, file)| (name.to_owned(), PathBuf::from(file)))
+                    .into(),
                 verbose: 2,
             }
         );

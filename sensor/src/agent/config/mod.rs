@@ -18,6 +18,7 @@ pub mod forward;
 pub mod hits;
 pub mod intake;
 pub mod listen;
+pub mod lists;
 pub mod overrides;
 pub mod raw;
 pub mod resolve;
@@ -25,7 +26,8 @@ pub mod schema;
 
 use self::{
     endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults, forward::ForwardConfig,
-    hits::HitsConfig, intake::IntakeConfig, listen::ListenConfig, overrides::Overrides,
+    hits::HitsConfig, intake::IntakeConfig, listen::ListenConfig, lists::ListFiles,
+    overrides::Overrides,
 };
 pub use crate::settings::value;
 use crate::{diagnostic::render, settings::document};
@@ -58,6 +60,8 @@ pub struct Config {
     pub hits: HitsConfig,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
+    /// The lists that queries can name.
+    pub lists: ListFiles,
 }
 
 /// `[capture]`

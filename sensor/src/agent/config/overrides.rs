@@ -44,6 +44,8 @@ pub struct Overrides {
     pub print_hits: bool,
     /// `--flow-log`
     pub flow_log: Option<PathBuf>,
+    /// `--list`: names and files.
+    pub lists: Vec<(String, PathBuf)>,
     /// How often `--verbose` was given; each is one level more than the file's.
     pub verbose: u8,
 }
@@ -85,6 +87,8 @@ impl Overrides {
             from_flag("--collector", Collector { url, ..Collector::default() })
         });
         raw.collector.override_by("--collector", not_empty(collectors.collect()));
+
+        raw.lists.value.override_by(&self.lists);
 
         if let Some(directory) = &self.ipfix_file {
             let file = &mut raw.ipfix_file;

@@ -11,6 +11,7 @@ use super::{
     hits::Hits,
     intake::Intake,
     listen::Listen,
+    lists::RawLists,
     schema::{Key, Setting, Table, Value, table},
 };
 use crate::{
@@ -43,6 +44,8 @@ table! {
         hits: Vec<Setting<Hits>> = Vec::new();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
+        /// Lists that queries name by `$NAME`: name and file.
+        lists: RawLists = RawLists::default();
     }
 }
 

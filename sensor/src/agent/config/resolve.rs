@@ -10,7 +10,7 @@ use super::{
     endpoint::{CollectorEndpoint, Transport},
     exporter,
     faults::Faults,
-    forward, hits, intake, listen,
+    forward, hits, intake, listen, lists,
     overrides::Overrides,
     raw,
     schema::Setting,
@@ -38,6 +38,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
         forward: forward::resolve(&raw.forward.value, !raw.listen.value.is_empty(), &mut faults),
         hits: hits::resolve(&raw.hits.value, overrides, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),
+        lists: lists::resolve(&raw.lists.value, &mut faults),
     };
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }

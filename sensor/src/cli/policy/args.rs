@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueHint};
 
-use crate::cli::nql::parse_list;
+use crate::cli::args::parse_list;
 
 /// Closes the help of `policy`.
 const EXAMPLES: &str = "\
