@@ -16,7 +16,8 @@ pub struct Pki {
 }
 
 impl Pki {
-    /// A new authority with `ca.pem`, and what it signed for a sensor: `client.pem` and `client.key`.
+    /// A new authority with `ca.pem`, and what it signed for an exporter, `client.pem` and `client.key`, and for a
+    /// collector, `server.pem` and `server.key`.
     pub fn new() -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let ca_key = rcgen::KeyPair::generate()?;
@@ -37,6 +38,8 @@ impl Pki {
         fs::write(directory.path().join("client.pem"), client.pem())?;
         fs::write(directory.path().join("client.key"), client_key.serialize_pem())?;
         let (server, server_key) = issue("collector.test")?;
+        fs::write(directory.path().join("server.pem"), server.pem())?;
+        fs::write(directory.path().join("server.key"), server_key.serialize_pem())?;
         let server = (server.der().to_vec(), server_key.serialize_der());
         Ok(Self { directory, server })
     }
