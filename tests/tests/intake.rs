@@ -22,7 +22,8 @@ use tests::{
 };
 
 /// What only one of the two can know: what observed the flow, when it was received, by whom it was sent.
-const OF_THE_SOURCE: [&str; 4] = ["flowtype", "flowversion", "flowsrcip", "flowrtime"];
+/// That a remote end is folded away is told by a template of its own (flowKeyIndicator), and is no field.
+const OF_THE_SOURCE: [&str; 5] = ["flowtype", "flowversion", "flowsrcip", "flowrtime", "folded"];
 /// A host samples nothing; our own exporter says nothing of sampling.
 const OF_SAMPLING: [&str; 3] = ["samplerate", "bitsxrate", "packetsxrate"];
 

@@ -48,7 +48,21 @@ fn capture(directory: &Path) -> Result<(PathBuf, u64, u64)> {
     }
     let path = directory.join("traffic.pcap");
     frames::write_capture(&path, &all)?;
+    stamp(&path)?;
     Ok((path, all.len() as u64, octets))
+}
+
+/// Gives the frames of a capture times: programs take 0 for none.
+fn stamp(path: &Path) -> Result<()> {
+    const SECONDS: u32 = 1_700_000_000;
+    let mut file = fs::read(path)?;
+    let (mut at, mut number) = (24, 0);
+    while let Some(length) = file.get(at + 8..at + 12) {
+        let length = u32::from_le_bytes(length.try_into()?) as usize;
+        file[at..at + 4].copy_from_slice(&(SECONDS + number / FLOWS).to_le_bytes());
+        (at, number) = (at + 16 + length, number + 1);
+    }
+    Ok(fs::write(path, file)?)
 }
 
 /// Collects what `export` makes some program send to a port until `packets` are there.
@@ -73,15 +87,22 @@ fn collected(
     Ok((outcome, flows))
 }
 
+/// Has softflowd read the capture and send what is in it.
 fn softflowd(capture: &Path, port: u16, arguments: &str) -> Result<Option<Peer>> {
     let directory = tempfile::tempdir()?;
+    let control = directory.path().join("control");
     let mut command = Command::new("softflowd");
     command.arg("-r").arg(capture).args(["-n", &format!("127.0.0.1:{port}"), "-d"]);
-    command.arg("-c").arg(directory.path().join("ctl")).arg("-p").arg(directory.path().join("pid"));
-    command.args(arguments.split_whitespace());
-    let run = command.output()?;
-    ensure!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    Ok(None)
+    command.arg("-c").arg(&control).arg("-p").arg(directory.path().join("pid"));
+    command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
+    let peer = Peer::start(&mut command)?;
+    // At the end it reads what it has not read yet, and sends all flows.
+    wait_until("softflowd takes orders", || {
+        let mut order = Command::new("softflowctl");
+        order.arg("-c").arg(&control).arg("shutdown").stdout(Stdio::null()).stderr(Stdio::null());
+        order.status().is_ok_and(|status| status.success())
+    })?;
+    Ok(Some(peer))
 }
 
 #[test]
@@ -147,7 +168,8 @@ fn a_query_holds_for_what_softflowd_sends() -> Result<()> {
 fn pmacctd(directory: &Path, capture: &Path, text: &str) -> Result<Option<Peer>> {
     let path = directory.join("pmacctd.conf");
     let common = format!(
-        "daemonize: false\npcap_savefile: {}\npcap_savefile_wait: true\n",
+        "daemonize: false\npcap_savefile: {}\npcap_savefile_wait: true\n\
+         plugin_pipe_size: 64000000\nplugin_buffer_size: 64000\n",
         capture.display()
     );
     fs::write(&path, common + text)?;
