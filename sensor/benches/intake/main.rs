@@ -1,7 +1,10 @@
 //! Router intake: real export datagrams into columns, nanoseconds a record on one core, beside netflow_parser.
 //!
 //! The datagrams are those of the corpus (`SENSOR_CORPORA`, else `../shared/corpora`); where it is not there, made ones.
+//! Then hostile ones, microseconds a datagram.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod hostile;
 
 use std::{
     env,
@@ -57,6 +60,7 @@ fn main() {
     let Some(exports) = exports() else {
         println!("no corpus: SENSOR_CORPORA names it; made datagrams instead");
         measure("v5, made here", &made_v5(), 25.0);
+        hostile::run();
         return;
     };
     for (case, what, target) in CASES {
@@ -65,6 +69,7 @@ fn main() {
             None => println!("{what:<34} {case} cannot be read"),
         }
     }
+    hostile::run();
 }
 
 type Datagrams = Vec<(SocketAddr, Vec<u8>)>;
