@@ -228,13 +228,12 @@ fn sflow() -> Vec<Attack> {
     let sample = |body: &[u32]| words(&[&[1, body.len() as u32 * 4], body].concat());
     // The least that is a flow: an IPv4 record.
     let flow = sample(&[&[1, 1, 100, 0, 0, 2, 3, 1, 3, 32, 64, 17], &[7; 6][..]].concat());
-    let gateway = [&[1003, 4 * 330, 1, 9, 1, 2, 3, 318][..], &[2, 0].repeat(159)].concat();
-    let path = sample(&[&[1, 1, 100, 0, 0, 2, 3, 1][..], &gateway].concat());
+    // A path of 160 empty segments, and no communities.
+    let gateway = [&[1, 9, 1, 2, 3, 160][..], &[2, 0].repeat(160), &[0, 50]].concat();
+    let record = [&[1003, gateway.len() as u32 * 4], &gateway[..]].concat();
+    let path = sample(&[&[1, 1, 100, 0, 0, 2, 3, 1][..], &record].concat());
     let name = |index: u32, letter: u32| {
-        words(&[2, 24, 1, index, 1, 1005, 8, 4].map(|word| word))
-            .into_iter()
-            .chain(words(&[letter << 24 | 0x0061_6161]))
-            .collect::<Vec<_>>()
+        words(&[2, 28, 1, index, 1, 1005, 8, 4, letter << 24 | 0x0061_6161])
     };
     let named = |letter: u32| (0..40).flat_map(|index| name(index, letter)).collect::<Vec<_>>();
     vec![

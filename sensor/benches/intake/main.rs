@@ -52,6 +52,8 @@ const CASES: [(&str, &str, f64); 14] = [
 ];
 
 fn main() {
+    // Only cases with this in their description, and no hostile ones.
+    let only = env::args().skip(1).find(|argument| !argument.starts_with('-'));
     println!("Decoding datagrams into columns, one core, median of {ROUNDS} rounds; ns a record\n");
     println!(
         "{:<34}{:>9}{:>9}{:>9}{:>16}{:>8}",
@@ -63,13 +65,16 @@ fn main() {
         hostile::run();
         return;
     };
-    for (case, what, target) in CASES {
+    let wanted = |what: &str| only.as_deref().is_none_or(|only| what.contains(only));
+    for (case, what, target) in CASES.into_iter().filter(|(_, what, _)| wanted(what)) {
         match datagrams(&exports.join(case)) {
             Some(datagrams) => measure(what, &datagrams, target),
             None => println!("{what:<34} {case} cannot be read"),
         }
     }
-    hostile::run();
+    if only.is_none() {
+        hostile::run();
+    }
 }
 
 type Datagrams = Vec<(SocketAddr, Vec<u8>)>;
