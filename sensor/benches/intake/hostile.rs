@@ -143,7 +143,15 @@ fn attacks() -> Vec<Attack> {
         }),
         records("names beside flows, always the same", &[(8, 4), (10, 1), (82, 1)], |_| b'a'),
     ];
-    attacks.extend([templates(), layouts(), names(), waiting(), empty_sets(), withdrawals()]);
+    attacks.extend([
+        templates(),
+        layouts(),
+        names(),
+        waiting(),
+        released(),
+        empty_sets(),
+        withdrawals(),
+    ]);
     attacks.extend(sflow());
     attacks
 }
@@ -192,6 +200,14 @@ fn names() -> Attack {
         before: [scheme].into_iter().chain(many).collect(),
         sent: vec![datagram(b"cd"), datagram(b"ef")],
     }
+}
+
+/// Datagrams that wait for a template, the template, and its withdrawal. What waits was paid for by earlier datagrams.
+fn released() -> Attack {
+    let mut sent = vec![ipfix(&[(999, vec![7; BODY])]); 85];
+    sent.push(ipfix(&[(2, template(999, &[(8, 4)]))]));
+    sent.push(ipfix(&[(2, vec![3, 0xe7, 0, 0])]));
+    Attack { what: "a template for which 128 KiB of sets have waited", before: vec![], sent }
 }
 
 /// Sets that wait for their templates, which never come.

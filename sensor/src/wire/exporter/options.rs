@@ -65,7 +65,7 @@ pub fn learn(template: &Template, record: &[u8], domain: u32, subjects: Subjects
         session.sampling.learn(scope, rate, domain);
         sampling.learn(scope, rate, domain);
     }
-    told.names().map(|name| names.put(name, exporter)).sum()
+    told.names(exporter).map(|name| names.put(name, exporter)).sum()
 }
 
 /// Learns the names in the data record `record`, and nothing else. Returns the octets of memory that they take.
@@ -75,7 +75,7 @@ pub fn learn_names(
     exporter: &Exporter,
     names: &mut Names,
 ) -> usize {
-    read(template, record).names().map(|name| names.put(name, exporter)).sum()
+    read(template, record).names(exporter).map(|name| names.put(name, exporter)).sum()
 }
 
 fn read<'a>(template: &'a Template, record: &'a [u8]) -> Told<'a> {
@@ -118,15 +118,26 @@ impl Told<'_> {
         u32::try_from(rate).ok().filter(|rate| *rate != 0)
     }
 
-    /// The names, with what they name.
-    fn names(&self) -> impl Iterator<Item = Name> {
-        let told = |name: Option<&[u8]>| name.map(text).unwrap_or_default();
-        let interface = self.interface.or(self.egress).map(|index| {
-            let (name, alias) = (told(self.interface_name), told(self.interface_alias));
-            Name::Interface(index, Interface { name, alias })
+    /// The names that `exporter` does not have, with what they name. Devices tell the same ones again and again.
+    fn names(&self, exporter: &Exporter) -> impl Iterator<Item = Name> {
+        let interface = self.interface.or(self.egress).and_then(|index| {
+            let (name, alias) = (self.interface_name, self.interface_alias);
+            let known = exporter.interfaces.0.get(&index);
+            let (old, old_alias) =
+                known.map_or(("", ""), |known| (known.name.as_str(), known.alias.as_str()));
+            let told = |name: Option<&[u8]>| name.map(text).unwrap_or_default();
+            let is_new = [(name, old), (alias, old_alias)]
+                .into_iter()
+                .any(|(name, old)| name.is_some_and(|name| is_new(name, Some(old))));
+            is_new
+                .then(|| Name::Interface(index, Interface { name: told(name), alias: told(alias) }))
         });
-        let application = self.application.zip(self.application_name);
+        let application = self
+            .application
+            .zip(self.application_name)
+            .filter(|(id, name)| is_new(name, exporter.applications.get(id).map(String::as_str)));
         let vrf = self.vrf.zip(self.vrf_name);
+        let vrf = vrf.filter(|(id, name)| is_new(name, exporter.vrfs.get(id).map(String::as_str)));
         [
             interface,
             application.map(|(id, name)| Name::Application(id, text(name))),
@@ -135,4 +146,12 @@ impl Told<'_> {
         .into_iter()
         .flatten()
     }
+}
+
+/// False when `octets` are the name `known`, filled up or not; may be true for it when it has odd characters.
+fn is_new(octets: &[u8], known: Option<&str>) -> bool {
+    known.is_none_or(|known| {
+        let rest = octets.strip_prefix(known.as_bytes());
+        !rest.is_some_and(|rest| rest.iter().all(|octet| matches!(octet, 0 | b' ')))
+    })
 }
