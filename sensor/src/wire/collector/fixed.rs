@@ -74,12 +74,11 @@ impl Worker<'_> {
         if flows != 0 {
             device.last_decoded = arrival.now.max(1);
         }
-        if device.existing_session(&key).is_none()
-            && (!arrival.may_grow || device.session_mut(key, self.limits.exporter).is_none())
-        {
-            return;
-        }
-        if let Some(session) = device.existing_session(&key) {
+        let session = match device.existing_session(&key) {
+            None if arrival.may_grow => device.session_mut(key, self.limits.exporter),
+            session => session,
+        };
+        if let Some(session) = session {
             session.sequence.observe(sequence, units);
             if flows != 0 {
                 session.last_decoded = arrival.now.max(1);

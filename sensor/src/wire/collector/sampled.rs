@@ -1,7 +1,5 @@
 //! Datagrams of sFlow.
 
-use std::sync::Arc;
-
 use super::{Arrival, Worker};
 use crate::{
     flow::interfaces::Interface,
@@ -9,6 +7,7 @@ use crate::{
         batches::Batches,
         exporter::{
             device::{Device, Parts},
+            names::{Name, text},
             session::SessionKey,
         },
         ledger::{Ledger, Skipped},
@@ -21,7 +20,7 @@ use crate::{
     },
 };
 
-/// Interfaces whose counters and names are kept for an exporter.
+/// Interfaces whose counters are kept for an exporter.
 const MOST_INTERFACES: usize = 16_384;
 /// Octets of memory that an interface's counters take, about.
 const INTERFACE_COST: usize = 160;
@@ -46,6 +45,7 @@ impl Worker<'_> {
         let count = header.samples;
         let inner = self.scratch.inner_headers;
         datagram::samples(rest, count, inner, self.packets, &mut keeper, &mut ledger);
+        device.renew_names(arrival.now);
         let Parts { exporter, rates, ledger: all, .. } = device.parts(&key, None);
         let context = Context {
             version: 5,
@@ -85,23 +85,11 @@ impl Counters for Keeper<'_> {
     }
 
     fn name(&mut self, index: u32, name: &[u8]) {
-        let device = &mut *self.device;
-        let name = String::from_utf8_lossy(&name[..name.len().min(255)]).trim().to_owned();
-        let known = device.exporter.interfaces.0.get(&index);
-        if name.is_empty() || known.is_some_and(|interface| interface.name == name) {
-            return;
+        let Device { exporter, names, cost, .. } = &mut *self.device;
+        if *cost < self.limit && self.arrival.may_grow {
+            let interface = Interface { name: text(name), alias: String::new() };
+            *cost += names.put(Name::Interface(index, interface), exporter);
         }
-        let cost = if known.is_none() { INTERFACE_COST + name.len() } else { name.len() };
-        let full = known.is_none() && device.exporter.interfaces.0.len() >= MOST_INTERFACES;
-        if full || device.cost + cost > self.limit || !self.arrival.may_grow {
-            return;
-        }
-        device.cost += cost;
-        let interfaces = &mut Arc::make_mut(&mut device.exporter).interfaces.0;
-        interfaces
-            .entry(index)
-            .and_modify(|interface| interface.name.clone_from(&name))
-            .or_insert(Interface { name, alias: String::new() });
     }
 
     fn sample(&mut self, source: u32, sequence: u32) {

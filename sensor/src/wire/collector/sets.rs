@@ -278,6 +278,7 @@ impl Worker<'_> {
         if plan.names {
             self.names(device, known, set);
         }
+        device.renew_names(message.received);
         let may_track = message.may_grow && device.cost < self.limits.exporter;
         let Parts { exporter, rates, boot, connections, ledger } = device.parts(&message.key, None);
         let connections = connections.filter(|_| may_track);
@@ -312,8 +313,8 @@ impl Worker<'_> {
             if device.cost >= self.limits.exporter {
                 return;
             }
-            let exporter = &mut device.exporter;
-            device.cost += options::learn_names(&known.template, &set[start..end], exporter);
+            let Device { exporter, names, cost, .. } = &mut *device;
+            *cost += options::learn_names(&known.template, &set[start..end], exporter, names);
         }
     }
 

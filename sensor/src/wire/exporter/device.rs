@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::{
     connections::Connections,
+    names::Names,
     options::Subjects,
     sampling::{Rates, Sampling, UNTOLD},
     session::{Known, SESSION_COST, Session, SessionKey},
@@ -57,6 +58,8 @@ pub struct Device {
     pub interfaces: BTreeMap<u32, InterfaceCounters>,
     /// Octets of memory that it takes, about.
     pub cost: usize,
+    /// Names that its flows are not labelled with yet.
+    pub names: Names,
     sessions: HashMap<SessionKey, Session>,
     /// Ports from which each domain sends, up to one more than are looked at.
     ports: HashMap<(u8, u32), Vec<u16>>,
@@ -94,6 +97,7 @@ impl Device {
             skew: 0,
             interfaces: BTreeMap::new(),
             cost: DEVICE_COST,
+            names: Names::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             last_purge: 0,
@@ -180,7 +184,17 @@ impl Device {
     /// Whom options of stream `key` tell about.
     pub fn subjects(&mut self, key: &SessionKey) -> Option<Subjects<'_>> {
         let session = self.sessions.get_mut(key)?;
-        Some(Subjects { exporter: &mut self.exporter, sampling: &mut self.sampling, session })
+        let Self { exporter, names, sampling, .. } = self;
+        Some(Subjects { exporter, names, sampling, session })
+    }
+
+    /// Gives the names that were told up to now, `now`, to the flows that come, as soon as that may be.
+    pub fn renew_names(&mut self, now: u64) {
+        if self.names.wait() {
+            let datagram = self.ledger.datagrams;
+            let (more, less) = self.names.renew(&mut self.exporter, now, datagram);
+            self.cost = self.cost + more - less;
+        }
     }
 
     /// Throws out streams that never decoded anything, or not for `stale` milliseconds; at most once a second.

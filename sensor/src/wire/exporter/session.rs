@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    hash::{Hash, Hasher},
     sync::{Arc, OnceLock},
 };
 
@@ -11,7 +12,7 @@ use super::{connections::Connections, sampling::Sampling, sequence::Sequence};
 use crate::wire::template::{Specifier, Template, compile::Plan};
 
 /// Tells the streams of one exporter's address apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionKey {
     /// Version of the protocol: their domains are numbered apart.
     pub version: u8,
@@ -19,6 +20,14 @@ pub struct SessionKey {
     pub port: u16,
     /// Observation domain (IPFIX), source identifier (NetFlow 9), engine (NetFlow 5), sub-agent (sFlow).
     pub domain: u32,
+}
+
+impl Hash for SessionKey {
+    /// In one word: every datagram asks for its stream.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (version, port) = (u64::from(self.version), u64::from(self.port));
+        state.write_u64(version << 48 | port << 32 | u64::from(self.domain));
+    }
 }
 
 /// A template, and its plan from when it was first needed.
