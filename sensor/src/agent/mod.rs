@@ -1,10 +1,11 @@
 //! Wires sources, engine and exports, from start to orderly stop.
 //!
-//! * [`config`]: what the user wants, read and checked.
+//! * [`config`]: what the user wants, read and checked. [`context`]: what is known about addresses, read from files.
 //! * [`run`]: live: the kernel's flow tables. [`replay`]: capture files.
 //! * [`outputs`]: where records go; [`summary`]: what became of every packet and record, on one screen.
 
 pub mod config;
+pub mod context;
 pub mod logging;
 pub mod outputs;
 pub mod replay;

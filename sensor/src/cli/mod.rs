@@ -11,6 +11,7 @@ pub mod args;
 pub mod check;
 pub mod exit;
 pub mod fields;
+pub mod labels;
 pub mod nql;
 pub mod replay;
 pub mod run;
@@ -18,6 +19,7 @@ pub mod run;
 use self::{
     args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
     exit::Exit,
+    labels::LabelsArgs,
     nql::NqlArgs,
 };
 use crate::kernel::guard;
@@ -51,6 +53,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Check a query, or filter records by it
     Nql(NqlArgs),
+    /// Show what is known about addresses, check label files, make them from a cloud's inventory
+    Labels(LabelsArgs),
 }
 
 /// Does what the command line asks for, and reports a failure on stderr.
@@ -74,6 +78,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Nql(arguments) => nql::nql(arguments),
+        Command::Labels(arguments) => labels::labels(arguments),
     };
     match result {
         Ok(()) => Exit::Success,

@@ -11,6 +11,7 @@ use std::{
 
 use globset::Glob;
 
+pub mod context;
 pub mod endpoint;
 pub mod faults;
 pub mod overrides;
@@ -19,7 +20,9 @@ pub mod resolve;
 pub mod schema;
 pub mod value;
 
-use self::{endpoint::CollectorEndpoint, faults::Faults, overrides::Overrides};
+use self::{
+    context::ContextConfig, endpoint::CollectorEndpoint, faults::Faults, overrides::Overrides,
+};
 use crate::diagnostic::render;
 
 #[cfg(test)]
@@ -38,6 +41,8 @@ pub struct Config {
     pub collectors: Vec<CollectorConfig>,
     /// IPFIX files, where they are wanted.
     pub ipfix_file: Option<IpfixFileConfig>,
+    /// What is known beside the flows themselves, and where from.
+    pub context: ContextConfig,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
 }

@@ -11,7 +11,8 @@ use toml::{
 };
 
 use super::{
-    schema::{Key, Setting, Table, Value, table},
+    context::{Geo, Labels, Networks, Reputation, Tag},
+    schema::{Key, Setting, Table, Value, key_name, table},
     value::ByteSize,
 };
 use crate::diagnostic::Diagnostic;
@@ -29,6 +30,16 @@ table! {
         collector: Vec<Setting<Collector>> = Vec::new();
         /// IPFIX files (RFC 5655), written where a directory is given.
         ipfix_file: IpfixFile = IpfixFile::default();
+        /// Labels of addresses and ports.
+        labels: Labels = Labels::default();
+        /// Which networks are internal.
+        networks: Networks = Networks::default();
+        /// Countries, cities and AS.
+        geo: Geo = Geo::default();
+        /// Lists of addresses with a bad name; one `[[reputation]]` each.
+        reputation: Vec<Setting<Reputation>> = Vec::new();
+        /// Tags of flows; one `[[tag]]` each.
+        tag: Vec<Setting<Tag>> = Vec::new();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
     }

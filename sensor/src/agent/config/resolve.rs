@@ -6,7 +6,7 @@ use globset::Glob;
 
 use super::{
     CaptureConfig, CollectorConfig, Config, ExportConfig, FlowConfig, InterfacePattern,
-    IpfixFileConfig, LogConfig, LogLevel, TlsConfig,
+    IpfixFileConfig, LogConfig, LogLevel, TlsConfig, context,
     endpoint::{CollectorEndpoint, Transport},
     faults::Faults,
     overrides::Overrides,
@@ -30,6 +30,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
         export: export(&raw.export.value, &mut faults),
         collectors: collectors(&raw.collector.value, &mut faults),
         ipfix_file: ipfix_file(&raw.ipfix_file, &mut faults),
+        context: context::resolve(&raw, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),
     };
     if faults.is_empty() { Ok(config) } else { Err(faults) }

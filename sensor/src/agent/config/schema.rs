@@ -156,6 +156,14 @@ fn unknown_key<T: Table>(name: &str, path: &str, span: Range<usize>) -> Diagnost
     }
 }
 
+/// The name of a key as the file writes it; a key that is a word of Rust is declared with `r#` before it.
+pub const fn key_name(identifier: &'static str) -> &'static str {
+    match identifier.as_bytes() {
+        [b'r', b'#', ..] => identifier.split_at(2).1,
+        _ => identifier,
+    }
+}
+
 /// Declares a table: `/// about` `Name { /// doc` `key: Type = default; ... }`.
 macro_rules! table {
     ($(#[doc = $about:literal])* $name:ident {
@@ -176,7 +184,7 @@ macro_rules! table {
         impl Table for $name {
             const KEYS: &'static [Key] = &[$(
                 Key {
-                    name: stringify!($key),
+                    name: key_name(stringify!($key)),
                     inner: <$type as Value>::INNER,
                 },
             )*];
@@ -188,11 +196,11 @@ macro_rules! table {
                 found: &Spanned<DeValue<'_>>,
                 faults: &mut Vec<Diagnostic>,
             ) -> bool {
-                match name {
-                    $( stringify!($key) => self.$key.read(found, path, faults), )*
-                    _ => return false,
-                }
-                true
+                $( if name == const { key_name(stringify!($key)) } {
+                    self.$key.read(found, path, faults);
+                    return true;
+                } )*
+                false
             }
         }
     };
