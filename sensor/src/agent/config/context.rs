@@ -308,11 +308,12 @@ error: `tag` needs a `name`
 8 | [[tag]]
   | ^^^^^^^ there is none
 
-error[N301]: `dstport` is a whole number, `x` is none
+error[N204]: `dstport` is a number, and `x` is not
  --> f:9:23
   |
 9 | match = '''dstport == x'''
   |                       ^
+  = help: a whole number without sign or unit
 ";
         assert_eq!(shown, expected, "shown:\n{shown}");
     }
