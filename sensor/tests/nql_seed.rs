@@ -68,7 +68,7 @@ fn selects(query: &str, batch: &FlowBatch) -> Vec<bool> {
 #[test]
 fn production_meets_development() {
     let profiles = Profiles::default();
-    let mut labelled = |context: &str, values: &[&str]| {
+    let labelled = |context: &str, values: &[&str]| {
         let values = values.iter().map(|&value| value.to_owned()).collect();
         profiles
             .intern(Profile { labels: [(context.to_owned(), values)].into(), ..Profile::default() })

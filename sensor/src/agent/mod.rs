@@ -1,11 +1,12 @@
 //! Wires sources, engine and exports, from start to orderly stop.
 //!
-//! * [`config`]: what the user wants, read and checked.
+//! * [`config`]: what the user wants, read and checked. [`context`]: what is known about addresses, read from files.
 //! * [`run`]: live: the kernel's flow tables ([`capture`]) and what routers send ([`intake`]). [`replay`]: capture files.
 //! * [`exports`]: exports of routers in files.
 //! * [`outputs`]: where records go; [`summary`]: what became of every packet and record, on one screen.
 
 pub mod config;
+pub mod context;
 pub mod exports;
 pub mod logging;
 pub mod outputs;

@@ -13,6 +13,7 @@ pub mod decode;
 pub mod exit;
 pub mod fields;
 pub mod hits;
+pub mod labels;
 pub mod nql;
 pub mod policy;
 pub mod replay;
@@ -22,6 +23,7 @@ use self::{
     args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
     decode::DecodeArgs,
     exit::Exit,
+    labels::LabelsArgs,
     nql::NqlArgs,
     policy::PolicyArgs,
 };
@@ -63,6 +65,8 @@ pub enum Command {
     Nql(NqlArgs),
     /// Check, test, list and explain policies
     Policy(PolicyArgs),
+    /// Show what is known about addresses, check label files, make them from a cloud's inventory
+    Labels(LabelsArgs),
 }
 
 /// Does what the command line asks for, and reports a failure on stderr.
@@ -89,6 +93,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
         Command::Hits(arguments) => hits::hits(arguments),
         Command::Nql(arguments) => nql::nql(arguments),
         Command::Policy(arguments) => policy::policy(arguments),
+        Command::Labels(arguments) => labels::labels(arguments),
     };
     match result {
         Ok(()) => Exit::Success,

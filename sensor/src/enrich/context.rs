@@ -26,7 +26,10 @@ use super::{
     sources::Sources,
     trie::Trie,
 };
-use crate::flow::profile::{Profile, Profiles, System};
+use crate::flow::{
+    ports::PortLabels,
+    profile::{Profile, Profiles, System},
+};
 
 /// MMDB files of a context at most.
 pub const DATABASES: usize = 3;
@@ -49,9 +52,6 @@ impl Default for Limits {
 /// Combination, and records of the files.
 type Key = (u32, [u32; DATABASES]);
 
-/// Labels of ports, by protocol and port: the values of all contexts.
-pub type PortLabels = BTreeMap<(u8, u16), Vec<String>>;
-
 /// All that is known about addresses.
 #[derive(Debug)]
 pub struct Context {
@@ -63,7 +63,7 @@ pub struct Context {
     internal_as: Vec<u32>,
     knows_local: bool,
     knows_reputation: bool,
-    ports: PortLabels,
+    ports: Arc<PortLabels>,
     limits: Limits,
     profiles: Arc<Profiles>,
     /// Profiles of combinations, where there is no place beside them.
@@ -77,13 +77,9 @@ impl Context {
     pub fn new(sources: Sources, precedence: Precedence, limits: Limits) -> Self {
         let Combined { combinations, v4, v6 } = combine(&sources.statements, precedence);
         let Sources { texts, mut databases, mut internal_as, .. } = sources;
-        let mut ports = PortLabels::new();
+        let mut ports = PortLabels::default();
         for port in &sources.ports {
-            let values = ports.entry((port.protocol, port.port)).or_default();
-            let value = texts.get(port.value);
-            if !values.iter().any(|known| known == value) {
-                values.push(value.to_owned());
-            }
+            ports.add(port.protocol, port.port, texts.get(port.value));
         }
         databases.truncate(DATABASES);
         internal_as.sort_unstable();
@@ -97,7 +93,7 @@ impl Context {
             internal_as,
             knows_local: sources.knows_local,
             knows_reputation: sources.knows_reputation,
-            ports,
+            ports: Arc::new(ports),
             limits,
             profiles: Arc::default(),
             known: Mutex::default(),
@@ -110,8 +106,8 @@ impl Context {
         &self.profiles
     }
 
-    /// Labels of ports.
-    pub fn ports(&self) -> &PortLabels {
+    /// Labels of ports: the values of all contexts.
+    pub fn ports(&self) -> &Arc<PortLabels> {
         &self.ports
     }
 

@@ -28,7 +28,7 @@ impl Enricher {
         Self { current, context, version, changes: 0, v4: Cache::default(), v6: Cache::default() }
     }
 
-    /// Looks up the addresses of all rows.
+    /// Looks up the addresses of all rows; the batch gets the labels of ports as well.
     pub fn enrich(&mut self, batch: &mut FlowBatch) {
         self.follow();
         let Self { current, context, v4, v6, .. } = self;
@@ -55,6 +55,9 @@ impl Enricher {
         }
         if !Arc::ptr_eq(&batch.profiles, context.profiles()) {
             batch.profiles = context.profiles().clone();
+        }
+        if !Arc::ptr_eq(&batch.port_labels, context.ports()) {
+            batch.port_labels = context.ports().clone();
         }
     }
 
@@ -141,4 +144,170 @@ fn place<K: Bits>(address: K) -> usize {
     let address = address.to_u128();
     let folded = address as u64 ^ ((address >> 64) as u64).wrapping_mul(GOLDEN);
     (folded.wrapping_mul(GOLDEN) >> (64 - CACHE_BITS)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        enrich::{
+            combine::Precedence, context::Limits, formats::Form, geography::tests::mmdb,
+            sources::Sources,
+        },
+        flow::{
+            batch::Source,
+            profile::{Profile, Side},
+        },
+    };
+
+    fn context(labels: &str, database: Option<Vec<u8>>, limits: Limits) -> Context {
+        let mut sources = Sources::default();
+        sources.bogons();
+        sources.private_networks();
+        sources.internal_as.push(64_500);
+        assert_eq!(sources.labels("labels", labels, Form::Csv).faults, []);
+        if let Some(bytes) = database {
+            sources.database("places", bytes).expect("the test writes MMDB files");
+        }
+        Context::new(sources, Precedence::MostSpecific, limits)
+    }
+
+    fn current(labels: &str) -> Arc<Current> {
+        Arc::new(Current::new(context(labels, None, Limits::default())))
+    }
+
+    /// A batch between pairs of addresses; only its addresses matter here.
+    fn batch(pairs: &[(&str, &str)]) -> FlowBatch {
+        let mut batch = FlowBatch::v4(Source::Host);
+        let address = |text: &str| text.parse::<IpAddr>().expect("the test has addresses");
+        if pairs.iter().any(|(source, _)| address(source).is_ipv6()) {
+            batch = FlowBatch::v6(Source::Host);
+        }
+        for (from, to) in pairs {
+            match (&mut batch.addresses, address(from), address(to)) {
+                (Addresses::V4 { source, destination }, IpAddr::V4(from), IpAddr::V4(to)) => {
+                    source.push(from.into());
+                    destination.push(to.into());
+                }
+                (Addresses::V6 { source, destination }, IpAddr::V6(from), IpAddr::V6(to)) => {
+                    source.push(from.into());
+                    destination.push(to.into());
+                }
+                _ => panic!("a batch has one family"),
+            }
+        }
+        batch
+    }
+
+    fn roles(profile: &Profile) -> &[String] {
+        profile.labels.get("role").map(Vec::as_slice).unwrap_or_default()
+    }
+
+    #[test]
+    fn both_ends_of_every_row_are_looked_up() {
+        let current = current("10.0.0.5,role,web\n2001:db8::/32,role,lab\n443/tcp,name,https\n");
+        let mut enricher = Enricher::new(current);
+        for _ in 0..2 {
+            let mut v4 = batch(&[("10.0.0.5", "8.8.8.8"), ("127.0.0.1", "10.0.0.5")]);
+            enricher.enrich(&mut v4);
+            assert_eq!(roles(v4.profile(Side::Source, 0)), ["web"]);
+            assert_eq!(v4.profile(Side::Source, 0).internal, Some(true));
+            assert_eq!(v4.profile(Side::Destination, 0).internal, Some(false));
+            assert_eq!(v4.profile(Side::Destination, 0).local, None);
+            assert_eq!(v4.profile(Side::Source, 1).bogon, Some(true));
+            assert_eq!(roles(v4.profile(Side::Destination, 1)), ["web"]);
+            assert!(v4.port_labels.get(6, 443) != crate::flow::fields::Value::Absent);
+            let mut v6 = batch(&[("2001:db8::7", "::ffff:10.0.0.5"), ("::", "ffff::")]);
+            enricher.enrich(&mut v6);
+            assert_eq!(roles(v6.profile(Side::Source, 0)), ["lab"]);
+            assert_eq!(roles(v6.profile(Side::Destination, 0)), ["web"]);
+            assert_eq!(v6.profile(Side::Source, 1).bogon, Some(true));
+            assert!(Arc::ptr_eq(&v4.profiles, &v6.profiles));
+        }
+    }
+
+    #[test]
+    fn a_reload_takes_effect_with_the_next_batch() {
+        let current = current("10.0.0.5,role,web\n");
+        let mut enricher = Enricher::new(current.clone());
+        let mut old = batch(&[("10.0.0.5", "10.0.0.6")]);
+        enricher.enrich(&mut old);
+        current.replace(context("10.0.0.5,role,mail\n", None, Limits::default()));
+        let mut new = old.clone();
+        enricher.enrich(&mut new);
+        assert_eq!(roles(old.profile(Side::Source, 0)), ["web"]);
+        assert_eq!(roles(new.profile(Side::Source, 0)), ["mail"]);
+    }
+
+    #[test]
+    fn what_policies_learn_counts_until_it_ends() {
+        let current = current("10.0.0.5,role,web\n");
+        let mut enricher = Enricher::new(current.clone());
+        let mut seen = |roles_now: &[&str]| {
+            let mut flows = batch(&[("10.0.0.5", "10.0.0.6")]);
+            enricher.enrich(&mut flows);
+            assert_eq!(roles(flows.profile(Side::Source, 0)), roles_now);
+            let mut mapped = batch(&[("::ffff:10.0.0.5", "::1")]);
+            enricher.enrich(&mut mapped);
+            assert_eq!(roles(mapped.profile(Side::Source, 0)), roles_now);
+        };
+        seen(&["web"]);
+        current.learned.label([10, 0, 0, 5].into(), "role", "scanner", 100);
+        seen(&["web", "scanner"]);
+        current.replace(context("10.0.0.5,role,mail\n", None, Limits::default()));
+        seen(&["mail", "scanner"]);
+        current.learned.expire(100);
+        seen(&["mail"]);
+    }
+
+    fn places(rows: u8) -> Vec<u8> {
+        let record = |row: u8| {
+            json!({
+                "country": {"iso_code": "DE"}, "location": {"latitude": f64::from(row) / 4.0, "longitude": 1.0},
+                "subdivisions": [{"iso_code": "BE"}],
+                "autonomous_system_number": 64_500 + u32::from(row), "autonomous_system_organization": "Example",
+            })
+        };
+        let address = |row: u8| format!("8.8.{row}.0");
+        let rows: Vec<_> = (0..rows).map(|row| (address(row), record(row))).collect();
+        mmdb(
+            &rows
+                .iter()
+                .map(|(address, record)| (address.as_str(), 24, record.clone()))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn places_meet_labels() {
+        let context = context("8.8.0.1,role,web\n", Some(places(2)), Limits::default());
+        let profile = |address: [u8; 4]| context.profiles().get(context.number(address.into()));
+        let labelled = profile([8, 8, 0, 1]);
+        assert_eq!(
+            (roles(labelled), labelled.country.as_deref()),
+            (&["web".to_owned()][..], Some("DE"))
+        );
+        // Of the AS that is said to be internal.
+        assert_eq!(labelled.internal, Some(true));
+        assert_eq!(profile([8, 8, 1, 1]).internal, Some(false));
+        assert_eq!(profile([8, 8, 1, 1]).owner_as.number, Some(64_501));
+        assert_eq!(context.number([8, 8, 1, 1].into()), context.number([8, 8, 1, 77].into()));
+    }
+
+    #[test]
+    fn many_places_cost_detail_and_never_labels() {
+        let context = context("8.8.250.1,role,web\n", Some(places(251)), Limits { profiles: 64 });
+        for row in 0..=250 {
+            let profile = context.profiles().get(context.number([8, 8, row, 1].into()));
+            assert_eq!(profile.country.as_deref(), Some("DE"));
+            assert_eq!(profile.location.is_some(), row < 31, "{row}");
+            assert_eq!(profile.owner_as.number.is_some(), row < 63, "{row}");
+            assert_eq!(roles(profile).len(), usize::from(row == 250));
+        }
+        // The unknown one, full ones, those without location, and two without AS: with and without the label.
+        assert_eq!(context.profiles().count(), 64 + 2);
+        assert!(context.coarse() > 0);
+    }
 }

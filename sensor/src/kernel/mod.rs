@@ -6,11 +6,12 @@
 //! [`LinkWatch`](watch::LinkWatch) tells which interfaces to attach to, now and later.
 //!
 //! * [`drain`]: the protocol by which no packet is lost, and why it is sound. With [`accounts`], which prove it.
-//! * [`attach`]: modes and fallbacks; [`links`] and [`watch`]: which interfaces.
+//! * [`attach`]: modes and fallbacks; [`links`] and [`watch`]: which interfaces; [`addresses`]: of this host.
 //! * [`budget`], [`probe`], [`clock`], [`grace`]: memory, kernel features, time, waiting.
 //! * `object`, `maps`, `sys`, `netlink`, `tc`, [`guard`]: the border itself. `unsafe` is in `maps` and `sys` only.
 
 pub mod accounts;
+pub mod addresses;
 pub mod attach;
 pub mod budget;
 pub mod clock;

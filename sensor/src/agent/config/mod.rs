@@ -11,6 +11,7 @@ use std::{
 
 use globset::Glob;
 
+pub mod context;
 pub mod endpoint;
 pub mod exporter;
 pub mod faults;
@@ -25,9 +26,9 @@ pub mod resolve;
 pub mod schema;
 
 use self::{
-    endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults, forward::ForwardConfig,
-    hits::HitsConfig, intake::IntakeConfig, listen::ListenConfig, lists::ListFiles,
-    overrides::Overrides,
+    context::ContextConfig, endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults,
+    forward::ForwardConfig, hits::HitsConfig, intake::IntakeConfig, listen::ListenConfig,
+    lists::ListFiles, overrides::Overrides,
 };
 pub use crate::settings::value;
 use crate::{diagnostic::render, settings::document};
@@ -58,6 +59,8 @@ pub struct Config {
     pub forward: Vec<ForwardConfig>,
     /// Where hits of policies go.
     pub hits: HitsConfig,
+    /// What is known beside the flows themselves, and where from.
+    pub context: ContextConfig,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
     /// The lists that queries can name.

@@ -6,6 +6,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    context::{Geo, Labels, Networks, Reputation, Tag},
     exporter::Exporter,
     forward::Forward,
     hits::Hits,
@@ -42,6 +43,16 @@ table! {
         forward: Vec<Setting<Forward>> = Vec::new();
         /// Where hits of policies are sent; one `[[hits]]` each.
         hits: Vec<Setting<Hits>> = Vec::new();
+        /// Labels of addresses and ports.
+        labels: Labels = Labels::default();
+        /// Which networks are internal.
+        networks: Networks = Networks::default();
+        /// Countries, cities and AS.
+        geo: Geo = Geo::default();
+        /// Lists of addresses with a bad name; one `[[reputation]]` each.
+        reputation: Vec<Setting<Reputation>> = Vec::new();
+        /// Tags of flows; one `[[tag]]` each.
+        tag: Vec<Setting<Tag>> = Vec::new();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
         /// Lists that queries name by `$NAME`: name and file.

@@ -6,7 +6,7 @@ use globset::Glob;
 
 use super::{
     CaptureConfig, CollectorConfig, Config, ExportConfig, FlowConfig, InterfacePattern,
-    IpfixFileConfig, LogConfig, LogLevel, TlsConfig,
+    IpfixFileConfig, LogConfig, LogLevel, TlsConfig, context,
     endpoint::{CollectorEndpoint, Transport},
     exporter,
     faults::Faults,
@@ -37,6 +37,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
         exporters: exporter::resolve(&raw.exporter.value, &mut faults),
         forward: forward::resolve(&raw.forward.value, !raw.listen.value.is_empty(), &mut faults),
         hits: hits::resolve(&raw.hits.value, overrides, &mut faults),
+        context: context::resolve(&raw, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),
         lists: lists::resolve(&raw.lists.value, &mut faults),
     };

@@ -12,6 +12,7 @@ use crate::{
         context::{Context, Limits},
         sources::FAULTS_TOLD,
     },
+    flow::fields::Value,
 };
 
 fn labels(sources: Sources, address: &str) -> Vec<(String, Vec<String>)> {
@@ -86,8 +87,9 @@ fn ports_have_labels() {
     let text = "443/tcp,name,https\n53/17,name,dns\n443/TCP,role,web,https\n";
     assert_eq!(sources.labels("f", text, Form::Csv).faults, []);
     let context = Context::new(sources, Precedence::default(), Limits::default());
-    assert_eq!(context.ports()[&(6, 443)], ["https", "web"]);
-    assert_eq!(context.ports()[&(17, 53)], ["dns"]);
+    let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    assert_eq!(context.ports().get(6, 443), Value::Texts(&texts(&["https", "web"])));
+    assert_eq!(context.ports().get(17, 53), Value::Texts(&texts(&["dns"])));
 }
 
 #[test]

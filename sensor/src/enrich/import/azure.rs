@@ -22,10 +22,11 @@ pub(super) fn hosts(documents: &[&Value]) -> Vec<Host> {
     }
     let mut hosts = Vec::new();
     for item in all() {
-        if let Some(listed) = item.pointer("/virtualMachine") {
-            hosts.push(listed_host(listed, &machines));
-        } else if item.pointer("/ipConfigurations").is_some() {
+        // Interfaces name their machine as well.
+        if item.pointer("/ipConfigurations").is_some() {
             hosts.push(interface_host(item, &machines));
+        } else if let Some(listed) = item.pointer("/virtualMachine") {
+            hosts.push(listed_host(listed, &machines));
         }
     }
     // `az vm list -d` has addresses as well.
@@ -38,7 +39,7 @@ pub(super) fn hosts(documents: &[&Value]) -> Vec<Host> {
 fn describe(host: &mut Host, machine: &Value) {
     host.label("cloud", Some("azure"));
     host.label("name", text(machine, "/name"));
-    host.label("resourcegroup", text(machine, "/resourceGroup"));
+    host.label("resourcegroup", resource_group(machine).as_deref());
     host.label("region", text(machine, "/location"));
     host.label("instancetype", text(machine, "/hardwareProfile/vmSize"));
     host.label("os", text(machine, "/storageProfile/osDisk/osType"));
@@ -61,7 +62,7 @@ fn listed_host(listed: &Value, machines: &BTreeMap<Machine, Host>) -> Host {
     host.labels = labels(known.as_ref(), machines);
     host.label("cloud", Some("azure"));
     host.label("name", text(listed, "/name"));
-    host.label("resourcegroup", text(listed, "/resourceGroup"));
+    host.label("resourcegroup", resource_group(listed).as_deref());
     for address in each(listed, "/network/privateIpAddresses") {
         host.address(address.as_str());
     }
@@ -75,13 +76,13 @@ fn listed_host(listed: &Value, machines: &BTreeMap<Machine, Host>) -> Host {
 /// What `az network nic list` says of an interface.
 fn interface_host(interface: &Value, machines: &BTreeMap<Machine, Host>) -> Host {
     let of = text(interface, "/virtualMachine/id");
-    let known = of.and_then(|id| machine(resource_group(id), Some(last_part(id))));
+    let known = of.and_then(|id| machine(resource_group_of_id(id), Some(last_part(id))));
     let mut host = Host::default();
     host.labels = labels(known.as_ref(), machines);
     host.label("cloud", Some("azure"));
     host.label("name", of.map(last_part).or(text(interface, "/name")));
     host.label("region", text(interface, "/location"));
-    host.label("resourcegroup", text(interface, "/resourceGroup"));
+    host.label("resourcegroup", resource_group(interface).as_deref());
     host.label("securitygroup", text(interface, "/networkSecurityGroup/id").map(last_part));
     host.tags(interface.pointer("/tags"));
     for configuration in each(interface, "/ipConfigurations") {
@@ -112,6 +113,11 @@ fn labels(machine: Option<&Machine>, machines: &BTreeMap<Machine, Host>) -> Vec<
         .unwrap_or_default()
 }
 
-fn resource_group(id: &str) -> Option<&str> {
+/// The resource group, which some tools spell in capitals.
+fn resource_group(of: &Value) -> Option<String> {
+    text(of, "/resourceGroup").map(str::to_lowercase)
+}
+
+fn resource_group_of_id(id: &str) -> Option<&str> {
     id.split_once("/resourceGroups/")?.1.split('/').next()
 }

@@ -1,0 +1,167 @@
+//! Reads the files that the context comes from, and puts a context in force.
+//!
+//! At the start everything that can be read holds, and what cannot is told. A reload is all or nothing where files are
+//! missing: a label file that is just being replaced must not take its labels away from running policies.
+
+use std::{net::IpAddr, path::Path};
+
+use super::config::context::ContextConfig;
+use crate::{
+    diagnostic::render,
+    enrich::{
+        context::{Context, Limits},
+        current::Current,
+        formats::Form,
+        sources::{Report, Sources},
+    },
+};
+
+/// What became of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FileReport {
+    /// Its path.
+    pub path: String,
+    /// Entries that hold.
+    pub entries: usize,
+    /// Entries that do not.
+    pub faulty: usize,
+    /// Whether nothing of it could be read.
+    pub unreadable: bool,
+    /// What is wrong, for people; over several lines, empty where nothing is.
+    pub faults: String,
+}
+
+impl FileReport {
+    fn of(path: &str, text: &str, report: &Report) -> Self {
+        let mut faults = render(path, text, &report.faults);
+        let untold = report.faulty - report.faults.len();
+        if untold > 0 {
+            faults.push_str(&format!("\n{path}: {untold} more faulty entries\n"));
+        }
+        Self {
+            path: path.to_owned(),
+            entries: report.entries,
+            faulty: report.faulty,
+            unreadable: false,
+            faults,
+        }
+    }
+
+    fn unreadable(path: &str, reason: &dyn std::fmt::Display) -> Self {
+        Self {
+            path: path.to_owned(),
+            entries: 0,
+            faulty: 0,
+            unreadable: true,
+            faults: format!("error: cannot read {path}: {reason}\n"),
+        }
+    }
+}
+
+/// Everything that the configuration names, read; and what became of each file. `local` are the addresses of this host,
+/// where the flows are its own.
+pub fn sources(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Sources, Vec<FileReport>) {
+    let mut sources = Sources::default();
+    let mut reports = Vec::new();
+    sources.bogons();
+    if config.private {
+        sources.private_networks();
+    }
+    let networks = sources.source("[networks] of the configuration");
+    sources.internal(networks, &config.internal, true);
+    sources.internal(networks, &config.external, false);
+    sources.internal_as.clone_from(&config.internal_as);
+    if let Some(local) = local {
+        sources.local(local.iter().copied());
+    }
+    for path in &config.labels {
+        reports.push(read_labels(&mut sources, path));
+    }
+    for (path, category) in &config.reputation {
+        reports.push(read_text(path, |name, text| sources.reputation(name, text, category)));
+    }
+    for path in &config.databases {
+        let name = path.display().to_string();
+        let database = match std::fs::read(path) {
+            Ok(bytes) => sources.database(&name, bytes).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(reason) = database {
+            reports.push(FileReport::unreadable(&name, &reason));
+        }
+    }
+    (sources, reports)
+}
+
+/// Reads a file of labels.
+pub fn read_labels(sources: &mut Sources, path: &Path) -> FileReport {
+    read_text(path, |name, text| sources.labels(name, text, Form::of(name)))
+}
+
+/// Bytes that are no UTF-8 spoil their line and not the file.
+fn read_text(path: &Path, read: impl FnOnce(&str, &str) -> Report) -> FileReport {
+    let name = path.display().to_string();
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let report = read(&name, &text);
+            FileReport::of(&name, &text, &report)
+        }
+        Err(error) => FileReport::unreadable(&name, &error),
+    }
+}
+
+/// The context of a configuration; what cannot be read is left out and told.
+pub fn load(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Context, Vec<FileReport>) {
+    let (sources, reports) = sources(config, local);
+    (Context::new(sources, config.precedence, Limits::default()), reports)
+}
+
+/// Reads everything anew and puts it in force, unless a file cannot be read; then all stays as it was.
+pub fn reload(
+    current: &Current,
+    config: &ContextConfig,
+    local: Option<&[IpAddr]>,
+) -> Vec<FileReport> {
+    let (sources, reports) = sources(config, local);
+    if reports.iter().all(|report| !report.unreadable) {
+        current.replace(Context::new(sources, config.precedence, Limits::default()));
+    }
+    reports
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_reload_needs_every_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("labels.csv");
+        let config =
+            ContextConfig { labels: vec![path.clone()], private: true, ..ContextConfig::default() };
+        let role = |current: &Current| {
+            let context = current.context();
+            let profile = context.profiles().get(context.number([10, 0, 0, 5].into())).clone();
+            assert_eq!(profile.internal, Some(true));
+            profile.labels.get("role").cloned().unwrap_or_default()
+        };
+
+        let (context, reports) = load(&config, None);
+        assert!(reports[0].unreadable && reports[0].faults.contains("No such file"), "{reports:?}");
+        let current = Current::new(context);
+        assert_eq!(role(&current), [""; 0]);
+
+        fs::write(&path, b"10.0.0.5,role,web\n\xff\xff,role,x\n").expect("the file is written");
+        let reports = reload(&current, &config, None);
+        assert_eq!((reports[0].entries, reports[0].faulty), (1, 1));
+        assert!(reports[0].faults.contains("labels.csv:2:1"), "{}", reports[0].faults);
+        assert_eq!(role(&current), ["web"]);
+
+        fs::remove_file(&path).expect("the file is removed");
+        assert!(reload(&current, &config, None)[0].unreadable);
+        assert_eq!(role(&current), ["web"]);
+    }
+}

@@ -1,0 +1,55 @@
+//! `sensor labels import`: from a cloud's inventory to a label file on stdout.
+
+use std::{
+    io::{self, Read as _, Write as _, stdin, stdout},
+    path::Path,
+};
+
+use anyhow::Context as _;
+
+use super::args::ImportArgs;
+use crate::{
+    cli::exit::Failure,
+    diagnostic::render,
+    enrich::import::{self, Cloud, Printed},
+};
+
+/// Prints the labels; what a person should know of them goes to stderr.
+pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
+    let cloud = Cloud::from(arguments.cloud);
+    let mut files = Vec::with_capacity(arguments.files.len());
+    let mut faults = Vec::new();
+    for path in &arguments.files {
+        let text = read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        match Printed::parse(&text) {
+            Ok(printed) => files.push(printed),
+            Err(fault) => faults.push(render(&path.display().to_string(), &text, &[fault])),
+        }
+    }
+    if !faults.is_empty() {
+        let faults = faults.join("\n");
+        return Err(Failure::usage(format!("these are no exports\n\n{}", faults.trim_end())).into());
+    }
+    let inventory = import::import(cloud, &files);
+    if inventory.addresses() == 0 {
+        let message = format!("there is no address in it; is it what {} prints?", cloud.commands());
+        return Err(Failure::usage(message).into());
+    }
+    for (address, networks) in inventory.ambiguous() {
+        let networks: Vec<_> = networks.iter().map(String::as_str).collect();
+        eprintln!("{address} is in {}: its labels are mixed", networks.join(" and in "));
+    }
+    stdout().write_all(inventory.to_csv().as_bytes())?;
+    eprintln!("{} addresses", inventory.addresses());
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "edge: reads the files that the command line names")]
+fn read(path: &Path) -> io::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        stdin().lock().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path)
+}

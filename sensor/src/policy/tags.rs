@@ -1,0 +1,184 @@
+//! Flow tags: a condition, and the name that flows get which fulfil it.
+//!
+//! All conditions are asked of a flow as it came, so that none depends on the order of the rules; the tags of its exporter
+//! count, those of other rules do not. Policies then see all of them. Flows get few combinations of tags: each is a set
+//! with a number, and from set to set leads a table of steps, so that nothing is allocated for a flow.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    flow::{batch::FlowBatch, interfaces::Interfaces, tags::TagSets},
+    nql::{
+        columns::{Program, Scratch},
+        typed::Typed,
+    },
+};
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagRule {
+    /// The tag.
+    pub name: String,
+    /// Which flows get it.
+    pub query: Typed,
+}
+
+/// Tags batches by rules.
+pub struct Tagger {
+    names: Vec<String>,
+    program: Program,
+    scratch: Scratch,
+    sets: Arc<TagSets>,
+    /// From a set, by a rule, to the set with the tag of that rule.
+    steps: HashMap<(u32, usize), u32>,
+    /// The sets of the exporters' tags, by place in the batch at hand.
+    exporters: Vec<u32>,
+}
+
+impl Tagger {
+    /// A tagger with these rules.
+    pub fn new(rules: &[TagRule]) -> Self {
+        Self {
+            names: rules.iter().map(|rule| rule.name.clone()).collect(),
+            program: Program::compile(rules.iter().map(|rule| &rule.query)),
+            scratch: Scratch::default(),
+            sets: Arc::default(),
+            steps: HashMap::new(),
+            exporters: Vec::new(),
+        }
+    }
+
+    /// Fills the column of tags.
+    pub fn tag(&mut self, batch: &mut FlowBatch, interfaces: &Interfaces) {
+        if self.names.is_empty() {
+            return;
+        }
+        let mut tags = std::mem::take(&mut batch.tags);
+        tags.clear();
+        tags.resize(batch.len(), 0);
+        self.exporters.clear();
+        for exporter in &batch.router.exporters {
+            let own = exporter.tags.iter().map(String::as_str);
+            self.exporters.push(Arc::make_mut(&mut self.sets).intern(own));
+        }
+        let Self { names, program, scratch, sets, steps, exporters } = self;
+        program.evaluate(batch, interfaces, scratch, |found| {
+            for row in found.rows.rows().map(|row| found.first + row) {
+                let own = match tags[row] {
+                    0 => {
+                        let exporter = batch.router.exporter.get(row);
+                        exporter.and_then(|&at| exporters.get(at as usize)).copied().unwrap_or(0)
+                    }
+                    set => set,
+                };
+                tags[row] = *steps.entry((own, found.query)).or_insert_with(|| {
+                    let name = &names[found.query..=found.query];
+                    Arc::make_mut(sets).with(own, name)
+                });
+            }
+        });
+        batch.tags = tags;
+        if !Arc::ptr_eq(&batch.tag_sets, sets) {
+            batch.tag_sets = sets.clone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use sensor_common::{
+        key::{Common, Direction, KeyV4},
+        packet::Fragment,
+    };
+
+    use super::*;
+    use crate::{
+        flow::{
+            batch::{EndReason, Source},
+            delta::FlowDelta,
+            fields::{self, Row, Value},
+            router::Exporter,
+        },
+        nql::{Filter, Options, lists::Lists},
+    };
+
+    fn rule(name: &str, query: &str) -> TagRule {
+        let filter = Filter::compile(query, &Options::new(&Lists::default())).expect(query);
+        TagRule { name: name.to_owned(), query: filter.typed }
+    }
+
+    fn batch_of(ports: &[u16]) -> FlowBatch {
+        let mut batch = FlowBatch::v4(Source::NetFlow);
+        let counts = FlowDelta {
+            octets: 100,
+            packets: 1,
+            layer2_octets: 114,
+            start: 0,
+            end: 0,
+            tcp_flags: 0,
+            ttl_min: 64,
+            ttl_max: 64,
+            macs: [0; 3],
+        };
+        for &port in ports {
+            let common = Common {
+                source_port: 40_000,
+                destination_port: port,
+                interface: 1,
+                protocol: 6,
+                tos: 0,
+                vlan: 0,
+                direction: Direction::Ingress,
+                fragment: Fragment::None,
+                folded: false,
+            };
+            let key = KeyV4 { source: 1, destination: 2, common };
+            batch.push(&key, &counts, EndReason::EndOfFlow);
+        }
+        batch
+    }
+
+    fn tags(batch: &FlowBatch, row: usize) -> Vec<String> {
+        let field = fields::find("tags").expect("flows have tags");
+        match field.value(Row { batch, row, interfaces: &Interfaces::default() }) {
+            Value::Texts(tags) => tags.to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn flows_get_the_tags_whose_conditions_they_fulfil() {
+        let rules = [
+            rule("web", "dstport == 80 || dstport == 443"),
+            rule("low", "dstport < 1024"),
+            rule("edge-web", "tags == edge && dstport == 443"),
+            rule("never", "tags == web"),
+        ];
+        let mut tagger = Tagger::new(&rules);
+        let mut batch = batch_of(&[443, 22, 8080]);
+        tagger.tag(&mut batch, &Interfaces::default());
+        assert_eq!(tags(&batch, 0), ["low", "web"]);
+        assert_eq!(tags(&batch, 1), ["low"]);
+        assert_eq!(tags(&batch, 2), [""; 0]);
+
+        let exporter = Exporter {
+            tags: vec!["edge".to_owned()],
+            ..Exporter::new(IpAddr::from([192, 0, 2, 1]))
+        };
+        batch.router.exporters = vec![Arc::new(exporter)];
+        batch.router.exporter = vec![0; 3];
+        batch.tags.clear();
+        tagger.tag(&mut batch, &Interfaces::default());
+        assert_eq!(tags(&batch, 0), ["edge", "edge-web", "low", "web"]);
+        assert_eq!(tags(&batch, 1), ["edge", "low"]);
+        assert_eq!(tags(&batch, 2), ["edge"]);
+        // What was learned of sets is kept, and another batch has no exporter.
+        let sets = batch.tag_sets.clone();
+        let mut other = batch_of(&[443]);
+        tagger.tag(&mut other, &Interfaces::default());
+        assert_eq!(tags(&other, 0), ["low", "web"]);
+        assert!(Arc::ptr_eq(&sets, &other.tag_sets));
+    }
+}
