@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "intake",
             "kernel",
             "nql",
+            "policy",
             "replay",
             "sensor_common",
             "wire",

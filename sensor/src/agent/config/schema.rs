@@ -198,4 +198,4 @@ macro_rules! table {
     };
 }
 
-pub(super) use table;
+pub(in crate::agent::config) use table;

@@ -1,10 +1,12 @@
 //! One transport session's encoder: what was announced, how many records were sent, the message under way.
 //!
 //! The caller pulls finished messages and decides what to do between them, so that a slow transport is waited for
-//! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names.
+//! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names
+//! and hits.
 
 use super::{
     MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, TEMPLATE_SET,
+    hits::{self, HitRecord},
     message::MessageBuilder,
     options::{INTERFACE_NAMES, Interface, STATISTICS, Statistics},
     template,
@@ -37,6 +39,8 @@ pub struct EncoderOptions {
     pub observation_domain: u32,
     /// When to announce templates again.
     pub refresh: TemplateRefresh,
+    /// The enterprise number under which hits are sent; `None` where there will be none.
+    pub hits: Option<u32>,
 }
 
 /// A row from which on a batch is still to be encoded. Folded rows come after all others.
@@ -90,6 +94,8 @@ pub struct Message<'a> {
     pub bytes: &'a [u8],
     /// The flow records in it.
     pub totals: Totals,
+    /// The hits in it.
+    pub hits: u64,
 }
 
 /// What is still to be announced: an index into what there is.
@@ -105,6 +111,7 @@ pub struct Encoder {
     options: EncoderOptions,
     message: MessageBuilder,
     totals: Totals,
+    hits: u64,
     sequence: u32,
     next: Announcement,
     /// When the templates were last announced; None before the first time.
@@ -120,6 +127,7 @@ impl Encoder {
             options,
             message: MessageBuilder::new(options.message_size.max(MINIMUM_MESSAGE_SIZE)),
             totals: Totals::default(),
+            hits: 0,
             sequence: 0,
             next: Announcement::default(),
             announced_at: None,
@@ -185,6 +193,21 @@ impl Encoder {
         Progress::Done
     }
 
+    /// Writes a hit, if the message has room for it. `now` is the export time in milliseconds since the epoch.
+    pub fn append_hit(&mut self, hit: &HitRecord, now: u64) -> Progress {
+        if self.announce(now) == Progress::MessageFull {
+            return Progress::MessageFull;
+        }
+        let template = hits::of(hit);
+        let record = template.data_record(hit);
+        let Some(out) = self.message.data_records_mut(template.id, record.len(), 1) else {
+            return Progress::MessageFull;
+        };
+        out.copy_from_slice(&record);
+        self.hits += 1;
+        Progress::Done
+    }
+
     /// Writes the records of the sensor's `statistics`. To be called after [`Self::announce`], with no message
     /// under way: the totals are those before the message that carries them.
     pub fn append_statistics(&mut self, statistics: &Statistics) {
@@ -206,10 +229,10 @@ impl Encoder {
         self.messages_since += 1;
         let (sequence, records) = (self.sequence, self.message.data_records());
         self.sequence = sequence.wrapping_add(records);
-        let totals = std::mem::take(&mut self.totals);
+        let (totals, hits) = (std::mem::take(&mut self.totals), std::mem::take(&mut self.hits));
         let seconds = (now / 1000) as u32;
         let bytes = self.message.finish(seconds, sequence, self.options.observation_domain);
-        Some(Message { bytes, totals })
+        Some(Message { bytes, totals, hits })
     }
 
     /// Makes room for the next message, once the finished one has been used.
@@ -235,6 +258,11 @@ impl Encoder {
     /// Flow records in the message under way.
     pub fn pending(&self) -> Totals {
         self.totals
+    }
+
+    /// Hits in the message under way.
+    pub fn pending_hits(&self) -> u64 {
+        self.hits
     }
 
     fn is_refresh_due(&self, now: u64) -> bool {
@@ -264,8 +292,13 @@ impl Encoder {
         if let Some(template) = STATISTICS.get(index) {
             return write!(OPTIONS_TEMPLATE_SET, template);
         }
-        (index == STATISTICS.len()).then_some(())?;
-        write!(OPTIONS_TEMPLATE_SET, INTERFACE_NAMES)
+        if index == STATISTICS.len() {
+            return write!(OPTIONS_TEMPLATE_SET, INTERFACE_NAMES);
+        }
+        let template = hits::ALL.get(index - STATISTICS.len() - 1)?;
+        let record = template.template_record(self.options.hits?);
+        let out = self.message.template_record(TEMPLATE_SET, record.len());
+        Some(out.map(|out| out.copy_from_slice(&record)).is_some())
     }
 }
 

@@ -3,6 +3,7 @@
 //! * [`elements`]: the information elements that are used here, by IANA number, name and length.
 //! * [`template`]: one table per template, from which its template record and its data records both come.
 //! * [`options`]: the same for options templates: what the sensor reports about itself.
+//! * [`hits`]: the same for hits of policies.
 //! * [`message`]: header and set framing, messages filled up to their size.
 //! * [`encode`]: one transport session's state: sequence number, templates announced, messages in order.
 //! * [`decode`]: messages taken apart again, record by record.
@@ -10,6 +11,7 @@
 pub mod decode;
 pub mod elements;
 pub mod encode;
+pub mod hits;
 pub mod message;
 pub mod options;
 pub mod template;
