@@ -8,6 +8,7 @@ pub mod fixtures;
 pub mod flows;
 pub mod frames;
 pub mod hits;
+pub mod intake;
 pub mod log;
 pub mod netns;
 pub mod peers;

@@ -17,7 +17,8 @@ pub struct Pki {
 }
 
 impl Pki {
-    /// A new authority with `ca.pem`, and what it signed for a sensor: `client.pem` and `client.key`.
+    /// A new authority with `ca.pem`, and what it signed for an exporter, `client.pem` and `client.key`, and for a
+    /// collector, `server.pem` and `server.key`.
     pub fn new() -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let ca_key = rcgen::KeyPair::generate()?;
@@ -32,6 +33,7 @@ impl Pki {
         let server = (server.der().to_vec(), server_key.serialize_der());
         let pki = Self { directory, issuer: ca, server };
         pki.issue("sensor.test", "client")?;
+        pki.issue("collector.test", "server")?;
         Ok(pki)
     }
 

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod fields;
 pub mod hits;
 pub mod nql;
+pub mod policy;
 pub mod replay;
 pub mod run;
 
@@ -22,6 +23,7 @@ use self::{
     decode::DecodeArgs,
     exit::Exit,
     nql::NqlArgs,
+    policy::PolicyArgs,
 };
 use crate::kernel::guard;
 
@@ -59,6 +61,8 @@ pub enum Command {
     Hits(HitsArgs),
     /// Check a query, or filter records by it
     Nql(NqlArgs),
+    /// Check, test, list and explain policies
+    Policy(PolicyArgs),
 }
 
 /// Does what the command line asks for, and reports a failure on stderr.
@@ -84,6 +88,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
         Command::Check(arguments) => check::check(arguments),
         Command::Hits(arguments) => hits::hits(arguments),
         Command::Nql(arguments) => nql::nql(arguments),
+        Command::Policy(arguments) => policy::policy(arguments),
     };
     match result {
         Ok(()) => Exit::Success,

@@ -37,7 +37,9 @@ const RSYSLOG_TLS: &str = if cfg!(target_arch = "aarch64") {
 const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("iproute2", "ip", &[Bench, Demo, Labs, Machine]),
     ("iputils-ping", "ping", &[Demo, Labs]),
-    ("nfdump", "nfcapd", &[Demo, Labs]),
+    ("nfdump", "nfcapd", &[Bench, Demo, Labs]),
+    ("softflowd", "softflowd", &[Labs]),
+    ("pmacct", "pmacctd", &[Labs]),
     ("tshark", "tshark", &[Labs]),
     ("tcpdump", "tcpdump", &[Labs]),
     ("tcpreplay", "tcpreplay", &[Labs]),

@@ -8,12 +8,28 @@ use super::{File, Finding, source};
 /// Each room, and the rooms that it may import. Edges never import edges; the core imports neither edges nor the agent.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["agent", "diagnostic", "engine", "export", "flow", "kernel", "nql", "replay"]),
+    (
+        "cli",
+        &[
+            "agent",
+            "diagnostic",
+            "engine",
+            "enrich",
+            "export",
+            "flow",
+            "kernel",
+            "nql",
+            "policy",
+            "replay",
+            "settings",
+        ],
+    ),
     (
         "agent",
         &[
             "diagnostic",
             "engine",
+            "enrich",
             "export",
             "flow",
             "intake",
@@ -22,16 +38,18 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "replay",
             "sensor_common",
+            "settings",
             "wire",
         ],
     ),
     // Core.
     ("diagnostic", &[]),
     ("engine", &["enrich", "flow", "policy", "sensor_common"]),
-    ("enrich", &["flow"]),
+    ("enrich", &["diagnostic", "flow"]),
     ("flow", &["sensor_common"]),
     ("nql", &["diagnostic", "flow", "sensor_common"]),
-    ("policy", &["diagnostic", "flow", "nql"]),
+    ("policy", &["diagnostic", "flow", "nql", "sensor_common", "settings"]),
+    ("settings", &["diagnostic"]),
     ("wire", &["flow", "sensor_common"]),
     // Edges.
     ("export", &["flow", "policy", "sensor_common", "wire"]),

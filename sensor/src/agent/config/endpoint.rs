@@ -83,7 +83,7 @@ pub(super) fn host_and_port(rest: &str, default_port: u16) -> Result<(String, u1
 }
 
 /// Takes it apart.
-fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
+pub(super) fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
     if let Some(bracketed) = rest.strip_prefix('[') {
         let (host, after) =
             bracketed.split_once(']').ok_or_else(|| "the `[` is not closed by `]`".to_owned())?;

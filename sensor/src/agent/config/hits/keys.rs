@@ -2,15 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use toml::{Spanned, de::DeValue};
-
-use crate::{
-    agent::config::{
-        raw::Tls,
-        schema::{Key, Setting, Table, Value, table},
-        value::ByteSize,
-    },
-    diagnostic::Diagnostic,
+use super::super::{
+    raw::Tls,
+    schema::{Key, Setting, Table, Value, table},
+    value::ByteSize,
 };
 
 table! {
