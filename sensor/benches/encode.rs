@@ -54,6 +54,7 @@ fn measure(name: &str, batch: &FlowBatch) {
         message_size: 1400,
         observation_domain: 1,
         refresh: TemplateRefresh::Every { milliseconds: 600_000, messages: 4096 },
+        hits: None,
     });
     let mut messages: Vec<Vec<u8>> = Vec::new();
     encoder.encode(batch, 0, |message| messages.push(message.bytes.to_vec()));

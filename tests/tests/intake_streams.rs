@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Result, ensure};
 use sensor::export::{
-    ipfix::options::{Destination, FileOptions, TlsOptions, Transport},
+    ipfix::options::{Destination, FileOptions, Transport},
+    net::tls::TlsOptions,
     sink::Sink,
 };
 use tests::{

@@ -20,7 +20,8 @@ use crate::{
             Exporter,
             metering::MeteringProcess,
             options::{
-                CollectorOptions, Destination, ExportTime, ExporterOptions, FileOptions, Transport,
+                CollectorOptions, Destination, ExportTime, ExporterOptions, FileOptions,
+                HitOptions, Transport,
             },
         },
         log::{FlowLog, Format},
@@ -68,7 +69,7 @@ impl Outputs {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         for collector in &config.collectors {
             let destination = Destination::Collector(collector_options(collector, export));
-            let options = exporter_options(export, collector.mtu, patience);
+            let options = exporter_options(config, collector.mtu, patience);
             sinks.push(Box::new(Exporter::start(destination, options, &metering)?));
         }
         if let Some(files) = &config.ipfix_file {
@@ -77,7 +78,7 @@ impl Outputs {
             fs::create_dir_all(directory)
                 .with_context(|| format!("cannot make directory {}", directory.display()))?;
             let destination = Destination::Files(file_options(files));
-            let options = exporter_options(export, u16::MAX, patience);
+            let options = exporter_options(config, u16::MAX, patience);
             sinks.push(Box::new(Exporter::start(destination, options, &metering)?));
         }
         if config.log.print_flows {
@@ -148,11 +149,11 @@ impl Outputs {
     }
 }
 
-fn exporter_options(
-    export: &ExportConfig,
-    message_size: u16,
-    patience: Patience,
-) -> ExporterOptions {
+/// Hits that may wait for the end of a replay, when they are sent.
+const HITS_IN_REPLAY: u64 = 1 << 20;
+
+fn exporter_options(config: &Config, message_size: u16, patience: Patience) -> ExporterOptions {
+    let export = &config.export;
     let replay = patience == Patience::Always;
     ExporterOptions {
         message_size,
@@ -162,6 +163,10 @@ fn exporter_options(
         export_time: if replay { ExportTime::FlowEnd } else { ExportTime::Clock },
         // A process number would make every replay different.
         process: if replay { 1 } else { std::process::id() },
+        hits: config.hits.ipfix.as_ref().map(|hits| HitOptions {
+            enterprise: hits.enterprise,
+            queue: if replay { HITS_IN_REPLAY } else { hits.queue },
+        }),
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Process {
     /// The backlog has become shorter.
     room: Notify,
     complete: Cell<bool>,
+    /// The receiver is given up, in the midst of an outage.
+    given_up: Cell<bool>,
     status: Arc<Mutex<Status>>,
     stop: watch::Receiver<Option<Instant>>,
 }
@@ -78,6 +80,7 @@ impl Process {
             arrived: Notify::new(),
             room: Notify::new(),
             complete: Cell::new(false),
+            given_up: Cell::new(false),
             status,
             stop,
         }
@@ -111,6 +114,9 @@ impl Process {
             // Whoever offers without end must not keep the other half from its turn.
             tokio::task::coop::consume_budget().await;
             while matches!(&*self.backlog.borrow(), Backlog::Memory(list) if list.len() >= BATCH) {
+                if self.given_up.get() {
+                    return;
+                }
                 self.room.notified().await;
             }
             // Asked first: an event may come just before the end.
@@ -192,6 +198,8 @@ impl Process {
                 Verdict::Retry { after } => {
                     outage.note(&self.name, &error);
                     if last_attempt {
+                        self.given_up.set(true);
+                        self.room.notify_one();
                         return;
                     }
                     let wait = outage.wait().max(after.unwrap_or_default());

@@ -30,19 +30,14 @@ pub struct Sum {
     pub octets: u64,
     /// The flow records in them.
     pub records: Totals,
+    /// The hits in them.
+    pub hits: u64,
 }
 
 impl InFlight {
-    /// Notes a message of `octets` octets with `records`, after which `end` octets are written to the session.
-    /// `arrived` says how many of these have arrived; it is asked now and then.
-    pub fn push(
-        &mut self,
-        records: Totals,
-        octets: usize,
-        end: u64,
-        arrived: impl FnOnce() -> u64,
-    ) {
-        let sum = Sum { messages: 1, octets: octets as u64, records };
+    /// Notes a message, after which `end` octets are written to the session. `arrived` says how many of these have
+    /// arrived; it is asked now and then.
+    pub fn push(&mut self, sum: Sum, end: u64, arrived: impl FnOnce() -> u64) {
         self.messages.push_back(SentMessage { end, sum });
         if self.messages.len() > self.ask_at {
             self.forget(arrived());
@@ -58,6 +53,7 @@ impl InFlight {
             messages: sum.messages + message.sum.messages,
             octets: sum.octets + message.sum.octets,
             records: sum.records + message.sum.records,
+            hits: sum.hits + message.sum.hits,
         })
     }
 
@@ -76,7 +72,8 @@ mod tests {
         let mut in_flight = InFlight::default();
         for n in 1..=messages {
             let records = Totals { flows: n, packets: 2 * n, octets: 3 * n };
-            in_flight.push(records, 100, 100 * n, || arrived);
+            let sum = Sum { messages: 1, octets: 100, records, hits: n };
+            in_flight.push(sum, 100 * n, || arrived);
         }
         in_flight
     }
@@ -86,7 +83,7 @@ mod tests {
         let lost = |arrived| sent(3, 0).take_lost(arrived);
         assert_eq!(lost(300), Sum::default());
         let records = Totals { flows: 3, packets: 6, octets: 9 };
-        assert_eq!(lost(299), Sum { messages: 1, octets: 100, records });
+        assert_eq!(lost(299), Sum { messages: 1, octets: 100, records, hits: 3 });
         assert_eq!(lost(200).messages, 1);
         assert_eq!(lost(0).messages, 3);
         assert_eq!(lost(0).records.flows, 6);

@@ -7,6 +7,7 @@
 //! * [`metering`]: what the sensor reports about itself to every collector.
 //! * `process`: the loop: connect, announce, send, reconnect, stop.
 //! * `connect`: how sessions are opened.
+//! * `hits`: events as records, beside the flows.
 //! * `session`: one connection or file: the ways a message can go.
 //! * [`error`]: what goes wrong on the way.
 
@@ -21,17 +22,21 @@ use tokio::{sync::watch, time::Instant};
 use self::{
     error::ExportError,
     metering::MeteringProcess,
-    options::{Destination, ExporterOptions},
+    options::{Destination, ExportTime, ExporterOptions},
     process::Process,
 };
 use super::{clock, queue::Queue, sink::Sink};
+use crate::policy::event::Event;
 
 pub mod error;
 pub mod metering;
 pub mod options;
 
+pub use hits::ExporterHits;
+
 mod connect;
 mod file;
+mod hits;
 mod in_flight;
 mod process;
 mod session;
@@ -51,6 +56,7 @@ pub struct Status {
 pub struct Exporter {
     name: String,
     queue: Arc<Queue>,
+    hits: Option<(Arc<Queue<Event>>, ExportTime)>,
     status: Arc<Mutex<Status>>,
     stop: watch::Sender<Option<Instant>>,
     thread: Option<JoinHandle<()>>,
@@ -66,12 +72,13 @@ impl Exporter {
     ) -> Result<Self, ExportError> {
         let name = destination.to_string();
         let queue = Arc::new(Queue::new(options.queue_records));
+        let hits = options.hits.map(|hits| Arc::new(Queue::new(hits.queue)));
         let status = Arc::default();
         let (stop, stopped) = watch::channel(None);
         let process = Process::new(
             destination,
             options,
-            Arc::clone(&queue),
+            (Arc::clone(&queue), hits.clone()),
             Arc::clone(&status),
             metering,
             stopped,
@@ -89,7 +96,14 @@ impl Exporter {
             .name("ipfix-export".into())
             .spawn(work)
             .map_err(ExportError::Start)?;
-        Ok(Self { name, queue, status, stop, thread: Some(thread) })
+        let hits = hits.map(|hits| (hits, options.export_time));
+        Ok(Self { name, queue, hits, status, stop, thread: Some(thread) })
+    }
+
+    /// Its output of hits, where the options ask for one.
+    pub fn hits(&self) -> Option<ExporterHits> {
+        let (queue, export_time) = self.hits.as_ref()?;
+        Some(ExporterHits::new(&self.name, Arc::clone(queue), *export_time))
     }
 
     /// How it stands with its destination.
@@ -114,6 +128,9 @@ impl Sink for Exporter {
     /// Sends what waits and the last statistics, and closes. A destination in an outage is tried once more.
     fn stop(&self, deadline: Duration) {
         self.queue.close();
+        if let Some((hits, _)) = &self.hits {
+            hits.close();
+        }
         self.stop.send_replace(Some(Instant::now() + deadline));
     }
 
@@ -126,6 +143,9 @@ impl Sink for Exporter {
             let _ = thread.join();
         }
         self.queue.abandon(clock::now());
+        if let Some((hits, _)) = &self.hits {
+            hits.abandon(clock::now());
+        }
     }
 }
 

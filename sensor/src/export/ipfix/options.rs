@@ -78,6 +78,17 @@ pub struct ExporterOptions {
     pub queue_records: u64,
     /// What dates messages.
     pub export_time: ExportTime,
+    /// Hits of policies, where they are to be sent, too.
+    pub hits: Option<HitOptions>,
+}
+
+/// How hits are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HitOptions {
+    /// Private enterprise number of the elements that IANA does not have.
+    pub enterprise: u32,
+    /// Events that may wait.
+    pub queue: u64,
 }
 
 impl Default for ExporterOptions {
@@ -89,6 +100,7 @@ impl Default for ExporterOptions {
             statistics_interval: Duration::from_secs(60),
             queue_records: 65_536,
             export_time: ExportTime::Clock,
+            hits: None,
         }
     }
 }

@@ -18,17 +18,20 @@ use super::{
     Status, clock,
     connect::Connector,
     error::ExportError,
-    in_flight::InFlight,
+    hits,
+    in_flight::{InFlight, Sum},
     metering::MeteringProcess,
     options::{Destination, ExportTime, ExporterOptions},
     session::Session,
 };
 use crate::{
     export::{
+        account::Account,
         net::{backoff::Backoff, connect::PROBATION, error::NetError},
         queue::Queue,
     },
     flow::batch::FlowBatch,
+    policy::event::Event,
     wire::ipfix::{
         encode::{Encoder, EncoderOptions, Position, Progress},
         options::{Interface, Statistics},
@@ -50,6 +53,7 @@ pub struct Process {
     encoder_options: EncoderOptions,
     options: ExporterOptions,
     queue: Arc<Queue>,
+    hits: Option<Arc<Queue<Event>>>,
     status: Arc<Mutex<Status>>,
     metering: Arc<MeteringProcess>,
     interfaces: watch::Receiver<Arc<[Interface]>>,
@@ -68,7 +72,7 @@ impl Process {
     pub fn new(
         destination: Destination,
         options: ExporterOptions,
-        queue: Arc<Queue>,
+        (queue, hits): (Arc<Queue>, Option<Arc<Queue<Event>>>),
         status: Arc<Mutex<Status>>,
         metering: &Arc<MeteringProcess>,
         stop: watch::Receiver<Option<Instant>>,
@@ -79,10 +83,12 @@ impl Process {
                 message_size: options.message_size.min(destination.message_limit()),
                 observation_domain: options.observation_domain,
                 refresh: destination.template_refresh(),
+                hits: options.hits.map(|hits| hits.enterprise),
             },
             connector: Connector::new(destination)?,
             options,
             queue,
+            hits,
             status,
             interfaces: metering.interfaces(),
             metering: Arc::clone(metering),
@@ -97,7 +103,8 @@ impl Process {
 
     /// Exports until it is stopped, and no longer than the stop's deadline.
     pub async fn run(mut self) {
-        let (mut stop, queue) = (self.stop.clone(), Arc::clone(&self.queue));
+        let (mut stop, queue, hits) =
+            (self.stop.clone(), Arc::clone(&self.queue), self.hits.clone());
         let deadline = async move {
             let asked = stop.wait_for(Option::is_some).await.map(|deadline| *deadline);
             // An error means that the exporter is gone: nobody waits for us.
@@ -108,6 +115,9 @@ impl Process {
             () = deadline => tracing::warn!(collector = %self.name, "not all was sent before the deadline"),
         }
         queue.abandon(clock::now());
+        if let Some(hits) = hits {
+            hits.abandon(clock::now());
+        }
     }
 
     async fn sessions(&mut self) {
@@ -215,6 +225,10 @@ impl Process {
                 self.advance(&batch, encoder, session).await?;
                 continue;
             }
+            // At the flows' own time, hits come last, so that the same flows give the same octets.
+            if (by_clock || stopped) && self.advance_hits(encoder, session).await? {
+                continue;
+            }
             if by_clock {
                 self.send(encoder, session).await?;
             }
@@ -229,6 +243,7 @@ impl Process {
                 until_end.map_or(self.report_at, |wait| self.report_at.min(Instant::now() + wait));
             tokio::select! {
                 () = self.queue.filled() => {}
+                () = filled(self.hits.as_deref()), if by_clock => {}
                 error = session.lost() => return Err(error),
                 () = sleep_until(wake), if by_clock => {}
                 _ = self.stop.changed() => {}
@@ -274,6 +289,21 @@ impl Process {
         }
     }
 
+    /// Encodes the next hit, or makes room for it; false when there is none.
+    async fn advance_hits(
+        &mut self,
+        encoder: &mut Encoder,
+        session: &mut Session,
+    ) -> Result<bool, ExportError> {
+        let Some(hits) = &self.hits else { return Ok(false) };
+        let Some(event) = hits.head() else { return Ok(false) };
+        match encoder.append_hit(&hits::record(&event), self.now()) {
+            Progress::MessageFull => self.send(encoder, session).await?,
+            Progress::Done => hits.pop(),
+        }
+        Ok(true)
+    }
+
     /// Sends the message under way, if there is one.
     async fn send(
         &mut self,
@@ -281,19 +311,24 @@ impl Process {
         session: &mut Session,
     ) -> Result<(), ExportError> {
         let Some(message) = encoder.finish(self.now()) else { return Ok(()) };
-        let (totals, octets) = (message.totals, message.bytes.len());
+        let (totals, hits, octets) = (message.totals, message.hits, message.bytes.len());
         let sent = session.send(message.bytes).await;
         encoder.next_message();
         match &sent {
             Ok(()) => {
                 let end = session.written();
-                self.in_flight.push(totals, octets, end, || session.arrived());
+                let sum = Sum { messages: 1, octets: octets as u64, records: totals, hits };
+                self.in_flight.push(sum, end, || session.arrived());
                 self.queue.settle(|account| account.send(totals, octets));
-                if totals.flows > 0 {
+                self.settle_hits(hits, |account| account.send(hits, octets));
+                if totals.flows > 0 || hits > 0 {
                     self.end_outage();
                 }
             }
-            Err(_) => self.queue.settle(|account| account.lose(totals, clock::now())),
+            Err(_) => {
+                self.queue.settle(|account| account.lose(totals, clock::now()));
+                self.settle_hits(hits, |account| account.lose(hits, clock::now()));
+            }
         }
         sent
     }
@@ -332,6 +367,18 @@ impl Process {
             account.lose(pending, now);
             account.take_back(lost.records, lost.messages, lost.octets, now);
         });
+        let pending = encoder.pending_hits();
+        self.settle_hits(pending + lost.hits, |account| {
+            account.lose(pending, now);
+            account.take_back(lost.hits, 0, 0, now);
+        });
+    }
+
+    /// Changes the account of hits, where `count` of them are concerned.
+    fn settle_hits(&self, count: u64, change: impl FnOnce(&mut Account<u64>)) {
+        if let Some(hits) = self.hits.as_ref().filter(|_| count > 0) {
+            hits.settle(change);
+        }
     }
 
     /// Notes that the destination takes no messages, and says so once per outage.
@@ -379,5 +426,13 @@ impl Process {
 
     fn is_stopped(&self) -> bool {
         self.stop.borrow().is_some()
+    }
+}
+
+/// Waits until there may be something in `queue`; forever, where there is no queue.
+async fn filled(queue: Option<&Queue<Event>>) {
+    match queue {
+        Some(queue) => queue.filled().await,
+        None => std::future::pending().await,
     }
 }

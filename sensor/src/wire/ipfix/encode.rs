@@ -1,11 +1,12 @@
 //! One transport session's encoder: what was announced, how many records were sent, the message under way.
 //!
 //! The caller pulls finished messages and decides what to do between them, so that a slow transport is waited for
-//! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names and for batches of a
-//! shape that has not come before.
+//! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names, for hits, and for
+//! batches of a shape that has not come before.
 
 use super::{
     MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, TEMPLATE_SET,
+    hits::{self, HitRecord},
     message::MessageBuilder,
     options::{INTERFACE_NAMES, Interface, STATISTICS, Statistics},
     template::{self, Shape},
@@ -39,6 +40,8 @@ pub struct EncoderOptions {
     pub observation_domain: u32,
     /// When to announce templates again.
     pub refresh: TemplateRefresh,
+    /// The enterprise number under which hits are sent; `None` where there will be none.
+    pub hits: Option<u32>,
 }
 
 /// A row from which on a batch is still to be encoded. Folded rows come after all others.
@@ -100,6 +103,8 @@ pub struct Message<'a> {
     pub bytes: &'a [u8],
     /// The flow records in it.
     pub totals: Totals,
+    /// The hits in it.
+    pub hits: u64,
 }
 
 /// What is still to be announced: an index into what there is.
@@ -115,6 +120,7 @@ pub struct Encoder {
     options: EncoderOptions,
     message: MessageBuilder,
     totals: Totals,
+    hits: u64,
     sequence: u32,
     next: Announcement,
     /// When the templates were last announced; None before the first time.
@@ -131,6 +137,7 @@ impl Encoder {
             options,
             message: MessageBuilder::new(options.message_size.max(MINIMUM_MESSAGE_SIZE)),
             totals: Totals::default(),
+            hits: 0,
             sequence: 0,
             next: Announcement::default(),
             announced_at: None,
@@ -200,6 +207,21 @@ impl Encoder {
         Progress::Done
     }
 
+    /// Writes a hit, if the message has room for it. `now` is the export time in milliseconds since the epoch.
+    pub fn append_hit(&mut self, hit: &HitRecord, now: u64) -> Progress {
+        if self.announce(now) == Progress::MessageFull {
+            return Progress::MessageFull;
+        }
+        let template = hits::of(hit);
+        let record = template.data_record(hit);
+        let Some(out) = self.message.data_records_mut(template.id, record.len(), 1) else {
+            return Progress::MessageFull;
+        };
+        out.copy_from_slice(&record);
+        self.hits += 1;
+        Progress::Done
+    }
+
     /// Writes the records of the sensor's `statistics`. To be called after [`Self::announce`], with no message
     /// under way: the totals are those before the message that carries them.
     pub fn append_statistics(&mut self, statistics: &Statistics) {
@@ -221,10 +243,10 @@ impl Encoder {
         self.messages_since += 1;
         let (sequence, records) = (self.sequence, self.message.data_records());
         self.sequence = sequence.wrapping_add(records);
-        let totals = std::mem::take(&mut self.totals);
+        let (totals, hits) = (std::mem::take(&mut self.totals), std::mem::take(&mut self.hits));
         let seconds = (now / 1000) as u32;
         let bytes = self.message.finish(seconds, sequence, self.options.observation_domain);
-        Some(Message { bytes, totals })
+        Some(Message { bytes, totals, hits })
     }
 
     /// Makes room for the next message, once the finished one has been used.
@@ -250,6 +272,11 @@ impl Encoder {
     /// Flow records in the message under way.
     pub fn pending(&self) -> Totals {
         self.totals
+    }
+
+    /// Hits in the message under way.
+    pub fn pending_hits(&self) -> u64 {
+        self.hits
     }
 
     fn is_refresh_due(&self, now: u64) -> bool {
@@ -282,7 +309,17 @@ impl Encoder {
         if index == STATISTICS.len() {
             return write!(OPTIONS_TEMPLATE_SET, INTERFACE_NAMES);
         }
-        let number = HOST_TEMPLATES + index - STATISTICS.len() - 1;
+        let mut index = index - STATISTICS.len() - 1;
+        if let Some(enterprise) = self.options.hits {
+            if let Some(template) = hits::ALL.get(index) {
+                let record = template.template_record(enterprise);
+                let out = self.message.template_record(TEMPLATE_SET, record.len());
+                return Some(out.map(|out| out.copy_from_slice(&record)).is_some());
+            }
+            index -= hits::ALL.len();
+        }
+        // Last, since more may come.
+        let number = HOST_TEMPLATES + index;
         (number < self.templates.count()).then_some(())?;
         write!(TEMPLATE_SET, self.templates.get(number))
     }

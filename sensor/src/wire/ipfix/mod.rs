@@ -5,6 +5,7 @@
 //! * [`template`]: flow templates, one for each shape of batch: what is told, and no more.
 //! * `templates`: the flow templates of one session.
 //! * [`options`]: the same for options templates: what the sensor reports about itself.
+//! * [`hits`]: the same for hits of policies.
 //! * [`message`]: header and set framing, messages filled up to their size.
 //! * [`encode`]: one transport session's state: sequence number, templates announced, messages in order.
 //! * [`decode`]: messages taken apart again, record by record.
@@ -13,6 +14,7 @@ mod columns;
 pub mod decode;
 pub mod elements;
 pub mod encode;
+pub mod hits;
 pub mod message;
 pub mod options;
 pub mod template;

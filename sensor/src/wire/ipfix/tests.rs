@@ -19,8 +19,12 @@ use crate::{
     wire::{batches::Batches, collector::Collector, ledger::Skipped},
 };
 
-const OPTIONS: EncoderOptions =
-    EncoderOptions { message_size: 1400, observation_domain: 7, refresh: TemplateRefresh::Never };
+const OPTIONS: EncoderOptions = EncoderOptions {
+    message_size: 1400,
+    observation_domain: 7,
+    refresh: TemplateRefresh::Never,
+    hits: None,
+};
 const NOW: u64 = 1_700_000_000_123;
 
 /// A batch of which row n has the n-th of `rows` as its seed: every field differs, every bit is used.
