@@ -10,8 +10,10 @@ mod kernel;
 mod lower;
 mod mask;
 mod number;
+
 mod ports;
 mod prepared;
+mod presence;
 mod program;
 mod run;
 mod scratch;
