@@ -144,6 +144,10 @@ fn help_names_every_flag() {
         "--generic-xdp",
         "--observation-domain",
         "--flow-log",
+        "--listen",
+        "--allow",
+        "--forward",
+        "--keep-source",
         "--list",
         "-v, --verbose",
     ] {

@@ -83,7 +83,7 @@ pub fn of_router(flows: &[FlowBatch]) -> Vec<FlowBatch> {
 }
 
 fn profiles() -> (Arc<Profiles>, Vec<u32>, Vec<u32>) {
-    let mut profiles = Profiles::default();
+    let profiles = Profiles::default();
     let roles = ["web", "database", "application", "resolver", "mailserver", "scanner", "backup"];
     let inside = roles
         .iter()

@@ -1,7 +1,10 @@
 //! `sensor replay`.
 
-use super::{args::ReplayArgs, nql};
-use crate::agent::{config, logging, replay as agent};
+use super::{
+    args::{Content, ReplayArgs},
+    nql,
+};
+use crate::agent::{config, exports::replay as exports, logging, replay as agent};
 
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
@@ -10,5 +13,8 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
-    agent::replay(&config, filter.as_ref(), &args.files)
+    match args.content {
+        Content::Traffic => agent::replay(&config, filter.as_ref(), &args.files),
+        Content::Exports => exports::replay(&config, filter.as_ref(), &args.files),
+    }
 }

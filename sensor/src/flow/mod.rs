@@ -9,7 +9,7 @@
 //! * [`tags`], [`ports`]: tags of flows and labels of ports.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`router`]: the columns that only routers fill, and what is known of the routers.
-//! * [`interfaces`], [`protocol`]: names for numbers.
+//! * [`interfaces`], [`protocol`]: names for numbers. [`prefix`]: addresses that share their first bits.
 
 pub mod batch;
 pub mod cache;
@@ -18,6 +18,7 @@ pub mod fields;
 pub mod interfaces;
 pub mod key;
 pub mod ports;
+pub mod prefix;
 pub mod profile;
 pub mod protocol;
 pub mod router;

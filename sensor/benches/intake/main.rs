@@ -1,0 +1,189 @@
+//! Router intake: real export datagrams into columns, nanoseconds a record on one core, beside netflow_parser.
+//!
+//! The datagrams are those of the corpus (`SENSOR_CORPORA`, else `../shared/corpora`); where it is not there, made ones.
+//! Then hostile ones, microseconds a datagram.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod hostile;
+
+use std::{
+    env,
+    hint::black_box,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use netflow_parser::AutoScopedParser;
+use sensor::{
+    replay::capture::CaptureReader,
+    wire::{
+        batches::Batches,
+        collector::{Collector, Options},
+    },
+};
+use sensor_common::packet;
+
+const ROUNDS: usize = 15;
+/// How long a round takes about.
+const ROUND: Duration = Duration::from_millis(40);
+const NOW: u64 = 1_700_000_000_000;
+
+/// Case, what it is, and the target in nanoseconds a record.
+const CASES: [(&str, &str, f64); 14] = [
+    ("spark-netflow.ftv5-derived", "v5, made up, 28 a datagram", 25.0),
+    ("logstash.Netflow_5_valid_01", "v5, nc of a router", 25.0),
+    ("spark-netflow.ftv7-derived", "v7, made up", 25.0),
+    ("logstash.Netflow_9_Cisco_ASR_9000_series_template_260", "v9, Cisco ASR 9000", 60.0),
+    ("logstash.Netflow_9_Fortigate_FortiOS_5.2.1", "v9, Fortigate", 60.0),
+    ("graylog-labs.netflow-data_nprobe-netflow9.pcap", "v9 (and v5), nProbe", 60.0),
+    ("akvorado.netflow.data+", "v9, Cisco, many samplers", 60.0),
+    ("logstash.IPFIX_Mikrotik_RouterOS_6.39.2", "IPFIX, Mikrotik", 60.0),
+    ("logstash.IPFIX_OpenBSD_pflow", "IPFIX, OpenBSD pflow", 60.0),
+    ("ipfixcol2.example_flows.ipfix", "IPFIX, CESNET, variable length", 60.0),
+    (
+        "pmacct.tests_401-IPFIXv10-BMP-IPv6-CISCO-MPLS-multiple-sources_traffic-00.pcap",
+        "IPFIX, Cisco, MPLS and SRv6",
+        60.0,
+    ),
+    ("akvorado.sflow.data-1140", "sFlow, 5 samples a datagram", 120.0),
+    ("telegraf.sflow_issue_15918", "sFlow, and counters", 120.0),
+    ("the-tcpdump-group.tests_sflow-print-v6.pcap", "sFlow, 25 datagrams", 120.0),
+];
+
+fn main() {
+    // Only cases with this in their description, and no hostile ones.
+    let only = env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    println!("Decoding datagrams into columns, one core, median of {ROUNDS} rounds; ns a record\n");
+    println!(
+        "{:<34}{:>9}{:>9}{:>9}{:>16}{:>8}",
+        "datagrams", "records", "octets", "ns", "netflow_parser", "times"
+    );
+    let Some(exports) = exports() else {
+        println!("no corpus: SENSOR_CORPORA names it; made datagrams instead");
+        measure("v5, made here", &made_v5(), 25.0);
+        hostile::run();
+        return;
+    };
+    let wanted = |what: &str| only.as_deref().is_none_or(|only| what.contains(only));
+    for (case, what, target) in CASES.into_iter().filter(|(_, what, _)| wanted(what)) {
+        match datagrams(&exports.join(case)) {
+            Some(datagrams) => measure(what, &datagrams, target),
+            None => println!("{what:<34} {case} cannot be read"),
+        }
+    }
+    if only.is_none() {
+        hostile::run();
+    }
+}
+
+type Datagrams = Vec<(SocketAddr, Vec<u8>)>;
+
+fn measure(what: &str, datagrams: &Datagrams, target: f64) {
+    let mut collector = Collector::new(Options::default());
+    let mut batches = Batches::default();
+    let mut parser = AutoScopedParser::new();
+    // All templates first; then what brings flows is measured.
+    for (from, octets) in datagrams {
+        collector.datagram(*from, NOW, octets, &mut batches);
+        let _ = black_box(parser.parse_from_source(*from, octets));
+    }
+    batches.take(true, drop);
+    let before = collector.ledger();
+    let bringing: Datagrams = datagrams
+        .iter()
+        .filter(|(from, octets)| {
+            collector.datagram(*from, NOW, octets, &mut batches);
+            let rows = batches.rows();
+            batches.take(true, drop);
+            rows != 0
+        })
+        .cloned()
+        .collect();
+    let after = collector.ledger();
+    let records = (after.data_records - after.options_records)
+        - (before.data_records - before.options_records);
+    let octets: usize = bringing.iter().map(|(_, octets)| octets.len()).sum();
+    if records == 0 {
+        println!("{what:<34} no flows");
+        return;
+    }
+    let ours = per_record(records, || {
+        for (from, octets) in &bringing {
+            collector.datagram(*from, NOW, octets, &mut batches);
+        }
+        let mut taken = None;
+        batches.take(false, |batch| taken = Some(batch));
+        if let Some(batch) = taken {
+            batches.give_back(black_box(batch));
+        }
+    });
+    batches.take(true, drop);
+    print!("{what:<34}{records:>9}{octets:>9}{ours:>9.1}");
+    if target > 100.0 {
+        // It does not read sFlow.
+        println!("{:>16}{:>8}", "-", "-");
+    } else {
+        let theirs = per_record(records, || {
+            for (from, octets) in &bringing {
+                let _ = black_box(parser.parse_from_source(*from, octets));
+            }
+        });
+        println!("{theirs:>16.1}{:>8.1}", theirs / ours);
+    }
+    if ours > target {
+        println!("{:<34} target: {target} ns", "");
+    }
+}
+
+/// Nanoseconds a record of `work`, which does `records`.
+fn per_record(records: u64, mut work: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    work();
+    let once = start.elapsed().max(Duration::from_nanos(100));
+    let times = (ROUND.as_nanos() / once.as_nanos()).clamp(1, 1_000_000) as u32;
+    let mut rounds: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            for _ in 0..times {
+                work();
+            }
+            start.elapsed()
+        })
+        .collect();
+    rounds.sort_unstable();
+    rounds[ROUNDS / 2].as_secs_f64() * 1e9 / f64::from(times) / records as f64
+}
+
+fn exports() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
+    let corpora = env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from);
+    Some(corpora.join("exports")).filter(|exports| exports.is_dir())
+}
+
+fn datagrams(case: &Path) -> Option<Datagrams> {
+    let mut reader = CaptureReader::open(&case.join("input.pcap")).ok()?;
+    let mut datagrams = Vec::new();
+    while let Ok(Some(frame)) = reader.next() {
+        let headers = packet::parse(frame.data, frame.data.len() as u32).ok()?;
+        let end = (headers.link_length + headers.octets) as usize;
+        let source = u32::from_be(headers.source[0]).to_be_bytes();
+        datagrams.push((
+            SocketAddr::from((source, headers.source_port())),
+            frame.data[headers.headers_length as usize..end].to_vec(),
+        ));
+    }
+    Some(datagrams)
+}
+
+/// A datagram of NetFlow 5 with 30 records.
+fn made_v5() -> Datagrams {
+    let mut datagram = vec![0, 5, 0, 30, 0, 1, 0, 0];
+    datagram.extend(1_700_000_000_u32.to_be_bytes());
+    datagram.extend([0; 12]);
+    for record in 0..30_u8 {
+        datagram.extend([10, 0, 0, record, 192, 0, 2, record]);
+        datagram.extend([record; 40]);
+    }
+    vec![(SocketAddr::from(([192, 0, 2, 1], 2055)), datagram)]
+}
