@@ -139,7 +139,7 @@ fn push(batch: &mut FlowBatch, random: &mut Random, inside: &[u32], outside: &[u
     let (source, destination, source_profile, destination_profile) = match random.below(10) {
         0..4 => (internal, external, local, remote),
         4..8 => (external, internal, remote, local),
-        _ => (internal, internal ^ 1, local, local),
+        _ => (internal, internal ^ 1, local, inside[internal as usize % inside.len()]),
     };
     if let Addresses::V4 { source: sources, destination: destinations } = &mut batch.addresses {
         sources.push(source);

@@ -5,13 +5,11 @@
 
 use std::sync::Arc;
 
-use sensor_common::{
-    key::{Direction, KeyV4, KeyV6},
-    packet::ip::protocol,
-};
+use sensor_common::{key::Direction, packet::ip::protocol};
 
 use super::{
     delta::FlowDelta,
+    key::FlowKey,
     ports::PortLabels,
     profile::{Profile, Profiles, Side},
     router::RouterColumns,
@@ -369,45 +367,6 @@ pub(super) fn keep<T: Copy>(column: &mut Vec<T>, rows: &[usize]) {
         column[to] = column[from];
     }
     column.truncate(rows.len());
-}
-
-/// A kernel flow key of either family.
-pub trait FlowKey {
-    /// Appends the addresses; false when the columns are of the other family.
-    fn push_addresses(&self, addresses: &mut Addresses) -> bool;
-    /// The part that does not depend on the family.
-    fn common(&self) -> &sensor_common::key::Common;
-}
-
-impl FlowKey for KeyV4 {
-    fn push_addresses(&self, addresses: &mut Addresses) -> bool {
-        let Addresses::V4 { source, destination } = addresses else { return false };
-        source.push(u32::from_be(self.source));
-        destination.push(u32::from_be(self.destination));
-        true
-    }
-
-    fn common(&self) -> &sensor_common::key::Common {
-        &self.common
-    }
-}
-
-impl FlowKey for KeyV6 {
-    fn push_addresses(&self, addresses: &mut Addresses) -> bool {
-        let Addresses::V6 { source, destination } = addresses else { return false };
-        source.push(address_number(self.source));
-        destination.push(address_number(self.destination));
-        true
-    }
-
-    fn common(&self) -> &sensor_common::key::Common {
-        &self.common
-    }
-}
-
-/// An IPv6 address in packet order as a number.
-fn address_number(words: [u32; 4]) -> u128 {
-    words.iter().fold(0, |number, word| number << 32 | u128::from(u32::from_be(*word)))
 }
 
 /// Destination and source MAC address from the first twelve octets of a frame.

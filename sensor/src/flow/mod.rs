@@ -2,6 +2,7 @@
 //!
 //! * [`fields`]: the table of fields, from which names, types and documentation are derived.
 //! * [`batch`]: [`batch::FlowBatch`], flow records as columns; all that anything behind the sources sees.
+//! * [`key`]: the kernel's flow keys as addresses of a batch.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end.
 //! * [`profile`]: what is known about an address, interned.
@@ -15,6 +16,7 @@ pub mod cache;
 pub mod delta;
 pub mod fields;
 pub mod interfaces;
+pub mod key;
 pub mod ports;
 pub mod prefix;
 pub mod profile;

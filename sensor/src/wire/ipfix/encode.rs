@@ -183,13 +183,20 @@ impl Encoder {
     /// Writes the rows of `batch` from `position` on, as far as they fit, and moves `position` behind them.
     /// `now` is the export time in milliseconds since the epoch.
     pub fn append(&mut self, batch: &FlowBatch, position: &mut Position, now: u64) -> Progress {
+        let mut under_way = None;
         while position.seek(batch) {
-            // The template first: it must be announced before it is used.
-            let shape = position.shape(batch);
-            let number = self.templates.number_of(shape);
-            if self.announce(now) == Progress::MessageFull {
-                return Progress::MessageFull;
-            }
+            let number = match under_way {
+                Some((folded, number)) if folded == position.folded => number,
+                _ => {
+                    // The template first: it must be announced before it is used.
+                    let number = self.templates.number_of(position.shape(batch));
+                    if self.announce(now) == Progress::MessageFull {
+                        return Progress::MessageFull;
+                    }
+                    under_way = Some((position.folded, number));
+                    number
+                }
+            };
             let template = self.templates.get(number);
             let room = self.message.room(template.id) / template.record_length;
             let count = position.run(batch, room);
