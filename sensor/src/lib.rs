@@ -10,6 +10,7 @@ pub mod agent;
 pub mod cli;
 pub mod diagnostic;
 pub mod engine;
+pub mod enrich;
 #[expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -17,10 +18,17 @@ pub mod engine;
 )]
 pub mod export;
 pub mod flow;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "edge: sockets, files, clock"
+)]
+pub mod intake;
 #[expect(clippy::disallowed_methods, reason = "edge: the kernel")]
 pub mod kernel;
 pub mod nql;
 pub mod policy;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
+pub mod settings;
 pub mod wire;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sensor::flow::{
     batch::{Addresses, BATCH_ROWS, EndReason, FlowBatch, Source},
     profile::{Profile, Profiles},
+    router::Exporter,
 };
 
 /// Numbers by a linear congruential generator (Knuth, MMIX).
@@ -53,8 +54,36 @@ pub fn flows(rows: usize) -> Vec<FlowBatch> {
     batches
 }
 
+/// The same flows as a router tells them, sampled, without what only the host knows.
+pub fn of_router(flows: &[FlowBatch]) -> Vec<FlowBatch> {
+    let mut random = Random(3);
+    let exporters = [1, 2, 3].map(|last| Arc::new(Exporter::new([192, 0, 2, last].into())));
+    let mut told = flows.to_vec();
+    for batch in &mut told {
+        batch.observed_by = Source::NetFlow;
+        for column in [&mut batch.ttl_min, &mut batch.ttl_max] {
+            column.clear();
+        }
+        batch.layer2_octets.clear();
+        batch.source_mac.clear();
+        batch.destination_mac.clear();
+        let rows = batch.len();
+        let mut column = |bound| (0..rows).map(|_| random.below(bound) as u32).collect::<Vec<_>>();
+        let router = &mut batch.router;
+        router.exporters = exporters.to_vec();
+        router.exporter = column(3);
+        router.output_interface = column(48);
+        router.source_as = column(64);
+        router.destination_as = column(64);
+        router.sample_rate = vec![100; rows];
+        router.version = vec![9; rows];
+        router.received = batch.end.clone();
+    }
+    told
+}
+
 fn profiles() -> (Arc<Profiles>, Vec<u32>, Vec<u32>) {
-    let mut profiles = Profiles::default();
+    let profiles = Profiles::default();
     let roles = ["web", "database", "application", "resolver", "mailserver", "scanner", "backup"];
     let inside = roles
         .iter()

@@ -40,6 +40,12 @@ const LONG: &str = "((protocol == tcp || protocol == udp) && srcport < 1024 && d
     (srcport == 68 && dstport == 67) || (srcport == 67 && dstport == 67) || srcport == 137 || dstport == 137 || \
     srcport == 138 || dstport == 138 || (srcport == 53 || dstport == 53) || (srcport == 514 || dstport == 514)))";
 
+/// Traffic between two groups, by labels of addresses: one table look-up a side.
+const LABELS: &str = "label.ip.role == web && label.ip.role == database";
+
+/// What routers tell beside the host's columns.
+const ROUTED: &str = "srcas.number == 7 && output in (1, 2, 3) && bitsxrate > 1000000";
+
 /// One line of the table.
 struct Measurement<'a> {
     name: &'static str,
@@ -93,6 +99,8 @@ fn main() {
     let best = Instructions::best();
     let baseline = Instructions::BASELINE;
     let long = [compile(LONG)];
+    let (labels, routed) = ([compile(LABELS)], [compile(ROUTED)]);
+    let told = flows::of_router(&batches);
     let port = [compile("dstport < 1024")];
     let many: Vec<_> = policies::policies(1000).iter().map(|query| compile(query)).collect();
     let prefixes = [prefixes(10_000)];
@@ -109,9 +117,14 @@ fn main() {
         .collect();
 
     let evaluate = |queries: &[Typed], instructions| evaluation(queries, instructions, &batches);
+    let by_router = |queries: &[Typed]| evaluation(queries, best, &told);
     let mut measurements = vec![
         Measurement::new("long query, best", rows, evaluate(&long, best)),
         Measurement::new("long query, baseline", rows, evaluate(&long, baseline)),
+        Measurement::new("long query, routers", rows, by_router(&long)),
+        Measurement::new("labels, best", rows, evaluate(&labels, best)),
+        Measurement::new("labels, routers", rows, by_router(&labels)),
+        Measurement::new("AS, output and rate, routers", rows, by_router(&routed)),
         Measurement::new("dstport < 1024, best", rows, evaluate(&port, best)),
         Measurement::new("dstport < 1024, baseline", rows, evaluate(&port, baseline)),
         Measurement::new("1,000 policies, best", rows, evaluate(&many, best)),
@@ -172,6 +185,12 @@ fn main() {
             execute / own,
             fill / own
         );
+    }
+    for query in ["long query", "labels"] {
+        let of = |flows: &str| median(&format!("{query}, {flows}"));
+        if let (Some(host), Some(routers)) = (of("best"), of("routers")) {
+            println!("{query}: routers' flows cost {:.2} times the host's", routers / host);
+        }
     }
     let program = Program::compile(&many);
     println!("1,000 policies are {} distinct steps", program.steps());

@@ -12,15 +12,18 @@ pub mod check;
 pub mod decode;
 pub mod exit;
 pub mod fields;
+pub mod hits;
 pub mod nql;
+pub mod policy;
 pub mod replay;
 pub mod run;
 
 use self::{
-    args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
+    args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
     decode::DecodeArgs,
     exit::Exit,
     nql::NqlArgs,
+    policy::PolicyArgs,
 };
 use crate::kernel::guard;
 
@@ -54,8 +57,12 @@ pub enum Command {
     Fields(FieldsArgs),
     /// Tell every fault of a configuration file at once
     Check(CheckArgs),
+    /// Try where hits of policies are sent
+    Hits(HitsArgs),
     /// Check a query, or filter records by it
     Nql(NqlArgs),
+    /// Check, test, list and explain policies
+    Policy(PolicyArgs),
 }
 
 /// Does what the command line asks for, and reports a failure on stderr.
@@ -79,7 +86,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
         Command::Decode(arguments) => decode::decode(arguments),
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Hits(arguments) => hits::hits(arguments),
         Command::Nql(arguments) => nql::nql(arguments),
+        Command::Policy(arguments) => policy::policy(arguments),
     };
     match result {
         Ok(()) => Exit::Success,

@@ -12,8 +12,10 @@ use sensor_common::{
 
 use super::{
     delta::FlowDelta,
+    ports::PortLabels,
     profile::{Profile, Profiles, Side},
     router::RouterColumns,
+    tags::TagSets,
 };
 
 /// Rows after which a producer hands a batch on. A soft limit: it bounds latency and memory, not correctness.
@@ -36,7 +38,7 @@ pub enum EndReason {
 }
 
 /// What a flow was observed by (NQL `flowtype`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// This host's interfaces, or a capture file.
     Host,
@@ -47,6 +49,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Host, Self::NetFlow, Self::Sflow];
+
     /// The value of `flowtype`.
     pub fn name(self) -> &'static str {
         match self {
@@ -133,6 +138,13 @@ pub struct FlowBatch {
     pub source_profile: Vec<u32>,
     /// The same of the destination address.
     pub destination_profile: Vec<u32>,
+    /// The sets of tags that the next column numbers.
+    pub tag_sets: Arc<TagSets>,
+    /// Tags of the flow, those of its exporter among them. 0 stands for the exporter's alone; so it reads everywhere when
+    /// the column has no rows.
+    pub tags: Vec<u32>,
+    /// Labels of ports.
+    pub port_labels: Arc<PortLabels>,
     /// What only routers tell. None of its columns has rows in a batch of the host's flows.
     pub router: RouterColumns,
 }
@@ -176,6 +188,9 @@ impl FlowBatch {
             profiles: Arc::default(),
             source_profile: Vec::new(),
             destination_profile: Vec::new(),
+            tag_sets: Arc::default(),
+            tags: Vec::new(),
+            port_labels: Arc::default(),
             router: RouterColumns::default(),
         }
     }
@@ -213,6 +228,9 @@ impl FlowBatch {
         self.fragment.clear();
         self.folded.clear();
         self.end_reason.clear();
+        self.source_profile.clear();
+        self.destination_profile.clear();
+        self.tags.clear();
         self.router.clear();
     }
 
@@ -316,7 +334,24 @@ impl FlowBatch {
         keep(&mut self.end_reason, rows);
         keep(&mut self.source_profile, rows);
         keep(&mut self.destination_profile, rows);
+        keep(&mut self.tags, rows);
         self.router.keep(rows);
+    }
+
+    /// One of how many packets row `row` counts; none where nobody said.
+    pub fn sample_rate(&self, row: usize) -> Option<u32> {
+        match self.observed_by {
+            // The host path counts every packet.
+            Source::Host => Some(1),
+            Source::NetFlow | Source::Sflow => {
+                self.router.sample_rate.get(row).copied().filter(|rate| *rate != 0)
+            }
+        }
+    }
+
+    /// `amount` times the sample rate of row `row`; as it is where the rate is not known.
+    pub fn scaled(&self, row: usize, amount: u64) -> u64 {
+        amount.saturating_mul(self.sample_rate(row).unwrap_or(1).into())
     }
 
     /// True when row `row` was seen leaving the host.

@@ -5,18 +5,22 @@
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end.
 //! * [`profile`]: what is known about an address, interned.
+//! * [`tags`], [`ports`]: tags of flows and labels of ports.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`router`]: the columns that only routers fill, and what is known of the routers.
-//! * [`interfaces`], [`protocol`]: names for numbers.
+//! * [`interfaces`], [`protocol`]: names for numbers. [`prefix`]: addresses that share their first bits.
 
 pub mod batch;
 pub mod cache;
 pub mod delta;
 pub mod fields;
 pub mod interfaces;
+pub mod ports;
+pub mod prefix;
 pub mod profile;
 pub mod protocol;
 pub mod router;
+pub mod tags;
 #[cfg(test)]
 pub mod testing;
 pub mod totals;

@@ -13,7 +13,11 @@ use sensor_common::{
 use super::{
     batch::{EndReason, FlowBatch, Source},
     delta::FlowDelta,
+    interfaces::{Interface, Interfaces},
+    ports::PortLabels,
     profile::{Profile, Profiles, System},
+    router::Exporter,
+    tags::TagSets,
 };
 
 const PORTS: [u16; 9] = [0, 22, 53, 67, 68, 123, 1023, 1024, 65535];
@@ -24,7 +28,7 @@ const CATEGORIES: [&str; 3] = ["botnets", "scanners", "phishing"];
 /// A table of profiles in which every attribute is known for some and unknown for others.
 pub fn profiles() -> Profiles {
     let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-    let mut profiles = Profiles::default();
+    let profiles = Profiles::default();
     for (i, labels) in
         [&LABELS[..1], &LABELS[1..2], &LABELS[..3], &LABELS[3..], &[]].iter().enumerate()
     {
@@ -47,8 +51,15 @@ pub fn profiles() -> Profiles {
     profiles
 }
 
-/// Batches of up to `rows` flows, of either family, with or without profiles.
+/// Batches of up to `rows` flows, of either family, of the host or of routers, with or without profiles.
 pub fn batches(rows: usize) -> impl Strategy<Value = FlowBatch> {
+    (host_batches(rows), any::<Option<u64>>()).prop_map(|(batch, router)| match router {
+        Some(seed) => told_by_router(batch, seed),
+        None => batch,
+    })
+}
+
+fn host_batches(rows: usize) -> impl Strategy<Value = FlowBatch> {
     (any::<bool>(), any::<bool>(), vec(flows(), 1..rows)).prop_map(|(v6, looked_up, flows)| {
         let mut batch = if v6 { FlowBatch::v6(Source::Host) } else { FlowBatch::v4(Source::Host) };
         let profiles = profiles();
@@ -78,6 +89,96 @@ pub fn batches(rows: usize) -> impl Strategy<Value = FlowBatch> {
         batch.profiles = Arc::new(profiles);
         batch
     })
+}
+
+/// The flows of a batch as routers might tell them: what the host always knows may lack, what only routers know may be
+/// there, and 0 says that it is not told.
+pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
+    fn some<T>(column: &mut Vec<T>, rows: usize, mut next: impl FnMut() -> T) {
+        *column = (0..rows).map(|_| next()).collect();
+    }
+    let mut random = Random(seed);
+    batch.observed_by = if random.below(2) == 0 { Source::NetFlow } else { Source::Sflow };
+    let rows = batch.len();
+    macro_rules! lack {
+        ($($column:ident)*) => {$(if random.below(2) == 0 { batch.$column.clear(); })*};
+    }
+    lack!(layer2_octets ttl_min ttl_max source_mac destination_mac);
+    if random.below(2) == 0 {
+        batch.end_reason.fill(0);
+    }
+    macro_rules! tell {
+        ($($column:ident: $below:expr;)*) => {$(
+            if random.below(2) == 0 {
+                some(&mut batch.router.$column, rows, || random.below($below) as _);
+            }
+        )*};
+    }
+    tell! {
+        output_interface: 4; destination_vlan: 3; next_hop_v4: 3; next_hop_v6: 3; source_as: 4; destination_as: 4;
+        sample_rate: 3; exporter: 3; version: 11; received: 5_000_000; action: 3; application: 3; input_vrf: 3;
+        output_vrf: 3;
+    }
+    for address in &mut batch.router.next_hop_v4 {
+        *address = address.checked_shl(28).unwrap_or(0);
+    }
+    if random.below(2) == 0 {
+        for rate in &mut batch.router.sample_rate {
+            *rate = rate.saturating_mul(u32::MAX);
+        }
+    }
+    batch.router.exporters = exporters();
+    batch
+}
+
+/// Two exporters: one of which much is known, and one of which nothing is.
+pub fn exporters() -> Vec<Arc<Exporter>> {
+    let text = |text: &str| text.to_owned();
+    let interface = |name| Interface { name: text(name), alias: text("a") };
+    let named = Exporter {
+        name: text("a"),
+        site: text("b"),
+        tags: vec![text("a"), text("tcp")],
+        interfaces: Interfaces([(0, interface("eth0")), (2, interface("b"))].into()),
+        applications: [(0, text("a")), (1, text("b"))].into(),
+        vrfs: [(0, text("a")), (2, text("b"))].into(),
+        ..Exporter::new([10, 0, 0, 1].into())
+    };
+    vec![Arc::new(named), Arc::new(Exporter::new([192, 0, 2, 2].into()))]
+}
+
+/// Gives a batch tags and labels of ports.
+pub fn mark(batch: &mut FlowBatch, seed: u64) {
+    let mut random = Random(seed);
+    let mut sets = TagSets::default();
+    for tags in [&["a"][..], &["b", "tcp"], &["host"]] {
+        sets.intern(tags.iter().copied());
+    }
+    batch.tag_sets = Arc::new(sets);
+    batch.tags = (0..batch.len()).map(|_| random.below(5) as u32).collect();
+    let mut labels = PortLabels::default();
+    for (protocol, port, label) in
+        [(6, 443, "a"), (6, 53, "b"), (17, 53, "a"), (6, 0, "tcp"), (6, 22, "a")]
+    {
+        labels.add(protocol, port, label);
+    }
+    batch.port_labels = Arc::new(labels);
+}
+
+/// Numbers by a linear congruential generator (Knuth, MMIX).
+pub struct Random(pub u64);
+
+impl Random {
+    /// A number of 31 bits.
+    pub fn draw(&mut self) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.draw() % bound
+    }
 }
 
 #[derive(Clone, Debug)]

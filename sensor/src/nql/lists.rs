@@ -11,8 +11,10 @@ use std::{
 
 use super::{
     literal,
+    parse::is_name,
     sets::{AddressSet, IntegerSet},
 };
+use crate::flow::prefix;
 
 /// One list by name.
 #[derive(Debug)]
@@ -105,7 +107,7 @@ impl ListValues {
             values.count += 1;
             integers.extend(value.parse::<u64>().ok());
             protocols.extend(literal::protocol_number(value).map(u64::from));
-            prefixes.extend(literal::prefix(value).map(|prefix| (prefix.address, prefix.length)));
+            prefixes.extend(prefix::prefix(value).map(|prefix| (prefix.address, prefix.length)));
             values.folded_texts.extend(literal::mac(value).map(literal::mac_text));
             values.folded_texts.insert(value.to_ascii_lowercase());
             values.texts.insert(value.to_owned());
@@ -145,6 +147,11 @@ impl ListValues {
 pub struct Lists(BTreeMap<String, Arc<NamedList>>);
 
 impl Lists {
+    /// Whether `$NAME` can stand in a query.
+    pub fn is_name(name: &str) -> bool {
+        !name.is_empty() && name.chars().all(is_name)
+    }
+
     /// Adds a list, or replaces the values of the one that has this name.
     pub fn set(&mut self, name: &str, values: ListValues) {
         match self.0.get(name) {

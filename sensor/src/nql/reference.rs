@@ -10,7 +10,10 @@ use super::{
     literal,
     typed::{Predicate, Subject, Typed},
 };
-use crate::flow::fields::{Row, TextRule, Value};
+use crate::flow::{
+    fields::{Row, TextRule, Value},
+    profile::Side,
+};
 
 /// Something that has values by name.
 pub trait Record {
@@ -25,7 +28,13 @@ impl Record for Row<'_> {
             Subject::Label(side, context) => {
                 test(self.batch.profile(*side, self.row).label(context))
             }
-            Subject::PortLabel(_) => false,
+            Subject::PortLabel(protocol) => {
+                literal::protocol_number(protocol).is_some_and(|protocol| {
+                    [Side::Source, Side::Destination]
+                        .into_iter()
+                        .any(|side| test(self.port_label(side, protocol)))
+                })
+            }
         }
     }
 }

@@ -85,7 +85,7 @@ pub enum Subject {
     Field(&'static Field),
     /// The labels of the address on one side, in one context (lower case).
     Label(Side, String),
-    /// The labels of a port of this protocol (lower case). No source of flows fills it; JSON records may.
+    /// The labels of either port, for flows of this protocol (by name, lower case, or by number).
     PortLabel(String),
 }
 

@@ -32,14 +32,14 @@ pub fn replay(
         let mut full = false;
         batches.take(false, |batch| {
             full = true;
-            outputs.offer(batch);
+            drop(outputs.offer(batch));
         });
         if full && outputs.is_pointless() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     });
-    decoded.batches.take(true, |batch| outputs.offer(batch));
+    decoded.batches.take(true, |batch| drop(outputs.offer(batch)));
     let silent = outputs.is_pointless();
     let held_back = outputs.held_back();
     let accounts = outputs.finish(FLUSH_DEADLINE);

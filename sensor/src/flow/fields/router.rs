@@ -14,24 +14,13 @@ impl<'a> Row<'a> {
         self.batch.router.exporter_of(self.row)
     }
 
-    /// One of how many packets the row counts; none where nobody said.
-    pub fn rate(&self) -> Option<u32> {
-        match self.batch.observed_by {
-            // The host path counts every packet.
-            Source::Host => Some(1),
-            Source::NetFlow | Source::Sflow => {
-                self.batch.router.sample_rate.get(self.row).copied().filter(|rate| *rate != 0)
-            }
-        }
-    }
-
     pub(super) fn sample_rate(&self) -> Value<'a> {
-        self.rate().map_or(Value::Absent, |rate| Value::Integer(rate.into()))
+        let rate = self.batch.sample_rate(self.row);
+        rate.map_or(Value::Absent, |rate| Value::Integer(rate.into()))
     }
 
-    /// `amount` times the sample rate; as it is where the rate is not known.
     pub(super) fn scaled(&self, amount: u64) -> Value<'a> {
-        Value::Integer(amount.saturating_mul(self.rate().unwrap_or(1).into()))
+        Value::Integer(self.batch.scaled(self.row, amount))
     }
 
     /// The number in a column that may have no rows.
@@ -84,6 +73,15 @@ impl<'a> Row<'a> {
         let number = self.batch.router.application.get(self.row).copied().unwrap_or(0);
         let name = self.exporter().and_then(|exporter| exporter.applications.get(&number));
         Value::text(name.map(String::as_str))
+    }
+
+    pub(super) fn tags(&self) -> Value<'a> {
+        let number = self.batch.tags.get(self.row).copied().unwrap_or(0);
+        let tags = match self.batch.tag_sets.get(number) {
+            [] => self.exporter().map_or(&[][..], |exporter| &exporter.tags),
+            tags => tags,
+        };
+        if tags.is_empty() { Value::Absent } else { Value::Texts(tags) }
     }
 
     pub(super) fn vrf(&self, column: &[u32]) -> Value<'a> {

@@ -8,6 +8,7 @@ use super::Value;
 use crate::flow::{
     batch::{Addresses, FlowBatch},
     interfaces::Interfaces,
+    profile::Side,
     protocol as protocols,
 };
 
@@ -114,12 +115,24 @@ impl<'a> Row<'a> {
         })
     }
 
-    pub(super) fn input_index(&self) -> Option<u32> {
+    /// The labels of the port on one side, for flows of the protocol with this number.
+    pub fn port_label(&self, side: Side, protocol: u8) -> Value<'a> {
+        if self.batch.protocol[self.row] != protocol {
+            return Value::Absent;
+        }
+        let port = match side {
+            Side::Source => self.batch.source_port[self.row],
+            Side::Destination => self.batch.destination_port[self.row],
+        };
+        self.batch.port_labels.get(protocol, port)
+    }
+
+    pub(crate) fn input_index(&self) -> Option<u32> {
         let split = !self.batch.router.output_interface.is_empty();
         (split || !self.batch.is_egress(self.row)).then(|| self.batch.interface[self.row])
     }
 
-    pub(super) fn output_index(&self) -> Option<u32> {
+    pub(crate) fn output_index(&self) -> Option<u32> {
         match self.batch.router.output_interface.get(self.row) {
             Some(index) => Some(*index),
             None => self.batch.is_egress(self.row).then(|| self.batch.interface[self.row]),

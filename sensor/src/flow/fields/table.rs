@@ -115,5 +115,5 @@ pub const FIELDS: &[Field] = &[
     field("dstiprep.count", Integer, &[], "Number of reputation categories of the destination").destination(Attribute::ReputationCount),
     field("dstiprep.categories", TextList, &[], "Reputation categories of the destination").destination(Attribute::Reputation).patterns(),
     field("setid", Integer, &[], "Which search of an intersection the record came from"),
-    field("tags", TextList, &[], "Flow tags").patterns(),
+    field("tags", TextList, &[], "Flow tags, those of the exporter among them").patterns().read(|r| r.tags()),
 ];

@@ -62,7 +62,8 @@ pub(super) fn probability(test: &Test) -> f64 {
             (covered / 2_f64.powi(32) + 0.002 * ranges as f64).min(0.95)
         }
         Test::Profile(..) | Test::ListedNumber(..) | Test::ListedAddress(..) => 0.25,
-        Test::Batch(_) | Test::Interface(_) | Test::Row(_) => 0.5,
+        Test::PortLabel(..) | Test::NextHop(_) => 0.1,
+        Test::Batch(_) | Test::Told(..) | Test::Row(_) => 0.5,
     }
 }
 

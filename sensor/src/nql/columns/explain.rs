@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     program::{Kind, Program, Step},
-    test::{Column, Test},
+    test::{By, Column, Shape, Test},
 };
 use crate::{
     flow::profile::Side,
@@ -101,6 +101,28 @@ impl Column {
             Self::OctetsPerPacket => "bytesperpacket",
             Self::SourceMac => "srcmac",
             Self::DestinationMac => "dstmac",
+            Self::OutputInterface => "output",
+            Self::DestinationVlan => "dstvlan",
+            Self::SourceAs => "srcas.number",
+            Self::DestinationAs => "dstas.number",
+            Self::SampleRate => "samplerate",
+            Self::BitsTimesRate => "bitsxrate",
+            Self::PacketsTimesRate => "packetsxrate",
+            Self::Version => "flowversion",
+            Self::Received => "milliseconds received",
+            Self::Action => "action",
+        }
+    }
+}
+
+impl By {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Exporter => "exporter",
+            Self::Input | Self::Output | Self::Interface => "interface",
+            Self::Application => "application",
+            Self::InputVrf | Self::OutputVrf => "VRF",
+            Self::Tags => "set of tags",
         }
     }
 }
@@ -129,8 +151,17 @@ impl fmt::Display for Test {
             Self::Profile(_, subject, predicate) => {
                 write!(out, "{}, once per profile", named(subject, predicate))
             }
-            Self::Batch(query) => write!(out, "{}, once per batch", whole(query)),
-            Self::Interface(query) => write!(out, "{}, once per interface", whole(query)),
+            Self::PortLabel(column, protocol, predicate) => {
+                let subject = Subject::PortLabel(protocol.to_string());
+                write!(out, "{} of {}", named(&subject, predicate), column.name())
+            }
+            Self::NextHop(set) => write!(out, "nexthop in {}", addresses(set)),
+            Self::Batch(Shape::Host) => write!(out, "flows of this host"),
+            Self::Batch(Shape::Filled(column)) => {
+                write!(out, "{} told in the batch", column.name())
+            }
+            Self::Batch(Shape::Query(query)) => write!(out, "{}, once per batch", whole(query)),
+            Self::Told(by, query) => write!(out, "{}, once per {}", whole(query), by.name()),
             Self::Row(query) => write!(out, "{}, row by row", whole(query)),
         }
     }

@@ -3,9 +3,9 @@
 use super::{
     lower,
     mask::Mask,
-    number::{self, Cost, NumberTest, RowTest},
-    prepared::{Memo, Prepared},
-    test::Column,
+    number::{self, Cost, Number, NumberTest, RowTest},
+    prepared::{Memo, MemoKey, Prepared},
+    test::{By, Column},
 };
 use crate::{
     flow::{
@@ -38,6 +38,21 @@ impl<'a> Chunk<'a> {
         &column[self.first..self.first + self.rows]
     }
 
+    /// All rows or none.
+    #[inline(always)]
+    fn rows_if(&self, all: bool) -> Mask {
+        Mask::first(if all { self.rows } else { 0 })
+    }
+
+    /// The rows whose number in a column passes.
+    #[inline(always)]
+    fn passing<T: Number>(&self, column: &[T], test: &NumberTest<T>, out: &mut Mask) {
+        match column.get(self.first..self.first + self.rows) {
+            Some(column) => test.rows(column, out),
+            None => *out = self.rows_if(test.holds(T::default())),
+        }
+    }
+
     pub(super) fn row(&self, row: usize) -> Row<'a> {
         Row { batch: self.batch, row: self.first + row, interfaces: self.interfaces }
     }
@@ -68,7 +83,7 @@ impl RowTest<u16> for AnyFlag {
     }
 }
 
-/// A stored column of a batch.
+/// A stored column of a batch. One without rows reads as 0.
 type Stored<T> = fn(&FlowBatch) -> &[T];
 
 /// A test of rows.
@@ -85,12 +100,14 @@ pub(super) enum Kernel {
     Address(Side, NumberTest<u32>, NumberTest<u128>),
     /// The profile's bit in the table with this number.
     Profile(Side, usize),
+    /// The next hop, where there is one.
+    NextHop(NumberTest<u32>, NumberTest<u128>),
     /// The constant with this number, the same for all rows of a batch.
     Batch(usize),
-    /// The list with this number.
-    Listed(usize),
-    /// Decided by interface and direction; answers are kept in the memo with this number.
-    Interface(usize, Typed),
+    /// The kernel made for the batch with this number.
+    Late(usize),
+    /// Decided by what an exporter tells about a number; answers are kept in the memo with this number.
+    Told(By, usize, Typed),
     /// Decided by the reference evaluator.
     Row(Typed),
 }
@@ -98,7 +115,7 @@ pub(super) enum Kernel {
 impl Kernel {
     /// A test of a column of numbers.
     pub(super) fn number(column: Column, set: &IntegerSet) -> Self {
-        fn narrow<T: TryFrom<u64> + number::Number>(set: &IntegerSet) -> NumberTest<T> {
+        fn narrow<T: TryFrom<u64> + Number>(set: &IntegerSet) -> NumberTest<T> {
             let end = |number: u64| T::try_from(number).ok();
             let ranges: Vec<_> = set
                 .ranges()
@@ -108,8 +125,8 @@ impl Kernel {
             NumberTest::new(&ranges)
         }
         macro_rules! stored {
-            ($width:ident, $field:ident) => {
-                Self::$width(|batch| &batch.$field, narrow(set))
+            ($width:ident, $($field:ident).+) => {
+                Self::$width(|batch| &batch.$($field).+, narrow(set))
             };
         }
         match column {
@@ -144,12 +161,28 @@ impl Kernel {
                 narrow(set),
             ),
             Column::SourceMac => {
-                Self::Computed(|batch, row| lower::mac_number(batch.source_mac[row]), narrow(set))
+                Self::Computed(|batch, row| mac(&batch.source_mac, row), narrow(set))
             }
-            Column::DestinationMac => Self::Computed(
-                |batch, row| lower::mac_number(batch.destination_mac[row]),
+            Column::DestinationMac => {
+                Self::Computed(|batch, row| mac(&batch.destination_mac, row), narrow(set))
+            }
+            Column::OutputInterface => stored!(U32, router.output_interface),
+            Column::DestinationVlan => stored!(U16, router.destination_vlan),
+            Column::SourceAs => stored!(U32, router.source_as),
+            Column::DestinationAs => stored!(U32, router.destination_as),
+            Column::Version => stored!(U8, router.version),
+            Column::Received => stored!(U64, router.received),
+            Column::Action => stored!(U8, router.action),
+            Column::SampleRate => {
+                Self::Computed(|batch, row| batch.sample_rate(row).unwrap_or(0).into(), narrow(set))
+            }
+            Column::BitsTimesRate => Self::Computed(
+                |batch, row| batch.scaled(row, batch.octets[row].saturating_mul(8)),
                 narrow(set),
             ),
+            Column::PacketsTimesRate => {
+                Self::Computed(|batch, row| batch.scaled(row, batch.packets[row]), narrow(set))
+            }
         }
     }
 
@@ -158,11 +191,16 @@ impl Kernel {
         Self::Address(side, NumberTest::new(set.v4()), NumberTest::new(set.v6()))
     }
 
-    /// The kernel itself, or the one that a list's values of now make.
+    /// A test of the next hop.
+    pub(super) fn next_hop(set: &AddressSet) -> Self {
+        Self::NextHop(NumberTest::new(set.v4()), NumberTest::new(set.v6()))
+    }
+
+    /// The kernel itself, or the one that was made for the batch.
     #[inline(always)]
     pub(super) fn resolve<'a>(&'a self, prepared: &'a Prepared) -> &'a Self {
         match self {
-            Self::Listed(list) => prepared.lists[*list].kernel(),
+            Self::Late(kernel) => prepared.late[*kernel].kernel(),
             other => other,
         }
     }
@@ -171,10 +209,10 @@ impl Kernel {
     #[inline(always)]
     pub(super) fn rows(&self, chunk: &Chunk<'_>, state: &mut State<'_>, out: &mut Mask) {
         match self {
-            Self::U8(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
-            Self::U16(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
-            Self::U32(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
-            Self::U64(column, test) => test.rows(chunk.of(column(chunk.batch)), out),
+            Self::U8(column, test) => chunk.passing(column(chunk.batch), test, out),
+            Self::U16(column, test) => chunk.passing(column(chunk.batch), test, out),
+            Self::U32(column, test) => chunk.passing(column(chunk.batch), test, out),
+            Self::U64(column, test) => chunk.passing(column(chunk.batch), test, out),
             Self::Flags(flags) => {
                 number::rows(chunk.of(&chunk.batch.tcp_flags), out, &AnyFlag(*flags));
             }
@@ -192,12 +230,11 @@ impl Kernel {
                 let table = &state.prepared.profile_tables[*table];
                 match chunk.profiles(*side) {
                     Some(numbers) => number::rows(numbers, out, table),
-                    None => *out = Mask::first(if table.passes(0) { chunk.rows } else { 0 }),
+                    None => *out = chunk.rows_if(table.passes(0)),
                 }
             }
             Self::Batch(constant) => {
-                *out =
-                    Mask::first(if state.prepared.constants[*constant] { chunk.rows } else { 0 });
+                *out = chunk.rows_if(state.prepared.constants[*constant]);
             }
             Self::Computed(compute, test) => {
                 *out = Mask::NONE;
@@ -207,7 +244,7 @@ impl Kernel {
                     }
                 }
             }
-            Self::Listed(_) | Self::Interface(..) | Self::Row(_) => {
+            Self::NextHop(..) | Self::Late(_) | Self::Told(..) | Self::Row(_) => {
                 *out = Mask::NONE;
                 for row in 0..chunk.rows {
                     if self.holds(chunk, state, row) {
@@ -223,10 +260,10 @@ impl Kernel {
     pub(super) fn holds(&self, chunk: &Chunk<'_>, state: &mut State<'_>, row: usize) -> bool {
         let (batch, at) = (chunk.batch, chunk.first + row);
         match self {
-            Self::U8(column, test) => test.holds(column(batch)[at]),
-            Self::U16(column, test) => test.holds(column(batch)[at]),
-            Self::U32(column, test) => test.holds(column(batch)[at]),
-            Self::U64(column, test) => test.holds(column(batch)[at]),
+            Self::U8(column, test) => test.holds(number_in(column(batch), at)),
+            Self::U16(column, test) => test.holds(number_in(column(batch), at)),
+            Self::U32(column, test) => test.holds(number_in(column(batch), at)),
+            Self::U64(column, test) => test.holds(number_in(column(batch), at)),
             Self::Computed(compute, test) => test.holds(compute(batch, at)),
             Self::Flags(flags) => batch.tcp_flags[at] & flags != 0,
             Self::Address(side, v4, v6) => match (&batch.addresses, side) {
@@ -239,10 +276,18 @@ impl Kernel {
                 .passes(chunk.profiles(*side).map_or(0, |numbers| numbers[row])),
             Self::Batch(constant) => state.prepared.constants[*constant],
             // Resolved before; see `resolve`.
-            Self::Listed(_) => false,
-            Self::Interface(memo, query) => {
-                let key = u64::from(batch.interface[at]) << 1 | u64::from(batch.is_egress(at));
-                state.memos[*memo].get(key, || reference::matches(query, &chunk.row(row)))
+            Self::Late(_) => false,
+            Self::NextHop(v4, v6) => {
+                let router = &batch.router;
+                match (number_in(&router.next_hop_v4, at), number_in(&router.next_hop_v6, at)) {
+                    (0, 0) => false,
+                    (0, hop) => v6.holds(hop),
+                    (hop, _) => v4.holds(hop),
+                }
+            }
+            Self::Told(by, memo, query) => {
+                let row = chunk.row(row);
+                state.memos[*memo].get(by.key(&row), || reference::matches(query, &row))
             }
             Self::Row(query) => reference::matches(query, &chunk.row(row)),
         }
@@ -266,9 +311,43 @@ impl Kernel {
             },
             Self::Profile(..) => Cost { in_block: 0.5, alone: 3.0 },
             Self::Batch(_) => Cost { in_block: 0.0, alone: 1.0 },
-            Self::Listed(_) => Cost { in_block: 3.0, alone: 5.0 },
-            Self::Interface(..) => Cost { in_block: 3.0, alone: 4.0 },
+            Self::Late(_) => Cost { in_block: 3.0, alone: 5.0 },
+            Self::NextHop(..) | Self::Told(..) => Cost { in_block: 3.0, alone: 4.0 },
             Self::Row(_) => Cost { in_block: 50.0, alone: 50.0 },
         }
+    }
+}
+
+/// The number in a row of a column; 0 where the column has no rows.
+#[inline(always)]
+fn number_in<T: Copy + Default>(column: &[T], row: usize) -> T {
+    column.get(row).copied().unwrap_or_default()
+}
+
+fn mac(column: &[[u8; 6]], row: usize) -> u64 {
+    lower::mac_number(number_in(column, row))
+}
+
+impl By {
+    /// The exporter's place and the number, of a row.
+    #[inline(always)]
+    fn key(self, row: &Row<'_>) -> MemoKey {
+        // What no interface and no VRF has.
+        const NONE: u64 = u64::MAX;
+        let (batch, at) = (row.batch, row.row);
+        let router = &batch.router;
+        let interface = |index: Option<u32>| index.map_or(NONE, u64::from);
+        let number = match self {
+            Self::Exporter => 0,
+            Self::Input => interface(row.input_index()),
+            Self::Output => interface(row.output_index()),
+            Self::Interface if batch.is_egress(at) => interface(row.output_index()),
+            Self::Interface => interface(row.input_index()),
+            Self::Application => number_in(&router.application, at),
+            Self::InputVrf => interface(router.input_vrf.get(at).copied()),
+            Self::OutputVrf => interface(router.output_vrf.get(at).copied()),
+            Self::Tags => number_in(&batch.tags, at).into(),
+        };
+        (router.exporter.get(at).copied().unwrap_or(u32::MAX), number)
     }
 }

@@ -9,12 +9,13 @@ use sensor_common::{
     packet::{Fragment, ip::protocol},
 };
 
-use super::test::{Column, Test};
+use super::test::{By, Column, Shape, Test};
 use crate::{
     flow::{
         fields::{Field, Value},
         profile::Side,
         protocol as protocols,
+        router::Action,
     },
     nql::{
         dag::{Dag, Literal},
@@ -41,8 +42,9 @@ pub(super) fn lower(dag: &mut Dag, query: &Typed) -> Literal {
         Typed::Test(subject, predicate) => match (subject, subject.side()) {
             (_, Some(side)) => dag.test(Test::Profile(side, subject.clone(), predicate.clone())),
             // Fields that no source fills are absent, and those of other records are no fields of flows.
-            (Subject::Field(Field { read: None, .. }) | Subject::PortLabel(_), _) => Literal::FALSE,
+            (Subject::Field(Field { read: None, .. }), _) => Literal::FALSE,
             (Subject::Field(field), _) => lower_field(dag, field.name, predicate, query),
+            (Subject::PortLabel(protocol), _) => port_label(dag, protocol, predicate),
             (Subject::Label(..), None) => Literal::FALSE,
         },
         Typed::Compare(left, _, right) if is_absent(left) || is_absent(right) => Literal::FALSE,
@@ -53,8 +55,7 @@ pub(super) fn lower(dag: &mut Dag, query: &Typed) -> Literal {
 fn is_absent(subject: &Subject) -> bool {
     match subject {
         Subject::Field(field) => field.read.is_none() && field.attribute.is_none(),
-        Subject::Label(..) => false,
-        Subject::PortLabel(_) => true,
+        Subject::Label(..) | Subject::PortLabel(_) => false,
     }
 }
 
@@ -71,11 +72,9 @@ fn lower_field(dag: &mut Dag, name: &str, predicate: &Predicate, whole: &Typed) 
         ("dstip", Predicate::Listed(list, ListForm::Addresses)) => {
             dag.test(Test::ListedAddress(Side::Destination, list.clone()))
         }
-        ("ipversion" | "flowtype" | "samplerate", _) => {
-            dag.test(Test::Batch(Box::new(whole.clone())))
-        }
-        ("interface" | "inputname" | "outputname" | "inputalias" | "outputalias", _) => {
-            dag.test(Test::Interface(Box::new(whole.clone())))
+        ("nexthop", Predicate::Addresses(set)) => dag.test(Test::NextHop(set.clone())),
+        ("ipversion" | "flowtype", _) => {
+            dag.test(Test::Batch(Shape::Query(Box::new(whole.clone()))))
         }
         (_, Predicate::Bool(expected)) => match tcp_flag(name) {
             Some(flag) => {
@@ -87,30 +86,76 @@ fn lower_field(dag: &mut Dag, name: &str, predicate: &Predicate, whole: &Typed) 
                 let folded = number(dag, Column::Folded, &IntegerSet::range(1, u64::MAX));
                 if *expected { folded } else { !folded }
             }
-            None => dag.test(Test::Row(Box::new(whole.clone()))),
+            None => row_test(dag, name, whole),
         },
         (_, Predicate::Integers(set)) => match numbers(name) {
-            Some(Numbers { column, presence, scale }) => {
-                let test = number(dag, column, &scale.apply(set));
-                guarded(dag, presence, test)
-            }
-            None => dag.test(Test::Row(Box::new(whole.clone()))),
+            [] => row_test(dag, name, whole),
+            readings => any(dag, readings, |dag, reading| {
+                number(dag, reading.column, &reading.scale.apply(set))
+            }),
         },
         (_, Predicate::Listed(list, form)) => match numbers(name) {
-            Some(Numbers { column, presence, scale: Scale::One }) => {
-                let test = dag.test(Test::ListedNumber(column, list.clone(), *form));
-                guarded(dag, presence, test)
+            [] => row_test(dag, name, whole),
+            readings if readings.iter().any(|reading| !matches!(reading.scale, Scale::One)) => {
+                row_test(dag, name, whole)
             }
-            _ => dag.test(Test::Row(Box::new(whole.clone()))),
+            readings => any(dag, readings, |dag, reading| {
+                dag.test(Test::ListedNumber(reading.column, list.clone(), *form))
+            }),
         },
         (_, Predicate::Texts(_) | Predicate::Matches(_)) => match texts(name, predicate) {
-            Some((column, set)) => number(dag, column, &set),
-            None => dag.test(Test::Row(Box::new(whole.clone()))),
+            Some((column, set)) => {
+                let test = number(dag, column, &set);
+                let filled = present(dag, Presence::Filled(column));
+                dag.and([filled, test])
+            }
+            None => row_test(dag, name, whole),
         },
-        (_, Predicate::Float(..) | Predicate::Addresses(_)) => {
-            dag.test(Test::Row(Box::new(whole.clone())))
-        }
+        (_, Predicate::Float(..) | Predicate::Addresses(_)) => row_test(dag, name, whole),
     }
+}
+
+/// A test that the reference evaluator makes: once per number and exporter where it depends on nothing else.
+fn row_test(dag: &mut Dag, name: &str, whole: &Typed) -> Literal {
+    let by = match name {
+        "flowsrcname" | "flowsrcip" | "site" => By::Exporter,
+        "inputname" | "inputalias" => By::Input,
+        "outputname" | "outputalias" => By::Output,
+        "interface" => By::Interface,
+        "application" => By::Application,
+        "inputvrf" => By::InputVrf,
+        "outputvrf" => By::OutputVrf,
+        "tags" => By::Tags,
+        _ => return dag.test(Test::Row(Box::new(whole.clone()))),
+    };
+    dag.test(Test::Told(by, Box::new(whole.clone())))
+}
+
+/// A test of the labels of either port.
+fn port_label(dag: &mut Dag, protocol: &str, predicate: &Predicate) -> Literal {
+    let Some(protocol) = literal::protocol_number(protocol) else { return Literal::FALSE };
+    let is_protocol = number(dag, Column::Protocol, &IntegerSet::of([protocol.into()]));
+    let sides = [Column::SourcePort, Column::DestinationPort]
+        .map(|column| dag.test(Test::PortLabel(column, protocol, predicate.clone())));
+    let either = dag.or(sides);
+    dag.and([is_protocol, either])
+}
+
+/// One of some readings of a field, each where it applies.
+fn any(
+    dag: &mut Dag,
+    readings: &[Numbers],
+    mut test: impl FnMut(&mut Dag, &Numbers) -> Literal,
+) -> Literal {
+    let readings: Vec<_> = readings
+        .iter()
+        .map(|reading| {
+            let test = test(dag, reading);
+            let present = present(dag, reading.presence);
+            dag.and([present, test])
+        })
+        .collect();
+    dag.or(readings)
 }
 
 fn number(dag: &mut Dag, column: Column, set: &IntegerSet) -> Literal {
@@ -123,48 +168,77 @@ fn number(dag: &mut Dag, column: Column, set: &IntegerSet) -> Literal {
     dag.test(Test::Number(column, held))
 }
 
-fn guarded(dag: &mut Dag, presence: Presence, test: Literal) -> Literal {
-    let guard = present(dag, presence);
-    dag.and([guard, test])
-}
-
 /// When a field has a value.
 #[derive(Clone, Copy)]
 enum Presence {
     Always,
     Tcp,
     Icmp,
-    Ingress,
-    Egress,
-    IngressVlan,
-    EgressVlan,
     Packets,
+    /// Where the column has rows.
+    Filled(Column),
+    /// Where the column says something else than 0.
+    Told(Column),
+    /// As `Filled` of the host's flows, as `Told` of routers'.
+    Known(Column),
+    /// The flows are the host's.
+    Host,
+    /// The flows are a router's.
+    Router,
+    /// The ingress interface is the one in the column of interfaces.
+    Input,
+    /// The egress interface is.
+    Output,
+    /// The VLAN on the way in is the one in the column of VLANs.
+    InputVlan,
+    /// The VLAN on the way out is.
+    OutputVlan,
 }
 
 fn present(dag: &mut Dag, presence: Presence) -> Literal {
     let one_of = |dag: &mut Dag, column, numbers: &[u64]| {
         number(dag, column, &IntegerSet::of(numbers.iter().copied()))
     };
-    let some = IntegerSet::range(1, u64::MAX);
+    let filled = |dag: &mut Dag, column| dag.test(Test::Batch(Shape::Filled(column)));
+    let told = |dag: &mut Dag, column| number(dag, column, &IntegerSet::range(1, u64::MAX));
+    let egress = |dag: &mut Dag| one_of(dag, Column::Direction, &[Direction::Egress as u64]);
     match presence {
         Presence::Always => Literal::TRUE,
         Presence::Tcp => one_of(dag, Column::Protocol, &[protocol::TCP.into()]),
         Presence::Icmp => {
             one_of(dag, Column::Protocol, &[protocol::ICMP.into(), protocol::ICMPV6.into()])
         }
-        Presence::Ingress => !present(dag, Presence::Egress),
-        Presence::Egress => one_of(dag, Column::Direction, &[Direction::Egress as u64]),
-        Presence::IngressVlan => {
-            let ingress = one_of(dag, Column::Direction, &[Direction::Ingress as u64]);
-            let tagged = number(dag, Column::Vlan, &some);
-            dag.and([ingress, tagged])
+        Presence::Packets => told(dag, Column::Packets),
+        Presence::Filled(column) if column.may_lack() => filled(dag, column),
+        Presence::Filled(_) => Literal::TRUE,
+        Presence::Told(column) => told(dag, column),
+        Presence::Known(column) => {
+            let filled = present(dag, Presence::Filled(column));
+            let (host, told) = (dag.test(Test::Batch(Shape::Host)), told(dag, column));
+            let known = dag.or([host, told]);
+            dag.and([filled, known])
         }
-        Presence::EgressVlan => {
-            let egress = present(dag, Presence::Egress);
-            let tagged = number(dag, Column::Vlan, &some);
-            dag.and([egress, tagged])
+        Presence::Host => dag.test(Test::Batch(Shape::Host)),
+        Presence::Router => !dag.test(Test::Batch(Shape::Host)),
+        Presence::Input => {
+            let (both, egress) = (filled(dag, Column::OutputInterface), egress(dag));
+            dag.or([both, !egress])
         }
-        Presence::Packets => number(dag, Column::Packets, &some),
+        Presence::Output => {
+            let (both, egress) = (filled(dag, Column::OutputInterface), egress(dag));
+            dag.and([!both, egress])
+        }
+        Presence::InputVlan => {
+            let (both, egress) = (filled(dag, Column::DestinationVlan), egress(dag));
+            let applies = dag.or([both, !egress]);
+            let told = told(dag, Column::Vlan);
+            dag.and([applies, told])
+        }
+        Presence::OutputVlan => {
+            let (both, egress) = (filled(dag, Column::DestinationVlan), egress(dag));
+            let told = told(dag, Column::Vlan);
+            dag.and([!both, egress, told])
+        }
     }
 }
 
@@ -202,45 +276,66 @@ impl Scale {
     }
 }
 
-/// Where the numbers of a field are.
+/// Where the numbers of a field are, and when.
 struct Numbers {
     column: Column,
     presence: Presence,
     scale: Scale,
 }
 
-fn numbers(name: &str) -> Option<Numbers> {
-    use Presence::{Always, Egress, EgressVlan, Icmp, Ingress, IngressVlan, Packets, Tcp};
-    use Scale::{Bits, One, Seconds, UpperOctet};
-    let (column, presence, scale) = match name {
-        "timestamp" => (Column::End, Always, Seconds),
-        "start" => (Column::Start, Always, One),
-        "end" => (Column::End, Always, One),
-        "duration" => (Column::Duration, Always, One),
-        "srcport" => (Column::SourcePort, Always, One),
-        "dstport" => (Column::DestinationPort, Always, One),
-        "protocolint" => (Column::Protocol, Always, One),
-        "bits" | "bitsxrate" => (Column::Octets, Always, Bits),
-        "octets" => (Column::Octets, Always, One),
-        "packets" | "packetsxrate" => (Column::Packets, Always, One),
-        "bytesperpacket" => (Column::OctetsPerPacket, Packets, One),
-        "layer2octets" => (Column::Layer2Octets, Always, One),
-        "tos" => (Column::Tos, Always, One),
-        "tcpflagsint" => (Column::TcpFlags, Tcp, One),
-        "icmptype" => (Column::IcmpTypeCode, Icmp, UpperOctet),
-        "icmpcode" => (Column::IcmpCode, Icmp, One),
-        "ttlmin" => (Column::TtlMin, Always, One),
-        "ttlmax" => (Column::TtlMax, Always, One),
-        "flowendreason" => (Column::EndReason, Always, One),
-        "input" => (Column::Interface, Ingress, One),
-        "output" => (Column::Interface, Egress, One),
-        "srcvlan" => (Column::Vlan, IngressVlan, One),
-        "dstvlan" => (Column::Vlan, EgressVlan, One),
-        "srcmac" => (Column::SourceMac, Always, One),
-        "dstmac" => (Column::DestinationMac, Always, One),
-        _ => return None,
+/// The readings of a field; never do two apply to one row. None for fields that no column holds as numbers.
+fn numbers(name: &str) -> &'static [Numbers] {
+    use Presence::{
+        Always, Filled, Host, Icmp, Input, InputVlan, Known, Output, OutputVlan, Packets, Router,
+        Tcp, Told,
     };
-    Some(Numbers { column, presence, scale })
+    use Scale::{Bits, One, Seconds, UpperOctet};
+    macro_rules! readings {
+        ($(($column:ident, $presence:expr, $scale:ident)),+) => {
+            &[$(Numbers { column: Column::$column, presence: $presence, scale: $scale }),+]
+        };
+    }
+    match name {
+        "timestamp" => readings![(End, Always, Seconds)],
+        "start" => readings![(Start, Always, One)],
+        "end" => readings![(End, Always, One)],
+        "duration" => readings![(Duration, Always, One)],
+        "flowrtime" => readings![(Received, Filled(Column::Received), Seconds)],
+        "srcport" => readings![(SourcePort, Always, One)],
+        "dstport" => readings![(DestinationPort, Always, One)],
+        "protocolint" => readings![(Protocol, Always, One)],
+        "bits" => readings![(Octets, Always, Bits)],
+        "bitsxrate" => readings![(Octets, Host, Bits), (BitsTimesRate, Router, One)],
+        "octets" => readings![(Octets, Always, One)],
+        "packets" => readings![(Packets, Always, One)],
+        "packetsxrate" => readings![(Packets, Host, One), (PacketsTimesRate, Router, One)],
+        "samplerate" => readings![(SampleRate, Told(Column::SampleRate), One)],
+        "bytesperpacket" => readings![(OctetsPerPacket, Packets, One)],
+        "layer2octets" => readings![(Layer2Octets, Filled(Column::Layer2Octets), One)],
+        "tos" => readings![(Tos, Always, One)],
+        "tcpflagsint" => readings![(TcpFlags, Tcp, One)],
+        "icmptype" => readings![(IcmpTypeCode, Icmp, UpperOctet)],
+        "icmpcode" => readings![(IcmpCode, Icmp, One)],
+        "ttlmin" => readings![(TtlMin, Known(Column::TtlMin), One)],
+        "ttlmax" => readings![(TtlMax, Known(Column::TtlMax), One)],
+        "flowendreason" => readings![(EndReason, Known(Column::EndReason), One)],
+        "input" => readings![(Interface, Input, One)],
+        "output" => readings![
+            (OutputInterface, Filled(Column::OutputInterface), One),
+            (Interface, Output, One)
+        ],
+        "srcvlan" => readings![(Vlan, InputVlan, One)],
+        "dstvlan" => readings![
+            (DestinationVlan, Told(Column::DestinationVlan), One),
+            (Vlan, OutputVlan, One)
+        ],
+        "srcmac" => readings![(SourceMac, Filled(Column::SourceMac), One)],
+        "dstmac" => readings![(DestinationMac, Filled(Column::DestinationMac), One)],
+        "flowversion" => readings![(Version, Told(Column::Version), One)],
+        "srcas.number" => readings![(SourceAs, Filled(Column::SourceAs), One)],
+        "dstas.number" => readings![(DestinationAs, Filled(Column::DestinationAs), One)],
+        _ => &[],
+    }
 }
 
 /// The bit of a TCP flag (RFC 9293 section 3.1, RFC 3168, RFC 3540).
@@ -273,6 +368,9 @@ fn texts(name: &str, predicate: &Predicate) -> Option<(Column, IntegerSet)> {
                 _ => "none",
             })
         }),
+        "action" => {
+            (Column::Action, |number| Value::text(Action::from_number(number).map(Action::name)))
+        }
         "protocol" => (Column::Protocol, |number| {
             protocols::name(number).map_or(Value::NumberText(number.into()), Value::Text)
         }),

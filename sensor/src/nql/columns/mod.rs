@@ -28,14 +28,10 @@ pub use mask::{CHUNK_ROWS, Mask};
 pub use program::Program;
 pub use run::Instructions;
 pub use scratch::Scratch;
-pub use test::{Column, Test};
+pub use test::{By, Column, Shape, Test};
 
-use super::{reference, typed::Typed};
-use crate::flow::{
-    batch::{FlowBatch, Source},
-    fields::Row,
-    interfaces::Interfaces,
-};
+use super::typed::Typed;
+use crate::flow::{batch::FlowBatch, interfaces::Interfaces};
 
 /// Rows that fulfil a query.
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +57,6 @@ impl Program {
         if batch.is_empty() {
             return;
         }
-        if batch.observed_by != Source::Host {
-            return self.evaluate_rows(batch, interfaces, &mut each);
-        }
         scratch.fit(self);
         let Scratch { prepared, memos, .. } = scratch;
         prepared.update(&self.plan, batch, interfaces, memos);
@@ -73,31 +66,6 @@ impl Program {
             let chunk = Chunk { batch, interfaces, first, rows };
             Run { program: self, chunk, scratch: &mut *scratch, all: Mask::first(rows) }
                 .evaluate(&mut |query, rows| each(Match { query, first, rows }));
-        }
-    }
-}
-
-impl Program {
-    /// As [`Program::evaluate`], row by row: for routers' flows, whose columns may lack and mean what the host's do not.
-    fn evaluate_rows(
-        &self,
-        batch: &FlowBatch,
-        interfaces: &Interfaces,
-        each: &mut impl FnMut(Match<'_>),
-    ) {
-        for first in (0..batch.len()).step_by(CHUNK_ROWS) {
-            let end = batch.len().min(first + CHUNK_ROWS);
-            for (query, typed) in self.queries.iter().enumerate() {
-                let mut rows = Mask::NONE;
-                for row in first..end {
-                    if reference::matches(typed, &Row { batch, row, interfaces }) {
-                        rows.insert(row - first);
-                    }
-                }
-                if !rows.is_empty() {
-                    each(Match { query, first, rows: &rows });
-                }
-            }
         }
     }
 }

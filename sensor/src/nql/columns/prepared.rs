@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
-use super::{kernel::Kernel, lower, number::RowTest, test::Column};
+use super::{
+    kernel::Kernel,
+    lower,
+    number::RowTest,
+    test::{Column, Shape},
+};
 use crate::{
     flow::{
-        batch::FlowBatch,
+        batch::{FlowBatch, Source},
         fields::Row,
         interfaces::Interfaces,
+        ports::PortLabels,
         profile::{Profile, Profiles, Side},
     },
     nql::{
         lists::{ListForm, ListValues, NamedList},
         reference,
         sets::IntegerSet,
-        typed::{Predicate, Subject, Typed},
+        typed::{Predicate, Subject},
     },
 };
 
@@ -22,16 +28,19 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) profiles: Vec<(Subject, Predicate)>,
-    pub(super) constants: Vec<Typed>,
-    pub(super) lists: Vec<(ListTarget, Arc<NamedList>)>,
+    pub(super) constants: Vec<Shape>,
+    pub(super) late: Vec<LateTarget>,
     pub(super) memos: usize,
 }
 
-/// What the values of a list are compared with.
-#[derive(Clone, Copy)]
-pub(super) enum ListTarget {
-    Address(Side),
-    Number(Column, ListForm),
+/// A test whose set is not known before the batch.
+pub(super) enum LateTarget {
+    /// The addresses in a list.
+    ListedAddress(Side, Arc<NamedList>),
+    /// The numbers in a list.
+    List(Column, Arc<NamedList>, ListForm),
+    /// The ports of a protocol whose labels fulfil a predicate.
+    PortLabel(Column, u8, Predicate),
 }
 
 /// The answers, for the batch at hand.
@@ -41,7 +50,7 @@ pub(super) struct Prepared {
     profiles: Option<Arc<Profiles>>,
     pub(super) profile_tables: Vec<ProfileTable>,
     pub(super) constants: Vec<bool>,
-    pub(super) lists: Vec<ListKernel>,
+    pub(super) late: Vec<LateKernel>,
 }
 
 /// For each profile, whether it fulfils a predicate.
@@ -61,23 +70,75 @@ impl RowTest<u32> for ProfileTable {
     }
 }
 
-/// A list's values, ready for a column.
-pub(super) struct ListKernel {
-    values: Arc<ListValues>,
+/// What such a set was made of.
+struct Sources {
+    list: Option<Arc<ListValues>>,
+    labels: Option<Arc<PortLabels>>,
+}
+
+/// A test whose set was made for the batch at hand.
+pub(super) struct LateKernel {
+    sources: Sources,
     kernel: Kernel,
 }
 
-impl ListKernel {
-    fn new(target: ListTarget, values: Arc<ListValues>) -> Self {
+impl LateKernel {
+    fn new(target: &LateTarget, sources: Sources) -> Self {
+        let (none, unlabelled) = Default::default();
+        let values: &ListValues = sources.list.as_deref().unwrap_or(&none);
+        let labels: &PortLabels = sources.labels.as_deref().unwrap_or(&unlabelled);
         let kernel = match target {
-            ListTarget::Address(side) => Kernel::address(side, &values.addresses),
-            ListTarget::Number(column, form) => Kernel::number(column, &numbers(&values, form)),
+            LateTarget::ListedAddress(side, _) => Kernel::address(*side, &values.addresses),
+            LateTarget::List(column, _, form) => Kernel::number(*column, &numbers(values, *form)),
+            LateTarget::PortLabel(column, protocol, predicate) => {
+                let labelled =
+                    labels.of(*protocol).filter(|(_, value)| reference::holds(predicate, *value));
+                let ports = labelled.map(|(port, _)| u64::from(port));
+                Kernel::number(*column, &IntegerSet::of(ports))
+            }
         };
-        Self { values, kernel }
+        Self { sources, kernel }
     }
 
     pub(super) fn kernel(&self) -> &Kernel {
         &self.kernel
+    }
+}
+
+impl LateTarget {
+    /// What the set is made of, as of now.
+    fn sources(&self, batch: &FlowBatch) -> Sources {
+        match self {
+            Self::ListedAddress(_, list) | Self::List(_, list, _) => {
+                Sources { list: Some(list.values()), labels: None }
+            }
+            Self::PortLabel(_, _, predicate) => {
+                Sources { list: named_by(predicate), labels: Some(batch.port_labels.clone()) }
+            }
+        }
+    }
+}
+
+impl Sources {
+    fn are(&self, other: &Self) -> bool {
+        same(self.list.as_ref(), other.list.as_ref())
+            && same(self.labels.as_ref(), other.labels.as_ref())
+    }
+}
+
+/// The values of the list that the predicate names, where it does.
+fn named_by(predicate: &Predicate) -> Option<Arc<ListValues>> {
+    match predicate {
+        Predicate::Listed(list, _) => Some(list.values()),
+        _ => None,
+    }
+}
+
+fn same<T>(left: Option<&Arc<T>>, right: Option<&Arc<T>>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => Arc::ptr_eq(left, right),
+        (None, None) => true,
+        _ => false,
     }
 }
 
@@ -91,14 +152,27 @@ fn numbers(values: &ListValues, form: ListForm) -> IntegerSet {
     }
 }
 
-/// Answers of a test of interface and direction: a direct-mapped table.
+/// Entries of a memo.
+const MEMO: usize = 256;
+
+/// An exporter's place, and a number.
+pub(super) type MemoKey = (u32, u64);
+
+/// Answers of a test of what an exporter tells about a number: a direct-mapped table.
 #[derive(Clone)]
-pub(super) struct Memo([Option<(u64, bool)>; 64]);
+pub(super) struct Memo(Box<[Option<(MemoKey, bool)>]>);
 
 impl Memo {
+    fn new() -> Self {
+        Self(vec![None; MEMO].into())
+    }
+
     /// The answer for `key`, computed where it is not known.
-    pub(super) fn get(&mut self, key: u64, answer: impl FnOnce() -> bool) -> bool {
-        let entry = &mut self.0[(key % 64) as usize];
+    #[inline(always)]
+    pub(super) fn get(&mut self, key: MemoKey, answer: impl FnOnce() -> bool) -> bool {
+        // Fibonacci hashing: the highest bits of the product are the mixed ones.
+        let mixed = (key.1 ^ u64::from(key.0) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let entry = &mut self.0[(mixed >> 56) as usize % MEMO];
         match *entry {
             Some((known, answer)) if known == key => answer,
             _ => entry.insert((key, answer())).1,
@@ -108,7 +182,7 @@ impl Memo {
 
 /// Fresh memos for `plan`.
 pub(super) fn memos(plan: &Plan) -> Vec<Memo> {
-    vec![Memo([None; 64]); plan.memos]
+    vec![Memo::new(); plan.memos]
 }
 
 impl Prepared {
@@ -121,15 +195,18 @@ impl Prepared {
         memos: &mut [Memo],
     ) {
         self.update_profiles(plan, &batch.profiles);
-        let row = Row { batch, row: 0, interfaces };
         self.constants.clear();
-        self.constants.extend(plan.constants.iter().map(|query| reference::matches(query, &row)));
-        for (at, (target, list)) in plan.lists.iter().enumerate() {
-            let values = list.values();
-            match self.lists.get_mut(at) {
-                Some(kernel) if Arc::ptr_eq(&kernel.values, &values) => {}
-                Some(kernel) => *kernel = ListKernel::new(*target, values),
-                None => self.lists.push(ListKernel::new(*target, values)),
+        self.constants.extend(plan.constants.iter().map(|shape| match shape {
+            Shape::Host => batch.observed_by == Source::Host,
+            Shape::Filled(column) => column.is_filled(batch),
+            Shape::Query(query) => reference::matches(query, &Row { batch, row: 0, interfaces }),
+        }));
+        for (at, target) in plan.late.iter().enumerate() {
+            let sources = target.sources(batch);
+            match self.late.get_mut(at) {
+                Some(kernel) if kernel.sources.are(&sources) => {}
+                Some(kernel) => *kernel = LateKernel::new(target, sources),
+                None => self.late.push(LateKernel::new(target, sources)),
             }
         }
         for memo in memos {
@@ -138,31 +215,30 @@ impl Prepared {
     }
 
     fn update_profiles(&mut self, plan: &Plan, profiles: &Arc<Profiles>) {
+        let count = profiles.count();
         // A set of one holds the unknown profile alone, whichever set it is.
-        let same = self.profiles.as_ref().is_some_and(|own| {
-            Arc::ptr_eq(own, profiles) || own.all().len() == 1 && profiles.all().len() == 1
-        });
+        let same_profiles = self
+            .profiles
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, profiles) || own.count() == 1 && count == 1);
         self.profile_tables.resize_with(plan.profiles.len(), ProfileTable::default);
         for (table, (subject, predicate)) in self.profile_tables.iter_mut().zip(&plan.profiles) {
-            let list = match predicate {
-                Predicate::Listed(list, _) => Some(list.values()),
-                _ => None,
-            };
-            let same_list = match (&table.list, &list) {
-                (Some(own), Some(new)) => Arc::ptr_eq(own, new),
-                (None, None) => true,
-                _ => false,
-            };
-            if same && same_list {
-                continue;
+            let list = named_by(predicate);
+            if same_profiles && same(table.list.as_ref(), list.as_ref()) {
+                if table.answers.len() > count as usize {
+                    continue;
+                }
+                // The set has grown: the last answer makes room for those of the new profiles.
+                table.answers.pop();
+            } else {
+                table.list = list;
+                table.answers.clear();
             }
-            table.list = list;
-            table.answers.clear();
-            let answers = profiles.all().iter().map(|profile| fulfils(profile, subject, predicate));
-            table.answers.extend(answers);
+            let unanswered = profiles.starting_at(table.answers.len() as u32);
+            table.answers.extend(unanswered.map(|profile| fulfils(profile, subject, predicate)));
             table.answers.extend(table.answers.first().copied());
         }
-        if !same {
+        if !same_profiles {
             self.profiles = Some(profiles.clone());
         }
     }

@@ -9,7 +9,7 @@ use super::{
     lower::lower,
     number::Cost,
     ports::{self, PortClasses},
-    prepared::{ListTarget, Plan},
+    prepared::{LateTarget, Plan},
     run::Instructions,
     test::{Column, Test},
 };
@@ -27,8 +27,6 @@ type PortColumn = fn(&FlowBatch) -> &[u16];
 
 /// Some queries, ready for batches of flows.
 pub struct Program {
-    /// As they were given: for batches whose columns the steps do not know.
-    pub(super) queries: Vec<Typed>,
     pub(super) identity: u64,
     pub(super) instructions: Instructions,
     /// Operands come before the steps that use them. Step 0 is the constant.
@@ -64,10 +62,9 @@ pub(super) enum Kind {
 impl Program {
     /// Compiles queries; they keep their numbers.
     pub fn compile<'a>(queries: impl IntoIterator<Item = &'a Typed>) -> Self {
-        let queries: Vec<Typed> = queries.into_iter().cloned().collect();
         let mut dag = Dag::default();
-        let roots: Vec<_> = queries.iter().map(|query| lower(&mut dag, query)).collect();
-        Self { queries, ..Self::from_graph(dag, &roots) }
+        let roots: Vec<_> = queries.into_iter().map(|query| lower(&mut dag, query)).collect();
+        Self::from_graph(dag, &roots)
     }
 
     /// Uses these instructions instead of the best.
@@ -95,7 +92,6 @@ impl Program {
             Literal::new(numbers[literal.node()], literal.is_negated())
         };
         let mut program = Self {
-            queries: Vec::new(),
             identity: IDENTITY.fetch_add(1, Ordering::Relaxed),
             instructions: Instructions::best(),
             steps: Vec::new(),
@@ -176,18 +172,23 @@ impl Program {
                 let entry = (subject.clone(), predicate.clone());
                 Kernel::Profile(*side, enter(&mut plan.profiles, entry))
             }
-            Test::Batch(query) => Kernel::Batch(enter(&mut plan.constants, (**query).clone())),
+            Test::Batch(shape) => Kernel::Batch(enter(&mut plan.constants, shape.clone())),
             Test::ListedNumber(column, list, form) => {
-                let target = ListTarget::Number(*column, *form);
-                Kernel::Listed(enter(&mut plan.lists, (target, list.clone())))
+                let target = LateTarget::List(*column, list.clone(), *form);
+                Kernel::Late(enter(&mut plan.late, target))
             }
             Test::ListedAddress(side, list) => {
-                let target = ListTarget::Address(*side);
-                Kernel::Listed(enter(&mut plan.lists, (target, list.clone())))
+                let target = LateTarget::ListedAddress(*side, list.clone());
+                Kernel::Late(enter(&mut plan.late, target))
             }
-            Test::Interface(query) => {
+            Test::PortLabel(column, protocol, predicate) => {
+                let target = LateTarget::PortLabel(*column, *protocol, predicate.clone());
+                Kernel::Late(enter(&mut plan.late, target))
+            }
+            Test::NextHop(set) => Kernel::next_hop(set),
+            Test::Told(by, query) => {
                 plan.memos += 1;
-                Kernel::Interface(plan.memos - 1, (**query).clone())
+                Kernel::Told(*by, plan.memos - 1, (**query).clone())
             }
             Test::Row(query) => Kernel::Row((**query).clone()),
         }

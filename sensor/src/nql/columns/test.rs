@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
-    flow::profile::Side,
+    flow::{batch::FlowBatch, profile::Side},
     nql::{
         lists::{ListForm, NamedList},
         sets::{AddressSet, IntegerSet},
@@ -65,6 +65,26 @@ pub enum Column {
     SourceMac,
     /// Destination MAC address as a number of 48 bits.
     DestinationMac,
+    /// Egress interface that a router told beside the ingress interface.
+    OutputInterface,
+    /// VLAN on the way out that a router told beside that on the way in.
+    DestinationVlan,
+    /// AS of the source.
+    SourceAs,
+    /// AS of the destination.
+    DestinationAs,
+    /// One of how many packets was counted, 0 where nobody said; 1 on the host.
+    SampleRate,
+    /// Bits times the sample rate.
+    BitsTimesRate,
+    /// Packets times the sample rate.
+    PacketsTimesRate,
+    /// Version of the export.
+    Version,
+    /// Time at which the record was received.
+    Received,
+    /// What the router did with the packets.
+    Action,
 }
 
 impl Column {
@@ -79,23 +99,92 @@ impl Column {
             | Self::Fragment
             | Self::Folded
             | Self::EndReason
-            | Self::IcmpCode => u8::MAX.into(),
+            | Self::IcmpCode
+            | Self::Version
+            | Self::Action => u8::MAX.into(),
             Self::SourcePort
             | Self::DestinationPort
             | Self::IcmpTypeCode
             | Self::TcpFlags
-            | Self::Vlan => u16::MAX.into(),
-            Self::Interface => u32::MAX.into(),
+            | Self::Vlan
+            | Self::DestinationVlan => u16::MAX.into(),
+            Self::Interface
+            | Self::OutputInterface
+            | Self::SourceAs
+            | Self::DestinationAs
+            | Self::SampleRate => u32::MAX.into(),
             Self::Octets
             | Self::Packets
             | Self::Layer2Octets
             | Self::Start
             | Self::End
             | Self::Duration
-            | Self::OctetsPerPacket => u64::MAX,
+            | Self::OctetsPerPacket
+            | Self::BitsTimesRate
+            | Self::PacketsTimesRate
+            | Self::Received => u64::MAX,
             Self::SourceMac | Self::DestinationMac => (1 << 48) - 1,
         }
     }
+
+    /// Whether the column has rows in a batch, for those that may have none.
+    fn filled(self) -> Option<fn(&FlowBatch) -> bool> {
+        Some(match self {
+            Self::TtlMin => |batch| !batch.ttl_min.is_empty(),
+            Self::TtlMax => |batch| !batch.ttl_max.is_empty(),
+            Self::Layer2Octets => |batch| !batch.layer2_octets.is_empty(),
+            Self::SourceMac => |batch| !batch.source_mac.is_empty(),
+            Self::DestinationMac => |batch| !batch.destination_mac.is_empty(),
+            Self::OutputInterface => |batch| !batch.router.output_interface.is_empty(),
+            Self::DestinationVlan => |batch| !batch.router.destination_vlan.is_empty(),
+            Self::SourceAs => |batch| !batch.router.source_as.is_empty(),
+            Self::DestinationAs => |batch| !batch.router.destination_as.is_empty(),
+            Self::Received => |batch| !batch.router.received.is_empty(),
+            _ => return None,
+        })
+    }
+
+    /// True for columns that have no rows in some batches.
+    pub(super) fn may_lack(self) -> bool {
+        self.filled().is_some()
+    }
+
+    /// Whether the column has rows in a batch.
+    pub(super) fn is_filled(self, batch: &FlowBatch) -> bool {
+        self.filled().is_none_or(|filled| filled(batch))
+    }
+}
+
+/// What is the same in all rows of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// The flows are the host's own.
+    Host,
+    /// The column has rows. One without reads as 0.
+    Filled(Column),
+    /// A query that any row answers for all.
+    Query(Box<Typed>),
+}
+
+/// The number by which texts about a flow are found, among those of its exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum By {
+    /// None: it is about the exporter itself.
+    Exporter,
+    /// Input interface.
+    Input,
+    /// Output interface.
+    Output,
+    /// The interface that saw the flow.
+    Interface,
+    /// Application.
+    Application,
+    /// VRF on the way in.
+    InputVrf,
+    /// VRF on the way out.
+    OutputVrf,
+    /// Set of tags, whosever number it is.
+    Tags,
 }
 
 /// One test of a row.
@@ -113,10 +202,14 @@ pub enum Test {
     ListedAddress(Side, Arc<NamedList>),
     /// The profile of the address fulfils a predicate.
     Profile(Side, Subject, Predicate),
+    /// The labels of the port in the column fulfil a predicate, taken as a port of the protocol with this number.
+    PortLabel(Column, u8, Predicate),
+    /// The next hop lies in the set; there may be none.
+    NextHop(AddressSet),
     /// Decided by the batch alone.
-    Batch(Box<Typed>),
-    /// Decided by interface and direction.
-    Interface(Box<Typed>),
+    Batch(Shape),
+    /// Decided by what the exporter tells about a number.
+    Told(By, Box<Typed>),
     /// Anything else: decided row by row by the reference evaluator.
     Row(Box<Typed>),
 }
@@ -130,7 +223,7 @@ impl Test {
                 [(0, high)] if *high >= column.maximum() => Some(true),
                 _ => None,
             },
-            Self::Address(_, set) => set.is_empty().then_some(false),
+            Self::Address(_, set) | Self::NextHop(set) => set.is_empty().then_some(false),
             _ => None,
         }
     }

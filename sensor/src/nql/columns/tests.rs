@@ -12,9 +12,10 @@ use super::*;
 use crate::{
     flow::{
         batch::{Addresses, EndReason, Source},
-        fields::{FIELDS, Field, Kind, Row, TextRule},
+        fields::{FIELDS, Field, Kind, Row, TextRule, find},
         interfaces::Interface,
         profile::{Profile, Profiles, Side, System},
+        testing::{Random, mark, told_by_router},
     },
     nql::{
         limits::Limits,
@@ -120,8 +121,7 @@ fn condition() -> impl Strategy<Value = Typed> {
     let field = || (0..FIELDS.len()).prop_map(|at| &FIELDS[at]);
     let common =
         ["srcport", "dstport", "protocolint", "packets", "srcip", "tcpflags.syn", "srcinternal"];
-    let common = prop::sample::select(common.to_vec())
-        .prop_map(|name| crate::flow::fields::find(name).unwrap());
+    let common = prop::sample::select(common.to_vec()).prop_map(|name| find(name).unwrap());
     let test = prop_oneof![field(), common].prop_flat_map(|field| {
         predicate(field).prop_map(move |predicate| Typed::Test(Subject::Field(field), predicate))
     });
@@ -131,10 +131,16 @@ fn condition() -> impl Strategy<Value = Typed> {
             let texts = TextSet::new([text.to_owned()], false);
             Typed::Test(Subject::Label(side, context.to_owned()), Predicate::Texts(texts))
         });
+    let port_label =
+        (prop::sample::select(&["tcp", "17", "none"][..]), texts(find("tags").unwrap())).prop_map(
+            |(protocol, texts)| {
+                Typed::Test(Subject::PortLabel(protocol.to_owned()), Predicate::Texts(texts))
+            },
+        );
     let compare = (field(), comparison(), field()).prop_map(|(left, comparison, right)| {
         Typed::Compare(Subject::Field(left), comparison, Subject::Field(right))
     });
-    prop_oneof![12 => test, 1 => label, 1 => compare, 1 => any::<bool>().prop_map(Typed::Constant)]
+    prop_oneof![12 => test, 1 => label, 1 => port_label, 1 => compare, 1 => any::<bool>().prop_map(Typed::Constant)]
 }
 
 fn query() -> impl Strategy<Value = Typed> {
@@ -153,7 +159,7 @@ fn interfaces() -> Interfaces {
 }
 
 fn profiles() -> Profiles {
-    let mut profiles = Profiles::default();
+    let profiles = Profiles::default();
     profiles.intern(Profile {
         labels: BTreeMap::from([
             ("a".to_owned(), vec!["a".to_owned(), "tcp".to_owned()]),
@@ -175,27 +181,38 @@ fn profiles() -> Profiles {
     profiles
 }
 
-/// Numbers by a linear congruential generator (Knuth, MMIX).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
-    }
-
-    fn number(&mut self) -> u64 {
-        NUMBERS[self.next() as usize % NUMBERS.len()]
-    }
+fn number_of(random: &mut Random) -> u64 {
+    NUMBERS[random.draw() as usize % NUMBERS.len()]
 }
 
-/// A batch of some family and length; profiles are looked up or not.
+/// As [`batch`], of the host's or a router's flows, with tags and labels of ports or without.
+fn any_batch(v4: bool, rows: usize, looked_up: bool, seed: u64, of: Of) -> FlowBatch {
+    let mut batch = batch(v4, rows, looked_up, seed);
+    if of.router {
+        batch = told_by_router(batch, seed);
+    }
+    if of.marked {
+        mark(&mut batch, seed);
+    }
+    batch
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Of {
+    router: bool,
+    marked: bool,
+}
+
+fn of() -> impl Strategy<Value = Of> {
+    any::<(bool, bool)>().prop_map(|(router, marked)| Of { router, marked })
+}
+
+/// A batch of the host's flows of some family and length; profiles are looked up or not.
 fn batch(v4: bool, rows: usize, looked_up: bool, seed: u64) -> FlowBatch {
     let mut random = Random(seed);
     let mut batch = if v4 { FlowBatch::v4(Source::Host) } else { FlowBatch::v6(Source::Host) };
     for _ in 0..rows {
-        let mut address = || (random.next() % 4, random.next() % 44);
+        let mut address = || (random.draw() % 4, random.draw() % 44);
         let (from, to) = (address(), address());
         match &mut batch.addresses {
             Addresses::V4 { source, destination } => {
@@ -207,31 +224,31 @@ fn batch(v4: bool, rows: usize, looked_up: bool, seed: u64) -> FlowBatch {
                 destination.push(u128::from(to.0) << 126 | u128::from(to.1));
             }
         }
-        batch.source_port.push(random.number() as u16);
-        batch.destination_port.push(random.number() as u16);
-        batch.icmp_type_code.push((random.number() << 8 | random.next() & 3) as u16);
-        batch.protocol.push(random.number() as u8);
-        batch.tos.push(random.number() as u8);
-        batch.tcp_flags.push((random.next() & 0x1ff) as u16);
-        batch.interface.push((random.next() % 4) as u32);
-        batch.direction.push((random.next() & 1) as u8);
-        batch.vlan.push((random.number() & 0xfff) as u16);
-        batch.octets.push(random.number());
-        batch.packets.push(random.number());
-        batch.layer2_octets.push(random.number());
-        batch.start.push(random.number());
-        batch.end.push(random.number());
-        batch.ttl_min.push(random.number() as u8);
-        batch.ttl_max.push(random.number() as u8);
-        batch.source_mac.push([2, 0, 0, 0, 0, (random.next() & 3) as u8]);
-        batch.destination_mac.push([2, 0, 0, 0, 0, (random.next() & 3) as u8]);
-        batch.fragment.push((random.next() % 3) as u8);
-        batch.folded.push((random.next() & 1) as u8);
+        batch.source_port.push(number_of(&mut random) as u16);
+        batch.destination_port.push(number_of(&mut random) as u16);
+        batch.icmp_type_code.push((number_of(&mut random) << 8 | random.draw() & 3) as u16);
+        batch.protocol.push(number_of(&mut random) as u8);
+        batch.tos.push(number_of(&mut random) as u8);
+        batch.tcp_flags.push((random.draw() & 0x1ff) as u16);
+        batch.interface.push((random.draw() % 4) as u32);
+        batch.direction.push((random.draw() & 1) as u8);
+        batch.vlan.push((number_of(&mut random) & 0xfff) as u16);
+        batch.octets.push(number_of(&mut random));
+        batch.packets.push(number_of(&mut random));
+        batch.layer2_octets.push(number_of(&mut random));
+        batch.start.push(number_of(&mut random));
+        batch.end.push(number_of(&mut random));
+        batch.ttl_min.push(number_of(&mut random) as u8);
+        batch.ttl_max.push(number_of(&mut random) as u8);
+        batch.source_mac.push([2, 0, 0, 0, 0, (random.draw() & 3) as u8]);
+        batch.destination_mac.push([2, 0, 0, 0, 0, (random.draw() & 3) as u8]);
+        batch.fragment.push((random.draw() % 3) as u8);
+        batch.folded.push((random.draw() & 1) as u8);
         batch.end_reason.push(EndReason::IdleTimeout as u8);
     }
     if looked_up {
         batch.profiles = Arc::new(profiles());
-        let mut column = || (0..rows).map(|_| (random.next() % 4) as u32).collect();
+        let mut column = || (0..rows).map(|_| (random.draw() % 4) as u32).collect();
         (batch.source_profile, batch.destination_profile) = (column(), column());
     }
     batch
@@ -265,9 +282,13 @@ proptest! {
     fn many_queries_in_one_program_select_what_the_reference_selects(
         queries in prop::collection::vec(query(), 1..40),
         v4: bool, looked_up: bool, rows in prop_oneof![Just(1), 1..80_usize, Just(1100)], seed: u64,
+        of in (of(), of()),
     ) {
         let interfaces = interfaces();
-        let batches = [batch(v4, rows, looked_up, seed), batch(!v4, rows.min(70), true, seed + 1)];
+        let batches = [
+            any_batch(v4, rows, looked_up, seed, of.0),
+            any_batch(!v4, rows.min(70), true, seed ^ 1, of.1),
+        ];
         for instructions in [Instructions::BASELINE, Instructions::best()] {
             let program = Program::compile(&queries).with_instructions(instructions);
             let mut scratch = Scratch::default();
@@ -282,8 +303,10 @@ proptest! {
     }
 
     #[test]
-    fn a_query_alone_selects_what_the_reference_selects(query in query(), v4: bool, seed: u64) {
-        let (interfaces, batch) = (interfaces(), batch(v4, 300, true, seed));
+    fn a_query_alone_selects_what_the_reference_selects(
+        query in query(), v4: bool, seed: u64, of in of(),
+    ) {
+        let (interfaces, batch) = (interfaces(), any_batch(v4, 300, true, seed, of));
         let mut filter = BatchFilter::new(&query);
         let found: Vec<_> = filter.rows(&batch, &interfaces).collect();
         prop_assert_eq!(found, expected(&query, &batch, &interfaces));
@@ -320,7 +343,7 @@ proptest! {
 }
 
 fn test(name: &str, predicate: Predicate) -> Typed {
-    Typed::Test(Subject::Field(crate::flow::fields::find(name).unwrap()), predicate)
+    Typed::Test(Subject::Field(find(name).unwrap()), predicate)
 }
 
 fn is(name: &str, numbers: impl IntoIterator<Item = u64>) -> Typed {
@@ -380,9 +403,28 @@ fn lists_are_read_anew() {
     assert_eq!(ports(&mut filter), [53]);
 }
 
+/// The set of profiles grows while batches hold it.
+#[test]
+fn profiles_that_are_new_are_judged() {
+    let query = test("srcinternal", Predicate::Bool(true));
+    let mut filter = BatchFilter::new(&query);
+    let (interfaces, mut batch) = (Interfaces::default(), batch(true, 3, false, 1));
+    let profiles = Arc::new(Profiles::default());
+    batch.profiles = profiles.clone();
+    (batch.source_profile, batch.destination_profile) = (vec![0, 1, 2], vec![0; 3]);
+    assert_eq!(filter.rows(&batch, &interfaces).count(), 0);
+    let internal = |internal| Profile { internal: Some(internal), ..Profile::default() };
+    profiles.intern(internal(true));
+    assert_eq!(filter.rows(&batch, &interfaces).collect::<Vec<_>>(), [1]);
+    profiles.intern(internal(false));
+    profiles.intern(Profile { bogon: Some(true), ..internal(true) });
+    batch.source_profile = vec![3, 2, 1];
+    assert_eq!(filter.rows(&batch, &interfaces).collect::<Vec<_>>(), [0, 2]);
+}
+
 #[test]
 fn every_field_of_rows_but_a_few_is_a_column() {
-    let mut slow: Vec<_> = FIELDS
+    let slow: Vec<_> = FIELDS
         .iter()
         .filter(|field| field.read.is_some())
         .filter(|field| {
@@ -399,40 +441,45 @@ fn every_field_of_rows_but_a_few_is_a_column() {
         })
         .map(|field| field.name)
         .collect();
-    let of_routers = [
-        "flowrtime",
-        "nexthop",
-        "flowversion",
-        "flowsrcname",
-        "flowsrcip",
-        "site",
-        "action",
-        "application",
-        "inputvrf",
-        "outputvrf",
-        "srcas.number",
-        "dstas.number",
-    ];
-    slow.retain(|name| !of_routers.contains(name));
     assert_eq!(slow, ["flowbrate", "flowprate", "pbratio"]);
 }
 
 #[test]
-fn flows_of_routers_are_judged_by_what_routers_tell() {
+fn what_a_router_does_not_tell_fulfils_nothing() {
     let mut batch = FlowBatch { observed_by: Source::NetFlow, ..batch(true, 2_000, false, 1) };
-    // What the host always knows, routers may not tell at all.
     batch.ttl_min.clear();
     batch.router.source_as = (0..batch.len() as u32).map(|row| row % 3).collect();
     let interfaces = interfaces();
-    for (name, number) in [("srcas.number", 2), ("ttlmin", 64), ("dstport", 443)] {
-        let query = test(name, Predicate::Integers(IntegerSet::of([number])));
-        let expected: Vec<_> = (0..batch.len())
-            .filter(|&row| {
-                reference::matches(&query, &Row { batch: &batch, row, interfaces: &interfaces })
-            })
-            .collect();
+    for (name, number, holds) in [
+        ("srcas.number", 2, true),
+        ("srcas.number", 0, true),
+        ("dstport", 443, true),
+        ("ttlmin", 64, false),
+        ("ttlmin", 0, false),
+        ("ttlmax", 0, false),
+        ("samplerate", 1, false),
+        ("samplerate", 0, false),
+    ] {
+        let query = is(name, [number]);
         let found: Vec<_> = BatchFilter::new(&query).rows(&batch, &interfaces).collect();
-        assert_eq!(found, expected, "{name}");
-        assert_eq!(found.is_empty(), name == "ttlmin", "{name}");
+        assert_eq!(found, expected(&query, &batch, &interfaces), "{name}");
+        assert_eq!(!found.is_empty(), holds, "{name} == {number}");
     }
+}
+
+#[test]
+fn tags_are_the_flow_s_or_the_exporter_s() {
+    let mut batch = told_by_router(batch(true, 64, false, 1), 1);
+    batch.router.exporter = vec![0; 64];
+    let rows = |batch: &FlowBatch, tag: &str| {
+        let tag = TextSet::new([tag.to_owned()], false);
+        let query = test("tags", Predicate::Texts(tag));
+        BatchFilter::new(&query).rows(batch, &interfaces()).count()
+    };
+    assert_eq!((rows(&batch, "a"), rows(&batch, "host")), (64, 0));
+    mark(&mut batch, 1);
+    batch.tags = (0..64).map(|row| if row < 10 { 3 } else { 0 }).collect();
+    assert_eq!((rows(&batch, "a"), rows(&batch, "host")), (54, 10));
+    batch.keep(&[5, 63]);
+    assert_eq!((rows(&batch, "a"), rows(&batch, "host")), (1, 1));
 }

@@ -184,6 +184,17 @@ impl Collector {
         });
     }
 
+    /// Forgets what a stream of messages has told that has ended (RFC 7011 section 8.4: templates end with the transport
+    /// session); `from` is where it came from.
+    pub fn end_stream(&mut self, from: SocketAddr) {
+        if let Some(device) = self.directory.existing(device::address(from)) {
+            let before = device.cost;
+            device.end_streams(from.port());
+            let after = device.cost;
+            self.directory.account(before, after);
+        }
+    }
+
     /// The records of options since the last call.
     pub fn take_options(&mut self) -> Vec<OptionsRecord> {
         std::mem::take(&mut self.kept)

@@ -203,11 +203,21 @@ impl Device {
             return;
         }
         self.last_purge = now;
+        self.keep_streams(|_, session| {
+            session.last_decoded != 0 && now.saturating_sub(session.last_decoded) < stale
+        });
+    }
+
+    /// Throws out the streams that come from `port`.
+    pub fn end_streams(&mut self, port: u16) {
+        self.keep_streams(|key, _| key.port != port);
+    }
+
+    fn keep_streams(&mut self, keep: impl Fn(&SessionKey, &Session) -> bool) {
         let (cost, ledger) = (&mut self.cost, &mut self.ledger);
         let ports = &mut self.ports;
         self.sessions.retain(|key, session| {
-            let keep =
-                session.last_decoded != 0 && now.saturating_sub(session.last_decoded) < stale;
+            let keep = keep(key, session);
             if !keep {
                 *cost -= session.cost;
                 forget_waiting(session, ledger);

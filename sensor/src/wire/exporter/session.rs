@@ -216,6 +216,11 @@ impl Session {
         }
     }
 
+    /// True when it is one of sFlow that has brought samples.
+    pub fn has_samples(&self) -> bool {
+        !self.samples.is_empty()
+    }
+
     /// Takes the memory of [`Session::connections`] into account.
     pub fn account_connections(&mut self) {
         let cost = self.connections.cost();
