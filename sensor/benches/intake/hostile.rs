@@ -223,7 +223,7 @@ fn empty_sets() -> Attack {
 }
 
 fn withdrawals() -> Attack {
-    let all = vec![0, 2, 0, 0].repeat(BODY / 4);
+    let all = [0, 2, 0, 0].repeat(BODY / 4);
     Attack {
         what: "all templates withdrawn, again and again",
         before: vec![],

@@ -56,7 +56,6 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, inner: bool) -> anyhow::Re
         written = out.write_all(&line);
         if written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    decoded.collector.give_up_waiting();
     if show.ledger && written.is_ok() {
         written = out.write_all(ledger::all(&decoded.collector).as_bytes());
     }

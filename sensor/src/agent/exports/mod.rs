@@ -33,7 +33,7 @@ impl Files {
         }
     }
 
-    /// Reads `files`; `each` is called behind every datagram, and may end it.
+    /// Reads `files`; `each` is called behind every datagram and at the end, and may end it.
     fn read(
         &mut self,
         files: &[impl AsRef<Path>],
@@ -41,17 +41,23 @@ impl Files {
     ) -> anyhow::Result<()> {
         let Self { collector, batches, counts } = self;
         let mut ended = false;
+        let mut result = Ok(());
         for path in files {
-            exports::read(path.as_ref(), counts, &mut |datagram: exports::Datagram<'_>| {
-                collector.datagram(datagram.from, datagram.received, datagram.octets, batches);
-                let flow = each(collector, batches);
-                ended = flow.is_break();
-                flow
-            })?;
-            if ended {
+            result =
+                exports::read(path.as_ref(), counts, &mut |datagram: exports::Datagram<'_>| {
+                    collector.datagram(datagram.from, datagram.received, datagram.octets, batches);
+                    let flow = each(collector, batches);
+                    ended = flow.is_break();
+                    flow
+                });
+            if ended || result.is_err() {
                 break;
             }
         }
-        Ok(())
+        if !ended {
+            collector.finish(batches);
+            let _ = each(collector, batches);
+        }
+        Ok(result?)
     }
 }

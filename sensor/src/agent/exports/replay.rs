@@ -40,7 +40,6 @@ pub fn replay(
         ControlFlow::Continue(())
     });
     decoded.batches.take(true, |batch| drop(outputs.offer(batch)));
-    decoded.collector.give_up_waiting();
     let silent = outputs.is_pointless();
     let held_back = outputs.held_back();
     let accounts = outputs.finish(FLUSH_DEADLINE);

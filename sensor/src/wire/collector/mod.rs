@@ -134,6 +134,7 @@ impl Collector {
         let before = device.cost;
         let mut worker = Worker {
             limits,
+            released: 0,
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
@@ -146,6 +147,7 @@ impl Collector {
     fn worker(&mut self) -> Worker<'_> {
         Worker {
             limits: &self.options.limits,
+            released: 0,
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
@@ -167,9 +169,19 @@ impl Collector {
         sum
     }
 
-    /// Gives up on all sets that wait for their templates: no more datagrams come.
-    pub fn give_up_waiting(&mut self) {
-        self.directory.give_up_waiting();
+    /// No more datagrams come: decodes the sets whose templates have come, and gives up on the others.
+    pub fn finish(&mut self, batches: &mut Batches) {
+        let mut worker = Worker {
+            limits: &self.options.limits,
+            released: 0,
+            scratch: &mut self.scratch,
+            packets: &mut self.packets,
+            kept: self.options.keep_options.then_some(&mut self.kept),
+        };
+        self.directory.for_each(|device| {
+            worker.release_all(device, batches);
+            device.give_up_waiting();
+        });
     }
 
     /// Forgets what a stream of messages has told that has ended (RFC 7011 section 8.4: templates end with the transport
@@ -192,6 +204,8 @@ impl Collector {
 /// What decoding a datagram needs besides the exporter.
 struct Worker<'a> {
     limits: &'a Limits,
+    /// Octets of sets that have waited and were decoded for this datagram.
+    released: usize,
     scratch: &'a mut Scratch,
     packets: &'a mut sflow::rows::Packets,
     kept: Option<&'a mut Vec<OptionsRecord>>,

@@ -31,6 +31,10 @@ struct Message {
     may_grow: bool,
 }
 
+/// Octets of sets that have waited that are decoded for one datagram, a set more or less: the time that a datagram takes
+/// has a bound.
+const RELEASE: usize = 4 << 10;
+
 /// What was found in a message.
 #[derive(Clone, Copy, Default)]
 struct Found {
@@ -122,6 +126,9 @@ impl Worker<'_> {
         rest: &mut Octets<'_>,
         batches: &mut Batches,
     ) -> Found {
+        if device.ledger.waiting != 0 {
+            self.release(device, message, batches);
+        }
         let mut found = Found::default();
         while let Some(set) = sets::next(rest, &mut device.ledger) {
             match (message.dialect, set.id) {
@@ -213,9 +220,16 @@ impl Worker<'_> {
             return;
         }
         let Some(known) = device.template(&message.key, id) else { return };
-        while let Some(Some(waiting)) =
-            device.change(&message.key, |session| session.take_waiting(id))
+        device.change(&message.key, |session| session.make_ready(id, &known));
+        self.release(device, message, batches);
+    }
+
+    /// Decodes sets that have waited and whose templates have come: no more in a datagram than [`RELEASE`] octets.
+    fn release(&mut self, device: &mut Device, message: Message, batches: &mut Batches) {
+        while self.released < RELEASE
+            && let Some(Some((waiting, known))) = device.change(&message.key, Session::take_ready)
         {
+            self.released += waiting.set.len();
             device.ledger.waiting -= waiting.set.len() as u64;
             let then = Message {
                 times: Times { export: waiting.export, uptime: waiting.uptime },
@@ -223,6 +237,25 @@ impl Worker<'_> {
                 ..message
             };
             self.records(device, &known, then, &waiting.set, batches, &mut Found::default());
+        }
+    }
+
+    /// Decodes all sets of `device` whose templates have come.
+    pub(super) fn release_all(&mut self, device: &mut Device, batches: &mut Batches) {
+        let keys: Vec<SessionKey> = device.sessions().map(|(key, _)| *key).collect();
+        for key in keys {
+            let v9 = key.version == v9::VERSION as u8;
+            let message = Message {
+                dialect: if v9 { Dialect::NetFlow9 } else { Dialect::Ipfix },
+                key,
+                times: Times { export: 0, uptime: None },
+                received: 0,
+                may_grow: true,
+            };
+            while device.session(&key).is_some_and(Session::has_ready) {
+                self.released = 0;
+                self.release(device, message, batches);
+            }
         }
     }
 

@@ -94,12 +94,12 @@ impl Directory {
         self.devices.get_mut(&key(address)).map(|device| &mut **device)
     }
 
-    /// Gives up on all sets that wait for their templates.
-    pub fn give_up_waiting(&mut self) {
+    /// Changes every exporter, and keeps account of the memory.
+    pub fn for_each(&mut self, mut change: impl FnMut(&mut Device)) {
         for device in self.devices.values_mut() {
             let before = device.cost;
-            device.give_up_waiting();
-            self.used -= before - device.cost;
+            change(device);
+            self.used = self.used + device.cost - before;
         }
     }
 

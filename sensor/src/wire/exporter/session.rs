@@ -75,6 +75,8 @@ pub struct Waiting {
 pub struct Session {
     templates: HashMap<u16, Arc<Known>>,
     waiting: VecDeque<Waiting>,
+    /// Sets whose template has come, until they are decoded.
+    ready: VecDeque<(Waiting, Arc<Known>)>,
     waiting_cost: usize,
     /// What its options tell of sampling.
     pub sampling: Sampling,
@@ -171,17 +173,32 @@ impl Session {
         dropped
     }
 
+    /// True when sets are ready.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// True when sets wait.
     pub fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Takes the oldest set that waits for template `id`.
-    pub fn take_waiting(&mut self, id: u16) -> Option<Waiting> {
-        let place = self.waiting.iter().position(|set| set.template == id)?;
-        let set = self.waiting.remove(place)?;
+    /// The template `id` has come, as `known`: the sets that have waited for it are ready.
+    pub fn make_ready(&mut self, id: u16, known: &Arc<Known>) {
+        for set in std::mem::take(&mut self.waiting) {
+            if set.template == id {
+                self.ready.push_back((set, known.clone()));
+            } else {
+                self.waiting.push_back(set);
+            }
+        }
+    }
+
+    /// Takes the first set that is ready, and its template.
+    pub fn take_ready(&mut self) -> Option<(Waiting, Arc<Known>)> {
+        let (set, known) = self.ready.pop_front()?;
         self.enter(0, waiting_cost(&set));
-        Some(set)
+        Some((set, known))
     }
 
     fn enter(&mut self, more: usize, less: usize) {
@@ -219,7 +236,8 @@ impl Session {
     /// Forgets the sets that wait. Returns their octets.
     pub fn forget_waiting(&mut self) -> usize {
         self.enter(0, self.waiting_cost);
-        self.waiting.drain(..).map(|set| set.set.len()).sum()
+        let ready = self.ready.drain(..).map(|(set, _)| set);
+        self.waiting.drain(..).chain(ready).map(|set| set.set.len()).sum()
     }
 }
 

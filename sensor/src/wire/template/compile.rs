@@ -2,7 +2,7 @@
 
 use super::{
     Specifier, Template,
-    elements::{Clock, Meaning, Reading, reading, tells_name},
+    elements::{Clock, Meaning, Reading, reading, tells_names},
 };
 
 /// Where a field of fixed length lies in a record.
@@ -217,7 +217,7 @@ impl Plan {
                 && find(Meaning::Octets, false).is_some_and(|(reading, _)| reading.rank == 3),
             has_input: place(Meaning::Input).is_some(),
             has_counts: place(Meaning::Octets).or(place(Meaning::Packets)).is_some(),
-            names: template.specifiers.iter().any(tells_name),
+            names: tells_names(&template.specifiers),
         }
     }
 }

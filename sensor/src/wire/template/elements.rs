@@ -154,9 +154,24 @@ pub fn reading(specifier: &Specifier) -> Option<Reading> {
     Some(Reading { meaning, rank, reverse: reverse || responder })
 }
 
-/// True for the name of an interface, an application or a VRF, or the description of an interface.
-pub fn tells_name(specifier: &Specifier) -> bool {
-    specifier.enterprise == 0 && matches!(specifier.element, 82 | 83 | 96 | 236)
+/// Elements that name something, and those that number it.
+const NAMES: &[(&[u16], &[u16])] = &[
+    // Interfaces, by name or description.
+    (&[82, 83], &[10, 14]),
+    // Applications.
+    (&[96], &[95]),
+    // VRFs.
+    (&[236], &[234, 235]),
+];
+
+/// True where some name stands beside the number of what it names.
+pub fn tells_names(specifiers: &[Specifier]) -> bool {
+    let has = |elements: &[u16]| {
+        specifiers
+            .iter()
+            .any(|specifier| specifier.enterprise == 0 && elements.contains(&specifier.element))
+    };
+    NAMES.iter().any(|(names, numbers)| has(names) && has(numbers))
 }
 
 #[rustfmt::skip]

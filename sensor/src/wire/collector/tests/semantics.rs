@@ -88,3 +88,22 @@ fn a_device_says_where_the_inner_packet_begins() {
         assert_eq!(source, &[expected]);
     }
 }
+
+#[test]
+fn what_has_waited_is_decoded_a_piece_with_each_datagram() {
+    let mut bench = Bench::default();
+    let records = RECORD.repeat(100);
+    for _ in 0..40 {
+        bench.feed(1, &ipfix(1, &[(256, &records)]));
+    }
+    bench.feed(1, &ipfix(1, &[(2, &template(256, FLOW))]));
+    assert_eq!(bench.batches.rows(), 400);
+    // What comes now does not overtake.
+    bench.feed(1, &ipfix(1, &[(256, &[RECORD, &[0; 4]].concat())]));
+    assert_eq!(bench.batches.rows(), 801);
+    let Bench { collector, batches } = &mut bench;
+    collector.finish(batches);
+    assert_eq!(batches.rows(), 4001);
+    let ledger = collector.ledger();
+    assert_eq!((ledger.waiting, ledger.octets), (0, ledger.accounted()));
+}
