@@ -3,11 +3,15 @@
 
 use std::{
     hint::black_box,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use sensor::{
-    flow::batch::{Addresses, BATCH_ROWS, FlowBatch, Source},
+    flow::{
+        batch::{Addresses, BATCH_ROWS, FlowBatch, Source},
+        router::Exporter,
+    },
     wire::ipfix::encode::{Encoder, EncoderOptions, TemplateRefresh},
 };
 
@@ -23,6 +27,26 @@ fn main() {
     measure("IPv4, 1 in 64 folded", &batch(FlowBatch::v4(Source::Host), |row| row % 64 == 0));
     measure("IPv4, 1 in 2 folded", &batch(FlowBatch::v4(Source::Host), |row| row % 2 == 0));
     measure("IPv6", &batch(FlowBatch::v6(Source::Host), |_| false));
+    measure("IPv4, routers", &told(batch(FlowBatch::v4(Source::NetFlow), |_| false)));
+}
+
+/// The same as a router tells it.
+fn told(mut batch: FlowBatch) -> FlowBatch {
+    batch.layer2_octets.clear();
+    batch.ttl_min.clear();
+    batch.ttl_max.clear();
+    batch.source_mac.clear();
+    batch.destination_mac.clear();
+    let rows = batch.len();
+    let router = &mut batch.router;
+    router.output_interface = vec![7; rows];
+    router.next_hop_v4 = vec![0x0a00_0001; rows];
+    router.source_as = vec![64_500; rows];
+    router.destination_as = vec![64_501; rows];
+    router.sample_rate = vec![100; rows];
+    router.exporter = vec![0; rows];
+    router.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 1].into()))];
+    batch
 }
 
 fn measure(name: &str, batch: &FlowBatch) {

@@ -18,10 +18,17 @@ pub mod enrich;
 )]
 pub mod export;
 pub mod flow;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "edge: sockets, files, clock"
+)]
+pub mod intake;
 #[expect(clippy::disallowed_methods, reason = "edge: the kernel")]
 pub mod kernel;
 pub mod nql;
 pub mod policy;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
+pub mod settings;
 pub mod wire;

@@ -104,6 +104,29 @@ fn help_and_version_exit_0() {
     }
 }
 
+#[test]
+fn lists_of_the_configuration_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (config, list) = (folder.path().join("sensor.toml"), folder.path().join("ports"));
+    fs::write(&config, format!("[lists]\nports = {list:?}\nhosts = '/nonexistent'\n"))
+        .expect("written");
+    let config = config.to_str().expect("a plain path");
+    let outcome = sensor(&["check", "--config", config]);
+    assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    for name in ["`hosts` from /nonexistent: No such file", "`ports` from /"] {
+        assert!(outcome.stderr.contains(name), "all at once: {}", outcome.stderr);
+    }
+    fs::write(&list, "22\n").expect("written");
+    let list = format!("hosts={}", list.display());
+    let replay = ["replay", "--config", config, "--list", &list, "--filter"];
+    let outcome = sensor(&[&replay[..], &["dstport in $prots", "/nonexistent"]].concat());
+    assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("did you mean `$ports`?"), "{}", outcome.stderr);
+    let outcome = sensor(&[&replay[..], &["dstport in $ports", "/nonexistent"]].concat());
+    assert!(outcome.stderr.contains("/nonexistent"), "the query has no fault: {}", outcome.stderr);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+}
+
 /// The flags are a contract.
 #[test]
 fn help_names_every_flag() {
@@ -121,6 +144,11 @@ fn help_names_every_flag() {
         "--generic-xdp",
         "--observation-domain",
         "--flow-log",
+        "--listen",
+        "--allow",
+        "--forward",
+        "--keep-source",
+        "--list",
         "-v, --verbose",
     ] {
         assert!(run.contains(flag), "{flag} is missing in:\n{run}");

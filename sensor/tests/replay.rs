@@ -113,6 +113,22 @@ fn the_same_input_gives_the_same_bytes() {
     }
 }
 
+/// A collector that nobody answers for: the flush deadline passes, the exit code tells.
+#[test]
+fn a_collector_that_takes_nothing_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let capture = directory.path().join("made.pcap");
+    write_capture(&capture);
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("tcp://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let output = replay(&["--print", "none", "--collector", &url], &[capture]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&format!("not all flow records reached {url}")), "{stderr}");
+}
+
 fn corpus() -> Option<Vec<PathBuf>> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
     let traffic = env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from).join("traffic");

@@ -180,7 +180,7 @@ impl Agent {
         self.signal(signal)?;
         let outcome = self.wait()?;
         ensure!(outcome.code == Some(0), "exit code {:?}: {}", outcome.code, outcome.stderr);
-        ensure!(outcome.stderr.contains("balanced: every packet"), "{}", outcome.stderr);
+        ensure!(outcome.stderr.contains("balanced: every"), "{}", outcome.stderr);
         Ok(outcome)
     }
 }

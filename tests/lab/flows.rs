@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use sensor::flow::batch::{Addresses, FlowBatch, Source};
+use sensor::flow::{
+    batch::{Addresses, FlowBatch, Source},
+    router::Exporter,
+};
 
 /// First packet of the first row, milliseconds since the epoch: 2023-11-14 22:13:20.
 pub const START: u64 = 1_700_000_000_000;
@@ -25,6 +28,59 @@ pub fn ipv4_half_folded(seed: u32, rows: usize) -> Arc<FlowBatch> {
 /// As [`ipv4_half_folded`], for IPv6.
 pub fn ipv6_half_folded(seed: u32, rows: usize) -> Arc<FlowBatch> {
     Arc::new(fill(FlowBatch::v6(Source::Host), seed, rows, true))
+}
+
+/// `rows` IPv4 flows of a router that tells much: all that only routers tell, and nothing of what they cannot know.
+pub fn routed_ipv4(seed: u32, rows: usize) -> Arc<FlowBatch> {
+    Arc::new(tell(fill(FlowBatch::v4(Source::NetFlow), seed, rows, false)))
+}
+
+/// As [`routed_ipv4`], for IPv6 and a router that tells little.
+pub fn routed_ipv6(seed: u32, rows: usize) -> Arc<FlowBatch> {
+    let mut batch = tell(fill(FlowBatch::v6(Source::NetFlow), seed, rows, false));
+    batch.vlan.fill(0);
+    batch.end_reason.fill(0);
+    batch.router.destination_vlan.clear();
+    batch.router.next_hop_v6.clear();
+    batch.router.application.clear();
+    batch.router.input_vrf.clear();
+    batch.router.output_vrf.clear();
+    batch.router.action.clear();
+    batch.router.sample_rate.fill(0);
+    batch.router.exporters = vec![Arc::new(Exporter::new([0xfd, 0, 0, 0, 0, 0, 0, 1].into()))];
+    Arc::new(batch)
+}
+
+fn tell(mut batch: FlowBatch) -> FlowBatch {
+    batch.layer2_octets.clear();
+    batch.ttl_min.clear();
+    batch.ttl_max.clear();
+    batch.source_mac.clear();
+    batch.destination_mac.clear();
+    let rows = batch.len() as u32;
+    let numbers = |first: u32, range: u32| (0..rows).map(move |n| first + n % range);
+    let router = &mut batch.router;
+    router.output_interface = numbers(40, 4).collect();
+    router.destination_vlan = numbers(100, 7).map(|vlan| vlan as u16).collect();
+    match batch.addresses {
+        Addresses::V4 { .. } => router.next_hop_v4 = numbers(0x0a01_0001, 9).collect(),
+        Addresses::V6 { .. } => {
+            router.next_hop_v6 =
+                numbers(1, 9).map(|n| 0xfd01_u128 << 112 | u128::from(n)).collect();
+        }
+    }
+    router.source_as = numbers(64_500, 20).collect();
+    router.destination_as = numbers(4_200_000_000, 20).collect();
+    router.sample_rate = numbers(100, 1).collect();
+    router.exporter = numbers(0, 1).collect();
+    router.version = numbers(9, 1).map(|version| version as u8).collect();
+    router.received = batch.end.clone();
+    router.action = numbers(0, 3).map(|action| action as u8).collect();
+    router.application = numbers(0x0300_0050, 5).map(u64::from).collect();
+    router.input_vrf = numbers(1, 3).collect();
+    router.output_vrf = numbers(11, 3).collect();
+    router.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 77].into()))];
+    batch
 }
 
 fn fill(mut batch: FlowBatch, seed: u32, rows: usize, half_folded: bool) -> FlowBatch {

@@ -7,6 +7,8 @@ pub mod export;
 pub mod fixtures;
 pub mod flows;
 pub mod frames;
+pub mod hits;
+pub mod intake;
 pub mod log;
 pub mod netns;
 pub mod peers;

@@ -170,7 +170,8 @@ fn run(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).context("output is not UTF-8")
 }
 
-fn is_udp_port_open(port: u16) -> bool {
+/// Whether somebody receives at this UDP port, in the network namespace of this thread.
+pub fn is_udp_port_open(port: u16) -> bool {
     // Of this thread's network namespace.
     let sockets = fs::read_to_string("/proc/thread-self/net/udp").unwrap_or_default();
     sockets.lines().any(|socket| socket.contains(&format!(":{port:04X} ")))

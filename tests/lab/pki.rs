@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::Result;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
-use sensor::export::ipfix::options::TlsOptions;
+use sensor::export::net::tls::TlsOptions;
 
 use crate::collector::{Collector, Manner};
 
@@ -12,11 +12,13 @@ use crate::collector::{Collector, Manner};
 pub struct Pki {
     /// Where the files lie.
     pub directory: tempfile::TempDir,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
     server: (Vec<u8>, Vec<u8>),
 }
 
 impl Pki {
-    /// A new authority with `ca.pem`, and what it signed for a sensor: `client.pem` and `client.key`.
+    /// A new authority with `ca.pem`, and what it signed for an exporter, `client.pem` and `client.key`, and for a
+    /// collector, `server.pem` and `server.key`.
     pub fn new() -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let ca_key = rcgen::KeyPair::generate()?;
@@ -27,18 +29,21 @@ impl Pki {
         ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         fs::write(directory.path().join("ca.pem"), ca.self_signed(&ca_key)?.pem())?;
         let ca = rcgen::Issuer::new(ca, ca_key);
-        let issue = |name: &str| -> Result<_> {
-            let key = rcgen::KeyPair::generate()?;
-            let certificate =
-                rcgen::CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &ca)?;
-            Ok((certificate, key))
-        };
-        let (client, client_key) = issue("sensor.test")?;
-        fs::write(directory.path().join("client.pem"), client.pem())?;
-        fs::write(directory.path().join("client.key"), client_key.serialize_pem())?;
-        let (server, server_key) = issue("collector.test")?;
+        let (server, server_key) = signed(&ca, "collector.test")?;
         let server = (server.der().to_vec(), server_key.serialize_der());
-        Ok(Self { directory, server })
+        let pki = Self { directory, issuer: ca, server };
+        pki.issue("sensor.test", "client")?;
+        pki.issue("collector.test", "server")?;
+        Ok(pki)
+    }
+
+    /// Signs a certificate for `name`, a host or an address: `STEM.pem` and `STEM.key`.
+    pub fn issue(&self, name: &str, stem: &str) -> Result<()> {
+        let (certificate, key) = signed(&self.issuer, name)?;
+        let path = |end: &str| self.directory.path().join(format!("{stem}.{end}"));
+        fs::write(path("pem"), certificate.pem())?;
+        fs::write(path("key"), key.serialize_pem())?;
+        Ok(())
     }
 
     /// The path of a file of it.
@@ -72,4 +77,13 @@ impl Pki {
             server_name: Some("collector.test".into()),
         }
     }
+}
+
+fn signed(
+    issuer: &rcgen::Issuer<'static, rcgen::KeyPair>,
+    name: &str,
+) -> Result<(rcgen::Certificate, rcgen::KeyPair)> {
+    let key = rcgen::KeyPair::generate()?;
+    let parameters = rcgen::CertificateParams::new(vec![name.to_owned()])?;
+    Ok((parameters.signed_by(&key, issuer)?, key))
 }

@@ -19,7 +19,7 @@ use sensor::{
         sink::Sink,
     },
     flow::{
-        batch::{Addresses, FlowBatch},
+        batch::{Addresses, FlowBatch, Source},
         interfaces::{Interface, Interfaces},
     },
 };
@@ -36,6 +36,8 @@ fn batches() -> Vec<Arc<FlowBatch>> {
         flows::ipv6(1, 500),
         flows::ipv4_half_folded(2, 100),
         flows::ipv6_half_folded(3, 100),
+        flows::routed_ipv4(4, 300),
+        flows::routed_ipv6(5, 200),
     ]
 }
 
@@ -112,17 +114,27 @@ fn wanted_nfdump_row(batch: &FlowBatch, row: usize) -> String {
         1 | 58 => (batch.icmp_type_code[row] >> 8, batch.icmp_type_code[row] & 0xff),
         _ => (batch.source_port[row], batch.destination_port[row]),
     };
+    // What was not exported nfdump does not print.
+    let vlan = if tells_vlan(batch) { batch.vlan[row].to_string() } else { "null".to_owned() };
     format!(
-        "{source} {destination} {first} {second} {} {} {ingress} {egress} {} {} {} {} {} {}",
+        "{source} {destination} {first} {second} {} {} {ingress} {egress} {} {vlan} {} {} {} {}",
         batch.protocol[row],
         batch.tos[row],
         batch.direction[row],
-        batch.vlan[row],
         batch.packets[row],
         batch.octets[row],
-        mac(batch.source_mac[row]),
-        mac(batch.destination_mac[row]),
+        told_mac(&batch.source_mac, row),
+        told_mac(&batch.destination_mac, row),
     )
+}
+
+/// Whether there is a field for VLANs: routers that tell none leave 0 in all rows.
+fn tells_vlan(batch: &FlowBatch) -> bool {
+    batch.observed_by == Source::Host || batch.vlan.iter().any(|vlan| *vlan != 0)
+}
+
+fn told_mac(column: &[[u8; 6]], row: usize) -> String {
+    column.get(row).map_or_else(|| "null".to_owned(), |octets| mac(*octets))
 }
 
 #[test]
@@ -220,7 +232,7 @@ fn check_dissection(capture: &Path, decode_as: Option<&str>) -> Result<()> {
     ensure!(names["cflow.if_name"] == "eth0" && names["cflow.inputint"] == "2", "{names:#?}");
     ensure!(names["cflow.if_descr"] == "to the north", "{names:#?}");
     let metering = find("cflow.flowsexp").context("metering process statistics")?;
-    ensure!(metering["cflow.flowsexp"] == "1700", "{metering:#?}");
+    ensure!(metering["cflow.flowsexp"] == "2200", "{metering:#?}");
     let reliability = find("cflow.ignore_packets").context("metering process reliability")?;
     ensure!(reliability["cflow.ignore_octets"] == "0", "{reliability:#?}");
     let exporting = find("cflow.notsent_flows").context("exporting process reliability")?;
@@ -280,19 +292,57 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
         ("direction", batch.direction[row].to_string()),
         ("inputint", ingress.to_string()),
         ("outputint", egress.to_string()),
-        ("vlanid", batch.vlan[row].to_string()),
         ("octets", batch.octets[row].to_string()),
         ("packets", batch.packets[row].to_string()),
-        ("layer2_octet_delta_count", batch.layer2_octets[row].to_string()),
         ("abstimestart", time(batch.start[row])),
         ("abstimeend", time(batch.end[row])),
-        ("flow_end_reason", batch.end_reason[row].to_string()),
-        ("ttl_min", batch.ttl_min[row].to_string()),
-        ("ttl_max", batch.ttl_max[row].to_string()),
-        ("srcmac", mac(batch.source_mac[row])),
-        ("dstmac", mac(batch.destination_mac[row])),
         ("ip_version", batch.ip_version().to_string()),
     ];
+    let mut told = |name, value: Option<String>| fields.extend(value.map(|value| (name, value)));
+    told("layer2_octet_delta_count", text(&batch.layer2_octets, row));
+    told("ttl_min", text(&batch.ttl_min, row));
+    told("ttl_max", text(&batch.ttl_max, row));
+    told("srcmac", batch.source_mac.get(row).copied().map(mac));
+    told("dstmac", batch.destination_mac.get(row).copied().map(mac));
+    // Of these 0 says that nobody told.
+    let any = |column: &[u32]| column.iter().any(|number| *number != 0);
+    let router = &batch.router;
+    if tells_vlan(batch) {
+        told("vlanid", text(&batch.vlan, row));
+    }
+    if batch.end_reason.iter().any(|reason| *reason != 0) {
+        told("flow_end_reason", text(&batch.end_reason, row));
+    }
+    if any(&router.sample_rate) {
+        told("sampling_interval", text(&router.sample_rate, row));
+    }
+    told("post_vlanid", text(&router.destination_vlan, row));
+    told("nexthop", router.next_hop_v4.get(row).map(|hop| Ipv4Addr::from(*hop).to_string()));
+    told("nexthopv6", router.next_hop_v6.get(row).map(|hop| Ipv6Addr::from(*hop).to_string()));
+    told("srcas", text(&router.source_as, row));
+    told("dstas", text(&router.destination_as, row));
+    told("ingress_vrfid", text(&router.input_vrf, row));
+    told("egress_vrfid", text(&router.output_vrf, row));
+    if let Some(application) = router.application.get(row) {
+        let [engine, selector @ ..] = (*application as u32).to_be_bytes();
+        let selector = selector.map(|octet| format!("{octet:02x}")).join(":");
+        told("appl_id.classification_engine_id", Some(engine.to_string()));
+        told("appl_id.selector_id", Some(selector));
+    }
+    if let Some(action) = router.action.get(row) {
+        let reason = [
+            "forwarding_status_unknown_code",
+            "forwarding_status_forward_code",
+            "forwarding_status_drop_code",
+        ][usize::from(*action)];
+        told("forwarding_status", Some(action.to_string()));
+        told(reason, Some("0".to_owned()));
+    }
+    if let Some(exporter) = router.exporter_of(row) {
+        let v6 = exporter.address.is_ipv6();
+        let name = if v6 { "exporter_addr_v6" } else { "exporter_addr" };
+        told(name, Some(exporter.address.to_string()));
+    }
     if v6 {
         fields.push(("icmp_ipv6_type", (icmp >> 8).to_string()));
         fields.push(("icmp_ipv6_code", (icmp & 0xff).to_string()));
@@ -310,6 +360,10 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
     fields
 }
 
+fn text<T: ToString>(column: &[T], row: usize) -> Option<String> {
+    column.get(row).map(T::to_string)
+}
+
 fn addresses(batch: &FlowBatch, row: usize) -> (String, String) {
     match &batch.addresses {
         Addresses::V4 { source, destination } => {
@@ -322,6 +376,9 @@ fn addresses(batch: &FlowBatch, row: usize) -> (String, String) {
 }
 
 fn interfaces(batch: &FlowBatch, row: usize) -> (u32, u32) {
+    if let Some(output) = batch.router.output_interface.get(row) {
+        return (batch.interface[row], *output);
+    }
     match batch.direction[row] {
         0 => (batch.interface[row], 0),
         _ => (0, batch.interface[row]),

@@ -3,10 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use sensor::export::{
-    ipfix::options::{TlsOptions, Transport},
-    sink::Sink,
-};
+use sensor::export::{ipfix::options::Transport, net::tls::TlsOptions, sink::Sink};
 use tests::{
     export::{DEADLINE, finish, start, to},
     flows, log,

@@ -62,7 +62,7 @@ enum Verb {
         #[arg(last = true)]
         filter: Option<String>,
     },
-    /// Run a fuzz target (needs a nightly toolchain and cargo-fuzz); lists them where none is given
+    /// Run a fuzz target (needs a nightly toolchain, installs cargo-fuzz); lists them where none is given
     Fuzz {
         /// Name of the target
         target: Option<String>,
@@ -115,7 +115,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Test { stages, filter } => {
             return test::run(&workspace, &stages, filter.as_deref());
         }
-        Verb::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds)?,
+        Verb::Fuzz { target, seconds } => fuzz::run(&workspace, target.as_deref(), seconds)?,
         Verb::Bench { name } => bench::run(&workspace, name.as_deref())?,
         Verb::Lint => return lint::run(&workspace),
         Verb::Tidy => tidy::run(&workspace)?,

@@ -20,11 +20,11 @@ use crate::{
             Exporter,
             metering::MeteringProcess,
             options::{
-                CollectorOptions, Destination, ExportTime, ExporterOptions, FileOptions,
-                TlsOptions, Transport,
+                CollectorOptions, Destination, ExportTime, ExporterOptions, FileOptions, Transport,
             },
         },
         log::{FlowLog, Format},
+        net::tls::TlsOptions,
         sink::Sink,
     },
     flow::{
@@ -93,14 +93,14 @@ impl Outputs {
         Ok(Self { sinks, filter, patience, interfaces, metering })
     }
 
-    /// Hands a batch to every output.
-    pub fn offer(&self, mut batch: FlowBatch) {
+    /// Hands a batch to every output; gives it back when none of them needs it any more.
+    pub fn offer(&self, mut batch: FlowBatch) -> Option<FlowBatch> {
         if let Some(filter) = &self.filter {
             let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
             filter.apply(&mut batch, &self.interfaces.get());
         }
-        if batch.is_empty() {
-            return;
+        if batch.is_empty() || self.sinks.is_empty() {
+            return Some(batch);
         }
         let batch = Arc::new(batch);
         for sink in &self.sinks {
@@ -110,6 +110,7 @@ impl Outputs {
                 Patience::Always => sink.offer_waiting(&batch),
             };
         }
+        Arc::into_inner(batch)
     }
 
     /// True once nobody reads what is printed, and nothing else is put out.

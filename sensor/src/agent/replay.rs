@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use sensor_common::ledger::{Count, Ledger};
 
 use super::{
@@ -26,7 +26,8 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 /// Replays `files` in their order for the flows that fulfil `filter`, and prints on stderr what became of every frame and record.
 ///
 /// # Errors
-/// The first file that cannot be read to its end; what was read of it is replayed all the same.
+/// The first file that cannot be read to its end; what was read of it is replayed all the same. Else, an output that did
+/// not take every record.
 pub fn replay(
     config: &Config,
     filter: Option<&Filter>,
@@ -35,8 +36,9 @@ pub fn replay(
     let outputs = Outputs::start(config, filter, Patience::Always)?;
     let mut counts = Counts::default();
     // Records do not depend on the seed, and nobody chooses hashes against a file reader.
-    let mut engine =
-        Engine::new(Source::Host, cache_options(&config.flow), 0, |batch| outputs.offer(batch));
+    let mut engine = Engine::new(Source::Host, cache_options(&config.flow), 0, |batch| {
+        drop(outputs.offer(batch));
+    });
     let mut result = Ok(());
     for path in files {
         result = read(path.as_ref(), &mut engine, &mut counts, || outputs.is_pointless());
@@ -50,10 +52,21 @@ pub fn replay(
     let held_back = outputs.held_back();
     let accounts = outputs.finish(FLUSH_DEADLINE);
     let records = Records { evicted, held_back, outputs: &accounts };
-    if !silent {
-        eprint!("{}", summary::replay(&counts.ledger, &counts.unknown_link, &records));
+    if silent {
+        return result;
     }
-    result
+    eprint!("{}", summary::replay(&counts.ledger, &counts.unknown_link, &records));
+    result?;
+    // A file can be replayed again; whoever scripts this must hear that it should be.
+    let short: Vec<&str> = accounts
+        .iter()
+        .filter(|(_, account)| account.not_sent.totals.flows > 0)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !short.is_empty() {
+        bail!("not all flow records reached {}", short.join(", "));
+    }
+    Ok(())
 }
 
 /// When flows end, as the configuration says.

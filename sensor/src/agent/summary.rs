@@ -19,8 +19,16 @@ pub struct Records<'a> {
     pub outputs: &'a [(String, Account)],
 }
 
-/// The summary of a live run.
-pub fn live(totals: &Totals, records: &Records<'_>) -> String {
+/// The summary of a live run: of the drains, where packets were captured, then `intake`, which is what is to be said of
+/// routers.
+pub fn live(captured: Option<&Totals>, intake: Option<&str>, records: &Records<'_>) -> String {
+    let mut text = captured.map(drains).unwrap_or_default();
+    text.push_str(intake.unwrap_or_default());
+    flows(&mut text, records);
+    text
+}
+
+fn drains(totals: &Totals) -> String {
     let accounts = &totals.accounts;
     let mut text = format!(
         "\nledger of {} drains ({} early), {} IPv4 and {} IPv6 table records\n",
@@ -43,7 +51,6 @@ pub fn live(totals: &Totals, records: &Records<'_>) -> String {
         0 => "balanced: every packet and octet is accounted for\n".to_owned(),
         n => format!("OUT OF BALANCE in {n} drains: this is a bug, please report it\n"),
     });
-    flows(&mut text, records);
     text
 }
 
@@ -82,7 +89,8 @@ fn rows(text: &mut String, rows: &[(&str, Count)]) {
     }
 }
 
-fn flows(text: &mut String, records: &Records<'_>) {
+/// What became of flow records.
+pub fn flows(text: &mut String, records: &Records<'_>) {
     if records.evicted > 0 {
         text.push_str(&format!("{} flows ended early: the flow cache was full\n", records.evicted));
     }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::agent::config::{overrides::Overrides, value::parse_duration};
 
@@ -20,13 +20,15 @@ pub const RUN_EXAMPLES: &str = "\
 Examples:
   sensor run                                        the default route's device
   sensor run -i 'eth*' --collector udp://10.0.0.5   all eth devices, to a collector
+  sensor run --listen netflow://0.0.0.0:2055        routers' flows only; needs no root
   sensor run --config /etc/sensor/sensor.toml       as a service";
 
 /// Closes the help of `replay`.
 pub const REPLAY_EXAMPLES: &str = "\
 Examples:
   sensor replay morning.pcap.gz | jq .octets        flows as JSON lines
-  sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files";
+  sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files
+  sensor replay --as exports netflow.pcap           the flows that routers have exported";
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -35,6 +37,23 @@ pub struct RunArgs {
     /// Interface to watch: a name, a glob such as 'eth*', or 'auto' for the default route's device; may be repeated
     #[arg(short, long, value_name = "IFACE", action = ArgAction::Append)]
     pub interface: Vec<String>,
+
+    /// Receive routers' flows at netflow://, ipfix:// or sflow://ADDRESS:PORT (UDP), tcp:// or tls:// (IPFIX); may be
+    /// repeated. Without -i, nothing else is done
+    #[arg(long, help_heading = "Intake", value_name = "URL", action = ArgAction::Append)]
+    pub listen: Vec<String>,
+
+    /// Listen to exporters of this network; may be repeated [default: loopback, private and link-local addresses]
+    #[arg(long, help_heading = "Intake", value_name = "CIDR", action = ArgAction::Append)]
+    pub allow: Vec<String>,
+
+    /// Send each received datagram on to udp://HOST:PORT; may be repeated
+    #[arg(long, help_heading = "Intake", value_name = "URL", action = ArgAction::Append)]
+    pub forward: Vec<String>,
+
+    /// Send datagrams on from the exporter's address, not from our own
+    #[arg(long, help_heading = "Intake", requires = "forward")]
+    pub keep_source: bool,
 
     /// How often the kernel's flow tables are drained [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -60,9 +79,22 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub flows: FlowArgs,
 
-    /// Captures to read, in this order: pcap or pcapng, plain, gzip or zstd
+    /// What the files hold: traffic, to be counted as the kernel counts it; or the NetFlow, IPFIX and sFlow of routers
+    #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
+    pub content: Content,
+
+    /// Captures to read, in this order, '-' being stdin: pcap or pcapng, plain, gzip or zstd; as exports, IPFIX files too
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
+}
+
+/// What files to replay hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Content {
+    /// Packets
+    Traffic,
+    /// Datagrams of exporters, or IPFIX messages
+    Exports,
 }
 
 /// How flows are made, and where they go.
@@ -88,6 +120,11 @@ pub struct FlowArgs {
     /// Print and export only the flows that fulfil this NQL query
     #[arg(long, help_heading = "Destinations", value_name = "QUERY")]
     pub filter: Option<String>,
+
+    /// A list that queries name by $NAME: a file with one value a line; may be repeated
+    #[arg(long, help_heading = "Destinations", value_name = "NAME=FILE", value_parser = parse_list,
+          action = ArgAction::Append)]
+    pub list: Vec<(String, PathBuf)>,
 
     /// What to print on stdout [default: flows; with --config, what the file says]
     #[arg(long, help_heading = "Destinations", value_name = "WHAT")]
@@ -115,6 +152,8 @@ pub struct FlowArgs {
 pub enum Print {
     /// One line for each flow: aligned on a terminal, JSON elsewhere
     Flows,
+    /// One line for each hit of a policy: for people on a terminal, JSON elsewhere
+    Hits,
     /// Nothing
     None,
 }
@@ -131,6 +170,29 @@ pub struct CheckArgs {
     pub config: PathBuf,
 }
 
+/// Arguments of `hits`.
+#[derive(Args, Debug)]
+pub struct HitsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: HitsCommand,
+}
+
+/// The verbs of `hits`.
+#[derive(Subcommand, Debug)]
+pub enum HitsCommand {
+    /// Send one made event to every output, whatever its filter, and say what came of it
+    Test(HitsTestArgs),
+}
+
+/// Arguments of `hits test`.
+#[derive(Args, Debug)]
+pub struct HitsTestArgs {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+}
+
 impl RunArgs {
     /// The flags that stand for keys of the configuration.
     pub fn overrides(&self) -> Overrides {
@@ -138,6 +200,10 @@ impl RunArgs {
             interfaces: self.interface.clone(),
             interval: self.interval,
             generic_xdp: self.generic_xdp.then_some(true),
+            listen: self.listen.clone(),
+            allow: self.allow.clone(),
+            forward: self.forward.clone(),
+            keep_source: self.keep_source,
             ..self.flows.overrides()
         }
     }
@@ -154,10 +220,22 @@ impl FlowArgs {
             collectors: self.collector.clone(),
             ipfix_file: self.ipfix_file.clone(),
             print_flows: self.print.map(|print| print == Print::Flows).or(print_by_default),
+            print_hits: self.print == Some(Print::Hits),
             flow_log: self.flow_log.clone(),
+            lists: self.list.clone(),
             verbose: self.verbose,
             ..Overrides::default()
         }
+    }
+}
+
+/// `NAME=FILE`; `$` before the name does not count.
+pub fn parse_list(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.trim_start_matches('$').to_owned(), PathBuf::from(file)))
+        }
+        _ => Err("a list is NAME=FILE, such as blocked=blocked.txt".to_owned()),
     }
 }
 
@@ -189,7 +267,9 @@ mod tests {
         let run = run(
             "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
              --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
-             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json -vv",
+             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d -vv \
+             --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
+             --forward udp://c:2055 --keep-source",
         );
         assert_eq!(run.duration, Some(Duration::from_secs(10)));
         assert_eq!(run.flows.config, Some(PathBuf::from("f.toml")));
@@ -199,13 +279,21 @@ mod tests {
                 interfaces: vec!["eth0".to_owned(), "eth1".to_owned()],
                 interval: Some(Duration::from_millis(500)),
                 generic_xdp: Some(true),
+                listen: vec!["netflow://0.0.0.0".to_owned(), "tcp://[::]".to_owned()],
+                allow: vec!["192.0.2.0/24".to_owned()],
+                forward: vec!["udp://c:2055".to_owned()],
+                keep_source: true,
                 active_timeout: Some(Duration::from_secs(60)),
                 idle_timeout: Some(Duration::from_secs(15)),
                 observation_domain: Some(7),
                 collectors: vec!["udp://a:1".to_owned(), "tcp://b:2".to_owned()],
                 ipfix_file: Some(PathBuf::from("dir")),
                 print_flows: Some(false),
+                print_hits: false,
                 flow_log: Some(PathBuf::from("flows.json")),
+                lists: [("a", "b"), ("c", "d")]
+                    .map(|(name, file)| (name.to_owned(), PathBuf::from(file)))
+                    .into(),
                 verbose: 2,
             }
         );

@@ -3,7 +3,10 @@
 use std::{error::Error, io, process::ExitCode};
 
 use crate::{
-    agent::config::ConfigError,
+    agent::config::{
+        ConfigError,
+        lists::{ListError, UnreadableList},
+    },
     kernel::error::{ErrorKind, KernelError},
 };
 
@@ -76,6 +79,11 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
             ErrorKind::Unsupported => Exit::Kernel,
             ErrorKind::Other => Exit::Other,
         });
+    }
+    if let Some(ListError(unreadable)) = link.downcast_ref::<ListError>() {
+        let denied = |list: &UnreadableList| list.source.kind() == io::ErrorKind::PermissionDenied;
+        let all_denied = unreadable.iter().all(denied);
+        return Some(if all_denied { Exit::Permission } else { Exit::Usage });
     }
     let error = match link.downcast_ref::<ConfigError>() {
         Some(ConfigError::Read { source, .. })

@@ -9,18 +9,23 @@ use clap::{Parser, Subcommand};
 
 pub mod args;
 pub mod check;
+pub mod decode;
 pub mod exit;
 pub mod fields;
+pub mod hits;
 pub mod labels;
 pub mod nql;
+pub mod policy;
 pub mod replay;
 pub mod run;
 
 use self::{
-    args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
+    args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
+    decode::DecodeArgs,
     exit::Exit,
     labels::LabelsArgs,
     nql::NqlArgs,
+    policy::PolicyArgs,
 };
 use crate::kernel::guard;
 
@@ -44,17 +49,24 @@ pub enum Command {
     /// Watch interfaces and export their flows
     #[command(after_help = args::RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Put captured traffic through the same parser, flow cache and exporters
+    /// Put captured traffic, or captured exports, through the same parsers, filters and exporters
     #[command(after_help = args::REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
+    /// Decode captured NetFlow, IPFIX and sFlow to JSON lines
+    #[command(after_help = decode::EXAMPLES)]
+    Decode(DecodeArgs),
     /// List the fields of a flow: name, type, IPFIX element, meaning
     Fields(FieldsArgs),
     /// Tell every fault of a configuration file at once
     Check(CheckArgs),
+    /// Try where hits of policies are sent
+    Hits(HitsArgs),
     /// Check a query, or filter records by it
     Nql(NqlArgs),
     /// Show what is known about addresses, check label files, make them from a cloud's inventory
     Labels(LabelsArgs),
+    /// Check, test, list and explain policies
+    Policy(PolicyArgs),
 }
 
 /// Does what the command line asks for, and reports a failure on stderr.
@@ -75,10 +87,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
     let result = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Replay(arguments) => replay::replay(arguments),
+        Command::Decode(arguments) => decode::decode(arguments),
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Hits(arguments) => hits::hits(arguments),
         Command::Nql(arguments) => nql::nql(arguments),
         Command::Labels(arguments) => labels::labels(arguments),
+        Command::Policy(arguments) => policy::policy(arguments),
     };
     match result {
         Ok(()) => Exit::Success,

@@ -1,12 +1,20 @@
 //! `sensor replay`.
 
-use super::{args::ReplayArgs, nql};
-use crate::agent::{config, logging, replay as agent};
+use super::{
+    args::{Content, ReplayArgs},
+    nql,
+};
+use crate::agent::{config, exports::replay as exports, logging, replay as agent};
 
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let config = config::load(args.flows.config.as_deref(), &args.flows.overrides())?;
-    let filter = args.flows.filter.as_deref().map(nql::flow_filter).transpose()?;
+    let lists = config.lists.read()?;
+    let query = args.flows.filter.as_deref();
+    let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
-    agent::replay(&config, filter.as_ref(), &args.files)
+    match args.content {
+        Content::Traffic => agent::replay(&config, filter.as_ref(), &args.files),
+        Content::Exports => exports::replay(&config, filter.as_ref(), &args.files),
+    }
 }

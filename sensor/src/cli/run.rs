@@ -6,7 +6,9 @@ use crate::agent::{config, logging, run as agent};
 /// Watches interfaces until a signal comes or the time is over.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
-    let filter = args.flows.filter.as_deref().map(nql::flow_filter).transpose()?;
+    let lists = config.lists.read()?;
+    let query = args.flows.filter.as_deref();
+    let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
     agent::run(&config, filter.as_ref(), args.duration)
 }

@@ -1,46 +1,64 @@
-//! A sink's account: every flow record that it was offered is sent, or waits, or was not sent.
+//! A sink's account: every record that it was offered is sent, or waits, or was not sent.
 
-use crate::{flow::totals::Totals, wire::ipfix::options::Loss};
+use crate::{
+    flow::totals::{Amount, Totals},
+    wire::ipfix::options::Loss,
+};
 
-/// Totals since the sink was started. At any moment `offered = sent + queued + not_sent`, see [`Self::balances`].
+/// Totals since the sink was started; of flow records ([`Totals`]), or of others, that are only counted (`u64`). At any
+/// moment `offered = sent + queued + spooled + not_sent`, see [`Self::balances`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct Account<A = Totals> {
     /// Records that the sink was offered.
-    pub offered: Totals,
+    pub offered: A,
     /// Records handed to the network or the file. What is known not to have arrived is taken back: over TCP and
     /// TLS what the other end had not acknowledged when the connection broke, over UDP the datagram that was
     /// refused. What a collector makes of the rest is not known here.
-    pub sent: Totals,
+    pub sent: A,
     /// Records that wait, those under way included.
-    pub queued: Totals,
+    pub queued: A,
+    /// Records that wait on disk, where the next start will find them.
+    pub spooled: A,
     /// Records that will never be sent, and when that came to pass.
-    pub not_sent: Loss,
+    pub not_sent: Loss<A>,
     /// Messages sent.
     pub messages: u64,
     /// Octets of the messages sent.
     pub message_octets: u64,
 }
 
-impl Account {
+impl<A: Amount> Account<A> {
     /// True if no record is unaccounted for. It always must be.
     pub fn balances(&self) -> bool {
-        self.offered == self.sent + self.queued + self.not_sent.totals
+        self.offered == self.sent + self.queued + self.spooled + self.not_sent.totals
     }
 
     /// Records that were offered and wait now.
-    pub fn queue(&mut self, records: Totals) {
+    pub fn queue(&mut self, records: A) {
         self.offered += records;
         self.queued += records;
     }
 
     /// Records that were offered and turned away at `now` (milliseconds since the epoch).
-    pub fn turn_away(&mut self, records: Totals, now: u64) {
+    pub fn turn_away(&mut self, records: A, now: u64) {
         self.offered += records;
         self.not_sent.add(records, now);
     }
 
+    /// Records that waited are on disk now.
+    pub fn spool(&mut self, records: A) {
+        self.queued -= records;
+        self.spooled += records;
+    }
+
+    /// Records that were on disk wait now.
+    pub fn unspool(&mut self, records: A) {
+        self.spooled -= records;
+        self.queued += records;
+    }
+
     /// A message of `octets` octets with `records` has been sent.
-    pub fn send(&mut self, records: Totals, octets: usize) {
+    pub fn send(&mut self, records: A, octets: usize) {
         self.queued -= records;
         self.sent += records;
         self.messages += 1;
@@ -48,14 +66,14 @@ impl Account {
     }
 
     /// Records that waited are lost at `now`.
-    pub fn lose(&mut self, records: Totals, now: u64) {
+    pub fn lose(&mut self, records: A, now: u64) {
         self.queued -= records;
         self.not_sent.add(records, now);
     }
 
     /// It turned out at `now` that `messages` messages of `octets` octets with `records`, counted as sent, have
     /// not arrived.
-    pub fn take_back(&mut self, records: Totals, messages: u64, octets: u64, now: u64) {
+    pub fn take_back(&mut self, records: A, messages: u64, octets: u64, now: u64) {
         self.sent -= records;
         self.messages -= messages;
         self.message_octets -= octets;
@@ -75,8 +93,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_the_account_balances(steps in prop::collection::vec((0..5u8, 0..100u64), 0..50)) {
-            let mut account = Account::default();
+        fn whatever_happens_the_account_balances(steps in prop::collection::vec((0..7u8, 0..100u64), 0..50)) {
+            let mut account = Account::<Totals>::default();
             for (now, (step, flows)) in steps.into_iter().enumerate() {
                 let waiting = totals(flows.min(account.queued.flows));
                 match step {
@@ -84,6 +102,8 @@ mod tests {
                     1 => account.turn_away(totals(flows), now as u64),
                     2 => account.send(waiting, 1400),
                     3 => account.lose(waiting, now as u64),
+                    4 => account.spool(waiting),
+                    5 => account.unspool(totals(flows.min(account.spooled.flows))),
                     _ => {
                         account.queue(totals(flows));
                         account.send(totals(flows), 100);

@@ -5,11 +5,14 @@
 //! * [`queue`]: the bounded queue in front of a sink, which keeps the account.
 //! * [`sink`]: what all sinks have in common.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
+//! * [`net`]: what connections to other hosts have in common.
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
 pub mod account;
 pub mod clock;
+pub mod hits;
 pub mod ipfix;
 pub mod log;
+pub mod net;
 pub mod queue;
 pub mod sink;

@@ -1,5 +1,6 @@
-//! The bounded queue of batches in front of a sink. Offering never waits; what has no room is counted as not sent.
-//! Queue and account are one thing under one lock, so that the account balances whenever it is looked at.
+//! The bounded queue in front of a sink, of batches of flow records or of events. Offering never waits; what has no room
+//! is counted as not sent. Queue and account are one thing under one lock, so that the account balances whenever it is
+//! looked at.
 
 use std::{
     collections::VecDeque,
@@ -9,54 +10,75 @@ use std::{
 use tokio::sync::Notify;
 
 use super::account::Account;
-use crate::flow::{batch::FlowBatch, totals::Totals};
+use crate::flow::{
+    batch::FlowBatch,
+    totals::{Amount, Totals},
+};
 
-/// A queue with one consumer, bounded in flow records.
+/// What a queue holds.
+pub trait Load: Send + Sync + 'static {
+    /// The unit of its account.
+    type Amount: Amount;
+
+    /// How much this is.
+    fn amount(&self) -> Self::Amount;
+}
+
+impl Load for FlowBatch {
+    type Amount = Totals;
+
+    fn amount(&self) -> Totals {
+        Totals::of(self)
+    }
+}
+
+/// A queue with one consumer, bounded in records.
 #[derive(Debug)]
-pub struct Queue {
+pub struct Queue<T: Load = FlowBatch> {
     bound: u64,
-    state: Mutex<State>,
+    state: Mutex<State<T>>,
     filled: Notify,
     room: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    batches: VecDeque<Arc<FlowBatch>>,
-    account: Account,
+#[derive(Debug)]
+struct State<T: Load> {
+    waiting: VecDeque<Arc<T>>,
+    account: Account<T::Amount>,
     closed: bool,
 }
 
-impl Queue {
-    /// A queue for at most `bound` records, those of the message under way included. When no batch waits it takes
-    /// any, however large.
+impl<T: Load> Queue<T> {
+    /// A queue for at most `bound` records, those of the message under way included. When nothing waits it takes
+    /// any load, however large.
     pub fn new(bound: u64) -> Self {
-        Self { bound, state: Mutex::default(), filled: Notify::new(), room: Condvar::new() }
+        let state = State { waiting: VecDeque::new(), account: Account::default(), closed: false };
+        Self { bound, state: Mutex::new(state), filled: Notify::new(), room: Condvar::new() }
     }
 
-    /// Takes `batch` if there is room; else counts it as not sent at `now` (milliseconds since the epoch) and
+    /// Takes `load` if there is room; else counts it as not sent at `now` (milliseconds since the epoch) and
     /// returns false. Never waits.
-    pub fn offer(&self, batch: &Arc<FlowBatch>, now: u64) -> bool {
-        let records = Totals::of(batch);
-        self.put(self.lock(), batch, records, now)
+    pub fn offer(&self, load: &Arc<T>, now: u64) -> bool {
+        let records = load.amount();
+        self.put(self.lock(), load, records, now)
     }
 
     /// As [`Self::offer`], but waits for room as long as the queue is open: for sources that can wait.
-    pub fn offer_waiting(&self, batch: &Arc<FlowBatch>, now: u64) -> bool {
-        let records = Totals::of(batch);
-        let full = |state: &mut State| !state.closed && !self.has_room(state, records);
+    pub fn offer_waiting(&self, load: &Arc<T>, now: u64) -> bool {
+        let records = load.amount();
+        let full = |state: &mut State<T>| !state.closed && !self.has_room(state, records);
         let state = self.room.wait_while(self.lock(), full);
-        self.put(state.unwrap_or_else(PoisonError::into_inner), batch, records, now)
+        self.put(state.unwrap_or_else(PoisonError::into_inner), load, records, now)
     }
 
-    /// The batch that is to be sent next. It stays where it is until [`Self::pop`].
-    pub fn head(&self) -> Option<Arc<FlowBatch>> {
-        self.lock().batches.front().cloned()
+    /// The load that is to be sent next. It stays where it is until [`Self::pop`].
+    pub fn head(&self) -> Option<Arc<T>> {
+        self.lock().waiting.front().cloned()
     }
 
     /// Lets go of the head. Its records stay in the account until they are settled.
     pub fn pop(&self) {
-        self.lock().batches.pop_front();
+        self.lock().waiting.pop_front();
         self.room.notify_all();
     }
 
@@ -66,7 +88,7 @@ impl Queue {
     }
 
     /// Changes the account: how records that waited were settled.
-    pub fn settle(&self, change: impl FnOnce(&mut Account)) {
+    pub fn settle(&self, change: impl FnOnce(&mut Account<T::Amount>)) {
         change(&mut self.lock().account);
         self.room.notify_all();
     }
@@ -87,40 +109,40 @@ impl Queue {
     pub fn abandon(&self, now: u64) {
         self.close();
         let mut state = self.lock();
-        state.batches.clear();
+        state.waiting.clear();
         let waiting = state.account.queued;
         state.account.lose(waiting, now);
     }
 
     /// The account as it stands.
-    pub fn account(&self) -> Account {
+    pub fn account(&self) -> Account<T::Amount> {
         self.lock().account
     }
 
     fn put(
         &self,
-        mut state: MutexGuard<'_, State>,
-        batch: &Arc<FlowBatch>,
-        records: Totals,
+        mut state: MutexGuard<'_, State<T>>,
+        load: &Arc<T>,
+        records: T::Amount,
         now: u64,
     ) -> bool {
         if state.closed || !self.has_room(&state, records) {
             state.account.turn_away(records, now);
             return false;
         }
-        if records.flows > 0 {
+        if records.records() > 0 {
             state.account.queue(records);
-            state.batches.push_back(Arc::clone(batch));
+            state.waiting.push_back(Arc::clone(load));
             self.filled.notify_one();
         }
         true
     }
 
-    fn has_room(&self, state: &State, records: Totals) -> bool {
-        state.batches.is_empty() || state.account.queued.flows + records.flows <= self.bound
+    fn has_room(&self, state: &State<T>, records: T::Amount) -> bool {
+        state.waiting.is_empty() || state.account.queued.records() + records.records() <= self.bound
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

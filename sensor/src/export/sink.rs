@@ -2,17 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{account::Account, clock, queue::Queue};
+use super::{
+    account::Account,
+    clock,
+    queue::{Load, Queue},
+};
 use crate::flow::batch::FlowBatch;
 
-/// A destination of flow records that works on a thread of its own. Dropping it abandons what waits; [`Self::stop`]
+/// A destination of flow records, or of something else, that works on a thread of its own. Dropping it abandons what waits; [`Self::stop`]
 /// and [`Self::end`] do not.
-pub trait Sink: Send + Sync {
-    /// Where the records go, for messages: `tcp://host:port`, a path.
+pub trait Sink<T: Load = FlowBatch>: Send + Sync {
+    /// Where it all goes, for messages: `tcp://host:port`, a path.
     fn name(&self) -> &str;
 
     /// Its queue.
-    fn queue(&self) -> &Queue;
+    fn queue(&self) -> &Queue<T>;
 
     /// Asks it to take nothing more, to put out what waits, and to end within `deadline`. Returns at once.
     fn stop(&self, deadline: Duration);
@@ -20,29 +24,34 @@ pub trait Sink: Send + Sync {
     /// Waits for the end that [`Self::stop`] asked for. What then still waits counts as not sent.
     fn end(&mut self);
 
+    /// What went wrong last, also when it has been overcome.
+    fn last_error(&self) -> Option<String> {
+        None
+    }
+
     /// True once nobody will ever take what it puts out (a closed pipe).
     fn is_pointless(&self) -> bool {
         false
     }
 
-    /// Offers a batch. False when there is no room, or after [`Self::stop`]: its records are then counted as not sent.
+    /// Offers a load. False when there is no room, or after [`Self::stop`]: its records are then counted as not sent.
     /// Never waits.
-    fn offer(&self, batch: &Arc<FlowBatch>) -> bool {
-        self.queue().offer(batch, clock::now())
+    fn offer(&self, load: &Arc<T>) -> bool {
+        self.queue().offer(load, clock::now())
     }
 
     /// As [`Self::offer`], but waits for room: for replay, which can wait.
-    fn offer_waiting(&self, batch: &Arc<FlowBatch>) -> bool {
-        self.queue().offer_waiting(batch, clock::now())
+    fn offer_waiting(&self, load: &Arc<T>) -> bool {
+        self.queue().offer_waiting(load, clock::now())
     }
 
     /// The account as it stands.
-    fn account(&self) -> Account {
+    fn account(&self) -> Account<T::Amount> {
         self.queue().account()
     }
 
     /// [`Self::end`], and the final account.
-    fn join(mut self) -> Account
+    fn join(mut self) -> Account<T::Amount>
     where
         Self: Sized,
     {

@@ -1,11 +1,33 @@
 //! Sums over flow records: the unit in which records are accounted for on their way out.
 
 use std::{
+    fmt::Debug,
     iter::Sum,
     ops::{Add, AddAssign, Range, SubAssign},
 };
 
 use super::batch::FlowBatch;
+
+/// The unit of an account: what can be summed up, taken away and counted in records.
+pub trait Amount:
+    Copy + Debug + Default + PartialEq + Add<Output = Self> + AddAssign + SubAssign + Send + 'static
+{
+    /// How many records this is.
+    fn records(self) -> u64;
+}
+
+/// Records that nothing but their number matters of.
+impl Amount for u64 {
+    fn records(self) -> u64 {
+        self
+    }
+}
+
+impl Amount for Totals {
+    fn records(self) -> u64 {
+        self.flows
+    }
+}
 
 /// Flows, and the packets and IP octets in them. Sums wrap at 2^64, as IPFIX total counters do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

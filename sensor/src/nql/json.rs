@@ -266,6 +266,7 @@ fn derive(
             let address: IpAddr = json.as_str()?.parse().ok()?;
             Some(Owned::Integer(if address.is_ipv4() { 4 } else { 6 }))
         }),
+        "tdm.name" => from("algorithm", &|json| text_of(json).map(Owned::Text)),
         "srcipname" => from("label.src.name", &|json| text_of(json).map(Owned::Text)),
         "dstipname" => from("label.dst.name", &|json| text_of(json).map(Owned::Text)),
         "srciprep.count" => count(object, "srciprep.categories", values),

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     literal,
+    parse::is_name,
     sets::{AddressSet, IntegerSet},
 };
 use crate::flow::prefix;
@@ -146,6 +147,11 @@ impl ListValues {
 pub struct Lists(BTreeMap<String, Arc<NamedList>>);
 
 impl Lists {
+    /// Whether `$NAME` can stand in a query.
+    pub fn is_name(name: &str) -> bool {
+        !name.is_empty() && name.chars().all(is_name)
+    }
+
     /// Adds a list, or replaces the values of the one that has this name.
     pub fn set(&mut self, name: &str, values: ListValues) {
         match self.0.get(name) {

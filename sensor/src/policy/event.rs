@@ -72,6 +72,9 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// In the order of an incident.
+    pub const ALL: [Self; 4] = [Self::Start, Self::Ongoing, Self::End, Self::Hit];
+
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
@@ -165,6 +168,21 @@ pub struct Metrics {
     pub packets: Extremes,
     /// Packets times the sampling rate.
     pub scaled_packets: Extremes,
+}
+
+/// A label that a policy writes on an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelAction {
+    /// The policy.
+    pub policy: String,
+    /// The address.
+    pub address: IpAddr,
+    /// Context of the label, lower case.
+    pub context: String,
+    /// Its values.
+    pub values: Vec<String>,
+    /// When it lapses, milliseconds since the epoch.
+    pub expires: u64,
 }
 
 /// One metric: over the records of an event, each record one value. All 0 without records.

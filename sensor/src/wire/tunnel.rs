@@ -40,6 +40,14 @@ pub fn inner(octets: &[u8], outer: &Headers, length: u32) -> Option<Headers> {
     found
 }
 
+/// The packet at `start` of `octets`, which were cut from a frame of `length`: a frame where it reads as one, else an IP
+/// packet.
+pub fn at(octets: &[u8], start: usize, length: u32) -> Option<Headers> {
+    let payload = octets.get(start..)?;
+    let left = length.saturating_sub(start as u32).max(payload.len() as u32);
+    packet::parse(payload, left).or_else(|_| network(payload, left)).ok()
+}
+
 /// What the packet carries, and whether it is an Ethernet frame.
 fn payload<'a>(octets: &'a [u8], headers: &Headers) -> Option<(&'a [u8], bool)> {
     let start = headers.headers_length as usize;

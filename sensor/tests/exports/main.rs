@@ -110,6 +110,36 @@ fn flows_are_those_that_tshark_finds() {
     println!("{found} of {total} flows of tshark");
 }
 
+/// Case, records whose IPv4 addresses are 0.0.0.0 beside those of IPv6, and records with addresses of an outer and an inner
+/// packet.
+///
+/// Whoever takes tshark's first addresses of a record, which are those of IPv4, finds another flow there than we: one from
+/// 0.0.0.0 to 0.0.0.0, which no packet belonged to, or one with the addresses of the inner packet and the protocol and
+/// ports of the outer. We give the addresses that are told, and those of the outer packet.
+const BOTH_FAMILIES: &[(&str, usize, usize)] = &[
+    ("NetGauze.assets_pcaps_flow_srv6_srv6.pcap", 0, 15),
+    ("logstash.IPFIX_Procera", 2, 0),
+    ("pmacct.tests_106-IPFIXv10-HUAWEI-vrf_name_traffic-00.pcap", 0, 2),
+    ("pmacct.tests_401-IPFIXv10-BMP-IPv6-CISCO-MPLS-multiple-sources_traffic-00.pcap", 97, 0),
+    ("pmacct.tests_401-IPFIXv10-BMP-IPv6-CISCO-MPLS-multiple-sources_traffic-01.pcap", 79, 0),
+    ("pmacct.tests_402-IPFIXv10-BMP-IPv6-high-availability_traffic-00.pcap", 79, 0),
+    ("pmacct.tests_403-IPFIXv10-BMP-IPv6-CISCO-locrib-peerdown-vrf_traffic-00.pcap", 35, 28),
+    ("pmacct.tests_501-IPFIXv10-BGP-IPv6-CISCO-MPLS_traffic-00.pcap", 9, 0),
+    ("pmacct.tests_502-IPFIXv10-BGP-IPv6-CISCO-SRv6-lcomms_traffic-00.pcap", 6, 3),
+];
+
+#[test]
+fn records_of_both_families_are_known() {
+    let Some(cases) = cases() else { return };
+    let found: Vec<_> = cases
+        .iter()
+        .map(|case| (name(case), tshark::both_families(case)))
+        .filter(|(_, counts)| *counts != (0, 0))
+        .map(|(name, (untold, tunnels))| (name, untold, tunnels))
+        .collect();
+    assert_eq!(found, BOTH_FAMILIES);
+}
+
 #[test]
 fn flows_are_those_that_nfdump_stores() {
     let Some((found, total)) = compare(NFDUMP, nfdump::flows, nfdump::difference) else { return };

@@ -12,6 +12,9 @@ pub struct Flow {
     pub destination: Option<IpAddr>,
     /// Name and number.
     pub numbers: Vec<(&'static str, u64)>,
+    /// Source addresses of either family, as they stand in the record.
+    pub v4: Option<IpAddr>,
+    pub v6: Option<IpAddr>,
     /// True for a record of options.
     pub options: bool,
 }
@@ -51,6 +54,20 @@ pub fn flows(case: &Path) -> Vec<Flow> {
         !flow.options && (flow.source.is_some() || flow.destination.is_some())
     });
     flows
+}
+
+/// Records with addresses of both families: those whose IPv4 addresses are 0.0.0.0, and those in which both are told.
+pub fn both_families(case: &Path) -> (usize, usize) {
+    let mut counts = (0, 0);
+    let pairs = flows(case).into_iter().filter_map(|flow| Some((flow.v4?, flow.v6?)));
+    for (v4, v6) in pairs {
+        match (v4.is_unspecified(), v6.is_unspecified()) {
+            (true, false) => counts.0 += 1,
+            (false, false) => counts.1 += 1,
+            _ => {}
+        }
+    }
+    counts
 }
 
 fn find(value: &Value, flows: &mut Vec<Flow>) {
@@ -116,7 +133,7 @@ fn flow(record: &Map<String, Value>) -> Flow {
         .filter(|(name, value)| *name != "cflow.direction" || *value <= 1)
         .collect();
     let options = record.keys().any(|name| name.starts_with("cflow.scope_"));
-    Flow { source, destination, numbers, options }
+    Flow { source, destination, numbers, v4: v4.0, v6: v6.0, options }
 }
 
 /// A row of ours, in the same words.

@@ -26,16 +26,28 @@ pub enum Need {
 
 use Need::{Bench, Demo, Fuzz, Labs, Machine};
 
+/// The module by which rsyslogd speaks TLS: no program, so that its whole path is looked for.
+const RSYSLOG_TLS: &str = if cfg!(target_arch = "aarch64") {
+    "/usr/lib/aarch64-linux-gnu/rsyslog/lmnsd_gtls.so"
+} else {
+    "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"
+};
+
 /// Debian package, a program in it, and who starts that program.
 const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("iproute2", "ip", &[Bench, Demo, Labs, Machine]),
     ("iputils-ping", "ping", &[Demo, Labs]),
-    ("nfdump", "nfcapd", &[Demo, Labs]),
+    ("nfdump", "nfcapd", &[Bench, Demo, Labs]),
+    ("softflowd", "softflowd", &[Labs]),
+    ("pmacct", "pmacctd", &[Labs]),
     ("tshark", "tshark", &[Labs]),
     ("tcpdump", "tcpdump", &[Labs]),
     ("tcpreplay", "tcpreplay", &[Labs]),
     ("iperf3", "iperf3", &[Labs]),
     ("ethtool", "ethtool", &[Labs]),
+    ("rsyslog", "rsyslogd", &[Labs]),
+    ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),
+    ("python3", "python3", &[Labs]),
     ("g++", "c++", &[Fuzz]),
     ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),
     ("busybox-static", "busybox", &[Machine]),

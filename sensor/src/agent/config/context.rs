@@ -4,12 +4,10 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use toml::{Spanned, de::DeValue};
-
 use super::{
     faults::Faults,
     raw,
-    schema::{Key, Origin, Setting, Table, Value, key_name, table},
+    schema::{Key, Origin, Setting, Table, Value, table},
 };
 use crate::{
     diagnostic::{Diagnostic, Severity, nearest},
@@ -71,7 +69,7 @@ table! {
         /// The tag.
         name: Option<String> = None;
         /// NQL; flows that fulfil it get the tag.
-        r#match: Option<String> = None;
+        query as "match": Option<String> = None;
     }
 }
 
@@ -180,7 +178,7 @@ fn reputation(lists: &[Setting<Reputation>], faults: &mut Faults) -> Vec<(PathBu
 fn tags(rules: &[Setting<Tag>], faults: &mut Faults) -> Vec<TagRule> {
     let mut known = Vec::with_capacity(rules.len());
     for rule in rules {
-        let Tag { name, r#match: query } = &rule.value;
+        let Tag { name, query } = &rule.value;
         for (key, setting) in [("name", name), ("match", query)] {
             if setting.value.is_none() && !setting.is_given() {
                 faults.report(rule, "tag", &format!("needs a `{key}`"), "there is none");

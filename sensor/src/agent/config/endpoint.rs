@@ -62,22 +62,28 @@ impl FromStr for CollectorEndpoint {
                     None => format!("`{scheme}` is no transport: use udp, tcp or tls"),
                 },
             )?;
-        let (host, port) = split_host(rest)?;
-        let port = match port {
-            None => transport.default_port(),
-            Some("") => return Err("the port after `:` is missing".to_owned()),
-            Some(digits) => digits
-                .parse()
-                .ok()
-                .filter(|&port: &u16| port != 0 && digits.bytes().all(|b| b.is_ascii_digit()))
-                .ok_or_else(|| format!("`{digits}` is no port: use 1 to 65535"))?,
-        };
-        Ok(Self { transport, host: host.to_owned(), port })
+        let (host, port) = host_and_port(rest, transport.default_port())?;
+        Ok(Self { transport, host, port })
     }
 }
 
-/// Takes `host:port`, `host`, `[v6]:port` or `[v6]` apart.
-fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
+/// Reads `host:port`, `host`, `[v6]:port` or `[v6]`.
+pub(super) fn host_and_port(rest: &str, default_port: u16) -> Result<(String, u16), String> {
+    let (host, port) = split_host(rest)?;
+    let port = match port {
+        None => default_port,
+        Some("") => return Err("the port after `:` is missing".to_owned()),
+        Some(digits) => digits
+            .parse()
+            .ok()
+            .filter(|&port: &u16| port != 0 && digits.bytes().all(|b| b.is_ascii_digit()))
+            .ok_or_else(|| format!("`{digits}` is no port: use 1 to 65535"))?,
+    };
+    Ok((host.to_owned(), port))
+}
+
+/// Takes it apart.
+pub(super) fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
     if let Some(bracketed) = rest.strip_prefix('[') {
         let (host, after) =
             bracketed.split_once(']').ok_or_else(|| "the `[` is not closed by `]`".to_owned())?;

@@ -13,17 +13,25 @@ use globset::Glob;
 
 pub mod context;
 pub mod endpoint;
+pub mod exporter;
 pub mod faults;
+pub mod forward;
+pub mod hits;
+pub mod intake;
+pub mod listen;
+pub mod lists;
 pub mod overrides;
 pub mod raw;
 pub mod resolve;
 pub mod schema;
-pub mod value;
 
 use self::{
-    context::ContextConfig, endpoint::CollectorEndpoint, faults::Faults, overrides::Overrides,
+    context::ContextConfig, endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults,
+    forward::ForwardConfig, hits::HitsConfig, intake::IntakeConfig, listen::ListenConfig,
+    lists::ListFiles, overrides::Overrides,
 };
-use crate::diagnostic::render;
+pub use crate::settings::value;
+use crate::{diagnostic::render, settings::document};
 
 #[cfg(test)]
 mod tests;
@@ -43,14 +51,26 @@ pub struct Config {
     pub ipfix_file: Option<IpfixFileConfig>,
     /// What is known beside the flows themselves, and where from.
     pub context: ContextConfig,
+    /// Where routers send their flows to.
+    pub listen: Vec<ListenConfig>,
+    /// What holds for everything that routers send.
+    pub intake: IntakeConfig,
+    /// What is known of routers beforehand.
+    pub exporters: Vec<ExporterConfig>,
+    /// Where received datagrams are sent on to.
+    pub forward: Vec<ForwardConfig>,
+    /// Where hits of policies go.
+    pub hits: HitsConfig,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
+    /// The lists that queries can name.
+    pub lists: ListFiles,
 }
 
 /// `[capture]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptureConfig {
-    /// At least one; an interface that several match is watched once.
+    /// An interface that several match is watched once. None only where routers are listened to.
     pub interfaces: Vec<InterfacePattern>,
     /// Time between two drains of the kernel tables, 100 ms to 60 s.
     pub interval: Duration,
@@ -242,7 +262,7 @@ pub fn from_text(text: &str, overrides: &Overrides) -> Result<Config, Faults> {
         Ok(config) if faults.is_empty() => Ok(config),
         Ok(_) => Err(faults),
         Err(more) => {
-            raw::add_to_sound_lines(&mut faults.file, more.file, text);
+            document::add_to_sound_lines(&mut faults.file, more.file, text);
             faults.flags = more.flags;
             Err(faults)
         }

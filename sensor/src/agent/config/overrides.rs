@@ -5,6 +5,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    forward::Forward,
+    listen::Listen,
     raw::{Collector, Raw},
     schema::{Origin, Setting},
 };
@@ -18,6 +20,14 @@ pub struct Overrides {
     pub interval: Option<Duration>,
     /// `--generic-xdp`; `None` leaves it to the file.
     pub generic_xdp: Option<bool>,
+    /// `--listen`: URLs.
+    pub listen: Vec<String>,
+    /// `--allow`: networks.
+    pub allow: Vec<String>,
+    /// `--forward`: URLs.
+    pub forward: Vec<String>,
+    /// `--keep-source`: whether what `--forward` sends on keeps the exporter's address.
+    pub keep_source: bool,
     /// `--active-timeout`
     pub active_timeout: Option<Duration>,
     /// `--idle-timeout`
@@ -30,14 +40,18 @@ pub struct Overrides {
     pub ipfix_file: Option<PathBuf>,
     /// `--print`: whether flows go to stdout.
     pub print_flows: Option<bool>,
+    /// `--print hits`: hits go to stdout, too.
+    pub print_hits: bool,
     /// `--flow-log`
     pub flow_log: Option<PathBuf>,
+    /// `--list`: names and files.
+    pub lists: Vec<(String, PathBuf)>,
     /// How often `--verbose` was given; each is one level more than the file's.
     pub verbose: u8,
 }
 
 impl Overrides {
-    /// Replaces what flags were given for. `print_flows`, `flow_log` and `verbose` have no key of their own in the file
+    /// Replaces what flags were given for. `print_flows`, `print_hits`, `flow_log` and `verbose` have no key of their own in the file
     /// and are taken up when the values are resolved.
     pub(super) fn apply(&self, raw: &mut Raw) {
         let capture = &mut raw.capture.value;
@@ -46,6 +60,20 @@ impl Overrides {
         capture.interfaces.override_by("--interface", not_empty(interfaces));
         capture.interval.override_by("--interval", self.interval);
         capture.generic_xdp.override_by("--generic-xdp", self.generic_xdp);
+
+        let listen = self.listen.iter().cloned().map(|url| {
+            let url = from_flag("--listen", Some(url));
+            from_flag("--listen", Listen { url, ..Listen::default() })
+        });
+        raw.listen.override_by("--listen", not_empty(listen.collect()));
+        let allow = self.allow.iter().cloned().map(|net| from_flag("--allow", net)).collect();
+        raw.intake.value.allow.override_by("--allow", not_empty(allow));
+        let forward = self.forward.iter().cloned().map(|url| {
+            let url = from_flag("--forward", Some(url));
+            let keep_source = from_flag("--keep-source", self.keep_source);
+            from_flag("--forward", Forward { url, keep_source })
+        });
+        raw.forward.override_by("--forward", not_empty(forward.collect()));
 
         let flow = &mut raw.flow.value;
         flow.active_timeout.override_by("--active-timeout", self.active_timeout);
@@ -59,6 +87,8 @@ impl Overrides {
             from_flag("--collector", Collector { url, ..Collector::default() })
         });
         raw.collector.override_by("--collector", not_empty(collectors.collect()));
+
+        raw.lists.value.override_by(&self.lists);
 
         if let Some(directory) = &self.ipfix_file {
             let file = &mut raw.ipfix_file;

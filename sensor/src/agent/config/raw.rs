@@ -5,17 +5,20 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
-
 use super::{
     context::{Geo, Labels, Networks, Reputation, Tag},
-    schema::{Key, Setting, Table, Value, key_name, table},
-    value::ByteSize,
+    exporter::Exporter,
+    forward::Forward,
+    hits::Hits,
+    intake::Intake,
+    listen::Listen,
+    lists::RawLists,
+    schema::{Key, Setting, Table, Value, table},
 };
-use crate::diagnostic::Diagnostic;
+use crate::{
+    diagnostic::Diagnostic,
+    settings::{document, value::ByteSize},
+};
 
 table! {
     /// The whole file.
@@ -40,15 +43,28 @@ table! {
         reputation: Vec<Setting<Reputation>> = Vec::new();
         /// Tags of flows; one `[[tag]]` each.
         tag: Vec<Setting<Tag>> = Vec::new();
+        /// Where routers send their flows to; one `[[listen]]` each.
+        listen: Vec<Setting<Listen>> = Vec::new();
+        /// What holds for everything that routers send.
+        intake: Intake = Intake::default();
+        /// What is known of routers beforehand; one `[[exporter]]` each.
+        exporter: Vec<Setting<Exporter>> = Vec::new();
+        /// Where received datagrams are sent on to; one `[[forward]]` each.
+        forward: Vec<Setting<Forward>> = Vec::new();
+        /// Where hits of policies are sent; one `[[hits]]` each.
+        hits: Vec<Setting<Hits>> = Vec::new();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
+        /// Lists that queries name by `$NAME`: name and file.
+        lists: RawLists = RawLists::default();
     }
 }
 
 table! {
     /// `[capture]`
     Capture {
-        /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the device of the default route.
+        /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the device of the default route. Not given and
+        /// with a `[[listen]]`: none.
         interfaces: Vec<Setting<String>> = vec![Setting::default_of("auto".to_owned())];
         /// How often the kernel's flow tables are drained.
         interval: Duration = Duration::from_secs(1);
@@ -102,7 +118,7 @@ table! {
 }
 
 table! {
-    /// `[collector.tls]`
+    /// `[collector.tls]`, `[hits.tls]`
     Tls {
         /// PEM file of the authorities to trust; without it, those of the system.
         ca: Option<PathBuf> = None;
@@ -137,40 +153,13 @@ table! {
     }
 }
 
-/// Reads the text of a configuration file, with all faults of form in the order of the text.
-///
-/// Where a fault is one of a single value, reading goes on behind it. `None` is returned where the text is broken so that
-/// it is unsure which keys belong to which table: what could be said of the rest would be guesswork.
+/// Reads the text of a configuration file, with all faults of form in the order of the text. `None` is returned where the
+/// text is broken, see [`document::parse`].
 pub fn parse(text: &str) -> (Option<Raw>, Vec<Diagnostic>) {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let mut faults: Vec<Diagnostic> = errors
-        .iter()
-        .map(|error| Diagnostic::error(error.message(), error.span().unwrap_or_default()))
-        .collect();
-    if faults.iter().any(|fault| breaks_structure(text, fault)) {
-        return (None, faults);
-    }
-    let document = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
+    let (document, mut faults) = document::parse(text);
+    let Some(document) = document else { return (None, faults) };
     let mut faults_of_form = Vec::new();
     let raw = Raw::read(&document, "", &mut faults_of_form);
-    add_to_sound_lines(&mut faults, faults_of_form, text);
+    document::add_to_sound_lines(&mut faults, faults_of_form, text);
     (raw, faults)
-}
-
-/// Whether a syntax fault lies before the `=` of its line: in a key or a header.
-fn breaks_structure(text: &str, fault: &Diagnostic) -> bool {
-    let before = &text[..text.floor_char_boundary(fault.span.start)];
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    !line.contains('=') && fault.message != "duplicate key"
-}
-
-/// Adds those of `more` that stand in lines which have no fault yet: what follows from a fault is not another one.
-pub fn add_to_sound_lines(faults: &mut Vec<Diagnostic>, mut more: Vec<Diagnostic>, text: &str) {
-    let line_of = |fault: &Diagnostic| {
-        text[..text.floor_char_boundary(fault.span.start)].matches('\n').count()
-    };
-    let faulty: Vec<usize> = faults.iter().map(line_of).collect();
-    more.retain(|fault| !faulty.contains(&line_of(fault)));
-    faults.append(&mut more);
-    faults.sort_by_key(|fault| fault.span.start);
 }

@@ -8,7 +8,9 @@ use super::{
     CaptureConfig, CollectorConfig, Config, ExportConfig, FlowConfig, InterfacePattern,
     IpfixFileConfig, LogConfig, LogLevel, TlsConfig, context,
     endpoint::{CollectorEndpoint, Transport},
+    exporter,
     faults::Faults,
+    forward, hits, intake, listen, lists,
     overrides::Overrides,
     raw,
     schema::Setting,
@@ -25,31 +27,50 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
     overrides.apply(&mut raw);
     let mut faults = Faults::default();
     let config = Config {
-        capture: capture(&raw.capture.value, &mut faults),
+        capture: capture(&raw.capture.value, &raw.listen.value, &mut faults),
         flow: flow(&raw.flow.value, &mut faults),
         export: export(&raw.export.value, &mut faults),
         collectors: collectors(&raw.collector.value, &mut faults),
         ipfix_file: ipfix_file(&raw.ipfix_file, &mut faults),
         context: context::resolve(&raw, &mut faults),
+        listen: listen::resolve(&raw.listen.value, &mut faults),
+        intake: intake::resolve(&raw.intake.value, &mut faults),
+        exporters: exporter::resolve(&raw.exporter.value, &mut faults),
+        forward: forward::resolve(&raw.forward.value, !raw.listen.value.is_empty(), &mut faults),
+        hits: hits::resolve(&raw.hits.value, overrides, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),
+        lists: lists::resolve(&raw.lists.value, &mut faults),
     };
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
 
-fn capture(raw: &raw::Capture, faults: &mut Faults) -> CaptureConfig {
+fn capture(
+    raw: &raw::Capture,
+    listen: &[Setting<listen::Listen>],
+    faults: &mut Faults,
+) -> CaptureConfig {
+    let listens = !listen.is_empty();
     let intervals = Duration::from_millis(100)..=MINUTE;
     let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
     CaptureConfig {
-        interfaces: interfaces(&raw.interfaces, faults),
+        interfaces: interfaces(&raw.interfaces, listens, faults),
         interval: faults.in_range(&raw.interval, "capture.interval", intervals),
         kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
         generic_xdp: raw.generic_xdp.value,
     }
 }
 
-fn interfaces(list: &Setting<Vec<Setting<String>>>, faults: &mut Faults) -> Vec<InterfacePattern> {
+fn interfaces(
+    list: &Setting<Vec<Setting<String>>>,
+    listens: bool,
+    faults: &mut Faults,
+) -> Vec<InterfacePattern> {
     const PATH: &str = "capture.interfaces";
-    if list.value.is_empty() {
+    if listens && !list.is_given() {
+        // Whoever only wants to collect what routers send need not be able to load programs.
+        return Vec::new();
+    }
+    if list.value.is_empty() && !listens {
         faults.report(list, PATH, "must name an interface", "`[\"auto\"]` takes the default route");
     }
     let mut patterns = Vec::with_capacity(list.value.len());

@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::{
     endpoint::Transport,
     raw::{self, Raw},
-    schema::{Key, Table},
+    schema::{Key, Setting, Table},
     *,
 };
 
@@ -65,9 +65,50 @@ fn the_example_shows_the_defaults() {
     let raw = raw.expect("there are no faults");
     let shown = &raw.collector.value.first().expect("a collector is shown").value;
     assert_eq!(shown.mtu.value, raw::Collector::default().mtu.value);
+    let shown = &raw.hits.value.first().expect("an output of hits is shown").value;
+    let default = hits::Hits::default();
+    macro_rules! equal {
+        ($($key:ident)*) => { $(assert_eq!(shown.$key.value, default.$key.value);)* };
+    }
+    equal!(format severity queue verbose max_size keep facility tag enterprise batch timeout spool_size);
     let (shown, default) = (&raw.ipfix_file.value, raw::IpfixFile::default());
     assert_eq!(shown.max_size.value, default.max_size.value);
     assert_eq!(shown.max_age.value, default.max_age.value);
+    let (mut shown, default) = (raw.intake.value, Raw::default().intake.value);
+    shown.state_file = default.state_file.clone();
+    let values = |list: &[Setting<String>]| -> Vec<String> {
+        list.iter().map(|setting| setting.value.clone()).collect()
+    };
+    assert_eq!(values(&shown.allow.value), values(&default.allow.value));
+    shown.allow = default.allow.clone();
+    let forget = |raw: &intake::Intake| resolve_intake(raw);
+    assert_eq!(forget(&shown), forget(&default));
+    let exporter = &raw.exporter.value.first().expect("an exporter is shown").value;
+    assert_eq!((exporter.sample_rate.value, exporter.rate_limit.value), (0, 0));
+}
+
+fn resolve_intake(raw: &intake::Intake) -> IntakeConfig {
+    let mut faults = Faults::default();
+    let config = intake::resolve(raw, &mut faults);
+    assert_eq!(faults, Faults::default());
+    config
+}
+
+#[test]
+fn who_listens_to_routers_only_watches_no_interface() {
+    let listen = "listen = [{ url = 'netflow://0.0.0.0' }]";
+    let interfaces = |text: &str| {
+        let config = from_text(text, &Overrides::default()).expect("it has no fault");
+        config.capture.interfaces.len()
+    };
+    assert_eq!(interfaces(listen), 0);
+    assert_eq!(interfaces(&format!("{listen}\ncapture.interfaces = ['eth0']")), 1);
+    assert_eq!(interfaces(&format!("{listen}\ncapture.interfaces = []")), 0);
+    assert_eq!(interfaces(""), 1);
+    assert_eq!(
+        faults("capture.interfaces = []", &Overrides::default()),
+        ["`capture.interfaces` must name an interface: `[\"auto\"]` takes the default route"]
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
-use crate::flow::fields;
+use crate::{cli::args::parse_list, flow::fields};
 
 /// Closes the help of `nql`.
 const EXAMPLES: &str = "\
@@ -86,14 +86,5 @@ impl From<Context> for fields::Context {
             Context::Alert => Self::Alert,
             Context::Audit => Self::Audit,
         }
-    }
-}
-
-fn parse_list(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
-            Ok((name.trim_start_matches('$').to_owned(), PathBuf::from(file)))
-        }
-        _ => Err("a list is NAME=FILE, such as blocked=blocked.txt".to_owned()),
     }
 }

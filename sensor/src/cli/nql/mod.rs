@@ -1,7 +1,5 @@
 //! `sensor nql`: queries by themselves, without a sensor.
 
-use anyhow::Context as _;
-
 mod args;
 mod check;
 mod explain;
@@ -11,11 +9,9 @@ pub use args::{NqlArgs, NqlCommand, QueryArgs};
 
 use super::exit::Failure;
 use crate::{
+    agent::config::lists::ListFiles,
     diagnostic::{self, Diagnostic, Severity},
-    nql::{
-        Filter, Options,
-        lists::{ListValues, Lists},
-    },
+    nql::{Filter, Options, lists::Lists},
 };
 
 /// Does what was asked.
@@ -44,8 +40,8 @@ pub fn compile(arguments: &QueryArgs, lists: &Lists) -> anyhow::Result<Filter> {
 ///
 /// # Errors
 /// All faults of the query, to end with exit code 64.
-pub fn flow_filter(query: &str) -> anyhow::Result<Filter> {
-    compile_with(query, &Options::new(&Lists::default()))
+pub fn flow_filter(query: &str, lists: &Lists) -> anyhow::Result<Filter> {
+    compile_with(query, &Options::new(lists))
 }
 
 fn compile_with(query: &str, options: &Options<'_>) -> anyhow::Result<Filter> {
@@ -73,13 +69,6 @@ fn render(query: &str, diagnostics: &[Diagnostic]) -> String {
 }
 
 /// Reads the named lists of the command line.
-#[expect(clippy::disallowed_methods, reason = "edge: reads the files that the command line names")]
 pub fn read_lists(arguments: &QueryArgs) -> anyhow::Result<Lists> {
-    let mut lists = Lists::default();
-    for (name, path) in &arguments.list {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the list `{name}` from {}", path.display()))?;
-        lists.set(name, ListValues::parse(&text));
-    }
-    Ok(lists)
+    Ok(ListFiles(arguments.list.iter().cloned().collect()).read()?)
 }

@@ -30,14 +30,11 @@ pub mod error;
 pub mod metering;
 pub mod options;
 
-mod backoff;
 mod connect;
-mod connection;
 mod file;
 mod in_flight;
 mod process;
 mod session;
-mod tls;
 
 /// How an exporting process stands with its destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +105,10 @@ impl Sink for Exporter {
 
     fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    fn last_error(&self) -> Option<String> {
+        self.status().error
     }
 
     /// Sends what waits and the last statistics, and closes. A destination in an outage is tried once more.

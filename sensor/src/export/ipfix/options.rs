@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use crate::wire::ipfix::encode::TemplateRefresh;
+use crate::{export::net::tls::TlsOptions, wire::ipfix::encode::TemplateRefresh};
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,19 +38,6 @@ pub enum Transport {
     Tcp,
     /// TLS over TCP.
     Tls(TlsOptions),
-}
-
-/// How the collector is verified, and how the sensor shows who it is. Files are PEM.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsOptions {
-    /// Certificates of the authorities to trust; None for the system's.
-    pub ca: Option<PathBuf>,
-    /// The sensor's certificate chain, if the collector wants one. Needs `key`.
-    pub certificate: Option<PathBuf>,
-    /// The private key of `certificate`.
-    pub key: Option<PathBuf>,
-    /// The name in the collector's certificate, where it is not the host it is reached by.
-    pub server_name: Option<String>,
 }
 
 /// IPFIX files (RFC 5655).

@@ -15,18 +15,19 @@ use tokio::{
 };
 
 use super::{
-    Status,
-    backoff::Backoff,
-    clock,
+    Status, clock,
     connect::Connector,
     error::ExportError,
     in_flight::InFlight,
     metering::MeteringProcess,
     options::{Destination, ExportTime, ExporterOptions},
-    session::{PROBATION, Session},
+    session::Session,
 };
 use crate::{
-    export::queue::Queue,
+    export::{
+        net::{backoff::Backoff, connect::PROBATION, error::NetError},
+        queue::Queue,
+    },
     flow::batch::FlowBatch,
     wire::ipfix::{
         encode::{Encoder, EncoderOptions, Position, Progress},
@@ -321,9 +322,8 @@ impl Process {
     /// Counts what a broken session takes with it: the message under way, and what has not arrived.
     fn settle_lost(&mut self, encoder: &Encoder, session: &Session, error: &ExportError) {
         let arrived = match (session, error) {
-            (Session::Udp(_), ExportError::Refused) | (Session::Tcp(_) | Session::Tls(_), _) => {
-                session.arrived()
-            }
+            (Session::Udp(_), ExportError::Net(NetError::Refused))
+            | (Session::Tcp(_) | Session::Tls(_), _) => session.arrived(),
             _ => session.written(),
         };
         let (pending, lost, now) =

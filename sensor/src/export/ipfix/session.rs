@@ -1,27 +1,16 @@
 //! One session: a connection to a collector, or a file. The ways a message can go, behind one face.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UdpSocket,
-    time::{sleep, timeout},
-};
+use tokio::{io::AsyncWriteExt, net::UdpSocket, time::timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::{connection::Connection, error::ExportError, file::IpfixFile};
+use super::{error::ExportError, file::IpfixFile};
+use crate::export::net::{connect::end_of, connection::Connection, error::NetError, pace::Pace};
 
-/// After so long without a word from the other end, it has taken us: a refusal by ICMP or in an alert comes sooner.
-pub const PROBATION: Duration = Duration::from_millis(250);
 /// How long a collector may take to close its end once everything has been sent.
 const CLOSING: Duration = Duration::from_millis(500);
-/// Datagrams that go out in one go. The receive buffer that a collector has by default (212,992 octets on Linux, of
-/// which a datagram of 1,400 octets takes 2,304) holds almost three of these, so that it may fall behind for a while.
-const BURST: u32 = 32;
-/// The pause after a burst.
-const BURST_PAUSE: Duration = Duration::from_millis(1);
-
 /// An open session.
 pub enum Session {
     /// Datagrams from a connected socket.
@@ -37,8 +26,7 @@ pub enum Session {
 /// A connected socket and what was sent from it.
 pub struct Datagrams {
     socket: UdpSocket,
-    /// Since the last pause.
-    burst: u32,
+    pace: Pace,
     /// Octets of all of them.
     written: u64,
     /// Octets of the last one.
@@ -48,16 +36,12 @@ pub struct Datagrams {
 impl Datagrams {
     /// Nothing sent yet from `socket`, which is connected.
     pub fn new(socket: UdpSocket) -> Self {
-        Self { socket, burst: 0, written: 0, last: 0 }
+        Self { socket, pace: Pace::default(), written: 0, last: 0 }
     }
 
     async fn send(&mut self, message: &[u8]) -> Result<(), ExportError> {
-        if self.burst == BURST {
-            self.burst = 0;
-            sleep(BURST_PAUSE).await;
-        }
-        self.burst += 1;
-        self.socket.send(message).await.map_err(datagram_error)?;
+        self.pace.turn().await;
+        self.socket.send(message).await.map_err(NetError::of_datagram)?;
         self.last = message.len() as u64;
         self.written += self.last;
         Ok(())
@@ -68,18 +52,19 @@ impl Session {
     /// Sends `message` whole. After an error the session is of no more use.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), ExportError> {
         match self {
-            Self::Udp(datagrams) => datagrams.send(message).await,
-            Self::Tcp(stream) => stream.write_all(message).await.map_err(ExportError::Send),
+            Self::Udp(datagrams) => datagrams.send(message).await?,
+            Self::Tcp(stream) => stream.write_all(message).await.map_err(NetError::Send)?,
             Self::Tls(stream) => {
-                stream.write_all(message).await.map_err(ExportError::Send)?;
-                stream.flush().await.map_err(ExportError::Send)
+                stream.write_all(message).await.map_err(NetError::Send)?;
+                stream.flush().await.map_err(NetError::Send)?;
             }
             Self::File(file) => {
                 // Writing to a file never waits here, but the deadline of the stop must get its turn.
                 tokio::task::coop::consume_budget().await;
-                file.write(message)
+                file.write(message)?;
             }
         }
+        Ok(())
     }
 
     /// Returns when the other end is gone, and why. What it says meanwhile is thrown away: IPFIX has no replies.
@@ -87,11 +72,11 @@ impl Session {
         match self {
             Self::Udp(datagrams) => loop {
                 if let Err(error) = datagrams.socket.recv(&mut [0; 1]).await {
-                    return datagram_error(error);
+                    return NetError::of_datagram(error).into();
                 }
             },
-            Self::Tcp(stream) => end_of(stream).await,
-            Self::Tls(stream) => end_of(stream).await,
+            Self::Tcp(stream) => end_of(stream).await.into(),
+            Self::Tls(stream) => end_of(stream).await.into(),
             Self::File(_) => std::future::pending().await,
         }
     }
@@ -100,7 +85,7 @@ impl Session {
     pub fn check(&mut self) -> Result<(), ExportError> {
         if let Self::Udp(datagrams) = self {
             return match datagrams.socket.take_error() {
-                Ok(Some(error)) | Err(error) => Err(datagram_error(error)),
+                Ok(Some(error)) | Err(error) => Err(NetError::of_datagram(error).into()),
                 Ok(None) => Ok(()),
             };
         }
@@ -150,40 +135,18 @@ impl Session {
             Self::Udp(_) => return self.check(),
             Self::File(file) => return file.complete(),
             Self::Tcp(stream) => {
-                stream.shutdown().await.map_err(ExportError::Send)?;
+                stream.shutdown().await.map_err(NetError::Send)?;
                 timeout(CLOSING, end_of(stream)).await
             }
             Self::Tls(stream) => {
-                stream.shutdown().await.map_err(ExportError::Send)?;
+                stream.shutdown().await.map_err(NetError::Send)?;
                 timeout(CLOSING, end_of(stream)).await
             }
         };
         // A reset while we wait for the other end means that it threw away what it had not read yet.
         match lost {
-            Ok(error @ ExportError::Lost(_)) => Err(error),
+            Ok(error @ NetError::Lost(_)) => Err(error.into()),
             _ => Ok(()),
         }
-    }
-}
-
-/// Reads what the other end says until it says no more, and returns why.
-pub async fn end_of(stream: &mut (impl AsyncReadExt + Unpin)) -> ExportError {
-    let mut replies = [0; 512];
-    loop {
-        match stream.read(&mut replies).await {
-            Ok(0) => return ExportError::Closed,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return ExportError::Closed;
-            }
-            Err(error) => return ExportError::Lost(error),
-        }
-    }
-}
-
-fn datagram_error(error: io::Error) -> ExportError {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => ExportError::Refused,
-        _ => ExportError::Send(error),
     }
 }

@@ -57,7 +57,8 @@ mod tests {
             batch::{EndReason, FlowBatch, Source},
             delta::FlowDelta,
             interfaces::{Interface, Interfaces},
-            testing::batches,
+            router::RouterColumns,
+            testing::{batches, exporters},
         },
         nql::{Filter, Options, json::RecordReader, lists::Lists, testing::expressions},
     };
@@ -154,6 +155,57 @@ mod tests {
             assert!(json.get(absent).is_none(), "{absent}");
         }
     }
+
+    #[test]
+    fn a_router_s_flow() {
+        let mut batch =
+            FlowBatch { observed_by: Source::NetFlow, ..FlowBatch::v4(Source::NetFlow) };
+        batch.push(
+            &KeyV4 { source: 0, destination: 0, common: COMMON },
+            &COUNTS,
+            EndReason::EndOfFlow,
+        );
+        batch.layer2_octets.clear();
+        batch.ttl_min.clear();
+        batch.source_mac.clear();
+        batch.end_reason.fill(0);
+        batch.router = RouterColumns {
+            output_interface: vec![5],
+            destination_vlan: vec![0],
+            source_as: vec![64_500],
+            sample_rate: vec![100],
+            exporter: vec![0],
+            version: vec![9],
+            action: vec![2],
+            exporters: exporters(),
+            ..RouterColumns::default()
+        };
+        let json = json(&batch);
+        for (name, expected) in [
+            ("flowtype", serde_json::json!("netflow")),
+            ("flowversion", serde_json::json!(9)),
+            ("flowsrcip", serde_json::json!("10.0.0.1")),
+            ("flowsrcname", serde_json::json!("a")),
+            ("site", serde_json::json!("b")),
+            ("tags", serde_json::json!(["a", "tcp"])),
+            ("input", serde_json::json!(2)),
+            ("inputname", serde_json::json!("b")),
+            ("output", serde_json::json!(5)),
+            ("srcas.number", serde_json::json!(64_500)),
+            ("samplerate", serde_json::json!(100)),
+            ("packetsxrate", serde_json::json!(300)),
+            ("packets", serde_json::json!(3)),
+            ("action", serde_json::json!("rejected")),
+        ] {
+            assert_eq!(json[name], expected, "{name}");
+        }
+        for absent in
+            ["layer2octets", "ttlmin", "srcmac", "flowendreason", "dstvlan", "dstas.number"]
+        {
+            assert!(json.get(absent).is_none(), "{absent}");
+        }
+    }
+
     proptest! {
         /// What is written says all that queries ask for, except labels.
         #[test]

@@ -1,6 +1,7 @@
-//! A flow record as one aligned line for a terminal.
+//! A flow record as one aligned line for a terminal. Under INTERFACE stands what saw the flow: an interface of the host, or
+//! the device that exported it.
 
-use std::{fmt::Write as _, io::Write as _, net::IpAddr};
+use std::{borrow::Cow, fmt::Write as _, io::Write as _, net::IpAddr};
 
 use crate::flow::{batch::EndReason, fields::Row, protocol};
 
@@ -15,7 +16,11 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         end_point(row.source(), batch.source_port[i], batch.protocol[i]),
         end_point(row.destination(), batch.destination_port[i], batch.protocol[i]),
     ];
-    let name = interfaces.name(batch.interface[i]).unwrap_or("-");
+    let name: Cow<'_, str> = match row.exporter() {
+        Some(exporter) if exporter.name.is_empty() => exporter.address.to_string().into(),
+        Some(exporter) => exporter.name.as_str().into(),
+        None => interfaces.name(batch.interface[i]).unwrap_or("-").into(),
+    };
     let arrow = if batch.is_egress(i) { '>' } else { '<' };
     let number = batch.protocol[i];
     let protocol = protocol::name(number).map_or_else(|| number.to_string(), str::to_owned);
@@ -112,7 +117,48 @@ fn reason(number: u8) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::flow::{
+        batch::{Addresses, FlowBatch, Source},
+        interfaces::Interfaces,
+        router::Exporter,
+    };
+
+    #[test]
+    fn a_router_s_flow_is_shown_as_its_own() {
+        let mut batch = FlowBatch::v4(Source::NetFlow);
+        batch.addresses =
+            Addresses::V4 { source: vec![0x0a00_0001], destination: vec![0x0a00_0002] };
+        for column in
+            [&mut batch.source_port, &mut batch.destination_port, &mut batch.icmp_type_code]
+        {
+            column.push(53);
+        }
+        for column in [&mut batch.direction, &mut batch.folded, &mut batch.end_reason] {
+            column.push(0);
+        }
+        for column in [&mut batch.octets, &mut batch.packets, &mut batch.start, &mut batch.end] {
+            column.push(1);
+        }
+        batch.protocol.push(17);
+        batch.tcp_flags.push(0);
+        batch.interface.push(3);
+        batch.router.exporter.push(0);
+        let mut shown = |exporter: Exporter| {
+            batch.router.exporters = vec![Arc::new(exporter)];
+            let mut out = Vec::new();
+            write_row(&mut out, Row { batch: &batch, row: 0, interfaces: &Interfaces::default() });
+            String::from_utf8(out).unwrap()
+        };
+        let unnamed = Exporter::new([192, 0, 2, 1].into());
+        assert!(shown(unnamed.clone()).contains(" <192.0.2.1  udp "), "the address");
+        let named = Exporter { name: "edge".to_owned(), ..unnamed };
+        let line = shown(named);
+        assert!(line.contains(" <edge       udp    10.0.0.1:53 "), "{line}");
+        assert!(line.ends_with(" \n"), "no end reason: {line}");
+    }
 
     #[test]
     fn numbers_fit_their_columns() {

@@ -4,7 +4,7 @@ use super::{
     lower,
     mask::Mask,
     number::{self, Cost, Number, NumberTest, RowTest},
-    prepared::{Memo, Prepared},
+    prepared::{Memo, MemoKey, Prepared},
     test::{By, Column},
 };
 use crate::{
@@ -331,7 +331,7 @@ fn mac(column: &[[u8; 6]], row: usize) -> u64 {
 impl By {
     /// The exporter's place and the number, of a row.
     #[inline(always)]
-    fn key(self, row: &Row<'_>) -> (u32, u64) {
+    fn key(self, row: &Row<'_>) -> MemoKey {
         // What no interface and no VRF has.
         const NONE: u64 = u64::MAX;
         let (batch, at) = (row.batch, row.row);

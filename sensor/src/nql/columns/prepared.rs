@@ -155,10 +155,12 @@ fn numbers(values: &ListValues, form: ListForm) -> IntegerSet {
 /// Entries of a memo.
 const MEMO: usize = 256;
 
-/// Answers of a test of what an exporter tells about a number: a direct-mapped table. The key is the exporter's place and
-/// the number.
+/// An exporter's place, and a number.
+pub(super) type MemoKey = (u32, u64);
+
+/// Answers of a test of what an exporter tells about a number: a direct-mapped table.
 #[derive(Clone)]
-pub(super) struct Memo(Box<[Option<((u32, u64), bool)>]>);
+pub(super) struct Memo(Box<[Option<(MemoKey, bool)>]>);
 
 impl Memo {
     fn new() -> Self {
@@ -167,7 +169,7 @@ impl Memo {
 
     /// The answer for `key`, computed where it is not known.
     #[inline(always)]
-    pub(super) fn get(&mut self, key: (u32, u64), answer: impl FnOnce() -> bool) -> bool {
+    pub(super) fn get(&mut self, key: MemoKey, answer: impl FnOnce() -> bool) -> bool {
         // Fibonacci hashing: the highest bits of the product are the mixed ones.
         let mixed = (key.1 ^ u64::from(key.0) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let entry = &mut self.0[(mixed >> 56) as usize % MEMO];

@@ -182,7 +182,7 @@ fn profiles() -> Profiles {
 }
 
 fn number_of(random: &mut Random) -> u64 {
-    NUMBERS[random.next() as usize % NUMBERS.len()]
+    NUMBERS[random.draw() as usize % NUMBERS.len()]
 }
 
 /// As [`batch`], of the host's or a router's flows, with tags and labels of ports or without.
@@ -212,7 +212,7 @@ fn batch(v4: bool, rows: usize, looked_up: bool, seed: u64) -> FlowBatch {
     let mut random = Random(seed);
     let mut batch = if v4 { FlowBatch::v4(Source::Host) } else { FlowBatch::v6(Source::Host) };
     for _ in 0..rows {
-        let mut address = || (random.next() % 4, random.next() % 44);
+        let mut address = || (random.draw() % 4, random.draw() % 44);
         let (from, to) = (address(), address());
         match &mut batch.addresses {
             Addresses::V4 { source, destination } => {
@@ -226,12 +226,12 @@ fn batch(v4: bool, rows: usize, looked_up: bool, seed: u64) -> FlowBatch {
         }
         batch.source_port.push(number_of(&mut random) as u16);
         batch.destination_port.push(number_of(&mut random) as u16);
-        batch.icmp_type_code.push((number_of(&mut random) << 8 | random.next() & 3) as u16);
+        batch.icmp_type_code.push((number_of(&mut random) << 8 | random.draw() & 3) as u16);
         batch.protocol.push(number_of(&mut random) as u8);
         batch.tos.push(number_of(&mut random) as u8);
-        batch.tcp_flags.push((random.next() & 0x1ff) as u16);
-        batch.interface.push((random.next() % 4) as u32);
-        batch.direction.push((random.next() & 1) as u8);
+        batch.tcp_flags.push((random.draw() & 0x1ff) as u16);
+        batch.interface.push((random.draw() % 4) as u32);
+        batch.direction.push((random.draw() & 1) as u8);
         batch.vlan.push((number_of(&mut random) & 0xfff) as u16);
         batch.octets.push(number_of(&mut random));
         batch.packets.push(number_of(&mut random));
@@ -240,15 +240,15 @@ fn batch(v4: bool, rows: usize, looked_up: bool, seed: u64) -> FlowBatch {
         batch.end.push(number_of(&mut random));
         batch.ttl_min.push(number_of(&mut random) as u8);
         batch.ttl_max.push(number_of(&mut random) as u8);
-        batch.source_mac.push([2, 0, 0, 0, 0, (random.next() & 3) as u8]);
-        batch.destination_mac.push([2, 0, 0, 0, 0, (random.next() & 3) as u8]);
-        batch.fragment.push((random.next() % 3) as u8);
-        batch.folded.push((random.next() & 1) as u8);
+        batch.source_mac.push([2, 0, 0, 0, 0, (random.draw() & 3) as u8]);
+        batch.destination_mac.push([2, 0, 0, 0, 0, (random.draw() & 3) as u8]);
+        batch.fragment.push((random.draw() % 3) as u8);
+        batch.folded.push((random.draw() & 1) as u8);
         batch.end_reason.push(EndReason::IdleTimeout as u8);
     }
     if looked_up {
         batch.profiles = Arc::new(profiles());
-        let mut column = || (0..rows).map(|_| (random.next() % 4) as u32).collect();
+        let mut column = || (0..rows).map(|_| (random.draw() % 4) as u32).collect();
         (batch.source_profile, batch.destination_profile) = (column(), column());
     }
     batch

@@ -14,11 +14,13 @@ use super::{
 use crate::diagnostic::Diagnostic;
 
 mod condition;
-mod lex;
-mod readings;
+pub(crate) mod lex;
+pub(crate) mod readings;
 mod value;
 
 use lex::{Connective, Cursor};
+
+pub use condition::is_name;
 
 /// Reads a query. The tree is free of [`Expression::Invalid`] when no diagnostic is an error.
 pub fn parse(text: &str, options: &Options<'_>, faults: &mut Faults) -> Query {
@@ -143,7 +145,7 @@ impl<'a> Parser<'a, '_> {
             return true;
         }
         let start = self.cursor.at;
-        self.cursor.take_while(condition::is_name);
+        self.cursor.take_while(is_name);
         let named = self.cursor.at > start;
         self.cursor.skip_space();
         let found = self.cursor.peek().is_some_and(lex::is_operator)

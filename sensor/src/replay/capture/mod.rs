@@ -1,7 +1,7 @@
 //! Captured traffic, read frame by frame: pcap and pcapng, as every capture tool writes them.
 //!
-//! Reading is a function of bytes ([`CaptureReader::from_reader`]); only [`CaptureReader::open`] touches a file, and looks
-//! through gzip and zstd. A capture is untrusted: memory is bounded by [`input::MAX_BLOCK`], and whatever is wrong becomes
+//! Reading is a function of bytes ([`CaptureReader::from_reader`]); only [`CaptureReader::open`] touches a file, `-` being
+//! standard input, and looks through gzip and zstd. A capture is untrusted: memory is bounded by [`input::MAX_BLOCK`], and whatever is wrong becomes
 //! an error that names file, thing and offset, after all whole frames before it were delivered.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 };
 
 pub mod input;
-mod open;
+pub(super) mod open;
 mod pcap;
 mod pcapng;
 
@@ -61,11 +61,20 @@ enum Format {
 impl CaptureReader {
     /// Opens a capture file; gzip and zstd are told by their first bytes.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let error = |fault| CaptureError { path: Some(path.to_owned()), fault };
-        let reader = open::open(path).map_err(|source| error(CaptureFault::Open(source)))?;
-        let mut capture = Self::new(reader).map_err(error)?;
-        capture.path = Some(path.to_owned());
-        Ok(capture)
+        let reader = open::open(path).map_err(|source| CaptureError {
+            path: Some(path.to_owned()),
+            fault: CaptureFault::Open(source),
+        })?;
+        Self::of_file(path, reader)
+    }
+
+    /// Reads the uncompressed capture in `reader`, the file at `path`.
+    pub(super) fn of_file(path: &Path, reader: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
+        let path = Some(path.to_owned());
+        match Self::new(reader) {
+            Ok(capture) => Ok(Self { path, ..capture }),
+            Err(fault) => Err(CaptureError { path, fault }),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The one place of this module that touches files: opens a capture and looks through its compression.
+//! The one place of this room that touches files: opens one, `-` being standard input, and looks through its compression.
 
 use std::{
     fs::File,
@@ -13,9 +13,12 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// RFC 8878 section 3.1.1.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// The bytes of the capture, decompressed while they are read.
+/// Stands for standard input.
+const STDIN: &str = "-";
+
+/// The bytes of the file, decompressed while they are read.
 pub fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    decompress(File::open(path)?)
+    if path == Path::new(STDIN) { decompress(io::stdin()) } else { decompress(File::open(path)?) }
 }
 
 fn decompress(mut file: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {

@@ -3,7 +3,10 @@
 use super::{Arrival, Worker};
 use crate::wire::{
     batches::Batches,
-    exporter::{device::Device, session::SessionKey},
+    exporter::{
+        device::{Device, Parts},
+        session::SessionKey,
+    },
     ledger::Skipped,
     netflow::fixed::{Header, V5, V7},
     octets::Octets,
@@ -45,7 +48,7 @@ impl Worker<'_> {
             domain: header.engine.into(),
         };
         let rate = if version == 5 { header.sample_rate() } else { None };
-        let (exporter, rates, _, ledger) = device.parts(&key, rate);
+        let Parts { exporter, rates, ledger, .. } = device.parts(&key, rate);
         let context = Context {
             version: version as u8,
             received: arrival.now,
@@ -54,7 +57,7 @@ impl Worker<'_> {
             rates,
         };
         let pair = &mut batches.netflow;
-        let count = decode::flows(plan, records, &context, false, self.scratch, pair, ledger);
+        let count = decode::flows(plan, records, &context, None, self.scratch, pair, ledger);
         self.counted(device, key, arrival, header.sequence, Some(count as u32), count);
     }
 
@@ -71,12 +74,11 @@ impl Worker<'_> {
         if flows != 0 {
             device.last_decoded = arrival.now.max(1);
         }
-        if device.existing_session(&key).is_none()
-            && (!arrival.may_grow || device.session_mut(key, self.limits.exporter).is_none())
-        {
-            return;
-        }
-        if let Some(session) = device.existing_session(&key) {
+        let session = match device.existing_session(&key) {
+            None if arrival.may_grow => device.session_mut(key, self.limits.exporter),
+            session => session,
+        };
+        if let Some(session) = session {
             session.sequence.observe(sequence, units);
             if flows != 0 {
                 session.last_decoded = arrival.now.max(1);

@@ -95,7 +95,8 @@ const GROWTH: usize = 40;
 impl Collector {
     /// A decoder that knows no exporter.
     pub fn new(options: Options) -> Self {
-        Self { options, ..Self::default() }
+        let scratch = Scratch::new(options.inner_headers);
+        Self { options, scratch, ..Self::default() }
     }
 
     /// Decodes the datagram `octets`, received at `now` (milliseconds since the epoch), into rows of `batches`.
@@ -133,7 +134,6 @@ impl Collector {
         let before = device.cost;
         let mut worker = Worker {
             limits,
-            inner: self.options.inner_headers,
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
@@ -146,7 +146,6 @@ impl Collector {
     fn worker(&mut self) -> Worker<'_> {
         Worker {
             limits: &self.options.limits,
-            inner: self.options.inner_headers,
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
@@ -168,6 +167,22 @@ impl Collector {
         sum
     }
 
+    /// Gives up on all sets that wait for their templates: no more datagrams come.
+    pub fn give_up_waiting(&mut self) {
+        self.directory.give_up_waiting();
+    }
+
+    /// Forgets what a stream of messages has told that has ended (RFC 7011 section 8.4: templates end with the transport
+    /// session); `from` is where it came from.
+    pub fn end_stream(&mut self, from: SocketAddr) {
+        if let Some(device) = self.directory.existing(device::address(from)) {
+            let before = device.cost;
+            device.end_streams(from.port());
+            let after = device.cost;
+            self.directory.account(before, after);
+        }
+    }
+
     /// The records of options since the last call.
     pub fn take_options(&mut self) -> Vec<OptionsRecord> {
         std::mem::take(&mut self.kept)
@@ -177,7 +192,6 @@ impl Collector {
 /// What decoding a datagram needs besides the exporter.
 struct Worker<'a> {
     limits: &'a Limits,
-    inner: bool,
     scratch: &'a mut Scratch,
     packets: &'a mut sflow::rows::Packets,
     kept: Option<&'a mut Vec<OptionsRecord>>,

@@ -1,13 +1,15 @@
 //! Datagrams of sFlow.
 
-use std::sync::Arc;
-
 use super::{Arrival, Worker};
 use crate::{
     flow::interfaces::Interface,
     wire::{
         batches::Batches,
-        exporter::{device::Device, session::SessionKey},
+        exporter::{
+            device::{Device, Parts},
+            names::{Name, text},
+            session::SessionKey,
+        },
         ledger::{Ledger, Skipped},
         octets::Octets,
         records::{append::Context, fill::Times},
@@ -18,7 +20,7 @@ use crate::{
     },
 };
 
-/// Interfaces whose counters and names are kept for an exporter.
+/// Interfaces whose counters are kept for an exporter.
 const MOST_INTERFACES: usize = 16_384;
 /// Octets of memory that an interface's counters take, about.
 const INTERFACE_COST: usize = 160;
@@ -41,8 +43,10 @@ impl Worker<'_> {
         let key = SessionKey { version: 5, port: arrival.from.port(), domain: header.domain };
         let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
         let count = header.samples;
-        datagram::samples(rest, count, self.inner, self.packets, &mut keeper, &mut ledger);
-        let (exporter, rates, _, all) = device.parts(&key, None);
+        let inner = self.scratch.inner_headers;
+        datagram::samples(rest, count, inner, self.packets, &mut keeper, &mut ledger);
+        device.renew_names(arrival.now);
+        let Parts { exporter, rates, ledger: all, .. } = device.parts(&key, None);
         let context = Context {
             version: 5,
             received: arrival.now,
@@ -81,23 +85,11 @@ impl Counters for Keeper<'_> {
     }
 
     fn name(&mut self, index: u32, name: &[u8]) {
-        let device = &mut *self.device;
-        let name = String::from_utf8_lossy(&name[..name.len().min(255)]).trim().to_owned();
-        let known = device.exporter.interfaces.0.get(&index);
-        if name.is_empty() || known.is_some_and(|interface| interface.name == name) {
-            return;
+        let Device { exporter, names, cost, .. } = &mut *self.device;
+        if *cost < self.limit && self.arrival.may_grow {
+            let interface = Interface { name: text(name), alias: String::new() };
+            *cost += names.put(Name::Interface(index, interface), exporter);
         }
-        let cost = if known.is_none() { INTERFACE_COST + name.len() } else { name.len() };
-        let full = known.is_none() && device.exporter.interfaces.0.len() >= MOST_INTERFACES;
-        if full || device.cost + cost > self.limit || !self.arrival.may_grow {
-            return;
-        }
-        device.cost += cost;
-        let interfaces = &mut Arc::make_mut(&mut device.exporter).interfaces.0;
-        interfaces
-            .entry(index)
-            .and_modify(|interface| interface.name.clone_from(&name))
-            .or_insert(Interface { name, alias: String::new() });
     }
 
     fn sample(&mut self, source: u32, sequence: u32) {

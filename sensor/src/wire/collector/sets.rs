@@ -4,9 +4,9 @@ use super::{Arrival, OptionsRecord, Worker};
 use crate::wire::{
     batches::Batches,
     exporter::{
-        device::Device,
+        device::{Device, Parts},
         options,
-        session::{Known, SessionKey, Waiting},
+        session::{Known, Session, SessionKey, Waiting},
     },
     ipfix,
     ledger::Skipped,
@@ -27,6 +27,8 @@ struct Message {
     key: SessionKey,
     times: Times,
     received: u64,
+    /// As in [`Arrival`].
+    may_grow: bool,
 }
 
 /// What was found in a message.
@@ -67,6 +69,7 @@ impl Worker<'_> {
             key,
             times: Times { export, uptime: Some(header.uptime) },
             received: arrival.now,
+            may_grow: arrival.may_grow,
         };
         let found = self.sets(device, arrival, message, rest, batches);
         self.counted(device, key, arrival, header.sequence, Some(1), found.flows);
@@ -104,6 +107,7 @@ impl Worker<'_> {
             key,
             times: Times { export, uptime: None },
             received: arrival.now,
+            may_grow: arrival.may_grow,
         };
         let found = self.sets(device, arrival, message, &mut body, batches);
         let units = (!found.uncertain).then_some(found.records as u32);
@@ -188,7 +192,7 @@ impl Worker<'_> {
             // Told again, as exporters do every few minutes.
             Some(None) => return true,
             Some(Some(cost)) => cost,
-            None => crate::wire::exporter::session::Session::new().cost_of(&template).unwrap_or(0),
+            None => Session::new().cost_of(&template).unwrap_or(0),
         };
         if !arrival.may_grow {
             return false;
@@ -270,7 +274,14 @@ impl Worker<'_> {
             found.records += self.options(device, known, message, set);
             return;
         }
-        let (exporter, rates, boot, ledger) = device.parts(&message.key, None);
+        let plan = known.plan();
+        if plan.names {
+            self.names(device, known, set);
+        }
+        device.renew_names(message.received);
+        let may_track = message.may_grow && device.cost < self.limits.exporter;
+        let Parts { exporter, rates, boot, connections, ledger } = device.parts(&message.key, None);
+        let connections = connections.filter(|_| may_track);
         let mut times = message.times;
         if times.uptime.is_none()
             && let Some(boot) = boot
@@ -286,10 +297,25 @@ impl Worker<'_> {
             rates,
         };
         let pair = &mut batches.netflow;
-        let count =
-            decode::flows(known.plan(), set, &context, self.inner, self.scratch, pair, ledger);
+        let count = decode::flows(plan, set, &context, connections, self.scratch, pair, ledger);
+        if plan.updates {
+            device.change(&message.key, Session::account_connections);
+        }
         found.records += count;
         found.flows += count;
+    }
+
+    /// Learns the names in data records beside the numbers that they name.
+    fn names(&self, device: &mut Device, known: &Known, set: &[u8]) {
+        let mut anchors = Vec::new();
+        let (rows, _) = decode::records_of(known.plan(), set, &mut anchors);
+        for (start, end) in (0..rows.len()).map(|row| rows.bounds(row)) {
+            if device.cost >= self.limits.exporter {
+                return;
+            }
+            let Device { exporter, names, cost, .. } = &mut *device;
+            *cost += options::learn_names(&known.template, &set[start..end], exporter, names);
+        }
     }
 
     fn options(

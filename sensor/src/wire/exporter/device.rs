@@ -9,6 +9,8 @@ use std::{
 use hashbrown::HashMap;
 
 use super::{
+    connections::Connections,
+    names::Names,
     options::Subjects,
     sampling::{Rates, Sampling, UNTOLD},
     session::{Known, SESSION_COST, Session, SessionKey},
@@ -56,11 +58,27 @@ pub struct Device {
     pub interfaces: BTreeMap<u32, InterfaceCounters>,
     /// Octets of memory that it takes, about.
     pub cost: usize,
+    /// Names that its flows are not labelled with yet.
+    pub names: Names,
     sessions: HashMap<SessionKey, Session>,
     /// Ports from which each domain sends, up to one more than are looked at.
     ports: HashMap<(u8, u32), Vec<u16>>,
     /// When streams that have never decoded anything were last thrown out.
     last_purge: u64,
+}
+
+/// What decoding flows needs of a device.
+pub struct Parts<'a> {
+    /// What its flows are labelled with.
+    pub exporter: &'a Arc<Exporter>,
+    /// How its packets are sampled.
+    pub rates: Rates<'a>,
+    /// When it booted, as its options tell.
+    pub boot: Option<u64>,
+    /// What a firewall has counted already.
+    pub connections: Option<&'a mut Connections>,
+    /// Octets and records.
+    pub ledger: &'a mut Ledger,
 }
 
 /// Octets of memory that a device takes without sessions, about.
@@ -79,6 +97,7 @@ impl Device {
             skew: 0,
             interfaces: BTreeMap::new(),
             cost: DEVICE_COST,
+            names: Names::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             last_purge: 0,
@@ -146,25 +165,36 @@ impl Device {
         found.all(|other| other.template == first.template).then(|| first.clone())
     }
 
-    /// What decoding flows of stream `key` needs of the device, and when it booted; `header` is the sampling rate in the
-    /// header.
-    pub fn parts(
-        &mut self,
-        key: &SessionKey,
-        header: Option<u32>,
-    ) -> (&Arc<Exporter>, Rates<'_>, Option<u64>, &mut Ledger) {
-        let session = self.sessions.get(key);
-        let domain = session.map_or(&UNTOLD, |session| &session.sampling);
-        let boot = session.and_then(|session| session.boot);
+    /// What decoding flows of stream `key` needs of the device; `header` is the sampling rate in the header.
+    pub fn parts(&mut self, key: &SessionKey, header: Option<u32>) -> Parts<'_> {
+        let (domain, boot, connections) = match self.sessions.get_mut(key) {
+            Some(session) => (&session.sampling, session.boot, Some(&mut session.connections)),
+            None => (&UNTOLD, None, None),
+        };
         let device = &self.sampling;
-        let rates = Rates { configured: self.sample_rate, header, domain, device };
-        (&self.exporter, rates, boot, &mut self.ledger)
+        Parts {
+            exporter: &self.exporter,
+            rates: Rates { configured: self.sample_rate, header, domain, device },
+            boot,
+            connections,
+            ledger: &mut self.ledger,
+        }
     }
 
     /// Whom options of stream `key` tell about.
     pub fn subjects(&mut self, key: &SessionKey) -> Option<Subjects<'_>> {
         let session = self.sessions.get_mut(key)?;
-        Some(Subjects { exporter: &mut self.exporter, sampling: &mut self.sampling, session })
+        let Self { exporter, names, sampling, .. } = self;
+        Some(Subjects { exporter, names, sampling, session })
+    }
+
+    /// Gives the names that were told up to now, `now`, to the flows that come, as soon as that may be.
+    pub fn renew_names(&mut self, now: u64) {
+        if self.names.wait() {
+            let datagram = self.ledger.datagrams;
+            let (more, less) = self.names.renew(&mut self.exporter, now, datagram);
+            self.cost = self.cost + more - less;
+        }
     }
 
     /// Throws out streams that never decoded anything, or not for `stale` milliseconds; at most once a second.
@@ -173,11 +203,21 @@ impl Device {
             return;
         }
         self.last_purge = now;
+        self.keep_streams(|_, session| {
+            session.last_decoded != 0 && now.saturating_sub(session.last_decoded) < stale
+        });
+    }
+
+    /// Throws out the streams that come from `port`.
+    pub fn end_streams(&mut self, port: u16) {
+        self.keep_streams(|key, _| key.port != port);
+    }
+
+    fn keep_streams(&mut self, keep: impl Fn(&SessionKey, &Session) -> bool) {
         let (cost, ledger) = (&mut self.cost, &mut self.ledger);
         let ports = &mut self.ports;
         self.sessions.retain(|key, session| {
-            let keep =
-                session.last_decoded != 0 && now.saturating_sub(session.last_decoded) < stale;
+            let keep = keep(key, session);
             if !keep {
                 *cost -= session.cost;
                 forget_waiting(session, ledger);
@@ -192,8 +232,10 @@ impl Device {
 
     /// Gives up on all sets that wait.
     pub fn give_up_waiting(&mut self) {
-        for session in self.sessions.values() {
+        for session in self.sessions.values_mut() {
+            let before = session.cost;
             forget_waiting(session, &mut self.ledger);
+            self.cost -= before - session.cost;
         }
     }
 
@@ -208,8 +250,8 @@ impl Device {
     }
 }
 
-fn forget_waiting(session: &Session, ledger: &mut Ledger) {
-    let octets = session.waiting_octets();
+fn forget_waiting(session: &mut Session, ledger: &mut Ledger) {
+    let octets = session.forget_waiting();
     ledger.waiting -= octets as u64;
     ledger.skip(crate::wire::ledger::Skipped::UnknownTemplate, octets);
 }

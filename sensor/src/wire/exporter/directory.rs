@@ -30,10 +30,20 @@ impl Default for Limits {
     }
 }
 
+/// An address as one number: every datagram asks for its exporter.
+type Key = u128;
+
+fn key(address: IpAddr) -> Key {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
 /// All exporters.
 #[derive(Debug, Default)]
 pub struct Directory {
-    devices: HashMap<IpAddr, Box<Device>>,
+    devices: HashMap<Key, Box<Device>>,
     /// Devices in the order in which they came, as long as they may be unproven.
     unproven: VecDeque<IpAddr>,
     used: usize,
@@ -52,7 +62,7 @@ impl Directory {
 
     /// The exporter at `address`.
     pub fn device(&self, address: IpAddr) -> Option<&Device> {
-        self.devices.get(&address).map(|device| &**device)
+        self.devices.get(&key(address)).map(|device| &**device)
     }
 
     /// Octets of memory that they take, about.
@@ -68,20 +78,29 @@ impl Directory {
         limits: &Limits,
         profile: impl FnOnce(IpAddr) -> Profile,
     ) -> Option<&mut Device> {
-        if !self.devices.contains_key(&address) {
+        if !self.devices.contains_key(&key(address)) {
             if !self.make_room(DEVICE_COST, now, limits, None) {
                 return None;
             }
             self.used += DEVICE_COST;
             self.unproven.push_back(address);
-            self.devices.insert(address, Box::new(Device::new(address, profile(address))));
+            self.devices.insert(key(address), Box::new(Device::new(address, profile(address))));
         }
-        self.devices.get_mut(&address).map(|device| &mut **device)
+        self.devices.get_mut(&key(address)).map(|device| &mut **device)
     }
 
     /// The exporter at `address`, if there is one.
     pub fn existing(&mut self, address: IpAddr) -> Option<&mut Device> {
-        self.devices.get_mut(&address).map(|device| &mut **device)
+        self.devices.get_mut(&key(address)).map(|device| &mut **device)
+    }
+
+    /// Gives up on all sets that wait for their templates.
+    pub fn give_up_waiting(&mut self) {
+        for device in self.devices.values_mut() {
+            let before = device.cost;
+            device.give_up_waiting();
+            self.used -= before - device.cost;
+        }
     }
 
     /// Enters that the memory of an exporter has changed from `before` to `after` octets.
@@ -106,7 +125,7 @@ impl Directory {
                 self.unproven.push_back(oldest);
                 continue;
             }
-            if self.devices.get(&oldest).is_some_and(|device| device.last_decoded == 0) {
+            if self.devices.get(&key(oldest)).is_some_and(|device| device.last_decoded == 0) {
                 self.forget(oldest);
             }
         }
@@ -114,12 +133,13 @@ impl Directory {
             self.last_search = now;
             let stale: Vec<IpAddr> = self
                 .devices
-                .iter()
+                .values()
+                .map(|device| (device.exporter.address, device))
                 .filter(|(address, device)| {
-                    Some(**address) != keep
+                    Some(*address) != keep
                         && now.saturating_sub(device.last_decoded) >= limits.stale
                 })
-                .map(|(address, _)| *address)
+                .map(|(address, _)| address)
                 .collect();
             for address in stale {
                 self.forget(address);
@@ -129,7 +149,7 @@ impl Directory {
     }
 
     fn forget(&mut self, address: IpAddr) {
-        if let Some(mut device) = self.devices.remove(&address) {
+        if let Some(mut device) = self.devices.remove(&key(address)) {
             device.give_up_waiting();
             self.used -= device.cost;
             self.forgotten += device.ledger;

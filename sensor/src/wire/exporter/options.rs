@@ -1,8 +1,7 @@
 //! What options records tell of an exporter: sampling, names of interfaces, applications and VRFs, the time it booted.
 
-use std::sync::Arc;
-
 use super::{
+    names::{Name, Names, text},
     sampling::{Sampling, Scope},
     session::Session,
 };
@@ -15,11 +14,6 @@ use crate::{
     },
 };
 
-/// Longest name that is kept, in octets.
-const LONGEST_NAME: usize = 255;
-/// Names of each kind that are kept for an exporter.
-const MOST_NAMES: usize = 65_536;
-
 /// Scope types of NetFlow 9 (RFC 3954 section 6.1).
 mod scope {
     pub const INTERFACE: u16 = 2;
@@ -29,6 +23,8 @@ mod scope {
 #[derive(Clone, Copy, Debug, Default)]
 struct Told<'a> {
     interface: Option<u32>,
+    /// Used where it is the only one.
+    egress: Option<u32>,
     sampler: Option<u64>,
     rate: Option<u64>,
     interval: Option<u64>,
@@ -47,17 +43,19 @@ struct Told<'a> {
 /// Whom an options record tells about.
 pub struct Subjects<'a> {
     /// The device.
-    pub exporter: &'a mut Arc<Exporter>,
+    pub exporter: &'a Exporter,
+    /// Names for it.
+    pub names: &'a mut Names,
     /// Sampling of all its domains.
     pub sampling: &'a mut Sampling,
     /// The stream of messages.
     pub session: &'a mut Session,
 }
 
-/// Learns from the options record `record` of domain `domain`. Returns the octets of memory that names now take more.
+/// Learns from the options record `record` of domain `domain`. Returns the octets of memory that names take.
 pub fn learn(template: &Template, record: &[u8], domain: u32, subjects: Subjects<'_>) -> usize {
     let told = read(template, record);
-    let Subjects { exporter, sampling, session } = subjects;
+    let Subjects { exporter, names, sampling, session } = subjects;
     if let Some(boot) = told.boot.filter(|boot| *boot != 0) {
         session.boot = Some(boot);
     }
@@ -67,7 +65,17 @@ pub fn learn(template: &Template, record: &[u8], domain: u32, subjects: Subjects
         session.sampling.learn(scope, rate, domain);
         sampling.learn(scope, rate, domain);
     }
-    learn_interface(&told, exporter) + learn_names(&told, exporter)
+    told.names(exporter).map(|name| names.put(name, exporter)).sum()
+}
+
+/// Learns the names in the data record `record`, and nothing else. Returns the octets of memory that they take.
+pub fn learn_names(
+    template: &Template,
+    record: &[u8],
+    exporter: &Exporter,
+    names: &mut Names,
+) -> usize {
+    read(template, record).names(exporter).map(|name| names.put(name, exporter)).sum()
 }
 
 fn read<'a>(template: &'a Template, record: &'a [u8]) -> Told<'a> {
@@ -84,11 +92,14 @@ fn read<'a>(template: &'a Template, record: &'a [u8]) -> Told<'a> {
             (0, 306) => told.space = numeric(),
             (0, 309) => told.size = numeric(),
             (0, 310) => told.population = numeric(),
-            (0, 82) => told.interface_name = Some(value),
-            (0, 83) => told.interface_alias = Some(value),
+            (0, 14) => told.egress = numeric().map(|index| index as u32),
+            // Where ingress and egress interface both have names, the first is that of the ingress interface.
+            (0, 82) => told.interface_name = told.interface_name.or(Some(value)),
+            (0, 83) => told.interface_alias = told.interface_alias.or(Some(value)),
             (0, 95) => told.application = numeric(),
             (0, 96) => told.application_name = Some(value),
             (0, 234) => told.vrf = numeric().map(|id| id as u32),
+            (0, 235) => told.vrf = told.vrf.or(numeric().map(|id| id as u32)),
             (0, 236) => told.vrf_name = Some(value),
             (0, 160) => told.boot = numeric(),
             _ => {}
@@ -106,53 +117,41 @@ impl Told<'_> {
         };
         u32::try_from(rate).ok().filter(|rate| *rate != 0)
     }
+
+    /// The names that `exporter` does not have, with what they name. Devices tell the same ones again and again.
+    fn names(&self, exporter: &Exporter) -> impl Iterator<Item = Name> {
+        let interface = self.interface.or(self.egress).and_then(|index| {
+            let (name, alias) = (self.interface_name, self.interface_alias);
+            let known = exporter.interfaces.0.get(&index);
+            let (old, old_alias) =
+                known.map_or(("", ""), |known| (known.name.as_str(), known.alias.as_str()));
+            let told = |name: Option<&[u8]>| name.map(text).unwrap_or_default();
+            let is_new = [(name, old), (alias, old_alias)]
+                .into_iter()
+                .any(|(name, old)| name.is_some_and(|name| is_new(name, Some(old))));
+            is_new
+                .then(|| Name::Interface(index, Interface { name: told(name), alias: told(alias) }))
+        });
+        let application = self
+            .application
+            .zip(self.application_name)
+            .filter(|(id, name)| is_new(name, exporter.applications.get(id).map(String::as_str)));
+        let vrf = self.vrf.zip(self.vrf_name);
+        let vrf = vrf.filter(|(id, name)| is_new(name, exporter.vrfs.get(id).map(String::as_str)));
+        [
+            interface,
+            application.map(|(id, name)| Name::Application(id, text(name))),
+            vrf.map(|(id, name)| Name::Vrf(id, text(name))),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }
 
-fn learn_interface(told: &Told<'_>, exporter: &mut Arc<Exporter>) -> usize {
-    let Some(index) = told.interface else { return 0 };
-    let (name, alias) = (text(told.interface_name), text(told.interface_alias));
-    if name.is_empty() && alias.is_empty() {
-        return 0;
-    }
-    let known = exporter.interfaces.0.get(&index);
-    let old = known.cloned().unwrap_or_default();
-    // Some send the name in one record and the description in another.
-    let new = Interface {
-        name: if name.is_empty() { old.name.clone() } else { name },
-        alias: if alias.is_empty() { old.alias.clone() } else { alias },
-    };
-    if new == old || known.is_none() && exporter.interfaces.0.len() >= MOST_NAMES {
-        return 0;
-    }
-    let more = new.name.len() + new.alias.len() + if known.is_none() { 96 } else { 0 };
-    Arc::make_mut(exporter).interfaces.0.insert(index, new);
-    more
-}
-
-fn learn_names(told: &Told<'_>, exporter: &mut Arc<Exporter>) -> usize {
-    let mut more = 0;
-    if let (Some(id), Some(_)) = (told.application, told.application_name) {
-        let name = text(told.application_name);
-        if exporter.applications.get(&id) != Some(&name) && exporter.applications.len() < MOST_NAMES
-        {
-            more += name.len() + 64;
-            Arc::make_mut(exporter).applications.insert(id, name);
-        }
-    }
-    if let (Some(id), Some(_)) = (told.vrf, told.vrf_name) {
-        let name = text(told.vrf_name);
-        if exporter.vrfs.get(&id) != Some(&name) && exporter.vrfs.len() < MOST_NAMES {
-            more += name.len() + 64;
-            Arc::make_mut(exporter).vrfs.insert(id, name);
-        }
-    }
-    more
-}
-
-/// A name as text, without the zeros and spaces that fill it up.
-fn text(octets: Option<&[u8]>) -> String {
-    let octets = octets.unwrap_or_default();
-    let end = octets.iter().position(|octet| *octet == 0).unwrap_or(octets.len());
-    let text = String::from_utf8_lossy(&octets[..end.min(LONGEST_NAME)]);
-    text.trim().chars().filter(|character| !character.is_control()).collect()
+/// False when `octets` are the name `known`, filled up or not; may be true for it when it has odd characters.
+fn is_new(octets: &[u8], known: Option<&str>) -> bool {
+    known.is_none_or(|known| {
+        let rest = octets.strip_prefix(known.as_bytes());
+        !rest.is_some_and(|rest| rest.iter().all(|octet| matches!(octet, 0 | b' ')))
+    })
 }

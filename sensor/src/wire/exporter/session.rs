@@ -2,16 +2,17 @@
 
 use std::{
     collections::VecDeque,
+    hash::{Hash, Hasher},
     sync::{Arc, OnceLock},
 };
 
 use hashbrown::HashMap;
 
-use super::{sampling::Sampling, sequence::Sequence};
+use super::{connections::Connections, sampling::Sampling, sequence::Sequence};
 use crate::wire::template::{Specifier, Template, compile::Plan};
 
 /// Tells the streams of one exporter's address apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionKey {
     /// Version of the protocol: their domains are numbered apart.
     pub version: u8,
@@ -19,6 +20,14 @@ pub struct SessionKey {
     pub port: u16,
     /// Observation domain (IPFIX), source identifier (NetFlow 9), engine (NetFlow 5), sub-agent (sFlow).
     pub domain: u32,
+}
+
+impl Hash for SessionKey {
+    /// In one word: every datagram asks for its stream.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (version, port) = (u64::from(self.version), u64::from(self.port));
+        state.write_u64(version << 48 | port << 32 | u64::from(self.domain));
+    }
 }
 
 /// A template, and its plan from when it was first needed.
@@ -73,6 +82,9 @@ pub struct Session {
     pub sequence: Sequence,
     /// Numbers of flow samples, by source (sFlow).
     samples: HashMap<u32, Sequence>,
+    /// Connections of a firewall that were counted while they lived.
+    pub connections: Connections,
+    connections_cost: usize,
     /// When the device booted, milliseconds since the epoch, as told by options.
     pub boot: Option<u64>,
     /// When data were last decoded with its templates, milliseconds since the epoch; 0 for never.
@@ -187,14 +199,27 @@ impl Session {
         }
     }
 
+    /// True when it is one of sFlow that has brought samples.
+    pub fn has_samples(&self) -> bool {
+        !self.samples.is_empty()
+    }
+
+    /// Takes the memory of [`Session::connections`] into account.
+    pub fn account_connections(&mut self) {
+        let cost = self.connections.cost();
+        self.cost = self.cost + cost - self.connections_cost;
+        self.connections_cost = cost;
+    }
+
     /// Flow samples that never came.
     pub fn samples_lost(&self) -> u64 {
         self.samples.values().map(|sequence| sequence.lost).sum()
     }
 
-    /// Octets of the sets that wait.
-    pub fn waiting_octets(&self) -> usize {
-        self.waiting.iter().map(|set| set.set.len()).sum()
+    /// Forgets the sets that wait. Returns their octets.
+    pub fn forget_waiting(&mut self) -> usize {
+        self.enter(0, self.waiting_cost);
+        self.waiting.drain(..).map(|set| set.set.len()).sum()
     }
 }
 

@@ -37,9 +37,13 @@ elements! {
     DESTINATION_TRANSPORT_PORT = 11 "destinationTransportPort" 2;
     DESTINATION_IPV4_ADDRESS = 12 "destinationIPv4Address" 4;
     EGRESS_INTERFACE = 14 "egressInterface" 4;
+    IP_NEXT_HOP_IPV4_ADDRESS = 15 "ipNextHopIPv4Address" 4;
+    BGP_SOURCE_AS_NUMBER = 16 "bgpSourceAsNumber" 4;
+    BGP_DESTINATION_AS_NUMBER = 17 "bgpDestinationAsNumber" 4;
     SOURCE_IPV6_ADDRESS = 27 "sourceIPv6Address" 16;
     DESTINATION_IPV6_ADDRESS = 28 "destinationIPv6Address" 16;
     ICMP_TYPE_CODE_IPV4 = 32 "icmpTypeCodeIPv4" 2;
+    SAMPLING_INTERVAL = 34 "samplingInterval" 4;
     EXPORTED_OCTET_TOTAL_COUNT = 40 "exportedOctetTotalCount" 8;
     EXPORTED_MESSAGE_TOTAL_COUNT = 41 "exportedMessageTotalCount" 8;
     EXPORTED_FLOW_RECORD_TOTAL_COUNT = 42 "exportedFlowRecordTotalCount" 8;
@@ -47,11 +51,16 @@ elements! {
     MAXIMUM_TTL = 53 "maximumTTL" 1;
     SOURCE_MAC_ADDRESS = 56 "sourceMacAddress" 6;
     VLAN_ID = 58 "vlanId" 2;
+    POST_VLAN_ID = 59 "postVlanId" 2;
     IP_VERSION = 60 "ipVersion" 1;
     FLOW_DIRECTION = 61 "flowDirection" 1;
+    IP_NEXT_HOP_IPV6_ADDRESS = 62 "ipNextHopIPv6Address" 16;
     DESTINATION_MAC_ADDRESS = 80 "destinationMacAddress" 6;
     INTERFACE_NAME = 82 "interfaceName" VARIABLE_LENGTH;
     INTERFACE_DESCRIPTION = 83 "interfaceDescription" VARIABLE_LENGTH;
+    FORWARDING_STATUS = 89 "forwardingStatus" 1;
+    EXPORTER_IPV4_ADDRESS = 130 "exporterIPv4Address" 4;
+    EXPORTER_IPV6_ADDRESS = 131 "exporterIPv6Address" 16;
     FLOW_END_REASON = 136 "flowEndReason" 1;
     ICMP_TYPE_CODE_IPV6 = 139 "icmpTypeCodeIPv6" 2;
     METERING_PROCESS_ID = 143 "meteringProcessId" 4;
@@ -65,6 +74,14 @@ elements! {
     NOT_SENT_PACKET_TOTAL_COUNT = 167 "notSentPacketTotalCount" 8;
     NOT_SENT_OCTET_TOTAL_COUNT = 168 "notSentOctetTotalCount" 8;
     FLOW_KEY_INDICATOR = 173 "flowKeyIndicator" 8;
+    INGRESS_VRF_ID = 234 "ingressVRFID" 4;
+    EGRESS_VRF_ID = 235 "egressVRFID" 4;
     OBSERVATION_TIME_MILLISECONDS = 323 "observationTimeMilliseconds" 8;
     LAYER2_OCTET_DELTA_COUNT = 352 "layer2OctetDeltaCount" 8;
+}
+
+/// `applicationId`, element 95, whose length follows from the numbers (RFC 6759 section 4.1): an octet for the engine, and
+/// as many as it takes for the selector.
+pub const fn application_id(length: u16) -> Element {
+    Element { id: 95, name: "applicationId", length }
 }

@@ -1,13 +1,15 @@
 //! One transport session's encoder: what was announced, how many records were sent, the message under way.
 //!
 //! The caller pulls finished messages and decides what to do between them, so that a slow transport is waited for
-//! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names.
+//! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names and for batches of a
+//! shape that has not come before.
 
 use super::{
     MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, TEMPLATE_SET,
     message::MessageBuilder,
     options::{INTERFACE_NAMES, Interface, STATISTICS, Statistics},
-    template,
+    template::{self, Shape},
+    templates::{FlowTemplates, HOST_TEMPLATES},
 };
 use crate::flow::{batch::FlowBatch, totals::Totals};
 
@@ -44,6 +46,8 @@ pub struct EncoderOptions {
 pub struct Position {
     row: usize,
     folded: bool,
+    /// The shape of the batch, once it is known.
+    shape: Option<Shape>,
 }
 
 impl Position {
@@ -58,8 +62,14 @@ impl Position {
             if self.folded {
                 return false;
             }
-            *self = Self { row: 0, folded: true };
+            *self = Self { row: 0, folded: true, ..*self };
         }
+    }
+
+    /// The shape of the rows of the template under way.
+    fn shape(&mut self, batch: &FlowBatch) -> Shape {
+        let shape = *self.shape.get_or_insert_with(|| template::shape(batch));
+        if self.folded { shape.folded() } else { shape }
     }
 
     /// How many rows from here on are of the template under way, at most `limit`.
@@ -95,12 +105,12 @@ pub struct Message<'a> {
 /// What is still to be announced: an index into what there is.
 #[derive(Debug, Default)]
 struct Announcement {
+    /// Counts the host's flow templates, the options templates, the other flow templates.
     template: usize,
     interface: usize,
 }
 
 /// Encoder of one transport session and observation domain.
-#[derive(Debug)]
 pub struct Encoder {
     options: EncoderOptions,
     message: MessageBuilder,
@@ -111,6 +121,7 @@ pub struct Encoder {
     announced_at: Option<u64>,
     messages_since: u64,
     interfaces: Vec<Interface>,
+    templates: FlowTemplates,
 }
 
 impl Encoder {
@@ -125,6 +136,7 @@ impl Encoder {
             announced_at: None,
             messages_since: 0,
             interfaces: Vec::new(),
+            templates: FlowTemplates::new(),
         }
     }
 
@@ -164,11 +176,14 @@ impl Encoder {
     /// Writes the rows of `batch` from `position` on, as far as they fit, and moves `position` behind them.
     /// `now` is the export time in milliseconds since the epoch.
     pub fn append(&mut self, batch: &FlowBatch, position: &mut Position, now: u64) -> Progress {
-        if self.announce(now) == Progress::MessageFull {
-            return Progress::MessageFull;
-        }
         while position.seek(batch) {
-            let template = template::of(batch, position.folded);
+            // The template first: it must be announced before it is used.
+            let shape = position.shape(batch);
+            let number = self.templates.number_of(shape);
+            if self.announce(now) == Progress::MessageFull {
+                return Progress::MessageFull;
+            }
+            let template = self.templates.get(number);
             let room = self.message.room(template.id) / template.record_length;
             let count = position.run(batch, room);
             if count == 0 {
@@ -257,16 +272,20 @@ impl Encoder {
                 Some(out.map(|out| $template.write_template_record(out)).is_some())
             }};
         }
-        if let Some(template) = template::ALL.get(index) {
-            return write!(TEMPLATE_SET, template);
+        if index < HOST_TEMPLATES {
+            return write!(TEMPLATE_SET, self.templates.get(index));
         }
-        let index = index - template::ALL.len();
+        let index = index - HOST_TEMPLATES;
         if let Some(template) = STATISTICS.get(index) {
             return write!(OPTIONS_TEMPLATE_SET, template);
         }
-        (index == STATISTICS.len()).then_some(())?;
-        write!(OPTIONS_TEMPLATE_SET, INTERFACE_NAMES)
+        if index == STATISTICS.len() {
+            return write!(OPTIONS_TEMPLATE_SET, INTERFACE_NAMES);
+        }
+        let number = HOST_TEMPLATES + index - STATISTICS.len() - 1;
+        (number < self.templates.count()).then_some(())?;
+        write!(TEMPLATE_SET, self.templates.get(number))
     }
 }
 
-const _: () = assert!(MINIMUM_MESSAGE_SIZE as usize >= MESSAGE_HEADER_LENGTH + 4 + 8 + 24 * 4);
+const _: () = assert!(MINIMUM_MESSAGE_SIZE as usize >= MESSAGE_HEADER_LENGTH + 4 + 4 + 40 * 4);

@@ -6,23 +6,23 @@ use super::{
     FIRST_TEMPLATE, VARIABLE_LENGTH,
     elements::{self, Element},
 };
-use crate::flow::totals::Totals;
+use crate::flow::totals::{Amount, Totals};
 
 /// Records that got lost, and when the first and the last one did, in milliseconds since the epoch (0: none did).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Loss {
+pub struct Loss<A = Totals> {
     /// What was lost. Packets that no flow record was made of count as no flows.
-    pub totals: Totals,
+    pub totals: A,
     /// First loss.
     pub first: u64,
     /// Last loss.
     pub last: u64,
 }
 
-impl Loss {
+impl<A: Amount> Loss<A> {
     /// Counts a loss at `now`, milliseconds since the epoch.
-    pub fn add(&mut self, lost: Totals, now: u64) {
-        if lost == Totals::default() {
+    pub fn add(&mut self, lost: A, now: u64) {
+        if lost == A::default() {
             return;
         }
         self.totals += lost;

@@ -80,23 +80,23 @@ pub fn count(batch: &FlowBatch, base: usize, ledger: &mut Ledger) {
 pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<'_>) {
     match &mut batch.addresses {
         Addresses::V4 { source, destination } => {
-            source.resize(end, 0);
-            destination.resize(end, 0);
+            grow(source, end, 0);
+            grow(destination, end, 0);
         }
         Addresses::V6 { source, destination } => {
-            source.resize(end, 0);
-            destination.resize(end, 0);
+            grow(source, end, 0);
+            grow(destination, end, 0);
         }
     }
-    batch.packets.resize(end, 0);
+    grow(&mut batch.packets, end, 0);
     if batch.octets.len() <= base && batch.layer2_octets.len() == end {
         batch.octets.resize(base, 0);
         batch.octets.extend_from_slice(&batch.layer2_octets[base..]);
     }
     let router = &mut batch.router;
-    router.exporter.resize(end, place(&mut router.exporters, context.exporter));
-    router.version.resize(end, context.version);
-    router.received.resize(end, context.received);
+    grow(&mut router.exporter, end, place(&mut router.exporters, context.exporter));
+    grow(&mut router.version, end, context.version);
+    grow(&mut router.received, end, context.received);
 }
 
 /// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
@@ -117,8 +117,8 @@ fn times(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, conte
     let (first, last) = (plan.single.first, plan.single.last);
     if (first.is_some() || last.is_some()) && context.times.uptime.is_none() {
         // Uptimes without the time of the boot in the header: from the record, or relative to each other.
-        batch.start.resize(end, 0);
-        batch.end.resize(end, 0);
+        grow(&mut batch.start, end, 0);
+        grow(&mut batch.end, end, 0);
         let export = context.times.export;
         for row in 0..rows.len() {
             let number = |place| rows.number(place, row) as u32;
@@ -135,8 +135,8 @@ fn times(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, conte
         }
     }
     let (has_start, has_end) = (batch.start.len() > base, batch.end.len() > base);
-    batch.start.resize(end, 0);
-    batch.end.resize(end, if has_start { 0 } else { context.times.export });
+    grow(&mut batch.start, end, 0);
+    grow(&mut batch.end, end, if has_start { 0 } else { context.times.export });
     if let (Some((place, unit)), false) = (plan.single.duration, has_start && has_end) {
         for row in 0..rows.len() {
             let duration = rows.number(place, row) / unit;
@@ -167,9 +167,9 @@ fn icmp(batch: &mut FlowBatch, base: usize) {
         return;
     }
     let end = batch.packets.len();
-    types.resize(end, 0);
-    batch.destination_port.resize(end, 0);
-    batch.protocol.resize(end, 0);
+    grow(types, end, 0);
+    grow(&mut batch.destination_port, end, 0);
+    grow(&mut batch.protocol, end, 0);
     let rows = batch.protocol[base..].iter().zip(&batch.destination_port[base..]);
     for ((number, port), type_code) in rows.zip(&mut types[base..]) {
         *type_code = match (is_icmp(*number), *type_code) {
@@ -186,11 +186,11 @@ fn rates(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, rates
     let column = &mut batch.router.sample_rate;
     if let Some(rate) = rates.configured {
         column.truncate(base);
-        column.resize(end, rate);
+        grow(column, end, rate);
         return;
     }
     let told = column.len() > base;
-    column.resize(end, 0);
+    grow(column, end, 0);
     if let (Some((interval, space)), false) = (plan.single.systematic, told) {
         for row in 0..rows.len() {
             column[base + row] =
@@ -230,4 +230,14 @@ fn rates(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, rates
 pub fn systematic(interval: u64, space: u64) -> Option<u32> {
     let rate = interval.saturating_add(space).checked_div(interval)?;
     Some(u32::try_from(rate).unwrap_or(u32::MAX))
+}
+
+/// Makes `column` as long as `end` with `value`; mostly it lacks one row, or none.
+#[inline]
+fn grow<T: Clone>(column: &mut Vec<T>, end: usize, value: T) {
+    if column.len() + 1 == end {
+        column.push(value);
+    } else {
+        column.resize(end, value);
+    }
 }

@@ -12,6 +12,7 @@ use crate::{
     flow::batch::FlowBatch,
     wire::{
         batches::Pair,
+        exporter::connections::Connections,
         ledger::{Ledger, Skipped},
         template::compile::{Family, Place, Plan, Sample, Span},
     },
@@ -20,11 +21,20 @@ use crate::{
 /// Memory that outlives a set, so that decoding one asks for none.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// Look into tunnels: the flow of a sampled tunnel packet is that of the packet within.
+    pub inner_headers: bool,
     records: Vec<u32>,
     kept: Vec<u32>,
     v4: Selection,
     v6: Selection,
     reverse: Vec<u32>,
+}
+
+impl Scratch {
+    /// Memory for a decoder that looks into tunnels, or not.
+    pub fn new(inner_headers: bool) -> Self {
+        Self { inner_headers, ..Self::default() }
+    }
 }
 
 /// Records of one address family, and the headers in their frames.
@@ -35,17 +45,18 @@ struct Selection {
 }
 
 /// Decodes the data set `set` (without its header), whose records are as `plan` says, into rows of `batches`. Every octet
-/// of it is entered in `ledger`. Returns the number of data records.
+/// of it is entered in `ledger`. `connections` are those that the exporter, a firewall, has told of before. Returns the
+/// number of data records.
 pub fn flows(
     plan: &Plan,
     set: &[u8],
     context: &Context<'_>,
-    inner: bool,
+    mut connections: Option<&mut Connections>,
     scratch: &mut Scratch,
     batches: &mut Pair,
     ledger: &mut Ledger,
 ) -> usize {
-    let Scratch { records, kept, v4, v6, reverse } = scratch;
+    let Scratch { inner_headers: inner, records, kept, v4, v6, reverse } = scratch;
     let (rows, end) = records_of(plan, set, records);
     rest(plan, &set[end..], ledger);
     let count = rows.len();
@@ -61,7 +72,8 @@ pub fn flows(
             kept.clear();
             let mut skipped = 0;
             for row in 0..count {
-                if tells_of_flow(plan, rows.number(event, row)) {
+                let connections = connections.as_deref_mut();
+                if tells_of_flow(plan, &rows, row, rows.number(event, row), connections) {
                     rows.list(row, kept);
                 } else {
                     let (start, end) = rows.bounds(row);
@@ -76,7 +88,7 @@ pub fn flows(
     match (plan.family, plan.sample) {
         (Family::None, None) => ledger.skip(Skipped::NoFlow, octets(&rows)),
         (Family::None, Some(sampled)) => {
-            read_samples(&rows, &sampled, inner, v4, v6, ledger);
+            read_samples(&rows, &sampled, *inner, v4, v6, ledger);
             let both = [(&*v4, &mut batches.v4), (&*v6, &mut batches.v6)];
             for (selection, batch) in both {
                 append_samples(
@@ -141,14 +153,36 @@ fn octets(rows: &Rows<'_>) -> usize {
 
 /// Whether a record with this `firewallEvent` tells of packets that no other record counts, or of a denied flow.
 ///
-/// A firewall says when it has created a flow (1), without counts. Where it reports while the flow lives (5), its report
-/// at the end (2) repeats the sum.
-fn tells_of_flow(plan: &Plan, event: u64) -> bool {
-    let has_counts = plan.fills.iter().any(|fill| {
-        use crate::wire::template::elements::Meaning::{Octets, Packets};
-        matches!(fill.meaning, Octets | Packets)
-    });
-    event == 3 || has_counts && !(plan.updates && matches!(event, 1 | 2))
+/// A firewall says when it has created a connection (1), without counts. Where it reports while the connection lives (5),
+/// its report at the end (2) repeats the sum.
+fn tells_of_flow(
+    plan: &Plan,
+    rows: &Rows<'_>,
+    row: usize,
+    event: u64,
+    connections: Option<&mut Connections>,
+) -> bool {
+    let connection = plan.single.connection.map(|place| rows.number(place, row)).zip(connections);
+    match (event, connection) {
+        (event::DENIED, _) => true,
+        _ if !plan.has_counts => false,
+        _ if !plan.updates => true,
+        (event::CREATED, _) => false,
+        (event::UPDATE, Some((id, connections))) => {
+            connections.updated(id);
+            true
+        }
+        (event::DELETED, Some((id, connections))) => !connections.ended(id),
+        (event, _) => event != event::DELETED,
+    }
+}
+
+/// Values of `firewallEvent` (IANA element 233).
+mod event {
+    pub const CREATED: u64 = 1;
+    pub const DELETED: u64 = 2;
+    pub const DENIED: u64 = 3;
+    pub const UPDATE: u64 = 5;
 }
 
 /// The family of a record that has addresses of both: that of the IP version, or that which is not all zeros; if neither

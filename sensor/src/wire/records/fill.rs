@@ -143,6 +143,7 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         | Meaning::PacketInterval
         | Meaning::PacketSpace
         | Meaning::Sampler
+        | Meaning::Connection
         | Meaning::IpVersion
         | Meaning::Frame
         | Meaning::Packet

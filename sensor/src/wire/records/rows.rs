@@ -112,6 +112,8 @@ impl<'a> Rows<'a> {
     ) {
         let offset = usize::from(place.offset);
         match self.which {
+            // Many devices send a record a datagram: then the setting up costs more than the reading.
+            Which::Every { count: 1, .. } => column.push(read(chunk(self.set, offset))),
             Which::Every { stride, count } => {
                 let set = self.set.get(offset..).unwrap_or_default();
                 column.extend((0..count).map(|row| read(chunk(set, row * stride))));

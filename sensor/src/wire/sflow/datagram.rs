@@ -1,6 +1,10 @@
 //! The structure of an sFlow datagram: header, samples, records; with every octet in the ledger.
 
-use super::{counters::Reading, packet::Packet, rows::Packets};
+use super::{
+    counters::Reading,
+    packet::{Layer, Packet},
+    rows::Packets,
+};
 use crate::wire::{
     ledger::{Ledger, Skipped},
     octets::Octets,
@@ -200,13 +204,14 @@ fn flow_records(
 ) -> Option<()> {
     let mut read = 0;
     let kept = packets.lists.len();
+    let layer = Layer::of(*body, inner);
     for _ in 0..records {
         let Some((format, record)) = record(body, ledger) else {
             // What came before the break is worth a flow all the same.
             finish(packet, read, kept, packets, ledger);
             return None;
         };
-        match packet.read(format, record, inner, &mut packets.lists) {
+        match packet.read(format, record, layer, &mut packets.lists) {
             Ok(()) => read += record.len(),
             Err(reason) => ledger.skip(reason, record.len()),
         }

@@ -6,6 +6,7 @@ use crate::wire::{
     ledger::Skipped,
     octets::Octets,
     records::sample::{self, Carrier},
+    tunnel,
 };
 
 /// Formats of flow records (enterprise 0).
@@ -17,6 +18,36 @@ mod format {
     pub const ROUTER: u32 = 1002;
     pub const GATEWAY: u32 = 1003;
     pub const USER: u32 = 1004;
+    pub const DECAPSULATE_INGRESS: u32 = 1028;
+}
+
+/// Which of the packets in a sampled header is the flow's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// That on the wire.
+    Outer,
+    /// The innermost of those that can be found.
+    Inner,
+    /// That at this place, where the device says that it takes the outer headers away.
+    At(u32),
+}
+
+impl Layer {
+    /// What the records in `body` say, where the inner packet is asked for.
+    pub fn of(records: Octets<'_>, inner: bool) -> Self {
+        if !inner {
+            return Self::Outer;
+        }
+        let mut rest = records;
+        let mut next = || {
+            let (format, length) = (rest.u32()?, rest.u32()?);
+            Some((format, rest.take(length as usize)?))
+        };
+        let place = std::iter::from_fn(&mut next)
+            .find(|(format, _)| *format == format::DECAPSULATE_INGRESS)
+            .and_then(|(_, record)| Octets(record).u32());
+        place.map_or(Self::Inner, Self::At)
+    }
 }
 
 /// Header protocols of raw headers.
@@ -81,7 +112,7 @@ impl Default for Packet {
 }
 
 impl Packet {
-    /// Reads the record of format `format` in `body`. Numbers of lists go to `lists`. `inner`: look into tunnels.
+    /// Reads the record of format `format` in `body`. Numbers of lists go to `lists`.
     ///
     /// # Errors
     /// Why it was not read.
@@ -89,28 +120,36 @@ impl Packet {
         &mut self,
         format: u32,
         body: &[u8],
-        inner: bool,
+        layer: Layer,
         lists: &mut Vec<u32>,
     ) -> Result<(), Skipped> {
         let mut body = Octets(body);
         match format {
-            format::RAW_HEADER => self.raw_header(&mut body, inner),
+            format::RAW_HEADER => self.raw_header(&mut body, layer),
             format::IPV4 => self.ipv4(&mut body),
             format::IPV6 => self.ipv6(&mut body),
             format::SWITCH => self.switch(&mut body),
             format::ROUTER => self.router(&mut body),
             format::GATEWAY => self.gateway(&mut body, lists),
-            format::USER => Some(()),
+            // Where the inner packet begins was read before; whoever wants the outer one needs it not.
+            format::USER | format::DECAPSULATE_INGRESS => Some(()),
             _ => return Err(Skipped::Format),
         }
         .ok_or(Skipped::StructureTruncated)
     }
 
-    fn raw_header(&mut self, body: &mut Octets<'_>, inner: bool) -> Option<()> {
+    fn raw_header(&mut self, body: &mut Octets<'_>, layer: Layer) -> Option<()> {
         let (protocol, length, _stripped) = (body.u32()?, body.u32()?, body.u32()?);
         let header_length = body.u32()? as usize;
         let header = body.take(header_length)?;
         self.length = length;
+        if let Layer::At(place) = layer
+            && let Some(headers) = tunnel::at(header, place as usize, length)
+        {
+            self.headers = Ok(headers);
+            return Some(());
+        }
+        let inner = layer != Layer::Outer;
         self.headers = match protocol {
             header_protocol::ETHERNET => sample::parse(header, Carrier::Frame, Some(length), inner),
             header_protocol::IPV4 | header_protocol::IPV6 => {

@@ -2,7 +2,7 @@
 
 use super::{
     Specifier, Template,
-    elements::{Clock, Meaning, Reading, reading},
+    elements::{Clock, Meaning, Reading, reading, tells_name},
 };
 
 /// Where a field of fixed length lies in a record.
@@ -74,6 +74,8 @@ pub struct Single {
     pub ip_version: Option<Place>,
     /// What a firewall did.
     pub event: Option<Place>,
+    /// Which connection of a firewall.
+    pub connection: Option<Place>,
     /// Duration, and what one millisecond is of its unit.
     pub duration: Option<(Place, u64)>,
     /// `samplingPacketInterval` and `samplingPacketSpace`.
@@ -122,6 +124,10 @@ pub struct Plan {
     pub updates: bool,
     /// True where some field names the ingress interface.
     pub has_input: bool,
+    /// True where some field counts.
+    pub has_counts: bool,
+    /// True where names of interfaces, applications or VRFs stand beside their numbers.
+    pub names: bool,
 }
 
 impl Plan {
@@ -168,6 +174,7 @@ impl Plan {
             sampler: place(Meaning::Sampler),
             ip_version: place(Meaning::IpVersion),
             event: place(Meaning::FirewallEvent),
+            connection: place(Meaning::Connection),
             duration: place(Meaning::DurationMilliseconds)
                 .map(|place| (place, 1))
                 .or(place(Meaning::DurationMicroseconds).map(|place| (place, 1000))),
@@ -209,6 +216,8 @@ impl Plan {
             updates: single.event.is_some()
                 && find(Meaning::Octets, false).is_some_and(|(reading, _)| reading.rank == 3),
             has_input: place(Meaning::Input).is_some(),
+            has_counts: place(Meaning::Octets).or(place(Meaning::Packets)).is_some(),
+            names: template.specifiers.iter().any(tells_name),
         }
     }
 }
@@ -293,6 +302,7 @@ fn fills_column(meaning: Meaning) -> bool {
             | Meaning::PacketInterval
             | Meaning::PacketSpace
             | Meaning::Sampler
+            | Meaning::Connection
             | Meaning::IpVersion
             | Meaning::Frame
             | Meaning::Packet

@@ -86,6 +86,8 @@ pub enum Meaning {
     PacketSpace,
     /// Which sampler took the packets.
     Sampler,
+    /// Which connection of a firewall.
+    Connection,
     /// Application.
     Application,
     /// VRF on the way in.
@@ -150,6 +152,11 @@ pub fn reading(specifier: &Specifier) -> Option<Reading> {
         }
     };
     Some(Reading { meaning, rank, reverse: reverse || responder })
+}
+
+/// True for the name of an interface, an application or a VRF, or the description of an interface.
+pub fn tells_name(specifier: &Specifier) -> bool {
+    specifier.enterprise == 0 && matches!(specifier.element, 82 | 83 | 96 | 236)
 }
 
 #[rustfmt::skip]
@@ -225,6 +232,7 @@ fn meaning(element: u16) -> Option<(Meaning, u8)> {
         306 => (M::PacketSpace, 0),
         48 => (M::Sampler, 0),
         302 => (M::Sampler, 1),
+        148 => (M::Connection, 0),
         95 => (M::Application, 0),
         234 => (M::InputVrf, 0),
         235 => (M::OutputVrf, 0),

@@ -2,10 +2,11 @@
 //!
 //! * [`parse`]: template records as they come in sets.
 //! * [`compile`]: a template as a list of places and the columns that they fill.
-//! * [`elements`]: which element fills which column.
+//! * [`elements`]: which element fills which column. [`names`]: what those of options are called.
 
 pub mod compile;
 pub mod elements;
+pub mod names;
 pub mod parse;
 
 use serde::{Deserialize, Serialize};

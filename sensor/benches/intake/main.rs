@@ -1,7 +1,10 @@
 //! Router intake: real export datagrams into columns, nanoseconds a record on one core, beside netflow_parser.
 //!
 //! The datagrams are those of the corpus (`SENSOR_CORPORA`, else `../shared/corpora`); where it is not there, made ones.
+//! Then hostile ones, microseconds a datagram.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod hostile;
 
 use std::{
     env,
@@ -49,6 +52,8 @@ const CASES: [(&str, &str, f64); 14] = [
 ];
 
 fn main() {
+    // Only cases with this in their description, and no hostile ones.
+    let only = env::args().skip(1).find(|argument| !argument.starts_with('-'));
     println!("Decoding datagrams into columns, one core, median of {ROUNDS} rounds; ns a record\n");
     println!(
         "{:<34}{:>9}{:>9}{:>9}{:>16}{:>8}",
@@ -57,13 +62,18 @@ fn main() {
     let Some(exports) = exports() else {
         println!("no corpus: SENSOR_CORPORA names it; made datagrams instead");
         measure("v5, made here", &made_v5(), 25.0);
+        hostile::run();
         return;
     };
-    for (case, what, target) in CASES {
+    let wanted = |what: &str| only.as_deref().is_none_or(|only| what.contains(only));
+    for (case, what, target) in CASES.into_iter().filter(|(_, what, _)| wanted(what)) {
         match datagrams(&exports.join(case)) {
             Some(datagrams) => measure(what, &datagrams, target),
             None => println!("{what:<34} {case} cannot be read"),
         }
+    }
+    if only.is_none() {
+        hostile::run();
     }
 }
 

@@ -1,5 +1,7 @@
 //! What messages mean, on made ones.
 
+mod semantics;
+
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Collector, Options};

@@ -1,0 +1,269 @@
+//! Datagrams of 1,500 octets that are made to cost as much as can be, on a collector that was prepared for them.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use sensor::wire::{
+    batches::Batches,
+    collector::{Collector, Options},
+};
+
+/// Octets of a datagram.
+const SIZE: usize = 1500;
+/// What a datagram may cost.
+const LIMIT: Duration = Duration::from_micros(100);
+const ROUNDS: usize = 400;
+const NOW: u64 = 1_700_000_000_000;
+
+/// What is sent before, once; and the datagrams that are measured, over and over.
+struct Attack {
+    what: &'static str,
+    before: Vec<Vec<u8>>,
+    sent: Vec<Vec<u8>>,
+}
+
+/// Prints what each attack costs: the median of the dearest of its datagrams.
+pub fn run() {
+    println!(
+        "\nHostile datagrams of {SIZE} octets, one core; microseconds a datagram, median and worst\n"
+    );
+    let mut within = true;
+    for attack in attacks() {
+        let (median, worst) = measure(&attack);
+        let over = median > LIMIT;
+        within &= !over;
+        println!(
+            "{:<58}{:>9.1}{:>9.1}{}",
+            attack.what,
+            median.as_secs_f64() * 1e6,
+            worst.as_secs_f64() * 1e6,
+            if over { "  MORE THAN 100" } else { "" }
+        );
+    }
+    println!("{}", if within { "all within 100" } else { "not all within 100" });
+}
+
+fn measure(attack: &Attack) -> (Duration, Duration) {
+    let from = SocketAddr::from(([192, 0, 2, 66], 4739));
+    let options = Options { inner_headers: true, ..Options::default() };
+    let mut collector = Collector::new(options);
+    let mut batches = Batches::default();
+    for octets in &attack.before {
+        collector.datagram(from, NOW, octets, &mut batches);
+        batches.take(true, drop);
+    }
+    let mut spent: Vec<Vec<Duration>> = vec![Vec::new(); attack.sent.len()];
+    for _ in 0..ROUNDS {
+        for (octets, spent) in attack.sent.iter().zip(&mut spent) {
+            let start = Instant::now();
+            collector.datagram(from, NOW, octets, &mut batches);
+            spent.push(start.elapsed());
+            let mut taken = None;
+            batches.take(false, |batch| taken = Some(batch));
+            if let Some(batch) = taken {
+                batches.give_back(batch);
+            }
+        }
+    }
+    let medians = spent.iter_mut().map(|spent| {
+        spent.sort_unstable();
+        (spent[ROUNDS / 2], spent[ROUNDS - 1])
+    });
+    medians.max().unwrap_or_default()
+}
+
+/// An IPFIX message of these sets.
+fn ipfix(sets: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let mut octets = vec![0, 10, 0, 0, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    for (id, body) in sets {
+        octets.extend(id.to_be_bytes());
+        octets.extend((body.len() as u16 + 4).to_be_bytes());
+        octets.extend(body);
+    }
+    let length = octets.len() as u16;
+    octets[2..4].copy_from_slice(&length.to_be_bytes());
+    octets
+}
+
+fn template(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
+    let mut octets = [id.to_be_bytes(), (fields.len() as u16).to_be_bytes()].concat();
+    for (element, length) in fields {
+        octets.extend([element.to_be_bytes(), length.to_be_bytes()].concat());
+    }
+    octets
+}
+
+/// An options template with one scope.
+fn options(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
+    let mut octets = template(id, fields);
+    octets.splice(4..4, [0, 1]);
+    octets
+}
+
+const VARIABLE: u16 = u16::MAX;
+/// What is left for the one set of a message.
+const BODY: usize = SIZE - 16 - 4;
+
+/// One template, and a data set full of octets that `octet` makes.
+fn records(what: &'static str, fields: &[(u16, u16)], octet: impl Fn(usize) -> u8) -> Attack {
+    Attack {
+        what,
+        before: vec![ipfix(&[(2, template(256, fields))])],
+        sent: vec![ipfix(&[(256, (0..BODY).map(octet).collect())])],
+    }
+}
+
+fn attacks() -> Vec<Attack> {
+    let mut attacks = vec![
+        records("records of one octet that tell of no flow", &[(4, 1)], |_| 6),
+        records("records of an empty field", &[(82, VARIABLE)], |_| 0),
+        records("flows of four octets", &[(8, 4)], |at| at as u8),
+        records("flows of an address and an empty field", &[(8, 4), (371, VARIABLE)], |_| 0),
+        records(
+            "flows with 100 empty fields",
+            &[&[(8, 4)][..], &[(371, VARIABLE); 100]].concat(),
+            |_| 0,
+        ),
+        records("biflows of IPv6", &[(27, 16), (231, 1), (232, 1)], |_| 1),
+        records("flows of either family", &[(8, 4), (27, 16), (1, 1), (7, 2)], |at| (at % 7) as u8),
+        records("flows with a sampler each", &[(8, 4), (48, 2)], |at| (at * 31) as u8),
+        records("connections of a firewall", &[(8, 4), (148, 4), (233, 1), (231, 1)], |at| {
+            if at % 10 == 8 { 5 } else { (at * 7) as u8 }
+        }),
+        records("frames of no packet", &[(315, VARIABLE)], |_| 0),
+        records("packets in packets", &[(313, VARIABLE)], |at| {
+            // IPv4 headers of 20 octets within each other, of protocol 4.
+            let header = [0x45, 0, 0, 99, 0, 0, 0, 0, 64, 4, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+            if at % 101 == 0 { 100 } else { header[(at % 101 - 1) % 20] }
+        }),
+        records("names beside flows, each another", &[(8, 4), (10, 1), (82, 1)], |at| {
+            (at * 31 + at / 6) as u8
+        }),
+        records("names beside flows, always the same", &[(8, 4), (10, 1), (82, 1)], |_| b'a'),
+    ];
+    attacks.extend([
+        templates(),
+        layouts(),
+        names(),
+        waiting(),
+        released(),
+        empty_sets(),
+        withdrawals(),
+    ]);
+    attacks.extend(sflow());
+    attacks
+}
+
+/// Ever new templates, as many as fit.
+fn templates() -> Attack {
+    let datagram = |turn: u16| {
+        let all = (0..BODY as u16 / 8).flat_map(|n| template(256 + n, &[(n, 1 + turn)]));
+        ipfix(&[(2, all.collect())])
+    };
+    Attack { what: "templates that change", before: vec![], sent: vec![datagram(0), datagram(1)] }
+}
+
+/// A template of many fields that changes, and a record of it.
+fn layouts() -> Attack {
+    let fields: Vec<_> = (0..350).map(|n| (1 + n % 350, 1)).collect();
+    let turned: Vec<_> = fields.iter().rev().copied().collect();
+    let datagram = |fields: &[(u16, u16)]| {
+        ipfix(&[(2, template(256, fields)), (256, vec![1; fields.len().min(70)])])
+    };
+    let short = |fields: &[(u16, u16)]| datagram(&fields[..340.min(fields.len())]);
+    Attack {
+        what: "a template of 340 fields that changes",
+        before: vec![],
+        sent: vec![short(&fields), short(&turned)],
+    }
+}
+
+/// Options that rename interfaces between flows, where there are many names.
+fn names() -> Attack {
+    let scheme = ipfix(&[(3, options(300, &[(10, 2), (82, 2)])), (2, template(256, &[(8, 4)]))]);
+    let many = (0..190_u16).map(|part| {
+        let all = (0..350).flat_map(|n| [(part * 350 + n).to_be_bytes(), *b"ab"].concat());
+        ipfix(&[(300, all.collect())])
+    });
+    let datagram = |name: &[u8; 2]| {
+        let mut sets = Vec::new();
+        for n in 0..92_u16 {
+            sets.push((300, [n.to_be_bytes(), *name].concat()));
+            sets.push((256, vec![10, 0, 0, 1]));
+        }
+        ipfix(&sets)
+    };
+    Attack {
+        what: "one of 60,000 names changes before each flow",
+        before: [scheme].into_iter().chain(many).collect(),
+        sent: vec![datagram(b"cd"), datagram(b"ef")],
+    }
+}
+
+/// Datagrams that wait for a template, the template, and its withdrawal. What waits was paid for by earlier datagrams.
+fn released() -> Attack {
+    let mut sent = vec![ipfix(&[(999, vec![7; BODY])]); 85];
+    sent.push(ipfix(&[(2, template(999, &[(8, 4)]))]));
+    sent.push(ipfix(&[(2, vec![3, 0xe7, 0, 0])]));
+    Attack { what: "a template for which 128 KiB of sets have waited", before: vec![], sent }
+}
+
+/// Sets that wait for their templates, which never come.
+fn waiting() -> Attack {
+    let sets: Vec<_> = (0..BODY as u16 / 5).map(|n| (300 + n, vec![1])).collect();
+    Attack { what: "sets of unknown templates", before: vec![], sent: vec![ipfix(&sets)] }
+}
+
+fn empty_sets() -> Attack {
+    let sets = vec![(256, vec![]); BODY / 4];
+    let before = vec![ipfix(&[(2, template(256, &[(8, 4)]))])];
+    Attack { what: "sets without records", before, sent: vec![ipfix(&sets)] }
+}
+
+fn withdrawals() -> Attack {
+    let all = vec![0, 2, 0, 0].repeat(BODY / 4);
+    Attack {
+        what: "all templates withdrawn, again and again",
+        before: vec![],
+        sent: vec![ipfix(&[(2, all)])],
+    }
+}
+
+fn sflow() -> Vec<Attack> {
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
+    let datagram = |samples: Vec<u8>| {
+        let mut octets = words(&[5, 1, 0xc000_0201, 0, 1, 0, u32::MAX]);
+        octets.extend(samples);
+        octets.truncate(SIZE);
+        octets
+    };
+    let attack = |what, samples| Attack { what, before: vec![], sent: vec![datagram(samples)] };
+    let sample = |body: &[u32]| words(&[&[1, body.len() as u32 * 4], body].concat());
+    // The least that is a flow: an IPv4 record.
+    let flow = sample(&[&[1, 1, 100, 0, 0, 2, 3, 1, 3, 32, 64, 17], &[7; 6][..]].concat());
+    // A path of 160 empty segments, and no communities.
+    let gateway = [&[1, 9, 1, 2, 3, 160][..], &[2, 0].repeat(160), &[0, 50]].concat();
+    let record = [&[1003, gateway.len() as u32 * 4], &gateway[..]].concat();
+    let path = sample(&[&[1, 1, 100, 0, 0, 2, 3, 1][..], &record].concat());
+    let name = |index: u32, letter: u32| {
+        words(&[2, 28, 1, index, 1, 1005, 8, 4, letter << 24 | 0x0061_6161])
+    };
+    let named = |letter: u32| (0..40).flat_map(|index| name(index, letter)).collect::<Vec<_>>();
+    vec![
+        attack("sFlow: empty samples", words(&[9, 0]).repeat(184)),
+        attack("sFlow: the shortest flows", flow.repeat(20)),
+        attack(
+            "sFlow: samples of ever new sources",
+            (0..40).flat_map(|n| sample(&[1, n, 1, 0, 0, 1, 2, 0])).collect(),
+        ),
+        attack("sFlow: a path of empty segments", path),
+        Attack {
+            what: "sFlow: ports that change their names",
+            before: vec![],
+            sent: vec![datagram(named(0x62)), datagram(named(0x63))],
+        },
+    ]
+}

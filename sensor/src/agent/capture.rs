@@ -1,0 +1,141 @@
+//! The kernel's part of a live agent: programs loaded, interfaces followed, tables drained.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+
+use super::{
+    config::{Config, InterfacePattern},
+    drain::{self, Drained},
+    links::Attachments,
+    outputs::Outputs,
+    replay::cache_options,
+};
+use crate::kernel::{
+    self, Loaded,
+    attach::IngressWish,
+    error::KernelError,
+    links::{AUTO, LinkEvent, LinkPatterns},
+    watch::LinkWatch,
+};
+
+/// Changes of interfaces that may wait.
+const LINK_EVENTS: usize = 64;
+
+/// How often it is looked at whether draining goes on.
+const CHECK: Duration = Duration::from_millis(500);
+
+/// Programs that are loaded and attached nowhere yet.
+pub struct Prepared {
+    watch: LinkWatch,
+    loaded: Loaded,
+}
+
+/// Programs at work.
+pub struct Capture {
+    watch: Option<LinkWatch>,
+    attachments: Attachments,
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<Result<Drained, KernelError>>,
+}
+
+/// Loads the programs that `config` asks for; none where it names no interface. To be called within a tokio runtime.
+///
+/// # Errors
+/// What the kernel lacks or refuses.
+pub fn prepare(config: &Config) -> anyhow::Result<Option<Prepared>> {
+    let capture = &config.capture;
+    if capture.interfaces.is_empty() {
+        return Ok(None);
+    }
+    let watch = LinkWatch::new(LinkPatterns::new(capture.interfaces.iter().map(pattern))?)?;
+    let options = kernel::Options {
+        memory: capture.kernel_memory,
+        guarded: true,
+        ..kernel::Options::default()
+    };
+    let loaded = kernel::load(options)?;
+    eprintln!("kernel tables: {}", loaded.drain.budget());
+    Ok(Some(Prepared { watch, loaded }))
+}
+
+fn pattern(pattern: &InterfacePattern) -> &str {
+    match pattern {
+        InterfacePattern::Auto => AUTO,
+        InterfacePattern::Name(name) => name,
+        InterfacePattern::Glob(glob) => glob.glob(),
+    }
+}
+
+impl Prepared {
+    /// Attaches to all interfaces that are there, and starts to drain.
+    ///
+    /// # Errors
+    /// When there are interfaces, and none can be attached.
+    pub fn start(self, config: &Config, outputs: &Arc<Outputs>) -> anyhow::Result<Capture> {
+        let Self { watch, loaded: Loaded { programs, drain, log } } = self;
+        let generic = config.capture.generic_xdp;
+        let wish = if generic { IngressWish::GenericXdp } else { IngressWish::Best };
+        let attachments = Attachments::new(programs, wish, watch.selection(), outputs.clone())?;
+        if watch.selection().links().next().is_none() {
+            eprintln!("no interface matches yet; those that appear will be watched");
+        }
+        let (stop, stopped) = mpsc::channel();
+        let cache = cache_options(&config.flow);
+        let interval = config.capture.interval;
+        let outputs = outputs.clone();
+        // A seed that senders of packets cannot know.
+        let seed = RandomState::new().hash_one(std::process::id());
+        let thread = std::thread::Builder::new()
+            .name("drain".to_owned())
+            .spawn(move || drain::run(drain, log, cache, seed, interval, &outputs, &stopped))
+            .context("cannot start the drain thread")?;
+        Ok(Capture { watch: Some(watch), attachments, stop, thread })
+    }
+}
+
+impl Capture {
+    /// Follows changes of interfaces until draining ends by itself.
+    pub async fn follow(&mut self) {
+        let (events, mut changes) = tokio::sync::mpsc::channel::<LinkEvent>(LINK_EVENTS);
+        let Some(watch) = self.watch.take() else { return std::future::pending().await };
+        let watching = watch.run(events);
+        tokio::pin!(watching);
+        let mut watch_failed = false;
+        let mut check = tokio::time::interval(CHECK);
+        loop {
+            tokio::select! {
+                Some(event) = changes.recv() => self.attachments.follow(event),
+                result = &mut watching, if !watch_failed => {
+                    watch_failed = true;
+                    if let Err(error) = result {
+                        tracing::error!("{error}; new interfaces are not noticed any more");
+                    }
+                }
+                _ = check.tick() => {
+                    if self.thread.is_finished() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Detaches from all interfaces, and drains for the last time.
+    ///
+    /// # Errors
+    /// When draining has failed.
+    pub fn stop(mut self) -> anyhow::Result<Drained> {
+        // First the programs, so that the last drain finds everything that was seen.
+        self.attachments.detach();
+        drop(self.stop);
+        let drained =
+            self.thread.join().map_err(|_| anyhow::anyhow!("the drain thread panicked"))?;
+        Ok(drained?)
+    }
+}

@@ -1,0 +1,82 @@
+//! `[[exporter]]`: what is known of a router beforehand.
+
+use ipnet::IpNet;
+
+use super::{
+    faults::Faults,
+    intake::{network, rate_limit},
+    schema::{Key, Setting, Table, Value, table},
+};
+
+table! {
+    /// `[[exporter]]`
+    Exporter {
+        /// Its address, or a network of such exporters.
+        address: Option<String> = None;
+        /// Its name.
+        name: String = String::new();
+        /// Its site.
+        site: String = String::new();
+        /// Tags for its flows.
+        tags: Vec<Setting<String>> = Vec::new();
+        /// One of how many packets it samples, whatever it says itself; 0 takes its word.
+        sample_rate: u64 = 0;
+        /// Datagrams a second that it may send; 0 for any number. Without it, `intake.rate_limit` holds.
+        rate_limit: u64 = 0;
+    }
+}
+
+/// `[[exporter]]`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExporterConfig {
+    /// Whom it is about.
+    pub network: IpNet,
+    /// Name, empty for none.
+    pub name: String,
+    /// Site, empty for none.
+    pub site: String,
+    /// Tags for its flows.
+    pub tags: Vec<String>,
+    /// Sampling rate, whatever it says itself.
+    pub sample_rate: Option<u32>,
+    /// Datagrams a second. `None`: `[intake]` decides; `Some(None)`: any number.
+    pub rate_limit: Option<Option<u32>>,
+}
+
+/// Judges all `[[exporter]]` tables.
+pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<ExporterConfig> {
+    let mut exporters: Vec<ExporterConfig> = Vec::with_capacity(list.len());
+    for exporter in list {
+        let raw = &exporter.value;
+        let rate = faults.in_range(&raw.sample_rate, "exporter.sample_rate", 0..=u32::MAX.into());
+        let limit = rate_limit(&raw.rate_limit, "exporter.rate_limit", faults);
+        let Some(address) = &raw.address.value else {
+            if !raw.address.is_given() {
+                let found = "add address = \"10.0.0.1\"";
+                faults.report(exporter, "exporter", "needs an `address`", found);
+            }
+            continue;
+        };
+        let network = match network(address) {
+            Ok(network) => network,
+            Err(reason) => {
+                let must = "must be an address or a network";
+                faults.report(&raw.address, "exporter.address", must, &reason);
+                continue;
+            }
+        };
+        if exporters.iter().any(|earlier| earlier.network == network) {
+            let found = format!("{network} again");
+            faults.report(&raw.address, "exporter.address", "must differ from the others", &found);
+        }
+        exporters.push(ExporterConfig {
+            network,
+            name: raw.name.value.clone(),
+            site: raw.site.value.clone(),
+            tags: raw.tags.value.iter().map(|tag| tag.value.clone()).collect(),
+            sample_rate: u32::try_from(rate).ok().filter(|&rate| rate != 0),
+            rate_limit: raw.rate_limit.is_given().then_some(limit),
+        });
+    }
+    exporters
+}

@@ -1,0 +1,392 @@
+//! `[[hits]]`: where hits of policies go, what goes there, and in which form.
+
+use std::{path::PathBuf, time::Duration};
+
+use self::target::{Kind, Scheme, Target};
+use super::{
+    faults::Faults,
+    overrides::Overrides,
+    raw::Tls,
+    schema::{Key, Setting, Table, Value, table},
+    value::ByteSize,
+};
+use crate::{
+    diagnostic::nearest,
+    export::{
+        hits::{
+            options::{
+                Credentials, Destination, FileOptions, JOURNAL_SOCKET, OutputOptions, SpoolOptions,
+                SyslogOptions, SyslogTransport, WebhookOptions,
+            },
+            render::{Format, syslog::FACILITIES},
+            selection::{NamePatterns, Selection},
+        },
+        net::tls::TlsOptions,
+    },
+    policy::event::{EventKind, Severity},
+};
+use globset::Glob;
+
+mod target;
+#[cfg(test)]
+mod tests;
+
+table! {
+    /// `[[hits]]`
+    Hits {
+        /// Where to: `stdout`, `file:///PATH`, `journald`, `syslog+udp://`, `syslog+tcp://` or `syslog+tls://HOST:PORT`,
+        /// `https://...`, or `ipfix` for the collectors.
+        url: Option<String> = None;
+        /// `json`, `cef` or `text`.
+        format: String = "json".to_owned();
+        /// The least severity: `low`, `medium` or `high`.
+        severity: String = "low".to_owned();
+        /// Names of policies, as globs; without it, all.
+        policies: Option<Vec<Setting<String>>> = None;
+        /// Kinds of events: `start`, `ongoing`, `end`, `hit`; without it, all.
+        kinds: Option<Vec<Setting<String>>> = None;
+        /// Events that may wait in memory.
+        queue: u64 = 10_000;
+        /// stdout: details below each hit.
+        verbose: bool = false;
+        /// file: it is full at this size.
+        max_size: ByteSize = ByteSize(64 << 20);
+        /// file: it is full at this age; without it, at no age.
+        max_age: Option<Duration> = None;
+        /// file: so many full ones are kept.
+        keep: u64 = 5;
+        /// syslog: facility.
+        facility: String = "daemon".to_owned();
+        /// syslog and journald: name of the sender.
+        tag: String = "sensor".to_owned();
+        /// syslog and ipfix: number of the enterprise under which what is our own stands.
+        enterprise: u64 = 32_473;
+        /// https: more headers, each `Name: value`.
+        headers: Vec<Setting<String>> = Vec::new();
+        /// https: file with `user:password`.
+        basic_auth_file: Option<PathBuf> = None;
+        /// https: file with a token.
+        bearer_file: Option<PathBuf> = None;
+        /// https: hits of a request at most; more than one are sent as a list.
+        batch: u64 = 1;
+        /// https: how long the server may take to answer.
+        timeout: Duration = Duration::from_secs(10);
+        /// syslog and https: directory in which hits wait until they are delivered; without it, they wait in memory.
+        spool: Option<PathBuf> = None;
+        /// Bytes of the spool at most.
+        spool_size: ByteSize = ByteSize(64 << 20);
+        /// syslog+tls and https: how the receiver is verified, and how the sensor proves who it is.
+        tls: Option<Tls> = None;
+    }
+}
+
+/// Where hits go.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HitsConfig {
+    /// Outputs of hits alone; at most one is stdout.
+    pub outputs: Vec<OutputOptions>,
+    /// What goes to the IPFIX collectors and files, where anything does.
+    pub ipfix: Option<IpfixHits>,
+}
+
+/// Hits as IPFIX records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IpfixHits {
+    /// What is sent.
+    pub selection: Selection,
+    /// Private enterprise number of the elements.
+    pub enterprise: u32,
+    /// Events that may wait for one collector.
+    pub queue: u64,
+}
+
+/// Judges every block, with `--print hits` as one more.
+pub fn resolve(list: &[Setting<Hits>], overrides: &Overrides, faults: &mut Faults) -> HitsConfig {
+    let mut config = HitsConfig::default();
+    let mut seen: Vec<Target> = Vec::new();
+    let mut spools: Vec<PathBuf> = Vec::new();
+    for block in list {
+        let Some(target) = target(block, faults) else { continue };
+        let raw = &block.value;
+        if seen.contains(&target) && target.kind() != Kind::Webhook {
+            faults.report(&raw.url, "hits.url", "must differ from the others", "it is there twice");
+        }
+        misplaced(raw, &target, faults);
+        let selection = selection(raw, faults);
+        let queue = faults.in_range(&raw.queue, "hits.queue", 16..=1 << 20);
+        let enterprises = 1..=u64::from(u32::MAX);
+        let enterprise = faults.in_range(&raw.enterprise, "hits.enterprise", enterprises);
+        // One that is too large was reported above.
+        let enterprise = u32::try_from(enterprise).unwrap_or_default();
+        let format = named(&raw.format, "hits.format", &Format::ALL.map(|f| (f.name(), f)), faults);
+        seen.push(target.clone());
+        let Some(destination) = destination(raw, target, enterprise, faults) else {
+            config.ipfix = Some(IpfixHits { selection, enterprise, queue });
+            continue;
+        };
+        let spool = spool(raw, faults);
+        if let Some(spool) = &spool {
+            if spools.contains(&spool.directory) {
+                let found = "another output has it";
+                faults.report(&raw.spool, "hits.spool", "must be this output's alone", found);
+            }
+            spools.push(spool.directory.clone());
+        }
+        let format = format.unwrap_or_default();
+        config.outputs.push(OutputOptions { destination, selection, format, queue, spool });
+    }
+    if overrides.print_hits && !seen.contains(&Target::Stdout) {
+        config.outputs.push(OutputOptions {
+            destination: Destination::Stdout { verbose: overrides.verbose > 0 },
+            selection: Selection::default(),
+            format: Format::Json,
+            queue: Hits::default().queue.value,
+            spool: None,
+        });
+    }
+    config
+}
+
+fn target(block: &Setting<Hits>, faults: &mut Faults) -> Option<Target> {
+    let url = &block.value.url;
+    let Some(text) = &url.value else {
+        if !url.is_given() {
+            let found = "add url = \"syslog+udp://HOST\"";
+            faults.report(block, "hits", "needs a `url`", found);
+        }
+        return None;
+    };
+    let must = "must be `stdout`, `journald`, `ipfix` or a URL such as `syslog+udp://HOST`";
+    text.parse().map_err(|reason: String| faults.report(url, "hits.url", must, &reason)).ok()
+}
+
+/// Keys that say nothing about such an output.
+fn misplaced(raw: &Hits, target: &Target, faults: &mut Faults) {
+    use Kind::{File, Ipfix, Journal, Stdout, Syslog, Webhook};
+    let kind = target.kind();
+    macro_rules! only {
+        ($($key:ident: $kinds:expr;)*) => {$(
+            if raw.$key.is_given() && !$kinds.contains(&kind) {
+                let path = concat!("hits.", stringify!($key));
+                let kinds = $kinds.map(Kind::shown).join(", ");
+                let found = format!("this output is {}", kind.shown());
+                faults.report(&raw.$key, path, &format!("is for {kinds} only"), &found);
+            }
+        )*};
+    }
+    only! {
+        format: [Stdout, File, Syslog, Webhook];
+        verbose: [Stdout];
+        max_size: [File];
+        max_age: [File];
+        keep: [File];
+        facility: [Syslog];
+        tag: [Syslog, Journal];
+        enterprise: [Syslog, Ipfix];
+        headers: [Webhook];
+        basic_auth_file: [Webhook];
+        bearer_file: [Webhook];
+        batch: [Webhook];
+        timeout: [Webhook];
+        spool: [Syslog, Webhook];
+        spool_size: [Syslog, Webhook];
+    }
+    if raw.tls.is_given() && !target.is_tls() {
+        let found = "no TLS is spoken there";
+        faults.report(&raw.tls, "hits.tls", "is for syslog+tls:// and https:// only", found);
+    }
+}
+
+fn selection(raw: &Hits, faults: &mut Faults) -> Selection {
+    let severities = Severity::ALL.map(|severity| (severity.name(), severity));
+    let severity = named(&raw.severity, "hits.severity", &severities, faults);
+    let kinds = raw.kinds.value.as_ref().map(|list| {
+        if list.is_empty() {
+            faults.report(&raw.kinds, "hits.kinds", "must name a kind", "this is empty");
+        }
+        let kinds = EventKind::ALL.map(|kind| (kind.name(), kind));
+        list.iter().filter_map(|kind| named(kind, "hits.kinds", &kinds, faults)).collect()
+    });
+    Selection {
+        severity: severity.unwrap_or(Severity::Low),
+        policies: policies(raw, faults),
+        kinds,
+    }
+}
+
+fn policies(raw: &Hits, faults: &mut Faults) -> Option<NamePatterns> {
+    let list = raw.policies.value.as_ref()?;
+    if list.is_empty() {
+        faults.report(&raw.policies, "hits.policies", "must name a policy", "this is empty");
+    }
+    let mut globs = Vec::with_capacity(list.len());
+    for name in list {
+        match Glob::new(&name.value) {
+            Ok(glob) => globs.push(glob),
+            Err(error) => {
+                let found = format!("bad glob: {}", error.kind());
+                faults.report(name, "hits.policies", "must hold names or globs", &found);
+            }
+        }
+    }
+    let report = |error: globset::Error| {
+        faults.report(&raw.policies, "hits.policies", "must hold less", &error.to_string());
+    };
+    NamePatterns::new(globs).map_err(report).ok()
+}
+
+/// The output; `None` for IPFIX, which is not an output of its own.
+fn destination(
+    raw: &Hits,
+    target: Target,
+    enterprise: u32,
+    faults: &mut Faults,
+) -> Option<Destination> {
+    let days = Duration::from_hours(24);
+    Some(match target {
+        Target::Ipfix => return None,
+        Target::Stdout => Destination::Stdout { verbose: raw.verbose.value },
+        Target::Journal => {
+            Destination::Journal { socket: JOURNAL_SOCKET.into(), tag: tag(raw, faults) }
+        }
+        Target::File(path) => {
+            let sizes = ByteSize(64 << 10)..=ByteSize(1 << 40);
+            let max_age = raw
+                .max_age
+                .value
+                .map(|age| Setting { value: age, origin: raw.max_age.origin.clone() });
+            let ages = Duration::from_secs(60)..=days * 366;
+            Destination::File(FileOptions {
+                path,
+                max_size: faults.in_range(&raw.max_size, "hits.max_size", sizes).0,
+                max_age: max_age.map(|age| faults.in_range(&age, "hits.max_age", ages)),
+                keep: faults.in_range(&raw.keep, "hits.keep", 0..=1000),
+            })
+        }
+        Target::Syslog(scheme, peer) => {
+            let facility = named(&raw.facility, "hits.facility", &FACILITIES, faults);
+            let transport = match scheme {
+                Scheme::Udp => SyslogTransport::Udp,
+                Scheme::Tcp => SyslogTransport::Tcp,
+                Scheme::Tls => SyslogTransport::Tls(tls(raw, faults)),
+            };
+            Destination::Syslog(SyslogOptions {
+                transport,
+                peer,
+                facility: facility.unwrap_or_default(),
+                tag: tag(raw, faults),
+                enterprise,
+            })
+        }
+        Target::Webhook(url) => {
+            let tls = tls(raw, faults);
+            let server_name = raw.tls.value.as_ref().map(|tls| &tls.server_name);
+            if let Some(name) = server_name.filter(|name| name.is_given()) {
+                let found = "a server is asked by the name in the url";
+                faults.report(name, "hits.tls.server_name", "is for syslog+tls:// only", found);
+            }
+            let timeouts = Duration::from_millis(100)..=Duration::from_mins(5);
+            Destination::Webhook(WebhookOptions {
+                url,
+                headers: headers(raw, faults),
+                credentials: credentials(raw, faults),
+                tls,
+                batch: faults.in_range(&raw.batch, "hits.batch", 1..=1000) as usize,
+                timeout: faults.in_range(&raw.timeout, "hits.timeout", timeouts),
+            })
+        }
+    })
+}
+
+fn spool(raw: &Hits, faults: &mut Faults) -> Option<SpoolOptions> {
+    let sizes = ByteSize(64 << 10)..=ByteSize(1 << 40);
+    let max_size = faults.in_range(&raw.spool_size, "hits.spool_size", sizes).0;
+    if raw.spool_size.is_given() && !raw.spool.is_given() {
+        let found = "there is none";
+        faults.report(&raw.spool_size, "hits.spool_size", "needs a `spool` beside it", found);
+    }
+    raw.spool.value.clone().map(|directory| SpoolOptions { directory, max_size })
+}
+
+/// APP-NAME of RFC 5424.
+fn tag(raw: &Hits, faults: &mut Faults) -> String {
+    let tag = &raw.tag;
+    let bad = tag.value.chars().find(|c| !c.is_ascii_graphic());
+    let found = match (tag.value.len(), bad) {
+        (0, _) => "this is empty".to_owned(),
+        (_, Some(bad)) => format!("`{bad}` cannot stand there"),
+        (49.., None) => format!("{} characters", tag.value.len()),
+        (..=48, None) => return tag.value.clone(),
+    };
+    faults.report(tag, "hits.tag", "must be 1 to 48 characters of ASCII without blanks", &found);
+    String::new()
+}
+
+fn headers(raw: &Hits, faults: &mut Faults) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    for header in &raw.headers.value {
+        let must = "must hold headers such as `X-Key: value`";
+        match header.value.split_once(':') {
+            Some((name, _)) if name.trim().eq_ignore_ascii_case("authorization") => {
+                let found = "that belongs into a `bearer_file` or `basic_auth_file`";
+                faults.report(header, "hits.headers", must, found);
+            }
+            Some((name, value)) if !name.trim().is_empty() => {
+                headers.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+            _ => faults.report(header, "hits.headers", must, "there is no name before a `:`"),
+        }
+    }
+    headers
+}
+
+fn credentials(raw: &Hits, faults: &mut Faults) -> Option<Credentials> {
+    match (&raw.basic_auth_file.value, &raw.bearer_file.value) {
+        (Some(_), Some(_)) => {
+            let found = "there is a `basic_auth_file`, too";
+            faults.report(&raw.bearer_file, "hits.bearer_file", "must stand alone", found);
+            None
+        }
+        (Some(path), None) => Some(Credentials::Basic(path.clone())),
+        (None, Some(path)) => Some(Credentials::Bearer(path.clone())),
+        (None, None) => None,
+    }
+}
+
+fn tls(raw: &Hits, faults: &mut Faults) -> TlsOptions {
+    let tls = raw.tls.value.clone().unwrap_or_default();
+    for (given, other, path, missing) in [
+        (&tls.certificate, &tls.key, "hits.tls.certificate", "key"),
+        (&tls.key, &tls.certificate, "hits.tls.key", "certificate"),
+    ] {
+        if given.is_given() && !other.is_given() {
+            faults.report(given, path, &format!("needs a `{missing}` beside it"), "there is none");
+        }
+    }
+    TlsOptions {
+        ca: tls.ca.value,
+        certificate: tls.certificate.value,
+        key: tls.key.value,
+        server_name: tls.server_name.value,
+    }
+}
+
+/// One of `names`, or a fault.
+fn named<T: Copy>(
+    setting: &Setting<String>,
+    path: &str,
+    names: &[(&'static str, T)],
+    faults: &mut Faults,
+) -> Option<T> {
+    let text = setting.value.as_str();
+    if let Some((_, value)) = names.iter().find(|(name, _)| *name == text) {
+        return Some(*value);
+    }
+    let all: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+    let found = match nearest(text, all.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("`{text}` is none of them"),
+    };
+    faults.report(setting, path, &format!("must be one of {}", all.join(", ")), &found);
+    None
+}

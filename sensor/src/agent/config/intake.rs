@@ -1,0 +1,150 @@
+//! `[intake]`: what holds for everything that routers send.
+
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+
+use super::{
+    faults::Faults,
+    schema::{Key, Setting, Table, Value, table},
+    value::ByteSize,
+};
+
+/// Loopback, private (RFC 1918, RFC 6598), link-local and unique local addresses.
+const NEAR: [&str; 9] = [
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+];
+
+table! {
+    /// `[intake]`
+    Intake {
+        /// Threads that receive and decode datagrams.
+        workers: u64 = 1;
+        /// Receive buffer of each socket.
+        receive_buffer: ByteSize = ByteSize(64 << 20);
+        /// Networks from which exporters are listened to.
+        allow: Vec<Setting<String>> =
+            NEAR.into_iter().map(|net| Setting::default_of(net.to_owned())).collect();
+        /// Datagrams a second that one exporter may send; 0 for any number.
+        rate_limit: u64 = 0;
+        /// Memory for templates, names and waiting data of all exporters.
+        memory: ByteSize = ByteSize(64 << 20);
+        /// Flows of tunnelled packets are those of the packets within.
+        inner_headers: bool = false;
+        /// File that keeps templates and sampling rates over a restart.
+        state_file: Option<PathBuf> = None;
+        /// How often that file is written.
+        state_interval: Duration = Duration::from_mins(1);
+        /// TCP and TLS connections at once.
+        max_connections: u64 = 256;
+        /// A connection ends after so long without a message.
+        idle_timeout: Duration = Duration::from_mins(10);
+    }
+}
+
+/// `[intake]`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntakeConfig {
+    /// Threads that receive and decode datagrams, 1 to 64.
+    pub workers: usize,
+    /// Octets of each socket's receive buffer.
+    pub receive_buffer: u64,
+    /// Networks from which exporters are listened to.
+    pub allow: Vec<IpNet>,
+    /// Datagrams a second of one exporter; `None`: any number.
+    pub rate_limit: Option<u32>,
+    /// Octets of memory for all exporters.
+    pub memory: u64,
+    /// Whether flows of tunnelled packets are those of the packets within.
+    pub inner_headers: bool,
+    /// File for templates and sampling rates.
+    pub state_file: Option<PathBuf>,
+    /// How often it is written.
+    pub state_interval: Duration,
+    /// TCP and TLS connections at once.
+    pub max_connections: usize,
+    /// A connection ends after so long without a message.
+    pub idle_timeout: Duration,
+}
+
+/// Judges `[intake]`.
+pub fn resolve(raw: &Intake, faults: &mut Faults) -> IntakeConfig {
+    let day = Duration::from_hours(24);
+    let buffers = ByteSize(64 << 10)..=ByteSize(1 << 30);
+    let buffer = faults.in_range(&raw.receive_buffer, "intake.receive_buffer", buffers);
+    let memory =
+        faults.in_range(&raw.memory, "intake.memory", ByteSize(4 << 20)..=ByteSize(16 << 30));
+    let intervals = Duration::from_secs(1)..=day;
+    let path = "intake.state_interval";
+    let state_interval = faults.in_range(&raw.state_interval, path, intervals.clone());
+    let connections = faults.in_range(&raw.max_connections, "intake.max_connections", 1..=100_000);
+    let mut allow = Vec::with_capacity(raw.allow.value.len());
+    for net in &raw.allow.value {
+        match network(&net.value) {
+            Ok(net) => allow.push(net),
+            Err(reason) => faults.report(net, "intake.allow", "must hold networks", &reason),
+        }
+    }
+    IntakeConfig {
+        workers: faults.in_range(&raw.workers, "intake.workers", 1..=64) as usize,
+        receive_buffer: buffer.0,
+        allow,
+        rate_limit: rate_limit(&raw.rate_limit, "intake.rate_limit", faults),
+        memory: memory.0,
+        inner_headers: raw.inner_headers.value,
+        state_file: raw.state_file.value.clone(),
+        state_interval,
+        max_connections: connections as usize,
+        idle_timeout: faults.in_range(&raw.idle_timeout, "intake.idle_timeout", intervals),
+    }
+}
+
+/// Datagrams a second; 0 stands for no limit.
+pub(super) fn rate_limit(raw: &Setting<u64>, path: &str, faults: &mut Faults) -> Option<u32> {
+    let limit = faults.in_range(raw, path, 0..=100_000_000);
+    u32::try_from(limit).ok().filter(|&limit| limit != 0)
+}
+
+/// Reads `10.0.0.0/8`, or an address, which is a network of one.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(address.to_canonical().into());
+    }
+    let net: IpNet = text
+        .parse()
+        .map_err(|_| format!("`{text}` is no network such as 10.0.0.0/8 or 2001:db8::/32"))?;
+    if net.trunc() != net {
+        return Err(format!("`{net}` has host bits set, did you mean `{}`?", net.trunc()));
+    }
+    Ok(net)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks() {
+        for (text, shown) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.1.2.3", "10.1.2.3/32"),
+            ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(network(text).map(|net| net.to_string()), Ok(shown.to_owned()));
+        }
+        assert_eq!(
+            network("10.1.2.3/8"),
+            Err("`10.1.2.3/8` has host bits set, did you mean `10.0.0.0/8`?".to_owned())
+        );
+        assert!(network("ten").is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! `[[listen]]`: where routers send their flows to.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use super::{
+    endpoint::split_host,
+    faults::Faults,
+    schema::{Key, Setting, Table, Value, table},
+};
+use crate::diagnostic::nearest;
+
+table! {
+    /// `[[listen]]`
+    Listen {
+        /// `netflow://`, `ipfix://`, `sflow://` (UDP), `tcp://` or `tls://` (IPFIX), then `ADDRESS:PORT`.
+        url: Option<String> = None;
+        /// PEM file of the sensor's certificate chain, for `tls://`.
+        certificate: Option<PathBuf> = None;
+        /// PEM file of the key of `certificate`.
+        key: Option<PathBuf> = None;
+        /// PEM file of the authorities whose certificates exporters must show; without it, they need none.
+        ca: Option<PathBuf> = None;
+    }
+}
+
+/// What is expected at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Datagrams on NetFlow's port.
+    NetFlow,
+    /// Datagrams on IPFIX's port.
+    Ipfix,
+    /// Datagrams on sFlow's port.
+    Sflow,
+    /// IPFIX over TCP.
+    Tcp,
+    /// IPFIX over TLS.
+    Tls,
+}
+
+impl Scheme {
+    const ALL: [Self; 5] = [Self::NetFlow, Self::Ipfix, Self::Sflow, Self::Tcp, Self::Tls];
+
+    /// As the URL spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NetFlow => "netflow",
+            Self::Ipfix => "ipfix",
+            Self::Sflow => "sflow",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// The port that IANA assigned, or, for NetFlow, that is usual.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::NetFlow => 2055,
+            Self::Ipfix | Self::Tcp => 4739,
+            Self::Sflow => 6343,
+            Self::Tls => 4740,
+        }
+    }
+
+    /// Whether it stands for datagrams.
+    pub fn is_udp(self) -> bool {
+        matches!(self, Self::NetFlow | Self::Ipfix | Self::Sflow)
+    }
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenEndpoint {
+    /// What is expected there. Over UDP it gives the port only: the version in each datagram tells what it is.
+    pub scheme: Scheme,
+    /// Address and port, the port never 0.
+    pub address: SocketAddr,
+}
+
+impl FromStr for ListenEndpoint {
+    type Err = String;
+
+    /// The error says what is wrong with the URL, without repeating it.
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        let Some((name, rest)) = url.split_once("://") else {
+            return Err("it is written SCHEME://ADDRESS:PORT".to_owned());
+        };
+        let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == name);
+        let scheme = scheme.ok_or_else(|| match nearest(name, Scheme::ALL.map(Scheme::name)) {
+            Some(meant) => format!("`{name}` is no scheme, did you mean `{meant}`?"),
+            None => format!("`{name}` is no scheme: use netflow, ipfix, sflow, tcp or tls"),
+        })?;
+        let (host, port) = split_host(rest)?;
+        let address: IpAddr = host.parse().map_err(|_| {
+            format!("`{host}` is no address of this host; 0.0.0.0 and [::] stand for all")
+        })?;
+        let port = match port {
+            None => scheme.default_port(),
+            Some(digits) => digits
+                .parse()
+                .ok()
+                .filter(|&port: &u16| port != 0)
+                .ok_or_else(|| format!("`{digits}` is no port: use 1 to 65535"))?,
+        };
+        Ok(Self { scheme, address: SocketAddr::new(address, port) })
+    }
+}
+
+impl fmt::Display for ListenEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.name(), self.address)
+    }
+}
+
+/// `[[listen]]`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenConfig {
+    /// Where.
+    pub endpoint: ListenEndpoint,
+    /// Present exactly where the scheme is `tls`.
+    pub tls: Option<ListenTls>,
+}
+
+/// Who the sensor is, and who exporters must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenTls {
+    /// PEM file of the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of its key.
+    pub key: PathBuf,
+    /// PEM file of the authorities that must have signed the exporters' certificates; `None`: anybody may connect.
+    pub ca: Option<PathBuf>,
+}
+
+/// Judges all `[[listen]]` tables.
+pub fn resolve(list: &[Setting<Listen>], faults: &mut Faults) -> Vec<ListenConfig> {
+    let mut listeners: Vec<ListenConfig> = Vec::with_capacity(list.len());
+    for listen in list {
+        let raw = &listen.value;
+        let Some(url) = &raw.url.value else {
+            if !raw.url.is_given() {
+                let found = "add url = \"netflow://0.0.0.0:2055\"";
+                faults.report(listen, "listen", "needs a `url`", found);
+            }
+            continue;
+        };
+        let endpoint: ListenEndpoint = match url.parse() {
+            Ok(endpoint) => endpoint,
+            Err(reason) => {
+                let must = "must be a URL such as `netflow://0.0.0.0:2055`";
+                faults.report(&raw.url, "listen.url", must, &reason);
+                continue;
+            }
+        };
+        let udp = endpoint.scheme.is_udp();
+        let same = |earlier: &ListenConfig| {
+            earlier.endpoint.address == endpoint.address && earlier.endpoint.scheme.is_udp() == udp
+        };
+        if let Some(earlier) = listeners.iter().find(|earlier| same(earlier)) {
+            let found = format!("{} is taken by {}", endpoint.address, earlier.endpoint);
+            faults.report(&raw.url, "listen.url", "must differ from the others", &found);
+        }
+        let tls = tls(listen, endpoint.scheme, faults);
+        listeners.push(ListenConfig { endpoint, tls });
+    }
+    listeners
+}
+
+fn tls(listen: &Setting<Listen>, scheme: Scheme, faults: &mut Faults) -> Option<ListenTls> {
+    let raw = &listen.value;
+    let files = [("certificate", &raw.certificate), ("key", &raw.key), ("ca", &raw.ca)];
+    if scheme != Scheme::Tls {
+        for (name, file) in files.into_iter().filter(|(_, file)| file.is_given()) {
+            let found = format!("the url says {}", scheme.name());
+            faults.report(file, &format!("listen.{name}"), "is for tls:// only", &found);
+        }
+        return None;
+    }
+    for (name, file) in &files[..2] {
+        if !file.is_given() {
+            let must = format!("needs a `{name}` for tls://");
+            let found = "name PEM files in a [[listen]] table of the configuration file";
+            faults.report(listen, "listen", &must, found);
+        }
+    }
+    let (certificate, key) = (raw.certificate.value.clone()?, raw.key.value.clone()?);
+    Some(ListenTls { certificate, key, ca: raw.ca.value.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::config::{from_text, overrides::Overrides};
+
+    #[test]
+    fn urls() {
+        for (url, shown) in [
+            ("netflow://0.0.0.0", "netflow://0.0.0.0:2055"),
+            ("ipfix://[::]", "ipfix://[::]:4739"),
+            ("sflow://127.0.0.1", "sflow://127.0.0.1:6343"),
+            ("tls://[::1]", "tls://[::1]:4740"),
+            ("tcp://10.0.0.1:1", "tcp://10.0.0.1:1"),
+        ] {
+            let endpoint = url.parse::<ListenEndpoint>();
+            assert_eq!(endpoint.map(|endpoint| endpoint.to_string()), Ok(shown.to_owned()));
+        }
+        for (url, reason) in [
+            ("2055", "it is written SCHEME://ADDRESS:PORT"),
+            ("netflw://[::]", "`netflw` is no scheme, did you mean `netflow`?"),
+            (
+                "netflow://router",
+                "`router` is no address of this host; 0.0.0.0 and [::] stand for all",
+            ),
+            ("netflow://0.0.0.0:0", "`0` is no port: use 1 to 65535"),
+        ] {
+            assert_eq!(url.parse::<ListenEndpoint>(), Err(reason.to_owned()), "{url}");
+        }
+    }
+
+    #[test]
+    fn faults_of_listeners() {
+        let text = "
+            [[listen]]
+            url = 'netflow://0.0.0.0:4739'
+            [[listen]]
+            url = 'ipfix://0.0.0.0'
+            key = 'k'
+            [[listen]]
+            url = 'tls://0.0.0.0'
+            [[listen]]
+            ca = 'ca.pem'
+        ";
+        let faults = from_text(text, &Overrides::default()).expect_err("it has faults");
+        let messages: Vec<_> = faults.file.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "`listen.url` must differ from the others",
+                "`listen.key` is for tls:// only",
+                "`listen` needs a `certificate` for tls://",
+                "`listen` needs a `key` for tls://",
+                "`listen` needs a `url`",
+            ]
+        );
+    }
+}

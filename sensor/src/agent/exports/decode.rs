@@ -1,0 +1,70 @@
+//! `sensor decode`: captured exports as JSON lines.
+
+use std::{
+    io::{self, BufWriter, Write},
+    ops::ControlFlow,
+    path::Path,
+};
+
+use super::{Files, ledger};
+use crate::{
+    export::log::{json, options},
+    flow::{fields::Row, interfaces::Interfaces},
+    wire::collector::Options,
+};
+
+/// What is shown of exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Show {
+    /// Flows.
+    pub flows: bool,
+    /// Records of options.
+    pub options: bool,
+    /// The ledger of octets.
+    pub ledger: bool,
+}
+
+/// Decodes `files` in their order and prints what `show` says on stdout, and a summary on stderr. `inner`: of packets in
+/// tunnels, the flow of the packet within.
+///
+/// # Errors
+/// The first file that cannot be read to its end; what was read of it is decoded all the same. Octets that the ledger does
+/// not account for.
+pub fn decode(files: &[impl AsRef<Path>], show: Show, inner: bool) -> anyhow::Result<()> {
+    let collector =
+        Options { inner_headers: inner, keep_options: show.options, ..Options::default() };
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut written = Ok(());
+    let mut line = Vec::new();
+    let interfaces = Interfaces::default();
+    let mut decoded = Files::new(collector);
+    let read = decoded.read(files, |collector, batches| {
+        line.clear();
+        let mut spare = None;
+        batches.take(true, |batch| {
+            for row in (0..batch.len()).filter(|_| show.flows) {
+                json::write_row(&mut line, Row { batch: &batch, row, interfaces: &interfaces });
+            }
+            spare = Some(batch);
+        });
+        if let Some(batch) = spare {
+            batches.give_back(batch);
+        }
+        for record in collector.take_options() {
+            options::write_record(&mut line, &record);
+        }
+        written = out.write_all(&line);
+        if written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    decoded.collector.give_up_waiting();
+    if show.ledger && written.is_ok() {
+        written = out.write_all(ledger::all(&decoded.collector).as_bytes());
+    }
+    match written.and_then(|()| out.flush()) {
+        // Nobody reads on.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        written => written?,
+    }
+    eprintln!("{}", ledger::line(&decoded.counts, &decoded.collector));
+    read.and_then(|()| ledger::check(&decoded.collector))
+}

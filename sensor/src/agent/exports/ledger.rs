@@ -1,0 +1,139 @@
+//! What became of every octet of the datagrams of exporters, as text.
+
+use std::fmt::Write as _;
+
+use anyhow::ensure;
+
+use crate::{
+    replay::exports::Counts,
+    wire::{
+        collector::Collector,
+        exporter::device::Device,
+        ledger::{Ledger, Skipped},
+    },
+};
+
+/// What was read and what came of it, in one line.
+pub fn line(counts: &Counts, collector: &Collector) -> String {
+    let ledger = collector.ledger();
+    let mut text = format!(
+        "{}, {} of {}: {}, {}",
+        plural(counts.files, "file", "files"),
+        plural(counts.datagrams, "datagram", "datagrams"),
+        plural(collector.exporters().devices().count() as u64, "exporter", "exporters"),
+        plural(ledger.flow_rows, "flow", "flows"),
+        plural(ledger.options_records, "record of options", "records of options"),
+    );
+    let beside = [
+        (counts.others, "frames of something else"),
+        (counts.cut, "datagrams that the capture has cut"),
+        (counts.fragments, "fragments of no whole datagram"),
+        (counts.stream_octets, "octets of streams in no whole message"),
+        (ledger.rows_without_rate, "flows of unknown sampling rate"),
+    ];
+    for (count, what) in beside.iter().filter(|(count, _)| *count != 0) {
+        let _ = write!(text, "; {count} {what}");
+    }
+    let reasons: Vec<String> =
+        reasons(&ledger).map(|(reason, n)| format!("{n} {reason}")).collect();
+    if !reasons.is_empty() {
+        let _ = write!(text, "; octets skipped: {}", reasons.join(", "));
+    }
+    text
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn reasons(ledger: &Ledger) -> impl Iterator<Item = (Skipped, u64)> {
+    Skipped::ALL
+        .into_iter()
+        .map(|reason| (reason, ledger.skipped[reason]))
+        .filter(|(_, octets)| *octets != 0)
+}
+
+/// The ledgers of all exporters, by address, and their sum.
+pub fn all(collector: &Collector) -> String {
+    let mut text = String::new();
+    let mut devices: Vec<&Device> = collector.exporters().devices().collect();
+    devices.sort_by_key(|device| device.exporter.address);
+    for device in devices {
+        let _ = writeln!(text, "exporter {}", device.exporter.address);
+        rows(&mut text, &device.ledger);
+        for (key, session) in device.sessions() {
+            let (sequence, samples) = (&session.sequence, session.samples_lost());
+            if (sequence.lost, sequence.reordered, sequence.restarts, samples) != (0, 0, 0, 0) {
+                let _ = writeln!(
+                    text,
+                    "  version {} domain {} port {}: {} lost by sequence, {} late, {} restarts{}",
+                    key.version,
+                    key.domain,
+                    key.port,
+                    sequence.lost,
+                    sequence.reordered,
+                    sequence.restarts,
+                    if samples == 0 { String::new() } else { format!(", {samples} samples lost") },
+                );
+            }
+        }
+        if device.is_skewed() {
+            let _ = writeln!(text, "  clock differs by {} ms", device.skew);
+        }
+    }
+    total(&mut text, collector);
+    text
+}
+
+/// The ledger of all exporters together.
+pub fn total(text: &mut String, collector: &Collector) {
+    let ledger = collector.ledger();
+    text.push_str("total\n");
+    rows(text, &ledger);
+    text.push_str(match check(collector) {
+        Ok(()) => "balanced: every octet is accounted for\n",
+        Err(_) => "OUT OF BALANCE: this is a bug, please report it\n",
+    });
+}
+
+/// # Errors
+/// When octets are not accounted for.
+pub fn check(collector: &Collector) -> anyhow::Result<()> {
+    let balanced = collector
+        .exporters()
+        .devices()
+        .map(|device| device.ledger)
+        .chain([collector.ledger()])
+        .all(|ledger| ledger.octets == ledger.accounted());
+    ensure!(balanced, "the ledger of octets does not balance: this is a bug, please report it");
+    Ok(())
+}
+
+/// Rows of octets; those without any are left out.
+fn rows(text: &mut String, ledger: &Ledger) {
+    let row = |text: &mut String, name: &str, octets: u64| {
+        if octets != 0 {
+            let _ = writeln!(text, "  {name:<26} {octets:>15} octets");
+        }
+    };
+    let _ = writeln!(
+        text,
+        "  {:<26} {:>15} octets in {} datagrams",
+        "received", ledger.octets, ledger.datagrams
+    );
+    row(text, "= headers", ledger.headers);
+    row(text, "+ flows", ledger.flows);
+    row(text, "+ options", ledger.options);
+    row(text, "+ counters", ledger.counters);
+    row(text, "+ templates", ledger.templates);
+    row(text, "+ padding", ledger.padding);
+    row(text, "+ waiting for templates", ledger.waiting);
+    for (reason, octets) in reasons(ledger) {
+        row(text, &format!("+ skipped: {reason}"), octets);
+    }
+    let _ = writeln!(
+        text,
+        "  {} records, {} of them of options; {} flows, {} of them of unknown sampling rate",
+        ledger.data_records, ledger.options_records, ledger.flow_rows, ledger.rows_without_rate
+    );
+}

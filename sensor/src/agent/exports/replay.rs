@@ -1,0 +1,55 @@
+//! `sensor replay --as exports`: the flows in captured exports, to the same outputs as live ones.
+
+use std::{ops::ControlFlow, path::Path, time::Duration};
+
+use super::{Files, ledger};
+use crate::{
+    agent::{
+        config::Config,
+        outputs::{Outputs, Patience},
+        summary::{self, Records},
+    },
+    nql::Filter,
+    wire::collector::Options,
+};
+
+/// How long collectors may take for what waits at the end.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Replays the exports in `files` in their order, and prints on stderr what became of every octet and record.
+///
+/// # Errors
+/// The first file that cannot be read to its end; what was read of it is replayed all the same. Octets that the ledger does
+/// not account for.
+pub fn replay(
+    config: &Config,
+    filter: Option<&Filter>,
+    files: &[impl AsRef<Path>],
+) -> anyhow::Result<()> {
+    let outputs = Outputs::start(config, filter, Patience::Always)?;
+    let mut decoded = Files::new(Options::default());
+    let result = decoded.read(files, |_, batches| {
+        let mut full = false;
+        batches.take(false, |batch| {
+            full = true;
+            drop(outputs.offer(batch));
+        });
+        if full && outputs.is_pointless() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    decoded.batches.take(true, |batch| drop(outputs.offer(batch)));
+    decoded.collector.give_up_waiting();
+    let silent = outputs.is_pointless();
+    let held_back = outputs.held_back();
+    let accounts = outputs.finish(FLUSH_DEADLINE);
+    let records = Records { evicted: 0, held_back, outputs: &accounts };
+    if !silent {
+        let mut text = format!("\n{}\n", ledger::line(&decoded.counts, &decoded.collector));
+        ledger::total(&mut text, &decoded.collector);
+        summary::flows(&mut text, &records);
+        eprint!("{text}");
+    }
+    result.and_then(|()| ledger::check(&decoded.collector))
+}

@@ -1,0 +1,189 @@
+//! What became of everything that routers sent, as one screen of text.
+
+use std::fmt::Write as _;
+
+use crate::{
+    intake::report::{ConnectionReport, Count, ExporterReport, Report},
+    wire::ledger::{Ledger, Skipped},
+};
+
+/// Exporters that are shown: those with the most datagrams.
+const SHOWN: usize = 20;
+
+/// The summary of a run.
+pub fn text(report: &Report) -> String {
+    let mut text = String::from("\nreceived from routers\n");
+    for (name, listener) in &report.listeners {
+        let Count { messages, octets } = listener.received;
+        line(&mut text, &format!("{name}: {messages} datagrams or messages, {octets} octets"));
+        if listener.dropped > 0 {
+            line(
+                &mut text,
+                &format!("{name}: {} datagrams dropped by the kernel", listener.dropped),
+            );
+        }
+    }
+    for (what, count) in [("refused", report.refused), ("beyond rate limits", report.limited)] {
+        if count.messages > 0 {
+            line(
+                &mut text,
+                &format!("{what}: {} datagrams, {} octets", count.messages, count.octets),
+            );
+        }
+    }
+    let ConnectionReport { accepted, refused, too_many, broken } = report.connections;
+    if accepted + refused + too_many > 0 {
+        line(
+            &mut text,
+            &format!(
+                "connections: {accepted} accepted, {refused} refused, {too_many} too many at once, \
+                 {broken} broken"
+            ),
+        );
+    }
+    for forward in &report.forwards {
+        let (name, sent, failed) = (&forward.name, forward.sent, forward.failed);
+        line(&mut text, &format!("forwarded to {name}: {sent} datagrams, {failed} not"));
+    }
+    ledger(&mut text, &report.ledger);
+    exporters(&mut text, report);
+    text.push_str(if report.balances() {
+        "balanced: every datagram and octet received is accounted for\n"
+    } else {
+        "OUT OF BALANCE: this is a bug, please report it\n"
+    });
+    text
+}
+
+fn ledger(text: &mut String, ledger: &Ledger) {
+    let flows = ledger.data_records - ledger.options_records;
+    line(
+        text,
+        &format!(
+            "decoded: {} datagrams, {flows} records, {} flows ({} of unknown sampling rate)",
+            ledger.datagrams, ledger.flow_rows, ledger.rows_without_rate
+        ),
+    );
+    let rows = [
+        ("octets", ledger.octets),
+        ("= headers", ledger.headers),
+        ("+ flows", ledger.flows),
+        ("+ options", ledger.options),
+        ("+ counters", ledger.counters),
+        ("+ templates", ledger.templates),
+        ("+ padding", ledger.padding),
+        ("+ waiting for templates", ledger.waiting),
+    ];
+    let skipped = Skipped::ALL.map(|reason| (reason.name(), ledger.skipped[reason]));
+    for (name, octets) in rows {
+        if octets > 0 {
+            let _: std::fmt::Result = writeln!(text, "  {name:<26} {octets:>18}");
+        }
+    }
+    for (name, octets) in skipped.into_iter().filter(|(_, octets)| *octets > 0) {
+        let name = format!("+ skipped: {name}");
+        let _: std::fmt::Result = writeln!(text, "  {name:<26} {octets:>18}");
+    }
+}
+
+fn exporters(text: &mut String, report: &Report) {
+    let mut all: Vec<_> = report.exporters.iter().collect();
+    all.sort_by_key(|(_, exporter)| std::cmp::Reverse(exporter.ledger.datagrams));
+    for (address, exporter) in all.iter().take(SHOWN) {
+        let name = match exporter.name.as_str() {
+            "" => String::new(),
+            name => format!(" ({name})"),
+        };
+        line(text, &format!("exporter {address}{name}: {}", words(exporter)));
+    }
+    if let Some(more) = all.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        line(text, &format!("and {more} more exporters"));
+    }
+    if report.evictions > 0 {
+        line(text, &format!("{} exporters were forgotten to make room", report.evictions));
+    }
+}
+
+fn words(exporter: &ExporterReport) -> String {
+    let ledger = &exporter.ledger;
+    let mut words = format!("{} datagrams, {} flows", ledger.datagrams, ledger.flow_rows);
+    let rows = [
+        (exporter.lost.flows, "flows lost"),
+        (exporter.lost.datagrams, "datagrams lost"),
+        (exporter.lost.samples, "samples lost"),
+        (exporter.limited, "datagrams beyond its rate limit"),
+        (unknown(ledger), "octets without a template"),
+        (malformed(ledger), "octets malformed"),
+        (ledger.rows_without_rate, "flows of unknown sampling rate"),
+    ];
+    for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
+        let _: std::fmt::Result = write!(words, ", {count} {what}");
+    }
+    if exporter.is_skewed {
+        let seconds = exporter.skew / 1000;
+        let _: std::fmt::Result = write!(words, ", its clock is {seconds} s from ours");
+    }
+    words
+}
+
+/// Octets whose template is not known, or not yet.
+pub fn unknown(ledger: &Ledger) -> u64 {
+    ledger.waiting + ledger.skipped[Skipped::UnknownTemplate]
+}
+
+/// Octets that their sender, or the way, has broken.
+pub fn malformed(ledger: &Ledger) -> u64 {
+    let reasons = Skipped::ALL.into_iter().filter(|reason| reason.is_malformed());
+    reasons.map(|reason| ledger.skipped[reason]).sum()
+}
+
+fn line(text: &mut String, words: &str) {
+    let _: std::fmt::Result = writeln!(text, "  {words}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::report::ListenerReport;
+
+    #[test]
+    fn everything_that_is_not_nothing_is_shown() {
+        let mut report = Report::default();
+        let received = Count { messages: 3, octets: 300 };
+        let listener = ListenerReport { received, dropped: 2 };
+        report.listeners.insert("netflow://[::]:2055".to_owned(), listener);
+        report.refused = Count { messages: 1, octets: 100 };
+        report.ledger = Ledger {
+            datagrams: 2,
+            octets: 200,
+            headers: 48,
+            flows: 140,
+            data_records: 3,
+            flow_rows: 3,
+            ..Ledger::default()
+        };
+        report.ledger.skip(Skipped::MessageTruncated, 12);
+        let exporter = report.exporters.entry("192.0.2.1".parse().unwrap()).or_default();
+        exporter.name = "edge".to_owned();
+        exporter.ledger = report.ledger;
+        exporter.lost.flows = 7;
+        let expected = [
+            "",
+            "received from routers",
+            "  netflow://[::]:2055: 3 datagrams or messages, 300 octets",
+            "  netflow://[::]:2055: 2 datagrams dropped by the kernel",
+            "  refused: 1 datagrams, 100 octets",
+            "  decoded: 2 datagrams, 3 records, 3 flows (0 of unknown sampling rate)",
+            "  octets                                    200",
+            "  = headers                                  48",
+            "  + flows                                   140",
+            "  + skipped: message_truncated                 12",
+            "  exporter 192.0.2.1 (edge): 2 datagrams, 3 flows, 7 flows lost, 12 octets malformed",
+            "balanced: every datagram and octet received is accounted for",
+            "",
+        ];
+        assert_eq!(text(&report), expected.join("\n"));
+        report.ledger.headers = 0;
+        assert!(text(&report).contains("OUT OF BALANCE"));
+    }
+}

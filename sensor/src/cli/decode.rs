@@ -1,0 +1,43 @@
+//! `sensor decode`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use crate::agent::exports::decode::{self as agent, Show};
+
+/// Closes the help of `decode`.
+pub const EXAMPLES: &str = "\
+Examples:
+  sensor decode exports.pcap | jq -c '[.srcip, .dstip, .bitsxrate]'
+  sensor decode --options exports.pcap.gz           what the routers tell of themselves
+  sensor decode --ledger exports.pcapng flows.ipfix  what became of every octet
+  tcpdump -w - -U udp port 2055 | sensor decode -";
+
+/// Arguments of `decode`.
+#[derive(Args, Debug)]
+pub struct DecodeArgs {
+    /// Show the records of options in place of flows
+    #[arg(long)]
+    pub options: bool,
+
+    /// Show the ledger of octets, by exporter, in place of flows
+    #[arg(long)]
+    pub ledger: bool,
+
+    /// Of sampled packets in tunnels (VXLAN, GRE, IPIP), show the flow of the packet within
+    #[arg(long)]
+    pub inner_headers: bool,
+
+    /// Files to read, in this order, '-' being stdin: captures (pcap, pcapng) of NetFlow 5, 7, 9, IPFIX (UDP, TCP) and
+    /// sFlow 5, and IPFIX files; plain, gzip or zstd
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+}
+
+/// Decodes the files of the command line.
+pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
+    let show =
+        Show { flows: !args.options && !args.ledger, options: args.options, ledger: args.ledger };
+    agent::decode(&args.files, show, args.inner_headers)
+}

@@ -1,0 +1,60 @@
+//! `sensor hits test`: sends one made event to every output of a configuration, and says what came of it.
+
+use std::{
+    io::{Write as _, stdout},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::bail;
+
+use super::args::{HitsArgs, HitsCommand, HitsTestArgs};
+use crate::{
+    agent::config::{self, overrides::Overrides},
+    export::{
+        clock,
+        hits::{Hits, Report, trial},
+    },
+};
+
+/// How long the outputs may take.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Does what the verb says.
+pub fn hits(arguments: &HitsArgs) -> anyhow::Result<()> {
+    match &arguments.command {
+        HitsCommand::Test(arguments) => test(arguments),
+    }
+}
+
+fn test(arguments: &HitsTestArgs) -> anyhow::Result<()> {
+    let config = config::load(Some(&arguments.config), &Overrides::default())?;
+    let mut outputs = config.hits.outputs;
+    if outputs.is_empty() {
+        bail!("there is no [[hits]] output in {}", arguments.config.display());
+    }
+    for output in &mut outputs {
+        // A trial that waits for better times is no use, and the agent may have the spool open.
+        output.spool = None;
+    }
+    let hits = Hits::start(outputs)?;
+    hits.offer_to_all(&Arc::new(trial::event(clock::now())));
+    let reports = hits.finish(DEADLINE);
+    let failed = reports.iter().filter(|report| report.account.sent == 0).count();
+    for report in &reports {
+        writeln!(stdout(), "{}", outcome(report))?;
+    }
+    match failed {
+        0 => Ok(()),
+        _ => bail!("{failed} of {} outputs did not take it", reports.len()),
+    }
+}
+
+fn outcome(report: &Report) -> String {
+    match (&report.error, report.account.sent) {
+        (None, 1..) => format!("{}: sent", report.output),
+        (Some(error), 1..) => format!("{}: sent, after: {error}", report.output),
+        (Some(error), 0) => format!("{}: not sent: {error}", report.output),
+        (None, 0) => format!("{}: not sent within {} s", report.output, DEADLINE.as_secs()),
+    }
+}

@@ -1,0 +1,178 @@
+//! The ways out, behind one face: a batch of rendered messages is handed over whole, or the failure says how far it got
+//! and whether it is worth another try.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use self::{file::HitFile, journal::Journal, stdout::Stdout, syslog::Syslog, webhook::Webhook};
+use super::{
+    error::HitsError,
+    options::{Destination, SyslogOptions},
+    render::{Detail, Format, journal as journal_form, syslog as syslog_form, text},
+};
+use crate::policy::event::Event;
+
+mod file;
+mod journal;
+mod stdout;
+mod syslog;
+mod webhook;
+
+/// A rendered event.
+pub type Message = Vec<u8>;
+
+/// Why a batch was not delivered, or not whole.
+#[derive(Debug)]
+pub struct Failure {
+    /// How many of its messages were.
+    pub delivered: usize,
+    /// What to do with the others.
+    pub verdict: Verdict,
+    /// What happened, for people.
+    pub error: String,
+}
+
+/// What to do with messages that were not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Try again; not before this time, where the receiver has said so.
+    Retry {
+        /// From now.
+        after: Option<Duration>,
+    },
+    /// Give them up: the receiver will never take them.
+    Refused,
+    /// Give everything up: nobody receives any more.
+    Gone,
+}
+
+impl Failure {
+    fn retry(delivered: usize, error: &impl ToString) -> Self {
+        Self { delivered, verdict: Verdict::Retry { after: None }, error: error.to_string() }
+    }
+}
+
+/// A wish to have files opened anew, counted.
+#[derive(Debug, Default)]
+pub struct Reopen(AtomicU64);
+
+impl Reopen {
+    /// Wishes it.
+    pub fn ask(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// How an output writes an event.
+#[derive(Clone, Debug)]
+pub enum Renderer {
+    /// In one line.
+    Line(Format),
+    /// For a terminal.
+    Terminal(text::Style),
+    /// As a syslog message.
+    Syslog(syslog_form::Sender),
+    /// As fields of the journal, under this identifier.
+    Journal(String),
+}
+
+impl Renderer {
+    /// The event in that form.
+    pub fn render(&self, event: &Event) -> Message {
+        let mut out = Vec::new();
+        match self {
+            Self::Line(format) => format.write(&mut out, event, Detail::Full),
+            Self::Terminal(style) => text::write(&mut out, event, *style),
+            Self::Syslog(sender) => return syslog_form::message(event, sender),
+            Self::Journal(tag) => return journal_form::fields(event, tag),
+        }
+        out
+    }
+}
+
+/// An open way out.
+pub enum Delivery {
+    Stdout(Stdout),
+    File(HitFile),
+    Journal(Journal),
+    Syslog(Box<Syslog>),
+    Webhook(Box<Webhook>),
+}
+
+impl Delivery {
+    /// Opens what must be there from the start, files and certificates.
+    pub fn open(
+        destination: Destination,
+        format: Format,
+        reopen: Arc<Reopen>,
+    ) -> Result<(Self, Renderer), HitsError> {
+        let name = destination.to_string();
+        Ok(match destination {
+            Destination::Stdout { verbose } => (
+                Self::Stdout(Stdout::new()),
+                match stdout::is_terminal() {
+                    true => Renderer::Terminal(text::Style { colour: true, verbose }),
+                    false if verbose && format == Format::Text => {
+                        Renderer::Terminal(text::Style { colour: false, verbose })
+                    }
+                    false => Renderer::Line(format),
+                },
+            ),
+            Destination::File(options) => {
+                (Self::File(HitFile::open(options, reopen)?), Renderer::Line(format))
+            }
+            Destination::Journal { socket, tag } => {
+                (Self::Journal(Journal::new(socket)), Renderer::Journal(tag))
+            }
+            Destination::Syslog(options) => {
+                let renderer = Renderer::Syslog(sender(&options, format));
+                let syslog = Syslog::new(options)
+                    .map_err(|source| HitsError::Net { output: name, source })?;
+                (Self::Syslog(Box::new(syslog)), renderer)
+            }
+            Destination::Webhook(options) => {
+                let webhook = Webhook::new(options, format, &name)?;
+                (Self::Webhook(Box::new(webhook)), Renderer::Line(format))
+            }
+        })
+    }
+
+    /// Hands `batch` over and returns the octets that this took.
+    pub async fn deliver(&mut self, batch: &[Message]) -> Result<usize, Failure> {
+        match self {
+            Self::Stdout(stdout) => stdout.deliver(batch),
+            Self::File(file) => file.deliver(batch),
+            Self::Journal(journal) => journal.deliver(batch).await,
+            Self::Syslog(syslog) => syslog.deliver(batch).await,
+            Self::Webhook(webhook) => webhook.deliver(batch).await,
+        }
+    }
+
+    /// Ends in order.
+    pub async fn close(&mut self) {
+        if let Self::Syslog(syslog) = self {
+            syslog.close().await;
+        }
+    }
+}
+
+fn sender(options: &SyslogOptions, format: Format) -> syslog_form::Sender {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    syslog_form::Sender {
+        facility: options.facility,
+        host: host.trim().to_owned(),
+        tag: options.tag.clone(),
+        process: std::process::id(),
+        enterprise: options.enterprise,
+        format,
+    }
+}

@@ -1,0 +1,45 @@
+//! Why an output of events cannot be started.
+
+use std::{io, path::PathBuf};
+
+use crate::export::net::error::NetError;
+
+/// What is wrong with an output's options or surroundings.
+#[derive(Debug, thiserror::Error)]
+pub enum HitsError {
+    /// The network's settings.
+    #[error("hits to {output}: {source}")]
+    Net {
+        /// Which output.
+        output: String,
+        /// Why.
+        source: NetError,
+    },
+    /// The file cannot be opened.
+    #[error("hits to {path}: cannot open it: {source}", path = path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The spool cannot be used.
+    #[error("spool {directory}: {source}", directory = directory.display())]
+    Spool {
+        /// Its directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A webhook's settings cannot be used.
+    #[error("hits to {output}: {problem}")]
+    Webhook {
+        /// Which output.
+        output: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The output's thread could not be started.
+    #[error("cannot start a thread for hits: {0}")]
+    Start(io::Error),
+}

@@ -1,0 +1,122 @@
+//! One output: a queue, a thread that empties it, and an end.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    deliver::{Delivery, Reopen},
+    error::HitsError,
+    options::OutputOptions,
+    process::Process,
+    spool::Spool,
+};
+use crate::{
+    export::{clock, queue::Queue, sink::Sink},
+    policy::event::Event,
+};
+
+/// How an output stands with its receiver.
+#[derive(Debug, Default)]
+pub struct Status {
+    /// What went wrong last, also when it has been overcome.
+    pub error: Option<String>,
+    /// Nobody will ever take anything.
+    pub gone: bool,
+}
+
+/// A running output.
+pub struct Output {
+    name: String,
+    queue: Arc<Queue<Event>>,
+    status: Arc<Mutex<Status>>,
+    stop: watch::Sender<Option<Instant>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Output {
+    /// Starts it. A receiver that cannot be reached is no error: it is tried again.
+    pub fn start(options: OutputOptions, reopen: &Arc<Reopen>) -> Result<Self, HitsError> {
+        let name = options.destination.to_string();
+        let queue = Arc::new(Queue::new(options.queue));
+        let status = Arc::<Mutex<Status>>::default();
+        let (stop, stopped) = watch::channel(None);
+        let spool = match &options.spool {
+            None => None,
+            Some(spool) => {
+                Some(Spool::open(&spool.directory, spool.max_size).map_err(|source| {
+                    HitsError::Spool { directory: spool.directory.clone(), source }
+                })?)
+            }
+        };
+        let (delivery, renderer) =
+            Delivery::open(options.destination, options.format, Arc::clone(reopen))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(HitsError::Start)?;
+        let process = Process::new(
+            name.clone(),
+            Arc::clone(&queue),
+            renderer,
+            spool,
+            Arc::clone(&status),
+            stopped,
+        );
+        let work = move || {
+            runtime.block_on(process.run(delivery));
+            // A name resolution that hangs must not hold up the end.
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new()
+            .name("hits".into())
+            .spawn(work)
+            .map_err(HitsError::Start)?;
+        Ok(Self { name, queue, status, stop, thread: Some(thread) })
+    }
+}
+
+impl Sink<Event> for Output {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn queue(&self) -> &Queue<Event> {
+        &self.queue
+    }
+
+    /// Delivers what waits. A receiver in an outage is tried once more.
+    fn stop(&self, deadline: Duration) {
+        self.queue.close();
+        self.stop.send_replace(Some(Instant::now() + deadline));
+    }
+
+    fn end(&mut self) {
+        if self.stop.borrow().is_none() {
+            self.stop(Duration::ZERO);
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been reported by the panic hook, and its events are counted below.
+            let _ = thread.join();
+        }
+        self.queue.abandon(clock::now());
+    }
+
+    fn last_error(&self) -> Option<String> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
+    }
+
+    fn is_pointless(&self) -> bool {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).gone
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

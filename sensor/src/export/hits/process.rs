@@ -1,0 +1,292 @@
+//! The loop of one output. Two halves run side by side: one renders what comes and puts it into the backlog, in memory
+//! or on disk; the other delivers what is in the backlog and waits out an outage.
+//!
+//! Every event moves through the account exactly once: it is settled when it is delivered, refused, or has no room.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{
+    deliver::{Delivery, Failure, Message, Renderer, Verdict},
+    output::Status,
+    spool::{Kept, Spool},
+};
+use crate::{
+    export::{clock, net::backoff::Backoff, queue::Queue},
+    policy::event::Event,
+};
+
+/// Messages that are handed over in one go.
+const BATCH: usize = 64;
+
+/// What is rendered and not delivered.
+enum Backlog {
+    /// At most [`BATCH`]; the others wait in the queue.
+    Memory(VecDeque<Message>),
+    Disk(Spool),
+}
+
+/// The loop and what it works with.
+pub struct Process {
+    name: String,
+    queue: Arc<Queue<Event>>,
+    renderer: Renderer,
+    backlog: RefCell<Backlog>,
+    /// Something is in the backlog, or nothing more will come.
+    arrived: Notify,
+    /// The backlog has become shorter.
+    room: Notify,
+    complete: Cell<bool>,
+    status: Arc<Mutex<Status>>,
+    stop: watch::Receiver<Option<Instant>>,
+}
+
+impl Process {
+    /// A loop that has not begun. What lies in the spool is in the account from now on.
+    pub fn new(
+        name: String,
+        queue: Arc<Queue<Event>>,
+        renderer: Renderer,
+        spool: Option<Spool>,
+        status: Arc<Mutex<Status>>,
+        stop: watch::Receiver<Option<Instant>>,
+    ) -> Self {
+        if let Some(spool) = &spool {
+            queue.settle(|account| {
+                account.queue(spool.waiting());
+                account.spool(spool.waiting());
+                account.turn_away(spool.torn(), clock::now());
+            });
+        }
+        let backlog = spool.map_or_else(|| Backlog::Memory(VecDeque::new()), Backlog::Disk);
+        Self {
+            name,
+            queue,
+            renderer,
+            backlog: RefCell::new(backlog),
+            arrived: Notify::new(),
+            room: Notify::new(),
+            complete: Cell::new(false),
+            status,
+            stop,
+        }
+    }
+
+    /// Works until it is stopped and all is delivered, and no longer than the stop's deadline.
+    pub async fn run(self, mut delivery: Delivery) {
+        let mut stop = self.stop.clone();
+        let deadline = async move {
+            let asked = stop.wait_for(Option::is_some).await.map(|deadline| *deadline);
+            // An error means that the output is gone: nobody waits for us.
+            sleep_until(asked.ok().flatten().unwrap_or_else(Instant::now)).await;
+        };
+        let work = async {
+            tokio::join!(self.take_in(), self.deliver(&mut delivery));
+            delivery.close().await;
+        };
+        tokio::select! {
+            () = work => {}
+            () = deadline => {
+                tracing::warn!(output = %self.name, "not all hits were delivered before the deadline");
+                // What is only in the queue can still be saved.
+                self.save_rest();
+            }
+        }
+        self.queue.abandon(clock::now());
+    }
+
+    async fn take_in(&self) {
+        loop {
+            // Whoever offers without end must not keep the other half from its turn.
+            tokio::task::coop::consume_budget().await;
+            while matches!(&*self.backlog.borrow(), Backlog::Memory(list) if list.len() >= BATCH) {
+                self.room.notified().await;
+            }
+            // Asked first: an event may come just before the end.
+            let closed = self.queue.is_closed();
+            match self.queue.head() {
+                Some(event) => {
+                    self.queue.pop();
+                    self.keep(&event);
+                    self.arrived.notify_one();
+                }
+                None if closed => break,
+                None => self.queue.filled().await,
+            }
+        }
+        self.complete.set(true);
+        self.arrived.notify_one();
+    }
+
+    fn save_rest(&self) {
+        while matches!(&*self.backlog.borrow(), Backlog::Disk(_)) {
+            let Some(event) = self.queue.head() else { return };
+            self.queue.pop();
+            self.keep(&event);
+        }
+    }
+
+    /// Renders `event` and puts it into the backlog.
+    fn keep(&self, event: &Event) {
+        let message = self.renderer.render(event);
+        match &mut *self.backlog.borrow_mut() {
+            Backlog::Memory(list) => list.push_back(message),
+            Backlog::Disk(spool) => match spool.append(&message) {
+                Ok(Kept::Yes) => self.queue.settle(|account| account.spool(1)),
+                Ok(Kept::Full) => self.queue.settle(|account| account.lose(1, clock::now())),
+                Err(error) => {
+                    self.queue.settle(|account| account.lose(1, clock::now()));
+                    tracing::error!(output = %self.name, %error, "cannot spool a hit");
+                }
+            },
+        }
+    }
+
+    async fn deliver(&self, delivery: &mut Delivery) {
+        let mut outage = Outage::default();
+        // How many messages of a batch that was refused are still to be tried one by one.
+        let mut apart: usize = 0;
+        loop {
+            let limit = if apart > 0 { 1 } else { BATCH };
+            let batch = match self.first(limit) {
+                Ok(batch) => batch,
+                Err(error) => {
+                    self.give_up_segment(&error);
+                    continue;
+                }
+            };
+            if batch.is_empty() {
+                if self.complete.get() {
+                    return;
+                }
+                self.arrived.notified().await;
+                continue;
+            }
+            // A stop that comes during an outage leaves one more attempt.
+            let last_attempt = self.stop.borrow().is_some();
+            let Failure { delivered, verdict, error } = match delivery.deliver(&batch).await {
+                Ok(octets) => {
+                    self.settle(&batch, octets);
+                    apart = apart.saturating_sub(batch.len());
+                    outage.end(&self.name);
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            let (done, rest) = batch.split_at(delivered);
+            self.settle(done, done.iter().map(Vec::len).sum());
+            apart = apart.saturating_sub(done.len());
+            self.status().error = Some(error.clone());
+            match verdict {
+                Verdict::Retry { after } => {
+                    outage.note(&self.name, &error);
+                    if last_attempt {
+                        return;
+                    }
+                    let wait = outage.wait().max(after.unwrap_or_default());
+                    let mut stop = self.stop.clone();
+                    tokio::select! {
+                        () = sleep(wait) => {}
+                        _ = stop.wait_for(Option::is_some) => {}
+                    }
+                }
+                Verdict::Refused if rest.len() > 1 => apart = rest.len(),
+                Verdict::Refused => {
+                    tracing::warn!(output = %self.name, error, "a hit was refused");
+                    self.lose(rest);
+                    apart = apart.saturating_sub(rest.len());
+                }
+                Verdict::Gone => {
+                    self.status().gone = true;
+                    self.queue.close();
+                    self.lose(rest);
+                }
+            }
+        }
+    }
+
+    fn first(&self, count: usize) -> io::Result<Vec<Message>> {
+        match &mut *self.backlog.borrow_mut() {
+            Backlog::Memory(list) => Ok(list.iter().take(count).cloned().collect()),
+            Backlog::Disk(spool) => spool.peek(count),
+        }
+    }
+
+    fn settle(&self, messages: &[Message], octets: usize) {
+        let count = messages.len() as u64;
+        if count > 0 {
+            self.advance(messages);
+            self.queue.settle(|account| account.send(count, octets));
+        }
+    }
+
+    fn lose(&self, messages: &[Message]) {
+        self.advance(messages);
+        self.queue.settle(|account| account.lose(messages.len() as u64, clock::now()));
+    }
+
+    /// Takes the first `messages` out of the backlog.
+    fn advance(&self, messages: &[Message]) {
+        match &mut *self.backlog.borrow_mut() {
+            Backlog::Memory(list) => drop(list.drain(..messages.len())),
+            Backlog::Disk(spool) => {
+                self.queue.settle(|account| account.unspool(messages.len() as u64));
+                if let Err(error) = spool.advance(messages) {
+                    tracing::error!(output = %self.name, %error, "cannot note what was delivered");
+                }
+            }
+        }
+        self.room.notify_one();
+    }
+
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_up_segment(&self, error: &io::Error) {
+        if let Backlog::Disk(spool) = &mut *self.backlog.borrow_mut() {
+            let lost = spool.waiting() - spool.skip_segment();
+            self.queue.settle(|account| {
+                account.unspool(lost);
+                account.lose(lost, clock::now());
+            });
+            tracing::error!(output = %self.name, %error, lost, "cannot read spooled hits");
+        }
+    }
+}
+
+/// An outage, from the first failure to the first success; told once.
+#[derive(Default)]
+struct Outage(Option<(Instant, Backoff)>);
+
+impl Outage {
+    fn note(&mut self, output: &str, error: &str) {
+        if self.0.is_none() {
+            tracing::warn!(%output, error, "hits are not delivered; they wait while it is tried again");
+            self.0 = Some((Instant::now(), Backoff::new()));
+        }
+    }
+
+    fn wait(&mut self) -> Duration {
+        let random = RandomState::new().build_hasher().finish();
+        self.0.as_mut().map_or(Duration::ZERO, |(_, backoff)| backoff.wait(random))
+    }
+
+    fn end(&mut self, output: &str) {
+        if let Some((since, _)) = self.0.take() {
+            let seconds = since.elapsed().as_secs();
+            tracing::info!(%output, outage_seconds = seconds, "hits are delivered again");
+        }
+    }
+}

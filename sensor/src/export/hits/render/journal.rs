@@ -1,0 +1,38 @@
+//! An event in the journal's native protocol (systemd, Native Journal Protocol): fields of one datagram.
+
+use super::{Detail, Format, id, summary, syslog, track};
+use crate::policy::event::Event;
+
+/// Identifies hits among the messages of the journal: `journalctl MESSAGE_ID=...`.
+pub const MESSAGE_ID: &str = "5d3c1f0a9b7e4c6c8a2f64e1b0d97a35";
+
+/// The fields of `event`: what happened as the message, the rest under names of its own, all of it as JSON.
+pub fn fields(event: &Event, tag: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out, "MESSAGE", summary::of(event).as_bytes());
+    put(&mut out, "MESSAGE_ID", MESSAGE_ID.as_bytes());
+    put(&mut out, "PRIORITY", syslog::severity(event.severity).to_string().as_bytes());
+    put(&mut out, "SYSLOG_IDENTIFIER", tag.as_bytes());
+    put(&mut out, "HIT_ID", id(event).as_bytes());
+    put(&mut out, "HIT_TYPE", event.kind.name().as_bytes());
+    put(&mut out, "HIT_POLICY", event.policy.name.as_bytes());
+    put(&mut out, "HIT_SEVERITY", event.severity.name().as_bytes());
+    put(&mut out, "HIT_TRACK", track(event).as_bytes());
+    let mut json = Vec::new();
+    Format::Json.write(&mut json, event, Detail::Full);
+    put(&mut out, "HIT_JSON", &json);
+    out
+}
+
+/// A field: `NAME=value`, or with the length in front where the value has line ends.
+fn put(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    if value.contains(&b'\n') {
+        out.push(b'\n');
+        out.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    } else {
+        out.push(b'=');
+    }
+    out.extend_from_slice(value);
+    out.push(b'\n');
+}

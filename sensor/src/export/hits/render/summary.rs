@@ -1,0 +1,52 @@
+//! What happened, in one line of plain text.
+
+use super::{shown, track};
+use crate::policy::event::{Event, EventKind};
+
+/// `port_scan: start (high): srcip=10.0.0.5, distinct(dstport) >= 100`.
+pub fn of(event: &Event) -> String {
+    let mut text = format!(
+        "{}: {} ({}): {}",
+        event.policy.name,
+        event.kind.name(),
+        event.severity.name(),
+        subject(event)
+    );
+    if event.kind == EventKind::Hit && event.records > 1 {
+        text.push_str(&format!(", {} flows", event.records));
+    }
+    if let Some(threshold) = &event.threshold {
+        text.push_str(&format!(", {threshold}"));
+    }
+    if let Some(reason) = event.reason {
+        text.push_str(&format!(", {}", reason.name()));
+    }
+    text
+}
+
+/// What it is about: the key, or else the first flow.
+pub fn subject(event: &Event) -> String {
+    if !event.track.is_empty() {
+        return track(event);
+    }
+    match event.samples.first() {
+        Some(sample) => flow(sample),
+        None => "all flows".to_owned(),
+    }
+}
+
+/// A flow in short: `tcp 10.0.0.5:40000 > 192.0.2.1:22`.
+pub fn flow(sample: &[(&'static str, crate::flow::fields::OwnedValue)]) -> String {
+    let of =
+        |name: &str| sample.iter().find(|(field, _)| *field == name).map(|(_, value)| shown(value));
+    let end = |address: &str, port: &str| {
+        let address = of(address).unwrap_or_else(|| "?".to_owned());
+        match of(port).filter(|port| port != "0") {
+            Some(port) if address.contains(':') => format!("[{address}]:{port}"),
+            Some(port) => format!("{address}:{port}"),
+            None => address,
+        }
+    };
+    let protocol = of("protocol").map(|name| name + " ").unwrap_or_default();
+    format!("{protocol}{} > {}", end("srcip", "srcport"), end("dstip", "dstport"))
+}

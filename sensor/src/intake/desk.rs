@@ -1,0 +1,124 @@
+//! One decoder, with the judge before it, the batches behind it, and the counts of what passed.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Sink,
+    admission::{Admission, Rules, Verdict},
+};
+use crate::wire::{
+    batches::Batches,
+    collector::{Collector, Options},
+    exporter::{device, directory::Limits},
+};
+
+/// How long flows wait in a batch that does not fill.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Datagrams or messages, and their octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Datagrams, or messages of a stream.
+    pub messages: u64,
+    /// Their octets.
+    pub octets: u64,
+}
+
+impl Count {
+    fn add(&mut self, octets: usize) {
+        self.messages += 1;
+        self.octets += octets as u64;
+    }
+}
+
+/// A decoder and what belongs to it.
+pub(super) struct Desk {
+    pub collector: Collector,
+    pub admission: Admission,
+    batches: Batches,
+    /// What came, by listener.
+    pub received: Vec<Count>,
+    /// Of whom nobody listens to.
+    pub refused: Count,
+    /// Of those who sent too much.
+    pub limited: Count,
+    handed_on: Instant,
+}
+
+impl Desk {
+    pub(super) fn new(
+        rules: Arc<Rules>,
+        listeners: usize,
+        memory: usize,
+        inner_headers: bool,
+    ) -> Self {
+        let profiles = rules.clone();
+        let default = Limits::default();
+        let limits =
+            Limits { total: memory, exporter: default.exporter.min(memory / 4), ..default };
+        let options = Options {
+            limits,
+            inner_headers,
+            profile: Box::new(move |address| profiles.profile(address)),
+            ..Options::default()
+        };
+        Self {
+            collector: Collector::new(options),
+            admission: Admission::new(rules),
+            batches: Batches::default(),
+            received: vec![Count::default(); listeners],
+            refused: Count::default(),
+            limited: Count::default(),
+            handed_on: Instant::now(),
+        }
+    }
+
+    /// Takes a datagram that came at `now` (milliseconds since the epoch) to `listener`; what its judge says of it is
+    /// returned.
+    pub(super) fn datagram(
+        &mut self,
+        listener: usize,
+        from: SocketAddr,
+        now: u64,
+        octets: &[u8],
+    ) -> Verdict {
+        let verdict = self.admission.judge(device::address(from), now);
+        self.received[listener].add(octets.len());
+        match verdict {
+            Verdict::Admitted => self.collector.datagram(from, now, octets, &mut self.batches),
+            Verdict::Limited => self.limited.add(octets.len()),
+            Verdict::Refused => {
+                self.refused.add(octets.len());
+                let address = device::address(from);
+                if self.admission.names(address, now) {
+                    tracing::warn!(
+                        "refused what {address} sends: it is in no network of intake.allow and is \
+                         no [[exporter]]"
+                    );
+                }
+            }
+        }
+        verdict
+    }
+
+    /// Takes a message of a stream whose sender has been admitted.
+    pub(super) fn message(&mut self, listener: usize, from: SocketAddr, now: u64, octets: &[u8]) {
+        self.received[listener].add(octets.len());
+        self.collector.datagram(from, now, octets, &mut self.batches);
+    }
+
+    /// Hands on the batches that are full, and all that have waited long enough; with `all`, every one.
+    pub(super) fn hand_on(&mut self, all: bool, sink: &Sink) {
+        let all = all || self.handed_on.elapsed() >= PATIENCE;
+        let mut spent = Vec::new();
+        self.batches.take(all, |batch| spent.extend(sink(batch)));
+        spent.into_iter().for_each(|batch| self.batches.give_back(batch));
+        if all {
+            self.handed_on = Instant::now();
+        }
+    }
+}

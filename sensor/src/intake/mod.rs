@@ -1,0 +1,230 @@
+//! Sockets that routers send their flows to, the threads behind them, and what those threads keep.
+//!
+//! * [`options`]: what the room is told. [`error`]: why it does not start.
+//! * [`socket`]: datagram sockets; [`steer`]: which of them an exporter's datagrams reach; [`sys`]: the system calls.
+//! * [`admission`]: who is listened to, and how much. [`desk`]: one decoder with all that belongs to it.
+//! * [`worker`]: the threads that receive datagrams. [`stream`]: IPFIX over TCP and TLS. [`relay`]: datagrams sent on.
+//! * [`state`]: templates over a restart. [`report`]: what became of everything.
+//!
+//! Every worker serves a socket of every listener, and the sockets of one listener share its datagrams by the sender's
+//! address. So all that one exporter sends, on whatever ports and protocols, meets one decoder, which needs no lock against
+//! the others: its templates, its sampling rates and its losses are in one place, and source ports that move tear nothing
+//! apart. (The kernel's own choice, a hash that includes the source port, would.)
+
+pub mod admission;
+pub mod error;
+pub mod options;
+pub mod report;
+pub mod steer;
+
+mod desk;
+mod relay;
+mod socket;
+mod state;
+mod stream;
+mod sys;
+mod worker;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::SystemTime,
+};
+
+use self::{
+    admission::Rules,
+    desk::Desk,
+    error::IntakeError,
+    options::{Options, Transport},
+    relay::Relay,
+    report::Report,
+    socket::Port,
+    stream::Streams,
+};
+use crate::flow::batch::FlowBatch;
+
+/// Takes decoded flows; gives the batch back when nobody needs its memory any more.
+pub type Sink = Arc<dyn Fn(FlowBatch) -> Option<FlowBatch> + Send + Sync>;
+
+/// A decoder that its thread and whoever asks how it is going share. The thread holds the lock for one batch of
+/// datagrams at a time.
+type SharedDesk = Arc<Mutex<Desk>>;
+
+fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    // Whoever panicked with it left counts behind that still tell something.
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Milliseconds since the epoch.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as u64
+}
+
+/// Everything that is listened to. Dropping it leaves the threads running; [`Intake::stop`] ends them.
+pub struct Intake {
+    parts: Arc<Parts>,
+    stop: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<()>>,
+    streams: Option<Streams>,
+    keeper: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+}
+
+/// What reports are made of.
+struct Parts {
+    /// One for each worker.
+    desks: Vec<SharedDesk>,
+    /// Sockets of each worker, in the order of the listeners.
+    ports: Vec<Vec<Port>>,
+    relay: Option<Relay>,
+    streams: Option<Arc<stream::Shared>>,
+}
+
+impl Intake {
+    /// Opens all sockets, takes up what the state file holds, and starts to receive. What is decoded goes to `sink`, within
+    /// about a second.
+    ///
+    /// # Errors
+    /// When an address cannot be listened at, a certificate not read, a receiver of forwarded datagrams not found.
+    pub fn start(options: &Options, sink: &Sink) -> Result<Self, IntakeError> {
+        let Options { listeners, workers, rules, state, .. } = options;
+        let rules = Arc::new(rules.clone());
+        let udp: Vec<_> = listeners.iter().filter(|l| l.transport == Transport::Udp).collect();
+        let mut ports: Vec<Vec<Port>> = (0..*workers).map(|_| Vec::new()).collect();
+        for listener in &udp {
+            let group = socket::open(listener, &udp, *workers, options.receive_buffer)?;
+            ports.iter_mut().zip(group).for_each(|(of_worker, port)| of_worker.push(port));
+        }
+        let relay = match options.forwards.as_slice() {
+            [] => None,
+            forwards => Some(Relay::open(forwards, &udp)?),
+        };
+        let desks: Vec<_> =
+            (0..*workers).map(|_| desk(options, &rules, options.memory / *workers)).collect();
+        if let Some(state) = state {
+            let restored = state::load(&state.path).map(|saved| restore(&desks, saved));
+            match restored {
+                Ok(exporters) => {
+                    tracing::info!("{exporters} exporters known from {}", state.path.display());
+                }
+                Err(error) if error.is_missing() => {}
+                Err(error) => {
+                    tracing::warn!("{error}; exporters have to tell their templates again");
+                }
+            }
+            // Before anything is lost: a file that cannot be written is a mistake.
+            state::probe(&state.path)?;
+        }
+        // TCP and TLS have a decoder of their own: their templates end with the connection, and are never saved.
+        let streams = match stream::Listeners::open(listeners)? {
+            None => None,
+            Some(open) => {
+                let desk = desk(options, &rules, options.memory / 4);
+                Some(Streams::start(open, desk, options, sink.clone())?)
+            }
+        };
+        let shared = streams.as_ref().map(Streams::shared);
+        let parts = Arc::new(Parts { desks, ports, relay, streams: shared });
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut running = Vec::new();
+        if !udp.is_empty() {
+            for index in 0..*workers {
+                let (parts, sink, stop) = (parts.clone(), sink.clone(), stop.clone());
+                let work = move || worker::run(index, &parts, &sink, &stop);
+                running.push(thread(&format!("intake-{index}"), work)?);
+            }
+        }
+        let keeper = match state.clone() {
+            None => None,
+            Some(options::State { path, interval }) => {
+                let (end, ended) = mpsc::channel::<()>();
+                let parts = parts.clone();
+                let keep = move || {
+                    while ended.recv_timeout(interval) == Err(mpsc::RecvTimeoutError::Timeout) {
+                        state::save(&path, &parts.desks);
+                    }
+                    // The workers have ended: nothing is learnt any more.
+                    state::save(&path, &parts.desks);
+                };
+                Some((end, thread("intake-state", keep)?))
+            }
+        };
+        Ok(Self { parts, stop, workers: running, streams, keeper })
+    }
+
+    /// What became of everything so far.
+    pub fn report(&self) -> Report {
+        self.parts.report()
+    }
+
+    /// True when a thread has ended by itself, which is a bug.
+    pub fn is_broken(&self) -> bool {
+        self.workers.iter().any(JoinHandle::is_finished)
+            || self.streams.as_ref().is_some_and(Streams::is_finished)
+    }
+
+    /// Decodes what the sockets hold, hands all batches on, saves the state, ends.
+    pub fn stop(self) -> Report {
+        self.stop.store(true, Ordering::Relaxed);
+        for worker in self.workers {
+            // A panic has been shown; what the others did still counts.
+            let _ = worker.join();
+        }
+        if let Some(streams) = self.streams {
+            streams.stop();
+        }
+        if let Some((end, keeper)) = self.keeper {
+            drop(end);
+            let _ = keeper.join();
+        }
+        self.parts.report()
+    }
+}
+
+impl Parts {
+    fn report(&self) -> Report {
+        let mut report = Report::default();
+        for (desk, ports) in self.desks.iter().zip(&self.ports) {
+            let desk = lock(desk);
+            report.add_desk(&desk);
+            report.add_ports(&desk, ports);
+        }
+        if let Some(streams) = &self.streams {
+            streams.report(&mut report);
+        }
+        if let Some(relay) = &self.relay {
+            report.forwards = relay.report();
+        }
+        report
+    }
+}
+
+fn desk(options: &Options, rules: &Arc<Rules>, memory: usize) -> SharedDesk {
+    let listeners = options.listeners.len();
+    Arc::new(Mutex::new(Desk::new(rules.clone(), listeners, memory, options.inner_headers)))
+}
+
+/// Gives each exporter to the worker that its datagrams will reach; returns how many were taken.
+fn restore(desks: &[SharedDesk], saved: crate::wire::exporter::snapshot::Snapshot) -> usize {
+    let version = saved.version;
+    let mut shares: Vec<_> = desks.iter().map(|_| Vec::new()).collect();
+    for exporter in saved.exporters {
+        shares[steer::worker(exporter.address, desks.len())].push(exporter);
+    }
+    let shares = desks.iter().zip(shares);
+    shares
+        .map(|(desk, exporters)| {
+            let share = crate::wire::exporter::snapshot::Snapshot { version, exporters };
+            lock(desk).collector.restore(share, now())
+        })
+        .sum()
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, IntakeError> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(|source| IntakeError::Thread { source })
+}

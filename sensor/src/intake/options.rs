@@ -1,0 +1,83 @@
+//! What the intake is told.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use super::admission::Rules;
+
+/// Everything that it is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen.
+    pub listeners: Vec<Listener>,
+    /// Threads that receive datagrams, at least one.
+    pub workers: usize,
+    /// Octets of each socket's receive buffer.
+    pub receive_buffer: usize,
+    /// Who is listened to, and what is known of them.
+    pub rules: Rules,
+    /// Octets of memory for what exporters tell of themselves.
+    pub memory: usize,
+    /// Look into tunnels.
+    pub inner_headers: bool,
+    /// Where templates and sampling rates are kept.
+    pub state: Option<State>,
+    /// Where datagrams are sent on to.
+    pub forwards: Vec<Forward>,
+    /// TCP and TLS connections at once.
+    pub max_connections: usize,
+    /// A connection ends after so long without a message.
+    pub idle_timeout: Duration,
+}
+
+/// An address to listen at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name, for messages.
+    pub name: String,
+    /// Address and port.
+    pub address: SocketAddr,
+    /// How messages arrive there.
+    pub transport: Transport,
+}
+
+/// How messages arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams of any protocol.
+    Udp,
+    /// IPFIX in a stream.
+    Tcp,
+    /// IPFIX in a stream inside TLS.
+    Tls(Tls),
+}
+
+/// PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The sensor's certificate chain.
+    pub certificate: PathBuf,
+    /// The key of `certificate`.
+    pub key: PathBuf,
+    /// Authorities that must have signed the exporters' certificates; `None`: they need none.
+    pub ca: Option<PathBuf>,
+}
+
+/// A file for what a restart must not lose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The file.
+    pub path: PathBuf,
+    /// How often it is written.
+    pub interval: Duration,
+}
+
+/// A receiver of the datagrams as they came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Name or address; looked up once.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Send from the exporter's address and port.
+    pub keep_source: bool,
+}

@@ -1,0 +1,156 @@
+//! What became of everything that was received.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use super::{desk::Desk, socket::Port};
+use crate::wire::{exporter::device::Device, ledger::Ledger};
+
+pub use super::desk::Count;
+
+/// All that is known.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// By listener, in the order of the options.
+    pub listeners: BTreeMap<String, ListenerReport>,
+    /// Of addresses that nobody listens to.
+    pub refused: Count,
+    /// Of exporters that sent more than they may.
+    pub limited: Count,
+    /// Octets and records of what was decoded.
+    pub ledger: Ledger,
+    /// Exporters that were forgotten to make room for others.
+    pub evictions: u64,
+    /// By address.
+    pub exporters: BTreeMap<IpAddr, ExporterReport>,
+    /// Receivers of forwarded datagrams.
+    pub forwards: Vec<ForwardReport>,
+    /// TCP and TLS connections.
+    pub connections: ConnectionReport,
+}
+
+/// A listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListenerReport {
+    /// Datagrams or messages.
+    pub received: Count,
+    /// Datagrams that the kernel dropped because the receive buffer was full.
+    pub dropped: u64,
+}
+
+/// An exporter.
+#[derive(Clone, Debug, Default)]
+pub struct ExporterReport {
+    /// Its name, empty when it has none.
+    pub name: String,
+    /// Octets and records.
+    pub ledger: Ledger,
+    /// What never came, by sequence numbers.
+    pub lost: Lost,
+    /// Datagrams beyond its rate limit.
+    pub limited: u64,
+    /// Its clock minus ours, milliseconds.
+    pub skew: i64,
+    /// Whether that is worth a word.
+    pub is_skewed: bool,
+}
+
+/// Gaps in sequence numbers, in what each protocol numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Flow records (NetFlow 5 and 7, IPFIX).
+    pub flows: u64,
+    /// Datagrams (NetFlow 9, sFlow).
+    pub datagrams: u64,
+    /// Flow samples (sFlow).
+    pub samples: u64,
+}
+
+/// A receiver of forwarded datagrams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForwardReport {
+    /// Its URL.
+    pub name: String,
+    /// Datagrams that went out.
+    pub sent: u64,
+    /// Datagrams that did not.
+    pub failed: u64,
+}
+
+/// TCP and TLS connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionReport {
+    /// Accepted.
+    pub accepted: u64,
+    /// Turned away: whom nobody listens to.
+    pub refused: u64,
+    /// Turned away: too many at once.
+    pub too_many: u64,
+    /// Ended because the handshake failed, what came was no IPFIX, or nothing came any more.
+    pub broken: u64,
+}
+
+impl Report {
+    /// Whether every datagram and every octet is accounted for.
+    pub fn balances(&self) -> bool {
+        let received: u64 = self.listeners.values().map(|l| l.received.messages).sum();
+        let octets: u64 = self.listeners.values().map(|l| l.received.octets).sum();
+        received == self.refused.messages + self.limited.messages + self.ledger.datagrams
+            && octets == self.refused.octets + self.limited.octets + self.ledger.octets
+            && self.ledger.octets == self.ledger.accounted()
+    }
+
+    /// Datagrams that the kernel dropped.
+    pub fn dropped(&self) -> u64 {
+        self.listeners.values().map(|listener| listener.dropped).sum()
+    }
+
+    pub(super) fn add_desk(&mut self, desk: &Desk) {
+        self.refused.messages += desk.refused.messages;
+        self.refused.octets += desk.refused.octets;
+        self.limited.messages += desk.limited.messages;
+        self.limited.octets += desk.limited.octets;
+        self.ledger += desk.collector.ledger();
+        self.evictions += desk.collector.exporters().evictions;
+        for device in desk.collector.exporters().devices() {
+            self.exporters.entry(device.exporter.address).or_default().add(device);
+        }
+        for (address, limited) in desk.admission.limited() {
+            self.exporters.entry(address).or_default().limited += limited;
+        }
+    }
+
+    pub(super) fn add_ports(&mut self, desk: &Desk, ports: &[Port]) {
+        for (port, received) in ports.iter().zip(&desk.received) {
+            let listener = self.listeners.entry(port.name.clone()).or_default();
+            listener.add(*received);
+            listener.dropped += u64::from(port.dropped());
+        }
+    }
+}
+
+impl ListenerReport {
+    pub(super) fn add(&mut self, received: Count) {
+        self.received.messages += received.messages;
+        self.received.octets += received.octets;
+    }
+}
+
+impl ExporterReport {
+    fn add(&mut self, device: &Device) {
+        self.name.clone_from(&device.exporter.name);
+        self.ledger += device.ledger;
+        if device.skew.unsigned_abs() > self.skew.unsigned_abs() {
+            self.skew = device.skew;
+        }
+        self.is_skewed |= device.is_skewed();
+        for (key, session) in device.sessions() {
+            let lost = session.sequence.lost;
+            match key.version {
+                9 => self.lost.datagrams += lost,
+                _ if session.has_samples() => self.lost.datagrams += lost,
+                _ => self.lost.flows += lost,
+            }
+            self.lost.samples += session.samples_lost();
+        }
+    }
+}

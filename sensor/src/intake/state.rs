@@ -1,0 +1,162 @@
+//! The state file: what is known of exporters, over a restart.
+//!
+//! JSON, and behind it a line with its length and checksum. It is written beside the old one and then renamed, so that there
+//! is always one that is whole.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Read as _, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{SharedDesk, error::IntakeError, lock};
+use crate::wire::exporter::snapshot::{SavedExporter, Snapshot, VERSION};
+
+/// First word of the last line.
+const MARK: &str = "sensor-intake-state";
+
+/// Files beyond this are not read.
+const LONGEST: u64 = 1 << 30;
+
+/// Exporters that have never sent data which decoded and are kept all the same: a flood of templates is not to fill disks.
+const UNPROVEN: usize = 1024;
+
+/// Why nothing is known.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// Somebody wrote into it, or it is of another version.
+    #[error("{} is no state of this version: {problem}", path.display())]
+    Broken { path: PathBuf, problem: String },
+}
+
+impl LoadError {
+    /// True when there is none yet.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// Reads the state at `path`.
+pub(super) fn load(path: &Path) -> Result<Snapshot, LoadError> {
+    let mut octets = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LONGEST).read_to_end(&mut octets))
+        .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    decode(&octets).map_err(|problem| LoadError::Broken { path: path.to_owned(), problem })
+}
+
+fn decode(octets: &[u8]) -> Result<Snapshot, String> {
+    let end = octets.strip_suffix(b"\n").ok_or("it has no end")?;
+    let line = end.iter().rposition(|octet| *octet == b'\n').ok_or("it has no last line")?;
+    let (json, line) = (&end[..line], String::from_utf8_lossy(&end[line + 1..]));
+    if line != last_line(json.len() as u64, crc32fast::hash(json)) {
+        return Err("length or checksum is wrong".to_owned());
+    }
+    let snapshot: Snapshot = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    if snapshot.version != VERSION {
+        return Err(format!("its version is {}", snapshot.version));
+    }
+    Ok(snapshot)
+}
+
+fn last_line(length: u64, checksum: u32) -> String {
+    format!("{MARK} length={length} crc32={checksum:08x}")
+}
+
+/// Sees that the state can be written at `path`.
+pub(super) fn probe(path: &Path) -> Result<(), IntakeError> {
+    let fresh = fresh(path);
+    let tried = File::create(&fresh).and_then(|_| fs::remove_file(&fresh));
+    tried.map_err(|source| IntakeError::State { path: path.to_owned(), source })
+}
+
+/// Writes what the desks know to `path`. Trouble is logged: the next time may be better.
+pub(super) fn save(path: &Path, desks: &[SharedDesk]) {
+    let mut snapshot = Snapshot { version: VERSION, exporters: Vec::new() };
+    for desk in desks {
+        snapshot.exporters.extend(lock(desk).collector.snapshot().exporters);
+    }
+    let mut unproven = 0;
+    snapshot.exporters.retain(|exporter: &SavedExporter| {
+        let proven = exporter.last_decoded != 0;
+        unproven += usize::from(!proven);
+        proven || unproven <= UNPROVEN
+    });
+    if let Err(error) = write(path, &snapshot) {
+        tracing::warn!("cannot write the state file {}: {error}", path.display());
+    }
+}
+
+fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
+    let fresh = fresh(path);
+    let file = File::create(&fresh)?;
+    let mut out =
+        Checked { inner: BufWriter::new(&file), length: 0, hasher: crc32fast::Hasher::new() };
+    serde_json::to_writer(&mut out, snapshot)?;
+    let Checked { mut inner, length, hasher } = out;
+    writeln!(inner, "\n{}", last_line(length, hasher.finalize()))?;
+    inner.flush()?;
+    drop(inner);
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}
+
+fn fresh(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+/// Counts and sums what is written.
+struct Checked<W> {
+    inner: W,
+    length: u64,
+    hasher: crc32fast::Hasher,
+}
+
+impl<W: Write> Write for Checked<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(octets)?;
+        self.length += written as u64;
+        self.hasher.update(&octets[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_whole_or_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        assert!(load(&path).expect_err("there is none").is_missing());
+        probe(&path).unwrap();
+        let snapshot = Snapshot { version: VERSION, exporters: Vec::new() };
+        write(&path, &snapshot).unwrap();
+        assert_eq!(load(&path).unwrap(), snapshot);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        let octets = fs::read(&path).unwrap();
+        for at in 0..octets.len() {
+            assert!(decode(&octets[..at]).is_err());
+            let mut other = octets.clone();
+            other[at] ^= 1;
+            assert!(decode(&other).is_err());
+        }
+        write(&path, &Snapshot { version: VERSION + 1, ..snapshot }).unwrap();
+        assert!(load(&path).is_err());
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_a_mistake() {
+        assert!(probe(Path::new("/no/such/directory/state")).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! One connection: a handshake where there is TLS, then messages, until it ends.
+
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    net::TcpStream,
+    sync::watch,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    Shared,
+    framing::{Front, front},
+};
+use crate::intake::{lock, now};
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Room for the longest message and the beginning of the next.
+const ROOM: usize = 2 << 16;
+
+/// How long, at the end, is waited for what is under way ...
+const LAST: Duration = Duration::from_millis(100);
+
+/// ... and how long at most.
+const VERY_LAST: Duration = Duration::from_secs(1);
+
+/// Why a connection ended that its exporter did not end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectionError {
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(io::Error),
+    #[error("no message for {}", humantime::format_duration(*.0))]
+    Idle(Duration),
+    #[error("what it sent is no IPFIX message")]
+    Foreign,
+    #[error("it ended within a message")]
+    Cut,
+    #[error("{0}")]
+    Lost(io::Error),
+}
+
+/// Takes what `from` sends to listener `index` until it has no more to send, or `stopped` says so.
+pub(super) async fn serve(
+    stream: TcpStream,
+    from: SocketAddr,
+    index: usize,
+    tls: Option<TlsAcceptor>,
+    shared: &Shared,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), ConnectionError> {
+    let Some(tls) = tls else { return read(stream, from, index, shared, stopped).await };
+    let handshake = timeout(HANDSHAKE, tls.accept(stream)).await;
+    let handshake = handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let stream = handshake.map_err(ConnectionError::Handshake)?;
+    read(stream, from, index, shared, stopped).await
+}
+
+async fn read(
+    mut stream: impl AsyncRead + Unpin,
+    from: SocketAddr,
+    index: usize,
+    shared: &Shared,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), ConnectionError> {
+    let mut octets: Vec<u8> = Vec::new();
+    let mut last: Option<Instant> = None;
+    // A message has to be whole in time: one octet now and then is no sign of life.
+    let mut heard = Instant::now();
+    loop {
+        // Grows with what is read: most connections never need it all.
+        if octets.capacity() - octets.len() < ROOM / 8 {
+            octets.reserve(ROOM / 8);
+        }
+        let patience = match last {
+            None => shared.idle.saturating_sub(heard.elapsed()),
+            Some(end) => LAST.min(end.saturating_duration_since(Instant::now())),
+        };
+        let read = tokio::select! {
+            _ = stopped.wait_for(|stop| *stop), if last.is_none() => {
+                last = Some(Instant::now() + VERY_LAST);
+                continue;
+            }
+            read = timeout(patience, stream.read_buf(&mut octets)) => read,
+        };
+        match read {
+            Err(_) if last.is_some() => return Ok(()),
+            Err(_) => return Err(ConnectionError::Idle(shared.idle)),
+            Ok(Ok(0)) if octets.is_empty() => return Ok(()),
+            Ok(Ok(0)) => return Err(ConnectionError::Cut),
+            // Many exporters end a TLS connection without saying so; whole messages are whole all the same.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof && octets.is_empty() => {
+                return Ok(());
+            }
+            Ok(Err(error)) => return Err(ConnectionError::Lost(error)),
+            Ok(Ok(_)) => {}
+        }
+        if take(&mut octets, from, index, shared)? {
+            heard = Instant::now();
+        }
+    }
+}
+
+/// Decodes the whole messages at the front of `octets` and takes them off; true when there was one.
+fn take(
+    octets: &mut Vec<u8>,
+    from: SocketAddr,
+    index: usize,
+    shared: &Shared,
+) -> Result<bool, ConnectionError> {
+    let mut taken = 0;
+    let mut desk = lock(&shared.desk);
+    let now = now();
+    let end = loop {
+        match front(&octets[taken..]) {
+            Front::Message(length) => {
+                desk.message(index, from, now, &octets[taken..taken + length]);
+                taken += length;
+            }
+            Front::Part => break Ok(taken != 0),
+            Front::Foreign => {
+                // The ledger says what it was.
+                desk.message(index, from, now, &octets[taken..]);
+                break Err(ConnectionError::Foreign);
+            }
+        }
+    };
+    desk.hand_on(false, &shared.sink);
+    drop(desk);
+    octets.drain(..taken);
+    end
+}

@@ -1,0 +1,260 @@
+//! IPFIX over TCP and TLS: one thread for all connections, with a decoder of its own.
+//!
+//! A connection is a transport session (RFC 7011 section 10.4): its templates end with it.
+
+mod connection;
+mod framing;
+mod tls;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    SharedDesk, Sink,
+    admission::Rules,
+    error::IntakeError,
+    lock, now,
+    options::{Listener, Options, Transport},
+    report::{ConnectionReport, Report},
+    thread,
+};
+use crate::wire::exporter::device;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// How often it is looked whether batches have waited long enough.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How long accepting rests when the system has no descriptor left.
+const REST: Duration = Duration::from_millis(100);
+
+/// Idle connections are asked for a sign of life after this time.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Listening sockets.
+pub(super) struct Listeners(Vec<Open>);
+
+struct Open {
+    /// Place among all listeners.
+    index: usize,
+    name: String,
+    socket: Socket,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Listeners {
+    /// Opens those of `listeners` that are for streams; none when there are none.
+    pub(super) fn open(listeners: &[Listener]) -> Result<Option<Self>, IntakeError> {
+        let mut all = Vec::new();
+        for (index, listener) in listeners.iter().enumerate() {
+            let tls = match &listener.transport {
+                Transport::Udp => continue,
+                Transport::Tcp => None,
+                Transport::Tls(tls) => Some(tls::acceptor(tls)?),
+            };
+            let name = listener.name.clone();
+            let failed = |source| IntakeError::Listen { listener: name.clone(), source };
+            let has_v4 = |other: &Listener| {
+                let port = listener.address.port();
+                other.transport != Transport::Udp
+                    && other.address.is_ipv4()
+                    && other.address.port() == port
+            };
+            let only_v6 = listeners.iter().any(has_v4);
+            let socket = listening(listener.address, only_v6).map_err(failed)?;
+            all.push(Open { index, name, socket, tls });
+        }
+        Ok((!all.is_empty()).then_some(Self(all)))
+    }
+}
+
+/// A listening socket at `address`; an IPv6 one with `only_v6` leaves IPv4 to another.
+fn listening(address: SocketAddr, only_v6: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(only_v6)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// What connections share.
+pub(super) struct Shared {
+    desk: SharedDesk,
+    rules: Rules,
+    sink: Sink,
+    max: usize,
+    idle: Duration,
+    names: Vec<(usize, String)>,
+    open: AtomicUsize,
+    counts: Mutex<ConnectionReport>,
+}
+
+impl Shared {
+    fn count(&self, change: impl FnOnce(&mut ConnectionReport)) {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Adds what became of all connections to `report`.
+    pub(super) fn report(&self, report: &mut Report) {
+        let desk = lock(&self.desk);
+        report.add_desk(&desk);
+        for (index, name) in &self.names {
+            report.listeners.entry(name.clone()).or_default().add(desk.received[*index]);
+        }
+        report.connections = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// The thread of all connections.
+pub(super) struct Streams {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl Streams {
+    /// Starts to accept connections.
+    pub(super) fn start(
+        listeners: Listeners,
+        desk: SharedDesk,
+        options: &Options,
+        sink: Sink,
+    ) -> Result<Self, IntakeError> {
+        let shared = Arc::new(Shared {
+            desk,
+            rules: options.rules.clone(),
+            sink,
+            max: options.max_connections,
+            idle: options.idle_timeout,
+            names: listeners.0.iter().map(|open| (open.index, open.name.clone())).collect(),
+            open: AtomicUsize::new(0),
+            counts: Mutex::default(),
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| IntakeError::Thread { source })?;
+        let mut sockets = Vec::new();
+        for open in listeners.0 {
+            let _inside = runtime.enter();
+            let failed = |source| IntakeError::Listen { listener: open.name.clone(), source };
+            let socket = TcpListener::from_std(open.socket.into()).map_err(failed)?;
+            sockets.push((socket, open.index, open.tls));
+        }
+        let (stop, stopped) = watch::channel(false);
+        let work = {
+            let shared = shared.clone();
+            move || runtime.block_on(serve(sockets, shared, stopped))
+        };
+        Ok(Self { shared, stop, thread: thread("intake-streams", work)? })
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Reads what has arrived, and ends.
+    pub(super) fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = self.thread.join();
+    }
+}
+
+type Acceptor = (TcpListener, usize, Option<TlsAcceptor>);
+
+async fn serve(sockets: Vec<Acceptor>, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let mut listening = JoinSet::new();
+    for (socket, index, tls) in sockets {
+        listening.spawn(accept(socket, index, tls, shared.clone(), stopped.clone()));
+    }
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            _ = tick.tick() => lock(&shared.desk).hand_on(false, &shared.sink),
+        }
+    }
+    while listening.join_next().await.is_some() {}
+    lock(&shared.desk).hand_on(true, &shared.sink);
+}
+
+/// Accepts connections until told to stop, and then waits for theirs to end.
+async fn accept(
+    socket: TcpListener,
+    index: usize,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            // What has ended is not kept.
+            Some(_) = connections.join_next() => continue,
+            accepted = socket.accept() => accepted,
+        };
+        let (stream, from) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(REST).await;
+                continue;
+            }
+        };
+        let address = device::address(from);
+        if !shared.rules.allows(address) {
+            shared.count(|counts| counts.refused += 1);
+            if lock(&shared.desk).admission.names(address, now()) {
+                tracing::warn!(
+                    "refused a connection of {address}: it is in no network of intake.allow and is \
+                     no [[exporter]]"
+                );
+            }
+            continue;
+        }
+        if shared.open.load(Ordering::Relaxed) >= shared.max {
+            shared.count(|counts| counts.too_many += 1);
+            if lock(&shared.desk).admission.names(address, now()) {
+                tracing::warn!("turned {from} away: {} connections are open", shared.max);
+            }
+            continue;
+        }
+        // Only found out by those who never speak again.
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
+        shared.count(|counts| counts.accepted += 1);
+        shared.open.fetch_add(1, Ordering::Relaxed);
+        let (shared, tls, stopped) = (shared.clone(), tls.clone(), stopped.clone());
+        connections.spawn(async move {
+            let end = connection::serve(stream, from, index, tls, &shared, stopped).await;
+            lock(&shared.desk).collector.end_stream(from);
+            shared.open.fetch_sub(1, Ordering::Relaxed);
+            if let Err(error) = end {
+                shared.count(|counts| counts.broken += 1);
+                tracing::warn!("the connection of {from} has ended: {error}");
+            }
+        });
+    }
+    while connections.join_next().await.is_some() {}
+}

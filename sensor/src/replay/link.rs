@@ -1,0 +1,82 @@
+//! Link headers of captured frames: where the IP packet begins.
+
+use sensor_common::packet::{self, Bytes, ethertype};
+
+use super::capture::Frame;
+
+/// Link types whose header this module can read.
+mod link_type {
+    pub const NULL: u32 = 0;
+    pub const ETHERNET: u32 = 1;
+    /// Raw IP, as three registries have numbered it.
+    pub const RAW: [u32; 3] = [12, 14, 101];
+    pub const PPP: u32 = 9;
+    pub const LOOP: u32 = 108;
+    pub const LINUX_SLL: u32 = 113;
+    pub const IPV4: u32 = 228;
+    pub const IPV6: u32 = 229;
+    pub const LINUX_SLL2: u32 = 276;
+}
+
+/// What stands before the IP packet of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Ethernet, whose header the packet parser reads.
+    Ethernet,
+    /// Something shorter: EtherType of the payload, none where the frame ends first, and where it begins.
+    Other(Option<u16>, usize),
+    /// A link type that cannot be read.
+    Unknown,
+}
+
+impl Link {
+    /// The link header of `frame`.
+    pub fn of(frame: &Frame<'_>) -> Self {
+        let data = frame.data;
+        let word = |offset: usize| data.read::<u16>(offset).map(u16::from_be);
+        match frame.link_type {
+            link_type::ETHERNET => Self::Ethernet,
+            link_type::LINUX_SLL => Self::Other(word(14), 16),
+            link_type::LINUX_SLL2 => Self::Other(word(0), 20),
+            link_type::IPV4 => Self::Other(Some(ethertype::IPV4), 0),
+            link_type::IPV6 => Self::Other(Some(ethertype::IPV6), 0),
+            link_type::NULL | link_type::LOOP => Self::Other(by_version(data, 4), 4),
+            // PPP with or without the address and control octets of HDLC framing (RFC 1662); 0x21 is IPv4, 0x57 IPv6.
+            link_type::PPP => {
+                let offset = if data.starts_with(&[0xff, 0x03]) { 4 } else { 2 };
+                let protocol = word(offset - 2).map(|protocol| match protocol {
+                    0x0021 => ethertype::IPV4,
+                    0x0057 => ethertype::IPV6,
+                    _ => 0,
+                });
+                Self::Other(protocol, offset)
+            }
+            raw if link_type::RAW.contains(&raw) => Self::Other(by_version(data, 0), 0),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The IP packet in `data`, a frame with this link header; none where there is none.
+    pub fn packet(self, data: &[u8]) -> Option<&[u8]> {
+        let (ethertype, offset) = match self {
+            Self::Ethernet => {
+                let link = packet::parse_link(data).ok()?;
+                (link.ethertype, link.length)
+            }
+            Self::Other(ethertype, offset) => (ethertype?, offset),
+            Self::Unknown => return None,
+        };
+        let is_ip = matches!(ethertype, ethertype::IPV4 | ethertype::IPV6);
+        data.get(offset..).filter(|_| is_ip)
+    }
+}
+
+/// The EtherType that the IP version nibble at `offset` stands for. The BSD loopback header names an address
+/// family whose numbers differ between systems, so it is not asked.
+fn by_version(data: &[u8], offset: usize) -> Option<u16> {
+    data.get(offset).map(|first| match first >> 4 {
+        4 => ethertype::IPV4,
+        6 => ethertype::IPV6,
+        _ => 0,
+    })
+}

@@ -1,0 +1,322 @@
+//! Routers' datagrams into the agent: who is listened to, what is kept, what is sent on, and that all of it is counted.
+
+use std::{
+    collections::BTreeSet, fs, net::UdpSocket, path::Path, process::Command, time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use sensor::{
+    export::{ipfix::options::Transport, log::FlowLog, sink::Sink},
+    flow::interfaces::SharedInterfaces,
+};
+use serde_json::Value;
+use tests::{
+    agent::{Outcome, binary},
+    export::{DEADLINE, finish, start, to},
+    flows,
+    intake::{
+        collect, collect_configured, ipfix, netflow5, netflow9, sender, sflow, wait_for_flows,
+    },
+    peers::{free_port, wait_until},
+    root,
+};
+
+/// What only one of the two can know: what observed the flow, when it was received, by whom it was sent.
+/// That a remote end is folded away is told by a template of its own (flowKeyIndicator), and is no field.
+const OF_THE_SOURCE: [&str; 5] = ["flowtype", "flowversion", "flowsrcip", "flowrtime", "folded"];
+/// A host samples nothing; our own exporter says nothing of sampling.
+const OF_SAMPLING: [&str; 3] = ["samplerate", "bitsxrate", "packetsxrate"];
+
+fn ports(flows: &[Value]) -> BTreeSet<u64> {
+    flows.iter().filter_map(|flow| flow["srcport"].as_u64()).collect()
+}
+
+fn comparable(flow: &Value) -> String {
+    let mut flow = flow.clone();
+    if let Some(fields) = flow.as_object_mut() {
+        fields.retain(|name, value| {
+            // Our template has both interfaces, of which a host knows one.
+            let untold = ["input", "output", "ttlmin", "srcvlan"].contains(&name.as_str());
+            !(untold && *value == 0)
+                && !OF_THE_SOURCE.contains(&name.as_str())
+                && !OF_SAMPLING.contains(&name.as_str())
+        });
+    }
+    flow.to_string()
+}
+
+#[test]
+fn what_we_export_is_what_we_read() -> Result<()> {
+    let port = free_port()?;
+    let agent = collect(&format!("--listen ipfix://127.0.0.1:{port}"))?;
+    let exporter = start(to(Transport::udp(), "127.0.0.1", port), Default::default())?;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("flows");
+    let mut log = FlowLog::to_file(&path, SharedInterfaces::default(), 10_000)?;
+    for batch in [flows::ipv4(1, 600), flows::ipv6(2, 600), flows::ipv4_half_folded(3, 600)] {
+        ensure!(exporter.offer(&batch) && log.offer(&batch));
+    }
+    finish(exporter, DEADLINE)?;
+    log.stop(DEADLINE);
+    log.end();
+    let received = wait_for_flows(&agent, 1800)?;
+    let outcome = agent.stop("TERM")?;
+    let text = fs::read_to_string(&path)?;
+    let measured: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let sorted = |flows: &[Value]| {
+        let mut lines: Vec<_> = flows.iter().map(comparable).collect();
+        lines.sort();
+        lines
+    };
+    let (measured, received) = (sorted(&measured), sorted(&received));
+    ensure!(measured.len() == received.len(), "{} flows: {}", received.len(), outcome.stderr);
+    for (measured, received) in measured.iter().zip(&received) {
+        ensure!(measured == received, "measured {measured}\nreceived {received}");
+    }
+    ensure!(outcome.stderr.contains("exporter 127.0.0.1: "), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn all_protocols_on_one_port_and_their_losses() -> Result<()> {
+    let port = free_port()?;
+    let agent = collect(&format!("--listen sflow://127.0.0.1:{port}"))?;
+    let socket = sender("127.0.0.1:0", port)?;
+    socket.send(&netflow5(0, &[1001, 1002]))?;
+    socket.send(&netflow9(1, &[2001]))?;
+    socket.send(&ipfix(7, 0, true, &[3001]))?;
+    socket.send(&sflow(1, 4001))?;
+    // Five records of IPFIX, two datagrams of NetFlow 9 are missing.
+    socket.send(&ipfix(7, 6, false, &[3002]))?;
+    socket.send(&netflow9(4, &[2002]))?;
+    socket.send(b"GET / HTTP/1.1\r\n\r\n")?;
+    socket.send(&[])?;
+    socket.send(&netflow9(5, &[2003])[..30])?;
+    let flows = wait_for_flows(&agent, 7)?;
+    ensure!(ports(&flows) == [1001, 1002, 2001, 3001, 4001, 3002, 2002].into(), "{flows:?}");
+    let versions: BTreeSet<_> = flows
+        .iter()
+        .map(|flow| (flow["flowtype"].to_string(), flow["flowversion"].as_u64().unwrap_or(0)))
+        .collect();
+    ensure!(versions.len() == 4, "{versions:?}");
+    let outcome = agent.stop("INT")?;
+    for part in [
+        "9 datagrams or messages",
+        "decoded: 9 datagrams, 7 records, 7 flows",
+        "5 flows lost, 2 datagrams lost",
+        "+ skipped: version ",
+        "octets malformed",
+    ] {
+        ensure!(outcome.stderr.contains(part), "no `{part}`: {}", outcome.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn who_is_not_allowed_is_refused_and_named_once() -> Result<()> {
+    let port = free_port()?;
+    let agent = collect(&format!("--listen netflow://0.0.0.0:{port} --allow 127.0.0.2"))?;
+    let (known, unknown) = (sender("127.0.0.2:0", port)?, sender("127.0.0.3:0", port)?);
+    for sequence in 0..5 {
+        unknown.send(&netflow5(sequence, &[1]))?;
+    }
+    known.send(&netflow5(0, &[2]))?;
+    let flows = wait_for_flows(&agent, 1)?;
+    let outcome = agent.stop("TERM")?;
+    ensure!(ports(&flows) == [2].into() && flows.len() == 1, "{flows:?}");
+    ensure!(outcome.stderr.matches("refused what 127.0.0.3 sends").count() == 1);
+    ensure!(outcome.stderr.contains("refused: 5 datagrams, 360 octets"), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_configured_exporter_has_its_name_its_rate_and_its_limit() -> Result<()> {
+    let (port, directory) = (free_port()?, tempfile::tempdir()?);
+    let text = format!(
+        "
+        [[listen]]
+        url = 'netflow://127.0.0.1:{port}'
+        [intake]
+        allow = []
+        [[exporter]]
+        address = '127.0.0.0/8'
+        name = 'any'
+        [[exporter]]
+        address = '127.0.0.2'
+        name = 'edge'
+        site = 'here'
+        tags = ['core']
+        sample_rate = 50
+        rate_limit = 10
+        "
+    );
+    let agent = collect_configured(directory.path(), &text)?;
+    let (edge, any) = (sender("127.0.0.2:0", port)?, sender("127.0.0.3:0", port)?);
+    for sequence in 0..200 {
+        edge.send(&netflow5(sequence, &[1]))?;
+        any.send(&netflow5(sequence, &[2]))?;
+    }
+    wait_until("all of one are there", || {
+        agent.printed().is_ok_and(|text| text.matches("\"any\"").count() == 200)
+    })?;
+    let outcome = agent.stop("TERM")?;
+    let flows = outcome.flows()?;
+    let of = |name: &str| flows.iter().filter(|flow| flow["flowsrcname"] == name).count();
+    let limited = 200 - of("edge");
+    ensure!((100..=190).contains(&limited), "{limited} beyond the limit: {}", outcome.stderr);
+    let edge = flows.iter().find(|flow| flow["flowsrcname"] == "edge").context("some")?;
+    ensure!(edge["packetsxrate"] == 50 && edge["samplerate"] == 50, "{edge}");
+    let told = format!("{limited} datagrams beyond its rate limit");
+    ensure!(outcome.stderr.contains(&told), "{}", outcome.stderr);
+    Ok(())
+}
+
+fn state_config(port: u16, workers: usize, state: &Path) -> String {
+    format!(
+        "
+        listen = [{{ url = 'ipfix://127.0.0.1:{port}' }}]
+        intake.workers = {workers}
+        intake.state_file = '{}'
+        ",
+        state.display()
+    )
+}
+
+/// Templates from one port, data from another, of several domains, after a restart with another number of workers.
+#[test]
+fn templates_outlive_a_restart_and_moving_ports() -> Result<()> {
+    let (port, directory) = (free_port()?, tempfile::tempdir()?);
+    let state = directory.path().join("state");
+    let agent = collect_configured(directory.path(), &state_config(port, 3, &state))?;
+    let addresses: Vec<_> = (1..=20).map(|n| format!("127.0.1.{n}:0")).collect();
+    for address in &addresses {
+        for domain in 1..=2 {
+            sender(address, port)?.send(&ipfix(domain, 0, true, &[]))?;
+            sender(address, port)?.send(&ipfix(domain, 0, false, &[domain as u16]))?;
+        }
+    }
+    wait_for_flows(&agent, 40)?;
+    let outcome = agent.stop("TERM")?;
+    ensure!(!outcome.stderr.contains("without a template"), "{}", outcome.stderr);
+    let agent = collect_configured(directory.path(), &state_config(port, 2, &state))?;
+    for address in &addresses {
+        for domain in 1..=2 {
+            sender(address, port)?.send(&ipfix(domain, 1, false, &[domain as u16]))?;
+        }
+    }
+    wait_for_flows(&agent, 40)?;
+    let outcome = agent.stop("TERM")?;
+    ensure!(outcome.stderr.contains("20 exporters known from"), "{}", outcome.stderr);
+    ensure!(!outcome.stderr.contains("without a template"), "{}", outcome.stderr);
+
+    // What is no state any more harms nobody.
+    let mut octets = fs::read(&state)?;
+    octets[100] ^= 1;
+    fs::write(&state, &octets)?;
+    let agent = collect_configured(directory.path(), &state_config(port, 1, &state))?;
+    sender("127.0.0.1:0", port)?.send(&ipfix(1, 0, true, &[5]))?;
+    wait_for_flows(&agent, 1)?;
+    let outcome = agent.stop("TERM")?;
+    ensure!(outcome.stderr.contains("is no state of this version"), "{}", outcome.stderr);
+    ensure!(fs::read(&state)? != octets, "it is written anew");
+    Ok(())
+}
+
+fn relayed(line: &str) -> Result<(Outcome, Vec<Vec<u8>>, BTreeSet<String>, BTreeSet<String>)> {
+    let (port, receiver) = (free_port()?, UdpSocket::bind("127.0.0.1:0")?);
+    receiver.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let target = receiver.local_addr()?;
+    let agent = collect(&format!(
+        "--listen netflow://127.0.0.1:{port} --forward udp://{target} --print none {line}"
+    ))?;
+    let senders = [sender("127.0.0.1:0", port)?, sender("127.0.0.2:0", port)?];
+    let sent =
+        [netflow5(0, &[1]), ipfix(1, 0, true, &[2]), b"anything".to_vec(), vec![7; 9000], vec![]];
+    let (mut got, mut from, mut own) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    for socket in &senders {
+        own.insert(socket.local_addr()?.to_string());
+        for datagram in &sent {
+            socket.send(datagram)?;
+            let mut buffer = vec![0; 65_536];
+            let (length, address) = receiver.recv_from(&mut buffer)?;
+            ensure!(buffer[..length] == datagram[..], "it is another one");
+            got.push(buffer[..length].to_vec());
+            from.insert(address.to_string());
+        }
+    }
+    let outcome = agent.stop("TERM")?;
+    let told = format!("forwarded to udp://{target}: 10 datagrams, 0 not");
+    ensure!(outcome.stderr.contains(&told), "{}", outcome.stderr);
+    Ok((outcome, got, from, own))
+}
+
+#[test]
+fn datagrams_are_sent_on_as_they_came() -> Result<()> {
+    let (_, got, from, _) = relayed("")?;
+    ensure!(got.len() == 10 && from.len() == 1, "{from:?}");
+    Ok(())
+}
+
+#[test]
+fn datagrams_are_sent_on_from_their_own_addresses() -> Result<()> {
+    if !root("raw sockets") {
+        return Ok(());
+    }
+    let (_, got, from, own) = relayed("--keep-source")?;
+    ensure!(got.len() == 10 && from == own, "{from:?} are not {own:?}");
+    Ok(())
+}
+
+#[test]
+fn a_receiver_that_is_not_there_holds_nobody_up() -> Result<()> {
+    let (port, nobody) = (free_port()?, free_port()?);
+    let agent = collect(&format!(
+        "--listen netflow://127.0.0.1:{port} --forward udp://127.0.0.1:{nobody}"
+    ))?;
+    let socket = sender("127.0.0.1:0", port)?;
+    for sequence in 0..100 {
+        socket.send(&netflow5(sequence, &[1]))?;
+    }
+    wait_for_flows(&agent, 100)?;
+    let outcome = agent.stop("TERM")?;
+    let line = outcome.stderr.lines().find(|line| line.contains("forwarded to"));
+    let line = line.context("a line about it")?;
+    let numbers: Vec<u64> = line
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .rev()
+        .take(2)
+        .collect();
+    ensure!(numbers[0] > 0 && numbers[0] + numbers[1] == 100, "{line}");
+    Ok(())
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error_however_many_workers() -> Result<()> {
+    let taken = UdpSocket::bind("127.0.0.1:0")?;
+    let (port, directory) = (taken.local_addr()?.port(), tempfile::tempdir()?);
+    for workers in [1, 4] {
+        let path = directory.path().join("sensor.toml");
+        let listen = format!("listen = [{{ url = 'netflow://127.0.0.1:{port}' }}]");
+        fs::write(&path, format!("{listen}\nintake.workers = {workers}"))?;
+        let run = Command::new(binary()?).arg("run").arg("--config").arg(&path).output()?;
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        ensure!(run.status.code() == Some(1), "{said}");
+        ensure!(said.contains("cannot listen at netflow://127.0.0.1:"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn addresses_of_both_families_at_one_socket_are_one_exporter() -> Result<()> {
+    let port = free_port()?;
+    let agent = collect(&format!("--listen ipfix://[::]:{port}"))?;
+    sender("127.0.0.1:0", port)?.send(&ipfix(1, 0, true, &[]))?;
+    sender("127.0.0.1:0", port)?.send(&ipfix(1, 0, false, &[9]))?;
+    let v6 = UdpSocket::bind("[::1]:0")?;
+    v6.send_to(&ipfix(1, 0, true, &[10]), ("::1", port))?;
+    let flows = wait_for_flows(&agent, 2)?;
+    let from: BTreeSet<_> = flows.iter().map(|flow| flow["flowsrcip"].to_string()).collect();
+    ensure!(from == ["\"127.0.0.1\"".to_owned(), "\"::1\"".to_owned()].into(), "{from:?}");
+    agent.stop("TERM").map(drop)
+}

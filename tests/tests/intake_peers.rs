@@ -1,0 +1,224 @@
+//! Other people's exporters into the agent: what they say of a capture is what the sensor itself sees in it, packet for
+//! packet and octet for octet.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tests::{
+    agent::{Agent, Outcome, binary, sum},
+    frames,
+    intake::collect,
+    peers::{Peer, free_port, require, wait_until},
+};
+
+/// The query of the specification for traffic between low ports, without NTP.
+const LOW_PORTS: &str = "((protocol == tcp || protocol == udp) && srcport < 1024 && dstport < 1024 \
+                         && !(srcport == 0 || dstport == 0 || srcport == 123 || dstport == 123))";
+
+/// Flows in the capture: each of several packets.
+const FLOWS: u32 = 300;
+
+/// Packets of each.
+const PACKETS: u32 = 4;
+
+/// Source and destination port of flow `flow`.
+fn ports(flow: u32) -> (u16, u16) {
+    match flow % 3 {
+        0 => (1000 + flow as u16, 53),
+        1 => (123, 123),
+        _ => (500 + (flow / 3) as u16, 53),
+    }
+}
+
+/// A capture of UDP over IPv4, and what is in it: packets and octets of IP.
+fn capture(directory: &Path) -> Result<(PathBuf, u64, u64)> {
+    let (mut all, mut octets) = (Vec::new(), 0);
+    for packet in 0..PACKETS {
+        for flow in 0..FLOWS {
+            let length = 60 + (flow + packet) as usize;
+            let mut frame = frames::udp_v4(flow, length);
+            let (source, destination) = ports(flow);
+            frame[34..36].copy_from_slice(&source.to_be_bytes());
+            frame[36..38].copy_from_slice(&destination.to_be_bytes());
+            octets += length as u64 - 14;
+            all.push(frame);
+        }
+    }
+    let path = directory.join("traffic.pcap");
+    frames::write_capture(&path, &all)?;
+    stamp(&path)?;
+    Ok((path, all.len() as u64, octets))
+}
+
+/// Gives the frames of a capture times: programs take 0 for none.
+fn stamp(path: &Path) -> Result<()> {
+    const SECONDS: u32 = 1_700_000_000;
+    let mut file = fs::read(path)?;
+    let (mut at, mut number) = (24, 0);
+    while let Some(length) = file.get(at + 8..at + 12) {
+        let length = u32::from_le_bytes(length.try_into()?) as usize;
+        file[at..at + 4].copy_from_slice(&(SECONDS + number / FLOWS).to_le_bytes());
+        (at, number) = (at + 16 + length, number + 1);
+    }
+    Ok(fs::write(path, file)?)
+}
+
+/// Collects what `export` makes some program send to a port until `packets` are there.
+fn collected(
+    line: &str,
+    scheme: &str,
+    packets: u64,
+    export: impl FnOnce(u16) -> Result<Option<Peer>>,
+) -> Result<(Outcome, Vec<Value>)> {
+    let port = free_port()?;
+    let agent = collect(&format!("--listen {scheme}://127.0.0.1:{port} {line}"))?;
+    let peer = export(port)?;
+    let flows = |agent: &Agent| -> Vec<Value> {
+        let text = agent.printed().unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    let waited = wait_until("all packets", || sum(&flows(&agent), "packets") >= packets);
+    drop(peer);
+    let got = sum(&flows(&agent), "packets");
+    let outcome = agent.stop("TERM")?;
+    waited.with_context(|| format!("{got} of {packets}: {}", outcome.stderr))?;
+    let flows = outcome.flows()?;
+    Ok((outcome, flows))
+}
+
+/// Has softflowd read the capture and send what is in it.
+fn softflowd(capture: &Path, port: u16, arguments: &str) -> Result<Option<Peer>> {
+    let directory = tempfile::tempdir()?;
+    let control = directory.path().join("control");
+    let mut command = Command::new("softflowd");
+    command.arg("-r").arg(capture).args(["-n", &format!("127.0.0.1:{port}"), "-d"]);
+    command.arg("-c").arg(&control).arg("-p").arg(directory.path().join("pid"));
+    command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
+    let peer = Peer::start(&mut command)?;
+    let order = |order: &str| {
+        let mut command = Command::new("softflowctl");
+        let output = command.arg("-c").arg(&control).arg(order).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    // It goes on reading whenever it has something to do.
+    let all = format!("Packets processed: {}", FLOWS * PACKETS);
+    wait_until("softflowd has read all", || {
+        order("statistics").is_ok_and(|text| text.contains(&all))
+    })?;
+    order("shutdown")?;
+    Ok(Some(peer))
+}
+
+#[test]
+fn softflowd_is_understood_in_each_version() -> Result<()> {
+    if !require("softflowd") {
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    let (path, packets, octets) = capture(directory.path())?;
+    for (scheme, arguments, version) in [
+        ("netflow", "-v 5", 5),
+        ("netflow", "-v 9", 9),
+        ("ipfix", "-v 10", 10),
+        ("ipfix", "-v 10 -A milli -T ether", 10),
+        ("tcp", "-v 10 -P tcp", 10),
+    ] {
+        let (outcome, flows) =
+            collected("", scheme, packets, |port| softflowd(&path, port, arguments))?;
+        let got = (sum(&flows, "packets"), sum(&flows, "octets"));
+        ensure!(got == (packets, octets), "{arguments}: {got:?}, not {packets}, {octets}");
+        ensure!(flows.len() == FLOWS as usize, "{arguments}: {} flows", flows.len());
+        ensure!(flows.iter().all(|flow| flow["flowversion"] == version), "{arguments}");
+        ensure!(!outcome.stderr.contains(" lost"), "{arguments}: {}", outcome.stderr);
+        ensure!(!outcome.stderr.contains("malformed"), "{arguments}: {}", outcome.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_query_holds_for_what_softflowd_sends() -> Result<()> {
+    if !require("softflowd") {
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    let (path, ..) = capture(directory.path())?;
+    let is_low = |port: u16| port < 1024 && port != 123;
+    let low = (0..FLOWS).map(ports).filter(|ports| is_low(ports.0) && is_low(ports.1)).count();
+    for version in [5, 9, 10] {
+        let port = free_port()?;
+        let mut command = Command::new(binary()?);
+        command.args(["run", "--listen", &format!("netflow://127.0.0.1:{port}")]);
+        command.args(["--filter", LOW_PORTS]);
+        let mut agent = Agent::spawn(&mut command)?;
+        agent.wait_for(": listening")?;
+        softflowd(&path, port, &format!("-v {version}"))?;
+        let waited = wait_until("the flows that match", || {
+            agent.printed().is_ok_and(|text| text.lines().count() >= low)
+        });
+        waited.with_context(|| agent.said())?;
+        let outcome = agent.stop("TERM")?;
+        let flows = outcome.flows()?;
+        let matches = |flow: &Value| {
+            let low = |key: &str| flow[key].as_u64().is_some_and(|port| port < 1024 && port != 123);
+            low("srcport") && low("dstport")
+        };
+        ensure!(flows.len() == low && flows.iter().all(matches), "{} flows", flows.len());
+        let held = format!("{} flow records did not fulfil the filter", FLOWS as usize - low);
+        ensure!(outcome.stderr.contains(&held), "{}", outcome.stderr);
+    }
+    Ok(())
+}
+
+/// Runs pmacctd over the capture with a configuration; it does not end by itself.
+fn pmacctd(directory: &Path, capture: &Path, text: &str) -> Result<Option<Peer>> {
+    let path = directory.join("pmacctd.conf");
+    let common = format!(
+        "daemonize: false\npcap_savefile: {}\npcap_savefile_wait: true\n",
+        capture.display()
+    );
+    fs::write(&path, common + text)?;
+    let mut command = Command::new("pmacctd");
+    command.arg("-f").arg(&path).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(Some(Peer::start(&mut command)?))
+}
+
+#[test]
+fn pmacct_is_understood() -> Result<()> {
+    if !require("pmacctd") {
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    let (path, packets, octets) = capture(directory.path())?;
+    for version in [5, 9, 10] {
+        let (_, flows) = collected("", "netflow", packets, |port| {
+            let text = format!(
+                "plugins: nfprobe\nnfprobe_receiver: 127.0.0.1:{port}\nnfprobe_version: {version}\n\
+                 aggregate: src_host, dst_host, src_port, dst_port, proto, tos\n\
+                 nfprobe_timeouts: expint=1:general=1:udp=1:maxlife=2\n"
+            );
+            pmacctd(directory.path(), &path, &text)
+        })?;
+        let got = (sum(&flows, "packets"), sum(&flows, "octets"));
+        ensure!(got == (packets, octets), "nfprobe {version}: {got:?}");
+        ensure!(flows.iter().all(|flow| flow["flowversion"] == version), "nfprobe {version}");
+    }
+    // sfprobe counts the first packet and does not send it.
+    let packets = packets - 1;
+    let (outcome, flows) = collected("", "sflow", packets, |port| {
+        let text = format!(
+            "plugins: sfprobe\nsfprobe_receiver: 127.0.0.1:{port}\nsampling_rate: 1\n\
+             sfprobe_agentsubid: 7\n"
+        );
+        pmacctd(directory.path(), &path, &text)
+    })?;
+    let got = (flows.len() as u64, sum(&flows, "packets"));
+    ensure!(got == (packets, packets), "sfprobe: {got:?}: {}", outcome.stderr);
+    ensure!(flows.iter().all(|flow| flow["flowtype"] == "sflow" && flow["samplerate"] == 1));
+    ensure!(!outcome.stderr.contains(" lost"), "{}", outcome.stderr);
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! IPFIX over TCP and TLS into the agent: our own exporter read back, files sent down a connection, and peers that
+//! misbehave.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use sensor::export::{
+    ipfix::options::{Destination, FileOptions, TlsOptions, Transport},
+    sink::Sink,
+};
+use tests::{
+    agent::sum,
+    export::{DEADLINE, SHORT_DEADLINE, finish, start, to},
+    flows,
+    intake::{collect, collect_configured, ipfix, wait_for_flows},
+    peers::{free_port, wait_until},
+    pki::Pki,
+};
+
+#[test]
+fn what_we_export_over_tcp_is_what_we_read() -> Result<()> {
+    let port = free_port()?;
+    let agent = collect(&format!("--listen tcp://127.0.0.1:{port}"))?;
+    let exporter = start(to(Transport::Tcp, "127.0.0.1", port), Default::default())?;
+    for seed in 0..5 {
+        ensure!(exporter.offer(&flows::ipv4(seed, 2000)));
+    }
+    let sent = finish(exporter, DEADLINE)?.sent;
+    let flows = wait_for_flows(&agent, 10_000)?;
+    let got = (flows.len() as u64, sum(&flows, "packets"), sum(&flows, "octets"));
+    ensure!(got == (sent.flows, sent.packets, sent.octets), "{got:?}, not {sent:?}");
+    let outcome = agent.stop("TERM")?;
+    let told = "connections: 1 accepted, 0 refused, 0 too many at once, 0 broken";
+    ensure!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_file_is_a_stream() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let files = FileOptions::new(directory.path().to_owned());
+    let exporter = start(Destination::Files(files), Default::default())?;
+    ensure!(exporter.offer(&flows::ipv6(1, 3000)));
+    let sent = finish(exporter, DEADLINE)?.sent;
+    let port = free_port()?;
+    let agent = collect(&format!("--listen tcp://127.0.0.1:{port}"))?;
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    for entry in fs::read_dir(directory.path())? {
+        // In pieces that have nothing to do with messages.
+        for piece in fs::read(entry?.path())?.chunks(777) {
+            stream.write_all(piece)?;
+        }
+    }
+    let flows = wait_for_flows(&agent, 3000)?;
+    let got = (flows.len() as u64, sum(&flows, "packets"), sum(&flows, "octets"));
+    ensure!(got == (sent.flows, sent.packets, sent.octets), "{got:?}, not {sent:?}");
+    agent.stop("TERM").map(drop)
+}
+
+#[test]
+fn templates_end_with_their_connection() -> Result<()> {
+    let port = free_port()?;
+    let agent = collect(&format!("--listen tcp://127.0.0.1:{port}"))?;
+    let mut first = TcpStream::connect(("127.0.0.1", port))?;
+    first.write_all(&ipfix(1, 0, true, &[1, 2]))?;
+    wait_for_flows(&agent, 2)?;
+    drop(first);
+    let mut second = TcpStream::connect(("127.0.0.1", port))?;
+    second.write_all(&ipfix(1, 0, false, &[3]))?;
+    second.write_all(&ipfix(2, 0, true, &[4]))?;
+    wait_for_flows(&agent, 3)?;
+    let outcome = agent.stop("TERM")?;
+    ensure!(outcome.flows()?.iter().all(|flow| flow["srcport"] != 3), "{}", outcome.stdout);
+    ensure!(outcome.stderr.contains("octets without a template"), "{}", outcome.stderr);
+    Ok(())
+}
+
+/// True when the other end closes, which it must within the read's time.
+fn is_closed(stream: &mut TcpStream) -> Result<bool> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    // A reset is an end as well.
+    Ok(match stream.read(&mut [0; 1]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    })
+}
+
+#[test]
+fn peers_that_misbehave_are_left() -> Result<()> {
+    let (port, directory) = (free_port()?, tempfile::tempdir()?);
+    let text = format!(
+        "
+        listen = [{{ url = 'tcp://127.0.0.1:{port}' }}]
+        intake.max_connections = 2
+        intake.idle_timeout = '1s'
+        "
+    );
+    let agent = collect_configured(directory.path(), &text)?;
+    let mut foreign = TcpStream::connect(("127.0.0.1", port))?;
+    foreign.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+    ensure!(is_closed(&mut foreign)?);
+    wait_until("it is told", || agent.said().contains("is no IPFIX message"))?;
+    let mut idle = [
+        TcpStream::connect(("127.0.0.1", port))?,
+        TcpStream::connect(("127.0.0.1", port))?,
+        TcpStream::connect(("127.0.0.1", port))?,
+    ];
+    idle[1].write_all(&ipfix(1, 0, true, &[1])[..10])?;
+    for stream in &mut idle {
+        ensure!(is_closed(stream)?);
+    }
+    let mut cut = TcpStream::connect(("127.0.0.1", port))?;
+    cut.write_all(&ipfix(1, 0, true, &[1])[..30])?;
+    drop(cut);
+    wait_until("it is told", || agent.said().contains("ended within a message"))?;
+    let outcome = agent.stop("TERM")?;
+    let told = "connections: 4 accepted, 0 refused, 1 too many at once, 4 broken";
+    ensure!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    Ok(())
+}
+
+fn tls_config(pki: &Pki, port: u16) -> String {
+    let directory = pki.directory.path().display();
+    format!(
+        "
+        [[listen]]
+        url = 'tls://127.0.0.1:{port}'
+        certificate = '{directory}/server.pem'
+        key = '{directory}/server.key'
+        ca = '{directory}/ca.pem'
+        "
+    )
+}
+
+#[test]
+fn tls_lets_in_whom_it_knows() -> Result<()> {
+    let (ours, theirs, port) = (Pki::new()?, Pki::new()?, free_port()?);
+    let agent = collect_configured(ours.directory.path(), &tls_config(&ours, port))?;
+    let exporter = start(to(Transport::Tls(ours.client()), "127.0.0.1", port), Default::default())?;
+    for seed in 0..5 {
+        ensure!(exporter.offer(&flows::ipv6(seed, 1000)));
+    }
+    let sent = finish(exporter, DEADLINE)?.sent;
+    let flows = wait_for_flows(&agent, 5000)?;
+    let got = (flows.len() as u64, sum(&flows, "packets"), sum(&flows, "octets"));
+    ensure!(got == (sent.flows, sent.packets, sent.octets), "{got:?}, not {sent:?}");
+
+    let known = ours.client();
+    let (certificate, key) = (theirs.file("client.pem"), theirs.file("client.key"));
+    for stranger in [
+        TlsOptions { certificate, key, ..known.clone() },
+        TlsOptions { certificate: None, key: None, ..known },
+    ] {
+        let before = agent.said().matches("TLS handshake failed").count();
+        let exporter = start(to(Transport::Tls(stranger), "127.0.0.1", port), Default::default())?;
+        ensure!(exporter.offer(&flows::ipv4(9, 10)));
+        wait_until("it is told", || agent.said().matches("TLS handshake failed").count() > before)?;
+        let account = finish(exporter, SHORT_DEADLINE)?;
+        ensure!(account.sent.flows == 0, "{account:?}");
+    }
+    let outcome = agent.stop("TERM")?;
+    ensure!(outcome.flows()?.len() == 5000, "strangers got something in");
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! What the fuzz targets begin with: the corpora, in the forms that the targets read.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+/// Longest input of a target, in octets.
+pub const LONGEST: usize = 1 << 16;
+
+/// Writes the seeds of `target` into `folder`. Returns how many; 0 when there are no corpora, or none for it.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn write(target: &str, folder: &Path) -> Result<usize> {
+    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    let corpora = env::var_os("SENSOR_CORPORA")
+        .map_or_else(|| Path::new("../shared/corpora").to_owned(), PathBuf::from);
+    let seeds = match target {
+        "netflow" | "ipfix" | "sflow" => exports(&corpora, target),
+        "capture" => captures(&corpora).into_iter().map(|(_, file)| file).collect(),
+        "packet" => packets(&corpora),
+        "nql" => queries(&corpora).into_iter().map(|query| format!("\0{query}").into()).collect(),
+        "nql_evaluate" => queries(&corpora).into_iter().map(with_rows).collect(),
+        _ => Vec::new(),
+    };
+    let mut written = 0;
+    for seed in seeds.iter().filter(|seed| !seed.is_empty() && seed.len() <= LONGEST) {
+        let path = folder.join(format!("seed-{written}"));
+        fs::write(&path, seed).with_context(|| format!("write {}", path.display()))?;
+        written += 1;
+    }
+    Ok(written)
+}
+
+/// The datagrams of each case that speaks the protocol, each behind its length.
+fn exports(corpora: &Path, target: &str) -> Vec<Vec<u8>> {
+    let speaks = |payload: &[u8]| match payload {
+        [0, 10, ..] => target == "ipfix",
+        [0, 0, 0, 5, ..] => target == "sflow",
+        [0, 5 | 7 | 9, ..] => target == "netflow",
+        _ => false,
+    };
+    captures(corpora)
+        .iter()
+        .map(|(_, file)| {
+            let mut seed = Vec::new();
+            for payload in frames(file).filter_map(payload).filter(|payload| speaks(payload)) {
+                if seed.len() + payload.len() < LONGEST {
+                    seed.extend((payload.len() as u16).to_be_bytes());
+                    seed.extend(payload);
+                }
+            }
+            seed
+        })
+        .collect()
+}
+
+/// A frame of each capture of traffic, behind two octets of length.
+fn packets(corpora: &Path) -> Vec<Vec<u8>> {
+    captures(corpora)
+        .iter()
+        .filter_map(|(_, file)| Some([&[0, 0], frames(file).next()?].concat()))
+        .collect()
+}
+
+/// The small captures of the corpora.
+fn captures(corpora: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let is_capture = |path: &Path| {
+        path.extension().is_some_and(|kind| kind == "pcap" || kind == "pcapng" || kind == "cap")
+    };
+    let paths = files(corpora).into_iter().filter(|path| is_capture(path));
+    paths.filter_map(|path| fs::read(&path).ok().map(|file| (path, file))).collect()
+}
+
+/// The queries of the corpora: a line each.
+fn queries(corpora: &Path) -> Vec<String> {
+    let texts = files(&corpora.join("nql"));
+    let texts = texts.into_iter().filter_map(|path| fs::read_to_string(path).ok());
+    texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).take(4096).collect()
+}
+
+/// A query before rows that differ in every octet.
+fn with_rows(query: String) -> Vec<u8> {
+    let rows = (0..240_u32).map(|octet| (octet * 37 % 251) as u8);
+    query.into_bytes().into_iter().chain([0]).chain(rows).collect()
+}
+
+/// All files below `folder`, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
+/// The frames of a capture: the plain form in this machine's order, which is that of the corpora.
+fn frames(file: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = file.strip_prefix(&[0xd4, 0xc3, 0xb2, 0xa1]).and_then(|file| file.get(20..));
+    std::iter::from_fn(move || {
+        let (header, behind) = rest?.split_first_chunk::<16>()?;
+        let length = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        let (frame, behind) = behind.split_at_checked(usize::try_from(length).ok()?)?;
+        rest = Some(behind);
+        Some(frame)
+    })
+}
+
+/// The payload of UDP in IP in Ethernet, without tags and options, as in the corpora.
+fn payload(frame: &[u8]) -> Option<&[u8]> {
+    match frame.get(12..14)? {
+        [0x08, 0x00] => frame.get(42..),
+        [0x86, 0xdd] => frame.get(62..),
+        _ => None,
+    }
+}
