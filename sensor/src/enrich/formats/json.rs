@@ -139,16 +139,22 @@ fn offset(text: &str, part: &RawValue) -> usize {
     part.get().as_ptr() as usize - text.as_ptr() as usize
 }
 
-/// The key before a value. One with escapes is not found as it stands in the text; then the place is the value's.
+/// The key before a value. Where it does not stand right before it as it reads, since it has escapes or much space behind
+/// it, the place is the value's.
 fn key<'k>(text: &str, key: String, value: &RawValue) -> Piece<'k> {
     let end = offset(text, value);
-    let found = text[..end].rfind(&format!("\"{key}\""));
+    let from = text.ceil_char_boundary(end.saturating_sub(key.len() + 32));
+    let found = text[from..end].rfind(&format!("\"{key}\"")).map(|at| from + at);
     let span = found.map_or(end..end + value.get().len(), |start| start..start + key.len() + 2);
     Piece { text: key.into(), span }
 }
 
 /// A fault that was found in the part of `text` from `start` on, by its line and column.
-fn fault_in(text: &str, start: usize, error: &serde_json::Error) -> Diagnostic {
+pub(in crate::enrich) fn fault_in(
+    text: &str,
+    start: usize,
+    error: &serde_json::Error,
+) -> Diagnostic {
     let line_start = match error.line() {
         0 | 1 => start,
         line => {

@@ -19,7 +19,7 @@ mod json;
 mod list;
 mod toml;
 
-pub(super) use self::csv::quote;
+pub(super) use self::{csv::quote, json::fault_in};
 
 /// The forms of label files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

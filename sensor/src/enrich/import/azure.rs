@@ -58,8 +58,8 @@ fn describe(host: &mut Host, machine: &Value) {
 /// What `az vm list-ip-addresses` says of a machine.
 fn listed_host(listed: &Value, machines: &BTreeMap<Machine, Host>) -> Host {
     let known = machine(text(listed, "/resourceGroup"), text(listed, "/name"));
-    let mut host = Host::default();
-    host.labels = labels(known.as_ref(), machines);
+    let labels = labels(known.as_ref(), machines);
+    let mut host = Host { labels, ..Host::default() };
     host.label("cloud", Some("azure"));
     host.label("name", text(listed, "/name"));
     host.label("resourcegroup", resource_group(listed).as_deref());
@@ -77,8 +77,8 @@ fn listed_host(listed: &Value, machines: &BTreeMap<Machine, Host>) -> Host {
 fn interface_host(interface: &Value, machines: &BTreeMap<Machine, Host>) -> Host {
     let of = text(interface, "/virtualMachine/id");
     let known = of.and_then(|id| machine(resource_group_of_id(id), Some(last_part(id))));
-    let mut host = Host::default();
-    host.labels = labels(known.as_ref(), machines);
+    let labels = labels(known.as_ref(), machines);
+    let mut host = Host { labels, ..Host::default() };
     host.label("cloud", Some("azure"));
     host.label("name", of.map(last_part).or(text(interface, "/name")));
     host.label("region", text(interface, "/location"));

@@ -11,7 +11,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{formats::quote, sources::unmapped};
+use super::{
+    formats::{fault_in, quote},
+    sources::unmapped,
+};
 use crate::{
     diagnostic::Diagnostic,
     flow::prefix::{Prefix, prefix},
@@ -59,18 +62,11 @@ impl Printed {
     /// # Errors
     /// The place where it is no JSON.
     pub fn parse(text: &str) -> Result<Self, Diagnostic> {
-        let mut documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-        let mut read = Vec::new();
-        while let Some(document) = documents.next() {
-            match document {
-                Ok(document) => read.push(document),
-                Err(error) => {
-                    let at = documents.byte_offset();
-                    return Err(Diagnostic::error(format!("this is no JSON: {error}"), at..at + 1));
-                }
-            }
-        }
-        Ok(Self(read))
+        let documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+        documents
+            .collect::<Result<_, _>>()
+            .map(Self)
+            .map_err(|error| fault_in(text, 0, &error).label("this is no JSON"))
     }
 }
 
@@ -246,7 +242,8 @@ mod tests {
         let text = format!("{}\n{}", one("10.0.0.1"), one("10.0.0.2"));
         assert_eq!(csv(Cloud::Gcp, &text), "10.0.0.1,cloud,gcp\n10.0.0.2,cloud,gcp\n");
         let fault = Printed::parse("[1]\n[2").expect_err("a bracket is missing");
-        assert!(fault.message.starts_with("this is no JSON: EOF"), "{fault:?}");
+        assert_eq!(fault.span, 5..6);
+        assert!(fault.message.starts_with("EOF"), "{fault:?}");
     }
 
     #[test]
