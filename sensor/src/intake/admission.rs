@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc};
 use hashbrown::HashMap;
 use ipnet::IpNet;
 
-use crate::wire::exporter::device::Profile;
+pub use crate::wire::exporter::device::Profile;
 
 /// What is configured for some exporters.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -111,9 +111,22 @@ impl Desk {
         self.collector.datagram(from, now, octets, &mut self.batches);
     }
 
-    /// Hands on the batches that are full, and all that have waited long enough; with `all`, every one.
-    pub(super) fn hand_on(&mut self, all: bool, sink: &Sink) {
-        let all = all || self.handed_on.elapsed() >= PATIENCE;
+    /// Hands on the batches that are full.
+    pub(super) fn hand_on_full(&mut self, sink: &Sink) {
+        self.hand_on(false, sink);
+    }
+
+    /// Hands on the batches that are full, and the others when they have waited long enough.
+    pub(super) fn hand_on_due(&mut self, sink: &Sink) {
+        self.hand_on(self.handed_on.elapsed() >= PATIENCE, sink);
+    }
+
+    /// Hands on whatever there is.
+    pub(super) fn hand_on_all(&mut self, sink: &Sink) {
+        self.hand_on(true, sink);
+    }
+
+    fn hand_on(&mut self, all: bool, sink: &Sink) {
         let mut spent = Vec::new();
         self.batches.take(all, |batch| spent.extend(sink(batch)));
         spent.into_iter().for_each(|batch| self.batches.give_back(batch));

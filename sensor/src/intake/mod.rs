@@ -103,8 +103,9 @@ impl Intake {
             [] => None,
             forwards => Some(Relay::open(forwards, &udp)?),
         };
-        let desks: Vec<_> =
-            (0..*workers).map(|_| desk(options, &rules, options.memory / *workers)).collect();
+        let streams = stream::Listeners::open(listeners)?;
+        let memory = options.memory / (*workers + usize::from(streams.is_some()));
+        let desks: Vec<_> = (0..*workers).map(|_| desk(options, &rules, memory)).collect();
         if let Some(state) = state {
             let restored = state::load(&state.path).map(|saved| restore(&desks, saved));
             match restored {
@@ -120,10 +121,10 @@ impl Intake {
             state::probe(&state.path)?;
         }
         // TCP and TLS have a decoder of their own: their templates end with the connection, and are never saved.
-        let streams = match stream::Listeners::open(listeners)? {
+        let streams = match streams {
             None => None,
             Some(open) => {
-                let desk = desk(options, &rules, options.memory / 4);
+                let desk = desk(options, &rules, memory);
                 Some(Streams::start(open, desk, options, sink.clone())?)
             }
         };

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{desk::Desk, socket::Port};
-use crate::wire::{exporter::device::Device, ledger::Ledger};
+use crate::wire::exporter::device::Device;
 
 pub use super::desk::Count;
+pub use crate::wire::ledger::{Ledger, Skipped};
 
 /// All that is known.
 #[derive(Clone, Debug, Default)]

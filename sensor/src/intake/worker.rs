@@ -65,21 +65,22 @@ pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
             for slot in 0..count {
                 if let Some(arrived) = inbox.arrived(slot) {
                     take(&mut desk, listener, &arrived, now, parts.relay.as_ref(), &mut packet);
-                    desk.hand_on(false, sink);
+                    desk.hand_on_full(sink);
                 }
             }
+            desk.hand_on_due(sink);
         }
         match end {
             Some(end) if came == 0 || Instant::now() >= end => break,
             _ if more || end.is_some() => {}
             _ if came != 0 && roomy => std::thread::sleep(GATHER),
             _ => {
-                lock(desk).hand_on(false, sink);
+                lock(desk).hand_on_due(sink);
                 sys::wait(&sockets, SLEEP);
             }
         }
     }
-    lock(desk).hand_on(true, sink);
+    lock(desk).hand_on_all(sink);
 }
 
 /// Takes the datagrams of one buffer.

@@ -18,14 +18,11 @@ use super::{
     },
     outputs::Outputs,
 };
-use crate::{
-    intake::{
-        self,
-        admission::{Rule, Rules},
-        options::{Forward, Listener, Options, State, Tls, Transport},
-        report::Report,
-    },
-    wire::exporter::device::Profile,
+use crate::intake::{
+    self,
+    admission::{Profile, Rule, Rules},
+    options::{Forward, Listener, Options, State, Tls, Transport},
+    report::Report,
 };
 
 /// Everything that routers send to, where there is anything.

@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{
-    intake::report::{ConnectionReport, Count, ExporterReport, Report},
-    wire::ledger::{Ledger, Skipped},
-};
+use crate::intake::report::{ConnectionReport, Count, ExporterReport, Ledger, Report, Skipped};
 
 /// Exporters that are shown: those with the most datagrams.
 const SHOWN: usize = 20;

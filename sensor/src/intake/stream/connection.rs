@@ -132,7 +132,7 @@ fn take(
             }
         }
     };
-    desk.hand_on(false, &shared.sink);
+    desk.hand_on_due(&shared.sink);
     drop(desk);
     octets.drain(..taken);
     end

@@ -192,11 +192,11 @@ async fn serve(sockets: Vec<Acceptor>, shared: Arc<Shared>, mut stopped: watch::
     loop {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
-            _ = tick.tick() => lock(&shared.desk).hand_on(false, &shared.sink),
+            _ = tick.tick() => lock(&shared.desk).hand_on_due(&shared.sink),
         }
     }
     while listening.join_next().await.is_some() {}
-    lock(&shared.desk).hand_on(true, &shared.sink);
+    lock(&shared.desk).hand_on_all(&shared.sink);
 }
 
 /// Accepts connections until told to stop, and then waits for theirs to end.
