@@ -10,6 +10,7 @@ pub mod agent;
 pub mod cli;
 pub mod diagnostic;
 pub mod engine;
+pub mod enrich;
 #[expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -67,7 +67,7 @@ fn selects(query: &str, batch: &FlowBatch) -> Vec<bool> {
 
 #[test]
 fn production_meets_development() {
-    let mut profiles = Profiles::default();
+    let profiles = Profiles::default();
     let mut labelled = |context: &str, values: &[&str]| {
         let values = values.iter().map(|&value| value.to_owned()).collect();
         profiles

@@ -54,7 +54,7 @@ pub fn flows(rows: usize) -> Vec<FlowBatch> {
 }
 
 fn profiles() -> (Arc<Profiles>, Vec<u32>, Vec<u32>) {
-    let mut profiles = Profiles::default();
+    let profiles = Profiles::default();
     let roles = ["web", "database", "application", "resolver", "mailserver", "scanner", "backup"];
     let inside = roles
         .iter()

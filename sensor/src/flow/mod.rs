@@ -7,13 +7,14 @@
 //! * [`profile`]: what is known about an address, interned.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`router`]: the columns that only routers fill, and what is known of the routers.
-//! * [`interfaces`], [`protocol`]: names for numbers.
+//! * [`interfaces`], [`protocol`]: names for numbers. [`prefix`]: addresses that share their first bits.
 
 pub mod batch;
 pub mod cache;
 pub mod delta;
 pub mod fields;
 pub mod interfaces;
+pub mod prefix;
 pub mod profile;
 pub mod protocol;
 pub mod router;

@@ -4,7 +4,16 @@
 //! distinct combination is one [`Profile`] with a number; a batch holds two numbers per flow. A predicate on any such
 //! field is then decided once per profile, and costs one table look-up per flow however many labels there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
+    sync::{
+        LazyLock, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use hashbrown::HashTable;
 
 use super::fields::Value;
 
@@ -142,42 +151,85 @@ fn degrees<'a>(millionths: Option<i32>) -> Value<'a> {
 }
 
 /// Profiles by number. Number 0 is the profile of an address that nothing is known about.
-#[derive(Clone, Debug)]
+///
+/// A table only grows, and may grow while others read it: whoever gives out a number has entered its profile before.
+/// So a batch can hold the table of the addresses to come, and whoever has judged the first profiles of a table need
+/// only look at those behind them.
+#[derive(Debug)]
 pub struct Profiles {
-    profiles: Vec<Profile>,
-    numbers: HashMap<Profile, u32>,
+    /// Of doubling size, so that profiles never move.
+    blocks: [OnceLock<Box<[OnceLock<Profile>]>>; BLOCKS],
+    count: AtomicU32,
+    /// The numbers, by the hash of their profile; whoever adds a profile holds the lock.
+    numbers: Mutex<HashTable<u32>>,
+    hasher: RandomState,
 }
+
+/// Profiles in the first block, as a power of two.
+const FIRST_BLOCK: u32 = 6;
+/// Enough for all numbers of 32 bits less those that the last place needs.
+const BLOCKS: usize = 32 - FIRST_BLOCK as usize;
 
 impl Default for Profiles {
     fn default() -> Self {
-        let unknown = Profile::default();
-        Self { profiles: vec![unknown.clone()], numbers: HashMap::from([(unknown, 0)]) }
+        let profiles = Self {
+            blocks: [const { OnceLock::new() }; BLOCKS],
+            count: AtomicU32::new(0),
+            numbers: Mutex::default(),
+            hasher: RandomState::new(),
+        };
+        profiles.intern(Profile::default());
+        profiles
     }
 }
 
 impl Profiles {
     /// The number of `profile`, a new one if it has none yet.
-    pub fn intern(&mut self, profile: Profile) -> u32 {
-        if let Some(&number) = self.numbers.get(&profile) {
+    pub fn intern(&self, profile: Profile) -> u32 {
+        let hash = self.hasher.hash_one(&profile);
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&number) = numbers.find(hash, |&number| *self.get(number) == profile) {
             return number;
         }
-        let number = u32::try_from(self.profiles.len()).unwrap_or(0);
-        if number != 0 {
-            self.profiles.push(profile.clone());
-            self.numbers.insert(profile, number);
-        }
+        let number = self.count.load(Ordering::Relaxed);
+        let Some((block, place)) = place(number).filter(|(block, _)| *block < BLOCKS) else {
+            return 0;
+        };
+        let size = 1 << (block as u32 + FIRST_BLOCK);
+        let block = self.blocks[block].get_or_init(|| (0..size).map(|_| OnceLock::new()).collect());
+        // The place is free: numbers are given out once, under the lock.
+        let _ = block[place].set(profile);
+        self.count.store(number + 1, Ordering::Release);
+        numbers.insert_unique(hash, number, |&number| self.hasher.hash_one(self.get(number)));
         number
     }
 
     /// The profile with this number; the unknown one where there is none.
     pub fn get(&self, number: u32) -> &Profile {
-        self.profiles.get(number as usize).unwrap_or(&self.profiles[0])
+        static UNKNOWN: LazyLock<Profile> = LazyLock::new(Profile::default);
+        let find = || {
+            let (block, place) = place(number)?;
+            self.blocks.get(block)?.get()?.get(place)?.get()
+        };
+        find().unwrap_or_else(|| &UNKNOWN)
     }
 
-    /// All profiles, in the order of their numbers; never empty.
-    pub fn all(&self) -> &[Profile] {
-        &self.profiles
+    /// How many there are; at least one.
+    pub fn count(&self) -> u32 {
+        self.count.load(Ordering::Acquire)
     }
+
+    /// Those with the numbers from `first` on, in their order.
+    pub fn starting_at(&self, first: u32) -> impl Iterator<Item = &Profile> {
+        (first..self.count()).map(|number| self.get(number))
+    }
+}
+
+/// The block that holds a number, and its place there.
+fn place(number: u32) -> Option<(usize, usize)> {
+    let shifted = number.checked_add(1 << FIRST_BLOCK)?;
+    let level = shifted.ilog2();
+    Some(((level - FIRST_BLOCK) as usize, (shifted - (1 << level)) as usize))
 }
 
 #[cfg(test)]
@@ -186,14 +238,32 @@ mod tests {
 
     #[test]
     fn equal_profiles_have_one_number() {
-        let mut profiles = Profiles::default();
+        let profiles = Profiles::default();
         let inside = Profile { internal: Some(true), ..Profile::default() };
         assert_eq!(profiles.intern(Profile::default()), 0);
         assert_eq!(profiles.intern(inside.clone()), 1);
         assert_eq!(profiles.intern(inside.clone()), 1);
-        assert_eq!(profiles.all().len(), 2);
+        assert_eq!(profiles.count(), 2);
         assert_eq!(profiles.get(1), &inside);
         assert_eq!(profiles.get(99), &Profile::default());
+        assert_eq!(profiles.get(u32::MAX), &Profile::default());
+    }
+
+    #[test]
+    fn a_table_grows_in_blocks_and_keeps_its_numbers() {
+        let profiles = Profiles::default();
+        let of = |as_number: u32| Profile {
+            owner_as: System { number: Some(as_number), organisation: None },
+            ..Profile::default()
+        };
+        let first = profiles.get(0);
+        for number in 1..1000 {
+            assert_eq!(profiles.intern(of(number)), number);
+        }
+        assert_eq!(first, &Profile::default());
+        assert!((1..1000).all(|number| profiles.get(number) == &of(number)));
+        assert!((1..1000).all(|number| profiles.intern(of(number)) == number));
+        assert_eq!(profiles.starting_at(998).cloned().collect::<Vec<_>>(), [of(998), of(999)]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ const CATEGORIES: [&str; 3] = ["botnets", "scanners", "phishing"];
 /// A table of profiles in which every attribute is known for some and unknown for others.
 pub fn profiles() -> Profiles {
     let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-    let mut profiles = Profiles::default();
+    let profiles = Profiles::default();
     for (i, labels) in
         [&LABELS[..1], &LABELS[1..2], &LABELS[..3], &LABELS[3..], &[]].iter().enumerate()
     {

@@ -13,6 +13,7 @@ use super::{
     literal,
     sets::{AddressSet, IntegerSet},
 };
+use crate::flow::prefix;
 
 /// One list by name.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl ListValues {
             values.count += 1;
             integers.extend(value.parse::<u64>().ok());
             protocols.extend(literal::protocol_number(value).map(u64::from));
-            prefixes.extend(literal::prefix(value).map(|prefix| (prefix.address, prefix.length)));
+            prefixes.extend(prefix::prefix(value).map(|prefix| (prefix.address, prefix.length)));
             values.folded_texts.extend(literal::mac(value).map(literal::mac_text));
             values.folded_texts.insert(value.to_ascii_lowercase());
             values.texts.insert(value.to_owned());

@@ -8,17 +8,22 @@ use super::{File, Finding, source};
 /// Each room, and the rooms that it may import. Edges never import edges; the core imports neither edges nor the agent.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["agent", "diagnostic", "engine", "export", "flow", "kernel", "nql", "replay"]),
+    (
+        "cli",
+        &["agent", "diagnostic", "engine", "enrich", "export", "flow", "kernel", "nql", "replay"],
+    ),
     (
         "agent",
         &[
             "diagnostic",
             "engine",
+            "enrich",
             "export",
             "flow",
             "intake",
             "kernel",
             "nql",
+            "policy",
             "replay",
             "sensor_common",
         ],
@@ -26,7 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Core.
     ("diagnostic", &[]),
     ("engine", &["enrich", "flow", "policy", "sensor_common"]),
-    ("enrich", &["flow"]),
+    ("enrich", &["diagnostic", "flow"]),
     ("flow", &["sensor_common"]),
     ("nql", &["diagnostic", "flow", "sensor_common"]),
     ("policy", &["diagnostic", "flow", "nql"]),

@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{Diagnostic, nearest},
     flow::{
         fields::{Kind, TextRule},
-        protocol,
+        prefix, protocol,
     },
     nql::{
         codes, literal,
@@ -51,7 +51,7 @@ impl<'t> Reader<'t> {
     }
 
     fn address(&mut self, text: &str, span: &Range<usize>) -> Read {
-        let Some(prefix) = literal::prefix(text) else {
+        let Some(prefix) = prefix::prefix(text) else {
             return Err(wrong_type(self.target, text, span)
                 .help("an address such as 10.0.0.1 or a prefix such as 10.0.0.0/8"));
         };

@@ -138,10 +138,12 @@ impl Prepared {
     }
 
     fn update_profiles(&mut self, plan: &Plan, profiles: &Arc<Profiles>) {
+        let count = profiles.count();
         // A set of one holds the unknown profile alone, whichever set it is.
-        let same = self.profiles.as_ref().is_some_and(|own| {
-            Arc::ptr_eq(own, profiles) || own.all().len() == 1 && profiles.all().len() == 1
-        });
+        let same = self
+            .profiles
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, profiles) || own.count() == 1 && count == 1);
         self.profile_tables.resize_with(plan.profiles.len(), ProfileTable::default);
         for (table, (subject, predicate)) in self.profile_tables.iter_mut().zip(&plan.profiles) {
             let list = match predicate {
@@ -154,12 +156,17 @@ impl Prepared {
                 _ => false,
             };
             if same && same_list {
-                continue;
+                if table.answers.len() > count as usize {
+                    continue;
+                }
+                // The set has grown: the last answer makes room for those of the new profiles.
+                table.answers.pop();
+            } else {
+                table.list = list;
+                table.answers.clear();
             }
-            table.list = list;
-            table.answers.clear();
-            let answers = profiles.all().iter().map(|profile| fulfils(profile, subject, predicate));
-            table.answers.extend(answers);
+            let unanswered = profiles.starting_at(table.answers.len() as u32);
+            table.answers.extend(unanswered.map(|profile| fulfils(profile, subject, predicate)));
             table.answers.extend(table.answers.first().copied());
         }
         if !same {

@@ -153,7 +153,7 @@ fn interfaces() -> Interfaces {
 }
 
 fn profiles() -> Profiles {
-    let mut profiles = Profiles::default();
+    let profiles = Profiles::default();
     profiles.intern(Profile {
         labels: BTreeMap::from([
             ("a".to_owned(), vec!["a".to_owned(), "tcp".to_owned()]),
@@ -378,6 +378,25 @@ fn lists_are_read_anew() {
     assert_eq!(ports(&mut filter), [443]);
     list.replace(ListValues::parse("53"));
     assert_eq!(ports(&mut filter), [53]);
+}
+
+/// The set of profiles grows while batches hold it.
+#[test]
+fn profiles_that_are_new_are_judged() {
+    let query = test("srcinternal", Predicate::Bool(true));
+    let mut filter = BatchFilter::new(&query);
+    let (interfaces, mut batch) = (Interfaces::default(), batch(true, 3, false, 1));
+    let profiles = Arc::new(Profiles::default());
+    batch.profiles = profiles.clone();
+    (batch.source_profile, batch.destination_profile) = (vec![0, 1, 2], vec![0; 3]);
+    assert_eq!(filter.rows(&batch, &interfaces).count(), 0);
+    let internal = |internal| Profile { internal: Some(internal), ..Profile::default() };
+    profiles.intern(internal(true));
+    assert_eq!(filter.rows(&batch, &interfaces).collect::<Vec<_>>(), [1]);
+    profiles.intern(internal(false));
+    profiles.intern(Profile { bogon: Some(true), ..internal(true) });
+    batch.source_profile = vec![3, 2, 1];
+    assert_eq!(filter.rows(&batch, &interfaces).collect::<Vec<_>>(), [0, 2]);
 }
 
 #[test]

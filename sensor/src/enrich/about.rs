@@ -1,0 +1,113 @@
+//! Everything that is stated about one address, and by whom: the answer to "why does this policy hit?".
+//!
+//! Found by going through all statements, not by the tables: it serves people, and the tables' tests.
+
+use std::net::IpAddr;
+
+use super::{
+    combine::Precedence,
+    sources::{Sources, unmapped},
+    statement::{Fact, Origin, Statement},
+};
+use crate::flow::prefix::Prefix;
+
+/// One thing that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// What kind of thing: `label.ip.role`, `internal`, `country`.
+    pub what: String,
+    /// Its value.
+    pub value: String,
+    /// The prefix that it is stated of; none for what is found by address.
+    pub prefix: Option<Prefix>,
+    /// The source, with the line where it has lines.
+    pub source: String,
+    /// Whether it holds; a longer prefix may overrule it.
+    pub holds: bool,
+}
+
+/// What `sources` say about `address`, sorted by kind, longer prefixes first.
+pub fn about(sources: &Sources, address: IpAddr, precedence: Precedence) -> Vec<Known> {
+    let address = address.to_canonical();
+    let mut statements: Vec<&Statement> =
+        sources.statements.iter().filter(|statement| covers(statement.prefix, address)).collect();
+    statements.sort_by_key(|statement| std::cmp::Reverse(statement.prefix.length));
+    let mut known: Vec<Known> = statements
+        .iter()
+        .map(|statement| {
+            let (what, value) = shown(sources, statement.fact);
+            let rules = |other: &&&Statement| overrules(other, statement, precedence);
+            Known {
+                what,
+                value,
+                prefix: Some(statement.prefix),
+                source: origin(sources, statement.origin),
+                holds: statements.iter().find(rules).is_none(),
+            }
+        })
+        .collect();
+    for database in &sources.databases {
+        let place = database.place(address);
+        let degrees = |(latitude, longitude): (i32, i32)| {
+            format!("{}, {}", f64::from(latitude) / 1e6, f64::from(longitude) / 1e6)
+        };
+        let own_as = place.as_number.is_some_and(|number| sources.internal_as.contains(&number));
+        let facts = [
+            ("country", place.country),
+            ("continent", place.continent),
+            ("subdivision", place.subdivision),
+            ("location", place.location.map(degrees)),
+            ("owner AS", place.as_number.map(|number| number.to_string())),
+            ("owner AS organisation", place.as_organisation),
+            ("internal", own_as.then(|| "true".to_owned())),
+        ];
+        for (what, value) in facts {
+            let holds = what == "internal" || !known.iter().any(|earlier| earlier.what == what);
+            known.extend(value.map(|value| Known {
+                what: what.to_owned(),
+                value,
+                prefix: None,
+                source: database.name().to_owned(),
+                holds,
+            }));
+        }
+    }
+    known.sort_by(|a, b| a.what.cmp(&b.what));
+    known
+}
+
+fn covers(prefix: Prefix, address: IpAddr) -> bool {
+    prefix.address.is_ipv4() == address.is_ipv4()
+        && unmapped(Prefix { address, length: prefix.length }) == prefix
+}
+
+fn shown(sources: &Sources, fact: Fact) -> (String, String) {
+    let text = |text| sources.texts.get(text).to_owned();
+    match fact {
+        Fact::Label(context, value) => (format!("label.ip.{}", text(context)), text(value)),
+        Fact::Internal(internal) => ("internal".to_owned(), internal.to_string()),
+        Fact::Local => ("local".to_owned(), "true".to_owned()),
+        Fact::Bogon(bogon) => ("bogon".to_owned(), bogon.to_string()),
+        Fact::Reputation(category) => ("reputation".to_owned(), text(category)),
+    }
+}
+
+/// Whether a statement makes another one void: it is about the same and of a longer prefix.
+fn overrules(statement: &Statement, other: &Statement, precedence: Precedence) -> bool {
+    statement.prefix.length > other.prefix.length
+        && match (statement.fact, other.fact) {
+            (Fact::Label(own, _), Fact::Label(other, _)) => {
+                own == other && precedence == Precedence::MostSpecific
+            }
+            (Fact::Internal(_), Fact::Internal(_)) | (Fact::Bogon(_), Fact::Bogon(_)) => true,
+            _ => false,
+        }
+}
+
+fn origin(sources: &Sources, origin: Origin) -> String {
+    let name = &sources.names[origin.source as usize];
+    match origin.line {
+        0 => name.clone(),
+        line => format!("{name}:{line}"),
+    }
+}

@@ -1,0 +1,218 @@
+//! The tables as a whole: from an address to the number of its profile.
+//!
+//! Nothing in a context changes but that profiles are discovered: the combination of an address is known when the tables
+//! are built, its place only when it is seen, and a profile is made when the two meet for the first time. What decides
+//! is kept under numbers (of the combination, and of the records that MMDB files have), so that a profile is made once and
+//! not once for each address.
+//!
+//! Places could make as many profiles as there are cities, and each costs memory in every predicate. So there are
+//! levels: when half of [`Limits::profiles`] are in use, new ones are made without subdivision and location; when
+//! all are, without AS as well, which leaves as many as combinations have countries. Labels, networks, bogons, reputation
+//! and country are never given up. What was coarsened is counted.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    combine::{Combination, Combined, Precedence, combine},
+    geography::{Database, Place},
+    interner::Texts,
+    sources::Sources,
+    trie::Trie,
+};
+use crate::flow::profile::{Profile, Profiles, System};
+
+/// MMDB files of a context at most.
+pub const DATABASES: usize = 3;
+/// Pairs of combination and place that are remembered.
+const KNOWN: usize = 1 << 18;
+
+/// How much a context may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Profiles at which new ones are made without AS.
+    pub profiles: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { profiles: 1 << 17 }
+    }
+}
+
+/// Combination, and records of the files.
+type Key = (u32, [u32; DATABASES]);
+
+/// Labels of ports, by protocol and port: the values of all contexts.
+pub type PortLabels = BTreeMap<(u8, u16), Vec<String>>;
+
+/// All that is known about addresses.
+#[derive(Debug)]
+pub struct Context {
+    texts: Texts,
+    combinations: Vec<Combination>,
+    v4: Trie<u32>,
+    v6: Trie<u128>,
+    databases: Vec<Database>,
+    internal_as: Vec<u32>,
+    knows_local: bool,
+    knows_reputation: bool,
+    ports: PortLabels,
+    limits: Limits,
+    profiles: Arc<Profiles>,
+    /// Profiles of combinations, where there is no place beside them.
+    placeless: Box<[OnceLock<u32>]>,
+    known: Mutex<HashMap<Key, u32>>,
+    coarse: AtomicU64,
+}
+
+impl Context {
+    /// The tables of what `sources` say.
+    pub fn new(sources: Sources, precedence: Precedence, limits: Limits) -> Self {
+        let Combined { combinations, v4, v6 } = combine(&sources.statements, precedence);
+        let Sources { texts, mut databases, mut internal_as, .. } = sources;
+        let mut ports = PortLabels::new();
+        for port in &sources.ports {
+            let values = ports.entry((port.protocol, port.port)).or_default();
+            let value = texts.get(port.value);
+            if !values.iter().any(|known| known == value) {
+                values.push(value.to_owned());
+            }
+        }
+        databases.truncate(DATABASES);
+        internal_as.sort_unstable();
+        Self {
+            placeless: combinations.iter().map(|_| OnceLock::new()).collect(),
+            texts,
+            combinations,
+            v4,
+            v6,
+            databases,
+            internal_as,
+            knows_local: sources.knows_local,
+            knows_reputation: sources.knows_reputation,
+            ports,
+            limits,
+            profiles: Arc::default(),
+            known: Mutex::default(),
+            coarse: AtomicU64::new(0),
+        }
+    }
+
+    /// The profiles that numbers are about.
+    pub fn profiles(&self) -> &Arc<Profiles> {
+        &self.profiles
+    }
+
+    /// Labels of ports.
+    pub fn ports(&self) -> &PortLabels {
+        &self.ports
+    }
+
+    /// Profiles made without all that was known.
+    pub fn coarse(&self) -> u64 {
+        self.coarse.load(Ordering::Relaxed)
+    }
+
+    /// Combinations of statements, and octets of the tables that find them.
+    pub fn size(&self) -> (usize, usize) {
+        (self.combinations.len(), self.v4.size() + self.v6.size())
+    }
+
+    fn combination(&self, address: IpAddr) -> u32 {
+        match address {
+            IpAddr::V4(address) => self.v4.get(address.into()),
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(address) => self.v4.get(address.into()),
+                None => self.v6.get(address.into()),
+            },
+        }
+    }
+
+    /// The number of the profile of an address.
+    pub fn number(&self, address: IpAddr) -> u32 {
+        let combination = self.combination(address);
+        let make = |address| self.intern(self.profile(combination, self.place(address)));
+        if self.databases.is_empty() {
+            return *self.placeless[combination as usize].get_or_init(|| make(address));
+        }
+        let mut records = [0; DATABASES];
+        for (record, database) in records.iter_mut().zip(&self.databases) {
+            *record = database.record(address);
+        }
+        let key = (combination, records);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&number) = known.get(&key) {
+            return number;
+        }
+        let number = make(address);
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        known.insert(key, number);
+        number
+    }
+
+    /// The number of the profile of an address that has `labels` beside those of the tables.
+    pub fn number_with(&self, address: IpAddr, labels: Vec<(String, String)>) -> u32 {
+        let mut profile = self.profile(self.combination(address), self.place(address));
+        for (context, value) in labels {
+            let values = profile.labels.entry(context).or_default();
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        self.intern(profile)
+    }
+
+    fn place(&self, address: IpAddr) -> Place {
+        let places = self.databases.iter().map(|database| database.place(address));
+        places.fold(Place::default(), Place::or)
+    }
+
+    /// The profile of a combination at a place.
+    fn profile(&self, combination: u32, place: Place) -> Profile {
+        let combination = &self.combinations[combination as usize];
+        let text = |text| self.texts.get(text).to_owned();
+        let mut labels: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (context, value) in &combination.labels {
+            labels.entry(text(*context)).or_default().push(text(*value));
+        }
+        let own_as =
+            place.as_number.is_some_and(|number| self.internal_as.binary_search(&number).is_ok());
+        let reputation = combination.reputation.iter().map(|category| text(*category)).collect();
+        Profile {
+            labels,
+            internal: Some(combination.internal || own_as),
+            local: self.knows_local.then_some(combination.local),
+            bogon: Some(combination.bogon),
+            owner_as: System { number: place.as_number, organisation: place.as_organisation },
+            routed_as: System::default(),
+            country: place.country,
+            continent: place.continent,
+            subdivision: place.subdivision,
+            location: place.location,
+            reputation: self.knows_reputation.then_some(reputation),
+        }
+    }
+
+    /// The number of a profile, in as much detail as there is room for.
+    fn intern(&self, mut profile: Profile) -> u32 {
+        let count = self.profiles.count();
+        let whole = count < self.limits.profiles / 2;
+        if !whole && (profile.location.is_some() || profile.subdivision.is_some()) {
+            (profile.location, profile.subdivision) = (None, None);
+            self.coarse.fetch_add(1, Ordering::Relaxed);
+        }
+        if count >= self.limits.profiles {
+            profile.owner_as = System::default();
+        }
+        self.profiles.intern(profile)
+    }
+}

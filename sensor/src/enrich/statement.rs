@@ -1,0 +1,68 @@
+//! What sources say about addresses and ports, statement by statement, before it is combined.
+
+use super::interner::Text;
+use crate::flow::prefix::Prefix;
+
+/// One thing that one source says about some addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Which addresses; without bits below the prefix.
+    pub prefix: Prefix,
+    /// What.
+    pub fact: Fact,
+    /// Who says so.
+    pub origin: Origin,
+}
+
+/// What can be said about an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A label: context and value.
+    Label(Text, Text),
+    /// It belongs to the internal networks, or does not although a shorter prefix does.
+    Internal(bool),
+    /// It is an address of this host.
+    Local,
+    /// It is a bogon, or is none although a shorter prefix is.
+    Bogon(bool),
+    /// A category of reputation.
+    Reputation(Text),
+}
+
+/// A label of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortStatement {
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Port.
+    pub port: u16,
+    /// Context.
+    pub context: Text,
+    /// Value.
+    pub value: Text,
+    /// Who says so.
+    pub origin: Origin,
+}
+
+/// Where a statement comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The source, as a place in [`super::sources::Sources::names`].
+    pub source: u32,
+    /// The line there, from 1; 0 for sources without lines.
+    pub line: u32,
+}
+
+/// What labels are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Addresses.
+    Addresses(Prefix),
+    /// A port.
+    Port {
+        /// IP protocol number.
+        protocol: u8,
+        /// Port.
+        port: u16,
+    },
+}
