@@ -425,6 +425,8 @@ impl Site {
         for _ in 0..10 {
             let at = self.time();
             let router = ip("fe80::1");
+            let own = ip(&format!("fe80::2:{number}"));
+            self.datagram(at + 40, (own, 546), (ip("ff02::1:2"), 547), (1, 140));
             self.icmp(at, ip(&format!("fe80::2:{number}")), router, (135, 0), (1, 72));
             self.icmp(at + 1, router, ip(&format!("fe80::2:{number}")), (136, 0), (1, 72));
         }
