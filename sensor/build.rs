@@ -25,7 +25,9 @@ fn stock(out: &Path) {
         println!("cargo::rerun-if-changed={}", directory.display());
         let entries = fs::read_dir(&directory).expect("the stock library can be read");
         let paths = entries.map(|entry| entry.expect("the stock library can be read").path());
-        files.extend(paths.filter(|path| path.extension().is_some_and(|e| e == "toml" || e == "txt")));
+        files.extend(
+            paths.filter(|path| path.extension().is_some_and(|e| e == "toml" || e == "txt")),
+        );
     }
     files.sort();
     let mut table = String::from("const FILES: &[StockFile] = &[\n");

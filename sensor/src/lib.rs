@@ -24,4 +24,5 @@ pub mod nql;
 pub mod policy;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
+pub mod settings;
 pub mod wire;

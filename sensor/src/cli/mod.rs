@@ -12,6 +12,7 @@ pub mod check;
 pub mod exit;
 pub mod fields;
 pub mod nql;
+pub mod policy;
 pub mod replay;
 pub mod run;
 
@@ -19,6 +20,7 @@ use self::{
     args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
     exit::Exit,
     nql::NqlArgs,
+    policy::PolicyArgs,
 };
 use crate::kernel::guard;
 
@@ -51,6 +53,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Check a query, or filter records by it
     Nql(NqlArgs),
+    /// Check, test, list and explain policies
+    Policy(PolicyArgs),
 }
 
 /// Does what the command line asks for, and reports a failure on stderr.
@@ -74,6 +78,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Nql(arguments) => nql::nql(arguments),
+        Command::Policy(arguments) => policy::policy(arguments),
     };
     match result {
         Ok(()) => Exit::Success,

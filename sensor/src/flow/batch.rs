@@ -36,7 +36,7 @@ pub enum EndReason {
 }
 
 /// What a flow was observed by (NQL `flowtype`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// This host's interfaces, or a capture file.
     Host,
@@ -47,6 +47,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Host, Self::NetFlow, Self::Sflow];
+
     /// The value of `flowtype`.
     pub fn name(self) -> &'static str {
         match self {

@@ -167,6 +167,21 @@ pub struct Metrics {
     pub scaled_packets: Extremes,
 }
 
+/// A label that a policy writes on an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelAction {
+    /// The policy.
+    pub policy: String,
+    /// The address.
+    pub address: IpAddr,
+    /// Context of the label, lower case.
+    pub context: String,
+    /// Its values.
+    pub values: Vec<String>,
+    /// When it lapses, milliseconds since the epoch.
+    pub expires: u64,
+}
+
 /// One metric: over the records of an event, each record one value. All 0 without records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Extremes {

@@ -1,3 +1,18 @@
 //! Policies: what people want to know of the flows.
+//!
+//! [`load()`] makes policies of files, [`detector::Detector`] asks them of flows and gives [`event`]s. Time is the time of
+//! the records; the clock is an argument, and only says how long to wait for them.
 
+pub mod detector;
 pub mod event;
+mod keys;
+pub mod load;
+pub mod model;
+mod sources;
+pub mod stock;
+pub mod testcase;
+pub mod threshold;
+mod values;
+mod window;
+
+pub use load::load;

@@ -55,14 +55,6 @@ pub const ROLES: [(&str, &str); 11] = [
     ("10.0.0.1", "router"),
 ];
 
-/// Networks that are inside: private ones, and a /48 of the site's own.
-pub fn is_internal(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback(),
-        IpAddr::V6(v6) => v6.segments()[..3] == [0x2a00, 0x1234, 1],
-    }
-}
-
 /// The records, by the time at which they end.
 pub fn hour() -> Vec<Record> {
     let mut site = Site { random: Random(7), records: Vec::new() };
@@ -207,16 +199,7 @@ impl Site {
         received: Volume,
     ) {
         let port = self.port();
-        self.exchange(
-            TCP,
-            start,
-            duration,
-            (client, port),
-            server,
-            sent,
-            received,
-            Course::Whole,
-        );
+        self.exchange(TCP, start, duration, (client, port), server, sent, received, Course::Whole);
     }
 
     fn udp(
@@ -229,16 +212,7 @@ impl Site {
         received: Volume,
     ) {
         let port = self.port();
-        self.exchange(
-            UDP,
-            start,
-            duration,
-            (client, port),
-            server,
-            sent,
-            received,
-            Course::Whole,
-        );
+        self.exchange(UDP, start, duration, (client, port), server, sent, received, Course::Whole);
     }
 
     /// A connection that lives through the hour and wakes every `gap`: the idle timeout makes each time a record of its own.
@@ -335,11 +309,8 @@ impl Site {
             for _ in 0..15 {
                 let (at, server) = (self.time(), self.outside(2, 200));
                 let odd = [51820, 47808, 44818, 41641, 37810, 50050, 45700, 45560, 51413];
-                let port = if self.random.range(0, 6) == 0 {
-                    self.random.of(&odd)
-                } else {
-                    self.port()
-                };
+                let port =
+                    if self.random.range(0, 6) == 0 { self.random.of(&odd) } else { self.port() };
                 self.exchange(
                     UDP,
                     at,
@@ -382,16 +353,7 @@ impl Site {
         }
         for time in 0..4 {
             let (at, server) = (START + time * 900_000 + number * 3111, self.outside(6, 12));
-            self.exchange(
-                UDP,
-                at,
-                30,
-                (me, 123),
-                (server, 123),
-                (1, 76),
-                (1, 76),
-                Course::Whole,
-            );
+            self.exchange(UDP, at, 30, (me, 123), (server, 123), (1, 76), (1, 76), Course::Whole);
         }
         // Dead and closed servers.
         for _ in 0..5 {

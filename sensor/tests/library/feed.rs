@@ -42,7 +42,7 @@ pub enum View {
 
 /// The batches of `view`, in the order of time.
 pub fn batches(records: &[Record], view: View) -> Vec<FlowBatch> {
-    let router = |number| IpAddr::V4(Ipv4Addr::new(10, 0, 0, 200 + number));
+    let router = |number: u8| IpAddr::V4(Ipv4Addr::new(10, 0, 0, 200 + number));
     let mut feed = Feed::new(match view {
         View::Host(_) => Source::Host,
         View::Sampled(_) => Source::Sflow,
@@ -78,7 +78,9 @@ fn sample(record: &Record, random: &mut Random) -> Record {
     let place = random.range(0, record.packets);
     let flags = match record.flags {
         flags if flags & (SYN | FIN | ACK) == 0 || record.packets == 1 => flags,
-        flags if place == 0 && flags & SYN != 0 => SYN | if record.ports.0 < 1024 { ACK } else { 0 },
+        flags if place == 0 && flags & SYN != 0 => {
+            SYN | if record.ports.0 < 1024 { ACK } else { 0 }
+        }
         flags if place + 1 == record.packets => flags & (FIN | ACK),
         flags => flags & (ACK | if place % 2 == 0 { PSH } else { 0 }),
     };
@@ -175,7 +177,8 @@ impl Feed {
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
                 let words = |address: std::net::Ipv6Addr| {
                     let octets = address.octets();
-                    let word = |at: usize| u32::from_ne_bytes(std::array::from_fn(|i| octets[at + i]));
+                    let word =
+                        |at: usize| u32::from_ne_bytes(std::array::from_fn(|i| octets[at + i]));
                     [word(0), word(4), word(8), word(12)]
                 };
                 let (source, destination) = (words(source), words(destination));

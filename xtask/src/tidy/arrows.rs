@@ -10,7 +10,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     (
         "cli",
-        &["agent", "diagnostic", "engine", "enrich", "export", "flow", "kernel", "nql", "replay"],
+        &[
+            "agent",
+            "diagnostic",
+            "engine",
+            "enrich",
+            "export",
+            "flow",
+            "kernel",
+            "nql",
+            "policy",
+            "replay",
+            "settings",
+        ],
     ),
     (
         "agent",
@@ -26,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "replay",
             "sensor_common",
+            "settings",
         ],
     ),
     // Core.
@@ -34,7 +47,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("enrich", &["diagnostic", "flow"]),
     ("flow", &["sensor_common"]),
     ("nql", &["diagnostic", "flow", "sensor_common"]),
-    ("policy", &["diagnostic", "flow", "nql"]),
+    ("policy", &["diagnostic", "flow", "nql", "sensor_common", "settings"]),
+    ("settings", &["diagnostic"]),
     ("wire", &["flow", "sensor_common"]),
     // Edges.
     ("export", &["flow", "policy", "sensor_common", "wire"]),

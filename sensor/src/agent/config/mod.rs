@@ -17,10 +17,10 @@ pub mod overrides;
 pub mod raw;
 pub mod resolve;
 pub mod schema;
-pub mod value;
 
 use self::{endpoint::CollectorEndpoint, faults::Faults, overrides::Overrides};
-use crate::diagnostic::render;
+pub use crate::settings::value;
+use crate::{diagnostic::render, settings::document};
 
 #[cfg(test)]
 mod tests;
@@ -237,7 +237,7 @@ pub fn from_text(text: &str, overrides: &Overrides) -> Result<Config, Faults> {
         Ok(config) if faults.is_empty() => Ok(config),
         Ok(_) => Err(faults),
         Err(more) => {
-            raw::add_to_sound_lines(&mut faults.file, more.file, text);
+            document::add_to_sound_lines(&mut faults.file, more.file, text);
             faults.flags = more.flags;
             Err(faults)
         }

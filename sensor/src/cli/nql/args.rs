@@ -89,7 +89,8 @@ impl From<Context> for fields::Context {
     }
 }
 
-fn parse_list(text: &str) -> Result<(String, PathBuf), String> {
+/// Reads `NAME=FILE`.
+pub fn parse_list(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => {
             Ok((name.trim_start_matches('$').to_owned(), PathBuf::from(file)))

@@ -7,7 +7,7 @@ mod check;
 mod explain;
 mod filter;
 
-pub use args::{NqlArgs, NqlCommand, QueryArgs};
+pub use args::{NqlArgs, NqlCommand, QueryArgs, parse_list};
 
 use super::exit::Failure;
 use crate::{

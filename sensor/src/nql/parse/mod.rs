@@ -14,8 +14,8 @@ use super::{
 use crate::diagnostic::Diagnostic;
 
 mod condition;
-mod lex;
-mod readings;
+pub(crate) mod lex;
+pub(crate) mod readings;
 mod value;
 
 use lex::{Connective, Cursor};

@@ -1,0 +1,74 @@
+//! The arguments of `sensor policy` and its verbs.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Subcommand, ValueHint};
+
+use crate::cli::nql::parse_list;
+
+/// Closes the help of `policy`.
+const EXAMPLES: &str = "\
+Examples:
+  sensor policy list
+  sensor policy check /etc/sensor/policies
+  sensor policy test policies --filter ssh
+  sensor policy explain ssh_brute_force";
+
+/// Arguments of `policy`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct PolicyArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PolicyCommand,
+}
+
+/// The verbs of `policy`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Tell every fault of policy files at once; exit code 64 if there is one
+    Check(FilesArgs),
+    /// Run the tests beside policy files, NAME.test.toml beside NAME.toml; exit code 1 if one fails
+    Test(TestArgs),
+    /// List policies: name, group, severities, whether enabled
+    List(FilesArgs),
+    /// Show what a policy comes to: its query as it is evaluated, keys, windows, thresholds
+    Explain(ExplainArgs),
+}
+
+/// Policy files.
+#[derive(Args, Debug)]
+pub struct FilesArgs {
+    /// Policy files (TOML; JSON as Fusion has it), or directories of them [default: the stock library]
+    #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+
+    /// A list that queries name by $NAME: a file with one value a line; may be repeated. Files lists/NAME.txt beside
+    /// policies need not be named
+    #[arg(long, value_name = "NAME=FILE", value_parser = parse_list, action = ArgAction::Append)]
+    pub list: Vec<(String, PathBuf)>,
+}
+
+/// Arguments of `policy test`.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Which files.
+    #[command(flatten)]
+    pub files: FilesArgs,
+
+    /// Only tests with this in the name of their file or their own
+    #[arg(long, value_name = "NAME")]
+    pub filter: Option<String>,
+}
+
+/// Arguments of `policy explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// Name of the policy
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// Which files.
+    #[command(flatten)]
+    pub files: FilesArgs,
+}

@@ -1,0 +1,63 @@
+//! What the trackers share: the flow at hand, and where what they find goes.
+
+use crate::{
+    flow::fields::Row,
+    policy::{
+        event::{Event, LabelAction},
+        sources::{SourceId, Sources},
+        values::Texts,
+        window::series::Sample,
+    },
+};
+
+/// One matching flow.
+#[derive(Clone, Copy)]
+pub struct Flow<'a> {
+    /// The row.
+    pub row: Row<'a>,
+    /// Who saw it.
+    pub source: SourceId,
+    /// Its times, as far as they can be believed, and counts.
+    pub sample: Sample,
+}
+
+/// Counters of one policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Flows that matched, those below included.
+    pub matched: u64,
+    /// Of these, later than is tolerated, or older than their key's window.
+    pub late: u64,
+    /// Of these, without a value for some field of the key.
+    pub untracked: u64,
+    /// Keys that had to make room for others.
+    pub evicted: u64,
+    /// Events given.
+    pub events: u64,
+    /// Labels written.
+    pub labels: u64,
+}
+
+/// What a tracker works with.
+pub struct Context<'a> {
+    /// Numbers of texts.
+    pub texts: &'a mut Texts,
+    /// Sources of flows.
+    pub sources: &'a Sources,
+    /// Counters of the policy.
+    pub counters: &'a mut Counters,
+    /// The row that is looked at; 0 where it is none.
+    pub at: usize,
+    /// Events, with the rows that caused them.
+    pub events: &'a mut Vec<(usize, Event)>,
+    /// Labels to write, in the same way.
+    pub labels: &'a mut Vec<(usize, LabelAction)>,
+}
+
+impl Context<'_> {
+    /// Gives an event.
+    pub fn event(&mut self, event: Event) {
+        self.counters.events += 1;
+        self.events.push((self.at, event));
+    }
+}

@@ -1,0 +1,162 @@
+//! The life of an incident: from the first threshold that holds for a key to the last.
+
+use super::{
+    context::{Context, Flow},
+    report,
+    traces::Traces,
+    windows::KeyState,
+};
+use crate::{
+    flow::{batch, fields::OwnedValue},
+    policy::{
+        event::{EndReason, Event, EventKind, Severity},
+        model::Policy,
+        sources::Sources,
+        threshold::{Reading, Window},
+        window::series::Bucket,
+    },
+};
+
+/// How long the record of a flow that goes on is waited for at most, milliseconds.
+const MOST_PATIENCE: u64 = 1_800_000;
+
+/// An open incident.
+#[derive(Debug)]
+pub struct Incident {
+    id: u64,
+    /// Events given so far.
+    pub sequence: u32,
+    /// The threshold that holds.
+    pub level: usize,
+    highest: Severity,
+    /// Time of the last event.
+    pub spoke: u64,
+    /// Time of the last label.
+    labelled: Option<u64>,
+    /// How long its flows report nothing while they go on, milliseconds.
+    pub patience: u64,
+    /// What its events tell of flows.
+    pub traces: Traces,
+}
+
+/// The threshold that holds for a window, where `held` did before.
+///
+/// It rises to the highest that holds as written, falls to the highest that holds eased, and ends where none does; with
+/// `clear`, where none holds as written and that does. Without a record in the window everything ends, unless the key is
+/// one that is expected.
+pub fn level(
+    policy: &Policy,
+    window: &impl Window,
+    held: Option<usize>,
+    expected: bool,
+) -> Option<usize> {
+    let highest = |reading, most: usize| {
+        let levels = policy.levels.iter().enumerate().take(most).rev();
+        let mut holding =
+            levels.filter(|(_, level)| level.threshold.condition.holds(window, reading));
+        holding.next().map(|(at, _)| at)
+    };
+    let strict = highest(Reading::Strict, policy.levels.len());
+    let Some(held) = held else { return strict.filter(|_| expected || !window.is_empty()) };
+    if !expected && window.is_empty() {
+        return None;
+    }
+    if let Some(strict) = strict.filter(|strict| *strict >= held) {
+        return Some(strict);
+    }
+    let eased = highest(Reading::Eased, held + 1);
+    match &policy.clear {
+        Some(clear) if strict.is_none() => {
+            let cleared = clear.condition.holds(window, Reading::Strict);
+            (!cleared).then(|| eased.unwrap_or(0))
+        }
+        _ => eased,
+    }
+}
+
+impl Incident {
+    /// An incident that begins at `time`.
+    pub fn new(id: u64, policy: &Policy, level: usize, time: u64) -> Self {
+        Self {
+            id,
+            sequence: 0,
+            level,
+            highest: policy.levels[level].severity,
+            spoke: time,
+            labelled: None,
+            patience: 0,
+            traces: Traces::default(),
+        }
+    }
+
+    /// Takes note of a flow.
+    pub fn add(&mut self, flow: &Flow<'_>, quoted: bool) {
+        self.traces.add(flow, quoted);
+        let reason = flow.row.batch.end_reason.get(flow.row.row).copied().unwrap_or(0);
+        if reason == 0 || reason == batch::EndReason::ActiveTimeout as u8 {
+            let duration = flow.sample.end.saturating_sub(flow.sample.start);
+            self.patience = self.patience.max(duration.min(MOST_PATIENCE));
+        }
+    }
+
+    /// Another event is given at `time`, with this threshold.
+    pub fn go_on(&mut self, policy: &Policy, level: usize, time: u64) {
+        self.level = level;
+        self.spoke = time;
+        self.highest = self.highest.max(policy.levels[level].severity);
+    }
+
+    /// Writes the label of the policy, or writes it again.
+    pub fn label(
+        &mut self,
+        policy: &Policy,
+        time: u64,
+        flow: Option<&Flow<'_>>,
+        context: &mut Context<'_>,
+    ) {
+        let (Some(rule), Some(flow)) = (&policy.label, flow) else { return };
+        let fresh = |written: u64| time < written.saturating_add(report::label_refresh(rule));
+        if self.labelled.is_some_and(fresh) {
+            return;
+        }
+        self.labelled = Some(time);
+        if let Some(label) = report::label(&policy.summary, rule, flow) {
+            context.counters.labels += 1;
+            context.labels.push((context.at, label));
+        }
+    }
+
+    /// An event about it.
+    pub fn event(
+        &self,
+        policy: &Policy,
+        track: Vec<(&'static str, OwnedValue)>,
+        state: &KeyState,
+        counted: &Bucket,
+        (kind, timestamp, reason): (EventKind, u64, Option<EndReason>),
+        sources: &Sources,
+    ) -> Event {
+        let level = &policy.levels[self.level];
+        Event {
+            incident: self.id,
+            sequence: self.sequence,
+            kind,
+            timestamp,
+            policy: policy.summary.clone(),
+            severity: if kind == EventKind::End { self.highest } else { level.severity },
+            threshold: Some(level.threshold.text.clone()),
+            track,
+            start: state.first,
+            end: state.series.newest.max(state.first),
+            records: u64::from(counted.records),
+            suppressed: 0,
+            metrics: report::metrics(counted, policy.window as f64 / 1000.0),
+            sources: self.traces.source_names(sources),
+            source_ports: self.traces.source_ports(),
+            destination_ports: self.traces.destination_ports(),
+            samples: self.traces.samples.clone(),
+            addresses: self.traces.addresses.clone().into_iter().collect(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Policies at work: flows in, events out.
+//!
+//! Nothing here depends on where one batch ends and the next begins, on the seed of hashes, or on any clock but the one
+//! that is handed in. Events come in the order of the flows that caused them, and for one flow in the order of policies.
+
+mod context;
+mod hits;
+mod incident;
+mod report;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod traces;
+mod windows;
+
+use std::{collections::HashMap, sync::Arc};
+
+pub use context::Counters;
+pub use rules::Rules;
+
+use self::{
+    context::{Context, Flow},
+    hits::HitTracker,
+    windows::WindowTracker,
+};
+use super::{
+    event::{EndReason, Event, LabelAction},
+    model::Policy,
+    sources::{SourceId, Sources},
+    values::{KeyFields, Texts},
+    window::series::Sample,
+};
+use crate::{
+    flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces},
+    nql::columns::Scratch,
+};
+
+/// Asks policies of flows.
+pub struct Detector {
+    rules: Rules,
+    /// One for each program.
+    scratch: Vec<Scratch>,
+    /// One for each policy.
+    watches: Vec<Watch>,
+    sources: Sources,
+    texts: Texts,
+    seed: u64,
+    labels: Vec<(usize, LabelAction)>,
+    found: Vec<(usize, Event)>,
+    /// Sources of the batch at hand, and times of its rows.
+    ids: Vec<SourceId>,
+    times: Vec<(u64, u64)>,
+}
+
+/// The state of one policy.
+struct Watch {
+    /// One for each alternative key.
+    trackers: Vec<Tracker>,
+    counters: Counters,
+}
+
+enum Tracker {
+    Hits(HitTracker),
+    Windows(WindowTracker),
+}
+
+macro_rules! each_tracker {
+    ($tracker:expr, $inner:ident => $do:expr) => {
+        match $tracker {
+            Tracker::Hits($inner) => $do,
+            Tracker::Windows($inner) => $do,
+        }
+    };
+}
+
+/// What has happened to records as such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockCounters {
+    /// Records from the future, which counted as of now.
+    pub ahead: u64,
+    /// How often the clock was set back by more than a minute.
+    pub set_back: u64,
+}
+
+impl Detector {
+    /// A detector. `seed` should be random, and changes nothing that can be seen; `host` is what events call this host.
+    pub fn new(rules: Rules, seed: u64, host: impl Into<String>) -> Self {
+        let mut detector = Self {
+            rules: Rules::compile([]),
+            scratch: Vec::new(),
+            watches: Vec::new(),
+            sources: Sources::new(host.into()),
+            texts: Texts::default(),
+            seed,
+            labels: Vec::new(),
+            found: Vec::new(),
+            ids: Vec::new(),
+            times: Vec::new(),
+        };
+        detector.replace(rules, 0, &mut Vec::new());
+        detector
+    }
+
+    /// Asks all policies of a batch; whatever is found is added to `events`. Labels wait for [`Detector::take_labels`].
+    ///
+    /// For records from the future to be told, [`Detector::advance`] must have been called with the time by the clock.
+    pub fn observe(&mut self, batch: &FlowBatch, interfaces: &Interfaces, events: &mut Vec<Event>) {
+        let Self { rules, scratch, watches, sources, texts, labels, found, ids, times, .. } = self;
+        sources.of_batch(batch, ids);
+        let source = |row: usize| match batch.router.exporter.get(row) {
+            Some(place) => ids.get(*place as usize).or(ids.first()).copied().unwrap_or(0),
+            None => ids.first().copied().unwrap_or(0),
+        };
+        times.clear();
+        times.extend(
+            batch.end.iter().enumerate().map(|(row, end)| sources.record(source(row), *end)),
+        );
+        let program = rules.program(batch.observed_by);
+        rules.programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
+            let (policy, watch) = (&rules.policies[matched.query], &mut watches[matched.query]);
+            let Watch { trackers, counters } = watch;
+            let mut context = Context { texts, sources, counters, at: 0, events: found, labels };
+            for row in matched.rows.rows().map(|row| matched.first + row) {
+                context.counters.matched += 1;
+                let (end, newest) = times[row];
+                if end.saturating_add(policy.lateness) < newest {
+                    context.counters.late += 1;
+                    continue;
+                }
+                context.at = row;
+                let duration = batch.end[row].saturating_sub(batch.start[row]);
+                let (octets, packets) = (batch.octets[row], batch.packets[row]);
+                let rate =
+                    batch.router.sample_rate.get(row).map_or(1, |rate| u64::from(*rate).max(1));
+                let flow = Flow {
+                    row: Row { batch, row, interfaces },
+                    source: source(row),
+                    sample: Sample {
+                        start: end.saturating_sub(duration),
+                        end,
+                        values: [
+                            octets,
+                            octets.saturating_mul(rate),
+                            packets,
+                            packets.saturating_mul(rate),
+                        ],
+                    },
+                };
+                for tracker in &mut *trackers {
+                    each_tracker!(tracker, inner => inner.observe(policy, &flow, &mut context));
+                }
+            }
+        });
+        // They come policy by policy; a stable sort makes it flow by flow.
+        found.sort_by_key(|(row, _)| *row);
+        events.extend(found.drain(..).map(|(_, event)| event));
+        labels.sort_by_key(|(row, _)| *row);
+        labels.iter_mut().for_each(|(row, _)| *row = 0);
+    }
+
+    /// Labels that policies have written since the last call, in the order of the flows that caused them.
+    pub fn take_labels(&mut self) -> impl Iterator<Item = LabelAction> + '_ {
+        self.labels.drain(..).map(|(_, label)| label)
+    }
+
+    /// Moves on to `now`, milliseconds since the epoch by the clock (by the capture, in a replay): ends incidents, tells of
+    /// silence, forgets idle keys.
+    pub fn advance(&mut self, now: u64, events: &mut Vec<Event>) {
+        self.sources.advance(now);
+        self.for_each_tracker(events, |policy, tracker, context| {
+            each_tracker!(tracker, inner => inner.advance(policy, context));
+        });
+    }
+
+    /// Ends all incidents.
+    pub fn finish(&mut self, now: u64, reason: EndReason, events: &mut Vec<Event>) {
+        self.for_each_tracker(events, |policy, tracker, context| {
+            each_tracker!(tracker, inner => inner.finish(policy, now, reason, context));
+        });
+    }
+
+    /// Goes on with other policies. Those that are unchanged keep their state, incidents of the others end.
+    pub fn replace(&mut self, rules: Rules, now: u64, events: &mut Vec<Event>) {
+        let kept: HashMap<&str, &Arc<Policy>> =
+            rules.policies.iter().map(|policy| (policy.summary.name.as_str(), policy)).collect();
+        let mut old = HashMap::new();
+        let before = std::mem::take(&mut self.rules.policies).into_iter();
+        for (policy, watch) in before.zip(std::mem::take(&mut self.watches)) {
+            if kept.get(policy.summary.name.as_str()).is_some_and(|new| **new == policy) {
+                old.insert(policy.summary.name.clone(), watch);
+            } else {
+                self.rules.policies.push(policy);
+                self.watches.push(watch);
+            }
+        }
+        self.finish(now, EndReason::Reload, events);
+        self.watches = rules
+            .policies
+            .iter()
+            .map(|policy| match old.remove(&policy.summary.name) {
+                Some(watch) => watch,
+                None => self.watch(policy),
+            })
+            .collect();
+        self.scratch.clear();
+        self.scratch.resize_with(rules.programs.len(), Scratch::default);
+        self.rules = rules;
+    }
+
+    /// Each policy with its counters and the number of keys that it watches.
+    pub fn counters(&self) -> impl Iterator<Item = (&Policy, Counters, usize)> {
+        self.rules.policies.iter().zip(&self.watches).map(|(policy, watch)| {
+            let keys =
+                watch.trackers.iter().map(|tracker| each_tracker!(tracker, inner => inner.keys()));
+            (&**policy, watch.counters, keys.sum())
+        })
+    }
+
+    /// What has happened to records as such.
+    pub fn clock_counters(&self) -> ClockCounters {
+        ClockCounters { ahead: self.sources.ahead, set_back: self.sources.set_back }
+    }
+
+    fn watch(&mut self, policy: &Policy) -> Watch {
+        let mut counters = Counters::default();
+        let mut context = Context {
+            texts: &mut self.texts,
+            sources: &self.sources,
+            counters: &mut counters,
+            at: 0,
+            events: &mut self.found,
+            labels: &mut self.labels,
+        };
+        let trackers = policy.track_by.iter().map(|key| {
+            let fields = KeyFields::new(key);
+            if policy.has_thresholds() {
+                Tracker::Windows(WindowTracker::new(policy, fields, self.seed, &mut context))
+            } else {
+                Tracker::Hits(HitTracker::new(fields, self.seed))
+            }
+        });
+        let trackers = trackers.collect();
+        Watch { trackers, counters }
+    }
+
+    fn for_each_tracker(
+        &mut self,
+        events: &mut Vec<Event>,
+        mut work: impl FnMut(&Policy, &mut Tracker, &mut Context<'_>),
+    ) {
+        let Self { rules, watches, sources, texts, labels, found, .. } = self;
+        for (policy, watch) in rules.policies.iter().zip(watches) {
+            let Watch { trackers, counters } = watch;
+            let mut context = Context { texts, sources, counters, at: 0, events: found, labels };
+            for tracker in trackers {
+                work(policy, tracker, &mut context);
+            }
+        }
+        events.extend(found.drain(..).map(|(_, event)| event));
+    }
+}

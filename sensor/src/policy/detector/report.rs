@@ -1,0 +1,72 @@
+//! How events are put together.
+
+use super::{context::Flow, traces::Traces};
+use crate::{
+    flow::fields::{OwnedValue, Value},
+    policy::{
+        event::{Extremes, LabelAction, Metrics, PolicySummary},
+        model::LabelRule,
+        window::{
+            mix,
+            series::{Bucket, OCTETS, PACKETS, SCALED_OCTETS, SCALED_PACKETS},
+        },
+    },
+};
+
+/// The number of an incident, which follows from policy, key and start.
+pub fn incident(policy: &PolicySummary, track: &[(&'static str, OwnedValue)], start: u64) -> u64 {
+    let text = format!("{}\0{track:?}\0{start}", policy.name);
+    let words = text
+        .as_bytes()
+        .chunks(8)
+        .map(|chunk| chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte)));
+    words.fold(text.len() as u64, |hash, word| mix(hash ^ word))
+}
+
+/// Sums and extremes of what a bucket has counted, in so many seconds.
+pub fn metrics(counted: &Bucket, seconds: f64) -> Metrics {
+    let extremes = |at: usize, factor: u64| {
+        let scale = |value: u64| value.saturating_mul(factor);
+        let sum = scale(counted.sums[at]);
+        Extremes {
+            min: if counted.records == 0 { 0 } else { scale(counted.minima[at]) },
+            max: scale(counted.maxima[at]),
+            avg: sum as f64 / seconds,
+            sum,
+        }
+    };
+    Metrics {
+        bits: extremes(OCTETS, 8),
+        scaled_bits: extremes(SCALED_OCTETS, 8),
+        packets: extremes(PACKETS, 1),
+        scaled_packets: extremes(SCALED_PACKETS, 1),
+    }
+}
+
+/// The label that a rule writes because of a flow.
+pub fn label(policy: &PolicySummary, rule: &LabelRule, flow: &Flow<'_>) -> Option<LabelAction> {
+    let Value::Ip(address) = rule.field.value(flow.row) else { return None };
+    Some(LabelAction {
+        policy: policy.name.clone(),
+        address,
+        context: rule.context.clone(),
+        values: rule.values.clone(),
+        expires: flow.sample.end.saturating_add(rule.expires),
+    })
+}
+
+/// How long after a label was written it is written again, milliseconds.
+pub fn label_refresh(rule: &LabelRule) -> u64 {
+    (rule.expires / 2).min(60_000)
+}
+
+/// Ports that are known from counting them.
+pub fn add_counted(traces: &mut Traces, field: &str, values: impl IntoIterator<Item = u64>) {
+    for port in values.into_iter().filter_map(|value| u16::try_from(value).ok()) {
+        match field {
+            "srcport" => traces.add_ports(port, 0),
+            "dstport" => traces.add_ports(0, port),
+            _ => return,
+        }
+    }
+}

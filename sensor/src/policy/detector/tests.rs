@@ -1,0 +1,1 @@
+//! Life cycles, determinism, bad times.

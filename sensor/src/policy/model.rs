@@ -1,0 +1,115 @@
+//! A policy, checked and in its units.
+
+use std::sync::Arc;
+
+use super::{
+    event::{PolicySummary, Severity},
+    threshold::{Condition, Quantity, Threshold},
+};
+use crate::{
+    flow::{
+        batch::Source,
+        fields::{Field, OwnedValue},
+    },
+    nql::typed::Typed,
+};
+
+/// Fields that a key has at most.
+pub const KEY_FIELDS: usize = 5;
+
+/// One policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// What its events repeat of it.
+    pub summary: Arc<PolicySummary>,
+    /// Whether it is evaluated.
+    pub enabled: bool,
+    /// Which flows it is about.
+    pub search: Search,
+    /// Alternative keys, at least one; each a list of up to [`KEY_FIELDS`] fields. The empty key watches all flows
+    /// together.
+    pub track_by: Vec<Vec<&'static Field>>,
+    /// Length of the window, milliseconds; 0 without thresholds.
+    pub window: u64,
+    /// Between `ongoing` events, milliseconds; 0 for none.
+    pub update: u64,
+    /// Thresholds, the lowest severity first; none where every matching flow is a hit.
+    pub levels: Vec<Level>,
+    /// Severity of hits, without thresholds.
+    pub severity: Severity,
+    /// Fields inside `distinct()`.
+    pub distinct: Vec<&'static Field>,
+    /// Ends an incident, in place of the eased thresholds.
+    pub clear: Option<Threshold>,
+    /// Between hits of one key, milliseconds.
+    pub suppress: u64,
+    /// A label in place of events.
+    pub label: Option<LabelRule>,
+    /// Keys whose silence is told by `absent()`.
+    pub expect: Vec<Vec<OwnedValue>>,
+    /// Keys that are watched at most, of each alternative.
+    pub max_keys: usize,
+    /// How far a record may be behind the newest of its source, milliseconds.
+    pub lateness: u64,
+}
+
+/// A threshold and how much it matters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    /// Severity.
+    pub severity: Severity,
+    /// Threshold.
+    pub threshold: Threshold,
+}
+
+/// The flows of a policy: queries with the discards taken off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// For every source that has none of its own; `None`: no flow.
+    pub any: Option<Typed>,
+    /// By source.
+    pub by_source: Vec<(Source, Typed)>,
+}
+
+impl Search {
+    /// The query for flows of `source`.
+    pub fn of(&self, source: Source) -> Option<&Typed> {
+        let own = self.by_source.iter().find(|(own, _)| *own == source).map(|(_, query)| query);
+        own.or(self.any.as_ref())
+    }
+}
+
+/// A label that a policy writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelRule {
+    /// The field that has the address.
+    pub field: &'static Field,
+    /// Context of the label.
+    pub context: String,
+    /// Its values.
+    pub values: Vec<String>,
+    /// How long it lasts, milliseconds.
+    pub expires: u64,
+}
+
+impl Policy {
+    /// True where windows and thresholds decide, not single flows.
+    pub fn has_thresholds(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
+    /// Calls `each` for every condition, the clearing one included.
+    pub fn for_each_condition(&self, each: &mut dyn FnMut(&Condition)) {
+        self.levels.iter().for_each(|level| each(&level.threshold.condition));
+        self.clear.iter().for_each(|clear| each(&clear.condition));
+    }
+
+    /// Whether some threshold asks for what `wanted` accepts; `None` stands for `absent()`.
+    pub fn asks(&self, wanted: impl Fn(Option<Quantity>) -> bool) -> bool {
+        let mut found = false;
+        self.for_each_condition(&mut |condition| {
+            condition.for_each(&mut |quantity| found |= wanted(quantity));
+        });
+        found
+    }
+}

@@ -1,0 +1,470 @@
+//! Flows of a test: names and values become rows of batches.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+
+use sensor_common::packet::{Fragment, ip::protocol};
+
+use super::raw::{Entry, Fields, Scalar};
+use crate::{
+    diagnostic::{Diagnostic, nearest},
+    flow::{
+        batch::{Addresses, FlowBatch, Source},
+        fields::{FIELDS, find},
+        profile::{Profile, Profiles},
+        router::Exporter,
+    },
+    nql::literal,
+    settings::value::parse_duration,
+};
+
+/// Interfaces of tests, numbered from 1.
+pub const INTERFACES: [&str; 3] = ["lo", "eth0", "eth1"];
+
+/// When tests begin, milliseconds since the epoch.
+pub const BEGIN: u64 = 1_700_000_000_000;
+
+/// Rows that one entry may stand for.
+const MOST_REPEATED: u64 = 2_000_000;
+
+/// A flow, or several alike.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Who observed it.
+    pub observed_by: Source,
+    /// Addresses.
+    pub addresses: [IpAddr; 2],
+    /// What a flow says of its addresses.
+    pub profiles: [Profile; 2],
+    /// Labels by address.
+    pub labels: BTreeMap<IpAddr, BTreeMap<String, Vec<String>>>,
+    ports: [u16; 2],
+    protocol: u8,
+    flags: u16,
+    icmp: u16,
+    tos: u8,
+    packets: u64,
+    octets: u64,
+    /// First packet, milliseconds since the epoch.
+    pub start: u64,
+    /// Last packet, milliseconds since the epoch.
+    pub end: u64,
+    end_given: bool,
+    egress: bool,
+    interface: u32,
+    vlan: u16,
+    ttl: [u8; 2],
+    fragment: u8,
+    folded: bool,
+    end_reason: u8,
+    output: Option<u32>,
+    systems: [Option<u32>; 2],
+    sample_rate: Option<u32>,
+    action: Option<u8>,
+    received: Option<u64>,
+    exporter: Option<Exporter>,
+    repeat: u64,
+    /// Microseconds.
+    every: u64,
+    vary: Vec<(String, u64)>,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        Self {
+            observed_by: Source::Host,
+            addresses: [address; 2],
+            profiles: Default::default(),
+            labels: BTreeMap::new(),
+            ports: [0; 2],
+            protocol: protocol::TCP,
+            flags: 0,
+            icmp: 0,
+            tos: 0,
+            packets: 1,
+            octets: 60,
+            start: BEGIN,
+            end: BEGIN,
+            end_given: false,
+            egress: false,
+            interface: 0,
+            vlan: 0,
+            ttl: [64; 2],
+            fragment: Fragment::None as u8,
+            folded: false,
+            end_reason: 0,
+            output: None,
+            systems: [None; 2],
+            sample_rate: None,
+            action: None,
+            received: None,
+            exporter: None,
+            repeat: 1,
+            every: 0,
+            vary: Vec::new(),
+        }
+    }
+}
+
+impl Draft {
+    /// Adds labels of an address: contexts to values.
+    pub fn label(&mut self, address: &str, labels: &Fields, faults: &mut Vec<Diagnostic>) {
+        for Entry { path, value, span } in &labels.0 {
+            match address.parse() {
+                Ok(address) => {
+                    let contexts = self.labels.entry(address).or_default();
+                    contexts.entry(path.join(".").to_lowercase()).or_default().extend(texts(value));
+                }
+                Err(_) => {
+                    let message = format!("labels are of addresses, and `{address}` is none");
+                    faults.push(Diagnostic::error(message, span.clone()));
+                }
+            }
+        }
+    }
+
+    /// Reads what a test says of a flow; false where something is wrong.
+    pub fn read(&mut self, fields: &Fields, faults: &mut Vec<Diagnostic>) -> bool {
+        let mut sound = true;
+        for entry in &fields.0 {
+            let name = entry.name().to_ascii_lowercase();
+            if let Err(reason) = self.set(&name, entry) {
+                sound = false;
+                let fault = Diagnostic::error(format!("`{name}` {reason}"), entry.span.clone());
+                let names = FIELDS.iter().map(|field| field.name).chain(OWN);
+                faults.push(match nearest(&name, names) {
+                    Some(near) if near != name => fault.label(format!("did you mean `{near}`?")),
+                    _ => fault,
+                });
+            }
+        }
+        if !self.end_given {
+            self.end = self.end.max(self.start);
+        }
+        sound
+    }
+
+    fn set(&mut self, name: &str, entry: &Entry) -> Result<(), String> {
+        let value = &entry.value;
+        match name {
+            "repeat" => {
+                self.repeat = number(value)?;
+                if self.repeat > MOST_REPEATED {
+                    return Err(format!("must be {MOST_REPEATED} at most"));
+                }
+            }
+            "every" => {
+                let text = value.shown();
+                let every =
+                    parse_duration(&text).map_err(|why| format!("must be a duration: {why}"))?;
+                self.every = every.as_micros() as u64;
+            }
+            "srcip" => self.addresses[0] = address(value)?,
+            "dstip" => self.addresses[1] = address(value)?,
+            "srcport" => self.ports[0] = number(value)?,
+            "dstport" => self.ports[1] = number(value)?,
+            "protocolint" => self.protocol = number(value)?,
+            "protocol" => {
+                self.protocol = literal::protocol_number(&value.shown()).ok_or("is no protocol")?;
+            }
+            "tcpflagsint" => self.flags = number(value)?,
+            "icmptype" => self.icmp = self.icmp & 0xff | u16::from(number::<u8>(value)?) << 8,
+            "icmpcode" => self.icmp = self.icmp & 0xff00 | u16::from(number::<u8>(value)?),
+            "tos" => self.tos = number(value)?,
+            "packets" => self.packets = number(value)?,
+            "octets" => self.octets = number(value)?,
+            "bits" => self.octets = number::<u64>(value)? / 8,
+            "start" => self.start = time(value)?,
+            "end" => {
+                self.end = time(value)?;
+                self.end_given = true;
+            }
+            "flowtype" => {
+                let source = Source::ALL.into_iter().find(|source| source.name() == value.shown());
+                self.observed_by = source.ok_or("must be host, netflow or sflow")?;
+            }
+            "direction" => self.egress = choice(value, &["ingress", "egress"])? == 1,
+            "fragment" => self.fragment = choice(value, &["none", "first", "later"])? as u8,
+            "action" => self.action = Some(choice(value, &["accepted", "rejected"])? as u8 + 1),
+            "input" => self.interface = number(value)?,
+            "interface" => self.interface = choice(value, &INTERFACES)? as u32 + 1,
+            "output" => self.output = Some(number(value)?),
+            "srcvlan" | "dstvlan" => self.vlan = number(value)?,
+            "ttlmin" => self.ttl[0] = number(value)?,
+            "ttlmax" => self.ttl[1] = number(value)?,
+            "flowrtime" => self.received = Some(time(value)?),
+            "folded" => self.folded = flag(value)?,
+            "flowendreason" => self.end_reason = number(value)?,
+            "samplerate" => self.sample_rate = Some(number(value)?),
+            "srcas.number" => self.systems[0] = Some(number(value)?),
+            "dstas.number" => self.systems[1] = Some(number(value)?),
+            "flowsrcip" => self.exporter().address = address(value)?,
+            "flowsrcname" => self.exporter().name = value.shown(),
+            "site" => self.exporter().site = value.shown(),
+            "tags" => self.exporter().tags = texts(value),
+            _ => return self.set_other(name, entry),
+        }
+        Ok(())
+    }
+
+    fn set_other(&mut self, name: &str, entry: &Entry) -> Result<(), String> {
+        let value = &entry.value;
+        if let Some(field) = name.strip_prefix("vary.") {
+            if !VARIED.contains(&field) {
+                return Err(format!("does not vary; {} do", VARIED.join(", ")));
+            }
+            self.vary.push((field.to_owned(), number(value)?));
+            return Ok(());
+        }
+        if let Some(flag_name) = name.strip_prefix("tcpflags.") {
+            let flags = ["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns"];
+            let bit = flags.iter().position(|known| *known == flag_name).ok_or("is no TCP flag")?;
+            self.flags = self.flags & !(1 << bit) | u16::from(flag(value)?) << bit;
+            return Ok(());
+        }
+        if let [first, address, context @ ..] = &entry.path[..] {
+            if first == "labels" && !context.is_empty() {
+                let address = address.parse().map_err(|_| "is about no address".to_owned())?;
+                let contexts = self.labels.entry(address).or_default();
+                contexts.insert(context.join(".").to_lowercase(), texts(value));
+                return Ok(());
+            }
+        }
+        for (side, prefix, label) in [(0, "src", "label.src."), (1, "dst", "label.dst.")] {
+            if let Some(context) = name.strip_prefix(label) {
+                self.profiles[side].labels.insert(context.to_owned(), texts(value));
+                return Ok(());
+            }
+            if let Some(attribute) = name.strip_prefix(prefix) {
+                if let Some(done) = set_profile(&mut self.profiles[side], attribute, value) {
+                    return done;
+                }
+            }
+        }
+        match name {
+            "bogonsrc" => self.profiles[0].bogon = Some(flag(value)?),
+            "bogondst" => self.profiles[1].bogon = Some(flag(value)?),
+            name if find(name).is_some() => return Err("cannot be set in a test".to_owned()),
+            _ => return Err("is no field".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn exporter(&mut self) -> &mut Exporter {
+        self.exporter.get_or_insert_with(|| Exporter::new(IpAddr::from([192, 0, 2, 1])))
+    }
+
+    /// How many flows it stands for.
+    pub fn count(&self) -> u64 {
+        self.repeat.max(1)
+    }
+
+    /// Milliseconds from the first of them to one.
+    pub fn after(&self, number: u64) -> u64 {
+        number.saturating_mul(self.every) / 1000
+    }
+
+    /// One of the flows that it stands for.
+    pub fn row(&self, number: u64) -> Self {
+        let mut row = self.clone();
+        row.start = row.start.saturating_add(self.after(number));
+        row.end = row.end.saturating_add(self.after(number));
+        row.received = row.received.map(|time| time.saturating_add(self.after(number)));
+        for (field, step) in &self.vary {
+            let by = number.wrapping_mul(*step);
+            match field.as_str() {
+                "srcip" => row.addresses[0] = moved(row.addresses[0], by),
+                "dstip" => row.addresses[1] = moved(row.addresses[1], by),
+                "srcport" => row.ports[0] = row.ports[0].wrapping_add(by as u16),
+                "dstport" => row.ports[1] = row.ports[1].wrapping_add(by as u16),
+                "packets" => row.packets = row.packets.wrapping_add(by),
+                "octets" => row.octets = row.octets.wrapping_add(by),
+                _ => row.interface = row.interface.wrapping_add(by as u32),
+            }
+        }
+        row
+    }
+
+    /// True when both may be rows of one batch.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let shape = |draft: &Self| {
+            (
+                draft.addresses[0].is_ipv4(),
+                draft.observed_by,
+                draft.exporter.is_some(),
+                draft.output.is_some(),
+                draft.systems.map(|system| system.is_some()),
+                draft.action.is_some(),
+                draft.received.is_some(),
+            )
+        };
+        shape(self) == shape(other)
+    }
+
+    /// An empty batch for it.
+    pub fn batch(&self) -> FlowBatch {
+        let v4 = self.addresses[0].is_ipv4();
+        if v4 { FlowBatch::v4(self.observed_by) } else { FlowBatch::v6(self.observed_by) }
+    }
+
+    /// Appends it to a batch.
+    pub fn push(&self, batch: &mut FlowBatch, profiles: &mut Profiles, known: [Profile; 2]) {
+        match (&mut batch.addresses, self.addresses) {
+            (Addresses::V4 { source, destination }, [IpAddr::V4(from), IpAddr::V4(to)]) => {
+                source.push(from.into());
+                destination.push(to.into());
+            }
+            (Addresses::V6 { source, destination }, [from, to]) => {
+                source.push(wide(from));
+                destination.push(wide(to));
+            }
+            (Addresses::V4 { source, destination }, _) => {
+                source.push(0);
+                destination.push(0);
+            }
+        }
+        let icmp = matches!(self.protocol, protocol::ICMP | protocol::ICMPV6);
+        batch.source_port.push(self.ports[0]);
+        batch.destination_port.push(self.ports[1]);
+        batch.icmp_type_code.push(if icmp { self.icmp } else { 0 });
+        batch.protocol.push(self.protocol);
+        batch.tos.push(self.tos);
+        batch.tcp_flags.push(self.flags);
+        batch.interface.push(self.interface);
+        batch.direction.push(u8::from(self.egress));
+        batch.vlan.push(self.vlan);
+        batch.octets.push(self.octets);
+        batch.packets.push(self.packets);
+        batch.layer2_octets.push(self.octets.saturating_add(self.packets.saturating_mul(14)));
+        batch.start.push(self.start);
+        batch.end.push(self.end);
+        batch.ttl_min.push(self.ttl[0]);
+        batch.ttl_max.push(self.ttl[1]);
+        batch.source_mac.push([2, 0, 0, 0, 0, 1]);
+        batch.destination_mac.push([2, 0, 0, 0, 0, 2]);
+        batch.fragment.push(self.fragment);
+        batch.folded.push(u8::from(self.folded));
+        batch.end_reason.push(self.end_reason);
+        let [source, destination] = known;
+        batch.source_profile.push(profiles.intern(source));
+        batch.destination_profile.push(profiles.intern(destination));
+        if self.observed_by != Source::Host {
+            batch.router.sample_rate.push(self.sample_rate.unwrap_or(0));
+        }
+        batch.router.output_interface.extend(self.output);
+        batch.router.source_as.extend(self.systems[0]);
+        batch.router.destination_as.extend(self.systems[1]);
+        batch.router.action.extend(self.action);
+        batch.router.received.extend(self.received);
+        if let Some(exporter) = &self.exporter {
+            let exporters = &mut batch.router.exporters;
+            let place = exporters.iter().position(|known| **known == *exporter);
+            let place = place.unwrap_or_else(|| {
+                exporters.push(Arc::new(exporter.clone()));
+                exporters.len() - 1
+            });
+            batch.router.exporter.push(place as u32);
+        }
+    }
+}
+
+/// What may differ between the flows of one entry.
+const VARIED: [&str; 7] = ["srcip", "dstip", "srcport", "dstport", "packets", "octets", "input"];
+
+/// What an entry may have besides fields.
+const OWN: [&str; 4] = ["repeat", "every", "vary", "labels"];
+
+/// Sets what hangs on an address; `None` where `attribute` is none of it.
+fn set_profile(
+    profile: &mut Profile,
+    attribute: &str,
+    value: &Scalar,
+) -> Option<Result<(), String>> {
+    let mut set = || -> Result<bool, String> {
+        match attribute {
+            "internal" => profile.internal = Some(flag(value)?),
+            "local" => profile.local = Some(flag(value)?),
+            "geo.countrycode" => profile.country = Some(value.shown()),
+            "geo.continentcode" => profile.continent = Some(value.shown()),
+            "geo.subdiso" => profile.subdivision = Some(value.shown()),
+            "owneras.number" => profile.owner_as.number = Some(number(value)?),
+            "owneras.org" => profile.owner_as.organisation = Some(value.shown()),
+            "as.org" => profile.routed_as.organisation = Some(value.shown()),
+            "iprep.categories" => profile.reputation = Some(texts(value)),
+            "ipname" => {
+                profile.labels.insert("name".to_owned(), texts(value));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    };
+    match set() {
+        Ok(false) => None,
+        Ok(true) => Some(Ok(())),
+        Err(reason) => Some(Err(reason)),
+    }
+}
+
+fn number<T: TryFrom<u64>>(value: &Scalar) -> Result<T, String> {
+    let number = match value {
+        Scalar::Integer(number) => Some(*number),
+        Scalar::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    let number = number.ok_or("must be a whole number")?;
+    T::try_from(number).map_err(|_| "is out of range".to_owned())
+}
+
+fn flag(value: &Scalar) -> Result<bool, String> {
+    match value {
+        Scalar::Bool(flag) => Ok(*flag),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+fn texts(value: &Scalar) -> Vec<String> {
+    match value {
+        Scalar::Texts(texts) => texts.clone(),
+        other => vec![other.shown()],
+    }
+}
+
+fn choice(value: &Scalar, choices: &[&str]) -> Result<usize, String> {
+    let text = value.shown();
+    let found = choices.iter().position(|choice| *choice == text);
+    found.ok_or_else(|| format!("must be {}", choices.join(" or ")))
+}
+
+fn address(value: &Scalar) -> Result<IpAddr, String> {
+    value.shown().parse().map_err(|_| "must be an address".to_owned())
+}
+
+fn duration(value: &Scalar) -> Result<u64, String> {
+    let text = value.shown();
+    parse_duration(&text)
+        .map(|time: Duration| time.as_millis() as u64)
+        .map_err(|why| format!("must be a duration: {why}"))
+}
+
+/// A time: after the beginning of the test as a duration in a text, or milliseconds since the epoch as a number.
+fn time(value: &Scalar) -> Result<u64, String> {
+    match value {
+        Scalar::Integer(time) => Ok(*time),
+        Scalar::Text(_) => Ok(BEGIN + duration(value)?),
+        _ => Err("must be milliseconds since the epoch, or a duration such as \"5s\"".to_owned()),
+    }
+}
+
+fn moved(address: IpAddr, by: u64) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::V4(u32::from(address).wrapping_add(by as u32).into()),
+        IpAddr::V6(address) => IpAddr::V6(u128::from(address).wrapping_add(by.into()).into()),
+    }
+}
+
+fn wide(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().into(),
+        IpAddr::V6(address) => address.into(),
+    }
+}

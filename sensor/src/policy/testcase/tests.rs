@@ -1,0 +1,1 @@
+//! Test files and their outcomes.

@@ -1,0 +1,177 @@
+//! Thresholds: what must hold of a key's window for a policy to speak.
+//!
+//! `func(metric) operator number`, joined by `&&` or `||`; both at one level need parentheses, as in NQL.
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use parse::{parse, single_field};
+
+/// A threshold and its text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// As it was written.
+    pub text: Arc<str>,
+    /// What it says.
+    pub condition: Condition,
+}
+
+/// What must hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// All of these, the cheapest first.
+    All(Vec<Self>),
+    /// At least one of these, the cheapest first.
+    Any(Vec<Self>),
+    /// A quantity compares so with a number.
+    Compare(Quantity, Operator, f64),
+    /// No matching record lies in the window.
+    Absent,
+}
+
+/// What a window is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Sum over the window.
+    Sum(Metric),
+    /// Lowest value of one record; 0 without records.
+    Min(Metric),
+    /// Highest value of one record; 0 without records.
+    Max(Metric),
+    /// Sum divided by the seconds of the window (`avg` and `rate`).
+    Rate(Metric),
+    /// Records.
+    Count,
+    /// Distinct values of a field, by its place in the list of such fields of the policy.
+    Distinct(usize),
+    /// How regular the gaps between the starts are, 0 to 1; with sizes, the mean of that and of their regularity.
+    Beacon {
+        /// Whether sizes count as well.
+        sizes: bool,
+    },
+}
+
+/// What is measured of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Bits of the IP packets, as reported.
+    Bits,
+    /// Packets, as reported.
+    Packets,
+    /// Bits times the sampling rate.
+    ScaledBits,
+    /// Packets times the sampling rate.
+    ScaledPackets,
+    /// Octets of the IP packets, as reported.
+    Octets,
+    /// 1 for each record.
+    Flows,
+}
+
+impl Metric {
+    /// All, by name.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("bits", Self::Bits),
+        ("packets", Self::Packets),
+        ("bitsxrate", Self::ScaledBits),
+        ("packetsxrate", Self::ScaledPackets),
+        ("octets", Self::Octets),
+        ("flows", Self::Flows),
+    ];
+}
+
+/// How a quantity compares with a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// `>=`
+    AtLeast,
+    /// `>`
+    Above,
+    /// `<=`
+    AtMost,
+    /// `<`
+    Below,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+impl Operator {
+    fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::AtLeast => left >= right,
+            Self::Above => left > right,
+            Self::AtMost => left <= right,
+            Self::Below => left < right,
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+        }
+    }
+}
+
+/// How strictly a threshold is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As written: it begins to hold.
+    Strict,
+    /// With [`HYSTERESIS`]: it goes on to hold.
+    Eased,
+}
+
+/// Share of the number to which a quantity must fall before a threshold that held holds no more. Bounds from above are
+/// eased the other way.
+pub const HYSTERESIS: f64 = 0.9;
+
+/// Where quantities come from.
+pub trait Window {
+    /// The value of a quantity.
+    fn quantity(&self, quantity: Quantity) -> f64;
+    /// True without a record in the window.
+    fn is_empty(&self) -> bool;
+}
+
+impl Condition {
+    /// Whether it holds for a window.
+    pub fn holds(&self, window: &impl Window, reading: Reading) -> bool {
+        match self {
+            Self::All(conditions) => conditions.iter().all(|one| one.holds(window, reading)),
+            Self::Any(conditions) => conditions.iter().any(|one| one.holds(window, reading)),
+            Self::Compare(quantity, operator, number) => {
+                let number = match (reading, operator) {
+                    (Reading::Eased, Operator::AtLeast | Operator::Above) => number * HYSTERESIS,
+                    (Reading::Eased, Operator::AtMost | Operator::Below) => number / HYSTERESIS,
+                    _ => *number,
+                };
+                operator.holds(window.quantity(*quantity), number)
+            }
+            Self::Absent => window.is_empty(),
+        }
+    }
+
+    /// Calls `each` for every quantity; `None` stands for `absent()`.
+    pub fn for_each(&self, each: &mut dyn FnMut(Option<Quantity>)) {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().for_each(|one| one.for_each(each));
+            }
+            Self::Compare(quantity, ..) => each(Some(*quantity)),
+            Self::Absent => each(None),
+        }
+    }
+
+    /// A guess at what asking costs, relative to a sum.
+    fn cost(&self) -> u32 {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().map(Self::cost).sum()
+            }
+            Self::Compare(Quantity::Distinct(_), ..) | Self::Absent => 0,
+            Self::Compare(Quantity::Beacon { .. }, ..) => 100,
+            Self::Compare(..) => 1,
+        }
+    }
+}

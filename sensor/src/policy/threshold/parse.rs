@@ -1,0 +1,345 @@
+//! Reads the threshold dialect, all faults at once.
+
+use std::ops::Range;
+
+use super::{Condition, Metric, Operator, Quantity, Threshold};
+use crate::{
+    diagnostic::{Diagnostic, nearest},
+    flow::fields::{self, Context, FIELDS, Field, Kind},
+    nql::parse::{
+        lex::{Connective, Cursor},
+        readings,
+    },
+};
+
+/// Longest threshold, bytes.
+const LONGEST: usize = 4096;
+/// Nesting of parentheses.
+const DEEPEST: usize = 16;
+
+const FUNCTIONS: [&str; 9] =
+    ["sum", "min", "max", "avg", "rate", "count", "distinct", "beacon", "absent"];
+const EXAMPLE: &str = "a threshold is `func(metric) >= number`, such as `sum(bits) >= 8000000`";
+const METRICS: &str = "metrics are bits, packets, bitsxrate, packetsxrate, octets and flows";
+
+/// Reads a threshold. Fields inside `distinct()` are added to `distinct` where they are not there yet.
+///
+/// # Errors
+/// All faults, with places in `text`.
+pub fn parse(text: &str, distinct: &mut Vec<&'static Field>) -> Result<Threshold, Vec<Diagnostic>> {
+    if text.len() > LONGEST {
+        let message = format!("the threshold has {} bytes, {LONGEST} are the most", text.len());
+        return Err(vec![Diagnostic::error(message, LONGEST..text.len())]);
+    }
+    let mut parser = Parser { cursor: Cursor::new(text), distinct, faults: Vec::new(), depth: 0 };
+    let condition = parser.chain();
+    parser.cursor.skip_space();
+    if parser.faults.is_empty() && parser.cursor.at < text.len() {
+        let at = parser.cursor.at;
+        let length = parser.cursor.peek().map_or(1, char::len_utf8);
+        parser.fault(at..at + length, "this `)` closes nothing", None);
+    }
+    match condition {
+        Some(condition) if parser.faults.is_empty() => {
+            Ok(Threshold { text: text.trim().into(), condition })
+        }
+        _ => Err(parser.faults),
+    }
+}
+
+struct Parser<'a, 'd> {
+    cursor: Cursor<'a>,
+    distinct: &'d mut Vec<&'static Field>,
+    faults: Vec<Diagnostic>,
+    depth: usize,
+}
+
+impl Parser<'_, '_> {
+    /// Operands and what joins them, up to the end or a `)`.
+    fn chain(&mut self) -> Option<Condition> {
+        let mut operands = Vec::new();
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        let mut connectives: Vec<(Connective, Range<usize>)> = Vec::new();
+        loop {
+            self.cursor.skip_space();
+            let start = self.cursor.at;
+            let operand = self.operand();
+            if operand.is_none() {
+                self.skip_operand();
+            }
+            operands.push(operand);
+            spans.push(start..self.cursor.at);
+            self.cursor.skip_space();
+            if self.cursor.peek().is_none_or(|next| next == ')') {
+                break;
+            }
+            let at = self.cursor.at;
+            let Some((connective, length)) = self.cursor.peek_connective() else {
+                let help = Some("conditions are joined by `&&` or `||`");
+                let word = self.cursor.peek_word().len().max(1);
+                self.fault(at..at + word, "`&&` or `||` is missing before this", help);
+                self.cursor.at = self.cursor.end();
+                break;
+            };
+            connectives.push((connective, at..at + length));
+            self.cursor.at += length;
+        }
+        let all = |kind| connectives.iter().all(|&(connective, _)| connective == kind);
+        if !all(Connective::And) && !all(Connective::Or) {
+            let texts: Vec<&str> =
+                spans.iter().map(|span| self.cursor.slice(span.clone())).collect();
+            let fault = readings::ambiguous(&texts, &connectives);
+            self.faults.push(fault);
+        }
+        let any = connectives.first().is_some_and(|(connective, _)| *connective == Connective::Or);
+        let mut operands: Vec<Condition> = operands.into_iter().collect::<Option<_>>()?;
+        if operands.len() == 1 {
+            return operands.pop();
+        }
+        operands.sort_by_key(Condition::cost);
+        Some(if any { Condition::Any(operands) } else { Condition::All(operands) })
+    }
+
+    fn operand(&mut self) -> Option<Condition> {
+        let start = self.cursor.at;
+        if self.cursor.eat('(') {
+            if self.depth >= DEEPEST {
+                self.fault(start..start + 1, "nested too deep", None);
+                self.cursor.at = self.cursor.end();
+                return None;
+            }
+            self.depth += 1;
+            let inside = self.chain();
+            self.depth -= 1;
+            if !self.cursor.eat(')') {
+                self.fault(start..start + 1, "this `(` is not closed", None);
+                return None;
+            }
+            return inside;
+        }
+        let name = self.cursor.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
+        if name.is_empty() {
+            let length = self.cursor.peek().map_or(0, char::len_utf8);
+            self.fault(start..start + length, "a condition is missing here", Some(EXAMPLE));
+            return None;
+        }
+        let open = self.cursor.at;
+        if !self.cursor.eat('(') {
+            let message = format!("`{}` is not a function", self.cursor.slice(name.clone()));
+            self.fault(name, message, Some(EXAMPLE));
+            return None;
+        }
+        let inside = self.cursor.take_while(|c| !matches!(c, '(' | ')'));
+        if !self.cursor.eat(')') {
+            self.fault(open..open + 1, "this `(` is not closed", None);
+            return None;
+        }
+        let quantity = self.function(name.clone(), inside);
+        if self.cursor.slice(name) == "absent" {
+            return quantity.map(|_| Condition::Absent);
+        }
+        let (operator, number) = self.comparison()?;
+        Some(Condition::Compare(quantity??, operator, number))
+    }
+
+    /// What a function call asks for; the inner `None` is `absent()`, the outer one a fault.
+    fn function(&mut self, name: Range<usize>, inside: Range<usize>) -> Option<Option<Quantity>> {
+        let function = self.cursor.slice(name.clone()).to_ascii_lowercase();
+        let arguments = self.arguments(inside.clone());
+        let quantity = match function.as_str() {
+            "sum" => Quantity::Sum(self.metric(&arguments, inside)?),
+            "min" => Quantity::Min(self.metric(&arguments, inside)?),
+            "max" => Quantity::Max(self.metric(&arguments, inside)?),
+            "avg" | "rate" => Quantity::Rate(self.metric(&arguments, inside)?),
+            "count" => {
+                self.empty(&function, &arguments, inside)?;
+                Quantity::Count
+            }
+            "absent" => {
+                self.empty(&function, &arguments, inside)?;
+                return Some(None);
+            }
+            "distinct" => Quantity::Distinct(self.field(&arguments, inside)?),
+            "beacon" => {
+                let texts: Vec<&str> =
+                    arguments.iter().map(|span| self.cursor.slice(span.clone())).collect();
+                let sizes = match texts[..] {
+                    ["start"] => false,
+                    ["start", "bits"] => true,
+                    _ => {
+                        let help = "write `beacon(start)` or `beacon(start, bits)`";
+                        self.fault(inside, "`beacon` takes `start`, or `start, bits`", Some(help));
+                        return None;
+                    }
+                };
+                Quantity::Beacon { sizes }
+            }
+            _ => {
+                let fault = Diagnostic::error(format!("there is no function `{function}`"), name);
+                self.faults.push(match nearest(&function, FUNCTIONS) {
+                    Some(near) => fault.label(format!("did you mean `{near}`?")),
+                    None => fault.help(format!("functions are {}", FUNCTIONS.join(", "))),
+                });
+                return None;
+            }
+        };
+        Some(Some(quantity))
+    }
+
+    /// The places of the arguments between commas, spaces around them taken off.
+    fn arguments(&self, inside: Range<usize>) -> Vec<Range<usize>> {
+        let text = self.cursor.slice(inside.clone());
+        if text.trim().is_empty() {
+            return Vec::new();
+        }
+        let mut start = inside.start;
+        text.split(',')
+            .map(|argument| {
+                let at = start + (argument.len() - argument.trim_start().len());
+                start += argument.len() + 1;
+                at..at + argument.trim().len()
+            })
+            .collect()
+    }
+
+    fn empty(
+        &mut self,
+        function: &str,
+        arguments: &[Range<usize>],
+        inside: Range<usize>,
+    ) -> Option<()> {
+        if !arguments.is_empty() {
+            self.fault(inside, format!("`{function}()` takes nothing"), None);
+            return None;
+        }
+        Some(())
+    }
+
+    fn one(
+        &mut self,
+        arguments: &[Range<usize>],
+        inside: Range<usize>,
+        what: &str,
+    ) -> Option<Range<usize>> {
+        if let [argument] = arguments {
+            return Some(argument.clone());
+        }
+        let span = inside.start.saturating_sub(1)..inside.end + 1;
+        let help = (what == "a metric").then_some(METRICS);
+        self.fault(span, format!("{what} belongs between these parentheses"), help);
+        None
+    }
+
+    fn metric(&mut self, arguments: &[Range<usize>], inside: Range<usize>) -> Option<Metric> {
+        let span = self.one(arguments, inside, "a metric")?;
+        let name = self.cursor.slice(span.clone()).to_ascii_lowercase();
+        let found = Metric::ALL.into_iter().find(|(known, _)| *known == name);
+        if found.is_none() {
+            let fault = Diagnostic::error(format!("there is no metric `{name}`"), span);
+            self.faults.push(match nearest(&name, Metric::ALL.map(|(known, _)| known)) {
+                Some(near) => fault.label(format!("did you mean `{near}`?")),
+                None => fault.help(METRICS),
+            });
+        }
+        found.map(|(_, metric)| metric)
+    }
+
+    fn field(&mut self, arguments: &[Range<usize>], inside: Range<usize>) -> Option<usize> {
+        let span = self.one(arguments, inside, "a field")?;
+        let name = self.cursor.slice(span.clone()).to_ascii_lowercase();
+        match single_field(&name, span) {
+            Ok(field) => {
+                let known = self.distinct.iter().position(|known| *known == field);
+                Some(known.unwrap_or_else(|| {
+                    self.distinct.push(field);
+                    self.distinct.len() - 1
+                }))
+            }
+            Err(fault) => {
+                self.faults.push(fault);
+                None
+            }
+        }
+    }
+
+    fn comparison(&mut self) -> Option<(Operator, f64)> {
+        self.cursor.skip_space();
+        let span = self.cursor.take_while(|c| matches!(c, '=' | '!' | '<' | '>' | '~'));
+        let operator = match self.cursor.slice(span.clone()) {
+            ">=" => Operator::AtLeast,
+            ">" => Operator::Above,
+            "<=" => Operator::AtMost,
+            "<" => Operator::Below,
+            "==" => Operator::Equal,
+            "!=" => Operator::NotEqual,
+            "" => {
+                let at = span.start;
+                self.fault(at..at, "a comparison is missing here", Some(EXAMPLE));
+                return None;
+            }
+            other => {
+                let message = format!("`{other}` compares no quantities");
+                self.fault(span, message, Some("write `>=`, `>`, `<=`, `<`, `==` or `!=`"));
+                return None;
+            }
+        };
+        self.cursor.skip_space();
+        let span =
+            self.cursor.take_while(|c| !c.is_whitespace() && !matches!(c, '(' | ')' | '&' | '|'));
+        let text = self.cursor.slice(span.clone());
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_'));
+        match text.replace('_', "").parse::<f64>() {
+            Ok(number) if plain => Some((operator, number)),
+            _ => {
+                let message = match text {
+                    "" => "a number is missing here".to_owned(),
+                    _ => format!("`{text}` is no number"),
+                };
+                self.fault(span, message, Some("numbers are plain: 20000000, 20_000_000 or 0.8"));
+                None
+            }
+        }
+    }
+
+    /// After a fault: goes on at the next connective or closing parenthesis.
+    fn skip_operand(&mut self) {
+        while let Some(next) = self.cursor.peek() {
+            if next == ')' || self.cursor.peek_connective().is_some() {
+                return;
+            }
+            self.cursor.at += next.len_utf8();
+        }
+    }
+
+    fn fault(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<&str>) {
+        let fault = Diagnostic::error(message, span);
+        self.faults.push(match help {
+            Some(help) => fault.help(help),
+            None => fault,
+        });
+    }
+}
+
+/// The field called `name`, which must be one that has a single value in a record.
+///
+/// # Errors
+/// Why there is none, and what would be right.
+pub fn single_field(name: &str, span: Range<usize>) -> Result<&'static Field, Diagnostic> {
+    if let Some(field) = fields::find(name) {
+        if field.kind == Kind::TextList {
+            let message =
+                format!("`{name}` is a list, and no single value to tell records apart by");
+            return Err(Diagnostic::error(message, span).label("this field is an array"));
+        }
+        return Ok(field);
+    }
+    if let Some(alias) = fields::find_alias(Context::Flow, name) {
+        let fault = Diagnostic::error(format!("`{name}` stands for several fields"), span);
+        return Err(fault.help(format!("name one of them: {}", alias.fields.join(", "))));
+    }
+    let fault = Diagnostic::error(format!("there is no field `{name}`"), span);
+    Err(match nearest(name, FIELDS.iter().map(|field| field.name)) {
+        Some(near) => fault.label(format!("did you mean `{near}`?")),
+        None => fault.help("`sensor fields` lists them"),
+    })
+}

@@ -1,0 +1,113 @@
+//! What thresholds say, and what is said of faulty ones.
+
+use super::*;
+use crate::diagnostic::render;
+
+struct Fixed(f64, bool);
+
+impl Window for Fixed {
+    fn quantity(&self, _: Quantity) -> f64 {
+        self.0
+    }
+
+    fn is_empty(&self) -> bool {
+        self.1
+    }
+}
+
+#[track_caller]
+fn condition(text: &str) -> Condition {
+    match parse(text, &mut Vec::new()) {
+        Ok(threshold) => threshold.condition,
+        Err(faults) => panic!("{}", render("threshold", text, &faults)),
+    }
+}
+
+#[test]
+fn every_function() {
+    use Condition::{Absent, All, Any, Compare};
+    use Operator::{Above, AtLeast, AtMost, Below, Equal, NotEqual};
+    for (text, expected) in [
+        ("sum(bits) >= 10", Compare(Quantity::Sum(Metric::Bits), AtLeast, 10.0)),
+        ("min(packets)>1_000", Compare(Quantity::Min(Metric::Packets), Above, 1000.0)),
+        ("max( octets ) <= 0.5", Compare(Quantity::Max(Metric::Octets), AtMost, 0.5)),
+        ("avg(bitsxrate) < 1", Compare(Quantity::Rate(Metric::ScaledBits), Below, 1.0)),
+        ("rate(flows) == 1", Compare(Quantity::Rate(Metric::Flows), Equal, 1.0)),
+        ("count() != 1", Compare(Quantity::Count, NotEqual, 1.0)),
+        ("distinct(srcport) >= 2", Compare(Quantity::Distinct(0), AtLeast, 2.0)),
+        ("beacon(start, bits) >= 0.8", Compare(Quantity::Beacon { sizes: true }, AtLeast, 0.8)),
+        ("absent()", Absent),
+        (
+            "beacon(start) >= 0.8 && count() >= 1",
+            All(vec![
+                Compare(Quantity::Count, AtLeast, 1.0),
+                Compare(Quantity::Beacon { sizes: false }, AtLeast, 0.8),
+            ]),
+        ),
+        ("absent() || (count() >= 1)", Any(vec![Absent, Compare(Quantity::Count, AtLeast, 1.0)])),
+    ] {
+        assert_eq!(condition(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn thresholds_that_held_are_eased() {
+    for (text, value, strict, eased) in [
+        ("count() >= 100", 100.0, true, true),
+        ("count() >= 100", 91.0, false, true),
+        ("count() >= 100", 89.0, false, false),
+        ("count() < 90", 95.0, false, true),
+        ("count() < 90", 101.0, false, false),
+    ] {
+        let condition = condition(text);
+        assert_eq!(
+            condition.holds(&Fixed(value, false), Reading::Strict),
+            strict,
+            "{text} {value}"
+        );
+        assert_eq!(condition.holds(&Fixed(value, false), Reading::Eased), eased, "{text} {value}");
+    }
+    assert!(condition("absent()").holds(&Fixed(0.0, true), Reading::Strict));
+}
+
+#[test]
+fn faults_say_what_would_be_right() {
+    for (text, expected) in [
+        ("sume(bits) >= 1", "there is no function `sume`: did you mean `sum`?"),
+        ("sum(bit) >= 1", "there is no metric `bit`: did you mean `bits`?"),
+        ("sum() >= 1", "a metric belongs between these parentheses"),
+        (
+            "distinct(tags) >= 1",
+            "`tags` is a list, and no single value to tell records apart by: this field is an array",
+        ),
+        ("distinct(ip) >= 1", "`ip` stands for several fields"),
+        ("distinct(dstprt) >= 1", "there is no field `dstprt`: did you mean `dstport`?"),
+        ("sum(bits) > 20M", "`20M` is no number"),
+        ("sum(bits)", "a comparison is missing here"),
+        ("sum(bits) >=", "a number is missing here"),
+        ("bits >= 1", "`bits` is not a function"),
+        ("", "a condition is missing here"),
+        ("(count() > 1", "this `(` is not closed"),
+        ("count() > 1)", "this `)` closes nothing"),
+        ("count() > 1 count() > 2", "`&&` or `||` is missing before this"),
+        ("beacon(end) > 1", "`beacon` takes `start`, or `start, bits`"),
+        ("count(bits) > 1", "`count()` takes nothing"),
+    ] {
+        let faults = parse(text, &mut Vec::new()).expect_err(text);
+        let fault = &faults[0];
+        let label = fault.label.as_ref().map_or(String::new(), |label| format!(": {label}"));
+        assert_eq!(format!("{}{label}", fault.message), expected, "{text}");
+        assert_eq!(faults.len(), 1, "{text}: {faults:?}");
+    }
+    let faults = parse("count() > 1 && sum(x) > 2 || absent(", &mut Vec::new()).expect_err("three");
+    assert_eq!(faults.len(), 3, "{faults:?}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "[a-z()&|<>=0-9. é]{0,40}") {
+        if let Err(faults) = parse(&text, &mut Vec::new()) {
+            proptest::prop_assert!(!faults.is_empty());
+        }
+    }
+}
