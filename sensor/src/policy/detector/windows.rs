@@ -298,12 +298,11 @@ impl WindowTracker {
         flow: &Flow<'_>,
         context: &mut Context<'_>,
     ) -> Slot {
-        if self.keys.len() >= policy.max_keys.saturating_add(self.expected.len()) {
-            if let Some(slot) = self.keys.most_idle() {
-                context.counters.evicted += 1;
-                self.end(policy, slot, flow.sample.end, EndReason::Evicted, context);
-                self.keys.remove_most_idle();
-            }
+        let full = self.keys.len() >= policy.max_keys.saturating_add(self.expected.len());
+        if let Some(idle) = full.then(|| self.keys.most_idle()).flatten() {
+            context.counters.evicted += 1;
+            self.end(policy, idle, flow.sample.end, EndReason::Evicted, context);
+            self.keys.remove_most_idle();
         }
         self.keys.insert(key, flow.sample.end, false)
     }

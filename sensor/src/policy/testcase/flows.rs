@@ -222,23 +222,24 @@ impl Draft {
             self.flags = self.flags & !(1 << bit) | u16::from(flag(value)?) << bit;
             return Ok(());
         }
-        if let [first, address, context @ ..] = &entry.path[..] {
-            if first == "labels" && !context.is_empty() {
-                let address = address.parse().map_err(|_| "is about no address".to_owned())?;
-                let contexts = self.labels.entry(address).or_default();
-                contexts.insert(context.join(".").to_lowercase(), texts(value));
-                return Ok(());
-            }
+        if let [_, address, context @ ..] = &entry.path[..]
+            && name.starts_with("labels.")
+            && !context.is_empty()
+        {
+            let address = address.parse().map_err(|_| "is about no address".to_owned())?;
+            let contexts = self.labels.entry(address).or_default();
+            contexts.insert(context.join(".").to_lowercase(), texts(value));
+            return Ok(());
         }
         for (side, prefix, label) in [(0, "src", "label.src."), (1, "dst", "label.dst.")] {
             if let Some(context) = name.strip_prefix(label) {
                 self.profiles[side].labels.insert(context.to_owned(), texts(value));
                 return Ok(());
             }
-            if let Some(attribute) = name.strip_prefix(prefix) {
-                if let Some(done) = set_profile(&mut self.profiles[side], attribute, value) {
-                    return done;
-                }
+            let attribute = name.strip_prefix(prefix);
+            let profile = &mut self.profiles[side];
+            if let Some(done) = attribute.and_then(|name| set_profile(profile, name, value)) {
+                return done;
             }
         }
         match name {
