@@ -9,6 +9,7 @@ mod keys;
 pub mod load;
 pub mod model;
 mod sources;
+pub mod stock;
 pub mod tags;
 pub mod testcase;
 pub mod threshold;

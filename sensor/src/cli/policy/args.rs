@@ -9,9 +9,10 @@ use crate::cli::args::parse_list;
 /// Closes the help of `policy`.
 const EXAMPLES: &str = "\
 Examples:
+  sensor policy list
   sensor policy check /etc/sensor/policies
   sensor policy test policies --filter ssh
-  sensor policy explain ssh_brute_force policies";
+  sensor policy explain ssh_brute_force";
 
 /// Arguments of `policy`.
 #[derive(Args, Debug)]
@@ -38,11 +39,12 @@ pub enum PolicyCommand {
 /// Policy files.
 #[derive(Args, Debug)]
 pub struct FilesArgs {
-    /// Policy files (TOML; JSON as Fusion has it), or directories of them
-    #[arg(value_name = "DIR|FILE", required = true, value_hint = ValueHint::AnyPath)]
+    /// Policy files (TOML; JSON as Fusion has it), or directories of them [default: the stock library]
+    #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
 
-    /// A list that queries name by $NAME: a file with one value a line; may be repeated
+    /// A list that queries name by $NAME: a file with one value a line; may be repeated. Files lists/NAME.txt beside
+    /// policies need not be named
     #[arg(long, value_name = "NAME=FILE", value_parser = parse_list, action = ArgAction::Append)]
     pub list: Vec<(String, PathBuf)>,
 }

@@ -2,12 +2,15 @@
 
 use std::{
     io::{Write as _, stdout},
-    path::Path,
+    slice,
 };
 
 use anyhow::bail;
 
-use super::{args::TestArgs, files};
+use super::{
+    args::TestArgs,
+    files::{self, Tests},
+};
 use crate::{
     cli::exit::Failure,
     diagnostic,
@@ -18,10 +21,9 @@ use crate::{
 /// Runs all tests, and fails where one does.
 pub fn test(arguments: &TestArgs) -> anyhow::Result<()> {
     let lists = files::lists(&arguments.files)?;
-    let paths = files::find(&arguments.files.paths, files::is_test)?;
     let mut counts = Counts::default();
-    for path in &paths {
-        one_file(path, arguments.filter.as_deref(), &lists, &mut counts)?;
+    for tests in files::tests(&arguments.files)? {
+        one_file(&tests, arguments.filter.as_deref(), &lists, &mut counts)?;
     }
     let Counts { passed, failed } = counts;
     if passed + failed == 0 {
@@ -41,16 +43,12 @@ struct Counts {
 }
 
 fn one_file(
-    path: &Path,
+    tests: &Tests,
     filter: Option<&str>,
     lists: &Lists,
     counts: &mut Counts,
 ) -> anyhow::Result<()> {
-    let Some((policies, stem)) = files::neighbour(path) else {
-        let message = format!("{}: tests are in files called NAME.test.toml", path.display());
-        return Err(Failure::usage(message).into());
-    };
-    let file = files::read(path)?;
+    let Tests { file, policies, stem } = tests;
     let cases = testcase::parse(&file.text).map_err(|faults| {
         let shown = diagnostic::render(&file.path, &file.text, &faults);
         Failure::usage(format!("the tests have faults\n\n{}", shown.trim_end()))
@@ -60,13 +58,12 @@ fn one_file(
     if cases.is_empty() {
         return Ok(());
     }
-    let loaded = files::sound(load(&[files::read(&policies)?], lists))?;
+    let loaded = files::sound(load(slice::from_ref(policies), lists))?;
     let mut out = stdout().lock();
     for case in cases {
         for name in &case.policies {
             if !loaded.policies.iter().any(|policy| policy.summary.name == *name) {
-                let message =
-                    format!("{}: {} has no policy `{name}`", path.display(), policies.display());
+                let message = format!("{}: {} has no policy `{name}`", file.path, policies.path);
                 return Err(Failure::usage(message).into());
             }
         }

@@ -17,6 +17,9 @@ use crate::{
     settings::value::parse_duration,
 };
 
+/// Interfaces of tests, numbered from 1.
+pub const INTERFACES: [&str; 3] = ["lo", "eth0", "eth1"];
+
 /// When tests begin, milliseconds since the epoch.
 pub const BEGIN: u64 = 1_700_000_000_000;
 
@@ -57,6 +60,7 @@ pub struct Draft {
     systems: [Option<u32>; 2],
     sample_rate: Option<u32>,
     action: Option<u8>,
+    received: Option<u64>,
     exporter: Option<Exporter>,
     repeat: u64,
     /// Microseconds.
@@ -93,6 +97,7 @@ impl Default for Draft {
             systems: [None; 2],
             sample_rate: None,
             action: None,
+            received: None,
             exporter: None,
             repeat: 1,
             every: 0,
@@ -182,10 +187,12 @@ impl Draft {
             "fragment" => self.fragment = choice(value, &["none", "first", "later"])? as u8,
             "action" => self.action = Some(choice(value, &["accepted", "rejected"])? as u8 + 1),
             "input" => self.interface = number(value)?,
+            "interface" => self.interface = choice(value, &INTERFACES)? as u32 + 1,
             "output" => self.output = Some(number(value)?),
             "srcvlan" | "dstvlan" => self.vlan = number(value)?,
             "ttlmin" => self.ttl[0] = number(value)?,
             "ttlmax" => self.ttl[1] = number(value)?,
+            "flowrtime" => self.received = Some(time(value)?),
             "folded" => self.folded = flag(value)?,
             "flowendreason" => self.end_reason = number(value)?,
             "samplerate" => self.sample_rate = Some(number(value)?),
@@ -263,6 +270,7 @@ impl Draft {
         let mut row = self.clone();
         row.start = row.start.saturating_add(self.after(number));
         row.end = row.end.saturating_add(self.after(number));
+        row.received = row.received.map(|time| time.saturating_add(self.after(number)));
         for (field, step) in &self.vary {
             let by = number.wrapping_mul(*step);
             match field.as_str() {
@@ -288,6 +296,7 @@ impl Draft {
                 draft.output.is_some(),
                 draft.systems.map(|system| system.is_some()),
                 draft.action.is_some(),
+                draft.received.is_some(),
             )
         };
         shape(self) == shape(other)
@@ -347,6 +356,7 @@ impl Draft {
         batch.router.source_as.extend(self.systems[0]);
         batch.router.destination_as.extend(self.systems[1]);
         batch.router.action.extend(self.action);
+        batch.router.received.extend(self.received);
         if let Some(exporter) = &self.exporter {
             let exporters = &mut batch.router.exporters;
             let place = exporters.iter().position(|known| **known == *exporter);

@@ -125,7 +125,7 @@ fn read_internal(
     faults: &mut Vec<Diagnostic>,
 ) -> Vec<Prefix> {
     if !prefixes.is_given() {
-        return INTERNAL.iter().filter_map(|network| prefix(network)).collect();
+        return INTERNAL.iter().filter_map(|text| prefix(text)).collect();
     }
     let read = |text: &Setting<String>| {
         let prefix = prefix(&text.value);

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::{
     Case,
-    flows::{BEGIN, Draft},
+    flows::{BEGIN, Draft, INTERFACES},
     outcome::{self, Found, Outcome},
 };
 use crate::{
     flow::{
         batch::BATCH_ROWS,
-        interfaces::Interfaces,
+        interfaces::{Interface, Interfaces},
         prefix::Prefix,
         profile::{Profile, Profiles},
     },
@@ -30,6 +30,7 @@ pub fn run(case: &Case, policies: &[Policy]) -> Outcome {
     let mut run = Run {
         case,
         detector: Detector::new(Rules::compile(tested), 0, "host"),
+        interfaces: interfaces(),
         now: BEGIN,
         events: Vec::new(),
         found: Vec::new(),
@@ -39,9 +40,15 @@ pub fn run(case: &Case, policies: &[Policy]) -> Outcome {
     outcome::compare(&case.expected, &run.events, &run.found)
 }
 
+fn interfaces() -> Interfaces {
+    let named = |name: &str| Interface { name: name.to_owned(), alias: String::new() };
+    Interfaces((1..).zip(INTERFACES.map(named)).collect())
+}
+
 struct Run<'c> {
     case: &'c Case,
     detector: Detector,
+    interfaces: Interfaces,
     now: u64,
     events: Vec<Event>,
     found: Vec<Found>,
@@ -100,7 +107,7 @@ impl Run<'_> {
         }
         batch.profiles = Arc::new(profiles);
         let known = self.events.len();
-        self.detector.observe(&batch, &Interfaces::default(), &mut self.events);
+        self.detector.observe(&batch, &self.interfaces, &mut self.events);
         self.found.extend(self.events[known..].iter().map(outcome::of_event));
         for label in self.detector.take_labels().collect::<Vec<_>>() {
             self.found.push(outcome::of_label(&label));

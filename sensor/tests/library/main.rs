@@ -1,0 +1,75 @@
+//! The stock library through the real detector: its own tests, an hour in which nothing is wrong, and real captures.
+
+mod benign;
+mod corpus;
+mod docs;
+mod feed;
+mod hour;
+mod library;
+
+use sensor::{
+    enrich::{current::Current, enricher::Enricher},
+    flow::{batch::FlowBatch, interfaces::Interfaces},
+    policy::{
+        detector::{Detector, Rules},
+        event::{EndReason, Event},
+        load::load,
+        model::Policy,
+        stock,
+    },
+};
+use std::sync::Arc;
+
+/// The stock library; every fault and warning of it is a failure.
+fn stock_policies() -> Vec<Policy> {
+    let loaded = load(&stock::policies(), &stock::lists());
+    assert!(loaded.faults.is_empty(), "{}", loaded.report());
+    loaded.policies
+}
+
+/// A detector with what an agent puts around it: flows are looked up before, labels written after.
+struct Bench {
+    enricher: Enricher,
+    current: Arc<Current>,
+    detector: Detector,
+    events: Vec<Event>,
+}
+
+impl Bench {
+    fn new(policies: impl IntoIterator<Item = Policy>, current: Arc<Current>) -> Self {
+        let detector = Detector::new(Rules::compile(policies), 0, "host");
+        Self { enricher: Enricher::new(current.clone()), current, detector, events: Vec::new() }
+    }
+
+    fn observe(&mut self, mut batch: FlowBatch) {
+        let Some(&now) = batch.end.iter().max() else { return };
+        self.detector.advance(now, &mut self.events);
+        self.enricher.enrich(&mut batch);
+        self.detector.observe(&batch, &Interfaces::default(), &mut self.events);
+        for label in self.detector.take_labels() {
+            for value in &label.values {
+                self.current.learned.label(label.address, &label.context, value, label.expires);
+            }
+        }
+    }
+
+    /// All events, the incidents ended.
+    fn finish(mut self, now: u64) -> Vec<Event> {
+        self.detector.advance(now, &mut self.events);
+        self.detector.finish(now, EndReason::Shutdown, &mut self.events);
+        self.events
+    }
+}
+
+/// One line of an event.
+fn line(event: &Event) -> String {
+    let key: Vec<_> = event.track.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    format!(
+        "{} {} {} {} ({} records)",
+        event.policy.name,
+        event.kind.name(),
+        event.severity.name(),
+        key.join(" "),
+        event.records
+    )
+}
