@@ -1,7 +1,9 @@
-//! The engine: counts in, flow records out.
+//! The engine: counts in, flow records out ([`Engine`]); records in, records with their context and events out
+//! ([`pipeline`]).
 //!
-//! It owns the flow cache and hands full batches on. It knows neither where counts come from nor who takes the
-//! records, and no clock: time is an argument.
+//! It knows neither where counts come from nor who takes the records, and no clock: time is an argument.
+
+pub mod pipeline;
 
 use sensor_common::key::{V4_WORDS, V6_WORDS};
 

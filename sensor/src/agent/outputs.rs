@@ -10,12 +10,14 @@ use std::{
 use anyhow::Context as _;
 
 use super::{
+    analysis::{Analysis, Origin, Summary},
     config::{CollectorConfig, Config, ExportConfig, IpfixFileConfig, endpoint},
     filter::FlowFilter,
 };
 use crate::{
     export::{
         account::Account,
+        hits::{self, Hits},
         ipfix::{
             Exporter,
             metering::MeteringProcess,
@@ -33,6 +35,7 @@ use crate::{
         interfaces::{Interfaces, SharedInterfaces},
     },
     nql::Filter,
+    policy::event::Event,
 };
 
 /// What a source does when an output has no room.
@@ -44,8 +47,10 @@ pub enum Patience {
     Always,
 }
 
-/// All outputs.
+/// Where every batch passes: context and policies, then the outputs of records and of hits.
 pub struct Outputs {
+    analysis: Analysis,
+    hits: Hits,
     sinks: Vec<Box<dyn Sink>>,
     filter: Option<Mutex<FlowFilter>>,
     patience: Patience,
@@ -63,6 +68,12 @@ impl Outputs {
         filter: Option<&Filter>,
         patience: Patience,
     ) -> anyhow::Result<Self> {
+        let origin = match patience {
+            Patience::Never => Origin::Live,
+            Patience::Always => Origin::Files,
+        };
+        let analysis = Analysis::start(config, origin)?;
+        let mut hits = Hits::start(config.hits.outputs.clone())?;
         let interfaces = SharedInterfaces::default();
         let metering = MeteringProcess::new();
         let export = &config.export;
@@ -70,7 +81,9 @@ impl Outputs {
         for collector in &config.collectors {
             let destination = Destination::Collector(collector_options(collector, export));
             let options = exporter_options(config, collector.mtu, patience);
-            sinks.push(Box::new(Exporter::start(destination, options, &metering)?));
+            let exporter = Exporter::start(destination, options, &metering)?;
+            add_hits(&mut hits, config, &exporter);
+            sinks.push(Box::new(exporter));
         }
         if let Some(files) = &config.ipfix_file {
             let directory = &files.directory;
@@ -79,7 +92,9 @@ impl Outputs {
                 .with_context(|| format!("cannot make directory {}", directory.display()))?;
             let destination = Destination::Files(file_options(files));
             let options = exporter_options(config, u16::MAX, patience);
-            sinks.push(Box::new(Exporter::start(destination, options, &metering)?));
+            let exporter = Exporter::start(destination, options, &metering)?;
+            add_hits(&mut hits, config, &exporter);
+            sinks.push(Box::new(exporter));
         }
         if config.log.print_flows {
             let format = if io::stdout().is_terminal() { Format::Lines } else { Format::Json };
@@ -91,11 +106,12 @@ impl Outputs {
             sinks.push(Box::new(log));
         }
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
-        Ok(Self { sinks, filter, patience, interfaces, metering })
+        Ok(Self { analysis, hits, sinks, filter, patience, interfaces, metering })
     }
 
-    /// Hands a batch to every output; gives it back when none of them needs it any more.
+    /// Asks the policies of a batch, and hands it to every output; gives it back when none of them needs it any more.
     pub fn offer(&self, mut batch: FlowBatch) -> Option<FlowBatch> {
+        self.analysis.pass(&mut batch, &self.interfaces.get(), |event| self.tell(event));
         if let Some(filter) = &self.filter {
             let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
             filter.apply(&mut batch, &self.interfaces.get());
@@ -114,9 +130,35 @@ impl Outputs {
         Arc::into_inner(batch)
     }
 
+    fn tell(&self, event: Event) {
+        let event = Arc::new(event);
+        match self.patience {
+            Patience::Never => self.hits.offer(&event),
+            Patience::Always => self.hits.offer_waiting(&event),
+        }
+    }
+
+    /// Lets time pass for the policies: `now` is milliseconds since the epoch.
+    pub fn advance(&self, now: u64) {
+        self.analysis.advance(now, |event| self.tell(event));
+    }
+
+    /// Reads context and policies anew, and lets files of hits be opened anew.
+    pub fn reload(&self, config: &Config, now: u64) {
+        self.hits.reopen();
+        self.analysis.reload(config, now, |event| self.tell(event));
+    }
+
+    /// How the policies have fared.
+    pub fn policies(&self) -> Summary {
+        self.analysis.summary()
+    }
+
     /// True once nobody reads what is printed, and nothing else is put out.
     pub fn is_pointless(&self) -> bool {
-        !self.sinks.is_empty() && self.sinks.iter().all(|sink| sink.is_pointless())
+        let sinks = self.sinks.is_empty() || self.sinks.iter().all(|sink| sink.is_pointless());
+        let hits = self.hits.is_empty() || self.hits.is_pointless();
+        sinks && hits && !(self.sinks.is_empty() && self.hits.is_empty())
     }
 
     /// Flow records that did not fulfil the filter; `None` without one.
@@ -136,8 +178,9 @@ impl Outputs {
         self.metering.add_ignored(packets, octets, now);
     }
 
-    /// Sends what waits, within `deadline`, and returns every output's name and final account.
-    pub fn finish(mut self, deadline: Duration) -> Vec<(String, Account)> {
+    /// Ends all incidents, sends what waits, within `deadline`, and returns every output's name and final account.
+    pub fn finish(mut self, deadline: Duration) -> (Vec<(String, Account)>, Vec<hits::Report>) {
+        self.analysis.finish(|event| self.tell(event));
         for sink in &self.sinks {
             sink.stop(deadline);
         }
@@ -145,7 +188,15 @@ impl Outputs {
             sink.end();
             (sink.name().to_owned(), sink.account())
         };
-        self.sinks.iter_mut().map(end).collect()
+        let accounts = self.sinks.iter_mut().map(end).collect();
+        (accounts, self.hits.finish(deadline))
+    }
+}
+
+/// Lets an exporter take hits as well, where the configuration wants that.
+fn add_hits(hits: &mut Hits, config: &Config, exporter: &Exporter) {
+    if let (Some(wanted), Some(output)) = (&config.hits.ipfix, exporter.hits()) {
+        hits.add(wanted.selection.clone(), Box::new(output));
     }
 }
 

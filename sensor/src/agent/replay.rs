@@ -41,7 +41,7 @@ pub fn replay(
     });
     let mut result = Ok(());
     for path in files {
-        result = read(path.as_ref(), &mut engine, &mut counts, || outputs.is_pointless());
+        result = read(path.as_ref(), &mut engine, &mut counts, &outputs);
         if result.is_err() || outputs.is_pointless() {
             break;
         }
@@ -50,8 +50,9 @@ pub fn replay(
     let evicted = engine.cache().evicted();
     let silent = outputs.is_pointless();
     let held_back = outputs.held_back();
-    let accounts = outputs.finish(FLUSH_DEADLINE);
-    let records = Records { evicted, held_back, outputs: &accounts };
+    let policies = outputs.policies();
+    let (accounts, hits) = outputs.finish(FLUSH_DEADLINE);
+    let records = Records { evicted, held_back, outputs: &accounts, policies, hits: &hits };
     if silent {
         return result;
     }
@@ -89,15 +90,20 @@ fn read(
     path: &Path,
     engine: &mut Engine<impl FnMut(FlowBatch)>,
     counts: &mut Counts,
-    stop: impl Fn() -> bool,
+    outputs: &Outputs,
 ) -> anyhow::Result<()> {
     let mut capture = CaptureReader::open(path)?;
-    let mut n: u64 = 0;
+    let (mut n, mut second): (u64, u64) = (0, 0);
     while let Some(frame) = capture.next().context("capture ends early")? {
-        engine.expire(frame.timestamp_ns / 1_000_000);
+        let now = frame.timestamp_ns / 1_000_000;
+        engine.expire(now);
+        if now / 1000 > second {
+            second = now / 1000;
+            outputs.advance(now);
+        }
         packets::count(&frame, &mut counts.ledger, &mut counts.unknown_link, engine);
         n += 1;
-        if n.is_multiple_of(4096) && stop() {
+        if n.is_multiple_of(4096) && outputs.is_pointless() {
             break;
         }
     }

@@ -12,7 +12,10 @@ use super::{
     outputs::{Outputs, Patience},
     summary::{self, Records},
 };
-use crate::nql::Filter;
+use crate::{
+    export::clock::now,
+    nql::{Filter, lists::Lists},
+};
 
 /// How long outputs may take for what waits at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
@@ -20,13 +23,22 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 /// How often it is looked at whether anybody still wants the output.
 const CHECK: Duration = Duration::from_millis(500);
 
-/// Runs until SIGINT, SIGTERM or the end of `duration`. Only flows that fulfil `filter` are put out.
+/// What runs until the end.
+struct Watched<'a> {
+    capture: Option<&'a mut Capture>,
+    intake: Option<&'a mut Intake>,
+    outputs: &'a Outputs,
+}
+
+/// Runs until SIGINT, SIGTERM or the end of `duration`. Only flows that fulfil `filter`, which may name `lists`, are put
+/// out. SIGHUP reads lists, context and policies anew.
 ///
 /// # Errors
 /// What keeps it from starting, a kernel that refuses to go on, or a ledger that does not balance.
 pub fn run(
     config: &Config,
     filter: Option<&Filter>,
+    lists: Lists,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -37,19 +49,21 @@ pub fn run(
     let outputs = Arc::new(Outputs::start(config, filter, Patience::Never)?);
     let mut intake = Intake::start(config, &outputs)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &outputs)).transpose()?;
-    let end = runtime.block_on(wait(capture.as_mut(), intake.as_mut(), &outputs, duration));
+    let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), outputs: &outputs };
+    let end = runtime.block_on(wait(watched, config, lists, duration));
 
     let drained = capture.map(Capture::stop);
     let report = intake.map(Intake::stop);
     let silent = outputs.is_pointless();
     let Some(outputs) = Arc::into_inner(outputs) else { bail!("an output is still in use") };
     let held_back = outputs.held_back();
-    let accounts = outputs.finish(FLUSH_DEADLINE);
+    let policies = outputs.policies();
+    let (accounts, hits) = outputs.finish(FLUSH_DEADLINE);
     let drained = drained.transpose()?;
     end?;
     if !silent {
         let evicted = drained.as_ref().map_or(0, |drained| drained.evicted);
-        let records = Records { evicted, held_back, outputs: &accounts };
+        let records = Records { evicted, held_back, outputs: &accounts, policies, hits: &hits };
         let captured = drained.as_ref().map(|drained| &drained.totals);
         let received = report.as_ref().map(intake::summary::text);
         eprint!("{}", summary::live(captured, received.as_deref(), &records));
@@ -69,12 +83,14 @@ pub fn run(
 
 /// Follows the interfaces and looks after everything until it is time to stop.
 async fn wait(
-    capture: Option<&mut Capture>,
-    mut intake: Option<&mut Intake>,
-    outputs: &Outputs,
+    watched: Watched<'_>,
+    config: &Config,
+    mut lists: Lists,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
+    let Watched { capture, mut intake, outputs } = watched;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let over = async {
         match duration {
@@ -94,9 +110,16 @@ async fn wait(
         tokio::select! {
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                if let Err(error) = config.lists.reload(&mut lists) {
+                    tracing::error!("{error}");
+                }
+                outputs.reload(config, now());
+            }
             () = &mut over => return Ok(()),
             () = &mut broken => return Ok(()),
             _ = check.tick() => {
+                outputs.advance(now());
                 if let Some(intake) = &mut intake {
                     intake.check()?;
                 }

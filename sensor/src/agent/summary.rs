@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use sensor_common::ledger::{Count, Ledger};
 
+use super::analysis;
 use crate::{
-    export::{account::Account, log::line::octets},
+    export::{account::Account, hits, log::line::octets},
     kernel::accounts::Totals,
 };
 
@@ -17,6 +18,10 @@ pub struct Records<'a> {
     pub held_back: Option<u64>,
     /// Every output's name and account.
     pub outputs: &'a [(String, Account)],
+    /// How the policies have fared.
+    pub policies: analysis::Summary,
+    /// How the outputs of hits have.
+    pub hits: &'a [hits::Report],
 }
 
 /// The summary of a live run: of the drains, where packets were captured, then `intake`, which is what is to be said of
@@ -106,6 +111,22 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
             account.sent.octets,
         ));
     }
+    let policies = records.policies;
+    if policies.policies > 0 {
+        text.push_str(&format!(
+            "{} policies: {} matches, {} too late to count, {} keys made room for others\n",
+            policies.policies, policies.matched, policies.late, policies.evicted
+        ));
+    }
+    for hits::Report { output, account, error } in records.hits {
+        text.push_str(&format!(
+            "hits to {output}: {} sent, {} spooled, {} not sent\n",
+            account.sent, account.spooled, account.not_sent.totals
+        ));
+        if let Some(error) = error {
+            text.push_str(&format!("  last failure: {error}\n"));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -117,7 +138,13 @@ mod tests {
         let count = |packets, octets| Count { packets, octets };
         let ledger = Ledger { seen: count(10, 1_000), non_ip: count(2, 84), ..Ledger::default() };
         let outputs = [("x".to_owned(), Account::default())];
-        let records = Records { evicted: 0, held_back: Some(4), outputs: &outputs };
+        let records = Records {
+            evicted: 0,
+            held_back: Some(4),
+            outputs: &outputs,
+            policies: analysis::Summary::default(),
+            hits: &[],
+        };
         let text = replay(&ledger, &count(1, 16), &records);
         let expected = [
             "",

@@ -126,9 +126,17 @@ pub struct FlowArgs {
           action = ArgAction::Append)]
     pub list: Vec<(String, PathBuf)>,
 
-    /// What to print on stdout [default: flows; with --config, what the file says]
-    #[arg(long, help_heading = "Destinations", value_name = "WHAT")]
-    pub print: Option<Print>,
+    /// Ask these policies of every flow: files, directories, or 'stock' for the library inside; may be repeated
+    #[arg(long, help_heading = "Policies", value_name = "PATH", action = ArgAction::Append)]
+    pub policies: Vec<PathBuf>,
+
+    /// Leave policies with faults out, instead of refusing to start
+    #[arg(long, help_heading = "Policies")]
+    pub lenient: bool,
+
+    /// What to print on stdout, several by commas [default: flows, with --policies hits; with --config, what the file says]
+    #[arg(long, help_heading = "Destinations", value_name = "WHAT", value_delimiter = ',')]
+    pub print: Vec<Print>,
 
     /// Append flows to this file, as JSON lines
     #[arg(long, help_heading = "Destinations", value_name = "PATH", value_hint = ValueHint::FilePath)]
@@ -210,17 +218,25 @@ impl RunArgs {
 }
 
 impl FlowArgs {
-    /// The flags that stand for keys of the configuration. Whoever gives neither a file nor `--print` wants to see flows.
+    /// The flags that stand for keys of the configuration. Whoever gives neither a file nor `--print` wants to
+    /// see flows, or hits where there are policies.
     pub fn overrides(&self) -> Overrides {
-        let print_by_default = self.config.is_none().then_some(true);
+        let prints = |what| self.print.contains(&what);
+        let by_default = self.print.is_empty() && self.config.is_none();
+        let print_flows = match self.print.is_empty() {
+            true => by_default.then_some(self.policies.is_empty()),
+            false => Some(prints(Print::Flows)),
+        };
         Overrides {
             active_timeout: self.active_timeout,
             idle_timeout: self.idle_timeout,
             observation_domain: self.observation_domain,
             collectors: self.collector.clone(),
             ipfix_file: self.ipfix_file.clone(),
-            print_flows: self.print.map(|print| print == Print::Flows).or(print_by_default),
-            print_hits: self.print == Some(Print::Hits),
+            policies: self.policies.clone(),
+            lenient: self.lenient,
+            print_flows,
+            print_hits: prints(Print::Hits) || by_default && !self.policies.is_empty(),
             flow_log: self.flow_log.clone(),
             lists: self.list.clone(),
             verbose: self.verbose,
@@ -267,7 +283,7 @@ mod tests {
         let run = run(
             "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
              --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
-             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d -vv \
+             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
              --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
              --forward udp://c:2055 --keep-source",
         );
@@ -288,6 +304,8 @@ mod tests {
                 observation_domain: Some(7),
                 collectors: vec!["udp://a:1".to_owned(), "tcp://b:2".to_owned()],
                 ipfix_file: Some(PathBuf::from("dir")),
+                policies: vec![PathBuf::from("stock"), PathBuf::from("mine")],
+                lenient: true,
                 print_flows: Some(false),
                 print_hits: false,
                 flow_log: Some(PathBuf::from("flows.json")),

@@ -3,9 +3,12 @@
 use std::{error::Error, io, process::ExitCode};
 
 use crate::{
-    agent::config::{
-        ConfigError,
-        lists::{ListError, UnreadableList},
+    agent::{
+        config::{
+            ConfigError,
+            lists::{ListError, UnreadableList},
+        },
+        policies::PolicyFaults,
     },
     kernel::error::{ErrorKind, KernelError},
 };
@@ -79,6 +82,9 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
             ErrorKind::Unsupported => Exit::Kernel,
             ErrorKind::Other => Exit::Other,
         });
+    }
+    if link.is::<PolicyFaults>() {
+        return Some(Exit::Usage);
     }
     if let Some(ListError(unreadable)) = link.downcast_ref::<ListError>() {
         let denied = |list: &UnreadableList| list.source.kind() == io::ErrorKind::PermissionDenied;

@@ -10,5 +10,5 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
-    agent::run(&config, filter.as_ref(), args.duration)
+    agent::run(&config, filter.as_ref(), lists, args.duration)
 }

@@ -21,6 +21,7 @@ pub mod intake;
 pub mod listen;
 pub mod lists;
 pub mod overrides;
+pub mod policies;
 pub mod raw;
 pub mod resolve;
 pub mod schema;
@@ -28,7 +29,7 @@ pub mod schema;
 use self::{
     context::ContextConfig, endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults,
     forward::ForwardConfig, hits::HitsConfig, intake::IntakeConfig, listen::ListenConfig,
-    lists::ListFiles, overrides::Overrides,
+    lists::ListFiles, overrides::Overrides, policies::PoliciesConfig,
 };
 pub use crate::settings::value;
 use crate::{diagnostic::render, settings::document};
@@ -57,6 +58,8 @@ pub struct Config {
     pub exporters: Vec<ExporterConfig>,
     /// Where received datagrams are sent on to.
     pub forward: Vec<ForwardConfig>,
+    /// Which policies are asked.
+    pub policies: PoliciesConfig,
     /// Where hits of policies go.
     pub hits: HitsConfig,
     /// What is known beside the flows themselves, and where from.

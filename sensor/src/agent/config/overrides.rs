@@ -38,6 +38,10 @@ pub struct Overrides {
     pub collectors: Vec<String>,
     /// `--ipfix-file`
     pub ipfix_file: Option<PathBuf>,
+    /// `--policies`: files, directories, `stock`.
+    pub policies: Vec<PathBuf>,
+    /// `--lenient`: whether faulty policies are left out.
+    pub lenient: bool,
     /// `--print`: whether flows go to stdout.
     pub print_flows: Option<bool>,
     /// `--print hits`: hits go to stdout, too.
@@ -87,6 +91,11 @@ impl Overrides {
             from_flag("--collector", Collector { url, ..Collector::default() })
         });
         raw.collector.override_by("--collector", not_empty(collectors.collect()));
+
+        let policies = self.policies.iter().cloned();
+        let policies = policies.map(|path| from_flag("--policies", path)).collect();
+        raw.policies.value.paths.override_by("--policies", not_empty(policies));
+        raw.policies.value.lenient.override_by("--lenient", self.lenient.then_some(true));
 
         raw.lists.value.override_by(&self.lists);
 

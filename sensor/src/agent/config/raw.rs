@@ -13,6 +13,7 @@ use super::{
     intake::Intake,
     listen::Listen,
     lists::RawLists,
+    policies::Policies,
     schema::{Key, Setting, Table, Value, table},
 };
 use crate::{
@@ -41,6 +42,8 @@ table! {
         exporter: Vec<Setting<Exporter>> = Vec::new();
         /// Where received datagrams are sent on to; one `[[forward]]` each.
         forward: Vec<Setting<Forward>> = Vec::new();
+        /// Which policies are asked.
+        policies: Policies = Policies::default();
         /// Where hits of policies are sent; one `[[hits]]` each.
         hits: Vec<Setting<Hits>> = Vec::new();
         /// Labels of addresses and ports.

@@ -12,7 +12,7 @@ use super::{
     faults::Faults,
     forward, hits, intake, listen, lists,
     overrides::Overrides,
-    raw,
+    policies, raw,
     schema::Setting,
     value::{ByteSize, Quantity as _},
 };
@@ -36,6 +36,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
         intake: intake::resolve(&raw.intake.value, &mut faults),
         exporters: exporter::resolve(&raw.exporter.value, &mut faults),
         forward: forward::resolve(&raw.forward.value, !raw.listen.value.is_empty(), &mut faults),
+        policies: policies::resolve(&raw.policies.value),
         hits: hits::resolve(&raw.hits.value, overrides, &mut faults),
         context: context::resolve(&raw, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),

@@ -42,8 +42,9 @@ pub fn replay(
     decoded.batches.take(true, |batch| drop(outputs.offer(batch)));
     let silent = outputs.is_pointless();
     let held_back = outputs.held_back();
-    let accounts = outputs.finish(FLUSH_DEADLINE);
-    let records = Records { evicted: 0, held_back, outputs: &accounts };
+    let policies = outputs.policies();
+    let (accounts, hits) = outputs.finish(FLUSH_DEADLINE);
+    let records = Records { evicted: 0, held_back, outputs: &accounts, policies, hits: &hits };
     if !silent {
         let mut text = format!("\n{}\n", ledger::line(&decoded.counts, &decoded.collector));
         ledger::total(&mut text, &decoded.collector);

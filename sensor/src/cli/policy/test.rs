@@ -12,6 +12,7 @@ use super::{
     files::{self, Tests},
 };
 use crate::{
+    agent::policies::sound,
     cli::exit::Failure,
     diagnostic,
     nql::lists::Lists,
@@ -58,7 +59,7 @@ fn one_file(
     if cases.is_empty() {
         return Ok(());
     }
-    let loaded = files::sound(load(slice::from_ref(policies), lists))?;
+    let loaded = sound(load(slice::from_ref(policies), lists))?;
     let mut out = stdout().lock();
     for case in cases {
         for name in &case.policies {

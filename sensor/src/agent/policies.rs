@@ -1,0 +1,162 @@
+//! Finds and reads the files of policies, and the lists that their queries name.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    nql::lists::{ListValues, Lists},
+    policy::{
+        load::{Loaded, PolicyFile, load},
+        stock,
+    },
+};
+
+/// The path that stands for the stock library, which is inside the program.
+pub const STOCK: &str = "stock";
+
+/// How the names of test files end.
+pub const TEST: &str = ".test.toml";
+
+/// Reads all policies below `paths`, and lists beside them. `list` holds further lists and their files, which win over
+/// others of the same name.
+///
+/// # Errors
+/// When a file cannot be read. Faults in the files are part of what is loaded.
+pub fn load_all(paths: &[PathBuf], list: &[(String, PathBuf)]) -> anyhow::Result<Loaded> {
+    let mut files = Vec::new();
+    for path in paths {
+        if is_stock(path) {
+            files.extend(stock::policies());
+        } else {
+            let found = find(std::slice::from_ref(path), is_policy)?;
+            for path in found {
+                files.push(read(&path)?);
+            }
+        }
+    }
+    Ok(load(&files, &lists(paths, list)?))
+}
+
+/// The lists that policies may name: those of the stock library, those in `lists` beside the policies, and those given, of
+/// which the later ones win.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn lists(paths: &[PathBuf], given: &[(String, PathBuf)]) -> anyhow::Result<Lists> {
+    let mut lists = stock::lists();
+    let beside = |path: &PathBuf| {
+        let directory = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+        directory.map(|directory| directory.join("lists")).filter(|lists| lists.is_dir())
+    };
+    let own = paths.iter().filter(|path| !is_stock(path));
+    for path in find(&own.filter_map(beside).collect::<Vec<_>>(), is_list)? {
+        let name = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        lists.set(name, ListValues::parse(&read(&path)?.text));
+    }
+    for (name, path) in given {
+        lists.set(name, ListValues::parse(&read(path)?.text));
+    }
+    Ok(lists)
+}
+
+fn is_stock(path: &Path) -> bool {
+    path == Path::new(STOCK)
+}
+
+/// The files below `paths` that are `wanted`, those of a directory in the order of their names.
+///
+/// # Errors
+/// When a directory cannot be read.
+pub fn find(paths: &[PathBuf], wanted: fn(&Path) -> bool) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        let about = || format!("cannot read {}", path.display());
+        if fs::metadata(path).with_context(about)?.is_dir() {
+            walk(path, wanted, &mut found).with_context(about)?;
+        } else {
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn walk(
+    directory: &Path,
+    wanted: fn(&Path) -> bool,
+    found: &mut Vec<PathBuf>,
+) -> anyhow::Result<()> {
+    let entries = fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()?;
+    let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            walk(&path, wanted, found)?;
+        } else if wanted(&path) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file in a directory of policies is one of them.
+fn is_policy(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str);
+    matches!(extension, Some("toml" | "json")) && !is_test(path)
+}
+
+/// Whether a file is one of tests.
+pub fn is_test(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with(TEST))
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(path: &Path) -> anyhow::Result<PolicyFile> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(PolicyFile { path: path.display().to_string(), text })
+}
+
+fn is_list(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "txt")
+}
+
+/// Policies that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the policies have {}\n\n{report}", faults(*.errors))]
+pub struct PolicyFaults {
+    /// Number of faults.
+    pub errors: usize,
+    /// All of them for people, over several lines.
+    pub report: String,
+}
+
+impl PolicyFaults {
+    /// What is wrong with `loaded`.
+    pub fn of(loaded: &Loaded) -> Self {
+        Self { errors: loaded.errors(), report: loaded.report().trim_end().to_owned() }
+    }
+}
+
+fn faults(errors: usize) -> String {
+    if errors == 1 { "1 fault".to_owned() } else { format!("{errors} faults") }
+}
+
+/// Refuses what has faults; warnings go to stderr.
+///
+/// # Errors
+/// All faults.
+pub fn sound(loaded: Loaded) -> Result<Loaded, PolicyFaults> {
+    if loaded.errors() > 0 {
+        return Err(PolicyFaults::of(&loaded));
+    }
+    eprint!("{}", loaded.report());
+    Ok(loaded)
+}

@@ -1,0 +1,85 @@
+//! What happens to a batch of records on its way out: context is added, tags are given, policies are asked.
+
+use std::sync::Arc;
+
+use crate::{
+    enrich::{current::Current, enricher::Enricher},
+    flow::{batch::FlowBatch, interfaces::Interfaces},
+    policy::{
+        detector::{Detector, Rules},
+        event::{EndReason, Event},
+        tags::Tagger,
+    },
+};
+
+/// Context, tags and policies, in this order.
+pub struct Pipeline {
+    current: Arc<Current>,
+    enricher: Enricher,
+    tagger: Tagger,
+    detector: Detector,
+    events: Vec<Event>,
+    /// End of the newest record so far.
+    latest: u64,
+}
+
+impl Pipeline {
+    /// A pipeline; labels that policies write go to `current`.
+    pub fn new(current: Arc<Current>, tagger: Tagger, detector: Detector) -> Self {
+        let enricher = Enricher::new(current.clone());
+        Self { current, enricher, tagger, detector, events: Vec::new(), latest: 0 }
+    }
+
+    /// The detector, for its counters.
+    pub fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
+    /// End of the newest record so far, milliseconds since the epoch.
+    pub fn latest(&self) -> u64 {
+        self.latest
+    }
+
+    /// Passes a batch through; every event goes to `sink`.
+    pub fn pass(
+        &mut self,
+        batch: &mut FlowBatch,
+        interfaces: &Interfaces,
+        sink: impl FnMut(Event),
+    ) {
+        self.enricher.enrich(batch);
+        self.tagger.tag(batch, interfaces);
+        self.latest = batch.end.iter().copied().fold(self.latest, u64::max);
+        self.detector.observe(batch, interfaces, &mut self.events);
+        self.write_labels();
+        self.events.drain(..).for_each(sink);
+    }
+
+    /// Moves on to `now`, milliseconds since the epoch.
+    pub fn advance(&mut self, now: u64, sink: impl FnMut(Event)) {
+        self.current.learned.expire(now);
+        self.detector.advance(now, &mut self.events);
+        self.events.drain(..).for_each(sink);
+    }
+
+    /// Goes on with other policies.
+    pub fn replace(&mut self, rules: Rules, now: u64, sink: impl FnMut(Event)) {
+        self.detector.replace(rules, now, &mut self.events);
+        self.events.drain(..).for_each(sink);
+    }
+
+    /// Ends all incidents.
+    pub fn finish(&mut self, now: u64, sink: impl FnMut(Event)) {
+        self.detector.finish(now, EndReason::Shutdown, &mut self.events);
+        self.events.drain(..).for_each(sink);
+    }
+
+    /// Labels that policies have written hold for the next batch.
+    fn write_labels(&mut self) {
+        for label in self.detector.take_labels() {
+            for value in &label.values {
+                self.current.learned.label(label.address, &label.context, value, label.expires);
+            }
+        }
+    }
+}
