@@ -1,1 +1,382 @@
 //! Life cycles, determinism, bad times.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use sensor_common::{
+    key::{Common, Direction, KeyV4},
+    packet::Fragment,
+};
+
+use super::*;
+use crate::{
+    flow::{
+        batch::{EndReason as FlowEnd, Source},
+        delta::FlowDelta,
+        testing,
+    },
+    nql::lists::Lists,
+    policy::{
+        event::{EventKind, Severity},
+        load::{PolicyFile, load},
+        testcase,
+    },
+};
+
+const NOW: u64 = 1_700_000_000_000;
+
+#[track_caller]
+fn rules(text: &str) -> Rules {
+    let file = PolicyFile { path: "p.toml".to_owned(), text: text.to_owned() };
+    let loaded = load(&[file], &Lists::default());
+    assert_eq!(loaded.errors(), 0, "{}", loaded.report());
+    Rules::compile(loaded.policies)
+}
+
+/// One flow of a packet from 10.0.0.`host`.
+fn flow(host: u8, start: u64, end: u64, octets: u64) -> FlowBatch {
+    let mut batch = FlowBatch::v4(Source::Host);
+    let common = Common {
+        source_port: 1000,
+        destination_port: 2000,
+        interface: 1,
+        protocol: 17,
+        tos: 0,
+        vlan: 0,
+        direction: Direction::Ingress,
+        fragment: Fragment::None,
+        folded: false,
+    };
+    let address = |last: u8| u32::from_be_bytes([10, 0, 0, last]).to_be();
+    let key = KeyV4 { source: address(host), destination: address(200), common };
+    let counts = FlowDelta {
+        octets,
+        packets: octets,
+        layer2_octets: octets,
+        start,
+        end,
+        tcp_flags: 0,
+        ttl_min: 64,
+        ttl_max: 64,
+        macs: [0; 3],
+    };
+    batch.push(&key, &counts, FlowEnd::IdleTimeout);
+    batch
+}
+
+struct Bench {
+    detector: Detector,
+    events: Vec<Event>,
+}
+
+impl Bench {
+    fn new(policies: &str) -> Self {
+        let mut bench =
+            Self { detector: Detector::new(rules(policies), 1, "host"), events: Vec::new() };
+        bench.advance(NOW);
+        bench
+    }
+
+    fn advance(&mut self, now: u64) {
+        self.detector.advance(now, &mut self.events);
+    }
+
+    fn observe(&mut self, batch: &FlowBatch) {
+        self.detector.observe(batch, &Interfaces::default(), &mut self.events);
+    }
+
+    fn counters(&self) -> Counters {
+        self.detector.counters().next().map(|(_, counters, _)| counters).unwrap_or_default()
+    }
+
+    /// Kinds and reasons of the events so far, which are then forgotten.
+    fn kinds(&mut self) -> Vec<(EventKind, Severity, Option<EndReason>)> {
+        self.events.drain(..).map(|event| (event.kind, event.severity, event.reason)).collect()
+    }
+}
+
+const VOLUME: &str = "[[policy]]\nname = 'volume'\nmatch = 'protocol == udp'\ntrack_by = [['srcip']]\n\
+    window = '60s'\nseverity = { low = 'sum(octets) >= 1000', high = 'sum(octets) >= 5000' }\n";
+
+/// What happens after what, for thresholds, `update`, `clear`, `suppress`, `absent()`, labels.
+#[test]
+fn life_cycles() {
+    let policies = r#"
+[[policy]]
+name = "volume"
+match = "protocol == udp && dstport == 1"
+track_by = [["srcip"]]
+window = "60s"
+update = "30s"
+severity = { low = "sum(octets) >= 1000", high = "sum(octets) >= 5000" }
+
+[[policy]]
+name = "cleared"
+match = "protocol == udp && dstport == 2"
+track_by = [["srcip"]]
+window = "60s"
+clear = "sum(octets) < 100"
+severity = { low = "sum(octets) >= 1000" }
+
+[[policy]]
+name = "hits"
+match = "protocol == udp && dstport == 3"
+track_by = [["srcip"]]
+severity = "low"
+suppress = "60s"
+
+[[policy]]
+name = "silent"
+match = "protocol == udp && dstport == 4"
+track_by = [["srcip"]]
+window = "60s"
+severity = { medium = "absent()" }
+expect = ["10.0.0.1"]
+
+[[policy]]
+name = "labels"
+match = "protocol == udp && dstport == 5 && !(label.src.seen == yes)"
+track_by = [["srcip"]]
+label = { field = "srcip", context = "seen", value = "yes", expires = "1h" }
+"#;
+    let tests = r#"
+[[test]]
+name = "rise, fall, go on, end"
+policies = ["volume"]
+wait = "3m"
+flow = [
+  { srcip = "10.0.0.1", protocol = "udp", dstport = 1, octets = 1000 },
+  { srcip = "10.0.0.1", protocol = "udp", dstport = 1, octets = 4000, start = "10s" },
+  { srcip = "10.0.0.1", protocol = "udp", dstport = 1, octets = 950, start = "50s" },
+]
+expect = [
+  { type = "start", severity = "low", at = "0s", records = 1, sequence = 0, track.srcip = "10.0.0.1" },
+  { type = "ongoing", severity = "high", at = "10s", records = 2, sequence = 1 },
+  { type = "ongoing", severity = "high", at = "40s" },
+  { type = "ongoing", severity = "low", sequence = 3 },
+  { type = "ongoing", severity = "low", sequence = 4 },
+  { type = "end", severity = "high", reason = "cleared", sequence = 5 },
+]
+
+[[test]]
+name = "held by hysteresis, not by silence"
+policies = ["cleared"]
+wait = "3m"
+flow = [
+  { srcip = "10.0.0.1", protocol = "udp", dstport = 2, octets = 1000 },
+  { srcip = "10.0.0.1", protocol = "udp", dstport = 2, octets = 200, start = "55s", repeat = 3, every = "40s" },
+]
+expect = [{ type = "start", at = "0s" }, { type = "end", reason = "cleared" }]
+
+[[test]]
+name = "suppressed hits are counted"
+policies = ["hits"]
+wait = "2m"
+flow = [
+  { srcip = "10.0.0.1", protocol = "udp", dstport = 3, repeat = 10, every = "10s" },
+]
+expect = [
+  { type = "hit", at = "0s", records = 1, suppressed = 0 },
+  { type = "hit", at = "1m", records = 6, suppressed = 5 },
+  { type = "hit", at = "2m", records = 3, suppressed = 2 },
+]
+
+[[test]]
+name = "silence of what was expected"
+policies = ["silent"]
+wait = "5m"
+flow = [{ srcip = "10.0.0.1", protocol = "udp", dstport = 4 }]
+expect = [{ type = "start", severity = "medium", track.srcip = "10.0.0.1", records = 0 }]
+
+[[test]]
+name = "never heard of"
+policies = ["silent"]
+wait = "5m"
+flow = [{ srcip = "10.0.0.2", protocol = "udp", dstport = 4 }]
+expect = [{ type = "start", track.srcip = "10.0.0.1" }]
+
+[[test]]
+name = "a label is written once, since later flows have it"
+policies = ["labels"]
+flow = [{ srcip = "10.0.0.1", protocol = "udp", dstport = 5, repeat = 3, every = "2m" }]
+expect = [{ type = "label", address = "10.0.0.1", context = "seen", value = "yes" }]
+"#;
+    let file = PolicyFile { path: "p.toml".to_owned(), text: policies.to_owned() };
+    let loaded = load(&[file], &Lists::default());
+    assert_eq!(loaded.errors(), 0, "{}", loaded.report());
+    let cases = testcase::parse(tests).expect("no fault");
+    let failed: Vec<String> = cases
+        .iter()
+        .map(|case| (case, testcase::run(case, &loaded.policies)))
+        .filter(|(_, outcome)| !outcome.passed)
+        .map(|(case, outcome)| format!("{}\n{}", case.name, outcome.difference))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn records_from_the_future_count_as_of_now() {
+    let mut bench = Bench::new(VOLUME);
+    bench.observe(&flow(1, NOW, NOW, 500));
+    bench.observe(&flow(1, NOW + 86_400_000, NOW + 86_400_000, 500));
+    assert_eq!(bench.detector.clock_counters().ahead, 1);
+    assert_eq!(bench.events[0].timestamp, NOW);
+    bench.observe(&flow(2, NOW - 1000, NOW - 1000, 1000));
+    assert_eq!(bench.counters().late, 0);
+    assert_eq!(bench.events.len(), 2);
+}
+
+#[test]
+fn a_clock_that_is_set_back() {
+    let mut bench = Bench::new(VOLUME);
+    bench.observe(&flow(1, NOW, NOW, 1000));
+    let earlier = NOW - 7_200_000;
+    bench.advance(earlier);
+    bench.observe(&flow(2, earlier, earlier, 1000));
+    bench.observe(&flow(1, earlier, earlier, 999));
+    assert_eq!(bench.detector.clock_counters().set_back, 1);
+    assert_eq!(bench.counters().late, 0);
+    let started = (EventKind::Start, Severity::Low, None);
+    let ended = (EventKind::End, Severity::Low, Some(EndReason::Cleared));
+    assert_eq!(bench.kinds(), [started, ended, started]);
+}
+
+#[test]
+fn late_records_are_counted() {
+    let mut bench = Bench::new(VOLUME);
+    bench.observe(&flow(1, NOW, NOW, 1));
+    bench.observe(&flow(2, NOW - 60_001, NOW - 60_001, 5000));
+    bench.observe(&flow(2, NOW - 60_000, NOW - 60_000, 900));
+    assert_eq!(bench.counters(), Counters { matched: 3, late: 1, ..Counters::default() });
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn counters_at_their_ends() {
+    let mut bench = Bench::new(VOLUME);
+    bench.observe(&flow(1, NOW, NOW, u64::MAX));
+    bench.observe(&flow(1, NOW + 5000, NOW, u64::MAX));
+    bench.observe(&flow(1, 0, NOW, u64::MAX));
+    bench.observe(&flow(3, 0, u64::MAX, u64::MAX));
+    let event = &bench.events[0];
+    assert_eq!((event.severity, event.metrics.bits.sum), (Severity::High, u64::MAX));
+    bench.detector.finish(NOW, EndReason::Shutdown, &mut bench.events);
+    let sums = bench.events.iter().map(|event| event.metrics.packets.sum);
+    assert_eq!(sums.max(), Some(u64::MAX));
+}
+
+#[test]
+fn the_key_that_was_idle_longest_goes() {
+    let mut bench = Bench::new(&format!("{VOLUME}max_keys = 2\n"));
+    for (host, after) in [(1, 0), (2, 10), (1, 20), (3, 30)] {
+        bench.observe(&flow(host, NOW + after, NOW + after, 1000));
+    }
+    let evicted = bench.events.iter().find(|event| event.reason == Some(EndReason::Evicted));
+    let track = format!("{:?}", evicted.expect("one").track);
+    assert!(track.contains("10.0.0.2"), "{track}");
+    assert_eq!(bench.counters().evicted, 1);
+    assert_eq!(bench.detector.counters().map(|(_, _, keys)| keys).sum::<usize>(), 2);
+}
+
+#[test]
+fn idle_keys_are_forgotten() {
+    let mut bench = Bench::new(VOLUME);
+    bench.observe(&flow(1, NOW, NOW, 1));
+    bench.advance(NOW + 600_000);
+    assert_eq!(bench.detector.counters().map(|(_, _, keys)| keys).sum::<usize>(), 0);
+}
+
+#[test]
+fn policies_that_stay_keep_their_state() {
+    let other = VOLUME.replace("'volume'", "'other'");
+    let mut bench = Bench::new(&format!("{VOLUME}{other}"));
+    bench.observe(&flow(1, NOW, NOW, 1000));
+    let changed = other.replace("60s", "61s");
+    bench.detector.replace(rules(&format!("{changed}{VOLUME}")), NOW, &mut bench.events);
+    bench.observe(&flow(1, NOW, NOW, 1000));
+    let ended = (EventKind::End, Severity::Low, Some(EndReason::Reload));
+    let started = (EventKind::Start, Severity::Low, None);
+    assert_eq!(bench.kinds(), [started, started, ended, started]);
+}
+
+#[test]
+fn incidents_end_with_the_agent() {
+    let mut bench = Bench::new(VOLUME);
+    bench.observe(&flow(1, NOW, NOW, 5000));
+    bench.detector.finish(NOW, EndReason::Shutdown, &mut bench.events);
+    let [start, end] = &bench.events[..] else { panic!("two events") };
+    assert_eq!((end.incident, end.sequence), (start.incident, 1));
+    assert_eq!(end.reason, Some(EndReason::Shutdown));
+    assert_eq!((end.kind, end.severity), (EventKind::End, Severity::High));
+}
+
+const MIXED: &str = r#"
+[[policy]]
+name = "sum"
+match = ""
+track_by = [["srcip"], ["dstip", "protocol"]]
+window = "15s"
+update = "5s"
+severity = { low = "sum(bits) >= 10000", high = "max(bits) >= 12000 && count() >= 3" }
+[[policy]]
+name = "hit"
+match = "dstport < 1024"
+track_by = [["srcip", "srcgeo.countrycode"]]
+suppress = "5s"
+[[policy]]
+name = "distinct"
+match = "protocol == tcp"
+track_by = [["srcip"]]
+max_keys = 3
+window = "15s"
+severity = { low = "distinct(dstport) >= 3 || beacon(start) >= 0.5" }
+[[policy]]
+name = "label"
+match = "protocol == udp"
+label = { field = "dstip", context = "x", value = "y" }
+"#;
+
+/// The batches, each row at its time, cut into pieces of so many rows.
+fn run(batches: &[FlowBatch], piece: usize, seed: u64) -> (Vec<Event>, Vec<LabelAction>) {
+    let mut detector = Detector::new(rules(MIXED), seed, "host");
+    let (mut events, mut labels) = (Vec::new(), Vec::new());
+    for (number, batch) in batches.iter().enumerate() {
+        let now = NOW + number as u64 * 7000;
+        detector.advance(now, &mut events);
+        let rows: Vec<usize> = (0..batch.len()).collect();
+        for rows in rows.chunks(piece) {
+            let mut part = batch.clone();
+            part.keep(rows);
+            detector.observe(&part, &Interfaces::default(), &mut events);
+            labels.extend(detector.take_labels());
+        }
+    }
+    detector.finish(NOW + 1_000_000, EndReason::Shutdown, &mut events);
+    (events, labels)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Neither where batches are cut nor the seed can be seen in what comes out.
+    #[test]
+    fn the_same_flows_give_the_same_events(
+        batches in proptest::collection::vec(testing::batches(80), 1..8),
+        piece in 1..80_usize,
+        seed in any::<u64>(),
+    ) {
+        let mut batches = batches;
+        for (number, batch) in batches.iter_mut().enumerate() {
+            for row in 0..batch.len() {
+                let shift = NOW + number as u64 * 7000 - 12_000 + (row as u64 * 7919) % 9000 - 8000;
+                batch.start[row] += shift;
+                batch.end[row] += shift;
+            }
+            batch.profiles = Arc::new((*batch.profiles).clone());
+        }
+        let whole = run(&batches, usize::MAX, 0);
+        let cut = run(&batches, piece, seed);
+        prop_assert_eq!(format!("{:?}", whole.0), format!("{:?}", cut.0));
+        prop_assert_eq!(whole.1, cut.1);
+    }
+}

@@ -175,7 +175,9 @@ fn lines(expected: &[Vec<(String, String)>], found: &[Found]) -> String {
 
 fn line<'a>(attributes: impl Iterator<Item = (&'a String, &'a String)>) -> String {
     let mut attributes: Vec<_> = attributes.collect();
-    let rank = |name: &str| ATTRIBUTES.iter().position(|known| *known == name).unwrap_or(3);
+    // What is tracked comes after the severity.
+    let rank =
+        |name: &str| ATTRIBUTES.iter().position(|known| *known == name).map_or(5, |at| 2 * at);
     attributes.sort_by_key(|(name, _)| (rank(name), (*name).clone()));
     let shown = attributes.into_iter().map(|(name, value)| match name.as_str() {
         "type" | "policy" | "severity" => value.clone(),

@@ -126,11 +126,11 @@ impl Series {
         if last < oldest {
             return Placed::TooOld;
         }
-        let first = grid.bucket(self.origin, *start).max(oldest);
+        let first = grid.bucket(self.origin, *start);
         if first >= last {
             self.bucket(last).add(values);
         } else {
-            self.spread(grid, sample, first, last);
+            self.spread(grid, sample, first.max(oldest), last);
             self.bucket(last).add_record(values);
         }
         if anew { Placed::Anew(last) } else { Placed::In(last) }
