@@ -11,13 +11,14 @@ use sensor::{
 };
 use serde_json::Value;
 use tests::{
-    agent::binary,
+    agent::{Agent, binary},
     export::{DEADLINE, finish, start, to},
     flows,
     intake::{
         collect, collect_configured, ipfix, netflow5, netflow9, sender, sflow, wait_for_flows,
     },
-    peers::{free_port, wait_until},
+    netns::Netns,
+    peers::{free_port, require, wait_until},
     root,
 };
 
@@ -319,4 +320,35 @@ fn addresses_of_both_families_at_one_socket_are_one_exporter() -> Result<()> {
     let from: BTreeSet<_> = flows.iter().map(|flow| flow["flowsrcip"].to_string()).collect();
     ensure!(from == ["\"127.0.0.1\"".to_owned(), "\"::1\"".to_owned()].into(), "{from:?}");
     agent.stop("TERM").map(drop)
+}
+
+#[test]
+fn packets_of_the_host_and_flows_of_routers_at_once() -> Result<()> {
+    if !(root("capturing") && require("ping")) {
+        return Ok(());
+    }
+    let (near, far) = (Netns::new("ik-near")?, Netns::new("ik-far")?);
+    far.veth("va", &near, "vb")?;
+    let mut agent = Agent::watching(&near, "vb", "--listen netflow://0.0.0.0:2055")?;
+    far.run("ping -q -c 3 192.0.2.2")?;
+    far.enter(|| UdpSocket::bind("192.0.2.1:0")?.send_to(&netflow5(0, &[7]), "192.0.2.2:2055"))??;
+    agent.wait_for("refused what 192.0.2.1 sends")?;
+    let outcome = agent.stop("TERM")?;
+    // The capture has seen the datagram, but 192.0.2.0/24 is no private network.
+    let flows = outcome.flows()?;
+    ensure!(flows.iter().all(|flow| flow["flowtype"] == "host"), "{flows:?}");
+
+    let line = "--listen netflow://0.0.0.0:2055 --allow 192.0.2.1";
+    let agent = Agent::watching(&near, "vb", line)?;
+    far.run("ping -q -c 3 192.0.2.2")?;
+    far.enter(|| UdpSocket::bind("192.0.2.1:0")?.send_to(&netflow5(0, &[7]), "192.0.2.2:2055"))??;
+    wait_for_flows(&agent, 1)?;
+    let outcome = agent.stop("TERM")?;
+    let flows = outcome.flows()?;
+    let of = |source: &str| flows.iter().filter(|flow| flow["flowtype"] == source).count();
+    ensure!(of("netflow") == 1 && of("host") >= 2, "{flows:?}");
+    for part in ["balanced: every packet", "balanced: every datagram"] {
+        ensure!(outcome.stderr.contains(part), "{}", outcome.stderr);
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Wires sources, engine and exports, from start to orderly stop.
 //!
 //! * [`config`]: what the user wants, read and checked.
-//! * [`run`]: live: the kernel's flow tables ([`capture`]) and what routers send ([`intake`]). [`replay`]: capture files.
+//! * [`run`]: live: the kernel's flow tables (`capture`) and what routers send (`intake`). [`replay`]: capture files.
 //! * [`outputs`]: where records go; [`summary`]: what became of every packet and record, on one screen.
 
 pub mod config;
