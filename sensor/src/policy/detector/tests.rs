@@ -1,7 +1,5 @@
 //! Life cycles, determinism, bad times.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 use sensor_common::{
     key::{Common, Direction, KeyV4},
@@ -372,7 +370,6 @@ proptest! {
                 batch.start[row] += shift;
                 batch.end[row] += shift;
             }
-            batch.profiles = Arc::new((*batch.profiles).clone());
         }
         let whole = run(&batches, usize::MAX, 0);
         let cut = run(&batches, piece, seed);

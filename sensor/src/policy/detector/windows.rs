@@ -158,7 +158,7 @@ impl KeyState {
     fn united(&self, oldest: i32) -> (Bucket, Bucket) {
         let unite = |series: &Series| {
             let mut all = Bucket::EMPTY;
-            series.from(oldest).iter().for_each(|bucket| all.unite(bucket));
+            series.from(oldest).for_each(|bucket| all.unite(bucket));
             all
         };
         let counted = unite(&self.series);
@@ -242,7 +242,7 @@ impl<'s> Seen<'s> {
             return self.records().min(1);
         }
         self.of(metric, |series, at| {
-            let buckets = series.from(self.oldest).iter().filter(|bucket| bucket.records > 0);
+            let buckets = series.from(self.oldest).filter(|bucket| bucket.records > 0);
             buckets.map(|bucket| of(bucket, at)).reduce(best).unwrap_or(0)
         })
     }

@@ -1,5 +1,7 @@
 //! Records, sums and extremes in buckets.
 
+use std::collections::VecDeque;
+
 use super::Grid;
 
 /// What is measured of a record, in this order.
@@ -120,7 +122,7 @@ pub struct Series {
     records: u32,
     totals: [u64; VALUES],
     /// Ascending by number.
-    buckets: Vec<Bucket>,
+    buckets: VecDeque<Bucket>,
 }
 
 impl Series {
@@ -210,42 +212,40 @@ impl Series {
     /// The bucket with this number, a new one if there is none.
     #[inline(always)]
     fn bucket(&mut self, number: i32) -> &mut Bucket {
-        let after = self.buckets.iter().rposition(|bucket| bucket.number <= number);
-        let at = match after {
-            Some(at) if self.buckets[at].number == number => at,
-            _ => {
-                let at = after.map_or(0, |at| at + 1);
-                self.insert(at, Bucket { number, ..Bucket::EMPTY });
-                at
-            }
+        let last = self.buckets.len().wrapping_sub(1);
+        let at = match self.buckets.back() {
+            Some(newest) if newest.number == number => last,
+            _ => self.place(number),
         };
         &mut self.buckets[at]
     }
 
-    fn insert(&mut self, at: usize, bucket: Bucket) {
+    /// The place of a bucket that is not the last.
+    fn place(&mut self, number: i32) -> usize {
+        let after = self.buckets.iter().rposition(|bucket| bucket.number <= number);
+        if let Some(at) = after.filter(|at| self.buckets[*at].number == number) {
+            return at;
+        }
         // Most keys live for one bucket: room grows by what is needed before it doubles.
         if self.buckets.len() == self.buckets.capacity() {
             self.buckets.reserve_exact(self.buckets.len().max(1));
         }
-        self.buckets.insert(at, bucket);
+        let at = after.map_or(0, |at| at + 1);
+        self.buckets.insert(at, Bucket { number, ..Bucket::EMPTY });
+        at
     }
 
     fn forget(&mut self, oldest: i32) {
-        let gone = self.buckets.iter().take_while(|bucket| bucket.number < oldest).count();
-        if gone == 0 {
-            return;
-        }
-        for bucket in self.buckets.drain(..gone) {
-            if self.records != u32::MAX {
-                self.records -= bucket.records;
-            }
+        let mut lost = false;
+        while self.buckets.front().is_some_and(|bucket| bucket.number < oldest) {
+            let Some(bucket) = self.buckets.pop_front() else { break };
+            lost |= self.records == u32::MAX || self.totals.contains(&LOST);
+            self.records = self.records.wrapping_sub(bucket.records);
             for (total, sum) in self.totals.iter_mut().zip(bucket.sums) {
-                if *total != LOST {
-                    *total -= sum;
-                }
+                *total = total.wrapping_sub(sum);
             }
         }
-        if self.records == u32::MAX || self.totals.contains(&LOST) {
+        if lost {
             self.count_again();
         }
     }
@@ -274,23 +274,22 @@ impl Series {
     }
 
     /// The buckets from `oldest` on.
-    pub fn from(&self, oldest: i32) -> &[Bucket] {
-        let first = self.buckets.iter().position(|bucket| bucket.number >= oldest);
-        first.map_or(&[], |first| &self.buckets[first..])
+    pub fn from(&self, oldest: i32) -> impl Iterator<Item = &Bucket> {
+        self.buckets.iter().skip_while(move |bucket| bucket.number < oldest)
     }
 
     /// Sum of a value over the buckets from `oldest` on, saturating; `None` for all that are kept, which looks at none.
     #[inline(always)]
     pub fn sum(&self, at: usize, oldest: Option<i32>) -> u64 {
         let Some(oldest) = oldest else { return self.totals[at] };
-        self.from(oldest).iter().fold(0, |sum: u64, bucket| sum.saturating_add(bucket.sums[at]))
+        self.from(oldest).fold(0, |sum: u64, bucket| sum.saturating_add(bucket.sums[at]))
     }
 
     /// Records in the buckets from `oldest` on, or in all; saturating at 2^32 - 1.
     #[inline(always)]
     pub fn records(&self, oldest: Option<i32>) -> u64 {
         let Some(oldest) = oldest else { return self.records.into() };
-        let records = self.from(oldest).iter().map(|bucket| bucket.records);
+        let records = self.from(oldest).map(|bucket| bucket.records);
         records.fold(0, u32::saturating_add).into()
     }
 
@@ -306,6 +305,6 @@ impl Series {
     /// Something that is read when a record is added; whoever reads it beforehand does not wait for memory then.
     #[inline(always)]
     pub fn touch(&self) -> u64 {
-        self.newest ^ self.buckets.last().map_or(0, |bucket| bucket.sums[0] ^ bucket.maxima[1])
+        self.newest ^ self.buckets.back().map_or(0, |bucket| bucket.sums[0] ^ bucket.maxima[1])
     }
 }

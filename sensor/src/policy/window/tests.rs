@@ -93,7 +93,7 @@ proptest! {
         for (sample, value) in records {
             let placed = series.add(grid, &sample);
             prop_assert_eq!(placed != Placed::TooOld, naive.add(sample, value));
-            let buckets = series.from(series.oldest(grid));
+            let buckets: Vec<_> = series.from(series.oldest(grid)).collect();
             let count: u32 = buckets.iter().map(|bucket| bucket.records).sum();
             prop_assert_eq!(count as usize, naive.live().count());
             prop_assert_eq!(u64::from(count), series.records(None));
@@ -171,7 +171,7 @@ fn sums_saturate() {
             series.add(grid, &Sample { start, end: 101_000, values: [u64::MAX; VALUES] });
         }
     }
-    let buckets = series.from(i32::MIN);
+    let buckets: Vec<_> = series.from(i32::MIN).collect();
     assert!(buckets.iter().any(|bucket| bucket.sums[0] == u64::MAX));
     assert_eq!(buckets.iter().map(|bucket| bucket.records).sum::<u32>(), 6);
     assert_eq!(series.sum(0, None), u64::MAX);
