@@ -33,7 +33,9 @@ use sensor_common::{
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/import");
 
 /// Cloud, files, name of the golden file, and an address in a production group and one in a development group.
-const IMPORTS: [(&str, &[&str], &str, [[u8; 4]; 2]); 4] = [
+type Import = (&'static str, &'static [&'static str], &'static str, [[u8; 4]; 2]);
+
+const IMPORTS: [Import; 4] = [
     (
         "aws",
         &["aws-instances.json", "aws-interfaces.json"],

@@ -1,10 +1,10 @@
 //! Sockets that routers send their flows to, the threads behind them, and what those threads keep.
 //!
 //! * [`options`]: what the room is told. [`error`]: why it does not start.
-//! * [`socket`]: datagram sockets; [`steer`]: which of them an exporter's datagrams reach; [`sys`]: the system calls.
-//! * [`admission`]: who is listened to, and how much. [`desk`]: one decoder with all that belongs to it.
-//! * [`worker`]: the threads that receive datagrams. [`stream`]: IPFIX over TCP and TLS. [`relay`]: datagrams sent on.
-//! * [`state`]: templates over a restart. [`report`]: what became of everything.
+//! * `socket`: datagram sockets; [`steer`]: which of them an exporter's datagrams reach; `sys`: the system calls.
+//! * [`admission`]: who is listened to, and how much. `desk`: one decoder with all that belongs to it.
+//! * `worker`: the threads that receive datagrams. `stream`: IPFIX over TCP and TLS. `relay`: datagrams sent on.
+//! * `state`: templates over a restart. [`report`]: what became of everything.
 //!
 //! Every worker serves a socket of every listener, and the sockets of one listener share its datagrams by the sender's
 //! address. So all that one exporter sends, on whatever ports and protocols, meets one decoder, which needs no lock against

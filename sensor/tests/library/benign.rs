@@ -330,13 +330,13 @@ impl Site {
         // A download that the active timeout cuts, and now and then a call.
         let (at, server) = (self.time(), self.outside(3, 20));
         self.tcp(at, 400_000, me, (server, 443), (60_000, 2_700_000), (120_000, 168_000_000));
-        if number % 4 == 0 {
+        if number.is_multiple_of(4) {
             let (at, relay) = (START + 300_000, self.outside(4, 8));
             self.udp(at, 1_800_000, me, (relay, 3478), (190_000, 170_000_000), (190_000, 1 << 28));
         }
         let push = self.outside(5, 6);
-        self.lasting(me, (push, if number % 3 == 0 { 5223 } else { 443 }), 240_000, 300);
-        if number % 3 == 0 {
+        self.lasting(me, (push, if number.is_multiple_of(3) { 5223 } else { 443 }), 240_000, 300);
+        if number.is_multiple_of(3) {
             let apple = ip("17.57.144.20");
             self.lasting(me, (apple, 5223), 600_000, 400);
         }
@@ -392,7 +392,7 @@ impl Site {
             self.icmp(at, ip(&format!("fe80::2:{number}")), router, (135, 0), (1, 72));
             self.icmp(at + 1, router, ip(&format!("fe80::2:{number}")), (136, 0), (1, 72));
         }
-        if number % 8 == 0 {
+        if number.is_multiple_of(8) {
             let (at, target) = (self.time(), self.outside(3, 20));
             self.icmp(at, me, target, (8, 0), (20, 1680));
             self.icmp(at + 12, target, me, (0, 0), (20, 1680));

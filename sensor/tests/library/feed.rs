@@ -82,7 +82,7 @@ fn sample(record: &Record, random: &mut Random) -> Record {
             SYN | if record.ports.0 < 1024 { ACK } else { 0 }
         }
         flags if place + 1 == record.packets => flags & (FIN | ACK),
-        flags => flags & (ACK | if place % 2 == 0 { PSH } else { 0 }),
+        flags => flags & (ACK | if place.is_multiple_of(2) { PSH } else { 0 }),
     };
     let time = record.start + (record.end - record.start) * place / record.packets;
     let octets = record.octets / record.packets;

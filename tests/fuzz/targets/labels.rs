@@ -33,7 +33,9 @@ fuzz_target!(|input: (u8, &[u8])| {
     let _ = sources.database("places", bytes.to_vec());
     let precedence = if choice & 4 == 0 { Precedence::All } else { Precedence::MostSpecific };
     let context = Context::new(sources, precedence, Limits::default());
-    for address in ["0.0.0.0", "10.0.0.5", "255.255.255.255", "::", "2001:db8::1", "::ffff:10.0.0.5"] {
+    for address in
+        ["0.0.0.0", "10.0.0.5", "255.255.255.255", "::", "2001:db8::1", "::ffff:10.0.0.5"]
+    {
         context.number(address.parse().expect("these are addresses"));
     }
 });

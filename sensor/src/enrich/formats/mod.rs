@@ -1,7 +1,7 @@
 //! Files of labels and of reputation, as people and other programs write them.
 //!
-//! * Labels: [`csv`], [`json`], [`toml`], all of which say `address or port`, `context`, `values`.
-//! * Reputation: [`list`], plain or with categories.
+//! * Labels: `csv`, `json`, `toml`, all of which say `address or port`, `context`, `values`.
+//! * Reputation: `list`, plain or with categories.
 
 use std::ops::Range;
 

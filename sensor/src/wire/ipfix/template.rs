@@ -1,7 +1,7 @@
 //! Flow templates (RFC 7011 section 3.4.1): the template record and the data records of one come from the same fields, so
 //! that they cannot disagree.
 //!
-//! A template holds what is told in a batch, no more: [`shape`] finds the fields of [`columns::FIELDS`] that are, and a
+//! A template holds what is told in a batch, no more: [`shape`] finds the fields of `columns::FIELDS` that are, and a
 //! session has one template for each shape that occurs. Records are written column by column: a field's writer fills its
 //! place in all records of a message at once.
 //!
@@ -16,7 +16,7 @@ use sensor_common::key::Direction;
 use super::columns::{FIELDS, Field, Role, Rows, When};
 use crate::flow::batch::{Addresses, FlowBatch, Source};
 
-/// Which fields of [`FIELDS`] a template has: one bit each, the first the lowest.
+/// Which fields of `FIELDS` a template has: one bit each, the first the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape(u64);
 
