@@ -1,7 +1,7 @@
 //! Policies at work: nanoseconds per matched flow, flows per second through many policies, bytes per key.
 //!
 //! Times are those that the processor spent on this thread. Each measurement is repeated, and the median and the least are
-//! shown; all share one run, so that their ratios hold.
+//! shown; all share one run, so that their ratios hold. An argument picks `memory`, `threshold` or `stock`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(unsafe_code, reason = "reads the thread's clock")]
 
@@ -9,102 +9,133 @@
 #[expect(dead_code, reason = "the other bench asks routers' flows as well")]
 mod flows;
 
-use std::{fs, hint::black_box, time::Duration};
+use std::{env, fs, hint::black_box, time::Duration};
 
 use flows::Random;
 use sensor::{
     flow::{
-        batch::{Addresses, BATCH_ROWS, FlowBatch},
+        batch::{Addresses, BATCH_ROWS, FlowBatch, Source},
         interfaces::Interfaces,
     },
-    nql::lists::Lists,
+    nql::{
+        columns::{Program, Scratch},
+        lists::Lists,
+    },
     policy::{
         detector::{Detector, Rules},
         load,
         load::PolicyFile,
+        model::Policy,
+        stock,
     },
 };
 
-/// Queries of stock policies, one a line.
-const MATCHES: &str = include_str!("nql/matches.txt");
-
-/// Keys, windows and thresholds as the stock policies have them, by how often: `track_by`, window, thresholds.
-const KINDS: [(&str, &str, &str); 12] = [
-    (
-        "'srcip', 'dstip'",
-        "300s",
-        "medium = 'distinct(srcport) >= 20', high = 'distinct(srcport) >= 100'",
-    ),
-    (
-        "'dstip'",
-        "60s",
-        "medium = 'avg(packetsxrate) >= 200000', high = 'avg(bitsxrate) >= 5000000000'",
-    ),
-    ("'srcip', 'dstip', 'dstport'", "900s", "medium = 'sum(packetsxrate) >= 300000'"),
-    ("'srcip'", "300s", "low = 'distinct(dstip) >= 3000', medium = 'distinct(dstip) >= 30000'"),
-    ("'srcip', 'dstport'", "300s", "medium = 'distinct(dstip) >= 2000'"),
-    (
-        "'srcip', 'dstip'",
-        "900s",
-        "medium = 'sum(packetsxrate) >= 40000', high = 'sum(bitsxrate) >= 200000000000'",
-    ),
-    ("'dstip'", "60s", "medium = 'avg(bitsxrate) >= 2000000000 && distinct(srcip) >= 100'"),
-    (
-        "'srcip', 'dstip'",
-        "3600s",
-        "low = 'sum(packetsxrate) >= 100000', medium = 'sum(bitsxrate) >= 100000000000'",
-    ),
-    (
-        "'srcip', 'dstip', 'dstport'",
-        "3600s",
-        "medium = 'sum(packetsxrate) >= 600000', high = 'sum(packetsxrate) >= 2000000'",
-    ),
-    ("'srcip'", "60s", "medium = 'distinct(dstport) >= 2500'"),
-    ("'srcip', 'srcport'", "60s", "low = 'sum(octets) >= 10000000000'"),
-    ("'srcip', 'dstip'", "3600s", ""),
-];
-
 const FLOWS: usize = 1 << 20;
 const ROUNDS: usize = 9;
+/// Time of the flows' clock that a round covers, milliseconds.
+const ROUND: u64 = 10_000;
 
 fn main() {
+    let only = env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |what: &str| only.as_ref().is_none_or(|only| what.contains(only));
     println!("{:<44} {:>9} {:>9}", "", "median", "least");
-    let batches = flows::flows(FLOWS);
-    for keys in [1 << 12, 1 << 16, 1 << 20] {
+    if wanted("memory") {
+        memory();
+    }
+    let batches = mixed(flows::flows(FLOWS));
+    for keys in [1 << 6, 1 << 12, 1 << 16, 1 << 20]
+        .into_iter()
+        .filter(|keys| wanted(&format!("threshold {keys}")))
+    {
         let batches = keyed(keys, &batches);
         let sum = one("'srcip', 'dstip'", "medium = 'sum(packetsxrate) >= 1000000000'");
-        let plain = measure(&format!("threshold update, {keys} keys, ns"), &sum, &batches, true);
+        let plain =
+            measure(&format!("threshold update, {keys} keys, ns"), detector(&sum), &batches);
         let distinct = one("'srcip', 'dstip'", "medium = 'distinct(dstport) >= 1000000000'");
-        let with = measure("  the same with distinct, ns", &distinct, &batches, true);
+        let with = measure("  the same with distinct, ns", detector(&distinct), &batches);
         println!("{:<44} {:>9.1}", "  so distinct alone, ns", with - plain);
     }
-    let stock = stock();
-    measure("93 policies, ns per flow", &stock, &batches, false);
-    memory();
+    if !wanted("stock") {
+        return;
+    }
+    let stock: Vec<_> = load(&stock::policies(), &stock::lists()).policies;
+    let enabled = stock.iter().filter(|policy| policy.enabled).count();
+    let queries = measure_queries(&stock, &batches);
+    let rules = Rules::compile(stock);
+    let name = format!("stock library, {enabled} policies, ns per flow");
+    let all = measure(&name, Detector::new(rules, 1, "host"), &batches);
+    println!("{:<44} {:>9.2}", "  million flows per second", 1e3 / all);
+    println!("{:<44} {:>9.1}", "  without queries, ns per flow", all - queries);
+}
+
+/// Queries alone.
+fn measure_queries(policies: &[Policy], batches: &[FlowBatch]) -> f64 {
+    let enabled = policies.iter().filter(|policy| policy.enabled);
+    let program = Program::compile(enabled.filter_map(|policy| policy.search.of(Source::Host)));
+    let (interfaces, mut scratch) = (Interfaces::default(), Scratch::default());
+    let rows: usize = batches.iter().map(FlowBatch::len).sum();
+    let mut found = 0;
+    let mut times: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            found = 0;
+            let start = processor_time();
+            for batch in batches {
+                program.evaluate(batch, &interfaces, &mut scratch, |matched| {
+                    found += matched.rows.count();
+                });
+            }
+            (processor_time() - start).as_secs_f64() * 1e9 / rows as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let median = times[times.len() / 2];
+    println!(
+        "{:<44} {:>9.1} {:>9.1}",
+        "stock library, queries alone, ns per flow", median, times[0]
+    );
+    println!("{:<44} {:>9.3}", "  matches per flow", found as f64 / rows as f64);
+    median
 }
 
 fn one(key: &str, severity: &str) -> String {
-    policy(0, "", key, "60s", severity)
-}
-
-fn policy(number: usize, query: &str, key: &str, window: &str, severity: &str) -> String {
-    let kind = match severity {
-        "" => "suppress = '300s'".to_owned(),
-        severity => format!("window = '{window}'\nseverity = {{ {severity} }}"),
-    };
     format!(
-        "[[policy]]\nname = 'p{number}'\nmatch = \"{query}\"\ntrack_by = [[{key}]]\nmax_keys = 2000000\n{kind}\n"
+        "[[policy]]\nname = 'p'\nmatch = ''\ntrack_by = [[{key}]]\nmax_keys = 2000000\n\
+         window = '60s'\nseverity = {{ {severity} }}\n"
     )
 }
 
-/// As many policies as there are queries.
-fn stock() -> String {
-    let numbered = MATCHES.lines().enumerate();
-    let policies = numbered.map(|(number, query)| {
-        let (key, window, severity) = KINDS[number % KINDS.len()];
-        policy(number, query, key, window, severity)
-    });
-    policies.collect()
+/// The same flows between addresses that come again, some far more often than others, in the order of time but for a
+/// second; most flows are short.
+fn mixed(mut batches: Vec<FlowBatch>) -> Vec<FlowBatch> {
+    let mut random = Random(11);
+    let mut skewed = |of: u64| random.below(of) * random.below(of) / of;
+    let first = batches[0].start[0];
+    let count = batches.len() as u64;
+    for (number, batch) in (0..).zip(&mut batches) {
+        let rows = batch.len();
+        let Addresses::V4 { source, destination } = &mut batch.addresses else { continue };
+        for row in 0..rows {
+            let sides = [
+                (&mut source[row], &mut batch.source_profile[row]),
+                (&mut destination[row], &mut batch.destination_profile[row]),
+            ];
+            for (address, profile) in sides {
+                let (number, known) = if *address >> 24 == 10 {
+                    let host = skewed(4000) as u32;
+                    (0x0a00_0000 | host, 1 + host % 7)
+                } else {
+                    // One of 64 has a bad name.
+                    let host = skewed(50_000) as u32;
+                    let category = if host % 64 == 0 { 7 } else { host % 7 };
+                    (0x2d00_0000 | host, 8 + 8 * (host % 8) + category)
+                };
+                (*address, *profile) = (number, known);
+            }
+            batch.end[row] = first + number * ROUND / count + skewed(1000);
+            batch.start[row] = batch.end[row] - skewed(30_000) * skewed(30_000) / 30_000;
+        }
+    }
+    batches
 }
 
 fn detector(text: &str) -> Detector {
@@ -137,9 +168,8 @@ fn shift(batches: &mut [FlowBatch], by: u64) {
     }
 }
 
-fn measure(name: &str, policies: &str, batches: &[FlowBatch], warm: bool) -> f64 {
+fn measure(name: &str, mut detector: Detector, batches: &[FlowBatch]) -> f64 {
     let mut batches = batches.to_vec();
-    let mut detector = detector(policies);
     let (interfaces, mut events) = (Interfaces::default(), Vec::new());
     let mut times = Vec::new();
     let rows: usize = batches.iter().map(FlowBatch::len).sum();
@@ -152,11 +182,11 @@ fn measure(name: &str, policies: &str, batches: &[FlowBatch], warm: bool) -> f64
         let spent = processor_time() - start;
         black_box(&events);
         events.clear();
-        // In the first round, keys are new.
-        if round > 0 || !warm {
+        // In the first round, all keys are new.
+        if round > 0 {
             times.push(spent.as_secs_f64() * 1e9 / rows as f64);
         }
-        shift(&mut batches, 10_000);
+        shift(&mut batches, ROUND);
     }
     times.sort_by(f64::total_cmp);
     println!("{name:<44} {:>9.1} {:>9.1}", times[times.len() / 2], times[0]);

@@ -1,4 +1,4 @@
-//! The keys that one policy watches: a table from words to states, bounded; the key that was idle longest goes first.
+//! The keys that one policy watches: from words to states, bounded; the key that was idle longest goes first.
 //!
 //! Every state has an entry in a heap with a time at which it was not idle yet. States are touched far more often than
 //! keys leave, so the entry is only brought up to date when it comes to the top.
@@ -8,9 +8,7 @@ use std::{
     collections::{BinaryHeap, binary_heap::PeekMut},
 };
 
-use hashbrown::HashTable;
-
-use super::window::mix;
+use super::{index::Index, values::KEY_WORDS, window::mix};
 
 /// The number of a key as long as it is watched.
 pub type Slot = u32;
@@ -26,13 +24,23 @@ pub trait State: Default {
 pub struct Keys<S> {
     /// Words of a key.
     stride: usize,
-    words: Vec<u64>,
-    states: Vec<S>,
-    table: HashTable<Slot>,
+    entries: Vec<Entry<S>>,
+    index: Index,
     free: Vec<Slot>,
     idle: BinaryHeap<Reverse<(u64, Slot)>>,
     seed: u64,
 }
+
+/// Key and state lie beside each other, since whoever compares the one goes on to the other.
+#[derive(Debug)]
+struct Entry<S> {
+    key: [u64; KEY_WORDS],
+    state: S,
+}
+
+/// A hash of a key, good for the keys that gave it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hash(u32);
 
 impl<S: State> Keys<S> {
     /// No keys yet, each to be of `stride` words. The seed protects against keys made to collide; nothing that can be seen
@@ -40,9 +48,8 @@ impl<S: State> Keys<S> {
     pub fn new(stride: usize, seed: u64) -> Self {
         Self {
             stride,
-            words: Vec::new(),
-            states: Vec::new(),
-            table: HashTable::new(),
+            entries: Vec::new(),
+            index: Index::default(),
             free: Vec::new(),
             idle: BinaryHeap::new(),
             seed,
@@ -51,84 +58,107 @@ impl<S: State> Keys<S> {
 
     /// Number of keys.
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.index.len()
+    }
+
+    /// The hash of a key, of whose words only as many count as the keys have; so everywhere here.
+    #[inline(always)]
+    pub fn hash(&self, key: &[u64]) -> Hash {
+        // One wide multiplication a word, folded: mixing each word thoroughly would take longer than comparing the key.
+        let fold = |number: u64| {
+            let wide = u128::from(number) * 0x9e37_79b9_7f4a_7c15;
+            wide as u64 ^ (wide >> 64) as u64
+        };
+        let words = key[..self.stride].iter();
+        Hash(mix(words.fold(self.seed, |hash, word| fold(hash ^ word))) as u32)
+    }
+
+    /// Something that is read when a key is looked up; whoever reads it beforehand does not wait for memory then.
+    #[inline(always)]
+    pub fn touch(&self, hash: Hash) -> u64 {
+        self.index.touch(hash.0)
     }
 
     /// The slot of a key that is watched.
     #[inline(always)]
-    pub fn find(&self, key: &[u64]) -> Option<Slot> {
-        let hash = hash(self.seed, key);
-        self.table.find(hash, |slot| self.key(*slot) == key).copied()
+    pub fn find(&self, hash: Hash, key: &[u64]) -> Option<Slot> {
+        self.index.find(hash.0, |slot| self.is(slot, key))
+    }
+
+    /// Whether a slot has this key. Keys are a few words: a loop is quicker than a call.
+    #[inline(always)]
+    pub fn is(&self, slot: Slot, key: &[u64]) -> bool {
+        self.key(slot).iter().zip(key).all(|(own, other)| own == other)
     }
 
     /// Adds a key that is not watched yet, with a fresh state. A pinned one never counts as idle.
     pub fn insert(&mut self, key: &[u64], now: u64, pinned: bool) -> Slot {
+        let mut words = [0; KEY_WORDS];
+        words[..self.stride].copy_from_slice(&key[..self.stride]);
         let slot = match self.free.pop() {
             Some(slot) => {
-                self.words[slot as usize * self.stride..][..self.stride].copy_from_slice(key);
+                self.entries[slot as usize].key = words;
                 slot
             }
             None => {
-                self.words.extend_from_slice(key);
-                self.states.push(S::default());
-                (self.states.len() - 1) as Slot
+                self.entries.push(Entry { key: words, state: S::default() });
+                (self.entries.len() - 1) as Slot
             }
         };
-        let Self { table, words, stride, seed, .. } = self;
-        let own = |slot: &Slot| hash(*seed, &words[*slot as usize * *stride..][..*stride]);
-        table.insert_unique(hash(*seed, key), slot, own);
+        self.index.insert(self.hash(key).0, slot);
         if !pinned {
             self.idle.push(Reverse((now, slot)));
         }
         slot
     }
 
-    /// The key that was idle longest, pinned ones aside; of several, the one with the lowest slot.
-    pub fn most_idle(&mut self) -> Option<Slot> {
+    /// The key that was idle longest, pinned ones aside, if it was so since before `time`; of several, the one with the
+    /// lowest slot.
+    pub fn idle_since(&mut self, time: u64) -> Option<Slot> {
         loop {
             let mut top = self.idle.peek_mut()?;
             let Reverse((known, slot)) = *top;
-            let newest = self.states[slot as usize].newest();
+            if known >= time {
+                return None;
+            }
+            let newest = self.entries[slot as usize].state.newest();
             if newest <= known {
-                drop(top);
                 return Some(slot);
             }
             *top = Reverse((newest, slot));
         }
     }
 
-    /// Takes the key that was idle longest out of the table, the one that [`Keys::most_idle`] has named.
+    /// The key that was idle longest, pinned ones aside; of several, the one with the lowest slot.
+    pub fn most_idle(&mut self) -> Option<Slot> {
+        self.idle_since(u64::MAX)
+    }
+
+    /// Forgets the key that was idle longest, the one that was just named.
     pub fn remove_most_idle(&mut self) {
         let Some(top) = self.idle.peek_mut() else { return };
         let Reverse((_, slot)) = PeekMut::pop(top);
-        let key = hash(self.seed, self.key(slot));
-        if let Ok(entry) = self.table.find_entry(key, |own| *own == slot) {
-            entry.remove();
-        }
-        self.states[slot as usize] = S::default();
+        let hash = self.hash(self.key(slot));
+        self.index.remove(hash.0, slot);
+        self.entries[slot as usize].state = S::default();
         self.free.push(slot);
     }
 
     /// The words of a key.
     #[inline(always)]
     pub fn key(&self, slot: Slot) -> &[u64] {
-        &self.words[slot as usize * self.stride..][..self.stride]
+        &self.entries[slot as usize].key[..self.stride]
     }
 
     /// The state of a key.
     #[inline(always)]
     pub fn state(&mut self, slot: Slot) -> &mut S {
-        &mut self.states[slot as usize]
+        &mut self.entries[slot as usize].state
     }
 
     /// The state of a key.
     #[inline(always)]
     pub fn peek(&self, slot: Slot) -> &S {
-        &self.states[slot as usize]
+        &self.entries[slot as usize].state
     }
-}
-
-#[inline(always)]
-fn hash(seed: u64, key: &[u64]) -> u64 {
-    key.iter().fold(seed, |hash, word| mix(hash ^ word))
 }

@@ -5,6 +5,7 @@
 
 pub mod detector;
 pub mod event;
+mod index;
 mod keys;
 pub mod load;
 pub mod model;

@@ -99,9 +99,14 @@ impl Part {
         })
     }
 
-    /// The value in a row as one word, to be counted.
+    /// The value in a row as one word, to be counted. It depends on nothing but the value.
     #[inline(always)]
     pub fn word(self, row: Row<'_>, texts: &mut Texts) -> Option<u64> {
+        if let Self::Other(field) = self
+            && let Value::Text(text) = field.value(row)
+        {
+            return Some(text_hash(text));
+        }
         self.read(row, texts).map(|[high, low]| if high == 0 { low } else { mix(high) ^ low })
     }
 }
@@ -174,6 +179,13 @@ impl KeyFields {
             })
             .collect()
     }
+}
+
+/// A number for a text; different texts have different ones, as good as always.
+pub fn text_hash(text: &str) -> u64 {
+    text.as_bytes().chunks(8).fold(text.len() as u64, |hash, chunk| {
+        mix(hash ^ chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+    })
 }
 
 fn v4(address: u32) -> [u64; 2] {

@@ -17,8 +17,10 @@ pub struct Flow<'a> {
     pub row: Row<'a>,
     /// Who saw it.
     pub source: SourceId,
-    /// Its times, as far as they can be believed, and counts.
+    /// Its times, as far as they can be believed, and counts as reported.
     pub sample: Sample,
+    /// One of how many packets was counted.
+    pub rate: u32,
 }
 
 /// Counters of one policy.

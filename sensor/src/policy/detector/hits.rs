@@ -38,6 +38,7 @@ struct HitState {
 #[derive(Debug)]
 struct HeldBack {
     counted: Bucket,
+    scaled: Bucket,
     first: u64,
     last: u64,
     traces: Traces,
@@ -45,11 +46,18 @@ struct HeldBack {
 
 impl HeldBack {
     fn new() -> Self {
-        Self { counted: Bucket::EMPTY, first: u64::MAX, last: 0, traces: Traces::default() }
+        Self {
+            counted: Bucket::EMPTY,
+            scaled: Bucket::EMPTY,
+            first: u64::MAX,
+            last: 0,
+            traces: Traces::default(),
+        }
     }
 
     fn add(&mut self, flow: &Flow<'_>, quoted: bool) {
         self.counted.add(&flow.sample.values);
+        self.scaled.add(&flow.sample.scaled(flow.rate).values);
         self.first = self.first.min(flow.sample.start);
         self.last = self.last.max(flow.sample.end);
         self.traces.add(flow, quoted);
@@ -58,7 +66,7 @@ impl HeldBack {
 
 impl State for HitState {
     fn newest(&self) -> u64 {
-        self.newest
+        self.newest.max(self.spoke.unwrap_or(0))
     }
 }
 
@@ -73,15 +81,22 @@ impl HitTracker {
         self.keys.len()
     }
 
-    /// Takes note of a matching flow.
-    pub fn observe(&mut self, policy: &Policy, flow: &Flow<'_>, context: &mut Context<'_>) {
+    /// Takes note of matching flows.
+    pub fn observe(&mut self, policy: &Policy, flows: &[Flow<'_>], context: &mut Context<'_>) {
+        for flow in flows {
+            context.at = flow.row.row;
+            self.one(policy, flow, context);
+        }
+    }
+
+    fn one(&mut self, policy: &Policy, flow: &Flow<'_>, context: &mut Context<'_>) {
         let mut words = [0; KEY_WORDS];
         let Some(key) = self.fields.read(flow.row, context.texts, &mut words) else {
             context.counters.untracked += 1;
             return;
         };
         let end = flow.sample.end;
-        let slot = match self.keys.find(key) {
+        let slot = match self.keys.find(self.keys.hash(key), key) {
             Some(slot) => slot,
             None => {
                 if self.keys.len() >= policy.max_keys {
@@ -136,7 +151,7 @@ impl HitTracker {
         context: &mut Context<'_>,
     ) {
         let track = self.fields.values(self.keys.key(slot), context.texts);
-        let HeldBack { counted, first, last, mut traces } = told;
+        let HeldBack { counted, scaled, first, last, mut traces } = told;
         let seconds = (last.saturating_sub(first) as f64 / 1000.0).max(1.0);
         let records = u64::from(counted.records);
         context.event(Event {
@@ -152,7 +167,7 @@ impl HitTracker {
             end: last,
             records,
             suppressed: records.saturating_sub(1),
-            metrics: report::metrics(&counted, seconds),
+            metrics: report::metrics(&counted, &scaled, seconds),
             sources: traces.source_names(context.sources),
             source_ports: traces.source_ports(),
             destination_ports: traces.destination_ports(),
@@ -191,11 +206,8 @@ impl HitTracker {
             self.tell_held_back(policy, slot, time, context);
         }
         let rest = policy.suppress.saturating_add(policy.lateness);
-        while let Some(slot) = self.keys.most_idle() {
-            let state = self.keys.peek(slot);
-            if state.newest.max(state.spoke.unwrap_or(0)).saturating_add(rest) >= horizon
-                || state.held_back.is_some()
-            {
+        while let Some(slot) = self.keys.idle_since(horizon.saturating_sub(rest)) {
+            if self.keys.peek(slot).held_back.is_some() {
                 break;
             }
             self.keys.remove_most_idle();

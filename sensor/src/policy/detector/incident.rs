@@ -132,7 +132,7 @@ impl Incident {
         policy: &Policy,
         track: Vec<(&'static str, OwnedValue)>,
         state: &KeyState,
-        counted: &Bucket,
+        (counted, scaled): (&Bucket, &Bucket),
         (kind, timestamp, reason): (EventKind, u64, Option<EndReason>),
         sources: &Sources,
     ) -> Event {
@@ -150,7 +150,7 @@ impl Incident {
             end: state.series.newest.max(state.first),
             records: u64::from(counted.records),
             suppressed: 0,
-            metrics: report::metrics(counted, policy.window as f64 / 1000.0),
+            metrics: report::metrics(counted, scaled, policy.window as f64 / 1000.0),
             sources: self.traces.source_names(sources),
             source_ports: self.traces.source_ports(),
             destination_ports: self.traces.destination_ports(),

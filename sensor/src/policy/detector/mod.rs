@@ -35,6 +35,9 @@ use crate::{
     nql::columns::Scratch,
 };
 
+/// Flows that a policy is asked of at a time.
+const BLOCK: usize = 16;
+
 /// Asks policies of flows.
 pub struct Detector {
     rules: Rules,
@@ -116,40 +119,42 @@ impl Detector {
             batch.end.iter().enumerate().map(|(row, end)| sources.record(source(row), *end)),
         );
         let program = rules.program(batch.observed_by);
+        let mut flows = Vec::with_capacity(BLOCK);
         rules.programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
             let (policy, watch) = (&rules.policies[matched.query], &mut watches[matched.query]);
             let Watch { trackers, counters } = watch;
+            let mut late = 0;
             let mut context = Context { texts, sources, counters, at: 0, events: found, labels };
+            let mut ask = |flows: &mut Vec<Flow<'_>>| {
+                for tracker in &mut *trackers {
+                    each_tracker!(tracker, inner => inner.observe(policy, flows, &mut context));
+                }
+                flows.clear();
+            };
             for row in matched.rows.rows().map(|row| matched.first + row) {
-                context.counters.matched += 1;
                 let (end, newest) = times[row];
                 if end.saturating_add(policy.lateness) < newest {
-                    context.counters.late += 1;
+                    late += 1;
                     continue;
                 }
-                context.at = row;
+                if flows.len() == BLOCK {
+                    ask(&mut flows);
+                }
                 let duration = batch.end[row].saturating_sub(batch.start[row]);
-                let (octets, packets) = (batch.octets[row], batch.packets[row]);
-                let rate =
-                    batch.router.sample_rate.get(row).map_or(1, |rate| u64::from(*rate).max(1));
-                let flow = Flow {
+                flows.push(Flow {
                     row: Row { batch, row, interfaces },
                     source: source(row),
                     sample: Sample {
                         start: end.saturating_sub(duration),
                         end,
-                        values: [
-                            octets,
-                            octets.saturating_mul(rate),
-                            packets,
-                            packets.saturating_mul(rate),
-                        ],
+                        values: [batch.octets[row], batch.packets[row]],
                     },
-                };
-                for tracker in &mut *trackers {
-                    each_tracker!(tracker, inner => inner.observe(policy, &flow, &mut context));
-                }
+                    rate: batch.router.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
+                });
             }
+            ask(&mut flows);
+            counters.matched += matched.rows.count() as u64;
+            counters.late += late;
         });
         // They come policy by policy; a stable sort makes it flow by flow.
         found.sort_by_key(|(row, _)| *row);

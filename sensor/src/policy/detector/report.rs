@@ -6,26 +6,19 @@ use crate::{
     policy::{
         event::{Extremes, LabelAction, Metrics, PolicySummary},
         model::LabelRule,
-        window::{
-            mix,
-            series::{Bucket, OCTETS, PACKETS, SCALED_OCTETS, SCALED_PACKETS},
-        },
+        values::text_hash,
+        window::series::{Bucket, OCTETS, PACKETS},
     },
 };
 
 /// The number of an incident, which follows from policy, key and start.
 pub fn incident(policy: &PolicySummary, track: &[(&'static str, OwnedValue)], start: u64) -> u64 {
-    let text = format!("{}\0{track:?}\0{start}", policy.name);
-    let words = text
-        .as_bytes()
-        .chunks(8)
-        .map(|chunk| chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte)));
-    words.fold(text.len() as u64, |hash, word| mix(hash ^ word))
+    text_hash(&format!("{}\0{track:?}\0{start}", policy.name))
 }
 
-/// Sums and extremes of what a bucket has counted, in so many seconds.
-pub fn metrics(counted: &Bucket, seconds: f64) -> Metrics {
-    let extremes = |at: usize, factor: u64| {
+/// Sums and extremes of records as reported and scaled by the sampling rate, in so many seconds.
+pub fn metrics(counted: &Bucket, scaled: &Bucket, seconds: f64) -> Metrics {
+    let extremes = |counted: &Bucket, at: usize, factor: u64| {
         let scale = |value: u64| value.saturating_mul(factor);
         let sum = scale(counted.sums[at]);
         Extremes {
@@ -36,10 +29,10 @@ pub fn metrics(counted: &Bucket, seconds: f64) -> Metrics {
         }
     };
     Metrics {
-        bits: extremes(OCTETS, 8),
-        scaled_bits: extremes(SCALED_OCTETS, 8),
-        packets: extremes(PACKETS, 1),
-        scaled_packets: extremes(SCALED_PACKETS, 1),
+        bits: extremes(counted, OCTETS, 8),
+        scaled_bits: extremes(scaled, OCTETS, 8),
+        packets: extremes(counted, PACKETS, 1),
+        scaled_packets: extremes(scaled, PACKETS, 1),
     }
 }
 

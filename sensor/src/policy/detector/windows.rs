@@ -1,8 +1,9 @@
 //! Policies with thresholds: a window for each key.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hint::black_box};
 
 use super::{
+    BLOCK,
     context::{Context, Flow},
     incident::{self, Incident},
     report,
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::policy::{
     event::{EndReason, EventKind},
-    keys::{Keys, Slot, State},
+    keys::{Hash, Keys, Slot, State},
     model::Policy,
     sources::SourceId,
     threshold::{Metric, Quantity, Window},
@@ -18,7 +19,7 @@ use crate::policy::{
     window::{
         Grid,
         distinct::Distinct,
-        series::{Bucket, OCTETS, PACKETS, Placed, SCALED_OCTETS, SCALED_PACKETS, Series},
+        series::{Bucket, OCTETS, PACKETS, Placed, Series},
         starts::Starts,
     },
 };
@@ -38,9 +39,19 @@ pub struct WindowTracker {
     expected: Vec<Slot>,
     /// Keys with an incident.
     open: BTreeSet<Slot>,
+    /// Room for the look-ups of a block.
+    lookups: [Lookup; BLOCK],
 }
 
-/// What is kept of a key.
+/// A key that is looked up: `None` as its hash where a part is missing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lookup {
+    key: [u64; KEY_WORDS],
+    hash: Option<Hash>,
+    slot: Option<Slot>,
+}
+
+/// What is kept of a key: 128 bytes.
 #[derive(Debug, Default)]
 pub struct KeyState {
     pub(super) series: Series,
@@ -48,18 +59,39 @@ pub struct KeyState {
     pub(super) first: u64,
     /// Ports of the last records.
     ports: [(u16, u16); REMEMBERED],
-    next: u8,
-    pub(super) expected: bool,
     /// One more than the number of each source, 0 for none.
     sources: [u16; REMEMBERED],
     counted: Option<Box<Counted>>,
     pub(super) incident: Option<Box<Incident>>,
+    /// The same as `series` for counts that are scaled by the sampling rate, where records had several rates.
+    scaled: Option<Box<Series>>,
+    /// The sampling rate of all records, where they had one; 0 before the first.
+    rate: u32,
+    next: u8,
+    pub(super) expected: bool,
 }
 
-#[derive(Debug, Default)]
+/// What is counted of the records of a key besides sums.
+#[derive(Debug)]
 struct Counted {
-    distinct: Vec<Distinct>,
+    /// Distinct values of the first field that is counted, and of others.
+    first: Distinct,
+    others: Vec<Distinct>,
     starts: Starts,
+}
+
+impl Counted {
+    fn new(fields: usize, oldest: i32) -> Self {
+        Self {
+            first: Distinct::new(oldest),
+            others: vec![Distinct::new(oldest); fields.saturating_sub(1)],
+            starts: Starts::new(oldest),
+        }
+    }
+
+    fn distinct(&self, at: usize) -> Option<&Distinct> {
+        if at == 0 { Some(&self.first) } else { self.others.get(at - 1) }
+    }
 }
 
 impl State for KeyState {
@@ -99,7 +131,51 @@ impl KeyState {
         }
     }
 
+    /// Adds a record to the window.
+    #[inline(always)]
+    fn add(&mut self, grid: Grid, flow: &Flow<'_>) -> Placed {
+        if let Some(scaled) = &mut self.scaled {
+            scaled.add(grid, &flow.sample.scaled(flow.rate));
+        } else if self.rate != flow.rate && self.rate != 0 {
+            self.change_rate(grid, flow);
+        }
+        let placed = self.series.add(grid, &flow.sample);
+        if let Placed::Anew(_) = placed {
+            self.begin(flow);
+        }
+        placed
+    }
+
+    /// From here on the records have several sampling rates.
+    #[cold]
+    fn change_rate(&mut self, grid: Grid, flow: &Flow<'_>) {
+        let mut scaled = self.series.scaled(self.rate);
+        scaled.add(grid, &flow.sample.scaled(flow.rate));
+        self.scaled = Some(Box::new(scaled));
+    }
+
+    /// What the window has as reported, and scaled by the sampling rate.
+    fn united(&self, oldest: i32) -> (Bucket, Bucket) {
+        let unite = |series: &Series| {
+            let mut all = Bucket::EMPTY;
+            series.from(oldest).for_each(|bucket| all.unite(bucket));
+            all
+        };
+        let counted = unite(&self.series);
+        (counted, self.scaled.as_deref().map_or_else(|| counted.scaled(self.rate), unite))
+    }
+
+    /// Something of each place that a record changes, the value that is counted distinct among it; see [`Series::touch`].
+    #[inline(always)]
+    fn touch(&self, value: Option<u64>) -> u64 {
+        let counted = self.counted.as_ref().zip(value);
+        let counted = counted.map_or(0, |(counted, value)| counted.first.touch(value));
+        self.series.touch() ^ self.first ^ counted
+    }
+
     fn begin(&mut self, flow: &Flow<'_>) {
+        self.rate = flow.rate;
+        self.scaled = None;
         self.first = flow.sample.start;
         self.ports = Default::default();
         self.sources = Default::default();
@@ -111,83 +187,83 @@ impl KeyState {
 pub struct Seen<'s> {
     state: &'s KeyState,
     oldest: i32,
+    /// `oldest`, where the window does not have all that is kept.
+    part: Option<i32>,
     /// Length, seconds.
     seconds: f64,
 }
 
 impl<'s> Seen<'s> {
     /// The window of `state` that ends at `time`.
+    #[inline(always)]
     pub fn new(state: &'s KeyState, policy: &Policy, grid: Grid, time: u64) -> Self {
-        let oldest = state.series.oldest(grid, time);
-        Self { state, oldest, seconds: policy.window as f64 / 1000.0 }
-    }
-
-    fn sum(&self, at: usize) -> u64 {
-        let buckets = self.state.series.from(self.oldest).iter();
-        buckets.fold(0, |sum: u64, bucket| sum.saturating_add(bucket.sums[at]))
+        let oldest = state.series.oldest_at(grid, time);
+        let part = (time != state.series.newest).then_some(oldest);
+        Self { state, oldest, part, seconds: policy.window as f64 / 1000.0 }
     }
 
     fn records(&self) -> u64 {
-        let buckets = self.state.series.from(self.oldest).iter();
-        buckets.map(|bucket| u64::from(bucket.records)).sum()
+        self.state.series.records(self.part)
     }
 
-    fn minimum(&self, at: usize) -> u64 {
-        let buckets = self.state.series.from(self.oldest).iter();
-        buckets
-            .filter(|bucket| bucket.records > 0)
-            .map(|bucket| bucket.minima[at])
-            .min()
-            .unwrap_or(0)
-    }
-
-    fn maximum(&self, at: usize) -> u64 {
-        let buckets = self.state.series.from(self.oldest).iter();
-        buckets.map(|bucket| bucket.maxima[at]).max().unwrap_or(0)
-    }
-
-    fn of_metric(&self, metric: Metric, value: impl Fn(&Self, usize) -> u64, flows: u64) -> u64 {
+    /// A number of the records as reported or scaled, by `of`.
+    #[inline(always)]
+    fn of(&self, metric: Metric, of: impl Fn(&Series, usize) -> u64) -> u64 {
+        let KeyState { series, scaled, rate, .. } = self.state;
+        let scaled = |at| match scaled {
+            Some(scaled) => of(scaled, at),
+            None => of(series, at).saturating_mul((*rate).into()),
+        };
         match metric {
-            Metric::Bits => value(self, OCTETS).saturating_mul(8),
-            Metric::ScaledBits => value(self, SCALED_OCTETS).saturating_mul(8),
-            Metric::Octets => value(self, OCTETS),
-            Metric::Packets => value(self, PACKETS),
-            Metric::ScaledPackets => value(self, SCALED_PACKETS),
-            Metric::Flows => flows,
+            Metric::Bits => of(series, OCTETS).saturating_mul(8),
+            Metric::Octets => of(series, OCTETS),
+            Metric::Packets => of(series, PACKETS),
+            Metric::ScaledBits => scaled(OCTETS).saturating_mul(8),
+            Metric::ScaledPackets => scaled(PACKETS),
+            Metric::Flows => 0,
         }
     }
 
+    #[inline(always)]
     fn total(&self, metric: Metric) -> u64 {
         match metric {
             Metric::Flows => self.records(),
-            metric => self.of_metric(metric, Self::sum, 0),
+            metric => self.of(metric, |series, at| series.sum(at, self.part)),
         }
     }
 
-    /// All buckets together.
-    pub fn united(&self) -> Bucket {
-        let mut all = Bucket::EMPTY;
-        self.state.series.from(self.oldest).iter().for_each(|bucket| all.unite(bucket));
-        all
+    fn extreme(
+        &self,
+        metric: Metric,
+        of: impl Fn(&Bucket, usize) -> u64,
+        best: fn(u64, u64) -> u64,
+    ) -> u64 {
+        if metric == Metric::Flows {
+            return self.records().min(1);
+        }
+        self.of(metric, |series, at| {
+            let buckets = series.from(self.oldest).filter(|bucket| bucket.records > 0);
+            buckets.map(|bucket| of(bucket, at)).reduce(best).unwrap_or(0)
+        })
     }
 }
 
 impl Window for Seen<'_> {
-    #[inline]
+    #[inline(always)]
     fn quantity(&self, quantity: Quantity) -> f64 {
         let counted = self.state.counted.as_deref();
         match quantity {
             Quantity::Sum(metric) => self.total(metric) as f64,
             Quantity::Rate(metric) => self.total(metric) as f64 / self.seconds,
             Quantity::Min(metric) => {
-                self.of_metric(metric, Self::minimum, self.records().min(1)) as f64
+                self.extreme(metric, |bucket, at| bucket.minima[at], u64::min) as f64
             }
             Quantity::Max(metric) => {
-                self.of_metric(metric, Self::maximum, self.records().min(1)) as f64
+                self.extreme(metric, |bucket, at| bucket.maxima[at], u64::max) as f64
             }
             Quantity::Count => self.records() as f64,
             Quantity::Distinct(at) => {
-                let distinct = counted.and_then(|counted| counted.distinct.get(at));
+                let distinct = counted.and_then(|counted| counted.distinct(at));
                 distinct.map_or(0.0, |distinct| distinct.count(self.oldest))
             }
             Quantity::Beacon { sizes } => {
@@ -212,11 +288,12 @@ impl WindowTracker {
             beacons,
             expected: Vec::new(),
             open: BTreeSet::new(),
+            lookups: Default::default(),
             fields,
         };
         for values in &policy.expect {
             let Some(key) = tracker.fields.of_values(values, context.texts) else { continue };
-            if tracker.keys.find(&key).is_none() {
+            if tracker.keys.find(tracker.keys.hash(&key), &key).is_none() {
                 let slot = tracker.keys.insert(&key, 0, true);
                 tracker.keys.state(slot).expected = true;
                 tracker.expected.push(slot);
@@ -230,56 +307,76 @@ impl WindowTracker {
         self.keys.len()
     }
 
-    /// Takes note of a matching flow.
-    #[inline]
-    pub fn observe(&mut self, policy: &Policy, flow: &Flow<'_>, context: &mut Context<'_>) {
-        let mut words = [0; KEY_WORDS];
-        let Some(key) = self.fields.read(flow.row, context.texts, &mut words) else {
-            context.counters.untracked += 1;
-            return;
-        };
-        let slot = match self.keys.find(key) {
-            Some(slot) => slot,
-            None => self.insert(policy, key, flow, context),
-        };
+    /// Takes note of matching flows, [`BLOCK`] of them at most.
+    ///
+    /// A key costs several waits for memory, each of which depends on the one before. So all keys of a block are looked up
+    /// first, then everything is touched that will change, and only then are the records added, in their order.
+    pub fn observe(&mut self, policy: &Policy, flows: &[Flow<'_>], context: &mut Context<'_>) {
+        let mut touched = 0;
+        for (flow, lookup) in flows.iter().zip(&mut self.lookups) {
+            let key = self.fields.read(flow.row, context.texts, &mut lookup.key);
+            lookup.hash = key.map(|key| self.keys.hash(key));
+            touched ^= lookup.hash.map_or(0, |hash| self.keys.touch(hash));
+        }
+        for lookup in &mut self.lookups[..flows.len()] {
+            lookup.slot = lookup.hash.and_then(|hash| self.keys.find(hash, &lookup.key));
+        }
+        for (flow, lookup) in flows.iter().zip(&self.lookups) {
+            if let Some(slot) = lookup.slot {
+                let counted = self.distinct.first();
+                let value = counted.and_then(|part| part.word(flow.row, context.texts));
+                touched ^= self.keys.peek(slot).touch(value);
+            }
+        }
+        black_box(touched);
+        for (at, flow) in flows.iter().enumerate() {
+            let Lookup { key, hash, slot } = self.lookups[at];
+            let Some(hash) = hash else {
+                context.counters.untracked += 1;
+                continue;
+            };
+            context.at = flow.row.row;
+            // A record before may have brought the key, or taken its slot for another.
+            let known = slot.filter(|slot| self.keys.is(*slot, &key));
+            let slot = match known.or_else(|| self.keys.find(hash, &key)) {
+                Some(slot) => slot,
+                None => self.insert(policy, &key, flow, context),
+            };
+            self.record(policy, slot, flow, context);
+        }
+    }
+
+    #[inline(always)]
+    fn record(&mut self, policy: &Policy, slot: Slot, flow: &Flow<'_>, context: &mut Context<'_>) {
         let state = self.keys.state(slot);
         if state.series.newest > flow.sample.end && context.sources.is_ahead(state.series.newest) {
             state.series = Series::default();
         }
-        let bucket = match state.series.add(self.grid, &flow.sample) {
-            Placed::TooOld => {
-                context.counters.late += 1;
-                return;
-            }
-            Placed::Anew(bucket) => {
-                state.begin(flow);
-                bucket
-            }
-            Placed::In(bucket) => bucket,
+        let (Placed::In(bucket) | Placed::Anew(bucket)) = state.add(self.grid, flow) else {
+            context.counters.late += 1;
+            return;
         };
         state.first = state.first.min(flow.sample.start);
         state.remember(flow);
         if !self.distinct.is_empty() || self.beacons {
             self.count(slot, bucket, flow, context);
         }
-        let quoted = self.open.len() < MOST_QUOTED;
-        if let Some(incident) = &mut self.keys.state(slot).incident {
-            incident.add(flow, quoted);
+        let state = self.keys.state(slot);
+        if let Some(incident) = &mut state.incident {
+            incident.add(flow, self.open.len() < MOST_QUOTED);
         }
-        let time = self.keys.peek(slot).series.newest;
+        let time = state.series.newest;
         self.judge(policy, slot, time, Some(flow), context);
     }
 
+    #[inline(always)]
     fn count(&mut self, slot: Slot, bucket: i32, flow: &Flow<'_>, context: &mut Context<'_>) {
         let state = self.keys.state(slot);
-        let oldest = state.series.oldest(self.grid, state.series.newest);
-        let counted = state.counted.get_or_insert_with(|| {
-            Box::new(Counted {
-                distinct: vec![Distinct::new(oldest); self.distinct.len()],
-                starts: Starts::new(oldest),
-            })
-        });
-        for (part, distinct) in self.distinct.iter().zip(&mut counted.distinct) {
+        let oldest = state.series.oldest(self.grid);
+        let fields = self.distinct.len();
+        let counted = state.counted.get_or_insert_with(|| Box::new(Counted::new(fields, oldest)));
+        let all = std::iter::once(&mut counted.first).chain(&mut counted.others);
+        for (part, distinct) in self.distinct.iter().zip(all) {
             if let Some(value) = part.word(flow.row, context.texts) {
                 distinct.add(value, bucket, oldest);
             }
@@ -366,10 +463,10 @@ impl WindowTracker {
         for source in state.known_sources() {
             incident.traces.add_source(source);
         }
-        for (field, distinct) in
-            policy.distinct.iter().zip(state.counted.iter().flat_map(|counted| &counted.distinct))
-        {
-            report::add_counted(&mut incident.traces, field.name, distinct.values());
+        for (at, field) in policy.distinct.iter().enumerate() {
+            let distinct = state.counted.as_ref().and_then(|counted| counted.distinct(at));
+            let values = distinct.map(Distinct::values).unwrap_or_default();
+            report::add_counted(&mut incident.traces, field.name, values);
         }
         if let Some(flow) = flow {
             incident.add(flow, quoted);
@@ -410,10 +507,16 @@ impl WindowTracker {
         }
         let track = self.fields.values(self.keys.key(slot), context.texts);
         let state = self.keys.peek(slot);
-        let counted = Seen::new(state, policy, self.grid, time).united();
+        let (counted, scaled) = state.united(state.series.oldest_at(self.grid, time));
         let Some(incident) = &state.incident else { return };
-        let event =
-            incident.event(policy, track, state, &counted, (kind, time, reason), context.sources);
+        let event = incident.event(
+            policy,
+            track,
+            state,
+            (&counted, &scaled),
+            (kind, time, reason),
+            context.sources,
+        );
         context.event(event);
         if let Some(incident) = &mut self.keys.state(slot).incident {
             incident.sequence += 1;
@@ -446,9 +549,8 @@ impl WindowTracker {
         }
         let rest = policy.window.saturating_add(policy.lateness);
         let horizon = context.sources.slowest();
-        while let Some(slot) = self.keys.most_idle() {
-            let newest = self.keys.peek(slot).series.newest;
-            if newest.saturating_add(rest) >= horizon || self.open.contains(&slot) {
+        while let Some(slot) = self.keys.idle_since(horizon.saturating_sub(rest)) {
+            if self.open.contains(&slot) {
                 break;
             }
             self.keys.remove_most_idle();

@@ -32,10 +32,13 @@ impl Grid {
     }
 
     /// The bucket of `time`, counted from `origin`.
+    #[inline(always)]
     fn bucket(self, origin: u64, time: u64) -> i32 {
-        let after = i128::from(time) - i128::from(origin);
-        let number = after.div_euclid(i128::from(self.width));
-        number.clamp(i128::from(i32::MIN / 2), i128::from(i32::MAX / 2)) as i32
+        const FAR: u64 = i32::MAX as u64 / 2;
+        match time.checked_sub(origin) {
+            Some(after) => (after / self.width).min(FAR) as i32,
+            None => -((((origin - time - 1) / self.width) + 1).min(FAR) as i32),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! (arXiv 1702.01284, algorithm 6), which needs no correction for small numbers. It depends on the values and their
 //! buckets only, not on the order.
 
-use std::f64::consts::LN_2;
+use std::{f64::consts::LN_2, sync::LazyLock};
 
 /// Bits of a hash that choose the register.
 const BITS: u32 = 10;
@@ -23,46 +23,67 @@ pub struct Sketch {
     union: Union,
 }
 
+/// The union of some registers, with what the estimate needs of them.
 #[derive(Clone, Debug)]
 struct Union {
     registers: Registers,
-    /// How many registers have each value.
-    histogram: [u16; HIGHEST + 1],
-    estimate: f64,
+    /// Registers that are 0, and at their highest.
+    empty: usize,
+    full: usize,
+    /// Sum of 2^-value over all others, in units of 2^-54.
+    sum: u64,
 }
 
 impl Union {
     fn new() -> Self {
-        let mut histogram = [0; HIGHEST + 1];
-        histogram[0] = REGISTERS as u16;
-        Self { registers: [0; REGISTERS], histogram, estimate: 0.0 }
+        Self { registers: [0; REGISTERS], empty: REGISTERS, full: 0, sum: 0 }
     }
 
     fn of<'b>(buckets: impl Iterator<Item = &'b Registers>) -> Self {
-        let mut union = Self::new();
+        let mut all = [0; REGISTERS];
         for bucket in buckets {
-            for (own, other) in union.registers.iter_mut().zip(bucket) {
+            for (own, other) in all.iter_mut().zip(bucket) {
                 *own = (*own).max(*other);
             }
         }
-        union.histogram = [0; HIGHEST + 1];
-        for register in union.registers {
-            union.histogram[usize::from(register)] += 1;
+        let mut union = Self::new();
+        for (register, rank) in all.into_iter().enumerate() {
+            union.raise(register, rank);
         }
-        union.estimate = estimate(&union.histogram);
         union
     }
 
+    #[inline(always)]
     fn raise(&mut self, register: usize, rank: u8) {
-        let own = &mut self.registers[register];
-        if rank > *own {
-            self.histogram[usize::from(*own)] -= 1;
-            self.histogram[usize::from(rank)] += 1;
-            *own = rank;
-            self.estimate = estimate(&self.histogram);
+        let own = self.registers[register];
+        if rank > own {
+            self.registers[register] = rank;
+            self.sum = self.sum - part(own) + part(rank);
+            self.empty -= usize::from(own == 0);
+            self.full += usize::from(usize::from(rank) == HIGHEST);
         }
     }
+
+    fn estimate(&self) -> f64 {
+        let all = REGISTERS as f64;
+        let highest = all * tau(1.0 - self.full as f64 / all) * 0.5_f64.powi(HIGHEST as i32 - 1);
+        let z = highest + self.sum as f64 / ONE as f64 + all * SIGMA[self.empty];
+        (all * all / (2.0 * LN_2 * z)).round()
+    }
 }
+
+/// 1 in the units of [`Union::sum`].
+const ONE: u64 = 1 << (HIGHEST - 1);
+
+/// What a register adds to the sum.
+#[inline(always)]
+fn part(value: u8) -> u64 {
+    if value == 0 || usize::from(value) == HIGHEST { 0 } else { ONE >> value }
+}
+
+/// The function sigma of the estimator, by the number of empty registers.
+static SIGMA: LazyLock<[f64; REGISTERS + 1]> =
+    LazyLock::new(|| std::array::from_fn(|empty| sigma(empty as f64 / REGISTERS as f64)));
 
 impl Sketch {
     /// Nothing, on a grid of which buckets from `oldest` on count.
@@ -96,25 +117,22 @@ impl Sketch {
         self.union.raise(register, rank);
     }
 
+    /// Something that is read when a hash is added.
+    #[inline(always)]
+    pub fn touch(&self, hash: u64) -> u64 {
+        let register = (hash >> (64 - BITS)) as usize;
+        let newest = self.buckets.last().map_or(0, |(_, registers)| registers[register]);
+        (newest ^ self.union.registers[register]).into()
+    }
+
     /// Distinct hashes in a window that begins with the bucket `oldest`.
     pub fn estimate(&self, oldest: i32) -> f64 {
         if oldest <= self.swept {
-            return self.union.estimate;
+            return self.union.estimate();
         }
         let live = self.buckets.iter().filter(|(number, _)| *number >= oldest);
-        Union::of(live.map(|(_, registers)| &**registers)).estimate
+        Union::of(live.map(|(_, registers)| &**registers)).estimate()
     }
-}
-
-fn estimate(histogram: &[u16; HIGHEST + 1]) -> f64 {
-    let all = REGISTERS as f64;
-    let share = |value: usize| f64::from(histogram[value]) / all;
-    let mut z = all * tau(1.0 - share(HIGHEST));
-    for value in (1..HIGHEST).rev() {
-        z = 0.5 * (z + f64::from(histogram[value]));
-    }
-    z += all * sigma(share(0));
-    (all * all / (2.0 * LN_2 * z)).round()
 }
 
 fn sigma(mut x: f64) -> f64 {
