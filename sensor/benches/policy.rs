@@ -126,7 +126,7 @@ fn mixed(mut batches: Vec<FlowBatch>) -> Vec<FlowBatch> {
                 } else {
                     // One of 64 has a bad name.
                     let host = skewed(50_000) as u32;
-                    let category = if host % 64 == 0 { 7 } else { host % 7 };
+                    let category = if host.is_multiple_of(64) { 7 } else { host % 7 };
                     (0x2d00_0000 | host, 8 + 8 * (host % 8) + category)
                 };
                 (*address, *profile) = (number, known);

@@ -40,7 +40,7 @@ pub struct WindowTracker {
     /// Keys with an incident.
     open: BTreeSet<Slot>,
     /// Room for the look-ups of a block.
-    lookups: [Lookup; BLOCK],
+    lookups: Box<[Lookup; BLOCK]>,
 }
 
 /// A key that is looked up: `None` as its hash where a part is missing.
@@ -313,7 +313,7 @@ impl WindowTracker {
     /// first, then everything is touched that will change, and only then are the records added, in their order.
     pub fn observe(&mut self, policy: &Policy, flows: &[Flow<'_>], context: &mut Context<'_>) {
         let mut touched = 0;
-        for (flow, lookup) in flows.iter().zip(&mut self.lookups) {
+        for (flow, lookup) in flows.iter().zip(&mut *self.lookups) {
             let key = self.fields.read(flow.row, context.texts, &mut lookup.key);
             lookup.hash = key.map(|key| self.keys.hash(key));
             touched ^= lookup.hash.map_or(0, |hash| self.keys.touch(hash));
@@ -321,7 +321,7 @@ impl WindowTracker {
         for lookup in &mut self.lookups[..flows.len()] {
             lookup.slot = lookup.hash.and_then(|hash| self.keys.find(hash, &lookup.key));
         }
-        for (flow, lookup) in flows.iter().zip(&self.lookups) {
+        for (flow, lookup) in flows.iter().zip(&*self.lookups) {
             if let Some(slot) = lookup.slot {
                 let counted = self.distinct.first();
                 let value = counted.and_then(|part| part.word(flow.row, context.texts));
