@@ -3,8 +3,8 @@
 use super::{
     context::{Context, Flow},
     report,
+    state::KeyState,
     traces::Traces,
-    windows::KeyState,
 };
 use crate::{
     flow::{batch, fields::OwnedValue},

@@ -8,6 +8,8 @@ mod hits;
 mod incident;
 mod report;
 mod rules;
+mod seen;
+mod state;
 #[cfg(test)]
 mod tests;
 mod traces;

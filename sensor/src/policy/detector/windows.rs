@@ -7,25 +7,22 @@ use super::{
     context::{Context, Flow},
     incident::{self, Incident},
     report,
+    seen::Seen,
+    state::{Counted, KeyState},
     traces::MOST_QUOTED,
 };
 use crate::policy::{
     event::{EndReason, EventKind},
-    keys::{Hash, Keys, Slot, State},
+    keys::{Hash, Keys, Slot},
     model::Policy,
-    sources::SourceId,
-    threshold::{Metric, Quantity, Window},
+    threshold::Quantity,
     values::{KEY_WORDS, KeyFields, Part},
     window::{
         Grid,
         distinct::Distinct,
-        series::{Bucket, OCTETS, PACKETS, Placed, Series},
-        starts::Starts,
+        series::{OCTETS, Placed, Series},
     },
 };
-
-/// Ports and sources that a key remembers before it has an incident.
-const REMEMBERED: usize = 4;
 
 /// The keys of one alternative.
 #[derive(Debug)]
@@ -49,232 +46,6 @@ struct Lookup {
     key: [u64; KEY_WORDS],
     hash: Option<Hash>,
     slot: Option<Slot>,
-}
-
-/// What is kept of a key: 128 bytes.
-#[derive(Debug, Default)]
-pub struct KeyState {
-    pub(super) series: Series,
-    /// First packet of what the window has seen since silence.
-    pub(super) first: u64,
-    /// Ports of the last records.
-    ports: [(u16, u16); REMEMBERED],
-    /// One more than the number of each source, 0 for none.
-    sources: [u16; REMEMBERED],
-    counted: Option<Box<Counted>>,
-    pub(super) incident: Option<Box<Incident>>,
-    /// The same as `series` for counts that are scaled by the sampling rate, where records had several rates.
-    scaled: Option<Box<Series>>,
-    /// The sampling rate of all records, where they had one; 0 before the first.
-    rate: u32,
-    next: u8,
-    pub(super) expected: bool,
-}
-
-/// What is counted of the records of a key besides sums.
-#[derive(Debug)]
-struct Counted {
-    /// Distinct values of the first field that is counted, and of others.
-    first: Distinct,
-    others: Vec<Distinct>,
-    starts: Starts,
-}
-
-impl Counted {
-    fn new(fields: usize, oldest: i32) -> Self {
-        Self {
-            first: Distinct::new(oldest),
-            others: vec![Distinct::new(oldest); fields.saturating_sub(1)],
-            starts: Starts::new(oldest),
-        }
-    }
-
-    fn distinct(&self, at: usize) -> Option<&Distinct> {
-        if at == 0 { Some(&self.first) } else { self.others.get(at - 1) }
-    }
-}
-
-impl State for KeyState {
-    fn newest(&self) -> u64 {
-        self.series.newest
-    }
-}
-
-impl KeyState {
-    /// The sources that feed it; `None` where there are more than it remembers.
-    fn sources(&self) -> Option<impl Iterator<Item = SourceId>> {
-        let full = self.sources[REMEMBERED - 1] != 0;
-        (!full).then(|| self.known_sources())
-    }
-
-    fn known_sources(&self) -> impl Iterator<Item = SourceId> {
-        self.sources.into_iter().take_while(|source| *source != 0).map(|source| source - 1)
-    }
-
-    #[inline(always)]
-    fn remember(&mut self, flow: &Flow<'_>) {
-        let (batch, row) = (flow.row.batch, flow.row.row);
-        self.ports[usize::from(self.next) % REMEMBERED] =
-            (batch.source_port[row], batch.destination_port[row]);
-        self.next = self.next.wrapping_add(1);
-        let source = flow.source.saturating_add(1);
-        if self.sources[0] != source {
-            for own in &mut self.sources {
-                if *own == source {
-                    break;
-                }
-                if *own == 0 {
-                    *own = source;
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Adds a record to the window.
-    #[inline(always)]
-    fn add(&mut self, grid: Grid, flow: &Flow<'_>) -> Placed {
-        if let Some(scaled) = &mut self.scaled {
-            scaled.add(grid, &flow.sample.scaled(flow.rate));
-        } else if self.rate != flow.rate && self.rate != 0 {
-            self.change_rate(grid, flow);
-        }
-        let placed = self.series.add(grid, &flow.sample);
-        if let Placed::Anew(_) = placed {
-            self.begin(flow);
-        }
-        placed
-    }
-
-    /// From here on the records have several sampling rates.
-    #[cold]
-    fn change_rate(&mut self, grid: Grid, flow: &Flow<'_>) {
-        let mut scaled = self.series.scaled(self.rate);
-        scaled.add(grid, &flow.sample.scaled(flow.rate));
-        self.scaled = Some(Box::new(scaled));
-    }
-
-    /// What the window has as reported, and scaled by the sampling rate.
-    fn united(&self, oldest: i32) -> (Bucket, Bucket) {
-        let unite = |series: &Series| {
-            let mut all = Bucket::EMPTY;
-            series.from(oldest).for_each(|bucket| all.unite(bucket));
-            all
-        };
-        let counted = unite(&self.series);
-        (counted, self.scaled.as_deref().map_or_else(|| counted.scaled(self.rate), unite))
-    }
-
-    /// Something of each place that a record changes, the value that is counted distinct among it; see [`Series::touch`].
-    #[inline(always)]
-    fn touch(&self, value: Option<u64>) -> u64 {
-        let counted = self.counted.as_ref().zip(value);
-        let counted = counted.map_or(0, |(counted, value)| counted.first.touch(value));
-        self.series.touch() ^ self.first ^ counted
-    }
-
-    fn begin(&mut self, flow: &Flow<'_>) {
-        self.rate = flow.rate;
-        self.scaled = None;
-        self.first = flow.sample.start;
-        self.ports = Default::default();
-        self.sources = Default::default();
-        self.counted = None;
-    }
-}
-
-/// A window at some time.
-pub struct Seen<'s> {
-    state: &'s KeyState,
-    oldest: i32,
-    /// `oldest`, where the window does not have all that is kept.
-    part: Option<i32>,
-    /// Length, seconds.
-    seconds: f64,
-}
-
-impl<'s> Seen<'s> {
-    /// The window of `state` that ends at `time`.
-    #[inline(always)]
-    pub fn new(state: &'s KeyState, policy: &Policy, grid: Grid, time: u64) -> Self {
-        let oldest = state.series.oldest_at(grid, time);
-        let part = (time != state.series.newest).then_some(oldest);
-        Self { state, oldest, part, seconds: policy.window as f64 / 1000.0 }
-    }
-
-    fn records(&self) -> u64 {
-        self.state.series.records(self.part)
-    }
-
-    /// A number of the records as reported or scaled, by `of`.
-    #[inline(always)]
-    fn of(&self, metric: Metric, of: impl Fn(&Series, usize) -> u64) -> u64 {
-        let KeyState { series, scaled, rate, .. } = self.state;
-        let scaled = |at| match scaled {
-            Some(scaled) => of(scaled, at),
-            None => of(series, at).saturating_mul((*rate).into()),
-        };
-        match metric {
-            Metric::Bits => of(series, OCTETS).saturating_mul(8),
-            Metric::Octets => of(series, OCTETS),
-            Metric::Packets => of(series, PACKETS),
-            Metric::ScaledBits => scaled(OCTETS).saturating_mul(8),
-            Metric::ScaledPackets => scaled(PACKETS),
-            Metric::Flows => 0,
-        }
-    }
-
-    #[inline(always)]
-    fn total(&self, metric: Metric) -> u64 {
-        match metric {
-            Metric::Flows => self.records(),
-            metric => self.of(metric, |series, at| series.sum(at, self.part)),
-        }
-    }
-
-    fn extreme(
-        &self,
-        metric: Metric,
-        of: impl Fn(&Bucket, usize) -> u64,
-        best: fn(u64, u64) -> u64,
-    ) -> u64 {
-        if metric == Metric::Flows {
-            return self.records().min(1);
-        }
-        self.of(metric, |series, at| {
-            let buckets = series.from(self.oldest).filter(|bucket| bucket.records > 0);
-            buckets.map(|bucket| of(bucket, at)).reduce(best).unwrap_or(0)
-        })
-    }
-}
-
-impl Window for Seen<'_> {
-    #[inline(always)]
-    fn quantity(&self, quantity: Quantity) -> f64 {
-        let counted = self.state.counted.as_deref();
-        match quantity {
-            Quantity::Sum(metric) => self.total(metric) as f64,
-            Quantity::Rate(metric) => self.total(metric) as f64 / self.seconds,
-            Quantity::Min(metric) => {
-                self.extreme(metric, |bucket, at| bucket.minima[at], u64::min) as f64
-            }
-            Quantity::Max(metric) => {
-                self.extreme(metric, |bucket, at| bucket.maxima[at], u64::max) as f64
-            }
-            Quantity::Count => self.records() as f64,
-            Quantity::Distinct(at) => {
-                let distinct = counted.and_then(|counted| counted.distinct(at));
-                distinct.map_or(0.0, |distinct| distinct.count(self.oldest))
-            }
-            Quantity::Beacon { sizes } => {
-                counted.map_or(0.0, |counted| counted.starts.score(self.oldest, sizes))
-            }
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.records() == 0
-    }
 }
 
 impl WindowTracker {
