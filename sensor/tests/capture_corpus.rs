@@ -2,25 +2,16 @@
 //!
 //! The corpus is optional: it lies where `SENSOR_CORPORA` says, else beside the workspace in `../shared/corpora`.
 
+mod corpora;
+
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use sensor::replay::capture::{CaptureFault, CaptureReader};
-
-fn traffic() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let corpora = env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from);
-    let traffic = corpora.join("traffic");
-    if !traffic.is_dir() {
-        eprintln!("not run: {} is not there; SENSOR_CORPORA names the corpora", traffic.display());
-        return None;
-    }
-    Some(traffic)
-}
 
 /// Captures made by fuzzers, where octets or times differ by right: their fractions of a second exceed a second (Wireshark
 /// prints them as they are), or an ATM pseudo header is in the length (Wireshark takes it off).
@@ -35,21 +26,6 @@ const FUZZED: [&str; 9] = [
     "timestamp_invalid_micro.pcap",
     "timestamp_invalid_nano.pcap",
 ];
-
-/// All files below `directory`, in a fixed order.
-fn files_below(directory: &Path, files: &mut Vec<PathBuf>) {
-    let entries = fs::read_dir(directory).expect("the corpus can be read");
-    let mut paths: Vec<_> =
-        entries.map(|entry| entry.expect("the corpus can be read").path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            files_below(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
-}
 
 fn is_fuzzed(path: &Path) -> bool {
     FUZZED.iter().any(|name| path.ends_with(name))
@@ -116,9 +92,8 @@ fn nanoseconds(seconds: &str) -> u64 {
 
 #[test]
 fn every_capture_is_read_as_wireshark_reads_it() {
-    let Some(traffic) = traffic() else { return };
-    let mut files = Vec::new();
-    files_below(&traffic, &mut files);
+    let Some(traffic) = corpora::folder("traffic") else { return };
+    let files = corpora::files_below(&traffic);
     assert!(files.len() > 1000, "{} files below {}", files.len(), traffic.display());
 
     let counts = capinfos(&files);

@@ -3,6 +3,8 @@
 //!
 //! The corpus is optional: it lies where `SENSOR_CORPORA` says, else beside the workspace in `../shared/corpora`.
 
+mod corpora;
+
 use std::{
     env, fs,
     io::Write as _,
@@ -148,15 +150,9 @@ fn a_file_that_is_cut_short_is_decoded_as_far_as_it_goes() {
 
 #[test]
 fn the_corpus_is_decoded_and_balanced() {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let corpora = env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from);
-    let Ok(cases) = fs::read_dir(corpora.join("exports")) else {
-        eprintln!("not run: no corpus in {}; SENSOR_CORPORA names it", corpora.display());
-        return;
-    };
-    let mut files: Vec<_> =
-        cases.map(|case| case.expect("a case").path().join("input.pcap")).collect();
-    files.sort();
+    let Some(exports) = corpora::folder("exports") else { return };
+    let cases = corpora::entries(&exports);
+    let files: Vec<_> = cases.iter().map(|case| case.join("input.pcap")).collect();
     // All in one run: whatever one case leaves behind, the ledger balances and the others are read.
     let decoded = sensor(&["decode"], &files);
     assert!(decoded.status.success(), "{}", errors(&decoded));

@@ -1,21 +1,15 @@
 //! Queries from outside the repository: lists of valid and invalid ones, and a library of policies. Where the folder is
 //! absent there is nothing to check; `SENSOR_CORPORA` says where it is.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+mod corpora;
+
+use std::{fs, path::Path};
 
 use sensor::{
     diagnostic,
     flow::fields::Context,
     nql::{Filter, Options, lists::Lists},
 };
-
-fn corpora() -> PathBuf {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from)
-}
 
 /// The text of a file, or `None` with a message when it is not there.
 fn read(path: &Path) -> Option<String> {
@@ -40,7 +34,7 @@ fn lists_of_queries() {
         ("valid-dns.nql", Context::Dns, true),
         ("invalid-flow.nql", Context::Flow, false),
     ] {
-        let Some(text) = read(&corpora().join("nql").join(file)) else { continue };
+        let Some(text) = read(&corpora::root().join("nql").join(file)) else { continue };
         for query in text.lines().filter(|line| !line.trim().is_empty()) {
             match compile(query, context) {
                 Ok(_) => assert!(valid, "{file}: accepted {query}"),
@@ -52,7 +46,7 @@ fn lists_of_queries() {
 
 #[test]
 fn policies() {
-    let Some(text) = read(&corpora().join("../policies/policies.toml")) else { return };
+    let Some(text) = read(&corpora::root().join("../policies/policies.toml")) else { return };
     let library: toml::Table = text.parse().expect("TOML");
     let policies = library["policy"].as_array().expect("a list of policies");
     let matches =

@@ -3,6 +3,8 @@
 //!
 //! The corpus is optional: it lies where `SENSOR_CORPORA` says, else beside the workspace in `../shared/corpora`.
 
+mod corpora;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -130,31 +132,10 @@ fn a_collector_that_takes_nothing_is_an_error() {
 }
 
 fn corpus() -> Option<Vec<PathBuf>> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let traffic = env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from).join("traffic");
-    if !traffic.is_dir() {
-        eprintln!("not run: {} is not there; SENSOR_CORPORA names the corpora", traffic.display());
-        return None;
-    }
-    let mut files = Vec::new();
-    files_below(&traffic, &mut files);
+    let traffic = corpora::folder("traffic")?;
+    let files = corpora::files_below(&traffic);
     assert!(files.len() > 1000, "{} files below {}", files.len(), traffic.display());
     Some(files)
-}
-
-/// All files below `directory`, in a fixed order.
-fn files_below(directory: &Path, files: &mut Vec<PathBuf>) {
-    let entries = fs::read_dir(directory).expect("the corpus can be read");
-    let mut paths: Vec<_> =
-        entries.map(|entry| entry.expect("the corpus can be read").path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            files_below(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
 }
 
 /// Packets and octets of a row of the ledger on standard error.

@@ -98,8 +98,7 @@ impl Analysis {
         }
     }
 
-    /// Number of policies that are asked, and of records that some of them matched, that came too late, and of keys
-    /// that had to make room for others.
+    /// How the policies have fared, and the context.
     pub fn summary(&self) -> Summary {
         let pipeline = self.pipeline();
         let mut summary = Summary::default();
@@ -107,8 +106,13 @@ impl Analysis {
             summary.policies += 1;
             summary.matched += counters.matched;
             summary.late += counters.late;
+            summary.untracked += counters.untracked;
             summary.evicted += counters.evicted;
         }
+        let clock = pipeline.detector().clock_counters();
+        (summary.ahead, summary.set_back) = (clock.ahead, clock.set_back);
+        summary.refused_labels = self.current.learned.refused();
+        summary.coarse = self.current.context().coarse();
         summary
     }
 }
@@ -122,8 +126,18 @@ pub struct Summary {
     pub matched: u64,
     /// Of these, records that came too late to count.
     pub late: u64,
+    /// Of these, records without a value for a field of the key.
+    pub untracked: u64,
     /// Keys that had to make room.
     pub evicted: u64,
+    /// Records from the future.
+    pub ahead: u64,
+    /// How often the clock was set back.
+    pub set_back: u64,
+    /// Labels that policies wrote and that had no room.
+    pub refused_labels: u64,
+    /// Address profiles of the context in force that lack what was known.
+    pub coarse: u64,
 }
 
 /// The policies of the configuration, compiled.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use anyhow::ensure;
 use sensor_common::ledger::{Count, Ledger};
 
 use super::analysis;
@@ -22,6 +23,22 @@ pub struct Records<'a> {
     pub policies: analysis::Summary,
     /// How the outputs of hits have.
     pub hits: &'a [hits::Report],
+}
+
+impl Records<'_> {
+    /// That every output took everything: a file can be replayed again, and whoever scripts that must hear that it should be.
+    ///
+    /// # Errors
+    /// The outputs that did not.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let flows = self.outputs.iter().filter(|(_, account)| account.not_sent.totals.flows > 0);
+        let flows: Vec<&str> = flows.map(|(name, _)| name.as_str()).collect();
+        ensure!(flows.is_empty(), "not all flow records reached {}", flows.join(", "));
+        let hits = self.hits.iter().filter(|report| report.account.not_sent.totals > 0);
+        let hits: Vec<&str> = hits.map(|report| report.output.as_str()).collect();
+        ensure!(hits.is_empty(), "not all hits reached {}", hits.join(", "));
+        Ok(())
+    }
 }
 
 /// The summary of a live run: of the drains, where packets were captured, then `intake`, which is what is to be said of
@@ -117,6 +134,17 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
             "{} policies: {} matches, {} too late to count, {} keys made room for others\n",
             policies.policies, policies.matched, policies.late, policies.evicted
         ));
+    }
+    for (count, what) in [
+        (policies.untracked, "matches lacked a field of the key"),
+        (policies.ahead, "records came from the future and counted as of their time of arrival"),
+        (policies.set_back, "times the clock was set back"),
+        (policies.refused_labels, "labels of policies had no room"),
+        (policies.coarse, "address profiles were made without location, for lack of room"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("{count} {what}\n"));
+        }
     }
     for hits::Report { output, account, error } in records.hits {
         text.push_str(&format!(

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{desk::Desk, socket::Port};
-use crate::wire::exporter::device::Device;
+use crate::wire::exporter::{device::Device, session::SFLOW};
 
 pub use super::desk::Count;
 pub use crate::wire::ledger::{Ledger, Skipped};
@@ -147,8 +147,7 @@ impl ExporterReport {
         for (key, session) in device.sessions() {
             let lost = session.sequence.lost;
             match key.version {
-                9 => self.lost.datagrams += lost,
-                _ if session.has_samples() => self.lost.datagrams += lost,
+                9 | SFLOW => self.lost.datagrams += lost,
                 _ => self.lost.flows += lost,
             }
             self.lost.samples += session.samples_lost();

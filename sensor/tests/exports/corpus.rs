@@ -3,7 +3,6 @@
 //! The corpus is optional: it lies where `SENSOR_CORPORA` says, else beside the workspace in `../shared/corpora`.
 
 use std::{
-    env, fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -18,6 +17,8 @@ use sensor::{
 };
 use sensor_common::packet;
 
+use crate::corpora;
+
 /// A datagram of a capture.
 pub struct Datagram {
     pub from: SocketAddr,
@@ -28,16 +29,8 @@ pub struct Datagram {
 
 /// The folders of all cases, by name; none when there is no corpus.
 pub fn cases() -> Option<Vec<PathBuf>> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let corpora = env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from);
-    let exports = corpora.join("exports");
-    let Ok(entries) = fs::read_dir(&exports) else {
-        eprintln!("not run: {} is not there; SENSOR_CORPORA names the corpora", exports.display());
-        return None;
-    };
-    let mut cases: Vec<_> =
-        entries.map(|entry| entry.expect("the corpus can be read").path()).collect();
-    cases.sort();
+    let exports = corpora::folder("exports")?;
+    let cases = corpora::entries(&exports);
     assert!(cases.len() > 200, "{} cases in {}", cases.len(), exports.display());
     Some(cases)
 }

@@ -2,6 +2,8 @@
 //!
 //! Where they differ, a table says by how many flows and why. A case that is not in a table has no difference.
 
+#[path = "../corpora/mod.rs"]
+mod corpora;
 mod corpus;
 mod fixbuf;
 mod hostile;

@@ -28,33 +28,7 @@ use sensor::{
 };
 use sensor_common::ledger::{Count, Ledger};
 
-use crate::{Bench, stock_policies};
-
-fn traffic() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
-    let corpora = env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from);
-    let traffic = corpora.join("traffic");
-    if !traffic.is_dir() {
-        eprintln!("not run: {} is not there; SENSOR_CORPORA names the corpora", traffic.display());
-        return None;
-    }
-    Some(traffic)
-}
-
-/// All files below `directory`, in a fixed order.
-fn files_below(directory: &Path, files: &mut Vec<PathBuf>) {
-    let entries = fs::read_dir(directory).expect("the corpus can be read");
-    let mut paths: Vec<_> =
-        entries.map(|entry| entry.expect("the corpus can be read").path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            files_below(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
-}
+use crate::{Bench, corpora, stock_policies};
 
 /// The flows of a capture, and when it ends.
 fn flows(path: &Path) -> (Vec<FlowBatch>, u64) {
@@ -96,8 +70,7 @@ fn hits(policies: &[Policy], path: &Path) -> BTreeSet<String> {
 
 /// The hits of all files, by their paths below `traffic`; two threads share the work.
 fn found(traffic: &Path) -> BTreeMap<String, String> {
-    let mut files = Vec::new();
-    files_below(traffic, &mut files);
+    let files = corpora::files_below(traffic);
     let policies: Vec<_> = stock_policies().into_iter().filter(|policy| policy.enabled).collect();
     let some = |files: &[PathBuf]| {
         let with_hits = files.iter().map(|file| (file, hits(&policies, file)));
@@ -116,7 +89,7 @@ fn found(traffic: &Path) -> BTreeMap<String, String> {
 
 #[test]
 fn captures_hit_what_they_contain() {
-    let Some(traffic) = traffic() else { return };
+    let Some(traffic) = corpora::folder("traffic") else { return };
     let found = found(&traffic);
     let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/library/corpus.hits");
     let written = fs::read_to_string(&table).expect("the table can be read");

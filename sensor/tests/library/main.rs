@@ -1,6 +1,8 @@
 //! The stock library through the real detector: its own tests, an hour in which nothing is wrong, and real captures.
 
 mod benign;
+#[path = "../corpora/mod.rs"]
+mod corpora;
 mod corpus;
 mod docs;
 mod feed;

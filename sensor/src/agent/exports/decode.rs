@@ -38,7 +38,7 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, inner: bool) -> anyhow::Re
     let mut line = Vec::new();
     let interfaces = Interfaces::default();
     let mut decoded = Files::new(collector);
-    let read = decoded.read(files, |collector, batches| {
+    let read = decoded.read(files, |_, collector, batches| {
         line.clear();
         let mut spare = None;
         batches.take(true, |batch| {

@@ -8,7 +8,7 @@ use crate::{
     replay::exports::Counts,
     wire::{
         collector::Collector,
-        exporter::device::Device,
+        exporter::{device::Device, session::SFLOW},
         ledger::{Ledger, Skipped},
     },
 };
@@ -66,8 +66,12 @@ pub fn all(collector: &Collector) -> String {
             if (sequence.lost, sequence.reordered, sequence.restarts, samples) != (0, 0, 0, 0) {
                 let _ = writeln!(
                     text,
-                    "  version {} domain {} port {}: {} lost by sequence, {} late, {} restarts{}",
-                    key.version,
+                    "  {} domain {} port {}: {} lost by sequence, {} late, {} restarts{}",
+                    if key.version == SFLOW {
+                        "sFlow".to_owned()
+                    } else {
+                        format!("version {}", key.version)
+                    },
                     key.domain,
                     key.port,
                     sequence.lost,

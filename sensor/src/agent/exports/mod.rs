@@ -37,16 +37,18 @@ impl Files {
     fn read(
         &mut self,
         files: &[impl AsRef<Path>],
-        mut each: impl FnMut(&mut Collector, &mut Batches) -> ControlFlow<()>,
+        mut each: impl FnMut(u64, &mut Collector, &mut Batches) -> ControlFlow<()>,
     ) -> anyhow::Result<()> {
         let Self { collector, batches, counts } = self;
         let mut ended = false;
+        let mut now = 0;
         let mut result = Ok(());
         for path in files {
             result =
                 exports::read(path.as_ref(), counts, &mut |datagram: exports::Datagram<'_>| {
                     collector.datagram(datagram.from, datagram.received, datagram.octets, batches);
-                    let flow = each(collector, batches);
+                    now = datagram.received;
+                    let flow = each(now, collector, batches);
                     ended = flow.is_break();
                     flow
                 });
@@ -56,7 +58,7 @@ impl Files {
         }
         if !ended {
             collector.finish(batches);
-            let _ = each(collector, batches);
+            let _ = each(now, collector, batches);
         }
         Ok(result?)
     }

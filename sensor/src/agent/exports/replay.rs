@@ -20,7 +20,7 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The first file that cannot be read to its end; what was read of it is replayed all the same. Octets that the ledger does
-/// not account for.
+/// not account for, and an output that did not take every record.
 pub fn replay(
     config: &Config,
     filter: Option<&Filter>,
@@ -28,13 +28,20 @@ pub fn replay(
 ) -> anyhow::Result<()> {
     let outputs = Outputs::start(config, filter, Patience::Always)?;
     let mut decoded = Files::new(Options::default());
-    let result = decoded.read(files, |_, batches| {
-        let mut full = false;
-        batches.take(false, |batch| {
-            full = true;
+    let mut second = 0;
+    let result = decoded.read(files, |now, _, batches| {
+        // Policies see time pass as it did, whatever the batches hold.
+        let passes = now / 1000 > second;
+        let mut offered = false;
+        batches.take(passes, |batch| {
+            offered = true;
             drop(outputs.offer(batch));
         });
-        if full && outputs.is_pointless() {
+        if passes {
+            second = now / 1000;
+            outputs.advance(now);
+        }
+        if offered && outputs.is_pointless() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
@@ -45,11 +52,14 @@ pub fn replay(
     let policies = outputs.policies();
     let (accounts, hits) = outputs.finish(FLUSH_DEADLINE);
     let records = Records { evicted: 0, held_back, outputs: &accounts, policies, hits: &hits };
-    if !silent {
-        let mut text = format!("\n{}\n", ledger::line(&decoded.counts, &decoded.collector));
-        ledger::total(&mut text, &decoded.collector);
-        summary::flows(&mut text, &records);
-        eprint!("{text}");
+    if silent {
+        return result;
     }
-    result.and_then(|()| ledger::check(&decoded.collector))
+    let mut text = format!("\n{}\n", ledger::line(&decoded.counts, &decoded.collector));
+    ledger::total(&mut text, &decoded.collector);
+    summary::flows(&mut text, &records);
+    eprint!("{text}");
+    result?;
+    ledger::check(&decoded.collector)?;
+    records.check()
 }

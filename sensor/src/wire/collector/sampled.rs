@@ -8,7 +8,7 @@ use crate::{
         exporter::{
             device::{Device, Parts},
             names::{Name, text},
-            session::SessionKey,
+            session::{SFLOW, SessionKey},
         },
         ledger::{Ledger, Skipped},
         octets::Octets,
@@ -40,7 +40,7 @@ impl Worker<'_> {
             return;
         };
         let mut ledger = Ledger { headers: (all - rest.len()) as u64, ..Ledger::default() };
-        let key = SessionKey { version: 5, port: arrival.from.port(), domain: header.domain };
+        let key = SessionKey { version: SFLOW, port: arrival.from.port(), domain: header.domain };
         let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
         let count = header.samples;
         let inner = self.scratch.inner_headers;

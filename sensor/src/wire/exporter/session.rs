@@ -11,10 +11,13 @@ use hashbrown::HashMap;
 use super::{connections::Connections, sampling::Sampling, sequence::Sequence};
 use crate::wire::template::{Specifier, Template, compile::Plan};
 
+/// What stands for sFlow among versions: its own is 5, which is NetFlow's as well.
+pub const SFLOW: u8 = 0;
+
 /// Tells the streams of one exporter's address apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionKey {
-    /// Version of the protocol: their domains are numbered apart.
+    /// Version of the protocol, [`SFLOW`] for sFlow: their domains are numbered apart.
     pub version: u8,
     /// Source port.
     pub port: u16,
@@ -214,11 +217,6 @@ impl Session {
             self.cost += size_of::<(u32, Sequence)>() + 8;
             self.samples.entry(source).or_default().observe(sequence, Some(1));
         }
-    }
-
-    /// True when it is one of sFlow that has brought samples.
-    pub fn has_samples(&self) -> bool {
-        !self.samples.is_empty()
     }
 
     /// Takes the memory of [`Session::connections`] into account.

@@ -340,6 +340,31 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
+/// Both call their version 5, and may share a port and the domain 0.
+#[test]
+fn sflow_and_netflow_5_number_their_datagrams_apart() {
+    let mut bench = Bench::default();
+    let fixed = |sequence: u32| {
+        let mut octets = vec![0, 5, 0, 1];
+        octets.resize(24 + 48, 0);
+        octets[16..20].copy_from_slice(&sequence.to_be_bytes());
+        octets
+    };
+    for number in 1..4_u32 {
+        bench.feed(1, &fixed(1000 + number));
+        let mut sampled = sflow(&[]);
+        sampled[16..20].copy_from_slice(&number.to_be_bytes());
+        bench.feed(1, &sampled);
+    }
+    let devices = bench.collector.exporters().devices();
+    let sessions: Vec<_> = devices.flat_map(|device| device.sessions()).collect();
+    assert_eq!(sessions.len(), 2);
+    for (key, session) in sessions {
+        let sequence = &session.sequence;
+        assert_eq!((sequence.lost, sequence.restarts), (0, 0), "version {}", key.version);
+    }
+}
+
 /// An sFlow datagram of these samples: format and body.
 fn sflow(samples: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let mut octets = words(&[5, 1, 0xc000_0201, 0, 1, 0, samples.len() as u32]);
