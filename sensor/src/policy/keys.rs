@@ -8,7 +8,7 @@ use std::{
     collections::{BinaryHeap, binary_heap::PeekMut},
 };
 
-use super::{index::Index, window::mix};
+use super::{index::Index, prefetch::prefetch, window::mix};
 
 /// The number of a key as long as it is watched.
 pub type Slot = u32;
@@ -70,10 +70,17 @@ impl<S: State> Keys<S> {
         Hash(mix(words.fold(self.seed, |hash, word| fold(hash ^ word))) as u32)
     }
 
-    /// Something that is read when a key is looked for; whoever reads it beforehand does not wait for memory then.
+    /// Asks for the memory that looking for a key needs.
     #[inline(always)]
-    pub fn touch(&self, hash: Hash) -> u64 {
-        self.index.touch(hash.0)
+    pub fn prefetch(&self, hash: Hash) {
+        self.index.prefetch(hash.0);
+    }
+
+    /// Asks for the memory of a key and its state.
+    #[inline(always)]
+    pub fn prefetch_slot(&self, slot: Slot) {
+        prefetch(self.key(slot));
+        prefetch(self.peek(slot));
     }
 
     /// The slot that a key with this hash has, if there is one: as good as always, and found without looking at the key.
@@ -92,12 +99,6 @@ impl<S: State> Keys<S> {
     #[inline(always)]
     pub fn is(&self, slot: Slot, key: &[u64]) -> bool {
         self.key(slot).iter().zip(key).all(|(own, other)| own == other)
-    }
-
-    /// Something of a key and of its state; see [`Keys::touch`].
-    #[inline(always)]
-    pub fn touch_slot(&self, slot: Slot) -> u64 {
-        self.key(slot).first().copied().unwrap_or(0) ^ self.peek(slot).newest()
     }
 
     /// Adds a key that is not watched yet, with a fresh state. A pinned one never counts as idle.

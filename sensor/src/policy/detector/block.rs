@@ -1,15 +1,15 @@
 //! Matches that wait to be taken note of, a block of them at a time.
 //!
-//! A key costs several waits for memory, each of which depends on the one before. So all keys of a block are looked for
-//! first, then everything is touched that will change, and only then are the matches taken note of, in their order. A
-//! block has matches of all policies: most have too few in a chunk of flows for the waits to overlap.
+//! A key costs several waits for memory, each of which depends on the one before. So the memory of all keys of a block is
+//! asked for, step by step, and only then are the matches taken note of, in their order. A block has matches of all
+//! policies: most have too few in a chunk of flows for the waits to overlap.
 
-use std::{hint::black_box, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Watch,
     context::{Context, Flow},
-    tracker::Tracker,
+    tracker::{Step, Tracker},
 };
 use crate::policy::{
     event::{Event, LabelAction},
@@ -91,21 +91,22 @@ impl<'f> Block<'f> {
 
     /// Takes note of all matches.
     pub fn settle(&mut self, desk: &mut Desk<'_>) {
-        let mut touched = 0;
         for Match { policy, tracker, flow, key, hash, .. } in &mut self.matches {
             let tracker = &desk.watches[*policy].trackers[*tracker];
             *hash = tracker.key(flow, desk.texts, key);
-            touched ^= hash.map_or(0, |hash| tracker.touch_index(hash));
+            hash.iter().for_each(|hash| tracker.prefetch_index(*hash));
         }
         for Match { policy, tracker, hash, slot, .. } in &mut self.matches {
             let tracker = &desk.watches[*policy].trackers[*tracker];
             *slot = hash.and_then(|hash| tracker.guess(hash));
+            slot.iter().for_each(|slot| tracker.prefetch(*slot));
         }
-        for Match { policy, tracker, flow, slot, .. } in &self.matches {
-            let tracker = &desk.watches[*policy].trackers[*tracker];
-            touched ^= slot.map_or(0, |slot| tracker.touch(slot, flow, desk.texts));
+        for step in [Step::Where, Step::There] {
+            for Match { policy, tracker, flow, slot, .. } in &self.matches {
+                let tracker = &desk.watches[*policy].trackers[*tracker];
+                slot.iter().for_each(|slot| tracker.prefetch_more(*slot, flow, desk.texts, step));
+            }
         }
-        black_box(touched);
         for Match { policy, tracker, flow, key, hash, .. } in self.matches.drain(..) {
             let (policy, trackers, mut context) = desk.of(policy, flow.row.row);
             match hash {

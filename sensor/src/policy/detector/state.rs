@@ -147,12 +147,6 @@ impl KeyState {
         (counted, scaled)
     }
 
-    /// Something of each line that a record changes; whoever reads it beforehand does not wait for memory then.
-    #[inline(always)]
-    pub(super) fn touch(&self) -> u64 {
-        self.series.newest ^ u64::from(self.rate)
-    }
-
     fn begin(&mut self, flow: &Flow<'_>) {
         self.rate = flow.rate;
         self.first = flow.sample.start;

@@ -21,6 +21,15 @@ pub enum Tracker {
     Windows(WindowTracker),
 }
 
+/// What is asked for of the memory that a key is more than its state.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// What says where it is.
+    Where,
+    /// That itself.
+    There,
+}
+
 macro_rules! either {
     ($tracker:expr, $inner:ident => $do:expr) => {
         match $tracker {
@@ -59,10 +68,10 @@ impl Tracker {
         })
     }
 
-    /// Something that is read when a key is looked for; whoever reads it beforehand does not wait for memory then.
+    /// Asks for the memory that looking for a key needs.
     #[inline(always)]
-    pub fn touch_index(&self, hash: Hash) -> u64 {
-        either!(self, inner => inner.keys.touch(hash))
+    pub fn prefetch_index(&self, hash: Hash) {
+        either!(self, inner => inner.keys.prefetch(hash));
     }
 
     /// The slot that a key with this hash has, as good as always.
@@ -71,12 +80,20 @@ impl Tracker {
         either!(self, inner => inner.keys.guess(hash))
     }
 
-    /// Something of each place that a flow with the key in `slot` changes.
+    /// Asks for the memory of the key in `slot`.
     #[inline(always)]
-    pub fn touch(&self, slot: Slot, flow: &Flow<'_>, texts: &mut Texts) -> u64 {
+    pub fn prefetch(&self, slot: Slot) {
         match self {
-            Self::Hits(inner) => inner.keys.touch_slot(slot),
-            Self::Windows(inner) => inner.keys.touch_slot(slot) ^ inner.touch(slot, flow, texts),
+            Self::Hits(inner) => inner.keys.prefetch_slot(slot),
+            Self::Windows(inner) => inner.prefetch(slot),
+        }
+    }
+
+    /// Asks for what a flow with the key in `slot` changes beside it.
+    #[inline(always)]
+    pub fn prefetch_more(&self, slot: Slot, flow: &Flow<'_>, texts: &mut Texts, step: Step) {
+        if let Self::Windows(inner) = self {
+            inner.prefetch_more(slot, flow, texts, step);
         }
     }
 

@@ -9,6 +9,7 @@ use super::{
     seen::Seen,
     state::KeyState,
     traces::MOST_QUOTED,
+    tracker::Step,
 };
 use crate::policy::{
     event::{EndReason, EventKind},
@@ -19,6 +20,7 @@ use crate::policy::{
     window::{
         Grid,
         counted::Counted,
+        distinct::Distinct,
         series::{OCTETS, Placed, Series},
     },
 };
@@ -62,12 +64,32 @@ impl WindowTracker {
         tracker
     }
 
-    /// Something of each place that a record of the key in `slot` changes; see [`KeyState::touch`].
+    /// Asks for the memory of the key in `slot`.
     #[inline(always)]
-    pub fn touch(&self, slot: Slot, flow: &Flow<'_>, texts: &mut Texts) -> u64 {
-        let value = self.parts.first().and_then(|part| part.word(flow.row, texts));
-        let counted = value.map_or(0, |value| self.counted.touch(slot, value));
-        self.keys.peek(slot).touch() ^ counted
+    pub fn prefetch(&self, slot: Slot) {
+        self.keys.prefetch_slot(slot);
+        self.counted.prefetch(slot);
+    }
+
+    /// Asks for what a flow needs beside it, in two steps: first for what says where, then for that.
+    #[inline(always)]
+    pub fn prefetch_more(&self, slot: Slot, flow: &Flow<'_>, texts: &mut Texts, step: Step) {
+        let series = &self.keys.peek(slot).series;
+        let counted = self.counted.of(slot).distinct;
+        match step {
+            Step::Where => {
+                series.prefetch(self.grid, &flow.sample);
+                counted.iter().for_each(Distinct::prefetch);
+            }
+            Step::There => {
+                series.prefetch_older(self.grid, &flow.sample);
+                for (part, distinct) in self.parts.iter().zip(counted) {
+                    if let Some(value) = part.word(flow.row, texts) {
+                        distinct.prefetch_value(value);
+                    }
+                }
+            }
+        }
     }
 
     /// Takes note of a matching flow.

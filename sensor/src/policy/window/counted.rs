@@ -2,6 +2,7 @@
 //! that policies which count nothing of the kind have keys that take no room for it.
 
 use super::{distinct::Distinct, starts::Starts};
+use crate::policy::prefetch::prefetch;
 
 /// What is counted of each key.
 #[derive(Debug)]
@@ -88,9 +89,9 @@ impl Counted {
         }
     }
 
-    /// Something that is read when a value of the first field is added; see [`Distinct::touch`].
+    /// Asks for what is counted of a key.
     #[inline(always)]
-    pub fn touch(&self, slot: u32, value: u64) -> u64 {
-        self.distinct.get(slot as usize * self.fields).map_or(0, |distinct| distinct.touch(value))
+    pub fn prefetch(&self, slot: u32) {
+        prefetch(self.of(slot).distinct);
     }
 }

@@ -4,6 +4,7 @@
 //! few lie in the set itself, which is as large as a line of the cache: most keys never have more.
 
 use super::{mix, sketch::Sketch};
+use crate::policy::prefetch::prefetch;
 
 /// Values that are counted one by one.
 pub const EXACT: usize = 256;
@@ -134,13 +135,21 @@ impl Distinct {
         }
     }
 
-    /// Something that is read when a value is added; whoever reads it beforehand does not wait for memory then.
+    /// Asks for what says where a value is, once there are many.
     #[inline(always)]
-    pub fn touch(&self, value: u64) -> u64 {
+    pub fn prefetch(&self) {
+        if let Some(many) = self.many.as_deref() {
+            prefetch(many);
+        }
+    }
+
+    /// Asks for the place of a value among many.
+    #[inline(always)]
+    pub fn prefetch_value(&self, value: u64) {
         match self.many.as_deref() {
-            None => self.used.into(),
-            Some(Many::Table(table)) => table.touch(value),
-            Some(Many::Sketch(sketch)) => sketch.touch(mix(value)),
+            None => {}
+            Some(Many::Table(table)) => table.prefetch(value),
+            Some(Many::Sketch(sketch)) => sketch.prefetch(mix(value)),
         }
     }
 
@@ -215,7 +224,7 @@ impl Table {
     }
 
     #[inline(always)]
-    fn touch(&self, value: u64) -> u64 {
-        self.cells[mix(value) as usize & (self.cells.len() - 1)].value
+    fn prefetch(&self, value: u64) {
+        prefetch(&self.cells[mix(value) as usize & (self.cells.len() - 1)]);
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, mem};
 
 use super::Grid;
+use crate::policy::prefetch::prefetch;
 
 /// What is measured of a record, in this order.
 pub const VALUES: usize = 2;
@@ -333,6 +334,33 @@ impl Series {
         }
         scaled.count_again();
         scaled
+    }
+}
+
+/// What a record needs beside the series itself is asked for in two steps, since the first says where the second is.
+impl Series {
+    /// Whether a record needs buckets before the current one.
+    #[inline(always)]
+    fn looks_back(&self, grid: Grid, sample: &Sample) -> Option<&Older> {
+        let begin = self.newest - u64::from(self.elapsed);
+        let inside = sample.start >= begin && sample.end < begin + grid.width;
+        if inside { None } else { self.older.as_deref() }
+    }
+
+    /// Asks for where the buckets are.
+    #[inline(always)]
+    pub fn prefetch(&self, grid: Grid, sample: &Sample) {
+        if let Some(older) = self.looks_back(grid, sample) {
+            prefetch(older);
+        }
+    }
+
+    /// Asks for the newest of the buckets.
+    #[inline(always)]
+    pub fn prefetch_older(&self, grid: Grid, sample: &Sample) {
+        if let Some(newest) = self.looks_back(grid, sample).and_then(|older| older.0.back()) {
+            prefetch(newest);
+        }
     }
 }
 
