@@ -5,6 +5,8 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use hashbrown::HashMap;
+
 use super::{context::Context, current::Current, trie::Bits};
 use crate::flow::batch::{Addresses, FlowBatch};
 
@@ -16,6 +18,8 @@ pub struct Enricher {
     version: u64,
     /// Changes of learned labels that the caches know of.
     changes: u64,
+    /// Addresses that policies have labelled, with their numbers once these were asked for.
+    labelled: HashMap<IpAddr, Option<u32>>,
     v4: Cache<u32>,
     v6: Cache<u128>,
 }
@@ -25,32 +29,38 @@ impl Enricher {
     pub fn new(current: Arc<Current>) -> Self {
         let version = current.version();
         let context = current.context();
-        Self { current, context, version, changes: 0, v4: Cache::default(), v6: Cache::default() }
+        Self {
+            current,
+            context,
+            version,
+            changes: 0,
+            labelled: HashMap::new(),
+            v4: Cache::default(),
+            v6: Cache::default(),
+        }
     }
 
     /// Looks up the addresses of all rows; the batch gets the labels of ports as well.
     pub fn enrich(&mut self, batch: &mut FlowBatch) {
         self.follow();
-        let Self { current, context, v4, v6, .. } = self;
-        let number = |address| match current.learned.changes() {
-            0 => context.number(address),
-            _ => match current.learned.of(address) {
-                labels if labels.is_empty() => context.number(address),
-                labels => context.number_with(address, labels),
-            },
+        let Self { current, context, labelled, v4, v6, .. } = self;
+        let mut number = |address| match labelled.get_mut(&address) {
+            None => context.number(address),
+            Some(number) => *number
+                .get_or_insert_with(|| context.number_with(address, current.learned.of(address))),
         };
         let FlowBatch { addresses, source_profile, destination_profile, .. } = batch;
         match addresses {
             Addresses::V4 { source, destination } => {
-                let number = |address: u32| number(IpAddr::from(address.to_be_bytes()));
-                v4.fill(source, source_profile, number);
-                v4.fill(destination, destination_profile, number);
+                let mut number = |address: u32| number(IpAddr::from(address.to_be_bytes()));
+                v4.fill(source, source_profile, &mut number);
+                v4.fill(destination, destination_profile, &mut number);
             }
             Addresses::V6 { source, destination } => {
-                let number =
+                let mut number =
                     |address: u128| number(IpAddr::from(address.to_be_bytes()).to_canonical());
-                v6.fill(source, source_profile, number);
-                v6.fill(destination, destination_profile, number);
+                v6.fill(source, source_profile, &mut number);
+                v6.fill(destination, destination_profile, &mut number);
             }
         }
         if !Arc::ptr_eq(&batch.profiles, context.profiles()) {
@@ -67,6 +77,7 @@ impl Enricher {
         if version != self.version {
             self.version = version;
             self.context = self.current.context();
+            self.labelled.values_mut().for_each(|number| *number = None);
             self.forget();
         }
         if self.current.learned.changes() == self.changes {
@@ -75,9 +86,18 @@ impl Enricher {
         let (changes, changed) = self.current.learned.changed_since(self.changes);
         self.changes = changes;
         match changed {
-            None => self.forget(),
+            None => {
+                let labelled = self.current.learned.addresses();
+                self.labelled = labelled.into_iter().map(|address| (address, None)).collect();
+                self.forget();
+            }
             Some(addresses) => {
                 for address in addresses {
+                    if self.current.learned.has(address) {
+                        self.labelled.insert(address, None);
+                    } else {
+                        self.labelled.remove(&address);
+                    }
                     match address {
                         IpAddr::V4(address) => {
                             self.v4.forget(address.into());
@@ -114,7 +134,7 @@ impl<K: Bits> Default for Cache<K> {
 impl<K: Bits> Cache<K> {
     /// Writes the number of each address; `find` finds those that are not kept.
     #[inline]
-    fn fill(&mut self, addresses: &[K], numbers: &mut Vec<u32>, find: impl Fn(K) -> u32) {
+    fn fill(&mut self, addresses: &[K], numbers: &mut Vec<u32>, mut find: impl FnMut(K) -> u32) {
         numbers.clear();
         numbers.extend(addresses.iter().map(|&address| {
             let entry = &mut self.0[place(address)];

@@ -84,18 +84,18 @@ impl<'f> Block<'f> {
             if self.matches.len() == MATCHES {
                 self.settle(desk);
             }
-            let key = [0; KEY_WORDS];
-            self.matches.push(Match { policy, tracker, flow, key, hash: None, slot: None });
+            let mut key = [0; KEY_WORDS];
+            let keys = &desk.watches[policy].trackers[tracker];
+            let hash = keys.key(&flow, desk.texts, &mut key);
+            if let Some(hash) = hash {
+                keys.prefetch_index(hash);
+            }
+            self.matches.push(Match { policy, tracker, flow, key, hash, slot: None });
         }
     }
 
     /// Takes note of all matches.
     pub fn settle(&mut self, desk: &mut Desk<'_>) {
-        for Match { policy, tracker, flow, key, hash, .. } in &mut self.matches {
-            let tracker = &desk.watches[*policy].trackers[*tracker];
-            *hash = tracker.key(flow, desk.texts, key);
-            hash.iter().for_each(|hash| tracker.prefetch_index(*hash));
-        }
         for Match { policy, tracker, hash, slot, .. } in &mut self.matches {
             let tracker = &desk.watches[*policy].trackers[*tracker];
             *slot = hash.and_then(|hash| tracker.guess(hash));
@@ -107,14 +107,15 @@ impl<'f> Block<'f> {
                 slot.iter().for_each(|slot| tracker.prefetch_more(*slot, flow, desk.texts, step));
             }
         }
-        for Match { policy, tracker, flow, key, hash, .. } in self.matches.drain(..) {
-            let (policy, trackers, mut context) = desk.of(policy, flow.row.row);
+        for Match { policy, tracker, flow, key, hash, .. } in &self.matches {
+            let (policy, trackers, mut context) = desk.of(*policy, flow.row.row);
             match hash {
                 Some(hash) => {
-                    trackers[tracker].observe(policy, &flow, (hash, &key), &mut context);
+                    trackers[*tracker].observe(policy, flow, (*hash, key), &mut context);
                 }
                 None => context.counters.untracked += 1,
             }
         }
+        self.matches.clear();
     }
 }

@@ -33,6 +33,8 @@ pub struct HitState {
     newest: u64,
     /// Time of the last hit.
     spoke: Option<u64>,
+    /// Hits so far, so that none has the number of another that began in the same millisecond.
+    told: u32,
     held_back: Option<Box<HeldBack>>,
 }
 
@@ -134,7 +136,7 @@ impl HitTracker {
     }
 
     fn tell(
-        &self,
+        &mut self,
         policy: &Policy,
         slot: Slot,
         at: u64,
@@ -145,9 +147,12 @@ impl HitTracker {
         let HeldBack { counted, scaled, first, last, mut traces } = told;
         let seconds = (last.saturating_sub(first) as f64 / 1000.0).max(1.0);
         let records = u64::from(counted.records);
+        let state = self.keys.state(slot);
+        let sequence = state.told;
+        state.told = state.told.wrapping_add(1);
         context.event(Event {
             incident: report::incident(&policy.summary, &track, first),
-            sequence: 0,
+            sequence,
             kind: EventKind::Hit,
             timestamp: at,
             policy: policy.summary.clone(),
