@@ -28,27 +28,33 @@ impl Enricher {
         Self { current, context, version, changes: 0, v4: Cache::default(), v6: Cache::default() }
     }
 
+    /// The addresses that were looked up last.
+    pub fn known(&self) -> Known {
+        Known { v4: self.v4.clone(), v6: self.v6.clone() }
+    }
+
+    /// An enricher by `context`, which is the next to be put in force; it has looked up the addresses that another one knows.
+    pub fn ahead(current: Arc<Current>, context: Arc<Context>, known: &Known) -> Self {
+        let (version, changes) = (current.version() + 1, current.learned.changes());
+        let (mut v4, mut v6) = (Cache::default(), Cache::default());
+        v4.learn(&known.v4, |address| number_v4(&current, &context, address));
+        v6.learn(&known.v6, |address| number_v6(&current, &context, address));
+        Self { current, context, version, changes, v4, v6 }
+    }
+
     /// Looks up the addresses of all rows; the batch gets the labels of ports as well.
     pub fn enrich(&mut self, batch: &mut FlowBatch) {
         self.follow();
         let Self { current, context, v4, v6, .. } = self;
-        let number = |address| match current.learned.changes() {
-            0 => context.number(address),
-            _ => match current.learned.of(address) {
-                labels if labels.is_empty() => context.number(address),
-                labels => context.number_with(address, labels),
-            },
-        };
         let FlowBatch { addresses, source_profile, destination_profile, .. } = batch;
         match addresses {
             Addresses::V4 { source, destination } => {
-                let number = |address: u32| number(IpAddr::from(address.to_be_bytes()));
+                let number = |address| number_v4(current, context, address);
                 v4.fill(source, source_profile, number);
                 v4.fill(destination, destination_profile, number);
             }
             Addresses::V6 { source, destination } => {
-                let number =
-                    |address: u128| number(IpAddr::from(address.to_be_bytes()).to_canonical());
+                let number = |address| number_v6(current, context, address);
                 v6.fill(source, source_profile, number);
                 v6.fill(destination, destination_profile, number);
             }
@@ -96,13 +102,38 @@ impl Enricher {
     }
 }
 
+/// Addresses that an enricher has looked up last.
+pub struct Known {
+    v4: Cache<u32>,
+    v6: Cache<u128>,
+}
+
+fn number_v4(current: &Current, context: &Context, address: u32) -> u32 {
+    number(current, context, IpAddr::from(address.to_be_bytes()))
+}
+
+fn number_v6(current: &Current, context: &Context, address: u128) -> u32 {
+    number(current, context, IpAddr::from(address.to_be_bytes()).to_canonical())
+}
+
+/// The number of the profile that an address has in `context`, with the labels that policies have given it.
+fn number(current: &Current, context: &Context, address: IpAddr) -> u32 {
+    match current.learned.changes() {
+        0 => context.number(address),
+        _ => match current.learned.of(address) {
+            labels if labels.is_empty() => context.number(address),
+            labels => context.number_with(address, labels),
+        },
+    }
+}
+
 /// Places of a cache, as a power of two: 128 KiB for IPv4, 512 KiB for IPv6.
 const CACHE_BITS: u32 = 14;
 /// Stands where nothing is kept; no profile has this number.
 const NOTHING: u32 = u32::MAX;
 
 /// Numbers found last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cache<K>(Box<[(K, u32)]>);
 
 impl<K: Bits> Default for Cache<K> {
@@ -123,6 +154,15 @@ impl<K: Bits> Cache<K> {
             }
             entry.1
         }));
+    }
+
+    /// Finds everything that another cache knows.
+    fn learn(&mut self, known: &Self, find: impl Fn(K) -> u32) {
+        for (own, &(address, number)) in self.0.iter_mut().zip(&known.0) {
+            if number != NOTHING {
+                *own = (address, find(address));
+            }
+        }
     }
 
     fn forget(&mut self, address: K) {
