@@ -126,6 +126,8 @@ mod tests {
     };
 
     const NOW: u64 = 1_700_000_000_000;
+    const WITH_ROLE: &str =
+        "label.src.role == web || label.src.role == mail || label.src.role == proxy";
 
     fn context(labels: &str) -> Context {
         let mut sources = Sources::default();
@@ -137,7 +139,7 @@ mod tests {
     fn rules(policies: &[(&str, u64)]) -> Rules {
         let policy = |(name, count): &(&str, u64)| {
             format!(
-                "[[policy]]\nname = '{name}'\nmatch = 'label.src.role =~ *'\ntrack_by = [['srcip']]\n\
+                "[[policy]]\nname = '{name}'\nmatch = '{WITH_ROLE}'\ntrack_by = [['srcip']]\n\
                  window = '60s'\nseverity = {{ low = 'count() >= {count}' }}\n"
             )
         };
