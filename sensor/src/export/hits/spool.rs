@@ -369,6 +369,25 @@ mod tests {
     }
 
     #[test]
+    fn whatever_there_is_can_be_forced_to_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        spool.force().unwrap();
+        for number in 0..150 {
+            spool.append(&message(number)).unwrap();
+        }
+        assert!(spool.unforced && spool.unnamed);
+        spool.force().unwrap();
+        assert!(!spool.unforced && !spool.unnamed);
+        spool.append(b"delivered before it was forced").unwrap();
+        drain(&mut spool);
+        spool.force().unwrap();
+        assert_eq!(spool.append(b"more").unwrap(), Kept::Yes);
+        spool.force().unwrap();
+        assert_eq!(drain(&mut spool), [b"more"]);
+    }
+
+    #[test]
     fn one_process_at_a_time() {
         let directory = tempfile::tempdir().unwrap();
         let _first = Spool::open(directory.path(), 100).unwrap();
