@@ -1,7 +1,8 @@
 //! A reload of 1,000 policies and 100,000 labels while flows pass: how long a batch waits for it.
 //!
 //! One thread passes batches of 256 flows through context, tags and policies, another reads everything anew, as SIGHUP
-//! does. Of ten policies one is changed each time, and one label of ten has another value. Each round has a reload and as
+//! does. One label of ten has another value each time; the policies are the same, or one of ten has changed, whose keys are
+//! all new then, which costs the first batches behind the reload what it costs at the start. Each round has a reload and as
 //! many batches without one; the longest batch of either is compared, by the clock on the wall, so that waiting counts, and
 //! by what the processor spent on its thread, so that other programs do not.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -45,8 +46,15 @@ const ROUNDS: usize = 11;
 const AFTERMATH: usize = BATCHES;
 
 fn main() {
+    println!("{:<44} {:>9} {:>9} {:>9}", "milliseconds", "median", "least", "most");
+    measure("the same policies, other labels", 0);
+    measure("one policy of ten is another, other labels", 10);
+}
+
+/// Reloads with one policy of so many changed.
+fn measure(name: &str, one_of: usize) {
     let directory = tempfile::tempdir().expect("a directory");
-    write(directory.path(), 0);
+    write(directory.path(), 0, one_of);
     let config = configuration(directory.path());
     let analysis = Analysis::start(&config, &Lists::default(), Origin::Files)
         .expect("the files have no faults");
@@ -54,38 +62,21 @@ fn main() {
     for _ in 0..2 * BATCHES {
         traffic.pass();
     }
-    let mut rounds = Vec::new();
-    for round in 0..ROUNDS {
-        write(directory.path(), round + 1);
-        let now = traffic.now();
-        let (analysis, config) = (&analysis, &config);
-        let (during, (reload, pause)) = thread::scope(|scope| {
-            let reload = scope.spawn(move || {
-                let start = Instant::now();
-                let reloads = analysis.reload(config, &Lists::default(), now, |_| {});
-                (start.elapsed(), reloads.last_pause)
-            });
-            let mut during = Vec::new();
-            while !reload.is_finished() {
-                during.push(traffic.pass());
-            }
-            during.extend((0..AFTERMATH).map(|_| traffic.pass()));
-            (during, reload.join().expect("the reload ends"))
-        });
-        let without: Vec<_> = during.iter().map(|_| traffic.pass()).collect();
-        traffic.advance();
-        rounds.push(Round { during, without, reload, pause });
-    }
-    println!("{:<44} {:>9} {:>9} {:>9}", "milliseconds", "median", "least", "most");
+    let rounds: Vec<_> = (1..=ROUNDS)
+        .map(|round| {
+            write(directory.path(), round, one_of);
+            traffic.reload(&config)
+        })
+        .collect();
+    println!("{name}");
     show("a reload", &rounds, |round| round.reload);
     show("  keeps flows waiting for at most", &rounds, |round| round.pause);
     show("a batch", &rounds, |round| middle(&round.without, WALL));
     for (clock, name) in [(WALL, "by the clock"), (PROCESSOR, "by the processor's time")] {
-        println!("{name}");
         let without = |round: &Round| longest(&round.without, clock);
         let during = |round: &Round| longest(&round.during, clock);
-        show("  longest batch without a reload", &rounds, without);
-        show("  longest batch during a reload", &rounds, during);
+        show(&format!("longest without a reload, {name}"), &rounds, without);
+        show(&format!("longest during a reload, {name}"), &rounds, during);
         let ratio = |round| during(round).as_secs_f64() / without(round).as_secs_f64();
         let mut ratios: Vec<f64> = rounds.iter().map(ratio).collect();
         ratios.sort_by(f64::total_cmp);
@@ -163,6 +154,27 @@ impl<'a> Traffic<'a> {
         spent
     }
 
+    /// Passes batches while another thread reloads, then as many without.
+    fn reload(&mut self, config: &Config) -> Round {
+        let (analysis, now) = (self.analysis, self.now());
+        let (during, (reload, pause)) = thread::scope(|scope| {
+            let reload = scope.spawn(move || {
+                let start = Instant::now();
+                let reloads = analysis.reload(config, &Lists::default(), now, drop);
+                (start.elapsed(), reloads.last_pause)
+            });
+            let mut during = Vec::new();
+            while !reload.is_finished() {
+                during.push(self.pass());
+            }
+            during.extend((0..AFTERMATH).map(|_| self.pass()));
+            (during, reload.join().expect("the reload ends"))
+        });
+        let without: Vec<_> = during.iter().map(|_| self.pass()).collect();
+        self.advance();
+        Round { during, without, reload, pause }
+    }
+
     /// What the agent does twice a second.
     fn advance(&self) {
         self.analysis.advance(self.now(), |_| {});
@@ -193,10 +205,10 @@ fn configuration(directory: &Path) -> Config {
 }
 
 /// Writes the files as they are in a round.
-fn write(directory: &Path, round: usize) {
+fn write(directory: &Path, round: usize, one_of: usize) {
     let mut text = String::new();
     for (number, query) in policies::policies(POLICIES).iter().enumerate() {
-        let changed = if number % 10 == 0 { round } else { 0 };
+        let changed = if one_of > 0 && number % one_of == 0 { round } else { 0 };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
