@@ -62,7 +62,8 @@ pub fn run(workspace: &Workspace, duration: u32, flows: bool) -> Result<ExitCode
     let agent = agent(workspace)?;
     let interrupted = interrupts()?;
 
-    let directory = tempfile::tempdir().context("make a directory for the demonstration")?;
+    let directory = tempfile::Builder::new().prefix("sensor-demo-").tempdir();
+    let directory = directory.context("make a directory for the demonstration")?;
     let (config, found) = configure(directory.path())?;
     let network = Network::create()?;
     let collector = Collector::start(&network)?;
