@@ -43,19 +43,19 @@ impl Seen {
         for expected in &EXPECTED {
             let (mark, severities) = match self.0.get(expected.policy) {
                 Some(severities) => ("seen", in_order(severities)),
-                None => ("MISSED", String::new()),
+                None => ("not seen", String::new()),
             };
             // Writing to a `String` cannot fail.
             let _: std::fmt::Result = writeln!(
                 text,
-                "  {mark:<7} {:<31} {severities:<12} {}",
+                "  {mark:<8}  {:<31} {severities:<12} {}",
                 expected.policy, expected.what
             );
         }
         let others = self.0.keys().filter(|name| EXPECTED.iter().all(|e| e.policy != *name));
         let others: Vec<&str> = others.map(String::as_str).collect();
         if !others.is_empty() {
-            let _: std::fmt::Result = writeln!(text, "  others  {}", others.join(", "));
+            let _: std::fmt::Result = writeln!(text, "  others    {}", others.join(", "));
         }
         text
     }
@@ -88,7 +88,7 @@ mod tests {
             all.lines().filter(|line| !line.contains("scan_vertical")).collect();
         let seen = Seen::parse(&without_scan.join("\n")).unwrap();
         assert_eq!(seen.missed(), 1);
-        assert!(seen.account().contains("MISSED  scan_vertical"), "{}", seen.account());
+        assert!(seen.account().contains("not seen  scan_vertical"), "{}", seen.account());
         assert_eq!(Seen::parse("").unwrap().missed(), EXPECTED.len());
     }
 
@@ -98,7 +98,7 @@ mod tests {
             [event("scan_vertical", "medium"), event("scan_vertical", "low"), event("odd", "high")];
         let account = Seen::parse(&lines.concat()).unwrap().account();
         assert!(account.contains("low, medium"), "{account}");
-        assert!(account.contains("others  odd"), "{account}");
+        assert!(account.contains("others    odd"), "{account}");
     }
 
     #[test]
