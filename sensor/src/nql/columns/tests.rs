@@ -137,10 +137,20 @@ fn condition() -> impl Strategy<Value = Typed> {
                 Typed::Test(Subject::PortLabel(protocol.to_owned()), Predicate::Texts(texts))
             },
         );
+    let named = |name| Subject::Field(find(name).unwrap());
     let compare = (field(), comparison(), field()).prop_map(|(left, comparison, right)| {
         Typed::Compare(Subject::Field(left), comparison, Subject::Field(right))
     });
-    prop_oneof![12 => test, 1 => label, 1 => port_label, 1 => compare, 1 => any::<bool>().prop_map(Typed::Constant)]
+    let ends =
+        (comparison(), any::<bool>(), any::<bool>()).prop_map(move |(comparison, ports, swap)| {
+            let (source, destination, comparison) = match ports {
+                true => ("srcport", "dstport", comparison),
+                false => ("srcip", "dstip", Comparison::Equal),
+            };
+            let (left, right) = if swap { (destination, source) } else { (source, destination) };
+            Typed::Compare(named(left), comparison, named(right))
+        });
+    prop_oneof![12 => test, 1 => label, 1 => port_label, 1 => compare, 1 => ends, 1 => any::<bool>().prop_map(Typed::Constant)]
 }
 
 fn query() -> impl Strategy<Value = Typed> {

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Context, Detector, Rules, Tracker, Watch, each_tracker};
+use super::{Context, Detector, Rules, Watch};
 use crate::{
     flow::{batch::Source, ports::PortLabels, profile::Profiles},
     nql::columns::Scratch,
@@ -116,11 +116,9 @@ impl Detector {
             retired.policies.get_mut(retired.ended)
         {
             let mut context = Context { texts, sources, counters, at: 0, events: found, labels };
-            let ended = trackers.iter_mut().all(|tracker| {
-                each_tracker!(tracker, inner => {
-                    inner.finish(policy, now, EndReason::Reload, most, &mut context)
-                })
-            });
+            let ended = trackers
+                .iter_mut()
+                .all(|tracker| tracker.finish(policy, now, EndReason::Reload, most, &mut context));
             retired.ended += usize::from(ended);
             if !ended || found.len() >= most {
                 break;

@@ -11,24 +11,25 @@ use super::{
     traces::{MOST_QUOTED, Traces},
 };
 use crate::policy::{
-    event::{EndReason, Event, EventKind},
-    keys::{Keys, Slot, State},
+    event::{Event, EventKind},
+    keys::{Hash, Keys, Slot, State},
     model::Policy,
-    values::{KEY_WORDS, KeyFields},
+    values::KeyFields,
     window::series::Bucket,
 };
 
 /// The keys of one alternative.
 #[derive(Debug)]
 pub struct HitTracker {
-    fields: KeyFields,
-    keys: Keys<HitState>,
+    pub(super) fields: KeyFields,
+    pub(super) keys: Keys<HitState>,
     /// Keys that hold something back, by the time at which it must be told.
     due: BTreeSet<(u64, Slot)>,
 }
 
+/// What is kept of a key.
 #[derive(Debug, Default)]
-struct HitState {
+pub struct HitState {
     newest: u64,
     /// Time of the last hit.
     spoke: Option<u64>,
@@ -76,27 +77,17 @@ impl HitTracker {
         Self { keys: Keys::new(fields.words(), seed), fields, due: BTreeSet::new() }
     }
 
-    /// Number of keys.
-    pub fn keys(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Takes note of matching flows.
-    pub fn observe(&mut self, policy: &Policy, flows: &[Flow<'_>], context: &mut Context<'_>) {
-        for flow in flows {
-            context.at = flow.row.row;
-            self.one(policy, flow, context);
-        }
-    }
-
-    fn one(&mut self, policy: &Policy, flow: &Flow<'_>, context: &mut Context<'_>) {
-        let mut words = [0; KEY_WORDS];
-        let Some(key) = self.fields.read(flow.row, context.texts, &mut words) else {
-            context.counters.untracked += 1;
-            return;
-        };
+    /// Takes note of a matching flow.
+    #[inline(never)]
+    pub fn observe(
+        &mut self,
+        policy: &Policy,
+        flow: &Flow<'_>,
+        (hash, key): (Hash, &[u64]),
+        context: &mut Context<'_>,
+    ) {
         let end = flow.sample.end;
-        let slot = match self.keys.find(self.keys.hash(key), key) {
+        let slot = match self.keys.find(hash, key) {
             Some(slot) => slot,
             None => {
                 if self.keys.len() >= policy.max_keys {
@@ -219,7 +210,6 @@ impl HitTracker {
         &mut self,
         policy: &Policy,
         now: u64,
-        _: EndReason,
         most: usize,
         context: &mut Context<'_>,
     ) -> bool {

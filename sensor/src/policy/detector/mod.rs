@@ -3,6 +3,7 @@
 //! Nothing here depends on where one batch ends and the next begins, on the seed of hashes, or on any clock but the one
 //! that is handed in. Events come in the order of the flows that caused them, and for one flow in the order of policies.
 
+mod block;
 mod change;
 mod context;
 mod hits;
@@ -14,6 +15,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod tracker;
 mod windows;
 
 use std::sync::Arc;
@@ -23,9 +25,9 @@ pub use context::Counters;
 pub use rules::Rules;
 
 use self::{
+    block::{Block, Desk},
     context::{Context, Flow},
-    hits::HitTracker,
-    windows::WindowTracker,
+    tracker::Tracker,
 };
 use super::{
     event::{EndReason, Event, LabelAction},
@@ -38,9 +40,6 @@ use crate::{
     flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces},
     nql::columns::Scratch,
 };
-
-/// Flows that a policy is asked of at a time.
-const BLOCK: usize = 16;
 
 /// Asks policies of flows.
 pub struct Detector {
@@ -65,22 +64,6 @@ struct Watch {
     trackers: Vec<Tracker>,
     counters: Counters,
 }
-
-enum Tracker {
-    Hits(HitTracker),
-    Windows(WindowTracker),
-}
-
-macro_rules! each_tracker {
-    ($tracker:expr, $inner:ident => $do:expr) => {
-        match $tracker {
-            Tracker::Hits($inner) => $do,
-            Tracker::Windows($inner) => $do,
-        }
-    };
-}
-
-use each_tracker;
 
 /// What has happened to records as such.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,29 +108,21 @@ impl Detector {
             batch.end.iter().enumerate().map(|(row, end)| sources.record(source(row), *end)),
         );
         let program = rules.program(batch.observed_by);
-        let mut flows = Vec::with_capacity(BLOCK);
-        rules.programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
-            let (policy, watch) = (&rules.policies[matched.query], &mut watches[matched.query]);
-            let Watch { trackers, counters } = watch;
+        let Rules { policies, programs, .. } = &**rules;
+        let mut desk = Desk { policies, watches, sources, texts, events: found, labels };
+        let mut block = Block::new();
+        programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
+            let policy = matched.query;
+            let lateness = policies[policy].lateness;
             let mut late = 0;
-            let mut context = Context { texts, sources, counters, at: 0, events: found, labels };
-            let mut ask = |flows: &mut Vec<Flow<'_>>| {
-                for tracker in &mut *trackers {
-                    each_tracker!(tracker, inner => inner.observe(policy, flows, &mut context));
-                }
-                flows.clear();
-            };
             for row in matched.rows.rows().map(|row| matched.first + row) {
                 let (end, newest) = times[row];
-                if end.saturating_add(policy.lateness) < newest {
+                if end.saturating_add(lateness) < newest {
                     late += 1;
                     continue;
                 }
-                if flows.len() == BLOCK {
-                    ask(&mut flows);
-                }
                 let duration = batch.end[row].saturating_sub(batch.start[row]);
-                flows.push(Flow {
+                let flow = Flow {
                     row: Row { batch, row, interfaces },
                     source: source(row),
                     sample: Sample {
@@ -156,12 +131,14 @@ impl Detector {
                         values: [batch.octets[row], batch.packets[row]],
                     },
                     rate: batch.router.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
-                });
+                };
+                block.push(policy, flow, &mut desk);
             }
-            ask(&mut flows);
+            let counters = &mut desk.watches[policy].counters;
             counters.matched += matched.rows.count() as u64;
             counters.late += late;
         });
+        block.settle(&mut desk);
         // They come policy by policy; a stable sort makes it flow by flow.
         found.sort_by_key(|(row, _)| *row);
         events.extend(found.drain(..).map(|(_, event)| event));
@@ -179,25 +156,22 @@ impl Detector {
     pub fn advance(&mut self, now: u64, events: &mut Vec<Event>) {
         self.sources.advance(now);
         self.for_each_tracker(events, |policy, tracker, context| {
-            each_tracker!(tracker, inner => inner.advance(policy, context));
+            tracker.advance(policy, context);
         });
     }
 
     /// Ends all incidents.
     pub fn finish(&mut self, now: u64, reason: EndReason, events: &mut Vec<Event>) {
         self.for_each_tracker(events, |policy, tracker, context| {
-            each_tracker!(tracker, inner => {
-                inner.finish(policy, now, reason, usize::MAX, context);
-            });
+            tracker.finish(policy, now, reason, usize::MAX, context);
         });
     }
 
     /// Each policy with its counters and the number of keys that it watches.
     pub fn counters(&self) -> impl Iterator<Item = (&Policy, Counters, usize)> {
         self.rules.policies.iter().zip(&self.watches).map(|(policy, watch)| {
-            let keys =
-                watch.trackers.iter().map(|tracker| each_tracker!(tracker, inner => inner.keys()));
-            (&**policy, watch.counters, keys.sum())
+            let keys = watch.trackers.iter().map(Tracker::keys).sum();
+            (&**policy, watch.counters, keys)
         })
     }
 
@@ -216,15 +190,8 @@ impl Detector {
             events: &mut self.found,
             labels: &mut self.labels,
         };
-        let trackers = policy.track_by.iter().map(|key| {
-            let fields = KeyFields::new(key);
-            if policy.has_thresholds() {
-                Tracker::Windows(WindowTracker::new(policy, fields, self.seed, &mut context))
-            } else {
-                Tracker::Hits(HitTracker::new(fields, self.seed))
-            }
-        });
-        let trackers = trackers.collect();
+        let keys = policy.track_by.iter().map(|key| KeyFields::new(key));
+        let trackers = keys.map(|key| Tracker::new(policy, key, self.seed, &mut context)).collect();
         Watch { trackers, counters }
     }
 
@@ -234,12 +201,11 @@ impl Detector {
         mut work: impl FnMut(&Policy, &mut Tracker, &mut Context<'_>),
     ) {
         let Self { rules, watches, sources, texts, labels, found, .. } = self;
-        for (policy, watch) in rules.policies.iter().zip(watches) {
-            let Watch { trackers, counters } = watch;
-            let mut context = Context { texts, sources, counters, at: 0, events: found, labels };
-            for tracker in trackers {
-                work(policy, tracker, &mut context);
-            }
+        let mut desk =
+            Desk { policies: &rules.policies, watches, sources, texts, events: found, labels };
+        for policy in 0..desk.policies.len() {
+            let (policy, trackers, mut context) = desk.of(policy, 0);
+            trackers.iter_mut().for_each(|tracker| work(policy, tracker, &mut context));
         }
         events.extend(found.drain(..).map(|(_, event)| event));
     }

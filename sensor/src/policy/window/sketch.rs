@@ -6,6 +6,8 @@
 
 use std::{f64::consts::LN_2, sync::LazyLock};
 
+use crate::policy::prefetch::prefetch;
+
 /// Bits of a hash that choose the register.
 const BITS: u32 = 10;
 const REGISTERS: usize = 1 << BITS;
@@ -117,12 +119,14 @@ impl Sketch {
         self.union.raise(register, rank);
     }
 
-    /// Something that is read when a hash is added.
+    /// Asks for the registers of a hash.
     #[inline(always)]
-    pub fn touch(&self, hash: u64) -> u64 {
+    pub fn prefetch(&self, hash: u64) {
         let register = (hash >> (64 - BITS)) as usize;
-        let newest = self.buckets.last().map_or(0, |(_, registers)| registers[register]);
-        (newest ^ self.union.registers[register]).into()
+        prefetch(&self.union.registers[register]);
+        if let Some((_, registers)) = self.buckets.last() {
+            prefetch(&registers[register]);
+        }
     }
 
     /// Distinct hashes in a window that begins with the bucket `oldest`.
