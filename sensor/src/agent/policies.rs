@@ -22,12 +22,11 @@ pub const STOCK: &str = "stock";
 /// How the names of test files end.
 pub const TEST: &str = ".test.toml";
 
-/// Reads all policies below `paths`, and lists beside them. `list` holds further lists and their files, which win over
-/// others of the same name.
+/// Reads all policies below `paths`, which name `lists`.
 ///
 /// # Errors
 /// When a file cannot be read. Faults in the files are part of what is loaded.
-pub fn load_all(paths: &[PathBuf], list: &[(String, PathBuf)]) -> anyhow::Result<Loaded> {
+pub fn load_all(paths: &[PathBuf], lists: &Lists) -> anyhow::Result<Loaded> {
     let mut files = Vec::new();
     for path in paths {
         if is_stock(path) {
@@ -39,7 +38,7 @@ pub fn load_all(paths: &[PathBuf], list: &[(String, PathBuf)]) -> anyhow::Result
             }
         }
     }
-    Ok(load(&files, &lists(paths, list)?))
+    Ok(load(&files, lists))
 }
 
 /// The lists that policies may name: those of the stock library, those in `lists` beside the policies, and those given, of
@@ -47,7 +46,7 @@ pub fn load_all(paths: &[PathBuf], list: &[(String, PathBuf)]) -> anyhow::Result
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn lists(paths: &[PathBuf], given: &[(String, PathBuf)]) -> anyhow::Result<Lists> {
+pub fn lists(paths: &[PathBuf], given: &Lists) -> anyhow::Result<Lists> {
     let mut lists = stock::lists();
     let beside = |path: &PathBuf| {
         let directory = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
@@ -58,9 +57,7 @@ pub fn lists(paths: &[PathBuf], given: &[(String, PathBuf)]) -> anyhow::Result<L
         let name = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
         lists.set(name, ListValues::parse(&read(&path)?.text));
     }
-    for (name, path) in given {
-        lists.set(name, ListValues::parse(&read(path)?.text));
-    }
+    lists.add(given);
     Ok(lists)
 }
 

@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use hashbrown::HashMap;
 
-use super::{context::Context, current::Current, trie::Bits};
+use super::{context::Context, current::Current, learned::Learned, trie::Bits};
 use crate::flow::batch::{Addresses, FlowBatch};
 
 /// Looks addresses up; each thread has its own.
@@ -18,8 +18,7 @@ pub struct Enricher {
     version: u64,
     /// Changes of learned labels that the caches know of.
     changes: u64,
-    /// Addresses that policies have labelled, with their numbers once these were asked for.
-    labelled: HashMap<IpAddr, Option<u32>>,
+    labelled: Labelled,
     v4: Cache<u32>,
     v6: Cache<u128>,
 }
@@ -34,31 +33,40 @@ impl Enricher {
             context,
             version,
             changes: 0,
-            labelled: HashMap::new(),
+            labelled: Labelled::default(),
             v4: Cache::default(),
             v6: Cache::default(),
         }
+    }
+
+    /// The addresses that were looked up last.
+    pub fn known(&self) -> Known {
+        Known { v4: self.v4.clone(), v6: self.v6.clone() }
+    }
+
+    /// An enricher by `context`, which is the next to be put in force; it has looked up the addresses that another one knows.
+    pub fn ahead(current: Arc<Current>, context: Arc<Context>, known: &Known) -> Self {
+        let (version, changes) = (current.version() + 1, current.learned.changes());
+        let (mut v4, mut v6) = (Cache::default(), Cache::default());
+        let mut labelled = Labelled::of(&current.learned);
+        v4.learn(&known.v4, |address| labelled.number(&current, &context, ip_v4(address)));
+        v6.learn(&known.v6, |address| labelled.number(&current, &context, ip_v6(address)));
+        Self { current, context, version, changes, labelled, v4, v6 }
     }
 
     /// Looks up the addresses of all rows; the batch gets the labels of ports as well.
     pub fn enrich(&mut self, batch: &mut FlowBatch) {
         self.follow();
         let Self { current, context, labelled, v4, v6, .. } = self;
-        let mut number = |address| match labelled.get_mut(&address) {
-            None => context.number(address),
-            Some(number) => *number
-                .get_or_insert_with(|| context.number_with(address, current.learned.of(address))),
-        };
         let FlowBatch { addresses, source_profile, destination_profile, .. } = batch;
         match addresses {
             Addresses::V4 { source, destination } => {
-                let mut number = |address: u32| number(IpAddr::from(address.to_be_bytes()));
+                let mut number = |address| labelled.number(current, context, ip_v4(address));
                 v4.fill(source, source_profile, &mut number);
                 v4.fill(destination, destination_profile, &mut number);
             }
             Addresses::V6 { source, destination } => {
-                let mut number =
-                    |address: u128| number(IpAddr::from(address.to_be_bytes()).to_canonical());
+                let mut number = |address| labelled.number(current, context, ip_v6(address));
                 v6.fill(source, source_profile, &mut number);
                 v6.fill(destination, destination_profile, &mut number);
             }
@@ -77,7 +85,7 @@ impl Enricher {
         if version != self.version {
             self.version = version;
             self.context = self.current.context();
-            self.labelled.values_mut().for_each(|number| *number = None);
+            self.labelled.0.values_mut().for_each(|number| *number = None);
             self.forget();
         }
         if self.current.learned.changes() == self.changes {
@@ -87,17 +95,12 @@ impl Enricher {
         self.changes = changes;
         match changed {
             None => {
-                let labelled = self.current.learned.addresses();
-                self.labelled = labelled.into_iter().map(|address| (address, None)).collect();
+                self.labelled = Labelled::of(&self.current.learned);
                 self.forget();
             }
             Some(addresses) => {
                 for address in addresses {
-                    if self.current.learned.has(address) {
-                        self.labelled.insert(address, None);
-                    } else {
-                        self.labelled.remove(&address);
-                    }
+                    self.labelled.change(&self.current.learned, address);
                     match address {
                         IpAddr::V4(address) => {
                             self.v4.forget(address.into());
@@ -116,13 +119,55 @@ impl Enricher {
     }
 }
 
-/// Places of a cache, as a power of two: 128 KiB for IPv4, 512 KiB for IPv6.
-const CACHE_BITS: u32 = 14;
+/// Addresses that an enricher has looked up last.
+pub struct Known {
+    v4: Cache<u32>,
+    v6: Cache<u128>,
+}
+
+fn ip_v4(address: u32) -> IpAddr {
+    address.to_be_bytes().into()
+}
+
+fn ip_v6(address: u128) -> IpAddr {
+    IpAddr::from(address.to_be_bytes()).to_canonical()
+}
+
+/// Addresses that policies have labelled, with their numbers once these were asked for.
+#[derive(Debug, Default)]
+struct Labelled(HashMap<IpAddr, Option<u32>>);
+
+impl Labelled {
+    fn of(learned: &Learned) -> Self {
+        Self(learned.addresses().into_iter().map(|address| (address, None)).collect())
+    }
+
+    /// The number of the profile that an address has in `context`, with the labels that policies have given it.
+    fn number(&mut self, current: &Current, context: &Context, address: IpAddr) -> u32 {
+        match self.0.get_mut(&address) {
+            None => context.number(address),
+            Some(number) => *number
+                .get_or_insert_with(|| context.number_with(address, current.learned.of(address))),
+        }
+    }
+
+    /// Takes note that labels of an address have come or gone.
+    fn change(&mut self, learned: &Learned, address: IpAddr) {
+        if learned.has(address) {
+            self.0.insert(address, None);
+        } else {
+            self.0.remove(&address);
+        }
+    }
+}
+
+/// Places of a cache, as a power of two: 512 KiB for IPv4, 2 MiB for IPv6.
+const CACHE_BITS: u32 = 16;
 /// Stands where nothing is kept; no profile has this number.
 const NOTHING: u32 = u32::MAX;
 
 /// Numbers found last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cache<K>(Box<[(K, u32)]>);
 
 impl<K: Bits> Default for Cache<K> {
@@ -143,6 +188,15 @@ impl<K: Bits> Cache<K> {
             }
             entry.1
         }));
+    }
+
+    /// Finds everything that another cache knows.
+    fn learn(&mut self, known: &Self, mut find: impl FnMut(K) -> u32) {
+        for (own, &(address, number)) in self.0.iter_mut().zip(&known.0) {
+            if number != NOTHING {
+                *own = (address, find(address));
+            }
+        }
     }
 
     fn forget(&mut self, address: K) {

@@ -432,6 +432,32 @@ fn profiles_that_are_new_are_judged() {
     assert_eq!(filter.rows(&batch, &interfaces).collect::<Vec<_>>(), [0, 2]);
 }
 
+/// What was foreseen for profiles and lists holds for batches with them, and for no others.
+#[test]
+fn what_is_foreseen_is_as_what_is_found() {
+    let list = Arc::new(NamedList::new("ports", ListValues::parse("443")));
+    let listed = test("dstport", Predicate::Listed(list.clone(), ListForm::Integers));
+    let internal = test("srcinternal", Predicate::Bool(true));
+    let program = Program::compile([&listed, &internal]);
+    let (interfaces, mut batch) = (interfaces(), batch(true, 200, false, 1));
+    let found = |batch: &FlowBatch, scratch: &mut Scratch| {
+        let mut found = Vec::new();
+        program.evaluate(batch, &interfaces, scratch, |m| found.push((m.query, m.rows.count())));
+        found
+    };
+    let others = Profiles::default();
+    others.intern(Profile { internal: Some(true), ..Profile::default() });
+    let mut scratch = Scratch::default();
+    assert!(!scratch.is_used());
+    program.foresee(&Arc::new(others), &Arc::default(), &mut scratch);
+    assert!(scratch.is_used());
+    assert_eq!(found(&batch, &mut scratch), found(&batch, &mut Scratch::default()));
+    batch.profiles = Arc::new(Profiles::default());
+    list.replace(ListValues::parse("53"));
+    program.foresee(&batch.profiles, &batch.port_labels, &mut scratch);
+    assert_eq!(found(&batch, &mut scratch), found(&batch, &mut Scratch::default()));
+}
+
 #[test]
 fn every_field_of_rows_but_a_few_is_a_column() {
     let slow: Vec<_> = FIELDS

@@ -210,10 +210,18 @@ impl HitTracker {
         }
     }
 
-    /// Tells all that is held back.
-    pub fn finish(&mut self, policy: &Policy, now: u64, context: &mut Context<'_>) {
-        for (_, slot) in mem::take(&mut self.due) {
+    /// Tells what is held back, of `most` keys at most. True once nothing is left.
+    pub fn finish(
+        &mut self,
+        policy: &Policy,
+        now: u64,
+        most: usize,
+        context: &mut Context<'_>,
+    ) -> bool {
+        for _ in 0..most {
+            let Some((_, slot)) = self.due.pop_first() else { break };
             self.tell_held_back(policy, slot, now, context);
         }
+        self.due.is_empty()
     }
 }

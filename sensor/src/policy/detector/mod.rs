@@ -4,6 +4,7 @@
 //! that is handed in. Events come in the order of the flows that caused them, and for one flow in the order of policies.
 
 mod block;
+mod change;
 mod context;
 mod hits;
 mod incident;
@@ -17,8 +18,9 @@ mod traces;
 mod tracker;
 mod windows;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+pub use change::{Change, InForce, Retired};
 pub use context::Counters;
 pub use rules::Rules;
 
@@ -41,7 +43,7 @@ use crate::{
 
 /// Asks policies of flows.
 pub struct Detector {
-    rules: Rules,
+    rules: Arc<Rules>,
     /// One for each program.
     scratch: Vec<Scratch>,
     /// One for each policy.
@@ -76,7 +78,7 @@ impl Detector {
     /// A detector. `seed` should be random, and changes nothing that can be seen; `host` is what events call this host.
     pub fn new(rules: Rules, seed: u64, host: impl Into<String>) -> Self {
         let mut detector = Self {
-            rules: Rules::compile([]),
+            rules: Arc::new(Rules::compile([])),
             scratch: Vec::new(),
             watches: Vec::new(),
             sources: Sources::new(host.into()),
@@ -87,7 +89,7 @@ impl Detector {
             ids: Vec::new(),
             times: Vec::new(),
         };
-        detector.replace(rules, 0, &mut Vec::new());
+        detector.change(Change::new(&detector.in_force(), Some(rules)));
         detector
     }
 
@@ -106,7 +108,7 @@ impl Detector {
             batch.end.iter().enumerate().map(|(row, end)| sources.record(source(row), *end)),
         );
         let program = rules.program(batch.observed_by);
-        let Rules { policies, programs, .. } = rules;
+        let Rules { policies, programs, .. } = &**rules;
         let mut desk = Desk { policies, watches, sources, texts, events: found, labels };
         let mut block = Block::new();
         programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
@@ -161,36 +163,8 @@ impl Detector {
     /// Ends all incidents.
     pub fn finish(&mut self, now: u64, reason: EndReason, events: &mut Vec<Event>) {
         self.for_each_tracker(events, |policy, tracker, context| {
-            tracker.finish(policy, now, reason, context);
+            tracker.finish(policy, now, reason, usize::MAX, context);
         });
-    }
-
-    /// Goes on with other policies. Those that are unchanged keep their state, incidents of the others end.
-    pub fn replace(&mut self, rules: Rules, now: u64, events: &mut Vec<Event>) {
-        let kept: HashMap<&str, &Arc<Policy>> =
-            rules.policies.iter().map(|policy| (policy.summary.name.as_str(), policy)).collect();
-        let mut old = HashMap::new();
-        let before = std::mem::take(&mut self.rules.policies).into_iter();
-        for (policy, watch) in before.zip(std::mem::take(&mut self.watches)) {
-            if kept.get(policy.summary.name.as_str()).is_some_and(|new| **new == policy) {
-                old.insert(policy.summary.name.clone(), watch);
-            } else {
-                self.rules.policies.push(policy);
-                self.watches.push(watch);
-            }
-        }
-        self.finish(now, EndReason::Reload, events);
-        self.watches = rules
-            .policies
-            .iter()
-            .map(|policy| match old.remove(&policy.summary.name) {
-                Some(watch) => watch,
-                None => self.watch(policy),
-            })
-            .collect();
-        self.scratch.clear();
-        self.scratch.resize_with(rules.programs.len(), Scratch::default);
-        self.rules = rules;
     }
 
     /// Each policy with its counters and the number of keys that it watches.

@@ -114,17 +114,18 @@ impl Tracker {
         either!(self, inner => inner.advance(policy, context));
     }
 
-    /// Ends all incidents, and tells what is held back.
+    /// Ends incidents, or tells what is held back, of `most` keys at most. True once nothing is left.
     pub fn finish(
         &mut self,
         policy: &Policy,
         now: u64,
         reason: EndReason,
+        most: usize,
         context: &mut Context<'_>,
-    ) {
+    ) -> bool {
         match self {
-            Self::Hits(inner) => inner.finish(policy, now, context),
-            Self::Windows(inner) => inner.finish(policy, now, reason, context),
+            Self::Hits(inner) => inner.finish(policy, now, most, context),
+            Self::Windows(inner) => inner.finish(policy, now, reason, most, context),
         }
     }
 }

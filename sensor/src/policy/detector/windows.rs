@@ -324,16 +324,18 @@ impl WindowTracker {
         }
     }
 
-    /// Ends all incidents.
+    /// Ends incidents, `most` of them at most. True once none is left.
     pub fn finish(
         &mut self,
         policy: &Policy,
         now: u64,
         reason: EndReason,
+        most: usize,
         context: &mut Context<'_>,
-    ) {
-        for slot in self.open.clone() {
+    ) -> bool {
+        for slot in self.open.iter().copied().take(most).collect::<Vec<_>>() {
             self.end(policy, slot, now, reason, context);
         }
+        self.open.is_empty()
     }
 }
