@@ -1,6 +1,6 @@
 //! `[[tag]]`: names that flows get, and which flows get them.
 //!
-//! A query may name lists, which are read when the agent starts and at each reload. So [`resolve`] judges everything but
+//! A query may name lists, which are read when the agent starts and at each reload. So `resolve` judges everything but
 //! that, and [`compile`] the query with the lists as they are then.
 
 use std::ops::Range;
