@@ -1,0 +1,161 @@
+//! Sessions and datagrams between named addresses of a site, through the sockets of both ends.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::site::Place;
+
+/// How long a packet may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// TCP sessions of one client with one server, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Sessions {
+    /// How many.
+    pub count: usize,
+    /// Questions, each with its answer, in each session.
+    pub rounds: usize,
+    /// Octets of a question.
+    pub question: usize,
+    /// Octets of an answer; what fits into the sockets' buffers.
+    pub answer: usize,
+}
+
+impl Place<'_> {
+    /// TCP sessions from a named address to another with a port. The client closes.
+    ///
+    /// # Errors
+    /// When one fails.
+    pub fn sessions(&self, from: &str, to: &str, sessions: Sessions) -> Result<()> {
+        let listener = self.listen(to)?;
+        let (mut question, mut answer) =
+            (vec![0x51; sessions.question], vec![0x41; sessions.answer]);
+        for _ in 0..sessions.count {
+            // The kernel answers before the connection is accepted.
+            let mut client = self.connect(from, to)?;
+            let (mut server, _) = listener.accept()?;
+            server.set_read_timeout(Some(PATIENCE))?;
+            for _ in 0..sessions.rounds {
+                client.write_all(&question)?;
+                server.read_exact(&mut question)?;
+                server.write_all(&answer)?;
+                client.read_exact(&mut answer)?;
+            }
+            drop(client);
+            server.read_to_end(&mut Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// Listens at a named address with a port.
+    ///
+    /// # Errors
+    /// When it is taken.
+    pub fn listen(&self, at: &str) -> Result<TcpListener> {
+        let address = self.socket(at)?;
+        self.end(at).0.enter(|| TcpListener::bind(address))?.with_context(|| at.to_owned())
+    }
+
+    /// Connects from a named address to another with a port.
+    ///
+    /// # Errors
+    /// When it is refused, or nobody answers in time.
+    pub fn connect(&self, from: &str, to: &str) -> Result<TcpStream> {
+        self.connect_within(from, to, PATIENCE)
+    }
+
+    /// As [`Self::connect`], with less patience.
+    ///
+    /// # Errors
+    /// When it is refused, or nobody answers in time.
+    pub fn connect_within(&self, from: &str, to: &str, patience: Duration) -> Result<TcpStream> {
+        let (source, target) = (self.address(from)?, self.socket(to)?);
+        let connect = || -> Result<TcpStream> {
+            let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
+            socket.bind(&SocketAddr::new(source, 0).into())?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.connect_timeout(&target.into(), patience)?;
+            Ok(socket.into())
+        };
+        self.end(from).0.enter(connect)?.with_context(|| format!("{from} to {to}"))
+    }
+
+    /// A UDP socket at a named address with a port, 0 for any.
+    ///
+    /// # Errors
+    /// When it is taken.
+    pub fn udp(&self, at: &str) -> Result<UdpSocket> {
+        let address = self.socket(at)?;
+        let bind = || -> Result<UdpSocket> {
+            let socket = UdpSocket::bind(address)?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.set_broadcast(true)?;
+            Ok(socket)
+        };
+        self.end(at).0.enter(bind)?.with_context(|| at.to_owned())
+    }
+
+    /// Sends datagrams of these sizes from one end, each of which is answered by one of the size beside it; 0 for no
+    /// answer.
+    ///
+    /// # Errors
+    /// When one does not arrive.
+    pub fn datagrams(&self, from: &str, to: &str, sizes: &[(usize, usize)]) -> Result<()> {
+        let (client, server) = (self.udp(from)?, self.udp(to)?);
+        let mut buffer = [0; 2048];
+        for &(question, answer) in sizes {
+            client.send_to(&buffer[..question], server.local_addr()?)?;
+            let (_, peer) = server.recv_from(&mut buffer)?;
+            if answer > 0 {
+                server.send_to(&buffer[..answer], peer)?;
+                client.recv_from(&mut buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends IPv4 packets whose header is `packet`'s own, where `from` is. The kernel fills in length and checksum of
+    /// the IP header; whether `from` is the source is up to the packet.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn raw(&self, from: &str, packets: &[Vec<u8>]) -> Result<()> {
+        const IPPROTO_RAW: i32 = 255;
+        let open = || Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(IPPROTO_RAW)));
+        let socket = self.end(from).0.enter(open)??;
+        for packet in packets {
+            let octets: [u8; 4] = packet.get(16..20).context("no IPv4 packet")?.try_into()?;
+            let to = SockAddr::from(SocketAddr::from((octets, 0)));
+            socket.send_to(packet, &to).with_context(|| format!("{packet:02x?}"))?;
+        }
+        Ok(())
+    }
+
+    /// An IPv4 packet between named addresses.
+    ///
+    /// # Errors
+    /// When one is none.
+    pub fn packet(&self, from: &str, to: &str, protocol: u8, payload: &[u8]) -> Result<Vec<u8>> {
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0];
+        for name in [from, to] {
+            let address: std::net::Ipv4Addr =
+                self.text(name).parse().with_context(|| name.to_owned())?;
+            packet.extend(address.octets());
+        }
+        packet.extend(payload);
+        Ok(packet)
+    }
+}
+
+/// A TCP header with `flags`. Its checksum is wrong, so that nobody answers.
+pub fn segment(from: u16, to: u16, flags: u8) -> Vec<u8> {
+    let mut segment = [from.to_be_bytes(), to.to_be_bytes()].concat();
+    segment.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 4, 0, 0xba, 0xd0, 0, 0]);
+    segment
+}
