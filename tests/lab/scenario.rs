@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::{
     agent::Agent,
+    peers::wait_until,
     site::{NEAR, Place, Site},
 };
 
@@ -26,20 +27,58 @@ pub struct Scenario {
     pub hits: &'static [&'static str],
 }
 
-/// Runs all of `scenarios` at once before an agent as it is shipped, and compares.
+/// Runs all of `scenarios` at once before an agent as it is shipped, and compares the hits of its whole life.
 ///
 /// # Errors
 /// With all differences.
 pub fn run(scenarios: &[Scenario]) -> Result<()> {
-    let site = Site::new()?;
-    let agent = Agent::watching(site.near(), NEAR, "--policies stock --print hits")?;
-    let mode = format!("{NEAR}: ingress native XDP, egress tcx");
-    ensure!(agent.said().contains(&mode), "not `{mode}`: {}", agent.said());
-    make(&site, scenarios)?;
-    let outcome = agent.stop("INT")?;
-    let found = hits(&outcome.flows()?)?;
-    println!("{} scenarios, {} hits", scenarios.len(), found.len());
-    compare(&site, scenarios, &found)
+    Watch::start("")?.judge(scenarios, |_| Ok(()))
+}
+
+/// As [`run`], with shorter timeouts, and all hits must come while the agent runs.
+///
+/// # Errors
+/// With all differences.
+pub fn run_live(scenarios: &[Scenario]) -> Result<()> {
+    Watch::start("--interval 250ms --idle-timeout 2s")?.judge(scenarios, |watch| {
+        let due = scenarios.iter().map(|scenario| scenario.hits.len()).sum();
+        let found = || hits(&watch.agent.printed()?);
+        // Where this is in vain, the comparison tells more.
+        let _ = wait_until("hits", || found().is_ok_and(|found| found.len() >= due));
+        compare(&watch.site, scenarios, &found()?).context("while the agent runs")
+    })
+}
+
+/// An agent with the stock library, and what it watches.
+struct Watch {
+    site: Site,
+    agent: Agent,
+}
+
+impl Watch {
+    fn start(arguments: &str) -> Result<Self> {
+        let site = Site::new()?;
+        let line = format!("--policies stock --print hits {arguments}");
+        let agent = Agent::watching(site.near(), NEAR, &line)?;
+        let mode = format!("{NEAR}: ingress native XDP, egress tcx");
+        ensure!(agent.said().contains(&mode), "not `{mode}`: {}", agent.said());
+        Ok(Self { site, agent })
+    }
+
+    fn judge(
+        self,
+        scenarios: &[Scenario],
+        before_the_end: impl FnOnce(&Self) -> Result<()>,
+    ) -> Result<()> {
+        make(&self.site, scenarios)?;
+        before_the_end(&self)?;
+        let Self { site, agent } = self;
+        let outcome = agent.stop("INT")?;
+        let found = hits(&outcome.stdout)?;
+        let (packets, _) = outcome.ledger("seen");
+        println!("{} scenarios, {packets} packets, {} hits", scenarios.len(), found.len());
+        compare(&site, scenarios, &found)
+    }
 }
 
 /// Makes the traffic of all scenarios.
@@ -61,32 +100,41 @@ fn make(site: &Site, scenarios: &[Scenario]) -> Result<()> {
     Ok(())
 }
 
-/// One line for each policy and key: its highest severity, and how many incidents, if more than one.
-fn hits(events: &[Value]) -> Result<BTreeSet<String>> {
-    let mut keys: BTreeMap<(&str, String), (usize, BTreeSet<&str>)> = BTreeMap::new();
-    for event in events {
-        let text = |value: &'_ Value| value.as_str().map(str::to_owned);
-        let policy = event["algorithm"].as_str().with_context(|| event.to_string())?;
-        let fields = event["track_by"].as_array().with_context(|| event.to_string())?;
-        let key = fields.iter().map(|field| {
-            let name = text(field).unwrap_or_default();
-            let value = &event["tracked"][&name];
-            format!(" {name}={}", text(value).unwrap_or_else(|| value.to_string()))
-        });
-        let severity = SEVERITIES.iter().position(|&severity| event["severity"] == severity);
-        let incident = event["incident"].as_str().with_context(|| event.to_string())?;
-        let (highest, incidents) = keys.entry((policy, key.collect())).or_default();
-        *highest = (*highest).max(severity.with_context(|| event.to_string())?);
-        incidents.insert(incident);
+/// One line for each policy and key in what the agent has printed: its highest severity, and how often it spoke, if more
+/// than it should. An incident starts once; without thresholds there is a hit, and at the end another for all those that
+/// were kept back.
+fn hits(printed: &str) -> Result<BTreeSet<String>> {
+    let mut keys: BTreeMap<String, (usize, [usize; 2])> = BTreeMap::new();
+    // The last line may be half written.
+    for line in printed.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let (key, severity, kind) = event(line).with_context(|| format!("no hit: {line}"))?;
+        let (highest, [starts, hits]) = keys.entry(key).or_default();
+        *highest = (*highest).max(severity);
+        *starts += usize::from(kind == "start");
+        *hits += usize::from(kind == "hit");
     }
-    let lines = keys.into_iter().map(|((policy, key), (severity, incidents))| {
-        let times = match incidents.len() {
-            1 => String::new(),
-            times => format!(", {times} times"),
+    let lines = keys.into_iter().map(|(key, (severity, spoke))| {
+        let times = match spoke {
+            [1, 0] | [0, 1 | 2] => String::new(),
+            [starts, hits] => format!(", {starts} starts, {hits} hits"),
         };
-        format!("{policy} {}{key}{times}", SEVERITIES[severity])
+        key.replacen(' ', &format!(" {} ", SEVERITIES[severity]), 1) + &times
     });
     Ok(lines.collect())
+}
+
+/// Policy and key, severity, and kind of an event.
+fn event(line: &str) -> Option<(String, usize, String)> {
+    let event: Value = serde_json::from_str(line).ok()?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let mut key = text(&event["algorithm"])?;
+    for field in event["track_by"].as_array()? {
+        let name = field.as_str()?;
+        let value = &event["tracked"][name];
+        key += &format!(" {name}={}", text(value).unwrap_or_else(|| value.to_string()));
+    }
+    let severity = SEVERITIES.iter().position(|&severity| event["severity"] == severity)?;
+    Some((key, severity, text(&event["alerttype"])?))
 }
 
 const SEVERITIES: [&str; 3] = ["low", "medium", "high"];

@@ -59,11 +59,8 @@ impl Site {
             near.run(line)?;
         }
         for line in [
-            "sysctl -qw net.ipv4.ip_forward=1",
             "ip route add local 10.128.0.0/10 dev lo",
             "ip route add local 45.0.0.0/8 dev lo",
-            "ip route add prohibit 47.0.0.0/8",
-            "ip route add blackhole default",
             "ip route add 10.0.0.0/9 via 10.255.0.2",
             "ip -6 route add local fd00:2::/32 dev lo",
             "ip -6 route add local 2a02::/16 dev lo",
@@ -94,7 +91,7 @@ pub struct Place<'s> {
 
 impl Place<'_> {
     /// `text` with addresses in place of names: `near`, `inside` (internal, on the far side), `outside` (not internal),
-    /// `silent` (outside, and nobody is there), `prohibited` (outside, and a router says no).
+    /// `silent` (outside, and nobody is there).
     pub fn text(&self, text: &str) -> String {
         let n = self.number;
         [
@@ -105,7 +102,6 @@ impl Place<'_> {
             ("inside.", format!("10.{}.0.", 128 + n)),
             ("outside.", format!("45.{n}.0.")),
             ("silent.", format!("46.{n}.0.")),
-            ("prohibited.", format!("47.{n}.0.")),
         ]
         .into_iter()
         .fold(text.to_owned(), |text, (name, prefix)| text.replace(name, &prefix))

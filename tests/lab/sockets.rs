@@ -1,18 +1,20 @@
 //! Sessions and datagrams between named addresses of a site, through the sockets of both ends.
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    io::{self, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::site::Place;
+use crate::{peers::wait_until, site::Place};
 
 /// How long a packet may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a datagram is sent within that: receivers that are busy drop some.
+const TRIES: u32 = 10;
 
 /// TCP sessions of one client with one server, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -89,12 +91,21 @@ impl Place<'_> {
     /// A UDP socket at a named address with a port, 0 for any.
     ///
     /// # Errors
-    /// When it is taken.
+    /// When it is taken, and stays so.
     pub fn udp(&self, at: &str) -> Result<UdpSocket> {
         let address = self.socket(at)?;
         let bind = || -> Result<UdpSocket> {
-            let socket = UdpSocket::bind(address)?;
-            socket.set_read_timeout(Some(PATIENCE))?;
+            let mut bound = UdpSocket::bind(address);
+            // A program that another scenario just starts may hold a copy of the last one, until it runs.
+            let _ = wait_until("a free port", || {
+                let taken = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+                if bound.as_ref().is_err_and(taken) {
+                    bound = UdpSocket::bind(address);
+                }
+                !bound.as_ref().is_err_and(taken)
+            });
+            let socket = bound?;
+            socket.set_read_timeout(Some(PATIENCE / TRIES))?;
             socket.set_broadcast(true)?;
             Ok(socket)
         };
@@ -107,21 +118,43 @@ impl Place<'_> {
     /// # Errors
     /// When one does not arrive.
     pub fn datagrams(&self, from: &str, to: &str, sizes: &[(usize, usize)]) -> Result<()> {
+        let made =
+            sizes.iter().map(|&(question, answer)| (vec![0x51; question], vec![0x41; answer]));
+        self.talk(from, to, made)
+    }
+
+    /// Sends datagrams from one end, each of which is answered by the one beside it, unless that is empty. What is lost
+    /// is sent again.
+    ///
+    /// # Errors
+    /// When one does not arrive.
+    pub fn talk(
+        &self,
+        from: &str,
+        to: &str,
+        datagrams: impl Iterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Result<()> {
         let (client, server) = (self.udp(from)?, self.udp(to)?);
         let mut buffer = [0; 2048];
-        for &(question, answer) in sizes {
-            client.send_to(&buffer[..question], server.local_addr()?)?;
+        let mut once = |question: &[u8], answer: &[u8]| -> io::Result<()> {
+            client.send_to(question, server.local_addr()?)?;
             let (_, peer) = server.recv_from(&mut buffer)?;
-            if answer > 0 {
-                server.send_to(&buffer[..answer], peer)?;
+            if !answer.is_empty() {
+                server.send_to(answer, peer)?;
                 client.recv_from(&mut buffer)?;
+            }
+            Ok(())
+        };
+        for (question, answer) in datagrams {
+            let mut tries = (1..TRIES).filter_map(|_| once(&question, &answer).ok());
+            if tries.next().is_none() {
+                once(&question, &answer).with_context(|| format!("{from} to {to}"))?;
             }
         }
         Ok(())
     }
 
-    /// Sends IPv4 packets whose header is `packet`'s own, where `from` is. The kernel fills in length and checksum of
-    /// the IP header; whether `from` is the source is up to the packet.
+    /// Sends IPv4 packets with the headers that they have, where `from` is, which need not be their source.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -137,21 +170,30 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// An IPv4 packet between named addresses.
+    /// An IPv4 packet between named addresses; raw sockets fill in the checksum.
     ///
     /// # Errors
     /// When one is none.
     pub fn packet(&self, from: &str, to: &str, protocol: u8, payload: &[u8]) -> Result<Vec<u8>> {
-        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0];
+        let mut packet = vec![0x45, 0];
+        packet.extend((20 + payload.len() as u16).to_be_bytes());
+        packet.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
         for name in [from, to] {
-            let address: std::net::Ipv4Addr =
-                self.text(name).parse().with_context(|| name.to_owned())?;
+            let address: Ipv4Addr = self.text(name).parse().with_context(|| name.to_owned())?;
             packet.extend(address.octets());
         }
         packet.extend(payload);
         Ok(packet)
     }
 }
+
+/// IP protocols.
+pub const TCP: u8 = 6;
+/// UDP.
+pub const UDP: u8 = 17;
+
+/// The flag.
+pub const SYN: u8 = 2;
 
 /// A TCP header with `flags`. Its checksum is wrong, so that nobody answers.
 pub fn segment(from: u16, to: u16, flags: u8) -> Vec<u8> {

@@ -2,14 +2,13 @@
 
 use anyhow::Result;
 use tests::{
+    frames, reference,
     scenario::Scenario,
     site::{FAR_LINK, NEAR_LINK, Place},
-    sockets::segment,
+    sockets::{SYN, TCP, UDP, segment},
 };
 
-const SYN: u8 = 2;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+const ALL_FLAGS: u8 = 0x3f;
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -29,6 +28,19 @@ pub const SCENARIOS: &[Scenario] = &[
         hits: &[],
     },
     Scenario {
+        name: "SYN flood from 4,096 forged sources",
+        traffic: |at| syn_flood(at, 4096, 400_000),
+        hits: &[
+            "syn_flood medium dstip=near.1 dstport=80",
+            "forged_sources_inbound medium dstip=near.1",
+        ],
+    },
+    Scenario {
+        name: "a crowd: 30,000 SYNs from 512 sources",
+        traffic: |at| syn_flood(at, 512, 30_000),
+        hits: &[],
+    },
+    Scenario {
         name: "ping flood from outside",
         traffic: |at| at.run("outside.1", "ping -q -f -c 40000 -I outside.1 near.1").map(drop),
         hits: &["icmp_flood medium dstip=near.1"],
@@ -44,7 +56,10 @@ pub const SCENARIOS: &[Scenario] = &[
             let land = at.packet("near.1", "near.1", TCP, &segment(139, 139, SYN))?;
             at.raw(FAR_LINK, &[land])
         },
-        hits: &["land_attack medium dstip=near.1"],
+        hits: &[
+            "land_attack medium dstip=near.1",
+            "privileged_to_privileged low srcip=near.1 dstip=near.1 dstport=139",
+        ],
     },
     Scenario {
         name: "forged sources leave",
@@ -65,7 +80,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "all flags at once",
         traffic: |at| {
-            let packet = at.packet("outside.1", "near.1", TCP, &segment(4000, 80, 0x3f))?;
+            let packet = at.packet("outside.1", "near.1", TCP, &segment(4000, 80, ALL_FLAGS))?;
             at.raw("outside.1", &[packet])
         },
         hits: &["tcp_all_flags low srcip=outside.1 dstip=near.1"],
@@ -86,4 +101,11 @@ fn iperf_flood(at: Place<'_>) -> Result<()> {
         let threads: Vec<_> = (1..=24).map(flood).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
     })
+}
+
+/// SYNs from as many sources (a power of two). Of each hundred, some fifteen must arrive, and may be all.
+fn syn_flood(at: Place<'_>, sources: u32, count: u32) -> Result<()> {
+    let packet = at.packet("outside.1", "near.1", TCP, &segment(4000, 80, SYN))?;
+    let (netns, device) = at.end("outside.1");
+    reference::flood(netns, device, &frames::ipv4(&packet), sources, count)
 }

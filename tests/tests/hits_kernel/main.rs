@@ -9,35 +9,40 @@ mod scan;
 mod tunnel;
 
 use anyhow::Result;
-use tests::{
-    peers::require,
-    root,
-    scenario::{self, Scenario},
-};
+use tests::{peers::require, root, scenario};
 
-fn run(name: &str, programs: &[&str], scenarios: &[Scenario]) -> Result<()> {
-    if !(root(name) && programs.iter().all(|program| require(program))) {
-        return Ok(());
-    }
-    scenario::run(scenarios)
+fn ready(name: &str, programs: &[&str]) -> bool {
+    root(name) && programs.iter().all(|program| require(program))
 }
 
 #[test]
 fn scans_hit_and_near_misses_do_not() -> Result<()> {
-    run("scans before the stock policies", &["nmap"], scan::SCENARIOS)
+    if !ready("scans before the stock policies", &["nmap"]) {
+        return Ok(());
+    }
+    scenario::run_live(scan::SCENARIOS)
 }
 
 #[test]
 fn floods_hit_and_near_misses_do_not() -> Result<()> {
-    run("floods before the stock policies", &["iperf3", "ping"], flood::SCENARIOS)
+    if !ready("floods before the stock policies", &["iperf3", "ping"]) {
+        return Ok(());
+    }
+    scenario::run(flood::SCENARIOS)
 }
 
 #[test]
 fn tunnels_hit_and_near_misses_do_not() -> Result<()> {
-    run("tunnels before the stock policies", &["ping"], tunnel::SCENARIOS)
+    if !ready("tunnels before the stock policies", &["ping"]) {
+        return Ok(());
+    }
+    scenario::run(tunnel::SCENARIOS)
 }
 
 #[test]
 fn ordinary_traffic_does_not_hit() -> Result<()> {
-    run("ordinary traffic before the stock policies", &["iperf3", "ping"], ordinary::SCENARIOS)
+    if !ready("ordinary traffic before the stock policies", &["iperf3", "ping", "tcpreplay"]) {
+        return Ok(());
+    }
+    scenario::run(ordinary::SCENARIOS)
 }

@@ -1,6 +1,11 @@
 //! Who looks for ports and hosts, as nmap does it.
 
-use tests::{scenario::Scenario, sockets::Sessions};
+use anyhow::Result;
+use tests::{
+    scenario::Scenario,
+    site::Place,
+    sockets::{SYN, Sessions, TCP, segment},
+};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -62,10 +67,11 @@ pub const SCENARIOS: &[Scenario] = &[
         hits: &["tiny_fragment medium srcip=outside.1 dstip=near.1"],
     },
     Scenario {
-        name: "SYN scan that a router prohibits",
-        traffic: |at| at.nmap("near.1", "-sS -p 1-120 prohibited.1").map(drop),
+        name: "a router prohibits 120 times",
+        traffic: |at| prohibit(at, 120),
         hits: &["scan_prohibited low dstip=near.1"],
     },
+    Scenario { name: "a router prohibits 80 times", traffic: |at| prohibit(at, 80), hits: &[] },
     Scenario {
         name: "connect scan of 60 ports, one of them open",
         traffic: |at| {
@@ -224,3 +230,12 @@ pub const SCENARIOS: &[Scenario] = &[
 
 /// Key exchange and a few passwords.
 const LOGIN: Sessions = Sessions { count: 25, rounds: 6, question: 120, answer: 200 };
+
+/// What a router tells a host of ours that asks for what it must not.
+fn prohibit(at: Place<'_>, times: usize) -> Result<()> {
+    const ICMP: u8 = 1;
+    const PROHIBITED: [u8; 8] = [3, 13, 0xfc, 0xf2, 0, 0, 0, 0];
+    let refused = at.packet("near.1", "silent.1", TCP, &segment(40000, 22, SYN)[..8])?;
+    let message = [&PROHIBITED[..], &refused].concat();
+    at.raw("outside.1", &vec![at.packet("outside.1", "near.1", ICMP, &message)?; times])
+}

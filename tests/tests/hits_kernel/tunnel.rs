@@ -1,6 +1,8 @@
 //! What carries other traffic inside it.
 
-use anyhow::{Result, ensure};
+use std::iter::repeat_n;
+
+use anyhow::Result;
 use tests::{scenario::Scenario, site::Place};
 
 const IP_IN_IP: u8 = 4;
@@ -158,16 +160,7 @@ fn message(kind: u8, length: usize) -> Vec<u8> {
 
 /// Initiation and response, a keepalive, then `count` packets each way.
 fn wireguard(at: Place<'_>, from: &str, to: &str, count: usize) -> Result<()> {
-    let (client, server) = (at.udp(from)?, at.udp(to)?);
-    let mut buffer = [0; 2048];
-    let data = [(4, 128), (4, 112)];
-    let course = [[(1, 148), (2, 92)], [(4, 32), (4, 32)]].into_iter();
-    for [there, back] in course.chain(std::iter::repeat_n(data, count)) {
-        client.send_to(&message(there.0, there.1), server.local_addr()?)?;
-        let (length, peer) = server.recv_from(&mut buffer)?;
-        ensure!((buffer[0], length) == there, "{} of {length} octets", buffer[0]);
-        server.send_to(&message(back.0, back.1), peer)?;
-        client.recv_from(&mut buffer)?;
-    }
-    Ok(())
+    let start = [(message(1, 148), message(2, 92)), (message(4, 32), message(4, 32))];
+    let data = (message(4, 128), message(4, 112));
+    at.talk(from, to, start.into_iter().chain(repeat_n(data, count)))
 }
