@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::{peers::wait_until, site::Place};
+use crate::site::Place;
 
 /// How long a packet may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -91,23 +91,17 @@ impl Place<'_> {
     /// A UDP socket at a named address with a port, 0 for any.
     ///
     /// # Errors
-    /// When it is taken, and stays so.
+    /// When it is taken.
     pub fn udp(&self, at: &str) -> Result<UdpSocket> {
         let address = self.socket(at)?;
         let bind = || -> Result<UdpSocket> {
-            let mut bound = UdpSocket::bind(address);
-            // A program that another scenario just starts may hold a copy of the last one, until it runs.
-            let _ = wait_until("a free port", || {
-                let taken = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
-                if bound.as_ref().is_err_and(taken) {
-                    bound = UdpSocket::bind(address);
-                }
-                !bound.as_ref().is_err_and(taken)
-            });
-            let socket = bound?;
+            let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+            // A program that another scenario just starts holds a copy of an earlier one, until it runs.
+            socket.set_reuse_address(true)?;
             socket.set_read_timeout(Some(PATIENCE / TRIES))?;
             socket.set_broadcast(true)?;
-            Ok(socket)
+            socket.bind(&address.into())?;
+            Ok(socket.into())
         };
         self.end(at).0.enter(bind)?.with_context(|| at.to_owned())
     }

@@ -169,6 +169,12 @@ pub const SCENARIOS: &[Scenario] = &[
         traffic: |at| at.nmap("inside.1", "-sS -p 22 near.1-20").map(drop),
         hits: &[],
     },
+    // The Internet's noise: there is a policy for it, which is off.
+    Scenario {
+        name: "SSH sweep of 60 hosts from outside",
+        traffic: |at| at.nmap("outside.1", "-sS -p 22 near.1-60").map(drop),
+        hits: &[],
+    },
     Scenario {
         name: "sweep of 65 hosts outside that are not there",
         traffic: |at| at.nmap("near.1", "-sS -p 443 silent.1-65").map(drop),

@@ -45,6 +45,12 @@ pub const SCENARIOS: &[Scenario] = &[
         traffic: |at| wireguard(at, "outside.1:40000", "near.1:51820", 30),
         hits: &[],
     },
+    // Who asks and who answers is not to be told by ports then.
+    Scenario {
+        name: "WireGuard to a server of ours, from the same port",
+        traffic: |at| wireguard(at, "outside.1:51820", "near.1:51820", 30),
+        hits: &["vpn_client_leaving medium srcip=near.1 dstip=outside.1 dstport=51820"],
+    },
     Scenario {
         name: "WireGuard inside",
         traffic: |at| wireguard(at, "near.1:40000", "inside.1:51820", 30),
