@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    fs,
     net::IpAddr,
     thread,
 };
@@ -58,7 +59,13 @@ struct Watch {
 impl Watch {
     fn start(arguments: &str) -> Result<Self> {
         let site = Site::new()?;
-        let line = format!("--policies stock --print hits {arguments}");
+        let directory = tempfile::tempdir()?;
+        let config = directory.path().join("sensor.toml");
+        // Tables that hold what one CPU gets of a flood, however many CPUs share the memory.
+        let memory = 128.max(24 * thread::available_parallelism()?.get());
+        fs::write(&config, format!("[capture]\nkernel_memory = \"{memory}MiB\"\n"))?;
+        let config = config.display();
+        let line = format!("--config {config} --policies stock --print hits {arguments}");
         let agent = Agent::watching(site.near(), NEAR, &line)?;
         let mode = format!("{NEAR}: ingress native XDP, egress tcx");
         ensure!(agent.said().contains(&mode), "not `{mode}`: {}", agent.said());

@@ -40,6 +40,10 @@ impl Site {
     /// When `ip` or `sysctl` fail.
     pub fn new() -> Result<Self> {
         let (near, far) = (Netns::new("lb-near")?, Netns::new("lb-far")?);
+        for netns in [&near, &far] {
+            // Neighbours are found by link-local addresses, which would have to wait for their own check.
+            netns.run("sysctl -qw net.ipv6.conf.default.dad_transmits=0")?;
+        }
         near.run(&format!("ip link add {NEAR} type veth peer name {FAR} netns {}", far.name()))?;
         for (netns, device, host) in [(&near, NEAR, 2), (&far, FAR, 1)] {
             netns.run(&format!("ip address add 10.255.0.{host}/24 dev {device}"))?;
@@ -61,6 +65,7 @@ impl Site {
         for line in [
             "ip route add local 10.128.0.0/10 dev lo",
             "ip route add local 45.0.0.0/8 dev lo",
+            "ip route add local 169.254.169.254 dev lo",
             "ip route add 10.0.0.0/9 via 10.255.0.2",
             "ip -6 route add local fd00:2::/32 dev lo",
             "ip -6 route add local 2a02::/16 dev lo",
@@ -164,6 +169,7 @@ impl Place<'_> {
             let line = format!("ss -Hltn src {} and sport = :{port}", self.text(to));
             netns.run(&line).is_ok_and(|sockets| !sockets.is_empty())
         })?;
-        self.run(from, &format!("iperf3 -c {to} -p {port} -B {from} {arguments}")).map(drop)
+        self.run(from, &format!("timeout 60 iperf3 -c {to} -p {port} -B {from} {arguments}"))
+            .map(drop)
     }
 }

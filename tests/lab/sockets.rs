@@ -182,16 +182,39 @@ impl Place<'_> {
 }
 
 /// IP protocols.
+pub const ICMP: u8 = 1;
+/// TCP.
 pub const TCP: u8 = 6;
 /// UDP.
 pub const UDP: u8 = 17;
 
-/// The flag.
-pub const SYN: u8 = 2;
+/// Flags of TCP.
+pub const FIN: u8 = 0x01;
+/// Synchronise.
+pub const SYN: u8 = 0x02;
+/// Reset.
+pub const RST: u8 = 0x04;
+/// Push.
+pub const PSH: u8 = 0x08;
+/// Acknowledge.
+pub const ACK: u8 = 0x10;
+/// Urgent.
+pub const URG: u8 = 0x20;
+/// All of these.
+pub const ALL_FLAGS: u8 = 0x3f;
 
 /// A TCP header with `flags`. Its checksum is wrong, so that nobody answers.
 pub fn segment(from: u16, to: u16, flags: u8) -> Vec<u8> {
     let mut segment = [from.to_be_bytes(), to.to_be_bytes()].concat();
     segment.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 4, 0, 0xba, 0xd0, 0, 0]);
     segment
+}
+
+/// A UDP datagram of `octets` without a checksum.
+pub fn datagram(from: u16, to: u16, octets: usize) -> Vec<u8> {
+    let length = 8 + octets as u16;
+    let mut datagram =
+        [from, to, length, 0].into_iter().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
+    datagram.resize(usize::from(length), 0x13);
+    datagram
 }

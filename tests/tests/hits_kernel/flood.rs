@@ -1,14 +1,7 @@
-//! Too much of something, and what is forged.
+//! Too much of something, by programs that flood.
 
 use anyhow::Result;
-use tests::{
-    frames, reference,
-    scenario::Scenario,
-    site::{FAR_LINK, NEAR_LINK, Place},
-    sockets::{SYN, TCP, UDP, segment},
-};
-
-const ALL_FLAGS: u8 = 0x3f;
+use tests::{scenario::Scenario, site::Place};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -28,19 +21,6 @@ pub const SCENARIOS: &[Scenario] = &[
         hits: &[],
     },
     Scenario {
-        name: "SYN flood from 4,096 forged sources",
-        traffic: |at| syn_flood(at, 4096, 400_000),
-        hits: &[
-            "syn_flood medium dstip=near.1 dstport=80",
-            "forged_sources_inbound medium dstip=near.1",
-        ],
-    },
-    Scenario {
-        name: "a crowd: 30,000 SYNs from 512 sources",
-        traffic: |at| syn_flood(at, 512, 30_000),
-        hits: &[],
-    },
-    Scenario {
         name: "ping flood from outside",
         traffic: |at| at.run("outside.1", "ping -q -f -c 40000 -I outside.1 near.1").map(drop),
         hits: &["icmp_flood medium dstip=near.1"],
@@ -50,40 +30,26 @@ pub const SCENARIOS: &[Scenario] = &[
         traffic: |at| at.run("outside.1", "ping -q -f -c 10000 -I outside.1 near.1").map(drop),
         hits: &[],
     },
+    // Who pings that fast is flooded by the answers, and may hide something in three megabytes.
     Scenario {
-        name: "from itself to itself",
-        traffic: |at| {
-            let land = at.packet("near.1", "near.1", TCP, &segment(139, 139, SYN))?;
-            at.raw(FAR_LINK, &[land])
-        },
+        name: "ping flood to outside",
+        traffic: |at| at.run("near.1", "ping -q -f -c 40000 -I near.1 outside.1").map(drop),
         hits: &[
-            "land_attack medium dstip=near.1",
-            "privileged_to_privileged low srcip=near.1 dstip=near.1 dstport=139",
+            "flood_leaving medium srcip=near.1 dstip=outside.1",
+            "icmp_flood medium dstip=near.1",
+            "icmp_tunnel medium srcip=near.1 dstip=outside.1",
         ],
     },
+    // What others asked for, with somebody else's address.
     Scenario {
-        name: "forged sources leave",
-        traffic: |at| {
-            let from = |n| at.packet(&format!("silent.{n}"), "outside.1", UDP, &[0x13; 20]);
-            at.raw("near.1", &(1..=25).map(from).collect::<Result<Vec<_>>>()?)
-        },
-        hits: &["forged_sources_leaving medium interface=vb"],
+        name: "45 MB of answers from our port 53",
+        traffic: |at| answers(at, 32_000),
+        hits: &["amplifier_dns_ntp medium srcip=near.1 dstip=outside.1"],
     },
     Scenario {
-        name: "our own address comes in",
-        traffic: |at| {
-            let forged = at.packet(NEAR_LINK, "near.1", UDP, &[0x13; 20])?;
-            at.raw(FAR_LINK, &vec![forged; 12])
-        },
-        hits: &["own_address_arrives medium srcip=10.255.0.2 interface=vb"],
-    },
-    Scenario {
-        name: "all flags at once",
-        traffic: |at| {
-            let packet = at.packet("outside.1", "near.1", TCP, &segment(4000, 80, ALL_FLAGS))?;
-            at.raw("outside.1", &[packet])
-        },
-        hits: &["tcp_all_flags low srcip=outside.1 dstip=near.1"],
+        name: "20 MB of answers from our port 53",
+        traffic: |at| answers(at, 14_000),
+        hits: &[],
     },
 ];
 
@@ -103,9 +69,12 @@ fn iperf_flood(at: Place<'_>) -> Result<()> {
     })
 }
 
-/// SYNs from as many sources (a power of two). Of each hundred, some fifteen must arrive, and may be all.
-fn syn_flood(at: Place<'_>, sources: u32, count: u32) -> Result<()> {
-    let packet = at.packet("outside.1", "near.1", TCP, &segment(4000, 80, SYN))?;
-    let (netns, device) = at.end("outside.1");
-    reference::flood(netns, device, &frames::ipv4(&packet), sources, count)
+/// Answers of a name server of ours, large ones, which nobody reads.
+fn answers(at: Place<'_>, count: usize) -> Result<()> {
+    let (server, victim) = (at.udp("near.1:53")?, at.udp("outside.1:40000")?);
+    let address = victim.local_addr()?;
+    for _ in 0..count {
+        server.send_to(&[0x53; 1400], address)?;
+    }
+    Ok(())
 }

@@ -4,8 +4,10 @@
 //! Next to what must hit stands what nearly does. The policies are those that are on as shipped.
 
 mod flood;
+mod forged;
 mod ordinary;
 mod scan;
+mod session;
 mod tunnel;
 
 use anyhow::Result;
@@ -29,6 +31,22 @@ fn floods_hit_and_near_misses_do_not() -> Result<()> {
         return Ok(());
     }
     scenario::run(flood::SCENARIOS)
+}
+
+#[test]
+fn forgeries_hit_and_near_misses_do_not() -> Result<()> {
+    if !ready("forgeries before the stock policies", &[]) {
+        return Ok(());
+    }
+    scenario::run(forged::SCENARIOS)
+}
+
+#[test]
+fn sessions_that_should_not_be_hit() -> Result<()> {
+    if !ready("sessions before the stock policies", &[]) {
+        return Ok(());
+    }
+    scenario::run(session::SCENARIOS)
 }
 
 #[test]

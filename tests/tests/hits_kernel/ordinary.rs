@@ -82,8 +82,8 @@ pub const SCENARIOS: &[Scenario] = &[
     }),
     // Neighbours looked for that are not there, and what is said to all.
     quiet("chatter of the segment", |at| {
-        for gone in ["10.255.0.9:7", "[fd00:ff::9]:7"] {
-            let found = at.connect_within("near.1", gone, Duration::from_millis(300));
+        for (from, gone) in [("near.1", "10.255.0.9:7"), ("near::1", "[fd00:ff::9]:7")] {
+            let found = at.connect_within(from, gone, Duration::from_millis(300));
             ensure!(found.is_err(), "who answered?");
         }
         for (from, port, to) in [
