@@ -145,13 +145,15 @@ impl Place<'_> {
         self.end(from).0.run(&self.text(line))
     }
 
-    /// nmap with `arguments`, from a named address. Hosts are taken to be up, and names are not looked up.
+    /// nmap with `arguments`, from a named address. Hosts are taken to be up, unless that is all that is asked (`-sn`),
+    /// and names are not looked up.
     ///
     /// # Errors
     /// When it fails.
     pub fn nmap(&self, from: &str, arguments: &str) -> Result<String> {
         let (_, device) = self.end(from);
-        let line = format!("nmap -n -Pn -T4 --max-retries 1 -e {device} -S {from} {arguments}");
+        let up = if arguments.contains("-sn") { "" } else { "-Pn" };
+        let line = format!("nmap -n {up} -T4 --max-retries 1 -e {device} -S {from} {arguments}");
         self.run(from, &line)
     }
 

@@ -205,12 +205,12 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "ping sweep of 30 hosts",
-        traffic: |at| at.run("inside.1", "nmap -n -sn -PE -S inside.1 -e va near.1-30").map(drop),
+        traffic: |at| at.nmap("inside.1", "-sn -PE near.1-30").map(drop),
         hits: &["ping_sweep low srcip=inside.1"],
     },
     Scenario {
         name: "ping sweep of 20 hosts",
-        traffic: |at| at.run("inside.1", "nmap -n -sn -PE -S inside.1 -e va near.1-20").map(drop),
+        traffic: |at| at.nmap("inside.1", "-sn -PE near.1-20").map(drop),
         hits: &[],
     },
     Scenario {
