@@ -1,16 +1,21 @@
 //! The demonstration: what a newcomer without a busy interface tries first.
 //!
-//! Two namespaces joined by a veth pair; real TCP, UDP and ICMP between them; the sensor on one end, and beside it
-//! nfcapd, whose account is printed at the end next to the sensor's own. Nothing outlives it: everything is held by
-//! guards, and Ctrl-C only ends the wait.
+//! Two namespaces joined by a veth pair; real TCP, UDP and ICMP between them, and a few things that must not happen; the
+//! sensor on one end with the stock library and two policies of its own (`demo/site`), and beside it nfcapd, whose account
+//! is printed at the end next to the sensor's own. Nothing outlives it: everything is held by guards, and Ctrl-C only ends
+//! the wait.
 
 mod collector;
+mod hits;
+mod incidents;
 mod network;
 pub mod traffic;
+mod wireguard;
 
 use std::{
-    env, io,
+    env, fs, io,
     os::unix::process::CommandExt,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitCode, ExitStatus, Stdio},
     sync::{
         Arc,
@@ -24,10 +29,11 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use self::{collector::Collector, network::Network};
+use self::{collector::Collector, hits::Seen, network::Network};
 use crate::{
     build, process,
     setup::{self, Need},
+    test::AGENT,
     workspace::Workspace,
 };
 
@@ -37,11 +43,14 @@ const POLL: Duration = Duration::from_millis(50);
 /// How long a child may take to stop when asked; longer than the sensor's own deadline.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// `cargo xtask demo`.
+/// The sensor's configuration, below the root.
+const CONFIG: &str = "xtask/src/demo/site/sensor.toml";
+
+/// `cargo xtask demo`; with `flows`, flows are printed among the hits.
 ///
 /// # Errors
 /// When something is missing, or one of the parts does not start or fails.
-pub fn run(workspace: &Workspace, duration: u32) -> Result<ExitCode> {
+pub fn run(workspace: &Workspace, duration: u32, flows: bool) -> Result<ExitCode> {
     if !process::is_root() {
         eprintln!(
             "error: the demonstration makes network namespaces and needs root:\n  \
@@ -50,30 +59,61 @@ pub fn run(workspace: &Workspace, duration: u32) -> Result<ExitCode> {
         return Ok(ExitCode::from(77));
     }
     setup::programs(&[Need::Demo])?;
-    build::ebpf(workspace)?;
-    let agent = build::agent(workspace, true)?;
+    let agent = agent(workspace)?;
     let interrupted = interrupts()?;
 
+    let directory = tempfile::Builder::new().prefix("sensor-demo-").tempdir();
+    let directory = directory.context("make a directory for the demonstration")?;
+    let (config, found) = configure(directory.path())?;
     let network = Network::create()?;
     let collector = Collector::start(&network)?;
     let this = env::current_exe().context("find this program")?;
     let _server = Guard::start(network.far(&this).arg("demo-server"))?;
-    let mut client = network.near(&this);
-    let _client = Guard::start(client.arg("demo-client").args(network::FAR_ADDRESSES))?;
+    let _client = Guard::start(network.near(&this).arg("demo-client"))?;
 
-    println!("demo: TCP, UDP and ICMP between two namespaces for {duration} s; Ctrl-C ends it\n");
+    println!(
+        "demo: the sensor on one of two namespaces, traffic between them for {duration} s; Ctrl-C \
+         ends it.\nA line for each hit, coloured by severity; the first within ten seconds. Look \
+         for:\n\n{}",
+        hits::announcement()
+    );
     let mut sensor = network.near(&agent);
-    sensor
-        .args(["run", "-i", network::NEAR_INTERFACE, "--print", "flows"])
-        .args(["--collector", &collector.url(), "--duration", &duration.to_string()])
-        // Short, so that flows end while one watches.
-        .args(["--active-timeout", "10s", "--idle-timeout", "3s"]);
+    sensor.args(["run", "--duration", &duration.to_string(), "--config"]).arg(config);
+    if flows {
+        sensor.args(["--print", "flows"]);
+    }
     let mut sensor = Guard::start(&mut sensor)?;
     let status = sensor.wait(&interrupted).context("wait for the sensor")?;
     drop(sensor);
 
     println!("\nThe collector (nfcapd) read back:\n{}", collector.finish()?);
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let hits = fs::read_to_string(&found).with_context(|| format!("read {}", found.display()))?;
+    let seen = Seen::parse(&hits)?;
+    println!("Policies that were to hit, by the sensor's own record:\n{}", seen.account());
+    // Who ends it early has not waited for them.
+    let missed = if interrupted.load(Ordering::Relaxed) { 0 } else { seen.missed() };
+    if missed > 0 {
+        eprintln!("error: {missed} of them did not hit within {duration} s");
+    }
+    Ok(if status.success() && missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The agent that tests are told to use, else one built for speed.
+fn agent(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(agent) = env::var_os(AGENT) {
+        return Ok(agent.into());
+    }
+    build::ebpf(workspace)?;
+    build::agent(workspace, true)
+}
+
+/// Writes the configuration, with one more output, into `directory`. Returns its path and that of the hits.
+fn configure(directory: &Path) -> Result<(PathBuf, PathBuf)> {
+    let (config, hits) = (directory.join("sensor.toml"), directory.join("hits.json"));
+    let site = fs::read_to_string(CONFIG).with_context(|| format!("read {CONFIG}"))?;
+    let output = format!("\n[[hits]]\nurl = \"file://{}\"\n", hits.display());
+    fs::write(&config, site + &output).with_context(|| format!("write {}", config.display()))?;
+    Ok((config, hits))
 }
 
 /// A flag that SIGINT, SIGTERM and SIGHUP raise, instead of ending this process before its guards ran.

@@ -76,7 +76,7 @@ fn output(command: &mut Command) -> Result<Output> {
 }
 
 /// The command as one would type it.
-fn shown(command: &Command) -> String {
+pub fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }

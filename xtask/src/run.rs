@@ -1,4 +1,6 @@
-//! Builds the agent and becomes it.
+//! Builds the agent and becomes it. Whoever tries it out wants to see what it finds, so that without words to the contrary
+//! it asks the stock library of every flow, and prints flows and hits. `sensor run` itself does neither: a service or a
+//! pipe gets what it asks for.
 
 use std::{
     ffi::OsString,
@@ -10,21 +12,69 @@ use anyhow::{Context, Result};
 
 use crate::{build, process, workspace::Workspace};
 
+/// Flags that are added, unless the user gives the same flag.
+const DEFAULTS: [(&str, &str); 2] = [("--policies", "stock"), ("--print", "flows,hits")];
+
+/// Who gives a configuration file has everything said there.
+const CONFIG: &str = "--config";
+
 /// `cargo xtask run`. Returns only when the agent could not be started.
 ///
 /// # Errors
 /// When something is missing, does not compile or does not start.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
+    let mut command = Command::new(workspace.target("release/sensor"));
+    command.arg("run").args(with_defaults(arguments));
     if !process::is_root() {
         eprintln!(
             "error: watching interfaces needs root; build as yourself, then run as root:\n  \
-             cargo xtask build --release && sudo {} run",
-            process::short(&workspace.target("release/sensor"))
+             cargo xtask build --release && sudo {}",
+            process::shown(&command)
         );
         return Ok(ExitCode::from(77));
     }
     build::ebpf(workspace)?;
-    let agent = build::agent(workspace, true)?;
-    let error = Command::new(&agent).arg("run").args(arguments).exec();
-    Err(error).with_context(|| format!("start {}", agent.display()))
+    build::agent(workspace, true)?;
+    // So that one can go on without cargo.
+    eprintln!("{}", process::shown(&command));
+    let error = command.exec();
+    Err(error).with_context(|| format!("start {}", process::shown(&command)))
+}
+
+/// What `sensor run` is given: the defaults that `arguments` leave open, then `arguments`.
+fn with_defaults(arguments: &[OsString]) -> Vec<OsString> {
+    let given = |flag: &str| {
+        arguments.iter().filter_map(|argument| argument.to_str()).any(|argument| {
+            argument.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })
+    };
+    let open = DEFAULTS.iter().filter(|(flag, _)| !given(flag) && !given(CONFIG));
+    let mut all: Vec<OsString> =
+        open.flat_map(|(flag, value)| [flag, value]).map(OsString::from).collect();
+    all.extend_from_slice(arguments);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(line: &str) -> String {
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        with_defaults(&arguments).join(" ".as_ref()).into_string().unwrap()
+    }
+
+    #[test]
+    fn a_newcomer_gets_the_stock_library_flows_and_hits() {
+        assert_eq!(given(""), "--policies stock --print flows,hits");
+        assert_eq!(given("-i eth0"), "--policies stock --print flows,hits -i eth0");
+    }
+
+    #[test]
+    fn what_the_user_says_holds() {
+        assert_eq!(given("--print hits"), "--policies stock --print hits");
+        assert_eq!(given("--policies mine"), "--print flows,hits --policies mine");
+        assert_eq!(given("--policies=mine --print=none"), "--policies=mine --print=none");
+        assert_eq!(given("--config f.toml"), "--config f.toml");
+    }
 }

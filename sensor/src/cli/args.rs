@@ -20,6 +20,7 @@ pub const RUN_EXAMPLES: &str = "\
 Examples:
   sensor run                                        the default route's device
   sensor run -i 'eth*' --collector udp://10.0.0.5   all eth devices, to a collector
+  sensor run --policies stock --print flows,hits    and what the stock policies find
   sensor run --listen netflow://0.0.0.0:2055        routers' flows only; needs no root
   sensor run --config /etc/sensor/sensor.toml       as a service";
 

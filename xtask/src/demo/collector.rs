@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::{Guard, Network};
 use crate::process;
 
-/// Port of IPFIX (RFC 7011 section 10.3.4); the namespace is ours, so it is free.
+/// Port of IPFIX (RFC 7011 section 10.3.4), where `site/sensor.toml` sends to; the namespace is ours, so it is free.
 const PORT: u16 = 4739;
 
 /// A running nfcapd with a directory of its own.
@@ -47,11 +47,6 @@ impl Collector {
             thread::sleep(Duration::from_millis(50));
         }
         Ok(Self { nfcapd, directory })
-    }
-
-    /// What the sensor's `--collector` is given.
-    pub fn url(&self) -> String {
-        format!("udp://127.0.0.1:{PORT}")
     }
 
     /// Stops nfcapd, which writes its last file then, and returns nfdump's account of all files.

@@ -1,4 +1,5 @@
-//! The traffic of the demonstration: TCP and UDP by the standard library's sockets, ICMP by `ping`.
+//! The two ends of the demonstration's traffic. Ordinary TCP and UDP by the standard library's sockets and ICMP by
+//! `ping`; beside it, on a thread of each end, what policies are to find.
 
 use std::{
     io::{self, Read, Write},
@@ -10,33 +11,47 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use super::{
+    incidents,
+    network::{FAR, FAR_V6},
+    wireguard,
+};
+
 /// The alternative port of HTTP, for the downloads.
 const TCP_PORT: u16 = 8080;
 
 /// The echo protocol (RFC 862), for the datagrams.
-const UDP_PORT: u16 = 7;
+pub const UDP_PORT: u16 = 7;
 
-/// The far end: sends back the number of octets asked for, and answers each datagram. Ends with its process.
+/// Between two rounds.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The far end: sends back the number of octets asked for, answers each datagram, and scans. Ends with its process.
 ///
 /// # Errors
 /// When a port cannot be bound.
 pub fn serve() -> Result<()> {
     // The IPv6 wildcard takes IPv4 as well.
     let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    let datagrams = UdpSocket::bind((any, UDP_PORT)).context("bind the UDP port")?;
+    let echo = UdpSocket::bind((any, UDP_PORT)).context("bind the UDP port")?;
+    let tunnel = UdpSocket::bind((any, wireguard::PORT)).context("bind WireGuard's port")?;
     let listener = TcpListener::bind((any, TCP_PORT)).context("bind the TCP port")?;
-    thread::spawn(move || -> io::Result<()> {
-        let mut buffer = [0; 1500];
-        loop {
-            let (length, peer) = datagrams.recv_from(&mut buffer)?;
-            datagrams.send_to(&buffer[..length], peer)?;
-        }
-    });
+    thread::spawn(move || reply(&echo, <[u8]>::to_vec));
+    thread::spawn(move || reply(&tunnel, wireguard::answer));
+    thread::spawn(|| incidents::repeat(&[incidents::scan]));
     for stream in listener.incoming() {
         // A connection that breaks off is part of the demonstration, not the end of it.
         let _ = stream.and_then(answer);
     }
     Ok(())
+}
+
+fn reply(socket: &UdpSocket, answer: fn(&[u8]) -> Vec<u8>) -> io::Result<()> {
+    let mut buffer = [0; 1500];
+    loop {
+        let (length, peer) = socket.recv_from(&mut buffer)?;
+        socket.send_to(&answer(&buffer[..length]), peer)?;
+    }
 }
 
 fn answer(mut stream: TcpStream) -> io::Result<()> {
@@ -49,24 +64,36 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)
 }
 
-/// The near end: a round of TCP, UDP and ICMP with each server, again and again. Ends with its process.
+/// The near end: a round of TCP, UDP and ICMP over IPv4 and IPv6, again and again, and what a host must not do. Ends
+/// with its process.
 ///
 /// # Errors
 /// When `ping` cannot be started.
-pub fn drive(servers: &[IpAddr]) -> Result<()> {
+pub fn drive() -> Result<()> {
+    thread::spawn(|| {
+        incidents::repeat(&[
+            incidents::cross_groups,
+            incidents::open_tunnel,
+            incidents::talk_between_low_ports,
+        ]);
+    });
     for round in 0_u32.. {
-        for &server in servers {
+        for server in [IpAddr::V4(FAR), IpAddr::V6(FAR_V6)] {
             // The server may not listen yet, and a round that fails is no harm: the next one comes.
             let _ = download(server, 4096 << (round % 9));
             let _ = question(server);
             ping(server)?;
         }
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(PAUSE);
     }
     Ok(())
 }
 
-fn download(server: IpAddr, octets: u32) -> io::Result<()> {
+/// Has the far end send so many octets, in whole pages of 4,096.
+///
+/// # Errors
+/// When there is no connection, or it breaks off.
+pub fn download(server: IpAddr, octets: u32) -> io::Result<()> {
     let mut stream = TcpStream::connect((server, TCP_PORT))?;
     stream.write_all(&octets.to_be_bytes())?;
     io::copy(&mut stream, &mut io::sink())?;
