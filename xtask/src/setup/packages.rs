@@ -44,6 +44,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("tcpdump", "tcpdump", &[Labs]),
     ("tcpreplay", "tcpreplay", &[Labs]),
     ("iperf3", "iperf3", &[Labs]),
+    ("nmap", "nmap", &[Labs]),
     ("ethtool", "ethtool", &[Labs]),
     ("rsyslog", "rsyslogd", &[Labs]),
     ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),
