@@ -1,5 +1,7 @@
 //! Flows of a test: names and values become rows of batches.
 
+mod reply;
+
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use sensor_common::packet::{Fragment, ip::protocol};
@@ -284,58 +286,6 @@ impl Draft {
             }
         }
         row
-    }
-
-    /// The other half of the connection, as the peer would have sent it; `None` where nobody answers.
-    ///
-    /// A SYN is taken as accepted, any other segment without ACK as refused (RFC 9293, section 3.5.2).
-    pub fn reply(&self) -> Option<Self> {
-        let (syn, rst, ack) = (2, 4, 16);
-        let mut reply = self.clone();
-        if self.addresses[1].is_multicast() || self.fragment == Fragment::Later as u8 {
-            return None;
-        }
-        match self.protocol {
-            protocol::TCP => {
-                reply.flags = match self.flags {
-                    flags if flags & (rst | ack) == rst | ack => syn,
-                    flags if flags & rst != 0 => ack,
-                    flags if flags == syn | ack => syn,
-                    flags if flags & ack != 0 => flags,
-                    flags if flags & syn != 0 => syn | ack,
-                    _ => rst | ack,
-                };
-            }
-            protocol::ICMP | protocol::ICMPV6 => {
-                reply.icmp = match self.icmp >> 8 {
-                    8 => 0,
-                    0 => 8 << 8,
-                    128 => 129 << 8,
-                    129 => 128 << 8,
-                    _ => return None,
-                };
-            }
-            _ => {}
-        }
-        reply.addresses.reverse();
-        reply.ports.reverse();
-        reply.profiles.reverse();
-        reply.systems.reverse();
-        reply.egress = !self.egress;
-        if let Some(output) = self.output {
-            (reply.interface, reply.output) = (output, Some(self.interface));
-        }
-        for (field, _) in &mut reply.vary {
-            let other = match field.as_str() {
-                "srcip" => "dstip",
-                "dstip" => "srcip",
-                "srcport" => "dstport",
-                "dstport" => "srcport",
-                _ => continue,
-            };
-            *field = other.to_owned();
-        }
-        Some(reply)
     }
 
     /// True when both may be rows of one batch.
