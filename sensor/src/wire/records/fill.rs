@@ -144,7 +144,9 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         | Meaning::Frame
         | Meaning::Packet
         | Meaning::FrameSize
-        | Meaning::SystemInit => {}
+        | Meaning::SystemInit
+        | Meaning::ExporterV4
+        | Meaning::ExporterV6 => {}
     }
 }
 

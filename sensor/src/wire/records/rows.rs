@@ -1,5 +1,7 @@
 //! Where the records of a set lie, and how one field is read from all of them.
 
+use std::net::IpAddr;
+
 use crate::wire::{
     octets,
     template::compile::{Place, Span},
@@ -99,6 +101,16 @@ impl<'a> Rows<'a> {
             [a, b, c, d, e, f, g, h] => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
             _ => octets::number(field),
         }
+    }
+
+    /// The address of record `row` at the first of `places`, for IPv4 and IPv6, where it is not all zeros.
+    pub fn address(&self, places: [Option<Place>; 2], row: usize) -> Option<IpAddr> {
+        places.into_iter().flatten().find_map(|place| {
+            let field = self.field(Span::Fixed(place), row);
+            let v4 = || Some(IpAddr::from(<[u8; 4]>::try_from(field).ok()?));
+            let v6 = || Some(IpAddr::from(<[u8; 16]>::try_from(field).ok()?).to_canonical());
+            v4().or_else(v6).filter(|address| !address.is_unspecified())
+        })
     }
 
     /// The octets of the field at `span` in record `row`.
