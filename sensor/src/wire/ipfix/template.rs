@@ -119,7 +119,7 @@ impl Template {
             let rows = Rows { batch, range, folded_keys: self.folded_keys };
             let mut offset = 0;
             for field in &self.fields {
-                field.write(&rows, &mut out[offset..], self.record_length);
+                field.write(&rows, out, self.record_length, offset);
                 offset += usize::from(field.element.length);
             }
         }
