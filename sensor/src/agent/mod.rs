@@ -21,4 +21,5 @@ mod capture;
 mod drain;
 mod filter;
 mod intake;
+mod lent;
 mod links;
