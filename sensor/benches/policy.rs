@@ -86,7 +86,7 @@ fn main() {
     let queries = queries(&stock, &batches);
     let detector = Detector::new(Rules::compile(stock), 1, "host");
     let name = format!("whole engine, {enabled} stock policies, ns per flow");
-    let mut pipeline = Pipeline::new(context, Tagger::new(&[]), detector);
+    let mut pipeline = Pipeline::new(context, Tagger::new([]), detector);
     let all = measure(&name, &mut pipeline, &batches);
     println!("{:<44} {:>9.2}", "  million flows per second", 1e3 / all);
     println!("{:<44} {:>9.1}", "  so windows and hits, ns per flow", all - queries - enrichment);
@@ -308,7 +308,7 @@ fn memory() {
     const KEYS: usize = 1_000_000;
     let before = resident();
     let policy = one("'srcip', 'dstip', 'dstport'", "medium = 'sum(packetsxrate) >= 1000000000'");
-    let mut pipeline = Pipeline::new(context(), Tagger::new(&[]), policy);
+    let mut pipeline = Pipeline::new(context(), Tagger::new([]), policy);
     let mut batch = flows::flows(BATCH_ROWS).remove(0);
     let interfaces = Interfaces::default();
     for first in (0..KEYS).step_by(BATCH_ROWS) {

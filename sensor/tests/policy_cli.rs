@@ -108,10 +108,16 @@ fn tests_pass_or_show_the_difference() {
 
 #[test]
 fn explain_shows_query_key_window_and_thresholds() {
-    let files = directory(&[("scan.toml", GOOD)]);
+    let files = directory(&[("scan.toml", &format!("# Looks alike: nothing.\n{GOOD}"))]);
     let (code, out, error) = sensor_policy(&["explain", "scan", "."], files.path());
     assert_eq!(code, Some(0), "{error}");
-    for part in ["srcip", "1m", "distinct(dstport) >= 3", "tcpflagsint has 0x2"] {
+    for part in [
+        "  Looks alike: nothing.\n",
+        "srcip",
+        "1m",
+        "distinct(dstport) >= 3",
+        "tcpflagsint has 0x2",
+    ] {
         assert!(out.contains(part), "{part}: {out}");
     }
     let (code, _, error) = sensor_policy(&["explain", "scna", "."], files.path());

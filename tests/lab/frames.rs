@@ -47,6 +47,13 @@ fn udp(mut frame: Vec<u8>, length: usize) -> Vec<u8> {
     frame
 }
 
+/// An IPv4 packet in a frame that is for nobody here: receivers count it and do not answer.
+pub fn ipv4(packet: &[u8]) -> Vec<u8> {
+    let mut frame = ethernet(0x0800);
+    frame.extend(packet);
+    frame
+}
+
 /// An ARP request: no IP packet.
 pub fn arp() -> Vec<u8> {
     let mut frame = ethernet(0x0806);

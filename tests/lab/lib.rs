@@ -14,6 +14,9 @@ pub mod netns;
 pub mod peers;
 pub mod pki;
 pub mod reference;
+pub mod scenario;
+pub mod site;
+pub mod sockets;
 pub mod traffic;
 pub mod wire;
 

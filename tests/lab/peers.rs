@@ -57,6 +57,11 @@ impl Peer {
         Ok(Self { child })
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end and waits until it has.
     pub fn stop(&mut self) -> Result<()> {
         let id = self.child.id().to_string();

@@ -113,20 +113,22 @@ pub fn flow_drop(context: XdpContext) -> u32 {
     XDP_DROP
 }
 
-/// Sends the packet of a live test run out of [`OUTPUT`] with another IPv4 source address each time.
+/// Sends the packet of a live test run out of [`OUTPUT`] with another IPv4 source address each time, of the network that
+/// its own is in.
 #[xdp]
 pub fn generate(context: XdpContext) -> u32 {
     /// Offset of the IPv4 source address behind an Ethernet header.
     const SOURCE: usize = 26;
-    let Some(output) = OUTPUT.get(0) else { return XDP_DROP };
+    let (Some(output), Some(mask)) = (OUTPUT.get(0), FLOWS_MASK.get(0)) else { return XDP_DROP };
     let address = context.data() + SOURCE;
     if address + size_of::<u32>() > context.data_end() {
         return XDP_DROP;
     }
-    let source = 0x0a00_0000 | random();
+    let address = address as *mut u32;
     // SAFETY: the four octets lie before `data_end`, as just checked; then a helper on plain values.
     unsafe {
-        (address as *mut u32).write_unaligned(source.to_be());
+        let network = u32::from_be(address.read_unaligned()) & !mask;
+        address.write_unaligned((network | random()).to_be());
         bpf_redirect(*output, 0) as u32
     }
 }

@@ -26,4 +26,5 @@ mod filter;
 mod health;
 mod intake;
 mod leftovers;
+mod lent;
 mod links;

@@ -13,6 +13,7 @@ use super::{
     analysis::{Analysis, Origin, Summary},
     config::{CollectorConfig, Config, ExportConfig, IpfixFileConfig, endpoint},
     filter::FlowFilter,
+    lent::Lent,
 };
 use crate::{
     export::{
@@ -56,6 +57,7 @@ pub struct Outputs {
     sinks: Vec<Box<dyn Sink>>,
     filter: Option<Mutex<FlowFilter>>,
     patience: Patience,
+    lent: Mutex<Lent>,
     interfaces: SharedInterfaces,
     metering: Arc<MeteringProcess>,
 }
@@ -109,10 +111,12 @@ impl Outputs {
             sinks.push(Box::new(log));
         }
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
-        Ok(Self { analysis, lists, hits, sinks, filter, patience, interfaces, metering })
+        let lent = Mutex::default();
+        Ok(Self { analysis, lists, hits, sinks, filter, patience, lent, interfaces, metering })
     }
 
-    /// Asks the policies of a batch, and hands it to every output; gives it back when none of them needs it any more.
+    /// Asks the policies of a batch, and hands it to every output; gives back one that none of them needs any more, this or
+    /// an earlier one.
     pub fn offer(&self, mut batch: FlowBatch) -> Option<FlowBatch> {
         self.analysis.pass(&mut batch, &self.interfaces.get(), |event| self.tell(event));
         if let Some(filter) = &self.filter {
@@ -130,7 +134,7 @@ impl Outputs {
                 Patience::Always => sink.offer_waiting(&batch),
             };
         }
-        Arc::into_inner(batch)
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner).exchange(batch)
     }
 
     fn tell(&self, event: Event) {

@@ -27,6 +27,14 @@ pub const TEST: &str = ".test.toml";
 /// # Errors
 /// When a file cannot be read. Faults in the files are part of what is loaded.
 pub fn load_all(paths: &[PathBuf], lists: &Lists) -> anyhow::Result<Loaded> {
+    Ok(load(&files(paths)?, lists))
+}
+
+/// The files of policies below `paths`.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PolicyFile>> {
     let mut files = Vec::new();
     for path in paths {
         if is_stock(path) {
@@ -38,7 +46,7 @@ pub fn load_all(paths: &[PathBuf], lists: &Lists) -> anyhow::Result<Loaded> {
             }
         }
     }
-    Ok(load(&files, lists))
+    Ok(files)
 }
 
 /// The lists that policies may name: those of the stock library, those in `lists` beside the policies, and those given, of

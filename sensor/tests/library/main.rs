@@ -6,6 +6,7 @@ mod corpora;
 mod corpus;
 mod docs;
 mod feed;
+mod halves;
 mod hour;
 mod library;
 

@@ -33,6 +33,9 @@ const RSYSLOG_TLS: &str = if cfg!(target_arch = "aarch64") {
     "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"
 };
 
+/// No program for people, in no `PATH`.
+const JOURNALD: &str = "/lib/systemd/systemd-journald";
+
 /// Debian package, a program in it, and who starts that program.
 const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("iproute2", "ip", &[Bench, Demo, Labs, Machine]),
@@ -44,8 +47,10 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("tcpdump", "tcpdump", &[Labs]),
     ("tcpreplay", "tcpreplay", &[Labs]),
     ("iperf3", "iperf3", &[Labs]),
+    ("nmap", "nmap", &[Labs]),
     ("ethtool", "ethtool", &[Labs]),
     ("rsyslog", "rsyslogd", &[Labs]),
+    ("systemd", JOURNALD, &[Labs]),
     ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),
     ("python3", "python3", &[Labs]),
     ("g++", "c++", &[Fuzz]),

@@ -23,11 +23,12 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
         let message = format!("there is no sound policy `{}`{hint}", arguments.name);
         return Err(Failure::usage(message).into());
     };
-    write!(stdout(), "{}", text(policy))?;
+    let remarks = files::remarks(&arguments.files, &arguments.name)?;
+    write!(stdout(), "{}", text(policy, &remarks))?;
     Ok(())
 }
 
-fn text(policy: &Policy) -> String {
+fn text(policy: &Policy, remarks: &[String]) -> String {
     let summary = &policy.summary;
     let mut text = format!("{}: {}\n", summary.name, summary.description);
     let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<10} {value}\n"));
@@ -71,6 +72,11 @@ fn text(policy: &Policy) -> String {
         );
     }
     text.push('\n');
+    if !remarks.is_empty() {
+        text.push_str("what its author says:\n");
+        text.extend(remarks.iter().map(|remark| format!("  {remark}\n")));
+        text.push('\n');
+    }
     let queries = policy.search.by_source.iter().map(|(source, query)| (source.name(), query));
     let any = policy.search.any.iter().map(|query| ("flows", query));
     for (source, query) in any.chain(queries) {

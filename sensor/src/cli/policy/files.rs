@@ -59,9 +59,35 @@ pub fn lists(arguments: &FilesArgs) -> anyhow::Result<Lists> {
 
 /// Reads all policies that the command line names; the stock library, if it names none.
 pub fn load_all(arguments: &FilesArgs) -> anyhow::Result<Loaded> {
-    let stock = [PathBuf::from(STOCK)];
-    let paths = if arguments.paths.is_empty() { &stock[..] } else { &arguments.paths };
-    policies::load_all(paths, &lists(arguments)?)
+    policies::load_all(&paths(arguments), &lists(arguments)?)
+}
+
+fn paths(arguments: &FilesArgs) -> Vec<PathBuf> {
+    if arguments.paths.is_empty() { vec![PathBuf::from(STOCK)] } else { arguments.paths.clone() }
+}
+
+/// What its author says of a policy: the comment above it, without the `#`.
+pub fn remarks(arguments: &FilesArgs, name: &str) -> anyhow::Result<Vec<String>> {
+    let files = policies::files(&paths(arguments))?;
+    Ok(files.iter().find_map(|file| comment(&file.text, name)).unwrap_or_default())
+}
+
+fn comment(text: &str, name: &str) -> Option<Vec<String>> {
+    let (mut above, mut own) = (Vec::new(), Vec::new());
+    for line in text.lines().map(str::trim_end) {
+        if let Some(remark) = line.strip_prefix('#') {
+            above.push(remark.strip_prefix(' ').unwrap_or(remark).to_owned());
+        } else if line == "[[policy]]" {
+            own = std::mem::take(&mut above);
+        } else if let Some(value) = line.strip_prefix("name = ") {
+            if value.trim_matches(['"', '\'']) == name {
+                return Some(own);
+            }
+        } else if !line.is_empty() {
+            above.clear();
+        }
+    }
+    None
 }
 
 /// The same, where all of them must be sound. Warnings go to stderr.
@@ -70,4 +96,19 @@ pub fn load_all(arguments: &FilesArgs) -> anyhow::Result<Loaded> {
 /// All faults, to end with exit code 64.
 pub fn load_sound(arguments: &FilesArgs) -> anyhow::Result<Loaded> {
     Ok(policies::sound(load_all(arguments)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::comment;
+
+    #[test]
+    fn the_comment_above_a_policy_is_its_own() {
+        let text = "# a, 1\n#   a, 2\n\n[[policy]]\nname = 'a'\n# inside\nmatch = 'x'\n\n# b\n[[policy]]\nname = \"b\"\n\
+                    [[policy]]\nname = \"c\"\n";
+        assert_eq!(comment(text, "a"), Some(vec!["a, 1".to_owned(), "  a, 2".to_owned()]));
+        assert_eq!(comment(text, "b"), Some(vec!["b".to_owned()]));
+        assert_eq!(comment(text, "c"), Some(vec![]));
+        assert_eq!(comment(text, "d"), None);
+    }
 }

@@ -187,8 +187,9 @@ fn end_before<const N: usize>(
     delta: &FlowDelta,
     options: &CacheOptions,
 ) -> Option<EndReason> {
-    // A new connection on the ports of one that has ended.
-    let reopened = entry.ended && delta.tcp_flags & SYN != 0 && delta.start >= entry.counts.end;
+    // A new connection on the ports of one that has ended. Within one tick nobody is that fast: there it is the beginning
+    // of the same one, counted by another CPU whose table is drained later.
+    let reopened = entry.ended && delta.tcp_flags & SYN != 0 && delta.start > entry.counts.end;
     (reopened || delta.start >= deadline(entry, options)).then(|| reason(entry, options))
 }
 

@@ -109,6 +109,13 @@ fn a_new_connection_on_the_same_ports_is_a_new_flow() {
     );
 }
 
+/// Two CPUs see a short connection within one tick, and the one that saw the end is drained first.
+#[test]
+fn parts_of_one_connection_are_one_flow_in_any_order() {
+    assert_eq!(run(&[(5, 1, FIN | ACK), (5, 1, SYN)]), [(1, 5, 5, 2, 3)]);
+    assert_eq!(run(&[(5, 1, SYN), (5, 1, FIN | ACK)]), [(1, 5, 5, 2, 3)]);
+}
+
 #[test]
 fn flags_of_tcp_mean_nothing_in_other_protocols() {
     let mut cache = FlowCache::new(OPTIONS, 1);
@@ -191,7 +198,7 @@ impl Model {
     fn packet(&mut self, time: u64, source: u32, flags: u16) {
         if let Some(flow) = self.flows.get(&source) {
             let (deadline, reason) = Self::deadline(flow);
-            if time >= deadline || flow.1 && flags & SYN != 0 {
+            if time >= deadline || flow.1 && flags & SYN != 0 && time > flow.0.end {
                 self.end(source, reason);
             }
         }

@@ -1,5 +1,7 @@
 //! Flows of a test: names and values become rows of batches.
 
+mod reply;
+
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use sensor_common::packet::{Fragment, ip::protocol};

@@ -43,6 +43,25 @@ pub struct Case {
     expected: Expected,
 }
 
+impl Case {
+    /// Whether no event must come of it: a near miss.
+    pub fn is_silent(&self) -> bool {
+        match &self.expected {
+            Expected::Fires(fires) => fires == "nothing",
+            Expected::Events(events) => events.is_empty(),
+        }
+    }
+
+    /// The other half of each connection alone, of which no event must come.
+    pub fn replies(&self) -> Self {
+        Self {
+            flows: self.flows.iter().filter_map(Draft::reply).collect(),
+            expected: Expected::Fires("nothing".to_owned()),
+            ..self.clone()
+        }
+    }
+}
+
 /// What must come of the flows.
 #[derive(Clone, Debug)]
 enum Expected {

@@ -1,6 +1,6 @@
 //! What came of a test, compared with what was expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Expected, flows::BEGIN, raw::Fields};
 use crate::{
@@ -18,6 +18,8 @@ pub struct Outcome {
     pub passed: bool,
     /// Lines for people: expected and not found (`-`), found and not expected (`+`), both (two spaces).
     pub difference: String,
+    /// The policies that an event or a label came from.
+    pub fired: BTreeSet<String>,
 }
 
 /// An event or label by its attributes.
@@ -101,6 +103,7 @@ fn shown(value: &OwnedValue) -> String {
 
 /// Compares what was found with what was expected.
 pub fn compare(expected: &Expected, events: &[Event], found: &[Found]) -> Outcome {
+    let fired = found.iter().filter_map(|found| found.get("policy").cloned()).collect();
     match expected {
         Expected::Fires(fires) => {
             let severities = events
@@ -120,12 +123,12 @@ pub fn compare(expected: &Expected, events: &[Event], found: &[Found]) -> Outcom
                 difference
                     .extend(found.iter().map(|found| format!("+   {}\n", line(found.iter()))));
             }
-            Outcome { passed: highest == fires, difference }
+            Outcome { passed: highest == fires, difference, fired }
         }
         Expected::Events(expected) => {
             let difference = lines(expected, found);
             let passed = difference.lines().all(|line| line.starts_with("  "));
-            Outcome { passed, difference: if passed { String::new() } else { difference } }
+            Outcome { passed, difference: if passed { String::new() } else { difference }, fired }
         }
     }
 }

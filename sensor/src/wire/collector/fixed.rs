@@ -48,12 +48,13 @@ impl Worker<'_> {
             domain: header.engine.into(),
         };
         let rate = if version == 5 { header.sample_rate() } else { None };
-        let Parts { exporter, rates, ledger, .. } = device.parts(&key, rate);
+        let Parts { exporter, relayed, rates, ledger, .. } = device.parts(&key, rate);
         let context = Context {
             version: version as u8,
             received: arrival.now,
             times: Times { export: header.export, uptime: Some(header.uptime) },
             exporter,
+            relayed,
             rates,
         };
         let pair = &mut batches.netflow;

@@ -138,6 +138,7 @@ impl Collector {
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
+            profile: &self.options.profile,
         };
         worker.read(device, arrival, version, octets, batches);
         let after = device.cost;
@@ -151,6 +152,7 @@ impl Collector {
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
+            profile: &self.options.profile,
         }
     }
 
@@ -177,6 +179,7 @@ impl Collector {
             scratch: &mut self.scratch,
             packets: &mut self.packets,
             kept: self.options.keep_options.then_some(&mut self.kept),
+            profile: &self.options.profile,
         };
         self.directory.for_each(|device| {
             worker.release_all(device, batches);
@@ -209,6 +212,8 @@ struct Worker<'a> {
     scratch: &'a mut Scratch,
     packets: &'a mut sflow::rows::Packets,
     kept: Option<&'a mut Vec<OptionsRecord>>,
+    /// As in [`Options`].
+    profile: &'a dyn Fn(IpAddr) -> Profile,
 }
 
 impl Worker<'_> {

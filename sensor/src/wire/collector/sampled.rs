@@ -46,12 +46,13 @@ impl Worker<'_> {
         let inner = self.scratch.inner_headers;
         datagram::samples(rest, count, inner, self.packets, &mut keeper, &mut ledger);
         device.renew_names(arrival.now);
-        let Parts { exporter, rates, ledger: all, .. } = device.parts(&key, None);
+        let Parts { exporter, relayed, rates, ledger: all, .. } = device.parts(&key, None);
         let context = Context {
             version: 5,
             received: arrival.now,
             times: Times { export: arrival.now, uptime: None },
             exporter,
+            relayed,
             rates,
         };
         self.packets.append(&context, &mut batches.sflow, &mut ledger);

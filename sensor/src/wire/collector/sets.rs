@@ -16,6 +16,7 @@ use crate::wire::{
     sets,
     template::{
         Dialect, Template,
+        compile::Plan,
         parse::{self, Parsed},
     },
 };
@@ -312,8 +313,10 @@ impl Worker<'_> {
             self.names(device, known, set);
         }
         device.renew_names(message.received);
+        self.relayed(device, plan, set);
         let may_track = message.may_grow && device.cost < self.limits.exporter;
-        let Parts { exporter, rates, boot, connections, ledger } = device.parts(&message.key, None);
+        let Parts { exporter, relayed, rates, boot, connections, ledger } =
+            device.parts(&message.key, None);
         let connections = connections.filter(|_| may_track);
         let mut times = message.times;
         if times.uptime.is_none()
@@ -327,6 +330,7 @@ impl Worker<'_> {
             received: message.received,
             times,
             exporter,
+            relayed,
             rates,
         };
         let pair = &mut batches.netflow;
@@ -336,6 +340,24 @@ impl Worker<'_> {
         }
         found.records += count;
         found.flows += count;
+    }
+
+    /// Learns the exporters that data records name.
+    fn relayed(&self, device: &mut Device, plan: &Plan, set: &[u8]) {
+        let places = [plan.single.exporter_v4, plan.single.exporter_v6];
+        if places == [None; 2] {
+            return;
+        }
+        let mut anchors = Vec::new();
+        let (rows, _) = decode::records_of(plan, set, &mut anchors);
+        for row in 0..rows.len() {
+            if let Some(address) = rows.address(places, row)
+                && address != device.exporter.address
+                && device.cost < self.limits.exporter
+            {
+                device.cost += device.relayed.learn(address, self.profile);
+            }
+        }
     }
 
     /// Learns the names in data records beside the numbers that they name.

@@ -12,6 +12,7 @@ use super::{
     connections::Connections,
     names::Names,
     options::Subjects,
+    relayed::Relayed,
     sampling::{Rates, Sampling, UNTOLD},
     session::{Known, SESSION_COST, Session, SessionKey},
 };
@@ -60,6 +61,8 @@ pub struct Device {
     pub cost: usize,
     /// Names that its flows are not labelled with yet.
     pub names: Names,
+    /// Exporters whose flows it passes on.
+    pub relayed: Relayed,
     sessions: HashMap<SessionKey, Session>,
     /// Ports from which each domain sends, up to one more than are looked at.
     ports: HashMap<(u8, u32), Vec<u16>>,
@@ -71,6 +74,8 @@ pub struct Device {
 pub struct Parts<'a> {
     /// What its flows are labelled with.
     pub exporter: &'a Arc<Exporter>,
+    /// Exporters whose flows it passes on.
+    pub relayed: &'a Relayed,
     /// How its packets are sampled.
     pub rates: Rates<'a>,
     /// When it booted, as its options tell.
@@ -98,6 +103,7 @@ impl Device {
             interfaces: BTreeMap::new(),
             cost: DEVICE_COST,
             names: Names::default(),
+            relayed: Relayed::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             last_purge: 0,
@@ -174,6 +180,7 @@ impl Device {
         let device = &self.sampling;
         Parts {
             exporter: &self.exporter,
+            relayed: &self.relayed,
             rates: Rates { configured: self.sample_rate, header, domain, device },
             boot,
             connections,

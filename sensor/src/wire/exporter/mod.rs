@@ -14,6 +14,7 @@ pub mod device;
 pub mod directory;
 pub mod names;
 pub mod options;
+pub mod relayed;
 pub mod sampling;
 pub mod sequence;
 pub mod session;

@@ -53,11 +53,11 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// Writes the field of some rows to `records`, which starts at its place in the first record; they are `stride` octets
-    /// apart. What the batch does not tell stays as it is.
+    /// Writes the field of some rows to `records`, of `stride` octets each, at `offset` in each of them. What the batch does
+    /// not tell stays as it is.
     #[inline(always)]
-    pub(super) fn write(&self, rows: &Rows<'_>, records: &mut [u8], stride: usize) {
-        (self.write)(rows, Column { records, stride });
+    pub(super) fn write(&self, rows: &Rows<'_>, records: &mut [u8], stride: usize, offset: usize) {
+        (self.write)(rows, Column { records, stride, offset });
     }
 }
 
@@ -79,18 +79,21 @@ impl Rows<'_> {
 
 /// Where a field goes in some consecutive data records.
 struct Column<'a> {
-    /// Starts at the field in the first record.
     records: &'a mut [u8],
-    /// Octets from one record to the next.
+    /// Octets of a record.
     stride: usize,
+    /// Where the field begins in it.
+    offset: usize,
 }
 
 impl Column<'_> {
     #[inline(always)]
     fn put<const N: usize>(self, values: impl Iterator<Item = [u8; N]>) {
-        for (record, value) in self.records.chunks_mut(self.stride).zip(values) {
-            if let Some(field) = record.first_chunk_mut() {
-                *field = value;
+        let Self { records, stride, offset } = self;
+        // Asked once, in the form from which the compiler sees that no record needs asking.
+        if stride.checked_sub(offset).is_some_and(|rest| rest >= N) {
+            for (record, value) in records.chunks_exact_mut(stride).zip(values) {
+                record[offset..][..N].copy_from_slice(&value);
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::{
         router::Exporter,
     },
     wire::{
-        exporter::sampling::Rates,
+        exporter::{relayed::Relayed, sampling::Rates},
         ledger::Ledger,
         template::compile::{Fill, Plan},
     },
@@ -31,6 +31,8 @@ pub struct Context<'a> {
     pub times: Times,
     /// Who sent it.
     pub exporter: &'a Arc<Exporter>,
+    /// Exporters whose flows it passes on.
+    pub relayed: &'a Relayed,
     /// How its packets were sampled.
     pub rates: Rates<'a>,
 }
@@ -62,6 +64,7 @@ pub fn append_with(
         fill(field, rows, &context.times, base, batch);
     }
     more(batch, base);
+    relayed(batch, base, plan, rows, context);
     finish(batch, base, base + rows.len(), context);
     times(batch, base, plan, rows, context);
     rates(batch, base, plan, rows, &context.rates);
@@ -97,6 +100,26 @@ pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<
     grow(&mut router.exporter, end, place(&mut router.exporters, context.exporter));
     grow(&mut router.version, end, context.version);
     grow(&mut router.received, end, context.received);
+}
+
+/// Notes the exporters that a mediator names in its records.
+fn relayed(
+    batch: &mut FlowBatch,
+    base: usize,
+    plan: &Plan,
+    rows: &Rows<'_>,
+    context: &Context<'_>,
+) {
+    let places = [plan.single.exporter_v4, plan.single.exporter_v6];
+    if places == [None; 2] {
+        return;
+    }
+    let router = &mut batch.router;
+    for row in 0..rows.len() {
+        let told = rows.address(places, row).and_then(|address| context.relayed.get(address));
+        let place = place(&mut router.exporters, told.unwrap_or(context.exporter));
+        grow(&mut router.exporter, base + row + 1, place);
+    }
 }
 
 /// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones

@@ -4,7 +4,7 @@ use sensor_common::packet::Headers;
 
 use super::{
     append::{self, Context, append},
-    rows::{Rows, Which},
+    rows::Rows,
     sample::{self, Carrier},
     walk::walk,
 };
@@ -65,7 +65,7 @@ pub fn flows(
     }
     ledger.data_records += count as u64;
     let width = plan.runs.len() + 1;
-    let listed = |anchors| Rows { set, which: Which::Listed { anchors, width } };
+    let listed = |anchors| Rows::listed(set, anchors, width);
 
     let rows = match plan.single.event {
         Some(event) => {
@@ -86,7 +86,7 @@ pub fn flows(
         None => rows,
     };
     match (plan.family, plan.sample) {
-        (Family::None, None) => ledger.skip(Skipped::NoFlow, octets(&rows)),
+        (Family::None, None) => ledger.skip(Skipped::NoFlow, rows.octets()),
         (Family::None, Some(sampled)) => {
             read_samples(&rows, &sampled, *inner, v4, v6, ledger);
             let both = [(&*v4, &mut batches.v4), (&*v6, &mut batches.v6)];
@@ -121,13 +121,12 @@ pub fn flows(
 /// The records of `set`, and where the last of them ends. `anchors` is memory for them.
 pub fn records_of<'a>(plan: &Plan, set: &'a [u8], anchors: &'a mut Vec<u32>) -> (Rows<'a>, usize) {
     if let Some(stride) = plan.stride() {
-        let count = set.len() / stride;
-        return (Rows { set, which: Which::Every { stride, count } }, count * stride);
+        let rows = Rows::every(set, stride);
+        return (rows, rows.octets());
     }
     anchors.clear();
     let end = walk(plan, set, anchors);
-    let width = plan.runs.len() + 1;
-    (Rows { set, which: Which::Listed { anchors, width } }, end)
+    (Rows::listed(set, anchors, plan.runs.len() + 1), end)
 }
 
 /// Enters what follows the last whole record of a set: padding, unless it is longer and not zero.
@@ -136,18 +135,6 @@ pub fn rest(plan: &Plan, rest: &[u8], ledger: &mut Ledger) {
         ledger.padding += rest.len() as u64;
     } else {
         ledger.skip(Skipped::RecordTruncated, rest.len());
-    }
-}
-
-fn octets(rows: &Rows<'_>) -> usize {
-    match rows.which {
-        Which::Every { stride, count } => stride * count,
-        Which::Listed { .. } => (0..rows.len())
-            .map(|row| {
-                let (start, end) = rows.bounds(row);
-                end - start
-            })
-            .sum(),
     }
 }
 
@@ -218,7 +205,7 @@ fn both_ways(
         return;
     }
     append(batch, plan, &plan.fills, rows, context, ledger);
-    ledger.flows += octets(rows) as u64;
+    ledger.flows += rows.octets() as u64;
     let Some(fills) = &plan.reverse_fills else { return };
     reverse.clear();
     for row in 0..rows.len() {
@@ -227,8 +214,7 @@ fn both_ways(
             rows.list(row, reverse);
         }
     }
-    let which = Which::Listed { anchors: reverse, width: plan.runs.len() + 1 };
-    let rows = Rows { set: rows.set, which };
+    let rows = Rows::listed(rows.set(), reverse, plan.runs.len() + 1);
     if !rows.is_empty() {
         append(batch, plan, fills, &rows, context, ledger);
     }

@@ -7,7 +7,7 @@ use crate::{
         router::Action,
     },
     wire::template::{
-        compile::Fill,
+        compile::{Fill, Place},
         elements::{Clock, Meaning},
     },
 };
@@ -55,22 +55,22 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
     match fill.meaning {
         Meaning::SourceV4 => {
             if let Addresses::V4 { source, .. } = &mut batch.addresses {
-                rows.extend(place, source, u32::from_be_bytes);
+                octets(rows, place, source, base, u32::from_be_bytes);
             }
         }
         Meaning::DestinationV4 => {
             if let Addresses::V4 { destination, .. } = &mut batch.addresses {
-                rows.extend(place, destination, u32::from_be_bytes);
+                octets(rows, place, destination, base, u32::from_be_bytes);
             }
         }
         Meaning::SourceV6 => {
             if let Addresses::V6 { source, .. } = &mut batch.addresses {
-                rows.extend(place, source, u128::from_be_bytes);
+                octets(rows, place, source, base, u128::from_be_bytes);
             }
         }
         Meaning::DestinationV6 => {
             if let Addresses::V6 { destination, .. } = &mut batch.addresses {
-                rows.extend(place, destination, u128::from_be_bytes);
+                octets(rows, place, destination, base, u128::from_be_bytes);
             }
         }
         Meaning::SourcePort => optional(rows, place, &mut batch.source_port, base, |n| n as u16),
@@ -110,21 +110,17 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         Meaning::TtlMin => optional(rows, place, &mut batch.ttl_min, base, |n| n as u8),
         Meaning::TtlMax => optional(rows, place, &mut batch.ttl_max, base, |n| n as u8),
         Meaning::SourceMac => {
-            begin(&mut batch.source_mac, base);
-            rows.extend(place, &mut batch.source_mac, |mac: [u8; 6]| mac);
+            octets(rows, place, &mut batch.source_mac, base, |mac: [u8; 6]| mac);
         }
         Meaning::DestinationMac => {
-            begin(&mut batch.destination_mac, base);
-            rows.extend(place, &mut batch.destination_mac, |mac: [u8; 6]| mac);
+            octets(rows, place, &mut batch.destination_mac, base, |mac: [u8; 6]| mac);
         }
         Meaning::EndReason => optional(rows, place, &mut batch.end_reason, base, |n| n as u8),
         Meaning::NextHopV4 => {
-            begin(&mut router.next_hop_v4, base);
-            rows.extend(place, &mut router.next_hop_v4, u32::from_be_bytes);
+            octets(rows, place, &mut router.next_hop_v4, base, u32::from_be_bytes);
         }
         Meaning::NextHopV6 => {
-            begin(&mut router.next_hop_v6, base);
-            rows.extend(place, &mut router.next_hop_v6, u128::from_be_bytes);
+            octets(rows, place, &mut router.next_hop_v6, base, u128::from_be_bytes);
         }
         Meaning::SourceAs => optional(rows, place, &mut router.source_as, base, narrow),
         Meaning::DestinationAs => optional(rows, place, &mut router.destination_as, base, narrow),
@@ -148,7 +144,9 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         | Meaning::Frame
         | Meaning::Packet
         | Meaning::FrameSize
-        | Meaning::SystemInit => {}
+        | Meaning::SystemInit
+        | Meaning::ExporterV4
+        | Meaning::ExporterV6 => {}
     }
 }
 
@@ -158,16 +156,16 @@ fn narrow(number: u64) -> u32 {
 }
 
 /// Gives the rows that a column lacks up to now "not told".
-fn begin<T: Clone + Default>(column: &mut Vec<T>, base: usize) {
+fn begin<T: Copy + Default>(column: &mut Vec<T>, base: usize) {
     if column.len() < base {
         column.resize(base, T::default());
     }
 }
 
 #[inline(always)]
-fn optional<T: Clone + Default>(
+fn optional<T: Copy + Default>(
     rows: &Rows<'_>,
-    place: crate::wire::template::compile::Place,
+    place: Place,
     column: &mut Vec<T>,
     base: usize,
     read: impl Fn(u64) -> T,
@@ -176,11 +174,24 @@ fn optional<T: Clone + Default>(
     rows.extend_numbers(place, column, read);
 }
 
+/// As [`optional`], for what is no number of up to eight octets.
+#[inline(never)]
+fn octets<const N: usize, T: Copy + Default>(
+    rows: &Rows<'_>,
+    place: Place,
+    column: &mut Vec<T>,
+    base: usize,
+    read: impl Fn([u8; N]) -> T,
+) {
+    begin(column, base);
+    rows.extend(place, column, read);
+}
+
 /// Fills a column that several fields have a part in: bits of later ones are added.
 #[inline(always)]
 fn add<T: Copy + Default + std::ops::BitOrAssign>(
     rows: &Rows<'_>,
-    place: crate::wire::template::compile::Place,
+    place: Place,
     column: &mut Vec<T>,
     base: usize,
     read: impl Fn(u64) -> T,

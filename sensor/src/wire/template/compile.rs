@@ -86,6 +86,10 @@ pub struct Single {
     pub last: Option<Place>,
     /// When the device booted.
     pub system_init: Option<Place>,
+    /// IPv4 address of the exporter that a mediator has the flow from.
+    pub exporter_v4: Option<Place>,
+    /// As `exporter_v4`, IPv6.
+    pub exporter_v6: Option<Place>,
     /// The addresses, for records of either family.
     pub source_v4: Option<Place>,
     /// As `source_v4`.
@@ -182,6 +186,8 @@ impl Plan {
             first: exactly(Meaning::Start(Clock::Uptime)),
             last: exactly(Meaning::End(Clock::Uptime)),
             system_init: place(Meaning::SystemInit),
+            exporter_v4: place(Meaning::ExporterV4),
+            exporter_v6: place(Meaning::ExporterV6),
             source_v4: place(Meaning::SourceV4),
             destination_v4: place(Meaning::DestinationV4),
             source_v6: place(Meaning::SourceV6),
@@ -250,8 +256,12 @@ impl Layout {
 /// True when a field of `length` octets can say `meaning`.
 fn fits(meaning: Meaning, length: u16) -> bool {
     match meaning {
-        Meaning::SourceV4 | Meaning::DestinationV4 | Meaning::NextHopV4 => length == 4,
-        Meaning::SourceV6 | Meaning::DestinationV6 | Meaning::NextHopV6 => length == 16,
+        Meaning::SourceV4 | Meaning::DestinationV4 | Meaning::NextHopV4 | Meaning::ExporterV4 => {
+            length == 4
+        }
+        Meaning::SourceV6 | Meaning::DestinationV6 | Meaning::NextHopV6 | Meaning::ExporterV6 => {
+            length == 16
+        }
         Meaning::SourceMac | Meaning::DestinationMac => length == 6,
         Meaning::Start(Clock::Ntp) | Meaning::End(Clock::Ntp) => length == 8,
         _ => (1..=8).contains(&length),
@@ -308,5 +318,7 @@ fn fills_column(meaning: Meaning) -> bool {
             | Meaning::Packet
             | Meaning::FrameSize
             | Meaning::SystemInit
+            | Meaning::ExporterV4
+            | Meaning::ExporterV6
     )
 }

@@ -108,6 +108,10 @@ pub enum Meaning {
     FrameSize,
     /// When the device booted, milliseconds since the epoch.
     SystemInit,
+    /// IPv4 address of the exporter that a mediator has the flow from.
+    ExporterV4,
+    /// IPv6 address of the exporter that a mediator has the flow from.
+    ExporterV6,
 }
 
 /// How a time is told.
@@ -261,6 +265,8 @@ fn meaning(element: u16) -> Option<(Meaning, u8)> {
         313 => (M::Packet, 0),
         312 => (M::FrameSize, 0),
         160 => (M::SystemInit, 0),
+        130 => (M::ExporterV4, 0),
+        131 => (M::ExporterV6, 0),
         _ => return None,
     })
 }

@@ -107,3 +107,46 @@ fn what_has_waited_is_decoded_a_piece_with_each_datagram() {
     let ledger = collector.ledger();
     assert_eq!((ledger.waiting, ledger.octets), (0, ledger.accounted()));
 }
+
+#[test]
+fn a_mediator_names_whose_flows_it_passes_on() {
+    let profile = |address: IpAddr| Profile { name: format!("at {address}"), ..Profile::default() };
+    let options = Options { profile: Box::new(profile), ..Options::default() };
+    let mut bench = Bench { collector: Collector::new(options), ..Bench::default() };
+    let mut fields = FLOW.to_vec();
+    fields.extend([(0, 130, 4), (0, 131, 16)]);
+    let v6 = "2001:db8::7".parse::<std::net::Ipv6Addr>().unwrap();
+    let record = |v4: [u8; 4], v6: [u8; 16]| [RECORD, &v4, &v6].concat();
+    // Two routers, of one of them twice, of nobody in particular, and again the first.
+    let records = [
+        record([198, 51, 100, 1], [0; 16]),
+        record([0; 4], v6.octets()),
+        record([0; 4], v6.octets()),
+        record([0; 4], [0; 16]),
+        record([198, 51, 100, 1], [0; 16]),
+    ];
+    bench.feed(1, &ipfix(1, &[(2, &template(256, &fields)), (256, &records.concat())]));
+    let router = &bench.v4().router;
+    let own = "at 192.0.2.1";
+    let names: Vec<_> = (0..5).map(|row| &*router.exporter_of(row).unwrap().name).collect();
+    let [first, second] = ["at 198.51.100.1", "at 2001:db8::7"];
+    assert_eq!(names, [first, second, second, own, first]);
+    assert_eq!(router.exporters.len(), 3);
+}
+
+#[test]
+fn exporters_behind_a_mediator_are_bounded() {
+    let mut bench = Bench::default();
+    let mut fields = FLOW.to_vec();
+    fields.push((0, 130, 4));
+    bench.feed(1, &ipfix(1, &[(2, &template(256, &fields))]));
+    for number in 0..200_u32 {
+        let records = (1..=50).map(|n| [RECORD, &(number * 50 + n).to_be_bytes()].concat());
+        bench.feed(1, &ipfix(1, &[(256, &records.collect::<Vec<_>>().concat())]));
+        bench.batches.take(true, drop);
+    }
+    let device = bench.collector.exporters().devices().next().unwrap();
+    assert!(device.cost < 2 << 20, "{}", device.cost);
+    assert!(device.relayed.get([0, 0, 0, 1].into()).is_some());
+    assert!(device.relayed.get([0, 0, 39, 16].into()).is_none(), "the last of 10,000");
+}
