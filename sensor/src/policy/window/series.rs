@@ -1,9 +1,11 @@
 //! Records, sums and extremes in buckets.
 
-use std::{collections::VecDeque, mem};
+use std::mem;
+
+use thin_vec::ThinVec;
 
 use super::Grid;
-use crate::policy::prefetch::prefetch;
+use crate::policy::prefetch::{prefetch, prefetch_line};
 
 /// What is measured of a record, in this order.
 pub const VALUES: usize = 2;
@@ -132,13 +134,9 @@ pub struct Series {
     elapsed: u32,
     /// The bucket of the newest record, and so never without one once there is any.
     current: Bucket,
-    /// Those before it. Most keys live for one bucket, and never have any.
-    older: Option<Box<Older>>,
+    /// Those before it, ascending by number. Most keys live for one bucket, and never have any.
+    older: ThinVec<Bucket>,
 }
-
-/// Buckets before the current one, ascending by number.
-#[derive(Clone, Debug, Default)]
-struct Older(VecDeque<Bucket>);
 
 impl Series {
     /// Adds a record.
@@ -210,7 +208,7 @@ impl Series {
     fn go_on(&mut self, grid: Grid, steps: i32) {
         let number = self.current.number + steps;
         let before = mem::replace(&mut self.current, Bucket { number, ..Bucket::EMPTY });
-        self.older.get_or_insert_default().0.push_back(before);
+        self.older.push(before);
         self.forget(number - grid.buckets + 1);
         let begin = self.newest - u64::from(self.elapsed) + steps as u64 * grid.width;
         // The newest record lies before it; whoever calls moves it on.
@@ -263,15 +261,13 @@ impl Series {
         if steps == 0 {
             return &mut self.current;
         }
-        self.older.get_or_insert_default().bucket(self.current.number + steps)
+        older(&mut self.older, self.current.number + steps)
     }
 
     fn forget(&mut self, oldest: i32) {
-        let Some(older) = &mut self.older else { return };
-        let mut lost = false;
-        while older.0.front().is_some_and(|bucket| bucket.number < oldest) {
-            let Some(bucket) = older.0.pop_front() else { break };
-            lost |= self.records == u32::MAX || self.totals.contains(&LOST);
+        let expired = self.older.iter().take_while(|bucket| bucket.number < oldest).count();
+        let lost = expired > 0 && (self.records == u32::MAX || self.totals.contains(&LOST));
+        for bucket in self.older.drain(..expired) {
             self.records = self.records.wrapping_sub(bucket.records);
             for (total, sum) in self.totals.iter_mut().zip(bucket.sums) {
                 *total = total.wrapping_sub(sum);
@@ -305,8 +301,7 @@ impl Series {
 
     /// The buckets from `oldest` on.
     pub fn from(&self, oldest: i32) -> impl Iterator<Item = &Bucket> {
-        let older = self.older.iter().flat_map(|older| &older.0);
-        let all = older.chain((!self.is_empty()).then_some(&self.current));
+        let all = self.older.iter().chain((!self.is_empty()).then_some(&self.current));
         all.skip_while(move |bucket| bucket.number < oldest)
     }
 
@@ -329,7 +324,7 @@ impl Series {
     #[must_use]
     pub fn scaled(&self, rate: u32) -> Self {
         let mut scaled = Self { current: self.current.scaled(rate), ..self.clone() };
-        for bucket in scaled.older.iter_mut().flat_map(|older| &mut older.0) {
+        for bucket in &mut scaled.older {
             *bucket = bucket.scaled(rate);
         }
         scaled.count_again();
@@ -339,44 +334,43 @@ impl Series {
 
 /// What a record needs beside the series itself is asked for in two steps, since the first says where the second is.
 impl Series {
-    /// Whether a record needs buckets before the current one.
+    /// The buckets before the current one, where a record needs them.
     #[inline(always)]
-    fn looks_back(&self, grid: Grid, sample: &Sample) -> Option<&Older> {
+    fn looks_back(&self, grid: Grid, sample: &Sample) -> Option<&ThinVec<Bucket>> {
         let begin = self.newest - u64::from(self.elapsed);
         let inside = sample.start >= begin && sample.end < begin + grid.width;
-        if inside { None } else { self.older.as_deref() }
+        if inside { None } else { Some(&self.older) }
     }
 
-    /// Asks for where the buckets are.
+    /// Asks for how many buckets there are.
     #[inline(always)]
     pub fn prefetch(&self, grid: Grid, sample: &Sample) {
         if let Some(older) = self.looks_back(grid, sample) {
-            prefetch(older);
+            // It lies before them.
+            prefetch_line(older.as_ptr().cast::<u8>().wrapping_sub(1));
         }
     }
 
     /// Asks for the newest of the buckets.
     #[inline(always)]
     pub fn prefetch_older(&self, grid: Grid, sample: &Sample) {
-        if let Some(newest) = self.looks_back(grid, sample).and_then(|older| older.0.back()) {
+        if let Some(newest) = self.looks_back(grid, sample).and_then(|older| older.last()) {
             prefetch(newest);
         }
     }
 }
 
-impl Older {
-    /// The bucket with this number, a new one if there is none.
-    #[inline(never)]
-    fn bucket(&mut self, number: i32) -> &mut Bucket {
-        let after = self.0.iter().rposition(|bucket| bucket.number <= number);
-        let at = match after {
-            Some(at) if self.0[at].number == number => at,
-            _ => {
-                let at = after.map_or(0, |at| at + 1);
-                self.0.insert(at, Bucket { number, ..Bucket::EMPTY });
-                at
-            }
-        };
-        &mut self.0[at]
-    }
+/// The bucket with this number among some that ascend; a new one if there is none.
+#[inline(never)]
+fn older(buckets: &mut ThinVec<Bucket>, number: i32) -> &mut Bucket {
+    let after = buckets.iter().rposition(|bucket| bucket.number <= number);
+    let at = match after {
+        Some(at) if buckets[at].number == number => at,
+        _ => {
+            let at = after.map_or(0, |at| at + 1);
+            buckets.insert(at, Bucket { number, ..Bucket::EMPTY });
+            at
+        }
+    };
+    &mut buckets[at]
 }

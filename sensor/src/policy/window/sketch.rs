@@ -48,11 +48,16 @@ impl Union {
                 *own = (*own).max(*other);
             }
         }
-        let mut union = Self::new();
-        for (register, rank) in all.into_iter().enumerate() {
-            union.raise(register, rank);
+        // Registers by value: far quicker than to raise one after the other.
+        let mut count = [0_u64; HIGHEST + 1];
+        all.iter().for_each(|rank| count[usize::from(*rank)] += 1);
+        let between = count[1..HIGHEST].iter().zip(1..);
+        Self {
+            registers: all,
+            empty: count[0] as usize,
+            full: count[HIGHEST] as usize,
+            sum: between.map(|(count, value)| count * part(value)).sum(),
         }
-        union
     }
 
     #[inline(always)]
