@@ -158,12 +158,15 @@ fn degrees<'a>(millionths: Option<i32>) -> Value<'a> {
 #[derive(Debug)]
 pub struct Profiles {
     /// Of doubling size, so that profiles never move.
-    blocks: [OnceLock<Box<[OnceLock<Arc<Profile>>]>>; BLOCKS],
+    blocks: [OnceLock<Block>; BLOCKS],
     count: AtomicU32,
     /// The numbers, by the hash of their profile; whoever adds a profile holds the lock.
     numbers: Mutex<HashTable<u32>>,
     hasher: RandomState,
 }
+
+/// Places, filled in their order.
+type Block = Box<[OnceLock<Arc<Profile>>]>;
 
 /// Profiles in the first block, as a power of two.
 const FIRST_BLOCK: u32 = 6;

@@ -168,7 +168,7 @@ impl Comparison {
 
     /// Whether it holds of two values that have an order.
     #[inline(always)]
-    pub fn holds_of<T: Ord>(self, left: T, right: T) -> bool {
+    pub fn holds_of<T: Ord + Copy>(self, left: T, right: T) -> bool {
         match self {
             Self::Equal => left == right,
             Self::Less => left < right,

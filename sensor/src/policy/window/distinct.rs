@@ -3,170 +3,32 @@
 //! Values are words of 64 bits. IPv6 addresses are told apart by a hash of that length; everything else fits. The first
 //! few lie in the set itself, which is as large as a line of the cache: most keys never have more.
 
+use thin_vec::{ThinVec, thin_vec};
+
 use super::{mix, sketch::Sketch};
-use crate::policy::prefetch::prefetch;
+use crate::policy::prefetch::{prefetch, prefetch_line};
 
 /// Values that are counted one by one.
 pub const EXACT: usize = 256;
 
 /// Values that need no table.
-const FEW: usize = 4;
+const FEW: usize = 3;
 
 /// Distinct values by the bucket in which each was seen last.
 #[derive(Clone, Debug, Default)]
 pub struct Distinct {
-    /// Those in use come first.
+    /// Those in use come first. Nothing is here once there are more than a few.
     values: [u64; FEW],
     buckets: [i32; FEW],
+    /// Values here, or in the table.
     used: u32,
     /// Everything older is gone.
     swept: i32,
-    /// Where all values are, once there are more than a few.
-    many: Option<Box<Many>>,
-}
-
-#[derive(Clone, Debug)]
-enum Many {
-    Table(Table),
-    Sketch(Sketch),
-}
-
-impl Distinct {
-    /// Nothing, on a grid of which buckets from `oldest` on count.
-    pub fn new(oldest: i32) -> Self {
-        Self { swept: oldest, ..Self::default() }
-    }
-
-    /// Counts a value seen in a bucket, in a window that begins with the bucket `oldest`.
-    #[inline]
-    pub fn add(&mut self, value: u64, bucket: i32, oldest: i32) {
-        if oldest > self.swept {
-            self.sweep(oldest);
-        }
-        match self.many.as_deref_mut() {
-            None => self.add_to_few(value, bucket),
-            Some(Many::Sketch(sketch)) => sketch.add(mix(value), bucket, oldest),
-            Some(Many::Table(table)) => {
-                table.add(value, bucket);
-                if table.used > EXACT {
-                    self.begin_sketch(oldest);
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn add_to_few(&mut self, value: u64, bucket: i32) {
-        let used = self.used as usize;
-        if let Some(at) = self.values[..used].iter().position(|own| *own == value) {
-            self.buckets[at] = self.buckets[at].max(bucket);
-        } else if used < FEW {
-            (self.values[used], self.buckets[used]) = (value, bucket);
-            self.used += 1;
-        } else {
-            self.begin_table(value, bucket);
-        }
-    }
-
-    #[cold]
-    fn begin_table(&mut self, value: u64, bucket: i32) {
-        let mut table = Table::with_room_for(FEW + 1);
-        self.few().for_each(|(value, bucket)| table.add(value, bucket));
-        table.add(value, bucket);
-        self.many = Some(Box::new(Many::Table(table)));
-    }
-
-    #[cold]
-    fn begin_sketch(&mut self, oldest: i32) {
-        let mut sketch = Sketch::new(oldest);
-        self.live(oldest).for_each(|(value, bucket)| sketch.add(mix(value), bucket, oldest));
-        self.many = Some(Box::new(Many::Sketch(sketch)));
-    }
-
-    /// Forgets what was last seen before the bucket `oldest`.
-    #[cold]
-    fn sweep(&mut self, oldest: i32) {
-        self.swept = oldest;
-        match self.many.as_deref_mut() {
-            None => self.keep(oldest),
-            Some(Many::Table(table)) => {
-                let live = table.live(oldest).count();
-                if live <= FEW {
-                    self.keep(oldest);
-                } else if live < table.used {
-                    *table = table.moved(live, oldest);
-                }
-            }
-            // It sweeps when something is added.
-            Some(Many::Sketch(_)) => {}
-        }
-    }
-
-    /// Goes back to a few values, those since the bucket `oldest`.
-    fn keep(&mut self, oldest: i32) {
-        let mut kept = Self::new(oldest);
-        self.live(oldest).for_each(|(value, bucket)| kept.add_to_few(value, bucket));
-        *self = kept;
-    }
-
-    fn few(&self) -> impl Iterator<Item = (u64, i32)> {
-        let used = if self.many.is_some() { 0 } else { self.used as usize };
-        self.values[..used].iter().copied().zip(self.buckets)
-    }
-
-    /// Values since the bucket `oldest`; none once there is a sketch.
-    fn live(&self, oldest: i32) -> impl Iterator<Item = (u64, i32)> {
-        let table = match self.many.as_deref() {
-            Some(Many::Table(table)) => Some(table),
-            _ => None,
-        };
-        let few = self.few().filter(move |(_, bucket)| *bucket >= oldest);
-        few.chain(table.into_iter().flat_map(move |table| table.live(oldest)))
-    }
-
-    /// Distinct values in a window that begins with the bucket `oldest`.
-    #[inline]
-    pub fn count(&self, oldest: i32) -> f64 {
-        match self.many.as_deref() {
-            None if oldest <= self.swept => f64::from(self.used),
-            Some(Many::Table(table)) if oldest <= self.swept => table.used as f64,
-            Some(Many::Sketch(sketch)) => sketch.estimate(oldest),
-            _ => self.live(oldest).count() as f64,
-        }
-    }
-
-    /// Asks for what says where a value is, once there are many.
-    #[inline(always)]
-    pub fn prefetch(&self) {
-        if let Some(many) = self.many.as_deref() {
-            prefetch(many);
-        }
-    }
-
-    /// Asks for the place of a value among many.
-    #[inline(always)]
-    pub fn prefetch_value(&self, value: u64) {
-        match self.many.as_deref() {
-            None => {}
-            Some(Many::Table(table)) => table.prefetch(value),
-            Some(Many::Sketch(sketch)) => sketch.prefetch(mix(value)),
-        }
-    }
-
-    /// The values, ascending; none once there were more than are counted one by one.
-    pub fn values(&self) -> Vec<u64> {
-        let mut values: Vec<u64> = self.live(self.swept).map(|(value, _)| value).collect();
-        values.sort_unstable();
-        values
-    }
-}
-
-/// Values by open addressing with linear probing.
-#[derive(Clone, Debug)]
-struct Table {
-    /// A power of two of them; at most three of four are in use.
-    cells: Box<[Cell]>,
-    used: usize,
+    /// All values once there are more than a few, by open addressing with linear probing: a power of two of cells, at most
+    /// three of four in use.
+    table: ThinVec<Cell>,
+    /// What is left of the values once they are too many for a table.
+    sketch: Option<Box<Sketch>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -179,52 +41,166 @@ struct Cell {
 const NONE: i32 = i32::MIN;
 const EMPTY: Cell = Cell { value: 0, bucket: NONE };
 
-impl Table {
-    fn with_room_for(values: usize) -> Self {
-        Self { cells: vec![EMPTY; (values * 2).next_power_of_two()].into(), used: 0 }
+impl Distinct {
+    /// Nothing, on a grid of which buckets from `oldest` on count.
+    pub fn new(oldest: i32) -> Self {
+        Self { swept: oldest, ..Self::default() }
+    }
+
+    /// Counts a value seen in a bucket, in a window that begins with the bucket `oldest`.
+    #[inline]
+    pub fn add(&mut self, value: u64, bucket: i32, oldest: i32) {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.add(mix(value), bucket, oldest);
+            return;
+        }
+        if oldest > self.swept {
+            self.sweep(oldest);
+        }
+        if !self.table.is_empty() {
+            self.add_to_table(value, bucket);
+            if self.used as usize > EXACT {
+                self.begin_sketch(oldest);
+            }
+        } else if !self.add_to_few(value, bucket) {
+            self.move_to(FEW + 1, NONE);
+            self.add_to_table(value, bucket);
+        }
+    }
+
+    /// False where there is no room.
+    #[inline(always)]
+    fn add_to_few(&mut self, value: u64, bucket: i32) -> bool {
+        let used = self.used as usize;
+        if let Some(at) = self.values[..used].iter().position(|own| *own == value) {
+            self.buckets[at] = self.buckets[at].max(bucket);
+        } else if used < FEW {
+            (self.values[used], self.buckets[used]) = (value, bucket);
+            self.used += 1;
+        } else {
+            return false;
+        }
+        true
     }
 
     #[inline(always)]
-    fn add(&mut self, value: u64, bucket: i32) {
-        if (self.used + 1) * 4 > self.cells.len() * 3 {
-            *self = self.moved(self.cells.len(), NONE);
+    fn add_to_table(&mut self, value: u64, bucket: i32) {
+        if (self.used as usize + 1) * 4 > self.table.len() * 3 {
+            self.move_to(self.table.len(), NONE);
         }
-        let cell = self.cell(value);
-        let known = cell.bucket != NONE;
+        let cell = cell(&mut self.table, value);
+        self.used += u32::from(cell.bucket == NONE);
         *cell = Cell { value, bucket: bucket.max(cell.bucket) };
-        self.used += usize::from(!known);
     }
 
-    /// The cell of a value, or the free one where it would be. There is always a free one.
-    #[inline(always)]
-    fn cell(&mut self, value: u64) -> &mut Cell {
-        let mask = self.cells.len() - 1;
-        let mut at = mix(value) as usize & mask;
-        while self.cells[at].bucket != NONE && self.cells[at].value != value {
-            at = (at + 1) & mask;
-        }
-        &mut self.cells[at]
-    }
-
-    /// The values since the bucket `oldest`, in a table with room for so many.
     #[cold]
-    fn moved(&self, room: usize, oldest: i32) -> Self {
-        let mut moved = Self::with_room_for(room);
-        for (value, bucket) in self.live(oldest) {
-            *moved.cell(value) = Cell { value, bucket };
-            moved.used += 1;
-        }
-        moved
+    fn begin_sketch(&mut self, oldest: i32) {
+        let mut sketch = Sketch::new(oldest);
+        self.live(oldest).for_each(|(value, bucket)| sketch.add(mix(value), bucket, oldest));
+        *self = Self { sketch: Some(Box::new(sketch)), ..Self::new(oldest) };
     }
 
+    /// Forgets what was last seen before the bucket `oldest`.
+    #[cold]
+    fn sweep(&mut self, oldest: i32) {
+        let live = self.live(oldest).count();
+        if live <= FEW {
+            let mut kept = Self::new(oldest);
+            for (value, bucket) in self.live(oldest) {
+                kept.add_to_few(value, bucket);
+            }
+            *self = kept;
+        } else if live < self.used as usize {
+            self.move_to(live, oldest);
+        }
+        self.swept = oldest;
+    }
+
+    /// Moves the values since the bucket `oldest` to a table with room for twice as many as `values`.
+    #[cold]
+    fn move_to(&mut self, values: usize, oldest: i32) {
+        let mut table = thin_vec![EMPTY; (values * 2).next_power_of_two()];
+        let mut used = 0;
+        for (value, bucket) in self.live(oldest) {
+            *cell(&mut table, value) = Cell { value, bucket };
+            used += 1;
+        }
+        (self.table, self.used) = (table, used);
+    }
+
+    /// Values since the bucket `oldest`; none once there is a sketch.
     fn live(&self, oldest: i32) -> impl Iterator<Item = (u64, i32)> {
         let oldest = oldest.max(NONE + 1);
-        let live = self.cells.iter().filter(move |cell| cell.bucket >= oldest);
-        live.map(|cell| (cell.value, cell.bucket))
+        let few = if self.table.is_empty() { self.used as usize } else { 0 };
+        let few = self.values[..few].iter().copied().zip(self.buckets);
+        let all = few.chain(self.table.iter().map(|cell| (cell.value, cell.bucket)));
+        all.filter(move |(_, bucket)| *bucket >= oldest)
     }
 
+    /// Distinct values in a window that begins with the bucket `oldest`.
+    #[inline]
+    pub fn count(&self, oldest: i32) -> f64 {
+        match &self.sketch {
+            Some(sketch) => sketch.estimate(oldest),
+            None if oldest <= self.swept => f64::from(self.used),
+            None => self.live(oldest).count() as f64,
+        }
+    }
+
+    /// The values, ascending; none once there were more than are counted one by one.
+    pub fn values(&self) -> Vec<u64> {
+        let mut values: Vec<u64> = self.live(self.swept).map(|(value, _)| value).collect();
+        values.sort_unstable();
+        values
+    }
+}
+
+/// What a value needs beside the set itself is asked for in two steps, since the first says where the second is.
+impl Distinct {
+    /// Asks for what says where the place of a value is.
     #[inline(always)]
-    fn prefetch(&self, value: u64) {
-        prefetch(&self.cells[mix(value) as usize & (self.cells.len() - 1)]);
+    pub fn prefetch(&self) {
+        if let Some(sketch) = &self.sketch {
+            sketch.prefetch();
+        } else if self.used as usize > FEW {
+            // The number of cells lies before them.
+            prefetch_line(self.table.as_ptr().cast::<u8>().wrapping_sub(1));
+        }
+    }
+
+    /// Asks for the place of a value.
+    #[inline(always)]
+    pub fn prefetch_value(&self, value: u64) {
+        if let Some(sketch) = &self.sketch {
+            sketch.prefetch_hash(mix(value));
+        } else if let Some(cell) = self.table.get(place(value, self.table.len())) {
+            prefetch(cell);
+        }
+    }
+}
+
+/// Where a value belongs in a table.
+#[inline(always)]
+fn place(value: u64, cells: usize) -> usize {
+    mix(value) as usize & cells.wrapping_sub(1)
+}
+
+/// The cell of a value, or the free one where it would be. There is always a free one.
+#[inline(always)]
+fn cell(table: &mut [Cell], value: u64) -> &mut Cell {
+    let mut at = place(value, table.len());
+    while table[at].bucket != NONE && table[at].value != value {
+        at = (at + 1) & (table.len() - 1);
+    }
+    &mut table[at]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_one_line_of_the_cache() {
+        assert_eq!(size_of::<Distinct>(), 64);
     }
 }

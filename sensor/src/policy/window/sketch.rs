@@ -124,9 +124,16 @@ impl Sketch {
         self.union.raise(register, rank);
     }
 
+    /// Asks for what the estimate needs, and what says where the registers are.
+    #[inline(always)]
+    pub fn prefetch(&self) {
+        prefetch(&self.buckets);
+        prefetch(&self.union.sum);
+    }
+
     /// Asks for the registers of a hash.
     #[inline(always)]
-    pub fn prefetch(&self, hash: u64) {
+    pub fn prefetch_hash(&self, hash: u64) {
         let register = (hash >> (64 - BITS)) as usize;
         prefetch(&self.union.registers[register]);
         if let Some((_, registers)) = self.buckets.last() {
