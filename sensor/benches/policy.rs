@@ -1,4 +1,4 @@
-//! Policies at work: nanoseconds per matched flow, flows per second through many policies, bytes per key.
+//! Policies at work: nanoseconds per matched flow, flows per second through context and all stock policies, memory.
 //!
 //! Times are those that the processor spent on this thread. Each measurement is repeated, and the median and the least are
 //! shown; all share one run, so that their ratios hold. An argument picks `memory`, `threshold` or `stock`.
@@ -9,10 +9,22 @@
 #[expect(dead_code, reason = "the other bench asks routers' flows as well")]
 mod flows;
 
-use std::{env, fs, hint::black_box, time::Duration};
+use std::{
+    cmp::Reverse, env, fmt::Write as _, fs, hint::black_box, net::Ipv4Addr, sync::Arc,
+    time::Duration,
+};
 
 use flows::Random;
 use sensor::{
+    engine::pipeline::Pipeline,
+    enrich::{
+        combine::Precedence,
+        context::{Context, Limits},
+        current::Current,
+        enricher::Enricher,
+        formats::Form,
+        sources::Sources,
+    },
     flow::{
         batch::{Addresses, BATCH_ROWS, FlowBatch, Source},
         interfaces::Interfaces,
@@ -23,15 +35,22 @@ use sensor::{
     },
     policy::{
         detector::{Detector, Rules},
+        event::Event,
         load,
         load::PolicyFile,
         model::Policy,
         stock,
+        tags::Tagger,
     },
 };
 
 const FLOWS: usize = 1 << 20;
 const ROUNDS: usize = 9;
+/// First address inside, and outside.
+const INSIDE: u32 = 0x0a00_0000;
+const OUTSIDE: u32 = 0x2d00_0000;
+/// Addresses outside.
+const PEERS: u64 = 50_000;
 /// Time of the flows' clock that a round covers, milliseconds.
 const ROUND: u64 = 10_000;
 
@@ -42,17 +61,19 @@ fn main() {
     if wanted("memory") {
         memory();
     }
-    let batches = mixed(flows::flows(FLOWS));
+    let mut batches = mixed(flows::flows(FLOWS));
     for keys in [1 << 6, 1 << 12, 1 << 16, 1 << 20]
         .into_iter()
         .filter(|keys| wanted(&format!("threshold {keys}")))
     {
         let batches = keyed(keys, &batches);
-        let sum = one("'srcip', 'dstip'", "medium = 'sum(packetsxrate) >= 1000000000'");
-        let plain =
-            measure(&format!("threshold update, {keys} keys, ns"), detector(&sum), &batches);
-        let distinct = one("'srcip', 'dstip'", "medium = 'distinct(dstport) >= 1000000000'");
-        let with = measure("  the same with distinct, ns", detector(&distinct), &batches);
+        let measure = |name: &str, severity: &str| {
+            measure(name, &mut (one("'srcip', 'dstip'", severity), Vec::new()), &batches)
+        };
+        let name = format!("threshold update, {keys} keys, ns");
+        let plain = measure(&name, "medium = 'sum(packetsxrate) >= 1000000000'");
+        let with =
+            measure("  the same with distinct, ns", "medium = 'distinct(dstport) >= 1000000000'");
         println!("{:<44} {:>9.1}", "  so distinct alone, ns", with - plain);
     }
     if !wanted("stock") {
@@ -60,89 +81,144 @@ fn main() {
     }
     let stock: Vec<_> = load(&stock::policies(), &stock::lists()).policies;
     let enabled = stock.iter().filter(|policy| policy.enabled).count();
-    let queries = measure_queries(&stock, &batches);
-    let rules = Rules::compile(stock);
-    let name = format!("stock library, {enabled} policies, ns per flow");
-    let all = measure(&name, Detector::new(rules, 1, "host"), &batches);
+    let context = context();
+    let enrichment = enrichment(&context, &mut batches);
+    let queries = queries(&stock, &batches);
+    let detector = Detector::new(Rules::compile(stock), 1, "host");
+    let name = format!("whole engine, {enabled} stock policies, ns per flow");
+    let mut pipeline = Pipeline::new(context, Tagger::new([]), detector);
+    let all = measure(&name, &mut pipeline, &batches);
     println!("{:<44} {:>9.2}", "  million flows per second", 1e3 / all);
-    println!("{:<44} {:>9.1}", "  without queries, ns per flow", all - queries);
+    println!("{:<44} {:>9.1}", "  so windows and hits, ns per flow", all - queries - enrichment);
+    let mut busiest: Vec<_> = pipeline.detector().counters().collect();
+    busiest.sort_by_key(|(_, counters, _)| Reverse(counters.matched));
+    println!("Matches per thousand flows, and keys at the end, of the busiest policies:");
+    for (policy, counters, keys) in busiest.into_iter().take(8) {
+        let share = counters.matched as f64 * 1e3 / (ROUNDS * FLOWS) as f64;
+        println!("  {:<42} {share:>9.1} {keys:>9}", policy.summary.name);
+    }
 }
 
-/// Queries alone.
-fn measure_queries(policies: &[Policy], batches: &[FlowBatch]) -> f64 {
+/// What is known of the addresses in [`mixed`]: 10,000 labels, private networks, bogons, one list of bad reputation.
+fn context() -> Arc<Current> {
+    const ROLES: [&str; 7] =
+        ["web", "database", "application", "resolver", "mailserver", "scanner", "backup"];
+    let address = |number: u32| Ipv4Addr::from(number);
+    let (mut labels, mut bad) = (String::new(), String::new());
+    for host in 0..4000 {
+        // Writing to a String cannot fail.
+        let _ = writeln!(labels, "{},role,{}", address(INSIDE | host), ROLES[host as usize % 7]);
+        let _ = writeln!(labels, "{},name,host-{host}", address(INSIDE | host));
+    }
+    for host in 0..2000 {
+        let _ = writeln!(labels, "{},name,peer-{host}", address(OUTSIDE | (host * 25)));
+    }
+    for host in (0..PEERS as u32).step_by(64) {
+        let _ = writeln!(bad, "{}", address(OUTSIDE | host));
+    }
+    let mut sources = Sources::default();
+    sources.bogons();
+    sources.private_networks();
+    assert_eq!(sources.labels("labels", &labels, Form::Csv).faulty, 0);
+    assert_eq!(sources.reputation("bad", &bad, "scanners").faulty, 0);
+    Arc::new(Current::new(Context::new(sources, Precedence::MostSpecific, Limits::default())))
+}
+
+/// Enrichment alone, nanoseconds per flow.
+fn enrichment(context: &Arc<Current>, batches: &mut [FlowBatch]) -> f64 {
+    let mut enricher = Enricher::new(context.clone());
+    let work = || batches.iter_mut().for_each(|batch| enricher.enrich(batch));
+    rounds("enrichment alone, ns per flow", work)
+}
+
+/// Queries alone, nanoseconds per flow.
+fn queries(policies: &[Policy], batches: &[FlowBatch]) -> f64 {
     let enabled = policies.iter().filter(|policy| policy.enabled);
     let program = Program::compile(enabled.filter_map(|policy| policy.search.of(Source::Host)));
-    let (interfaces, mut scratch) = (Interfaces::default(), Scratch::default());
-    let rows: usize = batches.iter().map(FlowBatch::len).sum();
-    let mut found = 0;
-    let mut times: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            found = 0;
-            let start = processor_time();
-            for batch in batches {
-                program.evaluate(batch, &interfaces, &mut scratch, |matched| {
-                    found += matched.rows.count();
-                });
-            }
-            (processor_time() - start).as_secs_f64() * 1e9 / rows as f64
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    let median = times[times.len() / 2];
-    println!(
-        "{:<44} {:>9.1} {:>9.1}",
-        "stock library, queries alone, ns per flow", median, times[0]
-    );
-    println!("{:<44} {:>9.3}", "  matches per flow", found as f64 / rows as f64);
+    let (interfaces, mut scratch, mut found) = (Interfaces::default(), Scratch::default(), 0);
+    let median = rounds("queries of the stock library alone, ns per flow", || {
+        for batch in batches {
+            program.evaluate(batch, &interfaces, &mut scratch, |matched| {
+                found += matched.rows.count();
+            });
+        }
+    });
+    println!("{:<44} {:>9.3}", "  matches per flow", found as f64 / (ROUNDS * FLOWS) as f64);
     median
 }
 
-fn one(key: &str, severity: &str) -> String {
-    format!(
-        "[[policy]]\nname = 'p'\nmatch = ''\ntrack_by = [[{key}]]\nmax_keys = 2000000\n\
-         window = '60s'\nseverity = {{ {severity} }}\n"
-    )
+/// Measures some rounds of work over all flows. Returns the median, nanoseconds per flow.
+fn rounds(name: &str, mut work: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let start = processor_time();
+            work();
+            (processor_time() - start).as_secs_f64() * 1e9 / FLOWS as f64
+        })
+        .collect();
+    show(name, &mut times)
 }
 
-/// The same flows between addresses that come again, some far more often than others, in the order of time but for a
-/// second; most flows are short.
+/// Shows the median and the least, and returns the median.
+fn show(name: &str, times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    println!("{name:<44} {:>9.1} {:>9.1}", times[times.len() / 2], times[0]);
+    times[times.len() / 2]
+}
+
+/// A detector with one policy.
+fn one(key: &str, severity: &str) -> Detector {
+    let text = format!(
+        "[[policy]]\nname = 'p'\nmatch = ''\ntrack_by = [[{key}]]\nmax_keys = 2000000\n\
+         window = '60s'\nseverity = {{ {severity} }}\n"
+    );
+    let file = PolicyFile { path: "policies".to_owned(), text };
+    let loaded = load(&[file], &Lists::default());
+    assert_eq!(loaded.errors(), 0, "{}", loaded.report());
+    Detector::new(Rules::compile(loaded.policies), 1, "host")
+}
+
+/// The same flows as ordinary traffic, but for one of 64: between addresses that come again, some far more often than
+/// others; in the order of time but for a second; most are short.
 fn mixed(mut batches: Vec<FlowBatch>) -> Vec<FlowBatch> {
     let mut random = Random(11);
-    let mut skewed = |of: u64| random.below(of) * random.below(of) / of;
+    let skewed = |random: &mut Random, of: u64| random.below(of) * random.below(of) / of;
     let first = batches[0].start[0];
     let count = batches.len() as u64;
     for (number, batch) in (0..).zip(&mut batches) {
-        let rows = batch.len();
-        let Addresses::V4 { source, destination } = &mut batch.addresses else { continue };
-        for row in 0..rows {
-            let sides = [
-                (&mut source[row], &mut batch.source_profile[row]),
-                (&mut destination[row], &mut batch.destination_profile[row]),
-            ];
-            for (address, profile) in sides {
-                let (number, known) = if *address >> 24 == 10 {
-                    let host = skewed(4000) as u32;
-                    (0x0a00_0000 | host, 1 + host % 7)
-                } else {
-                    // One of 64 has a bad name.
-                    let host = skewed(50_000) as u32;
-                    let category = if host.is_multiple_of(64) { 7 } else { host % 7 };
-                    (0x2d00_0000 | host, 8 + 8 * (host % 8) + category)
-                };
-                (*address, *profile) = (number, known);
+        for row in 0..batch.len() {
+            let ordinary = random.below(64) > 0;
+            let inside = ordinary && tame(batch, row);
+            if let Addresses::V4 { source, destination } = &mut batch.addresses {
+                for address in [&mut source[row], &mut destination[row]] {
+                    *address = if inside || *address >> 24 == 10 {
+                        INSIDE | skewed(&mut random, 4000) as u32
+                    } else {
+                        OUTSIDE | skewed(&mut random, PEERS) as u32
+                    };
+                }
             }
-            batch.end[row] = first + number * ROUND / count + skewed(1000);
-            batch.start[row] = batch.end[row] - skewed(30_000) * skewed(30_000) / 30_000;
+            batch.end[row] = first + number * ROUND / count + skewed(&mut random, 1000);
+            let duration = skewed(&mut random, 30_000) * skewed(&mut random, 30_000) / 30_000;
+            batch.start[row] = batch.end[row] - duration;
         }
     }
     batches
 }
 
-fn detector(text: &str) -> Detector {
-    let file = PolicyFile { path: "policies".to_owned(), text: text.to_owned() };
-    let loaded = load(&[file], &Lists::default());
-    assert_eq!(loaded.errors(), 0, "{}", loaded.report());
-    Detector::new(Rules::compile(loaded.policies), 1, "host")
+/// Gives a flow the ports and sizes of ordinary traffic. True where its service is one that stays inside.
+fn tame(batch: &mut FlowBatch, row: usize) -> bool {
+    let (source, destination) = (batch.source_port[row], batch.destination_port[row]);
+    if source.max(destination) < 1024 && (source, destination) != (123, 123) {
+        batch.source_port[row] += 32_768;
+    }
+    let packets = match (batch.protocol[row], source.min(destination)) {
+        (1, _) => 2,
+        (17, 53 | 123) => 1,
+        (_, service) => return [161, 445, 514, 3389, 5432].contains(&service),
+    };
+    (batch.packets[row], batch.octets[row]) = (packets, packets * 84);
+    false
 }
 
 /// The same flows between so many pairs of addresses.
@@ -168,55 +244,88 @@ fn shift(batches: &mut [FlowBatch], by: u64) {
     }
 }
 
-fn measure(name: &str, mut detector: Detector, batches: &[FlowBatch]) -> f64 {
+/// What flows are passed through; says how many hits there were.
+trait Engine {
+    fn pass(&mut self, batch: &mut FlowBatch) -> usize;
+    fn advance(&mut self, now: u64) -> usize;
+}
+
+impl Engine for Pipeline {
+    fn pass(&mut self, batch: &mut FlowBatch) -> usize {
+        let mut hits = 0;
+        Self::pass(self, batch, &Interfaces::default(), |event| {
+            black_box(event);
+            hits += 1;
+        });
+        hits
+    }
+
+    fn advance(&mut self, now: u64) -> usize {
+        let mut hits = 0;
+        Self::advance(self, now, |_| hits += 1);
+        hits
+    }
+}
+
+/// Policies alone.
+impl Engine for (Detector, Vec<Event>) {
+    fn pass(&mut self, batch: &mut FlowBatch) -> usize {
+        self.0.observe(batch, &Interfaces::default(), &mut self.1);
+        self.1.drain(..).count()
+    }
+
+    fn advance(&mut self, now: u64) -> usize {
+        self.0.advance(now, &mut self.1);
+        self.1.drain(..).count()
+    }
+}
+
+/// Passes flows through an engine, round by round. Returns the median, nanoseconds per flow.
+fn measure(name: &str, engine: &mut impl Engine, batches: &[FlowBatch]) -> f64 {
     let mut batches = batches.to_vec();
-    let (interfaces, mut events) = (Interfaces::default(), Vec::new());
-    let mut times = Vec::new();
-    let rows: usize = batches.iter().map(FlowBatch::len).sum();
+    let (mut times, mut hits) = (Vec::new(), 0);
     for round in 0..ROUNDS {
         let start = processor_time();
-        for batch in &batches {
-            detector.observe(batch, &interfaces, &mut events);
-        }
-        detector.advance(batches[0].end[0], &mut events);
+        hits += batches.iter_mut().map(|batch| engine.pass(batch)).sum::<usize>();
+        hits += engine.advance(batches[0].end[0]);
         let spent = processor_time() - start;
-        black_box(&events);
-        events.clear();
         // In the first round, all keys are new.
         if round > 0 {
-            times.push(spent.as_secs_f64() * 1e9 / rows as f64);
+            times.push(spent.as_secs_f64() * 1e9 / FLOWS as f64);
         }
         shift(&mut batches, ROUND);
     }
-    times.sort_by(f64::total_cmp);
-    println!("{name:<44} {:>9.1} {:>9.1}", times[times.len() / 2], times[0]);
-    times[times.len() / 2]
+    let median = show(name, &mut times);
+    if hits > 0 {
+        let share = hits as f64 * 1e3 / (ROUNDS * FLOWS) as f64;
+        println!("{:<44} {share:>9.2}", "  hits per thousand flows");
+    }
+    median
 }
 
 /// Fills one policy with a million keys, as a scan would, and says what that takes.
 fn memory() {
     const KEYS: usize = 1_000_000;
-    let mut detector =
-        detector(&one("'srcip', 'dstip', 'dstport'", "medium = 'sum(packetsxrate) >= 1000000000'"));
-    let mut batch = flows::flows(BATCH_ROWS).remove(0);
-    let (interfaces, mut events) = (Interfaces::default(), Vec::new());
     let before = resident();
+    let policy = one("'srcip', 'dstip', 'dstport'", "medium = 'sum(packetsxrate) >= 1000000000'");
+    let mut pipeline = Pipeline::new(context(), Tagger::new([]), policy);
+    let mut batch = flows::flows(BATCH_ROWS).remove(0);
+    let interfaces = Interfaces::default();
     for first in (0..KEYS).step_by(BATCH_ROWS) {
         if let Addresses::V4 { source, .. } = &mut batch.addresses {
-            source
-                .iter_mut()
-                .enumerate()
-                .for_each(|(row, address)| *address = (first + row) as u32);
+            let rows = source.iter_mut().enumerate();
+            rows.for_each(|(row, address)| *address = INSIDE | (first + row) as u32);
         }
-        detector.observe(&batch, &interfaces, &mut events);
+        pipeline.pass(&mut batch, &interfaces, |_| ());
     }
-    let keys = detector.counters().map(|(_, _, keys)| keys).sum::<usize>();
-    let bytes = resident() - before;
-    println!("{:<44} {:>9.1}", format!("{keys} keys, MiB"), bytes as f64 / f64::from(1 << 20));
+    let keys = pipeline.detector().counters().map(|(_, _, keys)| keys).sum::<usize>();
+    let octets = resident() - before;
+    let name = format!("10,000 labels and {keys} keys, MiB");
+    println!("{name:<44} {:>9.1}", octets as f64 / f64::from(1 << 20));
     println!("{:<44} {:>9.1}", "whole process, MiB", resident() as f64 / f64::from(1 << 20));
 }
 
-/// Resident memory of the process, bytes.
+/// Resident memory of the process, octets.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -3,6 +3,8 @@
 //!
 //! It knows neither where counts come from nor who takes the records, and no clock: time is an argument.
 
+pub mod change;
+pub mod inside;
 pub mod pipeline;
 
 use sensor_common::key::{V4_WORDS, V6_WORDS};

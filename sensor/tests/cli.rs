@@ -127,6 +127,61 @@ fn lists_of_the_configuration_are_read() {
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
 }
 
+/// Lists, labels, reputation, databases, tags and policies: what each of them has wrong, at once.
+#[test]
+fn a_check_reads_all_that_the_configuration_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).expect("it can be written");
+        folder.path().join(name)
+    };
+    write("labels.csv", "10.0.0.1,role,web\n10.0.0.x,role,web\n");
+    write("bad.txt", "203.0.113.7\n203.0.113.777\n");
+    write("asn.mmdb", "no database");
+    write("ports.txt", "443\n");
+    write("p.toml", "[[policy]]\nname = 'p'\nmatch = 'dstprt in $ports || srcip in $gone'\n");
+    let text = "\
+lists = { ports = 'ports.txt', gone = 'gone.txt' }
+labels.files = ['labels.csv', 'absent.json']
+reputation = [{ file = 'bad.txt' }]
+geo.asn = 'asn.mmdb'
+policies.paths = ['p.toml']
+tag = [{ name = 't', match = 'dstport in $prots' }]
+";
+    let paths = |text: &str| {
+        let path = |name: &str| format!("'{}", folder.path().join(name).display());
+        ["ports.txt", "gone.txt", "labels.csv", "absent.json", "bad.txt", "asn.mmdb", "p.toml"]
+            .iter()
+            .fold(text.to_owned(), |text, name| text.replace(&format!("'{name}"), &path(name)))
+    };
+    let config = write("sensor.toml", &paths(text));
+    let config = config.to_str().expect("a plain path");
+    let outcome = sensor(&["check", "--config", config]);
+    assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    for part in [
+        "error: cannot read the list `gone` from ",
+        "labels.csv:2:1",
+        "absent.json: No such file",
+        "bad.txt:2:1",
+        "asn.mmdb",
+        "sensor.toml:6:",
+        "did you mean `$ports`?",
+        "p.toml:3:10",
+        "did you mean `dstport`?",
+    ] {
+        assert!(outcome.stderr.contains(part), "{part} is not in:\n{}", outcome.stderr);
+    }
+    assert!(!outcome.stderr.contains("no list `gone`"), "told once: {}", outcome.stderr);
+
+    let sound = "labels.files = ['labels.csv']\npolicies.paths = ['p.toml']\nlists.ports = 'ports.txt'\n\
+                 tag = [{ name = 't', match = 'dstport in $ports' }]\n";
+    write("labels.csv", "10.0.0.1,role,web\n");
+    write("p.toml", "[[policy]]\nname = 'p'\nmatch = 'dstport in $ports && tags == t'\n");
+    write("sensor.toml", &paths(sound));
+    let outcome = sensor(&["check", "--config", config]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+}
+
 /// The flags are a contract.
 #[test]
 fn help_names_every_flag() {

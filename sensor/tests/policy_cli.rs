@@ -1,7 +1,11 @@
-//! `sensor policy` as a user types it.
+//! `sensor policy` as a user types it, and policies with faults in `sensor run`.
+//!
+//! `UPDATE_EXPECT=1 cargo test -p sensor --test policy_cli` writes the golden file anew; read the difference before you
+//! commit it.
 
 use std::{
-    fs,
+    env, fs,
+    net::UdpSocket,
     path::Path,
     process::{Command, Output},
 };
@@ -11,9 +15,15 @@ const GOOD: &str = "[[policy]]\nname = 'scan'\nmatch = 'tcpflags.syn == true'\nt
 const BAD: &str = "[[policy]]\nname = 'a'\nmatch = 'dstprt == 1'\n\n[[policy]]\nname = 'scan'\nmatch = ''\n\n\
     [[policy]]\nname = 'b'\nmatch = ''\nwindow = '3s'\nseverity = { low = 'total(bits) > 1' }\n";
 
+/// One mistake of each kind that people make.
+const MISTAKES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/policies");
+
 fn sensor_policy(arguments: &[&str], directory: &Path) -> (Option<i32>, String, String) {
+    sensor(&[&["policy"], arguments].concat(), directory)
+}
+
+fn sensor(arguments: &[&str], directory: &Path) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_sensor"))
-        .arg("policy")
         .args(arguments)
         .current_dir(directory)
         .output()
@@ -48,6 +58,36 @@ fn check_tells_every_fault_of_every_file() {
     }
     let files = directory(&[("a.toml", GOOD)]);
     assert_eq!(sensor_policy(&["check", "."], files.path()).0, Some(0));
+}
+
+/// A wrong field, an unknown function, a window of 3 s, a name twice, a list as a key, `&&` beside `||`, a slip in TOML.
+#[test]
+fn every_mistake_is_told_at_once() {
+    let (code, out, error) = sensor_policy(&["check", "."], Path::new(MISTAKES));
+    assert_eq!((code, out.as_str()), (Some(64), ""), "{error}");
+    let golden = Path::new(MISTAKES).join("check.stderr");
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&golden, &error).expect("the golden file can be written");
+    }
+    let expected = fs::read_to_string(&golden).unwrap_or_default();
+    assert_eq!(error, expected, "shown:\n{error}");
+}
+
+/// On loopback, where no root is needed.
+#[test]
+fn a_run_refuses_policies_with_faults_unless_it_is_lenient() {
+    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let listen = format!("netflow://127.0.0.1:{}", socket.expect("loopback has ports").port());
+    let run = ["run", "--listen", &listen, "--print", "hits", "--policies", "."];
+    let (code, _, refused) = sensor(&run, Path::new(MISTAKES));
+    assert_eq!(code, Some(64), "{refused}");
+    let golden = fs::read_to_string(Path::new(MISTAKES).join("check.stderr"));
+    assert_eq!(refused, golden.expect("the golden file is there"));
+    let lenient = [&run[..], &["--lenient", "--duration", "1s"]].concat();
+    let (code, _, error) = sensor(&lenient, Path::new(MISTAKES));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(error.contains("b-mistakes.toml:3:10"), "{error}");
+    assert!(error.contains("\n2 policies: "), "the sound ones are asked: {error}");
 }
 
 #[test]

@@ -1,28 +1,31 @@
 //! What the agent knows and asks: context, tags and policies from the configuration, applied to every batch from any
-//! source, and read anew on request.
+//! source. [`super::reload`] reads them anew.
 
 use std::{
     fs,
     hash::{BuildHasher as _, RandomState},
     net::IpAddr,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     config::Config,
     context::{self, FileReport},
+    health::Health,
+    leftovers::Leftovers,
     policies,
+    reload::Reloads,
 };
 use crate::{
-    engine::pipeline::Pipeline,
+    engine::{inside::Inside, pipeline::Pipeline},
     enrich::current::Current,
     flow::{batch::FlowBatch, interfaces::Interfaces},
     kernel::addresses,
+    nql::lists::{ListValues, Lists},
     policy::{
         detector::{Detector, Rules},
         event::Event,
-        tags::Tagger,
+        tags::{TagRule, Tagger},
     },
 };
 
@@ -37,33 +40,42 @@ pub enum Origin {
 
 /// Context, tags and policies at work.
 pub struct Analysis {
-    origin: Origin,
-    current: Arc<Current>,
+    pub(super) origin: Origin,
+    pub(super) current: Arc<Current>,
     pipeline: Mutex<Pipeline>,
+    health: Mutex<Health>,
+    pub(super) leftovers: Leftovers,
+    pub(super) reloads: Mutex<Reloads>,
 }
 
 impl Analysis {
-    /// Reads what `config` names. Of context, what cannot be read is told and left out.
+    /// Reads what `config` names; queries may name `lists`. Of context, what cannot be read is told and left out.
     ///
     /// # Errors
-    /// When policies cannot be read, or have faults and the configuration is not lenient.
-    pub fn start(config: &Config, origin: Origin) -> anyhow::Result<Self> {
-        let rules = rules(config)?;
+    /// When policies cannot be read, or have faults and the configuration is not lenient; when queries of tags have faults.
+    pub fn start(config: &Config, lists: &Lists, origin: Origin) -> anyhow::Result<Self> {
+        let Asked { tags, rules } = Asked::read(config, lists)?;
         let (context, reports) = context::load(&config.context, local(origin).as_deref());
         tell(&reports);
         let current = Arc::new(Current::new(context));
-        let tagger = Tagger::new(&config.context.tags);
         let (seed, host) = match origin {
             // A seed that senders of packets cannot know.
             Origin::Live => (RandomState::new().hash_one(std::process::id()), host()),
             Origin::Files => (0, "replay".to_owned()),
         };
         let detector = Detector::new(rules, seed, host);
-        let pipeline = Mutex::new(Pipeline::new(current.clone(), tagger, detector));
-        Ok(Self { origin, current, pipeline })
+        let pipeline = Pipeline::new(current.clone(), Tagger::new(tags), detector);
+        Ok(Self {
+            origin,
+            current,
+            pipeline: Mutex::new(pipeline),
+            health: Mutex::default(),
+            leftovers: Leftovers::default(),
+            reloads: Mutex::default(),
+        })
     }
 
-    fn pipeline(&self) -> MutexGuard<'_, Pipeline> {
+    pub(super) fn pipeline(&self) -> MutexGuard<'_, Pipeline> {
         self.pipeline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -74,7 +86,29 @@ impl Analysis {
 
     /// Moves on to `now`, milliseconds since the epoch.
     pub fn advance(&self, now: u64, sink: impl FnMut(Event)) {
-        self.pipeline().advance(now, sink);
+        let mut pipeline = self.pipeline();
+        pipeline.advance(now, sink);
+        let lines = self.look_after(&pipeline, now);
+        drop(pipeline);
+        lines.iter().for_each(|line| tracing::warn!("{line}"));
+        self.leftovers.sweep();
+    }
+
+    /// What an operator should look at; nothing where files are replayed.
+    fn look_after(&self, pipeline: &Pipeline, now: u64) -> Vec<String> {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.origin == Origin::Files || !health.is_due(now) {
+            return Vec::new();
+        }
+        let counters = pipeline.detector().counters();
+        let evicted =
+            counters.map(|(policy, counters, _)| (&*policy.summary.name, counters.evicted));
+        health.lines(now, evicted, pipeline.inside())
+    }
+
+    /// Frees values of lists when nothing uses them any more.
+    pub fn leave(&self, values: Vec<Arc<ListValues>>) {
+        values.into_iter().for_each(|values| self.leftovers.keep(values));
     }
 
     /// Ends all incidents as of the newest record.
@@ -82,20 +116,6 @@ impl Analysis {
         let mut pipeline = self.pipeline();
         let now = pipeline.latest();
         pipeline.finish(now, sink);
-    }
-
-    /// Reads context and policies anew. What cannot be read, or has faults, leaves the old in force and is told. Files are
-    /// read and policies compiled beside the running ones; the pipeline waits for the swap only.
-    pub fn reload(&self, config: &Config, now: u64, sink: impl FnMut(Event)) {
-        tell(&context::reload(&self.current, &config.context, local(self.origin).as_deref()));
-        match rules(config) {
-            Ok(rules) => {
-                let policies = rules.policies().len();
-                self.pipeline().replace(rules, now, sink);
-                tracing::info!("read anew: {policies} policies are asked");
-            }
-            Err(error) => tracing::error!("the old policies stay in force: {error:#}"),
-        }
     }
 
     /// How the policies have fared, and the context.
@@ -113,6 +133,8 @@ impl Analysis {
         (summary.ahead, summary.set_back) = (clock.ahead, clock.set_back);
         summary.refused_labels = self.current.learned.refused();
         summary.coarse = self.current.context().coarse();
+        summary.inside = pipeline.inside();
+        summary.reloads = *self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
         summary
     }
 }
@@ -138,27 +160,37 @@ pub struct Summary {
     pub refused_labels: u64,
     /// Address profiles of the context in force that lack what was known.
     pub coarse: u64,
+    /// Whether any record had an internal side.
+    pub inside: Inside,
+    /// What reloads have cost.
+    pub reloads: Reloads,
 }
 
-/// The policies of the configuration, compiled.
-fn rules(config: &Config) -> anyhow::Result<Rules> {
-    let given: Vec<(String, PathBuf)> =
-        config.lists.0.iter().map(|(name, file)| (name.clone(), file.clone())).collect();
-    if config.policies.paths.is_empty() {
-        return Ok(Rules::compile([]));
+/// What is asked of flows: read, judged and compiled.
+pub(super) struct Asked {
+    pub(super) tags: Vec<TagRule>,
+    pub(super) rules: Rules,
+}
+
+impl Asked {
+    /// Reads the tags and policies of `config`, which name `given` lists and those beside the policies.
+    pub(super) fn read(config: &Config, given: &Lists) -> anyhow::Result<Self> {
+        let paths = &config.policies.paths;
+        let lists = policies::lists(paths, given)?;
+        let tags = config.tags(&lists)?;
+        let loaded = policies::load_all(paths, &lists)?;
+        let loaded = if config.policies.lenient {
+            eprint!("{}", loaded.report());
+            loaded
+        } else {
+            policies::sound(loaded)?
+        };
+        Ok(Self { tags, rules: Rules::compile(loaded.policies) })
     }
-    let loaded = policies::load_all(&config.policies.paths, &given)?;
-    let loaded = if config.policies.lenient {
-        eprint!("{}", loaded.report());
-        loaded
-    } else {
-        policies::sound(loaded)?
-    };
-    Ok(Rules::compile(loaded.policies))
 }
 
 /// The addresses of this host, where flows are its own.
-fn local(origin: Origin) -> Option<Vec<IpAddr>> {
+pub(super) fn local(origin: Origin) -> Option<Vec<IpAddr>> {
     if origin == Origin::Files {
         return None;
     }
@@ -171,7 +203,7 @@ fn local(origin: Origin) -> Option<Vec<IpAddr>> {
     }
 }
 
-fn tell(reports: &[FileReport]) {
+pub(super) fn tell(reports: &[FileReport]) {
     for report in reports.iter().filter(|report| !report.faults.is_empty()) {
         eprintln!("{}", report.faults.trim_end());
     }

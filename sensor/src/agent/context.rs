@@ -10,7 +10,6 @@ use crate::{
     diagnostic::render,
     enrich::{
         context::{Context, Limits},
-        current::Current,
         formats::Form,
         sources::{Report, Sources},
     },
@@ -117,17 +116,15 @@ pub fn load(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Context, Vec<F
     (Context::new(sources, config.precedence, Limits::default()), reports)
 }
 
-/// Reads everything anew and puts it in force, unless a file cannot be read; then all stays as it was.
-pub fn reload(
-    current: &Current,
+/// The context, read anew; none where a file cannot be read.
+pub fn reread(
     config: &ContextConfig,
     local: Option<&[IpAddr]>,
-) -> Vec<FileReport> {
+) -> (Option<Context>, Vec<FileReport>) {
     let (sources, reports) = sources(config, local);
-    if reports.iter().all(|report| !report.unreadable) {
-        current.replace(Context::new(sources, config.precedence, Limits::default()));
-    }
-    reports
+    let readable = reports.iter().all(|report| !report.unreadable);
+    let context = readable.then(|| Context::new(sources, config.precedence, Limits::default()));
+    (context, reports)
 }
 
 #[cfg(test)]
@@ -142,8 +139,7 @@ mod tests {
         let path = directory.path().join("labels.csv");
         let config =
             ContextConfig { labels: vec![path.clone()], private: true, ..ContextConfig::default() };
-        let role = |current: &Current| {
-            let context = current.context();
+        let role = |context: &Context| {
             let profile = context.profiles().get(context.number([10, 0, 0, 5].into())).clone();
             assert_eq!(profile.internal, Some(true));
             profile.labels.get("role").cloned().unwrap_or_default()
@@ -151,17 +147,16 @@ mod tests {
 
         let (context, reports) = load(&config, None);
         assert!(reports[0].unreadable && reports[0].faults.contains("No such file"), "{reports:?}");
-        let current = Current::new(context);
-        assert_eq!(role(&current), [""; 0]);
+        assert_eq!(role(&context), [""; 0]);
 
         fs::write(&path, b"10.0.0.5,role,web\n\xff\xff,role,x\n").expect("the file is written");
-        let reports = reload(&current, &config, None);
+        let (context, reports) = reread(&config, None);
         assert_eq!((reports[0].entries, reports[0].faulty), (1, 1));
         assert!(reports[0].faults.contains("labels.csv:2:1"), "{}", reports[0].faults);
-        assert_eq!(role(&current), ["web"]);
+        assert_eq!(role(&context.expect("all files are there")), ["web"]);
 
         fs::remove_file(&path).expect("the file is removed");
-        assert!(reload(&current, &config, None)[0].unreadable);
-        assert_eq!(role(&current), ["web"]);
+        let (context, reports) = reread(&config, None);
+        assert!(reports[0].unreadable && context.is_none());
     }
 }

@@ -3,23 +3,28 @@
 //! * [`config`]: what the user wants, read and checked. [`context`]: what is known about addresses, read from files.
 //! * [`run`]: live: the kernel's flow tables (`capture`) and what routers send (`intake`). [`replay`]: capture files.
 //! * [`exports`]: exports of routers in files.
-//! * `analysis`: context, tags and policies at work; [`policies`]: their files.
+//! * [`analysis`]: context, tags and policies at work; [`reload`]: read anew; [`policies`]: their files.
+//! * [`inspect`]: what is wrong with all that a configuration names.
 //! * [`outputs`]: where records and hits go; [`summary`]: what became of every packet and record, on one screen.
 
+pub mod analysis;
 pub mod config;
 pub mod context;
 pub mod exports;
+pub mod inspect;
 pub mod logging;
 pub mod outputs;
 pub mod policies;
+pub mod reload;
 pub mod replay;
 pub mod run;
 pub mod summary;
 
-mod analysis;
 mod capture;
 mod drain;
 mod filter;
+mod health;
 mod intake;
+mod leftovers;
 mod lent;
 mod links;

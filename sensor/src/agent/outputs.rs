@@ -35,7 +35,7 @@ use crate::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
     },
-    nql::Filter,
+    nql::{Filter, lists::Lists},
     policy::event::Event,
 };
 
@@ -51,6 +51,8 @@ pub enum Patience {
 /// Where every batch passes: context and policies, then the outputs of records and of hits.
 pub struct Outputs {
     analysis: Analysis,
+    /// Lists that the filter may name.
+    lists: Lists,
     hits: Hits,
     sinks: Vec<Box<dyn Sink>>,
     filter: Option<Mutex<FlowFilter>>,
@@ -61,20 +63,21 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Starts every output that `config` names, for the flows that fulfil `filter`.
+    /// Starts every output that `config` names, for the flows that fulfil `filter`; `lists` are those of the configuration.
     ///
     /// # Errors
     /// When a file or a certificate cannot be opened. A collector that cannot be reached is no error.
     pub fn start(
         config: &Config,
         filter: Option<&Filter>,
+        lists: Lists,
         patience: Patience,
     ) -> anyhow::Result<Self> {
         let origin = match patience {
             Patience::Never => Origin::Live,
             Patience::Always => Origin::Files,
         };
-        let analysis = Analysis::start(config, origin)?;
+        let analysis = Analysis::start(config, &lists, origin)?;
         let mut hits = Hits::start(config.hits.outputs.clone())?;
         let interfaces = SharedInterfaces::default();
         let metering = MeteringProcess::new();
@@ -109,7 +112,7 @@ impl Outputs {
         }
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
         let lent = Mutex::default();
-        Ok(Self { analysis, hits, sinks, filter, patience, lent, interfaces, metering })
+        Ok(Self { analysis, lists, hits, sinks, filter, patience, lent, interfaces, metering })
     }
 
     /// Asks the policies of a batch, and hands it to every output; gives back one that none of them needs any more, this or
@@ -147,10 +150,15 @@ impl Outputs {
         self.analysis.advance(now, |event| self.tell(event));
     }
 
-    /// Reads context and policies anew, and lets files of hits be opened anew.
+    /// Reads lists, context and policies anew, and lets files of hits be opened anew.
     pub fn reload(&self, config: &Config, now: u64) {
         self.hits.reopen();
-        self.analysis.reload(config, now, |event| self.tell(event));
+        let (lists, result) = config.lists.reread(&self.lists);
+        if let Err(error) = result {
+            tracing::error!("{error}");
+        }
+        self.analysis.reload(config, &lists, now, |event| self.tell(event));
+        self.analysis.leave(self.lists.follow(&lists));
     }
 
     /// How the policies have fared.

@@ -22,13 +22,12 @@ pub const STOCK: &str = "stock";
 /// How the names of test files end.
 pub const TEST: &str = ".test.toml";
 
-/// Reads all policies below `paths`, and lists beside them. `list` holds further lists and their files, which win over
-/// others of the same name.
+/// Reads all policies below `paths`, which name `lists`.
 ///
 /// # Errors
 /// When a file cannot be read. Faults in the files are part of what is loaded.
-pub fn load_all(paths: &[PathBuf], list: &[(String, PathBuf)]) -> anyhow::Result<Loaded> {
-    Ok(load(&files(paths)?, &lists(paths, list)?))
+pub fn load_all(paths: &[PathBuf], lists: &Lists) -> anyhow::Result<Loaded> {
+    Ok(load(&files(paths)?, lists))
 }
 
 /// The files of policies below `paths`.
@@ -55,7 +54,7 @@ pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PolicyFile>> {
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn lists(paths: &[PathBuf], given: &[(String, PathBuf)]) -> anyhow::Result<Lists> {
+pub fn lists(paths: &[PathBuf], given: &Lists) -> anyhow::Result<Lists> {
     let mut lists = stock::lists();
     let beside = |path: &PathBuf| {
         let directory = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
@@ -66,9 +65,7 @@ pub fn lists(paths: &[PathBuf], given: &[(String, PathBuf)]) -> anyhow::Result<L
         let name = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
         lists.set(name, ListValues::parse(&read(&path)?.text));
     }
-    for (name, path) in given {
-        lists.set(name, ListValues::parse(&read(path)?.text));
-    }
+    lists.add(given);
     Ok(lists)
 }
 

@@ -16,7 +16,7 @@ use crate::{
         batch::{FlowBatch, Source},
         cache::CacheOptions,
     },
-    nql::Filter,
+    nql::{Filter, lists::Lists},
     replay::{capture::CaptureReader, packets},
 };
 
@@ -31,9 +31,10 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 pub fn replay(
     config: &Config,
     filter: Option<&Filter>,
+    lists: Lists,
     files: &[impl AsRef<Path>],
 ) -> anyhow::Result<()> {
-    let outputs = Outputs::start(config, filter, Patience::Always)?;
+    let outputs = Outputs::start(config, filter, lists, Patience::Always)?;
     let mut counts = Counts::default();
     // Records do not depend on the seed, and nobody chooses hashes against a file reader.
     let mut engine = Engine::new(Source::Host, cache_options(&config.flow), 0, |batch| {

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::bail;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::{JoinHandle, spawn_blocking},
+};
 
 use super::{
     capture::{self, Capture},
@@ -30,8 +33,8 @@ struct Watched<'a> {
     outputs: &'a Outputs,
 }
 
-/// Runs until SIGINT, SIGTERM or the end of `duration`. Only flows that fulfil `filter`, which may name `lists`, are put
-/// out. SIGHUP reads lists, context and policies anew.
+/// Runs until SIGINT, SIGTERM or the end of `duration`. Only flows that fulfil `filter` are put out; `lists` are those of
+/// the configuration. SIGHUP reads lists, context and policies anew.
 ///
 /// # Errors
 /// What keeps it from starting, a kernel that refuses to go on, or a ledger that does not balance.
@@ -46,11 +49,17 @@ pub fn run(
         let _inside = runtime.enter();
         capture::prepare(config)?
     };
-    let outputs = Arc::new(Outputs::start(config, filter, Patience::Never)?);
+    let outputs = Arc::new(Outputs::start(config, filter, lists, Patience::Never)?);
     let mut intake = Intake::start(config, &outputs)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &outputs)).transpose()?;
     let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), outputs: &outputs };
-    let end = runtime.block_on(wait(watched, config, lists, duration));
+    let mut reload = Reload::new(config, &outputs);
+    let end = runtime.block_on(async {
+        let end = wait(watched, &mut reload, duration).await;
+        reload.ended().await;
+        end
+    });
+    drop(reload);
 
     let drained = capture.map(Capture::stop);
     let report = intake.map(Intake::stop);
@@ -81,11 +90,42 @@ pub fn run(
     Ok(())
 }
 
+/// A reload beside everything else; one at a time.
+struct Reload {
+    config: Arc<Config>,
+    outputs: Arc<Outputs>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl Reload {
+    fn new(config: &Config, outputs: &Arc<Outputs>) -> Self {
+        Self { config: Arc::new(config.clone()), outputs: outputs.clone(), running: None }
+    }
+
+    fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    fn start(&mut self) {
+        let (config, outputs) = (self.config.clone(), self.outputs.clone());
+        self.running = Some(spawn_blocking(move || outputs.reload(&config, now())));
+    }
+
+    /// Waits for the end of the one that is running, where one is.
+    async fn ended(&mut self) {
+        if let Some(running) = &mut self.running {
+            if let Err(error) = running.await {
+                tracing::error!("a reload has ended early: {error}");
+            }
+            self.running = None;
+        }
+    }
+}
+
 /// Follows the interfaces and looks after everything until it is time to stop.
 async fn wait(
     watched: Watched<'_>,
-    config: &Config,
-    mut lists: Lists,
+    reload: &mut Reload,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let Watched { capture, mut intake, outputs } = watched;
@@ -110,12 +150,8 @@ async fn wait(
         tokio::select! {
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                if let Err(error) = config.lists.reload(&mut lists) {
-                    tracing::error!("{error}");
-                }
-                outputs.reload(config, now());
-            }
+            _ = hangup.recv(), if !reload.is_running() => reload.start(),
+            () = reload.ended(), if reload.is_running() => {}
             () = &mut over => return Ok(()),
             () = &mut broken => return Ok(()),
             _ = check.tick() => {

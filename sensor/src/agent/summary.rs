@@ -135,6 +135,19 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
             policies.policies, policies.matched, policies.late, policies.evicted
         ));
     }
+    let inside = policies.inside;
+    if policies.policies > 0 && inside.records > 0 && !inside.found {
+        text.push_str("no record had an internal side: policies that ask for one saw nothing\n");
+    }
+    let reloads = policies.reloads;
+    if reloads.count > 0 {
+        text.push_str(&format!(
+            "{} reloads: flows waited {:.1} ms at most for one, {:.1} ms for the last\n",
+            reloads.count,
+            reloads.longest_pause.as_secs_f64() * 1e3,
+            reloads.last_pause.as_secs_f64() * 1e3
+        ));
+    }
     for (count, what) in [
         (policies.untracked, "matches lacked a field of the key"),
         (policies.ahead, "records came from the future and counted as of their time of arrival"),

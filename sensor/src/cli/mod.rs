@@ -57,7 +57,7 @@ pub enum Command {
     Decode(DecodeArgs),
     /// List the fields of a flow: name, type, IPFIX element, meaning
     Fields(FieldsArgs),
-    /// Tell every fault of a configuration file at once
+    /// Tell every fault of a configuration file, or of the files that it names, at once
     Check(CheckArgs),
     /// Try where hits of policies are sent
     Hits(HitsArgs),

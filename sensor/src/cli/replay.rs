@@ -14,7 +14,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
     match args.content {
-        Content::Traffic => agent::replay(&config, filter.as_ref(), &args.files),
-        Content::Exports => exports::replay(&config, filter.as_ref(), &args.files),
+        Content::Traffic => agent::replay(&config, filter.as_ref(), lists, &args.files),
+        Content::Exports => exports::replay(&config, filter.as_ref(), lists, &args.files),
     }
 }

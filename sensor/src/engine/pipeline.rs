@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::inside::Inside;
 use crate::{
     enrich::{current::Current, enricher::Enricher},
     flow::{batch::FlowBatch, interfaces::Interfaces},
     policy::{
-        detector::{Detector, Rules},
+        detector::Detector,
         event::{EndReason, Event},
         tags::Tagger,
     },
@@ -14,25 +15,39 @@ use crate::{
 
 /// Context, tags and policies, in this order.
 pub struct Pipeline {
-    current: Arc<Current>,
-    enricher: Enricher,
-    tagger: Tagger,
-    detector: Detector,
+    pub(super) current: Arc<Current>,
+    pub(super) enricher: Enricher,
+    pub(super) tagger: Tagger,
+    pub(super) detector: Detector,
     events: Vec<Event>,
     /// End of the newest record so far.
     latest: u64,
+    inside: Inside,
 }
 
 impl Pipeline {
     /// A pipeline; labels that policies write go to `current`.
     pub fn new(current: Arc<Current>, tagger: Tagger, detector: Detector) -> Self {
         let enricher = Enricher::new(current.clone());
-        Self { current, enricher, tagger, detector, events: Vec::new(), latest: 0 }
+        Self {
+            current,
+            enricher,
+            tagger,
+            detector,
+            events: Vec::new(),
+            latest: 0,
+            inside: Inside::default(),
+        }
     }
 
     /// The detector, for its counters.
     pub fn detector(&self) -> &Detector {
         &self.detector
+    }
+
+    /// Whether any record had an internal side.
+    pub fn inside(&self) -> Inside {
+        self.inside
     }
 
     /// End of the newest record so far, milliseconds since the epoch.
@@ -48,6 +63,7 @@ impl Pipeline {
         sink: impl FnMut(Event),
     ) {
         self.enricher.enrich(batch);
+        self.inside.look(batch);
         self.tagger.tag(batch, interfaces);
         self.latest = batch.end.iter().copied().fold(self.latest, u64::max);
         self.detector.observe(batch, interfaces, &mut self.events);
@@ -59,12 +75,6 @@ impl Pipeline {
     pub fn advance(&mut self, now: u64, sink: impl FnMut(Event)) {
         self.current.learned.expire(now);
         self.detector.advance(now, &mut self.events);
-        self.events.drain(..).for_each(sink);
-    }
-
-    /// Goes on with other policies.
-    pub fn replace(&mut self, rules: Rules, now: u64, sink: impl FnMut(Event)) {
-        self.detector.replace(rules, now, &mut self.events);
         self.events.drain(..).for_each(sink);
     }
 

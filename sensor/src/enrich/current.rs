@@ -29,15 +29,15 @@ impl Current {
         }
     }
 
-    /// Puts another context in force.
-    pub fn replace(&self, context: Context) {
+    /// Puts another context in force, and returns the one before. Whoever drops its last share takes the time that it takes
+    /// to free large tables.
+    pub fn replace(&self, context: impl Into<Arc<Context>>) -> Arc<Context> {
         let old = {
             let mut current = self.context.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, Arc::new(context))
+            std::mem::replace(&mut *current, context.into())
         };
         self.version.fetch_add(1, Ordering::Release);
-        // Large tables may be freed here; nobody waits for the lock meanwhile.
-        drop(old);
+        old
     }
 
     /// The context in force.

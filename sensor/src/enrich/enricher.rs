@@ -5,7 +5,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{context::Context, current::Current, trie::Bits};
+use hashbrown::HashMap;
+
+use super::{context::Context, current::Current, learned::Learned, trie::Bits};
 use crate::flow::batch::{Addresses, FlowBatch};
 
 /// Looks addresses up; each thread has its own.
@@ -16,6 +18,7 @@ pub struct Enricher {
     version: u64,
     /// Changes of learned labels that the caches know of.
     changes: u64,
+    labelled: Labelled,
     v4: Cache<u32>,
     v6: Cache<u128>,
 }
@@ -25,32 +28,47 @@ impl Enricher {
     pub fn new(current: Arc<Current>) -> Self {
         let version = current.version();
         let context = current.context();
-        Self { current, context, version, changes: 0, v4: Cache::default(), v6: Cache::default() }
+        Self {
+            current,
+            context,
+            version,
+            changes: 0,
+            labelled: Labelled::default(),
+            v4: Cache::default(),
+            v6: Cache::default(),
+        }
+    }
+
+    /// The addresses that were looked up last.
+    pub fn known(&self) -> Known {
+        Known { v4: self.v4.clone(), v6: self.v6.clone() }
+    }
+
+    /// An enricher by `context`, which is the next to be put in force; it has looked up the addresses that another one knows.
+    pub fn ahead(current: Arc<Current>, context: Arc<Context>, known: &Known) -> Self {
+        let (version, changes) = (current.version() + 1, current.learned.changes());
+        let (mut v4, mut v6) = (Cache::default(), Cache::default());
+        let mut labelled = Labelled::of(&current.learned);
+        v4.learn(&known.v4, |address| labelled.number(&current, &context, ip_v4(address)));
+        v6.learn(&known.v6, |address| labelled.number(&current, &context, ip_v6(address)));
+        Self { current, context, version, changes, labelled, v4, v6 }
     }
 
     /// Looks up the addresses of all rows; the batch gets the labels of ports as well.
     pub fn enrich(&mut self, batch: &mut FlowBatch) {
         self.follow();
-        let Self { current, context, v4, v6, .. } = self;
-        let number = |address| match current.learned.changes() {
-            0 => context.number(address),
-            _ => match current.learned.of(address) {
-                labels if labels.is_empty() => context.number(address),
-                labels => context.number_with(address, labels),
-            },
-        };
+        let Self { current, context, labelled, v4, v6, .. } = self;
         let FlowBatch { addresses, source_profile, destination_profile, .. } = batch;
         match addresses {
             Addresses::V4 { source, destination } => {
-                let number = |address: u32| number(IpAddr::from(address.to_be_bytes()));
-                v4.fill(source, source_profile, number);
-                v4.fill(destination, destination_profile, number);
+                let mut number = |address| labelled.number(current, context, ip_v4(address));
+                v4.fill(source, source_profile, &mut number);
+                v4.fill(destination, destination_profile, &mut number);
             }
             Addresses::V6 { source, destination } => {
-                let number =
-                    |address: u128| number(IpAddr::from(address.to_be_bytes()).to_canonical());
-                v6.fill(source, source_profile, number);
-                v6.fill(destination, destination_profile, number);
+                let mut number = |address| labelled.number(current, context, ip_v6(address));
+                v6.fill(source, source_profile, &mut number);
+                v6.fill(destination, destination_profile, &mut number);
             }
         }
         if !Arc::ptr_eq(&batch.profiles, context.profiles()) {
@@ -67,6 +85,7 @@ impl Enricher {
         if version != self.version {
             self.version = version;
             self.context = self.current.context();
+            self.labelled.0.values_mut().for_each(|number| *number = None);
             self.forget();
         }
         if self.current.learned.changes() == self.changes {
@@ -75,9 +94,13 @@ impl Enricher {
         let (changes, changed) = self.current.learned.changed_since(self.changes);
         self.changes = changes;
         match changed {
-            None => self.forget(),
+            None => {
+                self.labelled = Labelled::of(&self.current.learned);
+                self.forget();
+            }
             Some(addresses) => {
                 for address in addresses {
+                    self.labelled.change(&self.current.learned, address);
                     match address {
                         IpAddr::V4(address) => {
                             self.v4.forget(address.into());
@@ -96,13 +119,55 @@ impl Enricher {
     }
 }
 
-/// Places of a cache, as a power of two: 128 KiB for IPv4, 512 KiB for IPv6.
-const CACHE_BITS: u32 = 14;
+/// Addresses that an enricher has looked up last.
+pub struct Known {
+    v4: Cache<u32>,
+    v6: Cache<u128>,
+}
+
+fn ip_v4(address: u32) -> IpAddr {
+    address.to_be_bytes().into()
+}
+
+fn ip_v6(address: u128) -> IpAddr {
+    IpAddr::from(address.to_be_bytes()).to_canonical()
+}
+
+/// Addresses that policies have labelled, with their numbers once these were asked for.
+#[derive(Debug, Default)]
+struct Labelled(HashMap<IpAddr, Option<u32>>);
+
+impl Labelled {
+    fn of(learned: &Learned) -> Self {
+        Self(learned.addresses().into_iter().map(|address| (address, None)).collect())
+    }
+
+    /// The number of the profile that an address has in `context`, with the labels that policies have given it.
+    fn number(&mut self, current: &Current, context: &Context, address: IpAddr) -> u32 {
+        match self.0.get_mut(&address) {
+            None => context.number(address),
+            Some(number) => *number
+                .get_or_insert_with(|| context.number_with(address, current.learned.of(address))),
+        }
+    }
+
+    /// Takes note that labels of an address have come or gone.
+    fn change(&mut self, learned: &Learned, address: IpAddr) {
+        if learned.has(address) {
+            self.0.insert(address, None);
+        } else {
+            self.0.remove(&address);
+        }
+    }
+}
+
+/// Places of a cache, as a power of two: 512 KiB for IPv4, 2 MiB for IPv6.
+const CACHE_BITS: u32 = 16;
 /// Stands where nothing is kept; no profile has this number.
 const NOTHING: u32 = u32::MAX;
 
 /// Numbers found last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cache<K>(Box<[(K, u32)]>);
 
 impl<K: Bits> Default for Cache<K> {
@@ -114,7 +179,7 @@ impl<K: Bits> Default for Cache<K> {
 impl<K: Bits> Cache<K> {
     /// Writes the number of each address; `find` finds those that are not kept.
     #[inline]
-    fn fill(&mut self, addresses: &[K], numbers: &mut Vec<u32>, find: impl Fn(K) -> u32) {
+    fn fill(&mut self, addresses: &[K], numbers: &mut Vec<u32>, mut find: impl FnMut(K) -> u32) {
         numbers.clear();
         numbers.extend(addresses.iter().map(|&address| {
             let entry = &mut self.0[place(address)];
@@ -123,6 +188,15 @@ impl<K: Bits> Cache<K> {
             }
             entry.1
         }));
+    }
+
+    /// Finds everything that another cache knows.
+    fn learn(&mut self, known: &Self, mut find: impl FnMut(K) -> u32) {
+        for (own, &(address, number)) in self.0.iter_mut().zip(&known.0) {
+            if number != NOTHING {
+                *own = (address, find(address));
+            }
+        }
     }
 
     fn forget(&mut self, address: K) {

@@ -105,6 +105,16 @@ impl Learned {
         labels.iter().map(|label| (label.context.clone(), label.value.clone())).collect()
     }
 
+    /// True when an address has labels.
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.lock().labels.contains_key(&address)
+    }
+
+    /// The addresses that have labels.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.lock().labels.keys().copied().collect()
+    }
+
     /// How many changes there have been.
     #[inline]
     pub fn changes(&self) -> u64 {

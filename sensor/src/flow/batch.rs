@@ -289,12 +289,12 @@ impl FlowBatch {
     }
 
     /// What is known about the address on `side` of row `row`.
-    pub fn profile(&self, side: Side, row: usize) -> &Profile {
+    pub fn profile(&self, side: Side, row: usize) -> &Arc<Profile> {
         let numbers = match side {
             Side::Source => &self.source_profile,
             Side::Destination => &self.destination_profile,
         };
-        self.profiles.get(numbers.get(row).copied().unwrap_or(0))
+        self.profiles.shared(numbers.get(row).copied().unwrap_or(0))
     }
 
     /// Keeps only `rows`, which ascend and are below [`FlowBatch::len`].

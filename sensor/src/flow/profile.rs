@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     hash::{BuildHasher as _, RandomState},
     sync::{
-        LazyLock, Mutex, OnceLock, PoisonError,
+        Arc, LazyLock, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -158,12 +158,15 @@ fn degrees<'a>(millionths: Option<i32>) -> Value<'a> {
 #[derive(Debug)]
 pub struct Profiles {
     /// Of doubling size, so that profiles never move.
-    blocks: [OnceLock<Box<[OnceLock<Profile>]>>; BLOCKS],
+    blocks: [OnceLock<Block>; BLOCKS],
     count: AtomicU32,
     /// The numbers, by the hash of their profile; whoever adds a profile holds the lock.
     numbers: Mutex<HashTable<u32>>,
     hasher: RandomState,
 }
+
+/// Places, filled in their order.
+type Block = Box<[OnceLock<Arc<Profile>>]>;
 
 /// Profiles in the first block, as a power of two.
 const FIRST_BLOCK: u32 = 6;
@@ -198,7 +201,7 @@ impl Profiles {
         let size = 1 << (block as u32 + FIRST_BLOCK);
         let block = self.blocks[block].get_or_init(|| (0..size).map(|_| OnceLock::new()).collect());
         // The place is free: numbers are given out once, under the lock.
-        let _ = block[place].set(profile);
+        let _ = block[place].set(Arc::new(profile));
         self.count.store(number + 1, Ordering::Release);
         numbers.insert_unique(hash, number, |&number| self.hasher.hash_one(self.get(number)));
         number
@@ -206,7 +209,12 @@ impl Profiles {
 
     /// The profile with this number; the unknown one where there is none.
     pub fn get(&self, number: u32) -> &Profile {
-        static UNKNOWN: LazyLock<Profile> = LazyLock::new(Profile::default);
+        self.shared(number)
+    }
+
+    /// As [`Profiles::get`], to be kept.
+    pub fn shared(&self, number: u32) -> &Arc<Profile> {
+        static UNKNOWN: LazyLock<Arc<Profile>> = LazyLock::new(Arc::default);
         let find = || {
             let (block, place) = place(number)?;
             self.blocks.get(block)?.get()?.get(place)?.get()

@@ -25,8 +25,8 @@ pub struct NamedList {
 
 impl NamedList {
     /// A list with these values.
-    pub fn new(name: impl Into<String>, values: ListValues) -> Self {
-        Self { name: name.into(), values: RwLock::new(Arc::new(values)) }
+    pub fn new(name: impl Into<String>, values: impl Into<Arc<ListValues>>) -> Self {
+        Self { name: name.into(), values: RwLock::new(values.into()) }
     }
 
     /// The name, without `$`.
@@ -39,9 +39,10 @@ impl NamedList {
         self.values.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the values for all queries that use the list.
-    pub fn replace(&self, values: ListValues) {
-        *self.values.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(values);
+    /// Replaces the values for all queries that use the list; returns those that it had.
+    pub fn replace(&self, values: impl Into<Arc<ListValues>>) -> Arc<ListValues> {
+        let mut own = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *own, values.into())
     }
 }
 
@@ -153,14 +154,26 @@ impl Lists {
     }
 
     /// Adds a list, or replaces the values of the one that has this name.
-    pub fn set(&mut self, name: &str, values: ListValues) {
+    pub fn set(&mut self, name: &str, values: impl Into<Arc<ListValues>>) {
         match self.0.get(name) {
-            Some(list) => list.replace(values),
+            Some(list) => drop(list.replace(values)),
             None => {
                 let list = Arc::new(NamedList::new(name, values));
                 self.0.insert(name.to_owned(), list);
             }
         }
+    }
+
+    /// Adds the lists of `others`, in the place of those that have the same names.
+    pub fn add(&mut self, others: &Self) {
+        self.0.extend(others.0.iter().map(|(name, list)| (name.clone(), list.clone())));
+    }
+
+    /// Gives each list the values that the one of its name has among `others`, for all queries that use it; returns the
+    /// values that are not used any more.
+    pub fn follow(&self, others: &Self) -> Vec<Arc<ListValues>> {
+        let both = self.0.iter().filter_map(|(name, list)| Some((list, others.get(name)?)));
+        both.map(|(list, other)| list.replace(other.values())).collect()
     }
 
     /// The list called `name`.
@@ -201,5 +214,9 @@ mod tests {
         let held = lists.get("ports").cloned().unwrap();
         lists.set("ports", ListValues::parse("23"));
         assert!(held.values().integers.contains(23) && !held.values().integers.contains(22));
+        let mut others = Lists::default();
+        others.set("ports", ListValues::parse("24"));
+        let replaced = lists.follow(&others);
+        assert!(replaced[0].integers.contains(23) && held.values().integers.contains(24));
     }
 }

@@ -166,6 +166,30 @@ impl Comparison {
         })
     }
 
+    /// Whether it holds of two values that have an order.
+    #[inline(always)]
+    pub fn holds_of<T: Ord + Copy>(self, left: T, right: T) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+        }
+    }
+
+    /// The same of the right to the left.
+    #[must_use]
+    pub fn swapped(self) -> Self {
+        match self {
+            Self::Equal => Self::Equal,
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+        }
+    }
+
     /// As written in a query.
     pub fn symbol(self) -> &'static str {
         match self {

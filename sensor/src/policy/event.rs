@@ -44,7 +44,7 @@ pub struct Event {
     /// The first matching flows, at most [`MAX_SAMPLES`].
     pub samples: Vec<FlowSample>,
     /// What is known of the addresses in `track` and `samples`; sorted by address.
-    pub addresses: Vec<(IpAddr, Profile)>,
+    pub addresses: Vec<(IpAddr, Arc<Profile>)>,
     /// Why it ended.
     pub reason: Option<EndReason>,
 }

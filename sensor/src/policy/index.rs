@@ -3,6 +3,8 @@
 //! A cell holds 32 bits of the hash, from which its place follows, and the slot. Removal moves later cells back, so that no
 //! marks of the dead are left behind.
 
+use super::prefetch::prefetch;
+
 /// Slots by hash.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -17,10 +19,12 @@ impl Index {
         self.used
     }
 
-    /// The cell that a hash leads to first.
+    /// Asks for the memory that looking for a hash needs.
     #[inline(always)]
-    pub fn touch(&self, hash: u32) -> u64 {
-        self.cells.get(hash as usize & self.cells.len().wrapping_sub(1)).copied().unwrap_or(0)
+    pub fn prefetch(&self, hash: u32) {
+        if let Some(cell) = self.cells.get(hash as usize & self.cells.len().wrapping_sub(1)) {
+            prefetch(cell);
+        }
     }
 
     /// The slot with this hash for which `is` holds.

@@ -8,7 +8,7 @@ use std::{
     collections::{BinaryHeap, binary_heap::PeekMut},
 };
 
-use super::{index::Index, values::KEY_WORDS, window::mix};
+use super::{index::Index, prefetch::prefetch, window::mix};
 
 /// The number of a key as long as it is watched.
 pub type Slot = u32;
@@ -24,18 +24,14 @@ pub trait State: Default {
 pub struct Keys<S> {
     /// Words of a key.
     stride: usize,
-    entries: Vec<Entry<S>>,
+    /// By slot, so many words each.
+    words: Vec<u64>,
+    /// By slot.
+    states: Vec<S>,
     index: Index,
     free: Vec<Slot>,
     idle: BinaryHeap<Reverse<(u64, Slot)>>,
     seed: u64,
-}
-
-/// Key and state lie beside each other, since whoever compares the one goes on to the other.
-#[derive(Debug)]
-struct Entry<S> {
-    key: [u64; KEY_WORDS],
-    state: S,
 }
 
 /// A hash of a key, good for the keys that gave it.
@@ -48,7 +44,8 @@ impl<S: State> Keys<S> {
     pub fn new(stride: usize, seed: u64) -> Self {
         Self {
             stride,
-            entries: Vec::new(),
+            words: Vec::new(),
+            states: Vec::new(),
             index: Index::default(),
             free: Vec::new(),
             idle: BinaryHeap::new(),
@@ -73,10 +70,23 @@ impl<S: State> Keys<S> {
         Hash(mix(words.fold(self.seed, |hash, word| fold(hash ^ word))) as u32)
     }
 
-    /// Something that is read when a key is looked up; whoever reads it beforehand does not wait for memory then.
+    /// Asks for the memory that looking for a key needs.
     #[inline(always)]
-    pub fn touch(&self, hash: Hash) -> u64 {
-        self.index.touch(hash.0)
+    pub fn prefetch(&self, hash: Hash) {
+        self.index.prefetch(hash.0);
+    }
+
+    /// Asks for the memory of a key and its state.
+    #[inline(always)]
+    pub fn prefetch_slot(&self, slot: Slot) {
+        prefetch(self.key(slot));
+        prefetch(self.peek(slot));
+    }
+
+    /// The slot that a key with this hash has, if there is one: as good as always, and found without looking at the key.
+    #[inline(always)]
+    pub fn guess(&self, hash: Hash) -> Option<Slot> {
+        self.index.find(hash.0, |_| true)
     }
 
     /// The slot of a key that is watched.
@@ -93,16 +103,17 @@ impl<S: State> Keys<S> {
 
     /// Adds a key that is not watched yet, with a fresh state. A pinned one never counts as idle.
     pub fn insert(&mut self, key: &[u64], now: u64, pinned: bool) -> Slot {
-        let mut words = [0; KEY_WORDS];
-        words[..self.stride].copy_from_slice(&key[..self.stride]);
+        let key = &key[..self.stride];
         let slot = match self.free.pop() {
             Some(slot) => {
-                self.entries[slot as usize].key = words;
+                let first = slot as usize * self.stride;
+                self.words[first..first + self.stride].copy_from_slice(key);
                 slot
             }
             None => {
-                self.entries.push(Entry { key: words, state: S::default() });
-                (self.entries.len() - 1) as Slot
+                self.words.extend_from_slice(key);
+                self.states.push(S::default());
+                (self.states.len() - 1) as Slot
             }
         };
         self.index.insert(self.hash(key).0, slot);
@@ -121,7 +132,7 @@ impl<S: State> Keys<S> {
             if known >= time {
                 return None;
             }
-            let newest = self.entries[slot as usize].state.newest();
+            let newest = self.states[slot as usize].newest();
             if newest <= known {
                 return Some(slot);
             }
@@ -134,31 +145,33 @@ impl<S: State> Keys<S> {
         self.idle_since(u64::MAX)
     }
 
-    /// Forgets the key that was idle longest, the one that was just named.
-    pub fn remove_most_idle(&mut self) {
-        let Some(top) = self.idle.peek_mut() else { return };
+    /// Forgets the key that was idle longest, the one that was just named. Returns its slot.
+    pub fn remove_most_idle(&mut self) -> Option<Slot> {
+        let top = self.idle.peek_mut()?;
         let Reverse((_, slot)) = PeekMut::pop(top);
         let hash = self.hash(self.key(slot));
         self.index.remove(hash.0, slot);
-        self.entries[slot as usize].state = S::default();
+        self.states[slot as usize] = S::default();
         self.free.push(slot);
+        Some(slot)
     }
 
     /// The words of a key.
     #[inline(always)]
     pub fn key(&self, slot: Slot) -> &[u64] {
-        &self.entries[slot as usize].key[..self.stride]
+        let first = slot as usize * self.stride;
+        &self.words[first..first + self.stride]
     }
 
     /// The state of a key.
     #[inline(always)]
     pub fn state(&mut self, slot: Slot) -> &mut S {
-        &mut self.entries[slot as usize].state
+        &mut self.states[slot as usize]
     }
 
     /// The state of a key.
     #[inline(always)]
     pub fn peek(&self, slot: Slot) -> &S {
-        &self.entries[slot as usize].state
+        &self.states[slot as usize]
     }
 }

@@ -9,6 +9,7 @@ mod index;
 mod keys;
 pub mod load;
 pub mod model;
+mod prefetch;
 mod sources;
 pub mod stock;
 pub mod tags;

@@ -4,10 +4,13 @@
 //! count, those of other rules do not. Policies then see all of them. Flows get few combinations of tags: each is a set
 //! with a number, and from set to set leads a table of steps, so that nothing is allocated for a flow.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, slice, sync::Arc};
 
 use crate::{
-    flow::{batch::FlowBatch, interfaces::Interfaces, tags::TagSets},
+    flow::{
+        batch::FlowBatch, interfaces::Interfaces, ports::PortLabels, profile::Profiles,
+        tags::TagSets,
+    },
     nql::{
         columns::{Program, Scratch},
         typed::Typed,
@@ -25,7 +28,7 @@ pub struct TagRule {
 
 /// Tags batches by rules.
 pub struct Tagger {
-    names: Vec<String>,
+    rules: Arc<[TagRule]>,
     program: Program,
     scratch: Scratch,
     sets: Arc<TagSets>,
@@ -37,10 +40,11 @@ pub struct Tagger {
 
 impl Tagger {
     /// A tagger with these rules.
-    pub fn new(rules: &[TagRule]) -> Self {
+    pub fn new(rules: impl Into<Arc<[TagRule]>>) -> Self {
+        let rules = rules.into();
         Self {
-            names: rules.iter().map(|rule| rule.name.clone()).collect(),
             program: Program::compile(rules.iter().map(|rule| &rule.query)),
+            rules,
             scratch: Scratch::default(),
             sets: Arc::default(),
             steps: HashMap::new(),
@@ -48,9 +52,19 @@ impl Tagger {
         }
     }
 
+    /// The rules.
+    pub fn rules(&self) -> &Arc<[TagRule]> {
+        &self.rules
+    }
+
+    /// Decides beforehand what hangs on these profiles and labels.
+    pub fn foresee(&mut self, profiles: &Arc<Profiles>, labels: &Arc<PortLabels>) {
+        self.program.foresee(profiles, labels, &mut self.scratch);
+    }
+
     /// Fills the column of tags.
     pub fn tag(&mut self, batch: &mut FlowBatch, interfaces: &Interfaces) {
-        if self.names.is_empty() {
+        if self.rules.is_empty() {
             return;
         }
         let mut tags = std::mem::take(&mut batch.tags);
@@ -61,7 +75,7 @@ impl Tagger {
             let own = exporter.tags.iter().map(String::as_str);
             self.exporters.push(Arc::make_mut(&mut self.sets).intern(own));
         }
-        let Self { names, program, scratch, sets, steps, exporters } = self;
+        let Self { rules, program, scratch, sets, steps, exporters } = self;
         program.evaluate(batch, interfaces, scratch, |found| {
             for row in found.rows.rows().map(|row| found.first + row) {
                 let own = match tags[row] {
@@ -72,8 +86,7 @@ impl Tagger {
                     set => set,
                 };
                 tags[row] = *steps.entry((own, found.query)).or_insert_with(|| {
-                    let name = &names[found.query..=found.query];
-                    Arc::make_mut(sets).with(own, name)
+                    Arc::make_mut(sets).with(own, slice::from_ref(&rules[found.query].name))
                 });
             }
         });
@@ -156,7 +169,7 @@ mod tests {
             rule("edge-web", "tags == edge && dstport == 443"),
             rule("never", "tags == web"),
         ];
-        let mut tagger = Tagger::new(&rules);
+        let mut tagger = Tagger::new(rules);
         let mut batch = batch_of(&[443, 22, 8080]);
         tagger.tag(&mut batch, &Interfaces::default());
         assert_eq!(tags(&batch, 0), ["low", "web"]);

@@ -5,5 +5,6 @@
 //! keys and the reader, which goes on after each fault and knows the place of everything.
 
 pub mod document;
+pub mod named;
 pub mod schema;
 pub mod value;

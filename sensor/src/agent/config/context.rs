@@ -1,20 +1,19 @@
-//! `[labels]`, `[networks]`, `[geo]`, `[[reputation]]`, `[[tag]]`: what is known beside the flows themselves.
+//! `[labels]`, `[networks]`, `[geo]`, `[[reputation]]`: what is known beside the flows themselves; `[[tag]]` is in [`tag`].
 //!
 //! Here is only what the configuration says; [`super::super::context`] reads the files that it names.
 
-use std::{ops::Range, path::PathBuf};
+use std::path::PathBuf;
 
 use super::{
     faults::Faults,
     raw,
-    schema::{Key, Origin, Setting, Table, Value, table},
+    schema::{Key, Setting, Table, Value, table},
+    tag::{self, TagConfig},
 };
 use crate::{
-    diagnostic::{Diagnostic, Severity, nearest},
+    diagnostic::nearest,
     enrich::combine::Precedence,
     flow::prefix::{Prefix, prefix},
-    nql::{Filter, Options, lists::Lists},
-    policy::tags::TagRule,
 };
 
 table! {
@@ -63,16 +62,6 @@ table! {
     }
 }
 
-table! {
-    /// `[[tag]]`
-    Tag {
-        /// The tag.
-        name: Option<String> = None;
-        /// NQL; flows that fulfil it get the tag.
-        matches as "match": Option<String> = None;
-    }
-}
-
 /// What is known beside the flows themselves, and where from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContextConfig {
@@ -93,7 +82,7 @@ pub struct ContextConfig {
     /// Reputation lists, and the categories of their lines without one.
     pub reputation: Vec<(PathBuf, String)>,
     /// Rules of flow tags.
-    pub tags: Vec<TagRule>,
+    pub tags: Vec<TagConfig>,
 }
 
 /// Judges the five sections.
@@ -110,7 +99,7 @@ pub(super) fn resolve(raw: &raw::Raw, faults: &mut Faults) -> ContextConfig {
         internal_as: internal_as(networks, files.iter().any(|file| file.is_given()), faults),
         databases: files.into_iter().filter_map(|file| file.value.clone()).collect(),
         reputation: reputation(&raw.reputation.value, faults),
-        tags: tags(&raw.tag.value, faults),
+        tags: tag::resolve(&raw.tag.value, faults),
     }
 }
 
@@ -173,45 +162,6 @@ fn reputation(lists: &[Setting<Reputation>], faults: &mut Faults) -> Vec<(PathBu
         }
     }
     known
-}
-
-fn tags(rules: &[Setting<Tag>], faults: &mut Faults) -> Vec<TagRule> {
-    let mut known = Vec::with_capacity(rules.len());
-    for rule in rules {
-        let Tag { name, matches: query } = &rule.value;
-        for (key, setting) in [("name", name), ("match", query)] {
-            if setting.value.is_none() && !setting.is_given() {
-                faults.report(rule, "tag", &format!("needs a `{key}`"), "there is none");
-            }
-        }
-        if name.value.as_ref().is_some_and(|name| name.trim().is_empty()) {
-            faults.report(name, "tag.name", "must be a name", "this is empty");
-        }
-        let Some(text) = &query.value else { continue };
-        let name = name.value.clone().unwrap_or_default();
-        match Filter::compile(text, &Options::new(&Lists::default())) {
-            Ok(filter) => known.push(TagRule { name, query: filter.typed }),
-            Err(diagnostics) => {
-                let errors = diagnostics.into_iter().filter(|d| d.severity == Severity::Error);
-                faults.file.extend(errors.map(|fault| in_file(fault, query, text)));
-            }
-        }
-    }
-    known
-}
-
-/// A fault of a query, at its place in the file. Where the string is written with escapes, that is the string.
-fn in_file(fault: Diagnostic, setting: &Setting<Option<String>>, text: &str) -> Diagnostic {
-    let Origin::File(written) = &setting.origin else { return fault };
-    let span = match written.len() - text.len() {
-        // Within quotes, or within three of them.
-        quotes @ (2 | 6) => {
-            let start = written.start + quotes / 2;
-            Range { start: start + fault.span.start, end: start + fault.span.end }
-        }
-        _ => written.clone(),
-    };
-    Diagnostic { span, ..fault }
 }
 
 #[cfg(test)]

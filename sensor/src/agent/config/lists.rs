@@ -1,54 +1,24 @@
 //! `[lists]`: the lists that queries name by `$NAME`, each in a file with one value a line.
 //!
 //! The files are read once for all queries ([`ListFiles::read`]) and again when somebody asks for it
-//! ([`ListFiles::reload`]); queries that are compiled already then see the new values.
+//! ([`ListFiles::reread`]).
 
 use std::{collections::BTreeMap, fmt, io, path::PathBuf};
 
-use toml::{Spanned, de::DeValue};
-
 use super::{
     faults::Faults,
-    schema::{Origin, Setting, Value, wrong_kind},
+    schema::{Origin, Setting},
 };
 use crate::{
-    diagnostic::Diagnostic,
     nql::lists::{ListValues, Lists},
+    settings::named::Named,
 };
 
-/// The table as it was written: names are the keys.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RawLists(BTreeMap<String, Setting<PathBuf>>);
-
-impl Value for RawLists {
-    const KIND: &'static str = "a table";
-
-    fn read(
-        found: &Spanned<DeValue<'_>>,
-        path: &str,
-        faults: &mut Vec<Diagnostic>,
-    ) -> Option<Self> {
-        let Some(entries) = found.get_ref().as_table() else {
-            faults.push(wrong_kind::<Self>(found, path));
-            return None;
-        };
-        let mut lists = BTreeMap::new();
-        for (name, value) in entries {
-            let file = PathBuf::read(value, &format!("{path}.{}", name.get_ref()), faults);
-            let origin = Origin::File(name.span());
-            lists.extend(file.map(|value| (name.get_ref().to_string(), Setting { value, origin })));
-        }
-        Some(Self(lists))
-    }
-}
-
-impl RawLists {
-    /// Adds the lists of `--list`; they take the place of those of the same name.
-    pub(super) fn override_by(&mut self, given: &[(String, PathBuf)]) {
-        for (name, file) in given {
-            let setting = Setting { value: file.clone(), origin: Origin::Flag("--list") };
-            self.0.insert(name.clone(), setting);
-        }
+/// Adds the lists of `--list`; they take the place of those of the same name.
+pub(super) fn override_by(raw: &mut Named<PathBuf>, given: &[(String, PathBuf)]) {
+    for (name, file) in given {
+        let setting = Setting { value: file.clone(), origin: Origin::Flag("--list") };
+        raw.0.insert(name.clone(), setting);
     }
 }
 
@@ -57,7 +27,7 @@ impl RawLists {
 pub struct ListFiles(pub BTreeMap<String, PathBuf>);
 
 /// Judges the names.
-pub(super) fn resolve(raw: &RawLists, faults: &mut Faults) -> ListFiles {
+pub(super) fn resolve(raw: &Named<PathBuf>, faults: &mut Faults) -> ListFiles {
     for (name, file) in &raw.0 {
         if !Lists::is_name(name) {
             let must = "must have a name of letters, digits, `_`, `-` and `.`";
@@ -102,29 +72,28 @@ impl ListFiles {
     /// # Errors
     /// All files that cannot be read.
     pub fn read(&self) -> Result<Lists, ListError> {
-        let mut lists = Lists::default();
-        self.reload(&mut lists).map(|()| lists)
+        let (lists, result) = self.reread(&Lists::default());
+        result.map(|()| lists)
     }
 
-    /// Reads the files anew and replaces the values of `lists`, for all queries that use them.
-    ///
-    /// # Errors
-    /// All files that cannot be read. Those lists keep their values; the others have the new ones.
-    pub fn reload(&self, lists: &mut Lists) -> Result<(), ListError> {
+    /// New lists, read from their files, and all files that cannot be read. Those lists have the values that they have
+    /// among `before`.
+    pub fn reread(&self, before: &Lists) -> (Lists, Result<(), ListError>) {
+        let mut lists = Lists::default();
         let mut unreadable = Vec::new();
         for (name, file) in &self.0 {
             match std::fs::read_to_string(file) {
                 Ok(text) => lists.set(name, ListValues::parse(&text)),
                 Err(source) => {
-                    unreadable.push(UnreadableList {
-                        name: name.clone(),
-                        file: file.clone(),
-                        source,
-                    });
+                    if let Some(list) = before.get(name) {
+                        lists.set(name, list.values());
+                    }
+                    let (name, file) = (name.clone(), file.clone());
+                    unreadable.push(UnreadableList { name, file, source });
                 }
             }
         }
-        if unreadable.is_empty() { Ok(()) } else { Err(ListError(unreadable)) }
+        (lists, if unreadable.is_empty() { Ok(()) } else { Err(ListError(unreadable)) })
     }
 }
 
@@ -171,14 +140,16 @@ mod tests {
         std::fs::write(&ports, "22\n").unwrap();
         std::fs::write(&hosts, "10.0.0.1\n").unwrap();
         let files = files(&[("ports", &ports), ("hosts", &hosts)]);
-        let mut lists = files.read().unwrap();
-        let (of_ports, of_hosts) = (lists.get("ports").cloned(), lists.get("hosts").cloned());
+        let before = files.read().unwrap();
         std::fs::write(&ports, "23\n").unwrap();
         std::fs::remove_file(&hosts).unwrap();
-        let error = files.reload(&mut lists).unwrap_err();
-        assert!(error.to_string().starts_with("cannot read the list `hosts` from /"), "{error}");
-        assert!(of_ports.unwrap().values().integers.contains(23));
-        assert!(of_hosts.unwrap().values().addresses.contains([10, 0, 0, 1].into()));
+        let (lists, result) = files.reread(&before);
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the list `hosts` from /"), "{error}");
+        let values = |lists: &Lists, name: &str| lists.get(name).unwrap().values();
+        assert!(values(&lists, "ports").integers.contains(23));
+        assert!(values(&before, "ports").integers.contains(22));
+        assert!(values(&lists, "hosts").addresses.contains([10, 0, 0, 1].into()));
         std::fs::remove_file(&ports).unwrap();
         assert_eq!(files.read().unwrap_err().0.len(), 2);
     }

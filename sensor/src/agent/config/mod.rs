@@ -25,6 +25,7 @@ pub mod policies;
 pub mod raw;
 pub mod resolve;
 pub mod schema;
+pub mod tag;
 
 use self::{
     context::ContextConfig, endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults,
@@ -32,7 +33,7 @@ use self::{
     lists::ListFiles, overrides::Overrides, policies::PoliciesConfig,
 };
 pub use crate::settings::value;
-use crate::{diagnostic::render, settings::document};
+use crate::{diagnostic::render, nql::lists::Lists, policy::tags::TagRule, settings::document};
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,17 @@ pub struct Config {
     pub log: LogConfig,
     /// The lists that queries can name.
     pub lists: ListFiles,
+    /// The file, for what is found to be wrong later.
+    pub written: Written,
+}
+
+/// A configuration as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The file, where there is one.
+    pub path: Option<PathBuf>,
+    /// Its text.
+    pub text: String,
 }
 
 /// `[capture]`
@@ -215,18 +227,16 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file or the flags have faults; shown in full, over several lines.
-    #[error("{}", report(path.as_deref(), text, faults))]
+    #[error("{}", report(written, faults))]
     Faulty {
-        /// The file, where there is one.
-        path: Option<PathBuf>,
-        /// Its text.
-        text: String,
+        /// What they are found in.
+        written: Written,
         /// All that is wrong.
         faults: Faults,
     },
 }
 
-fn report(path: Option<&Path>, text: &str, faults: &Faults) -> String {
+fn report(Written { path, text }: &Written, faults: &Faults) -> String {
     let mut report = match faults.len() {
         1 => "the configuration has 1 fault".to_owned(),
         n => format!("the configuration has {n} faults"),
@@ -234,7 +244,7 @@ fn report(path: Option<&Path>, text: &str, faults: &Faults) -> String {
     for fault in &faults.flags {
         report.push_str(&format!("\n\nerror: {fault}"));
     }
-    if let Some(path) = path.filter(|_| !faults.file.is_empty()) {
+    if let Some(path) = path.as_ref().filter(|_| !faults.file.is_empty()) {
         let in_file = render(&path.display().to_string(), text, &faults.file);
         report.push_str(&format!("\n\n{}", in_file.trim_end()));
     }
@@ -249,11 +259,24 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
         None => String::new(),
     };
-    from_text(&text, overrides).map_err(|faults| ConfigError::Faulty {
-        path: path.map(Path::to_owned),
-        text,
-        faults,
-    })
+    let written = Written { path: path.map(Path::to_owned), text };
+    match from_text(&written.text, overrides) {
+        Ok(config) => Ok(Config { written, ..config }),
+        Err(faults) => Err(ConfigError::Faulty { written, faults }),
+    }
+}
+
+impl Config {
+    /// The rules of flow tags, whose queries may name `lists`.
+    ///
+    /// # Errors
+    /// All faults of the queries.
+    pub fn tags(&self, lists: &Lists) -> Result<Vec<TagRule>, ConfigError> {
+        tag::compile(&self.context.tags, lists).map_err(|file| ConfigError::Faulty {
+            written: self.written.clone(),
+            faults: Faults { file, flags: Vec::new() },
+        })
+    }
 }
 
 /// What [`load`] does with the text of the file.

@@ -7,6 +7,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     forward::Forward,
     listen::Listen,
+    lists,
     raw::{Collector, Raw},
     schema::{Origin, Setting},
 };
@@ -97,7 +98,7 @@ impl Overrides {
         raw.policies.value.paths.override_by("--policies", not_empty(policies));
         raw.policies.value.lenient.override_by("--lenient", self.lenient.then_some(true));
 
-        raw.lists.value.override_by(&self.lists);
+        lists::override_by(&mut raw.lists.value, &self.lists);
 
         if let Some(directory) = &self.ipfix_file {
             let file = &mut raw.ipfix_file;

@@ -6,19 +6,19 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    context::{Geo, Labels, Networks, Reputation, Tag},
+    context::{Geo, Labels, Networks, Reputation},
     exporter::Exporter,
     forward::Forward,
     hits::Hits,
     intake::Intake,
     listen::Listen,
-    lists::RawLists,
     policies::Policies,
     schema::{Key, Setting, Table, Value, table},
+    tag::Tag,
 };
 use crate::{
     diagnostic::Diagnostic,
-    settings::{document, value::ByteSize},
+    settings::{document, named::Named, value::ByteSize},
 };
 
 table! {
@@ -59,7 +59,7 @@ table! {
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
         /// Lists that queries name by `$NAME`: name and file.
-        lists: RawLists = RawLists::default();
+        lists: Named<PathBuf> = Named::default();
     }
 }
 

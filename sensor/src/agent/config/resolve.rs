@@ -6,7 +6,7 @@ use globset::Glob;
 
 use super::{
     CaptureConfig, CollectorConfig, Config, ExportConfig, FlowConfig, InterfacePattern,
-    IpfixFileConfig, LogConfig, LogLevel, TlsConfig, context,
+    IpfixFileConfig, LogConfig, LogLevel, TlsConfig, Written, context,
     endpoint::{CollectorEndpoint, Transport},
     exporter,
     faults::Faults,
@@ -41,6 +41,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
         context: context::resolve(&raw, &mut faults),
         log: log(&raw.log.value, overrides, &mut faults),
         lists: lists::resolve(&raw.lists.value, &mut faults),
+        written: Written::default(),
     };
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }

@@ -9,7 +9,7 @@ use crate::{
         outputs::{Outputs, Patience},
         summary::{self, Records},
     },
-    nql::Filter,
+    nql::{Filter, lists::Lists},
     wire::collector::Options,
 };
 
@@ -24,9 +24,10 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 pub fn replay(
     config: &Config,
     filter: Option<&Filter>,
+    lists: Lists,
     files: &[impl AsRef<Path>],
 ) -> anyhow::Result<()> {
-    let outputs = Outputs::start(config, filter, Patience::Always)?;
+    let outputs = Outputs::start(config, filter, lists, Patience::Always)?;
     let mut decoded = Files::new(Options::default());
     let mut second = 0;
     let result = decoded.read(files, |now, _, batches| {

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::FilesArgs;
 use crate::{
-    agent::policies::{self, STOCK, TEST, find, is_test, read},
+    agent::{
+        config::lists::ListFiles,
+        policies::{self, STOCK, TEST, find, is_test, read},
+    },
     cli::exit::Failure,
     nql::lists::Lists,
     policy::{
@@ -50,12 +53,13 @@ fn stem(test: &Path) -> Option<String> {
 
 /// The lists that queries may name.
 pub fn lists(arguments: &FilesArgs) -> anyhow::Result<Lists> {
-    policies::lists(&arguments.paths, &arguments.list)
+    let given = ListFiles(arguments.list.iter().cloned().collect()).read()?;
+    policies::lists(&arguments.paths, &given)
 }
 
 /// Reads all policies that the command line names; the stock library, if it names none.
 pub fn load_all(arguments: &FilesArgs) -> anyhow::Result<Loaded> {
-    policies::load_all(&paths(arguments), &arguments.list)
+    policies::load_all(&paths(arguments), &lists(arguments)?)
 }
 
 fn paths(arguments: &FilesArgs) -> Vec<PathBuf> {

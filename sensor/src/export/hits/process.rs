@@ -121,14 +121,12 @@ impl Process {
             }
             // Asked first: an event may come just before the end.
             let closed = self.queue.is_closed();
-            match self.queue.head() {
-                Some(event) => {
-                    self.queue.pop();
-                    self.keep(&event);
-                    self.arrived.notify_one();
-                }
-                None if closed => break,
-                None => self.queue.filled().await,
+            if self.keep_some() {
+                self.arrived.notify_one();
+            } else if closed {
+                break;
+            } else {
+                self.queue.filled().await;
             }
         }
         self.complete.set(true);
@@ -136,27 +134,61 @@ impl Process {
     }
 
     fn save_rest(&self) {
-        while matches!(&*self.backlog.borrow(), Backlog::Disk(_)) {
-            let Some(event) = self.queue.head() else { return };
-            self.queue.pop();
-            self.keep(&event);
+        while matches!(&*self.backlog.borrow(), Backlog::Disk(_)) && self.keep_some() {}
+    }
+
+    /// Renders events that wait, as many as make a batch, and puts them into the backlog. False if none waits.
+    fn keep_some(&self) -> bool {
+        match &mut *self.backlog.borrow_mut() {
+            Backlog::Memory(list) => {
+                let before = list.len();
+                while list.len() < BATCH
+                    && let Some(message) = self.take()
+                {
+                    list.push_back(message);
+                }
+                list.len() > before
+            }
+            Backlog::Disk(spool) => self.spool_some(spool),
         }
     }
 
-    /// Renders `event` and puts it into the backlog.
-    fn keep(&self, event: &Event) {
-        let message = self.renderer.render(event);
-        match &mut *self.backlog.borrow_mut() {
-            Backlog::Memory(list) => list.push_back(message),
-            Backlog::Disk(spool) => match spool.append(&message) {
-                Ok(Kept::Yes) => self.queue.settle(|account| account.spool(1)),
-                Ok(Kept::Full) => self.queue.settle(|account| account.lose(1, clock::now())),
+    /// They count as spooled when they are on the disk.
+    fn spool_some(&self, spool: &mut Spool) -> bool {
+        let (mut spooled, mut lost) = (0, 0);
+        let mut failed = None;
+        while spooled + lost < BATCH as u64
+            && let Some(message) = self.take()
+        {
+            match spool.append(&message) {
+                Ok(Kept::Yes) => spooled += 1,
+                Ok(Kept::Full) => lost += 1,
                 Err(error) => {
-                    self.queue.settle(|account| account.lose(1, clock::now()));
-                    tracing::error!(output = %self.name, %error, "cannot spool a hit");
+                    lost += 1;
+                    failed = Some(error);
                 }
-            },
+            }
         }
+        if let Some(error) = failed {
+            tracing::error!(output = %self.name, %error, "cannot spool hits");
+        }
+        if let Err(error) = spool.force() {
+            tracing::error!(output = %self.name, %error, "cannot force spooled hits to the disk");
+        }
+        self.queue.settle(|account| {
+            account.spool(spooled);
+            if lost > 0 {
+                account.lose(lost, clock::now());
+            }
+        });
+        spooled + lost > 0
+    }
+
+    /// The first event of the queue, rendered.
+    fn take(&self) -> Option<Message> {
+        let event = self.queue.head()?;
+        self.queue.pop();
+        Some(self.renderer.render(&event))
     }
 
     async fn deliver(&self, delivery: &mut Delivery) {

@@ -2,7 +2,8 @@
 //!
 //! A directory of numbered segments, each of lines, one message a line; a file `position` says which of them have been
 //! delivered. After a crash a message may be delivered twice, and one that was half written is dropped and counted.
-//! Nothing is forced to the disk: a power cut may lose the last seconds.
+//! Messages are forced to the disk together ([`Spool::force`]), so that a power cut loses none that was; what has been
+//! delivered is not.
 
 use std::{
     collections::VecDeque,
@@ -22,6 +23,9 @@ pub struct Spool {
     segments: VecDeque<Segment>,
     /// The last segment, open for more; none before the first message.
     end: Option<File>,
+    /// Whether it has what is not on the disk yet, and whether its name is not.
+    unforced: bool,
+    unnamed: bool,
     /// How much of the first segment is delivered.
     delivered: u64,
     /// The number of the next segment; none is given twice, since `position` speaks of numbers.
@@ -40,7 +44,7 @@ struct Segment {
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// It is on disk.
+    /// It is in the spool; on the disk for sure once it is forced there.
     Yes,
     /// There is no room for it.
     Full,
@@ -70,6 +74,8 @@ impl Spool {
             limit,
             segments: VecDeque::new(),
             end: None,
+            unforced: false,
+            unnamed: false,
             delivered: 0,
             next: 1,
             waiting: 0,
@@ -114,13 +120,30 @@ impl Spool {
         line.push(b'\n');
         if let Err(error) = file.write_all(&line) {
             // If even this fails, the half message is found and dropped at the next start.
-            let _ = file.set_len(segment.octets);
+            let _ = file.set_len(segment.octets).and_then(|()| file.sync_data());
             self.end = None;
             return Err(error);
         }
         segment.octets += length;
         self.waiting += 1;
+        self.unforced = true;
         Ok(Kept::Yes)
+    }
+
+    /// Forces all that was appended to the disk: one wait for however many messages.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn force(&mut self) -> io::Result<()> {
+        if let Some(file) = self.end.as_ref().filter(|_| self.unforced) {
+            file.sync_data()?;
+        }
+        self.unforced = false;
+        if self.unnamed {
+            File::open(&self.directory)?.sync_all()?;
+            self.unnamed = false;
+        }
+        Ok(())
     }
 
     /// The first messages that wait, at most `count`; those of one segment.
@@ -181,9 +204,11 @@ impl Spool {
     }
 
     fn begin_segment(&mut self) -> io::Result<()> {
+        self.force()?;
         let number = self.next;
         let path = self.path(number);
         self.end = Some(OpenOptions::new().create_new(true).append(true).open(path)?);
+        self.unnamed = true;
         self.next += 1;
         self.segments.push_back(Segment { number, octets: 0 });
         Ok(())
@@ -341,6 +366,25 @@ mod tests {
         assert_eq!(kept, 100 / 15);
         assert_eq!(drain(&mut spool).len(), kept);
         assert_eq!(spool.append(b"x").unwrap(), Kept::Yes);
+    }
+
+    #[test]
+    fn whatever_there_is_can_be_forced_to_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        spool.force().unwrap();
+        for number in 0..150 {
+            spool.append(&message(number)).unwrap();
+        }
+        assert!(spool.unforced && spool.unnamed);
+        spool.force().unwrap();
+        assert!(!spool.unforced && !spool.unnamed);
+        spool.append(b"delivered before it was forced").unwrap();
+        drain(&mut spool);
+        spool.force().unwrap();
+        assert_eq!(spool.append(b"more").unwrap(), Kept::Yes);
+        spool.force().unwrap();
+        assert_eq!(drain(&mut spool), [b"more"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    flow::{fields::OwnedValue, profile::Profile},
+    flow::fields::OwnedValue,
     policy::event::{Event, EventKind, Extremes, Metrics, PolicySummary, Severity},
 };
 
@@ -58,7 +58,7 @@ pub fn event(now: u64) -> Event {
             ("octets", OwnedValue::Integer(60)),
             ("packets", OwnedValue::Integer(1)),
         ]],
-        addresses: vec![(address(1), Profile::default()), (address(2), Profile::default())],
+        addresses: vec![(address(1), Arc::default()), (address(2), Arc::default())],
         reason: None,
     }
 }

@@ -2,7 +2,7 @@
 //! never rows.
 
 use super::test::{Column, Test};
-use crate::nql::{dag::Literal, sets::IntegerSet};
+use crate::nql::{dag::Literal, sets::IntegerSet, typed::Comparison};
 
 /// A guess about a step.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +62,9 @@ pub(super) fn probability(test: &Test) -> f64 {
             (covered / 2_f64.powi(32) + 0.002 * ranges as f64).min(0.95)
         }
         Test::Profile(..) | Test::ListedNumber(..) | Test::ListedAddress(..) => 0.25,
+        Test::Ports(Comparison::Equal) | Test::SameAddress => 0.02,
         Test::PortLabel(..) | Test::NextHop(_) => 0.1,
-        Test::Batch(_) | Test::Told(..) | Test::Row(_) => 0.5,
+        Test::Ports(_) | Test::Batch(_) | Test::Told(..) | Test::Row(_) => 0.5,
     }
 }
 

@@ -155,6 +155,8 @@ impl fmt::Display for Test {
                 let subject = Subject::PortLabel(protocol.to_string());
                 write!(out, "{} of {}", named(&subject, predicate), column.name())
             }
+            Self::Ports(comparison) => write!(out, "srcport {} dstport", comparison.symbol()),
+            Self::SameAddress => write!(out, "srcip == dstip"),
             Self::NextHop(set) => write!(out, "nexthop in {}", addresses(set)),
             Self::Batch(Shape::Host) => write!(out, "flows of this host"),
             Self::Batch(Shape::Filled(column)) => {

@@ -17,7 +17,7 @@ use crate::{
     nql::{
         reference,
         sets::{AddressSet, IntegerSet},
-        typed::Typed,
+        typed::{Comparison, Typed},
     },
 };
 
@@ -100,6 +100,10 @@ pub(super) enum Kernel {
     Address(Side, NumberTest<u32>, NumberTest<u128>),
     /// The profile's bit in the table with this number.
     Profile(Side, usize),
+    /// The ports of both ends compare so.
+    Ports(Comparison),
+    /// Both ends have the same address.
+    SameAddress,
     /// The next hop, where there is one.
     NextHop(NumberTest<u32>, NumberTest<u128>),
     /// The constant with this number, the same for all rows of a batch.
@@ -244,6 +248,24 @@ impl Kernel {
                     }
                 }
             }
+            Self::Ports(comparison) => {
+                let batch = chunk.batch;
+                let (source, destination) = (&batch.source_port, &batch.destination_port);
+                let ports = (chunk.of(source), chunk.of(destination));
+                pairs(ports, out, |source, destination| comparison.holds_of(source, destination));
+            }
+            Self::SameAddress => match &chunk.batch.addresses {
+                Addresses::V4 { source, destination } => {
+                    pairs((chunk.of(source), chunk.of(destination)), out, |one, other| {
+                        one == other
+                    });
+                }
+                Addresses::V6 { source, destination } => {
+                    pairs((chunk.of(source), chunk.of(destination)), out, |one, other| {
+                        one == other
+                    });
+                }
+            },
             Self::NextHop(..) | Self::Late(_) | Self::Told(..) | Self::Row(_) => {
                 *out = Mask::NONE;
                 for row in 0..chunk.rows {
@@ -275,6 +297,13 @@ impl Kernel {
             Self::Profile(side, table) => state.prepared.profile_tables[*table]
                 .passes(chunk.profiles(*side).map_or(0, |numbers| numbers[row])),
             Self::Batch(constant) => state.prepared.constants[*constant],
+            Self::Ports(comparison) => {
+                comparison.holds_of(batch.source_port[at], batch.destination_port[at])
+            }
+            Self::SameAddress => match &batch.addresses {
+                Addresses::V4 { source, destination } => source[at] == destination[at],
+                Addresses::V6 { source, destination } => source[at] == destination[at],
+            },
             // Resolved before; see `resolve`.
             Self::Late(_) => false,
             Self::NextHop(v4, v6) => {
@@ -304,6 +333,7 @@ impl Kernel {
                 let alone = test.cost().alone;
                 Cost { in_block: alone, alone: alone + 1.0 }
             }
+            Self::Ports(_) | Self::SameAddress => Cost { in_block: 0.6, alone: 3.0 },
             Self::Flags(_) => Cost { in_block: 0.035, alone: 2.5 },
             Self::Address(_, v4, v6) => match v4 {
                 NumberTest::Never => v6.cost(),
@@ -314,6 +344,17 @@ impl Kernel {
             Self::Late(_) => Cost { in_block: 3.0, alone: 5.0 },
             Self::NextHop(..) | Self::Told(..) => Cost { in_block: 3.0, alone: 4.0 },
             Self::Row(_) => Cost { in_block: 50.0, alone: 50.0 },
+        }
+    }
+}
+
+/// The rows in which two columns stand in a relation.
+#[inline(always)]
+fn pairs<T: Copy>((left, right): (&[T], &[T]), out: &mut Mask, holds: impl Fn(T, T) -> bool) {
+    *out = Mask::NONE;
+    for (word, (left, right)) in out.0.iter_mut().zip(left.chunks(64).zip(right.chunks(64))) {
+        for (bit, (left, right)) in left.iter().zip(right).enumerate() {
+            *word |= u64::from(holds(*left, *right)) << bit;
         }
     }
 }

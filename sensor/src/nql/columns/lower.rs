@@ -20,7 +20,7 @@ use crate::{
         lists::ListForm,
         literal, reference,
         sets::IntegerSet,
-        typed::{Predicate, Subject, Typed},
+        typed::{Comparison, Predicate, Subject, Typed},
     },
 };
 
@@ -46,6 +46,16 @@ pub(super) fn lower(dag: &mut Dag, query: &Typed) -> Literal {
             (Subject::Label(..), None) => Literal::FALSE,
         },
         Typed::Compare(left, _, right) if is_absent(left) || is_absent(right) => Literal::FALSE,
+        Typed::Compare(Subject::Field(left), comparison, Subject::Field(right)) => {
+            dag.test(match (left.name, comparison, right.name) {
+                ("srcport", _, "dstport") => Test::Ports(*comparison),
+                ("dstport", _, "srcport") => Test::Ports(comparison.swapped()),
+                ("srcip", Comparison::Equal, "dstip") | ("dstip", Comparison::Equal, "srcip") => {
+                    Test::SameAddress
+                }
+                _ => Test::Row(Box::new(query.clone())),
+            })
+        }
         Typed::Compare(..) => dag.test(Test::Row(Box::new(query.clone()))),
     }
 }

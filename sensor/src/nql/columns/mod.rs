@@ -22,6 +22,8 @@ mod test;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use kernel::Chunk;
 use run::Run;
 
@@ -33,7 +35,7 @@ pub use scratch::Scratch;
 pub use test::{By, Column, Shape, Test};
 
 use super::typed::Typed;
-use crate::flow::{batch::FlowBatch, interfaces::Interfaces};
+use crate::flow::{batch::FlowBatch, interfaces::Interfaces, ports::PortLabels, profile::Profiles};
 
 /// Rows that fulfil a query.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +49,17 @@ pub struct Match<'a> {
 }
 
 impl Program {
+    /// Decides beforehand what hangs on profiles, lists and labels of ports, so that the first batch with them need not wait.
+    pub fn foresee(
+        &self,
+        profiles: &Arc<Profiles>,
+        labels: &Arc<PortLabels>,
+        scratch: &mut Scratch,
+    ) {
+        scratch.fit(self);
+        scratch.prepared.foresee(&self.plan, profiles, labels);
+    }
+
     /// Evaluates all queries. Calls `each` for every chunk of rows and every query that some of them fulfil, chunk by
     /// chunk, and in a chunk by number of the query.
     pub fn evaluate(

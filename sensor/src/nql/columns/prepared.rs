@@ -107,13 +107,13 @@ impl LateKernel {
 
 impl LateTarget {
     /// What the set is made of, as of now.
-    fn sources(&self, batch: &FlowBatch) -> Sources {
+    fn sources(&self, port_labels: &Arc<PortLabels>) -> Sources {
         match self {
             Self::ListedAddress(_, list) | Self::List(_, list, _) => {
                 Sources { list: Some(list.values()), labels: None }
             }
             Self::PortLabel(_, _, predicate) => {
-                Sources { list: named_by(predicate), labels: Some(batch.port_labels.clone()) }
+                Sources { list: named_by(predicate), labels: Some(port_labels.clone()) }
             }
         }
     }
@@ -194,23 +194,33 @@ impl Prepared {
         interfaces: &Interfaces,
         memos: &mut [Memo],
     ) {
-        self.update_profiles(plan, &batch.profiles);
+        self.foresee(plan, &batch.profiles, &batch.port_labels);
         self.constants.clear();
         self.constants.extend(plan.constants.iter().map(|shape| match shape {
             Shape::Host => batch.observed_by == Source::Host,
             Shape::Filled(column) => column.is_filled(batch),
             Shape::Query(query) => reference::matches(query, &Row { batch, row: 0, interfaces }),
         }));
+        for memo in memos {
+            memo.0.fill(None);
+        }
+    }
+
+    /// Brings those up to date that hang on no batch but on these, and on lists.
+    pub(super) fn foresee(
+        &mut self,
+        plan: &Plan,
+        profiles: &Arc<Profiles>,
+        labels: &Arc<PortLabels>,
+    ) {
+        self.update_profiles(plan, profiles);
         for (at, target) in plan.late.iter().enumerate() {
-            let sources = target.sources(batch);
+            let sources = target.sources(labels);
             match self.late.get_mut(at) {
                 Some(kernel) if kernel.sources.are(&sources) => {}
                 Some(kernel) => *kernel = LateKernel::new(target, sources),
                 None => self.late.push(LateKernel::new(target, sources)),
             }
-        }
-        for memo in memos {
-            memo.0.fill(None);
         }
     }
 

@@ -185,6 +185,8 @@ impl Program {
                 let target = LateTarget::PortLabel(*column, *protocol, predicate.clone());
                 Kernel::Late(enter(&mut plan.late, target))
             }
+            Test::Ports(comparison) => Kernel::Ports(*comparison),
+            Test::SameAddress => Kernel::SameAddress,
             Test::NextHop(set) => Kernel::next_hop(set),
             Test::Told(by, query) => {
                 plan.memos += 1;

@@ -25,6 +25,11 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// Whether it has been used.
+    pub fn is_used(&self) -> bool {
+        self.program != 0
+    }
+
     pub(super) fn fit(&mut self, program: &Program) {
         if self.program == program.identity {
             return;

@@ -10,7 +10,7 @@ use crate::{
     nql::{
         lists::{ListForm, NamedList},
         sets::{AddressSet, IntegerSet},
-        typed::{Predicate, Subject, Typed},
+        typed::{Comparison, Predicate, Subject, Typed},
     },
 };
 
@@ -204,6 +204,10 @@ pub enum Test {
     Profile(Side, Subject, Predicate),
     /// The labels of the port in the column fulfil a predicate, taken as a port of the protocol with this number.
     PortLabel(Column, u8, Predicate),
+    /// The ports of both ends compare so, the source's on the left.
+    Ports(Comparison),
+    /// Both ends have the same address.
+    SameAddress,
     /// The next hop lies in the set; there may be none.
     NextHop(AddressSet),
     /// Decided by the batch alone.

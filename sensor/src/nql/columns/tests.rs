@@ -137,10 +137,20 @@ fn condition() -> impl Strategy<Value = Typed> {
                 Typed::Test(Subject::PortLabel(protocol.to_owned()), Predicate::Texts(texts))
             },
         );
+    let named = |name| Subject::Field(find(name).unwrap());
     let compare = (field(), comparison(), field()).prop_map(|(left, comparison, right)| {
         Typed::Compare(Subject::Field(left), comparison, Subject::Field(right))
     });
-    prop_oneof![12 => test, 1 => label, 1 => port_label, 1 => compare, 1 => any::<bool>().prop_map(Typed::Constant)]
+    let ends =
+        (comparison(), any::<bool>(), any::<bool>()).prop_map(move |(comparison, ports, swap)| {
+            let (source, destination, comparison) = match ports {
+                true => ("srcport", "dstport", comparison),
+                false => ("srcip", "dstip", Comparison::Equal),
+            };
+            let (left, right) = if swap { (destination, source) } else { (source, destination) };
+            Typed::Compare(named(left), comparison, named(right))
+        });
+    prop_oneof![12 => test, 1 => label, 1 => port_label, 1 => compare, 1 => ends, 1 => any::<bool>().prop_map(Typed::Constant)]
 }
 
 fn query() -> impl Strategy<Value = Typed> {
@@ -420,6 +430,32 @@ fn profiles_that_are_new_are_judged() {
     profiles.intern(Profile { bogon: Some(true), ..internal(true) });
     batch.source_profile = vec![3, 2, 1];
     assert_eq!(filter.rows(&batch, &interfaces).collect::<Vec<_>>(), [0, 2]);
+}
+
+/// What was foreseen for profiles and lists holds for batches with them, and for no others.
+#[test]
+fn what_is_foreseen_is_as_what_is_found() {
+    let list = Arc::new(NamedList::new("ports", ListValues::parse("443")));
+    let listed = test("dstport", Predicate::Listed(list.clone(), ListForm::Integers));
+    let internal = test("srcinternal", Predicate::Bool(true));
+    let program = Program::compile([&listed, &internal]);
+    let (interfaces, mut batch) = (interfaces(), batch(true, 200, false, 1));
+    let found = |batch: &FlowBatch, scratch: &mut Scratch| {
+        let mut found = Vec::new();
+        program.evaluate(batch, &interfaces, scratch, |m| found.push((m.query, m.rows.count())));
+        found
+    };
+    let others = Profiles::default();
+    others.intern(Profile { internal: Some(true), ..Profile::default() });
+    let mut scratch = Scratch::default();
+    assert!(!scratch.is_used());
+    program.foresee(&Arc::new(others), &Arc::default(), &mut scratch);
+    assert!(scratch.is_used());
+    assert_eq!(found(&batch, &mut scratch), found(&batch, &mut Scratch::default()));
+    batch.profiles = Arc::new(Profiles::default());
+    list.replace(ListValues::parse("53"));
+    program.foresee(&batch.profiles, &batch.port_labels, &mut scratch);
+    assert_eq!(found(&batch, &mut scratch), found(&batch, &mut Scratch::default()));
 }
 
 #[test]

@@ -11,27 +11,30 @@ use super::{
     traces::{MOST_QUOTED, Traces},
 };
 use crate::policy::{
-    event::{EndReason, Event, EventKind},
-    keys::{Keys, Slot, State},
+    event::{Event, EventKind},
+    keys::{Hash, Keys, Slot, State},
     model::Policy,
-    values::{KEY_WORDS, KeyFields},
+    values::KeyFields,
     window::series::Bucket,
 };
 
 /// The keys of one alternative.
 #[derive(Debug)]
 pub struct HitTracker {
-    fields: KeyFields,
-    keys: Keys<HitState>,
+    pub(super) fields: KeyFields,
+    pub(super) keys: Keys<HitState>,
     /// Keys that hold something back, by the time at which it must be told.
     due: BTreeSet<(u64, Slot)>,
 }
 
+/// What is kept of a key.
 #[derive(Debug, Default)]
-struct HitState {
+pub struct HitState {
     newest: u64,
     /// Time of the last hit.
     spoke: Option<u64>,
+    /// Hits so far, so that none has the number of another that began in the same millisecond.
+    told: u32,
     held_back: Option<Box<HeldBack>>,
 }
 
@@ -76,27 +79,17 @@ impl HitTracker {
         Self { keys: Keys::new(fields.words(), seed), fields, due: BTreeSet::new() }
     }
 
-    /// Number of keys.
-    pub fn keys(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Takes note of matching flows.
-    pub fn observe(&mut self, policy: &Policy, flows: &[Flow<'_>], context: &mut Context<'_>) {
-        for flow in flows {
-            context.at = flow.row.row;
-            self.one(policy, flow, context);
-        }
-    }
-
-    fn one(&mut self, policy: &Policy, flow: &Flow<'_>, context: &mut Context<'_>) {
-        let mut words = [0; KEY_WORDS];
-        let Some(key) = self.fields.read(flow.row, context.texts, &mut words) else {
-            context.counters.untracked += 1;
-            return;
-        };
+    /// Takes note of a matching flow.
+    #[inline(never)]
+    pub fn observe(
+        &mut self,
+        policy: &Policy,
+        flow: &Flow<'_>,
+        (hash, key): (Hash, &[u64]),
+        context: &mut Context<'_>,
+    ) {
         let end = flow.sample.end;
-        let slot = match self.keys.find(self.keys.hash(key), key) {
+        let slot = match self.keys.find(hash, key) {
             Some(slot) => slot,
             None => {
                 if self.keys.len() >= policy.max_keys {
@@ -143,7 +136,7 @@ impl HitTracker {
     }
 
     fn tell(
-        &self,
+        &mut self,
         policy: &Policy,
         slot: Slot,
         at: u64,
@@ -154,9 +147,12 @@ impl HitTracker {
         let HeldBack { counted, scaled, first, last, mut traces } = told;
         let seconds = (last.saturating_sub(first) as f64 / 1000.0).max(1.0);
         let records = u64::from(counted.records);
+        let state = self.keys.state(slot);
+        let sequence = state.told;
+        state.told = state.told.wrapping_add(1);
         context.event(Event {
             incident: report::incident(&policy.summary, &track, first),
-            sequence: 0,
+            sequence,
             kind: EventKind::Hit,
             timestamp: at,
             policy: policy.summary.clone(),
@@ -214,10 +210,18 @@ impl HitTracker {
         }
     }
 
-    /// Tells all that is held back.
-    pub fn finish(&mut self, policy: &Policy, now: u64, _: EndReason, context: &mut Context<'_>) {
-        for (_, slot) in mem::take(&mut self.due) {
+    /// Tells what is held back, of `most` keys at most. True once nothing is left.
+    pub fn finish(
+        &mut self,
+        policy: &Policy,
+        now: u64,
+        most: usize,
+        context: &mut Context<'_>,
+    ) -> bool {
+        for _ in 0..most {
+            let Some((_, slot)) = self.due.pop_first() else { break };
             self.tell_held_back(policy, slot, now, context);
         }
+        self.due.is_empty()
     }
 }

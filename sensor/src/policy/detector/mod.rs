@@ -3,6 +3,8 @@
 //! Nothing here depends on where one batch ends and the next begins, on the seed of hashes, or on any clock but the one
 //! that is handed in. Events come in the order of the flows that caused them, and for one flow in the order of policies.
 
+mod block;
+mod change;
 mod context;
 mod hits;
 mod incident;
@@ -13,17 +15,19 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod tracker;
 mod windows;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+pub use change::{Change, InForce, Retired};
 pub use context::Counters;
 pub use rules::Rules;
 
 use self::{
+    block::{Block, Desk},
     context::{Context, Flow},
-    hits::HitTracker,
-    windows::WindowTracker,
+    tracker::Tracker,
 };
 use super::{
     event::{EndReason, Event, LabelAction},
@@ -37,12 +41,9 @@ use crate::{
     nql::columns::Scratch,
 };
 
-/// Flows that a policy is asked of at a time.
-const BLOCK: usize = 16;
-
 /// Asks policies of flows.
 pub struct Detector {
-    rules: Rules,
+    rules: Arc<Rules>,
     /// One for each program.
     scratch: Vec<Scratch>,
     /// One for each policy.
@@ -64,20 +65,6 @@ struct Watch {
     counters: Counters,
 }
 
-enum Tracker {
-    Hits(HitTracker),
-    Windows(WindowTracker),
-}
-
-macro_rules! each_tracker {
-    ($tracker:expr, $inner:ident => $do:expr) => {
-        match $tracker {
-            Tracker::Hits($inner) => $do,
-            Tracker::Windows($inner) => $do,
-        }
-    };
-}
-
 /// What has happened to records as such.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockCounters {
@@ -91,7 +78,7 @@ impl Detector {
     /// A detector. `seed` should be random, and changes nothing that can be seen; `host` is what events call this host.
     pub fn new(rules: Rules, seed: u64, host: impl Into<String>) -> Self {
         let mut detector = Self {
-            rules: Rules::compile([]),
+            rules: Arc::new(Rules::compile([])),
             scratch: Vec::new(),
             watches: Vec::new(),
             sources: Sources::new(host.into()),
@@ -102,7 +89,7 @@ impl Detector {
             ids: Vec::new(),
             times: Vec::new(),
         };
-        detector.replace(rules, 0, &mut Vec::new());
+        detector.change(Change::new(&detector.in_force(), Some(rules)));
         detector
     }
 
@@ -121,29 +108,21 @@ impl Detector {
             batch.end.iter().enumerate().map(|(row, end)| sources.record(source(row), *end)),
         );
         let program = rules.program(batch.observed_by);
-        let mut flows = Vec::with_capacity(BLOCK);
-        rules.programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
-            let (policy, watch) = (&rules.policies[matched.query], &mut watches[matched.query]);
-            let Watch { trackers, counters } = watch;
+        let Rules { policies, programs, .. } = &**rules;
+        let mut desk = Desk { policies, watches, sources, texts, events: found, labels };
+        let mut block = Block::new();
+        programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
+            let policy = matched.query;
+            let lateness = policies[policy].lateness;
             let mut late = 0;
-            let mut context = Context { texts, sources, counters, at: 0, events: found, labels };
-            let mut ask = |flows: &mut Vec<Flow<'_>>| {
-                for tracker in &mut *trackers {
-                    each_tracker!(tracker, inner => inner.observe(policy, flows, &mut context));
-                }
-                flows.clear();
-            };
             for row in matched.rows.rows().map(|row| matched.first + row) {
                 let (end, newest) = times[row];
-                if end.saturating_add(policy.lateness) < newest {
+                if end.saturating_add(lateness) < newest {
                     late += 1;
                     continue;
                 }
-                if flows.len() == BLOCK {
-                    ask(&mut flows);
-                }
                 let duration = batch.end[row].saturating_sub(batch.start[row]);
-                flows.push(Flow {
+                let flow = Flow {
                     row: Row { batch, row, interfaces },
                     source: source(row),
                     sample: Sample {
@@ -152,12 +131,14 @@ impl Detector {
                         values: [batch.octets[row], batch.packets[row]],
                     },
                     rate: batch.router.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
-                });
+                };
+                block.push(policy, flow, &mut desk);
             }
-            ask(&mut flows);
+            let counters = &mut desk.watches[policy].counters;
             counters.matched += matched.rows.count() as u64;
             counters.late += late;
         });
+        block.settle(&mut desk);
         // They come policy by policy; a stable sort makes it flow by flow.
         found.sort_by_key(|(row, _)| *row);
         events.extend(found.drain(..).map(|(_, event)| event));
@@ -175,51 +156,22 @@ impl Detector {
     pub fn advance(&mut self, now: u64, events: &mut Vec<Event>) {
         self.sources.advance(now);
         self.for_each_tracker(events, |policy, tracker, context| {
-            each_tracker!(tracker, inner => inner.advance(policy, context));
+            tracker.advance(policy, context);
         });
     }
 
     /// Ends all incidents.
     pub fn finish(&mut self, now: u64, reason: EndReason, events: &mut Vec<Event>) {
         self.for_each_tracker(events, |policy, tracker, context| {
-            each_tracker!(tracker, inner => inner.finish(policy, now, reason, context));
+            tracker.finish(policy, now, reason, usize::MAX, context);
         });
-    }
-
-    /// Goes on with other policies. Those that are unchanged keep their state, incidents of the others end.
-    pub fn replace(&mut self, rules: Rules, now: u64, events: &mut Vec<Event>) {
-        let kept: HashMap<&str, &Arc<Policy>> =
-            rules.policies.iter().map(|policy| (policy.summary.name.as_str(), policy)).collect();
-        let mut old = HashMap::new();
-        let before = std::mem::take(&mut self.rules.policies).into_iter();
-        for (policy, watch) in before.zip(std::mem::take(&mut self.watches)) {
-            if kept.get(policy.summary.name.as_str()).is_some_and(|new| **new == policy) {
-                old.insert(policy.summary.name.clone(), watch);
-            } else {
-                self.rules.policies.push(policy);
-                self.watches.push(watch);
-            }
-        }
-        self.finish(now, EndReason::Reload, events);
-        self.watches = rules
-            .policies
-            .iter()
-            .map(|policy| match old.remove(&policy.summary.name) {
-                Some(watch) => watch,
-                None => self.watch(policy),
-            })
-            .collect();
-        self.scratch.clear();
-        self.scratch.resize_with(rules.programs.len(), Scratch::default);
-        self.rules = rules;
     }
 
     /// Each policy with its counters and the number of keys that it watches.
     pub fn counters(&self) -> impl Iterator<Item = (&Policy, Counters, usize)> {
         self.rules.policies.iter().zip(&self.watches).map(|(policy, watch)| {
-            let keys =
-                watch.trackers.iter().map(|tracker| each_tracker!(tracker, inner => inner.keys()));
-            (&**policy, watch.counters, keys.sum())
+            let keys = watch.trackers.iter().map(Tracker::keys).sum();
+            (&**policy, watch.counters, keys)
         })
     }
 
@@ -238,15 +190,8 @@ impl Detector {
             events: &mut self.found,
             labels: &mut self.labels,
         };
-        let trackers = policy.track_by.iter().map(|key| {
-            let fields = KeyFields::new(key);
-            if policy.has_thresholds() {
-                Tracker::Windows(WindowTracker::new(policy, fields, self.seed, &mut context))
-            } else {
-                Tracker::Hits(HitTracker::new(fields, self.seed))
-            }
-        });
-        let trackers = trackers.collect();
+        let keys = policy.track_by.iter().map(|key| KeyFields::new(key));
+        let trackers = keys.map(|key| Tracker::new(policy, key, self.seed, &mut context)).collect();
         Watch { trackers, counters }
     }
 
@@ -256,12 +201,11 @@ impl Detector {
         mut work: impl FnMut(&Policy, &mut Tracker, &mut Context<'_>),
     ) {
         let Self { rules, watches, sources, texts, labels, found, .. } = self;
-        for (policy, watch) in rules.policies.iter().zip(watches) {
-            let Watch { trackers, counters } = watch;
-            let mut context = Context { texts, sources, counters, at: 0, events: found, labels };
-            for tracker in trackers {
-                work(policy, tracker, &mut context);
-            }
+        let mut desk =
+            Desk { policies: &rules.policies, watches, sources, texts, events: found, labels };
+        for policy in 0..desk.policies.len() {
+            let (policy, trackers, mut context) = desk.of(policy, 0);
+            trackers.iter_mut().for_each(|tracker| work(policy, tracker, &mut context));
         }
         events.extend(found.drain(..).map(|(_, event)| event));
     }

@@ -6,6 +6,7 @@ use crate::policy::{
     threshold::{Metric, Quantity, Window},
     window::{
         Grid,
+        counted::OfKey,
         series::{Bucket, OCTETS, PACKETS, Series},
     },
 };
@@ -13,6 +14,8 @@ use crate::policy::{
 /// A window at some time.
 pub struct Seen<'s> {
     pub(super) state: &'s KeyState,
+    /// What is counted beside sums.
+    pub(super) counted: OfKey<'s>,
     pub(super) oldest: i32,
     /// `oldest`, where the window does not have all that is kept.
     pub(super) part: Option<i32>,
@@ -23,10 +26,15 @@ pub struct Seen<'s> {
 impl<'s> Seen<'s> {
     /// The window of `state` that ends at `time`.
     #[inline(always)]
-    pub fn new(state: &'s KeyState, policy: &Policy, grid: Grid, time: u64) -> Self {
+    pub fn new(
+        (state, counted): (&'s KeyState, OfKey<'s>),
+        policy: &Policy,
+        grid: Grid,
+        time: u64,
+    ) -> Self {
         let oldest = state.series.oldest_at(grid, time);
         let part = (time != state.series.newest).then_some(oldest);
-        Self { state, oldest, part, seconds: policy.window as f64 / 1000.0 }
+        Self { state, counted, oldest, part, seconds: policy.window as f64 / 1000.0 }
     }
 
     pub(super) fn records(&self) -> u64 {
@@ -36,10 +44,10 @@ impl<'s> Seen<'s> {
     /// A number of the records as reported or scaled, by `of`.
     #[inline(always)]
     pub(super) fn of(&self, metric: Metric, of: impl Fn(&Series, usize) -> u64) -> u64 {
-        let KeyState { series, scaled, rate, .. } = self.state;
-        let scaled = |at| match scaled {
-            Some(scaled) => of(scaled, at),
-            None => of(series, at).saturating_mul((*rate).into()),
+        let series = &self.state.series;
+        let scaled = |at| match self.state.scaled() {
+            Ok(scaled) => of(scaled, at),
+            Err(rate) => of(series, at).saturating_mul(rate.into()),
         };
         match metric {
             Metric::Bits => of(series, OCTETS).saturating_mul(8),
@@ -78,7 +86,6 @@ impl<'s> Seen<'s> {
 impl Window for Seen<'_> {
     #[inline(always)]
     fn quantity(&self, quantity: Quantity) -> f64 {
-        let counted = self.state.counted.as_deref();
         match quantity {
             Quantity::Sum(metric) => self.total(metric) as f64,
             Quantity::Rate(metric) => self.total(metric) as f64 / self.seconds,
@@ -90,11 +97,11 @@ impl Window for Seen<'_> {
             }
             Quantity::Count => self.records() as f64,
             Quantity::Distinct(at) => {
-                let distinct = counted.and_then(|counted| counted.distinct(at));
+                let distinct = self.counted.distinct.get(at);
                 distinct.map_or(0.0, |distinct| distinct.count(self.oldest))
             }
             Quantity::Beacon { sizes } => {
-                counted.map_or(0.0, |counted| counted.starts.score(self.oldest, sizes))
+                self.counted.starts.map_or(0.0, |starts| starts.score(self.oldest, sizes))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What is kept of a key.
+//! What is kept of a key: two lines of the cache that every record changes, and what few keys have beside them.
 
 use super::{context::Flow, incident::Incident};
 use crate::policy::{
@@ -6,56 +6,40 @@ use crate::policy::{
     sources::SourceId,
     window::{
         Grid,
-        distinct::Distinct,
         series::{Bucket, Placed, Series},
-        starts::Starts,
     },
 };
 
-/// Ports and sources that a key remembers before it has an incident.
-const REMEMBERED: usize = 4;
+/// Ports that a key remembers before it has an incident.
+const REMEMBERED_PORTS: usize = 2;
+/// Sources that a key remembers beside the first.
+const MORE_SOURCES: usize = 3;
 
 /// What is kept of a key: 128 bytes.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub struct KeyState {
     pub(super) series: Series,
     /// First packet of what the window has seen since silence.
     pub(super) first: u64,
     /// Ports of the last records.
-    pub(super) ports: [(u16, u16); REMEMBERED],
-    /// One more than the number of each source, 0 for none.
-    pub(super) sources: [u16; REMEMBERED],
-    pub(super) counted: Option<Box<Counted>>,
-    pub(super) incident: Option<Box<Incident>>,
-    /// The same as `series` for counts that are scaled by the sampling rate, where records had several rates.
-    pub(super) scaled: Option<Box<Series>>,
+    pub(super) ports: [(u16, u16); REMEMBERED_PORTS],
     /// The sampling rate of all records, where they had one; 0 before the first.
-    pub(super) rate: u32,
-    pub(super) next: u8,
+    rate: u32,
+    /// One more than the number of the first source, 0 for none.
+    source: u16,
     pub(super) expected: bool,
+    rare: Option<Box<Rare>>,
 }
 
-/// What is counted of the records of a key besides sums.
-#[derive(Debug)]
-pub struct Counted {
-    /// Distinct values of the first field that is counted, and of others.
-    pub(super) first: Distinct,
-    pub(super) others: Vec<Distinct>,
-    pub(super) starts: Starts,
-}
-
-impl Counted {
-    pub(super) fn new(fields: usize, oldest: i32) -> Self {
-        Self {
-            first: Distinct::new(oldest),
-            others: vec![Distinct::new(oldest); fields.saturating_sub(1)],
-            starts: Starts::new(oldest),
-        }
-    }
-
-    pub(super) fn distinct(&self, at: usize) -> Option<&Distinct> {
-        if at == 0 { Some(&self.first) } else { self.others.get(at - 1) }
-    }
+/// What few keys have.
+#[derive(Debug, Default)]
+struct Rare {
+    incident: Option<Box<Incident>>,
+    /// The same as `series` for counts that are scaled by the sampling rate, where records had several rates.
+    scaled: Option<Box<Series>>,
+    /// Sources after the first, in the same way.
+    sources: [u16; MORE_SOURCES],
 }
 
 impl State for KeyState {
@@ -65,40 +49,73 @@ impl State for KeyState {
 }
 
 impl KeyState {
+    /// The incident that is open.
+    #[inline(always)]
+    pub(super) fn incident(&self) -> Option<&Incident> {
+        self.rare.as_ref()?.incident.as_deref()
+    }
+
+    /// The incident that is open.
+    #[inline(always)]
+    pub(super) fn incident_mut(&mut self) -> Option<&mut Incident> {
+        self.rare.as_mut()?.incident.as_deref_mut()
+    }
+
+    /// Opens an incident.
+    pub(super) fn open(&mut self, incident: Incident) {
+        self.rare.get_or_insert_default().incident = Some(Box::new(incident));
+    }
+
+    /// Forgets the incident.
+    pub(super) fn close(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.incident = None;
+        }
+    }
+
+    /// Counts scaled by the sampling rate, where records had several rates; else the rate of all.
+    #[inline(always)]
+    pub(super) fn scaled(&self) -> Result<&Series, u32> {
+        self.rare.as_ref().and_then(|rare| rare.scaled.as_deref()).ok_or(self.rate)
+    }
+
     /// The sources that feed it; `None` where there are more than it remembers.
     pub(super) fn sources(&self) -> Option<impl Iterator<Item = SourceId>> {
-        let full = self.sources[REMEMBERED - 1] != 0;
+        let full = self.rare.as_ref().is_some_and(|rare| rare.sources[MORE_SOURCES - 1] != 0);
         (!full).then(|| self.known_sources())
     }
 
     pub(super) fn known_sources(&self) -> impl Iterator<Item = SourceId> {
-        self.sources.into_iter().take_while(|source| *source != 0).map(|source| source - 1)
+        let more = self.rare.iter().flat_map(|rare| rare.sources);
+        let all = std::iter::once(self.source).chain(more);
+        all.take_while(|source| *source != 0).map(|source| source - 1)
     }
 
+    /// Takes note of where a record came from.
     #[inline(always)]
     pub(super) fn remember(&mut self, flow: &Flow<'_>) {
         let (batch, row) = (flow.row.batch, flow.row.row);
-        self.ports[usize::from(self.next) % REMEMBERED] =
-            (batch.source_port[row], batch.destination_port[row]);
-        self.next = self.next.wrapping_add(1);
+        self.ports = [(batch.source_port[row], batch.destination_port[row]), self.ports[0]];
         let source = flow.source.saturating_add(1);
-        if self.sources[0] != source {
-            for own in &mut self.sources {
-                if *own == source {
-                    break;
-                }
-                if *own == 0 {
-                    *own = source;
-                    break;
-                }
-            }
+        if self.source == 0 {
+            self.source = source;
+        } else if self.source != source {
+            self.remember_more(source);
+        }
+    }
+
+    #[cold]
+    fn remember_more(&mut self, source: u16) {
+        let sources = &mut self.rare.get_or_insert_default().sources;
+        if let Some(own) = sources.iter_mut().find(|own| **own == source || **own == 0) {
+            *own = source;
         }
     }
 
     /// Adds a record to the window.
     #[inline(always)]
     pub(super) fn add(&mut self, grid: Grid, flow: &Flow<'_>) -> Placed {
-        if let Some(scaled) = &mut self.scaled {
+        if let Some(scaled) = self.rare.as_mut().and_then(|rare| rare.scaled.as_mut()) {
             scaled.add(grid, &flow.sample.scaled(flow.rate));
         } else if self.rate != flow.rate && self.rate != 0 {
             self.change_rate(grid, flow);
@@ -112,10 +129,10 @@ impl KeyState {
 
     /// From here on the records have several sampling rates.
     #[cold]
-    pub(super) fn change_rate(&mut self, grid: Grid, flow: &Flow<'_>) {
+    fn change_rate(&mut self, grid: Grid, flow: &Flow<'_>) {
         let mut scaled = self.series.scaled(self.rate);
         scaled.add(grid, &flow.sample.scaled(flow.rate));
-        self.scaled = Some(Box::new(scaled));
+        self.rare.get_or_insert_default().scaled = Some(Box::new(scaled));
     }
 
     /// What the window has as reported, and scaled by the sampling rate.
@@ -126,23 +143,27 @@ impl KeyState {
             all
         };
         let counted = unite(&self.series);
-        (counted, self.scaled.as_deref().map_or_else(|| counted.scaled(self.rate), unite))
+        let scaled = self.scaled().map_or_else(|rate| counted.scaled(rate), unite);
+        (counted, scaled)
     }
 
-    /// Something of each place that a record changes, the value that is counted distinct among it; see [`Series::touch`].
-    #[inline(always)]
-    pub(super) fn touch(&self, value: Option<u64>) -> u64 {
-        let counted = self.counted.as_ref().zip(value);
-        let counted = counted.map_or(0, |(counted, value)| counted.first.touch(value));
-        self.series.touch() ^ self.first ^ counted
-    }
-
-    pub(super) fn begin(&mut self, flow: &Flow<'_>) {
+    fn begin(&mut self, flow: &Flow<'_>) {
         self.rate = flow.rate;
-        self.scaled = None;
         self.first = flow.sample.start;
         self.ports = Default::default();
-        self.sources = Default::default();
-        self.counted = None;
+        self.source = 0;
+        if let Some(rare) = &mut self.rare {
+            (rare.scaled, rare.sources) = (None, Default::default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_takes_two_lines_of_the_cache() {
+        assert_eq!(size_of::<KeyState>(), 128);
     }
 }

@@ -83,6 +83,12 @@ impl Bench {
         self.detector.observe(batch, &Interfaces::default(), &mut self.events);
     }
 
+    fn change(&mut self, policies: &str) {
+        let change = Change::new(&self.detector.in_force(), Some(rules(policies)));
+        let mut retired = self.detector.change(change);
+        while !self.detector.end(&mut retired, NOW, 1, &mut self.events) {}
+    }
+
     fn counters(&self) -> Counters {
         self.detector.counters().next().map(|(_, counters, _)| counters).unwrap_or_default()
     }
@@ -290,7 +296,7 @@ fn policies_that_stay_keep_their_state() {
     let mut bench = Bench::new(&format!("{VOLUME}{other}"));
     bench.observe(&flow(1, NOW, NOW, 1000));
     let changed = other.replace("60s", "61s");
-    bench.detector.replace(rules(&format!("{changed}{VOLUME}")), NOW, &mut bench.events);
+    bench.change(&format!("{changed}{VOLUME}"));
     bench.observe(&flow(1, NOW, NOW, 1000));
     let ended = (EventKind::End, Severity::Low, Some(EndReason::Reload));
     let started = (EventKind::Start, Severity::Low, None);

@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use super::context::Flow;
 use crate::{
     flow::{
-        fields::{FIELDS, OwnedValue},
+        fields::{FIELDS, Field, OwnedValue},
         profile::{Profile, Side},
     },
     policy::{
@@ -26,7 +27,7 @@ pub struct Traces {
     /// The first flows.
     pub samples: Vec<FlowSample>,
     /// What is known of addresses.
-    pub addresses: BTreeMap<IpAddr, Profile>,
+    pub addresses: BTreeMap<IpAddr, Arc<Profile>>,
     sources: BTreeSet<SourceId>,
     source_ports: BTreeSet<u16>,
     destination_ports: BTreeSet<u16>,
@@ -44,7 +45,7 @@ impl Traces {
                 [(flow.row.source(), Side::Source), (flow.row.destination(), Side::Destination)]
             {
                 let profile = batch.profile(side, flow.row.row);
-                if *profile != Profile::default() {
+                if **profile != Profile::default() {
                     self.addresses.entry(address).or_insert_with(|| profile.clone());
                 }
             }
@@ -90,6 +91,8 @@ impl Traces {
 }
 
 fn sample(flow: &Flow<'_>) -> FlowSample {
-    let fields = FIELDS.iter();
-    fields.filter_map(|field| Some((field.name, OwnedValue::of(field.value(flow.row))?))).collect()
+    let mut sample = Vec::with_capacity(FIELDS.len() / 2);
+    let value = |field: &Field| OwnedValue::of(field.value(flow.row));
+    sample.extend(FIELDS.iter().filter_map(|field| Some((field.name, value(field)?))));
+    sample
 }

@@ -1,24 +1,25 @@
 //! Policies with thresholds: a window for each key.
 
-use std::{collections::BTreeSet, hint::black_box};
+use std::collections::BTreeSet;
 
 use super::{
-    BLOCK,
     context::{Context, Flow},
     incident::{self, Incident},
     report,
     seen::Seen,
-    state::{Counted, KeyState},
+    state::KeyState,
     traces::MOST_QUOTED,
+    tracker::Step,
 };
 use crate::policy::{
     event::{EndReason, EventKind},
     keys::{Hash, Keys, Slot},
     model::Policy,
     threshold::Quantity,
-    values::{KEY_WORDS, KeyFields, Part},
+    values::{KeyFields, Part, Texts},
     window::{
         Grid,
+        counted::Counted,
         distinct::Distinct,
         series::{OCTETS, Placed, Series},
     },
@@ -30,22 +31,13 @@ pub struct WindowTracker {
     pub(super) fields: KeyFields,
     pub(super) keys: Keys<KeyState>,
     pub(super) grid: Grid,
-    distinct: Vec<Part>,
-    beacons: bool,
+    /// The fields of [`Self::counted`].
+    parts: Vec<Part>,
+    counted: Counted,
     /// Keys whose silence matters.
     expected: Vec<Slot>,
     /// Keys with an incident.
     open: BTreeSet<Slot>,
-    /// Room for the look-ups of a block.
-    lookups: Box<[Lookup; BLOCK]>,
-}
-
-/// A key that is looked up: `None` as its hash where a part is missing.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lookup {
-    key: [u64; KEY_WORDS],
-    hash: Option<Hash>,
-    slot: Option<Slot>,
 }
 
 impl WindowTracker {
@@ -55,11 +47,10 @@ impl WindowTracker {
         let mut tracker = Self {
             keys: Keys::new(fields.words(), seed),
             grid: Grid::new(policy.window),
-            distinct: policy.distinct.iter().map(|field| Part::of(field)).collect(),
-            beacons,
+            parts: policy.distinct.iter().map(|field| Part::of(field)).collect(),
+            counted: Counted::new(policy.distinct.len(), beacons),
             expected: Vec::new(),
             open: BTreeSet::new(),
-            lookups: Default::default(),
             fields,
         };
         for values in &policy.expect {
@@ -73,48 +64,48 @@ impl WindowTracker {
         tracker
     }
 
-    /// Number of keys.
-    pub fn keys(&self) -> usize {
-        self.keys.len()
+    /// Asks for the memory of the key in `slot`.
+    #[inline(always)]
+    pub fn prefetch(&self, slot: Slot) {
+        self.keys.prefetch_slot(slot);
+        self.counted.prefetch(slot);
     }
 
-    /// Takes note of matching flows, [`BLOCK`] of them at most.
-    ///
-    /// A key costs several waits for memory, each of which depends on the one before. So all keys of a block are looked up
-    /// first, then everything is touched that will change, and only then are the records added, in their order.
-    pub fn observe(&mut self, policy: &Policy, flows: &[Flow<'_>], context: &mut Context<'_>) {
-        let mut touched = 0;
-        for (flow, lookup) in flows.iter().zip(&mut *self.lookups) {
-            let key = self.fields.read(flow.row, context.texts, &mut lookup.key);
-            lookup.hash = key.map(|key| self.keys.hash(key));
-            touched ^= lookup.hash.map_or(0, |hash| self.keys.touch(hash));
-        }
-        for lookup in &mut self.lookups[..flows.len()] {
-            lookup.slot = lookup.hash.and_then(|hash| self.keys.find(hash, &lookup.key));
-        }
-        for (flow, lookup) in flows.iter().zip(&*self.lookups) {
-            if let Some(slot) = lookup.slot {
-                let counted = self.distinct.first();
-                let value = counted.and_then(|part| part.word(flow.row, context.texts));
-                touched ^= self.keys.peek(slot).touch(value);
+    /// Asks for what a flow needs beside it, in two steps: first for what says where, then for that.
+    #[inline(always)]
+    pub fn prefetch_more(&self, slot: Slot, flow: &Flow<'_>, texts: &mut Texts, step: Step) {
+        let series = &self.keys.peek(slot).series;
+        let counted = self.counted.of(slot).distinct;
+        match step {
+            Step::Where => {
+                series.prefetch(self.grid, &flow.sample);
+                counted.iter().for_each(Distinct::prefetch);
+            }
+            Step::There => {
+                series.prefetch_older(self.grid, &flow.sample);
+                for (part, distinct) in self.parts.iter().zip(counted) {
+                    if let Some(value) = part.word(flow.row, texts) {
+                        distinct.prefetch_value(value);
+                    }
+                }
             }
         }
-        black_box(touched);
-        for (at, flow) in flows.iter().enumerate() {
-            let Lookup { key, hash, slot } = self.lookups[at];
-            let Some(hash) = hash else {
-                context.counters.untracked += 1;
-                continue;
-            };
-            context.at = flow.row.row;
-            // A record before may have brought the key, or taken its slot for another.
-            let known = slot.filter(|slot| self.keys.is(*slot, &key));
-            let slot = match known.or_else(|| self.keys.find(hash, &key)) {
-                Some(slot) => slot,
-                None => self.insert(policy, &key, flow, context),
-            };
-            self.record(policy, slot, flow, context);
-        }
+    }
+
+    /// Takes note of a matching flow.
+    #[inline(always)]
+    pub fn observe(
+        &mut self,
+        policy: &Policy,
+        flow: &Flow<'_>,
+        (hash, key): (Hash, &[u64]),
+        context: &mut Context<'_>,
+    ) {
+        let slot = match self.keys.find(hash, key) {
+            Some(slot) => slot,
+            None => self.insert(policy, key, flow, context),
+        };
+        self.record(policy, slot, flow, context);
     }
 
     #[inline(always)]
@@ -123,17 +114,19 @@ impl WindowTracker {
         if state.series.newest > flow.sample.end && context.sources.is_ahead(state.series.newest) {
             state.series = Series::default();
         }
-        let (Placed::In(bucket) | Placed::Anew(bucket)) = state.add(self.grid, flow) else {
+        let placed = state.add(self.grid, flow);
+        let (Placed::In(bucket) | Placed::Anew(bucket)) = placed else {
             context.counters.late += 1;
             return;
         };
         state.first = state.first.min(flow.sample.start);
         state.remember(flow);
-        if !self.distinct.is_empty() || self.beacons {
-            self.count(slot, bucket, flow, context);
+        if let Placed::Anew(_) = placed {
+            self.counted.begin(slot, state.series.oldest(self.grid));
         }
+        self.count(slot, bucket, flow, context);
         let state = self.keys.state(slot);
-        if let Some(incident) = &mut state.incident {
+        if let Some(incident) = state.incident_mut() {
             incident.add(flow, self.open.len() < MOST_QUOTED);
         }
         let time = state.series.newest;
@@ -142,19 +135,18 @@ impl WindowTracker {
 
     #[inline(always)]
     fn count(&mut self, slot: Slot, bucket: i32, flow: &Flow<'_>, context: &mut Context<'_>) {
-        let state = self.keys.state(slot);
-        let oldest = state.series.oldest(self.grid);
-        let fields = self.distinct.len();
-        let counted = state.counted.get_or_insert_with(|| Box::new(Counted::new(fields, oldest)));
-        let all = std::iter::once(&mut counted.first).chain(&mut counted.others);
-        for (part, distinct) in self.distinct.iter().zip(all) {
+        if self.parts.is_empty() && !self.counted.beacons() {
+            return;
+        }
+        let oldest = self.keys.peek(slot).series.oldest(self.grid);
+        for (part, distinct) in self.parts.iter().zip(self.counted.distinct(slot)) {
             if let Some(value) = part.word(flow.row, context.texts) {
                 distinct.add(value, bucket, oldest);
             }
         }
-        if self.beacons {
+        if let Some(starts) = self.counted.starts(slot) {
             let bits = flow.sample.values[OCTETS].saturating_mul(8);
-            counted.starts.add(flow.sample.start, bits, bucket, oldest);
+            starts.add(flow.sample.start, bits, bucket, oldest);
         }
     }
 
@@ -170,9 +162,15 @@ impl WindowTracker {
         if let Some(idle) = full.then(|| self.keys.most_idle()).flatten() {
             context.counters.evicted += 1;
             self.end(policy, idle, flow.sample.end, EndReason::Evicted, context);
-            self.keys.remove_most_idle();
+            self.forget_most_idle();
         }
         self.keys.insert(key, flow.sample.end, false)
+    }
+
+    fn forget_most_idle(&mut self) {
+        if let Some(slot) = self.keys.remove_most_idle() {
+            self.counted.forget(slot);
+        }
     }
 
     /// Compares the window that ends at `time` with the thresholds, and says what has changed.
@@ -186,10 +184,10 @@ impl WindowTracker {
         context: &mut Context<'_>,
     ) {
         let state = self.keys.peek(slot);
-        let held = state.incident.as_ref().map(|incident| incident.level);
+        let held = state.incident().map(|incident| incident.level);
         let holds = incident::level(
             policy,
-            &Seen::new(state, policy, self.grid, time),
+            &Seen::new((state, self.counted.of(slot)), policy, self.grid, time),
             held,
             state.expected,
         );
@@ -198,7 +196,7 @@ impl WindowTracker {
             (None, Some(level)) => self.start(policy, slot, time, level, flow, context),
             (Some(_), None) => self.end(policy, slot, time, EndReason::Cleared, context),
             (Some(held), Some(level)) => {
-                let Some(incident) = &mut self.keys.state(slot).incident else { return };
+                let Some(incident) = self.keys.state(slot).incident_mut() else { return };
                 incident.label(policy, time, flow, context);
                 let due = policy.update > 0 && time >= incident.spoke.saturating_add(policy.update);
                 if level != held || due {
@@ -227,23 +225,21 @@ impl WindowTracker {
             state.first = context.sources.began();
         }
         let id = report::incident(&policy.summary, &track, state.first);
-        let mut incident = Box::new(Incident::new(id, policy, level, time));
+        let mut incident = Incident::new(id, policy, level, time);
         for (source, destination) in state.ports {
             incident.traces.add_ports(source, destination);
         }
         for source in state.known_sources() {
             incident.traces.add_source(source);
         }
-        for (at, field) in policy.distinct.iter().enumerate() {
-            let distinct = state.counted.as_ref().and_then(|counted| counted.distinct(at));
-            let values = distinct.map(Distinct::values).unwrap_or_default();
-            report::add_counted(&mut incident.traces, field.name, values);
+        for (field, distinct) in policy.distinct.iter().zip(self.counted.of(slot).distinct) {
+            report::add_counted(&mut incident.traces, field.name, distinct.values());
         }
         if let Some(flow) = flow {
             incident.add(flow, quoted);
             incident.label(policy, time, Some(flow), context);
         }
-        state.incident = Some(incident);
+        state.open(incident);
         self.open.insert(slot);
         self.tell(policy, slot, EventKind::Start, time, None, context);
     }
@@ -257,9 +253,9 @@ impl WindowTracker {
         reason: EndReason,
         context: &mut Context<'_>,
     ) {
-        if self.keys.peek(slot).incident.is_some() {
+        if self.keys.peek(slot).incident().is_some() {
             self.tell(policy, slot, EventKind::End, time, Some(reason), context);
-            self.keys.state(slot).incident = None;
+            self.keys.state(slot).close();
             self.open.remove(&slot);
         }
     }
@@ -279,7 +275,7 @@ impl WindowTracker {
         let track = self.fields.values(self.keys.key(slot), context.texts);
         let state = self.keys.peek(slot);
         let (counted, scaled) = state.united(state.series.oldest_at(self.grid, time));
-        let Some(incident) = &state.incident else { return };
+        let Some(incident) = state.incident() else { return };
         let event = incident.event(
             policy,
             track,
@@ -289,7 +285,7 @@ impl WindowTracker {
             context.sources,
         );
         context.event(event);
-        if let Some(incident) = &mut self.keys.state(slot).incident {
+        if let Some(incident) = self.keys.state(slot).incident_mut() {
             incident.sequence += 1;
         }
     }
@@ -299,7 +295,7 @@ impl WindowTracker {
         let state = self.keys.peek(slot);
         let own = state.sources().and_then(|ids| ids.map(|id| context.sources.horizon(id)).min());
         let horizon = own.unwrap_or_else(|| context.sources.slowest());
-        let patience = state.incident.as_ref().map_or(0, |incident| incident.patience);
+        let patience = state.incident().map_or(0, |incident| incident.patience);
         horizon.saturating_sub(patience).max(state.series.newest)
     }
 
@@ -324,20 +320,22 @@ impl WindowTracker {
             if self.open.contains(&slot) {
                 break;
             }
-            self.keys.remove_most_idle();
+            self.forget_most_idle();
         }
     }
 
-    /// Ends all incidents.
+    /// Ends incidents, `most` of them at most. True once none is left.
     pub fn finish(
         &mut self,
         policy: &Policy,
         now: u64,
         reason: EndReason,
+        most: usize,
         context: &mut Context<'_>,
-    ) {
-        for slot in self.open.clone() {
+    ) -> bool {
+        for slot in self.open.iter().copied().take(most).collect::<Vec<_>>() {
             self.end(policy, slot, now, reason, context);
         }
+        self.open.is_empty()
     }
 }

@@ -169,7 +169,8 @@ impl Condition {
             Self::All(conditions) | Self::Any(conditions) => {
                 conditions.iter().map(Self::cost).sum()
             }
-            Self::Compare(Quantity::Distinct(_), ..) | Self::Absent => 0,
+            Self::Absent => 0,
+            Self::Compare(Quantity::Distinct(_), ..) => 10,
             Self::Compare(Quantity::Beacon { .. }, ..) => 100,
             Self::Compare(..) => 1,
         }

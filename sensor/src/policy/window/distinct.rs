@@ -1,20 +1,33 @@
 //! How many distinct values a window has seen: exactly up to [`EXACT`], then by a sketch.
 //!
-//! Values are words of 64 bits. IPv6 addresses are told apart by a hash of that length; everything else fits.
+//! Values are words of 64 bits. IPv6 addresses are told apart by a hash of that length; everything else fits. The first
+//! few lie in the set itself, which is as large as a line of the cache: most keys never have more.
+
+use thin_vec::{ThinVec, thin_vec};
 
 use super::{mix, sketch::Sketch};
+use crate::policy::prefetch::{prefetch, prefetch_line};
 
 /// Values that are counted one by one.
 pub const EXACT: usize = 256;
 
-/// Distinct values by the bucket in which each was seen last: open addressing with linear probing.
+/// Values that need no table.
+const FEW: usize = 3;
+
+/// Distinct values by the bucket in which each was seen last.
 #[derive(Clone, Debug, Default)]
 pub struct Distinct {
-    /// A power of two of them, or none; at most three of four are in use.
-    cells: Box<[Cell]>,
+    /// Those in use come first. Nothing is here once there are more than a few.
+    values: [u64; FEW],
+    buckets: [i32; FEW],
+    /// Values here, or in the table.
     used: u32,
     /// Everything older is gone.
     swept: i32,
+    /// All values once there are more than a few, by open addressing with linear probing: a power of two of cells, at most
+    /// three of four in use.
+    table: ThinVec<Cell>,
+    /// What is left of the values once they are too many for a table.
     sketch: Option<Box<Sketch>>,
 }
 
@@ -37,72 +50,91 @@ impl Distinct {
     /// Counts a value seen in a bucket, in a window that begins with the bucket `oldest`.
     #[inline]
     pub fn add(&mut self, value: u64, bucket: i32, oldest: i32) {
-        let hash = mix(value);
         if let Some(sketch) = &mut self.sketch {
-            sketch.add(hash, bucket, oldest);
+            sketch.add(mix(value), bucket, oldest);
             return;
         }
         if oldest > self.swept {
             self.sweep(oldest);
         }
-        if (self.used as usize + 1) * 4 > self.cells.len() * 3 {
-            self.resize((self.cells.len() * 2).max(4));
-        }
-        let cell = self.cell(value, hash);
-        let known = cell.bucket != NONE;
-        *cell = Cell { value, bucket: bucket.max(cell.bucket) };
-        if !known {
-            self.used += 1;
+        if !self.table.is_empty() {
+            self.add_to_table(value, bucket);
             if self.used as usize > EXACT {
                 self.begin_sketch(oldest);
             }
+        } else if !self.add_to_few(value, bucket) {
+            self.move_to(FEW + 1, NONE);
+            self.add_to_table(value, bucket);
         }
     }
 
-    /// The cell of a value, or the free one where it would be. There is always a free one.
+    /// False where there is no room.
     #[inline(always)]
-    fn cell(&mut self, value: u64, hash: u64) -> &mut Cell {
-        let mask = self.cells.len() - 1;
-        let mut at = hash as usize & mask;
-        while self.cells[at].bucket != NONE && self.cells[at].value != value {
-            at = (at + 1) & mask;
+    fn add_to_few(&mut self, value: u64, bucket: i32) -> bool {
+        let used = self.used as usize;
+        if let Some(at) = self.values[..used].iter().position(|own| *own == value) {
+            self.buckets[at] = self.buckets[at].max(bucket);
+        } else if used < FEW {
+            (self.values[used], self.buckets[used]) = (value, bucket);
+            self.used += 1;
+        } else {
+            return false;
         }
-        &mut self.cells[at]
+        true
     }
 
-    fn live(&self, oldest: i32) -> impl Iterator<Item = Cell> {
-        let oldest = oldest.max(NONE + 1);
-        self.cells.iter().filter(move |cell| cell.bucket >= oldest).copied()
+    #[inline(always)]
+    fn add_to_table(&mut self, value: u64, bucket: i32) {
+        if (self.used as usize + 1) * 4 > self.table.len() * 3 {
+            self.move_to(self.table.len(), NONE);
+        }
+        let cell = cell(&mut self.table, value);
+        self.used += u32::from(cell.bucket == NONE);
+        *cell = Cell { value, bucket: bucket.max(cell.bucket) };
     }
 
+    #[cold]
+    fn begin_sketch(&mut self, oldest: i32) {
+        let mut sketch = Sketch::new(oldest);
+        self.live(oldest).for_each(|(value, bucket)| sketch.add(mix(value), bucket, oldest));
+        *self = Self { sketch: Some(Box::new(sketch)), ..Self::new(oldest) };
+    }
+
+    /// Forgets what was last seen before the bucket `oldest`.
     #[cold]
     fn sweep(&mut self, oldest: i32) {
-        self.swept = oldest;
         let live = self.live(oldest).count();
-        if live < self.used as usize {
-            self.resize((live * 2).next_power_of_two().max(4));
+        if live <= FEW {
+            let mut kept = Self::new(oldest);
+            for (value, bucket) in self.live(oldest) {
+                kept.add_to_few(value, bucket);
+            }
+            *self = kept;
+        } else if live < self.used as usize {
+            self.move_to(live, oldest);
         }
+        self.swept = oldest;
     }
 
-    /// Moves what is not older than what was swept to so many cells.
+    /// Moves the values since the bucket `oldest` to a table with room for twice as many as `values`.
     #[cold]
-    fn resize(&mut self, cells: usize) {
-        let live: Vec<Cell> = self.live(self.swept).collect();
-        self.used = live.len() as u32;
-        self.cells = vec![EMPTY; cells].into();
-        for cell in live {
-            *self.cell(cell.value, mix(cell.value)) = cell;
+    fn move_to(&mut self, values: usize, oldest: i32) {
+        let mut table = thin_vec![EMPTY; (values * 2).next_power_of_two()];
+        let mut used = 0;
+        for (value, bucket) in self.live(oldest) {
+            *cell(&mut table, value) = Cell { value, bucket };
+            used += 1;
         }
+        (self.table, self.used) = (table, used);
     }
 
-    fn begin_sketch(&mut self, oldest: i32) {
-        let mut sketch = Box::new(Sketch::new(oldest));
-        for cell in self.live(oldest) {
-            sketch.add(mix(cell.value), cell.bucket, oldest);
-        }
-        self.cells = Box::default();
-        self.used = 0;
-        self.sketch = Some(sketch);
+    /// Values since the bucket `oldest`; none once there is a sketch.
+    fn live(&self, oldest: i32) -> impl Iterator<Item = (u64, i32)> {
+        let oldest = oldest.max(NONE + 1);
+        let few = if self.table.is_empty() { self.used as usize } else { 0 };
+        let few = self.values[..few].iter().copied().zip(self.buckets);
+        let all = few.chain(self.table.iter().map(|cell| (cell.value, cell.bucket)));
+        all.filter(move |(_, bucket)| *bucket >= oldest)
     }
 
     /// Distinct values in a window that begins with the bucket `oldest`.
@@ -115,23 +147,60 @@ impl Distinct {
         }
     }
 
-    /// Something that is read when a value is added; whoever reads it beforehand does not wait for memory then.
+    /// The values, ascending; none once there were more than are counted one by one.
+    pub fn values(&self) -> Vec<u64> {
+        let mut values: Vec<u64> = self.live(self.swept).map(|(value, _)| value).collect();
+        values.sort_unstable();
+        values
+    }
+}
+
+/// What a value needs beside the set itself is asked for in two steps, since the first says where the second is.
+impl Distinct {
+    /// Asks for what says where the place of a value is.
     #[inline(always)]
-    pub fn touch(&self, value: u64) -> u64 {
-        let hash = mix(value);
-        match &self.sketch {
-            Some(sketch) => sketch.touch(hash),
-            None => {
-                let at = hash as usize & self.cells.len().wrapping_sub(1);
-                self.cells.get(at).map_or(0, |cell| cell.value)
-            }
+    pub fn prefetch(&self) {
+        if let Some(sketch) = &self.sketch {
+            sketch.prefetch();
+        } else if self.used as usize > FEW {
+            // The number of cells lies before them.
+            prefetch_line(self.table.as_ptr().cast::<u8>().wrapping_sub(1));
         }
     }
 
-    /// The values, ascending; none once there were more than are counted one by one.
-    pub fn values(&self) -> Vec<u64> {
-        let mut values: Vec<u64> = self.live(self.swept).map(|cell| cell.value).collect();
-        values.sort_unstable();
-        values
+    /// Asks for the place of a value.
+    #[inline(always)]
+    pub fn prefetch_value(&self, value: u64) {
+        if let Some(sketch) = &self.sketch {
+            sketch.prefetch_hash(mix(value));
+        } else if let Some(cell) = self.table.get(place(value, self.table.len())) {
+            prefetch(cell);
+        }
+    }
+}
+
+/// Where a value belongs in a table.
+#[inline(always)]
+fn place(value: u64, cells: usize) -> usize {
+    mix(value) as usize & cells.wrapping_sub(1)
+}
+
+/// The cell of a value, or the free one where it would be. There is always a free one.
+#[inline(always)]
+fn cell(table: &mut [Cell], value: u64) -> &mut Cell {
+    let mut at = place(value, table.len());
+    while table[at].bucket != NONE && table[at].value != value {
+        at = (at + 1) & (table.len() - 1);
+    }
+    &mut table[at]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_one_line_of_the_cache() {
+        assert_eq!(size_of::<Distinct>(), 64);
     }
 }

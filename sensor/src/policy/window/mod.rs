@@ -7,7 +7,9 @@
 //! * [`series`]: records, sums, extremes.
 //! * [`distinct`], [`sketch`]: how many values of a field there were.
 //! * [`starts`]: how regular the starts of flows were.
+//! * [`counted`]: the last two, for all keys of a policy.
 
+pub mod counted;
 pub mod distinct;
 pub mod series;
 pub mod sketch;
@@ -29,16 +31,6 @@ impl Grid {
     pub fn new(window: u64) -> Self {
         let buckets = if window <= 3_600_000 { 12 } else { 48 };
         Self { width: window.div_ceil(buckets).max(1), buckets: buckets as i32 }
-    }
-
-    /// The bucket of `time`, counted from `origin`.
-    #[inline(always)]
-    fn bucket(self, origin: u64, time: u64) -> i32 {
-        const FAR: u64 = i32::MAX as u64 / 2;
-        match time.checked_sub(origin) {
-            Some(after) => (after / self.width).min(FAR) as i32,
-            None => -((((origin - time - 1) / self.width) + 1).min(FAR) as i32),
-        }
     }
 }
 

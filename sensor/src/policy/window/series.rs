@@ -1,8 +1,11 @@
 //! Records, sums and extremes in buckets.
 
-use std::collections::VecDeque;
+use std::mem;
+
+use thin_vec::ThinVec;
 
 use super::Grid;
+use crate::policy::prefetch::{prefetch, prefetch_line};
 
 /// What is measured of a record, in this order.
 pub const VALUES: usize = 2;
@@ -43,6 +46,12 @@ pub struct Bucket {
     pub minima: [u64; VALUES],
     /// Highest value of a record.
     pub maxima: [u64; VALUES],
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 impl Bucket {
@@ -111,18 +120,22 @@ pub enum Placed {
 const LOST: u64 = u64::MAX;
 
 /// The buckets of one key. Those without records take no room.
+///
+/// Bucket numbers count from the first record after silence; times are only known against the newest record, whose bucket
+/// lies here rather than with the others: it is the one that almost every record goes to.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
-    origin: u64,
     /// Time of the newest record, milliseconds since the epoch.
     pub newest: u64,
-    /// Its bucket.
-    current: i32,
     /// Records and sums of all buckets, so that asking for them looks at none; or [`LOST`].
-    records: u32,
     totals: [u64; VALUES],
-    /// Ascending by number.
-    buckets: VecDeque<Bucket>,
+    records: u32,
+    /// Milliseconds from the beginning of the current bucket to the newest record.
+    elapsed: u32,
+    /// The bucket of the newest record, and so never without one once there is any.
+    current: Bucket,
+    /// Those before it, ascending by number. Most keys live for one bucket, and never have any.
+    older: ThinVec<Bucket>,
 }
 
 impl Series {
@@ -130,43 +143,77 @@ impl Series {
     #[inline]
     pub fn add(&mut self, grid: Grid, sample: &Sample) -> Placed {
         let Sample { start, end, values } = sample;
-        let mut last = grid.bucket(self.origin, *end);
-        let anew = self.buckets.is_empty() || last - self.current >= grid.buckets;
+        let mut last = self.steps(grid, *end);
+        let anew = self.is_empty() || last >= grid.buckets;
         if anew {
-            last = self.begin(grid, *start, *end);
+            self.begin(grid, *start, *end);
+            last = 0;
         } else if *end > self.newest {
-            self.newest = *end;
-            if last > self.current {
-                self.current = last;
-                self.forget(last - grid.buckets + 1);
+            if last > 0 {
+                self.go_on(grid, last);
+                last = 0;
             }
-        }
-        let oldest = self.oldest(grid);
-        if last < oldest {
+            self.elapsed += (*end - self.newest) as u32;
+            self.newest = *end;
+        } else if last <= -grid.buckets {
             return Placed::TooOld;
         }
-        let first = if start >= end { last } else { grid.bucket(self.origin, *start) };
+        let first = if start >= end { last } else { self.steps(grid, *start) };
         if first >= last {
             self.bucket(last).add_sums(values);
             self.count(values);
         } else {
-            self.spread(grid, sample, first.max(oldest), last);
+            self.spread(grid, sample, first.max(1 - grid.buckets), last);
         }
         self.bucket(last).add_record(values);
         self.records = self.records.saturating_add(1);
-        if anew { Placed::Anew(last) } else { Placed::In(last) }
+        let number = self.current.number + last;
+        if anew { Placed::Anew(number) } else { Placed::In(number) }
     }
 
-    /// Forgets everything, and begins a grid with this record. Returns its bucket.
-    fn begin(&mut self, grid: Grid, start: u64, end: u64) -> i32 {
+    /// True before the first record.
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.current.records == 0
+    }
+
+    /// How many buckets after the current one that of `time` comes.
+    #[inline(always)]
+    fn steps(&self, grid: Grid, time: u64) -> i32 {
+        const FAR: u64 = i32::MAX as u64 / 2;
+        let begin = self.newest - u64::from(self.elapsed);
+        match time.checked_sub(begin) {
+            // Almost always; a division would take longer than all the rest.
+            Some(after) if after < grid.width => 0,
+            Some(after) => (after / grid.width).min(FAR) as i32,
+            None => -(((begin - time - 1) / grid.width + 1).min(FAR) as i32),
+        }
+    }
+
+    /// Forgets everything, and begins a grid with this record.
+    fn begin(&mut self, grid: Grid, start: u64, end: u64) {
         let window = grid.width.saturating_mul(grid.buckets as u64);
-        self.origin = start.min(end).max(end.saturating_sub(window - 1));
-        self.newest = end;
-        self.current = grid.bucket(self.origin, end);
-        self.records = 0;
-        self.totals = [0; VALUES];
-        self.buckets.clear();
-        self.current
+        let origin = start.min(end).max(end.saturating_sub(window - 1));
+        let (number, elapsed) = ((end - origin) / grid.width, (end - origin) % grid.width);
+        *self = Self {
+            newest: end,
+            elapsed: elapsed as u32,
+            current: Bucket { number: number as i32, ..Bucket::EMPTY },
+            ..Self::default()
+        };
+    }
+
+    /// Makes the bucket so many steps on the current one, and brings `elapsed` to its beginning.
+    #[inline(never)]
+    fn go_on(&mut self, grid: Grid, steps: i32) {
+        let number = self.current.number + steps;
+        let before = mem::replace(&mut self.current, Bucket { number, ..Bucket::EMPTY });
+        self.older.push(before);
+        self.forget(number - grid.buckets + 1);
+        let begin = self.newest - u64::from(self.elapsed) + steps as u64 * grid.width;
+        // The newest record lies before it; whoever calls moves it on.
+        self.elapsed = 0;
+        self.newest = begin;
     }
 
     /// Adds to the totals.
@@ -185,61 +232,42 @@ impl Series {
             Some(product) => product / duration,
             None => (u128::from(value) * u128::from(elapsed) / u128::from(duration)) as u64,
         };
-        let start = sample.start;
-        let origin = self.origin;
+        let begin = i128::from(self.newest) - i128::from(self.elapsed);
         // Milliseconds from the start to the beginning of a bucket.
-        let border = |number: i32| {
-            let border = i128::from(origin) + i128::from(number) * i128::from(grid.width);
-            (border - i128::from(start)).clamp(0, i128::from(duration)) as u64
+        let border = |steps: i32| {
+            let border = begin + i128::from(steps) * i128::from(grid.width);
+            (border - i128::from(sample.start)).clamp(0, i128::from(duration)) as u64
         };
         let before = border(first);
         let mut from = sample.values.map(|value| until(value, before));
-        for number in first..=last {
-            let to = match number == last {
+        for steps in first..=last {
+            let to = match steps == last {
                 true => sample.values,
                 false => {
-                    let elapsed = border(number + 1);
+                    let elapsed = border(steps + 1);
                     sample.values.map(|value| until(value, elapsed))
                 }
             };
             let parts = std::array::from_fn(|at| to[at] - from[at]);
-            self.bucket(number).add_sums(&parts);
+            self.bucket(steps).add_sums(&parts);
             self.count(&parts);
             from = to;
         }
     }
 
-    /// The bucket with this number, a new one if there is none.
+    /// The bucket so many steps from the current one, none of them forward; a new one if there is none.
     #[inline(always)]
-    fn bucket(&mut self, number: i32) -> &mut Bucket {
-        let last = self.buckets.len().wrapping_sub(1);
-        let at = match self.buckets.back() {
-            Some(newest) if newest.number == number => last,
-            _ => self.place(number),
-        };
-        &mut self.buckets[at]
-    }
-
-    /// The place of a bucket that is not the last.
-    fn place(&mut self, number: i32) -> usize {
-        let after = self.buckets.iter().rposition(|bucket| bucket.number <= number);
-        if let Some(at) = after.filter(|at| self.buckets[*at].number == number) {
-            return at;
+    fn bucket(&mut self, steps: i32) -> &mut Bucket {
+        if steps == 0 {
+            return &mut self.current;
         }
-        // Most keys live for one bucket: room grows by what is needed before it doubles.
-        if self.buckets.len() == self.buckets.capacity() {
-            self.buckets.reserve_exact(self.buckets.len().max(1));
-        }
-        let at = after.map_or(0, |at| at + 1);
-        self.buckets.insert(at, Bucket { number, ..Bucket::EMPTY });
-        at
+        older(&mut self.older, self.current.number + steps)
     }
 
     fn forget(&mut self, oldest: i32) {
-        let mut lost = false;
-        while self.buckets.front().is_some_and(|bucket| bucket.number < oldest) {
-            let Some(bucket) = self.buckets.pop_front() else { break };
-            lost |= self.records == u32::MAX || self.totals.contains(&LOST);
+        let expired = self.older.iter().take_while(|bucket| bucket.number < oldest).count();
+        let lost = expired > 0 && (self.records == u32::MAX || self.totals.contains(&LOST));
+        for bucket in self.older.drain(..expired) {
             self.records = self.records.wrapping_sub(bucket.records);
             for (total, sum) in self.totals.iter_mut().zip(bucket.sums) {
                 *total = total.wrapping_sub(sum);
@@ -253,7 +281,7 @@ impl Series {
     #[cold]
     fn count_again(&mut self) {
         let mut all = Bucket::EMPTY;
-        self.buckets.iter().for_each(|bucket| all.unite(bucket));
+        self.from(i32::MIN).for_each(|bucket| all.unite(bucket));
         self.records = all.records;
         self.totals = all.sums;
     }
@@ -261,21 +289,20 @@ impl Series {
     /// The oldest bucket of the window.
     #[inline(always)]
     pub fn oldest(&self, grid: Grid) -> i32 {
-        self.current - grid.buckets + 1
+        self.current.number - grid.buckets + 1
     }
 
     /// The oldest bucket of a window that ends at `time`, which is not before the newest record.
     #[inline(always)]
     pub fn oldest_at(&self, grid: Grid, time: u64) -> i32 {
-        if time == self.newest {
-            return self.oldest(grid);
-        }
-        grid.bucket(self.origin, time) - grid.buckets + 1
+        let steps = if time == self.newest { 0 } else { self.steps(grid, time) };
+        self.oldest(grid).saturating_add(steps)
     }
 
     /// The buckets from `oldest` on.
     pub fn from(&self, oldest: i32) -> impl Iterator<Item = &Bucket> {
-        self.buckets.iter().skip_while(move |bucket| bucket.number < oldest)
+        let all = self.older.iter().chain((!self.is_empty()).then_some(&self.current));
+        all.skip_while(move |bucket| bucket.number < oldest)
     }
 
     /// Sum of a value over the buckets from `oldest` on, saturating; `None` for all that are kept, which looks at none.
@@ -296,15 +323,54 @@ impl Series {
     /// The same series, for `rate` times as much.
     #[must_use]
     pub fn scaled(&self, rate: u32) -> Self {
-        let buckets = self.buckets.iter().map(|bucket| bucket.scaled(rate)).collect();
-        let mut scaled = Self { buckets, ..self.clone() };
+        let mut scaled = Self { current: self.current.scaled(rate), ..self.clone() };
+        for bucket in &mut scaled.older {
+            *bucket = bucket.scaled(rate);
+        }
         scaled.count_again();
         scaled
     }
+}
 
-    /// Something that is read when a record is added; whoever reads it beforehand does not wait for memory then.
+/// What a record needs beside the series itself is asked for in two steps, since the first says where the second is.
+impl Series {
+    /// The buckets before the current one, where a record needs them.
     #[inline(always)]
-    pub fn touch(&self) -> u64 {
-        self.newest ^ self.buckets.back().map_or(0, |bucket| bucket.sums[0] ^ bucket.maxima[1])
+    fn looks_back(&self, grid: Grid, sample: &Sample) -> Option<&ThinVec<Bucket>> {
+        let begin = self.newest - u64::from(self.elapsed);
+        let inside = sample.start >= begin && sample.end < begin + grid.width;
+        if inside { None } else { Some(&self.older) }
     }
+
+    /// Asks for how many buckets there are.
+    #[inline(always)]
+    pub fn prefetch(&self, grid: Grid, sample: &Sample) {
+        if let Some(older) = self.looks_back(grid, sample) {
+            // It lies before them.
+            prefetch_line(older.as_ptr().cast::<u8>().wrapping_sub(1));
+        }
+    }
+
+    /// Asks for the newest of the buckets.
+    #[inline(always)]
+    pub fn prefetch_older(&self, grid: Grid, sample: &Sample) {
+        if let Some(newest) = self.looks_back(grid, sample).and_then(|older| older.last()) {
+            prefetch(newest);
+        }
+    }
+}
+
+/// The bucket with this number among some that ascend; a new one if there is none.
+#[inline(never)]
+fn older(buckets: &mut ThinVec<Bucket>, number: i32) -> &mut Bucket {
+    let after = buckets.iter().rposition(|bucket| bucket.number <= number);
+    let at = match after {
+        Some(at) if buckets[at].number == number => at,
+        _ => {
+            let at = after.map_or(0, |at| at + 1);
+            buckets.insert(at, Bucket { number, ..Bucket::EMPTY });
+            at
+        }
+    };
+    &mut buckets[at]
 }

@@ -6,6 +6,8 @@
 
 use std::{f64::consts::LN_2, sync::LazyLock};
 
+use crate::policy::prefetch::prefetch;
+
 /// Bits of a hash that choose the register.
 const BITS: u32 = 10;
 const REGISTERS: usize = 1 << BITS;
@@ -46,11 +48,16 @@ impl Union {
                 *own = (*own).max(*other);
             }
         }
-        let mut union = Self::new();
-        for (register, rank) in all.into_iter().enumerate() {
-            union.raise(register, rank);
+        // Registers by value: far quicker than to raise one after the other.
+        let mut count = [0_u64; HIGHEST + 1];
+        all.iter().for_each(|rank| count[usize::from(*rank)] += 1);
+        let between = count[1..HIGHEST].iter().zip(1..);
+        Self {
+            registers: all,
+            empty: count[0] as usize,
+            full: count[HIGHEST] as usize,
+            sum: between.map(|(count, value)| count * part(value)).sum(),
         }
-        union
     }
 
     #[inline(always)]
@@ -117,12 +124,21 @@ impl Sketch {
         self.union.raise(register, rank);
     }
 
-    /// Something that is read when a hash is added.
+    /// Asks for what the estimate needs, and what says where the registers are.
     #[inline(always)]
-    pub fn touch(&self, hash: u64) -> u64 {
+    pub fn prefetch(&self) {
+        prefetch(&self.buckets);
+        prefetch(&self.union.sum);
+    }
+
+    /// Asks for the registers of a hash.
+    #[inline(always)]
+    pub fn prefetch_hash(&self, hash: u64) {
         let register = (hash >> (64 - BITS)) as usize;
-        let newest = self.buckets.last().map_or(0, |(_, registers)| registers[register]);
-        (newest ^ self.union.registers[register]).into()
+        prefetch(&self.union.registers[register]);
+        if let Some((_, registers)) = self.buckets.last() {
+            prefetch(&registers[register]);
+        }
     }
 
     /// Distinct hashes in a window that begins with the bucket `oldest`.

@@ -139,7 +139,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Appends where the runs of record `row` start and where it ends: an entry of a [`Which::Listed`].
+    /// Appends where the runs of record `row` start and where it ends: an entry of a `Which::Listed`.
     pub fn list(&self, row: usize, anchors: &mut Vec<u32>) {
         match self.which {
             Which::Every { stride } => {

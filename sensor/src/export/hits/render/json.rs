@@ -1,7 +1,7 @@
 //! An event as one JSON object. Keys are those of NQL's `alert` context wherever it has one, so that the line can be
 //! queried as it is; times are seconds since the epoch there, and milliseconds in the flows, as in flow logs.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::{
     Serialize, Serializer,
@@ -227,8 +227,8 @@ struct Reputation<'a> {
     categories: &'a [String],
 }
 
-impl<'a> From<&'a (IpAddr, Profile)> for Address<'a> {
-    fn from((ip, profile): &'a (IpAddr, Profile)) -> Self {
+impl<'a> From<&'a (IpAddr, Arc<Profile>)> for Address<'a> {
+    fn from((ip, profile): &'a (IpAddr, Arc<Profile>)) -> Self {
         let owner = (profile.owner_as != System::default()).then_some(Owner {
             number: profile.owner_as.number,
             org: profile.owner_as.organisation.as_deref(),

@@ -78,7 +78,8 @@ pub fn scan() -> Event {
                     internal: Some(true),
                     labels: [("name".to_owned(), vec!["web=1]".to_owned()])].into(),
                     ..Profile::default()
-                },
+                }
+                .into(),
             ),
             (
                 "192.0.2.1".parse().unwrap(),
@@ -90,7 +91,8 @@ pub fn scan() -> Event {
                     location: Some((52_370_000, 4_900_000)),
                     reputation: Some(vec!["scanner".into()]),
                     ..Profile::default()
-                },
+                }
+                .into(),
             ),
         ],
         reason: None,

@@ -1,0 +1,103 @@
+//! Context, tags and policies, read anew while flows pass.
+//!
+//! Files are read, policies compiled and tables made beside the running ones. Flows wait while the pipeline tells what it
+//! goes by, while it changes, and for each portion of incidents that end because their policy is gone; the longest of
+//! these waits is measured and told.
+
+use std::{
+    sync::PoisonError,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    analysis::{Analysis, Asked, local, tell},
+    config::Config,
+    context,
+};
+use crate::{
+    engine::{change::Change, pipeline::Pipeline},
+    nql::lists::Lists,
+    policy::event::Event,
+};
+
+/// Incidents that end while flows wait.
+const PORTION: usize = 256;
+/// Between two portions, so that flows get their turn.
+const TURN: Duration = Duration::from_millis(1);
+
+/// What reloads have cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reloads {
+    /// How many there have been.
+    pub count: u64,
+    /// How long flows waited at most for the last one.
+    pub last_pause: Duration,
+    /// How long they waited at most for any.
+    pub longest_pause: Duration,
+}
+
+impl Analysis {
+    /// Reads context, tags and policies anew; queries may name `lists`. What cannot be read, or has faults, leaves the old in
+    /// force and is told. Policies of which nothing has changed keep their state.
+    pub fn reload(
+        &self,
+        config: &Config,
+        lists: &Lists,
+        now: u64,
+        mut sink: impl FnMut(Event),
+    ) -> Reloads {
+        let start = Instant::now();
+        let mut pause = Duration::ZERO;
+        let from = self.hold(&mut pause, |pipeline| pipeline.in_force());
+        let (context, reports) = context::reread(&config.context, local(self.origin).as_deref());
+        tell(&reports);
+        if context.is_none() {
+            tracing::error!("the old labels, networks and locations stay in force");
+        }
+        let (tags, rules) = match Asked::read(config, lists) {
+            Ok(Asked { tags, rules }) => (Some(tags), Some(rules)),
+            Err(error) => {
+                tracing::error!("the old policies stay in force: {error:#}");
+                (None, None)
+            }
+        };
+        let change = Change::new(&from, &self.current, context, tags, rules);
+        let (policies, changed) = (change.policies().policies().len(), change.policies().changed());
+        let mut retired = self.hold(&mut pause, |pipeline| pipeline.change(change));
+        let mut events = Vec::new();
+        loop {
+            let ended = self
+                .hold(&mut pause, |pipeline| pipeline.end(&mut retired, now, PORTION, &mut events));
+            events.drain(..).for_each(&mut sink);
+            if ended {
+                break;
+            }
+            thread::sleep(TURN);
+        }
+        self.leftovers.keep(retired.context.profiles().clone());
+        self.leftovers.keep(retired.context.ports().clone());
+        drop(retired);
+        tracing::info!(
+            "read anew in {} ms: {policies} policies are asked, {changed} of them are new or changed; \
+             flows waited {:.1} ms at most",
+            start.elapsed().as_millis(),
+            pause.as_secs_f64() * 1e3
+        );
+        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        reloads.count += 1;
+        reloads.last_pause = pause;
+        reloads.longest_pause = reloads.longest_pause.max(pause);
+        *reloads
+    }
+
+    /// Does something that flows wait for, and takes note of how long that is.
+    fn hold<T>(&self, longest: &mut Duration, work: impl FnOnce(&mut Pipeline) -> T) -> T {
+        let mut pipeline = self.pipeline();
+        let start = Instant::now();
+        let done = work(&mut pipeline);
+        drop(pipeline);
+        *longest = start.elapsed().max(*longest);
+        done
+    }
+}

@@ -1,0 +1,273 @@
+//! Another context, other tags and policies for a running pipeline.
+//!
+//! All that takes its time is done beside it, up to looking up the addresses that come most often and deciding every
+//! predicate about them: the batch behind the change finds everything as the one before it did.
+
+use std::sync::Arc;
+
+use super::pipeline::Pipeline;
+use crate::{
+    enrich::{
+        context::Context,
+        current::Current,
+        enricher::{Enricher, Known},
+    },
+    policy::{
+        detector::{self, Rules},
+        event::Event,
+        tags::{TagRule, Tagger},
+    },
+};
+
+/// What a pipeline goes by, for whoever prepares a change.
+pub struct InForce {
+    known: Known,
+    tags: Arc<[TagRule]>,
+    policies: detector::InForce,
+}
+
+/// What a pipeline is to go on with.
+pub struct Change {
+    context: Arc<Context>,
+    enricher: Enricher,
+    tagger: Tagger,
+    policies: detector::Change,
+}
+
+/// What a change has left over. Dropping it takes a while.
+pub struct Retired {
+    /// The context that was in force, which batches on their way may still use.
+    pub context: Arc<Context>,
+    policies: detector::Retired,
+    _enricher: Enricher,
+    _tagger: Tagger,
+}
+
+impl Change {
+    /// From what is in force to these; `None` leaves it in force.
+    pub fn new(
+        from: &InForce,
+        current: &Arc<Current>,
+        context: Option<Context>,
+        tags: Option<Vec<TagRule>>,
+        rules: Option<Rules>,
+    ) -> Self {
+        let context = context.map_or_else(|| current.context(), Arc::new);
+        let enricher = Enricher::ahead(current.clone(), context.clone(), &from.known);
+        let (profiles, labels) = (context.profiles(), context.ports());
+        let mut tagger = Tagger::new(tags.map_or_else(|| from.tags.clone(), Arc::from));
+        tagger.foresee(profiles, labels);
+        let mut policies = detector::Change::new(&from.policies, rules);
+        policies.foresee(&from.policies, profiles, labels);
+        Self { context, enricher, tagger, policies }
+    }
+
+    /// The policies.
+    pub fn policies(&self) -> &detector::Change {
+        &self.policies
+    }
+}
+
+impl Pipeline {
+    /// What it goes by.
+    pub fn in_force(&self) -> InForce {
+        InForce {
+            known: self.enricher.known(),
+            tags: self.tagger.rules().clone(),
+            policies: self.detector.in_force(),
+        }
+    }
+
+    /// Goes on with something else. What policies had open that are asked no more waits for [`Pipeline::end`].
+    pub fn change(&mut self, change: Change) -> Retired {
+        let Change { context, enricher, tagger, policies } = change;
+        Retired {
+            context: self.current.replace(context),
+            policies: self.detector.change(policies),
+            _enricher: std::mem::replace(&mut self.enricher, enricher),
+            _tagger: std::mem::replace(&mut self.tagger, tagger),
+        }
+    }
+
+    /// Ends incidents of policies that are asked no more, until about `most` have ended. True once none is left.
+    pub fn end(
+        &mut self,
+        retired: &mut Retired,
+        now: u64,
+        most: usize,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        self.detector.end(&mut retired.policies, now, most, events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensor_common::{
+        key::{Common, Direction, KeyV4},
+        packet::Fragment,
+    };
+
+    use super::*;
+    use crate::{
+        enrich::{combine::Precedence, context::Limits, formats::Form, sources::Sources},
+        flow::{
+            batch::{EndReason as FlowEnd, FlowBatch, Source},
+            delta::FlowDelta,
+            interfaces::Interfaces,
+            profile::Side,
+        },
+        nql::lists::Lists,
+        policy::{
+            detector::Detector,
+            event::{EndReason, EventKind},
+            load::{PolicyFile, load},
+        },
+    };
+
+    const NOW: u64 = 1_700_000_000_000;
+    const WITH_ROLE: &str =
+        "label.src.role == web || label.src.role == mail || label.src.role == proxy";
+
+    fn context(labels: &str) -> Context {
+        let mut sources = Sources::default();
+        assert_eq!(sources.labels("labels", labels, Form::Csv).faults, []);
+        Context::new(sources, Precedence::default(), Limits::default())
+    }
+
+    /// Policies by name and threshold; each sees what comes from an address with a role.
+    fn rules(policies: &[(&str, u64)]) -> Rules {
+        let policy = |(name, count): &(&str, u64)| {
+            format!(
+                "[[policy]]\nname = '{name}'\nmatch = '{WITH_ROLE}'\ntrack_by = [['srcip']]\n\
+                 window = '60s'\nseverity = {{ low = 'count() >= {count}' }}\n"
+            )
+        };
+        let text = policies.iter().map(policy).collect();
+        let loaded = load(&[PolicyFile { path: "p.toml".to_owned(), text }], &Lists::default());
+        assert_eq!(loaded.errors(), 0, "{}", loaded.report());
+        Rules::compile(loaded.policies)
+    }
+
+    /// One flow from 10.0.0.`host`.
+    fn flow(host: u8) -> FlowBatch {
+        let common = Common {
+            source_port: 1000,
+            destination_port: 2000,
+            interface: 1,
+            protocol: 17,
+            tos: 0,
+            vlan: 0,
+            direction: Direction::Ingress,
+            fragment: Fragment::None,
+            folded: false,
+        };
+        let address = |last: u8| u32::from_be_bytes([10, 0, 0, last]).to_be();
+        let counts = FlowDelta {
+            octets: 1,
+            packets: 1,
+            layer2_octets: 1,
+            start: NOW,
+            end: NOW,
+            tcp_flags: 0,
+            ttl_min: 64,
+            ttl_max: 64,
+            macs: [0; 3],
+        };
+        let mut batch = FlowBatch::v4(Source::Host);
+        let key = KeyV4 { source: address(host), destination: address(200), common };
+        batch.push(&key, &counts, FlowEnd::IdleTimeout);
+        batch
+    }
+
+    struct Bench {
+        current: Arc<Current>,
+        pipeline: Pipeline,
+        events: Vec<(String, EventKind, Option<EndReason>)>,
+    }
+
+    impl Bench {
+        fn new(labels: &str, policies: &[(&str, u64)]) -> Self {
+            let current = Arc::new(Current::new(context(labels)));
+            let detector = Detector::new(rules(policies), 1, "host");
+            let pipeline = Pipeline::new(current.clone(), Tagger::new([]), detector);
+            Self { current, pipeline, events: Vec::new() }
+        }
+
+        /// The role of the source.
+        fn pass(&mut self, host: u8) -> Vec<String> {
+            let mut batch = flow(host);
+            let events = &mut self.events;
+            self.pipeline.pass(&mut batch, &Interfaces::default(), |event| {
+                events.push((event.policy.name.clone(), event.kind, event.reason));
+            });
+            let labels = &batch.profile(Side::Source, 0).labels;
+            labels.get("role").cloned().unwrap_or_default()
+        }
+
+        fn change(&mut self, context: Option<Context>, rules: Option<Rules>) -> (usize, usize) {
+            let from = self.pipeline.in_force();
+            let change = Change::new(&from, &self.current, context, None, rules);
+            let counts = (change.policies().policies().len(), change.policies().changed());
+            let mut retired = self.pipeline.change(change);
+            let mut events = Vec::new();
+            while !self.pipeline.end(&mut retired, NOW, 1, &mut events) {}
+            let told = events.into_iter();
+            self.events
+                .extend(told.map(|event| (event.policy.name.clone(), event.kind, event.reason)));
+            counts
+        }
+
+        #[track_caller]
+        fn expect(&mut self, events: &[(&str, EventKind, Option<EndReason>)]) {
+            let found: Vec<_> =
+                self.events.iter().map(|(name, kind, reason)| (&**name, *kind, *reason)).collect();
+            assert_eq!(found, events);
+            self.events.clear();
+        }
+    }
+
+    #[test]
+    fn what_has_not_changed_goes_on() {
+        let labels = "10.0.0.1,role,web\n10.0.0.2,role,mail\n";
+        let mut bench = Bench::new(labels, &[("a", 2), ("b", 1), ("c", 1)]);
+        let start = |name| (name, EventKind::Start, None);
+        let end = |name| (name, EventKind::End, Some(EndReason::Reload));
+        assert_eq!(bench.pass(1), ["web"]);
+        bench.expect(&[start("b"), start("c")]);
+        // One is another, one has gone, one is new; 10.0.0.1, which is known, has another role.
+        let counts = bench.change(
+            Some(context("10.0.0.1,role,proxy\n")),
+            Some(rules(&[("d", 2), ("b", 2), ("a", 2)])),
+        );
+        assert_eq!(counts, (3, 2));
+        bench.expect(&[end("b"), end("c")]);
+        // It is the second record for `a` alone.
+        assert_eq!(bench.pass(1), ["proxy"]);
+        bench.expect(&[start("a")]);
+        assert_eq!(bench.pass(2), [""; 0]);
+        bench.expect(&[]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_stays() {
+        let mut bench = Bench::new("10.0.0.1,role,web\n", &[("a", 1)]);
+        bench.pass(1);
+        bench.expect(&[("a", EventKind::Start, None)]);
+        assert_eq!(bench.change(None, None), (1, 0));
+        assert_eq!(bench.pass(1), ["web"]);
+        // The context alone.
+        bench.change(Some(context("10.0.0.2,role,web\n")), None);
+        assert_eq!((bench.pass(1), bench.pass(2)), (vec![], vec!["web".to_owned()]));
+        bench.expect(&[("a", EventKind::Start, None)]);
+    }
+
+    #[test]
+    fn labels_of_policies_outlive_it() {
+        let mut bench = Bench::new("", &[]);
+        bench.pass(1);
+        bench.current.learned.label([10, 0, 0, 1].into(), "role", "scanner", NOW + 1);
+        bench.change(Some(context("10.0.0.1,role,web\n")), None);
+        assert_eq!(bench.pass(1), ["web", "scanner"]);
+    }
+}

@@ -1,0 +1,121 @@
+//! Matches that wait to be taken note of, a block of them at a time.
+//!
+//! A key costs several waits for memory, each of which depends on the one before. So the memory of all keys of a block is
+//! asked for, step by step, and only then are the matches taken note of, in their order. A block has matches of all
+//! policies: most have too few in a chunk of flows for the waits to overlap.
+
+use std::sync::Arc;
+
+use super::{
+    Watch,
+    context::{Context, Flow},
+    tracker::{Step, Tracker},
+};
+use crate::policy::{
+    event::{Event, LabelAction},
+    keys::{Hash, Slot},
+    model::Policy,
+    sources::Sources,
+    values::{KEY_WORDS, Texts},
+};
+
+/// Matches of a block.
+const MATCHES: usize = 32;
+
+/// All that taking note of matches changes.
+pub struct Desk<'d> {
+    pub(super) policies: &'d [Arc<Policy>],
+    /// One for each policy.
+    pub(super) watches: &'d mut [Watch],
+    pub(super) sources: &'d Sources,
+    pub(super) texts: &'d mut Texts,
+    pub(super) events: &'d mut Vec<(usize, Event)>,
+    pub(super) labels: &'d mut Vec<(usize, LabelAction)>,
+}
+
+impl Desk<'_> {
+    /// A policy with its trackers, and what these work with; it is about a row of the batch, or 0.
+    #[inline(always)]
+    pub(super) fn of(
+        &mut self,
+        policy: usize,
+        row: usize,
+    ) -> (&Policy, &mut [Tracker], Context<'_>) {
+        let Watch { trackers, counters } = &mut self.watches[policy];
+        let context = Context {
+            texts: self.texts,
+            sources: self.sources,
+            counters,
+            at: row,
+            events: self.events,
+            labels: self.labels,
+        };
+        (&self.policies[policy], trackers, context)
+    }
+}
+
+/// Some matches, in the order in which they will be taken note of.
+pub struct Block<'f> {
+    matches: Vec<Match<'f>>,
+}
+
+struct Match<'f> {
+    policy: usize,
+    /// Which of the alternative keys.
+    tracker: usize,
+    flow: Flow<'f>,
+    key: [u64; KEY_WORDS],
+    /// `None` where a part of the key is missing.
+    hash: Option<Hash>,
+    /// Where the key is, as far as could be told without looking at it.
+    slot: Option<Slot>,
+}
+
+impl<'f> Block<'f> {
+    /// No matches yet.
+    pub fn new() -> Self {
+        Self { matches: Vec::with_capacity(MATCHES) }
+    }
+
+    /// Adds a match of a policy; takes note of all when the block is full.
+    #[inline(always)]
+    pub fn push(&mut self, policy: usize, flow: Flow<'f>, desk: &mut Desk<'_>) {
+        for tracker in 0..desk.watches[policy].trackers.len() {
+            if self.matches.len() == MATCHES {
+                self.settle(desk);
+            }
+            let mut key = [0; KEY_WORDS];
+            let keys = &desk.watches[policy].trackers[tracker];
+            let hash = keys.key(&flow, desk.texts, &mut key);
+            if let Some(hash) = hash {
+                keys.prefetch_index(hash);
+            }
+            self.matches.push(Match { policy, tracker, flow, key, hash, slot: None });
+        }
+    }
+
+    /// Takes note of all matches.
+    pub fn settle(&mut self, desk: &mut Desk<'_>) {
+        for Match { policy, tracker, hash, slot, .. } in &mut self.matches {
+            let tracker = &desk.watches[*policy].trackers[*tracker];
+            *slot = hash.and_then(|hash| tracker.guess(hash));
+            slot.iter().for_each(|slot| tracker.prefetch(*slot));
+        }
+        for step in [Step::Where, Step::There] {
+            for Match { policy, tracker, flow, slot, .. } in &self.matches {
+                let tracker = &desk.watches[*policy].trackers[*tracker];
+                slot.iter().for_each(|slot| tracker.prefetch_more(*slot, flow, desk.texts, step));
+            }
+        }
+        for Match { policy, tracker, flow, key, hash, .. } in &self.matches {
+            let (policy, trackers, mut context) = desk.of(*policy, flow.row.row);
+            match hash {
+                Some(hash) => {
+                    trackers[*tracker].observe(policy, flow, (*hash, key), &mut context);
+                }
+                None => context.counters.untracked += 1,
+            }
+        }
+        self.matches.clear();
+    }
+}

@@ -1,0 +1,28 @@
+//! Memory that will be needed soon, asked for before anybody waits for it.
+//!
+//! A load that misses the cache holds up everything behind it once the processor's window is full; a prefetch does not, so
+//! many of them are under way at a time.
+#![expect(unsafe_code, reason = "the instruction takes a pointer")]
+
+/// Asks for the lines of the cache in which `place` lies.
+#[inline(always)]
+pub fn prefetch<T: ?Sized>(place: &T) {
+    const LINE: usize = 64;
+    let first = std::ptr::from_ref(place).cast::<u8>();
+    for offset in (0..size_of_val(place)).step_by(LINE) {
+        prefetch_line(first.wrapping_add(offset));
+    }
+}
+
+/// Asks for the line of the cache in which an address lies.
+#[inline(always)]
+pub fn prefetch_line(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has the instruction, and it neither reads nor faults, whatever the address.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}

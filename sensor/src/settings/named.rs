@@ -1,0 +1,41 @@
+//! Tables whose keys are names that their author chooses.
+
+use std::collections::BTreeMap;
+
+use toml::{Spanned, de::DeValue};
+
+use super::schema::{Origin, Setting, Value, wrong_kind};
+use crate::diagnostic::Diagnostic;
+
+/// Values by name; the origin of each is the place of its name, of which more can be wrong than of the value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named<T>(pub BTreeMap<String, Setting<T>>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Value> Value for Named<T> {
+    const KIND: &'static str = "a table";
+
+    fn read(
+        found: &Spanned<DeValue<'_>>,
+        path: &str,
+        faults: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        let Some(entries) = found.get_ref().as_table() else {
+            faults.push(wrong_kind::<Self>(found, path));
+            return None;
+        };
+        let mut named = BTreeMap::new();
+        for (name, value) in entries {
+            let value = T::read(value, &format!("{path}.{}", name.get_ref()), faults);
+            let origin = Origin::File(name.span());
+            named
+                .extend(value.map(|value| (name.get_ref().to_string(), Setting { value, origin })));
+        }
+        Some(Self(named))
+    }
+}
