@@ -170,6 +170,8 @@ impl Condition {
                 conditions.iter().map(Self::cost).sum()
             }
             Self::Absent => 0,
+            // Whether there are few values is known without going through many.
+            Self::Compare(Quantity::Distinct(_), Operator::AtMost | Operator::Below, _) => 2,
             Self::Compare(Quantity::Distinct(_), ..) => 10,
             Self::Compare(Quantity::Beacon { .. }, ..) => 100,
             Self::Compare(..) => 1,
