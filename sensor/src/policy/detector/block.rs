@@ -57,6 +57,8 @@ impl Desk<'_> {
 /// Some matches, in the order in which they will be taken note of.
 pub struct Block<'f> {
     matches: Vec<Match<'f>>,
+    /// The key of each.
+    keys: Box<[[u64; KEY_WORDS]; MATCHES]>,
 }
 
 struct Match<'f> {
@@ -64,7 +66,6 @@ struct Match<'f> {
     /// Which of the alternative keys.
     tracker: usize,
     flow: Flow<'f>,
-    key: [u64; KEY_WORDS],
     /// `None` where a part of the key is missing.
     hash: Option<Hash>,
     /// Where the key is, as far as could be told without looking at it.
@@ -74,7 +75,7 @@ struct Match<'f> {
 impl<'f> Block<'f> {
     /// No matches yet.
     pub fn new() -> Self {
-        Self { matches: Vec::with_capacity(MATCHES) }
+        Self { matches: Vec::with_capacity(MATCHES), keys: Box::new([[0; KEY_WORDS]; MATCHES]) }
     }
 
     /// Adds a match of a policy; takes note of all when the block is full.
@@ -84,17 +85,17 @@ impl<'f> Block<'f> {
             if self.matches.len() == MATCHES {
                 self.settle(desk);
             }
-            let mut key = [0; KEY_WORDS];
             let keys = &desk.watches[policy].trackers[tracker];
-            let hash = keys.key(&flow, desk.texts, &mut key);
+            let hash = keys.key(&flow, desk.texts, &mut self.keys[self.matches.len()]);
             if let Some(hash) = hash {
                 keys.prefetch_index(hash);
             }
-            self.matches.push(Match { policy, tracker, flow, key, hash, slot: None });
+            self.matches.push(Match { policy, tracker, flow, hash, slot: None });
         }
     }
 
     /// Takes note of all matches.
+    #[inline(never)]
     pub fn settle(&mut self, desk: &mut Desk<'_>) {
         for Match { policy, tracker, hash, slot, .. } in &mut self.matches {
             let tracker = &desk.watches[*policy].trackers[*tracker];
@@ -107,7 +108,8 @@ impl<'f> Block<'f> {
                 slot.iter().for_each(|slot| tracker.prefetch_more(*slot, flow, desk.texts, step));
             }
         }
-        for Match { policy, tracker, flow, key, hash, .. } in &self.matches {
+        for (Match { policy, tracker, flow, hash, .. }, key) in self.matches.iter().zip(&*self.keys)
+        {
             let (policy, trackers, mut context) = desk.of(*policy, flow.row.row);
             match hash {
                 Some(hash) => {
