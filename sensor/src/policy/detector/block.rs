@@ -2,7 +2,8 @@
 //!
 //! A key costs several waits for memory, each of which depends on the one before. So the memory of all keys of a block is
 //! asked for, step by step, and only then are the matches taken note of, in their order. A block has matches of all
-//! policies: most have too few in a chunk of flows for the waits to overlap.
+//! policies: most have too few in a chunk of flows for the waits to overlap. Where there are few keys nobody waits, and
+//! asking would take longer than all the rest.
 
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ use crate::policy::{
 
 /// Matches of a block.
 const MATCHES: usize = 32;
+
+/// So many keys of a tracker are in the cache anyway.
+const AT_HAND: usize = 256;
 
 /// All that taking note of matches changes.
 pub struct Desk<'d> {
@@ -68,8 +72,9 @@ struct Match<'f> {
     flow: Flow<'f>,
     /// `None` where a part of the key is missing.
     hash: Option<Hash>,
-    /// Where the key is, as far as could be told without looking at it.
+    /// Where the key is, as far as could be told without looking at it, and where its memory must be waited for.
     slot: Option<Slot>,
+    far: bool,
 }
 
 impl<'f> Block<'f> {
@@ -87,17 +92,18 @@ impl<'f> Block<'f> {
             }
             let keys = &desk.watches[policy].trackers[tracker];
             let hash = keys.key(&flow, desk.texts, &mut self.keys[self.matches.len()]);
-            if let Some(hash) = hash {
+            let far = keys.keys() > AT_HAND;
+            if let Some(hash) = hash.filter(|_| far) {
                 keys.prefetch_index(hash);
             }
-            self.matches.push(Match { policy, tracker, flow, hash, slot: None });
+            self.matches.push(Match { policy, tracker, flow, hash, slot: None, far });
         }
     }
 
     /// Takes note of all matches.
     #[inline(never)]
     pub fn settle(&mut self, desk: &mut Desk<'_>) {
-        for Match { policy, tracker, hash, slot, .. } in &mut self.matches {
+        for Match { policy, tracker, hash, slot, .. } in self.matches.iter_mut().filter(|m| m.far) {
             let tracker = &desk.watches[*policy].trackers[*tracker];
             *slot = hash.and_then(|hash| tracker.guess(hash));
             slot.iter().for_each(|slot| tracker.prefetch(*slot));
