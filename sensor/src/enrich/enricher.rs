@@ -1,9 +1,9 @@
 //! Fills the profile columns of batches.
 //!
 //! Flows come in bursts between few addresses, so the number that was found last is kept for each address, in a table with
-//! one place for every hash. An address that is not there is looked up in the context.
+//! two places for every hash, side by side. An address that is not there is looked up in the context.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{mem, net::IpAddr, sync::Arc};
 
 use hashbrown::HashMap;
 
@@ -161,18 +161,18 @@ impl Labelled {
     }
 }
 
-/// Places of a cache, as a power of two: 512 KiB for IPv4, 2 MiB for IPv6.
-const CACHE_BITS: u32 = 16;
+/// Pairs of places in a cache, as a power of two: 512 KiB for IPv4, 2 MiB for IPv6.
+const PAIR_BITS: u32 = 15;
 /// Stands where nothing is kept; no profile has this number.
 const NOTHING: u32 = u32::MAX;
 
 /// Numbers found last.
 #[derive(Clone, Debug)]
-struct Cache<K>(Box<[(K, u32)]>);
+struct Cache<K>(Box<[[(K, u32); 2]]>);
 
 impl<K: Bits> Default for Cache<K> {
     fn default() -> Self {
-        Self(vec![(K::ZERO, NOTHING); 1 << CACHE_BITS].into())
+        Self(vec![[(K::ZERO, NOTHING); 2]; 1 << PAIR_BITS].into())
     }
 }
 
@@ -182,32 +182,45 @@ impl<K: Bits> Cache<K> {
     fn fill(&mut self, addresses: &[K], numbers: &mut Vec<u32>, mut find: impl FnMut(K) -> u32) {
         numbers.clear();
         numbers.extend(addresses.iter().map(|&address| {
-            let entry = &mut self.0[place(address)];
-            if entry.0 != address || entry.1 == NOTHING {
-                *entry = (address, find(address));
+            let [first, second] = self.pair(address);
+            if first.0 == address && first.1 != NOTHING {
+                return first.1;
             }
-            entry.1
+            if second.0 != address || second.1 == NOTHING {
+                *second = (address, find(address));
+            }
+            // Found last, it is looked for first.
+            mem::swap(first, second);
+            first.1
         }));
     }
 
     /// Finds everything that another cache knows.
     fn learn(&mut self, known: &Self, mut find: impl FnMut(K) -> u32) {
-        for (own, &(address, number)) in self.0.iter_mut().zip(&known.0) {
+        let pairs = self.0.as_flattened_mut().iter_mut().zip(known.0.as_flattened());
+        for (own, &(address, number)) in pairs {
             if number != NOTHING {
                 *own = (address, find(address));
             }
         }
     }
 
+    /// The places of an address.
+    #[inline(always)]
+    fn pair(&mut self, address: K) -> &mut [(K, u32); 2] {
+        &mut self.0[place(address)]
+    }
+
     fn forget(&mut self, address: K) {
-        let entry = &mut self.0[place(address)];
-        if entry.0 == address {
-            entry.1 = NOTHING;
+        for entry in self.pair(address) {
+            if entry.0 == address {
+                entry.1 = NOTHING;
+            }
         }
     }
 
     fn clear(&mut self) {
-        self.0.fill((K::ZERO, NOTHING));
+        self.0.fill([(K::ZERO, NOTHING); 2]);
     }
 }
 
@@ -217,7 +230,7 @@ fn place<K: Bits>(address: K) -> usize {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let address = address.to_u128();
     let folded = address as u64 ^ ((address >> 64) as u64).wrapping_mul(GOLDEN);
-    (folded.wrapping_mul(GOLDEN) >> (64 - CACHE_BITS)) as usize
+    (folded.wrapping_mul(GOLDEN) >> (64 - PAIR_BITS)) as usize
 }
 
 #[cfg(test)]

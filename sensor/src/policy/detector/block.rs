@@ -2,7 +2,8 @@
 //!
 //! A key costs several waits for memory, each of which depends on the one before. So the memory of all keys of a block is
 //! asked for, step by step, and only then are the matches taken note of, in their order. A block has matches of all
-//! policies: most have too few in a chunk of flows for the waits to overlap.
+//! policies: most have too few in a chunk of flows for the waits to overlap. Where there are few keys nobody waits, and
+//! asking would take longer than all the rest.
 
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ use crate::policy::{
 
 /// Matches of a block.
 const MATCHES: usize = 32;
+
+/// So many keys of a tracker are in the cache anyway.
+const AT_HAND: usize = 256;
 
 /// All that taking note of matches changes.
 pub struct Desk<'d> {
@@ -57,6 +61,8 @@ impl Desk<'_> {
 /// Some matches, in the order in which they will be taken note of.
 pub struct Block<'f> {
     matches: Vec<Match<'f>>,
+    /// The key of each.
+    keys: Box<[[u64; KEY_WORDS]; MATCHES]>,
 }
 
 struct Match<'f> {
@@ -64,17 +70,17 @@ struct Match<'f> {
     /// Which of the alternative keys.
     tracker: usize,
     flow: Flow<'f>,
-    key: [u64; KEY_WORDS],
     /// `None` where a part of the key is missing.
     hash: Option<Hash>,
-    /// Where the key is, as far as could be told without looking at it.
+    /// Where the key is, as far as could be told without looking at it, and where its memory must be waited for.
     slot: Option<Slot>,
+    far: bool,
 }
 
 impl<'f> Block<'f> {
     /// No matches yet.
     pub fn new() -> Self {
-        Self { matches: Vec::with_capacity(MATCHES) }
+        Self { matches: Vec::with_capacity(MATCHES), keys: Box::new([[0; KEY_WORDS]; MATCHES]) }
     }
 
     /// Adds a match of a policy; takes note of all when the block is full.
@@ -84,19 +90,20 @@ impl<'f> Block<'f> {
             if self.matches.len() == MATCHES {
                 self.settle(desk);
             }
-            let mut key = [0; KEY_WORDS];
             let keys = &desk.watches[policy].trackers[tracker];
-            let hash = keys.key(&flow, desk.texts, &mut key);
-            if let Some(hash) = hash {
+            let hash = keys.key(&flow, desk.texts, &mut self.keys[self.matches.len()]);
+            let far = keys.keys() > AT_HAND;
+            if let Some(hash) = hash.filter(|_| far) {
                 keys.prefetch_index(hash);
             }
-            self.matches.push(Match { policy, tracker, flow, key, hash, slot: None });
+            self.matches.push(Match { policy, tracker, flow, hash, slot: None, far });
         }
     }
 
     /// Takes note of all matches.
+    #[inline(never)]
     pub fn settle(&mut self, desk: &mut Desk<'_>) {
-        for Match { policy, tracker, hash, slot, .. } in &mut self.matches {
+        for Match { policy, tracker, hash, slot, .. } in self.matches.iter_mut().filter(|m| m.far) {
             let tracker = &desk.watches[*policy].trackers[*tracker];
             *slot = hash.and_then(|hash| tracker.guess(hash));
             slot.iter().for_each(|slot| tracker.prefetch(*slot));
@@ -107,7 +114,8 @@ impl<'f> Block<'f> {
                 slot.iter().for_each(|slot| tracker.prefetch_more(*slot, flow, desk.texts, step));
             }
         }
-        for Match { policy, tracker, flow, key, hash, .. } in &self.matches {
+        for (Match { policy, tracker, flow, hash, .. }, key) in self.matches.iter().zip(&*self.keys)
+        {
             let (policy, trackers, mut context) = desk.of(*policy, flow.row.row);
             match hash {
                 Some(hash) => {

@@ -43,13 +43,17 @@ pub struct Incident {
 ///
 /// It rises to the highest that holds as written, falls to the highest that holds eased, and ends where none does; with
 /// `clear`, where none holds as written and that does. Without a record in the window everything ends, unless the key is
-/// one that is expected.
+/// one that is expected. `nested` says that each threshold implies the one below.
 pub fn level(
-    policy: &Policy,
+    (policy, nested): (&Policy, bool),
     window: &impl Window,
     held: Option<usize>,
     expected: bool,
 ) -> Option<usize> {
+    let lowest = policy.levels.first().filter(|_| nested && held.is_none());
+    if lowest.is_some_and(|level| !level.threshold.condition.holds(window, Reading::Strict)) {
+        return None;
+    }
     let highest = |reading, most: usize| {
         let levels = policy.levels.iter().enumerate().take(most).rev();
         let mut holding =

@@ -34,6 +34,8 @@ pub struct WindowTracker {
     /// The fields of [`Self::counted`].
     parts: Vec<Part>,
     counted: Counted,
+    /// Whether each threshold implies the one below, so that without the lowest none holds.
+    nested: bool,
     /// Keys whose silence matters.
     expected: Vec<Slot>,
     /// Keys with an incident.
@@ -44,7 +46,12 @@ impl WindowTracker {
     /// A tracker of keys of these fields.
     pub fn new(policy: &Policy, fields: KeyFields, seed: u64, context: &mut Context<'_>) -> Self {
         let beacons = policy.asks(|quantity| matches!(quantity, Some(Quantity::Beacon { .. })));
+        let conditions = policy.levels.windows(2);
+        let nested = conditions
+            .into_iter()
+            .all(|pair| pair[1].threshold.condition.implies(&pair[0].threshold.condition));
         let mut tracker = Self {
+            nested,
             keys: Keys::new(fields.words(), seed),
             grid: Grid::new(policy.window),
             parts: policy.distinct.iter().map(|field| Part::of(field)).collect(),
@@ -186,7 +193,7 @@ impl WindowTracker {
         let state = self.keys.peek(slot);
         let held = state.incident().map(|incident| incident.level);
         let holds = incident::level(
-            policy,
+            (policy, self.nested),
             &Seen::new((state, self.counted.of(slot)), policy, self.grid, time),
             held,
             state.expected,

@@ -38,7 +38,8 @@ impl Places {
 /// Calls `each` with the place of every character in `written` and how many bytes it stands for; at last with the end.
 fn walk(written: &str, each: &mut dyn FnMut(usize, usize)) {
     let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| written.starts_with(quote));
-    let Some(quote) = quote.filter(|quote| written.len() >= 2 * quote.len()) else { return };
+    let closed = |quote: &&str| written.len() >= 2 * quote.len() && written.ends_with(*quote);
+    let Some(quote) = quote.filter(closed) else { return };
     let end = written.len() - quote.len();
     let mut at = quote.len();
     if quote.len() == 3 {
@@ -107,6 +108,8 @@ mod tests {
     fn what_is_not_understood_is_the_whole() {
         let places = Places::of("abc", 0..4, "'ab'");
         assert_eq!(places.of_part(&(1..2)), 0..4);
+        let open = Places::of("¡", 0..3, "\"¡");
+        assert_eq!(open.of_part(&(0..1)), 0..3, "a string without an end");
     }
 
     proptest::proptest! {

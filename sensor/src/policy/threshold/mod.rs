@@ -152,6 +152,27 @@ impl Condition {
         }
     }
 
+    /// Whether another condition holds wherever this one does, as far as the numbers of conditions of one form tell.
+    pub fn implies(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All(own), Self::All(others)) | (Self::Any(own), Self::Any(others)) => {
+                own.len() == others.len()
+                    && own.iter().zip(others).all(|(own, other)| own.implies(other))
+            }
+            (Self::Compare(own, operator, number), Self::Compare(other, same, bound)) => {
+                own == other
+                    && operator == same
+                    && match operator {
+                        Operator::AtLeast | Operator::Above => number >= bound,
+                        Operator::AtMost | Operator::Below => number <= bound,
+                        Operator::Equal | Operator::NotEqual => number == bound,
+                    }
+            }
+            (Self::Absent, Self::Absent) => true,
+            _ => false,
+        }
+    }
+
     /// Calls `each` for every quantity; `None` stands for `absent()`.
     pub fn for_each(&self, each: &mut dyn FnMut(Option<Quantity>)) {
         match self {
@@ -170,6 +191,8 @@ impl Condition {
                 conditions.iter().map(Self::cost).sum()
             }
             Self::Absent => 0,
+            // Whether there are few values is known without going through many.
+            Self::Compare(Quantity::Distinct(_), Operator::AtMost | Operator::Below, _) => 2,
             Self::Compare(Quantity::Distinct(_), ..) => 10,
             Self::Compare(Quantity::Beacon { .. }, ..) => 100,
             Self::Compare(..) => 1,

@@ -111,3 +111,17 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_implies_what() {
+    let implies = |high: &str, low: &str| condition(high).implies(&condition(low));
+    let both = "distinct(dstport) >= 50 && sum(packets) > 9";
+    assert!(implies(both, "sum(packets) > 8 && distinct(dstport) >= 15"));
+    assert!(implies("avg(bits) < 5", "avg(bits) < 5"));
+    assert!(implies("min(octets) <= 3 || count() == 1", "min(octets) <= 4 || count() == 1"));
+    assert!(!implies(both, "distinct(dstport) >= 60 && sum(packets) > 8"));
+    assert!(!implies(both, "distinct(dstport) >= 15 || sum(packets) > 8"));
+    assert!(!implies("sum(packets) > 9", "sum(packets) >= 9"), "another form: not looked into");
+    assert!(!implies("avg(bits) < 5", "avg(bits) < 4"));
+    assert!(!implies("count() == 2", "count() == 1"));
+}

@@ -15,7 +15,7 @@ pub const EXACT: usize = 256;
 const FEW: usize = 3;
 
 /// Distinct values by the bucket in which each was seen last.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Distinct {
     /// Those in use come first. Nothing is here once there are more than a few.
     values: [u64; FEW],
@@ -161,7 +161,7 @@ impl Distinct {
     #[inline(always)]
     pub fn prefetch(&self) {
         if let Some(sketch) = &self.sketch {
-            sketch.prefetch();
+            prefetch(&**sketch);
         } else if self.used as usize > FEW {
             // The number of cells lies before them.
             prefetch_line(self.table.as_ptr().cast::<u8>().wrapping_sub(1));
@@ -172,7 +172,7 @@ impl Distinct {
     #[inline(always)]
     pub fn prefetch_value(&self, value: u64) {
         if let Some(sketch) = &self.sketch {
-            sketch.prefetch_hash(mix(value));
+            sketch.prefetch(mix(value));
         } else if let Some(cell) = self.table.get(place(value, self.table.len())) {
             prefetch(cell);
         }

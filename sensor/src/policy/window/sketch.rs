@@ -4,7 +4,14 @@
 //! (arXiv 1702.01284, algorithm 6), which needs no correction for small numbers. It depends on the values and their
 //! buckets only, not on the order.
 
-use std::{f64::consts::LN_2, sync::LazyLock};
+use std::{
+    f64::consts::LN_2,
+    mem,
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::policy::prefetch::prefetch;
 
@@ -17,12 +24,29 @@ const HIGHEST: usize = (64 - BITS) as usize + 1;
 type Registers = [u8; REGISTERS];
 
 /// A sketch.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Sketch {
-    /// Ascending by number.
-    buckets: Vec<(i32, Box<Registers>)>,
+    /// The bucket that almost every hash goes to.
+    newest: Bucket,
+    /// Those before it, ascending by number.
+    older: Vec<Bucket>,
     swept: i32,
-    union: Union,
+    /// Of all buckets; none since one was forgotten, until somebody has asked for an estimate again. Most keys are never
+    /// asked, since their policy wants more of them than distinct values.
+    union: Option<Box<Union>>,
+    asked: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    number: i32,
+    registers: Box<Registers>,
+}
+
+impl Bucket {
+    fn new(number: i32) -> Self {
+        Self { number, registers: Box::new([0; REGISTERS]) }
+    }
 }
 
 /// The union of some registers, with what the estimate needs of them.
@@ -37,10 +61,6 @@ struct Union {
 }
 
 impl Union {
-    fn new() -> Self {
-        Self { registers: [0; REGISTERS], empty: REGISTERS, full: 0, sum: 0 }
-    }
-
     fn of<'b>(buckets: impl Iterator<Item = &'b Registers>) -> Self {
         let mut all = [0; REGISTERS];
         for bucket in buckets {
@@ -95,59 +115,103 @@ static SIGMA: LazyLock<[f64; REGISTERS + 1]> =
 impl Sketch {
     /// Nothing, on a grid of which buckets from `oldest` on count.
     pub fn new(oldest: i32) -> Self {
-        Self { buckets: Vec::new(), swept: oldest, union: Union::new() }
+        Self {
+            newest: Bucket::new(oldest),
+            older: Vec::new(),
+            swept: oldest,
+            union: None,
+            asked: AtomicBool::new(false),
+        }
     }
 
     /// Counts a hash seen in a bucket, in a window that begins with the bucket `oldest`.
     pub fn add(&mut self, hash: u64, bucket: i32, oldest: i32) {
         if oldest > self.swept {
-            self.swept = oldest;
-            let before = self.buckets.len();
-            self.buckets.retain(|(number, _)| *number >= oldest);
-            if self.buckets.len() < before {
-                self.union = Union::of(self.buckets.iter().map(|(_, registers)| &**registers));
-            }
+            self.forget(oldest);
         }
         let register = (hash >> (64 - BITS)) as usize;
         let rank = ((hash << BITS) | (1 << (BITS - 1))).leading_zeros() as u8 + 1;
-        let after = self.buckets.iter().rposition(|(number, _)| *number <= bucket);
+        let own = &mut self.bucket(bucket).registers[register];
+        *own = rank.max(*own);
+        match &mut self.union {
+            Some(union) => union.raise(register, rank),
+            None if *self.asked.get_mut() => {
+                self.asked = AtomicBool::new(false);
+                self.union = Some(Box::new(self.unite(self.swept)));
+            }
+            None => {}
+        }
+    }
+
+    #[cold]
+    fn forget(&mut self, oldest: i32) {
+        self.swept = oldest;
+        let before = self.older.len();
+        self.older.retain(|bucket| bucket.number >= oldest);
+        if self.newest.number < oldest {
+            self.newest = Bucket::new(oldest);
+            self.union = None;
+        } else if self.older.len() < before {
+            self.union = None;
+        }
+    }
+
+    #[inline(always)]
+    fn bucket(&mut self, number: i32) -> &mut Bucket {
+        if number == self.newest.number { &mut self.newest } else { self.place(number) }
+    }
+
+    /// A bucket that was not the newest so far; a new one if there is none.
+    #[cold]
+    fn place(&mut self, number: i32) -> &mut Bucket {
+        if number > self.newest.number {
+            let before = mem::replace(&mut self.newest, Bucket::new(number));
+            // The first is only there so that there is one.
+            if before.registers.iter().any(|rank| *rank > 0) {
+                self.older.push(before);
+            }
+            return &mut self.newest;
+        }
+        let after = self.older.iter().rposition(|bucket| bucket.number <= number);
         let at = match after {
-            Some(at) if self.buckets[at].0 == bucket => at,
+            Some(at) if self.older[at].number == number => at,
             _ => {
                 let at = after.map_or(0, |at| at + 1);
-                self.buckets.insert(at, (bucket, Box::new([0; REGISTERS])));
+                self.older.insert(at, Bucket::new(number));
                 at
             }
         };
-        let own = &mut self.buckets[at].1[register];
-        *own = rank.max(*own);
-        self.union.raise(register, rank);
+        &mut self.older[at]
     }
 
-    /// Asks for what the estimate needs, and what says where the registers are.
-    #[inline(always)]
-    pub fn prefetch(&self) {
-        prefetch(&self.buckets);
-        prefetch(&self.union.sum);
-    }
-
-    /// Asks for the registers of a hash.
-    #[inline(always)]
-    pub fn prefetch_hash(&self, hash: u64) {
-        let register = (hash >> (64 - BITS)) as usize;
-        prefetch(&self.union.registers[register]);
-        if let Some((_, registers)) = self.buckets.last() {
-            prefetch(&registers[register]);
-        }
+    fn unite(&self, oldest: i32) -> Union {
+        let all = self.older.iter().chain([&self.newest]);
+        let live = all.filter(|bucket| bucket.number >= oldest);
+        Union::of(live.map(|bucket| &*bucket.registers))
     }
 
     /// Distinct hashes in a window that begins with the bucket `oldest`.
     pub fn estimate(&self, oldest: i32) -> f64 {
-        if oldest <= self.swept {
-            return self.union.estimate();
+        if oldest > self.swept {
+            return self.unite(oldest).estimate();
         }
-        let live = self.buckets.iter().filter(|(number, _)| *number >= oldest);
-        Union::of(live.map(|(_, registers)| &**registers)).estimate()
+        match &self.union {
+            Some(union) => union.estimate(),
+            None => {
+                self.asked.store(true, Ordering::Relaxed);
+                self.unite(oldest).estimate()
+            }
+        }
+    }
+
+    /// Asks for the register of a hash.
+    #[inline(always)]
+    pub fn prefetch(&self, hash: u64) {
+        let register = (hash >> (64 - BITS)) as usize;
+        prefetch(&self.newest.registers[register]);
+        if let Some(union) = &self.union {
+            prefetch(&union.registers[register]);
+        }
     }
 }
 
