@@ -73,7 +73,12 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It may have ended already.
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // With its children: the plugins of pmacctd outlive it when it alone is killed.
+        let id = self.child.id();
+        let _ = Command::new("pkill").args(["-KILL", "-P", &id.to_string()]).status();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
