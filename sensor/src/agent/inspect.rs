@@ -3,7 +3,7 @@
 use super::{config::Config, context, policies};
 use crate::nql::lists::{ListValues, Lists};
 
-/// What is wrong with the files that `config` names, a text each, for people.
+/// What is wrong with the files that `config` names, a text each, for people. Warnings about sound policies go to stderr.
 pub fn faults(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
     let (mut lists, result) = config.lists.reread(&Lists::default());

@@ -103,20 +103,10 @@ impl Pipeline {
 
 #[cfg(test)]
 mod tests {
-    use sensor_common::{
-        key::{Common, Direction, KeyV4},
-        packet::Fragment,
-    };
-
     use super::*;
     use crate::{
         enrich::{combine::Precedence, context::Limits, formats::Form, sources::Sources},
-        flow::{
-            batch::{EndReason as FlowEnd, FlowBatch, Source},
-            delta::FlowDelta,
-            interfaces::Interfaces,
-            profile::Side,
-        },
+        flow::{interfaces::Interfaces, profile::Side, testing},
         nql::lists::Lists,
         policy::{
             detector::Detector,
@@ -149,37 +139,6 @@ mod tests {
         Rules::compile(loaded.policies)
     }
 
-    /// One flow from 10.0.0.`host`.
-    fn flow(host: u8) -> FlowBatch {
-        let common = Common {
-            source_port: 1000,
-            destination_port: 2000,
-            interface: 1,
-            protocol: 17,
-            tos: 0,
-            vlan: 0,
-            direction: Direction::Ingress,
-            fragment: Fragment::None,
-            folded: false,
-        };
-        let address = |last: u8| u32::from_be_bytes([10, 0, 0, last]).to_be();
-        let counts = FlowDelta {
-            octets: 1,
-            packets: 1,
-            layer2_octets: 1,
-            start: NOW,
-            end: NOW,
-            tcp_flags: 0,
-            ttl_min: 64,
-            ttl_max: 64,
-            macs: [0; 3],
-        };
-        let mut batch = FlowBatch::v4(Source::Host);
-        let key = KeyV4 { source: address(host), destination: address(200), common };
-        batch.push(&key, &counts, FlowEnd::IdleTimeout);
-        batch
-    }
-
     struct Bench {
         current: Arc<Current>,
         pipeline: Pipeline,
@@ -196,7 +155,7 @@ mod tests {
 
         /// The role of the source.
         fn pass(&mut self, host: u8) -> Vec<String> {
-            let mut batch = flow(host);
+            let mut batch = testing::flow(host.into(), NOW, NOW, 1);
             let events = &mut self.events;
             self.pipeline.pass(&mut batch, &Interfaces::default(), |event| {
                 events.push((event.policy.name.clone(), event.kind, event.reason));

@@ -1,6 +1,6 @@
-//! Random batches for property tests.
+//! Batches for tests: random ones, and one flow at a time.
 //!
-//! Values come from small pools, so that conditions on them are true often enough to matter.
+//! Random values come from small pools, so that conditions on them are true often enough to matter.
 
 use std::sync::Arc;
 
@@ -24,6 +24,42 @@ const PORTS: [u16; 9] = [0, 22, 53, 67, 68, 123, 1023, 1024, 65535];
 const LABELS: [&str; 4] = ["production", "development", "scanner", "Scanner"];
 const COUNTRIES: [&str; 3] = ["US", "DE", "CA"];
 const CATEGORIES: [&str; 3] = ["botnets", "scanners", "phishing"];
+
+/// A batch of one flow; see [`push`].
+pub fn flow(host: u16, start: u64, end: u64, octets: u64) -> FlowBatch {
+    let mut batch = FlowBatch::v4(Source::Host);
+    push(&mut batch, host, start, end, octets);
+    batch
+}
+
+/// Adds a flow of datagrams from port 1000 of 10.0.0.0 + `host` to port 2000 of 10.0.0.200, an octet each.
+pub fn push(batch: &mut FlowBatch, host: u16, start: u64, end: u64, octets: u64) {
+    let common = Common {
+        source_port: 1000,
+        destination_port: 2000,
+        interface: 1,
+        protocol: 17,
+        tos: 0,
+        vlan: 0,
+        direction: Direction::Ingress,
+        fragment: Fragment::None,
+        folded: false,
+    };
+    let address = |host: u16| (0x0a00_0000 | u32::from(host)).to_be();
+    let counts = FlowDelta {
+        octets,
+        packets: octets,
+        layer2_octets: octets,
+        start,
+        end,
+        tcp_flags: 0,
+        ttl_min: 64,
+        ttl_max: 64,
+        macs: [0; 3],
+    };
+    let key = KeyV4 { source: address(host), destination: address(200), common };
+    batch.push(&key, &counts, EndReason::IdleTimeout);
+}
 
 /// A table of profiles in which every attribute is known for some and unknown for others.
 pub fn profiles() -> Profiles {

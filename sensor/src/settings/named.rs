@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::{Spanned, de::DeValue};
 
-use super::schema::{Origin, Setting, Value, wrong_kind};
+use super::schema::{Origin, Setting, Value, below, entries};
 use crate::diagnostic::Diagnostic;
 
 /// Values by name; the origin of each is the place of its name, of which more can be wrong than of the value.
@@ -25,13 +25,9 @@ impl<T: Value> Value for Named<T> {
         path: &str,
         faults: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
-        let Some(entries) = found.get_ref().as_table() else {
-            faults.push(wrong_kind::<Self>(found, path));
-            return None;
-        };
         let mut named = BTreeMap::new();
-        for (name, value) in entries {
-            let value = T::read(value, &format!("{path}.{}", name.get_ref()), faults);
+        for (name, value) in entries::<Self>(found, path, faults)? {
+            let value = T::read(value, &below(path, name.get_ref()), faults);
             let origin = Origin::File(name.span());
             named
                 .extend(value.map(|value| (name.get_ref().to_string(), Setting { value, origin })));

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use toml::{Spanned, de::DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use crate::diagnostic::{Diagnostic, nearest};
 
@@ -104,23 +107,32 @@ impl<T: Table> Value for T {
         path: &str,
         faults: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
-        let Some(entries) = found.get_ref().as_table() else {
-            faults.push(wrong_kind::<Self>(found, path));
-            return None;
-        };
         let mut table = Self::default();
-        for (name, value) in entries {
-            let inner = if path.is_empty() {
-                name.get_ref().to_string()
-            } else {
-                format!("{path}.{}", name.get_ref())
-            };
-            if !table.set(name.get_ref(), &inner, value, faults) {
+        for (name, value) in entries::<Self>(found, path, faults)? {
+            if !table.set(name.get_ref(), &below(path, name.get_ref()), value, faults) {
                 faults.push(unknown_key::<Self>(name.get_ref(), path, name.span()));
             }
         }
         Some(table)
     }
+}
+
+/// The entries of a table; reports what is none.
+pub(super) fn entries<'f, 't, T: Value>(
+    found: &'f Spanned<DeValue<'t>>,
+    path: &str,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<&'f DeTable<'t>> {
+    let entries = found.get_ref().as_table();
+    if entries.is_none() {
+        faults.push(wrong_kind::<T>(found, path));
+    }
+    entries
+}
+
+/// The path of a key in the table at `path`.
+pub(super) fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// "`path` must be ..., found ...".

@@ -185,6 +185,8 @@ pub struct Ledger {
     pub flow_rows: u64,
     /// Rows whose sampling rate nobody has told.
     pub rows_without_rate: u64,
+    /// Rows that name an exporter for which there was no room: they count as the sender's.
+    pub rows_without_exporter: u64,
 }
 
 impl Ledger {
@@ -224,5 +226,6 @@ impl AddAssign for Ledger {
         self.options_records += other.options_records;
         self.flow_rows += other.flow_rows;
         self.rows_without_rate += other.rows_without_rate;
+        self.rows_without_exporter += other.rows_without_exporter;
     }
 }

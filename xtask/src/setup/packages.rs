@@ -49,6 +49,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("iperf3", "iperf3", &[Labs]),
     ("nmap", "nmap", &[Labs]),
     ("ethtool", "ethtool", &[Labs]),
+    ("procps", "pkill", &[Labs]),
     ("rsyslog", "rsyslogd", &[Labs]),
     ("systemd", JOURNALD, &[Labs]),
     ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),

@@ -30,6 +30,7 @@ pub fn line(counts: &Counts, collector: &Collector) -> String {
         (counts.fragments, "fragments of no whole datagram"),
         (counts.stream_octets, "octets of streams in no whole message"),
         (ledger.rows_without_rate, "flows of unknown sampling rate"),
+        (ledger.rows_without_exporter, "flows of exporters for which there was no room"),
     ];
     for (count, what) in beside.iter().filter(|(count, _)| *count != 0) {
         let _ = write!(text, "; {count} {what}");

@@ -112,6 +112,7 @@ fn words(exporter: &ExporterReport) -> String {
         (unknown(ledger), "octets without a template"),
         (malformed(ledger), "octets malformed"),
         (ledger.rows_without_rate, "flows of unknown sampling rate"),
+        (ledger.rows_without_exporter, "flows of exporters for which there was no room"),
     ];
     for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
         let _: std::fmt::Result = write!(words, ", {count} {what}");

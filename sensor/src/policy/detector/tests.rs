@@ -1,17 +1,12 @@
 //! Life cycles, determinism, bad times.
 
 use proptest::prelude::*;
-use sensor_common::{
-    key::{Common, Direction, KeyV4},
-    packet::Fragment,
-};
 
 use super::*;
 use crate::{
     flow::{
-        batch::{EndReason as FlowEnd, Source},
-        delta::FlowDelta,
-        testing,
+        batch::Source,
+        testing::{self, flow},
     },
     nql::lists::Lists,
     policy::{
@@ -29,37 +24,6 @@ fn rules(text: &str) -> Rules {
     let loaded = load(&[file], &Lists::default());
     assert_eq!(loaded.errors(), 0, "{}", loaded.report());
     Rules::compile(loaded.policies)
-}
-
-/// One flow of a packet from 10.0.0.`host`.
-fn flow(host: u8, start: u64, end: u64, octets: u64) -> FlowBatch {
-    let mut batch = FlowBatch::v4(Source::Host);
-    let common = Common {
-        source_port: 1000,
-        destination_port: 2000,
-        interface: 1,
-        protocol: 17,
-        tos: 0,
-        vlan: 0,
-        direction: Direction::Ingress,
-        fragment: Fragment::None,
-        folded: false,
-    };
-    let address = |last: u8| u32::from_be_bytes([10, 0, 0, last]).to_be();
-    let key = KeyV4 { source: address(host), destination: address(200), common };
-    let counts = FlowDelta {
-        octets,
-        packets: octets,
-        layer2_octets: octets,
-        start,
-        end,
-        tcp_flags: 0,
-        ttl_min: 64,
-        ttl_max: 64,
-        macs: [0; 3],
-    };
-    batch.push(&key, &counts, FlowEnd::IdleTimeout);
-    batch
 }
 
 struct Bench {
@@ -382,4 +346,34 @@ proptest! {
         prop_assert_eq!(format!("{:?}", whole.0), format!("{:?}", cut.0));
         prop_assert_eq!(whole.1, cut.1);
     }
+}
+
+/// With so many keys their memory is asked for beforehand. Few flows at a time never fill a block, and find the same.
+#[test]
+fn many_keys_are_told_apart_however_flows_come() {
+    const HOSTS: u16 = 700;
+    let policies = "[[policy]]\nname = 'ports'\nmatch = ''\ntrack_by = [['srcip'], ['dstip', 'srcip']]\n\
+        window = '60s'\nseverity = { low = 'distinct(srcport) >= 5 && sum(octets) >= 600' }\n";
+    let mut whole = FlowBatch::v4(Source::Host);
+    for (round, host) in (0..8).flat_map(|round| (0..HOSTS).map(move |host| (round, host))) {
+        let end = NOW + u64::from(round) * 4000 + u64::from(host);
+        let start = end - u64::from(round) * 1500;
+        testing::push(&mut whole, host, start, end, 100 + u64::from(host % 5 * round));
+        // Every third keeps to one port, and has no incident.
+        whole.source_port[usize::from(round * HOSTS + host)] +=
+            if host % 3 == 0 { 0 } else { round };
+    }
+    let rows: Vec<usize> = (0..whole.len()).collect();
+    let events = |piece: usize| {
+        let mut bench = Bench::new(policies);
+        for rows in rows.chunks(piece) {
+            let mut batch = whole.clone();
+            batch.keep(rows);
+            bench.observe(&batch);
+        }
+        bench.events
+    };
+    let found = events(rows.len());
+    assert_eq!(found.len(), 2 * usize::from(HOSTS - HOSTS.div_ceil(3)));
+    assert_eq!(format!("{found:?}"), format!("{:?}", events(7)));
 }

@@ -338,7 +338,7 @@ impl Series {
     #[inline(always)]
     fn looks_back(&self, grid: Grid, sample: &Sample) -> Option<&ThinVec<Bucket>> {
         let begin = self.newest - u64::from(self.elapsed);
-        let inside = sample.start >= begin && sample.end < begin + grid.width;
+        let inside = sample.start >= begin && sample.end < begin.saturating_add(grid.width);
         if inside { None } else { Some(&self.older) }
     }
 

@@ -34,6 +34,7 @@ pub struct Sketch {
     /// Of all buckets; none since one was forgotten, until somebody has asked for an estimate again. Most keys are never
     /// asked, since their policy wants more of them than distinct values.
     union: Option<Box<Union>>,
+    /// Noted by whoever asks, who changes nothing else.
     asked: AtomicBool,
 }
 

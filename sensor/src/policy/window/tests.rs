@@ -188,7 +188,10 @@ fn times_at_the_ends_of_the_range() {
     let grid = Grid::new(15_000);
     let mut series = Series::default();
     for (start, end) in [(0, u64::MAX), (5, 3), (u64::MAX, u64::MAX), (0, 0), (u64::MAX, 1)] {
-        series.add(grid, &Sample { start, end, values: [1; VALUES] });
+        let sample = Sample { start, end, values: [1; VALUES] };
+        series.prefetch(grid, &sample);
+        series.prefetch_older(grid, &sample);
+        series.add(grid, &sample);
     }
     assert_eq!(series.newest, u64::MAX);
 }
@@ -204,6 +207,25 @@ fn many_values_are_estimated() {
         }
         let error = distinct.count(0) / count as f64 - 1.0;
         assert!(error.abs() < 0.1, "{count}: {error}");
+    }
+}
+
+/// One sketch is asked at every step, so that it keeps its union; the other only at the end.
+#[test]
+fn a_union_that_is_kept_is_the_one_that_is_made() {
+    let (mut asked, mut quiet) = (Sketch::new(0), Sketch::new(0));
+    for number in 0..20_000_u64 {
+        let bucket = (number / 1000) as i32;
+        // Some come late, and the window goes on.
+        let late = bucket - (number % 3 / 2) as i32;
+        let oldest = (bucket - 7).max(0);
+        for sketch in [&mut asked, &mut quiet] {
+            sketch.add(mix(number), late.max(oldest), oldest);
+        }
+        asked.estimate(oldest);
+        if number % 499 == 0 {
+            assert_eq!(asked.estimate(oldest), quiet.estimate(oldest), "{number}");
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub fn append_with(
         fill(field, rows, &context.times, base, batch);
     }
     more(batch, base);
-    relayed(batch, base, plan, rows, context);
+    ledger.rows_without_exporter += relayed(batch, base, plan, rows, context);
     finish(batch, base, base + rows.len(), context);
     times(batch, base, plan, rows, context);
     rates(batch, base, plan, rows, &context.rates);
@@ -102,24 +102,28 @@ pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<
     grow(&mut router.received, end, context.received);
 }
 
-/// Notes the exporters that a mediator names in its records.
+/// Notes the exporters that a mediator names in its records. Returns how many rows name one for which there was no room.
 fn relayed(
     batch: &mut FlowBatch,
     base: usize,
     plan: &Plan,
     rows: &Rows<'_>,
     context: &Context<'_>,
-) {
+) -> u64 {
     let places = [plan.single.exporter_v4, plan.single.exporter_v6];
     if places == [None; 2] {
-        return;
+        return 0;
     }
-    let router = &mut batch.router;
+    let (router, mut without) = (&mut batch.router, 0);
     for row in 0..rows.len() {
-        let told = rows.address(places, row).and_then(|address| context.relayed.get(address));
-        let place = place(&mut router.exporters, told.unwrap_or(context.exporter));
+        let told = rows.address(places, row);
+        let told = told.filter(|address| *address != context.exporter.address);
+        let known = told.and_then(|address| context.relayed.get(address));
+        without += u64::from(told.is_some() && known.is_none());
+        let place = place(&mut router.exporters, known.unwrap_or(context.exporter));
         grow(&mut router.exporter, base + row + 1, place);
     }
+    without
 }
 
 /// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones

@@ -149,4 +149,7 @@ fn exporters_behind_a_mediator_are_bounded() {
     assert!(device.cost < 2 << 20, "{}", device.cost);
     assert!(device.relayed.get([0, 0, 0, 1].into()).is_some());
     assert!(device.relayed.get([0, 0, 39, 16].into()).is_none(), "the last of 10,000");
+    let known = (1..=10_000_u32).filter(|n| device.relayed.get(n.to_be_bytes().into()).is_some());
+    let without = 10_000 - known.count() as u64;
+    assert_eq!(bench.collector.ledger().rows_without_exporter, without);
 }
