@@ -76,7 +76,10 @@ pub struct Waiting {
 /// What is known of one stream.
 #[derive(Debug, Default)]
 pub struct Session {
+    /// Templates of flows. A template has its identifier to itself, whichever of the two it is in.
     templates: HashMap<u16, Arc<Known>>,
+    /// Templates of options, apart, so that to withdraw all of one kind costs nothing for the other.
+    options: HashMap<u16, Arc<Known>>,
     waiting: VecDeque<Waiting>,
     /// Sets whose template has come, until they are decoded.
     ready: VecDeque<(Waiting, Arc<Known>)>,
@@ -115,17 +118,17 @@ impl Session {
 
     /// The template `id`.
     pub fn template(&self, id: u16) -> Option<&Arc<Known>> {
-        self.templates.get(&id)
+        self.templates.get(&id).or_else(|| self.options.get(&id))
     }
 
     /// All templates.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.templates.values().map(|known| &known.template)
+        self.templates.values().chain(self.options.values()).map(|known| &known.template)
     }
 
     /// Octets of memory that `template` would take beyond what it replaces; none when it is known as it is.
     pub fn cost_of(&self, template: &Template) -> Option<usize> {
-        let replaced = match self.templates.get(&template.id) {
+        let replaced = match self.template(template.id) {
             Some(known) if known.template == *template => return None,
             Some(known) => known.cost(),
             None => 0,
@@ -136,30 +139,28 @@ impl Session {
 
     /// Takes `template` in the place of one with its identifier.
     pub fn insert(&mut self, template: Template) {
+        self.remove(template.id);
         let known = Arc::new(Known::new(template));
         self.cost += known.cost();
-        if let Some(replaced) = self.templates.insert(known.template.id, known) {
-            self.cost -= replaced.cost();
-        }
+        let options = known.template.is_options();
+        self.of_kind(options).insert(known.template.id, known);
     }
 
     /// Forgets the template `id`.
     pub fn remove(&mut self, id: u16) {
-        if let Some(known) = self.templates.remove(&id) {
+        if let Some(known) = self.templates.remove(&id).or_else(|| self.options.remove(&id)) {
             self.cost -= known.cost();
         }
     }
 
     /// Forgets all templates of flows, or all of options.
     pub fn remove_all(&mut self, options: bool) {
-        let cost = &mut self.cost;
-        self.templates.retain(|_, known| {
-            let keep = known.template.is_options() != options;
-            if !keep {
-                *cost -= known.cost();
-            }
-            keep
-        });
+        let removed = std::mem::take(self.of_kind(options));
+        self.cost -= removed.values().map(|known| known.cost()).sum::<usize>();
+    }
+
+    fn of_kind(&mut self, options: bool) -> &mut HashMap<u16, Arc<Known>> {
+        if options { &mut self.options } else { &mut self.templates }
     }
 
     /// Lets a set wait. Those that wait longest make room while all take more than `limit` octets; their octets are
@@ -241,4 +242,40 @@ impl Session {
 
 fn waiting_cost(set: &Waiting) -> usize {
     size_of::<Waiting>() + set.set.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(id: u16, scopes: u16) -> Template {
+        Template { id, scopes, specifiers: [Specifier::iana(8, 4)].into() }
+    }
+
+    #[test]
+    fn templates_of_flows_and_of_options_are_withdrawn_apart() {
+        let mut session = Session::new();
+        let empty = session.cost;
+        session.insert(template(256, 0));
+        session.insert(template(257, 1));
+        session.remove_all(false);
+        assert!(session.template(256).is_none());
+        assert!(session.template(257).is_some());
+        session.remove_all(true);
+        assert_eq!((session.templates().count(), session.cost), (0, empty));
+    }
+
+    #[test]
+    fn an_identifier_stands_for_one_template_of_either_kind() {
+        let mut session = Session::new();
+        session.insert(template(256, 0));
+        let one = session.cost;
+        session.insert(template(256, 1));
+        assert_eq!((session.templates().count(), session.cost), (1, one));
+        assert!(session.template(256).is_some_and(|known| known.template.is_options()));
+        session.insert(template(256, 0));
+        assert!(session.template(256).is_some_and(|known| !known.template.is_options()));
+        session.remove(256);
+        assert!(session.template(256).is_none());
+    }
 }
