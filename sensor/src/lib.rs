@@ -4,6 +4,8 @@
 
 // The bans of .clippy.toml hold for the library; its tests may read files.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
+// They panic when the other end is gone; `stdio` writes.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 #[expect(clippy::disallowed_methods, reason = "edge: reads the configuration, waits")]
 pub mod agent;
@@ -31,4 +33,6 @@ pub mod policy;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
 pub mod settings;
+#[expect(clippy::disallowed_methods, reason = "edge: standard output and standard error")]
+pub mod stdio;
 pub mod wire;

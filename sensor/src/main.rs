@@ -1,5 +1,7 @@
 //! The `sensor` program: see [`sensor::cli`].
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::{env::args_os, process::ExitCode};
 
 fn main() -> ExitCode {

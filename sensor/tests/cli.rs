@@ -4,9 +4,10 @@
 
 use std::{
     env, fs,
-    io::Read as _,
+    io::Write as _,
+    net::UdpSocket,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/config");
@@ -17,13 +18,15 @@ struct Outcome {
     stderr: String,
 }
 
-/// Runs the program in the directory of the golden files, so that messages show file names without a path.
+/// The program in the directory of the golden files, so that messages show file names without a path.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sensor"));
+    command.args(arguments).current_dir(GOLDEN);
+    command
+}
+
 fn sensor(arguments: &[&str]) -> Outcome {
-    let output = Command::new(env!("CARGO_BIN_EXE_sensor"))
-        .args(arguments)
-        .current_dir(GOLDEN)
-        .output()
-        .expect("the binary runs");
+    let output = command(arguments).output().expect("the binary runs");
     Outcome {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("stdout is text"),
@@ -210,21 +213,80 @@ fn help_names_every_flag() {
     }
 }
 
-/// `sensor check ... | head -0`: the reader has gone before anything was written.
+/// `sensor check ... | head -0`: the reader has gone before anything was written. Whoever asked for a list has seen enough.
 #[test]
 fn a_closed_stdout_is_no_error() {
-    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
-    drop(reader);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sensor"))
-        .args(["check", "--config", "../../../deploy/sensor.toml"])
-        .current_dir(GOLDEN)
-        .stdout(Stdio::from(writer))
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    let mut stderr = String::new();
-    let pipe = child.stderr.as_mut().expect("stderr is a pipe");
-    pipe.read_to_string(&mut stderr).expect("stderr is text");
-    let status = child.wait().expect("the program ends");
-    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+    for arguments in [
+        &["check", "--config", "../../../deploy/sensor.toml"] as &[&str],
+        &["fields"],
+        &["policy", "list"],
+        &["policy", "check"],
+        &["policy", "test", "--filter", "ssh"],
+        &["policy", "explain", "ssh_brute_force"],
+        &["labels", "show", "10.0.0.1"],
+        &["nql", "check", "srcip == 10.0.0.1"],
+        &["nql", "explain", "srcip == 10.0.0.1"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+        drop(reader);
+        let output = command(arguments).stdout(writer).output().expect("the binary runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+/// A disk that is full is an error, and told once.
+#[test]
+fn a_full_stdout_is_one() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let output = command(&["fields"]).stdout(full).output().expect("the binary runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let told = "sensor: cannot write to standard output: No space left on device (os error 28)\n";
+    assert_eq!((output.status.code(), &*stderr), (Some(1), told));
+}
+
+/// A log pipe whose reader has ended changes nothing: neither warnings, nor faults, nor the log, nor the last summary.
+#[test]
+fn a_closed_stderr_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policies = folder.path().join("p.toml");
+    let warned = "[[policy]]\nname = 'p'\nmatch = 'srcport != 1 || srcport != 2'\n";
+    fs::write(&policies, warned).expect("written");
+    let labels = folder.path().join("labels.csv");
+    fs::write(&labels, "10.0.0.x,role,web\n").expect("written");
+    let (policies, labels) = (policies.display().to_string(), labels.display().to_string());
+    for (arguments, code) in [
+        (&["policy", "check", &policies] as &[&str], 0),
+        (&["labels", "show", "--labels", &labels, "10.0.0.1"], 0),
+        (&["labels", "check", &labels], 64),
+        (&["check", "--config", "many-faults.toml"], 64),
+        (&["fly"], 64),
+        (&["replay", "/nonexistent"], 1),
+        (&["run", "--listen", &listener(), "--duration", "10ms", "-vv"], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+        drop(reader);
+        let output = command(arguments).stderr(writer).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+/// A listener at a port of this host that is free.
+fn listener() -> String {
+    let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    format!("netflow://{}", free.local_addr().expect("its address"))
+}
+
+/// Nor does one that is full, which nobody reads: the agent ends when it should.
+#[test]
+fn a_full_stderr_holds_nobody_up() {
+    // What a pipe holds by itself (pipe(7)).
+    let (_reader, mut writer) = std::io::pipe().expect("a pipe can be made");
+    writer.write_all(&[b'-'; 65_536]).expect("the pipe takes it");
+    for (listener, code) in [(listener().as_str(), 0), ("nowhere", 64)] {
+        let writer = writer.try_clone().expect("a second end");
+        let arguments = ["run", "--listen", listener, "--duration", "10ms", "-vv"];
+        let output = command(&arguments).stderr(writer).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(code), "{listener}");
+    }
 }

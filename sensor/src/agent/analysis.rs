@@ -27,6 +27,7 @@ use crate::{
         event::Event,
         tags::{TagRule, Tagger},
     },
+    stdio,
 };
 
 /// Whose flows they are.
@@ -180,7 +181,7 @@ impl Asked {
         let tags = config.tags(&lists)?;
         let loaded = policies::load_all(paths, &lists)?;
         let loaded = if config.policies.lenient {
-            eprint!("{}", loaded.report());
+            stdio::tell(loaded.report());
             loaded
         } else {
             policies::sound(loaded)?
@@ -205,7 +206,7 @@ pub(super) fn local(origin: Origin) -> Option<Vec<IpAddr>> {
 
 pub(super) fn tell(reports: &[FileReport]) {
     for report in reports.iter().filter(|report| !report.faults.is_empty()) {
-        eprintln!("{}", report.faults.trim_end());
+        stdio::tell(&report.faults);
     }
 }
 

@@ -16,12 +16,15 @@ use super::{
     outputs::Outputs,
     replay::cache_options,
 };
-use crate::kernel::{
-    self, Loaded,
-    attach::IngressWish,
-    error::KernelError,
-    links::{AUTO, LinkEvent, LinkPatterns},
-    watch::LinkWatch,
+use crate::{
+    kernel::{
+        self, Loaded,
+        attach::IngressWish,
+        error::KernelError,
+        links::{AUTO, LinkEvent, LinkPatterns},
+        watch::LinkWatch,
+    },
+    stdio,
 };
 
 /// Changes of interfaces that may wait.
@@ -60,7 +63,7 @@ pub fn prepare(config: &Config) -> anyhow::Result<Option<Prepared>> {
         ..kernel::Options::default()
     };
     let loaded = kernel::load(options)?;
-    eprintln!("kernel tables: {}", loaded.drain.budget());
+    stdio::note(format_args!("kernel tables: {}", loaded.drain.budget()));
     Ok(Some(Prepared { watch, loaded }))
 }
 
@@ -83,7 +86,7 @@ impl Prepared {
         let wish = if generic { IngressWish::GenericXdp } else { IngressWish::Best };
         let attachments = Attachments::new(programs, wish, watch.selection(), outputs.clone())?;
         if watch.selection().links().next().is_none() {
-            eprintln!("no interface matches yet; those that appear will be watched");
+            stdio::tell("no interface matches yet; those that appear will be watched");
         }
         let (stop, stopped) = mpsc::channel();
         let cache = cache_options(&config.flow);

@@ -1,7 +1,10 @@
 //! Everything that a configuration names, read as at the start, and nothing done with it: all that is wrong, at once.
 
 use super::{config::Config, context, policies};
-use crate::nql::lists::{ListValues, Lists};
+use crate::{
+    nql::lists::{ListValues, Lists},
+    stdio,
+};
 
 /// What is wrong with the files that `config` names, a text each, for people. Warnings about sound policies go to stderr.
 pub fn faults(config: &Config) -> Vec<String> {
@@ -19,7 +22,7 @@ pub fn faults(config: &Config) -> Vec<String> {
         Ok(lists) => {
             faults.extend(config.tags(&lists).err().map(|error| error.to_string()));
             match policies::load_all(paths, &lists) {
-                Ok(loaded) if loaded.errors() == 0 => eprint!("{}", loaded.report()),
+                Ok(loaded) if loaded.errors() == 0 => stdio::tell(loaded.report()),
                 Ok(loaded) => faults.push(loaded.report()),
                 Err(error) => faults.push(format!("error: {error:#}")),
             }

@@ -13,6 +13,7 @@ use crate::{
         error::KernelError,
         links::{Link, LinkEvent, Selection},
     },
+    stdio,
 };
 
 /// The interfaces that are being watched.
@@ -71,7 +72,7 @@ impl Attachments {
             }
             LinkEvent::Gone(link) => {
                 if self.attached.remove(&link.index).is_some() {
-                    eprintln!("{}: gone", link.name);
+                    stdio::note(format_args!("{}: gone", link.name));
                 }
             }
         }
@@ -86,7 +87,7 @@ impl Attachments {
         self.name(link);
         match self.programs.attach(link, self.wish) {
             Ok(attachment) => {
-                eprintln!("{attachment}");
+                stdio::note(&attachment);
                 self.attached.insert(link.index, attachment);
                 Ok(())
             }

@@ -1,10 +1,9 @@
 //! The agent's own log, on stderr.
 
-use std::io::{self, IsTerminal as _};
-
 use tracing_subscriber::EnvFilter;
 
 use super::config::LogLevel;
+use crate::stdio;
 
 /// Starts logging what is at least as important as `level`. Libraries are heard from `warn` on only, unless `level` is
 /// more than `debug`; the environment variable `SENSOR_LOG` (directives of tracing's `EnvFilter`) wins over both.
@@ -18,8 +17,10 @@ pub fn start(level: LogLevel) {
         EnvFilter::try_from_env("SENSOR_LOG").unwrap_or_else(|_| EnvFilter::new(directives));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_writer(|| stdio::Log)
+        .with_ansi(stdio::error_is_terminal())
+        // What cannot be logged would be told by a macro that panics.
+        .log_internal_errors(false)
         .with_target(false);
     // Fails only when a log has been started before, as tests do.
     let _ = subscriber.try_init();

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{self, IsTerminal as _},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -37,6 +36,7 @@ use crate::{
     },
     nql::{Filter, lists::Lists},
     policy::event::Event,
+    stdio,
 };
 
 /// What a source does when an output has no room.
@@ -102,7 +102,7 @@ impl Outputs {
             sinks.push(Box::new(exporter));
         }
         if config.log.print_flows {
-            let format = if io::stdout().is_terminal() { Format::Lines } else { Format::Json };
+            let format = if stdio::output_is_terminal() { Format::Lines } else { Format::Json };
             sinks.push(Box::new(FlowLog::to_stdout(format, interfaces.clone(), export.queue)?));
         }
         if let Some(path) = &config.log.flow_log {

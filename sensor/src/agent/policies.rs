@@ -14,6 +14,7 @@ use crate::{
         load::{Loaded, PolicyFile, load},
         stock,
     },
+    stdio,
 };
 
 /// The path that stands for the stock library, which is inside the program.
@@ -162,6 +163,6 @@ pub fn sound(loaded: Loaded) -> Result<Loaded, PolicyFaults> {
     if loaded.errors() > 0 {
         return Err(PolicyFaults::of(&loaded));
     }
-    eprint!("{}", loaded.report());
+    stdio::tell(loaded.report());
     Ok(loaded)
 }

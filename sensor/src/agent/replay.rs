@@ -18,6 +18,7 @@ use crate::{
     },
     nql::{Filter, lists::Lists},
     replay::{capture::CaptureReader, packets},
+    stdio,
 };
 
 /// How long collectors may take for what waits at the end.
@@ -57,7 +58,7 @@ pub fn replay(
     if silent {
         return result;
     }
-    eprint!("{}", summary::replay(&counts.ledger, &counts.unknown_link, &records));
+    stdio::note(summary::replay(&counts.ledger, &counts.unknown_link, &records));
     result?;
     records.check()
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     export::clock::now,
     nql::{Filter, lists::Lists},
+    stdio,
 };
 
 /// How long outputs may take for what waits at the end.
@@ -75,7 +76,7 @@ pub fn run(
         let records = Records { evicted, held_back, outputs: &accounts, policies, hits: &hits };
         let captured = drained.as_ref().map(|drained| &drained.totals);
         let received = report.as_ref().map(intake::summary::text);
-        eprint!("{}", summary::live(captured, received.as_deref(), &records));
+        stdio::note(summary::live(captured, received.as_deref(), &records));
     }
     if let Some(totals) = drained.map(|drained| drained.totals).filter(|t| t.out_of_balance > 0) {
         bail!(

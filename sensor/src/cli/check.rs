@@ -1,11 +1,12 @@
 //! `sensor check`: reads a configuration and all that it names as `run` would, and stops there.
 
-use std::io::{Write as _, stdout};
-
 use super::{args::CheckArgs, exit::Failure};
-use crate::agent::{
-    config::{self, overrides::Overrides},
-    inspect,
+use crate::{
+    agent::{
+        config::{self, overrides::Overrides},
+        inspect,
+    },
+    stdio,
 };
 
 /// Fails with every fault of the file, or else of the lists, labels, databases and policies that it names; or says that
@@ -18,6 +19,6 @@ pub fn check(arguments: &CheckArgs) -> anyhow::Result<()> {
         let message = format!("what the configuration names has faults\n\n{}", faults.join("\n\n"));
         return Err(Failure::usage(message).into());
     }
-    writeln!(stdout(), "{}: no fault", arguments.config.display())?;
+    stdio::print(format_args!("{}: no fault\n", arguments.config.display()))?;
     Ok(())
 }

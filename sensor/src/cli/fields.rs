@@ -1,11 +1,10 @@
 //! `sensor fields`: the field table for people.
 
-use std::io::{self, Write as _};
-
-use anyhow::Context as _;
-
 use super::args::FieldsArgs;
-use crate::flow::fields::{FIELDS, Origin};
+use crate::{
+    flow::fields::{FIELDS, Origin},
+    stdio,
+};
 
 /// Prints the field table to stdout.
 pub fn fields(_: &FieldsArgs) -> anyhow::Result<()> {
@@ -23,5 +22,5 @@ pub fn fields(_: &FieldsArgs) -> anyhow::Result<()> {
             field.doc,
         ));
     }
-    io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")
+    Ok(stdio::print(text)?)
 }

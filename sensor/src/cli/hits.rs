@@ -1,10 +1,6 @@
 //! `sensor hits test`: sends one made event to every output of a configuration, and says what came of it.
 
-use std::{
-    io::{Write as _, stdout},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::bail;
 
@@ -15,6 +11,7 @@ use crate::{
         clock,
         hits::{Hits, Report, trial},
     },
+    stdio,
 };
 
 /// How long the outputs may take.
@@ -42,7 +39,7 @@ fn test(arguments: &HitsTestArgs) -> anyhow::Result<()> {
     let reports = hits.finish(DEADLINE);
     let failed = reports.iter().filter(|report| report.account.sent == 0).count();
     for report in &reports {
-        writeln!(stdout(), "{}", outcome(report))?;
+        stdio::print(format_args!("{}\n", outcome(report)))?;
     }
     match failed {
         0 => Ok(()),

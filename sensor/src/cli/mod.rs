@@ -3,7 +3,7 @@
 //! Each verb is a module with one function that takes its arguments; this one parses, dispatches, and turns whatever went
 //! wrong into one message on stderr and an exit code.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -27,7 +27,10 @@ use self::{
     nql::NqlArgs,
     policy::PolicyArgs,
 };
-use crate::kernel::guard;
+use crate::{kernel::guard, stdio};
+
+/// How long the end waits for whoever reads standard error.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Flow records of the packets on this host, as IPFIX and JSON.
 #[derive(Debug, Parser)]
@@ -95,11 +98,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
         Command::Policy(arguments) => policy::policy(arguments),
         Command::Labels(arguments) => labels::labels(arguments),
     };
-    match result {
+    let exit = match result {
         Ok(()) => Exit::Success,
         Err(error) => exit::report(&error),
-    }
-    .into()
+    };
+    stdio::finish(LAST_WORDS);
+    exit.into()
 }
 
 #[cfg(test)]

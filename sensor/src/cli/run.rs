@@ -1,10 +1,14 @@
 //! `sensor run`.
 
 use super::{args::RunArgs, nql};
-use crate::agent::{config, logging, run as agent};
+use crate::{
+    agent::{config, logging, run as agent},
+    stdio,
+};
 
 /// Watches interfaces until a signal comes or the time is over.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
+    stdio::detach();
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
     let lists = config.lists.read()?;
     let query = args.flows.filter.as_deref();

@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "replay",
             "settings",
+            "stdio",
         ],
     ),
     (
@@ -39,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "replay",
             "sensor_common",
             "settings",
+            "stdio",
             "wire",
         ],
     ),
@@ -52,10 +54,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["diagnostic"]),
     ("wire", &["flow", "sensor_common"]),
     // Edges.
-    ("export", &["flow", "policy", "sensor_common", "wire"]),
+    ("export", &["flow", "policy", "sensor_common", "stdio", "wire"]),
     ("intake", &["flow", "wire"]),
     ("kernel", &["flow", "sensor_common"]),
     ("replay", &["flow", "sensor_common", "wire"]),
+    ("stdio", &[]),
 ];
 
 /// Where the table is, for messages.

@@ -1,7 +1,7 @@
 //! `sensor decode`: captured exports as JSON lines.
 
 use std::{
-    io::{self, BufWriter, Write},
+    io::{BufWriter, Write},
     ops::ControlFlow,
     path::Path,
 };
@@ -10,6 +10,7 @@ use super::{Files, ledger};
 use crate::{
     export::log::{json, options},
     flow::{fields::Row, interfaces::Interfaces},
+    stdio,
     wire::collector::Options,
 };
 
@@ -33,7 +34,7 @@ pub struct Show {
 pub fn decode(files: &[impl AsRef<Path>], show: Show, inner: bool) -> anyhow::Result<()> {
     let collector =
         Options { inner_headers: inner, keep_options: show.options, ..Options::default() };
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut out = BufWriter::with_capacity(1 << 16, stdio::output());
     let mut written = Ok(());
     let mut line = Vec::new();
     let interfaces = Interfaces::default();
@@ -61,9 +62,9 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, inner: bool) -> anyhow::Re
     }
     match written.and_then(|()| out.flush()) {
         // Nobody reads on.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        Err(error) if stdio::is_closed_output(&error) => return Ok(()),
         written => written?,
     }
-    eprintln!("{}", ledger::line(&decoded.counts, &decoded.collector));
+    stdio::note(ledger::line(&decoded.counts, &decoded.collector));
     read.and_then(|()| ledger::check(&decoded.collector))
 }

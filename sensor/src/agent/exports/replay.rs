@@ -10,6 +10,7 @@ use crate::{
         summary::{self, Records},
     },
     nql::{Filter, lists::Lists},
+    stdio,
     wire::collector::Options,
 };
 
@@ -59,7 +60,7 @@ pub fn replay(
     let mut text = format!("\n{}\n", ledger::line(&decoded.counts, &decoded.collector));
     ledger::total(&mut text, &decoded.collector);
     summary::flows(&mut text, &records);
-    eprint!("{text}");
+    stdio::note(text);
     result?;
     ledger::check(&decoded.collector)?;
     records.check()

@@ -18,11 +18,14 @@ use super::{
     },
     outputs::Outputs,
 };
-use crate::intake::{
-    self,
-    admission::{Profile, Rule, Rules},
-    options::{Forward, Listener, Options, State, Tls, Transport},
-    report::Report,
+use crate::{
+    intake::{
+        self,
+        admission::{Profile, Rule, Rules},
+        options::{Forward, Listener, Options, State, Tls, Transport},
+        report::Report,
+    },
+    stdio,
 };
 
 /// Everything that routers send to, where there is anything.
@@ -44,7 +47,7 @@ impl Intake {
         let sink: intake::Sink = Arc::new(move |batch| outputs.offer(batch));
         let intake = intake::Intake::start(&options(config), &sink)?;
         for listen in &config.listen {
-            eprintln!("{}: listening", listen.endpoint);
+            stdio::note(format_args!("{}: listening", listen.endpoint));
         }
         Ok(Some(Self { intake, health: Health::default() }))
     }

@@ -1,9 +1,7 @@
 //! `sensor labels check`: reads label files as `run` would, and stops there.
 
-use std::io::{Write as _, stdout};
-
 use super::args::CheckArgs;
-use crate::{agent::context, cli::exit::Failure, enrich::sources::Sources};
+use crate::{agent::context, cli::exit::Failure, enrich::sources::Sources, stdio};
 
 /// Fails with the faults of all files, or says how many labels each has.
 pub fn check(arguments: &CheckArgs) -> anyhow::Result<()> {
@@ -16,7 +14,7 @@ pub fn check(arguments: &CheckArgs) -> anyhow::Result<()> {
             faulty => format!(", {faulty} faulty"),
         };
         if !report.unreadable {
-            writeln!(stdout(), "{}: {} entries{faulty}", report.path, report.entries)?;
+            stdio::print(format_args!("{}: {} entries{faulty}\n", report.path, report.entries))?;
         }
     }
     let faults: Vec<&str> = reports

@@ -1,7 +1,7 @@
 //! `sensor labels import`: from a cloud's inventory to a label file on stdout.
 
 use std::{
-    io::{self, Read as _, Write as _, stdin, stdout},
+    io::{self, Read as _, stdin},
     path::Path,
 };
 
@@ -12,6 +12,7 @@ use crate::{
     cli::exit::Failure,
     diagnostic::render,
     enrich::import::{self, Cloud, Printed},
+    stdio,
 };
 
 /// Prints the labels; what a person should know of them goes to stderr.
@@ -37,10 +38,11 @@ pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
     }
     for (address, networks) in inventory.ambiguous() {
         let networks: Vec<_> = networks.iter().map(String::as_str).collect();
-        eprintln!("{address} is in {}: its labels are mixed", networks.join(" and in "));
+        let networks = networks.join(" and in ");
+        stdio::tell(format_args!("{address} is in {networks}: its labels are mixed"));
     }
-    stdout().write_all(inventory.to_csv().as_bytes())?;
-    eprintln!("{} addresses", inventory.addresses());
+    stdio::print(inventory.to_csv())?;
+    stdio::note(format_args!("{} addresses", inventory.addresses()));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `sensor labels show`: everything known about an address, and who says so.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, Write};
 
 use super::args::ShowArgs;
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     },
     enrich::about::{Known, about},
     kernel::addresses,
+    stdio,
 };
 
 /// Shows each address. Faults of the files go to stderr.
@@ -21,9 +22,9 @@ pub fn show(arguments: &ShowArgs) -> anyhow::Result<()> {
     let local = addresses::list().ok();
     let (sources, reports) = context::sources(&context, local.as_deref());
     for report in &reports {
-        eprint!("{}", report.faults);
+        stdio::tell(&report.faults);
     }
-    let mut out = stdout().lock();
+    let mut out = stdio::output();
     for (number, &address) in arguments.addresses.iter().enumerate() {
         if number > 0 {
             writeln!(out)?;

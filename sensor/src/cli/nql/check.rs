@@ -1,8 +1,7 @@
 //! `sensor nql check`: every fault of a query, or that there is none.
 
-use std::io::{Write as _, stdout};
-
 use super::{QueryArgs, compile, read_lists};
+use crate::stdio;
 
 /// Fails with every fault of the query.
 pub fn check(arguments: &QueryArgs) -> anyhow::Result<()> {
@@ -13,6 +12,6 @@ pub fn check(arguments: &QueryArgs) -> anyhow::Result<()> {
         1 => "no fault, 1 warning".to_owned(),
         warnings => format!("no fault, {warnings} warnings"),
     };
-    writeln!(stdout(), "{verdict}")?;
+    stdio::print(format_args!("{verdict}\n"))?;
     Ok(())
 }

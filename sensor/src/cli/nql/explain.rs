@@ -1,11 +1,10 @@
 //! `sensor nql explain`: what a query comes to for the evaluator over columns.
 
-use std::io::{Write as _, stdout};
-
 use super::{QueryArgs, args::Context, compile, read_lists};
 use crate::{
     cli::exit::Failure,
     nql::columns::{self, Program},
+    stdio,
 };
 
 /// Prints the optimised query.
@@ -16,6 +15,6 @@ pub fn explain(arguments: &QueryArgs) -> anyhow::Result<()> {
     }
     let lists = read_lists(arguments)?;
     let filter = compile(arguments, &lists)?;
-    write!(stdout(), "{}", columns::explain(&Program::compile([&filter.typed])))?;
+    stdio::print(columns::explain(&Program::compile([&filter.typed])))?;
     Ok(())
 }

@@ -6,14 +6,17 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Read as _, Write},
+    io::{self, BufRead, BufReader, BufWriter, Read as _, Write},
     path::Path,
 };
 
 use anyhow::Context as _;
 
 use super::{args::FilterArgs, compile, read_lists};
-use crate::nql::{Filter, json::RecordReader};
+use crate::{
+    nql::{Filter, json::RecordReader},
+    stdio,
+};
 
 /// Longest line that can be a record, bytes.
 const LINE_BYTES: usize = 4 << 20;
@@ -26,13 +29,13 @@ const PROGRESS_BYTES: u64 = 8 << 20;
 pub fn filter(arguments: &FilterArgs) -> anyhow::Result<()> {
     let lists = read_lists(&arguments.query)?;
     let filter = compile(&arguments.query, &lists)?;
-    let mut output = BufWriter::new(io::stdout().lock());
+    let mut output = BufWriter::new(stdio::output());
     let (input, size): (Box<dyn BufRead>, _) = match &arguments.file {
         Some(path) => open(path)?,
         None => (Box::new(io::stdin().lock()), None),
     };
     // On a terminal the lines themselves are progress enough.
-    let watched = io::stderr().is_terminal() && !io::stdout().is_terminal();
+    let watched = stdio::error_is_terminal() && !stdio::output_is_terminal();
     let mut run = Run {
         reader: RecordReader::new(&filter.typed),
         filter: &filter,
@@ -40,15 +43,17 @@ pub fn filter(arguments: &FilterArgs) -> anyhow::Result<()> {
         counts: Counts::default(),
     };
     run.lines(input, &mut output)?;
-    output.flush().context("cannot write to stdout")?;
+    output.flush()?;
     if run.progress.is_some() {
-        eprint!("\r\x1b[K");
+        stdio::progress("\r\x1b[K");
     }
     let Counts { lines, malformed, .. } = run.counts;
     match malformed {
         0 => {}
-        1 => eprintln!("sensor: 1 of {lines} lines is no record, and was left out"),
-        _ => eprintln!("sensor: {malformed} of {lines} lines are no records, and were left out"),
+        1 => stdio::tell(format_args!("sensor: 1 of {lines} lines is no record, and was left out")),
+        _ => stdio::tell(format_args!(
+            "sensor: {malformed} of {lines} lines are no records, and were left out"
+        )),
     }
     Ok(())
 }
@@ -110,7 +115,7 @@ impl Run<'_> {
         match self.reader.read(line) {
             Ok(record) if self.filter.matches(&record) => {
                 self.counts.matched += 1;
-                output.write_all(line).context("cannot write to stdout")?;
+                output.write_all(line)?;
             }
             Ok(_) => {}
             Err(error) => self.malformed(format_args!("{error}")),
@@ -122,7 +127,7 @@ impl Run<'_> {
         self.counts.malformed += 1;
         if self.counts.malformed <= NAMED {
             let clear = if self.progress.is_some() { "\r\x1b[K" } else { "" };
-            eprintln!("{clear}sensor: line {}: {why}", self.counts.lines);
+            stdio::tell(format_args!("{clear}sensor: line {}: {why}", self.counts.lines));
         }
     }
 
@@ -137,7 +142,7 @@ impl Run<'_> {
             Some(size) => format!("{:3} %, ", (bytes.saturating_mul(100) / size).min(100)),
             None => String::new(),
         };
-        eprint!("\r\x1b[K{part}{lines} lines read, {matched} matched");
+        stdio::progress(format_args!("\r\x1b[K{part}{lines} lines read, {matched} matched"));
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     agent::config::lists::ListFiles,
     diagnostic::{self, Diagnostic, Severity},
     nql::{Filter, Options, lists::Lists},
+    stdio,
 };
 
 /// Does what was asked.
@@ -47,7 +48,7 @@ pub fn flow_filter(query: &str, lists: &Lists) -> anyhow::Result<Filter> {
 fn compile_with(query: &str, options: &Options<'_>) -> anyhow::Result<Filter> {
     match Filter::compile(query, options) {
         Ok(filter) => {
-            eprint!("{}", render(query, &filter.warnings));
+            stdio::tell(render(query, &filter.warnings));
             Ok(filter)
         }
         Err(diagnostics) => {

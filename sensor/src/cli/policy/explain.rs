@@ -1,7 +1,5 @@
 //! `sensor policy explain`: what a policy comes to.
 
-use std::io::{Write as _, stdout};
-
 use super::{args::ExplainArgs, files, gives};
 use crate::{
     cli::exit::Failure,
@@ -11,6 +9,7 @@ use crate::{
         typed::Typed,
     },
     policy::model::Policy,
+    stdio,
 };
 
 /// Prints what there is to know of a policy.
@@ -24,7 +23,7 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
         return Err(Failure::usage(message).into());
     };
     let remarks = files::remarks(&arguments.files, &arguments.name)?;
-    write!(stdout(), "{}", text(policy, &remarks))?;
+    stdio::print(text(policy, &remarks))?;
     Ok(())
 }
 

@@ -5,11 +5,11 @@ mod explain;
 mod files;
 mod test;
 
-use std::io::{Write as _, stdout};
+use std::io::Write as _;
 
 pub use args::{FilesArgs, PolicyArgs, PolicyCommand};
 
-use crate::policy::model::Policy;
+use crate::{policy::model::Policy, stdio};
 
 /// Does what was asked.
 pub fn policy(arguments: &PolicyArgs) -> anyhow::Result<()> {
@@ -24,7 +24,8 @@ pub fn policy(arguments: &PolicyArgs) -> anyhow::Result<()> {
 fn check(arguments: &FilesArgs) -> anyhow::Result<()> {
     let loaded = files::load_sound(arguments)?;
     let enabled = loaded.policies.iter().filter(|policy| policy.enabled).count();
-    writeln!(stdout(), "{} policies, {enabled} of them enabled: no fault", loaded.policies.len())?;
+    let count = loaded.policies.len();
+    stdio::print(format_args!("{count} policies, {enabled} of them enabled: no fault\n"))?;
     Ok(())
 }
 
@@ -34,7 +35,7 @@ fn list(arguments: &FilesArgs) -> anyhow::Result<()> {
         loaded.policies.iter().map(|policy| of(policy).chars().count()).max().unwrap_or(0)
     };
     let (names, groups) = (width(|p| &p.summary.name), width(|p| &p.summary.group));
-    let mut out = stdout().lock();
+    let mut out = stdio::output();
     for policy in &loaded.policies {
         let enabled = if policy.enabled { "on " } else { "off" };
         let summary = &policy.summary;

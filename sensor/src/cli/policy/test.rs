@@ -1,9 +1,6 @@
 //! `sensor policy test`: runs the tests beside policies.
 
-use std::{
-    io::{Write as _, stdout},
-    slice,
-};
+use std::{io::Write as _, slice};
 
 use anyhow::bail;
 
@@ -17,6 +14,7 @@ use crate::{
     diagnostic,
     nql::lists::Lists,
     policy::{load::load, testcase},
+    stdio,
 };
 
 /// Runs all tests, and fails where one does.
@@ -30,7 +28,7 @@ pub fn test(arguments: &TestArgs) -> anyhow::Result<()> {
     if passed + failed == 0 {
         return Err(Failure::usage("there are no such tests").into());
     }
-    writeln!(stdout(), "{passed} passed, {failed} failed")?;
+    stdio::print(format_args!("{passed} passed, {failed} failed\n"))?;
     if failed > 0 {
         bail!("{failed} of {} tests failed", passed + failed);
     }
@@ -60,7 +58,7 @@ fn one_file(
         return Ok(());
     }
     let loaded = sound(load(slice::from_ref(policies), lists))?;
-    let mut out = stdout().lock();
+    let mut out = stdio::output();
     for case in cases {
         for name in &case.policies {
             if !loaded.policies.iter().any(|policy| policy.summary.name == *name) {

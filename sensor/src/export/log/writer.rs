@@ -16,6 +16,7 @@ use super::{json, line};
 use crate::{
     export::{clock, queue::Queue, sink::Sink},
     flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
+    stdio,
 };
 
 /// How a row is written.
@@ -45,7 +46,13 @@ impl FlowLog {
         interfaces: SharedInterfaces,
         queue_records: u64,
     ) -> io::Result<Self> {
-        Self::start("standard output".to_owned(), io::stdout(), format, interfaces, queue_records)
+        Self::start(
+            "standard output".to_owned(),
+            stdio::output(),
+            format,
+            interfaces,
+            queue_records,
+        )
     }
 
     /// Appends JSON lines to the file at `path`, which is made if need be. At most `queue_records` records wait.

@@ -1,12 +1,13 @@
 //! Standard output.
 
-use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::io::{ErrorKind, Write};
 
 use super::{Failure, Message, Verdict};
+use crate::stdio;
 
 /// Whether people read it.
 pub fn is_terminal() -> bool {
-    io::stdout().is_terminal()
+    stdio::output_is_terminal()
 }
 
 /// Standard output of this process.
@@ -18,7 +19,7 @@ pub struct Stdout {
 impl Stdout {
     /// Nothing written yet.
     pub fn new() -> Self {
-        Self::to(io::stdout())
+        Self::to(stdio::output())
     }
 
     fn to(writer: impl Write + Send + 'static) -> Self {
@@ -45,7 +46,7 @@ impl Stdout {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{self, Read as _};
 
     use super::*;
 
