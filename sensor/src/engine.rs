@@ -33,12 +33,18 @@ impl<O: FnMut(FlowBatch)> Engine<O> {
         &self.cache
     }
 
-    /// Hands on the records of all flows that have ended by `now` (ms since the epoch).
+    /// Hands on the records of all flows that have ended by `now` (ms since the epoch), and those that waited.
     pub fn expire(&mut self, now: u64) {
+        self.gather(now);
+        self.hand_on();
+    }
+
+    /// Ends flows as [`Engine::expire`] does, but lets their records wait until a batch is full: for sources that let
+    /// time pass with every packet.
+    pub fn gather(&mut self, now: u64) {
         while self.cache.expire(now, &mut self.records) {
             self.hand_on();
         }
-        self.hand_on();
     }
 
     /// Ends all flows and hands on their records.

@@ -89,11 +89,12 @@ fn read(
     let (mut n, mut second): (u64, u64) = (0, 0);
     while let Some(frame) = capture.next().context("capture ends early")? {
         let now = frame.timestamp_ns / 1_000_000;
-        engine.expire(now);
         if now / 1000 > second {
             second = now / 1000;
+            engine.expire(now);
             outputs.advance(now);
         }
+        engine.gather(now);
         packets::count(&frame, &mut counts.ledger, &mut counts.unknown_link, engine);
         n += 1;
         if n.is_multiple_of(4096) && outputs.is_pointless() {

@@ -58,12 +58,9 @@ impl Records {
 
     /// Takes the batches that have rows, IPv4 first, and leaves empty ones.
     pub fn take(&mut self) -> impl Iterator<Item = FlowBatch> + use<> {
-        let (v4, v6) = (self.v4.observed_by, self.v6.observed_by);
-        let taken = [
-            std::mem::replace(&mut self.v4, FlowBatch::v4(v4)),
-            std::mem::replace(&mut self.v6, FlowBatch::v6(v6)),
-        ];
-        taken.into_iter().filter(|batch| !batch.is_empty())
+        let v4 = taken(&mut self.v4, FlowBatch::v4);
+        let v6 = taken(&mut self.v6, FlowBatch::v6);
+        v4.into_iter().chain(v6)
     }
 
     fn push_v4(&mut self, ended: &Ended<V4_WORDS>) {
@@ -73,6 +70,11 @@ impl Records {
     fn push_v6(&mut self, ended: &Ended<V6_WORDS>) {
         self.v6.push(&KeyV6::unpack(&ended.key), &ended.counts, ended.reason);
     }
+}
+
+/// The batch, where it has rows. An empty one stays: a new one would allocate, and sources ask with every packet.
+fn taken(batch: &mut FlowBatch, empty: fn(Source) -> FlowBatch) -> Option<FlowBatch> {
+    (!batch.is_empty()).then(|| std::mem::replace(batch, empty(batch.observed_by)))
 }
 
 /// The cache of both address families.
