@@ -6,7 +6,8 @@
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end.
 //! * [`profile`]: what is known about an address, interned.
-//! * [`tags`], [`ports`]: tags of flows and labels of ports.
+//! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
+//! * [`top`]: the largest groups of flows.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`router`]: the columns that only routers fill, and what is known of the routers.
 //! * [`interfaces`], [`protocol`]: names for numbers. [`prefix`]: addresses that share their first bits.
@@ -17,6 +18,7 @@ pub mod delta;
 pub mod fields;
 pub mod interfaces;
 pub mod key;
+pub mod labels;
 pub mod ports;
 pub mod prefix;
 pub mod profile;
@@ -25,4 +27,5 @@ pub mod router;
 pub mod tags;
 #[cfg(test)]
 pub mod testing;
+pub mod top;
 pub mod totals;

@@ -1,9 +1,10 @@
 //! Records as JSON objects: what a query needs of them, read as the types of the field table.
 //!
 //! Keys are field names, flat (`"srcgeo.countrycode"`) or nested. Fields that say the same as another that is there need
-//! not be: the protocol number follows from `protocol`, single flags from `tcpflagsint`, and so on.
+//! not be: the protocol number follows from `protocol`, single flags from `tcpflagsint`, and so on. What hangs on an address
+//! and is not in the record may be told by a [`Lookup`].
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use serde_json::{Map, Value as Json};
 
@@ -12,12 +13,26 @@ use super::{
     reference::Record,
     typed::{Subject, Typed},
 };
-use crate::flow::fields::{Field, Kind, TextRule, Value};
+use crate::flow::{
+    fields::{Field, Kind, TextRule, Value},
+    labels,
+    ports::PortLabels,
+    profile::{Profile, Side},
+};
 
 /// Reads records for one query.
 #[derive(Debug)]
 pub struct RecordReader {
     subjects: Vec<Subject>,
+}
+
+/// What is known of addresses and ports beside a record.
+pub trait Lookup {
+    /// What is known of an address.
+    fn profile(&self, address: IpAddr) -> Arc<Profile>;
+
+    /// The labels of ports.
+    fn ports(&self) -> &PortLabels;
 }
 
 /// The values of one record that a query asks for.
@@ -56,6 +71,21 @@ enum Owned {
 }
 
 impl Owned {
+    /// The values of a field or label as single ones.
+    fn all(value: Value<'_>) -> Vec<Self> {
+        vec![match value {
+            Value::Absent => return Vec::new(),
+            Value::Texts(texts) => return texts.iter().cloned().map(Self::Text).collect(),
+            Value::Integer(number) => Self::Integer(number),
+            Value::NumberText(number) => Self::NumberText(number),
+            Value::Float(number) => Self::Float(number),
+            Value::Bool(value) => Self::Bool(value),
+            Value::Ip(address) => Self::Ip(address),
+            Value::Mac(address) => Self::Text(literal::mac_text(address)),
+            Value::Text(text) => Self::Text(text.to_owned()),
+        }]
+    }
+
     fn value(&self) -> Value<'_> {
         match self {
             Self::Integer(number) => Value::Integer(*number),
@@ -85,11 +115,27 @@ impl RecordReader {
     /// # Errors
     /// When the text is no JSON object, or a value that is asked for is not of its field's type.
     pub fn read(&self, text: &[u8]) -> Result<JsonRecord, RecordError> {
+        self.read_with(text, None)
+    }
+
+    /// As [`Self::read`]; `lookup` tells what the record itself does not say of its addresses and ports.
+    ///
+    /// # Errors
+    /// As those of [`Self::read`].
+    pub fn read_with(
+        &self,
+        text: &[u8],
+        lookup: Option<&dyn Lookup>,
+    ) -> Result<JsonRecord, RecordError> {
         let json: Json = serde_json::from_slice(text).map_err(RecordError::Syntax)?;
         let Json::Object(object) = json else { return Err(RecordError::NoObject) };
         let mut values = HashMap::with_capacity(self.subjects.len());
         for subject in &self.subjects {
-            values.insert(subject.clone(), read_subject(&object, subject)?);
+            let mut found = read_subject(&object, subject)?;
+            if let Some(lookup) = lookup.filter(|_| found.is_empty()) {
+                found = look_up(&object, subject, lookup);
+            }
+            values.insert(subject.clone(), found);
         }
         Ok(JsonRecord(values))
     }
@@ -113,7 +159,12 @@ fn read_subject(object: &Map<String, Json>, subject: &Subject) -> Result<Vec<Own
                 Ok(own)
             };
         }
-        Subject::PortLabel(_) => return read_labels(object, &subject.name()),
+        Subject::PortLabel(protocol) => {
+            let own = read_labels(object, &subject.name())?;
+            // The query may call the protocol otherwise than the record.
+            let number = literal::protocol_number(protocol).filter(|_| own.is_empty());
+            return number.map_or(Ok(own), |number| read_labels(object, &labels::port_label(number)));
+        }
     };
     let mut values = Vec::new();
     for found in find(object, field.name) {
@@ -123,6 +174,46 @@ fn read_subject(object: &Map<String, Json>, subject: &Subject) -> Result<Vec<Own
         derive(object, field, &mut values)?;
     }
     Ok(values)
+}
+
+/// What `lookup` says of the address or the ports that a subject is about.
+fn look_up(object: &Map<String, Json>, subject: &Subject, lookup: &dyn Lookup) -> Vec<Owned> {
+    let side = match subject {
+        Subject::Label(side, _) => *side,
+        Subject::Field(Field { attribute: Some((side, _)), .. }) => *side,
+        Subject::Field(_) => return Vec::new(),
+        Subject::PortLabel(protocol) => return look_up_ports(object, protocol, lookup.ports()),
+    };
+    let name = match side {
+        Side::Source => "srcip",
+        Side::Destination => "dstip",
+    };
+    let address = find(object, name).into_iter().find_map(|json| json.as_str()?.parse().ok());
+    let Some(profile) = address.map(|address: IpAddr| lookup.profile(address)) else {
+        return Vec::new();
+    };
+    Owned::all(match subject {
+        Subject::Label(_, context) => profile.label(context),
+        Subject::Field(Field { attribute: Some((_, attribute)), .. }) => {
+            profile.attribute(*attribute)
+        }
+        Subject::Field(_) | Subject::PortLabel(_) => Value::Absent,
+    })
+}
+
+fn look_up_ports(object: &Map<String, Json>, protocol: &str, ports: &PortLabels) -> Vec<Owned> {
+    let wanted = literal::protocol_number(protocol);
+    let told = ["protocolint", "protocol"].into_iter().find_map(|name| {
+        find(object, name)
+            .into_iter()
+            .find_map(|json| literal::protocol_number(&text_of(json)?))
+    });
+    let Some(number) = wanted.filter(|_| wanted == told) else { return Vec::new() };
+    let port = |name| {
+        find(object, name).into_iter().find_map(|json| u16::try_from(number_of(json)?).ok())
+    };
+    let ends = ["srcport", "dstport"].into_iter().filter_map(port);
+    ends.flat_map(|port| Owned::all(ports.get(number, port))).collect()
 }
 
 fn read_labels(object: &Map<String, Json>, name: &str) -> Result<Vec<Owned>, RecordError> {
@@ -359,6 +450,51 @@ mod tests {
         check("srciprep.count == 2", r#"{"srciprep": {"categories": ["a", "b"]}}"#, true);
         check("srcipname == web", r#"{"label": {"src": {"name": "web"}}}"#, true);
         check("label.src.role == web", r#"{"label.ip.role": ["web"]}"#, true);
+    }
+
+    #[test]
+    fn ports_are_labelled_whatever_the_query_calls_their_protocol() {
+        let record = r#"{"label.port.tcp": ["web"]}"#;
+        check("label.port.tcp == web && label.port.6 == web", record, true);
+        check("label.port.udp == web", record, false);
+    }
+
+    /// Knows 10.0.0.1 and port 443 of TCP.
+    struct Known(PortLabels);
+
+    impl Lookup for Known {
+        fn profile(&self, address: IpAddr) -> Arc<Profile> {
+            let mut profile = Profile::default();
+            if address == IpAddr::from([10, 0, 0, 1]) {
+                profile.labels.insert("role".to_owned(), vec!["web".to_owned()]);
+                profile.internal = Some(true);
+            }
+            Arc::new(profile)
+        }
+
+        fn ports(&self) -> &PortLabels {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn a_context_tells_what_the_record_does_not() {
+        let mut ports = PortLabels::default();
+        ports.add(6, 443, "https");
+        let known = Known(ports);
+        let lists = Lists::default();
+        let check = |query: &str, record: &str, expected: bool| {
+            let filter = Filter::compile(query, &Options::new(&lists)).unwrap();
+            let reader = RecordReader::new(&filter.typed);
+            let record = reader.read_with(record.as_bytes(), Some(&known)).unwrap();
+            assert_eq!(filter.matches(&record), expected, "{query}");
+        };
+        let record = r#"{"srcip": "10.0.0.1", "dstip": "10.0.0.2", "protocol": "tcp", "dstport": 443}"#;
+        check("label.src.role == web && srcinternal == true", record, true);
+        check("label.ip.role == web && label.dst.role != web", record, true);
+        check("label.port.tcp == https && label.port.udp != https", record, true);
+        // What the record says wins.
+        check("label.src.role == web", r#"{"srcip": "10.0.0.1", "label.src.role": ["db"]}"#, false);
     }
 
     #[test]

@@ -1,10 +1,15 @@
-//! A flow record as one JSON object: the keys are the names of the field table, in its order, dots kept.
+//! A flow record as one JSON object: the keys are the names of the field table, in its order, dots kept; behind them the
+//! labels of both ends and of the ports, by the names that NQL has for them.
 
 use std::io::Write as _;
 
-use crate::flow::fields::{FIELDS, Row, Value};
+use crate::flow::{
+    fields::{FIELDS, Row, Value},
+    labels,
+};
 
-/// Appends the record and a line end to `out`. Fields without a value are left out.
+/// Appends the record and a line end to `out`. Fields without a value are left out. A label is an array of texts under
+/// `label.src.CONTEXT`, `label.dst.CONTEXT` or `label.port.PROTOCOL`.
 pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
     out.push(b'{');
     let mut first = true;
@@ -21,10 +26,19 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         out.extend_from_slice(b"\":");
         write_value(out, value);
     }
+    labels::for_each(row, |name, values| {
+        if !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        write_value(out, Value::Text(name));
+        out.push(b':');
+        write_value(out, Value::Texts(values));
+    });
     out.extend_from_slice(b"}\n");
 }
 
-fn write_value(out: &mut Vec<u8>, value: Value<'_>) {
+/// Appends a value as JSON.
+pub fn write_value(out: &mut Vec<u8>, value: Value<'_>) {
     let mut number = itoa::Buffer::new();
     // Writing to a `Vec` cannot fail.
     let _: std::io::Result<()> = match value {
@@ -207,12 +221,10 @@ mod tests {
     }
 
     proptest! {
-        /// What is written says all that queries ask for, except labels.
+        /// What is written says all that queries ask for.
         #[test]
         fn a_query_holds_for_a_row_and_for_what_is_written_of_it(
-            query in expressions().prop_filter("labels are not written", |query| {
-                !query.to_string().contains("label.")
-            }),
+            query in expressions(),
             batch in batches(20),
         ) {
             let lists = Lists::default();

@@ -1,7 +1,8 @@
-//! Flow logs: records as JSON lines for machines, as aligned lines for people.
+//! Flow logs: records as JSON lines or CSV for machines, as aligned lines for people.
 //!
-//! [`json`] and [`mod@line`] turn a row into text, [`options`] what an exporter tells of itself; [`FlowLog`] writes them from a thread of its own.
+//! [`json`], [`csv`] and [`mod@line`] turn a row into text, [`options`] what an exporter tells of itself; [`FlowLog`] writes them from a thread of its own.
 
+pub mod csv;
 pub mod json;
 pub mod line;
 pub mod options;
