@@ -163,7 +163,8 @@ fn read_subject(object: &Map<String, Json>, subject: &Subject) -> Result<Vec<Own
             let own = read_labels(object, &subject.name())?;
             // The query may call the protocol otherwise than the record.
             let number = literal::protocol_number(protocol).filter(|_| own.is_empty());
-            return number.map_or(Ok(own), |number| read_labels(object, &labels::port_label(number)));
+            return number
+                .map_or(Ok(own), |number| read_labels(object, &labels::port_label(number)));
         }
     };
     let mut values = Vec::new();
@@ -204,14 +205,11 @@ fn look_up(object: &Map<String, Json>, subject: &Subject, lookup: &dyn Lookup) -
 fn look_up_ports(object: &Map<String, Json>, protocol: &str, ports: &PortLabels) -> Vec<Owned> {
     let wanted = literal::protocol_number(protocol);
     let told = ["protocolint", "protocol"].into_iter().find_map(|name| {
-        find(object, name)
-            .into_iter()
-            .find_map(|json| literal::protocol_number(&text_of(json)?))
+        find(object, name).into_iter().find_map(|json| literal::protocol_number(&text_of(json)?))
     });
     let Some(number) = wanted.filter(|_| wanted == told) else { return Vec::new() };
-    let port = |name| {
-        find(object, name).into_iter().find_map(|json| u16::try_from(number_of(json)?).ok())
-    };
+    let port =
+        |name| find(object, name).into_iter().find_map(|json| u16::try_from(number_of(json)?).ok());
     let ends = ["srcport", "dstport"].into_iter().filter_map(port);
     ends.flat_map(|port| Owned::all(ports.get(number, port))).collect()
 }
@@ -489,7 +487,8 @@ mod tests {
             let record = reader.read_with(record.as_bytes(), Some(&known)).unwrap();
             assert_eq!(filter.matches(&record), expected, "{query}");
         };
-        let record = r#"{"srcip": "10.0.0.1", "dstip": "10.0.0.2", "protocol": "tcp", "dstport": 443}"#;
+        let record =
+            r#"{"srcip": "10.0.0.1", "dstip": "10.0.0.2", "protocol": "tcp", "dstport": 443}"#;
         check("label.src.role == web && srcinternal == true", record, true);
         check("label.ip.role == web && label.dst.role != web", record, true);
         check("label.port.tcp == https && label.port.udp != https", record, true);

@@ -64,9 +64,9 @@ fn label_cells(row: Row<'_>) -> [Vec<String>; LABELS.len()] {
         for (column, cell) in LABELS.iter().zip(&mut cells) {
             let context = name.strip_prefix(column).and_then(|rest| rest.strip_prefix('.'));
             cell.extend(
-                context
-                    .into_iter()
-                    .flat_map(|context| values.iter().map(move |value| format!("{context}={value}"))),
+                context.into_iter().flat_map(|context| {
+                    values.iter().map(move |value| format!("{context}={value}"))
+                }),
             );
         }
     });
