@@ -8,7 +8,9 @@
 
 use core::hint::cold_path;
 
-use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
+use aya_ebpf::{
+    bindings::__sk_buff, helpers::generated::bpf_get_smp_processor_id, programs::TcContext,
+};
 use sensor_common::{
     key::{Common, Direction, KeyV4, KeyV6, fold_v4, fold_v6},
     layout,
@@ -18,9 +20,9 @@ use sensor_common::{
 };
 
 use crate::{
-    hook::Frame,
+    hook::{self, Frame, Start},
     maps::{GENERATION, LEDGERS},
-    packet::Packet,
+    packet::{Packet, Scattered, Source},
     rare,
     read::{self, Sink},
     table::{self, Room, Table},
@@ -28,9 +30,34 @@ use crate::{
 
 /// Counts one frame, whose headers are in `packet`.
 #[inline(always)]
-pub fn count(frame: &Frame, packet: &Packet) {
+pub fn count(frame: &Frame, packet: &impl Source) {
     if let Some(mut books) = Books::open(frame) {
         read::headers(frame, packet, &mut books);
+    }
+}
+
+/// Counts the frame of a tc program.
+#[inline(always)]
+pub fn count_skb(context: &TcContext, frame: &Frame) {
+    let packet = Packet::of_skb(context);
+    if packet.holds_headers(frame) {
+        count(frame, &packet);
+    } else {
+        cold_path();
+        let layer2 = frame.start == Start::Ethernet;
+        count_scattered(context.skb.skb, frame.direction, layer2);
+    }
+}
+
+/// Counts a frame whose headers cannot all be read directly. A function of its own, one for all programs, so that
+/// neither their usual path nor the verifier's work on each of them grows by a second parser.
+#[cold]
+#[inline(never)]
+fn count_scattered(skb: *mut __sk_buff, direction: Direction, layer2: bool) {
+    let context = &TcContext::new(skb);
+    let frame = if layer2 { hook::tc(context, direction) } else { hook::tc_ip(context, direction) };
+    if let Some(packet) = Scattered::new(context) {
+        count(&frame, &packet);
     }
 }
 
@@ -63,7 +90,7 @@ impl Books {
         words: &[u64; N],
         fold: impl FnOnce([u64; N], Direction) -> [u64; N],
         frame: &Frame,
-        packet: &Packet,
+        packet: &impl Source,
         headers: &Headers,
     ) {
         // The parser's many ways all end here, each with its own constants: ports 0, no flags and so on. From here on
@@ -117,7 +144,7 @@ impl Books {
 
 impl Sink for Books {
     #[inline(always)]
-    fn v4(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+    fn v4(&mut self, frame: &Frame, packet: &impl Source, headers: &Headers) {
         let key = KeyV4 {
             source: headers.source[0],
             destination: headers.destination[0],
@@ -127,7 +154,7 @@ impl Sink for Books {
     }
 
     #[inline(always)]
-    fn v6(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+    fn v6(&mut self, frame: &Frame, packet: &impl Source, headers: &Headers) {
         let key = KeyV6 {
             source: headers.source,
             destination: headers.destination,

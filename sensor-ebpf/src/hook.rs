@@ -3,13 +3,11 @@
 #![expect(unsafe_code, reason = "a program's context is a raw pointer")]
 
 use aya_ebpf::{
+    bindings::__sk_buff,
     helpers::generated::bpf_xdp_get_buff_len,
     programs::{TcContext, XdpContext},
 };
-use sensor_common::{
-    key::Direction,
-    packet::{Bytes, ethertype},
-};
+use sensor_common::key::Direction;
 
 use crate::packet::Packet;
 
@@ -73,62 +71,22 @@ const FIRST_BUFFER: usize = 256;
 
 /// The frame of a tc program on a device with Ethernet headers.
 #[inline(always)]
-pub fn tc(context: &TcContext, direction: Direction) -> (Frame, Packet) {
-    let frame = skb(context, direction, Start::Ethernet);
-    let ipv4 = packet(context).read(12) == Some(ethertype::IPV4.to_be());
-    let headers = if ipv4 { ETHERNET + IPV4 } else { ETHERNET + TWO_TAGS + IPV6 };
-    (frame, readable(context, &frame, headers + TRANSPORT))
+pub fn tc(context: &TcContext, direction: Direction) -> Frame {
+    // SAFETY: the kernel called the program with this context.
+    skb(unsafe { &*context.skb.skb }, direction, Start::Ethernet)
 }
 
 /// The frame of a tc program on a device without a link layer: the kernel alone knows the EtherType.
 #[inline(always)]
-pub fn tc_ip(context: &TcContext, direction: Direction) -> (Frame, Packet) {
+pub fn tc_ip(context: &TcContext, direction: Direction) -> Frame {
     // SAFETY: the kernel called the program with this context.
-    let ethertype = u16::from_be(unsafe { (*context.skb.skb).protocol } as u16);
-    let frame = skb(context, direction, Start::Ip(ethertype));
-    let headers = if ethertype == ethertype::IPV4 { IPV4 } else { IPV6 };
-    (frame, readable(context, &frame, headers + TRANSPORT))
-}
-
-const ETHERNET: usize = 14;
-const TWO_TAGS: usize = 8;
-const IPV4: usize = 20;
-const IPV6: usize = 40;
-/// Up to the TCP flags.
-const TRANSPORT: usize = 14;
-/// What is asked for where something is missing: room for options and extension headers too.
-const ALL_HEADERS: u32 = 256;
-
-/// The packet with at least `headers` octets, as far as the frame has them.
-///
-/// Socket buffers may hold headers where programs cannot read them. Then the kernel moves them to the front; that
-/// costs, so `headers` is no more than what TCP's own super-packets have there anyway. Options and extension headers
-/// behind that read as absent in a buffer of this kind, of which few drivers make any.
-#[inline(always)]
-fn readable(context: &TcContext, frame: &Frame, headers: usize) -> Packet {
-    if packet(context).length() < headers.min(frame.length as usize) {
-        // Without memory for it the packet stays as it was.
-        let _ = context.pull_data(frame.length.min(ALL_HEADERS));
-    }
-    packet(context)
-}
-
-/// The bytes that can be read now. Pulling makes earlier pointers void; the volatile reads keep the compiler from
-/// using those on the other path, which would have the verifier follow the paths apart.
-#[inline(always)]
-fn packet(context: &TcContext) -> Packet {
-    let skb = context.skb.skb;
-    // SAFETY: the kernel called the program with this context.
-    let (data, end) = unsafe {
-        ((&raw const (*skb).data).read_volatile(), (&raw const (*skb).data_end).read_volatile())
-    };
-    Packet::new(data as usize, end as usize)
+    let skb_fields = unsafe { &*context.skb.skb };
+    let ethertype = u16::from_be(skb_fields.protocol as u16);
+    skb(skb_fields, direction, Start::Ip(ethertype))
 }
 
 #[inline(always)]
-fn skb(context: &TcContext, direction: Direction, start: Start) -> Frame {
-    // SAFETY: the kernel called the program with this context.
-    let skb = unsafe { &*context.skb.skb };
+fn skb(skb: &__sk_buff, direction: Direction, start: Start) -> Frame {
     Frame {
         length: skb.len,
         interface: skb.ifindex,

@@ -1,16 +1,23 @@
 //! The maps and globals that the programs share with the agent; `sensor_common::layout` says what lies where.
 //!
-//! Each map is made with one element and grows to its true size when the agent loads the object. All are mapped
-//! into the agent's memory, which reads them without a system call.
+//! Each map is made with one element and grows to its true size when the agent loads the object. All but
+//! the scratch are mapped into the agent's memory, which reads them without a system call.
 
 #![expect(unsafe_code, reason = "the agent finds globals by their unmangled names")]
 
-use aya_ebpf::{Global, bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
+use aya_ebpf::{
+    Global,
+    bindings::BPF_F_MMAPABLE,
+    macros::map,
+    maps::{Array, PerCpuArray},
+};
 use sensor_common::{
     layout::{Geometry, MIN_SLOTS},
     ledger::Ledger,
     table::{SlotV4, SlotV6},
 };
+
+use crate::packet::SCRATCH_WORDS;
 
 /// IPv4 flows.
 #[map]
@@ -33,6 +40,9 @@ pub static GENERATION: Array<u32> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Jiffies and boot time (ns) of the last run of the program `clock`.
 #[map]
 pub static CLOCK: Array<[u64; 2]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// Where the kernel copies what a program cannot read directly; of no use to the agent.
+#[map]
+pub static SCRATCH: PerCpuArray<[u64; SCRATCH_WORDS]> = PerCpuArray::with_max_entries(1, 0);
 
 /// Regions of the IPv4 table.
 #[unsafe(no_mangle)]

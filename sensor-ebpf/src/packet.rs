@@ -1,12 +1,40 @@
-//! The packet's bytes between the two pointers that the kernel gives a program.
+//! The packet's bytes: between the two pointers that the kernel gives a program, or wherever a socket buffer has them.
+//!
+//! A socket buffer holds the start of a packet in one piece; the rest, and headers too, may lie in pages and in further
+//! buffers, which no pointer reaches. The kernel would move octets to the front on request (`bpf_skb_pull_data`), but
+//! that changes the buffer's layout, which segmentation relies on: of an SCTP super-packet it makes one that stops the
+//! kernel. A program that only counts has no business to do so. [`Scattered`] has the kernel copy the octets out.
 
 #![expect(unsafe_code, reason = "packet memory is only known by pointers")]
 
 use core::hint::{black_box, cold_path};
 
-use sensor_common::packet::{Bytes, OFFSET_LIMIT, Pair, Word};
+use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
+use sensor_common::packet::{Bytes, OFFSET_LIMIT, Pair, Word, ethertype, ip::protocol};
 
-use crate::hook::Start;
+use crate::{
+    hook::{Frame, Start},
+    maps::SCRATCH,
+};
+
+/// Where the parser and the record of a packet get their bytes.
+pub trait Source: Bytes {
+    /// Zero, of which the verifier knows nothing: what it is added to is any number from there on.
+    fn unknown_zero(&self) -> u64;
+
+    /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
+    #[inline(always)]
+    fn macs(&self, start: Start) -> [u32; 3] {
+        // In scalars: LLVM 22 copies only the last octets of an array into a place that is aligned to 16.
+        match (start, self.read(0)) {
+            (Start::Ethernet, Some(Pair(low, high))) => {
+                let low: u64 = low;
+                [low as u32, (low >> 32) as u32, high]
+            }
+            _ => [0; 3],
+        }
+    }
+}
 
 /// Packet bytes that can be read directly: all of a short frame, the start of one in several buffers.
 pub struct Packet {
@@ -23,29 +51,63 @@ impl Packet {
         Self { start: data as *const u8, end: data_end as *const u8 }
     }
 
+    /// The bytes of a socket buffer that can be read directly.
+    #[inline(always)]
+    pub fn of_skb(context: &TcContext) -> Self {
+        // SAFETY: the kernel called the program with this context.
+        let skb = unsafe { &*context.skb.skb };
+        Self::new(skb.data as usize, skb.data_end as usize)
+    }
+
     /// Octets that can be read.
     #[inline(always)]
     pub fn length(&self) -> usize {
         self.end as usize - self.start as usize
     }
 
-    /// Zero, of which the verifier knows nothing: what it is added to is any number from there on.
+    /// True when all that the parser will read of `frame` lies between the pointers: of a frame in several pieces, only
+    /// where its first octets say that no option, tag or extension header moves the transport header further back.
     #[inline(always)]
-    pub fn unknown_zero(&self) -> u64 {
-        (black_box(self.start) as usize - self.start as usize) as u64
-    }
-
-    /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
-    #[inline(always)]
-    pub fn macs(&self, start: Start) -> [u32; 3] {
-        // In scalars: LLVM 22 copies only the last octets of an array into a place that is aligned to 16.
-        match (start, self.read(0)) {
-            (Start::Ethernet, Some(Pair(low, high))) => {
-                let low: u64 = low;
-                [low as u32, (low >> 32) as u32, high]
-            }
-            _ => [0; 3],
+    pub fn holds_headers(&self, frame: &Frame) -> bool {
+        let length = self.length();
+        if length >= frame.length as usize {
+            return true;
         }
+        let (ethertype, at) = match frame.start {
+            Start::Ethernet => match self.read::<u16>(ETHERNET - 2) {
+                Some(ethertype) => (u16::from_be(ethertype), ETHERNET),
+                None => return false,
+            },
+            Start::Ip(ethertype) => (ethertype, 0),
+        };
+        match ethertype {
+            ethertype::IPV4 => {
+                let first = self.read::<[u8; 2]>(at);
+                first.is_some_and(|[first, _]| first == IPV4_WITHOUT_OPTIONS)
+                    && length >= at + IPV4 + TRANSPORT
+            }
+            ethertype::IPV6 => {
+                let next = self.read::<[u8; 2]>(at + IPV6_NEXT_HEADER);
+                next.is_some_and(|[next, _]| matches!(next, protocol::TCP | protocol::UDP))
+                    && length >= at + IPV6 + TRANSPORT
+            }
+            _ => false,
+        }
+    }
+}
+
+const ETHERNET: usize = 14;
+const IPV4: usize = 20;
+const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
+const IPV6: usize = 40;
+const IPV6_NEXT_HEADER: usize = 6;
+/// Up to the TCP flags.
+const TRANSPORT: usize = 14;
+
+impl Source for Packet {
+    #[inline(always)]
+    fn unknown_zero(&self) -> u64 {
+        (black_box(self.start) as usize - self.start as usize) as u64
     }
 }
 
@@ -67,5 +129,57 @@ impl Bytes for Packet {
     fn forget(&self, offset: usize) -> usize {
         let at = black_box(self.start.wrapping_add(offset));
         (at as usize - self.start as usize) & (OFFSET_LIMIT - 1)
+    }
+}
+
+/// All bytes of a socket buffer, wherever they lie: the kernel copies out each word that is asked for.
+///
+/// Costs a helper call for each word, and so is for buffers of which [`Packet`] does not hold the headers.
+pub struct Scattered {
+    skb: *mut __sk_buff,
+    /// Takes the word. A map's, since on the stack the verifier wants each part of a word aligned.
+    scratch: *mut [u64; SCRATCH_WORDS],
+    /// What the verifier's knowledge is shed with.
+    linear: Packet,
+}
+
+/// Room for the longest word that is read: the IPv6 header.
+pub const SCRATCH_WORDS: usize = 5;
+
+impl Scattered {
+    /// The bytes of a tc program's packet. Always there: the map has an element for each CPU.
+    #[inline(always)]
+    pub fn new(context: &TcContext) -> Option<Self> {
+        let scratch = SCRATCH.get_ptr_mut(0)?;
+        Some(Self { skb: context.skb.skb, scratch, linear: Packet::of_skb(context) })
+    }
+}
+
+impl Bytes for Scattered {
+    #[inline(always)]
+    fn read<T: Word>(&self, offset: usize) -> Option<T> {
+        const { assert!(size_of::<T>() <= SCRATCH_WORDS * size_of::<u64>()) };
+        let (skb, scratch) = (self.skb.cast(), self.scratch.cast());
+        // SAFETY: the context that the kernel called the program with, and room for `T` as just asserted. Nothing else
+        // uses this CPU's scratch meanwhile: no program interrupts another.
+        unsafe {
+            if bpf_skb_load_bytes(skb, offset as u32, scratch, size_of::<T>() as u32) != 0 {
+                return None;
+            }
+            // SAFETY: filled by the helper; any bit pattern is a `Word`.
+            Some(self.scratch.cast::<T>().read_unaligned())
+        }
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        self.linear.forget(offset)
+    }
+}
+
+impl Source for Scattered {
+    #[inline(always)]
+    fn unknown_zero(&self) -> u64 {
+        self.linear.unknown_zero()
     }
 }

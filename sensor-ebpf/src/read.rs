@@ -1,25 +1,25 @@
 //! From the packet's bytes to what is done with its headers, each address family on a path of its own.
 
-use sensor_common::packet::{Bytes, Headers, Link, Reject, ethertype, ip, parse_link};
+use sensor_common::packet::{Headers, Link, Reject, ethertype, ip, parse_link};
 
 use crate::{
     hook::{Frame, Start},
-    packet::Packet,
+    packet::Source,
 };
 
 /// What is done with a frame once it has been read.
 pub trait Sink {
     /// An IPv4 packet.
-    fn v4(&mut self, frame: &Frame, packet: &Packet, headers: &Headers);
+    fn v4(&mut self, frame: &Frame, packet: &impl Source, headers: &Headers);
     /// An IPv6 packet.
-    fn v6(&mut self, frame: &Frame, packet: &Packet, headers: &Headers);
+    fn v6(&mut self, frame: &Frame, packet: &impl Source, headers: &Headers);
     /// A frame of which no flow can be named.
     fn reject(&mut self, frame: &Frame, reason: Reject);
 }
 
 /// Reads the headers of a frame into `sink`.
 #[inline(always)]
-pub fn headers(frame: &Frame, packet: &Packet, sink: &mut impl Sink) {
+pub fn headers(frame: &Frame, packet: &impl Source, sink: &mut impl Sink) {
     let link = match frame.start {
         Start::Ethernet => parse_link(packet),
         Start::Ip(ethertype) => Ok(Link { ethertype, vlan: 0, length: 0 }),

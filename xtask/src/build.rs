@@ -5,12 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::{process, setup, toolchain::TARGET, workspace::Workspace};
+use crate::{process, setup, tidy, toolchain::TARGET, workspace::Workspace};
+
+/// The product's binary of the eBPF crate.
+const PRODUCT: &str = "sensor";
 
 /// Binaries of the eBPF crate: the product, and the reference programs of benches and tests.
-const OBJECTS: [&str; 2] = ["sensor", "bench"];
+const OBJECTS: [&str; 2] = [PRODUCT, "bench"];
 
 /// `cargo xtask build`.
 ///
@@ -24,17 +27,27 @@ pub fn all(workspace: &Workspace, release: bool) -> Result<()> {
 /// The eBPF objects, into `<target>/bpf`.
 ///
 /// # Errors
-/// When something is missing or does not compile.
+/// When something is missing or does not compile, or a program of the product calls what programs may not.
 pub fn ebpf(workspace: &Workspace) -> Result<()> {
     let toolchain = setup::ebpf(workspace)?;
     process::run(&mut toolchain.cargo(workspace, "build")).context("build the eBPF programs")?;
     let built = workspace.target("ebpf").join(TARGET).join("release");
     let kept = workspace.target("bpf");
+    audit(&built.join(PRODUCT))?;
     fs::create_dir_all(&kept).with_context(|| format!("create {}", kept.display()))?;
     for name in OBJECTS {
         update(&built.join(name), &kept.join(name).with_extension("o"))?;
     }
     Ok(())
+}
+
+/// Holds a built object to the table of helpers: in the source those do not show that a library calls.
+fn audit(object: &Path) -> Result<()> {
+    let bytes = fs::read(object).with_context(|| format!("read {}", object.display()))?;
+    match tidy::audit(&bytes)[..] {
+        [] => Ok(()),
+        ref faults => bail!("{}: {}", object.display(), faults.join("\n")),
+    }
 }
 
 /// The agent; returns the path of its binary.

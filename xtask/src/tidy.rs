@@ -1,9 +1,11 @@
-//! Checks that no compiler makes: who imports whom, how long files are, how they open, what lies in the tree.
+//! Checks that no compiler makes: who imports whom, how long files are, how they open, what lies in the tree, what the
+//! eBPF programs ask of the kernel.
 //!
 //! Plain text checks over the files that git knows. Each finding says where, what, and what would be right.
 
 mod arrows;
 mod files;
+mod helpers;
 mod source;
 mod words;
 
@@ -11,6 +13,7 @@ use std::{fmt, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 
+pub use self::helpers::audit;
 use crate::{process, workspace::Workspace};
 
 /// One fault.
@@ -49,6 +52,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             findings.extend(files::header(file));
             findings.extend(files::length(file));
             findings.extend(arrows::check(file));
+            findings.extend(helpers::check(file));
         }
     }
     for note in files.iter().filter_map(files::long) {

@@ -28,7 +28,7 @@ use sensor_common::{
 use sensor_ebpf::{
     count::{Books, common, count},
     hook::{self, Frame},
-    packet::Packet,
+    packet::Source,
     read::{self, Sink},
 };
 
@@ -156,14 +156,14 @@ struct Reference;
 
 impl Sink for Reference {
     #[inline(always)]
-    fn v4(&mut self, frame: &Frame, _: &Packet, headers: &Headers) {
+    fn v4(&mut self, frame: &Frame, _: &impl Source, headers: &Headers) {
         let (source, destination) = (headers.source[0], headers.destination[0]);
         let key = KeyV4 { source, destination, common: common(frame, headers) };
         count_in_hash(&HASH_V4, &key.pack(), headers);
     }
 
     #[inline(always)]
-    fn v6(&mut self, frame: &Frame, _: &Packet, headers: &Headers) {
+    fn v6(&mut self, frame: &Frame, _: &impl Source, headers: &Headers) {
         let (source, destination) = (headers.source, headers.destination);
         let key = KeyV6 { source, destination, common: common(frame, headers) };
         count_in_hash(&HASH_V6, &key.pack(), headers);
@@ -197,14 +197,14 @@ struct Vary<S>(S);
 
 impl<S: Sink> Sink for Vary<S> {
     #[inline(always)]
-    fn v4(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+    fn v4(&mut self, frame: &Frame, packet: &impl Source, headers: &Headers) {
         let mut source = headers.source;
         source[0] ^= random();
         self.0.v4(frame, packet, &Headers { source, ..*headers });
     }
 
     #[inline(always)]
-    fn v6(&mut self, frame: &Frame, packet: &Packet, headers: &Headers) {
+    fn v6(&mut self, frame: &Frame, packet: &impl Source, headers: &Headers) {
         let mut source = headers.source;
         source[3] ^= random();
         self.0.v6(frame, packet, &Headers { source, ..*headers });

@@ -14,7 +14,11 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use sensor_common::key::Direction;
-use sensor_ebpf::{count::count, hook, maps::CLOCK};
+use sensor_ebpf::{
+    count::{count, count_skb},
+    hook,
+    maps::CLOCK,
+};
 
 /// Received frames, before the kernel makes socket buffers of them.
 #[xdp(frags)]
@@ -27,32 +31,28 @@ pub fn ingress(context: XdpContext) -> u32 {
 /// Received frames of an interface whose XDP hook is taken or missing.
 #[classifier]
 pub fn tc_ingress(context: TcContext) -> i32 {
-    let (frame, packet) = hook::tc(&context, Direction::Ingress);
-    count(&frame, &packet);
+    count_skb(&context, &hook::tc(&context, Direction::Ingress));
     TC_ACT_UNSPEC
 }
 
 /// Sent frames.
 #[classifier]
 pub fn tc_egress(context: TcContext) -> i32 {
-    let (frame, packet) = hook::tc(&context, Direction::Egress);
-    count(&frame, &packet);
+    count_skb(&context, &hook::tc(&context, Direction::Egress));
     TC_ACT_UNSPEC
 }
 
 /// Received packets of a device without a link layer.
 #[classifier]
 pub fn tc_ingress_l3(context: TcContext) -> i32 {
-    let (frame, packet) = hook::tc_ip(&context, Direction::Ingress);
-    count(&frame, &packet);
+    count_skb(&context, &hook::tc_ip(&context, Direction::Ingress));
     TC_ACT_UNSPEC
 }
 
 /// Sent packets of a device without a link layer.
 #[classifier]
 pub fn tc_egress_l3(context: TcContext) -> i32 {
-    let (frame, packet) = hook::tc_ip(&context, Direction::Egress);
-    count(&frame, &packet);
+    count_skb(&context, &hook::tc_ip(&context, Direction::Egress));
     TC_ACT_UNSPEC
 }
 

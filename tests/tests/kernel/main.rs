@@ -7,6 +7,7 @@
 
 mod flood;
 mod harness;
+mod scattered;
 
 use sensor_common::{
     key::{Direction, KeyV4},
