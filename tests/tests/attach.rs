@@ -398,6 +398,7 @@ async fn follow(netns: &Netns) -> Result<()> {
             LinkEvent::Appeared(link) if expected == "appeared" => Ok(link),
             LinkEvent::Renamed(link) if expected == "renamed" => Ok(link),
             LinkEvent::Gone(link) if expected == "gone" => Ok(link),
+            LinkEvent::Left(link) if expected == "left" => Ok(link),
             other => bail!("{other:?} instead of {expected}"),
         }
     };
@@ -408,7 +409,7 @@ async fn follow(netns: &Netns) -> Result<()> {
     netns.run("ip link set eth8 name eth9")?;
     assert_eq!(told("renamed").await?.name, "eth9");
     netns.run("ip link set eth9 name wan9")?;
-    assert_eq!(told("gone").await?.name, "eth9");
+    assert_eq!(told("left").await?.name, "eth9");
     netns.run("ip link delete eth7")?;
     assert_eq!(told("gone").await?.name, "eth7");
     drop(events);
@@ -419,5 +420,57 @@ async fn follow(netns: &Netns) -> Result<()> {
     netns.run("ip route add default via 198.51.100.2")?;
     let watch = LinkWatch::new(LinkPatterns::new(["auto"])?)?;
     assert_eq!(names(&watch), ["wan9"]);
+    Ok(())
+}
+
+#[test]
+fn auto_follows_the_default_routes_of_both_families() -> Result<()> {
+    if !root("following default routes") {
+        return Ok(());
+    }
+    let netns = Netns::new("kn-auto")?;
+    for number in 1..=3 {
+        netns.run(&format!("ip link add wan{number} type veth peer name peer{number}"))?;
+        netns.run(&format!("ip address add 198.51.{number}.1/24 dev wan{number}"))?;
+        netns.run(&format!("ip address add 2001:db8:{number}::1/64 dev wan{number} nodad"))?;
+        netns.run(&format!("ip link set wan{number} up"))?;
+        netns.run(&format!("ip link set peer{number} up"))?;
+    }
+    netns.run("ip route add default via 198.51.1.2")?;
+    netns.run("ip -6 route add default via 2001:db8:2::2")?;
+    netns.enter(|| -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(follow_routes(&netns))
+    })?
+}
+
+async fn follow_routes(netns: &Netns) -> Result<()> {
+    let watch = LinkWatch::new(LinkPatterns::new(["auto"])?)?;
+    let names: Vec<_> = watch.selection().links().map(|link| link.name.clone()).collect();
+    assert_eq!(names, ["wan1", "wan2"]);
+    let (sender, mut events) = mpsc::channel(16);
+    let watcher = tokio::spawn(watch.run(sender));
+    let mut told = async || -> Result<String> {
+        let event = tokio::time::timeout(Duration::from_secs(20), events.recv()).await?;
+        Ok(match event.context("the watch ended")? {
+            LinkEvent::Appeared(link) => format!("{} appeared", link.name),
+            LinkEvent::Left(link) => format!("{} left", link.name),
+            other => bail!("{other:?}"),
+        })
+    };
+    netns.run("ip route replace default via 198.51.3.2")?;
+    assert_eq!(told().await?, "wan1 left");
+    assert_eq!(told().await?, "wan3 appeared");
+    netns.run("ip -6 route replace default via 2001:db8:1::2")?;
+    assert_eq!(told().await?, "wan2 left");
+    assert_eq!(told().await?, "wan1 appeared");
+    // One that is gone leaves everything as it is, and so do routes to elsewhere.
+    netns.run("ip route delete default")?;
+    netns.run("ip route add 203.0.113.0/24 via 198.51.2.2")?;
+    netns.run("ip route add default via 198.51.2.2")?;
+    assert_eq!(told().await?, "wan3 left");
+    assert_eq!(told().await?, "wan2 appeared");
+    drop(events);
+    watcher.await??;
     Ok(())
 }

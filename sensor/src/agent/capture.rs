@@ -30,6 +30,9 @@ use crate::{
 /// Changes of interfaces that may wait.
 const LINK_EVENTS: usize = 64;
 
+/// How long the name of an interface is known after its last flow has ended: records may wait in queues.
+const NAMES: Duration = Duration::from_mins(1);
+
 /// How often it is looked at whether draining goes on.
 const CHECK: Duration = Duration::from_millis(500);
 
@@ -84,7 +87,10 @@ impl Prepared {
         let Self { watch, loaded: Loaded { programs, drain, log } } = self;
         let generic = config.capture.generic_xdp;
         let wish = if generic { IngressWish::GenericXdp } else { IngressWish::Best };
-        let attachments = Attachments::new(programs, wish, watch.selection(), outputs.clone())?;
+        let flow = &config.flow;
+        let linger = flow.active_timeout.max(flow.idle_timeout) + config.capture.interval + NAMES;
+        let selection = watch.selection();
+        let attachments = Attachments::new(programs, wish, selection, linger, outputs.clone())?;
         if watch.selection().links().next().is_none() {
             stdio::tell("no interface matches yet; those that appear will be watched");
         }
@@ -111,9 +117,13 @@ impl Capture {
         tokio::pin!(watching);
         let mut watch_failed = false;
         let mut check = tokio::time::interval(CHECK);
+        let mut come = Vec::with_capacity(LINK_EVENTS);
         loop {
             tokio::select! {
-                Some(event) = changes.recv() => self.attachments.follow(event),
+                1.. = changes.recv_many(&mut come, LINK_EVENTS) => {
+                    self.attachments.follow(&come);
+                    come.clear();
+                }
                 result = &mut watching, if !watch_failed => {
                     watch_failed = true;
                     if let Err(error) = result {
@@ -121,6 +131,7 @@ impl Capture {
                     }
                 }
                 _ = check.tick() => {
+                    self.attachments.tell_names();
                     if self.thread.is_finished() {
                         return;
                     }

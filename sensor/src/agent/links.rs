@@ -1,12 +1,15 @@
 //! Attaches to interfaces as they appear, and lets go of them as they vanish.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 
-use super::outputs::Outputs;
+use super::{names::Names, outputs::Outputs};
 use crate::{
-    flow::interfaces::{Interface, Interfaces},
     kernel::{
         Programs,
         attach::{Attachment, IngressWish},
@@ -22,13 +25,13 @@ pub struct Attachments {
     attached: BTreeMap<u32, Attachment>,
     programs: Programs,
     wish: IngressWish,
-    /// Every interface that was ever attached: records of one that is gone may still be under way.
-    names: Interfaces,
+    names: Names,
     outputs: Arc<Outputs>,
 }
 
 impl Attachments {
-    /// Attaches to all links of `selection`, and shows on stderr how.
+    /// Attaches to all links of `selection`, and shows on stderr how. Names outlive their interfaces by `linger`: records
+    /// of one that is gone may still be under way.
     ///
     /// # Errors
     /// When there are links, and none can be attached.
@@ -36,11 +39,14 @@ impl Attachments {
         programs: Programs,
         wish: IngressWish,
         selection: &Selection,
+        linger: Duration,
         outputs: Arc<Outputs>,
     ) -> anyhow::Result<Self> {
-        let names = Interfaces::default();
+        let names = Names::new(linger);
         let mut all = Self { attached: BTreeMap::new(), programs, wish, names, outputs };
         let mut refused = None;
+        selection.links().for_each(|link| all.names.set(link.index, &link.name));
+        all.tell_names();
         for link in selection.links() {
             if let Err(error) = all.attach(link) {
                 refused = Some(error);
@@ -49,32 +55,44 @@ impl Attachments {
         if let (true, Some(error)) = (all.attached.is_empty(), refused) {
             return Err(error).context("no interface can be watched");
         }
-        for (carrier, user) in selection.counted_twice() {
-            tracing::warn!(
-                "{} and {} see the same packets: their traffic is counted twice",
-                carrier.name,
-                user.name
-            );
-        }
+        selection.all_counted_twice().iter().for_each(|twice| tracing::warn!("{twice}"));
         Ok(all)
     }
 
-    /// Follows a change.
-    pub fn follow(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Appeared(link) => {
-                // The error has been shown; the other interfaces go on.
-                let _ = self.attach(&link);
-            }
-            LinkEvent::Renamed(link) => {
-                tracing::info!("interface {} is now called {}", link.index, link.name);
-                self.name(&link);
-            }
-            LinkEvent::Gone(link) => {
-                if self.attached.remove(&link.index).is_some() {
-                    stdio::note(format_args!("{}: gone", link.name));
+    /// Follows changes, all that have come by now.
+    pub fn follow(&mut self, events: &[LinkEvent]) {
+        // Names first, in one go: records must not come before the name of their interface, and a burst of changes must
+        // not be told to every collector event by event.
+        for event in events {
+            match event {
+                LinkEvent::Appeared(link) | LinkEvent::Renamed(link) => {
+                    self.names.set(link.index, &link.name);
                 }
+                LinkEvent::Gone(link) | LinkEvent::Left(link) => {
+                    self.names.release(link.index, Instant::now());
+                }
+                LinkEvent::CountedTwice(_) => {}
             }
+        }
+        self.tell_names();
+        for event in events {
+            match event {
+                // An error has been shown; the other interfaces go on.
+                LinkEvent::Appeared(link) => drop(self.attach(link)),
+                LinkEvent::Renamed(link) => {
+                    tracing::info!("interface {} is now called {}", link.index, link.name);
+                }
+                LinkEvent::Gone(link) => self.detach_from(link, "gone"),
+                LinkEvent::Left(link) => self.detach_from(link, "let go, no longer asked for"),
+                LinkEvent::CountedTwice(twice) => tracing::warn!("{twice}"),
+            }
+        }
+    }
+
+    /// Tells the outputs which names have come and which need no longer be known.
+    pub fn tell_names(&mut self) {
+        if let Some(names) = self.names.changes(Instant::now()) {
+            self.outputs.set_interfaces(names.clone());
         }
     }
 
@@ -84,7 +102,6 @@ impl Attachments {
     }
 
     fn attach(&mut self, link: &Link) -> Result<(), KernelError> {
-        self.name(link);
         match self.programs.attach(link, self.wish) {
             Ok(attachment) => {
                 stdio::note(&attachment);
@@ -98,9 +115,9 @@ impl Attachments {
         }
     }
 
-    fn name(&mut self, link: &Link) {
-        let interface = Interface { name: link.name.clone(), alias: String::new() };
-        self.names.0.insert(link.index, interface);
-        self.outputs.set_interfaces(self.names.clone());
+    fn detach_from(&mut self, link: &Link, why: &str) {
+        if self.attached.remove(&link.index).is_some() {
+            stdio::note(format_args!("{}: {why}", link.name));
+        }
     }
 }

@@ -28,3 +28,4 @@ mod intake;
 mod leftovers;
 mod lent;
 mod links;
+mod names;

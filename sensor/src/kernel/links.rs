@@ -1,12 +1,12 @@
 //! Which interfaces there are, and which of them are asked for.
 //!
-//! Interfaces are asked for by name, by glob, or as `auto`: the device of the default route. [`Selection`] compares
+//! Interfaces are asked for by name, by glob, or as `auto`: the devices of the default routes. [`Selection`] compares
 //! what is there with what is asked for, and says what came and what went; it is told the whole list each time, so
 //! that a lost notification costs a moment and not an interface. `watch.rs` tells it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    fmt, io,
 };
 
 use globset::{Glob, GlobMatcher};
@@ -14,9 +14,10 @@ use globset::{Glob, GlobMatcher};
 use super::{
     error::KernelError,
     netlink::{Netlink, attributes, text, u16_at, u32_at},
+    routes::DefaultRoutes,
 };
 
-/// Stands for the device of the default route.
+/// Stands for the devices of the default routes.
 pub const AUTO: &str = "auto";
 
 /// What a frame of an interface starts with (`ARPHRD_*` of linux/if_arp.h).
@@ -47,10 +48,8 @@ pub struct Link {
 
 /// `struct ifinfomsg`.
 const LINK_HEADER: usize = 16;
-/// `struct rtmsg`.
-const ROUTE_HEADER: usize = 12;
-/// The routing table that holds the default route (`RT_TABLE_MAIN`).
-const MAIN_TABLE: u32 = 254;
+/// The loopback device has this index in every network namespace (`LOOPBACK_IFINDEX` of net/flow.h).
+const LOOPBACK: u32 = 1;
 
 /// The interfaces of this thread's network namespace.
 ///
@@ -97,56 +96,6 @@ fn read_link(body: &[u8]) -> Option<Link> {
         link.lower = None; // A veth's peer in another namespace: its index means nothing here.
     }
     (link.index != 0 && !link.name.is_empty()).then_some(link)
-}
-
-/// Devices of the default route: of IPv4, or where there is none, of IPv6; those of the lowest metric.
-pub(super) fn dump_default_route(netlink: &mut Netlink) -> io::Result<BTreeSet<u32>> {
-    for family in [libc::AF_INET, libc::AF_INET6] {
-        let mut body = [0; ROUTE_HEADER];
-        body[0] = family as u8;
-        let answers = netlink.dump(libc::RTM_GETROUTE, &body)?;
-        let routes: Vec<_> = answers.iter().filter_map(|(_, body)| read_default(body)).collect();
-        if let Some(lowest) = routes.iter().map(|(metric, _)| *metric).min() {
-            return Ok(routes
-                .into_iter()
-                .filter(|(metric, _)| *metric == lowest)
-                .flat_map(|(_, devices)| devices)
-                .collect());
-        }
-    }
-    Ok(BTreeSet::new())
-}
-
-/// Metric and devices of an `RTM_NEWROUTE` message, if it is about a default route.
-fn read_default(body: &[u8]) -> Option<(u32, Vec<u32>)> {
-    const UNICAST: u8 = 1;
-    let (prefix_length, route_type) = (*body.get(1)?, *body.get(7)?);
-    let (mut table, mut metric, mut devices) = (u32::from(*body.get(4)?), 0, Vec::new());
-    for (attribute, value) in attributes(body.get(ROUTE_HEADER..)?) {
-        match attribute {
-            libc::RTA_TABLE => table = u32_at(value, 0)?,
-            libc::RTA_PRIORITY => metric = u32_at(value, 0)?,
-            libc::RTA_OIF => devices.push(u32_at(value, 0)?),
-            libc::RTA_MULTIPATH => devices.extend(next_hops(value)),
-            _ => {}
-        }
-    }
-    let is_default =
-        prefix_length == 0 && route_type == UNICAST && table == MAIN_TABLE && !devices.is_empty();
-    is_default.then_some((metric, devices))
-}
-
-/// Devices of a multipath route: a sequence of `struct rtnexthop`, each with attributes of its own.
-fn next_hops(mut bytes: &[u8]) -> Vec<u32> {
-    let mut devices = Vec::new();
-    while let (Some(length), Some(device)) = (u16_at(bytes, 0), u32_at(bytes, 4)) {
-        devices.push(device);
-        match bytes.get(usize::from(length).next_multiple_of(4)..) {
-            Some(rest) if length >= 8 => bytes = rest,
-            _ => break,
-        }
-    }
-    devices
 }
 
 /// The interfaces that a user asks for.
@@ -201,8 +150,37 @@ pub enum LinkEvent {
     Appeared(Link),
     /// It has another name now.
     Renamed(Link),
-    /// It has been removed, or is no longer asked for: let go.
+    /// It has been removed.
     Gone(Link),
+    /// It is there, and no longer asked for: let go. It has another name now, or a default route has left it.
+    Left(Link),
+    /// These two see the same packets now.
+    CountedTwice(CountedTwice),
+}
+
+/// Traffic that is counted twice, on one interface or on two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CountedTwice {
+    /// What the second sends and receives passes through the first, too, both by name: a VLAN device and its parent, a
+    /// bond or bridge and its member.
+    Pair(String, String),
+    /// The loopback device, by name, on which every packet goes out and comes in again.
+    Loopback(String),
+}
+
+impl fmt::Display for CountedTwice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pair(carrier, user) => write!(
+                f,
+                "{carrier} and {user} see the same packets: their traffic is counted twice; watch one of them"
+            ),
+            Self::Loopback(name) => write!(
+                f,
+                "every packet on {name} goes out and comes in: its traffic is counted twice, once in each direction"
+            ),
+        }
+    }
 }
 
 /// The interfaces that are asked for and there.
@@ -210,39 +188,55 @@ pub enum LinkEvent {
 pub struct Selection {
     patterns: LinkPatterns,
     selected: BTreeMap<u32, Link>,
-    default_route: BTreeSet<u32>,
+    default_routes: DefaultRoutes,
+    /// Pairs, as [`Self::overlaps`] has them, of which it has been told.
+    told: BTreeSet<(u32, u32)>,
 }
 
 impl Selection {
     /// Nothing yet.
     pub fn new(patterns: LinkPatterns) -> Self {
-        Self { patterns, selected: BTreeMap::new(), default_route: BTreeSet::new() }
+        Self {
+            patterns,
+            selected: BTreeMap::new(),
+            default_routes: DefaultRoutes::default(),
+            told: BTreeSet::new(),
+        }
     }
 
     /// Takes in what is there now, and says what that changes.
     ///
-    /// While there is no default route, `auto` keeps to the devices that it last led to: it is often gone for a moment.
-    pub fn update(&mut self, links: Vec<Link>, default_route: BTreeSet<u32>) -> Vec<LinkEvent> {
-        if !default_route.is_empty() {
-            self.default_route = default_route;
-        }
+    /// While a family has no default route, `auto` keeps to the devices that its last one led to: it is often gone for a
+    /// moment.
+    pub fn update(&mut self, links: Vec<Link>, default_routes: DefaultRoutes) -> Vec<LinkEvent> {
+        self.default_routes.follow(default_routes);
         let wanted = |link: &Link| {
             self.patterns.match_name(&link.name)
-                || self.patterns.auto && self.default_route.contains(&link.index)
+                || self.patterns.auto && self.default_routes.contains(link.index)
         };
+        let present: BTreeSet<u32> = links.iter().map(|link| link.index).collect();
         let now: BTreeMap<u32, Link> =
             links.into_iter().filter(wanted).map(|link| (link.index, link)).collect();
         let before = std::mem::replace(&mut self.selected, now);
-        let gone = before
-            .values()
-            .filter(|link| !self.selected.contains_key(&link.index))
-            .map(|link| LinkEvent::Gone(link.clone()));
+        let gone =
+            before.values().filter(|link| !self.selected.contains_key(&link.index)).map(|link| {
+                match present.contains(&link.index) {
+                    true => LinkEvent::Left(link.clone()),
+                    false => LinkEvent::Gone(link.clone()),
+                }
+            });
         let come = self.selected.values().filter_map(|link| match before.get(&link.index) {
             None => Some(LinkEvent::Appeared(link.clone())),
             Some(old) if old.name != link.name => Some(LinkEvent::Renamed(link.clone())),
             Some(_) => None,
         });
-        gone.chain(come).collect()
+        // An interface may also join a bridge long after both came.
+        let overlaps = self.overlaps();
+        let twice = overlaps.difference(&self.told);
+        let twice = twice.map(|overlap| LinkEvent::CountedTwice(self.counted_twice(*overlap)));
+        let events = gone.chain(come).chain(twice).collect();
+        self.told = overlaps;
+        events
     }
 
     /// What is asked for.
@@ -265,15 +259,20 @@ impl Selection {
         if let Some(name) = self.patterns.names.iter().find(|name| !is_there(name)) {
             return Err(KernelError::NoInterface { name: name.clone(), present: present() });
         }
-        if self.patterns.auto && self.default_route.is_empty() {
+        if self.patterns.auto && self.default_routes.is_empty() {
             return Err(KernelError::NoDefaultRoute { present: present() });
         }
         Ok(())
     }
 
-    /// Pairs of selected interfaces that see the same packets, the one that carries the other first: a VLAN device and
-    /// its parent, a bond or bridge and its member. Their traffic is counted twice.
-    pub fn counted_twice(&self) -> Vec<(&Link, &Link)> {
+    /// All traffic that is counted twice now.
+    pub fn all_counted_twice(&self) -> Vec<CountedTwice> {
+        self.overlaps().into_iter().map(|overlap| self.counted_twice(overlap)).collect()
+    }
+
+    /// Pairs of selected interfaces that see the same packets, the one that carries the other first; the loopback device
+    /// with itself.
+    fn overlaps(&self) -> BTreeSet<(u32, u32)> {
         let mut pairs = BTreeSet::new();
         let mut add = |carrier: u32, user: u32| {
             let both = [carrier, user].iter().all(|index| self.selected.contains_key(index));
@@ -283,6 +282,9 @@ impl Selection {
             }
         };
         for link in self.selected.values() {
+            if link.index == LOOPBACK {
+                add(LOOPBACK, LOOPBACK);
+            }
             if let Some(lower) = link.lower {
                 add(lower, link.index);
             }
@@ -291,9 +293,15 @@ impl Selection {
             }
         }
         pairs
-            .iter()
-            .map(|(carrier, user)| (&self.selected[carrier], &self.selected[user]))
-            .collect()
+    }
+
+    /// An overlap by its names.
+    fn counted_twice(&self, (carrier, user): (u32, u32)) -> CountedTwice {
+        let name = |index: u32| self.selected[&index].name.clone();
+        match carrier == user {
+            true => CountedTwice::Loopback(name(user)),
+            false => CountedTwice::Pair(name(carrier), name(user)),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! [`LinkWatch`](watch::LinkWatch) tells which interfaces to attach to, now and later.
 //!
 //! * [`drain`]: the protocol by which no packet is lost, and why it is sound. With [`accounts`], which prove it.
-//! * [`attach`]: modes and fallbacks; [`links`] and [`watch`]: which interfaces; [`addresses`]: of this host.
+//! * [`attach`]: modes and fallbacks; [`links`], [`routes`] and [`watch`]: which interfaces; [`addresses`]: of this host.
 //! * [`budget`], [`probe`], [`clock`], [`grace`]: memory, kernel features, time, waiting.
 //! * `object`, `maps`, `sys`, `netlink`, `tc`, [`guard`]: the border itself. `unsafe` is in `maps` and `sys` only.
 
@@ -25,6 +25,7 @@ mod maps;
 mod netlink;
 mod object;
 pub mod probe;
+pub mod routes;
 pub mod sys;
 mod tc;
 pub mod watch;

@@ -17,8 +17,19 @@ pub(super) struct Netlink {
     sequence: u32,
 }
 
+/// How often a dump is repeated that the kernel could not take in one piece.
+const DUMP_ATTEMPTS: usize = 10;
+
 /// An answer: message type, and what stands behind the message header.
 pub(super) type Answer = (u16, Vec<u8>);
+
+/// What has been answered so far.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Answers {
+    list: Vec<Answer>,
+    /// What was dumped changed meanwhile (`NLM_F_DUMP_INTR`): something may be missing, or listed twice.
+    inconsistent: bool,
+}
 
 impl Netlink {
     /// Opens a socket.
@@ -29,9 +40,12 @@ impl Netlink {
         Ok(Self { socket, sequence: 0 })
     }
 
-    /// Asks for all objects of a kind.
+    /// Asks for all objects of a kind, again where they changed while they were listed.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Interrupted`] when they changed each time: worth another try later.
     pub(super) fn dump(&mut self, message_type: u16, body: &[u8]) -> io::Result<Vec<Answer>> {
-        self.exchange(message_type, libc::NLM_F_DUMP, body)
+        consistent(|| self.exchange(message_type, libc::NLM_F_DUMP, body))
     }
 
     /// Gives an order, with `flags` beside the usual, and waits until it has been carried out.
@@ -49,7 +63,7 @@ impl Netlink {
         message_type: u16,
         flags: libc::c_int,
         body: &[u8],
-    ) -> io::Result<Vec<Answer>> {
+    ) -> io::Result<Answers> {
         self.sequence += 1;
         let mut message = Vec::with_capacity(HEADER + body.len());
         message.extend_from_slice(&((HEADER + body.len()) as u32).to_ne_bytes());
@@ -59,7 +73,7 @@ impl Netlink {
         message.extend_from_slice(&0u32.to_ne_bytes());
         message.extend_from_slice(body);
         self.socket.send(&message, 0)?;
-        let mut answers = Vec::new();
+        let mut answers = Answers::default();
         loop {
             let (datagram, _) = self.socket.recv_from_full()?;
             if read_answers(&datagram, self.sequence, &mut answers)? {
@@ -69,27 +83,62 @@ impl Netlink {
     }
 }
 
-/// Appends the messages of a datagram that answer `sequence`; true once the exchange is over.
-fn read_answers(datagram: &[u8], sequence: u32, answers: &mut Vec<Answer>) -> io::Result<bool> {
+/// The first answers in which nothing changed while they were given.
+fn consistent(mut ask: impl FnMut() -> io::Result<Answers>) -> io::Result<Vec<Answer>> {
+    for _ in 0..DUMP_ATTEMPTS {
+        let answers = ask()?;
+        if !answers.inconsistent {
+            return Ok(answers.list);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::Interrupted, "it changes faster than it can be listed"))
+}
+
+/// A message of rtnetlink.
+pub(super) struct Message<'a> {
+    /// `nlmsg_type`
+    pub(super) message_type: u16,
+    flags: u16,
+    sequence: u32,
+    /// What stands behind the header.
+    pub(super) body: &'a [u8],
+}
+
+/// The messages of a datagram; an error where one contradicts itself, which ends them.
+pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = io::Result<Message<'_>>> {
     let mut rest = datagram;
-    while let Some(length) = u32_at(rest, 0).map(|length| length as usize) {
-        if length < HEADER || length > rest.len() {
-            return Err(io::Error::other("rtnetlink sent a message that contradicts itself"));
-        }
-        let (message, body) = (&rest[..length], &rest[HEADER..length]);
-        if u32_at(message, 8) == Some(sequence) {
-            match libc::c_int::from(u16_at(message, 4).unwrap_or(0)) {
-                libc::NLMSG_DONE => return Ok(true),
-                libc::NLMSG_ERROR => {
-                    return match u32_at(body, 0).unwrap_or(0) as i32 {
-                        0 => Ok(true),
-                        error => Err(io::Error::from_raw_os_error(-error)),
-                    };
-                }
-                message_type => answers.push((message_type as u16, body.to_vec())),
-            }
-        }
+    std::iter::from_fn(move || {
+        let length = u32_at(rest, 0)? as usize;
+        let header = (u16_at(rest, 4), u16_at(rest, 6), u32_at(rest, 8));
+        let (Some(body), (Some(message_type), Some(flags), Some(sequence))) =
+            (rest.get(HEADER..length), header)
+        else {
+            rest = &[];
+            return Some(Err(io::Error::other("rtnetlink sent a message that contradicts itself")));
+        };
         rest = &rest[aligned(length).min(rest.len())..];
+        Some(Ok(Message { message_type, flags, sequence, body }))
+    })
+}
+
+/// Appends the messages of a datagram that answer `sequence`; true once the exchange is over.
+fn read_answers(datagram: &[u8], sequence: u32, answers: &mut Answers) -> io::Result<bool> {
+    for message in messages(datagram) {
+        let message = message?;
+        if message.sequence != sequence {
+            continue;
+        }
+        answers.inconsistent |= libc::c_int::from(message.flags) & libc::NLM_F_DUMP_INTR != 0;
+        match libc::c_int::from(message.message_type) {
+            libc::NLMSG_DONE => return Ok(true),
+            libc::NLMSG_ERROR => {
+                return match u32_at(message.body, 0).unwrap_or(0) as i32 {
+                    0 => Ok(true),
+                    error => Err(io::Error::from_raw_os_error(-error)),
+                };
+            }
+            _ => answers.list.push((message.message_type, message.body.to_vec())),
+        }
     }
     Ok(false)
 }
@@ -178,14 +227,15 @@ mod tests {
 
     #[test]
     fn answers_end_with_done_or_an_error_and_strangers_are_skipped() {
-        let mut answers = Vec::new();
+        let mut answers = Answers::default();
         let datagram =
             [message(16, 7, b"abc"), message(16, 6, b"late"), message(16, 7, b"d")].concat();
         assert!(!read_answers(&datagram, 7, &mut answers).unwrap());
         assert!(
             read_answers(&message(libc::NLMSG_DONE as u16, 7, &[0; 4]), 7, &mut answers).unwrap()
         );
-        assert_eq!(answers, [(16, b"abc".to_vec()), (16, b"d".to_vec())]);
+        assert_eq!(answers.list, [(16, b"abc".to_vec()), (16, b"d".to_vec())]);
+        assert!(!answers.inconsistent);
         let error = message(libc::NLMSG_ERROR as u16, 7, &(-libc::ENODEV).to_ne_bytes());
         let error = read_answers(&error, 7, &mut answers).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
@@ -193,5 +243,25 @@ mod tests {
             read_answers(&message(libc::NLMSG_ERROR as u16, 7, &[0; 4]), 7, &mut answers).unwrap()
         );
         assert!(read_answers(&5u32.to_ne_bytes(), 7, &mut answers).is_err());
+    }
+    #[test]
+    fn a_dump_that_was_interrupted_is_repeated() {
+        let mut torn = message(16, 7, b"abc");
+        torn[6..8].copy_from_slice(&(libc::NLM_F_DUMP_INTR as u16).to_ne_bytes());
+        let done = message(libc::NLMSG_DONE as u16, 7, &[0; 4]);
+        let mut asked = 0;
+        let mut ask = |torn_until: usize| {
+            asked = 0;
+            consistent(|| {
+                asked += 1;
+                let first = if asked < torn_until { torn.clone() } else { message(16, 7, b"xyz") };
+                let mut answers = Answers::default();
+                assert!(read_answers(&[first, done.clone()].concat(), 7, &mut answers)?);
+                Ok(answers)
+            })
+        };
+        assert_eq!(ask(4).unwrap(), [(16, b"xyz".to_vec())]);
+        assert_eq!(ask(usize::MAX).unwrap_err().kind(), io::ErrorKind::Interrupted);
+        assert_eq!(asked, DUMP_ATTEMPTS);
     }
 }

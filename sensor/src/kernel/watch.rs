@@ -1,25 +1,26 @@
 //! Following interfaces as they come and go.
 //!
 //! A change of any link wakes the watcher, which then asks for the whole list; a moment's wait before that makes one
-//! list out of a burst of changes. Routes may change by the thousand, so they are not listened to: with `auto`, the
-//! default route is looked at with every list and every half minute.
+//! list out of a burst of changes. With `auto`, a change of a default route does so, too. Other routes may change by the
+//! thousand; they are told from default ones in the message itself, and nothing is asked for because of them.
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{io, time::Duration};
 
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
 use tokio::{sync::mpsc::Sender, time};
 
 use super::{
     error::KernelError,
-    links::{Link, LinkEvent, LinkPatterns, Selection, dump_default_route, dump_links, failed},
-    netlink::Netlink,
+    links::{Link, LinkEvent, LinkPatterns, Selection, dump_links, failed},
+    netlink::{Netlink, messages},
+    routes::{self, DefaultRoutes},
 };
 
 /// How long changes are gathered.
 const BURST: Duration = Duration::from_millis(50);
 
-/// How often the default route is looked at.
-const ROUTE_CHECK: Duration = Duration::from_secs(30);
+/// How many datagrams of a burst are read before it is looked what is there.
+const BURST_DATAGRAMS: usize = 4096;
 
 /// Follows the interfaces of the network namespace in which it was made.
 pub struct LinkWatch {
@@ -37,11 +38,11 @@ impl LinkWatch {
     /// one, or when rtnetlink does not answer.
     pub fn new(patterns: LinkPatterns) -> Result<Self, KernelError> {
         // Listening begins before the first look, so that nothing falls in between.
-        let changes = subscribe().map_err(failed)?;
+        let changes = subscribe(patterns.auto()).map_err(failed)?;
         let mut netlink = Netlink::open().map_err(failed)?;
-        let (links, default_route) = look(&mut netlink, &patterns).map_err(failed)?;
+        let (links, default_routes) = look(&mut netlink, &patterns).map_err(failed)?;
         let mut selection = Selection::new(patterns);
-        selection.update(links.clone(), default_route);
+        selection.update(links.clone(), default_routes);
         selection.check(&links)?;
         Ok(Self { netlink, changes, selection })
     }
@@ -60,12 +61,18 @@ impl LinkWatch {
         loop {
             tokio::select! {
                 changed = wait(&changes) => changed.map_err(failed)?,
-                () = time::sleep(ROUTE_CHECK), if selection.patterns().auto() => {}
                 () = events.closed() => return Ok(()),
             }
-            let (links, default_route) =
-                look(&mut netlink, selection.patterns()).map_err(failed)?;
-            for event in selection.update(links, default_route) {
+            let (links, default_routes) = loop {
+                match look(&mut netlink, selection.patterns()) {
+                    // It changes faster than it can be listed.
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                        time::sleep(BURST).await;
+                    }
+                    seen => break seen.map_err(failed)?,
+                }
+            };
+            for event in selection.update(links, default_routes) {
                 if events.send(event).await.is_err() {
                     return Ok(());
                 }
@@ -75,36 +82,51 @@ impl LinkWatch {
 }
 
 /// What is there now.
-fn look(netlink: &mut Netlink, patterns: &LinkPatterns) -> io::Result<(Vec<Link>, BTreeSet<u32>)> {
+fn look(netlink: &mut Netlink, patterns: &LinkPatterns) -> io::Result<(Vec<Link>, DefaultRoutes)> {
     let links = dump_links(netlink)?;
-    let default_route =
-        if patterns.auto() { dump_default_route(netlink)? } else { BTreeSet::new() };
-    Ok((links, default_route))
+    let default_routes = match patterns.auto() {
+        true => DefaultRoutes::dump(netlink)?,
+        false => DefaultRoutes::default(),
+    };
+    Ok((links, default_routes))
 }
 
-/// A socket that is told of every change of a link.
-fn subscribe() -> io::Result<TokioSocket> {
+/// A socket that is told of every change of a link, and of a route where that matters.
+fn subscribe(routes: bool) -> io::Result<TokioSocket> {
+    let mut groups = libc::RTMGRP_LINK;
+    if routes {
+        groups |= libc::RTMGRP_IPV4_ROUTE | libc::RTMGRP_IPV6_ROUTE;
+    }
     let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
-    socket.socket_mut().bind(&SocketAddr::new(0, libc::RTMGRP_LINK as u32))?;
+    socket.socket_mut().bind(&SocketAddr::new(0, groups as u32))?;
     Ok(socket)
 }
 
 /// Returns a moment after something has changed.
 async fn wait(changes: &TokioSocket) -> io::Result<()> {
-    tolerate(changes.recv_from_full().await)?;
+    while !matters(changes.recv_from_full().await)? {}
     time::sleep(BURST).await;
-    loop {
+    for _ in 0..BURST_DATAGRAMS {
         match changes.socket_ref().recv_from_full() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            result => tolerate(result)?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            result => drop(matters(result)?),
         }
     }
+    Ok(())
 }
 
-/// Changes may come faster than they are read: that too only means that something has changed.
-fn tolerate<T>(result: io::Result<T>) -> io::Result<()> {
-    match result {
-        Err(error) if error.raw_os_error() != Some(libc::ENOBUFS) => Err(error),
-        _ => Ok(()),
+/// Whether what was received tells of a link or of a default route. Changes may come faster than they are read
+/// (`ENOBUFS`): then one of those that were dropped may.
+fn matters(received: io::Result<(Vec<u8>, SocketAddr)>) -> io::Result<bool> {
+    match received {
+        Ok((datagram, _)) => Ok(messages(&datagram).any(|message| match message {
+            Ok(message) => match message.message_type {
+                libc::RTM_NEWROUTE | libc::RTM_DELROUTE => routes::is_default(message.body),
+                _ => true,
+            },
+            Err(_) => true,
+        })),
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(true),
+        Err(error) => Err(error),
     }
 }

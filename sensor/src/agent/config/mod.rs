@@ -98,7 +98,7 @@ pub struct CaptureConfig {
 /// Which interfaces are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InterfacePattern {
-    /// The device of the default route.
+    /// The devices of the default routes, of IPv4 and of IPv6.
     Auto,
     /// The interface of this name.
     Name(String),

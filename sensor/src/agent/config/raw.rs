@@ -66,7 +66,7 @@ table! {
 table! {
     /// `[capture]`
     Capture {
-        /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the device of the default route. Not given and
+        /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the devices of the default routes. Not given and
         /// with a `[[listen]]`: none.
         interfaces: Vec<Setting<String>> = vec![Setting::default_of("auto".to_owned())];
         /// How often the kernel's flow tables are drained.

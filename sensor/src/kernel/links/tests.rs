@@ -17,8 +17,12 @@ fn selection(patterns: &[&str]) -> Selection {
     Selection::new(LinkPatterns::new(patterns).unwrap())
 }
 
-fn none() -> BTreeSet<u32> {
-    BTreeSet::new()
+fn none() -> DefaultRoutes {
+    DefaultRoutes::default()
+}
+
+fn routes(v4: &[u32], v6: &[u32]) -> DefaultRoutes {
+    DefaultRoutes { v4: v4.iter().copied().collect(), v6: v6.iter().copied().collect() }
 }
 
 #[test]
@@ -26,14 +30,33 @@ fn names_globs_and_the_default_route_select() {
     let links = || vec![link(1, "lo"), link(2, "eth0"), link(3, "veth1"), link(4, "veth22")];
     let mut chosen = selection(&["veth?", AUTO]);
     assert_eq!(
-        chosen.update(links(), [2].into()),
+        chosen.update(links(), routes(&[2], &[])),
         [LinkEvent::Appeared(link(2, "eth0")), LinkEvent::Appeared(link(3, "veth1"))]
     );
-    assert_eq!(chosen.update(links(), [2].into()), []);
+    assert_eq!(chosen.update(links(), routes(&[2], &[])), []);
     assert_eq!(chosen.update(links(), none()), [], "a default route that is gone for a moment");
     assert_eq!(
-        chosen.update(links(), [1].into()),
-        [LinkEvent::Gone(link(2, "eth0")), LinkEvent::Appeared(link(1, "lo"))]
+        chosen.update(links(), routes(&[4], &[])),
+        [LinkEvent::Left(link(2, "eth0")), LinkEvent::Appeared(link(4, "veth22"))]
+    );
+}
+
+#[test]
+fn each_family_has_its_default_route() {
+    let links = || vec![link(2, "eth0"), link(3, "eth1"), link(4, "eth2")];
+    let mut chosen = selection(&[AUTO]);
+    assert_eq!(
+        chosen.update(links(), routes(&[2], &[3])),
+        [LinkEvent::Appeared(link(2, "eth0")), LinkEvent::Appeared(link(3, "eth1"))]
+    );
+    assert_eq!(chosen.update(links(), routes(&[], &[3])), [], "IPv4's is gone for a moment");
+    assert_eq!(
+        chosen.update(links(), routes(&[4], &[])),
+        [LinkEvent::Left(link(2, "eth0")), LinkEvent::Appeared(link(4, "eth2"))]
+    );
+    assert_eq!(
+        chosen.update(vec![link(3, "eth1")], routes(&[4], &[3])),
+        [LinkEvent::Gone(link(4, "eth2"))]
     );
 }
 
@@ -48,7 +71,7 @@ fn removal_recreation_and_renaming_are_told() {
     assert_eq!(chosen.update(vec![link(5, "eth9")], none()), [LinkEvent::Renamed(link(5, "eth9"))]);
     assert_eq!(
         chosen.update(vec![link(5, "wan")], none()),
-        [LinkEvent::Gone(link(5, "eth9"))],
+        [LinkEvent::Left(link(5, "eth9"))],
         "renamed away"
     );
     assert_eq!(
@@ -84,12 +107,27 @@ fn a_vlan_device_and_a_bond_member_count_twice() {
         (Link { lower: Some(8), ..link(7, "a") }, Link { lower: Some(7), ..link(8, "b") });
     let links = vec![link(2, "eth0"), vlan, member, link(5, "bond0"), stranger, one, other];
     chosen.update(links, none());
-    let pairs: Vec<_> =
-        chosen.counted_twice().iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
+    let pair = |a: &str, b: &str| CountedTwice::Pair(a.into(), b.into());
     assert_eq!(
-        pairs,
-        [("eth0", "eth0.5"), ("eth1", "bond0"), ("b", "a")].map(|(a, b)| (a.into(), b.into()))
+        chosen.all_counted_twice(),
+        [pair("eth0", "eth0.5"), pair("eth1", "bond0"), pair("b", "a")]
     );
+}
+
+#[test]
+fn who_joins_a_bridge_later_counts_twice_from_then_on_and_is_told_once() {
+    let twice = |event: &LinkEvent| matches!(event, LinkEvent::CountedTwice(_));
+    let mut chosen = selection(&["*"]);
+    let links = |upper| vec![link(1, "lo"), Link { upper, ..link(2, "eth0") }, link(3, "br0")];
+    let told: Vec<_> = chosen.update(links(None), none()).into_iter().filter(twice).collect();
+    assert_eq!(told, [LinkEvent::CountedTwice(CountedTwice::Loopback("lo".into()))]);
+    assert_eq!(
+        chosen.update(links(Some(3)), none()),
+        [LinkEvent::CountedTwice(CountedTwice::Pair("eth0".into(), "br0".into()))]
+    );
+    assert_eq!(chosen.update(links(Some(3)), none()), []);
+    assert_eq!(chosen.update(links(None), none()), []);
+    assert_eq!(chosen.update(links(Some(3)), none()).len(), 1, "and again when it joins again");
 }
 
 fn attribute(attribute_type: u16, value: &[u8]) -> Vec<u8> {
@@ -118,22 +156,4 @@ fn link_messages_are_read() {
     assert_eq!(read_link(&message(65534, &[])).unwrap().link_layer, LinkLayer::Ip);
     assert_eq!(read_link(&message(772, &[])).unwrap().link_layer, LinkLayer::Ethernet);
     assert_eq!(read_link(&message(1, &[])[..18]), None);
-}
-
-#[test]
-fn default_routes_are_told_from_others() {
-    let route = |prefix: u8, table: u8, attributes: &[Vec<u8>]| {
-        let mut body = vec![libc::AF_INET as u8, prefix, 0, 0, table, 0, 0, 1, 0, 0, 0, 0];
-        body.extend(attributes.concat());
-        body
-    };
-    let device = attribute(libc::RTA_OIF, &3u32.to_ne_bytes());
-    let metric = attribute(libc::RTA_PRIORITY, &100u32.to_ne_bytes());
-    assert_eq!(read_default(&route(0, 254, &[metric, device.clone()])), Some((100, vec![3])));
-    assert_eq!(read_default(&route(24, 254, std::slice::from_ref(&device))), None);
-    assert_eq!(read_default(&route(0, 255, &[device])), None);
-    let hop = |device: u32| [&[8, 0, 0, 0][..], &device.to_ne_bytes()].concat();
-    let paths = attribute(libc::RTA_MULTIPATH, &[hop(4), hop(5)].concat());
-    assert_eq!(read_default(&route(0, 254, &[paths])), Some((0, vec![4, 5])));
-    assert_eq!(next_hops(&[0, 0, 0, 0, 9, 0, 0, 0]), [9], "a length of 0 does not loop");
 }

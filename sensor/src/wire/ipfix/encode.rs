@@ -4,6 +4,8 @@
 //! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names, for hits, and for
 //! batches of a shape that has not come before.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, TEMPLATE_SET,
     hits::{self, HitRecord},
@@ -107,12 +109,13 @@ pub struct Message<'a> {
     pub hits: u64,
 }
 
-/// What is still to be announced: an index into what there is.
+/// What is still to be announced.
 #[derive(Debug, Default)]
 struct Announcement {
-    /// Counts the host's flow templates, the options templates, the other flow templates.
+    /// The next template: counts the host's flow templates, the options templates, the other flow templates.
     template: usize,
-    interface: usize,
+    /// Interfaces, by index.
+    interfaces: BTreeSet<u32>,
 }
 
 /// Encoder of one transport session and observation domain.
@@ -126,7 +129,7 @@ pub struct Encoder {
     /// When the templates were last announced; None before the first time.
     announced_at: Option<u64>,
     messages_since: u64,
-    interfaces: Vec<Interface>,
+    interfaces: BTreeMap<u32, Interface>,
     templates: FlowTemplates,
 }
 
@@ -142,17 +145,20 @@ impl Encoder {
             next: Announcement::default(),
             announced_at: None,
             messages_since: 0,
-            interfaces: Vec::new(),
+            interfaces: BTreeMap::new(),
             templates: FlowTemplates::new(),
         }
     }
 
-    /// The interfaces whose names are to be announced, now and with the templates.
+    /// The interfaces that there are now. Names that are new or have changed are announced next, all of them with the
+    /// templates; those of interfaces that are no longer there never again.
     pub fn set_interfaces(&mut self, interfaces: &[Interface]) {
-        if self.interfaces != interfaces {
-            self.interfaces = interfaces.to_vec();
-            self.next.interface = 0;
-        }
+        let now = interfaces.iter().map(|interface| (interface.index, interface.clone()));
+        let before = std::mem::replace(&mut self.interfaces, now.collect());
+        let next = &mut self.next.interfaces;
+        next.retain(|index| self.interfaces.contains_key(index));
+        let new = self.interfaces.iter().filter(|(index, now)| before.get(index) != Some(now));
+        next.extend(new.map(|(index, _)| index));
     }
 
     /// Writes what must come before data and is due at `now` (milliseconds since the epoch): templates, options
@@ -161,7 +167,8 @@ impl Encoder {
         if self.message.is_empty() && self.is_refresh_due(now) {
             self.announced_at = Some(now);
             self.messages_since = 0;
-            self.next = Announcement::default();
+            let interfaces = self.interfaces.keys().copied().collect();
+            self.next = Announcement { template: 0, interfaces };
         }
         while let Some(fits) = self.write_template(self.next.template) {
             if !fits {
@@ -169,13 +176,15 @@ impl Encoder {
             }
             self.next.template += 1;
         }
-        while let Some(interface) = self.interfaces.get(self.next.interface) {
-            let length = INTERFACE_NAMES.data_record_length(interface);
-            let Some(out) = self.message.data_records_mut(INTERFACE_NAMES.id, length, 1) else {
-                return Progress::MessageFull;
-            };
-            INTERFACE_NAMES.write_data_record(interface, out);
-            self.next.interface += 1;
+        while let Some(index) = self.next.interfaces.first() {
+            if let Some(interface) = self.interfaces.get(index) {
+                let length = INTERFACE_NAMES.data_record_length(interface);
+                let Some(out) = self.message.data_records_mut(INTERFACE_NAMES.id, length, 1) else {
+                    return Progress::MessageFull;
+                };
+                INTERFACE_NAMES.write_data_record(interface, out);
+            }
+            self.next.interfaces.pop_first();
         }
         Progress::Done
     }

@@ -352,24 +352,57 @@ fn statistics_and_interface_names_arrive() {
     assert_eq!(scopes, [2, 2, 1]);
 }
 
+/// The indices of the interfaces whose names `encoder` announces at `now`, over as many messages as that takes.
+fn announced_names(encoder: &mut Encoder, decoder: &mut Decoder, now: u64) -> Vec<u64> {
+    let mut indices = Vec::new();
+    loop {
+        let progress = encoder.announce(now);
+        if let Some(message) = encoder.finish(now) {
+            let records = decoder.decode(message.bytes).unwrap().records;
+            indices.extend(records.iter().map(|record| record.number(10).unwrap() as u64));
+        }
+        encoder.next_message();
+        if progress == Progress::Done {
+            return indices;
+        }
+    }
+}
+
+fn named(index: u32, name: &str) -> Interface {
+    Interface { index, name: name.into(), description: String::new() }
+}
+
 #[test]
-fn interface_names_come_again_when_they_change() {
+fn only_names_that_are_new_are_announced_and_all_with_the_templates() {
+    let refresh = TemplateRefresh::Every { milliseconds: 1000, messages: 1000 };
+    let mut encoder = Encoder::new(EncoderOptions { refresh, ..OPTIONS });
+    let mut decoder = Decoder::default();
+    let mut names =
+        |encoder: &mut Encoder, after: u64| announced_names(encoder, &mut decoder, NOW + after);
+    encoder.set_interfaces(&[named(2, "eth0")]);
+    assert_eq!(names(&mut encoder, 0), [2]);
+    encoder.set_interfaces(&[named(2, "eth0")]);
+    assert_eq!(names(&mut encoder, 1), [0; 0], "nothing new");
+    encoder.set_interfaces(&[named(2, "eth0"), named(3, "eth1"), named(4, "eth2")]);
+    assert_eq!(names(&mut encoder, 2), [3, 4]);
+    encoder.set_interfaces(&[named(2, "wan"), named(3, "eth1")]);
+    assert_eq!(names(&mut encoder, 3), [2], "renamed");
+    encoder.set_interfaces(&[named(3, "eth1"), named(5, "eth3")]);
+    encoder.set_interfaces(&[named(3, "eth1")]);
+    assert_eq!(names(&mut encoder, 4), [0; 0], "gone before it was announced");
+    assert_eq!(names(&mut encoder, 1000), [3], "with the templates, those that are there");
+}
+
+#[test]
+fn two_thousand_interfaces_one_after_the_other_cost_each_its_own_record() {
     let mut encoder = Encoder::new(OPTIONS);
     let mut decoder = Decoder::default();
-    let mut names = |encoder: &mut Encoder| {
-        let _ = encoder.announce(NOW);
-        let message = encoder.finish(NOW).map(|message| message.bytes.to_vec());
-        encoder.next_message();
-        message.map_or(0, |message| decoder.decode(&message).unwrap().records.len())
-    };
-    let eth0 = Interface { index: 2, name: "eth0".into(), description: String::new() };
-    let eth1 = Interface { index: 3, name: "eth1".into(), description: String::new() };
-    encoder.set_interfaces(std::slice::from_ref(&eth0));
-    assert_eq!(names(&mut encoder), 1);
-    encoder.set_interfaces(std::slice::from_ref(&eth0));
-    assert_eq!(names(&mut encoder), 0, "nothing new");
-    encoder.set_interfaces(&[eth0, eth1]);
-    assert_eq!(names(&mut encoder), 2);
+    let mut all = Vec::new();
+    for index in 1..=2000 {
+        all.push(named(index, "veth"));
+        encoder.set_interfaces(&all);
+        assert_eq!(announced_names(&mut encoder, &mut decoder, NOW), [u64::from(index)]);
+    }
 }
 
 #[test]
