@@ -4,10 +4,10 @@
 
 use std::{
     env, fs,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::UdpSocket,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/config");
@@ -289,4 +289,113 @@ fn a_full_stderr_holds_nobody_up() {
         let output = command(&arguments).stderr(writer).output().expect("the binary runs");
         assert_eq!(output.status.code(), Some(code), "{listener}");
     }
+}
+
+/// An agent that listens to routers, which needs no privileges.
+struct Agent {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Agent {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = command(&["run", "--print", "none", "--listen", &listener()]);
+        let mut child = command
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        let mut agent = Self { child, stderr };
+        agent.wait_for(": listening");
+        agent
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+        assert!(sent.success(), "{name}");
+    }
+
+    /// What it says up to a line with `part`.
+    fn wait_for(&mut self, part: &str) -> String {
+        let mut said = String::new();
+        loop {
+            let before = said.len();
+            let length = self.stderr.read_line(&mut said).expect("stderr is text");
+            assert!(length > 0, "it ended without `{part}`: {said}");
+            if said[before..].contains(part) {
+                return said;
+            }
+        }
+    }
+
+    /// Its exit code, and the rest of what it says.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).expect("stderr is text");
+        (self.child.wait().expect("it ends").code(), said)
+    }
+}
+
+#[test]
+fn a_signal_has_a_meaning_or_none() {
+    let mut agent = Agent::start(&[]);
+    // 34 and 64: the first and the last of the real-time signals.
+    for name in ["USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "XFSZ", "PIPE", "34", "64"] {
+        agent.signal(name);
+    }
+    agent.signal("USR1");
+    agent.wait_for("summary so far");
+    agent.wait_for("received from routers");
+    agent.wait_for("balanced: every datagram and octet received is accounted for");
+    agent.signal("QUIT");
+    let (code, said) = agent.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("balanced: every datagram"), "the last summary: {said}");
+    assert!(!said.contains("summary so far"), "{said}");
+}
+
+/// A reload says what it took over and what it did not: what is refused, and edits of the configuration itself.
+#[test]
+fn a_reload_says_what_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let policy = |query: &str| format!("[[policy]]\nname = 'p'\nmatch = '{query}'\n");
+    let policies = write("p.toml", &policy("srcport == 1"));
+    let config = write("sensor.toml", &format!("policies.paths = ['{policies}']\n"));
+    let mut agent = Agent::start(&["--config", &config]);
+
+    agent.signal("HUP");
+    let said =
+        agent.wait_for("reload: read anew: 1 policies are asked, 0 of them are new or changed");
+    assert!(!said.contains("WARN") && !said.contains("restart"), "{said}");
+
+    write("p.toml", &policy("srcprt == 1"));
+    write(
+        "sensor.toml",
+        &format!("policies.paths = ['{policies}']\n[flow]\nidle_timeout = '9s'\n"),
+    );
+    agent.signal("HUP");
+    let said = agent.wait_for("reload refused: the old tags and policies stay in force");
+    assert!(
+        said.contains("sensor.toml has changed in [flow], which takes effect with a restart only"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `srcport`?"), "{said}");
+    assert!(!said.contains("read anew"), "{said}");
+
+    write("sensor.toml", "[flow");
+    agent.signal("HUP");
+    agent.wait_for("sensor.toml has changed and has faults");
+    agent.wait_for("reload refused");
+    agent.signal("TERM");
+    let (code, said) = agent.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("3 reloads (2 refused): flows waited"), "{said}");
 }

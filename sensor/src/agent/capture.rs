@@ -2,7 +2,7 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread::JoinHandle,
     time::Duration,
 };
@@ -47,6 +47,7 @@ pub struct Capture {
     watch: Option<LinkWatch>,
     attachments: Attachments,
     stop: mpsc::Sender<()>,
+    drained: Arc<Mutex<Drained>>,
     thread: JoinHandle<Result<Drained, KernelError>>,
 }
 
@@ -98,13 +99,18 @@ impl Prepared {
         let cache = cache_options(&config.flow);
         let interval = config.capture.interval;
         let outputs = outputs.clone();
+        let drained = Arc::<Mutex<Drained>>::default();
+        let shown = drained.clone();
         // A seed that senders of packets cannot know.
         let seed = RandomState::new().hash_one(std::process::id());
         let thread = std::thread::Builder::new()
             .name("drain".to_owned())
-            .spawn(move || drain::run(drain, log, cache, seed, interval, &outputs, &stopped))
+            .spawn(move || {
+                let agent = drain::Link { shown: &shown, stop: &stopped };
+                drain::run(drain, log, cache, seed, interval, &outputs, agent)
+            })
             .context("cannot start the drain thread")?;
-        Ok(Capture { watch: Some(watch), attachments, stop, thread })
+        Ok(Capture { watch: Some(watch), attachments, stop, drained, thread })
     }
 }
 
@@ -138,6 +144,12 @@ impl Capture {
                 }
             }
         }
+    }
+
+    /// What has been drained so far, also while [`Self::follow`] runs.
+    pub fn drained(&self) -> impl Fn() -> Drained + use<> {
+        let drained = self.drained.clone();
+        move || *drained.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Detaches from all interfaces, and drains for the last time.

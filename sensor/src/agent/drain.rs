@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
@@ -27,7 +27,8 @@ use crate::{
 /// How often the fill of the tables is looked at between two drains.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// What a finished drain thread knows.
+/// What a drain thread knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
     /// All epochs.
     pub totals: Totals,
@@ -35,7 +36,15 @@ pub struct Drained {
     pub evicted: u64,
 }
 
-/// Drains every `interval`, or earlier when a table fills, until `stop` is closed; then once more, and ends all flows.
+/// What joins the thread to the rest of the agent.
+pub struct Link<'a> {
+    /// How things stand behind each drain.
+    pub shown: &'a Mutex<Drained>,
+    /// Closed when it is to end.
+    pub stop: &'a Receiver<()>,
+}
+
+/// Drains every `interval`, or earlier when a table fills, until it is to stop; then once more, and ends all flows.
 ///
 /// # Errors
 /// When the kernel refuses to go on.
@@ -46,7 +55,7 @@ pub fn run(
     seed: u64,
     interval: Duration,
     outputs: &Arc<Outputs>,
-    stop: &Receiver<()>,
+    agent: Link<'_>,
 ) -> Result<Drained, KernelError> {
     let sink = outputs.clone();
     let mut engine =
@@ -54,10 +63,12 @@ pub fn run(
     let mut totals = Totals::default();
     let mut stopping = false;
     while !stopping {
-        stopping = wait(interval, &drain, stop);
+        stopping = wait(interval, &drain, agent.stop);
         let epoch = drain.flip(&mut engine)?;
         book(&epoch, &mut totals, outputs);
         engine.expire(now());
+        let drained = Drained { totals, evicted: engine.cache().evicted() };
+        *agent.shown.lock().unwrap_or_else(PoisonError::into_inner) = drained;
         if let Some(log) = &mut log {
             log.pass_on();
         }

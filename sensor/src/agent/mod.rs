@@ -29,3 +29,4 @@ mod leftovers;
 mod lent;
 mod links;
 mod names;
+mod signals;

@@ -155,10 +155,19 @@ impl Outputs {
         self.hits.reopen();
         let (lists, result) = config.lists.reread(&self.lists);
         if let Err(error) = result {
-            tracing::error!("{error}");
+            tracing::error!("{error}; its old values stay in force");
+        }
+        if let Some(edited) = config.edited() {
+            tracing::warn!("{edited}");
         }
         self.analysis.reload(config, &lists, now, |event| self.tell(event));
         self.analysis.leave(self.lists.follow(&lists));
+    }
+
+    /// Every output's name and account, as they stand.
+    pub fn accounts(&self) -> (Vec<(String, Account)>, Vec<hits::Report>) {
+        let sinks = self.sinks.iter().map(|sink| (sink.name().to_owned(), sink.account()));
+        (sinks.collect(), self.hits.reports())
     }
 
     /// How the policies have fared.

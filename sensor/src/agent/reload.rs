@@ -31,6 +31,8 @@ const TURN: Duration = Duration::from_millis(1);
 pub struct Reloads {
     /// How many there have been.
     pub count: u64,
+    /// Of these, those that left something old in force.
+    pub refused: u64,
     /// How long flows waited at most for the last one.
     pub last_pause: Duration,
     /// How long they waited at most for any.
@@ -52,13 +54,16 @@ impl Analysis {
         let from = self.hold(&mut pause, |pipeline| pipeline.in_force());
         let (context, reports) = context::reread(&config.context, local(self.origin).as_deref());
         tell(&reports);
+        let mut kept = Vec::new();
         if context.is_none() {
             tracing::error!("the old labels, networks and locations stay in force");
+            kept.push("labels, networks and locations");
         }
         let (tags, rules) = match Asked::read(config, lists) {
             Ok(Asked { tags, rules }) => (Some(tags), Some(rules)),
             Err(error) => {
                 tracing::error!("the old policies stay in force: {error:#}");
+                kept.push("tags and policies");
                 (None, None)
             }
         };
@@ -78,14 +83,22 @@ impl Analysis {
         self.leftovers.keep(retired.context.profiles().clone());
         self.leftovers.keep(retired.context.ports().clone());
         drop(retired);
-        tracing::info!(
-            "read anew in {} ms: {policies} policies are asked, {changed} of them are new or changed; \
-             flows waited {:.1} ms at most",
+        let took = format!(
+            "{policies} policies are asked, {changed} of them are new or changed; it took {} ms, flows waited {:.1} ms \
+             at most",
             start.elapsed().as_millis(),
             pause.as_secs_f64() * 1e3
         );
+        match kept.as_slice() {
+            [] => tracing::info!("reload: read anew: {took}"),
+            kept => tracing::warn!(
+                "reload refused: the old {} stay in force: {took}",
+                kept.join(", and the old ")
+            ),
+        }
         let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
         reloads.count += 1;
+        reloads.refused += u64::from(!kept.is_empty());
         reloads.last_pause = pause;
         reloads.longest_pause = reloads.longest_pause.max(pause);
         *reloads

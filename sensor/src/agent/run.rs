@@ -3,20 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::bail;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::{JoinHandle, spawn_blocking},
-};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
     capture::{self, Capture},
     config::Config,
+    drain::Drained,
     intake::{self, Intake},
     outputs::{Outputs, Patience},
+    signals::{Request, Signals},
     summary::{self, Records},
 };
 use crate::{
     export::clock::now,
+    intake::report::Report,
     nql::{Filter, lists::Lists},
     stdio,
 };
@@ -34,8 +34,8 @@ struct Watched<'a> {
     outputs: &'a Outputs,
 }
 
-/// Runs until SIGINT, SIGTERM or the end of `duration`. Only flows that fulfil `filter` are put out; `lists` are those of
-/// the configuration. SIGHUP reads lists, context and policies anew.
+/// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `lists` are those of
+/// the configuration. SIGHUP reads lists, context and policies anew; SIGUSR1 tells the summary so far.
 ///
 /// # Errors
 /// What keeps it from starting, a kernel that refuses to go on, or a ledger that does not balance.
@@ -46,9 +46,9 @@ pub fn run(
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let prepared = {
+    let (mut signals, prepared) = {
         let _inside = runtime.enter();
-        capture::prepare(config)?
+        (Signals::new()?, capture::prepare(config)?)
     };
     let outputs = Arc::new(Outputs::start(config, filter, lists, Patience::Never)?);
     let mut intake = Intake::start(config, &outputs)?;
@@ -56,11 +56,10 @@ pub fn run(
     let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), outputs: &outputs };
     let mut reload = Reload::new(config, &outputs);
     let end = runtime.block_on(async {
-        let end = wait(watched, &mut reload, duration).await;
-        reload.ended().await;
+        let end = wait(watched, &mut signals, &mut reload, duration).await;
+        reload.finish().await;
         end
     });
-    drop(reload);
 
     let drained = capture.map(Capture::stop);
     let report = intake.map(Intake::stop);
@@ -74,9 +73,7 @@ pub fn run(
     if !silent {
         let evicted = drained.as_ref().map_or(0, |drained| drained.evicted);
         let records = Records { evicted, held_back, outputs: &accounts, policies, hits: &hits };
-        let captured = drained.as_ref().map(|drained| &drained.totals);
-        let received = report.as_ref().map(intake::summary::text);
-        stdio::note(summary::live(captured, received.as_deref(), &records));
+        stdio::note(summary_of(drained.as_ref(), report.as_ref(), &records));
     }
     if let Some(totals) = drained.map(|drained| drained.totals).filter(|t| t.out_of_balance > 0) {
         bail!(
@@ -91,25 +88,65 @@ pub fn run(
     Ok(())
 }
 
+fn summary_of(drained: Option<&Drained>, report: Option<&Report>, records: &Records<'_>) -> String {
+    let captured = drained.map(|drained| &drained.totals);
+    let received = report.map(intake::summary::text);
+    summary::live(captured, received.as_deref(), records)
+}
+
+/// The summary so far, as SIGUSR1 asks for it.
+fn so_far(drained: Option<Drained>, intake: Option<&Intake>, outputs: &Outputs) -> String {
+    let (accounts, hits) = outputs.accounts();
+    let records = Records {
+        evicted: drained.map_or(0, |drained| drained.evicted),
+        held_back: outputs.held_back(),
+        outputs: &accounts,
+        policies: outputs.policies(),
+        hits: &hits,
+    };
+    summary_of(drained.as_ref(), intake.map(Intake::report).as_ref(), &records)
+}
+
 /// A reload beside everything else; one at a time.
 struct Reload {
     config: Arc<Config>,
     outputs: Arc<Outputs>,
     running: Option<JoinHandle<()>>,
+    /// Whether files may have changed since the running one has read them.
+    again: bool,
 }
 
 impl Reload {
     fn new(config: &Config, outputs: &Arc<Outputs>) -> Self {
-        Self { config: Arc::new(config.clone()), outputs: outputs.clone(), running: None }
+        Self {
+            config: Arc::new(config.clone()),
+            outputs: outputs.clone(),
+            running: None,
+            again: false,
+        }
     }
 
     fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
+    /// Starts one, now or behind the one that is running.
+    fn ask(&mut self) {
+        self.again = self.is_running();
+        if !self.again {
+            self.start();
+        }
+    }
+
     fn start(&mut self) {
         let (config, outputs) = (self.config.clone(), self.outputs.clone());
         self.running = Some(spawn_blocking(move || outputs.reload(&config, now())));
+    }
+
+    /// Waits for the one that is running, and starts no other.
+    async fn finish(mut self) {
+        self.again = false;
+        self.ended().await;
     }
 
     /// Waits for the end of the one that is running, where one is.
@@ -119,6 +156,9 @@ impl Reload {
                 tracing::error!("a reload has ended early: {error}");
             }
             self.running = None;
+            if std::mem::take(&mut self.again) {
+                self.start();
+            }
         }
     }
 }
@@ -126,13 +166,12 @@ impl Reload {
 /// Follows the interfaces and looks after everything until it is time to stop.
 async fn wait(
     watched: Watched<'_>,
+    signals: &mut Signals,
     reload: &mut Reload,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let Watched { capture, mut intake, outputs } = watched;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let drained = capture.as_ref().map(|capture| capture.drained());
     let over = async {
         match duration {
             Some(duration) => tokio::time::sleep(duration).await,
@@ -149,9 +188,14 @@ async fn wait(
     let mut check = tokio::time::interval(CHECK);
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv(), if !reload.is_running() => reload.start(),
+            request = signals.next() => match request {
+                Request::Stop => return Ok(()),
+                Request::Reload => reload.ask(),
+                Request::Report => {
+                    let drained = drained.as_ref().map(|drained| drained());
+                    stdio::tell(format_args!("summary so far{}", so_far(drained, intake.as_deref(), outputs)));
+                }
+            },
             () = reload.ended(), if reload.is_running() => {}
             () = &mut over => return Ok(()),
             () = &mut broken => return Ok(()),

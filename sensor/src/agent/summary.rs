@@ -141,8 +141,12 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
     }
     let reloads = policies.reloads;
     if reloads.count > 0 {
+        let refused = match reloads.refused {
+            0 => String::new(),
+            refused => format!(" ({refused} refused)"),
+        };
         text.push_str(&format!(
-            "{} reloads: flows waited {:.1} ms at most for one, {:.1} ms for the last\n",
+            "{} reloads{refused}: flows waited {:.1} ms at most for one, {:.1} ms for the last\n",
             reloads.count,
             reloads.longest_pause.as_secs_f64() * 1e3,
             reloads.last_pause.as_secs_f64() * 1e3

@@ -22,7 +22,12 @@ Examples:
   sensor run -i 'eth*' --collector udp://10.0.0.5   all eth devices, to a collector
   sensor run --policies stock --print flows,hits    and what the stock policies find
   sensor run --listen netflow://0.0.0.0:2055        routers' flows only; needs no root
-  sensor run --config /etc/sensor/sensor.toml       as a service";
+  sensor run --config /etc/sensor/sensor.toml       as a service
+
+Signals:
+  INT, TERM, QUIT  stop: detach, send what waits, print the summary
+  HUP              read lists, labels, databases and policies anew; open files of hits anew
+  USR1             print the summary so far";
 
 /// Closes the help of `replay`.
 pub const REPLAY_EXAMPLES: &str = "\

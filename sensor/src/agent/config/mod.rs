@@ -12,6 +12,7 @@ use std::{
 use globset::Glob;
 
 pub mod context;
+pub mod edits;
 pub mod endpoint;
 pub mod exporter;
 pub mod faults;
@@ -267,6 +268,30 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
 }
 
 impl Config {
+    /// What a reload should say of the file itself, which is read at the start only: nothing where it is as it was.
+    pub fn edited(&self) -> Option<String> {
+        let path = self.written.path.as_ref()?;
+        let file = path.display();
+        let sections = match std::fs::read_to_string(path) {
+            Ok(text) => edits::between(&self.written.text, &text),
+            Err(error) => {
+                return Some(format!(
+                    "{file} cannot be read: {error}; the sensor goes on with what it read"
+                ));
+            }
+        };
+        match sections {
+            Ok(sections) if sections.is_empty() => None,
+            Ok(sections) => Some(format!(
+                "{file} has changed in {}, which takes effect with a restart only",
+                sections.join(", ")
+            )),
+            Err(_) => Some(format!(
+                "{file} has changed and has faults: see `sensor check --config {file}`; it takes effect with a restart only"
+            )),
+        }
+    }
+
     /// The rules of flow tags, whose queries may name `lists`.
     ///
     /// # Errors

@@ -68,6 +68,11 @@ impl Intake {
         Ok(())
     }
 
+    /// What became of everything so far.
+    pub fn report(&self) -> Report {
+        self.intake.report()
+    }
+
     /// Decodes what has arrived, hands all batches on, and ends.
     pub fn stop(self) -> Report {
         self.intake.stop()
