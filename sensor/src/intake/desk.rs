@@ -108,7 +108,7 @@ impl Desk {
     /// Takes a message of a stream whose sender has been admitted.
     pub(super) fn message(&mut self, listener: usize, from: SocketAddr, now: u64, octets: &[u8]) {
         self.received[listener].add(octets.len());
-        self.collector.datagram(from, now, octets, &mut self.batches);
+        self.collector.message(from, now, octets, &mut self.batches);
     }
 
     /// Hands on the batches that are full.

@@ -144,7 +144,7 @@ impl ExporterReport {
             self.skew = device.skew;
         }
         self.is_skewed |= device.is_skewed();
-        for (key, session) in device.sessions() {
+        for (key, session) in device.streams.iter() {
             let lost = session.sequence.lost;
             match key.version {
                 9 | SFLOW => self.lost.datagrams += lost,

@@ -62,7 +62,7 @@ pub fn all(collector: &Collector) -> String {
     for device in devices {
         let _ = writeln!(text, "exporter {}", device.exporter.address);
         rows(&mut text, &device.ledger);
-        for (key, session) in device.sessions() {
+        for (key, session) in device.streams.iter() {
             let (sequence, samples) = (&session.sequence, session.samples_lost());
             if (sequence.lost, sequence.reordered, sequence.restarts, samples) != (0, 0, 0, 0) {
                 let _ = writeln!(

@@ -6,6 +6,7 @@ use crate::wire::{
     exporter::{
         device::{Device, Parts},
         session::SessionKey,
+        succession::Sign,
     },
     ledger::Skipped,
     netflow::fixed::{Header, V5, V7},
@@ -47,6 +48,8 @@ impl Worker<'_> {
             port: arrival.from.port(),
             domain: header.engine.into(),
         };
+        let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
+        let key = self.identify(device, arrival, key, sign);
         let rate = if version == 5 { header.sample_rate() } else { None };
         let Parts { exporter, relayed, rates, ledger, .. } = device.parts(&key, rate);
         let context = Context {
@@ -59,31 +62,67 @@ impl Worker<'_> {
         };
         let pair = &mut batches.netflow;
         let count = decode::flows(plan, records, &context, None, self.scratch, pair, ledger);
-        self.counted(device, key, arrival, header.sequence, Some(count as u32), count);
+        let count = count as u32;
+        self.counted(
+            device,
+            key,
+            arrival,
+            sign,
+            Units { records: Some(count), most: count },
+            count,
+        );
     }
 
-    /// Notes the sequence number of a datagram that held `units`, and that `flows` records of flows were decoded.
+    /// To which stream a message that came as `key` belongs. Only over UDP do ports move.
+    pub(super) fn identify(
+        &self,
+        device: &mut Device,
+        arrival: Arrival,
+        key: SessionKey,
+        sign: Sign,
+    ) -> SessionKey {
+        if arrival.connected { key } else { device.identify(key, sign, self.limits.waiting) }
+    }
+
+    /// Notes the header of a message that held `units`, and that `flows` records of flows were decoded.
     pub(super) fn counted(
         &mut self,
         device: &mut Device,
         key: SessionKey,
         arrival: Arrival,
-        sequence: u32,
-        units: Option<u32>,
-        flows: usize,
+        sign: Sign,
+        units: Units,
+        flows: u32,
     ) {
         if flows != 0 {
             device.last_decoded = arrival.now.max(1);
         }
-        let session = match device.existing_session(&key) {
-            None if arrival.may_grow => device.session_mut(key, self.limits.exporter),
-            session => session,
-        };
-        if let Some(session) = session {
-            session.sequence.observe(sequence, units);
+        let is_known = device.streams.get(&key).is_some();
+        if !is_known {
+            if !arrival.may_grow {
+                return;
+            }
+            let octets = device.streams.thin(&key, arrival.now);
+            device.give_up(octets);
+            if device.open(key, self.limits.exporter).is_none() {
+                return;
+            }
+        }
+        if let Some(session) = device.streams.get_mut(&key) {
+            session.sequence.observe(sign.number, units.records);
+            session.trace.note(sign, units.most);
             if flows != 0 {
                 session.last_decoded = arrival.now.max(1);
             }
         }
     }
+}
+
+/// By how much a message makes the sequence number higher.
+#[derive(Clone, Copy)]
+pub(super) struct Units {
+    /// Exactly, where that is known.
+    pub records: Option<u32>,
+    /// At most.
+    pub most: u32,
 }

@@ -22,6 +22,7 @@ use super::{
     exporter::{
         device::{self, Device, Profile},
         directory::{Directory, Limits},
+        streams::Elders,
     },
     ipfix,
     ledger::{Ledger, Skipped},
@@ -76,6 +77,8 @@ pub struct Collector {
     scratch: Scratch,
     packets: sflow::rows::Packets,
     kept: Vec<OptionsRecord>,
+    /// When the last datagram was received, milliseconds since the epoch.
+    latest: u64,
     /// Datagrams of addresses that are no known exporter, and that nothing is kept of.
     strangers: Ledger,
 }
@@ -87,10 +90,27 @@ struct Arrival {
     now: u64,
     /// False when there is no memory for more templates.
     may_grow: bool,
+    /// Whether it came over a connection, with which templates end (RFC 7011 section 8.4), and not as a datagram.
+    connected: bool,
 }
 
 /// Octets of memory that an octet of a datagram can ask for at most: templates of one field, one behind the other.
 const GROWTH: usize = 40;
+
+/// The worker of a collector, which leaves its directory to others.
+macro_rules! worker {
+    ($collector:ident) => {
+        Worker {
+            limits: &$collector.options.limits,
+            released: 0,
+            elders: None,
+            scratch: &mut $collector.scratch,
+            packets: &mut $collector.packets,
+            kept: $collector.options.keep_options.then_some(&mut $collector.kept),
+            profile: &$collector.options.profile,
+        }
+    };
+}
 
 impl Collector {
     /// A decoder that knows no exporter.
@@ -103,6 +123,20 @@ impl Collector {
     ///
     /// The version word tells the protocol. Nothing is wrong enough to be an error: the ledgers say what became of it.
     pub fn datagram(&mut self, from: SocketAddr, now: u64, octets: &[u8], batches: &mut Batches) {
+        let arrival = Arrival { from, now, may_grow: false, connected: false };
+        self.take(arrival, octets, batches);
+    }
+
+    /// As [`Collector::datagram`] for a message that came over the connection from `from`: it has nothing to do with others,
+    /// and [`Collector::end_stream`] ends it.
+    pub fn message(&mut self, from: SocketAddr, now: u64, octets: &[u8], batches: &mut Batches) {
+        let arrival = Arrival { from, now, may_grow: false, connected: true };
+        self.take(arrival, octets, batches);
+    }
+
+    fn take(&mut self, arrival: Arrival, octets: &[u8], batches: &mut Batches) {
+        let Arrival { from, now, .. } = arrival;
+        self.latest = self.latest.max(now);
         let address = device::address(from);
         let version = Octets(octets).u16().unwrap_or(0);
         let is_sflow = version == 0 && Octets(octets).u32() == Some(sflow::datagram::VERSION);
@@ -119,41 +153,23 @@ impl Collector {
         let limits = &self.options.limits;
         let growth = octets.len().saturating_mul(GROWTH);
         let may_grow = self.directory.make_room(growth, now, limits, Some(address));
-        let arrival = Arrival { from, now, may_grow };
+        let arrival = Arrival { may_grow, ..arrival };
         let Some(device) = self.directory.device_mut(address, now, limits, &self.options.profile)
         else {
             // No memory to know it by: what needs no templates is decoded all the same.
             let mut stranger = Device::new(address, (self.options.profile)(address));
-            let mut worker = self.worker();
+            let mut worker = worker!(self);
             let arrival = Arrival { may_grow: false, ..arrival };
             worker.read(&mut stranger, arrival, version, octets, batches);
             stranger.give_up_waiting();
             self.strangers += stranger.ledger;
             return;
         };
-        let before = device.cost;
-        let mut worker = Worker {
-            limits,
-            released: 0,
-            scratch: &mut self.scratch,
-            packets: &mut self.packets,
-            kept: self.options.keep_options.then_some(&mut self.kept),
-            profile: &self.options.profile,
-        };
+        let before = device.total_cost();
+        let mut worker = worker!(self);
         worker.read(device, arrival, version, octets, batches);
-        let after = device.cost;
+        let after = device.total_cost();
         self.directory.account(before, after);
-    }
-
-    fn worker(&mut self) -> Worker<'_> {
-        Worker {
-            limits: &self.options.limits,
-            released: 0,
-            scratch: &mut self.scratch,
-            packets: &mut self.packets,
-            kept: self.options.keep_options.then_some(&mut self.kept),
-            profile: &self.options.profile,
-        }
     }
 
     /// The exporters that are known, with their ledgers and losses.
@@ -173,15 +189,11 @@ impl Collector {
 
     /// No more datagrams come: decodes the sets whose templates have come, and gives up on the others.
     pub fn finish(&mut self, batches: &mut Batches) {
-        let mut worker = Worker {
-            limits: &self.options.limits,
-            released: 0,
-            scratch: &mut self.scratch,
-            packets: &mut self.packets,
-            kept: self.options.keep_options.then_some(&mut self.kept),
-            profile: &self.options.profile,
-        };
+        let mut worker = worker!(self);
+        let latest = self.latest;
         self.directory.for_each(|device| {
+            let keys: Vec<_> = device.streams.iter().map(|(key, _)| *key).collect();
+            keys.iter().for_each(|key| device.streams.awaken(key, latest));
             worker.release_all(device, batches);
             device.give_up_waiting();
         });
@@ -191,9 +203,9 @@ impl Collector {
     /// session); `from` is where it came from.
     pub fn end_stream(&mut self, from: SocketAddr) {
         if let Some(device) = self.directory.existing(device::address(from)) {
-            let before = device.cost;
+            let before = device.total_cost();
             device.end_streams(from.port());
-            let after = device.cost;
+            let after = device.total_cost();
             self.directory.account(before, after);
         }
     }
@@ -209,6 +221,8 @@ struct Worker<'a> {
     limits: &'a Limits,
     /// Octets of sets that have waited and were decoded for this datagram.
     released: usize,
+    /// Whose templates may serve the message, once that was asked.
+    elders: Option<Elders>,
     scratch: &'a mut Scratch,
     packets: &'a mut sflow::rows::Packets,
     kept: Option<&'a mut Vec<OptionsRecord>>,

@@ -1,6 +1,6 @@
 //! Datagrams of sFlow.
 
-use super::{Arrival, Worker};
+use super::{Arrival, Worker, fixed::Units};
 use crate::{
     flow::interfaces::Interface,
     wire::{
@@ -9,6 +9,7 @@ use crate::{
             device::{Device, Parts},
             names::{Name, text},
             session::{SFLOW, SessionKey},
+            succession::Sign,
         },
         ledger::{Ledger, Skipped},
         octets::Octets,
@@ -57,7 +58,9 @@ impl Worker<'_> {
         };
         self.packets.append(&context, &mut batches.sflow, &mut ledger);
         *all += ledger;
-        self.counted(device, key, arrival, header.sequence, Some(1), ledger.flow_rows as usize);
+        let sign = Sign { at: arrival.now, number: header.sequence, uptime: None };
+        let units = Units { records: Some(1), most: 1 };
+        self.counted(device, key, arrival, sign, units, ledger.flow_rows as u32);
     }
 }
 
@@ -75,7 +78,7 @@ impl Counters for Keeper<'_> {
         let known = device.interfaces.contains_key(&index);
         if !known {
             let full = device.interfaces.len() >= MOST_INTERFACES
-                || device.cost + INTERFACE_COST > self.limit
+                || device.total_cost() + INTERFACE_COST > self.limit
                 || !self.arrival.may_grow;
             if full {
                 return;
@@ -86,14 +89,14 @@ impl Counters for Keeper<'_> {
     }
 
     fn name(&mut self, index: u32, name: &[u8]) {
-        let Device { exporter, names, cost, .. } = &mut *self.device;
-        if *cost < self.limit && self.arrival.may_grow {
+        if self.device.total_cost() < self.limit && self.arrival.may_grow {
+            let Device { exporter, names, cost, .. } = &mut *self.device;
             let interface = Interface { name: text(name), alias: String::new() };
             *cost += names.put(Name::Interface(index, interface), exporter);
         }
     }
 
     fn sample(&mut self, source: u32, sequence: u32) {
-        self.device.change(&self.key, |session| session.sample(source, sequence));
+        self.device.streams.change(&self.key, |session| session.sample(source, sequence));
     }
 }

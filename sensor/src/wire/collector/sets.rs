@@ -1,12 +1,17 @@
 //! Messages of NetFlow 9 and IPFIX, set by set: templates are learnt, options understood, flows decoded.
 
-use super::{Arrival, OptionsRecord, Worker};
+use std::sync::Arc;
+
+use super::{Arrival, OptionsRecord, Worker, fixed::Units};
 use crate::wire::{
     batches::Batches,
     exporter::{
         device::{Device, Parts},
         options,
-        session::{Known, Session, SessionKey, Waiting},
+        session::{Session, SessionKey},
+        succession::Sign,
+        templates::{Known, Templates},
+        waiting::Waiting,
     },
     ipfix,
     ledger::Skipped,
@@ -26,6 +31,7 @@ use crate::wire::{
 struct Message {
     dialect: Dialect,
     key: SessionKey,
+    sign: Sign,
     times: Times,
     received: u64,
     /// As in [`Arrival`].
@@ -43,8 +49,8 @@ struct Found {
     records: usize,
     /// Records of flows.
     flows: usize,
-    /// True when some set could not be read, so that nobody knows how many records there were.
-    uncertain: bool,
+    /// Octets of sets that could not be read, so that nobody knows how many records there were.
+    unread: usize,
 }
 
 impl Worker<'_> {
@@ -69,15 +75,19 @@ impl Worker<'_> {
             port: arrival.from.port(),
             domain: header.source,
         };
+        let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
+        let key = self.identify(device, arrival, key, sign);
         let message = Message {
             dialect: Dialect::NetFlow9,
             key,
+            sign,
             times: Times { export, uptime: Some(header.uptime) },
             received: arrival.now,
             may_grow: arrival.may_grow,
         };
         let found = self.sets(device, arrival, message, rest, batches);
-        self.counted(device, key, arrival, header.sequence, Some(1), found.flows);
+        let units = Units { records: Some(1), most: 1 };
+        self.counted(device, key, arrival, sign, units, found.flows as u32);
     }
 
     /// Takes an IPFIX message from the front of `rest`.
@@ -107,16 +117,23 @@ impl Worker<'_> {
             port: arrival.from.port(),
             domain: header.observation_domain,
         };
+        let sign = Sign { at: arrival.now, number: header.sequence, uptime: None };
+        let key = self.identify(device, arrival, key, sign);
         let message = Message {
             dialect: Dialect::Ipfix,
             key,
+            sign,
             times: Times { export, uptime: None },
             received: arrival.now,
             may_grow: arrival.may_grow,
         };
         let found = self.sets(device, arrival, message, &mut body, batches);
-        let units = (!found.uncertain).then_some(found.records as u32);
-        self.counted(device, key, arrival, header.sequence, units, found.flows);
+        let records = found.records as u32;
+        let units = Units {
+            records: (found.unread == 0).then_some(records),
+            most: records + found.unread as u32,
+        };
+        self.counted(device, key, arrival, sign, units, found.flows as u32);
     }
 
     fn sets(
@@ -127,8 +144,14 @@ impl Worker<'_> {
         rest: &mut Octets<'_>,
         batches: &mut Batches,
     ) -> Found {
+        self.elders = None;
         if device.ledger.waiting != 0 {
-            self.release(device, message, batches);
+            if !arrival.connected {
+                device.streams.look(message.key, arrival.now);
+            }
+            if let Some(key) = device.streams.ready(message.key) {
+                self.release(device, Message { key, ..message }, batches);
+            }
         }
         let mut found = Found::default();
         while let Some(set) = sets::next(rest, &mut device.ledger) {
@@ -168,11 +191,13 @@ impl Worker<'_> {
                 Parsed::Skipped(reason) => device.ledger.skip(reason, octets),
                 Parsed::Withdrawal(id) => {
                     device.ledger.templates += octets as u64;
-                    device.change(&message.key, |session| session.remove(id));
+                    device.streams.change(&message.key, |session| session.templates.remove(id));
                 }
                 Parsed::WithdrawAll => {
                     device.ledger.templates += octets as u64;
-                    device.change(&message.key, |session| session.remove_all(options));
+                    device.streams.change(&message.key, |session| {
+                        session.templates.remove_all(options);
+                    });
                 }
                 Parsed::Template(template) => {
                     let id = template.id;
@@ -195,40 +220,42 @@ impl Worker<'_> {
         key: SessionKey,
         template: Template,
     ) -> bool {
-        let known = device.session(&key);
-        let cost = match known.map(|session| session.cost_of(&template)) {
+        let known = device.streams.get(&key);
+        let cost = match known.map(|session| session.templates.cost_of(&template)) {
             // Told again, as exporters do every few minutes.
             Some(None) => return true,
             Some(Some(cost)) => cost,
-            None => Session::new().cost_of(&template).unwrap_or(0),
+            None => Templates::default().cost_of(&template).unwrap_or(0),
         };
         if !arrival.may_grow {
             return false;
         }
         let limit = self.limits.exporter;
-        if device.cost + cost > limit {
+        if device.total_cost() + cost > limit {
             device.purge(arrival.now, self.limits.stale);
         }
-        if device.cost + cost > limit || device.session_mut(key, limit).is_none() {
+        if device.total_cost() + cost > limit || device.open(key, limit).is_none() {
             return false;
         }
-        device.change(&key, |session| session.insert(template)).is_some()
+        device.streams.change(&key, |session| session.templates.insert(template)).is_some()
     }
 
     /// Decodes the sets that have waited for template `id`.
     fn awaited(&mut self, device: &mut Device, message: Message, id: u16, batches: &mut Batches) {
-        if !device.session(&message.key).is_some_and(|session| session.has_waiting()) {
+        let Some(session) = device.streams.get(&message.key) else { return };
+        if !session.waiting.awaits(id) {
             return;
         }
-        let Some(known) = device.template(&message.key, id) else { return };
-        device.change(&message.key, |session| session.make_ready(id, &known));
+        let Some(known) = session.templates.get(id).cloned() else { return };
+        device.streams.change(&message.key, |session| session.make_ready(id, &known));
         self.release(device, message, batches);
     }
 
     /// Decodes sets that have waited and whose templates have come: no more in a datagram than [`RELEASE`] octets.
     fn release(&mut self, device: &mut Device, message: Message, batches: &mut Batches) {
         while self.released < RELEASE
-            && let Some(Some((waiting, known))) = device.change(&message.key, Session::take_ready)
+            && let Some(Some((waiting, known))) =
+                device.streams.change(&message.key, |session| session.waiting.take_ready())
         {
             self.released += waiting.set.len();
             device.ledger.waiting -= waiting.set.len() as u64;
@@ -243,17 +270,18 @@ impl Worker<'_> {
 
     /// Decodes all sets of `device` whose templates have come.
     pub(super) fn release_all(&mut self, device: &mut Device, batches: &mut Batches) {
-        let keys: Vec<SessionKey> = device.sessions().map(|(key, _)| *key).collect();
+        let keys: Vec<SessionKey> = device.streams.iter().map(|(key, _)| *key).collect();
         for key in keys {
             let v9 = key.version == v9::VERSION as u8;
             let message = Message {
                 dialect: if v9 { Dialect::NetFlow9 } else { Dialect::Ipfix },
                 key,
+                sign: Sign { at: 0, number: 0, uptime: None },
                 times: Times { export: 0, uptime: None },
                 received: 0,
                 may_grow: true,
             };
-            while device.session(&key).is_some_and(Session::has_ready) {
+            while device.streams.get(&key).is_some_and(|session| session.waiting.has_ready()) {
                 self.released = 0;
                 self.release(device, message, batches);
             }
@@ -269,16 +297,20 @@ impl Worker<'_> {
         batches: &mut Batches,
         found: &mut Found,
     ) {
-        if let Some(known) = device.template(&message.key, set.id) {
+        let known = device
+            .streams
+            .template(&message.key, set.id)
+            .or_else(|| self.inherited(device, arrival, message, set.id));
+        if let Some(known) = known {
             return self.records(device, &known, message, set.body, batches, found);
         }
-        found.uncertain = true;
         let octets = set.body.len();
+        found.unread += octets;
         let limit = self.limits;
         let room = arrival.may_grow
             && octets <= limit.waiting
-            && device.cost + octets + 128 <= limit.exporter;
-        if !room || device.session_mut(message.key, limit.exporter).is_none() {
+            && device.total_cost() + octets + 512 <= limit.exporter;
+        if !room || device.open(message.key, limit.exporter).is_none() {
             return device.ledger.skip(Skipped::UnknownTemplate, octets);
         }
         let waiting = Waiting {
@@ -289,10 +321,25 @@ impl Worker<'_> {
             set: set.body.into(),
         };
         device.ledger.waiting += octets as u64;
-        let dropped = device.change(&message.key, |session| session.wait(waiting, limit.waiting));
-        let dropped = dropped.unwrap_or(0);
-        device.ledger.waiting -= dropped as u64;
-        device.ledger.skip(Skipped::UnknownTemplate, dropped);
+        let wait = |session: &mut Session| session.wait(waiting, limit.waiting);
+        let dropped = device.streams.change(&message.key, wait).unwrap_or(0);
+        device.give_up(dropped);
+    }
+
+    /// The template `id` that another stream has left to that of `message`.
+    fn inherited(
+        &mut self,
+        device: &Device,
+        arrival: Arrival,
+        message: Message,
+        id: u16,
+    ) -> Option<Arc<Known>> {
+        if arrival.connected {
+            return None;
+        }
+        let elders =
+            self.elders.get_or_insert_with(|| device.streams.elders(message.key, message.sign));
+        device.streams.inherited(&message.key, id, elders)
     }
 
     fn records(
@@ -314,7 +361,7 @@ impl Worker<'_> {
         }
         device.renew_names(message.received);
         self.relayed(device, plan, set);
-        let may_track = message.may_grow && device.cost < self.limits.exporter;
+        let may_track = message.may_grow && device.total_cost() < self.limits.exporter;
         let Parts { exporter, relayed, rates, boot, connections, ledger } =
             device.parts(&message.key, None);
         let connections = connections.filter(|_| may_track);
@@ -336,7 +383,7 @@ impl Worker<'_> {
         let pair = &mut batches.netflow;
         let count = decode::flows(plan, set, &context, connections, self.scratch, pair, ledger);
         if plan.updates {
-            device.change(&message.key, Session::account_connections);
+            device.streams.change(&message.key, Session::account_connections);
         }
         found.records += count;
         found.flows += count;
@@ -353,7 +400,7 @@ impl Worker<'_> {
         for row in 0..rows.len() {
             if let Some(address) = rows.address(places, row)
                 && address != device.exporter.address
-                && device.cost < self.limits.exporter
+                && device.total_cost() < self.limits.exporter
             {
                 device.cost += device.relayed.learn(address, self.profile);
             }
@@ -365,7 +412,7 @@ impl Worker<'_> {
         let mut anchors = Vec::new();
         let (rows, _) = decode::records_of(known.plan(), set, &mut anchors);
         for (start, end) in (0..rows.len()).map(|row| rows.bounds(row)) {
-            if device.cost >= self.limits.exporter {
+            if device.total_cost() >= self.limits.exporter {
                 return;
             }
             let Device { exporter, names, cost, .. } = &mut *device;
@@ -387,7 +434,7 @@ impl Worker<'_> {
         for row in 0..rows.len() {
             let (start, end) = rows.bounds(row);
             let record = &set[start..end];
-            if device.cost < self.limits.exporter
+            if device.total_cost() < self.limits.exporter
                 && let Some(subjects) = device.subjects(&message.key)
             {
                 device.cost += options::learn(&known.template, record, domain, subjects);

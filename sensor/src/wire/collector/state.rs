@@ -33,9 +33,9 @@ impl Collector {
             let device =
                 self.directory.device_mut(saved.address, now, limits, &self.options.profile);
             let Some(device) = device else { continue };
-            let before = device.cost;
-            load(device, saved, limits);
-            let after = device.cost;
+            let before = device.total_cost();
+            load(device, saved, now, limits);
+            let after = device.total_cost();
             self.directory.account(before, after);
             taken += 1;
         }
@@ -47,12 +47,14 @@ impl Collector {
 fn save(device: &Device) -> SavedExporter {
     let exporter = &device.exporter;
     let mut sessions: Vec<_> = device
-        .sessions()
+        .streams
+        .iter()
         .map(|(key, session)| SavedSession {
             version: key.version,
             port: key.port,
             domain: key.domain,
             last_decoded: session.last_decoded,
+            trace: session.trace.saved(),
             boot: session.boot,
             sampling: session.sampling.clone(),
             templates: templates(session),
@@ -76,16 +78,16 @@ fn save(device: &Device) -> SavedExporter {
 }
 
 fn templates(session: &Session) -> Vec<crate::wire::template::Template> {
-    let mut templates: Vec<_> = session.templates().cloned().collect();
+    let mut templates: Vec<_> = session.templates.all().cloned().collect();
     templates.sort_by_key(|template| template.id);
     templates
 }
 
-fn load(device: &mut Device, saved: SavedExporter, limits: &Limits) {
+fn load(device: &mut Device, saved: SavedExporter, now: u64, limits: &Limits) {
     device.last_decoded = saved.last_decoded;
     device.sampling = saved.sampling;
     let names = saved.interfaces.len() + saved.applications.len() + saved.vrfs.len();
-    if device.cost + names * 128 <= limits.exporter {
+    if device.total_cost() + names * 128 <= limits.exporter {
         device.cost += names * 128;
         let exporter = Arc::make_mut(&mut device.exporter);
         for (index, name, alias) in saved.interfaces {
@@ -96,7 +98,7 @@ fn load(device: &mut Device, saved: SavedExporter, limits: &Limits) {
     }
     for session in saved.sessions {
         let key = session.key();
-        if device.session_mut(key, limits.exporter).is_none() {
+        if device.open(key, limits.exporter).is_none() {
             return;
         }
         for template in session.templates {
@@ -104,11 +106,13 @@ fn load(device: &mut Device, saved: SavedExporter, limits: &Limits) {
             let sound = (1..=0xffff).contains(&template.minimum())
                 && template.id >= crate::wire::ipfix::FIRST_TEMPLATE
                 && template.specifiers.iter().all(|specifier| specifier.length != 0);
-            if sound && device.cost < limits.exporter {
-                device.change(&key, |known| known.insert(template));
+            if sound && device.total_cost() < limits.exporter {
+                device.streams.change(&key, |known| known.templates.insert(template));
             }
         }
-        device.change(&key, |known| {
+        device.streams.change(&key, |known| {
+            known.trace = session.trace;
+            known.trace.listen_from(now);
             known.last_decoded = session.last_decoded;
             known.boot = session.boot;
             known.sampling = session.sampling;

@@ -6,23 +6,23 @@ use std::{
     sync::Arc,
 };
 
-use hashbrown::HashMap;
-
 use super::{
     connections::Connections,
     names::Names,
     options::Subjects,
     relayed::Relayed,
     sampling::{Rates, Sampling, UNTOLD},
-    session::{Known, SESSION_COST, Session, SessionKey},
+    session::{Session, SessionKey},
+    streams::Streams,
+    succession::Sign,
 };
 use crate::{
     flow::router::Exporter,
-    wire::{ledger::Ledger, sflow::counters::InterfaceCounters},
+    wire::{
+        ledger::{Ledger, Skipped},
+        sflow::counters::InterfaceCounters,
+    },
 };
-
-/// Streams of one domain that are looked at for a template that the stream itself has not announced.
-const NEIGHBOURS: usize = 8;
 
 /// Clocks that differ by more than this, in milliseconds, are reported.
 pub const SKEW_LIMIT: u64 = 60_000;
@@ -57,17 +57,14 @@ pub struct Device {
     pub skew: i64,
     /// Counters of its interfaces (sFlow).
     pub interfaces: BTreeMap<u32, InterfaceCounters>,
-    /// Octets of memory that it takes, about.
+    /// Octets of memory that it takes without its streams, about.
     pub cost: usize,
     /// Names that its flows are not labelled with yet.
     pub names: Names,
     /// Exporters whose flows it passes on.
     pub relayed: Relayed,
-    sessions: HashMap<SessionKey, Session>,
-    /// Ports from which each domain sends, up to one more than are looked at.
-    ports: HashMap<(u8, u32), Vec<u16>>,
-    /// When streams that have never decoded anything were last thrown out.
-    last_purge: u64,
+    /// Its streams of messages.
+    pub streams: Streams,
 }
 
 /// What decoding flows needs of a device.
@@ -104,76 +101,34 @@ impl Device {
             cost: DEVICE_COST,
             names: Names::default(),
             relayed: Relayed::default(),
-            sessions: HashMap::new(),
-            ports: HashMap::new(),
-            last_purge: 0,
+            streams: Streams::default(),
         }
     }
 
-    /// All streams.
-    pub fn sessions(&self) -> impl Iterator<Item = (&SessionKey, &Session)> {
-        self.sessions.iter()
-    }
-
-    /// The stream `key`.
-    pub fn session(&self, key: &SessionKey) -> Option<&Session> {
-        self.sessions.get(key)
+    /// Octets of memory that it takes, about.
+    pub fn total_cost(&self) -> usize {
+        self.cost + self.streams.cost()
     }
 
     /// The stream `key`, a new one where there is none; none when the device's memory of `limit` octets is used up.
-    pub fn session_mut(&mut self, key: SessionKey, limit: usize) -> Option<&mut Session> {
-        if !self.sessions.contains_key(&key) {
-            if self.cost + SESSION_COST > limit {
-                return None;
-            }
-            self.cost += SESSION_COST;
-            let ports = self.ports.entry((key.version, key.domain)).or_default();
-            if ports.len() <= NEIGHBOURS {
-                ports.push(key.port);
-            }
-            self.sessions.insert(key, Session::new());
-        }
-        self.sessions.get_mut(&key)
-    }
-
-    /// The stream `key`, where there is one. For what takes no memory; else see [`Device::change`].
-    pub fn existing_session(&mut self, key: &SessionKey) -> Option<&mut Session> {
-        self.sessions.get_mut(key)
-    }
-
-    /// Changes the stream `key`, and keeps account of the memory.
-    pub fn change<T>(
-        &mut self,
-        key: &SessionKey,
-        change: impl FnOnce(&mut Session) -> T,
-    ) -> Option<T> {
-        let session = self.sessions.get_mut(key)?;
-        let before = session.cost;
-        let answer = change(session);
-        self.cost = self.cost + session.cost - before;
-        Some(answer)
-    }
-
-    /// The template `id` of stream `key`: its own, else that of the same domain from another port, when all that know it
-    /// agree.
-    pub fn template(&self, key: &SessionKey, id: u16) -> Option<Arc<Known>> {
-        if let Some(known) = self.sessions.get(key).and_then(|session| session.template(id)) {
-            return Some(known.clone());
-        }
-        let ports = self.ports.get(&(key.version, key.domain))?;
-        if ports.len() > NEIGHBOURS {
+    pub fn open(&mut self, key: SessionKey, limit: usize) -> Option<&mut Session> {
+        let is_known = self.streams.get(&key).is_some();
+        if !is_known && self.total_cost() + Streams::cost_of_one() > limit {
             return None;
         }
-        let mut found = ports.iter().filter_map(|port| {
-            self.sessions.get(&SessionKey { port: *port, ..*key })?.template(id)
-        });
-        let first = found.next()?;
-        found.all(|other| other.template == first.template).then(|| first.clone())
+        Some(self.streams.open(key))
+    }
+
+    /// To which stream a message belongs that has come as `key`, with `sign`; see [`Streams::identify`].
+    pub fn identify(&mut self, key: SessionKey, sign: Sign, limit: usize) -> SessionKey {
+        let (key, dropped) = self.streams.identify(key, sign, limit);
+        self.give_up(dropped);
+        key
     }
 
     /// What decoding flows of stream `key` needs of the device; `header` is the sampling rate in the header.
     pub fn parts(&mut self, key: &SessionKey, header: Option<u32>) -> Parts<'_> {
-        let (domain, boot, connections) = match self.sessions.get_mut(key) {
+        let (domain, boot, connections) = match self.streams.get_mut(key) {
             Some(session) => (&session.sampling, session.boot, Some(&mut session.connections)),
             None => (&UNTOLD, None, None),
         };
@@ -190,8 +145,8 @@ impl Device {
 
     /// Whom options of stream `key` tell about.
     pub fn subjects(&mut self, key: &SessionKey) -> Option<Subjects<'_>> {
-        let session = self.sessions.get_mut(key)?;
-        let Self { exporter, names, sampling, .. } = self;
+        let Self { exporter, names, sampling, streams, .. } = self;
+        let session = streams.get_mut(key)?;
         Some(Subjects { exporter, names, sampling, session })
     }
 
@@ -206,44 +161,26 @@ impl Device {
 
     /// Throws out streams that never decoded anything, or not for `stale` milliseconds; at most once a second.
     pub fn purge(&mut self, now: u64, stale: u64) {
-        if now.saturating_sub(self.last_purge) < 1000 {
-            return;
-        }
-        self.last_purge = now;
-        self.keep_streams(|_, session| {
-            session.last_decoded != 0 && now.saturating_sub(session.last_decoded) < stale
-        });
+        let octets = self.streams.purge(now, stale);
+        self.give_up(octets);
     }
 
     /// Throws out the streams that come from `port`.
     pub fn end_streams(&mut self, port: u16) {
-        self.keep_streams(|key, _| key.port != port);
-    }
-
-    fn keep_streams(&mut self, keep: impl Fn(&SessionKey, &Session) -> bool) {
-        let (cost, ledger) = (&mut self.cost, &mut self.ledger);
-        let ports = &mut self.ports;
-        self.sessions.retain(|key, session| {
-            let keep = keep(key, session);
-            if !keep {
-                *cost -= session.cost;
-                forget_waiting(session, ledger);
-                if let Some(known) = ports.get_mut(&(key.version, key.domain)) {
-                    known.retain(|port| *port != key.port);
-                }
-            }
-            keep
-        });
-        ports.retain(|_, known| !known.is_empty());
+        let octets = self.streams.keep(|key, _| key.port != port);
+        self.give_up(octets);
     }
 
     /// Gives up on all sets that wait.
     pub fn give_up_waiting(&mut self) {
-        for session in self.sessions.values_mut() {
-            let before = session.cost;
-            forget_waiting(session, &mut self.ledger);
-            self.cost -= before - session.cost;
-        }
+        let octets = self.streams.give_up_waiting();
+        self.give_up(octets);
+    }
+
+    /// Enters that `octets` have waited for a template that does not come.
+    pub fn give_up(&mut self, octets: usize) {
+        self.ledger.waiting -= octets as u64;
+        self.ledger.skip(Skipped::UnknownTemplate, octets);
     }
 
     /// Notes that the device says it is `export` (milliseconds since the epoch) when it is `now` here.
@@ -255,12 +192,6 @@ impl Device {
     pub fn is_skewed(&self) -> bool {
         self.skew.unsigned_abs() > SKEW_LIMIT
     }
-}
-
-fn forget_waiting(session: &mut Session, ledger: &mut Ledger) {
-    let octets = session.forget_waiting();
-    ledger.waiting -= octets as u64;
-    ledger.skip(crate::wire::ledger::Skipped::UnknownTemplate, octets);
 }
 
 /// The address by which an exporter is known: an IPv4-mapped IPv6 address is the IPv4 address.

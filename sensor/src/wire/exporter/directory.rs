@@ -97,9 +97,9 @@ impl Directory {
     /// Changes every exporter, and keeps account of the memory.
     pub fn for_each(&mut self, mut change: impl FnMut(&mut Device)) {
         for device in self.devices.values_mut() {
-            let before = device.cost;
+            let before = device.total_cost();
             change(device);
-            self.used = self.used + device.cost - before;
+            self.used = self.used + device.total_cost() - before;
         }
     }
 
@@ -151,7 +151,7 @@ impl Directory {
     fn forget(&mut self, address: IpAddr) {
         if let Some(mut device) = self.devices.remove(&key(address)) {
             device.give_up_waiting();
-            self.used -= device.cost;
+            self.used -= device.total_cost();
             self.forgotten += device.ledger;
             self.evictions += 1;
         }

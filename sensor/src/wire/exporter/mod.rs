@@ -1,11 +1,12 @@
 //! What is known of the devices that export flows.
 //!
-//! * [`session`]: one stream of messages: templates, and sets that wait for them.
+//! * [`session`]: one stream of messages. [`templates`]: its templates. [`waiting`]: sets that wait for them.
+//! * [`succession`]: whose templates serve a stream that has told none. [`streams`]: all streams of one address.
 //! * [`sampling`]: how packets are sampled.
 //! * [`connections`]: what firewalls have counted already.
 //! * [`sequence`]: what got lost on the way.
 //! * [`options`]: what options records tell. [`names`]: names in them, and in other records.
-//! * [`device`]: all streams of one address.
+//! * [`device`]: all that is known of one exporter.
 //! * [`directory`]: all devices, and the memory that they may take.
 //! * [`snapshot`]: all that a restart must not lose.
 
@@ -19,3 +20,7 @@ pub mod sampling;
 pub mod sequence;
 pub mod session;
 pub mod snapshot;
+pub mod streams;
+pub mod succession;
+pub mod templates;
+pub mod waiting;

@@ -36,6 +36,14 @@ impl Sequence {
         }
         self.expected = next;
     }
+
+    /// What `later` has noted comes behind what this one has.
+    pub fn go_on_as(&mut self, later: &Self) {
+        self.expected = later.expected;
+        self.lost += later.lost;
+        self.reordered += later.reordered;
+        self.restarts += later.restarts;
+    }
 }
 
 #[cfg(test)]

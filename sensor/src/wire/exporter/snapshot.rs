@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{sampling::Sampling, session::SessionKey};
+use super::{sampling::Sampling, session::SessionKey, succession::Trace};
 use crate::wire::template::Template;
 
 /// Version of the form; others are not read.
@@ -49,6 +49,9 @@ pub struct SavedSession {
     pub domain: u32,
     /// When its data were last decoded, milliseconds since the epoch.
     pub last_decoded: u64,
+    /// What its messages have said of the process that sends them.
+    #[serde(default)]
+    pub trace: Trace,
     /// When the device booted, milliseconds since the epoch.
     pub boot: Option<u64>,
     /// Its sampling.

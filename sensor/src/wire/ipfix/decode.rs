@@ -10,7 +10,7 @@ use super::{
     message::Header,
 };
 use crate::wire::{
-    exporter::session::Known,
+    exporter::templates::Known,
     ledger::{Ledger, Skipped},
     octets::Octets,
     records::{

@@ -1,6 +1,7 @@
 //! What messages mean, on made ones.
 
 mod semantics;
+mod succession;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -124,18 +125,6 @@ fn a_template_may_change_and_be_withdrawn() {
     assert_eq!(bench.ports(), [(80, 1024), (1024, 80)]);
     bench.feed(1, &ipfix(1, &[(2, &[1, 0, 0, 0]), (256, RECORD)]));
     assert_eq!((bench.batches.rows(), bench.collector.ledger().waiting), (2, 12));
-}
-
-#[test]
-fn a_template_serves_other_ports_while_it_is_the_only_one() {
-    let mut bench = Bench::default();
-    bench.feed(1, &ipfix(1, &[(2, &template(256, FLOW))]));
-    bench.feed(2, &ipfix(1, &[(256, RECORD)]));
-    assert_eq!(bench.batches.rows(), 1);
-    let other: Fields<'_> = &[(0, 12, 4), (0, 8, 4), (0, 11, 2), (0, 7, 2)];
-    bench.feed(3, &ipfix(1, &[(2, &template(256, other))]));
-    bench.feed(4, &ipfix(1, &[(256, RECORD)]));
-    assert_eq!(bench.batches.rows(), 1, "two that differ: nobody knows");
 }
 
 #[test]
@@ -329,7 +318,7 @@ fn losses_are_counted_in_flows_and_packets() {
     bench.feed(1, &number(packet, 12, 5));
     let lost = |version: u8| -> u64 {
         let devices = bench.collector.exporters().devices();
-        let sessions = devices.flat_map(|device| device.sessions());
+        let sessions = devices.flat_map(|device| device.streams.iter());
         let of_version = sessions.filter(|(key, _)| key.version == version);
         of_version.map(|(_, session)| session.sequence.lost).sum()
     };
@@ -357,7 +346,7 @@ fn sflow_and_netflow_5_number_their_datagrams_apart() {
         bench.feed(1, &sampled);
     }
     let devices = bench.collector.exporters().devices();
-    let sessions: Vec<_> = devices.flat_map(|device| device.sessions()).collect();
+    let sessions: Vec<_> = devices.flat_map(|device| device.streams.iter()).collect();
     assert_eq!(sessions.len(), 2);
     for (key, session) in sessions {
         let sequence = &session.sequence;
