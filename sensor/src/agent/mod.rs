@@ -4,6 +4,7 @@
 //! * [`run`]: live: the kernel's flow tables (`capture`) and what routers send (`intake`). [`replay`]: capture files.
 //! * [`exports`]: exports of routers in files.
 //! * [`analysis`]: context, tags and policies at work; [`reload`]: read anew; [`policies`]: their files.
+//! * [`top`]: the largest groups of flows. [`progress`]: how far files have been read.
 //! * [`inspect`]: what is wrong with all that a configuration names.
 //! * [`outputs`]: where records and hits go; [`summary`]: what became of every packet and record, on one screen.
 
@@ -15,10 +16,12 @@ pub mod inspect;
 pub mod logging;
 pub mod outputs;
 pub mod policies;
+pub mod progress;
 pub mod reload;
 pub mod replay;
 pub mod run;
 pub mod summary;
+pub mod top;
 
 mod capture;
 mod drain;

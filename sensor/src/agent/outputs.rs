@@ -13,6 +13,7 @@ use super::{
     config::{CollectorConfig, Config, ExportConfig, IpfixFileConfig, endpoint},
     filter::FlowFilter,
     lent::Lent,
+    top::{Collected, Shown},
 };
 use crate::{
     export::{
@@ -26,7 +27,7 @@ use crate::{
                 HitOptions, Transport,
             },
         },
-        log::{FlowLog, Format},
+        log::FlowLog,
         net::tls::TlsOptions,
         sink::Sink,
     },
@@ -36,7 +37,6 @@ use crate::{
     },
     nql::{Filter, lists::Lists},
     policy::event::Event,
-    stdio,
 };
 
 /// What a source does when an output has no room.
@@ -55,6 +55,7 @@ pub struct Outputs {
     lists: Lists,
     hits: Hits,
     sinks: Vec<Box<dyn Sink>>,
+    top: Option<Collected>,
     filter: Option<Mutex<FlowFilter>>,
     patience: Patience,
     lent: Mutex<Lent>,
@@ -63,7 +64,8 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Starts every output that `config` names, for the flows that fulfil `filter`; `lists` are those of the configuration.
+    /// Starts every output that `config` names, for the flows that fulfil `filter`; `lists` are those of the configuration. `shown`
+    /// says how flows are printed.
     ///
     /// # Errors
     /// When a file or a certificate cannot be opened. A collector that cannot be reached is no error.
@@ -72,6 +74,7 @@ impl Outputs {
         filter: Option<&Filter>,
         lists: Lists,
         patience: Patience,
+        shown: &Shown,
     ) -> anyhow::Result<Self> {
         let origin = match patience {
             Patience::Never => Origin::Live,
@@ -102,7 +105,7 @@ impl Outputs {
             sinks.push(Box::new(exporter));
         }
         if config.log.print_flows {
-            let format = if stdio::output_is_terminal() { Format::Lines } else { Format::Json };
+            let format = shown.format();
             sinks.push(Box::new(FlowLog::to_stdout(format, interfaces.clone(), export.queue)?));
         }
         if let Some(path) = &config.log.flow_log {
@@ -112,7 +115,8 @@ impl Outputs {
         }
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
         let lent = Mutex::default();
-        Ok(Self { analysis, lists, hits, sinks, filter, patience, lent, interfaces, metering })
+        let top = Collected::new(shown);
+        Ok(Self { analysis, lists, hits, sinks, top, filter, patience, lent, interfaces, metering })
     }
 
     /// Asks the policies of a batch, and hands it to every output; gives back one that none of them needs any more, this or
@@ -122,6 +126,9 @@ impl Outputs {
         if let Some(filter) = &self.filter {
             let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
             filter.apply(&mut batch, &self.interfaces.get());
+        }
+        if let Some(top) = &self.top {
+            top.add(&batch, &self.interfaces.get());
         }
         if batch.is_empty() || self.sinks.is_empty() {
             return Some(batch);
@@ -199,6 +206,16 @@ impl Outputs {
         self.metering.add_ignored(packets, octets, now);
     }
 
+    /// Says so where flows and hits go nowhere at all.
+    pub fn warn_of_silence(&self) {
+        if self.sinks.is_empty() && self.hits.is_empty() && self.top.is_none() {
+            tracing::info!(
+                "flows and hits are put out nowhere: --print flows, --print hits or --top shows them, \
+                 --ipfix-file, --flow-log and --collector pass them on"
+            );
+        }
+    }
+
     /// Ends all incidents, sends what waits, within `deadline`, and returns every output's name and final account.
     pub fn finish(mut self, deadline: Duration) -> (Vec<(String, Account)>, Vec<hits::Report>) {
         self.analysis.finish(|event| self.tell(event));
@@ -210,6 +227,10 @@ impl Outputs {
             (sink.name().to_owned(), sink.account())
         };
         let accounts = self.sinks.iter_mut().map(end).collect();
+        if let Some(top) = &self.top {
+            // A reader that has gone away wants no more.
+            let _ = top.print();
+        }
         (accounts, self.hits.finish(deadline))
     }
 }

@@ -8,7 +8,9 @@ use sensor_common::ledger::{Count, Ledger};
 use super::{
     config::{Config, FlowConfig},
     outputs::{Outputs, Patience},
+    progress::{self, Progress},
     summary::{self, Records},
+    top::Shown,
 };
 use crate::{
     engine::Engine,
@@ -17,14 +19,15 @@ use crate::{
         cache::CacheOptions,
     },
     nql::{Filter, lists::Lists},
-    replay::{capture::CaptureReader, packets},
+    replay::{capture::CaptureReader, meter::Meter, packets},
     stdio,
 };
 
 /// How long collectors may take for what waits at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Replays `files` in their order for the flows that fulfil `filter`, and prints on stderr what became of every frame and record.
+/// Replays `files` in their order for the flows that fulfil `filter`, and prints on stderr what became of every frame and record. `shown` says
+/// how flows are printed.
 ///
 /// # Errors
 /// The first file that cannot be read to its end; what was read of it is replayed all the same. Else, an output that did
@@ -34,8 +37,12 @@ pub fn replay(
     filter: Option<&Filter>,
     lists: Lists,
     files: &[impl AsRef<Path>],
+    shown: &Shown,
 ) -> anyhow::Result<()> {
-    let outputs = Outputs::start(config, filter, lists, Patience::Always)?;
+    let outputs = Outputs::start(config, filter, lists, Patience::Always, shown)?;
+    outputs.warn_of_silence();
+    let meter = Meter::of(files);
+    let mut progress = Progress::new(&meter, "packets", progress::is_wanted(config.prints()));
     let mut counts = Counts::default();
     // Records do not depend on the seed, and nobody chooses hashes against a file reader.
     let mut engine = Engine::new(Source::Host, cache_options(&config.flow), 0, |batch| {
@@ -43,11 +50,12 @@ pub fn replay(
     });
     let mut result = Ok(());
     for path in files {
-        result = read(path.as_ref(), &mut engine, &mut counts, &outputs);
+        result = read(path.as_ref(), &meter, &mut engine, &mut counts, &outputs, &mut progress);
         if result.is_err() || outputs.is_pointless() {
             break;
         }
     }
+    drop(progress);
     engine.finish();
     let evicted = engine.cache().evicted();
     let silent = outputs.is_pointless();
@@ -81,11 +89,13 @@ struct Counts {
 
 fn read(
     path: &Path,
+    meter: &Meter,
     engine: &mut Engine<impl FnMut(FlowBatch)>,
     counts: &mut Counts,
     outputs: &Outputs,
+    progress: &mut Progress,
 ) -> anyhow::Result<()> {
-    let mut capture = CaptureReader::open(path)?;
+    let mut capture = CaptureReader::open_metered(path, meter)?;
     let (mut n, mut second): (u64, u64) = (0, 0);
     while let Some(frame) = capture.next().context("capture ends early")? {
         let now = frame.timestamp_ns / 1_000_000;
@@ -96,6 +106,7 @@ fn read(
         }
         engine.gather(now);
         packets::count(&frame, &mut counts.ledger, &mut counts.unknown_link, engine);
+        progress.count();
         n += 1;
         if n.is_multiple_of(4096) && outputs.is_pointless() {
             break;

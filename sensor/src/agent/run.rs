@@ -13,6 +13,7 @@ use super::{
     outputs::{Outputs, Patience},
     signals::{Request, Signals},
     summary::{self, Records},
+    top::Shown,
 };
 use crate::{
     export::clock::now,
@@ -43,6 +44,7 @@ pub fn run(
     config: &Config,
     filter: Option<&Filter>,
     lists: Lists,
+    shown: &Shown,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -50,7 +52,7 @@ pub fn run(
         let _inside = runtime.enter();
         (Signals::new()?, capture::prepare(config)?)
     };
-    let outputs = Arc::new(Outputs::start(config, filter, lists, Patience::Never)?);
+    let outputs = Arc::new(Outputs::start(config, filter, lists, Patience::Never, shown)?);
     let mut intake = Intake::start(config, &outputs)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &outputs)).transpose()?;
     let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), outputs: &outputs };

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
+use super::shown::{FormArgs, TopArgs};
 use crate::agent::config::{overrides::Overrides, value::parse_duration};
 
 /// Closes the help of the program.
@@ -144,6 +145,14 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Destinations", value_name = "WHAT", value_delimiter = ',')]
     pub print: Vec<Print>,
 
+    /// The form of printed flows.
+    #[command(flatten)]
+    pub form: FormArgs,
+
+    /// Groups in place of flows.
+    #[command(flatten)]
+    pub top: TopArgs,
+
     /// Append flows to this file, as JSON lines
     #[arg(long, help_heading = "Destinations", value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub flow_log: Option<PathBuf>,
@@ -225,13 +234,17 @@ impl RunArgs {
 
 impl FlowArgs {
     /// The flags that stand for keys of the configuration. Whoever gives neither a file nor `--print` wants to
-    /// see flows, or hits where there are policies.
+    /// see flows, or hits where there are policies; with a file, flows where a filter or a form is asked for.
     pub fn overrides(&self) -> Overrides {
         let prints = |what| self.print.contains(&what);
         let by_default = self.print.is_empty() && self.config.is_none();
+        // Who says which flows or how they look wants to see them, whatever the file says.
+        let asked = self.filter.is_some() || self.form.format().is_some();
         let print_flows = match self.print.is_empty() {
-            true => by_default.then_some(self.policies.is_empty()),
             false => Some(prints(Print::Flows)),
+            true if self.top.top.is_some() => Some(false),
+            true if by_default => Some(self.policies.is_empty()),
+            true => asked.then_some(true),
         };
         Overrides {
             active_timeout: self.active_timeout,
@@ -328,6 +341,12 @@ mod tests {
         assert_eq!(run("").overrides().print_flows, Some(true));
         assert_eq!(run("--config f").overrides().print_flows, None);
         assert_eq!(run("--config f --print flows").overrides().print_flows, Some(true));
+        for asked in ["--format csv", "--columns srcip", "--filter srcport<1024"] {
+            let of = |arguments: &str| run(&format!("{arguments} {asked}")).overrides().print_flows;
+            assert_eq!(of("--config f"), Some(true), "{asked}");
+            assert_eq!(of("--config f --print none"), Some(false), "{asked}");
+        }
+        assert_eq!(run("--top 3").overrides().print_flows, Some(false));
     }
 
     #[test]

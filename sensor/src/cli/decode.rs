@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::shown::{FormArgs, TopArgs, shown};
 use crate::agent::exports::decode::{self as agent, Show};
 
 /// Closes the help of `decode`.
@@ -12,6 +13,7 @@ Examples:
   sensor decode exports.pcap | jq -c '[.srcip, .dstip, .bitsxrate]'
   sensor decode --options exports.pcap.gz           what the routers tell of themselves
   sensor decode --ledger exports.pcapng flows.ipfix  what became of every octet
+  sensor decode --top 10 --by srcip exports.pcap    who sent most
   tcpdump -w - -U udp port 2055 | sensor decode -";
 
 /// Arguments of `decode`.
@@ -29,6 +31,14 @@ pub struct DecodeArgs {
     #[arg(long)]
     pub inner_headers: bool,
 
+    /// The form of flows.
+    #[command(flatten)]
+    pub form: FormArgs,
+
+    /// Groups in place of flows.
+    #[command(flatten)]
+    pub top: TopArgs,
+
     /// Files to read, in this order, '-' being stdin: captures (pcap, pcapng) of NetFlow 5, 7, 9, IPFIX (UDP, TCP) and
     /// sFlow 5, and IPFIX files; plain, gzip or zstd
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
@@ -37,7 +47,8 @@ pub struct DecodeArgs {
 
 /// Decodes the files of the command line.
 pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
-    let show =
-        Show { flows: !args.options && !args.ledger, options: args.options, ledger: args.ledger };
+    let shown = shown(&args.form, &args.top)?;
+    let flows = (!args.options && !args.ledger).then_some(shown);
+    let show = Show { flows, options: args.options, ledger: args.ledger };
     agent::decode(&args.files, show, args.inner_headers)
 }

@@ -18,6 +18,7 @@ pub mod nql;
 pub mod policy;
 pub mod replay;
 pub mod run;
+pub mod shown;
 
 use self::{
     args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},

@@ -3,6 +3,7 @@
 use super::{
     args::{Content, ReplayArgs},
     nql,
+    shown::shown,
 };
 use crate::agent::{config, exports::replay as exports, logging, replay as agent};
 
@@ -13,8 +14,9 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
+    let shown = shown(&args.flows.form, &args.flows.top)?;
     match args.content {
-        Content::Traffic => agent::replay(&config, filter.as_ref(), lists, &args.files),
-        Content::Exports => exports::replay(&config, filter.as_ref(), lists, &args.files),
+        Content::Traffic => agent::replay(&config, filter.as_ref(), lists, &args.files, &shown),
+        Content::Exports => exports::replay(&config, filter.as_ref(), lists, &args.files, &shown),
     }
 }

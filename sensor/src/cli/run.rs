@@ -1,6 +1,6 @@
 //! `sensor run`.
 
-use super::{args::RunArgs, nql};
+use super::{args::RunArgs, nql, shown::shown};
 use crate::{
     agent::{config, logging, run as agent},
     stdio,
@@ -14,5 +14,6 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
-    agent::run(&config, filter.as_ref(), lists, args.duration)
+    let shown = shown(&args.flows.form, &args.flows.top)?;
+    agent::run(&config, filter.as_ref(), lists, &shown, args.duration)
 }

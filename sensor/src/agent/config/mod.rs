@@ -74,6 +74,13 @@ pub struct Config {
     pub written: Written,
 }
 
+impl Config {
+    /// Whether flows or hits go to stdout as they come.
+    pub fn prints(&self) -> bool {
+        self.log.print_flows || self.hits.prints()
+    }
+}
+
 /// A configuration as it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {

@@ -1,4 +1,4 @@
-//! `sensor decode`: captured exports as JSON lines.
+//! `sensor decode`: captured exports as JSON lines, CSV or largest groups.
 
 use std::{
     io::{BufWriter, Write},
@@ -8,17 +8,18 @@ use std::{
 
 use super::{Files, ledger};
 use crate::{
-    export::log::{json, options},
+    agent::top::{Collected, Shown},
+    export::log::{Format, options},
     flow::{fields::Row, interfaces::Interfaces},
     stdio,
     wire::collector::Options,
 };
 
 /// What is shown of exports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Show {
-    /// Flows.
-    pub flows: bool,
+    /// Flows, and how: JSON where nothing else is asked for.
+    pub flows: Option<Shown>,
     /// Records of options.
     pub options: bool,
     /// The ledger of octets.
@@ -38,13 +39,27 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, inner: bool) -> anyhow::Re
     let mut written = Ok(());
     let mut line = Vec::new();
     let interfaces = Interfaces::default();
+    let top = show.flows.as_ref().and_then(Collected::new);
+    let each = show.flows.filter(|_| top.is_none());
+    let format = each.map(|shown| shown.format.unwrap_or(Format::Json));
+    if let Some(format) = &format {
+        format.write_heading(&mut line);
+        written = out.write_all(&line);
+    }
+    let printed = format.is_some() || show.options;
     let mut decoded = Files::new(collector);
-    let read = decoded.read(files, |_, collector, batches| {
+    let read = decoded.read(files, printed, |_, collector, batches| {
         line.clear();
         let mut spare = None;
         batches.take(true, |batch| {
-            for row in (0..batch.len()).filter(|_| show.flows) {
-                json::write_row(&mut line, Row { batch: &batch, row, interfaces: &interfaces });
+            if let Some(top) = &top {
+                top.add(&batch, &interfaces);
+            }
+            if let Some(format) = &format {
+                for row in 0..batch.len() {
+                    format
+                        .write_row(&mut line, Row { batch: &batch, row, interfaces: &interfaces });
+                }
             }
             spare = Some(batch);
         });
@@ -60,7 +75,8 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, inner: bool) -> anyhow::Re
     if show.ledger && written.is_ok() {
         written = out.write_all(ledger::all(&decoded.collector).as_bytes());
     }
-    match written.and_then(|()| out.flush()) {
+    let top = || top.map_or(Ok(()), |top| top.print());
+    match written.and_then(|()| out.flush()).and_then(|()| top()) {
         // Nobody reads on.
         Err(error) if stdio::is_closed_output(&error) => return Ok(()),
         written => written?,

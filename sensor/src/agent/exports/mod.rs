@@ -9,8 +9,12 @@ pub mod replay;
 
 use std::{ops::ControlFlow, path::Path};
 
+use super::progress::{self, Progress};
 use crate::{
-    replay::exports::{self, Counts},
+    replay::{
+        exports::{self, Counts},
+        meter::Meter,
+    },
     wire::{
         batches::Batches,
         collector::{Collector, Options},
@@ -33,19 +37,25 @@ impl Files {
         }
     }
 
-    /// Reads `files`; `each` is called behind every datagram and at the end, and may end it.
+    /// Reads `files`; `printed` is whether something goes to stdout meanwhile. `each` is called behind every datagram and at the end, and may end it.
     fn read(
         &mut self,
         files: &[impl AsRef<Path>],
+        printed: bool,
         mut each: impl FnMut(u64, &mut Collector, &mut Batches) -> ControlFlow<()>,
     ) -> anyhow::Result<()> {
         let Self { collector, batches, counts } = self;
+        let meter = Meter::of(files);
+        let mut progress = Progress::new(&meter, "datagrams", progress::is_wanted(printed));
         let mut ended = false;
         let mut now = 0;
         let mut result = Ok(());
         for path in files {
             result =
-                exports::read(path.as_ref(), counts, &mut |datagram: exports::Datagram<'_>| {
+                exports::read(path.as_ref(), &meter, counts, &mut |datagram: exports::Datagram<
+                    '_,
+                >| {
+                    progress.count();
                     collector.datagram(datagram.from, datagram.received, datagram.octets, batches);
                     now = datagram.received;
                     let flow = each(now, collector, batches);

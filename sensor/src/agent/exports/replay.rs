@@ -8,6 +8,7 @@ use crate::{
         config::Config,
         outputs::{Outputs, Patience},
         summary::{self, Records},
+        top::Shown,
     },
     nql::{Filter, lists::Lists},
     stdio,
@@ -27,11 +28,13 @@ pub fn replay(
     filter: Option<&Filter>,
     lists: Lists,
     files: &[impl AsRef<Path>],
+    shown: &Shown,
 ) -> anyhow::Result<()> {
-    let outputs = Outputs::start(config, filter, lists, Patience::Always)?;
+    let outputs = Outputs::start(config, filter, lists, Patience::Always, shown)?;
+    outputs.warn_of_silence();
     let mut decoded = Files::new(Options::default());
     let mut second = 0;
-    let result = decoded.read(files, |now, _, batches| {
+    let result = decoded.read(files, config.prints(), |now, _, batches| {
         // Policies see time pass as it did, whatever the batches hold.
         let passes = now / 1000 > second;
         let mut offered = false;

@@ -11,6 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   sensor nql check 'dstport < 1024 && srcip == 10.0.0.0/8'
   sensor nql explain 'dstport == 80 || dstport == 443 || dstport >= 8000'
+  sensor nql filter 'label.ip.role == db' --labels labels.csv flows.json.gz
   sensor nql filter 'srcinternal == true && dstport in (22, 23)' flows.json";
 
 /// Arguments of `nql`.
@@ -60,7 +61,15 @@ pub struct FilterArgs {
     #[command(flatten)]
     pub query: QueryArgs,
 
-    /// JSON lines, keys as in `sensor fields`, flat or nested [default: stdin]
+    /// Configuration file (TOML) whose labels, networks, geography and reputation tell what records do not say themselves
+    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// Further file of labels; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Append)]
+    pub labels: Vec<PathBuf>,
+
+    /// JSON lines, plain, gzip or zstd, keys as in `sensor fields`, flat or nested [default: '-', stdin]
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
 }

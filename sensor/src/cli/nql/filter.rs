@@ -2,19 +2,29 @@
 //!
 //! A line that is no record is neither: it is counted, the first few are named, and the rest goes on.
 
-#![expect(clippy::disallowed_types, reason = "edge: reads the file that the command line names")]
-
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, BufWriter, Read as _, Write},
+    net::IpAddr,
     path::Path,
+    sync::Arc,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::{args::FilterArgs, compile, read_lists};
 use crate::{
-    nql::{Filter, json::RecordReader},
+    agent::{
+        config::{self, overrides::Overrides},
+        context,
+        progress::{self, Progress},
+    },
+    enrich,
+    flow::{ports::PortLabels, profile::Profile},
+    nql::{
+        Filter,
+        json::{Lookup, RecordReader},
+    },
+    replay::{meter::Meter, open},
     stdio,
 };
 
@@ -22,32 +32,37 @@ use crate::{
 const LINE_BYTES: usize = 4 << 20;
 /// Malformed lines that are named one by one.
 const NAMED: u64 = 10;
-/// Progress is shown each time so many bytes have been read.
-const PROGRESS_BYTES: u64 = 8 << 20;
 
 /// Filters a file, or stdin.
+///
+/// # Errors
+/// When something cannot be read or written, and when no line at all is a record.
 pub fn filter(arguments: &FilterArgs) -> anyhow::Result<()> {
     let lists = read_lists(&arguments.query)?;
     let filter = compile(&arguments.query, &lists)?;
+    let known = known(arguments)?;
+    let path = arguments.file.as_deref().unwrap_or(Path::new(open::STDIN));
+    let meter = Meter::of(&[path]);
+    let input =
+        open::open(path, &meter).with_context(|| format!("cannot open {}", path.display()))?;
     let mut output = BufWriter::new(stdio::output());
-    let (input, size): (Box<dyn BufRead>, _) = match &arguments.file {
-        Some(path) => open(path)?,
-        None => (Box::new(io::stdin().lock()), None),
-    };
-    // On a terminal the lines themselves are progress enough.
-    let watched = stdio::error_is_terminal() && !stdio::output_is_terminal();
     let mut run = Run {
         reader: RecordReader::new(&filter.typed),
         filter: &filter,
-        progress: watched.then_some(Progress { size, next: PROGRESS_BYTES }),
+        known,
+        // On a terminal the lines themselves are progress enough.
+        progress: Progress::new(&meter, "lines", progress::is_wanted(true)),
         counts: Counts::default(),
     };
-    run.lines(input, &mut output)?;
+    run.lines(BufReader::with_capacity(256 << 10, input), &mut output)?;
     output.flush()?;
-    if run.progress.is_some() {
-        stdio::progress("\r\x1b[K");
+    let Run { counts: Counts { lines, malformed, records }, progress, .. } = run;
+    drop(progress);
+    if malformed > 0 && records == 0 {
+        bail!(
+            "none of {lines} lines is a record; keys are as in `sensor fields`, an object a line"
+        );
     }
-    let Counts { lines, malformed, .. } = run.counts;
     match malformed {
         0 => {}
         1 => stdio::tell(format_args!("sensor: 1 of {lines} lines is no record, and was left out")),
@@ -58,31 +73,47 @@ pub fn filter(arguments: &FilterArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(path: &Path) -> anyhow::Result<(Box<dyn BufRead>, Option<u64>)> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let size = file.metadata().ok().map(|metadata| metadata.len()).filter(|&size| size > 0);
-    Ok((Box::new(BufReader::with_capacity(256 << 10, file)), size))
+/// What is known of addresses and ports, where a configuration or a file of labels is named. Faults of the files go to
+/// stderr.
+fn known(arguments: &FilterArgs) -> anyhow::Result<Option<Known>> {
+    if arguments.config.is_none() && arguments.labels.is_empty() {
+        return Ok(None);
+    }
+    let mut config = config::load(arguments.config.as_deref(), &Overrides::default())?.context;
+    config.labels.extend(arguments.labels.iter().cloned());
+    // The records may be of any host: none of their addresses is local.
+    let (context, reports) = context::load(&config, None);
+    for report in &reports {
+        stdio::tell(&report.faults);
+    }
+    Ok(Some(Known(context)))
+}
+
+/// Answers by a context.
+struct Known(enrich::context::Context);
+
+impl Lookup for Known {
+    fn profile(&self, address: IpAddr) -> Arc<Profile> {
+        self.0.profiles().shared(self.0.number(address)).clone()
+    }
+
+    fn ports(&self) -> &PortLabels {
+        self.0.ports()
+    }
 }
 
 #[derive(Default)]
 struct Counts {
     lines: u64,
-    bytes: u64,
-    matched: u64,
+    records: u64,
     malformed: u64,
-}
-
-struct Progress {
-    /// Bytes of the input, where known.
-    size: Option<u64>,
-    /// Bytes after which to show it again.
-    next: u64,
 }
 
 struct Run<'f> {
     reader: RecordReader,
     filter: &'f Filter,
-    progress: Option<Progress>,
+    known: Option<Known>,
+    progress: Progress,
     counts: Counts,
 }
 
@@ -99,25 +130,28 @@ impl Run<'_> {
             if length == 0 {
                 return Ok(());
             }
-            self.counts.bytes += length as u64;
             self.counts.lines += 1;
             if length > LINE_BYTES {
                 self.malformed(format_args!("longer than {LINE_BYTES} bytes"));
-                self.counts.bytes += skip_line(&mut input).context("cannot read the records")?;
+                skip_line(&mut input).context("cannot read the records")?;
             } else if !line.trim_ascii().is_empty() {
                 self.line(&line, output)?;
             }
-            self.show_progress();
+            self.progress.count();
         }
     }
 
     fn line(&mut self, line: &[u8], output: &mut impl Write) -> anyhow::Result<()> {
-        match self.reader.read(line) {
-            Ok(record) if self.filter.matches(&record) => {
-                self.counts.matched += 1;
-                output.write_all(line)?;
+        // A byte order mark is none of JSON's.
+        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let known = self.known.as_ref().map(|known| known as &dyn Lookup);
+        match self.reader.read_with(text, known) {
+            Ok(record) => {
+                self.counts.records += 1;
+                if self.filter.matches(&record) {
+                    output.write_all(text)?;
+                }
             }
-            Ok(_) => {}
             Err(error) => self.malformed(format_args!("{error}")),
         }
         Ok(())
@@ -126,29 +160,14 @@ impl Run<'_> {
     fn malformed(&mut self, why: std::fmt::Arguments<'_>) {
         self.counts.malformed += 1;
         if self.counts.malformed <= NAMED {
-            let clear = if self.progress.is_some() { "\r\x1b[K" } else { "" };
-            stdio::tell(format_args!("{clear}sensor: line {}: {why}", self.counts.lines));
+            self.progress.clear();
+            stdio::tell(format_args!("sensor: line {}: {why}", self.counts.lines));
         }
-    }
-
-    fn show_progress(&mut self) {
-        let Counts { lines, bytes, matched, .. } = self.counts;
-        let Some(progress) = self.progress.as_mut().filter(|progress| bytes >= progress.next)
-        else {
-            return;
-        };
-        progress.next = bytes + PROGRESS_BYTES;
-        let part = match progress.size {
-            Some(size) => format!("{:3} %, ", (bytes.saturating_mul(100) / size).min(100)),
-            None => String::new(),
-        };
-        stdio::progress(format_args!("\r\x1b[K{part}{lines} lines read, {matched} matched"));
     }
 }
 
-/// Passes the rest of a line without keeping it; returns its length.
-fn skip_line(input: &mut impl BufRead) -> io::Result<u64> {
-    let mut skipped = 0;
+/// Passes the rest of a line without keeping it.
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     loop {
         let buffer = input.fill_buf()?;
         let (length, done) = match buffer.iter().position(|&byte| byte == b'\n') {
@@ -156,9 +175,8 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<u64> {
             None => (buffer.len(), buffer.is_empty()),
         };
         input.consume(length);
-        skipped += length as u64;
         if done {
-            return Ok(skipped);
+            return Ok(());
         }
     }
 }

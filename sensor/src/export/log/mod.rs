@@ -6,6 +6,7 @@ pub mod csv;
 pub mod json;
 pub mod line;
 pub mod options;
+pub mod top;
 mod writer;
 
 pub use writer::{FlowLog, Format};

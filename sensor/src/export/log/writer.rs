@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::{json, line};
+use super::{csv::Columns, json, line};
 use crate::{
     export::{clock, queue::Queue, sink::Sink},
     flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
@@ -20,12 +20,37 @@ use crate::{
 };
 
 /// How a row is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Format {
     /// One JSON object a line.
     Json,
     /// Aligned columns under a heading.
     Lines,
+    /// Comma-separated values under a heading.
+    Csv(Columns),
+}
+
+impl Format {
+    /// Appends the line above all rows, where there is one.
+    pub fn write_heading(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Json => {}
+            Self::Lines => {
+                out.extend_from_slice(line::HEADING.as_bytes());
+                out.push(b'\n');
+            }
+            Self::Csv(columns) => columns.write_heading(out),
+        }
+    }
+
+    /// Appends a row and its line end.
+    pub fn write_row(&self, out: &mut Vec<u8>, row: Row<'_>) {
+        match self {
+            Self::Json => json::write_row(out, row),
+            Self::Lines => line::write_row(out, row),
+            Self::Csv(columns) => columns.write_row(out, row),
+        }
+    }
 }
 
 /// A running flow log.
@@ -140,10 +165,7 @@ struct LogThread<W> {
 impl<W: Write> LogThread<W> {
     async fn run(&mut self) {
         let mut text = Vec::new();
-        if self.format == Format::Lines {
-            text.extend_from_slice(line::HEADING.as_bytes());
-            text.push(b'\n');
-        }
+        self.format.write_heading(&mut text);
         loop {
             // Asked first: a batch may come just before the end.
             let closed = self.queue.is_closed();
@@ -164,10 +186,7 @@ impl<W: Write> LogThread<W> {
         let names = self.interfaces.get();
         for row in 0..batch.len() {
             let row = Row { batch, row, interfaces: &names };
-            match self.format {
-                Format::Json => json::write_row(text, row),
-                Format::Lines => line::write_row(text, row),
-            }
+            self.format.write_row(text, row);
         }
         let records = Totals::of(batch);
         match self.writer.write_all(text).and_then(|()| self.writer.flush()) {

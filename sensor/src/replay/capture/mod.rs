@@ -13,7 +13,6 @@ use std::{
 };
 
 pub mod input;
-pub(super) mod open;
 mod pcap;
 mod pcapng;
 
@@ -21,6 +20,7 @@ mod pcapng;
 mod tests;
 
 use self::input::Input;
+use super::{meter::Meter, open};
 
 /// One captured packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +60,19 @@ enum Format {
 
 impl CaptureReader {
     /// Opens a capture file; gzip and zstd are told by their first bytes.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or does not begin as a capture.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let reader = open::open(path).map_err(|source| CaptureError {
+        Self::open_metered(path, &Meter::default())
+    }
+
+    /// As [`Self::open`]; `meter` counts what is read.
+    ///
+    /// # Errors
+    /// As those of [`Self::open`].
+    pub fn open_metered(path: &Path, meter: &Meter) -> Result<Self, CaptureError> {
+        let reader = open::open(path, meter).map_err(|source| CaptureError {
             path: Some(path.to_owned()),
             fault: CaptureFault::Open(source),
         })?;

@@ -25,8 +25,10 @@ use self::{
     streams::Streams,
 };
 use super::{
-    capture::{CaptureError, CaptureFault, CaptureReader, Frame, open},
+    capture::{CaptureError, CaptureFault, CaptureReader, Frame},
     link::Link,
+    meter::Meter,
+    open,
 };
 
 /// What an exporter sent: the payload of a UDP datagram, or a message of a stream or file.
@@ -64,14 +66,20 @@ pub trait Sink: FnMut(Datagram<'_>) -> ControlFlow<()> {}
 
 impl<F: FnMut(Datagram<'_>) -> ControlFlow<()>> Sink for F {}
 
-/// Hands the datagrams of the file at `path`, `-` being standard input, to `sink` in their order.
+/// Hands the datagrams of the file at `path`, `-` being standard input, to `sink` in their order. `meter` counts
+/// what is read.
 ///
 /// # Errors
 /// When it cannot be read to its end; what was read before was handed over.
-pub fn read(path: &Path, counts: &mut Counts, sink: &mut impl Sink) -> Result<(), CaptureError> {
+pub fn read(
+    path: &Path,
+    meter: &Meter,
+    counts: &mut Counts,
+    sink: &mut impl Sink,
+) -> Result<(), CaptureError> {
     let fail = |fault| CaptureError { path: Some(path.to_owned()), fault };
     counts.files += 1;
-    let mut file = open::open(path).map_err(|error| fail(CaptureFault::Open(error)))?;
+    let mut file = open::open(path, meter).map_err(|error| fail(CaptureFault::Open(error)))?;
     let mut start = Vec::new();
     let begun = file.by_ref().take(messages::MAGIC.len() as u64).read_to_end(&mut start);
     begun.map_err(|source| fail(CaptureFault::Read { offset: 0, source }))?;

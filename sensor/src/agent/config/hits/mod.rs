@@ -37,6 +37,15 @@ pub struct HitsConfig {
     pub ipfix: Option<IpfixHits>,
 }
 
+impl HitsConfig {
+    /// Whether hits go to stdout.
+    pub fn prints(&self) -> bool {
+        let stdout =
+            |output: &OutputOptions| matches!(output.destination, Destination::Stdout { .. });
+        self.outputs.iter().any(stdout)
+    }
+}
+
 /// Hits as IPFIX records.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IpfixHits {

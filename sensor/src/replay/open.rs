@@ -8,17 +8,26 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::meter::Meter;
+
 /// RFC 1952 section 2.3.1.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// RFC 8878 section 3.1.1.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Stands for standard input.
-const STDIN: &str = "-";
+pub const STDIN: &str = "-";
 
-/// The bytes of the file, decompressed while they are read.
-pub fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    if path == Path::new(STDIN) { decompress(io::stdin()) } else { decompress(File::open(path)?) }
+/// The bytes of the file, decompressed while they are read; `meter` counts those before decompression.
+///
+/// # Errors
+/// When the file cannot be opened or its first bytes cannot be read.
+pub fn open(path: &Path, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
+    if path == Path::new(STDIN) {
+        decompress(meter.watch(io::stdin()))
+    } else {
+        decompress(meter.watch(File::open(path)?))
+    }
 }
 
 fn decompress(mut file: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {

@@ -1,0 +1,98 @@
+//! The largest groups of what is read: collected beside the outputs, printed on stdout at the end.
+
+use std::{
+    io::{self, Write as _},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    export::log::{Format, top as text},
+    flow::{
+        batch::FlowBatch,
+        fields::Field,
+        interfaces::Interfaces,
+        top::{Metric, Top},
+    },
+    stdio,
+};
+
+/// Groups that are held at the same time: about half a gigabyte, if each has long texts.
+const MOST_GROUPS: usize = 2_000_000;
+
+/// How flows are printed.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The form of each; by default aligned lines on a terminal, JSON elsewhere.
+    pub format: Option<Format>,
+    /// Their largest groups at the end.
+    pub top: Option<TopOptions>,
+}
+
+impl Shown {
+    /// The form of each flow.
+    pub fn format(&self) -> Format {
+        self.format.clone().unwrap_or_else(|| match stdio::output_is_terminal() {
+            true => Format::Lines,
+            false => Format::Json,
+        })
+    }
+}
+
+/// Which groups to print.
+#[derive(Clone, Debug)]
+pub struct TopOptions {
+    /// How many groups.
+    pub count: usize,
+    /// What the flows of a group have in common.
+    pub by: Vec<&'static Field>,
+    /// What groups are ordered by.
+    pub metric: Metric,
+}
+
+/// Groups being collected.
+#[derive(Debug)]
+pub struct Collected {
+    options: TopOptions,
+    format: Format,
+    top: Mutex<Top>,
+}
+
+impl Collected {
+    /// No flows yet; none where no groups are wanted.
+    pub fn new(shown: &Shown) -> Option<Self> {
+        let options = shown.top.clone()?;
+        let top = Mutex::new(Top::new(options.by.clone(), MOST_GROUPS));
+        Some(Self { options, format: shown.format(), top })
+    }
+
+    /// Counts the records of a batch.
+    pub fn add(&self, batch: &FlowBatch, interfaces: &Interfaces) {
+        self.top.lock().unwrap_or_else(PoisonError::into_inner).add(batch, interfaces);
+    }
+
+    /// Prints the largest groups on stdout. The log tells of flows that are in none.
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn print(&self) -> io::Result<()> {
+        let TopOptions { count, metric, .. } = &self.options;
+        let top = self.top.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = top.others().of(Metric::Flows);
+        if others > 0 {
+            tracing::warn!(
+                flows = others,
+                groups = MOST_GROUPS,
+                "there are more groups than are held: the flows of those met last are in the total only, and \
+                 the largest groups may lack some of them; a filter or fewer fields in --by make groups fewer"
+            );
+        }
+        let mut out = Vec::new();
+        match &self.format {
+            Format::Json => text::write_json(&mut out, &top, *metric, *count),
+            Format::Csv(_) => text::write_csv(&mut out, &top, *metric, *count),
+            Format::Lines => text::write_table(&mut out, &top, *metric, *count),
+        }
+        let mut stdout = stdio::output();
+        stdout.write_all(&out).and_then(|()| stdout.flush())
+    }
+}

@@ -1,0 +1,203 @@
+//! The largest groups of flows as text: a table for people, JSON lines or CSV for machines.
+
+use std::io::Write as _;
+
+use super::{csv, json, line};
+use crate::flow::{
+    fields::{OwnedValue, Value},
+    top::{Group, Metric, Sums, Top},
+};
+
+/// Appends the `count` largest groups by `metric`, as JSON objects one a line: the fields of the group that have a value, and
+/// every metric by its name.
+pub fn write_json(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
+    for group in top.largest(metric, count) {
+        out.push(b'{');
+        for (field, value) in top.by().iter().zip(&group.values) {
+            if let Some(value) = value {
+                json::write_value(out, Value::Text(field.name));
+                out.push(b':');
+                json::write_value(out, value.value());
+                out.push(b',');
+            }
+        }
+        for metric in Metric::ALL {
+            json::write_value(out, Value::Text(metric.name()));
+            out.push(b':');
+            json::write_value(out, Value::Integer(group.sums.of(metric)));
+            out.push(b',');
+        }
+        out.pop();
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+/// Appends the same as CSV, with a line that names the columns.
+pub fn write_csv(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
+    let fields = top.by().iter().map(|field| field.name);
+    let names: Vec<&str> = fields.chain(Metric::ALL.map(Metric::name)).collect();
+    out.extend_from_slice(names.join(",").as_bytes());
+    out.push(b'\n');
+    for group in top.largest(metric, count) {
+        for value in &group.values {
+            csv::write_cell(out, shown(value.as_ref()));
+            out.push(b',');
+        }
+        for metric in Metric::ALL {
+            csv::write_cell(out, Value::Integer(group.sums.of(metric)));
+            out.push(b',');
+        }
+        out.pop();
+        out.push(b'\n');
+    }
+}
+
+/// Appends the same as a table: the group, its flows, packets and octets, its share of all by `metric`; the total below.
+pub fn write_table(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
+    let mut rows = vec![heading(top, metric)];
+    let all = top.total().of(metric);
+    rows.extend(top.largest(metric, count).into_iter().map(|group| row(group, metric, all)));
+    let mut total = vec![String::new(); top.by().len()];
+    if let Some(first) = total.first_mut() {
+        *first = format!("all {} groups", top.groups());
+    }
+    total.extend(sums(&top.total(), metric, all));
+    rows.push(total);
+    let widths: Vec<usize> = (0..rows[0].len())
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in &rows {
+        let mut text = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            // The group to the left, numbers to the right.
+            let aligned = match column < top.by().len() {
+                true => format!("{cell:<width$}  "),
+                false => format!("{cell:>width$}  "),
+            };
+            text.push_str(&aligned);
+        }
+        // Writing to a `Vec` cannot fail.
+        let _ = writeln!(out, "{}", text.trim_end());
+    }
+}
+
+fn heading(top: &Top, metric: Metric) -> Vec<String> {
+    let fields = top.by().iter().map(|field| field.name.to_ascii_uppercase());
+    let sums = ["FLOWS", "PACKETS", "OCTETS"].map(str::to_owned);
+    let metric = match metric {
+        Metric::Flows | Metric::Packets | Metric::Octets => None,
+        other => Some(other.name().to_ascii_uppercase()),
+    };
+    fields.chain(sums).chain(metric).chain(["SHARE".to_owned()]).collect()
+}
+
+fn row(group: &Group, metric: Metric, all: u64) -> Vec<String> {
+    let value = |value: &Option<OwnedValue>| {
+        let mut cell = Vec::new();
+        csv::write_cell(&mut cell, shown(value.as_ref()));
+        match cell.is_empty() {
+            true => "-".to_owned(),
+            // Control characters of a foreign name would reach the terminal.
+            false => String::from_utf8_lossy(&cell).escape_debug().to_string(),
+        }
+    };
+    let values = group.values.iter().map(value);
+    values.chain(sums(&group.sums, metric, all)).collect()
+}
+
+fn sums(sums: &Sums, metric: Metric, all: u64) -> Vec<String> {
+    let mut cells: Vec<String> = [Metric::Flows, Metric::Packets, Metric::Octets]
+        .map(|metric| line::octets(sums.of(metric)))
+        .into();
+    if !matches!(metric, Metric::Flows | Metric::Packets | Metric::Octets) {
+        cells.push(line::octets(sums.of(metric)));
+    }
+    let share = if all == 0 { 0.0 } else { sums.of(metric) as f64 * 100.0 / all as f64 };
+    cells.push(format!("{share:.1} %"));
+    cells
+}
+
+fn shown(value: Option<&OwnedValue>) -> Value<'_> {
+    value.map_or(Value::Absent, OwnedValue::value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{
+        batch::{EndReason, FlowBatch, Source},
+        delta::FlowDelta,
+        fields::find,
+        interfaces::Interfaces,
+    };
+    use sensor_common::key::{Common, Direction, KeyV4};
+    use sensor_common::packet::Fragment;
+
+    fn top(by: &[&str]) -> Top {
+        let mut batch = FlowBatch::v4(Source::Host);
+        for (port, octets) in [(443, 9_000), (53, 700), (443, 2_300), (0, 5)] {
+            let common = Common {
+                source_port: 50_000,
+                destination_port: port,
+                interface: 1,
+                protocol: 6,
+                tos: 0,
+                vlan: 0,
+                direction: Direction::Ingress,
+                fragment: Fragment::None,
+                folded: false,
+            };
+            let counts = FlowDelta {
+                octets,
+                packets: 2,
+                layer2_octets: octets,
+                start: 0,
+                end: 0,
+                tcp_flags: 0,
+                ttl_min: 64,
+                ttl_max: 64,
+                macs: [0; 3],
+            };
+            let address = u32::from_ne_bytes([10, 0, 0, 1]);
+            let key = KeyV4 { source: address, destination: address, common };
+            batch.push(&key, &counts, EndReason::IdleTimeout);
+        }
+        let by = by.iter().map(|name| find(name).unwrap()).collect();
+        let mut top = Top::new(by, 100);
+        top.add(&batch, &Interfaces::default());
+        top
+    }
+
+    fn written(write: fn(&mut Vec<u8>, &Top, Metric, usize), top: &Top, metric: Metric) -> String {
+        let mut out = Vec::new();
+        write(&mut out, top, metric, 2);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn machines_get_every_metric() {
+        let top = top(&["dstport", "interface"]);
+        let json = "{\"dstport\":443,\"octets\":11300,\"packets\":4,\"flows\":2,\"bits\":90400,\
+                    \"packetsxrate\":4,\"bitsxrate\":90400}\n";
+        assert!(written(write_json, &top, Metric::Octets).starts_with(json));
+        assert_eq!(
+            written(write_csv, &top, Metric::Octets),
+            "dstport,interface,octets,packets,flows,bits,packetsxrate,bitsxrate\n\
+             443,,11300,4,2,90400,4,90400\n53,,700,2,1,5600,2,5600\n"
+        );
+    }
+
+    #[test]
+    fn people_get_a_table() {
+        let top = top(&["srcip", "dstport"]);
+        assert_eq!(
+            written(write_table, &top, Metric::Octets),
+            "\
+SRCIP         DSTPORT  FLOWS  PACKETS  OCTETS    SHARE
+10.0.0.1      443          2        4  11.3 k   94.1 %
+10.0.0.1      53           1        2     700    5.8 %
+all 3 groups               4        8  12.0 k  100.0 %
+"
+        );
+    }
+}
