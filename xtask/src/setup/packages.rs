@@ -41,7 +41,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("iproute2", "ip", &[Bench, Demo, Labs, Machine]),
     ("iputils-ping", "ping", &[Demo, Labs]),
     ("nfdump", "nfcapd", &[Bench, Demo, Labs]),
-    ("softflowd", "softflowd", &[Labs]),
+    ("softflowd", "softflowd", &[Bench, Labs]),
     ("pmacct", "pmacctd", &[Labs]),
     ("tshark", "tshark", &[Labs]),
     ("tcpdump", "tcpdump", &[Labs]),
