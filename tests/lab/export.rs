@@ -10,6 +10,7 @@ use sensor::export::{
         metering::MeteringProcess,
         options::{CollectorOptions, Destination, ExporterOptions, Transport},
     },
+    net::source::Source,
     sink::Sink,
 };
 
@@ -28,7 +29,12 @@ pub fn start(destination: Destination, options: ExporterOptions) -> Result<Expor
 
 /// A collector's address.
 pub fn to(transport: Transport, host: &str, port: u16) -> Destination {
-    Destination::Collector(CollectorOptions { transport, host: host.into(), port })
+    Destination::Collector(CollectorOptions {
+        transport,
+        host: host.into(),
+        port,
+        source: Source::Any,
+    })
 }
 
 /// Stops within `deadline`. The final account must balance, with nothing forgotten.

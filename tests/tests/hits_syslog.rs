@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use sensor::export::{
     hits::options::{Destination, SyslogOptions, SyslogTransport},
-    net::{connect::Peer, tls::TlsOptions},
+    net::{connect::Peer, source::Source, tls::TlsOptions},
 };
 use tests::{
     export::{DEADLINE, SHORT_DEADLINE},
@@ -17,7 +17,7 @@ use tests::{
 fn to(transport: SyslogTransport, port: u16) -> Destination {
     Destination::Syslog(SyslogOptions {
         transport,
-        peer: Peer { host: "127.0.0.1".into(), port },
+        peer: Peer { host: "127.0.0.1".into(), port, source: Source::Any },
         facility: 17,
         tag: "sensor-test".into(),
         enterprise: 32_473,

@@ -10,7 +10,10 @@ use anyhow::Context as _;
 
 use super::{
     analysis::{Analysis, Origin, Summary},
-    config::{CollectorConfig, Config, ExportConfig, IpfixFileConfig, endpoint},
+    config::{
+        CollectorConfig, Config, ExportConfig, IpfixFileConfig,
+        endpoint::{self, SourceConfig},
+    },
     filter::FlowFilter,
     lent::Lent,
     top::{Collected, Shown},
@@ -28,13 +31,17 @@ use crate::{
             },
         },
         log::FlowLog,
-        net::tls::TlsOptions,
+        net::{
+            source::{InterfaceAddress, Source},
+            tls::TlsOptions,
+        },
         sink::Sink,
     },
     flow::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
     },
+    kernel::addresses,
     nql::{Filter, lists::Lists},
     policy::event::Event,
 };
@@ -282,7 +289,15 @@ fn collector_options(collector: &CollectorConfig, export: &ExportConfig) -> Coll
         }
     };
     let endpoint = &collector.endpoint;
-    CollectorOptions { transport, host: endpoint.host.clone(), port: endpoint.port }
+    let source = match &collector.source {
+        None => Source::Any,
+        Some(SourceConfig::Address(address)) => Source::Address(*address),
+        Some(SourceConfig::Interface(name)) => Source::Interface(InterfaceAddress {
+            name: name.clone(),
+            addresses: |name| addresses::of(name).map_err(std::io::Error::other),
+        }),
+    };
+    CollectorOptions { transport, host: endpoint.host.clone(), port: endpoint.port, source }
 }
 
 fn file_options(files: &IpfixFileConfig) -> FileOptions {

@@ -116,7 +116,7 @@ pub struct FlowArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub idle_timeout: Option<Duration>,
 
-    /// Send IPFIX to udp://, tcp:// or tls://HOST:PORT; may be repeated
+    /// Send IPFIX to udp://, tcp:// or tls://HOST:PORT, with ?source=ADDRESS|INTERFACE from there; may be repeated
     #[arg(long, help_heading = "Destinations", value_name = "URL", action = ArgAction::Append)]
     pub collector: Vec<String>,
 

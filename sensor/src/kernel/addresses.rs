@@ -1,4 +1,4 @@
-//! The addresses of this host: those of all interfaces of the network namespace.
+//! The addresses of this host: those of all interfaces of the network namespace, or of one.
 //!
 //! Layout: linux/if_addr.h.
 
@@ -6,8 +6,12 @@ use std::{io, net::IpAddr};
 
 use super::{
     error::KernelError,
-    netlink::{Netlink, attributes},
+    links,
+    netlink::{Answer, Netlink, attributes, u32_at},
 };
+
+/// Flags of an address that nothing may be sent from: `IFA_F_DADFAILED`, `IFA_F_TENTATIVE`.
+const UNUSABLE: u8 = 0x08 | 0x40;
 
 /// Octets of `struct ifaddrmsg`.
 const HEADER: usize = 8;
@@ -17,12 +21,37 @@ const HEADER: usize = 8;
 /// # Errors
 /// When rtnetlink does not answer.
 pub fn list() -> Result<Vec<IpAddr>, KernelError> {
-    dump().map_err(|source| KernelError::System { attempt: "list addresses", source })
+    dump().map_err(failed)
+}
+
+/// The addresses of the interface `name`, in the kernel's order, those that are neither tentative nor duplicates.
+///
+/// # Errors
+/// When there is no such interface, or rtnetlink does not answer.
+pub fn of(name: &str) -> Result<Vec<IpAddr>, KernelError> {
+    let links = links::list()?;
+    let Some(link) = links.iter().find(|link| link.name == name) else {
+        let present = links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(KernelError::NoInterface { name: name.to_owned(), present });
+    };
+    let answers = dump_all().map_err(failed)?;
+    let of_link = answers.iter().filter(|(_, body)| {
+        u32_at(body, 4) == Some(link.index)
+            && body.get(2).is_some_and(|flags| flags & UNUSABLE == 0)
+    });
+    Ok(of_link.filter_map(|(_, body)| read(body)).collect())
+}
+
+fn failed(source: io::Error) -> KernelError {
+    KernelError::System { attempt: "list addresses", source }
+}
+
+fn dump_all() -> io::Result<Vec<Answer>> {
+    Netlink::open()?.dump(libc::RTM_GETADDR, &[0; HEADER])
 }
 
 fn dump() -> io::Result<Vec<IpAddr>> {
-    let answers = Netlink::open()?.dump(libc::RTM_GETADDR, &[0; HEADER])?;
-    let mut addresses: Vec<_> = answers.iter().filter_map(|(_, body)| read(body)).collect();
+    let mut addresses: Vec<_> = dump_all()?.iter().filter_map(|(_, body)| read(body)).collect();
     addresses.sort_unstable();
     addresses.dedup();
     Ok(addresses)
@@ -69,5 +98,11 @@ mod tests {
     fn this_host_has_a_loopback_address() {
         let addresses = list().expect("rtnetlink answers anybody");
         assert!(addresses.contains(&[127, 0, 0, 1].into()), "{addresses:?}");
+    }
+    #[test]
+    fn an_interface_has_its_own() {
+        assert!(of("lo").unwrap().contains(&[127, 0, 0, 1].into()));
+        let error = of("nosuch0").unwrap_err().to_string();
+        assert!(error.starts_with("no interface named `nosuch0`"), "{error}");
     }
 }

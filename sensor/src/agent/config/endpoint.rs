@@ -1,6 +1,10 @@
 //! Where a collector listens, read from a URL such as `udp://collector.example:4739`.
 
-use std::{fmt, net::Ipv6Addr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
 use crate::diagnostic::nearest;
 
@@ -65,6 +69,71 @@ impl FromStr for CollectorEndpoint {
         let (host, port) = host_and_port(rest, transport.default_port())?;
         Ok(Self { transport, host, port })
     }
+}
+
+/// The own address that messages leave from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceConfig {
+    /// This address.
+    Address(IpAddr),
+    /// An address of the interface of this name.
+    Interface(String),
+}
+
+impl FromStr for SourceConfig {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+            return match address.is_unspecified() || address.is_multicast() {
+                true => Err(format!("{address} is no address that this host can have")),
+                false => Ok(Self::Address(address)),
+            };
+        }
+        interface_name(text).map(|()| Self::Interface(text.to_owned()))
+    }
+}
+
+impl SourceConfig {
+    /// Refuses an address of another family than that of `endpoint`, where it is given as an address.
+    pub fn check(&self, endpoint: &CollectorEndpoint) -> Result<(), String> {
+        let host = endpoint.host.split('%').next().unwrap_or_default().parse::<IpAddr>();
+        match (self, host) {
+            (Self::Address(own), Ok(host)) if own.is_ipv4() != host.is_ipv4() => {
+                let family = if host.is_ipv4() { "IPv4" } else { "IPv6" };
+                Err(format!("the collector has an {family} address"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A name as the kernel allows it: `dev_valid_name` in net/core/dev.c.
+pub(super) fn interface_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("this is empty".to_owned());
+    }
+    if name.len() > 15 {
+        return Err(format!("{} bytes, a name has 15 at most", name.len()));
+    }
+    match name.chars().find(|&c| c == '/' || c == ':' || c.is_whitespace()) {
+        Some(bad) => Err(format!("`{bad}` cannot stand in a name")),
+        None => Ok(()),
+    }
+}
+
+/// Reads a collector's URL with what may stand behind it: `?source=ADDRESS` or `?source=INTERFACE`. The error says what
+/// is wrong with the URL, without repeating it.
+pub fn with_source(url: &str) -> Result<(CollectorEndpoint, Option<SourceConfig>), String> {
+    let Some((url, options)) = url.split_once('?') else { return Ok((url.parse()?, None)) };
+    let endpoint: CollectorEndpoint = url.parse()?;
+    let source = match options.split_once('=') {
+        Some(("source", source)) => source,
+        _ => return Err("behind `?` only source=ADDRESS or source=INTERFACE may stand".to_owned()),
+    };
+    let source: SourceConfig = source.parse().map_err(|reason| format!("source: {reason}"))?;
+    source.check(&endpoint).map_err(|reason| format!("source: {reason}"))?;
+    Ok((endpoint, Some(source)))
 }
 
 /// Reads `host:port`, `host`, `[v6]:port` or `[v6]`.
@@ -174,6 +243,31 @@ mod tests {
             ("tcp://us er:1", "` ` cannot stand in a host name"),
         ] {
             assert_eq!(url.parse::<CollectorEndpoint>(), Err(reason.to_owned()), "{url}");
+        }
+    }
+    #[test]
+    fn a_url_may_say_where_messages_leave_from() {
+        let source =
+            |url| with_source(url).map(|(endpoint, source)| (endpoint.to_string(), source));
+        let address = |text: &str| Some(SourceConfig::Address(text.parse().unwrap()));
+        for (url, shown, expected) in [
+            ("udp://a", "udp://a:4739", None),
+            ("udp://a:1?source=192.0.2.1", "udp://a:1", address("192.0.2.1")),
+            ("tcp://[::1]?source=2001:db8::1", "tcp://[::1]:4739", address("2001:db8::1")),
+            ("tls://a?source=[2001:db8::1]", "tls://a:4740", address("2001:db8::1")),
+            ("udp://a?source=lo", "udp://a:4739", Some(SourceConfig::Interface("lo".into()))),
+        ] {
+            assert_eq!(source(url), Ok((shown.to_owned(), expected)), "{url}");
+        }
+        for (url, reason) in [
+            ("udp://a?sorce=lo", "behind `?` only source=ADDRESS or source=INTERFACE may stand"),
+            ("udp://a?source=", "source: this is empty"),
+            ("udp://a?source=a/b", "source: `/` cannot stand in a name"),
+            ("udp://a?source=0.0.0.0", "source: 0.0.0.0 is no address that this host can have"),
+            ("udp://192.0.2.1?source=::1", "source: the collector has an IPv4 address"),
+            ("udp://[fe80::1%eth0]?source=10.0.0.1", "source: the collector has an IPv6 address"),
+        ] {
+            assert_eq!(source(url), Err(reason.to_owned()), "{url}");
         }
     }
 }

@@ -29,9 +29,17 @@ pub mod schema;
 pub mod tag;
 
 use self::{
-    context::ContextConfig, endpoint::CollectorEndpoint, exporter::ExporterConfig, faults::Faults,
-    forward::ForwardConfig, hits::HitsConfig, intake::IntakeConfig, listen::ListenConfig,
-    lists::ListFiles, overrides::Overrides, policies::PoliciesConfig,
+    context::ContextConfig,
+    endpoint::{CollectorEndpoint, SourceConfig},
+    exporter::ExporterConfig,
+    faults::Faults,
+    forward::ForwardConfig,
+    hits::HitsConfig,
+    intake::IntakeConfig,
+    listen::ListenConfig,
+    lists::ListFiles,
+    overrides::Overrides,
+    policies::PoliciesConfig,
 };
 pub use crate::settings::value;
 use crate::{diagnostic::render, nql::lists::Lists, policy::tags::TagRule, settings::document};
@@ -149,6 +157,8 @@ pub struct CollectorConfig {
     pub endpoint: CollectorEndpoint,
     /// Bytes of one IPFIX message at most, 512 to 65,535.
     pub mtu: u16,
+    /// The own address that messages leave from; `None`: as the route says.
+    pub source: Option<SourceConfig>,
     /// Present exactly where the transport is TLS.
     pub tls: Option<TlsConfig>,
 }

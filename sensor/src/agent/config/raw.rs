@@ -113,6 +113,9 @@ table! {
     Collector {
         /// `udp://HOST:PORT`, `tcp://HOST:PORT` or `tls://HOST:PORT`; the port may be left out.
         url: Option<String> = None;
+        /// The own address that messages leave from: an address, or an interface whose address it is; without it, as the
+        /// route says. `?source=` behind the URL says the same.
+        source: Option<String> = None;
         /// Bytes of one IPFIX message at most.
         mtu: u64 = 1400;
         /// How a `tls://` collector is verified, and how the sensor proves who it is.

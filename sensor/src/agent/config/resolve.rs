@@ -7,7 +7,7 @@ use globset::Glob;
 use super::{
     CaptureConfig, CollectorConfig, Config, ExportConfig, FlowConfig, InterfacePattern,
     IpfixFileConfig, LogConfig, LogLevel, TlsConfig, Written, context,
-    endpoint::{CollectorEndpoint, Transport},
+    endpoint::{self, CollectorEndpoint, SourceConfig, Transport},
     exporter,
     faults::Faults,
     forward, hits, intake, listen, lists,
@@ -88,25 +88,16 @@ fn interfaces(
     patterns
 }
 
-/// Names as the kernel allows them: `dev_valid_name` in net/core/dev.c.
 fn interface(name: &str) -> Result<InterfacePattern, String> {
     if name == "auto" {
         return Ok(InterfacePattern::Auto);
-    }
-    if name.is_empty() {
-        return Err("this is empty".to_owned());
     }
     if name.contains(['*', '?', '[', '{']) {
         return Glob::new(name)
             .map(InterfacePattern::Glob)
             .map_err(|error| format!("bad glob: {}", error.kind()));
     }
-    if name.len() > 15 {
-        return Err(format!("{} bytes, a name has 15 at most", name.len()));
-    }
-    if let Some(bad) = name.chars().find(|&c| c == '/' || c == ':' || c.is_whitespace()) {
-        return Err(format!("`{bad}` cannot stand in a name"));
-    }
+    endpoint::interface_name(name)?;
     Ok(InterfacePattern::Name(name.to_owned()))
 }
 
@@ -164,8 +155,8 @@ fn collectors(list: &[Setting<raw::Collector>], faults: &mut Faults) -> Vec<Coll
             }
             continue;
         };
-        let endpoint: CollectorEndpoint = match url.parse() {
-            Ok(endpoint) => endpoint,
+        let (endpoint, of_url) = match endpoint::with_source(url) {
+            Ok(parts) => parts,
             Err(reason) => {
                 let must = "must be a URL such as `udp://HOST:4739`";
                 faults.report(&raw.url, "collector.url", must, &reason);
@@ -176,12 +167,33 @@ fn collectors(list: &[Setting<raw::Collector>], faults: &mut Faults) -> Vec<Coll
             let found = format!("{endpoint} again");
             faults.report(&raw.url, "collector.url", "must differ from the others", &found);
         }
+        let source = source(&raw.source, &endpoint, of_url, faults);
         let tls = tls(&raw.tls, endpoint.transport, faults);
         // One that is too large was reported above.
         let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
-        collectors.push(CollectorConfig { endpoint, mtu, tls });
+        collectors.push(CollectorConfig { endpoint, mtu, source, tls });
     }
     collectors
+}
+
+/// The own address of a collector: of its key, or `of_url`.
+fn source(
+    raw: &Setting<Option<String>>,
+    endpoint: &CollectorEndpoint,
+    of_url: Option<SourceConfig>,
+    faults: &mut Faults,
+) -> Option<SourceConfig> {
+    const PATH: &str = "collector.source";
+    let Some(text) = &raw.value else { return of_url };
+    if of_url.is_some() {
+        faults.report(raw, PATH, "must be given once", "there is one behind the `?` of the url");
+    }
+    let source = text.parse::<SourceConfig>().and_then(|source| {
+        source.check(endpoint)?;
+        Ok(source)
+    });
+    let must = "must be an address of this host, or the name of an interface";
+    source.map_err(|reason| faults.report(raw, PATH, must, &reason)).ok()
 }
 
 fn tls(

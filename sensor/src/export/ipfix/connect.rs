@@ -6,7 +6,7 @@ use super::{
     options::{Destination, FileOptions, Transport},
     session::{Datagrams, Session},
 };
-use crate::export::net::{connect::Peer, tls::TlsClient};
+use crate::export::net::{connect::Peer, tls::TlsClient, udp::UdpPath};
 
 /// Opens sessions with one destination.
 pub struct Connector {
@@ -30,7 +30,7 @@ impl Connector {
         let kind = match destination {
             Destination::Files(options) => Kind::Files { options, made: 0 },
             Destination::Collector(options) => {
-                let peer = Peer { host: options.host, port: options.port };
+                let peer = Peer { host: options.host, port: options.port, source: options.source };
                 match &options.transport {
                     Transport::Udp { .. } => Kind::Udp(peer, 0),
                     Transport::Tcp => Kind::Tcp(peer),
@@ -44,13 +44,20 @@ impl Connector {
         Ok(Self { kind })
     }
 
+    /// The last session did not fail: the next one should be with the same of several addresses.
+    pub fn stay(&mut self) {
+        if let Kind::Udp(_, attempts) = &mut self.kind {
+            *attempts = attempts.saturating_sub(1);
+        }
+    }
+
     /// Opens a session at `now` (milliseconds since the epoch). May take as long as the network lets it.
     pub async fn connect(&mut self, now: u64) -> Result<Session, ExportError> {
         match &mut self.kind {
             Kind::Udp(peer, attempts) => {
-                let socket = peer.udp(*attempts).await?;
+                let path = UdpPath::open(peer, *attempts).await?;
                 *attempts += 1;
-                Ok(Session::Udp(Datagrams::new(socket)))
+                Ok(Session::Udp(Datagrams::new(path)))
             }
             Kind::Tcp(peer) => Ok(Session::Tcp(peer.tcp().await?.0)),
             Kind::Tls(peer, client) => Ok(Session::Tls(Box::new(peer.tls(client).await?))),

@@ -2,7 +2,10 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use crate::{export::net::tls::TlsOptions, wire::ipfix::encode::TemplateRefresh};
+use crate::{
+    export::net::{source::Source, tls::TlsOptions},
+    wire::ipfix::encode::TemplateRefresh,
+};
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct CollectorOptions {
     pub host: String,
     /// Port; IANA's is 4739, and 4740 for TLS.
     pub port: u16,
+    /// The own address that messages leave from.
+    pub source: Source,
 }
 
 /// How messages travel to a collector (RFC 7011 section 10).
@@ -151,7 +156,7 @@ impl Destination {
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Collector(CollectorOptions { transport, host, port }) => {
+            Self::Collector(CollectorOptions { transport, host, port, .. }) => {
                 let scheme = match transport {
                     Transport::Udp { .. } => "udp",
                     Transport::Tcp => "tcp",

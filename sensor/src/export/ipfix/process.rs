@@ -44,6 +44,8 @@ enum Ending {
     Stopped,
     /// Another session should follow.
     Complete,
+    /// Another session should follow, since the way to the collector has changed.
+    Moved,
 }
 
 /// An exporting process. It owns all that its thread works with.
@@ -128,6 +130,10 @@ impl Process {
             match self.session().await {
                 Ok(Ending::Stopped) => return,
                 Ok(Ending::Complete) => continue,
+                Ok(Ending::Moved) => {
+                    self.connector.stay();
+                    continue;
+                }
                 Err(error) => {
                     if self.outage_since.is_none() {
                         backoff = Backoff::new();
@@ -216,6 +222,14 @@ impl Process {
                 self.send(encoder, session).await?;
                 return Ok(Ending::Complete);
             }
+            // Between two messages: what is in one goes out in this session.
+            if encoder.pending().flows == 0
+                && encoder.pending_hits() == 0
+                && let Some(change) = session.look()?
+            {
+                tracing::info!(collector = %self.name, "{change}");
+                return Ok(Ending::Moved);
+            }
             if by_clock && Instant::now() >= self.report_at {
                 self.report(encoder, session).await?;
             }
@@ -239,8 +253,9 @@ impl Process {
             let until_end = session.ends_at().filter(|_| by_clock);
             let until_end =
                 until_end.map(|at| Duration::from_millis(at.saturating_sub(self.now())));
-            let wake =
-                until_end.map_or(self.report_at, |wait| self.report_at.min(Instant::now() + wait));
+            let until_end = until_end.map(|wait| Instant::now() + wait);
+            let wake = [until_end, session.look_at()].into_iter().flatten();
+            let wake = wake.fold(self.report_at, Instant::min);
             tokio::select! {
                 () = self.queue.filled() => {}
                 () = filled(self.hits.as_deref()), if by_clock => {}

@@ -3,17 +3,26 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::{io::AsyncWriteExt, net::UdpSocket, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, timeout},
+};
 use tokio_rustls::client::TlsStream;
 
 use super::{error::ExportError, file::IpfixFile};
-use crate::export::net::{connect::end_of, connection::Connection, error::NetError, pace::Pace};
+use crate::export::net::{
+    connect::end_of,
+    connection::Connection,
+    error::NetError,
+    pace::Pace,
+    udp::{Change, UdpPath},
+};
 
 /// How long a collector may take to close its end once everything has been sent.
 const CLOSING: Duration = Duration::from_millis(500);
 /// An open session.
 pub enum Session {
-    /// Datagrams from a connected socket.
+    /// Datagrams to a collector.
     Udp(Datagrams),
     /// A connection.
     Tcp(Connection),
@@ -23,9 +32,9 @@ pub enum Session {
     File(IpfixFile),
 }
 
-/// A connected socket and what was sent from it.
+/// The way to a collector and what was sent on it.
 pub struct Datagrams {
-    socket: UdpSocket,
+    path: UdpPath,
     pace: Pace,
     /// Octets of all of them.
     written: u64,
@@ -34,14 +43,14 @@ pub struct Datagrams {
 }
 
 impl Datagrams {
-    /// Nothing sent yet from `socket`, which is connected.
-    pub fn new(socket: UdpSocket) -> Self {
-        Self { socket, pace: Pace::default(), written: 0, last: 0 }
+    /// Nothing sent yet on `path`.
+    pub fn new(path: UdpPath) -> Self {
+        Self { path, pace: Pace::default(), written: 0, last: 0 }
     }
 
     async fn send(&mut self, message: &[u8]) -> Result<(), ExportError> {
         self.pace.turn().await;
-        self.socket.send(message).await.map_err(NetError::of_datagram)?;
+        self.path.socket().send(message).await.map_err(NetError::of_datagram)?;
         self.last = message.len() as u64;
         self.written += self.last;
         Ok(())
@@ -71,7 +80,7 @@ impl Session {
     pub async fn lost(&mut self) -> ExportError {
         match self {
             Self::Udp(datagrams) => loop {
-                if let Err(error) = datagrams.socket.recv(&mut [0; 1]).await {
+                if let Err(error) = datagrams.path.socket().recv(&mut [0; 1]).await {
                     return NetError::of_datagram(error).into();
                 }
             },
@@ -84,12 +93,28 @@ impl Session {
     /// An error if the other end is known to be gone, without waiting.
     pub fn check(&mut self) -> Result<(), ExportError> {
         if let Self::Udp(datagrams) = self {
-            return match datagrams.socket.take_error() {
+            return match datagrams.path.socket().take_error() {
                 Ok(Some(error)) | Err(error) => Err(NetError::of_datagram(error).into()),
                 Ok(None) => Ok(()),
             };
         }
         self.lost().now_or_never().map_or(Ok(()), Err)
+    }
+
+    /// Looks whether datagrams should go another way by now, where it is time for that.
+    pub fn look(&mut self) -> Result<Option<Change>, ExportError> {
+        match self {
+            Self::Udp(datagrams) => Ok(datagrams.path.look(Instant::now())?),
+            _ => Ok(None),
+        }
+    }
+
+    /// When it is time for [`Self::look`]; None for never.
+    pub fn look_at(&self) -> Option<Instant> {
+        match self {
+            Self::Udp(datagrams) => Some(datagrams.path.look_at()),
+            _ => None,
+        }
     }
 
     /// Octets written so far, headers of the transport's own not counted, framing by TLS counted.

@@ -5,12 +5,12 @@ use std::{io, net::SocketAddr, time::Duration};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::AsyncReadExt,
-    net::{TcpStream, UdpSocket, lookup_host},
+    net::{TcpSocket, TcpStream, lookup_host},
     time::timeout,
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{connection::Connection, error::NetError, tls::TlsClient};
+use super::{connection::Connection, error::NetError, source::Source, tls::TlsClient};
 
 /// How long a host may take to accept a connection, and to answer on one.
 pub(in crate::export) const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,33 +26,18 @@ pub struct Peer {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// Where messages leave from.
+    pub source: Source,
 }
 
 impl Peer {
-    /// A socket connected to one of the addresses, another one at each attempt: that nobody receives there is only
-    /// found out later.
-    pub(in crate::export) async fn udp(&self, attempt: usize) -> Result<UdpSocket, NetError> {
-        let addresses = self.resolve().await?;
-        let address = addresses[attempt % addresses.len()];
-        let any: SocketAddr = match address {
-            SocketAddr::V4(_) => ([0; 4], 0).into(),
-            SocketAddr::V6(_) => ([0; 16], 0).into(),
-        };
-        let error = |source| NetError::Connect { address: address.to_string(), source };
-        let socket = UdpSocket::bind(any).await.map_err(error)?;
-        socket.connect(address).await.map_err(error)?;
-        Ok(socket)
-    }
-
     /// A connection to the first of the addresses that takes it.
     pub(in crate::export) async fn tcp(&self) -> Result<(Connection, SocketAddr), NetError> {
         let mut last = None;
         for address in self.resolve().await? {
-            match tcp_to(address).await {
+            match self.tcp_to(address).await {
                 Ok(stream) => return Ok((Connection::new(stream), address)),
-                Err(source) => {
-                    last = Some(NetError::Connect { address: address.to_string(), source });
-                }
+                Err(error) => last = Some(error),
             }
         }
         Err(last.unwrap_or_else(|| self.no_address()))
@@ -77,7 +62,7 @@ impl Peer {
     }
 
     /// All addresses, at least one.
-    async fn resolve(&self) -> Result<Vec<SocketAddr>, NetError> {
+    pub(in crate::export) async fn resolve(&self) -> Result<Vec<SocketAddr>, NetError> {
         let error = |source| NetError::Resolve { host: self.host.clone(), source };
         let addresses = lookup_host((self.host.as_str(), self.port)).await.map_err(error)?;
         let addresses: Vec<_> = addresses.collect();
@@ -85,6 +70,27 @@ impl Peer {
             true => Err(self.no_address()),
             false => Ok(addresses),
         }
+    }
+
+    async fn tcp_to(&self, address: SocketAddr) -> Result<TcpStream, NetError> {
+        let error = |source| NetError::Connect { address: address.to_string(), source };
+        let candidates = self.source.candidates(address)?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+        let socket = socket.map_err(error)?;
+        let mut bound = Ok(());
+        for from in candidates {
+            bound = socket.bind(from);
+            if bound.is_ok() {
+                break;
+            }
+        }
+        let source_address = self.source.to_string();
+        bound.map_err(|source| NetError::Source { source_address, source })?;
+        let connecting = timeout(PATIENCE, socket.connect(address)).await;
+        let connecting = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let stream = connecting.map_err(error)?;
+        settle_options(&stream).map_err(error)?;
+        Ok(stream)
     }
 
     fn no_address(&self) -> NetError {
@@ -102,14 +108,11 @@ impl std::fmt::Display for Peer {
     }
 }
 
-async fn tcp_to(address: SocketAddr) -> io::Result<TcpStream> {
-    let connecting = timeout(PATIENCE, TcpStream::connect(address)).await;
-    let stream = connecting.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+fn settle_options(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let socket = SockRef::from(&stream);
+    let socket = SockRef::from(stream);
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED))?;
-    Ok(stream)
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED))
 }
 
 /// Reads what the other end says until it says no more, and returns why.

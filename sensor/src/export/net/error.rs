@@ -21,6 +21,14 @@ pub enum NetError {
         /// Why.
         source: io::Error,
     },
+    /// The own address cannot be used.
+    #[error("cannot send from {source_address}: {source}")]
+    Source {
+        /// The address or interface that was asked for.
+        source_address: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The TLS handshake failed.
     #[error("TLS handshake with {address}: {source}")]
     Handshake {

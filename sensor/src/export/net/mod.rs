@@ -1,6 +1,7 @@
 //! Connections to other hosts: what the ways out of the sensor have in common.
 //!
 //! * [`connect`]: names resolved, connections made, hands shaken.
+//! * [`source`]: the own address that messages leave from. `udp`: the way of datagrams, looked at again and again.
 //! * `connection`: a TCP connection that can tell how much has arrived.
 //! * [`tls`]: whom to trust, and who we are.
 //! * `pace`: how fast datagrams go out.
@@ -9,8 +10,10 @@
 
 pub mod connect;
 pub mod error;
+pub mod source;
 pub mod tls;
 
 pub(super) mod backoff;
 pub(super) mod connection;
 pub(super) mod pace;
+pub(super) mod udp;

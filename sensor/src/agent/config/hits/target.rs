@@ -3,7 +3,10 @@
 use std::{path::PathBuf, str::FromStr};
 
 use super::super::endpoint::host_and_port;
-use crate::{diagnostic::nearest, export::net::connect::Peer};
+use crate::{
+    diagnostic::nearest,
+    export::net::{connect::Peer, source::Source},
+};
 
 /// A kind of output and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +141,7 @@ impl FromStr for Target {
 /// 514 is IANA's `syslog`, which over TCP is a custom; 6514 is `syslog-tls` (RFC 5425).
 fn syslog(scheme: Scheme, rest: &str, default_port: u16) -> Result<Target, String> {
     let (host, port) = host_and_port(rest, default_port)?;
-    Ok(Target::Syslog(scheme, Peer { host, port }))
+    Ok(Target::Syslog(scheme, Peer { host, port, source: Source::Any }))
 }
 
 #[cfg(test)]
@@ -147,7 +150,7 @@ mod tests {
 
     #[test]
     fn good_urls() {
-        let peer = |host: &str, port| Peer { host: host.to_owned(), port };
+        let peer = |host: &str, port| Peer { host: host.to_owned(), port, source: Source::Any };
         for (url, target) in [
             ("stdout", Target::Stdout),
             ("journald", Target::Journal),

@@ -8,8 +8,7 @@ use std::{io, time::Duration};
 use futures_util::FutureExt as _;
 use tokio::{
     io::AsyncWriteExt,
-    net::UdpSocket,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_rustls::client::TlsStream;
 
@@ -25,6 +24,7 @@ use crate::export::{
         error::NetError,
         pace::Pace,
         tls::TlsClient,
+        udp::UdpPath,
     },
 };
 
@@ -53,7 +53,7 @@ enum Stream {
 
 #[derive(Default)]
 struct Datagrams {
-    socket: Option<UdpSocket>,
+    path: Option<UdpPath>,
     attempts: usize,
     pace: Pace,
     /// The last one sent: it may yet be refused.
@@ -110,7 +110,7 @@ impl Datagrams {
         let mut octets = 0;
         for (delivered, message) in batch.iter().enumerate() {
             self.send(peer, message).await.map_err(|error| {
-                self.socket = None;
+                self.path = None;
                 Failure::retry(delivered, &error)
             })?;
             octets += message.len();
@@ -120,15 +120,24 @@ impl Datagrams {
 
     async fn send(&mut self, peer: &Peer, message: &[u8]) -> Result<(), NetError> {
         self.pace.turn().await;
-        let socket = match &self.socket {
-            Some(socket) => {
-                if let Ok(Some(error)) | Err(error) = socket.take_error() {
+        if let Some(path) = &mut self.path
+            && let Some(change) = path.look(Instant::now())?
+        {
+            tracing::info!(output = %format_args!("syslog+udp://{peer}"), "{change}");
+            self.path = None;
+            self.unsure = None;
+            self.attempts = self.attempts.saturating_sub(1);
+        }
+        let socket = match &self.path {
+            Some(path) => {
+                if let Ok(Some(error)) | Err(error) = path.socket().take_error() {
                     return Err(NetError::of_datagram(error));
                 }
-                socket
+                path.socket()
             }
             None => {
-                let socket = peer.udp(self.attempts).await?;
+                let path = UdpPath::open(peer, self.attempts).await?;
+                let socket = path.socket();
                 self.attempts += 1;
                 // The first datagram tells whether somebody is there: the one that was refused, or this one.
                 let first = self.unsure.as_deref().unwrap_or(message);
@@ -137,11 +146,11 @@ impl Datagrams {
                     return Err(NetError::of_datagram(error));
                 }
                 let was_this = self.unsure.replace(message.to_vec()).is_none();
-                let socket = self.socket.insert(socket);
+                let path = self.path.insert(path);
                 if was_this {
                     return Ok(());
                 }
-                socket
+                path.socket()
             }
         };
         socket.send(message).await.map_err(NetError::of_datagram)?;
