@@ -145,6 +145,64 @@ fn accepted_queries() {
     check_folder("accept", true);
 }
 
+/// What a message tells to write is a query, where it shows a whole one.
+#[test]
+fn advice_is_sound() {
+    let lists = lists();
+    let mut shown = 0;
+    for file in golden_files("reject", "nql") {
+        let text = fs::read_to_string(&file).unwrap();
+        for case in text.split(SEPARATOR).map(Case::read) {
+            let options = options(&case.options, &lists);
+            let (outcome, _) = outcome(&case.query, &options);
+            let helps = outcome
+                .lines()
+                .filter(|line| line.contains("= help: ") || line.starts_with("      or "));
+            for advice in helps.flat_map(|line| line.split('`').skip(1).step_by(2)) {
+                let is_query = [" == ", " != ", " in ", " < ", " >= "]
+                    .iter()
+                    .any(|part| advice.contains(part));
+                // Parts that are left out, and operands that are called A, B and C.
+                if !is_query || advice.contains("...") || advice.contains('…') {
+                    continue;
+                }
+                shown += 1;
+                let read = Filter::compile(
+                    advice,
+                    &Options { limits: Options::new(&lists).limits, ..options },
+                );
+                assert!(read.is_ok(), "{}: `{}`: `{advice}`", file.display(), case.query);
+            }
+        }
+    }
+    assert!(shown > 20, "{shown}");
+}
+
+/// And it means what was meant.
+#[test]
+fn advice_means_the_same() {
+    let lists = lists();
+    for (query, advice) in [
+        ("srcip not in 10.0.0.0/8", "srcip not in (10.0.0.0/8)"),
+        ("srcip in 10.0.0.0/8", "srcip in (10.0.0.0/8)"),
+        ("dstport in [22, 23]", "dstport in (22, 23)"),
+        ("dstport not in {22 23}", "dstport not in (22, 23)"),
+        ("dstport in 22, 23", "dstport in (22, 23)"),
+        ("dstport in 22,23", "dstport in (22, 23)"),
+        ("dstport in 1-1024", "dstport in (1..1024)"),
+        ("srcip != (10.0.0.1, 10.0.0.2)", "srcip not in (10.0.0.1, 10.0.0.2)"),
+        ("srcport == (22, 23)", "srcport in (22, 23)"),
+        ("proto tcp", "protocol == tcp"),
+        ("port 22", "port == 22"),
+        ("src port 22", "srcport == 22"),
+        ("dst net 10.0.0.0/8", "dstip == 10.0.0.0/8"),
+        ("bytes>1000", "octets > 1000"),
+    ] {
+        let (told, accepted) = outcome(query, &Options::new(&lists));
+        assert!(!accepted && told.contains(&format!("write `{advice}`")), "{query}:\n{told}");
+    }
+}
+
 #[test]
 fn rejected_queries() {
     check_folder("reject", false);

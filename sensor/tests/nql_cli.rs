@@ -137,7 +137,13 @@ fn an_endless_line_is_passed_over() {
 fn explain_shows_one_set_for_a_chain() {
     let outcome = sensor_nql(&["explain", "dstport == 81 || dstport == 80 || dstport == 443"], b"");
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert!(outcome.stdout.starts_with("dstport in (80..81, 443) "), "{}", outcome.stdout);
+    let (query, tests) = outcome.stdout.split_once('\n').expect("two lines");
+    assert_eq!(query, "dstport == 81 || dstport == 80 || dstport == 443");
+    assert!(tests.starts_with("# dstport in (80..81, 443) "), "{tests}");
+    // All of it is a query, ranges and comments included.
+    assert_eq!(sensor_nql(&["check", &outcome.stdout], b"").code, Some(0), "{}", outcome.stdout);
+    let range = sensor_nql(&["explain", "srcport < 32768"], b"").stdout;
+    assert!(range.contains("# srcport in (0..32767) "), "{range}");
     let outcome = sensor_nql(&["explain", "--context", "dns", "query.name == a"], b"");
     assert_eq!(outcome.code, Some(64));
     assert!(outcome.stderr.contains("only queries about flows"), "{}", outcome.stderr);

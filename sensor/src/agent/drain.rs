@@ -37,6 +37,7 @@ pub struct Drained {
 }
 
 /// What joins the thread to the rest of the agent.
+#[derive(Clone, Copy)]
 pub struct Link<'a> {
     /// How things stand behind each drain.
     pub shown: &'a Mutex<Drained>,

@@ -6,6 +6,7 @@
 
 use crate::{diagnostic::Diagnostic, flow::fields::Context};
 
+mod advice;
 pub mod ast;
 pub mod check;
 pub mod codes;
@@ -23,6 +24,7 @@ mod print;
 pub mod reference;
 pub mod sets;
 mod show;
+pub mod synonyms;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]

@@ -35,6 +35,11 @@ impl IntegerSet {
         Self(Ranges::new(numbers.into_iter().map(|number| (number, number)).collect()))
     }
 
+    /// The numbers of these ranges, both ends included.
+    pub fn of_ranges(ranges: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        Self(Ranges::new(ranges.into_iter().collect()))
+    }
+
     /// The numbers of both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
@@ -84,6 +89,19 @@ impl AddressSet {
             match address {
                 IpAddr::V4(address) => v4.push(range_v4(address, length)),
                 IpAddr::V6(address) => v6.push(range_v6(address, length)),
+            }
+        }
+        Self { v4: Ranges::new(v4), v6: Ranges::new(v6) }
+    }
+
+    /// Ranges of addresses of one family each, both ends included; a range of two families is none.
+    pub fn of_ranges(ranges: impl IntoIterator<Item = (IpAddr, IpAddr)>) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for ends in ranges {
+            match ends {
+                (IpAddr::V4(low), IpAddr::V4(high)) => v4.push((low.into(), high.into())),
+                (IpAddr::V6(low), IpAddr::V6(high)) => v6.push((low.into(), high.into())),
+                _ => {}
             }
         }
         Self { v4: Ranges::new(v4), v6: Ranges::new(v6) }

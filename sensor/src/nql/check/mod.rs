@@ -124,7 +124,7 @@ impl Checker<'_> {
         if operator.node.takes_list() && matches!(target.kind, Kind::Float | Kind::Bool) {
             return Err(no_lists(target, operator));
         }
-        let mut read = values::Reader::new(target);
+        let mut read = values::Reader::new(target, operator.node.takes_list());
         for (text, span) in values {
             match read.value(text, &span) {
                 Ok(warning) => self.warn(warning),

@@ -8,7 +8,7 @@ use crate::{
         fields::{self, Context, Field, Kind, Origin, TextRule},
         profile::Side,
     },
-    nql::{Options, codes, typed::Subject},
+    nql::{Options, codes, synonyms, typed::Subject},
 };
 
 /// What a name stands for: one or more subjects of one type.
@@ -109,6 +109,10 @@ fn unknown(name: &str, span: Range<usize>, context: Context) -> Diagnostic {
     if context == Context::Flow && name.starts_with("label") {
         return diagnostic
             .help("labels are `label.ip.CONTEXT`, `label.src.CONTEXT`, `label.dst.CONTEXT`");
+    }
+    if let Some(synonym) = synonyms::meant(name, context) {
+        let diagnostic = diagnostic.label(format!("here it is `{}`", synonym.field));
+        return if synonym.note.is_empty() { diagnostic } else { diagnostic.help(synonym.note) };
     }
     if let Some(elsewhere) = Context::ALL.into_iter().find(|other| other.find(name).is_some()) {
         let elsewhere = elsewhere.name();

@@ -19,8 +19,12 @@ use crate::{
 /// Collects the values of one condition into a predicate.
 pub struct Reader<'t> {
     target: &'t Target,
-    integers: Vec<u64>,
+    /// Whether it is a list, whose entries may be ranges.
+    list: bool,
+    integers: Vec<(u64, u64)>,
     prefixes: Vec<(IpAddr, u8)>,
+    /// Ranges of addresses that are no prefixes.
+    addresses: Vec<(IpAddr, IpAddr)>,
     texts: Vec<String>,
     /// The value of a type that has no sets.
     single: Option<Predicate>,
@@ -31,15 +35,23 @@ type Read = Result<Option<Diagnostic>, Diagnostic>;
 
 impl<'t> Reader<'t> {
     /// Nothing read yet.
-    pub fn new(target: &'t Target) -> Self {
-        Self { target, integers: Vec::new(), prefixes: Vec::new(), texts: Vec::new(), single: None }
+    pub fn new(target: &'t Target, list: bool) -> Self {
+        Self {
+            target,
+            list,
+            integers: Vec::new(),
+            prefixes: Vec::new(),
+            addresses: Vec::new(),
+            texts: Vec::new(),
+            single: None,
+        }
     }
 
     /// Reads one value.
     pub fn value(&mut self, text: &str, span: &Range<usize>) -> Read {
         let target = self.target;
         match Class::of(target.kind) {
-            Class::Integer => self.integers.push(integer(target, text, span)?),
+            Class::Integer => self.integers.push(self.numbers(target, text, span)?),
             Class::Float => {
                 self.single = Some(Predicate::Float(Comparison::Equal, float(target, text, span)?));
             }
@@ -50,7 +62,39 @@ impl<'t> Reader<'t> {
         Ok(None)
     }
 
+    /// A number, or in a list a range of them: `1..5`, `1024..`, `..1023`.
+    fn numbers(
+        &self,
+        target: &Target,
+        text: &str,
+        span: &Range<usize>,
+    ) -> Result<(u64, u64), Diagnostic> {
+        let ends = if self.list { text.split_once("..") } else { None };
+        match ends.filter(|ends| *ends != ("", "")) {
+            Some((low, high)) => {
+                let end = |end: &str, open: u64| match end {
+                    "" => Ok(open),
+                    end => integer(target, end, span),
+                };
+                let range = (end(low, 0)?, end(high, target.maximum.unwrap_or(u64::MAX))?);
+                in_order(range, text, span)
+            }
+            None => integer(target, text, span).map(|number| (number, number)),
+        }
+    }
+
     fn address(&mut self, text: &str, span: &Range<usize>) -> Read {
+        if let Some((low, high)) = text.split_once("..").filter(|_| self.list) {
+            let ends = (low.parse::<IpAddr>(), high.parse::<IpAddr>());
+            return match ends {
+                (Ok(low), Ok(high)) if low.is_ipv4() == high.is_ipv4() => {
+                    self.addresses.push(in_order((low, high), text, span)?);
+                    Ok(None)
+                }
+                _ => Err(wrong_type(self.target, text, span)
+                    .help("a range of addresses is `10.0.0.1..10.0.0.9`")),
+            };
+        }
         let Some(prefix) = prefix::prefix(text) else {
             return Err(wrong_type(self.target, text, span)
                 .help("an address such as 10.0.0.1 or a prefix such as 10.0.0.0/8"));
@@ -68,10 +112,12 @@ impl<'t> Reader<'t> {
     fn text(&mut self, text: &str, span: &Range<usize>) -> Result<(), Diagnostic> {
         match self.target.text {
             TextRule::Exact | TextRule::IgnoreCase => self.texts.push(text.to_owned()),
-            TextRule::Protocol => self.integers.extend(protocols(text, span)?),
+            TextRule::Protocol => self
+                .integers
+                .extend(protocols(text, span)?.into_iter().map(|number| (number, number))),
             TextRule::Number => {
                 let target = Target { maximum: Some(u8::MAX.into()), ..self.target.clone() };
-                self.integers.push(integer(&target, text, span)?);
+                self.integers.push(self.numbers(&target, text, span)?);
             }
             TextRule::Mac => match literal::mac(text) {
                 Some(octets) => self.texts.push(literal::mac_text(octets)),
@@ -98,12 +144,14 @@ impl<'t> Reader<'t> {
         }
         let by_number = matches!(self.target.text, TextRule::Protocol | TextRule::Number);
         match Class::of(self.target.kind) {
-            Class::Address => Predicate::Addresses(AddressSet::of(self.prefixes)),
+            Class::Address => Predicate::Addresses(
+                AddressSet::of(self.prefixes).union(&AddressSet::of_ranges(self.addresses)),
+            ),
             Class::Text if !by_number => {
                 let ignore_case = self.target.text != TextRule::Exact;
                 Predicate::Texts(TextSet::new(self.texts, ignore_case))
             }
-            _ => Predicate::Integers(IntegerSet::of(self.integers)),
+            _ => Predicate::Integers(IntegerSet::of_ranges(self.integers)),
         }
     }
 }
@@ -128,6 +176,19 @@ pub fn ordered(
     })
 }
 
+/// A range whose ends are in order.
+fn in_order<T: PartialOrd>(
+    (low, high): (T, T),
+    text: &str,
+    span: &Range<usize>,
+) -> Result<(T, T), Diagnostic> {
+    if low <= high {
+        return Ok((low, high));
+    }
+    let message = format!("the range `{text}` ends before it begins");
+    Err(codes::OUT_OF_RANGE.at(span.clone(), message).help("the lower end stands first"))
+}
+
 fn integer(target: &Target, text: &str, span: &Range<usize>) -> Result<u64, Diagnostic> {
     let maximum = target.maximum.unwrap_or(u64::MAX);
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -136,13 +197,26 @@ fn integer(target: &Target, text: &str, span: &Range<usize>) -> Result<u64, Diag
         return Err(match text.strip_suffix(',') {
             Some(first) => diagnostic
                 .help(format!("for one of several values: `{} in ({first}, ...)`", target.name)),
-            None => diagnostic.help("a whole number without sign or unit"),
+            None => match range_ends(text) {
+                Some((low, high)) => {
+                    let name = &target.name;
+                    diagnostic.help(format!("for a range: `{name} in ({low}..{high})`"))
+                }
+                None => diagnostic.help("a whole number without sign or unit"),
+            },
         });
     }
     match text.parse() {
         Ok(number) if number <= maximum => Ok(number),
         _ => Err(out_of_range(target, text, span, maximum)),
     }
+}
+
+/// The ends of a range, however it is written.
+fn range_ends(text: &str) -> Option<(u64, u64)> {
+    let (low, high) = text.split_once("..").or_else(|| text.split_once(['-', ':']))?;
+    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+    (low <= high).then_some((low, high))
 }
 
 /// Reads a floating point number.

@@ -1,7 +1,7 @@
 //! Shows what a program does: its tests in the order in which they are made, their sets, and what is guessed about them.
 
 use std::{
-    fmt::{self, Write},
+    fmt,
     net::{Ipv4Addr, Ipv6Addr},
 };
 
@@ -13,13 +13,11 @@ use crate::{
     flow::profile::Side,
     nql::{
         dag::Literal,
+        pattern::Source,
         sets::{AddressSet, IntegerSet},
         typed::{Comparison, Predicate, Subject, Typed},
     },
 };
-
-/// Ranges and texts shown of one set.
-const SHOWN: usize = 16;
 
 /// The program as an indented tree, one for each query.
 pub fn explain(program: &Program) -> String {
@@ -188,9 +186,12 @@ fn named(subject: &Subject, predicate: &Predicate) -> String {
         Predicate::Bool(value) => format!("== {value}"),
         Predicate::Addresses(set) => format!("in {}", addresses(set)),
         Predicate::Texts(set) => {
-            format!("in {}", listed(set.texts().iter().map(|text| format!("'{text}'"))))
+            format!("in {}", listed(set.texts().iter().map(|text| quoted(text))))
         }
-        Predicate::Matches(pattern) => format!("=~ {:?}", pattern.source()),
+        Predicate::Matches(pattern) => match pattern.source() {
+            Source::Regex(text) => format!("=~ /{text}/"),
+            Source::Wildcard(text) => format!("=~ {}", quoted(text)),
+        },
         Predicate::Listed(list, _) => format!("in ${}", list.name()),
     };
     format!("{} {predicate}", subject.name())
@@ -223,22 +224,15 @@ fn prefix(low: u128, high: u128, width: u32, text: impl Fn(u128) -> String) -> S
     match host_bits {
         0 => text(low),
         _ if is_prefix => format!("{}/{}", text(low), width - host_bits),
-        _ => format!("{}-{}", text(low), text(high)),
+        _ => format!("{}..{}", text(low), text(high)),
     }
 }
 
-fn listed(mut items: impl Iterator<Item = String>) -> String {
-    let mut text = String::from("(");
-    let mut separator = "";
-    for item in items.by_ref().take(SHOWN) {
-        let _ = write!(text, "{separator}{item}");
-        separator = ", ";
-    }
-    match items.count() {
-        0 => text.push(')'),
-        rest => {
-            let _ = write!(text, ", and {rest} more)");
-        }
-    }
-    text
+fn listed(items: impl Iterator<Item = String>) -> String {
+    format!("({})", items.collect::<Vec<_>>().join(", "))
+}
+
+/// A text as a value of the language.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
 }

@@ -5,8 +5,9 @@ use super::{
     lex::{Connective, is_operator},
 };
 use crate::nql::{
+    advice,
     ast::{Condition, Expression, Operator, Spanned},
-    codes,
+    codes, synonyms,
 };
 
 /// Characters of field names.
@@ -33,7 +34,7 @@ impl Parser<'_, '_> {
         let Some(field) = self.field() else { return Expression::Invalid };
         let Some(operator) = self.operator(&field) else { return Expression::Invalid };
         let value = if operator.node.takes_list() {
-            self.list_operand(&field)
+            self.list_operand(&field, operator.node)
         } else {
             self.single_operand(&field, operator.node)
         };
@@ -110,9 +111,14 @@ impl Parser<'_, '_> {
         if !slip && (!space_before || !space_after) {
             let rest = self.cursor.rest().split_whitespace().next().unwrap_or_default();
             let rest = rest.split(['&', '|', ')']).next().unwrap_or_default();
+            let name = self.ours(&field.node);
+            let help = match advice::sound([format!("{name} {written} {rest}")], self.options) {
+                Some(query) => format!("write `{query}`"),
+                None => format!("write `... {written} ...`"),
+            };
             let diagnostic = codes::MISSING_SPACE
                 .at(span.clone(), format!("`{written}` needs a space on both sides"))
-                .help(format!("write `{} {written} {rest}`", field.node).trim_end().to_owned());
+                .help(help);
             self.report(diagnostic);
         }
         Some(Spanned::new(operator, span))
@@ -170,7 +176,7 @@ impl Parser<'_, '_> {
     fn missing_operator(&mut self, field: &Spanned<String>) -> Option<Spanned<Operator>> {
         let help = match self.cursor.peek() {
             Some('(') => "there are no functions, except in the thresholds of policies".to_owned(),
-            _ => format!("write `{} == ...`", field.node),
+            _ => self.with_an_operator(field),
         };
         let diagnostic = codes::EXPECTED_OPERATOR
             .at(field.span.clone(), format!("`{}` is not followed by an operator", field.node))
@@ -178,6 +184,40 @@ impl Parser<'_, '_> {
         self.report(diagnostic);
         self.cursor.recover();
         None
+    }
+}
+
+impl Parser<'_, '_> {
+    /// A field's name here, where another tool's was written.
+    fn ours<'n>(&self, name: &'n str) -> &'n str {
+        synonyms::meant(name, self.options.context).map_or(name, |synonym| synonym.field)
+    }
+
+    /// What `proto tcp` and `src port 22` would be here.
+    fn with_an_operator(&mut self, field: &Spanned<String>) -> String {
+        let start = self.cursor.at;
+        self.cursor.skip_space();
+        let words: Vec<&str> = self.cursor.rest().split_whitespace().take(2).collect();
+        self.cursor.at = start;
+        let words: Vec<&str> = words.iter().map(|word| word.trim_end_matches(')')).collect();
+        let context = self.options.context;
+        let mut candidates = Vec::new();
+        if let (side @ ("src" | "dst"), [what, value]) = (field.node.as_str(), words.as_slice()) {
+            let of = match what.to_ascii_lowercase().as_str() {
+                "host" | "net" | "ip" => "ip",
+                "port" => "port",
+                "as" => "as.number",
+                _ => "",
+            };
+            candidates.push(format!("{side}{of} == {value}"));
+        }
+        let name = self.ours(&field.node);
+        candidates.extend(words.first().map(|value| format!("{name} == {value}")));
+        match advice::sound(candidates, self.options) {
+            Some(query) => format!("write `{query}`"),
+            None if synonyms::is_known(name, context) => format!("write `{name} == ...`"),
+            None => "write `field operator value`, such as `dstport == 53`".to_owned(),
+        }
     }
 }
 

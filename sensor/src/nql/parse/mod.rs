@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::{
-    Options,
+    Options, advice,
     ast::{Expression, NotForm, Query},
     codes,
     faults::Faults,
@@ -94,7 +94,9 @@ impl<'a> Parser<'a, '_> {
             _ => {
                 let text = |span: &Range<usize>| self.cursor.slice(span.clone());
                 let texts: Vec<&str> = spans.iter().map(text).collect();
-                self.report(readings::ambiguous(&texts, &connectives));
+                let options = self.options;
+                let sound = |text: &str| advice::sound([text.to_owned()], options).is_some();
+                self.report(readings::ambiguous(&texts, &connectives, sound));
                 Expression::And(operands)
             }
         }
@@ -229,7 +231,10 @@ impl<'a> Parser<'a, '_> {
             if !text.is_empty() {
                 let diagnostic = codes::NOT_NEEDS_GROUP
                     .at(start..start + 1, "`!` stands before parentheses only")
-                    .help(format!("write `!({text})`"));
+                    .help(match advice::sound([format!("!({text})")], self.options) {
+                        Some(query) => format!("write `{query}`"),
+                        None => "write `!(...)`".to_owned(),
+                    });
                 self.report(diagnostic);
             }
             return Expression::Not(Box::new(operand), NotForm::Symbol);

@@ -11,13 +11,21 @@ const SHOWN: usize = 40;
 const LINE: usize = 240;
 
 /// The diagnostic of a chain: its operands as written, and what joins them (one less).
-pub fn ambiguous(operands: &[&str], connectives: &[(Connective, Range<usize>)]) -> Diagnostic {
+/// Where a reading of them is not sound, since an operand has a fault of its own, they are shown as letters.
+pub fn ambiguous(
+    operands: &[&str],
+    connectives: &[(Connective, Range<usize>)],
+    is_sound: impl Fn(&str) -> bool,
+) -> Diagnostic {
     let other = connectives.iter().find(|(connective, _)| *connective != connectives[0].0);
     let span = other.map_or(0..0, |(_, span)| span.clone());
     let joined: Vec<Connective> = connectives.iter().map(|&(connective, _)| connective).collect();
     let mut readings =
         [Connective::And, Connective::Or].map(|tighter| reading(operands, &joined, tighter));
-    if readings.iter().any(|reading| reading.chars().count() > LINE) {
+    let cut = |reading: &String| reading.contains('…');
+    let is_shown =
+        |reading: &String| reading.chars().count() <= LINE && (cut(reading) || is_sound(reading));
+    if !readings.iter().all(is_shown) {
         let operands = ["A", "B", "C"];
         let joined = [
             joined[0],

@@ -6,6 +6,7 @@ use super::{
     lex::{Connective, glued_connective, is_operator},
 };
 use crate::nql::{
+    advice,
     ast::{Literal, Operand, Operator, Quote, Spanned},
     codes,
 };
@@ -21,9 +22,20 @@ impl Parser<'_, '_> {
         let start = self.cursor.at;
         match self.cursor.peek() {
             Some('(') => {
+                let rest = self.cursor.rest();
+                let values = rest.split_inclusive(')').next().unwrap_or(rest);
+                let one_of = match operator {
+                    Operator::NotEqual => Operator::NotIn.symbol(),
+                    _ => Operator::In.symbol(),
+                };
+                let written = [format!("{} {one_of} {values}", field.node)];
+                let help = match advice::sound(written, self.options) {
+                    Some(query) if !operator.is_order() => format!("write `{query}`"),
+                    _ => format!("several values follow `{one_of}`, in parentheses"),
+                };
                 let diagnostic = codes::EXPECTED_VALUE
                     .at(start..start + 1, "a value does not begin with a parenthesis")
-                    .help(format!("for one of several values: `{} in (a, b)`", field.node));
+                    .help(help);
                 self.report(diagnostic);
                 self.cursor.recover();
                 None
@@ -124,7 +136,11 @@ impl Parser<'_, '_> {
     }
 
     /// Reads what `in` takes: `(a, b)` or `$name`.
-    pub(super) fn list_operand(&mut self, field: &Spanned<String>) -> Option<Spanned<Operand>> {
+    pub(super) fn list_operand(
+        &mut self,
+        field: &Spanned<String>,
+        operator: Operator,
+    ) -> Option<Spanned<Operand>> {
         self.cursor.skip_space();
         let start = self.cursor.at;
         if self.cursor.eat('$') {
@@ -142,13 +158,77 @@ impl Parser<'_, '_> {
         if self.cursor.eat('(') {
             return self.list_entries(start);
         }
-        let literal = self.literal(false)?;
-        let text = self.cursor.slice(literal.span.clone());
-        let diagnostic = codes::BAD_LIST
-            .at(literal.span.clone(), "a list stands in parentheses")
-            .help(format!("write `{} in ({text})`", field.node));
-        self.report(diagnostic);
-        Some(Spanned::new(Operand::List(vec![literal.clone()]), literal.span))
+        let entries = self.bare_entries()?;
+        let span = start..self.cursor.at;
+        let texts: Vec<&str> =
+            entries.iter().map(|entry| self.cursor.slice(entry.span.clone())).collect();
+        let written =
+            |texts: &[&str]| format!("{} {} ({})", field.node, operator.symbol(), texts.join(", "));
+        // Ranges as other tools write them.
+        let dotted: Vec<String> = texts.iter().map(|text| text.replacen('-', "..", 1)).collect();
+        let dotted: Vec<&str> = dotted.iter().map(String::as_str).collect();
+        let help = match advice::sound([written(&texts), written(&dotted)], self.options) {
+            Some(query) => format!("write `{query}`"),
+            None => "put its values in parentheses, with commas between them".to_owned(),
+        };
+        self.report(codes::BAD_LIST.at(span.clone(), "a list stands in parentheses").help(help));
+        Some(Spanned::new(Operand::List(entries), span))
+    }
+
+    /// The values of a list that stands in other brackets than parentheses, or in none.
+    fn bare_entries(&mut self) -> Option<Vec<Spanned<Literal>>> {
+        let close = match self.cursor.peek() {
+            Some('[') => Some(']'),
+            Some('{') => Some('}'),
+            _ => None,
+        };
+        let mut entries = Vec::new();
+        let Some(close) = close.filter(|&close| self.cursor.rest().contains(close)) else {
+            loop {
+                if !self.count_term(self.cursor.at) {
+                    return None;
+                }
+                entries.push(self.literal(true)?);
+                if !self.next_bare_entry() {
+                    return Some(entries);
+                }
+            }
+        };
+        while let Some(next) = self.cursor.peek() {
+            self.cursor.at += next.len_utf8();
+            if next == close {
+                break;
+            }
+            let ends = |c: char| matches!(c, ',' | ']' | '}') || c.is_whitespace();
+            let span = self.cursor.take_while(|c| !ends(c));
+            if span.is_empty() {
+                continue;
+            }
+            if !self.count_term(span.start) {
+                return None;
+            }
+            let text = self.cursor.slice(span.clone()).trim_matches(['\'', '"']).to_owned();
+            entries.push(Spanned::new(Literal::Word(text), span));
+        }
+        Some(entries)
+    }
+
+    /// Passes a comma that another value follows, or that nothing does.
+    fn next_bare_entry(&mut self) -> bool {
+        let before = self.cursor.at;
+        self.cursor.skip_space();
+        if !self.cursor.eat(',') {
+            self.cursor.at = before;
+            return false;
+        }
+        let after = self.cursor.at;
+        self.cursor.skip_space();
+        let more = self.cursor.peek().is_some_and(|next| next != ')')
+            && self.cursor.peek_connective().is_none();
+        if !more {
+            self.cursor.at = after;
+        }
+        more
     }
 
     /// The rest of a list whose parenthesis stands at `open`.

@@ -88,7 +88,7 @@ impl Parser<'_, '_> {
         if !all(Connective::And) && !all(Connective::Or) {
             let texts: Vec<&str> =
                 spans.iter().map(|span| self.cursor.slice(span.clone())).collect();
-            let fault = readings::ambiguous(&texts, &connectives);
+            let fault = readings::ambiguous(&texts, &connectives, |_| true);
             self.faults.push(fault);
         }
         let any = connectives.first().is_some_and(|(connective, _)| *connective == Connective::Or);
