@@ -30,6 +30,8 @@ pub mod names {
     pub const GENERATION: &str = "GENERATION";
     /// `Array<[u64; 2]>` of one element: jiffies and boot time (ns) of the last run of [`PROGRAM_CLOCK`].
     pub const CLOCK: &str = "CLOCK";
+    /// `Array<Crossing>`: what crossed each interface, a row for each CPU ([`crossing`](crate::crossing)).
+    pub const CROSSINGS: &str = "CROSSINGS";
     /// Read-only global: [`Geometry`](super::Geometry) of the IPv4 table.
     pub const GEOMETRY_V4: &str = "GEOMETRY_V4";
     /// Read-only global: [`Geometry`](super::Geometry) of the IPv6 table.

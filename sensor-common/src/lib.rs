@@ -7,10 +7,12 @@
 //! * [`key`]: what makes two packets belong to one flow, packed into a few machine words.
 //! * [`table`]: a slot of the flow tables and how it absorbs a packet.
 //! * [`ledger`]: the counters by which every packet is accounted for.
+//! * [`crossing`]: what crossed each interface, to be compared with what the interface itself counts.
 //! * [`layout`]: where the slots of a CPU and a generation lie, and the names of the maps.
 
 #![no_std]
 
+pub mod crossing;
 pub mod key;
 pub mod layout;
 pub mod ledger;

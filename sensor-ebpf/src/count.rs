@@ -12,6 +12,7 @@ use aya_ebpf::{
     bindings::__sk_buff, helpers::generated::bpf_get_smp_processor_id, programs::TcContext,
 };
 use sensor_common::{
+    crossing::{self, Crossing},
     key::{Common, Direction, KeyV4, KeyV6, fold_v4, fold_v6},
     layout,
     ledger::Ledger,
@@ -21,7 +22,7 @@ use sensor_common::{
 
 use crate::{
     hook::{self, Frame, Start},
-    maps::{GENERATION, LEDGERS},
+    maps::{CROSSINGS, GENERATION, LEDGERS},
     packet::{Packet, Scattered, Source},
     rare,
     read::{self, Sink},
@@ -75,7 +76,9 @@ impl Books {
         // SAFETY: the agent writes the word, an aligned u32, from another CPU: a volatile read is one load.
         let generation = unsafe { generation.read_volatile() };
         // SAFETY: a helper without arguments.
-        let row = layout::row(unsafe { bpf_get_smp_processor_id() }, generation);
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        crossing(cpu, frame)?.see(frame.direction);
+        let row = layout::row(cpu, generation);
         let ledger = LEDGERS.get_ptr_mut(row)?;
         // SAFETY: only this CPU writes the ledger, one program at a time; the agent reads it once it is quiet.
         let ledger = unsafe { &mut *ledger };
@@ -111,6 +114,10 @@ impl Books {
         if segments != 1 {
             cold_path();
             self.ledger.segmented.add(u64::from(segments - 1), added);
+            // SAFETY: a helper without arguments.
+            if let Some(crossing) = crossing(unsafe { bpf_get_smp_processor_id() }, frame) {
+                crossing.segment(frame.direction, segments - 1);
+            }
         }
         let increment = Increment::new(headers, frame.length, segments);
         let used = &mut self.ledger.used[usize::from(headers.v6)];
@@ -174,6 +181,14 @@ impl Sink for Books {
 pub fn common(frame: &Frame, headers: &Headers) -> Common {
     let vlan = if frame.vlan_present != 0 { frame.vlan_tci as u16 & 0xfff } else { headers.vlan };
     Common::new(headers, frame.interface, frame.direction, vlan)
+}
+
+/// Where this CPU counts what crosses the frame's interface.
+#[inline(always)]
+fn crossing(cpu: u32, frame: &Frame) -> Option<&'static mut Crossing> {
+    let crossing = CROSSINGS.get_ptr_mut(crossing::index(cpu, frame.interface))?;
+    // SAFETY: only this CPU writes the row, one program at a time; the agent only reads it, number by number.
+    Some(unsafe { &mut *crossing })
 }
 
 /// Wire packets that the frame stands for, at least 1.

@@ -12,6 +12,7 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray},
 };
 use sensor_common::{
+    crossing::Crossing,
     layout::{Geometry, MIN_SLOTS},
     ledger::Ledger,
     table::{SlotV4, SlotV6},
@@ -43,6 +44,10 @@ pub static CLOCK: Array<[u64; 2]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Where the kernel copies what a program cannot read directly; of no use to the agent.
 #[map]
 pub static SCRATCH: PerCpuArray<[u64; SCRATCH_WORDS]> = PerCpuArray::with_max_entries(1, 0);
+
+/// What crossed each interface.
+#[map]
+pub static CROSSINGS: Array<Crossing> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Regions of the IPv4 table.
 #[unsafe(no_mangle)]

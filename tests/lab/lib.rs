@@ -1,6 +1,7 @@
 //! Labs: network namespaces, peers and comparisons shared by the end-to-end tests.
 
 pub mod agent;
+pub mod bpf;
 pub mod collector;
 pub mod cpu;
 pub mod export;

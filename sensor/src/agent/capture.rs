@@ -2,15 +2,17 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread::JoinHandle,
     time::Duration,
 };
 
 use anyhow::Context as _;
+use tokio::time::MissedTickBehavior;
 
 use super::{
     config::{Config, InterfacePattern},
+    coverage,
     drain::{self, Drained},
     links::Attachments,
     outputs::Outputs,
@@ -33,6 +35,9 @@ const LINK_EVENTS: usize = 64;
 /// How long the name of an interface is known after its last flow has ended: records may wait in queues.
 const NAMES: Duration = Duration::from_mins(1);
 
+/// How often, at least, it is looked whether programs are in place and see what interfaces count.
+const VERIFY: Duration = Duration::from_secs(1);
+
 /// How often it is looked at whether draining goes on.
 const CHECK: Duration = Duration::from_millis(500);
 
@@ -48,7 +53,18 @@ pub struct Capture {
     attachments: Attachments,
     stop: mpsc::Sender<()>,
     drained: Arc<Mutex<Drained>>,
+    coverage: Arc<Mutex<coverage::Report>>,
     thread: JoinHandle<Result<Drained, KernelError>>,
+    /// How often it is looked whether programs are in place.
+    verify: Duration,
+}
+
+/// What is known at the end.
+pub struct Captured {
+    /// Of the tables.
+    pub drained: Drained,
+    /// Of packets that no program saw.
+    pub coverage: coverage::Report,
 }
 
 /// Loads the programs that `config` asks for; none where it names no interface. To be called within a tokio runtime.
@@ -69,6 +85,10 @@ pub fn prepare(config: &Config) -> anyhow::Result<Option<Prepared>> {
     let loaded = kernel::load(options)?;
     stdio::note(format_args!("kernel tables: {}", loaded.drain.budget()));
     Ok(Some(Prepared { watch, loaded }))
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn pattern(pattern: &InterfacePattern) -> &str {
@@ -110,7 +130,9 @@ impl Prepared {
                 drain::run(drain, log, cache, seed, interval, &outputs, agent)
             })
             .context("cannot start the drain thread")?;
-        Ok(Capture { watch: Some(watch), attachments, stop, drained, thread })
+        let verify = interval.min(VERIFY);
+        let coverage = Arc::default();
+        Ok(Capture { watch: Some(watch), attachments, stop, drained, coverage, thread, verify })
     }
 }
 
@@ -124,6 +146,8 @@ impl Capture {
         let mut watch_failed = false;
         let mut check = tokio::time::interval(CHECK);
         let mut come = Vec::with_capacity(LINK_EVENTS);
+        let mut verify = tokio::time::interval(self.verify);
+        verify.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 1.. = changes.recv_many(&mut come, LINK_EVENTS) => {
@@ -136,6 +160,10 @@ impl Capture {
                         tracing::error!("{error}; new interfaces are not noticed any more");
                     }
                 }
+                _ = verify.tick() => {
+                    self.attachments.verify();
+                    *lock(&self.coverage) = self.attachments.report();
+                }
                 _ = check.tick() => {
                     self.attachments.tell_names();
                     if self.thread.is_finished() {
@@ -146,22 +174,22 @@ impl Capture {
         }
     }
 
-    /// What has been drained so far, also while [`Self::follow`] runs.
-    pub fn drained(&self) -> impl Fn() -> Drained + use<> {
-        let drained = self.drained.clone();
-        move || *drained.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is known so far, also while [`Self::follow`] runs.
+    pub fn captured(&self) -> impl Fn() -> Captured + use<> {
+        let (drained, coverage) = (self.drained.clone(), self.coverage.clone());
+        move || Captured { drained: *lock(&drained), coverage: lock(&coverage).clone() }
     }
 
     /// Detaches from all interfaces, and drains for the last time.
     ///
     /// # Errors
     /// When draining has failed.
-    pub fn stop(mut self) -> anyhow::Result<Drained> {
+    pub fn stop(mut self) -> anyhow::Result<Captured> {
         // First the programs, so that the last drain finds everything that was seen.
-        self.attachments.detach();
+        let coverage = self.attachments.detach();
         drop(self.stop);
         let drained =
             self.thread.join().map_err(|_| anyhow::anyhow!("the drain thread panicked"))?;
-        Ok(drained?)
+        Ok(Captured { drained: drained?, coverage })
     }
 }

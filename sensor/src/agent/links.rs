@@ -8,16 +8,24 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{names::Names, outputs::Outputs};
+use super::{
+    coverage::{self, Coverage},
+    hooks,
+    names::Names,
+    outputs::Outputs,
+};
 use crate::{
     kernel::{
         Programs,
-        attach::{Attachment, IngressWish},
+        attach::{Attachment, HookChange, HookEvent, IngressWish},
         error::KernelError,
         links::{Link, LinkEvent, Selection},
     },
     stdio,
 };
+
+/// How long a packet may take from an interface's counter to our program.
+const UNDER_WAY: Duration = Duration::from_millis(20);
 
 /// The interfaces that are being watched.
 pub struct Attachments {
@@ -25,6 +33,9 @@ pub struct Attachments {
     attached: BTreeMap<u32, Attachment>,
     programs: Programs,
     wish: IngressWish,
+    coverage: Coverage,
+    /// Programs that were put back where they had been.
+    restored: u64,
     names: Names,
     outputs: Arc<Outputs>,
 }
@@ -42,8 +53,16 @@ impl Attachments {
         linger: Duration,
         outputs: Arc<Outputs>,
     ) -> anyhow::Result<Self> {
-        let names = Names::new(linger);
-        let mut all = Self { attached: BTreeMap::new(), programs, wish, names, outputs };
+        let coverage = Coverage::new().context("cannot ask interfaces what they count")?;
+        let mut all = Self {
+            attached: BTreeMap::new(),
+            programs,
+            wish,
+            coverage,
+            restored: 0,
+            names: Names::new(linger),
+            outputs,
+        };
         let mut refused = None;
         selection.links().for_each(|link| all.names.set(link.index, &link.name));
         all.tell_names();
@@ -81,6 +100,7 @@ impl Attachments {
                 LinkEvent::Appeared(link) => drop(self.attach(link)),
                 LinkEvent::Renamed(link) => {
                     tracing::info!("interface {} is now called {}", link.index, link.name);
+                    self.coverage.rename(link.index, &link.name);
                 }
                 LinkEvent::Gone(link) => self.detach_from(link, "gone"),
                 LinkEvent::Left(link) => self.detach_from(link, "let go, no longer asked for"),
@@ -96,14 +116,42 @@ impl Attachments {
         }
     }
 
-    /// Detaches from all.
-    pub fn detach(&mut self) {
+    /// Looks whether programs are where they were put and whether they see what interfaces count; puts right what can be,
+    /// and tells.
+    pub fn verify(&mut self) {
+        let now = Instant::now();
+        for attachment in self.attached.values_mut() {
+            for event in self.programs.verify(attachment, now) {
+                hooks::tell(&attachment.link().name, &event);
+                let HookEvent { change, .. } = &event;
+                self.restored +=
+                    u64::from(matches!(change, HookChange::Reattached | HookChange::Moved(_)));
+            }
+        }
+        self.coverage.look(now, |interface| self.programs.crossed(interface));
+    }
+
+    /// Detaches from all; returns what is known of packets that passed unseen.
+    pub fn detach(&mut self) -> coverage::Report {
+        self.verify();
+        // What an interface has counted by now comes to the programs within this time.
+        std::thread::sleep(UNDER_WAY);
+        self.coverage.look(Instant::now(), |interface| self.programs.crossed(interface));
         self.attached.clear();
+        self.report()
+    }
+
+    /// What is known by now of packets that passed unseen.
+    pub fn report(&self) -> coverage::Report {
+        coverage::Report { restored: self.restored, ..self.coverage.report() }
     }
 
     fn attach(&mut self, link: &Link) -> Result<(), KernelError> {
+        let before = self.programs.crossed(link.index);
         match self.programs.attach(link, self.wish) {
             Ok(attachment) => {
+                let crossed = |interface| self.programs.crossed(interface);
+                self.coverage.add(link.index, &link.name, &before, crossed);
                 stdio::note(&attachment);
                 self.attached.insert(link.index, attachment);
                 Ok(())
@@ -116,6 +164,7 @@ impl Attachments {
     }
 
     fn detach_from(&mut self, link: &Link, why: &str) {
+        self.coverage.remove(link.index);
         if self.attached.remove(&link.index).is_some() {
             stdio::note(format_args!("{}: {why}", link.name));
         }

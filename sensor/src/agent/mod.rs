@@ -24,9 +24,11 @@ pub mod summary;
 pub mod top;
 
 mod capture;
+mod coverage;
 mod drain;
 mod filter;
 mod health;
+mod hooks;
 mod intake;
 mod leftovers;
 mod lent;

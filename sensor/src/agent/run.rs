@@ -6,7 +6,7 @@ use anyhow::bail;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
-    capture::{self, Capture},
+    capture::{self, Capture, Captured},
     config::Config,
     drain::Drained,
     intake::{self, Intake},
@@ -63,26 +63,29 @@ pub fn run(
         end
     });
 
-    let drained = capture.map(Capture::stop);
+    let captured = capture.map(Capture::stop);
     let report = intake.map(Intake::stop);
     let silent = outputs.is_pointless();
     let Some(outputs) = Arc::into_inner(outputs) else { bail!("an output is still in use") };
     let held_back = outputs.held_back();
     let policies = outputs.policies();
     let (accounts, hits) = outputs.finish(FLUSH_DEADLINE);
-    let drained = drained.transpose()?;
+    let captured = captured.transpose()?;
     end?;
     if !silent {
-        let evicted = drained.as_ref().map_or(0, |drained| drained.evicted);
+        let evicted = captured.as_ref().map_or(0, |captured| captured.drained.evicted);
         let records = Records { evicted, held_back, outputs: &accounts, policies, hits: &hits };
-        stdio::note(summary_of(drained.as_ref(), report.as_ref(), &records));
+        stdio::note(summary_of(captured.as_ref(), report.as_ref(), &records));
     }
-    if let Some(totals) = drained.map(|drained| drained.totals).filter(|t| t.out_of_balance > 0) {
-        bail!(
-            "the ledger was out of balance in {} of {} drains",
-            totals.out_of_balance,
-            totals.epochs
-        );
+    if let Some(Captured { drained: Drained { totals, .. }, coverage }) = captured {
+        if totals.out_of_balance > 0 {
+            bail!(
+                "the ledger was out of balance in {} of {} drains",
+                totals.out_of_balance,
+                totals.epochs
+            );
+        }
+        coverage.check()?;
     }
     if report.is_some_and(|report| !report.balances()) {
         bail!("the ledger of what routers sent is out of balance");
@@ -90,23 +93,26 @@ pub fn run(
     Ok(())
 }
 
-fn summary_of(drained: Option<&Drained>, report: Option<&Report>, records: &Records<'_>) -> String {
-    let captured = drained.map(|drained| &drained.totals);
+fn summary_of(
+    captured: Option<&Captured>,
+    report: Option<&Report>,
+    records: &Records<'_>,
+) -> String {
     let received = report.map(intake::summary::text);
     summary::live(captured, received.as_deref(), records)
 }
 
 /// The summary so far, as SIGUSR1 asks for it.
-fn so_far(drained: Option<Drained>, intake: Option<&Intake>, outputs: &Outputs) -> String {
+fn so_far(captured: Option<&Captured>, intake: Option<&Intake>, outputs: &Outputs) -> String {
     let (accounts, hits) = outputs.accounts();
     let records = Records {
-        evicted: drained.map_or(0, |drained| drained.evicted),
+        evicted: captured.map_or(0, |captured| captured.drained.evicted),
         held_back: outputs.held_back(),
         outputs: &accounts,
         policies: outputs.policies(),
         hits: &hits,
     };
-    summary_of(drained.as_ref(), intake.map(Intake::report).as_ref(), &records)
+    summary_of(captured, intake.map(Intake::report).as_ref(), &records)
 }
 
 /// A reload beside everything else; one at a time.
@@ -173,7 +179,7 @@ async fn wait(
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let Watched { capture, mut intake, outputs } = watched;
-    let drained = capture.as_ref().map(|capture| capture.drained());
+    let captured = capture.as_ref().map(|capture| capture.captured());
     let over = async {
         match duration {
             Some(duration) => tokio::time::sleep(duration).await,
@@ -194,8 +200,8 @@ async fn wait(
                 Request::Stop => return Ok(()),
                 Request::Reload => reload.ask(),
                 Request::Report => {
-                    let drained = drained.as_ref().map(|drained| drained());
-                    stdio::tell(format_args!("summary so far{}", so_far(drained, intake.as_deref(), outputs)));
+                    let captured = captured.as_ref().map(|captured| captured());
+                    stdio::tell(format_args!("summary so far{}", so_far(captured.as_ref(), intake.as_deref(), outputs)));
                 }
             },
             () = reload.ended(), if reload.is_running() => {}

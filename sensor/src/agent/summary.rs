@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::ensure;
 use sensor_common::ledger::{Count, Ledger};
 
-use super::analysis;
+use super::{analysis, capture::Captured};
 use crate::{
     export::{account::Account, hits, log::line::octets},
     kernel::accounts::Totals,
@@ -43,8 +43,12 @@ impl Records<'_> {
 
 /// The summary of a live run: of the drains, where packets were captured, then `intake`, which is what is to be said of
 /// routers.
-pub fn live(captured: Option<&Totals>, intake: Option<&str>, records: &Records<'_>) -> String {
-    let mut text = captured.map(drains).unwrap_or_default();
+pub fn live(captured: Option<&Captured>, intake: Option<&str>, records: &Records<'_>) -> String {
+    let mut text = String::new();
+    if let Some(Captured { drained, coverage }) = captured {
+        text = drains(&drained.totals);
+        text.push_str(&coverage.to_string());
+    }
     text.push_str(intake.unwrap_or_default());
     flows(&mut text, records);
     text

@@ -3,17 +3,24 @@
 //! Received packets: native XDP; else tcx (clsact below Linux 6.6), which can hold many programs and counts
 //! super-packets as their segments; generic XDP only when it is asked for, because it sees frames after the kernel has
 //! merged them. Sent packets: tcx, or clsact. XDP and tcx links end with the process; for clsact see `tc.rs`.
+//!
+//! Where several programs can be attached, ours goes first: one in front of it could end the run, and its packets would
+//! pass unseen. Ours end no run. [`Hooks::verify`] looks whether they are still there and still first.
 
 use std::{
     fmt, io,
     os::fd::{AsFd, OwnedFd},
+    time::Instant,
 };
+
+use sensor_common::key::Direction;
 
 use super::{
     error::KernelError,
     guard::Guard,
+    hold::{Hook, Moves, Standing},
     links::{Link, LinkLayer},
-    sys::{self, LinkType},
+    sys::{self, LinkType, ProgramInfo},
     tc::{self, Filter, Side},
 };
 
@@ -53,10 +60,43 @@ pub enum IngressWish {
 #[derive(Debug)]
 pub struct Attachment {
     link: Link,
-    ingress: (IngressMode, Vec<PassedOver>),
-    egress: (EgressMode, Vec<PassedOver>),
-    /// Held for their drop.
-    _hooks: [Hook; 2],
+    wish: IngressWish,
+    ingress: Place<IngressMode>,
+    egress: Place<EgressMode>,
+}
+
+/// Where a program of one direction is.
+#[derive(Debug)]
+struct Place<M> {
+    mode: M,
+    passed_over: Vec<PassedOver>,
+    /// `None` after it was taken off and could not be attached again.
+    hook: Option<Hook>,
+    moves: Moves,
+    /// That it stands behind others, or nowhere, has been told.
+    told: bool,
+}
+
+/// What has become of an attached program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookEvent {
+    /// Which one.
+    pub direction: Direction,
+    /// What.
+    pub change: HookChange,
+}
+
+/// As [`HookEvent::change`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookChange {
+    /// It had been taken off, or its interface had been made anew, and is attached again.
+    Reattached,
+    /// It has been taken off and cannot be attached again, for this reason; attempts go on.
+    Missing(String),
+    /// These had been put in front of it; it has been moved before them.
+    Moved(Vec<String>),
+    /// These run before it and may keep packets from it.
+    Behind(Vec<String>),
 }
 
 /// A better way, and why it was not taken.
@@ -66,15 +106,6 @@ pub struct PassedOver {
     pub way: &'static str,
     /// Why not.
     pub reason: String,
-}
-
-/// What holds a program in place; its fields live for their drop.
-#[derive(Debug)]
-enum Hook {
-    /// An XDP or tcx link, which ends when its descriptor is closed.
-    Link { _descriptor: OwnedFd },
-    /// A clsact filter.
-    Filter { _filter: Filter },
 }
 
 /// The loaded programs, as descriptors.
@@ -100,16 +131,16 @@ impl Hooks {
         link: &Link,
         wish: IngressWish,
     ) -> Result<Attachment, KernelError> {
-        let (ingress, ingress_hook) = self.attach_ingress(link, wish)?;
-        let (egress, egress_hook) = self.attach_egress(link)?;
-        Ok(Attachment { link: link.clone(), ingress, egress, _hooks: [ingress_hook, egress_hook] })
+        let ingress = self.attach_ingress(link, wish)?;
+        let egress = self.attach_egress(link)?;
+        Ok(Attachment { link: link.clone(), wish, ingress, egress })
     }
 
     fn attach_ingress(
         &mut self,
         link: &Link,
         wish: IngressWish,
-    ) -> Result<((IngressMode, Vec<PassedOver>), Hook), KernelError> {
+    ) -> Result<Place<IngressMode>, KernelError> {
         let ways: &[IngressMode] = match wish {
             IngressWish::Best => {
                 &[IngressMode::NativeXdp, IngressMode::TcxIngress, IngressMode::ClsactIngress]
@@ -119,10 +150,7 @@ impl Hooks {
         self.first(link, "ingress", ways, |hooks, mode| hooks.hook_ingress(link, mode))
     }
 
-    fn attach_egress(
-        &mut self,
-        link: &Link,
-    ) -> Result<((EgressMode, Vec<PassedOver>), Hook), KernelError> {
+    fn attach_egress(&mut self, link: &Link) -> Result<Place<EgressMode>, KernelError> {
         let ways = [EgressMode::Tcx, EgressMode::Clsact];
         self.first(link, "egress", &ways, |hooks, mode| hooks.hook_egress(link, mode))
     }
@@ -134,11 +162,14 @@ impl Hooks {
         direction: &'static str,
         ways: &[M],
         mut hook: impl FnMut(&mut Self, M) -> Result<Hook, String>,
-    ) -> Result<((M, Vec<PassedOver>), Hook), KernelError> {
+    ) -> Result<Place<M>, KernelError> {
         let mut passed_over = Vec::new();
         for &mode in ways {
             match hook(self, mode) {
-                Ok(hook) => return Ok(((mode, passed_over), hook)),
+                Ok(hook) => {
+                    let (hook, moves) = (Some(hook), Moves::default());
+                    return Ok(Place { mode, passed_over, hook, moves, told: false });
+                }
                 Err(reason) => passed_over.push(PassedOver { way: mode.name(), reason }),
             }
         }
@@ -150,6 +181,21 @@ impl Hooks {
         })
     }
 
+    /// Looks whether the programs of `attachment` are still in place and first; attaches or moves them where they are not.
+    pub(super) fn verify(&mut self, attachment: &mut Attachment, now: Instant) -> Vec<HookEvent> {
+        let Attachment { link, wish, ingress, egress } = attachment;
+        let l3 = link.link_layer == LinkLayer::Ip;
+        let own =
+            sys::program_info(if l3 { &self.tc_ingress_l3 } else { &self.tc_ingress }.as_fd());
+        let ingress = restore(ingress, own, now, || self.attach_ingress(link, *wish));
+        let own = sys::program_info(if l3 { &self.tc_egress_l3 } else { &self.tc_egress }.as_fd());
+        let egress = restore(egress, own, now, || self.attach_egress(link));
+        [(Direction::Ingress, ingress), (Direction::Egress, egress)]
+            .into_iter()
+            .filter_map(|(direction, change)| Some(HookEvent { direction, change: change? }))
+            .collect()
+    }
+
     fn hook_ingress(&mut self, link: &Link, mode: IngressMode) -> Result<Hook, String> {
         let (xdp, tc) = match link.link_layer {
             LinkLayer::Ethernet => (Some(&self.ingress), &self.tc_ingress),
@@ -158,7 +204,7 @@ impl Hooks {
         let xdp = |flags| {
             let program = xdp.ok_or("XDP is for devices with Ethernet headers")?;
             sys::link_create(program.as_fd(), link.index, LinkType::Xdp, flags)
-                .map(|descriptor| Hook::Link { _descriptor: descriptor })
+                .map(|descriptor| Hook::Xdp { link: descriptor, interface: link.index })
                 .map_err(|error| xdp_reason(&error, link.mtu))
         };
         match mode {
@@ -190,8 +236,9 @@ impl Hooks {
         if !self.tcx {
             return Err("needs Linux 6.6".into());
         }
-        sys::link_create(program.as_fd(), link.index, link_type, 0)
-            .map(|descriptor| Hook::Link { _descriptor: descriptor })
+        let interface = link.index;
+        sys::link_create(program.as_fd(), interface, link_type, sys::TCX_FIRST)
+            .map(|link| Hook::Tcx { link, interface, side: link_type })
             .map_err(|error| error.to_string())
     }
 
@@ -202,7 +249,56 @@ impl Hooks {
                 Guard::start().map_err(|error| format!("no guard for the filter: {error}"))?;
             self.guard = Some(guard);
         }
-        Ok(Hook::Filter { _filter: filter })
+        Ok(Hook::Filter(filter))
+    }
+}
+
+/// Has the program at `place` be there and, where that can be, first; tells what had become of it.
+fn restore<M>(
+    place: &mut Place<M>,
+    own: io::Result<ProgramInfo>,
+    now: Instant,
+    attach: impl FnOnce() -> Result<Place<M>, KernelError>,
+) -> Option<HookChange> {
+    let standing = match &mut place.hook {
+        Some(hook) => own.and_then(|own| hook.standing(&own)),
+        None => Ok(Standing::Lost),
+    };
+    let standing = match standing {
+        Ok(standing) => standing,
+        Err(error) => {
+            tracing::debug!(%error, "cannot ask whether a program is still attached");
+            return None; // The next look will tell, or the interface is told to be gone.
+        }
+    };
+    let in_front = match standing {
+        Standing::First => {
+            place.told = false;
+            return None;
+        }
+        Standing::Behind(others) => {
+            let movable = place.hook.as_ref().is_some_and(Hook::may_move);
+            if !(movable && place.moves.allow(now)) {
+                let told = std::mem::replace(&mut place.told, true);
+                return (!told).then_some(HookChange::Behind(others));
+            }
+            Some(others)
+        }
+        Standing::Lost => None,
+    };
+    // One program cannot be at one hook twice: it has to go before it comes.
+    let was_held = place.hook.take().is_some();
+    match attach() {
+        Ok(new) => {
+            *place = Place { moves: place.moves, ..new };
+            Some(in_front.map_or(HookChange::Reattached, HookChange::Moved))
+        }
+        // An interface that has just gone is told to be gone before the second attempt.
+        Err(_) if was_held => None,
+        Err(error) => {
+            let told = std::mem::replace(&mut place.told, true);
+            (!told).then(|| HookChange::Missing(error.to_string()))
+        }
     }
 }
 
@@ -283,17 +379,17 @@ impl Attachment {
 
     /// How received packets are seen.
     pub fn ingress(&self) -> IngressMode {
-        self.ingress.0
+        self.ingress.mode
     }
 
     /// How sent packets are seen.
     pub fn egress(&self) -> EgressMode {
-        self.egress.0
+        self.egress.mode
     }
 
     /// Better ways that were not taken, ingress first.
     pub fn passed_over(&self) -> impl Iterator<Item = &PassedOver> {
-        self.ingress.1.iter().chain(&self.egress.1)
+        self.ingress.passed_over.iter().chain(&self.egress.passed_over)
     }
 }
 
@@ -310,10 +406,10 @@ impl fmt::Display for Attachment {
             let reasons: Vec<_> = passed_over.iter().map(ToString::to_string).collect();
             if reasons.is_empty() { Ok(()) } else { write!(f, " ({})", reasons.join("; ")) }
         };
-        write!(f, "{}: ingress {}", self.link.name, self.ingress.0)?;
-        because(f, &self.ingress.1)?;
-        write!(f, ", egress {}", self.egress.0)?;
-        because(f, &self.egress.1)
+        write!(f, "{}: ingress {}", self.link.name, self.ingress.mode)?;
+        because(f, &self.ingress.passed_over)?;
+        write!(f, ", egress {}", self.egress.mode)?;
+        because(f, &self.egress.passed_over)
     }
 }
 

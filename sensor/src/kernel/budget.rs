@@ -6,6 +6,7 @@
 use std::fmt;
 
 use sensor_common::{
+    crossing::{self, Crossing},
     layout::{GENERATIONS, Geometry, MIN_SLOTS},
     ledger::Ledger,
     table::{SlotV4, SlotV6},
@@ -65,7 +66,8 @@ impl Budget {
         let row = table(&self.v4, size_of::<SlotV4>())
             + table(&self.v6, size_of::<SlotV6>())
             + size_of::<Ledger>() as u64;
-        u64::from(self.rows()) * row
+        let crossings = u64::from(crossing::SLOTS) * size_of::<Crossing>() as u64;
+        u64::from(self.rows()) * row + u64::from(self.cpus) * crossings
     }
 }
 

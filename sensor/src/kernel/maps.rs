@@ -19,7 +19,12 @@ use aya::{
     maps::{Map, MapData, MapInfo},
 };
 use memmap2::{MmapOptions, MmapRaw};
-use sensor_common::{layout::Geometry, ledger::Ledger, table::Slot};
+use sensor_common::{
+    crossing::{self, Crossing},
+    layout::{Geometry, names},
+    ledger::Ledger,
+    table::Slot,
+};
 
 use super::error::KernelError;
 
@@ -33,6 +38,8 @@ unsafe trait Plain: Copy {}
 unsafe impl<const N: usize> Plain for Slot<N> {}
 // SAFETY: integers only; 192 octets by assertion in `sensor_common::ledger`.
 unsafe impl Plain for Ledger {}
+// SAFETY: integers only, 32 octets.
+unsafe impl Plain for Crossing {}
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
 // SAFETY: integers.
@@ -257,5 +264,39 @@ impl ClockReadings {
     /// Jiffies, and nanoseconds of boot time, of the program's last run.
     pub(super) fn read(&self) -> [u64; 2] {
         self.0.read(0)
+    }
+}
+
+/// What crossed each interface, on every CPU.
+#[derive(Debug)]
+pub(super) struct Crossings {
+    rows: Mapped<Crossing>,
+    cpus: u32,
+}
+
+impl Crossings {
+    /// Maps the rows of `cpus` CPUs.
+    pub(super) fn new(ebpf: &Ebpf, cpus: u32) -> Result<Self, KernelError> {
+        let rows = Mapped::new(ebpf, names::CROSSINGS)?;
+        let needed = (cpus * crossing::SLOTS) as usize;
+        if rows.length < needed {
+            let source = io::Error::other(format!("it has {} slots, not {needed}", rows.length));
+            return Err(KernelError::Map { map: names::CROSSINGS, source });
+        }
+        Ok(Self { rows, cpus })
+    }
+
+    /// What the programs have seen by now of `interface`, and of those that share its slot, since they were loaded.
+    pub(super) fn read(&self, interface: u32) -> Crossing {
+        let mut sum = Crossing::default();
+        for cpu in 0..self.cpus {
+            let row = self.rows.read(crossing::index(cpu, interface) as usize);
+            for direction in 0..2 {
+                sum.seen[direction] = sum.seen[direction].wrapping_add(row.seen[direction]);
+                sum.segmented[direction] =
+                    sum.segmented[direction].wrapping_add(row.segmented[direction]);
+            }
+        }
+        sum
     }
 }

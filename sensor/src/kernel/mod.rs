@@ -6,7 +6,9 @@
 //! [`LinkWatch`](watch::LinkWatch) tells which interfaces to attach to, now and later.
 //!
 //! * [`drain`]: the protocol by which no packet is lost, and why it is sound. With [`accounts`], which prove it.
-//! * [`attach`]: modes and fallbacks; [`links`], [`routes`] and [`watch`]: which interfaces; [`addresses`]: of this host.
+//! * [`coverage`], with [`counters`]: the second witness, which would know of packets that no program saw.
+//! * [`attach`]: modes and fallbacks; `hold`: whether programs are still where they were put; [`links`], [`routes`] and
+//!   [`watch`]: which interfaces; [`addresses`]: of this host.
 //! * [`budget`], [`probe`], [`clock`], [`grace`]: memory, kernel features, time, waiting.
 //! * `object`, `maps`, `sys`, `netlink`, `tc`, [`guard`]: the border itself. `unsafe` is in `maps` and `sys` only.
 
@@ -15,10 +17,13 @@ pub mod addresses;
 pub mod attach;
 pub mod budget;
 pub mod clock;
+pub mod counters;
+pub mod coverage;
 pub mod drain;
 pub mod error;
 pub mod grace;
 pub mod guard;
+mod hold;
 pub mod links;
 pub mod log;
 mod maps;
@@ -30,13 +35,13 @@ pub mod sys;
 mod tc;
 pub mod watch;
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, time::Instant};
 
 use aya::Ebpf;
-use sensor_common::layout::names;
+use sensor_common::{crossing::Crossing, layout::names};
 
 use self::{
-    attach::{Attachment, Hooks, IngressWish},
+    attach::{Attachment, HookEvent, Hooks, IngressWish},
     budget::{Budget, DEFAULT_MEMORY},
     clock::ClockSource,
     drain::Drain,
@@ -44,7 +49,7 @@ use self::{
     grace::Grace,
     links::Link,
     log::KernelLog,
-    maps::{ClockReadings, FlowTable, Generation, Ledgers},
+    maps::{ClockReadings, Crossings, FlowTable, Generation, Ledgers},
     object::descriptor,
     probe::Features,
 };
@@ -115,7 +120,8 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
         guarded: options.guarded,
         guard: None,
     };
-    Ok(Loaded { programs: Programs { ebpf, hooks, features }, drain, log })
+    let crossings = Crossings::new(&ebpf, drain.budget.cpus)?;
+    Ok(Loaded { programs: Programs { ebpf, hooks, features, crossings }, drain, log })
 }
 
 /// The loaded programs. Keep it as long as anything is attached.
@@ -123,6 +129,7 @@ pub struct Programs {
     ebpf: Ebpf,
     hooks: Hooks,
     features: Features,
+    crossings: Crossings,
 }
 
 impl Programs {
@@ -132,6 +139,16 @@ impl Programs {
     /// [`KernelError::Attach`] when no way works.
     pub fn attach(&mut self, link: &Link, wish: IngressWish) -> Result<Attachment, KernelError> {
         self.hooks.attach(link, wish)
+    }
+
+    /// Looks whether the programs of `attachment` are where they were put, and puts them back where they are not.
+    pub fn verify(&mut self, attachment: &mut Attachment, now: Instant) -> Vec<HookEvent> {
+        self.hooks.verify(attachment, now)
+    }
+
+    /// What the programs have seen by now of `interface` and of those that share its slot (`sensor_common::crossing`).
+    pub fn crossed(&self, interface: u32) -> Crossing {
+        self.crossings.read(interface)
     }
 
     /// What the kernel offers.

@@ -48,6 +48,11 @@ impl Netlink {
         consistent(|| self.exchange(message_type, libc::NLM_F_DUMP, body))
     }
 
+    /// Asks for one object.
+    pub(super) fn get(&mut self, message_type: u16, body: &[u8]) -> io::Result<Vec<Answer>> {
+        self.exchange(message_type, libc::NLM_F_ACK, body).map(|answers| answers.list)
+    }
+
     /// Gives an order, with `flags` beside the usual, and waits until it has been carried out.
     pub(super) fn order(
         &mut self,
@@ -173,6 +178,11 @@ pub(super) fn text(value: &[u8]) -> String {
 /// The number at `offset`.
 pub(super) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
     bytes.get(offset..offset + 4)?.try_into().ok().map(u32::from_ne_bytes)
+}
+
+/// The number at `offset`.
+pub(super) fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
+    bytes.get(offset..offset + 8)?.try_into().ok().map(u64::from_ne_bytes)
 }
 
 /// The number at `offset`.

@@ -9,7 +9,10 @@ use aya::{
     Ebpf, EbpfLoader,
     programs::{Program, ProgramError},
 };
-use sensor_common::layout::{Geometry, names};
+use sensor_common::{
+    crossing,
+    layout::{Geometry, names},
+};
 
 use super::{budget::Budget, error::KernelError};
 
@@ -46,6 +49,7 @@ pub(super) fn load(object: &[u8], budget: &Budget) -> Result<Ebpf, KernelError> 
         .map_max_entries(names::FLOWS_V6, entries_v6)
         .map_max_entries(names::USED_V6, entries_v6)
         .map_max_entries(names::LEDGERS, rows)
+        .map_max_entries(names::CROSSINGS, budget.cpus * crossing::SLOTS)
         .override_global(names::GEOMETRY_V4, &v4[..], true)
         .override_global(names::GEOMETRY_V6, &v6[..], true)
         .override_global(names::HASH_SEED, &seed, true)

@@ -15,6 +15,9 @@ mod command {
     pub const MAP_CREATE: libc::c_int = 0;
     pub const MAP_UPDATE_ELEM: libc::c_int = 2;
     pub const PROG_TEST_RUN: libc::c_int = 10;
+    pub const PROG_GET_FD_BY_ID: libc::c_int = 13;
+    pub const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+    pub const PROG_QUERY: libc::c_int = 16;
     pub const LINK_CREATE: libc::c_int = 28;
 }
 
@@ -39,6 +42,8 @@ pub(super) enum LinkType {
 pub(super) const XDP_NATIVE: u32 = 1 << 2;
 /// Run in the stack, on any device (`XDP_FLAGS_SKB_MODE`).
 pub(super) const XDP_GENERIC: u32 = 1 << 1;
+/// In front of all programs that are there (`BPF_F_BEFORE` of linux/bpf.h, without a program that it is relative to).
+pub(super) const TCX_FIRST: u32 = 1 << 3;
 
 /// Calls bpf(2).
 ///
@@ -60,7 +65,7 @@ fn owned(descriptor: libc::c_long) -> OwnedFd {
 
 /// Hooks `program` into an interface until the returned descriptor is closed, be it by the death of the process.
 ///
-/// XDP links replace nothing (`EBUSY`), tcx links go behind the programs that are there.
+/// XDP links replace nothing (`EBUSY`); tcx links go behind the programs that are there, with [`TCX_FIRST`] in front.
 pub(super) fn link_create(
     program: BorrowedFd<'_>,
     interface: u32,
@@ -88,6 +93,137 @@ pub(super) fn link_create(
     };
     // SAFETY: the structure is `link_create` of `union bpf_attr` and holds no pointer.
     unsafe { bpf(command::LINK_CREATE, &mut attributes) }.map(owned)
+}
+
+/// What the kernel says of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinkInfo {
+    /// The link's number.
+    pub id: u32,
+    /// The interface that it hooks into; 0 once it hooks into none, because it was detached or its interface is gone.
+    pub interface: u32,
+}
+
+/// Asks where an XDP or tcx link hooks in.
+pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
+    /// `struct bpf_link_info`, as far as the member that XDP and tcx links share.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        link_type: u32,
+        id: u32,
+        program: u32,
+        padding: u32,
+        interface: u32,
+        attach_type: u32,
+    }
+    let mut info = Info::default();
+    object_info(link, &mut info)?;
+    Ok(LinkInfo { id: info.id, interface: info.interface })
+}
+
+/// Who a program is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ProgramInfo {
+    /// Digest of its instructions.
+    pub tag: [u8; 8],
+    /// Its name, the first 15 octets.
+    pub name: String,
+}
+
+/// Asks who a program is.
+pub(super) fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
+    /// `struct bpf_prog_info`, as far as the name.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        program_type: u32,
+        id: u32,
+        tag: [u8; 8],
+        lengths: [u32; 2],
+        instructions: [u64; 2],
+        load_time: u64,
+        user: u32,
+        map_count: u32,
+        maps: u64,
+        name: [u8; 16],
+    }
+    let mut info = Info::default();
+    object_info(program, &mut info)?;
+    let end = info.name.iter().position(|&octet| octet == 0).unwrap_or(info.name.len());
+    let name = String::from_utf8_lossy(&info.name[..end]).into_owned();
+    Ok(ProgramInfo { tag: info.tag, name })
+}
+
+/// Has the kernel describe a link or a program in the first octets of its structure for that, which `info` is.
+fn object_info<T: Default>(object: BorrowedFd<'_>, info: &mut T) -> io::Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        object: u32,
+        length: u32,
+        info: u64,
+    }
+    let mut attributes = Attributes {
+        object: object.as_raw_fd() as u32,
+        length: size_of::<T>() as u32,
+        info: std::ptr::from_mut(info) as u64,
+    };
+    // SAFETY: the structure is `info` of `union bpf_attr`; the kernel writes at most `length` octets to where `info`
+    // points, integers all, and takes the zeros there for absent buffers.
+    unsafe { bpf(command::OBJ_GET_INFO_BY_FD, &mut attributes) }.map(drop)
+}
+
+/// A descriptor of the program `id`. Needs CAP_SYS_ADMIN.
+pub(super) fn program_by_id(id: u32) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attributes {
+        id: u32,
+        next: u32,
+        flags: u32,
+    }
+    let mut attributes = Attributes { id, next: 0, flags: 0 };
+    // SAFETY: the structure is the part of `union bpf_attr` for the commands by number, and holds no pointer.
+    unsafe { bpf(command::PROG_GET_FD_BY_ID, &mut attributes) }.map(owned)
+}
+
+/// Programs that one tcx hook can hold (`BPF_MPROG_MAX` of linux/bpf_mprog.h).
+const TCX_PROGRAMS: usize = 64;
+
+/// The programs at a tcx hook in the order in which they run: the program's number, and its link's, 0 without one.
+pub(super) fn tcx_programs(interface: u32, hook: LinkType) -> io::Result<Vec<(u32, u32)>> {
+    #[repr(C)]
+    struct Attributes {
+        interface: u32,
+        attach_type: u32,
+        query_flags: u32,
+        attach_flags: u32,
+        programs: u64,
+        count: u32,
+        padding: u32,
+        program_flags: u64,
+        links: u64,
+        link_flags: u64,
+        revision: u64,
+    }
+    let (mut programs, mut links) = ([0u32; TCX_PROGRAMS], [0u32; TCX_PROGRAMS]);
+    let mut attributes = Attributes {
+        interface,
+        attach_type: hook as u32,
+        query_flags: 0,
+        attach_flags: 0,
+        programs: programs.as_mut_ptr() as u64,
+        count: TCX_PROGRAMS as u32,
+        padding: 0,
+        program_flags: 0,
+        links: links.as_mut_ptr() as u64,
+        link_flags: 0,
+        revision: 0,
+    };
+    // SAFETY: the structure is `query` of `union bpf_attr`; both arrays are valid for `count` numbers, other pointers
+    // are null, which the kernel takes for not asked for.
+    unsafe { bpf(command::PROG_QUERY, &mut attributes) }?;
+    let count = (attributes.count as usize).min(TCX_PROGRAMS);
+    Ok(programs.into_iter().zip(links).take(count).collect())
 }
 
 /// What a test run returned.

@@ -11,7 +11,7 @@ use std::{
     process,
 };
 
-use super::netlink::{Netlink, attributes, push_attribute, text, u32_at};
+use super::netlink::{Answer, Netlink, attributes, push_attribute, text, u32_at};
 
 /// What the names of our filters begin with.
 const NAME_PREFIX: &str = "flow-sensor/";
@@ -24,8 +24,8 @@ const CLSACT_HANDLE: u32 = 0xffff_0000;
 /// `ETH_P_ALL` in network order: filters see every protocol.
 const ALL_PROTOCOLS: u32 = (libc::ETH_P_ALL as u16).to_be() as u32;
 
-/// Each filter gets a priority of its own from the kernel, under which this is its handle.
-const FILTER_HANDLE: u32 = 1;
+/// The priority that runs first, where it stands in `tcm_info`. Of several filters there the newest runs first.
+const FIRST_PRIORITY: u32 = 1 << 16;
 
 /// Attributes of linux/rtnetlink.h and linux/pkt_cls.h.
 const TCA_KIND: u16 = 1;
@@ -37,6 +37,8 @@ const TCA_BPF_FD: u16 = 6;
 const TCA_BPF_NAME: u16 = 7;
 /// As above.
 const TCA_BPF_FLAGS: u16 = 8;
+/// The chain of a filter; packets begin with chain 0.
+const TCA_CHAIN: u16 = 11;
 /// The program's return value is the verdict.
 const BPF_FLAG_DIRECT_ACTION: u32 = 1;
 
@@ -58,12 +60,14 @@ pub(super) enum Side {
 pub(super) struct Filter {
     interface: u32,
     side: Side,
+    /// The first priority is taken by filters of another kind, which cannot be mixed with ours.
+    shut_out: bool,
     /// Kept because it belongs to the interface's network namespace.
     netlink: Netlink,
 }
 
 impl Filter {
-    /// Hooks `program` into `side` of an interface, in front of the filters that are there.
+    /// Hooks `program` into `side` of an interface, in front of the filters that are there where the kernel allows that.
     pub(super) fn attach(interface: u32, side: Side, program: BorrowedFd<'_>) -> io::Result<Self> {
         let mut netlink = Netlink::open()?;
         let create = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
@@ -78,11 +82,45 @@ impl Filter {
         let name = format!("{NAME_PREFIX}{}\0", process::id());
         push_attribute(&mut options, TCA_BPF_NAME, name.as_bytes());
         push_attribute(&mut options, TCA_BPF_FLAGS, &BPF_FLAG_DIRECT_ACTION.to_ne_bytes());
-        let mut filter = header(interface, FILTER_HANDLE, side as u32, ALL_PROTOCOLS);
-        push_attribute(&mut filter, TCA_KIND, b"bpf\0");
-        push_attribute(&mut filter, TCA_OPTIONS, &options);
-        netlink.order(libc::RTM_NEWTFILTER, create, &filter)?;
-        Ok(Self { interface, side, netlink })
+        let mut order = |priority| {
+            // Handle 0: the kernel finds a free one.
+            let mut filter = header(interface, 0, side as u32, priority | ALL_PROTOCOLS);
+            push_attribute(&mut filter, TCA_KIND, b"bpf\0");
+            push_attribute(&mut filter, TCA_OPTIONS, &options);
+            netlink.order(libc::RTM_NEWTFILTER, create, &filter)
+        };
+        let shut_out = match order(FIRST_PRIORITY) {
+            // All filters of a priority are of one kind and for one protocol.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                order(0)?; // The kernel chooses a late one.
+                true
+            }
+            result => result.map(|()| false)?,
+        };
+        Ok(Self { interface, side, shut_out, netlink })
+    }
+
+    /// Whether another attempt could bring it further to the front.
+    pub(super) fn may_move(&self) -> bool {
+        !self.shut_out
+    }
+
+    /// What runs before it, but for filters of other agents of our kind, which let everything by; `None` when it is no
+    /// longer there.
+    pub(super) fn others_in_front(&mut self) -> io::Result<Option<Vec<String>>> {
+        let answers = dump(&mut self.netlink, self.interface, self.side)?;
+        let chain_0 = answers.iter().filter(|(_, body)| runs_at_once(attributes_of(body)));
+        let mut others = Vec::new();
+        for (_, body) in chain_0 {
+            match owner(attributes_of(body)) {
+                Some(owner) if owner == process::id() => return Ok(Some(others)),
+                Some(_) => {}
+                // One of kind u32 comes with its hash tables.
+                None if others.last() == Some(&label(body)) => {}
+                None => others.push(label(body)),
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -146,19 +184,47 @@ pub(super) fn sweep_orphans(interface: u32) -> io::Result<usize> {
 
 /// Our filters on one side, and how many of others there are.
 fn filters(netlink: &mut Netlink, interface: u32, side: Side) -> io::Result<(Vec<Found>, usize)> {
-    let answers = netlink.dump(libc::RTM_GETTFILTER, &header(interface, 0, side as u32, 0))?;
     let (mut ours, mut others) = (Vec::new(), 0);
-    for (_, body) in &answers {
+    for (_, body) in &dump(netlink, interface, side)? {
         let (Some(handle), Some(info)) = (u32_at(body, 8), u32_at(body, 16)) else { continue };
-        if handle == 0 {
-            continue; // Of each priority, a message about itself precedes those about its filters.
-        }
-        match owner(body.get(TC_HEADER..).unwrap_or_default()) {
+        match owner(attributes_of(body)) {
             Some(owner) => ours.push(Found { owner, side, info, handle }),
             None => others += 1,
         }
     }
     Ok((ours, others))
+}
+
+/// The messages about filters on one side, in the order in which they run.
+fn dump(netlink: &mut Netlink, interface: u32, side: Side) -> io::Result<Vec<Answer>> {
+    let mut answers = netlink.dump(libc::RTM_GETTFILTER, &header(interface, 0, side as u32, 0))?;
+    // Of each priority, a message about itself precedes those about its filters: with handle 0.
+    answers.retain(|(_, body)| u32_at(body, 8).is_some_and(|handle| handle != 0));
+    Ok(answers)
+}
+
+/// What follows `struct tcmsg` in a message about a filter.
+fn attributes_of(filter: &[u8]) -> &[u8] {
+    filter.get(TC_HEADER..).unwrap_or_default()
+}
+
+/// Whether packets come to a filter by themselves: other chains than the first are jumped to.
+fn runs_at_once(filter: &[u8]) -> bool {
+    let chain = attributes(filter).find(|(found, _)| *found == TCA_CHAIN);
+    chain.is_none_or(|(_, chain)| u32_at(chain, 0) == Some(0))
+}
+
+/// What to call a filter of others: its program's name, or its kind and priority.
+fn label(message: &[u8]) -> String {
+    let value = |bytes, wanted| attributes(bytes).find(|(found, _)| *found == wanted);
+    let filter = attributes_of(message);
+    let name = value(filter, TCA_OPTIONS).and_then(|(_, options)| value(options, TCA_BPF_NAME));
+    if let Some((_, name)) = name {
+        return text(name);
+    }
+    let kind = value(filter, TCA_KIND).map_or_else(|| "filter".to_owned(), |(_, kind)| text(kind));
+    let priority = u32_at(message, 16).unwrap_or(0) >> 16;
+    format!("{kind} filter of priority {priority}")
 }
 
 /// The process that made a filter, if it is one of ours.
@@ -197,5 +263,28 @@ mod tests {
             assert_eq!(owner(&filter(name)), None, "{name:?}");
         }
         assert_eq!(owner(&[]), None);
+    }
+
+    #[test]
+    fn filters_of_others_are_called_by_name_or_kind_and_other_chains_are_told() {
+        let message = |kind: &[u8], name: Option<&[u8]>, chain: Option<u32>| {
+            let mut message = header(3, 1, Side::Egress as u32, 7 << 16 | ALL_PROTOCOLS);
+            push_attribute(&mut message, TCA_KIND, kind);
+            if let Some(name) = name {
+                let mut options = Vec::new();
+                push_attribute(&mut options, TCA_BPF_NAME, name);
+                push_attribute(&mut message, TCA_OPTIONS, &options);
+            }
+            if let Some(chain) = chain {
+                push_attribute(&mut message, TCA_CHAIN, &chain.to_ne_bytes());
+            }
+            message
+        };
+        let (named, unnamed) =
+            (message(b"bpf\0", Some(b"cil_to_netdev\0"), Some(0)), message(b"u32\0", None, None));
+        assert_eq!(label(&named), "cil_to_netdev");
+        assert_eq!(label(&unnamed), "u32 filter of priority 7");
+        assert!(runs_at_once(attributes_of(&named)) && runs_at_once(attributes_of(&unnamed)));
+        assert!(!runs_at_once(attributes_of(&message(b"u32\0", None, Some(5)))));
     }
 }

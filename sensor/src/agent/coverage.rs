@@ -1,0 +1,298 @@
+//! Compares what interfaces count with what the programs saw, all the time, and keeps what is to be said at the end.
+
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use sensor_common::{
+    crossing::{self, Crossing},
+    key::Direction,
+};
+
+use crate::kernel::{
+    counters::InterfaceCounters,
+    coverage::{Rule, Track},
+};
+
+/// How often a shortfall that grows is told.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// Both directions, in the order of their numbers.
+const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
+
+/// All interfaces that are watched.
+pub struct Coverage {
+    counters: InterfaceCounters,
+    groups: BTreeMap<u32, Group>,
+    /// Shortfalls of groups that are no more.
+    past: Vec<Shortfall>,
+    /// Interfaces that ever were watched.
+    interfaces: usize,
+}
+
+/// Shortfalls that are remembered one by one; interfaces may come and go without end.
+const REMEMBERED: usize = 100;
+
+/// Interfaces that share a slot, nearly always one.
+#[derive(Default)]
+struct Group {
+    members: BTreeMap<u32, Member>,
+    tracks: [Option<Followed>; 2],
+}
+
+struct Member {
+    name: String,
+    kind: String,
+}
+
+struct Followed {
+    track: Track,
+    /// What had been seen at the first look.
+    first_seen: u64,
+    last_seen: u64,
+    told: Option<Instant>,
+}
+
+/// Packets that passed unseen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Name of the interface, or of those whose packets are counted together.
+    pub interface: String,
+    /// Of received or of sent packets.
+    pub direction: Direction,
+    /// Packets that the programs saw.
+    pub seen: u64,
+    /// Packets that the interface counted.
+    pub counted: u64,
+    /// How many have passed unseen, at least.
+    pub unseen: u64,
+}
+
+/// What is to be said at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Interfaces that were watched.
+    pub interfaces: usize,
+    /// What passed unseen.
+    pub shortfalls: Vec<Shortfall>,
+    /// Programs that had been taken off or put behind others, and were put back.
+    pub restored: u64,
+}
+
+impl Report {
+    /// That no packet is known to have passed unseen.
+    ///
+    /// # Errors
+    /// Where some have.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let unseen: u64 = self.shortfalls.iter().map(|shortfall| shortfall.unseen).sum();
+        ensure!(unseen == 0, "at least {unseen} packets passed the interfaces unseen");
+        Ok(())
+    }
+}
+
+impl Coverage {
+    /// Of the interfaces in this thread's network namespace.
+    ///
+    /// # Errors
+    /// When rtnetlink cannot be asked.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            counters: InterfaceCounters::open()?,
+            groups: BTreeMap::new(),
+            past: Vec::new(),
+            interfaces: 0,
+        })
+    }
+
+    /// Follows an interface from now on. The programs had seen `before` of it when they were not attached yet, and have
+    /// seen what `crossed` tells.
+    pub fn add(
+        &mut self,
+        index: u32,
+        name: &str,
+        before: &Crossing,
+        crossed: impl Fn(u32) -> Crossing,
+    ) {
+        // An interface that is gone again has no kind, and will be told to be gone.
+        let kind = self.counters.kind(index).unwrap_or_default();
+        self.interfaces += 1;
+        let group = self.groups.entry(crossing::slot(index)).or_default();
+        let alone = group.members.is_empty();
+        remember(&mut self.past, group.shortfalls());
+        group.members.insert(index, Member { name: name.to_owned(), kind });
+        group.begin(alone.then_some(before));
+        self.look(Instant::now(), crossed);
+    }
+
+    /// Follows an interface under its new name.
+    pub fn rename(&mut self, index: u32, name: &str) {
+        let group = self.groups.get_mut(&crossing::slot(index));
+        if let Some(member) = group.and_then(|group| group.members.get_mut(&index)) {
+            name.clone_into(&mut member.name);
+        }
+    }
+
+    /// Lets go of an interface.
+    pub fn remove(&mut self, index: u32) {
+        let Some(group) = self.groups.get_mut(&crossing::slot(index)) else { return };
+        remember(&mut self.past, group.shortfalls());
+        group.members.remove(&index);
+        group.begin(None);
+    }
+
+    /// Compares; what has newly passed unseen is logged. `crossed` tells what the programs have seen by now.
+    pub fn look(&mut self, now: Instant, crossed: impl Fn(u32) -> Crossing) {
+        let all: Vec<u32> =
+            self.groups.values().flat_map(|group| group.members.keys().copied()).collect();
+        let counters = match self.counters.read(&all) {
+            Ok(counters) => counters,
+            Err(error) => {
+                tracing::debug!(%error, "interfaces do not tell what they have counted");
+                return;
+            }
+        };
+        for group in self.groups.values_mut() {
+            let counted: Vec<_> = group.members.keys().map(|index| counters.get(index)).collect();
+            let Some(counted) = counted.into_iter().collect::<Option<Vec<_>>>() else {
+                continue; // One is gone, which will be told.
+            };
+            let Some(&index) = group.members.keys().next() else { continue };
+            let crossing = crossed(index);
+            for direction in DIRECTIONS {
+                let counter = counted.iter().map(|packets| packets[direction as usize]).sum();
+                group.look(direction, now, counter, &crossing);
+            }
+        }
+    }
+
+    /// What is known by now.
+    pub fn report(&self) -> Report {
+        let shortfalls = self.past.iter().cloned();
+        let shortfalls =
+            shortfalls.chain(self.groups.values().flat_map(Group::shortfalls)).collect();
+        Report { interfaces: self.interfaces, shortfalls, restored: 0 }
+    }
+}
+
+/// Adds to what is known of interfaces that were watched before.
+fn remember(past: &mut Vec<Shortfall>, shortfalls: impl Iterator<Item = Shortfall>) {
+    for mut shortfall in shortfalls {
+        let same = |known: &Shortfall| {
+            known.interface == shortfall.interface && known.direction == shortfall.direction
+        };
+        let mut known = past.iter().position(same);
+        if known.is_none() && past.len() >= REMEMBERED {
+            "others".clone_into(&mut shortfall.interface);
+            known = Some(REMEMBERED - 1);
+        }
+        match known.map(|known| &mut past[known]) {
+            Some(known) => {
+                known.interface = shortfall.interface;
+                known.seen += shortfall.seen;
+                known.counted += shortfall.counted;
+                known.unseen += shortfall.unseen;
+            }
+            None => past.push(shortfall),
+        }
+    }
+}
+
+impl Group {
+    /// Starts anew with the members of now.
+    fn begin(&mut self, before: Option<&Crossing>) {
+        self.tracks = DIRECTIONS.map(|direction| {
+            let rules = self.members.values().map(|member| Rule::of(&member.kind, direction));
+            let rule = rules.reduce(|one, other| Some(one?.and(other?))).flatten()?;
+            let start = before.map(|before| before.packets()[direction as usize]);
+            Some(Followed {
+                track: Track::new(rule, start),
+                first_seen: start.unwrap_or(0),
+                last_seen: 0,
+                told: None,
+            })
+        });
+    }
+
+    fn look(&mut self, direction: Direction, now: Instant, counter: u64, crossing: &Crossing) {
+        let Some(followed) = &mut self.tracks[direction as usize] else { return };
+        followed.last_seen = crossing.packets()[direction as usize];
+        let grown = followed.track.look(now, counter, followed.last_seen);
+        if grown && followed.told.is_none_or(|told| now.duration_since(told) >= AGAIN) {
+            followed.told = Some(now);
+            if let Some(Shortfall { interface, seen, counted, unseen, .. }) =
+                self.shortfall(direction)
+            {
+                tracing::warn!(
+                    interface,
+                    direction = word(direction),
+                    seen,
+                    counter = counted,
+                    unseen,
+                    "packets pass unseen: another program takes them before ours (`bpftool net` lists programs), or they \
+                     go around tc"
+                );
+            }
+        }
+    }
+
+    fn shortfalls(&self) -> impl Iterator<Item = Shortfall> {
+        DIRECTIONS.into_iter().filter_map(|direction| self.shortfall(direction))
+    }
+
+    fn shortfall(&self, direction: Direction) -> Option<Shortfall> {
+        let followed = self.tracks[direction as usize].as_ref()?;
+        let names: Vec<_> = self.members.values().map(|member| member.name.as_str()).collect();
+        (followed.track.unseen() > 0).then(|| Shortfall {
+            interface: names.join(" and "),
+            direction,
+            seen: followed.last_seen.saturating_sub(followed.first_seen),
+            counted: followed.track.counted(),
+            unseen: followed.track.unseen(),
+        })
+    }
+}
+
+/// The direction in a message.
+pub fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "ingress",
+        Direction::Egress => "egress",
+    }
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { interface, direction, seen, counted, unseen } = self;
+        write!(
+            f,
+            "{interface}, {}: at least {unseen} of {counted} packets that the interface counted PASSED UNSEEN \
+             ({seen} seen)",
+            word(*direction)
+        )
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.restored > 0 {
+            writeln!(
+                f,
+                "programs put back after others had taken them off or run before them: {}",
+                self.restored
+            )?;
+        }
+        if self.shortfalls.is_empty() {
+            let plural = if self.interfaces == 1 { "" } else { "s" };
+            return writeln!(
+                f,
+                "covered: no packet that {} interface{plural} counted is known to have passed unseen",
+                self.interfaces
+            );
+        }
+        self.shortfalls.iter().try_for_each(|shortfall| writeln!(f, "{shortfall}"))
+    }
+}

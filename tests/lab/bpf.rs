@@ -1,0 +1,121 @@
+//! Programs of others: one that returns a value and nothing else, at an interface before or behind the sensor's; and
+//! somebody who takes the sensor's programs off.
+
+#![expect(unsafe_code, reason = "bpf(2) takes pointers")]
+
+use std::{
+    fs, io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+};
+
+use anyhow::{Context, Result};
+
+/// Where a program goes: `enum bpf_attach_type` of linux/bpf.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Hook {
+    /// XDP, in the driver.
+    Xdp = 37,
+    /// tcx, ingress side.
+    TcxIngress = 46,
+    /// tcx, egress side.
+    TcxEgress = 47,
+}
+
+/// `TC_ACT_OK`: the packet goes on, no further program is run.
+pub const TC_OK: i32 = 0;
+/// `XDP_DROP`.
+pub const XDP_DROP: i32 = 1;
+/// `XDP_PASS`.
+pub const XDP_PASS: i32 = 2;
+
+/// Calls bpf(2) with the structure that `command` reads.
+fn bpf<T>(command: libc::c_int, mut attributes: T) -> io::Result<OwnedFd> {
+    // SAFETY: the structure is alive and of the length given; each caller here passes what the command reads, with
+    // pointers that are valid for their lengths. Commands whose result is no descriptor return 0, which is duplicated.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut attributes, size_of::<T>()) };
+    match result {
+        ..0 => Err(io::Error::last_os_error()),
+        // SAFETY: standard input is open.
+        0 => Ok(unsafe { OwnedFd::from_raw_fd(libc::dup(0)) }),
+        // SAFETY: the kernel has just made this descriptor for us.
+        descriptor => Ok(unsafe { OwnedFd::from_raw_fd(descriptor as libc::c_int) }),
+    }
+}
+
+/// Attaches a program that returns `value` to interface `index` of this thread's namespace, in front of those that are
+/// there or behind them, until the descriptor is closed.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn attach(index: u32, hook: Hook, value: i32, in_front: bool) -> Result<OwnedFd> {
+    #[repr(C)]
+    struct Load {
+        program_type: u32,
+        count: u32,
+        instructions: u64,
+        licence: u64,
+        rest: [u64; 16],
+    }
+    #[repr(C)]
+    struct Create {
+        program: u32,
+        interface: u32,
+        attach_type: u32,
+        flags: u32,
+        rest: [u64; 4],
+    }
+    // `r0 = value; exit`, each of 8 octets: opcode, registers, offset, immediate.
+    let instructions = [0xb7 | (value as u32 as u64) << 32, 0x95];
+    let program_type = if hook == Hook::Xdp { 6 } else { 3 };
+    let program = bpf(
+        5,
+        Load {
+            program_type,
+            count: 2,
+            instructions: instructions.as_ptr() as u64,
+            licence: c"GPL".as_ptr() as u64,
+            rest: [0; 16],
+        },
+    )
+    .context("load a program")?;
+    let flags = match hook {
+        Hook::Xdp => 1 << 2,
+        _ if in_front => 1 << 3,
+        _ => 0,
+    };
+    let program = program.as_raw_fd() as u32;
+    let link = Create { program, interface: index, attach_type: hook as u32, flags, rest: [0; 4] };
+    bpf(28, link).context("attach a program")
+}
+
+/// Takes off all programs that process `id` holds at interface `index` by links; returns how many.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn detach_links(id: u32, index: u32) -> Result<usize> {
+    #[repr(C)]
+    struct Number {
+        number: u32,
+        rest: [u32; 5],
+    }
+    let number = |number| Number { number, rest: [0; 5] };
+    let mut detached = 0;
+    for entry in fs::read_dir(format!("/proc/{id}/fdinfo"))? {
+        // Descriptors may be closed meanwhile.
+        let Ok(info) = fs::read_to_string(entry?.path()) else { continue };
+        let value = |name: &str| {
+            let line = info.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim_start_matches(':').trim().parse::<u32>().ok()
+        };
+        if let (Some(link), Some(at)) = (value("link_id"), value("ifindex"))
+            && at == index
+        {
+            let link = bpf(30, number(link)).context("open a link")?;
+            bpf(34, number(link.as_raw_fd() as u32)).context("detach a link")?;
+            detached += 1;
+        }
+    }
+    Ok(detached)
+}

@@ -1,0 +1,308 @@
+//! Others at the same interface: programs in front of ours, programs taken off, packets that no program sees.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use sensor::kernel::{
+    self, Loaded, Options,
+    attach::{Attachment, EgressMode, HookChange, HookEvent, IngressWish},
+    counters::InterfaceCounters,
+    links::{self, Link},
+};
+use sensor_common::{crossing::Crossing, key::Direction};
+use tests::{
+    agent::{Agent, sum},
+    bpf::{self, Hook, TC_OK, XDP_DROP, XDP_PASS},
+    netns::Netns,
+    peers::wait_until,
+    root,
+};
+
+const NEAR: &str = "near0";
+const FAR: &str = "far0";
+
+/// Two namespaces with a veth pair between them; `near` is where the sensor attaches.
+struct Pair {
+    near: Netns,
+    far: Netns,
+}
+
+impl Pair {
+    fn new() -> Result<Self> {
+        let pair = Self { near: Netns::new("cv-near")?, far: Netns::new("cv-far")? };
+        pair.near.veth(NEAR, &pair.far, FAR)?;
+        Ok(pair)
+    }
+
+    /// The near end.
+    fn link(&self) -> Result<Link> {
+        let links = self.near.enter(links::list)??;
+        links.into_iter().find(|link| link.name == NEAR).context("the near end")
+    }
+
+    /// Attaches to the near end.
+    fn attach(&self, loaded: &mut Loaded) -> Result<Attachment> {
+        let link = self.link()?;
+        Ok(self.near.enter(|| loaded.programs.attach(&link, IngressWish::Best))??)
+    }
+
+    fn verify(&self, loaded: &mut Loaded, attachment: &mut Attachment) -> Result<Vec<HookEvent>> {
+        self.near.enter(|| loaded.programs.verify(attachment, Instant::now()))
+    }
+
+    /// A program of somebody else at the near end.
+    fn stranger(&self, hook: Hook, value: i32, in_front: bool) -> Result<std::os::fd::OwnedFd> {
+        let index = self.link()?.index;
+        self.near.enter(|| bpf::attach(index, hook, value, in_front))?
+    }
+
+    /// Answered echo requests from afar.
+    fn ping(&self, count: u64) -> Result<()> {
+        let told = self.far.run(&format!("ping -q -i 0.01 -c {count} 192.0.2.1"))?;
+        ensure!(told.contains(&format!("{count} received")), "{told}");
+        Ok(())
+    }
+
+    /// What the programs see, and what the interface counts, while `work` is done.
+    fn compared(
+        &self,
+        loaded: &Loaded,
+        work: impl FnOnce() -> Result<()>,
+    ) -> Result<([u64; 2], [u64; 2])> {
+        let index = self.link()?.index;
+        let both = || -> Result<(Crossing, [u64; 2])> {
+            let counted = self.near.enter(|| InterfaceCounters::open()?.read(&[index]))??;
+            let counted = *counted.get(&index).context("the interface's counters")?;
+            Ok((loaded.programs.crossed(index), counted))
+        };
+        let before = both()?;
+        work()?;
+        let after = both()?;
+        let seen = [0, 1].map(|way| after.0.seen[way] - before.0.seen[way]);
+        Ok((seen, [0, 1].map(|way| after.1[way] - before.1[way])))
+    }
+}
+
+fn load(without_tcx: bool) -> Result<Loaded> {
+    Ok(kernel::load(Options { memory: 0, without_tcx, ..Options::default() })?)
+}
+
+fn changes(events: &[HookEvent]) -> Vec<(Direction, &HookChange)> {
+    events.iter().map(|event| (event.direction, &event.change)).collect()
+}
+
+#[test]
+fn programs_see_every_packet_that_the_interface_counts() -> Result<()> {
+    if !root("counters of a veth pair") {
+        return Ok(());
+    }
+    for taken in [false, true] {
+        let (pair, mut loaded) = (Pair::new()?, load(false)?);
+        let _taker = taken.then(|| pair.stranger(Hook::Xdp, XDP_PASS, false)).transpose()?;
+        let attachment = pair.attach(&mut loaded)?;
+        let (seen, counted) = pair.compared(&loaded, || pair.ping(50))?;
+        ensure!(seen == counted && seen[0] >= 50, "{attachment}: {seen:?} of {counted:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_program_that_was_there_before_and_ends_the_run_comes_after_ours() -> Result<()> {
+    if !root("tcx programs of others") {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(false)?);
+    let _others = [
+        pair.stranger(Hook::Xdp, XDP_PASS, false)?,
+        pair.stranger(Hook::TcxIngress, TC_OK, false)?,
+        pair.stranger(Hook::TcxEgress, TC_OK, false)?,
+    ];
+    let mut attachment = pair.attach(&mut loaded)?;
+    let (seen, counted) = pair.compared(&loaded, || pair.ping(20))?;
+    ensure!(seen == counted && seen[1] >= 20, "{seen:?} of {counted:?}");
+    ensure!(pair.verify(&mut loaded, &mut attachment)?.is_empty(), "it is first already");
+    Ok(())
+}
+
+#[test]
+fn ours_is_moved_before_a_program_that_is_put_in_front_but_not_for_ever() -> Result<()> {
+    if !root("tcx programs of others, later") {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(false)?);
+    let mut attachment = pair.attach(&mut loaded)?;
+    for round in 1..=4 {
+        let _other = pair.stranger(Hook::TcxEgress, TC_OK, true)?;
+        let (seen, counted) = pair.compared(&loaded, || pair.ping(10))?;
+        ensure!(seen[1] == 0 && counted[1] >= 10, "round {round}: {seen:?} of {counted:?}");
+        let events = pair.verify(&mut loaded, &mut attachment)?;
+        let (seen, counted) = pair.compared(&loaded, || pair.ping(10))?;
+        match changes(&events)[..] {
+            [(Direction::Egress, HookChange::Moved(others))] if round < 4 => {
+                ensure!(others.len() == 1 && others[0].starts_with("program "), "{others:?}");
+                ensure!(seen == counted, "round {round}: {seen:?} of {counted:?}");
+            }
+            [(Direction::Egress, HookChange::Behind(_))] if round == 4 => {
+                ensure!(seen[1] == 0, "{seen:?} of {counted:?}");
+                ensure!(pair.verify(&mut loaded, &mut attachment)?.is_empty(), "it is told once");
+            }
+            _ => anyhow::bail!("round {round}: {events:?}"),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn two_sensors_do_not_fight_for_the_first_place() -> Result<()> {
+    if !root("two sensors") {
+        return Ok(());
+    }
+    for without_tcx in [false, true] {
+        let (pair, mut first, mut second) = (Pair::new()?, load(without_tcx)?, load(without_tcx)?);
+        let mut before = pair.attach(&mut first)?;
+        let _after = pair.attach(&mut second)?;
+        ensure!(pair.verify(&mut first, &mut before)?.is_empty(), "behind one of its kind");
+        let (seen, counted) = pair.compared(&first, || pair.ping(10))?;
+        ensure!(seen == counted, "{seen:?} of {counted:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn clsact_filters_come_first_or_say_behind_whom() -> Result<()> {
+    if !root("clsact filters of others") {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(true)?);
+    let other = |priority: u32| -> Result<()> {
+        pair.near.run(&format!("tc qdisc replace dev {NEAR} clsact"))?;
+        let filter = format!("prio {priority} protocol all u32 match u8 0 0 flowid 1:1");
+        pair.near.run(&format!("tc filter add dev {NEAR} egress {filter}")).map(drop)
+    };
+    other(2)?;
+    let mut attachment = pair.attach(&mut loaded)?;
+    ensure!(attachment.egress() == EgressMode::Clsact, "{attachment}");
+    let (seen, counted) = pair.compared(&loaded, || pair.ping(10))?;
+    ensure!(seen == counted && seen[1] >= 10, "{seen:?} of {counted:?}");
+    ensure!(pair.verify(&mut loaded, &mut attachment)?.is_empty(), "it is first");
+    drop(attachment);
+    pair.near.run(&format!("tc qdisc delete dev {NEAR} clsact"))?;
+
+    // Filters of one priority are of one kind: there the first place cannot be had.
+    other(1)?;
+    let mut attachment = pair.attach(&mut loaded)?;
+    let (seen, counted) = pair.compared(&loaded, || pair.ping(10))?;
+    ensure!(seen[1] == 0 && counted[1] >= 10, "{seen:?} of {counted:?}");
+    let events = pair.verify(&mut loaded, &mut attachment)?;
+    let expected = HookChange::Behind(vec!["u32 filter of priority 1".to_owned()]);
+    ensure!(changes(&events) == [(Direction::Egress, &expected)], "{events:?}");
+    ensure!(pair.verify(&mut loaded, &mut attachment)?.is_empty(), "it is told once");
+
+    // Without the qdisc, everything on it is gone.
+    pair.near.run(&format!("tc qdisc delete dev {NEAR} clsact"))?;
+    let events = pair.verify(&mut loaded, &mut attachment)?;
+    ensure!(changes(&events) == [(Direction::Egress, &HookChange::Reattached)], "{events:?}");
+    let (seen, counted) = pair.compared(&loaded, || pair.ping(10))?;
+    ensure!(seen == counted, "{seen:?} of {counted:?}");
+    Ok(())
+}
+
+#[test]
+fn programs_of_an_interface_that_was_made_anew_are_attached_again() -> Result<()> {
+    if !root("an interface made anew") {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(false)?);
+    let mut attachment = pair.attach(&mut loaded)?;
+    let index = pair.link()?.index;
+    // Made anew under its name and number, before anybody could hear of it.
+    pair.near.run(&format!("ip link delete {NEAR}"))?;
+    let line = format!("ip link add {NEAR} index {index} type veth peer name {FAR} netns");
+    pair.near.run(&format!("{line} {}", pair.far.name()))?;
+    for (netns, device, host) in [(&pair.near, NEAR, 1), (&pair.far, FAR, 2)] {
+        netns.run(&format!("ip address add 192.0.2.{host}/24 dev {device}"))?;
+        netns.run(&format!("ip link set {device} up"))?;
+    }
+    let events = pair.verify(&mut loaded, &mut attachment)?;
+    let again = [Direction::Ingress, Direction::Egress].map(|way| (way, &HookChange::Reattached));
+    ensure!(changes(&events) == again, "{events:?}");
+    let (seen, counted) = pair.compared(&loaded, || pair.ping(10))?;
+    ensure!(seen == counted && seen[0] >= 10, "{seen:?} of {counted:?}");
+    Ok(())
+}
+
+#[test]
+fn a_program_that_cannot_be_attached_again_is_told_once() -> Result<()> {
+    if !root("an interface that is gone") {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(false)?);
+    let mut attachment = pair.attach(&mut loaded)?;
+    pair.near.run(&format!("ip link delete {NEAR}"))?;
+    ensure!(pair.verify(&mut loaded, &mut attachment)?.is_empty(), "it may be told to be gone");
+    let events = pair.verify(&mut loaded, &mut attachment)?;
+    let missing = |event: &HookEvent| matches!(event.change, HookChange::Missing(_));
+    ensure!(events.len() == 2 && events.iter().all(missing), "{events:?}");
+    ensure!(pair.verify(&mut loaded, &mut attachment)?.is_empty(), "it is told once");
+    Ok(())
+}
+
+/// An XDP program in front of tcx drops all that is received; nothing that tcx could do about it.
+#[test]
+fn packets_that_no_program_sees_are_told_counted_and_cost_the_exit_code() -> Result<()> {
+    if !root("packets that pass unseen") {
+        return Ok(());
+    }
+    let pair = Pair::new()?;
+    let dropper = pair.stranger(Hook::Xdp, XDP_DROP, false)?;
+    let mut agent = Agent::watching(&pair.near, NEAR, "--interval 100ms")?;
+    // Nobody answers, which makes ping fail.
+    let pings = pair
+        .far
+        .command("ping")
+        .args(["-q", "-i", "0.01", "-c", "20", "-w", "1", "192.0.2.1"])
+        .output()?;
+    ensure!(!pings.status.success(), "it is dropped");
+    agent.wait_for("packets pass unseen")?;
+    drop(dropper);
+    agent.signal("TERM")?;
+    let outcome = agent.wait()?;
+    ensure!(outcome.code == Some(1), "exit code {:?}: {}", outcome.code, outcome.stderr);
+    for part in [
+        "WARN",
+        "direction=\"ingress\"",
+        "counter=",
+        "seen=0",
+        "balanced: every",
+        "near0, ingress: at least ",
+    ] {
+        ensure!(outcome.stderr.contains(part), "no `{part}`: {}", outcome.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_agent_puts_back_what_was_taken_off_and_says_so() -> Result<()> {
+    if !root("an agent whose programs are taken off") {
+        return Ok(());
+    }
+    let pair = Pair::new()?;
+    let mut agent = Agent::watching(&pair.near, NEAR, "--interval 100ms")?;
+    pair.ping(10)?;
+    ensure!(bpf::detach_links(agent.id(), pair.link()?.index)? == 2, "both links");
+    agent.wait_for("attached again")?;
+    wait_until("both are back", || agent.said().matches("attached again").count() == 2)?;
+    pair.ping(30)?;
+    agent.signal("TERM")?;
+    let outcome = agent.wait()?;
+    // A namespace's own packets may have passed in between.
+    let unseen = outcome.stderr.contains("PASSED UNSEEN");
+    ensure!(outcome.code == Some(i32::from(unseen)), "{:?}: {}", outcome.code, outcome.stderr);
+    let mut flows = outcome.flows()?;
+    flows.retain(|flow| flow["protocolint"] == 1);
+    ensure!(sum(&flows, "packets") == 80, "{}", outcome.stdout);
+    ensure!(outcome.stderr.contains("programs put back"), "{}", outcome.stderr);
+    ensure!(outcome.stderr.contains("run before them: 2"), "{}", outcome.stderr);
+    ensure!(outcome.stderr.contains("covered: no packet") != unseen, "{}", outcome.stderr);
+    Ok(())
+}
