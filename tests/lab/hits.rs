@@ -41,7 +41,7 @@ pub fn output(destination: Destination) -> OutputOptions {
 /// Starts the output, with a log of it.
 pub fn start(options: OutputOptions) -> Result<Hits> {
     log::keep();
-    Ok(Hits::start(vec![options])?)
+    Ok(Hits::start(vec![options], &Default::default())?)
 }
 
 /// An event that is told from others by its number.

@@ -1,13 +1,19 @@
-//! IPFIX files: complete, rotated, the same each time in replay, and honest about a full disk.
+//! IPFIX files and flow logs: complete, rotated, the same each time in replay, and honest about a full disk.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use sensor::{
     export::{
+        files::{
+            Reopen,
+            rotated::{RotatedFile, Rotation},
+        },
         ipfix::options::{Destination, ExportTime, ExporterOptions, FileOptions},
+        log::FlowLog,
         sink::Sink,
     },
+    flow::interfaces::SharedInterfaces,
     wire::ipfix::decode::{Decoder, split_message},
 };
 use tests::{
@@ -161,5 +167,78 @@ fn a_full_disk_loses_nothing_silently_and_is_used_again_when_there_is_room() -> 
     ensure!(before.0 + after.0 == account.sent.flows, "{account:?}");
     let (outages, _) = told(&name);
     ensure!(!outages.is_empty() && outages[0].contains("No space left on device"), "{outages:?}");
+    Ok(())
+}
+
+/// Lines of a flow log, each of which must be a record.
+fn records(path: &Path) -> Result<u64> {
+    let text = fs::read_to_string(path)?;
+    ensure!(text.is_empty() || text.ends_with('\n'), "half a record at the end");
+    for line in text.lines() {
+        serde_json::from_str::<serde_json::Value>(line).with_context(|| line.to_owned())?;
+    }
+    Ok(text.lines().count() as u64)
+}
+
+#[test]
+fn a_flow_log_on_a_full_disk_has_whole_records_and_as_many_as_it_counts() -> Result<()> {
+    if !tests::root("a full disk") {
+        return Ok(());
+    }
+    let disk = SmallDisk::new()?;
+    let path = disk.directory.path().join("flows.json");
+    let file = RotatedFile::open(path.clone(), None, Arc::default())?;
+    let log = FlowLog::to_file(file, SharedInterfaces::default(), 1 << 20)?;
+    let offer = |seeds: std::ops::Range<u32>| {
+        seeds.for_each(|seed| assert!(log.offer(&flows::ipv4(seed, 1000))));
+    };
+    offer(0..5);
+    wait_until("all is settled", || log.account().queued.flows == 0)?;
+    let full = log.account();
+    ensure!(full.sent.flows > 0 && full.not_sent.totals.flows > 0, "{full:?}");
+    ensure!(records(&path)? == full.sent.flows, "{full:?}");
+    let remount = format!("mount -o remount,size=64m {}", disk.directory.path().display());
+    let status = Command::new("sh").args(["-c", &remount]).status()?;
+    ensure!(status.success(), "{remount}");
+    offer(5..7);
+    let account = log.join();
+    ensure!(account.sent.flows == full.sent.flows + 2000 && account.balances(), "{account:?}");
+    ensure!(records(&path)? == account.sent.flows, "{account:?}");
+    Ok(())
+}
+
+#[test]
+fn a_flow_log_is_rotated_and_opened_anew_and_counts_what_it_deletes() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("flows.json");
+    let rotation =
+        Rotation { max_size: 200_000, max_age: None, keep: 50, max_total: Some(1_000_000) };
+    let reopen = Arc::<Reopen>::default();
+    let file = RotatedFile::open(path.clone(), Some(rotation), reopen.clone())?;
+    let log = FlowLog::to_file(file, SharedInterfaces::default(), 1 << 20)?;
+    for seed in 0..10 {
+        log.offer(&flows::ipv4(seed, 1000));
+    }
+    wait_until("all is written", || log.account().queued.flows == 0)?;
+    let moved = directory.path().join("moved");
+    fs::rename(&path, &moved)?;
+    reopen.ask();
+    log.offer(&flows::ipv4(10, 1));
+    let account = log.join();
+    ensure!(account.sent.flows == 10_001 && account.deleted.files > 10, "{account:?}");
+    ensure!(records(&path)? == 1);
+    let (mut octets, mut kept) = (0, records(&moved)? + 1);
+    for number in 1..=50 {
+        let name = directory.path().join(format!("flows.json.{number}"));
+        if name.exists() {
+            octets += fs::metadata(&name)?.len();
+            kept += records(&name)?;
+        }
+    }
+    ensure!((600_001..=800_000).contains(&octets), "{octets} octets");
+    let all = account.message_octets;
+    let there = octets + fs::metadata(&path)?.len() + fs::metadata(&moved)?.len();
+    ensure!(there + account.deleted.octets == all, "{there} of {all}, {account:?}");
+    ensure!(kept < account.sent.flows);
     Ok(())
 }

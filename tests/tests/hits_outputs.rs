@@ -1,12 +1,16 @@
 //! Hits to files, to a journal, and to all outputs by `sensor hits test`.
 
-use std::{fs, os::unix::net::UnixDatagram, path::Path, process::Command};
+use std::{fs, os::unix::net::UnixDatagram, path::Path, process::Command, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
 use sensor::{
-    export::hits::{
-        options::{Destination, FileOptions},
-        selection::Selection,
+    export::{
+        files::{Reopen, rotated::Rotation},
+        hits::{
+            Hits,
+            options::{Destination, FileOptions},
+            selection::Selection,
+        },
     },
     policy::event::Severity,
 };
@@ -21,12 +25,14 @@ use tests::{
 fn files_are_rotated_and_opened_anew() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("hits.json");
-    let options = FileOptions { path: path.clone(), max_size: 20_000, max_age: None, keep: 100 };
-    let hits = start(output(Destination::File(options)))?;
+    let rotation = Rotation { max_size: 20_000, max_age: None, keep: 100, max_total: None };
+    let options = FileOptions { path: path.clone(), rotation };
+    let reopen = Arc::<Reopen>::default();
+    let hits = Hits::start(vec![output(Destination::File(options))], &reopen)?;
     offer(&hits, 0..100);
     wait_until("all is written", || hits.reports()[0].account.sent == 100)?;
     fs::rename(&path, directory.path().join("moved"))?;
-    hits.reopen();
+    reopen.ask();
     offer(&hits, 100..101);
     let report = finish(hits, DEADLINE)?;
     ensure!(report.account.sent == 101, "{report:?}");
@@ -49,8 +55,8 @@ fn files_are_rotated_and_opened_anew() -> Result<()> {
 
 #[test]
 fn a_file_that_cannot_be_opened_is_told_at_the_start() -> Result<()> {
-    let options =
-        FileOptions { path: "/nonexistent/hits".into(), max_size: 1 << 20, max_age: None, keep: 1 };
+    let rotation = Rotation { max_size: 1 << 20, max_age: None, keep: 1, max_total: None };
+    let options = FileOptions { path: "/nonexistent/hits".into(), rotation };
     let error = start(output(Destination::File(options))).err().context("refused")?.to_string();
     ensure!(error.starts_with("hits to /nonexistent/hits: cannot open it: No such"), "{error}");
     Ok(())

@@ -1,12 +1,13 @@
 //! Routers' datagrams into the agent: who is listened to, what is kept, what is sent on, and that all of it is counted.
 
 use std::{
-    collections::BTreeSet, fs, net::UdpSocket, path::Path, process::Command, time::Duration,
+    collections::BTreeSet, fs, net::UdpSocket, path::Path, process::Command, sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use sensor::{
-    export::{ipfix::options::Transport, log::FlowLog, sink::Sink},
+    export::{files::rotated::RotatedFile, ipfix::options::Transport, log::FlowLog, sink::Sink},
     flow::{fields, interfaces::SharedInterfaces},
 };
 use serde_json::Value;
@@ -54,7 +55,8 @@ fn what_we_export_is_what_we_read() -> Result<()> {
     let exporter = start(to(Transport::udp(), "127.0.0.1", port), Default::default())?;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("flows");
-    let mut log = FlowLog::to_file(&path, SharedInterfaces::default(), 10_000)?;
+    let file = RotatedFile::open(path.clone(), None, Arc::default())?;
+    let mut log = FlowLog::to_file(file, SharedInterfaces::default(), 10_000)?;
     for batch in [flows::ipv4(1, 600), flows::ipv6(2, 600), flows::ipv4_half_folded(3, 600)] {
         ensure!(exporter.offer(&batch) && log.offer(&batch));
     }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     export::{
         account::Account,
+        files::{Reopen, retention::Retention, rotated::RotatedFile},
         hits::{self, Hits},
         ipfix::{
             Exporter,
@@ -61,6 +62,7 @@ pub struct Outputs {
     /// Lists that the filter may name.
     lists: Lists,
     hits: Hits,
+    reopen: Arc<Reopen>,
     sinks: Vec<Box<dyn Sink>>,
     top: Option<Collected>,
     filter: Option<Mutex<FlowFilter>>,
@@ -88,7 +90,8 @@ impl Outputs {
             Patience::Always => Origin::Files,
         };
         let analysis = Analysis::start(config, &lists, origin)?;
-        let mut hits = Hits::start(config.hits.outputs.clone())?;
+        let reopen = Arc::<Reopen>::default();
+        let mut hits = Hits::start(config.hits.outputs.clone(), &reopen)?;
         let interfaces = SharedInterfaces::default();
         let metering = MeteringProcess::new();
         let export = &config.export;
@@ -105,7 +108,7 @@ impl Outputs {
             // Later trouble is bridged; a directory that cannot be is a mistake.
             fs::create_dir_all(directory)
                 .with_context(|| format!("cannot make directory {}", directory.display()))?;
-            let destination = Destination::Files(file_options(files));
+            let destination = Destination::Files(file_options(files, patience));
             let options = exporter_options(config, u16::MAX, patience);
             let exporter = Exporter::start(destination, options, &metering)?;
             add_hits(&mut hits, config, &exporter);
@@ -116,14 +119,28 @@ impl Outputs {
             sinks.push(Box::new(FlowLog::to_stdout(format, interfaces.clone(), export.queue)?));
         }
         if let Some(path) = &config.log.flow_log {
-            let log = FlowLog::to_file(path, interfaces.clone(), export.queue)
+            // What is replayed ends by itself, and is wanted whole.
+            let rotation = (patience == Patience::Never).then(|| config.log.rotation.clone());
+            let file = RotatedFile::open(path.clone(), rotation, reopen.clone())
                 .with_context(|| format!("cannot open the flow log {}", path.display()))?;
-            sinks.push(Box::new(log));
+            sinks.push(Box::new(FlowLog::to_file(file, interfaces.clone(), export.queue)?));
         }
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
         let lent = Mutex::default();
         let top = Collected::new(shown);
-        Ok(Self { analysis, lists, hits, sinks, top, filter, patience, lent, interfaces, metering })
+        Ok(Self {
+            analysis,
+            lists,
+            hits,
+            reopen,
+            sinks,
+            top,
+            filter,
+            patience,
+            lent,
+            interfaces,
+            metering,
+        })
     }
 
     /// Asks the policies of a batch, and hands it to every output; gives back one that none of them needs any more, this or
@@ -164,9 +181,9 @@ impl Outputs {
         self.analysis.advance(now, |event| self.tell(event));
     }
 
-    /// Reads lists, context and policies anew, and lets files of hits be opened anew.
+    /// Reads lists, context and policies anew, and lets flow logs and files of hits be opened anew.
     pub fn reload(&self, config: &Config, now: u64) {
-        self.hits.reopen();
+        self.reopen.ask();
         let (lists, result) = config.lists.reread(&self.lists);
         if let Err(error) = result {
             tracing::error!("{error}; its old values stay in force");
@@ -300,8 +317,14 @@ fn collector_options(collector: &CollectorConfig, export: &ExportConfig) -> Coll
     CollectorOptions { transport, host: endpoint.host.clone(), port: endpoint.port, source }
 }
 
-fn file_options(files: &IpfixFileConfig) -> FileOptions {
+fn file_options(files: &IpfixFileConfig, patience: Patience) -> FileOptions {
+    let retention = match patience {
+        Patience::Never => files.retention,
+        // What is replayed ends by itself, and is wanted whole.
+        Patience::Always => Retention::default(),
+    };
     FileOptions {
+        retention,
         rotate_octets: files.max_size,
         rotate_interval: files.max_age,
         ..FileOptions::new(files.directory.clone())

@@ -7,7 +7,7 @@ use sensor_common::ledger::{Count, Ledger};
 
 use super::{analysis, capture::Captured};
 use crate::{
-    export::{account::Account, hits, log::line::octets},
+    export::{account::Account, files::retention::Deleted, hits, log::line::octets},
     kernel::accounts::Totals,
 };
 
@@ -115,6 +115,16 @@ fn rows(text: &mut String, rows: &[(&str, Count)]) {
     }
 }
 
+/// Files that rotation has deleted, where there are any.
+fn rotated(text: &mut String, deleted: Deleted) {
+    if deleted.files > 0 {
+        let Deleted { files, octets } = deleted;
+        text.push_str(&format!(
+            "  {files} full files of {octets} octets were deleted to make room\n"
+        ));
+    }
+}
+
 /// What became of flow records.
 pub fn flows(text: &mut String, records: &Records<'_>) {
     if records.evicted > 0 {
@@ -131,6 +141,7 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
             account.sent.packets,
             account.sent.octets,
         ));
+        rotated(text, account.deleted);
     }
     let policies = records.policies;
     if policies.policies > 0 {
@@ -172,6 +183,7 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
             "hits to {output}: {} sent, {} spooled, {} not sent\n",
             account.sent, account.spooled, account.not_sent.totals
         ));
+        rotated(text, account.deleted);
         if let Some(error) = error {
             text.push_str(&format!("  last failure: {error}\n"));
         }
@@ -186,7 +198,10 @@ mod tests {
     fn a_replay_accounts_for_every_frame() {
         let count = |packets, octets| Count { packets, octets };
         let ledger = Ledger { seen: count(10, 1_000), non_ip: count(2, 84), ..Ledger::default() };
-        let outputs = [("x".to_owned(), Account::default())];
+        let outputs = [(
+            "x".to_owned(),
+            Account { deleted: Deleted { files: 2, octets: 70 }, ..Account::default() },
+        )];
         let records = Records {
             evicted: 0,
             held_back: Some(4),
@@ -204,6 +219,7 @@ mod tests {
             "  + of an unknown link type                1 packets                 16 octets        16B",
             "4 flow records did not fulfil the filter",
             "x: 0 flow records sent, 0 not sent (0 packets, 0 octets in those sent)",
+            "  2 full files of 70 octets were deleted to make room",
             "",
         ];
         assert_eq!(text, expected.join("\n"));

@@ -34,7 +34,7 @@ fn test(arguments: &HitsTestArgs) -> anyhow::Result<()> {
         // A trial that waits for better times is no use, and the agent may have the spool open.
         output.spool = None;
     }
-    let hits = Hits::start(outputs)?;
+    let hits = Hits::start(outputs, &Default::default())?;
     hits.offer_to_all(&Arc::new(trial::event(clock::now())));
     let reports = hits.finish(DEADLINE);
     let failed = reports.iter().filter(|report| report.account.sent == 0).count();

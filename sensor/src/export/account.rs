@@ -1,5 +1,6 @@
 //! A sink's account: every record that it was offered is sent, or waits, or was not sent.
 
+use super::files::retention::Deleted;
 use crate::{
     flow::totals::{Amount, Totals},
     wire::ipfix::options::Loss,
@@ -25,6 +26,8 @@ pub struct Account<A = Totals> {
     pub messages: u64,
     /// Octets of the messages sent.
     pub message_octets: u64,
+    /// Files with records sent that were deleted since, to make room for others.
+    pub deleted: Deleted,
 }
 
 impl<A: Amount> Account<A> {

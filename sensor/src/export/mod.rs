@@ -4,12 +4,14 @@
 //! * [`account`]: what was offered, what was sent, what waits, and what was not sent.
 //! * [`queue`]: the bounded queue in front of a sink, which keeps the account.
 //! * [`sink`]: what all sinks have in common.
+//! * [`files`]: how files stay whole, make room for others, and never grow without end.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
 pub mod account;
 pub mod clock;
+pub mod files;
 pub mod hits;
 pub mod ipfix;
 pub mod log;

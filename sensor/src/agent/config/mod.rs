@@ -25,6 +25,7 @@ pub mod overrides;
 pub mod policies;
 pub mod raw;
 pub mod resolve;
+pub mod rotation;
 pub mod schema;
 pub mod tag;
 
@@ -42,7 +43,13 @@ use self::{
     policies::PoliciesConfig,
 };
 pub use crate::settings::value;
-use crate::{diagnostic::render, nql::lists::Lists, policy::tags::TagRule, settings::document};
+use crate::{
+    diagnostic::render,
+    export::files::{retention::Retention, rotated::Rotation},
+    nql::lists::Lists,
+    policy::tags::TagRule,
+    settings::document,
+};
 
 #[cfg(test)]
 mod tests;
@@ -183,6 +190,8 @@ pub struct IpfixFileConfig {
     pub max_size: u64,
     /// Age at which a file is finished.
     pub max_age: Duration,
+    /// How many finished ones are kept.
+    pub retention: Retention,
 }
 
 /// `[log]`
@@ -194,6 +203,8 @@ pub struct LogConfig {
     pub print_flows: bool,
     /// File that flows are appended to as JSON lines.
     pub flow_log: Option<PathBuf>,
+    /// When another file takes the place of that one, and how many are kept.
+    pub rotation: Rotation,
 }
 
 /// Levels of the agent's log, the quietest first.

@@ -146,6 +146,10 @@ table! {
         max_size: ByteSize = ByteSize(64 << 20);
         /// A file is finished when it is this old.
         max_age: Duration = Duration::from_mins(5);
+        /// So many finished ones are kept; without it, any number.
+        keep: Option<u64> = None;
+        /// So many bytes in all are kept, the file under way included.
+        max_total: ByteSize = ByteSize(16 << 30);
     }
 }
 
@@ -156,6 +160,14 @@ table! {
         level: String = "info".to_owned();
         /// Flows as JSON lines: `none`, `stdout`, or the path of a file.
         flows: String = "none".to_owned();
+        /// Flows in a file: it is full at this size.
+        max_size: ByteSize = ByteSize(256 << 20);
+        /// Flows in a file: it is full at this age; without it, at no age.
+        max_age: Option<Duration> = None;
+        /// Flows in a file: so many full ones are kept.
+        keep: u64 = 10;
+        /// Flows in a file: so many bytes in all at most; without it, any number.
+        max_total: Option<ByteSize> = None;
     }
 }
 

@@ -12,11 +12,11 @@ use super::{
     faults::Faults,
     forward, hits, intake, listen, lists,
     overrides::Overrides,
-    policies, raw,
+    policies, raw, rotation,
     schema::Setting,
     value::{ByteSize, Quantity as _},
 };
-use crate::diagnostic::nearest;
+use crate::{diagnostic::nearest, export::files::retention::Retention};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -229,17 +229,21 @@ fn tls(
 
 fn ipfix_file(section: &Setting<raw::IpfixFile>, faults: &mut Faults) -> Option<IpfixFileConfig> {
     let raw = &section.value;
-    let sizes = ByteSize(64 << 10)..=ByteSize(1 << 40);
     let ages = SECOND..=DAY * 7;
-    let max_size = faults.in_range(&raw.max_size, "ipfix_file.max_size", sizes).0;
+    let max_size = faults.in_range(&raw.max_size, "ipfix_file.max_size", rotation::SIZES).0;
     let max_age = faults.in_range(&raw.max_age, "ipfix_file.max_age", ages);
+    let keep = rotation::given(&raw.keep)
+        .map(|keep| faults.in_range(&keep, "ipfix_file.keep", 0..=1_000_000));
+    let total = &raw.max_total;
+    let max_total = Some(rotation::max_total(total, "ipfix_file.max_total", max_size, faults));
+    let retention = Retention { keep, max_total };
     let Some(directory) = raw.directory.value.clone() else {
         if section.is_given() && !raw.directory.is_given() {
             faults.report(section, "ipfix_file", "needs a `directory`", "there is none");
         }
         return None;
     };
-    Some(IpfixFileConfig { directory, max_size, max_age })
+    Some(IpfixFileConfig { directory, max_size, max_age, retention })
 }
 
 fn log(raw: &raw::Log, overrides: &Overrides, faults: &mut Faults) -> LogConfig {
@@ -264,9 +268,17 @@ fn log(raw: &raw::Log, overrides: &Overrides, faults: &mut Faults) -> LogConfig 
         "stdout" => (true, None),
         path => (false, Some(Path::new(path).to_owned())),
     };
+    let keys = rotation::Keys {
+        section: "log",
+        max_size: &raw.max_size,
+        max_age: &raw.max_age,
+        keep: &raw.keep,
+        max_total: &raw.max_total,
+    };
     LogConfig {
         level: level.unwrap_or(LogLevel::Info).more_verbose(overrides.verbose),
         print_flows: overrides.print_flows.unwrap_or(print_flows),
         flow_log: overrides.flow_log.clone().or(flow_log),
+        rotation: rotation::resolve(&keys, faults),
     }
 }

@@ -74,6 +74,7 @@ fn the_example_shows_the_defaults() {
     let (shown, default) = (&raw.ipfix_file.value, raw::IpfixFile::default());
     assert_eq!(shown.max_size.value, default.max_size.value);
     assert_eq!(shown.max_age.value, default.max_age.value);
+    assert_eq!(shown.max_total.value, default.max_total.value);
     let (mut shown, default) = (raw.intake.value, Raw::default().intake.value);
     shown.state_file = default.state_file.clone();
     let values = |list: &[Setting<String>]| -> Vec<String> {

@@ -13,7 +13,7 @@
 use std::{sync::Arc, time::Duration};
 
 use self::{error::HitsError, options::OutputOptions, output::Output, selection::Selection};
-use super::{account::Account, queue::Load, sink::Sink};
+use super::{account::Account, files::Reopen, queue::Load, sink::Sink};
 use crate::policy::event::Event;
 
 pub mod error;
@@ -39,23 +39,21 @@ impl Load for Event {
 /// All outputs of events.
 pub struct Hits {
     outputs: Vec<(Selection, Box<dyn Sink<Event>>)>,
-    reopen: Arc<deliver::Reopen>,
 }
 
 impl Hits {
-    /// Starts every output.
+    /// Starts every output. Files are opened anew before the next event is written when `reopen` is asked to.
     ///
     /// # Errors
     /// When a file, a spool or a certificate cannot be opened. A receiver that cannot be reached is no error.
-    pub fn start(outputs: Vec<OutputOptions>) -> Result<Self, HitsError> {
-        let reopen = Arc::<deliver::Reopen>::default();
+    pub fn start(outputs: Vec<OutputOptions>, reopen: &Arc<Reopen>) -> Result<Self, HitsError> {
         let start = |options: OutputOptions| -> Result<_, HitsError> {
             let selection = options.selection.clone();
-            let output: Box<dyn Sink<Event>> = Box::new(Output::start(options, &reopen)?);
+            let output: Box<dyn Sink<Event>> = Box::new(Output::start(options, reopen)?);
             Ok((selection, output))
         };
         let outputs = outputs.into_iter().map(start).collect::<Result<_, _>>()?;
-        Ok(Self { outputs, reopen })
+        Ok(Self { outputs })
     }
 
     /// Adds an output of another kind, which takes what `selection` lets through.
@@ -86,11 +84,6 @@ impl Hits {
         for (_, output) in &self.outputs {
             output.offer(event);
         }
-    }
-
-    /// Lets files be opened anew before the next event is written: somebody has moved them (SIGHUP).
-    pub fn reopen(&self) {
-        self.reopen.ask();
     }
 
     /// True when there is no output.

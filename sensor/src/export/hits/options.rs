@@ -3,7 +3,10 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{render::Format, selection::Selection};
-use crate::export::net::{connect::Peer, tls::TlsOptions};
+use crate::export::{
+    files::rotated::Rotation,
+    net::{connect::Peer, tls::TlsOptions},
+};
 
 /// One output.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,18 +49,13 @@ pub enum Destination {
 /// The socket of systemd's journal.
 pub const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
 
-/// A file, and when another takes its place. The one under way keeps its name; those before it are numbered from 1, the
-/// youngest.
+/// A file, and when another takes its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileOptions {
     /// Its path.
     pub path: PathBuf,
-    /// It is full at so many octets.
-    pub max_size: u64,
-    /// It is full at this age; `None` for never.
-    pub max_age: Option<Duration>,
-    /// So many full ones are kept.
-    pub keep: u64,
+    /// When it is full, and how many are kept.
+    pub rotation: Rotation,
 }
 
 /// A syslog receiver (RFC 5424).

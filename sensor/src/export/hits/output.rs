@@ -9,14 +9,10 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    deliver::{Delivery, Reopen},
-    error::HitsError,
-    options::OutputOptions,
-    process::Process,
-    spool::Spool,
+    deliver::Delivery, error::HitsError, options::OutputOptions, process::Process, spool::Spool,
 };
 use crate::{
-    export::{clock, queue::Queue, sink::Sink},
+    export::{clock, files::Reopen, queue::Queue, sink::Sink},
     policy::event::Event,
 };
 

@@ -213,7 +213,12 @@ impl Process {
             }
             // A stop that comes during an outage leaves one more attempt.
             let last_attempt = self.stop.borrow().is_some();
-            let Failure { delivered, verdict, error } = match delivery.deliver(&batch).await {
+            let outcome = delivery.deliver(&batch).await;
+            let deleted = delivery.take_deleted();
+            if deleted.files > 0 {
+                self.queue.settle(|account| account.deleted.add(deleted));
+            }
+            let Failure { delivered, verdict, error } = match outcome {
                 Ok(octets) => {
                     self.settle(&batch, octets);
                     apart = apart.saturating_sub(batch.len());

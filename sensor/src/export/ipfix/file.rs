@@ -4,13 +4,18 @@
 //! own when it is complete, so that whoever picks up `*.ipfix` never sees half a file.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Seek, Write},
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use super::{error::ExportError, options::FileOptions};
+use crate::export::files::{
+    self,
+    retention::{Deleted, Retention},
+    whole,
+};
 
 /// A file under way.
 #[derive(Debug)]
@@ -23,6 +28,7 @@ pub struct IpfixFile {
     octets: u64,
     rotate_octets: u64,
     ends_at: u64,
+    deleted: Deleted,
 }
 
 impl IpfixFile {
@@ -31,6 +37,8 @@ impl IpfixFile {
     pub fn create(options: &FileOptions, now: u64, number: u32) -> Result<Self, ExportError> {
         let directory = &options.directory;
         fs::create_dir_all(directory).map_err(error("make directory", directory))?;
+        let mut deleted = Deleted::default();
+        make_room(options, &mut deleted);
         let start = compact_time(now);
         for number in number.. {
             let name = format!("{}-{start}-{number:06}.ipfix", options.name);
@@ -39,7 +47,7 @@ impl IpfixFile {
             if path.exists() {
                 continue;
             }
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            match files::make(&temporary) {
                 Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {}
                 opened => {
                     return Ok(Self {
@@ -50,6 +58,7 @@ impl IpfixFile {
                         octets: 0,
                         rotate_octets: options.rotate_octets,
                         ends_at: now.saturating_add(options.rotate_interval.as_millis() as u64),
+                        deleted,
                     });
                 }
             }
@@ -67,6 +76,11 @@ impl IpfixFile {
         self.octets
     }
 
+    /// What was deleted to make room for it, when this is first asked.
+    pub fn take_deleted(&mut self) -> Deleted {
+        std::mem::take(&mut self.deleted)
+    }
+
     /// When it is old enough, in milliseconds since the epoch.
     pub fn ends_at(&self) -> u64 {
         self.ends_at
@@ -82,9 +96,7 @@ impl IpfixFile {
         let Some(file) = &mut self.file else {
             return Err(error("write", &self.temporary)(io::ErrorKind::NotFound.into()));
         };
-        if let Err(failure) = file.write_all(message) {
-            // If even this fails, a reader finds half a message at the end, as after a power cut.
-            let _ = file.set_len(self.octets).and_then(|()| file.seek(io::SeekFrom::End(0)));
+        if let Err(failure) = whole::append(file, message) {
             let _ = self.complete();
             return Err(error("write", &self.path)(failure));
         }
@@ -109,6 +121,46 @@ impl Drop for IpfixFile {
         // What is written is good, also when the deadline of a stop has passed.
         let _ = self.complete();
     }
+}
+
+/// Deletes complete files that are too many once there is another. What cannot be deleted is told, and keeps nothing up.
+fn make_room(options: &FileOptions, deleted: &mut Deleted) {
+    if options.retention == Retention::default() {
+        return;
+    }
+    let made = complete_files(options)
+        .and_then(|files| options.retention.enforce(&files, options.rotate_octets, deleted));
+    if let Err(error) = made {
+        let directory = options.directory.display();
+        tracing::error!(%directory, %error, "cannot delete IPFIX files that are too many");
+    }
+}
+
+/// Path and octets of all complete files, also of earlier runs, the youngest first.
+fn complete_files(options: &FileOptions) -> io::Result<Vec<(PathBuf, u64)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&options.directory)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| is_ours(name, &options.name)) {
+            files.push((entry.path(), entry.metadata()?.len()));
+        }
+    }
+    // Names are of one length up to the number, and say when a file was made.
+    files.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+    Ok(files)
+}
+
+/// Whether [`IpfixFile::create`] could have made a file of this name.
+fn is_ours(file: &str, name: &str) -> bool {
+    let stem = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+    let parts = stem.and_then(|stem| stem.strip_suffix(".ipfix")).and_then(|s| s.split_once('-'));
+    let digits = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
+    parts.is_some_and(|(time, number)| {
+        let is_time = time.len() == "20231114T221320Z".len()
+            && time.ends_with('Z')
+            && time.split_once('T').is_some_and(|(day, rest)| digits(day) && digits(&rest[..6]));
+        is_time && number.len() >= 6 && digits(number)
+    })
 }
 
 fn error(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ExportError {
@@ -195,5 +247,39 @@ mod tests {
             error.starts_with("cannot make directory ") && error.contains("/file/inside"),
             "{error}"
         );
+    }
+    #[test]
+    fn old_files_go_and_those_of_others_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let retention = Retention { keep: Some(2), max_total: None };
+        let options = FileOptions { retention, ..options(directory.path()) };
+        let others = [
+            "flows-20231114T221320Z-1.ipfix",
+            "flows-x-000001.ipfix",
+            "flows-2023111XT221320Z-000001.ipfix",
+        ];
+        others.iter().for_each(|name| fs::write(directory.path().join(name), "theirs").unwrap());
+        let mut deleted = Deleted::default();
+        for minute in 0..5 {
+            let mut file = IpfixFile::create(&options, NOW + minute * 60_000, 1).unwrap();
+            deleted.add(file.take_deleted());
+            file.write(b"message").unwrap();
+        }
+        assert_eq!(deleted, Deleted { files: 2, octets: 14 });
+        let mut there = names(directory.path());
+        there.retain(|name| !others.contains(&name.as_str()));
+        assert_eq!(
+            there,
+            [
+                "flows-20231114T221520Z-000001.ipfix",
+                "flows-20231114T221620Z-000001.ipfix",
+                "flows-20231114T221720Z-000001.ipfix"
+            ],
+            "the one under way became complete"
+        );
+        let total = Retention { keep: None, max_total: Some(10 + 8) };
+        let options = FileOptions { retention: total, ..options };
+        let mut file = IpfixFile::create(&options, NOW + 600_000, 1).unwrap();
+        assert_eq!(file.take_deleted(), Deleted { files: 2, octets: 14 }, "one has room beside it");
     }
 }

@@ -3,7 +3,10 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use crate::{
-    export::net::{source::Source, tls::TlsOptions},
+    export::{
+        files::retention::Retention,
+        net::{source::Source, tls::TlsOptions},
+    },
     wire::ipfix::encode::TemplateRefresh,
 };
 
@@ -56,6 +59,8 @@ pub struct FileOptions {
     pub rotate_octets: u64,
     /// ... or after this long.
     pub rotate_interval: Duration,
+    /// How many complete ones are kept.
+    pub retention: Retention,
 }
 
 /// What time messages and files are dated with.
@@ -118,13 +123,14 @@ impl Transport {
 }
 
 impl FileOptions {
-    /// Files `flows-...` in `directory`, complete at 64 MiB or after five minutes.
+    /// Files `flows-...` in `directory`, complete at 64 MiB or after five minutes, all of which are kept.
     pub fn new(directory: PathBuf) -> Self {
         Self {
             directory,
             name: "flows".into(),
             rotate_octets: 64 << 20,
             rotate_interval: Duration::from_secs(300),
+            retention: Retention::default(),
         }
     }
 }

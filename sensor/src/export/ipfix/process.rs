@@ -157,6 +157,10 @@ impl Process {
             return Ok(Ending::Stopped);
         }
         let mut session = self.connector.connect(self.now()).await?;
+        let deleted = session.take_deleted();
+        if deleted.files > 0 {
+            self.queue.settle(|account| account.deleted.add(deleted));
+        }
         let mut encoder = Encoder::new(self.encoder_options);
         self.in_flight = InFlight::default();
         let ending = match self.establish(&mut encoder, &mut session).await {

@@ -10,12 +10,15 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{error::ExportError, file::IpfixFile};
-use crate::export::net::{
-    connect::end_of,
-    connection::Connection,
-    error::NetError,
-    pace::Pace,
-    udp::{Change, UdpPath},
+use crate::export::{
+    files::retention::Deleted,
+    net::{
+        connect::end_of,
+        connection::Connection,
+        error::NetError,
+        pace::Pace,
+        udp::{Change, UdpPath},
+    },
 };
 
 /// How long a collector may take to close its end once everything has been sent.
@@ -99,6 +102,14 @@ impl Session {
             };
         }
         self.lost().now_or_never().map_or(Ok(()), Err)
+    }
+
+    /// Files that were deleted to make room for this one.
+    pub fn take_deleted(&mut self) -> Deleted {
+        match self {
+            Self::File(file) => file.take_deleted(),
+            _ => Deleted::default(),
+        }
     }
 
     /// Looks whether datagrams should go another way by now, where it is time for that.

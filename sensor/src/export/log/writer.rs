@@ -1,20 +1,23 @@
 //! Writes a flow log from a thread of its own, behind a bounded queue.
 
 use std::{
-    fs::OpenOptions,
     io::{self, ErrorKind, Write},
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::{csv::Columns, json, line};
 use crate::{
-    export::{clock, queue::Queue, sink::Sink},
+    export::{
+        clock,
+        files::{retention::Deleted, rotated::RotatedFile},
+        queue::Queue,
+        sink::Sink,
+    },
     flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
     stdio,
 };
@@ -53,6 +56,40 @@ impl Format {
     }
 }
 
+/// Octets that are written in one go, or the line that makes them more.
+const PIECE: usize = 64 << 10;
+
+/// Where lines go.
+trait Lines {
+    /// Appends whole lines: all of them, or as far as that can be had none.
+    fn append(&mut self, lines: &[u8]) -> io::Result<()>;
+
+    /// Files that were deleted since this was last asked.
+    fn take_deleted(&mut self) -> Deleted {
+        Deleted::default()
+    }
+}
+
+impl Lines for RotatedFile {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.append(lines, SystemTime::now())
+    }
+
+    fn take_deleted(&mut self) -> Deleted {
+        self.take_deleted()
+    }
+}
+
+/// Standard output, or what a test gives for it: what it has taken it keeps.
+struct Stream<W>(W);
+
+impl<W: Write> Lines for Stream<W> {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.0.write_all(lines)?;
+        self.0.flush()
+    }
+}
+
 /// A running flow log.
 pub struct FlowLog {
     name: String,
@@ -73,29 +110,29 @@ impl FlowLog {
     ) -> io::Result<Self> {
         Self::start(
             "standard output".to_owned(),
-            stdio::output(),
+            Stream(stdio::output()),
             format,
             interfaces,
             queue_records,
         )
     }
 
-    /// Appends JSON lines to the file at `path`, which is made if need be. At most `queue_records` records wait.
+    /// Appends JSON lines to `file`. At most `queue_records` records wait.
     ///
     /// # Errors
-    /// When the file cannot be opened, or no thread can be started.
+    /// When no thread can be started.
     pub fn to_file(
-        path: &Path,
+        file: RotatedFile,
         interfaces: SharedInterfaces,
         queue_records: u64,
     ) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Self::start(path.display().to_string(), file, Format::Json, interfaces, queue_records)
+        let name = file.path().display().to_string();
+        Self::start(name, file, Format::Json, interfaces, queue_records)
     }
 
     fn start(
         name: String,
-        writer: impl Write + Send + 'static,
+        writer: impl Lines + Send + 'static,
         format: Format,
         interfaces: SharedInterfaces,
         queue_records: u64,
@@ -162,7 +199,7 @@ struct LogThread<W> {
     failing: bool,
 }
 
-impl<W: Write> LogThread<W> {
+impl<W: Lines> LogThread<W> {
     async fn run(&mut self) {
         let mut text = Vec::new();
         self.format.write_heading(&mut text);
@@ -181,23 +218,37 @@ impl<W: Write> LogThread<W> {
         }
     }
 
-    /// Appends the batch to `text` and writes that.
+    /// Appends the batch to `text` and writes that, in pieces of whole lines: each is in the log and counts as sent, or is
+    /// not and does not.
     fn write(&mut self, batch: &FlowBatch, text: &mut Vec<u8>) {
         let names = self.interfaces.get();
+        let mut first = 0;
         for row in 0..batch.len() {
-            let row = Row { batch, row, interfaces: &names };
-            self.format.write_row(text, row);
+            self.format.write_row(text, Row { batch, row, interfaces: &names });
+            if text.len() >= PIECE || row + 1 == batch.len() {
+                self.put(text, Totals::of_rows(batch, first..row + 1));
+                text.clear();
+                first = row + 1;
+            }
         }
-        let records = Totals::of(batch);
-        match self.writer.write_all(text).and_then(|()| self.writer.flush()) {
-            Ok(()) => {
-                self.queue.settle(|account| account.send(records, text.len()));
-                self.failing = false;
+    }
+
+    fn put(&mut self, text: &[u8], records: Totals) {
+        let written = self.writer.append(text);
+        let deleted = self.writer.take_deleted();
+        self.queue.settle(|account| {
+            account.deleted.add(deleted);
+            match &written {
+                Ok(()) => account.send(records, text.len()),
+                Err(_) => account.lose(records, clock::now()),
             }
-            Err(error) => {
-                self.queue.settle(|account| account.lose(records, clock::now()));
-                self.complain(&error);
+        });
+        match written {
+            Ok(()) if std::mem::take(&mut self.failing) => {
+                tracing::info!("flow log {}: records are written again", self.name);
             }
+            Ok(()) => {}
+            Err(error) => self.complain(&error),
         }
     }
 

@@ -32,6 +32,8 @@ table! {
         max_age: Option<Duration> = None;
         /// file: so many full ones are kept.
         keep: u64 = 5;
+        /// file: so many bytes in all at most; without it, any number.
+        max_total: Option<ByteSize> = None;
         /// syslog: facility.
         facility: String = "daemon".to_owned();
         /// syslog and journald: name of the sender.

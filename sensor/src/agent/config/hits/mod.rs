@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use globset::Glob;
 
 use self::target::{Kind, Scheme, Target};
-use super::{faults::Faults, overrides::Overrides, schema::Setting, value::ByteSize};
+use super::{faults::Faults, overrides::Overrides, rotation, schema::Setting, value::ByteSize};
 use crate::{
     diagnostic::nearest,
     export::{
@@ -137,6 +137,7 @@ fn misplaced(raw: &Hits, target: &Target, faults: &mut Faults) {
         max_size: [File];
         max_age: [File];
         keep: [File];
+        max_total: [File];
         facility: [Syslog];
         tag: [Syslog, Journal];
         enterprise: [Syslog, Ipfix];
@@ -199,7 +200,6 @@ fn destination(
     enterprise: u32,
     faults: &mut Faults,
 ) -> Option<Destination> {
-    let days = Duration::from_hours(24);
     Some(match target {
         Target::Ipfix => return None,
         Target::Stdout => Destination::Stdout { verbose: raw.verbose.value },
@@ -207,18 +207,14 @@ fn destination(
             Destination::Journal { socket: JOURNAL_SOCKET.into(), tag: tag(raw, faults) }
         }
         Target::File(path) => {
-            let sizes = ByteSize(64 << 10)..=ByteSize(1 << 40);
-            let max_age = raw
-                .max_age
-                .value
-                .map(|age| Setting { value: age, origin: raw.max_age.origin.clone() });
-            let ages = Duration::from_secs(60)..=days * 366;
-            Destination::File(FileOptions {
-                path,
-                max_size: faults.in_range(&raw.max_size, "hits.max_size", sizes).0,
-                max_age: max_age.map(|age| faults.in_range(&age, "hits.max_age", ages)),
-                keep: faults.in_range(&raw.keep, "hits.keep", 0..=1000),
-            })
+            let keys = rotation::Keys {
+                section: "hits",
+                max_size: &raw.max_size,
+                max_age: &raw.max_age,
+                keep: &raw.keep,
+                max_total: &raw.max_total,
+            };
+            Destination::File(FileOptions { path, rotation: rotation::resolve(&keys, faults) })
         }
         Target::Syslog(scheme, peer) => {
             let facility = named(&raw.facility, "hits.facility", &FACILITIES, faults);

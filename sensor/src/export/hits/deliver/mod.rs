@@ -1,13 +1,7 @@
 //! The ways out, behind one face: a batch of rendered messages is handed over whole, or the failure says how far it got
 //! and whether it is worth another try.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use self::{file::HitFile, journal::Journal, stdout::Stdout, syslog::Syslog, webhook::Webhook};
 use super::{
@@ -15,7 +9,10 @@ use super::{
     options::{Destination, SyslogOptions},
     render::{Detail, Format, journal as journal_form, syslog as syslog_form, text},
 };
-use crate::policy::event::Event;
+use crate::{
+    export::files::{Reopen, retention::Deleted},
+    policy::event::Event,
+};
 
 mod file;
 mod journal;
@@ -54,21 +51,6 @@ pub enum Verdict {
 impl Failure {
     fn retry(delivered: usize, error: &impl ToString) -> Self {
         Self { delivered, verdict: Verdict::Retry { after: None }, error: error.to_string() }
-    }
-}
-
-/// A wish to have files opened anew, counted.
-#[derive(Debug, Default)]
-pub struct Reopen(AtomicU64);
-
-impl Reopen {
-    /// Wishes it.
-    pub fn ask(&self) {
-        self.0.fetch_add(1, Relaxed);
-    }
-
-    fn count(&self) -> u64 {
-        self.0.load(Relaxed)
     }
 }
 
@@ -154,6 +136,14 @@ impl Delivery {
             Self::Journal(journal) => journal.deliver(batch).await,
             Self::Syslog(syslog) => syslog.deliver(batch).await,
             Self::Webhook(webhook) => webhook.deliver(batch).await,
+        }
+    }
+
+    /// What has been deleted since this was last asked, to make room for others.
+    pub fn take_deleted(&mut self) -> Deleted {
+        match self {
+            Self::File(file) => file.take_deleted(),
+            _ => Deleted::default(),
         }
     }
 
