@@ -1,12 +1,10 @@
 //! From statements about prefixes, which lie inside one another, to one combination of facts for each address.
 
-use std::net::IpAddr;
-
 use super::{
     interner::{Interner, Text},
     statement::{Fact, Statement},
-    trie::{Bits, Trie},
 };
+use crate::flow::trie::{Bits, Trie, nested};
 
 /// Which labels of one context hold where prefixes lie inside one another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,62 +89,26 @@ fn ranges<K: Bits>(
     combinations: &mut Interner<Combination>,
 ) -> Vec<(K, u32)> {
     statements.sort_by_key(|statement| statement.prefix);
-    let mut ranges = vec![(K::ZERO, 0)];
-    let mut mark = |start: u128, combination: u32| match ranges.last_mut() {
-        Some((last, value)) if last.to_u128() == start => *value = combination,
-        Some((_, value)) if *value == combination => {}
-        _ => ranges.push((K::from_u128(start), combination)),
-    };
-    // Prefixes that the sweep is inside of: last address and combination, the shortest first. All ends are counted from
-    // the left of 128 bits.
-    let mut outer: Vec<(u128, u32)> = Vec::new();
-    let leave =
-        |outer: &mut Vec<(u128, u32)>, before: Option<u128>, mark: &mut dyn FnMut(u128, u32)| {
-            while let Some(&(end, _)) = outer.last()
-                && before.is_none_or(|start| end < start)
-            {
-                outer.pop();
-                let around = outer.last().map_or(0, |(_, combination)| *combination);
-                if end < last_address::<K>() {
-                    mark(end + 1, around);
-                }
-            }
-        };
-    for group in statements.chunk_by(|a, b| a.prefix == b.prefix) {
-        let prefix = group[0].prefix;
-        let start = number(prefix.address);
-        let host_bits = K::WIDTH - u32::from(prefix.length);
-        let end = start | u128::MAX.checked_shr(128 - host_bits).unwrap_or(0);
-        leave(&mut outer, Some(start), &mut mark);
-        let around = outer.last().map_or(0, |(_, combination)| *combination);
-        let combination = combinations.get(around).inside(group, precedence);
-        let combination = combinations.number(&combination, Clone::clone);
-        mark(start, combination);
-        outer.push((end, combination));
-    }
-    leave(&mut outer, None, &mut mark);
-    ranges
-}
-
-fn last_address<K: Bits>() -> u128 {
-    u128::MAX >> (128 - K::WIDTH)
-}
-
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u32::from(address).into(),
-        IpAddr::V6(address) => address.into(),
-    }
+    nested(
+        &statements,
+        |statement| statement.prefix,
+        |around, group| {
+            let combination = combinations.get(around).inside(group, precedence);
+            combinations.number(&combination, Clone::clone)
+        },
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
 
+    use std::net::IpAddr;
+
     use super::*;
     use crate::{
         enrich::{interner::Texts, statement::Origin},
-        flow::prefix::Prefix,
+        flow::{prefix::Prefix, trie::number},
     };
 
     /// Statements about few prefixes, so that many lie inside others.

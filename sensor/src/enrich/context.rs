@@ -24,11 +24,11 @@ use super::{
     geography::{Database, Place},
     interner::Texts,
     sources::Sources,
-    trie::Trie,
 };
 use crate::flow::{
     ports::PortLabels,
     profile::{Profile, Profiles, System},
+    trie::Trie,
 };
 
 /// MMDB files of a context at most.

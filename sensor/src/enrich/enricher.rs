@@ -7,8 +7,11 @@ use std::{mem, net::IpAddr, sync::Arc};
 
 use hashbrown::HashMap;
 
-use super::{context::Context, current::Current, learned::Learned, trie::Bits};
-use crate::flow::batch::{Addresses, FlowBatch};
+use super::{context::Context, current::Current, learned::Learned};
+use crate::flow::{
+    batch::{Addresses, FlowBatch},
+    trie::Bits,
+};
 
 /// Looks addresses up; each thread has its own.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! Texts and bytes in, tables out: files are opened elsewhere.
 //!
 //! * [`sources`]: collects what is stated; [`formats`] reads files of labels and lists, [`import`] what clouds print.
-//! * [`combine`]: statements about prefixes become one combination for each address, found by a [`trie`].
+//! * [`combine`]: statements about prefixes become one combination for each address, found by a [trie](crate::flow::trie).
 //! * [`geography`]: MMDB files.
 //! * [`context`]: the tables as a whole, never changed but for the profiles that are discovered; [`current`]: the context
 //!   in force, and what policies have learned.
@@ -23,4 +23,3 @@ pub mod interner;
 pub mod learned;
 pub mod sources;
 pub mod statement;
-pub mod trie;

@@ -11,6 +11,7 @@
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`router`]: the columns that only routers fill, and what is known of the routers.
 //! * [`interfaces`], [`protocol`]: names for numbers. [`prefix`]: addresses that share their first bits.
+//! * [`trie`]: from an address to what is stated about its longest prefix.
 
 pub mod batch;
 pub mod cache;
@@ -29,3 +30,4 @@ pub mod tags;
 pub mod testing;
 pub mod top;
 pub mod totals;
+pub mod trie;

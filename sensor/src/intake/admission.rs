@@ -7,6 +7,10 @@ use std::{net::IpAddr, sync::Arc};
 use hashbrown::HashMap;
 use ipnet::IpNet;
 
+use crate::flow::{
+    prefix::Prefix,
+    trie::{Bits, Trie, nested},
+};
 pub use crate::wire::exporter::device::Profile;
 
 /// What is configured for some exporters.
@@ -20,33 +24,55 @@ pub struct Rule {
     pub profile: Profile,
 }
 
-/// What is configured of admission.
-#[derive(Clone, Debug, Default)]
+/// What is configured of admission. Every datagram asks, however many exporters are configured.
+#[derive(Clone, Debug)]
 pub struct Rules {
-    allow: Vec<IpNet>,
-    /// The longest prefix first.
     rules: Vec<Rule>,
+    /// What holds for an address: [`REFUSED`], [`ALLOWED`], or the place of its rule behind them.
+    v4: Trie<u32>,
+    v6: Trie<u128>,
     rate_limit: Option<u32>,
     any_limit: bool,
+}
+
+const REFUSED: u32 = 0;
+const ALLOWED: u32 = 1;
+const FIRST_RULE: u32 = 2;
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new(), None)
+    }
 }
 
 impl Rules {
     /// Listens to `allow` and to whom `rules` are about; everybody may send `rate_limit` datagrams a second, as far as a
     /// rule says nothing else. Of several rules for an address that of the smallest network holds.
-    pub fn new(allow: Vec<IpNet>, mut rules: Vec<Rule>, rate_limit: Option<u32>) -> Self {
-        rules.sort_by_key(|rule| std::cmp::Reverse(rule.network.prefix_len()));
+    pub fn new(allow: Vec<IpNet>, rules: Vec<Rule>, rate_limit: Option<u32>) -> Self {
         let any_limit = rate_limit.is_some()
             || rules.iter().any(|rule| matches!(rule.rate_limit, Some(Some(_))));
-        Self { allow, rules, rate_limit, any_limit }
+        let allowed = allow.into_iter().map(|network| (prefix(network), ALLOWED));
+        let ruled = (FIRST_RULE..).zip(&rules).map(|(place, rule)| (prefix(rule.network), place));
+        let all = allowed.chain(ruled);
+        let (v4, v6): (Vec<_>, Vec<_>) = all.partition(|(prefix, _)| prefix.address.is_ipv4());
+        let (v4, v6) = (Trie::new(ranges(v4)), Trie::new(ranges(v6)));
+        Self { rules, v4, v6, rate_limit, any_limit }
+    }
+
+    fn verdict(&self, address: IpAddr) -> u32 {
+        match address {
+            IpAddr::V4(address) => self.v4.get(address.into()),
+            IpAddr::V6(address) => self.v6.get(address.into()),
+        }
     }
 
     fn rule(&self, address: IpAddr) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.network.contains(&address))
+        self.rules.get(self.verdict(address).checked_sub(FIRST_RULE)? as usize)
     }
 
     /// Whether `address` is listened to.
     pub fn allows(&self, address: IpAddr) -> bool {
-        self.allow.iter().any(|network| network.contains(&address)) || self.rule(address).is_some()
+        self.verdict(address) != REFUSED
     }
 
     fn limit(&self, address: IpAddr) -> Option<u32> {
@@ -57,6 +83,24 @@ impl Rules {
     pub fn profile(&self, address: IpAddr) -> Profile {
         self.rule(address).map(|rule| rule.profile.clone()).unwrap_or_default()
     }
+}
+
+fn prefix(network: IpNet) -> Prefix {
+    Prefix { address: network.network(), length: network.prefix_len() }
+}
+
+fn ranges<K: Bits>(mut verdicts: Vec<(Prefix, u32)>) -> Vec<(K, u32)> {
+    verdicts.sort_unstable();
+    nested(
+        &verdicts,
+        |(prefix, _)| *prefix,
+        |around, group| {
+            // A network within one that a rule is about has that rule, unless there is another.
+            let first =
+                group.iter().map(|(_, verdict)| *verdict).find(|verdict| *verdict != ALLOWED);
+            first.unwrap_or(around.max(ALLOWED))
+        },
+    )
 }
 
 /// What becomes of a datagram.
@@ -223,6 +267,47 @@ mod tests {
         assert_eq!(count("198.51.100.1"), 0);
         assert_eq!(count("::1"), 0);
         assert_eq!(admission.limited().collect::<Vec<_>>(), [(ip("192.0.2.8"), 4)]);
+    }
+
+    #[test]
+    fn rules_and_allowed_networks_lie_within_each_other() {
+        let net = |text: &str| text.parse().unwrap();
+        let allow = ["10.0.0.0/8", "192.0.2.128/25", "2001:db8::/32"].map(net).to_vec();
+        let rules = [
+            ("10.1.0.0/16", "a"),
+            ("10.1.2.0/24", "b"),
+            ("10.1.2.3/32", "c"),
+            ("10.1.2.3/32", "c again"),
+            ("192.0.2.0/24", "d"),
+            ("2001:db8::1/128", "e"),
+            ("0.0.0.0/32", "f"),
+            ("255.255.255.255/32", "g"),
+        ];
+        let rules = rules.map(|(network, name)| rule(network, name, None)).to_vec();
+        let rules = Rules::new(allow, rules, None);
+        for (address, name) in [
+            ("10.0.0.1", Some("")),
+            ("10.1.0.1", Some("a")),
+            ("10.1.2.2", Some("b")),
+            ("10.1.2.3", Some("c")),
+            ("10.1.2.4", Some("b")),
+            ("10.1.3.0", Some("a")),
+            ("10.2.0.0", Some("")),
+            ("11.0.0.0", None),
+            ("192.0.2.1", Some("d")),
+            ("192.0.2.200", Some("d")),
+            ("192.0.3.0", None),
+            ("2001:db8::1", Some("e")),
+            ("2001:db8::2", Some("")),
+            ("2001:db9::", None),
+            ("0.0.0.0", Some("f")),
+            ("0.0.0.1", None),
+            ("255.255.255.255", Some("g")),
+            ("::", None),
+        ] {
+            let found = rules.allows(ip(address)).then(|| rules.profile(ip(address)).name);
+            assert_eq!(found.as_deref(), name, "{address}");
+        }
     }
 
     #[test]

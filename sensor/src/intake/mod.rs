@@ -214,7 +214,7 @@ fn restore(desks: &[SharedDesk], saved: crate::wire::exporter::snapshot::Snapsho
     let version = saved.version;
     let mut shares: Vec<_> = desks.iter().map(|_| Vec::new()).collect();
     for exporter in saved.exporters {
-        shares[steer::worker(exporter.address, desks.len())].push(exporter);
+        shares[steer::worker(exporter.who().source, desks.len())].push(exporter);
     }
     let shares = desks.iter().zip(shares);
     shares

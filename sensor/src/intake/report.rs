@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{desk::Desk, socket::Port};
-use crate::wire::exporter::{device::Device, session::SFLOW};
+use crate::wire::exporter::{device::Device, room::Recent, session::SFLOW};
 
 pub use super::desk::Count;
 pub use crate::wire::ledger::{Ledger, Skipped};
@@ -20,7 +20,9 @@ pub struct Report {
     /// Octets and records of what was decoded.
     pub ledger: Ledger,
     /// Exporters that were forgotten to make room for others.
-    pub evictions: u64,
+    pub evicted: Recent,
+    /// Datagrams of exporters for which there was no room.
+    pub turned_away: Recent,
     /// By address.
     pub exporters: BTreeMap<IpAddr, ExporterReport>,
     /// Receivers of forwarded datagrams.
@@ -111,7 +113,8 @@ impl Report {
         self.limited.messages += desk.limited.messages;
         self.limited.octets += desk.limited.octets;
         self.ledger += desk.collector.ledger();
-        self.evictions += desk.collector.exporters().evictions;
+        self.evicted.add(&desk.collector.exporters().evicted);
+        self.turned_away.add(&desk.collector.exporters().turned_away);
         for device in desk.collector.exporters().devices() {
             self.exporters.entry(device.exporter.address).or_default().add(device);
         }

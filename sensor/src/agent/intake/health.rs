@@ -1,9 +1,12 @@
 //! A word in the log, once a minute, about what was lost since the last one.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use super::INTERVAL;
-use crate::intake::report::{ExporterReport, Report};
+use crate::{
+    intake::report::{ExporterReport, Report},
+    wire::exporter::room::Recent,
+};
 
 /// Exporters that are named at once.
 const NAMED: usize = 10;
@@ -42,10 +45,20 @@ impl Health {
         if refused > 0 {
             lines.push(format!("refused {refused} datagrams of addresses that are not allowed"));
         }
-        let evictions = report.evictions - self.last.evictions;
-        if evictions > 0 {
+        let evicted = report.evicted.count - self.last.evicted.count;
+        if evicted > 0 {
             lines.push(format!(
-                "forgot {evictions} exporters: what all of them tell takes more than intake.memory"
+                "forgot {evicted} exporters, {} among them: all that exporters tell takes more than \
+                 intake.memory",
+                names(&report.evicted)
+            ));
+        }
+        let turned_away = report.turned_away.count - self.last.turned_away.count;
+        if turned_away > 0 {
+            lines.push(format!(
+                "no room to know the exporters of {turned_away} datagrams, {} among them: their \
+                 templates are not kept; raise intake.memory, or name them in [[exporter]]",
+                names(&report.turned_away)
             ));
         }
         for forward in &report.forwards {
@@ -71,6 +84,10 @@ impl Health {
         *self = Self { last: report, at: Instant::now() };
         lines
     }
+}
+
+fn names(recent: &Recent) -> String {
+    recent.latest.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn losses(before: &ExporterReport, now: &ExporterReport) -> Option<String> {
@@ -119,6 +136,20 @@ mod tests {
         );
         assert_eq!(health.lines(report.clone()), [] as [&str; 0]);
         report.refused.messages = 1;
-        assert_eq!(health.lines(report), ["refused 1 datagrams of addresses that are not allowed"]);
+        report.evicted.count = 2;
+        report.evicted.latest = [1, 2_u8].map(|n| [192, 0, 2, n].into()).into();
+        report.turned_away.count = 7;
+        report.turned_away.latest.push_back([192, 0, 2, 3].into());
+        assert_eq!(
+            health.lines(report.clone()),
+            [
+                "refused 1 datagrams of addresses that are not allowed",
+                "forgot 2 exporters, 192.0.2.1, 192.0.2.2 among them: all that exporters tell takes \
+                 more than intake.memory",
+                "no room to know the exporters of 7 datagrams, 192.0.2.3 among them: their templates \
+                 are not kept; raise intake.memory, or name them in [[exporter]]",
+            ]
+        );
+        assert_eq!(health.lines(report), [] as [&str; 0]);
     }
 }

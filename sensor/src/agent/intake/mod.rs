@@ -8,6 +8,7 @@ pub mod summary;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::bail;
+use ipnet::IpNet;
 
 use self::health::Health;
 use super::{
@@ -26,6 +27,7 @@ use crate::{
         report::Report,
     },
     stdio,
+    wire::exporter::room::Standing,
 };
 
 /// Everything that routers send to, where there is anything.
@@ -125,7 +127,17 @@ fn rule(exporter: &ExporterConfig) -> Rule {
             site: exporter.site.clone(),
             tags: exporter.tags.clone(),
             sample_rate: exporter.sample_rate,
+            standing: standing(exporter.network),
         },
+    }
+}
+
+/// Room is reserved for exporters that are configured one by one: of a network nobody knows how many come.
+fn standing(network: IpNet) -> Standing {
+    if network.prefix_len() == network.max_prefix_len() {
+        Standing::Named
+    } else {
+        Standing::Network
     }
 }
 

@@ -96,8 +96,12 @@ fn exporters(text: &mut String, report: &Report) {
     if let Some(more) = all.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         line(text, &format!("and {more} more exporters"));
     }
-    if report.evictions > 0 {
-        line(text, &format!("{} exporters were forgotten to make room", report.evictions));
+    if report.evicted.count > 0 {
+        line(text, &format!("{} exporters were forgotten to make room", report.evicted.count));
+    }
+    if report.turned_away.count > 0 {
+        let count = report.turned_away.count;
+        line(text, &format!("{count} datagrams of exporters for which there was no room"));
     }
 }
 

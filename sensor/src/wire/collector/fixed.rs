@@ -95,7 +95,7 @@ impl Worker<'_> {
         flows: u32,
     ) {
         if flows != 0 {
-            device.last_decoded = arrival.now.max(1);
+            device.decoded(arrival.now);
         }
         let is_known = device.streams.get(&key).is_some();
         if !is_known {

@@ -21,7 +21,7 @@ use super::{
     batches::Batches,
     exporter::{
         device::{self, Device, Profile},
-        directory::{Directory, Limits},
+        directory::{Directory, Limits, Who},
         streams::Elders,
     },
     ipfix,
@@ -95,7 +95,7 @@ struct Arrival {
 }
 
 /// Octets of memory that an octet of a datagram can ask for at most: templates of one field, one behind the other.
-const GROWTH: usize = 40;
+const GROWTH: usize = 64;
 
 /// The worker of a collector, which leaves its directory to others.
 macro_rules! worker {
@@ -150,26 +150,25 @@ impl Collector {
             ledger.skip(Skipped::Version, octets.len());
             return;
         }
+        let agent = if is_sflow { sflow::datagram::agent(octets) } else { None };
+        let who = Who { source: address, exporter: agent.unwrap_or(address) };
         let limits = &self.options.limits;
         let growth = octets.len().saturating_mul(GROWTH);
-        let may_grow = self.directory.make_room(growth, now, limits, Some(address));
-        let arrival = Arrival { may_grow, ..arrival };
-        let Some(device) = self.directory.device_mut(address, now, limits, &self.options.profile)
+        let profile = &self.options.profile;
+        let Some((device, may_grow)) = self.directory.enter(who, growth, now, limits, profile)
         else {
             // No memory to know it by: what needs no templates is decoded all the same.
-            let mut stranger = Device::new(address, (self.options.profile)(address));
-            let mut worker = worker!(self);
-            let arrival = Arrival { may_grow: false, ..arrival };
-            worker.read(&mut stranger, arrival, version, octets, batches);
+            let mut stranger = Device::new(who, profile(who.exporter));
+            worker!(self).read(&mut stranger, arrival, version, octets, batches);
             stranger.give_up_waiting();
             self.strangers += stranger.ledger;
             return;
         };
         let before = device.total_cost();
-        let mut worker = worker!(self);
-        worker.read(device, arrival, version, octets, batches);
+        let arrival = Arrival { may_grow, ..arrival };
+        worker!(self).read(device, arrival, version, octets, batches);
         let after = device.total_cost();
-        self.directory.account(before, after);
+        self.directory.account(who, before, after);
     }
 
     /// The exporters that are known, with their ledgers and losses.
@@ -202,11 +201,12 @@ impl Collector {
     /// Forgets what a stream of messages has told that has ended (RFC 7011 section 8.4: templates end with the transport
     /// session); `from` is where it came from.
     pub fn end_stream(&mut self, from: SocketAddr) {
-        if let Some(device) = self.directory.existing(device::address(from)) {
+        let address = device::address(from);
+        if let Some(device) = self.directory.existing(address) {
             let before = device.total_cost();
             device.end_streams(from.port());
             let after = device.total_cost();
-            self.directory.account(before, after);
+            self.directory.account(address.into(), before, after);
         }
     }
 

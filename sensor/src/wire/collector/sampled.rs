@@ -15,7 +15,7 @@ use crate::{
         octets::Octets,
         records::{append::Context, fill::Times},
         sflow::{
-            counters::Reading,
+            counters::{InterfaceCounters, Reading},
             datagram::{self, Counters, Header},
         },
     },
@@ -23,8 +23,8 @@ use crate::{
 
 /// Interfaces whose counters are kept for an exporter.
 const MOST_INTERFACES: usize = 16_384;
-/// Octets of memory that an interface's counters take, about.
-const INTERFACE_COST: usize = 160;
+/// Octets of memory that an interface's counters take, about: their place in a table that is half full.
+const INTERFACE_COST: usize = 2 * size_of::<(u32, InterfaceCounters)>() + 32;
 
 impl Worker<'_> {
     pub(super) fn sampled(
@@ -41,7 +41,8 @@ impl Worker<'_> {
             return;
         };
         let mut ledger = Ledger { headers: (all - rest.len()) as u64, ..Ledger::default() };
-        let key = SessionKey { version: SFLOW, port: arrival.from.port(), domain: header.domain };
+        // The agent numbers its datagrams, whichever way they come.
+        let key = SessionKey { version: SFLOW, port: 0, domain: header.domain };
         let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
         let count = header.samples;
         let inner = self.scratch.inner_headers;

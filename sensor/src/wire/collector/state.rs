@@ -28,18 +28,17 @@ impl Collector {
             return 0;
         }
         let mut taken = 0;
+        let limits = &self.options.limits;
         for saved in snapshot.exporters {
-            let limits = &self.options.limits;
-            let device =
-                self.directory.device_mut(saved.address, now, limits, &self.options.profile);
-            let Some(device) = device else { continue };
+            let who = saved.who();
+            let entered = self.directory.enter(who, 0, now, limits, &self.options.profile);
+            let Some((device, _)) = entered else { continue };
             let before = device.total_cost();
             load(device, saved, now, limits);
             let after = device.total_cost();
-            self.directory.account(before, after);
+            self.directory.account(who, before, after);
             taken += 1;
         }
-        self.directory.make_room(0, now, &self.options.limits, None);
         taken
     }
 }
@@ -63,6 +62,8 @@ fn save(device: &Device) -> SavedExporter {
     sessions.sort_by_key(SavedSession::key);
     SavedExporter {
         address: exporter.address,
+        source: Some(device.source).filter(|source| *source != exporter.address),
+        first_decoded: device.first_decoded,
         last_decoded: device.last_decoded,
         sampling: device.sampling.clone(),
         interfaces: exporter
@@ -84,11 +85,13 @@ fn templates(session: &Session) -> Vec<crate::wire::template::Template> {
 }
 
 fn load(device: &mut Device, saved: SavedExporter, now: u64, limits: &Limits) {
+    device.first_decoded = saved.first_decoded;
     device.last_decoded = saved.last_decoded;
+    device.listening = now;
     device.sampling = saved.sampling;
     let names = saved.interfaces.len() + saved.applications.len() + saved.vrfs.len();
-    if device.total_cost() + names * 128 <= limits.exporter {
-        device.cost += names * 128;
+    if device.total_cost() + names * 192 <= limits.exporter {
+        device.cost += names * 192;
         let exporter = Arc::make_mut(&mut device.exporter);
         for (index, name, alias) in saved.interfaces {
             exporter.interfaces.0.insert(index, Interface { name, alias });

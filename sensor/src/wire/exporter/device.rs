@@ -8,9 +8,11 @@ use std::{
 
 use super::{
     connections::Connections,
+    directory::Who,
     names::Names,
     options::Subjects,
     relayed::Relayed,
+    room::{Presence, Standing},
     sampling::{Rates, Sampling, UNTOLD},
     session::{Session, SessionKey},
     streams::Streams,
@@ -38,6 +40,16 @@ pub struct Profile {
     pub tags: Vec<String>,
     /// One of how many packets it samples, whatever it says itself.
     pub sample_rate: Option<u32>,
+    /// Whether room is reserved for it.
+    pub standing: Standing,
+}
+
+impl Profile {
+    /// Octets of memory that its texts take.
+    pub fn cost(&self) -> usize {
+        let texts = [&self.name, &self.site].into_iter().chain(&self.tags);
+        texts.map(|text| text.len() + 40).sum()
+    }
 }
 
 /// What is known of one exporter.
@@ -51,8 +63,16 @@ pub struct Device {
     pub sampling: Sampling,
     /// Octets and records.
     pub ledger: Ledger,
+    /// Where its messages come from.
+    pub source: IpAddr,
+    /// Whether room is reserved for it.
+    pub standing: Standing,
+    /// When its data were first decoded, milliseconds since the epoch; 0 for never.
+    pub first_decoded: u64,
     /// When its data were last decoded, milliseconds since the epoch; 0 for never.
     pub last_decoded: u64,
+    /// Since when it is listened to, where that is later than its last data.
+    pub listening: u64,
     /// Its clock minus ours, milliseconds, at the last datagram that told its time.
     pub skew: i64,
     /// Counters of its interfaces (sFlow).
@@ -87,21 +107,48 @@ pub struct Parts<'a> {
 pub const DEVICE_COST: usize = size_of::<Device>() + size_of::<Exporter>() + 256;
 
 impl Device {
-    /// A device at `address` of which nothing is known but what is configured.
-    pub fn new(address: IpAddr, profile: Profile) -> Self {
-        let Profile { name, site, tags, sample_rate } = profile;
+    /// A device of which nothing is known but what is configured.
+    pub fn new(who: Who, profile: Profile) -> Self {
+        let cost = DEVICE_COST + profile.cost();
+        let Profile { name, site, tags, sample_rate, standing } = profile;
         Self {
-            exporter: Arc::new(Exporter { name, site, tags, ..Exporter::new(address) }),
+            source: who.source,
+            exporter: Arc::new(Exporter { name, site, tags, ..Exporter::new(who.exporter) }),
+            standing,
             sample_rate,
             sampling: Sampling::default(),
             ledger: Ledger::default(),
+            first_decoded: 0,
             last_decoded: 0,
+            listening: 0,
             skew: 0,
             interfaces: BTreeMap::new(),
-            cost: DEVICE_COST,
+            cost,
             names: Names::default(),
             relayed: Relayed::default(),
             streams: Streams::default(),
+        }
+    }
+
+    /// By what it is known.
+    pub fn who(&self) -> Who {
+        Who { source: self.source, exporter: self.exporter.address }
+    }
+
+    /// Notes that its data were decoded at `now`.
+    pub fn decoded(&mut self, now: u64) {
+        self.last_decoded = now.max(1);
+        if self.first_decoded == 0 {
+            self.first_decoded = self.last_decoded;
+        }
+    }
+
+    pub(super) fn presence(&self, now: u64, kept: bool, stale: u64) -> Presence {
+        Presence {
+            heard: self.last_decoded.saturating_sub(self.first_decoded),
+            silent: now.saturating_sub(self.last_decoded.max(self.listening)),
+            kept,
+            stale,
         }
     }
 

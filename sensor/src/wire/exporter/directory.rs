@@ -1,14 +1,24 @@
 //! All exporters, within a budget of memory.
 //!
-//! When the budget is used up, exporters that have sent templates but never decodable data go first, the oldest of them
-//! before the others; then those whose data have stopped. If all are in use, the newcomer gets nothing: no flood of
-//! templates, from however many addresses, takes the templates of an exporter whose flows are decoded.
+//! When the budget is used up, somebody has to go, and [`room`] says who: those who spoke once and fell silent before those
+//! who were heard for long; nobody who is configured for the sake of somebody who is not. What tells is data that were
+//! decoded: no flood of templates, and none of datagrams that come once from each of many addresses, takes the place of an
+//! exporter whose flows are decoded.
+//!
+//! Exporters are known by the address from which their messages come. An sFlow agent is known by the address that it tells,
+//! behind the one that its datagrams come from: nobody vouches for what a datagram says, so that nothing it tells reaches
+//! the exporter that really has that address, and so that the agents of one source have a share of memory, and no more.
+//!
+//! [`room`]: super::room
 
-use std::{collections::VecDeque, net::IpAddr};
+use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use super::device::{DEVICE_COST, Device, Profile};
+use super::{
+    device::{DEVICE_COST, Device, Profile},
+    room::{Clocks, Recent, Standing},
+};
 use crate::wire::ledger::Ledger;
 
 /// Bounds of memory and time.
@@ -30,28 +40,74 @@ impl Default for Limits {
     }
 }
 
-/// An address as one number: every datagram asks for its exporter.
-type Key = u128;
+/// Agents that are known behind one source.
+pub const MOST_AGENTS: usize = 1024;
+/// What part of all memory they may take together.
+const AGENTS_SHARE: usize = 4;
 
-fn key(address: IpAddr) -> Key {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
+/// By what an exporter is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Who {
+    /// Where its messages come from.
+    pub source: IpAddr,
+    /// Its address: `source`, or what an sFlow agent says.
+    pub exporter: IpAddr,
+}
+
+impl From<IpAddr> for Who {
+    fn from(source: IpAddr) -> Self {
+        Self { source, exporter: source }
     }
+}
+
+impl Who {
+    /// As numbers, which every datagram looks up.
+    pub(super) fn key(self) -> Key {
+        let number = |address| match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        let is_agent = self.exporter != self.source;
+        Key { source: number(self.source), agent: if is_agent { number(self.exporter) } else { 0 } }
+    }
+}
+
+/// [`Who`] as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    source: u128,
+    /// 0 for the source itself.
+    agent: u128,
+}
+
+impl Key {
+    fn is_agent(self) -> bool {
+        self.agent != 0
+    }
+}
+
+/// The agents behind one source.
+#[derive(Debug, Default)]
+struct Agents {
+    count: usize,
+    octets: usize,
+    /// Those that may have to go.
+    clocks: Clocks,
 }
 
 /// All exporters.
 #[derive(Debug, Default)]
 pub struct Directory {
     devices: HashMap<Key, Box<Device>>,
-    /// Devices in the order in which they came, as long as they may be unproven.
-    unproven: VecDeque<IpAddr>,
+    agents: HashMap<u128, Agents>,
+    clocks: Clocks,
     used: usize,
-    last_search: u64,
     /// What became of the datagrams of exporters that are forgotten.
     pub forgotten: Ledger,
     /// Exporters that were forgotten to make room.
-    pub evictions: u64,
+    pub evicted: Recent,
+    /// Datagrams of exporters for which there was no room.
+    pub turned_away: Recent,
 }
 
 impl Directory {
@@ -60,9 +116,9 @@ impl Directory {
         self.devices.values().map(|device| &**device)
     }
 
-    /// The exporter at `address`.
-    pub fn device(&self, address: IpAddr) -> Option<&Device> {
-        self.devices.get(&key(address)).map(|device| &**device)
+    /// The exporter at `address`, or of an agent.
+    pub fn device(&self, who: impl Into<Who>) -> Option<&Device> {
+        self.devices.get(&who.into().key()).map(|device| &**device)
     }
 
     /// Octets of memory that they take, about.
@@ -70,28 +126,57 @@ impl Directory {
         self.used
     }
 
-    /// The exporter at `address`, a new one with `profile` where there is none; none when no memory is left for it.
-    pub fn device_mut(
+    /// The exporter `who`, a new one with `profile` where there is none, and whether it may take up to `growth` octets more;
+    /// none when no memory is left for it.
+    pub fn enter(
         &mut self,
-        address: IpAddr,
+        who: Who,
+        growth: usize,
         now: u64,
         limits: &Limits,
-        profile: impl FnOnce(IpAddr) -> Profile,
-    ) -> Option<&mut Device> {
-        if !self.devices.contains_key(&key(address)) {
-            if !self.make_room(DEVICE_COST, now, limits, None) {
-                return None;
+        profile: impl Fn(IpAddr) -> Profile,
+    ) -> Option<(&mut Device, bool)> {
+        let key = who.key();
+        let standing = match self.devices.get(&key) {
+            Some(device) => device.standing,
+            None => {
+                let profile = profile_of(who, profile);
+                let cost = DEVICE_COST + profile.cost();
+                if !self.make_room(cost, profile.standing, now, limits, key) {
+                    self.turned_away.note(who.exporter);
+                    return None;
+                }
+                let standing = profile.standing;
+                self.insert(who, Device::new(who, profile));
+                standing
             }
-            self.used += DEVICE_COST;
-            self.unproven.push_back(address);
-            self.devices.insert(key(address), Box::new(Device::new(address, profile(address))));
-        }
-        self.devices.get_mut(&key(address)).map(|device| &mut **device)
+        };
+        let may_grow = self.used + growth <= limits.total && !key.is_agent()
+            || self.make_room(growth, standing, now, limits, key);
+        self.devices.get_mut(&key).map(|device| (&mut **device, may_grow))
     }
 
-    /// The exporter at `address`, if there is one.
-    pub fn existing(&mut self, address: IpAddr) -> Option<&mut Device> {
-        self.devices.get_mut(&key(address)).map(|device| &mut **device)
+    fn insert(&mut self, who: Who, device: Device) {
+        let key = who.key();
+        self.used += device.total_cost();
+        self.clocks.enter(device.standing, key);
+        if key.is_agent() {
+            let agents = self.agents.entry(key.source).or_default();
+            agents.count += 1;
+            agents.octets += device.total_cost();
+            agents.clocks.enter(Standing::Unknown, key);
+        }
+        self.devices.insert(key, Box::new(device));
+        let devices = &self.devices;
+        self.clocks.sweep(devices.len(), |key| devices.contains_key(key));
+        if let Some(agents) = self.agents.get_mut(&key.source) {
+            agents.clocks.sweep(agents.count, |key| devices.contains_key(key));
+        }
+    }
+
+    /// The exporter `who`, if there is one.
+    pub fn existing(&mut self, who: impl Into<Who>) -> Option<&mut Device> {
+        self.devices.get_mut(&who.into().key()).map(|device| &mut **device)
     }
 
     /// Changes every exporter, and keeps account of the memory.
@@ -103,57 +188,83 @@ impl Directory {
         }
     }
 
-    /// Enters that the memory of an exporter has changed from `before` to `after` octets.
-    pub fn account(&mut self, before: usize, after: usize) {
+    /// Enters that the memory of `who` has changed from `before` to `after` octets.
+    pub fn account(&mut self, who: Who, before: usize, after: usize) {
         self.used = self.used + after - before;
+        if who.exporter != who.source
+            && before != after
+            && let Some(agents) = self.agents.get_mut(&who.key().source)
+        {
+            agents.octets = (agents.octets + after).saturating_sub(before);
+        }
     }
 
-    /// Forgets exporters until `octets` more fit, but never the one at `keep`; false when they cannot.
-    pub fn make_room(
+    /// Forgets exporters until `octets` more fit, for the sake of `keep`, which has `standing`; false when they cannot.
+    fn make_room(
         &mut self,
         octets: usize,
+        standing: Standing,
         now: u64,
         limits: &Limits,
-        keep: Option<IpAddr>,
+        keep: Key,
     ) -> bool {
-        for _ in 0..self.unproven.len() {
-            if self.used + octets <= limits.total {
-                break;
-            }
-            let Some(oldest) = self.unproven.pop_front() else { break };
-            if Some(oldest) == keep {
-                self.unproven.push_back(oldest);
-                continue;
-            }
-            if self.devices.get(&key(oldest)).is_some_and(|device| device.last_decoded == 0) {
-                self.forget(oldest);
-            }
+        if keep.is_agent() && !self.make_room_behind(octets, now, limits, keep) {
+            return false;
         }
-        if self.used + octets > limits.total && now.saturating_sub(self.last_search) >= 10_000 {
-            self.last_search = now;
-            let stale: Vec<IpAddr> = self
-                .devices
-                .values()
-                .map(|device| (device.exporter.address, device))
-                .filter(|(address, device)| {
-                    Some(*address) != keep
-                        && now.saturating_sub(device.last_decoded) >= limits.stale
-                })
-                .map(|(address, _)| address)
-                .collect();
-            for address in stale {
-                self.forget(address);
-            }
+        while self.used + octets > limits.total {
+            let devices = &self.devices;
+            let look = |key: &Key| {
+                devices.get(key).map(|device| device.presence(now, *key == keep, limits.stale))
+            };
+            let Some(victim) = self.clocks.victim(standing, now, look) else { return false };
+            self.forget(victim);
         }
-        self.used + octets <= limits.total
+        true
     }
 
-    fn forget(&mut self, address: IpAddr) {
-        if let Some(mut device) = self.devices.remove(&key(address)) {
-            device.give_up_waiting();
-            self.used -= device.total_cost();
-            self.forgotten += device.ledger;
-            self.evictions += 1;
+    /// As [`Directory::make_room`], among the agents of one source.
+    fn make_room_behind(&mut self, octets: usize, now: u64, limits: &Limits, keep: Key) -> bool {
+        loop {
+            let is_new = !self.devices.contains_key(&keep);
+            let Some(agents) = self.agents.get_mut(&keep.source) else { return true };
+            let most = if is_new { MOST_AGENTS - 1 } else { MOST_AGENTS };
+            if agents.count <= most && agents.octets + octets <= limits.total / AGENTS_SHARE {
+                return true;
+            }
+            let devices = &self.devices;
+            let look = |key: &Key| {
+                devices.get(key).map(|device| device.presence(now, *key == keep, limits.stale))
+            };
+            let Some(victim) = agents.clocks.victim(Standing::Unknown, now, look) else {
+                return false;
+            };
+            self.forget(victim);
         }
     }
+
+    fn forget(&mut self, key: Key) {
+        let Some(mut device) = self.devices.remove(&key) else { return };
+        self.used -= device.total_cost();
+        if key.is_agent()
+            && let Some(agents) = self.agents.get_mut(&key.source)
+        {
+            agents.count -= 1;
+            agents.octets = agents.octets.saturating_sub(device.total_cost());
+            if agents.count == 0 {
+                self.agents.remove(&key.source);
+            }
+        }
+        device.give_up_waiting();
+        self.forgotten += device.ledger;
+        self.evicted.note(device.exporter.address);
+    }
+}
+
+/// What is configured for `who`. Room is reserved for an agent where it is for its source as well: anybody can name it.
+fn profile_of(who: Who, profile: impl Fn(IpAddr) -> Profile) -> Profile {
+    let mut own = profile(who.exporter);
+    if who.exporter != who.source {
+        own.standing = own.standing.min(profile(who.source).standing);
+    }
+    own
 }

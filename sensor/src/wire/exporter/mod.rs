@@ -7,7 +7,7 @@
 //! * [`sequence`]: what got lost on the way.
 //! * [`options`]: what options records tell. [`names`]: names in them, and in other records.
 //! * [`device`]: all that is known of one exporter.
-//! * [`directory`]: all devices, and the memory that they may take.
+//! * [`directory`]: all devices, and the memory that they may take. [`room`]: who goes when there is none left.
 //! * [`snapshot`]: all that a restart must not lose.
 
 pub mod connections;
@@ -16,6 +16,7 @@ pub mod directory;
 pub mod names;
 pub mod options;
 pub mod relayed;
+pub mod room;
 pub mod sampling;
 pub mod sequence;
 pub mod session;

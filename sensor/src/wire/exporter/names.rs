@@ -79,7 +79,8 @@ impl Names {
             (self.copied, self.copied_for) = (now, datagram);
         }
         let exporter = Arc::make_mut(exporter);
-        let more = self.waiting.drain(..).map(|name| name.give(exporter)).sum();
+        let waiting = std::mem::take(&mut self.waiting);
+        let more = waiting.into_iter().map(|name| name.give(exporter)).sum();
         (more, std::mem::take(&mut self.waiting_cost))
     }
 }
@@ -110,7 +111,8 @@ impl Name {
         }
     }
 
-    /// Gives it to `exporter`. Returns the octets of memory that it takes there.
+    /// Gives it to `exporter`. Returns the octets of memory that it takes there: its text, and a place in a table that is half
+    /// full.
     fn give(self, exporter: &mut Exporter) -> usize {
         let (length, interfaces) = (self.length(), &mut exporter.interfaces.0);
         match self {
@@ -126,7 +128,7 @@ impl Name {
                 if !told.alias.is_empty() {
                     interface.alias = told.alias;
                 }
-                length + if known { 0 } else { 96 }
+                length + if known { 0 } else { 2 * size_of::<(u32, Interface)>() + 48 }
             }
             Self::Application(id, name) => give(&mut exporter.applications, id, name),
             Self::Vrf(id, name) => give(&mut exporter.vrfs, id, name),
@@ -141,7 +143,7 @@ fn give<K: Ord>(names: &mut std::collections::BTreeMap<K, String>, id: K, name: 
     }
     let length = name.len();
     names.insert(id, name);
-    length + if known { 0 } else { 64 }
+    length + if known { 0 } else { 2 * size_of::<(K, String)>() + 32 }
 }
 
 /// A name as text, without the zeros and spaces that fill it up.

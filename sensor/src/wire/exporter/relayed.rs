@@ -28,9 +28,9 @@ impl Relayed {
         if self.0.len() >= MOST || self.0.contains_key(&address) {
             return 0;
         }
-        let Profile { name, site, tags, .. } = profile(address);
-        let texts = [&name, &site].into_iter().chain(&tags).map(|text| text.len() + 24);
-        let cost = size_of::<Exporter>() + 64 + texts.sum::<usize>();
+        let profile = profile(address);
+        let cost = size_of::<Exporter>() + 96 + profile.cost();
+        let Profile { name, site, tags, .. } = profile;
         self.0.insert(address, Arc::new(Exporter { name, site, tags, ..Exporter::new(address) }));
         cost
     }

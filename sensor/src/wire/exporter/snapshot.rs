@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{sampling::Sampling, session::SessionKey, succession::Trace};
+use super::{directory::Who, sampling::Sampling, session::SessionKey, succession::Trace};
 use crate::wire::template::Template;
 
 /// Version of the form; others are not read.
@@ -24,6 +24,12 @@ pub struct Snapshot {
 pub struct SavedExporter {
     /// Its address.
     pub address: IpAddr,
+    /// Where its messages come from, where that is another address.
+    #[serde(default)]
+    pub source: Option<IpAddr>,
+    /// When its data were first decoded, milliseconds since the epoch; 0 where that is not known.
+    #[serde(default)]
+    pub first_decoded: u64,
     /// When its data were last decoded, milliseconds since the epoch.
     pub last_decoded: u64,
     /// Sampling of all its domains.
@@ -58,6 +64,13 @@ pub struct SavedSession {
     pub sampling: Sampling,
     /// Its templates.
     pub templates: Vec<Template>,
+}
+
+impl SavedExporter {
+    /// By what it is known.
+    pub fn who(&self) -> Who {
+        Who { source: self.source.unwrap_or(self.address), exporter: self.address }
+    }
 }
 
 impl SavedSession {

@@ -31,7 +31,7 @@ impl Known {
 
 /// Octets of memory that `template` takes, about: what is held for it, its plan, and its place in the table.
 fn cost(template: &Template) -> usize {
-    size_of::<Known>() + template.specifiers.len() * (size_of::<Specifier>() + 40) + 128
+    size_of::<Known>() + template.specifiers.len() * (size_of::<Specifier>() + 24) + 128
 }
 
 /// Templates by identifier, which each has to itself, whether it is of flows or of options.

@@ -1,5 +1,7 @@
 //! The structure of an sFlow datagram: header, samples, records; with every octet in the ledger.
 
+use std::net::IpAddr;
+
 use super::{
     counters::Reading,
     packet::{Layer, Packet},
@@ -56,6 +58,21 @@ impl Header {
         let samples = octets.u32()?;
         Some(Self { domain: agent ^ sub_agent.rotate_left(16), sequence, samples })
     }
+}
+
+/// The address of the agent that has sent the datagram `octets`; none where it tells none that can be a device's among
+/// others.
+pub fn agent(octets: &[u8]) -> Option<IpAddr> {
+    let mut rest = Octets(octets);
+    rest.u32()?;
+    let address: IpAddr = match rest.u32()? {
+        1 => rest.u32()?.to_be_bytes().into(),
+        2 => <[u8; 16]>::try_from(rest.take(16)?).ok()?.into(),
+        _ => return None,
+    };
+    let address = address.to_canonical();
+    let proper = !address.is_unspecified() && !address.is_loopback() && !address.is_multicast();
+    proper.then_some(address)
 }
 
 /// What a datagram holds besides sampled packets.

@@ -1,5 +1,7 @@
 //! What messages mean, on made ones.
 
+mod agents;
+mod budget;
 mod semantics;
 mod succession;
 

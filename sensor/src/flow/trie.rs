@@ -5,7 +5,9 @@
 //! what is left of both families, 18 and 114 bits, is whole levels of six. The shape is that of Asai and Ohara,
 //! "Poptrie" (SIGCOMM 2015).
 
-use std::fmt::Debug;
+use std::{fmt::Debug, net::IpAddr};
+
+use super::prefix::Prefix;
 
 /// An address as a number.
 pub trait Bits: Copy + Ord + Debug {
@@ -195,6 +197,57 @@ impl<K: Bits> Trie<K> {
     /// Octets of memory that it takes.
     pub fn size(&self) -> usize {
         size_of_val(&*self.first) + size_of_val(&*self.nodes) + size_of_val(&*self.values)
+    }
+}
+
+/// Cuts the address space of one family where the values of prefixes change that may lie inside one another: the first
+/// address and the value of each range, as [`Trie::new`] takes them. `items` ascend by their prefixes, which have no bits
+/// below them; `inside` makes the value for those of one prefix from that of the prefix around it, which is 0 outside of all.
+pub fn nested<K: Bits, T>(
+    items: &[T],
+    prefix: impl Fn(&T) -> Prefix,
+    mut inside: impl FnMut(u32, &[T]) -> u32,
+) -> Vec<(K, u32)> {
+    let mut ranges = vec![(K::ZERO, 0)];
+    let mut mark = |start: u128, value: u32| match ranges.last_mut() {
+        Some((last, known)) if last.to_u128() == start => *known = value,
+        Some((_, known)) if *known == value => {}
+        _ => ranges.push((K::from_u128(start), value)),
+    };
+    // Prefixes that the sweep is inside of: last address and value, the shortest first.
+    let mut outer: Vec<(u128, u32)> = Vec::new();
+    let leave =
+        |outer: &mut Vec<(u128, u32)>, before: Option<u128>, mark: &mut dyn FnMut(u128, u32)| {
+            while let Some(&(end, _)) = outer.last()
+                && before.is_none_or(|start| end < start)
+            {
+                outer.pop();
+                let around = outer.last().map_or(0, |(_, value)| *value);
+                if end < u128::MAX >> (128 - K::WIDTH) {
+                    mark(end + 1, around);
+                }
+            }
+        };
+    for group in items.chunk_by(|a, b| prefix(a) == prefix(b)) {
+        let Prefix { address, length } = prefix(&group[0]);
+        let start = number(address);
+        let host_bits = K::WIDTH - u32::from(length);
+        let end = start | u128::MAX.checked_shr(128 - host_bits).unwrap_or(0);
+        leave(&mut outer, Some(start), &mut mark);
+        let around = outer.last().map_or(0, |(_, value)| *value);
+        let value = inside(around, group);
+        mark(start, value);
+        outer.push((end, value));
+    }
+    leave(&mut outer, None, &mut mark);
+    ranges
+}
+
+/// An address as a number.
+pub fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u32::from(address).into(),
+        IpAddr::V6(address) => address.into(),
     }
 }
 
