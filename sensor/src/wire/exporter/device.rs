@@ -145,6 +145,7 @@ impl Device {
 
     pub(super) fn presence(&self, now: u64, kept: bool, stale: u64) -> Presence {
         Presence {
+            decoded: self.last_decoded != 0,
             heard: self.last_decoded.saturating_sub(self.first_decoded),
             silent: now.saturating_sub(self.last_decoded.max(self.listening)),
             kept,

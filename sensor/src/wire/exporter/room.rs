@@ -1,8 +1,8 @@
 //! Who goes when there is no room left.
 //!
 //! Exporters stand in a circle, in the order in which they came, and a hand goes around (the CLOCK of page replacement), a
-//! few of them for each datagram that needs room. Those that were decoded for less than a [`LASTING`] time are in a circle
-//! of their own, which is asked first. Who has been silent for as long as it was heard goes; for one that was heard once
+//! few of them for each datagram that needs room. There are three circles, asked one after the other: those of whom no data
+//! were decoded yet, those that were decoded for less than a [`LASTING`] time, and the others. Who has been silent for as long as it was heard goes; for one that was heard once
 //! that is at once. Standing decides before all that: nobody goes for the sake of who stands below, room is made among those
 //! who stand below even where they live, and who is configured by its own address stands in no circle.
 
@@ -34,6 +34,8 @@ const REST: u64 = 1000;
 /// How an exporter is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Presence {
+    /// Whether any data were decoded.
+    pub decoded: bool,
     /// Milliseconds between the first data that were decoded and the last.
     pub heard: u64,
     /// Milliseconds since the last.
@@ -45,7 +47,15 @@ pub(super) struct Presence {
 }
 
 impl Presence {
+    /// The circle where it stands.
+    fn circle(self) -> usize {
+        usize::from(self.decoded) + usize::from(self.decoded && self.heard >= LASTING)
+    }
+
     fn has_gone(self) -> bool {
+        if !self.decoded {
+            return true;
+        }
         let patience = if self.heard < LASTING {
             self.heard
         } else {
@@ -58,8 +68,7 @@ impl Presence {
 /// The circles of one standing.
 #[derive(Debug, Default)]
 struct Clock {
-    passing: VecDeque<Key>,
-    lasting: VecDeque<Key>,
+    circles: [VecDeque<Key>; 3],
     /// Exporters that were looked at since somebody was found.
     in_vain: usize,
     rest_until: u64,
@@ -73,13 +82,13 @@ impl Clocks {
     /// Takes in a new exporter.
     pub fn enter(&mut self, standing: Standing, key: Key) {
         if let Some(clock) = self.0.get_mut(standing as usize) {
-            clock.passing.push_back(key);
+            clock.circles[0].push_back(key);
         }
     }
 
     /// Forgets some of those who are not there any more, where they are more than the `known`.
     pub fn sweep(&mut self, known: usize, is_known: impl Fn(&Key) -> bool) {
-        let circles = self.0.iter_mut().flat_map(|clock| [&mut clock.passing, &mut clock.lasting]);
+        let circles = self.0.iter_mut().flat_map(|clock| &mut clock.circles);
         for circle in circles.filter(|circle| circle.len() > 2 * known + 64) {
             for key in (0..4).filter_map(|_| circle.pop_front()).collect::<Vec<_>>() {
                 if is_known(&key) {
@@ -114,21 +123,20 @@ impl Clock {
         if now < self.rest_until && !any {
             return None;
         }
-        for passing in [true, false] {
+        for circle in 0..self.circles.len() {
             for _ in 0..TRIES {
-                let circle = if passing { &mut self.passing } else { &mut self.lasting };
-                let Some(key) = circle.pop_front() else { break };
+                let Some(key) = self.circles[circle].pop_front() else { break };
                 let Some(presence) = look(&key) else { continue };
-                if !presence.kept && (any || presence.has_gone()) {
+                let stands_here = presence.circle() == circle;
+                if stands_here && !presence.kept && (any || presence.has_gone()) {
                     self.in_vain = 0;
                     return Some(key);
                 }
-                if presence.heard >= LASTING { &mut self.lasting } else { &mut self.passing }
-                    .push_back(key);
+                self.circles[presence.circle()].push_back(key);
                 self.in_vain += 1;
             }
         }
-        if self.in_vain > 2 * (self.passing.len() + self.lasting.len()) {
+        if self.in_vain > 2 * self.circles.iter().map(VecDeque::len).sum::<usize>() {
             (self.in_vain, self.rest_until) = (0, now + REST);
         }
         None
@@ -177,7 +185,7 @@ mod tests {
     const STALE: u64 = 3_600_000;
 
     fn gone(heard: u64, silent: u64) -> bool {
-        Presence { heard, silent, kept: false, stale: STALE }.has_gone()
+        Presence { decoded: true, heard, silent, kept: false, stale: STALE }.has_gone()
     }
 
     #[test]
