@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use tokio::time::MissedTickBehavior;
 
 use super::{
-    config::{Config, InterfacePattern},
+    config::{Config, InterfacePattern, interface::IngressWishes},
     coverage,
     drain::{self, Drained},
     links::Attachments,
@@ -21,7 +21,6 @@ use super::{
 use crate::{
     kernel::{
         self, Loaded,
-        attach::IngressWish,
         error::KernelError,
         links::{AUTO, LinkEvent, LinkPatterns},
         watch::LinkWatch,
@@ -106,12 +105,11 @@ impl Prepared {
     /// When there are interfaces, and none can be attached.
     pub fn start(self, config: &Config, outputs: &Arc<Outputs>) -> anyhow::Result<Capture> {
         let Self { watch, loaded: Loaded { programs, drain, log } } = self;
-        let generic = config.capture.generic_xdp;
-        let wish = if generic { IngressWish::GenericXdp } else { IngressWish::Best };
+        let wishes = IngressWishes::new(&config.capture.hooks);
         let flow = &config.flow;
         let linger = flow.active_timeout.max(flow.idle_timeout) + config.capture.interval + NAMES;
         let selection = watch.selection();
-        let attachments = Attachments::new(programs, wish, selection, linger, outputs.clone())?;
+        let attachments = Attachments::new(programs, wishes, selection, linger, outputs.clone())?;
         if watch.selection().links().next().is_none() {
             stdio::tell("no interface matches yet; those that appear will be watched");
         }

@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 
 use super::{
+    config::interface::IngressWishes,
     coverage::{self, Coverage},
     hooks,
     names::Names,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     kernel::{
         Programs,
-        attach::{Attachment, HookChange, HookEvent, IngressWish},
+        attach::{Attachment, HookChange, HookEvent},
         error::KernelError,
         links::{Link, LinkEvent, Selection},
     },
@@ -32,7 +33,7 @@ pub struct Attachments {
     // Before the programs: what is attached goes first.
     attached: BTreeMap<u32, Attachment>,
     programs: Programs,
-    wish: IngressWish,
+    wishes: IngressWishes,
     coverage: Coverage,
     /// Programs that were put back where they had been.
     restored: u64,
@@ -48,7 +49,7 @@ impl Attachments {
     /// When there are links, and none can be attached.
     pub fn new(
         programs: Programs,
-        wish: IngressWish,
+        wishes: IngressWishes,
         selection: &Selection,
         linger: Duration,
         outputs: Arc<Outputs>,
@@ -57,7 +58,7 @@ impl Attachments {
         let mut all = Self {
             attached: BTreeMap::new(),
             programs,
-            wish,
+            wishes,
             coverage,
             restored: 0,
             names: Names::new(linger),
@@ -148,7 +149,7 @@ impl Attachments {
 
     fn attach(&mut self, link: &Link) -> Result<(), KernelError> {
         let before = self.programs.crossed(link.index);
-        match self.programs.attach(link, self.wish) {
+        match self.programs.attach(link, self.wishes.of(&link.name)) {
             Ok(attachment) => {
                 let crossed = |interface| self.programs.crossed(interface);
                 self.coverage.add(link.index, &link.name, &before, crossed);

@@ -70,6 +70,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_run_time)]
     pub duration: Option<Duration>,
 
+    /// Count received packets by this hook: auto, xdp, tc or generic; `NAME=` before it is for interfaces of that name or
+    /// glob; may be repeated
+    #[arg(long, value_name = "[NAME=]HOOK", action = ArgAction::Append)]
+    pub ingress: Vec<String>,
+
     /// Use generic XDP where a driver has no native XDP (its packet counts are too low)
     #[arg(long)]
     pub generic_xdp: bool,
@@ -222,6 +227,7 @@ impl RunArgs {
         Overrides {
             interfaces: self.interface.clone(),
             interval: self.interval,
+            ingress: self.ingress.clone(),
             generic_xdp: self.generic_xdp.then_some(true),
             listen: self.listen.clone(),
             allow: self.allow.clone(),
@@ -302,7 +308,7 @@ mod tests {
         let run = run(
             "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
              --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
-             --duration 10 --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
+             --duration 10 --ingress tc --ingress eth1=xdp --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
              --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
              --forward udp://c:2055 --keep-source",
         );
@@ -313,6 +319,7 @@ mod tests {
             Overrides {
                 interfaces: vec!["eth0".to_owned(), "eth1".to_owned()],
                 interval: Some(Duration::from_millis(500)),
+                ingress: vec!["tc".into(), "eth1=xdp".into()],
                 generic_xdp: Some(true),
                 listen: vec!["netflow://0.0.0.0".to_owned(), "tcp://[::]".to_owned()],
                 allow: vec!["192.0.2.0/24".to_owned()],

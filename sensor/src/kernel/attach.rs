@@ -16,6 +16,8 @@ use std::{
 use sensor_common::key::Direction;
 
 use super::{
+    choice,
+    counters::InterfaceCounters,
     error::KernelError,
     guard::Guard,
     hold::{Hook, Moves, Standing},
@@ -52,6 +54,10 @@ pub enum IngressWish {
     /// The best exact way there is.
     #[default]
     Best,
+    /// Native XDP, also where another way counts better; tcx where it cannot be had.
+    NativeXdp,
+    /// tcx or clsact: the XDP slot is left to others.
+    Tc,
     /// Generic XDP.
     GenericXdp,
 }
@@ -141,13 +147,19 @@ impl Hooks {
         link: &Link,
         wish: IngressWish,
     ) -> Result<Place<IngressMode>, KernelError> {
-        let ways: &[IngressMode] = match wish {
-            IngressWish::Best => {
-                &[IngressMode::NativeXdp, IngressMode::TcxIngress, IngressMode::ClsactIngress]
+        let kind = match link.link_layer {
+            LinkLayer::Ethernet => {
+                // An interface that is gone again has no kind, and will not be attached to.
+                InterfaceCounters::open().and_then(|mut kinds| kinds.kind(link.index))
             }
-            IngressWish::GenericXdp => &[IngressMode::GenericXdp],
+            .unwrap_or_default(),
+            LinkLayer::Ip => String::new(),
         };
-        self.first(link, "ingress", ways, |hooks, mode| hooks.hook_ingress(link, mode))
+        let (ways, passed_over) = choice::ways(wish, &kind);
+        let mut place =
+            self.first(link, "ingress", ways, |hooks, mode| hooks.hook_ingress(link, mode))?;
+        place.passed_over.splice(..0, passed_over);
+        Ok(place)
     }
 
     fn attach_egress(&mut self, link: &Link) -> Result<Place<EgressMode>, KernelError> {

@@ -7,7 +7,7 @@
 //!
 //! * [`drain`]: the protocol by which no packet is lost, and why it is sound. With [`accounts`], which prove it.
 //! * [`coverage`], with [`counters`]: the second witness, which would know of packets that no program saw.
-//! * [`attach`]: modes and fallbacks; `hold`: whether programs are still where they were put; [`links`], [`routes`] and
+//! * [`attach`]: modes and fallbacks; [`choice`]: which comes first; `hold`: whether programs are still where they were put; [`links`], [`routes`] and
 //!   [`watch`]: which interfaces; [`addresses`]: of this host.
 //! * [`budget`], [`probe`], [`clock`], [`grace`]: memory, kernel features, time, waiting.
 //! * `object`, `maps`, `sys`, `netlink`, `tc`, [`guard`]: the border itself. `unsafe` is in `maps` and `sys` only.
@@ -16,6 +16,7 @@ pub mod accounts;
 pub mod addresses;
 pub mod attach;
 pub mod budget;
+pub mod choice;
 pub mod clock;
 pub mod counters;
 pub mod coverage;

@@ -19,6 +19,7 @@ pub mod faults;
 pub mod forward;
 pub mod hits;
 pub mod intake;
+pub mod interface;
 pub mod listen;
 pub mod lists;
 pub mod overrides;
@@ -37,6 +38,7 @@ use self::{
     forward::ForwardConfig,
     hits::HitsConfig,
     intake::IntakeConfig,
+    interface::InterfaceConfig,
     listen::ListenConfig,
     lists::ListFiles,
     overrides::Overrides,
@@ -114,8 +116,8 @@ pub struct CaptureConfig {
     pub interval: Duration,
     /// Bytes for the kernel's flow tables, over all CPUs.
     pub kernel_memory: u64,
-    /// Whether generic XDP may be used where a driver has no native XDP.
-    pub generic_xdp: bool,
+    /// By which hooks interfaces are watched; the first that matches counts.
+    pub hooks: Vec<InterfaceConfig>,
 }
 
 /// Which interfaces are meant.

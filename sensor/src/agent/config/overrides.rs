@@ -6,6 +6,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     forward::Forward,
+    interface::{self, Interface},
     listen::Listen,
     lists,
     raw::{Collector, Raw},
@@ -21,6 +22,8 @@ pub struct Overrides {
     pub interval: Option<Duration>,
     /// `--generic-xdp`; `None` leaves it to the file.
     pub generic_xdp: Option<bool>,
+    /// `--ingress`: `[NAME=]WORD`.
+    pub ingress: Vec<String>,
     /// `--listen`: URLs.
     pub listen: Vec<String>,
     /// `--allow`: networks.
@@ -65,6 +68,14 @@ impl Overrides {
         capture.interfaces.override_by("--interface", not_empty(interfaces));
         capture.interval.override_by("--interval", self.interval);
         capture.generic_xdp.override_by("--generic-xdp", self.generic_xdp);
+
+        let ingress = self.ingress.iter().map(|flag| {
+            let (name, word) = interface::split(flag);
+            let name = from_flag("--ingress", Some(name.to_owned()));
+            let ingress = from_flag("--ingress", word.to_owned());
+            from_flag("--ingress", Interface { name, ingress })
+        });
+        raw.interface.override_by("--ingress", not_empty(ingress.collect()));
 
         let listen = self.listen.iter().cloned().map(|url| {
             let url = from_flag("--listen", Some(url));

@@ -11,6 +11,7 @@ use super::{
     forward::Forward,
     hits::Hits,
     intake::Intake,
+    interface::Interface,
     listen::Listen,
     policies::Policies,
     schema::{Key, Setting, Table, Value, table},
@@ -26,6 +27,8 @@ table! {
     Raw {
         /// What packets are taken from the kernel, and how.
         capture: Capture = Capture::default();
+        /// What holds for single interfaces; one `[[interface]]` each.
+        interface: Vec<Setting<Interface>> = Vec::new();
         /// When flows end.
         flow: Flow = Flow::default();
         /// What holds for every collector.

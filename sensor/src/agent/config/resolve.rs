@@ -10,7 +10,7 @@ use super::{
     endpoint::{self, CollectorEndpoint, SourceConfig, Transport},
     exporter,
     faults::Faults,
-    forward, hits, intake, listen, lists,
+    forward, hits, intake, interface, listen, lists,
     overrides::Overrides,
     policies, raw, rotation,
     schema::Setting,
@@ -27,7 +27,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
     overrides.apply(&mut raw);
     let mut faults = Faults::default();
     let config = Config {
-        capture: capture(&raw.capture.value, &raw.listen.value, &mut faults),
+        capture: capture(&raw.capture.value, &raw.interface.value, &raw.listen.value, &mut faults),
         flow: flow(&raw.flow.value, &mut faults),
         export: export(&raw.export.value, &mut faults),
         collectors: collectors(&raw.collector.value, &mut faults),
@@ -48,6 +48,7 @@ pub fn resolve(mut raw: raw::Raw, overrides: &Overrides) -> Result<Config, Fault
 
 fn capture(
     raw: &raw::Capture,
+    interface: &[Setting<interface::Interface>],
     listen: &[Setting<listen::Listen>],
     faults: &mut Faults,
 ) -> CaptureConfig {
@@ -58,7 +59,7 @@ fn capture(
         interfaces: interfaces(&raw.interfaces, listens, faults),
         interval: faults.in_range(&raw.interval, "capture.interval", intervals),
         kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
-        generic_xdp: raw.generic_xdp.value,
+        hooks: interface::resolve(interface, raw.generic_xdp.value, faults),
     }
 }
 
@@ -80,7 +81,7 @@ fn interfaces(
         if list.value[..index].iter().any(|earlier| earlier.value == name.value) {
             faults.report(name, PATH, "must name an interface once", "named before");
         }
-        match interface(&name.value) {
+        match pattern(&name.value) {
             Ok(pattern) => patterns.push(pattern),
             Err(reason) => faults.report(name, PATH, "must hold names, globs or `auto`", &reason),
         }
@@ -88,7 +89,7 @@ fn interfaces(
     patterns
 }
 
-fn interface(name: &str) -> Result<InterfacePattern, String> {
+fn pattern(name: &str) -> Result<InterfacePattern, String> {
     if name == "auto" {
         return Ok(InterfacePattern::Auto);
     }
