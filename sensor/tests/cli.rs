@@ -399,3 +399,88 @@ fn a_reload_says_what_holds() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("3 reloads (2 refused): flows waited"), "{said}");
 }
+
+/// What is missing is told by `check` and by whoever needs it, in the same words and with the same exit code.
+#[test]
+fn what_is_missing_is_told_alike() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let absent = folder.path().join("absent");
+    let absent = absent.display().to_string();
+    let config = folder.path().join("sensor.toml");
+    let path = config.display().to_string();
+    for (text, told) in [
+        (
+            "[log]\nflows = 'ABSENT/flows'",
+            "cannot write to ABSENT/flows: there is no directory ABSENT",
+        ),
+        (
+            "[[hits]]\nurl = 'file://ABSENT/hits'",
+            "cannot write to ABSENT/hits: there is no directory ABSENT",
+        ),
+        (
+            "[[hits]]\nurl = 'https://127.0.0.1:9/'\nbearer_file = 'ABSENT'",
+            "cannot read ABSENT: No such file",
+        ),
+        (
+            "[[hits]]\nurl = 'https://127.0.0.1:9/'\nspool = '/dev/null/spool'",
+            "cannot make directory /dev/null/spool: ",
+        ),
+        (
+            "[[collector]]\nurl = 'tls://127.0.0.1:9'\ntls.ca = 'ABSENT'",
+            "cannot read ABSENT: No such file",
+        ),
+        ("[ipfix_file]\ndirectory = '/dev/null/files'", "cannot make directory /dev/null/files: "),
+        ("[geo]\nasn = 'ABSENT'", "cannot read ABSENT: No such file"),
+        ("[labels]\nfiles = ['ABSENT']", "cannot read ABSENT: No such file"),
+        ("[policies]\npaths = ['ABSENT']", "cannot read ABSENT: No such file"),
+        ("[lists]\nx = 'ABSENT'", "cannot read the list `x` from ABSENT: No such file"),
+        (
+            "[intake]\nstate_file = 'ABSENT/state'",
+            "cannot write to ABSENT/state: there is no directory",
+        ),
+    ] {
+        fs::write(&config, text.replace("ABSENT", &absent)).expect("written");
+        let told = told.replace("ABSENT", &absent);
+        let checked = sensor(&["check", "--config", &path]);
+        assert_eq!(checked.code, Some(64), "{text}: {}", checked.stderr);
+        assert!(checked.stderr.contains(&told), "{text}: {}", checked.stderr);
+        let run = sensor(&["run", "--config", &path, "--listen", &listener(), "--duration", "1ms"]);
+        assert_eq!(run.code, Some(64), "{text}: {}", run.stderr);
+        assert_eq!(run.stderr, checked.stderr, "{text}");
+    }
+}
+
+/// Files as editors of another system leave them lose neither their first line nor anything else.
+#[test]
+fn byte_order_marks_and_carriage_returns_are_no_values() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("\u{feff}{}", text.replace('\n', "\r\n"))).expect("written");
+        path.display().to_string()
+    };
+    let list = write("list.txt", "192.0.2.1\n192.0.2.2\n");
+    let record = write("flows.json", "{\"srcip\": \"192.0.2.1\"}\n");
+    let given = format!("ours={list}");
+    let outcome = sensor(&["nql", "filter", "--list", &given, "srcip in $ours", &record]);
+    assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 1), "{}", outcome.stderr);
+
+    for (name, text) in [
+        ("labels.csv", "10.0.0.5,role,web\n"),
+        ("labels.json", "{\"10.0.0.5\": {\"role\": \"web\"}}\n"),
+        ("labels.toml", "[\"10.0.0.5\"]\nrole = \"web\"\n"),
+    ] {
+        let labels = write(name, text);
+        let outcome = sensor(&["labels", "show", "--labels", &labels, "10.0.0.5"]);
+        assert!(outcome.stdout.contains("web"), "{name}: {} {}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.stderr, "", "{name}");
+    }
+    let bad = write("bad.txt", "203.0.113.7\n");
+    let policies = write("p.toml", "[[policy]]\nname = 'p'\nmatch = 'srcport == 1'\n");
+    let config = write(
+        "sensor.toml",
+        &format!("policies.paths = ['{policies}']\nreputation = [{{ file = '{bad}' }}]\n"),
+    );
+    let outcome = sensor(&["check", "--config", &config]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+}

@@ -166,8 +166,8 @@ fn what_is_no_export_is_refused() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(64), ""));
     assert_eq!(
         outcome.stderr,
-        "sensor: there is no address in it; is it what `aws ec2 describe-instances` or `aws ec2 \
-         describe-network-interfaces` prints?\n"
+        "sensor: there is no address in it; is it what `aws ec2 describe-instances`, \
+         `describe-network-interfaces` or `describe-subnets` prints?\n"
     );
     let outcome = import("aws", &["aws.csv"]);
     assert_eq!(outcome.code, Some(64));

@@ -78,7 +78,7 @@ pub fn run(workspace: &Workspace, duration: u32, flows: bool) -> Result<ExitCode
         hits::announcement()
     );
     let mut sensor = network.near(&agent);
-    sensor.args(["run", "--duration", &duration.to_string(), "--config"]).arg(config);
+    sensor.args(["run", "--duration", &format!("{duration}s"), "--config"]).arg(config);
     if flows {
         sensor.args(["--print", "flows"]);
     }

@@ -110,6 +110,14 @@ impl Prepared {
         let linger = flow.active_timeout.max(flow.idle_timeout) + config.capture.interval + NAMES;
         let selection = watch.selection();
         let attachments = Attachments::new(programs, wishes, selection, linger, outputs.clone())?;
+        if config.capture.interfaces == [InterfacePattern::Auto] {
+            for link in watch.selection().links() {
+                stdio::note(format_args!(
+                    "auto: watching {}, the device of the default route; -i NAME watches another",
+                    link.name
+                ));
+            }
+        }
         if watch.selection().links().next().is_none() {
             stdio::tell("no interface matches yet; those that appear will be watched");
         }

@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, path::Path};
 
-use super::config::context::ContextConfig;
+use super::{config::context::ContextConfig, text};
 use crate::{
     diagnostic::render,
     enrich::{
@@ -100,7 +100,7 @@ pub fn read_labels(sources: &mut Sources, path: &Path) -> FileReport {
 /// Bytes that are no UTF-8 spoil their line and not the file.
 fn read_text(path: &Path, read: impl FnOnce(&str, &str) -> Report) -> FileReport {
     let name = path.display().to_string();
-    match std::fs::read(path) {
+    match text::octets(path) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
             let report = read(&name, &text);

@@ -1,6 +1,6 @@
 //! Everything that a configuration names, read as at the start, and nothing done with it: all that is wrong, at once.
 
-use super::{config::Config, context, policies};
+use super::{config::Config, context, paths, policies};
 use crate::{
     nql::lists::{ListValues, Lists},
     stdio,
@@ -29,6 +29,7 @@ pub fn faults(config: &Config) -> Vec<String> {
         }
         Err(error) => faults.push(format!("error: {error:#}")),
     }
+    faults.extend(paths::others(config));
     faults.retain(|fault| !fault.is_empty());
     faults
 }

@@ -5,7 +5,8 @@
 //! * [`exports`]: exports of routers in files.
 //! * [`analysis`]: context, tags and policies at work; [`reload`]: read anew; [`policies`]: their files.
 //! * [`top`]: the largest groups of flows. [`progress`]: how far files have been read.
-//! * [`inspect`]: what is wrong with all that a configuration names.
+//! * [`inspect`]: what is wrong with all that a configuration names; [`paths`]: what of it is missing; [`text`]: how text
+//!   files are read.
 //! * [`outputs`]: where records and hits go; [`summary`]: what became of every packet and record, on one screen.
 
 pub mod analysis;
@@ -15,12 +16,15 @@ pub mod exports;
 pub mod inspect;
 pub mod logging;
 pub mod outputs;
+#[expect(clippy::disallowed_types, reason = "edge: tries whether files can be opened")]
+pub mod paths;
 pub mod policies;
 pub mod progress;
 pub mod reload;
 pub mod replay;
 pub mod run;
 pub mod summary;
+pub mod text;
 pub mod top;
 
 mod capture;

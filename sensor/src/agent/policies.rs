@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 
+use super::text;
 use crate::{
     nql::lists::{ListValues, Lists},
     policy::{
@@ -70,7 +71,8 @@ pub fn lists(paths: &[PathBuf], given: &Lists) -> anyhow::Result<Lists> {
     Ok(lists)
 }
 
-fn is_stock(path: &Path) -> bool {
+/// Whether a path stands for the stock library.
+pub fn is_stock(path: &Path) -> bool {
     path == Path::new(STOCK)
 }
 
@@ -125,8 +127,7 @@ pub fn is_test(path: &Path) -> bool {
 /// # Errors
 /// When it cannot be read.
 pub fn read(path: &Path) -> anyhow::Result<PolicyFile> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(PolicyFile { path: path.display().to_string(), text })
 }
 

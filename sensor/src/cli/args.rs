@@ -67,7 +67,7 @@ pub struct RunArgs {
     pub interval: Option<Duration>,
 
     /// Stop by itself after this time
-    #[arg(long, value_name = "TIME", value_parser = parse_run_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<Duration>,
 
     /// Count received packets by this hook: auto, xdp, tc or generic; `NAME=` before it is for interfaces of that name or
@@ -280,14 +280,6 @@ pub fn parse_list(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-/// A duration; a plain number is one of seconds.
-fn parse_run_time(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => parse_duration(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -308,7 +300,7 @@ mod tests {
         let run = run(
             "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
              --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
-             --duration 10 --ingress tc --ingress eth1=xdp --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
+             --duration 10s --ingress tc --ingress eth1=xdp --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
              --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
              --forward udp://c:2055 --keep-source",
         );
@@ -354,11 +346,5 @@ mod tests {
             assert_eq!(of("--config f --print none"), Some(false), "{asked}");
         }
         assert_eq!(run("--top 3").overrides().print_flows, Some(false));
-    }
-
-    #[test]
-    fn a_run_time_is_seconds_or_a_duration() {
-        assert_eq!(run("--duration 90").duration, Some(Duration::from_secs(90)));
-        assert_eq!(run("--duration 2m").duration, Some(Duration::from_secs(120)));
     }
 }

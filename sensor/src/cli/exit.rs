@@ -8,6 +8,7 @@ use crate::{
             ConfigError,
             lists::{ListError, UnreadableList},
         },
+        paths::Missing,
         policies::PolicyFaults,
     },
     kernel::error::{ErrorKind, KernelError},
@@ -84,7 +85,7 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
             ErrorKind::Other => Exit::Other,
         });
     }
-    if link.is::<PolicyFaults>() {
+    if link.is::<PolicyFaults>() || link.is::<Missing>() {
         return Some(Exit::Usage);
     }
     if let Some(ListError(unreadable)) = link.downcast_ref::<ListError>() {
@@ -113,9 +114,31 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
 pub fn report(error: &anyhow::Error) -> Exit {
     let exit = code(error);
     if exit != Exit::Success {
-        stdio::tell(format_args!("sensor: {error:#}"));
+        stdio::tell(format_args!("sensor: {}", chain(error)));
     }
     exit
+}
+
+/// The messages of an error's chain, the outermost first; what one of them has said, the next does not say again.
+fn chain(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for link in error.chain().map(ToString::to_string) {
+        if said.is_empty() || link.starts_with(&said) {
+            said = link;
+        } else if let Some(rest) = repeated(&said, &link) {
+            said.push_str(rest);
+        } else if !said.contains(&link) {
+            said.push_str(": ");
+            said.push_str(&link);
+        }
+    }
+    said
+}
+
+/// What `link` says beyond the part that `said` ends with, up to a colon: `open F` and `open F: No such file`.
+fn repeated<'l>(said: &str, link: &'l str) -> Option<&'l str> {
+    let ends = link.match_indices(": ").map(|(at, _)| at);
+    ends.filter(|&at| said.ends_with(&format!(": {}", &link[..at]))).last().map(|at| &link[at..])
 }
 
 #[cfg(test)]
@@ -134,6 +157,26 @@ mod tests {
         assert_eq!(code(&below), Exit::Kernel);
         assert_eq!(code(&between), Exit::Kernel);
         assert_eq!(format!("{below:#}"), "cannot attach: no tcx");
+    }
+
+    #[test]
+    fn a_chain_does_not_repeat_itself() {
+        for (links, expected) in [
+            (&["a", "b", "c"] as &[&str], "a: b: c"),
+            (&["open F", "open F: No such file"], "open F: No such file"),
+            (
+                &["cannot start", "open F", "open F: No such file"],
+                "cannot start: open F: No such file",
+            ),
+            (&["open F: No such file", "No such file"], "open F: No such file"),
+            (&["a"], "a"),
+        ] {
+            let (last, outer) = links.split_last().expect("a link");
+            let innermost = anyhow::anyhow!((*last).to_owned());
+            let error =
+                outer.iter().rev().fold(innermost, |error, link| error.context((*link).to_owned()));
+            assert_eq!(chain(&error), expected);
+        }
     }
 
     #[test]

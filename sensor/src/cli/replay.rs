@@ -5,11 +5,12 @@ use super::{
     nql,
     shown::shown,
 };
-use crate::agent::{config, exports::replay as exports, logging, replay as agent};
+use crate::agent::{config, exports::replay as exports, logging, paths, replay as agent};
 
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let config = config::load(args.flows.config.as_deref(), &args.flows.overrides())?;
+    paths::all_there(&config)?;
     let lists = config.lists.read()?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;

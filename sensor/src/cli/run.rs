@@ -2,7 +2,7 @@
 
 use super::{args::RunArgs, nql, shown::shown};
 use crate::{
-    agent::{config, logging, run as agent},
+    agent::{config, logging, paths, run as agent},
     stdio,
 };
 
@@ -10,6 +10,7 @@ use crate::{
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     stdio::detach();
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
+    paths::all_there(&config)?;
     let lists = config.lists.read()?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;

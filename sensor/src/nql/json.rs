@@ -127,6 +127,8 @@ impl RecordReader {
         text: &[u8],
         lookup: Option<&dyn Lookup>,
     ) -> Result<JsonRecord, RecordError> {
+        // The first line of a file may begin with a byte order mark.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let json: Json = serde_json::from_slice(text).map_err(RecordError::Syntax)?;
         let Json::Object(object) = json else { return Err(RecordError::NoObject) };
         let mut values = HashMap::with_capacity(self.subjects.len());

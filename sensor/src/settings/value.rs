@@ -59,6 +59,10 @@ impl fmt::Display for ByteSize {
 
 /// Reads `60s`, `5m`, `1h 30m`, `250ms`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let number = text.trim();
+    if number.parse::<u64>().is_ok_and(|number| number > 0) {
+        return Err(format!("`{number}` has no unit; write `{number}s` for seconds"));
+    }
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
@@ -264,6 +268,14 @@ mod tests {
         ] {
             assert_eq!(text.parse::<ByteSize>(), Err(reason.to_owned()), "{text}");
         }
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
+        assert_eq!(parse_duration("2"), Err("`2` has no unit; write `2s` for seconds".to_owned()));
+        assert!(parse_duration("soon").is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
     schema::{Origin, Setting},
 };
 use crate::{
+    agent::text,
     nql::lists::{ListValues, Lists},
     settings::named::Named,
 };
@@ -82,7 +83,7 @@ impl ListFiles {
         let mut lists = Lists::default();
         let mut unreadable = Vec::new();
         for (name, file) in &self.0 {
-            match std::fs::read_to_string(file) {
+            match text::read(file) {
                 Ok(text) => lists.set(name, ListValues::parse(&text)),
                 Err(source) => {
                     if let Some(list) = before.get(name) {

@@ -46,6 +46,7 @@ use self::{
 };
 pub use crate::settings::value;
 use crate::{
+    agent::text,
     diagnostic::render,
     export::files::{retention::Retention, rotated::Rotation},
     nql::lists::Lists,
@@ -285,8 +286,7 @@ fn report(Written { path, text }: &Written, faults: &Faults) -> String {
 /// Reads the file, where there is one, and lays the flags over it; all faults at once.
 pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
     let text = match path {
-        Some(path) => std::fs::read(path)
-            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
+        Some(path) => text::read(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
         None => String::new(),
     };
@@ -302,7 +302,7 @@ impl Config {
     pub fn edited(&self) -> Option<String> {
         let path = self.written.path.as_ref()?;
         let file = path.display();
-        let sections = match std::fs::read_to_string(path) {
+        let sections = match text::read(path) {
             Ok(text) => edits::between(&self.written.text, &text),
             Err(error) => {
                 return Some(format!(

@@ -73,7 +73,7 @@ pub struct ImportArgs {
 /// A cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Cloud {
-    /// `aws ec2 describe-instances`, `aws ec2 describe-network-interfaces`
+    /// `aws ec2 describe-instances`, `... describe-network-interfaces`, `... describe-subnets`, `... describe-security-groups`
     Aws,
     /// `gcloud compute instances list --format=json`
     Gcp,

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::args::ImportArgs;
 use crate::{
+    agent::text,
     cli::exit::Failure,
     diagnostic::render,
     enrich::import::{self, Cloud, Printed},
@@ -46,12 +47,11 @@ pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "edge: reads the files that the command line names")]
 fn read(path: &Path) -> io::Result<String> {
     if path == Path::new("-") {
         let mut text = String::new();
         stdin().lock().read_to_string(&mut text)?;
         return Ok(text);
     }
-    std::fs::read_to_string(path)
+    text::read(path)
 }

@@ -1,4 +1,4 @@
-//! `aws ec2 describe-instances` and `aws ec2 describe-network-interfaces`.
+//! `aws ec2 describe-instances`, `describe-network-interfaces`, `describe-subnets` and `describe-security-groups`.
 
 use serde_json::Value;
 
@@ -13,8 +13,47 @@ pub(super) fn hosts(documents: &[&Value]) -> Vec<Host> {
             }
         }
         hosts.extend(each(document, "/NetworkInterfaces").map(interface_host));
+        hosts.extend(each(document, "/Subnets").map(subnet_host));
+    }
+    for group in documents.iter().flat_map(|document| each(document, "/SecurityGroups")) {
+        name_group(&mut hosts, group);
     }
     hosts
+}
+
+/// The prefixes of a subnet: what holds for every address in it.
+fn subnet_host(subnet: &Value) -> Host {
+    let mut host = Host::default();
+    host.label("cloud", Some("aws"));
+    host.label("account", text(subnet, "/OwnerId"));
+    zone(&mut host, text(subnet, "/AvailabilityZone"));
+    network(&mut host, subnet);
+    host.address(text(subnet, "/CidrBlock"));
+    for block in each(subnet, "/Ipv6CidrBlockAssociationSet") {
+        host.address(text(block, "/Ipv6CidrBlock"));
+    }
+    for tag in each(subnet, "/Tags") {
+        match (text(tag, "/Key"), text(tag, "/Value")) {
+            // The name of a subnet is not that of each machine in it.
+            (Some("Name"), name) => host.label("subnetname", name),
+            (Some(key), Some(value)) => host.tag(key, value),
+            _ => {}
+        }
+    }
+    host
+}
+
+/// A group's name goes to those who are in it, also where only its number was printed.
+fn name_group(hosts: &mut [Host], group: &Value) {
+    let (Some(id), name) = (text(group, "/GroupId"), text(group, "/GroupName")) else { return };
+    for host in hosts {
+        let has = |context: &str, value: &str| {
+            host.labels.iter().any(|label| label.0 == context && label.1 == value)
+        };
+        if has("securitygroupid", id) && !name.is_some_and(|name| has("securitygroup", name)) {
+            host.label("securitygroup", name);
+        }
+    }
 }
 
 /// The instance by its interfaces, since each has security groups of its own.
@@ -126,7 +165,45 @@ fn region(zone: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::region;
+    use serde_json::json;
+
+    use super::{
+        super::{Cloud, Printed, import},
+        region,
+    };
+
+    #[test]
+    fn subnets_are_prefixes_and_groups_have_names() {
+        let subnets = json!({"Subnets": [{
+            "CidrBlock": "10.1.0.0/20", "SubnetId": "subnet-1", "VpcId": "vpc-1", "OwnerId": "42",
+            "AvailabilityZone": "eu-central-1a",
+            "Ipv6CidrBlockAssociationSet": [{"Ipv6CidrBlock": "2001:db8:1::/64"}],
+            "Tags": [{"Key": "Name", "Value": "front"}, {"Key": "Team", "Value": "web"}],
+        }]});
+        let interfaces = json!({"NetworkInterfaces": [{
+            "PrivateIpAddress": "10.1.0.9", "Groups": [{"GroupId": "sg-1"}],
+        }]});
+        let groups = json!({"SecurityGroups": [
+            {"GroupId": "sg-1", "GroupName": "production"},
+            {"GroupId": "sg-2", "GroupName": "nobody"},
+        ]});
+        let printed = [subnets, groups, interfaces]
+            .map(|document| Printed::parse(&document.to_string()).expect("JSON"));
+        let csv = import(Cloud::Aws, &printed).to_csv();
+        for line in [
+            "10.1.0.0/20,subnet,subnet-1",
+            "10.1.0.0/20,subnetname,front",
+            "10.1.0.0/20,region,eu-central-1",
+            "10.1.0.0/20,team,web",
+            "10.1.0.0/20,vpc,vpc-1",
+            "2001:db8:1::/64,account,42",
+            "10.1.0.9,securitygroup,production",
+            "10.1.0.9,securitygroupid,sg-1",
+        ] {
+            assert!(csv.lines().any(|own| own == line), "{line} is not in\n{csv}");
+        }
+        assert!(!csv.contains("nobody"), "{csv}");
+    }
 
     #[test]
     fn regions_of_zones() {

@@ -42,7 +42,9 @@ impl Cloud {
     /// The commands whose output is read.
     pub fn commands(self) -> &'static str {
         match self {
-            Self::Aws => "`aws ec2 describe-instances` or `aws ec2 describe-network-interfaces`",
+            Self::Aws => {
+                "`aws ec2 describe-instances`, `describe-network-interfaces` or `describe-subnets`"
+            }
             Self::Gcp => "`gcloud compute instances list --format=json`",
             Self::Oci => {
                 "`oci compute instance list`, `oci compute instance list-vnics` or `oci network nsg list`"
@@ -148,6 +150,7 @@ const OWN_CONTEXTS: &[&str] = &[
     "securitygroup",
     "securitygroupid",
     "subnet",
+    "subnetname",
     "vpc",
     "zone",
 ];

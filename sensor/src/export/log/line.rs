@@ -1,13 +1,19 @@
 //! A flow record as one aligned line for a terminal. Under INTERFACE stands what saw the flow: an interface of the host, or
 //! the device that exported it.
 
-use std::{borrow::Cow, fmt::Write as _, io::Write as _, net::IpAddr};
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    io::Write as _,
+    net::IpAddr,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use crate::flow::{batch::EndReason, fields::Row, protocol};
 
 /// The line that names the columns.
 pub const HEADING: &str = "\
-LAST SEEN     DURATION  INTERFACE   PROTO  SOURCE                      DESTINATION                    PACKETS    OCTETS  FLAGS      END";
+LAST SEEN                DURATION  INTERFACE   PROTO  SOURCE                      DESTINATION                    PACKETS    OCTETS  FLAGS      END";
 
 /// Appends the record and a line end to `out`. Times are UTC.
 pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
@@ -27,8 +33,8 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
     // Writing to a `Vec` cannot fail.
     let _: std::io::Result<()> = writeln!(
         out,
-        "{:<12} {:>9}  {arrow}{name:<10} {protocol:<6} {source:<27} {destination:<27} {:>10} {:>9}  {:<10} {}",
-        time_of_day(batch.end[i]),
+        "{:<23} {:>9}  {arrow}{name:<10} {protocol:<6} {source:<27} {destination:<27} {:>10} {:>9}  {:<10} {}",
+        time(batch.end[i]),
         duration(row.duration()),
         batch.packets[i],
         octets(batch.octets[i]),
@@ -48,9 +54,13 @@ fn end_point(address: IpAddr, port: u16, protocol: u8) -> String {
     }
 }
 
-fn time_of_day(ms: u64) -> String {
-    let (s, ms) = (ms / 1000 % 86_400, ms % 1000);
-    format!("{:02}:{:02}:{:02}.{ms:03}", s / 3600, s / 60 % 60, s % 60)
+/// The end of the year 9999, milliseconds since the epoch: what follows has no form.
+const LATEST: u64 = 253_402_300_799_999;
+
+fn time(ms: u64) -> String {
+    let time = UNIX_EPOCH + Duration::from_millis(ms.min(LATEST));
+    let text = humantime::format_rfc3339_millis(time).to_string();
+    text.trim_end_matches('Z').replace('T', " ")
 }
 
 fn duration(ms: u64) -> String {
@@ -156,6 +166,7 @@ mod tests {
         assert!(shown(unnamed.clone()).contains(" <192.0.2.1  udp "), "the address");
         let named = Exporter { name: "edge".to_owned(), ..unnamed };
         let line = shown(named);
+        assert!(line.starts_with("1970-01-01 00:00:00.001 "), "{line}");
         assert!(line.contains(" <edge       udp    10.0.0.1:53 "), "{line}");
         assert!(line.ends_with(" \n"), "no end reason: {line}");
     }
@@ -172,7 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn times_are_of_the_day_in_utc() {
-        assert_eq!(time_of_day(1_700_000_000_123), "22:13:20.123");
+    fn times_have_their_date_in_utc() {
+        assert_eq!(time(1_700_000_000_123), "2023-11-14 22:13:20.123");
+        assert_eq!(time(u64::MAX), "9999-12-31 23:59:59.999");
     }
 }
