@@ -1,12 +1,14 @@
 //! Runs a program on another kernel: the kernel, an initial file system made for the occasion, and an emulated machine.
 //!
-//! "Does it load on my kernel" is a test like any other. The machine is emulated (tcg), because hosts that are virtual
-//! themselves often have no KVM; it starts, runs one script as its first process, and powers off within half a minute.
+//! "Does it load on my kernel" is a test like any other, and what may stop a kernel is tried on one that is nobody's. The
+//! machine starts, runs one script as its first process, and powers off. Where the processor can virtualize, KVM runs it;
+//! hosts that are virtual themselves often cannot, and there it is emulated (tcg), several times slower.
 
 mod initramfs;
 mod kernel;
 
 use std::{
+    fs::{self, OpenOptions},
     io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, Command, Stdio},
@@ -17,7 +19,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-pub use self::kernel::Kernel;
+pub use self::kernel::{Kernel, Series};
 
 /// After this the machine is switched off: a kernel that hangs must not hang the tests.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -41,8 +43,9 @@ pub fn boot(kernel: &Kernel, files: &[(&Path, &str)], script: &str) -> Result<Ou
     let image = directory.path().join("initramfs.cpio");
     initramfs::build(kernel, files, script, &image)?;
     let start = Instant::now();
-    println!("boots {} under qemu", kernel.release());
-    let mut machine = Machine::start(kernel, &image)?;
+    let accelerators = accelerators();
+    println!("boots {} under qemu ({})", kernel.release(), accelerators.join(", else "));
+    let mut machine = Machine::start(kernel, &image, accelerators)?;
     let code = machine.watch(start + LIMIT)?;
     println!("powered off after {:.0} s", start.elapsed().as_secs_f32());
     match code {
@@ -51,13 +54,28 @@ pub fn boot(kernel: &Kernel, files: &[(&Path, &str)], script: &str) -> Result<Ou
     }
 }
 
+/// What may run the machine, the best first. There are devices of KVM (that of paravirtualized hosts, for one) that run
+/// guests made for them alone: only where the processor itself virtualizes is KVM taken.
+fn accelerators() -> &'static [&'static str] {
+    let usable = OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok();
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    if usable && virtualizes(&processor) { &["kvm", "tcg"] } else { &["tcg"] }
+}
+
+/// Whether `/proc/cpuinfo` tells of VT-x or AMD-V.
+fn virtualizes(processor: &str) -> bool {
+    let flags = processor.lines().filter(|line| line.starts_with("flags"));
+    flags.flat_map(str::split_whitespace).any(|flag| flag == "vmx" || flag == "svm")
+}
+
 /// A running qemu; killed when this goes.
 struct Machine(Child);
 
 impl Machine {
-    fn start(kernel: &Kernel, image: &Path) -> Result<Self> {
+    fn start(kernel: &Kernel, image: &Path, accelerators: &[&str]) -> Result<Self> {
         Command::new("qemu-system-x86_64")
-            .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "2048"])
+            .args(accelerators.iter().flat_map(|accelerator| ["-accel", accelerator]))
+            .args(["-cpu", "max", "-smp", "2", "-m", "2048"])
             .args(["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel"])
             .arg(kernel.image())
             .arg("-initrd")
@@ -121,6 +139,13 @@ fn exit_code(line: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kvm_needs_a_processor_that_virtualizes() {
+        assert!(virtualizes("processor\t: 0\nflags\t\t: fpu vme vmx smx\n"));
+        assert!(virtualizes("flags\t\t: fpu svm\n"));
+        assert!(!virtualizes("flags\t\t: fpu vme\nvmx flags\t: vnmi ept\nbugs\t\t: svm\n"));
+    }
 
     #[test]
     fn the_exit_code_is_read_from_its_line_only() {

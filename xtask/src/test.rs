@@ -1,10 +1,10 @@
 //! The tests, in stages from the quickest to the slowest.
 //!
 //! `host` needs neither root nor an eBPF toolchain. The labs run one at a time: they share the machine's kernel and
-//! compare counts. The last stage runs one of the labs' binaries on Debian 12's own kernel in a virtual machine.
+//! compare counts. The last stages boot kernels of Debian's in a virtual machine, once each.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitCode},
 };
 
@@ -22,12 +22,16 @@ use crate::{
 /// The crate of the labs.
 const LABS: &str = "tests";
 
-/// The integration test of [`LABS`] that runs on other kernels.
-const KERNEL_TEST: &str = "kernel";
+/// The integration tests of [`LABS`] that run on other kernels. The second runs nowhere else: what it is to find may stop
+/// the kernel.
+const MACHINE_TESTS: [&str; 2] = ["kernel", "machine"];
 
 /// Variables that tell the labs where the agent is, and the directory of the eBPF objects.
 pub const AGENT: &str = "SENSOR_BINARY";
 const OBJECTS: &str = "SENSOR_BPF_DIR";
+
+/// The variable that tells a test that the kernel is nobody's.
+const MACHINE: &str = "SENSOR_MACHINE";
 
 /// What `cargo xtask test` can be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,8 +42,12 @@ pub enum Name {
     Fuzz,
     /// Labs in network namespaces (root)
     Labs,
-    /// The kernel test on Debian 12's kernel 6.1 under qemu
+    /// Debian 12's kernel 6.1 under qemu: programs by test run, and no harm to any kind of traffic
+    #[value(name = "kernel-6.1")]
     Kernel61,
+    /// The same on Debian's kernel 6.12, of backports
+    #[value(name = "kernel-6.12")]
+    Kernel612,
 }
 
 /// `cargo xtask test`. All stages where `chosen` is empty.
@@ -56,7 +64,12 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
             Name::Host => Stage::new("host", || host(filter)),
             Name::Fuzz => Stage::new("fuzz", || fuzz_targets(workspace)),
             Name::Labs => Stage::new("labs", || labs(workspace, filter)),
-            Name::Kernel61 => Stage::new("kernel-6.1", || kernel_6_1(workspace, filter)),
+            Name::Kernel61 => {
+                Stage::new("kernel-6.1", || kernel(workspace, qemu::Series::V6_1, filter))
+            }
+            Name::Kernel612 => {
+                Stage::new("kernel-6.12", || kernel(workspace, qemu::Series::V6_12, filter))
+            }
         });
     }
     Ok(stages::run(&mut stages))
@@ -91,21 +104,29 @@ fn labs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     process::run(&mut cargo)
 }
 
-fn kernel_6_1(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+/// One boot for all that is tested on a kernel: starting the machine costs more than most tests do.
+fn kernel(workspace: &Workspace, series: qemu::Series, filter: Option<&str>) -> Result<()> {
     setup::programs(&[Need::Machine])?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;
-    let test = kernel_test()?;
-    let kernel = qemu::Kernel::debian_6_1(workspace)?;
+    let [kernel_tests, machine_tests] = executables(MACHINE_TESTS)?;
+    let kernel = qemu::Kernel::debian(workspace, series)?;
     let reference = workspace.target("bpf/bench.o");
     let files = [
         (agent.as_path(), "/bin/sensor"),
-        (test.as_path(), "/bin/kernel-tests"),
+        (kernel_tests.as_path(), "/bin/kernel-tests"),
+        (machine_tests.as_path(), "/bin/machine-tests"),
         (reference.as_path(), "/bpf/bench.o"),
     ];
+    let filter = filter.unwrap_or_default();
+    // Both run, whatever became of the first.
     let script = format!(
-        "CI=true {AGENT}=/bin/sensor {OBJECTS}=/bpf /bin/kernel-tests --test-threads=1 {}",
-        filter.unwrap_or_default()
+        "export CI=true RUST_LIB_BACKTRACE=0 {AGENT}=/bin/sensor {OBJECTS}=/bpf {MACHINE}=1
+         code=0
+         for tests in kernel machine; do
+             /bin/$tests-tests --test-threads=1 --nocapture {filter} || code=1
+         done
+         exit $code"
     );
     let output = qemu::boot(&kernel, &files, &script)?;
     match output.code {
@@ -114,16 +135,21 @@ fn kernel_6_1(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     }
 }
 
-/// Builds the kernel test and returns its executable.
-fn kernel_test() -> Result<PathBuf> {
+/// Builds tests of the labs and returns their executables.
+fn executables<const N: usize>(names: [&str; N]) -> Result<[PathBuf; N]> {
     let mut cargo: Command = process::cargo();
-    cargo.args(["test", "--package", LABS, "--test", KERNEL_TEST, "--no-run"]);
-    // The first run shows warnings and errors, the second says where the executable is.
+    cargo.args(["test", "--package", LABS, "--no-run"]);
+    cargo.args(names.iter().flat_map(|name| ["--test", name]));
+    // The first run shows warnings and errors, the second says where the executables are.
     process::run(&mut cargo)?;
     let messages = process::capture(cargo.args(["--quiet", "--message-format=json"]))?;
-    executable(&messages, KERNEL_TEST)
-        .map(|path| Path::new(&path).to_owned())
-        .with_context(|| format!("cargo did not say where the test {KERNEL_TEST} is"))
+    let mut paths = [const { PathBuf::new() }; N];
+    for (path, name) in paths.iter_mut().zip(names) {
+        *path = executable(&messages, name)
+            .with_context(|| format!("cargo did not say where the test {name} is"))?
+            .into();
+    }
+    Ok(paths)
 }
 
 /// The executable of the target `name` in cargo's JSON messages.

@@ -15,10 +15,60 @@ use super::{Kernel, MARKER};
 use crate::process;
 
 /// What the programs under test use of the kernel, beyond what is built in.
-const MODULES: [&str; 3] = ["veth", "sch_ingress", "cls_bpf"];
+const MODULES: [&str; 40] = [
+    // Attaching, and the filters of others.
+    "veth",
+    "sch_ingress",
+    "cls_bpf",
+    "cls_matchall",
+    "act_gact",
+    // Devices over others.
+    "8021q",
+    "bonding",
+    "dummy",
+    "macvlan",
+    "team",
+    "team_mode_activebackup",
+    "tun",
+    "vrf",
+    "wireguard",
+    // Tunnels.
+    "geneve",
+    "ip6_gre",
+    "ip6_tunnel",
+    "ip_gre",
+    "ipip",
+    "mpls_gso",
+    "mpls_iptunnel",
+    "mpls_router",
+    "sit",
+    "vxlan",
+    // SCTP and what its checksum is made of.
+    "sctp",
+    "crc32c_generic",
+    // IPsec, what its algorithms are made of, and the random numbers that it asks for.
+    "esp4",
+    "esp6",
+    "xfrm_user",
+    "aes_generic",
+    "authenc",
+    "cbc",
+    "hmac",
+    "sha256_generic",
+    "ctr",
+    "sha512_generic",
+    "drbg",
+    "echainiv",
+    "seqiv",
+    // Captures.
+    "af_packet",
+];
+
+/// Modules that only the kernels with all of them have.
+const MODULES_OF_ALL: [&str; 2] = ["ppp_generic", "pppoe"];
 
 /// Programs from this machine. The shell is not that of busybox, which prefers its own, smaller `ip` and `tc` to ours.
-const PROGRAMS: [&str; 4] = ["busybox", "ip", "sh", "tc"];
+const PROGRAMS: [&str; 7] = ["busybox", "ethtool", "ip", "sh", "tc", "teamd", "wg"];
 
 const DIRECTORIES: [&str; 8] = ["bin", "dev", "lib/modules", "proc", "run", "sys", "tmp", "etc"];
 
@@ -58,6 +108,7 @@ fn init(modules: &[String], script: &str) -> String {
          mount -t devtmpfs devtmpfs /dev\n\
          mount -t bpf bpf /sys/fs/bpf\n\
          mount -t tmpfs tmpfs /tmp\n\
+         mkdir -p /dev/net /var/run && ln -s /run/netns /var/run/netns\n\
          {insert}\
          ip link set lo up\n\
          cd /\n\
@@ -116,17 +167,22 @@ impl Tree<'_> {
     fn modules(&self, kernel: &Kernel) -> Result<Vec<String>> {
         let mut seen = BTreeSet::new();
         let mut paths = Vec::new();
-        for module in MODULES {
+        let more: &[&str] = if kernel.has_all_modules() { &MODULES_OF_ALL } else { &[] };
+        for &module in MODULES.iter().chain(more) {
             for file in kernel.module(module)? {
                 if !seen.insert(file.clone()) {
                     continue;
                 }
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                if !name.ends_with(".ko") {
-                    bail!("{name} is compressed, which the insmod of busybox does not take");
+                let path = format!("/lib/modules/{}", name.trim_end_matches(".xz"));
+                if name.ends_with(".xz") {
+                    // The insmod of busybox wants it as it is.
+                    let output = fs::File::create(self.at(&path))
+                        .with_context(|| format!("create {path}"))?;
+                    process::run(Command::new("xz").arg("-dc").arg(&file).stdout(output))?;
+                } else {
+                    self.copy(&file, &path)?;
                 }
-                let path = format!("/lib/modules/{name}");
-                self.copy(&file, &path)?;
                 paths.push(path);
             }
         }

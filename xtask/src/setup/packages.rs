@@ -48,7 +48,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("tcpreplay", "tcpreplay", &[Labs]),
     ("iperf3", "iperf3", &[Labs]),
     ("nmap", "nmap", &[Labs]),
-    ("ethtool", "ethtool", &[Labs]),
+    ("ethtool", "ethtool", &[Labs, Machine]),
     ("procps", "pkill", &[Labs]),
     ("rsyslog", "rsyslogd", &[Labs]),
     ("systemd", JOURNALD, &[Labs]),
@@ -59,6 +59,9 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("busybox-static", "busybox", &[Machine]),
     ("cpio", "cpio", &[Machine]),
     ("kmod", "modprobe", &[Machine]),
+    ("libteam-utils", "teamd", &[Machine]),
+    ("wireguard-tools", "wg", &[Machine]),
+    ("xz-utils", "xz", &[Machine]),
 ];
 
 /// The packages whose programs `needs` lack here.
