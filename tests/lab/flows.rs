@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sensor::flow::{
+    application,
     batch::{Addresses, FlowBatch, Source},
     router::Exporter,
 };
@@ -76,7 +77,8 @@ fn tell(mut batch: FlowBatch) -> FlowBatch {
     router.version = numbers(9, 1).map(|version| version as u8).collect();
     router.received = batch.end.clone();
     router.action = numbers(0, 3).map(|action| action as u8).collect();
-    router.application = numbers(0x0300_0050, 5).map(u64::from).collect();
+    let application = |n: u32| application::number(&n.to_be_bytes()).unwrap_or(0);
+    router.application = numbers(0x0300_0050, 5).map(application).collect();
     router.input_vrf = numbers(1, 3).collect();
     router.output_vrf = numbers(11, 3).collect();
     router.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 77].into()))];

@@ -19,6 +19,7 @@ use sensor::{
         sink::Sink,
     },
     flow::{
+        application,
         batch::{Addresses, FlowBatch, Source},
         interfaces::{Interface, Interfaces},
     },
@@ -324,7 +325,7 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
     told("ingress_vrfid", text(&router.input_vrf, row));
     told("egress_vrfid", text(&router.output_vrf, row));
     if let Some(application) = router.application.get(row) {
-        let [engine, selector @ ..] = (*application as u32).to_be_bytes();
+        let [engine, selector @ ..] = application::field::<4>(*application);
         let selector = selector.map(|octet| format!("{octet:02x}")).join(":");
         told("appl_id.classification_engine_id", Some(engine.to_string()));
         told("appl_id.selector_id", Some(selector));

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
 use super::shown::{FormArgs, TopArgs};
-use crate::agent::config::{overrides::Overrides, value::parse_duration};
+use crate::agent::{
+    config::{overrides::Overrides, value::parse_duration},
+    exports,
+};
 
 /// Closes the help of the program.
 pub const EXIT_CODES: &str = "\
@@ -95,6 +98,10 @@ pub struct ReplayArgs {
     #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
     pub content: Content,
 
+    /// Of exports: what OUT counters count where IN counters stand beside them
+    #[arg(long, value_name = "WHAT", default_value = "same")]
+    pub out_counters: OutCounters,
+
     /// Captures to read, in this order, '-' being stdin: pcap or pcapng, plain, gzip or zstd; as exports, IPFIX files too
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
@@ -107,6 +114,24 @@ pub enum Content {
     Traffic,
     /// Datagrams of exporters, or IPFIX messages
     Exports,
+}
+
+/// What the OUT counters of exporters count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutCounters {
+    /// The packets that IN counters count, as they left
+    Same,
+    /// The packets of the way back: they make a flow of their own
+    Reverse,
+}
+
+impl From<OutCounters> for exports::OutCounters {
+    fn from(counters: OutCounters) -> Self {
+        match counters {
+            OutCounters::Same => Self::Same,
+            OutCounters::Reverse => Self::Reverse,
+        }
+    }
 }
 
 /// How flows are made, and where they go.

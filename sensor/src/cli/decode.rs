@@ -4,8 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::shown::{FormArgs, TopArgs, shown};
-use crate::agent::exports::decode::{self as agent, Show};
+use super::{
+    args::OutCounters,
+    shown::{FormArgs, TopArgs, shown},
+};
+use crate::agent::exports::{
+    self,
+    decode::{self as agent, Show},
+};
 
 /// Closes the help of `decode`.
 pub const EXAMPLES: &str = "\
@@ -39,6 +45,10 @@ pub struct DecodeArgs {
     #[command(flatten)]
     pub top: TopArgs,
 
+    /// What OUT counters count where IN counters stand beside them
+    #[arg(long, value_name = "WHAT", default_value = "same")]
+    pub out_counters: OutCounters,
+
     /// Files to read, in this order, '-' being stdin: captures (pcap, pcapng) of NetFlow 5, 7, 9, IPFIX (UDP, TCP) and
     /// sFlow 5, and IPFIX files; plain, gzip or zstd
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
@@ -50,5 +60,6 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
     let shown = shown(&args.form, &args.top)?;
     let flows = (!args.options && !args.ledger).then_some(shown);
     let show = Show { flows, options: args.options, ledger: args.ledger };
-    agent::decode(&args.files, show, args.inner_headers)
+    let options = exports::options(args.inner_headers, args.out_counters.into());
+    agent::decode(&args.files, show, options)
 }

@@ -5,7 +5,7 @@ use super::{
     nql,
     shown::shown,
 };
-use crate::agent::{config, exports::replay as exports, logging, paths, replay as agent};
+use crate::agent::{config, exports, logging, paths, replay as agent};
 
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
@@ -18,6 +18,9 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let shown = shown(&args.flows.form, &args.flows.top)?;
     match args.content {
         Content::Traffic => agent::replay(&config, filter.as_ref(), lists, &args.files, &shown),
-        Content::Exports => exports::replay(&config, filter.as_ref(), lists, &args.files, &shown),
+        Content::Exports => {
+            let options = exports::options(false, args.out_counters.into());
+            exports::replay::replay(&config, filter.as_ref(), lists, &args.files, &shown, options)
+        }
     }
 }

@@ -19,6 +19,12 @@ use super::{
 /// Rows after which a producer hands a batch on. A soft limit: it bounds latency and memory, not correctness.
 pub const BATCH_ROWS: usize = 4096;
 
+/// Stands in the column of TCP flags where nobody has seen them: no flag is known to be set, nor not to be.
+pub const TCP_FLAGS_UNTOLD: u16 = 1 << 15;
+
+/// Stands in the column of directions where an exporter does not tell whether it saw the flow coming in or going out.
+pub const DIRECTION_UNTOLD: u8 = 2;
+
 /// Why a flow record was made (IPFIX `flowEndReason`, element 136, RFC 5102 section 5.11.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -96,12 +102,12 @@ pub struct FlowBatch {
     pub protocol: Vec<u8>,
     /// Type of service, or traffic class.
     pub tos: Vec<u8>,
-    /// The nine TCP flags, OR-ed over the flow.
+    /// The nine TCP flags, OR-ed over the flow; [`TCP_FLAGS_UNTOLD`] where no exporter tells.
     pub tcp_flags: Vec<u16>,
     /// Interface index; ingress or egress interface, according to `direction`. Where the batch has the column
     /// [`RouterColumns::output_interface`], this is the ingress interface in every row.
     pub interface: Vec<u32>,
-    /// [`Direction`] as a number.
+    /// [`Direction`] as a number; [`DIRECTION_UNTOLD`] where no exporter tells.
     pub direction: Vec<u8>,
     /// Outermost VLAN identifier, 0 for none. Where the batch has the column [`RouterColumns::destination_vlan`], the
     /// VLAN on the way in.
@@ -352,9 +358,14 @@ impl FlowBatch {
         amount.saturating_mul(self.sample_rate(row).unwrap_or(1).into())
     }
 
-    /// True when row `row` was seen leaving the host.
+    /// True when row `row` was seen leaving the host or the device that exported it.
     pub fn is_egress(&self, row: usize) -> bool {
         self.direction[row] == Direction::Egress as u8
+    }
+
+    /// The TCP flags of row `row`; none where they are not known.
+    pub fn tcp_flags_of(&self, row: usize) -> Option<u16> {
+        Some(self.tcp_flags[row]).filter(|flags| *flags != TCP_FLAGS_UNTOLD)
     }
 }
 

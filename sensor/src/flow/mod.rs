@@ -10,9 +10,10 @@
 //! * [`top`]: the largest groups of flows.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`router`]: the columns that only routers fill, and what is known of the routers.
-//! * [`interfaces`], [`protocol`]: names for numbers. [`prefix`]: addresses that share their first bits.
-//! * [`trie`]: from an address to what is stated about its longest prefix.
+//! * [`interfaces`], [`protocol`], [`application`]: names for numbers, and numbers that have names.
+//! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
 
+pub mod application;
 pub mod batch;
 pub mod cache;
 pub mod delta;

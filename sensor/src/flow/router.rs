@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use super::{batch::keep, interfaces::Interfaces};
+use super::{application::ApplicationId, batch::keep, interfaces::Interfaces};
 
 /// Columns that routers fill.
 #[derive(Clone, Debug, Default)]
@@ -32,12 +32,24 @@ pub struct RouterColumns {
     pub received: Vec<u64>,
     /// [`Action`] as a number.
     pub action: Vec<u8>,
-    /// Application (`applicationId`, RFC 6759: engine in the first octet, selector behind it, as one number).
-    pub application: Vec<u64>,
+    /// Application (`applicationId`).
+    pub application: Vec<ApplicationId>,
     /// VRF on the way in.
     pub input_vrf: Vec<u32>,
     /// VRF on the way out.
     pub output_vrf: Vec<u32>,
+    /// IPv4 source address after translation, a number in host order.
+    pub nat_source_v4: Vec<u32>,
+    /// IPv6 source address after translation.
+    pub nat_source_v6: Vec<u128>,
+    /// IPv4 destination address after translation.
+    pub nat_destination_v4: Vec<u32>,
+    /// IPv6 destination address after translation.
+    pub nat_destination_v6: Vec<u128>,
+    /// Source port after translation.
+    pub nat_source_port: Vec<u16>,
+    /// Destination port after translation.
+    pub nat_destination_port: Vec<u16>,
     /// AS path towards the destination.
     pub as_path: Lists,
     /// BGP communities (RFC 1997) of the route to the destination.
@@ -46,7 +58,33 @@ pub struct RouterColumns {
     pub exporters: Vec<Arc<Exporter>>,
 }
 
+/// A column of addresses that may be of either family and need not be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressColumn {
+    /// Next hop.
+    NextHop,
+    /// Source after translation.
+    NatSource,
+    /// Destination after translation.
+    NatDestination,
+}
+
 impl RouterColumns {
+    /// The address of row `row` in a column; none where it is not told.
+    #[inline(always)]
+    pub fn address(&self, column: AddressColumn, row: usize) -> Option<IpAddr> {
+        let (v4, v6) = match column {
+            AddressColumn::NextHop => (&self.next_hop_v4, &self.next_hop_v6),
+            AddressColumn::NatSource => (&self.nat_source_v4, &self.nat_source_v6),
+            AddressColumn::NatDestination => (&self.nat_destination_v4, &self.nat_destination_v6),
+        };
+        match (v4.get(row), v6.get(row)) {
+            (Some(v4), _) if *v4 != 0 => Some(IpAddr::V4((*v4).into())),
+            (_, Some(v6)) if *v6 != 0 => Some(IpAddr::V6((*v6).into())),
+            _ => None,
+        }
+    }
+
     /// The device that exported row `row`.
     pub fn exporter_of(&self, row: usize) -> Option<&Exporter> {
         let place = *self.exporter.get(row)?;
@@ -69,6 +107,12 @@ impl RouterColumns {
         self.application.clear();
         self.input_vrf.clear();
         self.output_vrf.clear();
+        self.nat_source_v4.clear();
+        self.nat_source_v6.clear();
+        self.nat_destination_v4.clear();
+        self.nat_destination_v6.clear();
+        self.nat_source_port.clear();
+        self.nat_destination_port.clear();
         self.as_path.clear();
         self.communities.clear();
         self.exporters.clear();
@@ -90,6 +134,12 @@ impl RouterColumns {
         keep(&mut self.application, rows);
         keep(&mut self.input_vrf, rows);
         keep(&mut self.output_vrf, rows);
+        keep(&mut self.nat_source_v4, rows);
+        keep(&mut self.nat_source_v6, rows);
+        keep(&mut self.nat_destination_v4, rows);
+        keep(&mut self.nat_destination_v6, rows);
+        keep(&mut self.nat_source_port, rows);
+        keep(&mut self.nat_destination_port, rows);
         self.as_path = self.as_path.only(rows);
         self.communities = self.communities.only(rows);
     }
@@ -106,6 +156,12 @@ impl RouterColumns {
         level(&mut self.application, rows);
         level(&mut self.input_vrf, rows);
         level(&mut self.output_vrf, rows);
+        level(&mut self.nat_source_v4, rows);
+        level(&mut self.nat_source_v6, rows);
+        level(&mut self.nat_destination_v4, rows);
+        level(&mut self.nat_destination_v6, rows);
+        level(&mut self.nat_source_port, rows);
+        level(&mut self.nat_destination_port, rows);
         self.as_path.level(rows);
         self.communities.level(rows);
     }
@@ -207,7 +263,7 @@ pub struct Exporter {
     /// Its interfaces, by SNMP index.
     pub interfaces: Interfaces,
     /// Names of its applications.
-    pub applications: BTreeMap<u64, String>,
+    pub applications: BTreeMap<ApplicationId, String>,
     /// Names of its VRFs.
     pub vrfs: BTreeMap<u32, String>,
 }

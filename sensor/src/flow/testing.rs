@@ -11,7 +11,7 @@ use sensor_common::{
 };
 
 use super::{
-    batch::{EndReason, FlowBatch, Source},
+    batch::{EndReason, FlowBatch, Source, TCP_FLAGS_UNTOLD},
     delta::FlowDelta,
     interfaces::{Interface, Interfaces},
     ports::PortLabels,
@@ -153,9 +153,23 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
     tell! {
         output_interface: 4; destination_vlan: 3; next_hop_v4: 3; next_hop_v6: 3; source_as: 4; destination_as: 4;
         sample_rate: 3; exporter: 3; version: 11; received: 5_000_000; action: 3; application: 3; input_vrf: 3;
-        output_vrf: 3;
+        output_vrf: 3; nat_source_v4: 3; nat_source_v6: 3; nat_destination_v4: 3; nat_destination_v6: 3;
+        nat_source_port: 1000; nat_destination_port: 3;
     }
-    for address in &mut batch.router.next_hop_v4 {
+    for way in &mut batch.direction {
+        *way = random.below(3) as u8;
+    }
+    if random.below(2) == 0 {
+        for flags in &mut batch.tcp_flags {
+            if random.below(2) == 0 {
+                *flags = TCP_FLAGS_UNTOLD;
+            }
+        }
+    }
+    let router = &mut batch.router;
+    let addresses =
+        [&mut router.next_hop_v4, &mut router.nat_source_v4, &mut router.nat_destination_v4];
+    for address in addresses.into_iter().flatten() {
         *address = address.checked_shl(28).unwrap_or(0);
     }
     if random.below(2) == 0 {

@@ -1,7 +1,7 @@
 //! Where decoded flows go: a batch for each kind of source and address family.
 
 use crate::flow::{
-    batch::{FlowBatch, Source},
+    batch::{DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
     router,
 };
 
@@ -100,9 +100,9 @@ fn level(batch: &mut FlowBatch) {
     batch.icmp_type_code.resize(rows, 0);
     batch.protocol.resize(rows, 0);
     batch.tos.resize(rows, 0);
-    batch.tcp_flags.resize(rows, 0);
+    batch.tcp_flags.resize(rows, TCP_FLAGS_UNTOLD);
     batch.interface.resize(rows, 0);
-    batch.direction.resize(rows, 0);
+    batch.direction.resize(rows, DIRECTION_UNTOLD);
     batch.vlan.resize(rows, 0);
     batch.octets.resize(rows, 0);
     batch.fragment.resize(rows, 0);

@@ -185,6 +185,13 @@ pub struct Ledger {
     pub flow_rows: u64,
     /// Rows whose sampling rate nobody has told.
     pub rows_without_rate: u64,
+    /// Rows whose OUT counters were left aside, since those of IN say something else.
+    pub rows_without_out: u64,
+    /// Rows whose times would be far from their export by the time at which their device says that it booted: they are told
+    /// by the export.
+    pub rows_with_implausible_uptime: u64,
+    /// Flows that count in totals and were forgotten to make room: if they live, their next report counts in all.
+    pub totals_forgotten: u64,
     /// Rows that name an exporter for which there was no room: they count as the sender's.
     pub rows_without_exporter: u64,
 }
@@ -226,6 +233,9 @@ impl AddAssign for Ledger {
         self.options_records += other.options_records;
         self.flow_rows += other.flow_rows;
         self.rows_without_rate += other.rows_without_rate;
+        self.rows_without_out += other.rows_without_out;
+        self.rows_with_implausible_uptime += other.rows_with_implausible_uptime;
+        self.totals_forgotten += other.totals_forgotten;
         self.rows_without_exporter += other.rows_without_exporter;
     }
 }

@@ -6,7 +6,7 @@ use sensor_common::packet::{
     ip::protocol,
 };
 
-use super::records::sample::network;
+use super::records::sample::{frame, network};
 
 /// Protocol numbers (IANA) of what carries packets.
 mod carrier {
@@ -32,7 +32,7 @@ pub fn inner(octets: &[u8], outer: &Headers, length: u32) -> Option<Headers> {
     for _ in 0..DEPTH {
         let Some((payload, is_frame)) = payload(octets, &headers) else { break };
         left = left.saturating_sub((octets.len() - payload.len()) as u32).max(payload.len() as u32);
-        let parsed = if is_frame { packet::parse(payload, left) } else { network(payload, left) };
+        let parsed = if is_frame { frame(payload, left) } else { network(payload, left) };
         let Ok(parsed) = parsed else { break };
         found = Some(parsed);
         (octets, headers) = (payload, parsed);
@@ -45,7 +45,7 @@ pub fn inner(octets: &[u8], outer: &Headers, length: u32) -> Option<Headers> {
 pub fn at(octets: &[u8], start: usize, length: u32) -> Option<Headers> {
     let payload = octets.get(start..)?;
     let left = length.saturating_sub(start as u32).max(payload.len() as u32);
-    packet::parse(payload, left).or_else(|_| network(payload, left)).ok()
+    frame(payload, left).or_else(|_| network(payload, left)).ok()
 }
 
 /// What the packet carries, and whether it is an Ethernet frame.
@@ -80,7 +80,7 @@ pub fn pseudowire(octets: &[u8], length: u32) -> Option<Headers> {
     let labels = link.ethertype == 0 && link.length > 14;
     let payload = octets.get(link.length..).filter(|_| labels)?;
     let control_word = payload.starts_with(&[0, 0]);
-    let frame = payload.get(if control_word { 4 } else { 0 }..)?;
-    let length = length.saturating_sub((octets.len() - frame.len()) as u32);
-    packet::parse(frame, length.max(frame.len() as u32)).ok()
+    let carried = payload.get(if control_word { 4 } else { 0 }..)?;
+    let length = length.saturating_sub((octets.len() - carried.len()) as u32);
+    frame(carried, length.max(carried.len() as u32)).ok()
 }

@@ -23,6 +23,7 @@ const FRAMES: &str =
     "the records carry frames, whose headers the other program does not make flows of";
 const BIFLOWS: &str = "biflows, and flows counted by initiator and responder, are two flows";
 const COUNT: &str = "tshark stops at the count in the header, which is too low; the sets tell";
+const OUT: &str = "OUT counters are taken where those of IN are 0";
 const LATE: &str = "data before their template, which wait for it here";
 
 const TSHARK: &[Explained] = &[
@@ -41,6 +42,7 @@ const TSHARK: &[Explained] = &[
     ("graylog-labs.netflow-data_netflow9.pcap", 0, 3, COUNT),
     ("graylog-plugin-netflow.netflow-v9-1.dat", 0, 2, COUNT),
     ("logstash.Netflow_9_invalid_01", 0, 2, COUNT),
+    ("logstash.Netflow_9_template_with_0_length_fields", 3, 3, OUT),
     (
         "logstash.Netflow_9_H3C",
         0,
@@ -184,6 +186,7 @@ const NFDUMP: &[Explained] = &[
     ),
     ("logstash.IPFIX_Procera", 0, 6, EITHER),
     ("logstash.IPFIX_YAF_basic_with_applabel", 0, 2, BIFLOWS),
+    ("logstash.Netflow_9_template_with_0_length_fields", 3, 3, OUT),
     (
         "logstash.Netflow_5_invalid_01",
         0,

@@ -2,6 +2,8 @@
 
 use ipnet::IpNet;
 
+use crate::wire::template::compile::OutCounters;
+
 use super::{
     faults::Faults,
     intake::{network, rate_limit},
@@ -21,6 +23,9 @@ table! {
         tags: Vec<Setting<String>> = Vec::new();
         /// One of how many packets it samples, whatever it says itself; 0 takes its word.
         sample_rate: u64 = 0;
+        /// What its OUT counters count where IN counters stand beside them: "same", the packets as they left, or "reverse",
+        /// those of the way back.
+        out_counters: String = "same".to_owned();
         /// Datagrams a second that it may send; 0 for any number. Without it, `intake.rate_limit` holds.
         rate_limit: u64 = 0;
     }
@@ -39,6 +44,8 @@ pub struct ExporterConfig {
     pub tags: Vec<String>,
     /// Sampling rate, whatever it says itself.
     pub sample_rate: Option<u32>,
+    /// What its OUT counters count.
+    pub out_counters: OutCounters,
     /// Datagrams a second. `None`: `[intake]` decides; `Some(None)`: any number.
     pub rate_limit: Option<Option<u32>>,
 }
@@ -49,6 +56,20 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<ExporterC
     for exporter in list {
         let raw = &exporter.value;
         let rate = faults.in_range(&raw.sample_rate, "exporter.sample_rate", 0..=u32::MAX.into());
+        let out_counters = match &*raw.out_counters.value {
+            "same" => OutCounters::Same,
+            "reverse" => OutCounters::Reverse,
+            other => {
+                let must = "must be \"same\" or \"reverse\"";
+                faults.report(
+                    &raw.out_counters,
+                    "exporter.out_counters",
+                    must,
+                    &format!("this is {other:?}"),
+                );
+                OutCounters::Same
+            }
+        };
         let limit = rate_limit(&raw.rate_limit, "exporter.rate_limit", faults);
         let Some(address) = &raw.address.value else {
             if !raw.address.is_given() {
@@ -75,6 +96,7 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<ExporterC
             site: raw.site.value.clone(),
             tags: raw.tags.value.iter().map(|tag| tag.value.clone()).collect(),
             sample_rate: u32::try_from(rate).ok().filter(|&rate| rate != 0),
+            out_counters,
             rate_limit: raw.rate_limit.is_given().then_some(limit),
         });
     }

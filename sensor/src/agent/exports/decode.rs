@@ -26,15 +26,13 @@ pub struct Show {
     pub ledger: bool,
 }
 
-/// Decodes `files` in their order and prints what `show` says on stdout, and a summary on stderr. `inner`: of packets in
-/// tunnels, the flow of the packet within.
+/// Decodes `files` in their order by a `collector` of these options, and prints what `show` says on stdout, and a summary on stderr.
 ///
 /// # Errors
 /// The first file that cannot be read to its end; what was read of it is decoded all the same. Octets that the ledger does
 /// not account for.
-pub fn decode(files: &[impl AsRef<Path>], show: Show, inner: bool) -> anyhow::Result<()> {
-    let collector =
-        Options { inner_headers: inner, keep_options: show.options, ..Options::default() };
+pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> anyhow::Result<()> {
+    let collector = Options { keep_options: show.options, ..collector };
     let mut out = BufWriter::with_capacity(1 << 16, stdio::output());
     let mut written = Ok(());
     let mut line = Vec::new();

@@ -7,6 +7,8 @@ pub mod decode;
 pub mod ledger;
 pub mod replay;
 
+pub use crate::wire::template::compile::OutCounters;
+
 use std::{ops::ControlFlow, path::Path};
 
 use super::progress::{self, Progress};
@@ -18,8 +20,15 @@ use crate::{
     wire::{
         batches::Batches,
         collector::{Collector, Options},
+        exporter::device::Profile,
     },
 };
+
+/// Options of a decoder that looks into tunnels or not, of exporters whose OUT counters count so.
+pub fn options(inner_headers: bool, out_counters: OutCounters) -> Options {
+    let profile = move |_| Profile { out_counters, ..Profile::default() };
+    Options { inner_headers, profile: Box::new(profile), ..Options::default() }
+}
 
 /// Decodes the datagrams of files, one after the other: a template holds for the files behind it.
 struct Files {

@@ -18,7 +18,7 @@ use crate::{
 /// How long collectors may take for what waits at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Replays the exports in `files` in their order, and prints on stderr what became of every octet and record.
+/// Replays the exports in `files` in their order, by a decoder of these `options`, and prints on stderr what became of every octet and record.
 ///
 /// # Errors
 /// The first file that cannot be read to its end; what was read of it is replayed all the same. Octets that the ledger does
@@ -29,10 +29,11 @@ pub fn replay(
     lists: Lists,
     files: &[impl AsRef<Path>],
     shown: &Shown,
+    options: Options,
 ) -> anyhow::Result<()> {
     let outputs = Outputs::start(config, filter, lists, Patience::Always, shown)?;
     outputs.warn_of_silence();
-    let mut decoded = Files::new(Options::default());
+    let mut decoded = Files::new(options);
     let mut second = 0;
     let result = decoded.read(files, config.prints(), |now, _, batches| {
         // Policies see time pass as it did, whatever the batches hold.

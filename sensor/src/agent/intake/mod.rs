@@ -128,6 +128,7 @@ fn rule(exporter: &ExporterConfig) -> Rule {
             tags: exporter.tags.clone(),
             sample_rate: exporter.sample_rate,
             standing: standing(exporter.network),
+            out_counters: exporter.out_counters,
         },
     }
 }

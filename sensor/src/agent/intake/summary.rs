@@ -116,6 +116,15 @@ fn words(exporter: &ExporterReport) -> String {
         (unknown(ledger), "octets without a template"),
         (malformed(ledger), "octets malformed"),
         (ledger.rows_without_rate, "flows of unknown sampling rate"),
+        (
+            ledger.rows_without_out,
+            "flows whose OUT counters differ and were left aside (see out_counters)",
+        ),
+        (
+            ledger.rows_with_implausible_uptime,
+            "flows timed by their export, not by when the device says it booted",
+        ),
+        (ledger.totals_forgotten, "flows that count in totals were forgotten"),
         (ledger.rows_without_exporter, "flows of exporters for which there was no room"),
     ];
     for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {

@@ -27,7 +27,11 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         Some(exporter) => exporter.name.as_str().into(),
         None => interfaces.name(batch.interface[i]).unwrap_or("-").into(),
     };
-    let arrow = if batch.is_egress(i) { '>' } else { '<' };
+    let arrow = match row.direction() {
+        Some("ingress") => '<',
+        Some(_) => '>',
+        None => ' ',
+    };
     let number = batch.protocol[i];
     let protocol = protocol::name(number).map_or_else(|| number.to_string(), str::to_owned);
     // Writing to a `Vec` cannot fail.

@@ -23,7 +23,7 @@ mod table;
 pub use aliases::{Alias, aliases, find_alias};
 pub use contexts::Context;
 pub use owned::OwnedValue;
-pub use row::Row;
+pub use row::{Row, direction_name};
 pub use table::FIELDS;
 
 /// One field.

@@ -1,11 +1,9 @@
 //! How the fields that only routers tell are read from a row: absent where the batch has no such column.
 
-use std::net::IpAddr;
-
 use super::{Row, Value};
 use crate::flow::{
     batch::Source,
-    router::{Action, Exporter},
+    router::{Action, AddressColumn, Exporter},
 };
 
 impl<'a> Row<'a> {
@@ -55,13 +53,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub(super) fn next_hop(&self) -> Value<'a> {
-        let router = &self.batch.router;
-        match (router.next_hop_v4.get(self.row), router.next_hop_v6.get(self.row)) {
-            (Some(v4), _) if *v4 != 0 => Value::Ip(IpAddr::V4((*v4).into())),
-            (_, Some(v6)) if *v6 != 0 => Value::Ip(IpAddr::V6((*v6).into())),
-            _ => Value::Absent,
-        }
+    pub(super) fn address(&self, column: AddressColumn) -> Value<'a> {
+        self.batch.router.address(column, self.row).map_or(Value::Absent, Value::Ip)
     }
 
     pub(super) fn action(&self) -> Value<'a> {

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use sensor_common::packet::{Fragment, ip::protocol};
+use sensor_common::{
+    key::Direction,
+    packet::{Fragment, ip::protocol},
+};
 
 use super::Value;
 use crate::flow::{
@@ -11,6 +14,15 @@ use crate::flow::{
     profile::Side,
     protocol as protocols,
 };
+
+/// The name of a direction in a batch; none for what is none.
+pub fn direction_name(direction: u8) -> Option<&'static str> {
+    match direction {
+        way if way == Direction::Ingress as u8 => Some("ingress"),
+        way if way == Direction::Egress as u8 => Some("egress"),
+        _ => None,
+    }
+}
 
 /// One row of a batch, with what is needed to name things in it.
 #[derive(Clone, Copy)]
@@ -45,9 +57,9 @@ impl<'a> Row<'a> {
         self.batch.end[self.row].saturating_sub(self.batch.start[self.row])
     }
 
-    /// `ingress` or `egress`.
-    pub fn direction(&self) -> &'static str {
-        if self.batch.is_egress(self.row) { "egress" } else { "ingress" }
+    /// `ingress` or `egress`; none where nobody told.
+    pub fn direction(&self) -> Option<&'static str> {
+        direction_name(self.batch.direction[self.row])
     }
 
     pub(super) fn bits(&self) -> u64 {
@@ -83,19 +95,15 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn tcp_flags(&self) -> Value<'a> {
-        if self.is_tcp() {
-            Value::Integer(self.batch.tcp_flags[self.row].into())
-        } else {
-            Value::Absent
-        }
+        self.known_tcp_flags().map_or(Value::Absent, |flags| Value::Integer(flags.into()))
+    }
+
+    fn known_tcp_flags(&self) -> Option<u16> {
+        self.is_tcp().then(|| self.batch.tcp_flags_of(self.row)).flatten()
     }
 
     pub(super) fn tcp_flag(&self, flag: u16) -> Value<'a> {
-        if self.is_tcp() {
-            Value::Bool(self.batch.tcp_flags[self.row] & flag != 0)
-        } else {
-            Value::Absent
-        }
+        self.known_tcp_flags().map_or(Value::Absent, |flags| Value::Bool(flags & flag != 0))
     }
 
     pub(super) fn icmp(&self, shift: u16) -> Value<'a> {

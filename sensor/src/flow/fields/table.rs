@@ -6,7 +6,7 @@ use super::{
     TextRule::{Choice, IgnoreCase, Mac, Number, Protocol},
     Value, field,
 };
-use crate::flow::{interfaces::Interfaces, profile::Attribute};
+use crate::flow::{interfaces::Interfaces, profile::Attribute, router::AddressColumn};
 
 /// All fields, in the order in which they are shown.
 #[rustfmt::skip]
@@ -40,8 +40,8 @@ pub const FIELDS: &[Field] = &[
     field("bitsxrate", Integer, &[], "Bits times the sample rate").read(|r| r.scaled(r.bits())),
     field("packetsxrate", Integer, &[], "Packets times the sample rate").read(|r| r.scaled(r.batch.packets[r.row])),
     // What kind of packets.
-    field("tos", Unsigned(8), &[5], "IPv4 type of service, or IPv6 traffic class").read(|r| Value::Integer(r.batch.tos[r.row].into())),
-    field("tcpflagsint", Unsigned(16), &[6], "TCP flags of all packets, OR-ed").read(|r| r.tcp_flags()),
+    field("tos", Unsigned(8), &[5, 195, 196], "IPv4 type of service, or IPv6 traffic class").read(|r| Value::Integer(r.batch.tos[r.row].into())),
+    field("tcpflagsint", Unsigned(16), &[6], "TCP flags of all packets, OR-ed; absent where nobody has seen them").read(|r| r.tcp_flags()),
     field("tcpflags.ack", Bool, &[6], "A packet had the TCP flag ACK").read(|r| r.tcp_flag(0x10)),
     field("tcpflags.cwr", Bool, &[6], "A packet had the TCP flag CWR").read(|r| r.tcp_flag(0x80)),
     field("tcpflags.ece", Bool, &[6], "A packet had the TCP flag ECE").read(|r| r.tcp_flag(0x40)),
@@ -59,7 +59,7 @@ pub const FIELDS: &[Field] = &[
     field("flowendreason", Unsigned(8), &[136], "Why the record ended: 1 idle timeout, 2 active timeout, 3 end of flow, 4 forced end, 5 lack of resources").extension().read(|r| r.known(&r.batch.end_reason)),
     field("folded", Bool, &[], "The kernel's flow table was full: the remote address and port were folded away and read as 0").extension().read(|r| Value::Bool(r.batch.folded[r.row] != 0)),
     // Where it was seen.
-    field("direction", Text, &[61], "`ingress` or `egress`").text(Choice(&["ingress", "egress"])).extension().read(|r| Value::Text(r.direction())),
+    field("direction", Text, &[61], "`ingress` or `egress`; absent where a router does not tell").text(Choice(&["ingress", "egress"])).extension().read(|r| Value::text(r.direction())),
     field("interface", Text, &[82], "Name of the interface that saw the flow").extension().read(|r| r.interface()),
     field("input", Unsigned(32), &[10], "Index of the interface the flow came in by").read(|r| r.input()),
     field("output", Unsigned(32), &[14], "Index of the interface the flow went out by").read(|r| r.output()),
@@ -73,7 +73,11 @@ pub const FIELDS: &[Field] = &[
     field("dstvlan", Unsigned(16), &[59, 254], "VLAN on the way out").read(|r| r.destination_vlan()),
     field("srcmac", Text, &[56], "Source MAC address").text(Mac).extension().read(|r| r.mac(&r.batch.source_mac)),
     field("dstmac", Text, &[80], "Destination MAC address").text(Mac).extension().read(|r| r.mac(&r.batch.destination_mac)),
-    field("nexthop", Ip, &[15, 62, 18, 63], "Next hop").read(|r| r.next_hop()),
+    field("nexthop", Ip, &[15, 62, 18, 63], "Next hop").read(|r| r.address(AddressColumn::NextHop)),
+    field("natsrcip", Ip, &[225, 281], "Source address after translation").extension().read(|r| r.address(AddressColumn::NatSource)),
+    field("natdstip", Ip, &[226, 282], "Destination address after translation").extension().read(|r| r.address(AddressColumn::NatDestination)),
+    field("natsrcport", Unsigned(16), &[227], "Source port after translation").extension().read(|r| r.told(&r.batch.router.nat_source_port)),
+    field("natdstport", Unsigned(16), &[228], "Destination port after translation").extension().read(|r| r.told(&r.batch.router.nat_destination_port)),
     field("flowtype", Text, &[], "What observed the flow: `host`, `netflow`, `sflow`, or the cloud whose log it is from").text(Choice(&["host", "netflow", "sflow", "aws", "azure", "azure-vnet", "gcp", "ibm", "oracle"])).read(|r| Value::Text(r.batch.observed_by.name())),
     field("flowversion", Integer, &[], "Version of the export: 5, 7, 9, 10; sFlow 5").read(|r| r.told(&r.batch.router.version)),
     field("flowsrcname", Text, &[], "Name of the device that exported the flow").read(|r| Value::text(r.exporter().map(|exporter| exporter.name.as_str()).filter(|name| !name.is_empty()))),

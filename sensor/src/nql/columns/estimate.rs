@@ -63,7 +63,7 @@ pub(super) fn probability(test: &Test) -> f64 {
         }
         Test::Profile(..) | Test::ListedNumber(..) | Test::ListedAddress(..) => 0.25,
         Test::Ports(Comparison::Equal) | Test::SameAddress => 0.02,
-        Test::PortLabel(..) | Test::NextHop(_) => 0.1,
+        Test::PortLabel(..) | Test::ToldAddress(..) => 0.1,
         Test::Ports(_) | Test::Batch(_) | Test::Told(..) | Test::Row(_) => 0.5,
     }
 }

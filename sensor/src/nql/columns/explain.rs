@@ -10,7 +10,7 @@ use super::{
     test::{By, Column, Shape, Test},
 };
 use crate::{
-    flow::profile::Side,
+    flow::{profile::Side, router::AddressColumn},
     nql::{
         dag::Literal,
         pattern::Source,
@@ -101,6 +101,8 @@ impl Column {
             Self::DestinationMac => "dstmac",
             Self::OutputInterface => "output",
             Self::DestinationVlan => "dstvlan",
+            Self::NatSourcePort => "natsrcport",
+            Self::NatDestinationPort => "natdstport",
             Self::SourceAs => "srcas.number",
             Self::DestinationAs => "dstas.number",
             Self::SampleRate => "samplerate",
@@ -155,7 +157,14 @@ impl fmt::Display for Test {
             }
             Self::Ports(comparison) => write!(out, "srcport {} dstport", comparison.symbol()),
             Self::SameAddress => write!(out, "srcip == dstip"),
-            Self::NextHop(set) => write!(out, "nexthop in {}", addresses(set)),
+            Self::ToldAddress(column, set) => {
+                let name = match column {
+                    AddressColumn::NextHop => "nexthop",
+                    AddressColumn::NatSource => "natsrcip",
+                    AddressColumn::NatDestination => "natdstip",
+                };
+                write!(out, "{name} in {}", addresses(set))
+            }
             Self::Batch(Shape::Host) => write!(out, "flows of this host"),
             Self::Batch(Shape::Filled(column)) => {
                 write!(out, "{} told in the batch", column.name())

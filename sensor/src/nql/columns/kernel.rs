@@ -1,5 +1,7 @@
 //! Tests made ready for columns: each knows its column, and its set has the form in which it is fastest.
 
+use std::net::IpAddr;
+
 use super::{
     lower,
     mask::Mask,
@@ -13,6 +15,7 @@ use crate::{
         fields::Row,
         interfaces::Interfaces,
         profile::Side,
+        router::AddressColumn,
     },
     nql::{
         reference,
@@ -104,8 +107,8 @@ pub(super) enum Kernel {
     Ports(Comparison),
     /// Both ends have the same address.
     SameAddress,
-    /// The next hop, where there is one.
-    NextHop(NumberTest<u32>, NumberTest<u128>),
+    /// The address in the column, where there is one.
+    ToldAddress(AddressColumn, NumberTest<u32>, NumberTest<u128>),
     /// The constant with this number, the same for all rows of a batch.
     Batch(usize),
     /// The kernel made for the batch with this number.
@@ -172,6 +175,8 @@ impl Kernel {
             }
             Column::OutputInterface => stored!(U32, router.output_interface),
             Column::DestinationVlan => stored!(U16, router.destination_vlan),
+            Column::NatSourcePort => stored!(U16, router.nat_source_port),
+            Column::NatDestinationPort => stored!(U16, router.nat_destination_port),
             Column::SourceAs => stored!(U32, router.source_as),
             Column::DestinationAs => stored!(U32, router.destination_as),
             Column::Version => stored!(U8, router.version),
@@ -195,9 +200,9 @@ impl Kernel {
         Self::Address(side, NumberTest::new(set.v4()), NumberTest::new(set.v6()))
     }
 
-    /// A test of the next hop.
-    pub(super) fn next_hop(set: &AddressSet) -> Self {
-        Self::NextHop(NumberTest::new(set.v4()), NumberTest::new(set.v6()))
+    /// A test of addresses that routers tell.
+    pub(super) fn told_address(column: AddressColumn, set: &AddressSet) -> Self {
+        Self::ToldAddress(column, NumberTest::new(set.v4()), NumberTest::new(set.v6()))
     }
 
     /// The kernel itself, or the one that was made for the batch.
@@ -266,7 +271,7 @@ impl Kernel {
                     });
                 }
             },
-            Self::NextHop(..) | Self::Late(_) | Self::Told(..) | Self::Row(_) => {
+            Self::ToldAddress(..) | Self::Late(_) | Self::Told(..) | Self::Row(_) => {
                 *out = Mask::NONE;
                 for row in 0..chunk.rows {
                     if self.holds(chunk, state, row) {
@@ -306,14 +311,11 @@ impl Kernel {
             },
             // Resolved before; see `resolve`.
             Self::Late(_) => false,
-            Self::NextHop(v4, v6) => {
-                let router = &batch.router;
-                match (number_in(&router.next_hop_v4, at), number_in(&router.next_hop_v6, at)) {
-                    (0, 0) => false,
-                    (0, hop) => v6.holds(hop),
-                    (hop, _) => v4.holds(hop),
-                }
-            }
+            Self::ToldAddress(column, v4, v6) => match batch.router.address(*column, at) {
+                Some(IpAddr::V4(address)) => v4.holds(address.into()),
+                Some(IpAddr::V6(address)) => v6.holds(address.into()),
+                None => false,
+            },
             Self::Told(by, memo, query) => {
                 let row = chunk.row(row);
                 state.memos[*memo].get(by.key(&row), || reference::matches(query, &row))
@@ -342,7 +344,7 @@ impl Kernel {
             Self::Profile(..) => Cost { in_block: 0.5, alone: 3.0 },
             Self::Batch(_) => Cost { in_block: 0.0, alone: 1.0 },
             Self::Late(_) => Cost { in_block: 3.0, alone: 5.0 },
-            Self::NextHop(..) | Self::Told(..) => Cost { in_block: 3.0, alone: 4.0 },
+            Self::ToldAddress(..) | Self::Told(..) => Cost { in_block: 3.0, alone: 4.0 },
             Self::Row(_) => Cost { in_block: 50.0, alone: 50.0 },
         }
     }
@@ -374,10 +376,10 @@ impl By {
     #[inline(always)]
     fn key(self, row: &Row<'_>) -> MemoKey {
         // What no interface and no VRF has.
-        const NONE: u64 = u64::MAX;
+        const NONE: u128 = u128::MAX;
         let (batch, at) = (row.batch, row.row);
         let router = &batch.router;
-        let interface = |index: Option<u32>| index.map_or(NONE, u64::from);
+        let interface = |index: Option<u32>| index.map_or(NONE, u128::from);
         let number = match self {
             Self::Exporter => 0,
             Self::Input => interface(row.input_index()),

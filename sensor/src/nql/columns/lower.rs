@@ -2,7 +2,7 @@
 //!
 //! The meaning is that of the reference evaluator; a property test holds the two together.
 
-use sensor_common::{key::Direction, packet::Fragment};
+use sensor_common::packet::Fragment;
 
 use super::{
     presence::{Numbers, Presence, Scale, number, numbers, present},
@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     flow::{
-        fields::{Field, Value},
+        fields::{Field, Value, direction_name},
         profile::Side,
         protocol as protocols,
-        router::Action,
+        router::{Action, AddressColumn},
     },
     nql::{
         dag::{Dag, Literal},
@@ -80,15 +80,19 @@ fn lower_field(dag: &mut Dag, name: &str, predicate: &Predicate, whole: &Typed) 
         ("dstip", Predicate::Listed(list, ListForm::Addresses)) => {
             dag.test(Test::ListedAddress(Side::Destination, list.clone()))
         }
-        ("nexthop", Predicate::Addresses(set)) => dag.test(Test::NextHop(set.clone())),
+        (_, Predicate::Addresses(set)) if let Some(column) = address_column(name) => {
+            dag.test(Test::ToldAddress(column, set.clone()))
+        }
         ("ipversion" | "flowtype", _) => {
             dag.test(Test::Batch(Shape::Query(Box::new(whole.clone()))))
         }
         (_, Predicate::Bool(expected)) => match tcp_flag(name) {
             Some(flag) => {
                 let set = dag.test(Test::Flags(flag));
-                let tcp = present(dag, Presence::Tcp);
-                dag.and([tcp, if *expected { set } else { !set }])
+                // No flag is set where none is known.
+                let presence = if *expected { Presence::Tcp } else { Presence::TcpFlags };
+                let present = present(dag, presence);
+                dag.and([present, if *expected { set } else { !set }])
             }
             None if name == "folded" => {
                 let folded = number(dag, Column::Folded, &IntegerSet::range(1, u64::MAX));
@@ -166,6 +170,16 @@ fn any(
     dag.or(readings)
 }
 
+/// The column of addresses that routers tell.
+fn address_column(name: &str) -> Option<AddressColumn> {
+    Some(match name {
+        "nexthop" => AddressColumn::NextHop,
+        "natsrcip" => AddressColumn::NatSource,
+        "natdstip" => AddressColumn::NatDestination,
+        _ => return None,
+    })
+}
+
 /// The bit of a TCP flag (RFC 9293 section 3.1, RFC 3168, RFC 3540).
 fn tcp_flag(name: &str) -> Option<u16> {
     Some(match name.strip_prefix("tcpflags.")? {
@@ -185,10 +199,7 @@ fn tcp_flag(name: &str) -> Option<u16> {
 /// Fields whose texts stand for numbers: the column, and the numbers whose text fulfils `predicate`.
 fn texts(name: &str, predicate: &Predicate) -> Option<(Column, IntegerSet)> {
     let (column, text): (_, fn(u8) -> Value<'static>) = match name {
-        "direction" => (Column::Direction, |number| {
-            let egress = number == Direction::Egress as u8;
-            Value::Text(if egress { "egress" } else { "ingress" })
-        }),
+        "direction" => (Column::Direction, |number| Value::text(direction_name(number))),
         "fragment" => (Column::Fragment, |number| {
             Value::Text(match number {
                 f if f == Fragment::First as u8 => "first",

@@ -156,7 +156,7 @@ fn numbers(values: &ListValues, form: ListForm) -> IntegerSet {
 const MEMO: usize = 256;
 
 /// An exporter's place, and a number.
-pub(super) type MemoKey = (u32, u64);
+pub(super) type MemoKey = (u32, u128);
 
 /// Answers of a test of what an exporter tells about a number: a direct-mapped table.
 #[derive(Clone)]
@@ -171,7 +171,8 @@ impl Memo {
     #[inline(always)]
     pub(super) fn get(&mut self, key: MemoKey, answer: impl FnOnce() -> bool) -> bool {
         // Fibonacci hashing: the highest bits of the product are the mixed ones.
-        let mixed = (key.1 ^ u64::from(key.0) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let number = key.1 as u64 ^ (key.1 >> 64) as u64;
+        let mixed = (number ^ u64::from(key.0) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let entry = &mut self.0[(mixed >> 56) as usize % MEMO];
         match *entry {
             Some((known, answer)) if known == key => answer,

@@ -5,9 +5,12 @@ use std::borrow::Cow;
 use sensor_common::{key::Direction, packet::ip::protocol};
 
 use super::test::{Column, Shape, Test};
-use crate::nql::{
-    dag::{Dag, Literal},
-    sets::IntegerSet,
+use crate::{
+    flow::batch::TCP_FLAGS_UNTOLD,
+    nql::{
+        dag::{Dag, Literal},
+        sets::IntegerSet,
+    },
 };
 
 /// A test of a column; what it cannot hold does not count.
@@ -26,6 +29,8 @@ pub(super) fn number(dag: &mut Dag, column: Column, set: &IntegerSet) -> Literal
 pub(super) enum Presence {
     Always,
     Tcp,
+    /// Of TCP, where the flags are known.
+    TcpFlags,
     Icmp,
     Packets,
     /// Where the column has rows.
@@ -59,6 +64,11 @@ pub(super) fn present(dag: &mut Dag, presence: Presence) -> Literal {
     match presence {
         Presence::Always => Literal::TRUE,
         Presence::Tcp => one_of(dag, Column::Protocol, &[protocol::TCP.into()]),
+        Presence::TcpFlags => {
+            let untold = one_of(dag, Column::TcpFlags, &[TCP_FLAGS_UNTOLD.into()]);
+            let tcp = present(dag, Presence::Tcp);
+            dag.and([tcp, !untold])
+        }
         Presence::Icmp => {
             one_of(dag, Column::Protocol, &[protocol::ICMP.into(), protocol::ICMPV6.into()])
         }
@@ -141,7 +151,7 @@ pub(super) struct Numbers {
 pub(super) fn numbers(name: &str) -> &'static [Numbers] {
     use Presence::{
         Always, Filled, Host, Icmp, Input, InputVlan, Known, Output, OutputVlan, Packets, Router,
-        Tcp, Told,
+        TcpFlags, Told,
     };
     use Scale::{Bits, One, Seconds, UpperOctet};
     macro_rules! readings {
@@ -167,7 +177,7 @@ pub(super) fn numbers(name: &str) -> &'static [Numbers] {
         "bytesperpacket" => readings![(OctetsPerPacket, Packets, One)],
         "layer2octets" => readings![(Layer2Octets, Filled(Column::Layer2Octets), One)],
         "tos" => readings![(Tos, Always, One)],
-        "tcpflagsint" => readings![(TcpFlags, Tcp, One)],
+        "tcpflagsint" => readings![(TcpFlags, TcpFlags, One)],
         "icmptype" => readings![(IcmpTypeCode, Icmp, UpperOctet)],
         "icmpcode" => readings![(IcmpCode, Icmp, One)],
         "ttlmin" => readings![(TtlMin, Known(Column::TtlMin), One)],
@@ -185,6 +195,8 @@ pub(super) fn numbers(name: &str) -> &'static [Numbers] {
         ],
         "srcmac" => readings![(SourceMac, Filled(Column::SourceMac), One)],
         "dstmac" => readings![(DestinationMac, Filled(Column::DestinationMac), One)],
+        "natsrcport" => readings![(NatSourcePort, Told(Column::NatSourcePort), One)],
+        "natdstport" => readings![(NatDestinationPort, Told(Column::NatDestinationPort), One)],
         "flowversion" => readings![(Version, Told(Column::Version), One)],
         "srcas.number" => readings![(SourceAs, Filled(Column::SourceAs), One)],
         "dstas.number" => readings![(DestinationAs, Filled(Column::DestinationAs), One)],

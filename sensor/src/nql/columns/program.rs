@@ -187,7 +187,7 @@ impl Program {
             }
             Test::Ports(comparison) => Kernel::Ports(*comparison),
             Test::SameAddress => Kernel::SameAddress,
-            Test::NextHop(set) => Kernel::next_hop(set),
+            Test::ToldAddress(column, set) => Kernel::told_address(*column, set),
             Test::Told(by, query) => {
                 plan.memos += 1;
                 Kernel::Told(*by, plan.memos - 1, (**query).clone())

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
-    flow::{batch::FlowBatch, profile::Side},
+    flow::{batch::FlowBatch, profile::Side, router::AddressColumn},
     nql::{
         lists::{ListForm, NamedList},
         sets::{AddressSet, IntegerSet},
@@ -69,6 +69,10 @@ pub enum Column {
     OutputInterface,
     /// VLAN on the way out that a router told beside that on the way in.
     DestinationVlan,
+    /// Source port after translation.
+    NatSourcePort,
+    /// Destination port after translation.
+    NatDestinationPort,
     /// AS of the source.
     SourceAs,
     /// AS of the destination.
@@ -107,6 +111,8 @@ impl Column {
             | Self::IcmpTypeCode
             | Self::TcpFlags
             | Self::Vlan
+            | Self::NatSourcePort
+            | Self::NatDestinationPort
             | Self::DestinationVlan => u16::MAX.into(),
             Self::Interface
             | Self::OutputInterface
@@ -137,6 +143,8 @@ impl Column {
             Self::DestinationMac => |batch| !batch.destination_mac.is_empty(),
             Self::OutputInterface => |batch| !batch.router.output_interface.is_empty(),
             Self::DestinationVlan => |batch| !batch.router.destination_vlan.is_empty(),
+            Self::NatSourcePort => |batch| !batch.router.nat_source_port.is_empty(),
+            Self::NatDestinationPort => |batch| !batch.router.nat_destination_port.is_empty(),
             Self::SourceAs => |batch| !batch.router.source_as.is_empty(),
             Self::DestinationAs => |batch| !batch.router.destination_as.is_empty(),
             Self::Received => |batch| !batch.router.received.is_empty(),
@@ -208,8 +216,8 @@ pub enum Test {
     Ports(Comparison),
     /// Both ends have the same address.
     SameAddress,
-    /// The next hop lies in the set; there may be none.
-    NextHop(AddressSet),
+    /// The address in the column lies in the set; there may be none.
+    ToldAddress(AddressColumn, AddressSet),
     /// Decided by the batch alone.
     Batch(Shape),
     /// Decided by what the exporter tells about a number.
@@ -227,7 +235,7 @@ impl Test {
                 [(0, high)] if *high >= column.maximum() => Some(true),
                 _ => None,
             },
-            Self::Address(_, set) | Self::NextHop(set) => set.is_empty().then_some(false),
+            Self::Address(_, set) | Self::ToldAddress(_, set) => set.is_empty().then_some(false),
             _ => None,
         }
     }

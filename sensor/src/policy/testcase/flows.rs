@@ -4,13 +4,16 @@ mod reply;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
-use sensor_common::packet::{Fragment, ip::protocol};
+use sensor_common::{
+    key::Direction,
+    packet::{Fragment, ip::protocol},
+};
 
 use super::raw::{Entry, Fields, Scalar};
 use crate::{
     diagnostic::{Diagnostic, nearest},
     flow::{
-        batch::{Addresses, FlowBatch, Source},
+        batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source},
         fields::{FIELDS, find},
         profile::{Profile, Profiles},
         router::Exporter,
@@ -51,7 +54,7 @@ pub struct Draft {
     /// Last packet, milliseconds since the epoch.
     pub end: u64,
     end_given: bool,
-    egress: bool,
+    direction: Option<Direction>,
     interface: u32,
     vlan: u16,
     ttl: [u8; 2],
@@ -88,7 +91,7 @@ impl Default for Draft {
             start: BEGIN,
             end: BEGIN,
             end_given: false,
-            egress: false,
+            direction: None,
             interface: 0,
             vlan: 0,
             ttl: [64; 2],
@@ -185,7 +188,10 @@ impl Draft {
                 let source = Source::ALL.into_iter().find(|source| source.name() == value.shown());
                 self.observed_by = source.ok_or("must be host, netflow or sflow")?;
             }
-            "direction" => self.egress = choice(value, &["ingress", "egress"])? == 1,
+            "direction" => {
+                let ways = [Direction::Ingress, Direction::Egress];
+                self.direction = Some(ways[choice(value, &["ingress", "egress"])?]);
+            }
             "fragment" => self.fragment = choice(value, &["none", "first", "later"])? as u8,
             "action" => self.action = Some(choice(value, &["accepted", "rejected"])? as u8 + 1),
             "input" => self.interface = number(value)?,
@@ -334,7 +340,12 @@ impl Draft {
         batch.tos.push(self.tos);
         batch.tcp_flags.push(self.flags);
         batch.interface.push(self.interface);
-        batch.direction.push(u8::from(self.egress));
+        // A host knows; a router may not tell.
+        let untold = match self.observed_by {
+            Source::Host => Direction::Ingress as u8,
+            Source::NetFlow | Source::Sflow => DIRECTION_UNTOLD,
+        };
+        batch.direction.push(self.direction.map_or(untold, |way| way as u8));
         batch.vlan.push(self.vlan);
         batch.octets.push(self.octets);
         batch.packets.push(self.packets);

@@ -56,6 +56,7 @@ impl Worker<'_> {
             version: version as u8,
             received: arrival.now,
             times: Times { export: header.export, uptime: Some(header.uptime) },
+            boot: None,
             exporter,
             relayed,
             rates,

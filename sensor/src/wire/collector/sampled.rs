@@ -53,6 +53,7 @@ impl Worker<'_> {
             version: 5,
             received: arrival.now,
             times: Times { export: arrival.now, uptime: None },
+            boot: None,
             exporter,
             relayed,
             rates,

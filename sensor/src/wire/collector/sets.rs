@@ -7,7 +7,7 @@ use crate::wire::{
     batches::Batches,
     exporter::{
         device::{Device, Parts},
-        options,
+        options::{self, Subjects},
         session::{Session, SessionKey},
         succession::Sign,
         templates::{Known, Templates},
@@ -17,7 +17,12 @@ use crate::wire::{
     ledger::Skipped,
     netflow::v9,
     octets::Octets,
-    records::{append::Context, decode, fields::fields, fill::Times},
+    records::{
+        append::Context,
+        decode::{self, Memory},
+        fields::fields,
+        fill::Times,
+    },
     sets,
     template::{
         Dialect, Template,
@@ -237,7 +242,14 @@ impl Worker<'_> {
         if device.total_cost() + cost > limit || device.open(key, limit).is_none() {
             return false;
         }
-        device.streams.change(&key, |session| session.templates.insert(template)).is_some()
+        let refers = !template.is_options() && template.names_samplers();
+        let learnt =
+            device.streams.change(&key, |session| session.templates.insert(template)).is_some();
+        if refers && let Some(Subjects { sampling, session, .. }) = device.subjects(&key) {
+            sampling.refer();
+            session.sampling.refer();
+        }
+        learnt
     }
 
     /// Decodes the sets that have waited for template `id`.
@@ -355,35 +367,40 @@ impl Worker<'_> {
             found.records += self.options(device, known, message, set);
             return;
         }
-        let plan = known.plan();
+        let plan = known.plan().counting(device.out_counters);
         if plan.names {
             self.names(device, known, set);
         }
         device.renew_names(message.received);
         self.relayed(device, plan, set);
         let may_track = message.may_grow && device.total_cost() < self.limits.exporter;
-        let Parts { exporter, relayed, rates, boot, connections, ledger } =
+        let Parts { exporter, relayed, rates, boot, connections, totals, ledger } =
             device.parts(&message.key, None);
-        let connections = connections.filter(|_| may_track);
-        let mut times = message.times;
-        if times.uptime.is_none()
-            && let Some(boot) = boot
-        {
-            // IPFIX has no uptime in its header; options may tell when the device booted.
-            times.uptime = Some(times.export.wrapping_sub(boot) as u32);
-        }
+        let mut memory =
+            may_track.then_some(Memory { connections, totals, domain: message.key.domain });
+        let implausible = ledger.rows_with_implausible_uptime;
         let context = Context {
             version: message.key.version,
             received: message.received,
-            times,
+            times: message.times,
+            boot,
             exporter,
             relayed,
             rates,
         };
         let pair = &mut batches.netflow;
-        let count = decode::flows(plan, set, &context, connections, self.scratch, pair, ledger);
+        let scratch = &mut *self.scratch;
+        let count = decode::flows(plan, set, &context, memory.as_mut(), scratch, pair, ledger);
+        let implausible = ledger.rows_with_implausible_uptime - implausible;
         if plan.updates {
             device.streams.change(&message.key, Session::account_connections);
+        }
+        if plan.totals.any() {
+            device.account_totals();
+        }
+        if boot.is_some() && count != 0 && implausible >= count as u64 {
+            // The device has booted again since it told when it did.
+            device.streams.change(&message.key, |session| session.boot = None);
         }
         found.records += count;
         found.flows += count;
@@ -428,7 +445,8 @@ impl Worker<'_> {
         set: &[u8],
     ) -> usize {
         let mut anchors = Vec::new();
-        let (rows, end) = decode::records_of(known.plan(), set, &mut anchors);
+        let records = decode::records_of(known.plan(), set, &mut anchors);
+        let (rows, end) = decode::without_padding(set, records);
         decode::rest(known.plan(), &set[end..], &mut device.ledger);
         let domain = message.key.domain;
         for row in 0..rows.len() {

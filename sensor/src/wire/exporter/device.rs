@@ -17,12 +17,14 @@ use super::{
     session::{Session, SessionKey},
     streams::Streams,
     succession::Sign,
+    totals::Totals,
 };
 use crate::{
     flow::router::Exporter,
     wire::{
         ledger::{Ledger, Skipped},
         sflow::counters::InterfaceCounters,
+        template::compile::OutCounters,
     },
 };
 
@@ -42,6 +44,8 @@ pub struct Profile {
     pub sample_rate: Option<u32>,
     /// Whether room is reserved for it.
     pub standing: Standing,
+    /// What its OUT counters count.
+    pub out_counters: OutCounters,
 }
 
 impl Profile {
@@ -59,6 +63,8 @@ pub struct Device {
     pub exporter: Arc<Exporter>,
     /// Configured sampling rate.
     pub sample_rate: Option<u32>,
+    /// What its OUT counters count.
+    pub out_counters: OutCounters,
     /// What all its domains tell of sampling.
     pub sampling: Sampling,
     /// Octets and records.
@@ -85,6 +91,9 @@ pub struct Device {
     pub relayed: Relayed,
     /// Its streams of messages.
     pub streams: Streams,
+    /// What its flows that live have counted.
+    totals: Totals,
+    totals_cost: usize,
 }
 
 /// What decoding flows needs of a device.
@@ -99,6 +108,8 @@ pub struct Parts<'a> {
     pub boot: Option<u64>,
     /// What a firewall has counted already.
     pub connections: Option<&'a mut Connections>,
+    /// What flows that live have counted.
+    pub totals: &'a mut Totals,
     /// Octets and records.
     pub ledger: &'a mut Ledger,
 }
@@ -110,12 +121,13 @@ impl Device {
     /// A device of which nothing is known but what is configured.
     pub fn new(who: Who, profile: Profile) -> Self {
         let cost = DEVICE_COST + profile.cost();
-        let Profile { name, site, tags, sample_rate, standing } = profile;
+        let Profile { name, site, tags, sample_rate, out_counters, standing } = profile;
         Self {
             source: who.source,
             exporter: Arc::new(Exporter { name, site, tags, ..Exporter::new(who.exporter) }),
             standing,
             sample_rate,
+            out_counters,
             sampling: Sampling::default(),
             ledger: Ledger::default(),
             first_decoded: 0,
@@ -127,6 +139,8 @@ impl Device {
             names: Names::default(),
             relayed: Relayed::default(),
             streams: Streams::default(),
+            totals: Totals::default(),
+            totals_cost: 0,
         }
     }
 
@@ -187,8 +201,16 @@ impl Device {
             rates: Rates { configured: self.sample_rate, header, domain, device },
             boot,
             connections,
+            totals: &mut self.totals,
             ledger: &mut self.ledger,
         }
+    }
+
+    /// Enters the memory that totals take, once they have changed.
+    pub fn account_totals(&mut self) {
+        let cost = self.totals.cost();
+        self.cost = self.cost + cost - self.totals_cost;
+        self.totals_cost = cost;
     }
 
     /// Whom options of stream `key` tell about.

@@ -4,6 +4,7 @@
 //! * [`succession`]: whose templates serve a stream that has told none. [`streams`]: all streams of one address.
 //! * [`sampling`]: how packets are sampled.
 //! * [`connections`]: what firewalls have counted already.
+//! * [`totals`]: what flows that live have counted.
 //! * [`sequence`]: what got lost on the way.
 //! * [`options`]: what options records tell. [`names`]: names in them, and in other records.
 //! * [`device`]: all that is known of one exporter.
@@ -24,4 +25,5 @@ pub mod snapshot;
 pub mod streams;
 pub mod succession;
 pub mod templates;
+pub mod totals;
 pub mod waiting;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::flow::{interfaces::Interface, router::Exporter};
+use crate::flow::{application::ApplicationId, interfaces::Interface, router::Exporter};
 
 /// Longest name that is kept, in octets.
 const LONGEST: usize = 255;
@@ -25,7 +25,7 @@ pub enum Name {
     /// An interface, by index. What is empty is not told: some send the name in one record and the description in another.
     Interface(u32, Interface),
     /// An application, by identifier.
-    Application(u64, String),
+    Application(ApplicationId, String),
     /// A VRF, by identifier.
     Vrf(u32, String),
 }

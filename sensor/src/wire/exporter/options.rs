@@ -6,7 +6,11 @@ use super::{
     session::Session,
 };
 use crate::{
-    flow::{interfaces::Interface, router::Exporter},
+    flow::{
+        application::{self, ApplicationId},
+        interfaces::Interface,
+        router::Exporter,
+    },
     wire::{
         octets::number,
         records::{append::systematic, fields::fields},
@@ -33,7 +37,7 @@ struct Told<'a> {
     population: Option<u64>,
     interface_name: Option<&'a [u8]>,
     interface_alias: Option<&'a [u8]>,
-    application: Option<u64>,
+    application: Option<ApplicationId>,
     application_name: Option<&'a [u8]>,
     vrf: Option<u32>,
     vrf_name: Option<&'a [u8]>,
@@ -96,7 +100,7 @@ fn read<'a>(template: &'a Template, record: &'a [u8]) -> Told<'a> {
             // Where ingress and egress interface both have names, the first is that of the ingress interface.
             (0, 82) => told.interface_name = told.interface_name.or(Some(value)),
             (0, 83) => told.interface_alias = told.interface_alias.or(Some(value)),
-            (0, 95) => told.application = numeric(),
+            (0, 95) => told.application = application::number(value),
             (0, 96) => told.application_name = Some(value),
             (0, 234) => told.vrf = numeric().map(|id| id as u32),
             (0, 235) => told.vrf = told.vrf.or(numeric().map(|id| id as u32)),

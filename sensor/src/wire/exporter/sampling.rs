@@ -13,19 +13,34 @@ pub struct Sampling {
     samplers: BTreeMap<u64, Rate>,
     interfaces: BTreeMap<u32, Rate>,
     all: Option<Rate>,
+    /// True where flows say which sampler took them.
+    #[serde(default)]
+    is_referred_to: bool,
 }
 
 /// What is known of a stream that has told nothing.
-pub static UNTOLD: Sampling =
-    Sampling { samplers: BTreeMap::new(), interfaces: BTreeMap::new(), all: None };
+pub static UNTOLD: Sampling = Sampling {
+    samplers: BTreeMap::new(),
+    interfaces: BTreeMap::new(),
+    all: None,
+    is_referred_to: false,
+};
 
 /// One of how many packets, and which domain said so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Rate {
-    /// 0 where two domains disagree.
     rate: u32,
     domain: u32,
+    /// What other domains say, each with its latest word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<(u32, u32)>,
+    /// A domain for whose words there was no room disagreed.
+    #[serde(default)]
+    is_disputed: bool,
 }
+
+/// Domains of one device whose words about one thing are kept beside each other.
+const DOMAINS: usize = 8;
 
 /// What a rate is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +54,22 @@ pub enum Scope {
 }
 
 impl Sampling {
-    /// Notes that `domain` samples one of `rate` packets in `scope`. Where another domain says something else, nobody's
-    /// word counts.
+    /// Notes that `domain` samples one of `rate` packets in `scope`. Where the latest words of two domains differ, nobody's
+    /// counts.
     pub fn learn(&mut self, scope: Scope, rate: u32, domain: u32) {
-        let told = Rate { rate, domain };
         match scope {
-            Scope::Sampler(id) => insert(&mut self.samplers, id, told),
-            Scope::Interface(index) => insert(&mut self.interfaces, index, told),
-            Scope::All => self.all = Some(self.all.map_or(told, |known| known.and(told))),
+            Scope::Sampler(id) => learn(&mut self.samplers, id, rate, domain),
+            Scope::Interface(index) => learn(&mut self.interfaces, index, rate, domain),
+            Scope::All => match &mut self.all {
+                Some(known) => known.learn(rate, domain),
+                all => *all = Some(Rate::new(rate, domain)),
+            },
         }
+    }
+
+    /// Notes that some template of flows names samplers: flows that name none are of no sampler.
+    pub fn refer(&mut self) {
+        self.is_referred_to = true;
     }
 
     /// Entries of all kinds.
@@ -60,35 +82,45 @@ impl Sampling {
         self.len() == 0
     }
 
-    /// The rate for all flows: as told, or that of the only sampler.
+    /// The rate for flows that name no sampler: as told for all, or that of the only sampler, unless flows say which of them
+    /// it took.
     fn of_all(&self) -> Option<u32> {
         let only = || match self.samplers.len() {
-            1 => self.samplers.values().next().copied(),
+            1 if !self.is_referred_to => self.samplers.values().next(),
             _ => None,
         };
-        self.all.or_else(only).and_then(Rate::certain)
+        self.all.as_ref().or_else(only).and_then(Rate::certain)
     }
 }
 
 impl Rate {
-    fn and(self, told: Self) -> Self {
-        if self.domain == told.domain || self.rate == told.rate {
-            told
-        } else {
-            Self { rate: 0, ..told }
+    fn new(rate: u32, domain: u32) -> Self {
+        Self { rate, domain, others: Vec::new(), is_disputed: false }
+    }
+
+    fn learn(&mut self, rate: u32, domain: u32) {
+        if domain == self.domain {
+            self.rate = rate;
+        } else if let Some(known) = self.others.iter_mut().find(|(other, _)| *other == domain) {
+            known.1 = rate;
+        } else if self.others.len() + 1 < DOMAINS {
+            self.others.push((domain, rate));
+        } else if rate != self.rate {
+            self.is_disputed = true;
         }
     }
 
-    fn certain(self) -> Option<u32> {
-        (self.rate != 0).then_some(self.rate)
+    fn certain(&self) -> Option<u32> {
+        let agreed = self.others.iter().all(|(_, rate)| *rate == self.rate);
+        (agreed && !self.is_disputed && self.rate != 0).then_some(self.rate)
     }
 }
 
-fn insert<K: Ord>(table: &mut BTreeMap<K, Rate>, key: K, told: Rate) {
+fn learn<K: Ord>(table: &mut BTreeMap<K, Rate>, key: K, rate: u32, domain: u32) {
     if let Some(known) = table.get_mut(&key) {
-        *known = known.and(told);
+        known.learn(rate, domain);
     } else if table.len() < LIMIT {
-        table.insert(key, told);
+        table.insert(key, Rate::new(rate, domain));
     }
 }
 
@@ -109,7 +141,7 @@ pub struct Rates<'a> {
 impl Rates<'_> {
     /// The rate of sampler `id`.
     pub fn of_sampler(&self, id: u64) -> Option<u32> {
-        let of = |table: &Sampling| table.samplers.get(&id).copied().and_then(Rate::certain);
+        let of = |table: &Sampling| table.samplers.get(&id).and_then(Rate::certain);
         of(self.domain).or_else(|| of(self.device))
     }
 
@@ -120,12 +152,57 @@ impl Rates<'_> {
 
     /// The rate of flows that come in by interface `index`.
     pub fn of_interface(&self, index: u32) -> Option<u32> {
-        let of = |table: &Sampling| table.interfaces.get(&index).copied().and_then(Rate::certain);
+        let of = |table: &Sampling| table.interfaces.get(&index).and_then(Rate::certain);
         of(self.domain).or_else(|| of(self.device))
     }
 
     /// The rate of flows of which nothing else tells it.
     pub fn of_all(&self) -> Option<u32> {
         self.header.or_else(|| self.domain.of_all()).or_else(|| self.device.of_all())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_all(device: &Sampling) -> Option<u32> {
+        Rates { configured: None, header: None, domain: &UNTOLD, device }.of_all()
+    }
+
+    #[test]
+    fn the_only_sampler_is_that_of_flows_that_never_name_one() {
+        let mut device = Sampling::default();
+        device.learn(Scope::Sampler(1), 1000, 1);
+        assert_eq!(of_all(&device), Some(1000));
+        device.refer();
+        assert_eq!(of_all(&device), None);
+        device.learn(Scope::All, 50, 1);
+        assert_eq!(of_all(&device), Some(50), "told for all flows");
+    }
+
+    #[test]
+    fn domains_that_disagree_count_for_nothing_however_often_they_say_it() {
+        let mut device = Sampling::default();
+        device.learn(Scope::All, 100, 1);
+        for _ in 0..3 {
+            device.learn(Scope::All, 200, 2);
+            assert_eq!(of_all(&device), None);
+        }
+        device.learn(Scope::All, 200, 1);
+        assert_eq!(of_all(&device), Some(200), "both have changed");
+        for domain in 3..30 {
+            device.learn(Scope::All, 200, domain);
+        }
+        assert_eq!(of_all(&device), Some(200));
+        device.learn(Scope::All, 7, 99);
+        assert_eq!(of_all(&device), None, "one of too many to remember");
+    }
+
+    #[test]
+    fn what_was_saved_before_domains_were_told_apart_is_read() {
+        let saved = r#"{"samplers":{},"interfaces":{},"all":{"rate":9,"domain":1}}"#;
+        let device: Sampling = serde_json::from_str(saved).unwrap();
+        assert_eq!(of_all(&device), Some(9));
     }
 }

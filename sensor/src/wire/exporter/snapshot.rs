@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{directory::Who, sampling::Sampling, session::SessionKey, succession::Trace};
-use crate::wire::template::Template;
+use crate::{flow::application::ApplicationId, wire::template::Template};
 
 /// Version of the form; others are not read.
 pub const VERSION: u32 = 1;
@@ -37,7 +37,7 @@ pub struct SavedExporter {
     /// Index, name and alias of its interfaces.
     pub interfaces: Vec<(u32, String, String)>,
     /// Its applications.
-    pub applications: Vec<(u64, String)>,
+    pub applications: Vec<(ApplicationId, String)>,
     /// Its VRFs.
     pub vrfs: Vec<(u32, String)>,
     /// Its streams.

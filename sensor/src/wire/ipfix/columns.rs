@@ -7,7 +7,8 @@ use sensor_common::key::Direction;
 
 use super::elements::{self, Element};
 use crate::flow::{
-    batch::{Addresses, FlowBatch},
+    application,
+    batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
     router::Action,
 };
 
@@ -39,6 +40,10 @@ pub(super) enum When {
     Router(fn(&FlowBatch) -> bool),
     /// As `Router`, where another field says the same in more octets and takes its place in the full template.
     Short(fn(&FlowBatch) -> bool),
+    /// Rows whose direction is told.
+    Directed,
+    /// Rows whose TCP flags are known.
+    Flagged,
     /// Folded rows.
     Folded,
 }
@@ -144,13 +149,15 @@ const V6: When = When::Family(true);
 const ALWAYS: When = When::Always;
 const VLAN: When = When::Known(|batch| is_told(&batch.vlan));
 const INGRESS: When = When::Known(|batch| is_told(&batch.interface));
-const EGRESS: When =
-    When::Known(|batch| !batch.router.output_interface.is_empty() || is_told(&batch.direction));
+const EGRESS: When = When::Known(|batch| {
+    !batch.router.output_interface.is_empty()
+        || batch.direction.contains(&(Direction::Egress as u8))
+});
 const END_REASON: When = When::Known(|batch| is_told(&batch.end_reason));
 
 /// All fields, in the order of the records.
 #[rustfmt::skip]
-pub(super) static FIELDS: [Field; 40] = [
+pub(super) static FIELDS: [Field; 47] = [
     address!(SOURCE_IPV4_ADDRESS, SourceKey, V4, V4, source),
     address!(DESTINATION_IPV4_ADDRESS, DestinationKey, V4, V4, destination),
     field!(elements::ICMP_TYPE_CODE_IPV4, DestinationKey, V4, icmp_type_code),
@@ -161,7 +168,7 @@ pub(super) static FIELDS: [Field; 40] = [
     field!(elements::DESTINATION_TRANSPORT_PORT, DestinationKey, ALWAYS, destination_port),
     field!(elements::PROTOCOL_IDENTIFIER, Key, ALWAYS, protocol),
     field!(elements::IP_CLASS_OF_SERVICE, Key, ALWAYS, tos),
-    field!(elements::FLOW_DIRECTION, Key, ALWAYS, direction),
+    field!(elements::FLOW_DIRECTION, Key, When::Directed, direction),
     field!(elements::INGRESS_INTERFACE, Key, INGRESS, |rows| interfaces(rows, Direction::Ingress)),
     field!(elements::EGRESS_INTERFACE, Key, EGRESS, |rows| interfaces(rows, Direction::Egress)),
     field!(elements::VLAN_ID, Key, VLAN, vlan),
@@ -170,7 +177,9 @@ pub(super) static FIELDS: [Field; 40] = [
     field!(elements::LAYER2_OCTET_DELTA_COUNT, Property, filled!(Filled layer2_octets), layer2_octets),
     field!(elements::FLOW_START_MILLISECONDS, Property, ALWAYS, start),
     field!(elements::FLOW_END_MILLISECONDS, Property, ALWAYS, end),
-    field!(elements::TCP_CONTROL_BITS, Property, ALWAYS, tcp_flags),
+    field!(elements::TCP_CONTROL_BITS, Property, When::Flagged, |rows| {
+        rows.of(&rows.batch.tcp_flags).iter().map(|flags| (flags & !TCP_FLAGS_UNTOLD).to_be_bytes())
+    }),
     field!(elements::FLOW_END_REASON, Property, END_REASON, end_reason),
     field!(elements::MINIMUM_TTL, Property, filled!(Filled ttl_min), ttl_min),
     field!(elements::MAXIMUM_TTL, Property, filled!(Filled ttl_max), ttl_max),
@@ -183,10 +192,21 @@ pub(super) static FIELDS: [Field; 40] = [
     field!(elements::BGP_SOURCE_AS_NUMBER, Property, filled!(Router router.source_as), router.source_as),
     field!(elements::BGP_DESTINATION_AS_NUMBER, Property, filled!(Router router.destination_as), router.destination_as),
     field!(elements::SAMPLING_INTERVAL, Property, When::Router(|batch| is_told(&batch.router.sample_rate)), router.sample_rate),
-    field!(elements::application_id(4), Property, When::Short(|batch| has_applications(batch, false)), |rows| {
-        rows.of(&rows.batch.router.application).iter().map(|number| (*number as u32).to_be_bytes())
+    field!(elements::application_id(4), Property, When::Short(|batch| has_applications(batch, 4)), |rows| {
+        rows.of(&rows.batch.router.application).iter().map(|number| application::field::<4>(*number))
     }),
-    field!(elements::application_id(8), Property, When::Router(|batch| has_applications(batch, true)), router.application),
+    field!(elements::application_id(8), Property, When::Short(|batch| has_applications(batch, 8)), |rows| {
+        rows.of(&rows.batch.router.application).iter().map(|number| application::field::<8>(*number))
+    }),
+    field!(elements::application_id(16), Property, When::Router(|batch| has_applications(batch, 16)), |rows| {
+        rows.of(&rows.batch.router.application).iter().map(|number| application::field::<16>(*number))
+    }),
+    field!(elements::POST_NAT_SOURCE_IPV4_ADDRESS, Property, filled!(Router router.nat_source_v4), router.nat_source_v4),
+    field!(elements::POST_NAT_DESTINATION_IPV4_ADDRESS, Property, filled!(Router router.nat_destination_v4), router.nat_destination_v4),
+    field!(elements::POST_NAT_SOURCE_IPV6_ADDRESS, Property, filled!(Router router.nat_source_v6), router.nat_source_v6),
+    field!(elements::POST_NAT_DESTINATION_IPV6_ADDRESS, Property, filled!(Router router.nat_destination_v6), router.nat_destination_v6),
+    field!(elements::POST_NAPT_SOURCE_TRANSPORT_PORT, Property, filled!(Router router.nat_source_port), router.nat_source_port),
+    field!(elements::POST_NAPT_DESTINATION_TRANSPORT_PORT, Property, filled!(Router router.nat_destination_port), router.nat_destination_port),
     field!(elements::INGRESS_VRF_ID, Property, filled!(Router router.input_vrf), router.input_vrf),
     field!(elements::EGRESS_VRF_ID, Property, filled!(Router router.output_vrf), router.output_vrf),
     field!(elements::FORWARDING_STATUS, Property, filled!(Router router.action), |rows| {
@@ -214,10 +234,10 @@ fn is_told<T: Copy + Default + PartialEq>(column: &[T]) -> bool {
     column.iter().any(|value| *value != T::default())
 }
 
-fn has_applications(batch: &FlowBatch, wide: bool) -> bool {
-    let applications = &batch.router.application;
-    let is_wide = applications.iter().any(|number| u32::try_from(*number).is_err());
-    !applications.is_empty() && is_wide == wide
+/// Whether a batch tells applications, the longest of them in `octets`.
+fn has_applications(batch: &FlowBatch, octets: u16) -> bool {
+    let lengths = batch.router.application.iter().map(|number| application::length(*number));
+    lengths.max() == Some(octets)
 }
 
 fn has_exporter(batch: &FlowBatch, of: fn(&IpAddr) -> bool) -> bool {
@@ -244,6 +264,11 @@ fn interfaces(rows: &Rows<'_>, direction: Direction) -> impl Iterator<Item = [u8
     let column =
         if both && direction == Direction::Egress { output } else { &rows.batch.interface };
     rows.of(column).iter().zip(rows.of(&rows.batch.direction)).map(move |(interface, way)| {
-        if both || *way == direction as u8 { interface.to_be_bytes() } else { [0; 4] }
+        let leaves = *way == Direction::Egress as u8;
+        if both || leaves == (direction == Direction::Egress) {
+            interface.to_be_bytes()
+        } else {
+            [0; 4]
+        }
     })
 }

@@ -74,14 +74,19 @@ elements! {
     NOT_SENT_PACKET_TOTAL_COUNT = 167 "notSentPacketTotalCount" 8;
     NOT_SENT_OCTET_TOTAL_COUNT = 168 "notSentOctetTotalCount" 8;
     FLOW_KEY_INDICATOR = 173 "flowKeyIndicator" 8;
+    POST_NAT_SOURCE_IPV4_ADDRESS = 225 "postNATSourceIPv4Address" 4;
+    POST_NAT_DESTINATION_IPV4_ADDRESS = 226 "postNATDestinationIPv4Address" 4;
+    POST_NAPT_SOURCE_TRANSPORT_PORT = 227 "postNAPTSourceTransportPort" 2;
+    POST_NAPT_DESTINATION_TRANSPORT_PORT = 228 "postNAPTDestinationTransportPort" 2;
     INGRESS_VRF_ID = 234 "ingressVRFID" 4;
     EGRESS_VRF_ID = 235 "egressVRFID" 4;
+    POST_NAT_SOURCE_IPV6_ADDRESS = 281 "postNATSourceIPv6Address" 16;
+    POST_NAT_DESTINATION_IPV6_ADDRESS = 282 "postNATDestinationIPv6Address" 16;
     OBSERVATION_TIME_MILLISECONDS = 323 "observationTimeMilliseconds" 8;
     LAYER2_OCTET_DELTA_COUNT = 352 "layer2OctetDeltaCount" 8;
 }
 
-/// `applicationId`, element 95, whose length follows from the numbers (RFC 6759 section 4.1): an octet for the engine, and
-/// as many as it takes for the selector.
+/// `applicationId`, element 95, whose length follows from the numbers ([`crate::flow::application::length`]).
 pub const fn application_id(length: u16) -> Element {
     Element { id: 95, name: "applicationId", length }
 }

@@ -11,7 +11,7 @@ use super::{
     hits::{self, HitRecord},
     message::MessageBuilder,
     options::{INTERFACE_NAMES, Interface, STATISTICS, Statistics},
-    template::{self, Shape},
+    template::{self, RowClass, Shape},
     templates::{FlowTemplates, HOST_TEMPLATES},
 };
 use crate::flow::{batch::FlowBatch, totals::Totals};
@@ -46,45 +46,66 @@ pub struct EncoderOptions {
     pub hits: Option<u32>,
 }
 
-/// A row from which on a batch is still to be encoded. Folded rows come after all others.
+/// A row from which on a batch is still to be encoded. The rows come by class, folded ones after all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     row: usize,
-    folded: bool,
-    /// The shape of the batch, once it is known.
-    shape: Option<Shape>,
+    class: RowClass,
+    /// What is the same for the whole batch, once it is known.
+    whole: Option<Whole>,
+}
+
+/// What is the same for a whole batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Whole {
+    shape: Shape,
+    /// What the classes of its rows are made of.
+    classes: RowClass,
+}
+
+impl Whole {
+    fn of(batch: &FlowBatch) -> Self {
+        Self { shape: template::shape(batch), classes: RowClass::union(batch) }
+    }
 }
 
 impl Position {
-    /// Moves on to the next row of the template under way, or to the next template; false at the end.
+    /// Moves on to the next row of the class under way, or to the next class; false at the end.
     fn seek(&mut self, batch: &FlowBatch) -> bool {
+        let Whole { classes: RowClass(all), .. } = self.whole(batch);
         loop {
-            let rest = batch.folded.get(self.row..).unwrap_or_default();
-            if let Some(skip) = rest.iter().position(|folded| self.wants(*folded)) {
-                self.row += skip;
+            let rest = self.row..batch.len();
+            let found = match all {
+                // One class: any row is of it.
+                0 => (self.class.0 == 0 && !rest.is_empty()).then_some(self.row),
+                _ => rest.into_iter().find(|row| RowClass::of(batch, *row) == self.class),
+            };
+            if let Some(row) = found {
+                self.row = row;
                 return true;
             }
-            if self.folded {
-                return false;
-            }
-            *self = Self { row: 0, folded: true, ..*self };
+            let more = self.class.0 + 1..RowClass::COUNT;
+            let Some(next) = more.into_iter().find(|class| class & !all == 0) else { return false };
+            *self = Self { row: 0, class: RowClass(next), ..*self };
         }
     }
 
-    /// The shape of the rows of the template under way.
+    fn whole(&mut self, batch: &FlowBatch) -> Whole {
+        *self.whole.get_or_insert_with(|| Whole::of(batch))
+    }
+
+    /// The shape of the rows of the class under way.
     fn shape(&mut self, batch: &FlowBatch) -> Shape {
-        let shape = *self.shape.get_or_insert_with(|| template::shape(batch));
-        if self.folded { shape.folded() } else { shape }
+        self.whole(batch).shape.of_class(self.class)
     }
 
-    /// How many rows from here on are of the template under way, at most `limit`.
-    fn run(&self, batch: &FlowBatch, limit: usize) -> usize {
-        let rest = &batch.folded[self.row..];
-        rest.iter().take(limit).take_while(|folded| self.wants(**folded)).count()
-    }
-
-    fn wants(&self, folded: u8) -> bool {
-        (folded != 0) == self.folded
+    /// How many rows from here on are of the class under way, at most `limit`.
+    fn run(&mut self, batch: &FlowBatch, limit: usize) -> usize {
+        let rest = (self.row..batch.len()).take(limit);
+        match self.whole(batch).classes.0 {
+            0 => rest.len(),
+            _ => rest.take_while(|row| RowClass::of(batch, *row) == self.class).count(),
+        }
     }
 }
 
@@ -195,14 +216,14 @@ impl Encoder {
         let mut under_way = None;
         while position.seek(batch) {
             let number = match under_way {
-                Some((folded, number)) if folded == position.folded => number,
+                Some((class, number)) if class == position.class => number,
                 _ => {
                     // The template first: it must be announced before it is used.
                     let number = self.templates.number_of(position.shape(batch));
                     if self.announce(now) == Progress::MessageFull {
                         return Progress::MessageFull;
                     }
-                    under_way = Some((position.folded, number));
+                    under_way = Some((position.class, number));
                     number
                 }
             };

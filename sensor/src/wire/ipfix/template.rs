@@ -11,10 +11,10 @@
 
 use std::ops::Range;
 
-use sensor_common::key::Direction;
+use sensor_common::{key::Direction, packet::ip::protocol};
 
 use super::columns::{FIELDS, Field, Role, Rows, When};
-use crate::flow::batch::{Addresses, FlowBatch, Source};
+use crate::flow::batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD};
 
 /// Which fields of `FIELDS` a template has: one bit each, the first the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,8 +30,48 @@ pub fn shape(batch: &FlowBatch) -> Shape {
         When::Filled(filled) => filled(batch),
         When::Known(told) => host || told(batch),
         When::Router(told) | When::Short(told) => !host && told(batch),
+        When::Directed => host || batch.direction.iter().any(|way| *way != DIRECTION_UNTOLD),
+        When::Flagged => host || batch.tcp_flags.iter().any(|flags| *flags != TCP_FLAGS_UNTOLD),
         When::Folded => false,
     })
+}
+
+/// What a row lacks of what others in its batch may have, or has beyond them: rows of one class are written by one template.
+/// A set of bits, so that the classes are the numbers below [`RowClass::COUNT`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowClass(pub u8);
+
+impl RowClass {
+    /// Nobody told the direction.
+    const UNDIRECTED: u8 = 1;
+    /// A flow of TCP, and nobody has seen its flags.
+    const UNFLAGGED: u8 = 2;
+    /// The remote end was folded away. The highest, so that folded rows come last.
+    const FOLDED: u8 = 4;
+    /// How many there are.
+    pub const COUNT: u8 = 8;
+
+    /// That of row `row`.
+    #[inline(always)]
+    pub fn of(batch: &FlowBatch, row: usize) -> Self {
+        let unflagged =
+            batch.tcp_flags[row] == TCP_FLAGS_UNTOLD && batch.protocol[row] == protocol::TCP;
+        let bit = |is_so: bool, bit: u8| if is_so { bit } else { 0 };
+        Self(
+            bit(batch.direction[row] == DIRECTION_UNTOLD, Self::UNDIRECTED)
+                | bit(unflagged, Self::UNFLAGGED)
+                | bit(batch.folded[row] != 0, Self::FOLDED),
+        )
+    }
+
+    /// All that is said of any row of a batch.
+    pub fn union(batch: &FlowBatch) -> Self {
+        Self((0..batch.len()).fold(0, |union, row| union | Self::of(batch, row).0))
+    }
+
+    fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
 }
 
 impl Shape {
@@ -44,7 +84,9 @@ impl Shape {
     /// That of the host's flows.
     pub fn host(v6: bool) -> Self {
         Self::of(|when| match when {
-            When::Always | When::Filled(_) | When::Known(_) => true,
+            When::Always | When::Filled(_) | When::Known(_) | When::Directed | When::Flagged => {
+                true
+            }
             When::Family(is_v6) => is_v6 == v6,
             When::Router(_) | When::Short(_) | When::Folded => false,
         })
@@ -54,8 +96,25 @@ impl Shape {
     #[must_use]
     pub fn full(self) -> Self {
         let short = Self::of(|when| matches!(when, When::Short(_)));
-        let any = Self::of(|when| !matches!(when, When::Family(_) | When::Short(_) | When::Folded));
+        let any = Self::of(|when| {
+            !matches!(
+                when,
+                When::Family(_) | When::Short(_) | When::Directed | When::Flagged | When::Folded
+            )
+        });
         Self(self.0 & !short.0 | any.0)
+    }
+
+    /// That of the rows of `class` of a batch of this shape.
+    #[must_use]
+    pub fn of_class(self, class: RowClass) -> Self {
+        let without = Self::of(|when| match when {
+            When::Directed => class.has(RowClass::UNDIRECTED),
+            When::Flagged => class.has(RowClass::UNFLAGGED),
+            _ => false,
+        });
+        let shape = Self(self.0 & !without.0);
+        if class.has(RowClass::FOLDED) { shape.folded() } else { shape }
     }
 
     /// That of folded rows: `flowKeyIndicator` says which fields are their key.

@@ -72,7 +72,7 @@ mod tests {
             batch.router.output_interface = is(5);
             batch.interface = is(6);
             batch.router.next_hop_v4 = is(7);
-            batch.router.application = is(8).into_iter().map(u64::from).collect();
+            batch.router.application = is(8).into_iter().map(u128::from).collect();
             batch.layer2_octets = is(9).into_iter().map(u64::from).collect();
             batch.router.action = is(10).into_iter().map(|action| action as u8).collect();
             batch.ttl_min = is(11).into_iter().map(|ttl| ttl as u8).collect();

@@ -7,10 +7,11 @@ use super::{
     decode::{DecodedMessage, Decoder, Record, split_message},
     encode::{Encoder, EncoderOptions, MINIMUM_MESSAGE_SIZE, Progress, TemplateRefresh},
     options::{Interface, Loss, Statistics, TEXT_LIMIT},
+    template::RowClass,
 };
 use crate::{
     flow::{
-        batch::{Addresses, FlowBatch, Source},
+        batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
         fields::{FIELDS, Row, Value},
         interfaces::Interfaces,
         testing::told_by_router,
@@ -57,7 +58,7 @@ fn batch(ip_version: u8, rows: &[(u64, bool)]) -> FlowBatch {
         batch.icmp_type_code.push(random() as u16);
         batch.protocol.push(random() as u8);
         batch.tos.push(random() as u8);
-        batch.tcp_flags.push(random() as u16);
+        batch.tcp_flags.push(random() as u16 & !TCP_FLAGS_UNTOLD);
         batch.interface.push(random() as u32);
         batch.direction.push(random() as u8 & 1);
         batch.vlan.push(random() as u16);
@@ -492,6 +493,13 @@ proptest! {
     }
 }
 
+/// The rows of a batch in the order in which they are written.
+fn order(batch: &FlowBatch) -> Vec<usize> {
+    let mut rows: Vec<_> = (0..batch.len()).collect();
+    rows.sort_by_key(|row| RowClass::of(batch, *row).0);
+    rows
+}
+
 /// Fields that say who told of the flow and when, and names that an exporter gives: those are another's behind us.
 const OF_THE_EXPORTER: [&str; 15] = [
     "flowrtime",
@@ -522,17 +530,18 @@ proptest! {
         let mut sent = told_by_router(batch(if v6 { 6 } else { 4 }, &rows), router);
         for row in 0..sent.len() {
             sent.vlan[row] &= 0xfff;
-            sent.tcp_flags[row] &= 0x1ff;
+            sent.tcp_flags[row] &= 0x1ff | TCP_FLAGS_UNTOLD;
             // Type and code 0 would be looked for in the port.
             sent.icmp_type_code[row] |= 1;
         }
         let got = collected(&sent);
         prop_assert_eq!(got.len(), sent.len());
         let interfaces = Interfaces::default();
+        let order = order(&sent);
         for field in FIELDS.iter().filter(|field| !OF_THE_EXPORTER.contains(&field.name)) {
-            for row in 0..sent.len() {
-                let value = |batch| field.value(Row { batch, row, interfaces: &interfaces });
-                let (told, read) = match (value(&sent), value(&got)) {
+            for (row, &from) in order.iter().enumerate() {
+                let value = |batch, row| field.value(Row { batch, row, interfaces: &interfaces });
+                let (told, read) = match (value(&sent, from), value(&got, row)) {
                     // One interface of two: the other is 0, since both have a place in the record.
                     (Value::Absent, Value::Integer(0)) if matches!(field.name, "input" | "output") => continue,
                     both => both,
@@ -540,9 +549,12 @@ proptest! {
                 prop_assert_eq!(told, read, "{} of row {}", field.name, row);
             }
         }
-        prop_assert_eq!(&sent.router.application, &got.router.application);
-        prop_assert_eq!(&sent.router.input_vrf, &got.router.input_vrf);
-        prop_assert_eq!(&sent.router.output_vrf, &got.router.output_vrf);
+        let (mine, theirs) = (&sent.router, &got.router);
+        for (row, &from) in order.iter().enumerate() {
+            prop_assert_eq!(mine.application.get(from), theirs.application.get(row));
+            prop_assert_eq!(mine.input_vrf.get(from), theirs.input_vrf.get(row));
+            prop_assert_eq!(mine.output_vrf.get(from), theirs.output_vrf.get(row));
+        }
     }
 
     #[test]
@@ -570,12 +582,23 @@ proptest! {
             (234, !sent.router.input_vrf.is_empty()),
             (235, !sent.router.output_vrf.is_empty()),
             (89, !sent.router.action.is_empty()),
+            (225, !sent.router.nat_source_v4.is_empty()),
+            (226, !sent.router.nat_destination_v4.is_empty()),
+            (281, !sent.router.nat_source_v6.is_empty()),
+            (282, !sent.router.nat_destination_v6.is_empty()),
+            (227, !sent.router.nat_source_port.is_empty()),
+            (228, !sent.router.nat_destination_port.is_empty()),
             (130, exporters > 0),
             (131, false),
         ] {
             prop_assert_eq!(record.number(element).is_some(), told, "element {}", element);
         }
-        if let Some(action) = sent.router.action.first() {
+        prop_assert_eq!(record.number(61).is_some(), sent.direction[order(&sent)[0]] != DIRECTION_UNTOLD);
+        let flags = |row: usize| (sent.tcp_flags[row], sent.protocol[row]);
+        let is_tcp_without = flags(order(&sent)[0]) == (TCP_FLAGS_UNTOLD, 6);
+        let any = sent.tcp_flags.iter().any(|flags| *flags != TCP_FLAGS_UNTOLD);
+        prop_assert_eq!(record.number(6).is_some(), any && !is_tcp_without);
+        if let Some(action) = sent.router.action.get(order(&sent)[0]) {
             prop_assert_eq!(record.number(89), Some([0, 0x40, 0x80][usize::from(*action)]));
         }
     }

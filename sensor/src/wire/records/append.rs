@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sensor_common::packet::ip::protocol;
 
 use super::{
-    fill::{Times, fill},
+    fill::{Times, application_in, begin_with, fill},
     rows::Rows,
 };
 use crate::{
@@ -29,6 +29,8 @@ pub struct Context<'a> {
     pub received: u64,
     /// What its times count from.
     pub times: Times,
+    /// When the device booted, as its options tell.
+    pub boot: Option<u64>,
     /// Who sent it.
     pub exporter: &'a Arc<Exporter>,
     /// Exporters whose flows it passes on.
@@ -63,12 +65,17 @@ pub fn append_with(
     for field in fills {
         fill(field, rows, &context.times, base, batch);
     }
+    if let Some(application) = plan.single.application {
+        let column = &mut batch.router.application;
+        begin_with(column, base, 0);
+        column.extend((0..rows.len()).map(|row| application_in(rows, application, row)));
+    }
     more(batch, base);
     ledger.rows_without_exporter += relayed(batch, base, plan, rows, context);
     finish(batch, base, base + rows.len(), context);
-    times(batch, base, plan, rows, context);
+    times(batch, base, plan, rows, context, ledger);
     rates(batch, base, plan, rows, &context.rates);
-    icmp(batch, base);
+    icmp(batch, base, plan);
     count(batch, base, ledger);
 }
 
@@ -138,23 +145,40 @@ fn place(exporters: &mut Vec<Arc<Exporter>>, exporter: &Arc<Exporter>) -> u32 {
     place as u32
 }
 
+/// A flow is exported within so many milliseconds of its last packet: the longest active time-out in use. If it would not
+/// be, the time at which its device booted is that of before another boot.
+const PLAUSIBLE: u64 = 1_800_000;
+
 /// Completes start and end of the rows from `base` on.
-fn times(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, context: &Context<'_>) {
+fn times(
+    batch: &mut FlowBatch,
+    base: usize,
+    plan: &Plan,
+    rows: &Rows<'_>,
+    context: &Context<'_>,
+    ledger: &mut Ledger,
+) {
     let end = base + rows.len();
     let (first, last) = (plan.single.first, plan.single.last);
     if (first.is_some() || last.is_some()) && context.times.uptime.is_none() {
-        // Uptimes without the time of the boot in the header: from the record, or relative to each other.
+        // Uptimes without the device's own in the header, as in IPFIX: since the boot that the record or options tell, or
+        // else relative to each other.
         grow(&mut batch.start, end, 0);
         grow(&mut batch.end, end, 0);
         let export = context.times.export;
         for row in 0..rows.len() {
             let number = |place| rows.number(place, row) as u32;
-            let base_of_row = plan.single.system_init.map(|place| Times {
-                export,
-                uptime: Some(export.wrapping_sub(rows.number(place, row)) as u32),
-            });
             let reference = last.or(first).map_or(0, number);
-            let times = base_of_row.unwrap_or(Times { export, uptime: Some(reference) });
+            let boot = plan.single.system_init.map(|place| rows.number(place, row));
+            let told = boot
+                .filter(|boot| *boot != 0)
+                .or(context.boot)
+                .map(|boot| Times { export, uptime: Some(export.wrapping_sub(boot) as u32) });
+            let plausible =
+                |times: &Times| times.at_uptime(reference).abs_diff(export) <= PLAUSIBLE;
+            let times = told.filter(plausible);
+            ledger.rows_with_implausible_uptime += u64::from(told.is_some() && times.is_none());
+            let times = times.unwrap_or(Times { export, uptime: Some(reference) });
             if let Some(place) = first {
                 batch.start[base + row] = times.at_uptime(number(place));
             }
@@ -185,9 +209,22 @@ fn times(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, conte
     }
 }
 
-/// NetFlow puts type and code of ICMP where the destination port stands; the port stays as it was exported.
-fn icmp(batch: &mut FlowBatch, base: usize) {
+/// NetFlow puts type and code of ICMP where the destination port stands; the port stays as it was exported. Records that
+/// tell of ICMP and of no protocol are about ICMP, except for those that have other ports as well and no type.
+fn icmp(batch: &mut FlowBatch, base: usize, plan: &Plan) {
     let is_icmp = |number: u8| matches!(number, protocol::ICMP | protocol::ICMPV6);
+    if plan.implies_icmp {
+        let implied = if batch.ip_version() == 4 { protocol::ICMP } else { protocol::ICMPV6 };
+        begin_with(&mut batch.protocol, base, 0);
+        let types = batch.icmp_type_code.get(base..).unwrap_or_default();
+        batch.protocol.extend(
+            types.iter().map(
+                |type_code| {
+                    if *type_code != 0 || !plan.has_ports { implied } else { 0 }
+                },
+            ),
+        );
+    }
     let protocols = batch.protocol.get(base..).unwrap_or_default();
     let types = &mut batch.icmp_type_code;
     if types.len() <= base && !protocols.iter().any(|number| is_icmp(*number)) {

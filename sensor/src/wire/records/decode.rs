@@ -4,15 +4,16 @@ use sensor_common::packet::Headers;
 
 use super::{
     append::{self, Context, append},
+    counts,
     rows::Rows,
-    sample::{self, Carrier},
+    sample::{self, Carrier, Sampled},
     walk::walk,
 };
 use crate::{
     flow::batch::FlowBatch,
     wire::{
         batches::Pair,
-        exporter::connections::Connections,
+        exporter::{connections::Connections, totals::Totals},
         ledger::{Ledger, Skipped},
         template::compile::{Family, Place, Plan, Sample, Span},
     },
@@ -37,6 +38,16 @@ impl Scratch {
     }
 }
 
+/// What an exporter has told before, and what its records repeat.
+pub struct Memory<'a> {
+    /// Of a firewall.
+    pub connections: Option<&'a mut Connections>,
+    /// Of flows that live.
+    pub totals: &'a mut Totals,
+    /// Observation domain of the records.
+    pub domain: u32,
+}
+
 /// Records of one address family, and the headers in their frames.
 #[derive(Debug, Default)]
 struct Selection {
@@ -45,19 +56,21 @@ struct Selection {
 }
 
 /// Decodes the data set `set` (without its header), whose records are as `plan` says, into rows of `batches`. Every octet
-/// of it is entered in `ledger`. `connections` are those that the exporter, a firewall, has told of before. Returns the
-/// number of data records.
+/// of it is entered in `ledger`. `memory` is what the exporter has told before. Returns the number of data records.
 pub fn flows(
     plan: &Plan,
     set: &[u8],
     context: &Context<'_>,
-    mut connections: Option<&mut Connections>,
+    mut memory: Option<&mut Memory<'_>>,
     scratch: &mut Scratch,
     batches: &mut Pair,
     ledger: &mut Ledger,
 ) -> usize {
     let Scratch { inner_headers: inner, records, kept, v4, v6, reverse } = scratch;
-    let (rows, end) = records_of(plan, set, records);
+    let found = records_of(plan, set, records);
+    // Headers of NetFlow 5 and 7 count their records.
+    let is_counted = matches!(context.version, 5 | 7);
+    let (rows, end) = if is_counted { found } else { without_padding(set, found) };
     rest(plan, &set[end..], ledger);
     let count = rows.len();
     if count == 0 {
@@ -72,7 +85,8 @@ pub fn flows(
             kept.clear();
             let mut skipped = 0;
             for row in 0..count {
-                let connections = connections.as_deref_mut();
+                let connections =
+                    memory.as_deref_mut().and_then(|memory| memory.connections.as_deref_mut());
                 if tells_of_flow(plan, &rows, row, rows.number(event, row), connections) {
                     rows.list(row, kept);
                 } else {
@@ -101,8 +115,12 @@ pub fn flows(
                 );
             }
         }
-        (Family::V4, _) => both_ways(plan, &rows, context, reverse, &mut batches.v4, ledger),
-        (Family::V6, _) => both_ways(plan, &rows, context, reverse, &mut batches.v6, ledger),
+        (Family::V4, _) => {
+            both_ways(plan, &rows, context, memory, reverse, &mut batches.v4, ledger);
+        }
+        (Family::V6, _) => {
+            both_ways(plan, &rows, context, memory, reverse, &mut batches.v6, ledger);
+        }
         (Family::Either, _) => {
             v4.anchors.clear();
             v6.anchors.clear();
@@ -111,8 +129,9 @@ pub fn flows(
                 rows.list(row, &mut family.anchors);
             }
             let (v4, v6) = (listed(&v4.anchors), listed(&v6.anchors));
-            both_ways(plan, &v4, context, reverse, &mut batches.v4, ledger);
-            both_ways(plan, &v6, context, reverse, &mut batches.v6, ledger);
+            let one = memory.as_deref_mut();
+            both_ways(plan, &v4, context, one, reverse, &mut batches.v4, ledger);
+            both_ways(plan, &v6, context, memory, reverse, &mut batches.v6, ledger);
         }
     }
     count
@@ -127,6 +146,26 @@ pub fn records_of<'a>(plan: &Plan, set: &'a [u8], anchors: &'a mut Vec<u32>) -> 
     anchors.clear();
     let end = walk(plan, set, anchors);
     (Rows::listed(set, anchors, plan.runs.len() + 1), end)
+}
+
+/// The records before the zeros that fill up a set, which may be as many as records have octets, and where they end. A record
+/// of zeros alone tells of nothing.
+pub fn without_padding<'a>(set: &[u8], (rows, end): (Rows<'a>, usize)) -> (Rows<'a>, usize) {
+    let is_zero = |octets: &[u8]| octets.iter().all(|octet| *octet == 0);
+    if rows.is_empty() || !is_zero(&set[end..]) {
+        return (rows, end);
+    }
+    let padding = (0..rows.len()).rev().take_while(|row| {
+        let (start, end) = rows.bounds(*row);
+        is_zero(&set[start..end])
+    });
+    match padding.count() {
+        0 => (rows, end),
+        padding => {
+            let kept = rows.len() - padding;
+            (rows.first(kept), rows.bounds(kept).0)
+        }
+    }
 }
 
 /// Enters what follows the last whole record of a set: padding, unless it is longer and not zero.
@@ -197,6 +236,7 @@ fn both_ways(
     plan: &Plan,
     rows: &Rows<'_>,
     context: &Context<'_>,
+    mut memory: Option<&mut Memory<'_>>,
     reverse: &mut Vec<u32>,
     batch: &mut FlowBatch,
     ledger: &mut Ledger,
@@ -204,7 +244,12 @@ fn both_ways(
     if rows.is_empty() {
         return;
     }
+    let base = batch.len();
     append(batch, plan, &plan.fills, rows, context, ledger);
+    counts::take_out(batch, base, plan, rows, ledger);
+    if let Some(memory) = memory.as_deref_mut().filter(|_| plan.totals.any()) {
+        counts::subtract(batch, base, plan, rows, plan.totals, memory, ledger);
+    }
     ledger.flows += rows.octets() as u64;
     let Some(fills) = &plan.reverse_fills else { return };
     reverse.clear();
@@ -216,7 +261,11 @@ fn both_ways(
     }
     let rows = Rows::listed(rows.set(), reverse, plan.runs.len() + 1);
     if !rows.is_empty() {
+        let base = batch.len();
         append(batch, plan, fills, &rows, context, ledger);
+        if let Some(memory) = memory.filter(|_| plan.reverse_totals.any()) {
+            counts::subtract(batch, base, plan, &rows, plan.reverse_totals, memory, ledger);
+        }
     }
 }
 
@@ -238,7 +287,7 @@ fn read_samples(
         let length = sampled.size.map(|place| rows.number(place, row) as u32);
         let (start, end) = rows.bounds(row);
         match sample::parse(rows.field(sampled.span, row), carrier, length, inner) {
-            Ok(headers) => {
+            Ok(Sampled { headers, .. }) => {
                 let selection = if headers.v6 { &mut *v6 } else { &mut *v4 };
                 rows.list(row, &mut selection.anchors);
                 selection.headers.push(headers);

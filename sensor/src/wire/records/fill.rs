@@ -1,13 +1,16 @@
 //! One field of many records into one column.
 
+use sensor_common::key::Direction;
+
 use super::rows::Rows;
 use crate::{
     flow::{
-        batch::{Addresses, FlowBatch},
+        application::{self, ApplicationId},
+        batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD},
         router::Action,
     },
     wire::template::{
-        compile::{Fill, Place},
+        compile::{Fill, Place, Span},
         elements::{Clock, Meaning},
     },
 };
@@ -86,13 +89,17 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         }
         Meaning::Protocol => optional(rows, place, &mut batch.protocol, base, |n| n as u8),
         Meaning::Tos => optional(rows, place, &mut batch.tos, base, |n| n as u8),
+        Meaning::Dscp => optional(rows, place, &mut batch.tos, base, |n| (n as u8) << 2),
+        Meaning::Precedence => optional(rows, place, &mut batch.tos, base, |n| (n as u8) << 5),
         Meaning::TcpFlags => {
-            optional(rows, place, &mut batch.tcp_flags, base, |n| n as u16 & 0x1ff);
+            begin_with(&mut batch.tcp_flags, base, TCP_FLAGS_UNTOLD);
+            rows.extend_numbers(place, &mut batch.tcp_flags, |n| n as u16 & 0x1ff);
         }
         Meaning::Input => optional(rows, place, &mut batch.interface, base, narrow),
         Meaning::Output => optional(rows, place, &mut router.output_interface, base, narrow),
         Meaning::Direction => {
-            optional(rows, place, &mut batch.direction, base, |n| u8::from(n == 1));
+            begin_with(&mut batch.direction, base, DIRECTION_UNTOLD);
+            rows.extend_numbers(place, &mut batch.direction, direction);
         }
         Meaning::SourceVlan => optional(rows, place, &mut batch.vlan, base, |n| n as u16 & 0xfff),
         Meaning::DestinationVlan => {
@@ -125,7 +132,25 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         Meaning::SourceAs => optional(rows, place, &mut router.source_as, base, narrow),
         Meaning::DestinationAs => optional(rows, place, &mut router.destination_as, base, narrow),
         Meaning::SampleRate => optional(rows, place, &mut router.sample_rate, base, narrow),
-        Meaning::Application => optional(rows, place, &mut router.application, base, |n| n),
+        Meaning::Application => application(rows, place, &mut router.application, base),
+        Meaning::NatSourceV4 => {
+            octets(rows, place, &mut router.nat_source_v4, base, u32::from_be_bytes);
+        }
+        Meaning::NatDestinationV4 => {
+            octets(rows, place, &mut router.nat_destination_v4, base, u32::from_be_bytes);
+        }
+        Meaning::NatSourceV6 => {
+            octets(rows, place, &mut router.nat_source_v6, base, u128::from_be_bytes);
+        }
+        Meaning::NatDestinationV6 => {
+            octets(rows, place, &mut router.nat_destination_v6, base, u128::from_be_bytes);
+        }
+        Meaning::NatSourcePort => {
+            optional(rows, place, &mut router.nat_source_port, base, |n| n as u16);
+        }
+        Meaning::NatDestinationPort => {
+            optional(rows, place, &mut router.nat_destination_port, base, |n| n as u16);
+        }
         Meaning::InputVrf => optional(rows, place, &mut router.input_vrf, base, narrow),
         Meaning::OutputVrf => optional(rows, place, &mut router.output_vrf, base, narrow),
         Meaning::ForwardingStatus => {
@@ -157,9 +182,44 @@ fn narrow(number: u64) -> u32 {
 
 /// Gives the rows that a column lacks up to now "not told".
 fn begin<T: Copy + Default>(column: &mut Vec<T>, base: usize) {
+    begin_with(column, base, T::default());
+}
+
+/// As [`begin`], where something else than 0 says so.
+pub fn begin_with<T: Copy>(column: &mut Vec<T>, base: usize, untold: T) {
     if column.len() < base {
-        column.resize(base, T::default());
+        column.resize(base, untold);
     }
+}
+
+/// `flowDirection` (IANA element 61): 0 ingress, 1 egress.
+fn direction(number: u64) -> u8 {
+    match number {
+        0 => Direction::Ingress as u8,
+        1 => Direction::Egress as u8,
+        _ => DIRECTION_UNTOLD,
+    }
+}
+
+/// Applications, whose octets are more than a number.
+fn application(rows: &Rows<'_>, place: Place, column: &mut Vec<ApplicationId>, base: usize) {
+    begin(column, base);
+    match place.length {
+        // What most devices send.
+        4 => rows.extend(place, column, |octets: [u8; 4]| known_application(&octets)),
+        _ => {
+            column.extend((0..rows.len()).map(|row| application_in(rows, Span::Fixed(place), row)));
+        }
+    }
+}
+
+/// The application that a field of record `row` names; 0 for none.
+pub(super) fn application_in(rows: &Rows<'_>, span: Span, row: usize) -> ApplicationId {
+    known_application(rows.field(span, row))
+}
+
+fn known_application(octets: &[u8]) -> ApplicationId {
+    application::number(octets).unwrap_or(0)
 }
 
 #[inline(always)]

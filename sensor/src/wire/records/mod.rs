@@ -4,6 +4,7 @@
 //! * [`walk`]: finds them where fields have variable length.
 //! * [`fill`]: one field of many records into one column.
 //! * [`append`]: all fields of many records, and what follows from them: times, ICMP, sampling.
+//! * [`counts`]: which of the counts in a record are the flow's.
 //! * [`decode`]: a set: which of its records become which rows.
 //! * [`fields`]: a record taken apart.
 //! * [`sample`]: records that carry a frame.
@@ -11,6 +12,7 @@
 //! Invariant: memory grows by rows of a batch and by four octets a field of variable length, never by record.
 
 pub mod append;
+pub mod counts;
 pub mod decode;
 pub mod fields;
 pub mod fill;

@@ -51,6 +51,18 @@ impl<'a> Rows<'a> {
         Self { set, which: Which::Listed { anchors, width }, len: anchors.len() / width, few }
     }
 
+    /// The first `len` of them, which are no more than there are.
+    pub fn first(self, len: usize) -> Self {
+        let len = len.min(self.len);
+        let which = match self.which {
+            Which::Every { .. } => self.which,
+            Which::Listed { anchors, width } => {
+                Which::Listed { anchors: &anchors[..len * width], width }
+            }
+        };
+        Self { which, len, few: len <= FEW, ..self }
+    }
+
     /// The set's octets.
     pub fn set(&self) -> &'a [u8] {
         self.set

@@ -1,10 +1,10 @@
 //! Rows from packet headers: frames that records or sFlow samples carry, through the parser that runs in the kernel.
 
-use sensor_common::packet::{self, Headers, Reject, ip::protocol};
+use sensor_common::packet::{self, Bytes, Fragment, Headers, Reject, ip::protocol};
 
 use crate::{
-    flow::batch::{Addresses, FlowBatch},
-    wire::{ledger::Skipped, tunnel},
+    flow::batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
+    wire::{ledger::Skipped, records::fill::begin_with, tunnel},
 };
 
 /// What carries a packet's first octets.
@@ -19,8 +19,17 @@ pub enum Carrier {
 /// Longest frame that a sample without a length may come from.
 const LONGEST: u32 = 65_535 + packet::MAX_LINK_HEADER as u32;
 
-/// The headers in `octets`, the first of a frame of `length` octets on the wire; those of the packet within, where `inner`
-/// asks for it and there is a tunnel.
+/// What the first octets of a frame tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    /// Its headers; those of the packet within, where that was asked for.
+    pub headers: Headers,
+    /// Octets of the frame on the wire: as told, or as many as its IP header says, whichever is more. Devices tell that of
+    /// the sampled octets.
+    pub length: u32,
+}
+
+/// Reads `octets`, the first of a frame of `length` octets on the wire, and looks into tunnels where `inner` asks for it.
 ///
 /// # Errors
 /// Why there is no flow in it.
@@ -29,20 +38,44 @@ pub fn parse(
     carrier: Carrier,
     length: Option<u32>,
     inner: bool,
-) -> Result<Headers, Skipped> {
-    let length = length.unwrap_or(LONGEST).max(octets.len() as u32);
-    let parsed = match carrier {
-        Carrier::Frame => match packet::parse(octets, length) {
+) -> Result<Sampled, Skipped> {
+    let read = |length| match carrier {
+        Carrier::Frame => match frame(octets, length) {
             Err(Reject::NonIp) => tunnel::pseudowire(octets, length).ok_or(Reject::NonIp),
             parsed => parsed,
         },
         Carrier::Packet => network(octets, length),
     };
-    let headers = parsed.map_err(|reject| match reject {
+    let told = length.unwrap_or(LONGEST).max(octets.len() as u32);
+    let mut length = told;
+    // A length that is too small for the IP header to be true may be too small for any packet.
+    let headers = read(told).or_else(|_| read(LONGEST)).map_err(|reject| match reject {
         Reject::NonIp => Skipped::NonIp,
         Reject::Truncated | Reject::Malformed => Skipped::FrameMalformed,
     })?;
-    Ok(if inner { tunnel::inner(octets, &headers, length).unwrap_or(headers) } else { headers })
+    length = length.max(headers.link_length + packet_length(octets, &headers));
+    let headers = if length > told { read(length).unwrap_or(headers) } else { headers };
+    let within = inner.then(|| tunnel::inner(octets, &headers, length)).flatten();
+    Ok(Sampled { headers: within.unwrap_or(headers), length })
+}
+
+/// Octets of the IP packet, as its header says; 0 where that says nothing (jumbograms, and packets that are yet to be cut).
+fn packet_length(octets: &[u8], headers: &Headers) -> u32 {
+    let at = headers.link_length as usize + if headers.v6 { 4 } else { 2 };
+    let told = octets.read::<u16>(at).map_or(0, u16::from_be);
+    match (told, headers.v6) {
+        (0, _) => 0,
+        (payload, true) => u32::from(payload) + 40,
+        (total, false) => total.into(),
+    }
+}
+
+/// The headers of the Ethernet frame in `octets`.
+///
+/// # Errors
+/// As [`packet::parse`].
+pub fn frame(octets: &[u8], length: u32) -> Result<Headers, Reject> {
+    packet::parse(octets, length).map(|headers| with_known_flags(octets, headers))
 }
 
 /// The headers of the IP packet in `octets`, whichever its version.
@@ -56,7 +89,29 @@ pub fn network(octets: &[u8], length: u32) -> Result<Headers, Reject> {
         Some(_) => 0,
         None => return Err(Reject::Truncated),
     };
-    packet::parse_network(octets, ethertype, 0, length, 0, [0; 3])
+    let headers = packet::parse_network(octets, ethertype, 0, length, 0, [0; 3])?;
+    Ok(with_known_flags(octets, headers))
+}
+
+/// Octets of a TCP header up to behind its flags.
+const FLAGS_END: usize = 14;
+
+/// Says so where a sample ends before the flags of a TCP segment, or the packet is a later fragment that has none.
+fn with_known_flags(octets: &[u8], headers: Headers) -> Headers {
+    if headers.protocol != protocol::TCP || headers.tcp_flags != 0 {
+        return headers;
+    }
+    let start = headers.link_length as usize;
+    let options = |first: &u8| usize::from(first & 0xf) * 4;
+    let transport = match headers.v6 {
+        false => start + octets.get(start).map_or(0, options),
+        true if octets.get(start + 6) == Some(&protocol::TCP) => start + 40,
+        // Behind extension headers, where the parser got to if it read no TCP header.
+        true => headers.headers_length as usize,
+    };
+    let untold = headers.fragment == Fragment::Later || octets.len() < transport + FLAGS_END;
+    let tcp_flags = if untold { TCP_FLAGS_UNTOLD } else { 0 };
+    Headers { tcp_flags, ..headers }
 }
 
 /// Appends what `headers` tell, a row each, to the columns that have no more than `base` rows. Octets are those of the IP
@@ -83,7 +138,10 @@ pub fn extend(batch: &mut FlowBatch, base: usize, headers: &[Headers], frame: bo
     });
     put(&mut batch.protocol, base, headers, |packet| packet.protocol);
     put(&mut batch.tos, base, headers, |packet| packet.tos);
-    put(&mut batch.tcp_flags, base, headers, |packet| packet.tcp_flags);
+    if batch.tcp_flags.len() <= base {
+        begin_with(&mut batch.tcp_flags, base, TCP_FLAGS_UNTOLD);
+        batch.tcp_flags.extend(headers.iter().map(|packet| packet.tcp_flags));
+    }
     put(&mut batch.octets, base, headers, |packet| packet.octets.into());
     put(&mut batch.packets, base, headers, |_| 1);
     put(&mut batch.fragment, base, headers, |packet| packet.fragment as u8);

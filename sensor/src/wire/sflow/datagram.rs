@@ -2,14 +2,19 @@
 
 use std::net::IpAddr;
 
+use sensor_common::key::Direction;
+
 use super::{
     counters::Reading,
     packet::{Layer, Packet},
     rows::Packets,
 };
-use crate::wire::{
-    ledger::{Ledger, Skipped},
-    octets::Octets,
+use crate::{
+    flow::batch::DIRECTION_UNTOLD,
+    wire::{
+        ledger::{Ledger, Skipped},
+        octets::Octets,
+    },
 };
 
 /// The version word.
@@ -164,22 +169,38 @@ fn flow(
     let mut packet = Packet::default();
     let (sequence, source, records) = fixed(body, ledger, |body| {
         let sequence = body.u32()?;
-        let source = if expanded {
-            body.u32()?;
-            body.u32()?
-        } else {
-            body.u32()? & 0xff_ffff
-        };
+        let (class, source) = data_source(body, expanded)?;
         packet.rate = body.u32()?;
         let (_pool, _drops) = (body.u32()?, body.u32()?);
         let ends = [interface(body, expanded)?, interface(body, expanded)?];
         [packet.input, packet.output] = ends.map(|(_, index)| index);
         // Format 1: dropped, and the value says why.
         packet.rejected = ends[1].0 == 1;
+        packet.direction = direction(class, source, packet.input, packet.output);
         Some((sequence, source, body.u32()?))
     })?;
     counters.sample(source, sequence);
     flow_records(body, records, packet, inner, packets, ledger)
+}
+
+/// Class and index of what is sampled, or counted.
+fn data_source(body: &mut Octets<'_>, expanded: bool) -> Option<(u32, u32)> {
+    Some(if expanded {
+        (body.u32()?, body.u32()?)
+    } else {
+        let word = body.u32()?;
+        (word >> 24, word & 0xff_ffff)
+    })
+}
+
+/// Whether a packet came in or went out, of a sample of an interface (class 0): a device that samples what leaves an
+/// interface names that as its source, as one does that samples what arrives.
+fn direction(class: u32, source: u32, input: u32, output: u32) -> u8 {
+    match (class == 0 && source != 0, source == input, source == output) {
+        (true, true, false) => Direction::Ingress as u8,
+        (true, false, true) => Direction::Egress as u8,
+        _ => DIRECTION_UNTOLD,
+    }
 }
 
 /// Format and index of an interface; index 0 for what is no interface.
@@ -238,10 +259,10 @@ fn flow_records(
 }
 
 fn finish(packet: Packet, read: usize, kept: usize, packets: &mut Packets, ledger: &mut Ledger) {
-    match packet.headers {
-        Ok(headers) => {
+    match packet.headers() {
+        Ok((headers, length)) => {
             ledger.flows += read as u64;
-            packets.put(packet, headers);
+            packets.put(Packet { length, ..packet }, headers);
         }
         Err(reason) => {
             ledger.skip(reason, read);
@@ -269,12 +290,7 @@ fn counter_sample(
 ) -> Option<()> {
     let (source, records) = fixed(body, ledger, |body| {
         let _sequence = body.u32()?;
-        let source = if expanded {
-            body.u32()?;
-            body.u32()?
-        } else {
-            body.u32()? & 0xff_ffff
-        };
+        let (_class, source) = data_source(body, expanded)?;
         Some((source, body.u32()?))
     })?;
     for _ in 0..records {

@@ -2,11 +2,14 @@
 
 use sensor_common::packet::Headers;
 
-use crate::wire::{
-    ledger::Skipped,
-    octets::Octets,
-    records::sample::{self, Carrier},
-    tunnel,
+use crate::{
+    flow::batch::{DIRECTION_UNTOLD, TCP_FLAGS_UNTOLD},
+    wire::{
+        ledger::Skipped,
+        octets::Octets,
+        records::sample::{self, Carrier, Sampled},
+        tunnel,
+    },
 };
 
 /// Formats of flow records (enterprise 0).
@@ -60,10 +63,14 @@ mod header_protocol {
 /// A sampled packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet {
-    /// Its headers, or why there are none.
-    pub headers: Result<Headers, Skipped>,
+    /// The headers that were sampled, or why there are none.
+    pub(super) sampled: Result<Headers, Skipped>,
+    /// What the device says that it has read in them.
+    pub(super) told: Option<Headers>,
     /// Octets of the frame on the wire.
     pub length: u32,
+    /// [`sensor_common::key::Direction`] as a number, or [`DIRECTION_UNTOLD`]: of the interface that is sampled, the packet came in or went out.
+    pub direction: u8,
     /// One of how many packets was sampled.
     pub rate: u32,
     /// Ingress interface.
@@ -93,8 +100,10 @@ pub struct Packet {
 impl Default for Packet {
     fn default() -> Self {
         Self {
-            headers: Err(Skipped::NonIp),
+            sampled: Err(Skipped::NonIp),
+            told: None,
             length: 0,
+            direction: DIRECTION_UNTOLD,
             rate: 0,
             input: 0,
             output: 0,
@@ -142,21 +151,27 @@ impl Packet {
         let (protocol, length, _stripped) = (body.u32()?, body.u32()?, body.u32()?);
         let header_length = body.u32()? as usize;
         let header = body.take(header_length)?;
-        self.length = length;
+        self.length = self.length.max(length);
         if let Layer::At(place) = layer
             && let Some(headers) = tunnel::at(header, place as usize, length)
         {
-            self.headers = Ok(headers);
+            self.sampled = Ok(headers);
             return Some(());
         }
-        let inner = layer != Layer::Outer;
-        self.headers = match protocol {
-            header_protocol::ETHERNET => sample::parse(header, Carrier::Frame, Some(length), inner),
-            header_protocol::IPV4 | header_protocol::IPV6 => {
-                sample::parse(header, Carrier::Packet, Some(length), inner)
+        let carrier = match protocol {
+            header_protocol::ETHERNET => Carrier::Frame,
+            header_protocol::IPV4 | header_protocol::IPV6 => Carrier::Packet,
+            _ => {
+                self.sampled = Err(Skipped::Format);
+                return Some(());
             }
-            _ => Err(Skipped::Format),
         };
+        let inner = layer != Layer::Outer;
+        let sampled = sample::parse(header, carrier, Some(length), inner);
+        if let Ok(Sampled { length, .. }) = sampled {
+            self.length = self.length.max(length);
+        }
+        self.sampled = sampled.map(|sampled| sampled.headers);
         Some(())
     }
 
@@ -166,7 +181,7 @@ impl Packet {
         let mut headers = transport(body, length, protocol)?;
         headers.source[0] = u32::from_ne_bytes(source);
         headers.destination[0] = u32::from_ne_bytes(destination);
-        self.told(headers);
+        self.told = Some(headers);
         Some(())
     }
 
@@ -174,15 +189,21 @@ impl Packet {
         let (length, protocol) = (body.u32()?, body.u32()?);
         let (source, destination) = (address_v6(body)?, address_v6(body)?);
         let headers = transport(body, length, protocol)?;
-        self.told(Headers { v6: true, source, destination, ..headers });
+        self.told = Some(Headers { v6: true, source, destination, ..headers });
         Some(())
     }
 
-    /// Takes headers that the device has parsed itself, unless there is a raw header, which says more.
-    fn told(&mut self, headers: Headers) {
-        if self.headers.is_err() {
-            self.length = self.length.max(headers.octets);
-            self.headers = Ok(headers);
+    /// Its headers, once all its records are read, and the octets of its frame: the sampled ones, which say more than those
+    /// that the device has read, but for what was cut off them.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn headers(&self) -> Result<(Headers, u32), Skipped> {
+        match (self.sampled, self.told) {
+            (Ok(sampled), Some(told)) => Ok((completed(sampled, &told), self.length)),
+            (Ok(sampled), None) => Ok((sampled, self.length)),
+            (Err(_), Some(told)) => Ok((told, self.length.max(told.octets))),
+            (Err(reason), None) => Err(reason),
         }
     }
 
@@ -233,6 +254,24 @@ impl Packet {
         self.communities = (start, lists.len() as u32);
         Some(())
     }
+}
+
+/// `sampled` headers with what a device has read of the same packet behind where they were cut.
+fn completed(sampled: Headers, told: &Headers) -> Headers {
+    let packet =
+        |headers: &Headers| (headers.v6, headers.protocol, headers.source, headers.destination);
+    let mut headers = sampled;
+    if packet(&sampled) != packet(told) {
+        // That of another layer: the packet in a tunnel, or around one.
+        return headers;
+    }
+    if headers.ports == 0 {
+        headers.ports = told.ports;
+    }
+    if headers.tcp_flags == TCP_FLAGS_UNTOLD {
+        headers.tcp_flags = told.tcp_flags;
+    }
+    headers
 }
 
 fn put_numbers(body: &mut Octets<'_>, count: u32, lists: &mut Vec<u32>) -> Option<()> {

@@ -5,7 +5,7 @@ use sensor_common::packet::Headers;
 use super::packet::Packet;
 use crate::{
     flow::{
-        batch::FlowBatch,
+        batch::{DIRECTION_UNTOLD, FlowBatch},
         router::{Action, Lists},
     },
     wire::{
@@ -13,6 +13,7 @@ use crate::{
         ledger::Ledger,
         records::{
             append::{Context, count, finish},
+            fill::begin_with,
             sample,
         },
     },
@@ -68,6 +69,8 @@ fn append(
     optional(&mut batch.layer2_octets, base, packets, |packet| packet.length.into());
     batch.interface.resize(base, 0);
     batch.interface.extend(packets.iter().map(|packet| packet.input));
+    begin_with(&mut batch.direction, base, DIRECTION_UNTOLD);
+    batch.direction.extend(packets.iter().map(|packet| packet.direction));
     batch.vlan.resize(base, 0);
     batch.vlan.extend(packets.iter().zip(&family.headers).map(|(packet, headers)| {
         packet.source_vlan.filter(|vlan| *vlan != 0).unwrap_or(headers.vlan)

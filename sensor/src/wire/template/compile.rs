@@ -2,7 +2,7 @@
 
 use super::{
     Specifier, Template,
-    elements::{Clock, Meaning, Reading, reading, tells_names},
+    elements::{self, Clock, Meaning, Reading, reading, tells_names},
 };
 
 /// Where a field of fixed length lies in a record.
@@ -100,10 +100,42 @@ pub struct Single {
     pub destination_v6: Option<Place>,
     /// Which addresses come first: those of the outer packet, where a record tells of a packet in a packet.
     pub v4_first: bool,
+    /// An application in a field that is longer than a number, or of variable length.
+    pub application: Option<Span>,
     /// Counts of the other direction.
     pub reverse_octets: Option<Place>,
     /// As `reverse_octets`.
     pub reverse_packets: Option<Place>,
+    /// OUT counters, where IN counters stand beside them.
+    pub out_octets: Option<Place>,
+    /// As `out_octets`.
+    pub out_packets: Option<Place>,
+}
+
+/// What an exporter's OUT counters count (elements 23 and 24) where IN counters (1 and 2) stand beside them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutCounters {
+    /// The same packets, as they left. They count where IN is 0.
+    #[default]
+    Same,
+    /// The packets of the way back: they make a flow of their own.
+    Reverse,
+}
+
+/// Which counts are totals since the flow began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totalled {
+    /// Octets.
+    pub octets: bool,
+    /// Packets.
+    pub packets: bool,
+}
+
+impl Totalled {
+    /// Whether any is.
+    pub fn any(self) -> bool {
+        self.octets || self.packets
+    }
 }
 
 /// How the records of a template are decoded.
@@ -126,10 +158,20 @@ pub struct Plan {
     /// True for a firewall's records that count initiator and responder apart: its reports at the end of a flow repeat
     /// what its updates have counted.
     pub updates: bool,
+    /// Which counts are totals.
+    pub totals: Totalled,
+    /// The same of the other direction.
+    pub reverse_totals: Totalled,
+    /// How the records are decoded where OUT counters, which stand beside those of IN, count the way back.
+    pub out_reversed: Option<Box<Self>>,
     /// True where some field names the ingress interface.
     pub has_input: bool,
     /// True where some field counts.
     pub has_counts: bool,
+    /// True where ICMP's type or code stands, and no protocol.
+    pub implies_icmp: bool,
+    /// True where some field is a port of a transport protocol.
+    pub has_ports: bool,
     /// True where names of interfaces, applications or VRFs stand beside their numbers.
     pub names: bool,
 }
@@ -145,15 +187,43 @@ impl Plan {
 
     /// The plan for `template`.
     pub fn new(template: &Template) -> Self {
+        let mut plan = Self::with(template, OutCounters::Same);
+        if plan.single.out_octets.or(plan.single.out_packets).is_some() {
+            plan.out_reversed = Some(Box::new(Self::with(template, OutCounters::Reverse)));
+        }
+        plan
+    }
+
+    /// The plan for an exporter whose OUT counters count so.
+    pub fn counting(&self, out: OutCounters) -> &Self {
+        match (&self.out_reversed, out) {
+            (Some(plan), OutCounters::Reverse) => plan,
+            _ => self,
+        }
+    }
+
+    fn with(template: &Template, out_counters: OutCounters) -> Self {
         let mut layout = Layout::default();
         let mut chosen: Vec<(Reading, Place)> = Vec::new();
         let mut sample: Option<(Span, bool)> = None;
+        let mut application = None;
+        let mut out = [None; 2];
         for specifier in &template.specifiers {
             let span = layout.put(specifier);
-            let Some(reading) = reading(specifier) else { continue };
+            let Some(mut reading) = reading(specifier) else { continue };
+            reading.reverse |= reading.is_out() && out_counters == OutCounters::Reverse;
+            if let (true, Span::Fixed(place)) = (reading.is_out() && is_number(span), span) {
+                match reading.meaning {
+                    Meaning::Octets => out[0] = Some(place),
+                    _ => out[1] = Some(place),
+                }
+            }
             match (reading.meaning, span) {
                 (Meaning::Frame | Meaning::Packet, span) => {
                     sample = sample.or(Some((span, reading.meaning == Meaning::Frame)));
+                }
+                (Meaning::Application, span) if !is_number(span) => {
+                    application = application.or(Some(span));
                 }
                 (_, Span::Fixed(place)) if fits(reading.meaning, place.length) => {
                     choose(&mut chosen, reading, place);
@@ -174,6 +244,11 @@ impl Plan {
         let v4 = place(Meaning::SourceV4).or(place(Meaning::DestinationV4)).is_some();
         let v6 = place(Meaning::SourceV6).or(place(Meaning::DestinationV6)).is_some();
         let reverse = |meaning| find(meaning, true).map(|(_, place)| *place);
+        // What no field tells of the packets that came in is told by those that count what left.
+        let beside = |meaning, out: Option<Place>| {
+            let reads_in = find(meaning, false).is_some_and(|(reading, _)| !reading.is_out());
+            out.filter(|_| reads_in && out_counters == OutCounters::Same)
+        };
         let single = Single {
             sampler: place(Meaning::Sampler),
             ip_version: place(Meaning::IpVersion),
@@ -197,8 +272,17 @@ impl Plan {
                 Meaning::SourceV6 | Meaning::DestinationV6 => Some(false),
                 _ => None,
             }) == Some(true),
+            application: application.filter(|_| place(Meaning::Application).is_none()),
             reverse_octets: reverse(Meaning::Octets),
             reverse_packets: reverse(Meaning::Packets),
+            out_octets: beside(Meaning::Octets, out[0]),
+            out_packets: beside(Meaning::Packets, out[1]),
+        };
+        let totalled = |reverse| {
+            let is_total = |meaning| {
+                find(meaning, reverse).is_some_and(|(reading, _)| reading.rank == elements::TOTAL)
+            };
+            Totalled { octets: is_total(Meaning::Octets), packets: is_total(Meaning::Packets) }
         };
         let both_ways = single.reverse_octets.is_some() || single.reverse_packets.is_some();
         let family = match (v4, v6) {
@@ -221,8 +305,16 @@ impl Plan {
             }),
             updates: single.event.is_some()
                 && find(Meaning::Octets, false).is_some_and(|(reading, _)| reading.rank == 3),
+            totals: totalled(false),
+            reverse_totals: totalled(true),
+            out_reversed: None,
             has_input: place(Meaning::Input).is_some(),
             has_counts: place(Meaning::Octets).or(place(Meaning::Packets)).is_some(),
+            implies_icmp: place(Meaning::Protocol).is_none()
+                && [Meaning::IcmpTypeCode, Meaning::IcmpType, Meaning::IcmpCode]
+                    .into_iter()
+                    .any(|meaning| place(meaning).is_some()),
+            has_ports: place(Meaning::SourcePort).or(place(Meaning::DestinationPort)).is_some(),
             names: tells_names(&template.specifiers),
         }
     }
@@ -253,15 +345,26 @@ impl Layout {
     }
 }
 
+/// True for a field of one to eight octets.
+fn is_number(span: Span) -> bool {
+    matches!(span, Span::Fixed(Place { length: 1..=8, .. }))
+}
+
 /// True when a field of `length` octets can say `meaning`.
 fn fits(meaning: Meaning, length: u16) -> bool {
     match meaning {
-        Meaning::SourceV4 | Meaning::DestinationV4 | Meaning::NextHopV4 | Meaning::ExporterV4 => {
-            length == 4
-        }
-        Meaning::SourceV6 | Meaning::DestinationV6 | Meaning::NextHopV6 | Meaning::ExporterV6 => {
-            length == 16
-        }
+        Meaning::SourceV4
+        | Meaning::DestinationV4
+        | Meaning::NextHopV4
+        | Meaning::ExporterV4
+        | Meaning::NatSourceV4
+        | Meaning::NatDestinationV4 => length == 4,
+        Meaning::SourceV6
+        | Meaning::DestinationV6
+        | Meaning::NextHopV6
+        | Meaning::ExporterV6
+        | Meaning::NatSourceV6
+        | Meaning::NatDestinationV6 => length == 16,
         Meaning::SourceMac | Meaning::DestinationMac => length == 6,
         Meaning::Start(Clock::Ntp) | Meaning::End(Clock::Ntp) => length == 8,
         _ => (1..=8).contains(&length),

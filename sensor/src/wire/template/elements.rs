@@ -34,6 +34,10 @@ pub enum Meaning {
     Protocol,
     /// Type of service.
     Tos,
+    /// The upper six bits of it (RFC 2474).
+    Dscp,
+    /// The upper three bits of it (RFC 791).
+    Precedence,
     /// TCP flags.
     TcpFlags,
     /// Ingress interface.
@@ -108,6 +112,18 @@ pub enum Meaning {
     FrameSize,
     /// When the device booted, milliseconds since the epoch.
     SystemInit,
+    /// IPv4 source address after translation (RFC 8158).
+    NatSourceV4,
+    /// IPv4 destination address after translation.
+    NatDestinationV4,
+    /// IPv6 source address after translation.
+    NatSourceV6,
+    /// IPv6 destination address after translation.
+    NatDestinationV6,
+    /// Source port after translation.
+    NatSourcePort,
+    /// Destination port after translation.
+    NatDestinationPort,
     /// IPv4 address of the exporter that a mediator has the flow from.
     ExporterV4,
     /// IPv6 address of the exporter that a mediator has the flow from.
@@ -138,6 +154,18 @@ pub struct Reading {
     pub rank: u8,
     /// True when it says it about the packets of the other direction (RFC 5103, or a responder).
     pub reverse: bool,
+}
+
+/// Rank of counts since a flow began (`octetTotalCount`, `packetTotalCount`).
+pub const TOTAL: u8 = 1;
+/// Rank of counts behind the device (`postOctetDeltaCount`, `postPacketDeltaCount`).
+const OUT: u8 = 2;
+
+impl Reading {
+    /// True for OUT counters.
+    pub fn is_out(&self) -> bool {
+        matches!(self.meaning, Meaning::Octets | Meaning::Packets) && self.rank == OUT
+    }
 }
 
 /// What the field is read as; none for fields that fill no column.
@@ -195,6 +223,8 @@ fn meaning(element: u16) -> Option<(Meaning, u8)> {
         177 | 179 => (M::IcmpCode, 0),
         4 => (M::Protocol, 0),
         5 => (M::Tos, 0),
+        195 => (M::Dscp, 1),
+        196 => (M::Precedence, 2),
         6 => (M::TcpFlags, 0),
         10 => (M::Input, 0),
         252 => (M::Input, 1),
@@ -206,12 +236,12 @@ fn meaning(element: u16) -> Option<(Meaning, u8)> {
         59 => (M::DestinationVlan, 0),
         254 => (M::DestinationVlan, 1),
         1 => (M::Octets, 0),
-        85 => (M::Octets, 1),
-        23 => (M::Octets, 2),
+        85 => (M::Octets, TOTAL),
+        23 => (M::Octets, OUT),
         231 => (M::Octets, 3),
         2 => (M::Packets, 0),
-        86 => (M::Packets, 1),
-        24 => (M::Packets, 2),
+        86 => (M::Packets, TOTAL),
+        24 => (M::Packets, OUT),
         298 => (M::Packets, 3),
         352 => (M::Layer2Octets, 0),
         353 => (M::Layer2Octets, 1),
@@ -267,6 +297,17 @@ fn meaning(element: u16) -> Option<(Meaning, u8)> {
         160 => (M::SystemInit, 0),
         130 => (M::ExporterV4, 0),
         131 => (M::ExporterV6, 0),
+        225 => (M::NatSourceV4, 0),
+        226 => (M::NatDestinationV4, 0),
+        227 => (M::NatSourcePort, 0),
+        228 => (M::NatDestinationPort, 0),
+        281 => (M::NatSourceV6, 0),
+        282 => (M::NatDestinationV6, 0),
+        // Cisco ASA 8.4 and before.
+        40_001 => (M::NatSourceV4, 1),
+        40_002 => (M::NatDestinationV4, 1),
+        40_003 => (M::NatSourcePort, 1),
+        40_004 => (M::NatDestinationPort, 1),
         _ => return None,
     })
 }
@@ -275,7 +316,12 @@ impl Meaning {
     /// The same for whatever may not be told twice in a record.
     pub(super) fn is_like(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Start(_), Self::Start(_)) | (Self::End(_), Self::End(_)) => true,
+            (Self::Start(_), Self::Start(_))
+            | (Self::End(_), Self::End(_))
+            | (
+                Self::Tos | Self::Dscp | Self::Precedence,
+                Self::Tos | Self::Dscp | Self::Precedence,
+            ) => true,
             _ => self == other,
         }
     }
@@ -299,6 +345,12 @@ impl Meaning {
             Self::DestinationAs => Self::SourceAs,
             Self::InputVrf => Self::OutputVrf,
             Self::OutputVrf => Self::InputVrf,
+            Self::NatSourceV4 => Self::NatDestinationV4,
+            Self::NatDestinationV4 => Self::NatSourceV4,
+            Self::NatSourceV6 => Self::NatDestinationV6,
+            Self::NatDestinationV6 => Self::NatSourceV6,
+            Self::NatSourcePort => Self::NatDestinationPort,
+            Self::NatDestinationPort => Self::NatSourcePort,
             other => other,
         }
     }

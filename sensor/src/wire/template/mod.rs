@@ -71,6 +71,14 @@ impl Template {
         self.specifiers.iter().map(Specifier::minimum).sum()
     }
 
+    /// True when records name the sampler that took their packets (`samplerId`, `selectorId`).
+    pub fn names_samplers(&self) -> bool {
+        let names = |specifier: &Specifier| {
+            specifier.enterprise == 0 && matches!(specifier.element, 48 | 302)
+        };
+        self.specifiers.iter().any(names)
+    }
+
     /// True when its records tell of the exporter and not of flows.
     pub fn is_options(&self) -> bool {
         self.scopes != 0

@@ -1,8 +1,12 @@
 //! The other half of the connection that a flow of a test belongs to.
 
-use sensor_common::packet::{Fragment, ip::protocol};
+use sensor_common::{
+    key::Direction,
+    packet::{Fragment, ip::protocol},
+};
 
 use super::Draft;
+use crate::flow::batch::Source;
 
 impl Draft {
     /// The other half of the connection, as the peer would have sent it; `None` where nobody answers.
@@ -40,7 +44,14 @@ impl Draft {
         reply.ports.reverse();
         reply.profiles.reverse();
         reply.systems.reverse();
-        reply.egress = !self.egress;
+        let known = match self.observed_by {
+            Source::Host => Some(self.direction.unwrap_or(Direction::Ingress)),
+            Source::NetFlow | Source::Sflow => self.direction,
+        };
+        reply.direction = known.map(|way| match way {
+            Direction::Ingress => Direction::Egress,
+            Direction::Egress => Direction::Ingress,
+        });
         if let Some(output) = self.output {
             (reply.interface, reply.output) = (output, Some(self.interface));
         }

@@ -2,8 +2,10 @@
 
 mod agents;
 mod budget;
+mod counts;
 mod semantics;
 mod succession;
+mod values;
 
 use std::net::{IpAddr, SocketAddr};
 
