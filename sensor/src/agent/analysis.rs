@@ -25,6 +25,7 @@ use crate::{
     policy::{
         detector::{Detector, Rules},
         event::Event,
+        sources::OldSource,
         tags::{TagRule, Tagger},
     },
     stdio,
@@ -90,8 +91,16 @@ impl Analysis {
         let mut pipeline = self.pipeline();
         pipeline.advance(now, sink);
         let lines = self.look_after(&pipeline, now);
+        let old = pipeline.take_old_sources();
         drop(pipeline);
         lines.iter().for_each(|line| tracing::warn!("{line}"));
+        for OldSource { name, age } in old {
+            tracing::warn!(
+                "all flows of {name} are at least {} s old when they come, though its clock seems \
+                 right: policies count them as that much younger",
+                age / 1000
+            );
+        }
         self.leftovers.sweep();
     }
 

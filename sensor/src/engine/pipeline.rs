@@ -9,6 +9,7 @@ use crate::{
     policy::{
         detector::Detector,
         event::{EndReason, Event},
+        sources::OldSource,
         tags::Tagger,
     },
 };
@@ -20,8 +21,6 @@ pub struct Pipeline {
     pub(super) tagger: Tagger,
     pub(super) detector: Detector,
     events: Vec<Event>,
-    /// End of the newest record so far.
-    latest: u64,
     inside: Inside,
 }
 
@@ -29,15 +28,7 @@ impl Pipeline {
     /// A pipeline; labels that policies write go to `current`.
     pub fn new(current: Arc<Current>, tagger: Tagger, detector: Detector) -> Self {
         let enricher = Enricher::new(current.clone());
-        Self {
-            current,
-            enricher,
-            tagger,
-            detector,
-            events: Vec::new(),
-            latest: 0,
-            inside: Inside::default(),
-        }
+        Self { current, enricher, tagger, detector, events: Vec::new(), inside: Inside::default() }
     }
 
     /// The detector, for its counters.
@@ -50,9 +41,14 @@ impl Pipeline {
         self.inside
     }
 
-    /// End of the newest record so far, milliseconds since the epoch.
+    /// End of the newest record so far, as it counted; milliseconds since the epoch.
     pub fn latest(&self) -> u64 {
-        self.latest
+        self.detector.latest()
+    }
+
+    /// See [`Detector::take_old_sources`].
+    pub fn take_old_sources(&mut self) -> Vec<OldSource> {
+        self.detector.take_old_sources()
     }
 
     /// Passes a batch through; every event goes to `sink`.
@@ -65,7 +61,6 @@ impl Pipeline {
         self.enricher.enrich(batch);
         self.inside.look(batch);
         self.tagger.tag(batch, interfaces);
-        self.latest = batch.end.iter().copied().fold(self.latest, u64::max);
         self.detector.observe(batch, interfaces, &mut self.events);
         self.write_labels();
         self.events.drain(..).for_each(sink);

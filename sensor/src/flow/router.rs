@@ -56,6 +56,9 @@ pub struct RouterColumns {
     pub communities: Lists,
     /// The exporters of the batch.
     pub exporters: Vec<Arc<Exporter>>,
+    /// Clocks of `exporters` minus ours, milliseconds, in the same order; 0 where the difference does not matter. Where it is
+    /// shorter, nothing is known of the others.
+    pub skews: Vec<i64>,
 }
 
 /// A column of addresses that may be of either family and need not be there.
@@ -116,6 +119,7 @@ impl RouterColumns {
         self.as_path.clear();
         self.communities.clear();
         self.exporters.clear();
+        self.skews.clear();
     }
 
     /// Keeps only `rows`, which ascend.

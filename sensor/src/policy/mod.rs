@@ -10,7 +10,7 @@ mod keys;
 pub mod load;
 pub mod model;
 mod prefetch;
-mod sources;
+pub mod sources;
 pub mod stock;
 pub mod tags;
 pub mod testcase;

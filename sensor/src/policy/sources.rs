@@ -2,10 +2,14 @@
 //!
 //! A router's active timeout or a cloud log's quarter of an hour is not lateness: records are late against the newest of
 //! their own source. Where a source is silent, the clock goes on for it, as far behind as its longest recent silence.
+//!
+//! Windows compare records of several sources with each other and with our clock. So the times of a source whose clock is
+//! wrong, as its messages tell, count as what they are by ours; and where all records of a source are older than any silence
+//! that is waited for, they count as that much younger.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{cell::Cell, collections::HashMap, net::IpAddr};
 
-use crate::flow::batch::{FlowBatch, Source};
+use crate::flow::{batch::FlowBatch, router::Exporter};
 
 /// Number of a source.
 pub type SourceId = u16;
@@ -23,6 +27,13 @@ const LONGEST_GAP: u64 = 3_600_000;
 const LONGEST_HOST_GAP: u64 = 60_000;
 /// How long a silence is remembered at least, milliseconds.
 const GAP_MEMORY: u64 = 3_600_000;
+/// For how long all records of a source must have been older before they count as that much younger, milliseconds.
+const SETTLING: u64 = 60_000;
+
+/// Sources that are told apart; what lies beyond shares the last number.
+const MOST: usize = SourceId::MAX as usize;
+/// Sources whose records are old that are told of.
+const TOLD: usize = 64;
 
 /// All sources.
 #[derive(Debug)]
@@ -33,10 +44,34 @@ pub struct Sources {
     clock: Option<u64>,
     /// When everything began, by the clock or the first record.
     began: Option<u64>,
+    /// What [`Self::slowest`] found since the last word of the clock: all policies ask for it.
+    slowest: Cell<Option<u64>>,
+    /// End of the newest record, as it counted.
+    latest: u64,
     /// Records ahead of the clock.
     pub ahead: u64,
     /// How often the clock was set back.
     pub set_back: u64,
+    /// Sources whose records have turned out to be old, until somebody tells.
+    old: Vec<OldSource>,
+}
+
+/// A source whose records are as of long ago, though its clock seems right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldSource {
+    /// Its name.
+    pub name: String,
+    /// How old its newest records are at least, milliseconds.
+    pub age: u64,
+}
+
+/// A source as a batch has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Its number.
+    pub id: SourceId,
+    /// Its clock minus ours, milliseconds, as its messages tell.
+    pub skew: i64,
 }
 
 #[derive(Debug)]
@@ -48,11 +83,15 @@ struct Progress {
     /// Longest silences, in this period and the one before.
     gaps: [u64; 2],
     period: u64,
+    /// How old all its records are, milliseconds; 0 where that is no more than [`LONGEST_GAP`].
+    age: u64,
+    /// Where they have become older: by how much at least, and since when.
+    older: Option<(u64, u64)>,
 }
 
 impl Progress {
     fn new(name: String) -> Self {
-        Self { name, seen: false, mark: 0, gaps: [0; 2], period: 0 }
+        Self { name, seen: false, mark: 0, gaps: [0; 2], period: 0, age: 0, older: None }
     }
 }
 
@@ -64,8 +103,11 @@ impl Sources {
             by_address: HashMap::new(),
             clock: None,
             began: None,
+            slowest: Cell::new(None),
+            latest: 0,
             ahead: 0,
             set_back: 0,
+            old: Vec::new(),
         }
     }
 
@@ -77,6 +119,7 @@ impl Sources {
     /// Moves the clock. Where it was set back, what is newer by its own time was never so.
     pub fn advance(&mut self, now: u64) {
         self.began.get_or_insert(now);
+        self.slowest.set(None);
         let back = self.clock.is_some_and(|clock| now.saturating_add(BACK) < clock);
         if back {
             self.set_back += 1;
@@ -85,7 +128,9 @@ impl Sources {
                 source.mark = source.mark.min(now);
                 source.gaps = [0; 2];
                 source.period = now;
+                (source.age, source.older) = (0, None);
             }
+            self.latest = self.latest.min(now);
         }
         if back || self.clock.is_none_or(|clock| now > clock) {
             self.clock = Some(now);
@@ -93,46 +138,104 @@ impl Sources {
     }
 
     /// The sources of a batch's rows, by place in its list of exporters; one for the host's.
-    pub fn of_batch(&mut self, batch: &FlowBatch, ids: &mut Vec<SourceId>) {
-        ids.clear();
-        if batch.observed_by == Source::Host && batch.router.exporters.is_empty() {
-            ids.push(HOST);
-            return;
-        }
-        for exporter in &batch.router.exporters {
-            let id = *self.by_address.entry(exporter.address).or_insert_with(|| {
-                if self.all.len() < usize::from(SourceId::MAX) {
-                    self.all.push(Progress::new(exporter.address.to_string()));
-                }
-                (self.all.len() - 1) as SourceId
-            });
+    pub fn of_batch(&mut self, batch: &FlowBatch, origins: &mut Vec<Origin>) {
+        origins.clear();
+        for (place, exporter) in batch.router.exporters.iter().enumerate() {
+            let id = match self.by_address.get(&exporter.address) {
+                Some(id) => *id,
+                None => self.add(exporter),
+            };
             let source = &mut self.all[usize::from(id)];
-            if !exporter.name.is_empty() && source.name != exporter.name {
+            let is_shared = usize::from(id) == MOST - 1;
+            if !exporter.name.is_empty() && source.name != exporter.name && !is_shared {
                 source.name.clone_from(&exporter.name);
             }
-            ids.push(id);
+            let skew = batch.router.skews.get(place).copied().unwrap_or(0);
+            origins.push(Origin { id, skew });
         }
-        if ids.is_empty() {
-            ids.push(HOST);
+        if origins.is_empty() {
+            origins.push(Origin { id: HOST, skew: 0 });
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, exporter: &Exporter) -> SourceId {
+        match self.all.len() {
+            full if full >= MOST => (MOST - 1) as SourceId,
+            last if last == MOST - 1 => {
+                self.all.push(Progress::new("other exporters".to_owned()));
+                last as SourceId
+            }
+            id => {
+                self.all.push(Progress::new(exporter.address.to_string()));
+                self.by_address.insert(exporter.address, id as SourceId);
+                id as SourceId
+            }
         }
     }
 
     /// Takes note of a record that ends at `end`. Returns the time that it counts as of, and that of the newest record of
     /// its source.
     #[inline(always)]
-    pub fn record(&mut self, id: SourceId, end: u64) -> (u64, u64) {
+    pub fn record(&mut self, Origin { id, skew }: Origin, end: u64) -> (u64, u64) {
         let mut end = end;
-        if let Some(clock) = self.clock.filter(|clock| end > clock.saturating_add(AHEAD)) {
-            end = clock;
-            self.ahead += 1;
+        if skew != 0 {
+            end = end.saturating_add_signed(skew.saturating_neg());
         }
         let clock = self.clock;
+        if let Some(clock) = clock {
+            if end > clock.saturating_add(AHEAD) {
+                end = clock;
+                self.ahead += 1;
+            }
+            let source = &self.all[usize::from(id)];
+            let is_old = end.saturating_add(LONGEST_GAP) < clock;
+            if (is_old || source.age != 0 || source.older.is_some()) && id != HOST {
+                end = self.grow_younger(id, end, clock);
+            }
+        }
+        self.latest = self.latest.max(end);
         let source = &mut self.all[usize::from(id)];
         if end > source.mark || !source.seen {
             self.began.get_or_insert(end);
             source.progress(end, clock, if id == HOST { LONGEST_HOST_GAP } else { LONGEST_GAP });
         }
         (end, source.mark)
+    }
+
+    /// The time of a record of a source whose records are old, or seem to be.
+    #[cold]
+    #[inline(never)]
+    fn grow_younger(&mut self, id: SourceId, end: u64, clock: u64) -> u64 {
+        let source = &mut self.all[usize::from(id)];
+        let before = source.age;
+        let age = clock.saturating_sub(end);
+        let old = if age > LONGEST_GAP { age } else { 0 };
+        let (least, since) = source.older.unwrap_or((u64::MAX, clock));
+        if !source.seen || age < before {
+            (source.age, source.older) = (old, None);
+        } else if age <= before.saturating_add(LONGEST_GAP) {
+            source.older = None;
+        } else if clock.saturating_sub(since) < SETTLING {
+            source.older = Some((least.min(age), since));
+        } else {
+            (source.age, source.older) = (least.min(age), None);
+        }
+        let age = source.age;
+        if age > before && self.old.len() < TOLD {
+            self.old.push(OldSource { name: source.name.clone(), age });
+        }
+        end.saturating_add(age)
+    }
+
+    /// Sources whose records have turned out to be old since the last call.
+    pub fn take_old(&mut self) -> Vec<OldSource> {
+        std::mem::take(&mut self.old)
+    }
+
+    /// End of the newest record so far, as it counted; milliseconds since the epoch.
+    pub fn latest(&self) -> u64 {
+        self.latest
     }
 
     /// Up to when the records of a source have arrived, as far as can be told.
@@ -142,11 +245,16 @@ impl Sources {
         self.clock.map_or(source.mark, |clock| clock.saturating_sub(gap).max(source.mark))
     }
 
-    /// The horizon of the slowest source; the clock where no source has been seen.
+    /// The horizon of the slowest source at the last word of the clock; the clock where no source has been seen.
     pub fn slowest(&self) -> u64 {
+        if let Some(slowest) = self.slowest.get() {
+            return slowest;
+        }
         let seen = (0..self.all.len()).filter(|&id| self.all[id].seen);
         let slowest = seen.map(|id| self.horizon(id as SourceId)).min();
-        slowest.or(self.clock).unwrap_or(0)
+        let slowest = slowest.or(self.clock).unwrap_or(0);
+        self.slowest.set(Some(slowest));
+        slowest
     }
 
     /// When everything began, milliseconds since the epoch; again where the clock was set back.
@@ -182,5 +290,87 @@ impl Progress {
         }
         self.seen = true;
         self.mark = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::flow::batch::Source;
+
+    const NOW: u64 = 1_700_000_000_000;
+    const HOUR: u64 = 3_600_000;
+
+    fn started() -> Sources {
+        let mut sources = Sources::new("host".to_owned());
+        sources.advance(NOW);
+        sources
+    }
+
+    /// The source at an address, whose clock is ahead by so many milliseconds.
+    fn origin(sources: &mut Sources, address: u32, skew: i64) -> Origin {
+        let mut batch = FlowBatch::v4(Source::NetFlow);
+        batch.router.exporters = vec![Arc::new(Exporter::new(IpAddr::V4(address.into())))];
+        batch.router.skews = vec![skew];
+        let mut origins = Vec::new();
+        sources.of_batch(&batch, &mut origins);
+        assert_eq!(origins.len(), 1);
+        origins[0]
+    }
+
+    #[test]
+    fn a_clock_that_is_known_to_be_wrong_is_corrected() {
+        let mut sources = started();
+        for (address, skew) in [(1, -6 * HOUR as i64), (2, 6 * HOUR as i64), (3, 0)] {
+            let origin = origin(&mut sources, address, skew);
+            let told = (NOW - 1000).saturating_add_signed(skew);
+            assert_eq!(sources.record(origin, told), (NOW - 1000, NOW - 1000));
+            assert_eq!(sources.horizon(origin.id), NOW);
+        }
+        assert_eq!((sources.ahead, sources.latest(), sources.slowest()), (0, NOW - 1000, NOW));
+    }
+
+    #[test]
+    fn a_source_whose_records_are_all_old_has_a_time_line_of_its_own() {
+        let mut sources = started();
+        let origin = origin(&mut sources, 1, 0);
+        let record = |sources: &mut Sources, after: u64, age: u64| {
+            sources.advance(NOW + after);
+            (NOW + after) - sources.record(origin, NOW + after - age).0
+        };
+        // From the first on they count as of now; how far they lie apart stays as it is.
+        assert_eq!(record(&mut sources, 0, 6 * HOUR), 0);
+        assert_eq!(record(&mut sources, 1000, 6 * HOUR + 500), 500);
+        assert_eq!(record(&mut sources, 2000, 6 * HOUR - 500), 0);
+        assert_eq!(record(&mut sources, 3000, 6 * HOUR), 500);
+        let old = |age| OldSource { name: "0.0.0.1".to_owned(), age };
+        assert_eq!(sources.take_old(), [old(6 * HOUR)]);
+        // One that is prompt shows that they need not be.
+        assert_eq!(record(&mut sources, 4000, 100), 100);
+        // They count as what they are until none has been prompt for a while.
+        assert_eq!(record(&mut sources, 5000, 3 * HOUR), 3 * HOUR);
+        assert_eq!(record(&mut sources, 64_999, 3 * HOUR + 1), 3 * HOUR + 1);
+        assert_eq!(record(&mut sources, 65_000, 3 * HOUR + 2), 2);
+        assert_eq!(sources.take_old(), [old(3 * HOUR)]);
+        assert_eq!(sources.take_old(), []);
+    }
+
+    #[test]
+    fn the_host_is_never_old() {
+        let mut sources = started();
+        assert_eq!(sources.record(Origin::default(), NOW - 2 * HOUR).0, NOW - 2 * HOUR);
+    }
+
+    #[test]
+    fn more_sources_than_there_are_numbers_share_one() {
+        let mut sources = started();
+        let ids: Vec<_> = (0..70_000).map(|address| origin(&mut sources, address, 0).id).collect();
+        assert_eq!((ids[0], ids[65_532]), (1, 65_533));
+        assert!(ids[65_533..].iter().all(|id| *id == 65_534), "{:?}", &ids[65_530..65_540]);
+        assert_eq!((sources.all.len(), sources.by_address.len()), (MOST, MOST - 2));
+        assert_eq!(sources.name(65_534), "other exporters");
+        assert_eq!(origin(&mut sources, 7, 0).id, 8);
     }
 }

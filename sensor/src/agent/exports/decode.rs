@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{Files, ledger};
+use super::{Files, Step, ledger};
 use crate::{
     agent::top::{Collected, Shown},
     export::log::{Format, options},
@@ -46,7 +46,10 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
     }
     let printed = format.is_some() || show.options;
     let mut decoded = Files::new(collector);
-    let read = decoded.read(files, printed, |_, collector, batches| {
+    let read = decoded.read(files, printed, |step, collector, batches| {
+        if step != Step::Behind {
+            return ControlFlow::Continue(());
+        }
         line.clear();
         let mut spare = None;
         batches.take(true, |batch| {

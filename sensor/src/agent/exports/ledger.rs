@@ -27,8 +27,9 @@ pub fn line(counts: &Counts, collector: &Collector) -> String {
     let beside = [
         (counts.others, "frames of something else"),
         (counts.cut, "datagrams that the capture has cut"),
-        (counts.fragments, "fragments of no whole datagram"),
+        (counts.fragments, "fragments without what lies before them"),
         (counts.stream_octets, "octets of streams in no whole message"),
+        (counts.stream_missing, "octets of streams that the capture lacks"),
         (ledger.rows_without_rate, "flows of unknown sampling rate"),
         (
             ledger.rows_without_out,
@@ -91,12 +92,40 @@ pub fn all(collector: &Collector) -> String {
                 );
             }
         }
-        if device.is_skewed() {
-            let _ = writeln!(text, "  clock differs by {} ms", device.skew);
+        if device.skew() != 0 {
+            let _ = writeln!(text, "  its clock is {}", skew(device.skew()));
         }
     }
     total(&mut text, collector);
     text
+}
+
+/// Exporters that are named because their clocks are wrong.
+const NAMED: usize = 20;
+
+/// The exporters whose clocks are wrong, a line each.
+pub fn clocks(collector: &Collector) -> String {
+    let devices = collector.exporters().devices();
+    let mut wrong: Vec<_> = devices
+        .filter(|device| device.skew() != 0)
+        .map(|device| (device.exporter.address, device.skew()))
+        .collect();
+    wrong.sort_unstable();
+    let mut text = String::new();
+    for (address, by) in wrong.iter().take(NAMED) {
+        let _ = writeln!(text, "exporter {address}: its clock is {}", skew(*by));
+    }
+    if let Some(more) = wrong.len().checked_sub(NAMED).filter(|more| *more != 0) {
+        let _ = writeln!(text, "and the clocks of {more} more exporters are wrong");
+    }
+    text
+}
+
+/// How far a clock is off that differs from ours by so many milliseconds.
+pub fn skew(milliseconds: i64) -> String {
+    let side = if milliseconds < 0 { "behind" } else { "ahead of" };
+    let seconds = milliseconds.unsigned_abs() / 1000;
+    format!("{seconds} s {side} ours: policies correct its times, records keep them")
 }
 
 /// The ledger of all exporters together.

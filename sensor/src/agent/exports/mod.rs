@@ -30,6 +30,15 @@ pub fn options(inner_headers: bool, out_counters: OutCounters) -> Options {
     Options { inner_headers, profile: Box::new(profile), ..Options::default() }
 }
 
+/// Where the reading of files has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// A datagram comes that was received at this time, milliseconds since the epoch: it is not decoded yet.
+    Before(u64),
+    /// It has been decoded, or nothing more comes.
+    Behind,
+}
+
 /// Decodes the datagrams of files, one after the other: a template holds for the files behind it.
 struct Files {
     collector: Collector,
@@ -46,18 +55,18 @@ impl Files {
         }
     }
 
-    /// Reads `files`; `printed` is whether something goes to stdout meanwhile. `each` is called behind every datagram and at the end, and may end it.
+    /// Reads `files`; `printed` is whether something goes to stdout meanwhile. `each` is called before and behind every datagram
+    /// and at the end, and may end it.
     fn read(
         &mut self,
         files: &[impl AsRef<Path>],
         printed: bool,
-        mut each: impl FnMut(u64, &mut Collector, &mut Batches) -> ControlFlow<()>,
+        mut each: impl FnMut(Step, &mut Collector, &mut Batches) -> ControlFlow<()>,
     ) -> anyhow::Result<()> {
         let Self { collector, batches, counts } = self;
         let meter = Meter::of(files);
         let mut progress = Progress::new(&meter, "datagrams", progress::is_wanted(printed));
         let mut ended = false;
-        let mut now = 0;
         let mut result = Ok(());
         for path in files {
             result =
@@ -65,9 +74,12 @@ impl Files {
                     '_,
                 >| {
                     progress.count();
-                    collector.datagram(datagram.from, datagram.received, datagram.octets, batches);
-                    now = datagram.received;
-                    let flow = each(now, collector, batches);
+                    let exports::Datagram { from, received, octets } = datagram;
+                    let mut flow = each(Step::Before(received), collector, batches);
+                    if flow.is_continue() {
+                        collector.datagram(from, received, octets, batches);
+                        flow = each(Step::Behind, collector, batches);
+                    }
                     ended = flow.is_break();
                     flow
                 });
@@ -77,7 +89,7 @@ impl Files {
         }
         if !ended {
             collector.finish(batches);
-            let _ = each(now, collector, batches);
+            let _ = each(Step::Behind, collector, batches);
         }
         Ok(result?)
     }

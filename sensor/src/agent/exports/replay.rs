@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, path::Path, time::Duration};
 
-use super::{Files, ledger};
+use super::{Files, Step, ledger};
 use crate::{
     agent::{
         config::Config,
@@ -35,15 +35,19 @@ pub fn replay(
     outputs.warn_of_silence();
     let mut decoded = Files::new(options);
     let mut second = 0;
-    let result = decoded.read(files, config.prints(), |now, _, batches| {
-        // Policies see time pass as it did, whatever the batches hold.
-        let passes = now / 1000 > second;
+    let result = decoded.read(files, config.prints(), |step, _, batches| {
+        // Policies see time pass as it did: what a datagram tells is judged by the time at which it came.
+        let passes = match step {
+            Step::Before(now) if now / 1000 > second => Some(now),
+            Step::Before(_) => return ControlFlow::Continue(()),
+            Step::Behind => None,
+        };
         let mut offered = false;
-        batches.take(passes, |batch| {
+        batches.take(passes.is_some(), |batch| {
             offered = true;
             drop(outputs.offer(batch));
         });
-        if passes {
+        if let Some(now) = passes {
             second = now / 1000;
             outputs.advance(now);
         }
@@ -62,6 +66,7 @@ pub fn replay(
         return result;
     }
     let mut text = format!("\n{}\n", ledger::line(&decoded.counts, &decoded.collector));
+    text.push_str(&ledger::clocks(&decoded.collector));
     ledger::total(&mut text, &decoded.collector);
     summary::flows(&mut text, &records);
     stdio::note(text);

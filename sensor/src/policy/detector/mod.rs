@@ -32,7 +32,7 @@ use self::{
 use super::{
     event::{EndReason, Event, LabelAction},
     model::Policy,
-    sources::{SourceId, Sources},
+    sources::{OldSource, Origin, Sources},
     values::{KeyFields, Texts},
     window::series::Sample,
 };
@@ -54,7 +54,7 @@ pub struct Detector {
     labels: Vec<(usize, LabelAction)>,
     found: Vec<(usize, Event)>,
     /// Sources of the batch at hand, and times of its rows.
-    ids: Vec<SourceId>,
+    origins: Vec<Origin>,
     times: Vec<(u64, u64)>,
 }
 
@@ -86,7 +86,7 @@ impl Detector {
             seed,
             labels: Vec::new(),
             found: Vec::new(),
-            ids: Vec::new(),
+            origins: Vec::new(),
             times: Vec::new(),
         };
         detector.change(Change::new(&detector.in_force(), Some(rules)));
@@ -97,11 +97,14 @@ impl Detector {
     ///
     /// For records from the future to be told, [`Detector::advance`] must have been called with the time by the clock.
     pub fn observe(&mut self, batch: &FlowBatch, interfaces: &Interfaces, events: &mut Vec<Event>) {
-        let Self { rules, scratch, watches, sources, texts, labels, found, ids, times, .. } = self;
-        sources.of_batch(batch, ids);
+        let Self { rules, scratch, watches, sources, texts, labels, found, origins, times, .. } =
+            self;
+        sources.of_batch(batch, origins);
         let source = |row: usize| match batch.router.exporter.get(row) {
-            Some(place) => ids.get(*place as usize).or(ids.first()).copied().unwrap_or(0),
-            None => ids.first().copied().unwrap_or(0),
+            Some(place) => {
+                origins.get(*place as usize).or(origins.first()).copied().unwrap_or_default()
+            }
+            None => origins.first().copied().unwrap_or_default(),
         };
         times.clear();
         times.extend(
@@ -124,7 +127,7 @@ impl Detector {
                 let duration = batch.end[row].saturating_sub(batch.start[row]);
                 let flow = Flow {
                     row: Row { batch, row, interfaces },
-                    source: source(row),
+                    source: source(row).id,
                     sample: Sample {
                         start: end.saturating_sub(duration),
                         end,
@@ -178,6 +181,16 @@ impl Detector {
     /// What has happened to records as such.
     pub fn clock_counters(&self) -> ClockCounters {
         ClockCounters { ahead: self.sources.ahead, set_back: self.sources.set_back }
+    }
+
+    /// Sources whose records have turned out to be older than any silence since the last call: their times count as younger.
+    pub fn take_old_sources(&mut self) -> Vec<OldSource> {
+        self.sources.take_old()
+    }
+
+    /// End of the newest record so far, as it counted; milliseconds since the epoch.
+    pub fn latest(&self) -> u64 {
+        self.sources.latest()
     }
 
     fn watch(&mut self, policy: &Policy) -> Watch {

@@ -30,7 +30,6 @@ impl Worker<'_> {
             return;
         };
         device.ledger.headers += crate::wire::netflow::fixed::HEADER_LENGTH as u64;
-        device.observe_clock(header.export, arrival.now);
         let plan = if version == 5 { &V5.plan } else { &V7.plan };
         let wanted = usize::from(header.count) * plan.minimum;
         let records = if rest.len() >= wanted {
@@ -50,11 +49,13 @@ impl Worker<'_> {
         };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
         let key = self.identify(device, arrival, key, sign);
+        device.observe_clock(&key, header.export, arrival.now);
         let rate = if version == 5 { header.sample_rate() } else { None };
-        let Parts { exporter, relayed, rates, ledger, .. } = device.parts(&key, rate);
+        let Parts { exporter, relayed, rates, skew, ledger, .. } = device.parts(&key, rate);
         let context = Context {
             version: version as u8,
             received: arrival.now,
+            skew,
             times: Times { export: header.export, uptime: Some(header.uptime) },
             boot: None,
             exporter,

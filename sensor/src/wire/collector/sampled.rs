@@ -52,6 +52,8 @@ impl Worker<'_> {
         let context = Context {
             version: 5,
             received: arrival.now,
+            // Its datagrams tell no time.
+            skew: 0,
             times: Times { export: arrival.now, uptime: None },
             boot: None,
             exporter,

@@ -74,7 +74,6 @@ impl Worker<'_> {
         };
         device.ledger.headers += v9::HEADER_LENGTH as u64;
         let export = u64::from(header.seconds) * 1000;
-        device.observe_clock(export, arrival.now);
         let key = SessionKey {
             version: v9::VERSION as u8,
             port: arrival.from.port(),
@@ -82,6 +81,7 @@ impl Worker<'_> {
         };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
         let key = self.identify(device, arrival, key, sign);
+        device.observe_clock(&key, export, arrival.now);
         let message = Message {
             dialect: Dialect::NetFlow9,
             key,
@@ -110,7 +110,6 @@ impl Worker<'_> {
         };
         device.ledger.headers += ipfix::MESSAGE_HEADER_LENGTH as u64;
         let export = u64::from(header.export_time) * 1000;
-        device.observe_clock(export, arrival.now);
         let body = usize::from(header.length).saturating_sub(ipfix::MESSAGE_HEADER_LENGTH);
         let mut body = match rest.take(body) {
             Some(body) => Octets(body),
@@ -124,6 +123,7 @@ impl Worker<'_> {
         };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: None };
         let key = self.identify(device, arrival, key, sign);
+        device.observe_clock(&key, export, arrival.now);
         let message = Message {
             dialect: Dialect::Ipfix,
             key,
@@ -374,7 +374,7 @@ impl Worker<'_> {
         device.renew_names(message.received);
         self.relayed(device, plan, set);
         let may_track = message.may_grow && device.total_cost() < self.limits.exporter;
-        let Parts { exporter, relayed, rates, boot, connections, totals, ledger } =
+        let Parts { exporter, relayed, rates, boot, skew, connections, totals, ledger } =
             device.parts(&message.key, None);
         let mut memory =
             may_track.then_some(Memory { connections, totals, domain: message.key.domain });
@@ -382,6 +382,7 @@ impl Worker<'_> {
         let context = Context {
             version: message.key.version,
             received: message.received,
+            skew,
             times: message.times,
             boot,
             exporter,

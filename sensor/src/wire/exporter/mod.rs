@@ -3,6 +3,7 @@
 //! * [`session`]: one stream of messages. [`templates`]: its templates. [`waiting`]: sets that wait for them.
 //! * [`succession`]: whose templates serve a stream that has told none. [`streams`]: all streams of one address.
 //! * [`sampling`]: how packets are sampled.
+//! * [`clock`]: how far its clock is from ours.
 //! * [`connections`]: what firewalls have counted already.
 //! * [`totals`]: what flows that live have counted.
 //! * [`sequence`]: what got lost on the way.
@@ -11,6 +12,7 @@
 //! * [`directory`]: all devices, and the memory that they may take. [`room`]: who goes when there is none left.
 //! * [`snapshot`]: all that a restart must not lose.
 
+pub mod clock;
 pub mod connections;
 pub mod device;
 pub mod directory;

@@ -8,6 +8,7 @@ use std::{
 use hashbrown::HashMap;
 
 use super::{
+    clock::Clock,
     connections::Connections,
     sampling::Sampling,
     sequence::Sequence,
@@ -53,6 +54,8 @@ pub struct Session {
     pub sampling: Sampling,
     /// Its sequence numbers.
     pub sequence: Sequence,
+    /// Its clock.
+    pub clock: Clock,
     /// Numbers of flow samples, by source (sFlow).
     samples: HashMap<u32, Sequence>,
     /// Connections of a firewall that were counted while they lived.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     flow::{
         batch::{Addresses, FlowBatch},
-        router::Exporter,
+        router::{Exporter, RouterColumns},
     },
     wire::{
         exporter::{relayed::Relayed, sampling::Rates},
@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub version: u8,
     /// When the message was received, milliseconds since the epoch.
     pub received: u64,
+    /// The clock of its sender minus ours, milliseconds; 0 where that does not matter.
+    pub skew: i64,
     /// What its times count from.
     pub times: Times,
     /// When the device booted, as its options tell.
@@ -104,7 +106,8 @@ pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<
         batch.octets.extend_from_slice(&batch.layer2_octets[base..]);
     }
     let router = &mut batch.router;
-    grow(&mut router.exporter, end, place(&mut router.exporters, context.exporter));
+    let place = place(router, context.exporter, context.skew);
+    grow(&mut router.exporter, end, place);
     grow(&mut router.version, end, context.version);
     grow(&mut router.received, end, context.received);
 }
@@ -127,7 +130,9 @@ fn relayed(
         let told = told.filter(|address| *address != context.exporter.address);
         let known = told.and_then(|address| context.relayed.get(address));
         without += u64::from(told.is_some() && known.is_none());
-        let place = place(&mut router.exporters, known.unwrap_or(context.exporter));
+        // The clock of the device that passes it on says nothing of theirs.
+        let (exporter, skew) = known.map_or((context.exporter, context.skew), |known| (known, 0));
+        let place = place(router, exporter, skew);
         grow(&mut router.exporter, base + row + 1, place);
     }
     without
@@ -135,12 +140,15 @@ fn relayed(
 
 /// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
 /// to look at; an exporter may have several places.
-fn place(exporters: &mut Vec<Arc<Exporter>>, exporter: &Arc<Exporter>) -> u32 {
-    let recent = exporters.iter().enumerate().rev().take(4);
-    let known = recent.into_iter().find(|(_, known)| Arc::ptr_eq(known, exporter));
+fn place(router: &mut RouterColumns, exporter: &Arc<Exporter>, skew: i64) -> u32 {
+    let recent = router.exporters.iter().zip(&router.skews).enumerate().rev().take(4);
+    let known = recent
+        .into_iter()
+        .find(|(_, (known, known_skew))| Arc::ptr_eq(known, exporter) && **known_skew == skew);
     let place = known.map(|(place, _)| place).unwrap_or_else(|| {
-        exporters.push(exporter.clone());
-        exporters.len() - 1
+        router.exporters.push(exporter.clone());
+        router.skews.push(skew);
+        router.exporters.len() - 1
     });
     place as u32
 }
