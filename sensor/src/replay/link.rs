@@ -11,12 +11,22 @@ mod link_type {
     /// Raw IP, as three registries have numbered it.
     pub const RAW: [u32; 3] = [12, 14, 101];
     pub const PPP: u32 = 9;
+    pub const PPP_HDLC: u32 = 50;
+    /// PPPoE without the Ethernet header.
+    pub const PPP_ETHER: u32 = 51;
+    /// Cisco's HDLC.
+    pub const C_HDLC: u32 = 104;
     pub const LOOP: u32 = 108;
     pub const LINUX_SLL: u32 = 113;
     pub const IPV4: u32 = 228;
     pub const IPV6: u32 = 229;
     pub const LINUX_SLL2: u32 = 276;
 }
+
+/// EtherType of PPPoE sessions (RFC 2516).
+const PPPOE_SESSION: u16 = 0x8864;
+/// Octets of the header of PPPoE: version and type, code, session, length.
+const PPPOE_LENGTH: usize = 6;
 
 /// What stands before the IP packet of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +51,15 @@ impl Link {
             link_type::IPV4 => Self::Other(Some(ethertype::IPV4), 0),
             link_type::IPV6 => Self::Other(Some(ethertype::IPV6), 0),
             link_type::NULL | link_type::LOOP => Self::Other(by_version(data, 4), 4),
-            // PPP with or without the address and control octets of HDLC framing (RFC 1662); 0x21 is IPv4, 0x57 IPv6.
-            link_type::PPP => {
-                let offset = if data.starts_with(&[0xff, 0x03]) { 4 } else { 2 };
-                let protocol = word(offset - 2).map(|protocol| match protocol {
-                    0x0021 => ethertype::IPV4,
-                    0x0057 => ethertype::IPV6,
-                    _ => 0,
-                });
+            // Address and control, then what Ethernet would say.
+            link_type::C_HDLC => Self::Other(word(2), 4),
+            link_type::PPP | link_type::PPP_HDLC => {
+                let framing = if data.starts_with(&[0xff, 0x03]) { 2 } else { 0 };
+                let (protocol, offset) = ppp(data, framing);
+                Self::Other(protocol, offset)
+            }
+            link_type::PPP_ETHER => {
+                let (protocol, offset) = ppp(data, PPPOE_LENGTH);
                 Self::Other(protocol, offset)
             }
             raw if link_type::RAW.contains(&raw) => Self::Other(by_version(data, 0), 0),
@@ -66,8 +77,33 @@ impl Link {
             Self::Other(ethertype, offset) => (ethertype?, offset),
             Self::Unknown => return None,
         };
+        let (ethertype, offset) = match ethertype {
+            PPPOE_SESSION => {
+                let (protocol, offset) = ppp(data, offset + PPPOE_LENGTH);
+                (protocol?, offset)
+            }
+            _ => (ethertype, offset),
+        };
         let is_ip = matches!(ethertype, ethertype::IPV4 | ethertype::IPV6);
         data.get(offset..).filter(|_| is_ip)
+    }
+}
+
+/// The EtherType of what PPP carries whose protocol number is at `offset`, and where that begins; none where the frame ends
+/// first. The number has one octet where its first would be 0 and that is left out (RFC 1661 section 6.5).
+fn ppp(data: &[u8], offset: usize) -> (Option<u16>, usize) {
+    const IPV4: u8 = 0x21;
+    const IPV6: u8 = 0x57;
+    let ethertype = |number: u8| match number {
+        IPV4 => ethertype::IPV4,
+        IPV6 => ethertype::IPV6,
+        _ => 0,
+    };
+    match data.get(offset..).unwrap_or_default() {
+        [0, number, ..] => (Some(ethertype(*number)), offset + 2),
+        [number @ (IPV4 | IPV6), ..] => (Some(ethertype(*number)), offset + 1),
+        [_, _, ..] => (Some(0), offset + 2),
+        _ => (None, offset),
     }
 }
 

@@ -9,9 +9,12 @@ use sensor_common::packet::{
 use super::records::sample::{frame, network};
 
 /// Protocol numbers (IANA) of what carries packets.
-mod carrier {
+pub mod carrier {
+    /// IPv4 in IP (RFC 2003).
     pub const IPV4: u8 = 4;
+    /// IPv6 in IP (RFC 4213).
     pub const IPV6: u8 = 41;
+    /// GRE (RFC 2784).
     pub const GRE: u8 = 47;
 }
 
@@ -19,8 +22,11 @@ mod carrier {
 const VXLAN_PORT: u16 = 4789;
 /// GRE's protocol type for Ethernet frames (RFC 1701).
 const TRANSPARENT_ETHERNET: u16 = 0x6558;
+/// GRE's protocol types for mirrored frames.
+const ERSPAN: u16 = 0x88be;
+const ERSPAN_III: u16 = 0x22eb;
 /// Tunnels within tunnels that are followed.
-const DEPTH: usize = 4;
+pub const DEPTH: usize = 4;
 
 /// The innermost packet in `octets`, whose `outer` headers were parsed from the start of them; none when it is no tunnel,
 /// or the sample ends before the headers of what it carries.
@@ -61,14 +67,22 @@ fn payload<'a>(octets: &'a [u8], headers: &Headers) -> Option<(&'a [u8], bool)> 
     }
 }
 
-/// RFC 2784 and 2890: checksum, key and sequence number are there when their bits say so.
-fn gre(octets: &[u8]) -> Option<(&[u8], bool)> {
+/// What a GRE packet carries, and whether that is an Ethernet frame (RFC 2784 and 2890: checksum, key and sequence number are
+/// there when their bits say so); mirrored frames included (draft-foschiano-erspan).
+pub fn gre(octets: &[u8]) -> Option<(&[u8], bool)> {
+    const SEQUENCE: u16 = 0x1000;
     let [flags, kind] = [octets.read::<u16>(0)?, octets.read::<u16>(2)?].map(u16::from_be);
-    let options = [0x8000, 0x2000, 0x1000].iter().filter(|bit| flags & **bit != 0).count();
+    let options = [0x8000, 0x2000, SEQUENCE].iter().filter(|bit| flags & **bit != 0).count();
     let payload = octets.get(4 + 4 * options..)?;
+    let behind = |header: usize| Some((payload.get(header..)?, true));
     match kind {
         IPV4 | IPV6 => Some((payload, false)),
-        TRANSPARENT_ETHERNET => Some((payload, true)),
+        TRANSPARENT_ETHERNET => behind(0),
+        // Type I has no header of its own, nor a sequence number.
+        ERSPAN if flags & SEQUENCE == 0 => behind(0),
+        ERSPAN => behind(8),
+        // The lowest bit of its header: a further header follows.
+        ERSPAN_III => behind(if *payload.get(11)? & 1 == 0 { 12 } else { 20 }),
         _ => None,
     }
 }

@@ -11,8 +11,26 @@ const LONGEST: usize = 65_535;
 /// Fragments of a packet: no path cuts smaller.
 const MOST: usize = 512;
 
+/// How long the missing fragments of a packet are waited for, milliseconds.
+const PATIENCE: u64 = 30_000;
+
 /// What fragments of one packet have in common.
 type Key = (IpAddr, IpAddr, u8, u32);
+
+/// The beginning of a packet whose rest is missing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// What the payload is.
+    pub protocol: u8,
+    /// Its payload, up to where something is missing.
+    pub payload: Vec<u8>,
+    /// When it was captured, milliseconds since the epoch.
+    pub received: u64,
+}
 
 /// Packets of which parts are missing.
 #[derive(Debug, Default)]
@@ -26,6 +44,8 @@ pub struct Fragments {
 struct Parts {
     /// When it was begun.
     order: u64,
+    /// When its first fragment was captured, milliseconds since the epoch.
+    since: u64,
     /// By offset.
     parts: BTreeMap<usize, Vec<u8>>,
     /// Octets of the whole; known from the last fragment.
@@ -33,8 +53,9 @@ struct Parts {
 }
 
 impl Fragments {
-    /// Takes a fragment; the payload of the packet when it was the last one missing.
-    pub fn put(&mut self, packet: &Packet<'_>) -> Option<Vec<u8>> {
+    /// Takes a fragment captured at `now` (milliseconds since the epoch); the payload of the packet when it was the last one
+    /// missing.
+    pub fn put(&mut self, packet: &Packet<'_>, now: u64) -> Option<Vec<u8>> {
         let Fragment { identification, offset, more } = packet.fragment?;
         let end = offset + packet.payload.len();
         if end > LONGEST {
@@ -42,16 +63,11 @@ impl Fragments {
             return None;
         }
         let key = (packet.source, packet.destination, packet.protocol, identification);
-        if !self.open.contains_key(&key) && self.open.len() >= OPEN {
-            let oldest = self.open.iter().min_by_key(|(_, parts)| parts.order);
-            if let Some(key) = oldest.map(|(key, _)| *key) {
-                self.give_up(&key);
-            }
-        }
         self.begun += 1;
         let order = self.begun;
         let parts = self.open.entry(key).or_insert_with(|| Parts {
             order,
+            since: now,
             parts: BTreeMap::new(),
             length: None,
         });
@@ -66,15 +82,32 @@ impl Fragments {
         Some(whole)
     }
 
-    fn give_up(&mut self, key: &Key) {
-        if let Some(parts) = self.open.remove(key) {
-            self.given_up += parts.parts.len() as u64;
+    /// Gives up on packets that have waited long enough by `now`, or that have to make room; of those whose beginning is there,
+    /// that. None once there is no more such packet.
+    pub fn give_up(&mut self, now: u64) -> Option<Beginning> {
+        let is_due = |parts: &Parts| now >= parts.since.saturating_add(PATIENCE);
+        loop {
+            let oldest = self.open.iter().min_by_key(|(_, parts)| parts.order);
+            let full = self.open.len() > OPEN;
+            let key = oldest.filter(|(_, parts)| full || is_due(parts)).map(|(key, _)| *key)?;
+            let parts = self.open.remove(&key)?;
+            if let Some(beginning) = self.beginning(key, parts) {
+                return Some(beginning);
+            }
         }
     }
 
-    /// Fragments of packets that did not become whole, those that still might have included.
+    fn beginning(&mut self, key: Key, parts: Parts) -> Option<Beginning> {
+        let (source, destination, protocol, _) = key;
+        let since = parts.since;
+        let (payload, used) = parts.joined();
+        self.given_up += (parts.parts.len() - used) as u64;
+        (used != 0).then_some(Beginning { source, destination, protocol, payload, received: since })
+    }
+
+    /// Fragments that are in no packet, nor in the beginning of one.
     pub fn given_up(&self) -> u64 {
-        self.given_up + self.open.values().map(|parts| parts.parts.len() as u64).sum::<u64>()
+        self.given_up
     }
 }
 
@@ -92,12 +125,20 @@ impl Parts {
         if end < length {
             return None;
         }
-        let mut whole = Vec::with_capacity(length);
-        for (offset, part) in &self.parts {
-            // What came twice is taken once.
-            whole.extend_from_slice(part.get(whole.len() - offset..).unwrap_or_default());
-        }
+        let (mut whole, _) = self.joined();
         whole.truncate(length);
         Some(whole)
+    }
+
+    /// What is there from the beginning up to the first gap, and how many parts that is.
+    fn joined(&self) -> (Vec<u8>, usize) {
+        let (mut joined, mut used) = (Vec::with_capacity(self.length.unwrap_or(0)), 0);
+        for (offset, part) in &self.parts {
+            // What came twice is taken once.
+            let Some(known) = joined.len().checked_sub(*offset) else { break };
+            joined.extend_from_slice(part.get(known..).unwrap_or_default());
+            used += 1;
+        }
+        (joined, used)
     }
 }

@@ -1,6 +1,7 @@
 //! Captured exports: the datagrams of routers in captures, IPFIX messages in TCP streams, and IPFIX files (RFC 5655).
 //!
-//! * [`packet`]: an IP packet taken apart. [`fragments`]: fragments put together. [`streams`]: messages in TCP streams.
+//! * [`packet`]: an IP packet taken apart, and those within tunnels. [`fragments`]: fragments put together.
+//! * [`streams`]: TCP streams of messages; [`stream`]: the messages in one.
 //! * [`messages`]: IPFIX files.
 //!
 //! What a file is, its first octets tell. Memory is bounded whatever it holds; what was no datagram is counted.
@@ -15,6 +16,7 @@ use std::{
 pub mod fragments;
 pub mod messages;
 pub mod packet;
+pub mod stream;
 pub mod streams;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,7 @@ mod tests;
 use self::{
     fragments::Fragments,
     packet::{Packet, Udp},
-    streams::Streams,
+    streams::{Rest, Streams},
 };
 use super::{
     capture::{CaptureError, CaptureFault, CaptureReader, Frame},
@@ -55,10 +57,12 @@ pub struct Counts {
     pub cut: u64,
     /// Frames that carry neither UDP nor IPFIX over TCP.
     pub others: u64,
-    /// Fragments of datagrams that never became whole.
+    /// Fragments of datagrams of which something before them is missing.
     pub fragments: u64,
     /// Octets of TCP streams of IPFIX that are in no whole message.
     pub stream_octets: u64,
+    /// Octets of TCP streams of IPFIX that the capture lacks.
+    pub stream_missing: u64,
 }
 
 /// Where datagrams go: a break ends the reading.
@@ -101,71 +105,115 @@ pub fn frames<R: Read>(
     counts: &mut Counts,
     sink: &mut impl Sink,
 ) -> Result<(), CaptureError> {
-    let (mut fragments, mut streams) = (Fragments::default(), Streams::default());
-    let result = loop {
+    let mut frames = Frames {
+        fragments: Fragments::default(),
+        streams: Streams::default(),
+        received: 0,
+        counts,
+        sink,
+    };
+    let (result, flow) = loop {
         match capture.next() {
             Ok(Some(read)) => {
-                counts.frames += 1;
-                if frame(&read, &mut fragments, &mut streams, counts, sink).is_break() {
-                    break Ok(());
+                frames.counts.frames += 1;
+                if frames.frame(&read).is_break() {
+                    break (Ok(()), ControlFlow::Break(()));
                 }
             }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+            Ok(None) => break (Ok(()), ControlFlow::Continue(())),
+            Err(error) => break (Err(error), ControlFlow::Continue(())),
         }
     };
-    counts.fragments += fragments.given_up();
-    counts.stream_octets += streams.given_up();
+    frames.finish(flow);
     result
 }
 
-fn frame(
-    frame: &Frame<'_>,
-    fragments: &mut Fragments,
-    streams: &mut Streams,
-    counts: &mut Counts,
-    sink: &mut impl Sink,
-) -> ControlFlow<()> {
-    let received = frame.timestamp_ns / 1_000_000;
-    let Some(packet) = Link::of(frame).packet(frame.data).and_then(Packet::parse) else {
-        counts.others += 1;
-        return ControlFlow::Continue(());
-    };
-    let whole;
-    let packet = if packet.fragment.is_some() {
-        let Some(payload) = fragments.put(&packet) else { return ControlFlow::Continue(()) };
-        whole = payload;
-        Packet { payload: &whole, fragment: None, ..packet }
-    } else {
-        packet
-    };
-    match packet.protocol {
-        packet::UDP => {
-            let Some(udp) = Udp::parse(packet.payload) else {
-                counts.others += 1;
-                return ControlFlow::Continue(());
-            };
-            counts.datagrams += 1;
-            counts.cut += u64::from(udp.cut);
-            let from = SocketAddr::new(packet.source, udp.source_port);
-            sink(Datagram { from, received, octets: udp.payload })
+/// A capture on its way to datagrams.
+struct Frames<'a, S> {
+    fragments: Fragments,
+    streams: Streams,
+    /// When the last frame was captured, milliseconds since the epoch.
+    received: u64,
+    counts: &'a mut Counts,
+    sink: &'a mut S,
+}
+
+impl<S: Sink> Frames<'_, S> {
+    fn frame(&mut self, frame: &Frame<'_>) -> ControlFlow<()> {
+        let received = frame.timestamp_ns / 1_000_000;
+        self.received = received;
+        let packet = Link::of(frame).packet(frame.data).and_then(Packet::parse);
+        let Some(packet) = packet.map(Packet::innermost) else {
+            self.counts.others += 1;
+            return ControlFlow::Continue(());
+        };
+        if packet.fragment.is_none() {
+            return self.packet(packet, received);
         }
-        packet::TCP => {
-            let mut messages = |from, octets: &[u8]| {
+        let whole = self.fragments.put(&packet, received);
+        self.beginnings(received)?;
+        let Some(payload) = whole else { return ControlFlow::Continue(()) };
+        self.packet(Packet { payload: &payload, fragment: None, ..packet }.innermost(), received)
+    }
+
+    /// Reads the beginnings of packets whose rest has not come up to `now`.
+    fn beginnings(&mut self, now: u64) -> ControlFlow<()> {
+        while let Some(beginning) = self.fragments.give_up(now) {
+            let fragments::Beginning { source, destination, protocol, payload, received } =
+                &beginning;
+            let packet = Packet {
+                source: *source,
+                destination: *destination,
+                protocol: *protocol,
+                payload,
+                fragment: None,
+            };
+            self.packet(packet.innermost(), *received)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn packet(&mut self, packet: Packet<'_>, received: u64) -> ControlFlow<()> {
+        let Self { streams, counts, sink, .. } = self;
+        let flow = match packet.protocol {
+            packet::UDP => Udp::parse(packet.payload).map(|udp| {
+                counts.datagrams += 1;
+                counts.cut += u64::from(udp.cut);
+                let from = SocketAddr::new(packet.source, udp.source_port);
+                sink(Datagram { from, received, octets: udp.payload })
+            }),
+            packet::TCP => streams.put(&packet, received, &mut |from, octets: &[u8]| {
                 counts.datagrams += 1;
                 sink(Datagram { from, received, octets })
-            };
-            match streams.put(&packet, &mut messages) {
-                Some(flow) => flow,
-                None => {
-                    counts.others += 1;
-                    ControlFlow::Continue(())
-                }
-            }
-        }
-        _ => {
-            counts.others += 1;
+            }),
+            _ => None,
+        };
+        flow.unwrap_or_else(|| {
+            self.counts.others += 1;
             ControlFlow::Continue(())
+        })
+    }
+
+    /// Nothing more comes: reads what can still be read, unless nobody wants it (`flow`), and counts the rest.
+    fn finish(mut self, flow: ControlFlow<()>) {
+        let mut flow = flow;
+        if flow.is_continue() {
+            flow = self.beginnings(u64::MAX);
         }
+        let Self { fragments, streams, received, counts, sink } = self;
+        counts.fragments += fragments.given_up();
+        let mut read = 0;
+        let (rest, _) = streams.finish(&mut |from, octets: &[u8]| {
+            if flow.is_continue() {
+                read += 1;
+                flow = sink(Datagram { from, received, octets });
+            }
+            flow
+        });
+        let Rest { octets, missing, others } = rest;
+        counts.datagrams += read;
+        counts.stream_octets += octets;
+        counts.stream_missing += missing;
+        counts.others += others;
     }
 }

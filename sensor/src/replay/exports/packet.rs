@@ -3,6 +3,11 @@
 
 use std::net::IpAddr;
 
+use crate::{
+    replay::link::Link,
+    wire::tunnel::{self, carrier},
+};
+
 /// IP protocol number of TCP.
 pub const TCP: u8 = 6;
 /// IP protocol number of UDP.
@@ -46,6 +51,29 @@ pub struct Fragment {
 }
 
 impl<'a> Packet<'a> {
+    /// The packet within the tunnels that this one is of; itself where it is of none, or what it carries cannot be read.
+    #[must_use]
+    pub fn innermost(self) -> Self {
+        let mut packet = self;
+        for _ in 0..tunnel::DEPTH {
+            if packet.fragment.is_some() {
+                break;
+            }
+            let (payload, is_frame) = match packet.protocol {
+                carrier::IPV4 | carrier::IPV6 => (packet.payload, false),
+                carrier::GRE => match tunnel::gre(packet.payload) {
+                    Some(carried) => carried,
+                    None => break,
+                },
+                _ => break,
+            };
+            let carried = if is_frame { Link::Ethernet.packet(payload) } else { Some(payload) };
+            let Some(inner) = carried.and_then(Self::parse) else { break };
+            packet = inner;
+        }
+        packet
+    }
+
     /// The packet at the start of `octets`; none when its headers contradict themselves or are cut off.
     pub fn parse(octets: &'a [u8]) -> Option<Self> {
         match octets.first()? >> 4 {

@@ -1,15 +1,18 @@
-//! IPFIX messages in captured TCP streams (RFC 7011 section 10.4): segments in their order, messages by their lengths.
+//! The TCP streams of IPFIX in a capture (RFC 7011 section 10.4): which connections they are, from their first segment to
+//! their last. A capture may begin in the midst of one, lack segments, and have them twice or in another order.
 
-use std::{collections::BTreeMap, net::SocketAddr, ops::ControlFlow};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    ops::ControlFlow,
+};
 
-use super::{messages, packet::Packet};
+use super::{messages, packet::Packet, stream::Stream};
 
-/// Streams that are followed at a time; beyond, new ones are not.
+/// Streams that are followed at a time; beyond, those make room of which nothing tells yet what they are.
 const OPEN: usize = 1024;
-/// Octets of a stream that may wait for a missing segment.
-const WAITING: usize = 1 << 20;
-/// Segments that may wait: they are searched for each that comes.
-const SEGMENTS: usize = 1024;
+/// Frames after which a stream that has shown no message is one of something else.
+const TRIED: u64 = 8;
 
 /// Header flags of TCP.
 mod flag {
@@ -18,132 +21,222 @@ mod flag {
     pub const RST: u8 = 4;
 }
 
-/// The streams of IPFIX in a capture.
-#[derive(Debug, Default)]
-pub struct Streams {
-    open: BTreeMap<(SocketAddr, SocketAddr), Stream>,
-    given_up: u64,
+/// What streams held besides messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// Octets of streams of IPFIX that are in no whole message.
+    pub octets: u64,
+    /// Octets of streams of IPFIX that the capture lacks.
+    pub missing: u64,
+    /// Frames of streams of something else.
+    pub others: u64,
 }
 
-/// One direction of a connection.
+/// Ends of one direction of a connection.
+type Key = (SocketAddr, SocketAddr);
+
+/// The streams of a capture.
+#[derive(Debug, Default)]
+pub struct Streams {
+    open: BTreeMap<Key, Followed>,
+    /// Streams that make room for others, the oldest first; some have gone, or are no longer of that kind.
+    spare: VecDeque<Key>,
+    rest: Rest,
+}
+
+/// A stream, and what is known of it.
 #[derive(Debug)]
-struct Stream {
-    /// Sequence number of the next octet.
-    next: u32,
-    /// The begun message.
-    message: Vec<u8>,
-    /// Segments behind a gap, by sequence number.
-    waiting: BTreeMap<u32, Vec<u8>>,
-    waiting_octets: usize,
+struct Followed {
+    stream: Stream,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It has shown no message yet, in so many frames with data.
+    Undecided(u64),
+    /// It is one of messages.
+    Messages,
+    /// It has ended; what comes again is known.
+    Ended,
+}
+
+/// A TCP segment.
+struct Segment<'a> {
+    /// Sequence number of its first octet of data.
+    start: u32,
+    flags: u8,
+    data: &'a [u8],
 }
 
 impl Streams {
-    /// Takes a segment, and hands the messages that it completes to `sink`. None when it is of no stream of IPFIX.
+    /// Takes a segment that was captured at `now` (milliseconds since the epoch), and hands the messages that it completes to
+    /// `sink`. None when it is of no stream that may be one of IPFIX.
     pub fn put(
         &mut self,
         packet: &Packet<'_>,
+        now: u64,
         sink: &mut impl FnMut(SocketAddr, &[u8]) -> ControlFlow<()>,
     ) -> Option<ControlFlow<()>> {
         let (header, _) = packet.payload.split_first_chunk::<20>()?;
         let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
         let sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-        let payload = packet.payload.get(usize::from(header[12] >> 4) * 4..)?;
+        let flags = header[13];
+        let segment = Segment {
+            start: sequence.wrapping_add(u32::from(flags & flag::SYN != 0)),
+            flags,
+            data: packet.payload.get(usize::from(header[12] >> 4) * 4..)?,
+        };
         let from = SocketAddr::new(packet.source, word(0));
         let key = (from, SocketAddr::new(packet.destination, word(2)));
-        let flags = header[13];
-        if flags & flag::SYN != 0 || !self.open.contains_key(&key) {
-            self.close(&key);
-            // A stream of something else is told by its first octets.
-            if payload.is_empty() || !messages::begins(payload) || self.open.len() >= OPEN {
+        let mut sink = |octets: &[u8]| sink(from, octets);
+        if let Some(flow) = self.begin(key, &segment, &mut sink)
+            && flow.is_break()
+        {
+            return Some(flow);
+        }
+        let Self { open, rest, .. } = self;
+        let followed = open.get_mut(&key)?;
+        if followed.phase == Phase::Ended {
+            return Some(ControlFlow::Continue(()));
+        }
+        if segment.data.is_empty() && followed.phase == Phase::Undecided(0) {
+            return None;
+        }
+        followed.stream.take(segment.start, segment.data, now, rest);
+        if segment.flags & flag::FIN != 0 {
+            followed.stream.end = Some(segment.start.wrapping_add(segment.data.len() as u32));
+        }
+        followed.decide(u64::from(!segment.data.is_empty()));
+        let mut flow = ControlFlow::Continue(());
+        match followed.phase {
+            Phase::Undecided(frames) => {
+                if frames >= TRIED || followed.stream.is_foreign() {
+                    rest.others += frames;
+                    open.remove(&key);
+                } else if segment.flags & flag::RST != 0 {
+                    flow = self.close(&key, &mut sink).unwrap_or(flow);
+                }
+            }
+            Phase::Messages | Phase::Ended => {
+                flow = followed.stream.messages(rest, &mut sink);
+                if flow.is_continue()
+                    && (segment.flags & flag::RST != 0 || followed.stream.has_ended())
+                {
+                    flow = followed.stream.finish(rest, &mut sink);
+                    followed.phase = Phase::Ended;
+                    self.make_spare(key);
+                }
+            }
+        }
+        Some(flow)
+    }
+
+    /// Sees that a stream is there for `segment`, where it may be one of IPFIX; another of its ends is ended.
+    fn begin(
+        &mut self,
+        key: Key,
+        segment: &Segment<'_>,
+        sink: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Option<ControlFlow<()>> {
+        let is_new = segment.flags & flag::SYN != 0;
+        let mut flow = None;
+        if let Some(followed) = self.open.get_mut(&key) {
+            let again = is_new && followed.stream.first == Some(segment.start);
+            let ended = followed.phase == Phase::Ended
+                && !segment.data.is_empty()
+                && followed.stream.is_ahead(segment.start);
+            if again || !is_new && !ended {
                 return None;
             }
-            let next = sequence.wrapping_add(u32::from(flags & flag::SYN != 0));
-            self.open.insert(key, Stream::new(next));
+            flow = self.close(&key, sink);
         }
-        let stream = self.open.get_mut(&key)?;
-        let start = sequence.wrapping_add(u32::from(flags & flag::SYN != 0));
-        let sound = stream.take(start, payload);
-        let flow = stream.messages(from, sink);
-        if flow.is_none() || !sound || flags & (flag::FIN | flag::RST) != 0 {
-            self.close(&key);
+        if !is_new && segment.data.is_empty() || !self.has_room() {
+            return flow;
         }
-        Some(flow.unwrap_or(ControlFlow::Continue(())))
+        let is_message = !is_new && messages::begins(segment.data);
+        let next = (is_new || is_message).then_some(segment.start);
+        let stream = Stream::new(next, is_new);
+        let phase = if is_message { Phase::Messages } else { Phase::Undecided(0) };
+        self.open.insert(key, Followed { stream, phase });
+        if !is_message {
+            self.make_spare(key);
+        }
+        flow
     }
 
-    fn close(&mut self, key: &(SocketAddr, SocketAddr)) {
-        if let Some(stream) = self.open.remove(key) {
-            self.given_up += stream.octets();
-        }
+    fn close(
+        &mut self,
+        key: &Key,
+        sink: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Option<ControlFlow<()>> {
+        Some(self.open.remove(key)?.finish(&mut self.rest, sink))
     }
 
-    /// Octets that are in no whole message, those that still might have been included.
-    pub fn given_up(&self) -> u64 {
-        self.given_up + self.open.values().map(Stream::octets).sum::<u64>()
+    fn make_spare(&mut self, key: Key) {
+        if self.spare.len() >= 4 * OPEN {
+            let open = &self.open;
+            self.spare.retain(|key| {
+                open.get(key).is_some_and(|followed| followed.phase != Phase::Messages)
+            });
+        }
+        self.spare.push_back(key);
+    }
+
+    /// Makes room for another stream; false where all are streams of messages.
+    fn has_room(&mut self) -> bool {
+        while self.open.len() >= OPEN {
+            let Some(key) = self.spare.pop_front() else { return false };
+            match self.open.get(&key).map(|followed| followed.phase) {
+                Some(Phase::Undecided(frames)) => {
+                    self.rest.others += frames;
+                    self.open.remove(&key);
+                }
+                Some(Phase::Ended) => drop(self.open.remove(&key)),
+                Some(Phase::Messages) | None => {}
+            }
+        }
+        true
+    }
+
+    /// The capture has ended: hands over what can still be read, gaps or not, and tells what else there was.
+    pub fn finish(
+        mut self,
+        sink: &mut impl FnMut(SocketAddr, &[u8]) -> ControlFlow<()>,
+    ) -> (Rest, ControlFlow<()>) {
+        let mut flow = ControlFlow::Continue(());
+        for ((from, _), followed) in std::mem::take(&mut self.open) {
+            let mut sink = |octets: &[u8]| if flow.is_break() { flow } else { sink(from, octets) };
+            let end = followed.finish(&mut self.rest, &mut sink);
+            if flow.is_continue() {
+                flow = end;
+            }
+        }
+        (self.rest, flow)
     }
 }
 
-impl Stream {
-    fn new(next: u32) -> Self {
-        Self { next, message: Vec::new(), waiting: BTreeMap::new(), waiting_octets: 0 }
-    }
-
-    fn octets(&self) -> u64 {
-        (self.message.len() + self.waiting_octets) as u64
-    }
-
-    /// Takes the segment that starts at `sequence`; false when a gap will never close.
-    fn take(&mut self, sequence: u32, payload: &[u8]) -> bool {
-        if sequence.wrapping_sub(self.next) as i32 > 0 {
-            self.waiting.entry(sequence).or_insert_with(|| {
-                self.waiting_octets += payload.len();
-                payload.to_vec()
-            });
-            return self.waiting_octets <= WAITING && self.waiting.len() <= SEGMENTS;
+impl Followed {
+    /// Nothing more comes: hands over what can still be read, and counts the rest.
+    fn finish(
+        mut self,
+        rest: &mut Rest,
+        sink: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match self.phase {
+            Phase::Undecided(frames) if !self.stream.shows_message(true) => rest.others += frames,
+            Phase::Undecided(_) | Phase::Messages => return self.stream.finish(rest, sink),
+            Phase::Ended => {}
         }
-        self.append(sequence, payload);
-        // Those that follow now; their order in the map is that of the stream but for the wrap of the numbers.
-        loop {
-            let next = self.next;
-            let mut all = self.waiting.keys().copied();
-            let ready = all.find(|start| start.wrapping_sub(next) as i32 <= 0);
-            let Some(start) = ready else { return true };
-            if let Some(payload) = self.waiting.remove(&start) {
-                self.waiting_octets -= payload.len();
-                self.append(start, &payload);
-            }
-        }
+        ControlFlow::Continue(())
     }
 
-    /// Appends what is new of a segment that starts at or before the next octet.
-    fn append(&mut self, sequence: u32, payload: &[u8]) {
-        let known = self.next.wrapping_sub(sequence) as usize;
-        if let Some(new) = payload.get(known..) {
-            self.message.extend_from_slice(new);
-            self.next = self.next.wrapping_add(new.len() as u32);
+    /// Sees whether a stream that has shown nothing yet, in `more` frames more, is one of messages.
+    fn decide(&mut self, more: u64) {
+        if let Phase::Undecided(frames) = self.phase {
+            let frames = frames + more;
+            let shows = self.stream.shows_message(frames >= TRIED);
+            self.phase = if shows { Phase::Messages } else { Phase::Undecided(frames) };
         }
-    }
-
-    /// Hands over the whole messages; none when what follows is no message.
-    fn messages(
-        &mut self,
-        from: SocketAddr,
-        sink: &mut impl FnMut(SocketAddr, &[u8]) -> ControlFlow<()>,
-    ) -> Option<ControlFlow<()>> {
-        let mut start = 0;
-        let flow = loop {
-            let rest = &self.message[start..];
-            if !messages::begins(rest) {
-                break None;
-            }
-            let Some(length) = messages::length(rest).filter(|length| rest.len() >= *length) else {
-                break Some(ControlFlow::Continue(()));
-            };
-            start += length;
-            if sink(from, &rest[..length]).is_break() {
-                break Some(ControlFlow::Break(()));
-            }
-        };
-        self.message.drain(..start);
-        flow
     }
 }
