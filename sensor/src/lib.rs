@@ -19,6 +19,8 @@ pub mod enrich;
     reason = "edge: sockets, files, clock"
 )]
 pub mod export;
+#[expect(clippy::disallowed_types, reason = "edge: files")]
+pub mod files;
 pub mod flow;
 #[expect(
     clippy::disallowed_methods,

@@ -13,6 +13,7 @@ use crate::{
         formats::Form,
         sources::{Report, Sources},
     },
+    files,
 };
 
 /// What became of a file.
@@ -81,7 +82,7 @@ pub fn sources(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Sources, Ve
     }
     for path in &config.databases {
         let name = path.display().to_string();
-        let database = match std::fs::read(path) {
+        let database = match files::read(path) {
             Ok(bytes) => sources.database(&name, bytes).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };

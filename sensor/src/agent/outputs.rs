@@ -240,14 +240,21 @@ impl Outputs {
         }
     }
 
-    /// Ends all incidents, sends what waits, within `deadline`, and returns every output's name and final account.
+    /// Ends all incidents, sends what waits, within `deadline`, and returns every output's name and final account. In a replay
+    /// whoever reads the standard output may take longer.
     pub fn finish(mut self, deadline: Duration) -> (Vec<(String, Account)>, Vec<hits::Report>) {
         self.analysis.finish(|event| self.tell(event));
         for sink in &self.sinks {
             sink.stop(deadline);
         }
+        self.hits.stop(deadline);
+        let patient = self.patience == Patience::Always;
         let end = |sink: &mut Box<dyn Sink>| {
-            sink.end();
+            if patient {
+                sink.end();
+            } else {
+                sink.leave();
+            }
             (sink.name().to_owned(), sink.account())
         };
         let accounts = self.sinks.iter_mut().map(end).collect();
@@ -255,7 +262,7 @@ impl Outputs {
             // A reader that has gone away wants no more.
             let _ = top.print();
         }
-        (accounts, self.hits.finish(deadline))
+        (accounts, self.hits.end(patient))
     }
 }
 

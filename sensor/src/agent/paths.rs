@@ -27,7 +27,7 @@ pub fn all_there(config: &Config) -> Result<(), Missing> {
 
 fn lists(config: &Config) -> impl Iterator<Item = String> {
     let missing = |(name, file): (&String, &PathBuf)| {
-        let error = fs::File::open(file).err()?;
+        let error = crate::files::open(file).err()?;
         Some(format!("error: cannot read the list `{name}` from {}: {error}", file.display()))
     };
     config.lists.0.iter().filter_map(missing)
@@ -95,7 +95,7 @@ pub fn others(config: &Config) -> Vec<String> {
 }
 
 fn unreadable(file: &Path) -> Option<String> {
-    let error = fs::File::open(file).err()?;
+    let error = crate::files::open(file).err()?;
     Some(format!("error: cannot read {}: {error}", file.display()))
 }
 

@@ -1,6 +1,8 @@
 //! Text files as editors of all systems leave them.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
+
+use crate::files;
 
 /// What some editors put before UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -10,7 +12,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Errors
 /// When it cannot be read, or is UTF-16, in which every line would be faulty.
 pub fn octets(path: &Path) -> io::Result<Vec<u8>> {
-    let mut octets = fs::read(path)?;
+    let mut octets = files::read(path)?;
     if octets.starts_with(b"\xff\xfe") || octets.starts_with(b"\xfe\xff") {
         return Err(io::Error::other("it is UTF-16; save it as UTF-8"));
     }
@@ -30,6 +32,8 @@ pub fn read(path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -7,6 +7,7 @@
 //! * [`files`]: how files stay whole, make room for others, and never grow without end.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
+//! * [`thread`]: threads that are not waited for for ever.
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
 pub mod account;
@@ -18,3 +19,4 @@ pub mod log;
 pub mod net;
 pub mod queue;
 pub mod sink;
+pub mod thread;

@@ -46,13 +46,15 @@ struct State<T: Load> {
     waiting: VecDeque<Arc<T>>,
     account: Account<T::Amount>,
     closed: bool,
+    abandoned: bool,
 }
 
 impl<T: Load> Queue<T> {
     /// A queue for at most `bound` records, those of the message under way included. When nothing waits it takes
     /// any load, however large.
     pub fn new(bound: u64) -> Self {
-        let state = State { waiting: VecDeque::new(), account: Account::default(), closed: false };
+        let (waiting, account) = (VecDeque::new(), Account::default());
+        let state = State { waiting, account, closed: false, abandoned: false };
         Self { bound, state: Mutex::new(state), filled: Notify::new(), room: Condvar::new() }
     }
 
@@ -87,9 +89,13 @@ impl<T: Load> Queue<T> {
         self.filled.notified().await;
     }
 
-    /// Changes the account: how records that waited were settled.
+    /// Changes the account: how records that waited were settled. Once they were abandoned, they are counted already.
     pub fn settle(&self, change: impl FnOnce(&mut Account<T::Amount>)) {
-        change(&mut self.lock().account);
+        let mut state = self.lock();
+        if !state.abandoned {
+            change(&mut state.account);
+        }
+        drop(state);
         self.room.notify_all();
     }
 
@@ -110,6 +116,7 @@ impl<T: Load> Queue<T> {
         self.close();
         let mut state = self.lock();
         state.waiting.clear();
+        state.abandoned = true;
         let waiting = state.account.queued;
         state.account.lose(waiting, now);
     }

@@ -24,6 +24,12 @@ pub trait Sink<T: Load = FlowBatch>: Send + Sync {
     /// Waits for the end that [`Self::stop`] asked for. What then still waits counts as not sent.
     fn end(&mut self);
 
+    /// As [`Self::end`], but where what it writes to may take nothing for ever (a pipe that nobody reads) no longer than the
+    /// deadline that [`Self::stop`] was given: its thread is left behind, what it had under way counts as not sent.
+    fn leave(&mut self) {
+        self.end();
+    }
+
     /// What went wrong last, also when it has been overcome.
     fn last_error(&self) -> Option<String> {
         None

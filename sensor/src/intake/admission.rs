@@ -135,7 +135,15 @@ pub struct Admission {
     common: Bucket,
     /// When it is next looked for buckets that can be thrown away, milliseconds since the epoch.
     search_after: u64,
-    named: HashMap<IpAddr, u64>,
+    named: HashMap<IpAddr, Named>,
+}
+
+/// How often the log has named an address.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    /// Until when this counts, milliseconds since the epoch.
+    until: u64,
+    times: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -214,15 +222,21 @@ impl Admission {
 
     /// Whether the log should name the refused `address` now: once a minute, and not endlessly many.
     pub fn names(&mut self, address: IpAddr, now: u64) -> bool {
-        if self.named.get(&address).is_some_and(|&until| now < until) {
-            return false;
+        self.names_often(address, now, 1)
+    }
+
+    /// As [`Self::names`], but `most` times a minute.
+    pub fn names_often(&mut self, address: IpAddr, now: u64, most: u32) -> bool {
+        if let Some(named) = self.named.get_mut(&address).filter(|named| now < named.until) {
+            named.times = named.times.saturating_add(1);
+            return named.times <= most;
         }
         if self.named.len() >= NAMED {
-            self.named.retain(|_, until| now < *until);
+            self.named.retain(|_, named| now < named.until);
         }
         let named = self.named.len() < NAMED;
         if named {
-            self.named.insert(address, now + AGAIN);
+            self.named.insert(address, Named { until: now + AGAIN, times: 1 });
         }
         named
     }
@@ -346,5 +360,7 @@ mod tests {
         assert!(at(&mut admission, 0));
         assert!(!at(&mut admission, 59_999));
         assert!(at(&mut admission, 60_000));
+        let told = (0..9).filter(|_| admission.names_often(ip("192.0.2.2"), 0, 5)).count();
+        assert_eq!(told, 5);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    ops::AddAssign,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,6 +10,7 @@ use std::{
 use super::{
     Sink,
     admission::{Admission, Rules, Verdict},
+    contacts::{Contact, Contacts},
 };
 use crate::wire::{
     batches::Batches,
@@ -28,6 +30,13 @@ pub struct Count {
     pub octets: u64,
 }
 
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.octets += other.octets;
+    }
+}
+
 impl Count {
     fn add(&mut self, octets: usize) {
         self.messages += 1;
@@ -39,6 +48,7 @@ impl Count {
 pub(super) struct Desk {
     pub collector: Collector,
     pub admission: Admission,
+    contacts: Contacts,
     batches: Batches,
     /// What came, by listener.
     pub received: Vec<Count>,
@@ -46,6 +56,8 @@ pub(super) struct Desk {
     pub refused: Count,
     /// Of those who sent too much.
     pub limited: Count,
+    /// What waited at the stop and was not decoded in time.
+    pub left: Count,
     handed_on: Instant,
 }
 
@@ -69,10 +81,12 @@ impl Desk {
         Self {
             collector: Collector::new(options),
             admission: Admission::new(rules),
+            contacts: Contacts::default(),
             batches: Batches::default(),
             received: vec![Count::default(); listeners],
             refused: Count::default(),
             limited: Count::default(),
+            left: Count::default(),
             handed_on: Instant::now(),
         }
     }
@@ -89,7 +103,10 @@ impl Desk {
         let verdict = self.admission.judge(device::address(from), now);
         self.received[listener].add(octets.len());
         match verdict {
-            Verdict::Admitted => self.collector.datagram(from, now, octets, &mut self.batches),
+            Verdict::Admitted => {
+                self.greet(from, now, octets);
+                self.collector.datagram(from, now, octets, &mut self.batches);
+            }
             Verdict::Limited => self.limited.add(octets.len()),
             Verdict::Refused => {
                 self.refused.add(octets.len());
@@ -105,10 +122,29 @@ impl Desk {
         verdict
     }
 
+    /// Counts a datagram of so many octets that came to `listener` and is not decoded, since the stop takes too long.
+    pub(super) fn leave(&mut self, listener: usize, octets: usize) {
+        self.received[listener].add(octets);
+        self.left.add(octets);
+    }
+
     /// Takes a message of a stream whose sender has been admitted.
     pub(super) fn message(&mut self, listener: usize, from: SocketAddr, now: u64, octets: &[u8]) {
         self.received[listener].add(octets.len());
+        self.greet(from, now, octets);
         self.collector.message(from, now, octets, &mut self.batches);
+    }
+
+    /// Tells of an exporter that is heard for the first time.
+    fn greet(&mut self, from: SocketAddr, now: u64, octets: &[u8]) {
+        if let Some(contact) = Contact::of(device::address(from), octets)
+            && let Some(untold) = self.contacts.note(contact, now)
+        {
+            tracing::info!("{contact}");
+            if untold != 0 {
+                tracing::info!("and {untold} more exporters in the minute before");
+            }
+        }
     }
 
     /// Hands on the batches that are full.

@@ -2,7 +2,7 @@
 //!
 //! * [`options`]: what the room is told. [`error`]: why it does not start.
 //! * `socket`: datagram sockets; [`steer`]: which of them an exporter's datagrams reach; `sys`: the system calls.
-//! * [`admission`]: who is listened to, and how much. `desk`: one decoder with all that belongs to it.
+//! * [`admission`]: who is listened to, and how much. `contacts`: who has been heard. `desk`: one decoder with all that belongs to it.
 //! * `worker`: the threads that receive datagrams. `stream`: IPFIX over TCP and TLS. `relay`: datagrams sent on.
 //! * `state`: templates over a restart. [`report`]: what became of everything.
 //!
@@ -17,6 +17,7 @@ pub mod options;
 pub mod report;
 pub mod steer;
 
+mod contacts;
 mod desk;
 mod relay;
 mod socket;

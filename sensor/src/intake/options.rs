@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
+
 use super::admission::Rules;
+pub use super::relay::selection::Protocol;
 
 /// Everything that it is told.
 #[derive(Clone, Debug)]
@@ -25,6 +28,10 @@ pub struct Options {
     pub forwards: Vec<Forward>,
     /// TCP and TLS connections at once.
     pub max_connections: usize,
+    /// The same of one address, or of one IPv6 network of 64 bits.
+    pub max_connections_per_address: usize,
+    /// A connection ends where its first message is not there after so long.
+    pub first_message_timeout: Duration,
     /// A connection ends after so long without a message.
     pub idle_timeout: Duration,
 }
@@ -80,4 +87,8 @@ pub struct Forward {
     pub port: u16,
     /// Send from the exporter's address and port.
     pub keep_source: bool,
+    /// Only datagrams of these; all where there are none.
+    pub protocols: Vec<Protocol>,
+    /// Only what these send; everybody where there are none.
+    pub exporters: Vec<IpNet>,
 }

@@ -17,6 +17,8 @@ pub struct Report {
     pub refused: Count,
     /// Of exporters that sent more than they may.
     pub limited: Count,
+    /// What waited at the stop and was not decoded in time.
+    pub left: Count,
     /// Octets and records of what was decoded.
     pub ledger: Ledger,
     /// Exporters that were forgotten to make room for others.
@@ -38,6 +40,8 @@ pub struct ListenerReport {
     pub received: Count,
     /// Datagrams that the kernel dropped because the receive buffer was full.
     pub dropped: u64,
+    /// Datagrams that came when, at the stop, nothing was taken any more.
+    pub too_late: u64,
 }
 
 /// An exporter.
@@ -51,10 +55,8 @@ pub struct ExporterReport {
     pub lost: Lost,
     /// Datagrams beyond its rate limit.
     pub limited: u64,
-    /// Its clock minus ours, milliseconds.
+    /// Its clock minus ours, milliseconds; 0 where that is not worth a word.
     pub skew: i64,
-    /// Whether that is worth a word.
-    pub is_skewed: bool,
 }
 
 /// Gaps in sequence numbers, in what each protocol numbers.
@@ -88,8 +90,49 @@ pub struct ConnectionReport {
     pub refused: u64,
     /// Turned away: too many at once.
     pub too_many: u64,
-    /// Ended because the handshake failed, what came was no IPFIX, or nothing came any more.
-    pub broken: u64,
+    /// Turned away: too many of one address at once.
+    pub too_many_of_one: u64,
+    /// Ended by us, or in the midst of something.
+    pub broken: Broken,
+    /// Octets that were in no whole message when the connection ended, or were not read before the stop.
+    pub unread: u64,
+}
+
+/// Connections that did not end well, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Broken {
+    /// The TLS handshake failed.
+    pub handshake: u64,
+    /// No first message came in time.
+    pub silent: u64,
+    /// No message came any more.
+    pub idle: u64,
+    /// What came was no IPFIX.
+    pub foreign: u64,
+    /// It ended within a message.
+    pub cut: u64,
+    /// It was reset, or the network failed.
+    pub lost: u64,
+}
+
+impl Broken {
+    /// Each reason in words, and how often it came about.
+    pub fn reasons(&self) -> [(&'static str, u64); 6] {
+        let Self { handshake, silent, idle, foreign, cut, lost } = *self;
+        [
+            ("failed handshakes", handshake),
+            ("without a first message in time", silent),
+            ("idle too long", idle),
+            ("no IPFIX", foreign),
+            ("ended within a message", cut),
+            ("lost", lost),
+        ]
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.reasons().iter().map(|(_, count)| count).sum()
+    }
 }
 
 impl Report {
@@ -97,8 +140,11 @@ impl Report {
     pub fn balances(&self) -> bool {
         let received: u64 = self.listeners.values().map(|l| l.received.messages).sum();
         let octets: u64 = self.listeners.values().map(|l| l.received.octets).sum();
-        received == self.refused.messages + self.limited.messages + self.ledger.datagrams
-            && octets == self.refused.octets + self.limited.octets + self.ledger.octets
+        let apart = [self.refused, self.limited, self.left];
+        let messages: u64 = apart.iter().map(|count| count.messages).sum();
+        let octets_apart: u64 = apart.iter().map(|count| count.octets).sum();
+        received == messages + self.ledger.datagrams
+            && octets == octets_apart + self.ledger.octets
             && self.ledger.octets == self.ledger.accounted()
     }
 
@@ -108,10 +154,9 @@ impl Report {
     }
 
     pub(super) fn add_desk(&mut self, desk: &Desk) {
-        self.refused.messages += desk.refused.messages;
-        self.refused.octets += desk.refused.octets;
-        self.limited.messages += desk.limited.messages;
-        self.limited.octets += desk.limited.octets;
+        self.refused += desk.refused;
+        self.limited += desk.limited;
+        self.left += desk.left;
         self.ledger += desk.collector.ledger();
         self.evicted.add(&desk.collector.exporters().evicted);
         self.turned_away.add(&desk.collector.exporters().turned_away);
@@ -128,14 +173,14 @@ impl Report {
             let listener = self.listeners.entry(port.name.clone()).or_default();
             listener.add(*received);
             listener.dropped += u64::from(port.dropped());
+            listener.too_late += u64::from(port.too_late());
         }
     }
 }
 
 impl ListenerReport {
     pub(super) fn add(&mut self, received: Count) {
-        self.received.messages += received.messages;
-        self.received.octets += received.octets;
+        self.received += received;
     }
 }
 
@@ -143,10 +188,9 @@ impl ExporterReport {
     fn add(&mut self, device: &Device) {
         self.name.clone_from(&device.exporter.name);
         self.ledger += device.ledger;
-        if device.skew.unsigned_abs() > self.skew.unsigned_abs() {
-            self.skew = device.skew;
+        if device.skew().unsigned_abs() > self.skew.unsigned_abs() {
+            self.skew = device.skew();
         }
-        self.is_skewed |= device.is_skewed();
         for (key, session) in device.streams.iter() {
             let lost = session.sequence.lost;
             match key.version {

@@ -4,7 +4,10 @@ use std::{
     io,
     net::SocketAddr,
     os::fd::{AsFd, BorrowedFd},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -18,12 +21,27 @@ pub(super) struct Port {
     socket: Socket,
     /// What the kernel gave: where it is small, nothing may wait.
     pub buffer: usize,
+    /// Datagrams that the kernel had dropped when it was closed to others.
+    closed: OnceLock<u32>,
 }
 
 impl Port {
     /// Datagrams that the kernel dropped because the buffer was full.
     pub(super) fn dropped(&self) -> u32 {
-        sys::dropped(self.as_fd())
+        self.closed.get().copied().unwrap_or_else(|| sys::dropped(self.as_fd()))
+    }
+
+    /// Datagrams that came when nothing was taken any more.
+    pub(super) fn too_late(&self) -> u32 {
+        self.closed.get().map_or(0, |closed| sys::dropped(self.as_fd()).wrapping_sub(*closed))
+    }
+
+    /// Takes nothing more; what waits can still be received.
+    pub(super) fn close(&self) {
+        self.closed.get_or_init(|| sys::dropped(self.as_fd()));
+        if let Err(error) = sys::refuse_all(self.as_fd()) {
+            tracing::warn!("{}: datagrams go on coming during the stop: {error}", self.name);
+        }
     }
 }
 
@@ -57,7 +75,8 @@ pub(super) fn open(
         if let Err(error) = sys::merge_datagrams(socket.as_fd()) {
             tracing::debug!("{}: datagrams come one by one: {error}", listener.name);
         }
-        ports.push(Port { name: listener.name.clone(), socket, buffer });
+        let (name, closed) = (listener.name.clone(), OnceLock::new());
+        ports.push(Port { name, socket, buffer, closed });
     }
     if let (true, Some(first)) = (workers > 1, ports.first()) {
         sys::choose_by(first.as_fd(), &steer::program(workers)).map_err(failed)?;

@@ -4,13 +4,16 @@
 //! is always one that is whole.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, BufWriter, Read as _, Write},
     path::{Path, PathBuf},
 };
 
 use super::{SharedDesk, error::IntakeError, lock};
-use crate::wire::exporter::snapshot::{SavedExporter, Snapshot, VERSION};
+use crate::{
+    files,
+    wire::exporter::snapshot::{SavedExporter, Snapshot, VERSION},
+};
 
 /// First word of the last line.
 const MARK: &str = "sensor-intake-state";
@@ -42,7 +45,7 @@ impl LoadError {
 /// Reads the state at `path`.
 pub(super) fn load(path: &Path) -> Result<Snapshot, LoadError> {
     let mut octets = Vec::new();
-    File::open(path)
+    files::open(path)
         .and_then(|file| file.take(LONGEST).read_to_end(&mut octets))
         .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
     decode(&octets).map_err(|problem| LoadError::Broken { path: path.to_owned(), problem })
@@ -69,7 +72,11 @@ fn last_line(length: u64, checksum: u32) -> String {
 /// Sees that the state can be written at `path`.
 pub(super) fn probe(path: &Path) -> Result<(), IntakeError> {
     let fresh = fresh(path);
-    let tried = File::create(&fresh).and_then(|_| fs::remove_file(&fresh));
+    let there = match files::open(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    let tried = there.and_then(|()| files::create(&fresh)).and_then(|_| fs::remove_file(&fresh));
     tried.map_err(|source| IntakeError::State { path: path.to_owned(), source })
 }
 
@@ -92,7 +99,7 @@ pub(super) fn save(path: &Path, desks: &[SharedDesk]) {
 
 fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
     let fresh = fresh(path);
-    let file = File::create(&fresh)?;
+    let file = files::create(&fresh)?;
     let mut out =
         Checked { inner: BufWriter::new(&file), length: 0, hasher: crc32fast::Hasher::new() };
     serde_json::to_writer(&mut out, snapshot)?;
@@ -153,6 +160,21 @@ mod tests {
         }
         write(&path, &Snapshot { version: VERSION + 1, ..snapshot }).unwrap();
         assert!(load(&path).is_err());
+    }
+
+    #[test]
+    fn what_is_no_file_neither_hangs_nor_is_harmed() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["state", "state.new"] {
+            let path = directory.path().join(name);
+            assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+        }
+        let path = directory.path().join("state");
+        let error = load(&path).expect_err("it is a FIFO").to_string();
+        assert!(error.ends_with("it is a FIFO, not a regular file"), "{error}");
+        assert!(probe(&path).is_err());
+        assert!(probe(directory.path()).is_err());
+        assert!(load(directory.path()).is_err());
     }
 
     #[test]

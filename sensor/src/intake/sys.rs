@@ -53,6 +53,14 @@ pub(super) struct Arrived<'a> {
     pub segment: usize,
 }
 
+impl<'a> Arrived<'a> {
+    /// The datagrams one by one; one without octets is one all the same.
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = &'a [u8]> {
+        let empty = self.octets.is_empty().then_some(self.octets);
+        empty.into_iter().chain(self.octets.chunks(self.segment))
+    }
+}
+
 impl Inbox {
     pub(super) fn new() -> Box<Self> {
         Box::new(Self {
@@ -171,10 +179,31 @@ pub(super) fn force_receive_buffer(socket: BorrowedFd<'_>, octets: usize) -> io:
 
 /// Has `program` choose among the sockets of the group that `socket` belongs to (SO_ATTACH_REUSEPORT_CBPF, socket(7)).
 pub(super) fn choose_by(socket: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
+    attach(socket, libc::SO_ATTACH_REUSEPORT_CBPF, program)
+}
+
+/// Has `socket` take nothing more (SO_ATTACH_FILTER, socket(7)): what comes counts as dropped; what waits can be received.
+pub(super) fn refuse_all(socket: BorrowedFd<'_>) -> io::Result<()> {
+    /// Take so many octets: none.
+    const RETURN: u16 = 0x06;
+    attach(socket, libc::SO_ATTACH_FILTER, &[(RETURN, 0, 0, 0)])
+}
+
+fn attach(socket: BorrowedFd<'_>, option: i32, program: &[Instruction]) -> io::Result<()> {
     let filter = |&(code, jt, jf, k): &Instruction| libc::sock_filter { code, jt, jf, k };
     let mut filters: Vec<_> = program.iter().map(filter).collect();
     let program = libc::sock_fprog { len: filters.len() as u16, filter: filters.as_mut_ptr() };
-    set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF, &program)
+    set(socket, libc::SOL_SOCKET, option, &program)
+}
+
+/// Octets that wait to be read from a stream (SIOCINQ, tcp(7)).
+pub(super) fn waiting(socket: BorrowedFd<'_>) -> usize {
+    let mut octets: libc::c_int = 0;
+    // SAFETY: the request writes one int, which lives until the call returns.
+    unsafe {
+        libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut octets);
+    }
+    usize::try_from(octets).unwrap_or(0)
 }
 
 fn set<T>(socket: BorrowedFd<'_>, level: i32, name: i32, value: &T) -> io::Result<()> {

@@ -4,18 +4,18 @@
 //! none has anything.
 
 use std::{
-    net::SocketAddr,
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use super::{
-    Parts, Sink,
+    Parts, SharedDesk, Sink,
     admission::Verdict,
     desk::Desk,
     lock, now,
     relay::{Packet, Relay},
+    socket::Port,
     sys::{self, Arrived, Inbox, SLOTS},
 };
 
@@ -29,10 +29,13 @@ const GATHER: Duration = Duration::from_millis(1);
 /// Buffers of this size hold what 10 Gbit/s bring within [`GATHER`] twice.
 const ROOMY: usize = 4 << 20;
 
-/// How long the end may take while senders go on.
-const LAST: Duration = Duration::from_secs(1);
+/// How long decoding what waits at the end may take; the rest is counted.
+const LAST: Duration = Duration::from_secs(3);
 
-/// Receives until `stop` is true and the sockets are empty.
+/// How long counting the rest may take, where the kernel does not keep more from coming.
+const COUNTING: Duration = Duration::from_secs(1);
+
+/// Receives until `stop` is true and the sockets, which then take nothing more, are empty.
 pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
     let (desk, ports) = (&parts.desks[index], &parts.ports[index]);
     let sockets: Vec<_> = ports.iter().map(AsFd::as_fd).collect();
@@ -42,8 +45,9 @@ pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
     let mut end: Option<Instant> = None;
     let mut trouble = false;
     loop {
-        if stop.load(Ordering::Relaxed) {
-            end.get_or_insert_with(|| Instant::now() + LAST);
+        if end.is_none() && stop.load(Ordering::Relaxed) {
+            ports.iter().for_each(Port::close);
+            end = Some(Instant::now() + LAST);
         }
         let (mut came, mut more) = (0, false);
         for (listener, socket) in sockets.iter().enumerate() {
@@ -71,7 +75,11 @@ pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
             desk.hand_on_due(sink);
         }
         match end {
-            Some(end) if came == 0 || Instant::now() >= end => break,
+            Some(_) if came == 0 => break,
+            Some(end) if Instant::now() >= end => {
+                count_rest(&mut inbox, &sockets, desk);
+                break;
+            }
             _ if more || end.is_some() => {}
             _ if came != 0 && roomy => std::thread::sleep(GATHER),
             _ => {
@@ -83,6 +91,22 @@ pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
     lock(desk).hand_on_all(sink);
 }
 
+/// Counts what the sockets hold as received and left: receiving takes a fraction of the time of decoding.
+fn count_rest(inbox: &mut Inbox, sockets: &[BorrowedFd<'_>], desk: &SharedDesk) {
+    let end = Instant::now() + COUNTING;
+    for (listener, socket) in sockets.iter().enumerate() {
+        while let Ok(count @ 1..) = inbox.receive(*socket) {
+            let mut desk = lock(desk);
+            for arrived in (0..count).filter_map(|slot| inbox.arrived(slot)) {
+                arrived.datagrams().for_each(|datagram| desk.leave(listener, datagram.len()));
+            }
+            if Instant::now() >= end {
+                return;
+            }
+        }
+    }
+}
+
 /// Takes the datagrams of one buffer.
 fn take(
     desk: &mut Desk,
@@ -92,17 +116,10 @@ fn take(
     relay: Option<&Relay>,
     packet: &mut Packet,
 ) {
-    let mut each = |from: SocketAddr, datagram: &[u8]| {
-        let verdict = desk.datagram(listener, from, now, datagram);
+    for datagram in arrived.datagrams() {
+        let verdict = desk.datagram(listener, arrived.from, now, datagram);
         if let (Some(relay), Verdict::Admitted | Verdict::Limited) = (relay, verdict) {
-            relay.send(from, datagram, packet);
+            relay.send(arrived.from, datagram, packet);
         }
-    };
-    if arrived.octets.is_empty() {
-        // A datagram without octets is one all the same.
-        return each(arrived.from, &[]);
-    }
-    for datagram in arrived.octets.chunks(arrived.segment) {
-        each(arrived.from, datagram);
     }
 }

@@ -1,5 +1,7 @@
 //! `[[exporter]]`: what is known of a router beforehand.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 
 use crate::wire::template::compile::OutCounters;
@@ -9,6 +11,7 @@ use super::{
     intake::{network, rate_limit},
     schema::{Key, Setting, Table, Value, table},
 };
+use crate::settings::named::Named;
 
 table! {
     /// `[[exporter]]`
@@ -26,6 +29,8 @@ table! {
         /// What its OUT counters count where IN counters stand beside them: "same", the packets as they left, or "reverse",
         /// those of the way back.
         out_counters: String = "same".to_owned();
+        /// Names of its interfaces, by SNMP index, whatever it says itself.
+        interfaces: Named<String> = Named::default();
         /// Datagrams a second that it may send; 0 for any number. Without it, `intake.rate_limit` holds.
         rate_limit: u64 = 0;
     }
@@ -46,6 +51,8 @@ pub struct ExporterConfig {
     pub sample_rate: Option<u32>,
     /// What its OUT counters count.
     pub out_counters: OutCounters,
+    /// Names of its interfaces, by SNMP index.
+    pub interfaces: BTreeMap<u32, String>,
     /// Datagrams a second. `None`: `[intake]` decides; `Some(None)`: any number.
     pub rate_limit: Option<Option<u32>>,
 }
@@ -97,8 +104,50 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<ExporterC
             tags: raw.tags.value.iter().map(|tag| tag.value.clone()).collect(),
             sample_rate: u32::try_from(rate).ok().filter(|&rate| rate != 0),
             out_counters,
+            interfaces: interfaces(&raw.interfaces.value, faults),
             rate_limit: raw.rate_limit.is_given().then_some(limit),
         });
     }
     exporters
+}
+
+fn interfaces(raw: &Named<String>, faults: &mut Faults) -> BTreeMap<u32, String> {
+    let mut interfaces = BTreeMap::new();
+    for (index, name) in &raw.0 {
+        match index.parse() {
+            Ok(number) if !name.value.is_empty() => {
+                interfaces.insert(number, name.value.clone());
+            }
+            Ok(_) => {
+                let must = "must name interfaces";
+                faults.report(name, "exporter.interfaces", must, "this name is empty");
+            }
+            Err(_) => {
+                let found = format!("`{index}` is no number: write {{ 3 = \"uplink\" }}");
+                let must = "must have SNMP indices as keys";
+                faults.report(name, "exporter.interfaces", must, &found);
+            }
+        }
+    }
+    interfaces
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::agent::config::{from_text, overrides::Overrides};
+
+    #[test]
+    fn names_of_interfaces() {
+        let text =
+            "[[exporter]]\naddress = '::ffff:192.0.2.1'\ninterfaces = { 3 = 'uplink', 40 = 'lan' }";
+        let config = from_text(text, &Overrides::default()).unwrap();
+        let exporter = &config.exporters[0];
+        assert_eq!(exporter.network.to_string(), "192.0.2.1/32");
+        assert_eq!(exporter.interfaces, [(3, "uplink".to_owned()), (40, "lan".to_owned())].into());
+        let text = "[[exporter]]\naddress = '192.0.2.1'\ninterfaces = { eth0 = 'a', 1 = '', 4294967296 = 'b' }";
+        let faults = from_text(text, &Overrides::default()).unwrap_err();
+        let messages: Vec<_> = faults.file.iter().map(|fault| fault.message.as_str()).collect();
+        let keys = "`exporter.interfaces` must have SNMP indices as keys";
+        assert_eq!(messages, [keys, "`exporter.interfaces` must name interfaces", keys]);
+    }
 }

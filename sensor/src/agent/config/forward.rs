@@ -1,10 +1,15 @@
 //! `[[forward]]`: where received datagrams are sent on to.
 
+use ipnet::IpNet;
+
 use super::{
-    endpoint::{CollectorEndpoint, Transport},
+    endpoint::{CollectorEndpoint, Transport, host_and_port},
     faults::Faults,
+    intake::network,
+    listen::Scheme,
     schema::{Key, Setting, Table, Value, table},
 };
+use crate::{diagnostic::nearest, intake::options::Protocol};
 
 table! {
     /// `[[forward]]`
@@ -13,6 +18,10 @@ table! {
         url: Option<String> = None;
         /// Send from the exporter's address and port, not from our own.
         keep_source: bool = false;
+        /// Only datagrams of these protocols; without it, all.
+        versions: Vec<Setting<String>> = Vec::new();
+        /// Only what comes from these addresses and networks; without it, from everybody.
+        exporters: Vec<Setting<String>> = Vec::new();
     }
 }
 
@@ -25,6 +34,10 @@ pub struct ForwardConfig {
     pub port: u16,
     /// Whether datagrams keep the exporter's address.
     pub keep_source: bool,
+    /// Protocols that are sent on; all where there are none.
+    pub protocols: Vec<Protocol>,
+    /// Networks whose datagrams are sent on; all where there are none.
+    pub exporters: Vec<IpNet>,
 }
 
 /// Judges all `[[forward]]` tables.
@@ -48,17 +61,116 @@ pub fn resolve(
             continue;
         };
         let must = "must be a URL such as `udp://HOST:2055`";
-        match url.parse::<CollectorEndpoint>() {
-            Ok(CollectorEndpoint { transport: Transport::Udp, host, port }) => {
+        let (protocols, exporters) = (protocols(raw, faults), exporters(raw, faults));
+        match receiver(url, default_port(&protocols)) {
+            Ok((host, port)) => {
                 if forwards.iter().any(|earlier| (&earlier.host, earlier.port) == (&host, port)) {
                     let found = format!("{host} port {port} again");
                     faults.report(&raw.url, "forward.url", "must differ from the others", &found);
                 }
-                forwards.push(ForwardConfig { host, port, keep_source: raw.keep_source.value });
+                let keep_source = raw.keep_source.value;
+                forwards.push(ForwardConfig { host, port, keep_source, protocols, exporters });
             }
-            Ok(_) => faults.report(&raw.url, "forward.url", must, "datagrams travel by udp"),
             Err(reason) => faults.report(&raw.url, "forward.url", must, &reason),
         }
     }
     forwards
+}
+
+/// Host and port of the receiver at `url`.
+fn receiver(url: &str, default_port: u16) -> Result<(String, u16), String> {
+    match url.split_once("://") {
+        Some(("udp", rest)) => host_and_port(rest, default_port),
+        // What is wrong with it, collectors' URLs have in common.
+        _ => match url.parse::<CollectorEndpoint>()?.transport {
+            Transport::Udp => Err("it is written udp://HOST:PORT".to_owned()),
+            Transport::Tcp | Transport::Tls => Err("datagrams travel by udp".to_owned()),
+        },
+    }
+}
+
+/// That of the one protocol that is sent on; else NetFlow's, which all that receive several listen at.
+fn default_port(protocols: &[Protocol]) -> u16 {
+    let scheme = match protocols {
+        [Protocol::Ipfix] => Scheme::Ipfix,
+        [Protocol::Sflow] => Scheme::Sflow,
+        _ => Scheme::NetFlow,
+    };
+    scheme.default_port()
+}
+
+fn protocols(raw: &Forward, faults: &mut Faults) -> Vec<Protocol> {
+    let names = Protocol::ALL.map(Protocol::name);
+    let mut protocols = Vec::new();
+    for word in &raw.versions.value {
+        match Protocol::ALL.into_iter().find(|protocol| protocol.name() == word.value) {
+            Some(protocol) => protocols.push(protocol),
+            None => {
+                let word_given = &word.value;
+                let found = match nearest(word_given, names) {
+                    Some(meant) => format!("`{word_given}` is none, did you mean `{meant}`?"),
+                    None => format!("`{word_given}` is none: use {}", names.join(", ")),
+                };
+                faults.report(word, "forward.versions", "must hold protocols", &found);
+            }
+        }
+    }
+    protocols
+}
+
+fn exporters(raw: &Forward, faults: &mut Faults) -> Vec<IpNet> {
+    let mut exporters = Vec::new();
+    for word in &raw.exporters.value {
+        match network(&word.value) {
+            Ok(network) => exporters.push(network),
+            Err(reason) => {
+                let must = "must hold addresses and networks";
+                faults.report(word, "forward.exporters", must, &reason);
+            }
+        }
+    }
+    exporters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::config::{from_text, overrides::Overrides};
+
+    const LISTEN: &str = "listen = [{ url = 'netflow://0.0.0.0' }]\n";
+
+    #[test]
+    fn the_port_is_that_of_what_is_sent_on() {
+        for (keys, port) in [
+            ("url = 'udp://a'", 2055),
+            ("url = 'udp://[2001:db8::1]'", 2055),
+            ("url = 'udp://a:9995'\nversions = ['ipfix']", 9995),
+            ("url = 'udp://a'\nversions = ['netflow5', 'ipfix']", 2055),
+            ("url = 'udp://a'\nversions = ['ipfix']", 4739),
+            ("url = 'udp://a'\nversions = ['sflow']", 6343),
+        ] {
+            let text = format!("{LISTEN}[[forward]]\n{keys}");
+            let config = from_text(&text, &Overrides::default()).unwrap();
+            assert_eq!(config.forward[0].port, port, "{keys}");
+        }
+    }
+
+    #[test]
+    fn what_is_selected() {
+        let keys = "url = 'udp://a'\nversions = ['netflow9', 'sflow']\nexporters = ['::ffff:10.0.0.0/104']";
+        let text = format!("{LISTEN}[[forward]]\n{keys}");
+        let forward = &from_text(&text, &Overrides::default()).unwrap().forward[0];
+        assert_eq!(forward.protocols, [Protocol::NetFlow9, Protocol::Sflow]);
+        assert_eq!(forward.exporters, ["10.0.0.0/8".parse().unwrap()]);
+        let keys = "url = 'tcp://a'\nversions = ['netflow8', 'x']\nexporters = ['ten']";
+        let text = format!("{LISTEN}[[forward]]\n{keys}");
+        let faults = from_text(&text, &Overrides::default()).unwrap_err();
+        let messages: Vec<_> = faults.file.iter().map(|fault| fault.message.as_str()).collect();
+        let protocols = "`forward.versions` must hold protocols";
+        let url = "`forward.url` must be a URL such as `udp://HOST:2055`";
+        let exporters = "`forward.exporters` must hold addresses and networks";
+        let mut messages = messages;
+        messages.sort_unstable();
+        assert_eq!(messages, [exporters, url, protocols, protocols]);
+    }
 }

@@ -9,6 +9,7 @@ use super::{
     schema::{Key, Setting, Table, Value, table},
     value::ByteSize,
 };
+use crate::flow::prefix::Prefix;
 
 /// Loopback, private (RFC 1918, RFC 6598), link-local and unique local addresses.
 const NEAR: [&str; 9] = [
@@ -45,6 +46,10 @@ table! {
         state_interval: Duration = Duration::from_mins(1);
         /// TCP and TLS connections at once.
         max_connections: u64 = 256;
+        /// The same of one address, or of one IPv6 network of 64 bits.
+        max_connections_per_address: u64 = 32;
+        /// A connection ends where its first message is not there after so long.
+        first_message_timeout: Duration = Duration::from_secs(20);
         /// A connection ends after so long without a message.
         idle_timeout: Duration = Duration::from_mins(10);
     }
@@ -71,6 +76,10 @@ pub struct IntakeConfig {
     pub state_interval: Duration,
     /// TCP and TLS connections at once.
     pub max_connections: usize,
+    /// The same of one address, or of one IPv6 network of 64 bits.
+    pub max_connections_per_address: usize,
+    /// A connection ends where its first message is not there after so long.
+    pub first_message_timeout: Duration,
     /// A connection ends after so long without a message.
     pub idle_timeout: Duration,
 }
@@ -86,6 +95,10 @@ pub fn resolve(raw: &Intake, faults: &mut Faults) -> IntakeConfig {
     let path = "intake.state_interval";
     let state_interval = faults.in_range(&raw.state_interval, path, intervals.clone());
     let connections = faults.in_range(&raw.max_connections, "intake.max_connections", 1..=100_000);
+    let path = "intake.max_connections_per_address";
+    let of_one = faults.in_range(&raw.max_connections_per_address, path, 1..=100_000);
+    let path = "intake.first_message_timeout";
+    let first = faults.in_range(&raw.first_message_timeout, path, intervals.clone());
     let mut allow = Vec::with_capacity(raw.allow.value.len());
     for net in &raw.allow.value {
         match network(&net.value) {
@@ -103,6 +116,8 @@ pub fn resolve(raw: &Intake, faults: &mut Faults) -> IntakeConfig {
         state_file: raw.state_file.value.clone(),
         state_interval,
         max_connections: connections as usize,
+        max_connections_per_address: of_one as usize,
+        first_message_timeout: first,
         idle_timeout: faults.in_range(&raw.idle_timeout, "intake.idle_timeout", intervals),
     }
 }
@@ -124,7 +139,9 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     if net.trunc() != net {
         return Err(format!("`{net}` has host bits set, did you mean `{}`?", net.trunc()));
     }
-    Ok(net)
+    let Prefix { address, length } =
+        Prefix { address: net.addr(), length: net.prefix_len() }.unmapped();
+    IpNet::new(address, length).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -137,6 +154,8 @@ mod tests {
             ("10.0.0.0/8", "10.0.0.0/8"),
             ("10.1.2.3", "10.1.2.3/32"),
             ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("::ffff:127.0.0.0/104", "127.0.0.0/8"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
             ("2001:db8::/32", "2001:db8::/32"),
         ] {
             assert_eq!(network(text).map(|net| net.to_string()), Ok(shown.to_owned()));

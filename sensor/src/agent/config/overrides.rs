@@ -87,7 +87,7 @@ impl Overrides {
         let forward = self.forward.iter().cloned().map(|url| {
             let url = from_flag("--forward", Some(url));
             let keep_source = from_flag("--keep-source", self.keep_source);
-            from_flag("--forward", Forward { url, keep_source })
+            from_flag("--forward", Forward { url, keep_source, ..Forward::default() })
         });
         raw.forward.override_by("--forward", not_empty(forward.collect()));
 

@@ -1,11 +1,12 @@
-//! A word in the log, once a minute, about what was lost since the last one.
+//! A word in the log, once a minute, about what came and what was lost since the last one.
 
 use std::{net::IpAddr, time::Instant};
 
 use super::INTERVAL;
 use crate::{
-    intake::report::{ExporterReport, Report},
-    wire::exporter::room::Recent,
+    agent::exports::ledger::skew,
+    intake::report::{Count, ExporterReport, Report},
+    wire::exporter::{clock::SKEW_LIMIT, room::Recent},
 };
 
 /// Exporters that are named at once.
@@ -29,6 +30,31 @@ impl Health {
         self.at.elapsed() >= INTERVAL
     }
 
+    /// What has come between the last report and `report`; none where that is nothing.
+    pub fn progress(&self, report: &Report) -> Option<String> {
+        let received = |report: &Report| {
+            let mut sum = Count::default();
+            report.listeners.values().for_each(|listener| sum += listener.received);
+            sum
+        };
+        let (before, now) = (received(&self.last), received(report));
+        let messages = now.messages - before.messages;
+        if messages == 0 {
+            return None;
+        }
+        let heard = report.exporters.iter().filter(|(address, exporter)| {
+            let before = self.last.exporters.get(address);
+            exporter.ledger.datagrams > before.map_or(0, |before| before.ledger.datagrams)
+        });
+        Some(format!(
+            "received in {} s: {messages} datagrams or messages, {} octets, {} flows, of {} exporters",
+            self.at.elapsed().as_secs(),
+            now.octets - before.octets,
+            report.ledger.flow_rows.saturating_sub(self.last.ledger.flow_rows),
+            heard.count(),
+        ))
+    }
+
     /// What has been lost between the last report and `report`, a line each.
     pub fn lines(&mut self, report: Report) -> Vec<String> {
         let mut lines = Vec::new();
@@ -44,6 +70,26 @@ impl Health {
         let refused = report.refused.messages - self.last.refused.messages;
         if refused > 0 {
             lines.push(format!("refused {refused} datagrams of addresses that are not allowed"));
+        }
+        let (now, before) = (&report.connections, &self.last.connections);
+        let rows = [
+            (now.refused - before.refused, "of addresses that are not allowed"),
+            (now.too_many - before.too_many, "beyond intake.max_connections"),
+            (
+                now.too_many_of_one - before.too_many_of_one,
+                "beyond intake.max_connections_per_address",
+            ),
+        ];
+        for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
+            lines.push(format!("turned {count} connections away: {what}"));
+        }
+        let broken = now.broken.reasons().into_iter().zip(before.broken.reasons());
+        let broken = broken.map(|((what, now), (_, before))| (what, now - before));
+        let broken: Vec<_> = broken.filter(|(_, count)| *count > 0).collect();
+        if !broken.is_empty() {
+            let words: Vec<_> =
+                broken.iter().map(|(what, count)| format!("{count} {what}")).collect();
+            lines.push(format!("connections that did not end well: {}", words.join(", ")));
         }
         let evicted = report.evicted.count - self.last.evicted.count;
         if evicted > 0 {
@@ -107,8 +153,11 @@ fn losses(before: &ExporterReport, now: &ExporterReport) -> Option<String> {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    if now.is_skewed && !before.is_skewed {
-        words.push(format!("its clock is {} s from ours", now.skew / 1000));
+    if now.skew.abs_diff(before.skew) > SKEW_LIMIT {
+        words.push(match now.skew {
+            0 => "its clock is right again".to_owned(),
+            by => format!("its clock is {}", skew(by)),
+        });
     }
     (!words.is_empty()).then(|| words.join(", "))
 }
@@ -116,25 +165,43 @@ fn losses(before: &ExporterReport, now: &ExporterReport) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::report::{Count, ListenerReport};
+    use crate::intake::report::ListenerReport;
 
     #[test]
     fn only_what_is_new_is_said() {
         let mut report = Report::default();
-        let listener = ListenerReport { received: Count::default(), dropped: 3 };
+        let listener = ListenerReport { dropped: 3, ..ListenerReport::default() };
         report.listeners.insert("netflow://[::]:2055".to_owned(), listener);
         let exporter = report.exporters.entry("192.0.2.1".parse().unwrap()).or_default();
         exporter.lost.flows = 5;
-        (exporter.skew, exporter.is_skewed) = (90_000, true);
+        exporter.skew = -22_800_000;
+        report.connections.too_many_of_one = 2;
+        report.connections.broken.silent = 1;
         let mut health = Health::default();
+        assert_eq!(health.progress(&report), None);
         assert_eq!(
             health.lines(report.clone()),
             [
                 "netflow://[::]:2055: the kernel dropped 3 datagrams, the receive buffer was full",
-                "exporter 192.0.2.1: 5 flows lost on the way, its clock is 90 s from ours",
+                "turned 2 connections away: beyond intake.max_connections_per_address",
+                "connections that did not end well: 1 without a first message in time",
+                "exporter 192.0.2.1: 5 flows lost on the way, its clock is 22800 s behind \
+                 ours: policies correct its times, records keep them",
             ]
         );
         assert_eq!(health.lines(report.clone()), [] as [&str; 0]);
+        for listener in report.listeners.values_mut() {
+            listener.received = Count { messages: 3, octets: 300 };
+        }
+        report.ledger.flow_rows = 30;
+        let heard = report.exporters.entry("192.0.2.2".parse().unwrap()).or_default();
+        heard.ledger.datagrams = 3;
+        assert_eq!(
+            health.progress(&report).as_deref(),
+            Some("received in 0 s: 3 datagrams or messages, 300 octets, 30 flows, of 1 exporters")
+        );
+        health.lines(report.clone());
+        assert_eq!(health.progress(&report), None);
         report.refused.messages = 1;
         report.evicted.count = 2;
         report.evicted.latest = [1, 2_u8].map(|n| [192, 0, 2, n].into()).into();
@@ -150,6 +217,14 @@ mod tests {
                  are not kept; raise intake.memory, or name them in [[exporter]]",
             ]
         );
-        assert_eq!(health.lines(report), [] as [&str; 0]);
+        assert_eq!(health.lines(report.clone()), [] as [&str; 0]);
+        // A clock that drifts is told of once, one that is set again.
+        let clock = |report: &mut Report, skew| {
+            report.exporters.get_mut(&"192.0.2.1".parse().unwrap()).unwrap().skew = skew;
+        };
+        clock(&mut report, -22_790_000);
+        assert_eq!(health.lines(report.clone()), [] as [&str; 0]);
+        clock(&mut report, 0);
+        assert_eq!(health.lines(report), ["exporter 192.0.2.1: its clock is right again"]);
     }
 }

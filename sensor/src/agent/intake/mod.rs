@@ -54,7 +54,7 @@ impl Intake {
         Ok(Some(Self { intake, health: Health::default() }))
     }
 
-    /// Says once in a while what has been lost.
+    /// Says once in a while what has come, and what has been lost.
     ///
     /// # Errors
     /// When a thread has ended by itself.
@@ -63,7 +63,11 @@ impl Intake {
             bail!("a thread of the intake has ended");
         }
         if self.health.is_due() {
-            for line in self.health.lines(self.intake.report()) {
+            let report = self.intake.report();
+            if let Some(line) = self.health.progress(&report) {
+                tracing::info!("{line}");
+            }
+            for line in self.health.lines(report) {
                 tracing::warn!("{line}");
             }
         }
@@ -88,6 +92,8 @@ fn options(config: &Config) -> Options {
         host: forward.host.clone(),
         port: forward.port,
         keep_source: forward.keep_source,
+        protocols: forward.protocols.clone(),
+        exporters: forward.exporters.clone(),
     };
     let rules = config.exporters.iter().map(rule).collect();
     Options {
@@ -100,6 +106,8 @@ fn options(config: &Config) -> Options {
         state: intake.state_file.clone().map(state),
         forwards: config.forward.iter().map(forward).collect(),
         max_connections: intake.max_connections,
+        max_connections_per_address: intake.max_connections_per_address,
+        first_message_timeout: intake.first_message_timeout,
         idle_timeout: intake.idle_timeout,
     }
 }
@@ -129,6 +137,7 @@ fn rule(exporter: &ExporterConfig) -> Rule {
             sample_rate: exporter.sample_rate,
             standing: standing(exporter.network),
             out_counters: exporter.out_counters,
+            interfaces: exporter.interfaces.clone(),
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::agent::exports::ledger::skew;
 use crate::intake::report::{ConnectionReport, Count, ExporterReport, Ledger, Report, Skipped};
 
 /// Exporters that are shown: those with the most datagrams.
@@ -19,8 +20,19 @@ pub fn text(report: &Report) -> String {
                 &format!("{name}: {} datagrams dropped by the kernel", listener.dropped),
             );
         }
+        if listener.too_late > 0 {
+            line(
+                &mut text,
+                &format!("{name}: {} datagrams came after the stop", listener.too_late),
+            );
+        }
     }
-    for (what, count) in [("refused", report.refused), ("beyond rate limits", report.limited)] {
+    let apart = [
+        ("refused", report.refused),
+        ("beyond rate limits", report.limited),
+        ("left at the stop", report.left),
+    ];
+    for (what, count) in apart {
         if count.messages > 0 {
             line(
                 &mut text,
@@ -28,16 +40,7 @@ pub fn text(report: &Report) -> String {
             );
         }
     }
-    let ConnectionReport { accepted, refused, too_many, broken } = report.connections;
-    if accepted + refused + too_many > 0 {
-        line(
-            &mut text,
-            &format!(
-                "connections: {accepted} accepted, {refused} refused, {too_many} too many at once, \
-                 {broken} broken"
-            ),
-        );
-    }
+    connections(&mut text, &report.connections);
     for forward in &report.forwards {
         let (name, sent, failed) = (&forward.name, forward.sent, forward.failed);
         line(&mut text, &format!("forwarded to {name}: {sent} datagrams, {failed} not"));
@@ -50,6 +53,30 @@ pub fn text(report: &Report) -> String {
         "OUT OF BALANCE: this is a bug, please report it\n"
     });
     text
+}
+
+fn connections(text: &mut String, connections: &ConnectionReport) {
+    let ConnectionReport { accepted, refused, too_many, too_many_of_one, broken, unread } =
+        *connections;
+    if accepted + refused + too_many + too_many_of_one == 0 {
+        return;
+    }
+    let mut words = format!(
+        "connections: {accepted} accepted, {refused} refused, {too_many} too many at once, {} broken",
+        broken.total()
+    );
+    let reasons = broken.reasons().into_iter().filter(|(_, count)| *count > 0);
+    let reasons: Vec<_> = reasons.map(|(what, count)| format!("{count} {what}")).collect();
+    if !reasons.is_empty() {
+        let _: std::fmt::Result = write!(words, " ({})", reasons.join(", "));
+    }
+    if too_many_of_one > 0 {
+        let _: std::fmt::Result = write!(words, ", {too_many_of_one} too many of one address");
+    }
+    if unread > 0 {
+        let _: std::fmt::Result = write!(words, "; {unread} octets in no whole message");
+    }
+    line(text, &words);
 }
 
 fn ledger(text: &mut String, ledger: &Ledger) {
@@ -130,9 +157,8 @@ fn words(exporter: &ExporterReport) -> String {
     for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
         let _: std::fmt::Result = write!(words, ", {count} {what}");
     }
-    if exporter.is_skewed {
-        let seconds = exporter.skew / 1000;
-        let _: std::fmt::Result = write!(words, ", its clock is {seconds} s from ours");
+    if exporter.skew != 0 {
+        let _: std::fmt::Result = write!(words, ", its clock is {}", skew(exporter.skew));
     }
     words
 }
@@ -155,15 +181,23 @@ fn line(text: &mut String, words: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::report::ListenerReport;
+    use crate::intake::report::{Broken, ListenerReport};
 
     #[test]
     fn everything_that_is_not_nothing_is_shown() {
         let mut report = Report::default();
-        let received = Count { messages: 3, octets: 300 };
-        let listener = ListenerReport { received, dropped: 2 };
+        let received = Count { messages: 7, octets: 700 };
+        let listener = ListenerReport { received, dropped: 2, too_late: 5 };
         report.listeners.insert("netflow://[::]:2055".to_owned(), listener);
         report.refused = Count { messages: 1, octets: 100 };
+        report.left = Count { messages: 4, octets: 400 };
+        report.connections = ConnectionReport {
+            accepted: 9,
+            too_many_of_one: 3,
+            broken: Broken { silent: 2, cut: 1, ..Broken::default() },
+            unread: 17,
+            ..ConnectionReport::default()
+        };
         report.ledger = Ledger {
             datagrams: 2,
             octets: 200,
@@ -181,9 +215,14 @@ mod tests {
         let expected = [
             "",
             "received from routers",
-            "  netflow://[::]:2055: 3 datagrams or messages, 300 octets",
+            "  netflow://[::]:2055: 7 datagrams or messages, 700 octets",
             "  netflow://[::]:2055: 2 datagrams dropped by the kernel",
+            "  netflow://[::]:2055: 5 datagrams came after the stop",
             "  refused: 1 datagrams, 100 octets",
+            "  left at the stop: 4 datagrams, 400 octets",
+            "  connections: 9 accepted, 0 refused, 0 too many at once, 3 broken (2 without a first \
+             message in time, 1 ended within a message), 3 too many of one address; 17 octets in no \
+             whole message",
             "  decoded: 2 datagrams, 3 records, 3 flows (0 of unknown sampling rate)",
             "  octets                                    200",
             "  = headers                                  48",

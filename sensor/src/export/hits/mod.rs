@@ -108,12 +108,27 @@ impl Hits {
 
     /// Sends what waits, within `deadline`, and returns how every output ended. What then lies in a spool stays there as
     /// `spooled`, for the next start.
-    pub fn finish(mut self, deadline: Duration) -> Vec<Report> {
+    pub fn finish(self, deadline: Duration) -> Vec<Report> {
+        self.stop(deadline);
+        self.end(true)
+    }
+
+    /// Asks all outputs to end within `deadline`. Returns at once.
+    pub fn stop(&self, deadline: Duration) {
         for (_, output) in &self.outputs {
             output.stop(deadline);
         }
+    }
+
+    /// Waits for the end that [`Self::stop`] asked for, and returns how every output ended. `patient`: also for one that
+    /// writes to a pipe that nobody reads.
+    pub fn end(mut self, patient: bool) -> Vec<Report> {
         for (_, output) in &mut self.outputs {
-            output.end();
+            if patient {
+                output.end();
+            } else {
+                output.leave();
+            }
         }
         self.reports()
     }

@@ -2,7 +2,6 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    thread::JoinHandle,
     time::Duration,
 };
 
@@ -12,9 +11,12 @@ use super::{
     deliver::Delivery, error::HitsError, options::OutputOptions, process::Process, spool::Spool,
 };
 use crate::{
-    export::{clock, files::Reopen, queue::Queue, sink::Sink},
+    export::{clock, files::Reopen, queue::Queue, sink::Sink, thread::Thread},
     policy::event::Event,
 };
+
+/// How long its thread may take to give up at the deadline of the stop.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// How an output stands with its receiver.
 #[derive(Debug, Default)]
@@ -31,7 +33,7 @@ pub struct Output {
     queue: Arc<Queue<Event>>,
     status: Arc<Mutex<Status>>,
     stop: watch::Sender<Option<Instant>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Thread>,
 }
 
 impl Output {
@@ -68,10 +70,7 @@ impl Output {
             // A name resolution that hangs must not hold up the end.
             runtime.shutdown_background();
         };
-        let thread = std::thread::Builder::new()
-            .name("hits".into())
-            .spawn(work)
-            .map_err(HitsError::Start)?;
+        let thread = Thread::start("hits", work).map_err(HitsError::Start)?;
         Ok(Self { name, queue, status, stop, thread: Some(thread) })
     }
 }
@@ -96,10 +95,20 @@ impl Sink<Event> for Output {
             self.stop(Duration::ZERO);
         }
         if let Some(thread) = self.thread.take() {
-            // A panic in the thread has been reported by the panic hook, and its events are counted below.
-            let _ = thread.join();
+            // Where it has panicked, its events are counted below.
+            thread.join();
         }
         self.queue.abandon(clock::now());
+    }
+
+    fn leave(&mut self) {
+        let deadline = *self.stop.borrow();
+        if let (Some(deadline), Some(thread)) = (deadline, self.thread.take())
+            && !thread.join_until(deadline.into_std() + GRACE)
+        {
+            tracing::warn!(output = %self.name, "takes nothing any more; the rest is not delivered");
+        }
+        self.end();
     }
 
     fn last_error(&self) -> Option<String> {

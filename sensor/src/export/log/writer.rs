@@ -3,11 +3,10 @@
 use std::{
     io::{self, ErrorKind, Write},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    thread::JoinHandle,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{csv::Columns, json, line};
@@ -17,6 +16,7 @@ use crate::{
         files::{retention::Deleted, rotated::RotatedFile},
         queue::Queue,
         sink::Sink,
+        thread::Thread,
     },
     flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
     stdio,
@@ -95,7 +95,9 @@ pub struct FlowLog {
     name: String,
     queue: Arc<Queue>,
     closed_by_reader: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Thread>,
+    /// By when its end was asked for.
+    deadline: Mutex<Option<Instant>>,
 }
 
 impl FlowLog {
@@ -149,10 +151,9 @@ impl FlowLog {
             closed_by_reader: closed_by_reader.clone(),
             failing: false,
         };
-        let thread = std::thread::Builder::new()
-            .name("flow-log".to_owned())
-            .spawn(move || runtime.block_on(log.run()))?;
-        Ok(Self { name, queue, closed_by_reader, thread: Some(thread) })
+        let thread = Some(Thread::start("flow-log", move || runtime.block_on(log.run()))?);
+        let deadline = Mutex::default();
+        Ok(Self { name, queue, closed_by_reader, thread, deadline })
     }
 }
 
@@ -165,17 +166,32 @@ impl Sink for FlowLog {
         &self.queue
     }
 
-    fn stop(&self, _deadline: Duration) {
+    fn stop(&self, deadline: Duration) {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) =
+            Instant::now().checked_add(deadline);
         self.queue.close();
     }
 
     fn end(&mut self) {
         self.queue.close();
         if let Some(thread) = self.thread.take() {
-            // A panic in the thread has been reported by the panic hook, and its records are counted below.
-            let _ = thread.join();
+            // Where it has panicked, its records are counted below.
+            thread.join();
         }
         self.queue.abandon(clock::now());
+    }
+
+    fn leave(&mut self) {
+        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(deadline), Some(thread)) = (deadline, self.thread.take())
+            && !thread.join_until(deadline)
+        {
+            tracing::warn!(
+                "flow log {}: takes nothing any more; the rest is not written",
+                self.name
+            );
+        }
+        self.end();
     }
 
     fn is_pointless(&self) -> bool {

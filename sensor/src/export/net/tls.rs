@@ -14,6 +14,7 @@ use rustls::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{connection::Connection, error::NetError};
+use crate::files;
 
 /// How the other end is verified, and how the sensor shows who it is. Files are PEM.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,8 +94,8 @@ fn system_authorities() -> Result<RootCertStore, NetError> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetError> {
-    let certificates: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).map_err(|error| problem(path, &error))?.collect();
+    let pem = read(path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match certificates.map_err(|error| problem(path, &error))? {
         none if none.is_empty() => Err(problem(path, "no certificate in PEM form in it")),
         certificates => Ok(certificates),
@@ -102,7 +103,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetError> {
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, NetError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| problem(path, &error))
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| problem(path, &error))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, NetError> {
+    files::read(path).map_err(|error| problem(path, &error))
 }
 
 fn problem(path: &Path, problem: &(impl ToString + ?Sized)) -> NetError {

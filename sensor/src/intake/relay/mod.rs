@@ -3,6 +3,7 @@
 //! Sending never waits: what the kernel does not take at once is counted as failed.
 
 mod packet;
+pub(super) mod selection;
 
 use std::{
     io,
@@ -13,6 +14,7 @@ use std::{
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 pub(super) use self::packet::Packet;
+use self::selection::Selection;
 use super::{
     error::IntakeError,
     now,
@@ -32,6 +34,7 @@ struct Receiver {
     name: String,
     address: SocketAddr,
     way: Way,
+    selection: Selection,
     sent: AtomicU64,
     failed: AtomicU64,
     /// When the log may speak of it again, milliseconds since the epoch.
@@ -52,9 +55,10 @@ impl Relay {
         Ok(Self { receivers: receivers.collect::<Result<_, _>>()? })
     }
 
-    /// Sends `datagram`, which has come from `from`, to all. `packet` is scratch space.
+    /// Sends `datagram`, which has come from `from`, to all that are to get it. `packet` is scratch space.
     pub(super) fn send(&self, from: SocketAddr, datagram: &[u8], packet: &mut Packet) {
-        for receiver in &self.receivers {
+        let all = self.receivers.iter();
+        for receiver in all.filter(|receiver| receiver.selection.takes(from, datagram)) {
             match receiver.send(from, datagram, packet) {
                 Ok(()) => {
                     receiver.sent.fetch_add(1, Ordering::Relaxed);
@@ -98,8 +102,12 @@ impl Receiver {
             let failed = |source| IntakeError::Forward { to: name.clone(), source };
             Way::Own(own(address).map_err(failed)?)
         };
+        let selection = Selection {
+            protocols: forward.protocols.clone(),
+            exporters: forward.exporters.clone(),
+        };
         let (sent, failed, silent_until) = Default::default();
-        Ok(Self { name, address, way, sent, failed, silent_until })
+        Ok(Self { name, address, way, selection, sent, failed, silent_until })
     }
 
     fn send(&self, from: SocketAddr, datagram: &[u8], packet: &mut Packet) -> io::Result<()> {

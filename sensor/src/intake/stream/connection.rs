@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    os::fd::AsFd as _,
     time::{Duration, Instant},
 };
 
@@ -12,13 +13,13 @@ use tokio::{
     sync::watch,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
     Shared,
     framing::{Front, front},
 };
-use crate::intake::{lock, now};
+use crate::intake::{lock, now, report::Broken, sys};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -37,6 +38,8 @@ const VERY_LAST: Duration = Duration::from_secs(1);
 pub(super) enum ConnectionError {
     #[error("the TLS handshake failed: {0}")]
     Handshake(io::Error),
+    #[error("no first message within {}", humantime::format_duration(*.0))]
+    Silent(Duration),
     #[error("no message for {}", humantime::format_duration(*.0))]
     Idle(Duration),
     #[error("what it sent is no IPFIX message")]
@@ -47,6 +50,20 @@ pub(super) enum ConnectionError {
     Lost(io::Error),
 }
 
+impl ConnectionError {
+    /// Adds it to the counts of its reason.
+    pub(super) fn count(&self, broken: &mut Broken) {
+        *match self {
+            Self::Handshake(_) => &mut broken.handshake,
+            Self::Silent(_) => &mut broken.silent,
+            Self::Idle(_) => &mut broken.idle,
+            Self::Foreign => &mut broken.foreign,
+            Self::Cut => &mut broken.cut,
+            Self::Lost(_) => &mut broken.lost,
+        } += 1;
+    }
+}
+
 /// Takes what `from` sends to listener `index` until it has no more to send, or `stopped` says so.
 pub(super) async fn serve(
     stream: TcpStream,
@@ -54,33 +71,62 @@ pub(super) async fn serve(
     index: usize,
     tls: Option<TlsAcceptor>,
     shared: &Shared,
-    stopped: watch::Receiver<bool>,
+    mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ConnectionError> {
-    let Some(tls) = tls else { return read(stream, from, index, shared, stopped).await };
-    let handshake = timeout(HANDSHAKE, tls.accept(stream)).await;
-    let handshake = handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let Some(tls) = tls else {
+        let waiting = |stream: &TcpStream| sys::waiting(stream.as_fd());
+        return read(stream, from, index, shared, stopped, waiting).await;
+    };
+    let too_late = async {
+        // An error means that nobody is there to stop it.
+        let _ = stopped.wait_for(|stop| *stop).await;
+        tokio::time::sleep(VERY_LAST).await;
+    };
+    let handshake = tokio::select! {
+        handshake = timeout(HANDSHAKE, tls.accept(stream)) => handshake.ok(),
+        () = too_late => None,
+    };
+    let handshake = handshake.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
     let stream = handshake.map_err(ConnectionError::Handshake)?;
-    read(stream, from, index, shared, stopped).await
+    let waiting = |stream: &TlsStream<TcpStream>| sys::waiting(stream.get_ref().0.as_fd());
+    read(stream, from, index, shared, stopped, waiting).await
 }
 
-async fn read(
+/// As [`serve`], behind a handshake; `waiting` tells how many octets can be read.
+async fn read<S: AsyncRead + Unpin>(
+    mut stream: S,
+    from: SocketAddr,
+    index: usize,
+    shared: &Shared,
+    stopped: watch::Receiver<bool>,
+    waiting: impl Fn(&S) -> usize,
+) -> Result<(), ConnectionError> {
+    let mut octets: Vec<u8> = Vec::new();
+    let end = messages(&mut stream, &mut octets, from, index, shared, stopped).await;
+    let unread = octets.len() + waiting(&stream);
+    shared.count(|counts| counts.unread += unread as u64);
+    end
+}
+
+async fn messages(
     mut stream: impl AsyncRead + Unpin,
+    octets: &mut Vec<u8>,
     from: SocketAddr,
     index: usize,
     shared: &Shared,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ConnectionError> {
-    let mut octets: Vec<u8> = Vec::new();
     let mut last: Option<Instant> = None;
     // A message has to be whole in time: one octet now and then is no sign of life.
     let mut heard = Instant::now();
+    let (mut has_spoken, mut longest) = (false, shared.first);
     loop {
         // Grows with what is read: most connections never need it all.
         if octets.capacity() - octets.len() < ROOM / 8 {
             octets.reserve(ROOM / 8);
         }
         let patience = match last {
-            None => shared.idle.saturating_sub(heard.elapsed()),
+            None => longest.saturating_sub(heard.elapsed()),
             Some(end) => LAST.min(end.saturating_duration_since(Instant::now())),
         };
         let read = tokio::select! {
@@ -88,11 +134,12 @@ async fn read(
                 last = Some(Instant::now() + VERY_LAST);
                 continue;
             }
-            read = timeout(patience, stream.read_buf(&mut octets)) => read,
+            read = timeout(patience, stream.read_buf(octets)) => read,
         };
         match read {
             Err(_) if last.is_some() => return Ok(()),
-            Err(_) => return Err(ConnectionError::Idle(shared.idle)),
+            Err(_) if has_spoken => return Err(ConnectionError::Idle(longest)),
+            Err(_) => return Err(ConnectionError::Silent(longest)),
             Ok(Ok(0)) if octets.is_empty() => return Ok(()),
             Ok(Ok(0)) => return Err(ConnectionError::Cut),
             // Many exporters end a TLS connection without saying so; whole messages are whole all the same.
@@ -102,8 +149,9 @@ async fn read(
             Ok(Err(error)) => return Err(ConnectionError::Lost(error)),
             Ok(Ok(_)) => {}
         }
-        if take(&mut octets, from, index, shared)? {
+        if take(octets, from, index, shared)? {
             heard = Instant::now();
+            (has_spoken, longest) = (true, shared.idle);
         }
     }
 }
@@ -128,6 +176,7 @@ fn take(
             Front::Foreign => {
                 // The ledger says what it was.
                 desk.message(index, from, now, &octets[taken..]);
+                taken = octets.len();
                 break Err(ConnectionError::Foreign);
             }
         }

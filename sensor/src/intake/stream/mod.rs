@@ -4,23 +4,27 @@
 
 mod connection;
 mod framing;
+mod slots;
 mod tls;
 
 use std::{
     io,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
 
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_rustls::TlsAcceptor;
 
+use self::slots::{Full, Slots};
 use super::{
     SharedDesk, Sink,
     admission::Rules,
@@ -37,6 +41,9 @@ const BACKLOG: i32 = 128;
 
 /// How often it is looked whether batches have waited long enough.
 const TICK: Duration = Duration::from_millis(250);
+
+/// Warnings a minute about connections of one address.
+const WARNINGS: u32 = 5;
 
 /// How long accepting rests when the system has no descriptor left.
 const REST: Duration = Duration::from_millis(100);
@@ -99,16 +106,25 @@ pub(super) struct Shared {
     desk: SharedDesk,
     rules: Rules,
     sink: Sink,
-    max: usize,
+    /// The longest silence within a connection, and before its first message.
     idle: Duration,
+    first: Duration,
     names: Vec<(usize, String)>,
-    open: AtomicUsize,
+    slots: Arc<Slots>,
     counts: Mutex<ConnectionReport>,
 }
 
 impl Shared {
     fn count(&self, change: impl FnOnce(&mut ConnectionReport)) {
         change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Warns of what `from` does: some times a minute, and not of endlessly many.
+    fn warn(&self, from: SocketAddr, what: &str) {
+        let address = device::address(from);
+        if lock(&self.desk).admission.names_often(address, now(), WARNINGS) {
+            tracing::warn!(%from, "{what}");
+        }
     }
 
     /// Adds what became of all connections to `report`.
@@ -141,10 +157,10 @@ impl Streams {
             desk,
             rules: options.rules.clone(),
             sink,
-            max: options.max_connections,
             idle: options.idle_timeout,
+            first: options.first_message_timeout.min(options.idle_timeout),
             names: listeners.0.iter().map(|open| (open.index, open.name.clone())).collect(),
-            open: AtomicUsize::new(0),
+            slots: Slots::new(options.max_connections, options.max_connections_per_address),
             counts: Mutex::default(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -199,7 +215,7 @@ async fn serve(sockets: Vec<Acceptor>, shared: Arc<Shared>, mut stopped: watch::
     lock(&shared.desk).hand_on_all(&shared.sink);
 }
 
-/// Accepts connections until told to stop, and then waits for theirs to end.
+/// Accepts connections until told to stop, those that wait by then included, and then waits for theirs to end.
 async fn accept(
     socket: TcpListener,
     index: usize,
@@ -215,46 +231,71 @@ async fn accept(
             Some(_) = connections.join_next() => continue,
             accepted = socket.accept() => accepted,
         };
-        let (stream, from) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((stream, from)) => {
+                take(&mut connections, stream, from, (index, &tls), &shared, &stopped);
+            }
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 tokio::time::sleep(REST).await;
-                continue;
             }
-        };
-        let address = device::address(from);
-        if !shared.rules.allows(address) {
-            shared.count(|counts| counts.refused += 1);
-            if lock(&shared.desk).admission.names(address, now()) {
-                tracing::warn!(
-                    "refused a connection of {address}: it is in no network of intake.allow and is \
-                     no [[exporter]]"
-                );
-            }
-            continue;
         }
-        if shared.open.load(Ordering::Relaxed) >= shared.max {
-            shared.count(|counts| counts.too_many += 1);
-            if lock(&shared.desk).admission.names(address, now()) {
-                tracing::warn!("turned {from} away: {} connections are open", shared.max);
-            }
-            continue;
-        }
-        // Only found out by those who never speak again.
-        let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
-        shared.count(|counts| counts.accepted += 1);
-        shared.open.fetch_add(1, Ordering::Relaxed);
-        let (shared, tls, stopped) = (shared.clone(), tls.clone(), stopped.clone());
-        connections.spawn(async move {
-            let end = connection::serve(stream, from, index, tls, &shared, stopped).await;
-            lock(&shared.desk).collector.end_stream(from);
-            shared.open.fetch_sub(1, Ordering::Relaxed);
-            if let Err(error) = end {
-                shared.count(|counts| counts.broken += 1);
-                tracing::warn!("the connection of {from} has ended: {error}");
-            }
-        });
     }
+    // Whoever has connected before the stop is heard.
+    for _ in 0..BACKLOG {
+        let Ok(Ok((stream, from))) = timeout(Duration::ZERO, socket.accept()).await else { break };
+        take(&mut connections, stream, from, (index, &tls), &shared, &stopped);
+    }
+    drop(socket);
     while connections.join_next().await.is_some() {}
+}
+
+/// Serves a connection, if there is room for it and its sender is listened to.
+fn take(
+    connections: &mut JoinSet<()>,
+    stream: TcpStream,
+    from: SocketAddr,
+    (index, tls): (usize, &Option<TlsAcceptor>),
+    shared: &Arc<Shared>,
+    stopped: &watch::Receiver<bool>,
+) {
+    let address = device::address(from);
+    if !shared.rules.allows(address) {
+        shared.count(|counts| counts.refused += 1);
+        shared.warn(
+            from,
+            "refused a connection: its address is in no network of intake.allow and is no \
+             [[exporter]]",
+        );
+        return;
+    }
+    let slot = match Slots::take(&shared.slots, address) {
+        Ok(slot) => slot,
+        Err(Full::All) => {
+            shared.count(|counts| counts.too_many += 1);
+            shared.warn(from, "turned a connection away: intake.max_connections are open");
+            return;
+        }
+        Err(Full::OfOne) => {
+            shared.count(|counts| counts.too_many_of_one += 1);
+            shared.warn(
+                from,
+                "turned a connection away: intake.max_connections_per_address are open from there",
+            );
+            return;
+        }
+    };
+    // Only found out by those who never speak again.
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
+    shared.count(|counts| counts.accepted += 1);
+    let (shared, tls, stopped) = (shared.clone(), tls.clone(), stopped.clone());
+    connections.spawn(async move {
+        let end = connection::serve(stream, from, index, tls, &shared, stopped).await;
+        lock(&shared.desk).collector.end_stream(from);
+        drop(slot);
+        if let Err(error) = end {
+            shared.count(|counts| error.count(&mut counts.broken));
+            shared.warn(from, &format!("the connection has ended: {error}"));
+        }
+    });
 }

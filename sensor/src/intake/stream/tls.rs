@@ -10,7 +10,10 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::intake::{error::IntakeError, options::Tls};
+use crate::{
+    files,
+    intake::{error::IntakeError, options::Tls},
+};
 
 /// Reads the files that `tls` names.
 pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, IntakeError> {
@@ -29,7 +32,8 @@ pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, IntakeError> {
             config.with_client_cert_verifier(verifier.build().map_err(|error| problem(ca, &error))?)
         }
     };
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| problem(&tls.key, &error))?;
+    let pem = read(&tls.key)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| problem(&tls.key, &error))?;
     let config = config
         .with_single_cert(certificates(&tls.certificate)?, key)
         .map_err(|error| problem(&tls.certificate, &error))?;
@@ -37,12 +41,16 @@ pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, IntakeError> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, IntakeError> {
-    let all: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).map_err(|error| problem(path, &error))?.collect();
+    let pem = read(path)?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match all.map_err(|error| problem(path, &error))? {
         none if none.is_empty() => Err(problem(path, "no certificate in PEM form in it")),
         certificates => Ok(certificates),
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, IntakeError> {
+    files::read(path).map_err(|error| problem(path, &error))
 }
 
 fn problem(path: &Path, problem: &(impl ToString + ?Sized)) -> IntakeError {

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use super::Collector;
-use crate::{
-    flow::interfaces::Interface,
-    wire::exporter::{
-        device::Device,
-        directory::Limits,
-        session::Session,
-        snapshot::{SavedExporter, SavedSession, Snapshot, VERSION},
-    },
+use crate::wire::exporter::{
+    device::Device,
+    directory::Limits,
+    session::Session,
+    snapshot::{SavedExporter, SavedSession, Snapshot, VERSION},
 };
 
 impl Collector {
@@ -94,7 +91,11 @@ fn load(device: &mut Device, saved: SavedExporter, now: u64, limits: &Limits) {
         device.cost += names * 192;
         let exporter = Arc::make_mut(&mut device.exporter);
         for (index, name, alias) in saved.interfaces {
-            exporter.interfaces.0.insert(index, Interface { name, alias });
+            let interface = exporter.interfaces.0.entry(index).or_default();
+            if !device.names.is_configured(index) {
+                interface.name = name;
+            }
+            interface.alias = alias;
         }
         exporter.applications.extend(saved.applications);
         exporter.vrfs.extend(saved.vrfs);

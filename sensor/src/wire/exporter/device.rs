@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    clock::Clock,
     connections::Connections,
     directory::Who,
     names::Names,
@@ -20,16 +21,16 @@ use super::{
     totals::Totals,
 };
 use crate::{
-    flow::router::Exporter,
+    flow::{
+        interfaces::{Interface, Interfaces},
+        router::Exporter,
+    },
     wire::{
         ledger::{Ledger, Skipped},
         sflow::counters::InterfaceCounters,
         template::compile::OutCounters,
     },
 };
-
-/// Clocks that differ by more than this, in milliseconds, are reported.
-pub const SKEW_LIMIT: u64 = 60_000;
 
 /// What is configured for an exporter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,13 +47,24 @@ pub struct Profile {
     pub standing: Standing,
     /// What its OUT counters count.
     pub out_counters: OutCounters,
+    /// Names of its interfaces, by SNMP index, whatever it says itself.
+    pub interfaces: BTreeMap<u32, String>,
 }
 
 impl Profile {
     /// Octets of memory that its texts take.
     pub fn cost(&self) -> usize {
         let texts = [&self.name, &self.site].into_iter().chain(&self.tags);
-        texts.map(|text| text.len() + 40).sum()
+        let interfaces = self.interfaces.values().map(|name| name.len() + 96);
+        texts.map(|text| text.len() + 40).chain(interfaces).sum()
+    }
+
+    /// The exporter at `address`, of which nothing else is known.
+    pub fn exporter(self, address: IpAddr) -> Exporter {
+        let Self { name, site, tags, interfaces, .. } = self;
+        let interface = |(index, name)| (index, Interface { name, alias: String::new() });
+        let interfaces = Interfaces(interfaces.into_iter().map(interface).collect());
+        Exporter { name, site, tags, interfaces, ..Exporter::new(address) }
     }
 }
 
@@ -79,8 +91,8 @@ pub struct Device {
     pub last_decoded: u64,
     /// Since when it is listened to, where that is later than its last data.
     pub listening: u64,
-    /// Its clock minus ours, milliseconds, at the last datagram that told its time.
-    pub skew: i64,
+    /// The clock of the last datagram of no stream that is known.
+    clock: Clock,
     /// Counters of its interfaces (sFlow).
     pub interfaces: BTreeMap<u32, InterfaceCounters>,
     /// Octets of memory that it takes without its streams, about.
@@ -106,6 +118,8 @@ pub struct Parts<'a> {
     pub rates: Rates<'a>,
     /// When it booted, as its options tell.
     pub boot: Option<u64>,
+    /// Its clock minus ours, milliseconds; 0 where that does not matter.
+    pub skew: i64,
     /// What a firewall has counted already.
     pub connections: Option<&'a mut Connections>,
     /// What flows that live have counted.
@@ -121,10 +135,12 @@ impl Device {
     /// A device of which nothing is known but what is configured.
     pub fn new(who: Who, profile: Profile) -> Self {
         let cost = DEVICE_COST + profile.cost();
-        let Profile { name, site, tags, sample_rate, out_counters, standing } = profile;
+        let Profile { sample_rate, out_counters, standing, .. } = profile;
+        let exporter = profile.exporter(who.exporter);
+        let names = Names::new(exporter.interfaces.0.keys().copied().collect());
         Self {
             source: who.source,
-            exporter: Arc::new(Exporter { name, site, tags, ..Exporter::new(who.exporter) }),
+            exporter: Arc::new(exporter),
             standing,
             sample_rate,
             out_counters,
@@ -133,10 +149,10 @@ impl Device {
             first_decoded: 0,
             last_decoded: 0,
             listening: 0,
-            skew: 0,
+            clock: Clock::default(),
             interfaces: BTreeMap::new(),
             cost,
-            names: Names::default(),
+            names,
             relayed: Relayed::default(),
             streams: Streams::default(),
             totals: Totals::default(),
@@ -190,7 +206,10 @@ impl Device {
 
     /// What decoding flows of stream `key` needs of the device; `header` is the sampling rate in the header.
     pub fn parts(&mut self, key: &SessionKey, header: Option<u32>) -> Parts<'_> {
-        let (domain, boot, connections) = match self.streams.get_mut(key) {
+        let session = self.streams.get_mut(key);
+        let told = session.as_ref().and_then(|session| session.clock.skew());
+        let skew = told.or(self.clock.skew()).unwrap_or(0);
+        let (domain, boot, connections) = match session {
             Some(session) => (&session.sampling, session.boot, Some(&mut session.connections)),
             None => (&UNTOLD, None, None),
         };
@@ -200,6 +219,7 @@ impl Device {
             relayed: &self.relayed,
             rates: Rates { configured: self.sample_rate, header, domain, device },
             boot,
+            skew,
             connections,
             totals: &mut self.totals,
             ledger: &mut self.ledger,
@@ -253,14 +273,23 @@ impl Device {
         self.ledger.skip(Skipped::UnknownTemplate, octets);
     }
 
-    /// Notes that the device says it is `export` (milliseconds since the epoch) when it is `now` here.
-    pub fn observe_clock(&mut self, export: u64, now: u64) {
-        self.skew = export.saturating_sub(now) as i64 - now.saturating_sub(export) as i64;
+    /// Notes that stream `key` says it is `export` (milliseconds since the epoch) when it is `now` here.
+    pub fn observe_clock(&mut self, key: &SessionKey, export: u64, now: u64) {
+        match self.streams.get_mut(key) {
+            Some(session) => session.clock.observe(export, now),
+            None => {
+                self.clock = Clock::default();
+                self.clock.observe(export, now);
+            }
+        }
     }
 
-    /// True when its clock differs from ours by more than [`SKEW_LIMIT`].
-    pub fn is_skewed(&self) -> bool {
-        self.skew.unsigned_abs() > SKEW_LIMIT
+    /// Its clock minus ours, milliseconds, as told by the stream that is furthest off; 0 where none is off by more than
+    /// [`super::clock::SKEW_LIMIT`].
+    pub fn skew(&self) -> i64 {
+        let streams = self.streams.iter().filter_map(|(_, session)| session.clock.skew());
+        let all = streams.max_by_key(|skew| (skew.unsigned_abs(), *skew));
+        all.or(self.clock.skew()).unwrap_or(0)
     }
 }
 

@@ -4,7 +4,7 @@
 //! shares them any more, or, where there are few, for the next datagram, and where there are many for a second. No datagram
 //! makes more than one copy.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::flow::{application::ApplicationId, interfaces::Interface, router::Exporter};
 
@@ -34,6 +34,8 @@ pub enum Name {
 #[derive(Debug, Default)]
 pub struct Names {
     waiting: Vec<Name>,
+    /// Interfaces whose names are configured.
+    configured: BTreeSet<u32>,
     waiting_cost: usize,
     /// When a copy was made, milliseconds since the epoch, and for which datagram.
     copied: u64,
@@ -41,8 +43,23 @@ pub struct Names {
 }
 
 impl Names {
+    /// No names wait; those of the `configured` interfaces stay as they are.
+    pub fn new(configured: BTreeSet<u32>) -> Self {
+        Self { configured, ..Self::default() }
+    }
+
+    /// Whether the name of interface `index` is configured.
+    pub fn is_configured(&self, index: u32) -> bool {
+        self.configured.contains(&index)
+    }
+
     /// Takes a name, unless `exporter` has it. Returns the octets of memory that it takes; 0 when there is no room.
-    pub fn put(&mut self, name: Name, exporter: &Exporter) -> usize {
+    pub fn put(&mut self, mut name: Name, exporter: &Exporter) -> usize {
+        if let Name::Interface(index, told) = &mut name
+            && self.is_configured(*index)
+        {
+            told.name.clear();
+        }
         let cost = name.cost();
         if name.is_known(exporter) || self.waiting_cost + cost > WAITING {
             return 0;

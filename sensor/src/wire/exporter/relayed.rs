@@ -30,8 +30,7 @@ impl Relayed {
         }
         let profile = profile(address);
         let cost = size_of::<Exporter>() + 96 + profile.cost();
-        let Profile { name, site, tags, .. } = profile;
-        self.0.insert(address, Arc::new(Exporter { name, site, tags, ..Exporter::new(address) }));
+        self.0.insert(address, Arc::new(profile.exporter(address)));
         cost
     }
 }

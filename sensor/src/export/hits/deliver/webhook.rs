@@ -1,6 +1,6 @@
 //! Hits to an HTTP server, by POST: one or several a request.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
@@ -9,13 +9,16 @@ use reqwest::{
 };
 
 use super::{Failure, Message, Verdict};
-use crate::export::{
-    hits::{
-        error::HitsError,
-        options::{Credentials, WebhookOptions},
-        render::Format,
+use crate::{
+    export::{
+        hits::{
+            error::HitsError,
+            options::{Credentials, WebhookOptions},
+            render::Format,
+        },
+        net::tls,
     },
-    net::tls,
+    files,
 };
 
 /// The longest wait that a server may ask for.
@@ -156,7 +159,8 @@ fn authorized(
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text =
+        files::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     match text.trim() {
         "" => Err(format!("{}: nothing is in it", path.display())),
         text => Ok(text.to_owned()),
@@ -202,7 +206,7 @@ mod tests {
     fn credentials_come_from_files_and_are_not_shown() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secret");
-        fs::write(&path, "user:word\n").unwrap();
+        std::fs::write(&path, "user:word\n").unwrap();
         let header = |credentials: &Credentials| {
             let client = Client::builder()
                 .tls_backend_preconfigured(tls::client_config(&Default::default()).unwrap())

@@ -1,0 +1,158 @@
+//! Files that are read, or made, without waiting for anybody: opening a FIFO waits for its other end, a terminal waits for
+//! its user, and some devices never end. What is no regular file is an error that says what it is.
+
+use std::{
+    ffi::OsStr,
+    fs::{File, FileType, Metadata, OpenOptions},
+    io::{self, Read as _},
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Component, Path},
+};
+
+/// Opens the file at `path` to be read.
+///
+/// What the process was started with (`/dev/stdin`, `/dev/fd/N`) may be a pipe, and `/dev/null` is an empty file.
+///
+/// # Errors
+/// What the system says; a directory, a FIFO, a device, a socket.
+pub fn open(path: &Path) -> io::Result<File> {
+    if is_inherited(path) {
+        return File::open(path);
+    }
+    // On a regular file the flag changes nothing.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if is_null(&metadata) { Ok(file) } else { regular(file, &metadata) }
+}
+
+/// The octets of the file at `path`.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    open(path)?.read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+/// The text in the file at `path`.
+///
+/// # Errors
+/// As [`open`]; octets that are no UTF-8.
+pub fn read_to_string(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Makes the file at `path`, or empties it, to be written.
+///
+/// # Errors
+/// As [`open`].
+pub fn create(path: &Path) -> io::Result<File> {
+    // Emptied once it is known what it is.
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(libc::ENXIO) => wrong("a FIFO or a socket"),
+            _ => error,
+        })?;
+    let metadata = file.metadata()?;
+    let file = regular(file, &metadata)?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
+fn regular(file: File, metadata: &Metadata) -> io::Result<File> {
+    if metadata.is_file() { Ok(file) } else { Err(wrong(kind(metadata.file_type()))) }
+}
+
+fn wrong(kind: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("it is {kind}, not a regular file"))
+}
+
+fn kind(of: FileType) -> &'static str {
+    match of {
+        of if of.is_dir() => "a directory",
+        of if of.is_fifo() => "a FIFO",
+        of if of.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+/// Whether it is `/dev/null`: device 1, 3 of Linux (Documentation/admin-guide/devices.txt).
+fn is_null(metadata: &Metadata) -> bool {
+    metadata.file_type().is_char_device() && metadata.rdev() == libc::makedev(1, 3)
+}
+
+/// Whether the path is that of an open file of this process.
+fn is_inherited(path: &Path) -> bool {
+    let mut parts = path.components();
+    if parts.next() != Some(Component::RootDir) {
+        return false;
+    }
+    let names: Vec<&OsStr> = parts.map(Component::as_os_str).collect();
+    let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    matches!(*names, ["dev", "stdin"] | ["dev", "fd", _] | ["proc", "self", "fd", _])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write as _, os::fd::AsRawFd as _, os::unix::net::UnixListener};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let status = std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap();
+        assert!(status.success());
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        let zero = Path::new("/dev/zero").to_owned();
+        for (path, what) in [
+            (at("fifo"), "a FIFO"),
+            (directory.path().to_owned(), "a directory"),
+            (zero, "a device"),
+        ] {
+            let error = read(&path).unwrap_err().to_string();
+            assert_eq!(error, format!("it is {what}, not a regular file"));
+        }
+        assert!(read(&at("socket")).is_err());
+        for path in [at("fifo"), at("socket"), directory.path().to_owned()] {
+            assert!(create(&path).is_err(), "{}", path.display());
+        }
+        // Somebody reads from it: it can be opened, and is none all the same.
+        let reader = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(at("fifo"));
+        let reader = reader.unwrap();
+        assert_eq!(
+            create(&at("fifo")).unwrap_err().to_string(),
+            "it is a FIFO, not a regular file"
+        );
+        drop(reader);
+        assert_eq!(read(&at("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn files_and_what_was_handed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "something long").unwrap();
+        create(&path).unwrap().write_all(b"text").unwrap();
+        assert_eq!(
+            (read(&path).unwrap(), read_to_string(&path).unwrap().as_str()),
+            (b"text".to_vec(), "text")
+        );
+        assert_eq!(read(Path::new("/dev/null")).unwrap(), b"");
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"piped").unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(read(Path::new(&path)).unwrap(), b"piped");
+    }
+}
