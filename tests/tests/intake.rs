@@ -297,6 +297,112 @@ fn a_receiver_that_is_not_there_holds_nobody_up() -> Result<()> {
 }
 
 #[test]
+fn receivers_get_what_they_ask_for() -> Result<()> {
+    let (port, directory) = (free_port()?, tempfile::tempdir()?);
+    let receiver = || -> Result<UdpSocket> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Ok(socket)
+    };
+    let (netflow, sampled, near) = (receiver()?, receiver()?, receiver()?);
+    let text = format!(
+        "
+        listen = [{{ url = 'netflow://127.0.0.1:{port}' }}]
+        [[forward]]
+        url = 'udp://{}'
+        versions = ['netflow5', 'netflow9']
+        [[forward]]
+        url = 'udp://{}'
+        versions = ['sflow']
+        [[forward]]
+        url = 'udp://{}'
+        exporters = ['::ffff:127.0.0.2/128']
+        ",
+        netflow.local_addr()?,
+        sampled.local_addr()?,
+        near.local_addr()?
+    );
+    let agent = collect_configured(directory.path(), &text)?;
+    let datagrams =
+        [netflow5(0, &[1]), sflow(1, 2), ipfix(1, 0, true, &[3]), netflow9(0, &[4]), vec![1, 2, 3]];
+    for address in ["127.0.0.1:0", "127.0.0.2:0"] {
+        let socket = sender(address, port)?;
+        for datagram in &datagrams {
+            socket.send(datagram)?;
+        }
+    }
+    let [v5, sampled_one, ipfix_one, v9, other] = &datagrams;
+    let expected: [(&UdpSocket, Vec<&Vec<u8>>); 3] = [
+        (&netflow, vec![v5, v9, v5, v9]),
+        (&sampled, vec![sampled_one, sampled_one]),
+        (&near, vec![v5, sampled_one, ipfix_one, v9, other]),
+    ];
+    for (socket, datagrams) in &expected {
+        for datagram in datagrams {
+            let mut buffer = vec![0; 65_536];
+            let length = socket.recv(&mut buffer)?;
+            ensure!(buffer[..length] == datagram[..], "it is another one");
+        }
+    }
+    let outcome = agent.stop("TERM")?;
+    for (socket, datagrams) in expected {
+        let (address, count) = (socket.local_addr()?, datagrams.len());
+        let told = format!("forwarded to udp://{address}: {count} datagrams, 0 not");
+        ensure!(outcome.stderr.contains(&told), "{}", outcome.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn exporters_are_told_of_once_and_named_as_configured() -> Result<()> {
+    let (port, directory) = (free_port()?, tempfile::tempdir()?);
+    let text = format!(
+        "
+        listen = [{{ url = 'netflow://127.0.0.1:{port}' }}]
+        [[exporter]]
+        address = '127.0.0.1'
+        interfaces = {{ 1 = 'uplink' }}
+        "
+    );
+    let agent = collect_configured(directory.path(), &text)?;
+    let socket = sender("127.0.0.1:0", port)?;
+    for sequence in 0..5 {
+        socket.send(&netflow5(sequence, &[1]))?;
+        socket.send(&ipfix(7, sequence, true, &[2]))?;
+    }
+    let flows = wait_for_flows(&agent, 10)?;
+    let names: BTreeSet<_> = flows.iter().map(|flow| flow["inputname"].to_string()).collect();
+    ensure!(names.contains("\"uplink\""), "{flows:?}");
+    let outcome = agent.stop("TERM")?;
+    for told in ["(netflow5, domain 0)", "(ipfix, domain 7)"] {
+        let line = format!("exporter 127.0.0.1: first contact {told}");
+        ensure!(outcome.stderr.matches(&line).count() == 1, "{}", outcome.stderr);
+    }
+    Ok(())
+}
+
+/// A FIFO would wait for somebody who reads it, a device has no end.
+#[test]
+fn a_state_file_that_is_none_is_told_at_once() -> Result<()> {
+    let (port, directory) = (free_port()?, tempfile::tempdir()?);
+    let fifo = directory.path().join("fifo");
+    ensure!(Command::new("mkfifo").arg(&fifo).status()?.success());
+    for (state, what) in [
+        (fifo.as_path(), "a FIFO"),
+        (directory.path(), "a directory"),
+        (Path::new("/dev/zero"), "a device"),
+    ] {
+        let path = directory.path().join("sensor.toml");
+        fs::write(&path, state_config(port, 1, state))?;
+        let run = Command::new(binary()?).arg("run").arg("--config").arg(&path).output()?;
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        ensure!(run.status.code() == Some(1), "{said}");
+        ensure!(said.contains(&format!("it is {what}, not a regular file")), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_port_that_is_taken_is_an_error_however_many_workers() -> Result<()> {
     let taken = UdpSocket::bind("127.0.0.1:0")?;
     let (port, directory) = (taken.local_addr()?.port(), tempfile::tempdir()?);

@@ -120,9 +120,60 @@ fn peers_that_misbehave_are_left() -> Result<()> {
     drop(cut);
     wait_until("it is told", || agent.said().contains("ended within a message"))?;
     let outcome = agent.stop("TERM")?;
-    let told = "connections: 4 accepted, 0 refused, 1 too many at once, 4 broken";
+    let told = "connections: 4 accepted, 0 refused, 1 too many at once, 4 broken (2 without a first \
+                message in time, 1 no IPFIX, 1 ended within a message); 40 octets in no whole message";
     ensure!(outcome.stderr.contains(told), "{}", outcome.stderr);
     Ok(())
+}
+
+/// One that opens all connections it can, with an octet in each, leaves room for others and does not keep them.
+#[test]
+fn one_address_does_not_hold_all_connections() -> Result<()> {
+    let (port, directory) = (free_port()?, tempfile::tempdir()?);
+    let text = format!(
+        "
+        listen = [{{ url = 'tcp://127.0.0.1:{port}' }}]
+        intake.max_connections = 8
+        intake.max_connections_per_address = 5
+        intake.first_message_timeout = '1s'
+        "
+    );
+    let agent = collect_configured(directory.path(), &text)?;
+    let mut greedy = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        // Whom there is no place for is turned away, perhaps before this.
+        let _ = stream.write_all(&[0]);
+        greedy.push(stream);
+    }
+    let mut other = connect_from("127.0.0.2:0", port)?;
+    other.write_all(&ipfix(1, 0, true, &[1, 2]))?;
+    wait_for_flows(&agent, 2)?;
+    for stream in &mut greedy {
+        ensure!(is_closed(stream)?);
+    }
+    // One that has spoken may be silent for longer.
+    other.write_all(&ipfix(1, 2, false, &[3]))?;
+    wait_for_flows(&agent, 3)?;
+    // The places are free again.
+    let mut late = TcpStream::connect(("127.0.0.1", port))?;
+    late.write_all(&ipfix(1, 0, true, &[4]))?;
+    wait_for_flows(&agent, 4)?;
+    let outcome = agent.stop("TERM")?;
+    let told = "connections: 7 accepted, 0 refused, 0 too many at once, 5 broken (5 without a first \
+                message in time), 15 too many of one address; 5 octets in no whole message";
+    ensure!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    // Of twenty connections the log has told five times.
+    let lines = outcome.stderr.matches("from=127.0.0.1:").count();
+    ensure!(lines == 5, "{lines} lines: {}", outcome.stderr);
+    Ok(())
+}
+
+fn connect_from(from: &str, port: u16) -> Result<TcpStream> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.bind(&from.parse::<std::net::SocketAddr>()?.into())?;
+    socket.connect(&std::net::SocketAddr::from(([127, 0, 0, 1], port)).into())?;
+    Ok(socket.into())
 }
 
 fn tls_config(pki: &Pki, port: u16) -> String {

@@ -26,6 +26,12 @@ pub(super) struct Port {
 }
 
 impl Port {
+    /// Where it listens.
+    #[cfg(test)]
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()?.as_socket()
+    }
+
     /// Datagrams that the kernel dropped because the buffer was full.
     pub(super) fn dropped(&self) -> u32 {
         self.closed.get().copied().unwrap_or_else(|| sys::dropped(self.as_fd()))

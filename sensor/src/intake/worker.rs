@@ -123,3 +123,45 @@ fn take(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::UdpSocket,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+    use crate::intake::{
+        admission::Rules,
+        options::{Listener, Transport},
+        report::{Count, Report},
+        socket,
+    };
+
+    /// What waits at the stop and is not decoded in time is counted, and so is what comes behind the door.
+    #[test]
+    fn the_rest_is_counted() {
+        let listener = Listener {
+            name: "netflow://127.0.0.1".to_owned(),
+            address: "127.0.0.1:0".parse().unwrap(),
+            transport: Transport::Udp,
+        };
+        let ports = socket::open(&listener, &[&listener], 1, 1 << 20).unwrap();
+        let address = ports[0].address().unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let send = |octets: usize| sender.send_to(&vec![7; octets], address).unwrap();
+        (0..100).for_each(|n| drop(send(n * 3)));
+        ports[0].close();
+        (0..10).for_each(|_| drop(send(50)));
+        let desk = Arc::new(Mutex::new(Desk::new(Arc::new(Rules::default()), 1, 4 << 20, false)));
+        count_rest(&mut Inbox::new(), &[ports[0].as_fd()], &desk);
+        let mut report = Report::default();
+        report.add_desk(&lock(&desk));
+        report.add_ports(&lock(&desk), &ports);
+        assert_eq!(report.left, Count { messages: 100, octets: 3 * 99 * 50 });
+        let listener = report.listeners.values().next().unwrap();
+        assert_eq!((listener.received, listener.dropped, listener.too_late), (report.left, 0, 10));
+        assert!(report.balances());
+    }
+}
