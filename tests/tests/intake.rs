@@ -195,8 +195,9 @@ fn templates_outlive_a_restart_and_moving_ports() -> Result<()> {
     let addresses: Vec<_> = (1..=20).map(|n| format!("127.0.1.{n}:0")).collect();
     for address in &addresses {
         for domain in 1..=2 {
-            sender(address, port)?.send(&ipfix(domain, 0, true, &[]))?;
-            sender(address, port)?.send(&ipfix(domain, 0, false, &[domain as u16]))?;
+            // Sequence numbers go on: it is one process whose port moves.
+            sender(address, port)?.send(&ipfix(domain, 100, true, &[]))?;
+            sender(address, port)?.send(&ipfix(domain, 100, false, &[domain as u16]))?;
         }
     }
     wait_for_flows(&agent, 40)?;
@@ -205,7 +206,7 @@ fn templates_outlive_a_restart_and_moving_ports() -> Result<()> {
     let agent = collect_configured(directory.path(), &state_config(port, 2, &state))?;
     for address in &addresses {
         for domain in 1..=2 {
-            sender(address, port)?.send(&ipfix(domain, 1, false, &[domain as u16]))?;
+            sender(address, port)?.send(&ipfix(domain, 101, false, &[domain as u16]))?;
         }
     }
     wait_for_flows(&agent, 40)?;
@@ -422,8 +423,8 @@ fn a_port_that_is_taken_is_an_error_however_many_workers() -> Result<()> {
 fn addresses_of_both_families_at_one_socket_are_one_exporter() -> Result<()> {
     let port = free_port()?;
     let agent = collect(&format!("--listen ipfix://[::]:{port}"))?;
-    sender("127.0.0.1:0", port)?.send(&ipfix(1, 0, true, &[]))?;
-    sender("127.0.0.1:0", port)?.send(&ipfix(1, 0, false, &[9]))?;
+    sender("127.0.0.1:0", port)?.send(&ipfix(1, 100, true, &[]))?;
+    sender("127.0.0.1:0", port)?.send(&ipfix(1, 100, false, &[9]))?;
     let v6 = UdpSocket::bind("[::1]:0")?;
     v6.send_to(&ipfix(1, 0, true, &[10]), ("::1", port))?;
     let flows = wait_for_flows(&agent, 2)?;
