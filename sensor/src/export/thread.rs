@@ -59,7 +59,10 @@ mod tests {
     #[test]
     fn one_that_hangs_is_left_behind() {
         let (go, wait) = channel::<()>();
-        let thread = Thread::start("hangs", move || drop(wait.recv())).unwrap();
+        let thread = Thread::start("hangs", move || {
+            let _ = wait.recv();
+        })
+        .unwrap();
         assert!(!thread.join_until(Instant::now()));
         drop(go);
         let thread = Thread::start("ends", || ()).unwrap();

@@ -150,10 +150,12 @@ mod tests {
         let ports = socket::open(&listener, &[&listener], 1, 1 << 20).unwrap();
         let address = ports[0].address().unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let send = |octets: usize| sender.send_to(&vec![7; octets], address).unwrap();
-        (0..100).for_each(|n| drop(send(n * 3)));
+        let send = |octets: usize| {
+            sender.send_to(&vec![7; octets], address).unwrap();
+        };
+        (0..100).for_each(|n| send(n * 3));
         ports[0].close();
-        (0..10).for_each(|_| drop(send(50)));
+        (0..10).for_each(|_| send(50));
         let desk = Arc::new(Mutex::new(Desk::new(Arc::new(Rules::default()), 1, 4 << 20, false)));
         count_rest(&mut Inbox::new(), &[ports[0].as_fd()], &desk);
         let mut report = Report::default();

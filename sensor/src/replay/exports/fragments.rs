@@ -91,13 +91,13 @@ impl Fragments {
             let full = self.open.len() > OPEN;
             let key = oldest.filter(|(_, parts)| full || is_due(parts)).map(|(key, _)| *key)?;
             let parts = self.open.remove(&key)?;
-            if let Some(beginning) = self.beginning(key, parts) {
+            if let Some(beginning) = self.beginning(key, &parts) {
                 return Some(beginning);
             }
         }
     }
 
-    fn beginning(&mut self, key: Key, parts: Parts) -> Option<Beginning> {
+    fn beginning(&mut self, key: Key, parts: &Parts) -> Option<Beginning> {
         let (source, destination, protocol, _) = key;
         let since = parts.since;
         let (payload, used) = parts.joined();

@@ -50,7 +50,7 @@ impl Clock {
             }
             None => false,
         };
-        if change > RESOLUTION || change < -LONGEST_WAIT {
+        if !(-LONGEST_WAIT..=RESOLUTION).contains(&change) {
             (self.skew, self.candidate) = (Some(seen), None);
         } else if change.unsigned_abs() <= SKEW_LIMIT {
             self.candidate = None;
