@@ -91,7 +91,7 @@ fn median(program: &Path, arguments: &str, capture: &Path) -> Result<Duration> {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().with_context(|| format!("start {command:?}"))?;
-        costs.push(cpu_time(child).with_context(|| format!("{command:?}"))?);
+        costs.push(cpu_time(&child).with_context(|| format!("{command:?}"))?);
     }
     costs.sort();
     Ok(costs[RUNS / 2])
@@ -99,7 +99,7 @@ fn median(program: &Path, arguments: &str, capture: &Path) -> Result<Duration> {
 
 /// Waits for the end of a process; the CPU time that it and its threads took.
 #[expect(unsafe_code, reason = "wait4(2) alone tells what one child took")]
-fn cpu_time(child: Child) -> Result<Duration> {
+fn cpu_time(child: &Child) -> Result<Duration> {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     let mut status = 0;
     // SAFETY: both pointers are valid for writes, and the process is a child that nobody else waits for.
@@ -142,7 +142,7 @@ fn write_capture(path: &Path) -> Result<()> {
 }
 
 fn write_frame(frame: &mut Vec<u8>, flow: u32, payload: usize) {
-    let (v6, udp) = (flow % 8 == 0, flow % 5 == 0);
+    let (v6, udp) = (flow.is_multiple_of(8), flow.is_multiple_of(5));
     let transport = if udp { 8 } else { 20 };
     frame.clear();
     frame.extend([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]);

@@ -1,7 +1,6 @@
 //! How far files have been read: counted where their octets come from, before any decompression, for whoever shows progress.
 
 use std::{
-    fs,
     io::{self, Read},
     path::Path,
     sync::{
@@ -9,6 +8,8 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
+
+use super::open;
 
 /// Octets read so far of a number of files. Clones count together.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +21,7 @@ pub struct Meter {
 impl Meter {
     /// A meter of `files`, of which the sizes are added up where all of them have one: standard input and pipes have none.
     pub fn of(files: &[impl AsRef<Path>]) -> Self {
-        let size = |path: &Path| {
-            let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-            Some(metadata.len())
-        };
-        let size = files.iter().map(|path| size(path.as_ref())).sum();
+        let size = files.iter().map(|path| open::size(path.as_ref())).sum();
         Self { read: Arc::default(), size }
     }
 
@@ -61,6 +58,8 @@ impl<R: Read> Read for Metered<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -30,6 +30,12 @@ pub fn open(path: &Path, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
     }
 }
 
+/// Octets of a file as it lies on disk; `None` of what has no size, as standard input and pipes.
+pub fn size(path: &Path) -> Option<u64> {
+    let metadata = path.metadata().ok().filter(|metadata| metadata.is_file())?;
+    Some(metadata.len())
+}
+
 fn decompress(mut file: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = Vec::with_capacity(ZSTD.len());
     file.by_ref().take(ZSTD.len() as u64).read_to_end(&mut magic)?;
