@@ -47,6 +47,8 @@ impl Rule {
             "tun" => Some(Self { lag: LAG, exact: true }),
             // The sum of its members' counters: also what arrives on a member that is not active.
             "bond" if direction == Direction::Ingress => None,
+            // It counts what its members receive, which never comes to its own tc ingress.
+            "vrf" if direction == Direction::Ingress => None,
             // Handshakes and keep-alives are counted, and do not come to tc.
             "wireguard" | "ppp" => None,
             _ => Some(Self { lag: LAG, exact: false }),
@@ -232,6 +234,7 @@ mod tests {
         assert_eq!(EXACT.and(EXACT), EXACT);
         assert_eq!(Rule::of("veth", Direction::Egress), Some(EXACT));
         assert_eq!(Rule::of("bond", Direction::Ingress), None);
+        assert_eq!(Rule::of("vrf", Direction::Ingress), None);
         assert!(Rule::of("", Direction::Ingress).is_some_and(|rule| !rule.exact));
     }
 }
