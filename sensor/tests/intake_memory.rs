@@ -97,7 +97,9 @@ fn sflow(agent: u32, interfaces: u32) -> Vec<u8> {
 }
 
 /// What is measured, from how many addresses (0: one, and as many agents behind it), and what number `n` of them sends.
-fn cases() -> Vec<(&'static str, u32, Box<dyn Fn(u32) -> Messages>)> {
+type Case = (&'static str, u32, Box<dyn Fn(u32) -> Messages>);
+
+fn cases() -> Vec<Case> {
     let data = |id: u16| ipfix(&[(id, vec![1; 40])]);
     vec![
         ("one datagram of NetFlow 5", 4_000, Box::new(|_| vec![fixed()])),
