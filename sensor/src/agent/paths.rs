@@ -38,8 +38,8 @@ fn contents(config: &Config) -> impl Iterator<Item = String> {
     let context = &config.context;
     let reputation = context.reputation.iter().map(|(file, _)| file);
     let policies = config.policies.paths.iter().filter(|path| !policies::is_stock(path));
-    let files = context.labels.iter().chain(reputation).chain(&context.databases).chain(policies);
-    files.filter_map(|file| unreadable(file))
+    let files = context.labels.iter().chain(reputation).chain(&context.databases);
+    files.filter_map(|file| unreadable(file)).chain(policies.filter_map(|path| unlisted(path)))
 }
 
 /// What is wrong with everything else: secrets and certificates that are read, and places that are written to.
@@ -99,6 +99,15 @@ fn unreadable(file: &Path) -> Option<String> {
     Some(format!("error: cannot read {}: {error}", file.display()))
 }
 
+/// As [`unreadable`], for what may be a directory as well.
+fn unlisted(path: &Path) -> Option<String> {
+    if !path.is_dir() {
+        return unreadable(path);
+    }
+    let error = fs::read_dir(path).err()?;
+    Some(format!("error: cannot list {}: {error}", path.display()))
+}
+
 /// Why a file cannot be written to; none is made.
 fn unwritable(file: &Path) -> Option<String> {
     let error = match fs::metadata(file) {
@@ -146,6 +155,17 @@ fn cannot_be_made(directory: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn policies_may_be_a_directory_and_other_files_not() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("file");
+        fs::write(&file, "").expect("written");
+        assert_eq!(unlisted(directory.path()), None);
+        assert_eq!(unlisted(&file), None);
+        assert!(unlisted(&directory.path().join("absent")).is_some());
+        assert!(unreadable(directory.path()).is_some());
+    }
 
     #[test]
     fn what_can_be_written_to_and_made() {

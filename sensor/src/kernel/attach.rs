@@ -5,7 +5,7 @@
 //! merged them. Sent packets: tcx, or clsact. XDP and tcx links end with the process; for clsact see `tc.rs`.
 //!
 //! Where several programs can be attached, ours goes first: one in front of it could end the run, and its packets would
-//! pass unseen. Ours end no run. [`Hooks::verify`] looks whether they are still there and still first.
+//! pass unseen. Ours end no run. `Hooks::verify` looks whether they are still there and still first.
 
 use std::{
     fmt, io,

@@ -2,7 +2,7 @@
 //!
 //! Exporters stand in a circle, in the order in which they came, and a hand goes around (the CLOCK of page replacement), a
 //! few of them for each datagram that needs room. There are three circles, asked one after the other: those of whom no data
-//! were decoded yet, those that were decoded for less than a [`LASTING`] time, and the others. Who has been silent for as long as it was heard goes; for one that was heard once
+//! were decoded yet, those that were decoded for less than a `LASTING` time, and the others. Who has been silent for as long as it was heard goes; for one that was heard once
 //! that is at once. Standing decides before all that: nobody goes for the sake of who stands below, room is made among those
 //! who stand below even where they live, and who is configured by its own address stands in no circle.
 

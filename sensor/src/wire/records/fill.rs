@@ -185,7 +185,7 @@ fn begin<T: Copy + Default>(column: &mut Vec<T>, base: usize) {
     begin_with(column, base, T::default());
 }
 
-/// As [`begin`], where something else than 0 says so.
+/// As `begin`, where something else than 0 says so.
 pub fn begin_with<T: Copy>(column: &mut Vec<T>, base: usize, untold: T) {
     if column.len() < base {
         column.resize(base, untold);
