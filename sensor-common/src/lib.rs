@@ -6,6 +6,7 @@
 //! * [`packet`]: Ethernet frame in, [`packet::Headers`] out, generic over where the bytes come from.
 //! * [`key`]: what makes two packets belong to one flow, packed into a few machine words.
 //! * [`table`]: a slot of the flow tables and how it absorbs a packet.
+//! * [`segments`]: what a super-packet becomes on the wire.
 //! * [`ledger`]: the counters by which every packet is accounted for.
 //! * [`crossing`]: what crossed each interface, to be compared with what the interface itself counts.
 //! * [`layout`]: where the slots of a CPU and a generation lie, and the names of the maps.
@@ -17,4 +18,5 @@ pub mod key;
 pub mod layout;
 pub mod ledger;
 pub mod packet;
+pub mod segments;
 pub mod table;

@@ -8,6 +8,7 @@ use core::hint::cold_path;
 use crate::{
     key::{V4_WORDS, V6_WORDS},
     packet::Headers,
+    segments::Segments,
 };
 
 /// Slots that a key may lie in.
@@ -81,17 +82,14 @@ pub struct Increment {
 }
 
 impl Increment {
-    /// The increment of a frame of `frame_length` octets that goes out as `segments` wire packets.
-    ///
-    /// A super-packet (GSO) is cut by the NIC, which repeats the headers in each segment: the octets that this
-    /// adds are [`Headers::headers_length`] for each segment but the first.
+    /// The increment of a frame of `frame_length` octets that goes out as `segments`.
     #[inline(always)]
-    pub fn new(headers: &Headers, frame_length: u32, segments: u32) -> Self {
-        let repeats = segments - 1;
+    pub fn new(headers: &Headers, frame_length: u32, segments: &Segments) -> Self {
+        let link = (segments.packets - 1) * headers.link_length;
         Self {
-            octets: headers.octets + repeats * (headers.headers_length - headers.link_length),
-            overhead: frame_length.wrapping_sub(headers.octets) + repeats * headers.link_length,
-            packets: segments,
+            octets: headers.octets + segments.added - link,
+            overhead: frame_length.wrapping_sub(headers.octets) + link,
+            packets: segments.packets,
             tcp_flags: headers.tcp_flags,
             ttl: headers.ttl,
         }
@@ -215,7 +213,8 @@ mod tests {
     #[test]
     fn a_super_packet_counts_as_the_wire_will_see_it() {
         let headers = crate::packet::parse(&SUPER_PACKET[..], 54 + 4_000).unwrap();
-        let increment = Increment::new(&headers, 54 + 4_000, 4);
+        let segments = Segments { packets: 4, added: 3 * 54 };
+        let increment = Increment::new(&headers, 54 + 4_000, &segments);
         assert_eq!(increment.packets, 4);
         assert_eq!(increment.octets, 4 * 40 + 4_000);
         assert_eq!(increment.overhead, 4 * 14);

@@ -16,7 +16,8 @@ use sensor_common::{
     key::{Common, Direction, KeyV4, KeyV6, fold_v4, fold_v6},
     layout,
     ledger::Ledger,
-    packet::{Headers, Reject},
+    packet::{Headers, Reject, ip::protocol},
+    segments::Segments,
     table::Increment,
 };
 
@@ -56,10 +57,13 @@ pub fn count_skb(context: &TcContext, frame: &Frame) {
 #[inline(never)]
 fn count_scattered(skb: *mut __sk_buff, direction: Direction, layer2: bool) {
     let context = &TcContext::new(skb);
-    let frame = if layer2 { hook::tc(context, direction) } else { hook::tc_ip(context, direction) };
-    if let Some(packet) = Scattered::new(context) {
-        count(&frame, &packet);
+    let Some(packet) = Scattered::new(context) else { return };
+    let mut frame =
+        if layer2 { hook::tc(context, direction) } else { hook::tc_ip(context, direction) };
+    if let Start::Ip(_, offset) = &mut frame.start {
+        *offset = packet.network_offset();
     }
+    count(&frame, &packet);
 }
 
 /// Where this CPU writes for the rest of a packet: its ledger, and the row of its table regions.
@@ -109,17 +113,17 @@ impl Books {
             tcp_flags: headers.tcp_flags + zero as u16,
             ..*headers
         };
-        let segments = segments(frame, headers);
-        let added = u64::from(segments - 1) * u64::from(headers.headers_length);
-        if segments != 1 {
-            cold_path();
-            self.ledger.segmented.add(u64::from(segments - 1), added);
+        let mut segments = Segments::ONE;
+        if frame.gso.is_super_packet() {
+            segments = super_packet(frame, packet, headers);
+            let further = segments.packets - 1;
+            self.ledger.segmented.add(u64::from(further), u64::from(segments.added));
             // SAFETY: a helper without arguments.
             if let Some(crossing) = crossing(unsafe { bpf_get_smp_processor_id() }, frame) {
-                crossing.segment(frame.direction, segments - 1);
+                crossing.segment(frame.direction, further);
             }
         }
-        let increment = Increment::new(headers, frame.length, segments);
+        let increment = Increment::new(headers, frame.length, &segments);
         let used = &mut self.ledger.used[usize::from(headers.v6)];
         let macs = || packet.macs(frame.start);
         let room = table.count(
@@ -130,20 +134,20 @@ impl Books {
             &increment,
             macs,
         );
-        let octets = u64::from(frame.length) + added;
+        let octets = u64::from(frame.length) + u64::from(segments.added);
         match room {
             Room::Own => {}
             Room::Folded => {
                 if self.ledger.folded.packets == 0 {
                     rare::folding(frame.interface);
                 }
-                self.ledger.folded.add(u64::from(segments), octets);
+                self.ledger.folded.add(u64::from(segments.packets), octets);
             }
             Room::None => {
                 if self.ledger.unattributed.packets == 0 {
                     rare::no_room(frame.interface);
                 }
-                self.ledger.unattributed.add(u64::from(segments), octets);
+                self.ledger.unattributed.add(u64::from(segments.packets), octets);
             }
         }
     }
@@ -191,16 +195,25 @@ fn crossing(cpu: u32, frame: &Frame) -> Option<&'static mut Crossing> {
     Some(unsafe { &mut *crossing })
 }
 
-/// Wire packets that the frame stands for, at least 1.
+/// The wire packets of a super-packet.
 #[inline(always)]
-fn segments(frame: &Frame, headers: &Headers) -> u32 {
-    let counted = frame.gso_segments;
-    if counted == 0 && frame.gso_size != 0 {
-        // Super-packets that a virtual machine handed over come without a count.
-        cold_path();
-        let payload = frame.length.saturating_sub(headers.headers_length);
-        return payload.div_ceil(frame.gso_size).max(1);
-    }
-    // 0 is 1, without a branch: the verifier would follow a known number apart from any other.
-    counted | counted.wrapping_sub(1) >> 31
+fn super_packet(frame: &Frame, packet: &impl Source, headers: &Headers) -> Segments {
+    let end = headers.link_length + headers.octets;
+    // More than any packet has whose length its IP header can say.
+    let big = headers.v6 && headers.octets > LONGEST_V6;
+    let dropped = if big { packet.big_tcp_header(headers.link_length) } else { 0 };
+    let repeated = match frame.gso.headers(frame.length) {
+        // Of SCTP the kernel counts no header.
+        Some(counted) if headers.protocol != protocol::SCTP => counted,
+        _ => match headers.protocol {
+            protocol::UDP | protocol::GRE | protocol::IPV4 | protocol::IPV6 => packet
+                .tunnel_headers(headers.protocol, headers.headers_length, end)
+                .max(headers.headers_length),
+            _ => headers.headers_length,
+        },
+    };
+    Segments::new(&frame.gso, frame.length, repeated, dropped)
 }
+
+/// Octets of the longest IPv6 packet but for jumbograms.
+const LONGEST_V6: u32 = 40 + 0xffff;

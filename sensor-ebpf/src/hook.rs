@@ -7,7 +7,7 @@ use aya_ebpf::{
     helpers::generated::bpf_xdp_get_buff_len,
     programs::{TcContext, XdpContext},
 };
-use sensor_common::key::Direction;
+use sensor_common::{key::Direction, segments::Gso};
 
 use crate::packet::Packet;
 
@@ -16,8 +16,9 @@ use crate::packet::Packet;
 pub enum Start {
     /// An Ethernet header.
     Ethernet,
-    /// An IP header: devices without a link layer, such as tun and wireguard. Holds the EtherType.
-    Ip(u16),
+    /// An IP packet of the EtherType, as on tun and wireguard, behind a header of the device's own of so many octets, as
+    /// those of GRE without a remote end, IPoIB and HDLC have one.
+    Ip(u16, usize),
 }
 
 /// A frame as its hook describes it.
@@ -36,10 +37,8 @@ pub struct Frame {
     pub vlan_present: u32,
     /// That tag's control information.
     pub vlan_tci: u32,
-    /// Wire packets that a super-packet stands for, 0 where the kernel does not know.
-    pub gso_segments: u32,
-    /// Payload octets of each of them, 0 for an ordinary packet.
-    pub gso_size: u32,
+    /// What the kernel knows of a super-packet.
+    pub gso: Gso,
 }
 
 /// The frame of an XDP program.
@@ -59,8 +58,7 @@ pub fn xdp(context: &XdpContext) -> (Frame, Packet) {
         start: Start::Ethernet,
         vlan_present: 0,
         vlan_tci: 0,
-        gso_segments: 0,
-        gso_size: 0,
+        gso: Gso::default(),
     };
     (frame, packet)
 }
@@ -82,7 +80,7 @@ pub fn tc_ip(context: &TcContext, direction: Direction) -> Frame {
     // SAFETY: the kernel called the program with this context.
     let skb_fields = unsafe { &*context.skb.skb };
     let ethertype = u16::from_be(skb_fields.protocol as u16);
-    skb(skb_fields, direction, Start::Ip(ethertype))
+    skb(skb_fields, direction, Start::Ip(ethertype, 0))
 }
 
 #[inline(always)]
@@ -94,7 +92,6 @@ fn skb(skb: &__sk_buff, direction: Direction, start: Start) -> Frame {
         start,
         vlan_present: skb.vlan_present,
         vlan_tci: skb.vlan_tci,
-        gso_segments: skb.gso_segs,
-        gso_size: skb.gso_size,
+        gso: Gso { segments: skb.gso_segs, size: skb.gso_size, wire_length: skb.wire_len },
     }
 }

@@ -7,10 +7,19 @@
 
 #![expect(unsafe_code, reason = "packet memory is only known by pointers")]
 
-use core::hint::{black_box, cold_path};
+use core::{
+    hint::{black_box, cold_path},
+    ptr,
+};
 
-use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_load_bytes, programs::TcContext};
-use sensor_common::packet::{Bytes, OFFSET_LIMIT, Pair, Word, ethertype, ip::protocol};
+use aya_ebpf::{
+    bindings::{__sk_buff, bpf_hdr_start_off::BPF_HDR_START_NET},
+    helpers::generated::{bpf_skb_load_bytes, bpf_skb_load_bytes_relative},
+    programs::TcContext,
+};
+use sensor_common::packet::{
+    Bytes, OFFSET_LIMIT, Pair, Word, Words, ethertype, ip::protocol, tunnel,
+};
 
 use crate::{
     hook::{Frame, Start},
@@ -34,6 +43,30 @@ pub trait Source: Bytes {
             _ => [0; 3],
         }
     }
+
+    /// [`tunnel::headers_length`] of a super-packet.
+    fn tunnel_headers(&self, protocol: u8, start: u32, end: u32) -> u32;
+
+    /// Octets of the header that no segment of the IPv6 super-packet at `at` carries, see [`tunnel::is_big_tcp`].
+    fn big_tcp_header(&self, at: u32) -> u32;
+}
+
+/// Reads on in a super-packet, in a function of its own: its headers are few, and each segment's share is less.
+#[cold]
+#[inline(never)]
+fn tunnel_headers(skb: *mut __sk_buff, protocol: u8, start: u32, end: u32) -> u32 {
+    Scattered::new(&TcContext::new(skb)).map_or(0, |packet| {
+        let start = start as usize & (OFFSET_LIMIT - 1);
+        tunnel::headers_length(&packet, protocol, start, end as usize) as u32
+    })
+}
+
+/// As [`tunnel_headers`].
+#[cold]
+#[inline(never)]
+fn big_tcp_header(skb: *mut __sk_buff, at: u32) -> u32 {
+    let packet = Scattered::new(&TcContext::new(skb));
+    if packet.is_some_and(|packet| tunnel::is_big_tcp(&packet, at as usize)) { 8 } else { 0 }
 }
 
 /// Packet bytes that can be read directly: all of a short frame, the start of one in several buffers.
@@ -42,13 +75,15 @@ pub struct Packet {
     // verifier allows no arithmetic on that.
     start: *const u8,
     end: *const u8,
+    /// The socket buffer that they are in; none under XDP, which has no super-packets.
+    skb: *mut __sk_buff,
 }
 
 impl Packet {
-    /// The bytes from `data` to `data_end` of a program's context.
+    /// The bytes from `data` to `data_end` of an XDP program's context.
     #[inline(always)]
     pub fn new(data: usize, data_end: usize) -> Self {
-        Self { start: data as *const u8, end: data_end as *const u8 }
+        Self { start: data as *const u8, end: data_end as *const u8, skb: ptr::null_mut() }
     }
 
     /// The bytes of a socket buffer that can be read directly.
@@ -56,7 +91,7 @@ impl Packet {
     pub fn of_skb(context: &TcContext) -> Self {
         // SAFETY: the kernel called the program with this context.
         let skb = unsafe { &*context.skb.skb };
-        Self::new(skb.data as usize, skb.data_end as usize)
+        Self { skb: context.skb.skb, ..Self::new(skb.data as usize, skb.data_end as usize) }
     }
 
     /// Octets that can be read.
@@ -66,20 +101,28 @@ impl Packet {
     }
 
     /// True when all that the parser will read of `frame` lies between the pointers: of a frame in several pieces, only
-    /// where its first octets say that no option, tag or extension header moves the transport header further back.
+    /// where its first octets say that no option, tag or extension header moves the transport header further back. And
+    /// when nothing but an IP packet begins where one is expected.
     #[inline(always)]
     pub fn holds_headers(&self, frame: &Frame) -> bool {
         let length = self.length();
-        if length >= frame.length as usize {
-            return true;
-        }
+        let whole = length >= frame.length as usize;
         let (ethertype, at) = match frame.start {
+            Start::Ethernet if whole => return true,
             Start::Ethernet => match self.read::<u16>(ETHERNET - 2) {
                 Some(ethertype) => (u16::from_be(ethertype), ETHERNET),
                 None => return false,
             },
-            Start::Ip(ethertype) => (ethertype, 0),
+            Start::Ip(ethertype, _) => {
+                if !self.is_packet(ethertype, frame.length) {
+                    return false;
+                }
+                (ethertype, 0)
+            }
         };
+        if whole {
+            return true;
+        }
         match ethertype {
             ethertype::IPV4 => {
                 let first = self.read::<[u8; 2]>(at);
@@ -90,6 +133,32 @@ impl Packet {
                 let next = self.read::<[u8; 2]>(at + IPV6_NEXT_HEADER);
                 next.is_some_and(|[next, _]| matches!(next, protocol::TCP | protocol::UDP))
                     && length >= at + IPV6 + TRANSPORT
+            }
+            _ => false,
+        }
+    }
+
+    /// True when the frame, of a device without Ethernet headers, is an IP packet from its first octet on. The outer
+    /// header of GRE looks like one as well, and is that of the device where no remote end is set.
+    #[inline(always)]
+    fn is_packet(&self, ethertype: u16, frame_length: u32) -> bool {
+        let Some(Pair(Words([first, second]), third)) = self.read::<Pair<Words<u32, 2>, u32>>(0)
+        else {
+            return false;
+        };
+        let (first, second, third): (u32, u32, u32) =
+            (u32::from_be(first), u32::from_be(second), u32::from_be(third));
+        match ethertype {
+            ethertype::IPV4 => {
+                first >> 28 == 4
+                    && first & 0xffff == frame_length
+                    && (third >> 16) as u8 != protocol::GRE
+            }
+            ethertype::IPV6 => {
+                let next = (second >> 8) as u8;
+                first >> 28 == 6
+                    && (second >> 16) + IPV6 as u32 == frame_length
+                    && matches!(next, protocol::TCP | protocol::UDP | protocol::ICMPV6)
             }
             _ => false,
         }
@@ -108,6 +177,16 @@ impl Source for Packet {
     #[inline(always)]
     fn unknown_zero(&self) -> u64 {
         (black_box(self.start) as usize - self.start as usize) as u64
+    }
+
+    #[inline(always)]
+    fn tunnel_headers(&self, protocol: u8, start: u32, end: u32) -> u32 {
+        tunnel_headers(self.skb, protocol, start, end)
+    }
+
+    #[inline(always)]
+    fn big_tcp_header(&self, at: u32) -> u32 {
+        big_tcp_header(self.skb, at)
     }
 }
 
@@ -143,6 +222,9 @@ pub struct Scattered {
     linear: Packet,
 }
 
+/// Longest header of a device that is looked for: GRE over IPv6 with all its fields and an option has 64 octets.
+const LONGEST_DEVICE_HEADER: usize = 64;
+
 /// Room for the longest word that is read: the IPv6 header.
 pub const SCRATCH_WORDS: usize = 5;
 
@@ -152,6 +234,30 @@ impl Scattered {
     pub fn new(context: &TcContext) -> Option<Self> {
         let scratch = SCRATCH.get_ptr_mut(0)?;
         Some(Self { skb: context.skb.skb, scratch, linear: Packet::of_skb(context) })
+    }
+
+    /// Octets before the network header: those of a device with a header of its own that is not Ethernet's. The kernel
+    /// knows where it is, but only reads from there; so its first octets are looked for.
+    #[inline(always)]
+    pub fn network_offset(&self) -> usize {
+        let (skb, scratch) = (self.skb.cast(), self.scratch.cast());
+        let length = size_of::<Words<u64, 2>>() as u32;
+        // SAFETY: as in `read`.
+        let network = unsafe {
+            let start = BPF_HDR_START_NET;
+            if bpf_skb_load_bytes_relative(skb, 0, scratch, length, start) != 0 {
+                return 0;
+            }
+            self.scratch.cast::<Words<u64, 2>>().read_unaligned()
+        };
+        let mut offset = 0;
+        while offset <= LONGEST_DEVICE_HEADER {
+            if self.read::<Words<u64, 2>>(offset).is_some_and(|words| words.0 == network.0) {
+                return offset;
+            }
+            offset += 2;
+        }
+        0
     }
 }
 
@@ -181,5 +287,15 @@ impl Source for Scattered {
     #[inline(always)]
     fn unknown_zero(&self) -> u64 {
         self.linear.unknown_zero()
+    }
+
+    #[inline(always)]
+    fn tunnel_headers(&self, protocol: u8, start: u32, end: u32) -> u32 {
+        tunnel_headers(self.skb, protocol, start, end)
+    }
+
+    #[inline(always)]
+    fn big_tcp_header(&self, at: u32) -> u32 {
+        big_tcp_header(self.skb, at)
     }
 }

@@ -22,7 +22,7 @@ pub trait Sink {
 pub fn headers(frame: &Frame, packet: &impl Source, sink: &mut impl Sink) {
     let link = match frame.start {
         Start::Ethernet => parse_link(packet),
-        Start::Ip(ethertype) => Ok(Link { ethertype, vlan: 0, length: 0 }),
+        Start::Ip(ethertype, length) => Ok(Link { ethertype, vlan: 0, length }),
     };
     let link = match link {
         Ok(link) => link,

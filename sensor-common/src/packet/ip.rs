@@ -8,10 +8,16 @@ use super::{Bytes, Fragment, Headers, MAX_LINK_HEADER, OFFSET_LIMIT, Pair, Rejec
 pub mod protocol {
     /// ICMP for IPv4.
     pub const ICMP: u8 = 1;
+    /// IPv4 in IP.
+    pub const IPV4: u8 = 4;
     /// TCP.
     pub const TCP: u8 = 6;
     /// UDP.
     pub const UDP: u8 = 17;
+    /// IPv6 in IP.
+    pub const IPV6: u8 = 41;
+    /// Generic routing encapsulation.
+    pub const GRE: u8 = 47;
     /// ICMP for IPv6.
     pub const ICMPV6: u8 = 58;
     /// SCTP.
@@ -188,8 +194,10 @@ fn parse_transport<B: Bytes + ?Sized>(bytes: &B, offset: usize, room: u32, heade
         protocol::TCP if room >= 4 => read_ports(bytes, offset, headers),
         protocol::UDP | protocol::SCTP if room >= 4 => {
             read_ports(bytes, offset, headers);
-            if room >= 8 {
-                headers.headers_length = offset as u32 + 8;
+            // SCTP's common header (RFC 9260 section 3.1) stands before the chunks of each segment.
+            let length = if headers.protocol == protocol::UDP { 8 } else { 12 };
+            if room >= length {
+                headers.headers_length = offset as u32 + length;
             }
         }
         protocol::ICMP | protocol::ICMPV6 if room >= 2 => {

@@ -1,7 +1,8 @@
 //! The header parser: one Ethernet frame in, the fields of a flow record out.
 //!
-//! Reads Ethernet, up to two VLAN tags (802.1Q, 802.1ad), up to four MPLS labels, a network service header, IPv4
-//! with options, IPv6 with extension headers, fragments, TCP, UDP, SCTP, ICMP and ICMPv6. A packet whose IP header is
+//! Reads Ethernet, up to four VLAN tags (802.1Q, 802.1ad, and the EtherType of before these), PPPoE sessions, up to eight
+//! MPLS labels, a network service header, IPv4 with options, IPv6 with extension headers, fragments, TCP, UDP, SCTP, ICMP
+//! and ICMPv6. A packet whose IP header is
 //! whole always has a result: what is missing behind it (cut by a snapshot length, or never sent) reads as port 0 and
 //! no flags.
 //!
@@ -11,14 +12,19 @@ use core::hint::cold_path;
 
 mod bytes;
 pub mod ip;
+pub mod tunnel;
 
 pub use bytes::{Bytes, OFFSET_LIMIT, Pair, Word, Words};
 
-/// Most octets before the IP header: Ethernet, two VLAN tags, four MPLS labels, and the longest service header.
-pub const MAX_LINK_HEADER: usize = 14 + 2 * 4 + MAX_MPLS_LABELS * 4 + 63 * 4;
+/// Most octets before the IP header: Ethernet, all VLAN tags, a PPPoE session, all MPLS labels, and the longest service
+/// header.
+pub const MAX_LINK_HEADER: usize =
+    14 + MAX_VLAN_TAGS * 4 + PPPOE_HEADER + MAX_MPLS_LABELS * 4 + 63 * 4;
 
-const MAX_VLAN_TAGS: usize = 2;
-const MAX_MPLS_LABELS: usize = 4;
+const MAX_VLAN_TAGS: usize = 4;
+const MAX_MPLS_LABELS: usize = 8;
+/// The session header (RFC 2516 section 4) and the protocol number of PPP.
+const PPPOE_HEADER: usize = 6 + 2;
 
 /// Assigned EtherTypes (IEEE registration authority), in host byte order.
 pub mod ethertype {
@@ -30,12 +36,30 @@ pub mod ethertype {
     pub const VLAN: u16 = 0x8100;
     /// 802.1ad service VLAN tag.
     pub const QINQ: u16 = 0x88a8;
+    /// VLAN tag of before 802.1ad, as many providers still stack them.
+    pub const QINQ_OLD: u16 = 0x9100;
+    /// PPPoE session stage (RFC 2516).
+    pub const PPPOE: u16 = 0x8864;
     /// MPLS unicast.
     pub const MPLS: u16 = 0x8847;
     /// MPLS with upstream-assigned label.
     pub const MPLS_UPSTREAM: u16 = 0x8848;
     /// Network service header.
     pub const NSH: u16 = 0x894f;
+    /// An Ethernet frame, in GRE and its like (RFC 1701).
+    pub const ETHERNET: u16 = 0x6558;
+
+    /// The EtherType for what a protocol number of PPP (IANA) stands for, where the parser reads it.
+    #[inline(always)]
+    pub const fn of_ppp(protocol: u16) -> Option<u16> {
+        match protocol {
+            0x0021 => Some(IPV4),
+            0x0057 => Some(IPV6),
+            0x0281 => Some(MPLS),
+            0x0283 => Some(MPLS_UPSTREAM),
+            _ => None,
+        }
+    }
 }
 
 /// Why a frame has no flow record. Each value is a row of the [ledger](crate::ledger).
@@ -173,7 +197,7 @@ pub struct Link {
     pub length: usize,
 }
 
-/// Parses the Ethernet header, VLAN tags, MPLS labels and network service header of a frame.
+/// Parses the Ethernet header, VLAN tags, PPPoE session, MPLS labels and network service header of a frame.
 ///
 /// The eBPF programs call this and then [`ip::parse_v4`] or [`ip::parse_v6`] themselves: where both families' results
 /// meet, as in [`parse`], the compiler moves them through memory.
@@ -190,7 +214,7 @@ pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
     cold_path();
     let mut tags = 0;
     while tags < MAX_VLAN_TAGS
-        && (link.ethertype == ethertype::VLAN || link.ethertype == ethertype::QINQ)
+        && matches!(link.ethertype, ethertype::VLAN | ethertype::QINQ | ethertype::QINQ_OLD)
     {
         let Some(Words([tag, inner])) = bytes.read::<Words<u16, 2>>(link.length) else {
             return Err(Reject::Truncated);
@@ -201,6 +225,20 @@ pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
         link.ethertype = u16::from_be(inner);
         link.length += 4;
         tags += 1;
+    }
+    link.length = bytes.forget(link.length);
+    if link.ethertype == ethertype::PPPOE {
+        let Some(Words([version_code, _, _, protocol])) = bytes.read::<Words<u16, 4>>(link.length)
+        else {
+            return Err(Reject::Truncated);
+        };
+        // Version 1, type 1, code 0: a packet of the session. Else the frame is none of IP.
+        if u16::from_be(version_code) == 0x1100
+            && let Some(ethertype) = ethertype::of_ppp(u16::from_be(protocol))
+        {
+            link.ethertype = ethertype;
+            link.length += PPPOE_HEADER;
+        }
     }
     let mut labels = 0;
     while labels < MAX_MPLS_LABELS
@@ -221,6 +259,7 @@ pub fn parse_link<B: Bytes + ?Sized>(bytes: &B) -> Result<Link, Reject> {
             };
         }
     }
+    link.length = bytes.forget(link.length);
     // Network service header (RFC 8300 section 2.2): its length in words, and what follows it.
     if link.ethertype == ethertype::NSH {
         let Some(base) = bytes.read::<u32>(link.length) else { return Err(Reject::Truncated) };

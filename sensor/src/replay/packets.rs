@@ -4,6 +4,7 @@ use sensor_common::{
     key::{Common, Direction, KeyV4, KeyV6},
     ledger::{Count, Ledger},
     packet::{self, Headers, Reject},
+    segments::Segments,
     table::Increment,
 };
 
@@ -28,7 +29,7 @@ pub fn count(
         Ok(headers) => headers,
         Err(reason) => return ledger.reject(reason).add(1, frame_length.into()),
     };
-    let increment = Increment::new(&headers, frame_length, 1);
+    let increment = Increment::new(&headers, frame_length, &Segments::ONE);
     let delta = FlowDelta::packet(&increment, headers.macs, frame.timestamp_ns / 1_000_000);
     let common = Common::new(&headers, 0, Direction::Ingress, headers.vlan);
     if headers.v6 {

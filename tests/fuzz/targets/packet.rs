@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor_common::{packet, table::Increment};
+use sensor_common::{packet, segments::Segments, table::Increment};
 
 fuzz_target!(|input: (u16, &[u8])| {
     let (beyond, frame) = input;
@@ -11,7 +11,7 @@ fuzz_target!(|input: (u16, &[u8])| {
     if let Ok(headers) = packet::parse(frame, length) {
         assert!(headers.octets + headers.link_length <= length);
         assert!(headers.headers_length >= headers.link_length);
-        let once = Increment::new(&headers, length, 1);
+        let once = Increment::new(&headers, length, &Segments::ONE);
         assert_eq!(once.octets + once.overhead, length);
     }
 });

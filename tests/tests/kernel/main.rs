@@ -7,7 +7,9 @@
 
 mod flood;
 mod harness;
+mod loopback;
 mod scattered;
+mod segments;
 
 use sensor_common::{
     key::{Direction, KeyV4},
@@ -91,36 +93,6 @@ fn a_jumbo_frame_counts_in_full() {
 }
 
 #[test]
-fn a_super_packet_counts_as_the_wire_will_have_it() {
-    let Some(mut kernel) = kernel() else { return };
-    let packet = build::ipv4(build::TCP, &build::tcp(0x18, 3_000));
-    let frame = build::ethernet(build::VLAN, &build::tag(5, build::IPV4, &packet));
-    // With the kernel's count of segments, and without, as virtual machines hand packets over.
-    for (segments, size, expected) in [(3, 1_000, 3), (0, 1_000, 3), (0, 999, 4), (0, 0, 1)] {
-        kernel.run_tc(names::PROGRAM_TC_EGRESS, &frame, Some(&skb(segments, size)));
-        let taken = kernel.take(0);
-        let context = format!("{segments} segments of {size}");
-        let slot = &taken.v4[0];
-        assert_eq!(slot.packets, expected, "{context}");
-        assert_eq!(slot.octets, u64::from(expected) * 40 + 3_000, "{context}");
-        assert_eq!(slot.overhead, expected * 18, "{context}");
-        let further = u64::from(expected - 1);
-        let segmented = Count { packets: further, octets: further * 58 };
-        assert_eq!(taken.ledger.segmented, segmented, "{context}");
-        assert_eq!(taken.ledger.seen.octets, frame.len() as u64, "{context}");
-        taken.assert_balance(&context);
-    }
-}
-
-/// `struct __sk_buff` (include/uapi/linux/bpf.h) with what a super-packet has in it.
-fn skb(segments: u32, size: u32) -> [u8; 192] {
-    let mut skb = [0; 192];
-    skb[164..168].copy_from_slice(&segments.to_ne_bytes());
-    skb[176..180].copy_from_slice(&size.to_ne_bytes());
-    skb
-}
-
-#[test]
 fn devices_without_a_link_layer_have_the_kernels_word_for_the_protocol() {
     let Some(mut kernel) = kernel() else { return };
     // A test run takes the EtherType from where Ethernet has it, which is within the source address here.
@@ -147,6 +119,25 @@ fn devices_without_a_link_layer_have_the_kernels_word_for_the_protocol() {
                 assert_eq!(slot.macs, [0; 3], "{program}: no MAC addresses");
             }
             taken.assert_balance(program);
+        }
+    }
+}
+
+#[test]
+fn a_header_of_the_device_before_the_packet_is_passed_over() {
+    let Some(mut kernel) = kernel() else { return };
+    // To a test run the network header is what follows 14 octets: here those of a device that has such a header.
+    for program in [names::PROGRAM_TC_INGRESS_L3, names::PROGRAM_TC_EGRESS_L3] {
+        for row in fixtures::all() {
+            let ethertype = u16::from_be_bytes([row.frame[12], row.frame[13]]);
+            if ![build::IPV4, build::IPV6].contains(&ethertype) || row.expected.is_err() {
+                continue;
+            }
+            kernel.run_tc(program, &row.frame, None);
+            let taken = kernel.take(0);
+            let context = format!("{}, {program}", row.name);
+            assert_eq!(taken.verdict(&context), row.expected, "{context}");
+            taken.assert_balance(&context);
         }
     }
 }

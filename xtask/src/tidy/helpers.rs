@@ -16,6 +16,7 @@ const HELPERS: &[(u32, &str, &str)] = &[
         "bpf_skb_load_bytes",
         "copies octets out of a buffer by skb_header_pointer, which leaves it as it is",
     ),
+    (68, "bpf_skb_load_bytes_relative", "as bpf_skb_load_bytes, counted from the network header"),
     (118, "bpf_jiffies64", "reads a clock"),
     (125, "bpf_ktime_get_boot_ns", "reads a clock"),
     (
@@ -183,8 +184,8 @@ mod tests {
     fn other_helpers_are_refused_by_name() {
         check_source("use a::b::bpf_skb_pull_data;\n", &[(1, "bpf_skb_pull_data")]);
         check_source(
-            "\nunsafe { bpf_redirect(1, 0); bpf_skb_load_bytes_relative() }\n",
-            &[(2, "bpf_redirect"), (2, "bpf_skb_load_bytes_relative")],
+            "\nunsafe { bpf_redirect(1, 0); bpf_skb_change_head() }\n",
+            &[(2, "bpf_redirect"), (2, "bpf_skb_change_head")],
         );
     }
 
