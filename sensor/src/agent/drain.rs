@@ -1,6 +1,7 @@
 //! The drain thread: turns the kernel's flow tables over, ends flows, and hands their records to the outputs.
 
 use std::{
+    cell::Cell,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError},
@@ -59,15 +60,21 @@ pub fn run(
     agent: Link<'_>,
 ) -> Result<Drained, KernelError> {
     let sink = outputs.clone();
-    let mut engine =
-        Engine::new(Source::Host, cache, seed, move |batch: FlowBatch| drop(sink.offer(batch)));
+    let time_of_day = TimeOfDay::default();
+    let mut engine = Engine::new(Source::Host, cache, seed, |mut batch: FlowBatch| {
+        time_of_day.put(&mut batch);
+        drop(sink.offer(batch));
+    });
     let mut totals = Totals::default();
     let mut stopping = false;
     while !stopping {
         stopping = wait(interval, &drain, agent.stop);
+        if let Some(change) = time_of_day.set(drain.steady().step()?) {
+            tell(change);
+        }
         let epoch = drain.flip(&mut engine)?;
         book(&epoch, &mut totals, outputs);
-        engine.expire(now());
+        engine.expire(drain.steady().now()?);
         let drained = Drained { totals, evicted: engine.cache().evicted() };
         *agent.shown.lock().unwrap_or_else(PoisonError::into_inner) = drained;
         if let Some(log) = &mut log {
@@ -76,6 +83,42 @@ pub fn run(
     }
     engine.finish();
     Ok(Drained { totals, evicted: engine.cache().evicted() })
+}
+
+/// How far the time of day has been set from the steady time that flows live in, milliseconds. Records get the time of
+/// day as it is when they leave: so a flow lasts as long as it did, whatever becomes of the clock meanwhile.
+#[derive(Debug, Default)]
+struct TimeOfDay(Cell<i64>);
+
+impl TimeOfDay {
+    /// Two readings of clocks at the same moment are this far apart at most, milliseconds; what is less is no step.
+    const JITTER: u64 = 10;
+
+    /// Takes note of `step`; returns by how much the clock has been set, where it has.
+    fn set(&self, step: i64) -> Option<i64> {
+        let change = step.saturating_sub(self.0.get());
+        (change.unsigned_abs() > Self::JITTER).then(|| {
+            self.0.set(step);
+            change
+        })
+    }
+
+    /// Puts the records' times into the time of day.
+    fn put(&self, batch: &mut FlowBatch) {
+        batch.shift(self.0.get());
+    }
+}
+
+/// Says that the clock was set.
+fn tell(change: i64) {
+    let direction = if change < 0 { "back" } else { "forward" };
+    let seconds = change.unsigned_abs() as f64 / 1_000.0;
+    tracing::warn!(
+        direction,
+        seconds,
+        "the clock of this host was set {direction} by {seconds} s; flows last as long as they did, and records get the new \
+         time from here on"
+    );
 }
 
 /// Waits for the next drain; true when it is the last.
@@ -108,4 +151,43 @@ fn book(epoch: &Epoch, totals: &mut Totals, outputs: &Outputs) {
     let packets = ignored.iter().map(|count| count.packets).sum();
     let octets = ignored.iter().map(|count| count.octets).sum();
     outputs.add_ignored(packets, octets, now());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{delta::DeltaSink, testing};
+
+    const HOUR: i64 = 3_600_000;
+
+    #[test]
+    fn steps_are_told_once_and_jitter_never() {
+        let time_of_day = TimeOfDay::default();
+        let told: Vec<_> =
+            [0, 3, -HOUR, -HOUR + 4, -HOUR - 9, 5].map(|step| time_of_day.set(step)).into();
+        assert_eq!(told, [None, None, Some(-HOUR), None, None, Some(HOUR + 5)]);
+    }
+
+    #[test]
+    fn a_flow_that_a_step_of_the_clock_meets_lasts_as_long_as_it_did() {
+        for step in [-HOUR, HOUR] {
+            let time_of_day = TimeOfDay::default();
+            let mut records = Vec::new();
+            let mut engine =
+                Engine::new(Source::Host, CacheOptions::default(), 0, |mut batch: FlowBatch| {
+                    time_of_day.put(&mut batch);
+                    records.push((batch.start[0], batch.end[0], batch.packets[0]));
+                });
+            let (key, delta) = testing::counts(1, 1_700_000_000_000, 1_700_000_001_000, 1);
+            engine.v4(&key.pack(), &delta);
+            time_of_day.set(step);
+            let (key, delta) = testing::counts(1, 1_700_000_002_000, 1_700_000_004_000, 1);
+            engine.v4(&key.pack(), &delta);
+            // Due after 15 s without a packet, give or take a bucket of the cache's wheel.
+            engine.expire(1_700_000_019_100);
+            drop(engine);
+            let start = 1_700_000_000_000_u64.saturating_add_signed(step);
+            assert_eq!(records, [(start, start + 4_000, 2)]);
+        }
+    }
 }

@@ -303,6 +303,13 @@ impl FlowBatch {
         self.profiles.shared(numbers.get(row).copied().unwrap_or(0))
     }
 
+    /// Moves the times of all records by `step` milliseconds, but to none before the epoch.
+    pub fn shift(&mut self, step: i64) {
+        for time in self.start.iter_mut().chain(&mut self.end) {
+            *time = time.saturating_add_signed(step);
+        }
+    }
+
     /// Keeps only `rows`, which ascend and are below [`FlowBatch::len`].
     pub fn keep(&mut self, rows: &[usize]) {
         match &mut self.addresses {

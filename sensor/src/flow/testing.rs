@@ -32,8 +32,14 @@ pub fn flow(host: u16, start: u64, end: u64, octets: u64) -> FlowBatch {
     batch
 }
 
-/// Adds a flow of datagrams from port 1000 of 10.0.0.0 + `host` to port 2000 of 10.0.0.200, an octet each.
+/// Adds a flow; see [`counts`].
 pub fn push(batch: &mut FlowBatch, host: u16, start: u64, end: u64, octets: u64) {
+    let (key, counts) = counts(host, start, end, octets);
+    batch.push(&key, &counts, EndReason::IdleTimeout);
+}
+
+/// A flow of datagrams from port 1000 of 10.0.0.0 + `host` to port 2000 of 10.0.0.200, an octet each.
+pub fn counts(host: u16, start: u64, end: u64, octets: u64) -> (KeyV4, FlowDelta) {
     let common = Common {
         source_port: 1000,
         destination_port: 2000,
@@ -57,8 +63,7 @@ pub fn push(batch: &mut FlowBatch, host: u16, start: u64, end: u64, octets: u64)
         ttl_max: 64,
         macs: [0; 3],
     };
-    let key = KeyV4 { source: address(host), destination: address(200), common };
-    batch.push(&key, &counts, EndReason::IdleTimeout);
+    (KeyV4 { source: address(host), destination: address(200), common }, counts)
 }
 
 /// A table of profiles in which every attribute is known for some and unknown for others.

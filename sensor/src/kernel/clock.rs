@@ -1,9 +1,12 @@
 //! From jiffies, the clock that costs the programs nothing, to the time of day.
 //!
-//! A slot holds the low 32 bits of `jiffies64`. [`JiffiesClock`] is one calibration: the time of day of one tick, and
-//! the length of a tick. `ClockSource` makes calibrations: the program `clock` reads jiffies and boot time at the
-//! same moment, and the agent reads how far boot time and time of day are apart. That is repeated every minute, and as
-//! soon as a suspend (in which jiffies stand still) or a step of the time of day shows.
+//! A slot holds the low 32 bits of `jiffies64`. [`JiffiesClock`] is one calibration: the time of one tick, and the length
+//! of a tick. `ClockSource` makes calibrations: the program `clock` reads jiffies and boot time at the same moment. That is
+//! repeated every minute, and as soon as a suspend (in which jiffies stand still) shows.
+//!
+//! Somebody may set the time of day, and then flows would be held for an hour, or last one. So the time of all counts is
+//! steady: boot time, moved once to the time of day of the start ([`Steady`]). How far the time of day has been set from it
+//! since then is told beside it, for those who hand records on.
 
 use std::{
     io,
@@ -20,7 +23,7 @@ use super::{
 /// Age at which a calibration is renewed.
 const RENEWAL: Duration = Duration::from_secs(60);
 
-/// A suspend or step that is larger than this shows at the next flip, nanoseconds.
+/// A suspend that is longer than this shows at the next flip, nanoseconds.
 const JUMP: u64 = 100_000_000;
 
 /// Readings of which the best is taken.
@@ -29,12 +32,12 @@ const READINGS: usize = 3;
 /// Fractional bits of the length of a tick.
 const FRACTION: u32 = 20;
 
-/// A tick's place in the time of day, and the length of ticks.
+/// A tick's place in steady time, and the length of ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JiffiesClock {
     /// Low half of the jiffies at the anchor.
     jiffies: u32,
-    /// Time of day at the anchor, milliseconds since the epoch.
+    /// Time at the anchor, milliseconds since the epoch.
     time: u64,
     /// Milliseconds that a tick takes, with [`FRACTION`] binary places.
     tick: i64,
@@ -57,7 +60,7 @@ impl JiffiesClock {
 /// One reading: jiffies and boot time (ns) of one moment.
 type Reading = [u64; 2];
 
-/// The anchor that `readings` allow for ticks of `hz` and a time of day that is `offset` ns ahead of boot time.
+/// The anchor that `readings` allow for ticks of `hz` and a time that is `offset` ns ahead of boot time.
 ///
 /// A tick is up to its length older than the moment that it is read at: the reading with the least lag is nearest.
 fn anchor(readings: &[Reading], offset: u64, hz: u32) -> Option<JiffiesClock> {
@@ -70,38 +73,92 @@ fn anchor(readings: &[Reading], offset: u64, hz: u32) -> Option<JiffiesClock> {
     Some(JiffiesClock::new(jiffies, boot.saturating_add(offset) / 1_000_000, hz))
 }
 
+/// Time that nobody sets: it began as the time of day, and goes on as boot time does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steady {
+    /// How far it is ahead of boot time, nanoseconds.
+    offset: u64,
+}
+
+impl Steady {
+    /// From the time of day of this moment on.
+    ///
+    /// # Errors
+    /// When the kernel does not tell the time.
+    pub fn begin() -> Result<Self, KernelError> {
+        boot_to_time_of_day().map(|offset| Self { offset }).map_err(unread)
+    }
+
+    /// Milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// As [`Steady::begin`].
+    pub fn now(self) -> Result<u64, KernelError> {
+        clock_gettime(libc::CLOCK_BOOTTIME).map(|boot| self.at(boot)).map_err(unread)
+    }
+
+    /// How far the time of day has been set forward since the beginning (negative: back), milliseconds.
+    ///
+    /// # Errors
+    /// As [`Steady::begin`].
+    pub fn step(self) -> Result<i64, KernelError> {
+        boot_to_time_of_day().map(|offset| self.step_to(offset)).map_err(unread)
+    }
+
+    /// The time at `boot` ns of boot time.
+    fn at(self, boot: u64) -> u64 {
+        boot.saturating_add(self.offset) / 1_000_000
+    }
+
+    /// The step after which the time of day is `offset` ns ahead of boot time.
+    fn step_to(self, offset: u64) -> i64 {
+        offset.wrapping_sub(self.offset).cast_signed() / 1_000_000
+    }
+}
+
+fn unread(source: io::Error) -> KernelError {
+    KernelError::System { attempt: "read the clock", source }
+}
+
 /// Makes calibrations, and keeps the latest.
 #[derive(Debug)]
 pub(super) struct ClockSource {
     program: OwnedFd,
     readings: ClockReadings,
     hz: u32,
+    steady: Steady,
     clock: JiffiesClock,
     made: Instant,
-    gaps: Gaps,
+    asleep: u64,
 }
 
 impl ClockSource {
     /// Calibrates by the program `clock`, which leaves its readings in `readings`.
     pub(super) fn new(program: OwnedFd, readings: ClockReadings) -> Result<Self, KernelError> {
         let hz = tick_rate().map_err(failed)?;
-        let clock = calibrate(&program, &readings, hz).map_err(failed)?;
-        let gaps = gaps().map_err(failed)?;
-        Ok(Self { program, readings, hz, clock, made: Instant::now(), gaps })
+        let steady = Steady::begin()?;
+        let clock = calibrate(&program, &readings, hz, steady).map_err(failed)?;
+        let asleep = asleep().map_err(failed)?;
+        Ok(Self { program, readings, hz, steady, clock, made: Instant::now(), asleep })
     }
 
-    /// The clock, calibrated at most a minute ago and since the last jump, where that is possible.
+    /// The time that [`ClockSource::clock`] puts ticks in.
+    pub(super) fn steady(&self) -> Steady {
+        self.steady
+    }
+
+    /// The clock, calibrated at most a minute ago and since the last suspend, where that is possible.
     pub(super) fn clock(&mut self) -> JiffiesClock {
-        let gaps = gaps().unwrap_or(self.gaps);
-        if self.made.elapsed() >= RENEWAL || jumped(self.gaps, gaps) {
-            match calibrate(&self.program, &self.readings, self.hz) {
+        let asleep = asleep().unwrap_or(self.asleep);
+        if self.made.elapsed() >= RENEWAL || jumped(self.asleep, asleep) {
+            match calibrate(&self.program, &self.readings, self.hz, self.steady) {
                 Ok(clock) => self.clock = clock,
                 Err(error) => {
                     tracing::warn!(%error, "cannot calibrate the clock; keeping the old calibration");
                 }
             }
             self.made = Instant::now();
-            self.gaps = gaps;
+            self.asleep = asleep;
         }
         self.clock
     }
@@ -120,34 +177,30 @@ fn tick_rate() -> io::Result<u32> {
     }
 }
 
-fn calibrate(program: &OwnedFd, readings: &ClockReadings, hz: u32) -> io::Result<JiffiesClock> {
+fn calibrate(
+    program: &OwnedFd,
+    readings: &ClockReadings,
+    hz: u32,
+    steady: Steady,
+) -> io::Result<JiffiesClock> {
     const FRAME: [u8; 64] = [0; 64];
     let mut taken = [Reading::default(); READINGS];
     for reading in &mut taken {
         sys::test_run(program.as_fd(), &FRAME, 1)?;
         *reading = readings.read();
     }
-    let offset = boot_to_time_of_day()?;
-    anchor(&taken, offset, hz).ok_or_else(|| io::Error::other("no reading"))
+    anchor(&taken, steady.offset, hz).ok_or_else(|| io::Error::other("no reading"))
 }
 
-/// How far boot time is ahead of monotonic time, which a suspend moves, and the time of day of boot time, which a step
-/// moves; nanoseconds.
-type Gaps = [u64; 2];
-
-fn gaps() -> io::Result<Gaps> {
+/// How long the host has been suspended: how far boot time is ahead of monotonic time, nanoseconds.
+fn asleep() -> io::Result<u64> {
     let monotonic = clock_gettime(libc::CLOCK_MONOTONIC)?;
-    let boot = clock_gettime(libc::CLOCK_BOOTTIME)?;
-    let time_of_day = clock_gettime(libc::CLOCK_REALTIME)?;
-    Ok([boot.wrapping_sub(monotonic), time_of_day.wrapping_sub(boot)])
+    Ok(clock_gettime(libc::CLOCK_BOOTTIME)?.wrapping_sub(monotonic))
 }
 
-/// True when a gap has moved by more than slewing and the time between two readings account for.
-fn jumped(before: Gaps, now: Gaps) -> bool {
-    before
-        .iter()
-        .zip(now)
-        .any(|(before, now)| now.wrapping_sub(*before).cast_signed().unsigned_abs() > JUMP)
+/// True when it has moved by more than the time between two readings accounts for.
+fn jumped(before: u64, now: u64) -> bool {
+    now.wrapping_sub(before).cast_signed().unsigned_abs() > JUMP
 }
 
 /// How far the time of day is ahead of boot time, nanoseconds: the reading that took the least time.
@@ -188,11 +241,28 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_time_of_day_moves_the_next_calibration() {
-        let readings = [[1_000, 4_000_000_000]];
-        let before = anchor(&readings, 1_000_000_000_000_000_000, 250).unwrap();
-        let after = anchor(&readings, 1_000_000_060_000_000_000, 250).unwrap();
-        assert_eq!(after.time_of(1_250) - before.time_of(1_250), 60_000);
+    fn no_step_of_the_time_of_day_moves_steady_time() {
+        const HOUR: u64 = 3_600_000_000_000;
+        let began = 1_700_000_000_000_000_000;
+        let steady = Steady { offset: began };
+        assert_eq!(steady.at(4_000_000_000), 1_700_000_004_000);
+        assert_eq!(steady.step_to(began), 0);
+        assert_eq!(steady.step_to(began - HOUR), -3_600_000, "set back");
+        assert_eq!(steady.step_to(began + 1_500_000), 1, "whole milliseconds");
+        // Flows lie where they would lie without the step, and so does the moment that ends them.
+        let clock = anchor(&[[1_000, 4_000_000_000]], steady.offset, 250).unwrap();
+        assert_eq!(clock.time_of(1_000), steady.at(4_000_000_000));
+    }
+
+    #[test]
+    fn the_kernels_clocks_make_a_steady_time() {
+        let steady = Steady::begin().unwrap();
+        let before = steady.now().unwrap();
+        let time_of_day = clock_gettime(libc::CLOCK_REALTIME).unwrap() / 1_000_000;
+        let after = steady.now().unwrap();
+        // A millisecond goes to rounding, on either side.
+        assert!(before <= time_of_day + 1 && time_of_day <= after + 1);
+        assert_eq!(steady.step().unwrap(), 0);
     }
 
     #[test]
@@ -207,13 +277,12 @@ mod tests {
     }
 
     #[test]
-    fn suspends_and_steps_show_in_both_directions() {
-        let calm = [5_000_000_000, 1_700_000_000_000_000_000];
+    fn suspends_show() {
+        let calm = 5_000_000_000;
         assert!(!jumped(calm, calm));
-        assert!(!jumped(calm, [calm[0] + 1_000_000, calm[1] - 90_000_000]));
-        assert!(jumped(calm, [calm[0] + 3_600_000_000_000, calm[1]]));
-        assert!(jumped(calm, [calm[0], calm[1] - 200_000_000]));
-        assert!(!jumped([0, 0], [u64::MAX, 5]), "a gap of next to nothing");
+        assert!(!jumped(calm, calm + 1_000_000));
+        assert!(jumped(calm, calm + 3_600_000_000_000));
+        assert!(!jumped(0, u64::MAX), "a gap of next to nothing");
     }
 
     #[test]

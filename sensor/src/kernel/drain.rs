@@ -29,7 +29,7 @@ use sensor_common::{
 use super::{
     accounts::Epoch,
     budget::Budget,
-    clock::{ClockSource, JiffiesClock},
+    clock::{ClockSource, JiffiesClock, Steady},
     error::KernelError,
     grace::Grace,
     maps::{FlowTable, Generation, Ledgers},
@@ -111,13 +111,18 @@ impl Drain {
         })
     }
 
+    /// The time that flows have, and how far the time of day has been set from it.
+    pub fn steady(&self) -> Steady {
+        self.clock.steady()
+    }
+
     /// The sizes of the tables.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 }
 
-/// What a slot counted, in the time of day.
+/// What a slot counted, in steady time.
 #[inline]
 fn delta<const N: usize>(slot: &Slot<N>, clock: JiffiesClock) -> FlowDelta {
     FlowDelta {
