@@ -12,6 +12,7 @@ use aya::{
     programs::{ProgramError, SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp},
 };
 use sensor_common::{
+    crossing,
     key::{Common, Direction, KeyV4, KeyV6},
     layout::{GENERATIONS, Geometry, MIN_SLOTS, names, row},
     ledger::{Count, Ledger},
@@ -99,6 +100,7 @@ impl Kernel {
         }
         let ebpf = loader
             .map_max_entries(names::LEDGERS, GENERATIONS)
+            .map_max_entries(names::CROSSINGS, crossing::SLOTS)
             .override_global(names::GEOMETRY_V4, &geometry, true)
             .override_global(names::GEOMETRY_V6, &geometry, true)
             .override_global(names::HASH_SEED, &0x0123_4567_89ab_cdef_u64, true)
