@@ -13,7 +13,7 @@ use core::{
 };
 
 use aya_ebpf::{
-    bindings::{__sk_buff, bpf_hdr_start_off::BPF_HDR_START_NET},
+    bindings::__sk_buff,
     helpers::generated::{bpf_skb_load_bytes, bpf_skb_load_bytes_relative},
     programs::TcContext,
 };
@@ -222,6 +222,9 @@ pub struct Scattered {
     linear: Packet,
 }
 
+/// `BPF_HDR_START_NET` of include/uapi/linux/bpf.h.
+const NETWORK_HEADER: u32 = 1;
+
 /// Longest header of a device that is looked for: GRE over IPv6 with all its fields and an option has 64 octets.
 const LONGEST_DEVICE_HEADER: usize = 64;
 
@@ -244,8 +247,7 @@ impl Scattered {
         let length = size_of::<Words<u64, 2>>() as u32;
         // SAFETY: as in `read`.
         let network = unsafe {
-            let start = BPF_HDR_START_NET;
-            if bpf_skb_load_bytes_relative(skb, 0, scratch, length, start) != 0 {
+            if bpf_skb_load_bytes_relative(skb, 0, scratch, length, NETWORK_HEADER) != 0 {
                 return 0;
             }
             self.scratch.cast::<Words<u64, 2>>().read_unaligned()
