@@ -388,17 +388,17 @@ fn a_state_file_that_is_none_is_told_at_once() -> Result<()> {
     let (port, directory) = (free_port()?, tempfile::tempdir()?);
     let fifo = directory.path().join("fifo");
     ensure!(Command::new("mkfifo").arg(&fifo).status()?.success());
-    for (state, what) in [
-        (fifo.as_path(), "a FIFO"),
-        (directory.path(), "a directory"),
-        (Path::new("/dev/zero"), "a device"),
+    for (state, code, told) in [
+        (fifo.as_path(), 1, "it is a FIFO, not a regular file"),
+        (Path::new("/dev/zero"), 1, "it is a device, not a regular file"),
+        (directory.path(), 64, "is a directory"),
     ] {
         let path = directory.path().join("sensor.toml");
         fs::write(&path, state_config(port, 1, state))?;
         let run = Command::new(binary()?).arg("run").arg("--config").arg(&path).output()?;
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
-        ensure!(run.status.code() == Some(1), "{said}");
-        ensure!(said.contains(&format!("it is {what}, not a regular file")), "{said}");
+        ensure!(run.status.code() == Some(code), "{:?}: {said}", run.status);
+        ensure!(said.contains(told), "{said}");
     }
     Ok(())
 }

@@ -59,10 +59,16 @@ fn what_waits_in_connections_is_decoded() -> Result<()> {
 /// Nobody reads the pipe that flows and hits are printed to: the agent ends all the same, and counts what it did not write.
 #[test]
 fn a_pipe_that_nobody_reads_holds_up_no_stop() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let policies = directory.path().join("each.toml");
+    let policy = "[[policy]]\nname = 'each'\nmatch = 'srcip == 240.0.0.0/8'\ntrack_by = [['srcip']]\n\
+                  severity = 'low'\n";
+    std::fs::write(&policies, policy)?;
     for print in ["flows", "hits"] {
         let port = free_port()?;
         let mut agent = Command::new(binary()?)
-            .args(["run", "--policies", "stock", "--print", print])
+            .args(["run", "--print", print, "--policies"])
+            .arg(&policies)
             .args(["--listen", &format!("netflow://127.0.0.1:{port}")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -77,7 +83,7 @@ fn a_pipe_that_nobody_reads_holds_up_no_stop() -> Result<()> {
             said.push(octet[0]);
         }
         let socket = sender("127.0.0.1:0", port)?;
-        // More than a pipe holds, of flows and of hits: sources that must not be seen there.
+        // More than a pipe holds, of flows and of hits: each source is one.
         for sequence in 0..2000_u32 {
             let mut datagram = netflow5(sequence, &[1000]);
             datagram[24..28].copy_from_slice(&[240, 0, (sequence >> 8) as u8, sequence as u8]);
