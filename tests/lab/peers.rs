@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long a peer may take to start or stop.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a peer may take to start or stop; on an emulated machine that is long.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// True if `program` is installed. Else says what is skipped; under `CI=true` its absence is a failure.
 #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
