@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use sensor::kernel::{
     self, Loaded, Options,
-    attach::{Attachment, EgressMode, HookChange, HookEvent, IngressWish},
+    attach::{Attachment, EgressMode, HookChange, HookEvent, IngressMode, IngressWish},
     counters::InterfaceCounters,
     links::{self, Link},
 };
@@ -244,6 +244,42 @@ fn a_program_that_cannot_be_attached_again_is_told_once() -> Result<()> {
     let missing = |event: &HookEvent| matches!(event.change, HookChange::Missing(_));
     ensure!(events.len() == 2 && events.iter().all(missing), "{events:?}");
     ensure!(pair.verify(&mut loaded, &mut attachment)?.is_empty(), "it is told once");
+    Ok(())
+}
+
+#[test]
+fn a_tap_device_is_counted_by_tcx() -> Result<()> {
+    if !root("a tap device") {
+        return Ok(());
+    }
+    let (netns, mut loaded) = (Netns::new("cv-tap")?, load(false)?);
+    netns.run("ip tuntap add mode tap name tap9")?;
+    let links = netns.enter(links::list)??;
+    let tap = links.iter().find(|link| link.name == "tap9").context("the tap device")?;
+    let mut attach = |wish| netns.enter(|| loaded.programs.attach(tap, wish));
+    let attachment = attach(IngressWish::Best)??;
+    ensure!(attachment.ingress() == IngressMode::TcxIngress, "{attachment}");
+    ensure!(attachment.to_string().contains("would count once"), "{attachment}");
+    drop(attachment);
+    let attachment = attach(IngressWish::NativeXdp)??;
+    ensure!(attachment.ingress() == IngressMode::NativeXdp, "{attachment}");
+    Ok(())
+}
+
+#[test]
+fn ingress_by_tc_leaves_the_xdp_slot_to_others() -> Result<()> {
+    if !root("--ingress tc") {
+        return Ok(());
+    }
+    let pair = Pair::new()?;
+    let agent = Agent::watching(&pair.near, NEAR, "--ingress tc")?;
+    let _other = pair.stranger(Hook::Xdp, XDP_PASS, false)?;
+    pair.ping(20)?;
+    let outcome = agent.stop("TERM")?;
+    ensure!(outcome.stderr.contains("near0: ingress tcx, egress tcx"), "{}", outcome.stderr);
+    let mut flows = outcome.flows()?;
+    flows.retain(|flow| flow["protocolint"] == 1);
+    ensure!(sum(&flows, "packets") == 40, "{}", outcome.stdout);
     Ok(())
 }
 
