@@ -194,6 +194,8 @@ fn advice_means_the_same() {
         ("srcport == (22, 23)", "srcport in (22, 23)"),
         ("proto tcp", "protocol == tcp"),
         ("port 22", "port == 22"),
+        ("tcp and port 22", "protocol == tcp"),
+        ("port == 53 and udp", "protocol == udp"),
         ("src port 22", "srcport == 22"),
         ("dst net 10.0.0.0/8", "dstip == 10.0.0.0/8"),
         ("bytes>1000", "octets > 1000"),

@@ -63,7 +63,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if number.parse::<u64>().is_ok_and(|number| number > 0) {
         return Err(format!("`{number}` has no unit; write `{number}s` for seconds"));
     }
-    humantime::parse_duration(text).map_err(|error| error.to_string())
+    humantime::parse_duration(text).map_err(|error| match error {
+        humantime::DurationError::NumberOverflow => {
+            format!("`{number}` is longer than can be counted")
+        }
+        error => error.to_string(),
+    })
 }
 
 /// A value that has a range, and a way to be shown as the file writes it.
@@ -276,6 +281,12 @@ mod tests {
         assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
         assert_eq!(parse_duration("2"), Err("`2` has no unit; write `2s` for seconds".to_owned()));
         assert!(parse_duration("soon").is_err());
+        for text in ["99999999999999999h", "99999999999999999999999s"] {
+            assert_eq!(
+                parse_duration(text),
+                Err(format!("`{text}` is longer than can be counted"))
+            );
+        }
     }
 
     #[test]

@@ -212,6 +212,12 @@ impl Parser<'_, '_> {
             candidates.push(format!("{side}{of} == {value}"));
         }
         let name = self.ours(&field.node);
+        // `tcp and port 80`: a protocol alone, with nothing behind it or with what joins conditions.
+        if words.first().is_none_or(|word| {
+            matches!(word.to_ascii_lowercase().as_str(), "and" | "or" | "&&" | "||")
+        }) {
+            candidates.push(format!("protocol == {name}"));
+        }
         candidates.extend(words.first().map(|value| format!("{name} == {value}")));
         match advice::sound(candidates, self.options) {
             Some(query) => format!("write `{query}`"),
