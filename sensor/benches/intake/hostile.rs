@@ -17,6 +17,8 @@ const SIZES: [(usize, usize); 2] = [(FRAME, 400), (65_504, 20)];
 const FRAME: usize = 1500;
 /// What a datagram may cost for each [`FRAME`] octets, in microseconds: work is in proportion to octets.
 const LIMIT: f64 = 100.0;
+/// Ports of an exporter that never sends from one twice, as far as anybody remembers.
+const NEW_PORTS: u16 = 50_000;
 const NOW: u64 = 1_700_000_000_000;
 
 /// What is sent before, once; and the datagrams that are measured, over and over.
@@ -34,20 +36,26 @@ pub fn run() {
             "\nHostile datagrams of {size} octets, one core; microseconds a datagram, median and worst\n"
         );
         let mut within = true;
-        for attack in attacks(size) {
-            let (median, worst) = measure(&attack, rounds);
+        let moving = [waiting(size), templates(size)].map(|attack| {
+            let what = [attack.what, ", from ever new ports"].concat();
+            (what, attack, NEW_PORTS)
+        });
+        let attacks = attacks(size).into_iter().map(|attack| (attack.what.to_owned(), attack, 1));
+        for (what, attack, ports) in attacks.chain(moving) {
+            let (median, worst) = measure(&attack, rounds, ports);
             let [median, worst] = [median, worst].map(|spent| spent.as_secs_f64() * 1e6);
             within &= median <= limit;
             let over =
                 if median > limit { format!("  MORE THAN {limit:.0}") } else { String::new() };
-            println!("{:<58}{median:>9.1}{worst:>9.1}{over}", attack.what);
+            println!("{what:<58}{median:>9.1}{worst:>9.1}{over}");
         }
         println!("{} within {limit:.0}", if within { "all" } else { "not all" });
     }
 }
 
-fn measure(attack: &Attack, rounds: usize) -> (Duration, Duration) {
-    let from = SocketAddr::from(([192, 0, 2, 66], 4739));
+/// `ports` is the number of ports from which the datagrams come in turn.
+fn measure(attack: &Attack, rounds: usize, ports: u16) -> (Duration, Duration) {
+    let mut from = SocketAddr::from(([192, 0, 2, 66], 4739));
     let options = Options { inner_headers: true, ..Options::default() };
     let mut collector = Collector::new(options);
     let mut batches = Batches::default();
@@ -58,6 +66,7 @@ fn measure(attack: &Attack, rounds: usize) -> (Duration, Duration) {
     let mut spent: Vec<Vec<Duration>> = vec![Vec::new(); attack.sent.len()];
     for _ in 0..rounds {
         for (octets, spent) in attack.sent.iter().zip(&mut spent) {
+            from.set_port(4739 + (from.port() - 4738) % ports);
             let start = Instant::now();
             collector.datagram(from, NOW, octets, &mut batches);
             spent.push(start.elapsed());
