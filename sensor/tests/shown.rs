@@ -173,7 +173,10 @@ fn the_largest_groups_are_in_order() {
     assert_eq!((&one[0]["dstip"], &one[0]["bits"]), (&"192.0.2.1".into(), &(28 * 8 * 3).into()));
     for (arguments, what) in [
         (["--by", "srcpi"], "did you mean `srcip`?"),
-        (["--metric", "bytes"], "octets, packets, flows, bits"),
+        (["--by", "bytes"], "is `octets` here"),
+        (["--metric", "bytes"], "is `octets` here; metrics are octets, packets, flows, bits"),
+        (["--metric", "size"], "octets, packets, flows, bits"),
+        (["--top", "0"], "a number from 1 on"),
     ] {
         let refused =
             sensor(&[&["replay", "--top", "3"], &arguments[..], &[capture.path()]].concat(), b"");
@@ -197,6 +200,13 @@ fn groups_add_up_to_the_records() {
         .map(|group| (group["dstip"].to_string(), group["octets"].as_u64().unwrap()))
         .collect();
     assert_eq!(found, sums);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_all_that_is_told() {
+    let output = sensor(&["replay", "absent.pcap"], b"");
+    assert_eq!((output.status.code(), text(&output).0), (Some(1), ""));
+    assert_eq!(text(&output).1.lines().count(), 1, "{}", text(&output).1);
 }
 
 #[test]

@@ -63,7 +63,8 @@ pub fn replay(
     let policies = outputs.policies();
     let (accounts, hits) = outputs.finish(FLUSH_DEADLINE);
     let records = Records { evicted, held_back, outputs: &accounts, policies, hits: &hits };
-    if silent {
+    // Of a file that cannot even be opened there is nothing to sum up.
+    if silent || result.is_err() && counts.ledger.seen.packets == 0 {
         return result;
     }
     stdio::note(summary::replay(&counts.ledger, &counts.unknown_link, &records));

@@ -70,7 +70,7 @@ pub struct RunArgs {
     pub interval: Option<Duration>,
 
     /// Stop by itself after this time
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_run_time)]
     pub duration: Option<Duration>,
 
     /// Count received packets by this hook: auto, xdp, tc or generic; `NAME=` before it is for interfaces of that name or
@@ -295,6 +295,14 @@ impl FlowArgs {
     }
 }
 
+/// How long to run. No time at all would attach programs for nothing.
+fn parse_run_time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("must be longer than nothing, such as 10s".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 /// `NAME=FILE`; `$` before the name does not count.
 pub fn parse_list(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
@@ -358,6 +366,12 @@ mod tests {
                 verbose: 2,
             }
         );
+    }
+
+    #[test]
+    fn a_run_lasts_longer_than_nothing() {
+        assert_eq!(parse_run_time("1ms"), Ok(Duration::from_millis(1)));
+        assert!(parse_run_time("0s").is_err_and(|error| error.contains("longer than nothing")));
     }
 
     #[test]

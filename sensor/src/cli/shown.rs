@@ -8,9 +8,10 @@ use crate::{
     diagnostic::nearest,
     export::log::{Format, csv::Columns},
     flow::{
-        fields::{self, FIELDS, Field},
+        fields::{self, Context, FIELDS, Field},
         top::{MOST_FIELDS, Metric},
     },
+    nql::synonyms,
 };
 
 /// The form in which flows are printed.
@@ -54,7 +55,7 @@ impl FormArgs {
 #[command(next_help_heading = "Largest groups")]
 pub struct TopArgs {
     /// Print only the N largest groups of flows, at the end
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub top: Option<usize>,
 
     /// What the flows of a group have in common: up to 7 fields
@@ -87,7 +88,17 @@ pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<Shown> {
     Ok(Shown { format: form.format(), top: top.options()? })
 }
 
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("must be a number from 1 on".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
 fn field(name: &str) -> Result<&'static Field, String> {
+    if let Some(synonym) = synonyms::meant(name, Context::Flow) {
+        return Err(format!("what others call `{name}` is `{}` here", synonym.field));
+    }
     let found = fields::find(name);
     found.ok_or_else(|| match nearest(name, FIELDS.iter().map(|field| field.name)) {
         Some(near) => format!("flows have no field `{name}`; did you mean `{near}`?"),
@@ -97,6 +108,12 @@ fn field(name: &str) -> Result<&'static Field, String> {
 
 fn metric(name: &str) -> Result<Metric, String> {
     Metric::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(|| {
-        format!("no metric; there are: {}", Metric::ALL.map(Metric::name).join(", "))
+        let all = Metric::ALL.map(Metric::name).join(", ");
+        match synonyms::meant(name, Context::Flow) {
+            Some(synonym) => {
+                format!("what others call `{name}` is `{}` here; metrics are {all}", synonym.field)
+            }
+            None => format!("no metric; there are: {all}"),
+        }
     })
 }

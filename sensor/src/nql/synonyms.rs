@@ -1,5 +1,6 @@
 //! THE table of names that other tools have for what our fields say: nfdump, tcpdump, Wireshark, Suricata (EVE), Zeek, ntopng,
-//! Splunk (CIM), the field types of NetFlow 9 and the information elements of IPFIX. Whoever types one of them learns the name here.
+//! Splunk (CIM), the field types of NetFlow 9 (RFC 3954 section 8) and the information elements of IPFIX. Whoever types one of
+//! them learns the name here.
 //!
 //! Each row was looked up in the tool's own documentation; where a tool counts something else (both directions, one end only),
 //! the row says so. A field's own name is never a synonym.

@@ -125,42 +125,16 @@ fn shown(value: Option<&OwnedValue>) -> Value<'_> {
 mod tests {
     use super::*;
     use crate::flow::{
-        batch::{EndReason, FlowBatch, Source},
-        delta::FlowDelta,
+        batch::{FlowBatch, Source},
         fields::find,
         interfaces::Interfaces,
+        testing::push,
     };
-    use sensor_common::key::{Common, Direction, KeyV4};
-    use sensor_common::packet::Fragment;
 
     fn top(by: &[&str]) -> Top {
         let mut batch = FlowBatch::v4(Source::Host);
-        for (port, octets) in [(443, 9_000), (53, 700), (443, 2_300), (0, 5)] {
-            let common = Common {
-                source_port: 50_000,
-                destination_port: port,
-                interface: 1,
-                protocol: 6,
-                tos: 0,
-                vlan: 0,
-                direction: Direction::Ingress,
-                fragment: Fragment::None,
-                folded: false,
-            };
-            let counts = FlowDelta {
-                octets,
-                packets: 2,
-                layer2_octets: octets,
-                start: 0,
-                end: 0,
-                tcp_flags: 0,
-                ttl_min: 64,
-                ttl_max: 64,
-                macs: [0; 3],
-            };
-            let address = u32::from_ne_bytes([10, 0, 0, 1]);
-            let key = KeyV4 { source: address, destination: address, common };
-            batch.push(&key, &counts, EndReason::IdleTimeout);
+        for (host, octets) in [(1, 9_000), (2, 700), (1, 2_300), (3, 5)] {
+            push(&mut batch, host, 0, 0, octets);
         }
         let by = by.iter().map(|name| find(name).unwrap()).collect();
         let mut top = Top::new(by, 100);
@@ -176,14 +150,14 @@ mod tests {
 
     #[test]
     fn machines_get_every_metric() {
-        let top = top(&["dstport", "interface"]);
-        let json = "{\"dstport\":443,\"octets\":11300,\"packets\":4,\"flows\":2,\"bits\":90400,\
-                    \"packetsxrate\":4,\"bitsxrate\":90400}\n";
+        let top = top(&["srcip", "interface"]);
+        let json = "{\"srcip\":\"10.0.0.1\",\"octets\":11300,\"packets\":11300,\"flows\":2,\"bits\":90400,\
+                    \"packetsxrate\":11300,\"bitsxrate\":90400}\n";
         assert!(written(write_json, &top, Metric::Octets).starts_with(json));
         assert_eq!(
             written(write_csv, &top, Metric::Octets),
-            "dstport,interface,octets,packets,flows,bits,packetsxrate,bitsxrate\n\
-             443,,11300,4,2,90400,4,90400\n53,,700,2,1,5600,2,5600\n"
+            "srcip,interface,octets,packets,flows,bits,packetsxrate,bitsxrate\n\
+             10.0.0.1,,11300,11300,2,90400,11300,90400\n10.0.0.2,,700,700,1,5600,700,5600\n"
         );
     }
 
@@ -194,9 +168,9 @@ mod tests {
             written(write_table, &top, Metric::Octets),
             "\
 SRCIP         DSTPORT  FLOWS  PACKETS  OCTETS    SHARE
-10.0.0.1      443          2        4  11.3 k   94.1 %
-10.0.0.1      53           1        2     700    5.8 %
-all 3 groups               4        8  12.0 k  100.0 %
+10.0.0.1      2000         2   11.3 k  11.3 k   94.1 %
+10.0.0.2      2000         1      700     700    5.8 %
+all 3 groups               4   12.0 k  12.0 k  100.0 %
 "
         );
     }

@@ -41,7 +41,7 @@ impl Path {
     /// Whether its device sees the packets of the path as they were sent. That of IPsec sees them encrypted, and a VRF's
     /// has them from its members.
     pub fn has_flows(&self) -> bool {
-        !matches!(self.name, "ipsec" | "vrf" | "mgre")
+        !matches!(self.name, "ipsec" | "vrf")
     }
 }
 
