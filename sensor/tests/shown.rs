@@ -176,12 +176,20 @@ fn the_largest_groups_are_in_order() {
         (["--by", "bytes"], "is `octets` here"),
         (["--metric", "bytes"], "is `octets` here; metrics are octets, packets, flows, bits"),
         (["--metric", "size"], "octets, packets, flows, bits"),
-        (["--top", "0"], "a number from 1 on"),
     ] {
         let refused =
             sensor(&[&["replay", "--top", "3"], &arguments[..], &[capture.path()]].concat(), b"");
         assert_eq!(refused.status.code(), Some(64));
         assert!(text(&refused).1.contains(what), "{}", text(&refused).1);
+    }
+}
+
+#[test]
+fn no_groups_at_all_are_refused() {
+    for count in ["0", "-1", "ten"] {
+        let refused = sensor(&["replay", &format!("--top={count}"), "absent.pcap"], b"");
+        assert_eq!(refused.status.code(), Some(64));
+        assert!(text(&refused).1.contains("a number from 1 on"), "{}", text(&refused).1);
     }
 }
 
