@@ -121,6 +121,100 @@ fn captures_and_files_of_messages_become_json_lines() {
     assert!(errors(&output).contains("2 flow records did not fulfil the filter"));
 }
 
+/// An IPFIX file: one record that counts 100 octets in and 300 out.
+fn both_ways() -> Vec<u8> {
+    let fields: [(u16, u16); 6] = [(8, 4), (12, 4), (1, 4), (2, 4), (23, 4), (24, 4)];
+    let mut sets = vec![0, 2, 0, 32, 1, 0, 0, 6];
+    for (element, length) in fields {
+        sets.extend([element.to_be_bytes(), length.to_be_bytes()].concat());
+    }
+    sets.extend([1, 0, 0, 28, 203, 0, 113, 1, 192, 0, 2, 1]);
+    for count in [100_u32, 1, 300, 3] {
+        sets.extend(count.to_be_bytes());
+    }
+    let mut message = vec![0, 10];
+    message.extend((16 + sets.len() as u16).to_be_bytes());
+    message.extend(1_700_000_002_u32.to_be_bytes());
+    message.extend([0; 8]);
+    message.extend(sets);
+    message
+}
+
+/// Source, destination and octets of flows.
+fn ends(output: &Output) -> Vec<String> {
+    assert!(output.status.success(), "{}", errors(output));
+    let shown = |flow: &Value| format!("{} {} {}", flow["srcip"], flow["dstip"], flow["bits"]);
+    records(output).iter().map(shown).map(|text| text.replace('"', "")).collect()
+}
+
+#[test]
+fn exporters_of_the_configuration_count_in_captures_as_well() {
+    let folder = folder("decode_config");
+    let (capture, config) = (folder.join("flows.pcap"), folder.join("sensor.toml"));
+    fs::write(&capture, netflow5()).expect("written");
+    let text = "\
+        [intake]\nallow = []\n\
+        [[exporter]]\naddress = '198.51.100.0/24'\nname = 'the network'\nsample_rate = 7\n\
+        [[exporter]]\naddress = '198.51.100.7'\nname = 'edge'\nsite = 'Graz'\ntags = ['transit']\n\
+        sample_rate = 1000\ninterfaces = { 1 = 'uplink', 2 = 'lan' }\nrate_limit = 1\n";
+    fs::write(&config, text).expect("written");
+    let config = config.to_str().expect("text");
+    let decode = ["decode", "--config", config];
+    let replay = ["replay", "--as", "exports", "--print", "flows", "--config", config];
+    for arguments in [&decode[..], &replay] {
+        let output = sensor(arguments, std::slice::from_ref(&capture));
+        assert!(output.status.success(), "{}", errors(&output));
+        let flows = records(&output);
+        assert_eq!(flows.len(), 3, "admission and rate limits do not apply: {}", errors(&output));
+        for flow in &flows {
+            for (field, value) in [
+                ("flowsrcname", Value::from("edge")),
+                ("site", "Graz".into()),
+                ("tags", vec!["transit"].into()),
+                ("samplerate", 1000.into()),
+                ("packetsxrate", 1000.into()),
+                ("inputname", "uplink".into()),
+                ("outputname", "lan".into()),
+            ] {
+                assert_eq!(flow[field], value, "{field} of {flow}");
+            }
+        }
+    }
+    let bad = folder.join("bad.toml");
+    fs::write(&bad, "[[exporter]]\naddress = '198.51.100.7'\nsample_rat = 7\n").expect("written");
+    let output = sensor(&["decode", "--config", bad.to_str().expect("text")], &[capture]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(errors(&output).contains("bad.toml:3:1"), "{}", errors(&output));
+}
+
+#[test]
+fn what_out_counters_count_is_said_by_a_flag_or_by_the_configuration() {
+    let folder = folder("decode_out");
+    let file = [folder.join("flows.ipfix")];
+    fs::write(&file[0], both_ways()).expect("written");
+    let config = folder.join("sensor.toml");
+    // The messages of a file come from the unspecified address.
+    fs::write(&config, "[[exporter]]\naddress = '0.0.0.0'\nout_counters = 'reverse'\n")
+        .expect("written");
+    let config = config.to_str().expect("text");
+    let one = ["203.0.113.1 192.0.2.1 800"];
+    let two = ["203.0.113.1 192.0.2.1 800", "192.0.2.1 203.0.113.1 2400"];
+    let decode = &["decode"][..];
+    let replay = &["replay", "--as", "exports", "--print", "flows"][..];
+    for command in [decode, replay] {
+        let run = |flags: &[&str]| ends(&sensor(&[command, flags].concat(), &file));
+        assert_eq!(run(&[]), one);
+        assert_eq!(run(&["--out-counters", "same"]), one);
+        assert_eq!(run(&["--out-counters", "reverse"]), two);
+        assert_eq!(run(&["--config", config]), two);
+        assert_eq!(run(&["--config", config, "--out-counters", "same"]), one, "the flag decides");
+        let wrong = sensor(&[command, &["--out-counters", "revers"]].concat(), &file);
+        assert_eq!(wrong.status.code(), Some(64));
+        let said = errors(&wrong);
+        assert!(said.contains("'revers'") && said.contains("'reverse'"), "{said}");
+    }
+}
+
 #[test]
 fn standard_input_compressed() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sensor"))

@@ -2,7 +2,7 @@
 //!
 //! * [`config`]: what the user wants, read and checked. [`context`]: what is known about addresses, read from files.
 //! * [`run`]: live: the kernel's flow tables (`capture`) and what routers send (`intake`). [`replay`]: capture files.
-//! * [`exports`]: exports of routers in files.
+//! * [`exporters`]: what is configured of routers. [`exports`]: their exports in files.
 //! * [`analysis`]: context, tags and policies at work; [`reload`]: read anew; [`policies`]: their files.
 //! * [`top`]: the largest groups of flows. [`progress`]: how far files have been read.
 //! * [`inspect`]: what is wrong with all that a configuration names; [`paths`]: what of it is missing; [`text`]: how text
@@ -12,6 +12,7 @@
 pub mod analysis;
 pub mod config;
 pub mod context;
+pub mod exporters;
 pub mod exports;
 pub mod inspect;
 pub mod logging;

@@ -98,9 +98,9 @@ pub struct ReplayArgs {
     #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
     pub content: Content,
 
-    /// Of exports: what OUT counters count where IN counters stand beside them
-    #[arg(long, value_name = "WHAT", default_value = "same")]
-    pub out_counters: OutCounters,
+    /// Of exports: what OUT counters count where IN counters stand beside them, whatever [[exporter]] says [default: same]
+    #[arg(long, value_name = "WHAT")]
+    pub out_counters: Option<OutCounters>,
 
     /// Captures to read, in this order, '-' being stdin: pcap or pcapng, plain, gzip or zstd; as exports, IPFIX files too
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]

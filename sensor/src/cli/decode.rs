@@ -8,9 +8,12 @@ use super::{
     args::OutCounters,
     shown::{FormArgs, TopArgs, shown},
 };
-use crate::agent::exports::{
-    self,
-    decode::{self as agent, Show},
+use crate::agent::{
+    config::{self, overrides::Overrides},
+    exports::{
+        self,
+        decode::{self as agent, Show},
+    },
 };
 
 /// Closes the help of `decode`.
@@ -19,6 +22,7 @@ Examples:
   sensor decode exports.pcap | jq -c '[.srcip, .dstip, .bitsxrate]'
   sensor decode --options exports.pcap.gz           what the routers tell of themselves
   sensor decode --ledger exports.pcapng flows.ipfix  what became of every octet
+  sensor decode --config sensor.toml exports.pcap   with the names and rates that it gives routers
   sensor decode --top 10 --by srcip exports.pcap    who sent most
   tcpdump -w - -U udp port 2055 | sensor decode -";
 
@@ -45,9 +49,13 @@ pub struct DecodeArgs {
     #[command(flatten)]
     pub top: TopArgs,
 
-    /// What OUT counters count where IN counters stand beside them
-    #[arg(long, value_name = "WHAT", default_value = "same")]
-    pub out_counters: OutCounters,
+    /// What OUT counters count where IN counters stand beside them, whatever [[exporter]] says [default: same]
+    #[arg(long, value_name = "WHAT")]
+    pub out_counters: Option<OutCounters>,
+
+    /// Configuration file (TOML) of the agent: what its [[exporter]] and `intake.inner_headers` say counts here as well
+    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
 
     /// Files to read, in this order, '-' being stdin: captures (pcap, pcapng) of NetFlow 5, 7, 9, IPFIX (UDP, TCP) and
     /// sFlow 5, and IPFIX files; plain, gzip or zstd
@@ -60,6 +68,8 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
     let shown = shown(&args.form, &args.top)?;
     let flows = (!args.options && !args.ledger).then_some(shown);
     let show = Show { flows, options: args.options, ledger: args.ledger };
-    let options = exports::options(args.inner_headers, args.out_counters.into());
+    let config = config::load(args.config.as_deref(), &Overrides::default())?;
+    let out_counters = args.out_counters.map(Into::into);
+    let options = exports::options(&config, args.inner_headers, out_counters);
     agent::decode(&args.files, show, options)
 }

@@ -19,7 +19,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     match args.content {
         Content::Traffic => agent::replay(&config, filter.as_ref(), lists, &args.files, &shown),
         Content::Exports => {
-            let options = exports::options(false, args.out_counters.into());
+            let options = exports::options(&config, false, args.out_counters.map(Into::into));
             exports::replay::replay(&config, filter.as_ref(), lists, &args.files, &shown, options)
         }
     }

@@ -11,7 +11,7 @@ use super::{
     intake::{network, rate_limit},
     schema::{Key, Setting, Table, Value, table},
 };
-use crate::settings::named::Named;
+use crate::{diagnostic::nearest, settings::named::Named};
 
 table! {
     /// `[[exporter]]`
@@ -68,12 +68,11 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<ExporterC
             "reverse" => OutCounters::Reverse,
             other => {
                 let must = "must be \"same\" or \"reverse\"";
-                faults.report(
-                    &raw.out_counters,
-                    "exporter.out_counters",
-                    must,
-                    &format!("this is {other:?}"),
-                );
+                let found = match nearest(other, ["same", "reverse"]) {
+                    Some(meant) => format!("this is {other:?}, did you mean {meant:?}?"),
+                    None => format!("this is {other:?}"),
+                };
+                faults.report(&raw.out_counters, "exporter.out_counters", must, &found);
                 OutCounters::Same
             }
         };

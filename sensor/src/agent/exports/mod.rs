@@ -7,6 +7,7 @@ pub mod decode;
 pub mod ledger;
 pub mod replay;
 
+pub use super::exporters::captured as options;
 pub use crate::wire::template::compile::OutCounters;
 
 use std::{ops::ControlFlow, path::Path};
@@ -20,15 +21,8 @@ use crate::{
     wire::{
         batches::Batches,
         collector::{Collector, Options},
-        exporter::device::Profile,
     },
 };
-
-/// Options of a decoder that looks into tunnels or not, of exporters whose OUT counters count so.
-pub fn options(inner_headers: bool, out_counters: OutCounters) -> Options {
-    let profile = move |_| Profile { out_counters, ..Profile::default() };
-    Options { inner_headers, profile: Box::new(profile), ..Options::default() }
-}
 
 /// Where the reading of files has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

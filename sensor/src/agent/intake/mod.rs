@@ -7,28 +7,24 @@ pub mod summary;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::bail;
-use ipnet::IpNet;
-
 use self::health::Health;
 use super::{
     config::{
         Config,
-        exporter::ExporterConfig,
         listen::{ListenConfig, ListenTls},
     },
+    exporters,
     outputs::Outputs,
 };
 use crate::{
     intake::{
         self,
-        admission::{Profile, Rule, Rules},
         options::{Forward, Listener, Options, State, Tls, Transport},
         report::Report,
     },
     stdio,
-    wire::exporter::room::Standing,
 };
+use anyhow::bail;
 
 /// Everything that routers send to, where there is anything.
 pub struct Intake {
@@ -95,12 +91,11 @@ fn options(config: &Config) -> Options {
         protocols: forward.protocols.clone(),
         exporters: forward.exporters.clone(),
     };
-    let rules = config.exporters.iter().map(rule).collect();
     Options {
         listeners: config.listen.iter().map(listener).collect(),
         workers: intake.workers,
         receive_buffer: usize::try_from(intake.receive_buffer).unwrap_or(usize::MAX),
-        rules: Rules::new(intake.allow.clone(), rules, intake.rate_limit),
+        rules: exporters::rules(config),
         memory: usize::try_from(intake.memory).unwrap_or(usize::MAX),
         inner_headers: intake.inner_headers,
         state: intake.state_file.clone().map(state),
@@ -124,31 +119,6 @@ fn listener(listen: &ListenConfig) -> Listener {
         None => Transport::Tcp,
     };
     Listener { name: endpoint.to_string(), address: endpoint.address, transport }
-}
-
-fn rule(exporter: &ExporterConfig) -> Rule {
-    Rule {
-        network: exporter.network,
-        rate_limit: exporter.rate_limit,
-        profile: Profile {
-            name: exporter.name.clone(),
-            site: exporter.site.clone(),
-            tags: exporter.tags.clone(),
-            sample_rate: exporter.sample_rate,
-            standing: standing(exporter.network),
-            out_counters: exporter.out_counters,
-            interfaces: exporter.interfaces.clone(),
-        },
-    }
-}
-
-/// Room is reserved for exporters that are configured one by one: of a network nobody knows how many come.
-fn standing(network: IpNet) -> Standing {
-    if network.prefix_len() == network.max_prefix_len() {
-        Standing::Named
-    } else {
-        Standing::Network
-    }
 }
 
 /// Seconds between two words about losses.
