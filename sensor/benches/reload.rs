@@ -26,6 +26,7 @@ use sensor::{
     agent::{
         analysis::{Analysis, Origin},
         config::{self, Config, overrides::Overrides},
+        inspect,
     },
     flow::{
         batch::{Addresses, BATCH_ROWS, FlowBatch},
@@ -56,8 +57,8 @@ fn measure(name: &str, one_of: usize) {
     let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), 0, one_of);
     let config = configuration(directory.path());
-    let analysis = Analysis::start(&config, &Lists::default(), Origin::Files)
-        .expect("the files have no faults");
+    let contents = inspect::read(&config, Origin::Files, false).expect("the files have no faults");
+    let analysis = Analysis::start(&config, contents.named, Origin::Files);
     let mut traffic = Traffic::new(&analysis);
     for _ in 0..2 * BATCHES {
         traffic.pass();

@@ -90,7 +90,7 @@ fn is_null(metadata: &Metadata) -> bool {
 }
 
 /// Whether the path is that of an open file of this process.
-fn is_inherited(path: &Path) -> bool {
+pub fn is_inherited(path: &Path) -> bool {
     let mut parts = path.components();
     if parts.next() != Some(Component::RootDir) {
         return false;

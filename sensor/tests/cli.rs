@@ -400,54 +400,30 @@ fn a_reload_says_what_holds() {
     assert!(said.contains("3 reloads (2 refused): flows waited"), "{said}");
 }
 
-/// What is missing is told by `check` and by whoever needs it, in the same words and with the same exit code.
+/// What keeps an agent from starting does not spoil what is in force when it is read anew.
 #[test]
-fn what_is_missing_is_told_alike() {
+fn a_reload_with_a_faulty_label_leaves_the_old_in_force() {
     let folder = tempfile::tempdir().expect("a folder");
-    let absent = folder.path().join("absent");
-    let absent = absent.display().to_string();
-    let config = folder.path().join("sensor.toml");
-    let path = config.display().to_string();
-    for (text, told) in [
-        (
-            "[log]\nflows = 'ABSENT/flows'",
-            "cannot write to ABSENT/flows: there is no directory ABSENT",
-        ),
-        (
-            "[[hits]]\nurl = 'file://ABSENT/hits'",
-            "cannot write to ABSENT/hits: there is no directory ABSENT",
-        ),
-        (
-            "[[hits]]\nurl = 'https://127.0.0.1:9/'\nbearer_file = 'ABSENT'",
-            "cannot read ABSENT: No such file",
-        ),
-        (
-            "[[hits]]\nurl = 'https://127.0.0.1:9/'\nspool = '/dev/null/spool'",
-            "cannot make directory /dev/null/spool: ",
-        ),
-        (
-            "[[collector]]\nurl = 'tls://127.0.0.1:9'\ntls.ca = 'ABSENT'",
-            "cannot read ABSENT: No such file",
-        ),
-        ("[ipfix_file]\ndirectory = '/dev/null/files'", "cannot make directory /dev/null/files: "),
-        ("[geo]\nasn = 'ABSENT'", "cannot read ABSENT: No such file"),
-        ("[labels]\nfiles = ['ABSENT']", "cannot read ABSENT: No such file"),
-        ("[policies]\npaths = ['ABSENT']", "cannot read ABSENT: No such file"),
-        ("[lists]\nx = 'ABSENT'", "cannot read the list `x` from ABSENT: No such file"),
-        (
-            "[intake]\nstate_file = 'ABSENT/state'",
-            "cannot write to ABSENT/state: there is no directory",
-        ),
-    ] {
-        fs::write(&config, text.replace("ABSENT", &absent)).expect("written");
-        let told = told.replace("ABSENT", &absent);
-        let checked = sensor(&["check", "--config", &path]);
-        assert_eq!(checked.code, Some(64), "{text}: {}", checked.stderr);
-        assert!(checked.stderr.contains(&told), "{text}: {}", checked.stderr);
-        let run = sensor(&["run", "--config", &path, "--listen", &listener(), "--duration", "1ms"]);
-        assert_eq!(run.code, Some(64), "{text}: {}", run.stderr);
-        assert_eq!(run.stderr, checked.stderr, "{text}");
-    }
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let labels = write("labels.csv", "10.0.0.1,role,web\n");
+    let config = write("sensor.toml", &format!("labels.files = ['{labels}']\n"));
+    let mut agent = Agent::start(&["--config", &config]);
+    write("labels.csv", "10.0.0.1,role,web\n10.0.0.x,role,web\n");
+    agent.signal("HUP");
+    let said = agent.wait_for("reload refused: the old labels, networks and locations stay");
+    assert!(said.contains("labels.csv:2:1"), "{said}");
+    assert!(said.contains("ERROR") && said.contains("have faults: the old labels"), "{said}");
+    write("labels.csv", "10.0.0.1,role,web\n10.0.0.2,role,web\n");
+    agent.signal("HUP");
+    agent.wait_for("reload: read anew");
+    agent.signal("TERM");
+    let (code, said) = agent.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("2 reloads (1 refused)"), "{said}");
 }
 
 /// Files as editors of another system leave them lose neither their first line nor anything else.

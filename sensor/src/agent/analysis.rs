@@ -9,22 +9,22 @@ use std::{
 };
 
 use super::{
-    config::Config,
-    context::{self, FileReport},
-    health::Health,
-    leftovers::Leftovers,
-    policies,
-    reload::Reloads,
+    config::Config, context::FileReport, health::Health, inspect::Named, leftovers::Leftovers,
+    policies, reload::Reloads,
 };
 use crate::{
     engine::{inside::Inside, pipeline::Pipeline},
-    enrich::current::Current,
+    enrich::{
+        context::{Context, Limits},
+        current::Current,
+    },
     flow::{batch::FlowBatch, interfaces::Interfaces},
     kernel::addresses,
     nql::lists::{ListValues, Lists},
     policy::{
         detector::{Detector, Rules},
         event::Event,
+        model::Policy,
         sources::OldSource,
         tags::{TagRule, Tagger},
     },
@@ -51,14 +51,10 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Reads what `config` names; queries may name `lists`. Of context, what cannot be read is told and left out.
-    ///
-    /// # Errors
-    /// When policies cannot be read, or have faults and the configuration is not lenient; when queries of tags have faults.
-    pub fn start(config: &Config, lists: &Lists, origin: Origin) -> anyhow::Result<Self> {
-        let Asked { tags, rules } = Asked::read(config, lists)?;
-        let (context, reports) = context::load(&config.context, local(origin).as_deref());
-        tell(&reports);
+    /// Puts in force what was read of that which `config` names.
+    pub fn start(config: &Config, named: Named, origin: Origin) -> Self {
+        let Named { sources, asked: Asked { tags, rules } } = named;
+        let context = Context::new(sources, config.context.precedence, Limits::default());
         let current = Arc::new(Current::new(context));
         let (seed, host) = match origin {
             // A seed that senders of packets cannot know.
@@ -67,14 +63,14 @@ impl Analysis {
         };
         let detector = Detector::new(rules, seed, host);
         let pipeline = Pipeline::new(current.clone(), Tagger::new(tags), detector);
-        Ok(Self {
+        Self {
             origin,
             current,
             pipeline: Mutex::new(pipeline),
             health: Mutex::default(),
             leftovers: Leftovers::default(),
             reloads: Mutex::default(),
-        })
+        }
     }
 
     pub(super) fn pipeline(&self) -> MutexGuard<'_, Pipeline> {
@@ -195,7 +191,12 @@ impl Asked {
         } else {
             policies::sound(loaded)?
         };
-        Ok(Self { tags, rules: Rules::compile(loaded.policies) })
+        Ok(Self::new(tags, loaded.policies))
+    }
+
+    /// Compiles what has no fault.
+    pub(super) fn new(tags: Vec<TagRule>, policies: Vec<Policy>) -> Self {
+        Self { tags, rules: Rules::compile(policies) }
     }
 }
 

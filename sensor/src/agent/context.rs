@@ -1,7 +1,8 @@
 //! Reads the files that the context comes from, and puts a context in force.
 //!
-//! At the start everything that can be read holds, and what cannot is told. A reload is all or nothing where files are
-//! missing: a label file that is just being replaced must not take its labels away from running policies.
+//! It is all or nothing: an agent does not start with files that are missing or have faults, and a reload leaves the old in
+//! force; a label file that is just being replaced must not take its labels away from running policies. Verbs that only look
+//! something up ([`load`]) go by what can be read, and tell the rest.
 
 use std::{net::IpAddr, path::Path};
 
@@ -45,6 +46,11 @@ impl FileReport {
             unreadable: false,
             faults,
         }
+    }
+
+    /// Whether all of it holds.
+    pub fn is_sound(&self) -> bool {
+        !self.unreadable && self.faulty == 0
     }
 
     fn unreadable(path: &str, reason: &dyn std::fmt::Display) -> Self {
@@ -117,14 +123,14 @@ pub fn load(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Context, Vec<F
     (Context::new(sources, config.precedence, Limits::default()), reports)
 }
 
-/// The context, read anew; none where a file cannot be read.
+/// The context, read anew; none where a file has faults.
 pub fn reread(
     config: &ContextConfig,
     local: Option<&[IpAddr]>,
 ) -> (Option<Context>, Vec<FileReport>) {
     let (sources, reports) = sources(config, local);
-    let readable = reports.iter().all(|report| !report.unreadable);
-    let context = readable.then(|| Context::new(sources, config.precedence, Limits::default()));
+    let sound = reports.iter().all(FileReport::is_sound);
+    let context = sound.then(|| Context::new(sources, config.precedence, Limits::default()));
     (context, reports)
 }
 
@@ -135,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reload_needs_every_file() {
+    fn a_reload_needs_every_file_without_a_fault() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("labels.csv");
         let config =
@@ -150,11 +156,17 @@ mod tests {
         assert!(reports[0].unreadable && reports[0].faults.contains("No such file"), "{reports:?}");
         assert_eq!(role(&context), [""; 0]);
 
+        fs::write(&path, "10.0.0.5,role,web\n").expect("the file is written");
+        let (context, _) = reread(&config, None);
+        assert_eq!(role(&context.expect("the file is sound")), ["web"]);
+
         fs::write(&path, b"10.0.0.5,role,web\n\xff\xff,role,x\n").expect("the file is written");
         let (context, reports) = reread(&config, None);
         assert_eq!((reports[0].entries, reports[0].faulty), (1, 1));
         assert!(reports[0].faults.contains("labels.csv:2:1"), "{}", reports[0].faults);
-        assert_eq!(role(&context.expect("all files are there")), ["web"]);
+        assert!(context.is_none());
+        let (context, _) = load(&config, None);
+        assert_eq!(role(&context), ["web"], "who only looks goes by what can be read");
 
         fs::remove_file(&path).expect("the file is removed");
         let (context, reports) = reread(&config, None);

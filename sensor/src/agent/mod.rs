@@ -5,8 +5,8 @@
 //! * [`exporters`]: what is configured of routers. [`exports`]: their exports in files.
 //! * [`analysis`]: context, tags and policies at work; [`reload`]: read anew; [`policies`]: their files.
 //! * [`top`]: the largest groups of flows. [`progress`]: how far files have been read.
-//! * [`inspect`]: what is wrong with all that a configuration names; [`paths`]: what of it is missing; [`text`]: how text
-//!   files are read.
+//! * [`inspect`]: all that a configuration names, read and judged; [`paths`]: secrets, certificates and places to write to;
+//!   [`writable`]: whether these can be written to; [`text`]: how text files are read.
 //! * [`outputs`]: where records and hits go; [`summary`]: what became of every packet and record, on one screen.
 
 pub mod analysis;
@@ -17,7 +17,6 @@ pub mod exports;
 pub mod inspect;
 pub mod logging;
 pub mod outputs;
-#[expect(clippy::disallowed_types, reason = "edge: tries whether files can be opened")]
 pub mod paths;
 pub mod policies;
 pub mod progress;
@@ -27,6 +26,8 @@ pub mod run;
 pub mod summary;
 pub mod text;
 pub mod top;
+#[expect(clippy::disallowed_types, reason = "edge: tries whether files can be made")]
+pub mod writable;
 
 mod capture;
 mod coverage;

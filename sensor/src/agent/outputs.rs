@@ -15,6 +15,7 @@ use super::{
         endpoint::{self, SourceConfig},
     },
     filter::FlowFilter,
+    inspect::Contents,
     lent::Lent,
     top::{Collected, Shown},
 };
@@ -73,15 +74,15 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Starts every output that `config` names, for the flows that fulfil `filter`; `lists` are those of the configuration. `shown`
-    /// says how flows are printed.
+    /// Starts every output that `config` names, for the flows that fulfil `filter`; `contents` is what was read of the files that
+    /// it names. `shown` says how flows are printed.
     ///
     /// # Errors
     /// When a file or a certificate cannot be opened. A collector that cannot be reached is no error.
     pub fn start(
         config: &Config,
         filter: Option<&Filter>,
-        lists: Lists,
+        contents: Contents,
         patience: Patience,
         shown: &Shown,
     ) -> anyhow::Result<Self> {
@@ -89,7 +90,8 @@ impl Outputs {
             Patience::Never => Origin::Live,
             Patience::Always => Origin::Files,
         };
-        let analysis = Analysis::start(config, &lists, origin)?;
+        let Contents { lists, named } = contents;
+        let analysis = Analysis::start(config, named, origin);
         let reopen = Arc::<Reopen>::default();
         let mut hits = Hits::start(config.hits.outputs.clone(), &reopen)?;
         let interfaces = SharedInterfaces::default();

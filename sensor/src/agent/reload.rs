@@ -56,7 +56,9 @@ impl Analysis {
         tell(&reports);
         let mut kept = Vec::new();
         if context.is_none() {
-            tracing::error!("the old labels, networks and locations stay in force");
+            tracing::error!(
+                "files of labels, reputation or locations have faults: the old labels, networks and locations stay in force"
+            );
             kept.push("labels, networks and locations");
         }
         let (tags, rules) = match Asked::read(config, lists) {

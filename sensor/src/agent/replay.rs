@@ -7,6 +7,7 @@ use sensor_common::ledger::{Count, Ledger};
 
 use super::{
     config::{Config, FlowConfig},
+    inspect::Contents,
     outputs::{Outputs, Patience},
     progress::{self, Progress},
     summary::{self, Records},
@@ -18,7 +19,7 @@ use crate::{
         batch::{FlowBatch, Source},
         cache::CacheOptions,
     },
-    nql::{Filter, lists::Lists},
+    nql::Filter,
     replay::{capture::CaptureReader, meter::Meter, packets},
     stdio,
 };
@@ -35,11 +36,11 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 pub fn replay(
     config: &Config,
     filter: Option<&Filter>,
-    lists: Lists,
+    contents: Contents,
     files: &[impl AsRef<Path>],
     shown: &Shown,
 ) -> anyhow::Result<()> {
-    let outputs = Outputs::start(config, filter, lists, Patience::Always, shown)?;
+    let outputs = Outputs::start(config, filter, contents, Patience::Always, shown)?;
     outputs.warn_of_silence();
     let meter = Meter::of(files);
     let mut progress = Progress::new(&meter, "packets", progress::is_wanted(config.prints()));

@@ -9,18 +9,14 @@ use super::{
     capture::{self, Capture, Captured},
     config::Config,
     drain::Drained,
+    inspect::Contents,
     intake::{self, Intake},
     outputs::{Outputs, Patience},
     signals::{Request, Signals},
     summary::{self, Records},
     top::Shown,
 };
-use crate::{
-    export::clock::now,
-    intake::report::Report,
-    nql::{Filter, lists::Lists},
-    stdio,
-};
+use crate::{export::clock::now, intake::report::Report, nql::Filter, stdio};
 
 /// How long outputs may take for what waits at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
@@ -35,15 +31,15 @@ struct Watched<'a> {
     outputs: &'a Outputs,
 }
 
-/// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `lists` are those of
-/// the configuration. SIGHUP reads lists, context and policies anew; SIGUSR1 tells the summary so far.
+/// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `contents` is
+/// what was read of the files that the configuration names. SIGHUP reads lists, context and policies anew; SIGUSR1 tells the summary so far.
 ///
 /// # Errors
 /// What keeps it from starting, a kernel that refuses to go on, or a ledger that does not balance.
 pub fn run(
     config: &Config,
     filter: Option<&Filter>,
-    lists: Lists,
+    contents: Contents,
     shown: &Shown,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
@@ -52,7 +48,7 @@ pub fn run(
         let _inside = runtime.enter();
         (Signals::new()?, capture::prepare(config)?)
     };
-    let outputs = Arc::new(Outputs::start(config, filter, lists, Patience::Never, shown)?);
+    let outputs = Arc::new(Outputs::start(config, filter, contents, Patience::Never, shown)?);
     let mut intake = Intake::start(config, &outputs)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &outputs)).transpose()?;
     let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), outputs: &outputs };

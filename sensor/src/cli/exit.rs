@@ -8,7 +8,7 @@ use crate::{
             ConfigError,
             lists::{ListError, UnreadableList},
         },
-        paths::Missing,
+        inspect::NamedFaults,
         policies::PolicyFaults,
     },
     kernel::error::{ErrorKind, KernelError},
@@ -85,7 +85,7 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
             ErrorKind::Other => Exit::Other,
         });
     }
-    if link.is::<PolicyFaults>() || link.is::<Missing>() {
+    if link.is::<PolicyFaults>() || link.is::<NamedFaults>() {
         return Some(Exit::Usage);
     }
     if let Some(ListError(unreadable)) = link.downcast_ref::<ListError>() {

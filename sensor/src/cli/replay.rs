@@ -5,22 +5,28 @@ use super::{
     nql,
     shown::shown,
 };
-use crate::agent::{config, exports, logging, paths, replay as agent};
+use crate::agent::{analysis::Origin, config, exports, inspect, logging, replay as agent};
 
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let config = config::load(args.flows.config.as_deref(), &args.flows.overrides())?;
-    paths::all_there(&config)?;
-    let lists = config.lists.read()?;
-    let query = args.flows.filter.as_deref();
-    let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
+    let contents = inspect::read(&config, Origin::Files, config.policies.lenient)?;
+    let query = args.flows.filter.as_deref();
+    let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
     let shown = shown(&args.flows.form, &args.flows.top)?;
     match args.content {
-        Content::Traffic => agent::replay(&config, filter.as_ref(), lists, &args.files, &shown),
+        Content::Traffic => agent::replay(&config, filter.as_ref(), contents, &args.files, &shown),
         Content::Exports => {
             let options = exports::options(&config, false, args.out_counters.map(Into::into));
-            exports::replay::replay(&config, filter.as_ref(), lists, &args.files, &shown, options)
+            exports::replay::replay(
+                &config,
+                filter.as_ref(),
+                contents,
+                &args.files,
+                &shown,
+                options,
+            )
         }
     }
 }

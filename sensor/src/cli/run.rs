@@ -2,7 +2,7 @@
 
 use super::{args::RunArgs, nql, shown::shown};
 use crate::{
-    agent::{config, logging, paths, run as agent},
+    agent::{analysis::Origin, config, inspect, logging, run as agent},
     stdio,
 };
 
@@ -10,11 +10,10 @@ use crate::{
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     stdio::detach();
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
-    paths::all_there(&config)?;
-    let lists = config.lists.read()?;
-    let query = args.flows.filter.as_deref();
-    let filter = query.map(|query| nql::flow_filter(query, &lists)).transpose()?;
     logging::start(config.log.level);
+    let contents = inspect::read(&config, Origin::Live, config.policies.lenient)?;
+    let query = args.flows.filter.as_deref();
+    let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
     let shown = shown(&args.flows.form, &args.flows.top)?;
-    agent::run(&config, filter.as_ref(), lists, &shown, args.duration)
+    agent::run(&config, filter.as_ref(), contents, &shown, args.duration)
 }

@@ -48,6 +48,16 @@ use self::{
 };
 use crate::flow::batch::FlowBatch;
 
+pub use self::state::fresh as fresh_state;
+
+/// Reads the files of a TLS listener, and starts nothing.
+///
+/// # Errors
+/// When one cannot be used.
+pub fn check_tls(tls: &options::Tls) -> Result<(), IntakeError> {
+    stream::check_tls(tls)
+}
+
 /// Takes decoded flows; gives the batch back when nobody needs its memory any more.
 pub type Sink = Arc<dyn Fn(FlowBatch) -> Option<FlowBatch> + Send + Sync>;
 

@@ -111,7 +111,8 @@ fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
     fs::rename(&fresh, path)
 }
 
-fn fresh(path: &Path) -> PathBuf {
+/// Where a new state is written before it takes the place of the one at `path`.
+pub fn fresh(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     name.into()

@@ -19,6 +19,7 @@ impl<T> Default for Named<T> {
 
 impl<T: Value> Value for Named<T> {
     const KIND: &'static str = "a table";
+    const IS_PATH: bool = T::IS_PATH;
 
     fn read(
         found: &Spanned<DeValue<'_>>,

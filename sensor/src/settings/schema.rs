@@ -16,6 +16,8 @@ pub struct Key {
     pub name: &'static str,
     /// The keys inside, where the value is a table or a list of tables.
     pub inner: &'static [Key],
+    /// Whether the value is a path, or are several.
+    pub is_path: bool,
 }
 
 /// Who set a value: it decides how a fault in it is shown.
@@ -75,6 +77,8 @@ pub trait Value: Sized {
     const KIND: &'static str;
     /// The keys inside, where this is a table or a list of tables.
     const INNER: &'static [Key] = &[];
+    /// Whether this is a path, or are several.
+    const IS_PATH: bool = false;
 
     /// Reads the value of key `path`, or reports why it cannot.
     fn read(found: &Spanned<DeValue<'_>>, path: &str, faults: &mut Vec<Diagnostic>)
@@ -191,6 +195,7 @@ macro_rules! table {
                 Key {
                     name: $crate::settings::schema::table!(@written $key $($written)?),
                     inner: <$type as Value>::INNER,
+                    is_path: <$type as Value>::IS_PATH,
                 },
             )*];
             const SECTIONS: &'static [Key] =

@@ -167,6 +167,7 @@ impl Value for String {
 
 impl Value for PathBuf {
     const KIND: &'static str = "a path";
+    const IS_PATH: bool = true;
 
     fn read(
         found: &Spanned<DeValue<'_>>,
@@ -207,6 +208,7 @@ impl Value for ByteSize {
 impl<T: Value> Value for Option<T> {
     const KIND: &'static str = T::KIND;
     const INNER: &'static [Key] = T::INNER;
+    const IS_PATH: bool = T::IS_PATH;
 
     fn read(
         found: &Spanned<DeValue<'_>>,
@@ -222,6 +224,7 @@ impl<T: Value> Value for Vec<Setting<T>> {
     const KIND: &'static str =
         if T::INNER.is_empty() { "a list" } else { "a list of tables, each under a [[header]]" };
     const INNER: &'static [Key] = T::INNER;
+    const IS_PATH: bool = T::IS_PATH;
 
     fn read(
         found: &Spanned<DeValue<'_>>,

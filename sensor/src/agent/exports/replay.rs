@@ -6,11 +6,12 @@ use super::{Files, Step, ledger};
 use crate::{
     agent::{
         config::Config,
+        inspect::Contents,
         outputs::{Outputs, Patience},
         summary::{self, Records},
         top::Shown,
     },
-    nql::{Filter, lists::Lists},
+    nql::Filter,
     stdio,
     wire::collector::Options,
 };
@@ -26,12 +27,12 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 pub fn replay(
     config: &Config,
     filter: Option<&Filter>,
-    lists: Lists,
+    contents: Contents,
     files: &[impl AsRef<Path>],
     shown: &Shown,
     options: Options,
 ) -> anyhow::Result<()> {
-    let outputs = Outputs::start(config, filter, lists, Patience::Always, shown)?;
+    let outputs = Outputs::start(config, filter, contents, Patience::Always, shown)?;
     outputs.warn_of_silence();
     let mut decoded = Files::new(options);
     let mut second = 0;

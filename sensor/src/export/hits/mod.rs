@@ -36,6 +36,14 @@ impl Load for Event {
     }
 }
 
+/// Reads what an output needs, certificates and secrets above all, and starts nothing.
+///
+/// # Errors
+/// What keeps it from being started, its files apart.
+pub fn check(options: &OutputOptions) -> Result<(), HitsError> {
+    deliver::check(&options.destination, options.format)
+}
+
 /// All outputs of events.
 pub struct Hits {
     outputs: Vec<(Selection, Box<dyn Sink<Event>>)>,

@@ -50,6 +50,11 @@ pub enum Kept {
     Full,
 }
 
+/// The file in `directory` by whose lock a process has the spool for itself.
+pub fn lock_file(directory: &Path) -> PathBuf {
+    directory.join("lock")
+}
+
 impl Spool {
     /// Opens the spool in `directory`, which is made if need be, for at most `limit` octets.
     ///
@@ -61,7 +66,7 @@ impl Spool {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(directory.join("lock"))?;
+            .open(lock_file(directory))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -9,7 +9,10 @@ use std::{
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer, ServerName,
+        pem::{self, PemObject},
+    },
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -103,7 +106,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetError> {
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, NetError> {
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| problem(path, &error))
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| match error {
+        pem::Error::NoItemsFound => problem(path, "no private key in PEM form in it"),
+        error => problem(path, &error),
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, NetError> {

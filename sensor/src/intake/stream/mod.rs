@@ -30,7 +30,7 @@ use super::{
     admission::Rules,
     error::IntakeError,
     lock, now,
-    options::{Listener, Options, Transport},
+    options::{Listener, Options, Tls, Transport},
     report::{ConnectionReport, Report},
     thread,
 };
@@ -50,6 +50,11 @@ const REST: Duration = Duration::from_millis(100);
 
 /// Idle connections are asked for a sign of life after this time.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Reads the files that `tls` names.
+pub(super) fn check_tls(tls: &Tls) -> Result<(), IntakeError> {
+    tls::acceptor(tls).map(drop)
+}
 
 /// Listening sockets.
 pub(super) struct Listeners(Vec<Open>);

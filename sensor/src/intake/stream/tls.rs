@@ -5,7 +5,10 @@ use std::{path::Path, sync::Arc};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
     server::WebPkiClientVerifier,
 };
 use tokio_rustls::TlsAcceptor;
@@ -32,8 +35,10 @@ pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, IntakeError> {
             config.with_client_cert_verifier(verifier.build().map_err(|error| problem(ca, &error))?)
         }
     };
-    let pem = read(&tls.key)?;
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| problem(&tls.key, &error))?;
+    let key = PrivateKeyDer::from_pem_slice(&read(&tls.key)?).map_err(|error| match error {
+        pem::Error::NoItemsFound => problem(&tls.key, "no private key in PEM form in it"),
+        error => problem(&tls.key, &error),
+    })?;
     let config = config
         .with_single_cert(certificates(&tls.certificate)?, key)
         .map_err(|error| problem(&tls.certificate, &error))?;

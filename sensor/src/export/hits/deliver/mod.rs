@@ -81,6 +81,18 @@ impl Renderer {
     }
 }
 
+/// Reads what a destination needs besides its files; opens nothing.
+pub fn check(destination: &Destination, format: Format) -> Result<(), HitsError> {
+    let name = destination.to_string();
+    match destination {
+        Destination::Syslog(options) => Syslog::new(options.clone())
+            .map(drop)
+            .map_err(|source| HitsError::Net { output: name, source }),
+        Destination::Webhook(options) => Webhook::new(options.clone(), format, &name).map(drop),
+        Destination::Stdout { .. } | Destination::File(_) | Destination::Journal { .. } => Ok(()),
+    }
+}
+
 /// An open way out.
 pub enum Delivery {
     Stdout(Stdout),
