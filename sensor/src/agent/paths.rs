@@ -37,15 +37,15 @@ fn read(config: &Config) -> impl Iterator<Item = String> {
     let collectors = config.collectors.iter().filter_map(|collector| {
         let options = tls_options(collector.tls.as_ref()?);
         let check = || told(TlsClient::new(&options, &collector.endpoint.host));
-        Some(usable(tls_files(&options), check))
+        Some(usable(&tls_files(&options), check))
     });
     let listeners = config.listen.iter().filter_map(|listen| {
         let ListenTls { certificate, key, ca } = listen.tls.clone()?;
-        let files = ca.iter().chain([&certificate, &key]).cloned().collect();
-        Some(usable(files, || told(intake::check_tls(&Tls { certificate, key, ca }))))
+        let files: Vec<_> = ca.iter().chain([&certificate, &key]).cloned().collect();
+        Some(usable(&files, || told(intake::check_tls(&Tls { certificate, key, ca }))))
     });
     let outputs = config.hits.outputs.iter();
-    let outputs = outputs.map(|output| usable(files_of(output), || told(hits::check(output))));
+    let outputs = outputs.map(|output| usable(&files_of(output), || told(hits::check(output))));
     collectors.chain(listeners).chain(outputs).flatten()
 }
 
@@ -54,7 +54,7 @@ fn told<T>(result: Result<T, impl std::fmt::Display>) -> Option<String> {
 }
 
 /// What is wrong with `files`, or else what `check` says.
-fn usable(files: Vec<PathBuf>, check: impl FnOnce() -> Option<String>) -> Vec<String> {
+fn usable(files: &[PathBuf], check: impl FnOnce() -> Option<String>) -> Vec<String> {
     let unreadable: Vec<String> = files.iter().filter_map(|file| unreadable(file)).collect();
     // What a pipe holds can be read once.
     if !unreadable.is_empty() || files.iter().any(|file| files::is_inherited(file)) {
