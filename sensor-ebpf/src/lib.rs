@@ -12,7 +12,6 @@
 #![no_std]
 
 pub mod count;
-pub mod handover;
 pub mod hook;
 pub mod maps;
 pub mod packet;

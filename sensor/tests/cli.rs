@@ -82,7 +82,7 @@ fn a_config_that_is_not_there() {
 #[test]
 fn bad_usage_exits_64() {
     for (arguments, part) in [
-        (&[] as &[&str], "Usage: sensor <COMMAND>"),
+        (&[] as &[&str], "Usage: sensor [OPTIONS] <COMMAND>"),
         (&["fly"], "unrecognized subcommand 'fly'"),
         (&["run", "--colector", "udp://a"], "a similar argument exists: '--collector'"),
         (&["run", "--interval", "soon"], "invalid value 'soon' for '--interval <TIME>'"),
@@ -208,6 +208,8 @@ fn help_names_every_flag() {
         "--keep-source",
         "--list",
         "-v, --verbose",
+        "-q, --quiet",
+        "--color",
     ] {
         assert!(run.contains(flag), "{flag} is missing in:\n{run}");
     }

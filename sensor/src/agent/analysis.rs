@@ -185,12 +185,8 @@ impl Asked {
         let lists = policies::lists(paths, given)?;
         let tags = config.tags(&lists)?;
         let loaded = policies::load_all(paths, &lists)?;
-        let loaded = if config.policies.lenient {
-            stdio::tell(loaded.report());
-            loaded
-        } else {
-            policies::sound(loaded)?
-        };
+        let loaded = if config.policies.lenient { loaded } else { policies::sound(loaded)? };
+        stdio::tell(loaded.findings().styled());
         Ok(Self::new(tags, loaded.policies))
     }
 
@@ -216,7 +212,7 @@ pub(super) fn local(origin: Origin) -> Option<Vec<IpAddr>> {
 
 pub(super) fn tell(reports: &[FileReport]) {
     for report in reports.iter().filter(|report| !report.faults.is_empty()) {
-        stdio::tell(&report.faults);
+        stdio::tell(report.faults.styled());
     }
 }
 

@@ -8,7 +8,7 @@ use std::{net::IpAddr, path::Path};
 
 use super::{config::context::ContextConfig, text};
 use crate::{
-    diagnostic::render,
+    diagnostic::{Finding, Findings},
     enrich::{
         context::{Context, Limits},
         formats::Form,
@@ -28,16 +28,17 @@ pub struct FileReport {
     pub faulty: usize,
     /// Whether nothing of it could be read.
     pub unreadable: bool,
-    /// What is wrong, for people; over several lines, empty where nothing is.
-    pub faults: String,
+    /// What is wrong.
+    pub faults: Findings,
 }
 
 impl FileReport {
     fn of(path: &str, text: &str, report: &Report) -> Self {
-        let mut faults = render(path, text, &report.faults);
+        let mut faults = Findings::located(path, text, &report.faults);
         let untold = report.faulty - report.faults.len();
         if untold > 0 {
-            faults.push_str(&format!("\n{path}: {untold} more faulty entries\n"));
+            let more = format!("{path}: {untold} more faulty entries");
+            faults.push(Finding::error(more).of_file(path));
         }
         Self {
             path: path.to_owned(),
@@ -59,7 +60,9 @@ impl FileReport {
             entries: 0,
             faulty: 0,
             unreadable: true,
-            faults: format!("error: cannot read {path}: {reason}\n"),
+            faults: [Finding::error(format!("cannot read {path}: {reason}")).of_file(path)]
+                .into_iter()
+                .collect(),
         }
     }
 }
@@ -153,7 +156,10 @@ mod tests {
         };
 
         let (context, reports) = load(&config, None);
-        assert!(reports[0].unreadable && reports[0].faults.contains("No such file"), "{reports:?}");
+        assert!(
+            reports[0].unreadable && reports[0].faults.to_string().contains("No such file"),
+            "{reports:?}"
+        );
         assert_eq!(role(&context), [""; 0]);
 
         fs::write(&path, "10.0.0.5,role,web\n").expect("the file is written");
@@ -163,7 +169,7 @@ mod tests {
         fs::write(&path, b"10.0.0.5,role,web\n\xff\xff,role,x\n").expect("the file is written");
         let (context, reports) = reread(&config, None);
         assert_eq!((reports[0].entries, reports[0].faulty), (1, 1));
-        assert!(reports[0].faults.contains("labels.csv:2:1"), "{}", reports[0].faults);
+        assert!(reports[0].faults.to_string().contains("labels.csv:2:1"), "{}", reports[0].faults);
         assert!(context.is_none());
         let (context, _) = load(&config, None);
         assert_eq!(role(&context), ["web"], "who only looks goes by what can be read");

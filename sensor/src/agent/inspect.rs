@@ -9,9 +9,9 @@ use super::{
     context, paths, policies,
 };
 use crate::{
+    diagnostic::{Finding, Findings},
     enrich::sources::Sources,
     nql::lists::{ListValues, Lists},
-    stdio,
 };
 
 /// What was read, without a fault.
@@ -20,6 +20,8 @@ pub struct Contents {
     pub lists: Lists,
     /// Context, tags and policies.
     pub named: Named,
+    /// What is to be told of policies all the same.
+    pub warnings: Findings,
 }
 
 /// Context, tags and policies, as they were read.
@@ -28,51 +30,58 @@ pub struct Named {
     pub(super) asked: Asked,
 }
 
-/// What is wrong with the files and places that a configuration names, a text each, for people.
+/// What is wrong with the files and places that a configuration names.
 #[derive(Debug, thiserror::Error)]
-#[error("what the configuration names has faults\n\n{}", .0.join("\n\n"))]
-pub struct NamedFaults(pub Vec<String>);
+#[error("what the configuration names has faults\n\n{}", .0.to_string().trim_end())]
+pub struct NamedFaults(pub Findings);
 
-/// Reads what `config` names, for flows of `origin`. `lenient`: policies with faults are told and left out. Warnings about
-/// sound policies go to stderr.
+/// Reads what `config` names, for flows of `origin`. `lenient`: policies with faults are left out, and told as warnings are.
 ///
 /// # Errors
 /// All faults.
 pub fn read(config: &Config, origin: Origin, lenient: bool) -> Result<Contents, NamedFaults> {
-    let mut faults = Vec::new();
+    let mut faults = Findings::default();
     let (mut lists, result) = config.lists.reread(&Lists::default());
     if let Err(error) = result {
         // That queries name them is no fault as well.
         error.0.iter().for_each(|list| lists.set(&list.name, ListValues::default()));
-        faults.extend(error.to_string().lines().map(|line| format!("error: {line}")));
+        faults.extend(error.findings());
     }
     let (sources, reports) = context::sources(&config.context, local(origin).as_deref());
-    faults.extend(reports.into_iter().map(|report| report.faults));
-    let asked = ask(config, &lists, lenient, &mut faults);
-    faults.extend(paths::faults(config, origin));
-    faults.retain(|fault| !fault.trim().is_empty());
+    faults.extend(reports.into_iter().flat_map(|report| report.faults));
+    let mut warnings = Findings::default();
+    let asked = ask(config, &lists, lenient, &mut faults, &mut warnings);
+    faults.extend(paths::faults(config, origin).into_iter().map(Finding::error));
     match asked {
-        Some(asked) if faults.is_empty() => Ok(Contents { lists, named: Named { sources, asked } }),
-        _ => Err(NamedFaults(faults.iter().map(|fault| fault.trim_end().to_owned()).collect())),
+        Some(asked) if faults.is_empty() => {
+            Ok(Contents { lists, named: Named { sources, asked }, warnings })
+        }
+        _ => {
+            faults.extend(warnings);
+            Err(NamedFaults(faults))
+        }
     }
 }
 
 /// Tags and policies, which may name `lists`.
-fn ask(config: &Config, lists: &Lists, lenient: bool, faults: &mut Vec<String>) -> Option<Asked> {
+fn ask(
+    config: &Config,
+    lists: &Lists,
+    lenient: bool,
+    faults: &mut Findings,
+    warnings: &mut Findings,
+) -> Option<Asked> {
     let paths = &config.policies.paths;
     let mut read = || -> anyhow::Result<Option<Asked>> {
         let lists = policies::lists(paths, lists)?;
         let tags = config.tags(&lists);
         let loaded = policies::load_all(paths, &lists)?;
         let sound = lenient || loaded.errors() == 0;
-        match sound {
-            true => stdio::tell(loaded.report()),
-            false => faults.push(loaded.report()),
-        }
+        if sound { &mut *warnings } else { &mut *faults }.extend(loaded.findings());
         match tags {
             Ok(tags) => Ok(sound.then(|| Asked::new(tags, loaded.policies))),
             Err(error) => {
-                faults.push(error.to_string());
+                faults.extend(error.findings());
                 Ok(None)
             }
         }
@@ -80,7 +89,7 @@ fn ask(config: &Config, lists: &Lists, lenient: bool, faults: &mut Vec<String>) 
     match read() {
         Ok(asked) => asked,
         Err(error) => {
-            faults.push(format!("error: {error:#}"));
+            faults.push(Finding::error(format!("{error:#}")));
             None
         }
     }

@@ -6,8 +6,9 @@ use super::config::LogLevel;
 use crate::stdio;
 
 /// Starts logging what is at least as important as `level`. Libraries are heard from `warn` on only, unless `level` is
-/// more than `debug`; the environment variable `SENSOR_LOG` (directives of tracing's `EnvFilter`) wins over both.
+/// more than `debug`; where only what is wrong is told, from `warn` on. The environment variable `SENSOR_LOG` (directives of tracing's `EnvFilter`) wins over both.
 pub fn start(level: LogLevel) {
+    let level = if stdio::is_quiet() { level.min(LogLevel::Warn) } else { level };
     let directives = match level {
         LogLevel::Trace => "trace".to_owned(),
         LogLevel::Error => "error".to_owned(),
@@ -18,7 +19,7 @@ pub fn start(level: LogLevel) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| stdio::Log)
-        .with_ansi(stdio::error_is_terminal())
+        .with_ansi(stdio::error_has_color())
         // What cannot be logged would be told by a macro that panics.
         .log_internal_errors(false)
         .with_target(false);

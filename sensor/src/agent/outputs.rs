@@ -46,6 +46,7 @@ use crate::{
     kernel::addresses,
     nql::{Filter, lists::Lists},
     policy::event::Event,
+    stdio,
 };
 
 /// What a source does when an output has no room.
@@ -90,7 +91,8 @@ impl Outputs {
             Patience::Never => Origin::Live,
             Patience::Always => Origin::Files,
         };
-        let Contents { lists, named } = contents;
+        let Contents { lists, named, warnings } = contents;
+        stdio::tell(warnings.styled());
         let analysis = Analysis::start(config, named, origin);
         let reopen = Arc::<Reopen>::default();
         let mut hits = Hits::start(config.hits.outputs.clone(), &reopen)?;

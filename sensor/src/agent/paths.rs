@@ -23,10 +23,7 @@ use crate::{
 /// What is wrong with them, each once. Files of flows of [`Origin::Files`] are not rotated.
 pub fn faults(config: &Config, origin: Origin) -> Vec<String> {
     let mut faults: Vec<String> = read(config).collect();
-    faults.extend(
-        places(config, origin)
-            .filter_map(|place| writable::fault(&place).map(|fault| format!("error: {fault}"))),
-    );
+    faults.extend(places(config, origin).filter_map(|place| writable::fault(&place)));
     faults.sort();
     faults.dedup();
     faults
@@ -50,7 +47,7 @@ fn read(config: &Config) -> impl Iterator<Item = String> {
 }
 
 fn told<T>(result: Result<T, impl std::fmt::Display>) -> Option<String> {
-    result.err().map(|error| format!("error: {error}"))
+    result.err().map(|error| error.to_string())
 }
 
 /// What is wrong with `files`, or else what `check` says.
@@ -65,7 +62,7 @@ fn usable(files: &[PathBuf], check: impl FnOnce() -> Option<String>) -> Vec<Stri
 
 fn unreadable(file: &Path) -> Option<String> {
     let error = files::open(file).err()?;
-    Some(format!("error: cannot read {}: {error}", file.display()))
+    Some(format!("cannot read {}: {error}", file.display()))
 }
 
 fn tls_options(tls: &TlsConfig) -> TlsOptions {

@@ -10,12 +10,12 @@ use anyhow::Context as _;
 
 use super::text;
 use crate::{
+    diagnostic::Findings,
     nql::lists::{ListValues, Lists},
     policy::{
         load::{Loaded, PolicyFile, load},
         stock,
     },
-    stdio,
 };
 
 /// The path that stands for the stock library, which is inside the program.
@@ -137,33 +137,17 @@ fn is_list(path: &Path) -> bool {
 
 /// Policies that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the policies have {}\n\n{report}", faults(*.errors))]
-pub struct PolicyFaults {
-    /// Number of faults.
-    pub errors: usize,
-    /// All of them for people, over several lines.
-    pub report: String,
-}
-
-impl PolicyFaults {
-    /// What is wrong with `loaded`.
-    pub fn of(loaded: &Loaded) -> Self {
-        Self { errors: loaded.errors(), report: loaded.report().trim_end().to_owned() }
-    }
-}
+#[error("the policies have {}\n\n{}", faults(.0.errors()), .0.to_string().trim_end())]
+pub struct PolicyFaults(pub Findings);
 
 fn faults(errors: usize) -> String {
     if errors == 1 { "1 fault".to_owned() } else { format!("{errors} faults") }
 }
 
-/// Refuses what has faults; warnings go to stderr.
+/// Refuses what has faults, and goes on with warnings.
 ///
 /// # Errors
-/// All faults.
+/// All faults and warnings, where there is a fault.
 pub fn sound(loaded: Loaded) -> Result<Loaded, PolicyFaults> {
-    if loaded.errors() > 0 {
-        return Err(PolicyFaults::of(&loaded));
-    }
-    stdio::tell(loaded.report());
-    Ok(loaded)
+    if loaded.errors() > 0 { Err(PolicyFaults(loaded.findings())) } else { Ok(loaded) }
 }

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
-use super::shown::{FormArgs, TopArgs};
+use super::{
+    report::JsonArgs,
+    shown::{FormArgs, TopArgs},
+};
 use crate::agent::{
     config::{overrides::Overrides, value::parse_duration},
     exports,
@@ -196,7 +199,7 @@ pub struct FlowArgs {
     pub config: Option<PathBuf>,
 
     /// Log more than the file's level: -v one step, -vv two
-    #[arg(short, long, help_heading = "General", action = ArgAction::Count)]
+    #[arg(short, long, help_heading = "General", action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 }
 
@@ -213,7 +216,11 @@ pub enum Print {
 
 /// Arguments of `fields`.
 #[derive(Args, Debug)]
-pub struct FieldsArgs {}
+pub struct FieldsArgs {
+    /// For people or programs.
+    #[command(flatten)]
+    pub json: JsonArgs,
+}
 
 /// Arguments of `check`.
 #[derive(Args, Debug)]
@@ -221,6 +228,10 @@ pub struct CheckArgs {
     /// Configuration file (TOML)
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: PathBuf,
+
+    /// For people or programs.
+    #[command(flatten)]
+    pub json: JsonArgs,
 }
 
 /// Arguments of `hits`.

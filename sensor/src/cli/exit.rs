@@ -11,6 +11,7 @@ use crate::{
         inspect::NamedFaults,
         policies::PolicyFaults,
     },
+    diagnostic::{Finding, Findings, Theme},
     kernel::error::{ErrorKind, KernelError},
     stdio,
 };
@@ -39,28 +40,57 @@ impl From<Exit> for ExitCode {
 /// A failure that knows how the program should end; put it into an error chain, most easily as its context:
 /// `.context(Failure::kernel("XDP with frags needs Linux 5.18"))`.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+#[error("{}", with_findings(message, findings))]
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
     /// What went wrong, and what would be right.
     pub message: String,
+    /// In detail, below the message.
+    pub findings: Findings,
 }
 
+fn with_findings(message: &str, findings: &Findings) -> String {
+    match findings.to_string().trim_end() {
+        "" => message.to_owned(),
+        findings => format!("{message}\n\n{findings}"),
+    }
+}
+
+/// A failure that has been told already, in a document for programs.
+#[derive(Debug, thiserror::Error)]
+#[error("the document says what went wrong")]
+pub struct Told(pub Exit);
+
 impl Failure {
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), findings: Findings::default() }
+    }
+
+    /// What has no number of its own.
+    pub fn other(message: impl Into<String>) -> Self {
+        Self::new(Exit::Other, message)
+    }
+
     /// The command line or the configuration is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into() }
+        Self::new(Exit::Usage, message)
+    }
+
+    /// The same with `findings` below the message.
+    #[must_use]
+    pub fn with(self, findings: Findings) -> Self {
+        Self { findings, ..self }
     }
 
     /// The kernel lacks what is asked for.
     pub fn kernel(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Kernel, message: message.into() }
+        Self::new(Exit::Kernel, message)
     }
 
     /// No permission.
     pub fn permission(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Permission, message: message.into() }
+        Self::new(Exit::Permission, message)
     }
 }
 
@@ -69,6 +99,9 @@ pub fn code(error: &anyhow::Error) -> Exit {
     // An anyhow context hides its type from the chain, so the error itself is asked first.
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.exit;
+    }
+    if let Some(Told(exit)) = error.downcast_ref() {
+        return *exit;
     }
     error.chain().find_map(opinion).unwrap_or(Exit::Other)
 }
@@ -113,10 +146,54 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
 /// Prints the error chain, once, and says how to end.
 pub fn report(error: &anyhow::Error) -> Exit {
     let exit = code(error);
-    if exit != Exit::Success {
-        stdio::tell(format_args!("sensor: {}", chain(error)));
+    if exit != Exit::Success && !error.is::<Told>() {
+        stdio::tell(message(error));
     }
     exit
+}
+
+/// The error chain, in colour.
+fn message(error: &anyhow::Error) -> String {
+    let said = chain(error);
+    let style = Theme::COLOR.error;
+    let said = match carried(error) {
+        // They end the text of whoever carries them.
+        Some(findings) => match said.strip_suffix(findings.to_string().trim_end()) {
+            Some(before) => format!("{before}{}", findings.styled()),
+            None => said,
+        },
+        None => said,
+    };
+    format!("{style}sensor:{style:#} {said}")
+}
+
+/// What is wrong, for programs: what the error carries, or else its message.
+pub fn findings(error: &anyhow::Error) -> Findings {
+    carried(error)
+        .filter(|findings| !findings.is_empty())
+        .unwrap_or_else(|| [Finding::error(chain(error))].into_iter().collect())
+}
+
+/// The findings of the outermost link that has some.
+fn carried(error: &anyhow::Error) -> Option<Findings> {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return Some(failure.findings.clone());
+    }
+    error.chain().find_map(|link| {
+        if let Some(failure) = link.downcast_ref::<Failure>() {
+            return Some(failure.findings.clone());
+        }
+        if let Some(PolicyFaults(findings)) = link.downcast_ref() {
+            return Some(findings.clone());
+        }
+        if let Some(NamedFaults(findings)) = link.downcast_ref() {
+            return Some(findings.clone());
+        }
+        if let Some(error) = link.downcast_ref::<ListError>() {
+            return Some(error.findings());
+        }
+        link.downcast_ref::<ConfigError>().map(ConfigError::findings)
+    })
 }
 
 /// The messages of an error's chain, the outermost first; what one of them has said, the next does not say again.

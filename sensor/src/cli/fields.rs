@@ -1,26 +1,73 @@
-//! `sensor fields`: the field table for people.
+//! `sensor fields`: the field table.
 
-use super::args::FieldsArgs;
+use serde::Serialize;
+
+use super::{
+    args::FieldsArgs,
+    report::{Body, Outcome, report},
+};
 use crate::{
-    flow::fields::{FIELDS, Origin},
-    stdio,
+    diagnostic::{Findings, Theme},
+    flow::fields::{FIELDS, Kind, Origin},
 };
 
+/// The table.
+#[derive(Serialize)]
+struct Table {
+    fields: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    r#type: &'static str,
+    /// Of whole numbers that have fewer than 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits: Option<u8>,
+    filled: bool,
+    elements: &'static [u16],
+    extension: bool,
+    meaning: &'static str,
+}
+
 /// Prints the field table to stdout.
-pub fn fields(_: &FieldsArgs) -> anyhow::Result<()> {
-    let mut text =
-        String::from("FIELD                   TYPE      FILLED  IPFIX ELEMENTS        MEANING\n");
-    for field in FIELDS {
-        let elements: Vec<String> = field.elements.iter().map(u16::to_string).collect();
-        let filled = if field.read.is_some() { "yes" } else { "-" };
-        let extension = if field.origin == Origin::Extension { " (extension)" } else { "" };
-        text.push_str(&format!(
-            "{:<23} {:<9} {filled:<7} {:<21} {}{extension}\n",
-            field.name,
-            field.kind.name(),
-            elements.join(", "),
-            field.doc,
-        ));
+pub fn fields(arguments: &FieldsArgs) -> anyhow::Result<()> {
+    report(arguments.json, Ok(Outcome::well(table(), Findings::default())))
+}
+
+fn table() -> Table {
+    let rows = FIELDS.iter().map(|field| Row {
+        name: field.name,
+        r#type: field.kind.name(),
+        bits: match field.kind {
+            Kind::Unsigned(bits) => Some(bits),
+            _ => None,
+        },
+        filled: field.read.is_some(),
+        elements: field.elements,
+        extension: field.origin == Origin::Extension,
+        meaning: field.doc,
+    });
+    Table { fields: rows.collect() }
+}
+
+impl Body for Table {
+    fn text(&self) -> String {
+        let style = Theme::COLOR.heading;
+        let heading = "FIELD                   TYPE      FILLED  IPFIX ELEMENTS        MEANING";
+        let mut text = format!("{style}{heading}{style:#}\n");
+        for row in &self.fields {
+            let elements: Vec<String> = row.elements.iter().map(u16::to_string).collect();
+            let filled = if row.filled { "yes" } else { "-" };
+            let extension = if row.extension { " (extension)" } else { "" };
+            text.push_str(&format!(
+                "{:<23} {:<9} {filled:<7} {:<21} {}{extension}\n",
+                row.name,
+                row.r#type,
+                elements.join(", "),
+                row.meaning,
+            ));
+        }
+        text
     }
-    Ok(stdio::print(text)?)
 }

@@ -5,7 +5,7 @@
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub mod args;
 pub mod check;
@@ -17,8 +17,10 @@ pub mod labels;
 pub mod nql;
 pub mod policy;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod shown;
+pub mod terminal;
 
 use self::{
     args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
@@ -27,6 +29,7 @@ use self::{
     labels::LabelsArgs,
     nql::NqlArgs,
     policy::PolicyArgs,
+    terminal::TerminalArgs,
 };
 use crate::{kernel::guard, stdio};
 
@@ -45,6 +48,18 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+
+    /// What holds for all of them.
+    #[command(flatten)]
+    pub terminal: TerminalArgs,
+}
+
+impl Arguments {
+    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = terminal::with_headings(Self::command());
+        let mut matches = command.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// The verbs.
@@ -79,7 +94,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
     if guard::serve(arguments.clone()) {
         return Exit::Success.into();
     }
-    let arguments = match Arguments::try_parse_from(arguments) {
+    terminal::foresee(arguments.clone());
+    let arguments = match Arguments::read(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come this way, too. If they cannot be printed there is nobody to tell.
@@ -88,6 +104,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
             return exit.into();
         }
     };
+    arguments.terminal.hold();
     let result = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Replay(arguments) => replay::replay(arguments),
@@ -109,8 +126,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

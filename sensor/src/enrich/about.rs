@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::{
     combine::Precedence,
     sources::{Sources, unmapped},
-    statement::{Fact, Origin, Statement},
+    statement::{Fact, Statement},
 };
 use crate::flow::prefix::Prefix;
 
@@ -20,8 +20,10 @@ pub struct Known {
     pub value: String,
     /// The prefix that it is stated of; none for what is found by address.
     pub prefix: Option<Prefix>,
-    /// The source, with the line where it has lines.
+    /// The source.
     pub source: String,
+    /// The line, where it has lines.
+    pub line: Option<u32>,
     /// Whether it holds; a longer prefix may overrule it.
     pub holds: bool,
 }
@@ -41,7 +43,8 @@ pub fn about(sources: &Sources, address: IpAddr, precedence: Precedence) -> Vec<
                 what,
                 value,
                 prefix: Some(statement.prefix),
-                source: origin(sources, statement.origin),
+                source: sources.names[statement.origin.source as usize].clone(),
+                line: Some(statement.origin.line).filter(|line| *line > 0),
                 holds: statements.iter().find(rules).is_none(),
             }
         })
@@ -68,6 +71,7 @@ pub fn about(sources: &Sources, address: IpAddr, precedence: Precedence) -> Vec<
                 value,
                 prefix: None,
                 source: database.name().to_owned(),
+                line: None,
                 holds,
             }));
         }
@@ -102,12 +106,4 @@ fn overrules(statement: &Statement, other: &Statement, precedence: Precedence) -
             (Fact::Internal(_), Fact::Internal(_)) | (Fact::Bogon(_), Fact::Bogon(_)) => true,
             _ => false,
         }
-}
-
-fn origin(sources: &Sources, origin: Origin) -> String {
-    let name = &sources.names[origin.source as usize];
-    match origin.line {
-        0 => name.clone(),
-        line => format!("{name}:{line}"),
-    }
 }

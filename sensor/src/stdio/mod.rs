@@ -16,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+use anstream::{AutoStream, ColorChoice, adapter::strip_str};
+
 use self::backlog::Backlog;
 
 /// What waits for a reader of standard error, once the agent runs: see [`detach`].
@@ -29,17 +31,26 @@ pub fn be_quiet() {
     QUIET.store(true, Relaxed);
 }
 
+/// Whether [`be_quiet`] was called.
+pub fn is_quiet() -> bool {
+    QUIET.load(Relaxed)
+}
+
 /// Writes what goes as it should to standard error: what is watched, what came of it. Nothing where [`be_quiet`] was called.
 pub fn note(text: impl Display) {
-    if !QUIET.load(Relaxed) {
+    if !is_quiet() {
         tell(text);
     }
 }
 
-/// Writes to standard error; a line end is added where the text has none. Without text, nothing is written.
+/// Writes to standard error; a line end is added where the text has none. Without text, nothing is written. Escape codes of
+/// colours are taken out where nobody wants them.
 pub fn tell(text: impl Display) {
     let mut text = text.to_string();
     if !text.is_empty() {
+        if !error_has_color() {
+            text = strip_str(&text).to_string();
+        }
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -49,7 +60,7 @@ pub fn tell(text: impl Display) {
 
 /// Writes to standard error as it is: a line of progress that the next one replaces.
 pub fn progress(text: impl Display) {
-    if !QUIET.load(Relaxed) {
+    if !is_quiet() {
         error(text.to_string().into_bytes());
     }
 }
@@ -79,6 +90,17 @@ pub fn finish(within: Duration) {
     if let Some(backlog) = BACKLOG.get() {
         backlog.drained(within);
     }
+}
+
+/// Whether standard error is written in colour: as `--color` says, else the environment (`NO_COLOR`, `CLICOLOR_FORCE`,
+/// `CLICOLOR`, `TERM`), else on a terminal.
+pub fn error_has_color() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never
+}
+
+/// The same of standard output.
+fn output_has_color() -> bool {
+    AutoStream::choice(&io::stdout()) != ColorChoice::Never
 }
 
 /// Whether people read standard error.
@@ -128,6 +150,14 @@ pub fn print(text: impl Display) -> io::Result<()> {
     let mut out = output();
     out.write_all(text.to_string().as_bytes())?;
     out.flush()
+}
+
+/// The same for people: escape codes of colours are taken out where nobody wants them.
+///
+/// # Errors
+/// When it is closed or full.
+pub fn print_styled(text: impl Display) -> io::Result<()> {
+    if output_has_color() { print(text) } else { print(strip_str(&text.to_string())) }
 }
 
 /// Whether an error says that nobody reads standard output any more.

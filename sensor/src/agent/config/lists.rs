@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     agent::text,
+    diagnostic::{Finding, Findings},
     nql::lists::{ListValues, Lists},
     settings::named::Named,
 };
@@ -55,15 +56,27 @@ pub struct UnreadableList {
 
 impl fmt::Display for ListError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, UnreadableList { name, file, source }) in self.0.iter().enumerate() {
+        for (number, list) in self.0.iter().enumerate() {
             let separator = if number == 0 { "" } else { "\n" };
-            write!(
-                out,
-                "{separator}cannot read the list `{name}` from {}: {source}",
-                file.display()
-            )?;
+            write!(out, "{separator}{list}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for UnreadableList {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, file, source } = self;
+        write!(out, "cannot read the list `{name}` from {}: {source}", file.display())
+    }
+}
+
+impl ListError {
+    /// Each of them.
+    pub fn findings(&self) -> Findings {
+        let of =
+            |list: &UnreadableList| Finding::error(list.to_string()).of_file(list.file.display());
+        self.0.iter().map(of).collect()
     }
 }
 

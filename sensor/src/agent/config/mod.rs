@@ -47,7 +47,7 @@ use self::{
 pub use crate::settings::value;
 use crate::{
     agent::text,
-    diagnostic::render,
+    diagnostic::{Finding, Findings},
     export::files::{retention::Retention, rotated::Rotation},
     nql::lists::Lists,
     policy::tags::TagRule,
@@ -259,7 +259,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file or the flags have faults; shown in full, over several lines.
-    #[error("{}", report(written, faults))]
+    #[error("{}\n\n{}", headline(faults), findings(written, faults).to_string().trim_end())]
     Faulty {
         /// What they are found in.
         written: Written,
@@ -268,19 +268,32 @@ pub enum ConfigError {
     },
 }
 
-fn report(Written { path, text }: &Written, faults: &Faults) -> String {
-    let mut report = match faults.len() {
+impl ConfigError {
+    /// All that is wrong.
+    pub fn findings(&self) -> Findings {
+        match self {
+            Self::Faulty { written, faults } => findings(written, faults),
+            Self::Read { path, source } => {
+                let fault = Finding::error(format!("{self}: {source}"));
+                [fault.of_file(path.display())].into_iter().collect()
+            }
+        }
+    }
+}
+
+fn headline(faults: &Faults) -> String {
+    match faults.len() {
         1 => "the configuration has 1 fault".to_owned(),
         n => format!("the configuration has {n} faults"),
-    };
-    for fault in &faults.flags {
-        report.push_str(&format!("\n\nerror: {fault}"));
     }
-    if let Some(path) = path.as_ref().filter(|_| !faults.file.is_empty()) {
-        let in_file = render(&path.display().to_string(), text, &faults.file);
-        report.push_str(&format!("\n\n{}", in_file.trim_end()));
+}
+
+fn findings(Written { path, text }: &Written, faults: &Faults) -> Findings {
+    let mut findings: Findings = faults.flags.iter().map(Finding::error).collect();
+    if let Some(path) = path {
+        findings.extend(Findings::located(&path.display().to_string(), text, &faults.file));
     }
-    report
+    findings
 }
 
 /// Reads the file, where there is one, and lays the flags over it; all faults at once.

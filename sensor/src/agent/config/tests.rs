@@ -10,6 +10,7 @@ use super::{
     schema::{Key, Setting, Table},
     *,
 };
+use crate::diagnostic::render;
 
 const EXAMPLE: &str = include_str!("../../../deploy/sensor.toml");
 

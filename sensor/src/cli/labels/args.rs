@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
-use crate::enrich::import;
+use crate::{cli::report::JsonArgs, enrich::import};
 
 /// Closes the help of `labels`.
 const EXAMPLES: &str = "\
@@ -48,6 +48,10 @@ pub struct ShowArgs {
     /// The addresses
     #[arg(value_name = "IP", required = true)]
     pub addresses: Vec<IpAddr>,
+
+    /// For people or programs.
+    #[command(flatten)]
+    pub json: JsonArgs,
 }
 
 /// Arguments of `labels check`.
@@ -56,6 +60,10 @@ pub struct CheckArgs {
     /// Files of labels: CSV, JSON or TOML, by their ending
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
+
+    /// For people or programs.
+    #[command(flatten)]
+    pub json: JsonArgs,
 }
 
 /// Arguments of `labels import`.

@@ -11,7 +11,7 @@ use super::args::ImportArgs;
 use crate::{
     agent::text,
     cli::exit::Failure,
-    diagnostic::render,
+    diagnostic::Findings,
     enrich::import::{self, Cloud, Printed},
     stdio,
 };
@@ -20,17 +20,18 @@ use crate::{
 pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
     let cloud = Cloud::from(arguments.cloud);
     let mut files = Vec::with_capacity(arguments.files.len());
-    let mut faults = Vec::new();
+    let mut faults = Findings::default();
     for path in &arguments.files {
         let text = read(path).with_context(|| format!("cannot read {}", path.display()))?;
         match Printed::parse(&text) {
             Ok(printed) => files.push(printed),
-            Err(fault) => faults.push(render(&path.display().to_string(), &text, &[fault])),
+            Err(fault) => {
+                faults.extend(Findings::located(&path.display().to_string(), &text, &[fault]));
+            }
         }
     }
     if !faults.is_empty() {
-        let faults = faults.join("\n");
-        return Err(Failure::usage(format!("these are no exports\n\n{}", faults.trim_end())).into());
+        return Err(Failure::usage("these are no exports").with(faults).into());
     }
     let inventory = import::import(cloud, &files);
     if inventory.addresses() == 0 {

@@ -84,7 +84,7 @@ fn known(arguments: &FilterArgs) -> anyhow::Result<Option<Known>> {
     // The records may be of any host: none of their addresses is local.
     let (context, reports) = context::load(&config, None);
     for report in &reports {
-        stdio::tell(&report.faults);
+        stdio::tell(report.faults.styled());
     }
     Ok(Some(Known(context)))
 }

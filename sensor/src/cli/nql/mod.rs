@@ -10,7 +10,7 @@ pub use args::{NqlArgs, NqlCommand, QueryArgs};
 use super::exit::Failure;
 use crate::{
     agent::config::lists::ListFiles,
-    diagnostic::{self, Diagnostic, Severity},
+    diagnostic::{Diagnostic, Findings},
     nql::{Filter, Options, lists::Lists},
     stdio,
 };
@@ -48,25 +48,22 @@ pub fn flow_filter(query: &str, lists: &Lists) -> anyhow::Result<Filter> {
 fn compile_with(query: &str, options: &Options<'_>) -> anyhow::Result<Filter> {
     match Filter::compile(query, options) {
         Ok(filter) => {
-            stdio::tell(render(query, &filter.warnings));
+            stdio::tell(located(query, &filter.warnings).styled());
             Ok(filter)
         }
         Err(diagnostics) => {
-            let shown = render(query, &diagnostics);
-            let errors =
-                diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-            let faults = match errors.count() {
+            let findings = located(query, &diagnostics);
+            let faults = match findings.errors() {
                 1 => "1 fault".to_owned(),
                 count => format!("{count} faults"),
             };
-            let message = format!("the query has {faults}\n\n{}", shown.trim_end());
-            Err(Failure::usage(message).into())
+            Err(Failure::usage(format!("the query has {faults}")).with(findings).into())
         }
     }
 }
 
-fn render(query: &str, diagnostics: &[Diagnostic]) -> String {
-    diagnostic::render("query", query, diagnostics)
+fn located(query: &str, diagnostics: &[Diagnostic]) -> Findings {
+    Findings::located("query", query, diagnostics)
 }
 
 /// Reads the named lists of the command line.

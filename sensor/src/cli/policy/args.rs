@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueHint};
 
-use crate::cli::args::parse_list;
+use crate::cli::{args::parse_list, report::JsonArgs};
 
 /// Closes the help of `policy`.
-const EXAMPLES: &str = "\
-Examples:
+const EXAMPLES: &str = r#"Examples:
   sensor policy list
   sensor policy check /etc/sensor/policies
   sensor policy test policies --filter ssh
-  sensor policy explain ssh_brute_force";
+  sensor policy check --json policies | jq -r '.diagnostics[] | "\(.file):\(.line): \(.message)"'
+  sensor policy explain ssh_brute_force"#;
 
 /// Arguments of `policy`.
 #[derive(Args, Debug)]
@@ -47,6 +47,10 @@ pub struct FilesArgs {
     /// policies need not be named
     #[arg(long, value_name = "NAME=FILE", value_parser = parse_list, action = ArgAction::Append)]
     pub list: Vec<(String, PathBuf)>,
+
+    /// For people or programs.
+    #[command(flatten)]
+    pub json: JsonArgs,
 }
 
 /// Arguments of `policy test`.

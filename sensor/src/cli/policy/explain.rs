@@ -1,19 +1,83 @@
 //! `sensor policy explain`: what a policy comes to.
 
-use super::{args::ExplainArgs, files, gives};
+use serde::Serialize;
+
+use super::{args::ExplainArgs, files, list::Summary};
 use crate::{
-    cli::exit::Failure,
-    diagnostic::nearest,
+    cli::{
+        exit::Failure,
+        report::{Body, Outcome, report},
+    },
+    diagnostic::{Theme, nearest},
     nql::{
         columns::{self, Program},
         typed::Typed,
     },
     policy::model::Policy,
-    stdio,
 };
+
+/// A policy as it is evaluated.
+#[derive(Serialize)]
+struct Explained {
+    #[serde(flatten)]
+    summary: Summary,
+    search: String,
+    track_by: Vec<Vec<&'static str>>,
+    max_keys: usize,
+    lateness_ms: u64,
+    #[serde(flatten)]
+    rule: Rule,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<Label>,
+    remarks: Vec<String>,
+    queries: Vec<Query>,
+}
+
+/// When it tells.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Rule {
+    Thresholds {
+        window_ms: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        update_ms: Option<u64>,
+        levels: Vec<Level>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        clear: Option<String>,
+    },
+    EachMatch {
+        suppress_ms: u64,
+    },
+}
+
+#[derive(Serialize)]
+struct Level {
+    severity: &'static str,
+    threshold: String,
+}
+
+#[derive(Serialize)]
+struct Label {
+    field: &'static str,
+    context: String,
+    values: Vec<String>,
+    expires_ms: u64,
+}
+
+/// The tests that a query comes to, in the order in which they are made.
+#[derive(Serialize)]
+struct Query {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
+    tests: Vec<String>,
+}
 
 /// Prints what there is to know of a policy.
 pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
+    report(arguments.files.json, read(arguments))
+}
+
+fn read(arguments: &ExplainArgs) -> anyhow::Result<Outcome<Explained>> {
     let loaded = files::load_all(&arguments.files)?;
     let names = || loaded.policies.iter().map(|policy| policy.summary.name.as_str());
     let Some(policy) = loaded.policies.iter().find(|p| p.summary.name == arguments.name) else {
@@ -23,71 +87,105 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
         return Err(Failure::usage(message).into());
     };
     let remarks = files::remarks(&arguments.files, &arguments.name)?;
-    stdio::print(text(policy, &remarks))?;
-    Ok(())
+    Ok(Outcome::well(Explained::of(policy, remarks), Default::default()))
 }
 
-fn text(policy: &Policy, remarks: &[String]) -> String {
-    let summary = &policy.summary;
-    let mut text = format!("{}: {}\n", summary.name, summary.description);
-    let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<10} {value}\n"));
-    line("group", summary.group.clone());
-    line("categories", summary.categories.join(", "));
-    line("enabled", policy.enabled.to_string());
-    line("gives", gives(policy));
-    for key in &policy.track_by {
-        let names: Vec<&str> = key.iter().map(|field| field.name).collect();
-        line(
-            "key",
-            if names.is_empty() { "all flows together".to_owned() } else { names.join(", ") },
-        );
-    }
-    line("keys", format!("{} at most, then the one that was idle longest goes", policy.max_keys));
-    line("late", format!("{} behind the newest of the source", shown(policy.lateness)));
-    if policy.has_thresholds() {
-        line("window", shown(policy.window));
-        line("update", if policy.update == 0 { "never".to_owned() } else { shown(policy.update) });
-        for level in &policy.levels {
-            line(level.severity.name(), level.threshold.text.to_string());
+impl Explained {
+    fn of(policy: &Policy, remarks: Vec<String>) -> Self {
+        let names = |key: &Vec<&'static crate::flow::fields::Field>| {
+            key.iter().map(|field| field.name).collect()
+        };
+        let any = policy.search.any.iter().map(|query| (None, query));
+        let by_source =
+            policy.search.by_source.iter().map(|(source, query)| (Some(source.name()), query));
+        Self {
+            summary: Summary::of(policy),
+            search: policy.summary.search.clone(),
+            track_by: policy.track_by.iter().map(names).collect(),
+            max_keys: policy.max_keys,
+            lateness_ms: policy.lateness,
+            rule: Rule::of(policy),
+            label: policy.label.as_ref().map(|label| Label {
+                field: label.field.name,
+                context: label.context.clone(),
+                values: label.values.clone(),
+                expires_ms: label.expires,
+            }),
+            remarks,
+            queries: any
+                .chain(by_source)
+                .map(|(source, query)| Query { source, tests: tests(query) })
+                .collect(),
         }
-        let clear = policy.clear.as_ref();
-        line(
-            "clear",
-            clear.map_or("below 90 % of the threshold".to_owned(), |clear| clear.text.to_string()),
-        );
-    } else {
-        line("suppress", shown(policy.suppress));
     }
-    if let Some(label) = &policy.label {
-        let values = label.values.join(", ");
-        line(
-            "label",
-            format!(
-                "{}: {} = {values} for {}",
-                label.field.name,
-                label.context,
-                shown(label.expires)
-            ),
-        );
-    }
-    text.push('\n');
-    if !remarks.is_empty() {
-        text.push_str("what its author says:\n");
-        text.extend(remarks.iter().map(|remark| format!("  {remark}\n")));
-        text.push('\n');
-    }
-    let queries = policy.search.by_source.iter().map(|(source, query)| (source.name(), query));
-    let any = policy.search.any.iter().map(|query| ("flows", query));
-    for (source, query) in any.chain(queries) {
-        text.push_str(&format!("{source} that are looked at:\n"));
-        text.push_str(&columns(query));
-    }
-    text
 }
 
-fn columns(query: &Typed) -> String {
-    let tree = columns::explain(&Program::compile([query]));
-    tree.lines().map(|line| format!("  {line}\n")).collect()
+impl Rule {
+    fn of(policy: &Policy) -> Self {
+        if !policy.has_thresholds() {
+            return Self::EachMatch { suppress_ms: policy.suppress };
+        }
+        let level = |level: &crate::policy::model::Level| Level {
+            severity: level.severity.name(),
+            threshold: level.threshold.text.to_string(),
+        };
+        Self::Thresholds {
+            window_ms: policy.window,
+            update_ms: (policy.update > 0).then_some(policy.update),
+            levels: policy.levels.iter().map(level).collect(),
+            clear: policy.clear.as_ref().map(|clear| clear.text.to_string()),
+        }
+    }
+}
+
+fn tests(query: &Typed) -> Vec<String> {
+    columns::explain(&Program::compile([query])).lines().map(str::to_owned).collect()
+}
+
+impl Body for Explained {
+    fn text(&self) -> String {
+        let summary = &self.summary;
+        let style = Theme::COLOR.heading;
+        let mut text = format!("{style}{}{style:#}: {}\n", summary.name, summary.description);
+        let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<10} {value}\n"));
+        line("group", &summary.group);
+        line("categories", &summary.categories.join(", "));
+        line("enabled", &summary.enabled.to_string());
+        line("gives", &summary.gives.text());
+        for key in &self.track_by {
+            let names = key.join(", ");
+            line("key", if key.is_empty() { "all flows together" } else { &names });
+        }
+        let keys = self.max_keys;
+        line("keys", &format!("{keys} at most, then the one that was idle longest goes"));
+        line("late", &format!("{} behind the newest of the source", shown(self.lateness_ms)));
+        match &self.rule {
+            Rule::Thresholds { window_ms, update_ms, levels, clear } => {
+                line("window", &shown(*window_ms));
+                line("update", &update_ms.map_or("never".to_owned(), shown));
+                for Level { severity, threshold } in levels {
+                    line(severity, threshold);
+                }
+                line("clear", clear.as_deref().unwrap_or("below 90 % of the threshold"));
+            }
+            Rule::EachMatch { suppress_ms } => line("suppress", &shown(*suppress_ms)),
+        }
+        if let Some(Label { field, context, values, expires_ms }) = &self.label {
+            let (values, expires) = (values.join(", "), shown(*expires_ms));
+            line("label", &format!("{field}: {context} = {values} for {expires}"));
+        }
+        text.push('\n');
+        if !self.remarks.is_empty() {
+            text.push_str("what its author says:\n");
+            text.extend(self.remarks.iter().map(|remark| format!("  {remark}\n")));
+            text.push('\n');
+        }
+        for Query { source, tests } in &self.queries {
+            text.push_str(&format!("{} that are looked at:\n", source.unwrap_or("flows")));
+            text.extend(tests.iter().map(|test| format!("  {test}\n")));
+        }
+        text
+    }
 }
 
 fn shown(milliseconds: u64) -> String {

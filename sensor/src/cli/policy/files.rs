@@ -90,7 +90,7 @@ fn comment(text: &str, name: &str) -> Option<Vec<String>> {
     None
 }
 
-/// The same, where all of them must be sound. Warnings go to stderr.
+/// The same, where all of them must be sound.
 ///
 /// # Errors
 /// All faults, to end with exit code 64.

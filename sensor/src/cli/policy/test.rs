@@ -1,81 +1,128 @@
 //! `sensor policy test`: runs the tests beside policies.
 
-use std::{io::Write as _, slice};
+use std::slice;
 
-use anyhow::bail;
+use serde::Serialize;
 
 use super::{
     args::TestArgs,
     files::{self, Tests},
 };
 use crate::{
-    agent::policies::sound,
-    cli::exit::Failure,
-    diagnostic,
+    cli::{
+        exit::Failure,
+        report::{Body, Outcome, report},
+    },
+    diagnostic::{Finding, Findings, Theme},
     nql::lists::Lists,
     policy::{load::load, testcase},
-    stdio,
 };
+
+/// What came of all tests.
+#[derive(Serialize)]
+struct Tested {
+    passed: usize,
+    failed: usize,
+    tests: Vec<Test>,
+}
+
+/// What came of one.
+#[derive(Serialize)]
+struct Test {
+    file: String,
+    name: String,
+    passed: bool,
+    /// Lines: expected and not found (`-`), found and not expected (`+`), both (two spaces).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    difference: Vec<String>,
+    #[serde(skip)]
+    stem: String,
+}
 
 /// Runs all tests, and fails where one does.
 pub fn test(arguments: &TestArgs) -> anyhow::Result<()> {
-    let lists = files::lists(&arguments.files)?;
-    let mut counts = Counts::default();
-    for tests in files::tests(&arguments.files)? {
-        one_file(&tests, arguments.filter.as_deref(), &lists, &mut counts)?;
-    }
-    let Counts { passed, failed } = counts;
-    if passed + failed == 0 {
-        return Err(Failure::usage("there are no such tests").into());
-    }
-    stdio::print(format_args!("{passed} passed, {failed} failed\n"))?;
-    if failed > 0 {
-        bail!("{failed} of {} tests failed", passed + failed);
-    }
-    Ok(())
+    report(arguments.files.json, run(arguments))
 }
 
-#[derive(Default)]
-struct Counts {
-    passed: usize,
-    failed: usize,
+fn run(arguments: &TestArgs) -> anyhow::Result<Outcome<Tested>> {
+    let lists = files::lists(&arguments.files)?;
+    let (mut tests, mut findings) = (Vec::new(), Findings::default());
+    for file in files::tests(&arguments.files)? {
+        one_file(&file, arguments.filter.as_deref(), &lists, &mut tests, &mut findings);
+    }
+    let passed = tests.iter().filter(|test| test.passed).count();
+    let failed = tests.len() - passed;
+    let failure = if findings.errors() > 0 {
+        Some(Failure::usage("tests or their policies have faults"))
+    } else if tests.is_empty() {
+        return Err(Failure::usage("there are no such tests").into());
+    } else if failed > 0 {
+        Some(Failure::other(format!("{failed} of {} tests failed", tests.len())))
+    } else {
+        None
+    };
+    Ok(Outcome { body: Tested { passed, failed, tests }, findings, failure })
 }
 
 fn one_file(
     tests: &Tests,
     filter: Option<&str>,
     lists: &Lists,
-    counts: &mut Counts,
-) -> anyhow::Result<()> {
+    tested: &mut Vec<Test>,
+    findings: &mut Findings,
+) {
     let Tests { file, policies, stem } = tests;
-    let cases = testcase::parse(&file.text).map_err(|faults| {
-        let shown = diagnostic::render(&file.path, &file.text, &faults);
-        Failure::usage(format!("the tests have faults\n\n{}", shown.trim_end()))
-    })?;
+    let cases = match testcase::parse(&file.text) {
+        Ok(cases) => cases,
+        Err(faults) => {
+            return findings.extend(Findings::located(&file.path, &file.text, &faults));
+        }
+    };
     let chosen = |name: &str| filter.is_none_or(|part| name.contains(part) || stem.contains(part));
     let cases: Vec<_> = cases.iter().filter(|case| chosen(&case.name)).collect();
     if cases.is_empty() {
-        return Ok(());
+        return;
     }
-    let loaded = sound(load(slice::from_ref(policies), lists))?;
-    let mut out = stdio::output();
+    let loaded = load(slice::from_ref(policies), lists);
+    findings.extend(loaded.findings());
+    if loaded.errors() > 0 {
+        return;
+    }
     for case in cases {
-        for name in &case.policies {
-            if !loaded.policies.iter().any(|policy| policy.summary.name == *name) {
+        let is_there =
+            |name: &str| loaded.policies.iter().any(|policy| policy.summary.name == name);
+        let absent = case.policies.iter().filter(|name| !is_there(name));
+        let absent: Vec<_> = absent
+            .map(|name| {
                 let message = format!("{}: {} has no policy `{name}`", file.path, policies.path);
-                return Err(Failure::usage(message).into());
-            }
+                Finding::error(message).of_file(&file.path)
+            })
+            .collect();
+        if !absent.is_empty() {
+            findings.extend(absent);
+            continue;
         }
         let outcome = testcase::run(case, &loaded.policies);
-        if outcome.passed {
-            counts.passed += 1;
-        } else {
-            counts.failed += 1;
-            writeln!(out, "FAILED {stem}: {}", case.name)?;
-            for line in outcome.difference.lines() {
-                writeln!(out, "    {line}")?;
-            }
-        }
+        let difference = if outcome.passed { "" } else { &outcome.difference };
+        tested.push(Test {
+            file: file.path.clone(),
+            name: case.name.clone(),
+            passed: outcome.passed,
+            difference: difference.lines().map(str::to_owned).collect(),
+            stem: stem.clone(),
+        });
     }
-    Ok(())
+}
+
+impl Body for Tested {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let style = Theme::COLOR.error;
+        for Test { name, stem, difference, .. } in self.tests.iter().filter(|test| !test.passed) {
+            text.push_str(&format!("{style}FAILED{style:#} {stem}: {name}\n"));
+            text.extend(difference.iter().map(|line| format!("    {line}\n")));
+        }
+        text.push_str(&format!("{} passed, {} failed\n", self.passed, self.failed));
+        text
+    }
 }

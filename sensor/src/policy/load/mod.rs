@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, ops::Range};
 use self::raw::{RawFile, RawPolicy};
 use super::model::Policy;
 use crate::{
-    diagnostic::{Diagnostic, Severity, render},
+    diagnostic::{Diagnostic, Findings, Severity},
     nql::lists::Lists,
     settings::{
         document,
@@ -57,13 +57,17 @@ impl Loaded {
         all.filter(|fault| fault.severity == Severity::Error).count()
     }
 
-    /// All faults and warnings for people, over several lines; empty without any.
+    /// All faults and warnings with their places.
+    pub fn findings(&self) -> Findings {
+        let of = |FileFaults { file, diagnostics }: &FileFaults| {
+            Findings::located(&file.path, &file.text, diagnostics)
+        };
+        self.faults.iter().flat_map(of).collect()
+    }
+
+    /// The same for people, over several lines; empty without any.
     pub fn report(&self) -> String {
-        let shown = self
-            .faults
-            .iter()
-            .map(|FileFaults { file, diagnostics }| render(&file.path, &file.text, diagnostics));
-        shown.collect::<Vec<_>>().join("\n")
+        self.findings().to_string()
     }
 }
 

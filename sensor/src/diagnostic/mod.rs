@@ -1,13 +1,24 @@
 //! Faults in a text that a person wrote, shown the way a compiler shows them.
 //!
 //! The configuration, queries and policies all have the same need: report every fault at once, each with its place, the
-//! line it stands in and what would be right. This module knows nothing of their languages, and does no I/O; it is plain
-//! text without colour, so that a message in a log or a test reads like the one on the terminal.
+//! line it stands in and what would be right. This module knows nothing of their languages, and does no I/O. A [`Diagnostic`]
+//! is what a reader of a text says; a [`Finding`] is that with its place in the file, which people are shown
+//! ([`Findings`] as text) and programs read (as JSON).
 
-use std::{fmt::Write as _, ops::Range};
+use std::ops::Range;
+
+use serde::Serialize;
+
+mod finding;
+mod place;
+mod theme;
+
+pub use finding::{Finding, Findings};
+pub use theme::Theme;
 
 /// How bad a [`Diagnostic`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The text cannot be used.
     Error,
@@ -67,116 +78,9 @@ impl Diagnostic {
     }
 }
 
-/// Renders `diagnostics` over the text they were found in, in the given order, an empty line between two.
-///
-/// Lines and columns count from 1, columns in characters. A span that runs over the end of its line is clipped there.
+/// Renders `diagnostics` over the text they were found in, in the given order, an empty line between two; without colour.
 pub fn render(source_name: &str, source_text: &str, diagnostics: &[Diagnostic]) -> String {
-    let mut out = String::new();
-    for diagnostic in diagnostics {
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        // Writing to a String cannot fail.
-        let _ = render_one(&mut out, source_name, source_text, diagnostic);
-    }
-    out
-}
-
-fn render_one(
-    out: &mut String,
-    source_name: &str,
-    source_text: &str,
-    diagnostic: &Diagnostic,
-) -> std::fmt::Result {
-    let place = Place::of(source_text, &diagnostic.span);
-    let line_number = place.line.to_string();
-    let margin = " ".repeat(line_number.len());
-
-    out.push_str(diagnostic.severity.name());
-    if let Some(code) = diagnostic.code {
-        write!(out, "[{code}]")?;
-    }
-    writeln!(out, ": {}", diagnostic.message)?;
-    writeln!(out, "{margin}--> {source_name}:{}:{}", place.line, place.column)?;
-    writeln!(out, "{margin} |")?;
-    writeln!(out, "{}", format!("{line_number} | {}", place.text).trim_end())?;
-    let indent = " ".repeat(place.indent);
-    let carets = "^".repeat(place.width);
-    let label = diagnostic.label.as_deref().unwrap_or_default();
-    writeln!(out, "{}", format!("{margin} | {indent}{carets} {label}").trim_end())?;
-    if let Some(help) = &diagnostic.help {
-        writeln!(out, "{margin} = help: {help}")?;
-    }
-    Ok(())
-}
-
-/// Where a span lies on the screen.
-struct Place {
-    /// From 1.
-    line: usize,
-    /// In characters, from 1.
-    column: usize,
-    /// Characters of `text` before the carets.
-    indent: usize,
-    /// Number of carets, at least 1.
-    width: usize,
-    /// The source line as it can be shown: every character one column wide.
-    text: String,
-}
-
-impl Place {
-    fn of(source_text: &str, span: &Range<usize>) -> Self {
-        let start = source_text.floor_char_boundary(span.start);
-        let end = source_text.ceil_char_boundary(span.end).max(start);
-        let (before, rest) = source_text.split_at(start);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = rest.find('\n').map_or(source_text.len(), |newline| start + newline);
-        let line = source_text[line_start..line_end].trim_end_matches('\r');
-        let in_line = |offset: usize| line.floor_char_boundary(offset - line_start);
-        let columns_before = line[..in_line(start)].chars().count();
-        let columns_through = line[..in_line(end)].chars().count();
-        let line_number = before.matches('\n').count() + 1;
-        let mut place = Self {
-            line: line_number,
-            column: columns_before + 1,
-            indent: columns_before,
-            width: (columns_through - columns_before).max(1),
-            text: line.chars().map(shown).collect(),
-        };
-        place.clip();
-        place
-    }
-
-    /// Cuts a very long line down to what is around the carets.
-    fn clip(&mut self) {
-        let length = self.text.chars().count();
-        if length <= LINE_WIDTH {
-            return;
-        }
-        let start = self.indent.saturating_sub(CONTEXT_WIDTH);
-        let end = length.min(start + LINE_WIDTH);
-        let head = if start > 0 { "…" } else { "" };
-        let tail = if end < length { "…" } else { "" };
-        let part: String = self.text.chars().skip(start).take(end - start).collect();
-        self.text = format!("{head}{part}{tail}");
-        self.indent -= start;
-        self.width = self.width.min(end - start - self.indent).max(1);
-        self.indent += usize::from(start > 0);
-    }
-}
-
-/// Longest line that is shown as a whole, in characters.
-const LINE_WIDTH: usize = 400;
-/// Of a longer one, characters that are shown before the carets.
-const CONTEXT_WIDTH: usize = 100;
-
-/// A tab takes one column, so that carets stand right; other control characters must not reach the terminal.
-fn shown(character: char) -> char {
-    match character {
-        '\t' => ' ',
-        character if character.is_control() => char::REPLACEMENT_CHARACTER,
-        character => character,
-    }
+    Findings::located(source_name, source_text, diagnostics).to_string()
 }
 
 /// The candidate that `name` was probably meant to be: within a third of its length in edits (one at least), not counting

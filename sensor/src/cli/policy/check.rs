@@ -1,0 +1,31 @@
+//! `sensor policy check`: every fault of policy files, or that there is none.
+
+use serde::Serialize;
+
+use super::{FilesArgs, files};
+use crate::cli::report::{Body, Outcome, report};
+
+/// How many policies there are.
+#[derive(Serialize)]
+struct Counts {
+    policies: usize,
+    enabled: usize,
+}
+
+/// Fails with every fault of the files.
+pub fn check(arguments: &FilesArgs) -> anyhow::Result<()> {
+    report(arguments.json, read(arguments))
+}
+
+fn read(arguments: &FilesArgs) -> anyhow::Result<Outcome<Counts>> {
+    let loaded = files::load_sound(arguments)?;
+    let enabled = loaded.policies.iter().filter(|policy| policy.enabled).count();
+    let counts = Counts { policies: loaded.policies.len(), enabled };
+    Ok(Outcome::well(counts, loaded.findings()))
+}
+
+impl Body for Counts {
+    fn text(&self) -> String {
+        format!("{} policies, {} of them enabled: no fault\n", self.policies, self.enabled)
+    }
+}
