@@ -49,7 +49,7 @@ impl Worker<'_> {
         };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
         let key = self.identify(device, arrival, key, sign);
-        device.observe_clock(&key, header.export, arrival.now);
+        device.hear(&key, sign, Some(header.export));
         let rate = if version == 5 { header.sample_rate() } else { None };
         let Parts { exporter, relayed, rates, skew, ledger, .. } = device.parts(&key, rate);
         let context = Context {

@@ -43,6 +43,9 @@ impl Worker<'_> {
         let mut ledger = Ledger { headers: (all - rest.len()) as u64, ..Ledger::default() };
         // The agent numbers its datagrams, whichever way they come.
         let key = SessionKey { version: SFLOW, port: 0, domain: header.domain };
+        let uptime = Some(header.uptime);
+        let sign = Sign { at: arrival.now, number: header.sequence, uptime };
+        device.hear(&key, sign, None);
         let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
         let count = header.samples;
         let inner = self.scratch.inner_headers;
@@ -62,7 +65,6 @@ impl Worker<'_> {
         };
         self.packets.append(&context, &mut batches.sflow, &mut ledger);
         *all += ledger;
-        let sign = Sign { at: arrival.now, number: header.sequence, uptime: None };
         let units = Units { records: Some(1), most: 1 };
         self.counted(device, key, arrival, sign, units, ledger.flow_rows as u32);
     }

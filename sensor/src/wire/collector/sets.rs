@@ -81,7 +81,7 @@ impl Worker<'_> {
         };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
         let key = self.identify(device, arrival, key, sign);
-        device.observe_clock(&key, export, arrival.now);
+        device.hear(&key, sign, Some(export));
         let message = Message {
             dialect: Dialect::NetFlow9,
             key,
@@ -123,7 +123,7 @@ impl Worker<'_> {
         };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: None };
         let key = self.identify(device, arrival, key, sign);
-        device.observe_clock(&key, export, arrival.now);
+        device.hear(&key, sign, Some(export));
         let message = Message {
             dialect: Dialect::Ipfix,
             key,

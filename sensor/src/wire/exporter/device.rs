@@ -273,14 +273,22 @@ impl Device {
         self.ledger.skip(Skipped::UnknownTemplate, octets);
     }
 
-    /// Notes that stream `key` says it is `export` (milliseconds since the epoch) when it is `now` here.
-    pub fn observe_clock(&mut self, key: &SessionKey, export: u64, now: u64) {
-        match self.streams.get_mut(key) {
-            Some(session) => session.clock.observe(export, now),
+    /// Notes what the header of a message of stream `key` says, before anything in it is decoded: `sign`, and the time of its
+    /// export in milliseconds since the epoch, where the protocol tells it.
+    pub fn hear(&mut self, key: &SessionKey, sign: Sign, export: Option<u64>) {
+        let session = self.streams.get_mut(key);
+        let clock = match session {
+            Some(session) => {
+                session.hear(sign);
+                &mut session.clock
+            }
             None => {
                 self.clock = Clock::default();
-                self.clock.observe(export, now);
+                &mut self.clock
             }
+        };
+        if let Some(export) = export {
+            clock.observe(export, sign.at);
         }
     }
 

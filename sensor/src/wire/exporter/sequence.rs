@@ -37,6 +37,13 @@ impl Sequence {
         self.expected = next;
     }
 
+    /// The counting begins anew with the next datagram, whatever its number.
+    pub fn begin_anew(&mut self) {
+        if self.expected.take().is_some() {
+            self.restarts += 1;
+        }
+    }
+
     /// What `later` has noted comes behind what this one has.
     pub fn go_on_as(&mut self, later: &Self) {
         self.expected = later.expected;

@@ -12,7 +12,7 @@ use super::{
     connections::Connections,
     sampling::Sampling,
     sequence::Sequence,
-    succession::Trace,
+    succession::{Sign, Trace},
     templates::{Known, Templates},
     waiting::{Queue, Waiting},
 };
@@ -83,6 +83,16 @@ impl Session {
     /// The template `id` has come, as `known`: the sets that have waited for it are ready.
     pub fn make_ready(&mut self, id: u16, known: &Arc<Known>) {
         self.waiting.make_ready(id, known);
+    }
+
+    /// A message with this `sign` has come and is to be decoded. Where its process has begun anew, what was told of the one
+    /// before it holds no longer: when the device booted, and which numbers come next.
+    pub fn hear(&mut self, sign: Sign) {
+        if self.trace.begins_anew(sign) {
+            self.boot = None;
+            self.sequence.begin_anew();
+            self.samples.values_mut().for_each(Sequence::begin_anew);
+        }
     }
 
     /// Notes flow sample number `sequence` of source `source`.

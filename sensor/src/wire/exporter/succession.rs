@@ -96,6 +96,10 @@ const TOLERANCE: u64 = 5_000;
 pub const LATE: u64 = 2_000;
 /// By how much the number of such a message may be lower.
 const OVERTAKEN: u32 = 1024;
+/// Numbers that are no more than so much higher, modulo 2^32, have gone forward.
+const FORWARD: u32 = 1 << 20;
+/// Numbers up to this are those of a process that has not been sending for long.
+const BEGINNING: u32 = 1024;
 /// Milliseconds within which the longest gap is looked for.
 const PERIOD: u64 = 600_000;
 /// Least and most of a pause, milliseconds; and where only one message is known.
@@ -163,6 +167,23 @@ impl Trace {
             Step::Close
         } else {
             Step::Other
+        }
+    }
+
+    /// Whether the process that sends the stream's next message `sign` has started since the last one, as after a reboot:
+    /// its numbers have gone back, and it came up behind the last message or, where no uptime tells, its numbers begin.
+    pub fn begins_anew(&self, sign: Sign) -> bool {
+        let Some(last) = self.last else { return false };
+        let is_back = sign.number < last.number && sign.number.wrapping_sub(last.number) > FORWARD;
+        if !is_back || last.overtook(sign) {
+            return false;
+        }
+        match self.boot(sign) {
+            Boot::Later => true,
+            Boot::Same | Boot::Untold | Boot::Other => {
+                // Who sends without a pause may have two counts.
+                sign.number <= BEGINNING && sign.at.saturating_sub(last.at) > LATE
+            }
         }
     }
 

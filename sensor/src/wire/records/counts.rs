@@ -60,10 +60,15 @@ pub fn subtract(
     ledger: &mut Ledger,
 ) {
     level(&mut batch.octets, base + rows.len());
+    // What counts from the export differs in every report.
     let started = plan.fills.iter().find_map(|fill| match fill.meaning {
-        // What counts from the export differs in every report.
         Meaning::Start(Clock::Before) => None,
         Meaning::Start(_) => Some(fill.place),
+        _ => None,
+    });
+    let last = plan.fills.iter().find_map(|fill| match fill.meaning {
+        Meaning::End(Clock::Before) => None,
+        Meaning::End(_) => Some(fill.place),
         _ => None,
     });
     for row in 0..rows.len() {
@@ -90,9 +95,9 @@ pub fn subtract(
             octets: total(counted.octets, batch.octets[at]),
             packets: total(counted.packets, batch.packets[at]),
             start: number(started),
-            ended,
+            end: number(last),
         };
-        let (octets, packets) = memory.totals.since(&key, now, &mut ledger.totals_forgotten);
+        let (octets, packets) = memory.totals.since(&key, now, ended, &mut ledger.totals_forgotten);
         if counted.octets {
             batch.octets[at] = octets;
         }

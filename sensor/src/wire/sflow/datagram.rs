@@ -45,6 +45,8 @@ pub struct Header {
     pub domain: u32,
     /// Number of the datagram.
     pub sequence: u32,
+    /// Milliseconds since the agent booted.
+    pub uptime: u32,
     /// Samples that it says it has.
     pub samples: u32,
 }
@@ -59,9 +61,8 @@ impl Header {
             _ => return None,
         };
         let (sub_agent, sequence) = (octets.u32()?, octets.u32()?);
-        octets.u32()?;
-        let samples = octets.u32()?;
-        Some(Self { domain: agent ^ sub_agent.rotate_left(16), sequence, samples })
+        let (uptime, samples) = (octets.u32()?, octets.u32()?);
+        Some(Self { domain: agent ^ sub_agent.rotate_left(16), sequence, uptime, samples })
     }
 }
 
