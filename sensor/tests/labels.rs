@@ -96,6 +96,95 @@ fn exports_of_clouds_become_label_files() {
     }
 }
 
+/// Security groups say nothing of their members; with who is in them, they give them their names.
+#[test]
+fn groups_need_the_addresses_of_their_members() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, document: serde_json::Value| {
+        fs::write(folder.path().join(name), document.to_string()).expect("written");
+    };
+    let group = |id: &str, name: &str| {
+        serde_json::json!({"GroupId": id, "GroupName": name, "VpcId": "vpc-1", "OwnerId": "42",
+            "IpPermissions": [{"IpRanges": [{"CidrIp": "198.51.100.0/24"}]}]})
+    };
+    let groups = [group("sg-1", "production"), group("sg-2", "bastion")];
+    write("groups.json", serde_json::json!({"SecurityGroups": groups}));
+    write(
+        "interfaces.json",
+        serde_json::json!({"NetworkInterfaces": [{"PrivateIpAddress": "10.1.0.9", "VpcId": "vpc-1",
+            "Groups": [{"GroupId": "sg-1"}, {"GroupId": "sg-2"}]}]}),
+    );
+    write(
+        "instances.json",
+        serde_json::json!({"Reservations": [{"Instances": [{"PrivateIpAddress": "10.1.0.7",
+            "SecurityGroups": [{"GroupId": "sg-2"}]}]}]}),
+    );
+    write(
+        "subnets.json",
+        serde_json::json!({"Subnets": [{"CidrBlock": "10.1.0.0/20", "SubnetId": "subnet-1"}]}),
+    );
+    let import =
+        |files: &[&str]| sensor_in(folder.path(), &[&["labels", "import", "aws"], files].concat());
+
+    let alone = import(&["groups.json"]);
+    assert_eq!((alone.code, alone.stdout.as_str()), (Some(64), ""), "{}", alone.stderr);
+    for part in [
+        "no address",
+        "security groups, which do not say who is in them",
+        "`aws ec2 describe-network-interfaces` or `aws ec2 describe-instances`",
+    ] {
+        assert!(alone.stderr.contains(part), "{part}: {}", alone.stderr);
+    }
+
+    let subnets = import(&["groups.json", "subnets.json"]);
+    assert_eq!(subnets.code, Some(0), "{}", subnets.stderr);
+    assert!(subnets.stderr.contains(
+        "describes no address: give the output of `aws ec2 describe-network-interfaces`"
+    ));
+
+    // Whatever the order of the files.
+    for files in [
+        ["groups.json", "interfaces.json", "instances.json", "subnets.json"],
+        ["subnets.json", "instances.json", "interfaces.json", "groups.json"],
+    ] {
+        let joined = import(&files);
+        assert_eq!(joined.code, Some(0), "{}", joined.stderr);
+        assert!(!joined.stderr.contains("describes no address"), "{}", joined.stderr);
+        for line in [
+            "10.1.0.9,securitygroup,bastion,production",
+            "10.1.0.9,securitygroupid,sg-1,sg-2",
+            "10.1.0.7,securitygroup,bastion",
+            "10.1.0.0/20,subnet,subnet-1",
+        ] {
+            assert!(joined.stdout.lines().any(|own| own == line), "{line}: {}", joined.stdout);
+        }
+        assert!(!joined.stdout.contains("198.51.100"), "a rule has no members: {}", joined.stdout);
+    }
+}
+
+/// What is needed and not there is told for each cloud.
+#[test]
+fn imports_without_an_address_say_what_has_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (cloud, printed, part) in [
+        ("oci", r#"{"data": [{"id": "i", "shape": "s"}]}"#, "instances without their addresses"),
+        (
+            "oci",
+            r#"{"data": [{"vnic-id": "v", "instance-id": "i"}]}"#,
+            "`oci compute instance list-vnics`",
+        ),
+        ("oci", r#"{"data": [{"id": "g", "vcn-id": "n"}]}"#, "networks or security groups"),
+        ("azure", r#"[{"name": "m", "hardwareProfile": {}}]"#, "`az vm list-ip-addresses`"),
+        ("gcp", "[]", "is it what `gcloud compute instances list --format=json` prints?"),
+        ("aws", r#"{"SecurityGroups": []}"#, "is it what `aws ec2 describe-instances`"),
+    ] {
+        fs::write(folder.path().join("printed.json"), printed).expect("written");
+        let outcome = sensor_in(folder.path(), &["labels", "import", cloud, "printed.json"]);
+        assert_eq!(outcome.code, Some(64), "{cloud}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(part), "{cloud}: {}", outcome.stderr);
+    }
+}
+
 fn flows(pairs: &[([u8; 4], [u8; 4])]) -> FlowBatch {
     let mut batch = FlowBatch::v4(Source::Host);
     for (source, destination) in pairs {

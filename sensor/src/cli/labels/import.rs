@@ -35,8 +35,12 @@ pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
     }
     let inventory = import::import(cloud, &files);
     if inventory.addresses() == 0 {
-        let message = format!("there is no address in it; is it what {} prints?", cloud.commands());
+        let advice = import::advice(cloud, &files);
+        let message = format!("there is no address in it; {advice}");
         return Err(Failure::usage(message).into());
+    }
+    if let Some(advice) = import::unused(cloud, &files, &inventory) {
+        stdio::tell(format_args!("some of it describes no address: {advice}"));
     }
     for (address, networks) in inventory.ambiguous() {
         let networks: Vec<_> = networks.iter().map(String::as_str).collect();

@@ -39,19 +39,105 @@ pub enum Cloud {
 }
 
 impl Cloud {
-    /// The commands whose output is read.
-    pub fn commands(self) -> &'static str {
+    /// The commands whose output has addresses.
+    fn commands(self) -> &'static str {
         match self {
             Self::Aws => {
                 "`aws ec2 describe-instances`, `describe-network-interfaces` or `describe-subnets`"
             }
             Self::Gcp => "`gcloud compute instances list --format=json`",
-            Self::Oci => {
-                "`oci compute instance list`, `oci compute instance list-vnics` or `oci network nsg list`"
-            }
+            Self::Oci => "`oci compute instance list-vnics`",
             Self::Azure => "`az vm list-ip-addresses`, `az vm list -d` or `az network nic list`",
         }
     }
+
+    /// What only describes addresses that something else prints, and what that is.
+    fn supplements(self) -> &'static [Supplement] {
+        match self {
+            Self::Aws => &[Supplement {
+                list: "/SecurityGroups",
+                of: "/GroupId",
+                what: "security groups, which do not say who is in them",
+                gives: Some("securitygroup"),
+                add: "`aws ec2 describe-network-interfaces` or `aws ec2 describe-instances`",
+            }],
+            Self::Gcp => &[],
+            Self::Oci => &[
+                Supplement {
+                    list: "/data",
+                    of: "/shape",
+                    what: "instances without their addresses",
+                    gives: Some("instancetype"),
+                    add: "`oci compute instance list-vnics`",
+                },
+                Supplement {
+                    list: "/data",
+                    of: "/vnic-id",
+                    what: "attachments of VNICs without their addresses",
+                    gives: None,
+                    add: "`oci compute instance list-vnics`",
+                },
+                Supplement {
+                    list: "/data",
+                    of: "/vcn-id",
+                    what: "networks or security groups, which do not say who is in them",
+                    gives: None,
+                    add: "`oci compute instance list-vnics`",
+                },
+            ],
+            Self::Azure => &[Supplement {
+                list: "",
+                of: "/hardwareProfile",
+                what: "machines without their addresses",
+                gives: Some("instancetype"),
+                add: "`az vm list-ip-addresses` or `az network nic list`",
+            }],
+        }
+    }
+}
+
+/// Something that is printed without an address.
+struct Supplement {
+    /// Where the list of such things stands in a document.
+    list: &'static str,
+    /// What each of them has.
+    of: &'static str,
+    /// What they are.
+    what: &'static str,
+    /// The context that an address gets from it, where it alone gives it.
+    gives: Option<&'static str>,
+    /// The commands whose output has the addresses.
+    add: &'static str,
+}
+
+impl Supplement {
+    fn is_in(&self, files: &[Printed]) -> bool {
+        let mut items =
+            files.iter().flat_map(|file| &file.0).flat_map(|file| each(file, self.list));
+        items.any(|item| item.pointer(self.of).is_some())
+    }
+
+    fn advice(&self) -> String {
+        let Self { what, add, .. } = self;
+        format!("give the output of {add} beside {what}, and both are joined")
+    }
+}
+
+/// What is missing where [`import`] finds no address in `files`.
+pub fn advice(cloud: Cloud, files: &[Printed]) -> String {
+    match cloud.supplements().iter().find(|supplement| supplement.is_in(files)) {
+        Some(supplement) => supplement.advice(),
+        None => format!("is it what {} prints?", cloud.commands()),
+    }
+}
+
+/// What to add where something in `files` describes none of the addresses in `inventory`.
+pub fn unused(cloud: Cloud, files: &[Printed], inventory: &Inventory) -> Option<String> {
+    let is_unused = |supplement: &&Supplement| {
+        let given = |context: &str| inventory.0.values().any(|labels| labels.contains_key(context));
+        supplement.gives.is_some_and(|context| !given(context)) && supplement.is_in(files)
+    };
+    cloud.supplements().iter().find(is_unused).map(Supplement::advice)
 }
 
 /// A file that was printed, as JSON documents.
