@@ -30,6 +30,10 @@ pub mod names {
     pub const GENERATION: &str = "GENERATION";
     /// `Array<[u64; 2]>` of one element: jiffies and boot time (ns) of the last run of [`PROGRAM_CLOCK`].
     pub const CLOCK: &str = "CLOCK";
+    /// `ProgramArray` of one element: the program that a handover is about.
+    pub const HANDOVER: &str = "HANDOVER";
+    /// `Array<u64>`: for each CPU, whether it has run [`PROGRAM_SUCCESSOR`] in this handover.
+    pub const TAKEN_OVER: &str = "TAKEN_OVER";
     /// `Array<Crossing>`: what crossed each interface, a row for each CPU ([`crossing`](crate::crossing)).
     pub const CROSSINGS: &str = "CROSSINGS";
     /// Read-only global: [`Geometry`](super::Geometry) of the IPv4 table.
@@ -49,6 +53,10 @@ pub mod names {
     pub const PROGRAM_TC_INGRESS_L3: &str = "tc_ingress_l3";
     /// tc program: sent packets of a device without a link layer.
     pub const PROGRAM_TC_EGRESS_L3: &str = "tc_egress_l3";
+    /// tc program: stands in for the one in [`HANDOVER`] at its new place.
+    pub const PROGRAM_SUCCESSOR: &str = "successor";
+    /// tc program: stands in for the one in [`HANDOVER`] at its old place.
+    pub const PROGRAM_PREDECESSOR: &str = "predecessor";
     /// XDP program that is never attached: a test run of it reads the kernel's clocks into [`CLOCK`].
     pub const PROGRAM_CLOCK: &str = "clock";
 }

@@ -12,6 +12,7 @@
 #![no_std]
 
 pub mod count;
+pub mod handover;
 pub mod hook;
 pub mod maps;
 pub mod packet;

@@ -1,7 +1,7 @@
 //! The maps and globals that the programs share with the agent; `sensor_common::layout` says what lies where.
 //!
 //! Each map is made with one element and grows to its true size when the agent loads the object. All but
-//! the scratch are mapped into the agent's memory, which reads them without a system call.
+//! the scratch and the programs are mapped into the agent's memory, which reads them without a system call.
 
 #![expect(unsafe_code, reason = "the agent finds globals by their unmangled names")]
 
@@ -9,7 +9,7 @@ use aya_ebpf::{
     Global,
     bindings::BPF_F_MMAPABLE,
     macros::map,
-    maps::{Array, PerCpuArray},
+    maps::{Array, PerCpuArray, ProgramArray},
 };
 use sensor_common::{
     crossing::Crossing,
@@ -48,6 +48,13 @@ pub static SCRATCH: PerCpuArray<[u64; SCRATCH_WORDS]> = PerCpuArray::with_max_en
 /// What crossed each interface.
 #[map]
 pub static CROSSINGS: Array<Crossing> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// The program that is being moved to the front of its hook.
+#[map]
+pub static HANDOVER: ProgramArray = ProgramArray::with_max_entries(1, 0);
+/// For each CPU, whether it has run the program at the new place.
+#[map]
+pub static TAKEN_OVER: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Regions of the IPv4 table.
 #[unsafe(no_mangle)]

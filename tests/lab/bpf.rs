@@ -24,6 +24,8 @@ pub enum Hook {
 
 /// `TC_ACT_OK`: the packet goes on, no further program is run.
 pub const TC_OK: i32 = 0;
+/// `TC_ACT_UNSPEC`: the next program is run.
+pub const TC_NEXT: i32 = -1;
 /// `XDP_DROP`.
 pub const XDP_DROP: i32 = 1;
 /// `XDP_PASS`.

@@ -1,6 +1,12 @@
 //! Others at the same interface: programs in front of ours, programs taken off, packets that no program sees.
 
-use std::time::Instant;
+use std::{
+    net::UdpSocket,
+    os::fd::OwnedFd,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use sensor::kernel::{
@@ -12,7 +18,8 @@ use sensor::kernel::{
 use sensor_common::{crossing::Crossing, key::Direction};
 use tests::{
     agent::{Agent, sum},
-    bpf::{self, Hook, TC_OK, XDP_DROP, XDP_PASS},
+    bpf::{self, Hook, TC_NEXT, TC_OK, XDP_DROP, XDP_PASS},
+    cpu,
     netns::Netns,
     peers::wait_until,
     root,
@@ -42,8 +49,12 @@ impl Pair {
 
     /// Attaches to the near end.
     fn attach(&self, loaded: &mut Loaded) -> Result<Attachment> {
+        self.attach_by(loaded, IngressWish::Best)
+    }
+
+    fn attach_by(&self, loaded: &mut Loaded, wish: IngressWish) -> Result<Attachment> {
         let link = self.link()?;
-        Ok(self.near.enter(|| loaded.programs.attach(&link, IngressWish::Best))??)
+        Ok(self.near.enter(|| loaded.programs.attach(&link, wish))??)
     }
 
     fn verify(&self, loaded: &mut Loaded, attachment: &mut Attachment) -> Result<Vec<HookEvent>> {
@@ -51,7 +62,7 @@ impl Pair {
     }
 
     /// A program of somebody else at the near end.
-    fn stranger(&self, hook: Hook, value: i32, in_front: bool) -> Result<std::os::fd::OwnedFd> {
+    fn stranger(&self, hook: Hook, value: i32, in_front: bool) -> Result<OwnedFd> {
         let index = self.link()?.index;
         self.near.enter(|| bpf::attach(index, hook, value, in_front))?
     }
@@ -69,17 +80,73 @@ impl Pair {
         loaded: &Loaded,
         work: impl FnOnce() -> Result<()>,
     ) -> Result<([u64; 2], [u64; 2])> {
-        let index = self.link()?.index;
-        let both = || -> Result<(Crossing, [u64; 2])> {
-            let counted = self.near.enter(|| InterfaceCounters::open()?.read(&[index]))??;
-            let counted = *counted.get(&index).context("the interface's counters")?;
-            Ok((loaded.programs.crossed(index), counted))
-        };
-        let before = both()?;
+        let before = self.both(loaded)?;
         work()?;
-        let after = both()?;
+        self.since(loaded, before)
+    }
+
+    /// What the programs have seen and the interface has counted by now.
+    fn both(&self, loaded: &Loaded) -> Result<(Crossing, [u64; 2])> {
+        let index = self.link()?.index;
+        let counted = self.near.enter(|| InterfaceCounters::open()?.read(&[index]))??;
+        let counted = *counted.get(&index).context("the interface's counters")?;
+        Ok((loaded.programs.crossed(index), counted))
+    }
+
+    /// How much more that is than it was `before`.
+    fn since(&self, loaded: &Loaded, before: (Crossing, [u64; 2])) -> Result<([u64; 2], [u64; 2])> {
+        let after = self.both(loaded)?;
         let seen = [0, 1].map(|way| after.0.seen[way] - before.0.seen[way]);
         Ok((seen, [0, 1].map(|way| after.1[way] - before.1[way])))
+    }
+
+    /// Packets that the near end was to send and could not.
+    fn dropped(&self) -> Result<u64> {
+        let path = format!("/sys/class/net/{NEAR}/statistics/tx_dropped");
+        Ok(self.near.run(&format!("cat {path}"))?.trim().parse()?)
+    }
+
+    /// Datagrams from both ends on every CPU while `work` is done.
+    fn under_load(&self, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        let ends = [(&self.near, "192.0.2.1:9"), (&self.far, "192.0.2.2:9")];
+        let mut sockets = Vec::new();
+        for (netns, address) in ends {
+            sockets.push(netns.enter(|| UdpSocket::bind(address))??);
+        }
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for cpu in 0..thread::available_parallelism()?.get() {
+                for (socket, (_, to)) in sockets.iter().zip([ends[1], ends[0]]) {
+                    let done = &done;
+                    scope.spawn(move || {
+                        cpu::pin(cpu).unwrap();
+                        while !done.load(Ordering::Relaxed) {
+                            // What finds no room counts for nobody.
+                            let _ = socket.send_to(&[0; 64], to);
+                        }
+                    });
+                }
+            }
+            let result = work();
+            done.store(true, Ordering::Relaxed);
+            result
+        })
+    }
+
+    /// Somebody's programs or filters, in front on both sides, which let every packet by.
+    fn bystanders(&self, without_tcx: bool) -> Result<Vec<OwnedFd>> {
+        if !without_tcx {
+            let sides = [Hook::TcxIngress, Hook::TcxEgress];
+            return sides.into_iter().map(|side| self.stranger(side, TC_NEXT, true)).collect();
+        }
+        for side in ["ingress", "egress"] {
+            let mut tc = self.near.command("tc");
+            tc.args(["filter", "add", "dev", NEAR, side, "prio", "1", "protocol", "all", "bpf"]);
+            // Classic BPF, "return 0": no match.
+            let status = tc.args(["bytecode", "1,6 0 0 0,"]).status()?;
+            ensure!(status.success(), "tc filter add: {status}");
+        }
+        Ok(Vec::new())
     }
 }
 
@@ -148,6 +215,48 @@ fn ours_is_moved_before_a_program_that_is_put_in_front_but_not_for_ever() -> Res
             }
             _ => anyhow::bail!("round {round}: {events:?}"),
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_move_to_the_front_costs_no_packet_and_counts_none_twice() -> Result<()> {
+    if !root("moves under load") {
+        return Ok(());
+    }
+    const HOUR: Duration = Duration::from_hours(1);
+    const ROUNDS: u32 = 8;
+    for without_tcx in [false, true] {
+        let (pair, mut loaded) = (Pair::new()?, load(without_tcx)?);
+        let mut attachment = pair.attach_by(&mut loaded, IngressWish::Tc)?;
+        pair.ping(1)?;
+        let (before, dropped, start) = (pair.both(&loaded)?, pair.dropped()?, Instant::now());
+        pair.under_load(|| {
+            for round in 1..=ROUNDS {
+                let _others = pair.bystanders(without_tcx)?;
+                // Moves are rationed by the hour.
+                let now = start + round * HOUR;
+                let events = pair.near.enter(|| loaded.programs.verify(&mut attachment, now))?;
+                let moved = |event: &HookEvent| matches!(event.change, HookChange::Moved(_));
+                ensure!(events.len() == 2 && events.iter().all(moved), "{round}: {events:?}");
+                let now = start + round * HOUR + HOUR / 2;
+                let events = pair.near.enter(|| loaded.programs.verify(&mut attachment, now))?;
+                ensure!(events.is_empty(), "{round}: it is first: {events:?}");
+            }
+            Ok(())
+        })?;
+        let mut told = Default::default();
+        // What waits in the queues of the CPUs comes to the programs soon.
+        let waited = wait_until("the queues are empty", || {
+            let Ok((seen, mut counted)) = pair.since(&loaded, before) else { return true };
+            counted[1] += pair.dropped().unwrap_or(0) - dropped;
+            told = (seen, counted);
+            seen == counted
+        });
+        let (seen, counted) = told;
+        println!("{attachment}: {} and {} packets in {ROUNDS} moves", seen[0], seen[1]);
+        waited.with_context(|| format!("{attachment}: {seen:?} of {counted:?}"))?;
+        ensure!(seen.iter().all(|&packets| packets > 1_000), "no load: {seen:?}");
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use aya_ebpf::{
 use sensor_common::key::Direction;
 use sensor_ebpf::{
     count::{count, count_skb},
-    hook,
+    handover, hook,
     maps::CLOCK,
 };
 
@@ -53,6 +53,20 @@ pub fn tc_ingress_l3(context: TcContext) -> i32 {
 #[classifier]
 pub fn tc_egress_l3(context: TcContext) -> i32 {
     count_skb(&context, &hook::tc_ip(&context, Direction::Egress));
+    TC_ACT_UNSPEC
+}
+
+/// At the front of a hook, while what is to stand there is still behind others ([`handover`]).
+#[classifier]
+pub fn successor(context: TcContext) -> i32 {
+    handover::at_the_new_place(&context);
+    TC_ACT_UNSPEC
+}
+
+/// Behind others at a hook, until nothing comes there any more that has not been counted at the front.
+#[classifier]
+pub fn predecessor(context: TcContext) -> i32 {
+    handover::at_the_old_place(&context);
     TC_ACT_UNSPEC
 }
 

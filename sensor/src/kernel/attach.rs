@@ -20,9 +20,10 @@ use super::{
     counters::InterfaceCounters,
     error::KernelError,
     guard::Guard,
+    handover::Handover,
     hold::{Hook, Moves, Standing},
     links::{Link, LinkLayer},
-    sys::{self, LinkType, ProgramInfo},
+    sys::{self, LinkType},
     tc::{self, Filter, Side},
 };
 
@@ -128,6 +129,8 @@ pub(super) struct Hooks {
     pub guarded: bool,
     /// Started with the first clsact filter.
     pub guard: Option<Guard>,
+    /// Moves programs to the front.
+    pub handover: Handover,
 }
 
 impl Hooks {
@@ -197,15 +200,74 @@ impl Hooks {
     pub(super) fn verify(&mut self, attachment: &mut Attachment, now: Instant) -> Vec<HookEvent> {
         let Attachment { link, wish, ingress, egress } = attachment;
         let l3 = link.link_layer == LinkLayer::Ip;
-        let own =
-            sys::program_info(if l3 { &self.tc_ingress_l3 } else { &self.tc_ingress }.as_fd());
-        let ingress = restore(ingress, own, now, || self.attach_ingress(link, *wish));
-        let own = sys::program_info(if l3 { &self.tc_egress_l3 } else { &self.tc_egress }.as_fd());
-        let egress = restore(egress, own, now, || self.attach_egress(link));
+        let program = if l3 { &self.tc_ingress_l3 } else { &self.tc_ingress }.try_clone();
+        let ingress =
+            self.restore(ingress, program, now, |hooks| hooks.attach_ingress(link, *wish));
+        let program = if l3 { &self.tc_egress_l3 } else { &self.tc_egress }.try_clone();
+        let egress = self.restore(egress, program, now, |hooks| hooks.attach_egress(link));
         [(Direction::Ingress, ingress), (Direction::Egress, egress)]
             .into_iter()
             .filter_map(|(direction, change)| Some(HookEvent { direction, change: change? }))
             .collect()
+    }
+
+    /// Has `program`, whose place this is, be there and, where that can be, first; tells what had become of it.
+    fn restore<M>(
+        &mut self,
+        place: &mut Place<M>,
+        program: io::Result<OwnedFd>,
+        now: Instant,
+        attach: impl FnOnce(&mut Self) -> Result<Place<M>, KernelError>,
+    ) -> Option<HookChange> {
+        let standing = program.and_then(|program| match &mut place.hook {
+            Some(hook) => {
+                let own = sys::program_info(program.as_fd())?;
+                Ok((hook.standing(&own)?, program))
+            }
+            None => Ok((Standing::Lost, program)),
+        });
+        let (standing, program) = match standing {
+            Ok(standing) => standing,
+            Err(error) => {
+                tracing::debug!(%error, "cannot ask whether a program is still attached");
+                return None; // The next look will tell, or the interface is told to be gone.
+            }
+        };
+        let in_front = match (standing, &mut place.hook) {
+            (Standing::First, _) => {
+                place.told = false;
+                return None;
+            }
+            (Standing::Behind(others), Some(hook)) => {
+                if !(hook.may_move() && place.moves.allow(now)) {
+                    let told = std::mem::replace(&mut place.told, true);
+                    return (!told).then_some(HookChange::Behind(others));
+                }
+                match self.handover.move_to_front(hook, program.as_fd()) {
+                    Ok(()) => {
+                        place.told = false;
+                        return Some(HookChange::Moved(others));
+                    }
+                    Err(error) => tracing::debug!(%error, "a program has to be attached anew"),
+                }
+                Some(others)
+            }
+            (Standing::Lost | Standing::Behind(_), _) => None,
+        };
+        // One program cannot be at one hook twice: it has to go before it comes.
+        let was_held = place.hook.take().is_some();
+        match attach(self) {
+            Ok(new) => {
+                *place = Place { moves: place.moves, ..new };
+                Some(in_front.map_or(HookChange::Reattached, HookChange::Moved))
+            }
+            // An interface that has just gone is told to be gone before the second attempt.
+            Err(_) if was_held => None,
+            Err(error) => {
+                let told = std::mem::replace(&mut place.told, true);
+                (!told).then(|| HookChange::Missing(error.to_string()))
+            }
+        }
     }
 
     fn hook_ingress(&mut self, link: &Link, mode: IngressMode) -> Result<Hook, String> {
@@ -262,55 +324,6 @@ impl Hooks {
             self.guard = Some(guard);
         }
         Ok(Hook::Filter(filter))
-    }
-}
-
-/// Has the program at `place` be there and, where that can be, first; tells what had become of it.
-fn restore<M>(
-    place: &mut Place<M>,
-    own: io::Result<ProgramInfo>,
-    now: Instant,
-    attach: impl FnOnce() -> Result<Place<M>, KernelError>,
-) -> Option<HookChange> {
-    let standing = match &mut place.hook {
-        Some(hook) => own.and_then(|own| hook.standing(&own)),
-        None => Ok(Standing::Lost),
-    };
-    let standing = match standing {
-        Ok(standing) => standing,
-        Err(error) => {
-            tracing::debug!(%error, "cannot ask whether a program is still attached");
-            return None; // The next look will tell, or the interface is told to be gone.
-        }
-    };
-    let in_front = match standing {
-        Standing::First => {
-            place.told = false;
-            return None;
-        }
-        Standing::Behind(others) => {
-            let movable = place.hook.as_ref().is_some_and(Hook::may_move);
-            if !(movable && place.moves.allow(now)) {
-                let told = std::mem::replace(&mut place.told, true);
-                return (!told).then_some(HookChange::Behind(others));
-            }
-            Some(others)
-        }
-        Standing::Lost => None,
-    };
-    // One program cannot be at one hook twice: it has to go before it comes.
-    let was_held = place.hook.take().is_some();
-    match attach() {
-        Ok(new) => {
-            *place = Place { moves: place.moves, ..new };
-            Some(in_front.map_or(HookChange::Reattached, HookChange::Moved))
-        }
-        // An interface that has just gone is told to be gone before the second attempt.
-        Err(_) if was_held => None,
-        Err(error) => {
-            let told = std::mem::replace(&mut place.told, true);
-            (!told).then(|| HookChange::Missing(error.to_string()))
-        }
     }
 }
 

@@ -63,9 +63,7 @@ impl Grace {
     pub fn wait(&self) -> Result<(), KernelError> {
         match self {
             Self::Membarrier => sys::membarrier(command::GLOBAL).map(drop),
-            Self::MapOfMaps { outer, inner } => {
-                sys::map_of_maps_update(outer.as_fd(), inner.as_fd())
-            }
+            Self::MapOfMaps { outer, inner } => sys::array_update(outer.as_fd(), inner.as_fd()),
             Self::None => Ok(()),
         }
         .map_err(|source| KernelError::System { attempt: "wait for a grace period", source })

@@ -67,7 +67,29 @@ impl Hook {
         }
     }
 
-    /// Whether attaching it again could bring it to the front.
+    /// Has it hold `program` instead, at the same place and in one step.
+    pub(super) fn replace(&mut self, program: BorrowedFd<'_>) -> io::Result<()> {
+        match self {
+            Self::Xdp { link, .. } | Self::Tcx { link, .. } => {
+                sys::link_update(link.as_fd(), program)
+            }
+            Self::Filter(filter) => filter.replace(program),
+        }
+    }
+
+    /// Puts `program` before everything at the place that this is at.
+    pub(super) fn in_front(&self, program: BorrowedFd<'_>) -> io::Result<Self> {
+        match self {
+            Self::Xdp { .. } => Err(io::Error::other("one program alone is at an XDP hook")),
+            &Self::Tcx { interface, side, .. } => {
+                let link = sys::link_create(program, interface, side, sys::TCX_FIRST)?;
+                Ok(Self::Tcx { link, interface, side })
+            }
+            Self::Filter(filter) => filter.in_front(program).map(Self::Filter),
+        }
+    }
+
+    /// Whether another attempt could bring it to the front.
     pub(super) fn may_move(&self) -> bool {
         match self {
             Self::Xdp { .. } => false,
@@ -100,7 +122,7 @@ fn stranger(program: u32, own: &ProgramInfo) -> Option<String> {
 }
 
 /// How often a program may be moved to the front: another that insists on being first as well is not to be fought with
-/// for ever, since packets pass unseen in the moment that a move takes.
+/// for ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Moves {
     first: Option<Instant>,

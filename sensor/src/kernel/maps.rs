@@ -267,6 +267,30 @@ impl ClockReadings {
     }
 }
 
+/// For each CPU, whether it counts at the new place of a program that is moved.
+#[derive(Debug)]
+pub(super) struct TakenOver(Mapped<u64>);
+
+impl TakenOver {
+    /// Maps the words of `cpus` CPUs.
+    pub(super) fn new(ebpf: &Ebpf, cpus: u32) -> Result<Self, KernelError> {
+        let words = Mapped::new(ebpf, names::TAKEN_OVER)?;
+        if words.length < cpus as usize {
+            let source = io::Error::other(format!("it has {} words, not {cpus}", words.length));
+            return Err(KernelError::Map { map: names::TAKEN_OVER, source });
+        }
+        Ok(Self(words))
+    }
+
+    /// No CPU does. No program may be at work that says otherwise.
+    pub(super) fn clear(&mut self) {
+        for cpu in 0..self.0.length {
+            // SAFETY: the pointer is valid and aligned; nobody else writes between two handovers.
+            unsafe { self.0.at(cpu).write_volatile(0) };
+        }
+    }
+}
+
 /// What crossed each interface, on every CPU.
 #[derive(Debug)]
 pub(super) struct Crossings {

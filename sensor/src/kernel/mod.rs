@@ -7,7 +7,8 @@
 //!
 //! * [`drain`]: the protocol by which no packet is lost, and why it is sound. With [`accounts`], which prove it.
 //! * [`coverage`], with [`counters`]: the second witness, which would know of packets that no program saw.
-//! * [`attach`]: modes and fallbacks; [`choice`]: which comes first; `hold`: whether programs are still where they were put; [`links`], [`routes`] and
+//! * [`attach`]: modes and fallbacks; [`choice`]: which comes first; `hold`: whether programs are still where they were put;
+//!   `handover`: how they are moved; [`links`], [`routes`] and
 //!   [`watch`]: which interfaces; [`addresses`]: of this host.
 //! * [`budget`], [`probe`], [`clock`], [`grace`]: memory, kernel features, time, waiting.
 //! * `object`, `maps`, `sys`, `netlink`, `tc`, [`guard`]: the border itself. `unsafe` is in `maps` and `sys` only.
@@ -24,6 +25,7 @@ pub mod drain;
 pub mod error;
 pub mod grace;
 pub mod guard;
+mod handover;
 mod hold;
 pub mod links;
 pub mod log;
@@ -48,6 +50,7 @@ use self::{
     drain::Drain,
     error::KernelError,
     grace::Grace,
+    handover::Handover,
     links::Link,
     log::KernelLog,
     maps::{ClockReadings, Crossings, FlowTable, Generation, Ledgers},
@@ -120,6 +123,7 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
         tcx: features.tcx && !options.without_tcx,
         guarded: options.guarded,
         guard: None,
+        handover: Handover::new(&ebpf, drain.budget.cpus)?,
     };
     let crossings = Crossings::new(&ebpf, drain.budget.cpus)?;
     Ok(Loaded { programs: Programs { ebpf, hooks, features, crossings }, drain, log })

@@ -63,6 +63,19 @@ impl Netlink {
         self.exchange(message_type, libc::NLM_F_ACK | flags, body).map(drop)
     }
 
+    /// As [`Netlink::order`], for an order that makes something: what the kernel says of it.
+    pub(super) fn make(
+        &mut self,
+        message_type: u16,
+        flags: libc::c_int,
+        body: &[u8],
+    ) -> io::Result<Answer> {
+        let flags = libc::NLM_F_ACK | libc::NLM_F_ECHO | flags;
+        let answers = self.exchange(message_type, flags, body)?;
+        let made = answers.list.into_iter().find(|&(answer, _)| answer == message_type);
+        made.ok_or_else(|| io::Error::other("rtnetlink does not say what it has made"))
+    }
+
     fn exchange(
         &mut self,
         message_type: u16,

@@ -17,12 +17,14 @@ use sensor_common::{
 use super::{budget::Budget, error::KernelError};
 
 /// The programs that the agent uses.
-const PROGRAMS: [&str; 6] = [
+const PROGRAMS: [&str; 8] = [
     names::PROGRAM_INGRESS,
     names::PROGRAM_TC_INGRESS,
     names::PROGRAM_TC_EGRESS,
     names::PROGRAM_TC_INGRESS_L3,
     names::PROGRAM_TC_EGRESS_L3,
+    names::PROGRAM_SUCCESSOR,
+    names::PROGRAM_PREDECESSOR,
     names::PROGRAM_CLOCK,
 ];
 
@@ -50,6 +52,7 @@ pub(super) fn load(object: &[u8], budget: &Budget) -> Result<Ebpf, KernelError> 
         .map_max_entries(names::USED_V6, entries_v6)
         .map_max_entries(names::LEDGERS, rows)
         .map_max_entries(names::CROSSINGS, budget.cpus * crossing::SLOTS)
+        .map_max_entries(names::TAKEN_OVER, budget.cpus)
         .override_global(names::GEOMETRY_V4, &v4[..], true)
         .override_global(names::GEOMETRY_V6, &v6[..], true)
         .override_global(names::HASH_SEED, &seed, true)

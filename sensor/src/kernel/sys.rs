@@ -19,6 +19,7 @@ mod command {
     pub const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
     pub const PROG_QUERY: libc::c_int = 16;
     pub const LINK_CREATE: libc::c_int = 28;
+    pub const LINK_UPDATE: libc::c_int = 29;
 }
 
 /// `enum bpf_map_type` of linux/bpf.h.
@@ -93,6 +94,25 @@ pub(super) fn link_create(
     };
     // SAFETY: the structure is `link_create` of `union bpf_attr` and holds no pointer.
     unsafe { bpf(command::LINK_CREATE, &mut attributes) }.map(owned)
+}
+
+/// Has `link` hold `program` instead of what it holds, at the same place. Each packet comes to one of the two.
+pub(super) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        link: u32,
+        program: u32,
+        flags: u32,
+        old_program: u32,
+    }
+    let mut attributes = Attributes {
+        link: link.as_raw_fd() as u32,
+        program: program.as_raw_fd() as u32,
+        flags: 0,
+        old_program: 0,
+    };
+    // SAFETY: the structure is `link_update` of `union bpf_attr` and holds no pointer.
+    unsafe { bpf(command::LINK_UPDATE, &mut attributes) }.map(drop)
 }
 
 /// What the kernel says of a link.
@@ -296,8 +316,9 @@ pub(super) fn map_create(inner: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
     unsafe { bpf(command::MAP_CREATE, &mut attributes) }.map(owned)
 }
 
-/// Puts `inner` into the only element of the array of maps `outer`. Returns after an RCU grace period.
-pub(super) fn map_of_maps_update(outer: BorrowedFd<'_>, inner: BorrowedFd<'_>) -> io::Result<()> {
+/// Puts a descriptor, of a map or a program, into the only element of an array of those. Where it is of maps, this returns
+/// after an RCU grace period.
+pub(super) fn array_update(array: BorrowedFd<'_>, element: BorrowedFd<'_>) -> io::Result<()> {
     #[repr(C)]
     struct Attributes {
         map: u32,
@@ -307,9 +328,9 @@ pub(super) fn map_of_maps_update(outer: BorrowedFd<'_>, inner: BorrowedFd<'_>) -
         flags: u64,
     }
     let key = 0u32;
-    let value = inner.as_raw_fd() as u32;
+    let value = element.as_raw_fd() as u32;
     let mut attributes = Attributes {
-        map: outer.as_raw_fd() as u32,
+        map: array.as_raw_fd() as u32,
         reserved: 0,
         key: std::ptr::from_ref(&key) as u64,
         value: std::ptr::from_ref(&value) as u64,

@@ -59,7 +59,8 @@ pub(super) enum Side {
 #[derive(Debug)]
 pub(super) struct Filter {
     interface: u32,
-    side: Side,
+    /// As it was made.
+    found: Found,
     /// The first priority is taken by filters of another kind, which cannot be mixed with ours.
     shut_out: bool,
     /// Kept because it belongs to the interface's network namespace.
@@ -77,27 +78,38 @@ impl Filter {
             Err(error) if error.raw_os_error() != Some(libc::EEXIST) => return Err(error),
             _ => {}
         }
-        let mut options = Vec::new();
-        push_attribute(&mut options, TCA_BPF_FD, &(program.as_raw_fd() as u32).to_ne_bytes());
-        let name = format!("{NAME_PREFIX}{}\0", process::id());
-        push_attribute(&mut options, TCA_BPF_NAME, name.as_bytes());
-        push_attribute(&mut options, TCA_BPF_FLAGS, &BPF_FLAG_DIRECT_ACTION.to_ne_bytes());
         let mut order = |priority| {
             // Handle 0: the kernel finds a free one.
-            let mut filter = header(interface, 0, side as u32, priority | ALL_PROTOCOLS);
-            push_attribute(&mut filter, TCA_KIND, b"bpf\0");
-            push_attribute(&mut filter, TCA_OPTIONS, &options);
-            netlink.order(libc::RTM_NEWTFILTER, create, &filter)
+            let place = header(interface, 0, side as u32, priority | ALL_PROTOCOLS);
+            netlink.make(libc::RTM_NEWTFILTER, create, &holding(place, program))
         };
-        let shut_out = match order(FIRST_PRIORITY) {
+        let ((_, made), shut_out) = match order(FIRST_PRIORITY) {
             // All filters of a priority are of one kind and for one protocol.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                order(0)?; // The kernel chooses a late one.
-                true
+                (order(0)?, true) // The kernel chooses a late one.
             }
-            result => result.map(|()| false)?,
+            result => (result?, false),
         };
-        Ok(Self { interface, side, shut_out, netlink })
+        let found = found(process::id(), side, &made)
+            .ok_or_else(|| io::Error::other("rtnetlink told nothing of the new filter"))?;
+        Ok(Self { interface, found, shut_out, netlink })
+    }
+
+    /// Another one with `program`, before this one and all others.
+    pub(super) fn in_front(&self, program: BorrowedFd<'_>) -> io::Result<Self> {
+        let filter = Self::attach(self.interface, self.found.side, program)?;
+        if filter.shut_out {
+            return Err(io::Error::other("the first priority is taken by filters of another kind"));
+        }
+        Ok(filter)
+    }
+
+    /// Has it run `program` instead. Each packet comes to one of the two.
+    pub(super) fn replace(&mut self, program: BorrowedFd<'_>) -> io::Result<()> {
+        let Found { side, info, handle, .. } = self.found;
+        let place = header(self.interface, handle, side as u32, info);
+        // Without `NLM_F_CREATE`: what somebody took off does not come back by this.
+        self.netlink.order(libc::RTM_NEWTFILTER, 0, &holding(place, program))
     }
 
     /// Whether another attempt could bring it further to the front.
@@ -108,12 +120,14 @@ impl Filter {
     /// What runs before it, but for filters of other agents of our kind, which let everything by; `None` when it is no
     /// longer there.
     pub(super) fn others_in_front(&mut self) -> io::Result<Option<Vec<String>>> {
-        let answers = dump(&mut self.netlink, self.interface, self.side)?;
+        let answers = dump(&mut self.netlink, self.interface, self.found.side)?;
         let chain_0 = answers.iter().filter(|(_, body)| runs_at_once(attributes_of(body)));
         let mut others = Vec::new();
         for (_, body) in chain_0 {
             match owner(attributes_of(body)) {
-                Some(owner) if owner == process::id() => return Ok(Some(others)),
+                Some(owner) if found(owner, self.found.side, body) == Some(self.found) => {
+                    return Ok(Some(others));
+                }
                 Some(_) => {}
                 // One of kind u32 comes with its hash tables.
                 None if others.last() == Some(&label(body)) => {}
@@ -126,9 +140,8 @@ impl Filter {
 
 impl Drop for Filter {
     fn drop(&mut self) {
-        let side = self.side;
-        let own = |found: &Found| found.owner == process::id() && found.side == side;
-        if let Err(error) = sweep(&mut self.netlink, self.interface, own) {
+        let own = self.found;
+        if let Err(error) = sweep(&mut self.netlink, self.interface, |found| *found == own) {
             // Gone with its interface, most likely.
             tracing::debug!(%error, interface = self.interface, "clsact filter not removed");
         }
@@ -186,13 +199,17 @@ pub(super) fn sweep_orphans(interface: u32) -> io::Result<usize> {
 fn filters(netlink: &mut Netlink, interface: u32, side: Side) -> io::Result<(Vec<Found>, usize)> {
     let (mut ours, mut others) = (Vec::new(), 0);
     for (_, body) in &dump(netlink, interface, side)? {
-        let (Some(handle), Some(info)) = (u32_at(body, 8), u32_at(body, 16)) else { continue };
         match owner(attributes_of(body)) {
-            Some(owner) => ours.push(Found { owner, side, info, handle }),
+            Some(owner) => ours.extend(found(owner, side, body)),
             None => others += 1,
         }
     }
     Ok((ours, others))
+}
+
+/// Which of our filters a message is about.
+fn found(owner: u32, side: Side, message: &[u8]) -> Option<Found> {
+    Some(Found { owner, side, info: u32_at(message, 16)?, handle: u32_at(message, 8)? })
 }
 
 /// The messages about filters on one side, in the order in which they run.
@@ -201,6 +218,18 @@ fn dump(netlink: &mut Netlink, interface: u32, side: Side) -> io::Result<Vec<Ans
     // Of each priority, a message about itself precedes those about its filters: with handle 0.
     answers.retain(|(_, body)| u32_at(body, 8).is_some_and(|handle| handle != 0));
     Ok(answers)
+}
+
+/// The message that has `program` run at a place, the `struct tcmsg` that it begins with.
+fn holding(mut place: Vec<u8>, program: BorrowedFd<'_>) -> Vec<u8> {
+    let mut options = Vec::new();
+    push_attribute(&mut options, TCA_BPF_FD, &(program.as_raw_fd() as u32).to_ne_bytes());
+    let name = format!("{NAME_PREFIX}{}\0", process::id());
+    push_attribute(&mut options, TCA_BPF_NAME, name.as_bytes());
+    push_attribute(&mut options, TCA_BPF_FLAGS, &BPF_FLAG_DIRECT_ACTION.to_ne_bytes());
+    push_attribute(&mut place, TCA_KIND, b"bpf\0");
+    push_attribute(&mut place, TCA_OPTIONS, &options);
+    place
 }
 
 /// What follows `struct tcmsg` in a message about a filter.

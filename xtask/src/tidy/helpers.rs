@@ -11,6 +11,7 @@ use super::{File, Finding, source};
 const HELPERS: &[(u32, &str, &str)] = &[
     (1, "bpf_map_lookup_elem", "reads a map"),
     (8, "bpf_get_smp_processor_id", "reads the number of the CPU"),
+    (12, "bpf_tail_call", "goes on with another of these programs"),
     (
         26,
         "bpf_skb_load_bytes",
@@ -47,7 +48,6 @@ const WRAPPERS: &[(&str, &str)] = &[
     ("set_mark", "writes to the buffer"),
     ("skb_under_cgroup", "bpf_skb_under_cgroup"),
     ("store", "bpf_skb_store_bytes"),
-    ("tail_call", "bpf_tail_call"),
 ];
 
 /// Where the table is, for messages.
