@@ -108,6 +108,12 @@ impl Coverage {
         })
     }
 
+    /// The kind of an interface that is followed.
+    pub fn kind(&self, index: u32) -> Option<&str> {
+        let group = self.groups.get(&crossing::slot(index))?;
+        group.members.get(&index).map(|member| &*member.kind)
+    }
+
     /// Follows an interface from now on. The programs had seen `before` of it when they were not attached yet, and have
     /// seen what `crossed` tells.
     pub fn add(

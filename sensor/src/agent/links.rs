@@ -154,6 +154,12 @@ impl Attachments {
                 let crossed = |interface| self.programs.crossed(interface);
                 self.coverage.add(link.index, &link.name, &before, crossed);
                 stdio::note(&attachment);
+                if self.coverage.kind(link.index) == Some("vrf") {
+                    tracing::warn!(
+                        interface = link.name,
+                        "a VRF device: its packets come to programs at its members alone; watch those"
+                    );
+                }
                 self.attached.insert(link.index, attachment);
                 Ok(())
             }

@@ -42,12 +42,14 @@ pub struct Link {
     pub mtu: u32,
     /// The device that this one sends through, for a VLAN device and its like.
     pub lower: Option<u32>,
-    /// The bond or bridge that this one belongs to.
+    /// The bond or bridge that this one belongs to; no VRF, whose packets are seen on its members alone.
     pub upper: Option<u32>,
 }
 
 /// `struct ifinfomsg`.
 const LINK_HEADER: usize = 16;
+/// Of which kind the master is (`IFLA_INFO_SLAVE_KIND` of linux/if_link.h).
+const INFO_SLAVE_KIND: u16 = 4;
 /// The loopback device has this index in every network namespace (`LOOPBACK_IFINDEX` of net/flow.h).
 const LOOPBACK: u32 = 1;
 
@@ -81,7 +83,7 @@ fn read_link(body: &[u8]) -> Option<Link> {
         lower: None,
         upper: None,
     };
-    let mut elsewhere = false;
+    let (mut elsewhere, mut of_vrf) = (false, false);
     for (attribute, value) in attributes(body.get(LINK_HEADER..)?) {
         match attribute {
             libc::IFLA_IFNAME => link.name = text(value),
@@ -89,11 +91,18 @@ fn read_link(body: &[u8]) -> Option<Link> {
             libc::IFLA_LINK => link.lower = u32_at(value, 0).filter(|&lower| lower != link.index),
             libc::IFLA_MASTER => link.upper = u32_at(value, 0),
             libc::IFLA_LINK_NETNSID => elsewhere = true,
+            libc::IFLA_LINKINFO => {
+                of_vrf = attributes(value)
+                    .any(|(found, kind)| found == INFO_SLAVE_KIND && text(kind) == "vrf");
+            }
             _ => {}
         }
     }
     if elsewhere {
         link.lower = None; // A veth's peer in another namespace: its index means nothing here.
+    }
+    if of_vrf {
+        link.upper = None;
     }
     (link.index != 0 && !link.name.is_empty()).then_some(link)
 }

@@ -153,6 +153,11 @@ fn link_messages_are_read() {
     assert_eq!(read, Link { mtu: 9000, lower: Some(2), ..link(7, "eth0.5") });
     let elsewhere = attribute(libc::IFLA_LINK_NETNSID, &0u32.to_ne_bytes());
     assert_eq!(read_link(&message(1, &elsewhere)).unwrap().lower, None);
+    for (kind, upper) in [(&b"bond\0"[..], Some(5)), (b"vrf\0", None)] {
+        let mut more = attribute(libc::IFLA_MASTER, &5u32.to_ne_bytes());
+        more.extend(attribute(libc::IFLA_LINKINFO, &attribute(INFO_SLAVE_KIND, kind)));
+        assert_eq!(read_link(&message(1, &more)).unwrap().upper, upper);
+    }
     assert_eq!(read_link(&message(65534, &[])).unwrap().link_layer, LinkLayer::Ip);
     assert_eq!(read_link(&message(772, &[])).unwrap().link_layer, LinkLayer::Ethernet);
     assert_eq!(read_link(&message(1, &[])[..18]), None);
