@@ -1,55 +1,90 @@
 //! A monitor must not change what it sees: all traffic arrives with the agent as it does without, and the kernel has
-//! nothing to complain of.
+//! nothing to complain of. What it sees must be right as well.
 //!
 //! Two ways to be in the way: at the sending end alone, where super-packets go whole to a peer that has no XDP; and at all
 //! ends and on a router, where devices cut what leaves.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-use tests::{
-    agent::{Agent, Outcome},
-    netns::Netns,
-};
+use tests::{agent::Agent, netns::Netns};
 
 use crate::{
-    in_a_machine_of_its_own,
+    flows, in_a_machine_of_its_own,
     kernel_log::KernelLog,
-    network::Network,
+    network::{Network, Path},
     raw,
     traffic::{self, FAILED},
 };
 
+/// Paths of which tc gets other packets than XDP: whole ones that devices cut for XDP, merged and decrypted ones.
+const OTHERWISE_BY_TC: [&str; 6] = ["wire", "vlan", "big", "ipsec", "vrf", "forwarded"];
+
 #[test]
 fn nothing_is_harmed() -> Result<()> {
     in_a_machine_of_its_own();
-    let network = Network::new()?;
+    let network = Network::shared()?;
+    let all: Vec<_> = network.paths.iter().collect();
     // Else it would be the lab that does harm.
-    pass(&network, "without the agent")?;
+    pass(network, &all, "without the agent")?;
 
-    let near = watch(&network.near, &network.devices(1))?;
-    pass(&network, "with the agent at the near end")?;
+    let near = watch(&network.near, &network.all_devices(1), "")?;
+    pass(network, &all, "with the agent at the near end")?;
     near.stop("INT")?;
 
-    everywhere(&network)
+    let devices = [1, 2].map(|end| network.all_devices(end));
+    everywhere(network, &all, devices, false)
 }
 
-/// All traffic with agents at both ends and on the router, and what they have counted.
-fn everywhere(network: &Network) -> Result<()> {
-    let near = watch(&network.near, &network.devices(1))?;
-    let far = watch(&network.far, &network.devices(2))?;
-    let router = watch(&network.router, &["in".to_owned(), "out".to_owned()])?;
-    pass(network, "with the agent at all ends")?;
+#[test]
+fn nothing_is_harmed_by_ingress_on_tc() -> Result<()> {
+    in_a_machine_of_its_own();
+    let network = Network::shared()?;
+    let paths = network.paths.iter().filter(|path| OTHERWISE_BY_TC.contains(&path.name));
+    let paths: Vec<_> = paths.collect();
+    let devices = [1, 2].map(|end| Network::devices(end, &paths));
+    everywhere(network, &paths, devices, true)
+}
+
+/// Traffic of `paths` with agents at both ends and on the router, and what they have counted.
+fn everywhere(
+    network: &Network,
+    paths: &[&Path],
+    devices: [Vec<String>; 2],
+    by_tc: bool,
+) -> Result<()> {
+    let [hook, name] = if by_tc {
+        ["--ingress tc", "with the agent at all ends, by tc"]
+    } else {
+        ["", "with the agent at all ends"]
+    };
+    let near = watch(&network.near, &devices[0], hook)?;
+    let far = watch(&network.far, &devices[1], hook)?;
+    let router = watch(&network.router, &["in".to_owned(), "out".to_owned()], hook)?;
+    let ends = [&network.near, &network.far];
+    let before = [flows::transformed(ends[0])?, flows::transformed(ends[1])?];
+    pass(network, paths, name)?;
+    let mut transformed = [flows::transformed(ends[0])?, flows::transformed(ends[1])?];
+    for (now, before) in transformed.as_flattened_mut().iter_mut().zip(before.as_flattened()) {
+        *now -= before;
+    }
     router.stop("INT")?;
-    let (near, far) = (near.stop("INT")?, far.stop("INT")?);
-    counted(network, &near, &far)
+    let (near, far) = (near.stop("INT")?.flows()?, far.stop("INT")?.flows()?);
+    let wrong: Vec<_> = paths
+        .iter()
+        .flat_map(|path| {
+            let far = flows::wrong(path, 2, &far, by_tc);
+            flows::wrong(path, 1, &near, by_tc).into_iter().chain(far)
+        })
+        .collect();
+    ensure!(wrong.is_empty(), "{name}: {wrong:#?}");
+    flows::encrypted(&near, &far, transformed).with_context(|| name.to_owned())
 }
 
 /// All traffic once. Where a kernel stops, its console tells last what it was busy with.
-fn pass(network: &Network, name: &str) -> Result<()> {
+fn pass(network: &Network, paths: &[&Path], name: &str) -> Result<()> {
     let mut log = KernelLog::from_now()?;
     let mut lines = Vec::new();
     println!("\n{name}:");
-    for path in &network.paths {
+    for path in paths {
         println!("  {}", path.name);
         lines.extend(traffic::everything(&network.near, &network.far, path));
     }
@@ -64,50 +99,11 @@ fn pass(network: &Network, name: &str) -> Result<()> {
 }
 
 /// The agent on these interfaces of a namespace, once it watches all of them.
-fn watch(netns: &Netns, devices: &[String]) -> Result<Agent> {
+fn watch(netns: &Netns, devices: &[String], options: &str) -> Result<Agent> {
     let patterns: String = devices.iter().map(|device| format!("-i {device} ")).collect();
-    let mut agent = Agent::start(netns, &format!("{patterns} --print flows"))?;
+    let mut agent = Agent::start(netns, &format!("{patterns} {options} --print flows"))?;
     for device in devices {
         agent.wait_for(&format!("{device}: ingress"))?;
     }
     Ok(agent)
-}
-
-/// Packets of the datagrams whose number is known, on the device of each path: those that left one end, and those that
-/// arrived at the other.
-fn counted(network: &Network, near: &Outcome, far: &Outcome) -> Result<()> {
-    let (near, far) = (near.flows()?, far.flows()?);
-    let mut wrong = Vec::new();
-    for path in network.paths.iter().filter(|path| path.has_flows()) {
-        for &(here, there) in &path.ends {
-            for (from, to, egress, ingress) in
-                [(here, there, &near, &far), (there, here, &far, &near)]
-            {
-                for (port, packets) in traffic::KNOWN {
-                    for (flows, direction) in [(egress, "egress"), (ingress, "ingress")] {
-                        let is_it = |flow: &&Value| {
-                            flow["direction"] == direction
-                                && flow["interface"] == path.device
-                                && flow["srcip"] == from.to_string()
-                                && flow["dstip"] == to.to_string()
-                                && flow["dstport"] == port
-                        };
-                        let sum: u64 = flows
-                            .iter()
-                            .filter(is_it)
-                            .filter_map(|flow| flow["packets"].as_u64())
-                            .sum();
-                        if sum != packets {
-                            wrong.push(format!(
-                                "{}, {direction}, {from} > {to}:{port}: {sum} packets, not {packets}",
-                                path.name
-                            ));
-                        }
-                    }
-                }
-            }
-        }
-    }
-    ensure!(wrong.is_empty(), "{wrong:#?}");
-    Ok(())
 }

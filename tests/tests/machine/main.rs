@@ -5,8 +5,12 @@
 
 #![expect(unsafe_code, reason = "socket options and ioctls that no crate wraps")]
 
+mod big;
+mod clock;
+mod flows;
 mod harm;
 mod kernel_log;
+mod masters;
 mod network;
 mod pppoe;
 mod raw;

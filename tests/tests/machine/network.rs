@@ -3,11 +3,13 @@
 //! All devices live at once, each with a network of its own: `10.8.n.1` and `fd08:n::1` near, `.2` and `::2` far, so that
 //! the address chooses the device. What a line of a table can say is in [`DEVICES`]; the others have their functions.
 
+mod big;
 mod devices;
 
 use std::{
     fs,
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -17,8 +19,8 @@ use tests::{
     peers::{Peer, wait_until},
 };
 
-pub use self::devices::Path;
 use self::devices::{Carries::Both, DEVICES, INNER, PAIRS, path};
+pub use self::devices::{Path, Sees};
 use crate::pppoe;
 
 /// All of it; goes when this is dropped.
@@ -32,6 +34,8 @@ pub struct Network {
     pub router: Netns,
     /// The ways between the hosts.
     pub paths: Vec<Path>,
+    /// Whether this kernel has BIG TCP over IPv4.
+    pub big_tcp_v4: bool,
     _teams: Vec<Peer>,
     _sessions: Vec<pppoe::End>,
     directory: TempDir,
@@ -53,14 +57,39 @@ const KEYS: [[&str; 2]; 2] = [
 const BIG: u32 = 180_000;
 
 impl Network {
-    /// The devices of an end that programs see the packets of: to a VRF's own, members hand them behind that.
-    pub fn devices(&self, end: usize) -> Vec<String> {
-        let mut devices: Vec<_> = self.paths.iter().map(|path| path.device.to_owned()).collect();
-        devices.extend(PAIRS.map(str::to_owned));
-        if end == 1 {
-            devices.retain(|device| device != "vrf0");
-            devices.push("vrf-1".to_owned());
+    /// The one that all tests use: making it takes as long as sending over it. It stays until the machine goes.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Network> = OnceLock::new();
+        if let Some(network) = SHARED.get() {
+            return Ok(network);
         }
+        let network = Self::new()?;
+        Ok(SHARED.get_or_init(|| network))
+    }
+
+    /// The path of that name.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn path(&self, name: &str) -> &Path {
+        self.paths.iter().find(|path| path.name == name).expect("the name of a path")
+    }
+
+    /// The devices of an end that programs see the packets of `paths` at.
+    pub fn devices(end: usize, paths: &[&Path]) -> Vec<String> {
+        let mut devices: Vec<_> = paths.iter().map(|path| path.device_at(end).to_owned()).collect();
+        devices.sort();
+        devices.dedup();
+        devices
+    }
+
+    /// Those of all paths, and the pairs under them.
+    pub fn all_devices(&self, end: usize) -> Vec<String> {
+        let mut devices = Self::devices(end, &self.paths.iter().collect::<Vec<_>>());
+        devices.extend(PAIRS.map(str::to_owned));
         devices.sort();
         devices.dedup();
         devices
@@ -70,7 +99,7 @@ impl Network {
     ///
     /// # Errors
     /// When one of the programs fails that make them.
-    pub fn new() -> Result<Self> {
+    fn new() -> Result<Self> {
         let (near, far, router) =
             (Netns::new("vm-near")?, Netns::new("vm-far")?, Netns::new("vm-mid")?);
         let mut network = Self {
@@ -78,6 +107,7 @@ impl Network {
             far,
             router,
             paths: Vec::new(),
+            big_tcp_v4: big::has_v4()?,
             _teams: Vec::new(),
             _sessions: Vec::new(),
             directory: tempfile::tempdir()?,
@@ -112,6 +142,8 @@ impl Network {
                     ("ipv4/tcp_l3mdev_accept", "1"),
                     ("ipv4/udp_l3mdev_accept", "1"),
                     ("mpls/platform_labels", "1000"),
+                    // Super-packets are as large as they may be, however long the way takes here.
+                    ("ipv4/tcp_tso_rtt_log", "31"),
                 ] {
                     let path = format!("/proc/sys/net/{name}");
                     fs::write(&path, value).with_context(|| format!("write {value} to {path}"))?;
@@ -156,6 +188,9 @@ impl Network {
         self.near.run("ethtool -K vrf-1 tx-sctp-segmentation off")?;
         for netns in [&self.near, &self.far] {
             self.ip(netns, &[format!("link set big gso_max_size {BIG} gro_max_size {BIG}")])?;
+            if self.big_tcp_v4 {
+                big::allow_v4(netns, "big", BIG)?;
+            }
         }
         Ok(())
     }
@@ -339,6 +374,14 @@ fn ipsec(end: usize, other: usize) -> Vec<String> {
 
 fn has(netns: &Netns, device: &str) -> bool {
     netns.run(&format!("ip link show dev {device}")).is_ok()
+}
+
+/// The index of a device.
+///
+/// # Errors
+/// When there is no such device.
+pub fn index(netns: &Netns, device: &str) -> Result<u32> {
+    Ok(netns.run(&format!("cat /sys/class/net/{device}/ifindex"))?.trim().parse()?)
 }
 
 /// The MAC address of a device.

@@ -7,7 +7,10 @@ use anyhow::{Context, Result, ensure};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use tests::{fixtures::build, frames, netns::Netns};
 
-use crate::sys::{check, set_option};
+use crate::{
+    network::index,
+    sys::{check, set_option},
+};
 
 const ETH_P_ALL: u16 = 3;
 /// linux/if_packet.h
@@ -87,8 +90,12 @@ pub fn frames(from: &Netns, to: &Netns, device: &str) -> Result<()> {
     Ok(())
 }
 
-fn socket(netns: &Netns, device: &str) -> Result<Socket> {
-    let index = netns.run(&format!("cat /sys/class/net/{device}/ifindex"))?.trim().parse()?;
+/// A socket for all frames of `device`.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn socket(netns: &Netns, device: &str) -> Result<Socket> {
+    let index = index(netns, device)? as i32;
     netns.enter(|| -> Result<Socket> {
         let protocol = ETH_P_ALL.to_be();
         let socket =

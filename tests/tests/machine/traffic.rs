@@ -18,7 +18,7 @@ use crate::{network::Path, sctp, sys::set_option};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ports that tell the kinds apart in flows: each is the destination of what is counted.
-const SINGLE: u16 = 7001;
+pub const SINGLE: u16 = 7001;
 /// Datagrams cut from one buffer by the kernel.
 const SEGMENTED: u16 = 7002;
 /// Datagrams in several fragments.
@@ -29,6 +29,9 @@ const BULK: u16 = 7004;
 /// Octets of single datagrams; the largest fits into the smallest MTU here.
 const SIZES: [usize; 5] = [0, 1, 64, 700, 1_200];
 
+/// Octets of datagrams that do not fit into a packet.
+const LARGE: [usize; 2] = [4_000, 9_000];
+
 /// Octets of a segment, segments of a buffer, and buffers.
 const SEGMENT: usize = 500;
 const SEGMENTS: usize = 16;
@@ -37,6 +40,12 @@ const BUFFERS: usize = 3;
 /// Packets of one path, one protocol and one direction to these ports, each a datagram.
 pub const KNOWN: [(u16, u64); 2] =
     [(SINGLE, SIZES.len() as u64), (SEGMENTED, (SEGMENTS * BUFFERS) as u64)];
+
+/// Fragments of one path, IPv4 and one direction that fill an MTU of 1,500, but for its IP header.
+pub const FULL_FRAGMENTS: u64 = {
+    const UDP_HEADER: usize = 8;
+    (((LARGE[0] + UDP_HEADER) / 1_480) + ((LARGE[1] + UDP_HEADER) / 1_480)) as u64
+};
 
 /// Octets of a TCP session.
 const STREAM: usize = 200_000;
@@ -132,7 +141,7 @@ fn datagrams(from: End<'_>, to: End<'_>) -> Result<&'static str> {
 
 /// A datagram that does not fit into a packet.
 fn fragments(from: End<'_>, to: End<'_>) -> Result<&'static str> {
-    one_by_one(from, to, FRAGMENTED, &[4_000, 9_000])
+    one_by_one(from, to, FRAGMENTED, &LARGE)
 }
 
 fn one_by_one(from: End<'_>, to: End<'_>, port: u16, sizes: &[usize]) -> Result<&'static str> {

@@ -17,6 +17,8 @@ pub struct Path {
     pub device: &'static str,
     /// The device that sockets at the near end must be bound to, for routes that only it has.
     pub bound: Option<&'static str>,
+    /// What its device sees of its packets.
+    pub sees: Sees,
     /// Near and far, IPv4 and, where it carries that, IPv6.
     pub ends: Vec<(IpAddr, IpAddr)>,
 }
@@ -38,11 +40,19 @@ impl Path {
         .collect()
     }
 
-    /// Whether its device sees the packets of the path as they were sent. That of IPsec sees them encrypted, and a VRF's
-    /// has them from its members.
-    pub fn has_flows(&self) -> bool {
-        !matches!(self.name, "ipsec" | "vrf")
+    /// The device that programs see its packets at: a VRF's own has them from its members, behind that.
+    pub fn device_at(&self, end: usize) -> &'static str {
+        if self.device == "vrf0" && end == 1 { "vrf-1" } else { self.device }
     }
+}
+
+/// As [`Path::sees`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// Packets as they were sent.
+    Packets,
+    /// ESP; received ones also decrypted, where tc is asked again.
+    Encrypted,
 }
 
 /// Protocols that a device carries.
@@ -111,7 +121,7 @@ pub fn path(name: &'static str, device: &'static str, n: u8, carries: Carries) -
     if carries != V4 {
         ends.push((v6(1), v6(2)));
     }
-    Path { name, device, bound: None, ends }
+    Path { name, device, bound: None, sees: Sees::Packets, ends }
 }
 
 /// The paths that exist once the table's devices do.
@@ -121,7 +131,7 @@ pub fn paths() -> Vec<Path> {
     for ((device, carries, _), n) in DEVICES.iter().zip(1..) {
         paths.push(path(device, device, n, *carries));
     }
-    paths.push(path("ipsec", WIRE, 60, V4));
+    paths.push(Path { sees: Sees::Encrypted, ..path("ipsec", WIRE, 60, V4) });
     paths.push(path("mpls", WIRE, 61, V4));
     paths.push(Path { bound: Some("vrf0"), ..path("vrf", "vrf0", 62, Both) });
     paths.push(Path {
