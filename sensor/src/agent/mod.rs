@@ -16,6 +16,7 @@ pub mod exporters;
 pub mod exports;
 pub mod inspect;
 pub mod logging;
+pub mod losses;
 pub mod outputs;
 pub mod paths;
 pub mod policies;

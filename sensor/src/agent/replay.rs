@@ -21,7 +21,6 @@ use crate::{
     },
     nql::Filter,
     replay::{capture::CaptureReader, meter::Meter, packets},
-    stdio,
 };
 
 /// How long collectors may take for what waits at the end.
@@ -68,7 +67,8 @@ pub fn replay(
     if silent || result.is_err() && counts.ledger.seen.packets == 0 {
         return result;
     }
-    stdio::note(summary::replay(&counts.ledger, &counts.unknown_link, &records));
+    let losses = summary::unread(&counts.ledger, &counts.unknown_link).and(records.losses());
+    losses.tell(summary::replay(&counts.ledger, &counts.unknown_link, &records));
     result?;
     records.check()
 }

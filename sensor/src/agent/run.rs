@@ -71,7 +71,9 @@ pub fn run(
     if !silent {
         let evicted = captured.as_ref().map_or(0, |captured| captured.drained.evicted);
         let records = Records { evicted, held_back, outputs: &accounts, policies, hits: &hits };
-        stdio::note(summary_of(captured.as_ref(), report.as_ref(), &records));
+        let intake = report.as_ref().map(intake::summary::losses).unwrap_or_default();
+        let losses = summary::uncaptured(captured.as_ref()).and(intake).and(records.losses());
+        losses.tell(summary_of(captured.as_ref(), report.as_ref(), &records));
     }
     if let Some(Captured { drained: Drained { totals, .. }, coverage }) = captured {
         if totals.out_of_balance > 0 {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::ensure;
 use sensor_common::ledger::{Count, Ledger};
 
-use super::{analysis, capture::Captured};
+use super::{analysis, capture::Captured, losses::Losses};
 use crate::{
     export::{account::Account, files::retention::Deleted, hits, log::line::octets},
     kernel::accounts::Totals,
@@ -39,6 +39,41 @@ impl Records<'_> {
         ensure!(hits.is_empty(), "not all hits reached {}", hits.join(", "));
         Ok(())
     }
+}
+
+impl Records<'_> {
+    /// What was lost behind the engine.
+    pub fn losses(&self) -> Losses {
+        let flows = self.outputs.iter().map(|(name, account)| {
+            (account.not_sent.totals.flows, format!("flow records not sent to {name}"))
+        });
+        let hits = self.hits.iter().map(|report| {
+            (report.account.not_sent.totals, format!("hits not sent to {}", report.output))
+        });
+        let policies = [
+            (self.policies.late, "matches of policies too late to count"),
+            (self.policies.evicted, "keys of policies made room for others"),
+            (self.policies.refused_labels, "labels of policies had no room"),
+        ];
+        let policies = policies.map(|(count, what)| (count, what.to_owned()));
+        Losses::of(flows.chain(hits).chain(policies))
+    }
+}
+
+/// What the kernel's tables had no room for.
+pub fn uncaptured(captured: Option<&Captured>) -> Losses {
+    let packets =
+        captured.map_or(0, |captured| captured.drained.totals.accounts.unattributed.packets);
+    Losses::of([(packets, "packets without a flow: the kernel's flow tables were full")])
+}
+
+/// Frames of files that are in no flow record, although they may be IP.
+pub fn unread(ledger: &Ledger, unknown_link: &Count) -> Losses {
+    Losses::of([
+        (ledger.truncated.packets, "frames truncated"),
+        (ledger.malformed.packets, "frames malformed"),
+        (unknown_link.packets, "frames of an unknown link type"),
+    ])
 }
 
 /// The summary of a live run: of the drains, where packets were captured, then `intake`, which is what is to be said of
@@ -223,5 +258,32 @@ mod tests {
             "",
         ];
         assert_eq!(text, expected.join("\n"));
+        let lost = unread(&ledger, &count(1, 16)).and(records.losses());
+        assert_eq!(lost, Losses(vec!["1 frames of an unknown link type".to_owned()]));
+    }
+
+    #[test]
+    fn what_outputs_and_policies_lose_is_named() {
+        let mut account = <Account>::default();
+        account.not_sent.totals.flows = 3;
+        let mut of_hits =
+            hits::Report { output: "y".to_owned(), account: Default::default(), error: None };
+        of_hits.account.not_sent.totals = 2;
+        let records = Records {
+            evicted: 9,
+            held_back: Some(9),
+            outputs: &[("x".to_owned(), account), ("whole".to_owned(), Account::default())],
+            policies: analysis::Summary { late: 4, matched: 9, ..Default::default() },
+            hits: &[of_hits],
+        };
+        let Losses(lost) = records.losses();
+        assert_eq!(
+            lost,
+            [
+                "3 flow records not sent to x",
+                "2 hits not sent to y",
+                "4 matches of policies too late to count"
+            ]
+        );
     }
 }

@@ -82,6 +82,7 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
         Err(error) if stdio::is_closed_output(&error) => return Ok(()),
         written => written?,
     }
-    stdio::note(ledger::line(&decoded.counts, &decoded.collector));
+    let line = ledger::line(&decoded.counts, &decoded.collector);
+    ledger::losses(&decoded.counts, &decoded.collector).tell(line);
     read.and_then(|()| ledger::check(&decoded.collector))
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anyhow::ensure;
 
 use crate::{
+    agent::losses::Losses,
     replay::exports::Counts,
     wire::{
         collector::Collector,
@@ -24,25 +25,7 @@ pub fn line(counts: &Counts, collector: &Collector) -> String {
         plural(ledger.flow_rows, "flow", "flows"),
         plural(ledger.options_records, "record of options", "records of options"),
     );
-    let beside = [
-        (counts.others, "frames of something else"),
-        (counts.cut, "datagrams that the capture has cut"),
-        (counts.fragments, "fragments without what lies before them"),
-        (counts.stream_octets, "octets of streams in no whole message"),
-        (counts.stream_missing, "octets of streams that the capture lacks"),
-        (ledger.rows_without_rate, "flows of unknown sampling rate"),
-        (
-            ledger.rows_without_out,
-            "flows whose OUT counters differ and were left aside (see out_counters)",
-        ),
-        (
-            ledger.rows_with_implausible_uptime,
-            "flows timed by their export, not by when the device says it booted",
-        ),
-        (ledger.totals_forgotten, "flows that count in totals were forgotten"),
-        (ledger.rows_without_exporter, "flows of exporters for which there was no room"),
-    ];
-    for (count, what) in beside.iter().filter(|(count, _)| *count != 0) {
+    for (count, what, _) in beside(counts, &ledger).iter().filter(|(count, ..)| *count != 0) {
         let _ = write!(text, "; {count} {what}");
     }
     let reasons: Vec<String> =
@@ -51,6 +34,41 @@ pub fn line(counts: &Counts, collector: &Collector) -> String {
         let _ = write!(text, "; octets skipped: {}", reasons.join(", "));
     }
     text
+}
+
+/// What of it was lost.
+pub fn losses(counts: &Counts, collector: &Collector) -> Losses {
+    let ledger = collector.ledger();
+    let beside = beside(counts, &ledger);
+    let lost = beside.iter().filter(|(.., lost)| *lost).map(|(count, what, _)| (*count, *what));
+    let skipped =
+        reasons(&ledger).map(|(reason, octets)| (octets, format!("octets skipped: {reason}")));
+    let waiting = (ledger.waiting, "octets waited for templates that did not come");
+    Losses::of(lost.chain([waiting])).and(Losses::of(skipped))
+}
+
+/// What is to be said beside the main figures, and whether something is lost by it.
+fn beside(counts: &Counts, ledger: &Ledger) -> [(u64, &'static str, bool); 10] {
+    [
+        (counts.others, "frames of something else", false),
+        (counts.cut, "datagrams that the capture has cut", true),
+        (counts.fragments, "fragments without what lies before them", true),
+        (counts.stream_octets, "octets of streams in no whole message", true),
+        (counts.stream_missing, "octets of streams that the capture lacks", true),
+        (ledger.rows_without_rate, "flows of unknown sampling rate", false),
+        (
+            ledger.rows_without_out,
+            "flows whose OUT counters differ and were left aside (see out_counters)",
+            true,
+        ),
+        (
+            ledger.rows_with_implausible_uptime,
+            "flows timed by their export, not by when the device says it booted",
+            false,
+        ),
+        (ledger.totals_forgotten, "flows that count in totals were forgotten", true),
+        (ledger.rows_without_exporter, "flows of exporters for which there was no room", false),
+    ]
 }
 
 fn plural(count: u64, one: &str, many: &str) -> String {

@@ -12,7 +12,6 @@ use crate::{
         top::Shown,
     },
     nql::Filter,
-    stdio,
     wire::collector::Options,
 };
 
@@ -70,7 +69,7 @@ pub fn replay(
     text.push_str(&ledger::clocks(&decoded.collector));
     ledger::total(&mut text, &decoded.collector);
     summary::flows(&mut text, &records);
-    stdio::note(text);
+    ledger::losses(&decoded.counts, &decoded.collector).and(records.losses()).tell(text);
     result?;
     ledger::check(&decoded.collector)?;
     records.check()

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::agent::exports::ledger::skew;
-use crate::intake::report::{ConnectionReport, Count, ExporterReport, Ledger, Report, Skipped};
+use crate::agent::{exports::ledger::skew, losses::Losses};
+use crate::intake::report::{
+    ConnectionReport, Count, ExporterReport, Ledger, ListenerReport, Report, Skipped,
+};
 
 /// Exporters that are shown: those with the most datagrams.
 const SHOWN: usize = 20;
@@ -53,6 +55,38 @@ pub fn text(report: &Report) -> String {
         "OUT OF BALANCE: this is a bug, please report it\n"
     });
     text
+}
+
+/// What of it was lost.
+pub fn losses(report: &Report) -> Losses {
+    let Report { listeners, exporters, connections, ledger, .. } = report;
+    let listened = |of: fn(&ListenerReport) -> u64| listeners.values().map(of).sum();
+    let exported = |of: fn(&ExporterReport) -> u64| exporters.values().map(of).sum();
+    let rows: [(u64, &str); 17] = [
+        (listened(|listener| listener.dropped), "datagrams dropped by the kernel"),
+        (listened(|listener| listener.too_late), "datagrams came after the stop"),
+        (report.refused.messages, "datagrams refused"),
+        (report.limited.messages, "datagrams beyond rate limits"),
+        (report.left.messages, "datagrams left at the stop"),
+        (report.turned_away.count, "datagrams of exporters for which there was no room"),
+        (connections.refused, "connections refused"),
+        (connections.too_many + connections.too_many_of_one, "connections too many at once"),
+        (connections.broken.total(), "connections broken"),
+        (connections.unread, "octets of streams in no whole message"),
+        (report.forwards.iter().map(|to| to.failed).sum(), "datagrams not forwarded"),
+        (exported(|exporter| exporter.lost.flows), "flows lost on the way"),
+        (exported(|exporter| exporter.lost.datagrams), "datagrams lost on the way"),
+        (exported(|exporter| exporter.lost.samples), "samples lost on the way"),
+        (ledger.waiting, "octets waited for templates that did not come"),
+        (
+            ledger.rows_without_out,
+            "flows whose OUT counters differ and were left aside (see out_counters)",
+        ),
+        (ledger.totals_forgotten, "flows that count in totals were forgotten"),
+    ];
+    let skipped = Skipped::ALL
+        .map(|reason| (ledger.skipped[reason], format!("octets skipped: {}", reason.name())));
+    Losses::of(rows).and(Losses::of(skipped))
 }
 
 fn connections(text: &mut String, connections: &ConnectionReport) {
@@ -181,7 +215,7 @@ fn line(text: &mut String, words: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::report::{Broken, ListenerReport};
+    use crate::intake::report::Broken;
 
     #[test]
     fn everything_that_is_not_nothing_is_shown() {
@@ -233,6 +267,21 @@ mod tests {
             "",
         ];
         assert_eq!(text(&report), expected.join("\n"));
+        let Losses(lost) = losses(&report);
+        assert_eq!(
+            lost,
+            [
+                "2 datagrams dropped by the kernel",
+                "5 datagrams came after the stop",
+                "1 datagrams refused",
+                "4 datagrams left at the stop",
+                "3 connections too many at once",
+                "3 connections broken",
+                "17 octets of streams in no whole message",
+                "7 flows lost on the way",
+                "12 octets skipped: message_truncated",
+            ]
+        );
         report.ledger.headers = 0;
         assert!(text(&report).contains("OUT OF BALANCE"));
     }
