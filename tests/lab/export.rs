@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use sensor::export::{
     account::Account,
+    files::Reopen,
     ipfix::{
         Exporter,
         metering::MeteringProcess,
@@ -24,7 +25,7 @@ pub const SHORT_DEADLINE: Duration = Duration::from_millis(300);
 /// Starts exporting, with a log of it.
 pub fn start(destination: Destination, options: ExporterOptions) -> Result<Exporter> {
     log::keep();
-    Ok(Exporter::start(destination, options, &MeteringProcess::new())?)
+    Ok(Exporter::start(destination, options, &MeteringProcess::new(), &Reopen::default())?)
 }
 
 /// A collector's address.

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use sensor::{
     export::{
         account::Account,
+        files::Reopen,
         ipfix::{
             Exporter,
             metering::MeteringProcess,
@@ -46,7 +47,8 @@ fn export(destination: Destination, batches: &[Arc<FlowBatch>]) -> Result<Accoun
     let metering = MeteringProcess::new();
     let eth0 = Interface { name: "eth0".into(), alias: "to the north".into() };
     metering.set_interfaces(&Interfaces([(2, eth0)].into()));
-    let exporter = Exporter::start(destination, ExporterOptions::default(), &metering)?;
+    let exporter =
+        Exporter::start(destination, ExporterOptions::default(), &metering, &Reopen::default())?;
     for batch in batches {
         ensure!(exporter.offer(batch), "no room");
     }

@@ -83,6 +83,8 @@ pub struct Intake {
     workers: Vec<JoinHandle<()>>,
     streams: Option<Streams>,
     keeper: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+    /// Dropping it ends the thread that resolves the names of receivers.
+    _resolver: Option<mpsc::Sender<()>>,
 }
 
 /// What reports are made of.
@@ -165,7 +167,23 @@ impl Intake {
                 Some((end, thread("intake-state", keep)?))
             }
         };
-        Ok(Self { parts, stop, workers: running, streams, keeper })
+        let resolver = match &parts.relay {
+            Some(relay) if relay.has_names() => {
+                let (end, ended) = mpsc::channel::<()>();
+                let parts = parts.clone();
+                let resolve = move || {
+                    while ended.recv_timeout(relay::RESOLVE) == Err(mpsc::RecvTimeoutError::Timeout)
+                    {
+                        parts.relay.iter().for_each(Relay::look);
+                    }
+                };
+                // Nobody waits for its end: a resolver may take long.
+                thread("intake-resolve", resolve)?;
+                Some(end)
+            }
+            _ => None,
+        };
+        Ok(Self { parts, stop, workers: running, streams, keeper, _resolver: resolver })
     }
 
     /// What became of everything so far.

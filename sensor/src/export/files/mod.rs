@@ -10,8 +10,9 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+
+use tokio::sync::watch;
 
 pub mod retention;
 pub mod rotated;
@@ -20,18 +21,23 @@ pub mod whole;
 /// Permissions of a file that is made: flows are nobody else's business.
 const MODE: u32 = 0o640;
 
-/// A wish to have files opened anew, counted: somebody has moved them (SIGHUP).
+/// A wish to have files opened anew, counted: somebody has moved them, or wants to (SIGHUP).
 #[derive(Debug, Default)]
-pub struct Reopen(AtomicU64);
+pub struct Reopen(watch::Sender<u64>);
 
 impl Reopen {
     /// Wishes it.
     pub fn ask(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.0.send_modify(|count| *count += 1);
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Relaxed)
+        *self.0.borrow()
+    }
+
+    /// For whoever waits for wishes.
+    pub(in crate::export) fn wishes(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
     }
 }
 

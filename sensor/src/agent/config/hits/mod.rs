@@ -214,7 +214,8 @@ fn destination(
                 keep: &raw.keep,
                 max_total: &raw.max_total,
             };
-            Destination::File(FileOptions { path, rotation: rotation::resolve(&keys, faults) })
+            let rotation = Some(rotation::resolve(&keys, faults));
+            Destination::File(FileOptions { path, rotation })
         }
         Target::Syslog(scheme, peer) => {
             let facility = named(&raw.facility, "hits.facility", &FACILITIES, faults);
