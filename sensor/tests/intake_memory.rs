@@ -1,6 +1,9 @@
 //! The memory that exporters are said to take is the memory that they take: an allocator counts.
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
+#[path = "messages/mod.rs"]
+mod messages;
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
@@ -12,6 +15,8 @@ use sensor::wire::{
     collector::{Collector, Options},
     exporter::directory::Limits,
 };
+
+use messages::ipfix;
 
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
@@ -51,25 +56,10 @@ const NOW: u64 = 1_700_000_000_000;
 /// What an exporter sends.
 type Messages = Vec<Vec<u8>>;
 
-fn ipfix(sets: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    let mut octets = vec![0, 10, 0, 0, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    for (id, body) in sets {
-        octets.extend(id.to_be_bytes());
-        octets.extend((body.len() as u16 + 4).to_be_bytes());
-        octets.extend(body);
-    }
-    let length = octets.len() as u16;
-    octets[2..4].copy_from_slice(&length.to_be_bytes());
-    octets
-}
-
+/// A template of `fields` fields of four octets.
 fn template(id: u16, fields: u16) -> Vec<u8> {
-    let fields = (0..fields).flat_map(|field| [8 + field, 4]);
-    [id, fields.clone().count() as u16 / 2]
-        .into_iter()
-        .chain(fields)
-        .flat_map(u16::to_be_bytes)
-        .collect()
+    let fields: Vec<_> = (0..fields).map(|field| (8 + field, 4)).collect();
+    messages::template(id, &fields)
 }
 
 fn fixed() -> Vec<u8> {
@@ -140,10 +130,7 @@ fn cases() -> Vec<Case> {
             "names of interfaces",
             50,
             Box::new(|_| {
-                let told = ipfix(&[(
-                    3,
-                    [&[1, 44, 0, 2, 0, 1][..], &[0, 10, 0, 2, 0, 82, 0, 12]].concat(),
-                )]);
+                let told = ipfix(&[(3, messages::options(300, &[(10, 2), (82, 12)]))]);
                 let name = |n: u16| [&n.to_be_bytes()[..], b"GigEther0/12"].concat();
                 let part = |n: u16| (n * 80..n * 80 + 80).flat_map(name);
                 let flow = ipfix(&[(2, template(256, 1)), (256, vec![1; 4])]);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use sensor::export::{
     account::Account,
-    files::Reopen,
     ipfix::{
         Exporter,
         metering::MeteringProcess,
@@ -25,7 +24,7 @@ pub const SHORT_DEADLINE: Duration = Duration::from_millis(300);
 /// Starts exporting, with a log of it.
 pub fn start(destination: Destination, options: ExporterOptions) -> Result<Exporter> {
     log::keep();
-    Ok(Exporter::start(destination, options, &MeteringProcess::new(), &Reopen::default())?)
+    Ok(Exporter::start(destination, options, &MeteringProcess::new())?)
 }
 
 /// A collector's address.

@@ -11,7 +11,6 @@ use anyhow::{Context, Result, ensure};
 use sensor::{
     export::{
         account::Account,
-        files::Reopen,
         ipfix::{
             Exporter,
             metering::MeteringProcess,
@@ -47,8 +46,7 @@ fn export(destination: Destination, batches: &[Arc<FlowBatch>]) -> Result<Accoun
     let metering = MeteringProcess::new();
     let eth0 = Interface { name: "eth0".into(), alias: "to the north".into() };
     metering.set_interfaces(&Interfaces([(2, eth0)].into()));
-    let exporter =
-        Exporter::start(destination, ExporterOptions::default(), &metering, &Reopen::default())?;
+    let exporter = Exporter::start(destination, ExporterOptions::default(), &metering)?;
     for batch in batches {
         ensure!(exporter.offer(batch), "no room");
     }

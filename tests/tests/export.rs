@@ -4,7 +4,6 @@
 use anyhow::{Context, Result, ensure};
 use sensor::{
     export::{
-        files::Reopen,
         ipfix::{
             Exporter,
             metering::MeteringProcess,
@@ -180,12 +179,7 @@ fn the_collector_is_told_what_it_missed_and_what_the_interfaces_are() -> Result<
         process: 77,
         ..Default::default()
     };
-    let exporter = Exporter::start(
-        to(Transport::Tcp, "127.0.0.1", port),
-        options,
-        &metering,
-        &Reopen::default(),
-    )?;
+    let exporter = Exporter::start(to(Transport::Tcp, "127.0.0.1", port), options, &metering)?;
     ensure!(exporter.offer(&flows::ipv4(0, 80)));
     ensure!(!exporter.offer(&flows::ipv4(1, 80)), "beyond the bound");
     let collector = Collector::start_at(port, Manner::Reads)?;

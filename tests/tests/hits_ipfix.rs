@@ -6,7 +6,6 @@ use anyhow::{Context, Result, ensure};
 use sensor::{
     export::{
         account::Account,
-        files::Reopen,
         ipfix::{
             Exporter,
             metering::MeteringProcess,
@@ -110,7 +109,6 @@ fn files(directory: &Path, hits_first: bool) -> Result<Vec<u8>> {
         }),
         options(ExportTime::FlowEnd),
         &MeteringProcess::new(),
-        &Reopen::default(),
     )?;
     let output = exporter.hits().context("an output of hits")?;
     let flows = || (0..20).for_each(|seed| assert!(exporter.offer_waiting(&flows::ipv4(seed, 50))));

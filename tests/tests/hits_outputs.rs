@@ -26,7 +26,7 @@ fn files_are_rotated_and_opened_anew() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("hits.json");
     let rotation = Rotation { max_size: 20_000, max_age: None, keep: 100, max_total: None };
-    let options = FileOptions { path: path.clone(), rotation: Some(rotation) };
+    let options = FileOptions { path: path.clone(), rotation };
     let reopen = Arc::<Reopen>::default();
     let hits = Hits::start(vec![output(Destination::File(options))], &reopen)?;
     offer(&hits, 0..100);
@@ -56,7 +56,7 @@ fn files_are_rotated_and_opened_anew() -> Result<()> {
 #[test]
 fn a_file_that_cannot_be_opened_is_told_at_the_start() -> Result<()> {
     let rotation = Rotation { max_size: 1 << 20, max_age: None, keep: 1, max_total: None };
-    let options = FileOptions { path: "/nonexistent/hits".into(), rotation: Some(rotation) };
+    let options = FileOptions { path: "/nonexistent/hits".into(), rotation };
     let error = start(output(Destination::File(options))).err().context("refused")?.to_string();
     ensure!(error.starts_with("hits to /nonexistent/hits: cannot open it: No such"), "{error}");
     Ok(())

@@ -11,6 +11,8 @@ use sensor::wire::{
     collector::{Collector, Options},
 };
 
+use crate::messages::{ipfix, options, template};
+
 /// Octets of the datagrams, and how often each is sent.
 const SIZES: [(usize, usize); 2] = [(FRAME, 400), (65_504, 20)];
 /// Octets of a datagram that needs no fragments.
@@ -82,34 +84,6 @@ fn measure(attack: &Attack, rounds: usize, ports: u16) -> (Duration, Duration) {
         (spent[rounds / 2], spent[rounds - 1])
     });
     medians.max().unwrap_or_default()
-}
-
-/// An IPFIX message of these sets.
-fn ipfix(sets: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    let mut octets = vec![0, 10, 0, 0, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    for (id, body) in sets {
-        octets.extend(id.to_be_bytes());
-        octets.extend((body.len() as u16 + 4).to_be_bytes());
-        octets.extend(body);
-    }
-    let length = octets.len() as u16;
-    octets[2..4].copy_from_slice(&length.to_be_bytes());
-    octets
-}
-
-fn template(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
-    let mut octets = [id.to_be_bytes(), (fields.len() as u16).to_be_bytes()].concat();
-    for (element, length) in fields {
-        octets.extend([element.to_be_bytes(), length.to_be_bytes()].concat());
-    }
-    octets
-}
-
-/// An options template with one scope.
-fn options(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
-    let mut octets = template(id, fields);
-    octets.splice(4..4, [0, 1]);
-    octets
 }
 
 const VARIABLE: u16 = u16::MAX;

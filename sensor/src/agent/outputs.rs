@@ -23,10 +23,7 @@ use crate::{
     export::{
         account::Account,
         files::{Reopen, retention::Retention, rotated::RotatedFile},
-        hits::{
-            self, Hits,
-            options::{Destination as HitDestination, OutputOptions},
-        },
+        hits::{self, Hits},
         ipfix::{
             Exporter,
             metering::MeteringProcess,
@@ -98,7 +95,7 @@ impl Outputs {
         stdio::tell(warnings.styled());
         let analysis = Analysis::start(config, named, origin);
         let reopen = Arc::<Reopen>::default();
-        let mut hits = Hits::start(hit_outputs(config, patience), &reopen)?;
+        let mut hits = Hits::start(config.hits.outputs.clone(), &reopen)?;
         let interfaces = SharedInterfaces::default();
         let metering = MeteringProcess::new();
         let export = &config.export;
@@ -106,7 +103,7 @@ impl Outputs {
         for collector in &config.collectors {
             let destination = Destination::Collector(collector_options(collector, export));
             let options = exporter_options(config, collector.mtu, patience);
-            let exporter = Exporter::start(destination, options, &metering, &reopen)?;
+            let exporter = Exporter::start(destination, options, &metering)?;
             add_hits(&mut hits, config, &exporter);
             sinks.push(Box::new(exporter));
         }
@@ -117,7 +114,7 @@ impl Outputs {
                 .with_context(|| format!("cannot make directory {}", directory.display()))?;
             let destination = Destination::Files(file_options(files, patience));
             let options = exporter_options(config, u16::MAX, patience);
-            let exporter = Exporter::start(destination, options, &metering, &reopen)?;
+            let exporter = Exporter::start(destination, options, &metering)?;
             add_hits(&mut hits, config, &exporter);
             sinks.push(Box::new(exporter));
         }
@@ -278,19 +275,6 @@ fn add_hits(hits: &mut Hits, config: &Config, exporter: &Exporter) {
     if let (Some(wanted), Some(output)) = (&config.hits.ipfix, exporter.hits()) {
         hits.add(wanted.selection.clone(), Box::new(output));
     }
-}
-
-/// The outputs of hits. What is replayed ends by itself, and is wanted whole: in one file.
-fn hit_outputs(config: &Config, patience: Patience) -> Vec<OutputOptions> {
-    let mut outputs = config.hits.outputs.clone();
-    if patience == Patience::Always {
-        for output in &mut outputs {
-            if let HitDestination::File(file) = &mut output.destination {
-                file.rotation = None;
-            }
-        }
-    }
-    outputs
 }
 
 /// Hits that may wait for the end of a replay, when they are sent.

@@ -83,8 +83,6 @@ pub struct Intake {
     workers: Vec<JoinHandle<()>>,
     streams: Option<Streams>,
     keeper: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
-    /// Dropping it ends the thread that resolves the names of receivers.
-    _resolver: Option<mpsc::Sender<()>>,
 }
 
 /// What reports are made of.
@@ -167,23 +165,7 @@ impl Intake {
                 Some((end, thread("intake-state", keep)?))
             }
         };
-        let resolver = match &parts.relay {
-            Some(relay) if relay.has_names() => {
-                let (end, ended) = mpsc::channel::<()>();
-                let parts = parts.clone();
-                let resolve = move || {
-                    while ended.recv_timeout(relay::RESOLVE) == Err(mpsc::RecvTimeoutError::Timeout)
-                    {
-                        parts.relay.iter().for_each(Relay::look);
-                    }
-                };
-                // Nobody waits for its end: a resolver may take long.
-                thread("intake-resolve", resolve)?;
-                Some(end)
-            }
-            _ => None,
-        };
-        Ok(Self { parts, stop, workers: running, streams, keeper, _resolver: resolver })
+        Ok(Self { parts, stop, workers: running, streams, keeper })
     }
 
     /// What became of everything so far.
@@ -243,7 +225,7 @@ fn restore(desks: &[SharedDesk], saved: crate::wire::exporter::snapshot::Snapsho
     let version = saved.version;
     let mut shares: Vec<_> = desks.iter().map(|_| Vec::new()).collect();
     for exporter in saved.exporters {
-        shares[steer::worker(exporter.who().source, desks.len())].push(exporter);
+        shares[steer::worker(exporter.who().source(), desks.len())].push(exporter);
     }
     let shares = desks.iter().zip(shares);
     shares

@@ -81,7 +81,7 @@ pub struct State {
 /// A receiver of the datagrams as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
-    /// Name or address. A name is resolved again and again.
+    /// Name or address; looked up once.
     pub host: String,
     /// Port.
     pub port: u16,

@@ -23,8 +23,6 @@ mod link_type {
     pub const LINUX_SLL2: u32 = 276;
 }
 
-/// EtherType of PPPoE sessions (RFC 2516).
-const PPPOE_SESSION: u16 = 0x8864;
 /// Octets of the header of PPPoE: version and type, code, session, length.
 const PPPOE_LENGTH: usize = 6;
 
@@ -78,7 +76,7 @@ impl Link {
             Self::Unknown => return None,
         };
         let (ethertype, offset) = match ethertype {
-            PPPOE_SESSION => {
+            ethertype::PPPOE => {
                 let (protocol, offset) = ppp(data, offset + PPPOE_LENGTH);
                 (protocol?, offset)
             }
@@ -92,16 +90,10 @@ impl Link {
 /// The EtherType of what PPP carries whose protocol number is at `offset`, and where that begins; none where the frame ends
 /// first. The number has one octet where its first would be 0 and that is left out (RFC 1661 section 6.5).
 fn ppp(data: &[u8], offset: usize) -> (Option<u16>, usize) {
-    const IPV4: u8 = 0x21;
-    const IPV6: u8 = 0x57;
-    let ethertype = |number: u8| match number {
-        IPV4 => ethertype::IPV4,
-        IPV6 => ethertype::IPV6,
-        _ => 0,
-    };
+    let ethertype = |number: u8| ethertype::of_ppp(number.into()).unwrap_or(0);
     match data.get(offset..).unwrap_or_default() {
         [0, number, ..] => (Some(ethertype(*number)), offset + 2),
-        [number @ (IPV4 | IPV6), ..] => (Some(ethertype(*number)), offset + 1),
+        [number, ..] if ethertype(*number) != 0 => (Some(ethertype(*number)), offset + 1),
         [_, _, ..] => (Some(0), offset + 2),
         _ => (None, offset),
     }

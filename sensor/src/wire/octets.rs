@@ -65,6 +65,13 @@ impl<'a> Octets<'a> {
     }
 }
 
+/// True when all `octets` are 0.
+#[inline]
+pub fn are_zero(octets: &[u8]) -> bool {
+    let (words, rest) = octets.as_chunks();
+    words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|octet| *octet == 0)
+}
+
 /// A number of at most eight octets in network order; of more octets, the lowest eight.
 pub fn number(octets: &[u8]) -> u64 {
     octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet))

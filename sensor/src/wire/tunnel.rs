@@ -1,27 +1,15 @@
 //! Packets within packets: what a sampled tunnel packet carries.
 
 use sensor_common::packet::{
-    self, Bytes, Headers,
-    ethertype::{IPV4, IPV6},
+    self, Headers,
+    ethertype::{ETHERNET, IPV4, IPV6},
     ip::protocol,
 };
 
 use super::records::sample::{frame, network};
 
-/// Protocol numbers (IANA) of what carries packets.
-pub mod carrier {
-    /// IPv4 in IP (RFC 2003).
-    pub const IPV4: u8 = 4;
-    /// IPv6 in IP (RFC 4213).
-    pub const IPV6: u8 = 41;
-    /// GRE (RFC 2784).
-    pub const GRE: u8 = 47;
-}
-
 /// UDP port of VXLAN (RFC 7348).
 const VXLAN_PORT: u16 = 4789;
-/// GRE's protocol type for Ethernet frames (RFC 1701).
-const TRANSPARENT_ETHERNET: u16 = 0x6558;
 /// GRE's protocol types for mirrored frames.
 const ERSPAN: u16 = 0x88be;
 const ERSPAN_III: u16 = 0x22eb;
@@ -58,11 +46,11 @@ pub fn at(octets: &[u8], start: usize, length: u32) -> Option<Headers> {
 fn payload<'a>(octets: &'a [u8], headers: &Headers) -> Option<(&'a [u8], bool)> {
     let start = headers.headers_length as usize;
     match headers.protocol {
-        carrier::IPV4 | carrier::IPV6 => Some((octets.get(start..)?, false)),
+        protocol::IPV4 | protocol::IPV6 => Some((octets.get(start..)?, false)),
         protocol::UDP if headers.destination_port() == VXLAN_PORT => {
             Some((octets.get(start + 8..)?, true))
         }
-        carrier::GRE => gre(octets.get(start..)?),
+        protocol::GRE => gre(octets.get(start..)?),
         _ => None,
     }
 }
@@ -70,14 +58,14 @@ fn payload<'a>(octets: &'a [u8], headers: &Headers) -> Option<(&'a [u8], bool)> 
 /// What a GRE packet carries, and whether that is an Ethernet frame (RFC 2784 and 2890: checksum, key and sequence number are
 /// there when their bits say so); mirrored frames included (draft-foschiano-erspan).
 pub fn gre(octets: &[u8]) -> Option<(&[u8], bool)> {
-    const SEQUENCE: u16 = 0x1000;
-    let [flags, kind] = [octets.read::<u16>(0)?, octets.read::<u16>(2)?].map(u16::from_be);
-    let options = [0x8000, 0x2000, SEQUENCE].iter().filter(|bit| flags & **bit != 0).count();
-    let payload = octets.get(4 + 4 * options..)?;
+    const SEQUENCE: u8 = 0x10;
+    let (length, kind) = packet::tunnel::gre(octets, 0)?;
+    let payload = octets.get(length..)?;
+    let flags = octets.first()?;
     let behind = |header: usize| Some((payload.get(header..)?, true));
     match kind {
         IPV4 | IPV6 => Some((payload, false)),
-        TRANSPARENT_ETHERNET => behind(0),
+        ETHERNET => behind(0),
         // Type I has no header of its own, nor a sequence number.
         ERSPAN if flags & SEQUENCE == 0 => behind(0),
         ERSPAN => behind(8),

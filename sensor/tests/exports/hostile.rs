@@ -10,7 +10,10 @@ use sensor::wire::{
     ledger::{Ledger, Skipped},
 };
 
-use crate::corpus::{assert_whole, cases, datagrams};
+use crate::{
+    corpus::{assert_whole, cases, datagrams},
+    messages::{ipfix as message, template},
+};
 
 const FROM: &str = "192.0.2.1:2055";
 
@@ -52,29 +55,6 @@ fn datagrams_cut_off_and_changed_at_every_octet() {
         }
         batches.take(true, |batch| assert_whole(&batch));
     }
-}
-
-/// An IPFIX message of these sets.
-fn message(sets: &[(u16, Vec<u8>)]) -> Vec<u8> {
-    let mut octets = vec![0; 16];
-    octets[1] = 10;
-    for (id, body) in sets {
-        octets.extend(id.to_be_bytes());
-        octets.extend((body.len() as u16 + 4).to_be_bytes());
-        octets.extend(body);
-    }
-    let length = octets.len() as u16;
-    octets[2..4].copy_from_slice(&length.to_be_bytes());
-    octets
-}
-
-/// A template record.
-fn template(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
-    let mut octets = [id.to_be_bytes(), (fields.len() as u16).to_be_bytes()].concat();
-    for (element, length) in fields {
-        octets.extend([element.to_be_bytes(), length.to_be_bytes()].concat());
-    }
-    octets
 }
 
 #[test]

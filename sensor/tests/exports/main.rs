@@ -7,6 +7,9 @@ mod corpora;
 mod corpus;
 mod fixbuf;
 mod hostile;
+#[path = "../messages/mod.rs"]
+#[expect(dead_code, reason = "others need more of them")]
+mod messages;
 mod nfdump;
 mod second_oracle;
 mod tshark;

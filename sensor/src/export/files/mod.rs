@@ -10,9 +10,8 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
-
-use tokio::sync::watch;
 
 pub mod retention;
 pub mod rotated;
@@ -21,23 +20,18 @@ pub mod whole;
 /// Permissions of a file that is made: flows are nobody else's business.
 const MODE: u32 = 0o640;
 
-/// A wish to have files opened anew, counted: somebody has moved them, or wants to (SIGHUP).
+/// A wish to have files opened anew, counted: somebody has moved them (SIGHUP).
 #[derive(Debug, Default)]
-pub struct Reopen(watch::Sender<u64>);
+pub struct Reopen(AtomicU64);
 
 impl Reopen {
     /// Wishes it.
     pub fn ask(&self) {
-        self.0.send_modify(|count| *count += 1);
+        self.0.fetch_add(1, Relaxed);
     }
 
     fn count(&self) -> u64 {
-        *self.0.borrow()
-    }
-
-    /// For whoever waits for wishes.
-    pub(in crate::export) fn wishes(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
+        self.0.load(Relaxed)
     }
 }
 

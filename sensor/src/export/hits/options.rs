@@ -54,8 +54,8 @@ pub const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
 pub struct FileOptions {
     /// Its path.
     pub path: PathBuf,
-    /// When it is full, and how many are kept; `None`: it is never full.
-    pub rotation: Option<Rotation>,
+    /// When it is full, and how many are kept.
+    pub rotation: Rotation,
 }
 
 /// A syslog receiver (RFC 5424).

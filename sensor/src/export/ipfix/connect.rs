@@ -3,7 +3,6 @@
 use super::{
     error::ExportError,
     file::IpfixFile,
-    leftovers,
     options::{Destination, FileOptions, Transport},
     session::{Datagrams, Session},
 };
@@ -29,10 +28,7 @@ impl Connector {
     /// Reads what sessions need, certificates above all.
     pub fn new(destination: Destination) -> Result<Self, ExportError> {
         let kind = match destination {
-            Destination::Files(options) => {
-                leftovers::finish(&options);
-                Kind::Files { options, made: 0 }
-            }
+            Destination::Files(options) => Kind::Files { options, made: 0 },
             Destination::Collector(options) => {
                 let peer = Peer { host: options.host, port: options.port, source: options.source };
                 match &options.transport {

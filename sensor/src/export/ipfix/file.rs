@@ -4,7 +4,7 @@
 //! own when it is complete, so that whoever picks up `*.ipfix` never sees half a file.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -49,8 +49,6 @@ impl IpfixFile {
             }
             match files::make(&temporary) {
                 Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {}
-                // Another process has taken it for a leftover.
-                Ok(file) if is_contended(&file) || !temporary.exists() => {}
                 opened => {
                     return Ok(Self {
                         file: Some(opened.map_err(error("make", &temporary))?),
@@ -125,12 +123,6 @@ impl Drop for IpfixFile {
     }
 }
 
-/// Locks a file under way, so that others see that its process lives; whether one of them has locked it. Not every file
-/// system can lock files.
-fn is_contended(file: &File) -> bool {
-    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
-}
-
 /// Deletes complete files that are too many once there is another. What cannot be deleted is told, and keeps nothing up.
 fn make_room(options: &FileOptions, deleted: &mut Deleted) {
     if options.retention == Retention::default() {
@@ -159,7 +151,7 @@ fn complete_files(options: &FileOptions) -> io::Result<Vec<(PathBuf, u64)>> {
 }
 
 /// Whether [`IpfixFile::create`] could have made a file of this name.
-pub(super) fn is_ours(file: &str, name: &str) -> bool {
+fn is_ours(file: &str, name: &str) -> bool {
     let stem = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
     let parts = stem.and_then(|stem| stem.strip_suffix(".ipfix")).and_then(|s| s.split_once('-'));
     let digits = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());

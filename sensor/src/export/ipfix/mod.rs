@@ -9,7 +9,6 @@
 //! * `connect`: how sessions are opened.
 //! * `hits`: events as records, beside the flows.
 //! * `session`: one connection or file: the ways a message can go.
-//! * `leftovers`: files that killed processes have left.
 //! * [`error`]: what goes wrong on the way.
 
 use std::{
@@ -26,7 +25,7 @@ use self::{
     options::{Destination, ExportTime, ExporterOptions},
     process::Process,
 };
-use super::{clock, files::Reopen, queue::Queue, sink::Sink};
+use super::{clock, queue::Queue, sink::Sink};
 use crate::policy::event::Event;
 
 pub mod error;
@@ -39,7 +38,6 @@ mod connect;
 mod file;
 mod hits;
 mod in_flight;
-mod leftovers;
 mod process;
 mod session;
 
@@ -65,14 +63,12 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Starts exporting to `destination`. A destination that cannot be reached is no error: it is tried again. When `reopen`
-    /// is asked to, a file under way is complete, and another one begins.
+    /// Starts exporting to `destination`. A destination that cannot be reached is no error: it is tried again.
     /// Errors are those of the options: certificates that cannot be read, a thread that cannot be started.
     pub fn start(
         destination: Destination,
         options: ExporterOptions,
         metering: &Arc<MeteringProcess>,
-        reopen: &Reopen,
     ) -> Result<Self, ExportError> {
         let name = destination.to_string();
         let queue = Arc::new(Queue::new(options.queue_records));
@@ -86,7 +82,6 @@ impl Exporter {
             Arc::clone(&status),
             metering,
             stopped,
-            reopen.wishes(),
         )?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -157,64 +152,5 @@ impl Sink for Exporter {
 impl Drop for Exporter {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, path::Path, sync::Arc, thread};
-
-    use super::{options::FileOptions, *};
-    use crate::flow::testing;
-
-    /// Waits for `done`; the test's runner ends what never comes.
-    fn until(done: impl Fn() -> bool) {
-        while !done() {
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Names in the directory, and octets of each.
-    fn files(directory: &Path) -> Vec<(String, u64)> {
-        let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
-        // A file may get its name meanwhile.
-        let size = |entry: &fs::DirEntry| entry.metadata().map_or(0, |metadata| metadata.len());
-        let mut files: Vec<_> =
-            entries.map(|entry| (entry.file_name().into_string().unwrap(), size(&entry))).collect();
-        files.sort();
-        files
-    }
-
-    fn complete(directory: &Path) -> usize {
-        files(directory).iter().filter(|(name, _)| !name.starts_with('.')).count()
-    }
-
-    #[test]
-    fn a_file_under_way_is_complete_when_that_is_wished() {
-        let directory = tempfile::tempdir().unwrap();
-        let reopen = Reopen::default();
-        // Before it has begun: that means other files.
-        reopen.ask();
-        let options = FileOptions {
-            rotate_interval: Duration::from_hours(24),
-            ..FileOptions::new(directory.path().to_owned())
-        };
-        let options = (Destination::Files(options), ExporterOptions::default());
-        let mut exporter =
-            Exporter::start(options.0, options.1, &MeteringProcess::new(), &reopen).unwrap();
-        for round in 1..=3 {
-            exporter.offer(&Arc::new(testing::flow(round, 1000, 2000, 100)));
-            until(|| exporter.account().sent.flows == u64::from(round));
-            assert_eq!(complete(directory.path()), usize::from(round) - 1);
-            reopen.ask();
-            // Nothing else wakes it.
-            until(|| complete(directory.path()) == usize::from(round));
-        }
-        exporter.offer(&Arc::new(testing::flow(4, 1000, 2000, 100)));
-        exporter.end();
-        let files = files(directory.path());
-        assert_eq!(files.len(), 4, "{files:?}");
-        assert!(files.iter().all(|(name, octets)| name.ends_with(".ipfix") && *octets > 0));
-        assert_eq!(exporter.account().sent.flows, 4);
     }
 }

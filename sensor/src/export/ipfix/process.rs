@@ -60,8 +60,6 @@ pub struct Process {
     metering: Arc<MeteringProcess>,
     interfaces: watch::Receiver<Arc<[Interface]>>,
     stop: watch::Receiver<Option<Instant>>,
-    /// Wishes that the file under way be complete.
-    reopen: watch::Receiver<u64>,
     /// How far the head of the queue is encoded.
     position: Position,
     /// The latest end of a flow so far.
@@ -80,7 +78,6 @@ impl Process {
         status: Arc<Mutex<Status>>,
         metering: &Arc<MeteringProcess>,
         stop: watch::Receiver<Option<Instant>>,
-        reopen: watch::Receiver<u64>,
     ) -> Result<Self, ExportError> {
         Ok(Self {
             name: destination.to_string(),
@@ -98,7 +95,6 @@ impl Process {
             interfaces: metering.interfaces(),
             metering: Arc::clone(metering),
             stop,
-            reopen,
             position: Position::default(),
             flow_end: 0,
             in_flight: InFlight::default(),
@@ -160,8 +156,6 @@ impl Process {
         if self.options.export_time == ExportTime::FlowEnd && !self.wait_for_flows().await {
             return Ok(Ending::Stopped);
         }
-        // What has been wished so far, the session's file fulfils.
-        self.reopen.mark_unchanged();
         let mut session = self.connector.connect(self.now()).await?;
         let deleted = session.take_deleted();
         if deleted.files > 0 {
@@ -227,11 +221,8 @@ impl Process {
         session: &mut Session,
     ) -> Result<Ending, ExportError> {
         let by_clock = self.options.export_time == ExportTime::Clock;
-        let is_file = matches!(session, Session::File(_));
-        let mut reopen = self.reopen.clone();
         loop {
-            let is_wished = is_file && self.reopen.has_changed().unwrap_or(false);
-            if is_wished || session.is_complete(self.now()) {
+            if session.is_complete(self.now()) {
                 self.send(encoder, session).await?;
                 return Ok(Ending::Complete);
             }
@@ -275,7 +266,6 @@ impl Process {
                 error = session.lost() => return Err(error),
                 () = sleep_until(wake), if by_clock => {}
                 _ = self.stop.changed() => {}
-                Ok(()) = reopen.changed(), if is_file => {}
                 // An error means that the metering process is gone; it is not, we hold it.
                 Ok(()) = self.interfaces.changed() => self.announce(encoder, session).await?,
             }

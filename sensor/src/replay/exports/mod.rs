@@ -21,6 +21,8 @@ pub mod streams;
 #[cfg(test)]
 mod tests;
 
+use sensor_common::packet::ip::protocol;
+
 use self::{
     fragments::Fragments,
     packet::{Packet, Udp},
@@ -176,13 +178,13 @@ impl<S: Sink> Frames<'_, S> {
     fn packet(&mut self, packet: Packet<'_>, received: u64) -> ControlFlow<()> {
         let Self { streams, counts, sink, .. } = self;
         let flow = match packet.protocol {
-            packet::UDP => Udp::parse(packet.payload).map(|udp| {
+            protocol::UDP => Udp::parse(packet.payload).map(|udp| {
                 counts.datagrams += 1;
                 counts.cut += u64::from(udp.cut);
                 let from = SocketAddr::new(packet.source, udp.source_port);
                 sink(Datagram { from, received, octets: udp.payload })
             }),
-            packet::TCP => streams.put(&packet, received, &mut |from, octets: &[u8]| {
+            protocol::TCP => streams.put(&packet, received, &mut |from, octets: &[u8]| {
                 counts.datagrams += 1;
                 sink(Datagram { from, received, octets })
             }),

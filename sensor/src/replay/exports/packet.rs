@@ -3,15 +3,9 @@
 
 use std::net::IpAddr;
 
-use crate::{
-    replay::link::Link,
-    wire::tunnel::{self, carrier},
-};
+use sensor_common::packet::ip::protocol;
 
-/// IP protocol number of TCP.
-pub const TCP: u8 = 6;
-/// IP protocol number of UDP.
-pub const UDP: u8 = 17;
+use crate::{replay::link::Link, wire::tunnel};
 
 /// Extension headers of IPv6 that may stand before UDP and TCP (RFC 8200 section 4).
 mod extension {
@@ -60,8 +54,8 @@ impl<'a> Packet<'a> {
                 break;
             }
             let (payload, is_frame) = match packet.protocol {
-                carrier::IPV4 | carrier::IPV6 => (packet.payload, false),
-                carrier::GRE => match tunnel::gre(packet.payload) {
+                protocol::IPV4 | protocol::IPV6 => (packet.payload, false),
+                protocol::GRE => match tunnel::gre(packet.payload) {
                     Some(carried) => carried,
                     None => break,
                 },

@@ -5,7 +5,7 @@ use crate::wire::{
     batches::Batches,
     exporter::{
         device::{Device, Parts},
-        session::SessionKey,
+        session::{Session, SessionKey},
         succession::Sign,
     },
     ledger::Skipped,
@@ -42,11 +42,8 @@ impl Worker<'_> {
             rest.0 = &[];
             records
         };
-        let key = SessionKey {
-            version: version as u8,
-            port: arrival.from.port(),
-            domain: header.engine.into(),
-        };
+        let key =
+            SessionKey { version: version as u8, port: arrival.port, domain: header.engine.into() };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
         let key = self.identify(device, arrival, key, sign);
         device.hear(&key, sign, Some(header.export));
@@ -99,22 +96,20 @@ impl Worker<'_> {
         if flows != 0 {
             device.decoded(arrival.now);
         }
-        let is_known = device.streams.get(&key).is_some();
-        if !is_known {
-            if !arrival.may_grow {
-                return;
-            }
-            let octets = device.streams.thin(&key, arrival.now);
-            device.give_up(octets);
-            if device.open(key, self.limits.exporter).is_none() {
-                return;
-            }
-        }
-        if let Some(session) = device.streams.get_mut(&key) {
+        let note = |session: &mut Session| {
             session.sequence.observe(sign.number, units.records);
             session.trace.note(sign, units.most);
             if flows != 0 {
                 session.last_decoded = arrival.now.max(1);
+            }
+        };
+        if let Some(session) = device.streams.get_mut(&key) {
+            note(session);
+        } else if arrival.may_grow {
+            let octets = device.streams.thin(&key, arrival.now);
+            device.give_up(octets);
+            if device.open(key, self.limits.exporter) {
+                device.streams.get_mut(&key).into_iter().for_each(note);
             }
         }
     }

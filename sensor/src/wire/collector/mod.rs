@@ -20,14 +20,14 @@ use std::net::{IpAddr, SocketAddr};
 use super::{
     batches::Batches,
     exporter::{
-        device::{self, Device, Profile},
+        device::{Device, Profile},
         directory::{Directory, Limits, Who},
         streams::Elders,
     },
     ipfix,
     ledger::{Ledger, Skipped},
     netflow::v9,
-    octets::Octets,
+    octets::{self, Octets},
     records::decode::Scratch,
     sflow,
     template::Specifier,
@@ -86,7 +86,8 @@ pub struct Collector {
 /// What a datagram comes with.
 #[derive(Clone, Copy)]
 struct Arrival {
-    from: SocketAddr,
+    /// The port that it came from.
+    port: u16,
     now: u64,
     /// False when there is no memory for more templates.
     may_grow: bool,
@@ -123,25 +124,30 @@ impl Collector {
     ///
     /// The version word tells the protocol. Nothing is wrong enough to be an error: the ledgers say what became of it.
     pub fn datagram(&mut self, from: SocketAddr, now: u64, octets: &[u8], batches: &mut Batches) {
-        let arrival = Arrival { from, now, may_grow: false, connected: false };
-        self.take(arrival, octets, batches);
+        self.take(from, now, false, octets, batches);
     }
 
     /// As [`Collector::datagram`] for a message that came over the connection from `from`: it has nothing to do with others,
     /// and [`Collector::end_stream`] ends it.
     pub fn message(&mut self, from: SocketAddr, now: u64, octets: &[u8], batches: &mut Batches) {
-        let arrival = Arrival { from, now, may_grow: false, connected: true };
-        self.take(arrival, octets, batches);
+        self.take(from, now, true, octets, batches);
     }
 
-    fn take(&mut self, arrival: Arrival, octets: &[u8], batches: &mut Batches) {
-        let Arrival { from, now, .. } = arrival;
+    fn take(
+        &mut self,
+        from: SocketAddr,
+        now: u64,
+        connected: bool,
+        octets: &[u8],
+        batches: &mut Batches,
+    ) {
+        let arrival = Arrival { port: from.port(), now, may_grow: false, connected };
+        let source = Who::from(from);
         self.latest = self.latest.max(now);
-        let address = device::address(from);
         let version = Octets(octets).u16().unwrap_or(0);
         let is_sflow = version == 0 && Octets(octets).u32() == Some(sflow::datagram::VERSION);
         if !matches!(version, 5 | 7 | v9::VERSION | ipfix::VERSION) && !is_sflow {
-            let ledger = match self.directory.existing(address) {
+            let ledger = match self.directory.existing(source) {
                 Some(device) => &mut device.ledger,
                 None => &mut self.strangers,
             };
@@ -151,14 +157,14 @@ impl Collector {
             return;
         }
         let agent = if is_sflow { sflow::datagram::agent(octets) } else { None };
-        let who = Who { source: address, exporter: agent.unwrap_or(address) };
+        let who = agent.map_or(source, |agent| source.agent(agent));
         let limits = &self.options.limits;
         let growth = octets.len().saturating_mul(GROWTH);
         let profile = &self.options.profile;
         let Some((device, may_grow)) = self.directory.enter(who, growth, now, limits, profile)
         else {
             // No memory to know it by: what needs no templates is decoded all the same.
-            let mut stranger = Device::new(who, profile(who.exporter));
+            let mut stranger = Device::new(who, profile(who.exporter()));
             worker!(self).read(&mut stranger, arrival, version, octets, batches);
             stranger.give_up_waiting();
             self.strangers += stranger.ledger;
@@ -201,12 +207,12 @@ impl Collector {
     /// Forgets what a stream of messages has told that has ended (RFC 7011 section 8.4: templates end with the transport
     /// session); `from` is where it came from.
     pub fn end_stream(&mut self, from: SocketAddr) {
-        let address = device::address(from);
-        if let Some(device) = self.directory.existing(address) {
+        let who = Who::from(from);
+        if let Some(device) = self.directory.existing(who) {
             let before = device.total_cost();
             device.end_streams(from.port());
             let after = device.total_cost();
-            self.directory.account(address.into(), before, after);
+            self.directory.account(who, before, after);
         }
     }
 
@@ -254,8 +260,7 @@ impl Worker<'_> {
                         ipfix::VERSION => self.ipfix(device, arrival, &mut rest, batches),
                         _ if first => break,
                         _ => {
-                            let zero = rest.0.iter().all(|octet| *octet == 0);
-                            if zero {
+                            if octets::are_zero(rest.0) {
                                 device.ledger.padding += rest.len() as u64;
                             } else {
                                 device.ledger.skip(Skipped::Version, rest.len());

@@ -103,6 +103,6 @@ impl Counters for Keeper<'_> {
     }
 
     fn sample(&mut self, source: u32, sequence: u32) {
-        self.device.streams.change(&self.key, |session| session.sample(source, sequence));
+        self.device.streams.sample(&self.key, source, sequence);
     }
 }

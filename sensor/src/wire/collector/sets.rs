@@ -74,11 +74,8 @@ impl Worker<'_> {
         };
         device.ledger.headers += v9::HEADER_LENGTH as u64;
         let export = u64::from(header.seconds) * 1000;
-        let key = SessionKey {
-            version: v9::VERSION as u8,
-            port: arrival.from.port(),
-            domain: header.source,
-        };
+        let key =
+            SessionKey { version: v9::VERSION as u8, port: arrival.port, domain: header.source };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
         let key = self.identify(device, arrival, key, sign);
         device.hear(&key, sign, Some(export));
@@ -118,7 +115,7 @@ impl Worker<'_> {
         };
         let key = SessionKey {
             version: ipfix::VERSION as u8,
-            port: arrival.from.port(),
+            port: arrival.port,
             domain: header.observation_domain,
         };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: None };
@@ -239,7 +236,7 @@ impl Worker<'_> {
         if device.total_cost() + cost > limit {
             device.purge(arrival.now, self.limits.stale);
         }
-        if device.total_cost() + cost > limit || device.open(key, limit).is_none() {
+        if device.total_cost() + cost > limit || !device.open(key, limit) {
             return false;
         }
         let refers = !template.is_options() && template.names_samplers();
@@ -322,7 +319,7 @@ impl Worker<'_> {
         let room = arrival.may_grow
             && octets <= limit.waiting
             && device.total_cost() + octets + 512 <= limit.exporter;
-        if !room || device.open(message.key, limit.exporter).is_none() {
+        if !room || !device.open(message.key, limit.exporter) {
             return device.ledger.skip(Skipped::UnknownTemplate, octets);
         }
         let waiting = Waiting {
@@ -446,8 +443,8 @@ impl Worker<'_> {
         set: &[u8],
     ) -> usize {
         let mut anchors = Vec::new();
-        let records = decode::records_of(known.plan(), set, &mut anchors);
-        let (rows, end) = decode::without_padding(set, records);
+        let (mut rows, mut end) = decode::records_of(known.plan(), set, &mut anchors);
+        decode::leave_padding(set, &mut rows, &mut end);
         decode::rest(known.plan(), &set[end..], &mut device.ledger);
         let domain = message.key.domain;
         for row in 0..rows.len() {

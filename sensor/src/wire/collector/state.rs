@@ -102,7 +102,7 @@ fn load(device: &mut Device, saved: SavedExporter, now: u64, limits: &Limits) {
     }
     for session in saved.sessions {
         let key = session.key();
-        if device.open(key, limits.exporter).is_none() {
+        if !device.open(key, limits.exporter) {
             return;
         }
         for template in session.templates {

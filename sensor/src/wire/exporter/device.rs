@@ -15,7 +15,7 @@ use super::{
     relayed::Relayed,
     room::{Presence, Standing},
     sampling::{Rates, Sampling, UNTOLD},
-    session::{Session, SessionKey},
+    session::SessionKey,
     streams::Streams,
     succession::Sign,
     totals::Totals,
@@ -136,10 +136,10 @@ impl Device {
     pub fn new(who: Who, profile: Profile) -> Self {
         let cost = DEVICE_COST + profile.cost();
         let Profile { sample_rate, out_counters, standing, .. } = profile;
-        let exporter = profile.exporter(who.exporter);
+        let exporter = profile.exporter(who.exporter());
         let names = Names::new(exporter.interfaces.0.keys().copied().collect());
         Self {
-            source: who.source,
+            source: who.source(),
             exporter: Arc::new(exporter),
             standing,
             sample_rate,
@@ -162,7 +162,7 @@ impl Device {
 
     /// By what it is known.
     pub fn who(&self) -> Who {
-        Who { source: self.source, exporter: self.exporter.address }
+        Who::from(self.source).agent(self.exporter.address)
     }
 
     /// Notes that its data were decoded at `now`.
@@ -188,13 +188,16 @@ impl Device {
         self.cost + self.streams.cost()
     }
 
-    /// The stream `key`, a new one where there is none; none when the device's memory of `limit` octets is used up.
-    pub fn open(&mut self, key: SessionKey, limit: usize) -> Option<&mut Session> {
+    /// Makes the stream `key` where there is none; false when the device's memory of `limit` octets is used up.
+    pub fn open(&mut self, key: SessionKey, limit: usize) -> bool {
         let is_known = self.streams.get(&key).is_some();
-        if !is_known && self.total_cost() + Streams::cost_of_one() > limit {
-            return None;
+        if !is_known {
+            if self.total_cost() + Streams::cost_of_one() > limit {
+                return false;
+            }
+            self.streams.open(key);
         }
-        Some(self.streams.open(key))
+        true
     }
 
     /// To which stream a message belongs that has come as `key`, with `sign`; see [`Streams::identify`].

@@ -11,13 +11,12 @@
 //!
 //! [`room`]: super::room
 
-use std::net::IpAddr;
-
-use hashbrown::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::{
     device::{DEVICE_COST, Device, Profile},
     room::{Clocks, Recent, Standing},
+    table::Table,
 };
 use crate::wire::ledger::Ledger;
 
@@ -45,42 +44,62 @@ pub const MOST_AGENTS: usize = 1024;
 /// What part of all memory they may take together.
 const AGENTS_SHARE: usize = 4;
 
-/// By what an exporter is known.
+/// By what an exporter is known: numbers, which every datagram looks up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Who {
     /// Where its messages come from.
-    pub source: IpAddr,
-    /// Its address: `source`, or what an sFlow agent says.
-    pub exporter: IpAddr,
+    source: u128,
+    /// What an sFlow agent says that its address is; 0 for the source itself.
+    agent: u128,
 }
 
 impl From<IpAddr> for Who {
     fn from(source: IpAddr) -> Self {
-        Self { source, exporter: source }
+        Self { source: number(source), agent: 0 }
     }
+}
+
+impl From<SocketAddr> for Who {
+    #[inline]
+    fn from(source: SocketAddr) -> Self {
+        let source = match source {
+            SocketAddr::V4(source) => source.ip().to_ipv6_mapped().to_bits(),
+            SocketAddr::V6(source) => source.ip().to_bits(),
+        };
+        Self { source, agent: 0 }
+    }
+}
+
+/// An IPv4 address is the IPv4-mapped IPv6 address.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+fn address(number: u128) -> IpAddr {
+    Ipv6Addr::from_bits(number).to_canonical()
 }
 
 impl Who {
-    /// As numbers, which every datagram looks up.
-    pub(super) fn key(self) -> Key {
-        let number = |address| match address {
-            IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-            IpAddr::V6(address) => address.to_bits(),
-        };
-        let is_agent = self.exporter != self.source;
-        Key { source: number(self.source), agent: if is_agent { number(self.exporter) } else { 0 } }
+    /// The agent at `address`, whose datagrams come from this source.
+    #[must_use]
+    pub fn agent(self, address: IpAddr) -> Self {
+        let agent = number(address);
+        Self { agent: if agent == self.source { 0 } else { agent }, ..self }
     }
-}
 
-/// [`Who`] as numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    source: u128,
-    /// 0 for the source itself.
-    agent: u128,
-}
+    /// Where its messages come from.
+    pub fn source(self) -> IpAddr {
+        address(self.source)
+    }
 
-impl Key {
+    /// Its address.
+    pub fn exporter(self) -> IpAddr {
+        address(if self.is_agent() { self.agent } else { self.source })
+    }
+
     fn is_agent(self) -> bool {
         self.agent != 0
     }
@@ -98,8 +117,8 @@ struct Agents {
 /// All exporters.
 #[derive(Debug, Default)]
 pub struct Directory {
-    devices: HashMap<Key, Box<Device>>,
-    agents: HashMap<u128, Agents>,
+    devices: Table<Who, Box<Device>>,
+    agents: Table<u128, Agents>,
     clocks: Clocks,
     used: usize,
     /// What became of the datagrams of exporters that are forgotten.
@@ -118,7 +137,7 @@ impl Directory {
 
     /// The exporter at `address`, or of an agent.
     pub fn device(&self, who: impl Into<Who>) -> Option<&Device> {
-        self.devices.get(&who.into().key()).map(|device| &**device)
+        self.devices.get(&who.into()).map(|device| &**device)
     }
 
     /// Octets of memory that they take, about.
@@ -136,14 +155,13 @@ impl Directory {
         limits: &Limits,
         profile: impl Fn(IpAddr) -> Profile,
     ) -> Option<(&mut Device, bool)> {
-        let key = who.key();
-        let standing = match self.devices.get(&key) {
+        let standing = match self.devices.get(&who) {
             Some(device) => device.standing,
             None => {
                 let profile = profile_of(who, profile);
                 let cost = DEVICE_COST + profile.cost();
-                if !self.make_room(cost, profile.standing, now, limits, key) {
-                    self.turned_away.note(who.exporter);
+                if !self.make_room(cost, profile.standing, now, limits, who) {
+                    self.turned_away.note(who.exporter());
                     return None;
                 }
                 let standing = profile.standing;
@@ -151,32 +169,31 @@ impl Directory {
                 standing
             }
         };
-        let may_grow = self.used + growth <= limits.total && !key.is_agent()
-            || self.make_room(growth, standing, now, limits, key);
-        self.devices.get_mut(&key).map(|device| (&mut **device, may_grow))
+        let may_grow = self.used + growth <= limits.total && !who.is_agent()
+            || self.make_room(growth, standing, now, limits, who);
+        self.devices.get_mut(&who).map(|device| (&mut **device, may_grow))
     }
 
     fn insert(&mut self, who: Who, device: Device) {
-        let key = who.key();
         self.used += device.total_cost();
-        self.clocks.enter(device.standing, key);
-        if key.is_agent() {
-            let agents = self.agents.entry(key.source).or_default();
+        self.clocks.enter(device.standing, who);
+        if who.is_agent() {
+            let agents = self.agents.get_or_insert(who.source, Agents::default);
             agents.count += 1;
             agents.octets += device.total_cost();
-            agents.clocks.enter(Standing::Unknown, key);
+            agents.clocks.enter(Standing::Unknown, who);
         }
-        self.devices.insert(key, Box::new(device));
+        self.devices.insert(who, Box::new(device));
         let devices = &self.devices;
-        self.clocks.sweep(devices.len(), |key| devices.contains_key(key));
-        if let Some(agents) = self.agents.get_mut(&key.source) {
-            agents.clocks.sweep(agents.count, |key| devices.contains_key(key));
+        self.clocks.sweep(devices.len(), |key| devices.contains(key));
+        if let Some(agents) = self.agents.get_mut(&who.source) {
+            agents.clocks.sweep(agents.count, |key| devices.contains(key));
         }
     }
 
     /// The exporter `who`, if there is one.
     pub fn existing(&mut self, who: impl Into<Who>) -> Option<&mut Device> {
-        self.devices.get_mut(&who.into().key()).map(|device| &mut **device)
+        self.devices.get_mut(&who.into()).map(|device| &mut **device)
     }
 
     /// Changes every exporter, and keeps account of the memory.
@@ -191,9 +208,9 @@ impl Directory {
     /// Enters that the memory of `who` has changed from `before` to `after` octets.
     pub fn account(&mut self, who: Who, before: usize, after: usize) {
         self.used = self.used + after - before;
-        if who.exporter != who.source
+        if who.is_agent()
             && before != after
-            && let Some(agents) = self.agents.get_mut(&who.key().source)
+            && let Some(agents) = self.agents.get_mut(&who.source)
         {
             agents.octets = (agents.octets + after).saturating_sub(before);
         }
@@ -206,14 +223,14 @@ impl Directory {
         standing: Standing,
         now: u64,
         limits: &Limits,
-        keep: Key,
+        keep: Who,
     ) -> bool {
         if keep.is_agent() && !self.make_room_behind(octets, now, limits, keep) {
             return false;
         }
         while self.used + octets > limits.total {
             let devices = &self.devices;
-            let look = |key: &Key| {
+            let look = |key: &Who| {
                 devices.get(key).map(|device| device.presence(now, *key == keep, limits.stale))
             };
             let Some(victim) = self.clocks.victim(standing, now, look) else { return false };
@@ -223,16 +240,16 @@ impl Directory {
     }
 
     /// As [`Directory::make_room`], among the agents of one source.
-    fn make_room_behind(&mut self, octets: usize, now: u64, limits: &Limits, keep: Key) -> bool {
+    fn make_room_behind(&mut self, octets: usize, now: u64, limits: &Limits, keep: Who) -> bool {
         loop {
-            let is_new = !self.devices.contains_key(&keep);
+            let is_new = !self.devices.contains(&keep);
             let Some(agents) = self.agents.get_mut(&keep.source) else { return true };
             let most = if is_new { MOST_AGENTS - 1 } else { MOST_AGENTS };
             if agents.count <= most && agents.octets + octets <= limits.total / AGENTS_SHARE {
                 return true;
             }
             let devices = &self.devices;
-            let look = |key: &Key| {
+            let look = |key: &Who| {
                 devices.get(key).map(|device| device.presence(now, *key == keep, limits.stale))
             };
             let Some(victim) = agents.clocks.victim(Standing::Unknown, now, look) else {
@@ -242,7 +259,7 @@ impl Directory {
         }
     }
 
-    fn forget(&mut self, key: Key) {
+    fn forget(&mut self, key: Who) {
         let Some(mut device) = self.devices.remove(&key) else { return };
         self.used -= device.total_cost();
         if key.is_agent()
@@ -262,9 +279,9 @@ impl Directory {
 
 /// What is configured for `who`. Room is reserved for an agent where it is for its source as well: anybody can name it.
 fn profile_of(who: Who, profile: impl Fn(IpAddr) -> Profile) -> Profile {
-    let mut own = profile(who.exporter);
-    if who.exporter != who.source {
-        own.standing = own.standing.min(profile(who.source).standing);
+    let mut own = profile(who.exporter());
+    if who.is_agent() {
+        own.standing = own.standing.min(profile(who.source()).standing);
     }
     own
 }

@@ -10,6 +10,7 @@
 //! * [`options`]: what options records tell. [`names`]: names in them, and in other records.
 //! * [`device`]: all that is known of one exporter.
 //! * [`directory`]: all devices, and the memory that they may take. [`room`]: who goes when there is none left.
+//! * [`table`]: where exporters, streams and templates are looked up.
 //! * [`snapshot`]: all that a restart must not lose.
 
 pub mod clock;
@@ -26,6 +27,7 @@ pub mod session;
 pub mod snapshot;
 pub mod streams;
 pub mod succession;
+pub mod table;
 pub mod templates;
 pub mod totals;
 pub mod waiting;

@@ -8,7 +8,7 @@
 
 use std::{collections::VecDeque, net::IpAddr};
 
-use super::directory::Key;
+use super::directory::Who;
 
 /// What the configuration makes of an exporter, the least first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +68,7 @@ impl Presence {
 /// The circles of one standing.
 #[derive(Debug, Default)]
 struct Clock {
-    circles: [VecDeque<Key>; 3],
+    circles: [VecDeque<Who>; 3],
     /// Exporters that were looked at since somebody was found.
     in_vain: usize,
     rest_until: u64,
@@ -80,14 +80,14 @@ pub(super) struct Clocks([Clock; 2]);
 
 impl Clocks {
     /// Takes in a new exporter.
-    pub fn enter(&mut self, standing: Standing, key: Key) {
+    pub fn enter(&mut self, standing: Standing, key: Who) {
         if let Some(clock) = self.0.get_mut(standing as usize) {
             clock.circles[0].push_back(key);
         }
     }
 
     /// Forgets some of those who are not there any more, where they are more than the `known`.
-    pub fn sweep(&mut self, known: usize, is_known: impl Fn(&Key) -> bool) {
+    pub fn sweep(&mut self, known: usize, is_known: impl Fn(&Who) -> bool) {
         let circles = self.0.iter_mut().flat_map(|clock| &mut clock.circles);
         for circle in circles.filter(|circle| circle.len() > 2 * known + 64) {
             for key in (0..4).filter_map(|_| circle.pop_front()).collect::<Vec<_>>() {
@@ -103,8 +103,8 @@ impl Clocks {
         &mut self,
         standing: Standing,
         now: u64,
-        look: impl Fn(&Key) -> Option<Presence>,
-    ) -> Option<Key> {
+        look: impl Fn(&Who) -> Option<Presence>,
+    ) -> Option<Who> {
         let below = self.0.len().min(standing as usize);
         let equal = self.0.len().min(standing as usize + 1);
         let gone = self.0[..equal].iter_mut().find_map(|clock| clock.turn(now, false, &look));
@@ -118,8 +118,8 @@ impl Clock {
         &mut self,
         now: u64,
         any: bool,
-        look: &impl Fn(&Key) -> Option<Presence>,
-    ) -> Option<Key> {
+        look: &impl Fn(&Who) -> Option<Presence>,
+    ) -> Option<Who> {
         if now < self.rest_until && !any {
             return None;
         }

@@ -5,14 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use hashbrown::HashMap;
-
 use super::{
     clock::Clock,
     connections::Connections,
     sampling::Sampling,
     sequence::Sequence,
     succession::{Sign, Trace},
+    table::Table,
     templates::{Known, Templates},
     waiting::{Queue, Waiting},
 };
@@ -57,7 +56,7 @@ pub struct Session {
     /// Its clock.
     pub clock: Clock,
     /// Numbers of flow samples, by source (sFlow).
-    samples: HashMap<u32, Sequence>,
+    samples: Table<u32, Sequence>,
     /// Connections of a firewall that were counted while they lived.
     pub connections: Connections,
     connections_cost: usize,
@@ -95,13 +94,20 @@ impl Session {
         }
     }
 
-    /// Notes flow sample number `sequence` of source `source`.
-    pub fn sample(&mut self, source: u32, sequence: u32) {
-        if let Some(known) = self.samples.get_mut(&source) {
-            known.observe(sequence, Some(1));
-        } else if self.samples.len() < SAMPLED_SOURCES {
-            self.samples.entry(source).or_default().observe(sequence, Some(1));
+    /// Notes flow sample number `sequence` of source `source`; false when that is a new one, and there is room for it.
+    pub fn sample_again(&mut self, source: u32, sequence: u32) -> bool {
+        match self.samples.get_mut(&source) {
+            Some(known) => known.observe(sequence, Some(1)),
+            None => return self.samples.len() >= SAMPLED_SOURCES,
         }
+        true
+    }
+
+    /// Notes the first flow sample of `source`, number `sequence`.
+    pub fn sample(&mut self, source: u32, sequence: u32) {
+        let mut numbers = Sequence::default();
+        numbers.observe(sequence, Some(1));
+        self.samples.insert(source, numbers);
     }
 
     /// Takes the memory of [`Session::connections`] into account.
@@ -149,6 +155,6 @@ impl Session {
             + self.templates.cost()
             + self.waiting.cost()
             + self.connections_cost
-            + self.samples.capacity() * (size_of::<(u32, Sequence)>() + 2)
+            + self.samples.octets()
     }
 }

@@ -69,7 +69,7 @@ pub struct SavedSession {
 impl SavedExporter {
     /// By what it is known.
     pub fn who(&self) -> Who {
-        Who { source: self.source.unwrap_or(self.address), exporter: self.address }
+        Who::from(self.source.unwrap_or(self.address)).agent(self.address)
     }
 }
 

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::{
     session::{SESSION_COST, Session, SessionKey},
     succession::{DEAD, Sign, Trace, Verdict, judge},
+    table::Table,
     templates::Known,
 };
 
@@ -22,7 +23,7 @@ const LOOK: u64 = 250;
 /// The streams of one address.
 #[derive(Debug, Default)]
 pub struct Streams {
-    sessions: HashMap<SessionKey, Box<Session>>,
+    sessions: Table<SessionKey, Box<Session>>,
     /// Ports from which each domain sends, in the order in which they came.
     ports: HashMap<(u8, u32), Vec<u16>>,
     cost: usize,
@@ -47,21 +48,31 @@ impl Streams {
     }
 
     /// The stream `key`.
+    #[inline]
     pub fn get(&self, key: &SessionKey) -> Option<&Session> {
         self.sessions.get(key).map(|session| &**session)
     }
 
+    /// Notes flow sample number `sequence` of source `source` in the stream `key`.
+    pub fn sample(&mut self, key: &SessionKey, source: u32, sequence: u32) {
+        let is_noted =
+            self.get_mut(key).is_none_or(|session| session.sample_again(source, sequence));
+        if !is_noted {
+            self.change(key, |session| session.sample(source, sequence));
+        }
+    }
+
     /// The stream `key`, for what takes no memory; else see [`Streams::change`].
+    #[inline]
     pub fn get_mut(&mut self, key: &SessionKey) -> Option<&mut Session> {
         self.sessions.get_mut(key).map(|session| &mut **session)
     }
 
-    /// The stream `key`, a new one where there is none.
-    pub fn open(&mut self, key: SessionKey) -> &mut Session {
-        if !self.sessions.contains_key(&key) {
+    /// Makes the stream `key` where there is none.
+    pub fn open(&mut self, key: SessionKey) {
+        if !self.sessions.contains(&key) {
             self.insert(key, Box::default());
         }
-        self.sessions.entry(key).or_default()
     }
 
     /// Changes the stream `key`, and keeps account of the memory.
@@ -115,12 +126,20 @@ impl Streams {
 
     /// To which stream a message belongs that has come as `key` with `sign`. A stream whose port has moved is `key` from now
     /// on. Sets wait within `limit` octets; the octets of those for which there is no room are returned as well.
+    #[inline]
     pub fn identify(&mut self, key: SessionKey, sign: Sign, limit: usize) -> (SessionKey, usize) {
         let known = self.sessions.get(&key);
         if known.is_some_and(|session| session.waiting.is_empty()) {
             return (key, 0);
         }
-        let (is_new, trace) = (known.is_none(), self.trace(&key));
+        self.find(key, sign, limit)
+    }
+
+    /// As [`Streams::identify`], for a stream that is new or waits for templates.
+    #[cold]
+    fn find(&mut self, key: SessionKey, sign: Sign, limit: usize) -> (SessionKey, usize) {
+        let is_new = !self.sessions.contains(&key);
+        let trace = self.trace(&key);
         // Whose number it is twice is that of the one that was heard of late.
         let (mut same, mut heir) = ([(None, false); 2], None);
         for (port, owner) in self.neighbours(key) {
@@ -190,6 +209,7 @@ impl Streams {
     }
 
     /// The template `id` of stream `key`: what it has told itself.
+    #[inline]
     pub fn template(&self, key: &SessionKey, id: u16) -> Option<Arc<Known>> {
         self.get(key)?.templates.get(id).cloned()
     }
@@ -291,7 +311,7 @@ impl Streams {
             keep
         });
         ports.retain(|&(version, domain), ports| {
-            ports.retain(|&port| sessions.contains_key(&SessionKey { version, port, domain }));
+            ports.retain(|&port| sessions.contains(&SessionKey { version, port, domain }));
             !ports.is_empty()
         });
         octets

@@ -5,8 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use hashbrown::HashMap;
-
+use super::table::Table;
 use crate::wire::template::{Specifier, Template, compile::Plan};
 
 /// A template, and its plan from when it was first needed.
@@ -37,13 +36,14 @@ fn cost(template: &Template) -> usize {
 /// Templates by identifier, which each has to itself, whether it is of flows or of options.
 #[derive(Debug, Default)]
 struct Layer {
-    flows: HashMap<u16, Arc<Known>>,
+    flows: Table<u16, Arc<Known>>,
     /// Apart, so that to withdraw all of one kind costs nothing for the other.
-    options: HashMap<u16, Arc<Known>>,
+    options: Table<u16, Arc<Known>>,
     cost: usize,
 }
 
 impl Layer {
+    #[inline]
     fn get(&self, id: u16) -> Option<&Arc<Known>> {
         self.flows.get(&id).or_else(|| self.options.get(&id))
     }
@@ -66,7 +66,7 @@ impl Layer {
         self.cost -= removed.values().map(|known| cost(&known.template)).sum::<usize>();
     }
 
-    fn of_kind(&mut self, options: bool) -> &mut HashMap<u16, Arc<Known>> {
+    fn of_kind(&mut self, options: bool) -> &mut Table<u16, Arc<Known>> {
         if options { &mut self.options } else { &mut self.flows }
     }
 
@@ -90,6 +90,7 @@ pub struct Templates {
 
 impl Templates {
     /// The template `id`.
+    #[inline]
     pub fn get(&self, id: u16) -> Option<&Arc<Known>> {
         self.own.get(id).or_else(|| self.brought.as_ref()?.get(id))
     }

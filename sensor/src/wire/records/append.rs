@@ -113,6 +113,7 @@ pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<
 }
 
 /// Notes the exporters that a mediator names in its records. Returns how many rows name one for which there was no room.
+#[inline]
 fn relayed(
     batch: &mut FlowBatch,
     base: usize,
@@ -140,7 +141,19 @@ fn relayed(
 
 /// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
 /// to look at; an exporter may have several places.
+#[inline]
 fn place(router: &mut RouterColumns, exporter: &Arc<Exporter>, skew: i64) -> u32 {
+    if let ([.., known], [.., known_skew]) = (&router.exporters[..], &router.skews[..])
+        && Arc::ptr_eq(known, exporter)
+        && *known_skew == skew
+    {
+        return router.exporters.len() as u32 - 1;
+    }
+    place_before(router, exporter, skew)
+}
+
+/// As [`place`], where it is not the last one.
+fn place_before(router: &mut RouterColumns, exporter: &Arc<Exporter>, skew: i64) -> u32 {
     let recent = router.exporters.iter().zip(&router.skews).enumerate().rev().take(4);
     let known = recent
         .into_iter()
@@ -235,7 +248,9 @@ fn icmp(batch: &mut FlowBatch, base: usize, plan: &Plan) {
     }
     let protocols = batch.protocol.get(base..).unwrap_or_default();
     let types = &mut batch.icmp_type_code;
-    if types.len() <= base && !protocols.iter().any(|number| is_icmp(*number)) {
+    // All are looked at, which takes less time than to stop at the first.
+    let any = protocols.iter().fold(false, |any, number| any | is_icmp(*number));
+    if types.len() <= base && !any {
         return;
     }
     let end = batch.packets.len();

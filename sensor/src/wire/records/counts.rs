@@ -15,6 +15,7 @@ use crate::{
 
 /// Takes the OUT counters in the rows from `base` on whose IN counters are 0, and counts the rows that keep IN though OUT
 /// says something else.
+#[inline]
 pub fn take_out(
     batch: &mut FlowBatch,
     base: usize,
@@ -22,10 +23,19 @@ pub fn take_out(
     rows: &Rows<'_>,
     ledger: &mut Ledger,
 ) {
-    let (octets, packets) = (plan.single.out_octets, plan.single.out_packets);
-    if octets.or(packets).is_none() {
-        return;
+    let out = [plan.single.out_octets, plan.single.out_packets];
+    if out != [None; 2] {
+        take(batch, base, out, rows, ledger);
     }
+}
+
+fn take(
+    batch: &mut FlowBatch,
+    base: usize,
+    [octets, packets]: [Option<Place>; 2],
+    rows: &Rows<'_>,
+    ledger: &mut Ledger,
+) {
     level(&mut batch.octets, base + rows.len());
     for row in 0..rows.len() {
         let out = |place: Option<Place>| place.map(|place| rows.number(place, row));

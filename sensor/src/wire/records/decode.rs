@@ -6,7 +6,7 @@ use super::{
     append::{self, Context, append},
     counts,
     rows::Rows,
-    sample::{self, Carrier, Sampled},
+    sample::{self, Carrier},
     walk::walk,
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         batches::Pair,
         exporter::{connections::Connections, totals::Totals},
         ledger::{Ledger, Skipped},
+        octets,
         template::compile::{Family, Place, Plan, Sample, Span},
     },
 };
@@ -67,10 +68,11 @@ pub fn flows(
     ledger: &mut Ledger,
 ) -> usize {
     let Scratch { inner_headers: inner, records, kept, v4, v6, reverse } = scratch;
-    let found = records_of(plan, set, records);
+    let (mut rows, mut end) = records_of(plan, set, records);
     // Headers of NetFlow 5 and 7 count their records.
-    let is_counted = matches!(context.version, 5 | 7);
-    let (rows, end) = if is_counted { found } else { without_padding(set, found) };
+    if !matches!(context.version, 5 | 7) {
+        leave_padding(set, &mut rows, &mut end);
+    }
     rest(plan, &set[end..], ledger);
     let count = rows.len();
     if count == 0 {
@@ -80,25 +82,24 @@ pub fn flows(
     let width = plan.runs.len() + 1;
     let listed = |anchors| Rows::listed(set, anchors, width);
 
-    let rows = match plan.single.event {
-        Some(event) => {
-            kept.clear();
-            let mut skipped = 0;
-            for row in 0..count {
-                let connections =
-                    memory.as_deref_mut().and_then(|memory| memory.connections.as_deref_mut());
-                if tells_of_flow(plan, &rows, row, rows.number(event, row), connections) {
-                    rows.list(row, kept);
-                } else {
-                    let (start, end) = rows.bounds(row);
-                    skipped += end - start;
-                }
+    if let Some(event) = plan.single.event {
+        kept.clear();
+        let mut skipped = 0;
+        for row in 0..count {
+            let connections =
+                memory.as_deref_mut().and_then(|memory| memory.connections.as_deref_mut());
+            if tells_of_flow(plan, &rows, row, rows.number(event, row), connections) {
+                rows.list(row, kept);
+            } else {
+                let (start, end) = rows.bounds(row);
+                skipped += end - start;
             }
-            ledger.skip(Skipped::Event, skipped);
-            if skipped == 0 { rows } else { listed(&*kept) }
         }
-        None => rows,
-    };
+        ledger.skip(Skipped::Event, skipped);
+        if skipped != 0 {
+            rows = listed(&*kept);
+        }
+    }
     match (plan.family, plan.sample) {
         (Family::None, None) => ledger.skip(Skipped::NoFlow, rows.octets()),
         (Family::None, Some(sampled)) => {
@@ -148,29 +149,25 @@ pub fn records_of<'a>(plan: &Plan, set: &'a [u8], anchors: &'a mut Vec<u32>) -> 
     (Rows::listed(set, anchors, plan.runs.len() + 1), end)
 }
 
-/// The records before the zeros that fill up a set, which may be as many as records have octets, and where they end. A record
-/// of zeros alone tells of nothing.
-pub fn without_padding<'a>(set: &[u8], (rows, end): (Rows<'a>, usize)) -> (Rows<'a>, usize) {
-    let is_zero = |octets: &[u8]| octets.iter().all(|octet| *octet == 0);
-    if rows.is_empty() || !is_zero(&set[end..]) {
-        return (rows, end);
+/// Leaves out of `rows`, the last of which ends at `end`, the zeros that fill up a set, which may be as many as records have
+/// octets. A record of zeros alone tells of nothing.
+#[inline]
+pub fn leave_padding(set: &[u8], rows: &mut Rows<'_>, end: &mut usize) {
+    let is_zero = |(start, end): (usize, usize)| octets::are_zero(&set[start..end]);
+    let mut kept = rows.len();
+    while kept != 0 && is_zero(rows.bounds(kept - 1)) {
+        kept -= 1;
     }
-    let padding = (0..rows.len()).rev().take_while(|row| {
-        let (start, end) = rows.bounds(*row);
-        is_zero(&set[start..end])
-    });
-    match padding.count() {
-        0 => (rows, end),
-        padding => {
-            let kept = rows.len() - padding;
-            (rows.first(kept), rows.bounds(kept).0)
-        }
+    // Mostly the last record tells of something.
+    if kept != rows.len() && is_zero((*end, set.len())) {
+        *end = rows.bounds(kept).0;
+        *rows = rows.first(kept);
     }
 }
 
 /// Enters what follows the last whole record of a set: padding, unless it is longer and not zero.
 pub fn rest(plan: &Plan, rest: &[u8], ledger: &mut Ledger) {
-    if rest.len() < plan.minimum || rest.iter().all(|octet| *octet == 0) {
+    if rest.len() < plan.minimum || octets::are_zero(rest) {
         ledger.padding += rest.len() as u64;
     } else {
         ledger.skip(Skipped::RecordTruncated, rest.len());
@@ -286,8 +283,9 @@ fn read_samples(
     for row in 0..rows.len() {
         let length = sampled.size.map(|place| rows.number(place, row) as u32);
         let (start, end) = rows.bounds(row);
-        match sample::parse(rows.field(sampled.span, row), carrier, length, inner) {
-            Ok(Sampled { headers, .. }) => {
+        let mut headers = Headers::EMPTY;
+        match sample::parse(rows.field(sampled.span, row), carrier, length, inner, &mut headers) {
+            Ok(_) => {
                 let selection = if headers.v6 { &mut *v6 } else { &mut *v4 };
                 rows.list(row, &mut selection.anchors);
                 selection.headers.push(headers);

@@ -105,7 +105,14 @@ impl<'a> Rows<'a> {
     #[inline(never)]
     pub fn number(&self, place: Place, row: usize) -> u64 {
         let start = self.position(place, row);
-        let field = self.set.get(start..start + usize::from(place.length)).unwrap_or_default();
+        let length = usize::from(place.length);
+        // Eight octets are read, and what does not belong to the field is shifted out: no branch depends on its length.
+        if (1..=8).contains(&length)
+            && let Some(word) = self.set.get(start..).and_then(<[u8]>::first_chunk)
+        {
+            return u64::from_be_bytes(*word) >> (64 - 8 * length);
+        }
+        let field = self.set.get(start..start + length).unwrap_or_default();
         match *field {
             [octet] => octet.into(),
             [a, b] => u16::from_be_bytes([a, b]).into(),

@@ -19,17 +19,10 @@ pub enum Carrier {
 /// Longest frame that a sample without a length may come from.
 const LONGEST: u32 = 65_535 + packet::MAX_LINK_HEADER as u32;
 
-/// What the first octets of a frame tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sampled {
-    /// Its headers; those of the packet within, where that was asked for.
-    pub headers: Headers,
-    /// Octets of the frame on the wire: as told, or as many as its IP header says, whichever is more. Devices tell that of
-    /// the sampled octets.
-    pub length: u32,
-}
-
 /// Reads `octets`, the first of a frame of `length` octets on the wire, and looks into tunnels where `inner` asks for it.
+/// The headers go to `headers`, those of the packet within where that was asked for; to copy them costs time. Returns the
+/// octets of the frame on the wire: as told, or as many as its IP header says, whichever is more. Devices tell that of the
+/// sampled octets.
 ///
 /// # Errors
 /// Why there is no flow in it.
@@ -38,25 +31,45 @@ pub fn parse(
     carrier: Carrier,
     length: Option<u32>,
     inner: bool,
-) -> Result<Sampled, Skipped> {
-    let read = |length| match carrier {
-        Carrier::Frame => match frame(octets, length) {
-            Err(Reject::NonIp) => tunnel::pseudowire(octets, length).ok_or(Reject::NonIp),
-            parsed => parsed,
-        },
+    headers: &mut Headers,
+) -> Result<u32, Skipped> {
+    let told = length.unwrap_or(LONGEST).max(octets.len() as u32);
+    let mut parsed = read(octets, carrier, told);
+    if parsed.is_err() {
+        // A length that is too small for the IP header to be true may be too small for any packet.
+        parsed = read(octets, carrier, LONGEST);
+    }
+    let found = match &mut parsed {
+        Ok(found) => found,
+        Err(Reject::NonIp) => return Err(Skipped::NonIp),
+        Err(Reject::Truncated | Reject::Malformed) => return Err(Skipped::FrameMalformed),
+    };
+    let length = told.max(found.link_length + packet_length(octets, found));
+    if length > told
+        && let Ok(longer) = read(octets, carrier, length)
+    {
+        *found = longer;
+    }
+    match inner.then(|| tunnel::inner(octets, found, length)).flatten() {
+        Some(within) => *headers = within,
+        None => *headers = *found,
+    }
+    Ok(length)
+}
+
+/// The headers in `octets`, of a frame of `length`.
+fn read(octets: &[u8], carrier: Carrier, length: u32) -> Result<Headers, Reject> {
+    let mut parsed = match carrier {
+        Carrier::Frame => frame(octets, length),
         Carrier::Packet => network(octets, length),
     };
-    let told = length.unwrap_or(LONGEST).max(octets.len() as u32);
-    let mut length = told;
-    // A length that is too small for the IP header to be true may be too small for any packet.
-    let headers = read(told).or_else(|_| read(LONGEST)).map_err(|reject| match reject {
-        Reject::NonIp => Skipped::NonIp,
-        Reject::Truncated | Reject::Malformed => Skipped::FrameMalformed,
-    })?;
-    length = length.max(headers.link_length + packet_length(octets, &headers));
-    let headers = if length > told { read(length).unwrap_or(headers) } else { headers };
-    let within = inner.then(|| tunnel::inner(octets, &headers, length)).flatten();
-    Ok(Sampled { headers: within.unwrap_or(headers), length })
+    if carrier == Carrier::Frame
+        && parsed == Err(Reject::NonIp)
+        && let Some(headers) = tunnel::pseudowire(octets, length)
+    {
+        parsed = Ok(headers);
+    }
+    parsed
 }
 
 /// Octets of the IP packet, as its header says; 0 where that says nothing (jumbograms, and packets that are yet to be cut).
@@ -75,7 +88,9 @@ fn packet_length(octets: &[u8], headers: &Headers) -> u32 {
 /// # Errors
 /// As [`packet::parse`].
 pub fn frame(octets: &[u8], length: u32) -> Result<Headers, Reject> {
-    packet::parse(octets, length).map(|headers| with_known_flags(octets, headers))
+    let mut parsed = packet::parse(octets, length);
+    mark_unknown_flags(octets, &mut parsed);
+    parsed
 }
 
 /// The headers of the IP packet in `octets`, whichever its version.
@@ -89,18 +104,29 @@ pub fn network(octets: &[u8], length: u32) -> Result<Headers, Reject> {
         Some(_) => 0,
         None => return Err(Reject::Truncated),
     };
-    let headers = packet::parse_network(octets, ethertype, 0, length, 0, [0; 3])?;
-    Ok(with_known_flags(octets, headers))
+    let mut parsed = packet::parse_network(octets, ethertype, 0, length, 0, [0; 3]);
+    mark_unknown_flags(octets, &mut parsed);
+    parsed
 }
 
 /// Octets of a TCP header up to behind its flags.
 const FLAGS_END: usize = 14;
 
 /// Says so where a sample ends before the flags of a TCP segment, or the packet is a later fragment that has none.
-fn with_known_flags(octets: &[u8], headers: Headers) -> Headers {
-    if headers.protocol != protocol::TCP || headers.tcp_flags != 0 {
-        return headers;
+#[inline]
+fn mark_unknown_flags(octets: &[u8], parsed: &mut Result<Headers, Reject>) {
+    if let Ok(headers) = parsed
+        && headers.protocol == protocol::TCP
+        && headers.tcp_flags == 0
+        && !has_flags(octets, headers)
+    {
+        headers.tcp_flags = TCP_FLAGS_UNTOLD;
     }
+}
+
+/// Whether the flags of the TCP segment with these headers are in the sample.
+#[cold]
+fn has_flags(octets: &[u8], headers: &Headers) -> bool {
     let start = headers.link_length as usize;
     let options = |first: &u8| usize::from(first & 0xf) * 4;
     let transport = match headers.v6 {
@@ -109,9 +135,7 @@ fn with_known_flags(octets: &[u8], headers: Headers) -> Headers {
         // Behind extension headers, where the parser got to if it read no TCP header.
         true => headers.headers_length as usize,
     };
-    let untold = headers.fragment == Fragment::Later || octets.len() < transport + FLAGS_END;
-    let tcp_flags = if untold { TCP_FLAGS_UNTOLD } else { 0 };
-    Headers { tcp_flags, ..headers }
+    headers.fragment != Fragment::Later && octets.len() >= transport + FLAGS_END
 }
 
 /// Appends what `headers` tell, a row each, to the columns that have no more than `base` rows. Octets are those of the IP
@@ -155,14 +179,14 @@ pub fn extend(batch: &mut FlowBatch, base: usize, headers: &[Headers], frame: bo
 }
 
 /// Fills a column, unless a field of the records has.
-fn put<T: Clone + Default>(
+fn put<T: Copy + Default>(
     column: &mut Vec<T>,
     base: usize,
     headers: &[Headers],
     read: impl Fn(&Headers) -> T,
 ) {
     if column.len() <= base {
-        column.resize(base, T::default());
+        begin_with(column, base, T::default());
         column.extend(headers.iter().map(read));
     }
 }

@@ -6,14 +6,14 @@ use sensor_common::key::Direction;
 
 use super::{
     counters::Reading,
-    packet::{Layer, Packet},
+    packet::{Layer, Sample},
     rows::Packets,
 };
 use crate::{
     flow::batch::DIRECTION_UNTOLD,
     wire::{
         ledger::{Ledger, Skipped},
-        octets::Octets,
+        octets::{self, Octets},
     },
 };
 
@@ -139,7 +139,7 @@ pub fn samples(
 
 /// Enters what is left when all that was announced has been read.
 fn unannounced(rest: Octets<'_>, ledger: &mut Ledger) {
-    if rest.0.iter().all(|octet| *octet == 0) {
+    if octets::are_zero(rest.0) {
         ledger.padding += rest.len() as u64;
     } else {
         ledger.skip(Skipped::Unannounced, rest.len());
@@ -167,7 +167,8 @@ fn flow(
     counters: &mut impl Counters,
     ledger: &mut Ledger,
 ) -> Option<()> {
-    let mut packet = Packet::default();
+    let mut sample = Sample::default();
+    let packet = &mut sample.packet;
     let (sequence, source, records) = fixed(body, ledger, |body| {
         let sequence = body.u32()?;
         let (class, source) = data_source(body, expanded)?;
@@ -181,7 +182,7 @@ fn flow(
         Some((sequence, source, body.u32()?))
     })?;
     counters.sample(source, sequence);
-    flow_records(body, records, packet, inner, packets, ledger)
+    flow_records(body, records, &mut sample, inner, packets, ledger)
 }
 
 /// Class and index of what is sampled, or counted.
@@ -223,20 +224,22 @@ fn discarded(
     packets: &mut Packets,
     ledger: &mut Ledger,
 ) -> Option<()> {
-    let mut packet = Packet { rate: 1, rejected: true, ..Packet::default() };
+    let mut sample = Sample::default();
+    let packet = &mut sample.packet;
+    (packet.rate, packet.rejected) = (1, true);
     let records = fixed(body, ledger, |body| {
         body.take(16)?;
         (packet.input, packet.output) = (body.u32()?, body.u32()?);
         let _reason = body.u32()?;
         body.u32()
     })?;
-    flow_records(body, records, packet, inner, packets, ledger)
+    flow_records(body, records, &mut sample, inner, packets, ledger)
 }
 
 fn flow_records(
     body: &mut Octets<'_>,
     records: u32,
-    mut packet: Packet,
+    sample: &mut Sample,
     inner: bool,
     packets: &mut Packets,
     ledger: &mut Ledger,
@@ -247,24 +250,27 @@ fn flow_records(
     for _ in 0..records {
         let Some((format, record)) = record(body, ledger) else {
             // What came before the break is worth a flow all the same.
-            finish(packet, read, kept, packets, ledger);
+            finish(sample, read, kept, packets, ledger);
             return None;
         };
-        match packet.read(format, record, layer, &mut packets.lists) {
+        match sample.read(format, record, layer, &mut packets.lists) {
             Ok(()) => read += record.len(),
             Err(reason) => ledger.skip(reason, record.len()),
         }
     }
-    finish(packet, read, kept, packets, ledger);
+    finish(sample, read, kept, packets, ledger);
     Some(())
 }
 
-fn finish(packet: Packet, read: usize, kept: usize, packets: &mut Packets, ledger: &mut Ledger) {
-    match packet.headers() {
-        Ok((headers, length)) => {
-            ledger.flows += read as u64;
-            packets.put(Packet { length, ..packet }, headers);
-        }
+fn finish(
+    sample: &mut Sample,
+    read: usize,
+    kept: usize,
+    packets: &mut Packets,
+    ledger: &mut Ledger,
+) {
+    match packets.put(sample) {
+        Ok(()) => ledger.flows += read as u64,
         Err(reason) => {
             ledger.skip(reason, read);
             packets.lists.truncate(kept);

@@ -7,7 +7,7 @@ use crate::{
     wire::{
         ledger::Skipped,
         octets::Octets,
-        records::sample::{self, Carrier, Sampled},
+        records::sample::{self, Carrier},
         tunnel,
     },
 };
@@ -60,16 +60,26 @@ mod header_protocol {
     pub const IPV6: u32 = 12;
 }
 
-/// A sampled packet.
+/// A sampled packet, while its records are read.
+#[derive(Debug)]
+pub struct Sample {
+    /// All but its headers.
+    pub packet: Packet,
+    /// The headers that were sampled.
+    headers: Headers,
+    /// Why there are none, if there are not.
+    sampled: Result<(), Skipped>,
+    /// What the device says that it has read in them.
+    told: Option<Headers>,
+}
+
+/// What is told of a sampled packet besides its headers.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet {
-    /// The headers that were sampled, or why there are none.
-    pub(super) sampled: Result<Headers, Skipped>,
-    /// What the device says that it has read in them.
-    pub(super) told: Option<Headers>,
     /// Octets of the frame on the wire.
     pub length: u32,
-    /// [`sensor_common::key::Direction`] as a number, or [`DIRECTION_UNTOLD`]: of the interface that is sampled, the packet came in or went out.
+    /// [`sensor_common::key::Direction`] as a number, or [`DIRECTION_UNTOLD`]: of the interface that is sampled, the packet
+    /// came in or went out.
     pub direction: u8,
     /// One of how many packets was sampled.
     pub rate: u32,
@@ -100,8 +110,6 @@ pub struct Packet {
 impl Default for Packet {
     fn default() -> Self {
         Self {
-            sampled: Err(Skipped::NonIp),
-            told: None,
             length: 0,
             direction: DIRECTION_UNTOLD,
             rate: 0,
@@ -120,7 +128,18 @@ impl Default for Packet {
     }
 }
 
-impl Packet {
+impl Default for Sample {
+    fn default() -> Self {
+        Self {
+            packet: Packet::default(),
+            headers: Headers::EMPTY,
+            sampled: Err(Skipped::NonIp),
+            told: None,
+        }
+    }
+}
+
+impl Sample {
     /// Reads the record of format `format` in `body`. Numbers of lists go to `lists`.
     ///
     /// # Errors
@@ -137,9 +156,9 @@ impl Packet {
             format::RAW_HEADER => self.raw_header(&mut body, layer),
             format::IPV4 => self.ipv4(&mut body),
             format::IPV6 => self.ipv6(&mut body),
-            format::SWITCH => self.switch(&mut body),
-            format::ROUTER => self.router(&mut body),
-            format::GATEWAY => self.gateway(&mut body, lists),
+            format::SWITCH => self.packet.switch(&mut body),
+            format::ROUTER => self.packet.router(&mut body),
+            format::GATEWAY => self.packet.gateway(&mut body, lists),
             // Where the inner packet begins was read before; whoever wants the outer one needs it not.
             format::USER | format::DECAPSULATE_INGRESS => Some(()),
             _ => return Err(Skipped::Format),
@@ -151,11 +170,12 @@ impl Packet {
         let (protocol, length, _stripped) = (body.u32()?, body.u32()?, body.u32()?);
         let header_length = body.u32()? as usize;
         let header = body.take(header_length)?;
-        self.length = self.length.max(length);
+        let longest = &mut self.packet.length;
+        *longest = length.max(*longest);
         if let Layer::At(place) = layer
             && let Some(headers) = tunnel::at(header, place as usize, length)
         {
-            self.sampled = Ok(headers);
+            (self.headers, self.sampled) = (headers, Ok(()));
             return Some(());
         }
         let carrier = match protocol {
@@ -167,11 +187,8 @@ impl Packet {
             }
         };
         let inner = layer != Layer::Outer;
-        let sampled = sample::parse(header, carrier, Some(length), inner);
-        if let Ok(Sampled { length, .. }) = sampled {
-            self.length = self.length.max(length);
-        }
-        self.sampled = sampled.map(|sampled| sampled.headers);
+        self.sampled = sample::parse(header, carrier, Some(length), inner, &mut self.headers)
+            .map(|length| *longest = length.max(*longest));
         Some(())
     }
 
@@ -193,20 +210,26 @@ impl Packet {
         Some(())
     }
 
-    /// Its headers, once all its records are read, and the octets of its frame: the sampled ones, which say more than those
-    /// that the device has read, but for what was cut off them.
+    /// Its headers, once all its records are read: the sampled ones, which say more than those that the device has read, but
+    /// for what was cut off them.
     ///
     /// # Errors
     /// Why there are none.
-    pub fn headers(&self) -> Result<(Headers, u32), Skipped> {
-        match (self.sampled, self.told) {
-            (Ok(sampled), Some(told)) => Ok((completed(sampled, &told), self.length)),
-            (Ok(sampled), None) => Ok((sampled, self.length)),
-            (Err(_), Some(told)) => Ok((told, self.length.max(told.octets))),
-            (Err(reason), None) => Err(reason),
+    pub fn headers(&mut self) -> Result<&Headers, Skipped> {
+        match (self.sampled, &self.told) {
+            (Ok(()), Some(told)) => complete(&mut self.headers, told),
+            (Ok(()), None) => {}
+            (Err(_), Some(told)) => {
+                self.packet.length = told.octets.max(self.packet.length);
+                self.headers = *told;
+            }
+            (Err(reason), None) => return Err(reason),
         }
+        Ok(&self.headers)
     }
+}
 
+impl Packet {
     fn switch(&mut self, body: &mut Octets<'_>) -> Option<()> {
         let (source, _) = (body.u32()?, body.u32()?);
         let (destination, _) = (body.u32()?, body.u32()?);
@@ -256,22 +279,20 @@ impl Packet {
     }
 }
 
-/// `sampled` headers with what a device has read of the same packet behind where they were cut.
-fn completed(sampled: Headers, told: &Headers) -> Headers {
+/// Puts into `sampled` headers what a device has read of the same packet behind where they were cut.
+fn complete(sampled: &mut Headers, told: &Headers) {
     let packet =
         |headers: &Headers| (headers.v6, headers.protocol, headers.source, headers.destination);
-    let mut headers = sampled;
-    if packet(&sampled) != packet(told) {
+    if packet(sampled) != packet(told) {
         // That of another layer: the packet in a tunnel, or around one.
-        return headers;
+        return;
     }
-    if headers.ports == 0 {
-        headers.ports = told.ports;
+    if sampled.ports == 0 {
+        sampled.ports = told.ports;
     }
-    if headers.tcp_flags == TCP_FLAGS_UNTOLD {
-        headers.tcp_flags = told.tcp_flags;
+    if sampled.tcp_flags == TCP_FLAGS_UNTOLD {
+        sampled.tcp_flags = told.tcp_flags;
     }
-    headers
 }
 
 fn put_numbers(body: &mut Octets<'_>, count: u32, lists: &mut Vec<u32>) -> Option<()> {

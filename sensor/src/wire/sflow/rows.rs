@@ -2,7 +2,7 @@
 
 use sensor_common::packet::Headers;
 
-use super::packet::Packet;
+use super::packet::{Packet, Sample};
 use crate::{
     flow::{
         batch::{DIRECTION_UNTOLD, FlowBatch},
@@ -10,7 +10,7 @@ use crate::{
     },
     wire::{
         batches::Pair,
-        ledger::Ledger,
+        ledger::{Ledger, Skipped},
         records::{
             append::{Context, count, finish},
             fill::begin_with,
@@ -35,11 +35,16 @@ struct Family {
 }
 
 impl Packets {
-    /// Takes a packet that has headers.
-    pub fn put(&mut self, packet: Packet, headers: Headers) {
+    /// Takes a packet whose records have been read.
+    ///
+    /// # Errors
+    /// Why it has no headers.
+    pub fn put(&mut self, sample: &mut Sample) -> Result<(), Skipped> {
+        let headers = sample.headers()?;
         let family = if headers.v6 { &mut self.v6 } else { &mut self.v4 };
-        family.headers.push(headers);
-        family.packets.push(packet);
+        family.headers.push(*headers);
+        family.packets.push(sample.packet);
+        Ok(())
     }
 
     /// Appends them all to `batches`, and leaves none.
@@ -64,14 +69,14 @@ fn append(
 ) {
     let (base, packets) = (batch.len(), &family.packets);
     let end = base + packets.len();
-    batch.octets.resize(base, 0);
+    begin_with(&mut batch.octets, base, 0);
     batch.octets.extend(packets.iter().map(|packet| u64::from(packet.length)));
     optional(&mut batch.layer2_octets, base, packets, |packet| packet.length.into());
-    batch.interface.resize(base, 0);
+    begin_with(&mut batch.interface, base, 0);
     batch.interface.extend(packets.iter().map(|packet| packet.input));
     begin_with(&mut batch.direction, base, DIRECTION_UNTOLD);
     batch.direction.extend(packets.iter().map(|packet| packet.direction));
-    batch.vlan.resize(base, 0);
+    begin_with(&mut batch.vlan, base, 0);
     batch.vlan.extend(packets.iter().zip(&family.headers).map(|(packet, headers)| {
         packet.source_vlan.filter(|vlan| *vlan != 0).unwrap_or(headers.vlan)
     }));
@@ -106,7 +111,7 @@ fn optional<T: Copy + Default + PartialEq>(
     if column.is_empty() && packets.iter().all(|packet| read(packet) == T::default()) {
         return;
     }
-    column.resize(base, T::default());
+    begin_with(column, base, T::default());
     column.extend(packets.iter().map(read));
 }
 

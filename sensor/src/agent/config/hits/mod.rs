@@ -214,8 +214,7 @@ fn destination(
                 keep: &raw.keep,
                 max_total: &raw.max_total,
             };
-            let rotation = Some(rotation::resolve(&keys, faults));
-            Destination::File(FileOptions { path, rotation })
+            Destination::File(FileOptions { path, rotation: rotation::resolve(&keys, faults) })
         }
         Target::Syslog(scheme, peer) => {
             let facility = named(&raw.facility, "hits.facility", &FACILITIES, faults);

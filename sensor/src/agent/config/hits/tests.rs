@@ -58,8 +58,10 @@ fn every_kind_of_output() {
     };
     assert_eq!(stdout.destination, Destination::Stdout { verbose: true });
     let Destination::File(options) = &file.destination else { panic!("a file") };
-    let rotation = options.rotation.as_ref().expect("files of hits are rotated");
-    assert_eq!((rotation.keep, rotation.max_age), (0, Some(Duration::from_hours(1))));
+    assert_eq!(
+        (options.rotation.keep, options.rotation.max_age),
+        (0, Some(Duration::from_hours(1)))
+    );
     assert_eq!((file.format, journal.selection.severity), (Format::Cef, Severity::High));
     let Destination::Syslog(options) = &syslog.destination else { panic!("syslog") };
     assert_eq!((options.facility, options.tag.as_str(), options.peer.port), (19, "fw", 6514));

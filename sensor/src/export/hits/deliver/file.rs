@@ -18,7 +18,7 @@ impl HitFile {
     /// Opens the file to append to it; makes it if need be.
     pub fn open(options: FileOptions, reopen: Arc<Reopen>) -> Result<Self, HitsError> {
         let FileOptions { path, rotation } = options;
-        let file = RotatedFile::open(path.clone(), rotation, reopen)
+        let file = RotatedFile::open(path.clone(), Some(rotation), reopen)
             .map_err(|source| HitsError::File { path, source })?;
         Ok(Self { file, text: Vec::new() })
     }
@@ -56,7 +56,7 @@ mod tests {
     fn a_line_each_and_what_rotation_deletes_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hits");
-        let options = FileOptions { path: path.clone(), rotation: Some(ROTATION) };
+        let options = FileOptions { path: path.clone(), rotation: ROTATION };
         let mut file = HitFile::open(options, Arc::default()).unwrap();
         let batch: Vec<_> = (0..8).map(|number| format!("message{number}").into_bytes()).collect();
         assert_eq!(file.deliver(&batch).unwrap(), 8 * 9);
@@ -65,19 +65,8 @@ mod tests {
     }
 
     #[test]
-    fn without_rotation_there_is_one_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("hits");
-        let options = FileOptions { path: path.clone(), rotation: None };
-        let mut file = HitFile::open(options, Arc::default()).unwrap();
-        file.deliver(&vec![b"message".to_vec(); 100]).unwrap();
-        assert_eq!(std::fs::metadata(path).unwrap().len(), 800);
-        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1);
-    }
-
-    #[test]
     fn a_file_that_cannot_be_written_is_tried_again() {
-        let options = FileOptions { path: "/dev/full".into(), rotation: Some(ROTATION) };
+        let options = FileOptions { path: "/dev/full".into(), rotation: ROTATION };
         let mut file = HitFile::open(options, Arc::default()).unwrap();
         let failure = file.deliver(&[b"a".to_vec()]).unwrap_err();
         assert_eq!(failure.verdict, Verdict::Retry { after: None });

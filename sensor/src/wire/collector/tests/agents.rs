@@ -36,7 +36,7 @@ fn agent(number: u32) -> IpAddr {
 }
 
 fn who(relay: u8, number: u32) -> Who {
-    Who { source: [203, 0, 113, relay].into(), exporter: agent(number) }
+    Who::from(IpAddr::from([203, 0, 113, relay])).agent(agent(number))
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn agents_behind_a_relay_are_exporters_with_names_settings_and_ledgers_of_their_
         let ledger = exporters.device(who(5, number)).unwrap().ledger;
         assert_eq!((ledger.datagrams, ledger.flow_rows), (3, 2));
     }
-    assert!(exporters.device(who(5, 1).source).is_none(), "the relay exports nothing");
+    assert!(exporters.device(who(5, 1).source()).is_none(), "the relay exports nothing");
 }
 
 /// Nobody vouches for what a datagram says of its agent.
