@@ -1,6 +1,6 @@
 //! Starting, stopping and failing: what a user sees of the agent, and what it leaves behind.
 
-use std::{path::Path, process::Command, thread, time::Duration};
+use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
@@ -98,7 +98,158 @@ fn auto_is_the_device_of_the_default_route() -> Result<()> {
     hosts.near.run("ip route add default via 192.0.2.1")?;
     let mut agent = Agent::start(&hosts.near, "--print none")?;
     agent.wait_for("vb: ingress native XDP, egress tcx")?;
-    agent.stop("TERM").map(drop)
+    let said = agent.stop("TERM")?.stderr;
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("default route")).collect();
+    ensure!(lines.len() == 1, "one line says why: {said}");
+    ensure!(lines[0].contains("INFO") && lines[0].contains("interface=\"vb\""), "{said}");
+    ensure!(said.find(lines[0]) < said.find("vb: ingress"), "before it is attached: {said}");
+    Ok(())
+}
+
+/// A configuration in a directory of its own.
+fn configuration(text: &str) -> Result<(tempfile::TempDir, String)> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("sensor.toml");
+    fs::write(&path, text)?;
+    Ok((directory, path.display().to_string()))
+}
+
+#[test]
+fn what_a_configuration_names_may_come_later() -> Result<()> {
+    if !ready("interfaces that come later") {
+        return Ok(());
+    }
+    let hosts = Hosts { near: Netns::new("lb-near")?, far: Netns::new("lb-far")? };
+    let (_directory, path) = configuration("capture.interfaces = ['vb', 'never0', 'auto']")?;
+    let mut agent = Agent::start(&hosts.near, &format!("--config {path} --print flows"))?;
+    agent.wait_for("no interface matches yet")?;
+    for part in ["interface=\"vb\"", "interface=\"never0\"", "there is no default route yet"] {
+        let said = agent.said();
+        let told = said.lines().any(|line| line.contains("INFO") && line.contains(part));
+        ensure!(told, "no `{part}`: {said}");
+    }
+    thread::sleep(Duration::from_secs(2));
+    hosts.connect()?;
+    agent.wait_for("vb: ingress")?;
+    hosts.ping(20)?;
+    let outcome = agent.stop("INT")?;
+    let counted = (echoes(&outcome, "ingress")?, echoes(&outcome, "egress")?);
+    ensure!(counted == (20, 20), "{counted:?}: {}", outcome.stdout);
+    let absent: Vec<_> =
+        outcome.stderr.lines().filter(|line| line.starts_with("NOT WATCHED: ")).collect();
+    let expected = [
+        "NOT WATCHED: there was no default route at any time",
+        "NOT WATCHED: no interface named never0 has appeared",
+    ];
+    ensure!(absent == expected && outcome.code == Some(0), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn what_is_required_must_be_there_and_watched() -> Result<()> {
+    if !ready("required interfaces") {
+        return Ok(());
+    }
+    let hosts = Hosts { near: Netns::new("lb-near")?, far: Netns::new("lb-far")? };
+    let required = |watched: &str, name: &str| {
+        configuration(&format!(
+            "capture.interfaces = ['{watched}']\n[[interface]]\nname = '{name}'\nrequired = true"
+        ))
+    };
+    for (watched, name) in [("vb", "vb"), ("v*", "v?"), ("lo", "vb")] {
+        let (_directory, path) = required(watched, name)?;
+        let agent = Agent::start(&hosts.near, &format!("--config {path}"))?;
+        let told = format!("no interface that is watched is called `{name}`");
+        refuses(agent, 69, &[&told, "there are: lo"])?;
+    }
+    hosts.connect()?;
+    for (watched, name) in [("vb", "vb"), ("v*", "v?"), ("vb", "*")] {
+        let (_directory, path) = required(watched, name)?;
+        let outcome =
+            Agent::start(&hosts.near, &format!("--config {path} --duration 1s"))?.wait()?;
+        ensure!(outcome.code == Some(0), "{watched} {name}: {}", outcome.stderr);
+    }
+    let (_directory, path) = required("lo", "vb")?;
+    refuses(Agent::start(&hosts.near, &format!("--config {path}"))?, 69, &["there are: lo, vb"])
+}
+
+#[test]
+fn alternative_names_are_as_good_as_the_first() -> Result<()> {
+    if !ready("alternative names") {
+        return Ok(());
+    }
+    const LONG: &str = "uplink-of-more-than-fifteen-octets";
+    let hosts = Hosts::new()?;
+    hosts.near.run(&format!("ip link property add dev {NEAR} altname uplink altname {LONG}"))?;
+    let (_first, by_name) = configuration(
+        "capture.interfaces = ['uplink']\n[[interface]]\nname = 'uplink'\ningress = 'tc'",
+    )?;
+    let (_second, by_glob) = configuration(&format!(
+        "capture.interfaces = ['upl*']\n[[interface]]\nname = '{LONG}'\ningress = 'tc'\nrequired = true"
+    ))?;
+    for line in [
+        format!("-i {LONG} --ingress uplink=tc"),
+        format!("-i upl*k --ingress {LONG}=tc"),
+        format!("--config {by_name} --print flows"),
+        format!("--config {by_glob} --print flows"),
+    ] {
+        let mut agent = Agent::start(&hosts.near, &line)?;
+        agent.wait_for("vb: ingress tcx")?;
+        hosts.ping(5)?;
+        let outcome = agent.stop("INT")?;
+        ensure!(echoes(&outcome, "ingress")? == 5, "{line}: {}", outcome.stdout);
+        let flows = outcome.flows()?;
+        ensure!(flows.iter().all(|flow| flow["interface"] == NEAR), "{line}: {}", outcome.stdout);
+        ensure!(!outcome.stderr.contains("NOT WATCHED"), "{line}: {}", outcome.stderr);
+    }
+    let agent = Agent::start(&hosts.near, "-i eth77")?;
+    refuses(agent, 64, &[&format!("there are: lo, vb (also uplink, {LONG})")])
+}
+
+#[test]
+fn messages_leave_from_the_address_of_an_alternative_name() -> Result<()> {
+    if !ready("the source of a collector") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    hosts.near.run(&format!("ip link property add dev {NEAR} altname uplink"))?;
+    let collector = hosts.far.enter(|| std::net::UdpSocket::bind("192.0.2.1:4739"))??;
+    collector.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let line = "--collector udp://192.0.2.1:4739?source=uplink --print none --interval 100ms";
+    let agent = Agent::watching(&hosts.near, NEAR, line)?;
+    hosts.ping(3)?;
+    let outcome = agent.stop("INT")?;
+    let (_, from) = collector.recv_from(&mut [0; 2000]).context(outcome.stderr)?;
+    ensure!(from.ip().to_string() == "192.0.2.2", "{from}");
+    Ok(())
+}
+
+/// Root may write anywhere but there: `check` and `run` say so alike, and at once.
+#[test]
+fn a_read_only_file_system_is_told_before_anything_starts() -> Result<()> {
+    if !ready("a read-only file system") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let disk = SmallDisk::new("64k")?;
+    fs::create_dir(disk.path().join("spool"))?;
+    fs::write(disk.path().join("flows"), "")?;
+    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.path()).status()?;
+    ensure!(remounted.success(), "remount it");
+    let place = disk.path().display();
+    let (_directory, path) = configuration(&format!(
+        "capture.interfaces = ['{NEAR}']\nlog.flows = '{place}/flows'\nintake.state_file = '{place}/state'\n\
+         ipfix_file.directory = '{place}/files'\n[[hits]]\nurl = 'file://{place}/hits'\n\
+         [[hits]]\nurl = 'syslog+tcp://192.0.2.1'\nspool = '{place}/spool'\n"
+    ))?;
+    let checked = Command::new(agent::binary()?).args(["check", "--config", &path]).output()?;
+    let told = String::from_utf8(checked.stderr)?;
+    ensure!(checked.status.code() == Some(64), "{told}");
+    for name in ["flows", "state", "files", "hits", "spool"] {
+        let line = told.lines().find(|line| line.contains(&format!("{place}/{name}")));
+        ensure!(line.is_some_and(|line| line.contains("Read-only file system")), "{name}: {told}");
+    }
+    refuses(Agent::start(&hosts.near, &format!("--config {path}"))?, 64, &[&told])
 }
 
 #[test]

@@ -17,7 +17,7 @@ use sensor::{
         drain::Drain,
         error::{ErrorKind, KernelError},
         links::{self, Link, LinkEvent, LinkPatterns},
-        watch::LinkWatch,
+        watch::{LinkWatch, Missing},
     },
 };
 use sensor_common::{
@@ -378,14 +378,17 @@ async fn follow(netns: &Netns) -> Result<()> {
     let names = |watch: &LinkWatch| -> Vec<String> {
         watch.selection().links().map(|link| link.name.clone()).collect()
     };
-    let error =
-        LinkWatch::new(LinkPatterns::new(["nosuch0"])?).err().context("no such interface")?;
+    let error = LinkWatch::new(LinkPatterns::new(["nosuch0"])?, Missing::Refused, &[])
+        .err()
+        .context("no such interface")?;
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("no interface named `nosuch0`; there are: lo"), "{error}");
-    let error = LinkWatch::new(LinkPatterns::new(["auto"])?).err().context("no default route")?;
+    let error = LinkWatch::new(LinkPatterns::new(["auto"])?, Missing::Refused, &[])
+        .err()
+        .context("no default route")?;
     assert!(matches!(error, KernelError::NoDefaultRoute { .. }), "{error}");
 
-    let watch = LinkWatch::new(LinkPatterns::new(["eth*"])?)?;
+    let watch = LinkWatch::new(LinkPatterns::new(["eth*"])?, Missing::Refused, &[])?;
     assert_eq!(names(&watch), ["eth7"]);
     let (sender, mut events) = mpsc::channel(16);
     let watcher = tokio::spawn(watch.run(sender));
@@ -418,7 +421,7 @@ async fn follow(netns: &Netns) -> Result<()> {
     netns.run("ip address add 198.51.100.1/24 dev wan9")?;
     netns.run("ip link set wan9 up")?;
     netns.run("ip route add default via 198.51.100.2")?;
-    let watch = LinkWatch::new(LinkPatterns::new(["auto"])?)?;
+    let watch = LinkWatch::new(LinkPatterns::new(["auto"])?, Missing::Refused, &[])?;
     assert_eq!(names(&watch), ["wan9"]);
     Ok(())
 }
@@ -445,7 +448,7 @@ fn auto_follows_the_default_routes_of_both_families() -> Result<()> {
 }
 
 async fn follow_routes(netns: &Netns) -> Result<()> {
-    let watch = LinkWatch::new(LinkPatterns::new(["auto"])?)?;
+    let watch = LinkWatch::new(LinkPatterns::new(["auto"])?, Missing::Refused, &[])?;
     let names: Vec<_> = watch.selection().links().map(|link| link.name.clone()).collect();
     assert_eq!(names, ["wan1", "wan2"]);
     let (sender, mut events) = mpsc::channel(16);

@@ -22,7 +22,7 @@ use crate::{
     kernel::{
         self, Loaded,
         error::KernelError,
-        links::{AUTO, LinkEvent, LinkPatterns},
+        links::{AUTO, LinkEvent, LinkPatterns, Selection},
         watch::LinkWatch,
     },
     stdio,
@@ -75,7 +75,10 @@ pub fn prepare(config: &Config) -> anyhow::Result<Option<Prepared>> {
     if capture.interfaces.is_empty() {
         return Ok(None);
     }
-    let watch = LinkWatch::new(LinkPatterns::new(capture.interfaces.iter().map(pattern))?)?;
+    let patterns = LinkPatterns::new(capture.interfaces.iter().map(pattern))?;
+    let required = capture.hooks.iter().filter(|interface| interface.required);
+    let required: Vec<&str> = required.map(|interface| interface.name.glob()).collect();
+    let watch = LinkWatch::new(patterns, capture.missing, &required)?;
     let options = kernel::Options {
         memory: capture.kernel_memory,
         guarded: true,
@@ -109,18 +112,8 @@ impl Prepared {
         let flow = &config.flow;
         let linger = flow.active_timeout.max(flow.idle_timeout) + config.capture.interval + NAMES;
         let selection = watch.selection();
+        tell_what_is_selected(&config.capture.interfaces, selection);
         let attachments = Attachments::new(programs, wishes, selection, linger, outputs.clone())?;
-        if config.capture.interfaces == [InterfacePattern::Auto] {
-            for link in watch.selection().links() {
-                stdio::note(format_args!(
-                    "auto: watching {}, the device of the default route; -i NAME watches another",
-                    link.name
-                ));
-            }
-        }
-        if watch.selection().links().next().is_none() {
-            stdio::tell("no interface matches yet; those that appear will be watched");
-        }
         let (stop, stopped) = mpsc::channel();
         let cache = cache_options(&config.flow);
         let interval = config.capture.interval;
@@ -139,6 +132,31 @@ impl Prepared {
         let verify = interval.min(VERIFY);
         let coverage = Arc::default();
         Ok(Capture { watch: Some(watch), attachments, stop, drained, coverage, thread, verify })
+    }
+}
+
+/// Which interfaces are about to be watched, where nobody named them, and which are not there yet.
+fn tell_what_is_selected(patterns: &[InterfacePattern], selection: &Selection) {
+    let names: Vec<&str> = selection.links().map(|link| link.name.as_str()).collect();
+    if patterns == [InterfacePattern::Auto] && !names.is_empty() {
+        let interface = names.join(", ");
+        tracing::info!(
+            interface,
+            "about to watch the device of the default route, since no interface is named; -i NAME watches another"
+        );
+    }
+    for name in selection.awaited() {
+        match name.as_str() {
+            AUTO => tracing::info!(
+                "there is no default route yet; its device is watched once there is one"
+            ),
+            interface => {
+                tracing::info!(interface, "no such interface yet; it is watched once it appears")
+            }
+        }
+    }
+    if names.is_empty() {
+        stdio::tell("no interface matches yet; those that appear will be watched");
     }
 }
 

@@ -15,6 +15,7 @@ use sensor_common::{
 use crate::kernel::{
     counters::InterfaceCounters,
     coverage::{Rule, Track},
+    links::AUTO,
 };
 
 /// How often a shortfall that grows is told.
@@ -80,6 +81,8 @@ pub struct Report {
     pub shortfalls: Vec<Shortfall>,
     /// Programs that had been taken off or put behind others, and were put back.
     pub restored: u64,
+    /// Names that were to be watched and under which no interface has come.
+    pub absent: Vec<String>,
 }
 
 impl Report {
@@ -180,7 +183,7 @@ impl Coverage {
         let shortfalls = self.past.iter().cloned();
         let shortfalls =
             shortfalls.chain(self.groups.values().flat_map(Group::shortfalls)).collect();
-        Report { interfaces: self.interfaces, shortfalls, restored: 0 }
+        Report { interfaces: self.interfaces, shortfalls, ..Report::default() }
     }
 }
 
@@ -290,6 +293,12 @@ impl fmt::Display for Report {
                 "programs put back after others had taken them off or run before them: {}",
                 self.restored
             )?;
+        }
+        for name in &self.absent {
+            match name.as_str() {
+                AUTO => writeln!(f, "NOT WATCHED: there was no default route at any time")?,
+                name => writeln!(f, "NOT WATCHED: no interface named {name} has appeared")?,
+            }
         }
         if self.shortfalls.is_empty() {
             let plural = if self.interfaces == 1 { "" } else { "s" };

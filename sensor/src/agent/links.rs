@@ -1,7 +1,7 @@
 //! Attaches to interfaces as they appear, and lets go of them as they vanish.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -37,6 +37,8 @@ pub struct Attachments {
     coverage: Coverage,
     /// Programs that were put back where they had been.
     restored: u64,
+    /// Names of interfaces that have not come so far.
+    awaited: BTreeSet<String>,
     names: Names,
     outputs: Arc<Outputs>,
 }
@@ -61,6 +63,7 @@ impl Attachments {
             wishes,
             coverage,
             restored: 0,
+            awaited: selection.awaited().clone(),
             names: Names::new(linger),
             outputs,
         };
@@ -91,7 +94,7 @@ impl Attachments {
                 LinkEvent::Gone(link) | LinkEvent::Left(link) => {
                     self.names.release(link.index, Instant::now());
                 }
-                LinkEvent::CountedTwice(_) => {}
+                LinkEvent::CountedTwice(_) | LinkEvent::Found(_) => {}
             }
         }
         self.tell_names();
@@ -106,6 +109,7 @@ impl Attachments {
                 LinkEvent::Gone(link) => self.detach_from(link, "gone"),
                 LinkEvent::Left(link) => self.detach_from(link, "let go, no longer asked for"),
                 LinkEvent::CountedTwice(twice) => tracing::warn!("{twice}"),
+                LinkEvent::Found(name) => drop(self.awaited.remove(name)),
             }
         }
     }
@@ -144,12 +148,13 @@ impl Attachments {
 
     /// What is known by now of packets that passed unseen.
     pub fn report(&self) -> coverage::Report {
-        coverage::Report { restored: self.restored, ..self.coverage.report() }
+        let absent = self.awaited.iter().cloned().collect();
+        coverage::Report { restored: self.restored, absent, ..self.coverage.report() }
     }
 
     fn attach(&mut self, link: &Link) -> Result<(), KernelError> {
         let before = self.programs.crossed(link.index);
-        match self.programs.attach(link, self.wishes.of(&link.name)) {
+        match self.programs.attach(link, self.wishes.of(link)) {
             Ok(attachment) => {
                 let crossed = |interface| self.programs.crossed(interface);
                 self.coverage.add(link.index, &link.name, &before, crossed);

@@ -30,8 +30,8 @@ pub fn list() -> Result<Vec<IpAddr>, KernelError> {
 /// When there is no such interface, or rtnetlink does not answer.
 pub fn of(name: &str) -> Result<Vec<IpAddr>, KernelError> {
     let links = links::list()?;
-    let Some(link) = links.iter().find(|link| link.name == name) else {
-        let present = links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(", ");
+    let Some(link) = links.iter().find(|link| link.is_called(name)) else {
+        let present = links::listed(&links);
         return Err(KernelError::NoInterface { name: name.to_owned(), present });
     };
     let answers = dump_all().map_err(failed)?;

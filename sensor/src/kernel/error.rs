@@ -100,6 +100,17 @@ pub enum KernelError {
         /// Names of the interfaces that exist.
         present: String,
     },
+    /// An interface without which the agent is not to start.
+    #[error(
+        "no interface that is watched is called `{name}`, and `[[interface]] required = true` asks for one; there are: \
+         {present}"
+    )]
+    Required {
+        /// Name or glob.
+        name: String,
+        /// Names of the interfaces that exist.
+        present: String,
+    },
     /// Not a valid name or glob.
     #[error("`{pattern}` is no valid interface name or glob: {reason}")]
     BadPattern {
@@ -136,7 +147,11 @@ impl KernelError {
                 ErrorKind::Usage
             }
             Self::Permission { .. } => ErrorKind::Permission,
-            Self::NotBuilt | Self::TooOld { .. } | Self::Attach { .. } => ErrorKind::Unsupported,
+            Self::NotBuilt
+            | Self::TooOld { .. }
+            | Self::Attach { .. }
+            // The configuration is sound, and another attempt may find the interface.
+            | Self::Required { .. } => ErrorKind::Unsupported,
             // The verifier's own refusal is EACCES, too.
             Self::Refused { source, .. } if source.raw_os_error() == Some(libc::EPERM) => {
                 ErrorKind::Permission

@@ -34,8 +34,10 @@ pub enum LinkLayer {
 pub struct Link {
     /// Interface index.
     pub index: u32,
-    /// Name.
+    /// The name by which the kernel calls it, and records and messages do.
     pub name: String,
+    /// Further names by which it can be asked for (`altname` of ip-link(8)).
+    pub alternatives: Vec<String>,
     /// What its frames start with.
     pub link_layer: LinkLayer,
     /// Maximum transmission unit, octets.
@@ -45,6 +47,33 @@ pub struct Link {
     /// The bond or bridge that this one belongs to; no VRF, whose packets are seen on its members alone.
     pub upper: Option<u32>,
 }
+
+impl Link {
+    /// All its names, the kernel's first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.alternatives).map(String::as_str)
+    }
+
+    /// Whether it can be asked for by `name`.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.names().any(|own| own == name)
+    }
+}
+
+/// What can be asked for, for messages: `eth0 (also uplink), lo`.
+pub(super) fn listed(links: &[Link]) -> String {
+    let shown = |link: &Link| match link.alternatives.as_slice() {
+        [] => link.name.clone(),
+        further => format!("{} (also {})", link.name, further.join(", ")),
+    };
+    links.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// Octets of the longest alternative name, and the zero behind it (`ALTIFNAMSIZ` of linux/if.h).
+pub const LONGEST_NAME: usize = 128;
+/// A list of alternative names, and one of them (linux/if_link.h); libc lacks them.
+const IFLA_PROP_LIST: u16 = 52;
+const IFLA_ALT_IFNAME: u16 = 53;
 
 /// `struct ifinfomsg`.
 const LINK_HEADER: usize = 16;
@@ -75,6 +104,7 @@ fn read_link(body: &[u8]) -> Option<Link> {
     let mut link = Link {
         index: u32_at(body, 4)?,
         name: String::new(),
+        alternatives: Vec::new(),
         link_layer: match u16_at(body, 2)? {
             libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => LinkLayer::Ethernet,
             _ => LinkLayer::Ip,
@@ -87,6 +117,10 @@ fn read_link(body: &[u8]) -> Option<Link> {
     for (attribute, value) in attributes(body.get(LINK_HEADER..)?) {
         match attribute {
             libc::IFLA_IFNAME => link.name = text(value),
+            IFLA_PROP_LIST => {
+                let names = attributes(value).filter(|(property, _)| *property == IFLA_ALT_IFNAME);
+                link.alternatives.extend(names.map(|(_, name)| text(name)));
+            }
             libc::IFLA_MTU => link.mtu = u32_at(value, 0)?,
             libc::IFLA_LINK => link.lower = u32_at(value, 0).filter(|&lower| lower != link.index),
             libc::IFLA_MASTER => link.upper = u32_at(value, 0),
@@ -130,8 +164,8 @@ impl LinkPatterns {
             } else if pattern.contains(['*', '?', '[', '{']) {
                 let glob = Glob::new(pattern).map_err(|error| bad(error.kind().to_string()))?;
                 all.globs.push(glob.compile_matcher());
-            } else if pattern.is_empty() || pattern.len() >= libc::IFNAMSIZ {
-                let longest = libc::IFNAMSIZ - 1;
+            } else if pattern.is_empty() || pattern.len() >= LONGEST_NAME {
+                let longest = LONGEST_NAME - 1;
                 return Err(bad(format!("a name has 1 to {longest} characters")));
             } else {
                 all.names.push(pattern.to_owned());
@@ -145,10 +179,10 @@ impl LinkPatterns {
         self.auto
     }
 
-    /// True when `name` is asked for by name or glob.
-    fn match_name(&self, name: &str) -> bool {
-        self.names.iter().any(|asked| asked == name)
-            || self.globs.iter().any(|glob| glob.is_match(name))
+    /// True when `link` is asked for by one of its names, or a glob that matches one.
+    pub fn name(&self, link: &Link) -> bool {
+        self.names.iter().any(|asked| link.is_called(asked))
+            || self.globs.iter().any(|glob| link.names().any(|name| glob.is_match(name)))
     }
 }
 
@@ -163,6 +197,8 @@ pub enum LinkEvent {
     Gone(Link),
     /// It is there, and no longer asked for: let go. It has another name now, or a default route has left it.
     Left(Link),
+    /// What was waited for under this name, or as [`AUTO`], is there now.
+    Found(String),
     /// These two see the same packets now.
     CountedTwice(CountedTwice),
 }
@@ -200,6 +236,8 @@ pub struct Selection {
     default_routes: DefaultRoutes,
     /// Pairs, as [`Self::overlaps`] has them, of which it has been told.
     told: BTreeSet<(u32, u32)>,
+    /// Names that nothing has had so far, [`AUTO`] among them, and that somebody waits for.
+    awaited: BTreeSet<String>,
 }
 
 impl Selection {
@@ -210,6 +248,7 @@ impl Selection {
             selected: BTreeMap::new(),
             default_routes: DefaultRoutes::default(),
             told: BTreeSet::new(),
+            awaited: BTreeSet::new(),
         }
     }
 
@@ -220,7 +259,7 @@ impl Selection {
     pub fn update(&mut self, links: Vec<Link>, default_routes: DefaultRoutes) -> Vec<LinkEvent> {
         self.default_routes.follow(default_routes);
         let wanted = |link: &Link| {
-            self.patterns.match_name(&link.name)
+            self.patterns.name(link)
                 || self.patterns.auto && self.default_routes.contains(link.index)
         };
         let present: BTreeSet<u32> = links.iter().map(|link| link.index).collect();
@@ -243,7 +282,10 @@ impl Selection {
         let overlaps = self.overlaps();
         let twice = overlaps.difference(&self.told);
         let twice = twice.map(|overlap| LinkEvent::CountedTwice(self.counted_twice(*overlap)));
-        let events = gone.chain(come).chain(twice).collect();
+        let missing = self.missing(self.selected.values());
+        let found = self.awaited.difference(&missing).cloned().map(LinkEvent::Found);
+        let events = gone.chain(come).chain(twice).chain(found).collect();
+        self.awaited.retain(|name| missing.contains(name));
         self.told = overlaps;
         events
     }
@@ -263,15 +305,33 @@ impl Selection {
     /// # Errors
     /// [`KernelError::NoInterface`], [`KernelError::NoDefaultRoute`].
     pub fn check(&self, links: &[Link]) -> Result<(), KernelError> {
-        let present = || links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(", ");
-        let is_there = |name: &String| links.iter().any(|link| link.name == *name);
-        if let Some(name) = self.patterns.names.iter().find(|name| !is_there(name)) {
-            return Err(KernelError::NoInterface { name: name.clone(), present: present() });
+        let missing = self.missing(links);
+        let present = listed(links);
+        if let Some(name) = self.patterns.names.iter().find(|name| missing.contains(*name)) {
+            return Err(KernelError::NoInterface { name: name.clone(), present });
         }
-        if self.patterns.auto && self.default_routes.is_empty() {
-            return Err(KernelError::NoDefaultRoute { present: present() });
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(KernelError::NoDefaultRoute { present }),
         }
-        Ok(())
+    }
+
+    /// Waits for what is asked for outright and not there: [`LinkEvent::Found`] will tell when it is.
+    pub fn wait_for_the_missing(&mut self) {
+        self.awaited = self.missing(self.selected.values());
+    }
+
+    /// What is waited for.
+    pub fn awaited(&self) -> &BTreeSet<String> {
+        &self.awaited
+    }
+
+    /// Names that none of `links` has, and [`AUTO`] where there is no default route.
+    fn missing<'l>(&self, links: impl IntoIterator<Item = &'l Link> + Clone) -> BTreeSet<String> {
+        let is_there = |name: &str| links.clone().into_iter().any(|link| link.is_called(name));
+        let names = self.patterns.names.iter().filter(|name| !is_there(name)).cloned();
+        let auto = self.patterns.auto && self.default_routes.is_empty();
+        names.chain(auto.then(|| AUTO.to_owned())).collect()
     }
 
     /// All traffic that is counted twice now.

@@ -11,7 +11,7 @@ use tokio::{sync::mpsc::Sender, time};
 
 use super::{
     error::KernelError,
-    links::{Link, LinkEvent, LinkPatterns, Selection, dump_links, failed},
+    links::{Link, LinkEvent, LinkPatterns, Selection, dump_links, failed, listed},
     netlink::{Netlink, messages},
     routes::{self, DefaultRoutes},
 };
@@ -22,6 +22,15 @@ const BURST: Duration = Duration::from_millis(50);
 /// How many datagrams of a burst are read before it is looked what is there.
 const BURST_DATAGRAMS: usize = 4096;
 
+/// What becomes of names that no interface has at the start, and of [`AUTO`](super::links::AUTO) without a default route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// They are refused.
+    Refused,
+    /// They are waited for.
+    Awaited,
+}
+
 /// Follows the interfaces of the network namespace in which it was made.
 pub struct LinkWatch {
     netlink: Netlink,
@@ -30,20 +39,34 @@ pub struct LinkWatch {
 }
 
 impl LinkWatch {
-    /// Starts listening, and takes the first look: the interfaces of `patterns` that are there. Call from within a tokio
-    /// runtime.
+    /// Starts listening, and takes the first look: the interfaces of `patterns` that are there. For each of `required`, a
+    /// name or glob, one must be. Call from within a tokio runtime.
     ///
     /// # Errors
-    /// [`KernelError::NoInterface`] for a name that is not there, [`KernelError::NoDefaultRoute`] for `auto` without
-    /// one, or when rtnetlink does not answer.
-    pub fn new(patterns: LinkPatterns) -> Result<Self, KernelError> {
+    /// Where what is missing is refused, [`KernelError::NoInterface`] for a name that is not there, and
+    /// [`KernelError::NoDefaultRoute`] for `auto` without one; [`KernelError::Required`]; when rtnetlink does not answer.
+    pub fn new(
+        patterns: LinkPatterns,
+        missing: Missing,
+        required: &[&str],
+    ) -> Result<Self, KernelError> {
         // Listening begins before the first look, so that nothing falls in between.
         let changes = subscribe(patterns.auto()).map_err(failed)?;
         let mut netlink = Netlink::open().map_err(failed)?;
         let (links, default_routes) = look(&mut netlink, &patterns).map_err(failed)?;
         let mut selection = Selection::new(patterns);
         selection.update(links.clone(), default_routes);
-        selection.check(&links)?;
+        match missing {
+            Missing::Refused => selection.check(&links)?,
+            Missing::Awaited => selection.wait_for_the_missing(),
+        }
+        for name in required {
+            let wanted = LinkPatterns::new([name])?;
+            if !selection.links().any(|link| wanted.name(link)) {
+                let (name, present) = ((*name).to_owned(), listed(&links));
+                return Err(KernelError::Required { name, present });
+            }
+        }
         Ok(Self { netlink, changes, selection })
     }
 

@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use crate::diagnostic::nearest;
+use crate::{diagnostic::nearest, kernel::links::LONGEST_NAME};
 
 /// How IPFIX messages travel (RFC 7011 section 10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,13 +108,14 @@ impl SourceConfig {
     }
 }
 
-/// A name as the kernel allows it: `dev_valid_name` in net/core/dev.c.
+/// A name as the kernel allows it: `dev_valid_name` in net/core/dev.c; an alternative name may be longer.
 pub(super) fn interface_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("this is empty".to_owned());
     }
-    if name.len() > 15 {
-        return Err(format!("{} bytes, a name has 15 at most", name.len()));
+    let longest = LONGEST_NAME - 1;
+    if name.len() > longest {
+        return Err(format!("{} bytes, a name has {longest} at most", name.len()));
     }
     match name.chars().find(|&c| c == '/' || c == ':' || c.is_whitespace()) {
         Some(bad) => Err(format!("`{bad}` cannot stand in a name")),
@@ -219,6 +220,15 @@ mod tests {
             let endpoint = url.parse::<CollectorEndpoint>();
             assert_eq!(endpoint.map(|endpoint| endpoint.to_string()), Ok(shown.to_owned()));
         }
+    }
+
+    #[test]
+    fn names_of_interfaces_may_be_alternative_ones() {
+        for name in ["eth0", "enp0s31f6-a-name-of-more-than-15", &"a".repeat(127)] {
+            assert_eq!(interface_name(name), Ok(()), "{name}");
+        }
+        let long = interface_name(&"a".repeat(128));
+        assert_eq!(long, Err("128 bytes, a name has 127 at most".to_owned()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     faults::Faults,
     schema::{Key, Setting, Table, Value, table},
 };
-use crate::kernel::attach::IngressWish;
+use crate::kernel::{attach::IngressWish, links::Link};
 
 table! {
     /// `[[interface]]`
@@ -15,6 +15,8 @@ table! {
         name: Option<String> = None;
         /// By which hook received packets are counted: `auto`, `xdp`, `tc` or `generic`.
         ingress: String = "auto".to_owned();
+        /// The sensor does not start unless such an interface is there and watched.
+        required: bool = false;
     }
 }
 
@@ -25,6 +27,8 @@ pub struct InterfaceConfig {
     pub name: Glob,
     /// How their received packets are counted.
     pub ingress: IngressWish,
+    /// Whether one must be watched from the start.
+    pub required: bool,
 }
 
 /// The words for [`InterfaceConfig::ingress`].
@@ -67,7 +71,10 @@ pub fn resolve(
             continue;
         };
         match (Glob::new(name), wish) {
-            (Ok(name), Some(&(_, ingress))) => interfaces.push(InterfaceConfig { name, ingress }),
+            (Ok(name), Some(&(_, ingress))) => {
+                let required = raw.required.value;
+                interfaces.push(InterfaceConfig { name, ingress, required });
+            }
             (Ok(_), None) => {}
             (Err(error), _) => {
                 let reason = format!("bad glob: {}", error.kind());
@@ -76,7 +83,8 @@ pub fn resolve(
         }
     }
     if let (true, Ok(name)) = (generic, Glob::new("*")) {
-        interfaces.push(InterfaceConfig { name, ingress: IngressWish::GenericXdp });
+        let ingress = IngressWish::GenericXdp;
+        interfaces.push(InterfaceConfig { name, ingress, required: false });
     }
     interfaces
 }
@@ -98,8 +106,8 @@ impl IngressWishes {
     }
 
     /// The wish for an interface.
-    pub fn of(&self, interface: &str) -> IngressWish {
-        let rule = self.0.iter().find(|(name, _)| name.is_match(interface));
+    pub fn of(&self, link: &Link) -> IngressWish {
+        let rule = self.0.iter().find(|(name, _)| link.names().any(|own| name.is_match(own)));
         rule.map(|(_, wish)| *wish).unwrap_or_default()
     }
 }
@@ -107,18 +115,33 @@ impl IngressWishes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::links::LinkLayer;
 
     #[test]
     fn the_first_that_matches_counts() {
-        let rule =
-            |name: &str, ingress| InterfaceConfig { name: Glob::new(name).unwrap(), ingress };
+        let rule = |name: &str, ingress| InterfaceConfig {
+            name: Glob::new(name).unwrap(),
+            ingress,
+            required: false,
+        };
+        let link = |name: &str, alternatives: &[&str]| Link {
+            index: 7,
+            name: name.to_owned(),
+            alternatives: alternatives.iter().map(|&name| name.to_owned()).collect(),
+            link_layer: LinkLayer::Ethernet,
+            mtu: 1500,
+            lower: None,
+            upper: None,
+        };
         let wishes = IngressWishes::new(&[
             rule("eth0", IngressWish::Tc),
             rule("eth*", IngressWish::NativeXdp),
         ]);
-        assert_eq!(wishes.of("eth0"), IngressWish::Tc);
-        assert_eq!(wishes.of("eth1"), IngressWish::NativeXdp);
-        assert_eq!(wishes.of("wlan0"), IngressWish::Best);
+        assert_eq!(wishes.of(&link("eth0", &[])), IngressWish::Tc);
+        assert_eq!(wishes.of(&link("eth1", &[])), IngressWish::NativeXdp);
+        assert_eq!(wishes.of(&link("wlan0", &["uplink"])), IngressWish::Best);
+        assert_eq!(wishes.of(&link("eth1", &["uplink", "eth0"])), IngressWish::Tc);
+        assert_eq!(wishes.of(&link("enp3s0", &["eth7"])), IngressWish::NativeXdp);
     }
 
     #[test]

@@ -49,6 +49,7 @@ use crate::{
     agent::text,
     diagnostic::{Finding, Findings},
     export::files::{retention::Retention, rotated::Rotation},
+    kernel::watch::Missing,
     nql::lists::Lists,
     policy::tags::TagRule,
     settings::document,
@@ -113,6 +114,9 @@ pub struct Written {
 pub struct CaptureConfig {
     /// An interface that several match is watched once. None only where routers are listened to.
     pub interfaces: Vec<InterfacePattern>,
+    /// What becomes of those that are not there at the start: who types a name wants it now, a configuration may be ahead of
+    /// the interfaces of its host.
+    pub missing: Missing,
     /// Time between two drains of the kernel tables, 100 ms to 60 s.
     pub interval: Duration,
     /// Bytes for the kernel's flow tables, over all CPUs.
@@ -305,7 +309,12 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
     };
     let written = Written { path: path.map(Path::to_owned), text };
     match from_text(&written.text, overrides) {
-        Ok(config) => Ok(Config { written, ..config }),
+        Ok(mut config) => {
+            if path.is_none() {
+                config.capture.missing = Missing::Refused;
+            }
+            Ok(Config { written, ..config })
+        }
         Err(faults) => Err(ConfigError::Faulty { written, faults }),
     }
 }

@@ -73,7 +73,7 @@ impl Overrides {
             let (name, word) = interface::split(flag);
             let name = from_flag("--ingress", Some(name.to_owned()));
             let ingress = from_flag("--ingress", word.to_owned());
-            from_flag("--ingress", Interface { name, ingress })
+            from_flag("--ingress", Interface { name, ingress, ..Interface::default() })
         });
         raw.interface.override_by("--ingress", not_empty(ingress.collect()));
 

@@ -13,10 +13,10 @@ use super::{
     forward, hits, intake, interface, listen, lists,
     overrides::Overrides,
     policies, raw, rotation,
-    schema::Setting,
+    schema::{Origin, Setting},
     value::{ByteSize, Quantity as _},
 };
-use crate::{diagnostic::nearest, export::files::retention::Retention};
+use crate::{diagnostic::nearest, export::files::retention::Retention, kernel::watch::Missing};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -55,8 +55,18 @@ fn capture(
     let listens = !listen.is_empty();
     let intervals = Duration::from_millis(100)..=MINUTE;
     let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
+    let interfaces = interfaces(&raw.interfaces, listens, faults);
+    let required = interface.iter().map(|interface| &interface.value.required);
+    for required in required.filter(|required| required.value && interfaces.is_empty()) {
+        let found = "`capture.interfaces` names none";
+        faults.report(required, "interface.required", "is for interfaces that are watched", found);
+    }
     CaptureConfig {
-        interfaces: interfaces(&raw.interfaces, listens, faults),
+        interfaces,
+        missing: match raw.interfaces.origin {
+            Origin::Flag(_) => Missing::Refused,
+            Origin::File(_) | Origin::Default => Missing::Awaited,
+        },
         interval: faults.in_range(&raw.interval, "capture.interval", intervals),
         kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
         hooks: interface::resolve(interface, raw.generic_xdp.value, faults),

@@ -114,6 +114,34 @@ fn who_listens_to_routers_only_watches_no_interface() {
 }
 
 #[test]
+fn what_a_file_names_may_come_later() {
+    let missing = |text: &str, flags: &[&str]| {
+        let interfaces = flags.iter().map(|&name| name.to_owned()).collect();
+        let overrides = Overrides { interfaces, ..Overrides::default() };
+        from_text(text, &overrides).expect("it has no fault").capture.missing
+    };
+    let named = "capture.interfaces = ['eth0']";
+    assert_eq!(missing(named, &[]), Missing::Awaited);
+    assert_eq!(missing("", &[]), Missing::Awaited);
+    assert_eq!(missing(named, &["eth1"]), Missing::Refused);
+    let without_a_file = load(None, &Overrides::default()).expect("it has no fault");
+    assert_eq!(without_a_file.capture.missing, Missing::Refused);
+
+    let required = "[[interface]]\nname = 'eth0'\nrequired = true";
+    let config = from_text(required, &Overrides::default()).expect("it has no fault");
+    assert!(config.capture.hooks[0].required);
+    assert_eq!(
+        faults(
+            &format!("listen = [{{ url = 'netflow://[::]' }}]\n{required}"),
+            &Overrides::default()
+        ),
+        [
+            "`interface.required` is for interfaces that are watched: `capture.interfaces` names none"
+        ]
+    );
+}
+
+#[test]
 fn a_file_with_everything() {
     let text = r#"
         [capture]

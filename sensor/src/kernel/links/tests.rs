@@ -6,6 +6,7 @@ fn link(index: u32, name: &str) -> Link {
     Link {
         index,
         name: name.into(),
+        alternatives: Vec::new(),
         link_layer: LinkLayer::Ethernet,
         mtu: 1500,
         lower: None,
@@ -89,9 +90,52 @@ fn what_is_asked_for_outright_must_be_there() {
     selection(&["veth*"]).check(&links).unwrap();
 }
 
+fn also(index: u32, name: &str, alternatives: &[&str]) -> Link {
+    let alternatives = alternatives.iter().map(|&name| name.to_owned()).collect();
+    Link { alternatives, ..link(index, name) }
+}
+
+#[test]
+fn alternative_names_are_as_good_as_the_first() {
+    let links = || vec![also(2, "eth0", &["uplink", "enx0200"]), also(3, "eth1", &["dmz"])];
+    for pattern in ["uplink", "enx*", "eth0"] {
+        let mut chosen = selection(&[pattern]);
+        let appeared = LinkEvent::Appeared(links().remove(0));
+        assert_eq!(chosen.update(links(), none()), [appeared], "{pattern}");
+        chosen.check(&links()).unwrap();
+    }
+    let mut chosen = selection(&["uplink", "eth0"]);
+    assert_eq!(chosen.update(links(), none()).len(), 1, "it is watched once");
+    let error = selection(&["lan"]).check(&links()).unwrap_err().to_string();
+    assert!(error.ends_with("there are: eth0 (also uplink, enx0200), eth1 (also dmz)"), "{error}");
+    let mut chosen = selection(&["dmz"]);
+    chosen.update(links(), none());
+    let without = vec![link(3, "eth1")];
+    let left = LinkEvent::Left(also(3, "eth1", &["dmz"]));
+    assert_eq!(chosen.update(without, none()), [left], "its alternative name was taken from it");
+}
+
+#[test]
+fn what_is_waited_for_is_found_once() {
+    let mut chosen = selection(&["eth0", "eth1", "veth*", AUTO]);
+    chosen.update(vec![link(2, "eth0")], none());
+    assert!(chosen.awaited().is_empty(), "nobody waits unless he is asked to");
+    chosen.wait_for_the_missing();
+    assert_eq!(chosen.awaited().iter().collect::<Vec<_>>(), [AUTO, "eth1"]);
+    let links = || vec![link(2, "eth0"), also(3, "wan", &["eth1"])];
+    assert_eq!(
+        chosen.update(links(), none()),
+        [LinkEvent::Appeared(links().remove(1)), LinkEvent::Found("eth1".into())]
+    );
+    assert_eq!(chosen.update(links(), routes(&[2], &[])), [LinkEvent::Found(AUTO.into())]);
+    assert!(chosen.awaited().is_empty());
+    chosen.update(vec![], none());
+    assert_eq!(chosen.update(links(), none()).len(), 2, "it is not found again");
+}
+
 #[test]
 fn bad_patterns_are_refused() {
-    for pattern in ["", "eth[0", "a-name-far-too-long"] {
+    for pattern in ["", "eth[0", &"a".repeat(LONGEST_NAME)] {
         let error = LinkPatterns::new([pattern]).unwrap_err();
         assert!(matches!(error, KernelError::BadPattern { .. }), "{pattern}");
     }
@@ -151,6 +195,9 @@ fn link_messages_are_read() {
     };
     let read = read_link(&message(1, &[])).unwrap();
     assert_eq!(read, Link { mtu: 9000, lower: Some(2), ..link(7, "eth0.5") });
+    let names = [attribute(53, b"uplink\0"), attribute(9, b"?"), attribute(53, b"enx0200\0")];
+    let named = read_link(&message(1, &attribute(52 | 0x8000, &names.concat()))).unwrap();
+    assert_eq!(named.names().collect::<Vec<_>>(), ["eth0.5", "uplink", "enx0200"]);
     let elsewhere = attribute(libc::IFLA_LINK_NETNSID, &0u32.to_ne_bytes());
     assert_eq!(read_link(&message(1, &elsewhere)).unwrap().lower, None);
     for (kind, upper) in [(&b"bond\0"[..], Some(5)), (b"vrf\0", None)] {
