@@ -151,7 +151,7 @@ fn tell_what_is_selected(patterns: &[InterfacePattern], selection: &Selection) {
                 "there is no default route yet; its device is watched once there is one"
             ),
             interface => {
-                tracing::info!(interface, "no such interface yet; it is watched once it appears")
+                tracing::info!(interface, "no such interface yet; it is watched once it appears");
             }
         }
     }

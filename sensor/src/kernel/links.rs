@@ -282,7 +282,7 @@ impl Selection {
         let overlaps = self.overlaps();
         let twice = overlaps.difference(&self.told);
         let twice = twice.map(|overlap| LinkEvent::CountedTwice(self.counted_twice(*overlap)));
-        let missing = self.missing(self.selected.values());
+        let missing = self.missing(|name| self.selected.values().any(|link| link.is_called(name)));
         let found = self.awaited.difference(&missing).cloned().map(LinkEvent::Found);
         let events = gone.chain(come).chain(twice).chain(found).collect();
         self.awaited.retain(|name| missing.contains(name));
@@ -305,7 +305,7 @@ impl Selection {
     /// # Errors
     /// [`KernelError::NoInterface`], [`KernelError::NoDefaultRoute`].
     pub fn check(&self, links: &[Link]) -> Result<(), KernelError> {
-        let missing = self.missing(links);
+        let missing = self.missing(|name| links.iter().any(|link| link.is_called(name)));
         let present = listed(links);
         if let Some(name) = self.patterns.names.iter().find(|name| missing.contains(*name)) {
             return Err(KernelError::NoInterface { name: name.clone(), present });
@@ -318,7 +318,7 @@ impl Selection {
 
     /// Waits for what is asked for outright and not there: [`LinkEvent::Found`] will tell when it is.
     pub fn wait_for_the_missing(&mut self) {
-        self.awaited = self.missing(self.selected.values());
+        self.awaited = self.missing(|name| self.selected.values().any(|link| link.is_called(name)));
     }
 
     /// What is waited for.
@@ -326,9 +326,8 @@ impl Selection {
         &self.awaited
     }
 
-    /// Names that none of `links` has, and [`AUTO`] where there is no default route.
-    fn missing<'l>(&self, links: impl IntoIterator<Item = &'l Link> + Clone) -> BTreeSet<String> {
-        let is_there = |name: &str| links.clone().into_iter().any(|link| link.is_called(name));
+    /// Names for which nothing is there, and [`AUTO`] where there is no default route.
+    fn missing(&self, is_there: impl Fn(&str) -> bool) -> BTreeSet<String> {
         let names = self.patterns.names.iter().filter(|name| !is_there(name)).cloned();
         let auto = self.patterns.auto && self.default_routes.is_empty();
         names.chain(auto.then(|| AUTO.to_owned())).collect()
