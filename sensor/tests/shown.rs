@@ -174,6 +174,18 @@ fn the_largest_groups_are_in_order() {
     for (arguments, what) in [
         (["--by", "srcpi"], "did you mean `srcip`?"),
         (["--by", "bytes"], "is `octets` here"),
+        (["--by", "IN_BYTES"], "what others call `IN_BYTES` is `octets` here"),
+        (["--by", "sourceIPv4Address"], "what others call `sourceIPv4Address` is `srcip` here"),
+        (["--by", "octetDeltaCount"], "what others call `octetDeltaCount` is `octets` here"),
+        (["--by", "host"], "what others call `host` is `srcip` or `dstip` here"),
+        (["--columns", "host"], "what others call `host` is `srcip` or `dstip` here"),
+        (["--by", "ip"], "`ip` is `srcip` and `dstip` together; name one of them"),
+        (["--columns", "ip"], "`ip` is `srcip` and `dstip` together; name one of them"),
+        (["--by", "port"], "`port` is `srcport` and `dstport` together; name one of them"),
+        (["--by", "label.ip.role"], "`label.ip.role` is a label and no field"),
+        (["--by", "srcip,dstip,SRCIP"], "--by names `srcip` twice"),
+        (["--columns", "srcip,srcip"], "--columns names `srcip` twice"),
+        (["--metric", "IN_PKTS"], "is `packets` here; metrics are octets, packets"),
         (["--metric", "bytes"], "is `octets` here; metrics are octets, packets, flows, bits"),
         (["--metric", "size"], "octets, packets, flows, bits"),
     ] {
@@ -181,6 +193,39 @@ fn the_largest_groups_are_in_order() {
             sensor(&[&["replay", "--top", "3"], &arguments[..], &[capture.path()]].concat(), b"");
         assert_eq!(refused.status.code(), Some(64));
         assert!(text(&refused).1.contains(what), "{}", text(&refused).1);
+    }
+}
+
+/// A metric that flows have in common has a key of its own beside the sum: of three flows, two have one packet, one has three.
+#[test]
+fn no_key_stands_twice() {
+    let capture = capture();
+    let top = |format: &str, by: &str| {
+        let arguments = ["replay", "--top", "9", "--metric", "flows", "--format", format];
+        let output = sensor(&[&arguments[..], &["--by", by, capture.path()]].concat(), b"");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output).1);
+        text(&output).0.to_owned()
+    };
+    for (by, one, three) in [
+        ("packets", 1, 3),
+        ("octets", 28, 3 * 28),
+        ("bits", 8 * 28, 3 * 8 * 28),
+        ("packetsxrate", 1, 3),
+        ("bitsxrate", 8 * 28, 3 * 8 * 28),
+    ] {
+        let lines = top("json", by);
+        let key = format!("\"{by}\":");
+        assert!(lines.lines().all(|line| line.matches(&key).count() == 1), "{lines}");
+        let key = format!("by.{by}");
+        let groups: Vec<_> = json(&lines)
+            .iter()
+            .map(|group| [&key, by, "flows"].map(|key| group[key].as_u64().expect("a number")))
+            .collect();
+        assert_eq!(groups, [[one, 2 * one, 2], [three, three, 1]], "{by}");
+        let csv = top("csv", by);
+        let columns: Vec<&str> = csv.lines().next().expect("a heading").split(',').collect();
+        assert_eq!(columns[0], key);
+        assert_eq!(columns.iter().filter(|column| **column == by).count(), 1, "{csv}");
     }
 }
 

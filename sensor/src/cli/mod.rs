@@ -14,6 +14,7 @@ pub mod exit;
 pub mod fields;
 pub mod hits;
 pub mod labels;
+pub mod names;
 pub mod nql;
 pub mod policy;
 pub mod replay;

@@ -4,14 +4,12 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     agent::top::{Shown, TopOptions},
-    cli::exit::Failure,
-    diagnostic::nearest,
+    cli::{exit::Failure, names},
     export::log::{Format, csv::Columns},
     flow::{
-        fields::{self, Context, FIELDS, Field},
+        fields::Field,
         top::{MOST_FIELDS, Metric},
     },
-    nql::synonyms,
 };
 
 /// The form in which flows are printed.
@@ -23,7 +21,7 @@ pub struct FormArgs {
     pub format: Option<Form>,
 
     /// Columns of CSV, by the names of `sensor fields` [default: all fields, and labels]
-    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = field)]
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::field)]
     pub columns: Vec<&'static Field>,
 }
 
@@ -59,7 +57,7 @@ pub struct TopArgs {
     pub top: Option<usize>,
 
     /// What the flows of a group have in common: up to 7 fields
-    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = field, requires = "top",
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::field, requires = "top",
           default_value = "srcip,dstip")]
     pub by: Vec<&'static Field>,
 
@@ -71,6 +69,7 @@ pub struct TopArgs {
 impl TopArgs {
     fn options(&self) -> anyhow::Result<Option<TopOptions>> {
         let Some(count) = self.top else { return Ok(None) };
+        each_once("--by", &self.by)?;
         if self.by.len() > MOST_FIELDS {
             let count = self.by.len();
             let fault = format!("--by names {count} fields; groups have {MOST_FIELDS} at most");
@@ -83,8 +82,9 @@ impl TopArgs {
 /// What both say.
 ///
 /// # Errors
-/// Where groups are asked for by too many fields.
+/// Where groups are asked for by too many fields, or a field is named twice.
 pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<Shown> {
+    each_once("--columns", &form.columns)?;
     Ok(Shown { format: form.format(), top: top.options()? })
 }
 
@@ -95,25 +95,24 @@ fn count(text: &str) -> Result<usize, String> {
     }
 }
 
-fn field(name: &str) -> Result<&'static Field, String> {
-    if let Some(synonym) = synonyms::meant(name, Context::Flow) {
-        return Err(format!("what others call `{name}` is `{}` here", synonym.field));
-    }
-    let found = fields::find(name);
-    found.ok_or_else(|| match nearest(name, FIELDS.iter().map(|field| field.name)) {
-        Some(near) => format!("flows have no field `{name}`; did you mean `{near}`?"),
-        None => format!("flows have no field `{name}`; `sensor fields` lists them"),
-    })
-}
-
 fn metric(name: &str) -> Result<Metric, String> {
-    Metric::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(|| {
+    let known = name.to_ascii_lowercase();
+    Metric::ALL.into_iter().find(|metric| metric.name() == known).ok_or_else(|| {
         let all = Metric::ALL.map(Metric::name).join(", ");
-        match synonyms::meant(name, Context::Flow) {
-            Some(synonym) => {
-                format!("what others call `{name}` is `{}` here; metrics are {all}", synonym.field)
-            }
+        match names::meant(&known) {
+            Some(meant) => format!("{meant}; metrics are {all}"),
             None => format!("no metric; there are: {all}"),
         }
     })
+}
+
+/// A name that stands there twice would be two columns or keys of one name.
+fn each_once(flag: &str, fields: &[&'static Field]) -> anyhow::Result<()> {
+    let twice = fields.iter().enumerate().find(|(place, field)| fields[..*place].contains(field));
+    match twice {
+        Some((_, field)) => {
+            Err(Failure::usage(format!("{flag} names `{}` twice", field.name)).into())
+        }
+        None => Ok(()),
+    }
 }

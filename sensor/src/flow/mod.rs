@@ -17,6 +17,7 @@ pub mod application;
 pub mod batch;
 pub mod cache;
 pub mod delta;
+pub mod elements;
 pub mod fields;
 pub mod interfaces;
 pub mod key;

@@ -1,21 +1,24 @@
 //! The largest groups of flows as text: a table for people, JSON lines or CSV for machines.
 
-use std::io::Write as _;
+use std::{borrow::Cow, io::Write as _};
 
 use super::{csv, json, line};
 use crate::flow::{
-    fields::{OwnedValue, Value},
+    fields::{Field, OwnedValue, Value},
     top::{Group, Metric, Sums, Top},
 };
 
 /// Appends the `count` largest groups by `metric`, as JSON objects one a line: the fields of the group that have a value, and
 /// every metric by its name.
+///
+/// What flows have in common may be a metric of theirs, such as their packets: its key is `by.packets`, and `packets` is the
+/// sum as everywhere.
 pub fn write_json(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
     for group in top.largest(metric, count) {
         out.push(b'{');
         for (field, value) in top.by().iter().zip(&group.values) {
             if let Some(value) = value {
-                json::write_value(out, Value::Text(field.name));
+                json::write_value(out, Value::Text(&key(field)));
                 out.push(b':');
                 json::write_value(out, value.value());
                 out.push(b',');
@@ -34,8 +37,8 @@ pub fn write_json(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
 
 /// Appends the same as CSV, with a line that names the columns.
 pub fn write_csv(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
-    let fields = top.by().iter().map(|field| field.name);
-    let names: Vec<&str> = fields.chain(Metric::ALL.map(Metric::name)).collect();
+    let keys = top.by().iter().map(|field| key(field));
+    let names: Vec<_> = keys.chain(Metric::ALL.map(|metric| metric.name().into())).collect();
     out.extend_from_slice(names.join(",").as_bytes());
     out.push(b'\n');
     for group in top.largest(metric, count) {
@@ -81,8 +84,16 @@ pub fn write_table(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
     }
 }
 
+/// What the value that a group has in common is called, apart from all metrics.
+fn key(field: &Field) -> Cow<'static, str> {
+    match Metric::ALL.into_iter().any(|metric| metric.name() == field.name) {
+        true => format!("by.{}", field.name).into(),
+        false => field.name.into(),
+    }
+}
+
 fn heading(top: &Top, metric: Metric) -> Vec<String> {
-    let fields = top.by().iter().map(|field| field.name.to_ascii_uppercase());
+    let fields = top.by().iter().map(|field| key(field).to_ascii_uppercase());
     let sums = ["FLOWS", "PACKETS", "OCTETS"].map(str::to_owned);
     let metric = match metric {
         Metric::Flows | Metric::Packets | Metric::Octets => None,
@@ -159,6 +170,17 @@ mod tests {
             "srcip,interface,octets,packets,flows,bits,packetsxrate,bitsxrate\n\
              10.0.0.1,,11300,11300,2,90400,11300,90400\n10.0.0.2,,700,700,1,5600,700,5600\n"
         );
+    }
+
+    #[test]
+    fn a_metric_that_groups_have_in_common_is_told_apart_from_its_sum() {
+        let top = top(&["octets"]);
+        let json = written(write_json, &top, Metric::Octets);
+        assert!(json.starts_with("{\"by.octets\":9000,\"octets\":9000,"), "{json}");
+        let csv = written(write_csv, &top, Metric::Octets);
+        assert!(csv.starts_with("by.octets,octets,packets,"), "{csv}");
+        let table = written(write_table, &top, Metric::Octets);
+        assert!(table.starts_with("BY.OCTETS "), "{table}");
     }
 
     #[test]

@@ -11,7 +11,10 @@ use std::{
     net::IpAddr,
 };
 
-use super::profile::{Attribute, Side};
+use super::{
+    elements,
+    profile::{Attribute, Side},
+};
 
 mod aliases;
 mod contexts;
@@ -230,4 +233,10 @@ impl<'a> Value<'a> {
 /// The flow field called `name`.
 pub fn find(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
+}
+
+/// The flow fields that carry the IPFIX element which IANA calls `name`, in whatever case that is written.
+pub fn of_element(name: &str) -> Vec<&'static Field> {
+    let element = elements::number(name);
+    FIELDS.iter().filter(|field| element.is_some_and(|e| field.elements.contains(&e))).collect()
 }

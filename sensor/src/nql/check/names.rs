@@ -114,6 +114,12 @@ fn unknown(name: &str, span: Range<usize>, context: Context) -> Diagnostic {
         let diagnostic = diagnostic.label(format!("here it is `{}`", synonym.field));
         return if synonym.note.is_empty() { diagnostic } else { diagnostic.help(synonym.note) };
     }
+    if context == Context::Flow
+        && let [first, others @ ..] = fields::of_element(name).as_slice()
+    {
+        let others: String = others.iter().map(|field| format!(" or `{}`", field.name)).collect();
+        return diagnostic.label(format!("here it is `{}`{others}", first.name));
+    }
     if let Some(elsewhere) = Context::ALL.into_iter().find(|other| other.find(name).is_some()) {
         let elsewhere = elsewhere.name();
         return diagnostic.help(format!("it is a field of the {elsewhere} context"));

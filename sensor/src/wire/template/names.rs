@@ -1,6 +1,7 @@
 //! Names and types of the elements that records of options consist of, for whoever shows them.
 
 use super::Specifier;
+use crate::flow::elements;
 
 /// What the octets of a value are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +18,21 @@ pub enum Kind {
 
 /// Name and type of a field: IANA's, or that of RFC 3954 section 6.1 for scopes of NetFlow 9.
 pub fn name(specifier: &Specifier) -> Option<(&'static str, Kind)> {
-    let table = match specifier.enterprise {
-        0 => ELEMENTS,
-        Specifier::SCOPE => SCOPES,
-        _ => return None,
-    };
-    let place = table.binary_search_by_key(&specifier.element, |(number, ..)| *number).ok()?;
-    let (_, name, kind) = table[place];
-    Some((name, kind))
+    match specifier.enterprise {
+        0 => Some((elements::name(specifier.element)?, kind(specifier.element))),
+        Specifier::SCOPE => {
+            let (_, name, kind) = SCOPES.iter().find(|(scope, ..)| *scope == specifier.element)?;
+            Some((name, *kind))
+        }
+        _ => None,
+    }
+}
+
+fn kind(element: u16) -> Kind {
+    OTHER_THAN_NUMBERS
+        .iter()
+        .find(|(number, _)| *number == element)
+        .map_or(Number, |(_, kind)| *kind)
 }
 
 use Kind::{Address, Number, Text, Unknown};
@@ -37,88 +45,40 @@ const SCOPES: &[(u16, &str, Kind)] = &[
     (5, "scopeTemplate", Number),
 ];
 
-/// By number.
-const ELEMENTS: &[(u16, &str, Kind)] = &[
-    (1, "octetDeltaCount", Number),
-    (2, "packetDeltaCount", Number),
-    (8, "sourceIPv4Address", Address),
-    (10, "ingressInterface", Number),
-    (12, "destinationIPv4Address", Address),
-    (14, "egressInterface", Number),
-    (21, "flowEndSysUpTime", Number),
-    (22, "flowStartSysUpTime", Number),
-    (27, "sourceIPv6Address", Address),
-    (28, "destinationIPv6Address", Address),
-    (34, "samplingInterval", Number),
-    (35, "samplingAlgorithm", Number),
-    (36, "flowActiveTimeout", Number),
-    (37, "flowIdleTimeout", Number),
-    (40, "exportedOctetTotalCount", Number),
-    (41, "exportedMessageTotalCount", Number),
-    (42, "exportedFlowRecordTotalCount", Number),
-    (48, "samplerId", Number),
-    (49, "samplerMode", Number),
-    (50, "samplerRandomInterval", Number),
-    (61, "flowDirection", Number),
-    (82, "interfaceName", Text),
-    (83, "interfaceDescription", Text),
-    (84, "samplerName", Text),
-    (90, "mplsVpnRouteDistinguisher", Unknown),
-    (94, "applicationDescription", Text),
-    (95, "applicationId", Number),
-    (96, "applicationName", Text),
-    (130, "exporterIPv4Address", Address),
-    (131, "exporterIPv6Address", Address),
-    (137, "commonPropertiesId", Number),
-    (138, "observationPointId", Number),
-    (141, "lineCardId", Number),
-    (142, "portId", Number),
-    (143, "meteringProcessId", Number),
-    (144, "exportingProcessId", Number),
-    (145, "templateId", Number),
-    (148, "flowId", Number),
-    (149, "observationDomainId", Number),
-    (160, "systemInitTimeMilliseconds", Number),
-    (161, "flowDurationMilliseconds", Number),
-    (164, "ignoredPacketTotalCount", Number),
-    (165, "ignoredOctetTotalCount", Number),
-    (166, "notSentFlowTotalCount", Number),
-    (167, "notSentPacketTotalCount", Number),
-    (168, "notSentOctetTotalCount", Number),
-    (173, "flowKeyIndicator", Number),
-    (211, "collectorIPv4Address", Address),
-    (212, "collectorIPv6Address", Address),
-    (214, "exportProtocolVersion", Number),
-    (215, "exportTransportProtocol", Number),
-    (216, "collectorTransportPort", Number),
-    (217, "exporterTransportPort", Number),
-    (234, "ingressVRFID", Number),
-    (235, "egressVRFID", Number),
-    (236, "VRFname", Text),
-    (300, "observationDomainName", Text),
-    (301, "selectionSequenceId", Number),
-    (302, "selectorId", Number),
-    (303, "informationElementId", Number),
-    (304, "selectorAlgorithm", Number),
-    (305, "samplingPacketInterval", Number),
-    (306, "samplingPacketSpace", Number),
-    (307, "samplingTimeInterval", Number),
-    (308, "samplingTimeSpace", Number),
-    (309, "samplingSize", Number),
-    (310, "samplingPopulation", Number),
-    (318, "selectorIdTotalPktsObserved", Number),
-    (319, "selectorIdTotalPktsSelected", Number),
-    (322, "observationTimeSeconds", Number),
-    (323, "observationTimeMilliseconds", Number),
-    (335, "selectorName", Text),
-    (339, "informationElementDataType", Number),
-    (340, "informationElementDescription", Text),
-    (341, "informationElementName", Text),
-    (344, "informationElementSemantics", Number),
-    (346, "privateEnterpriseNumber", Number),
-    (372, "applicationCategoryName", Text),
-    (373, "applicationSubCategoryName", Text),
-    (374, "applicationGroupName", Text),
+/// Elements with a name that are no numbers.
+const OTHER_THAN_NUMBERS: &[(u16, Kind)] = &[
+    (8, Address),
+    (12, Address),
+    (15, Address),
+    (18, Address),
+    (27, Address),
+    (28, Address),
+    (56, Unknown),
+    (62, Address),
+    (63, Address),
+    (80, Unknown),
+    (82, Text),
+    (83, Text),
+    (84, Text),
+    (90, Unknown),
+    (94, Text),
+    (96, Text),
+    (130, Address),
+    (131, Address),
+    (211, Address),
+    (212, Address),
+    (225, Address),
+    (226, Address),
+    (236, Text),
+    (281, Address),
+    (282, Address),
+    (300, Text),
+    (335, Text),
+    (340, Text),
+    (341, Text),
+    (372, Text),
+    (373, Text),
+    (374, Text),
 ];
 
 #[cfg(test)]
@@ -126,8 +86,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_are_in_order() {
-        assert!(ELEMENTS.is_sorted_by(|a, b| a.0 < b.0));
-        assert!(SCOPES.is_sorted_by(|a, b| a.0 < b.0));
+    fn kinds_are_of_elements_that_have_a_name() {
+        assert!(OTHER_THAN_NUMBERS.iter().all(|(element, _)| elements::name(*element).is_some()));
+        assert!(OTHER_THAN_NUMBERS.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn names_and_kinds_are_those_of_the_registries() {
+        let of = |enterprise, element| name(&Specifier { enterprise, element, length: 4 });
+        assert_eq!(of(0, 96), Some(("applicationName", Text)));
+        assert_eq!(of(0, 130), Some(("exporterIPv4Address", Address)));
+        assert_eq!(of(0, 34), Some(("samplingInterval", Number)));
+        assert_eq!(of(Specifier::SCOPE, 2), Some(("scopeInterface", Number)));
+        assert_eq!((of(Specifier::SCOPE, 96), of(9, 96), of(0, u16::MAX)), (None, None, None));
     }
 }
