@@ -45,7 +45,7 @@ const CASES: &[Case] = &[
     case("policy-list-faulty", "sensor policy list", &["../policies/c-slip.toml"], 64),
     case("policy-check", "sensor policy check", &["policies", "warned.toml"], 0),
     case("policy-check-faulty", "sensor policy check", &["../policies"], 64),
-    case("policy-check-absent", "sensor policy check", &["absent"], 1),
+    case("policy-check-absent", "sensor policy check", &["absent", "absent.toml"], 64),
     case("policy-test", "sensor policy test", &["policies"], 1),
     case("policy-test-faulty", "sensor policy test", &["faulty.test.toml"], 64),
     case("policy-explain-incident", "sensor policy explain", &["port_scan", "policies"], 0),

@@ -6,7 +6,7 @@ use std::{
     net::UdpSocket,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
-    process::Command,
+    process::{Command, Output},
 };
 
 use sensor::{
@@ -156,12 +156,24 @@ impl Case {
         let (code, run) = sensor(&["run", "--config", path, "--duration", "1ms"]);
         assert_eq!(code, Some(64), "{key}, run: {run}");
         assert_eq!(run, checked, "{key}");
+        let (_, document) = output(&["check", "--json", "--config", path], |output| output.stdout);
+        let document: serde_json::Value = serde_json::from_str(&document).expect("JSON");
+        let faults = document["diagnostics"].as_array().expect("a list");
+        assert!(!faults.is_empty(), "{key}");
+        for fault in faults {
+            assert_eq!(fault["file"].as_str(), file.to_str(), "{key}: {fault}");
+        }
         checked
     }
 }
 
-/// The program, without the privilege to overlook permissions: exit code and standard error.
+/// Exit code and standard error.
 fn sensor(arguments: &[&str]) -> (Option<i32>, String) {
+    output(arguments, |output| output.stderr)
+}
+
+/// What the program ends with and says, without the privilege to overlook permissions.
+fn output(arguments: &[&str], said: fn(Output) -> Vec<u8>) -> (Option<i32>, String) {
     let program = env!("CARGO_BIN_EXE_sensor");
     let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let mut command = Command::new(if is_root { "setpriv" } else { program });
@@ -169,7 +181,7 @@ fn sensor(arguments: &[&str]) -> (Option<i32>, String) {
         command.args(["--bounding-set", "-all", "--inh-caps", "-all", program]);
     }
     let output = command.args(arguments).output().expect("it runs");
-    (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    (output.status.code(), String::from_utf8(said(output)).expect("text"))
 }
 
 fn set_mode(path: &Path, mode: u32) {

@@ -6,10 +6,11 @@
 use super::{
     analysis::{Asked, Origin, local},
     config::Config,
-    context, paths, policies,
+    context, paths,
+    policies::{self, UnreadablePolicies},
 };
 use crate::{
-    diagnostic::{Finding, Findings},
+    diagnostic::Findings,
     enrich::sources::Sources,
     nql::lists::{ListValues, Lists},
 };
@@ -51,7 +52,7 @@ pub fn read(config: &Config, origin: Origin, lenient: bool) -> Result<Contents, 
     faults.extend(reports.into_iter().flat_map(|report| report.faults));
     let mut warnings = Findings::default();
     let asked = ask(config, &lists, lenient, &mut faults, &mut warnings);
-    faults.extend(paths::faults(config, origin).into_iter().map(Finding::error));
+    faults.extend(paths::faults(config, origin));
     match asked {
         Some(asked) if faults.is_empty() => {
             Ok(Contents { lists, named: Named { sources, asked }, warnings })
@@ -72,7 +73,7 @@ fn ask(
     warnings: &mut Findings,
 ) -> Option<Asked> {
     let paths = &config.policies.paths;
-    let mut read = || -> anyhow::Result<Option<Asked>> {
+    let mut read = || -> Result<Option<Asked>, UnreadablePolicies> {
         let lists = policies::lists(paths, lists)?;
         let tags = config.tags(&lists);
         let loaded = policies::load_all(paths, &lists)?;
@@ -89,7 +90,7 @@ fn ask(
     match read() {
         Ok(asked) => asked,
         Err(error) => {
-            faults.push(Finding::error(format!("{error:#}")));
+            faults.extend(error.findings());
             None
         }
     }

@@ -1,7 +1,10 @@
 //! Secrets, certificates and places to write to that a configuration names: whether they can be used, looked at before
 //! anything starts.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use super::{
     analysis::Origin,
@@ -9,50 +12,66 @@ use super::{
     writable::{self, Place},
 };
 use crate::{
+    diagnostic::Finding,
     export::{
         hits::{
             self,
-            options::{Credentials, Destination, OutputOptions, SyslogTransport},
+            error::HitsError,
+            options::{Destination, OutputOptions, SyslogTransport},
         },
-        net::tls::{TlsClient, TlsOptions},
+        net::{
+            error::NetError,
+            tls::{TlsClient, TlsOptions},
+        },
     },
     files,
-    intake::{self, options::Tls},
+    intake::{self, error::IntakeError, options::Tls},
 };
 
 /// What is wrong with them, each once. Files of flows of [`Origin::Files`] are not rotated.
-pub fn faults(config: &Config, origin: Origin) -> Vec<String> {
-    let mut faults: Vec<String> = read(config).collect();
+pub fn faults(config: &Config, origin: Origin) -> Vec<Finding> {
+    let mut faults: Vec<Finding> = read(config).collect();
     faults.extend(places(config, origin).filter_map(|place| writable::fault(&place)));
-    faults.sort();
+    faults.sort_by(|a, b| a.message.cmp(&b.message));
     faults.dedup();
     faults
 }
 
 /// What is read: first whether it can be, then whether it holds what it should.
-fn read(config: &Config) -> impl Iterator<Item = String> {
+fn read(config: &Config) -> impl Iterator<Item = Finding> {
     let collectors = config.collectors.iter().filter_map(|collector| {
         let options = tls_options(collector.tls.as_ref()?);
-        let check = || told(TlsClient::new(&options, &collector.endpoint.host));
+        let check = || told(TlsClient::new(&options, &collector.endpoint.host), NetError::file);
         Some(usable(&tls_files(&options), check))
     });
     let listeners = config.listen.iter().filter_map(|listen| {
         let ListenTls { certificate, key, ca } = listen.tls.clone()?;
         let files: Vec<_> = ca.iter().chain([&certificate, &key]).cloned().collect();
-        Some(usable(&files, || told(intake::check_tls(&Tls { certificate, key, ca }))))
+        Some(usable(&files, || {
+            told(intake::check_tls(&Tls { certificate, key, ca }), IntakeError::file)
+        }))
     });
     let outputs = config.hits.outputs.iter();
-    let outputs = outputs.map(|output| usable(&files_of(output), || told(hits::check(output))));
+    let outputs = outputs
+        .map(|output| usable(&files_of(output), || told(hits::check(output), HitsError::file)));
     collectors.chain(listeners).chain(outputs).flatten()
 }
 
-fn told<T>(result: Result<T, impl std::fmt::Display>) -> Option<String> {
-    result.err().map(|error| error.to_string())
+fn told<T, E: fmt::Display>(
+    result: Result<T, E>,
+    file: fn(&E) -> Option<&Path>,
+) -> Option<Finding> {
+    let error = result.err()?;
+    let finding = Finding::error(error.to_string());
+    Some(match file(&error) {
+        Some(file) => finding.of_file(file.display()),
+        None => finding,
+    })
 }
 
 /// What is wrong with `files`, or else what `check` says.
-fn usable(files: &[PathBuf], check: impl FnOnce() -> Option<String>) -> Vec<String> {
-    let unreadable: Vec<String> = files.iter().filter_map(|file| unreadable(file)).collect();
+fn usable(files: &[PathBuf], check: impl FnOnce() -> Option<Finding>) -> Vec<Finding> {
+    let unreadable: Vec<Finding> = files.iter().filter_map(|file| unreadable(file)).collect();
     // What a pipe holds can be read once.
     if !unreadable.is_empty() || files.iter().any(|file| files::is_inherited(file)) {
         return unreadable;
@@ -60,9 +79,10 @@ fn usable(files: &[PathBuf], check: impl FnOnce() -> Option<String>) -> Vec<Stri
     check().into_iter().collect()
 }
 
-fn unreadable(file: &Path) -> Option<String> {
+fn unreadable(file: &Path) -> Option<Finding> {
     let error = files::open(file).err()?;
-    Some(format!("cannot read {}: {error}", file.display()))
+    let file = file.display();
+    Some(Finding::error(format!("cannot read {file}: {error}")).of_file(file))
 }
 
 fn tls_options(tls: &TlsConfig) -> TlsOptions {
@@ -82,9 +102,7 @@ fn files_of(output: &OutputOptions) -> Vec<PathBuf> {
         },
         Destination::Webhook(webhook) => {
             let mut files = tls_files(&webhook.tls);
-            files.extend(webhook.credentials.as_ref().map(|credentials| match credentials {
-                Credentials::Basic(file) | Credentials::Bearer(file) => file.clone(),
-            }));
+            files.extend(webhook.credentials.as_ref().map(|secret| secret.file().to_owned()));
             files
         }
         Destination::File(_) | Destination::Stdout { .. } | Destination::Journal { .. } => {

@@ -2,15 +2,14 @@
 
 use std::{
     ffi::OsStr,
-    fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
+    slice,
 };
-
-use anyhow::Context as _;
 
 use super::text;
 use crate::{
-    diagnostic::Findings,
+    diagnostic::{Finding, Findings},
     nql::lists::{ListValues, Lists},
     policy::{
         load::{Loaded, PolicyFile, load},
@@ -28,27 +27,35 @@ pub const TEST: &str = ".test.toml";
 ///
 /// # Errors
 /// When a file cannot be read. Faults in the files are part of what is loaded.
-pub fn load_all(paths: &[PathBuf], lists: &Lists) -> anyhow::Result<Loaded> {
+pub fn load_all(paths: &[PathBuf], lists: &Lists) -> Result<Loaded, UnreadablePolicies> {
     Ok(load(&files(paths)?, lists))
 }
 
 /// The files of policies below `paths`.
 ///
 /// # Errors
-/// When one cannot be read.
-pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PolicyFile>> {
+/// All that cannot be read.
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PolicyFile>, UnreadablePolicies> {
     let mut files = Vec::new();
+    let mut unreadable = Vec::new();
     for path in paths {
         if is_stock(path) {
             files.extend(stock::policies());
-        } else {
-            let found = find(std::slice::from_ref(path), is_policy)?;
-            for path in found {
-                files.push(read(&path)?);
+            continue;
+        }
+        match find(slice::from_ref(path), is_policy) {
+            Ok(found) => {
+                for result in found.iter().map(|file| read(file)) {
+                    match result {
+                        Ok(file) => files.push(file),
+                        Err(UnreadablePolicies(more)) => unreadable.extend(more),
+                    }
+                }
             }
+            Err(UnreadablePolicies(more)) => unreadable.extend(more),
         }
     }
-    Ok(files)
+    if unreadable.is_empty() { Ok(files) } else { Err(UnreadablePolicies(unreadable)) }
 }
 
 /// The lists that policies may name: those of the stock library, those in `lists` beside the policies, and those given, of
@@ -56,7 +63,7 @@ pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PolicyFile>> {
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn lists(paths: &[PathBuf], given: &Lists) -> anyhow::Result<Lists> {
+pub fn lists(paths: &[PathBuf], given: &Lists) -> Result<Lists, UnreadablePolicies> {
     let mut lists = stock::lists();
     let beside = |path: &PathBuf| {
         let directory = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
@@ -80,12 +87,14 @@ pub fn is_stock(path: &Path) -> bool {
 ///
 /// # Errors
 /// When a directory cannot be read.
-pub fn find(paths: &[PathBuf], wanted: fn(&Path) -> bool) -> anyhow::Result<Vec<PathBuf>> {
+pub fn find(
+    paths: &[PathBuf],
+    wanted: fn(&Path) -> bool,
+) -> Result<Vec<PathBuf>, UnreadablePolicies> {
     let mut found = Vec::new();
     for path in paths {
-        let about = || format!("cannot read {}", path.display());
-        if fs::metadata(path).with_context(about)?.is_dir() {
-            walk(path, wanted, &mut found).with_context(about)?;
+        if fs::metadata(path).map_err(unreadable(path))?.is_dir() {
+            walk(path, wanted, &mut found)?;
         } else {
             found.push(path.clone());
         }
@@ -97,8 +106,9 @@ fn walk(
     directory: &Path,
     wanted: fn(&Path) -> bool,
     found: &mut Vec<PathBuf>,
-) -> anyhow::Result<()> {
-    let entries = fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()?;
+) -> Result<(), UnreadablePolicies> {
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(unreadable(directory))?;
     let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
@@ -126,13 +136,42 @@ pub fn is_test(path: &Path) -> bool {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn read(path: &Path) -> anyhow::Result<PolicyFile> {
-    let text = text::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+pub fn read(path: &Path) -> Result<PolicyFile, UnreadablePolicies> {
+    let text = text::read(path).map_err(unreadable(path))?;
     Ok(PolicyFile { path: path.display().to_string(), text })
 }
 
 fn is_list(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "txt")
+}
+
+/// Files and directories that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub struct UnreadablePolicies(pub Vec<(PathBuf, io::Error)>);
+
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> UnreadablePolicies {
+    move |error| UnreadablePolicies(vec![(path.to_owned(), error)])
+}
+
+impl UnreadablePolicies {
+    fn messages(&self) -> impl Iterator<Item = (&Path, String)> {
+        self.0.iter().map(|(path, error)| {
+            (path.as_path(), format!("cannot read {}: {error}", path.display()))
+        })
+    }
+
+    /// Each of them.
+    pub fn findings(&self) -> Findings {
+        let of = |(path, message): (&Path, String)| Finding::error(message).of_file(path.display());
+        self.messages().map(of).collect()
+    }
+}
+
+impl fmt::Display for UnreadablePolicies {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let messages: Vec<String> = self.messages().map(|(_, message)| message).collect();
+        out.write_str(&messages.join("\n"))
+    }
 }
 
 /// Policies that cannot be used.

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{export::hits::spool, files, intake};
+use crate::{diagnostic::Finding, export::hits::spool, files, intake};
 
 /// A place, by how it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Place {
 const LINKS: usize = 40;
 
 /// Why a place cannot be used as it is to be.
-pub fn fault(place: &Place) -> Option<String> {
+pub fn fault(place: &Place) -> Option<Finding> {
     match place {
         Place::Appended(file) => cannot_write(file, append(file)),
         Place::Rotated(file) => cannot_write(file, append(file)).or_else(|| unrotatable(file)),
@@ -67,15 +67,16 @@ impl From<io::Error> for Trouble {
     }
 }
 
-fn cannot_write(file: &Path, result: Result<(), Trouble>) -> Option<String> {
+fn cannot_write(file: &Path, result: Result<(), Trouble>) -> Option<Finding> {
     let file = file.display();
-    Some(match result.err()? {
+    let message = match result.err()? {
         Trouble::System(error) => format!("cannot write to {file}: {error}"),
         Trouble::Nowhere(directory, error) => {
             let directory = directory.display();
             format!("cannot write to {file}: there is no directory {directory}: {error}")
         }
-    })
+    };
+    Some(Finding::error(message).of_file(file))
 }
 
 /// Whether a file can be appended to, or made.
@@ -113,26 +114,28 @@ fn replace(file: &Path) -> Result<(), Trouble> {
 }
 
 /// Why a file that is there cannot make room for another.
-fn unrotatable(file: &Path) -> Option<String> {
+fn unrotatable(file: &Path) -> Option<Finding> {
     if !fs::metadata(file).is_ok_and(|found| found.is_file()) {
         return None;
     }
     let directory = parent(file);
     let error = try_in(directory).err()?;
     let (file, directory) = (file.display(), directory.display());
-    Some(format!("cannot rotate {file}: no file can be made in {directory}: {error}"))
+    let message = format!("cannot rotate {file}: no file can be made in {directory}: {error}");
+    Some(Finding::error(message).of_file(file))
 }
 
 /// Why a directory takes no files, or cannot be made.
-fn unmakeable(directory: &Path) -> Option<String> {
+fn unmakeable(directory: &Path) -> Option<Finding> {
     let shown = directory.display();
+    let fault = |what, error| Finding::error(format!("{what} {shown}: {error}")).of_file(shown);
     for ancestor in directory.ancestors() {
         let ancestor = if ancestor == Path::new("") { Path::new(".") } else { ancestor };
         let error = match fs::metadata(ancestor) {
             Ok(found) if found.is_dir() => match try_in(ancestor) {
                 Ok(()) => return None,
                 Err(error) if ancestor == directory => {
-                    return Some(format!("cannot make a file in {shown}: {error}"));
+                    return Some(fault("cannot make a file in", error));
                 }
                 Err(error) => error,
             },
@@ -146,7 +149,7 @@ fn unmakeable(directory: &Path) -> Option<String> {
             // Among them links that lead nowhere.
             Err(error) => error,
         };
-        return Some(format!("cannot make directory {shown}: {error}"));
+        return Some(fault("cannot make directory", error));
     }
     None
 }
@@ -268,7 +271,11 @@ mod tests {
             (Place::Spool(path("spool")), ["cannot write to /", "is a directory"]),
         ] {
             let fault = fault(&place).unwrap_or_else(|| panic!("{place:?} has a fault"));
-            assert!(parts.iter().all(|part| fault.contains(part)), "{place:?}: {fault}");
+            assert!(
+                parts.iter().all(|part| fault.message.contains(part)),
+                "{place:?}: {}",
+                fault.message
+            );
         }
     }
 }

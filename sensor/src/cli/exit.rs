@@ -9,7 +9,7 @@ use crate::{
             lists::{ListError, UnreadableList},
         },
         inspect::NamedFaults,
-        policies::PolicyFaults,
+        policies::{PolicyFaults, UnreadablePolicies},
     },
     diagnostic::{Finding, Findings, Theme},
     kernel::error::{ErrorKind, KernelError},
@@ -122,9 +122,10 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
         return Some(Exit::Usage);
     }
     if let Some(ListError(unreadable)) = link.downcast_ref::<ListError>() {
-        let denied = |list: &UnreadableList| list.source.kind() == io::ErrorKind::PermissionDenied;
-        let all_denied = unreadable.iter().all(denied);
-        return Some(if all_denied { Exit::Permission } else { Exit::Usage });
+        return Some(of_unreadable(unreadable.iter().map(|UnreadableList { source, .. }| source)));
+    }
+    if let Some(UnreadablePolicies(unreadable)) = link.downcast_ref() {
+        return Some(of_unreadable(unreadable.iter().map(|(_, source)| source)));
     }
     let error = match link.downcast_ref::<ConfigError>() {
         Some(ConfigError::Read { source, .. })
@@ -141,6 +142,12 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
         _ if stdio::is_closed_output(error) => Some(Exit::Success),
         _ => None,
     }
+}
+
+/// What a user named and cannot be read is a mistake, unless all of it is there and may not be read.
+fn of_unreadable<'a>(mut sources: impl Iterator<Item = &'a io::Error>) -> Exit {
+    let all_denied = sources.all(|source| source.kind() == io::ErrorKind::PermissionDenied);
+    if all_denied { Exit::Permission } else { Exit::Usage }
 }
 
 /// Prints the error chain, once, and says how to end.
@@ -190,6 +197,9 @@ fn carried(error: &anyhow::Error) -> Option<Findings> {
             return Some(findings.clone());
         }
         if let Some(error) = link.downcast_ref::<ListError>() {
+            return Some(error.findings());
+        }
+        if let Some(error) = link.downcast_ref::<UnreadablePolicies>() {
             return Some(error.findings());
         }
         link.downcast_ref::<ConfigError>().map(ConfigError::findings)

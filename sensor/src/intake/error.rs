@@ -1,6 +1,9 @@
 //! Why the intake does not start.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// What keeps the intake from starting. Each tells of one thing that its user named.
 #[derive(Debug, thiserror::Error)]
@@ -67,4 +70,14 @@ pub enum IntakeError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl IntakeError {
+    /// The file that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Certificate { path, .. } | Self::State { path, .. } => Some(path),
+            _ => None,
+        }
+    }
 }

@@ -54,12 +54,12 @@ fn stem(test: &Path) -> Option<String> {
 /// The lists that queries may name.
 pub fn lists(arguments: &FilesArgs) -> anyhow::Result<Lists> {
     let given = ListFiles(arguments.list.iter().cloned().collect()).read()?;
-    policies::lists(&arguments.paths, &given)
+    Ok(policies::lists(&arguments.paths, &given)?)
 }
 
 /// Reads all policies that the command line names; the stock library, if it names none.
 pub fn load_all(arguments: &FilesArgs) -> anyhow::Result<Loaded> {
-    policies::load_all(&paths(arguments), &lists(arguments)?)
+    Ok(policies::load_all(&paths(arguments), &lists(arguments)?)?)
 }
 
 fn paths(arguments: &FilesArgs) -> Vec<PathBuf> {

@@ -1,6 +1,9 @@
 //! Why an output of events cannot be started.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::export::net::error::NetError;
 
@@ -31,6 +34,16 @@ pub enum HitsError {
         /// Why.
         source: io::Error,
     },
+    /// A file of credentials cannot be used.
+    #[error("hits to {output}: {path}: {problem}", path = path.display())]
+    Secret {
+        /// Which output.
+        output: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A webhook's settings cannot be used.
     #[error("hits to {output}: {problem}")]
     Webhook {
@@ -42,4 +55,16 @@ pub enum HitsError {
     /// The output's thread could not be started.
     #[error("cannot start a thread for hits: {0}")]
     Start(io::Error),
+}
+
+impl HitsError {
+    /// The file or directory that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Net { source, .. } => source.file(),
+            Self::Secret { path, .. } | Self::File { path, .. } => Some(path),
+            Self::Spool { directory, .. } => Some(directory),
+            Self::Webhook { .. } | Self::Start(_) => None,
+        }
+    }
 }

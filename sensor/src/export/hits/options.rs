@@ -1,6 +1,10 @@
 //! Where events go, and how.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{render::Format, selection::Selection};
 use crate::export::{
@@ -108,6 +112,14 @@ pub enum Credentials {
     Basic(PathBuf),
     /// A file with a token.
     Bearer(PathBuf),
+}
+
+impl Credentials {
+    /// The file.
+    pub fn file(&self) -> &Path {
+        let (Self::Basic(file) | Self::Bearer(file)) = self;
+        file
+    }
 }
 
 /// Events on disk.

@@ -1,6 +1,9 @@
 //! What goes wrong on the way to another host, each with what was tried.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why nothing can be sent to a host.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,14 @@ pub enum NetError {
 }
 
 impl NetError {
+    /// The file that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Certificate { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// What sending a datagram came to.
     pub(in crate::export) fn of_datagram(error: io::Error) -> Self {
         match error.kind() {

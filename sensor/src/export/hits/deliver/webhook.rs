@@ -61,7 +61,10 @@ impl Webhook {
         // A file that is missing or a URL that is none is told now; what becomes of it later is an outage.
         let request = client.post(&options.url);
         let request = match &options.credentials {
-            Some(credentials) => authorized(request, credentials).map_err(problem)?,
+            Some(credentials) => authorized(request, credentials).map_err(|problem| {
+                let path = credentials.file().to_owned();
+                HitsError::Secret { output: name.to_owned(), path, problem }
+            })?,
             None => request,
         };
         request.build().map_err(|error| problem(chain(&error.without_url())))?;
@@ -84,8 +87,9 @@ impl Webhook {
         let mut request =
             self.client.post(&self.options.url).headers(self.headers.clone()).body(body);
         if let Some(credentials) = &self.options.credentials {
-            request =
-                authorized(request, credentials).map_err(|error| Failure::retry(0, &error))?;
+            request = authorized(request, credentials).map_err(|problem| {
+                Failure::retry(0, &format!("{}: {problem}", credentials.file().display()))
+            })?;
         }
         let response = request
             .send()
@@ -141,28 +145,27 @@ fn body(part: &[Message], format: Format, several: bool) -> Vec<u8> {
     }
 }
 
-/// `request` with the header `Authorization`.
+/// `request` with the header `Authorization`, or what is wrong with the file of the credentials.
 fn authorized(
     request: RequestBuilder,
     credentials: &Credentials,
 ) -> Result<RequestBuilder, String> {
+    let text = read(credentials.file())?;
     Ok(match credentials {
-        Credentials::Basic(path) => {
-            let text = read(path)?;
+        Credentials::Basic(_) => {
             let Some((user, password)) = text.split_once(':') else {
-                return Err(format!("{}: it must hold `user:password`", path.display()));
+                return Err("it must hold `user:password`".to_owned());
             };
             request.basic_auth(user, Some(password))
         }
-        Credentials::Bearer(path) => request.bearer_auth(read(path)?),
+        Credentials::Bearer(_) => request.bearer_auth(text),
     })
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let text =
-        files::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = files::read_to_string(path).map_err(|error| error.to_string())?;
     match text.trim() {
-        "" => Err(format!("{}: nothing is in it", path.display())),
+        "" => Err("nothing is in it".to_owned()),
         text => Ok(text.to_owned()),
     }
 }
