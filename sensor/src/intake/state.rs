@@ -4,7 +4,7 @@
 //! is always one that is whole.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, BufWriter, Read as _, Write},
     path::{Path, PathBuf},
 };
@@ -100,15 +100,23 @@ pub(super) fn save(path: &Path, desks: &[SharedDesk]) {
 fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
     let fresh = fresh(path);
     let file = files::create(&fresh)?;
+    let written = write_into(&file, snapshot).and_then(|()| fs::rename(&fresh, path));
+    if written.is_err() {
+        // Half a state is of no use, and where the disk is full it takes the last room that others need.
+        let _ = fs::remove_file(&fresh);
+    }
+    written
+}
+
+fn write_into(file: &File, snapshot: &Snapshot) -> io::Result<()> {
     let mut out =
-        Checked { inner: BufWriter::new(&file), length: 0, hasher: crc32fast::Hasher::new() };
+        Checked { inner: BufWriter::new(file), length: 0, hasher: crc32fast::Hasher::new() };
     serde_json::to_writer(&mut out, snapshot)?;
     let Checked { mut inner, length, hasher } = out;
     writeln!(inner, "\n{}", last_line(length, hasher.finalize()))?;
     inner.flush()?;
     drop(inner);
-    file.sync_all()?;
-    fs::rename(&fresh, path)
+    file.sync_all()
 }
 
 /// Where a new state is written before it takes the place of the one at `path`.
@@ -161,6 +169,16 @@ mod tests {
         }
         write(&path, &Snapshot { version: VERSION + 1, ..snapshot }).unwrap();
         assert!(load(&path).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        fs::create_dir(&path).unwrap();
+        let snapshot = Snapshot { version: VERSION, exporters: Vec::new() };
+        assert!(write(&path, &snapshot).is_err());
+        assert!(!fresh(&path).exists());
     }
 
     #[test]
