@@ -11,6 +11,7 @@ use super::{
     Sink,
     admission::{Admission, Rules, Verdict},
     contacts::{Contact, Contacts},
+    relay::selection::Protocol,
 };
 use crate::wire::{
     batches::Batches,
@@ -135,9 +136,20 @@ impl Desk {
         self.collector.message(from, now, octets, &mut self.batches);
     }
 
-    /// Tells of an exporter that is heard for the first time.
+    /// Tells of an exporter that is heard for the first time, and of one that cannot be understood.
     fn greet(&mut self, from: SocketAddr, now: u64, octets: &[u8]) {
-        if let Some(contact) = Contact::of(device::address(from), octets)
+        let address = device::address(from);
+        if Protocol::of(octets).is_none() {
+            if self.admission.names(address, now) {
+                tracing::warn!(
+                    "what {address} sends is not decoded: {}; NetFlow 5, 7 and 9, IPFIX \
+                     and sFlow 5 are",
+                    foreign(octets)
+                );
+            }
+            return;
+        }
+        if let Some(contact) = Contact::of(address, octets)
             && let Some(untold) = self.contacts.note(contact, now)
         {
             tracing::info!("{contact}");
@@ -168,6 +180,37 @@ impl Desk {
         spent.into_iter().for_each(|batch| self.batches.give_back(batch));
         if all {
             self.handed_on = Instant::now();
+        }
+    }
+}
+
+/// What a datagram of none of the protocols is, by the words in which they have their versions.
+fn foreign(datagram: &[u8]) -> String {
+    match *datagram {
+        [0, 0, high, low, ..] => {
+            format!("it is sFlow of version {}", u16::from_be_bytes([high, low]))
+        }
+        [high, low, ..] => format!("its version is {}", u16::from_be_bytes([high, low])),
+        _ => "it is too short to have a version".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_of_no_protocol_is_named_by_its_version() {
+        for (datagram, expected) in [
+            (&[0, 250, 0, 1, 9][..], "its version is 250"),
+            (b"GET / HTTP/1.1", "its version is 18245"),
+            (&[0, 0, 0, 4, 0, 0, 0, 1], "it is sFlow of version 4"),
+            (&[0, 0, 1], "its version is 0"),
+            (&[5], "it is too short to have a version"),
+            (&[], "it is too short to have a version"),
+        ] {
+            assert_eq!(Protocol::of(datagram), None);
+            assert_eq!(foreign(datagram), expected);
         }
     }
 }
