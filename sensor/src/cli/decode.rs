@@ -6,13 +6,15 @@ use clap::{Args, ValueHint};
 
 use super::{
     args::OutCounters,
-    shown::{FormArgs, TopArgs, shown},
+    exit::Failure,
+    shown::{Form, FormArgs, TopArgs, shown},
 };
 use crate::agent::{
     config::{self, overrides::Overrides},
     exports::{
         self,
         decode::{self as agent, Show},
+        raw,
     },
 };
 
@@ -22,6 +24,7 @@ Examples:
   sensor decode exports.pcap | jq -c '[.srcip, .dstip, .bitsxrate]'
   sensor decode --options exports.pcap.gz           what the routers tell of themselves
   sensor decode --ledger exports.pcapng flows.ipfix  what became of every octet
+  sensor decode --raw exports.pcap                  sets, templates and records, by another decoder
   sensor decode --config sensor.toml exports.pcap   with the names and rates that it gives routers
   sensor decode --top 10 --by srcip exports.pcap    who sent most
   tcpdump -w - -U udp port 2055 | sensor decode -";
@@ -36,6 +39,13 @@ pub struct DecodeArgs {
     /// Show the ledger of octets, by exporter, in place of flows
     #[arg(long)]
     pub ledger: bool,
+
+    /// Show each datagram as another decoder (netflow_parser) sees it, in place of flows: headers, sets, templates, records
+    ///
+    /// A second opinion on exports of NetFlow 5, 7, 9 and IPFIX that look wrong: as text, or with --format json as
+    /// one JSON document for each datagram.
+    #[arg(long, conflicts_with_all = ["options", "ledger", "inner_headers", "columns", "top", "out_counters", "config"])]
+    pub raw: bool,
 
     /// Of sampled packets in tunnels (VXLAN, GRE, IPIP), show the flow of the packet within
     #[arg(long)]
@@ -65,6 +75,15 @@ pub struct DecodeArgs {
 
 /// Decodes the files of the command line.
 pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
+    if args.raw {
+        return match args.form.format {
+            Some(Form::Csv) => Err(Failure::usage(
+                "--raw has no form `csv`: datagrams are no rows; use `--format text` or `json`",
+            )
+            .into()),
+            form => raw::print(&args.files, form == Some(Form::Json)),
+        };
+    }
     let shown = shown(&args.form, &args.top)?;
     let flows = (!args.options && !args.ledger).then_some(shown);
     let show = Show { flows, options: args.options, ledger: args.ledger };

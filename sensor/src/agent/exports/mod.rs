@@ -1,10 +1,12 @@
 //! What routers have exported, from files: through the same decoder as what comes by sockets.
 //!
 //! * [`decode`]: to JSON lines, for people and scripts. [`replay`]: to the outputs of the agent.
+//! * [`raw`]: as another decoder sees them.
 //! * [`ledger`]: what became of every octet, as text.
 
 pub mod decode;
 pub mod ledger;
+pub mod raw;
 pub mod replay;
 
 pub use super::exporters::captured as options;
@@ -68,7 +70,7 @@ impl Files {
                     '_,
                 >| {
                     progress.count();
-                    let exports::Datagram { from, received, octets } = datagram;
+                    let exports::Datagram { from, received, octets, .. } = datagram;
                     let mut flow = each(Step::Before(received), collector, batches);
                     if flow.is_continue() {
                         collector.datagram(from, received, octets, batches);

@@ -114,7 +114,7 @@ pub fn read(
         input.fill(length)?;
         counts.datagrams += 1;
         let received = u64::from(u32::from_be_bytes(seconds)) * 1000;
-        if sink(Datagram { from, received, octets: input.block() }).is_break() {
+        if sink(Datagram { from, to: None, received, octets: input.block() }).is_break() {
             break;
         }
     }

@@ -40,6 +40,8 @@ use super::{
 pub struct Datagram<'a> {
     /// Who sent it. An IPFIX file does not tell: its messages come from the unspecified address.
     pub from: SocketAddr,
+    /// Where it went; streams and files do not tell.
+    pub to: Option<SocketAddr>,
     /// When it was captured, or says that it was exported: milliseconds since the epoch.
     pub received: u64,
     /// Its octets.
@@ -182,11 +184,12 @@ impl<S: Sink> Frames<'_, S> {
                 counts.datagrams += 1;
                 counts.cut += u64::from(udp.cut);
                 let from = SocketAddr::new(packet.source, udp.source_port);
-                sink(Datagram { from, received, octets: udp.payload })
+                let to = Some(SocketAddr::new(packet.destination, udp.destination_port));
+                sink(Datagram { from, to, received, octets: udp.payload })
             }),
             protocol::TCP => streams.put(&packet, received, &mut |from, octets: &[u8]| {
                 counts.datagrams += 1;
-                sink(Datagram { from, received, octets })
+                sink(Datagram { from, to: None, received, octets })
             }),
             _ => None,
         };
@@ -208,7 +211,7 @@ impl<S: Sink> Frames<'_, S> {
         let (rest, _) = streams.finish(&mut |from, octets: &[u8]| {
             if flow.is_continue() {
                 read += 1;
-                flow = sink(Datagram { from, received, octets });
+                flow = sink(Datagram { from, to: None, received, octets });
             }
             flow
         });

@@ -149,6 +149,8 @@ impl<'a> Packet<'a> {
 pub struct Udp<'a> {
     /// Source port.
     pub source_port: u16,
+    /// Destination port.
+    pub destination_port: u16,
     /// Its payload, as far as it was captured.
     pub payload: &'a [u8],
     /// True when the capture has only the first part of it.
@@ -166,6 +168,6 @@ impl<'a> Udp<'a> {
         };
         let cut = length > payload.len();
         let payload = &payload[..length.min(payload.len())];
-        Some(Self { source_port: word(0), payload, cut })
+        Some(Self { source_port: word(0), destination_port: word(2), payload, cut })
     }
 }

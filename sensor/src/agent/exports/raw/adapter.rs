@@ -1,0 +1,405 @@
+//! The crate netflow_parser, and what it finds as [`Reading`]s. Nothing else in the agent knows the crate.
+
+use std::{
+    fmt::{Debug, Write as _},
+    net::{IpAddr, SocketAddr},
+};
+
+use netflow_parser::{
+    AutoScopedParser, DataNumber, FieldValue, IpfixField, NetflowPacket, NetflowParser, V9Field,
+    variable_versions::{
+        field_value::DurationValue,
+        ipfix,
+        v9::{self, ScopeDataField},
+    },
+};
+use serde_json::Value;
+
+use super::document::{Field, Message, Reading, Set, Template, TemplateField};
+use crate::flow::elements;
+
+/// Exporters, by address and domain, whose templates are kept: the oldest go first.
+const MOST_EXPORTERS: usize = 4096;
+/// Templates that each of them may have.
+const MOST_TEMPLATES: usize = 1024;
+/// Records of a set: as many as the longest datagram can hold.
+const MOST_RECORDS: usize = 65_535;
+/// Octets of the headers of messages.
+const V5_HEADER: usize = 24;
+const V9_HEADER: usize = 20;
+const IPFIX_HEADER: usize = 16;
+/// Octets of a set's header.
+const SET_HEADER: usize = 4;
+
+/// A record of NetFlow 5 or 7: the crate's structures differ in name only.
+macro_rules! fixed {
+    ($flow:expr) => {{
+        let flow = $flow;
+        let field = |name: &str, value: Value| Field { name: name.to_owned(), value };
+        vec![
+            field("sourceIPv4Address", flow.src_addr.to_string().into()),
+            field("destinationIPv4Address", flow.dst_addr.to_string().into()),
+            field("ipNextHopIPv4Address", flow.next_hop.to_string().into()),
+            field("ingressInterface", flow.input.into()),
+            field("egressInterface", flow.output.into()),
+            field("packetDeltaCount", flow.d_pkts.into()),
+            field("octetDeltaCount", flow.d_octets.into()),
+            field("flowStartSysUpTime", flow.first.into()),
+            field("flowEndSysUpTime", flow.last.into()),
+            field("sourceTransportPort", flow.src_port.into()),
+            field("destinationTransportPort", flow.dst_port.into()),
+            field("tcpControlBits", flow.tcp_flags.into()),
+            field("protocolIdentifier", flow.protocol_number.into()),
+            field("ipClassOfService", flow.tos.into()),
+            field("bgpSourceAsNumber", flow.src_as.into()),
+            field("bgpDestinationAsNumber", flow.dst_as.into()),
+            field("sourceIPv4PrefixLength", flow.src_mask.into()),
+            field("destinationIPv4PrefixLength", flow.dst_mask.into()),
+        ]
+    }};
+}
+
+macro_rules! fixed_message {
+    ($header:expr, $records:expr) => {
+        Message {
+            version: $header.version,
+            sequence: $header.flow_sequence,
+            domain: None,
+            uptime_ms: Some($header.sys_up_time),
+            export_time: $header.unix_secs,
+            sets: vec![Set {
+                id: None,
+                length: None,
+                kind: "data",
+                templates: Vec::new(),
+                records: $records,
+                rest_octets: None,
+            }],
+        }
+    };
+}
+
+/// The decoder, with the templates that it has met.
+pub struct Decoder(AutoScopedParser);
+
+impl Decoder {
+    /// Without any template.
+    ///
+    /// # Errors
+    /// When the crate refuses the limits above.
+    pub fn new() -> anyhow::Result<Self> {
+        let builder = NetflowParser::builder()
+            .with_cache_size(MOST_TEMPLATES)
+            .with_max_records_per_flowset(MOST_RECORDS);
+        let parser =
+            AutoScopedParser::try_with_builder(builder)?.with_max_sources(MOST_EXPORTERS)?;
+        Ok(Self(parser))
+    }
+
+    /// Decodes the datagram `octets` of the exporter at `from`.
+    pub fn read(&mut self, from: IpAddr, octets: &[u8]) -> Reading {
+        // Templates hold for an address and domain, whatever the port.
+        let parsed = self.0.parse_from_source(SocketAddr::new(from, 0), octets);
+        let mut decoded = 0;
+        let mut messages = Vec::with_capacity(parsed.packets.len());
+        for packet in parsed.packets {
+            let (message, length) = match packet {
+                NetflowPacket::V5(packet) => {
+                    let length = V5_HEADER + 48 * packet.flowsets.len();
+                    let header = packet.header;
+                    let records = packet.flowsets.iter().map(|flow| fixed!(flow)).collect();
+                    (fixed_message!(header, records), length)
+                }
+                NetflowPacket::V7(packet) => {
+                    let length = V5_HEADER + 52 * packet.flowsets.len();
+                    let header = packet.header;
+                    let records = packet.flowsets.iter().map(|flow| fixed!(flow)).collect();
+                    (fixed_message!(header, records), length)
+                }
+                NetflowPacket::V9(packet) => {
+                    let header = packet.header;
+                    let lengths = packet.flowsets.iter().map(|set| usize::from(set.header.length));
+                    let length = V9_HEADER + lengths.sum::<usize>();
+                    let message = Message {
+                        version: header.version,
+                        sequence: header.sequence_number,
+                        domain: Some(header.source_id),
+                        uptime_ms: Some(header.sys_up_time),
+                        export_time: header.unix_secs,
+                        sets: packet.flowsets.into_iter().map(v9_set).collect(),
+                    };
+                    (message, length)
+                }
+                NetflowPacket::IPFix(packet) => {
+                    let header = packet.header;
+                    let lengths = packet.flowsets.iter().map(|set| usize::from(set.header.length));
+                    let length = IPFIX_HEADER + lengths.sum::<usize>();
+                    let message = Message {
+                        version: header.version,
+                        sequence: header.sequence_number,
+                        domain: Some(header.observation_domain_id),
+                        uptime_ms: None,
+                        export_time: header.export_time,
+                        sets: packet.flowsets.into_iter().map(ipfix_set).collect(),
+                    };
+                    (message, length)
+                }
+                _ => continue,
+            };
+            decoded += length;
+            messages.push(message);
+        }
+        Reading {
+            messages,
+            undecoded_octets: octets.len().saturating_sub(decoded),
+            fault: parsed.error.map(|error| error.to_string()),
+        }
+    }
+}
+
+/// What a set holds: its kind, and the octets of it that are in values, where it has records.
+struct Body {
+    kind: &'static str,
+    templates: Vec<Template>,
+    records: Vec<Vec<Field>>,
+    value_octets: Option<usize>,
+}
+
+impl Body {
+    fn templates(kind: &'static str, templates: Vec<Template>) -> Self {
+        Self { kind, templates, records: Vec::new(), value_octets: None }
+    }
+
+    fn records(kind: &'static str, records: Vec<Vec<Field>>, octets: usize) -> Self {
+        Self { kind, templates: Vec::new(), records, value_octets: Some(octets) }
+    }
+
+    /// Of a set that was not decoded.
+    fn none(kind: &'static str) -> Self {
+        Self::records(kind, Vec::new(), 0)
+    }
+
+    fn into_set(self, id: u16, length: u16) -> Set {
+        let room = usize::from(length).saturating_sub(SET_HEADER);
+        let rest = self.value_octets.map(|octets| room.saturating_sub(octets));
+        Set {
+            id: Some(id),
+            length: Some(length),
+            kind: self.kind,
+            templates: self.templates,
+            records: self.records,
+            rest_octets: rest.filter(|rest| *rest != 0),
+        }
+    }
+}
+
+fn v9_set(set: v9::FlowSet) -> Set {
+    use v9::FlowSetBody;
+    let body = match set.body {
+        FlowSetBody::Template(set) => {
+            Body::templates("templates", set.templates.iter().map(v9_template).collect())
+        }
+        FlowSetBody::OptionsTemplate(set) => {
+            let templates = set.templates.iter().map(v9_options_template).collect();
+            Body::templates("options templates", templates)
+        }
+        FlowSetBody::Data(data) => records("data", &data.fields, v9_name),
+        FlowSetBody::OptionsData(data) => v9_options(&data),
+        FlowSetBody::NoTemplate(_) => Body::none("data without template"),
+        FlowSetBody::Empty => Body::none("empty"),
+    };
+    body.into_set(set.header.flowset_id, set.header.length)
+}
+
+fn ipfix_set(set: ipfix::FlowSet) -> Set {
+    use ipfix::FlowSetBody;
+    let templates = |templates: &[ipfix::Template]| {
+        let one = |template: &ipfix::Template| Template {
+            id: template.template_id,
+            fields: template.fields.iter().map(|field| ipfix_field(field, false)).collect(),
+        };
+        Body::templates("templates", templates.iter().map(one).collect())
+    };
+    let options_templates = |templates: &[ipfix::OptionsTemplate]| {
+        let one = |template: &ipfix::OptionsTemplate| Template {
+            id: template.template_id,
+            fields: (0..template.scope_field_count)
+                .map(|_| true)
+                .chain(std::iter::repeat(false))
+                .zip(&template.fields)
+                .map(|(scope, field)| ipfix_field(field, scope))
+                .collect(),
+        };
+        Body::templates("options templates", templates.iter().map(one).collect())
+    };
+    let body = match set.body {
+        FlowSetBody::Template(template) => templates(&[template]),
+        FlowSetBody::Templates(several) => templates(&several),
+        FlowSetBody::OptionsTemplate(template) => options_templates(&[template]),
+        FlowSetBody::OptionsTemplates(several) => options_templates(&several),
+        FlowSetBody::V9Template(template) => {
+            Body::templates("templates", vec![v9_template(&template)])
+        }
+        FlowSetBody::V9Templates(several) => {
+            Body::templates("templates", several.iter().map(v9_template).collect())
+        }
+        FlowSetBody::V9OptionsTemplate(template) => {
+            Body::templates("options templates", vec![v9_options_template(&template)])
+        }
+        FlowSetBody::V9OptionsTemplates(several) => {
+            let templates = several.iter().map(v9_options_template).collect();
+            Body::templates("options templates", templates)
+        }
+        FlowSetBody::Data(data) => records("data", &data.fields, ipfix_name),
+        FlowSetBody::OptionsData(data) => records("options", &data.fields, ipfix_name),
+        FlowSetBody::V9Data(data) => records("data", &data.fields, v9_name),
+        FlowSetBody::V9OptionsData(data) => v9_options(&data),
+        FlowSetBody::NoTemplate(_) => Body::none("data without template"),
+        FlowSetBody::Empty => Body::none("empty"),
+    };
+    body.into_set(set.header.header_id, set.header.length)
+}
+
+fn records<F>(
+    kind: &'static str,
+    records: &[Vec<(F, FieldValue)>],
+    name: impl Fn(&F) -> String,
+) -> Body {
+    let mut octets = 0;
+    let mut one = |(field, value): &(F, FieldValue)| {
+        octets += value.byte_len();
+        Field { name: name(field), value: json(value) }
+    };
+    let records = records.iter().map(|record| record.iter().map(&mut one).collect()).collect();
+    Body::records(kind, records, octets)
+}
+
+fn v9_options(data: &v9::OptionsData) -> Body {
+    let mut octets = 0;
+    let mut all = Vec::with_capacity(data.fields.len());
+    for record in &data.fields {
+        let mut fields = Vec::new();
+        for scope in &record.scope_fields {
+            let (name, value) = match scope {
+                ScopeDataField::System(value) => ("scope system".to_owned(), value),
+                ScopeDataField::Interface(value) => ("scope interface".to_owned(), value),
+                ScopeDataField::LineCard(value) => ("scope line card".to_owned(), value),
+                ScopeDataField::NetFlowCache(value) => ("scope cache".to_owned(), value),
+                ScopeDataField::Template(value) => ("scope template".to_owned(), value),
+                ScopeDataField::Unknown(number, value) => (format!("scope {number}"), value),
+            };
+            octets += value.len();
+            fields.push(Field { name, value: hex(value).into() });
+        }
+        for (field, value) in &record.options_fields {
+            octets += value.byte_len();
+            fields.push(Field { name: v9_name(field), value: json(value) });
+        }
+        all.push(fields);
+    }
+    Body::records("options", all, octets)
+}
+
+fn v9_template(template: &v9::Template) -> Template {
+    Template { id: template.template_id, fields: template.fields.iter().map(v9_field).collect() }
+}
+
+fn v9_options_template(template: &v9::OptionsTemplate) -> Template {
+    let scope = |field: &v9::OptionsTemplateScopeField| TemplateField {
+        name: format!("scope {}", field.field_type_number),
+        element: field.field_type_number,
+        enterprise: None,
+        length: field.field_length,
+        scope: true,
+    };
+    let scopes = template.scope_fields.iter().map(scope);
+    let fields = scopes.chain(template.option_fields.iter().map(v9_field)).collect();
+    Template { id: template.template_id, fields }
+}
+
+fn v9_field(field: &v9::TemplateField) -> TemplateField {
+    TemplateField {
+        name: v9_name(&field.field_type),
+        element: field.field_type_number,
+        enterprise: None,
+        length: field.field_length,
+        scope: false,
+    }
+}
+
+fn ipfix_field(field: &ipfix::TemplateField, scope: bool) -> TemplateField {
+    TemplateField {
+        name: ipfix_name(&field.field_type),
+        element: field.field_type_number,
+        enterprise: field.enterprise_number,
+        length: field.field_length,
+        scope,
+    }
+}
+
+/// IANA's name, else the crate's.
+fn v9_name(field: &V9Field) -> String {
+    elements::name(u16::from(*field)).map_or_else(|| format!("{field:?}"), str::to_owned)
+}
+
+/// IANA's name, else the crate's, else enterprise and number.
+fn ipfix_name(field: &IpfixField) -> String {
+    match field {
+        IpfixField::IANA(field) => iana(field),
+        IpfixField::Enterprise { enterprise_number, field_number } => {
+            format!("{enterprise_number}:{field_number}")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// The crate writes names in another case.
+fn iana(field: &impl Debug) -> String {
+    let name = format!("{field:?}");
+    elements::number(&name).and_then(elements::name).map_or(name, str::to_owned)
+}
+
+/// The value as JSON: a number, a text, octets in hexadecimal, or the crate's structure of flags.
+fn json(value: &FieldValue) -> Value {
+    match value {
+        FieldValue::String(text) => text.value.as_str().into(),
+        FieldValue::Ip4Addr(address) => address.to_string().into(),
+        FieldValue::Ip6Addr(address) => address.to_string().into(),
+        FieldValue::Vec(octets) | FieldValue::DataNumber(DataNumber::Vec(octets)) => {
+            hex(octets).into()
+        }
+        // JSON readers take numbers of 64 bits.
+        FieldValue::DataNumber(DataNumber::U128(number)) => number.to_string().into(),
+        FieldValue::DataNumber(DataNumber::I128(number)) => number.to_string().into(),
+        FieldValue::ProtocolType(protocol) => u8::from(*protocol).into(),
+        FieldValue::Duration(
+            DurationValue::Seconds { value, .. } | DurationValue::Millis { value, .. },
+        ) => (*value).into(),
+        FieldValue::Duration(time) => {
+            let time = time.as_duration();
+            format!("{}.{:09}", time.as_secs(), time.subsec_nanos()).into()
+        }
+        other => match serde_json::to_value(other) {
+            Ok(value) => inner(value),
+            Err(_) => format!("{other:?}").into(),
+        },
+    }
+}
+
+/// What the names of the crate's variants are wrapped around.
+fn inner(value: Value) -> Value {
+    match value {
+        Value::Object(object) if object.len() == 1 => {
+            object.into_iter().next().map_or(Value::Null, |(_, value)| inner(value))
+        }
+        other => other,
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::from("0x"), |mut text, octet| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
