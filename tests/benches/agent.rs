@@ -56,7 +56,8 @@ impl Agent {
         let binary = std::env::var_os("SENSOR_BINARY")
             .map_or_else(|| PathBuf::from("target/release/sensor"), PathBuf::from);
         let mut command: Command = namespace.command(&binary.display().to_string());
-        command.args(["run", "-i", "vb", "--print", "none", "--idle-timeout", "60s"]);
+        command.args(["run", "-i", "vb", "--ingress", "xdp", "--print", "none"]);
+        command.args(["--idle-timeout", "60s"]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let agent = Self(child.with_context(|| format!("start {}", binary.display()))?);
         thread::sleep(Duration::from_secs(2));

@@ -1,5 +1,5 @@
-//! Programs of others: one that returns a value and nothing else, at an interface before or behind the sensor's; and
-//! somebody who takes the sensor's programs off.
+//! Programs of others: one that returns a value and nothing else, at an interface before or behind the sensor's; those that
+//! put VLAN tags on and take them off; and somebody who takes the sensor's programs off.
 
 #![expect(unsafe_code, reason = "bpf(2) takes pointers")]
 
@@ -52,6 +52,57 @@ fn bpf<T>(command: libc::c_int, mut attributes: T) -> io::Result<OwnedFd> {
 /// # Errors
 /// When the kernel refuses.
 pub fn attach(index: u32, hook: Hook, value: i32, in_front: bool) -> Result<OwnedFd> {
+    attach_program(index, hook, &[mov(0, value), EXIT], in_front)
+}
+
+/// Has `hook` of interface `index`, one of tcx, put VLAN tags on packets, or take them off, behind the programs that are
+/// there, until the descriptor is closed. As with a VLAN device, a tag that is put on lies beside the frame.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn tag(index: u32, hook: Hook, tag: Tag) -> Result<OwnedFd> {
+    // The context is the first argument already.
+    let program = match tag {
+        Tag::Push(vlan) => vec![
+            mov(2, i32::from(0x8100u16.to_be())),
+            mov(3, i32::from(vlan)),
+            call(SKB_VLAN_PUSH),
+            mov(0, TC_NEXT),
+            EXIT,
+        ],
+        Tag::Pop => vec![call(SKB_VLAN_POP), mov(0, TC_NEXT), EXIT],
+    };
+    attach_program(index, hook, &program, false)
+}
+
+/// What becomes of a packet's outermost VLAN tag.
+#[derive(Clone, Copy, Debug)]
+pub enum Tag {
+    /// It gets one, of this VLAN.
+    Push(u16),
+    /// It loses it.
+    Pop,
+}
+
+/// Helpers, by their numbers in linux/bpf.h.
+const SKB_VLAN_PUSH: i32 = 18;
+/// As above.
+const SKB_VLAN_POP: i32 = 19;
+
+// Instructions of 8 octets: opcode, registers, offset, immediate.
+const EXIT: u64 = 0x95;
+
+/// `register = value`
+fn mov(register: u64, value: i32) -> u64 {
+    0xb7 | register << 8 | u64::from(value as u32) << 32
+}
+
+/// Calls a helper.
+fn call(helper: i32) -> u64 {
+    0x85 | u64::from(helper as u32) << 32
+}
+
+fn attach_program(index: u32, hook: Hook, program: &[u64], in_front: bool) -> Result<OwnedFd> {
     #[repr(C)]
     struct Load {
         program_type: u32,
@@ -68,15 +119,13 @@ pub fn attach(index: u32, hook: Hook, value: i32, in_front: bool) -> Result<Owne
         flags: u32,
         rest: [u64; 4],
     }
-    // `r0 = value; exit`, each of 8 octets: opcode, registers, offset, immediate.
-    let instructions = [0xb7 | (value as u32 as u64) << 32, 0x95];
     let program_type = if hook == Hook::Xdp { 6 } else { 3 };
     let program = bpf(
         5,
         Load {
             program_type,
-            count: 2,
-            instructions: instructions.as_ptr() as u64,
+            count: program.len() as u32,
+            instructions: program.as_ptr() as u64,
             licence: c"GPL".as_ptr() as u64,
             rest: [0; 16],
         },

@@ -65,7 +65,8 @@ impl Watch {
         let memory = 128.max(24 * thread::available_parallelism()?.get());
         fs::write(&config, format!("[capture]\nkernel_memory = \"{memory}MiB\"\n"))?;
         let config = config.display();
-        let line = format!("--config {config} --policies stock --print hits {arguments}");
+        let line =
+            format!("--config {config} --ingress xdp --policies stock --print hits {arguments}");
         let agent = Agent::watching(site.near(), NEAR, &line)?;
         let mode = format!("{NEAR}: ingress native XDP, egress tcx");
         ensure!(agent.said().contains(&mode), "not `{mode}`: {}", agent.said());

@@ -5,12 +5,13 @@
 //! gives up segmentation offload towards it: super-packets still reach the agent's egress hook, but travel as single
 //! frames, which the capture at the sending end shows (see `lab/wire.rs`).
 
-use std::path::Path;
+use std::{os::fd::OwnedFd, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::{
     agent::{Agent, Outcome},
+    bpf::{self, Hook, Tag},
     frames,
     netns::Netns,
     peers::{Peer, require, wait_until},
@@ -59,8 +60,19 @@ impl Hosts {
 
     /// Runs the agent and the captures around `traffic`, and compares.
     fn compare(&self, mode: &str, traffic: impl FnOnce(&Self) -> Result<()>) -> Result<Seen> {
+        self.compare_by("xdp", mode, traffic)
+    }
+
+    /// As [`Self::compare`], with received packets counted as `--ingress` says.
+    fn compare_by(
+        &self,
+        ingress: &str,
+        mode: &str,
+        traffic: impl FnOnce(&Self) -> Result<()>,
+    ) -> Result<Seen> {
         let taps = [Tap::start(&self.far, FAR, HEADERS)?, Tap::start(&self.near, NEAR, HEADERS)?];
-        let agent = Agent::watching(&self.near, NEAR, "--print flows")?;
+        let agent =
+            Agent::watching(&self.near, NEAR, &format!("--print flows --ingress {ingress}"))?;
         ensure!(agent.said().contains(mode), "not `{mode}`: {}", agent.said());
         traffic(self)?;
         let outcome = agent.stop("INT")?;
@@ -272,6 +284,98 @@ fn tagged_flows(seen: &Seen, outermost: u64) -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// The VLAN of [`tags`].
+const VLAN: u16 = 42;
+
+/// Has tags put on what `device` sends or taken off what it receives, as VLAN devices do: they lie beside the frames.
+fn tags(netns: &Netns, device: &str, hook: Hook, tag: Tag) -> Result<OwnedFd> {
+    let index = netns.run(&format!("cat /sys/class/net/{device}/ifindex"))?.trim().parse()?;
+    netns.enter(|| bpf::tag(index, hook, tag))?
+}
+
+#[test]
+fn tags_beside_frames_are_counted_by_auto_and_warned_of_by_xdp() -> Result<()> {
+    if !(ready("tags beside frames") && require("tcpreplay") && require("ethtool")) {
+        return Ok(());
+    }
+    const LENGTHS: [usize; 3] = [70, 300, 1400];
+    const TAG: u64 = 4;
+    let untagged = LENGTHS
+        .into_iter()
+        .flat_map(|length| [frames::udp_v4(1, length), frames::udp_v6(1, length)]);
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("untagged.pcap");
+    frames::write_capture(&path, &untagged.collect::<Vec<_>>())?;
+    let hosts = Hosts::new(1500)?;
+    let _tags = tags(&hosts.far, FAR, Hook::TcxEgress, Tag::Push(VLAN))?;
+    let replayed = |hosts: &Hosts| replay(&hosts.far, FAR, &path).map(drop);
+    // Of both protocols: VLAN, packets, and octets that frames have more than they have without a tag.
+    let received = |seen: &Seen| -> Vec<(Value, u64, u64)> {
+        let of_ours = |flow: &&Value| flow["direction"] == "ingress" && flow["dstport"] == 53;
+        let number = |flow: &Value, key: &str| flow[key].as_u64().unwrap_or_default();
+        let frames = LENGTHS.iter().sum::<usize>() as u64;
+        let flows = seen.flows.iter().filter(of_ours);
+        flows
+            .map(|flow| {
+                let more = number(flow, "layer2octets").wrapping_sub(frames);
+                (flow["srcvlan"].clone(), number(flow, "packets"), more)
+            })
+            .collect()
+    };
+    let all_seen = vec![(Value::from(VLAN), 3, 3 * TAG); 2];
+
+    let mode = "vb: ingress tcx (native XDP: VLAN tags beside the frames would be lost";
+    let seen = hosts.compare_by("auto", mode, replayed)?;
+    ensure!(received(&seen) == all_seen, "{:#?}", seen.flows);
+    ensure!(!seen.outcome.stderr.contains("WARN"), "{}", seen.outcome.stderr);
+
+    let mode = "vb: ingress native XDP, egress tcx";
+    let seen = hosts.compare_by("xdp", mode, replayed)?;
+    ensure!(received(&seen) == vec![(Value::Null, 3, 0); 2], "{:#?}", seen.flows);
+    let warning = seen.outcome.stderr.lines().find(|line| line.contains("does not see VLAN tags"));
+    let warning = warning.with_context(|| seen.outcome.stderr.clone())?;
+    for part in ["WARN", "interface=\"vb\"", "lost=", "remedy=", "ethtool -K PEER txvlan off"] {
+        ensure!(warning.contains(part), "no `{part}`: {warning}");
+    }
+
+    // That remedy is one.
+    hosts.far.run(&format!("ethtool -K {FAR} txvlan off"))?;
+    let seen = hosts.compare_by("xdp", mode, replayed)?;
+    ensure!(received(&seen) == all_seen, "{:#?}", seen.flows);
+    Ok(())
+}
+
+/// Every segment of a super-packet has the tag that lies beside it.
+#[test]
+fn tags_beside_super_packets_count_once_a_segment() -> Result<()> {
+    if !ready("tags beside super-packets") {
+        return Ok(());
+    }
+    let hosts = Hosts::new(1500)?;
+    let _on = tags(&hosts.far, FAR, Hook::TcxEgress, Tag::Push(VLAN))?;
+    // Behind the agent's program, so that there is somebody to talk to.
+    let _off = tags(&hosts.near, NEAR, Hook::TcxIngress, Tag::Pop)?;
+    let agent = Agent::watching(&hosts.near, NEAR, "--print flows")?;
+    hosts.iperf(NEAR_V4, "-n 10M")?;
+    hosts.iperf(NEAR_V6, "-n 10M")?;
+    let outcome = agent.stop("INT")?;
+    let flows = outcome.flows()?;
+    let received = flows.iter().filter(|flow| flow["direction"] == "ingress");
+    let tcp: Vec<_> = received.filter(|flow| flow["protocolint"] == 6).collect();
+    ensure!(tcp.len() >= 4, "two sessions each: {flows:#?}");
+    let number = |flow: &Value, key: &str| flow[key].as_u64().unwrap_or_default();
+    for flow in &tcp {
+        let headers = number(flow, "layer2octets") - number(flow, "octets");
+        ensure!(flow["srcvlan"] == VLAN, "{flow}");
+        ensure!(headers == number(flow, "packets") * (14 + 4), "{flow}");
+    }
+    let octets: u64 = tcp.iter().map(|flow| number(flow, "octets")).sum();
+    ensure!(octets > 2 * BULK, "{octets} octets");
+    let (added, _) = outcome.ledger("added by segmentation");
+    ensure!(added > 1000, "hardly a super-packet: {}", outcome.stderr);
     Ok(())
 }
 

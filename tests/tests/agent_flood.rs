@@ -43,7 +43,8 @@ fn a_flood_of_sources_is_accounted_for_to_the_packet() -> Result<()> {
     std::fs::write(&config, "[capture]\nkernel_memory = \"4MiB\"\n[export]\nqueue = 1000000\n")?;
 
     let before = received(&near, "vb")?;
-    let line = format!("--config {} --print flows", config.display());
+    // The flood comes as XDP frames, which only a program of this kind receives.
+    let line = format!("--config {} --ingress xdp --print flows", config.display());
     let agent = Agent::watching(&near, "vb", &line)?;
     let frame = frames::udp_v4(0, LENGTH as usize);
     thread::scope(|scope| {

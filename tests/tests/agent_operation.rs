@@ -97,7 +97,7 @@ fn auto_is_the_device_of_the_default_route() -> Result<()> {
     let hosts = Hosts::new()?;
     hosts.near.run("ip route add default via 192.0.2.1")?;
     let mut agent = Agent::start(&hosts.near, "--print none")?;
-    agent.wait_for("vb: ingress native XDP, egress tcx")?;
+    agent.wait_for("vb: ingress tcx (native XDP: VLAN tags beside")?;
     let said = agent.stop("TERM")?.stderr;
     let lines: Vec<_> = said.lines().filter(|line| line.contains("default route")).collect();
     ensure!(lines.len() == 1, "one line says why: {said}");
@@ -497,7 +497,7 @@ fn a_terminal_shows_modes_a_heading_and_aligned_lines() -> Result<()> {
     }
     let hosts = Hosts::new()?;
     let program = agent::binary()?;
-    let line = format!("{} run -i vb --duration 2s", program.display());
+    let line = format!("{} run -i vb --ingress xdp --duration 2s", program.display());
     let mut command = hosts.near.command("script");
     let agent = Agent::spawn(command.args(["-qec", &line, "/dev/null"]))?;
     wait_until("it is watched", || {

@@ -24,7 +24,7 @@ use sensor_common::{
     key::{KeyV4, V4_WORDS, V6_WORDS},
     packet::ip::protocol,
 };
-use tests::{netns::Netns, root};
+use tests::{netns::Netns, peers::require, root};
 use tokio::sync::mpsc;
 
 /// ICMP packets and IP octets by direction: what ping sends, and nothing that a namespace does by itself.
@@ -127,7 +127,7 @@ fn native_xdp_and_tcx_count_each_packet() -> Result<()> {
         return Ok(());
     }
     let (pair, mut loaded) = (Pair::new()?, load(false)?);
-    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    let attachment = pair.attach(&mut loaded, IngressWish::NativeXdp)?;
     assert_eq!(attachment.to_string(), "near0: ingress native XDP, egress tcx");
     pair.ping(20, 56)?;
     assert_eq!(drained(&mut loaded.drain)?, pings(20, 56));
@@ -143,13 +143,36 @@ fn native_xdp_and_tcx_count_each_packet() -> Result<()> {
 }
 
 #[test]
+fn a_veth_is_counted_by_tcx_and_its_peer_keeps_segmentation_offload() -> Result<()> {
+    if !(root("a veth by the best way") && require("ethtool")) {
+        return Ok(());
+    }
+    let (pair, mut loaded) = (Pair::new()?, load(false)?);
+    let offload = || -> Result<bool> {
+        let features = pair.far.run(&format!("ethtool -k {FAR}"))?;
+        Ok(features.contains("\ntcp-segmentation-offload: on\n"))
+    };
+    assert!(offload()?, "or nothing could be lost");
+    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    assert_eq!(attachment.ingress(), IngressMode::TcxIngress, "{attachment}");
+    assert!(attachment.to_string().contains("(native XDP: VLAN tags beside"), "{attachment}");
+    assert!(offload()?, "tcx leaves it alone");
+    pair.ping(20, 56)?;
+    assert_eq!(drained(&mut loaded.drain)?, pings(20, 56));
+    drop(attachment);
+    let _attachment = pair.attach(&mut loaded, IngressWish::NativeXdp)?;
+    assert!(!offload()?, "this is why tcx comes first");
+    Ok(())
+}
+
+#[test]
 fn a_taken_slot_leads_to_tcx_and_both_count() -> Result<()> {
     if !root("tcx ingress over veth") {
         return Ok(());
     }
     let (pair, mut first, mut second) = (Pair::new()?, load(false)?, load(false)?);
-    let _first = pair.attach(&mut first, IngressWish::Best)?;
-    let attachment = pair.attach(&mut second, IngressWish::Best)?;
+    let _first = pair.attach(&mut first, IngressWish::NativeXdp)?;
+    let attachment = pair.attach(&mut second, IngressWish::NativeXdp)?;
     assert_eq!(
         attachment.to_string(),
         "near0: ingress tcx (native XDP: slot taken by another program), egress tcx"
@@ -168,7 +191,7 @@ fn jumbo_frames_are_counted_whole() -> Result<()> {
     let (pair, mut loaded) = (Pair::new()?, load(false)?);
     pair.near.run(&format!("ip link set {NEAR} mtu 9000"))?;
     pair.far.run(&format!("ip link set {FAR} mtu 9000"))?;
-    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    let attachment = pair.attach(&mut loaded, IngressWish::NativeXdp)?;
     assert_eq!(attachment.ingress(), IngressMode::NativeXdp, "{attachment}");
     pair.ping(10, 8000)?;
     assert_eq!(drained(&mut loaded.drain)?, pings(10, 8000));
@@ -195,8 +218,8 @@ fn clsact_counts_both_directions_and_goes_with_its_last_filter() -> Result<()> {
         return Ok(());
     }
     let (pair, mut taker, mut loaded) = (Pair::new()?, load(false)?, load(true)?);
-    let _taker = pair.attach(&mut taker, IngressWish::Best)?;
-    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    let _taker = pair.attach(&mut taker, IngressWish::NativeXdp)?;
+    let attachment = pair.attach(&mut loaded, IngressWish::NativeXdp)?;
     assert_eq!(
         (attachment.ingress(), attachment.egress()),
         (IngressMode::ClsactIngress, EgressMode::Clsact),
@@ -353,7 +376,7 @@ fn what_a_killed_agent_without_a_guard_left_is_removed_by_the_next() -> Result<(
     Held::start(&pair, &["without-tcx", "unguarded"])?.kill()?;
     assert_eq!(pair.filters()?.matches("flow-sensor/").count(), 1, "this is what a guard is for");
     let mut loaded = load(true)?;
-    let attachment = pair.attach(&mut loaded, IngressWish::Best)?;
+    let attachment = pair.attach(&mut loaded, IngressWish::NativeXdp)?;
     assert_eq!(attachment.egress(), EgressMode::Clsact);
     let filters = pair.filters()?;
     assert_eq!(filters.matches("flow-sensor/").count(), 1, "{filters}");

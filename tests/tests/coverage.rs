@@ -47,9 +47,9 @@ impl Pair {
         links.into_iter().find(|link| link.name == NEAR).context("the near end")
     }
 
-    /// Attaches to the near end.
+    /// Attaches to the near end: by XDP to what is received, unless that slot is taken.
     fn attach(&self, loaded: &mut Loaded) -> Result<Attachment> {
-        self.attach_by(loaded, IngressWish::Best)
+        self.attach_by(loaded, IngressWish::NativeXdp)
     }
 
     fn attach_by(&self, loaded: &mut Loaded, wish: IngressWish) -> Result<Attachment> {

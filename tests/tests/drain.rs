@@ -85,7 +85,7 @@ impl Kernel {
         let attachment = netns.enter(|| -> Result<Attachment> {
             let links = links::list()?;
             let link = links.iter().find(|link| link.name == "parked").context("the veth end")?;
-            Ok(programs.attach(link, IngressWish::Best)?)
+            Ok(programs.attach(link, IngressWish::NativeXdp)?)
         })??;
         ensure!(attachment.ingress() == IngressMode::NativeXdp, "{attachment}");
         Ok(Self {

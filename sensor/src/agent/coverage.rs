@@ -15,7 +15,7 @@ use sensor_common::{
 use crate::kernel::{
     counters::InterfaceCounters,
     coverage::{Rule, Track},
-    links::AUTO,
+    links::{AUTO, Link},
 };
 
 /// How often a shortfall that grows is told.
@@ -111,28 +111,15 @@ impl Coverage {
         })
     }
 
-    /// The kind of an interface that is followed.
-    pub fn kind(&self, index: u32) -> Option<&str> {
-        let group = self.groups.get(&crossing::slot(index))?;
-        group.members.get(&index).map(|member| &*member.kind)
-    }
-
     /// Follows an interface from now on. The programs had seen `before` of it when they were not attached yet, and have
     /// seen what `crossed` tells.
-    pub fn add(
-        &mut self,
-        index: u32,
-        name: &str,
-        before: &Crossing,
-        crossed: impl Fn(u32) -> Crossing,
-    ) {
-        // An interface that is gone again has no kind, and will be told to be gone.
-        let kind = self.counters.kind(index).unwrap_or_default();
+    pub fn add(&mut self, link: &Link, before: &Crossing, crossed: impl Fn(u32) -> Crossing) {
         self.interfaces += 1;
-        let group = self.groups.entry(crossing::slot(index)).or_default();
+        let group = self.groups.entry(crossing::slot(link.index)).or_default();
         let alone = group.members.is_empty();
         remember(&mut self.past, group.shortfalls());
-        group.members.insert(index, Member { name: name.to_owned(), kind });
+        let member = Member { name: link.name.clone(), kind: link.kind.clone() };
+        group.members.insert(link.index, member);
         group.begin(alone.then_some(before));
         self.look(Instant::now(), crossed);
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     kernel::{
         Programs,
-        attach::{Attachment, HookChange, HookEvent},
+        attach::{Attachment, HookChange, HookEvent, IngressWish},
         error::KernelError,
         links::{Link, LinkEvent, Selection},
     },
@@ -94,7 +94,7 @@ impl Attachments {
                 LinkEvent::Gone(link) | LinkEvent::Left(link) => {
                     self.names.release(link.index, Instant::now());
                 }
-                LinkEvent::CountedTwice(_) | LinkEvent::Found(_) => {}
+                LinkEvent::Tagged(_) | LinkEvent::CountedTwice(_) | LinkEvent::Found(_) => {}
             }
         }
         self.tell_names();
@@ -108,6 +108,11 @@ impl Attachments {
                 }
                 LinkEvent::Gone(link) => self.detach_from(link, "gone"),
                 LinkEvent::Left(link) => self.detach_from(link, "let go, no longer asked for"),
+                LinkEvent::Tagged(link) => {
+                    if let Some(attachment) = self.attached.get(&link.index) {
+                        tell_unseen_tags(attachment, link);
+                    }
+                }
                 LinkEvent::CountedTwice(twice) => tracing::warn!("{twice}"),
                 LinkEvent::Found(name) => drop(self.awaited.remove(name)),
             }
@@ -157,14 +162,15 @@ impl Attachments {
         match self.programs.attach(link, self.wishes.of(link)) {
             Ok(attachment) => {
                 let crossed = |interface| self.programs.crossed(interface);
-                self.coverage.add(link.index, &link.name, &before, crossed);
+                self.coverage.add(link, &before, crossed);
                 stdio::note(&attachment);
-                if self.coverage.kind(link.index) == Some("vrf") {
+                if link.kind == "vrf" {
                     tracing::warn!(
                         interface = link.name,
                         "a VRF device: its packets come to programs at its members alone; watch those"
                     );
                 }
+                tell_unseen_tags(&attachment, link);
                 self.attached.insert(link.index, attachment);
                 Ok(())
             }
@@ -181,4 +187,20 @@ impl Attachments {
             stdio::note(format_args!("{}: {why}", link.name));
         }
     }
+}
+
+/// Warns where VLAN tags of an interface, which is as `link` says now, pass unseen.
+fn tell_unseen_tags(attachment: &Attachment, link: &Link) {
+    let Some(tags) = attachment.unseen_tags(link) else { return };
+    let ingress = match attachment.wish() {
+        // It was XDP before there were such tags.
+        IngressWish::Best => "restart the sensor",
+        _ => "ingress = \"auto\" or \"tc\"",
+    };
+    tracing::warn!(
+        interface = link.name,
+        lost = "VLAN ids, and 4 octets of each tagged packet",
+        remedy = format_args!("{ingress}; or {}", tags.remedy(&link.name)),
+        "XDP does not see {tags}"
+    );
 }

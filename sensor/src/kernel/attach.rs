@@ -1,7 +1,7 @@
 //! Hooking the programs into an interface, by the best way that it offers.
 //!
-//! Received packets: native XDP; else tcx (clsact below Linux 6.6), which can hold many programs and counts
-//! super-packets as their segments; generic XDP only when it is asked for, because it sees frames after the kernel has
+//! Received packets: native XDP, unless the device calls for another way (`choice.rs`); else tcx (clsact below Linux 6.6),
+//! which can hold many programs and counts super-packets as their segments; generic XDP only when it is asked for, because it sees frames after the kernel has
 //! merged them. Sent packets: tcx, or clsact. XDP and tcx links end with the process; for clsact see `tc.rs`.
 //!
 //! Where several programs can be attached, ours goes first: one in front of it could end the run, and its packets would
@@ -16,8 +16,7 @@ use std::{
 use sensor_common::key::Direction;
 
 use super::{
-    choice,
-    counters::InterfaceCounters,
+    choice::{self, TagsBeside},
     error::KernelError,
     guard::Guard,
     handover::Handover,
@@ -150,15 +149,12 @@ impl Hooks {
         link: &Link,
         wish: IngressWish,
     ) -> Result<Place<IngressMode>, KernelError> {
-        let kind = match link.link_layer {
-            LinkLayer::Ethernet => {
-                // An interface that is gone again has no kind, and will not be attached to.
-                InterfaceCounters::open().and_then(|mut kinds| kinds.kind(link.index))
-            }
-            .unwrap_or_default(),
-            LinkLayer::Ip => String::new(),
+        // Without Ethernet headers, the hook itself says that XDP is not for such devices.
+        let (kind, tags) = match link.link_layer {
+            LinkLayer::Ethernet => (&*link.kind, TagsBeside::of(link)),
+            LinkLayer::Ip => ("", None),
         };
-        let (ways, passed_over) = choice::ways(wish, &kind);
+        let (ways, passed_over) = choice::ways(wish, kind, tags.as_ref());
         let mut place =
             self.first(link, "ingress", ways, |hooks, mode| hooks.hook_ingress(link, mode))?;
         place.passed_over.splice(..0, passed_over);
@@ -410,6 +406,19 @@ impl Attachment {
     /// How sent packets are seen.
     pub fn egress(&self) -> EgressMode {
         self.egress.mode
+    }
+
+    /// What the user wished for received packets.
+    pub fn wish(&self) -> IngressWish {
+        self.wish
+    }
+
+    /// VLAN tags of the interface, which is as `link` says now, that are beside frames and so not seen.
+    pub fn unseen_tags(&self, link: &Link) -> Option<TagsBeside> {
+        match self.ingress.mode {
+            IngressMode::NativeXdp | IngressMode::GenericXdp => TagsBeside::of(link),
+            IngressMode::TcxIngress | IngressMode::ClsactIngress => None,
+        }
     }
 
     /// Better ways that were not taken, ingress first.

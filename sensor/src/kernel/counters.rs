@@ -1,9 +1,8 @@
-//! What interfaces themselves say that they have received and sent: rtnetlink's 64 bit statistics, and what is known of
-//! how an interface counts, which depends on what it is.
+//! What interfaces themselves say that they have received and sent: rtnetlink's 64 bit statistics.
 
 use std::{collections::HashMap, io};
 
-use super::netlink::{Netlink, attributes, text, u32_at, u64_at};
+use super::netlink::{Netlink, attributes, u32_at, u64_at};
 
 /// `RTM_GETSTATS` of linux/rtnetlink.h.
 const RTM_GETSTATS: u16 = 94;
@@ -11,8 +10,6 @@ const RTM_GETSTATS: u16 = 94;
 const STATS_HEADER: usize = 12;
 /// `IFLA_STATS_LINK_64` of linux/if_link.h.
 const STATS_LINK_64: u16 = 1;
-/// Octets of `struct ifinfomsg`.
-const LINK_HEADER: usize = 16;
 /// Of so many interfaces and more, all are listed in one go.
 const MANY: usize = 16;
 
@@ -51,17 +48,6 @@ impl InterfaceCounters {
         }
         Ok(read)
     }
-
-    /// The kind of an interface (`IFLA_INFO_KIND`: "veth", "bond", "tun"); empty for one without, such as a NIC.
-    ///
-    /// # Errors
-    /// When rtnetlink does not answer, or the interface is gone.
-    pub fn kind(&mut self, interface: u32) -> io::Result<String> {
-        let mut body = [0; LINK_HEADER];
-        body[4..8].copy_from_slice(&interface.to_ne_bytes());
-        let answers = self.0.get(libc::RTM_GETLINK, &body)?;
-        Ok(answers.iter().find_map(|(_, body)| kind(body)).unwrap_or_default())
-    }
 }
 
 /// `struct if_stats_msg` that asks for the statistics of `interface`, or of all where that is 0.
@@ -81,14 +67,6 @@ fn packets(body: &[u8]) -> Option<(u32, Packets)> {
     Some((index, [u64_at(statistics, 0)?, u64_at(statistics, 8)?]))
 }
 
-/// The kind in an `RTM_NEWLINK` message.
-fn kind(body: &[u8]) -> Option<String> {
-    const KIND: u16 = 1;
-    let (_, information) =
-        attributes(body.get(LINK_HEADER..)?).find(|(found, _)| *found == libc::IFLA_LINKINFO)?;
-    attributes(information).find(|(found, _)| *found == KIND).map(|(_, kind)| text(kind))
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::netlink::push_attribute, *};
@@ -104,15 +82,5 @@ mod tests {
         assert_eq!(packets(&body), Some((7, [1 << 33, 2 << 33])));
         assert_eq!(packets(&request(7)), None, "without the attribute");
         assert_eq!(packets(&body[..20]), None, "cut short");
-    }
-
-    #[test]
-    fn kinds_are_nested() {
-        let (mut information, mut body) = (Vec::new(), vec![0; LINK_HEADER]);
-        push_attribute(&mut information, 1, b"veth\0");
-        push_attribute(&mut body, libc::IFLA_MTU, &1500u32.to_ne_bytes());
-        assert_eq!(kind(&body), None);
-        push_attribute(&mut body, libc::IFLA_LINKINFO | 0x8000, &information);
-        assert_eq!(kind(&body), Some("veth".to_owned()));
     }
 }

@@ -46,6 +46,13 @@ pub struct Link {
     pub lower: Option<u32>,
     /// The bond or bridge that this one belongs to; no VRF, whose packets are seen on its members alone.
     pub upper: Option<u32>,
+    /// What kind of device it is (`IFLA_INFO_KIND`: "veth", "bond", "tun"); empty for one without, such as a NIC.
+    pub kind: String,
+    /// It tells frames apart by their VLAN tags: a VLAN device, or a bridge that filters by VLAN.
+    pub by_vlan: bool,
+    /// The device above this one that tells frames apart by their VLAN tags, by name: such tags will come. It is a VLAN
+    /// device on this one, or on its bond or bridge, or the bridge itself.
+    pub tags_for: Option<String>,
 }
 
 impl Link {
@@ -77,8 +84,14 @@ const IFLA_ALT_IFNAME: u16 = 53;
 
 /// `struct ifinfomsg`.
 const LINK_HEADER: usize = 16;
-/// Of which kind the master is (`IFLA_INFO_SLAVE_KIND` of linux/if_link.h).
+/// What `IFLA_LINKINFO` holds, by linux/if_link.h: the kind, what is told of this kind alone, and the master's kind.
+const INFO_KIND: u16 = 1;
+const INFO_DATA: u16 = 2;
 const INFO_SLAVE_KIND: u16 = 4;
+/// In a bridge's `INFO_DATA`: whether it filters by VLAN.
+const IFLA_BR_VLAN_FILTERING: u16 = 7;
+/// How many bonds and bridges may lie over one another; more than the kernel allows.
+const STOREYS: usize = 8;
 /// The loopback device has this index in every network namespace (`LOOPBACK_IFINDEX` of net/flow.h).
 const LOOPBACK: u32 = 1;
 
@@ -96,7 +109,28 @@ pub(super) fn failed(source: io::Error) -> KernelError {
 
 pub(super) fn dump_links(netlink: &mut Netlink) -> io::Result<Vec<Link>> {
     let answers = netlink.dump(libc::RTM_GETLINK, &[0; LINK_HEADER])?;
-    Ok(answers.iter().filter_map(|(_, body)| read_link(body)).collect())
+    let mut links: Vec<_> = answers.iter().filter_map(|(_, body)| read_link(body)).collect();
+    expect_tags(&mut links);
+    Ok(links)
+}
+
+/// Finds out for whom VLAN tags will come on each of `links`.
+fn expect_tags(links: &mut [Link]) {
+    // On which device, or on those under it, and for whom.
+    let tagged: BTreeMap<u32, String> = links
+        .iter()
+        .filter(|link| link.by_vlan)
+        .map(|link| (link.lower.unwrap_or(link.index), link.name.clone()))
+        .collect();
+    if tagged.is_empty() {
+        return;
+    }
+    let uppers: BTreeMap<u32, u32> =
+        links.iter().filter_map(|link| Some((link.index, link.upper?))).collect();
+    for link in links {
+        let storeys = std::iter::successors(Some(link.index), |index| uppers.get(index).copied());
+        link.tags_for = storeys.take(STOREYS).find_map(|index| tagged.get(&index).cloned());
+    }
 }
 
 /// Reads an `RTM_NEWLINK` message.
@@ -112,8 +146,11 @@ fn read_link(body: &[u8]) -> Option<Link> {
         mtu: 0,
         lower: None,
         upper: None,
+        kind: String::new(),
+        by_vlan: false,
+        tags_for: None,
     };
-    let (mut elsewhere, mut of_vrf) = (false, false);
+    let (mut elsewhere, mut of_vrf, mut specifics) = (false, false, &[][..]);
     for (attribute, value) in attributes(body.get(LINK_HEADER..)?) {
         match attribute {
             libc::IFLA_IFNAME => link.name = text(value),
@@ -126,8 +163,14 @@ fn read_link(body: &[u8]) -> Option<Link> {
             libc::IFLA_MASTER => link.upper = u32_at(value, 0),
             libc::IFLA_LINK_NETNSID => elsewhere = true,
             libc::IFLA_LINKINFO => {
-                of_vrf = attributes(value)
-                    .any(|(found, kind)| found == INFO_SLAVE_KIND && text(kind) == "vrf");
+                for (found, value) in attributes(value) {
+                    match found {
+                        INFO_KIND => link.kind = text(value),
+                        INFO_DATA => specifics = value,
+                        INFO_SLAVE_KIND => of_vrf = text(value) == "vrf",
+                        _ => {}
+                    }
+                }
             }
             _ => {}
         }
@@ -138,6 +181,12 @@ fn read_link(body: &[u8]) -> Option<Link> {
     if of_vrf {
         link.upper = None;
     }
+    link.by_vlan = match &*link.kind {
+        "vlan" => link.lower.is_some(),
+        "bridge" => attributes(specifics)
+            .any(|(found, value)| found == IFLA_BR_VLAN_FILTERING && value.first() == Some(&1)),
+        _ => false,
+    };
     (link.index != 0 && !link.name.is_empty()).then_some(link)
 }
 
@@ -199,6 +248,8 @@ pub enum LinkEvent {
     Left(Link),
     /// What was waited for under this name, or as [`AUTO`], is there now.
     Found(String),
+    /// A device above it tells frames apart by their VLAN tags from now on.
+    Tagged(Link),
     /// These two see the same packets now.
     CountedTwice(CountedTwice),
 }
@@ -278,13 +329,18 @@ impl Selection {
             Some(old) if old.name != link.name => Some(LinkEvent::Renamed(link.clone())),
             Some(_) => None,
         });
+        let tagged = self.selected.values().filter(|link| {
+            let before = before.get(&link.index);
+            link.tags_for.is_some() && before.is_some_and(|old| old.tags_for.is_none())
+        });
+        let tagged = tagged.cloned().map(LinkEvent::Tagged);
         // An interface may also join a bridge long after both came.
         let overlaps = self.overlaps();
         let twice = overlaps.difference(&self.told);
         let twice = twice.map(|overlap| LinkEvent::CountedTwice(self.counted_twice(*overlap)));
         let missing = self.missing(|name| self.selected.values().any(|link| link.is_called(name)));
         let found = self.awaited.difference(&missing).cloned().map(LinkEvent::Found);
-        let events = gone.chain(come).chain(twice).chain(found).collect();
+        let events = gone.chain(come).chain(tagged).chain(twice).chain(found).collect();
         self.awaited.retain(|name| missing.contains(name));
         self.told = overlaps;
         events

@@ -1,5 +1,5 @@
 //! The system calls that neither the standard library nor aya makes for us: bpf(2) links, test runs and
-//! maps of maps, membarrier(2), and clocks.
+//! maps of maps, membarrier(2), ethtool's ioctl, and clocks.
 //!
 //! Each function is one call, with the kernel's structure written out beside it.
 
@@ -7,7 +7,10 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        unix::net::UnixDatagram,
+    },
 };
 
 /// `enum bpf_cmd` of linux/bpf.h.
@@ -354,6 +357,39 @@ pub(super) fn membarrier(command: libc::c_int) -> io::Result<libc::c_long> {
     // SAFETY: the call takes numbers only.
     let result = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The device takes the outermost VLAN tag out of what it receives (`ETH_FLAG_RXVLAN` of linux/ethtool.h).
+pub(super) const ETHTOOL_RX_VLAN: u32 = 1 << 8;
+
+/// What `interface`, by name, has switched on of the features that `ETHTOOL_GFLAGS` tells of.
+pub(super) fn ethtool_flags(interface: &str) -> io::Result<u32> {
+    /// Of linux/sockios.h; libc lacks it.
+    const SIOCETHTOOL: libc::Ioctl = 0x8946;
+    const ETHTOOL_GFLAGS: u32 = 0x25;
+    #[repr(C)]
+    struct Value {
+        command: u32,
+        data: u32,
+    }
+    let mut value = Value { command: ETHTOOL_GFLAGS, data: 0 };
+    // SAFETY: all of its bits zero are a valid `ifreq`: numbers, and pointers that are null.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if interface.len() >= request.ifr_name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (place, octet) in request.ifr_name.iter_mut().zip(interface.bytes()) {
+        *place = octet as libc::c_char;
+    }
+    request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    // Any socket leads to the interfaces of this thread's network namespace.
+    let socket = UnixDatagram::unbound()?;
+    // SAFETY: the request names an interface by a text that ends with a zero, and points to the structure that its command
+    // reads and fills; both live until the call returns.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) } {
+        0 => Ok(value.data),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// A reading of `clock`, nanoseconds.

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     })?;
     let links = links::list()?;
     let link = links.iter().find(|link| link.name == *name).context("no such interface")?;
-    let attachment = programs.attach(link, IngressWish::Best)?;
+    let attachment = programs.attach(link, IngressWish::NativeXdp)?;
     println!("{attachment}");
     io::stdin().read_to_end(&mut Vec::new())?;
     drop(attachment);

@@ -126,7 +126,7 @@ fn super_packets_larger_than_64_kilobytes_count_as_on_the_wire() -> Result<()> {
     in_a_machine_of_its_own();
     let network = Network::shared()?;
     // A far end with XDP would have the frames cut on their way.
-    let near = Agent::watching(&network.near, "big", "--print flows")?;
+    let near = Agent::watching(&network.near, "big", "--print flows --ingress xdp")?;
     let far = Agent::watching(&network.far, "big", "--print flows --ingress tc")?;
     let mut sessions = Vec::new();
     for &ends in &network.path("big").ends {

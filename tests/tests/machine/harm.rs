@@ -18,6 +18,9 @@ use crate::{
 /// Paths of which tc gets other packets than XDP: whole ones that devices cut for XDP, merged and decrypted ones.
 const OTHERWISE_BY_TC: [&str; 6] = ["wire", "vlan", "big", "ipsec", "vrf", "forwarded"];
 
+/// XDP wherever it counts right: also on veth, where `auto` takes tcx.
+const BY_XDP: &str = "--ingress bond=auto --ingress team=auto --ingress xdp";
+
 #[test]
 fn nothing_is_harmed() -> Result<()> {
     in_a_machine_of_its_own();
@@ -26,7 +29,7 @@ fn nothing_is_harmed() -> Result<()> {
     // Else it would be the lab that does harm.
     pass(network, &all, "without the agent")?;
 
-    let near = watch(&network.near, &network.all_devices(1), "")?;
+    let near = watch(&network.near, &network.all_devices(1), BY_XDP)?;
     pass(network, &all, "with the agent at the near end")?;
     near.stop("INT")?;
 
@@ -54,7 +57,7 @@ fn everywhere(
     let [hook, name] = if by_tc {
         ["--ingress tc", "with the agent at all ends, by tc"]
     } else {
-        ["", "with the agent at all ends"]
+        [BY_XDP, "with the agent at all ends"]
     };
     let near = watch(&network.near, &devices[0], hook)?;
     let far = watch(&network.far, &devices[1], hook)?;

@@ -132,6 +132,9 @@ mod tests {
             mtu: 1500,
             lower: None,
             upper: None,
+            kind: String::new(),
+            by_vlan: false,
+            tags_for: None,
         };
         let wishes = IngressWishes::new(&[
             rule("eth0", IngressWish::Tc),

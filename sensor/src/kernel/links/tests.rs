@@ -11,6 +11,9 @@ fn link(index: u32, name: &str) -> Link {
         mtu: 1500,
         lower: None,
         upper: None,
+        kind: String::new(),
+        by_vlan: false,
+        tags_for: None,
     }
 }
 
@@ -208,4 +211,90 @@ fn link_messages_are_read() {
     assert_eq!(read_link(&message(65534, &[])).unwrap().link_layer, LinkLayer::Ip);
     assert_eq!(read_link(&message(772, &[])).unwrap().link_layer, LinkLayer::Ethernet);
     assert_eq!(read_link(&message(1, &[])[..18]), None);
+}
+
+#[test]
+fn kinds_and_what_tells_frames_apart_by_vlan_are_read() {
+    let read = |kind: &[u8], lower: Option<u32>, specifics: &[u8]| {
+        let mut body = vec![0, 0, 1, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        body.extend(attribute(libc::IFLA_IFNAME, b"x\0"));
+        if let Some(lower) = lower {
+            body.extend(attribute(libc::IFLA_LINK, &lower.to_ne_bytes()));
+        }
+        let mut information = attribute(INFO_KIND, kind);
+        information.extend(attribute(INFO_DATA, specifics));
+        body.extend(attribute(libc::IFLA_LINKINFO | 0x8000, &information));
+        let link = read_link(&body).unwrap();
+        (link.kind, link.by_vlan)
+    };
+    let filtering = |on: u8| attribute(IFLA_BR_VLAN_FILTERING, &[on]);
+    assert_eq!(read(b"vlan\0", Some(2), &[]), ("vlan".into(), true));
+    assert_eq!(read(b"vlan\0", None, &[]), ("vlan".into(), false), "its device is elsewhere");
+    assert_eq!(read(b"macvlan\0", Some(2), &[]), ("macvlan".into(), false));
+    assert_eq!(read(b"bridge\0", None, &filtering(1)), ("bridge".into(), true));
+    assert_eq!(read(b"bridge\0", None, &filtering(0)), ("bridge".into(), false));
+}
+
+fn on(upper: u32, link: Link) -> Link {
+    Link { upper: Some(upper), ..link }
+}
+
+#[test]
+fn vlan_devices_and_bridges_are_found_through_bonds_and_bridges() {
+    let vlan = |index, name, lower| Link {
+        kind: "vlan".into(),
+        by_vlan: true,
+        lower: Some(lower),
+        ..link(index, name)
+    };
+    let mut links = [
+        vlan(20, "eth0.5", 2),
+        link(2, "eth0"),
+        on(9, link(3, "eth1")),
+        on(10, link(9, "bond0")),
+        link(10, "br0"),
+        vlan(21, "br0.6", 10),
+        on(11, link(4, "eth2")),
+        Link { by_vlan: true, ..link(11, "br1") },
+        link(5, "eth3"),
+        on(12, link(6, "eth4")),
+        link(12, "br2"),
+    ];
+    expect_tags(&mut links);
+    let found: Vec<_> =
+        links.iter().map(|link| (&*link.name, link.tags_for.as_deref().unwrap_or("-"))).collect();
+    assert_eq!(
+        found,
+        [
+            ("eth0.5", "-"),
+            ("eth0", "eth0.5"),
+            ("eth1", "br0.6"),
+            ("bond0", "br0.6"),
+            ("br0", "br0.6"),
+            ("br0.6", "-"),
+            ("eth2", "br1"),
+            ("br1", "br1"),
+            ("eth3", "-"),
+            ("eth4", "-"),
+            ("br2", "-"),
+        ]
+    );
+    let mut ring = [on(3, link(2, "a")), on(2, link(3, "b")), vlan(4, "c", 9)];
+    expect_tags(&mut ring);
+    assert!(ring.iter().all(|link| link.tags_for.is_none()));
+}
+
+#[test]
+fn that_tags_will_come_from_now_on_is_told() {
+    let mut chosen = selection(&["eth0"]);
+    let tagged = |user: Option<&str>| Link { tags_for: user.map(Into::into), ..link(2, "eth0") };
+    assert_eq!(
+        chosen.update(vec![tagged(Some("eth0.5"))], none()),
+        [LinkEvent::Appeared(tagged(Some("eth0.5")))],
+        "what is so from the start is seen when it is attached"
+    );
+    assert_eq!(chosen.update(vec![tagged(Some("eth0.6"))], none()), []);
+    assert_eq!(chosen.update(vec![tagged(None)], none()), []);
+    let told = LinkEvent::Tagged(tagged(Some("eth0.7")));
+    assert_eq!(chosen.update(vec![tagged(Some("eth0.7"))], none()), [told]);
 }
