@@ -264,15 +264,19 @@ fn without_capabilities_there_is_one_message() -> Result<()> {
     refuses(Agent::spawn(&mut command)?, 77, &["no permission", "CAP_BPF", "CAP_NET_ADMIN"])
 }
 
+/// What is attached, as [`Hosts::attached`] tells it, by `--ingress`.
+const HOOKS: [(&str, (bool, usize)); 2] = [("xdp", (true, 1)), ("auto", (false, 2))];
+
 #[test]
 fn signals_flush_everything_and_detach() -> Result<()> {
     if !ready("SIGINT and SIGTERM") {
         return Ok(());
     }
     let hosts = Hosts::new()?;
-    for signal in ["INT", "TERM"] {
-        let agent = Agent::watching(&hosts.near, NEAR, "--interval 60s")?;
-        ensure!(hosts.attached()? == (true, 1), "{:?}: {}", hosts.attached()?, agent.said());
+    for (signal, (ingress, attached)) in ["INT", "TERM"].into_iter().zip(HOOKS) {
+        let line = format!("--interval 60s --ingress {ingress}");
+        let agent = Agent::watching(&hosts.near, NEAR, &line)?;
+        ensure!(hosts.attached()? == attached, "{:?}: {}", hosts.attached()?, agent.said());
         hosts.ping(50)?;
         // Nothing has been drained yet: all of it comes with the end.
         ensure!(agent.printed()?.is_empty(), "{}", agent.printed()?);
@@ -293,12 +297,16 @@ fn a_killed_agent_leaves_nothing_attached() -> Result<()> {
         return Ok(());
     }
     let hosts = Hosts::new()?;
-    let agent = Agent::watching(&hosts.near, NEAR, "--print none")?;
-    ensure!(hosts.attached()? == (true, 1), "not attached: {}", agent.said());
-    agent.signal("KILL")?;
-    agent.wait()?;
-    wait_until("nothing is attached", || hosts.attached().is_ok_and(|all| all == (false, 0)))?;
-    hosts.ping(3)
+    for (ingress, attached) in HOOKS {
+        let line = format!("--print none --ingress {ingress}");
+        let agent = Agent::watching(&hosts.near, NEAR, &line)?;
+        ensure!(hosts.attached()? == attached, "not attached: {}", agent.said());
+        agent.signal("KILL")?;
+        agent.wait()?;
+        wait_until("nothing is attached", || hosts.attached().is_ok_and(|all| all == (false, 0)))?;
+        hosts.ping(3)?;
+    }
+    Ok(())
 }
 
 #[test]
