@@ -86,7 +86,7 @@ impl Books {
         let ledger = LEDGERS.get_ptr_mut(row)?;
         // SAFETY: only this CPU writes the ledger, one program at a time; the agent reads it once it is quiet.
         let ledger = unsafe { &mut *ledger };
-        ledger.seen.add(1, u64::from(frame.length));
+        ledger.seen.add(1, u64::from(frame.octets()));
         Some(Self { row, ledger })
     }
 
@@ -123,7 +123,8 @@ impl Books {
                 crossing.segment(frame.direction, further);
             }
         }
-        let increment = Increment::new(headers, frame.length, &segments);
+        let framed = Headers { link_length: headers.link_length + frame.tag_octets(), ..*headers };
+        let increment = Increment::new(&framed, frame.octets(), &segments);
         let used = &mut self.ledger.used[usize::from(headers.v6)];
         let macs = || packet.macs(frame.start);
         let room = table.count(
@@ -134,7 +135,7 @@ impl Books {
             &increment,
             macs,
         );
-        let octets = u64::from(frame.length) + u64::from(segments.added);
+        let octets = u64::from(frame.octets()) + u64::from(segments.added);
         match room {
             Room::Own => {}
             Room::Folded => {
@@ -176,7 +177,7 @@ impl Sink for Books {
 
     #[inline(always)]
     fn reject(&mut self, frame: &Frame, reason: Reject) {
-        self.ledger.reject(reason).add(1, u64::from(frame.length));
+        self.ledger.reject(reason).add(1, u64::from(frame.octets()));
     }
 }
 
@@ -212,7 +213,10 @@ fn super_packet(frame: &Frame, packet: &impl Source, headers: &Headers) -> Segme
             _ => headers.headers_length,
         },
     };
-    Segments::new(&frame.gso, frame.length, repeated, dropped)
+    let mut segments = Segments::new(&frame.gso, frame.length, repeated, dropped);
+    // Neither the kernel nor the parser has counted the tag that each of them gets.
+    segments.added = segments.added.wrapping_add((segments.packets - 1) * frame.tag_octets());
+    segments
 }
 
 /// Octets of the longest IPv6 packet but for jumbograms.

@@ -24,7 +24,7 @@ pub enum Start {
 /// A frame as its hook describes it.
 #[derive(Clone, Copy)]
 pub struct Frame {
-    /// Octets, also those that cannot be read directly; without a VLAN tag that the NIC handles.
+    /// Octets, also those that cannot be read directly; without a VLAN tag that lies beside them ([`Self::octets`]).
     pub length: u32,
     /// Interface index.
     pub interface: u32,
@@ -32,14 +32,31 @@ pub struct Frame {
     pub direction: Direction,
     /// What it starts with.
     pub start: Start,
-    /// True when the NIC has taken a VLAN tag out, or will put one in: the outermost then. Decided on late, so that the
-    /// verifier does not follow both cases through the parser.
+    /// 1 when the outermost VLAN tag lies beside the frame's bytes, since NIC or kernel took it out or will put it in; else
+    /// 0. Decided on late, so that the verifier does not follow both cases through the parser.
     pub vlan_present: u32,
     /// That tag's control information.
     pub vlan_tci: u32,
     /// What the kernel knows of a super-packet.
     pub gso: Gso,
 }
+
+impl Frame {
+    /// Octets of the tag that lies beside the frame's bytes. Without a branch, as `vlan_present` says.
+    #[inline(always)]
+    pub fn tag_octets(&self) -> u32 {
+        self.vlan_present * VLAN_TAG
+    }
+
+    /// Octets as the wire has them.
+    #[inline(always)]
+    pub fn octets(&self) -> u32 {
+        self.length + self.tag_octets()
+    }
+}
+
+/// Octets of an 802.1Q tag.
+const VLAN_TAG: u32 = 4;
 
 /// The frame of an XDP program.
 #[inline(always)]

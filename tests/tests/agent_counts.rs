@@ -261,18 +261,16 @@ fn tagged_frames_are_counted_under_their_outermost_vlan() -> Result<()> {
         replay(&hosts.far, FAR, &path)?;
         replay(&hosts.near, NEAR, &path).map(drop)
     };
-    tagged_flows(&hosts.compare("vb: ingress native XDP, egress tcx", replays)?, 4)?;
-    // At this hook the kernel has taken the outermost tag out of the frame: its octets are no longer the frame's.
+    tagged_flows(&hosts.compare("vb: ingress native XDP, egress tcx", replays)?)?;
+    // At this hook the kernel has taken the outermost tag out of the frame.
     let _taken = Pass::attach(&hosts.near, NEAR)?;
-    tagged_flows(&hosts.compare("vb: ingress tcx", replays)?, 0)
+    tagged_flows(&hosts.compare("vb: ingress tcx", replays)?)
 }
 
-/// Flows are told apart by their outermost VLAN, and frame octets count every tag; of the outermost one of a received
-/// frame, `outermost` octets.
-fn tagged_flows(seen: &Seen, outermost: u64) -> Result<()> {
-    for (direction, key, outermost) in [("ingress", "srcvlan", outermost), ("egress", "dstvlan", 4)]
-    {
-        for (vlan, link_header) in [(7, 14 + outermost), (100, 14 + outermost + 4)] {
+/// Flows are told apart by their outermost VLAN, and frame octets count every tag.
+fn tagged_flows(seen: &Seen) -> Result<()> {
+    for (direction, key) in [("ingress", "srcvlan"), ("egress", "dstvlan")] {
+        for (vlan, link_header) in [(7, 14 + 4), (100, 14 + 4 + 4)] {
             let wanted = |flow: &&Value| {
                 flow["direction"] == direction && flow["protocolint"] == 17 && flow[key] == vlan
             };
