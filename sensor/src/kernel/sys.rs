@@ -7,11 +7,10 @@
 
 use std::{
     io,
-    os::{
-        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-        unix::net::UnixDatagram,
-    },
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
+
+use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 
 /// `enum bpf_cmd` of linux/bpf.h.
 mod command {
@@ -383,7 +382,7 @@ pub(super) fn ethtool_flags(interface: &str) -> io::Result<u32> {
     }
     request.ifr_ifru.ifru_data = (&raw mut value).cast();
     // Any socket leads to the interfaces of this thread's network namespace.
-    let socket = UnixDatagram::unbound()?;
+    let socket = Socket::new(NETLINK_ROUTE)?;
     // SAFETY: the request names an interface by a text that ends with a zero, and points to the structure that its command
     // reads and fills; both live until the call returns.
     match unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) } {
