@@ -229,6 +229,25 @@ fn standard_input_compressed() {
     assert_eq!(records(&child.wait_with_output().expect("it ends")).len(), 2);
 }
 
+/// As its help says, like `replay`.
+#[test]
+fn a_terminal_shows_aligned_lines() {
+    let path = folder("decode_terminal").join("exports.pcap");
+    fs::write(&path, netflow5()).expect("written");
+    let shown = |flags: &str| {
+        let program = env!("CARGO_BIN_EXE_sensor");
+        let line = format!("'{program}' decode {flags} '{}'", path.display());
+        let mut command = Command::new("script");
+        let output = command.args(["-qec", &line, "/dev/null"]).output().expect("script(1) runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let text = shown("");
+    assert!(text.contains("LAST SEEN") && text.contains("10.0.0.3"), "{text}");
+    assert!(!text.contains("\"srcip\""), "{text}");
+    assert!(shown("--format json").contains("\"srcip\":\"10.0.0.3\""));
+}
+
 #[test]
 fn a_file_that_is_cut_short_is_decoded_as_far_as_it_goes() {
     let path = folder("decode_cut").join("cut.ipfix");

@@ -72,7 +72,7 @@ pub enum Command {
     /// Put captured traffic, or captured exports, through the same parsers, filters and exporters
     #[command(after_help = args::REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
-    /// Decode captured NetFlow, IPFIX and sFlow to JSON lines
+    /// Show the flows in captured NetFlow, IPFIX and sFlow: one line each
     #[command(after_help = decode::EXAMPLES)]
     Decode(DecodeArgs),
     /// List the fields of a flow: name, type, IPFIX element, meaning

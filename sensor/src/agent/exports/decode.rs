@@ -1,4 +1,4 @@
-//! `sensor decode`: captured exports as JSON lines, CSV or largest groups.
+//! `sensor decode`: captured exports as lines, JSON, CSV or largest groups.
 
 use std::{
     io::{BufWriter, Write},
@@ -9,7 +9,7 @@ use std::{
 use super::{Files, Step, ledger};
 use crate::{
     agent::top::{Collected, Shown},
-    export::log::{Format, options},
+    export::log::options,
     flow::{fields::Row, interfaces::Interfaces},
     stdio,
     wire::collector::Options,
@@ -18,7 +18,7 @@ use crate::{
 /// What is shown of exports.
 #[derive(Clone, Debug)]
 pub struct Show {
-    /// Flows, and how: JSON where nothing else is asked for.
+    /// Flows, and how.
     pub flows: Option<Shown>,
     /// Records of options.
     pub options: bool,
@@ -39,7 +39,7 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
     let interfaces = Interfaces::default();
     let top = show.flows.as_ref().and_then(Collected::new);
     let each = show.flows.filter(|_| top.is_none());
-    let format = each.map(|shown| shown.format.unwrap_or(Format::Json));
+    let format = each.map(|shown| shown.format());
     if let Some(format) = &format {
         format.write_heading(&mut line);
         written = out.write_all(&line);
