@@ -82,8 +82,11 @@ fn read(arguments: &ExplainArgs) -> anyhow::Result<Outcome<Explained>> {
     let names = || loaded.policies.iter().map(|policy| policy.summary.name.as_str());
     let Some(policy) = loaded.policies.iter().find(|p| p.summary.name == arguments.name) else {
         let near = nearest(&arguments.name, names());
-        let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-        let message = format!("there is no sound policy `{}`{hint}", arguments.name);
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`sensor policy list` shows those that can be explained".to_owned(),
+        };
+        let message = format!("no policy without faults is named `{}`; {hint}", arguments.name);
         return Err(Failure::usage(message).into());
     };
     let remarks = files::remarks(&arguments.files, &arguments.name)?;
