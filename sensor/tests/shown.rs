@@ -238,6 +238,26 @@ fn no_groups_at_all_are_refused() {
     }
 }
 
+#[test]
+fn flags_that_would_do_nothing_are_refused() {
+    let cases: [(&[&str], &str); 9] = [
+        (&["replay", "--top", "3", "--columns", "srcip"], "--by chooses those of groups"),
+        (&["replay", "--format", "json", "--columns", "srcip"], "--columns needs CSV"),
+        (&["replay", "--format", "text", "--columns", "srcip"], "--columns needs CSV"),
+        (&["replay", "--print", "flows,none"], "--print names `none`"),
+        (&["replay", "--out-counters", "same"], "add --as exports"),
+        (&["decode", "--ledger", "--format", "csv"], "which --ledger replaces"),
+        (&["decode", "--options", "--columns", "srcip"], "which --options replaces"),
+        (&["decode", "--options", "--top", "3"], "which --options replaces"),
+        (&["decode", "--columns", "srcip", "--format", "json"], "--columns needs CSV"),
+    ];
+    for (arguments, what) in cases {
+        let refused = sensor(&[arguments, &["absent.pcap"]].concat(), b"");
+        assert_eq!(refused.status.code(), Some(64), "{arguments:?}");
+        assert!(text(&refused).1.contains(what), "{arguments:?}: {}", text(&refused).1);
+    }
+}
+
 /// What `--top` says is what the records add up to.
 #[test]
 fn groups_add_up_to_the_records() {

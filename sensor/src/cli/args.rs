@@ -5,12 +5,14 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
 use super::{
+    exit::Failure,
     report::JsonArgs,
-    shown::{FormArgs, TopArgs},
+    shown::{FormArgs, TopArgs, shown},
 };
 use crate::agent::{
     config::{overrides::Overrides, value::parse_duration},
     exports,
+    top::Shown,
 };
 
 /// Closes the help of the program.
@@ -275,6 +277,18 @@ impl RunArgs {
 }
 
 impl FlowArgs {
+    /// How flows are shown.
+    ///
+    /// # Errors
+    /// Flags that exclude each other.
+    pub fn shown(&self) -> anyhow::Result<Shown> {
+        if self.print.contains(&Print::None) && self.print.iter().any(|what| *what != Print::None) {
+            let fault = "--print names `none` and something to print: give one of the two";
+            return Err(Failure::usage(fault).into());
+        }
+        shown(&self.form, &self.top)
+    }
+
     /// The flags that stand for keys of the configuration. Whoever gives neither a file nor `--print` wants to
     /// see flows, or hits where there are policies; with a file, flows where a filter or a form is asked for.
     pub fn overrides(&self) -> Overrides {

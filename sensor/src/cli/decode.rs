@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use super::{
     args::OutCounters,
     exit::Failure,
-    shown::{Form, FormArgs, TopArgs, shown},
+    shown::{Form, FormArgs, TopArgs, no_flows, shown},
 };
 use crate::agent::{
     config::{self, overrides::Overrides},
@@ -85,6 +85,11 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
         };
     }
     let shown = shown(&args.form, &args.top)?;
+    for (flag, given) in [("--options", args.options), ("--ledger", args.ledger)] {
+        if given {
+            no_flows(&args.form, &args.top, flag)?;
+        }
+    }
     let flows = (!args.options && !args.ledger).then_some(shown);
     let show = Show { flows, options: args.options, ledger: args.ledger };
     let config = config::load(args.config.as_deref(), &Overrides::default())?;

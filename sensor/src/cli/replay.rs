@@ -2,19 +2,23 @@
 
 use super::{
     args::{Content, ReplayArgs},
+    exit::Failure,
     nql,
-    shown::shown,
 };
 use crate::agent::{analysis::Origin, config, exports, inspect, logging, replay as agent};
 
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
+    if args.content == Content::Traffic && args.out_counters.is_some() {
+        let fault = "--out-counters is about exports: add --as exports, or leave it out";
+        return Err(Failure::usage(fault).into());
+    }
+    let shown = args.flows.shown()?;
     let config = config::load(args.flows.config.as_deref(), &args.flows.overrides())?;
     logging::start(config.log.level);
     let contents = inspect::read(&config, Origin::Files, config.policies.lenient)?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
-    let shown = shown(&args.flows.form, &args.flows.top)?;
     match args.content {
         Content::Traffic => agent::replay(&config, filter.as_ref(), contents, &args.files, &shown),
         Content::Exports => {

@@ -1,6 +1,6 @@
 //! `sensor run`.
 
-use super::{args::RunArgs, nql, shown::shown};
+use super::{args::RunArgs, nql};
 use crate::{
     agent::{analysis::Origin, config, inspect, logging, run as agent},
     stdio,
@@ -9,11 +9,11 @@ use crate::{
 /// Watches interfaces until a signal comes or the time is over.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     stdio::detach();
+    let shown = args.flows.shown()?;
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
     logging::start(config.log.level);
     let contents = inspect::read(&config, Origin::Live, config.policies.lenient)?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
-    let shown = shown(&args.flows.form, &args.flows.top)?;
     agent::run(&config, filter.as_ref(), contents, &shown, args.duration)
 }

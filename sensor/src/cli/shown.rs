@@ -82,10 +82,41 @@ impl TopArgs {
 /// What both say.
 ///
 /// # Errors
-/// Where groups are asked for by too many fields, or a field is named twice.
+/// Where groups are asked for by too many fields, a field is named twice, or columns are chosen of what has none.
 pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<Shown> {
     each_once("--columns", &form.columns)?;
+    if !form.columns.is_empty() {
+        if top.top.is_some() {
+            let fault =
+                "--columns chooses columns of flows; with --top, --by chooses those of groups";
+            return Err(Failure::usage(fault).into());
+        }
+        if form.format.is_some_and(|form| form != Form::Csv) {
+            let fault = "--columns needs CSV: say --format csv, or leave --format out";
+            return Err(Failure::usage(fault).into());
+        }
+    }
     Ok(Shown { format: form.format(), top: top.options()? })
+}
+
+/// Refuses flags about flows where none are shown.
+///
+/// # Errors
+/// Such a flag is given; `instead` is shown in place of flows.
+pub fn no_flows(form: &FormArgs, top: &TopArgs, instead: &str) -> anyhow::Result<()> {
+    let given = [
+        ("--format", form.format.is_some()),
+        ("--columns", !form.columns.is_empty()),
+        ("--top", top.top.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            let fault =
+                format!("{flag} is about flows, which {instead} replaces: give one of the two");
+            Err(Failure::usage(fault).into())
+        }
+        None => Ok(()),
+    }
 }
 
 fn count(text: &str) -> Result<usize, String> {
