@@ -67,15 +67,18 @@ impl Attachments {
             names: Names::new(linger),
             outputs,
         };
-        let mut refused = None;
+        let mut refused = Vec::new();
         selection.links().for_each(|link| all.names.set(link.index, &link.name));
         all.tell_names();
         for link in selection.links() {
             if let Err(error) = all.attach(link) {
-                refused = Some(error);
+                refused.push(error);
             }
         }
-        if let (true, Some(error)) = (all.attached.is_empty(), refused) {
+        // Each is shown once: here, or by whoever gets it.
+        let fatal = refused.pop_if(|_| all.attached.is_empty());
+        refused.iter().for_each(not_watched);
+        if let Some(error) = fatal {
             return Err(error).context("no interface can be watched");
         }
         selection.all_counted_twice().iter().for_each(|twice| tracing::warn!("{twice}"));
@@ -100,8 +103,11 @@ impl Attachments {
         self.tell_names();
         for event in events {
             match event {
-                // An error has been shown; the other interfaces go on.
-                LinkEvent::Appeared(link) => drop(self.attach(link)),
+                LinkEvent::Appeared(link) => {
+                    if let Err(error) = self.attach(link) {
+                        not_watched(&error);
+                    }
+                }
                 LinkEvent::Renamed(link) => {
                     tracing::info!("interface {} is now called {}", link.index, link.name);
                     self.coverage.rename(link.index, &link.name);
@@ -159,26 +165,19 @@ impl Attachments {
 
     fn attach(&mut self, link: &Link) -> Result<(), KernelError> {
         let before = self.programs.crossed(link.index);
-        match self.programs.attach(link, self.wishes.of(link)) {
-            Ok(attachment) => {
-                let crossed = |interface| self.programs.crossed(interface);
-                self.coverage.add(link, &before, crossed);
-                stdio::note(&attachment);
-                if link.kind == "vrf" {
-                    tracing::warn!(
-                        interface = link.name,
-                        "a VRF device: its packets come to programs at its members alone; watch those"
-                    );
-                }
-                tell_unseen_tags(&attachment, link);
-                self.attached.insert(link.index, attachment);
-                Ok(())
-            }
-            Err(error) => {
-                tracing::error!("{error}");
-                Err(error)
-            }
+        let attachment = self.programs.attach(link, self.wishes.of(link))?;
+        let crossed = |interface| self.programs.crossed(interface);
+        self.coverage.add(link, &before, crossed);
+        stdio::note(&attachment);
+        if link.kind == "vrf" {
+            tracing::warn!(
+                interface = link.name,
+                "a VRF device: its packets come to programs at its members alone; watch those"
+            );
         }
+        tell_unseen_tags(&attachment, link);
+        self.attached.insert(link.index, attachment);
+        Ok(())
     }
 
     fn detach_from(&mut self, link: &Link, why: &str) {
@@ -203,4 +202,9 @@ fn tell_unseen_tags(attachment: &Attachment, link: &Link) {
         remedy = format_args!("{ingress}; or {}", tags.remedy(&link.name)),
         "XDP does not see {tags}"
     );
+}
+
+/// Logs an interface that cannot be watched while others are.
+fn not_watched(error: &KernelError) {
+    tracing::error!("{error}");
 }
