@@ -76,7 +76,7 @@ table! {
         interval: Duration = Duration::from_secs(1);
         /// Memory for the kernel's flow tables, over all CPUs.
         kernel_memory: ByteSize = ByteSize(128 << 20);
-        /// Use generic XDP where a driver has no native XDP. It sees merged packets: counts are wrong.
+        /// Use generic XDP on every interface that no `[[interface]]` matches. It counts merged packets once: too few packets.
         generic_xdp: bool = false;
     }
 }
@@ -90,7 +90,7 @@ table! {
         idle_timeout: Duration = Duration::from_secs(15);
         /// How long a TCP flow is kept after its FIN or RST, for the last acknowledgements.
         end_linger: Duration = Duration::from_secs(1);
-        /// Active flows held at most; beyond it the oldest is reported early.
+        /// Maximum number of active flows; above it the flow with the nearest timeout ends early.
         max_flows: u64 = 1 << 20;
     }
 }
@@ -143,7 +143,7 @@ table! {
 table! {
     /// `[ipfix_file]`
     IpfixFile {
-        /// Directory for the files; it must exist.
+        /// Directory for the files; created if it does not exist.
         directory: Option<PathBuf> = None;
         /// A file is finished when it has this size.
         max_size: ByteSize = ByteSize(64 << 20);

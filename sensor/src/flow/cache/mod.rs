@@ -155,7 +155,7 @@ impl FlowCache {
         }
     }
 
-    /// Ends the nearest flow of the fuller table; false when there is none.
+    /// Ends the flow with the nearest timeout in the fuller table; false when there is none.
     fn evict(&mut self, reason: EndReason, out: &mut Records) -> bool {
         if self.v4.len() >= self.v6.len() {
             self.v4.evict(reason).map(|ended| out.push_v4(&ended)).is_some()
