@@ -18,24 +18,24 @@ use crate::agent::{
 /// Closes the help of the program.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0   all went well
-  64  the command line or the configuration is wrong
-  69  the kernel lacks what is asked for
-  77  no permission
-  1   anything else";
+  0   success
+  64  invalid command line or configuration
+  69  the kernel lacks a required feature
+  77  permission denied
+  1   any other error";
 
 /// Closes the help of `run`.
 pub const RUN_EXAMPLES: &str = "\
 Examples:
-  sensor run                                        the default route's device
-  sensor run -i 'eth*' --collector udp://10.0.0.5   all eth devices, to a collector
-  sensor run --policies stock --print flows,hits    and what the stock policies find
-  sensor run --listen netflow://0.0.0.0:2055        routers' flows only; needs no root
+  sensor run                                        the default route's interface
+  sensor run -i 'eth*' --collector udp://10.0.0.5   all eth interfaces, exported to a collector
+  sensor run --policies stock --print flows,hits    also evaluate the stock policies
+  sensor run --listen netflow://0.0.0.0:2055        flow exports of routers only; needs no root
   sensor run --config /etc/sensor/sensor.toml       as a service
 
 Signals:
-  INT, TERM, QUIT  stop: detach, send what waits, print the summary
-  HUP              read lists, labels, databases and policies anew; open files of hits anew
+  INT, TERM, QUIT  stop: detach, flush queues, print the summary
+  HUP              reload lists, labels, databases and policies; reopen hit files
   USR1             print the summary so far";
 
 /// Closes the help of `replay`.
@@ -43,47 +43,47 @@ pub const REPLAY_EXAMPLES: &str = "\
 Examples:
   sensor replay morning.pcap.gz | jq .octets        flows as JSON lines
   sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files
-  sensor replay --as exports netflow.pcap           the flows that routers have exported";
+  sensor replay --as exports netflow.pcap           the flows that routers exported";
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Capture")]
 pub struct RunArgs {
-    /// Interface to watch: a name, a glob such as 'eth*', or 'auto' for the default route's device; may be repeated
+    /// Interface to capture: a name, a glob such as 'eth*', or 'auto' for the default route's interface; repeatable
     #[arg(short, long, value_name = "IFACE", action = ArgAction::Append)]
     pub interface: Vec<String>,
 
-    /// Receive routers' flows at netflow://, ipfix:// or sflow://ADDRESS:PORT (UDP), tcp:// or tls:// (IPFIX); may be
-    /// repeated. Without -i, nothing else is done
+    /// Receive flow exports on netflow://, ipfix:// or sflow://ADDRESS:PORT (UDP), tcp:// or tls:// (IPFIX); repeatable.
+    /// Without -i, no interface is captured
     #[arg(long, help_heading = "Intake", value_name = "URL", action = ArgAction::Append)]
     pub listen: Vec<String>,
 
-    /// Listen to exporters of this network; may be repeated [default: loopback, private and link-local addresses]
+    /// Accept exporters from this network; repeatable [default: loopback, private and link-local addresses]
     #[arg(long, help_heading = "Intake", value_name = "CIDR", action = ArgAction::Append)]
     pub allow: Vec<String>,
 
-    /// Send each received datagram on to udp://HOST:PORT; may be repeated
+    /// Forward each received datagram to udp://HOST:PORT; repeatable
     #[arg(long, help_heading = "Intake", value_name = "URL", action = ArgAction::Append)]
     pub forward: Vec<String>,
 
-    /// Send datagrams on from the exporter's address, not from our own
+    /// Forward datagrams with the exporter's source address instead of our own
     #[arg(long, help_heading = "Intake", requires = "forward")]
     pub keep_source: bool,
 
-    /// How often the kernel's flow tables are drained [default: 1s]
+    /// Interval at which to drain the kernel's flow tables [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub interval: Option<Duration>,
 
-    /// Stop by itself after this time
+    /// Stop after this time
     #[arg(long, value_name = "TIME", value_parser = parse_run_time)]
     pub duration: Option<Duration>,
 
-    /// Count received packets by this hook: auto, xdp, tc or generic; `NAME=` before it is for interfaces of that name or
-    /// glob; may be repeated
+    /// Hook that counts received packets: auto, xdp, tc or generic; prefix it with `NAME=` to limit it to an interface name
+    /// or glob; repeatable
     #[arg(long, value_name = "[NAME=]HOOK", action = ArgAction::Append)]
     pub ingress: Vec<String>,
 
-    /// Use generic XDP where a driver has no native XDP (its packet counts are too low)
+    /// Use generic XDP on every interface that no --ingress or [[interface]] matches; it counts merged packets once
     #[arg(long)]
     pub generic_xdp: bool,
 
@@ -99,15 +99,15 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub flows: FlowArgs,
 
-    /// What the files hold: traffic, to be counted as the kernel counts it; or the NetFlow, IPFIX and sFlow of routers
+    /// Content of the files: traffic, or the NetFlow, IPFIX and sFlow exports of routers
     #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
     pub content: Content,
 
-    /// Of exports: what OUT counters count where IN counters stand beside them, whatever [[exporter]] says [default: same]
+    /// Meaning of OUT counters in records that also have IN counters; overrides [[exporter]] [default: same]
     #[arg(long, value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 
-    /// Captures to read, in this order, '-' being stdin: pcap or pcapng, plain, gzip or zstd; as exports, IPFIX files too
+    /// Captures to read, in this order; '-' is stdin. pcap or pcapng, plain, gzip or zstd; with --as exports also IPFIX files
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }
@@ -124,9 +124,9 @@ pub enum Content {
 /// What the OUT counters of exporters count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutCounters {
-    /// The packets that IN counters count, as they left
+    /// The same packets as the IN counters, counted when they left
     Same,
-    /// The packets of the way back: they make a flow of their own
+    /// Packets of the reverse direction, which become a separate flow
     Reverse,
 }
 
@@ -143,15 +143,15 @@ impl From<OutCounters> for exports::OutCounters {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Flows")]
 pub struct FlowArgs {
-    /// Report a flow that goes on this often [default: 60s]
+    /// Active timeout: report a long-lived flow this often [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub active_timeout: Option<Duration>,
 
-    /// End a flow after so long without a packet [default: 15s]
+    /// Idle timeout: end a flow after this time without a packet [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub idle_timeout: Option<Duration>,
 
-    /// Send IPFIX to udp://, tcp:// or tls://HOST:PORT, with ?source=ADDRESS|INTERFACE from there; may be repeated
+    /// Export IPFIX to udp://, tcp:// or tls://HOST:PORT; ?source=ADDRESS|INTERFACE sets the source; repeatable
     #[arg(long, help_heading = "Destinations", value_name = "URL", action = ArgAction::Append)]
     pub collector: Vec<String>,
 
@@ -159,24 +159,24 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Destinations", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub ipfix_file: Option<PathBuf>,
 
-    /// Print and export only the flows that fulfil this NQL query
+    /// Print and export only flows that match this NQL query
     #[arg(long, help_heading = "Destinations", value_name = "QUERY")]
     pub filter: Option<String>,
 
-    /// A list that queries name by $NAME: a file with one value a line; may be repeated
+    /// List that queries reference as $NAME: a file with one value per line; repeatable
     #[arg(long, help_heading = "Destinations", value_name = "NAME=FILE", value_parser = parse_list,
           action = ArgAction::Append)]
     pub list: Vec<(String, PathBuf)>,
 
-    /// Ask these policies of every flow: files, directories, or 'stock' for the library inside; may be repeated
+    /// Evaluate every flow against these policies: files, directories, or 'stock' for the built-in library; repeatable
     #[arg(long, help_heading = "Policies", value_name = "PATH", action = ArgAction::Append)]
     pub policies: Vec<PathBuf>,
 
-    /// Leave policies with faults out, instead of refusing to start
+    /// Skip invalid policies instead of refusing to start
     #[arg(long, help_heading = "Policies")]
     pub lenient: bool,
 
-    /// What to print on stdout, several by commas [default: flows, with --policies hits; with --config, what the file says]
+    /// What to print on stdout, comma-separated [default: flows; with --policies, hits; with --config, as the file says]
     #[arg(long, help_heading = "Destinations", value_name = "WHAT", value_delimiter = ',')]
     pub print: Vec<Print>,
 
@@ -192,15 +192,15 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Destinations", value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub flow_log: Option<PathBuf>,
 
-    /// Observation domain id in IPFIX messages [default: 1]
+    /// Observation domain ID in IPFIX messages [default: 1]
     #[arg(long, help_heading = "Destinations", value_name = "ID")]
     pub observation_domain: Option<u32>,
 
-    /// Configuration file (TOML); flags win over it
+    /// Configuration file (TOML); flags override it
     #[arg(long, help_heading = "General", value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
-    /// Log more than the file's level: -v one step, -vv two
+    /// Increase the log level: -v by one step, -vv by two
     #[arg(short, long, help_heading = "General", action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 }
@@ -208,9 +208,9 @@ pub struct FlowArgs {
 /// What goes to stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Print {
-    /// One line for each flow: aligned on a terminal, JSON elsewhere
+    /// One line per flow: aligned on a terminal, JSON elsewhere
     Flows,
-    /// One line for each hit of a policy: for people on a terminal, JSON elsewhere
+    /// One line per policy hit: text on a terminal, JSON elsewhere
     Hits,
     /// Nothing
     None,
@@ -247,7 +247,7 @@ pub struct HitsArgs {
 /// The verbs of `hits`.
 #[derive(Subcommand, Debug)]
 pub enum HitsCommand {
-    /// Send one made event to every output, whatever its filter, and say what came of it
+    /// Send a test event to every output, ignoring its filter, and report the result
     Test(HitsTestArgs),
 }
 

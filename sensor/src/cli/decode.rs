@@ -32,11 +32,11 @@ Examples:
 /// Arguments of `decode`.
 #[derive(Args, Debug)]
 pub struct DecodeArgs {
-    /// Show the records of options in place of flows
+    /// Show options records instead of flows
     #[arg(long)]
     pub options: bool,
 
-    /// Show the ledger of octets, by exporter, in place of flows
+    /// Show the octet ledger of each exporter instead of flows
     #[arg(long)]
     pub ledger: bool,
 
@@ -59,7 +59,7 @@ pub struct DecodeArgs {
     #[command(flatten)]
     pub top: TopArgs,
 
-    /// What OUT counters count where IN counters stand beside them, whatever [[exporter]] says [default: same]
+    /// Meaning of OUT counters in records that also have IN counters; overrides [[exporter]] [default: same]
     #[arg(long, value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 
@@ -67,7 +67,7 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
-    /// Files to read, in this order, '-' being stdin: captures (pcap, pcapng) of NetFlow 5, 7, 9, IPFIX (UDP, TCP) and
+    /// Files to read, in this order; '-' is stdin. Captures (pcap, pcapng) of NetFlow 5, 7, 9, IPFIX (UDP, TCP) and
     /// sFlow 5, and IPFIX files; plain, gzip or zstd
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,

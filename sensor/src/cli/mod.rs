@@ -37,7 +37,7 @@ use crate::{kernel::guard, stdio};
 /// How long the end waits for whoever reads standard error.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Flow records of the packets on this host, as IPFIX and JSON.
+/// Flow sensor for Linux: counts packets with eBPF, exports IPFIX and JSON, evaluates policies.
 #[derive(Debug, Parser)]
 #[command(
     name = "sensor",
@@ -66,10 +66,10 @@ impl Arguments {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch interfaces and export their flows
+    /// Capture interfaces and export their flows
     #[command(after_help = args::RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Put captured traffic, or captured exports, through the same parsers, filters and exporters
+    /// Replay captured traffic or captured exports through the same parsers, filters and exporters
     #[command(after_help = args::REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
     /// Show the flows in captured NetFlow, IPFIX and sFlow: one line each
@@ -77,15 +77,15 @@ pub enum Command {
     Decode(DecodeArgs),
     /// List the fields of a flow: name, type, IPFIX element, meaning
     Fields(FieldsArgs),
-    /// Tell every fault of a configuration file, or of the files that it names, at once
+    /// Validate a configuration and every file it references
     Check(CheckArgs),
-    /// Try where hits of policies are sent
+    /// Test the outputs for policy hits
     Hits(HitsArgs),
-    /// Check a query, or filter records by it
+    /// Validate, explain or run a query
     Nql(NqlArgs),
-    /// Check, test, list and explain policies
+    /// Validate, test, list and explain policies
     Policy(PolicyArgs),
-    /// Show what is known about addresses, check label files, make them from a cloud's inventory
+    /// Look up addresses, validate label files, import them from a cloud inventory
     Labels(LabelsArgs),
 }
 

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Destinations")]
 pub struct FormArgs {
-    /// How flows are printed [default: text on a terminal, JSON elsewhere]
+    /// Output format of flows [default: text on a terminal, JSON elsewhere]
     #[arg(long, value_name = "FORM")]
     pub format: Option<Form>,
 
@@ -56,12 +56,12 @@ pub struct TopArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     pub top: Option<usize>,
 
-    /// What the flows of a group have in common: up to 7 fields
+    /// Fields to group by, up to 7
     #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::field, requires = "top",
           default_value = "srcip,dstip")]
     pub by: Vec<&'static Field>,
 
-    /// What the groups are ordered by
+    /// Metric to sort groups by
     #[arg(long, value_name = "METRIC", value_parser = metric, requires = "top", default_value = "octets")]
     pub metric: Metric,
 }

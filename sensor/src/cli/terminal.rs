@@ -10,12 +10,12 @@ use crate::{diagnostic::Theme, stdio};
 /// The flags of every verb.
 #[derive(Args, Debug)]
 pub struct TerminalArgs {
-    /// Only warnings and errors on stderr: no progress, no summary, no log below `warn`. Results on stdout stay, and what
-    /// was lost is told
+    /// Print only warnings, errors and losses on stderr: no progress, no summary, no log below `warn`. Results on stdout
+    /// stay
     #[arg(short, long, global = true, help_heading = "General")]
     pub quiet: bool,
 
-    /// Write in colour: auto (on a terminal; NO_COLOR and CLICOLOR_FORCE are heeded), always or never [default: auto]
+    /// Colour output: auto (on a terminal; honours NO_COLOR and CLICOLOR_FORCE), always or never [default: auto]
     #[arg(
         long,
         global = true,

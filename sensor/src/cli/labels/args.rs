@@ -26,11 +26,11 @@ pub struct LabelsArgs {
 /// The verbs of `labels`.
 #[derive(Debug, Subcommand)]
 pub enum LabelsCommand {
-    /// Show everything known about an address, and which file and line says so
+    /// Show everything known about an address, with the source file and line
     Show(ShowArgs),
-    /// Tell every fault of label files at once; exit code 64 if there is one
+    /// Validate label files and report all errors; exit code 64 if there are any
     Check(CheckArgs),
-    /// Make a label file of what a cloud's command line tool prints
+    /// Convert the output of a cloud's command line tool into a label file
     Import(ImportArgs),
 }
 
@@ -41,7 +41,7 @@ pub struct ShowArgs {
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
-    /// Further file of labels; may be repeated
+    /// Additional label file; repeatable
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Append)]
     pub labels: Vec<PathBuf>,
 

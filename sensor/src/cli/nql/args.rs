@@ -26,11 +26,11 @@ pub struct NqlArgs {
 /// The verbs of `nql`.
 #[derive(Debug, Subcommand)]
 pub enum NqlCommand {
-    /// Tell every fault of a query at once; exit code 64 if there is one
+    /// Validate a query and report all errors; exit code 64 if there are any
     Check(QueryArgs),
-    /// Show the tests that a query about flows comes to, in the order in which they are made
+    /// Show the evaluation plan of a flow query: its tests, in order
     Explain(QueryArgs),
-    /// Pass on the records, JSON objects one a line, that fulfil a query
+    /// Filter JSON lines: print the records that match a query
     Filter(FilterArgs),
 }
 
@@ -49,7 +49,7 @@ pub struct QueryArgs {
     #[arg(long, value_name = "CONTEXT", default_value = "flow")]
     pub context: Context,
 
-    /// A list that the query names by $NAME: a file with one value a line; may be repeated
+    /// List that the query references as $NAME: a file with one value per line; repeatable
     #[arg(long, value_name = "NAME=FILE", value_parser = parse_list, action = ArgAction::Append)]
     pub list: Vec<(String, PathBuf)>,
 }
@@ -61,11 +61,11 @@ pub struct FilterArgs {
     #[command(flatten)]
     pub query: QueryArgs,
 
-    /// Configuration file (TOML) whose labels, networks, geography and reputation tell what records do not say themselves
+    /// Configuration file (TOML) whose labels, networks, geography and reputation enrich the records
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
-    /// Further file of labels; may be repeated
+    /// Additional label file; repeatable
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Append)]
     pub labels: Vec<PathBuf>,
 

@@ -26,13 +26,13 @@ pub struct PolicyArgs {
 /// The verbs of `policy`.
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
-    /// Tell every fault of policy files at once; exit code 64 if there is one
+    /// Validate policy files and report all errors; exit code 64 if there are any
     Check(FilesArgs),
     /// Run the tests beside policy files, NAME.test.toml beside NAME.toml; exit code 1 if one fails
     Test(TestArgs),
     /// List policies: name, group, severities, whether enabled
     List(FilesArgs),
-    /// Show what a policy comes to: its query as it is evaluated, keys, windows, thresholds
+    /// Show how a policy is evaluated: compiled query, keys, windows, thresholds
     Explain(ExplainArgs),
 }
 
@@ -43,8 +43,8 @@ pub struct FilesArgs {
     #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
 
-    /// A list that queries name by $NAME: a file with one value a line; may be repeated. Files lists/NAME.txt beside
-    /// policies need not be named
+    /// List that queries reference as $NAME: a file with one value per line; repeatable. Files lists/NAME.txt next to the
+    /// policies are found automatically
     #[arg(long, value_name = "NAME=FILE", value_parser = parse_list, action = ArgAction::Append)]
     pub list: Vec<(String, PathBuf)>,
 
