@@ -52,14 +52,13 @@ fn told(mut batch: FlowBatch) -> FlowBatch {
     batch.source_mac.clear();
     batch.destination_mac.clear();
     let rows = batch.len();
-    let router = &mut batch.router;
-    router.output_interface = vec![7; rows];
-    router.next_hop_v4 = vec![0x0a00_0001; rows];
-    router.source_as = vec![64_500; rows];
-    router.destination_as = vec![64_501; rows];
-    router.sample_rate = vec![100; rows];
-    router.exporter = vec![0; rows];
-    router.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 1].into()))];
+    batch.output_interface = vec![7; rows];
+    batch.next_hop_v4 = vec![0x0a00_0001; rows];
+    batch.source_as = vec![64_500; rows];
+    batch.destination_as = vec![64_501; rows];
+    batch.sample_rate = vec![100; rows];
+    batch.exporter = vec![0; rows];
+    batch.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 1].into()))];
     batch
 }
 

@@ -105,10 +105,10 @@ const FLOW_LABELS: &str = "\
 
 fn notes(field: &Field) -> String {
     let mut notes = Vec::new();
-    if field.read.is_some() {
+    if field.is_filled() {
         notes.push("filled".to_owned());
     }
-    if field.attribute.is_some() {
+    if field.attribute().is_some() {
         notes.push("address".to_owned());
     }
     match field.text {

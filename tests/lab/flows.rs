@@ -41,14 +41,14 @@ pub fn routed_ipv6(seed: u32, rows: usize) -> Arc<FlowBatch> {
     let mut batch = tell(fill(FlowBatch::v6(Source::NetFlow), seed, rows, false));
     batch.vlan.fill(0);
     batch.end_reason.fill(0);
-    batch.router.destination_vlan.clear();
-    batch.router.next_hop_v6.clear();
-    batch.router.application.clear();
-    batch.router.input_vrf.clear();
-    batch.router.output_vrf.clear();
-    batch.router.action.clear();
-    batch.router.sample_rate.fill(0);
-    batch.router.exporters = vec![Arc::new(Exporter::new([0xfd, 0, 0, 0, 0, 0, 0, 1].into()))];
+    batch.destination_vlan.clear();
+    batch.next_hop_v6.clear();
+    batch.application.clear();
+    batch.input_vrf.clear();
+    batch.output_vrf.clear();
+    batch.action.clear();
+    batch.sample_rate.fill(0);
+    batch.exporters = vec![Arc::new(Exporter::new([0xfd, 0, 0, 0, 0, 0, 0, 1].into()))];
     Arc::new(batch)
 }
 
@@ -60,28 +60,26 @@ fn tell(mut batch: FlowBatch) -> FlowBatch {
     batch.destination_mac.clear();
     let rows = batch.len() as u32;
     let numbers = |first: u32, range: u32| (0..rows).map(move |n| first + n % range);
-    let router = &mut batch.router;
-    router.output_interface = numbers(40, 4).collect();
-    router.destination_vlan = numbers(100, 7).map(|vlan| vlan as u16).collect();
+    batch.output_interface = numbers(40, 4).collect();
+    batch.destination_vlan = numbers(100, 7).map(|vlan| vlan as u16).collect();
     match batch.addresses {
-        Addresses::V4 { .. } => router.next_hop_v4 = numbers(0x0a01_0001, 9).collect(),
+        Addresses::V4 { .. } => batch.next_hop_v4 = numbers(0x0a01_0001, 9).collect(),
         Addresses::V6 { .. } => {
-            router.next_hop_v6 =
-                numbers(1, 9).map(|n| 0xfd01_u128 << 112 | u128::from(n)).collect();
+            batch.next_hop_v6 = numbers(1, 9).map(|n| 0xfd01_u128 << 112 | u128::from(n)).collect();
         }
     }
-    router.source_as = numbers(64_500, 20).collect();
-    router.destination_as = numbers(4_200_000_000, 20).collect();
-    router.sample_rate = numbers(100, 1).collect();
-    router.exporter = numbers(0, 1).collect();
-    router.version = numbers(9, 1).map(|version| version as u8).collect();
-    router.received = batch.end.clone();
-    router.action = numbers(0, 3).map(|action| action as u8).collect();
+    batch.source_as = numbers(64_500, 20).collect();
+    batch.destination_as = numbers(4_200_000_000, 20).collect();
+    batch.sample_rate = numbers(100, 1).collect();
+    batch.exporter = numbers(0, 1).collect();
+    batch.version = numbers(9, 1).map(|version| version as u8).collect();
+    batch.received = batch.end.clone();
+    batch.action = numbers(0, 3).map(|action| action as u8).collect();
     let application = |n: u32| application::number(&n.to_be_bytes()).unwrap_or(0);
-    router.application = numbers(0x0300_0050, 5).map(application).collect();
-    router.input_vrf = numbers(1, 3).collect();
-    router.output_vrf = numbers(11, 3).collect();
-    router.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 77].into()))];
+    batch.application = numbers(0x0300_0050, 5).map(application).collect();
+    batch.input_vrf = numbers(1, 3).collect();
+    batch.output_vrf = numbers(11, 3).collect();
+    batch.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 77].into()))];
     batch
 }
 

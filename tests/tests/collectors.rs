@@ -307,30 +307,29 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
     told("dstmac", batch.destination_mac.get(row).copied().map(mac));
     // Of these 0 says that nobody told.
     let any = |column: &[u32]| column.iter().any(|number| *number != 0);
-    let router = &batch.router;
     if tells_vlan(batch) {
         told("vlanid", text(&batch.vlan, row));
     }
     if batch.end_reason.iter().any(|reason| *reason != 0) {
         told("flow_end_reason", text(&batch.end_reason, row));
     }
-    if any(&router.sample_rate) {
-        told("sampling_interval", text(&router.sample_rate, row));
+    if any(&batch.sample_rate) {
+        told("sampling_interval", text(&batch.sample_rate, row));
     }
-    told("post_vlanid", text(&router.destination_vlan, row));
-    told("nexthop", router.next_hop_v4.get(row).map(|hop| Ipv4Addr::from(*hop).to_string()));
-    told("nexthopv6", router.next_hop_v6.get(row).map(|hop| Ipv6Addr::from(*hop).to_string()));
-    told("srcas", text(&router.source_as, row));
-    told("dstas", text(&router.destination_as, row));
-    told("ingress_vrfid", text(&router.input_vrf, row));
-    told("egress_vrfid", text(&router.output_vrf, row));
-    if let Some(application) = router.application.get(row) {
+    told("post_vlanid", text(&batch.destination_vlan, row));
+    told("nexthop", batch.next_hop_v4.get(row).map(|hop| Ipv4Addr::from(*hop).to_string()));
+    told("nexthopv6", batch.next_hop_v6.get(row).map(|hop| Ipv6Addr::from(*hop).to_string()));
+    told("srcas", text(&batch.source_as, row));
+    told("dstas", text(&batch.destination_as, row));
+    told("ingress_vrfid", text(&batch.input_vrf, row));
+    told("egress_vrfid", text(&batch.output_vrf, row));
+    if let Some(application) = batch.application.get(row) {
         let [engine, selector @ ..] = application::field::<4>(*application);
         let selector = selector.map(|octet| format!("{octet:02x}")).join(":");
         told("appl_id.classification_engine_id", Some(engine.to_string()));
         told("appl_id.selector_id", Some(selector));
     }
-    if let Some(action) = router.action.get(row) {
+    if let Some(action) = batch.action.get(row) {
         let reason = [
             "forwarding_status_unknown_code",
             "forwarding_status_forward_code",
@@ -339,7 +338,7 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
         told("forwarding_status", Some(action.to_string()));
         told(reason, Some("0".to_owned()));
     }
-    if let Some(exporter) = router.exporter_of(row) {
+    if let Some(exporter) = batch.exporter_of(row) {
         let v6 = exporter.address.is_ipv6();
         let name = if v6 { "exporter_addr_v6" } else { "exporter_addr" };
         told(name, Some(exporter.address.to_string()));
@@ -377,7 +376,7 @@ fn addresses(batch: &FlowBatch, row: usize) -> (String, String) {
 }
 
 fn interfaces(batch: &FlowBatch, row: usize) -> (u32, u32) {
-    if let Some(output) = batch.router.output_interface.get(row) {
+    if let Some(output) = batch.output_interface.get(row) {
         return (batch.interface[row], *output);
     }
     match batch.direction[row] {

@@ -41,7 +41,7 @@ fn comparable(flow: &Value) -> String {
             let untold = ["input", "output", "ttlmin", "srcvlan"].contains(&name.as_str());
             let only_here = [&OF_THE_SOURCE[..], &OF_SAMPLING].concat().contains(&name.as_str());
             // Who receives adds its own context.
-            let context = fields::find(name).is_some_and(|field| field.attribute.is_some());
+            let context = fields::find(name).is_some_and(|field| field.attribute().is_some());
             !(only_here || context || untold && *value == 0)
         });
     }

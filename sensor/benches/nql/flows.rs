@@ -69,15 +69,14 @@ pub fn of_router(flows: &[FlowBatch]) -> Vec<FlowBatch> {
         batch.destination_mac.clear();
         let rows = batch.len();
         let mut column = |bound| (0..rows).map(|_| random.below(bound) as u32).collect::<Vec<_>>();
-        let router = &mut batch.router;
-        router.exporters = exporters.to_vec();
-        router.exporter = column(3);
-        router.output_interface = column(48);
-        router.source_as = column(64);
-        router.destination_as = column(64);
-        router.sample_rate = vec![100; rows];
-        router.version = vec![9; rows];
-        router.received = batch.end.clone();
+        batch.exporters = exporters.to_vec();
+        batch.exporter = column(3);
+        batch.output_interface = column(48);
+        batch.source_as = column(64);
+        batch.destination_as = column(64);
+        batch.sample_rate = vec![100; rows];
+        batch.version = vec![9; rows];
+        batch.received = batch.end.clone();
     }
     told
 }

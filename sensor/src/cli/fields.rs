@@ -43,7 +43,7 @@ fn table() -> Table {
             Kind::Unsigned(bits) => Some(bits),
             _ => None,
         },
-        filled: field.read.is_some(),
+        filled: field.is_filled(),
         elements: field.elements,
         extension: field.origin == Origin::Extension,
         meaning: field.doc,

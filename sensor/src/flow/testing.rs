@@ -151,7 +151,7 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
     macro_rules! tell {
         ($($column:ident: $below:expr;)*) => {$(
             if random.below(2) == 0 {
-                some(&mut batch.router.$column, rows, || random.below($below) as _);
+                some(&mut batch.$column, rows, || random.below($below) as _);
             }
         )*};
     }
@@ -171,18 +171,17 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
             }
         }
     }
-    let router = &mut batch.router;
     let addresses =
-        [&mut router.next_hop_v4, &mut router.nat_source_v4, &mut router.nat_destination_v4];
+        [&mut batch.next_hop_v4, &mut batch.nat_source_v4, &mut batch.nat_destination_v4];
     for address in addresses.into_iter().flatten() {
         *address = address.checked_shl(28).unwrap_or(0);
     }
     if random.below(2) == 0 {
-        for rate in &mut batch.router.sample_rate {
+        for rate in &mut batch.sample_rate {
             *rate = rate.saturating_mul(u32::MAX);
         }
     }
-    batch.router.exporters = exporters();
+    batch.exporters = exporters();
     batch
 }
 

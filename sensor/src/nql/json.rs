@@ -183,8 +183,10 @@ fn read_subject(object: &Map<String, Json>, subject: &Subject) -> Result<Vec<Own
 fn look_up(object: &Map<String, Json>, subject: &Subject, lookup: &dyn Lookup) -> Vec<Owned> {
     let side = match subject {
         Subject::Label(side, _) => *side,
-        Subject::Field(Field { attribute: Some((side, _)), .. }) => *side,
-        Subject::Field(_) => return Vec::new(),
+        Subject::Field(field) => match field.attribute() {
+            Some((side, _)) => side,
+            None => return Vec::new(),
+        },
         Subject::PortLabel(protocol) => return look_up_ports(object, protocol, lookup.ports()),
     };
     let name = match side {
@@ -197,10 +199,10 @@ fn look_up(object: &Map<String, Json>, subject: &Subject, lookup: &dyn Lookup) -
     };
     Owned::all(match subject {
         Subject::Label(_, context) => profile.label(context),
-        Subject::Field(Field { attribute: Some((_, attribute)), .. }) => {
-            profile.attribute(*attribute)
+        Subject::Field(field) => {
+            field.attribute().map_or(Value::Absent, |(_, attribute)| profile.attribute(attribute))
         }
-        Subject::Field(_) | Subject::PortLabel(_) => Value::Absent,
+        Subject::PortLabel(_) => Value::Absent,
     })
 }
 

@@ -80,7 +80,7 @@ impl Typed {
 /// What a test looks at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// A field of the table. Where `field.attribute` is `Some`, the value hangs on the address of that side and is found
+    /// A field of the table. Where [`Field::attribute`] is `Some`, the value hangs on the address of that side and is found
     /// in its profile; else it is read from the row.
     Field(&'static Field),
     /// The labels of the address on one side, in one context (lower case).
@@ -93,18 +93,17 @@ impl Subject {
     /// The side whose address profile holds the value: tests of such subjects are decided once per profile.
     pub fn side(&self) -> Option<Side> {
         match self {
-            Self::Field(Field { attribute: Some((side, _)), .. }) | Self::Label(side, _) => {
-                Some(*side)
-            }
-            _ => None,
+            Self::Field(field) => field.attribute().map(|(side, _)| side),
+            Self::Label(side, _) => Some(*side),
+            Self::PortLabel(_) => None,
         }
     }
 
     /// What is taken from the profile, for fields that hang on an address.
     pub fn attribute(&self) -> Option<Attribute> {
         match self {
-            Self::Field(Field { attribute: Some((_, attribute)), .. }) => Some(*attribute),
-            _ => None,
+            Self::Field(field) => field.attribute().map(|(_, attribute)| attribute),
+            Self::Label(..) | Self::PortLabel(_) => None,
         }
     }
 

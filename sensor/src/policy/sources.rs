@@ -140,7 +140,7 @@ impl Sources {
     /// The sources of a batch's rows, by place in its list of exporters; one for the host's.
     pub fn of_batch(&mut self, batch: &FlowBatch, origins: &mut Vec<Origin>) {
         origins.clear();
-        for (place, exporter) in batch.router.exporters.iter().enumerate() {
+        for (place, exporter) in batch.exporters.iter().enumerate() {
             let id = match self.by_address.get(&exporter.address) {
                 Some(id) => *id,
                 None => self.add(exporter),
@@ -150,7 +150,7 @@ impl Sources {
             if !exporter.name.is_empty() && source.name != exporter.name && !is_shared {
                 source.name.clone_from(&exporter.name);
             }
-            let skew = batch.router.skews.get(place).copied().unwrap_or(0);
+            let skew = batch.skews.get(place).copied().unwrap_or(0);
             origins.push(Origin { id, skew });
         }
         if origins.is_empty() {
@@ -312,8 +312,8 @@ mod tests {
     /// The source at an address, whose clock is ahead by so many milliseconds.
     fn origin(sources: &mut Sources, address: u32, skew: i64) -> Origin {
         let mut batch = FlowBatch::v4(Source::NetFlow);
-        batch.router.exporters = vec![Arc::new(Exporter::new(IpAddr::V4(address.into())))];
-        batch.router.skews = vec![skew];
+        batch.exporters = vec![Arc::new(Exporter::new(IpAddr::V4(address.into())))];
+        batch.skews = vec![skew];
         let mut origins = Vec::new();
         sources.of_batch(&batch, &mut origins);
         assert_eq!(origins.len(), 1);

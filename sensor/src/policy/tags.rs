@@ -71,7 +71,7 @@ impl Tagger {
         tags.clear();
         tags.resize(batch.len(), 0);
         self.exporters.clear();
-        for exporter in &batch.router.exporters {
+        for exporter in &batch.exporters {
             let own = exporter.tags.iter().map(String::as_str);
             self.exporters.push(Arc::make_mut(&mut self.sets).intern(own));
         }
@@ -80,7 +80,7 @@ impl Tagger {
             for row in found.rows.rows().map(|row| found.first + row) {
                 let own = match tags[row] {
                     0 => {
-                        let exporter = batch.router.exporter.get(row);
+                        let exporter = batch.exporter.get(row);
                         exporter.and_then(|&at| exporters.get(at as usize)).copied().unwrap_or(0)
                     }
                     set => set,
@@ -180,8 +180,8 @@ mod tests {
             tags: vec!["edge".to_owned()],
             ..Exporter::new(IpAddr::from([192, 0, 2, 1]))
         };
-        batch.router.exporters = vec![Arc::new(exporter)];
-        batch.router.exporter = vec![0; 3];
+        batch.exporters = vec![Arc::new(exporter)];
+        batch.exporter = vec![0; 3];
         batch.tags.clear();
         tagger.tag(&mut batch, &Interfaces::default());
         assert_eq!(tags(&batch, 0), ["edge", "edge-web", "low", "web"]);

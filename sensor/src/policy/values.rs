@@ -10,7 +10,10 @@ use std::{
 use super::{model::KEY_FIELDS, window::mix};
 use crate::flow::{
     batch::Addresses,
-    fields::{Field, Kind, OwnedValue, Row, TextRule, Value},
+    columns::Column,
+    fields::{Field, Kind, OwnedValue, Reading, Row, TextRule, Value},
+    mac,
+    profile::Side,
 };
 
 /// Texts that are numbered at most; what has more is no key.
@@ -60,12 +63,12 @@ pub enum Part {
 impl Part {
     /// The quickest way to read `field`.
     pub fn of(field: &'static Field) -> Self {
-        match field.name {
-            "srcip" => Self::Source,
-            "dstip" => Self::Destination,
-            "srcport" => Self::SourcePort,
-            "dstport" => Self::DestinationPort,
-            "protocolint" => Self::Protocol,
+        match (&field.reading, field.reading.plain_column()) {
+            (Reading::Address(Side::Source), _) => Self::Source,
+            (Reading::Address(Side::Destination), _) => Self::Destination,
+            (_, Some(Column::SourcePort)) => Self::SourcePort,
+            (_, Some(Column::DestinationPort)) => Self::DestinationPort,
+            (_, Some(Column::Protocol)) => Self::Protocol,
             _ => Self::Other(field),
         }
     }
@@ -205,7 +208,7 @@ pub fn words(value: Value<'_>, texts: &mut Texts) -> Option<[u64; 2]> {
         Value::Integer(number) => number,
         Value::Float(number) => number.to_bits(),
         Value::Bool(flag) => flag.into(),
-        Value::Mac([a, b, c, d, e, f]) => u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+        Value::Mac(address) => mac::number(address),
         Value::NumberText(number) => number | NUMBER_TEXT,
         Value::Text(text) => texts.number(text)?,
     };
@@ -219,10 +222,7 @@ pub fn value(field: &Field, [high, low]: [u64; 2], texts: &Texts) -> OwnedValue 
         (Kind::Unsigned(_) | Kind::Integer, _) => OwnedValue::Integer(low),
         (Kind::Float, _) => OwnedValue::Float(f64::from_bits(low)),
         (Kind::Bool, _) => OwnedValue::Bool(low != 0),
-        (Kind::Text, TextRule::Mac) => {
-            let [_, _, a, b, c, d, e, f] = low.to_be_bytes();
-            OwnedValue::Mac([a, b, c, d, e, f])
-        }
+        (Kind::Text, TextRule::Mac) => OwnedValue::Mac(mac::octets(low)),
         (Kind::Text | Kind::TextList, _) if low & NUMBER_TEXT != 0 => {
             OwnedValue::NumberText(low & !NUMBER_TEXT)
         }

@@ -1,9 +1,6 @@
 //! Where decoded flows go: a batch for each kind of source and address family.
 
-use crate::flow::{
-    batch::{DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
-    router,
-};
+use crate::flow::batch::{FlowBatch, Source};
 
 /// One batch for each address family. While it is being filled, columns may be shorter than the batch: what they lack is
 /// 0, and is put in when the batch is looked at.
@@ -46,7 +43,7 @@ impl Batches {
     /// All four: IPv4 and IPv6 of NetFlow and IPFIX, and of sFlow.
     pub fn all(&mut self) -> [&FlowBatch; 4] {
         self.each().map(|batch| {
-            level(batch);
+            batch.level();
             &*batch
         })
     }
@@ -67,7 +64,7 @@ impl Batches {
         let mut spare = std::mem::take(&mut self.spare);
         for batch in self.each() {
             if batch.is_full() || all && !batch.is_empty() {
-                level(batch);
+                batch.level();
                 let place = spare.iter().position(|empty| {
                     empty.observed_by == batch.observed_by
                         && empty.ip_version() == batch.ip_version()
@@ -90,28 +87,4 @@ impl Batches {
             self.spare.push(batch);
         }
     }
-}
-
-/// Makes all columns that have to have rows, or have some already, as long as the batch.
-fn level(batch: &mut FlowBatch) {
-    let rows = batch.len();
-    batch.source_port.resize(rows, 0);
-    batch.destination_port.resize(rows, 0);
-    batch.icmp_type_code.resize(rows, 0);
-    batch.protocol.resize(rows, 0);
-    batch.tos.resize(rows, 0);
-    batch.tcp_flags.resize(rows, TCP_FLAGS_UNTOLD);
-    batch.interface.resize(rows, 0);
-    batch.direction.resize(rows, DIRECTION_UNTOLD);
-    batch.vlan.resize(rows, 0);
-    batch.octets.resize(rows, 0);
-    batch.fragment.resize(rows, 0);
-    batch.folded.resize(rows, 0);
-    batch.end_reason.resize(rows, 0);
-    router::level(&mut batch.layer2_octets, rows);
-    router::level(&mut batch.ttl_min, rows);
-    router::level(&mut batch.ttl_max, rows);
-    router::level(&mut batch.source_mac, rows);
-    router::level(&mut batch.destination_mac, rows);
-    batch.router.level(rows);
 }

@@ -61,9 +61,9 @@ fn seconds(time: &str) -> Option<u64> {
 /// where the device told none, which nfdump stores as 0, and of sFlow, which has none.
 pub fn difference(flow: &Flow, batch: &FlowBatch, row: usize) -> Option<&'static str> {
     let (source, destination) = addresses(batch, row);
-    let rate = u64::from(batch.router.sample_rate[row].max(1));
+    let rate = u64::from(batch.sample_rate[row].max(1));
     let scaled = |wanted: u64, ours: u64| wanted == ours || wanted == ours * rate;
-    let output = batch.router.output_interface.get(row).copied().unwrap_or(0);
+    let output = batch.output_interface.get(row).copied().unwrap_or(0);
     // It swaps the times of flows that it gets by their uptimes over IPFIX.
     let (start, end) = (flow.start.min(flow.end), flow.start.max(flow.end));
     let times = batch.observed_by == Source::NetFlow && start != 0;

@@ -16,14 +16,13 @@ type Fixed = ([u32; 3], [u64; 13]);
 
 fn ours(batch: &FlowBatch) -> Vec<Fixed> {
     let Addresses::V4 { source, destination } = &batch.addresses else { return Vec::new() };
-    let router = &batch.router;
     (0..batch.len())
         .map(|row| {
             (
-                [source[row], destination[row], router.next_hop_v4[row]],
+                [source[row], destination[row], batch.next_hop_v4[row]],
                 [
                     batch.interface[row].into(),
-                    router.output_interface[row].into(),
+                    batch.output_interface[row].into(),
                     batch.packets[row],
                     batch.octets[row],
                     batch.source_port[row].into(),
@@ -31,8 +30,8 @@ fn ours(batch: &FlowBatch) -> Vec<Fixed> {
                     batch.tcp_flags[row].into(),
                     batch.protocol[row].into(),
                     batch.tos[row].into(),
-                    router.source_as[row].into(),
-                    router.destination_as[row].into(),
+                    batch.source_as[row].into(),
+                    batch.destination_as[row].into(),
                     batch.start[row],
                     batch.end[row],
                 ],

@@ -112,17 +112,16 @@ impl Feed {
         batch.layer2_octets.clear();
         batch.source_mac.clear();
         batch.destination_mac.clear();
-        let router = &mut batch.router;
-        let known = router.exporters.iter().position(|known| known.address == exporter);
+        let known = batch.exporters.iter().position(|known| known.address == exporter);
         let place = known.unwrap_or_else(|| {
-            router.exporters.push(Arc::new(Exporter::new(exporter)));
-            router.exporters.len() - 1
+            batch.exporters.push(Arc::new(Exporter::new(exporter)));
+            batch.exporters.len() - 1
         });
-        router.exporter.push(place as u32);
-        router.sample_rate.push(rate);
-        router.version.push(if rate > 1 { 5 } else { 9 });
-        router.output_interface.push(4);
-        router.received.push(record.end + 1000);
+        batch.exporter.push(place as u32);
+        batch.sample_rate.push(rate);
+        batch.version.push(if rate > 1 { 5 } else { 9 });
+        batch.output_interface.push(4);
+        batch.received.push(record.end + 1000);
     }
 
     fn push(

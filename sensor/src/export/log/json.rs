@@ -71,7 +71,6 @@ mod tests {
             batch::{EndReason, FlowBatch, Source},
             delta::FlowDelta,
             interfaces::{Interface, Interfaces},
-            router::RouterColumns,
             testing::{batches, exporters},
         },
         nql::{Filter, Options, json::RecordReader, lists::Lists, testing::expressions},
@@ -183,17 +182,14 @@ mod tests {
         batch.ttl_min.clear();
         batch.source_mac.clear();
         batch.end_reason.fill(0);
-        batch.router = RouterColumns {
-            output_interface: vec![5],
-            destination_vlan: vec![0],
-            source_as: vec![64_500],
-            sample_rate: vec![100],
-            exporter: vec![0],
-            version: vec![9],
-            action: vec![2],
-            exporters: exporters(),
-            ..RouterColumns::default()
-        };
+        batch.output_interface = vec![5];
+        batch.destination_vlan = vec![0];
+        batch.source_as = vec![64_500];
+        batch.sample_rate = vec![100];
+        batch.exporter = vec![0];
+        batch.version = vec![9];
+        batch.action = vec![2];
+        batch.exporters = exporters();
         let json = json(&batch);
         for (name, expected) in [
             ("flowtype", serde_json::json!("netflow")),

@@ -159,9 +159,9 @@ mod tests {
         batch.protocol.push(17);
         batch.tcp_flags.push(0);
         batch.interface.push(3);
-        batch.router.exporter.push(0);
+        batch.exporter.push(0);
         let mut shown = |exporter: Exporter| {
-            batch.router.exporters = vec![Arc::new(exporter)];
+            batch.exporters = vec![Arc::new(exporter)];
             let mut out = Vec::new();
             write_row(&mut out, Row { batch: &batch, row: 0, interfaces: &Interfaces::default() });
             String::from_utf8(out).unwrap()

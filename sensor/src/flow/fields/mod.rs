@@ -1,8 +1,7 @@
 //! THE table of flow fields: one row a field, from which everything that names fields is derived.
 //!
 //! A row says how NQL and JSON call the field, which type it has, which IPFIX or NetFlow elements feed it (IANA
-//! numbers, the host path's first), and how to read it from a batch. Rows without `read` are part of the
-//! language, but no source fills them yet. Records other than flows (DNS, alerts, audit) have lists of their own, and
+//! numbers, the host path's first), and how it follows from the columns of a batch ([`Reading`]). Records other than flows (DNS, alerts, audit) have lists of their own, and
 //! some names stand for several fields; both are here as well.
 
 use std::{
@@ -19,6 +18,7 @@ use super::{
 mod aliases;
 mod contexts;
 mod owned;
+mod reading;
 mod router;
 mod row;
 mod table;
@@ -26,7 +26,8 @@ mod table;
 pub use aliases::{Alias, aliases, find_alias};
 pub use contexts::Context;
 pub use owned::OwnedValue;
-pub use row::{Row, direction_name};
+pub use reading::{By, Number, Presence, Quantity, Reading, Scale, direction_name};
+pub use row::Row;
 pub use table::FIELDS;
 
 /// One field.
@@ -46,10 +47,8 @@ pub struct Field {
     pub text: TextRule,
     /// True where NQL's `=~` and `!~` apply.
     pub patterns: bool,
-    /// Where it hangs on an address: which, and what it takes from that address's profile.
-    pub attribute: Option<(Side, Attribute)>,
-    /// Reads the field of a row; `None` when no source fills it yet, and for what hangs on an address.
-    pub read: Option<fn(Row<'_>) -> Value<'_>>,
+    /// How it is read.
+    pub reading: Reading,
 }
 
 /// How the texts of a field compare, and which are any use.
@@ -104,8 +103,7 @@ const fn field(
         doc,
         text: TextRule::Exact,
         patterns: false,
-        attribute: None,
-        read: None,
+        reading: Reading::Unfilled,
     }
 }
 
@@ -126,27 +124,52 @@ impl Field {
     }
 
     const fn source(mut self, attribute: Attribute) -> Self {
-        self.attribute = Some((Side::Source, attribute));
+        self.reading = Reading::Profile(Side::Source, attribute);
         self
     }
 
     const fn destination(mut self, attribute: Attribute) -> Self {
-        self.attribute = Some((Side::Destination, attribute));
+        self.reading = Reading::Profile(Side::Destination, attribute);
         self
     }
 
-    const fn read(mut self, read: fn(Row<'_>) -> Value<'_>) -> Self {
-        self.read = Some(read);
+    const fn reading(mut self, reading: Reading) -> Self {
+        self.reading = reading;
         self
+    }
+
+    const fn number(self, number: Number) -> Self {
+        self.reading(Reading::Numbers(number, None))
+    }
+
+    const fn numbers(self, first: Number, second: Number) -> Self {
+        self.reading(Reading::Numbers(first, Some(second)))
+    }
+
+    const fn told(self, by: By, read: fn(Row<'_>) -> Value<'_>) -> Self {
+        self.reading(Reading::Told(by, read))
+    }
+
+    /// True where some source fills the field.
+    pub fn is_filled(&self) -> bool {
+        !matches!(self.reading, Reading::Unfilled)
+    }
+
+    /// Where it hangs on an address: which, and what it takes from that address's profile.
+    pub fn attribute(&self) -> Option<(Side, Attribute)> {
+        match self.reading {
+            Reading::Profile(side, attribute) => Some((side, attribute)),
+            _ => None,
+        }
     }
 
     /// The value in a row.
     pub fn value<'a>(&self, row: Row<'a>) -> Value<'a> {
-        match (self.attribute, self.read) {
-            (Some((side, attribute)), _) => row.batch.profile(side, row.row).attribute(attribute),
-            (None, Some(read)) => read(row),
-            (None, None) => Value::Absent,
-        }
+        let number = match self.kind {
+            Kind::Text => Value::NumberText,
+            _ => Value::Integer,
+        };
+        self.reading.value(row, number)
     }
 
     /// The highest value that the field can hold, for whole numbers.

@@ -2,12 +2,9 @@
 
 use std::net::IpAddr;
 
-use sensor_common::{
-    key::Direction,
-    packet::{Fragment, ip::protocol},
-};
+use sensor_common::packet::Fragment;
 
-use super::Value;
+use super::{Value, direction_name};
 use crate::flow::{
     batch::{Addresses, FlowBatch},
     interfaces::Interfaces,
@@ -15,13 +12,18 @@ use crate::flow::{
     protocol as protocols,
 };
 
-/// The name of a direction in a batch; none for what is none.
-pub fn direction_name(direction: u8) -> Option<&'static str> {
-    match direction {
-        way if way == Direction::Ingress as u8 => Some("ingress"),
-        way if way == Direction::Egress as u8 => Some("egress"),
-        _ => None,
-    }
+/// The name of a protocol, or its number where it has none.
+pub(super) fn protocol(number: u8) -> Value<'static> {
+    protocols::name(number).map_or(Value::NumberText(number.into()), Value::Text)
+}
+
+/// Whether a packet was a fragment.
+pub(super) fn fragment(number: u8) -> Value<'static> {
+    Value::Text(match number {
+        kind if kind == Fragment::First as u8 => "first",
+        kind if kind == Fragment::Later as u8 => "later",
+        _ => "none",
+    })
 }
 
 /// One row of a batch, with what is needed to name things in it.
@@ -66,11 +68,6 @@ impl<'a> Row<'a> {
         self.batch.octets[self.row].saturating_mul(8)
     }
 
-    pub(super) fn octets_per_packet(&self) -> Value<'a> {
-        let octets = self.batch.octets[self.row];
-        octets.checked_div(self.batch.packets[self.row]).map_or(Value::Absent, Value::Integer)
-    }
-
     pub(super) fn per_second(&self, amount: u64) -> Value<'a> {
         match self.duration() {
             0 => Value::Absent,
@@ -83,44 +80,6 @@ impl<'a> Row<'a> {
             0 => Value::Absent,
             bits => Value::Float(self.batch.packets[self.row] as f64 / bits as f64),
         }
-    }
-
-    pub(super) fn protocol(&self) -> Value<'a> {
-        let number = self.batch.protocol[self.row];
-        protocols::name(number).map_or(Value::NumberText(number.into()), Value::Text)
-    }
-
-    pub(super) fn is_tcp(&self) -> bool {
-        self.batch.protocol[self.row] == protocol::TCP
-    }
-
-    pub(super) fn tcp_flags(&self) -> Value<'a> {
-        self.known_tcp_flags().map_or(Value::Absent, |flags| Value::Integer(flags.into()))
-    }
-
-    fn known_tcp_flags(&self) -> Option<u16> {
-        self.is_tcp().then(|| self.batch.tcp_flags_of(self.row)).flatten()
-    }
-
-    pub(super) fn tcp_flag(&self, flag: u16) -> Value<'a> {
-        self.known_tcp_flags().map_or(Value::Absent, |flags| Value::Bool(flags & flag != 0))
-    }
-
-    pub(super) fn icmp(&self, shift: u16) -> Value<'a> {
-        match self.batch.protocol[self.row] {
-            protocol::ICMP | protocol::ICMPV6 => {
-                Value::NumberText((self.batch.icmp_type_code[self.row] >> shift & 0xff).into())
-            }
-            _ => Value::Absent,
-        }
-    }
-
-    pub(super) fn fragment(&self) -> Value<'a> {
-        Value::Text(match self.batch.fragment[self.row] {
-            f if f == Fragment::First as u8 => "first",
-            f if f == Fragment::Later as u8 => "later",
-            _ => "none",
-        })
     }
 
     /// The labels of the port on one side, for flows of the protocol with this number.
@@ -136,23 +95,15 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn input_index(&self) -> Option<u32> {
-        let split = !self.batch.router.output_interface.is_empty();
+        let split = !self.batch.output_interface.is_empty();
         (split || !self.batch.is_egress(self.row)).then(|| self.batch.interface[self.row])
     }
 
     pub(crate) fn output_index(&self) -> Option<u32> {
-        match self.batch.router.output_interface.get(self.row) {
+        match self.batch.output_interface.get(self.row) {
             Some(index) => Some(*index),
             None => self.batch.is_egress(self.row).then(|| self.batch.interface[self.row]),
         }
-    }
-
-    pub(super) fn input(&self) -> Value<'a> {
-        self.input_index().map_or(Value::Absent, |index| Value::Integer(index.into()))
-    }
-
-    pub(super) fn output(&self) -> Value<'a> {
-        self.output_index().map_or(Value::Absent, |index| Value::Integer(index.into()))
     }
 
     /// The interfaces of the device that saw the flow.
@@ -172,23 +123,5 @@ impl<'a> Row<'a> {
 
     pub(super) fn output_text(&self, of: fn(&Interfaces, u32) -> Option<&str>) -> Value<'a> {
         Value::text(self.output_index().and_then(|index| of(self.interfaces(), index)))
-    }
-
-    pub(super) fn source_vlan(&self) -> Value<'a> {
-        let split = !self.batch.router.destination_vlan.is_empty();
-        if split || !self.batch.is_egress(self.row) {
-            self.told(&self.batch.vlan)
-        } else {
-            Value::Absent
-        }
-    }
-
-    pub(super) fn destination_vlan(&self) -> Value<'a> {
-        let split = &self.batch.router.destination_vlan;
-        match (split.is_empty(), self.batch.is_egress(self.row)) {
-            (false, _) => self.told(split),
-            (true, true) => self.told(&self.batch.vlan),
-            (true, false) => Value::Absent,
-        }
     }
 }

@@ -93,7 +93,7 @@ fn inequality<'t>(
         };
     let single = match subject {
         Subject::Field(field) => {
-            field.kind != Kind::TextList && !matches!(field.attribute, Some((_, Attribute::Name)))
+            field.kind != Kind::TextList && !matches!(field.attribute(), Some((_, Attribute::Name)))
         }
         Subject::Label(..) | Subject::PortLabel(_) => false,
     };

@@ -1,8 +1,11 @@
 //! Guesses at how long steps take and how often they hold, by which conjunctions are ordered. Wrong guesses cost time,
 //! never rows.
 
-use super::test::{Column, Test};
-use crate::nql::{dag::Literal, sets::IntegerSet, typed::Comparison};
+use super::test::Test;
+use crate::{
+    flow::{columns::Column, fields::Quantity},
+    nql::{dag::Literal, sets::IntegerSet, typed::Comparison},
+};
 
 /// A guess about a step.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +49,12 @@ pub(super) fn conjunction(operands: impl Iterator<Item = Estimate>) -> Estimate 
 /// How often a test holds in common traffic.
 pub(super) fn probability(test: &Test) -> f64 {
     match test {
-        Test::Number(Column::Protocol, set) => {
+        Test::Number(Quantity::Column(Column::Protocol), set) => {
             let named = |number, share| if set.contains(number) { share } else { 0.0 };
             named(6, 0.55) + named(17, 0.35) + named(1, 0.05) + 0.0002 * width(set)
         }
-        Test::Number(column, set) => {
-            let share = width(set) / (column.maximum() as f64 + 1.0);
+        Test::Number(quantity, set) => {
+            let share = width(set) / (quantity.maximum() as f64 + 1.0);
             (share + 0.01 * set.ranges().len() as f64).min(0.95)
         }
         Test::Flags(_) => 0.4,
@@ -63,7 +66,7 @@ pub(super) fn probability(test: &Test) -> f64 {
         }
         Test::Profile(..) | Test::ListedNumber(..) | Test::ListedAddress(..) => 0.25,
         Test::Ports(Comparison::Equal) | Test::SameAddress => 0.02,
-        Test::PortLabel(..) | Test::ToldAddress(..) => 0.1,
+        Test::PortLabel(..) | Test::OptionalAddress(..) => 0.1,
         Test::Ports(_) | Test::Batch(_) | Test::Told(..) | Test::Row(_) => 0.5,
     }
 }

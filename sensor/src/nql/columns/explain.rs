@@ -7,10 +7,10 @@ use std::{
 
 use super::{
     program::{Kind, Program, Step},
-    test::{By, Column, Shape, Test},
+    test::{Shape, Test},
 };
 use crate::{
-    flow::{profile::Side, router::AddressColumn},
+    flow::{fields::By, profile::Side, router::AddressColumn},
     nql::{
         dag::Literal,
         pattern::Source,
@@ -71,59 +71,13 @@ impl Tree<'_> {
     }
 }
 
-impl Column {
-    /// The name of the field that is nearest to it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Protocol => "protocolint",
-            Self::Tos => "tos",
-            Self::TtlMin => "ttlmin",
-            Self::TtlMax => "ttlmax",
-            Self::Direction => "direction",
-            Self::Fragment => "fragment",
-            Self::Folded => "folded",
-            Self::EndReason => "flowendreason",
-            Self::SourcePort => "srcport",
-            Self::DestinationPort => "dstport",
-            Self::IcmpTypeCode => "icmp type and code",
-            Self::IcmpCode => "icmpcode",
-            Self::TcpFlags => "tcpflagsint",
-            Self::Vlan => "vlan",
-            Self::Interface => "interface index",
-            Self::Octets => "octets",
-            Self::Packets => "packets",
-            Self::Layer2Octets => "layer2octets",
-            Self::Start => "start",
-            Self::End => "end",
-            Self::Duration => "duration",
-            Self::OctetsPerPacket => "bytesperpacket",
-            Self::SourceMac => "srcmac",
-            Self::DestinationMac => "dstmac",
-            Self::OutputInterface => "output",
-            Self::DestinationVlan => "dstvlan",
-            Self::NatSourcePort => "natsrcport",
-            Self::NatDestinationPort => "natdstport",
-            Self::SourceAs => "srcas.number",
-            Self::DestinationAs => "dstas.number",
-            Self::SampleRate => "samplerate",
-            Self::BitsTimesRate => "bitsxrate",
-            Self::PacketsTimesRate => "packetsxrate",
-            Self::Version => "flowversion",
-            Self::Received => "milliseconds received",
-            Self::Action => "action",
-        }
-    }
-}
-
-impl By {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Exporter => "exporter",
-            Self::Input | Self::Output | Self::Interface => "interface",
-            Self::Application => "application",
-            Self::InputVrf | Self::OutputVrf => "VRF",
-            Self::Tags => "set of tags",
-        }
+fn by_name(by: By) -> &'static str {
+    match by {
+        By::Exporter => "exporter",
+        By::Input | By::Output | By::Interface => "interface",
+        By::Application => "application",
+        By::InputVrf | By::OutputVrf => "VRF",
+        By::Tags => "set of tags",
     }
 }
 
@@ -137,11 +91,11 @@ fn address(side: Side) -> &'static str {
 impl fmt::Display for Test {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Number(column, set) => {
-                write!(out, "{} in {}", column.name(), numbers(set, column.maximum()))
+            Self::Number(quantity, set) => {
+                write!(out, "{} in {}", quantity.name(), numbers(set, quantity.maximum()))
             }
-            Self::ListedNumber(column, list, _) => {
-                write!(out, "{} in ${}", column.name(), list.name())
+            Self::ListedNumber(quantity, list, _) => {
+                write!(out, "{} in ${}", quantity.name(), list.name())
             }
             Self::Flags(flags) => write!(out, "tcpflagsint has {flags:#x}"),
             Self::Address(side, set) => write!(out, "{} in {}", address(*side), addresses(set)),
@@ -157,7 +111,7 @@ impl fmt::Display for Test {
             }
             Self::Ports(comparison) => write!(out, "srcport {} dstport", comparison.symbol()),
             Self::SameAddress => write!(out, "srcip == dstip"),
-            Self::ToldAddress(column, set) => {
+            Self::OptionalAddress(column, set) => {
                 let name = match column {
                     AddressColumn::NextHop => "nexthop",
                     AddressColumn::NatSource => "natsrcip",
@@ -170,7 +124,7 @@ impl fmt::Display for Test {
                 write!(out, "{} told in the batch", column.name())
             }
             Self::Batch(Shape::Query(query)) => write!(out, "{}, once per batch", whole(query)),
-            Self::Told(by, query) => write!(out, "{}, once per {}", whole(query), by.name()),
+            Self::Told(by, query) => write!(out, "{}, once per {}", whole(query), by_name(*by)),
             Self::Row(query) => write!(out, "{}, row by row", whole(query)),
         }
     }

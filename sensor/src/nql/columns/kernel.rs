@@ -3,17 +3,17 @@
 use std::net::IpAddr;
 
 use super::{
-    lower,
     mask::Mask,
     number::{self, Cost, Number, NumberTest, RowTest},
     prepared::{Memo, MemoKey, Prepared},
-    test::{By, Column},
 };
 use crate::{
     flow::{
         batch::{Addresses, FlowBatch},
-        fields::Row,
+        columns::Reader,
+        fields::{By, Quantity, Row},
         interfaces::Interfaces,
+        mac,
         profile::Side,
         router::AddressColumn,
     },
@@ -95,6 +95,8 @@ pub(super) enum Kernel {
     U16(Stored<u16>, NumberTest<u16>),
     U32(Stored<u32>, NumberTest<u32>),
     U64(Stored<u64>, NumberTest<u64>),
+    /// MAC addresses as numbers of 48 bits.
+    Mac(Stored<[u8; 6]>, NumberTest<u64>),
     /// A number computed from the row.
     Computed(fn(&FlowBatch, usize) -> u64, NumberTest<u64>),
     /// One of these TCP flags.
@@ -108,7 +110,7 @@ pub(super) enum Kernel {
     /// Both ends have the same address.
     SameAddress,
     /// The address in the column, where there is one.
-    ToldAddress(AddressColumn, NumberTest<u32>, NumberTest<u128>),
+    OptionalAddress(AddressColumn, NumberTest<u32>, NumberTest<u128>),
     /// The constant with this number, the same for all rows of a batch.
     Batch(usize),
     /// The kernel made for the batch with this number.
@@ -120,8 +122,8 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    /// A test of a column of numbers.
-    pub(super) fn number(column: Column, set: &IntegerSet) -> Self {
+    /// A test of numbers.
+    pub(super) fn number(quantity: Quantity, set: &IntegerSet) -> Self {
         fn narrow<T: TryFrom<u64> + Number>(set: &IntegerSet) -> NumberTest<T> {
             let end = |number: u64| T::try_from(number).ok();
             let ranges: Vec<_> = set
@@ -131,67 +133,19 @@ impl Kernel {
                 .collect();
             NumberTest::new(&ranges)
         }
-        macro_rules! stored {
-            ($width:ident, $($field:ident).+) => {
-                Self::$width(|batch| &batch.$($field).+, narrow(set))
-            };
-        }
-        match column {
-            Column::Protocol => stored!(U8, protocol),
-            Column::Tos => stored!(U8, tos),
-            Column::TtlMin => stored!(U8, ttl_min),
-            Column::TtlMax => stored!(U8, ttl_max),
-            Column::Direction => stored!(U8, direction),
-            Column::Fragment => stored!(U8, fragment),
-            Column::Folded => stored!(U8, folded),
-            Column::EndReason => stored!(U8, end_reason),
-            Column::SourcePort => stored!(U16, source_port),
-            Column::DestinationPort => stored!(U16, destination_port),
-            Column::IcmpTypeCode => stored!(U16, icmp_type_code),
-            Column::TcpFlags => stored!(U16, tcp_flags),
-            Column::Vlan => stored!(U16, vlan),
-            Column::Interface => stored!(U32, interface),
-            Column::Octets => stored!(U64, octets),
-            Column::Packets => stored!(U64, packets),
-            Column::Layer2Octets => stored!(U64, layer2_octets),
-            Column::Start => stored!(U64, start),
-            Column::End => stored!(U64, end),
-            Column::IcmpCode => {
-                Self::Computed(|batch, row| (batch.icmp_type_code[row] & 0xff).into(), narrow(set))
-            }
-            Column::Duration => Self::Computed(
-                |batch, row| batch.end[row].saturating_sub(batch.start[row]),
-                narrow(set),
-            ),
-            Column::OctetsPerPacket => Self::Computed(
-                |batch, row| batch.octets[row].checked_div(batch.packets[row]).unwrap_or(0),
-                narrow(set),
-            ),
-            Column::SourceMac => {
-                Self::Computed(|batch, row| mac(&batch.source_mac, row), narrow(set))
-            }
-            Column::DestinationMac => {
-                Self::Computed(|batch, row| mac(&batch.destination_mac, row), narrow(set))
-            }
-            Column::OutputInterface => stored!(U32, router.output_interface),
-            Column::DestinationVlan => stored!(U16, router.destination_vlan),
-            Column::NatSourcePort => stored!(U16, router.nat_source_port),
-            Column::NatDestinationPort => stored!(U16, router.nat_destination_port),
-            Column::SourceAs => stored!(U32, router.source_as),
-            Column::DestinationAs => stored!(U32, router.destination_as),
-            Column::Version => stored!(U8, router.version),
-            Column::Received => stored!(U64, router.received),
-            Column::Action => stored!(U8, router.action),
-            Column::SampleRate => {
-                Self::Computed(|batch, row| batch.sample_rate(row).unwrap_or(0).into(), narrow(set))
-            }
-            Column::BitsTimesRate => Self::Computed(
-                |batch, row| batch.scaled(row, batch.octets[row].saturating_mul(8)),
-                narrow(set),
-            ),
-            Column::PacketsTimesRate => {
-                Self::Computed(|batch, row| batch.scaled(row, batch.packets[row]), narrow(set))
-            }
+        let column = match (quantity, quantity.computation()) {
+            (_, Some(compute)) => return Self::Computed(compute, narrow(set)),
+            (Quantity::Column(column), _) => column,
+            (_, None) => return Self::Computed(|_, _| 0, narrow(set)),
+        };
+        match column.reader() {
+            Reader::U8(stored) => Self::U8(stored, narrow(set)),
+            Reader::U16(stored) => Self::U16(stored, narrow(set)),
+            Reader::U32(stored) => Self::U32(stored, narrow(set)),
+            Reader::U64(stored) => Self::U64(stored, narrow(set)),
+            Reader::Mac(stored) => Self::Mac(stored, narrow(set)),
+            // No field is read from these as a number.
+            Reader::U128(_) | Reader::Lists(_) => Self::Computed(|_, _| 0, narrow(set)),
         }
     }
 
@@ -200,9 +154,9 @@ impl Kernel {
         Self::Address(side, NumberTest::new(set.v4()), NumberTest::new(set.v6()))
     }
 
-    /// A test of addresses that routers tell.
-    pub(super) fn told_address(column: AddressColumn, set: &AddressSet) -> Self {
-        Self::ToldAddress(column, NumberTest::new(set.v4()), NumberTest::new(set.v6()))
+    /// A test of addresses that need not be there.
+    pub(super) fn optional_address(column: AddressColumn, set: &AddressSet) -> Self {
+        Self::OptionalAddress(column, NumberTest::new(set.v4()), NumberTest::new(set.v6()))
     }
 
     /// The kernel itself, or the one that was made for the batch.
@@ -222,6 +176,15 @@ impl Kernel {
             Self::U16(column, test) => chunk.passing(column(chunk.batch), test, out),
             Self::U32(column, test) => chunk.passing(column(chunk.batch), test, out),
             Self::U64(column, test) => chunk.passing(column(chunk.batch), test, out),
+            Self::Mac(column, test) => {
+                let column = column(chunk.batch);
+                *out = Mask::NONE;
+                for row in 0..chunk.rows {
+                    if test.holds(mac::number(number_in(column, chunk.first + row))) {
+                        out.insert(row);
+                    }
+                }
+            }
             Self::Flags(flags) => {
                 number::rows(chunk.of(&chunk.batch.tcp_flags), out, &AnyFlag(*flags));
             }
@@ -271,7 +234,7 @@ impl Kernel {
                     });
                 }
             },
-            Self::ToldAddress(..) | Self::Late(_) | Self::Told(..) | Self::Row(_) => {
+            Self::OptionalAddress(..) | Self::Late(_) | Self::Told(..) | Self::Row(_) => {
                 *out = Mask::NONE;
                 for row in 0..chunk.rows {
                     if self.holds(chunk, state, row) {
@@ -291,6 +254,7 @@ impl Kernel {
             Self::U16(column, test) => test.holds(number_in(column(batch), at)),
             Self::U32(column, test) => test.holds(number_in(column(batch), at)),
             Self::U64(column, test) => test.holds(number_in(column(batch), at)),
+            Self::Mac(column, test) => test.holds(mac::number(number_in(column(batch), at))),
             Self::Computed(compute, test) => test.holds(compute(batch, at)),
             Self::Flags(flags) => batch.tcp_flags[at] & flags != 0,
             Self::Address(side, v4, v6) => match (&batch.addresses, side) {
@@ -311,14 +275,14 @@ impl Kernel {
             },
             // Resolved before; see `resolve`.
             Self::Late(_) => false,
-            Self::ToldAddress(column, v4, v6) => match batch.router.address(*column, at) {
+            Self::OptionalAddress(column, v4, v6) => match batch.address(*column, at) {
                 Some(IpAddr::V4(address)) => v4.holds(address.into()),
                 Some(IpAddr::V6(address)) => v6.holds(address.into()),
                 None => false,
             },
             Self::Told(by, memo, query) => {
                 let row = chunk.row(row);
-                state.memos[*memo].get(by.key(&row), || reference::matches(query, &row))
+                state.memos[*memo].get(key(*by, &row), || reference::matches(query, &row))
             }
             Self::Row(query) => reference::matches(query, &chunk.row(row)),
         }
@@ -331,7 +295,7 @@ impl Kernel {
             Self::U16(_, test) => test.cost(),
             Self::U32(_, test) => test.cost(),
             Self::U64(_, test) => test.cost(),
-            Self::Computed(_, test) => {
+            Self::Mac(_, test) | Self::Computed(_, test) => {
                 let alone = test.cost().alone;
                 Cost { in_block: alone, alone: alone + 1.0 }
             }
@@ -344,7 +308,7 @@ impl Kernel {
             Self::Profile(..) => Cost { in_block: 0.5, alone: 3.0 },
             Self::Batch(_) => Cost { in_block: 0.0, alone: 1.0 },
             Self::Late(_) => Cost { in_block: 3.0, alone: 5.0 },
-            Self::ToldAddress(..) | Self::Told(..) => Cost { in_block: 3.0, alone: 4.0 },
+            Self::OptionalAddress(..) | Self::Told(..) => Cost { in_block: 3.0, alone: 4.0 },
             Self::Row(_) => Cost { in_block: 50.0, alone: 50.0 },
         }
     }
@@ -367,30 +331,23 @@ fn number_in<T: Copy + Default>(column: &[T], row: usize) -> T {
     column.get(row).copied().unwrap_or_default()
 }
 
-fn mac(column: &[[u8; 6]], row: usize) -> u64 {
-    lower::mac_number(number_in(column, row))
-}
-
-impl By {
-    /// The exporter's place and the number, of a row.
-    #[inline(always)]
-    fn key(self, row: &Row<'_>) -> MemoKey {
-        // What no interface and no VRF has.
-        const NONE: u128 = u128::MAX;
-        let (batch, at) = (row.batch, row.row);
-        let router = &batch.router;
-        let interface = |index: Option<u32>| index.map_or(NONE, u128::from);
-        let number = match self {
-            Self::Exporter => 0,
-            Self::Input => interface(row.input_index()),
-            Self::Output => interface(row.output_index()),
-            Self::Interface if batch.is_egress(at) => interface(row.output_index()),
-            Self::Interface => interface(row.input_index()),
-            Self::Application => number_in(&router.application, at),
-            Self::InputVrf => interface(router.input_vrf.get(at).copied()),
-            Self::OutputVrf => interface(router.output_vrf.get(at).copied()),
-            Self::Tags => number_in(&batch.tags, at).into(),
-        };
-        (router.exporter.get(at).copied().unwrap_or(u32::MAX), number)
-    }
+/// The exporter's place and the number, of a row.
+#[inline(always)]
+fn key(by: By, row: &Row<'_>) -> MemoKey {
+    // What no interface and no VRF has.
+    const NONE: u128 = u128::MAX;
+    let (batch, at) = (row.batch, row.row);
+    let interface = |index: Option<u32>| index.map_or(NONE, u128::from);
+    let number = match by {
+        By::Exporter => 0,
+        By::Input => interface(row.input_index()),
+        By::Output => interface(row.output_index()),
+        By::Interface if batch.is_egress(at) => interface(row.output_index()),
+        By::Interface => interface(row.input_index()),
+        By::Application => number_in(&batch.application, at),
+        By::InputVrf => interface(batch.input_vrf.get(at).copied()),
+        By::OutputVrf => interface(batch.output_vrf.get(at).copied()),
+        By::Tags => number_in(&batch.tags, at).into(),
+    };
+    (batch.exporter.get(at).copied().unwrap_or(u32::MAX), number)
 }

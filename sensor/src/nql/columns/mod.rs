@@ -32,7 +32,7 @@ pub use mask::{CHUNK_ROWS, Mask};
 pub use program::Program;
 pub use run::Instructions;
 pub use scratch::Scratch;
-pub use test::{By, Column, Shape, Test};
+pub use test::{Shape, Test};
 
 use super::typed::Typed;
 use crate::flow::{batch::FlowBatch, interfaces::Interfaces, ports::PortLabels, profile::Profiles};

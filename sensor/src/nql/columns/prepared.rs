@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{
-    kernel::Kernel,
-    lower,
-    number::RowTest,
-    test::{Column, Shape},
-};
+use super::{kernel::Kernel, lower, number::RowTest, test::Shape};
 use crate::{
     flow::{
         batch::{FlowBatch, Source},
-        fields::Row,
+        columns::Column,
+        fields::{Quantity, Row},
         interfaces::Interfaces,
         ports::PortLabels,
         profile::{Profile, Profiles, Side},
@@ -38,7 +34,7 @@ pub(super) enum LateTarget {
     /// The addresses in a list.
     ListedAddress(Side, Arc<NamedList>),
     /// The numbers in a list.
-    List(Column, Arc<NamedList>, ListForm),
+    List(Quantity, Arc<NamedList>, ListForm),
     /// The ports of a protocol whose labels fulfil a predicate.
     PortLabel(Column, u8, Predicate),
 }
@@ -89,12 +85,14 @@ impl LateKernel {
         let labels: &PortLabels = sources.labels.as_deref().unwrap_or(&unlabelled);
         let kernel = match target {
             LateTarget::ListedAddress(side, _) => Kernel::address(*side, &values.addresses),
-            LateTarget::List(column, _, form) => Kernel::number(*column, &numbers(values, *form)),
+            LateTarget::List(quantity, _, form) => {
+                Kernel::number(*quantity, &numbers(values, *form))
+            }
             LateTarget::PortLabel(column, protocol, predicate) => {
                 let labelled =
                     labels.of(*protocol).filter(|(_, value)| reference::holds(predicate, *value));
                 let ports = labelled.map(|(port, _)| u64::from(port));
-                Kernel::number(*column, &IntegerSet::of(ports))
+                Kernel::number(Quantity::Column(*column), &IntegerSet::of(ports))
             }
         };
         Self { sources, kernel }

@@ -11,10 +11,10 @@ use super::{
     ports::{self, PortClasses},
     prepared::{LateTarget, Plan},
     run::Instructions,
-    test::{Column, Test},
+    test::Test,
 };
 use crate::{
-    flow::batch::FlowBatch,
+    flow::{batch::FlowBatch, columns::Column, fields::Quantity},
     nql::{
         dag::{Dag, Literal, Node},
         sets::IntegerSet,
@@ -187,7 +187,7 @@ impl Program {
             }
             Test::Ports(comparison) => Kernel::Ports(*comparison),
             Test::SameAddress => Kernel::SameAddress,
-            Test::ToldAddress(column, set) => Kernel::told_address(*column, set),
+            Test::OptionalAddress(column, set) => Kernel::optional_address(*column, set),
             Test::Told(by, query) => {
                 plan.memos += 1;
                 Kernel::Told(*by, plan.memos - 1, (**query).clone())
@@ -216,7 +216,9 @@ impl Program {
                 .enumerate()
                 .filter(|(number, _)| uses[*number] > 0)
                 .filter_map(|(number, node)| match node {
-                    Node::Test(Test::Number(own, set)) if *own == column => Some((number, set)),
+                    Node::Test(Test::Number(own, set)) if *own == Quantity::Column(column) => {
+                        Some((number, set))
+                    }
                     _ => None,
                 })
                 .filter(|(_, set)| ports::is_small(set))

@@ -100,7 +100,7 @@ impl Detector {
         let Self { rules, scratch, watches, sources, texts, labels, found, origins, times, .. } =
             self;
         sources.of_batch(batch, origins);
-        let source = |row: usize| match batch.router.exporter.get(row) {
+        let source = |row: usize| match batch.exporter.get(row) {
             Some(place) => {
                 origins.get(*place as usize).or(origins.first()).copied().unwrap_or_default()
             }
@@ -133,7 +133,7 @@ impl Detector {
                         end,
                         values: [batch.octets[row], batch.packets[row]],
                     },
-                    rate: batch.router.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
+                    rate: batch.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
                 };
                 block.push(policy, flow, &mut desk);
             }

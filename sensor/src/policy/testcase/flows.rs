@@ -363,21 +363,21 @@ impl Draft {
         batch.source_profile.push(profiles.intern(source));
         batch.destination_profile.push(profiles.intern(destination));
         if self.observed_by != Source::Host {
-            batch.router.sample_rate.push(self.sample_rate.unwrap_or(0));
+            batch.sample_rate.push(self.sample_rate.unwrap_or(0));
         }
-        batch.router.output_interface.extend(self.output);
-        batch.router.source_as.extend(self.systems[0]);
-        batch.router.destination_as.extend(self.systems[1]);
-        batch.router.action.extend(self.action);
-        batch.router.received.extend(self.received);
+        batch.output_interface.extend(self.output);
+        batch.source_as.extend(self.systems[0]);
+        batch.destination_as.extend(self.systems[1]);
+        batch.action.extend(self.action);
+        batch.received.extend(self.received);
         if let Some(exporter) = &self.exporter {
-            let exporters = &mut batch.router.exporters;
+            let exporters = &mut batch.exporters;
             let place = exporters.iter().position(|known| **known == *exporter);
             let place = place.unwrap_or_else(|| {
                 exporters.push(Arc::new(exporter.clone()));
                 exporters.len() - 1
             });
-            batch.router.exporter.push(place as u32);
+            batch.exporter.push(place as u32);
         }
     }
 }

@@ -150,8 +150,7 @@ const ALWAYS: When = When::Always;
 const VLAN: When = When::Known(|batch| is_told(&batch.vlan));
 const INGRESS: When = When::Known(|batch| is_told(&batch.interface));
 const EGRESS: When = When::Known(|batch| {
-    !batch.router.output_interface.is_empty()
-        || batch.direction.contains(&(Direction::Egress as u8))
+    !batch.output_interface.is_empty() || batch.direction.contains(&(Direction::Egress as u8))
 });
 const END_REASON: When = When::Known(|batch| is_told(&batch.end_reason));
 
@@ -186,31 +185,31 @@ pub(super) static FIELDS: [Field; 47] = [
     field!(elements::SOURCE_MAC_ADDRESS, Property, filled!(Filled source_mac), |rows| rows.of(&rows.batch.source_mac).iter().copied()),
     field!(elements::DESTINATION_MAC_ADDRESS, Property, filled!(Filled destination_mac), |rows| rows.of(&rows.batch.destination_mac).iter().copied()),
     field!(elements::IP_VERSION, Key, ALWAYS, |rows| rows.range.clone().map(|_| [rows.batch.ip_version()])),
-    field!(elements::POST_VLAN_ID, Property, filled!(Router router.destination_vlan), router.destination_vlan),
-    field!(elements::IP_NEXT_HOP_IPV4_ADDRESS, Property, filled!(Router router.next_hop_v4), router.next_hop_v4),
-    field!(elements::IP_NEXT_HOP_IPV6_ADDRESS, Property, filled!(Router router.next_hop_v6), router.next_hop_v6),
-    field!(elements::BGP_SOURCE_AS_NUMBER, Property, filled!(Router router.source_as), router.source_as),
-    field!(elements::BGP_DESTINATION_AS_NUMBER, Property, filled!(Router router.destination_as), router.destination_as),
-    field!(elements::SAMPLING_INTERVAL, Property, When::Router(|batch| is_told(&batch.router.sample_rate)), router.sample_rate),
+    field!(elements::POST_VLAN_ID, Property, filled!(Router destination_vlan), destination_vlan),
+    field!(elements::IP_NEXT_HOP_IPV4_ADDRESS, Property, filled!(Router next_hop_v4), next_hop_v4),
+    field!(elements::IP_NEXT_HOP_IPV6_ADDRESS, Property, filled!(Router next_hop_v6), next_hop_v6),
+    field!(elements::BGP_SOURCE_AS_NUMBER, Property, filled!(Router source_as), source_as),
+    field!(elements::BGP_DESTINATION_AS_NUMBER, Property, filled!(Router destination_as), destination_as),
+    field!(elements::SAMPLING_INTERVAL, Property, When::Router(|batch| is_told(&batch.sample_rate)), sample_rate),
     field!(elements::application_id(4), Property, When::Short(|batch| has_applications(batch, 4)), |rows| {
-        rows.of(&rows.batch.router.application).iter().map(|number| application::field::<4>(*number))
+        rows.of(&rows.batch.application).iter().map(|number| application::field::<4>(*number))
     }),
     field!(elements::application_id(8), Property, When::Short(|batch| has_applications(batch, 8)), |rows| {
-        rows.of(&rows.batch.router.application).iter().map(|number| application::field::<8>(*number))
+        rows.of(&rows.batch.application).iter().map(|number| application::field::<8>(*number))
     }),
     field!(elements::application_id(16), Property, When::Router(|batch| has_applications(batch, 16)), |rows| {
-        rows.of(&rows.batch.router.application).iter().map(|number| application::field::<16>(*number))
+        rows.of(&rows.batch.application).iter().map(|number| application::field::<16>(*number))
     }),
-    field!(elements::POST_NAT_SOURCE_IPV4_ADDRESS, Property, filled!(Router router.nat_source_v4), router.nat_source_v4),
-    field!(elements::POST_NAT_DESTINATION_IPV4_ADDRESS, Property, filled!(Router router.nat_destination_v4), router.nat_destination_v4),
-    field!(elements::POST_NAT_SOURCE_IPV6_ADDRESS, Property, filled!(Router router.nat_source_v6), router.nat_source_v6),
-    field!(elements::POST_NAT_DESTINATION_IPV6_ADDRESS, Property, filled!(Router router.nat_destination_v6), router.nat_destination_v6),
-    field!(elements::POST_NAPT_SOURCE_TRANSPORT_PORT, Property, filled!(Router router.nat_source_port), router.nat_source_port),
-    field!(elements::POST_NAPT_DESTINATION_TRANSPORT_PORT, Property, filled!(Router router.nat_destination_port), router.nat_destination_port),
-    field!(elements::INGRESS_VRF_ID, Property, filled!(Router router.input_vrf), router.input_vrf),
-    field!(elements::EGRESS_VRF_ID, Property, filled!(Router router.output_vrf), router.output_vrf),
-    field!(elements::FORWARDING_STATUS, Property, filled!(Router router.action), |rows| {
-        rows.of(&rows.batch.router.action).iter().map(|action| [forwarding_status(*action)])
+    field!(elements::POST_NAT_SOURCE_IPV4_ADDRESS, Property, filled!(Router nat_source_v4), nat_source_v4),
+    field!(elements::POST_NAT_DESTINATION_IPV4_ADDRESS, Property, filled!(Router nat_destination_v4), nat_destination_v4),
+    field!(elements::POST_NAT_SOURCE_IPV6_ADDRESS, Property, filled!(Router nat_source_v6), nat_source_v6),
+    field!(elements::POST_NAT_DESTINATION_IPV6_ADDRESS, Property, filled!(Router nat_destination_v6), nat_destination_v6),
+    field!(elements::POST_NAPT_SOURCE_TRANSPORT_PORT, Property, filled!(Router nat_source_port), nat_source_port),
+    field!(elements::POST_NAPT_DESTINATION_TRANSPORT_PORT, Property, filled!(Router nat_destination_port), nat_destination_port),
+    field!(elements::INGRESS_VRF_ID, Property, filled!(Router input_vrf), input_vrf),
+    field!(elements::EGRESS_VRF_ID, Property, filled!(Router output_vrf), output_vrf),
+    field!(elements::FORWARDING_STATUS, Property, filled!(Router action), |rows| {
+        rows.of(&rows.batch.action).iter().map(|action| [forwarding_status(*action)])
     }),
     field!(elements::EXPORTER_IPV4_ADDRESS, Property, When::Router(|batch| has_exporter(batch, IpAddr::is_ipv4)), |rows| {
         rows.range.clone().map(|row| match exporter(rows.batch, row) {
@@ -236,16 +235,16 @@ fn is_told<T: Copy + Default + PartialEq>(column: &[T]) -> bool {
 
 /// Whether a batch tells applications, the longest of them in `octets`.
 fn has_applications(batch: &FlowBatch, octets: u16) -> bool {
-    let lengths = batch.router.application.iter().map(|number| application::length(*number));
+    let lengths = batch.application.iter().map(|number| application::length(*number));
     lengths.max() == Some(octets)
 }
 
 fn has_exporter(batch: &FlowBatch, of: fn(&IpAddr) -> bool) -> bool {
-    batch.router.exporters.iter().any(|exporter| of(&exporter.address))
+    batch.exporters.iter().any(|exporter| of(&exporter.address))
 }
 
 fn exporter(batch: &FlowBatch, row: usize) -> Option<IpAddr> {
-    batch.router.exporter_of(row).map(|exporter| exporter.address)
+    batch.exporter_of(row).map(|exporter| exporter.address)
 }
 
 /// `forwardingStatus` (RFC 7270 section 4.12): forwarded or dropped, for no reason that is known.
@@ -259,7 +258,7 @@ fn forwarding_status(action: u8) -> u8 {
 
 /// The interface of those rows that go its way, 0 for the others; of all rows where routers told both.
 fn interfaces(rows: &Rows<'_>, direction: Direction) -> impl Iterator<Item = [u8; 4]> {
-    let output = &rows.batch.router.output_interface;
+    let output = &rows.batch.output_interface;
     let both = !output.is_empty();
     let column =
         if both && direction == Direction::Egress { output } else { &rows.batch.interface };

@@ -64,17 +64,17 @@ mod tests {
         for bits in 0..4096_u32 {
             let mut batch = FlowBatch::v6(Source::NetFlow);
             let is = |bit: u32| if bits >> bit & 1 != 0 { vec![1] } else { Vec::new() };
-            batch.router.source_as = is(0);
-            batch.router.destination_as = is(1);
-            batch.router.input_vrf = is(2);
-            batch.router.output_vrf = is(3);
-            batch.router.sample_rate = is(4);
-            batch.router.output_interface = is(5);
+            batch.source_as = is(0);
+            batch.destination_as = is(1);
+            batch.input_vrf = is(2);
+            batch.output_vrf = is(3);
+            batch.sample_rate = is(4);
+            batch.output_interface = is(5);
             batch.interface = is(6);
-            batch.router.next_hop_v4 = is(7);
-            batch.router.application = is(8).into_iter().map(u128::from).collect();
+            batch.next_hop_v4 = is(7);
+            batch.application = is(8).into_iter().map(u128::from).collect();
             batch.layer2_octets = is(9).into_iter().map(u64::from).collect();
-            batch.router.action = is(10).into_iter().map(|action| action as u8).collect();
+            batch.action = is(10).into_iter().map(|action| action as u8).collect();
             batch.ttl_min = is(11).into_iter().map(|ttl| ttl as u8).collect();
             numbers.push(templates.number_of(super::super::template::shape(&batch)));
         }

@@ -479,7 +479,7 @@ proptest! {
         for row in 0..sent.len() {
             prop_assert_eq!(sent.tcp_flags[row] & 0x1ff, got.tcp_flags[row]);
             prop_assert_eq!(sent.vlan[row] & 0xfff, got.vlan[row]);
-            let (input, output) = (got.interface[row], got.router.output_interface[row]);
+            let (input, output) = (got.interface[row], got.output_interface[row]);
             let seen = if sent.is_egress(row) { (output, input) } else { (input, output) };
             prop_assert_eq!(seen, (sent.interface[row], 0));
             let icmp = matches!(sent.protocol[row], 1 | 58);
@@ -549,7 +549,7 @@ proptest! {
                 prop_assert_eq!(told, read, "{} of row {}", field.name, row);
             }
         }
-        let (mine, theirs) = (&sent.router, &got.router);
+        let (mine, theirs) = (&sent, &got);
         for (row, &from) in order.iter().enumerate() {
             prop_assert_eq!(mine.application.get(from), theirs.application.get(row));
             prop_assert_eq!(mine.input_vrf.get(from), theirs.input_vrf.get(row));
@@ -564,7 +564,7 @@ proptest! {
         let messages = encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(&sent));
         let messages = decode_all(&messages, 1400);
         let record = flows(&messages).next().unwrap();
-        let exporters = sent.router.exporters.iter().filter(|of| of.address.is_ipv4()).count();
+        let exporters = sent.exporters.iter().filter(|of| of.address.is_ipv4()).count();
         for (element, told) in [
             (352, !sent.layer2_octets.is_empty()),
             (52, !sent.ttl_min.is_empty()),
@@ -572,22 +572,22 @@ proptest! {
             (56, !sent.source_mac.is_empty()),
             (80, !sent.destination_mac.is_empty()),
             (136, sent.end_reason.iter().any(|reason| *reason != 0)),
-            (59, !sent.router.destination_vlan.is_empty()),
-            (15, !sent.router.next_hop_v4.is_empty()),
-            (62, !sent.router.next_hop_v6.is_empty()),
-            (16, !sent.router.source_as.is_empty()),
-            (17, !sent.router.destination_as.is_empty()),
-            (34, sent.router.sample_rate.iter().any(|rate| *rate != 0)),
-            (95, !sent.router.application.is_empty()),
-            (234, !sent.router.input_vrf.is_empty()),
-            (235, !sent.router.output_vrf.is_empty()),
-            (89, !sent.router.action.is_empty()),
-            (225, !sent.router.nat_source_v4.is_empty()),
-            (226, !sent.router.nat_destination_v4.is_empty()),
-            (281, !sent.router.nat_source_v6.is_empty()),
-            (282, !sent.router.nat_destination_v6.is_empty()),
-            (227, !sent.router.nat_source_port.is_empty()),
-            (228, !sent.router.nat_destination_port.is_empty()),
+            (59, !sent.destination_vlan.is_empty()),
+            (15, !sent.next_hop_v4.is_empty()),
+            (62, !sent.next_hop_v6.is_empty()),
+            (16, !sent.source_as.is_empty()),
+            (17, !sent.destination_as.is_empty()),
+            (34, sent.sample_rate.iter().any(|rate| *rate != 0)),
+            (95, !sent.application.is_empty()),
+            (234, !sent.input_vrf.is_empty()),
+            (235, !sent.output_vrf.is_empty()),
+            (89, !sent.action.is_empty()),
+            (225, !sent.nat_source_v4.is_empty()),
+            (226, !sent.nat_destination_v4.is_empty()),
+            (281, !sent.nat_source_v6.is_empty()),
+            (282, !sent.nat_destination_v6.is_empty()),
+            (227, !sent.nat_source_port.is_empty()),
+            (228, !sent.nat_destination_port.is_empty()),
             (130, exporters > 0),
             (131, false),
         ] {
@@ -598,7 +598,7 @@ proptest! {
         let is_tcp_without = flags(order(&sent)[0]) == (TCP_FLAGS_UNTOLD, 6);
         let any = sent.tcp_flags.iter().any(|flags| *flags != TCP_FLAGS_UNTOLD);
         prop_assert_eq!(record.number(6).is_some(), any && !is_tcp_without);
-        if let Some(action) = sent.router.action.get(order(&sent)[0]) {
+        if let Some(action) = sent.action.get(order(&sent)[0]) {
             prop_assert_eq!(record.number(89), Some([0, 0x40, 0x80][usize::from(*action)]));
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     flow::{
         batch::{Addresses, FlowBatch},
-        router::{Exporter, RouterColumns},
+        router::Exporter,
     },
     wire::{
         exporter::{relayed::Relayed, sampling::Rates},
@@ -68,7 +68,7 @@ pub fn append_with(
         fill(field, rows, &context.times, base, batch);
     }
     if let Some(application) = plan.single.application {
-        let column = &mut batch.router.application;
+        let column = &mut batch.application;
         begin_with(column, base, 0);
         column.extend((0..rows.len()).map(|row| application_in(rows, application, row)));
     }
@@ -83,7 +83,7 @@ pub fn append_with(
 
 /// Counts the rows from `base` on.
 pub fn count(batch: &FlowBatch, base: usize, ledger: &mut Ledger) {
-    let rates = &batch.router.sample_rate[base..];
+    let rates = &batch.sample_rate[base..];
     ledger.flow_rows += rates.len() as u64;
     ledger.rows_without_rate += rates.iter().filter(|rate| **rate == 0).count() as u64;
 }
@@ -105,11 +105,10 @@ pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<
         batch.octets.resize(base, 0);
         batch.octets.extend_from_slice(&batch.layer2_octets[base..]);
     }
-    let router = &mut batch.router;
-    let place = place(router, context.exporter, context.skew);
-    grow(&mut router.exporter, end, place);
-    grow(&mut router.version, end, context.version);
-    grow(&mut router.received, end, context.received);
+    let place = place(batch, context.exporter, context.skew);
+    grow(&mut batch.exporter, end, place);
+    grow(&mut batch.version, end, context.version);
+    grow(&mut batch.received, end, context.received);
 }
 
 /// Notes the exporters that a mediator names in its records. Returns how many rows name one for which there was no room.
@@ -125,7 +124,7 @@ fn relayed(
     if places == [None; 2] {
         return 0;
     }
-    let (router, mut without) = (&mut batch.router, 0);
+    let mut without = 0;
     for row in 0..rows.len() {
         let told = rows.address(places, row);
         let told = told.filter(|address| *address != context.exporter.address);
@@ -133,8 +132,8 @@ fn relayed(
         without += u64::from(told.is_some() && known.is_none());
         // The clock of the device that passes it on says nothing of theirs.
         let (exporter, skew) = known.map_or((context.exporter, context.skew), |known| (known, 0));
-        let place = place(router, exporter, skew);
-        grow(&mut router.exporter, base + row + 1, place);
+        let place = place(batch, exporter, skew);
+        grow(&mut batch.exporter, base + row + 1, place);
     }
     without
 }
@@ -142,26 +141,26 @@ fn relayed(
 /// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
 /// to look at; an exporter may have several places.
 #[inline]
-fn place(router: &mut RouterColumns, exporter: &Arc<Exporter>, skew: i64) -> u32 {
-    if let ([.., known], [.., known_skew]) = (&router.exporters[..], &router.skews[..])
+fn place(batch: &mut FlowBatch, exporter: &Arc<Exporter>, skew: i64) -> u32 {
+    if let ([.., known], [.., known_skew]) = (&batch.exporters[..], &batch.skews[..])
         && Arc::ptr_eq(known, exporter)
         && *known_skew == skew
     {
-        return router.exporters.len() as u32 - 1;
+        return batch.exporters.len() as u32 - 1;
     }
-    place_before(router, exporter, skew)
+    place_before(batch, exporter, skew)
 }
 
 /// As [`place`], where it is not the last one.
-fn place_before(router: &mut RouterColumns, exporter: &Arc<Exporter>, skew: i64) -> u32 {
-    let recent = router.exporters.iter().zip(&router.skews).enumerate().rev().take(4);
+fn place_before(batch: &mut FlowBatch, exporter: &Arc<Exporter>, skew: i64) -> u32 {
+    let recent = batch.exporters.iter().zip(&batch.skews).enumerate().rev().take(4);
     let known = recent
         .into_iter()
         .find(|(_, (known, known_skew))| Arc::ptr_eq(known, exporter) && **known_skew == skew);
     let place = known.map(|(place, _)| place).unwrap_or_else(|| {
-        router.exporters.push(exporter.clone());
-        router.skews.push(skew);
-        router.exporters.len() - 1
+        batch.exporters.push(exporter.clone());
+        batch.skews.push(skew);
+        batch.exporters.len() - 1
     });
     place as u32
 }
@@ -270,7 +269,7 @@ fn icmp(batch: &mut FlowBatch, base: usize, plan: &Plan) {
 /// Fills the sampling rate of the rows from `base` on.
 fn rates(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, rates: &Rates<'_>) {
     let end = base + rows.len();
-    let column = &mut batch.router.sample_rate;
+    let column = &mut batch.sample_rate;
     if let Some(rate) = rates.configured {
         column.truncate(base);
         grow(column, end, rate);

@@ -54,7 +54,6 @@ impl Times {
 /// Appends the field of all `rows` to its column of `batch`, whose rows so far are `base`.
 pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
     let place = fill.place;
-    let router = &mut batch.router;
     match fill.meaning {
         Meaning::SourceV4 => {
             if let Addresses::V4 { source, .. } = &mut batch.addresses {
@@ -96,14 +95,14 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
             rows.extend_numbers(place, &mut batch.tcp_flags, |n| n as u16 & 0x1ff);
         }
         Meaning::Input => optional(rows, place, &mut batch.interface, base, narrow),
-        Meaning::Output => optional(rows, place, &mut router.output_interface, base, narrow),
+        Meaning::Output => optional(rows, place, &mut batch.output_interface, base, narrow),
         Meaning::Direction => {
             begin_with(&mut batch.direction, base, DIRECTION_UNTOLD);
             rows.extend_numbers(place, &mut batch.direction, direction);
         }
         Meaning::SourceVlan => optional(rows, place, &mut batch.vlan, base, |n| n as u16 & 0xfff),
         Meaning::DestinationVlan => {
-            optional(rows, place, &mut router.destination_vlan, base, |n| n as u16 & 0xfff);
+            optional(rows, place, &mut batch.destination_vlan, base, |n| n as u16 & 0xfff);
         }
         Meaning::Octets => optional(rows, place, &mut batch.octets, base, |n| n),
         Meaning::Packets => optional(rows, place, &mut batch.packets, base, |n| n),
@@ -124,40 +123,40 @@ pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mu
         }
         Meaning::EndReason => optional(rows, place, &mut batch.end_reason, base, |n| n as u8),
         Meaning::NextHopV4 => {
-            octets(rows, place, &mut router.next_hop_v4, base, u32::from_be_bytes);
+            octets(rows, place, &mut batch.next_hop_v4, base, u32::from_be_bytes);
         }
         Meaning::NextHopV6 => {
-            octets(rows, place, &mut router.next_hop_v6, base, u128::from_be_bytes);
+            octets(rows, place, &mut batch.next_hop_v6, base, u128::from_be_bytes);
         }
-        Meaning::SourceAs => optional(rows, place, &mut router.source_as, base, narrow),
-        Meaning::DestinationAs => optional(rows, place, &mut router.destination_as, base, narrow),
-        Meaning::SampleRate => optional(rows, place, &mut router.sample_rate, base, narrow),
-        Meaning::Application => application(rows, place, &mut router.application, base),
+        Meaning::SourceAs => optional(rows, place, &mut batch.source_as, base, narrow),
+        Meaning::DestinationAs => optional(rows, place, &mut batch.destination_as, base, narrow),
+        Meaning::SampleRate => optional(rows, place, &mut batch.sample_rate, base, narrow),
+        Meaning::Application => application(rows, place, &mut batch.application, base),
         Meaning::NatSourceV4 => {
-            octets(rows, place, &mut router.nat_source_v4, base, u32::from_be_bytes);
+            octets(rows, place, &mut batch.nat_source_v4, base, u32::from_be_bytes);
         }
         Meaning::NatDestinationV4 => {
-            octets(rows, place, &mut router.nat_destination_v4, base, u32::from_be_bytes);
+            octets(rows, place, &mut batch.nat_destination_v4, base, u32::from_be_bytes);
         }
         Meaning::NatSourceV6 => {
-            octets(rows, place, &mut router.nat_source_v6, base, u128::from_be_bytes);
+            octets(rows, place, &mut batch.nat_source_v6, base, u128::from_be_bytes);
         }
         Meaning::NatDestinationV6 => {
-            octets(rows, place, &mut router.nat_destination_v6, base, u128::from_be_bytes);
+            octets(rows, place, &mut batch.nat_destination_v6, base, u128::from_be_bytes);
         }
         Meaning::NatSourcePort => {
-            optional(rows, place, &mut router.nat_source_port, base, |n| n as u16);
+            optional(rows, place, &mut batch.nat_source_port, base, |n| n as u16);
         }
         Meaning::NatDestinationPort => {
-            optional(rows, place, &mut router.nat_destination_port, base, |n| n as u16);
+            optional(rows, place, &mut batch.nat_destination_port, base, |n| n as u16);
         }
-        Meaning::InputVrf => optional(rows, place, &mut router.input_vrf, base, narrow),
-        Meaning::OutputVrf => optional(rows, place, &mut router.output_vrf, base, narrow),
+        Meaning::InputVrf => optional(rows, place, &mut batch.input_vrf, base, narrow),
+        Meaning::OutputVrf => optional(rows, place, &mut batch.output_vrf, base, narrow),
         Meaning::ForwardingStatus => {
             let octets = place.length;
-            add(rows, place, &mut router.action, base, move |n| forwarding_status(n, octets));
+            add(rows, place, &mut batch.action, base, move |n| forwarding_status(n, octets));
         }
-        Meaning::FirewallEvent => add(rows, place, &mut router.action, base, firewall_event),
+        Meaning::FirewallEvent => add(rows, place, &mut batch.action, base, firewall_event),
         // Read record by record.
         Meaning::DurationMilliseconds
         | Meaning::DurationMicroseconds

@@ -3,7 +3,10 @@
 use sensor_common::packet::{self, Bytes, Fragment, Headers, Reject, ip::protocol};
 
 use crate::{
-    flow::batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
+    flow::{
+        batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
+        mac,
+    },
     wire::{ledger::Skipped, records::fill::begin_with, tunnel},
 };
 
@@ -173,8 +176,8 @@ pub fn extend(batch: &mut FlowBatch, base: usize, headers: &[Headers], frame: bo
     put(&mut batch.ttl_max, base, headers, |packet| packet.ttl);
     if frame {
         put(&mut batch.vlan, base, headers, |packet| packet.vlan);
-        put(&mut batch.source_mac, base, headers, |packet| macs(packet).1);
-        put(&mut batch.destination_mac, base, headers, |packet| macs(packet).0);
+        put(&mut batch.source_mac, base, headers, |packet| mac::of_frame(packet.macs).1);
+        put(&mut batch.destination_mac, base, headers, |packet| mac::of_frame(packet.macs).0);
     }
 }
 
@@ -197,10 +200,4 @@ fn is_icmp(packet: &Headers) -> bool {
 
 fn number(words: [u32; 4]) -> u128 {
     words.iter().fold(0, |number, word| number << 32 | u128::from(u32::from_be(*word)))
-}
-
-/// Destination and source MAC address.
-fn macs(packet: &Headers) -> ([u8; 6], [u8; 6]) {
-    let [a, b, c] = packet.macs.map(u32::to_ne_bytes);
-    ([a[0], a[1], a[2], a[3], b[0], b[1]], [b[2], b[3], c[0], c[1], c[2], c[3]])
 }

@@ -6,7 +6,8 @@ use super::packet::{Packet, Sample};
 use crate::{
     flow::{
         batch::{DIRECTION_UNTOLD, FlowBatch},
-        router::{Action, Lists},
+        columns::Lists,
+        router::Action,
     },
     wire::{
         batches::Pair,
@@ -84,19 +85,18 @@ fn append(
     batch.end.resize(end, context.received);
     sample::extend(batch, base, &family.headers, true);
     let configured = context.rates.configured;
-    let router = &mut batch.router;
-    router.sample_rate.extend(packets.iter().map(|packet| configured.unwrap_or(packet.rate)));
-    optional(&mut router.output_interface, base, packets, |packet| packet.output);
-    optional(&mut router.destination_vlan, base, packets, |packet| packet.destination_vlan);
-    optional(&mut router.next_hop_v4, base, packets, |packet| packet.next_hop_v4);
-    optional(&mut router.next_hop_v6, base, packets, |packet| packet.next_hop_v6);
-    optional(&mut router.source_as, base, packets, |packet| packet.source_as);
-    optional(&mut router.destination_as, base, packets, |packet| packet.destination_as);
-    optional(&mut router.action, base, packets, |packet| {
+    batch.sample_rate.extend(packets.iter().map(|packet| configured.unwrap_or(packet.rate)));
+    optional(&mut batch.output_interface, base, packets, |packet| packet.output);
+    optional(&mut batch.destination_vlan, base, packets, |packet| packet.destination_vlan);
+    optional(&mut batch.next_hop_v4, base, packets, |packet| packet.next_hop_v4);
+    optional(&mut batch.next_hop_v6, base, packets, |packet| packet.next_hop_v6);
+    optional(&mut batch.source_as, base, packets, |packet| packet.source_as);
+    optional(&mut batch.destination_as, base, packets, |packet| packet.destination_as);
+    optional(&mut batch.action, base, packets, |packet| {
         if packet.rejected { Action::Rejected as u8 } else { 0 }
     });
-    put_lists(&mut router.as_path, base, packets, lists, |packet| packet.as_path);
-    put_lists(&mut router.communities, base, packets, lists, |packet| packet.communities);
+    put_lists(&mut batch.as_path, base, packets, lists, |packet| packet.as_path);
+    put_lists(&mut batch.communities, base, packets, lists, |packet| packet.communities);
     finish(batch, base, end, context);
     count(batch, base, ledger);
 }

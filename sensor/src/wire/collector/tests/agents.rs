@@ -57,14 +57,14 @@ fn agents_behind_a_relay_are_exporters_with_names_settings_and_ledgers_of_their_
     let batch = bench.batches.all()[2];
     let told: Vec<_> = (0..batch.len())
         .map(|row| {
-            let exporter = batch.router.exporter_of(row).unwrap();
+            let exporter = batch.exporter_of(row).unwrap();
             (exporter.address, &*exporter.name, exporter.interfaces.name(3))
         })
         .collect();
     let (first, second) =
         ((agent(1), "at 198.51.100.1", Some("upl1")), (agent(2), "at 198.51.100.2", Some("srv2")));
     assert_eq!(told, [first, second, first, second]);
-    assert_eq!(batch.router.sample_rate, [400, 7, 400, 7]);
+    assert_eq!(batch.sample_rate, [400, 7, 400, 7]);
     let exporters = bench.collector.exporters();
     for number in [1, 2] {
         let ledger = exporters.device(who(5, number)).unwrap().ledger;
@@ -81,7 +81,7 @@ fn an_invented_agent_touches_nobody_else() {
     relayed(&mut bench, 66, &named(1, *b"lies"));
     relayed(&mut bench, 5, &datagram(1, 1));
     let batch = bench.batches.all()[2];
-    assert_eq!(batch.router.exporter_of(0).unwrap().interfaces.name(3), Some("true"));
+    assert_eq!(batch.exporter_of(0).unwrap().interfaces.name(3), Some("true"));
 }
 
 #[test]
@@ -140,5 +140,5 @@ fn agents_outlive_a_restart() {
     assert_eq!(again.collector.snapshot(), bench.collector.snapshot());
     relayed(&mut again, 5, &datagram(1, 1));
     let batch = again.batches.all()[2];
-    assert_eq!(batch.router.exporter_of(0).unwrap().interfaces.name(3), Some("upl1"));
+    assert_eq!(batch.exporter_of(0).unwrap().interfaces.name(3), Some("upl1"));
 }

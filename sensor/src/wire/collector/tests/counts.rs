@@ -186,13 +186,13 @@ fn flows_of_no_sampler_do_not_get_the_rate_of_the_only_one() {
     let naming = [FLOW, &[(0, 48, 1)]].concat();
     let flows = [RECORD, &[1], RECORD, &[0], RECORD, &[7]].concat();
     bench.feed(1, &ipfix(1, &[(2, &template(257, &naming)), (257, &flows), (256, RECORD)]));
-    assert_eq!(bench.v4().router.sample_rate, [1000, 1000, 0, 0, 0]);
+    assert_eq!(bench.v4().sample_rate, [1000, 1000, 0, 0, 0]);
     assert_eq!(bench.collector.ledger().rows_without_rate, 3);
     // After a restart as well.
     let mut again = Bench::default();
     again.collector.restore(bench.collector.snapshot(), NOW);
     again.feed(1, &ipfix(1, &[(256, RECORD)]));
-    assert_eq!(again.v4().router.sample_rate, [0]);
+    assert_eq!(again.v4().sample_rate, [0]);
 }
 
 #[test]
@@ -203,5 +203,5 @@ fn one_rate_for_the_whole_device_is_that_of_all_its_flows() {
     let naming = [FLOW, &[(0, 48, 1)]].concat();
     bench.feed(1, &ipfix(1, &[(2, &template(256, &naming)), (256, &[RECORD, &[0]].concat())]));
     bench.feed(1, &ipfix(1, &[(2, &template(257, FLOW)), (257, RECORD)]));
-    assert_eq!(bench.v4().router.sample_rate, [64, 64]);
+    assert_eq!(bench.v4().sample_rate, [64, 64]);
 }

@@ -170,7 +170,7 @@ fn a_biflow_is_two_flows() {
     assert_eq!(batch.octets, [100, 50, 100]);
     assert_eq!(batch.source_port, [80, 1024, 80]);
     assert_eq!(batch.interface, [3, 4, 3]);
-    assert_eq!(batch.router.output_interface, [4, 3, 4]);
+    assert_eq!(batch.output_interface, [4, 3, 4]);
     assert_eq!(batch.tcp_flags, [0x02, 0x12, 0x02]);
     let Addresses::V4 { source, .. } = &batch.addresses else { panic!("IPv4") };
     assert_eq!(source, &[0x0a00_0001, 0x0a00_0002, 0x0a00_0001]);
@@ -197,7 +197,7 @@ fn a_firewall_counts_each_packet_once() {
     let batch = bench.v4();
     assert_eq!(batch.octets, [10, 20, 0]);
     let (accepted, rejected) = (Action::Accepted as u8, Action::Rejected as u8);
-    assert_eq!(batch.router.action, [accepted, accepted, rejected]);
+    assert_eq!(batch.action, [accepted, accepted, rejected]);
     assert_eq!(bench.collector.ledger().skipped[Skipped::Event], 21 + 13);
 }
 
@@ -227,14 +227,14 @@ fn rates_come_from_options_of_any_domain() {
     let ninth = [0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 49];
     bench.feed(1, &ipfix(8, &[(3, &samplers), (300, &told), (3, &interfaces), (301, &ninth)]));
     bench.feed(1, &ipfix(1, &[(2, &template(256, &fields)), (256, &flows)]));
-    assert_eq!(bench.v4().router.sample_rate, [100, 200, 50, 0]);
+    assert_eq!(bench.v4().sample_rate, [100, 200, 50, 0]);
     assert_eq!(bench.collector.ledger().rows_without_rate, 1);
     assert_eq!(bench.collector.ledger().options_records, 3);
     // Domains that disagree.
     let other = [[0, 0, 0, 1, 1, 0, 0, 0, 7]].concat();
     bench.feed(1, &ipfix(9, &[(3, &samplers), (300, &other)]));
     bench.feed(1, &ipfix(1, &[(256, &flow(1, 1))]));
-    assert_eq!(bench.v4().router.sample_rate[4], 0);
+    assert_eq!(bench.v4().sample_rate[4], 0);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_configured_rate_goes_first_and_scales() {
     let batch = bench.batches.all()[0];
     let interfaces = Interfaces::default();
     let row = Row { batch, row: 0, interfaces: &interfaces };
-    let read = |name| find(name).unwrap().read.unwrap()(row);
+    let read = |name| find(name).unwrap().value(row);
     assert_eq!(read("samplerate"), Value::Integer(10));
     assert_eq!(read("packets"), Value::Integer(3));
     assert_eq!(read("packetsxrate"), Value::Integer(30));
@@ -283,7 +283,7 @@ fn names_come_from_options() {
     let batch = bench.batches.all()[0];
     let interfaces = Interfaces::default();
     let row = Row { batch, row: 0, interfaces: &interfaces };
-    let read = |name| find(name).unwrap().read.unwrap()(row);
+    let read = |name| find(name).unwrap().value(row);
     assert_eq!(read("inputname"), Value::Text("ge-0"));
     assert_eq!(read("inputalias"), Value::Text("up"));
     assert_eq!(read("outputname"), Value::Absent);
@@ -413,15 +413,14 @@ fn an_sflow_sample_is_a_flow_of_one_packet() {
     assert_eq!(batch.destination_port, [53, 53]);
     assert_eq!(batch.vlan, [10, 0]);
     assert_eq!(batch.interface, [3, 3]);
-    let router = &batch.router;
-    assert_eq!(router.sample_rate, [400, 1]);
-    assert_eq!(router.output_interface, [4, 0]);
-    assert_eq!(router.destination_vlan, [20, 0]);
-    assert_eq!(router.next_hop_v4, [0x0a00_0009, 0]);
-    assert_eq!((router.source_as[0], router.destination_as[0]), (200, 500));
-    assert_eq!((router.as_path.get(0), router.communities.get(0)), (&[400, 500][..], &[7, 8][..]));
-    assert_eq!((router.as_path.get(1), router.communities.get(1)), (&[][..], &[][..]));
-    assert_eq!(router.action, [0, Action::Rejected as u8]);
+    assert_eq!(batch.sample_rate, [400, 1]);
+    assert_eq!(batch.output_interface, [4, 0]);
+    assert_eq!(batch.destination_vlan, [20, 0]);
+    assert_eq!(batch.next_hop_v4, [0x0a00_0009, 0]);
+    assert_eq!((batch.source_as[0], batch.destination_as[0]), (200, 500));
+    assert_eq!((batch.as_path.get(0), batch.communities.get(0)), (&[400, 500][..], &[7, 8][..]));
+    assert_eq!((batch.as_path.get(1), batch.communities.get(1)), (&[][..], &[][..]));
+    assert_eq!(batch.action, [0, Action::Rejected as u8]);
 }
 
 #[test]

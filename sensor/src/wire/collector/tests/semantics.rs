@@ -63,7 +63,7 @@ fn names_come_with_the_flows() {
     let batch = bench.batches.all()[0];
     let interfaces = Interfaces::default();
     let row = Row { batch, row: 0, interfaces: &interfaces };
-    let read = |name| find(name).unwrap().read.unwrap()(row);
+    let read = |name| find(name).unwrap().value(row);
     assert_eq!(read("inputname"), Value::Text("ge-0"));
     assert_eq!(read("outputname"), Value::Absent);
     assert_eq!(read("application"), Value::Text("http"));
@@ -126,12 +126,12 @@ fn a_mediator_names_whose_flows_it_passes_on() {
         record([198, 51, 100, 1], [0; 16]),
     ];
     bench.feed(1, &ipfix(1, &[(2, &template(256, &fields)), (256, &records.concat())]));
-    let router = &bench.v4().router;
+    let batch = bench.v4();
     let own = "at 192.0.2.1";
-    let names: Vec<_> = (0..5).map(|row| &*router.exporter_of(row).unwrap().name).collect();
+    let names: Vec<_> = (0..5).map(|row| &*batch.exporter_of(row).unwrap().name).collect();
     let [first, second] = ["at 198.51.100.1", "at 2001:db8::7"];
     assert_eq!(names, [first, second, second, own, first]);
-    assert_eq!(router.exporters.len(), 3);
+    assert_eq!(batch.exporters.len(), 3);
 }
 
 #[test]

@@ -1,0 +1,124 @@
+//! The stored columns of flow records: one row a column in [`table`], from which everything is derived that has to know
+//! all of them: the fields of [`FlowBatch`], how it is emptied, cut and filled up, and [`Column`] with its readers.
+
+mod declare;
+mod lists;
+mod stored;
+mod table;
+
+pub use lists::Lists;
+pub use stored::{Reader, Stored};
+pub use table::{Column, FlowBatch};
+
+use crate::flow::mac;
+
+impl Column {
+    /// True for columns that have no rows in some batches.
+    pub fn may_lack(self) -> bool {
+        !self.is_required()
+    }
+
+    /// Whether the column has rows in a batch.
+    pub fn is_filled(self, batch: &FlowBatch) -> bool {
+        match self.reader() {
+            Reader::U8(column) => !column(batch).is_empty(),
+            Reader::U16(column) => !column(batch).is_empty(),
+            Reader::U32(column) => !column(batch).is_empty(),
+            Reader::U64(column) => !column(batch).is_empty(),
+            Reader::U128(column) => !column(batch).is_empty(),
+            Reader::Mac(column) => !column(batch).is_empty(),
+            Reader::Lists(column) => !column(batch).is_empty(),
+        }
+    }
+
+    /// The number in a row, a MAC address as one of 48 bits; 0 where the column has no such row, or no numbers of up to 64
+    /// bits.
+    pub fn number(self, batch: &FlowBatch, row: usize) -> u64 {
+        fn at<T: Copy + Default>(column: &[T], row: usize) -> T {
+            column.get(row).copied().unwrap_or_default()
+        }
+        match self.reader() {
+            Reader::U8(column) => at(column(batch), row).into(),
+            Reader::U16(column) => at(column(batch), row).into(),
+            Reader::U32(column) => at(column(batch), row).into(),
+            Reader::U64(column) => at(column(batch), row),
+            Reader::Mac(column) => mac::number(at(column(batch), row)),
+            Reader::U128(_) | Reader::Lists(_) => 0,
+        }
+    }
+
+    /// The highest number that the column can hold.
+    pub fn maximum(self) -> u64 {
+        match self.reader() {
+            Reader::U8(_) => u8::MAX.into(),
+            Reader::U16(_) => u16::MAX.into(),
+            Reader::U32(_) | Reader::Lists(_) => u32::MAX.into(),
+            Reader::U64(_) | Reader::U128(_) => u64::MAX,
+            Reader::Mac(_) => mac::HIGHEST,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{
+        batch::Source,
+        testing::{flow, push},
+    };
+
+    /// Each column with the numbers of its rows.
+    fn rows(batch: &FlowBatch) -> Vec<(Column, Vec<u64>)> {
+        let numbers =
+            |column: Column| (0..batch.len()).map(|row| column.number(batch, row)).collect();
+        Column::ALL.iter().map(|column| (*column, numbers(*column))).collect()
+    }
+
+    /// Two flows that differ in as many columns as they can, all columns filled.
+    fn filled() -> FlowBatch {
+        let mut batch = flow(1, 1000, 2000, 10);
+        push(&mut batch, 2, 3000, 4000, 20);
+        batch.output_interface = vec![3, 4];
+        batch.destination_vlan = vec![5, 6];
+        batch.sample_rate = vec![7, 8];
+        batch.as_path.put(0, [64_500, 64_501].into_iter());
+        batch.as_path.put(1, [64_502].into_iter());
+        batch
+    }
+
+    #[test]
+    fn every_column_is_cut_alike() {
+        let mut batch = filled();
+        let before = rows(&batch);
+        batch.keep(&[1]);
+        assert_eq!(batch.len(), 1);
+        for ((column, before), (_, after)) in before.iter().zip(rows(&batch)) {
+            assert_eq!(after, before[1..], "{column:?}");
+        }
+        assert_eq!(batch.as_path.get(0), [64_502]);
+    }
+
+    #[test]
+    fn no_column_keeps_rows_when_a_batch_is_emptied() {
+        let mut batch = filled();
+        batch.clear();
+        for column in Column::ALL {
+            assert!(!column.is_filled(&batch), "{column:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_exporter_left_out_is_filled_up_as_unknown() {
+        let mut batch = FlowBatch::v4(Source::NetFlow);
+        batch.packets = vec![1, 1];
+        batch.ttl_min = vec![9];
+        batch.level();
+        assert_eq!(batch.ttl_min, [9, 0]);
+        for column in Column::ALL {
+            let wanted = column.is_required() || *column == Column::TtlMin;
+            assert_eq!(column.is_filled(&batch), wanted, "{column:?}");
+        }
+        assert_eq!(batch.tcp_flags_of(0), None);
+        assert!(!batch.is_egress(0));
+    }
+}

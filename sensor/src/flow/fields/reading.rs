@@ -1,0 +1,344 @@
+//! How a field follows from the columns, as data: the value in a row, tests of whole columns and the list of what is filled
+//! all come from the same row of the table.
+
+use sensor_common::{key::Direction, packet::ip::protocol};
+
+use super::{Row, Value};
+use crate::flow::{
+    batch::{FlowBatch, Source},
+    columns::Column,
+    profile::{Attribute, Side},
+    router::AddressColumn,
+};
+
+/// How a field is read.
+#[derive(Clone, Copy)]
+pub enum Reading {
+    /// The field is part of the language, but no source fills it yet.
+    Unfilled,
+    /// It hangs on an address, and is found in that address's profile.
+    Profile(Side, Attribute),
+    /// A number; where the first does not apply, the second may. Never do both.
+    Numbers(Number, Option<Number>),
+    /// A text for the number in a column of 8 bits; absent where the number stands for none.
+    Coded(Column, fn(u8) -> Value<'static>),
+    /// A MAC address.
+    Mac(Column),
+    /// Whether one of these TCP flags is set.
+    TcpFlag(u16),
+    /// Whether a column has something else than 0.
+    NotZero(Column),
+    /// An address of the flow.
+    Address(Side),
+    /// An address that need not be there.
+    OptionalAddress(AddressColumn),
+    /// The same in all rows of a batch.
+    Batch(fn(Row<'_>) -> Value<'_>),
+    /// What the exporter tells about a number, and about nothing else in the row.
+    Told(By, fn(Row<'_>) -> Value<'_>),
+    /// Computed from the row.
+    Row(fn(Row<'_>) -> Value<'_>),
+}
+
+/// The number by which texts about a flow are found, among those of its exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum By {
+    /// None: it is about the exporter itself.
+    Exporter,
+    /// Input interface.
+    Input,
+    /// Output interface.
+    Output,
+    /// The interface that saw the flow.
+    Interface,
+    /// Application.
+    Application,
+    /// VRF on the way in.
+    InputVrf,
+    /// VRF on the way out.
+    OutputVrf,
+    /// Set of tags, whosever number it is.
+    Tags,
+}
+
+/// A number that each row has, stored or computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Quantity {
+    /// What a column stores.
+    Column(Column),
+    /// ICMP code.
+    IcmpCode,
+    /// Milliseconds from the first to the last packet.
+    Duration,
+    /// Octets per packet, rounded down; 0 without packets.
+    OctetsPerPacket,
+    /// One of how many packets was counted: 1 on the host, 0 where nobody said.
+    SampleRate,
+    /// Bits times the sample rate.
+    BitsTimesRate,
+    /// Packets times the sample rate.
+    PacketsTimesRate,
+}
+
+impl Quantity {
+    /// Computes it; `None` for what a column stores.
+    pub fn computation(self) -> Option<fn(&FlowBatch, usize) -> u64> {
+        Some(match self {
+            Self::Column(_) => return None,
+            Self::IcmpCode => |batch, row| (batch.icmp_type_code[row] & 0xff).into(),
+            Self::Duration => |batch, row| batch.end[row].saturating_sub(batch.start[row]),
+            Self::OctetsPerPacket => {
+                |batch, row| batch.octets[row].checked_div(batch.packets[row]).unwrap_or(0)
+            }
+            Self::SampleRate => |batch, row| batch.sample_rate(row).unwrap_or(0).into(),
+            Self::BitsTimesRate => {
+                |batch, row| batch.scaled(row, batch.octets[row].saturating_mul(8))
+            }
+            Self::PacketsTimesRate => |batch, row| batch.scaled(row, batch.packets[row]),
+        })
+    }
+
+    /// The number in a row; 0 where the column has no rows.
+    pub fn value(self, batch: &FlowBatch, row: usize) -> u64 {
+        match (self, self.computation()) {
+            (Self::Column(column), _) => column.number(batch, row),
+            (_, Some(compute)) => compute(batch, row),
+            (_, None) => 0,
+        }
+    }
+
+    /// The highest that it can be.
+    pub fn maximum(self) -> u64 {
+        match self {
+            Self::Column(column) => column.maximum(),
+            Self::IcmpCode => u8::MAX.into(),
+            Self::SampleRate => u32::MAX.into(),
+            Self::Duration
+            | Self::OctetsPerPacket
+            | Self::BitsTimesRate
+            | Self::PacketsTimesRate => u64::MAX,
+        }
+    }
+
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Column(column) => column.name(),
+            Self::IcmpCode => "icmpcode",
+            Self::Duration => "duration",
+            Self::OctetsPerPacket => "bytesperpacket",
+            Self::SampleRate => "samplerate",
+            Self::BitsTimesRate => "bitsxrate",
+            Self::PacketsTimesRate => "packetsxrate",
+        }
+    }
+}
+
+/// When a row has a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Always.
+    Always,
+    /// TCP.
+    Tcp,
+    /// TCP, where the flags are known.
+    TcpFlags,
+    /// ICMP of either version.
+    Icmp,
+    /// There are packets.
+    Packets,
+    /// The column has rows.
+    Filled(Column),
+    /// The number is not 0.
+    NotZero(Quantity),
+    /// As `Filled` of the host's flows, as `NotZero` of routers'.
+    Known(Column),
+    /// The flows are the host's.
+    Host,
+    /// The flows are a router's.
+    Router,
+    /// The ingress interface is the one in the column of interfaces.
+    Input,
+    /// The egress interface is.
+    Output,
+    /// The VLAN on the way in is the one in the column of VLANs, and there is one.
+    InputVlan,
+    /// The VLAN on the way out is.
+    OutputVlan,
+}
+
+impl Presence {
+    /// Whether it holds in a row.
+    pub fn holds(self, row: &Row<'_>) -> bool {
+        let (batch, at) = (row.batch, row.row);
+        match self {
+            Self::Always => true,
+            Self::Tcp => batch.protocol[at] == protocol::TCP,
+            Self::TcpFlags => Self::Tcp.holds(row) && batch.tcp_flags_of(at).is_some(),
+            Self::Icmp => matches!(batch.protocol[at], protocol::ICMP | protocol::ICMPV6),
+            Self::Packets => batch.packets[at] != 0,
+            Self::Filled(column) => column.is_filled(batch),
+            Self::NotZero(quantity) => quantity.value(batch, at) != 0,
+            Self::Known(column) => {
+                column.is_filled(batch)
+                    && (Self::Host.holds(row) || Self::NotZero(Quantity::Column(column)).holds(row))
+            }
+            Self::Host => batch.observed_by == Source::Host,
+            Self::Router => batch.observed_by != Source::Host,
+            Self::Input => !batch.output_interface.is_empty() || !batch.is_egress(at),
+            Self::Output => batch.output_interface.is_empty() && batch.is_egress(at),
+            Self::InputVlan => {
+                batch.vlan[at] != 0 && (!batch.destination_vlan.is_empty() || !batch.is_egress(at))
+            }
+            Self::OutputVlan => {
+                batch.vlan[at] != 0 && batch.destination_vlan.is_empty() && batch.is_egress(at)
+            }
+        }
+    }
+}
+
+/// How a field's number follows from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// It is the same.
+    One,
+    /// Eight times as much, at most the highest number.
+    Bits,
+    /// A thousandth, rounded down.
+    Seconds,
+    /// Without so many low bits.
+    UpperBits(u8),
+}
+
+impl Scale {
+    /// The field's number.
+    pub fn apply(self, number: u64) -> u64 {
+        match self {
+            Self::One => number,
+            Self::Bits => number.saturating_mul(8),
+            Self::Seconds => number / 1000,
+            Self::UpperBits(low) => number >> low,
+        }
+    }
+}
+
+/// Where a field's numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// What it is made of.
+    pub quantity: Quantity,
+    /// When there is one.
+    pub presence: Presence,
+    /// What is done to it.
+    pub scale: Scale,
+}
+
+/// The number in a column, as it is, always.
+pub(super) const fn of(column: Column) -> Number {
+    quantity(Quantity::Column(column))
+}
+
+/// The number as it is, always.
+pub(super) const fn quantity(quantity: Quantity) -> Number {
+    Number { quantity, presence: Presence::Always, scale: Scale::One }
+}
+
+/// The number in a column where the column has rows.
+pub(super) const fn filled(column: Column) -> Number {
+    of(column).when(Presence::Filled(column))
+}
+
+/// The number in a column where it is not 0.
+pub(super) const fn not_zero(column: Column) -> Number {
+    of(column).when(Presence::NotZero(Quantity::Column(column)))
+}
+
+/// The number in a column: the host's where the column has rows, routers' where it is not 0.
+pub(super) const fn known(column: Column) -> Number {
+    of(column).when(Presence::Known(column))
+}
+
+impl Number {
+    /// The number where `presence` holds.
+    pub(super) const fn when(mut self, presence: Presence) -> Self {
+        self.presence = presence;
+        self
+    }
+
+    /// The number as `scale` makes it.
+    pub(super) const fn scaled(mut self, scale: Scale) -> Self {
+        self.scale = scale;
+        self
+    }
+
+    /// The number in a row; `None` where there is none.
+    pub fn value(self, row: &Row<'_>) -> Option<u64> {
+        self.presence.holds(row).then(|| self.scale.apply(self.quantity.value(row.batch, row.row)))
+    }
+}
+
+impl Reading {
+    /// The numbers that the field is read from.
+    pub fn numbers(&self) -> impl Iterator<Item = Number> {
+        let numbers = match self {
+            Self::Numbers(first, second) => [Some(*first), *second],
+            Self::Mac(column) => [Some(filled(*column)), None],
+            _ => [None; 2],
+        };
+        numbers.into_iter().flatten()
+    }
+
+    /// The column whose numbers are the field's as they are, in every row.
+    pub fn plain_column(&self) -> Option<Column> {
+        match self {
+            Self::Numbers(
+                Number {
+                    quantity: Quantity::Column(column),
+                    presence: Presence::Always,
+                    scale: Scale::One,
+                },
+                None,
+            ) => Some(*column),
+            _ => None,
+        }
+    }
+
+    /// The value in a row; numbers become values by `number`.
+    pub(super) fn value<'a>(&self, row: Row<'a>, number: fn(u64) -> Value<'a>) -> Value<'a> {
+        let (batch, at) = (row.batch, row.row);
+        match self {
+            Self::Unfilled => Value::Absent,
+            Self::Profile(side, attribute) => batch.profile(*side, at).attribute(*attribute),
+            Self::Numbers(first, second) => {
+                let value =
+                    first.value(&row).or_else(|| second.and_then(|second| second.value(&row)));
+                value.map_or(Value::Absent, number)
+            }
+            Self::Coded(column, text) => text(column.number(batch, at) as u8),
+            Self::Mac(column) => match column.is_filled(batch) {
+                true => Value::Mac(crate::flow::mac::octets(column.number(batch, at))),
+                false => Value::Absent,
+            },
+            Self::TcpFlag(flag) => match Presence::TcpFlags.holds(&row) {
+                true => Value::Bool(batch.tcp_flags[at] & flag != 0),
+                false => Value::Absent,
+            },
+            Self::NotZero(column) => Value::Bool(column.number(batch, at) != 0),
+            Self::Address(Side::Source) => Value::Ip(row.source()),
+            Self::Address(Side::Destination) => Value::Ip(row.destination()),
+            Self::OptionalAddress(column) => {
+                batch.address(*column, at).map_or(Value::Absent, Value::Ip)
+            }
+            Self::Batch(read) | Self::Told(_, read) | Self::Row(read) => read(row),
+        }
+    }
+}
+
+/// The name of a direction in a batch; none for what is none.
+pub fn direction_name(direction: u8) -> Option<&'static str> {
+    match direction {
+        way if way == Direction::Ingress as u8 => Some("ingress"),
+        way if way == Direction::Egress as u8 => Some("egress"),
+        _ => None,
+    }
+}
