@@ -26,7 +26,6 @@ const fn noted(name: &'static str, field: &'static str, note: &'static str) -> S
     Synonym { name, field, note }
 }
 
-const DSCP: &str = "DSCP is the upper six bits of `tos`: DSCP 46 is `tos >= 184 && tos <= 187`";
 const ONE_WAY: &str = "a flow has one direction here, and its own octets and packets";
 const NUMBER: &str = "by name, it is `protocol`";
 
@@ -60,7 +59,6 @@ pub const SYNONYMS: &[Synonym] = &[
     row("device", "flowsrcip"),
     row("dip", "dstip"),
     row("dport", "dstport"),
-    noted("dscp", "tos", DSCP),
     row("dst", "dstip"),
     row("dst_as", "dstas.number"),
     row("dst_ip", "dstip"),
@@ -106,7 +104,7 @@ pub const SYNONYMS: &[Synonym] = &[
     row("inif", "input"),
     row("input_snmp", "input"),
     row("ip.addr", "ip"),
-    noted("ip.dsfield.dscp", "tos", DSCP),
+    row("ip.dsfield.dscp", "dscp"),
     row("ip.dst", "dstip"),
     row("ip.dst_host", "dstipname"),
     row("ip.host", "ipname"),
