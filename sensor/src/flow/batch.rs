@@ -147,7 +147,10 @@ impl FlowBatch {
     /// Makes all columns that must have rows, or have some, as long as the batch: a row that is lacking is one of which nobody
     /// told. For producers that fill column after column.
     pub fn level(&mut self) {
-        self.level_columns(self.len());
+        // A decoder has batches of kinds that it seldom meets: they cost nothing.
+        if !self.is_empty() {
+            self.level_columns(self.len());
+        }
     }
 
     /// Number of rows.

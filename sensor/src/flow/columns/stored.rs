@@ -39,6 +39,7 @@ pub trait Stored {
 impl<T: Copy> Stored for Vec<T> {
     type Value = T;
 
+    #[inline]
     fn clear(&mut self) {
         self.clear();
     }
@@ -53,6 +54,7 @@ impl<T: Copy> Stored for Vec<T> {
         self.truncate(rows.len());
     }
 
+    #[inline]
     fn level(&mut self, rows: usize, unknown: T, required: bool) {
         if self.len() != rows && (required || !self.is_empty()) {
             self.resize(rows, unknown);
@@ -64,6 +66,7 @@ impl Stored for Lists {
     /// A row without a list has an empty one.
     type Value = ();
 
+    #[inline]
     fn clear(&mut self) {
         self.clear();
     }
@@ -72,6 +75,7 @@ impl Stored for Lists {
         self.keep(rows);
     }
 
+    #[inline]
     fn level(&mut self, rows: usize, (): (), required: bool) {
         if required || !self.is_empty() {
             self.fill_up(rows);
