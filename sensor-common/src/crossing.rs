@@ -1,13 +1,13 @@
 //! What crossed each interface, counted apart from flows and ledger, so that it can be compared with what the interface
 //! itself has counted.
 //!
-//! One row of [`Crossing`]s per CPU; an interface has the slot that its index falls into. Indices of long-lived hosts grow
-//! without end, so interfaces may share a slot: they are compared together then.
+//! One row of [`Crossing`]s in the [books](crate::books) of each CPU; an interface has the slot that its index falls into.
+//! Indices of long-lived hosts grow without end, so interfaces may share a slot: they are compared together then.
 
 use crate::key::Direction;
 
 /// Slots of a row; a power of two.
-pub const SLOTS: u32 = 1024;
+pub const SLOTS: usize = 1024;
 
 /// Packets that entered a program, by [`Direction`]; monotonic, written only by one CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,14 +42,8 @@ impl Crossing {
 
 /// The slot of an interface.
 #[inline(always)]
-pub const fn slot(interface: u32) -> u32 {
-    interface & (SLOTS - 1)
-}
-
-/// Index of the slot of `interface` in the row of `cpu`.
-#[inline(always)]
-pub const fn index(cpu: u32, interface: u32) -> u32 {
-    cpu * SLOTS + slot(interface)
+pub const fn slot(interface: u32) -> usize {
+    interface as usize & (SLOTS - 1)
 }
 
 #[cfg(test)]
@@ -57,11 +51,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_apart_and_indices_wrap_within_theirs() {
-        assert_eq!(index(0, 7), 7);
-        assert_eq!(index(1, 7), SLOTS + 7);
-        assert_eq!(index(1, SLOTS + 7), SLOTS + 7);
-        assert_eq!(index(2, u32::MAX), 3 * SLOTS - 1);
+    fn indices_of_interfaces_wrap() {
+        assert_eq!(slot(7), 7);
+        assert_eq!(slot(SLOTS as u32 + 7), 7);
+        assert_eq!(slot(u32::MAX), SLOTS - 1);
     }
 
     #[test]

@@ -24,18 +24,14 @@ pub mod names {
     pub const USED_V4: &str = "USED_V4";
     /// `Array<u64>`: slots in use of each IPv6 region, as offsets into it.
     pub const USED_V6: &str = "USED_V6";
-    /// `Array<Ledger>`: one for each CPU and generation.
-    pub const LEDGERS: &str = "LEDGERS";
-    /// `Array<u32>` of one element: the current generation; its lowest bit counts.
-    pub const GENERATION: &str = "GENERATION";
+    /// `Array<CpuBooks>`: the books of each CPU ([`books`](crate::books)).
+    pub const BOOKS: &str = "BOOKS";
     /// `Array<[u64; 2]>` of one element: jiffies and boot time (ns) of the last run of [`PROGRAM_CLOCK`].
     pub const CLOCK: &str = "CLOCK";
     /// `ProgramArray` of one element: the program that a handover is about.
     pub const HANDOVER: &str = "HANDOVER";
     /// `Array<u64>`: for each CPU, whether it has run [`PROGRAM_SUCCESSOR`] in this handover.
     pub const TAKEN_OVER: &str = "TAKEN_OVER";
-    /// `Array<Crossing>`: what crossed each interface, a row for each CPU ([`crossing`](crate::crossing)).
-    pub const CROSSINGS: &str = "CROSSINGS";
     /// Read-only global: [`Geometry`](super::Geometry) of the IPv4 table.
     pub const GEOMETRY_V4: &str = "GEOMETRY_V4";
     /// Read-only global: [`Geometry`](super::Geometry) of the IPv6 table.
@@ -90,8 +86,14 @@ impl Geometry {
     }
 }
 
-/// Index of the ledger of `cpu` and `generation`, and number of their table region.
+/// Number of the table region of `cpu` and `generation`.
 #[inline(always)]
 pub const fn row(cpu: u32, generation: u32) -> u32 {
     cpu * GENERATIONS + (generation & 1)
+}
+
+/// Index of what one CPU has for `generation`.
+#[inline(always)]
+pub const fn parity(generation: u32) -> usize {
+    (generation & 1) as usize
 }

@@ -9,10 +9,12 @@
 //! * [`segments`]: what a super-packet becomes on the wire.
 //! * [`ledger`]: the counters by which every packet is accounted for.
 //! * [`crossing`]: what crossed each interface, to be compared with what the interface itself counts.
+//! * [`books`]: ledgers and crossings of a CPU in one piece.
 //! * [`layout`]: where the slots of a CPU and a generation lie, and the names of the maps.
 
 #![no_std]
 
+pub mod books;
 pub mod crossing;
 pub mod key;
 pub mod layout;

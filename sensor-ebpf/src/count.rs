@@ -12,6 +12,7 @@ use aya_ebpf::{
     bindings::__sk_buff, helpers::generated::bpf_get_smp_processor_id, programs::TcContext,
 };
 use sensor_common::{
+    books::CpuBooks,
     crossing::{self, Crossing},
     key::{Common, Direction, KeyV4, KeyV6, fold_v4, fold_v6},
     layout,
@@ -23,7 +24,7 @@ use sensor_common::{
 
 use crate::{
     hook::{self, Frame, Start},
-    maps::{CROSSINGS, GENERATION, LEDGERS},
+    maps::BOOKS,
     packet::{Packet, Scattered, Source},
     rare,
     read::{self, Sink},
@@ -76,16 +77,13 @@ impl Books {
     /// Opens the books of the current generation and counts the frame as seen.
     #[inline(always)]
     pub fn open(frame: &Frame) -> Option<Self> {
-        let generation = GENERATION.get_ptr(0)?;
+        let (cpu, books) = books()?;
         // SAFETY: the agent writes the word, an aligned u32, from another CPU: a volatile read is one load.
-        let generation = unsafe { generation.read_volatile() };
-        // SAFETY: a helper without arguments.
-        let cpu = unsafe { bpf_get_smp_processor_id() };
-        crossing(cpu, frame)?.see(frame.direction);
+        let generation = unsafe { (&raw const (*books).generation).read_volatile() };
+        crossing(books, frame).see(frame.direction);
         let row = layout::row(cpu, generation);
-        let ledger = LEDGERS.get_ptr_mut(row)?;
         // SAFETY: only this CPU writes the ledger, one program at a time; the agent reads it once it is quiet.
-        let ledger = unsafe { &mut *ledger };
+        let ledger = unsafe { &mut (*books).ledgers[layout::parity(generation)] };
         ledger.seen.add(1, u64::from(frame.octets()));
         Some(Self { row, ledger })
     }
@@ -118,9 +116,8 @@ impl Books {
             segments = super_packet(frame, packet, headers);
             let further = segments.packets - 1;
             self.ledger.segmented.add(u64::from(further), u64::from(segments.added));
-            // SAFETY: a helper without arguments.
-            if let Some(crossing) = crossing(unsafe { bpf_get_smp_processor_id() }, frame) {
-                crossing.segment(frame.direction, further);
+            if let Some((_, books)) = books() {
+                crossing(books, frame).segment(frame.direction, further);
             }
         }
         let framed = Headers { link_length: headers.link_length + frame.tag_octets(), ..*headers };
@@ -188,12 +185,19 @@ pub fn common(frame: &Frame, headers: &Headers) -> Common {
     Common::new(headers, frame.interface, frame.direction, vlan)
 }
 
-/// Where this CPU counts what crosses the frame's interface.
+/// This CPU, and its books.
 #[inline(always)]
-fn crossing(cpu: u32, frame: &Frame) -> Option<&'static mut Crossing> {
-    let crossing = CROSSINGS.get_ptr_mut(crossing::index(cpu, frame.interface))?;
-    // SAFETY: only this CPU writes the row, one program at a time; the agent only reads it, number by number.
-    Some(unsafe { &mut *crossing })
+fn books() -> Option<(u32, *mut CpuBooks)> {
+    // SAFETY: a helper without arguments.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    Some((cpu, BOOKS.get_ptr_mut(cpu)?))
+}
+
+/// Where the books count what crosses the frame's interface.
+#[inline(always)]
+fn crossing(books: *mut CpuBooks, frame: &Frame) -> &'static mut Crossing {
+    // SAFETY: only this CPU writes its books, one program at a time; the agent only reads, number by number.
+    unsafe { &mut (*books).crossings[crossing::slot(frame.interface)] }
 }
 
 /// The wire packets of a super-packet.

@@ -12,9 +12,8 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray, ProgramArray},
 };
 use sensor_common::{
-    crossing::Crossing,
+    books::CpuBooks,
     layout::{Geometry, MIN_SLOTS},
-    ledger::Ledger,
     table::{SlotV4, SlotV6},
 };
 
@@ -32,22 +31,15 @@ pub static USED_V4: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Slots in use of each IPv6 region.
 #[map]
 pub static USED_V6: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
-/// One ledger for each CPU and generation.
+/// The books of each CPU.
 #[map]
-pub static LEDGERS: Array<Ledger> = Array::with_max_entries(1, BPF_F_MMAPABLE);
-/// The generation that packets are counted in.
-#[map]
-pub static GENERATION: Array<u32> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+pub static BOOKS: Array<CpuBooks> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Jiffies and boot time (ns) of the last run of the program `clock`.
 #[map]
 pub static CLOCK: Array<[u64; 2]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Where the kernel copies what a program cannot read directly; of no use to the agent.
 #[map]
 pub static SCRATCH: PerCpuArray<[u64; SCRATCH_WORDS]> = PerCpuArray::with_max_entries(1, 0);
-
-/// What crossed each interface.
-#[map]
-pub static CROSSINGS: Array<Crossing> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The program that is being moved to the front of its hook.
 #[map]

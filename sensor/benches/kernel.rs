@@ -18,10 +18,7 @@ use aya::{
     programs::{TestRun, TestRunAttrs, TestRunOptions, Xdp, XdpMode},
     util::nr_cpus,
 };
-use sensor_common::{
-    crossing,
-    layout::{GENERATIONS, Geometry, names},
-};
+use sensor_common::layout::{GENERATIONS, Geometry, names};
 
 /// Slots of a region: what 128 MiB come to on two CPUs.
 const SLOTS: u32 = 131_072;
@@ -54,8 +51,7 @@ fn load(object: &[u8]) -> Result<Ebpf> {
     }
     let words = [geometry.slots, geometry.fold_slots];
     loader
-        .map_max_entries(names::LEDGERS, rows)
-        .map_max_entries(names::CROSSINGS, rows / GENERATIONS * crossing::SLOTS)
+        .map_max_entries(names::BOOKS, rows / GENERATIONS)
         .override_global(names::GEOMETRY_V4, &words, true)
         .override_global(names::GEOMETRY_V6, &words, true)
         .override_global(names::HASH_SEED, &0x5eed_0123_4567_89ab_u64, true);

@@ -13,7 +13,7 @@ use crate::{agent, netns::Netns};
 /// The object, with tables as small as they can be: these programs keep none.
 fn load() -> Result<Ebpf> {
     let mut loader = EbpfLoader::new();
-    for name in [names::FLOWS_V4, names::FLOWS_V6, names::USED_V4, names::USED_V6, names::LEDGERS] {
+    for name in [names::FLOWS_V4, names::FLOWS_V6, names::USED_V4, names::USED_V6, names::BOOKS] {
         loader.map_max_entries(name, 1);
     }
     Ok(loader.load(&agent::object("bench.o")?)?)

@@ -78,6 +78,9 @@ impl Toolchain {
             "-Clinker=".to_owned() + &self.linker.to_string_lossy(),
             "-Clink-arg=--btf".to_owned(),
             "-Cdebuginfo=2".to_owned(),
+            // 32 bit arithmetic and jumps, without which 32 bit values are widened and narrowed all the time. Linux
+            // 5.1 and later take them.
+            "-Ctarget-cpu=v3".to_owned(),
         ];
         cargo
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))

@@ -27,7 +27,7 @@ const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 /// All interfaces that are watched.
 pub struct Coverage {
     counters: InterfaceCounters,
-    groups: BTreeMap<u32, Group>,
+    groups: BTreeMap<usize, Group>,
     /// Shortfalls of groups that are no more.
     past: Vec<Shortfall>,
     /// Interfaces that ever were watched.

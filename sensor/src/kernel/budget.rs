@@ -6,9 +6,8 @@
 use std::fmt;
 
 use sensor_common::{
-    crossing::{self, Crossing},
+    books::CpuBooks,
     layout::{GENERATIONS, Geometry, MIN_SLOTS},
-    ledger::Ledger,
     table::{SlotV4, SlotV6},
 };
 
@@ -53,7 +52,7 @@ impl Budget {
         budget
     }
 
-    /// Regions of each table, and ledgers.
+    /// Regions of each table.
     pub fn rows(&self) -> u32 {
         self.cpus * GENERATIONS
     }
@@ -63,11 +62,8 @@ impl Budget {
         let table = |geometry: &Geometry, slot: usize| {
             u64::from(geometry.region()) * (slot as u64 + LIST_ENTRY)
         };
-        let row = table(&self.v4, size_of::<SlotV4>())
-            + table(&self.v6, size_of::<SlotV6>())
-            + size_of::<Ledger>() as u64;
-        let crossings = u64::from(crossing::SLOTS) * size_of::<Crossing>() as u64;
-        u64::from(self.rows()) * row + u64::from(self.cpus) * crossings
+        let row = table(&self.v4, size_of::<SlotV4>()) + table(&self.v6, size_of::<SlotV6>());
+        u64::from(self.rows()) * row + u64::from(self.cpus) * size_of::<CpuBooks>() as u64
     }
 }
 

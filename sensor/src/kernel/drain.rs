@@ -1,15 +1,15 @@
 //! The drain: how flows leave the kernel's tables without losing a packet.
 //!
-//! Each CPU has two generations of the tables, their lists and its ledger. The programs read the generation word
+//! Each CPU has two generations of the tables, their lists and its ledger. The programs read their CPU's generation word
 //! once per packet and then touch only their own CPU's rows of that generation. A flip goes thus:
 //!
-//! 1. Store the other generation in the word.
+//! 1. Store the other generation in the word of each CPU.
 //! 2. Wait for a grace period.
 //! 3. For each CPU: read the retired ledger, hand each listed slot to the sink, free it, clear the list.
 //! 4. Compare what the ledgers counted since this generation was last drained with what lay in the slots.
 //!
 //! Why that is sound. XDP and tc programs run within an RCU read-side critical section. A run that began before the
-//! wait has ended when the wait is over; a run that begins during the wait sees the store of step 1, since the grace
+//! wait has ended when the wait is over; a run that begins during the wait sees the stores of step 1, since the grace
 //! period orders it before. So in steps 3 and 4 no program writes to the retired generation or still will: plain
 //! reads suffice, nothing is torn, and the books, closed at the same instant as the table, must balance exactly. Step
 //! 1 of the *next* flip, a release store, makes that generation current again: whoever sees it sees the freed slots.
@@ -32,7 +32,7 @@ use super::{
     clock::{ClockSource, JiffiesClock, Steady},
     error::KernelError,
     grace::Grace,
-    maps::{FlowTable, Generation, Ledgers},
+    maps::{Books, FlowTable},
 };
 use crate::flow::delta::{DeltaSink, FlowDelta};
 
@@ -41,8 +41,7 @@ use crate::flow::delta::{DeltaSink, FlowDelta};
 pub struct Drain {
     pub(super) v4: FlowTable<V4_WORDS>,
     pub(super) v6: FlowTable<V6_WORDS>,
-    pub(super) ledgers: Ledgers,
-    pub(super) generation: Generation,
+    pub(super) books: Books,
     pub(super) clock: ClockSource,
     pub(super) grace: Grace,
     pub(super) budget: Budget,
@@ -62,11 +61,11 @@ impl Drain {
     pub fn flip(&mut self, sink: &mut impl DeltaSink) -> Result<Epoch, KernelError> {
         let mut epoch = Epoch { early: self.pressure(), ..Epoch::default() };
         let clock = self.clock.clock();
-        let retired = self.generation.get() & 1;
-        self.generation.set(retired ^ 1);
+        let retired = self.books.generation() & 1;
+        self.books.set_generation(retired ^ 1);
         self.grace.wait()?;
         for cpu in 0..self.budget.cpus {
-            self.settle(row(cpu, retired), clock, sink, &mut epoch);
+            self.settle(cpu, retired, clock, sink, &mut epoch);
         }
         epoch.imbalance = epoch.accounts.imbalance();
         Ok(epoch)
@@ -75,12 +74,14 @@ impl Drain {
     /// Drains one CPU's row of the retired generation and closes its books.
     fn settle(
         &mut self,
-        row: u32,
+        cpu: u32,
+        generation: u32,
         clock: JiffiesClock,
         sink: &mut impl DeltaSink,
         epoch: &mut Epoch,
     ) {
-        let ledger = self.ledgers.read(row);
+        let ledger = self.books.ledger(cpu, generation);
+        let row = row(cpu, generation);
         if ledger == self.settled[row as usize] {
             return; // An idle CPU.
         }
@@ -95,7 +96,7 @@ impl Drain {
             recorded.add(delta.packets, delta.layer2_octets);
             sink.v6(&slot.key, &delta);
         });
-        self.ledgers.clear_used(row);
+        self.books.clear_used(cpu, generation);
         let settled = &mut self.settled[row as usize];
         epoch.accounts.add_ledger(&ledger, settled);
         *settled = Ledger { used: [0; 2], ..ledger };
@@ -104,9 +105,9 @@ impl Drain {
     /// True when a region that the programs fill is more than half full: time for an early flip. Reads memory only,
     /// so it may be asked every few milliseconds.
     pub fn pressure(&self) -> bool {
-        let generation = self.generation.get();
+        let generation = self.books.generation();
         (0..self.budget.cpus).any(|cpu| {
-            let [v4, v6] = self.ledgers.used(row(cpu, generation));
+            let [v4, v6] = self.books.used(cpu, generation);
             v4 > self.budget.v4.slots / 2 || v6 > self.budget.v6.slots / 2
         })
     }

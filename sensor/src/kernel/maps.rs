@@ -20,8 +20,9 @@ use aya::{
 };
 use memmap2::{MmapOptions, MmapRaw};
 use sensor_common::{
+    books::CpuBooks,
     crossing::{self, Crossing},
-    layout::{Geometry, names},
+    layout::{self, Geometry, names},
     ledger::Ledger,
     table::Slot,
 };
@@ -36,10 +37,8 @@ unsafe trait Plain: Copy {}
 
 // SAFETY: integers only; 64 and 128 octets by assertion in `sensor_common::table`.
 unsafe impl<const N: usize> Plain for Slot<N> {}
-// SAFETY: integers only; 192 octets by assertion in `sensor_common::ledger`.
-unsafe impl Plain for Ledger {}
-// SAFETY: integers only, 32 octets.
-unsafe impl Plain for Crossing {}
+// SAFETY: integers only, without padding by assertion in `sensor_common::books`.
+unsafe impl Plain for CpuBooks {}
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
 // SAFETY: integers.
@@ -186,68 +185,83 @@ impl<const N: usize> FlowTable<N> {
     }
 }
 
-/// All ledgers.
+/// The books of all CPUs: ledgers, what crossed interfaces, and the word that tells the programs which generation to fill.
 #[derive(Debug)]
-pub(super) struct Ledgers(Mapped<Ledger>);
+pub(super) struct Books {
+    mapped: Mapped<CpuBooks>,
+    cpus: u32,
+}
 
-impl Ledgers {
-    /// Maps the ledgers, of which there must be `rows`.
-    pub(super) fn new(ebpf: &Ebpf, name: &'static str, rows: u32) -> Result<Self, KernelError> {
-        let mapped = Mapped::new(ebpf, name)?;
-        if mapped.length < rows as usize {
-            let source = io::Error::other(format!("it has {} ledgers, not {rows}", mapped.length));
-            return Err(KernelError::Map { map: name, source });
+impl Books {
+    /// Maps the books of `cpus` CPUs.
+    pub(super) fn new(ebpf: &Ebpf, cpus: u32) -> Result<Self, KernelError> {
+        let mapped = Mapped::new(ebpf, names::BOOKS)?;
+        if mapped.length < cpus as usize {
+            let source = io::Error::other(format!("it has {} books, not {cpus}", mapped.length));
+            return Err(KernelError::Map { map: names::BOOKS, source });
         }
-        Ok(Self(mapped))
+        Ok(Self { mapped, cpus })
     }
 
-    /// A copy of the ledger `row`.
-    pub(super) fn read(&self, row: u32) -> Ledger {
-        self.0.read(row as usize)
+    /// A copy of a CPU's ledger of `generation`.
+    pub(super) fn ledger(&self, cpu: u32, generation: u32) -> Ledger {
+        // SAFETY: the pointer is valid and aligned, and any bits are a ledger.
+        unsafe { self.ledger_at(cpu, generation).read_volatile() }
     }
 
-    /// Slots in use of the IPv4 and IPv6 regions of `row`, which the kernel may be counting up.
-    pub(super) fn used(&self, row: u32) -> [u32; 2] {
-        // SAFETY: the pointer is valid and aligned, and any bits are numbers.
-        unsafe { (&raw const (*self.0.at(row as usize)).used).read_volatile() }
+    /// Slots in use of a CPU's IPv4 and IPv6 regions of `generation`, which the kernel may be counting up.
+    pub(super) fn used(&self, cpu: u32, generation: u32) -> [u32; 2] {
+        // SAFETY: as above.
+        unsafe { (&raw const (*self.ledger_at(cpu, generation)).used).read_volatile() }
     }
 
     /// Sets both to 0. The ledger must be quiet.
-    pub(super) fn clear_used(&mut self, row: u32) {
+    pub(super) fn clear_used(&mut self, cpu: u32, generation: u32) {
         // SAFETY: as above; nobody else writes to a quiet ledger.
-        unsafe { (&raw mut (*self.0.at(row as usize)).used).write_volatile([0; 2]) };
-    }
-}
-
-/// The word that tells the programs which generation to fill.
-#[derive(Debug)]
-pub(super) struct Generation(MmapRaw);
-
-impl Generation {
-    /// Maps the word.
-    pub(super) fn new(ebpf: &Ebpf, name: &'static str) -> Result<Self, KernelError> {
-        let map = array(ebpf, name)?;
-        MmapOptions::new()
-            .len(size_of::<u64>())
-            .map_raw(map.fd().as_fd().as_raw_fd())
-            .map(Self)
-            .map_err(|source| KernelError::Map { map: name, source })
+        unsafe { (&raw mut (*self.ledger_at(cpu, generation)).used).write_volatile([0; 2]) };
     }
 
-    fn word(&self) -> &AtomicU32 {
-        // SAFETY: the mapping is page aligned, at least eight octets long and lives as long as `self`; the agent
-        // reaches the word through this atomic only, and the programs only read it.
-        unsafe { AtomicU32::from_ptr(self.0.as_mut_ptr().cast()) }
+    fn ledger_at(&self, cpu: u32, generation: u32) -> *mut Ledger {
+        let books = self.mapped.at(cpu as usize);
+        // SAFETY: a place within the books, which `at` has found to be within the mapping.
+        unsafe { &raw mut (*books).ledgers[layout::parity(generation)] }
     }
 
     /// The generation that the programs fill.
-    pub(super) fn get(&self) -> u32 {
-        self.word().load(Ordering::Relaxed)
+    pub(super) fn generation(&self) -> u32 {
+        self.generation_of(0).load(Ordering::Relaxed)
     }
 
     /// Has the programs fill the other generation. What was written before (freed slots) is seen by whoever sees this.
-    pub(super) fn set(&mut self, generation: u32) {
-        self.word().store(generation, Ordering::Release);
+    pub(super) fn set_generation(&mut self, generation: u32) {
+        for cpu in 0..self.cpus {
+            self.generation_of(cpu).store(generation, Ordering::Release);
+        }
+    }
+
+    fn generation_of(&self, cpu: u32) -> &AtomicU32 {
+        let books = self.mapped.at(cpu as usize);
+        // SAFETY: the word is aligned and lives as long as the mapping of `self`; the agent reaches it through this
+        // atomic only, and the programs only read it.
+        unsafe { AtomicU32::from_ptr(&raw mut (*books).generation) }
+    }
+
+    /// What the programs have seen by now of `interface`, and of those that share its slot, since they were loaded.
+    pub(super) fn crossing(&self, interface: u32) -> Crossing {
+        let mut sum = Crossing::default();
+        for cpu in 0..self.cpus {
+            let books = self.mapped.at(cpu as usize);
+            // SAFETY: as for ledgers.
+            let row = unsafe {
+                (&raw const (*books).crossings[crossing::slot(interface)]).read_volatile()
+            };
+            for direction in 0..2 {
+                sum.seen[direction] = sum.seen[direction].wrapping_add(row.seen[direction]);
+                sum.segmented[direction] =
+                    sum.segmented[direction].wrapping_add(row.segmented[direction]);
+            }
+        }
+        sum
     }
 }
 
@@ -288,39 +302,5 @@ impl TakenOver {
             // SAFETY: the pointer is valid and aligned; nobody else writes between two handovers.
             unsafe { self.0.at(cpu).write_volatile(0) };
         }
-    }
-}
-
-/// What crossed each interface, on every CPU.
-#[derive(Debug)]
-pub(super) struct Crossings {
-    rows: Mapped<Crossing>,
-    cpus: u32,
-}
-
-impl Crossings {
-    /// Maps the rows of `cpus` CPUs.
-    pub(super) fn new(ebpf: &Ebpf, cpus: u32) -> Result<Self, KernelError> {
-        let rows = Mapped::new(ebpf, names::CROSSINGS)?;
-        let needed = (cpus * crossing::SLOTS) as usize;
-        if rows.length < needed {
-            let source = io::Error::other(format!("it has {} slots, not {needed}", rows.length));
-            return Err(KernelError::Map { map: names::CROSSINGS, source });
-        }
-        Ok(Self { rows, cpus })
-    }
-
-    /// What the programs have seen by now of `interface`, and of those that share its slot, since they were loaded.
-    pub(super) fn read(&self, interface: u32) -> Crossing {
-        let mut sum = Crossing::default();
-        for cpu in 0..self.cpus {
-            let row = self.rows.read(crossing::index(cpu, interface) as usize);
-            for direction in 0..2 {
-                sum.seen[direction] = sum.seen[direction].wrapping_add(row.seen[direction]);
-                sum.segmented[direction] =
-                    sum.segmented[direction].wrapping_add(row.segmented[direction]);
-            }
-        }
-        sum
     }
 }

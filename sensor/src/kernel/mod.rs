@@ -53,7 +53,7 @@ use self::{
     handover::Handover,
     links::Link,
     log::KernelLog,
-    maps::{ClockReadings, Crossings, FlowTable, Generation, Ledgers},
+    maps::{Books, ClockReadings, FlowTable},
     object::descriptor,
     probe::Features,
 };
@@ -107,8 +107,7 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
     let drain = Drain {
         v4: FlowTable::new(&ebpf, names::FLOWS_V4, names::USED_V4, budget.v4, rows)?,
         v6: FlowTable::new(&ebpf, names::FLOWS_V6, names::USED_V6, budget.v6, rows)?,
-        ledgers: Ledgers::new(&ebpf, names::LEDGERS, rows)?,
-        generation: Generation::new(&ebpf, names::GENERATION)?,
+        books: Books::new(&ebpf, budget.cpus)?,
         clock: ClockSource::new(descriptor(&ebpf, names::PROGRAM_CLOCK)?, clock)?,
         grace: options.grace.map_or_else(Grace::new, Ok)?,
         budget,
@@ -125,8 +124,8 @@ pub fn load(options: Options) -> Result<Loaded, KernelError> {
         guard: None,
         handover: Handover::new(&ebpf, drain.budget.cpus)?,
     };
-    let crossings = Crossings::new(&ebpf, drain.budget.cpus)?;
-    Ok(Loaded { programs: Programs { ebpf, hooks, features, crossings }, drain, log })
+    let books = Books::new(&ebpf, drain.budget.cpus)?;
+    Ok(Loaded { programs: Programs { ebpf, hooks, features, books }, drain, log })
 }
 
 /// The loaded programs. Keep it as long as anything is attached.
@@ -134,7 +133,7 @@ pub struct Programs {
     ebpf: Ebpf,
     hooks: Hooks,
     features: Features,
-    crossings: Crossings,
+    books: Books,
 }
 
 impl Programs {
@@ -153,7 +152,7 @@ impl Programs {
 
     /// What the programs have seen by now of `interface` and of those that share its slot (`sensor_common::crossing`).
     pub fn crossed(&self, interface: u32) -> Crossing {
-        self.crossings.read(interface)
+        self.books.crossing(interface)
     }
 
     /// What the kernel offers.

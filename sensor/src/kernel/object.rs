@@ -9,10 +9,7 @@ use aya::{
     Ebpf, EbpfLoader,
     programs::{Program, ProgramError},
 };
-use sensor_common::{
-    crossing,
-    layout::{Geometry, names},
-};
+use sensor_common::layout::{Geometry, names};
 
 use super::{budget::Budget, error::KernelError};
 
@@ -50,8 +47,7 @@ pub(super) fn load(object: &[u8], budget: &Budget) -> Result<Ebpf, KernelError> 
         .map_max_entries(names::USED_V4, entries_v4)
         .map_max_entries(names::FLOWS_V6, entries_v6)
         .map_max_entries(names::USED_V6, entries_v6)
-        .map_max_entries(names::LEDGERS, rows)
-        .map_max_entries(names::CROSSINGS, budget.cpus * crossing::SLOTS)
+        .map_max_entries(names::BOOKS, budget.cpus)
         .map_max_entries(names::TAKEN_OVER, budget.cpus)
         .override_global(names::GEOMETRY_V4, &v4[..], true)
         .override_global(names::GEOMETRY_V6, &v6[..], true)

@@ -12,9 +12,9 @@ use aya::{
     programs::{ProgramError, SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp},
 };
 use sensor_common::{
-    crossing,
+    books::CpuBooks,
     key::{Common, Direction, KeyV4, KeyV6},
-    layout::{GENERATIONS, Geometry, MIN_SLOTS, names, row},
+    layout::{GENERATIONS, Geometry, MIN_SLOTS, names, parity},
     ledger::{Count, Ledger},
     packet::Reject,
     table::{SlotV4, SlotV6},
@@ -51,7 +51,7 @@ pub fn kernel() -> Option<MutexGuard<'static, Kernel>> {
     bind_to_first_cpu();
     // What a failed test has left behind goes with the rest.
     let mut kernel = kernel.lock().unwrap_or_else(PoisonError::into_inner);
-    kernel.set(names::GENERATION, 0, 0_u32);
+    kernel.fill(0);
     kernel.take(0);
     kernel.take(1);
     Some(kernel)
@@ -99,8 +99,7 @@ impl Kernel {
             loader.map_max_entries(name, GENERATIONS * GEOMETRY.region());
         }
         let ebpf = loader
-            .map_max_entries(names::LEDGERS, GENERATIONS)
-            .map_max_entries(names::CROSSINGS, crossing::SLOTS)
+            .map_max_entries(names::BOOKS, 1)
             .override_global(names::GEOMETRY_V4, &geometry, true)
             .override_global(names::GEOMETRY_V6, &geometry, true)
             .override_global(names::HASH_SEED, &0x0123_4567_89ab_cdef_u64, true)
@@ -158,7 +157,13 @@ impl Kernel {
     }
 
     pub fn ledger(&self, generation: u32) -> Ledger {
-        self.get(names::LEDGERS, row(0, generation))
+        self.get::<CpuBooks>(names::BOOKS, 0).ledgers[parity(generation)]
+    }
+
+    /// Has packets counted in `generation` from now on.
+    pub fn fill(&mut self, generation: u32) {
+        let books = self.get::<CpuBooks>(names::BOOKS, 0);
+        self.set(names::BOOKS, 0, CpuBooks { generation, ..books });
     }
 
     /// Everything that `generation` counted, and forgets it.
@@ -176,7 +181,9 @@ impl Kernel {
             taken.v6.push(self.get(names::FLOWS_V6, base + offset));
             self.set(names::FLOWS_V6, base + offset, SlotV6::FREE);
         }
-        self.set(names::LEDGERS, row(0, generation), Ledger::default());
+        let mut books = self.get::<CpuBooks>(names::BOOKS, 0);
+        books.ledgers[parity(generation)] = Ledger::default();
+        self.set(names::BOOKS, 0, books);
         taken
     }
 }

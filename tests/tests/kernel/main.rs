@@ -147,7 +147,7 @@ fn packets_are_counted_in_the_generation_of_the_moment() {
     let Some(mut kernel) = kernel() else { return };
     let frame = build::ethernet(build::IPV6, &build::ipv6(build::UDP, &build::udp(1)));
     for generation in [0_u32, 1, 2, 3, u32::MAX] {
-        kernel.set(names::GENERATION, 0, generation);
+        kernel.fill(generation);
         kernel.run(Hook::Ingress, &frame);
         assert_eq!(kernel.ledger(generation ^ 1), Ledger::default(), "generation {generation}");
         let taken = kernel.take(generation);
