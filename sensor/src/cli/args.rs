@@ -83,7 +83,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "[NAME=]HOOK", action = ArgAction::Append)]
     pub ingress: Vec<String>,
 
-    /// Use generic XDP on every interface that no --ingress or [[interface]] matches; it counts merged packets once
+    /// Use generic XDP on every interface that no --ingress or `[[interface]]` matches; it counts merged packets once
     #[arg(long)]
     pub generic_xdp: bool,
 
@@ -103,7 +103,7 @@ pub struct ReplayArgs {
     #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
     pub content: Content,
 
-    /// Meaning of OUT counters in records that also have IN counters; overrides [[exporter]] [default: same]
+    /// Meaning of OUT counters in records that also have IN counters; overrides `[[exporter]]` [default: same]
     #[arg(long, value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 

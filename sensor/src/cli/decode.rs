@@ -59,11 +59,11 @@ pub struct DecodeArgs {
     #[command(flatten)]
     pub top: TopArgs,
 
-    /// Meaning of OUT counters in records that also have IN counters; overrides [[exporter]] [default: same]
+    /// Meaning of OUT counters in records that also have IN counters; overrides `[[exporter]]` [default: same]
     #[arg(long, value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 
-    /// Configuration file (TOML) of the agent: what its [[exporter]] and `intake.inner_headers` say counts here as well
+    /// Configuration file (TOML) of the agent: what its `[[exporter]]` and `intake.inner_headers` say counts here as well
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 

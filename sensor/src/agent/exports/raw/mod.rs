@@ -1,6 +1,6 @@
 //! `sensor decode --raw`: datagrams as another decoder sees them, a second opinion on a router that ours does not understand.
 //!
-//! * [`adapter`]: the crate netflow_parser. [`document`]: what it finds. [`text`]: that, for people.
+//! * `adapter`: the crate netflow_parser. `document`: what it finds. `text`: that, for people.
 
 mod adapter;
 mod document;
