@@ -1,4 +1,4 @@
-//! The stored columns of flow records: one row a column in [`table`], from which everything is derived that has to know
+//! The stored columns of flow records: one row a column in `table`, from which everything is derived that has to know
 //! all of them: the fields of [`FlowBatch`], how it is emptied, cut and filled up, and [`Column`] with its readers.
 
 mod declare;
