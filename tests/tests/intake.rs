@@ -389,8 +389,8 @@ fn a_state_file_that_is_none_is_told_at_once() -> Result<()> {
     let fifo = directory.path().join("fifo");
     ensure!(Command::new("mkfifo").arg(&fifo).status()?.success());
     for (state, code, told) in [
-        (fifo.as_path(), 1, "it is a FIFO, not a regular file"),
-        (Path::new("/dev/zero"), 1, "it is a device, not a regular file"),
+        (fifo.as_path(), 64, "it is a FIFO, not a regular file"),
+        (Path::new("/dev/zero"), 64, "it is a device, not a regular file"),
         (directory.path(), 64, "is a directory"),
     ] {
         let path = directory.path().join("sensor.toml");
