@@ -122,7 +122,7 @@ fn json_has_the_keys_that_are_described() {
 }
 
 #[test]
-fn templates_hold_for_the_datagrams_behind_them_whatever_is_cut() {
+fn what_is_cut_off_is_told() {
     let whole = ipfix();
     let cuts = (0..whole.len()).map(|end| whole[..end].to_vec());
     let payloads: Vec<_> = cuts.chain([whole.clone(), netflow9()[..20].to_vec()]).collect();
@@ -136,6 +136,29 @@ fn templates_hold_for_the_datagrams_behind_them_whatever_is_cut() {
         document["octets"] != 0 && document["fault"].is_null() && document["undecoded_octets"] == 0
     };
     assert_eq!(cut.iter().filter(silent).count(), 0, "what is cut off is told");
+    let said = String::from_utf8(output.stderr).expect("text");
+    let unread = all
+        .iter()
+        .filter(|document| !document["fault"].is_null() || document["undecoded_octets"] != 0);
+    let (datagrams, unread) = (payloads.len(), unread.count());
+    assert_eq!(
+        said,
+        format!("1 file, {datagrams} datagrams; {unread} datagrams not decoded to their end\n")
+    );
+}
+
+#[test]
+fn templates_hold_for_the_datagrams_behind_them() {
+    let (first, mut second) = (netflow9(), words(&[9, 1, 0, 9500]));
+    second.extend(1_700_000_001_u32.to_be_bytes());
+    second.extend(words(&[0, 6, 0, 6]));
+    second.extend(words(&[256, 16, 0x0a00, 2, 0, 700, 80, 0]));
+    let file = file("raw-templates.pcap", &capture(&[second.clone(), first, second]));
+    let output = raw(&["--format", "json"], &[file]);
+    let all = documents(&output);
+    let records = |at: usize| all[at]["messages"][0]["sets"][0]["records"].clone();
+    assert_eq!(records(0), serde_json::json!([]), "no template yet: {}", all[0]);
+    assert_eq!(records(2)[0][1]["value"], 700, "{}", all[2]);
 }
 
 #[test]

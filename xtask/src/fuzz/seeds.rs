@@ -19,7 +19,7 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
     let corpora = env::var_os("SENSOR_CORPORA")
         .map_or_else(|| Path::new("../shared/corpora").to_owned(), PathBuf::from);
     let seeds = match target {
-        "netflow" | "ipfix" | "sflow" => exports(&corpora, target),
+        "netflow" | "ipfix" | "raw" | "sflow" => exports(&corpora, target),
         "capture" => captures(&corpora).into_iter().map(|(_, file)| file).collect(),
         "packet" => packets(&corpora),
         "nql" => queries(&corpora).into_iter().map(|query| format!("\0{query}").into()).collect(),
@@ -38,9 +38,9 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
 /// The datagrams of each case that speaks the protocol, each behind its length.
 fn exports(corpora: &Path, target: &str) -> Vec<Vec<u8>> {
     let speaks = |payload: &[u8]| match payload {
-        [0, 10, ..] => target == "ipfix",
+        [0, 10, ..] => matches!(target, "ipfix" | "raw"),
         [0, 0, 0, 5, ..] => target == "sflow",
-        [0, 5 | 7 | 9, ..] => target == "netflow",
+        [0, 5 | 7 | 9, ..] => matches!(target, "netflow" | "raw"),
         _ => false,
     };
     captures(corpora)

@@ -36,6 +36,28 @@ pub fn line(counts: &Counts, collector: &Collector) -> String {
     text
 }
 
+/// As [`line`], of a decoder that keeps no ledger: `unread` of the datagrams it did not decode to their end.
+pub fn line_without_ledger(counts: &Counts, unread: u64) -> String {
+    let mut text = format!(
+        "{}, {}",
+        plural(counts.files, "file", "files"),
+        plural(counts.datagrams, "datagram", "datagrams"),
+    );
+    let rows = captured(counts).into_iter().map(|(count, what, _)| (count, what));
+    for (count, what) in rows.chain([(unread, UNREAD)]).filter(|(count, _)| *count != 0) {
+        let _ = write!(text, "; {count} {what}");
+    }
+    text
+}
+
+/// As [`losses`], of a decoder that keeps no ledger.
+pub fn losses_without_ledger(counts: &Counts, unread: u64) -> Losses {
+    let lost = captured(counts).into_iter().filter(|(.., lost)| *lost);
+    Losses::of(lost.map(|(count, what, _)| (count, what)).chain([(unread, UNREAD)]))
+}
+
+const UNREAD: &str = "datagrams not decoded to their end";
+
 /// What of it was lost.
 pub fn losses(counts: &Counts, collector: &Collector) -> Losses {
     let ledger = collector.ledger();
@@ -47,14 +69,21 @@ pub fn losses(counts: &Counts, collector: &Collector) -> Losses {
     Losses::of(lost.chain([waiting])).and(Losses::of(skipped))
 }
 
-/// What is to be said beside the main figures, and whether something is lost by it.
-fn beside(counts: &Counts, ledger: &Ledger) -> [(u64, &'static str, bool); 10] {
+/// What the files have beside whole datagrams, and whether something is lost by it.
+fn captured(counts: &Counts) -> [(u64, &'static str, bool); 5] {
     [
         (counts.others, "frames of something else", false),
         (counts.cut, "datagrams that the capture has cut", true),
         (counts.fragments, "fragments without what lies before them", true),
         (counts.stream_octets, "octets of streams in no whole message", true),
         (counts.stream_missing, "octets of streams that the capture lacks", true),
+    ]
+}
+
+/// What is to be said beside the main figures, and whether something is lost by it.
+fn beside(counts: &Counts, ledger: &Ledger) -> Vec<(u64, &'static str, bool)> {
+    let mut rows = captured(counts).to_vec();
+    rows.extend([
         (ledger.rows_without_rate, "flows of unknown sampling rate", false),
         (
             ledger.rows_without_out,
@@ -68,7 +97,8 @@ fn beside(counts: &Counts, ledger: &Ledger) -> [(u64, &'static str, bool); 10] {
         ),
         (ledger.totals_forgotten, "flows that count in totals were forgotten", true),
         (ledger.rows_without_exporter, "flows of exporters for which there was no room", false),
-    ]
+    ]);
+    rows
 }
 
 fn plural(count: u64, one: &str, many: &str) -> String {

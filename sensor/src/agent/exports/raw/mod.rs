@@ -6,13 +6,16 @@ mod adapter;
 mod document;
 mod text;
 
+pub use adapter::Decoder;
+
 use std::{
     io::{BufWriter, Write as _},
     ops::ControlFlow,
     path::Path,
 };
 
-use self::{adapter::Decoder, document::Document};
+use self::document::Document;
+use super::ledger;
 use crate::{
     agent::progress::{self, Progress},
     replay::{
@@ -22,7 +25,24 @@ use crate::{
     stdio,
 };
 
-/// Prints every datagram of `files` on stdout, as text or, with `json`, as JSON lines.
+/// Appends what `decoder` sees in a datagram to `out`, as text or, with `json`, as a line of JSON. Returns whether it was
+/// decoded to its end.
+pub fn write(decoder: &mut Decoder, datagram: &Datagram<'_>, json: bool, out: &mut String) -> bool {
+    let Datagram { from, to, received, octets } = *datagram;
+    let reading = decoder.read(from.ip(), octets);
+    let whole = reading.fault.is_none() && reading.undecoded_octets == 0;
+    let document = Document { received_ms: received, from, to, octets: octets.len(), reading };
+    if json {
+        // Keys are texts and numbers are finite, so that every document has a form.
+        out.push_str(&serde_json::to_string(&document).unwrap_or_default());
+        out.push('\n');
+    } else {
+        text::write(out, &document);
+    }
+    whole
+}
+
+/// Prints every datagram of `files` on stdout, as text or, with `json`, as JSON lines, and a summary on stderr.
 ///
 /// # Errors
 /// The first file that cannot be read to its end; what was read of it is printed all the same.
@@ -33,24 +53,15 @@ pub fn print(files: &[impl AsRef<Path>], json: bool) -> anyhow::Result<()> {
     let mut counts = Counts::default();
     let mut read = Ok(());
     let mut line = String::new();
+    let mut unread = 0;
     let meter = Meter::of(files);
     let mut progress = Progress::new(&meter, "datagrams", progress::is_wanted(true));
     for path in files {
         read = exports::read(path.as_ref(), &meter, &mut counts, &mut |datagram: Datagram<'_>| {
             progress.count();
-            let Datagram { from, to, received, octets } = datagram;
-            let reading = decoder.read(from.ip(), octets);
-            let document =
-                Document { received_ms: received, from, to, octets: octets.len(), reading };
             line.clear();
-            written = if json {
-                serde_json::to_writer(&mut out, &document)
-                    .map_err(Into::into)
-                    .and_then(|()| out.write_all(b"\n"))
-            } else {
-                text::write(&mut line, &document);
-                out.write_all(line.as_bytes())
-            };
+            unread += u64::from(!write(&mut decoder, &datagram, json, &mut line));
+            written = out.write_all(line.as_bytes());
             if written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if read.is_err() || written.is_err() {
@@ -63,5 +74,7 @@ pub fn print(files: &[impl AsRef<Path>], json: bool) -> anyhow::Result<()> {
         Err(error) if stdio::is_closed_output(&error) => return Ok(()),
         written => written?,
     }
+    let line = ledger::line_without_ledger(&counts, unread);
+    ledger::losses_without_ledger(&counts, unread).tell(line);
     Ok(read?)
 }

@@ -1,0 +1,22 @@
+//! `decode --raw`: any datagrams of one exporter, one after the other, through netflow_parser to text and JSON.
+
+#![no_main]
+
+mod stream;
+
+use libfuzzer_sys::fuzz_target;
+use sensor::{agent::exports::raw, replay::exports::Datagram};
+
+fuzz_target!(|octets: &[u8]| {
+    let Ok(mut decoder) = raw::Decoder::new() else { return };
+    let from = ([192, 0, 2, 1], 2055).into();
+    let mut line = String::new();
+    stream::each(octets, |octets| {
+        let datagram = Datagram { from, to: None, received: 1_700_000_000_000, octets };
+        for json in [false, true] {
+            line.clear();
+            raw::write(&mut decoder, &datagram, json, &mut line);
+            assert!(!line.is_empty());
+        }
+    });
+});
