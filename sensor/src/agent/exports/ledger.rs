@@ -36,7 +36,7 @@ pub fn line(counts: &Counts, collector: &Collector) -> String {
     text
 }
 
-/// As [`line`], of a decoder that keeps no ledger: `unread` of the datagrams it did not decode to their end.
+/// As [`line()`], of a decoder that keeps no ledger: `unread` of the datagrams it did not decode to their end.
 pub fn line_without_ledger(counts: &Counts, unread: u64) -> String {
     let mut text = format!(
         "{}, {}",
@@ -50,7 +50,7 @@ pub fn line_without_ledger(counts: &Counts, unread: u64) -> String {
     text
 }
 
-/// As [`losses`], of a decoder that keeps no ledger.
+/// As [`losses()`], of a decoder that keeps no ledger.
 pub fn losses_without_ledger(counts: &Counts, unread: u64) -> Losses {
     let lost = captured(counts).into_iter().filter(|(.., lost)| *lost);
     Losses::of(lost.map(|(count, what, _)| (count, what)).chain([(unread, UNREAD)]))
