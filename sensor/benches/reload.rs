@@ -8,10 +8,10 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(unsafe_code, reason = "reads the thread's clock")]
 
-#[path = "nql/flows.rs"]
+#[path = "../core/benches/nql/flows.rs"]
 #[expect(dead_code, reason = "another bench asks routers' flows as well")]
 mod flows;
-#[path = "nql/policies.rs"]
+#[path = "../core/benches/nql/policies.rs"]
 mod policies;
 
 use std::{
@@ -22,12 +22,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor::{
-    agent::{
-        analysis::{Analysis, Origin},
-        config::{self, Config, overrides::Overrides},
-        inspect,
-    },
+use sensor::agent::{
+    analysis::{Analysis, Origin},
+    config::{self, Config, overrides::Overrides},
+    inspect,
+};
+use sensor_core::{
     flow::{
         batch::{Addresses, BATCH_ROWS, FlowBatch},
         interfaces::Interfaces,

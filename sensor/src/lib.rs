@@ -10,9 +10,6 @@
 #[expect(clippy::disallowed_methods, reason = "edge: reads the configuration, waits")]
 pub mod agent;
 pub mod cli;
-pub mod diagnostic;
-pub mod engine;
-pub mod enrich;
 #[expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -21,20 +18,13 @@ pub mod enrich;
 pub mod export;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod files;
-pub mod flow;
 #[expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "edge: sockets, files, clock"
 )]
 pub mod intake;
-#[expect(clippy::disallowed_methods, reason = "edge: the kernel")]
-pub mod kernel;
-pub mod nql;
-pub mod policy;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
-pub mod settings;
 #[expect(clippy::disallowed_methods, reason = "edge: standard output and standard error")]
 pub mod stdio;
-pub mod wire;

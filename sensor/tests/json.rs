@@ -11,7 +11,7 @@ use std::{
 };
 
 use maxminddb_writer::{Database, metadata::IpVersion, paths::IpAddrWithMask};
-use sensor::flow::fields::FIELDS;
+use sensor_core::flow::fields::FIELDS;
 use serde_json::Value;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/json");

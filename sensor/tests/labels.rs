@@ -9,7 +9,11 @@ use std::{
     sync::Arc,
 };
 
-use sensor::{
+use sensor_common::{
+    key::{Common, Direction, KeyV4},
+    packet::Fragment,
+};
+use sensor_core::{
     enrich::{
         combine::Precedence,
         context::{Context, Limits},
@@ -24,10 +28,6 @@ use sensor::{
         interfaces::Interfaces,
     },
     nql::{Filter, Options, columns::BatchFilter, lists::Lists},
-};
-use sensor_common::{
-    key::{Common, Direction, KeyV4},
-    packet::Fragment,
 };
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/import");

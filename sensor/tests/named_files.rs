@@ -9,10 +9,8 @@ use std::{
     process::{Command, Output},
 };
 
-use sensor::{
-    agent::config::raw::Raw,
-    settings::schema::{Key, Table as _},
-};
+use sensor::agent::config::raw::Raw;
+use sensor_core::settings::schema::{Key, Table as _};
 
 /// What a key names.
 #[derive(Clone, Copy)]

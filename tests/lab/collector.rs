@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Result;
-use sensor::wire::ipfix::decode::{Decoder, Record, split_message};
+use sensor_wire::ipfix::decode::{Decoder, Record, split_message};
 
 /// What a collector does with a connection.
 #[derive(Clone)]

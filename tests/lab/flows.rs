@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sensor::flow::{
+use sensor_core::flow::{
     application,
     batch::{Addresses, FlowBatch, Source},
     router::Exporter,

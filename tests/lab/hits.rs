@@ -10,15 +10,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use sensor::{
-    export::hits::{
-        Hits, Report,
-        options::{Destination, OutputOptions},
-        render::Format,
-        trial,
-    },
-    policy::event::Event,
+use sensor::export::hits::{
+    Hits, Report,
+    options::{Destination, OutputOptions},
+    render::Format,
+    trial,
 };
+use sensor_core::policy::event::Event;
 use serde_json::Value;
 
 use crate::{

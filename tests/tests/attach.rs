@@ -9,20 +9,18 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use aya::programs::{SchedClassifier, TcAttachType};
-use sensor::{
-    flow::delta::{DeltaSink, FlowDelta},
-    kernel::{
-        self, Loaded, Options,
-        attach::{Attachment, EgressMode, IngressMode, IngressWish},
-        drain::Drain,
-        error::{ErrorKind, KernelError},
-        links::{self, Link, LinkEvent, LinkPatterns},
-        watch::{LinkWatch, Missing},
-    },
-};
 use sensor_common::{
     key::{KeyV4, V4_WORDS, V6_WORDS},
     packet::ip::protocol,
+};
+use sensor_core::flow::delta::{DeltaSink, FlowDelta};
+use sensor_kernel::{
+    self, Loaded, Options,
+    attach::{Attachment, EgressMode, IngressMode, IngressWish},
+    drain::Drain,
+    error::{ErrorKind, KernelError},
+    links::{self, Link, LinkEvent, LinkPatterns},
+    watch::{LinkWatch, Missing},
 };
 use tests::{netns::Netns, peers::require, root};
 use tokio::sync::mpsc;
@@ -103,7 +101,7 @@ fn link(name: &str) -> Result<Link> {
 }
 
 fn load(without_tcx: bool) -> Result<Loaded> {
-    Ok(kernel::load(Options { memory: 0, without_tcx, ..Options::default() })?)
+    Ok(sensor_kernel::load(Options { memory: 0, without_tcx, ..Options::default() })?)
 }
 
 /// Drains what ping has brought; the books must balance.

@@ -8,21 +8,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use sensor::{
-    export::{
-        account::Account,
-        ipfix::{
-            Exporter,
-            metering::MeteringProcess,
-            options::{Destination, ExporterOptions, FileOptions, Transport},
-        },
-        sink::Sink,
+use sensor::export::{
+    account::Account,
+    ipfix::{
+        Exporter,
+        metering::MeteringProcess,
+        options::{Destination, ExporterOptions, FileOptions, Transport},
     },
-    flow::{
-        application,
-        batch::{Addresses, FlowBatch, Source},
-        interfaces::{Interface, Interfaces},
-    },
+    sink::Sink,
+};
+use sensor_core::flow::{
+    application,
+    batch::{Addresses, FlowBatch, Source},
+    interfaces::{Interface, Interfaces},
 };
 use serde_json::{Map, Value};
 use tests::{
@@ -193,8 +191,8 @@ fn tshark_notices_a_message_that_is_missing() -> Result<()> {
     export(Destination::Files(options), &batches())?;
     let path = std::fs::read_dir(directory.path())?.next().context("a file")??.path();
     let whole = std::fs::read(&path)?;
-    let (templates, rest) = sensor::wire::ipfix::decode::split_message(&whole).context("one")?;
-    let (_, rest) = sensor::wire::ipfix::decode::split_message(rest).context("another")?;
+    let (templates, rest) = sensor_wire::ipfix::decode::split_message(&whole).context("one")?;
+    let (_, rest) = sensor_wire::ipfix::decode::split_message(rest).context("another")?;
     std::fs::write(&path, [templates, rest].concat())?;
     ensure!(!complaints(&path, None)?.is_empty(), "the checks of these tests see no gap");
     Ok(())

@@ -9,13 +9,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use sensor::kernel::{
+use sensor_common::{crossing::Crossing, key::Direction};
+use sensor_kernel::{
     self, Loaded, Options,
     attach::{Attachment, EgressMode, HookChange, HookEvent, IngressMode, IngressWish},
     counters::InterfaceCounters,
     links::{self, Link},
 };
-use sensor_common::{crossing::Crossing, key::Direction};
 use tests::{
     agent::{Agent, sum},
     bpf::{self, Hook, TC_NEXT, TC_OK, XDP_DROP, XDP_PASS},
@@ -151,7 +151,7 @@ impl Pair {
 }
 
 fn load(without_tcx: bool) -> Result<Loaded> {
-    Ok(kernel::load(Options { memory: 0, without_tcx, ..Options::default() })?)
+    Ok(sensor_kernel::load(Options { memory: 0, without_tcx, ..Options::default() })?)
 }
 
 fn changes(events: &[HookEvent]) -> Vec<(Direction, &HookChange)> {

@@ -12,22 +12,20 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use sensor::{
-    flow::delta::{DeltaSink, FlowDelta},
-    kernel::{
-        self, Loaded, Options, Programs,
-        accounts::Totals,
-        attach::{Attachment, IngressMode, IngressWish},
-        drain::Drain,
-        grace::Grace,
-        links,
-        log::KernelLog,
-        sys,
-    },
-};
 use sensor_common::{
     key::{KeyV4, V4_WORDS, V6_WORDS},
     layout::{MIN_SLOTS, names},
+};
+use sensor_core::flow::delta::{DeltaSink, FlowDelta};
+use sensor_kernel::{
+    self, Loaded, Options, Programs,
+    accounts::Totals,
+    attach::{Attachment, IngressMode, IngressWish},
+    drain::Drain,
+    grace::Grace,
+    links,
+    log::KernelLog,
+    sys,
 };
 use tests::{cpu, frames, netns::Netns, root};
 
@@ -79,7 +77,7 @@ struct Kernel {
 impl Kernel {
     fn load(grace: Option<Grace>) -> Result<Self> {
         let Loaded { mut programs, drain, log } =
-            kernel::load(Options { memory: 0, grace, ..Options::default() })?;
+            sensor_kernel::load(Options { memory: 0, grace, ..Options::default() })?;
         let netns = Netns::new("kn-drain")?;
         netns.run("ip link add parked type veth peer name peer")?;
         let attachment = netns.enter(|| -> Result<Attachment> {

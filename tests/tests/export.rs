@@ -2,18 +2,16 @@
 //! suffers, and each trouble is told once.
 
 use anyhow::{Context, Result, ensure};
-use sensor::{
-    export::{
-        ipfix::{
-            Exporter,
-            metering::MeteringProcess,
-            options::{ExporterOptions, Transport},
-        },
-        sink::Sink,
+use sensor::export::{
+    ipfix::{
+        Exporter,
+        metering::MeteringProcess,
+        options::{ExporterOptions, Transport},
     },
-    flow::interfaces::{Interface, Interfaces},
-    wire::ipfix::decode::Record,
+    sink::Sink,
 };
+use sensor_core::flow::interfaces::{Interface, Interfaces};
+use sensor_wire::ipfix::decode::Record;
 use tests::{
     collector::{Collector, Manner},
     export::{DEADLINE, SHORT_DEADLINE, finish, start, to, told},

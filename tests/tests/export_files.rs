@@ -3,19 +3,17 @@
 use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use sensor::{
-    export::{
-        files::{
-            Reopen,
-            rotated::{RotatedFile, Rotation},
-        },
-        ipfix::options::{Destination, ExportTime, ExporterOptions, FileOptions},
-        log::FlowLog,
-        sink::Sink,
+use sensor::export::{
+    files::{
+        Reopen,
+        rotated::{RotatedFile, Rotation},
     },
-    flow::interfaces::SharedInterfaces,
-    wire::ipfix::decode::{Decoder, split_message},
+    ipfix::options::{Destination, ExportTime, ExporterOptions, FileOptions},
+    log::FlowLog,
+    sink::Sink,
 };
+use sensor_core::flow::interfaces::SharedInterfaces;
+use sensor_wire::ipfix::decode::{Decoder, split_message};
 use tests::{
     export::{DEADLINE, finish, start, told},
     flows,

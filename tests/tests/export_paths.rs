@@ -7,22 +7,20 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use sensor::{
-    export::{
-        hits::options::{Destination as HitDestination, SyslogOptions, SyslogTransport},
-        ipfix::{
-            Exporter,
-            options::{CollectorOptions, Destination, Transport},
-        },
-        net::{
-            connect::Peer,
-            source::{InterfaceAddress, Source},
-        },
-        sink::Sink as _,
+use sensor::export::{
+    hits::options::{Destination as HitDestination, SyslogOptions, SyslogTransport},
+    ipfix::{
+        Exporter,
+        options::{CollectorOptions, Destination, Transport},
     },
-    kernel::addresses,
-    wire::ipfix::decode::Decoder,
+    net::{
+        connect::Peer,
+        source::{InterfaceAddress, Source},
+    },
+    sink::Sink as _,
 };
+use sensor_kernel::addresses;
+use sensor_wire::ipfix::decode::Decoder;
 use tests::{
     export::{DEADLINE, finish, start},
     flows,

@@ -3,21 +3,16 @@
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use sensor::{
-    export::{
-        account::Account,
-        ipfix::{
-            Exporter,
-            metering::MeteringProcess,
-            options::{
-                Destination, ExportTime, ExporterOptions, FileOptions, HitOptions, Transport,
-            },
-        },
-        sink::Sink,
+use sensor::export::{
+    account::Account,
+    ipfix::{
+        Exporter,
+        metering::MeteringProcess,
+        options::{Destination, ExportTime, ExporterOptions, FileOptions, HitOptions, Transport},
     },
-    flow::fields::OwnedValue,
-    policy::event::Event,
+    sink::Sink,
 };
+use sensor_core::{flow::fields::OwnedValue, policy::event::Event};
 use serde_json::Value;
 use tests::{
     collector::{Collector, Manner},

@@ -3,17 +3,15 @@
 use std::{fs, os::unix::net::UnixDatagram, path::Path, process::Command, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
-use sensor::{
-    export::{
-        files::{Reopen, rotated::Rotation},
-        hits::{
-            Hits,
-            options::{Destination, FileOptions},
-            selection::Selection,
-        },
+use sensor::export::{
+    files::{Reopen, rotated::Rotation},
+    hits::{
+        Hits,
+        options::{Destination, FileOptions},
+        selection::Selection,
     },
-    policy::event::Severity,
 };
+use sensor_core::policy::event::Severity;
 use tests::{
     agent::binary,
     export::DEADLINE,

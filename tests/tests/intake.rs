@@ -6,10 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use sensor::{
-    export::{files::rotated::RotatedFile, ipfix::options::Transport, log::FlowLog, sink::Sink},
-    flow::{fields, interfaces::SharedInterfaces},
+use sensor::export::{
+    files::rotated::RotatedFile, ipfix::options::Transport, log::FlowLog, sink::Sink,
 };
+use sensor_core::flow::{fields, interfaces::SharedInterfaces};
 use serde_json::Value;
 use tests::{
     agent::{Agent, binary},

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Crates with benchmarks: parts of the agent, and the agent as a process.
-const PACKAGES: [&str; 2] = ["sensor", "tests"];
+const PACKAGES: [&str; 5] = ["sensor-core", "sensor-wire", "sensor-kernel", "sensor", "tests"];
 
 /// `cargo xtask bench`.
 ///

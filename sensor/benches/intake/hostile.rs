@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor::wire::{
+use sensor_wire::{
     batches::Batches,
     collector::{Collector, Options},
 };

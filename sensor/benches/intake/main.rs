@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod hostile;
-#[path = "../../tests/messages/mod.rs"]
+#[path = "../../wire/tests/messages/mod.rs"]
 mod messages;
 
 use std::{
@@ -21,13 +21,13 @@ use netflow_parser::AutoScopedParser;
 use sensor::{
     intake::admission::{Admission, Rule, Rules, Verdict},
     replay::capture::CaptureReader,
-    wire::{
-        batches::Batches,
-        collector::{Collector, Options},
-        exporter::device::Profile,
-    },
 };
 use sensor_common::packet;
+use sensor_wire::{
+    batches::Batches,
+    collector::{Collector, Options},
+    exporter::device::Profile,
+};
 
 const ROUNDS: usize = 15;
 /// How long a round takes about.

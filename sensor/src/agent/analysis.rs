@@ -8,18 +8,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{
-    config::Config, context::FileReport, health::Health, inspect::Named, leftovers::Leftovers,
-    policies, reload::Reloads,
-};
-use crate::{
+use sensor_core::{
     engine::{inside::Inside, pipeline::Pipeline},
     enrich::{
         context::{Context, Limits},
         current::Current,
     },
     flow::{batch::FlowBatch, interfaces::Interfaces},
-    kernel::addresses,
     nql::lists::{ListValues, Lists},
     policy::{
         detector::{Detector, Rules},
@@ -28,8 +23,14 @@ use crate::{
         sources::OldSource,
         tags::{TagRule, Tagger},
     },
-    stdio,
 };
+use sensor_kernel::addresses;
+
+use super::{
+    config::Config, context::FileReport, health::Health, inspect::Named, leftovers::Leftovers,
+    policies, reload::Reloads,
+};
+use crate::stdio;
 
 /// Whose flows they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,12 @@ use std::{
 };
 
 use anyhow::Context as _;
+use sensor_kernel::{
+    self, Loaded,
+    error::KernelError,
+    links::{AUTO, LinkEvent, LinkPatterns, Selection},
+    watch::LinkWatch,
+};
 use tokio::time::MissedTickBehavior;
 
 use super::{
@@ -18,15 +24,7 @@ use super::{
     outputs::Outputs,
     replay::cache_options,
 };
-use crate::{
-    kernel::{
-        self, Loaded,
-        error::KernelError,
-        links::{AUTO, LinkEvent, LinkPatterns, Selection},
-        watch::LinkWatch,
-    },
-    stdio,
-};
+use crate::stdio;
 
 /// Changes of interfaces that may wait.
 const LINK_EVENTS: usize = 64;
@@ -79,12 +77,12 @@ pub fn prepare(config: &Config) -> anyhow::Result<Option<Prepared>> {
     let required = capture.hooks.iter().filter(|interface| interface.required);
     let required: Vec<&str> = required.map(|interface| interface.name.glob()).collect();
     let watch = LinkWatch::new(patterns, capture.missing, &required)?;
-    let options = kernel::Options {
+    let options = sensor_kernel::Options {
         memory: capture.kernel_memory,
         guarded: true,
-        ..kernel::Options::default()
+        ..sensor_kernel::Options::default()
     };
-    let loaded = kernel::load(options)?;
+    let loaded = sensor_kernel::load(options)?;
     stdio::note(format_args!("kernel tables: {}", loaded.drain.budget()));
     Ok(Some(Prepared { watch, loaded }))
 }

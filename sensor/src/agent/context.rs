@@ -6,16 +6,17 @@
 
 use std::{net::IpAddr, path::Path};
 
-use super::{config::context::ContextConfig, text};
-use crate::{
+use sensor_core::{
     diagnostic::{Finding, Findings},
     enrich::{
         context::{Context, Limits},
         formats::Form,
         sources::{Report, Sources},
     },
-    files,
 };
+
+use super::{config::context::ContextConfig, text};
+use crate::files;
 
 /// What became of a file.
 #[derive(Debug, PartialEq, Eq)]

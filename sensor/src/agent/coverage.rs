@@ -11,8 +11,7 @@ use sensor_common::{
     crossing::{self, Crossing},
     key::Direction,
 };
-
-use crate::kernel::{
+use sensor_kernel::{
     counters::InterfaceCounters,
     coverage::{Rule, Track},
     links::{AUTO, Link},

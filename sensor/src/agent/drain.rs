@@ -9,21 +9,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::outputs::Outputs;
-use crate::{
+use sensor_core::{
     engine::Engine,
-    export::clock::now,
     flow::{
         batch::{FlowBatch, Source},
         cache::CacheOptions,
     },
-    kernel::{
-        accounts::{Epoch, Totals},
-        drain::Drain,
-        error::KernelError,
-        log::KernelLog,
-    },
 };
+use sensor_kernel::{
+    accounts::{Epoch, Totals},
+    drain::Drain,
+    error::KernelError,
+    log::KernelLog,
+};
+
+use super::outputs::Outputs;
+use crate::export::clock::now;
 
 /// How often the fill of the tables is looked at between two drains.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -156,7 +157,7 @@ fn book(epoch: &Epoch, totals: &mut Totals, outputs: &Outputs) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{delta::DeltaSink, testing};
+    use sensor_core::flow::{delta::DeltaSink, testing};
 
     const HOUR: i64 = 3_600_000;
 

@@ -4,12 +4,10 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use sensor_wire::{collector::Options, exporter::room::Standing, template::compile::OutCounters};
 
 use super::config::{Config, exporter::ExporterConfig};
-use crate::{
-    intake::admission::{Profile, Rule, Rules},
-    wire::{collector::Options, exporter::room::Standing, template::compile::OutCounters},
-};
+use crate::intake::admission::{Profile, Rule, Rules};
 
 /// Who is listened to, and what is known of each.
 pub fn rules(config: &Config) -> Rules {

@@ -1,6 +1,6 @@
 //! The filter of the command line: only flows that fulfil its query are put out.
 
-use crate::{
+use sensor_core::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
     nql::{Filter, columns::BatchFilter},
 };

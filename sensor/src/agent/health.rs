@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::inside::Inside;
+use sensor_core::engine::inside::Inside;
 
 /// Between two looks, milliseconds.
 const INTERVAL: u64 = 60_000;

@@ -1,9 +1,8 @@
 //! What is said of programs that were taken off an interface or put behind others.
 
-use crate::{
-    agent::coverage::word,
-    kernel::attach::{HookChange, HookEvent},
-};
+use sensor_kernel::attach::{HookChange, HookEvent};
+
+use crate::agent::coverage::word;
 
 /// Logs what has become of a program on `interface`.
 pub fn tell(interface: &str, HookEvent { direction, change }: &HookEvent) {

@@ -3,16 +3,17 @@
 //! `sensor check` wants the judgement, `sensor run` and `sensor replay` start with what was read; so a fault is told in the
 //! same words, and ends with the same exit code, whoever meets it.
 
+use sensor_core::{
+    diagnostic::Findings,
+    enrich::sources::Sources,
+    nql::lists::{ListValues, Lists},
+};
+
 use super::{
     analysis::{Asked, Origin, local},
     config::Config,
     context, paths,
     policies::{self, UnreadablePolicies},
-};
-use crate::{
-    diagnostic::Findings,
-    enrich::sources::Sources,
-    nql::lists::{ListValues, Lists},
 };
 
 /// What was read, without a fault.

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::flow::batch::FlowBatch;
+use sensor_core::flow::batch::FlowBatch;
 
 /// Batches that are watched: as many as outputs that keep up have at once.
 const MOST: usize = 8;
@@ -30,7 +30,7 @@ impl Lent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::batch::Source;
+    use sensor_core::flow::batch::Source;
 
     fn batch() -> Arc<FlowBatch> {
         Arc::new(FlowBatch::v4(Source::NetFlow))

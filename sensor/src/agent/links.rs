@@ -7,6 +7,12 @@ use std::{
 };
 
 use anyhow::Context as _;
+use sensor_kernel::{
+    Programs,
+    attach::{Attachment, HookChange, HookEvent, IngressWish},
+    error::KernelError,
+    links::{Link, LinkEvent, Selection},
+};
 
 use super::{
     config::interface::IngressWishes,
@@ -15,15 +21,7 @@ use super::{
     names::Names,
     outputs::Outputs,
 };
-use crate::{
-    kernel::{
-        Programs,
-        attach::{Attachment, HookChange, HookEvent, IngressWish},
-        error::KernelError,
-        links::{Link, LinkEvent, Selection},
-    },
-    stdio,
-};
+use crate::stdio;
 
 /// How long a packet may take from an interface's counter to our program.
 const UNDER_WAY: Duration = Duration::from_millis(20);

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use crate::{diagnostic::Theme, stdio};
+use sensor_core::diagnostic::Theme;
+
+use crate::stdio;
 
 /// What was lost, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

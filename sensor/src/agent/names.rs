@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::flow::interfaces::{Interface, Interfaces};
+use sensor_core::flow::interfaces::{Interface, Interfaces};
 
 /// The interfaces that are there, and those that have not been gone for long.
 pub struct Names {

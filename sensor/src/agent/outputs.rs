@@ -7,6 +7,15 @@ use std::{
 };
 
 use anyhow::Context as _;
+use sensor_core::{
+    flow::{
+        batch::FlowBatch,
+        interfaces::{Interfaces, SharedInterfaces},
+    },
+    nql::{Filter, lists::Lists},
+    policy::event::Event,
+};
+use sensor_kernel::addresses;
 
 use super::{
     analysis::{Analysis, Origin, Summary},
@@ -39,13 +48,6 @@ use crate::{
         },
         sink::Sink,
     },
-    flow::{
-        batch::FlowBatch,
-        interfaces::{Interfaces, SharedInterfaces},
-    },
-    kernel::addresses,
-    nql::{Filter, lists::Lists},
-    policy::event::Event,
     stdio,
 };
 

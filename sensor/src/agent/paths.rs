@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sensor_core::diagnostic::Finding;
+
 use super::{
     analysis::Origin,
     config::{Config, TlsConfig, listen::ListenTls},
     writable::{self, Place},
 };
 use crate::{
-    diagnostic::Finding,
     export::{
         hits::{
             self,

@@ -7,8 +7,7 @@ use std::{
     slice,
 };
 
-use super::text;
-use crate::{
+use sensor_core::{
     diagnostic::{Finding, Findings},
     nql::lists::{ListValues, Lists},
     policy::{
@@ -16,6 +15,8 @@ use crate::{
         stock,
     },
 };
+
+use super::text;
 
 /// The path that stands for the stock library, which is inside the program.
 pub const STOCK: &str = "stock";

@@ -10,15 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sensor_core::{
+    engine::{change::Change, pipeline::Pipeline},
+    nql::lists::Lists,
+    policy::event::Event,
+};
+
 use super::{
     analysis::{Analysis, Asked, local, tell},
     config::Config,
     context,
-};
-use crate::{
-    engine::{change::Change, pipeline::Pipeline},
-    nql::lists::Lists,
-    policy::event::Event,
 };
 
 /// Incidents that end while flows wait.

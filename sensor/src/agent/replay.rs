@@ -4,6 +4,14 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use sensor_common::ledger::{Count, Ledger};
+use sensor_core::{
+    engine::Engine,
+    flow::{
+        batch::{FlowBatch, Source},
+        cache::CacheOptions,
+    },
+    nql::Filter,
+};
 
 use super::{
     config::{Config, FlowConfig},
@@ -13,15 +21,7 @@ use super::{
     summary::{self, Records},
     top::Shown,
 };
-use crate::{
-    engine::Engine,
-    flow::{
-        batch::{FlowBatch, Source},
-        cache::CacheOptions,
-    },
-    nql::Filter,
-    replay::{capture::CaptureReader, meter::Meter, packets},
-};
+use crate::replay::{capture::CaptureReader, meter::Meter, packets};
 
 /// How long collectors may take for what waits at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::bail;
+use sensor_core::nql::Filter;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     summary::{self, Records},
     top::Shown,
 };
-use crate::{export::clock::now, intake::report::Report, nql::Filter, stdio};
+use crate::{export::clock::now, intake::report::Report, stdio};
 
 /// How long outputs may take for what waits at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);

@@ -4,12 +4,10 @@ use std::fmt::Write as _;
 
 use anyhow::ensure;
 use sensor_common::ledger::{Count, Ledger};
+use sensor_kernel::accounts::Totals;
 
 use super::{analysis, capture::Captured, losses::Losses};
-use crate::{
-    export::{account::Account, files::retention::Deleted, hits, log::line::octets},
-    kernel::accounts::Totals,
-};
+use crate::export::{account::Account, files::retention::Deleted, hits, log::line::octets};
 
 /// What became of flow records behind the engine.
 pub struct Records<'a> {

@@ -5,14 +5,15 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use sensor_core::flow::{
+    batch::FlowBatch,
+    fields::Field,
+    interfaces::Interfaces,
+    top::{Metric, Top},
+};
+
 use crate::{
     export::log::{Format, top as text},
-    flow::{
-        batch::FlowBatch,
-        fields::Field,
-        interfaces::Interfaces,
-        top::{Metric, Top},
-    },
     stdio,
 };
 

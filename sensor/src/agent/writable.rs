@@ -11,7 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{diagnostic::Finding, export::hits::spool, files, intake};
+use sensor_core::diagnostic::Finding;
+
+use crate::{export::hits::spool, files, intake};
 
 /// A place, by how it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]

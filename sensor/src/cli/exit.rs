@@ -2,6 +2,9 @@
 
 use std::{error::Error, io, process::ExitCode};
 
+use sensor_core::diagnostic::{Finding, Findings, Theme};
+use sensor_kernel::error::{ErrorKind, KernelError};
+
 use crate::{
     agent::{
         config::{
@@ -11,8 +14,6 @@ use crate::{
         inspect::NamedFaults,
         policies::{PolicyFaults, UnreadablePolicies},
     },
-    diagnostic::{Finding, Findings, Theme},
-    kernel::error::{ErrorKind, KernelError},
     stdio,
 };
 

@@ -1,14 +1,14 @@
 //! `sensor fields`: the field table.
 
+use sensor_core::{
+    diagnostic::{Findings, Theme},
+    flow::fields::{FIELDS, Kind, Origin},
+};
 use serde::Serialize;
 
 use super::{
     args::FieldsArgs,
     report::{Body, Outcome, report},
-};
-use crate::{
-    diagnostic::{Findings, Theme},
-    flow::fields::{FIELDS, Kind, Origin},
 };
 
 /// The table.

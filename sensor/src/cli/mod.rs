@@ -6,6 +6,7 @@
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use sensor_kernel::guard;
 
 pub mod args;
 pub mod check;
@@ -32,7 +33,7 @@ use self::{
     policy::PolicyArgs,
     terminal::TerminalArgs,
 };
-use crate::{kernel::guard, stdio};
+use crate::stdio;
 
 /// How long the end waits for whoever reads standard error.
 const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 //! Names are read in any case, as queries read them. A name that stands for several fields in queries is none here, where one
 //! field is one column or one part of a key.
 
-use crate::{
+use sensor_core::{
     diagnostic::nearest,
     flow::fields::{self, Context, FIELDS, Field},
     nql::synonyms,
@@ -64,7 +64,7 @@ fn listed(fields: &[&'static Field], joined: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nql::synonyms::SYNONYMS;
+    use sensor_core::nql::synonyms::SYNONYMS;
 
     fn advice(name: &str) -> String {
         field(name).expect_err("no field")

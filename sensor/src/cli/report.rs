@@ -4,10 +4,11 @@
 //! [`SCHEMA`].
 
 use clap::Args;
+use sensor_core::diagnostic::Findings;
 use serde::Serialize;
 
 use super::exit::{self, Failure, Told};
-use crate::{diagnostic::Findings, stdio};
+use crate::stdio;
 
 /// The version of all documents; it changes when a key goes or means something else.
 pub const SCHEMA: u32 = 1;

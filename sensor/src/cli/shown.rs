@@ -1,15 +1,15 @@
 //! The flags that say how flows are shown: the form of each, or only their largest groups.
 
 use clap::{Args, ValueEnum};
+use sensor_core::flow::{
+    fields::Field,
+    top::{MOST_FIELDS, Metric},
+};
 
 use crate::{
     agent::top::{Shown, TopOptions},
     cli::{exit::Failure, names},
     export::log::{Format, csv::Columns},
-    flow::{
-        fields::Field,
-        top::{MOST_FIELDS, Metric},
-    },
 };
 
 /// The form in which flows are printed.

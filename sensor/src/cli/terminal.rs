@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use anstream::ColorChoice;
 use clap::{Args, Command, ValueEnum};
+use sensor_core::diagnostic::Theme;
 
-use crate::{diagnostic::Theme, stdio};
+use crate::stdio;
 
 /// The flags of every verb.
 #[derive(Args, Debug)]

@@ -1,10 +1,9 @@
 //! A sink's account: every record that it was offered is sent, or waits, or was not sent.
 
+use sensor_core::flow::totals::{Amount, Totals};
+use sensor_wire::ipfix::options::Loss;
+
 use super::files::retention::Deleted;
-use crate::{
-    flow::totals::{Amount, Totals},
-    wire::ipfix::options::Loss,
-};
 
 /// Totals since the sink was started; of flow records ([`Totals`]), or of others, that are only counted (`u64`). At any
 /// moment `offered = sent + queued + spooled + not_sent`, see [`Self::balances`].

@@ -7,13 +7,13 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
-
-use super::account::Account;
-use crate::flow::{
+use sensor_core::flow::{
     batch::FlowBatch,
     totals::{Amount, Totals},
 };
+use tokio::sync::Notify;
+
+use super::account::Account;
 
 /// What a queue holds.
 pub trait Load: Send + Sync + 'static {
@@ -162,7 +162,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::flow::{
+    use sensor_core::flow::{
         batch::{EndReason, Source},
         delta::FlowDelta,
     };

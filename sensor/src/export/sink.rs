@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sensor_core::flow::batch::FlowBatch;
+
 use super::{
     account::Account,
     clock,
     queue::{Load, Queue},
 };
-use crate::flow::batch::FlowBatch;
 
 /// A destination of flow records, or of something else, that works on a thread of its own. Dropping it abandons what waits; [`Self::stop`]
 /// and [`Self::end`] do not.

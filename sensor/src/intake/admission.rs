@@ -6,12 +6,11 @@ use std::{net::IpAddr, sync::Arc};
 
 use hashbrown::HashMap;
 use ipnet::IpNet;
-
-use crate::flow::{
+use sensor_core::flow::{
     prefix::Prefix,
     trie::{Bits, Trie, nested},
 };
-pub use crate::wire::exporter::device::Profile;
+pub use sensor_wire::exporter::device::Profile;
 
 /// What is configured for some exporters.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,16 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sensor_wire::{
+    batches::Batches,
+    collector::{Collector, Options},
+    exporter::{device, directory::Limits},
+};
+
 use super::{
     Sink,
     admission::{Admission, Rules, Verdict},
     contacts::{Contact, Contacts},
     relay::selection::Protocol,
-};
-use crate::wire::{
-    batches::Batches,
-    collector::{Collector, Options},
-    exporter::{device, directory::Limits},
 };
 
 /// How long flows wait in a batch that does not fill.

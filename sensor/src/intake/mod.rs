@@ -36,6 +36,8 @@ use std::{
     time::SystemTime,
 };
 
+use sensor_core::flow::batch::FlowBatch;
+
 use self::{
     admission::Rules,
     desk::Desk,
@@ -46,7 +48,6 @@ use self::{
     socket::Port,
     stream::Streams,
 };
-use crate::flow::batch::FlowBatch;
 
 pub use self::state::fresh as fresh_state;
 
@@ -221,7 +222,7 @@ fn desk(options: &Options, rules: &Arc<Rules>, memory: usize) -> SharedDesk {
 }
 
 /// Gives each exporter to the worker that its datagrams will reach; returns how many were taken.
-fn restore(desks: &[SharedDesk], saved: crate::wire::exporter::snapshot::Snapshot) -> usize {
+fn restore(desks: &[SharedDesk], saved: sensor_wire::exporter::snapshot::Snapshot) -> usize {
     let version = saved.version;
     let mut shares: Vec<_> = desks.iter().map(|_| Vec::new()).collect();
     for exporter in saved.exporters {
@@ -230,7 +231,7 @@ fn restore(desks: &[SharedDesk], saved: crate::wire::exporter::snapshot::Snapsho
     let shares = desks.iter().zip(shares);
     shares
         .map(|(desk, exporters)| {
-            let share = crate::wire::exporter::snapshot::Snapshot { version, exporters };
+            let share = sensor_wire::exporter::snapshot::Snapshot { version, exporters };
             lock(desk).collector.restore(share, now())
         })
         .sum()

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+use sensor_wire::exporter::{device::Device, room::Recent, session::SFLOW};
+pub use sensor_wire::ledger::{Ledger, Skipped};
+
 use super::{desk::Desk, socket::Port};
-use crate::wire::exporter::{device::Device, room::Recent, session::SFLOW};
 
 pub use super::desk::Count;
-pub use crate::wire::ledger::{Ledger, Skipped};
 
 /// All that is known.
 #[derive(Clone, Debug, Default)]

@@ -9,11 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sensor_wire::exporter::snapshot::{SavedExporter, Snapshot, VERSION};
+
 use super::{SharedDesk, error::IntakeError, lock};
-use crate::{
-    files,
-    wire::exporter::snapshot::{SavedExporter, Snapshot, VERSION},
-};
+use crate::files;
 
 /// First word of the last line.
 const MARK: &str = "sensor-intake-state";

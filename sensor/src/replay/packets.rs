@@ -7,9 +7,9 @@ use sensor_common::{
     segments::Segments,
     table::Increment,
 };
+use sensor_core::flow::delta::{DeltaSink, FlowDelta};
 
 use super::{capture::Frame, link::Link};
-use crate::flow::delta::{DeltaSink, FlowDelta};
 
 /// Counts `frame` in `ledger`, and in its flow in `sink`, or in `unknown_link` when its link type cannot be read. The
 /// interface is 0 and the direction ingress: a capture does not tell.

@@ -9,7 +9,9 @@ use std::{
 
 /// Where they lie, whether or not they are there.
 pub fn root() -> PathBuf {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = package.ancestors().find(|directory| directory.join("Cargo.lock").is_file());
+    let beside = || workspace.unwrap_or(package).join("../shared/corpora");
     env::var_os("SENSOR_CORPORA").map_or_else(beside, PathBuf::from)
 }
 

@@ -7,15 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sensor::{
-    flow::batch::{Addresses, FlowBatch},
-    replay::capture::CaptureReader,
-    wire::{
-        batches::Batches,
-        collector::{Collector, Options},
-    },
-};
+use sensor::replay::capture::CaptureReader;
 use sensor_common::packet;
+use sensor_core::flow::batch::{Addresses, FlowBatch};
+use sensor_wire::{
+    batches::Batches,
+    collector::{Collector, Options},
+};
 
 use crate::corpora;
 

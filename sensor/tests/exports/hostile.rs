@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use sensor::wire::{
+use sensor_wire::{
     batches::Batches,
     collector::{Collector, Options},
     exporter::directory::Limits,

@@ -7,7 +7,7 @@ mod corpora;
 mod corpus;
 mod fixbuf;
 mod hostile;
-#[path = "../messages/mod.rs"]
+#[path = "../../wire/tests/messages/mod.rs"]
 #[expect(dead_code, reason = "others need more of them")]
 mod messages;
 mod nfdump;
@@ -17,7 +17,7 @@ mod tshark;
 use std::collections::BTreeMap;
 
 use corpus::{cases, collect, name};
-use sensor::flow::batch::FlowBatch;
+use sensor_core::flow::batch::FlowBatch;
 
 /// Case, how many of the other program's flows are not ours, how many of ours are not its, and why.
 type Explained = (&'static str, usize, usize, &'static str);

@@ -2,7 +2,7 @@
 
 use std::{fs, net::IpAddr, path::Path};
 
-use sensor::flow::batch::{FlowBatch, Source};
+use sensor_core::flow::batch::{FlowBatch, Source};
 
 use crate::tshark::addresses;
 

@@ -7,7 +7,7 @@ use netflow_parser::{
     AutoScopedParser, NetflowPacket,
     variable_versions::{ipfix, v9},
 };
-use sensor::flow::batch::{Addresses, FlowBatch};
+use sensor_core::flow::batch::{Addresses, FlowBatch};
 
 use crate::corpus::{cases, collect, datagrams, name};
 

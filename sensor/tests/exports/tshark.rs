@@ -2,7 +2,7 @@
 
 use std::{fs, net::IpAddr, path::Path};
 
-use sensor::flow::batch::{Addresses, FlowBatch};
+use sensor_core::flow::batch::{Addresses, FlowBatch};
 use serde_json::{Map, Value};
 
 /// A flow in the words of tshark; what it does not tell is not compared.

@@ -11,7 +11,9 @@ use std::{
     thread,
 };
 
-use sensor::{
+use sensor::replay::{capture::CaptureReader, packets};
+use sensor_common::ledger::{Count, Ledger};
+use sensor_core::{
     engine::Engine,
     enrich::{
         combine::Precedence,
@@ -24,9 +26,7 @@ use sensor::{
         cache::CacheOptions,
     },
     policy::model::Policy,
-    replay::{capture::CaptureReader, packets},
 };
-use sensor_common::ledger::{Count, Ledger};
 
 use crate::{Bench, corpora, stock_policies};
 

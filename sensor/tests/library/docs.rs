@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
 
-use sensor::{
+use sensor_core::{
     nql::lists::Lists,
     policy::{
         load::{PolicyFile, load},

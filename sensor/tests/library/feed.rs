@@ -5,7 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use sensor::{
+use sensor_common::{
+    key::{Common, Direction, KeyV4, KeyV6},
+    packet::Fragment,
+};
+use sensor_core::{
     enrich::{
         combine::Precedence,
         context::{Context, Limits},
@@ -19,10 +23,6 @@ use sensor::{
         prefix::prefix,
         router::Exporter,
     },
-};
-use sensor_common::{
-    key::{Common, Direction, KeyV4, KeyV6},
-    packet::Fragment,
 };
 
 use crate::benign::{ACK, FIN, PSH, ROLES, Random, Record, SYN};

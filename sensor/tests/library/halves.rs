@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sensor::policy::{
+use sensor_core::policy::{
     load::PolicyFile,
     model::Policy,
     stock,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sensor::{
+use sensor_core::{
     diagnostic::render,
     policy::{load::PolicyFile, stock, testcase},
 };

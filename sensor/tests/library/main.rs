@@ -10,7 +10,7 @@ mod halves;
 mod hour;
 mod library;
 
-use sensor::{
+use sensor_core::{
     enrich::{current::Current, enricher::Enricher},
     flow::{batch::FlowBatch, interfaces::Interfaces},
     policy::{

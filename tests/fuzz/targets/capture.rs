@@ -6,15 +6,12 @@
 use std::ops::ControlFlow;
 
 use libfuzzer_sys::fuzz_target;
-use sensor::{
-    engine::Engine,
-    flow::{batch::Source, cache::CacheOptions},
-    replay::{
+use sensor_core::{engine::Engine, flow::{batch::Source, cache::CacheOptions}};
+use sensor::replay::{
         capture::CaptureReader,
         exports::{self, Counts, Datagram},
         packets,
-    },
-};
+    };
 use sensor_common::ledger::{Count, Ledger};
 
 fuzz_target!(|file: &[u8]| {

@@ -6,7 +6,7 @@
 mod stream;
 
 use libfuzzer_sys::fuzz_target;
-use sensor::wire::ipfix::decode::{Decoder, split_message};
+use sensor_wire::ipfix::decode::{Decoder, split_message};
 
 fuzz_target!(|octets: &[u8]| {
     stream::collect(octets, |datagram| {

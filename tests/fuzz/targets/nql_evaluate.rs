@@ -5,14 +5,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor::{
-    flow::{
+use sensor_core::{flow::{
         batch::{Addresses, FlowBatch, Source},
         fields::Row,
         interfaces::Interfaces,
-    },
-    nql::{Filter, Options, columns::BatchFilter, lists::Lists, reference},
-};
+    }, nql::{Filter, Options, columns::BatchFilter, lists::Lists, reference}};
 
 /// Octets of the input that make one row.
 const ROW: usize = 24;

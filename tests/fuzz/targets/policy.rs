@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor::policy::{
+use sensor_core::policy::{
     detector::Rules,
     load::{PolicyFile, load},
     stock,

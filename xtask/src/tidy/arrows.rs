@@ -1,7 +1,9 @@
 //! Who may import whom in the agent: the dependency direction of ARCHITECTURE.md, held by a table.
 //!
-//! A room is a top-level module of `sensor/src`. Its imports are read from the text: `crate::room`, groups included,
-//! `super::` chains that reach the root, and in the binary `sensor::room`.
+//! A room is a top-level module of `sensor` or of `sensor-core`, or the whole of another crate. Cargo holds the arrows
+//! between crates; the table also holds those inside a crate, and says which rooms of the core an edge may use. Imports
+//! are read from the text: `crate::room`, `sensor_core::room`, groups included, `super::` chains that reach the root, and
+//! in the binary `sensor::room`.
 
 use super::{File, Finding, source};
 
@@ -67,13 +69,27 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Where the table is, for messages.
 const TABLE: &str = "xtask/src/tidy/arrows.rs";
 
-const SOURCES: &str = "sensor/src/";
+/// Where the rooms lie, and the room that the folder is, where it is one as a whole.
+const FOLDERS: [(&str, Option<&str>); 4] = [
+    ("sensor/src/", None),
+    ("sensor/core/src/", None),
+    ("sensor/kernel/src/", Some("kernel")),
+    ("sensor/wire/src/", Some("wire")),
+];
+
+/// Crates that are rooms, and the names of these.
+const CRATES: [(&str, &str); 3] =
+    [("sensor_common", "sensor_common"), ("sensor_kernel", "kernel"), ("sensor_wire", "wire")];
 
 /// Imports of a file of the agent that go against the table; nothing for other files.
 pub fn check(file: &File) -> Vec<Finding> {
-    let Some(module) = file.path.strip_prefix(SOURCES) else { return Vec::new() };
+    let Some((module, whole)) =
+        FOLDERS.iter().find_map(|(folder, whole)| Some((file.path.strip_prefix(folder)?, *whole)))
+    else {
+        return Vec::new();
+    };
     let path: Vec<&str> = module.trim_end_matches(".rs").split('/').collect();
-    let room = path[0];
+    let room = whole.unwrap_or(path[0]);
     // The root declares the rooms and imports none.
     if room == "lib" {
         return Vec::new();
@@ -84,7 +100,14 @@ pub fn check(file: &File) -> Vec<Finding> {
         return vec![finding(1, what)];
     };
     let code = source::blank_tests(&source::code_only(&file.text));
-    imports(&code, depth(&path), room == "main")
+    let mut roots = vec!["sensor_core::".to_owned()];
+    match (whole, room) {
+        // What lies beside it in its crate is the room itself.
+        (Some(_), _) => {}
+        (None, "main") => roots.push("sensor::".to_owned()),
+        (None, _) => roots.extend(["crate::".to_owned(), "super::".repeat(depth(&path))]),
+    }
+    imports(&code, &roots)
         .into_iter()
         .filter(|(_, import)| import != room && !allowed.contains(&import.as_str()))
         .map(|(line, import)| {
@@ -105,20 +128,22 @@ fn depth(path: &[&str]) -> usize {
     path.len() - usize::from(path.last() == Some(&"mod"))
 }
 
-/// Rooms that the code names, with their lines.
-fn imports(code: &str, depth: usize, binary: bool) -> Vec<(usize, String)> {
-    let root = if binary { "sensor::" } else { "crate::" };
-    let up = "super::".repeat(depth);
+/// Rooms that the code names behind one of `roots` or as a crate, with their lines.
+fn imports(code: &str, roots: &[String]) -> Vec<(usize, String)> {
+    let line = |at: usize| code[..at].matches('\n').count() + 1;
+    let places = |text| code.match_indices(text).filter(|(at, _)| starts_path(code, *at));
     let mut found = Vec::new();
-    for prefix in [root, up.as_str()] {
-        for (at, _) in code.match_indices(prefix).filter(|(at, _)| starts_path(code, *at)) {
-            let line = code[..at].matches('\n').count() + 1;
-            let names = first_segments(&code[at + prefix.len()..]);
-            found.extend(names.into_iter().map(|name| (line, name)));
+    for root in roots {
+        for (at, _) in places(root.as_str()) {
+            let names = first_segments(&code[at + root.len()..]);
+            found.extend(names.into_iter().map(|name| (line(at), name)));
         }
     }
-    for (at, name) in code.match_indices("sensor_common").filter(|(at, _)| starts_path(code, *at)) {
-        found.push((code[..at].matches('\n').count() + 1, name.to_owned()));
+    for (name, room) in CRATES {
+        let whole = |at: usize| identifier(&code[at..]) == name;
+        found.extend(
+            places(name).filter(|(at, _)| whole(*at)).map(|(at, _)| (line(at), room.to_owned())),
+        );
     }
     // Types and constants of the root itself are no rooms.
     found.retain(|(_, name)| name.starts_with(|c: char| c.is_ascii_lowercase()) && name != "super");
@@ -167,7 +192,7 @@ mod tests {
 
     #[track_caller]
     fn check_imports(path: &str, text: &str, expected: &[(usize, &str)]) {
-        let file = File { path: SOURCES.to_owned() + path, text: text.to_owned() };
+        let file = File { path: format!("sensor/{path}"), text: text.to_owned() };
         let found: Vec<(usize, String)> =
             check(&file).into_iter().map(|finding| (finding.line, finding.what)).collect();
         assert_eq!(found.len(), expected.len(), "{found:?}");
@@ -180,43 +205,54 @@ mod tests {
     #[test]
     fn allowed_imports_pass() {
         check_imports(
-            "kernel/drain.rs",
-            "use crate::flow::Batch;\nuse sensor_common::Slot;\n",
+            "kernel/src/drain.rs",
+            "use sensor_core::flow::Batch;\nuse sensor_common::Slot;\n",
             &[],
         );
-        check_imports("kernel/drain.rs", "use crate::kernel::maps;\nuse super::maps;\n", &[]);
-        check_imports("main.rs", "fn main() { sensor::cli::main() }\n", &[]);
-        check_imports("lib.rs", "pub mod flow;\n", &[]);
+        check_imports("kernel/src/drain.rs", "use crate::agent::maps;\nuse super::maps;\n", &[]);
+        check_imports("src/main.rs", "fn main() { sensor::cli::main() }\n", &[]);
+        check_imports("core/src/lib.rs", "pub mod flow;\n", &[]);
     }
 
     #[test]
     fn an_edge_may_not_import_an_edge() {
-        check_imports("kernel/mod.rs", "use x;\nuse crate::export::Queue;\n", &[(2, "export")]);
-        check_imports("export/tcp.rs", "fn f() { crate::kernel::attach() }\n", &[(1, "kernel")]);
+        check_imports("kernel/src/a.rs", "use x;\nuse sensor_wire::b;\n", &[(2, "wire")]);
+        check_imports("src/export/tcp.rs", "fn f() { sensor_kernel::f() }\n", &[(1, "kernel")]);
+        check_imports("src/export/tcp.rs", "use crate::intake::x;\n", &[(1, "intake")]);
+        check_imports("src/export/tcp.rs", "use sensor_kernels::x;\n", &[]);
+    }
+
+    #[test]
+    fn a_room_of_the_core_is_known_from_outside() {
+        let group = "use sensor_core::{\n    flow::batch,\n    policy,\n};\n";
+        check_imports("wire/src/lib.rs", group, &[(1, "policy")]);
+        check_imports("wire/src/sflow/mod.rs", group, &[(1, "policy")]);
+        check_imports("src/replay/mod.rs", group, &[(1, "policy")]);
     }
 
     #[test]
     fn the_core_may_not_import_the_agent() {
         let group = "use crate::{\n    agent::{Config, kernel},\n    flow,\n};\n";
-        check_imports("flow.rs", group, &[(1, "agent")]);
-        check_imports("flow/cache.rs", "use super::super::cli::Flags;\n", &[(1, "cli")]);
-        check_imports("flow/mod.rs", "use super::export;\n", &[(1, "export")]);
-        check_imports("flow/mod.rs", "use self::cache::Cache;\n", &[]);
-        check_imports("flow/cache.rs", "use super::export;\n", &[]);
+        check_imports("core/src/flow.rs", group, &[(1, "agent")]);
+        check_imports("core/src/flow/cache.rs", "use super::super::cli::Flags;\n", &[(1, "cli")]);
+        check_imports("core/src/flow/mod.rs", "use super::export;\n", &[(1, "export")]);
+        check_imports("core/src/flow/mod.rs", "use self::cache::Cache;\n", &[]);
+        check_imports("core/src/flow/cache.rs", "use super::export;\n", &[]);
     }
 
     #[test]
     fn the_binary_goes_through_the_command_line() {
-        check_imports("main.rs", "use sensor::{agent, cli};\n", &[(1, "agent")]);
+        check_imports("src/main.rs", "use sensor::{agent, cli};\n", &[(1, "agent")]);
     }
 
     #[test]
     fn text_and_tests_are_not_imports() {
-        check_imports("flow.rs", "// crate::kernel::x\nconst A: &str = \"crate::cli::x\";\n", &[]);
+        let text = "// crate::agent::x\nconst A: &str = \"crate::cli::x\";\n";
+        check_imports("core/src/flow.rs", text, &[]);
         let tests = "#[cfg(test)]\nmod tests {\n    use crate::replay::pcap;\n}\n";
-        check_imports("flow.rs", tests, &[]);
+        check_imports("core/src/flow.rs", tests, &[]);
         check_imports(
-            "flow.rs",
+            "core/src/flow.rs",
             "crate::field!(a);\nuse crate::Error;\nuse some_crate::kernel::x;\n",
             &[],
         );

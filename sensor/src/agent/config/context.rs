@@ -4,16 +4,17 @@
 
 use std::path::PathBuf;
 
+use sensor_core::{
+    diagnostic::nearest,
+    enrich::combine::Precedence,
+    flow::prefix::{Prefix, prefix},
+};
+
 use super::{
     faults::Faults,
     raw,
     schema::{Key, Setting, Table, Value, table},
     tag::{self, TagConfig},
-};
-use crate::{
-    diagnostic::nearest,
-    enrich::combine::Precedence,
-    flow::prefix::{Prefix, prefix},
 };
 
 table! {
@@ -167,10 +168,8 @@ fn reputation(lists: &[Setting<Reputation>], faults: &mut Faults) -> Vec<(PathBu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        agent::config::{from_text, overrides::Overrides},
-        diagnostic::render,
-    };
+    use crate::agent::config::{from_text, overrides::Overrides};
+    use sensor_core::diagnostic::render;
 
     fn resolved(text: &str) -> ContextConfig {
         from_text(text, &Overrides::default()).expect("the test has no faults").context

@@ -6,7 +6,8 @@ use std::{
     str::FromStr,
 };
 
-use crate::{diagnostic::nearest, kernel::links::LONGEST_NAME};
+use sensor_core::diagnostic::nearest;
+use sensor_kernel::links::LONGEST_NAME;
 
 /// How IPFIX messages travel (RFC 7011 section 10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

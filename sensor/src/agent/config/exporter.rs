@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-
-use crate::wire::template::compile::OutCounters;
+use sensor_core::{diagnostic::nearest, settings::named::Named};
+use sensor_wire::template::compile::OutCounters;
 
 use super::{
     faults::Faults,
     intake::{network, rate_limit},
     schema::{Key, Setting, Table, Value, table},
 };
-use crate::{diagnostic::nearest, settings::named::Named};
 
 table! {
     /// `[[exporter]]`

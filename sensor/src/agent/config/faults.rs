@@ -2,11 +2,12 @@
 
 use std::ops::RangeInclusive;
 
+use sensor_core::diagnostic::Diagnostic;
+
 use super::{
     schema::{Origin, Setting},
     value::Quantity,
 };
-use crate::diagnostic::Diagnostic;
 
 /// All that is wrong with a configuration.
 #[derive(Debug, Default, PartialEq, Eq)]

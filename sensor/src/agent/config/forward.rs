@@ -1,6 +1,7 @@
 //! `[[forward]]`: where received datagrams are sent on to.
 
 use ipnet::IpNet;
+use sensor_core::diagnostic::nearest;
 
 use super::{
     endpoint::{CollectorEndpoint, Transport, host_and_port},
@@ -9,7 +10,7 @@ use super::{
     listen::Scheme,
     schema::{Key, Setting, Table, Value, table},
 };
-use crate::{diagnostic::nearest, intake::options::Protocol};
+use crate::intake::options::Protocol;
 
 table! {
     /// `[[forward]]`

@@ -3,13 +3,13 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
+use sensor_core::flow::prefix::Prefix;
 
 use super::{
     faults::Faults,
     schema::{Key, Setting, Table, Value, table},
     value::ByteSize,
 };
-use crate::flow::prefix::Prefix;
 
 /// Loopback, private (RFC 1918, RFC 6598), link-local and unique local addresses.
 const NEAR: [&str; 9] = [

@@ -1,12 +1,12 @@
 //! `[[interface]]`: what holds for single interfaces, of those that are watched.
 
 use globset::{Glob, GlobMatcher};
+use sensor_kernel::{attach::IngressWish, links::Link};
 
 use super::{
     faults::Faults,
     schema::{Key, Setting, Table, Value, table},
 };
-use crate::kernel::{attach::IngressWish, links::Link};
 
 table! {
     /// `[[interface]]`
@@ -115,7 +115,7 @@ impl IngressWishes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::links::LinkLayer;
+    use sensor_kernel::links::LinkLayer;
 
     #[test]
     fn the_first_that_matches_counts() {

@@ -7,12 +7,13 @@ use std::{
     str::FromStr,
 };
 
+use sensor_core::diagnostic::nearest;
+
 use super::{
     endpoint::split_host,
     faults::Faults,
     schema::{Key, Setting, Table, Value, table},
 };
-use crate::diagnostic::nearest;
 
 table! {
     /// `[[listen]]`

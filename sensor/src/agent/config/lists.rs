@@ -5,16 +5,17 @@
 
 use std::{collections::BTreeMap, fmt, io, path::PathBuf};
 
-use super::{
-    faults::Faults,
-    schema::{Origin, Setting},
-};
-use crate::{
-    agent::text,
+use sensor_core::{
     diagnostic::{Finding, Findings},
     nql::lists::{ListValues, Lists},
     settings::named::Named,
 };
+
+use super::{
+    faults::Faults,
+    schema::{Origin, Setting},
+};
+use crate::agent::text;
 
 /// Adds the lists of `--list`; they take the place of those of the same name.
 pub(super) fn override_by(raw: &mut Named<PathBuf>, given: &[(String, PathBuf)]) {

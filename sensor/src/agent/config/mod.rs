@@ -10,6 +10,14 @@ use std::{
 };
 
 use globset::Glob;
+pub use sensor_core::settings::value;
+use sensor_core::{
+    diagnostic::{Finding, Findings},
+    nql::lists::Lists,
+    policy::tags::TagRule,
+    settings::document,
+};
+use sensor_kernel::watch::Missing;
 
 pub mod context;
 pub mod edits;
@@ -44,15 +52,9 @@ use self::{
     overrides::Overrides,
     policies::PoliciesConfig,
 };
-pub use crate::settings::value;
 use crate::{
     agent::text,
-    diagnostic::{Finding, Findings},
     export::files::{retention::Retention, rotated::Rotation},
-    kernel::watch::Missing,
-    nql::lists::Lists,
-    policy::tags::TagRule,
-    settings::document,
 };
 
 #[cfg(test)]

@@ -5,6 +5,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use sensor_core::{
+    diagnostic::Diagnostic,
+    settings::{document, named::Named, value::ByteSize},
+};
+
 use super::{
     context::{Geo, Labels, Networks, Reputation},
     exporter::Exporter,
@@ -16,10 +21,6 @@ use super::{
     policies::Policies,
     schema::{Key, Setting, Table, Value, table},
     tag::Tag,
-};
-use crate::{
-    diagnostic::Diagnostic,
-    settings::{document, named::Named, value::ByteSize},
 };
 
 table! {

@@ -3,6 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use globset::Glob;
+use sensor_core::diagnostic::nearest;
+use sensor_kernel::watch::Missing;
 
 use super::{
     CaptureConfig, CollectorConfig, Config, ExportConfig, FlowConfig, InterfacePattern,
@@ -16,7 +18,7 @@ use super::{
     schema::{Origin, Setting},
     value::{ByteSize, Quantity as _},
 };
-use crate::{diagnostic::nearest, export::files::retention::Retention, kernel::watch::Missing};
+use crate::export::files::retention::Retention;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);

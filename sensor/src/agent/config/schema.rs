@@ -1,16 +1,17 @@
 //! How the tables of the configuration file are declared: like any table of settings; a key that stands in the wrong
 //! section is told which is its own.
 
-pub use crate::settings::schema::{Key, Origin, Setting, Table, Value, wrong_kind};
-
-/// As [`crate::settings::schema::table`], for sections of the configuration file.
+/// As [`sensor_core::settings::schema::table`], for sections of the configuration file.
 macro_rules! table {
     ($($declaration:tt)*) => {
-        $crate::settings::schema::table! {
+        $crate::agent::config::schema::settings_table! {
             @in $crate::agent::config::raw::Raw;
             $($declaration)*
         }
     };
 }
 
+pub use sensor_core::settings::schema::{
+    Key, Origin, Setting, Table, Value, table as settings_table, wrong_kind,
+};
 pub(super) use table;

@@ -5,14 +5,15 @@
 
 use std::ops::Range;
 
-use super::{
-    faults::Faults,
-    schema::{Key, Origin, Setting, Table, Value, table},
-};
-use crate::{
+use sensor_core::{
     diagnostic::{Diagnostic, Severity},
     nql::{Filter, Options, codes, lists::Lists},
     policy::tags::TagRule,
+};
+
+use super::{
+    faults::Faults,
+    schema::{Key, Origin, Setting, Table, Value, table},
 };
 
 table! {
@@ -105,11 +106,8 @@ impl TagConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        agent::config::{from_text, overrides::Overrides},
-        diagnostic::render,
-        nql::lists::ListValues,
-    };
+    use crate::agent::config::{from_text, overrides::Overrides};
+    use sensor_core::{diagnostic::render, nql::lists::ListValues};
 
     #[test]
     fn queries_may_name_lists_that_are_there_when_they_are_compiled() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sensor_core::diagnostic::render;
 use toml::de::DeTable;
 
 use super::{
@@ -10,7 +11,6 @@ use super::{
     schema::{Key, Setting, Table},
     *,
 };
-use crate::diagnostic::render;
 
 const EXAMPLE: &str = include_str!("../../../deploy/sensor.toml");
 

@@ -6,13 +6,14 @@ use std::{
     path::Path,
 };
 
+use sensor_core::flow::{fields::Row, interfaces::Interfaces};
+use sensor_wire::collector::Options;
+
 use super::{Files, Step, ledger};
 use crate::{
     agent::top::{Collected, Shown},
     export::log::options,
-    flow::{fields::Row, interfaces::Interfaces},
     stdio,
-    wire::collector::Options,
 };
 
 /// What is shown of exports.

@@ -3,16 +3,13 @@
 use std::fmt::Write as _;
 
 use anyhow::ensure;
-
-use crate::{
-    agent::losses::Losses,
-    replay::exports::Counts,
-    wire::{
-        collector::Collector,
-        exporter::{device::Device, session::SFLOW},
-        ledger::{Ledger, Skipped},
-    },
+use sensor_wire::{
+    collector::Collector,
+    exporter::{device::Device, session::SFLOW},
+    ledger::{Ledger, Skipped},
 };
+
+use crate::{agent::losses::Losses, replay::exports::Counts};
 
 /// What was read and what came of it, in one line.
 pub fn line(counts: &Counts, collector: &Collector) -> String {

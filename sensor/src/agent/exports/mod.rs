@@ -9,21 +9,20 @@ pub mod ledger;
 pub mod raw;
 pub mod replay;
 
+pub use sensor_wire::template::compile::OutCounters;
+use sensor_wire::{
+    batches::Batches,
+    collector::{Collector, Options},
+};
+
 pub use super::exporters::captured as options;
-pub use crate::wire::template::compile::OutCounters;
 
 use std::{ops::ControlFlow, path::Path};
 
 use super::progress::{self, Progress};
-use crate::{
-    replay::{
-        exports::{self, Counts},
-        meter::Meter,
-    },
-    wire::{
-        batches::Batches,
-        collector::{Collector, Options},
-    },
+use crate::replay::{
+    exports::{self, Counts},
+    meter::Meter,
 };
 
 /// Where the reading of files has come to.

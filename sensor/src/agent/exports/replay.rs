@@ -2,17 +2,16 @@
 
 use std::{ops::ControlFlow, path::Path, time::Duration};
 
+use sensor_core::nql::Filter;
+use sensor_wire::collector::Options;
+
 use super::{Files, Step, ledger};
-use crate::{
-    agent::{
-        config::Config,
-        inspect::Contents,
-        outputs::{Outputs, Patience},
-        summary::{self, Records},
-        top::Shown,
-    },
-    nql::Filter,
-    wire::collector::Options,
+use crate::agent::{
+    config::Config,
+    inspect::Contents,
+    outputs::{Outputs, Patience},
+    summary::{self, Records},
+    top::Shown,
 };
 
 /// How long collectors may take for what waits at the end.

@@ -2,11 +2,12 @@
 
 use std::{net::IpAddr, time::Instant};
 
+use sensor_wire::exporter::{clock::SKEW_LIMIT, room::Recent};
+
 use super::INTERVAL;
 use crate::{
     agent::exports::ledger::skew,
     intake::report::{Count, ExporterReport, Report},
-    wire::exporter::{clock::SKEW_LIMIT, room::Recent},
 };
 
 /// Exporters that are named at once.

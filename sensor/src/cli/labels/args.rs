@@ -3,8 +3,9 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
+use sensor_core::enrich::import;
 
-use crate::{cli::report::JsonArgs, enrich::import};
+use crate::cli::report::JsonArgs;
 
 /// Closes the help of `labels`.
 const EXAMPLES: &str = "\

@@ -1,5 +1,6 @@
 //! `sensor labels check`: reads label files as `run` would, and stops there.
 
+use sensor_core::{diagnostic::Findings, enrich::sources::Sources};
 use serde::Serialize;
 
 use super::args::CheckArgs;
@@ -9,8 +10,6 @@ use crate::{
         exit::Failure,
         report::{Body, Outcome, report},
     },
-    diagnostic::Findings,
-    enrich::sources::Sources,
 };
 
 /// All files.

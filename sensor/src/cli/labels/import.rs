@@ -6,15 +6,13 @@ use std::{
 };
 
 use anyhow::Context as _;
-
-use super::args::ImportArgs;
-use crate::{
-    agent::text,
-    cli::exit::Failure,
+use sensor_core::{
     diagnostic::Findings,
     enrich::import::{self, Cloud, Printed},
-    stdio,
 };
+
+use super::args::ImportArgs;
+use crate::{agent::text, cli::exit::Failure, stdio};
 
 /// Prints the labels; what a person should know of them goes to stderr.
 pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {

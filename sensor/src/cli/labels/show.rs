@@ -2,6 +2,11 @@
 
 use std::{fmt::Write as _, net::IpAddr};
 
+use sensor_core::{
+    diagnostic::{Findings, Theme},
+    enrich::about::{self, about},
+};
+use sensor_kernel::addresses;
 use serde::Serialize;
 
 use super::args::ShowArgs;
@@ -11,9 +16,6 @@ use crate::{
         context,
     },
     cli::report::{Body, Outcome, report},
-    diagnostic::{Findings, Theme},
-    enrich::about::{self, about},
-    kernel::addresses,
 };
 
 /// All addresses, in the order of the command line.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
+use sensor_core::flow::fields;
 
-use crate::{cli::args::parse_list, flow::fields};
+use crate::cli::args::parse_list;
 
 /// Closes the help of `nql`.
 const EXAMPLES: &str = "\

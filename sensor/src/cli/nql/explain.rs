@@ -1,17 +1,15 @@
 //! `sensor nql explain`: what a query comes to for the evaluator over columns.
 
-use super::{QueryArgs, args::Context, compile, read_lists};
-use crate::{
-    cli::exit::Failure,
-    nql::{
-        Filter, Options,
-        columns::{self, Program},
-        faults::Faults,
-        lists::Lists,
-        parse,
-    },
-    stdio,
+use sensor_core::nql::{
+    Filter, Options,
+    columns::{self, Program},
+    faults::Faults,
+    lists::Lists,
+    parse,
 };
+
+use super::{QueryArgs, args::Context, compile, read_lists};
+use crate::{cli::exit::Failure, stdio};
 
 /// Prints the optimised query.
 pub fn explain(arguments: &QueryArgs) -> anyhow::Result<()> {
@@ -39,7 +37,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::nql::testing;
+    use sensor_core::nql::testing;
 
     proptest! {
         #[test]

@@ -10,6 +10,14 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use sensor_core::{
+    enrich,
+    flow::{ports::PortLabels, profile::Profile},
+    nql::{
+        Filter,
+        json::{Lookup, RecordReader},
+    },
+};
 
 use super::{args::FilterArgs, compile, read_lists};
 use crate::{
@@ -17,12 +25,6 @@ use crate::{
         config::{self, overrides::Overrides},
         context,
         progress::{self, Progress},
-    },
-    enrich,
-    flow::{ports::PortLabels, profile::Profile},
-    nql::{
-        Filter,
-        json::{Lookup, RecordReader},
     },
     replay::{meter::Meter, open},
     stdio,

@@ -6,14 +6,13 @@ mod explain;
 mod filter;
 
 pub use args::{NqlArgs, NqlCommand, QueryArgs};
-
-use super::exit::Failure;
-use crate::{
-    agent::config::lists::ListFiles,
+use sensor_core::{
     diagnostic::{Diagnostic, Findings},
     nql::{Filter, Options, lists::Lists},
-    stdio,
 };
+
+use super::exit::Failure;
+use crate::{agent::config::lists::ListFiles, stdio};
 
 /// Does what was asked.
 pub fn nql(arguments: &NqlArgs) -> anyhow::Result<()> {

@@ -1,19 +1,19 @@
 //! `sensor policy explain`: what a policy comes to.
 
-use serde::Serialize;
-
-use super::{args::ExplainArgs, files, list::Summary};
-use crate::{
-    cli::{
-        exit::Failure,
-        report::{Body, Outcome, report},
-    },
+use sensor_core::{
     diagnostic::{Theme, nearest},
     nql::{
         columns::{self, Program},
         typed::Typed,
     },
     policy::model::Policy,
+};
+use serde::Serialize;
+
+use super::{args::ExplainArgs, files, list::Summary};
+use crate::cli::{
+    exit::Failure,
+    report::{Body, Outcome, report},
 };
 
 /// A policy as it is evaluated.
@@ -95,7 +95,7 @@ fn read(arguments: &ExplainArgs) -> anyhow::Result<Outcome<Explained>> {
 
 impl Explained {
     fn of(policy: &Policy, remarks: Vec<String>) -> Self {
-        let names = |key: &Vec<&'static crate::flow::fields::Field>| {
+        let names = |key: &Vec<&'static sensor_core::flow::fields::Field>| {
             key.iter().map(|field| field.name).collect()
         };
         let any = policy.search.any.iter().map(|query| (None, query));
@@ -128,7 +128,7 @@ impl Rule {
         if !policy.has_thresholds() {
             return Self::EachMatch { suppress_ms: policy.suppress };
         }
-        let level = |level: &crate::policy::model::Level| Level {
+        let level = |level: &sensor_core::policy::model::Level| Level {
             severity: level.severity.name(),
             threshold: level.threshold.text.to_string(),
         };

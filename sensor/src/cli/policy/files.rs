@@ -2,6 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use sensor_core::{
+    nql::lists::Lists,
+    policy::{
+        load::{Loaded, PolicyFile},
+        stock,
+    },
+};
+
 use super::FilesArgs;
 use crate::{
     agent::{
@@ -9,11 +17,6 @@ use crate::{
         policies::{self, STOCK, TEST, find, is_test, read},
     },
     cli::exit::Failure,
-    nql::lists::Lists,
-    policy::{
-        load::{Loaded, PolicyFile},
-        stock,
-    },
 };
 
 /// A file of tests, and the policies that it is about.

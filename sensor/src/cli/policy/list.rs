@@ -1,12 +1,10 @@
 //! `sensor policy list`, and how a policy is summed up.
 
+use sensor_core::policy::model::Policy;
 use serde::Serialize;
 
 use super::{FilesArgs, files};
-use crate::{
-    cli::report::{Body, Outcome, report},
-    policy::model::Policy,
-};
+use crate::cli::report::{Body, Outcome, report};
 
 /// All policies, in the order of the files.
 #[derive(Serialize)]

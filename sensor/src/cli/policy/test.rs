@@ -2,20 +2,20 @@
 
 use std::slice;
 
+use sensor_core::{
+    diagnostic::{Finding, Findings, Theme},
+    nql::lists::Lists,
+    policy::{load::load, testcase},
+};
 use serde::Serialize;
 
 use super::{
     args::TestArgs,
     files::{self, Tests},
 };
-use crate::{
-    cli::{
-        exit::Failure,
-        report::{Body, Outcome, report},
-    },
-    diagnostic::{Finding, Findings, Theme},
-    nql::lists::Lists,
-    policy::{load::load, testcase},
+use crate::cli::{
+    exit::Failure,
+    report::{Body, Outcome, report},
 };
 
 /// What came of all tests.

@@ -12,9 +12,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sensor_core::policy::event::Event;
+
 use self::{error::HitsError, options::OutputOptions, output::Output, selection::Selection};
 use super::{account::Account, files::Reopen, queue::Load, sink::Sink};
-use crate::policy::event::Event;
 
 pub mod error;
 pub mod options;

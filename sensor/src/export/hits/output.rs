@@ -5,15 +5,13 @@ use std::{
     time::Duration,
 };
 
+use sensor_core::policy::event::Event;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
     deliver::Delivery, error::HitsError, options::OutputOptions, process::Process, spool::Spool,
 };
-use crate::{
-    export::{clock, files::Reopen, queue::Queue, sink::Sink, thread::Thread},
-    policy::event::Event,
-};
+use crate::export::{clock, files::Reopen, queue::Queue, sink::Sink, thread::Thread};
 
 /// How long its thread may take to give up at the deadline of the stop.
 const GRACE: Duration = Duration::from_millis(500);

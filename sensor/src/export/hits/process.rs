@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use sensor_core::policy::event::Event;
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, sleep_until},
@@ -22,10 +23,7 @@ use super::{
     output::Status,
     spool::{Kept, Spool},
 };
-use crate::{
-    export::{clock, net::backoff::Backoff, queue::Queue},
-    policy::event::Event,
-};
+use crate::export::{clock, net::backoff::Backoff, queue::Queue};
 
 /// Messages that are handed over in one go.
 const BATCH: usize = 64;

@@ -1,8 +1,7 @@
 //! Which events an output takes.
 
 use globset::{Glob, GlobSet};
-
-use crate::policy::event::{Event, EventKind, Severity};
+use sensor_core::policy::event::{Event, EventKind, Severity};
 
 /// A filter: all that it asks for must hold.
 #[derive(Clone, Debug, PartialEq)]

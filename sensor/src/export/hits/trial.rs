@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{
+use sensor_core::{
     flow::fields::OwnedValue,
     policy::event::{Event, EventKind, Extremes, Metrics, PolicySummary, Severity},
 };

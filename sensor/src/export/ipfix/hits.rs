@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
-use super::options::ExportTime;
-use crate::{
-    export::{clock, queue::Queue, sink::Sink},
+use sensor_core::{
     flow::fields::OwnedValue,
     policy::event::{Event, EventKind, Severity},
-    wire::ipfix::hits::HitRecord,
 };
+use sensor_wire::ipfix::hits::HitRecord;
+
+use super::options::ExportTime;
+use crate::export::{clock, queue::Queue, sink::Sink};
 
 /// The hits of an exporter, as an output of events. The exporter's thread sends them and its end is theirs: end the
 /// exporter first.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::flow::totals::Totals;
+use sensor_core::flow::totals::Totals;
 
 /// How many messages are kept before it is asked which of them have arrived.
 const PATIENCE: usize = 256;

@@ -3,15 +3,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
-
-use crate::{
-    flow::{
-        interfaces::{self, Interfaces},
-        totals::Totals,
-    },
-    wire::ipfix::options::{Interface, Loss},
+use sensor_core::flow::{
+    interfaces::{self, Interfaces},
+    totals::Totals,
 };
+use sensor_wire::ipfix::options::{Interface, Loss};
+use tokio::sync::watch;
 
 /// The shared state.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use sensor_core::policy::event::Event;
 use tokio::{sync::watch, time::Instant};
 
 use self::{
@@ -26,7 +27,6 @@ use self::{
     process::Process,
 };
 use super::{clock, queue::Queue, sink::Sink};
-use crate::policy::event::Event;
 
 pub mod error;
 pub mod metering;

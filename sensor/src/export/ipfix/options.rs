@@ -2,12 +2,11 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use crate::{
-    export::{
-        files::retention::Retention,
-        net::{source::Source, tls::TlsOptions},
-    },
-    wire::ipfix::encode::TemplateRefresh,
+use sensor_wire::ipfix::encode::TemplateRefresh;
+
+use crate::export::{
+    files::retention::Retention,
+    net::{source::Source, tls::TlsOptions},
 };
 
 /// Where messages go.

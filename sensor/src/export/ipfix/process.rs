@@ -9,6 +9,11 @@ use std::{
     time::Duration,
 };
 
+use sensor_core::{flow::batch::FlowBatch, policy::event::Event};
+use sensor_wire::ipfix::{
+    encode::{Encoder, EncoderOptions, Position, Progress},
+    options::{Interface, Statistics},
+};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout},
@@ -24,18 +29,10 @@ use super::{
     options::{Destination, ExportTime, ExporterOptions},
     session::Session,
 };
-use crate::{
-    export::{
-        account::Account,
-        net::{backoff::Backoff, connect::PROBATION, error::NetError},
-        queue::Queue,
-    },
-    flow::batch::FlowBatch,
-    policy::event::Event,
-    wire::ipfix::{
-        encode::{Encoder, EncoderOptions, Position, Progress},
-        options::{Interface, Statistics},
-    },
+use crate::export::{
+    account::Account,
+    net::{backoff::Backoff, connect::PROBATION, error::NetError},
+    queue::Queue,
 };
 
 /// Why a session ended without a fault.

@@ -6,7 +6,7 @@
 
 use std::io::Write as _;
 
-use crate::flow::{
+use sensor_core::flow::{
     fields::{FIELDS, Field, Row, Value},
     labels,
 };
@@ -107,8 +107,8 @@ fn write_text(out: &mut Vec<u8>, text: &str) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{fields::find, interfaces::Interfaces, testing::batches};
     use proptest::prelude::*;
+    use sensor_core::flow::{fields::find, interfaces::Interfaces, testing::batches};
 
     fn cell(value: Value<'_>) -> String {
         let mut out = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use crate::flow::{
+use sensor_core::flow::{
     fields::{FIELDS, Row, Value},
     labels,
 };
@@ -66,7 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
+    use sensor_core::{
         flow::{
             batch::{EndReason, FlowBatch, Source},
             delta::FlowDelta,

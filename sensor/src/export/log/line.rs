@@ -9,7 +9,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use crate::flow::{batch::EndReason, fields::Row, protocol};
+use sensor_core::flow::{batch::EndReason, fields::Row, protocol};
 
 /// The line that names the columns.
 pub const HEADING: &str = "\
@@ -134,7 +134,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::flow::{
+    use sensor_core::flow::{
         batch::{Addresses, FlowBatch, Source},
         interfaces::Interfaces,
         router::Exporter,

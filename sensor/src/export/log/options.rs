@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-use crate::wire::{
+use sensor_wire::{
     collector::OptionsRecord,
     octets,
     template::{

@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, io::Write as _};
 
-use super::{csv, json, line};
-use crate::flow::{
+use sensor_core::flow::{
     fields::{Field, OwnedValue, Value},
     top::{Group, Metric, Sums, Top},
 };
+
+use super::{csv, json, line};
 
 /// Appends the `count` largest groups by `metric`, as JSON objects one a line: the fields of the group that have a value, and
 /// every metric by its name.
@@ -135,7 +136,7 @@ fn shown(value: Option<&OwnedValue>) -> Value<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{
+    use sensor_core::flow::{
         batch::{FlowBatch, Source},
         fields::find,
         interfaces::Interfaces,

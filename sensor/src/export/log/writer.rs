@@ -9,6 +9,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use sensor_core::flow::{
+    batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals,
+};
+
 use super::{csv::Columns, json, line};
 use crate::{
     export::{
@@ -18,7 +22,6 @@ use crate::{
         sink::Sink,
         thread::Thread,
     },
-    flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
     stdio,
 };
 

@@ -3,8 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-
-use crate::wire::exporter::device;
+use sensor_wire::exporter::device;
 
 /// A protocol of exports, told by the version at the start of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use sensor_wire::exporter::device;
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -34,7 +35,6 @@ use super::{
     report::{ConnectionReport, Report},
     thread,
 };
-use crate::wire::exporter::device;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;

@@ -5,11 +5,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
+use sensor_wire::ipfix::MESSAGE_HEADER_LENGTH;
+
 use super::{Counts, Datagram, Sink};
-use crate::{
-    replay::capture::{CaptureFault, input::Input},
-    wire::ipfix::MESSAGE_HEADER_LENGTH,
-};
+use crate::replay::capture::{CaptureFault, input::Input};
 
 /// What a message begins with: the version.
 pub const MAGIC: [u8; 2] = [0, 10];

@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 
 use sensor_common::packet::ip::protocol;
+use sensor_wire::tunnel;
 
-use crate::{replay::link::Link, wire::tunnel};
+use crate::replay::link::Link;
 
 /// Extension headers of IPv6 that may stand before UDP and TCP (RFC 8200 section 4).
 mod extension {

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "no target uses all of it")]
 
-use sensor::wire::{
+use sensor_wire::{
     batches::Batches,
     collector::{Collector, Options},
 };

@@ -3,23 +3,23 @@
 use std::{path::PathBuf, time::Duration};
 
 use globset::Glob;
+use sensor_core::{
+    diagnostic::nearest,
+    policy::event::{EventKind, Severity},
+};
 
 use self::target::{Kind, Scheme, Target};
 use super::{faults::Faults, overrides::Overrides, rotation, schema::Setting, value::ByteSize};
-use crate::{
-    diagnostic::nearest,
-    export::{
-        hits::{
-            options::{
-                Credentials, Destination, FileOptions, JOURNAL_SOCKET, OutputOptions, SpoolOptions,
-                SyslogOptions, SyslogTransport, WebhookOptions,
-            },
-            render::{Format, syslog::FACILITIES},
-            selection::{NamePatterns, Selection},
+use crate::export::{
+    hits::{
+        options::{
+            Credentials, Destination, FileOptions, JOURNAL_SOCKET, OutputOptions, SpoolOptions,
+            SyslogOptions, SyslogTransport, WebhookOptions,
         },
-        net::tls::TlsOptions,
+        render::{Format, syslog::FACILITIES},
+        selection::{NamePatterns, Selection},
     },
-    policy::event::{EventKind, Severity},
+    net::tls::TlsOptions,
 };
 pub use keys::Hits;
 

@@ -2,11 +2,10 @@
 
 use std::{path::PathBuf, str::FromStr};
 
+use sensor_core::diagnostic::nearest;
+
 use super::super::endpoint::host_and_port;
-use crate::{
-    diagnostic::nearest,
-    export::net::{connect::Peer, source::Source},
-};
+use crate::export::net::{connect::Peer, source::Source};
 
 /// A kind of output and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use netflow_parser::{
         v9::{self, ScopeDataField},
     },
 };
+use sensor_core::flow::elements;
 use serde_json::Value;
 
 use super::document::{Field, Message, Reading, Set, Template, TemplateField};
-use crate::flow::elements;
 
 /// Exporters, by address and domain, whose templates are kept: the oldest go first.
 const MOST_EXPORTERS: usize = 4096;

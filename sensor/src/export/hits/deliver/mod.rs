@@ -3,16 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sensor_core::policy::event::Event;
+
 use self::{file::HitFile, journal::Journal, stdout::Stdout, syslog::Syslog, webhook::Webhook};
 use super::{
     error::HitsError,
     options::{Destination, SyslogOptions},
     render::{Detail, Format, journal as journal_form, syslog as syslog_form, text},
 };
-use crate::{
-    export::files::{Reopen, retention::Deleted},
-    policy::event::Event,
-};
+use crate::export::files::{Reopen, retention::Deleted};
 
 mod file;
 mod journal;

@@ -4,11 +4,12 @@
 
 use std::{fmt::Write as _, net::IpAddr};
 
-use super::{agreed, agreed_address, id, shown, summary, track};
-use crate::{
+use sensor_core::{
     flow::fields::OwnedValue,
     policy::event::{Event, Severity},
 };
+
+use super::{agreed, agreed_address, id, shown, summary, track};
 
 /// Appends the line, without a line end.
 pub fn write(out: &mut Vec<u8>, event: &Event) {

@@ -3,19 +3,19 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap as _, SerializeSeq as _},
-};
-
-use super::{Detail, id, shown, summary, track};
-use crate::{
+use sensor_core::{
     flow::{
         fields::{OwnedValue, Value},
         profile::{Profile, System},
     },
     policy::event::{Event, Extremes, FlowSample, Metrics},
 };
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap as _, SerializeSeq as _},
+};
+
+use super::{Detail, id, shown, summary, track};
 
 /// Appends the object, without a line end.
 pub fn write(out: &mut Vec<u8>, event: &Event, detail: Detail) {
@@ -263,8 +263,8 @@ impl<'a> From<&'a (IpAddr, Arc<Profile>)> for Address<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        export::hits::render::testing::scan,
+    use crate::export::hits::render::testing::scan;
+    use sensor_core::{
         flow::fields::Context,
         nql::{Filter, Options, json::RecordReader, lists::Lists},
     };

@@ -9,7 +9,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::{
+use sensor_core::{
     flow::fields::{OwnedValue, Value},
     policy::event::Event,
 };

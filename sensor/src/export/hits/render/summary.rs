@@ -1,7 +1,8 @@
 //! What happened, in one line of plain text.
 
+use sensor_core::policy::event::{Event, EventKind};
+
 use super::{shown, track};
-use crate::policy::event::{Event, EventKind};
 
 /// `port_scan: start (high): srcip=10.0.0.5, distinct(dstport) >= 100`.
 pub fn of(event: &Event) -> String {
@@ -36,7 +37,7 @@ pub fn subject(event: &Event) -> String {
 }
 
 /// A flow in short: `tcp 10.0.0.5:40000 > 192.0.2.1:22`.
-pub fn flow(sample: &[(&'static str, crate::flow::fields::OwnedValue)]) -> String {
+pub fn flow(sample: &[(&'static str, sensor_core::flow::fields::OwnedValue)]) -> String {
     let of =
         |name: &str| sample.iter().find(|(field, _)| *field == name).map(|(_, value)| shown(value));
     let end = |address: &str, port: &str| {

@@ -2,8 +2,9 @@
 
 use std::fmt::{Display, Formatter, Write as _};
 
+use sensor_core::policy::event::{Event, Severity};
+
 use super::{Detail, Format, id, rfc3339, track};
-use crate::policy::event::{Event, Severity};
 
 /// Octets of a message that every receiver of today takes by default.
 pub const MESSAGE_LIMIT: usize = 8192;

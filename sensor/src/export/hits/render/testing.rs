@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
+use sensor_core::{
     flow::{
         fields::OwnedValue,
         profile::{Profile, System},

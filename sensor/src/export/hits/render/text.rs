@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
+use sensor_core::policy::event::{Event, Extremes, Severity};
+
 use super::{rfc3339, summary};
-use crate::{
-    export::log::line::octets,
-    policy::event::{Event, Extremes, Severity},
-};
+use crate::export::log::line::octets;
 
 /// How an event is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

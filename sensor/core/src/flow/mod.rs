@@ -1,0 +1,38 @@
+//! Flows: what a record consists of, how records travel, and how packets' counts become records.
+//!
+//! * [`fields`]: the table of fields, from which names, types and documentation are derived.
+//! * [`columns`]: the table of the columns that records are stored in. [`batch`]: [`batch::FlowBatch`], flow records as
+//!   columns; all that anything behind the sources sees.
+//! * [`key`]: the kernel's flow keys as addresses of a batch.
+//! * [`delta`]: what a source adds to a flow, on its way into the cache.
+//! * [`cache`]: active flows, and when they end.
+//! * [`profile`]: what is known about an address, interned.
+//! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
+//! * [`top`]: the largest groups of flows.
+//! * [`totals`]: sums over records, by which they are accounted for on their way out.
+//! * [`router`]: what only routers tell, and what is known of the routers.
+//! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.
+//! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
+
+pub mod application;
+pub mod batch;
+pub mod cache;
+pub mod columns;
+pub mod delta;
+pub mod elements;
+pub mod fields;
+pub mod interfaces;
+pub mod key;
+pub mod labels;
+pub mod mac;
+pub mod ports;
+pub mod prefix;
+pub mod profile;
+pub mod protocol;
+pub mod router;
+pub mod tags;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod top;
+pub mod totals;
+pub mod trie;

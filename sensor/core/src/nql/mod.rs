@@ -1,0 +1,84 @@
+//! NQL: boolean queries over one record.
+//!
+//! Text becomes a tree ([`ast`], by [`parse`]), the tree becomes typed ([`typed`], by [`check`]: names resolved, aliases
+//! spelled out, values read), and evaluators take it from there: [`mod@reference`] for one record, [`columns`] for batches
+//! of flows. The language is described in `sensor/docs/nql.md`.
+
+use crate::{diagnostic::Diagnostic, flow::fields::Context};
+
+mod advice;
+pub mod ast;
+pub mod check;
+pub mod codes;
+pub mod columns;
+pub mod dag;
+pub mod faults;
+pub mod json;
+pub mod limits;
+pub mod lists;
+pub mod literal;
+mod optimise;
+pub mod parse;
+pub mod pattern;
+mod print;
+pub mod reference;
+pub mod sets;
+mod show;
+pub mod synonyms;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+pub mod typed;
+
+use self::{faults::Faults, limits::Limits, lists::Lists, typed::Typed};
+
+/// How a query is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// What the query is about.
+    pub context: Context,
+    /// Refuse what is not in the public language.
+    pub strict: bool,
+    /// How much it may ask for.
+    pub limits: Limits,
+    /// What it may name by `$name`.
+    pub lists: &'a Lists,
+}
+
+impl<'a> Options<'a> {
+    /// Flows, with extensions, the usual limits.
+    pub fn new(lists: &'a Lists) -> Self {
+        Self { context: Context::Flow, strict: false, limits: Limits::default(), lists }
+    }
+}
+
+/// A query, ready to be asked of records.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// What it asks.
+    pub typed: Typed,
+    /// What its author should look at, although it can be used.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Filter {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// All faults of the query, and its warnings, in the order of the text.
+    pub fn compile(text: &str, options: &Options<'_>) -> Result<Self, Vec<Diagnostic>> {
+        let mut faults = Faults::new(options.limits.faults);
+        let query = parse::parse(text, options, &mut faults);
+        let typed = check::check(query.as_ref(), options, &mut faults);
+        if faults.has_errors() {
+            return Err(faults.into_sorted());
+        }
+        Ok(Self { typed, warnings: faults.into_sorted() })
+    }
+
+    /// Whether one record fulfils the query. For columns of records, see the evaluator.
+    pub fn matches(&self, record: &impl reference::Record) -> bool {
+        reference::matches(&self.typed, record)
+    }
+}

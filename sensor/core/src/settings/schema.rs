@@ -1,0 +1,227 @@
+//! What a key is, and how a table of keys reads itself from TOML.
+
+use std::ops::Range;
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use crate::diagnostic::{Diagnostic, nearest};
+
+/// One key of a table.
+#[derive(Debug)]
+pub struct Key {
+    /// As written in the file.
+    pub name: &'static str,
+    /// The keys inside, where the value is a table or a list of tables.
+    pub inner: &'static [Key],
+    /// Whether the value is a path, or are several.
+    pub is_path: bool,
+}
+
+/// Who set a value: it decides how a fault in it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// Nobody.
+    #[default]
+    Default,
+    /// The file, at these bytes.
+    File(Range<usize>),
+    /// This command line flag, such as `--interval`.
+    Flag(&'static str),
+}
+
+/// A value and who set it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Who set it.
+    pub origin: Origin,
+}
+
+impl<T> Setting<T> {
+    /// The value that holds where nobody sets another.
+    pub fn default_of(value: T) -> Self {
+        Self { value, origin: Origin::Default }
+    }
+
+    /// Replaces the value by that of a flag, where the flag was given.
+    pub fn override_by(&mut self, flag: &'static str, given: Option<T>) {
+        if let Some(value) = given {
+            *self = Self { value, origin: Origin::Flag(flag) };
+        }
+    }
+
+    /// Whether the file or a flag set it.
+    pub fn is_given(&self) -> bool {
+        self.origin != Origin::Default
+    }
+}
+
+impl<T: Value> Setting<T> {
+    /// Reads the value from the file. A faulty one is reported and leaves the default, but counts as given: it must not
+    /// be called missing as well.
+    pub fn read(&mut self, found: &Spanned<DeValue<'_>>, path: &str, faults: &mut Vec<Diagnostic>) {
+        self.origin = Origin::File(found.span());
+        if let Some(value) = T::read(found, path, faults) {
+            self.value = value;
+        }
+    }
+}
+
+/// A type that a key may have.
+pub trait Value: Sized {
+    /// What the file must hold, after "must be": `a string`.
+    const KIND: &'static str;
+    /// The keys inside, where this is a table or a list of tables.
+    const INNER: &'static [Key] = &[];
+    /// Whether this is a path, or are several.
+    const IS_PATH: bool = false;
+
+    /// Reads the value of key `path`, or reports why it cannot.
+    fn read(found: &Spanned<DeValue<'_>>, path: &str, faults: &mut Vec<Diagnostic>)
+    -> Option<Self>;
+}
+
+/// A table of keys, as `table!` declares them.
+pub trait Table: Default {
+    /// Its keys in the order of the declaration.
+    const KEYS: &'static [Key];
+    /// The sections of the file, in which a key that is none of these may belong.
+    const SECTIONS: &'static [Key];
+
+    /// Reads one value into the setting `name`; false where there is no such key.
+    fn set(
+        &mut self,
+        name: &str,
+        path: &str,
+        found: &Spanned<DeValue<'_>>,
+        faults: &mut Vec<Diagnostic>,
+    ) -> bool;
+}
+
+impl<T: Table> Value for T {
+    const KIND: &'static str = "a table";
+    const INNER: &'static [Key] = T::KEYS;
+
+    fn read(
+        found: &Spanned<DeValue<'_>>,
+        path: &str,
+        faults: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        let mut table = Self::default();
+        for (name, value) in entries::<Self>(found, path, faults)? {
+            if !table.set(name.get_ref(), &below(path, name.get_ref()), value, faults) {
+                faults.push(unknown_key::<Self>(name.get_ref(), path, name.span()));
+            }
+        }
+        Some(table)
+    }
+}
+
+/// The entries of a table; reports what is none.
+pub(super) fn entries<'f, 't, T: Value>(
+    found: &'f Spanned<DeValue<'t>>,
+    path: &str,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<&'f DeTable<'t>> {
+    let entries = found.get_ref().as_table();
+    if entries.is_none() {
+        faults.push(wrong_kind::<T>(found, path));
+    }
+    entries
+}
+
+/// The path of a key in the table at `path`.
+pub(super) fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// "`path` must be ..., found ...".
+pub fn wrong_kind<T: Value>(found: &Spanned<DeValue<'_>>, path: &str) -> Diagnostic {
+    let kind = match found.get_ref() {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Diagnostic::error(format!("`{path}` must be {}", T::KIND), found.span())
+        .label(format!("this is {kind}"))
+}
+
+fn unknown_key<T: Table>(name: &str, path: &str, span: Range<usize>) -> Diagnostic {
+    let place = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
+    let fault = Diagnostic::error(format!("unknown key `{name}`{place}"), span);
+    let keys: Vec<&str> = T::KEYS.iter().map(|key| key.name).collect();
+    if let Some(meant) = nearest(name, keys.iter().copied()) {
+        return fault.label(format!("did you mean `{meant}`?"));
+    }
+    let home = T::SECTIONS.iter().find(|section| section.inner.iter().any(|key| key.name == name));
+    match home {
+        Some(section) => fault.help(format!("`{name}` belongs in [{}]", section.name)),
+        None => fault.help(format!("the keys here are {}", keys.join(", "))),
+    }
+}
+
+/// Declares a table: `/// about` `Name { /// doc` `key: Type = default; ... }`. A key that is no name in Rust has
+/// both: `matches as "match": Type`. `@in Root;` before it names the table of the whole file, where it has sections.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! settings_table {
+    (@written $key:ident) => { stringify!($key) };
+    (@written $key:ident $written:literal) => { $written };
+    (@sections) => { &[] };
+    (@sections $root:path) => { <$root as Table>::KEYS };
+    ($(@in $root:path;)? $(#[doc = $about:literal])* $name:ident {
+        $( $(#[doc = $doc:literal])* $key:ident $(as $written:literal)?: $type:ty = $default:expr; )*
+    }) => {
+        $(#[doc = $about])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {
+            $( $(#[doc = $doc])* pub $key: Setting<$type>, )*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $( $key: Setting::default_of($default), )* }
+            }
+        }
+
+        impl Table for $name {
+            const KEYS: &'static [Key] = &[$(
+                Key {
+                    name: $crate::settings::schema::table!(@written $key $($written)?),
+                    inner: <$type as Value>::INNER,
+                    is_path: <$type as Value>::IS_PATH,
+                },
+            )*];
+            const SECTIONS: &'static [Key] =
+                $crate::settings::schema::table!(@sections $($root)?);
+
+            fn set(
+                &mut self,
+                name: &str,
+                path: &str,
+                found: &toml::Spanned<toml::de::DeValue<'_>>,
+                faults: &mut Vec<$crate::diagnostic::Diagnostic>,
+            ) -> bool {
+                match name {
+                    $(
+                        $crate::settings::schema::table!(@written $key $($written)?) => {
+                            self.$key.read(found, path, faults);
+                        }
+                    )*
+                    _ => return false,
+                }
+                true
+            }
+        }
+    };
+}
+
+pub use settings_table as table;

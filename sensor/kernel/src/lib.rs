@@ -1,0 +1,173 @@
+//! The kernel side as the agent sees it: the only room that knows aya, bpf(2) and rtnetlink.
+//!
+//! [`load`] puts the eBPF object into the kernel and returns its ends, each for a thread of its own: [`Programs`],
+//! which attaches to interfaces; [`Drain`], which turns the flow tables over and hands flows to a
+//! [`DeltaSink`](sensor_core::flow::delta::DeltaSink); [`KernelLog`], which passes on what the programs have to say.
+//! [`LinkWatch`](watch::LinkWatch) tells which interfaces to attach to, now and later.
+//!
+//! * [`drain`]: the protocol by which no packet is lost, and why it is sound. With [`accounts`], which prove it.
+//! * [`coverage`], with [`counters`]: the second witness, which would know of packets that no program saw.
+//! * [`attach`]: modes and fallbacks; [`choice`]: which comes first; `hold`: whether programs are still where they were put;
+//!   `handover`: how they are moved; [`links`], [`routes`] and
+//!   [`watch`]: which interfaces; [`addresses`]: of this host.
+//! * [`budget`], [`probe`], [`clock`], [`grace`]: memory, kernel features, time, waiting.
+//! * `object`, `maps`, `sys`, `netlink`, `tc`, [`guard`]: the border itself. `unsafe` is in `maps` and `sys` only.
+
+// They panic when the other end is gone; the command line's `stdio` writes.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod accounts;
+pub mod addresses;
+pub mod attach;
+pub mod budget;
+pub mod choice;
+pub mod clock;
+pub mod counters;
+pub mod coverage;
+pub mod drain;
+pub mod error;
+pub mod grace;
+pub mod guard;
+mod handover;
+mod hold;
+pub mod links;
+pub mod log;
+mod maps;
+mod netlink;
+mod object;
+pub mod probe;
+pub mod routes;
+pub mod sys;
+mod tc;
+pub mod watch;
+
+use std::{os::fd::OwnedFd, time::Instant};
+
+use aya::Ebpf;
+use sensor_common::{crossing::Crossing, layout::names};
+
+use self::{
+    attach::{Attachment, HookEvent, Hooks, IngressWish},
+    budget::{Budget, DEFAULT_MEMORY},
+    clock::ClockSource,
+    drain::Drain,
+    error::KernelError,
+    grace::Grace,
+    handover::Handover,
+    links::Link,
+    log::KernelLog,
+    maps::{Books, ClockReadings, FlowTable},
+    object::descriptor,
+    probe::Features,
+};
+
+/// The eBPF object; empty when it has not been built (`cargo xtask build`).
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SENSOR_BPF_OBJECT"));
+
+/// How to load.
+#[derive(Debug)]
+pub struct Options {
+    /// Kernel memory for tables, lists and ledgers, octets.
+    pub memory: u64,
+    /// How to wait for grace periods; `None` asks the kernel.
+    pub grace: Option<Grace>,
+    /// Do without tcx, as on kernels before 6.6.
+    pub without_tcx: bool,
+    /// This executable's `main` begins with [`guard::serve`], so it can guard clsact filters.
+    pub guarded: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { memory: DEFAULT_MEMORY, grace: None, without_tcx: false, guarded: false }
+    }
+}
+
+/// The ends of a loaded object.
+pub struct Loaded {
+    /// Attaches.
+    pub programs: Programs,
+    /// Drains.
+    pub drain: Drain,
+    /// Passes on the programs' log, if they write one.
+    pub log: Option<KernelLog>,
+}
+
+/// Loads the eBPF object. Logging must have been set up before, or the programs' log goes nowhere.
+///
+/// # Errors
+/// See [`KernelError`].
+pub fn load(options: Options) -> Result<Loaded, KernelError> {
+    if OBJECT.is_empty() {
+        return Err(KernelError::NotBuilt); // Before anything that takes root.
+    }
+    let features = Features::probe()?;
+    let budget = Budget::new(options.memory, probe::cpu_numbers()?);
+    let mut ebpf = object::load(OBJECT, &budget)?;
+    let log = KernelLog::new(&mut ebpf);
+    let rows = budget.rows();
+    let clock = ClockReadings::new(&ebpf, names::CLOCK)?;
+    let drain = Drain {
+        v4: FlowTable::new(&ebpf, names::FLOWS_V4, names::USED_V4, budget.v4, rows)?,
+        v6: FlowTable::new(&ebpf, names::FLOWS_V6, names::USED_V6, budget.v6, rows)?,
+        books: Books::new(&ebpf, budget.cpus)?,
+        clock: ClockSource::new(descriptor(&ebpf, names::PROGRAM_CLOCK)?, clock)?,
+        grace: options.grace.map_or_else(Grace::new, Ok)?,
+        budget,
+        settled: vec![Default::default(); rows as usize],
+    };
+    let hooks = Hooks {
+        ingress: descriptor(&ebpf, names::PROGRAM_INGRESS)?,
+        tc_ingress: descriptor(&ebpf, names::PROGRAM_TC_INGRESS)?,
+        tc_egress: descriptor(&ebpf, names::PROGRAM_TC_EGRESS)?,
+        tc_ingress_l3: descriptor(&ebpf, names::PROGRAM_TC_INGRESS_L3)?,
+        tc_egress_l3: descriptor(&ebpf, names::PROGRAM_TC_EGRESS_L3)?,
+        tcx: features.tcx && !options.without_tcx,
+        guarded: options.guarded,
+        guard: None,
+        handover: Handover::new(&ebpf, drain.budget.cpus)?,
+    };
+    let books = Books::new(&ebpf, drain.budget.cpus)?;
+    Ok(Loaded { programs: Programs { ebpf, hooks, features, books }, drain, log })
+}
+
+/// The loaded programs. Keep it as long as anything is attached.
+pub struct Programs {
+    ebpf: Ebpf,
+    hooks: Hooks,
+    features: Features,
+    books: Books,
+}
+
+impl Programs {
+    /// Attaches to both directions of `link`, until the returned value is dropped. Drop it before this.
+    ///
+    /// # Errors
+    /// [`KernelError::Attach`] when no way works.
+    pub fn attach(&mut self, link: &Link, wish: IngressWish) -> Result<Attachment, KernelError> {
+        self.hooks.attach(link, wish)
+    }
+
+    /// Looks whether the programs of `attachment` are where they were put, and puts them back where they are not.
+    pub fn verify(&mut self, attachment: &mut Attachment, now: Instant) -> Vec<HookEvent> {
+        self.hooks.verify(attachment, now)
+    }
+
+    /// What the programs have seen by now of `interface` and of those that share its slot (`sensor_common::crossing`).
+    pub fn crossed(&self, interface: u32) -> Crossing {
+        self.books.crossing(interface)
+    }
+
+    /// What the kernel offers.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// A descriptor of the loaded program `name` (see [`names`]), for [`sys::test_run`].
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn descriptor(&self, name: &'static str) -> Result<OwnedFd, KernelError> {
+        descriptor(&self.ebpf, name)
+    }
+}

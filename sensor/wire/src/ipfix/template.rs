@@ -1,0 +1,194 @@
+//! Flow templates (RFC 7011 section 3.4.1): the template record and the data records of one come from the same fields, so
+//! that they cannot disagree.
+//!
+//! A template holds what is told in a batch, no more: [`shape`] finds the fields of `columns::FIELDS` that are, and a
+//! session has one template for each shape that occurs. Records are written column by column: a field's writer fills its
+//! place in all records of a message at once.
+//!
+//! The flow key's fragment position has no element that would tell it truly (`fragmentFlags`, 197, wants the DF
+//! and MF bits, `fragmentOffset`, 88, the offset; the key knows neither), so that records of one flow that differ
+//! in it alone look alike to a collector. Their counts add up.
+
+use std::ops::Range;
+
+use sensor_common::{key::Direction, packet::ip::protocol};
+use sensor_core::flow::batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD};
+
+use super::columns::{FIELDS, Field, Role, Rows, When};
+
+/// Which fields of `FIELDS` a template has: one bit each, the first the lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape(u64);
+
+/// The shape of those rows of `batch` that are not folded.
+pub fn shape(batch: &FlowBatch) -> Shape {
+    let v6 = matches!(batch.addresses, Addresses::V6 { .. });
+    let host = batch.observed_by == Source::Host;
+    Shape::of(|when| match when {
+        When::Always => true,
+        When::Family(is_v6) => is_v6 == v6,
+        When::Filled(filled) => filled(batch),
+        When::Known(told) => host || told(batch),
+        When::Router(told) | When::Short(told) => !host && told(batch),
+        When::Directed => host || batch.direction.iter().any(|way| *way != DIRECTION_UNTOLD),
+        When::Flagged => host || batch.tcp_flags.iter().any(|flags| *flags != TCP_FLAGS_UNTOLD),
+        When::Folded => false,
+    })
+}
+
+/// What a row lacks of what others in its batch may have, or has beyond them: rows of one class are written by one template.
+/// A set of bits, so that the classes are the numbers below [`RowClass::COUNT`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowClass(pub u8);
+
+impl RowClass {
+    /// Nobody told the direction.
+    const UNDIRECTED: u8 = 1;
+    /// A flow of TCP, and nobody has seen its flags.
+    const UNFLAGGED: u8 = 2;
+    /// The remote end was folded away. The highest, so that folded rows come last.
+    const FOLDED: u8 = 4;
+    /// How many there are.
+    pub const COUNT: u8 = 8;
+
+    /// That of row `row`.
+    #[inline(always)]
+    pub fn of(batch: &FlowBatch, row: usize) -> Self {
+        let unflagged =
+            batch.tcp_flags[row] == TCP_FLAGS_UNTOLD && batch.protocol[row] == protocol::TCP;
+        let bit = |is_so: bool, bit: u8| if is_so { bit } else { 0 };
+        Self(
+            bit(batch.direction[row] == DIRECTION_UNTOLD, Self::UNDIRECTED)
+                | bit(unflagged, Self::UNFLAGGED)
+                | bit(batch.folded[row] != 0, Self::FOLDED),
+        )
+    }
+
+    /// All that is said of any row of a batch.
+    pub fn union(batch: &FlowBatch) -> Self {
+        Self((0..batch.len()).fold(0, |union, row| union | Self::of(batch, row).0))
+    }
+
+    fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+}
+
+impl Shape {
+    /// The fields whose condition passes.
+    fn of(passes: impl Fn(When) -> bool) -> Self {
+        let fields = FIELDS.iter().enumerate();
+        Self(fields.fold(0, |shape, (n, field)| shape | u64::from(passes(field.when)) << n))
+    }
+
+    /// That of the host's flows.
+    pub fn host(v6: bool) -> Self {
+        Self::of(|when| match when {
+            When::Always | When::Filled(_) | When::Known(_) | When::Directed | When::Flagged => {
+                true
+            }
+            When::Family(is_v6) => is_v6 == v6,
+            When::Router(_) | When::Short(_) | When::Folded => false,
+        })
+    }
+
+    /// All that any batch of the family may tell, besides this.
+    #[must_use]
+    pub fn full(self) -> Self {
+        let short = Self::of(|when| matches!(when, When::Short(_)));
+        let any = Self::of(|when| {
+            !matches!(
+                when,
+                When::Family(_) | When::Short(_) | When::Directed | When::Flagged | When::Folded
+            )
+        });
+        Self(self.0 & !short.0 | any.0)
+    }
+
+    /// That of the rows of `class` of a batch of this shape.
+    #[must_use]
+    pub fn of_class(self, class: RowClass) -> Self {
+        let without = Self::of(|when| match when {
+            When::Directed => class.has(RowClass::UNDIRECTED),
+            When::Flagged => class.has(RowClass::UNFLAGGED),
+            _ => false,
+        });
+        let shape = Self(self.0 & !without.0);
+        if class.has(RowClass::FOLDED) { shape.folded() } else { shape }
+    }
+
+    /// That of folded rows: `flowKeyIndicator` says which fields are their key.
+    #[must_use]
+    pub fn folded(self) -> Self {
+        Self(self.0 | Self::of(|when| matches!(when, When::Folded)).0)
+    }
+
+    fn fields(self) -> impl Iterator<Item = &'static Field> {
+        FIELDS.iter().enumerate().filter(move |(n, _)| self.0 >> n & 1 != 0).map(|(_, field)| field)
+    }
+}
+
+/// A flow template. `fields` is in the order of the records.
+pub struct Template {
+    /// Template identifier.
+    pub id: u16,
+    /// The shape of the batches that it is for.
+    pub shape: Shape,
+    fields: Vec<&'static Field>,
+    /// Octets of a data record.
+    pub record_length: usize,
+    /// `flowKeyIndicator` of folded flows, by direction.
+    folded_keys: [u64; 2],
+}
+
+/// Records that are written at a time, column by column: few enough to stay in a core's nearest cache meanwhile.
+const BLOCK: usize = 64;
+
+impl Template {
+    /// The template for a shape.
+    pub fn new(id: u16, shape: Shape) -> Self {
+        let fields: Vec<_> = shape.fields().collect();
+        let record_length = fields.iter().map(|field| usize::from(field.element.length)).sum();
+        let mut folded_keys = [0; 2];
+        folded_keys[Direction::Ingress as usize] = key_without(&fields, Role::SourceKey);
+        folded_keys[Direction::Egress as usize] = key_without(&fields, Role::DestinationKey);
+        Self { id, shape, fields, record_length, folded_keys }
+    }
+
+    /// Octets of the template record.
+    pub fn template_record_length(&self) -> usize {
+        4 + 4 * self.fields.len()
+    }
+
+    /// Writes the template record to `out`, which is that long.
+    pub fn write_template_record(&self, out: &mut [u8]) {
+        let words = [self.id, self.fields.len() as u16]
+            .into_iter()
+            .chain(self.fields.iter().flat_map(|field| [field.element.id, field.element.length]));
+        for (place, word) in out.chunks_exact_mut(2).zip(words) {
+            place.copy_from_slice(&word.to_be_bytes());
+        }
+    }
+
+    /// Writes the rows `rows` of `batch` as data records to `out`, which is zeros and has room for just them.
+    pub fn write_data_records(&self, batch: &FlowBatch, rows: &Range<usize>, out: &mut [u8]) {
+        let starts = rows.clone().step_by(BLOCK);
+        for (start, out) in starts.zip(out.chunks_mut(BLOCK * self.record_length)) {
+            let range = start..rows.end.min(start + BLOCK);
+            let rows = Rows { batch, range, folded_keys: self.folded_keys };
+            let mut offset = 0;
+            for field in &self.fields {
+                field.write(&rows, out, self.record_length, offset);
+                offset += usize::from(field.element.length);
+            }
+        }
+    }
+}
+
+/// `flowKeyIndicator` (element 173) of a folded flow: bit n, from 0, stands for field n of the template.
+fn key_without(fields: &[&Field], remote: Role) -> u64 {
+    let is_key = |field: &Field| field.role != Role::Property && field.role != remote;
+    fields.iter().enumerate().fold(0, |key, (n, field)| key | u64::from(is_key(field)) << n)
+}
+
+const _: () = assert!(FIELDS.len() <= 64, "a shape has 64 bits");

@@ -1,0 +1,311 @@
+//! A data set of flows: which of its records become which rows of which batch.
+
+use sensor_common::packet::Headers;
+use sensor_core::flow::batch::FlowBatch;
+
+use super::{
+    append::{self, Context, append},
+    counts,
+    rows::Rows,
+    sample::{self, Carrier},
+    walk::walk,
+};
+use crate::{
+    batches::Pair,
+    exporter::{connections::Connections, totals::Totals},
+    ledger::{Ledger, Skipped},
+    octets,
+    template::compile::{Family, Place, Plan, Sample, Span},
+};
+
+/// Memory that outlives a set, so that decoding one asks for none.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Look into tunnels: the flow of a sampled tunnel packet is that of the packet within.
+    pub inner_headers: bool,
+    records: Vec<u32>,
+    kept: Vec<u32>,
+    v4: Selection,
+    v6: Selection,
+    reverse: Vec<u32>,
+}
+
+impl Scratch {
+    /// Memory for a decoder that looks into tunnels, or not.
+    pub fn new(inner_headers: bool) -> Self {
+        Self { inner_headers, ..Self::default() }
+    }
+}
+
+/// What an exporter has told before, and what its records repeat.
+pub struct Memory<'a> {
+    /// Of a firewall.
+    pub connections: Option<&'a mut Connections>,
+    /// Of flows that live.
+    pub totals: &'a mut Totals,
+    /// Observation domain of the records.
+    pub domain: u32,
+}
+
+/// Records of one address family, and the headers in their frames.
+#[derive(Debug, Default)]
+struct Selection {
+    anchors: Vec<u32>,
+    headers: Vec<Headers>,
+}
+
+/// Decodes the data set `set` (without its header), whose records are as `plan` says, into rows of `batches`. Every octet
+/// of it is entered in `ledger`. `memory` is what the exporter has told before. Returns the number of data records.
+pub fn flows(
+    plan: &Plan,
+    set: &[u8],
+    context: &Context<'_>,
+    mut memory: Option<&mut Memory<'_>>,
+    scratch: &mut Scratch,
+    batches: &mut Pair,
+    ledger: &mut Ledger,
+) -> usize {
+    let Scratch { inner_headers: inner, records, kept, v4, v6, reverse } = scratch;
+    let (mut rows, mut end) = records_of(plan, set, records);
+    // Headers of NetFlow 5 and 7 count their records.
+    if !matches!(context.version, 5 | 7) {
+        leave_padding(set, &mut rows, &mut end);
+    }
+    rest(plan, &set[end..], ledger);
+    let count = rows.len();
+    if count == 0 {
+        return 0;
+    }
+    ledger.data_records += count as u64;
+    let width = plan.runs.len() + 1;
+    let listed = |anchors| Rows::listed(set, anchors, width);
+
+    if let Some(event) = plan.single.event {
+        kept.clear();
+        let mut skipped = 0;
+        for row in 0..count {
+            let connections =
+                memory.as_deref_mut().and_then(|memory| memory.connections.as_deref_mut());
+            if tells_of_flow(plan, &rows, row, rows.number(event, row), connections) {
+                rows.list(row, kept);
+            } else {
+                let (start, end) = rows.bounds(row);
+                skipped += end - start;
+            }
+        }
+        ledger.skip(Skipped::Event, skipped);
+        if skipped != 0 {
+            rows = listed(&*kept);
+        }
+    }
+    match (plan.family, plan.sample) {
+        (Family::None, None) => ledger.skip(Skipped::NoFlow, rows.octets()),
+        (Family::None, Some(sampled)) => {
+            read_samples(&rows, &sampled, *inner, v4, v6, ledger);
+            let both = [(&*v4, &mut batches.v4), (&*v6, &mut batches.v6)];
+            for (selection, batch) in both {
+                append_samples(
+                    plan,
+                    &listed(&selection.anchors),
+                    selection,
+                    context,
+                    batch,
+                    ledger,
+                );
+            }
+        }
+        (Family::V4, _) => {
+            both_ways(plan, &rows, context, memory, reverse, &mut batches.v4, ledger);
+        }
+        (Family::V6, _) => {
+            both_ways(plan, &rows, context, memory, reverse, &mut batches.v6, ledger);
+        }
+        (Family::Either, _) => {
+            v4.anchors.clear();
+            v6.anchors.clear();
+            for row in 0..rows.len() {
+                let family = if is_v4(plan, &rows, row) { &mut *v4 } else { &mut *v6 };
+                rows.list(row, &mut family.anchors);
+            }
+            let (v4, v6) = (listed(&v4.anchors), listed(&v6.anchors));
+            let one = memory.as_deref_mut();
+            both_ways(plan, &v4, context, one, reverse, &mut batches.v4, ledger);
+            both_ways(plan, &v6, context, memory, reverse, &mut batches.v6, ledger);
+        }
+    }
+    count
+}
+
+/// The records of `set`, and where the last of them ends. `anchors` is memory for them.
+pub fn records_of<'a>(plan: &Plan, set: &'a [u8], anchors: &'a mut Vec<u32>) -> (Rows<'a>, usize) {
+    if let Some(stride) = plan.stride() {
+        let rows = Rows::every(set, stride);
+        return (rows, rows.octets());
+    }
+    anchors.clear();
+    let end = walk(plan, set, anchors);
+    (Rows::listed(set, anchors, plan.runs.len() + 1), end)
+}
+
+/// Leaves out of `rows`, the last of which ends at `end`, the zeros that fill up a set, which may be as many as records have
+/// octets. A record of zeros alone tells of nothing.
+#[inline]
+pub fn leave_padding(set: &[u8], rows: &mut Rows<'_>, end: &mut usize) {
+    let is_zero = |(start, end): (usize, usize)| octets::are_zero(&set[start..end]);
+    let mut kept = rows.len();
+    while kept != 0 && is_zero(rows.bounds(kept - 1)) {
+        kept -= 1;
+    }
+    // Mostly the last record tells of something.
+    if kept != rows.len() && is_zero((*end, set.len())) {
+        *end = rows.bounds(kept).0;
+        *rows = rows.first(kept);
+    }
+}
+
+/// Enters what follows the last whole record of a set: padding, unless it is longer and not zero.
+pub fn rest(plan: &Plan, rest: &[u8], ledger: &mut Ledger) {
+    if rest.len() < plan.minimum || octets::are_zero(rest) {
+        ledger.padding += rest.len() as u64;
+    } else {
+        ledger.skip(Skipped::RecordTruncated, rest.len());
+    }
+}
+
+/// Whether a record with this `firewallEvent` tells of packets that no other record counts, or of a denied flow.
+///
+/// A firewall says when it has created a connection (1), without counts. Where it reports while the connection lives (5),
+/// its report at the end (2) repeats the sum.
+fn tells_of_flow(
+    plan: &Plan,
+    rows: &Rows<'_>,
+    row: usize,
+    event: u64,
+    connections: Option<&mut Connections>,
+) -> bool {
+    let connection = plan.single.connection.map(|place| rows.number(place, row)).zip(connections);
+    match (event, connection) {
+        (event::DENIED, _) => true,
+        _ if !plan.has_counts => false,
+        _ if !plan.updates => true,
+        (event::CREATED, _) => false,
+        (event::UPDATE, Some((id, connections))) => {
+            connections.updated(id);
+            true
+        }
+        (event::DELETED, Some((id, connections))) => !connections.ended(id),
+        (event, _) => event != event::DELETED,
+    }
+}
+
+/// Values of `firewallEvent` (IANA element 233).
+mod event {
+    pub const CREATED: u64 = 1;
+    pub const DELETED: u64 = 2;
+    pub const DENIED: u64 = 3;
+    pub const UPDATE: u64 = 5;
+}
+
+/// The family of a record that has addresses of both: that of the IP version, or that which is not all zeros; if neither
+/// is, the first in the record, which is that of the outer packet.
+fn is_v4(plan: &Plan, rows: &Rows<'_>, row: usize) -> bool {
+    let single = &plan.single;
+    match single.ip_version.map(|place| rows.number(place, row)) {
+        Some(4) => return true,
+        Some(6) => return false,
+        _ => {}
+    }
+    let is_told = |places: [Option<Place>; 2]| {
+        places
+            .into_iter()
+            .flatten()
+            .any(|place| rows.field(Span::Fixed(place), row).iter().any(|octet| *octet != 0))
+    };
+    let v4 = is_told([single.source_v4, single.destination_v4]);
+    let v6 = is_told([single.source_v6, single.destination_v6]);
+    if v4 == v6 { single.v4_first } else { v4 }
+}
+
+/// Appends `rows`, and a second row for each record that counts packets of the other direction.
+fn both_ways(
+    plan: &Plan,
+    rows: &Rows<'_>,
+    context: &Context<'_>,
+    mut memory: Option<&mut Memory<'_>>,
+    reverse: &mut Vec<u32>,
+    batch: &mut FlowBatch,
+    ledger: &mut Ledger,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    let base = batch.len();
+    append(batch, plan, &plan.fills, rows, context, ledger);
+    counts::take_out(batch, base, plan, rows, ledger);
+    if let Some(memory) = memory.as_deref_mut().filter(|_| plan.totals.any()) {
+        counts::subtract(batch, base, plan, rows, plan.totals, memory, ledger);
+    }
+    ledger.flows += rows.octets() as u64;
+    let Some(fills) = &plan.reverse_fills else { return };
+    reverse.clear();
+    for row in 0..rows.len() {
+        let count = |place: Option<_>| place.map_or(0, |place| rows.number(place, row));
+        if count(plan.single.reverse_octets) | count(plan.single.reverse_packets) != 0 {
+            rows.list(row, reverse);
+        }
+    }
+    let rows = Rows::listed(rows.set(), reverse, plan.runs.len() + 1);
+    if !rows.is_empty() {
+        let base = batch.len();
+        append(batch, plan, fills, &rows, context, ledger);
+        if let Some(memory) = memory.filter(|_| plan.reverse_totals.any()) {
+            counts::subtract(batch, base, plan, &rows, plan.reverse_totals, memory, ledger);
+        }
+    }
+}
+
+/// Parses the frames of all records, and sorts the records by address family.
+fn read_samples(
+    rows: &Rows<'_>,
+    sampled: &Sample,
+    inner: bool,
+    v4: &mut Selection,
+    v6: &mut Selection,
+    ledger: &mut Ledger,
+) {
+    for selection in [&mut *v4, &mut *v6] {
+        selection.anchors.clear();
+        selection.headers.clear();
+    }
+    let carrier = if sampled.frame { Carrier::Frame } else { Carrier::Packet };
+    for row in 0..rows.len() {
+        let length = sampled.size.map(|place| rows.number(place, row) as u32);
+        let (start, end) = rows.bounds(row);
+        let mut headers = Headers::EMPTY;
+        match sample::parse(rows.field(sampled.span, row), carrier, length, inner, &mut headers) {
+            Ok(_) => {
+                let selection = if headers.v6 { &mut *v6 } else { &mut *v4 };
+                rows.list(row, &mut selection.anchors);
+                selection.headers.push(headers);
+                ledger.flows += (end - start) as u64;
+            }
+            Err(reason) => ledger.skip(reason, end - start),
+        }
+    }
+}
+
+fn append_samples(
+    plan: &Plan,
+    rows: &Rows<'_>,
+    selection: &Selection,
+    context: &Context<'_>,
+    batch: &mut FlowBatch,
+    ledger: &mut Ledger,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    append::append_with(batch, plan, &plan.fills, rows, context, ledger, |batch, base| {
+        sample::extend(batch, base, &selection.headers, true);
+    });
+}
