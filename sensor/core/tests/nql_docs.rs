@@ -49,7 +49,7 @@ fn code_list() -> String {
 
 fn field_list() -> String {
     let mut text = String::from(
-        "# Fields of NQL\n\nWritten by the test `docs_are_fresh` from the field table, `sensor/src/flow/fields/`.\n\n\
+        "# Fields of NQL\n\nWritten by the test `docs_are_fresh` from the field table, `sensor/core/src/flow/fields/`.\n\n\
          *filled*: this sensor's own flows have a value. *address*: known where something is known about the address.\n\
          *patterns*: `=~` and `!~` apply. *extension*: not in the public language, refused under `--strict`.\n",
     );
