@@ -4,8 +4,10 @@
 //! Plain text checks over the files that git knows. Each finding says where, what, and what would be right.
 
 mod arrows;
+mod circles;
 mod files;
 mod helpers;
+mod imports;
 mod source;
 mod words;
 
@@ -46,6 +48,7 @@ struct File {
 pub fn run(workspace: &Workspace) -> Result<()> {
     let files = read_tree(workspace)?;
     let mut findings = files::layout(&files);
+    findings.extend(circles::check(&files));
     for file in &files {
         findings.extend(words::check(file));
         if file.path.ends_with(".rs") {

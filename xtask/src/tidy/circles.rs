@@ -1,0 +1,199 @@
+//! Files that import from each other in a circle cannot be understood, tested or moved one at a time.
+
+use std::collections::BTreeMap;
+
+use super::{
+    File, Finding,
+    imports::{self, Graph},
+};
+
+/// Sources in whose files no circle may be.
+const ROOTS: [&str; 6] = [
+    "sensor-common/src/",
+    "sensor-ebpf/src/",
+    "sensor/core/src/",
+    "sensor/kernel/src/",
+    "sensor/src/",
+    "sensor/wire/src/",
+];
+
+/// Where the list is, for messages.
+const HERE: &str = "xtask/src/tidy/circles.rs";
+
+/// Circles that are older than this check, by their first file. The list may only become shorter.
+const KNOWN: &[&str] = &[
+    "sensor-common/src/packet/ip.rs",
+    "sensor-ebpf/src/hook.rs",
+    "sensor/core/src/enrich/formats/csv.rs",
+    "sensor/core/src/enrich/import/aws.rs",
+    "sensor/core/src/flow/batch.rs",
+    "sensor/core/src/flow/cache/mod.rs",
+    "sensor/core/src/flow/fields/mod.rs",
+    "sensor/core/src/flow/fields/reading.rs",
+    "sensor/core/src/nql/check/mod.rs",
+    "sensor/core/src/nql/columns/kernel.rs",
+    "sensor/core/src/nql/columns/mod.rs",
+    "sensor/core/src/nql/columns/number.rs",
+    "sensor/core/src/nql/pattern/lucene.rs",
+    "sensor/core/src/policy/detector/block.rs",
+    "sensor/core/src/policy/detector/incident.rs",
+    "sensor/core/src/policy/detector/tracker.rs",
+    "sensor/core/src/policy/load/fusion.rs",
+    "sensor/core/src/policy/testcase/mod.rs",
+    "sensor/kernel/src/attach.rs",
+    "sensor/src/agent/analysis.rs",
+    "sensor/src/agent/capture.rs",
+    "sensor/src/agent/config/context.rs",
+    "sensor/src/agent/intake/health.rs",
+    "sensor/src/cli/nql/check.rs",
+    "sensor/src/export/hits/deliver/file.rs",
+    "sensor/src/export/hits/output.rs",
+    "sensor/src/export/hits/render/cef.rs",
+    "sensor/src/export/ipfix/mod.rs",
+    "sensor/src/intake/desk.rs",
+    "sensor/src/replay/capture/input.rs",
+    "sensor/src/replay/exports/messages.rs",
+    "sensor/wire/src/exporter/device.rs",
+];
+
+/// A finding for each circle that is not known, at one of its files, and for each row of the list that stands for none.
+pub fn check(files: &[File]) -> Vec<Finding> {
+    findings(files, KNOWN)
+}
+
+fn findings(files: &[File], known: &[&str]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut gone = known.to_vec();
+    for root in ROOTS {
+        let graph = imports::graph(files, root);
+        for circle in circles(&graph) {
+            if let Some(row) = gone.iter().position(|path| *path == files[circle[0]].path) {
+                gone.swap_remove(row);
+                continue;
+            }
+            let short = |index: usize| files[index].path.trim_start_matches(root);
+            let mut arrows = Vec::new();
+            for from in &circle {
+                for (to, names) in graph[from].iter().filter(|(to, _)| circle.contains(to)) {
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    arrows.push(format!(
+                        "{} -> {} ({})",
+                        short(*from),
+                        short(*to),
+                        names.join(", ")
+                    ));
+                }
+            }
+            findings.push(Finding {
+                path: files[circle[0]].path.clone(),
+                line: 1,
+                what: format!(
+                    "{} files import from each other in a circle; move what they share to a file of its own:\n    {}",
+                    circle.len(),
+                    arrows.join("\n    ")
+                ),
+            });
+        }
+    }
+    findings.extend(gone.into_iter().map(|path| Finding {
+        path: path.to_owned(),
+        line: 1,
+        what: format!("begins no circle any more; take it out of the list in {HERE}"),
+    }));
+    findings
+}
+
+/// The strongly connected components of more than one file (Tarjan's algorithm), each in ascending order.
+fn circles(graph: &Graph) -> Vec<Vec<usize>> {
+    let mut search = Search::new(graph);
+    for file in graph.keys() {
+        if !search.order.contains_key(file) {
+            search.visit(*file);
+        }
+    }
+    search.found.sort();
+    search.found
+}
+
+struct Search<'g> {
+    graph: &'g Graph,
+    /// When a file was seen first.
+    order: BTreeMap<usize, usize>,
+    stack: Vec<usize>,
+    found: Vec<Vec<usize>>,
+}
+
+impl<'g> Search<'g> {
+    fn new(graph: &'g Graph) -> Self {
+        Self { graph, order: BTreeMap::new(), stack: Vec::new(), found: Vec::new() }
+    }
+
+    /// The earliest file of the stack that `file` leads to.
+    fn visit(&mut self, file: usize) -> usize {
+        let order = self.order.len();
+        self.order.insert(file, order);
+        self.stack.push(file);
+        let mut low = order;
+        for to in self.graph.get(&file).into_iter().flat_map(BTreeMap::keys) {
+            match self.order.get(to) {
+                None => low = low.min(self.visit(*to)),
+                Some(seen) if self.stack.contains(to) => low = low.min(*seen),
+                Some(_) => {}
+            }
+        }
+        if low == order {
+            let start = self.stack.iter().position(|other| *other == file).unwrap_or_default();
+            let mut circle = self.stack.split_off(start);
+            if circle.len() > 1 {
+                circle.sort_unstable();
+                self.found.push(circle);
+            }
+        }
+        low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, text: &str) -> File {
+        File { path: format!("sensor/wire/src/{path}"), text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_circle_is_told_with_its_arrows() {
+        let files = [
+            file("a.rs", "use crate::b::B;\n"),
+            file("b.rs", "use super::c::C;\n"),
+            file("c.rs", "fn f(a: crate::a::A) {}\n"),
+            file("d.rs", "use crate::a::A;\n"),
+        ];
+        let findings = findings(&files, &[]);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        for arrow in ["a.rs -> b.rs (B)", "b.rs -> c.rs (C)", "c.rs -> a.rs (A)"] {
+            assert!(findings[0].what.contains(arrow), "{}", findings[0]);
+        }
+        assert!(!findings[0].what.contains("d.rs"));
+    }
+
+    #[test]
+    fn two_circles_are_two_findings_and_none_is_none() {
+        let files = [
+            file("a.rs", "use crate::b::B;\n"),
+            file("b.rs", "use crate::a::A;\n"),
+            file("c.rs", "use crate::{a::A, d::D};\n"),
+            file("d.rs", "use crate::c::C;\n"),
+        ];
+        assert_eq!(findings(&files, &[]).len(), 2);
+        assert_eq!(findings(&files[..1], &[]), []);
+    }
+
+    #[test]
+    fn a_known_circle_passes_until_it_is_gone() {
+        let files = [file("a.rs", "use crate::b::B;\n"), file("b.rs", "use crate::a::A;\n")];
+        let known = ["sensor/wire/src/a.rs"];
+        assert_eq!(findings(&files, &known), []);
+        assert!(findings(&files[..1], &known)[0].what.contains("no circle any more"));
+    }
+}
