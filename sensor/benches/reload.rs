@@ -23,9 +23,9 @@ use std::{
 };
 
 use sensor::agent::{
-    analysis::{Analysis, Origin},
     config::{self, Config, overrides::Overrides},
     inspect,
+    plant::analysis::{Analysis, Origin},
 };
 use sensor_core::{
     flow::{

@@ -20,13 +20,11 @@ use sensor_common::{
     key::{V4_WORDS, V6_WORDS},
     layout::names,
 };
-use sensor_core::{
-    engine::Engine,
-    flow::{
-        batch::{FlowBatch, Source},
-        cache::CacheOptions,
-        delta::{DeltaSink, FlowDelta},
-    },
+use sensor_core::flow::{
+    aggregator::Aggregator,
+    batch::{FlowBatch, Source},
+    cache::CacheOptions,
+    delta::{DeltaSink, FlowDelta},
 };
 use sensor_kernel::{self, Loaded, Options, clock::JiffiesClock, drain::Drain, grace::Grace, sys};
 
@@ -72,8 +70,9 @@ fn measure(flows: u32, known: u32) -> Result<[f64; 4]> {
     let Loaded { programs, mut drain, log: _ } = sensor_kernel::load(options)?;
     let program = programs.descriptor(names::PROGRAM_TC_INGRESS)?;
     let hash = HashMap::new(flows * 2)?;
-    let engine = || Engine::new(Source::Host, CacheOptions::default(), 1, |_: FlowBatch| {});
-    let (mut ours, mut theirs) = (engine(), engine());
+    let aggregator =
+        || Aggregator::new(Source::Host, CacheOptions::default(), 1, |_: FlowBatch| {});
+    let (mut ours, mut theirs) = (aggregator(), aggregator());
     let mut rounds = [[0.0; ROUNDS]; 4];
     let windows = (known / flows) as usize;
     for round in 0..windows + ROUNDS {

@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use anyhow::Context as _;
 use sensor_common::ledger::{Count, Ledger};
 use sensor_core::{
-    engine::Engine,
     flow::{
+        aggregator::Aggregator,
         batch::{FlowBatch, Source},
         cache::CacheOptions,
     },
@@ -16,10 +16,12 @@ use sensor_core::{
 use super::{
     config::{Config, FlowConfig},
     inspect::Contents,
-    outputs::{Outputs, Patience},
+    plant::{
+        outputs::{Outputs, Patience},
+        top::Shown,
+    },
     progress::{self, Progress},
-    summary::{self, Records},
-    top::Shown,
+    status::summary::{self, Records},
 };
 use crate::replay::{capture::CaptureReader, meter::Meter, packets};
 
@@ -45,19 +47,19 @@ pub fn replay(
     let mut progress = Progress::new(&meter, "packets", progress::is_wanted(config.prints()));
     let mut counts = Counts::default();
     // Records do not depend on the seed, and nobody chooses hashes against a file reader.
-    let mut engine = Engine::new(Source::Host, cache_options(&config.flow), 0, |batch| {
+    let mut aggregator = Aggregator::new(Source::Host, cache_options(&config.flow), 0, |batch| {
         drop(outputs.offer(batch));
     });
     let mut result = Ok(());
     for path in files {
-        result = read(path.as_ref(), &meter, &mut engine, &mut counts, &outputs, &mut progress);
+        result = read(path.as_ref(), &meter, &mut aggregator, &mut counts, &outputs, &mut progress);
         if result.is_err() || outputs.is_pointless() {
             break;
         }
     }
     drop(progress);
-    engine.finish();
-    let evicted = engine.cache().evicted();
+    aggregator.finish();
+    let evicted = aggregator.cache().evicted();
     let silent = outputs.is_pointless();
     let held_back = outputs.held_back();
     let policies = outputs.policies();
@@ -92,7 +94,7 @@ struct Counts {
 fn read(
     path: &Path,
     meter: &Meter,
-    engine: &mut Engine<impl FnMut(FlowBatch)>,
+    aggregator: &mut Aggregator<impl FnMut(FlowBatch)>,
     counts: &mut Counts,
     outputs: &Outputs,
     progress: &mut Progress,
@@ -103,11 +105,11 @@ fn read(
         let now = frame.timestamp_ns / 1_000_000;
         if now / 1000 > second {
             second = now / 1000;
-            engine.expire(now);
+            aggregator.expire(now);
             outputs.advance(now);
         }
-        engine.gather(now);
-        packets::count(&frame, &mut counts.ledger, &mut counts.unknown_link, engine);
+        aggregator.gather(now);
+        packets::count(&frame, &mut counts.ledger, &mut counts.unknown_link, aggregator);
         progress.count();
         n += 1;
         if n.is_multiple_of(4096) && outputs.is_pointless() {

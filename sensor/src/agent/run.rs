@@ -7,15 +7,19 @@ use sensor_core::nql::Filter;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
-    capture::{self, Capture, Captured},
     config::Config,
-    drain::Drained,
+    host::{
+        capture::{self, Capture, Captured},
+        drain::Drained,
+    },
     inspect::Contents,
     intake::{self, Intake},
-    outputs::{Outputs, Patience},
+    plant::{
+        outputs::{Outputs, Patience},
+        top::Shown,
+    },
     signals::{Request, Signals},
-    summary::{self, Records},
-    top::Shown,
+    status::summary::{self, Records},
 };
 use crate::{export::clock::now, intake::report::Report, stdio};
 

@@ -12,7 +12,7 @@ use super::{
 use crate::agent::{
     config::{overrides::Overrides, value::parse_duration},
     exports,
-    top::Shown,
+    plant::top::Shown,
 };
 
 /// Closes the help of the program.

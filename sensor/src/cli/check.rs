@@ -7,9 +7,9 @@ use super::{
     report::{Body, Outcome, report},
 };
 use crate::agent::{
-    analysis::Origin,
     config::{self, overrides::Overrides},
     inspect,
+    plant::analysis::Origin,
 };
 
 /// What has no fault.

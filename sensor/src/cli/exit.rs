@@ -11,8 +11,10 @@ use crate::{
             ConfigError,
             lists::{ListError, UnreadableList},
         },
-        inspect::NamedFaults,
-        policies::{PolicyFaults, UnreadablePolicies},
+        inspect::{
+            NamedFaults,
+            policies::{PolicyFaults, UnreadablePolicies},
+        },
     },
     stdio,
 };

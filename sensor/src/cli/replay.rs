@@ -5,7 +5,7 @@ use super::{
     exit::Failure,
     nql,
 };
-use crate::agent::{analysis::Origin, config, exports, inspect, logging, replay as agent};
+use crate::agent::{config, exports, inspect, logging, plant::analysis::Origin, replay as agent};
 
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use super::{args::RunArgs, nql};
 use crate::{
-    agent::{analysis::Origin, config, inspect, logging, run as agent},
+    agent::{config, inspect, logging, plant::analysis::Origin, run as agent},
     stdio,
 };
 

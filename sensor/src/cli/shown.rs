@@ -7,7 +7,7 @@ use sensor_core::flow::{
 };
 
 use crate::{
-    agent::top::{Shown, TopOptions},
+    agent::plant::top::{Shown, TopOptions},
     cli::{exit::Failure, names},
     export::log::{Format, csv::Columns},
 };

@@ -14,7 +14,6 @@ use std::{
 use sensor::replay::{capture::CaptureReader, packets};
 use sensor_common::ledger::{Count, Ledger};
 use sensor_core::{
-    engine::Engine,
     enrich::{
         combine::Precedence,
         context::{Context, Limits},
@@ -22,6 +21,7 @@ use sensor_core::{
         sources::Sources,
     },
     flow::{
+        aggregator::Aggregator,
         batch::{FlowBatch, Source},
         cache::CacheOptions,
     },
@@ -41,14 +41,14 @@ fn flows(path: &Path) -> (Vec<FlowBatch>, u64) {
             end_linger: 2000,
             max_flows: 1 << 16,
         };
-        let mut engine = Engine::new(Source::Host, options, 0, |batch| batches.push(batch));
+        let mut aggregator = Aggregator::new(Source::Host, options, 0, |batch| batches.push(batch));
         let (mut ledger, mut unknown) = (Ledger::default(), Count::default());
         while let Ok(Some(frame)) = capture.next() {
             last = frame.timestamp_ns / 1_000_000;
-            engine.expire(last);
-            packets::count(&frame, &mut ledger, &mut unknown, &mut engine);
+            aggregator.expire(last);
+            packets::count(&frame, &mut ledger, &mut unknown, &mut aggregator);
         }
-        engine.finish();
+        aggregator.finish();
     }
     (batches, last)
 }

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use libfuzzer_sys::fuzz_target;
-use sensor_core::{engine::Engine, flow::{batch::Source, cache::CacheOptions}};
+use sensor_core::flow::{aggregator::Aggregator, batch::Source, cache::CacheOptions};
 use sensor::replay::{
         capture::CaptureReader,
         exports::{self, Counts, Datagram},
@@ -19,15 +19,15 @@ fuzz_target!(|file: &[u8]| {
     let (mut ledger, mut unknown_link) = (Ledger::default(), Count::default());
     let mut recorded = 0;
     let options = CacheOptions { max_flows: 16, ..CacheOptions::default() };
-    let mut engine = Engine::new(Source::Host, options, 0, |batch| {
+    let mut aggregator = Aggregator::new(Source::Host, options, 0, |batch| {
         recorded += batch.packets.iter().sum::<u64>()
     });
     while let Ok(Some(frame)) = capture.next() {
-        engine.expire(frame.timestamp_ns / 1_000_000);
-        packets::count(&frame, &mut ledger, &mut unknown_link, &mut engine);
+        aggregator.expire(frame.timestamp_ns / 1_000_000);
+        packets::count(&frame, &mut ledger, &mut unknown_link, &mut aggregator);
     }
-    engine.finish();
-    drop(engine);
+    aggregator.finish();
+    drop(aggregator);
     let others = [ledger.non_ip, ledger.truncated, ledger.malformed, unknown_link];
     assert_eq!(
         ledger.seen.packets,

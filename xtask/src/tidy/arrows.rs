@@ -50,7 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Core.
     ("diagnostic", &[]),
-    ("engine", &["enrich", "flow", "policy", "sensor_common"]),
+    ("engine", &["enrich", "flow", "policy"]),
     ("enrich", &["diagnostic", "flow"]),
     ("flow", &["sensor_common"]),
     ("nql", &["diagnostic", "flow", "sensor_common"]),

@@ -5,7 +5,7 @@
 //!   columns; all that anything behind the sources sees.
 //! * [`key`]: the kernel's flow keys as addresses of a batch.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
-//! * [`cache`]: active flows, and when they end.
+//! * [`cache`]: active flows, and when they end. [`aggregator`]: counts in, full batches of their records out.
 //! * [`profile`]: what is known about an address, interned.
 //! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
 //! * [`top`]: the largest groups of flows.
@@ -14,6 +14,7 @@
 //! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.
 //! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
 
+pub mod aggregator;
 pub mod application;
 pub mod batch;
 pub mod cache;

@@ -1,6 +1,6 @@
 //! `[labels]`, `[networks]`, `[geo]`, `[[reputation]]`: what is known beside the flows themselves; `[[tag]]` is in [`tag`].
 //!
-//! Here is only what the configuration says; [`super::super::context`] reads the files that it names.
+//! Here is only what the configuration says; [`super::super::inspect::context`] reads the files that it names.
 
 use std::path::PathBuf;
 

@@ -11,7 +11,7 @@ use sensor_wire::collector::Options;
 
 use super::{Files, Step, ledger};
 use crate::{
-    agent::top::{Collected, Shown},
+    agent::plant::top::{Collected, Shown},
     export::log::options,
     stdio,
 };

@@ -9,7 +9,7 @@ use sensor_wire::{
     ledger::{Ledger, Skipped},
 };
 
-use crate::{agent::losses::Losses, replay::exports::Counts};
+use crate::{agent::status::losses::Losses, replay::exports::Counts};
 
 /// What was read and what came of it, in one line.
 pub fn line(counts: &Counts, collector: &Collector) -> String {

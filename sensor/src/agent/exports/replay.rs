@@ -9,9 +9,11 @@ use super::{Files, Step, ledger};
 use crate::agent::{
     config::Config,
     inspect::Contents,
-    outputs::{Outputs, Patience},
-    summary::{self, Records},
-    top::Shown,
+    plant::{
+        outputs::{Outputs, Patience},
+        top::Shown,
+    },
+    status::summary::{self, Records},
 };
 
 /// How long collectors may take for what waits at the end.

@@ -14,7 +14,7 @@ use super::{
         listen::{ListenConfig, ListenTls},
     },
     exporters,
-    outputs::Outputs,
+    plant::outputs::Outputs,
 };
 use crate::{
     intake::{

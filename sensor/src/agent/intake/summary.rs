@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::agent::{exports::ledger::skew, losses::Losses};
+use crate::agent::{exports::ledger::skew, status::losses::Losses};
 use crate::intake::report::{
     ConnectionReport, Count, ExporterReport, Ledger, ListenerReport, Report, Skipped,
 };

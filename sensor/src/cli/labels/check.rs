@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::args::CheckArgs;
 use crate::{
-    agent::context,
+    agent::inspect::context,
     cli::{
         exit::Failure,
         report::{Body, Outcome, report},

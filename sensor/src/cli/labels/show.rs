@@ -13,7 +13,7 @@ use super::args::ShowArgs;
 use crate::{
     agent::{
         config::{self, overrides::Overrides},
-        context,
+        inspect::context,
     },
     cli::report::{Body, Outcome, report},
 };

@@ -23,7 +23,7 @@ use super::{args::FilterArgs, compile, read_lists};
 use crate::{
     agent::{
         config::{self, overrides::Overrides},
-        context,
+        inspect::context,
         progress::{self, Progress},
     },
     replay::{meter::Meter, open},

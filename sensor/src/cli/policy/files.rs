@@ -14,7 +14,7 @@ use super::FilesArgs;
 use crate::{
     agent::{
         config::lists::ListFiles,
-        policies::{self, STOCK, TEST, find, is_test, read},
+        inspect::policies::{self, STOCK, TEST, find, is_test, read},
     },
     cli::exit::Failure,
 };

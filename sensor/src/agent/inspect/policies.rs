@@ -16,7 +16,7 @@ use sensor_core::{
     },
 };
 
-use super::text;
+use crate::agent::text;
 
 /// The path that stands for the stock library, which is inside the program.
 pub const STOCK: &str = "stock";

@@ -19,16 +19,18 @@ use sensor_kernel::addresses;
 
 use super::{
     analysis::{Analysis, Origin, Summary},
-    config::{
-        CollectorConfig, Config, ExportConfig, IpfixFileConfig,
-        endpoint::{self, SourceConfig},
-    },
     filter::FlowFilter,
-    inspect::Contents,
     lent::Lent,
     top::{Collected, Shown},
 };
 use crate::{
+    agent::{
+        config::{
+            CollectorConfig, Config, ExportConfig, IpfixFileConfig,
+            endpoint::{self, SourceConfig},
+        },
+        inspect::Contents,
+    },
     export::{
         account::Account,
         files::{Reopen, retention::Retention, rotated::RotatedFile},

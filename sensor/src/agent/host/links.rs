@@ -15,13 +15,14 @@ use sensor_kernel::{
 };
 
 use super::{
-    config::interface::IngressWishes,
     coverage::{self, Coverage},
     hooks,
     names::Names,
-    outputs::Outputs,
 };
-use crate::stdio;
+use crate::{
+    agent::{config::interface::IngressWishes, plant::outputs::Outputs},
+    stdio,
+};
 
 /// How long a packet may take from an interface's counter to our program.
 const UNDER_WAY: Duration = Duration::from_millis(20);

@@ -9,12 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor_core::{
-    engine::Engine,
-    flow::{
-        batch::{FlowBatch, Source},
-        cache::CacheOptions,
-    },
+use sensor_core::flow::{
+    aggregator::Aggregator,
+    batch::{FlowBatch, Source},
+    cache::CacheOptions,
 };
 use sensor_kernel::{
     accounts::{Epoch, Totals},
@@ -23,8 +21,7 @@ use sensor_kernel::{
     log::KernelLog,
 };
 
-use super::outputs::Outputs;
-use crate::export::clock::now;
+use crate::{agent::plant::outputs::Outputs, export::clock::now};
 
 /// How often the fill of the tables is looked at between two drains.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -62,7 +59,7 @@ pub fn run(
 ) -> Result<Drained, KernelError> {
     let sink = outputs.clone();
     let time_of_day = TimeOfDay::default();
-    let mut engine = Engine::new(Source::Host, cache, seed, |mut batch: FlowBatch| {
+    let mut aggregator = Aggregator::new(Source::Host, cache, seed, |mut batch: FlowBatch| {
         time_of_day.put(&mut batch);
         drop(sink.offer(batch));
     });
@@ -73,17 +70,17 @@ pub fn run(
         if let Some(change) = time_of_day.set(drain.steady().step()?) {
             tell(change);
         }
-        let epoch = drain.flip(&mut engine)?;
+        let epoch = drain.flip(&mut aggregator)?;
         book(&epoch, &mut totals, outputs);
-        engine.expire(drain.steady().now()?);
-        let drained = Drained { totals, evicted: engine.cache().evicted() };
+        aggregator.expire(drain.steady().now()?);
+        let drained = Drained { totals, evicted: aggregator.cache().evicted() };
         *agent.shown.lock().unwrap_or_else(PoisonError::into_inner) = drained;
         if let Some(log) = &mut log {
             log.pass_on();
         }
     }
-    engine.finish();
-    Ok(Drained { totals, evicted: engine.cache().evicted() })
+    aggregator.finish();
+    Ok(Drained { totals, evicted: aggregator.cache().evicted() })
 }
 
 /// How far the time of day has been set from the steady time that flows live in, milliseconds. Records get the time of
@@ -174,19 +171,23 @@ mod tests {
         for step in [-HOUR, HOUR] {
             let time_of_day = TimeOfDay::default();
             let mut records = Vec::new();
-            let mut engine =
-                Engine::new(Source::Host, CacheOptions::default(), 0, |mut batch: FlowBatch| {
+            let mut aggregator = Aggregator::new(
+                Source::Host,
+                CacheOptions::default(),
+                0,
+                |mut batch: FlowBatch| {
                     time_of_day.put(&mut batch);
                     records.push((batch.start[0], batch.end[0], batch.packets[0]));
-                });
+                },
+            );
             let (key, delta) = testing::counts(1, 1_700_000_000_000, 1_700_000_001_000, 1);
-            engine.v4(&key.pack(), &delta);
+            aggregator.v4(&key.pack(), &delta);
             time_of_day.set(step);
             let (key, delta) = testing::counts(1, 1_700_000_002_000, 1_700_000_004_000, 1);
-            engine.v4(&key.pack(), &delta);
+            aggregator.v4(&key.pack(), &delta);
             // Due after 15 s without a packet, give or take a bucket of the cache's wheel.
-            engine.expire(1_700_000_019_100);
-            drop(engine);
+            aggregator.expire(1_700_000_019_100);
+            drop(aggregator);
             let start = 1_700_000_000_000_u64.saturating_add_signed(step);
             assert_eq!(records, [(start, start + 4_000, 2)]);
         }

@@ -16,11 +16,8 @@ use sensor_core::{
     policy::event::Event,
 };
 
-use super::{
-    analysis::{Analysis, Asked, local, tell},
-    config::Config,
-    context,
-};
+use super::analysis::{Analysis, Asked, local, tell};
+use crate::agent::{config::Config, inspect::context};
 
 /// Incidents that end while flows wait.
 const PORTION: usize = 256;

@@ -6,8 +6,11 @@ use anyhow::ensure;
 use sensor_common::ledger::{Count, Ledger};
 use sensor_kernel::accounts::Totals;
 
-use super::{analysis, capture::Captured, losses::Losses};
-use crate::export::{account::Account, files::retention::Deleted, hits, log::line::octets};
+use super::losses::Losses;
+use crate::{
+    agent::{host::capture::Captured, plant::analysis},
+    export::{account::Account, files::retention::Deleted, hits, log::line::octets},
+};
 
 /// What became of flow records behind the engine.
 pub struct Records<'a> {

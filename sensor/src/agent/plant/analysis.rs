@@ -26,11 +26,15 @@ use sensor_core::{
 };
 use sensor_kernel::addresses;
 
-use super::{
-    config::Config, context::FileReport, health::Health, inspect::Named, leftovers::Leftovers,
-    policies, reload::Reloads,
+use super::{leftovers::Leftovers, reload::Reloads};
+use crate::{
+    agent::{
+        config::Config,
+        inspect::{Named, context::FileReport, policies},
+        status::health::Health,
+    },
+    stdio,
 };
-use crate::stdio;
 
 /// Whose flows they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +178,7 @@ pub struct Summary {
 }
 
 /// What is asked of flows: read, judged and compiled.
-pub(super) struct Asked {
+pub(in crate::agent) struct Asked {
     pub(super) tags: Vec<TagRule>,
     pub(super) rules: Rules,
 }
@@ -192,13 +196,13 @@ impl Asked {
     }
 
     /// Compiles what has no fault.
-    pub(super) fn new(tags: Vec<TagRule>, policies: Vec<Policy>) -> Self {
+    pub(in crate::agent) fn new(tags: Vec<TagRule>, policies: Vec<Policy>) -> Self {
         Self { tags, rules: Rules::compile(policies) }
     }
 }
 
 /// The addresses of this host, where flows are its own.
-pub(super) fn local(origin: Origin) -> Option<Vec<IpAddr>> {
+pub(in crate::agent) fn local(origin: Origin) -> Option<Vec<IpAddr>> {
     if origin == Origin::Files {
         return None;
     }

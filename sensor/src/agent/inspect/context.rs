@@ -15,8 +15,10 @@ use sensor_core::{
     },
 };
 
-use super::{config::context::ContextConfig, text};
-use crate::files;
+use crate::{
+    agent::{config::context::ContextConfig, text},
+    files,
+};
 
 /// What became of a file.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,14 +17,18 @@ use sensor_kernel::{
 use tokio::time::MissedTickBehavior;
 
 use super::{
-    config::{Config, InterfacePattern, interface::IngressWishes},
     coverage,
     drain::{self, Drained},
     links::Attachments,
-    outputs::Outputs,
-    replay::cache_options,
 };
-use crate::stdio;
+use crate::{
+    agent::{
+        config::{Config, InterfacePattern, interface::IngressWishes},
+        plant::outputs::Outputs,
+        replay::cache_options,
+    },
+    stdio,
+};
 
 /// Changes of interfaces that may wait.
 const LINK_EVENTS: usize = 64;

@@ -8,12 +8,12 @@ use std::{
 
 use sensor_core::diagnostic::Finding;
 
-use super::{
-    analysis::Origin,
-    config::{Config, TlsConfig, listen::ListenTls},
-    writable::{self, Place},
-};
+use super::writable::{self, Place};
 use crate::{
+    agent::{
+        config::{Config, TlsConfig, listen::ListenTls},
+        plant::analysis::Origin,
+    },
     export::{
         hits::{
             self,

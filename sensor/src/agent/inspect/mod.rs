@@ -2,6 +2,15 @@
 //!
 //! `sensor check` wants the judgement, `sensor run` and `sensor replay` start with what was read; so a fault is told in the
 //! same words, and ends with the same exit code, whoever meets it.
+//!
+//! * [`context`]: what is known about addresses, read from files. [`policies`]: files of policies.
+//! * [`paths`]: secrets, certificates and places to write to; [`writable`]: whether these can be written to.
+
+pub mod context;
+pub mod paths;
+pub mod policies;
+#[expect(clippy::disallowed_types, reason = "edge: tries whether files can be made")]
+pub mod writable;
 
 use sensor_core::{
     diagnostic::Findings,
@@ -9,11 +18,10 @@ use sensor_core::{
     nql::lists::{ListValues, Lists},
 };
 
+use self::policies::UnreadablePolicies;
 use super::{
-    analysis::{Asked, Origin, local},
     config::Config,
-    context, paths,
-    policies::{self, UnreadablePolicies},
+    plant::analysis::{Asked, Origin, local},
 };
 
 /// What was read, without a fault.
@@ -28,8 +36,8 @@ pub struct Contents {
 
 /// Context, tags and policies, as they were read.
 pub struct Named {
-    pub(super) sources: Sources,
-    pub(super) asked: Asked,
+    pub(in crate::agent) sources: Sources,
+    pub(in crate::agent) asked: Asked,
 }
 
 /// What is wrong with the files and places that a configuration names.

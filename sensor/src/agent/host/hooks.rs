@@ -2,7 +2,7 @@
 
 use sensor_kernel::attach::{HookChange, HookEvent};
 
-use crate::agent::coverage::word;
+use super::coverage::word;
 
 /// Logs what has become of a program on `interface`.
 pub fn tell(interface: &str, HookEvent { direction, change }: &HookEvent) {
