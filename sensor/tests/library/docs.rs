@@ -35,7 +35,10 @@ fn the_table_is_fresh() {
         fs::write(path(), &fresh).expect("the guide can be written");
         return;
     }
-    assert!(guide == fresh, "sensor/docs/policies.md is stale; UPDATE_EXPECT=1 writes it anew");
+    assert!(
+        guide == fresh,
+        "sensor/docs/policies.md is stale; run with UPDATE_EXPECT=1 to rewrite it"
+    );
 }
 
 fn table() -> String {
@@ -45,11 +48,11 @@ fn table() -> String {
         groups.entry(&policy.summary.group).or_default().push(policy);
     }
     let on = policies.iter().filter(|policy| policy.enabled).count();
-    let mut text = format!("\n{} policies, {on} of them on as shipped.\n", policies.len());
+    let mut text = format!("\n{} policies, {on} of them enabled by default.\n", policies.len());
     for (group, policies) in groups {
         write!(
             text,
-            "\n#### {group}\n\n| policy | as shipped | severity | ATT&CK | what |\n|---|---|---|---|---|\n"
+            "\n#### {group}\n\n| policy | default | severity | ATT&CK | description |\n|---|---|---|---|---|\n"
         )
         .expect("a string takes everything");
         for policy in policies {
