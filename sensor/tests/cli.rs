@@ -374,8 +374,7 @@ fn a_reload_says_what_holds() {
     let mut agent = Agent::start(&["--config", &config]);
 
     agent.signal("HUP");
-    let said =
-        agent.wait_for("reload: read anew: 1 policies are asked, 0 of them are new or changed");
+    let said = agent.wait_for("reloaded: 1 policies active, 0 of them new or changed");
     assert!(!said.contains("WARN") && !said.contains("restart"), "{said}");
 
     write("p.toml", &policy("srcprt == 1"));
@@ -384,17 +383,17 @@ fn a_reload_says_what_holds() {
         &format!("policies.paths = ['{policies}']\n[flow]\nidle_timeout = '9s'\n"),
     );
     agent.signal("HUP");
-    let said = agent.wait_for("reload refused: the old tags and policies stay in force");
+    let said = agent.wait_for("reload incomplete: keeping the old tags and policies");
     assert!(
-        said.contains("sensor.toml has changed in [flow], which takes effect with a restart only"),
+        said.contains("sensor.toml has changed in [flow]; restart the sensor to apply it"),
         "{said}"
     );
     assert!(said.contains("did you mean `srcport`?"), "{said}");
-    assert!(!said.contains("read anew"), "{said}");
+    assert!(!said.contains("reloaded:"), "{said}");
 
     write("sensor.toml", "[flow");
     agent.signal("HUP");
-    agent.wait_for("sensor.toml has changed and has faults");
+    agent.wait_for("sensor.toml has changed and is invalid");
     agent.wait_for("reload refused");
     agent.signal("TERM");
     let (code, said) = agent.end();
@@ -416,12 +415,15 @@ fn a_reload_with_a_faulty_label_leaves_the_old_in_force() {
     let mut agent = Agent::start(&["--config", &config]);
     write("labels.csv", "10.0.0.1,role,web\n10.0.0.x,role,web\n");
     agent.signal("HUP");
-    let said = agent.wait_for("reload refused: the old labels, networks and locations stay");
+    let said = agent.wait_for("reload incomplete: keeping the old labels, networks and locations");
     assert!(said.contains("labels.csv:2:1"), "{said}");
-    assert!(said.contains("ERROR") && said.contains("have faults: the old labels"), "{said}");
+    assert!(
+        said.contains("ERROR") && said.contains("location files: keeping the old labels"),
+        "{said}"
+    );
     write("labels.csv", "10.0.0.1,role,web\n10.0.0.2,role,web\n");
     agent.signal("HUP");
-    agent.wait_for("reload: read anew");
+    agent.wait_for("reloaded:");
     agent.signal("TERM");
     let (code, said) = agent.end();
     assert_eq!(code, Some(0), "{said}");

@@ -118,7 +118,7 @@ fn captures_and_files_of_messages_become_json_lines() {
     );
     assert!(output.status.success(), "{}", errors(&output));
     assert_eq!(records(&output).len(), 1);
-    assert!(errors(&output).contains("2 flow records did not fulfil the filter"));
+    assert!(errors(&output).contains("2 flow records did not match the filter"));
 }
 
 /// An IPFIX file: one record that counts 100 octets in and 300 out.

@@ -143,7 +143,7 @@ fn what_is_cut_off_is_told() {
     let (datagrams, unread) = (payloads.len(), unread.count());
     assert_eq!(
         said,
-        format!("1 file, {datagrams} datagrams; {unread} datagrams not decoded to their end\n")
+        format!("1 file, {datagrams} datagrams; {unread} datagrams only partly decoded\n")
     );
 }
 

@@ -130,7 +130,7 @@ fn groups_need_the_addresses_of_their_members() {
     assert_eq!((alone.code, alone.stdout.as_str()), (Some(64), ""), "{}", alone.stderr);
     for part in [
         "no address",
-        "security groups, which do not say who is in them",
+        "security groups, which do not list their members",
         "`aws ec2 describe-network-interfaces` or `aws ec2 describe-instances`",
     ] {
         assert!(alone.stderr.contains(part), "{part}: {}", alone.stderr);
@@ -138,9 +138,11 @@ fn groups_need_the_addresses_of_their_members() {
 
     let subnets = import(&["groups.json", "subnets.json"]);
     assert_eq!(subnets.code, Some(0), "{}", subnets.stderr);
-    assert!(subnets.stderr.contains(
-        "describes no address: give the output of `aws ec2 describe-network-interfaces`"
-    ));
+    assert!(
+        subnets
+            .stderr
+            .contains("have no address: pass the output of `aws ec2 describe-network-interfaces`")
+    );
 
     // Whatever the order of the files.
     for files in [
@@ -255,7 +257,7 @@ fn what_is_no_export_is_refused() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(64), ""));
     assert_eq!(
         outcome.stderr,
-        "sensor: there is no address in it; is it what `aws ec2 describe-instances`, \
+        "sensor: it contains no address; is it what `aws ec2 describe-instances`, \
          `describe-network-interfaces` or `describe-subnets` prints?\n"
     );
     let outcome = import("aws", &["aws.csv"]);

@@ -28,13 +28,13 @@ enum Use {
 use Use::{Directory, Read, ReadOrListed, Written};
 
 const NO_UTF8: &[u8] = b"\xff\xff";
-const NO_CERTIFICATE: Use = Read(b"no PEM", "no certificate in PEM form in it");
-const NO_KEY: Use = Read(b"no PEM", "no private key in PEM form in it");
+const NO_CERTIFICATE: Use = Read(b"no PEM", "it contains no PEM certificate");
+const NO_KEY: Use = Read(b"no PEM", "it contains no PEM private key");
 const NO_DATABASE: Use = Read(b"no database", "cannot read FILE: ");
 
 /// A key, the configuration in which it names FILE, and what for. OWN is a certificate, and OWN.key is its key.
 const TABLE: &[(&str, &str, Use)] = &[
-    ("lists", "[lists]\nx = 'FILE'", Read(NO_UTF8, "it is no UTF-8")),
+    ("lists", "[lists]\nx = 'FILE'", Read(NO_UTF8, "it is not UTF-8")),
     (
         "policies.paths",
         "[policies]\npaths = ['FILE']",
@@ -85,7 +85,7 @@ const TABLE: &[(&str, &str, Use)] = &[
     (
         "hits.basic_auth_file",
         "[[hits]]\nurl = 'https://h/'\ntls.ca = 'OWN'\nbasic_auth_file = 'FILE'",
-        Read(b"no colon", "it must hold `user:password`"),
+        Read(b"no colon", "it must contain `user:password`"),
     ),
     (
         "hits.bearer_file",

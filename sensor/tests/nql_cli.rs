@@ -58,7 +58,7 @@ error[N201]: the flow context has no field `dstprt`
 1 | dstprt == 22 && protocol = tcp
   | ^^^^^^ did you mean `dstport`?
 
-error[N105]: `=` is no operator
+error[N105]: `=` is not an operator
  --> query:1:26
   |
 1 | dstprt == 22 && protocol = tcp
@@ -92,7 +92,7 @@ fn filter_passes_lines_on_unchanged() {
     assert_eq!(
         outcome.stderr,
         "sensor: line 3: not JSON: expected ident at line 1 column 2\n\
-         sensor: 1 of 6 lines is no record, and was left out\n"
+         sensor: 1 of 6 lines is not a record and was skipped\n"
     );
 }
 
@@ -101,7 +101,7 @@ fn filter_names_values_of_another_type() {
     let outcome = sensor_nql(&["filter", "dstport < 1024"], RECORDS.as_bytes());
     assert_eq!(outcome.stdout.lines().count(), 3);
     assert!(outcome.stderr.contains("line 4: `dstport` is of type int, and 70000 is not\n"));
-    assert!(outcome.stderr.ends_with("sensor: 2 of 6 lines are no records, and were left out\n"));
+    assert!(outcome.stderr.ends_with("sensor: 2 of 6 lines are not records and were skipped\n"));
 }
 
 #[test]
@@ -146,5 +146,5 @@ fn explain_shows_one_set_for_a_chain() {
     assert!(range.contains("# srcport in (0..32767) "), "{range}");
     let outcome = sensor_nql(&["explain", "--context", "dns", "query.name == a"], b"");
     assert_eq!(outcome.code, Some(64));
-    assert!(outcome.stderr.contains("only queries about flows"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("only flow queries"), "{}", outcome.stderr);
 }

@@ -179,10 +179,10 @@ fn the_largest_groups_are_in_order() {
         (["--by", "octetDeltaCount"], "what others call `octetDeltaCount` is `octets` here"),
         (["--by", "host"], "what others call `host` is `srcip` or `dstip` here"),
         (["--columns", "host"], "what others call `host` is `srcip` or `dstip` here"),
-        (["--by", "ip"], "`ip` is `srcip` and `dstip` together; name one of them"),
-        (["--columns", "ip"], "`ip` is `srcip` and `dstip` together; name one of them"),
-        (["--by", "port"], "`port` is `srcport` and `dstport` together; name one of them"),
-        (["--by", "label.ip.role"], "`label.ip.role` is a label and no field"),
+        (["--by", "ip"], "`ip` is an alias of `srcip` and `dstip`; use one"),
+        (["--columns", "ip"], "`ip` is an alias of `srcip` and `dstip`; use one"),
+        (["--by", "port"], "`port` is an alias of `srcport` and `dstport`; use one"),
+        (["--by", "label.ip.role"], "`label.ip.role` is a label, not a field"),
         (["--by", "srcip,dstip,SRCIP"], "--by names `srcip` twice"),
         (["--columns", "srcip,srcip"], "--columns names `srcip` twice"),
         (["--metric", "IN_PKTS"], "is `packets` here; metrics are octets, packets"),
@@ -234,17 +234,17 @@ fn no_groups_at_all_are_refused() {
     for count in ["0", "-1", "ten"] {
         let refused = sensor(&["replay", &format!("--top={count}"), "absent.pcap"], b"");
         assert_eq!(refused.status.code(), Some(64));
-        assert!(text(&refused).1.contains("a number from 1 on"), "{}", text(&refused).1);
+        assert!(text(&refused).1.contains("must be at least 1"), "{}", text(&refused).1);
     }
 }
 
 #[test]
 fn flags_that_would_do_nothing_are_refused() {
     let cases: [(&[&str], &str); 9] = [
-        (&["replay", "--top", "3", "--columns", "srcip"], "--by chooses those of groups"),
+        (&["replay", "--top", "3", "--columns", "srcip"], "with --top, use --by"),
         (&["replay", "--format", "json", "--columns", "srcip"], "--columns needs CSV"),
         (&["replay", "--format", "text", "--columns", "srcip"], "--columns needs CSV"),
-        (&["replay", "--print", "flows,none"], "--print names `none`"),
+        (&["replay", "--print", "flows,none"], "--print combines `none`"),
         (&["replay", "--out-counters", "same"], "add --as exports"),
         (&["decode", "--ledger", "--format", "csv"], "which --ledger replaces"),
         (&["decode", "--options", "--columns", "srcip"], "which --options replaces"),
@@ -290,5 +290,5 @@ fn who_prints_nothing_is_told() {
     let output = sensor(&["replay", "--config", &config, "--print", "none", capture.path()], b"");
     let (printed, said) = text(&output);
     assert_eq!(printed, "");
-    assert!(said.contains("put out nowhere"), "{said}");
+    assert!(said.contains("no output selected for flows or hits"), "{said}");
 }

@@ -46,7 +46,7 @@ impl Pass {
 
 /// Sends `count` copies of `frame` out of `device` in `netns`, as fast as the kernel makes them, each with one of
 /// `flows` (a power of two) IPv4 source addresses, those of the network that the frame's own is in. The other end must
-/// run XDP. Frames may be lost on the way: ask the receiving interface how many there were.
+/// run XDP. Frames may be lost in transit: ask the receiving interface how many there were.
 ///
 /// # Errors
 /// When the kernel refuses.

@@ -80,11 +80,11 @@ fn what_is_not_there_is_named_beside_what_is() -> Result<()> {
     }
     let hosts = Hosts::new()?;
     let agent = Agent::start(&hosts.near, "-i eth77")?;
-    refuses(agent, 64, &["no interface named `eth77`; there are: lo, vb"])?;
+    refuses(agent, 64, &["no interface named `eth77`; available: lo, vb"])?;
     let agent = Agent::start(&hosts.near, "")?;
-    refuses(agent, 64, &["no default route", "there are: lo, vb"])?;
+    refuses(agent, 64, &["no default route", "available: lo, vb"])?;
     let agent = Agent::start(&hosts.near, "-i vb --ipfix-file /dev/null/flows")?;
-    refuses(agent, 64, &["cannot make directory /dev/null/flows", "ot a directory"])?;
+    refuses(agent, 64, &["cannot create directory /dev/null/flows", "ot a directory"])?;
     ensure!(hosts.attached()? == (false, 0), "something is attached");
     Ok(())
 }
@@ -123,7 +123,7 @@ fn what_a_configuration_names_may_come_later() -> Result<()> {
     let (_directory, path) = configuration("capture.interfaces = ['vb', 'never0', 'auto']")?;
     let mut agent = Agent::start(&hosts.near, &format!("--config {path} --print flows"))?;
     agent.wait_for("no interface matches yet")?;
-    for part in ["interface=\"vb\"", "interface=\"never0\"", "there is no default route yet"] {
+    for part in ["interface=\"vb\"", "interface=\"never0\"", "no default route yet"] {
         let said = agent.said();
         let told = said.lines().any(|line| line.contains("INFO") && line.contains(part));
         ensure!(told, "no `{part}`: {said}");
@@ -136,10 +136,10 @@ fn what_a_configuration_names_may_come_later() -> Result<()> {
     let counted = (echoes(&outcome, "ingress")?, echoes(&outcome, "egress")?);
     ensure!(counted == (20, 20), "{counted:?}: {}", outcome.stdout);
     let absent: Vec<_> =
-        outcome.stderr.lines().filter(|line| line.starts_with("NOT WATCHED: ")).collect();
+        outcome.stderr.lines().filter(|line| line.starts_with("NOT CAPTURED: ")).collect();
     let expected = [
-        "NOT WATCHED: there was no default route at any time",
-        "NOT WATCHED: no interface named never0 has appeared",
+        "NOT CAPTURED: there was never a default route",
+        "NOT CAPTURED: no interface named never0 has appeared",
     ];
     ensure!(absent == expected && outcome.code == Some(0), "{}", outcome.stderr);
     Ok(())
@@ -159,8 +159,8 @@ fn what_is_required_must_be_there_and_watched() -> Result<()> {
     for (watched, name) in [("vb", "vb"), ("v*", "v?"), ("lo", "vb")] {
         let (_directory, path) = required(watched, name)?;
         let agent = Agent::start(&hosts.near, &format!("--config {path}"))?;
-        let told = format!("no interface that is watched is called `{name}`");
-        refuses(agent, 69, &[&told, "there are: lo"])?;
+        let told = format!("no captured interface is named `{name}`");
+        refuses(agent, 69, &[&told, "available: lo"])?;
     }
     hosts.connect()?;
     for (watched, name) in [("vb", "vb"), ("v*", "v?"), ("vb", "*")] {
@@ -170,7 +170,7 @@ fn what_is_required_must_be_there_and_watched() -> Result<()> {
         ensure!(outcome.code == Some(0), "{watched} {name}: {}", outcome.stderr);
     }
     let (_directory, path) = required("lo", "vb")?;
-    refuses(Agent::start(&hosts.near, &format!("--config {path}"))?, 69, &["there are: lo, vb"])
+    refuses(Agent::start(&hosts.near, &format!("--config {path}"))?, 69, &["available: lo, vb"])
 }
 
 #[test]
@@ -200,10 +200,10 @@ fn alternative_names_are_as_good_as_the_first() -> Result<()> {
         ensure!(echoes(&outcome, "ingress")? == 5, "{line}: {}", outcome.stdout);
         let flows = outcome.flows()?;
         ensure!(flows.iter().all(|flow| flow["interface"] == NEAR), "{line}: {}", outcome.stdout);
-        ensure!(!outcome.stderr.contains("NOT WATCHED"), "{line}: {}", outcome.stderr);
+        ensure!(!outcome.stderr.contains("NOT CAPTURED"), "{line}: {}", outcome.stderr);
     }
     let agent = Agent::start(&hosts.near, "-i eth77")?;
-    refuses(agent, 64, &[&format!("there are: lo, vb (also uplink, {LONG})")])
+    refuses(agent, 64, &[&format!("available: lo, vb (also uplink, {LONG})")])
 }
 
 #[test]

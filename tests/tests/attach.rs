@@ -403,7 +403,7 @@ async fn follow(netns: &Netns) -> Result<()> {
         .err()
         .context("no such interface")?;
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.to_string().contains("no interface named `nosuch0`; there are: lo"), "{error}");
+    assert!(error.to_string().contains("no interface named `nosuch0`; available: lo"), "{error}");
     let error = LinkWatch::new(LinkPatterns::new(["auto"])?, Missing::Refused, &[])
         .err()
         .context("no default route")?;

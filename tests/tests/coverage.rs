@@ -408,7 +408,7 @@ fn packets_that_no_program_sees_are_told_counted_and_cost_the_exit_code() -> Res
         .args(["-q", "-i", "0.01", "-c", "20", "-w", "1", "192.0.2.1"])
         .output()?;
     ensure!(!pings.status.success(), "it is dropped");
-    agent.wait_for("packets pass unseen")?;
+    agent.wait_for("packets are missed")?;
     drop(dropper);
     agent.signal("TERM")?;
     let outcome = agent.wait()?;
@@ -441,13 +441,13 @@ fn an_agent_puts_back_what_was_taken_off_and_says_so() -> Result<()> {
     agent.signal("TERM")?;
     let outcome = agent.wait()?;
     // A namespace's own packets may have passed in between.
-    let unseen = outcome.stderr.contains("PASSED UNSEEN");
+    let unseen = outcome.stderr.contains("WERE MISSED");
     ensure!(outcome.code == Some(i32::from(unseen)), "{:?}: {}", outcome.code, outcome.stderr);
     let mut flows = outcome.flows()?;
     flows.retain(|flow| flow["protocolint"] == 1);
     ensure!(sum(&flows, "packets") == 80, "{}", outcome.stdout);
-    ensure!(outcome.stderr.contains("programs put back"), "{}", outcome.stderr);
-    ensure!(outcome.stderr.contains("run before them: 2"), "{}", outcome.stderr);
-    ensure!(outcome.stderr.contains("covered: no packet") != unseen, "{}", outcome.stderr);
+    ensure!(outcome.stderr.contains("programs restored"), "{}", outcome.stderr);
+    ensure!(outcome.stderr.contains("preceded them: 2"), "{}", outcome.stderr);
+    ensure!(outcome.stderr.contains("covered: no missed packets") != unseen, "{}", outcome.stderr);
     Ok(())
 }

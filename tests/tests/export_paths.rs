@@ -108,7 +108,7 @@ fn an_own_address_that_is_gone_is_not_used_on() -> Result<()> {
         // IPv4 refuses to send from the old address, if that is tried before it is noticed.
         ensure!(account.not_sent.totals.flows <= 20, "{account:?}");
         if length == 64 {
-            let told = log::lines(&["messages leave from", new, old]);
+            let told = log::lines(&["the source address is now", new, old]);
             ensure!(!told.is_empty(), "it is logged");
         }
     }

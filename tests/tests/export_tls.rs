@@ -68,7 +68,7 @@ fn tls_settings_that_cannot_be_used_are_told_at_the_start() -> Result<()> {
     fs::write(pki.directory.path().join("empty.pem"), "")?;
     for (options, reason) in [
         (TlsOptions { ca: pki.file("none.pem"), ..known.clone() }, "none.pem: "),
-        (TlsOptions { ca: pki.file("empty.pem"), ..known.clone() }, "no certificate in PEM form"),
+        (TlsOptions { ca: pki.file("empty.pem"), ..known.clone() }, "no PEM certificate"),
         (TlsOptions { key: None, ..known.clone() }, "go together"),
         (TlsOptions { key: pki.file("ca.pem"), ..known.clone() }, "ca.pem: "),
         (

@@ -222,7 +222,7 @@ fn templates_outlive_a_restart_and_moving_ports() -> Result<()> {
     sender("127.0.0.1:0", port)?.send(&ipfix(1, 0, true, &[5]))?;
     wait_for_flows(&agent, 1)?;
     let outcome = agent.stop("TERM")?;
-    ensure!(outcome.stderr.contains("is no state of this version"), "{}", outcome.stderr);
+    ensure!(outcome.stderr.contains("is not a state file of this version"), "{}", outcome.stderr);
     ensure!(fs::read(&state)? != octets, "it is written anew");
     Ok(())
 }

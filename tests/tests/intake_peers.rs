@@ -168,7 +168,7 @@ fn a_query_holds_for_what_softflowd_sends() -> Result<()> {
             low("srcport") && low("dstport")
         };
         ensure!(flows.len() == low && flows.iter().all(matches), "{} flows", flows.len());
-        let held = format!("{} flow records did not fulfil the filter", FLOWS as usize - low);
+        let held = format!("{} flow records did not match the filter", FLOWS as usize - low);
         ensure!(outcome.stderr.contains(&held), "{}", outcome.stderr);
     }
     Ok(())

@@ -50,8 +50,7 @@ fn what_waits_in_connections_is_decoded() -> Result<()> {
     agent.signal("TERM")?;
     let outcome = agent.stop("CONT")?;
     ensure!(outcome.flows()?.len() == 30, "{}", outcome.stderr);
-    let told = "connections: 10 accepted, 0 refused, 0 too many at once, 0 broken; 70 octets in no \
-                whole message";
+    let told = "connections: 10 accepted, 0 refused, 0 too many at once, 0 broken; 70 octets outside complete messages";
     ensure!(outcome.stderr.contains(told), "{}", outcome.stderr);
     Ok(())
 }

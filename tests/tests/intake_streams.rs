@@ -105,7 +105,7 @@ fn peers_that_misbehave_are_left() -> Result<()> {
     let mut foreign = TcpStream::connect(("127.0.0.1", port))?;
     foreign.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
     ensure!(is_closed(&mut foreign)?);
-    wait_until("it is told", || agent.said().contains("is no IPFIX message"))?;
+    wait_until("it is told", || agent.said().contains("other than an IPFIX message"))?;
     let mut idle = [
         TcpStream::connect(("127.0.0.1", port))?,
         TcpStream::connect(("127.0.0.1", port))?,
@@ -121,7 +121,7 @@ fn peers_that_misbehave_are_left() -> Result<()> {
     wait_until("it is told", || agent.said().contains("ended within a message"))?;
     let outcome = agent.stop("TERM")?;
     let told = "connections: 4 accepted, 0 refused, 1 too many at once, 4 broken (2 without a first \
-                message in time, 1 no IPFIX, 1 ended within a message); 40 octets in no whole message";
+                message in time, 1 no IPFIX, 1 ended within a message); 40 octets outside complete messages";
     ensure!(outcome.stderr.contains(told), "{}", outcome.stderr);
     Ok(())
 }
@@ -161,7 +161,7 @@ fn one_address_does_not_hold_all_connections() -> Result<()> {
     wait_for_flows(&agent, 4)?;
     let outcome = agent.stop("TERM")?;
     let told = "connections: 7 accepted, 0 refused, 0 too many at once, 5 broken (5 without a first \
-                message in time), 15 too many of one address; 5 octets in no whole message";
+                message in time), 15 too many of one address; 5 octets outside complete messages";
     ensure!(outcome.stderr.contains(told), "{}", outcome.stderr);
     // Of twenty connections the log has told five times.
     let lines = outcome.stderr.matches("from=127.0.0.1:").count();

@@ -89,11 +89,11 @@ pub fn run(workspace: &Workspace, duration: u32, flows: bool) -> Result<ExitCode
     println!("\nThe collector (nfcapd) read back:\n{}", collector.finish()?);
     let hits = fs::read_to_string(&found).with_context(|| format!("read {}", found.display()))?;
     let seen = Seen::parse(&hits)?;
-    println!("Policies that were to hit, by the sensor's own record:\n{}", seen.account());
+    println!("Expected hits, from the sensor's own log:\n{}", seen.account());
     // Who ends it early has not waited for them.
     let missed = if interrupted.load(Ordering::Relaxed) { 0 } else { seen.missed() };
     if missed > 0 {
-        eprintln!("error: {missed} of them did not hit within {duration} s");
+        eprintln!("error: {missed} expected policies did not hit within {duration} s");
     }
     Ok(if status.success() && missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

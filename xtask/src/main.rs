@@ -44,16 +44,15 @@ enum Verb {
     },
     /// Build and run the agent; it shows flows, and hits of the stock policies: `cargo xtask run -- -i eth0`
     Run {
-        /// Arguments of `sensor run`; `--policies stock` and `--print flows,hits` are added where they say nothing of the
-        /// same flag, and nothing is added to `--config`
+        /// Arguments of `sensor run`; adds `--policies stock` and `--print flows,hits` unless the same flag or `--config` is given
         #[arg(last = true)]
         arguments: Vec<OsString>,
     },
     /// Show hits on real traffic between two namespaces: a port scan, a forbidden connection, a tunnel
     ///
-    /// The flows, ordinary ones as well, go to a local collector. Fails when an expected hit was not seen.
+    /// The flows, ordinary ones as well, go to a local collector. Fails if an expected hit is missing.
     Demo {
-        /// How long to watch, in seconds
+        /// Duration in seconds
         #[arg(long, default_value_t = 30)]
         duration: u32,
         /// Print the flows as well
@@ -62,17 +61,17 @@ enum Verb {
     },
     /// Run the tests: all stages, or those named
     Test {
-        /// Stages to run; all where none is given
+        /// Stages to run [default: all]
         stages: Vec<test::Name>,
         /// Run only tests whose name contains this
         #[arg(last = true)]
         filter: Option<String>,
     },
-    /// Run a fuzz target (needs a nightly toolchain, installs cargo-fuzz); lists them where none is given
+    /// Run a fuzz target (needs a nightly toolchain, installs cargo-fuzz); without a target, list them
     Fuzz {
         /// Name of the target
         target: Option<String>,
-        /// How long, in seconds
+        /// Duration in seconds
         #[arg(long, default_value_t = 30)]
         seconds: u32,
     },
@@ -83,7 +82,7 @@ enum Verb {
     },
     /// Formatting, clippy (host and eBPF), `tidy` and the documentation, as CI does
     Lint,
-    /// Check what no compiler does: import directions, file sizes, module headers, stray files and words
+    /// Check what the compiler does not: import directions, file sizes, module headers, stray files and words
     Tidy,
     /// The far end of the demonstration's traffic
     #[command(hide = true)]

@@ -27,7 +27,7 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     command.arg("run").args(with_defaults(arguments));
     if !process::is_root() {
         eprintln!(
-            "error: watching interfaces needs root; build as yourself, then run as root:\n  \
+            "error: capturing interfaces needs root; build as your user, then run as root:\n  \
              cargo xtask build --release && sudo {}",
             process::shown(&command)
         );

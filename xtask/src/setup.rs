@@ -27,7 +27,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     let toolchain = ebpf_clippy(workspace)?;
     println!("eBPF compiler: {}", toolchain.compiler.describe());
     println!("eBPF linker:   {}", process::short(&toolchain.linker));
-    println!("everything is there");
+    println!("everything is installed");
     Ok(())
 }
 

@@ -82,11 +82,7 @@ fn add(count: &mut Count, more: Count) {
 
 impl fmt::Display for Imbalance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} packets and {} octets more seen than accounted for",
-            self.packets, self.octets
-        )
+        write!(f, "{} packets and {} octets seen but not accounted for", self.packets, self.octets)
     }
 }
 

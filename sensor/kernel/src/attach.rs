@@ -225,7 +225,7 @@ impl Hooks {
         let (standing, program) = match standing {
             Ok(standing) => standing,
             Err(error) => {
-                tracing::debug!(%error, "cannot ask whether a program is still attached");
+                tracing::debug!(%error, "cannot query whether a program is still attached");
                 return None; // The next look will tell, or the interface is told to be gone.
             }
         };
@@ -244,7 +244,7 @@ impl Hooks {
                         place.told = false;
                         return Some(HookChange::Moved(others));
                     }
-                    Err(error) => tracing::debug!(%error, "a program has to be attached anew"),
+                    Err(error) => tracing::debug!(%error, "re-attaching a program"),
                 }
                 Some(others)
             }
@@ -272,7 +272,7 @@ impl Hooks {
             LinkLayer::Ip => (None, &self.tc_ingress_l3),
         };
         let xdp = |flags| {
-            let program = xdp.ok_or("XDP is for devices with Ethernet headers")?;
+            let program = xdp.ok_or("XDP requires Ethernet headers")?;
             sys::link_create(program.as_fd(), link.index, LinkType::Xdp, flags)
                 .map(|descriptor| Hook::Xdp { link: descriptor, interface: link.index })
                 .map_err(|error| xdp_reason(&error, link.mtu))
@@ -330,7 +330,7 @@ fn clsact(link: &Link, side: Side, program: &OwnedFd) -> Result<Filter, String> 
         Ok(count) => tracing::warn!(
             interface = link.name,
             count,
-            "removed clsact filters that a killed agent left"
+            "removed clsact filters left by a killed agent"
         ),
         Err(error) => tracing::debug!(%error, interface = link.name, "clsact filters not listed"),
     }
@@ -345,7 +345,7 @@ fn xdp_reason(error: &io::Error, mtu: u32) -> String {
         Some(libc::EINVAL | libc::ERANGE | libc::E2BIG | libc::EMSGSIZE) => {
             format!("driver refuses it at MTU {mtu} ({error})")
         }
-        Some(libc::ENOMEM | libc::ENOSPC) => format!("driver has no queues left for it ({error})"),
+        Some(libc::ENOMEM | libc::ENOSPC) => format!("the driver has no free queues ({error})"),
         _ => error.to_string(),
     }
 }
@@ -380,7 +380,7 @@ impl fmt::Display for IngressMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         if *self == Self::GenericXdp {
-            f.write_str(" (as asked for; merged frames count once)")?;
+            f.write_str(" (as requested; merged frames count once)")?;
         }
         Ok(())
     }

@@ -81,7 +81,7 @@ impl fmt::Display for Budget {
             mebi(self.memory),
         )?;
         if self.octets() > self.memory {
-            write!(f, " (over the budget: {} slots are the least)", Thousands(MIN_SLOTS))?;
+            write!(f, " (over the budget: {} slots are the minimum)", Thousands(MIN_SLOTS))?;
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!((budget.v4.slots, budget.v6.slots), (MIN_SLOTS, MIN_SLOTS));
         assert!(budget.octets() > DEFAULT_MEMORY);
         assert!(
-            budget.to_string().ends_with("(over the budget: 2,048 slots are the least)"),
+            budget.to_string().ends_with("(over the budget: 2,048 slots are the minimum)"),
             "{budget}"
         );
     }

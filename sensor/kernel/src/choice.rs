@@ -36,7 +36,7 @@ pub const BETTER_BY_TC: [Unfit; 4] = [
     Unfit { kind: "tun", why: "super-packets of virtual machines would count once" },
     Unfit {
         kind: VETH,
-        why: "VLAN tags beside the frames would be lost, and the peer would give up segmentation offload",
+        why: "VLAN tags beside the frames would be lost, and the peer would lose segmentation offload",
     },
 ];
 
@@ -55,7 +55,7 @@ impl TagsBeside {
         Self::judge(link, || match sys::ethtool_flags(&link.name) {
             Ok(flags) => flags & sys::ETHTOOL_RX_VLAN != 0,
             Err(error) => {
-                tracing::debug!(interface = link.name, %error, "it does not tell its offloads");
+                tracing::debug!(interface = link.name, %error, "it does not report its offloads");
                 false
             }
         })
@@ -82,7 +82,7 @@ impl fmt::Display for TagsBeside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TakenOut(user) => {
-                write!(f, "VLAN tags that the device takes out for {user}")
+                write!(f, "VLAN tags that the device strips for {user}")
             }
             Self::NotWritten => f.write_str("VLAN tags that the peer leaves beside the frames"),
         }
@@ -143,7 +143,7 @@ mod tests {
         let tags = TagsBeside::TakenOut("eth0.5".into());
         let (mode, reason) = first(IngressWish::Best, "", Some(&tags));
         assert_eq!(mode, IngressMode::TcxIngress);
-        assert!(reason.contains("takes out for eth0.5"), "{reason}");
+        assert!(reason.contains("strips for eth0.5"), "{reason}");
         for (wish, mode) in [
             (IngressWish::NativeXdp, IngressMode::NativeXdp),
             (IngressWish::Tc, IngressMode::TcxIngress),

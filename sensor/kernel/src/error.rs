@@ -45,7 +45,7 @@ pub enum KernelError {
     /// The object could not be read, or a map could not be made.
     #[error("cannot load the eBPF object")]
     Load(#[source] aya::EbpfError),
-    /// The object lacks something that the agent looks for: agent and object are of different builds.
+    /// The object lacks something that the agent looks for: agent and object come from different builds.
     #[error("the eBPF object has no {what} `{name}`; rebuild with `cargo xtask build`")]
     Missing {
         /// "map" or "program".
@@ -55,7 +55,7 @@ pub enum KernelError {
     },
     /// The kernel's verifier refused a program.
     #[error(
-        "the kernel refuses the eBPF program `{program}`: {source}; the verifier's last words:\n{tail}"
+        "the kernel rejects the eBPF program `{program}`: {source}; end of the verifier log:\n{tail}"
     )]
     Refused {
         /// Its name.
@@ -93,7 +93,7 @@ pub enum KernelError {
         source: io::Error,
     },
     /// No such interface.
-    #[error("no interface named `{name}`; there are: {present}")]
+    #[error("no interface named `{name}`; available: {present}")]
     NoInterface {
         /// What was asked for.
         name: String,
@@ -102,8 +102,7 @@ pub enum KernelError {
     },
     /// An interface without which the agent is not to start.
     #[error(
-        "no interface that is watched is called `{name}`, and `[[interface]] required = true` asks for one; there are: \
-         {present}"
+        "no captured interface is named `{name}`, but `[[interface]] required = true` requires one; available: {present}"
     )]
     Required {
         /// Name or glob.
@@ -112,7 +111,7 @@ pub enum KernelError {
         present: String,
     },
     /// Not a valid name or glob.
-    #[error("`{pattern}` is no valid interface name or glob: {reason}")]
+    #[error("`{pattern}` is not a valid interface name or glob: {reason}")]
     BadPattern {
         /// What was asked for.
         pattern: String,
@@ -121,7 +120,7 @@ pub enum KernelError {
     },
     /// There is no default route to take the interface from.
     #[error(
-        "no default route, so `auto` names no interface; give one with -i, there are: {present}"
+        "no default route, so `auto` selects no interface; name one with -i, available: {present}"
     )]
     NoDefaultRoute {
         /// Names of the interfaces that exist.

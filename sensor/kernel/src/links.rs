@@ -269,11 +269,11 @@ impl fmt::Display for CountedTwice {
         match self {
             Self::Pair(carrier, user) => write!(
                 f,
-                "{carrier} and {user} see the same packets: their traffic is counted twice; watch one of them"
+                "{carrier} and {user} see the same packets: their traffic is counted twice; capture only one of them"
             ),
             Self::Loopback(name) => write!(
                 f,
-                "every packet on {name} goes out and comes in: its traffic is counted twice, once in each direction"
+                "every packet on {name} is sent and received: its traffic is counted twice, once in each direction"
             ),
         }
     }

@@ -71,7 +71,7 @@ impl<T: Plain> Mapped<T> {
         // The kernel lays elements out at multiples of eight octets.
         if info.value_size() as usize != size_of::<T>() || !size_of::<T>().is_multiple_of(8) {
             return Err(io::Error::other(format!(
-                "its values have {} octets, not {}: agent and object are of different builds",
+                "its values have {} octets, not {}: agent and object come from different builds",
                 info.value_size(),
                 size_of::<T>()
             )));

@@ -73,7 +73,7 @@ impl Netlink {
         let flags = libc::NLM_F_ACK | libc::NLM_F_ECHO | flags;
         let answers = self.exchange(message_type, flags, body)?;
         let made = answers.list.into_iter().find(|&(answer, _)| answer == message_type);
-        made.ok_or_else(|| io::Error::other("rtnetlink does not say what it has made"))
+        made.ok_or_else(|| io::Error::other("rtnetlink returned no handle of the new filter"))
     }
 
     fn exchange(

@@ -61,7 +61,7 @@ pub fn cpu_numbers() -> Result<u32, KernelError> {
     let list = fs::read_to_string("/sys/devices/system/cpu/possible").map_err(failed)?;
     highest(&list)
         .and_then(|highest| highest.checked_add(1))
-        .ok_or_else(|| failed(io::Error::other(format!("`{}` is no list of CPUs", list.trim()))))
+        .ok_or_else(|| failed(io::Error::other(format!("`{}` is not a list of CPUs", list.trim()))))
 }
 
 /// The highest number in a list such as `0-3,8`.

@@ -91,7 +91,7 @@ impl Filter {
             result => (result?, false),
         };
         let found = found(process::id(), side, &made)
-            .ok_or_else(|| io::Error::other("rtnetlink told nothing of the new filter"))?;
+            .ok_or_else(|| io::Error::other("rtnetlink did not report the new filter"))?;
         Ok(Self { interface, found, shut_out, netlink })
     }
 

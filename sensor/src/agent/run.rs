@@ -91,7 +91,7 @@ pub fn run(
         coverage.check()?;
     }
     if report.is_some_and(|report| !report.balances()) {
-        bail!("the ledger of what routers sent is out of balance");
+        bail!("the intake ledger is out of balance");
     }
     Ok(())
 }
@@ -164,7 +164,7 @@ impl Reload {
     async fn ended(&mut self) {
         if let Some(running) = &mut self.running {
             if let Err(error) = running.await {
-                tracing::error!("a reload has ended early: {error}");
+                tracing::error!("reload aborted: {error}");
             }
             self.running = None;
             if std::mem::take(&mut self.again) {

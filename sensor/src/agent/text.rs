@@ -25,9 +25,9 @@ pub fn octets(path: &Path) -> io::Result<Vec<u8>> {
 /// The text of a file, without a byte order mark.
 ///
 /// # Errors
-/// As those of [`octets`], and when it is no UTF-8.
+/// As those of [`octets`], and when it is not UTF-8.
 pub fn read(path: &Path) -> io::Result<String> {
-    String::from_utf8(octets(path)?).map_err(|_| io::Error::other("it is no UTF-8"))
+    String::from_utf8(octets(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 #[cfg(test)]
@@ -47,6 +47,6 @@ mod tests {
         assert_eq!(check(b"\xef\xbb\xbf22\r\n").as_deref(), Ok("22\r\n"));
         assert_eq!(check(b"22\n").as_deref(), Ok("22\n"));
         assert_eq!(check(b"\xff\xfe2\0").unwrap_err(), "it is UTF-16; save it as UTF-8");
-        assert_eq!(check(b"\xff").unwrap_err(), "it is no UTF-8");
+        assert_eq!(check(b"\xff").unwrap_err(), "it is not UTF-8");
     }
 }

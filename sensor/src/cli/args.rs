@@ -283,7 +283,7 @@ impl FlowArgs {
     /// Flags that exclude each other.
     pub fn shown(&self) -> anyhow::Result<Shown> {
         if self.print.contains(&Print::None) && self.print.iter().any(|what| *what != Print::None) {
-            let fault = "--print names `none` and something to print: give one of the two";
+            let fault = "--print combines `none` with other values: use one or the other";
             return Err(Failure::usage(fault).into());
         }
         shown(&self.form, &self.top)
@@ -323,7 +323,7 @@ impl FlowArgs {
 /// How long to run. No time at all would attach programs for nothing.
 fn parse_run_time(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
-        Duration::ZERO => Err("must be longer than nothing, such as 10s".to_owned()),
+        Duration::ZERO => Err("must be greater than zero, such as 10s".to_owned()),
         duration => Ok(duration),
     }
 }
@@ -396,7 +396,7 @@ mod tests {
     #[test]
     fn a_run_lasts_longer_than_nothing() {
         assert_eq!(parse_run_time("1ms"), Ok(Duration::from_millis(1)));
-        assert!(parse_run_time("0s").is_err_and(|error| error.contains("longer than nothing")));
+        assert!(parse_run_time("0s").is_err_and(|error| error.contains("greater than zero")));
     }
 
     #[test]

@@ -40,14 +40,14 @@ pub struct DecodeArgs {
     #[arg(long)]
     pub ledger: bool,
 
-    /// Show each datagram as another decoder (netflow_parser) sees it, in place of flows: headers, sets, templates, records
+    /// Show datagrams instead of flows, as an independent parser (netflow_parser) decodes them: headers, sets, templates, records
     ///
-    /// A second opinion on exports of NetFlow 5, 7, 9 and IPFIX that look wrong: as text, or with --format json as
-    /// one JSON document for each datagram.
+    /// A second opinion on NetFlow 5, 7, 9 and IPFIX exports that look wrong: text, or with --format json
+    /// one JSON document per datagram.
     #[arg(long, conflicts_with_all = ["options", "ledger", "inner_headers", "columns", "top", "out_counters", "config"])]
     pub raw: bool,
 
-    /// Of sampled packets in tunnels (VXLAN, GRE, IPIP), show the flow of the packet within
+    /// For sampled tunnel packets (VXLAN, GRE, IPIP), show the flow of the inner packet
     #[arg(long)]
     pub inner_headers: bool,
 
@@ -63,7 +63,7 @@ pub struct DecodeArgs {
     #[arg(long, value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 
-    /// Configuration file (TOML) of the agent: what its `[[exporter]]` and `intake.inner_headers` say counts here as well
+    /// Configuration file (TOML) of the agent; its `[[exporter]]` tables and `intake.inner_headers` apply
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
@@ -77,10 +77,10 @@ pub struct DecodeArgs {
 pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
     if args.raw {
         return match args.form.format {
-            Some(Form::Csv) => Err(Failure::usage(
-                "--raw has no form `csv`: datagrams are no rows; use `--format text` or `json`",
-            )
-            .into()),
+            Some(Form::Csv) => {
+                Err(Failure::usage("--raw does not support `--format csv`; use `text` or `json`")
+                    .into())
+            }
             form => raw::print(&args.files, form == Some(Form::Json)),
         };
     }

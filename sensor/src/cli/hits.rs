@@ -43,7 +43,7 @@ fn test(arguments: &HitsTestArgs) -> anyhow::Result<()> {
     }
     match failed {
         0 => Ok(()),
-        _ => bail!("{failed} of {} outputs did not take it", reports.len()),
+        _ => bail!("{failed} of {} outputs failed", reports.len()),
     }
 }
 

@@ -20,11 +20,11 @@ pub fn field(name: &str) -> Result<&'static Field, String> {
     }
     if let Some(alias) = fields::find_alias(Context::Flow, &known) {
         let both = listed(&stood_for(alias), "and");
-        return Err(format!("`{name}` is {both} together; name one of them, or several"));
+        return Err(format!("`{name}` is an alias of {both}; use one or more of these"));
     }
     if known.starts_with("label.") {
         let what = "CSV without --columns and JSON show all labels, and --filter selects by them";
-        return Err(format!("`{name}` is a label and no field; {what}"));
+        return Err(format!("`{name}` is a label, not a field; {what}"));
     }
     let help = || match nearest(&known, FIELDS.iter().map(|field| field.name)) {
         Some(near) => format!("flows have no field `{name}`; did you mean `{near}`?"),
@@ -84,7 +84,7 @@ mod tests {
         for name in aliases.chain(SYNONYMS.iter().map(|row| row.name)).chain(elements) {
             let advice = advice(name);
             let (_, rest) = advice.split_once("` is ").unwrap_or_else(|| panic!("{advice}"));
-            let end = rest.find(" here").or_else(|| rest.find(" together")).expect("an end");
+            let end = rest.find(" here").or_else(|| rest.find("; use one")).expect("an end");
             let named: Vec<&str> = rest[..end].split('`').skip(1).step_by(2).collect();
             assert!(!named.is_empty(), "{advice}");
             assert!(named.iter().all(|name| field(name).is_ok()), "{advice}");
@@ -94,14 +94,14 @@ mod tests {
     #[test]
     fn what_stands_for_several_fields_is_told_apart() {
         for (name, expected) in [
-            ("ip", "`ip` is `srcip` and `dstip` together; name one of them, or several"),
-            ("port", "`port` is `srcport` and `dstport` together; name one of them, or several"),
-            ("vlan", "`vlan` is `srcvlan` and `dstvlan` together; name one of them, or several"),
+            ("ip", "`ip` is an alias of `srcip` and `dstip`; use one or more of these"),
+            ("port", "`port` is an alias of `srcport` and `dstport`; use one or more of these"),
+            ("vlan", "`vlan` is an alias of `srcvlan` and `dstvlan`; use one or more of these"),
             ("host", "what others call `host` is `srcip` or `dstip` here"),
             ("vlan_id", "what others call `vlan_id` is `srcvlan` or `dstvlan` here"),
             (
                 "iface",
-                "`iface` is `inputname` and `outputname` together; name one of them, or several",
+                "`iface` is an alias of `inputname` and `outputname`; use one or more of these",
             ),
             ("IN_BYTES", "what others call `IN_BYTES` is `octets` here"),
             ("sourceIPv4Address", "what others call `sourceIPv4Address` is `srcip` here"),
@@ -117,6 +117,6 @@ mod tests {
         }
         let of_as = "what others call `as` is `srcas.number`, `srcowneras.number`, `dstas.number` or `dstowneras.number` here";
         assert_eq!(advice("as"), of_as);
-        assert!(advice("label.ip.role").starts_with("`label.ip.role` is a label and no field; "));
+        assert!(advice("label.ip.role").starts_with("`label.ip.role` is a label, not a field; "));
     }
 }

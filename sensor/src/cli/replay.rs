@@ -10,7 +10,7 @@ use crate::agent::{config, exports, inspect, logging, plant::analysis::Origin, r
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     if args.content == Content::Traffic && args.out_counters.is_some() {
-        let fault = "--out-counters is about exports: add --as exports, or leave it out";
+        let fault = "--out-counters applies to exports: add --as exports or remove it";
         return Err(Failure::usage(fault).into());
     }
     let shown = args.flows.shown()?;

@@ -16,7 +16,7 @@ pub const SCHEMA: u32 = 1;
 /// The flag of verbs that programs read.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct JsonArgs {
-    /// Print one JSON document on stdout, faults included (docs/json.md); exit codes stay the same
+    /// Print one JSON document on stdout, including errors (sensor/docs/json.md); exit codes stay the same
     #[arg(long)]
     pub json: bool,
 }

@@ -87,12 +87,11 @@ pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<Shown> {
     each_once("--columns", &form.columns)?;
     if !form.columns.is_empty() {
         if top.top.is_some() {
-            let fault =
-                "--columns chooses columns of flows; with --top, --by chooses those of groups";
+            let fault = "--columns selects the columns of flows; with --top, use --by";
             return Err(Failure::usage(fault).into());
         }
         if form.format.is_some_and(|form| form != Form::Csv) {
-            let fault = "--columns needs CSV: say --format csv, or leave --format out";
+            let fault = "--columns requires CSV: use --format csv or omit --format";
             return Err(Failure::usage(fault).into());
         }
     }
@@ -112,7 +111,7 @@ pub fn no_flows(form: &FormArgs, top: &TopArgs, instead: &str) -> anyhow::Result
     match given.into_iter().find(|(_, given)| *given) {
         Some((flag, _)) => {
             let fault =
-                format!("{flag} is about flows, which {instead} replaces: give one of the two");
+                format!("{flag} applies to flows, which {instead} replaces: use one of the two");
             Err(Failure::usage(fault).into())
         }
         None => Ok(()),
@@ -121,7 +120,7 @@ pub fn no_flows(form: &FormArgs, top: &TopArgs, instead: &str) -> anyhow::Result
 
 fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("must be a number from 1 on".to_owned()),
+        Ok(0) | Err(_) => Err("must be at least 1".to_owned()),
         Ok(count) => Ok(count),
     }
 }
@@ -132,7 +131,7 @@ fn metric(name: &str) -> Result<Metric, String> {
         let all = Metric::ALL.map(Metric::name).join(", ");
         match names::meant(&known) {
             Some(meant) => format!("{meant}; metrics are {all}"),
-            None => format!("no metric; there are: {all}"),
+            None => format!("not a metric; use one of {all}"),
         }
     })
 }

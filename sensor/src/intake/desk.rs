@@ -115,8 +115,7 @@ impl Desk {
                 let address = device::address(from);
                 if self.admission.names(address, now) {
                     tracing::warn!(
-                        "refused what {address} sends: it is in no network of intake.allow and is \
-                         no [[exporter]]"
+                        "refused datagrams from {address}: it is neither in intake.allow nor an [[exporter]]"
                     );
                 }
             }
@@ -143,8 +142,7 @@ impl Desk {
         if Protocol::of(octets).is_none() {
             if self.admission.names(address, now) {
                 tracing::warn!(
-                    "what {address} sends is not decoded: {}; NetFlow 5, 7 and 9, IPFIX \
-                     and sFlow 5 are",
+                    "cannot decode datagrams from {address}: {}; supported are NetFlow 5, 7 and 9, IPFIX and sFlow 5",
                     foreign(octets)
                 );
             }

@@ -126,7 +126,7 @@ impl Intake {
                 }
                 Err(error) if error.is_missing() => {}
                 Err(error) => {
-                    tracing::warn!("{error}; exporters have to tell their templates again");
+                    tracing::warn!("{error}; waiting for the exporters to resend their templates");
                 }
             }
             // Before anything is lost: a file that cannot be written is a mistake.

@@ -46,7 +46,7 @@ impl Port {
     pub(super) fn close(&self) {
         self.closed.get_or_init(|| sys::dropped(self.as_fd()));
         if let Err(error) = sys::refuse_all(self.as_fd()) {
-            tracing::warn!("{}: datagrams go on coming during the stop: {error}", self.name);
+            tracing::warn!("{}: datagrams keep arriving during the stop: {error}", self.name);
         }
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn open(
         let socket = bound(address, only_v6, workers > 1).map_err(failed)?;
         let buffer = set_buffer(&socket, buffer).map_err(failed)?;
         if let Err(error) = sys::merge_datagrams(socket.as_fd()) {
-            tracing::debug!("{}: datagrams come one by one: {error}", listener.name);
+            tracing::debug!("{}: cannot receive datagrams in batches: {error}", listener.name);
         }
         let (name, closed) = (listener.name.clone(), OnceLock::new());
         ports.push(Port { name, socket, buffer, closed });
@@ -111,7 +111,7 @@ fn set_buffer(socket: &Socket, octets: usize) -> io::Result<usize> {
     if given < octets && !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "the receive buffer is {given} octets, not {octets}: run `sysctl -w \
-             net.core.rmem_max={octets}`, or give the sensor CAP_NET_ADMIN, lest bursts be lost"
+             net.core.rmem_max={octets}`, or give the sensor CAP_NET_ADMIN, to avoid losing bursts"
         );
     }
     Ok(given)

@@ -30,7 +30,7 @@ pub(super) enum LoadError {
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     /// Somebody wrote into it, or it is of another version.
-    #[error("{} is no state of this version: {problem}", path.display())]
+    #[error("{} is not a state file of this version: {problem}", path.display())]
     Broken { path: PathBuf, problem: String },
 }
 

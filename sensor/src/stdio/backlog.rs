@@ -45,7 +45,7 @@ impl State {
         match std::mem::take(&mut self.lost) {
             0 => None,
             lost => Some(
-                format!("{lost} messages are missing here: standard error was not read\n")
+                format!("{lost} messages were lost here: standard error was not read\n")
                     .into_bytes(),
             ),
         }
@@ -142,7 +142,7 @@ mod tests {
         let (gap, kept) = lines.split_last().expect("lines");
         assert!(kept.iter().enumerate().all(|(n, kept)| *kept == format!("{n:09}")));
         let lost = texts - kept.len();
-        assert_eq!(*gap, format!("{lost} messages are missing here: standard error was not read"));
+        assert_eq!(*gap, format!("{lost} messages were lost here: standard error was not read"));
         assert!(kept.len() >= LIMIT / 10, "{}", kept.len());
     }
 

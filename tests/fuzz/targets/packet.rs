@@ -1,4 +1,4 @@
-//! The packet parser: any bytes, any length on the wire; what it returns must hold together.
+//! The packet parser: any bytes, any length on the wire; what it returns must contain together.
 
 #![no_main]
 

@@ -17,7 +17,7 @@ const HOUR: i64 = 3_600_000;
 /// Jiffies, rounding and what is read one after the other, milliseconds; next to nothing beside the step.
 const SLACK: i64 = 1_000;
 
-const SAID: &str = "the clock of this host was set";
+const SAID: &str = "the host's clock was set";
 
 /// Destination ports: of flows that go on while the clock is set, and of those that begin afterwards.
 const ACROSS_BACK: u16 = 7101;

@@ -100,7 +100,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
     }
     let list = packages.join(" ");
     if !has_apt() {
-        let text = format!("missing are the programs of these packages (Debian's names): {list}");
+        let text = format!("missing programs of these packages (Debian names): {list}");
         return Err(Skip(text).into());
     }
     let command = format!("apt-get install --no-install-recommends {list}");

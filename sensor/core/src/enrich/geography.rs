@@ -15,9 +15,9 @@ pub struct Database {
     reader: Reader<Vec<u8>>,
 }
 
-/// Why bytes are no MMDB file.
+/// Why bytes are not an MMDB file.
 #[derive(Debug, thiserror::Error)]
-#[error("{name} is no MMDB file: {source}")]
+#[error("{name} is not an MMDB file: {source}")]
 pub struct DatabaseError {
     name: String,
     source: MaxMindDbError,
@@ -246,8 +246,8 @@ pub(super) mod tests {
 
     #[test]
     fn other_bytes_are_refused() {
-        let error = Database::read("a.mmdb", b"PK\x03\x04".to_vec()).expect_err("no MMDB file");
-        assert!(error.to_string().starts_with("a.mmdb is no MMDB file: "), "{error}");
+        let error = Database::read("a.mmdb", b"PK\x03\x04".to_vec()).expect_err("not an MMDB file");
+        assert!(error.to_string().starts_with("a.mmdb is not an MMDB file: "), "{error}");
         let whole = mmdb(&[("192.0.2.0", 24, json!({"country": "DE"}))]);
         for end in 0..whole.len() {
             if let Ok(database) = Database::read("cut", whole[..end].to_vec()) {

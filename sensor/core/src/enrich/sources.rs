@@ -172,7 +172,9 @@ pub(super) fn context(text: &str) -> Result<String, String> {
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     match text.chars().find(|&c| !allowed(c)) {
-        Some(bad) => Err(format!("`{bad}` cannot stand in a context; queries could not name it")),
+        Some(bad) => {
+            Err(format!("`{bad}` is not allowed in a context; queries could not reference it"))
+        }
         None => Ok(text.to_ascii_lowercase()),
     }
 }
@@ -186,7 +188,7 @@ pub(super) fn value(text: &str) -> Result<&str, String> {
         return Err(format!("this has {} bytes, a value {VALUE_OCTETS} at most", text.len()));
     }
     if text.chars().any(char::is_control) {
-        return Err("control characters cannot stand in a value".to_owned());
+        return Err("control characters are not allowed in a value".to_owned());
     }
     Ok(text)
 }

@@ -34,16 +34,16 @@ impl FromStr for ByteSize {
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = (&text[..digits], text[digits..].trim());
         let number: u64 =
-            number.parse().map_err(|_| "a size is a whole number and a unit".to_owned())?;
+            number.parse().map_err(|_| "a size is an integer and a unit".to_owned())?;
         let factor = match unit {
             "" => 1,
             unit => UNITS
                 .iter()
                 .find(|(name, _)| *name == unit)
                 .map(|&(_, factor)| factor)
-                .ok_or_else(|| format!("`{unit}` is no unit of bytes"))?,
+                .ok_or_else(|| format!("`{unit}` is not a size unit"))?,
         };
-        number.checked_mul(factor).map(Self).ok_or_else(|| "more than 64 bits hold".to_owned())
+        number.checked_mul(factor).map(Self).ok_or_else(|| "larger than 64 bits".to_owned())
     }
 }
 
@@ -65,7 +65,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
     humantime::parse_duration(text).map_err(|error| match error {
         humantime::DurationError::NumberOverflow => {
-            format!("`{number}` is longer than can be counted")
+            format!("`{number}` is too long")
         }
         error => error.to_string(),
     })
@@ -234,7 +234,7 @@ impl<T: Value> Value for Vec<Setting<T>> {
         let Some(elements) = found.get_ref().as_array() else {
             let fault = wrong_kind::<Self>(found, path);
             faults.push(if found.get_ref().is_table() {
-                fault.help(format!("write [[{path}]], since there may be several"))
+                fault.help(format!("write [[{path}]], since there may be more than one"))
             } else {
                 fault
             });
@@ -268,11 +268,11 @@ mod tests {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
         }
         for (text, reason) in [
-            ("", "a size is a whole number and a unit"),
-            ("-1MiB", "a size is a whole number and a unit"),
-            ("1.5GiB", "`.5GiB` is no unit of bytes"),
-            ("1PiB", "`PiB` is no unit of bytes"),
-            ("99999999TiB", "more than 64 bits hold"),
+            ("", "a size is an integer and a unit"),
+            ("-1MiB", "a size is an integer and a unit"),
+            ("1.5GiB", "`.5GiB` is not a size unit"),
+            ("1PiB", "`PiB` is not a size unit"),
+            ("99999999TiB", "larger than 64 bits"),
         ] {
             assert_eq!(text.parse::<ByteSize>(), Err(reason.to_owned()), "{text}");
         }
@@ -285,10 +285,7 @@ mod tests {
         assert_eq!(parse_duration("2"), Err("`2` has no unit; write `2s` for seconds".to_owned()));
         assert!(parse_duration("soon").is_err());
         for text in ["99999999999999999h", "99999999999999999999999s"] {
-            assert_eq!(
-                parse_duration(text),
-                Err(format!("`{text}` is longer than can be counted"))
-            );
+            assert_eq!(parse_duration(text), Err(format!("`{text}` is too long")));
         }
     }
 

@@ -88,7 +88,7 @@ fn removal_recreation_and_renaming_are_told() {
 fn what_is_asked_for_outright_must_be_there() {
     let links = vec![link(1, "lo"), link(2, "eth0")];
     let error = selection(&["eth1"]).check(&links).unwrap_err();
-    assert_eq!(error.to_string(), "no interface named `eth1`; there are: lo, eth0");
+    assert_eq!(error.to_string(), "no interface named `eth1`; available: lo, eth0");
     assert!(matches!(selection(&[AUTO]).check(&links), Err(KernelError::NoDefaultRoute { .. })));
     selection(&["veth*"]).check(&links).unwrap();
 }
@@ -110,7 +110,7 @@ fn alternative_names_are_as_good_as_the_first() {
     let mut chosen = selection(&["uplink", "eth0"]);
     assert_eq!(chosen.update(links(), none()).len(), 1, "it is watched once");
     let error = selection(&["lan"]).check(&links()).unwrap_err().to_string();
-    assert!(error.ends_with("there are: eth0 (also uplink, enx0200), eth1 (also dmz)"), "{error}");
+    assert!(error.ends_with("available: eth0 (also uplink, enx0200), eth1 (also dmz)"), "{error}");
     let mut chosen = selection(&["dmz"]);
     chosen.update(links(), none());
     let without = vec![link(3, "eth1")];

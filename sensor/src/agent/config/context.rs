@@ -20,7 +20,7 @@ use super::{
 table! {
     /// `[labels]`
     Labels {
-        /// Files of labels: CSV, JSON or TOML, by their ending.
+        /// Label files: CSV, JSON or TOML, by file name extension.
         files: Vec<Setting<PathBuf>> = Vec::new();
         /// Of prefixes inside one another: `most-specific` has a context for itself, or labels of `all` hold.
         precedence: String = "most-specific".to_owned();
@@ -36,7 +36,7 @@ table! {
         internal: Vec<Setting<String>> = Vec::new();
         /// Addresses and prefixes that are not internal although they lie in some that are.
         external: Vec<Setting<String>> = Vec::new();
-        /// AS whose addresses are internal; needs a file that knows AS.
+        /// AS whose addresses are internal; needs a file with AS data.
         internal_as: Vec<Setting<u64>> = Vec::new();
     }
 }
@@ -125,11 +125,11 @@ fn prefixes(list: &Setting<Vec<Setting<String>>>, path: &str, faults: &mut Fault
             Some(prefix) if prefix.canonical() == prefix => prefixes.push(prefix),
             Some(prefix) => {
                 let found = format!("did you mean `{}`?", prefix.canonical());
-                faults.report(text, path, "must hold prefixes without bits below them", &found);
+                faults.report(text, path, "must contain prefixes without host bits", &found);
             }
             None => {
                 let found = format!("`{}` is neither", text.value);
-                faults.report(text, path, "must hold addresses or prefixes", &found);
+                faults.report(text, path, "must contain addresses or prefixes", &found);
             }
         }
     }
@@ -140,7 +140,7 @@ fn internal_as(networks: &Networks, known: bool, faults: &mut Faults) -> Vec<u32
     let list = &networks.internal_as;
     if !list.value.is_empty() && !known {
         let found = "`geo` names no file";
-        faults.report(list, "networks.internal_as", "needs an MMDB file that knows AS", found);
+        faults.report(list, "networks.internal_as", "needs an MMDB file with AS data", found);
     }
     let number = |number: &Setting<u64>| {
         let range = 1..=u64::from(u32::MAX);
@@ -219,19 +219,19 @@ error: `labels.precedence` must be most-specific or all
 1 | labels.precedence = 'al'
   |                     ^^^^ did you mean `all`?
 
-error: `networks.internal` must hold prefixes without bits below them
+error: `networks.internal` must contain prefixes without host bits
  --> f:2:22
   |
 2 | networks.internal = ['10.0.0.1/8', 'lan']
   |                      ^^^^^^^^^^^^ did you mean `10.0.0.0/8`?
 
-error: `networks.internal` must hold addresses or prefixes
+error: `networks.internal` must contain addresses or prefixes
  --> f:2:36
   |
 2 | networks.internal = ['10.0.0.1/8', 'lan']
   |                                    ^^^^^ `lan` is neither
 
-error: `networks.internal_as` needs an MMDB file that knows AS
+error: `networks.internal_as` needs an MMDB file with AS data
  --> f:3:24
   |
 3 | networks.internal_as = [64500]
@@ -260,7 +260,7 @@ error[N204]: `dstport` is a number, and `x` is not
   |
 9 | match = '''dstport == x'''
   |                       ^
-  = help: a whole number without sign or unit
+  = help: an integer without sign or unit
 ";
         assert_eq!(shown, expected, "shown:\n{shown}");
     }

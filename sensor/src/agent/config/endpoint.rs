@@ -58,15 +58,17 @@ impl FromStr for CollectorEndpoint {
     /// The error says what is wrong with the URL, without repeating it.
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         let Some((scheme, rest)) = url.split_once("://") else {
-            return Err("a collector is written udp://HOST:PORT, tcp:// or tls://".to_owned());
+            return Err("use udp://HOST:PORT, tcp:// or tls://".to_owned());
         };
-        let transport =
-            Transport::ALL.into_iter().find(|transport| transport.scheme() == scheme).ok_or_else(
-                || match nearest(scheme, Transport::ALL.map(Transport::scheme)) {
-                    Some(meant) => format!("`{scheme}` is no transport, did you mean `{meant}`?"),
-                    None => format!("`{scheme}` is no transport: use udp, tcp or tls"),
-                },
-            )?;
+        let transport = Transport::ALL
+            .into_iter()
+            .find(|transport| transport.scheme() == scheme)
+            .ok_or_else(|| {
+            match nearest(scheme, Transport::ALL.map(Transport::scheme)) {
+                Some(meant) => format!("`{scheme}` is not a transport, did you mean `{meant}`?"),
+                None => format!("`{scheme}` is not a transport: use udp, tcp or tls"),
+            }
+        })?;
         let (host, port) = host_and_port(rest, transport.default_port())?;
         Ok(Self { transport, host, port })
     }
@@ -87,7 +89,7 @@ impl FromStr for SourceConfig {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             return match address.is_unspecified() || address.is_multicast() {
-                true => Err(format!("{address} is no address that this host can have")),
+                true => Err(format!("{address} is not an address that a host can have")),
                 false => Ok(Self::Address(address)),
             };
         }
@@ -119,7 +121,7 @@ pub(super) fn interface_name(name: &str) -> Result<(), String> {
         return Err(format!("{} bytes, a name has {longest} at most", name.len()));
     }
     match name.chars().find(|&c| c == '/' || c == ':' || c.is_whitespace()) {
-        Some(bad) => Err(format!("`{bad}` cannot stand in a name")),
+        Some(bad) => Err(format!("`{bad}` is not allowed in a name")),
         None => Ok(()),
     }
 }
@@ -131,7 +133,7 @@ pub fn with_source(url: &str) -> Result<(CollectorEndpoint, Option<SourceConfig>
     let endpoint: CollectorEndpoint = url.parse()?;
     let source = match options.split_once('=') {
         Some(("source", source)) => source,
-        _ => return Err("behind `?` only source=ADDRESS or source=INTERFACE may stand".to_owned()),
+        _ => return Err("only source=ADDRESS or source=INTERFACE may follow `?`".to_owned()),
     };
     let source: SourceConfig = source.parse().map_err(|reason| format!("source: {reason}"))?;
     source.check(&endpoint).map_err(|reason| format!("source: {reason}"))?;
@@ -148,7 +150,7 @@ pub(super) fn host_and_port(rest: &str, default_port: u16) -> Result<(String, u1
             .parse()
             .ok()
             .filter(|&port: &u16| port != 0 && digits.bytes().all(|b| b.is_ascii_digit()))
-            .ok_or_else(|| format!("`{digits}` is no port: use 1 to 65535"))?,
+            .ok_or_else(|| format!("`{digits}` is not a port: use 1 to 65535"))?,
     };
     Ok((host.to_owned(), port))
 }
@@ -161,7 +163,7 @@ pub(super) fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
         // A zone such as %eth0 is for the resolver to judge.
         let address = host.split('%').next().unwrap_or(host);
         if address.parse::<Ipv6Addr>().is_err() {
-            return Err(format!("`{host}` is no IPv6 address"));
+            return Err(format!("`{host}` is not an IPv6 address"));
         }
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
@@ -170,7 +172,7 @@ pub(super) fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
         };
     }
     if rest.matches(':').count() > 1 {
-        return Err("an IPv6 address stands in brackets: [::1]:4739".to_owned());
+        return Err("enclose an IPv6 address in brackets: [::1]:4739".to_owned());
     }
     let (host, port) = match rest.split_once(':') {
         Some((host, port)) => (host, Some(port)),
@@ -185,7 +187,7 @@ pub(super) fn split_host(rest: &str) -> Result<(&str, Option<&str>), String> {
             Err(format!("`{}`: a collector has no path", &rest[at..]))
         }
         Some(at) => Err(format!(
-            "`{}` cannot stand in a host name",
+            "`{}` is not allowed in a host name",
             rest[at..].chars().next().unwrap_or_default()
         )),
         None => Ok((host, port)),
@@ -235,23 +237,23 @@ mod tests {
     #[test]
     fn bad_urls() {
         for (url, reason) in [
-            ("", "a collector is written udp://HOST:PORT, tcp:// or tls://"),
-            ("10.0.0.1:2055", "a collector is written udp://HOST:PORT, tcp:// or tls://"),
-            ("upd://a:1", "`upd` is no transport, did you mean `udp`?"),
-            ("https://a:1", "`https` is no transport: use udp, tcp or tls"),
+            ("", "use udp://HOST:PORT, tcp:// or tls://"),
+            ("10.0.0.1:2055", "use udp://HOST:PORT, tcp:// or tls://"),
+            ("upd://a:1", "`upd` is not a transport, did you mean `udp`?"),
+            ("https://a:1", "`https` is not a transport: use udp, tcp or tls"),
             ("udp://", "the host is missing"),
             ("udp://:2055", "the host is missing"),
-            ("udp://a:0", "`0` is no port: use 1 to 65535"),
-            ("udp://a:65536", "`65536` is no port: use 1 to 65535"),
-            ("udp://a:+1", "`+` cannot stand in a host name"),
+            ("udp://a:0", "`0` is not a port: use 1 to 65535"),
+            ("udp://a:65536", "`65536` is not a port: use 1 to 65535"),
+            ("udp://a:+1", "`+` is not allowed in a host name"),
             ("udp://a:", "the port after `:` is missing"),
-            ("udp://::1:2055", "an IPv6 address stands in brackets: [::1]:4739"),
+            ("udp://::1:2055", "enclose an IPv6 address in brackets: [::1]:4739"),
             ("udp://[::1", "the `[` is not closed by `]`"),
-            ("udp://[a]:1", "`a` is no IPv6 address"),
+            ("udp://[a]:1", "`a` is not an IPv6 address"),
             ("udp://[::1]2055", "`2055` after the address: only a port may follow"),
-            ("udp://[::1]:+5", "`+5` is no port: use 1 to 65535"),
+            ("udp://[::1]:+5", "`+5` is not a port: use 1 to 65535"),
             ("tcp://a:1/x", "`/x`: a collector has no path"),
-            ("tcp://us er:1", "` ` cannot stand in a host name"),
+            ("tcp://us er:1", "` ` is not allowed in a host name"),
         ] {
             assert_eq!(url.parse::<CollectorEndpoint>(), Err(reason.to_owned()), "{url}");
         }
@@ -271,10 +273,10 @@ mod tests {
             assert_eq!(source(url), Ok((shown.to_owned(), expected)), "{url}");
         }
         for (url, reason) in [
-            ("udp://a?sorce=lo", "behind `?` only source=ADDRESS or source=INTERFACE may stand"),
+            ("udp://a?sorce=lo", "only source=ADDRESS or source=INTERFACE may follow `?`"),
             ("udp://a?source=", "source: this is empty"),
-            ("udp://a?source=a/b", "source: `/` cannot stand in a name"),
-            ("udp://a?source=0.0.0.0", "source: 0.0.0.0 is no address that this host can have"),
+            ("udp://a?source=a/b", "source: `/` is not allowed in a name"),
+            ("udp://a?source=0.0.0.0", "source: 0.0.0.0 is not an address that a host can have"),
             ("udp://192.0.2.1?source=::1", "source: the collector has an IPv4 address"),
             ("udp://[fe80::1%eth0]?source=10.0.0.1", "source: the collector has an IPv6 address"),
         ] {

@@ -121,7 +121,7 @@ fn interfaces(raw: &Named<String>, faults: &mut Faults) -> BTreeMap<u32, String>
                 faults.report(name, "exporter.interfaces", must, "this name is empty");
             }
             Err(_) => {
-                let found = format!("`{index}` is no number: write {{ 3 = \"uplink\" }}");
+                let found = format!("`{index}` is not a number: write {{ 3 = \"uplink\" }}");
                 let must = "must have SNMP indices as keys";
                 faults.report(name, "exporter.interfaces", must, &found);
             }

@@ -51,7 +51,7 @@ pub fn resolve(
     for forward in list {
         let raw = &forward.value;
         if !listens {
-            let found = "nothing is received: say where to listen";
+            let found = "nothing is received without one";
             faults.report(forward, "forward", "needs a [[listen]]", found);
         }
         let Some(url) = &raw.url.value else {
@@ -84,8 +84,8 @@ fn receiver(url: &str, default_port: u16) -> Result<(String, u16), String> {
         Some(("udp", rest)) => host_and_port(rest, default_port),
         // What is wrong with it, collectors' URLs have in common.
         _ => match url.parse::<CollectorEndpoint>()?.transport {
-            Transport::Udp => Err("it is written udp://HOST:PORT".to_owned()),
-            Transport::Tcp | Transport::Tls => Err("datagrams travel by udp".to_owned()),
+            Transport::Udp => Err("use udp://HOST:PORT".to_owned()),
+            Transport::Tcp | Transport::Tls => Err("datagrams are forwarded over udp".to_owned()),
         },
     }
 }
@@ -109,10 +109,12 @@ fn protocols(raw: &Forward, faults: &mut Faults) -> Vec<Protocol> {
             None => {
                 let word_given = &word.value;
                 let found = match nearest(word_given, names) {
-                    Some(meant) => format!("`{word_given}` is none, did you mean `{meant}`?"),
-                    None => format!("`{word_given}` is none: use {}", names.join(", ")),
+                    Some(meant) => {
+                        format!("`{word_given}` is not a protocol, did you mean `{meant}`?")
+                    }
+                    None => format!("`{word_given}` is not a protocol: use {}", names.join(", ")),
                 };
-                faults.report(word, "forward.versions", "must hold protocols", &found);
+                faults.report(word, "forward.versions", "must contain protocols", &found);
             }
         }
     }
@@ -125,7 +127,7 @@ fn exporters(raw: &Forward, faults: &mut Faults) -> Vec<IpNet> {
         match network(&word.value) {
             Ok(network) => exporters.push(network),
             Err(reason) => {
-                let must = "must hold addresses and networks";
+                let must = "must contain addresses and networks";
                 faults.report(word, "forward.exporters", must, &reason);
             }
         }
@@ -167,9 +169,9 @@ mod tests {
         let text = format!("{LISTEN}[[forward]]\n{keys}");
         let faults = from_text(&text, &Overrides::default()).unwrap_err();
         let messages: Vec<_> = faults.file.iter().map(|fault| fault.message.as_str()).collect();
-        let protocols = "`forward.versions` must hold protocols";
+        let protocols = "`forward.versions` must contain protocols";
         let url = "`forward.url` must be a URL such as `udp://HOST:2055`";
-        let exporters = "`forward.exporters` must hold addresses and networks";
+        let exporters = "`forward.exporters` must contain addresses and networks";
         let mut messages = messages;
         messages.sort_unstable();
         assert_eq!(messages, [exporters, url, protocols, protocols]);

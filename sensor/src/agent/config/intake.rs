@@ -103,7 +103,7 @@ pub fn resolve(raw: &Intake, faults: &mut Faults) -> IntakeConfig {
     for net in &raw.allow.value {
         match network(&net.value) {
             Ok(net) => allow.push(net),
-            Err(reason) => faults.report(net, "intake.allow", "must hold networks", &reason),
+            Err(reason) => faults.report(net, "intake.allow", "must contain networks", &reason),
         }
     }
     IntakeConfig {
@@ -135,7 +135,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     }
     let net: IpNet = text
         .parse()
-        .map_err(|_| format!("`{text}` is no network such as 10.0.0.0/8 or 2001:db8::/32"))?;
+        .map_err(|_| format!("`{text}` is not a network such as 10.0.0.0/8 or 2001:db8::/32"))?;
     if net.trunc() != net {
         return Err(format!("`{net}` has host bits set, did you mean `{}`?", net.trunc()));
     }

@@ -89,16 +89,16 @@ impl FromStr for ListenEndpoint {
     /// The error says what is wrong with the URL, without repeating it.
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         let Some((name, rest)) = url.split_once("://") else {
-            return Err("it is written SCHEME://ADDRESS:PORT".to_owned());
+            return Err("use SCHEME://ADDRESS:PORT".to_owned());
         };
         let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == name);
         let scheme = scheme.ok_or_else(|| match nearest(name, Scheme::ALL.map(Scheme::name)) {
-            Some(meant) => format!("`{name}` is no scheme, did you mean `{meant}`?"),
-            None => format!("`{name}` is no scheme: use netflow, ipfix, sflow, tcp or tls"),
+            Some(meant) => format!("`{name}` is not a scheme, did you mean `{meant}`?"),
+            None => format!("`{name}` is not a scheme: use netflow, ipfix, sflow, tcp or tls"),
         })?;
         let (host, port) = split_host(rest)?;
         let address: IpAddr = host.parse().map_err(|_| {
-            format!("`{host}` is no address of this host; 0.0.0.0 and [::] stand for all")
+            format!("`{host}` is not an address of this host; use 0.0.0.0 or [::] for all")
         })?;
         let port = match port {
             None => scheme.default_port(),
@@ -106,7 +106,7 @@ impl FromStr for ListenEndpoint {
                 .parse()
                 .ok()
                 .filter(|&port: &u16| port != 0)
-                .ok_or_else(|| format!("`{digits}` is no port: use 1 to 65535"))?,
+                .ok_or_else(|| format!("`{digits}` is not a port: use 1 to 65535"))?,
         };
         Ok(Self { scheme, address: SocketAddr::new(address, port) })
     }
@@ -178,7 +178,7 @@ fn tls(listen: &Setting<Listen>, scheme: Scheme, faults: &mut Faults) -> Option<
     if scheme != Scheme::Tls {
         for (name, file) in files.into_iter().filter(|(_, file)| file.is_given()) {
             let found = format!("the url says {}", scheme.name());
-            faults.report(file, &format!("listen.{name}"), "is for tls:// only", &found);
+            faults.report(file, &format!("listen.{name}"), "applies only to tls://", &found);
         }
         return None;
     }
@@ -211,13 +211,13 @@ mod tests {
             assert_eq!(endpoint.map(|endpoint| endpoint.to_string()), Ok(shown.to_owned()));
         }
         for (url, reason) in [
-            ("2055", "it is written SCHEME://ADDRESS:PORT"),
-            ("netflw://[::]", "`netflw` is no scheme, did you mean `netflow`?"),
+            ("2055", "use SCHEME://ADDRESS:PORT"),
+            ("netflw://[::]", "`netflw` is not a scheme, did you mean `netflow`?"),
             (
                 "netflow://router",
-                "`router` is no address of this host; 0.0.0.0 and [::] stand for all",
+                "`router` is not an address of this host; use 0.0.0.0 or [::] for all",
             ),
-            ("netflow://0.0.0.0:0", "`0` is no port: use 1 to 65535"),
+            ("netflow://0.0.0.0:0", "`0` is not a port: use 1 to 65535"),
         ] {
             assert_eq!(url.parse::<ListenEndpoint>(), Err(reason.to_owned()), "{url}");
         }
@@ -242,7 +242,7 @@ mod tests {
             messages,
             [
                 "`listen.url` must differ from the others",
-                "`listen.key` is for tls:// only",
+                "`listen.key` applies only to tls://",
                 "`listen` needs a `certificate` for tls://",
                 "`listen` needs a `key` for tls://",
                 "`listen` needs a `url`",

@@ -330,18 +330,18 @@ impl Config {
             Ok(text) => edits::between(&self.written.text, &text),
             Err(error) => {
                 return Some(format!(
-                    "{file} cannot be read: {error}; the sensor goes on with what it read"
+                    "{file} cannot be read: {error}; the sensor continues with the configuration it started with"
                 ));
             }
         };
         match sections {
             Ok(sections) if sections.is_empty() => None,
             Ok(sections) => Some(format!(
-                "{file} has changed in {}, which takes effect with a restart only",
+                "{file} has changed in {}; restart the sensor to apply it",
                 sections.join(", ")
             )),
             Err(_) => Some(format!(
-                "{file} has changed and has faults: see `sensor check --config {file}`; it takes effect with a restart only"
+                "{file} has changed and is invalid: run `sensor check --config {file}`; changes take effect only after a restart"
             )),
         }
     }

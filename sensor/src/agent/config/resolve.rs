@@ -61,7 +61,7 @@ fn capture(
     let required = interface.iter().map(|interface| &interface.value.required);
     for required in required.filter(|required| required.value && interfaces.is_empty()) {
         let found = "`capture.interfaces` names none";
-        faults.report(required, "interface.required", "is for interfaces that are watched", found);
+        faults.report(required, "interface.required", "applies only to captured interfaces", found);
     }
     CaptureConfig {
         interfaces,
@@ -86,7 +86,12 @@ fn interfaces(
         return Vec::new();
     }
     if list.value.is_empty() && !listens {
-        faults.report(list, PATH, "must name an interface", "`[\"auto\"]` takes the default route");
+        faults.report(
+            list,
+            PATH,
+            "must name an interface",
+            "`[\"auto\"]` selects the default route",
+        );
     }
     let mut patterns = Vec::with_capacity(list.value.len());
     for (index, name) in list.value.iter().enumerate() {
@@ -95,7 +100,9 @@ fn interfaces(
         }
         match pattern(&name.value) {
             Ok(pattern) => patterns.push(pattern),
-            Err(reason) => faults.report(name, PATH, "must hold names, globs or `auto`", &reason),
+            Err(reason) => {
+                faults.report(name, PATH, "must contain names, globs or `auto`", &reason);
+            }
         }
     }
     patterns
@@ -199,7 +206,7 @@ fn source(
     const PATH: &str = "collector.source";
     let Some(text) = &raw.value else { return of_url };
     if of_url.is_some() {
-        faults.report(raw, PATH, "must be given once", "there is one behind the `?` of the url");
+        faults.report(raw, PATH, "must be given once", "the url has one after `?`");
     }
     let source = text.parse::<SourceConfig>().and_then(|source| {
         source.check(endpoint)?;
@@ -217,7 +224,7 @@ fn tls(
     if transport != Transport::Tls {
         if raw.is_given() {
             let found = format!("the url says {}", transport.scheme());
-            faults.report(raw, "collector.tls", "is for tls:// collectors only", &found);
+            faults.report(raw, "collector.tls", "applies only to tls:// collectors", &found);
         }
         return None;
     }
@@ -225,11 +232,11 @@ fn tls(
     match (tls.certificate.is_given(), tls.key.is_given()) {
         (true, false) => {
             let path = "collector.tls.certificate";
-            faults.report(&tls.certificate, path, "needs a `key` beside it", "there is none");
+            faults.report(&tls.certificate, path, "requires `key`", "there is none");
         }
         (false, true) => {
             let path = "collector.tls.key";
-            faults.report(&tls.key, path, "needs a `certificate` beside it", "there is none");
+            faults.report(&tls.key, path, "requires `certificate`", "there is none");
         }
         _ => {}
     }
@@ -266,7 +273,7 @@ fn log(raw: &raw::Log, overrides: &Overrides, faults: &mut Faults) -> LogConfig 
         let names = LogLevel::ALL.map(LogLevel::name);
         let found = match nearest(name, names) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("`{name}` is no level"),
+            None => format!("`{name}` is not a level"),
         };
         let must = format!("must be one of {}", names.join(", "));
         faults.report(&raw.level, "log.level", &must, &found);

@@ -40,8 +40,8 @@ pub fn resolve(keys: &Keys<'_>, faults: &mut Faults) -> Rotation {
 pub fn max_total(total: &Setting<ByteSize>, path: &str, max_size: u64, faults: &mut Faults) -> u64 {
     let octets = faults.in_range(total, path, TOTALS).0;
     if octets < max_size && total.is_given() {
-        let found = format!("one file alone may have {}", ByteSize(max_size));
-        faults.report(total, path, "must not be below the size of a file", &found);
+        let found = format!("a single file may have {}", ByteSize(max_size));
+        faults.report(total, path, "must be at least the size of one file", &found);
     }
     octets
 }

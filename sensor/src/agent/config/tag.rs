@@ -118,7 +118,7 @@ mod tests {
         lists.set("ports", ListValues::parse("443"));
         let faults = compile(&config.context.tags, &lists).expect_err("a list is missing");
         let expected = "\
-error[N211]: there is no list `own`
+error[N211]: unknown list `own`
  --> f:6:21
   |
 6 | match = '''srcip in $own'''

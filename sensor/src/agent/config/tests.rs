@@ -109,7 +109,7 @@ fn who_listens_to_routers_only_watches_no_interface() {
     assert_eq!(interfaces(""), 1);
     assert_eq!(
         faults("capture.interfaces = []", &Overrides::default()),
-        ["`capture.interfaces` must name an interface: `[\"auto\"]` takes the default route"]
+        ["`capture.interfaces` must name an interface: `[\"auto\"]` selects the default route"]
     );
 }
 
@@ -136,7 +136,7 @@ fn what_a_file_names_may_come_later() {
             &Overrides::default()
         ),
         [
-            "`interface.required` is for interfaces that are watched: `capture.interfaces` names none"
+            "`interface.required` applies only to captured interfaces: `capture.interfaces` names none"
         ]
     );
 }
@@ -211,10 +211,10 @@ fn faults_of_flags_name_the_flag() {
     assert_eq!(
         faults("flow.idle_timeout = '20s'", &overrides),
         [
-            "`--interface` must hold names, globs or `auto`: ` ` cannot stand in a name",
+            "`--interface` must contain names, globs or `auto`: ` ` is not allowed in a name",
             "`--interval` must lie between 100ms and 1m: this is 5ms",
             "`--collector` must differ from the others: udp://a:4739 again",
-            "`--collector` must be a URL such as `udp://HOST:4739`: `upd` is no transport, did you mean `udp`?",
+            "`--collector` must be a URL such as `udp://HOST:4739`: `upd` is not a transport, did you mean `udp`?",
             "`flow.idle_timeout` must not exceed the active timeout (10s): this is 20s",
         ]
     );

@@ -53,7 +53,7 @@ pub fn losses_without_ledger(counts: &Counts, unread: u64) -> Losses {
     Losses::of(lost.map(|(count, what, _)| (count, what)).chain([(unread, UNREAD)]))
 }
 
-const UNREAD: &str = "datagrams not decoded to their end";
+const UNREAD: &str = "datagrams only partly decoded";
 
 /// What of it was lost.
 pub fn losses(counts: &Counts, collector: &Collector) -> Losses {
@@ -62,7 +62,7 @@ pub fn losses(counts: &Counts, collector: &Collector) -> Losses {
     let lost = beside.iter().filter(|(.., lost)| *lost).map(|(count, what, _)| (*count, *what));
     let skipped =
         reasons(&ledger).map(|(reason, octets)| (octets, format!("octets skipped: {reason}")));
-    let waiting = (ledger.waiting, "octets waited for templates that did not come");
+    let waiting = (ledger.waiting, "octets lost waiting for templates that never arrived");
     Losses::of(lost.chain([waiting])).and(Losses::of(skipped))
 }
 
@@ -70,10 +70,10 @@ pub fn losses(counts: &Counts, collector: &Collector) -> Losses {
 fn captured(counts: &Counts) -> [(u64, &'static str, bool); 5] {
     [
         (counts.others, "frames of something else", false),
-        (counts.cut, "datagrams that the capture has cut", true),
-        (counts.fragments, "fragments without what lies before them", true),
-        (counts.stream_octets, "octets of streams in no whole message", true),
-        (counts.stream_missing, "octets of streams that the capture lacks", true),
+        (counts.cut, "datagrams truncated by the capture", true),
+        (counts.fragments, "fragments without their predecessors", true),
+        (counts.stream_octets, "stream octets outside complete messages", true),
+        (counts.stream_missing, "stream octets missing from the capture", true),
     ]
 }
 
@@ -84,16 +84,16 @@ fn beside(counts: &Counts, ledger: &Ledger) -> Vec<(u64, &'static str, bool)> {
         (ledger.rows_without_rate, "flows of unknown sampling rate", false),
         (
             ledger.rows_without_out,
-            "flows whose OUT counters differ and were left aside (see out_counters)",
+            "flows with different OUT counters, which were ignored (see out_counters)",
             true,
         ),
         (
             ledger.rows_with_implausible_uptime,
-            "flows timed by their export, not by when the device says it booted",
+            "flows timed by export time: implausible system uptime",
             false,
         ),
-        (ledger.totals_forgotten, "flows that count in totals were forgotten", true),
-        (ledger.rows_without_exporter, "flows of exporters for which there was no room", false),
+        (ledger.totals_forgotten, "flows with running totals were evicted", true),
+        (ledger.rows_without_exporter, "flows of untracked exporters: no room", false),
     ]);
     rows
 }

@@ -144,21 +144,22 @@ fn tell_what_is_selected(patterns: &[InterfacePattern], selection: &Selection) {
         let interface = names.join(", ");
         tracing::info!(
             interface,
-            "about to watch the device of the default route, since no interface is named; -i NAME watches another"
+            "capturing the default route's interface; select another with -i NAME"
         );
     }
     for name in selection.awaited() {
         match name.as_str() {
-            AUTO => tracing::info!(
-                "there is no default route yet; its device is watched once there is one"
-            ),
+            AUTO => tracing::info!("no default route yet; capturing starts when one appears"),
             interface => {
-                tracing::info!(interface, "no such interface yet; it is watched once it appears");
+                tracing::info!(
+                    interface,
+                    "no such interface yet; capturing starts when it appears"
+                );
             }
         }
     }
     if names.is_empty() {
-        stdio::tell("no interface matches yet; those that appear will be watched");
+        stdio::tell("no interface matches yet; capturing starts when one appears");
     }
 }
 
@@ -183,7 +184,7 @@ impl Capture {
                 result = &mut watching, if !watch_failed => {
                     watch_failed = true;
                     if let Err(error) = result {
-                        tracing::error!("{error}; new interfaces are not noticed any more");
+                        tracing::error!("{error}; new interfaces will not be noticed");
                     }
                 }
                 _ = verify.tick() => {

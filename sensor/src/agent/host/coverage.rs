@@ -91,7 +91,7 @@ impl Report {
     /// Where some have.
     pub fn check(&self) -> anyhow::Result<()> {
         let unseen: u64 = self.shortfalls.iter().map(|shortfall| shortfall.unseen).sum();
-        ensure!(unseen == 0, "at least {unseen} packets passed the interfaces unseen");
+        ensure!(unseen == 0, "at least {unseen} packets on the interfaces were missed");
         Ok(())
     }
 }
@@ -146,7 +146,7 @@ impl Coverage {
         let counters = match self.counters.read(&all) {
             Ok(counters) => counters,
             Err(error) => {
-                tracing::debug!(%error, "interfaces do not tell what they have counted");
+                tracing::debug!(%error, "cannot read interface counters; coverage is unknown");
                 return;
             }
         };
@@ -227,8 +227,7 @@ impl Group {
                     seen,
                     counter = counted,
                     unseen,
-                    "packets pass unseen: another program takes them before ours (`bpftool net` lists programs), or they \
-                     go around tc"
+                    "packets are missed: another program consumes them before ours (`bpftool net` lists programs), or they bypass tc"
                 );
             }
         }
@@ -264,7 +263,7 @@ impl fmt::Display for Shortfall {
         let Self { interface, direction, seen, counted, unseen } = self;
         write!(
             f,
-            "{interface}, {}: at least {unseen} of {counted} packets that the interface counted PASSED UNSEEN \
+            "{interface}, {}: at least {unseen} of {counted} packets counted by the interface WERE MISSED \
              ({seen} seen)",
             word(*direction)
         )
@@ -276,21 +275,21 @@ impl fmt::Display for Report {
         if self.restored > 0 {
             writeln!(
                 f,
-                "programs put back after others had taken them off or run before them: {}",
+                "programs restored after others had detached or preceded them: {}",
                 self.restored
             )?;
         }
         for name in &self.absent {
             match name.as_str() {
-                AUTO => writeln!(f, "NOT WATCHED: there was no default route at any time")?,
-                name => writeln!(f, "NOT WATCHED: no interface named {name} has appeared")?,
+                AUTO => writeln!(f, "NOT CAPTURED: there was never a default route")?,
+                name => writeln!(f, "NOT CAPTURED: no interface named {name} has appeared")?,
             }
         }
         if self.shortfalls.is_empty() {
             let plural = if self.interfaces == 1 { "" } else { "s" };
             return writeln!(
                 f,
-                "covered: no packet that {} interface{plural} counted is known to have passed unseen",
+                "covered: no missed packets on {} interface{plural}",
                 self.interfaces
             );
         }

@@ -114,8 +114,7 @@ fn tell(change: i64) {
     tracing::warn!(
         direction,
         seconds,
-        "the clock of this host was set {direction} by {seconds} s; flows last as long as they did, and records get the new \
-         time from here on"
+        "the host's clock was set {direction} by {seconds} s; flow durations are unaffected, and records use the new time from now on"
     );
 }
 
@@ -139,7 +138,7 @@ fn book(epoch: &Epoch, totals: &mut Totals, outputs: &Outputs) {
     totals.add(epoch);
     if let Some(imbalance) = epoch.imbalance {
         tracing::error!(
-            "the ledger of this drain is out of balance by {} packets and {} octets",
+            "this drain's ledger is out of balance by {} packets and {} octets",
             imbalance.packets,
             imbalance.octets
         );

@@ -11,26 +11,25 @@ pub fn tell(interface: &str, HookEvent { direction, change }: &HookEvent) {
         HookChange::Reattached => tracing::warn!(
             interface,
             direction,
-            "our program was taken off, or the interface made anew: attached again"
+            "our program was detached, or the interface recreated: attached again"
         ),
         HookChange::Missing(reason) => tracing::error!(
             interface,
             direction,
             reason,
-            "our program was taken off and cannot be attached again: packets pass unseen; attempts go on"
+            "our program was detached and cannot be attached again: packets are missed; retrying"
         ),
         HookChange::Moved(others) => tracing::warn!(
             interface,
             direction,
             others = others.join(", "),
-            "another program was put before ours and could keep packets from it: ours is first again"
+            "another program was attached in front of ours and may have consumed packets: ours is first again"
         ),
         HookChange::Behind(others) => tracing::warn!(
             interface,
             direction,
             others = others.join(", "),
-            "other programs run before ours, and what they do not let by passes unseen; attach them behind it, or start \
-             the sensor after them"
+            "other programs run before ours and may consume packets; attach them after ours, or start the sensor after them"
         ),
     }
 }

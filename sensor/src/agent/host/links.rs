@@ -55,7 +55,7 @@ impl Attachments {
         linger: Duration,
         outputs: Arc<Outputs>,
     ) -> anyhow::Result<Self> {
-        let coverage = Coverage::new().context("cannot ask interfaces what they count")?;
+        let coverage = Coverage::new().context("cannot read the interface counters")?;
         let mut all = Self {
             attached: BTreeMap::new(),
             programs,
@@ -78,7 +78,7 @@ impl Attachments {
         let fatal = refused.pop_if(|_| all.attached.is_empty());
         refused.iter().for_each(not_watched);
         if let Some(error) = fatal {
-            return Err(error).context("no interface can be watched");
+            return Err(error).context("no interface can be captured");
         }
         selection.all_counted_twice().iter().for_each(|twice| tracing::warn!("{twice}"));
         Ok(all)
@@ -112,7 +112,7 @@ impl Attachments {
                     self.coverage.rename(link.index, &link.name);
                 }
                 LinkEvent::Gone(link) => self.detach_from(link, "gone"),
-                LinkEvent::Left(link) => self.detach_from(link, "let go, no longer asked for"),
+                LinkEvent::Left(link) => self.detach_from(link, "detached: no longer selected"),
                 LinkEvent::Tagged(link) => {
                     if let Some(attachment) = self.attached.get(&link.index) {
                         tell_unseen_tags(attachment, link);
@@ -171,7 +171,7 @@ impl Attachments {
         if link.kind == "vrf" {
             tracing::warn!(
                 interface = link.name,
-                "a VRF device: its packets come to programs at its members alone; watch those"
+                "VRF device: only programs on its members see its packets; capture the members"
             );
         }
         tell_unseen_tags(&attachment, link);

@@ -40,7 +40,7 @@ impl FileReport {
         let mut faults = Findings::located(path, text, &report.faults);
         let untold = report.faulty - report.faults.len();
         if untold > 0 {
-            let more = format!("{path}: {untold} more faulty entries");
+            let more = format!("{path}: {untold} more invalid entries");
             faults.push(Finding::error(more).of_file(path));
         }
         Self {

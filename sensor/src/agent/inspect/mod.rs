@@ -42,7 +42,7 @@ pub struct Named {
 
 /// What is wrong with the files and places that a configuration names.
 #[derive(Debug, thiserror::Error)]
-#[error("what the configuration names has faults\n\n{}", .0.to_string().trim_end())]
+#[error("files referenced by the configuration are invalid\n\n{}", .0.to_string().trim_end())]
 pub struct NamedFaults(pub Findings);
 
 /// Reads what `config` names, for flows of `origin`. `lenient`: policies with faults are left out, and told as warnings are.

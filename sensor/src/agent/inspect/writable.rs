@@ -123,7 +123,7 @@ fn unrotatable(file: &Path) -> Option<Finding> {
     let directory = parent(file);
     let error = try_in(directory).err()?;
     let (file, directory) = (file.display(), directory.display());
-    let message = format!("cannot rotate {file}: no file can be made in {directory}: {error}");
+    let message = format!("cannot rotate {file}: cannot create files in {directory}: {error}");
     Some(Finding::error(message).of_file(file))
 }
 
@@ -137,7 +137,7 @@ fn unmakeable(directory: &Path) -> Option<Finding> {
             Ok(found) if found.is_dir() => match try_in(ancestor) {
                 Ok(()) => return None,
                 Err(error) if ancestor == directory => {
-                    return Some(fault("cannot make a file in", error));
+                    return Some(fault("cannot create a file in", error));
                 }
                 Err(error) => error,
             },
@@ -151,7 +151,7 @@ fn unmakeable(directory: &Path) -> Option<Finding> {
             // Among them links that lead nowhere.
             Err(error) => error,
         };
-        return Some(fault("cannot make directory", error));
+        return Some(fault("cannot create directory", error));
     }
     None
 }
@@ -263,13 +263,13 @@ mod tests {
             (Place::Replaced(path("")), ["cannot write to /", "it is a directory"]),
             (
                 Place::Directory(sys("new/deep")),
-                ["cannot make directory /sys/new/deep: ", "os error"],
+                ["cannot create directory /sys/new/deep: ", "os error"],
             ),
-            (Place::Directory(sys("")), ["cannot make a file in /sys/: ", "os error"]),
-            (Place::Directory(path("file/a/b")), ["cannot make directory /", "ot a directory"]),
-            (Place::Directory(path("file")), ["cannot make directory /", "ot a directory"]),
-            (Place::Directory(path("dangling/a")), ["cannot make directory /", "No such file"]),
-            (Place::Spool(path("file")), ["cannot make directory /", "ot a directory"]),
+            (Place::Directory(sys("")), ["cannot create a file in /sys/: ", "os error"]),
+            (Place::Directory(path("file/a/b")), ["cannot create directory /", "ot a directory"]),
+            (Place::Directory(path("file")), ["cannot create directory /", "ot a directory"]),
+            (Place::Directory(path("dangling/a")), ["cannot create directory /", "No such file"]),
+            (Place::Spool(path("file")), ["cannot create directory /", "ot a directory"]),
             (Place::Spool(path("spool")), ["cannot write to /", "is a directory"]),
         ] {
             let fault = fault(&place).unwrap_or_else(|| panic!("{place:?} has a fault"));

@@ -70,11 +70,11 @@ impl Health {
         }
         let refused = report.refused.messages - self.last.refused.messages;
         if refused > 0 {
-            lines.push(format!("refused {refused} datagrams of addresses that are not allowed"));
+            lines.push(format!("refused {refused} datagrams from addresses outside intake.allow"));
         }
         let (now, before) = (&report.connections, &self.last.connections);
         let rows = [
-            (now.refused - before.refused, "of addresses that are not allowed"),
+            (now.refused - before.refused, "from addresses outside intake.allow"),
             (now.too_many - before.too_many, "beyond intake.max_connections"),
             (
                 now.too_many_of_one - before.too_many_of_one,
@@ -82,7 +82,7 @@ impl Health {
             ),
         ];
         for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
-            lines.push(format!("turned {count} connections away: {what}"));
+            lines.push(format!("refused {count} connections: {what}"));
         }
         let broken = now.broken.reasons().into_iter().zip(before.broken.reasons());
         let broken = broken.map(|((what, now), (_, before))| (what, now - before));
@@ -90,21 +90,19 @@ impl Health {
         if !broken.is_empty() {
             let words: Vec<_> =
                 broken.iter().map(|(what, count)| format!("{count} {what}")).collect();
-            lines.push(format!("connections that did not end well: {}", words.join(", ")));
+            lines.push(format!("connections that ended with an error: {}", words.join(", ")));
         }
         let evicted = report.evicted.count - self.last.evicted.count;
         if evicted > 0 {
             lines.push(format!(
-                "forgot {evicted} exporters, {} among them: all that exporters tell takes more than \
-                 intake.memory",
+                "evicted {evicted} exporters, {} among them: intake.memory is used up",
                 names(&report.evicted)
             ));
         }
         let turned_away = report.turned_away.count - self.last.turned_away.count;
         if turned_away > 0 {
             lines.push(format!(
-                "no room to know the exporters of {turned_away} datagrams, {} among them: their \
-                 templates are not kept; raise intake.memory, or name them in [[exporter]]",
+                "no room for the exporters of {turned_away} datagrams, {} among them: their templates are discarded; raise intake.memory or configure them as [[exporter]]",
                 names(&report.turned_away)
             ));
         }
@@ -112,7 +110,7 @@ impl Health {
             let before = self.last.forwards.iter().find(|last| last.name == forward.name);
             let failed = forward.failed - before.map_or(0, |before| before.failed);
             if failed > 0 {
-                lines.push(format!("{}: {failed} datagrams could not be sent on", forward.name));
+                lines.push(format!("{}: {failed} datagrams could not be forwarded", forward.name));
             }
         }
         let none = ExporterReport::default();
@@ -142,8 +140,8 @@ fn losses(before: &ExporterReport, now: &ExporterReport) -> Option<String> {
     let unknown = |report: &ExporterReport| super::summary::unknown(&report.ledger);
     // A stream that has ended takes its counts along.
     let rows = [
-        (now.lost.flows.saturating_sub(before.lost.flows), "flows lost on the way"),
-        (now.lost.datagrams.saturating_sub(before.lost.datagrams), "datagrams lost on the way"),
+        (now.lost.flows.saturating_sub(before.lost.flows), "flows lost in transit"),
+        (now.lost.datagrams.saturating_sub(before.lost.datagrams), "datagrams lost in transit"),
         (now.lost.samples.saturating_sub(before.lost.samples), "samples lost"),
         (now.limited.saturating_sub(before.limited), "datagrams beyond its rate limit"),
         (unknown(now).saturating_sub(unknown(before)), "octets without a template"),
@@ -184,9 +182,9 @@ mod tests {
             health.lines(report.clone()),
             [
                 "netflow://[::]:2055: the kernel dropped 3 datagrams, the receive buffer was full",
-                "turned 2 connections away: beyond intake.max_connections_per_address",
-                "connections that did not end well: 1 without a first message in time",
-                "exporter 192.0.2.1: 5 flows lost on the way, its clock is 22800 s behind \
+                "refused 2 connections: beyond intake.max_connections_per_address",
+                "connections that ended with an error: 1 without a first message in time",
+                "exporter 192.0.2.1: 5 flows lost in transit, its clock is 22800 s behind \
                  ours: policies correct its times, records keep them",
             ]
         );
@@ -211,11 +209,9 @@ mod tests {
         assert_eq!(
             health.lines(report.clone()),
             [
-                "refused 1 datagrams of addresses that are not allowed",
-                "forgot 2 exporters, 192.0.2.1, 192.0.2.2 among them: all that exporters tell takes \
-                 more than intake.memory",
-                "no room to know the exporters of 7 datagrams, 192.0.2.3 among them: their templates \
-                 are not kept; raise intake.memory, or name them in [[exporter]]",
+                "refused 1 datagrams from addresses outside intake.allow",
+                "evicted 2 exporters, 192.0.2.1, 192.0.2.2 among them: intake.memory is used up",
+                "no room for the exporters of 7 datagrams, 192.0.2.3 among them: their templates are discarded; raise intake.memory or configure them as [[exporter]]",
             ]
         );
         assert_eq!(health.lines(report.clone()), [] as [&str; 0]);

@@ -25,14 +25,14 @@ pub fn text(report: &Report) -> String {
         if listener.too_late > 0 {
             line(
                 &mut text,
-                &format!("{name}: {} datagrams came after the stop", listener.too_late),
+                &format!("{name}: {} datagrams arrived after the stop", listener.too_late),
             );
         }
     }
     let apart = [
         ("refused", report.refused),
         ("beyond rate limits", report.limited),
-        ("left at the stop", report.left),
+        ("unprocessed at the stop", report.left),
     ];
     for (what, count) in apart {
         if count.messages > 0 {
@@ -64,25 +64,25 @@ pub fn losses(report: &Report) -> Losses {
     let exported = |of: fn(&ExporterReport) -> u64| exporters.values().map(of).sum();
     let rows: [(u64, &str); 17] = [
         (listened(|listener| listener.dropped), "datagrams dropped by the kernel"),
-        (listened(|listener| listener.too_late), "datagrams came after the stop"),
+        (listened(|listener| listener.too_late), "datagrams arrived after the stop"),
         (report.refused.messages, "datagrams refused"),
         (report.limited.messages, "datagrams beyond rate limits"),
-        (report.left.messages, "datagrams left at the stop"),
-        (report.turned_away.count, "datagrams of exporters for which there was no room"),
+        (report.left.messages, "datagrams unprocessed at the stop"),
+        (report.turned_away.count, "datagrams of untracked exporters: no room"),
         (connections.refused, "connections refused"),
         (connections.too_many + connections.too_many_of_one, "connections too many at once"),
         (connections.broken.total(), "connections broken"),
-        (connections.unread, "octets of streams in no whole message"),
+        (connections.unread, "stream octets outside complete messages"),
         (report.forwards.iter().map(|to| to.failed).sum(), "datagrams not forwarded"),
-        (exported(|exporter| exporter.lost.flows), "flows lost on the way"),
-        (exported(|exporter| exporter.lost.datagrams), "datagrams lost on the way"),
-        (exported(|exporter| exporter.lost.samples), "samples lost on the way"),
-        (ledger.waiting, "octets waited for templates that did not come"),
+        (exported(|exporter| exporter.lost.flows), "flows lost in transit"),
+        (exported(|exporter| exporter.lost.datagrams), "datagrams lost in transit"),
+        (exported(|exporter| exporter.lost.samples), "samples lost in transit"),
+        (ledger.waiting, "octets lost waiting for templates that never arrived"),
         (
             ledger.rows_without_out,
-            "flows whose OUT counters differ and were left aside (see out_counters)",
+            "flows with different OUT counters, which were ignored (see out_counters)",
         ),
-        (ledger.totals_forgotten, "flows that count in totals were forgotten"),
+        (ledger.totals_forgotten, "flows with running totals were evicted"),
     ];
     let skipped = Skipped::ALL
         .map(|reason| (ledger.skipped[reason], format!("octets skipped: {}", reason.name())));
@@ -108,7 +108,7 @@ fn connections(text: &mut String, connections: &ConnectionReport) {
         let _: std::fmt::Result = write!(words, ", {too_many_of_one} too many of one address");
     }
     if unread > 0 {
-        let _: std::fmt::Result = write!(words, "; {unread} octets in no whole message");
+        let _: std::fmt::Result = write!(words, "; {unread} octets outside complete messages");
     }
     line(text, &words);
 }
@@ -158,11 +158,11 @@ fn exporters(text: &mut String, report: &Report) {
         line(text, &format!("and {more} more exporters"));
     }
     if report.evicted.count > 0 {
-        line(text, &format!("{} exporters were forgotten to make room", report.evicted.count));
+        line(text, &format!("{} exporters were evicted to make room", report.evicted.count));
     }
     if report.turned_away.count > 0 {
         let count = report.turned_away.count;
-        line(text, &format!("{count} datagrams of exporters for which there was no room"));
+        line(text, &format!("{count} datagrams of untracked exporters: no room"));
     }
 }
 
@@ -179,14 +179,14 @@ fn words(exporter: &ExporterReport) -> String {
         (ledger.rows_without_rate, "flows of unknown sampling rate"),
         (
             ledger.rows_without_out,
-            "flows whose OUT counters differ and were left aside (see out_counters)",
+            "flows with different OUT counters, which were ignored (see out_counters)",
         ),
         (
             ledger.rows_with_implausible_uptime,
-            "flows timed by their export, not by when the device says it booted",
+            "flows timed by export time: implausible system uptime",
         ),
-        (ledger.totals_forgotten, "flows that count in totals were forgotten"),
-        (ledger.rows_without_exporter, "flows of exporters for which there was no room"),
+        (ledger.totals_forgotten, "flows with running totals were evicted"),
+        (ledger.rows_without_exporter, "flows of untracked exporters: no room"),
     ];
     for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
         let _: std::fmt::Result = write!(words, ", {count} {what}");
@@ -251,12 +251,11 @@ mod tests {
             "received from routers",
             "  netflow://[::]:2055: 7 datagrams or messages, 700 octets",
             "  netflow://[::]:2055: 2 datagrams dropped by the kernel",
-            "  netflow://[::]:2055: 5 datagrams came after the stop",
+            "  netflow://[::]:2055: 5 datagrams arrived after the stop",
             "  refused: 1 datagrams, 100 octets",
-            "  left at the stop: 4 datagrams, 400 octets",
+            "  unprocessed at the stop: 4 datagrams, 400 octets",
             "  connections: 9 accepted, 0 refused, 0 too many at once, 3 broken (2 without a first \
-             message in time, 1 ended within a message), 3 too many of one address; 17 octets in no \
-             whole message",
+             message in time, 1 ended within a message), 3 too many of one address; 17 octets outside complete messages",
             "  decoded: 2 datagrams, 3 records, 3 flows (0 of unknown sampling rate)",
             "  octets                                    200",
             "  = headers                                  48",
@@ -272,13 +271,13 @@ mod tests {
             lost,
             [
                 "2 datagrams dropped by the kernel",
-                "5 datagrams came after the stop",
+                "5 datagrams arrived after the stop",
                 "1 datagrams refused",
-                "4 datagrams left at the stop",
+                "4 datagrams unprocessed at the stop",
                 "3 connections too many at once",
                 "3 connections broken",
-                "17 octets of streams in no whole message",
-                "7 flows lost on the way",
+                "17 stream octets outside complete messages",
+                "7 flows lost in transit",
                 "12 octets skipped: message_truncated",
             ]
         );

@@ -97,8 +97,7 @@ impl Analysis {
         lines.iter().for_each(|line| tracing::warn!("{line}"));
         for OldSource { name, age } in old {
             tracing::warn!(
-                "all flows of {name} are at least {} s old when they come, though its clock seems \
-                 right: policies count them as that much younger",
+                "all flows of {name} are at least {} s old on arrival although its clock seems right: policies shift their times by that much",
                 age / 1000
             );
         }
@@ -209,7 +208,7 @@ pub(in crate::agent) fn local(origin: Origin) -> Option<Vec<IpAddr>> {
     match addresses::list() {
         Ok(addresses) => Some(addresses),
         Err(error) => {
-            tracing::warn!("{error}: no address counts as this host's");
+            tracing::warn!("{error}: srclocal and dstlocal are unknown");
             None
         }
     }

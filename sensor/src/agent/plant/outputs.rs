@@ -115,7 +115,7 @@ impl Outputs {
             let directory = &files.directory;
             // Later trouble is bridged; a directory that cannot be is a mistake.
             fs::create_dir_all(directory)
-                .with_context(|| format!("cannot make directory {}", directory.display()))?;
+                .with_context(|| format!("cannot create directory {}", directory.display()))?;
             let destination = Destination::Files(file_options(files, patience));
             let options = exporter_options(config, u16::MAX, patience);
             let exporter = Exporter::start(destination, options, &metering)?;
@@ -194,7 +194,7 @@ impl Outputs {
         self.reopen.ask();
         let (lists, result) = config.lists.reread(&self.lists);
         if let Err(error) = result {
-            tracing::error!("{error}; its old values stay in force");
+            tracing::error!("{error}; keeping its old values");
         }
         if let Some(edited) = config.edited() {
             tracing::warn!("{edited}");
@@ -242,8 +242,7 @@ impl Outputs {
     pub fn warn_of_silence(&self) {
         if self.sinks.is_empty() && self.hits.is_empty() && self.top.is_none() {
             tracing::info!(
-                "flows and hits are put out nowhere: --print flows, --print hits or --top shows them, \
-                 --ipfix-file, --flow-log and --collector pass them on"
+                "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log or --collector"
             );
         }
     }

@@ -55,14 +55,14 @@ impl Analysis {
         let mut kept = Vec::new();
         if context.is_none() {
             tracing::error!(
-                "files of labels, reputation or locations have faults: the old labels, networks and locations stay in force"
+                "invalid label, reputation or location files: keeping the old labels, networks and locations"
             );
             kept.push("labels, networks and locations");
         }
         let (tags, rules) = match Asked::read(config, lists) {
             Ok(Asked { tags, rules }) => (Some(tags), Some(rules)),
             Err(error) => {
-                tracing::error!("the old policies stay in force: {error:#}");
+                tracing::error!("keeping the old policies: {error:#}");
                 kept.push("tags and policies");
                 (None, None)
             }
@@ -84,16 +84,15 @@ impl Analysis {
         self.leftovers.keep(retired.context.ports().clone());
         drop(retired);
         let took = format!(
-            "{policies} policies are asked, {changed} of them are new or changed; it took {} ms, flows waited {:.1} ms \
-             at most",
+            "{policies} policies active, {changed} of them new or changed; took {} ms, flows waited at most {:.1} ms",
             start.elapsed().as_millis(),
             pause.as_secs_f64() * 1e3
         );
         match kept.as_slice() {
-            [] => tracing::info!("reload: read anew: {took}"),
+            [] => tracing::info!("reloaded: {took}"),
             kept => tracing::warn!(
-                "reload refused: the old {} stay in force: {took}",
-                kept.join(", and the old ")
+                "reload incomplete: keeping the old {}: {took}",
+                kept.join(", the old ")
             ),
         }
         let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);

@@ -83,8 +83,7 @@ impl Collected {
             tracing::warn!(
                 flows = others,
                 groups = MOST_GROUPS,
-                "there are more groups than are held: the flows of those met last are in the total only, and \
-                 the largest groups may lack some of them; a filter or fewer fields in --by make groups fewer"
+                "too many groups: flows of the latest groups count only in the total, and the top groups may be incomplete; use --filter or fewer --by fields"
             );
         }
         let mut out = Vec::new();

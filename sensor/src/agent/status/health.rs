@@ -1,4 +1,4 @@
-//! A word in the log about policies and context: once a minute which keys made room for others, and once where no record
+//! A word in the log about policies and context: once a minute which keys were evicted, and once where no record
 //! has an internal side.
 
 use std::collections::HashMap;
@@ -65,7 +65,7 @@ impl Health {
             };
             let named = losing[..named].join(", ");
             lines.push(format!(
-                "keys made room for others, for lack of `max_keys`: {named}{rest}; what was counted of them is lost"
+                "max_keys reached: keys evicted with their counts, by policy: {named}{rest}; raise max_keys or use fewer track_by fields"
             ));
         }
         lines.extend(self.sides(now, inside));
@@ -82,8 +82,7 @@ impl Health {
         }
         self.told_of_sides = true;
         Some(format!(
-            "none of {records} flow records had an internal side: policies that ask for internal addresses see nothing; \
-             is [networks] of the configuration right?"
+            "no internal address in {records} flow records: policies that query srcinternal or dstinternal match nothing; check [networks]"
         ))
     }
 }
@@ -108,7 +107,7 @@ mod tests {
         assert_eq!(
             lines(&[("scan", 5), ("quiet", 0), ("flood", 70)]),
             [
-                "keys made room for others, for lack of `max_keys`: scan 5, flood 70; what was counted of them is lost"
+                "max_keys reached: keys evicted with their counts, by policy: scan 5, flood 70; raise max_keys or use fewer track_by fields"
             ]
         );
         assert_eq!(lines(&[("scan", 5), ("flood", 70)]), [""; 0]);

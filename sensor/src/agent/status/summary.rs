@@ -52,9 +52,9 @@ impl Records<'_> {
             (report.account.not_sent.totals, format!("hits not sent to {}", report.output))
         });
         let policies = [
-            (self.policies.late, "matches of policies too late to count"),
-            (self.policies.evicted, "keys of policies made room for others"),
-            (self.policies.refused_labels, "labels of policies had no room"),
+            (self.policies.late, "policy matches too late to count"),
+            (self.policies.evicted, "policy keys evicted with their counts (max_keys reached)"),
+            (self.policies.refused_labels, "policy labels dropped: no room"),
         ];
         let policies = policies.map(|(count, what)| (count, what.to_owned()));
         Losses::of(flows.chain(hits).chain(policies))
@@ -155,9 +155,7 @@ fn rows(text: &mut String, rows: &[(&str, Count)]) {
 fn rotated(text: &mut String, deleted: Deleted) {
     if deleted.files > 0 {
         let Deleted { files, octets } = deleted;
-        text.push_str(&format!(
-            "  {files} full files of {octets} octets were deleted to make room\n"
-        ));
+        text.push_str(&format!("  {files} rotated files deleted ({octets} octets)\n"));
     }
 }
 
@@ -167,7 +165,7 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
         text.push_str(&format!("{} flows ended early: the flow cache was full\n", records.evicted));
     }
     if let Some(held_back) = records.held_back {
-        text.push_str(&format!("{held_back} flow records did not fulfil the filter\n"));
+        text.push_str(&format!("{held_back} flow records did not match the filter\n"));
     }
     for (name, account) in records.outputs {
         text.push_str(&format!(
@@ -182,13 +180,13 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
     let policies = records.policies;
     if policies.policies > 0 {
         text.push_str(&format!(
-            "{} policies: {} matches, {} too late to count, {} keys made room for others\n",
+            "{} policies: {} matches, {} too late to count, {} keys evicted\n",
             policies.policies, policies.matched, policies.late, policies.evicted
         ));
     }
     let inside = policies.inside;
     if policies.policies > 0 && inside.records > 0 && !inside.found {
-        text.push_str("no record had an internal side: policies that ask for one saw nothing\n");
+        text.push_str("no record had an internal address: policies that query srcinternal or dstinternal matched nothing; check [networks]\n");
     }
     let reloads = policies.reloads;
     if reloads.count > 0 {
@@ -197,18 +195,18 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
             refused => format!(" ({refused} refused)"),
         };
         text.push_str(&format!(
-            "{} reloads{refused}: flows waited {:.1} ms at most for one, {:.1} ms for the last\n",
+            "{} reloads{refused}: flows waited at most {:.1} ms, {:.1} ms in the last one\n",
             reloads.count,
             reloads.longest_pause.as_secs_f64() * 1e3,
             reloads.last_pause.as_secs_f64() * 1e3
         ));
     }
     for (count, what) in [
-        (policies.untracked, "matches lacked a field of the key"),
-        (policies.ahead, "records came from the future and counted as of their time of arrival"),
-        (policies.set_back, "times the clock was set back"),
-        (policies.refused_labels, "labels of policies had no room"),
-        (policies.coarse, "address profiles were made without location, for lack of room"),
+        (policies.untracked, "matches ignored: a field of the key was missing"),
+        (policies.ahead, "records had timestamps in the future; arrival time used"),
+        (policies.set_back, "backward steps of the clock"),
+        (policies.refused_labels, "policy labels dropped: no room"),
+        (policies.coarse, "address profiles without location: profile limit reached"),
     ] {
         if count > 0 {
             text.push_str(&format!("{count} {what}\n"));
@@ -253,9 +251,9 @@ mod tests {
             "  = in flow records                        7 packets                900 octets       900B",
             "  + not IP                                 2 packets                 84 octets        84B",
             "  + of an unknown link type                1 packets                 16 octets        16B",
-            "4 flow records did not fulfil the filter",
+            "4 flow records did not match the filter",
             "x: 0 flow records sent, 0 not sent (0 packets, 0 octets in those sent)",
-            "  2 full files of 70 octets were deleted to make room",
+            "  2 rotated files deleted (70 octets)",
             "",
         ];
         assert_eq!(text, expected.join("\n"));
@@ -283,7 +281,7 @@ mod tests {
             [
                 "3 flow records not sent to x",
                 "2 hits not sent to y",
-                "4 matches of policies too late to count"
+                "4 policy matches too late to count"
             ]
         );
     }

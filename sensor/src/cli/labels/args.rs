@@ -58,7 +58,7 @@ pub struct ShowArgs {
 /// Arguments of `labels check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// Files of labels: CSV, JSON or TOML, by their ending
+    /// Label files: CSV, JSON or TOML, by file name extension
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 
@@ -74,7 +74,7 @@ pub struct ImportArgs {
     #[arg(value_name = "CLOUD")]
     pub cloud: Cloud,
 
-    /// JSON as printed, all files of one cloud together; `-` is stdin
+    /// JSON output of the cloud's tool, all files of one cloud together; `-` is stdin
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }

@@ -44,7 +44,7 @@ fn read(arguments: &CheckArgs) -> Outcome<Files> {
             faulty: report.faulty,
         });
     }
-    let failure = (!findings.is_empty()).then(|| Failure::usage("the labels have faults"));
+    let failure = (!findings.is_empty()).then(|| Failure::usage("invalid label files"));
     Outcome { body: Files { files }, findings, failure }
 }
 

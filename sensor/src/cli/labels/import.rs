@@ -29,16 +29,16 @@ pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
         }
     }
     if !faults.is_empty() {
-        return Err(Failure::usage("these are no exports").with(faults).into());
+        return Err(Failure::usage("not an export of this cloud").with(faults).into());
     }
     let inventory = import::import(cloud, &files);
     if inventory.addresses() == 0 {
         let advice = import::advice(cloud, &files);
-        let message = format!("there is no address in it; {advice}");
+        let message = format!("it contains no address; {advice}");
         return Err(Failure::usage(message).into());
     }
     if let Some(advice) = import::unused(cloud, &files, &inventory) {
-        stdio::tell(format_args!("some of it describes no address: {advice}"));
+        stdio::tell(format_args!("some entries have no address: {advice}"));
     }
     for (address, networks) in inventory.ambiguous() {
         let networks: Vec<_> = networks.iter().map(String::as_str).collect();

@@ -38,7 +38,7 @@ pub enum NqlCommand {
 /// A query and how to read it.
 #[derive(Args, Debug)]
 pub struct QueryArgs {
-    /// The query; quote it, so that the shell leaves it alone
+    /// The query; quote it to protect it from the shell
     #[arg(value_name = "QUERY")]
     pub query: String,
 
@@ -46,7 +46,7 @@ pub struct QueryArgs {
     #[arg(long)]
     pub strict: bool,
 
-    /// What the query is about
+    /// Kind of record that the query applies to
     #[arg(long, value_name = "CONTEXT", default_value = "flow")]
     pub context: Context,
 
@@ -82,9 +82,9 @@ pub enum Context {
     Flow,
     /// DNS messages
     Dns,
-    /// Events of policies
+    /// Policy events
     Alert,
-    /// Changes of the configuration
+    /// Configuration changes
     Audit,
 }
 

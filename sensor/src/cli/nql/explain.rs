@@ -14,7 +14,7 @@ use crate::{cli::exit::Failure, stdio};
 /// Prints the optimised query.
 pub fn explain(arguments: &QueryArgs) -> anyhow::Result<()> {
     if arguments.context != Context::Flow {
-        let fault = "only queries about flows are compiled; leave out `--context`";
+        let fault = "explain supports only flow queries; omit `--context`";
         return Err(Failure::usage(fault.to_owned()).into());
     }
     let lists = read_lists(arguments)?;

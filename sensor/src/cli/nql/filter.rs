@@ -62,14 +62,16 @@ pub fn filter(arguments: &FilterArgs) -> anyhow::Result<()> {
     drop(progress);
     if malformed > 0 && records == 0 {
         bail!(
-            "none of {lines} lines is a record; keys are as in `sensor fields`, an object a line"
+            "none of {lines} lines is a record; expected one JSON object per line with the keys of `sensor fields`"
         );
     }
     match malformed {
         0 => {}
-        1 => stdio::tell(format_args!("sensor: 1 of {lines} lines is no record, and was left out")),
+        1 => {
+            stdio::tell(format_args!("sensor: 1 of {lines} lines is not a record and was skipped"));
+        }
         _ => stdio::tell(format_args!(
-            "sensor: {malformed} of {lines} lines are no records, and were left out"
+            "sensor: {malformed} of {lines} lines are not records and were skipped"
         )),
     }
     Ok(())

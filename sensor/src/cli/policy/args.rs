@@ -39,7 +39,7 @@ pub enum PolicyCommand {
 /// Policy files.
 #[derive(Args, Debug)]
 pub struct FilesArgs {
-    /// Policy files (TOML; JSON as Fusion has it), or directories of them [default: the stock library]
+    /// Policy files (TOML, or JSON of the Fusion API) or directories of them [default: the stock library]
     #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
 
@@ -60,7 +60,7 @@ pub struct TestArgs {
     #[command(flatten)]
     pub files: FilesArgs,
 
-    /// Only tests with this in the name of their file or their own
+    /// Run only tests whose file name or name contains this
     #[arg(long, value_name = "NAME")]
     pub filter: Option<String>,
 }

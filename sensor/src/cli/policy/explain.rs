@@ -86,7 +86,7 @@ fn read(arguments: &ExplainArgs) -> anyhow::Result<Outcome<Explained>> {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`sensor policy list` shows those that can be explained".to_owned(),
         };
-        let message = format!("no policy without faults is named `{}`; {hint}", arguments.name);
+        let message = format!("no valid policy is named `{}`; {hint}", arguments.name);
         return Err(Failure::usage(message).into());
     };
     let remarks = files::remarks(&arguments.files, &arguments.name)?;
@@ -157,11 +157,14 @@ impl Body for Explained {
         line("gives", &summary.gives.text());
         for key in &self.track_by {
             let names = key.join(", ");
-            line("key", if key.is_empty() { "all flows together" } else { &names });
+            line("key", if key.is_empty() { "one key for all flows" } else { &names });
         }
         let keys = self.max_keys;
-        line("keys", &format!("{keys} at most, then the one that was idle longest goes"));
-        line("late", &format!("{} behind the newest of the source", shown(self.lateness_ms)));
+        line("keys", &format!("{keys}; beyond that, the longest-idle key is evicted"));
+        line(
+            "late",
+            &format!("{} behind the newest record of its source", shown(self.lateness_ms)),
+        );
         match &self.rule {
             Rule::Thresholds { window_ms, update_ms, levels, clear } => {
                 line("window", &shown(*window_ms));
@@ -179,12 +182,12 @@ impl Body for Explained {
         }
         text.push('\n');
         if !self.remarks.is_empty() {
-            text.push_str("what its author says:\n");
+            text.push_str("comment of the author:\n");
             text.extend(self.remarks.iter().map(|remark| format!("  {remark}\n")));
             text.push('\n');
         }
         for Query { source, tests } in &self.queries {
-            text.push_str(&format!("{} that are looked at:\n", source.unwrap_or("flows")));
+            text.push_str(&format!("{}, selected by:\n", source.unwrap_or("flows")));
             text.extend(tests.iter().map(|test| format!("  {test}\n")));
         }
         text

@@ -33,7 +33,7 @@ impl Deleted {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
             Ok(()) => {
-                tracing::info!(file = %path.display(), octets, "deleted: more is not to be kept");
+                tracing::info!(file = %path.display(), octets, "deleted: limit of kept files reached");
                 self.add(Self { files: 1, octets });
                 Ok(())
             }

@@ -113,7 +113,7 @@ impl RotatedFile {
             }
             Err(error) if !std::mem::replace(&mut self.stuck, true) => {
                 let file = self.path.display();
-                tracing::error!(%file, %error, "cannot rotate it; it grows on");
+                tracing::error!(%file, %error, "cannot rotate the file; it keeps growing");
             }
             Err(_) => {}
         }

@@ -104,7 +104,7 @@ impl Sink<Event> for Output {
         if let (Some(deadline), Some(thread)) = (deadline, self.thread.take())
             && !thread.join_until(deadline.into_std() + GRACE)
         {
-            tracing::warn!(output = %self.name, "takes nothing any more; the rest is not delivered");
+            tracing::warn!(output = %self.name, "stopped accepting data; the rest is not delivered");
         }
         self.end();
     }

@@ -286,7 +286,7 @@ impl Process {
             Backlog::Disk(spool) => {
                 self.queue.settle(|account| account.unspool(messages.len() as u64));
                 if let Err(error) = spool.advance(messages) {
-                    tracing::error!(output = %self.name, %error, "cannot note what was delivered");
+                    tracing::error!(output = %self.name, %error, "cannot record what was delivered");
                 }
             }
         }
@@ -316,7 +316,7 @@ struct Outage(Option<(Instant, Backoff)>);
 impl Outage {
     fn note(&mut self, output: &str, error: &str) {
         if self.0.is_none() {
-            tracing::warn!(%output, error, "hits are not delivered; they wait while it is tried again");
+            tracing::warn!(%output, error, "hits are not delivered; they are queued, retrying");
             self.0 = Some((Instant::now(), Backoff::new()));
         }
     }

@@ -23,7 +23,7 @@ pub fn event(now: u64) -> Event {
         policy: Arc::new(PolicySummary {
             name: "trial".into(),
             group: "System".into(),
-            description: "A trial of this output: nothing has happened".into(),
+            description: "A test of this output: nothing has happened".into(),
             categories: vec!["trial".into()],
             search: "srcip == 192.0.2.1".into(),
             window: 0,

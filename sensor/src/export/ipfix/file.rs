@@ -36,7 +36,7 @@ impl IpfixFile {
     /// a file already, the next free number.
     pub fn create(options: &FileOptions, now: u64, number: u32) -> Result<Self, ExportError> {
         let directory = &options.directory;
-        fs::create_dir_all(directory).map_err(error("make directory", directory))?;
+        fs::create_dir_all(directory).map_err(error("create directory", directory))?;
         let mut deleted = Deleted::default();
         make_room(options, &mut deleted);
         let start = compact_time(now);
@@ -51,7 +51,7 @@ impl IpfixFile {
                 Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {}
                 opened => {
                     return Ok(Self {
-                        file: Some(opened.map_err(error("make", &temporary))?),
+                        file: Some(opened.map_err(error("create", &temporary))?),
                         temporary,
                         path,
                         number,
@@ -63,7 +63,7 @@ impl IpfixFile {
                 }
             }
         }
-        Err(error("make a file in", directory)(io::ErrorKind::AlreadyExists.into()))
+        Err(error("create a file in", directory)(io::ErrorKind::AlreadyExists.into()))
     }
 
     /// Its number.
@@ -111,7 +111,8 @@ impl IpfixFile {
         }
         match self.octets {
             0 => fs::remove_file(&self.temporary).map_err(error("remove", &self.temporary)),
-            _ => fs::rename(&self.temporary, &self.path).map_err(error("name", &self.path)),
+            _ => fs::rename(&self.temporary, &self.path)
+                .map_err(error("rename the file to", &self.path)),
         }
     }
 }
@@ -132,7 +133,7 @@ fn make_room(options: &FileOptions, deleted: &mut Deleted) {
         .and_then(|files| options.retention.enforce(&files, options.rotate_octets, deleted));
     if let Err(error) = made {
         let directory = options.directory.display();
-        tracing::error!(%directory, %error, "cannot delete IPFIX files that are too many");
+        tracing::error!(%directory, %error, "cannot delete surplus IPFIX files");
     }
 }
 
@@ -244,7 +245,7 @@ mod tests {
         let options = options(&blocked.join("inside"));
         let error = IpfixFile::create(&options, NOW, 1).unwrap_err().to_string();
         assert!(
-            error.starts_with("cannot make directory ") && error.contains("/file/inside"),
+            error.starts_with("cannot create directory ") && error.contains("/file/inside"),
             "{error}"
         );
     }

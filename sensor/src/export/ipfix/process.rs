@@ -405,7 +405,7 @@ impl Process {
             tracing::warn!(
                 collector = %self.name,
                 %error,
-                "not exporting; flows wait, up to {} records, while it is tried again",
+                "not exporting; queueing up to {} records, retrying",
                 self.options.queue_records,
             );
         }

@@ -190,7 +190,7 @@ impl Sink for FlowLog {
             && !thread.join_until(deadline)
         {
             tracing::warn!(
-                "flow log {}: takes nothing any more; the rest is not written",
+                "flow log {}: stopped accepting data; the rest is not written",
                 self.name
             );
         }
@@ -264,7 +264,7 @@ impl<W: Lines> LogThread<W> {
         });
         match written {
             Ok(()) if std::mem::take(&mut self.failing) => {
-                tracing::info!("flow log {}: records are written again", self.name);
+                tracing::info!("flow log {}: writing records again", self.name);
             }
             Ok(()) => {}
             Err(error) => self.complain(&error),

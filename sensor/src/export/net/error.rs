@@ -50,7 +50,7 @@ pub enum NetError {
     #[error("connection lost: {0}")]
     Lost(io::Error),
     /// Nobody receives at the port.
-    #[error("the other host refuses the datagrams: nobody receives at that port")]
+    #[error("connection refused: no process listens on that port")]
     Refused,
     /// A certificate or key file cannot be used.
     #[error("{path}: {problem}", path = path.display())]

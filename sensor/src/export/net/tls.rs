@@ -69,7 +69,7 @@ pub(in crate::export) fn client_config(options: &TlsOptions) -> Result<ClientCon
             .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
             .map_err(|error| problem(certificate, &error)),
         _ => {
-            let text = "a client certificate and its key go together: give both or neither";
+            let text = "a client certificate needs its key: configure both or neither";
             Err(NetError::Tls(text.into()))
         }
     }
@@ -100,14 +100,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetError> {
     let pem = read(path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match certificates.map_err(|error| problem(path, &error))? {
-        none if none.is_empty() => Err(problem(path, "no certificate in PEM form in it")),
+        none if none.is_empty() => Err(problem(path, "it contains no PEM certificate")),
         certificates => Ok(certificates),
     }
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, NetError> {
     PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| match error {
-        pem::Error::NoItemsFound => problem(path, "no private key in PEM form in it"),
+        pem::Error::NoItemsFound => problem(path, "it contains no PEM private key"),
         error => problem(path, &error),
     })
 }

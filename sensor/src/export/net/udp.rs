@@ -179,9 +179,9 @@ fn leads_nowhere(error: &NetError) -> bool {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Peer { from, to } => write!(f, "the name leads to {to} now, no longer to {from}"),
+            Self::Peer { from, to } => write!(f, "the name now resolves to {to} instead of {from}"),
             Self::Source { from, to } => {
-                write!(f, "messages leave from {to} now, no longer from {from}")
+                write!(f, "the source address is now {to} instead of {from}")
             }
         }
     }

@@ -42,7 +42,7 @@ pub(super) enum ConnectionError {
     Silent(Duration),
     #[error("no message for {}", humantime::format_duration(*.0))]
     Idle(Duration),
-    #[error("what it sent is no IPFIX message")]
+    #[error("it sent something other than an IPFIX message")]
     Foreign,
     #[error("it ended within a message")]
     Cut,

@@ -269,8 +269,7 @@ fn take(
         shared.count(|counts| counts.refused += 1);
         shared.warn(
             from,
-            "refused a connection: its address is in no network of intake.allow and is no \
-             [[exporter]]",
+            "refused a connection: its address is neither in intake.allow nor an [[exporter]]",
         );
         return;
     }
@@ -278,15 +277,12 @@ fn take(
         Ok(slot) => slot,
         Err(Full::All) => {
             shared.count(|counts| counts.too_many += 1);
-            shared.warn(from, "turned a connection away: intake.max_connections are open");
+            shared.warn(from, "refused a connection: intake.max_connections reached");
             return;
         }
         Err(Full::OfOne) => {
             shared.count(|counts| counts.too_many_of_one += 1);
-            shared.warn(
-                from,
-                "turned a connection away: intake.max_connections_per_address are open from there",
-            );
+            shared.warn(from, "refused a connection: intake.max_connections_per_address reached");
             return;
         }
     };

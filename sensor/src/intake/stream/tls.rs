@@ -36,7 +36,7 @@ pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, IntakeError> {
         }
     };
     let key = PrivateKeyDer::from_pem_slice(&read(&tls.key)?).map_err(|error| match error {
-        pem::Error::NoItemsFound => problem(&tls.key, "no private key in PEM form in it"),
+        pem::Error::NoItemsFound => problem(&tls.key, "it contains no PEM private key"),
         error => problem(&tls.key, &error),
     })?;
     let config = config
@@ -49,7 +49,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, IntakeError
     let pem = read(path)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match all.map_err(|error| problem(path, &error))? {
-        none if none.is_empty() => Err(problem(path, "no certificate in PEM form in it")),
+        none if none.is_empty() => Err(problem(path, "it contains no PEM certificate")),
         certificates => Ok(certificates),
     }
 }

@@ -204,11 +204,11 @@ fn foreign_and_empty_input() {
     assert_eq!(refusal(b""), "the capture is empty, not a capture");
     assert_eq!(
         refusal(b"PK\x03\x04 and more"),
-        "the capture is no pcap or pcapng capture: it begins with the bytes [50, 4b, 03, 04]"
+        "the capture is not a pcap or pcapng capture: it begins with the bytes [50, 4b, 03, 04]"
     );
     assert_eq!(
         refusal(b"ab"),
-        "the capture is cut short: the block at offset 0 has 4 bytes, 2 are there"
+        "the capture is cut short: the block at offset 0 has 4 bytes, 2 are present"
     );
 }
 

@@ -106,7 +106,7 @@ pub fn read(
     while input.begin_block(MESSAGE_HEADER_LENGTH)? {
         let header = input.block();
         if !begins(header) {
-            return Err(input.malformed("no IPFIX message begins there"));
+            return Err(input.malformed("no IPFIX message starts there"));
         }
         let length = length(header).unwrap_or(MESSAGE_HEADER_LENGTH);
         let seconds = header.get(4..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; 4]);

@@ -328,10 +328,10 @@ fn messages_of_a_file() {
     messages::read(&*sent, &mut counts, &mut sink).unwrap();
     sent.truncate(50);
     let error = messages::read(&*sent, &mut counts, &mut sink).unwrap_err();
-    assert!(error.to_string().contains("offset 16 has 40 bytes, 34 are there"), "{error}");
+    assert!(error.to_string().contains("offset 16 has 40 bytes, 34 are present"), "{error}");
     sent[16] = 1;
     let error = messages::read(&*sent, &mut counts, &mut sink).unwrap_err();
-    assert!(error.to_string().contains("no IPFIX message begins there"), "{error}");
+    assert!(error.to_string().contains("no IPFIX message starts there"), "{error}");
     let first = (0x0101_0101 * 1000, 16);
     assert_eq!(found, [first, (0x0202_0202 * 1000, 40), first, first]);
 }

@@ -6,7 +6,7 @@
 //! * [`clock`]: how far its clock is from ours.
 //! * [`connections`]: what firewalls have counted already.
 //! * [`totals`]: what flows that live have counted.
-//! * [`sequence`]: what got lost on the way.
+//! * [`sequence`]: what got lost in transit.
 //! * [`options`]: what options records tell. [`names`]: names in them, and in other records.
 //! * [`device`]: all that is known of one exporter.
 //! * [`directory`]: all devices, and the memory that they may take. [`room`]: who goes when there is none left.

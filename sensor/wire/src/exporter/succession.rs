@@ -293,7 +293,7 @@ mod tests {
             ("a port that moves, NetFlow 9", true, sign(at, 1001, same), [Continues; 4]),
             ("a port that moves, IPFIX", false, sign(at, 1001, None), [Continues; 4]),
             (
-                "a port that moves, and some were lost on the way",
+                "a port that moves, and some were lost in transit",
                 true,
                 sign(at, 1012, same),
                 [Open, Continues, Continues, Continues],

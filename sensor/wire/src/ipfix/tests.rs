@@ -155,7 +155,7 @@ fn flows(messages: &[DecodedMessage]) -> impl Iterator<Item = &Record> {
     messages.iter().flat_map(|message| &message.records).filter(|record| record.scope == 0)
 }
 
-/// Decodes and checks what must hold of any sequence of messages of one session.
+/// Decodes and checks what must be true of any sequence of messages of one session.
 fn decode_all(messages: &[(Vec<u8>, Totals)], limit: usize) -> Vec<DecodedMessage> {
     let mut decoder = Decoder::default();
     let mut sequence = 0;

@@ -87,9 +87,9 @@ pub struct Packet {
     pub output: u32,
     /// True when the device dropped it.
     pub rejected: bool,
-    /// VLAN on the way in, as the switch says; none when it does not.
+    /// VLAN at ingress, as the switch says; none when it does not.
     pub source_vlan: Option<u16>,
-    /// VLAN on the way out.
+    /// VLAN at egress.
     pub destination_vlan: u16,
     /// IPv4 next hop.
     pub next_hop_v4: u32,

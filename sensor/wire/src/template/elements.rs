@@ -46,9 +46,9 @@ pub enum Meaning {
     Output,
     /// 0 ingress, 1 egress.
     Direction,
-    /// VLAN on the way in.
+    /// VLAN at ingress.
     SourceVlan,
-    /// VLAN on the way out.
+    /// VLAN at egress.
     DestinationVlan,
     /// Octets of IP packets.
     Octets,

@@ -33,7 +33,7 @@ pub(super) fn read(file: &mut LabelFile<'_, '_>) {
             }
             _ => {
                 let end = start + line.trim_end().len();
-                let fault = Diagnostic::error("a label has three fields at least", start..end);
+                let fault = Diagnostic::error("a label needs at least three fields", start..end);
                 file.report.fault(fault.help("address,context,value such as 10.0.0.5,role,web"));
             }
         }

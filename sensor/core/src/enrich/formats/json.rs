@@ -71,7 +71,7 @@ pub(super) fn read(file: &mut LabelFile<'_, '_>) {
         Ok(raw) => raw,
         Err(error) => {
             let fault = fault_in(file.text, 0, &error);
-            return file.report.fault(fault.help("nothing of this file holds"));
+            return file.report.fault(fault.help("nothing in this file is valid"));
         }
     };
     if raw.get().starts_with('[') {

@@ -28,7 +28,7 @@ pub(super) fn read(sources: &mut Sources, name: &str, text: &str, category: &str
         }
         let address = &fields[0];
         let Some(prefix) = prefix(&address.text).map(unmapped) else {
-            let message = format!("`{}` is no address", address.text);
+            let message = format!("`{}` is not an address", address.text);
             report.fault(Diagnostic::error(message, address.span.clone()));
             continue;
         };

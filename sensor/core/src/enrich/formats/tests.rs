@@ -99,21 +99,21 @@ fn faults_of_csv_are_told_by_line_and_the_rest_holds() {
         Form::Csv,
         1,
         "\
-error: `ip` is no address
+error: `ip` is not an address
  --> f:1:1
   |
 1 | ip,context,label
   | ^^
   = help: an address such as 10.0.0.5, a prefix such as 10.0.0.0/8, or a port such as 443/tcp
 
-error: a label has three fields at least
+error: a label needs at least three fields
  --> f:3:1
   |
 3 | 10.0.0.2,role
   | ^^^^^^^^^^^^^
   = help: address,context,value such as 10.0.0.5,role,web
 
-error: ` ` cannot stand in a context; queries could not name it
+error: ` ` is not allowed in a context; queries could not reference it
  --> f:4:10
   |
 4 | 10.0.0.3,my role,x
@@ -131,7 +131,7 @@ error: port 70000 is above 65535
 6 | 70000/tcp,name,x
   | ^^^^^^^^^
 
-error: `tpc` is no protocol
+error: `tpc` is not a protocol
  --> f:7:1
   |
 7 | 80/tpc,name,x
@@ -166,7 +166,7 @@ error: must be a string or a list of strings
 1 | {\"10.0.0.1\": {\"role\": 7, \"site\": \"berlin\"},
   |                       ^
 
-error: `10.0.0.256` is no address
+error: `10.0.0.256` is not an address
  --> f:2:2
   |
 2 |  \"10.0.0.256\": {\"role\": \"x\"},

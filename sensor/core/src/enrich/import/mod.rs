@@ -57,7 +57,7 @@ impl Cloud {
             Self::Aws => &[Supplement {
                 list: "/SecurityGroups",
                 of: "/GroupId",
-                what: "security groups, which do not say who is in them",
+                what: "security groups, which do not list their members",
                 gives: Some("securitygroup"),
                 add: "`aws ec2 describe-network-interfaces` or `aws ec2 describe-instances`",
             }],
@@ -80,7 +80,7 @@ impl Cloud {
                 Supplement {
                     list: "/data",
                     of: "/vcn-id",
-                    what: "networks or security groups, which do not say who is in them",
+                    what: "networks or security groups, which do not list their members",
                     gives: None,
                     add: "`oci compute instance list-vnics`",
                 },
@@ -119,7 +119,7 @@ impl Supplement {
 
     fn advice(&self) -> String {
         let Self { what, add, .. } = self;
-        format!("give the output of {add} beside {what}, and both are joined")
+        format!("pass the output of {add} together with {what}")
     }
 }
 
@@ -154,7 +154,7 @@ impl Printed {
         documents
             .collect::<Result<_, _>>()
             .map(Self)
-            .map_err(|error| fault_in(text, 0, &error).label("this is no JSON"))
+            .map_err(|error| fault_in(text, 0, &error).label("this is not JSON"))
     }
 }
 

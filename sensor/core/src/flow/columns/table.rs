@@ -50,7 +50,7 @@ columns! {
     interface: U32, Interface "interface index", required 0;
     /// [`Direction`](sensor_common::key::Direction) as a number; [`DIRECTION_UNTOLD`] where no exporter tells.
     direction: U8, Direction "direction", required DIRECTION_UNTOLD;
-    /// Outermost VLAN identifier, 0 for none. Where `destination_vlan` has rows, the VLAN on the way in.
+    /// Outermost VLAN identifier, 0 for none. Where `destination_vlan` has rows, the VLAN at ingress.
     vlan: U16, Vlan "vlan", required 0;
     /// Octets of the IP packets.
     octets: U64, Octets "octets", required 0;
@@ -87,7 +87,7 @@ columns! {
     // What only routers tell.
     /// Egress interface (SNMP index). Where it has rows, `interface` is the ingress interface.
     output_interface: U32, OutputInterface "output", optional 0;
-    /// VLAN on the way out. Where it has rows, `vlan` is the VLAN on the way in.
+    /// VLAN at egress. Where it has rows, `vlan` is the VLAN at ingress.
     destination_vlan: U16, DestinationVlan "dstvlan", optional 0;
     /// IPv4 next hop, a number in host order.
     next_hop_v4: U32, NextHopV4 "nexthop", optional 0;

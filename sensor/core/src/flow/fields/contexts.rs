@@ -14,9 +14,9 @@ pub enum Context {
     Flow,
     /// DNS messages.
     Dns,
-    /// Events of policies.
+    /// Policy events.
     Alert,
-    /// Changes of the configuration.
+    /// Configuration changes.
     Audit,
 }
 
@@ -58,13 +58,13 @@ const DNS: &[Field] = &[
     field("srcip", Ip, &[], "Client"),
     field("srcport", Unsigned(16), &[], "Port of the client"),
     field("protocol", Text, &[], "Protocol of the query").text(IgnoreCase),
-    field("query.name", Text, &[], "Name asked for").text(IgnoreCase).patterns(),
+    field("query.name", Text, &[], "Queried name").text(IgnoreCase).patterns(),
     field("query.host", Text, &[], "Host part of the name").text(IgnoreCase).patterns(),
     field("query.domain", Text, &[], "Domain part of the name").text(IgnoreCase).patterns(),
     field("query.tld", Text, &[], "Top-level domain of the name").text(IgnoreCase),
     field("query.publicsuffix", Text, &[], "Public suffix of the name").text(IgnoreCase).patterns(),
-    field("query.type", Text, &[], "Type asked for").text(IgnoreCase),
-    field("query.class", Text, &[], "Class asked for").text(IgnoreCase),
+    field("query.type", Text, &[], "Queried type").text(IgnoreCase),
+    field("query.class", Text, &[], "Queried class").text(IgnoreCase),
     field("query.depth", Integer, &[], "Number of labels of the name"),
     field("rcode", Text, &[], "Response code").text(IgnoreCase),
     field("answercount", Integer, &[], "Number of answers"),
@@ -91,7 +91,7 @@ const ALERT: &[Field] = &[
     field("timestamp", Integer, &[], "Time of the event, seconds since the epoch"),
     field("start", Integer, &[], "Start, seconds since the epoch"),
     field("end", Integer, &[], "End, seconds since the epoch"),
-    field("duration", Integer, &[], "Seconds that the condition has held"),
+    field("duration", Integer, &[], "Seconds for which the condition has been true"),
     field("alerttype", Text, &[], "`start`, `ongoing` or `end`").text(Choice(&["start", "ongoing", "end", "hit"])),
     field("algorithm", Text, &[], "Name of the policy"),
     field("tdm.name", Text, &[], "Name of the policy"),

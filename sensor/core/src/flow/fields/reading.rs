@@ -161,9 +161,9 @@ pub enum Presence {
     Input,
     /// The egress interface is.
     Output,
-    /// The VLAN on the way in is the one in the column of VLANs, and there is one.
+    /// The VLAN at ingress is the one in the column of VLANs, and there is one.
     InputVlan,
-    /// The VLAN on the way out is.
+    /// The VLAN at egress is.
     OutputVlan,
 }
 

@@ -54,7 +54,7 @@ pub const FIELDS: &[Field] = &[
     // What kind of packets.
     field("tos", Unsigned(8), &[5, 195, 196], "IPv4 type of service, or IPv6 traffic class").number(of(Column::Tos)),
     field("dscp", Unsigned(6), &[195], "Differentiated services code point: the upper six bits of `tos`").extension().number(of(Column::Tos).scaled(UpperBits(2))),
-    field("tcpflagsint", Unsigned(16), &[6], "TCP flags of all packets, OR-ed; absent where nobody has seen them").number(of(Column::TcpFlags).when(TcpFlags)),
+    field("tcpflagsint", Unsigned(16), &[6], "TCP flags of all packets, OR-ed; absent if unknown").number(of(Column::TcpFlags).when(TcpFlags)),
     field("tcpflags.ack", Bool, &[6], "A packet had the TCP flag ACK").reading(Reading::TcpFlag(0x10)),
     field("tcpflags.cwr", Bool, &[6], "A packet had the TCP flag CWR").reading(Reading::TcpFlag(0x80)),
     field("tcpflags.ece", Bool, &[6], "A packet had the TCP flag ECE").reading(Reading::TcpFlag(0x40)),
@@ -72,7 +72,7 @@ pub const FIELDS: &[Field] = &[
     field("flowendreason", Unsigned(8), &[136], "Why the record ended: 1 idle timeout, 2 active timeout, 3 end of flow, 4 forced end, 5 lack of resources").extension().number(known(Column::EndReason)),
     field("folded", Bool, &[], "The kernel's flow table was full: the remote address and port were folded away and read as 0").extension().reading(Reading::NotZero(Column::Folded)),
     // Where it was seen.
-    field("direction", Text, &[61], "`ingress` or `egress`; absent where a router does not tell").text(Choice(&["ingress", "egress"])).extension().reading(Reading::Coded(Column::Direction, |number| Value::text(direction_name(number)))),
+    field("direction", Text, &[61], "`ingress` or `egress`; absent if the router does not report it").text(Choice(&["ingress", "egress"])).extension().reading(Reading::Coded(Column::Direction, |number| Value::text(direction_name(number)))),
     field("interface", Text, &[82], "Name of the interface that saw the flow").extension().told(By::Interface, |r| r.interface()),
     field("input", Unsigned(32), &[10], "Index of the interface the flow came in by").number(of(Column::Interface).when(Input)),
     field("output", Unsigned(32), &[14], "Index of the interface the flow went out by").numbers(filled(Column::OutputInterface), of(Column::Interface).when(Output)),
@@ -82,8 +82,8 @@ pub const FIELDS: &[Field] = &[
     field("outputalias", Text, &[83], "Alias of the output interface").told(By::Output, |r| r.output_text(Interfaces::alias)),
     field("inputclasses", TextList, &[], "Classes of the input interface"),
     field("outputclasses", TextList, &[], "Classes of the output interface"),
-    field("srcvlan", Unsigned(16), &[58, 243], "VLAN on the way in").number(of(Column::Vlan).when(InputVlan)),
-    field("dstvlan", Unsigned(16), &[59, 254], "VLAN on the way out").numbers(not_zero(Column::DestinationVlan), of(Column::Vlan).when(OutputVlan)),
+    field("srcvlan", Unsigned(16), &[58, 243], "VLAN at ingress").number(of(Column::Vlan).when(InputVlan)),
+    field("dstvlan", Unsigned(16), &[59, 254], "VLAN at egress").numbers(not_zero(Column::DestinationVlan), of(Column::Vlan).when(OutputVlan)),
     field("srcmac", Text, &[56], "Source MAC address").text(Mac).extension().reading(Reading::Mac(Column::SourceMac)),
     field("dstmac", Text, &[80], "Destination MAC address").text(Mac).extension().reading(Reading::Mac(Column::DestinationMac)),
     field("nexthop", Ip, &[15, 62, 18, 63], "Next hop").reading(Reading::OptionalAddress(AddressColumn::NextHop)),

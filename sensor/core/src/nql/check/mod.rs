@@ -180,7 +180,7 @@ impl Checker<'_> {
             let fields = self.options.context.fields().iter();
             let able: Vec<_> =
                 fields.filter(|field| field.patterns).map(|field| field.name).collect();
-            let message = format!("`{}` takes no patterns", target.name);
+            let message = format!("`{}` does not support patterns", target.name);
             return Err(codes::NO_PATTERNS
                 .at(operator.span.clone(), message)
                 .help(format!("patterns apply to `{}`", able.join("`, `"))));
@@ -224,7 +224,7 @@ impl Checker<'_> {
         value: &Spanned<Operand>,
     ) -> Result<Typed, Diagnostic> {
         let Some(list) = self.options.lists.get(name) else {
-            let message = format!("there is no list `{name}`");
+            let message = format!("unknown list `{name}`");
             let near = nearest(name, self.options.lists.names());
             let diagnostic = codes::UNKNOWN_LIST.at(value.span.clone(), message);
             return Err(match near {
@@ -261,8 +261,8 @@ impl Checker<'_> {
         let Some(right) = self.options.context.find(&name) else {
             return match names::is_alias(&name, self.options.context) {
                 true if Class::of(target.kind) != Class::Text => Err(codes::NOT_COMPARABLE
-                    .at(span.clone(), format!("`{word}` stands for several fields"))
-                    .help("an alias stands on the left only")),
+                    .at(span.clone(), format!("`{word}` is an alias of several fields"))
+                    .help("an alias is allowed only on the left")),
                 _ => Ok(None),
             };
         };
@@ -287,7 +287,7 @@ impl Checker<'_> {
             );
             return Err(codes::NOT_COMPARABLE
                 .at(span.clone(), message)
-                .help("two fields compare when they are of one type"));
+                .help("compare fields of the same type"));
         }
         if operator.node.is_order() && !matches!(class, Class::Integer | Class::Float) {
             return Err(no_order(target, operator));
@@ -332,13 +332,16 @@ fn no_order(target: &Target, operator: &Spanned<Operator>) -> Diagnostic {
         _ => "write `==` or `!=`",
     };
     let message =
-        format!("`{}` is of type {}, which has no order", target.name, target.kind.name());
+        format!("`{}` is of type {}, which cannot be ordered", target.name, target.kind.name());
     codes::NO_ORDER.at(operator.span.clone(), message).help(help)
 }
 
 fn no_lists(target: &Target, operator: &Spanned<Operator>) -> Diagnostic {
-    let message =
-        format!("`{}` is of type {}, which takes no lists", target.name, target.kind.name());
+    let message = format!(
+        "`{}` is of type {}, which does not support lists",
+        target.name,
+        target.kind.name()
+    );
     let help = match target.kind {
         Kind::Bool => "write `== true` or `== false`",
         _ => "write `>=` and `<=` for a range",

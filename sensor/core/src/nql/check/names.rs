@@ -132,7 +132,7 @@ fn unknown(name: &str, span: Range<usize>, context: Context) -> Diagnostic {
     }
 }
 
-/// True when `name` stands for several fields.
+/// True when `name` is an alias of several fields.
 pub fn is_alias(name: &str, context: Context) -> bool {
     fields::find_alias(context, name).is_some()
 }

@@ -104,7 +104,7 @@ impl<'t> Reader<'t> {
         if canonical == prefix {
             return Ok(None);
         }
-        let message = format!("`{text}` has bits below the prefix");
+        let message = format!("`{text}` has host bits set");
         let help = format!("write `{}/{}`", canonical.address, canonical.length);
         Ok(Some(codes::HOST_BITS.at(span.clone(), message).help(help)))
     }
@@ -186,7 +186,7 @@ fn in_order<T: PartialOrd>(
         return Ok((low, high));
     }
     let message = format!("the range `{text}` ends before it begins");
-    Err(codes::OUT_OF_RANGE.at(span.clone(), message).help("the lower end stands first"))
+    Err(codes::OUT_OF_RANGE.at(span.clone(), message).help("put the lower bound first"))
 }
 
 fn integer(target: &Target, text: &str, span: &Range<usize>) -> Result<u64, Diagnostic> {
@@ -202,7 +202,7 @@ fn integer(target: &Target, text: &str, span: &Range<usize>) -> Result<u64, Diag
                     let name = &target.name;
                     diagnostic.help(format!("for a range: `{name} in ({low}..{high})`"))
                 }
-                None => diagnostic.help("a whole number without sign or unit"),
+                None => diagnostic.help("an integer without sign or unit"),
             },
         });
     }
@@ -241,8 +241,7 @@ fn protocols(text: &str, span: &Range<usize>) -> Result<Vec<u64>, Diagnostic> {
     if let Some(number) = literal::protocol_number(text) {
         return Ok(vec![number.into()]);
     }
-    let diagnostic =
-        codes::UNKNOWN_PROTOCOL.at(span.clone(), format!("no protocol is called `{text}`"));
+    let diagnostic = codes::UNKNOWN_PROTOCOL.at(span.clone(), format!("unknown protocol `{text}`"));
     Err(match nearest(text, protocol::names()) {
         Some(near) => diagnostic.label(format!("did you mean `{near}`?")),
         None => diagnostic.help("a name such as tcp, or a number up to 255"),

@@ -24,8 +24,8 @@ pub fn constant(
 ) -> Option<Diagnostic> {
     let maximum = target.maximum.unwrap_or(u64::MAX);
     let what = match set.ranges() {
-        [] => "never fulfils this",
-        [(0, high)] if *high == maximum => "always fulfils this",
+        [] => "never matches this",
+        [(0, high)] if *high == maximum => "always matches this",
         _ => return None,
     };
     let message = format!("`{}` {what}", target.name);
@@ -44,7 +44,7 @@ pub fn unreadable(
     let unreadable = values.unreadable(form);
     (unreadable > 0).then(|| {
         let message = format!(
-            "{unreadable} of the {} values of `${}` are none that `{}` can have",
+            "{unreadable} of the {} values of `${}` are not valid for `{}`",
             values.count,
             list.name(),
             target.name
@@ -72,7 +72,7 @@ pub fn always_true(operands: &[Expression], typed: &[Typed]) -> Option<Diagnosti
                 .at(condition.operator.span.clone(), format!("`{name}` cannot equal both values"))
                 .label("always true with the condition before")
                 .help(format!(
-                    "to exclude both, join them by `&&`; `{name} != ... && {name} != ...`"
+                    "to exclude both, join them with `&&`; `{name} != ... && {name} != ...`"
                 )),
         )
     })

@@ -67,7 +67,7 @@ impl Parser<'_, '_> {
             } else {
                 name.push_str(&self.cursor.slice(second.clone()).to_ascii_lowercase());
                 span.end = second.end;
-                let message = "a field name has no space in it";
+                let message = "a field name cannot contain a space";
                 let help = format!("write `{name}`");
                 self.report(codes::BAD_FIELD_NAME.at(span.clone(), message).help(help));
                 return Some(Spanned::new(name, span));
@@ -77,7 +77,7 @@ impl Parser<'_, '_> {
             && name.chars().all(is_name)
             && name.split('.').all(|part| !part.is_empty());
         if !well_formed {
-            let message = format!("`{name}` is no field name");
+            let message = format!("`{name}` is not a field name");
             let help = "names are letters, digits, `_` and `-`, joined by dots";
             self.report(codes::BAD_FIELD_NAME.at(span, message).help(help));
             self.cursor.recover();
@@ -96,7 +96,7 @@ impl Parser<'_, '_> {
         let (operator, slip) = read_symbol(written);
         if slip {
             let mut diagnostic =
-                codes::UNKNOWN_OPERATOR.at(span.clone(), format!("`{written}` is no operator"));
+                codes::UNKNOWN_OPERATOR.at(span.clone(), format!("`{written}` is not an operator"));
             diagnostic = diagnostic.help(match operator {
                 Some(operator) => format!("write `{}`", operator.symbol()),
                 None => "the operators are `==`, `!=`, `<`, `<=`, `>`, `>=`, `=~`, `!~`".to_owned(),
@@ -161,7 +161,7 @@ impl Parser<'_, '_> {
             return self.missing_operator(field);
         };
         let diagnostic = codes::UNKNOWN_OPERATOR
-            .at(span.clone(), format!("`{word}` is no operator"))
+            .at(span.clone(), format!("`{word}` is not an operator"))
             .help(format!("write `{}`", operator.symbol()));
         self.report(diagnostic);
         Some(Spanned::new(operator, span))
@@ -175,7 +175,7 @@ impl Parser<'_, '_> {
 
     fn missing_operator(&mut self, field: &Spanned<String>) -> Option<Spanned<Operator>> {
         let help = match self.cursor.peek() {
-            Some('(') => "there are no functions, except in the thresholds of policies".to_owned(),
+            Some('(') => "functions are allowed only in policy thresholds".to_owned(),
             _ => self.with_an_operator(field),
         };
         let diagnostic = codes::EXPECTED_OPERATOR

@@ -60,7 +60,7 @@ impl<'a> Parser<'a, '_> {
         let mut parts = vec![self.chain()];
         while self.cursor.peek() == Some(')') {
             let at = self.cursor.at;
-            self.report(codes::UNOPENED_PARENTHESIS.at(at..at + 1, "this `)` closes nothing"));
+            self.report(codes::UNOPENED_PARENTHESIS.at(at..at + 1, "unmatched `)`"));
             self.cursor.at += 1;
             self.cursor.skip_space();
             if let Some((_, length)) = self.cursor.peek_connective() {
@@ -122,7 +122,7 @@ impl<'a> Parser<'a, '_> {
         if let Some(connective) = slip {
             let span = start..start + word.len();
             let diagnostic = codes::UNKNOWN_OPERATOR
-                .at(span.clone(), format!("`{word}` joins no conditions"))
+                .at(span.clone(), format!("`{word}` cannot join conditions"))
                 .help(format!("write `{}`", connective.symbol()));
             self.report(diagnostic);
             self.cursor.at = span.end;
@@ -131,7 +131,7 @@ impl<'a> Parser<'a, '_> {
         let length = word.len().max(next.len_utf8());
         let diagnostic = codes::EXPECTED_CONNECTIVE
             .at(start..start + length, "`&&` or `||` is missing before this")
-            .help("a value with a space in it needs quotes: 'two words'");
+            .help("quote a value that contains a space: 'two words'");
         self.report(diagnostic);
         if !self.begins_condition() {
             self.cursor.recover();
@@ -230,7 +230,7 @@ impl<'a> Parser<'a, '_> {
             let text = self.cursor.slice(start + 1..self.cursor.at).trim();
             if !text.is_empty() {
                 let diagnostic = codes::NOT_NEEDS_GROUP
-                    .at(start..start + 1, "`!` stands before parentheses only")
+                    .at(start..start + 1, "`!` is allowed only before parentheses")
                     .help(match advice::sound([format!("!({text})")], self.options) {
                         Some(query) => format!("write `{query}`"),
                         None => "write `!(...)`".to_owned(),

@@ -36,7 +36,7 @@ pub fn ambiguous(
     }
     let [first, second] = readings;
     codes::MIXED_CONNECTIVES
-        .at(span, "`&&` and `||` at one level need parentheses")
+        .at(span, "mixing `&&` and `||` requires parentheses")
         .label("ambiguous from here")
         .help(format!("write `{first}`\n      or `{second}`"))
 }

@@ -53,7 +53,7 @@ impl Parser<'_, '_> {
         let Some(inside) = self.cursor.take_delimited('/') else {
             let diagnostic = codes::UNCLOSED_REGEX
                 .at(start..start + 1, "this regular expression is not closed")
-                .help("end it by `/`");
+                .help("end it with `/`");
             self.report(diagnostic);
             self.cursor.at = self.cursor.end();
             return None;
@@ -77,7 +77,7 @@ impl Parser<'_, '_> {
             let end = start + word.len();
             let mut diagnostic = codes::EXPECTED_VALUE.at(start..end, "a value is missing here");
             if word.starts_with(|first: char| first.is_ascii_alphabetic()) {
-                diagnostic = diagnostic.help(format!("in quotes it would be a value: '{word}'"));
+                diagnostic = diagnostic.help(format!("quote it to use it as a value: '{word}'"));
             }
             self.report(diagnostic);
             if word.chars().all(is_operator) {
@@ -90,9 +90,7 @@ impl Parser<'_, '_> {
             let written = self.cursor.slice(symbol.clone());
             let diagnostic = codes::MISSING_SPACE
                 .at(symbol.clone(), format!("`{written}` needs a space on both sides"))
-                .help(format!(
-                    "write `... {written} ...`; in quotes it would be part of the value"
-                ));
+                .help(format!("write `... {written} ...`; quote it to make it part of the value"));
             self.report(diagnostic);
             // The value ends there, and the operator comes next; its spaces have had their message.
             span.end = symbol.start;
@@ -169,9 +167,9 @@ impl Parser<'_, '_> {
         let dotted: Vec<&str> = dotted.iter().map(String::as_str).collect();
         let help = match advice::sound([written(&texts), written(&dotted)], self.options) {
             Some(query) => format!("write `{query}`"),
-            None => "put its values in parentheses, with commas between them".to_owned(),
+            None => "enclose its values in parentheses, separated by commas".to_owned(),
         };
-        self.report(codes::BAD_LIST.at(span.clone(), "a list stands in parentheses").help(help));
+        self.report(codes::BAD_LIST.at(span.clone(), "enclose a list in parentheses").help(help));
         Some(Spanned::new(Operand::List(entries), span))
     }
 

@@ -145,9 +145,9 @@ impl Translation<'_> {
                 'd' => "write `[0-9]`",
                 'w' => "write `[A-Za-z0-9_]`",
                 's' => "write `[ ]`",
-                _ => "a backslash stands before special characters only",
+                _ => "a backslash may precede only special characters",
             };
-            let message = format!("`\\{escaped}` has no meaning in this dialect");
+            let message = format!("`\\{escaped}` is not supported in this dialect");
             return Err(PatternError::syntax(at..self.at, message, help));
         }
         Ok(escaped)

@@ -86,7 +86,7 @@ fn fuzzy(text: &str) -> Result<Option<(String, Option<u8>, usize)>, PatternError
     if let Some(wildcard) = word.find(['*', '?']) {
         return Err(PatternError::syntax(
             wildcard..wildcard + 1,
-            "a fuzzy word takes no wildcards",
+            "a fuzzy word cannot contain wildcards",
             "use `~` or wildcards, not both; `\\~` is the character itself",
         ));
     }

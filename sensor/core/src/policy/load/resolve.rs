@@ -58,10 +58,11 @@ impl Resolver<'_> {
         }
         if raw.suppress.is_given() && !levels.is_empty() {
             let fault = Diagnostic::error(
-                "`suppress` is for policies without thresholds",
+                "`suppress` applies only to policies without thresholds",
                 place(&raw.suppress),
             );
-            self.faults.push(fault.help("with thresholds, `update` says how often one speaks"));
+            self.faults
+                .push(fault.help("with thresholds, use `update` for the interval of reports"));
         }
         let window = self.duration(&raw.window, self.words.window, WINDOW);
         let search = self.search(raw, &header);
@@ -214,7 +215,7 @@ impl Resolver<'_> {
                 Some(severity) => return (levels, severity),
                 None => {
                     let fault = unknown("severity", name, &Severity::ALL.map(Severity::name));
-                    let help = "thresholds stand in a table: `severity = { high = \"...\" }`";
+                    let help = "write thresholds as a table: `severity = { high = \"...\" }`";
                     self.faults.push(Diagnostic { help: Some(help.to_owned()), ..fault });
                 }
             },
@@ -301,7 +302,7 @@ impl Resolver<'_> {
         let name = at(raw.field.value.clone()?, place(&raw.field));
         let field = self.field(&name)?;
         if field.kind != Kind::Ip {
-            let fault = Diagnostic::error("labels are for addresses", place(&raw.field));
+            let fault = Diagnostic::error("a label applies to an address field", place(&raw.field));
             self.faults.push(fault.label(format!("`{}` is none", field.name)));
         }
         Some(LabelRule {
@@ -352,7 +353,7 @@ impl Resolver<'_> {
         let mut read = |(text, field): (&Setting<String>, &&'static Field)| {
             let value = value(&text.value, field);
             if value.is_none() {
-                let message = format!("`{}` is no value of `{}`", text.value, field.name);
+                let message = format!("`{}` is not a value of `{}`", text.value, field.name);
                 let fault = Diagnostic::error(message, place(text));
                 self.faults.push(fault.label(format!("the type is {}", field.kind.name())));
             }

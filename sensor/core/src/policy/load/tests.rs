@@ -97,12 +97,12 @@ match = "dstport == 25"
     let found = faults(&loaded);
     let expected = [
         "b.toml:4:10 the flow context has no field `dstprt`: did you mean `dstport`?",
-        "b.toml:9:22 there is no function `total`",
+        "b.toml:9:22 unknown function `total`",
         "b.toml:14:10 `window` must lie between 15s and 1day: this is 3s",
         "b.toml:18:9 there is a policy `good` already: the first is at a.toml:2",
-        "b.toml:24:24 `tags` is a list, and no single value to tell records apart by: this field is an array",
-        "b.toml:30:15 `&&` and `||` at one level need parentheses: ambiguous from here",
-        "b.toml:35:50 `&&` and `||` at one level need parentheses: ambiguous from here",
+        "b.toml:24:24 `tags` is a list, not a single value to distinguish records by: this field is an array",
+        "b.toml:30:15 mixing `&&` and `||` requires parentheses: ambiguous from here",
+        "b.toml:35:50 mixing `&&` and `||` requires parentheses: ambiguous from here",
         "b.toml:35:64 there is no severity `hihg`: did you mean `high`?",
         "b.toml:37:1 the policy has no `name`",
         "b.toml:39:1 unknown key `windo` in [policy]: did you mean `window`?",
@@ -181,7 +181,7 @@ fn fusion_models() {
         [
             "a.json:1:31 `rollupperiod` must lie between 15s and 1day: this is 3s",
             "a.json:2:29 the flow context has no field `dstprt`: did you mean `dstport`?",
-            "a.json:3:55 there is no metric `bit`: did you mean `bits`?",
+            "a.json:3:55 unknown metric `bit`: did you mean `bits`?",
             "b.json:1:10 not JSON: expected value",
         ]
     );

@@ -121,7 +121,7 @@ impl Draft {
                     contexts.entry(path.join(".").to_lowercase()).or_default().extend(texts(value));
                 }
                 Err(_) => {
-                    let message = format!("labels are of addresses, and `{address}` is none");
+                    let message = format!("labels belong to addresses, and `{address}` is not one");
                     faults.push(Diagnostic::error(message, span.clone()));
                 }
             }
@@ -170,7 +170,8 @@ impl Draft {
             "dstport" => self.ports[1] = number(value)?,
             "protocolint" => self.protocol = number(value)?,
             "protocol" => {
-                self.protocol = literal::protocol_number(&value.shown()).ok_or("is no protocol")?;
+                self.protocol =
+                    literal::protocol_number(&value.shown()).ok_or("is not a protocol")?;
             }
             "tcpflagsint" => self.flags = number(value)?,
             "icmptype" => self.icmp = self.icmp & 0xff | u16::from(number::<u8>(value)?) << 8,
@@ -226,7 +227,8 @@ impl Draft {
         }
         if let Some(flag_name) = name.strip_prefix("tcpflags.") {
             let flags = ["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns"];
-            let bit = flags.iter().position(|known| *known == flag_name).ok_or("is no TCP flag")?;
+            let bit =
+                flags.iter().position(|known| *known == flag_name).ok_or("is not a TCP flag")?;
             self.flags = self.flags & !(1 << bit) | u16::from(flag(value)?) << bit;
             return Ok(());
         }
@@ -234,7 +236,7 @@ impl Draft {
             && name.starts_with("labels.")
             && !context.is_empty()
         {
-            let address = address.parse().map_err(|_| "is about no address".to_owned())?;
+            let address = address.parse().map_err(|_| "does not concern an address".to_owned())?;
             let contexts = self.labels.entry(address).or_default();
             contexts.insert(context.join(".").to_lowercase(), texts(value));
             return Ok(());
@@ -254,7 +256,7 @@ impl Draft {
             "bogonsrc" => self.profiles[0].bogon = Some(flag(value)?),
             "bogondst" => self.profiles[1].bogon = Some(flag(value)?),
             name if find(name).is_some() => return Err("cannot be set in a test".to_owned()),
-            _ => return Err("is no field".to_owned()),
+            _ => return Err("is not a field".to_owned()),
         }
         Ok(())
     }

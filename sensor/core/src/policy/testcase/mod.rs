@@ -123,9 +123,8 @@ fn case(raw: &Setting<RawCase>, faults: &mut Vec<Diagnostic>) -> Option<Case> {
         (fires, _) => {
             let span = if fires.is_some() { place(&raw.fires) } else { header };
             let fault = Diagnostic::error("a test has either `fires` or `expect`", span);
-            faults.push(
-                fault.help("`fires = \"nothing\"` or `expect = []` where no event must come"),
-            );
+            faults
+                .push(fault.help("`fires = \"nothing\"` or `expect = []` if no event is expected"));
             return None;
         }
     };
@@ -149,7 +148,7 @@ fn read_internal(
     let read = |text: &Setting<String>| {
         let prefix = prefix(&text.value);
         if prefix.is_none() {
-            let message = format!("`{}` is no network", text.value);
+            let message = format!("`{}` is not a network", text.value);
             faults.push(Diagnostic::error(message, place(text)));
         }
         prefix

@@ -57,7 +57,7 @@ fn faults_of_test_files() {
     assert_eq!(
         messages,
         [
-            "`srcpi` is no field",
+            "`srcpi` is not a field",
             "`dstport` is out of range",
             "`fragment` must be none or first or later",
             "an event has no `kind`",

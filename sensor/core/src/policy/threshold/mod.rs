@@ -1,4 +1,4 @@
-//! Thresholds: what must hold of a key's window for a policy to speak.
+//! Thresholds: what must be true of a key's window for a policy to speak.
 //!
 //! `func(metric) operator number`, joined by `&&` or `||`; both at one level need parentheses, as in NQL.
 

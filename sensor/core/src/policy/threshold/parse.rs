@@ -28,7 +28,7 @@ const METRICS: &str = "metrics are bits, packets, bitsxrate, packetsxrate, octet
 /// All faults, with places in `text`.
 pub fn parse(text: &str, distinct: &mut Vec<&'static Field>) -> Result<Threshold, Vec<Diagnostic>> {
     if text.len() > LONGEST {
-        let message = format!("the threshold has {} bytes, {LONGEST} are the most", text.len());
+        let message = format!("the threshold has {} bytes, the maximum is {LONGEST}", text.len());
         return Err(vec![Diagnostic::error(message, LONGEST..text.len())]);
     }
     let mut parser = Parser { cursor: Cursor::new(text), distinct, faults: Vec::new(), depth: 0 };
@@ -37,7 +37,7 @@ pub fn parse(text: &str, distinct: &mut Vec<&'static Field>) -> Result<Threshold
     if parser.faults.is_empty() && parser.cursor.at < text.len() {
         let at = parser.cursor.at;
         let length = parser.cursor.peek().map_or(1, char::len_utf8);
-        parser.fault(at..at + length, "this `)` closes nothing", None);
+        parser.fault(at..at + length, "unmatched `)`", None);
     }
     match condition {
         Some(condition) if parser.faults.is_empty() => {
@@ -175,7 +175,7 @@ impl Parser<'_, '_> {
                 Quantity::Beacon { sizes }
             }
             _ => {
-                let fault = Diagnostic::error(format!("there is no function `{function}`"), name);
+                let fault = Diagnostic::error(format!("unknown function `{function}`"), name);
                 self.faults.push(match nearest(&function, FUNCTIONS) {
                     Some(near) => fault.label(format!("did you mean `{near}`?")),
                     None => fault.help(format!("functions are {}", FUNCTIONS.join(", "))),
@@ -209,7 +209,7 @@ impl Parser<'_, '_> {
         inside: Range<usize>,
     ) -> Option<()> {
         if !arguments.is_empty() {
-            self.fault(inside, format!("`{function}()` takes nothing"), None);
+            self.fault(inside, format!("`{function}()` takes no argument"), None);
             return None;
         }
         Some(())
@@ -235,7 +235,7 @@ impl Parser<'_, '_> {
         let name = self.cursor.slice(span.clone()).to_ascii_lowercase();
         let found = Metric::ALL.into_iter().find(|(known, _)| *known == name);
         if found.is_none() {
-            let fault = Diagnostic::error(format!("there is no metric `{name}`"), span);
+            let fault = Diagnostic::error(format!("unknown metric `{name}`"), span);
             self.faults.push(match nearest(&name, Metric::ALL.map(|(known, _)| known)) {
                 Some(near) => fault.label(format!("did you mean `{near}`?")),
                 None => fault.help(METRICS),
@@ -278,7 +278,7 @@ impl Parser<'_, '_> {
                 return None;
             }
             other => {
-                let message = format!("`{other}` compares no quantities");
+                let message = format!("`{other}` cannot compare numbers");
                 self.fault(span, message, Some("write `>=`, `>`, `<=`, `<`, `==` or `!=`"));
                 return None;
             }
@@ -293,9 +293,13 @@ impl Parser<'_, '_> {
             _ => {
                 let message = match text {
                     "" => "a number is missing here".to_owned(),
-                    _ => format!("`{text}` is no number"),
+                    _ => format!("`{text}` is not a number"),
                 };
-                self.fault(span, message, Some("numbers are plain: 20000000, 20_000_000 or 0.8"));
+                self.fault(
+                    span,
+                    message,
+                    Some("numbers have no unit: 20000000, 20_000_000 or 0.8"),
+                );
                 None
             }
         }
@@ -328,16 +332,16 @@ pub fn single_field(name: &str, span: Range<usize>) -> Result<&'static Field, Di
     if let Some(field) = fields::find(name) {
         if field.kind == Kind::TextList {
             let message =
-                format!("`{name}` is a list, and no single value to tell records apart by");
+                format!("`{name}` is a list, not a single value to distinguish records by");
             return Err(Diagnostic::error(message, span).label("this field is an array"));
         }
         return Ok(field);
     }
     if let Some(alias) = fields::find_alias(Context::Flow, name) {
-        let fault = Diagnostic::error(format!("`{name}` stands for several fields"), span);
+        let fault = Diagnostic::error(format!("`{name}` is an alias of several fields"), span);
         return Err(fault.help(format!("name one of them: {}", alias.fields.join(", "))));
     }
-    let fault = Diagnostic::error(format!("there is no field `{name}`"), span);
+    let fault = Diagnostic::error(format!("unknown field `{name}`"), span);
     Err(match nearest(name, FIELDS.iter().map(|field| field.name)) {
         Some(near) => fault.label(format!("did you mean `{near}`?")),
         None => fault.help("`sensor fields` lists them"),

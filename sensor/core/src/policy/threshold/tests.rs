@@ -73,25 +73,25 @@ fn thresholds_that_held_are_eased() {
 #[test]
 fn faults_say_what_would_be_right() {
     for (text, expected) in [
-        ("sume(bits) >= 1", "there is no function `sume`: did you mean `sum`?"),
-        ("sum(bit) >= 1", "there is no metric `bit`: did you mean `bits`?"),
+        ("sume(bits) >= 1", "unknown function `sume`: did you mean `sum`?"),
+        ("sum(bit) >= 1", "unknown metric `bit`: did you mean `bits`?"),
         ("sum() >= 1", "a metric belongs between these parentheses"),
         (
             "distinct(tags) >= 1",
-            "`tags` is a list, and no single value to tell records apart by: this field is an array",
+            "`tags` is a list, not a single value to distinguish records by: this field is an array",
         ),
-        ("distinct(ip) >= 1", "`ip` stands for several fields"),
-        ("distinct(dstprt) >= 1", "there is no field `dstprt`: did you mean `dstport`?"),
-        ("sum(bits) > 20M", "`20M` is no number"),
+        ("distinct(ip) >= 1", "`ip` is an alias of several fields"),
+        ("distinct(dstprt) >= 1", "unknown field `dstprt`: did you mean `dstport`?"),
+        ("sum(bits) > 20M", "`20M` is not a number"),
         ("sum(bits)", "a comparison is missing here"),
         ("sum(bits) >=", "a number is missing here"),
         ("bits >= 1", "`bits` is not a function"),
         ("", "a condition is missing here"),
         ("(count() > 1", "this `(` is not closed"),
-        ("count() > 1)", "this `)` closes nothing"),
+        ("count() > 1)", "unmatched `)`"),
         ("count() > 1 count() > 2", "`&&` or `||` is missing before this"),
         ("beacon(end) > 1", "`beacon` takes `start`, or `start, bits`"),
-        ("count(bits) > 1", "`count()` takes nothing"),
+        ("count(bits) > 1", "`count()` takes no argument"),
     ] {
         let faults = parse(text, &mut Vec::new()).expect_err(text);
         let fault = &faults[0];

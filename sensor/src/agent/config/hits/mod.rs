@@ -66,7 +66,7 @@ pub fn resolve(list: &[Setting<Hits>], overrides: &Overrides, faults: &mut Fault
         let Some(target) = target(block, faults) else { continue };
         let raw = &block.value;
         if seen.contains(&target) && target.kind() != Kind::Webhook {
-            faults.report(&raw.url, "hits.url", "must differ from the others", "it is there twice");
+            faults.report(&raw.url, "hits.url", "must differ from the others", "it appears twice");
         }
         misplaced(raw, &target, faults);
         let selection = selection(raw, faults);
@@ -85,7 +85,12 @@ pub fn resolve(list: &[Setting<Hits>], overrides: &Overrides, faults: &mut Fault
         if let Some(spool) = &spool {
             if spools.contains(&spool.directory) {
                 let found = "another output has it";
-                faults.report(&raw.spool, "hits.spool", "must be this output's alone", found);
+                faults.report(
+                    &raw.spool,
+                    "hits.spool",
+                    "must not be shared with another output",
+                    found,
+                );
             }
             spools.push(spool.directory.clone());
         }
@@ -127,7 +132,7 @@ fn misplaced(raw: &Hits, target: &Target, faults: &mut Faults) {
                 let path = concat!("hits.", stringify!($key));
                 let kinds = $kinds.map(Kind::shown).join(", ");
                 let found = format!("this output is {}", kind.shown());
-                faults.report(&raw.$key, path, &format!("is for {kinds} only"), &found);
+                faults.report(&raw.$key, path, &format!("applies only to {kinds}"), &found);
             }
         )*};
     }
@@ -150,8 +155,8 @@ fn misplaced(raw: &Hits, target: &Target, faults: &mut Faults) {
         spool_size: [Syslog, Webhook];
     }
     if raw.tls.is_given() && !target.is_tls() {
-        let found = "no TLS is spoken there";
-        faults.report(&raw.tls, "hits.tls", "is for syslog+tls:// and https:// only", found);
+        let found = "it does not use TLS";
+        faults.report(&raw.tls, "hits.tls", "applies only to syslog+tls:// and https://", found);
     }
 }
 
@@ -183,12 +188,17 @@ fn policies(raw: &Hits, faults: &mut Faults) -> Option<NamePatterns> {
             Ok(glob) => globs.push(glob),
             Err(error) => {
                 let found = format!("bad glob: {}", error.kind());
-                faults.report(name, "hits.policies", "must hold names or globs", &found);
+                faults.report(name, "hits.policies", "must contain names or globs", &found);
             }
         }
     }
     let report = |error: globset::Error| {
-        faults.report(&raw.policies, "hits.policies", "must hold less", &error.to_string());
+        faults.report(
+            &raw.policies,
+            "hits.policies",
+            "must contain fewer or simpler globs",
+            &error.to_string(),
+        );
     };
     NamePatterns::new(globs).map_err(report).ok()
 }
@@ -235,8 +245,8 @@ fn destination(
             let tls = tls(raw, faults);
             let server_name = raw.tls.value.as_ref().map(|tls| &tls.server_name);
             if let Some(name) = server_name.filter(|name| name.is_given()) {
-                let found = "a server is asked by the name in the url";
-                faults.report(name, "hits.tls.server_name", "is for syslog+tls:// only", found);
+                let found = "the name in the url is used";
+                faults.report(name, "hits.tls.server_name", "applies only to syslog+tls://", found);
             }
             let timeouts = Duration::from_millis(100)..=Duration::from_mins(5);
             Destination::Webhook(WebhookOptions {
@@ -256,7 +266,7 @@ fn spool(raw: &Hits, faults: &mut Faults) -> Option<SpoolOptions> {
     let max_size = faults.in_range(&raw.spool_size, "hits.spool_size", sizes).0;
     if raw.spool_size.is_given() && !raw.spool.is_given() {
         let found = "there is none";
-        faults.report(&raw.spool_size, "hits.spool_size", "needs a `spool` beside it", found);
+        faults.report(&raw.spool_size, "hits.spool_size", "requires `spool`", found);
     }
     raw.spool.value.clone().map(|directory| SpoolOptions { directory, max_size })
 }
@@ -267,7 +277,7 @@ fn tag(raw: &Hits, faults: &mut Faults) -> String {
     let bad = tag.value.chars().find(|c| !c.is_ascii_graphic());
     let found = match (tag.value.len(), bad) {
         (0, _) => "this is empty".to_owned(),
-        (_, Some(bad)) => format!("`{bad}` cannot stand there"),
+        (_, Some(bad)) => format!("`{bad}` is not allowed here"),
         (49.., None) => format!("{} characters", tag.value.len()),
         (..=48, None) => return tag.value.clone(),
     };
@@ -278,16 +288,16 @@ fn tag(raw: &Hits, faults: &mut Faults) -> String {
 fn headers(raw: &Hits, faults: &mut Faults) -> Vec<(String, String)> {
     let mut headers = Vec::new();
     for header in &raw.headers.value {
-        let must = "must hold headers such as `X-Key: value`";
+        let must = "must contain headers such as `X-Key: value`";
         match header.value.split_once(':') {
             Some((name, _)) if name.trim().eq_ignore_ascii_case("authorization") => {
-                let found = "that belongs into a `bearer_file` or `basic_auth_file`";
+                let found = "put it in a `bearer_file` or `basic_auth_file`";
                 faults.report(header, "hits.headers", must, found);
             }
             Some((name, value)) if !name.trim().is_empty() => {
                 headers.push((name.trim().to_owned(), value.trim().to_owned()));
             }
-            _ => faults.report(header, "hits.headers", must, "there is no name before a `:`"),
+            _ => faults.report(header, "hits.headers", must, "the name before `:` is missing"),
         }
     }
     headers
@@ -296,8 +306,13 @@ fn headers(raw: &Hits, faults: &mut Faults) -> Vec<(String, String)> {
 fn credentials(raw: &Hits, faults: &mut Faults) -> Option<Credentials> {
     match (&raw.basic_auth_file.value, &raw.bearer_file.value) {
         (Some(_), Some(_)) => {
-            let found = "there is a `basic_auth_file`, too";
-            faults.report(&raw.bearer_file, "hits.bearer_file", "must stand alone", found);
+            let found = "`basic_auth_file` is set as well";
+            faults.report(
+                &raw.bearer_file,
+                "hits.bearer_file",
+                "cannot be combined with other credentials",
+                found,
+            );
             None
         }
         (Some(path), None) => Some(Credentials::Basic(path.clone())),
@@ -313,7 +328,7 @@ fn tls(raw: &Hits, faults: &mut Faults) -> TlsOptions {
         (&tls.key, &tls.certificate, "hits.tls.key", "certificate"),
     ] {
         if given.is_given() && !other.is_given() {
-            faults.report(given, path, &format!("needs a `{missing}` beside it"), "there is none");
+            faults.report(given, path, &format!("requires `{missing}`"), "there is none");
         }
     }
     TlsOptions {

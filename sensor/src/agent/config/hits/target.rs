@@ -117,7 +117,7 @@ impl FromStr for Target {
         match scheme {
             "file" => match rest {
                 path if path.starts_with('/') => Ok(Self::File(path.into())),
-                _ => Err("a file is written file:///PATH, with the path from the root".to_owned()),
+                _ => Err("use file:///PATH with an absolute path".to_owned()),
             },
             "syslog+udp" => syslog(Scheme::Udp, rest, 514),
             "syslog+tcp" => syslog(Scheme::Tcp, rest, 514),
@@ -126,12 +126,12 @@ impl FromStr for Target {
                 Ok(parsed) if parsed.username().is_empty() && parsed.password().is_none() => {
                     Ok(Self::Webhook(url.to_owned()))
                 }
-                Ok(_) => Err("user and password belong into a `basic_auth_file`".to_owned()),
+                Ok(_) => Err("put user and password in a `basic_auth_file`".to_owned()),
                 Err(error) => Err(error.to_string()),
             },
             other => Err(match nearest(other, STARTS) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("it begins with one of {}", STARTS.join(", ")),
+                None => format!("it must begin with one of {}", STARTS.join(", ")),
             }),
         }
     }
@@ -167,12 +167,12 @@ mod tests {
     #[test]
     fn bad_urls() {
         for (url, reason) in [
-            ("", "it begins with one of"),
+            ("", "it must begin with one of"),
             ("journal", "did you mean `journald`?"),
             ("syslog+tpc://a", "did you mean `syslog+tcp`?"),
             ("file://hits.json", "file:///PATH"),
             ("syslog+udp://", "the host is missing"),
-            ("syslog+udp://a:0", "`0` is no port"),
+            ("syslog+udp://a:0", "`0` is not a port"),
             ("https://", "empty host"),
             ("https://u:p@h/", "basic_auth_file"),
         ] {

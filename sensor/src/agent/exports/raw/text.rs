@@ -61,7 +61,7 @@ fn write_set(out: &mut String, set: &Set) {
     if let Some(octets) = set.rest_octets {
         let _ = writeln!(
             out,
-            "      octets in no value (padding, lengths of values, or not decoded): {octets}"
+            "      octets outside values (padding, length prefixes, or not decoded): {octets}"
         );
     }
 }

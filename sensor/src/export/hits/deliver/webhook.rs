@@ -53,7 +53,7 @@ impl Webhook {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(format)));
         for (name, value) in &options.headers {
             let name = HeaderName::try_from(name)
-                .map_err(|_| problem(format!("`{name}` is no name of a header")))?;
+                .map_err(|_| problem(format!("`{name}` is not a header name")))?;
             let value = HeaderValue::try_from(value)
                 .map_err(|_| problem(format!("the value of the header `{name}` cannot be sent")))?;
             headers.insert(name, value);
@@ -154,7 +154,7 @@ fn authorized(
     Ok(match credentials {
         Credentials::Basic(_) => {
             let Some((user, password)) = text.split_once(':') else {
-                return Err("it must hold `user:password`".to_owned());
+                return Err("it must contain `user:password`".to_owned());
             };
             request.basic_auth(user, Some(password))
         }

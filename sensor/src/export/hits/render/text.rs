@@ -68,7 +68,7 @@ fn details(text: &mut String, event: &Event) {
     row("to", &rfc3339(event.end));
     let flows = match event.suppressed {
         0 => event.records.to_string(),
-        more => format!("{}, {more} of them no hits of their own", event.records),
+        more => format!("{}, {more} of them suppressed", event.records),
     };
     row("flows", &flows);
     row("bits", &extremes(event.metrics.scaled_bits));
