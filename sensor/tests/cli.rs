@@ -394,7 +394,7 @@ fn a_reload_says_what_holds() {
     write("sensor.toml", "[flow");
     agent.signal("HUP");
     agent.wait_for("sensor.toml has changed and is invalid");
-    agent.wait_for("reload refused");
+    agent.wait_for("reload incomplete");
     agent.signal("TERM");
     let (code, said) = agent.end();
     assert_eq!(code, Some(0), "{said}");
