@@ -242,14 +242,14 @@ fn no_groups_at_all_are_refused() {
 fn flags_that_would_do_nothing_are_refused() {
     let cases: [(&[&str], &str); 9] = [
         (&["replay", "--top", "3", "--columns", "srcip"], "with --top, use --by"),
-        (&["replay", "--format", "json", "--columns", "srcip"], "--columns needs CSV"),
-        (&["replay", "--format", "text", "--columns", "srcip"], "--columns needs CSV"),
+        (&["replay", "--format", "json", "--columns", "srcip"], "--columns requires CSV"),
+        (&["replay", "--format", "text", "--columns", "srcip"], "--columns requires CSV"),
         (&["replay", "--print", "flows,none"], "--print combines `none`"),
         (&["replay", "--out-counters", "same"], "add --as exports"),
         (&["decode", "--ledger", "--format", "csv"], "which --ledger replaces"),
         (&["decode", "--options", "--columns", "srcip"], "which --options replaces"),
         (&["decode", "--options", "--top", "3"], "which --options replaces"),
-        (&["decode", "--columns", "srcip", "--format", "json"], "--columns needs CSV"),
+        (&["decode", "--columns", "srcip", "--format", "json"], "--columns requires CSV"),
     ];
     for (arguments, what) in cases {
         let refused = sensor(&[arguments, &["absent.pcap"]].concat(), b"");
