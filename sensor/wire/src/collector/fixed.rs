@@ -8,19 +8,19 @@ use crate::{
         session::{Session, SessionKey},
         succession::Sign,
     },
-    ledger::Skipped,
-    netflow::fixed::{Header, V5, V7},
+    ledger::{Ledger, Skipped},
+    netflow::fixed::{HEADER_LENGTH, Header},
     octets::Octets,
-    records::{append::Context, decode, fill::Times},
+    records::{append::Context, fill::Times, fixed},
 };
 
 impl Worker<'_> {
-    /// Takes a datagram from the front of `rest`.
-    pub(super) fn fixed(
+    /// Takes a datagram from the front of `rest`, of `version`, whose records have `N` octets.
+    pub(super) fn fixed<const N: usize>(
         &mut self,
         device: &mut Device,
         arrival: Arrival,
-        version: u16,
+        version: u8,
         rest: &mut Octets<'_>,
         batches: &mut Batches,
     ) {
@@ -29,28 +29,16 @@ impl Worker<'_> {
             rest.0 = &[];
             return;
         };
-        device.ledger.headers += crate::netflow::fixed::HEADER_LENGTH as u64;
-        let plan = if version == 5 { &V5.plan } else { &V7.plan };
-        let wanted = usize::from(header.count) * plan.minimum;
-        let records = if rest.len() >= wanted {
-            rest.take(wanted).unwrap_or_default()
-        } else {
-            // The count lies, or the datagram was cut: what is whole is decoded.
-            let whole = rest.len() - rest.len() % plan.minimum;
-            let records = rest.take(whole).unwrap_or_default();
-            device.ledger.skip(Skipped::MessageTruncated, rest.len());
-            rest.0 = &[];
-            records
-        };
-        let key =
-            SessionKey { version: version as u8, port: arrival.port, domain: header.engine.into() };
+        device.ledger.headers += HEADER_LENGTH as u64;
+        let records = records::<N>(header.count, rest, &mut device.ledger);
+        let key = SessionKey { version, port: arrival.port, domain: header.engine.into() };
         let sign = Sign { at: arrival.now, number: header.sequence, uptime: Some(header.uptime) };
         let key = self.identify(device, arrival, key, sign);
         device.hear(&key, sign, Some(header.export));
         let rate = if version == 5 { header.sample_rate() } else { None };
         let Parts { exporter, relayed, rates, skew, ledger, .. } = device.parts(&key, rate);
         let context = Context {
-            version: version as u8,
+            version,
             received: arrival.now,
             skew,
             times: Times { export: header.export, uptime: Some(header.uptime) },
@@ -59,9 +47,8 @@ impl Worker<'_> {
             relayed,
             rates,
         };
-        let pair = &mut batches.netflow;
-        let count = decode::flows(plan, records, &context, None, self.scratch, pair, ledger);
-        let count = count as u32;
+        fixed::append(&mut batches.netflow.v4, records, &context, ledger);
+        let count = records.len() as u32;
         self.counted(
             device,
             key,
@@ -113,6 +100,23 @@ impl Worker<'_> {
             }
         }
     }
+}
+
+/// Takes `count` records from the front of `rest`. Where the count lies, or the datagram was cut, those that are whole.
+fn records<'a, const N: usize>(
+    count: u16,
+    rest: &mut Octets<'a>,
+    ledger: &mut Ledger,
+) -> &'a [[u8; N]] {
+    let (whole, _) = rest.0.as_chunks();
+    let count = usize::from(count);
+    let records = whole.get(..count).unwrap_or(whole);
+    rest.0 = &rest.0[records.as_flattened().len()..];
+    if records.len() < count {
+        ledger.skip(Skipped::MessageTruncated, rest.len());
+        rest.0 = &[];
+    }
+    records
 }
 
 /// By how much a message makes the sequence number higher.

@@ -26,7 +26,10 @@ use super::{
     },
     ipfix,
     ledger::{Ledger, Skipped},
-    netflow::v9,
+    netflow::{
+        fixed::{V5_RECORD, V7_RECORD},
+        v9,
+    },
     octets::{self, Octets},
     records::decode::Scratch,
     sflow,
@@ -255,7 +258,8 @@ impl Worker<'_> {
                 let mut first = true;
                 while let Some(version) = Octets(rest.0).u16() {
                     match version {
-                        5 | 7 => self.fixed(device, arrival, version, &mut rest, batches),
+                        5 => self.fixed::<V5_RECORD>(device, arrival, 5, &mut rest, batches),
+                        7 => self.fixed::<V7_RECORD>(device, arrival, 7, &mut rest, batches),
                         v9::VERSION => self.netflow9(device, arrival, &mut rest, batches),
                         ipfix::VERSION => self.ipfix(device, arrival, &mut rest, batches),
                         _ if first => break,

@@ -139,7 +139,7 @@ fn relayed(
 /// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
 /// to look at; an exporter may have several places.
 #[inline]
-fn place(batch: &mut FlowBatch, exporter: &Arc<Exporter>, skew: i64) -> u32 {
+pub(super) fn place(batch: &mut FlowBatch, exporter: &Arc<Exporter>, skew: i64) -> u32 {
     if let ([.., known], [.., known_skew]) = (&batch.exporters[..], &batch.skews[..])
         && Arc::ptr_eq(known, exporter)
         && *known_skew == skew
@@ -318,7 +318,7 @@ pub fn systematic(interval: u64, space: u64) -> Option<u32> {
 
 /// Makes `column` as long as `end` with `value`; mostly it lacks one row, or none.
 #[inline]
-fn grow<T: Clone>(column: &mut Vec<T>, end: usize, value: T) {
+pub(super) fn grow<T: Clone>(column: &mut Vec<T>, end: usize, value: T) {
     if column.len() + 1 == end {
         column.push(value);
     } else {

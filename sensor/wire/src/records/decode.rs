@@ -67,10 +67,7 @@ pub fn flows(
 ) -> usize {
     let Scratch { inner_headers: inner, records, kept, v4, v6, reverse } = scratch;
     let (mut rows, mut end) = records_of(plan, set, records);
-    // Headers of NetFlow 5 and 7 count their records.
-    if !matches!(context.version, 5 | 7) {
-        leave_padding(set, &mut rows, &mut end);
-    }
+    leave_padding(set, &mut rows, &mut end);
     rest(plan, &set[end..], ledger);
     let count = rows.len();
     if count == 0 {

@@ -6,6 +6,7 @@
 //! * [`append`]: all fields of many records, and what follows from them: times, ICMP, sampling.
 //! * [`counts`]: which of the counts in a record are the flow's.
 //! * [`decode`]: a set: which of its records become which rows.
+//! * [`fixed`]: all of that for NetFlow 5 and 7.
 //! * [`fields`]: a record taken apart.
 //! * [`sample`]: records that carry a frame.
 //!
@@ -16,6 +17,7 @@ pub mod counts;
 pub mod decode;
 pub mod fields;
 pub mod fill;
+pub mod fixed;
 pub mod rows;
 pub mod sample;
 pub mod walk;
