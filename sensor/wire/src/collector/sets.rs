@@ -306,12 +306,16 @@ impl Worker<'_> {
         batches: &mut Batches,
         found: &mut Found,
     ) {
-        let known = device
-            .streams
-            .template(&message.key, set.id)
-            .or_else(|| self.inherited(device, arrival, message, set.id));
+        let own =
+            device.streams.get(&message.key).and_then(|session| session.templates.get(set.id));
+        let known = match own {
+            Some(own) => Some(self.scratch.template(own)),
+            None => self.inherited(device, arrival, message, set.id),
+        };
         if let Some(known) = known {
-            return self.records(device, &known, message, set.body, batches, found);
+            self.records(device, &known, message, set.body, batches, found);
+            self.scratch.keep(known);
+            return;
         }
         let octets = set.body.len();
         found.unread += octets;

@@ -208,12 +208,6 @@ impl Streams {
         elders
     }
 
-    /// The template `id` of stream `key`: what it has told itself.
-    #[inline]
-    pub fn template(&self, key: &SessionKey, id: u16) -> Option<Arc<Known>> {
-        self.get(key)?.templates.get(id).cloned()
-    }
-
     /// The template `id` that serves stream `key`, which has none of that number: that of `elders`, when all that know it are
     /// gone and agree.
     pub fn inherited(&self, key: &SessionKey, id: u16, elders: &Elders) -> Option<Arc<Known>> {

@@ -62,9 +62,7 @@ pub fn append_with(
     more: impl FnOnce(&mut FlowBatch, usize),
 ) {
     let base = batch.len();
-    for field in fills {
-        fill(field, rows, &context.times, base, batch);
-    }
+    fill(fills, rows, &context.times, base, batch);
     if let Some(application) = plan.single.application {
         let column = &mut batch.application;
         begin_with(column, base, 0);
@@ -318,10 +316,10 @@ pub fn systematic(interval: u64, space: u64) -> Option<u32> {
 
 /// Makes `column` as long as `end` with `value`; mostly it lacks one row, or none.
 #[inline]
-pub(super) fn grow<T: Clone>(column: &mut Vec<T>, end: usize, value: T) {
-    if column.len() + 1 == end {
-        column.push(value);
-    } else {
-        column.resize(end, value);
+pub(super) fn grow<T: Copy>(column: &mut Vec<T>, end: usize, value: T) {
+    match end.saturating_sub(column.len()) {
+        0 => {}
+        1 => column.push(value),
+        _ => column.resize(end, value),
     }
 }

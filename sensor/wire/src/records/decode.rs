@@ -1,5 +1,7 @@
 //! A data set of flows: which of its records become which rows of which batch.
 
+use std::sync::Arc;
+
 use sensor_common::packet::Headers;
 use sensor_core::flow::batch::FlowBatch;
 
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     batches::Pair,
-    exporter::{connections::Connections, totals::Totals},
+    exporter::{connections::Connections, templates::Known, totals::Totals},
     ledger::{Ledger, Skipped},
     octets,
     template::compile::{Family, Place, Plan, Sample, Span},
@@ -28,12 +30,26 @@ pub struct Scratch {
     v4: Selection,
     v6: Selection,
     reverse: Vec<u32>,
+    /// The template of the last set.
+    last: Option<Arc<Known>>,
 }
 
 impl Scratch {
     /// Memory for a decoder that looks into tunnels, or not.
     pub fn new(inner_headers: bool) -> Self {
         Self { inner_headers, ..Self::default() }
+    }
+
+    /// A hold on `known`, for as long as a set is decoded by it. Mostly it is the template of the last set, and no count of
+    /// holds has to change for it.
+    pub fn template(&mut self, known: &Arc<Known>) -> Arc<Known> {
+        let last = self.last.take_if(|last| Arc::ptr_eq(last, known));
+        last.unwrap_or_else(|| known.clone())
+    }
+
+    /// Keeps the template that [`Scratch::template`] gave for the next set.
+    pub fn keep(&mut self, known: Arc<Known>) {
+        self.last = Some(known);
     }
 }
 
@@ -65,7 +81,7 @@ pub fn flows(
     batches: &mut Pair,
     ledger: &mut Ledger,
 ) -> usize {
-    let Scratch { inner_headers: inner, records, kept, v4, v6, reverse } = scratch;
+    let Scratch { inner_headers: inner, records, kept, v4, v6, reverse, .. } = scratch;
     let (mut rows, mut end) = records_of(plan, set, records);
     leave_padding(set, &mut rows, &mut end);
     rest(plan, &set[end..], ledger);

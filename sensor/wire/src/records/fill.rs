@@ -1,5 +1,7 @@
 //! One field of many records into one column.
 
+use std::ops::BitOrAssign;
+
 use sensor_common::key::Direction;
 use sensor_core::flow::{
     application::{self, ApplicationId},
@@ -49,112 +51,256 @@ impl Times {
     }
 }
 
-/// Appends the field of all `rows` to its column of `batch`, whose rows so far are `base`.
-pub fn fill(fill: &Fill, rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
-    let place = fill.place;
-    match fill.meaning {
+/// Appends what `fills` say of all `rows` to the columns of `batch`, whose rows so far are `base`.
+pub fn fill(fills: &[Fill], rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
+    if rows.are_few() {
+        for row in 0..rows.len() {
+            for Fill { place, meaning } in fills {
+                let (number, rest) = rows.value(*place, row);
+                let length = place.length;
+                put(*meaning, One { number, rest, length, at: base + row }, times, batch);
+            }
+        }
+    } else {
+        for Fill { place, meaning } in fills {
+            put(*meaning, Many { rows, place: *place, base }, times, batch);
+        }
+    }
+}
+
+/// Where a field is read from and which rows it is for: [`One`] or [`Many`].
+trait From {
+    /// Appends what `read` makes of the number; rows that the column lacks up to there are `untold`.
+    fn number<T: Copy + Default>(&self, column: &mut Vec<T>, untold: T, read: impl Fn(u64) -> T);
+
+    /// As [`From::number`], where several fields have a part in a column: bits of later ones are added.
+    fn add<T: Copy + Default + BitOrAssign>(&self, column: &mut Vec<T>, read: impl Fn(u64) -> T);
+
+    /// As [`From::number`], of so many octets, which are no number or one of more than 64 bits.
+    fn octets<const N: usize, T: Copy + Default>(
+        &self,
+        column: &mut Vec<T>,
+        read: impl Fn([u8; N]) -> T,
+    );
+
+    /// As [`From::number`], of octets of any number.
+    fn field<T: Copy + Default>(&self, column: &mut Vec<T>, read: impl Fn(&[u8]) -> T);
+
+    /// Octets of the field.
+    fn length(&self) -> u16;
+}
+
+/// The field of one record. Many devices send a record or two in a set; then the setting up of loops costs more than the
+/// reading.
+struct One<'a> {
+    number: u64,
+    /// The octets from the field on.
+    rest: &'a [u8],
+    length: u16,
+    /// The row.
+    at: usize,
+}
+
+impl One<'_> {
+    #[inline(always)]
+    fn push<T: Copy>(&self, column: &mut Vec<T>, untold: T, value: T) {
+        begin_with(column, self.at, untold);
+        column.push(value);
+    }
+}
+
+impl From for One<'_> {
+    #[inline(always)]
+    fn number<T: Copy + Default>(&self, column: &mut Vec<T>, untold: T, read: impl Fn(u64) -> T) {
+        self.push(column, untold, read(self.number));
+    }
+
+    #[inline(always)]
+    fn add<T: Copy + Default + BitOrAssign>(&self, column: &mut Vec<T>, read: impl Fn(u64) -> T) {
+        match column.get_mut(self.at) {
+            Some(value) => *value |= read(self.number),
+            None => self.push(column, T::default(), read(self.number)),
+        }
+    }
+
+    #[inline(always)]
+    fn octets<const N: usize, T: Copy + Default>(
+        &self,
+        column: &mut Vec<T>,
+        read: impl Fn([u8; N]) -> T,
+    ) {
+        let octets = self.rest.first_chunk().copied().unwrap_or([0; N]);
+        self.push(column, T::default(), read(octets));
+    }
+
+    #[inline(always)]
+    fn field<T: Copy + Default>(&self, column: &mut Vec<T>, read: impl Fn(&[u8]) -> T) {
+        let octets = self.rest.get(..self.length.into()).unwrap_or_default();
+        self.push(column, T::default(), read(octets));
+    }
+
+    #[inline(always)]
+    fn length(&self) -> u16 {
+        self.length
+    }
+}
+
+/// The field of many records.
+struct Many<'a> {
+    rows: &'a Rows<'a>,
+    place: Place,
+    /// Rows before theirs.
+    base: usize,
+}
+
+impl From for Many<'_> {
+    #[inline(always)]
+    fn number<T: Copy + Default>(&self, column: &mut Vec<T>, untold: T, read: impl Fn(u64) -> T) {
+        begin_with(column, self.base, untold);
+        self.rows.extend_numbers(self.place, column, read);
+    }
+
+    #[inline(always)]
+    fn add<T: Copy + Default + BitOrAssign>(&self, column: &mut Vec<T>, read: impl Fn(u64) -> T) {
+        if column.len() <= self.base {
+            return self.number(column, T::default(), read);
+        }
+        for (row, value) in column[self.base..].iter_mut().enumerate() {
+            *value |= read(self.rows.number(self.place, row));
+        }
+    }
+
+    #[inline(never)]
+    fn octets<const N: usize, T: Copy + Default>(
+        &self,
+        column: &mut Vec<T>,
+        read: impl Fn([u8; N]) -> T,
+    ) {
+        begin_with(column, self.base, T::default());
+        self.rows.extend(self.place, column, read);
+    }
+
+    fn field<T: Copy + Default>(&self, column: &mut Vec<T>, read: impl Fn(&[u8]) -> T) {
+        begin_with(column, self.base, T::default());
+        match self.place.length {
+            // What most devices send.
+            4 => self.rows.extend(self.place, column, |octets: [u8; 4]| read(&octets)),
+            _ => {
+                let field = |row| self.rows.field(Span::Fixed(self.place), row);
+                column.extend((0..self.rows.len()).map(|row| read(field(row))));
+            }
+        }
+    }
+
+    fn length(&self) -> u16 {
+        self.place.length
+    }
+}
+
+/// Puts a field that says `meaning` to its column.
+#[inline(always)]
+fn put(meaning: Meaning, from: impl From, times: &Times, batch: &mut FlowBatch) {
+    match meaning {
         Meaning::SourceV4 => {
             if let Addresses::V4 { source, .. } = &mut batch.addresses {
-                octets(rows, place, source, base, u32::from_be_bytes);
+                from.octets(source, u32::from_be_bytes);
             }
         }
         Meaning::DestinationV4 => {
             if let Addresses::V4 { destination, .. } = &mut batch.addresses {
-                octets(rows, place, destination, base, u32::from_be_bytes);
+                from.octets(destination, u32::from_be_bytes);
             }
         }
         Meaning::SourceV6 => {
             if let Addresses::V6 { source, .. } = &mut batch.addresses {
-                octets(rows, place, source, base, u128::from_be_bytes);
+                from.octets(source, u128::from_be_bytes);
             }
         }
         Meaning::DestinationV6 => {
             if let Addresses::V6 { destination, .. } = &mut batch.addresses {
-                octets(rows, place, destination, base, u128::from_be_bytes);
+                from.octets(destination, u128::from_be_bytes);
             }
         }
-        Meaning::SourcePort => optional(rows, place, &mut batch.source_port, base, |n| n as u16),
+        Meaning::SourcePort => from.number(&mut batch.source_port, 0, |n| n as u16),
         Meaning::DestinationPort => {
-            optional(rows, place, &mut batch.destination_port, base, |n| n as u16);
+            from.number(&mut batch.destination_port, 0, |n| n as u16);
         }
-        Meaning::IcmpTypeCode => add(rows, place, &mut batch.icmp_type_code, base, |n| n as u16),
+        Meaning::IcmpTypeCode => from.add(&mut batch.icmp_type_code, |n| n as u16),
         Meaning::IcmpType => {
-            add(rows, place, &mut batch.icmp_type_code, base, |n| (n as u16) << 8);
+            from.add(&mut batch.icmp_type_code, |n| (n as u16) << 8);
         }
         Meaning::IcmpCode => {
-            add(rows, place, &mut batch.icmp_type_code, base, |n| n as u16 & 0xff);
+            from.add(&mut batch.icmp_type_code, |n| n as u16 & 0xff);
         }
-        Meaning::Protocol => optional(rows, place, &mut batch.protocol, base, |n| n as u8),
-        Meaning::Tos => optional(rows, place, &mut batch.tos, base, |n| n as u8),
-        Meaning::Dscp => optional(rows, place, &mut batch.tos, base, |n| (n as u8) << 2),
-        Meaning::Precedence => optional(rows, place, &mut batch.tos, base, |n| (n as u8) << 5),
+        Meaning::Protocol => from.number(&mut batch.protocol, 0, |n| n as u8),
+        Meaning::Tos => from.number(&mut batch.tos, 0, |n| n as u8),
+        Meaning::Dscp => from.number(&mut batch.tos, 0, |n| (n as u8) << 2),
+        Meaning::Precedence => from.number(&mut batch.tos, 0, |n| (n as u8) << 5),
         Meaning::TcpFlags => {
-            begin_with(&mut batch.tcp_flags, base, TCP_FLAGS_UNTOLD);
-            rows.extend_numbers(place, &mut batch.tcp_flags, |n| n as u16 & 0x1ff);
+            from.number(&mut batch.tcp_flags, TCP_FLAGS_UNTOLD, |n| n as u16 & 0x1ff);
         }
-        Meaning::Input => optional(rows, place, &mut batch.interface, base, narrow),
-        Meaning::Output => optional(rows, place, &mut batch.output_interface, base, narrow),
+        Meaning::Input => from.number(&mut batch.interface, 0, narrow),
+        Meaning::Output => from.number(&mut batch.output_interface, 0, narrow),
         Meaning::Direction => {
-            begin_with(&mut batch.direction, base, DIRECTION_UNTOLD);
-            rows.extend_numbers(place, &mut batch.direction, direction);
+            from.number(&mut batch.direction, DIRECTION_UNTOLD, direction);
         }
-        Meaning::SourceVlan => optional(rows, place, &mut batch.vlan, base, |n| n as u16 & 0xfff),
+        Meaning::SourceVlan => from.number(&mut batch.vlan, 0, |n| n as u16 & 0xfff),
         Meaning::DestinationVlan => {
-            optional(rows, place, &mut batch.destination_vlan, base, |n| n as u16 & 0xfff);
+            from.number(&mut batch.destination_vlan, 0, |n| n as u16 & 0xfff);
         }
-        Meaning::Octets => optional(rows, place, &mut batch.octets, base, |n| n),
-        Meaning::Packets => optional(rows, place, &mut batch.packets, base, |n| n),
-        Meaning::Layer2Octets => optional(rows, place, &mut batch.layer2_octets, base, |n| n),
+        Meaning::Octets => from.number(&mut batch.octets, 0, |n| n),
+        Meaning::Packets => from.number(&mut batch.packets, 0, |n| n),
+        Meaning::Layer2Octets => from.number(&mut batch.layer2_octets, 0, |n| n),
         Meaning::Start(clock) => {
-            optional(rows, place, &mut batch.start, base, |n| times.milliseconds(clock, n));
+            from.number(&mut batch.start, 0, |n| times.milliseconds(clock, n));
         }
         Meaning::End(clock) => {
-            optional(rows, place, &mut batch.end, base, |n| times.milliseconds(clock, n));
+            from.number(&mut batch.end, 0, |n| times.milliseconds(clock, n));
         }
-        Meaning::TtlMin => optional(rows, place, &mut batch.ttl_min, base, |n| n as u8),
-        Meaning::TtlMax => optional(rows, place, &mut batch.ttl_max, base, |n| n as u8),
+        Meaning::TtlMin => from.number(&mut batch.ttl_min, 0, |n| n as u8),
+        Meaning::TtlMax => from.number(&mut batch.ttl_max, 0, |n| n as u8),
         Meaning::SourceMac => {
-            octets(rows, place, &mut batch.source_mac, base, |mac: [u8; 6]| mac);
+            from.octets(&mut batch.source_mac, |mac: [u8; 6]| mac);
         }
         Meaning::DestinationMac => {
-            octets(rows, place, &mut batch.destination_mac, base, |mac: [u8; 6]| mac);
+            from.octets(&mut batch.destination_mac, |mac: [u8; 6]| mac);
         }
-        Meaning::EndReason => optional(rows, place, &mut batch.end_reason, base, |n| n as u8),
+        Meaning::EndReason => from.number(&mut batch.end_reason, 0, |n| n as u8),
         Meaning::NextHopV4 => {
-            octets(rows, place, &mut batch.next_hop_v4, base, u32::from_be_bytes);
+            from.octets(&mut batch.next_hop_v4, u32::from_be_bytes);
         }
         Meaning::NextHopV6 => {
-            octets(rows, place, &mut batch.next_hop_v6, base, u128::from_be_bytes);
+            from.octets(&mut batch.next_hop_v6, u128::from_be_bytes);
         }
-        Meaning::SourceAs => optional(rows, place, &mut batch.source_as, base, narrow),
-        Meaning::DestinationAs => optional(rows, place, &mut batch.destination_as, base, narrow),
-        Meaning::SampleRate => optional(rows, place, &mut batch.sample_rate, base, narrow),
-        Meaning::Application => application(rows, place, &mut batch.application, base),
+        Meaning::SourceAs => from.number(&mut batch.source_as, 0, narrow),
+        Meaning::DestinationAs => from.number(&mut batch.destination_as, 0, narrow),
+        Meaning::SampleRate => from.number(&mut batch.sample_rate, 0, narrow),
+        Meaning::Application => from.field(&mut batch.application, known_application),
         Meaning::NatSourceV4 => {
-            octets(rows, place, &mut batch.nat_source_v4, base, u32::from_be_bytes);
+            from.octets(&mut batch.nat_source_v4, u32::from_be_bytes);
         }
         Meaning::NatDestinationV4 => {
-            octets(rows, place, &mut batch.nat_destination_v4, base, u32::from_be_bytes);
+            from.octets(&mut batch.nat_destination_v4, u32::from_be_bytes);
         }
         Meaning::NatSourceV6 => {
-            octets(rows, place, &mut batch.nat_source_v6, base, u128::from_be_bytes);
+            from.octets(&mut batch.nat_source_v6, u128::from_be_bytes);
         }
         Meaning::NatDestinationV6 => {
-            octets(rows, place, &mut batch.nat_destination_v6, base, u128::from_be_bytes);
+            from.octets(&mut batch.nat_destination_v6, u128::from_be_bytes);
         }
         Meaning::NatSourcePort => {
-            optional(rows, place, &mut batch.nat_source_port, base, |n| n as u16);
+            from.number(&mut batch.nat_source_port, 0, |n| n as u16);
         }
         Meaning::NatDestinationPort => {
-            optional(rows, place, &mut batch.nat_destination_port, base, |n| n as u16);
+            from.number(&mut batch.nat_destination_port, 0, |n| n as u16);
         }
-        Meaning::InputVrf => optional(rows, place, &mut batch.input_vrf, base, narrow),
-        Meaning::OutputVrf => optional(rows, place, &mut batch.output_vrf, base, narrow),
+        Meaning::InputVrf => from.number(&mut batch.input_vrf, 0, narrow),
+        Meaning::OutputVrf => from.number(&mut batch.output_vrf, 0, narrow),
         Meaning::ForwardingStatus => {
-            let octets = place.length;
-            add(rows, place, &mut batch.action, base, move |n| forwarding_status(n, octets));
+            let octets = from.length();
+            from.add(&mut batch.action, move |n| forwarding_status(n, octets));
         }
-        Meaning::FirewallEvent => add(rows, place, &mut batch.action, base, firewall_event),
+        Meaning::FirewallEvent => from.add(&mut batch.action, firewall_event),
         // Read record by record.
         Meaning::DurationMilliseconds
         | Meaning::DurationMicroseconds
@@ -177,14 +323,20 @@ fn narrow(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Gives the rows that a column lacks up to now "not told".
-fn begin<T: Copy + Default>(column: &mut Vec<T>, base: usize) {
-    begin_with(column, base, T::default());
-}
-
-/// As `begin`, where something else than 0 says so.
+/// Gives the rows up to `base` that a column lacks `untold`, which says so.
+#[inline]
 pub fn begin_with<T: Copy>(column: &mut Vec<T>, base: usize, untold: T) {
     if column.len() < base {
+        lengthen(column, base, untold);
+    }
+}
+
+/// Apart, since a column seldom lacks rows.
+#[inline(never)]
+fn lengthen<T: Copy>(column: &mut Vec<T>, base: usize, untold: T) {
+    if column.len() + 1 == base {
+        column.push(untold);
+    } else {
         column.resize(base, untold);
     }
 }
@@ -198,18 +350,6 @@ fn direction(number: u64) -> u8 {
     }
 }
 
-/// Applications, whose octets are more than a number.
-fn application(rows: &Rows<'_>, place: Place, column: &mut Vec<ApplicationId>, base: usize) {
-    begin(column, base);
-    match place.length {
-        // What most devices send.
-        4 => rows.extend(place, column, |octets: [u8; 4]| known_application(&octets)),
-        _ => {
-            column.extend((0..rows.len()).map(|row| application_in(rows, Span::Fixed(place), row)));
-        }
-    }
-}
-
 /// The application that a field of record `row` names; 0 for none.
 pub(super) fn application_in(rows: &Rows<'_>, span: Span, row: usize) -> ApplicationId {
     known_application(rows.field(span, row))
@@ -217,48 +357,6 @@ pub(super) fn application_in(rows: &Rows<'_>, span: Span, row: usize) -> Applica
 
 fn known_application(octets: &[u8]) -> ApplicationId {
     application::number(octets).unwrap_or(0)
-}
-
-#[inline(always)]
-fn optional<T: Copy + Default>(
-    rows: &Rows<'_>,
-    place: Place,
-    column: &mut Vec<T>,
-    base: usize,
-    read: impl Fn(u64) -> T,
-) {
-    begin(column, base);
-    rows.extend_numbers(place, column, read);
-}
-
-/// As [`optional`], for what is no number of up to eight octets.
-#[inline(never)]
-fn octets<const N: usize, T: Copy + Default>(
-    rows: &Rows<'_>,
-    place: Place,
-    column: &mut Vec<T>,
-    base: usize,
-    read: impl Fn([u8; N]) -> T,
-) {
-    begin(column, base);
-    rows.extend(place, column, read);
-}
-
-/// Fills a column that several fields have a part in: bits of later ones are added.
-#[inline(always)]
-fn add<T: Copy + Default + std::ops::BitOrAssign>(
-    rows: &Rows<'_>,
-    place: Place,
-    column: &mut Vec<T>,
-    base: usize,
-    read: impl Fn(u64) -> T,
-) {
-    if column.len() <= base {
-        return optional(rows, place, column, base, read);
-    }
-    for (row, value) in column[base..].iter_mut().enumerate() {
-        *value |= read(rows.number(place, row));
-    }
 }
 
 /// `forwardingStatus` (IANA element 89): the status is in the upper two bits of an octet, in whatever octets.

@@ -242,9 +242,11 @@ mod tests {
         for records in parts {
             append(&mut fixed, records, &context, &mut ledgers[0]);
             by_template(&mut templates, records.as_flattened(), more, &context, &mut ledgers[1]);
-            // Rows of records that tell of nothing but packets.
-            fixed.packets.push(7);
-            templates.netflow.v4.packets.push(7);
+            // A row of a record that tells of nothing but packets.
+            for batch in [&mut fixed, &mut templates.netflow.v4] {
+                batch.packets.push(7);
+                batch.sample_rate.resize(batch.packets.len(), 0);
+            }
         }
         fixed.level();
         let templates = templates.all()[0].clone();

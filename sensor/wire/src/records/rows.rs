@@ -34,8 +34,7 @@ enum Which<'a> {
     },
 }
 
-/// Records that are read one by one. Many devices send a record or two in a set; then the setting up of loops costs more
-/// than the reading.
+/// Records that are read one by one.
 const FEW: usize = 3;
 
 impl<'a> Rows<'a> {
@@ -99,6 +98,22 @@ impl<'a> Rows<'a> {
             }
         };
         start + usize::from(place.offset)
+    }
+
+    /// The field at `place` in record `row`, as a number if it has one to eight octets, and the octets of the set from the
+    /// field on. No plan has a field that reaches beyond its record.
+    #[inline(always)]
+    pub fn value(&self, place: Place, row: usize) -> (u64, &'a [u8]) {
+        let rest = self.set.get(self.position(place, row)..).unwrap_or_default();
+        let number = match rest.first_chunk() {
+            // What does not belong to the field is shifted out: no branch depends on its length.
+            Some(word) => {
+                let behind = 64_u32.wrapping_sub(8 * u32::from(place.length));
+                u64::from_be_bytes(*word).wrapping_shr(behind)
+            }
+            None => octets::number(&rest[..rest.len().min(place.length.into())]),
+        };
+        (number, rest)
     }
 
     /// The field at `place` in record `row`, as a number.
@@ -170,6 +185,12 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// True where reading record by record costs less than field by field.
+    #[inline]
+    pub fn are_few(&self) -> bool {
+        self.few
+    }
+
     /// Appends to `column` what `read` makes of the `N` octets at `place` in each record.
     #[inline(always)]
     pub fn extend<const N: usize, T: Copy + Default>(
@@ -179,12 +200,6 @@ impl<'a> Rows<'a> {
         read: impl Fn([u8; N]) -> T,
     ) {
         let offset = usize::from(place.offset);
-        if self.few {
-            for row in 0..self.len {
-                column.push(value(self.set, self.position(place, row), &read));
-            }
-            return;
-        }
         let base = column.len();
         column.resize(base + self.len, T::default());
         let column = &mut column[base..];
@@ -207,25 +222,8 @@ impl<'a> Rows<'a> {
     }
 
     /// As [`Rows::extend`], for numbers of one to eight octets.
-    #[inline(always)]
-    pub fn extend_numbers<T: Copy + Default>(
-        &self,
-        place: Place,
-        column: &mut Vec<T>,
-        read: impl Fn(u64) -> T,
-    ) {
-        if self.few {
-            for row in 0..self.len {
-                column.push(read(self.number(place, row)));
-            }
-        } else {
-            self.extend_many(place, column, read);
-        }
-    }
-
-    /// Apart, since its loops need more registers than one record is worth saving them for.
     #[inline(never)]
-    fn extend_many<T: Copy + Default>(
+    pub fn extend_numbers<T: Copy + Default>(
         &self,
         place: Place,
         column: &mut Vec<T>,
