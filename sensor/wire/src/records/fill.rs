@@ -55,8 +55,10 @@ impl Times {
 pub fn fill(fills: &[Fill], rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
     if rows.are_few() {
         for row in 0..rows.len() {
+            let mut own = [0];
+            let record = rows.record(row, &mut own);
             for Fill { place, meaning } in fills {
-                let (number, rest) = rows.value(*place, row);
+                let (number, rest) = record.value(*place);
                 let length = place.length;
                 put(*meaning, One { number, rest, length, at: base + row }, times, batch);
             }

@@ -34,6 +34,32 @@ enum Which<'a> {
     },
 }
 
+/// One record of a set.
+pub struct Record<'a> {
+    set: &'a [u8],
+    /// Where its runs start.
+    starts: &'a [u32],
+}
+
+impl<'a> Record<'a> {
+    /// The field at `place`, as a number if it has one to eight octets, and the octets of the set from the field on. No plan
+    /// has a field that reaches beyond its record.
+    #[inline(always)]
+    pub fn value(&self, place: Place) -> (u64, &'a [u8]) {
+        let run = self.starts.get(usize::from(place.run)).copied().unwrap_or(u32::MAX);
+        let rest = self.set.get(run as usize + usize::from(place.offset)..).unwrap_or_default();
+        let number = match rest.first_chunk() {
+            // What does not belong to the field is shifted out: no branch depends on its length.
+            Some(word) => {
+                let behind = 64_u32.wrapping_sub(8 * u32::from(place.length));
+                u64::from_be_bytes(*word).wrapping_shr(behind)
+            }
+            None => octets::number(&rest[..rest.len().min(place.length.into())]),
+        };
+        (number, rest)
+    }
+}
+
 /// Records that are read one by one.
 const FEW: usize = 3;
 
@@ -100,20 +126,17 @@ impl<'a> Rows<'a> {
         start + usize::from(place.offset)
     }
 
-    /// The field at `place` in record `row`, as a number if it has one to eight octets, and the octets of the set from the
-    /// field on. No plan has a field that reaches beyond its record.
+    /// Record `row`; `own` is memory for where it starts.
     #[inline(always)]
-    pub fn value(&self, place: Place, row: usize) -> (u64, &'a [u8]) {
-        let rest = self.set.get(self.position(place, row)..).unwrap_or_default();
-        let number = match rest.first_chunk() {
-            // What does not belong to the field is shifted out: no branch depends on its length.
-            Some(word) => {
-                let behind = 64_u32.wrapping_sub(8 * u32::from(place.length));
-                u64::from_be_bytes(*word).wrapping_shr(behind)
+    pub fn record<'r>(&'r self, row: usize, own: &'r mut [u32; 1]) -> Record<'r> {
+        let starts = match self.which {
+            Which::Every { stride } => {
+                *own = [(row * stride) as u32];
+                &own[..]
             }
-            None => octets::number(&rest[..rest.len().min(place.length.into())]),
+            Which::Listed { anchors, width } => &anchors[row * width..(row + 1) * width],
         };
-        (number, rest)
+        Record { set: self.set, starts }
     }
 
     /// The field at `place` in record `row`, as a number.
