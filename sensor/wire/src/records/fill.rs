@@ -60,12 +60,12 @@ pub fn fill(fills: &[Fill], rows: &Rows<'_>, times: &Times, base: usize, batch: 
             for Fill { place, meaning } in fills {
                 let (number, rest) = record.value(*place);
                 let length = place.length;
-                put(*meaning, One { number, rest, length, at: base + row }, times, batch);
+                put(*meaning, &One { number, rest, length, at: base + row }, times, batch);
             }
         }
     } else {
         for Fill { place, meaning } in fills {
-            put(*meaning, Many { rows, place: *place, base }, times, batch);
+            put(*meaning, &Many { rows, place: *place, base }, times, batch);
         }
     }
 }
@@ -201,7 +201,7 @@ impl From for Many<'_> {
 
 /// Puts a field that says `meaning` to its column.
 #[inline(always)]
-fn put(meaning: Meaning, from: impl From, times: &Times, batch: &mut FlowBatch) {
+fn put(meaning: Meaning, from: &impl From, times: &Times, batch: &mut FlowBatch) {
     match meaning {
         Meaning::SourceV4 => {
             if let Addresses::V4 { source, .. } = &mut batch.addresses {
