@@ -84,7 +84,7 @@ fn main() {
     let context = context();
     let enrichment = enrichment(&context, &mut batches);
     let queries = queries(&stock, &batches);
-    let detector = Detector::new(Rules::compile(stock), 1, "host");
+    let detector = Detector::new(Rules::new(stock), 1, "host");
     let name = format!("whole engine, {enabled} stock policies, ns per flow");
     let mut pipeline = Pipeline::new(context, Tagger::new([]), detector);
     let all = measure(&name, &mut pipeline, &batches);
@@ -175,7 +175,7 @@ fn one(key: &str, severity: &str) -> Detector {
     let file = PolicyFile { path: "policies".to_owned(), text };
     let loaded = load(&[file], &Lists::default());
     assert_eq!(loaded.errors(), 0, "{}", loaded.report());
-    Detector::new(Rules::compile(loaded.policies), 1, "host")
+    Detector::new(Rules::new(loaded.policies), 1, "host")
 }
 
 /// The same flows as ordinary traffic, but for one of 64: between addresses that come again, some far more often than

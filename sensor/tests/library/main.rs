@@ -40,7 +40,7 @@ struct Bench {
 
 impl Bench {
     fn new(policies: impl IntoIterator<Item = Policy>, current: Arc<Current>) -> Self {
-        let detector = Detector::new(Rules::compile(policies), 0, "host");
+        let detector = Detector::new(Rules::new(policies), 0, "host");
         Self { enricher: Enricher::new(current.clone()), current, detector, events: Vec::new() }
     }
 

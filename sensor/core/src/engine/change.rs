@@ -136,7 +136,7 @@ mod tests {
         let text = policies.iter().map(policy).collect();
         let loaded = load(&[PolicyFile { path: "p.toml".to_owned(), text }], &Lists::default());
         assert_eq!(loaded.errors(), 0, "{}", loaded.report());
-        Rules::compile(loaded.policies)
+        Rules::new(loaded.policies)
     }
 
     struct Bench {

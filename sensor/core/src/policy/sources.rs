@@ -7,7 +7,7 @@
 //! wrong, as its messages tell, count as what they are by ours; and where all records of a source are older than any silence
 //! that is waited for, they count as that much younger.
 
-use std::{cell::Cell, collections::HashMap, net::IpAddr};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use crate::flow::{batch::FlowBatch, router::Exporter};
 
@@ -39,13 +39,12 @@ const TOLD: usize = 64;
 #[derive(Debug)]
 pub struct Sources {
     all: Vec<Progress>,
+    names: Names,
     by_address: HashMap<IpAddr, SourceId>,
     /// Milliseconds since the epoch; `None` before the first word of it.
     clock: Option<u64>,
     /// When everything began, by the clock or the first record.
     began: Option<u64>,
-    /// What [`Self::slowest`] found since the last word of the clock: all policies ask for it.
-    slowest: Cell<Option<u64>>,
     /// End of the newest record, as it counted.
     latest: u64,
     /// Records ahead of the clock.
@@ -54,6 +53,47 @@ pub struct Sources {
     pub set_back: u64,
     /// Sources whose records have turned out to be old, until somebody tells.
     old: Vec<OldSource>,
+}
+
+/// Names by number; shared with the views that were taken, until one of them changes.
+type Names = Arc<Vec<Arc<str>>>;
+
+/// What policies see of the sources: a copy as of one moment, which may go to other threads while the sources go on.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    clock: Option<u64>,
+    began: u64,
+    slowest: u64,
+    /// By number; none where only records are looked at, which never ask for it.
+    horizons: Vec<u64>,
+    names: Names,
+}
+
+impl View {
+    /// Name of a source.
+    pub fn name(&self, id: SourceId) -> &str {
+        self.names.get(usize::from(id)).map_or("", |name| name)
+    }
+
+    /// Up to when the records of a source have arrived, as far as can be told.
+    pub fn horizon(&self, id: SourceId) -> u64 {
+        self.horizons.get(usize::from(id)).copied().unwrap_or(self.slowest)
+    }
+
+    /// The horizon of the slowest source; the clock where no source has been seen.
+    pub fn slowest(&self) -> u64 {
+        self.slowest
+    }
+
+    /// When everything began, milliseconds since the epoch; again where the clock was set back.
+    pub fn began(&self) -> u64 {
+        self.began
+    }
+
+    /// Whether a time lies so far ahead of the clock that a wrong clock made it.
+    pub fn is_ahead(&self, time: u64) -> bool {
+        self.clock.is_some_and(|clock| time > clock.saturating_add(AHEAD))
+    }
 }
 
 /// A source whose records are as of long ago, though its clock seems right.
@@ -76,7 +116,6 @@ pub struct Origin {
 
 #[derive(Debug)]
 struct Progress {
-    name: String,
     seen: bool,
     /// Time of the newest record.
     mark: u64,
@@ -90,8 +129,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(name: String) -> Self {
-        Self { name, seen: false, mark: 0, gaps: [0; 2], period: 0, age: 0, older: None }
+    fn new() -> Self {
+        Self { seen: false, mark: 0, gaps: [0; 2], period: 0, age: 0, older: None }
     }
 }
 
@@ -99,11 +138,11 @@ impl Sources {
     /// No source but this host, which events call `host`.
     pub fn new(host: String) -> Self {
         Self {
-            all: vec![Progress::new(host)],
+            all: vec![Progress::new()],
+            names: Arc::new(vec![host.into()]),
             by_address: HashMap::new(),
             clock: None,
             began: None,
-            slowest: Cell::new(None),
             latest: 0,
             ahead: 0,
             set_back: 0,
@@ -111,15 +150,25 @@ impl Sources {
         }
     }
 
-    /// Name of a source.
-    pub fn name(&self, id: SourceId) -> &str {
-        &self.all[usize::from(id)].name
+    /// What is to be seen while records are looked at.
+    pub fn view(&self) -> View {
+        View {
+            clock: self.clock,
+            began: self.began.unwrap_or(0),
+            names: self.names.clone(),
+            ..View::default()
+        }
+    }
+
+    /// The same, and how far each source has come.
+    pub fn view_of_progress(&self) -> View {
+        let horizons = (0..self.all.len()).map(|id| self.horizon(id as SourceId)).collect();
+        View { slowest: self.slowest(), horizons, ..self.view() }
     }
 
     /// Moves the clock. Where it was set back, what is newer by its own time was never so.
     pub fn advance(&mut self, now: u64) {
         self.began.get_or_insert(now);
-        self.slowest.set(None);
         let back = self.clock.is_some_and(|clock| now.saturating_add(BACK) < clock);
         if back {
             self.set_back += 1;
@@ -145,10 +194,10 @@ impl Sources {
                 Some(id) => *id,
                 None => self.add(exporter),
             };
-            let source = &mut self.all[usize::from(id)];
             let is_shared = usize::from(id) == MOST - 1;
-            if !exporter.name.is_empty() && source.name != exporter.name && !is_shared {
-                source.name.clone_from(&exporter.name);
+            let is_named = *self.names[usize::from(id)] == *exporter.name;
+            if !exporter.name.is_empty() && !is_named && !is_shared {
+                Arc::make_mut(&mut self.names)[usize::from(id)] = exporter.name.as_str().into();
             }
             let skew = batch.skews.get(place).copied().unwrap_or(0);
             origins.push(Origin { id, skew });
@@ -160,18 +209,18 @@ impl Sources {
 
     #[cold]
     fn add(&mut self, exporter: &Exporter) -> SourceId {
-        match self.all.len() {
-            full if full >= MOST => (MOST - 1) as SourceId,
-            last if last == MOST - 1 => {
-                self.all.push(Progress::new("other exporters".to_owned()));
-                last as SourceId
-            }
-            id => {
-                self.all.push(Progress::new(exporter.address.to_string()));
+        let id = self.all.len();
+        let name = match id {
+            full if full >= MOST => return (MOST - 1) as SourceId,
+            last if last == MOST - 1 => "other exporters".to_owned(),
+            _ => {
                 self.by_address.insert(exporter.address, id as SourceId);
-                id as SourceId
+                exporter.address.to_string()
             }
-        }
+        };
+        self.all.push(Progress::new());
+        Arc::make_mut(&mut self.names).push(name.into());
+        id as SourceId
     }
 
     /// Takes note of a record that ends at `end`. Returns the time that it counts as of, and that of the newest record of
@@ -223,7 +272,8 @@ impl Sources {
         }
         let age = source.age;
         if age > before && self.old.len() < TOLD {
-            self.old.push(OldSource { name: source.name.clone(), age });
+            let name = self.names[usize::from(id)].to_string();
+            self.old.push(OldSource { name, age });
         }
         end.saturating_add(age)
     }
@@ -238,33 +288,16 @@ impl Sources {
         self.latest
     }
 
-    /// Up to when the records of a source have arrived, as far as can be told.
-    pub fn horizon(&self, id: SourceId) -> u64 {
+    fn horizon(&self, id: SourceId) -> u64 {
         let source = &self.all[usize::from(id)];
         let gap = source.gaps[0].max(source.gaps[1]);
         self.clock.map_or(source.mark, |clock| clock.saturating_sub(gap).max(source.mark))
     }
 
-    /// The horizon of the slowest source at the last word of the clock; the clock where no source has been seen.
-    pub fn slowest(&self) -> u64 {
-        if let Some(slowest) = self.slowest.get() {
-            return slowest;
-        }
+    fn slowest(&self) -> u64 {
         let seen = (0..self.all.len()).filter(|&id| self.all[id].seen);
         let slowest = seen.map(|id| self.horizon(id as SourceId)).min();
-        let slowest = slowest.or(self.clock).unwrap_or(0);
-        self.slowest.set(Some(slowest));
-        slowest
-    }
-
-    /// When everything began, milliseconds since the epoch; again where the clock was set back.
-    pub fn began(&self) -> u64 {
-        self.began.unwrap_or(0)
-    }
-
-    /// Whether a time lies so far ahead of the clock that a wrong clock made it.
-    pub fn is_ahead(&self, time: u64) -> bool {
-        self.clock.is_some_and(|clock| time > clock.saturating_add(AHEAD))
+        slowest.or(self.clock).unwrap_or(0)
     }
 }
 
@@ -370,7 +403,7 @@ mod tests {
         assert_eq!((ids[0], ids[65_532]), (1, 65_533));
         assert!(ids[65_533..].iter().all(|id| *id == 65_534), "{:?}", &ids[65_530..65_540]);
         assert_eq!((sources.all.len(), sources.by_address.len()), (MOST, MOST - 2));
-        assert_eq!(sources.name(65_534), "other exporters");
+        assert_eq!(sources.view().name(65_534), "other exporters");
         assert_eq!(origin(&mut sources, 7, 0).id, 8);
     }
 }

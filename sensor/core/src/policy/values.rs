@@ -16,12 +16,13 @@ use crate::flow::{
     profile::Side,
 };
 
-/// Texts that are numbered at most; what has more is no key.
-const MOST_TEXTS: usize = 1 << 20;
+/// Texts that are numbered at most, of each policy; what has more is no key.
+const MOST_TEXTS: usize = 1 << 18;
 /// Marks a number that the language treats as text.
 const NUMBER_TEXT: u64 = 1 << 63;
 
-/// Numbers of texts.
+/// Numbers of the texts in the keys of a policy. Each policy has its own, so that its keys mean the same wherever it is
+/// asked.
 #[derive(Debug, Default)]
 pub struct Texts {
     numbers: HashMap<Box<str>, u64>,

@@ -196,7 +196,7 @@ impl Asked {
 
     /// Compiles what has no fault.
     pub(in crate::agent) fn new(tags: Vec<TagRule>, policies: Vec<Policy>) -> Self {
-        Self { tags, rules: Rules::compile(policies) }
+        Self { tags, rules: Rules::new(policies) }
     }
 }
 

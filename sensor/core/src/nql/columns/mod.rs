@@ -29,7 +29,7 @@ use run::Run;
 
 pub use explain::explain;
 pub use mask::{CHUNK_ROWS, Mask};
-pub use program::Program;
+pub use program::{Guess, Program};
 pub use run::Instructions;
 pub use scratch::Scratch;
 pub use test::{Shape, Test};

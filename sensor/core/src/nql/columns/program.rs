@@ -37,6 +37,15 @@ pub struct Program {
     pub(super) port_classes: Vec<(PortColumn, PortClasses)>,
 }
 
+/// A guess about a query.
+#[derive(Clone, Copy, Debug)]
+pub struct Guess {
+    /// Nanoseconds that it takes for a row.
+    pub cost: f64,
+    /// The share of rows that fulfil it.
+    pub share: f64,
+}
+
 /// One node of the graph.
 pub(super) struct Step {
     pub(super) kind: Kind,
@@ -82,6 +91,13 @@ impl Program {
     /// Number of distinct conditions and conjunctions.
     pub fn steps(&self) -> usize {
         self.steps.len()
+    }
+
+    /// A guess about a query, by itself.
+    pub fn guess(&self, query: usize) -> Guess {
+        let root = self.roots[query];
+        let Estimate { cost, probability } = self.steps[root.node()].estimate.signed(root);
+        Guess { cost, share: probability }
     }
 
     fn from_graph(dag: Dag, roots: &[Literal]) -> Self {

@@ -8,16 +8,16 @@
 use std::sync::Arc;
 
 use super::{
-    Watch,
-    context::{Context, Flow},
+    context::{Context, Flow, Found, Place},
+    shard::Watch,
     tracker::{Step, Tracker},
 };
 use crate::policy::{
-    event::{Event, LabelAction},
+    event::LabelAction,
     keys::{Hash, Slot},
     model::Policy,
-    sources::Sources,
-    values::{KEY_WORDS, Texts},
+    sources::View,
+    values::KEY_WORDS,
 };
 
 /// Matches of a block.
@@ -29,11 +29,12 @@ const AT_HAND: usize = 256;
 /// All that taking note of matches changes.
 pub struct Desk<'d> {
     pub(super) policies: &'d [Arc<Policy>],
+    /// The place of each among the policies of all shards.
+    pub(super) places: &'d [usize],
     /// One for each policy.
     pub(super) watches: &'d mut [Watch],
-    pub(super) sources: &'d Sources,
-    pub(super) texts: &'d mut Texts,
-    pub(super) events: &'d mut Vec<(usize, Event)>,
+    pub(super) sources: &'d View,
+    pub(super) events: &'d mut Found,
     pub(super) labels: &'d mut Vec<(usize, LabelAction)>,
 }
 
@@ -45,12 +46,12 @@ impl Desk<'_> {
         policy: usize,
         row: usize,
     ) -> (&Policy, &mut [Tracker], Context<'_>) {
-        let Watch { trackers, counters } = &mut self.watches[policy];
+        let Watch { trackers, counters, texts, .. } = &mut self.watches[policy];
         let context = Context {
-            texts: self.texts,
+            texts,
             sources: self.sources,
             counters,
-            at: row,
+            at: Place { row, policy: self.places[policy] },
             events: self.events,
             labels: self.labels,
         };
@@ -90,8 +91,9 @@ impl<'f> Block<'f> {
             if self.matches.len() == MATCHES {
                 self.settle(desk);
             }
-            let keys = &desk.watches[policy].trackers[tracker];
-            let hash = keys.key(&flow, desk.texts, &mut self.keys[self.matches.len()]);
+            let Watch { trackers, texts, .. } = &mut desk.watches[policy];
+            let keys = &trackers[tracker];
+            let hash = keys.key(&flow, texts, &mut self.keys[self.matches.len()]);
             let far = keys.keys() > AT_HAND;
             if let Some(hash) = hash.filter(|_| far) {
                 keys.prefetch_index(hash);
@@ -110,8 +112,9 @@ impl<'f> Block<'f> {
         }
         for step in [Step::Where, Step::There] {
             for Match { policy, tracker, flow, slot, .. } in &self.matches {
-                let tracker = &desk.watches[*policy].trackers[*tracker];
-                slot.iter().for_each(|slot| tracker.prefetch_more(*slot, flow, desk.texts, step));
+                let Watch { trackers, texts, .. } = &mut desk.watches[*policy];
+                let tracker = &trackers[*tracker];
+                slot.iter().for_each(|slot| tracker.prefetch_more(*slot, flow, texts, step));
             }
         }
         for (Match { policy, tracker, flow, hash, .. }, key) in self.matches.iter().zip(&*self.keys)

@@ -4,7 +4,7 @@ use crate::{
     flow::fields::Row,
     policy::{
         event::{Event, LabelAction},
-        sources::{SourceId, Sources},
+        sources::{SourceId, View},
         values::Texts,
         window::series::Sample,
     },
@@ -40,19 +40,32 @@ pub struct Counters {
     pub labels: u64,
 }
 
+/// What something that was found comes after: the row that caused it, 0 where none did, and then the place of the policy
+/// among all. In this order everything comes out, however many shards the policies lie in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The row.
+    pub row: usize,
+    /// The policy.
+    pub policy: usize,
+}
+
+/// Events with their places.
+pub type Found = Vec<(Place, Event)>;
+
 /// What a tracker works with.
 pub struct Context<'a> {
-    /// Numbers of texts.
+    /// Numbers of the policy's texts.
     pub texts: &'a mut Texts,
     /// Sources of flows.
-    pub sources: &'a Sources,
+    pub sources: &'a View,
     /// Counters of the policy.
     pub counters: &'a mut Counters,
-    /// The row that is looked at; 0 where it is none.
-    pub at: usize,
-    /// Events, with the rows that caused them.
-    pub events: &'a mut Vec<(usize, Event)>,
-    /// Labels to write, in the same way.
+    /// Where what is found belongs.
+    pub at: Place,
+    /// Events.
+    pub events: &'a mut Found,
+    /// Labels to write, with the rows that caused them.
     pub labels: &'a mut Vec<(usize, LabelAction)>,
 }
 

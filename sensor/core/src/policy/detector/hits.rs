@@ -111,7 +111,7 @@ impl HitTracker {
                 state.spoke = Some(end);
                 if let Some(label) = report::label(&policy.summary, rule, flow) {
                     context.counters.labels += 1;
-                    context.labels.push((context.at, label));
+                    context.labels.push((context.at.row, label));
                 }
             }
             return;

@@ -11,7 +11,7 @@ use crate::{
     policy::{
         event::{EndReason, Event, EventKind, Severity},
         model::Policy,
-        sources::Sources,
+        sources::View,
         threshold::{Reading, Window},
         window::series::Bucket,
     },
@@ -126,7 +126,7 @@ impl Incident {
         self.labelled = Some(time);
         if let Some(label) = report::label(&policy.summary, rule, flow) {
             context.counters.labels += 1;
-            context.labels.push((context.at, label));
+            context.labels.push((context.at.row, label));
         }
     }
 
@@ -138,7 +138,7 @@ impl Incident {
         state: &KeyState,
         (counted, scaled): (&Bucket, &Bucket),
         (kind, timestamp, reason): (EventKind, u64, Option<EndReason>),
-        sources: &Sources,
+        sources: &View,
     ) -> Event {
         let level = &policy.levels[self.level];
         Event {

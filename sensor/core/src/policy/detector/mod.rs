@@ -3,14 +3,17 @@
 //! Nothing here depends on where one batch ends and the next begins, on the seed of hashes, or on any clock but the one
 //! that is handed in. Events come in the order of the flows that caused them, and for one flow in the order of policies.
 
+mod balance;
 mod block;
 mod change;
 mod context;
+mod front;
 mod hits;
 mod incident;
 mod report;
 mod rules;
 mod seen;
+mod shard;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -21,48 +24,32 @@ mod windows;
 use std::sync::Arc;
 
 pub use change::{Change, InForce, Retired};
-pub use context::Counters;
+pub use context::{Counters, Found};
+pub use front::Clocked;
 pub use rules::Rules;
+pub use shard::Shard;
 
-use self::{
-    block::{Block, Desk},
-    context::{Context, Flow},
-    tracker::Tracker,
-};
+use self::{front::Front, rules::Compiled, tracker::Tracker};
 use super::{
     event::{EndReason, Event, LabelAction},
     model::Policy,
-    sources::{OldSource, Origin, Sources},
-    values::{KeyFields, Texts},
-    window::series::Sample,
+    sources::{OldSource, View},
 };
-use crate::{
-    flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces},
-    nql::columns::Scratch,
-};
+use crate::flow::{batch::FlowBatch, interfaces::Interfaces};
 
 /// Asks policies of flows.
+///
+/// Its policies lie in shards, which it asks in turn. All but the first can be taken out, to be asked on other threads;
+/// see [`Detector::part`].
 pub struct Detector {
-    rules: Arc<Rules>,
-    /// One for each program.
-    scratch: Vec<Scratch>,
-    /// One for each policy.
-    watches: Vec<Watch>,
-    sources: Sources,
-    texts: Texts,
+    front: Front,
+    rules: Arc<Compiled>,
+    /// Those that are here.
+    shards: Vec<Shard>,
     seed: u64,
-    labels: Vec<(usize, LabelAction)>,
-    found: Vec<(usize, Event)>,
-    /// Sources of the batch at hand, and times of its rows.
-    origins: Vec<Origin>,
-    times: Vec<(u64, u64)>,
-}
-
-/// The state of one policy.
-struct Watch {
-    /// One for each alternative key.
-    trackers: Vec<Tracker>,
-    counters: Counters,
+    found: Found,
+    /// The batch at hand.
+    clocked: Clocked,
 }
 
 /// What has happened to records as such.
@@ -75,21 +62,23 @@ pub struct ClockCounters {
 }
 
 impl Detector {
-    /// A detector. `seed` should be random, and changes nothing that can be seen; `host` is what events call this host.
+    /// A detector of one shard. `seed` should be random, and changes nothing that can be seen; `host` is what events call
+    /// this host.
     pub fn new(rules: Rules, seed: u64, host: impl Into<String>) -> Self {
+        Self::in_shards(1, rules, seed, host)
+    }
+
+    /// A detector of so many shards, at least one. How many changes nothing that can be seen.
+    pub fn in_shards(shards: usize, rules: Rules, seed: u64, host: impl Into<String>) -> Self {
         let mut detector = Self {
-            rules: Arc::new(Rules::compile([])),
-            scratch: Vec::new(),
-            watches: Vec::new(),
-            sources: Sources::new(host.into()),
-            texts: Texts::default(),
+            front: Front::new(host.into()),
+            rules: Arc::new(Compiled::new(Vec::new(), 1, &[])),
+            shards: Vec::new(),
             seed,
-            labels: Vec::new(),
             found: Vec::new(),
-            origins: Vec::new(),
-            times: Vec::new(),
+            clocked: Clocked::default(),
         };
-        detector.change(Change::new(&detector.in_force(), Some(rules)));
+        detector.change(Change::in_shards(&detector.in_force(), rules, shards));
         detector
     }
 
@@ -97,129 +86,115 @@ impl Detector {
     ///
     /// For records from the future to be told, [`Detector::advance`] must have been called with the time by the clock.
     pub fn observe(&mut self, batch: &FlowBatch, interfaces: &Interfaces, events: &mut Vec<Event>) {
-        let Self { rules, scratch, watches, sources, texts, labels, found, origins, times, .. } =
-            self;
-        sources.of_batch(batch, origins);
-        let source = |row: usize| match batch.exporter.get(row) {
-            Some(place) => {
-                origins.get(*place as usize).or(origins.first()).copied().unwrap_or_default()
-            }
-            None => origins.first().copied().unwrap_or_default(),
-        };
-        times.clear();
-        times.extend(
-            batch.end.iter().enumerate().map(|(row, end)| sources.record(source(row), *end)),
-        );
-        let program = rules.program(batch.observed_by);
-        let Rules { policies, programs, .. } = &**rules;
-        let mut desk = Desk { policies, watches, sources, texts, events: found, labels };
-        let mut block = Block::new();
-        programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
-            let policy = matched.query;
-            let lateness = policies[policy].lateness;
-            let mut late = 0;
-            for row in matched.rows.rows().map(|row| matched.first + row) {
-                let (end, newest) = times[row];
-                if end.saturating_add(lateness) < newest {
-                    late += 1;
-                    continue;
-                }
-                let duration = batch.end[row].saturating_sub(batch.start[row]);
-                let flow = Flow {
-                    row: Row { batch, row, interfaces },
-                    source: source(row).id,
-                    sample: Sample {
-                        start: end.saturating_sub(duration),
-                        end,
-                        values: [batch.octets[row], batch.packets[row]],
-                    },
-                    rate: batch.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
-                };
-                block.push(policy, flow, &mut desk);
-            }
-            let counters = &mut desk.watches[policy].counters;
-            counters.matched += matched.rows.count() as u64;
-            counters.late += late;
-        });
-        block.settle(&mut desk);
-        // They come policy by policy; a stable sort makes it flow by flow.
-        found.sort_by_key(|(row, _)| *row);
-        events.extend(found.drain(..).map(|(_, event)| event));
-        labels.sort_by_key(|(row, _)| *row);
-        labels.iter_mut().for_each(|(row, _)| *row = 0);
+        let mut clocked = std::mem::take(&mut self.clocked);
+        self.front.clock(batch, &mut clocked);
+        let mut found = std::mem::take(&mut self.found);
+        self.observe_here(batch, interfaces, &clocked, &mut found);
+        put_in_order(&mut found, events);
+        (self.clocked, self.found) = (clocked, found);
     }
 
-    /// Labels that policies have written since the last call, in the order of the flows that caused them.
+    /// Puts the rows of a batch on our time line, for shards to be asked of it.
+    pub fn clock(&mut self, batch: &FlowBatch) -> Clocked {
+        let mut clocked = Clocked::default();
+        self.front.clock(batch, &mut clocked);
+        clocked
+    }
+
+    /// Asks the shards that are here.
+    pub fn observe_here(
+        &mut self,
+        batch: &FlowBatch,
+        interfaces: &Interfaces,
+        clocked: &Clocked,
+        found: &mut Found,
+    ) {
+        for shard in &mut self.shards {
+            shard.observe(batch, interfaces, clocked, found);
+        }
+    }
+
+    /// Labels that policies have written since the last call, in the order of the flows that caused them. The first shard
+    /// has all policies that write any.
     pub fn take_labels(&mut self) -> impl Iterator<Item = LabelAction> + '_ {
-        self.labels.drain(..).map(|(_, label)| label)
+        let labels = self.shards.first_mut().map(|shard| shard.labels.drain(..));
+        labels.into_iter().flatten().map(|(_, label)| label)
     }
 
     /// Moves on to `now`, milliseconds since the epoch by the clock (by the capture, in a replay): ends incidents, tells of
     /// silence, forgets idle keys.
     pub fn advance(&mut self, now: u64, events: &mut Vec<Event>) {
-        self.sources.advance(now);
-        self.for_each_tracker(events, |policy, tracker, context| {
-            tracker.advance(policy, context);
-        });
+        let view = self.go_to(now);
+        let mut found = std::mem::take(&mut self.found);
+        self.advance_here(&view, &mut found);
+        put_in_order(&mut found, events);
+        self.found = found;
     }
 
-    /// Ends all incidents.
+    /// Moves the clock on, for shards to follow.
+    pub fn go_to(&mut self, now: u64) -> View {
+        self.front.sources.advance(now);
+        self.front.sources.view_of_progress()
+    }
+
+    /// Lets the shards that are here follow the clock.
+    pub fn advance_here(&mut self, sources: &View, found: &mut Found) {
+        self.shards.iter_mut().for_each(|shard| shard.advance(sources, found));
+    }
+
+    /// Ends all incidents. All shards are here.
     pub fn finish(&mut self, now: u64, reason: EndReason, events: &mut Vec<Event>) {
-        self.for_each_tracker(events, |policy, tracker, context| {
-            tracker.finish(policy, now, reason, usize::MAX, context);
-        });
+        let view = self.front.sources.view();
+        for shard in &mut self.shards {
+            shard.finish(now, reason, &view, &mut self.found);
+        }
+        put_in_order(&mut self.found, events);
     }
 
-    /// Each policy with its counters and the number of keys that it watches.
+    /// Takes out all shards but the first.
+    pub fn part(&mut self) -> Vec<Shard> {
+        self.shards.split_off(self.shards.len().min(1))
+    }
+
+    /// Takes the shards back that were taken out.
+    pub fn join(&mut self, shards: impl IntoIterator<Item = Shard>) {
+        self.shards.extend(shards);
+        self.shards.sort_by_key(|shard| shard.part);
+    }
+
+    /// Each policy with its counters and the number of keys that it watches, as far as their shards are here.
     pub fn counters(&self) -> impl Iterator<Item = (&Policy, Counters, usize)> {
-        self.rules.policies.iter().zip(&self.watches).map(|(policy, watch)| {
+        let mut watches: Vec<_> = self
+            .shards
+            .iter()
+            .flat_map(|shard| self.rules.parts[shard.part].places.iter().zip(&shard.watches))
+            .collect();
+        watches.sort_by_key(|(place, _)| **place);
+        watches.into_iter().map(|(place, watch)| {
             let keys = watch.trackers.iter().map(Tracker::keys).sum();
-            (&**policy, watch.counters, keys)
+            (&*self.rules.policies[*place], watch.counters, keys)
         })
     }
 
     /// What has happened to records as such.
     pub fn clock_counters(&self) -> ClockCounters {
-        ClockCounters { ahead: self.sources.ahead, set_back: self.sources.set_back }
+        let sources = &self.front.sources;
+        ClockCounters { ahead: sources.ahead, set_back: sources.set_back }
     }
 
     /// Sources whose records have turned out to be older than any silence since the last call: their times count as younger.
     pub fn take_old_sources(&mut self) -> Vec<OldSource> {
-        self.sources.take_old()
+        self.front.sources.take_old()
     }
 
     /// End of the newest record so far, as it counted; milliseconds since the epoch.
     pub fn latest(&self) -> u64 {
-        self.sources.latest()
+        self.front.sources.latest()
     }
+}
 
-    fn watch(&mut self, policy: &Policy) -> Watch {
-        let mut counters = Counters::default();
-        let mut context = Context {
-            texts: &mut self.texts,
-            sources: &self.sources,
-            counters: &mut counters,
-            at: 0,
-            events: &mut self.found,
-            labels: &mut self.labels,
-        };
-        let keys = policy.track_by.iter().map(|key| KeyFields::new(key));
-        let trackers = keys.map(|key| Tracker::new(policy, key, self.seed, &mut context)).collect();
-        Watch { trackers, counters }
-    }
-
-    fn for_each_tracker(
-        &mut self,
-        events: &mut Vec<Event>,
-        mut work: impl FnMut(&Policy, &mut Tracker, &mut Context<'_>),
-    ) {
-        let Self { rules, watches, sources, texts, labels, found, .. } = self;
-        let mut desk =
-            Desk { policies: &rules.policies, watches, sources, texts, events: found, labels };
-        for policy in 0..desk.policies.len() {
-            let (policy, trackers, mut context) = desk.of(policy, 0);
-            trackers.iter_mut().for_each(|tracker| work(policy, tracker, &mut context));
-        }
-        events.extend(found.drain(..).map(|(_, event)| event));
-    }
+/// Adds what shards have found to `events`, flow by flow, and for one flow in the order of policies.
+pub fn put_in_order(found: &mut Found, events: &mut Vec<Event>) {
+    found.sort_by_key(|(place, _)| *place);
+    events.extend(found.drain(..).map(|(_, event)| event));
 }

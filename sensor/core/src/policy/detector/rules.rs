@@ -3,40 +3,60 @@
 
 use std::sync::Arc;
 
+use super::balance::{self, Load};
 use crate::{
     flow::batch::Source,
     nql::{columns::Program, typed::Typed},
     policy::model::Policy,
 };
 
-/// The enabled policies of a list, compiled.
-pub struct Rules {
+/// The enabled policies of a list.
+pub struct Rules(pub(super) Vec<Arc<Policy>>);
+
+impl Rules {
+    /// The enabled ones of some policies; names are unique.
+    pub fn new(policies: impl IntoIterator<Item = Policy>) -> Self {
+        Self(policies.into_iter().filter(|policy| policy.enabled).map(Arc::new).collect())
+    }
+
+    /// The policies.
+    pub fn policies(&self) -> &[Arc<Policy>] {
+        &self.0
+    }
+}
+
+/// Policies and their queries, compiled in parts: one for each shard.
+pub(super) struct Compiled {
     pub(super) policies: Vec<Arc<Policy>>,
-    pub(super) programs: Vec<Program>,
+    pub(super) parts: Vec<Part>,
     /// The program for each source, in the order of [`Source::ALL`].
     by_source: [usize; Source::ALL.len()],
 }
 
-impl Rules {
-    /// Compiles the enabled policies; names are unique.
-    pub fn compile(policies: impl IntoIterator<Item = Policy>) -> Self {
-        let policies: Vec<_> =
-            policies.into_iter().filter(|policy| policy.enabled).map(Arc::new).collect();
+/// The policies of a shard, in their order, and their queries as one graph.
+pub(super) struct Part {
+    pub(super) policies: Vec<Arc<Policy>>,
+    /// The places of the policies among all.
+    pub(super) places: Vec<usize>,
+    pub(super) programs: Vec<Program>,
+}
+
+impl Compiled {
+    /// Compiles policies in so many parts, at least one, of about the same load.
+    pub(super) fn new(policies: Vec<Arc<Policy>>, parts: usize, loads: &[Load]) -> Self {
         let alike = policies.iter().all(|policy| policy.search.by_source.is_empty());
         let sources = if alike { &Source::ALL[..1] } else { &Source::ALL[..] };
-        let program = |source: &Source| {
-            let none = Typed::Constant(false);
-            let queries = policies.iter().map(|policy| policy.search.of(*source).unwrap_or(&none));
-            Program::compile(queries)
-        };
-        let programs = sources.iter().map(program).collect();
         let by_source = if alike { [0; Source::ALL.len()] } else { std::array::from_fn(|at| at) };
-        Self { policies, programs, by_source }
-    }
-
-    /// The enabled policies.
-    pub fn policies(&self) -> &[Arc<Policy>] {
-        &self.policies
+        let parts = balance::split(&policies, parts, loads).into_iter().map(|places| {
+            let own: Vec<_> = places.iter().map(|place| policies[*place].clone()).collect();
+            let program = |source: &Source| {
+                let none = Typed::Constant(false);
+                Program::compile(own.iter().map(|policy| policy.search.of(*source).unwrap_or(&none)))
+            };
+            let programs = sources.iter().map(program).collect();
+            Part { policies: own, places, programs }
+        });
+        Self { parts: parts.collect(), policies, by_source }
     }
 
     /// The place of the program for flows of `source`.

@@ -23,7 +23,7 @@ fn rules(text: &str) -> Rules {
     let file = PolicyFile { path: "p.toml".to_owned(), text: text.to_owned() };
     let loaded = load(&[file], &Lists::default());
     assert_eq!(loaded.errors(), 0, "{}", loaded.report());
-    Rules::compile(loaded.policies)
+    Rules::new(loaded.policies)
 }
 
 struct Bench {

@@ -14,7 +14,7 @@ use crate::{
     },
     policy::{
         event::{FlowSample, MAX_LISTED, MAX_SAMPLES},
-        sources::{SourceId, Sources},
+        sources::{SourceId, View},
     },
 };
 
@@ -71,7 +71,7 @@ impl Traces {
     }
 
     /// Names of the sources, sorted.
-    pub fn source_names(&self, sources: &Sources) -> Vec<String> {
+    pub fn source_names(&self, sources: &View) -> Vec<String> {
         let mut names: Vec<String> =
             self.sources.iter().map(|id| sources.name(*id).to_owned()).collect();
         names.sort_unstable();

@@ -29,7 +29,7 @@ pub fn run(case: &Case, policies: &[Policy]) -> Outcome {
         .map(|policy| Policy { enabled: true, ..policy.clone() });
     let mut run = Run {
         case,
-        detector: Detector::new(Rules::compile(tested), 0, "host"),
+        detector: Detector::new(Rules::new(tested), 0, "host"),
         interfaces: interfaces(),
         now: BEGIN,
         events: Vec::new(),

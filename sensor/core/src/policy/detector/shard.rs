@@ -1,0 +1,159 @@
+//! A shard: some of the policies, with their queries compiled together and all that is kept of their keys.
+//!
+//! Policies share nothing but the flows. So shards may look at the same batch at the same time, each on a thread of its
+//! own; what they find has places, by which it is put in order.
+
+use std::sync::Arc;
+
+use super::{
+    block::{Block, Desk},
+    context::{Context, Counters, Flow, Found, Place},
+    front::Clocked,
+    rules::Compiled,
+    tracker::Tracker,
+};
+use crate::{
+    flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces},
+    nql::columns::Scratch,
+    policy::{
+        event::{EndReason, LabelAction},
+        model::Policy,
+        sources::View,
+        values::{KeyFields, Texts},
+        window::series::Sample,
+    },
+};
+
+/// The state of one policy.
+pub struct Watch {
+    /// One for each alternative key.
+    pub(super) trackers: Vec<Tracker>,
+    pub(super) counters: Counters,
+    pub(super) texts: Texts,
+    /// Records that had come before it was asked of any.
+    pub(super) since: u64,
+}
+
+impl Watch {
+    /// Nothing seen so far; `since` so many records have come.
+    pub(super) fn new(policy: &Policy, seed: u64, sources: &View, since: u64) -> Self {
+        let (mut counters, mut texts) = (Counters::default(), Texts::default());
+        // No key that is expected is told of before time passes.
+        let (mut events, mut labels) = (Vec::new(), Vec::new());
+        let mut context = Context {
+            texts: &mut texts,
+            sources,
+            counters: &mut counters,
+            at: Place::default(),
+            events: &mut events,
+            labels: &mut labels,
+        };
+        let keys = policy.track_by.iter().map(|key| KeyFields::new(key));
+        let trackers = keys.map(|key| Tracker::new(policy, key, seed, &mut context)).collect();
+        Self { trackers, counters, texts, since }
+    }
+}
+
+/// Some of the policies at work.
+pub struct Shard {
+    pub(super) rules: Arc<Compiled>,
+    /// Which part of the rules it has.
+    pub(super) part: usize,
+    /// One for each program.
+    pub(super) scratch: Vec<Scratch>,
+    /// One for each policy of the part.
+    pub(super) watches: Vec<Watch>,
+    pub(super) labels: Vec<(usize, LabelAction)>,
+}
+
+impl Shard {
+    /// Asks its policies of a batch; what is found is added to `found`.
+    pub fn observe(
+        &mut self,
+        batch: &FlowBatch,
+        interfaces: &Interfaces,
+        clocked: &Clocked,
+        found: &mut Found,
+    ) {
+        let Self { rules, part, scratch, watches, labels } = self;
+        let program = rules.program(batch.observed_by);
+        let part = &rules.parts[*part];
+        let policies = &*part.policies;
+        let mut desk = Desk {
+            policies,
+            places: &part.places,
+            watches,
+            sources: &clocked.view,
+            events: found,
+            labels,
+        };
+        let mut block = Block::new();
+        part.programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
+            let policy = matched.query;
+            let lateness = policies[policy].lateness;
+            let mut late = 0;
+            for row in matched.rows.rows().map(|row| matched.first + row) {
+                let (end, newest) = clocked.times[row];
+                if end.saturating_add(lateness) < newest {
+                    late += 1;
+                    continue;
+                }
+                let duration = batch.end[row].saturating_sub(batch.start[row]);
+                let flow = Flow {
+                    row: Row { batch, row, interfaces },
+                    source: clocked.source(batch, row).id,
+                    sample: Sample {
+                        start: end.saturating_sub(duration),
+                        end,
+                        values: [batch.octets[row], batch.packets[row]],
+                    },
+                    rate: batch.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
+                };
+                block.push(policy, flow, &mut desk);
+            }
+            let counters = &mut desk.watches[policy].counters;
+            counters.matched += matched.rows.count() as u64;
+            counters.late += late;
+        });
+        block.settle(&mut desk);
+        // They come policy by policy; a stable sort makes it flow by flow.
+        labels.sort_by_key(|(row, _)| *row);
+        labels.iter_mut().for_each(|(row, _)| *row = 0);
+    }
+
+    /// Lets time pass, as far as the sources have come.
+    pub fn advance(&mut self, sources: &View, found: &mut Found) {
+        self.for_each_tracker(sources, found, |policy, tracker, context| {
+            tracker.advance(policy, context);
+        });
+    }
+
+    /// Ends all incidents.
+    pub(super) fn finish(
+        &mut self,
+        now: u64,
+        reason: EndReason,
+        sources: &View,
+        found: &mut Found,
+    ) {
+        self.for_each_tracker(sources, found, |policy, tracker, context| {
+            tracker.finish(policy, now, reason, usize::MAX, context);
+        });
+    }
+
+    fn for_each_tracker(
+        &mut self,
+        sources: &View,
+        events: &mut Found,
+        mut work: impl FnMut(&Policy, &mut Tracker, &mut Context<'_>),
+    ) {
+        let Self { rules, part, watches, labels, .. } = self;
+        let part = &rules.parts[*part];
+        let places = &part.places;
+        let mut desk = Desk { policies: &part.policies, places, watches, sources, events, labels };
+        for policy in 0..desk.policies.len() {
+            let (policy, trackers, mut context) = desk.of(policy, 0);
+            trackers.iter_mut().for_each(|tracker| work(policy, tracker, &mut context));
+        }
+    }
+}
