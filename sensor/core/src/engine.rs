@@ -4,5 +4,6 @@
 //! context, tags and policies in force; [`inside`] is whether any record had an internal side.
 
 pub mod change;
+pub mod dispatch;
 pub mod inside;
 pub mod pipeline;

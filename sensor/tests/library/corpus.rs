@@ -31,7 +31,7 @@ use sensor_core::{
 use crate::{Bench, corpora, stock_policies};
 
 /// The flows of a capture, and when it ends.
-fn flows(path: &Path) -> (Vec<FlowBatch>, u64) {
+pub fn flows(path: &Path) -> (Vec<FlowBatch>, u64) {
     let mut batches = Vec::new();
     let mut last = 0;
     if let Ok(mut capture) = CaptureReader::open(path) {

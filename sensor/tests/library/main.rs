@@ -9,6 +9,7 @@ mod feed;
 mod halves;
 mod hour;
 mod library;
+mod threads;
 
 use sensor_core::{
     enrich::{current::Current, enricher::Enricher},

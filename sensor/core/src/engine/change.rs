@@ -62,6 +62,15 @@ impl Change {
         Self { context, enricher, tagger, policies }
     }
 
+    /// The policies that are in force, moved between the shards so that each has about as much to do as flows have shown.
+    pub fn balanced(from: &InForce, current: &Arc<Current>) -> Self {
+        let mut change = Self::new(from, current, None, None, None);
+        let context = current.context();
+        change.policies = detector::Change::balanced(&from.policies);
+        change.policies.foresee(&from.policies, context.profiles(), context.ports());
+        change
+    }
+
     /// The policies.
     pub fn policies(&self) -> &detector::Change {
         &self.policies

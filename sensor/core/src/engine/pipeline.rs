@@ -7,7 +7,7 @@ use crate::{
     enrich::{current::Current, enricher::Enricher},
     flow::{batch::FlowBatch, interfaces::Interfaces},
     policy::{
-        detector::Detector,
+        detector::{Clocked, Detector},
         event::{EndReason, Event},
         sources::OldSource,
         tags::Tagger,
@@ -58,12 +58,22 @@ impl Pipeline {
         interfaces: &Interfaces,
         sink: impl FnMut(Event),
     ) {
-        self.enricher.enrich(batch);
-        self.inside.look(batch);
-        self.tagger.tag(batch, interfaces);
+        self.enrich(batch, interfaces);
         self.detector.observe(batch, interfaces, &mut self.events);
         self.write_labels();
         self.events.drain(..).for_each(sink);
+    }
+
+    fn enrich(&mut self, batch: &mut FlowBatch, interfaces: &Interfaces) {
+        self.enricher.enrich(batch);
+        self.inside.look(batch);
+        self.tagger.tag(batch, interfaces);
+    }
+
+    /// Does what must be done before the shards of the policies are asked of a batch.
+    pub(super) fn prepare(&mut self, batch: &mut FlowBatch, interfaces: &Interfaces) -> Clocked {
+        self.enrich(batch, interfaces);
+        self.detector.clock(batch)
     }
 
     /// Moves on to `now`, milliseconds since the epoch.
@@ -80,7 +90,7 @@ impl Pipeline {
     }
 
     /// Labels that policies have written hold for the next batch.
-    fn write_labels(&mut self) {
+    pub(super) fn write_labels(&mut self) {
         for label in self.detector.take_labels() {
             for value in &label.values {
                 self.current.learned.label(label.address, &label.context, value, label.expires);

@@ -147,16 +147,20 @@ impl Detector {
         }
         let view = self.front.sources.view();
         let since = self.front.records;
-        self.shards = scratch.into_iter().enumerate().map(|(part, scratch)| {
-            let policies = rules.parts[part].places.iter().map(|place| {
-                let kept = same[*place].and_then(|at| before.get_mut(at)?.take());
-                kept.unwrap_or_else(|| {
-                    Watch::new(&rules.policies[*place], self.seed, &view, since)
-                })
-            });
-            let (rules, labels) = (rules.clone(), std::mem::take(&mut labels));
-            Shard { watches: policies.collect(), rules, part, scratch, labels }
-        }).collect();
+        self.shards = scratch
+            .into_iter()
+            .enumerate()
+            .map(|(part, scratch)| {
+                let policies = rules.parts[part].places.iter().map(|place| {
+                    let kept = same[*place].and_then(|at| before.get_mut(at)?.take());
+                    kept.unwrap_or_else(|| {
+                        Watch::new(&rules.policies[*place], self.seed, &view, since)
+                    })
+                });
+                let (rules, labels) = (rules.clone(), std::mem::take(&mut labels));
+                Shard { watches: policies.collect(), rules, part, scratch, labels }
+            })
+            .collect();
         let rules = std::mem::replace(&mut self.rules, rules);
         let policies = rules.policies.iter().cloned().zip(before);
         let policies = policies.filter_map(|(policy, watch)| Some((policy, watch?))).collect();

@@ -27,7 +27,9 @@ impl Clocked {
 #[inline(always)]
 fn source(origins: &[Origin], batch: &FlowBatch, row: usize) -> Origin {
     match batch.exporter.get(row) {
-        Some(place) => origins.get(*place as usize).or(origins.first()).copied().unwrap_or_default(),
+        Some(place) => {
+            origins.get(*place as usize).or(origins.first()).copied().unwrap_or_default()
+        }
         None => origins.first().copied().unwrap_or_default(),
     }
 }

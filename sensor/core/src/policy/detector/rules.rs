@@ -51,7 +51,9 @@ impl Compiled {
             let own: Vec<_> = places.iter().map(|place| policies[*place].clone()).collect();
             let program = |source: &Source| {
                 let none = Typed::Constant(false);
-                Program::compile(own.iter().map(|policy| policy.search.of(*source).unwrap_or(&none)))
+                Program::compile(
+                    own.iter().map(|policy| policy.search.of(*source).unwrap_or(&none)),
+                )
             };
             let programs = sources.iter().map(program).collect();
             Part { policies: own, places, programs }

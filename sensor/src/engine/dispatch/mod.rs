@@ -1,0 +1,257 @@
+//! The pipeline behind a bounded queue, on several threads.
+//!
+//! Sources hand their batches to a queue and go on. The *lead*, a thread, takes them from there in order: it looks
+//! addresses up, gives tags, puts times on our time line, and asks the first shard of the policies, which has all that
+//! write labels. So what a batch has taught holds for the next one, as it does without threads. Each *worker* has another
+//! shard, and takes the same batches in the same order, a few of them behind the lead at most. A batch leaves by the
+//! [`outbox`] once every shard has seen it, after all that came before it; what shards have found of it is then in order.
+//! So what comes out does not depend on the number of threads.
+//!
+//! Whoever has to see all shards as of one moment holds the lead up, and has the workers give their shards back. With one
+//! thread there is no queue: a source that has a batch does all the work itself, one at a time.
+
+mod outbox;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+pub use queue::{Lost, Reason, WhenFull};
+
+use self::{
+    outbox::Outbox,
+    queue::{Item, Queue},
+    worker::{Order, Worker},
+};
+use super::pipeline::Pipeline;
+use crate::{
+    flow::{batch::FlowBatch, interfaces::Interfaces},
+    policy::{
+        detector::{Clocked, Found},
+        event::Event,
+    },
+};
+
+/// Takes what comes out, on whichever thread finished it, in order. Where sources do the work themselves, several may hand
+/// their batches on at a time.
+pub trait Output: Send + Sync + 'static {
+    /// Takes an event.
+    fn event(&self, event: Event);
+    /// Takes a batch, behind its events; gives back one that nobody needs any more, this or an earlier one.
+    fn batch(&self, batch: FlowBatch) -> Option<FlowBatch>;
+}
+
+/// A batch on its way through the shards.
+struct Stage {
+    batch: FlowBatch,
+    interfaces: Arc<Interfaces>,
+    clocked: Clocked,
+}
+
+/// The pipeline and its threads.
+pub struct Dispatcher<O> {
+    shared: Arc<Shared<O>>,
+    /// None where sources do the work.
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared<O> {
+    lead: Mutex<Lead<O>>,
+    queue: Queue,
+    outbox: Arc<Outbox<O>>,
+}
+
+/// The pipeline, and the workers that have some of its shards.
+struct Lead<O> {
+    pipeline: Pipeline,
+    workers: Vec<Worker>,
+    outbox: Arc<Outbox<O>>,
+    found: Found,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<O: Output> Dispatcher<O> {
+    /// Starts a thread for each shard of the pipeline's policies; none where there is but one.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(mut pipeline: Pipeline, output: O) -> io::Result<Self> {
+        let shards = pipeline.detector.part();
+        let outbox = Arc::new(Outbox::new(output, shards.len() + 1));
+        let workers = shards.into_iter().enumerate();
+        let workers = workers
+            .map(|(at, shard)| Worker::start(at, shard, outbox.clone()))
+            .collect::<io::Result<Vec<_>>>()?;
+        let alone = workers.is_empty();
+        let lead = Lead { pipeline, workers, outbox: outbox.clone(), found: Vec::new() };
+        let shared = Arc::new(Shared { lead: Mutex::new(lead), queue: Queue::default(), outbox });
+        let thread = if alone {
+            None
+        } else {
+            let shared = shared.clone();
+            Some(thread::Builder::new().name("engine".to_owned()).spawn(move || run(&shared))?)
+        };
+        Ok(Self { shared, thread })
+    }
+
+    /// Where everything comes out.
+    pub fn output(&self) -> &O {
+        &self.shared.outbox.output
+    }
+
+    /// Hands a batch over; gives back one that nobody needs any more. Where the queue is full, `when_full` says what happens.
+    pub fn offer(
+        &self,
+        mut batch: FlowBatch,
+        interfaces: &Arc<Interfaces>,
+        when_full: WhenFull,
+    ) -> Option<FlowBatch> {
+        let Shared { lead, queue, outbox } = &*self.shared;
+        if self.thread.is_some() {
+            let item = Item::Batch(Box::new((batch, interfaces.clone())));
+            return queue.push(item, when_full).or_else(|| outbox.spent());
+        }
+        lock(lead).pipeline.pass(&mut batch, interfaces, |event| outbox.output.event(event));
+        outbox.output.batch(batch)
+    }
+
+    /// Moves on to `now`, milliseconds since the epoch, behind all batches that were handed over before.
+    pub fn advance(&self, now: u64, when_full: WhenFull) {
+        let Shared { lead, queue, outbox } = &*self.shared;
+        if self.thread.is_some() {
+            queue.push(Item::Advance(now), when_full);
+        } else {
+            lock(lead).pipeline.advance(now, |event| outbox.output.event(event));
+        }
+    }
+
+    /// Does something with the whole pipeline, between two batches. Batches that are in the queue come after.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Pipeline) -> T) -> T {
+        let _turn = self.shared.queue.hold();
+        let mut lead = lock(&self.shared.lead);
+        lead.recall();
+        let done = work(&mut lead.pipeline);
+        lead.send_out();
+        done
+    }
+
+    /// As [`Dispatcher::with`], for what needs no shard of the policies.
+    pub fn with_front<T>(&self, work: impl FnOnce(&mut Pipeline) -> T) -> T {
+        let _turn = self.shared.queue.hold();
+        work(&mut lock(&self.shared.lead).pipeline)
+    }
+
+    /// Waits until all that was handed over has come out.
+    pub fn drain(&self) {
+        self.shared.queue.drain();
+        self.with(|_| ());
+    }
+
+    /// What had no room in the queue, by source and reason.
+    pub fn lost(&self) -> Vec<Lost> {
+        self.shared.queue.lost()
+    }
+
+    /// Whether a thread has ended by itself.
+    pub fn is_broken(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
+    /// Ends all incidents as of the newest record, behind everything that was handed over.
+    pub fn finish(&self) {
+        self.drain();
+        self.with(|pipeline| {
+            let now = pipeline.latest();
+            pipeline.finish(now, |event| self.output().event(event));
+        });
+    }
+}
+
+impl<O> Drop for Dispatcher<O> {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // That it panicked has been told.
+            let _ = thread.join();
+        }
+        lock(&self.shared.lead).workers.clear();
+    }
+}
+
+/// The lead's thread: until the queue is closed and empty, or a worker has gone.
+fn run<O: Output>(shared: &Shared<O>) {
+    // However the thread ends, nobody waits for it.
+    let _end = shared.queue.consumer();
+    while let Some(item) = shared.queue.pop() {
+        let mut lead = lock(&shared.lead);
+        let result = match item {
+            Item::Batch(batch) => lead.pass(batch.0, batch.1),
+            Item::Advance(now) => lead.advance(now),
+        };
+        if result.is_err() {
+            break;
+        }
+    }
+}
+
+/// A worker has ended by itself.
+struct Gone;
+
+impl<O: Output> Lead<O> {
+    fn pass(&mut self, mut batch: FlowBatch, interfaces: Arc<Interfaces>) -> Result<(), Gone> {
+        let Self { pipeline, workers, outbox, found } = self;
+        let clocked = pipeline.prepare(&mut batch, &interfaces);
+        let stage = Arc::new(Stage { batch, interfaces, clocked });
+        let number = outbox.open(Some(stage.clone()));
+        for worker in &*workers {
+            worker.send(Order::Observe(number, stage.clone()))?;
+        }
+        let Stage { batch, interfaces, clocked } = &*stage;
+        pipeline.detector.observe_here(batch, interfaces, clocked, found);
+        pipeline.write_labels();
+        drop(stage);
+        outbox.report(number, found);
+        Ok(())
+    }
+
+    fn advance(&mut self, now: u64) -> Result<(), Gone> {
+        let Self { pipeline, workers, outbox, found } = self;
+        pipeline.current.learned.expire(now);
+        let view = Arc::new(pipeline.detector.go_to(now));
+        let number = outbox.open(None);
+        for worker in &*workers {
+            worker.send(Order::Advance(number, view.clone()))?;
+        }
+        pipeline.detector.advance_here(&view, found);
+        outbox.report(number, found);
+        Ok(())
+    }
+}
+
+impl<O> Lead<O> {
+    /// Has the workers give their shards back, once they have done what they were told before.
+    fn recall(&mut self) {
+        for worker in &self.workers {
+            // One that has gone takes its shard with it; the lead will find out.
+            let _ = worker.send(Order::Give);
+        }
+        let shards = self.workers.iter().filter_map(Worker::take);
+        self.pipeline.detector.join(shards);
+    }
+
+    fn send_out(&mut self) {
+        let shards = self.pipeline.detector.part();
+        for (worker, shard) in self.workers.iter().zip(shards) {
+            let _ = worker.send(Order::Take(shard));
+        }
+    }
+}
