@@ -1,22 +1,38 @@
 //! Policies at work: nanoseconds per matched flow, flows per second through context and all stock policies, memory.
 //!
 //! Times are those that the processor spent on this thread. Each measurement is repeated, and the median and the least are
-//! shown; all share one run, so that their ratios hold. An argument picks `memory`, `threshold` or `stock`.
+//! shown; all share one run, so that their ratios hold. Where several threads share the work, the clock on the wall counts
+//! as well, and what the busiest of them spent, which is what idle cores would make of it. An argument picks `memory`,
+//! `threshold`, `stock` or `threads`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(unsafe_code, reason = "reads the thread's clock")]
 
 #[path = "nql/flows.rs"]
 #[expect(dead_code, reason = "the other bench asks routers' flows as well")]
 mod flows;
+#[path = "nql/peer.rs"]
+mod peer;
 
 use std::{
-    cmp::Reverse, env, fmt::Write as _, fs, hint::black_box, net::Ipv4Addr, sync::Arc,
-    time::Duration,
+    cmp::Reverse,
+    env,
+    fmt::Write as _,
+    fs,
+    hint::black_box,
+    mem,
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use flows::Random;
 use sensor_core::{
-    engine::pipeline::Pipeline,
+    engine::{
+        change::Change,
+        dispatch::{Dispatcher, Output, WhenFull},
+        pipeline::Pipeline,
+    },
     enrich::{
         combine::Precedence,
         context::{Context, Limits},
@@ -76,9 +92,13 @@ fn main() {
             measure("  the same with distinct, ns", "medium = 'distinct(dstport) >= 1000000000'");
         println!("{:<44} {:>9.1}", "  so distinct alone, ns", with - plain);
     }
+    if wanted("threads") {
+        threads(&mut batches);
+    }
     if !wanted("stock") {
         return;
     }
+    let peer = wirefilter(&batches);
     let stock: Vec<_> = load(&stock::policies(), &stock::lists()).policies;
     let enabled = stock.iter().filter(|policy| policy.enabled).count();
     let context = context();
@@ -89,6 +109,7 @@ fn main() {
     let mut pipeline = Pipeline::new(context, Tagger::new([]), detector);
     let all = measure(&name, &mut pipeline, &batches);
     println!("{:<44} {:>9.2}", "  million flows per second", 1e3 / all);
+    println!("{:<44} {:>9.1}", "  times wirefilter's long query", all / peer);
     println!("{:<44} {:>9.1}", "  so windows and hits, ns per flow", all - queries - enrichment);
     let mut busiest: Vec<_> = pipeline.detector().counters().collect();
     busiest.sort_by_key(|(_, counters, _)| Reverse(counters.matched));
@@ -145,6 +166,142 @@ fn queries(policies: &[Policy], batches: &[FlowBatch]) -> f64 {
     });
     println!("{:<44} {:>9.3}", "  matches per flow", found as f64 / (ROUNDS * FLOWS) as f64);
     median
+}
+
+/// The long query of the other bench by wirefilter, without filling its contexts, nanoseconds per flow.
+fn wirefilter(batches: &[FlowBatch]) -> f64 {
+    let scheme = peer::scheme();
+    let filter = peer::filter(&scheme);
+    let some = &batches[0];
+    let contexts: Vec<_> = (0..some.len())
+        .map(|row| {
+            let mut context = wirefilter::ExecutionContext::new(&scheme);
+            peer::fill(&mut context, some, row);
+            context
+        })
+        .collect();
+    let executes = |context: &&_| filter.execute(context).expect("the context is of its scheme");
+    rounds("wirefilter, one long query alone, ns per flow", || {
+        for _ in 0..FLOWS / contexts.len() {
+            black_box(contexts.iter().filter(executes).count());
+        }
+    })
+}
+
+/// Takes what comes out, and keeps the batches for the next round.
+#[derive(Default)]
+struct Kept {
+    batches: Mutex<Vec<FlowBatch>>,
+}
+
+impl Output for Kept {
+    fn event(&self, event: Event) {
+        black_box(event);
+    }
+
+    fn batch(&self, batch: FlowBatch) -> Option<FlowBatch> {
+        self.batches.lock().expect("no panic").push(batch);
+        None
+    }
+}
+
+/// The whole engine on so many threads, and its flows.
+struct Contender {
+    threads: usize,
+    current: Arc<Current>,
+    dispatcher: Dispatcher<Kept>,
+    batches: Vec<FlowBatch>,
+    /// By the clock on the wall, and by what the busiest thread spent, of each round.
+    wall: Vec<f64>,
+    busiest: Vec<f64>,
+}
+
+impl Contender {
+    fn new(threads: usize, policies: &[Policy], batches: &[FlowBatch]) -> Self {
+        let current = context();
+        let detector = Detector::in_shards(threads, Rules::new(policies.to_vec()), 1, "host");
+        let pipeline = Pipeline::new(current.clone(), Tagger::new([]), detector);
+        let dispatcher = Dispatcher::start(pipeline, Kept::default()).expect("threads");
+        let (wall, busiest) = (Vec::new(), Vec::new());
+        Self { threads, current, dispatcher, batches: batches.to_vec(), wall, busiest }
+    }
+
+    fn round(&mut self) {
+        let interfaces = Arc::new(Interfaces::default());
+        let now = self.batches[0].end[0];
+        let (begun, before) = (Instant::now(), self.spent());
+        for batch in self.batches.drain(..) {
+            self.dispatcher.offer(batch, &interfaces, WhenFull::Wait);
+        }
+        self.dispatcher.advance(now, WhenFull::Wait);
+        self.dispatcher.drain();
+        let per_flow = |time: Duration| time.as_secs_f64() * 1e9 / FLOWS as f64;
+        self.wall.push(per_flow(begun.elapsed()));
+        let spent = self.spent().into_iter().zip(before).map(|(after, before)| after - before);
+        self.busiest.push(spent.map(per_flow).fold(0.0, f64::max));
+        self.batches = mem::take(&mut *self.dispatcher.output().batches.lock().expect("no panic"));
+        shift(&mut self.batches, ROUND);
+    }
+
+    /// What each thread that does the work has spent.
+    fn spent(&self) -> Vec<Duration> {
+        if self.threads == 1 { vec![processor_time()] } else { engine_threads() }
+    }
+
+    /// Moves policies between threads by what flows have shown.
+    fn balance(&self) {
+        let from = self.dispatcher.with(|pipeline| pipeline.in_force());
+        let change = Change::balanced(&from, &self.current);
+        self.dispatcher.with(|pipeline| drop(pipeline.change(change)));
+    }
+}
+
+/// The whole engine on two threads against one, round by round.
+fn threads(batches: &mut [FlowBatch]) {
+    let stock: Vec<_> = load(&stock::policies(), &stock::lists()).policies;
+    let mut contenders = [1, 2].map(|threads| Contender::new(threads, &stock, batches));
+    for round in 0..ROUNDS {
+        contenders.iter_mut().for_each(Contender::round);
+        if round == 1 {
+            contenders.iter().for_each(Contender::balance);
+        }
+    }
+    // In the first rounds, all keys are new, or the policies have moved.
+    for contender in &mut contenders {
+        contender.wall.drain(..3);
+        contender.busiest.drain(..3);
+    }
+    let [alone, shared] = &contenders;
+    let ratio = |of: fn(&Contender) -> &Vec<f64>| {
+        of(alone).iter().zip(of(shared)).map(|(alone, shared)| alone / shared).collect::<Vec<_>>()
+    };
+    let ratios = [ratio(|contender| &contender.wall), ratio(|contender| &contender.busiest)];
+    for contender in &mut contenders {
+        let threads = contender.threads;
+        show(&format!("whole engine, {threads} threads, wall, ns per flow"), &mut contender.wall);
+        show("  of these the busiest thread, ns per flow", &mut contender.busiest);
+    }
+    for (name, mut ratios) in ["by the wall", "by the busiest thread"].into_iter().zip(ratios) {
+        ratios.sort_by(f64::total_cmp);
+        let (median, least) = (ratios[ratios.len() / 2], ratios[0]);
+        println!("{:<44} {median:>9.2} {least:>9.2}", format!("  times as fast on two, {name}"));
+    }
+}
+
+/// What each thread of the engine has spent.
+fn engine_threads() -> Vec<Duration> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let mut tasks: Vec<_> = tasks.map(|task| task.path()).collect();
+    tasks.sort();
+    let engine = |path: &&PathBuf| {
+        fs::read_to_string(path.join("comm")).is_ok_and(|name| name.starts_with("engine"))
+    };
+    let spent = |path: &PathBuf| {
+        let text = fs::read_to_string(path.join("schedstat")).unwrap_or_default();
+        let nanoseconds = text.split(' ').next().and_then(|number| number.parse().ok());
+        Duration::from_nanos(nanoseconds.unwrap_or(0))
+    };
+    tasks.iter().filter(engine).map(spent).collect()
 }
 
 /// Measures some rounds of work over all flows. Returns the median, nanoseconds per flow.

@@ -4,13 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-<<<<<<< HEAD
 use sensor_core::policy::{
-    detector::Rules,
-=======
-use sensor::policy::{
     detector::{Detector, Rules},
->>>>>>> 68f0db4 (policy: policies lie in shards, which share nothing but flows; what they find is put in order by row and policy)
     load::{PolicyFile, load},
     stock,
 };

@@ -305,12 +305,22 @@ label = { field = "dstip", context = "x", value = "y" }
 "#;
 
 /// The batches, each row at its time, cut into pieces of so many rows.
-fn run(batches: &[FlowBatch], piece: usize, seed: u64) -> (Vec<Event>, Vec<LabelAction>) {
-    let mut detector = Detector::new(rules(MIXED), seed, "host");
+fn run(
+    batches: &[FlowBatch],
+    (piece, shards): (usize, usize),
+    seed: u64,
+) -> (Vec<Event>, Vec<LabelAction>) {
+    let mut detector = Detector::in_shards(shards, rules(MIXED), seed, "host");
     let (mut events, mut labels) = (Vec::new(), Vec::new());
     for (number, batch) in batches.iter().enumerate() {
         let now = NOW + number as u64 * 7000;
         detector.advance(now, &mut events);
+        // Policies move to other shards, with all that is kept of them.
+        if seed.is_multiple_of(2) && shards > 1 {
+            let change = Change::balanced(&detector.in_force());
+            let mut retired = detector.change(change);
+            assert!(detector.end(&mut retired, now, 1, &mut events));
+        }
         let rows: Vec<usize> = (0..batch.len()).collect();
         for rows in rows.chunks(piece) {
             let mut part = batch.clone();
@@ -326,11 +336,12 @@ fn run(batches: &[FlowBatch], piece: usize, seed: u64) -> (Vec<Event>, Vec<Label
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Neither where batches are cut nor the seed can be seen in what comes out.
+    /// Neither where batches are cut, nor in how many shards the policies lie, nor the seed can be seen in what comes out.
     #[test]
     fn the_same_flows_give_the_same_events(
         batches in proptest::collection::vec(testing::batches(80), 1..8),
         piece in 1..80_usize,
+        shards in 1..6_usize,
         seed in any::<u64>(),
     ) {
         let mut batches = batches;
@@ -341,8 +352,8 @@ proptest! {
                 batch.end[row] += shift;
             }
         }
-        let whole = run(&batches, usize::MAX, 0);
-        let cut = run(&batches, piece, seed);
+        let whole = run(&batches, (usize::MAX, 1), 0);
+        let cut = run(&batches, (piece, shards), seed);
         prop_assert_eq!(format!("{:?}", whole.0), format!("{:?}", cut.0));
         prop_assert_eq!(whole.1, cut.1);
     }

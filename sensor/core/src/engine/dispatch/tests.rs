@@ -71,6 +71,13 @@ fn offer(dispatcher: &Dispatcher<Probe>, host: u16, when_full: WhenFull) {
     dispatcher.offer(testing::flow(host, time, time, 1), &interfaces, when_full);
 }
 
+/// A batch of so many rows.
+fn large(rows: usize) -> FlowBatch {
+    let mut batch = FlowBatch::v4(Source::Host);
+    (0..rows).for_each(|_| testing::push(&mut batch, 1, NOW, NOW, 10));
+    batch
+}
+
 #[test]
 fn events_come_before_their_batch_and_in_the_order_of_policies() {
     for threads in [1, 2, 3, 7] {
@@ -93,9 +100,7 @@ fn what_has_no_room_is_counted_and_nobody_waits_for_it() {
     let (open, gate) = mpsc::channel();
     *lock(&dispatcher.output().gate) = Some(gate);
     let interfaces = Arc::new(Interfaces::default());
-    let mut large = testing::flow(1, NOW, NOW, 10);
-    let rows = vec![0; 1 << 16];
-    large.keep(&rows);
+    let large = large(1 << 16);
     let (offered, mut refused) = (64_u64, 0);
     for _ in 0..offered {
         let given_back = dispatcher.offer(large.clone(), &interfaces, WhenFull::Drop);
@@ -103,7 +108,7 @@ fn what_has_no_room_is_counted_and_nobody_waits_for_it() {
     }
     // Some wait in the queue, at least one each is with the threads.
     assert!((1..=offered - 4).contains(&refused), "{refused}");
-    let rows = rows.len() as u64;
+    let rows = large.len() as u64;
     let lost = Totals {
         flows: rows * refused,
         packets: rows * refused * large.packets[0],
@@ -121,8 +126,7 @@ fn what_has_no_room_is_counted_and_nobody_waits_for_it() {
 fn who_waits_loses_nothing() {
     let (dispatcher, told) = started(3);
     let interfaces = Arc::new(Interfaces::default());
-    let mut large = testing::flow(1, NOW, NOW, 10);
-    large.keep(&vec![0; 1 << 15]);
+    let large = large(1 << 15);
     for _ in 0..40 {
         dispatcher.offer(large.clone(), &interfaces, WhenFull::Wait);
         dispatcher.advance(NOW, WhenFull::Wait);
