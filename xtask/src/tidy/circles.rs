@@ -35,7 +35,6 @@ const KNOWN: &[&str] = &[
     "sensor/core/src/nql/columns/mod.rs",
     "sensor/core/src/nql/columns/number.rs",
     "sensor/core/src/nql/pattern/lucene.rs",
-    "sensor/core/src/policy/detector/block.rs",
     "sensor/core/src/policy/detector/incident.rs",
     "sensor/core/src/policy/detector/tracker.rs",
     "sensor/core/src/policy/load/fusion.rs",

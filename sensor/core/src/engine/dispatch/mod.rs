@@ -12,47 +12,31 @@
 
 mod outbox;
 mod queue;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod worker;
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     thread::{self, JoinHandle},
 };
 
 pub use queue::{Lost, Reason, WhenFull};
+pub use stage::Output;
 
 use self::{
     outbox::Outbox,
     queue::{Item, Queue},
+    stage::{Gone, Stage, lock},
     worker::{Order, Worker},
 };
 use super::pipeline::Pipeline;
 use crate::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
-    policy::{
-        detector::{Clocked, Found},
-        event::Event,
-    },
+    policy::detector::Found,
 };
-
-/// Takes what comes out, on whichever thread finished it, in order. Where sources do the work themselves, several may hand
-/// their batches on at a time.
-pub trait Output: Send + Sync + 'static {
-    /// Takes an event.
-    fn event(&self, event: Event);
-    /// Takes a batch, behind its events; gives back one that nobody needs any more, this or an earlier one.
-    fn batch(&self, batch: FlowBatch) -> Option<FlowBatch>;
-}
-
-/// A batch on its way through the shards.
-struct Stage {
-    batch: FlowBatch,
-    interfaces: Arc<Interfaces>,
-    clocked: Clocked,
-}
 
 /// The pipeline and its threads.
 pub struct Dispatcher<O> {
@@ -73,10 +57,6 @@ struct Lead<O> {
     workers: Vec<Worker>,
     outbox: Arc<Outbox<O>>,
     found: Found,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<O: Output> Dispatcher<O> {
@@ -202,9 +182,6 @@ fn run<O: Output>(shared: &Shared<O>) {
         }
     }
 }
-
-/// A worker has ended by itself.
-struct Gone;
 
 impl<O: Output> Lead<O> {
     fn pass(&mut self, mut batch: FlowBatch, interfaces: Arc<Interfaces>) -> Result<(), Gone> {

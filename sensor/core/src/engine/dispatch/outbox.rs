@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{Output, Stage, lock};
+use super::stage::{Output, Stage, lock};
 use crate::{
     flow::batch::FlowBatch,
     policy::{

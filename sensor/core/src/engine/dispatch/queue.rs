@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use super::lock;
+use super::stage::lock;
 use crate::flow::{
     batch::{FlowBatch, Source},
     interfaces::Interfaces,

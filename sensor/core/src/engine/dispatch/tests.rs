@@ -11,10 +11,11 @@ use crate::{
         combine::Precedence, context::Context, context::Limits, current::Current, sources::Sources,
     },
     flow::{batch::Source, testing, totals::Totals},
-    nql::lists::Lists,
     policy::{
         detector::{Detector, Rules},
+        event::Event,
         load::{PolicyFile, load},
+        stock,
         tags::Tagger,
     },
 };
@@ -52,7 +53,7 @@ fn pipeline(threads: usize) -> Pipeline {
         )
     };
     let text = (0..4).map(policy).collect();
-    let loaded = load(&[PolicyFile { path: "p.toml".to_owned(), text }], &Lists::default());
+    let loaded = load(&[PolicyFile { path: "p.toml".to_owned(), text }], &stock::lists());
     assert_eq!(loaded.errors(), 0, "{}", loaded.report());
     let context = Context::new(Sources::default(), Precedence::default(), Limits::default());
     let detector = Detector::in_shards(threads, Rules::new(loaded.policies), 1, "host");

@@ -9,7 +9,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{Gone, Output, Stage, outbox::Outbox};
+use super::{
+    outbox::Outbox,
+    stage::{Gone, Output, Stage},
+};
 use crate::policy::{detector::Shard, sources::View};
 
 /// Batches that a worker may be behind the lead: enough that neither waits for the other's longer ones, and few enough that

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::{
     context::{Context, Flow, Found, Place},
-    shard::Watch,
     tracker::{Step, Tracker},
+    watch::Watch,
 };
 use crate::policy::{
     event::LabelAction,

@@ -1,26 +1,20 @@
 //! Other policies for a running detector, or the same ones in other shards.
 //!
 //! Whatever takes its time is done beside it: compiling, finding out which policies are still the same, deciding what hangs
-//! on address profiles. The change itself moves what is kept, from shard to shard where a policy lies in another one now;
-//! incidents of policies that are asked no more end in portions, and nothing is freed but by whoever drops what is left
-//! over.
+//! on address profiles. [`super::swap`] then puts it in force.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Detector, Rules,
     balance::Load,
-    context::{Context, Place},
-    rules::Compiled,
-    shard::{Shard, Watch},
+    rules::{Compiled, Rules},
+    shard::Shard,
+    watch::Watch,
 };
 use crate::{
     flow::{batch::Source, ports::PortLabels, profile::Profiles},
     nql::columns::Scratch,
-    policy::{
-        event::{EndReason, Event},
-        model::Policy,
-    },
+    policy::model::Policy,
 };
 
 /// What a detector goes by, for whoever prepares a change.
@@ -35,19 +29,19 @@ pub struct InForce {
 
 /// Policies to go on with.
 pub struct Change {
-    rules: Arc<Compiled>,
+    pub(super) rules: Arc<Compiled>,
     /// For each shard, one for each program.
-    scratch: Vec<Vec<Scratch>>,
+    pub(super) scratch: Vec<Vec<Scratch>>,
     /// For each policy the place of the same one in force.
-    same: Vec<Option<usize>>,
+    pub(super) same: Vec<Option<usize>>,
 }
 
 /// Policies that are asked no more, and what was kept for them.
 pub struct Retired {
-    policies: Vec<(Arc<Policy>, Watch)>,
+    pub(super) policies: Vec<(Arc<Policy>, Watch)>,
     /// How many of them have nothing open any more.
-    ended: usize,
-    _shards: Vec<Shard>,
+    pub(super) ended: usize,
+    pub(super) _shards: Vec<Shard>,
 }
 
 impl Change {
@@ -114,89 +108,4 @@ fn same(before: &Compiled, policies: &[Arc<Policy>]) -> Vec<Option<usize>> {
         at.filter(|at| Arc::ptr_eq(&before[*at], policy) || before[*at] == *policy)
     });
     same.collect()
-}
-
-impl Detector {
-    /// What it goes by. All shards are here.
-    pub fn in_force(&self) -> InForce {
-        let mut loads = vec![None; self.rules.policies.len()];
-        for shard in &self.shards {
-            for (place, watch) in self.rules.parts[shard.part].places.iter().zip(&shard.watches) {
-                let records = self.front.records - watch.since;
-                loads[*place] =
-                    (records > 0).then(|| watch.counters.matched as f64 / records as f64);
-            }
-        }
-        InForce { rules: self.rules.clone(), sources: self.front.kinds(), loads }
-    }
-
-    /// Goes on with other policies. What those had open that are asked no more waits for [`Detector::end`]. All shards
-    /// are here.
-    pub fn change(&mut self, change: Change) -> Retired {
-        let Change { rules, scratch, same } = change;
-        let mut shards = std::mem::take(&mut self.shards);
-        let mut before: Vec<Option<Watch>> = Vec::new();
-        before.resize_with(self.rules.policies.len(), || None);
-        let mut labels = Vec::new();
-        for shard in &mut shards {
-            let places = &self.rules.parts[shard.part].places;
-            for (place, watch) in places.iter().zip(shard.watches.drain(..)) {
-                before[*place] = Some(watch);
-            }
-            labels.append(&mut shard.labels);
-        }
-        let view = self.front.sources.view();
-        let since = self.front.records;
-        self.shards = scratch
-            .into_iter()
-            .enumerate()
-            .map(|(part, scratch)| {
-                let policies = rules.parts[part].places.iter().map(|place| {
-                    let kept = same[*place].and_then(|at| before.get_mut(at)?.take());
-                    kept.unwrap_or_else(|| {
-                        Watch::new(&rules.policies[*place], self.seed, &view, since)
-                    })
-                });
-                let (rules, labels) = (rules.clone(), std::mem::take(&mut labels));
-                Shard { watches: policies.collect(), rules, part, scratch, labels }
-            })
-            .collect();
-        let rules = std::mem::replace(&mut self.rules, rules);
-        let policies = rules.policies.iter().cloned().zip(before);
-        let policies = policies.filter_map(|(policy, watch)| Some((policy, watch?))).collect();
-        Retired { policies, ended: 0, _shards: shards }
-    }
-
-    /// Ends incidents of policies that are asked no more, until about `most` have ended. True once none is left.
-    pub fn end(
-        &mut self,
-        retired: &mut Retired,
-        now: u64,
-        most: usize,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let sources = self.front.sources.view();
-        let (found, mut labels) = (&mut self.found, Vec::new());
-        while let Some((policy, Watch { trackers, counters, texts, .. })) =
-            retired.policies.get_mut(retired.ended)
-        {
-            let mut context = Context {
-                texts,
-                sources: &sources,
-                counters,
-                at: Place::default(),
-                events: found,
-                labels: &mut labels,
-            };
-            let ended = trackers
-                .iter_mut()
-                .all(|tracker| tracker.finish(policy, now, EndReason::Reload, most, &mut context));
-            retired.ended += usize::from(ended);
-            if !ended || found.len() >= most {
-                break;
-            }
-        }
-        events.extend(found.drain(..).map(|(_, event)| event));
-        retired.ended == retired.policies.len()
-    }
 }

@@ -15,10 +15,12 @@ mod rules;
 mod seen;
 mod shard;
 mod state;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod traces;
 mod tracker;
+mod watch;
 mod windows;
 
 use std::sync::Arc;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::{
     block::{Block, Desk},
-    context::{Context, Counters, Flow, Found, Place},
+    context::{Context, Flow, Found},
     front::Clocked,
     rules::Compiled,
     tracker::Tracker,
+    watch::Watch,
 };
 use crate::{
     flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces},
@@ -19,40 +20,9 @@ use crate::{
         event::{EndReason, LabelAction},
         model::Policy,
         sources::View,
-        values::{KeyFields, Texts},
         window::series::Sample,
     },
 };
-
-/// The state of one policy.
-pub struct Watch {
-    /// One for each alternative key.
-    pub(super) trackers: Vec<Tracker>,
-    pub(super) counters: Counters,
-    pub(super) texts: Texts,
-    /// Records that had come before it was asked of any.
-    pub(super) since: u64,
-}
-
-impl Watch {
-    /// Nothing seen so far; `since` so many records have come.
-    pub(super) fn new(policy: &Policy, seed: u64, sources: &View, since: u64) -> Self {
-        let (mut counters, mut texts) = (Counters::default(), Texts::default());
-        // No key that is expected is told of before time passes.
-        let (mut events, mut labels) = (Vec::new(), Vec::new());
-        let mut context = Context {
-            texts: &mut texts,
-            sources,
-            counters: &mut counters,
-            at: Place::default(),
-            events: &mut events,
-            labels: &mut labels,
-        };
-        let keys = policy.track_by.iter().map(|key| KeyFields::new(key));
-        let trackers = keys.map(|key| Tracker::new(policy, key, seed, &mut context)).collect();
-        Self { trackers, counters, texts, since }
-    }
-}
 
 /// Some of the policies at work.
 pub struct Shard {
