@@ -16,15 +16,15 @@ use crate::{
 pub(super) type Load = Option<f64>;
 
 /// Nanoseconds a flow that context, tags and times cost, which are found once.
-const ONCE: f64 = 20.0;
+const ONCE: f64 = 25.0;
 /// Queries share most of their tests: the part of a query's own cost that is left.
 const UNSHARED: f64 = 0.25;
 /// What a match costs beside, nanoseconds, for each alternative key: of a policy without thresholds, and of one with
 /// them.
-const HIT: f64 = 20.0;
-const WINDOW: f64 = 35.0;
+const HIT: f64 = 80.0;
+const WINDOW: f64 = 180.0;
 /// What each field costs that is counted distinct.
-const DISTINCT: f64 = 25.0;
+const DISTINCT: f64 = 60.0;
 
 /// Places of the policies of each of so many shards, at least one, in ascending order.
 pub(super) fn split(policies: &[Arc<Policy>], shards: usize, loads: &[Load]) -> Vec<Vec<usize>> {
