@@ -4,7 +4,7 @@
 //! addresses up, gives tags, puts times on our time line, and asks the first shard of the policies, which has all that
 //! write labels. So what a batch has taught holds for the next one, as it does without threads. Each *worker* has another
 //! shard, and takes the same batches in the same order, a few of them behind the lead at most. A batch leaves by the
-//! [`outbox`] once every shard has seen it, after all that came before it; what shards have found of it is then in order.
+//! outbox once every shard has seen it, after all that came before it; what shards have found of it is then in order.
 //! So what comes out does not depend on the number of threads.
 //!
 //! Whoever has to see all shards as of one moment holds the lead up, and has the workers give their shards back. With one

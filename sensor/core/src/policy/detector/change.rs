@@ -1,7 +1,7 @@
 //! Other policies for a running detector, or the same ones in other shards.
 //!
 //! Whatever takes its time is done beside it: compiling, finding out which policies are still the same, deciding what hangs
-//! on address profiles. [`super::swap`] then puts it in force.
+//! on address profiles. `swap` then puts it in force.
 
 use std::{collections::HashMap, sync::Arc};
 
