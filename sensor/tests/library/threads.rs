@@ -139,9 +139,6 @@ fn check(batches: &[FlowBatch], wanted: &[&str]) {
     for wanted in wanted {
         assert!(alone.contains(wanted), "nothing has {wanted}");
     }
-    // A label that a policy has written, in the profile of a row behind it.
-    let learned = ["\"serves\"", "\"seen\"", "\"device\"", "\"bittorrent_user\""];
-    assert!(learned.iter().any(|label| alone.contains(label)), "no row has a label of a policy");
     for threads in [2, 5] {
         let shared = written(batches, threads);
         if let Some((at, (one, other))) =
@@ -156,7 +153,8 @@ fn check(batches: &[FlowBatch], wanted: &[&str]) {
 #[test]
 fn the_hour_gives_the_same_with_any_number_of_threads() {
     let batches: Vec<_> = batches(&hour(), View::Router).into_iter().flat_map(pieces).collect();
-    check(&batches, &["Start", "End", "reason: Some(Reload)"]);
+    // The last is a label that a policy has written, in the profile of a row that came later.
+    check(&batches, &["Start", "End", "reason: Some(Reload)", "\"serves\": [\"ssh\"]"]);
 }
 
 /// Small batches, so that labels are written between them.
