@@ -152,13 +152,13 @@ fn check(batches: &[FlowBatch], wanted: &[&str]) {
 
 #[test]
 fn the_hour_gives_the_same_with_any_number_of_threads() {
-    let batches: Vec<_> = batches(&hour(), View::Router).into_iter().flat_map(pieces).collect();
+    let batches: Vec<_> = batches(&hour(), View::Router).iter().flat_map(pieces).collect();
     // The last is a label that a policy has written, in the profile of a row that came later.
     check(&batches, &["Start", "End", "reason: Some(Reload)", "\"serves\": [\"ssh\"]"]);
 }
 
 /// Small batches, so that labels are written between them.
-fn pieces(whole: FlowBatch) -> Vec<FlowBatch> {
+fn pieces(whole: &FlowBatch) -> Vec<FlowBatch> {
     let rows: Vec<usize> = (0..whole.len()).collect();
     let piece = |rows: &[usize]| {
         let mut piece = whole.clone();
