@@ -393,7 +393,7 @@ fn a_reload_says_what_holds() {
 
     write("sensor.toml", "[flow");
     agent.signal("HUP");
-    agent.wait_for("sensor.toml has changed and is invalid");
+    agent.wait_for("the configuration has 1 fault");
     agent.wait_for("reload incomplete");
     agent.signal("TERM");
     let (code, said) = agent.end();

@@ -43,8 +43,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// How long a child may take to stop when asked; longer than the sensor's own deadline.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The sensor's configuration, below the root.
-const CONFIG: &str = "xtask/src/demo/site/sensor.toml";
+/// The sensor's configuration and what it names, below the root.
+const SITE: &str = "xtask/src/demo/site";
 
 /// `cargo xtask demo`; with `flows`, flows are printed among the hits.
 ///
@@ -107,12 +107,17 @@ fn agent(workspace: &Workspace) -> Result<PathBuf> {
     build::agent(workspace, true)
 }
 
-/// Writes the configuration, with one more output, into `directory`. Returns its path and that of the hits.
+/// Copies the configuration, with one more output, and what it names into `directory`. Returns its path and that of the hits.
 fn configure(directory: &Path) -> Result<(PathBuf, PathBuf)> {
     let (config, hits) = (directory.join("sensor.toml"), directory.join("hits.json"));
-    let site = fs::read_to_string(CONFIG).with_context(|| format!("read {CONFIG}"))?;
+    for name in ["sensor.toml", "labels.csv", "policies.toml"] {
+        let (from, to) = (Path::new(SITE).join(name), directory.join(name));
+        fs::copy(&from, &to)
+            .with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
+    }
     let output = format!("\n[[hits]]\nurl = \"file://{}\"\n", hits.display());
-    fs::write(&config, site + &output).with_context(|| format!("write {}", config.display()))?;
+    let text = fs::read_to_string(&config).with_context(|| format!("read {}", config.display()))?;
+    fs::write(&config, text + &output).with_context(|| format!("write {}", config.display()))?;
     Ok((config, hits))
 }
 

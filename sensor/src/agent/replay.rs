@@ -8,13 +8,12 @@ use sensor_core::{
     flow::{
         aggregator::Aggregator,
         batch::{FlowBatch, Source},
-        cache::CacheOptions,
     },
     nql::Filter,
 };
 
 use super::{
-    config::{Config, FlowConfig},
+    config::Config,
     inspect::Contents,
     plant::{
         outputs::{Outputs, Patience},
@@ -47,7 +46,7 @@ pub fn replay(
     let mut progress = Progress::new(&meter, "packets", progress::is_wanted(config.prints()));
     let mut counts = Counts::default();
     // Records do not depend on the seed, and nobody chooses hashes against a file reader.
-    let mut aggregator = Aggregator::new(Source::Host, cache_options(&config.flow), 0, |batch| {
+    let mut aggregator = Aggregator::new(Source::Host, config.flow, 0, |batch| {
         drop(outputs.offer(batch));
     });
     let mut result = Ok(());
@@ -73,16 +72,6 @@ pub fn replay(
     losses.tell(summary::replay(&counts.ledger, &counts.unknown_link, &records));
     result?;
     records.check()
-}
-
-/// When flows end, as the configuration says.
-pub fn cache_options(flow: &FlowConfig) -> CacheOptions {
-    CacheOptions {
-        active_timeout: flow.active_timeout.as_millis() as u64,
-        idle_timeout: flow.idle_timeout.as_millis() as u64,
-        end_linger: flow.end_linger.as_millis() as u64,
-        max_flows: usize::try_from(flow.max_flows).unwrap_or(usize::MAX),
-    }
 }
 
 #[derive(Default)]

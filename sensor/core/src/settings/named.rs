@@ -1,10 +1,10 @@
 //! Tables whose keys are names that their author chooses.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use toml::{Spanned, de::DeValue};
 
-use super::schema::{Origin, Setting, Value, below, entries};
+use super::schema::{Origin, Setting, Value, below, entries, same};
 use crate::diagnostic::Diagnostic;
 
 /// Values by name; the origin of each is the place of its name, of which more can be wrong than of the value.
@@ -34,5 +34,19 @@ impl<T: Value> Value for Named<T> {
                 .extend(value.map(|value| (name.get_ref().to_string(), Setting { value, origin })));
         }
         Some(Self(named))
+    }
+
+    fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+        let names = self.0.keys().chain(other.0.keys().filter(|name| !self.0.contains_key(*name)));
+        for name in names {
+            match (self.0.get(name), other.0.get(name)) {
+                (Some(one), Some(other)) if same(&one.value, &other.value) => {}
+                _ => differing.push(below(path, name)),
+            }
+        }
+    }
+
+    fn anchor(&mut self, directory: &Path) {
+        self.0.values_mut().for_each(|setting| setting.value.anchor(directory));
     }
 }

@@ -1,6 +1,6 @@
 //! What a key is, and how a table of keys reads itself from TOML.
 
-use std::ops::Range;
+use std::{ops::Range, path::Path};
 
 use toml::{
     Spanned,
@@ -16,8 +16,10 @@ pub struct Key {
     pub name: &'static str,
     /// The keys inside, where the value is a table or a list of tables.
     pub inner: &'static [Key],
-    /// Whether the value is a path, or are several.
+    /// Whether the value may be a path, or are several.
     pub is_path: bool,
+    /// Whether there may be several tables, each under a `[[header]]`.
+    pub is_list: bool,
 }
 
 /// Who set a value: it decides how a fault in it is shown.
@@ -72,25 +74,42 @@ impl<T: Value> Setting<T> {
 }
 
 /// A type that a key may have.
-pub trait Value: Sized {
+pub trait Value: Sized + PartialEq {
     /// What the file must hold, after "must be": `a string`.
     const KIND: &'static str;
     /// The keys inside, where this is a table or a list of tables.
     const INNER: &'static [Key] = &[];
-    /// Whether this is a path, or are several.
+    /// Whether this may be a path, or are several.
     const IS_PATH: bool = false;
+    /// Whether this is a list.
+    const IS_LIST: bool = false;
 
     /// Reads the value of key `path`, or reports why it cannot.
     fn read(found: &Spanned<DeValue<'_>>, path: &str, faults: &mut Vec<Diagnostic>)
     -> Option<Self>;
+
+    /// Adds the keys at and below `path` whose values differ from those of `other`. Where they are written does not matter.
+    fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+        if self != other {
+            differing.push(path.to_owned());
+        }
+    }
+
+    /// Puts relative paths below `directory`.
+    fn anchor(&mut self, _directory: &Path) {}
+}
+
+/// Whether two values are the same, wherever they are written.
+pub(super) fn same<T: Value>(one: &T, other: &T) -> bool {
+    let mut differing = Vec::new();
+    one.compare(other, "", &mut differing);
+    differing.is_empty()
 }
 
 /// A table of keys, as `table!` declares them.
-pub trait Table: Default {
+pub trait Table: Default + PartialEq {
     /// Its keys in the order of the declaration.
     const KEYS: &'static [Key];
-    /// The sections of the file, in which a key that is none of these may belong.
-    const SECTIONS: &'static [Key];
 
     /// Reads one value into the setting `name`; false where there is no such key.
     fn set(
@@ -100,6 +119,12 @@ pub trait Table: Default {
         found: &Spanned<DeValue<'_>>,
         faults: &mut Vec<Diagnostic>,
     ) -> bool;
+
+    /// As [`Value::compare`], key by key.
+    fn compare_keys(&self, other: &Self, path: &str, differing: &mut Vec<String>);
+
+    /// As [`Value::anchor`], of every key.
+    fn anchor_keys(&mut self, directory: &Path);
 }
 
 impl<T: Table> Value for T {
@@ -119,6 +144,14 @@ impl<T: Table> Value for T {
         }
         Some(table)
     }
+
+    fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+        self.compare_keys(other, path, differing);
+    }
+
+    fn anchor(&mut self, directory: &Path) {
+        self.anchor_keys(directory);
+    }
 }
 
 /// The entries of a table; reports what is none.
@@ -135,7 +168,7 @@ pub(super) fn entries<'f, 't, T: Value>(
 }
 
 /// The path of a key in the table at `path`.
-pub(super) fn below(path: &str, name: &str) -> String {
+pub fn below(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
@@ -161,23 +194,17 @@ fn unknown_key<T: Table>(name: &str, path: &str, span: Range<usize>) -> Diagnost
     if let Some(meant) = nearest(name, keys.iter().copied()) {
         return fault.label(format!("did you mean `{meant}`?"));
     }
-    let home = T::SECTIONS.iter().find(|section| section.inner.iter().any(|key| key.name == name));
-    match home {
-        Some(section) => fault.help(format!("`{name}` belongs in [{}]", section.name)),
-        None => fault.help(format!("the keys here are {}", keys.join(", "))),
-    }
+    fault.help(format!("the keys here are {}", keys.join(", ")))
 }
 
 /// Declares a table: `/// about` `Name { /// doc` `key: Type = default; ... }`. A key that is no name in Rust has
-/// both: `matches as "match": Type`. `@in Root;` before it names the table of the whole file, where it has sections.
+/// both: `matches as "match": Type`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! settings_table {
     (@written $key:ident) => { stringify!($key) };
     (@written $key:ident $written:literal) => { $written };
-    (@sections) => { &[] };
-    (@sections $root:path) => { <$root as Table>::KEYS };
-    ($(@in $root:path;)? $(#[doc = $about:literal])* $name:ident {
+    ($(#[doc = $about:literal])* $name:ident {
         $( $(#[doc = $doc:literal])* $key:ident $(as $written:literal)?: $type:ty = $default:expr; )*
     }) => {
         $(#[doc = $about])*
@@ -198,10 +225,9 @@ macro_rules! settings_table {
                     name: $crate::settings::schema::table!(@written $key $($written)?),
                     inner: <$type as Value>::INNER,
                     is_path: <$type as Value>::IS_PATH,
+                    is_list: <$type as Value>::IS_LIST,
                 },
             )*];
-            const SECTIONS: &'static [Key] =
-                $crate::settings::schema::table!(@sections $($root)?);
 
             fn set(
                 &mut self,
@@ -219,6 +245,18 @@ macro_rules! settings_table {
                     _ => return false,
                 }
                 true
+            }
+
+            fn compare_keys(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+                $(
+                    let key = $crate::settings::schema::table!(@written $key $($written)?);
+                    let key = $crate::settings::schema::below(path, key);
+                    self.$key.value.compare(&other.$key.value, &key, differing);
+                )*
+            }
+
+            fn anchor_keys(&mut self, directory: &std::path::Path) {
+                $( self.$key.value.anchor(directory); )*
             }
         }
     };

@@ -1,10 +1,15 @@
 //! The kinds of values that a configuration file holds, each read from TOML; durations and sizes also from flags.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use toml::{Spanned, de::DeValue};
 
-use super::schema::{Key, Origin, Setting, Value, wrong_kind};
+use super::schema::{Key, Origin, Setting, Value, same, wrong_kind};
 use crate::diagnostic::Diagnostic;
 
 /// A number of bytes, written like `128MiB`.
@@ -135,7 +140,7 @@ impl Value for u64 {
 }
 
 /// Reads a string and lets `parse` make the value of it; its error becomes the label.
-fn from_text<T: Value>(
+pub fn from_text<T: Value>(
     found: &Spanned<DeValue<'_>>,
     path: &str,
     faults: &mut Vec<Diagnostic>,
@@ -179,6 +184,10 @@ impl Value for PathBuf {
             text => Ok(Self::from(text)),
         })
     }
+
+    fn anchor(&mut self, directory: &Path) {
+        *self = directory.join(&*self);
+    }
 }
 
 impl Value for Duration {
@@ -217,6 +226,20 @@ impl<T: Value> Value for Option<T> {
     ) -> Option<Self> {
         T::read(found, path, faults).map(Some)
     }
+
+    fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+        match (self, other) {
+            (Some(one), Some(other)) => one.compare(other, path, differing),
+            (None, None) => {}
+            _ => differing.push(path.to_owned()),
+        }
+    }
+
+    fn anchor(&mut self, directory: &Path) {
+        if let Some(value) = self {
+            value.anchor(directory);
+        }
+    }
 }
 
 /// A list; each element knows its own place. Every faulty element is reported.
@@ -225,6 +248,7 @@ impl<T: Value> Value for Vec<Setting<T>> {
         if T::INNER.is_empty() { "a list" } else { "a list of tables, each under a [[header]]" };
     const INNER: &'static [Key] = T::INNER;
     const IS_PATH: bool = T::IS_PATH;
+    const IS_LIST: bool = true;
 
     fn read(
         found: &Spanned<DeValue<'_>>,
@@ -248,6 +272,18 @@ impl<T: Value> Value for Vec<Setting<T>> {
         };
         let values: Vec<_> = elements.iter().enumerate().map(read).collect();
         values.into_iter().collect()
+    }
+
+    fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+        let pairs = || self.iter().zip(other);
+        if self.len() != other.len() || !pairs().all(|(one, other)| same(&one.value, &other.value))
+        {
+            differing.push(path.to_owned());
+        }
+    }
+
+    fn anchor(&mut self, directory: &Path) {
+        self.iter_mut().for_each(|element| element.value.anchor(directory));
     }
 }
 

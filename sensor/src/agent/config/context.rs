@@ -1,67 +1,17 @@
-//! `[labels]`, `[networks]`, `[geo]`, `[[reputation]]`: what is known beside the flows themselves; `[[tag]]` is in [`tag`].
+//! What is known beside the flows themselves: `[labels]`, `[networks]`, `[geo]`, `[[reputation]]` and `[[tag]]` together.
 //!
-//! Here is only what the configuration says; [`super::super::inspect::context`] reads the files that it names.
+//! Here is only what the configuration says; the agent reads the files that it names.
 
 use std::path::PathBuf;
 
-use sensor_core::{
-    diagnostic::nearest,
-    enrich::combine::Precedence,
-    flow::prefix::{Prefix, prefix},
-};
+use sensor_core::{enrich::combine::Precedence, flow::prefix::Prefix};
 
 use super::{
     faults::Faults,
-    raw,
-    schema::{Key, Setting, Table, Value, table},
+    labels, networks, reputation,
+    sections::Sections,
     tag::{self, TagConfig},
 };
-
-table! {
-    /// `[labels]`
-    Labels {
-        /// Label files: CSV, JSON or TOML, by file name extension.
-        files: Vec<Setting<PathBuf>> = Vec::new();
-        /// Of prefixes inside one another: `most-specific` has a context for itself, or labels of `all` hold.
-        precedence: String = "most-specific".to_owned();
-    }
-}
-
-table! {
-    /// `[networks]`
-    Networks {
-        /// The private networks of RFC 1918 and RFC 4193 are internal.
-        private: bool = true;
-        /// Further internal addresses and prefixes.
-        internal: Vec<Setting<String>> = Vec::new();
-        /// Addresses and prefixes that are not internal although they lie in some that are.
-        external: Vec<Setting<String>> = Vec::new();
-        /// AS whose addresses are internal; needs a file with AS data.
-        internal_as: Vec<Setting<u64>> = Vec::new();
-    }
-}
-
-table! {
-    /// `[geo]`
-    Geo {
-        /// MMDB file of countries.
-        country: Option<PathBuf> = None;
-        /// MMDB file of AS.
-        asn: Option<PathBuf> = None;
-        /// MMDB file of cities.
-        city: Option<PathBuf> = None;
-    }
-}
-
-table! {
-    /// `[[reputation]]`
-    Reputation {
-        /// A list: an address or prefix a line, with or without categories behind it.
-        file: Option<PathBuf> = None;
-        /// The category of lines that have none.
-        category: String = "reputation".to_owned();
-    }
-}
 
 /// What is known beside the flows themselves, and where from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,82 +37,23 @@ pub struct ContextConfig {
 }
 
 /// Judges the five sections.
-pub(super) fn resolve(raw: &raw::Raw, faults: &mut Faults) -> ContextConfig {
-    let networks = &raw.networks.value;
-    let geo = &raw.geo.value;
+pub(super) fn resolve(sections: &Sections, faults: &mut Faults) -> ContextConfig {
+    let networks = &sections.networks.value;
+    let geo = &sections.geo.value;
     let files = [&geo.country, &geo.asn, &geo.city];
+    let labels = &sections.labels.value;
+    let has_databases = files.iter().any(|file| file.is_given());
     ContextConfig {
-        labels: raw.labels.value.files.value.iter().map(|file| file.value.clone()).collect(),
-        precedence: precedence(&raw.labels.value.precedence, faults),
+        labels: labels.files.value.iter().map(|file| file.value.clone()).collect(),
+        precedence: labels::precedence(&labels.precedence, faults),
         private: networks.private.value,
-        internal: prefixes(&networks.internal, "networks.internal", faults),
-        external: prefixes(&networks.external, "networks.external", faults),
-        internal_as: internal_as(networks, files.iter().any(|file| file.is_given()), faults),
+        internal: networks::prefixes(&networks.internal, "networks.internal", faults),
+        external: networks::prefixes(&networks.external, "networks.external", faults),
+        internal_as: networks::internal_as(networks, has_databases, faults),
         databases: files.into_iter().filter_map(|file| file.value.clone()).collect(),
-        reputation: reputation(&raw.reputation.value, faults),
-        tags: tag::resolve(&raw.tag.value, faults),
+        reputation: reputation::resolve(&sections.reputation.value, faults),
+        tags: tag::resolve(&sections.tag.value, faults),
     }
-}
-
-fn precedence(setting: &Setting<String>, faults: &mut Faults) -> Precedence {
-    const NAMES: [(&str, Precedence); 2] =
-        [("most-specific", Precedence::MostSpecific), ("all", Precedence::All)];
-    let named = NAMES.into_iter().find(|(name, _)| *name == setting.value);
-    if named.is_none() {
-        let found = match nearest(&setting.value, NAMES.map(|(name, _)| name)) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("`{}` is neither", setting.value),
-        };
-        faults.report(setting, "labels.precedence", "must be most-specific or all", &found);
-    }
-    named.map(|(_, precedence)| precedence).unwrap_or_default()
-}
-
-fn prefixes(list: &Setting<Vec<Setting<String>>>, path: &str, faults: &mut Faults) -> Vec<Prefix> {
-    let mut prefixes = Vec::with_capacity(list.value.len());
-    for text in &list.value {
-        match prefix(&text.value) {
-            Some(prefix) if prefix.canonical() == prefix => prefixes.push(prefix),
-            Some(prefix) => {
-                let found = format!("did you mean `{}`?", prefix.canonical());
-                faults.report(text, path, "must contain prefixes without host bits", &found);
-            }
-            None => {
-                let found = format!("`{}` is neither", text.value);
-                faults.report(text, path, "must contain addresses or prefixes", &found);
-            }
-        }
-    }
-    prefixes
-}
-
-fn internal_as(networks: &Networks, known: bool, faults: &mut Faults) -> Vec<u32> {
-    let list = &networks.internal_as;
-    if !list.value.is_empty() && !known {
-        let found = "`geo` names no file";
-        faults.report(list, "networks.internal_as", "needs an MMDB file with AS data", found);
-    }
-    let number = |number: &Setting<u64>| {
-        let range = 1..=u64::from(u32::MAX);
-        u32::try_from(faults.in_range(number, "networks.internal_as", range)).ok()
-    };
-    list.value.iter().filter_map(number).collect()
-}
-
-fn reputation(lists: &[Setting<Reputation>], faults: &mut Faults) -> Vec<(PathBuf, String)> {
-    let mut known = Vec::with_capacity(lists.len());
-    for list in lists {
-        let Reputation { file, category } = &list.value;
-        if category.value.trim().is_empty() {
-            faults.report(category, "reputation.category", "must have a name", "this is empty");
-        }
-        match &file.value {
-            Some(file) => known.push((file.clone(), category.value.clone())),
-            None if file.is_given() => {}
-            None => faults.report(list, "reputation", "needs a `file`", "there is none"),
-        }
-    }
-    known
 }
 
 #[cfg(test)]

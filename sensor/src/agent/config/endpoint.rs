@@ -1,13 +1,15 @@
 //! Where a collector listens, read from a URL such as `udp://collector.example:4739`.
 
 use std::{
-    fmt,
+    fmt, io,
     net::{IpAddr, Ipv6Addr},
     str::FromStr,
 };
 
 use sensor_core::diagnostic::nearest;
-use sensor_kernel::links::LONGEST_NAME;
+use sensor_kernel::{addresses, links::LONGEST_NAME};
+
+use crate::export::net::source::{InterfaceAddress, Source};
 
 /// How IPFIX messages travel (RFC 7011 section 10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +100,17 @@ impl FromStr for SourceConfig {
 }
 
 impl SourceConfig {
+    /// For an exporting process; the addresses of an interface are the kernel's to tell.
+    pub fn options(self) -> Source {
+        match self {
+            Self::Address(address) => Source::Address(address),
+            Self::Interface(name) => Source::Interface(InterfaceAddress {
+                name,
+                addresses: |name| addresses::of(name).map_err(io::Error::other),
+            }),
+        }
+    }
+
     /// Refuses an address of another family than that of `endpoint`, where it is given as an address.
     pub fn check(&self, endpoint: &CollectorEndpoint) -> Result<(), String> {
         let host = endpoint.host.split('%').next().unwrap_or_default().parse::<IpAddr>();

@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use sensor_core::{diagnostic::nearest, settings::named::Named};
-use sensor_wire::template::compile::OutCounters;
+use sensor_core::{
+    diagnostic::nearest,
+    settings::{
+        named::Named,
+        schema::{Key, Setting, Table, Value, table},
+    },
+};
+use sensor_wire::{exporter::room::Standing, template::compile::OutCounters};
 
 use super::{
     faults::Faults,
     intake::{network, rate_limit},
-    schema::{Key, Setting, Table, Value, table},
 };
+use crate::intake::admission::{Profile, Rule};
 
 table! {
     /// `[[exporter]]`
@@ -35,30 +41,9 @@ table! {
     }
 }
 
-/// `[[exporter]]`, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExporterConfig {
-    /// Whom it is about.
-    pub network: IpNet,
-    /// Name, empty for none.
-    pub name: String,
-    /// Site, empty for none.
-    pub site: String,
-    /// Tags for its flows.
-    pub tags: Vec<String>,
-    /// Sampling rate, whatever it says itself.
-    pub sample_rate: Option<u32>,
-    /// What its OUT counters count.
-    pub out_counters: OutCounters,
-    /// Names of its interfaces, by SNMP index.
-    pub interfaces: BTreeMap<u32, String>,
-    /// Datagrams a second. `None`: `[intake]` decides; `Some(None)`: any number.
-    pub rate_limit: Option<Option<u32>>,
-}
-
 /// Judges all `[[exporter]]` tables.
-pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<ExporterConfig> {
-    let mut exporters: Vec<ExporterConfig> = Vec::with_capacity(list.len());
+pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<Rule> {
+    let mut exporters: Vec<Rule> = Vec::with_capacity(list.len());
     for exporter in list {
         let raw = &exporter.value;
         let rate = faults.in_range(&raw.sample_rate, "exporter.sample_rate", 0..=u32::MAX.into());
@@ -95,18 +80,28 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<ExporterC
             let found = format!("{network} again");
             faults.report(&raw.address, "exporter.address", "must differ from the others", &found);
         }
-        exporters.push(ExporterConfig {
-            network,
+        let profile = Profile {
             name: raw.name.value.clone(),
             site: raw.site.value.clone(),
             tags: raw.tags.value.iter().map(|tag| tag.value.clone()).collect(),
             sample_rate: u32::try_from(rate).ok().filter(|&rate| rate != 0),
+            standing: standing(network),
             out_counters,
             interfaces: interfaces(&raw.interfaces.value, faults),
-            rate_limit: raw.rate_limit.is_given().then_some(limit),
-        });
+        };
+        let rate_limit = raw.rate_limit.is_given().then_some(limit);
+        exporters.push(Rule { network, rate_limit, profile });
     }
     exporters
+}
+
+/// Room is reserved for exporters that are configured one by one: of a network nobody knows how many come.
+fn standing(network: IpNet) -> Standing {
+    if network.prefix_len() == network.max_prefix_len() {
+        Standing::Named
+    } else {
+        Standing::Network
+    }
 }
 
 fn interfaces(raw: &Named<String>, faults: &mut Faults) -> BTreeMap<u32, String> {
@@ -139,9 +134,8 @@ mod tests {
         let text =
             "[[exporter]]\naddress = '::ffff:192.0.2.1'\ninterfaces = { 3 = 'uplink', 40 = 'lan' }";
         let config = from_text(text, &Overrides::default()).unwrap();
-        let exporter = &config.exporters[0];
-        assert_eq!(exporter.network.to_string(), "192.0.2.1/32");
-        assert_eq!(exporter.interfaces, [(3, "uplink".to_owned()), (40, "lan".to_owned())].into());
+        let profile = config.intake.rules.profile([192, 0, 2, 1].into());
+        assert_eq!(profile.interfaces, [(3, "uplink".to_owned()), (40, "lan".to_owned())].into());
         let text = "[[exporter]]\naddress = '192.0.2.1'\ninterfaces = { eth0 = 'a', 1 = '', 4294967296 = 'b' }";
         let faults = from_text(text, &Overrides::default()).unwrap_err();
         let messages: Vec<_> = faults.file.iter().map(|fault| fault.message.as_str()).collect();

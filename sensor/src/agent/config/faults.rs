@@ -2,11 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use sensor_core::diagnostic::Diagnostic;
-
-use super::{
-    schema::{Origin, Setting},
-    value::Quantity,
+use sensor_core::{
+    diagnostic::Diagnostic,
+    settings::{
+        schema::{Origin, Setting},
+        value::Quantity,
+    },
 };
 
 /// All that is wrong with a configuration.

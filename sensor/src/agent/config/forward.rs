@@ -1,16 +1,18 @@
 //! `[[forward]]`: where received datagrams are sent on to.
 
 use ipnet::IpNet;
-use sensor_core::diagnostic::nearest;
+use sensor_core::{
+    diagnostic::nearest,
+    settings::schema::{Key, Setting, Table, Value, table},
+};
 
 use super::{
     endpoint::{CollectorEndpoint, Transport, host_and_port},
     faults::Faults,
     intake::network,
     listen::Scheme,
-    schema::{Key, Setting, Table, Value, table},
 };
-use crate::intake::options::Protocol;
+use crate::intake::options::{self, Protocol};
 
 table! {
     /// `[[forward]]`
@@ -26,28 +28,13 @@ table! {
     }
 }
 
-/// `[[forward]]`, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForwardConfig {
-    /// Name or address of the receiver.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// Whether datagrams keep the exporter's address.
-    pub keep_source: bool,
-    /// Protocols that are sent on; all where there are none.
-    pub protocols: Vec<Protocol>,
-    /// Networks whose datagrams are sent on; all where there are none.
-    pub exporters: Vec<IpNet>,
-}
-
 /// Judges all `[[forward]]` tables.
 pub fn resolve(
     list: &[Setting<Forward>],
     listens: bool,
     faults: &mut Faults,
-) -> Vec<ForwardConfig> {
-    let mut forwards: Vec<ForwardConfig> = Vec::with_capacity(list.len());
+) -> Vec<options::Forward> {
+    let mut forwards: Vec<options::Forward> = Vec::with_capacity(list.len());
     for forward in list {
         let raw = &forward.value;
         if !listens {
@@ -70,7 +57,7 @@ pub fn resolve(
                     faults.report(&raw.url, "forward.url", "must differ from the others", &found);
                 }
                 let keep_source = raw.keep_source.value;
-                forwards.push(ForwardConfig { host, port, keep_source, protocols, exporters });
+                forwards.push(options::Forward { host, port, keep_source, protocols, exporters });
             }
             Err(reason) => faults.report(&raw.url, "forward.url", must, &reason),
         }
@@ -154,7 +141,7 @@ mod tests {
         ] {
             let text = format!("{LISTEN}[[forward]]\n{keys}");
             let config = from_text(&text, &Overrides::default()).unwrap();
-            assert_eq!(config.forward[0].port, port, "{keys}");
+            assert_eq!(config.intake.forwards[0].port, port, "{keys}");
         }
     }
 
@@ -162,7 +149,7 @@ mod tests {
     fn what_is_selected() {
         let keys = "url = 'udp://a'\nversions = ['netflow9', 'sflow']\nexporters = ['::ffff:10.0.0.0/104']";
         let text = format!("{LISTEN}[[forward]]\n{keys}");
-        let forward = &from_text(&text, &Overrides::default()).unwrap().forward[0];
+        let forward = &from_text(&text, &Overrides::default()).unwrap().intake.forwards[0];
         assert_eq!(forward.protocols, [Protocol::NetFlow9, Protocol::Sflow]);
         assert_eq!(forward.exporters, ["10.0.0.0/8".parse().unwrap()]);
         let keys = "url = 'tcp://a'\nversions = ['netflow8', 'x']\nexporters = ['ten']";

@@ -3,12 +3,18 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use sensor_core::flow::prefix::Prefix;
+use sensor_core::{
+    flow::prefix::Prefix,
+    settings::{
+        schema::{Key, Setting, Table, Value, table},
+        value::ByteSize,
+    },
+};
 
-use super::{
-    faults::Faults,
-    schema::{Key, Setting, Table, Value, table},
-    value::ByteSize,
+use super::faults::Faults;
+use crate::intake::{
+    admission::{Rule, Rules},
+    options::{Forward, Listener, Options, State},
 };
 
 /// Loopback, private (RFC 1918, RFC 6598), link-local and unique local addresses.
@@ -55,37 +61,14 @@ table! {
     }
 }
 
-/// `[intake]`, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IntakeConfig {
-    /// Threads that receive and decode datagrams, 1 to 64.
-    pub workers: usize,
-    /// Octets of each socket's receive buffer.
-    pub receive_buffer: u64,
-    /// Networks from which exporters are listened to.
-    pub allow: Vec<IpNet>,
-    /// Datagrams a second of one exporter; `None`: any number.
-    pub rate_limit: Option<u32>,
-    /// Octets of memory for all exporters.
-    pub memory: u64,
-    /// Whether flows of tunnelled packets are those of the packets within.
-    pub inner_headers: bool,
-    /// File for templates and sampling rates.
-    pub state_file: Option<PathBuf>,
-    /// How often it is written.
-    pub state_interval: Duration,
-    /// TCP and TLS connections at once.
-    pub max_connections: usize,
-    /// The same of one address, or of one IPv6 network of 64 bits.
-    pub max_connections_per_address: usize,
-    /// A connection ends where its first message is not there after so long.
-    pub first_message_timeout: Duration,
-    /// A connection ends after so long without a message.
-    pub idle_timeout: Duration,
-}
-
-/// Judges `[intake]`.
-pub fn resolve(raw: &Intake, faults: &mut Faults) -> IntakeConfig {
+/// Judges `[intake]`; what else the intake is told comes from sections of its own.
+pub fn resolve(
+    raw: &Intake,
+    listeners: Vec<Listener>,
+    exporters: Vec<Rule>,
+    forwards: Vec<Forward>,
+    faults: &mut Faults,
+) -> Options {
     let day = Duration::from_hours(24);
     let buffers = ByteSize(64 << 10)..=ByteSize(1 << 30);
     let buffer = faults.in_range(&raw.receive_buffer, "intake.receive_buffer", buffers);
@@ -106,15 +89,17 @@ pub fn resolve(raw: &Intake, faults: &mut Faults) -> IntakeConfig {
             Err(reason) => faults.report(net, "intake.allow", "must contain networks", &reason),
         }
     }
-    IntakeConfig {
+    let rate_limit = rate_limit(&raw.rate_limit, "intake.rate_limit", faults);
+    let state = |path| State { path, interval: state_interval };
+    Options {
+        listeners,
         workers: faults.in_range(&raw.workers, "intake.workers", 1..=64) as usize,
-        receive_buffer: buffer.0,
-        allow,
-        rate_limit: rate_limit(&raw.rate_limit, "intake.rate_limit", faults),
-        memory: memory.0,
+        receive_buffer: usize::try_from(buffer.0).unwrap_or(usize::MAX),
+        rules: Rules::new(allow, exporters, rate_limit),
+        memory: usize::try_from(memory.0).unwrap_or(usize::MAX),
         inner_headers: raw.inner_headers.value,
-        state_file: raw.state_file.value.clone(),
-        state_interval,
+        state: raw.state_file.value.clone().map(state),
+        forwards,
         max_connections: connections as usize,
         max_connections_per_address: of_one as usize,
         first_message_timeout: first,

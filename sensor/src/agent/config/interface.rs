@@ -1,12 +1,10 @@
 //! `[[interface]]`: what holds for single interfaces, of those that are watched.
 
 use globset::{Glob, GlobMatcher};
+use sensor_core::settings::schema::{Key, Setting, Table, Value, table};
 use sensor_kernel::{attach::IngressWish, links::Link};
 
-use super::{
-    faults::Faults,
-    schema::{Key, Setting, Table, Value, table},
-};
+use super::faults::Faults;
 
 table! {
     /// `[[interface]]`

@@ -7,13 +7,13 @@ use std::{
     str::FromStr,
 };
 
-use sensor_core::diagnostic::nearest;
-
-use super::{
-    endpoint::split_host,
-    faults::Faults,
-    schema::{Key, Setting, Table, Value, table},
+use sensor_core::{
+    diagnostic::nearest,
+    settings::schema::{Key, Setting, Table, Value, table},
 };
+
+use super::{endpoint::split_host, faults::Faults};
+use crate::intake::options::{Listener, Tls, Transport};
 
 table! {
     /// `[[listen]]`
@@ -118,29 +118,10 @@ impl fmt::Display for ListenEndpoint {
     }
 }
 
-/// `[[listen]]`, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenConfig {
-    /// Where.
-    pub endpoint: ListenEndpoint,
-    /// Present exactly where the scheme is `tls`.
-    pub tls: Option<ListenTls>,
-}
-
-/// Who the sensor is, and who exporters must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenTls {
-    /// PEM file of the certificate chain.
-    pub certificate: PathBuf,
-    /// PEM file of its key.
-    pub key: PathBuf,
-    /// PEM file of the authorities that must have signed the exporters' certificates; `None`: anybody may connect.
-    pub ca: Option<PathBuf>,
-}
-
 /// Judges all `[[listen]]` tables.
-pub fn resolve(list: &[Setting<Listen>], faults: &mut Faults) -> Vec<ListenConfig> {
-    let mut listeners: Vec<ListenConfig> = Vec::with_capacity(list.len());
+pub fn resolve(list: &[Setting<Listen>], faults: &mut Faults) -> Vec<Listener> {
+    let mut listeners = Vec::with_capacity(list.len());
+    let mut seen: Vec<ListenEndpoint> = Vec::with_capacity(list.len());
     for listen in list {
         let raw = &listen.value;
         let Some(url) = &raw.url.value else {
@@ -159,20 +140,26 @@ pub fn resolve(list: &[Setting<Listen>], faults: &mut Faults) -> Vec<ListenConfi
             }
         };
         let udp = endpoint.scheme.is_udp();
-        let same = |earlier: &ListenConfig| {
-            earlier.endpoint.address == endpoint.address && earlier.endpoint.scheme.is_udp() == udp
+        let same = |earlier: &&ListenEndpoint| {
+            earlier.address == endpoint.address && earlier.scheme.is_udp() == udp
         };
-        if let Some(earlier) = listeners.iter().find(|earlier| same(earlier)) {
-            let found = format!("{} is taken by {}", endpoint.address, earlier.endpoint);
+        if let Some(earlier) = seen.iter().find(same) {
+            let found = format!("{} is taken by {earlier}", endpoint.address);
             faults.report(&raw.url, "listen.url", "must differ from the others", &found);
         }
-        let tls = tls(listen, endpoint.scheme, faults);
-        listeners.push(ListenConfig { endpoint, tls });
+        seen.push(endpoint);
+        let transport = match tls(listen, endpoint.scheme, faults) {
+            Some(tls) => Transport::Tls(tls),
+            None if udp => Transport::Udp,
+            None => Transport::Tcp,
+        };
+        let name = endpoint.to_string();
+        listeners.push(Listener { name, address: endpoint.address, transport });
     }
     listeners
 }
 
-fn tls(listen: &Setting<Listen>, scheme: Scheme, faults: &mut Faults) -> Option<ListenTls> {
+fn tls(listen: &Setting<Listen>, scheme: Scheme, faults: &mut Faults) -> Option<Tls> {
     let raw = &listen.value;
     let files = [("certificate", &raw.certificate), ("key", &raw.key), ("ca", &raw.ca)];
     if scheme != Scheme::Tls {
@@ -190,7 +177,7 @@ fn tls(listen: &Setting<Listen>, scheme: Scheme, faults: &mut Faults) -> Option<
         }
     }
     let (certificate, key) = (raw.certificate.value.clone()?, raw.key.value.clone()?);
-    Some(ListenTls { certificate, key, ca: raw.ca.value.clone() })
+    Some(Tls { certificate, key, ca: raw.ca.value.clone() })
 }
 
 #[cfg(test)]

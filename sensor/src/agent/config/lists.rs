@@ -8,13 +8,13 @@ use std::{collections::BTreeMap, fmt, io, path::PathBuf};
 use sensor_core::{
     diagnostic::{Finding, Findings},
     nql::lists::{ListValues, Lists},
-    settings::named::Named,
+    settings::{
+        named::Named,
+        schema::{Origin, Setting},
+    },
 };
 
-use super::{
-    faults::Faults,
-    schema::{Origin, Setting},
-};
+use super::faults::Faults;
 use crate::agent::text;
 
 /// Adds the lists of `--list`; they take the place of those of the same name.

@@ -1,16 +1,54 @@
 //! `[policies]`: which policies are asked of the flows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::schema::{Key, Setting, Table, Value, table};
+use toml::{Spanned, de::DeValue};
+
+use sensor_core::{
+    diagnostic::Diagnostic,
+    settings::schema::{Key, Setting, Table, Value, table},
+};
 
 table! {
     /// `[policies]`
     Policies {
         /// Files and directories of policies; `stock` is the library inside the program.
-        paths: Vec<Setting<PathBuf>> = Vec::new();
+        paths: Vec<Setting<PolicyPath>> = Vec::new();
         /// Start with the sound policies where others have faults.
         lenient: bool = false;
+    }
+}
+
+/// The path that stands for the stock library, which is inside the program.
+pub const STOCK: &str = "stock";
+
+/// A file or directory of policies, or the stock library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyPath(pub PathBuf);
+
+impl PolicyPath {
+    /// Whether it stands for the stock library.
+    pub fn is_stock(&self) -> bool {
+        self.0 == Path::new(STOCK)
+    }
+}
+
+impl Value for PolicyPath {
+    const KIND: &'static str = PathBuf::KIND;
+    const IS_PATH: bool = true;
+
+    fn read(
+        found: &Spanned<DeValue<'_>>,
+        path: &str,
+        faults: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        PathBuf::read(found, path, faults).map(Self)
+    }
+
+    fn anchor(&mut self, directory: &Path) {
+        if !self.is_stock() {
+            self.0.anchor(directory);
+        }
     }
 }
 
@@ -25,6 +63,6 @@ pub struct PoliciesConfig {
 
 /// Takes the values out.
 pub(super) fn resolve(raw: &Policies) -> PoliciesConfig {
-    let paths = raw.paths.value.iter().map(|path| path.value.clone()).collect();
+    let paths = raw.paths.value.iter().map(|path| path.value.0.clone()).collect();
     PoliciesConfig { paths, lenient: raw.lenient.value }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{faults::Faults, schema::Setting, value::ByteSize};
+use sensor_core::settings::{schema::Setting, value::ByteSize};
+
+use super::faults::Faults;
 use crate::export::files::rotated::Rotation;
 
 /// The keys, and the section that they stand in.

@@ -9,12 +9,10 @@ use sensor_core::{
     diagnostic::{Diagnostic, Severity},
     nql::{Filter, Options, codes, lists::Lists},
     policy::tags::TagRule,
+    settings::schema::{Key, Origin, Setting, Table, Value, table},
 };
 
-use super::{
-    faults::Faults,
-    schema::{Key, Origin, Setting, Table, Value, table},
-};
+use super::faults::Faults;
 
 table! {
     /// `[[tag]]`

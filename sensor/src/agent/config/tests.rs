@@ -1,16 +1,23 @@
 //! The whole way from text and flags to [`Config`] or faults.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use sensor_core::diagnostic::render;
+use sensor_core::{
+    diagnostic::render,
+    settings::schema::{Key, Setting, Table, Value as _},
+};
+use sensor_kernel::watch::Missing;
 use toml::de::DeTable;
 
 use super::{
-    endpoint::Transport,
-    raw::{self, Raw},
-    schema::{Key, Setting, Table},
+    collector::{Collector, CollectorConfig},
+    faults::Faults,
+    ipfix_file::IpfixFile,
+    overrides::Overrides,
+    sections::{self, Sections},
     *,
 };
+use crate::export::ipfix::options::{Destination, Transport};
 
 const EXAMPLE: &str = include_str!("../../../deploy/sensor.toml");
 
@@ -38,7 +45,8 @@ fn example_in_full() -> String {
 
 #[test]
 fn the_example_is_the_default() {
-    assert_eq!(from_text(EXAMPLE, &Overrides::default()), Ok(defaults()));
+    let example = from_text(EXAMPLE, &Overrides::default()).expect("the example has no fault");
+    assert_eq!(format!("{example:?}"), format!("{:?}", defaults()));
 }
 
 #[test]
@@ -55,28 +63,28 @@ fn the_example_shows_every_key() {
     }
     let text = example_in_full();
     let document = DeTable::parse(&text).expect("the example is TOML");
-    check(document.get_ref(), <Raw as Table>::KEYS, "");
+    check(document.get_ref(), <Sections as Table>::KEYS, "");
 }
 
 /// Settings that are off by default, too: all of them but those that have none.
 #[test]
 fn the_example_shows_the_defaults() {
-    let (raw, faults) = raw::parse(&example_in_full());
+    let (raw, faults) = sections::parse(&example_in_full());
     assert_eq!(faults, []);
     let raw = raw.expect("there are no faults");
     let shown = &raw.collector.value.first().expect("a collector is shown").value;
-    assert_eq!(shown.mtu.value, raw::Collector::default().mtu.value);
+    assert_eq!(shown.mtu.value, Collector::default().mtu.value);
     let shown = &raw.hits.value.first().expect("an output of hits is shown").value;
     let default = hits::Hits::default();
     macro_rules! equal {
         ($($key:ident)*) => { $(assert_eq!(shown.$key.value, default.$key.value);)* };
     }
     equal!(format severity queue verbose max_size keep facility tag enterprise batch timeout spool_size);
-    let (shown, default) = (&raw.ipfix_file.value, raw::IpfixFile::default());
+    let (shown, default) = (&raw.ipfix_file.value, IpfixFile::default());
     assert_eq!(shown.max_size.value, default.max_size.value);
     assert_eq!(shown.max_age.value, default.max_age.value);
     assert_eq!(shown.max_total.value, default.max_total.value);
-    let (mut shown, default) = (raw.intake.value, Raw::default().intake.value);
+    let (mut shown, default) = (raw.intake.value, Sections::default().intake.value);
     shown.state_file = default.state_file.clone();
     let values = |list: &[Setting<String>]| -> Vec<String> {
         list.iter().map(|setting| setting.value.clone()).collect()
@@ -89,11 +97,11 @@ fn the_example_shows_the_defaults() {
     assert_eq!((exporter.sample_rate.value, exporter.rate_limit.value), (0, 0));
 }
 
-fn resolve_intake(raw: &intake::Intake) -> IntakeConfig {
+fn resolve_intake(raw: &intake::Intake) -> String {
     let mut faults = Faults::default();
-    let config = intake::resolve(raw, &mut faults);
+    let config = intake::resolve(raw, Vec::new(), Vec::new(), Vec::new(), &mut faults);
     assert_eq!(faults, Faults::default());
-    config
+    format!("{config:?}")
 }
 
 #[test]
@@ -164,10 +172,12 @@ fn a_file_with_everything() {
     assert_eq!(config.capture.kernel_memory, 64 << 20);
     assert_eq!(config.capture.interfaces[0], InterfacePattern::Name("eth0".to_owned()));
     let [udp, tls] = config.collectors.as_slice() else { panic!("two collectors") };
-    assert_eq!((udp.endpoint.host.as_str(), udp.mtu, &udp.tls), ("::1", 512, &None));
-    assert_eq!((tls.endpoint.transport, tls.endpoint.port), (Transport::Tls, 4740));
-    assert!(tls.tls.as_ref().is_some_and(|tls| tls.identity.is_some()));
-    assert_eq!(config.ipfix_file.map(|file| file.max_size), Some(64 << 20));
+    assert_eq!((udp.options.host.as_str(), udp.mtu), ("::1", 512));
+    assert_eq!(udp.options.transport, Transport::udp());
+    assert_eq!(tls.options.port, 4740);
+    let Transport::Tls(options) = &tls.options.transport else { panic!("TLS") };
+    assert!(options.certificate.is_some() && options.key.is_some());
+    assert_eq!(config.ipfix_file.map(|file| file.rotate_octets), Some(64 << 20));
     assert_eq!(config.log.flow_log, Some(PathBuf::from("/tmp/flows.json")));
 }
 
@@ -192,9 +202,10 @@ fn flags_win_over_the_file() {
     let config = from_text(text, &overrides).expect("the flags mend the file");
     assert_eq!(config.capture.interfaces, [InterfacePattern::Name("eth1".to_owned())]);
     assert_eq!(config.capture.interval, Duration::from_secs(2));
-    let urls: Vec<_> = config.collectors.iter().map(|c| c.endpoint.to_string()).collect();
-    assert_eq!(urls, ["tcp://b:1"]);
-    assert_eq!(config.ipfix_file.map(|file| file.max_age), Some(Duration::from_mins(5)));
+    let url =
+        |collector: &CollectorConfig| Destination::Collector(collector.options.clone()).to_string();
+    assert_eq!(config.collectors.iter().map(url).collect::<Vec<_>>(), ["tcp://b:1"]);
+    assert_eq!(config.ipfix_file.map(|file| file.rotate_interval), Some(Duration::from_mins(5)));
     assert!(!config.log.print_flows);
     assert_eq!(config.log.level, LogLevel::Debug);
 }
@@ -225,7 +236,7 @@ fn a_short_active_timeout_shortens_the_idle_one() {
     let overrides =
         Overrides { active_timeout: Some(Duration::from_secs(5)), ..Overrides::default() };
     let flow = from_text("", &overrides).expect("no idle timeout was asked for").flow;
-    assert_eq!(flow.idle_timeout, Duration::from_secs(5));
+    assert_eq!(flow.idle_timeout, 5_000);
 }
 
 /// A value that cannot be read is reported once, and nothing is said to be missing because of it.
@@ -254,4 +265,70 @@ fn any_mutilation_of_the_example_is_read_or_refused() {
             }
         }
     }
+}
+
+/// One rule for all files: paths in the configuration are relative to it, those of flags to the working directory.
+#[test]
+fn every_path_is_relative_to_the_file_that_names_it() {
+    /// Puts a path that its key is told by where a path may stand; counts the tables.
+    fn fill(table: &mut toml::Table, keys: &[Key], below: &str) {
+        for key in keys {
+            let name = format!("{below}{}", key.name);
+            let value = if key.is_path {
+                let path = toml::Value::String(format!("named/{name}"));
+                // [lists] alone has names of its own choice as keys.
+                match table.contains_key(key.name) {
+                    true => toml::Table::from_iter([("n".to_owned(), path)]).into(),
+                    false if key.is_list => vec![path].into(),
+                    false => path,
+                }
+            } else if key.inner.is_empty() {
+                continue;
+            } else {
+                let mut inner = toml::Table::new();
+                fill(&mut inner, key.inner, &format!("{name}."));
+                if key.is_list { vec![toml::Value::Table(inner)].into() } else { inner.into() }
+            };
+            table.insert(key.name.to_owned(), value);
+        }
+    }
+    /// All texts that hold `named/`.
+    fn named(text: &str, found: &mut Vec<String>) {
+        found.extend(text.split('"').filter(|text| text.contains("named/")).map(str::to_owned));
+    }
+    let mut table: toml::Table = "lists = {}".parse().expect("it is TOML");
+    fill(&mut table, <Sections as Table>::KEYS, "");
+    let text = toml::to_string(&table).expect("TOML");
+    let (sections, faults) = sections::parse(&text);
+    assert_eq!(faults, []);
+    let mut sections = sections.expect("it has no fault");
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    named(&format!("{sections:?}"), &mut before);
+    sections.anchor("/etc/sensor".as_ref());
+    named(&format!("{sections:?}"), &mut after);
+    assert!(before.len() > 15, "{before:?}");
+    let anchored: Vec<_> = before.iter().map(|path| format!("/etc/sensor/{path}")).collect();
+    assert_eq!(after, anchored);
+}
+
+#[test]
+fn words_and_flags_are_no_paths_of_the_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("sensor.toml");
+    let text = "policies.paths = ['stock', 'own']\nlog.flows = 'stdout'\nlabels.files = ['/a', 'b']\n[lists]\nhosts = 'h'";
+    std::fs::write(&file, text).expect("written");
+    let lists = vec![("ports".to_owned(), "p".into())];
+    let config = load(Some(&file), &Overrides { lists, ..Overrides::default() }).expect("no fault");
+    let own = |name: &str| directory.path().join(name);
+    assert_eq!(config.policies.paths, ["stock".into(), own("own")]);
+    assert_eq!(config.context.labels, ["/a".into(), own("b")]);
+    assert!(config.log.print_flows);
+    assert_eq!([&config.lists.0["hosts"], &config.lists.0["ports"]], [&own("h"), &"p".into()]);
+    let read = |text: &str| std::fs::write(&file, text).map(|()| config.reread().expect("a file"));
+    assert!(read("[flow").expect("written").is_err());
+    assert_eq!(
+        read("lists = { hosts = 'i' }").expect("written").expect("no fault").lists.0["hosts"],
+        own("i")
+    );
+    assert!(defaults().reread().is_none());
 }

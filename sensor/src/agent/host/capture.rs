@@ -25,7 +25,6 @@ use crate::{
     agent::{
         config::{Config, InterfacePattern, interface::IngressWishes},
         plant::outputs::Outputs,
-        replay::cache_options,
     },
     stdio,
 };
@@ -112,12 +111,13 @@ impl Prepared {
         let Self { watch, loaded: Loaded { programs, drain, log } } = self;
         let wishes = IngressWishes::new(&config.capture.hooks);
         let flow = &config.flow;
-        let linger = flow.active_timeout.max(flow.idle_timeout) + config.capture.interval + NAMES;
+        let longest = Duration::from_millis(flow.active_timeout.max(flow.idle_timeout));
+        let linger = longest + config.capture.interval + NAMES;
         let selection = watch.selection();
         tell_what_is_selected(&config.capture.interfaces, selection);
         let attachments = Attachments::new(programs, wishes, selection, linger, outputs.clone())?;
         let (stop, stopped) = mpsc::channel();
-        let cache = cache_options(&config.flow);
+        let cache = config.flow;
         let interval = config.capture.interval;
         let outputs = outputs.clone();
         let drained = Arc::<Mutex<Drained>>::default();

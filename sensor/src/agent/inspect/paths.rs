@@ -10,23 +10,21 @@ use sensor_core::diagnostic::Finding;
 
 use super::writable::{self, Place};
 use crate::{
-    agent::{
-        config::{Config, TlsConfig, listen::ListenTls},
-        plant::analysis::Origin,
-    },
+    agent::{config::Config, plant::analysis::Origin},
     export::{
         hits::{
             self,
             error::HitsError,
             options::{Destination, OutputOptions, SyslogTransport},
         },
+        ipfix::options::Transport,
         net::{
             error::NetError,
             tls::{TlsClient, TlsOptions},
         },
     },
     files,
-    intake::{self, error::IntakeError, options::Tls},
+    intake::{self, error::IntakeError},
 };
 
 /// What is wrong with them, each once. Files of flows of [`Origin::Files`] are not rotated.
@@ -41,16 +39,14 @@ pub fn faults(config: &Config, origin: Origin) -> Vec<Finding> {
 /// What is read: first whether it can be, then whether it holds what it should.
 fn read(config: &Config) -> impl Iterator<Item = Finding> {
     let collectors = config.collectors.iter().filter_map(|collector| {
-        let options = tls_options(collector.tls.as_ref()?);
-        let check = || told(TlsClient::new(&options, &collector.endpoint.host), NetError::file);
-        Some(usable(&tls_files(&options), check))
+        let Transport::Tls(tls) = &collector.options.transport else { return None };
+        let check = || told(TlsClient::new(tls, &collector.options.host), NetError::file);
+        Some(usable(&tls_files(tls), check))
     });
-    let listeners = config.listen.iter().filter_map(|listen| {
-        let ListenTls { certificate, key, ca } = listen.tls.clone()?;
-        let files: Vec<_> = ca.iter().chain([&certificate, &key]).cloned().collect();
-        Some(usable(&files, || {
-            told(intake::check_tls(&Tls { certificate, key, ca }), IntakeError::file)
-        }))
+    let listeners = config.intake.listeners.iter().filter_map(|listener| {
+        let intake::options::Transport::Tls(tls) = &listener.transport else { return None };
+        let files: Vec<_> = tls.ca.iter().chain([&tls.certificate, &tls.key]).cloned().collect();
+        Some(usable(&files, || told(intake::check_tls(tls), IntakeError::file)))
     });
     let outputs = config.hits.outputs.iter();
     let outputs = outputs
@@ -84,11 +80,6 @@ fn unreadable(file: &Path) -> Option<Finding> {
     let error = files::open(file).err()?;
     let file = file.display();
     Some(Finding::error(format!("cannot read {file}: {error}")).of_file(file))
-}
-
-fn tls_options(tls: &TlsConfig) -> TlsOptions {
-    let (certificate, key) = tls.identity.clone().unzip();
-    TlsOptions { ca: tls.ca.clone(), certificate, key, server_name: tls.server_name.clone() }
 }
 
 fn tls_files(tls: &TlsOptions) -> Vec<PathBuf> {
@@ -127,6 +118,6 @@ fn places(config: &Config, origin: Origin) -> impl Iterator<Item = Place> {
         Origin::Files => Place::Appended(file),
     });
     let ipfix = config.ipfix_file.as_ref().map(|files| Place::Directory(files.directory.clone()));
-    let state = config.intake.state_file.clone().map(Place::Replaced);
+    let state = config.intake.state.iter().map(|state| Place::Replaced(state.path.clone()));
     hits.chain(log).chain(ipfix).chain(state)
 }

@@ -1,4 +1,4 @@
-//! Router intake: its options from the configuration, and its batches to the outputs.
+//! Router intake: its batches to the outputs.
 //!
 //! * [`health`]: a word in the log when something is lost. [`summary`]: what became of everything, at the end.
 
@@ -8,20 +8,9 @@ pub mod summary;
 use std::{sync::Arc, time::Duration};
 
 use self::health::Health;
-use super::{
-    config::{
-        Config,
-        listen::{ListenConfig, ListenTls},
-    },
-    exporters,
-    plant::outputs::Outputs,
-};
+use super::{config::Config, plant::outputs::Outputs};
 use crate::{
-    intake::{
-        self,
-        options::{Forward, Listener, Options, State, Tls, Transport},
-        report::Report,
-    },
+    intake::{self, report::Report},
     stdio,
 };
 use anyhow::bail;
@@ -38,14 +27,14 @@ impl Intake {
     /// # Errors
     /// What keeps it from listening.
     pub fn start(config: &Config, outputs: &Arc<Outputs>) -> anyhow::Result<Option<Self>> {
-        if config.listen.is_empty() {
+        if config.intake.listeners.is_empty() {
             return Ok(None);
         }
         let outputs = outputs.clone();
         let sink: intake::Sink = Arc::new(move |batch| outputs.offer(batch));
-        let intake = intake::Intake::start(&options(config), &sink)?;
-        for listen in &config.listen {
-            stdio::note(format_args!("{}: listening", listen.endpoint));
+        let intake = intake::Intake::start(&config.intake, &sink)?;
+        for listener in &config.intake.listeners {
+            stdio::note(format_args!("{}: listening", listener.name));
         }
         Ok(Some(Self { intake, health: Health::default() }))
     }
@@ -79,46 +68,6 @@ impl Intake {
     pub fn stop(self) -> Report {
         self.intake.stop()
     }
-}
-
-fn options(config: &Config) -> Options {
-    let intake = &config.intake;
-    let state = |path| State { path, interval: intake.state_interval };
-    let forward = |forward: &crate::agent::config::forward::ForwardConfig| Forward {
-        host: forward.host.clone(),
-        port: forward.port,
-        keep_source: forward.keep_source,
-        protocols: forward.protocols.clone(),
-        exporters: forward.exporters.clone(),
-    };
-    Options {
-        listeners: config.listen.iter().map(listener).collect(),
-        workers: intake.workers,
-        receive_buffer: usize::try_from(intake.receive_buffer).unwrap_or(usize::MAX),
-        rules: exporters::rules(config),
-        memory: usize::try_from(intake.memory).unwrap_or(usize::MAX),
-        inner_headers: intake.inner_headers,
-        state: intake.state_file.clone().map(state),
-        forwards: config.forward.iter().map(forward).collect(),
-        max_connections: intake.max_connections,
-        max_connections_per_address: intake.max_connections_per_address,
-        first_message_timeout: intake.first_message_timeout,
-        idle_timeout: intake.idle_timeout,
-    }
-}
-
-fn listener(listen: &ListenConfig) -> Listener {
-    let ListenConfig { endpoint, tls } = listen;
-    let transport = match tls {
-        Some(ListenTls { certificate, key, ca }) => Transport::Tls(Tls {
-            certificate: certificate.clone(),
-            key: key.clone(),
-            ca: ca.clone(),
-        }),
-        None if endpoint.scheme.is_udp() => Transport::Udp,
-        None => Transport::Tcp,
-    };
-    Listener { name: endpoint.to_string(), address: endpoint.address, transport }
 }
 
 /// Seconds between two words about losses.

@@ -15,7 +15,6 @@ use sensor_core::{
     nql::{Filter, lists::Lists},
     policy::event::Event,
 };
-use sensor_kernel::addresses;
 
 use super::{
     analysis::{Analysis, Origin, Summary},
@@ -24,13 +23,7 @@ use super::{
     top::{Collected, Shown},
 };
 use crate::{
-    agent::{
-        config::{
-            CollectorConfig, Config, ExportConfig, IpfixFileConfig,
-            endpoint::{self, SourceConfig},
-        },
-        inspect::Contents,
-    },
+    agent::{config::Config, inspect::Contents},
     export::{
         account::Account,
         files::{Reopen, retention::Retention, rotated::RotatedFile},
@@ -38,16 +31,9 @@ use crate::{
         ipfix::{
             Exporter,
             metering::MeteringProcess,
-            options::{
-                CollectorOptions, Destination, ExportTime, ExporterOptions, FileOptions,
-                HitOptions, Transport,
-            },
+            options::{Destination, ExportTime, ExporterOptions, HitOptions},
         },
         log::FlowLog,
-        net::{
-            source::{InterfaceAddress, Source},
-            tls::TlsOptions,
-        },
         sink::Sink,
     },
     stdio,
@@ -105,7 +91,7 @@ impl Outputs {
         let export = &config.export;
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         for collector in &config.collectors {
-            let destination = Destination::Collector(collector_options(collector, export));
+            let destination = Destination::Collector(collector.options.clone());
             let options = exporter_options(config, collector.mtu, patience);
             let exporter = Exporter::start(destination, options, &metering)?;
             add_hits(&mut hits, config, &exporter);
@@ -116,7 +102,12 @@ impl Outputs {
             // Later trouble is bridged; a directory that cannot be is a mistake.
             fs::create_dir_all(directory)
                 .with_context(|| format!("cannot create directory {}", directory.display()))?;
-            let destination = Destination::Files(file_options(files, patience));
+            let mut files = files.clone();
+            if patience == Patience::Always {
+                // What is replayed ends by itself, and is wanted whole.
+                files.retention = Retention::default();
+            }
+            let destination = Destination::Files(files);
             let options = exporter_options(config, u16::MAX, patience);
             let exporter = Exporter::start(destination, options, &metering)?;
             add_hits(&mut hits, config, &exporter);
@@ -298,49 +289,5 @@ fn exporter_options(config: &Config, message_size: u16, patience: Patience) -> E
             enterprise: hits.enterprise,
             queue: if replay { HITS_IN_REPLAY } else { hits.queue },
         }),
-    }
-}
-
-fn collector_options(collector: &CollectorConfig, export: &ExportConfig) -> CollectorOptions {
-    let transport = match collector.endpoint.transport {
-        endpoint::Transport::Udp => Transport::Udp {
-            template_interval: export.template_interval,
-            template_messages: export.template_messages,
-        },
-        endpoint::Transport::Tcp => Transport::Tcp,
-        endpoint::Transport::Tls => {
-            let tls = collector.tls.clone().unwrap_or_default();
-            let (certificate, key) = tls.identity.unzip();
-            Transport::Tls(TlsOptions {
-                ca: tls.ca,
-                certificate,
-                key,
-                server_name: tls.server_name,
-            })
-        }
-    };
-    let endpoint = &collector.endpoint;
-    let source = match &collector.source {
-        None => Source::Any,
-        Some(SourceConfig::Address(address)) => Source::Address(*address),
-        Some(SourceConfig::Interface(name)) => Source::Interface(InterfaceAddress {
-            name: name.clone(),
-            addresses: |name| addresses::of(name).map_err(std::io::Error::other),
-        }),
-    };
-    CollectorOptions { transport, host: endpoint.host.clone(), port: endpoint.port, source }
-}
-
-fn file_options(files: &IpfixFileConfig, patience: Patience) -> FileOptions {
-    let retention = match patience {
-        Patience::Never => files.retention,
-        // What is replayed ends by itself, and is wanted whole.
-        Patience::Always => Retention::default(),
-    };
-    FileOptions {
-        retention,
-        rotate_octets: files.max_size,
-        rotate_interval: files.max_age,
-        ..FileOptions::new(files.directory.clone())
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::super::{
-    raw::Tls,
+use sensor_core::settings::{
     schema::{Key, Setting, Table, Value, table},
     value::ByteSize,
 };
+
+use super::super::tls::Tls;
 
 table! {
     /// `[[hits]]`

@@ -3,13 +3,15 @@
 use std::{path::PathBuf, time::Duration};
 
 use globset::Glob;
+
+use self::target::{Kind, Scheme, Target};
 use sensor_core::{
     diagnostic::nearest,
     policy::event::{EventKind, Severity},
+    settings::{schema::Setting, value::ByteSize},
 };
 
-use self::target::{Kind, Scheme, Target};
-use super::{faults::Faults, overrides::Overrides, rotation, schema::Setting, value::ByteSize};
+use super::{faults::Faults, overrides::Overrides, rotation};
 use crate::export::{
     hits::{
         options::{

@@ -1,0 +1,124 @@
+//! `[capture]`: what packets are taken from the kernel, and how.
+
+use std::time::Duration;
+
+use globset::Glob;
+use sensor_core::settings::{
+    schema::{Key, Origin, Setting, Table, Value, table},
+    value::ByteSize,
+};
+use sensor_kernel::watch::Missing;
+
+use super::{
+    endpoint,
+    faults::Faults,
+    interface::{self, Interface, InterfaceConfig},
+};
+
+table! {
+    /// `[capture]`
+    Capture {
+        /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the devices of the default routes. Not given and
+        /// with a `[[listen]]`: none.
+        interfaces: Vec<Setting<String>> = vec![Setting::default_of("auto".to_owned())];
+        /// How often the kernel's flow tables are drained.
+        interval: Duration = Duration::from_secs(1);
+        /// Memory for the kernel's flow tables, over all CPUs.
+        kernel_memory: ByteSize = ByteSize(128 << 20);
+        /// Use generic XDP on every interface that no `[[interface]]` matches. It counts merged packets once: too few packets.
+        generic_xdp: bool = false;
+    }
+}
+
+/// `[capture]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaptureConfig {
+    /// An interface that several match is watched once. None only where routers are listened to.
+    pub interfaces: Vec<InterfacePattern>,
+    /// What becomes of those that are not there at the start: who types a name wants it now, a configuration may be ahead of
+    /// the interfaces of its host.
+    pub missing: Missing,
+    /// Time between two drains of the kernel tables, 100 ms to 60 s.
+    pub interval: Duration,
+    /// Bytes for the kernel's flow tables, over all CPUs.
+    pub kernel_memory: u64,
+    /// By which hooks interfaces are watched; the first that matches counts.
+    pub hooks: Vec<InterfaceConfig>,
+}
+
+/// Which interfaces are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InterfacePattern {
+    /// The devices of the default routes, of IPv4 and of IPv6.
+    Auto,
+    /// The interface of this name.
+    Name(String),
+    /// Every interface whose name matches.
+    Glob(Glob),
+}
+
+/// Judges `[capture]` and all `[[interface]]` tables; `listens`: whether routers are listened to.
+pub(super) fn resolve(
+    raw: &Capture,
+    interface: &[Setting<Interface>],
+    listens: bool,
+    faults: &mut Faults,
+) -> CaptureConfig {
+    let intervals = Duration::from_millis(100)..=Duration::from_mins(1);
+    let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
+    let interfaces = interfaces(&raw.interfaces, listens, faults);
+    let required = interface.iter().map(|interface| &interface.value.required);
+    for required in required.filter(|required| required.value && interfaces.is_empty()) {
+        let found = "`capture.interfaces` names none";
+        faults.report(required, "interface.required", "is for interfaces that are watched", found);
+    }
+    CaptureConfig {
+        interfaces,
+        missing: match raw.interfaces.origin {
+            Origin::Flag(_) => Missing::Refused,
+            Origin::File(_) | Origin::Default => Missing::Awaited,
+        },
+        interval: faults.in_range(&raw.interval, "capture.interval", intervals),
+        kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
+        hooks: interface::resolve(interface, raw.generic_xdp.value, faults),
+    }
+}
+
+fn interfaces(
+    list: &Setting<Vec<Setting<String>>>,
+    listens: bool,
+    faults: &mut Faults,
+) -> Vec<InterfacePattern> {
+    const PATH: &str = "capture.interfaces";
+    if listens && !list.is_given() {
+        // Whoever only wants to collect what routers send need not be able to load programs.
+        return Vec::new();
+    }
+    if list.value.is_empty() && !listens {
+        faults.report(list, PATH, "must name an interface", "`[\"auto\"]` takes the default route");
+    }
+    let mut patterns = Vec::with_capacity(list.value.len());
+    for (index, name) in list.value.iter().enumerate() {
+        if list.value[..index].iter().any(|earlier| earlier.value == name.value) {
+            faults.report(name, PATH, "must name an interface once", "named before");
+        }
+        match pattern(&name.value) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(reason) => faults.report(name, PATH, "must hold names, globs or `auto`", &reason),
+        }
+    }
+    patterns
+}
+
+fn pattern(name: &str) -> Result<InterfacePattern, String> {
+    if name == "auto" {
+        return Ok(InterfacePattern::Auto);
+    }
+    if name.contains(['*', '?', '[', '{']) {
+        return Glob::new(name)
+            .map(InterfacePattern::Glob)
+            .map_err(|error| format!("bad glob: {}", error.kind()));
+    }
+    endpoint::interface_name(name)?;
+    Ok(InterfacePattern::Name(name.to_owned()))
+}

@@ -1,0 +1,123 @@
+//! What has changed between two configurations, by key: whatever the order, the comments and the places in the file.
+
+use sensor_core::settings::schema::{Table as _, Value as _};
+
+use super::{
+    effect::{self, Effect},
+    resolve::Config,
+    sections::Sections,
+};
+
+/// Keys whose values differ, in the order of the sections: `flow.idle_timeout`; of sections that may be there several times
+/// the section, `collector`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// Those that a reload puts in force.
+    pub applied: Vec<String>,
+    /// Those that take effect when the sensor is started again.
+    pub restart: Vec<String>,
+}
+
+impl Diff {
+    /// From `old` to `new`.
+    pub fn between(old: &Sections, new: &Sections) -> Self {
+        let mut keys = Vec::new();
+        old.compare(new, "", &mut keys);
+        let (applied, restart) =
+            keys.into_iter().partition(|key| effect::of(key) == Effect::Applied);
+        Self { applied, restart }
+    }
+
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.applied.is_empty() && self.restart.is_empty()
+    }
+}
+
+/// The section of a key as it is written in the file: `[flow]`, `[[collector]]`.
+pub fn section(key: &str) -> String {
+    let name = key.split('.').next().unwrap_or(key);
+    let is_list = Sections::KEYS.iter().any(|section| section.name == name && section.is_list);
+    if is_list { format!("[[{name}]]") } else { format!("[{name}]") }
+}
+
+/// The sections of `keys`, each once.
+pub fn sections(keys: &[String]) -> Vec<String> {
+    let mut sections: Vec<String> = keys.iter().map(|key| section(key)).collect();
+    sections.dedup();
+    sections
+}
+
+impl Config {
+    /// What a reload should say of the file itself: nothing where it is as it was.
+    pub fn edited(&self) -> Option<String> {
+        let file = self.written.path.as_deref()?.display();
+        let new = match self.reread()? {
+            Ok(new) => new,
+            Err(error) => {
+                return Some(format!("{error}\nthe sensor goes on with what it read of {file}"));
+            }
+        };
+        let Diff { mut applied, restart } =
+            Diff::between(&self.written.sections, &new.written.sections);
+        applied.extend(restart);
+        (!applied.is_empty()).then(|| {
+            let sections = sections(&applied).join(", ");
+            format!("{file} has changed in {sections}, which takes effect with a restart only")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::config::sections::parse;
+
+    fn parsed(text: &str) -> Sections {
+        let (sections, faults) = parse(text);
+        assert_eq!(faults, []);
+        sections.expect("it is TOML")
+    }
+
+    #[track_caller]
+    fn check(old: &str, new: &str, applied: &[&str], restart: &[&str]) {
+        let diff = Diff::between(&parsed(old), &parsed(new));
+        assert_eq!((diff.applied, diff.restart), (owned(applied), owned(restart)));
+    }
+
+    fn owned(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|&key| key.to_owned()).collect()
+    }
+
+    #[test]
+    fn keys_that_differ_are_told_by_what_becomes_of_them() {
+        let old = "[flow]\nidle_timeout = '15s'\n[log]\nlevel = 'info'\n[[hits]]\nurl = 'stdout'\n";
+        check(old, old, &[], &[]);
+        check(old, &format!("# a remark\n{}", old.replace(" = ", "=")), &[], &[]);
+        check("", "[flow]\nidle_timeout = '15s'", &[], &[]);
+        check(old, &old.replace("15s", "16s"), &[], &["flow.idle_timeout"]);
+        check(old, &old.replace("info", "warn"), &["log.level"], &[]);
+        check(old, &format!("{old}[[hits]]\nurl = 'journald'"), &["hits"], &[]);
+        check(
+            "",
+            "capture.kernel_memory = '64MiB'\n[geo]\nasn = 'x'",
+            &["geo.asn"],
+            &["capture.kernel_memory"],
+        );
+        let collector = |tls: &str| format!("[[collector]]\nurl = 'tls://a'\ntls = {{ {tls} }}");
+        check(&collector("ca = 'a'"), &collector("ca = 'b'"), &["collector"], &[]);
+        check(
+            "lists = { a = 'x', b = 'y' }",
+            "lists = { b = 'z', c = 'x' }",
+            &["lists.a", "lists.b", "lists.c"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn sections_are_named_as_they_are_written() {
+        let keys =
+            owned(&["flow.idle_timeout", "flow.max_flows", "hits", "lists.a", "intake.allow"]);
+        assert_eq!(sections(&keys), ["[flow]", "[[hits]]", "[lists]", "[intake]"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! What a reload does about a key that has changed: the one table, which the agent, `sensor check` and the documents share.
+
+/// What becomes of a changed value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A reload puts it in force.
+    Applied,
+    /// It takes effect when the sensor is started again.
+    Restart,
+}
+
+use Effect::{Applied, Restart};
+
+/// Sections, and single keys of a section that differ from the rest of it.
+pub const TABLE: [(&str, Effect); 19] = [
+    ("capture", Restart),
+    ("interface", Restart),
+    ("flow", Restart),
+    ("export", Applied),
+    ("collector", Applied),
+    ("ipfix_file", Applied),
+    ("listen", Restart),
+    ("intake", Restart),
+    ("exporter", Restart),
+    ("forward", Restart),
+    ("policies", Applied),
+    ("hits", Applied),
+    ("labels", Applied),
+    ("networks", Applied),
+    ("geo", Applied),
+    ("reputation", Applied),
+    ("tag", Applied),
+    ("log", Applied),
+    ("lists", Applied),
+];
+
+/// What a reload does about the key at `path`, such as `flow.idle_timeout`: the row of the key, or else of its section.
+/// What no row is about needs a restart.
+pub fn of(path: &str) -> Effect {
+    row(path).unwrap_or(Restart)
+}
+
+fn row(path: &str) -> Option<Effect> {
+    let found = TABLE.iter().find(|(key, _)| *key == path).map(|(_, effect)| *effect);
+    found.or_else(|| row(path.rsplit_once('.')?.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::config::sections::Sections;
+    use sensor_core::settings::schema::{Key, Table as _};
+
+    fn walk(keys: &[Key], below: &str, paths: &mut Vec<String>) {
+        for key in keys {
+            let path = format!("{below}{}", key.name);
+            walk(key.inner, &format!("{path}."), paths);
+            paths.push(path);
+        }
+    }
+
+    #[test]
+    fn every_key_is_applied_or_needs_a_restart_and_no_row_is_about_nothing() {
+        let mut paths = Vec::new();
+        walk(Sections::KEYS, "", &mut paths);
+        assert!(paths.len() > 100, "{}", paths.len());
+        let without: Vec<_> = paths.iter().filter(|path| row(path).is_none()).collect();
+        assert_eq!(without, [""; 0]);
+        for (key, _) in TABLE {
+            assert!(paths.iter().any(|path| path == key), "{key} is no key");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `[log]`: the agent's own log, and flows as JSON lines.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sensor_core::{
+    diagnostic::{Diagnostic, nearest},
+    settings::{
+        schema::{Key, Setting, Table, Value, table},
+        value::{ByteSize, from_text},
+    },
+};
+use toml::{Spanned, de::DeValue};
+
+use super::{faults::Faults, overrides::Overrides, rotation};
+use crate::export::files::rotated::Rotation;
+
+table! {
+    /// `[log]`
+    Log {
+        /// `error`, `warn`, `info`, `debug` or `trace`.
+        level: String = "info".to_owned();
+        /// Flows as JSON lines: `none`, `stdout`, or the path of a file.
+        flows: Flows = Flows::Nowhere;
+        /// Flows in a file: it is full at this size.
+        max_size: ByteSize = ByteSize(256 << 20);
+        /// Flows in a file: it is full at this age; without it, at no age.
+        max_age: Option<Duration> = None;
+        /// Flows in a file: so many full ones are kept.
+        keep: u64 = 10;
+        /// Flows in a file: so many bytes in all at most; without it, any number.
+        max_total: Option<ByteSize> = None;
+    }
+}
+
+/// Where flows go as JSON lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flows {
+    /// Nowhere.
+    Nowhere,
+    /// To the standard output.
+    Stdout,
+    /// Into a file.
+    File(PathBuf),
+}
+
+impl Value for Flows {
+    const KIND: &'static str = "`none`, `stdout` or a path";
+    const IS_PATH: bool = true;
+
+    fn read(
+        found: &Spanned<DeValue<'_>>,
+        path: &str,
+        faults: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        from_text(found, path, faults, |text| match text {
+            "" => Err("this is empty".to_owned()),
+            "none" => Ok(Self::Nowhere),
+            "stdout" => Ok(Self::Stdout),
+            path => Ok(Self::File(path.into())),
+        })
+    }
+
+    fn anchor(&mut self, directory: &Path) {
+        if let Self::File(path) = self {
+            path.anchor(directory);
+        }
+    }
+}
+
+/// `[log]`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// What of the agent's own log is shown.
+    pub level: LogLevel,
+    /// Whether flows go to stdout.
+    pub print_flows: bool,
+    /// File that flows are appended to as JSON lines.
+    pub flow_log: Option<PathBuf>,
+    /// When another file takes the place of that one, and how many are kept.
+    pub rotation: Rotation,
+}
+
+/// Levels of the agent's log, the quietest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What stops the agent or a part of it.
+    Error,
+    /// What an operator should look at.
+    Warn,
+    /// Starts, stops, changes of state.
+    Info,
+    /// What helps to find a fault.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// From quiet to verbose.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// As the file and the `tracing` crate spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    /// `steps` levels up, as far as there are any.
+    fn more_verbose(self, steps: u8) -> Self {
+        let louder = Self::ALL.into_iter().filter(|&level| level >= self);
+        louder.take(usize::from(steps) + 1).last().unwrap_or(self)
+    }
+}
+
+/// Judges `[log]`.
+pub(super) fn resolve(raw: &Log, overrides: &Overrides, faults: &mut Faults) -> LogConfig {
+    let name = raw.level.value.as_str();
+    let level = LogLevel::ALL.into_iter().find(|level| level.name() == name);
+    if level.is_none() {
+        let names = LogLevel::ALL.map(LogLevel::name);
+        let found = match nearest(name, names) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("`{name}` is no level"),
+        };
+        let must = format!("must be one of {}", names.join(", "));
+        faults.report(&raw.level, "log.level", &must, &found);
+    }
+    let (print_flows, flow_log) = match &raw.flows.value {
+        Flows::Nowhere => (false, None),
+        Flows::Stdout => (true, None),
+        Flows::File(path) => (false, Some(path.clone())),
+    };
+    let keys = rotation::Keys {
+        section: "log",
+        max_size: &raw.max_size,
+        max_age: &raw.max_age,
+        keep: &raw.keep,
+        max_total: &raw.max_total,
+    };
+    LogConfig {
+        level: level.unwrap_or(LogLevel::Info).more_verbose(overrides.verbose),
+        print_flows: overrides.print_flows.unwrap_or(print_flows),
+        flow_log: overrides.flow_log.clone().or(flow_log),
+        rotation: rotation::resolve(&keys, faults),
+    }
+}

@@ -1,0 +1,105 @@
+//! The configuration file as it was written: every section there is.
+//!
+//! [`parse`] checks form only (known keys, right types); what the values mean together is judged by [`super::resolve`],
+//! after the flags of the command line have had their say.
+
+use std::path::PathBuf;
+
+use sensor_core::{
+    diagnostic::Diagnostic,
+    settings::{
+        document,
+        named::Named,
+        schema::{Key, Setting, Table, Value, table},
+    },
+};
+use toml::{Spanned, de::DeValue};
+
+use super::{
+    capture::Capture, collector::Collector, export::Export, exporter::Exporter, flow::Flow,
+    forward::Forward, geo::Geo, hits::Hits, intake::Intake, interface::Interface,
+    ipfix_file::IpfixFile, labels::Labels, listen::Listen, log::Log, networks::Networks,
+    policies::Policies, reputation::Reputation, tag::Tag,
+};
+
+table! {
+    /// The whole file.
+    Sections {
+        /// What packets are taken from the kernel, and how.
+        capture: Capture = Capture::default();
+        /// What holds for single interfaces; one `[[interface]]` each.
+        interface: Vec<Setting<Interface>> = Vec::new();
+        /// When flows end.
+        flow: Flow = Flow::default();
+        /// What holds for every collector.
+        export: Export = Export::default();
+        /// Where IPFIX is sent; one `[[collector]]` each.
+        collector: Vec<Setting<Collector>> = Vec::new();
+        /// IPFIX files (RFC 5655), written where a directory is given.
+        ipfix_file: IpfixFile = IpfixFile::default();
+        /// Where routers send their flows to; one `[[listen]]` each.
+        listen: Vec<Setting<Listen>> = Vec::new();
+        /// What holds for everything that routers send.
+        intake: Intake = Intake::default();
+        /// What is known of routers beforehand; one `[[exporter]]` each.
+        exporter: Vec<Setting<Exporter>> = Vec::new();
+        /// Where received datagrams are sent on to; one `[[forward]]` each.
+        forward: Vec<Setting<Forward>> = Vec::new();
+        /// Which policies are asked.
+        policies: Policies = Policies::default();
+        /// Where hits of policies are sent; one `[[hits]]` each.
+        hits: Vec<Setting<Hits>> = Vec::new();
+        /// Labels of addresses and ports.
+        labels: Labels = Labels::default();
+        /// Which networks are internal.
+        networks: Networks = Networks::default();
+        /// Countries, cities and AS.
+        geo: Geo = Geo::default();
+        /// Lists of addresses with a bad name; one `[[reputation]]` each.
+        reputation: Vec<Setting<Reputation>> = Vec::new();
+        /// Tags of flows; one `[[tag]]` each.
+        tag: Vec<Setting<Tag>> = Vec::new();
+        /// The agent's own log, and flows as JSON lines.
+        log: Log = Log::default();
+        /// Lists that queries name by `$NAME`: name and file.
+        lists: Named<PathBuf> = Named::default();
+    }
+}
+
+/// Reads the text of a configuration file, with all faults of form in the order of the text. `None` is returned where the
+/// text is broken, see [`document::parse`].
+pub fn parse(text: &str) -> (Option<Sections>, Vec<Diagnostic>) {
+    let (document, mut faults) = document::parse(text);
+    let Some(document) = document else { return (None, faults) };
+    let mut faults_of_form = Vec::new();
+    let raw = Sections::read(&document, "", &mut faults_of_form);
+    name_homes(&document, Sections::KEYS, &mut faults_of_form);
+    document::add_to_sound_lines(&mut faults, faults_of_form, text);
+    (raw, faults)
+}
+
+/// Adds to faults of unknown keys which section such a key belongs in, unless they know a better word.
+fn name_homes(found: &Spanned<DeValue<'_>>, known: &[Key], faults: &mut [Diagnostic]) {
+    match found.get_ref() {
+        DeValue::Array(elements) => {
+            elements.iter().for_each(|element| name_homes(element, known, faults));
+        }
+        DeValue::Table(table) => {
+            for (name, value) in table {
+                if let Some(key) = known.iter().find(|key| key.name == name.get_ref()) {
+                    name_homes(value, key.inner, faults);
+                    continue;
+                }
+                let is_home =
+                    |section: &&Key| section.inner.iter().any(|key| key.name == name.get_ref());
+                let fault = faults.iter_mut().find(|fault| fault.span == name.span());
+                if let (Some(home), Some(fault)) = (Sections::KEYS.iter().find(is_home), fault)
+                    && fault.label.is_none()
+                {
+                    fault.help = Some(format!("`{}` belongs in [{}]", name.get_ref(), home.name));
+                }
+            }
+        }
+        _ => {}
+    }
+}
