@@ -23,7 +23,8 @@ use sensor_common::{
 };
 
 use crate::{
-    hook::{self, Frame, Start},
+    frame::{Frame, Start},
+    hook,
     maps::BOOKS,
     packet::{Packet, Scattered, Source},
     rare,

@@ -2,7 +2,8 @@
 //! benchmarks compare them with are in `bin/bench.rs`.
 //!
 //! * [`packet`]: the packet's bytes, as the parser wants them, between the pointers that the kernel gives.
-//! * [`hook`]: what XDP and tc know of a frame beside its bytes.
+//! * [`frame`]: what XDP and tc know of a frame beside its bytes.
+//! * [`hook`]: from the context of an XDP or tc program to its frame.
 //! * [`read`]: from bytes to headers, and on to whatever is done with them.
 //! * [`count`]: one frame into the ledger and the flow table.
 //! * [`table`]: finding a flow's slot, and where a packet goes when there is no room.
@@ -12,6 +13,7 @@
 #![no_std]
 
 pub mod count;
+pub mod frame;
 pub mod handover;
 pub mod hook;
 pub mod maps;

@@ -17,8 +17,6 @@ use sensor_common::{
     table::{SlotV4, SlotV6},
 };
 
-use crate::packet::SCRATCH_WORDS;
-
 /// IPv4 flows.
 #[map]
 pub static FLOWS_V4: Array<SlotV4> = Array::with_max_entries(1, BPF_F_MMAPABLE);
@@ -37,6 +35,9 @@ pub static BOOKS: Array<CpuBooks> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Jiffies and boot time (ns) of the last run of the program `clock`.
 #[map]
 pub static CLOCK: Array<[u64; 2]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// Room for the longest word that a program reads: the IPv6 header.
+pub const SCRATCH_WORDS: usize = 5;
+
 /// Where the kernel copies what a program cannot read directly; of no use to the agent.
 #[map]
 pub static SCRATCH: PerCpuArray<[u64; SCRATCH_WORDS]> = PerCpuArray::with_max_entries(1, 0);

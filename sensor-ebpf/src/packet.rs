@@ -22,8 +22,8 @@ use sensor_common::packet::{
 };
 
 use crate::{
-    hook::{Frame, Start},
-    maps::SCRATCH,
+    frame::{Frame, Start},
+    maps::{SCRATCH, SCRATCH_WORDS},
 };
 
 /// Where the parser and the record of a packet get their bytes.
@@ -227,9 +227,6 @@ const NETWORK_HEADER: u32 = 1;
 
 /// Longest header of a device that is looked for: GRE over IPv6 with all its fields and an option has 64 octets.
 const LONGEST_DEVICE_HEADER: usize = 64;
-
-/// Room for the longest word that is read: the IPv6 header.
-pub const SCRATCH_WORDS: usize = 5;
 
 impl Scattered {
     /// The bytes of a tc program's packet. Always there: the map has an element for each CPU.

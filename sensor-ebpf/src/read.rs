@@ -3,7 +3,7 @@
 use sensor_common::packet::{Headers, Link, Reject, ethertype, ip, parse_link};
 
 use crate::{
-    hook::{Frame, Start},
+    frame::{Frame, Start},
     packet::Source,
 };
 

@@ -27,7 +27,8 @@ use sensor_common::{
 };
 use sensor_ebpf::{
     count::{Books, common, count},
-    hook::{self, Frame},
+    frame::Frame,
+    hook,
     packet::Source,
     read::{self, Sink},
 };

@@ -4,7 +4,10 @@
 //! declarations and elsewhere. It leads to the file of the deepest module that it passes through; a name that this module
 //! only passes on (`pub use`) leads to the file that has it. Passing on is no import.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use super::{File, source};
 
@@ -71,7 +74,8 @@ struct Named {
 }
 
 /// All paths of `code` that begin within the crate.
-fn paths(code: &str, here: &[String], indices: &BTreeMap<Vec<String>, usize>) -> Vec<Named> {
+fn paths(code: &str, file: &[String], indices: &BTreeMap<Vec<String>, usize>) -> Vec<Named> {
+    let inline = inline_modules(code);
     let mut found = Vec::new();
     let mut rest = 0;
     for (at, _) in code.match_indices("::") {
@@ -83,11 +87,14 @@ fn paths(code: &str, here: &[String], indices: &BTreeMap<Vec<String>, usize>) ->
         if first.is_empty() || code[..start].ends_with("::") {
             continue;
         }
-        let mut child = here.to_vec();
+        let mut here = file.to_vec();
+        let around = inline.iter().filter(|(body, _)| body.contains(&start));
+        here.extend(around.map(|(_, name)| (*name).to_owned()));
+        let mut child = here.clone();
         child.push(first.to_owned());
         let base = match first {
             "crate" | "$crate" => Vec::new(),
-            "self" => here.to_vec(),
+            "self" => here,
             "super" => here[..here.len().saturating_sub(1)].to_vec(),
             _ if indices.contains_key(&child) => child,
             _ => continue,
@@ -97,6 +104,29 @@ fn paths(code: &str, here: &[String], indices: &BTreeMap<Vec<String>, usize>) ->
         tree.read(base);
         rest = tree.at;
         found.append(&mut tree.found);
+    }
+    found
+}
+
+/// The bodies of modules within the file, and their names; outer ones come first.
+fn inline_modules(code: &str) -> Vec<(Range<usize>, &str)> {
+    let mut found = Vec::new();
+    for (at, keyword) in code.match_indices("mod ") {
+        if code[..at].ends_with(is_identifier) {
+            continue;
+        }
+        let rest = &code[at + keyword.len()..];
+        let (name, behind) = rest.split_at(rest.find(|c| !is_identifier(c)).unwrap_or(rest.len()));
+        if name.is_empty() || !behind.trim_start().starts_with('{') {
+            continue;
+        }
+        let mut depth = 0;
+        let length = behind.find(|c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            c == '}' && depth == 0
+        });
+        let start = code.len() - behind.len();
+        found.push((start..start + length.unwrap_or(behind.len()), name));
     }
     found
 }
@@ -243,6 +273,21 @@ mod tests {
                 ("a/b.rs", "use super::Z;\n"),
             ],
             &[("lib.rs", "a/b.rs", "X"), ("a/mod.rs", "a/b.rs", "Y"), ("a/b.rs", "a/mod.rs", "Z")],
+        );
+    }
+
+    #[test]
+    fn a_module_within_a_file_belongs_to_the_file() {
+        check_graph(
+            &[
+                ("a/mod.rs", "pub struct X;\n"),
+                (
+                    "a/b.rs",
+                    "mod c {\n    use super::{super::X, Y};\n    fn f() { d::g() }\n}\nuse super::Z;\n",
+                ),
+                ("a/b/d.rs", "pub fn g() {}\n"),
+            ],
+            &[("a/b.rs", "a/mod.rs", "X Z")],
         );
     }
 

@@ -4,7 +4,7 @@
 //! spelled out, values read), and evaluators take it from there: [`mod@reference`] for one record, [`columns`] for batches
 //! of flows. The language is described in `sensor/docs/nql.md`.
 
-use crate::{diagnostic::Diagnostic, flow::fields::Context};
+use crate::diagnostic::Diagnostic;
 
 mod advice;
 pub mod ast;
@@ -18,6 +18,7 @@ pub mod limits;
 pub mod lists;
 pub mod literal;
 mod optimise;
+mod options;
 pub mod parse;
 pub mod pattern;
 mod print;
@@ -31,27 +32,8 @@ pub mod testing;
 mod tests;
 pub mod typed;
 
-use self::{faults::Faults, limits::Limits, lists::Lists, typed::Typed};
-
-/// How a query is read.
-#[derive(Clone, Copy, Debug)]
-pub struct Options<'a> {
-    /// Kind of record that the query applies to.
-    pub context: Context,
-    /// Refuse what is not in the public language.
-    pub strict: bool,
-    /// How much it may ask for.
-    pub limits: Limits,
-    /// What it may name by `$name`.
-    pub lists: &'a Lists,
-}
-
-impl<'a> Options<'a> {
-    /// Flows, with extensions, the usual limits.
-    pub fn new(lists: &'a Lists) -> Self {
-        Self { context: Context::Flow, strict: false, limits: Limits::default(), lists }
-    }
-}
+pub use self::options::Options;
+use self::{faults::Faults, typed::Typed};
 
 /// A query, ready to be asked of records.
 #[derive(Clone, Debug)]

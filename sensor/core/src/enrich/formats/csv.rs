@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{LabelFile, Piece};
+use super::label_file::{LabelFile, Piece};
 use crate::diagnostic::Diagnostic;
 
 pub(super) fn read(file: &mut LabelFile<'_, '_>) {

@@ -11,7 +11,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{LabelFile, Lines, Piece};
+use super::{
+    label_file::{LabelFile, Piece},
+    lines::Lines,
+};
 use crate::diagnostic::Diagnostic;
 
 /// An object with its keys in the order of the text, those that come twice included.

@@ -11,7 +11,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{LabelFile, Lines, Piece};
+use super::{
+    label_file::{LabelFile, Piece},
+    lines::Lines,
+};
 use crate::diagnostic::Diagnostic;
 
 pub(super) fn read(file: &mut LabelFile<'_, '_>) {

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Host, each, text};
+use super::{
+    document::{each, text},
+    host::Host,
+};
 
 pub(super) fn hosts(documents: &[&Value]) -> Vec<Host> {
     let mut hosts = Vec::new();

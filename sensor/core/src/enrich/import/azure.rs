@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Host, each, last_part, text};
+use super::{
+    document::{each, last_part, text},
+    host::Host,
+};
 
 /// Resource group and name, in lower case.
 type Machine = (String, String);

@@ -4,7 +4,10 @@
 
 use serde_json::Value;
 
-use super::{Host, each, last_part, text};
+use super::{
+    document::{each, last_part, text},
+    host::Host,
+};
 
 pub(super) fn hosts(documents: &[&Value]) -> Vec<Host> {
     let instances = documents.iter().flat_map(|document| each(document, ""));

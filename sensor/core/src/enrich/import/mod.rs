@@ -11,19 +11,17 @@ use std::{
 
 use serde_json::Value;
 
-use super::{
-    formats::{fault_in, quote},
-    sources::unmapped,
-};
-use crate::{
-    diagnostic::Diagnostic,
-    flow::prefix::{Prefix, prefix},
-};
+use super::formats::{fault_in, quote};
+use crate::{diagnostic::Diagnostic, flow::prefix::Prefix};
 
 mod aws;
 mod azure;
+mod document;
 mod gcp;
+mod host;
 mod oci;
+
+use document::each;
 
 /// A cloud that labels can come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,97 +209,6 @@ impl Inventory {
             .map(|(address, labels)| (*address, &labels["vpc"]))
             .filter(|(_, networks)| networks.len() > 1)
     }
-}
-
-/// A machine, or one interface of it.
-#[derive(Clone, Debug, Default)]
-struct Host {
-    addresses: BTreeSet<Prefix>,
-    labels: Vec<(String, String)>,
-}
-
-/// Contexts that importers give; a tag of such a name gets `tag_` before it. `name` is not among them: a tag of that name
-/// is the name.
-const OWN_CONTEXTS: &[&str] = &[
-    "account",
-    "cloud",
-    "image",
-    "instanceid",
-    "instancetype",
-    "interfacetype",
-    "os",
-    "project",
-    "region",
-    "resourcegroup",
-    "securitygroup",
-    "securitygroupid",
-    "subnet",
-    "subnetname",
-    "vpc",
-    "zone",
-];
-
-impl Host {
-    /// Adds an address or prefix, where there is one.
-    fn address(&mut self, text: Option<&str>) {
-        self.addresses.extend(text.and_then(|text| prefix(text.trim())).map(unmapped));
-    }
-
-    /// Adds a label, where there is a value.
-    fn label(&mut self, context: &str, value: Option<&str>) {
-        let Some(value) = value.map(printable).filter(|value| !value.is_empty()) else { return };
-        self.labels.push((context.to_owned(), value));
-    }
-
-    /// Adds a label that the user has given in the cloud. One without a value is `true`.
-    fn tag(&mut self, key: &str, value: &str) {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let mut context: String = key
-            .chars()
-            .map(|c| if allowed(c) { c.to_ascii_lowercase() } else { '_' })
-            .take(60)
-            .collect();
-        if OWN_CONTEXTS.contains(&context.as_str()) {
-            context.insert_str(0, "tag_");
-        }
-        if !context.is_empty() {
-            let value = if value.trim().is_empty() { "true" } else { value };
-            self.label(&context, Some(value));
-        }
-    }
-
-    /// Adds an object of tags.
-    fn tags(&mut self, tags: Option<&Value>) {
-        for (key, value) in tags.and_then(Value::as_object).into_iter().flatten() {
-            match value {
-                Value::String(value) => self.tag(key, value),
-                Value::Number(_) | Value::Bool(_) => self.tag(key, &value.to_string()),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// A value as label files take it.
-fn printable(value: &str) -> String {
-    let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let value = value.trim();
-    value[..value.floor_char_boundary(256)].trim_end().to_owned()
-}
-
-/// The text at a place of a document.
-fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
-    value.pointer(pointer)?.as_str()
-}
-
-/// The elements of the list at a place of a document.
-fn each<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
-}
-
-/// The last part of a path or URL.
-fn last_part(path: &str) -> &str {
-    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Host, each, text};
+use super::{
+    document::{each, text},
+    host::Host,
+};
 
 pub(super) fn hosts(documents: &[&Value]) -> Vec<Host> {
     let all = || documents.iter().flat_map(|document| each(document, "/data"));

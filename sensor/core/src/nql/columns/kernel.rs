@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use super::{
+    answers::Answers,
+    integer::{Number, RowTest},
     mask::Mask,
-    number::{self, Cost, Number, NumberTest, RowTest},
-    prepared::{Memo, MemoKey, Prepared},
+    memo::{Memo, MemoKey},
+    number::{self, Cost, NumberTest},
 };
 use crate::{
     flow::{
@@ -73,7 +75,7 @@ impl<'a> Chunk<'a> {
 
 /// What kernels need beside the chunk.
 pub(super) struct State<'a> {
-    pub(super) prepared: &'a Prepared,
+    pub(super) answers: &'a Answers,
     pub(super) memos: &'a mut [Memo],
 }
 
@@ -159,15 +161,6 @@ impl Kernel {
         Self::OptionalAddress(column, NumberTest::new(set.v4()), NumberTest::new(set.v6()))
     }
 
-    /// The kernel itself, or the one that was made for the batch.
-    #[inline(always)]
-    pub(super) fn resolve<'a>(&'a self, prepared: &'a Prepared) -> &'a Self {
-        match self {
-            Self::Late(kernel) => prepared.late[*kernel].kernel(),
-            other => other,
-        }
-    }
-
     /// The rows of a chunk that pass. The kernel is a resolved one.
     #[inline(always)]
     pub(super) fn rows(&self, chunk: &Chunk<'_>, state: &mut State<'_>, out: &mut Mask) {
@@ -199,14 +192,14 @@ impl Kernel {
                 }
             },
             Self::Profile(side, table) => {
-                let table = &state.prepared.profile_tables[*table];
+                let table = &state.answers.profile_tables[*table];
                 match chunk.profiles(*side) {
                     Some(numbers) => number::rows(numbers, out, table),
                     None => *out = chunk.rows_if(table.passes(0)),
                 }
             }
             Self::Batch(constant) => {
-                *out = chunk.rows_if(state.prepared.constants[*constant]);
+                *out = chunk.rows_if(state.answers.constants[*constant]);
             }
             Self::Computed(compute, test) => {
                 *out = Mask::NONE;
@@ -263,9 +256,9 @@ impl Kernel {
                 (Addresses::V6 { source, .. }, Side::Source) => v6.holds(source[at]),
                 (Addresses::V6 { destination, .. }, Side::Destination) => v6.holds(destination[at]),
             },
-            Self::Profile(side, table) => state.prepared.profile_tables[*table]
+            Self::Profile(side, table) => state.answers.profile_tables[*table]
                 .passes(chunk.profiles(*side).map_or(0, |numbers| numbers[row])),
-            Self::Batch(constant) => state.prepared.constants[*constant],
+            Self::Batch(constant) => state.answers.constants[*constant],
             Self::Ports(comparison) => {
                 comparison.holds_of(batch.source_port[at], batch.destination_port[at])
             }
@@ -273,7 +266,7 @@ impl Kernel {
                 Addresses::V4 { source, destination } => source[at] == destination[at],
                 Addresses::V6 { source, destination } => source[at] == destination[at],
             },
-            // Resolved before; see `resolve`.
+            // Resolved before; see `Prepared::resolve`.
             Self::Late(_) => false,
             Self::OptionalAddress(column, v4, v6) => match batch.address(*column, at) {
                 Some(IpAddr::V4(address)) => v4.holds(address.into()),

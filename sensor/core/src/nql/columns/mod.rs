@@ -5,11 +5,15 @@
 //! vectorises. What hangs on addresses is decided once per profile, what hangs on the batch once per batch, what exporters
 //! tell of a number once per number. A column without rows reads as 0; where that is no value, presence is asked for.
 
+mod answers;
 mod estimate;
 mod explain;
+mod instructions;
+mod integer;
 mod kernel;
 mod lower;
 mod mask;
+mod memo;
 mod number;
 mod ports;
 mod prepared;
@@ -28,9 +32,9 @@ use kernel::Chunk;
 use run::Run;
 
 pub use explain::explain;
+pub use instructions::Instructions;
 pub use mask::{CHUNK_ROWS, Mask};
 pub use program::{Guess, Program};
-pub use run::Instructions;
 pub use scratch::Scratch;
 pub use test::{Shape, Test};
 

@@ -7,7 +7,11 @@
     reason = "vector loads from byte arrays, and the instruction that packs them"
 )]
 
-use super::{mask::Mask, search::Search};
+use super::{
+    integer::{Number, RowTest},
+    mask::Mask,
+    search::Search,
+};
 
 /// Rows per word of a mask.
 const WORD: usize = 64;
@@ -18,60 +22,6 @@ const BLOCK: usize = 16;
 
 /// Ranges up to which comparing a block with each is faster than looking rows up.
 const COMPARED_RANGES: usize = 12;
-
-/// Numbers that columns are made of.
-pub(super) trait Number: Copy + Ord + Default {
-    /// Width in bits.
-    const BITS: u32;
-    /// The highest number.
-    const HIGHEST: Self;
-    /// `self - low <= span`, without overflow: whether it lies in the range that starts at `low`.
-    fn within(self, low: Self, span: Self) -> bool;
-    /// `self - low`.
-    fn minus(self, low: Self) -> Self;
-    /// The highest `bits` bits below the first `skip` ones.
-    fn bits(self, skip: u32, bits: u32) -> usize;
-    /// The number of bits that both start with.
-    fn common_bits(self, other: Self) -> u32;
-    /// As an index, for numbers of at most 16 bits.
-    fn index(self) -> usize;
-}
-
-macro_rules! numbers {
-    ($($number:ty)*) => {$(
-        impl Number for $number {
-            const BITS: u32 = Self::BITS;
-            const HIGHEST: Self = Self::MAX;
-
-            #[inline(always)]
-            fn within(self, low: Self, span: Self) -> bool {
-                self.wrapping_sub(low) <= span
-            }
-
-            fn minus(self, low: Self) -> Self {
-                self.wrapping_sub(low)
-            }
-
-            #[inline(always)]
-            fn bits(self, skip: u32, bits: u32) -> usize {
-                // Shifts of the whole width happen where all bits are skipped: one bucket.
-                let rest = self.checked_shl(skip).unwrap_or(0);
-                rest.checked_shr(Self::BITS - bits).unwrap_or(0) as usize
-            }
-
-            fn common_bits(self, other: Self) -> u32 {
-                (self ^ other).leading_zeros()
-            }
-
-            #[inline(always)]
-            fn index(self) -> usize {
-                self as usize
-            }
-        }
-    )*};
-}
-
-numbers!(u8 u16 u32 u64 u128);
 
 /// Whether a number lies in one of some ranges.
 #[derive(Debug)]
@@ -183,13 +133,6 @@ fn bitmap<T: Number>(ranges: &[(T, T)]) -> Box<[u64]> {
 fn in_bitmap<T: Number>(bits: &[u64], number: T) -> bool {
     let number = number.index();
     bits.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 != 0)
-}
-
-/// A test of one number. These are types and no closures, because a method can be told to be inlined: only there it is
-/// compiled for the instructions of its caller.
-pub(super) trait RowTest<T> {
-    /// Whether the number passes.
-    fn passes(&self, number: T) -> bool;
 }
 
 /// A test of a block of numbers, which turns the bytes of those that pass to all ones.

@@ -1,16 +1,22 @@
-//! What is decided once per batch, or once per set of profiles, instead of once per row.
+//! What is made ready once per batch: the answers that rows share, and the tests of sets that may have changed.
 
 use std::sync::Arc;
 
-use super::{kernel::Kernel, lower, number::RowTest, test::Shape};
+use super::{
+    answers::{Answers, named_by, same},
+    kernel::Kernel,
+    lower,
+    memo::Memo,
+    test::Shape,
+};
 use crate::{
     flow::{
-        batch::{FlowBatch, Source},
+        batch::FlowBatch,
         columns::Column,
-        fields::{Quantity, Row},
+        fields::Quantity,
         interfaces::Interfaces,
         ports::PortLabels,
-        profile::{Profile, Profiles, Side},
+        profile::{Profiles, Side},
     },
     nql::{
         lists::{ListForm, ListValues, NamedList},
@@ -39,31 +45,11 @@ pub(super) enum LateTarget {
     PortLabel(Column, u8, Predicate),
 }
 
-/// The answers, for the batch at hand.
+/// Answers and tests, for the batch at hand.
 #[derive(Default)]
 pub(super) struct Prepared {
-    /// Those that the tables are about.
-    profiles: Option<Arc<Profiles>>,
-    pub(super) profile_tables: Vec<ProfileTable>,
-    pub(super) constants: Vec<bool>,
-    pub(super) late: Vec<LateKernel>,
-}
-
-/// For each profile, whether it fulfils a predicate.
-#[derive(Default)]
-pub(super) struct ProfileTable {
-    /// By number, and once more for the numbers that no profile has. Empty before the first batch.
-    answers: Vec<bool>,
-    /// The values of the list that the predicate names, where it does.
-    list: Option<Arc<ListValues>>,
-}
-
-impl RowTest<u32> for ProfileTable {
-    #[inline(always)]
-    fn passes(&self, number: u32) -> bool {
-        let beyond = self.answers.len().wrapping_sub(1);
-        self.answers.get((number as usize).min(beyond)).is_some_and(|answer| *answer)
-    }
+    pub(super) answers: Answers,
+    late: Vec<LateKernel>,
 }
 
 /// What such a set was made of.
@@ -73,7 +59,7 @@ struct Sources {
 }
 
 /// A test whose set was made for the batch at hand.
-pub(super) struct LateKernel {
+struct LateKernel {
     sources: Sources,
     kernel: Kernel,
 }
@@ -96,10 +82,6 @@ impl LateKernel {
             }
         };
         Self { sources, kernel }
-    }
-
-    pub(super) fn kernel(&self) -> &Kernel {
-        &self.kernel
     }
 }
 
@@ -124,22 +106,6 @@ impl Sources {
     }
 }
 
-/// The values of the list that the predicate names, where it does.
-fn named_by(predicate: &Predicate) -> Option<Arc<ListValues>> {
-    match predicate {
-        Predicate::Listed(list, _) => Some(list.values()),
-        _ => None,
-    }
-}
-
-fn same<T>(left: Option<&Arc<T>>, right: Option<&Arc<T>>) -> bool {
-    match (left, right) {
-        (Some(left), Some(right)) => Arc::ptr_eq(left, right),
-        (None, None) => true,
-        _ => false,
-    }
-}
-
 fn numbers(values: &ListValues, form: ListForm) -> IntegerSet {
     match form {
         ListForm::Integers => values.integers.clone(),
@@ -147,35 +113,6 @@ fn numbers(values: &ListValues, form: ListForm) -> IntegerSet {
         // Of the fields that columns hold as numbers, only MAC addresses are texts.
         ListForm::FoldedTexts => lower::mac_numbers(values.folded_texts.iter().map(String::as_str)),
         ListForm::Addresses | ListForm::Texts => IntegerSet::default(),
-    }
-}
-
-/// Entries of a memo.
-const MEMO: usize = 256;
-
-/// An exporter's place, and a number.
-pub(super) type MemoKey = (u32, u128);
-
-/// Answers of a test of what an exporter tells about a number: a direct-mapped table.
-#[derive(Clone)]
-pub(super) struct Memo(Box<[Option<(MemoKey, bool)>]>);
-
-impl Memo {
-    fn new() -> Self {
-        Self(vec![None; MEMO].into())
-    }
-
-    /// The answer for `key`, computed where it is not known.
-    #[inline(always)]
-    pub(super) fn get(&mut self, key: MemoKey, answer: impl FnOnce() -> bool) -> bool {
-        // Fibonacci hashing: the highest bits of the product are the mixed ones.
-        let number = key.1 as u64 ^ (key.1 >> 64) as u64;
-        let mixed = (number ^ u64::from(key.0) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let entry = &mut self.0[(mixed >> 56) as usize % MEMO];
-        match *entry {
-            Some((known, answer)) if known == key => answer,
-            _ => entry.insert((key, answer())).1,
-        }
     }
 }
 
@@ -194,14 +131,16 @@ impl Prepared {
         memos: &mut [Memo],
     ) {
         self.foresee(plan, &batch.profiles, &batch.port_labels);
-        self.constants.clear();
-        self.constants.extend(plan.constants.iter().map(|shape| match shape {
-            Shape::Host => batch.observed_by == Source::Host,
-            Shape::Filled(column) => column.is_filled(batch),
-            Shape::Query(query) => reference::matches(query, &Row { batch, row: 0, interfaces }),
-        }));
-        for memo in memos {
-            memo.0.fill(None);
+        self.answers.update_constants(&plan.constants, batch, interfaces);
+        memos.iter_mut().for_each(Memo::clear);
+    }
+
+    /// The kernel itself, or the one that was made for the batch.
+    #[inline(always)]
+    pub(super) fn resolve<'a>(&'a self, kernel: &'a Kernel) -> &'a Kernel {
+        match kernel {
+            Kernel::Late(late) => &self.late[*late].kernel,
+            other => other,
         }
     }
 
@@ -212,7 +151,7 @@ impl Prepared {
         profiles: &Arc<Profiles>,
         labels: &Arc<PortLabels>,
     ) {
-        self.update_profiles(plan, profiles);
+        self.answers.update_profiles(&plan.profiles, profiles);
         for (at, target) in plan.late.iter().enumerate() {
             let sources = target.sources(labels);
             match self.late.get_mut(at) {
@@ -222,42 +161,4 @@ impl Prepared {
             }
         }
     }
-
-    fn update_profiles(&mut self, plan: &Plan, profiles: &Arc<Profiles>) {
-        let count = profiles.count();
-        // A set of one holds the unknown profile alone, whichever set it is.
-        let same_profiles = self
-            .profiles
-            .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, profiles) || own.count() == 1 && count == 1);
-        self.profile_tables.resize_with(plan.profiles.len(), ProfileTable::default);
-        for (table, (subject, predicate)) in self.profile_tables.iter_mut().zip(&plan.profiles) {
-            let list = named_by(predicate);
-            if same_profiles && same(table.list.as_ref(), list.as_ref()) {
-                if table.answers.len() > count as usize {
-                    continue;
-                }
-                // The set has grown: the last answer makes room for those of the new profiles.
-                table.answers.pop();
-            } else {
-                table.list = list;
-                table.answers.clear();
-            }
-            let unanswered = profiles.starting_at(table.answers.len() as u32);
-            table.answers.extend(unanswered.map(|profile| fulfils(profile, subject, predicate)));
-            table.answers.extend(table.answers.first().copied());
-        }
-        if !same_profiles {
-            self.profiles = Some(profiles.clone());
-        }
-    }
-}
-
-fn fulfils(profile: &Profile, subject: &Subject, predicate: &Predicate) -> bool {
-    let value = match (subject, subject.attribute()) {
-        (Subject::Label(_, context), _) => profile.label(context),
-        (_, Some(attribute)) => profile.attribute(attribute),
-        _ => return false,
-    };
-    reference::holds(predicate, value)
 }

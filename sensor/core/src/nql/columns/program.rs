@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{
     estimate::{self, Estimate},
+    instructions::Instructions,
     kernel::Kernel,
     lower::lower,
     number::Cost,
     ports::{self, PortClasses},
     prepared::{LateTarget, Plan},
-    run::Instructions,
     test::Test,
 };
 use crate::{

@@ -16,34 +16,6 @@ use super::{
 };
 use crate::nql::dag::Literal;
 
-/// Which instructions are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instructions {
-    avx2: bool,
-}
-
-impl Instructions {
-    /// Those that every processor of the architecture has.
-    pub const BASELINE: Self = Self { avx2: false };
-
-    /// The best that this processor has.
-    pub fn best() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("popcnt")
-        {
-            return Self { avx2: true };
-        }
-        Self::BASELINE
-    }
-
-    /// Name for people.
-    pub fn name(self) -> &'static str {
-        if self.avx2 { "AVX2" } else { "baseline" }
-    }
-}
-
 /// One evaluation of one chunk.
 pub(super) struct Run<'a> {
     pub(super) program: &'a Program,
@@ -57,8 +29,8 @@ impl Run<'_> {
     /// Calls `each` for every query that holds on some row.
     pub(super) fn evaluate(&mut self, each: &mut dyn FnMut(usize, &Mask)) {
         #[cfg(target_arch = "x86_64")]
-        if self.program.instructions.avx2 {
-            // SAFETY: `Instructions::best` alone sets the flag, after the processor was asked for these features.
+        if self.program.instructions.have_avx2() {
+            // SAFETY: `Instructions::best` alone answers so, after the processor was asked for these features.
             unsafe { avx2::evaluate(self, each) };
             return;
         }
@@ -91,8 +63,8 @@ impl Run<'_> {
             });
         }
         let Scratch { prepared, memos, .. } = &mut *self.scratch;
-        let mut state = State { prepared, memos };
-        let kernel = kernel.resolve(prepared);
+        let mut state = State { answers: &prepared.answers, memos };
+        let kernel = prepared.resolve(kernel);
         let mut mask = Mask::NONE;
         if step.sparse_below > 0 && within.count() < step.sparse_below as usize {
             for row in within.rows() {

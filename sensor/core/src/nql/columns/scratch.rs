@@ -2,8 +2,9 @@
 
 use super::{
     mask::Mask,
+    memo::Memo,
     ports::ClassMasks,
-    prepared::{self, Memo, Prepared},
+    prepared::{self, Prepared},
     program::Program,
 };
 

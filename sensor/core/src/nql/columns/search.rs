@@ -1,6 +1,6 @@
 //! Many ranges of numbers, such as lists of prefixes: where a look-up is a step into an index, and one or two more.
 
-use super::number::{Number, RowTest};
+use super::integer::{Number, RowTest};
 
 /// Ranges in split arrays, with an index of where those begin that numbers with the same first bits can lie in.
 #[derive(Debug)]

@@ -2,18 +2,13 @@
 
 use super::{
     Parser,
-    lex::{Connective, is_operator},
+    lex::{Connective, is_name, is_operator},
 };
 use crate::nql::{
     advice,
     ast::{Condition, Expression, Operator, Spanned},
     codes, synonyms,
 };
-
-/// Characters of field names.
-pub fn is_name(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')
-}
 
 /// Characters that a field name ends before, right or wrong.
 fn may_be_name(character: char) -> bool {

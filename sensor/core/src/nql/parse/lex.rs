@@ -194,3 +194,8 @@ impl<'a> Cursor<'a> {
 pub fn glued_connective(word: &str) -> Option<usize> {
     word.as_bytes().windows(2).position(|pair| matches!(pair, b"&&" | b"||"))
 }
+
+/// Characters of field names.
+pub fn is_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')
+}

@@ -20,7 +20,7 @@ mod value;
 
 use lex::{Connective, Cursor};
 
-pub use condition::is_name;
+pub use lex::is_name;
 
 /// Reads a query. The tree is free of [`Expression::Invalid`] when no diagnostic is an error.
 pub fn parse(text: &str, options: &Options<'_>, faults: &mut Faults) -> Query {

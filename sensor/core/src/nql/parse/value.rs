@@ -2,8 +2,7 @@
 
 use super::{
     Parser,
-    condition::is_name,
-    lex::{Connective, glued_connective, is_operator},
+    lex::{Connective, glued_connective, is_name, is_operator},
 };
 use crate::nql::{
     advice,

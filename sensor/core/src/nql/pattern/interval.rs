@@ -1,6 +1,6 @@
 //! Numeric intervals in patterns, `<1-100>`: spelled out as a regular expression.
 
-use super::PatternError;
+use super::error::PatternError;
 
 /// Reads the interval that `text` begins with (its `<` included).
 ///

@@ -4,7 +4,7 @@
 //! regular. A value must match as a whole, unless the pattern itself begins with `^` or ends with `$`: then it is bound
 //! at that end only. Elsewhere those two are plain characters, as all others that the dialect does not reserve.
 
-use super::{PatternError, interval, wildcard::nothing_escaped};
+use super::{error::PatternError, interval, wildcard::nothing_escaped};
 
 /// Translates a pattern, or says what is wrong with it.
 pub fn translate(text: &str) -> Result<String, PatternError> {

@@ -7,12 +7,15 @@ use std::hash::{Hash, Hasher};
 
 use regex::{Regex, RegexBuilder};
 
+mod error;
 mod fuzzy;
 mod interval;
 mod lucene;
 mod wildcard;
 
 use super::limits::Limits;
+
+pub use error::{PatternError, PatternErrorKind};
 
 /// A compiled pattern. Equal patterns have the same text and treat case alike.
 #[derive(Clone, Debug)]
@@ -37,38 +40,6 @@ enum Matcher {
     Text(String),
     Automaton(Regex),
     Fuzzy(fuzzy::Word),
-}
-
-/// Why a text is no pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatternError {
-    /// Bytes of the pattern's text.
-    pub span: std::ops::Range<usize>,
-    /// What is wrong.
-    pub kind: PatternErrorKind,
-    /// What would be right.
-    pub help: String,
-}
-
-/// What is wrong with a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PatternErrorKind {
-    /// The text is not of the language; the message says why.
-    Syntax(String),
-    /// The automaton would exceed [`Limits::regex_bytes`].
-    TooLarge,
-    /// The edit distance exceeds [`Limits::fuzzy_distance`].
-    TooFuzzy,
-}
-
-impl PatternError {
-    fn syntax(
-        span: std::ops::Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) -> Self {
-        Self { span, kind: PatternErrorKind::Syntax(message.into()), help: help.into() }
-    }
 }
 
 impl Pattern {

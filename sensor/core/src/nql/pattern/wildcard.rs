@@ -1,6 +1,6 @@
 //! Patterns without slashes: `*`, `?`, intervals, and a trailing `~` or `~N` for fuzzy words.
 
-use super::{PatternError, interval};
+use super::{error::PatternError, interval};
 
 /// What a pattern without slashes turns out to be.
 #[derive(Debug, PartialEq, Eq)]
