@@ -18,9 +18,9 @@ pub struct PatternError {
 pub enum PatternErrorKind {
     /// The text is not of the language; the message says why.
     Syntax(String),
-    /// The automaton would exceed [`Limits::regex_bytes`].
+    /// The automaton would exceed [`Limits::regex_bytes`](crate::nql::limits::Limits::regex_bytes).
     TooLarge,
-    /// The edit distance exceeds [`Limits::fuzzy_distance`].
+    /// The edit distance exceeds [`Limits::fuzzy_distance`](crate::nql::limits::Limits::fuzzy_distance).
     TooFuzzy,
 }
 
