@@ -10,6 +10,8 @@
 #[expect(clippy::disallowed_methods, reason = "edge: reads the configuration, waits")]
 pub mod agent;
 pub mod cli;
+#[expect(clippy::disallowed_methods, reason = "edge: clock")]
+pub mod clock;
 #[expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -24,43 +24,10 @@ use super::{
     links::{Link, LinkLayer},
     sys::{self, LinkType},
     tc::{self, Filter, Side},
+    ways::Way,
 };
 
-/// How received packets are seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IngressMode {
-    /// XDP in the driver.
-    NativeXdp,
-    /// tcx, behind the kernel's merging of frames; counts segments.
-    TcxIngress,
-    /// clsact, as tcx.
-    ClsactIngress,
-    /// XDP in the stack: merged frames count once.
-    GenericXdp,
-}
-
-/// How sent packets are seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EgressMode {
-    /// tcx.
-    Tcx,
-    /// clsact.
-    Clsact,
-}
-
-/// What the user wishes for received packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IngressWish {
-    /// The best exact way there is.
-    #[default]
-    Best,
-    /// Native XDP, also where another way counts better; tcx where it cannot be had.
-    NativeXdp,
-    /// tcx or clsact: the XDP slot is left to others.
-    Tc,
-    /// Generic XDP.
-    GenericXdp,
-}
+pub use super::ways::{EgressMode, IngressMode, IngressWish, PassedOver};
 
 /// Programs at work on an interface. Detaches them on drop.
 #[derive(Debug)]
@@ -103,15 +70,6 @@ pub enum HookChange {
     Moved(Vec<String>),
     /// These run before it and may keep packets from it.
     Behind(Vec<String>),
-}
-
-/// A better way, and why it was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedOver {
-    /// The way.
-    pub way: &'static str,
-    /// Why not.
-    pub reason: String,
 }
 
 /// The loaded programs, as descriptors.
@@ -350,48 +308,6 @@ fn xdp_reason(error: &io::Error, mtu: u32) -> String {
     }
 }
 
-/// A way to see packets, for messages.
-trait Way {
-    /// Its name.
-    fn name(self) -> &'static str;
-}
-
-impl Way for IngressMode {
-    fn name(self) -> &'static str {
-        match self {
-            Self::NativeXdp => "native XDP",
-            Self::TcxIngress => "tcx",
-            Self::ClsactIngress => "clsact",
-            Self::GenericXdp => "generic XDP",
-        }
-    }
-}
-
-impl Way for EgressMode {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Tcx => "tcx",
-            Self::Clsact => "clsact",
-        }
-    }
-}
-
-impl fmt::Display for IngressMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
-        if *self == Self::GenericXdp {
-            f.write_str(" (as requested; merged frames count once)")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for EgressMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 impl Attachment {
     /// The interface, as it was when attached.
     pub fn link(&self) -> &Link {
@@ -424,12 +340,6 @@ impl Attachment {
     /// Better ways that were not taken, ingress first.
     pub fn passed_over(&self) -> impl Iterator<Item = &PassedOver> {
         self.ingress.passed_over.iter().chain(&self.egress.passed_over)
-    }
-}
-
-impl fmt::Display for PassedOver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.way, self.reason)
     }
 }
 

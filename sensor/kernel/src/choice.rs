@@ -9,9 +9,9 @@
 use std::fmt;
 
 use super::{
-    attach::{IngressMode, IngressWish, PassedOver},
     links::Link,
     sys,
+    ways::{IngressMode, IngressWish, PassedOver},
 };
 
 /// Kinds of device on which XDP counts wrongly, or harms.

@@ -40,6 +40,7 @@ pub mod routes;
 pub mod sys;
 mod tc;
 pub mod watch;
+mod ways;
 
 use std::{os::fd::OwnedFd, time::Instant};
 

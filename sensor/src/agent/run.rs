@@ -21,7 +21,7 @@ use super::{
     signals::{Request, Signals},
     status::summary::{self, Records},
 };
-use crate::{export::clock::now, intake::report::Report, stdio};
+use crate::{clock::now, intake::report::Report, stdio};
 
 /// How long outputs may take for what waits at the end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);

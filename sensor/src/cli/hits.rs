@@ -7,10 +7,8 @@ use anyhow::bail;
 use super::args::{HitsArgs, HitsCommand, HitsTestArgs};
 use crate::{
     agent::config::{self, overrides::Overrides},
-    export::{
-        clock,
-        hits::{Hits, Report, trial},
-    },
+    clock,
+    export::hits::{Hits, Report, trial},
     stdio,
 };
 

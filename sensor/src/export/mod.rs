@@ -11,7 +11,6 @@
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
 pub mod account;
-pub mod clock;
 pub mod files;
 pub mod hits;
 pub mod ipfix;

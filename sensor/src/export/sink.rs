@@ -6,9 +6,9 @@ use sensor_core::flow::batch::FlowBatch;
 
 use super::{
     account::Account,
-    clock,
     queue::{Load, Queue},
 };
+use crate::clock;
 
 /// A destination of flow records, or of something else, that works on a thread of its own. Dropping it abandons what waits; [`Self::stop`]
 /// and [`Self::end`] do not.

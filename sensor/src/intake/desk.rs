@@ -3,10 +3,11 @@
 use std::{
     net::SocketAddr,
     ops::AddAssign,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use sensor_core::flow::batch::FlowBatch;
 use sensor_wire::{
     batches::Batches,
     collector::{Collector, Options},
@@ -14,11 +15,13 @@ use sensor_wire::{
 };
 
 use super::{
-    Sink,
     admission::{Admission, Rules, Verdict},
     contacts::{Contact, Contacts},
     relay::selection::Protocol,
 };
+
+/// Takes decoded flows; gives the batch back when nobody needs its memory any more.
+pub type Sink = Arc<dyn Fn(FlowBatch) -> Option<FlowBatch> + Send + Sync>;
 
 /// How long flows wait in a batch that does not fill.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -181,6 +184,15 @@ impl Desk {
             self.handed_on = Instant::now();
         }
     }
+}
+
+/// A decoder that its thread and whoever asks how it is going share. The thread holds the lock for one batch of
+/// datagrams at a time.
+pub(super) type SharedDesk = Arc<Mutex<Desk>>;
+
+pub(super) fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    // Whoever panicked with it left counts behind that still tell something.
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a datagram of none of the protocols is, by the words in which they have their versions.

@@ -3,6 +3,7 @@
 //! * [`options`]: what the room is told. [`error`]: why it does not start.
 //! * `socket`: datagram sockets; [`steer`]: which of them an exporter's datagrams reach; `sys`: the system calls.
 //! * [`admission`]: who is listened to, and how much. `contacts`: who has been heard. `desk`: one decoder with all that belongs to it.
+//!   `parts`: all of them, with the sockets.
 //! * `worker`: the threads that receive datagrams. `stream`: IPFIX over TCP and TLS. `relay`: datagrams sent on.
 //! * `state`: templates over a restart. [`report`]: what became of everything.
 //!
@@ -19,36 +20,39 @@ pub mod steer;
 
 mod contacts;
 mod desk;
+mod parts;
 mod relay;
 mod socket;
 mod state;
 mod stream;
 mod sys;
+mod thread;
 mod worker;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
     thread::JoinHandle,
-    time::SystemTime,
 };
-
-use sensor_core::flow::batch::FlowBatch;
 
 use self::{
     admission::Rules,
-    desk::Desk,
+    desk::{Desk, SharedDesk, lock},
     error::IntakeError,
     options::{Options, Transport},
+    parts::Parts,
     relay::Relay,
     report::Report,
     socket::Port,
     stream::Streams,
+    thread::thread,
 };
+use crate::clock;
 
+pub use self::desk::Sink;
 pub use self::state::fresh as fresh_state;
 
 /// Reads the files of a TLS listener, and starts nothing.
@@ -59,24 +63,6 @@ pub fn check_tls(tls: &options::Tls) -> Result<(), IntakeError> {
     stream::check_tls(tls)
 }
 
-/// Takes decoded flows; gives the batch back when nobody needs its memory any more.
-pub type Sink = Arc<dyn Fn(FlowBatch) -> Option<FlowBatch> + Send + Sync>;
-
-/// A decoder that its thread and whoever asks how it is going share. The thread holds the lock for one batch of
-/// datagrams at a time.
-type SharedDesk = Arc<Mutex<Desk>>;
-
-fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    // Whoever panicked with it left counts behind that still tell something.
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Milliseconds since the epoch.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    since.as_millis() as u64
-}
-
 /// Everything that is listened to. Dropping it leaves the threads running; [`Intake::stop`] ends them.
 pub struct Intake {
     parts: Arc<Parts>,
@@ -84,16 +70,6 @@ pub struct Intake {
     workers: Vec<JoinHandle<()>>,
     streams: Option<Streams>,
     keeper: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
-}
-
-/// What reports are made of.
-struct Parts {
-    /// One for each worker.
-    desks: Vec<SharedDesk>,
-    /// Sockets of each worker, in the order of the listeners.
-    ports: Vec<Vec<Port>>,
-    relay: Option<Relay>,
-    streams: Option<Arc<stream::Shared>>,
 }
 
 impl Intake {
@@ -198,24 +174,6 @@ impl Intake {
     }
 }
 
-impl Parts {
-    fn report(&self) -> Report {
-        let mut report = Report::default();
-        for (desk, ports) in self.desks.iter().zip(&self.ports) {
-            let desk = lock(desk);
-            report.add_desk(&desk);
-            report.add_ports(&desk, ports);
-        }
-        if let Some(streams) = &self.streams {
-            streams.report(&mut report);
-        }
-        if let Some(relay) = &self.relay {
-            report.forwards = relay.report();
-        }
-        report
-    }
-}
-
 fn desk(options: &Options, rules: &Arc<Rules>, memory: usize) -> SharedDesk {
     let listeners = options.listeners.len();
     Arc::new(Mutex::new(Desk::new(rules.clone(), listeners, memory, options.inner_headers)))
@@ -232,12 +190,7 @@ fn restore(desks: &[SharedDesk], saved: sensor_wire::exporter::snapshot::Snapsho
     shares
         .map(|(desk, exporters)| {
             let share = sensor_wire::exporter::snapshot::Snapshot { version, exporters };
-            lock(desk).collector.restore(share, now())
+            lock(desk).collector.restore(share, clock::now())
         })
         .sum()
-}
-
-fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, IntakeError> {
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
-    thread.map_err(|source| IntakeError::Thread { source })
 }

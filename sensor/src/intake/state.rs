@@ -11,7 +11,10 @@ use std::{
 
 use sensor_wire::exporter::snapshot::{SavedExporter, Snapshot, VERSION};
 
-use super::{SharedDesk, error::IntakeError, lock};
+use super::{
+    desk::{SharedDesk, lock},
+    error::IntakeError,
+};
 use crate::files;
 
 /// First word of the last line.

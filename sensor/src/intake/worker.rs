@@ -10,14 +10,14 @@ use std::{
 };
 
 use super::{
-    Parts, SharedDesk, Sink,
     admission::Verdict,
-    desk::Desk,
-    lock, now,
+    desk::{Desk, SharedDesk, Sink, lock},
+    parts::Parts,
     relay::{Packet, Relay},
     socket::Port,
     sys::{self, Arrived, Inbox, SLOTS},
 };
+use crate::clock;
 
 /// How long it sleeps at most: so long may a stop or a half-full batch wait.
 const SLEEP: Duration = Duration::from_millis(200);
@@ -64,7 +64,7 @@ pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
             };
             came += count;
             more |= count == SLOTS;
-            let now = now();
+            let now = clock::now();
             let mut desk = lock(desk);
             for slot in 0..count {
                 if let Some(arrived) = inbox.arrived(slot) {

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "agent",
+            "clock",
             "diagnostic",
             "engine",
             "enrich",
@@ -31,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
+            "clock",
             "diagnostic",
             "engine",
             "enrich",
@@ -58,9 +60,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["diagnostic"]),
     ("wire", &["flow", "sensor_common"]),
     // Edges.
+    ("clock", &[]),
     ("files", &[]),
-    ("export", &["files", "flow", "policy", "sensor_common", "stdio", "wire"]),
-    ("intake", &["files", "flow", "wire"]),
+    ("export", &["clock", "files", "flow", "policy", "sensor_common", "stdio", "wire"]),
+    ("intake", &["clock", "files", "flow", "wire"]),
     ("kernel", &["flow", "sensor_common"]),
     ("replay", &["flow", "sensor_common", "wire"]),
     ("stdio", &[]),

@@ -21,7 +21,7 @@ use sensor_kernel::{
     log::KernelLog,
 };
 
-use crate::{agent::plant::outputs::Outputs, export::clock::now};
+use crate::{agent::plant::outputs::Outputs, clock::now};
 
 /// How often the fill of the tables is looked at between two drains.
 const GLANCE: Duration = Duration::from_millis(50);

@@ -1,6 +1,9 @@
 //! `sensor nql check`: every fault of a query, or that there is none.
 
-use super::{QueryArgs, compile, read_lists};
+use super::{
+    args::QueryArgs,
+    query::{compile, read_lists},
+};
 use crate::stdio;
 
 /// Fails with every fault of the query.

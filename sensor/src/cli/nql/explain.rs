@@ -8,7 +8,10 @@ use sensor_core::nql::{
     parse,
 };
 
-use super::{QueryArgs, args::Context, compile, read_lists};
+use super::{
+    args::{Context, QueryArgs},
+    query::{compile, read_lists},
+};
 use crate::{cli::exit::Failure, stdio};
 
 /// Prints the optimised query.

@@ -19,7 +19,10 @@ use sensor_core::{
     },
 };
 
-use super::{args::FilterArgs, compile, read_lists};
+use super::{
+    args::FilterArgs,
+    query::{compile, read_lists},
+};
 use crate::{
     agent::{
         config::{self, overrides::Overrides},

@@ -27,6 +27,7 @@ pub mod trial;
 mod deliver;
 mod output;
 mod process;
+mod status;
 
 /// An event counts as one, whatever it tells of.
 impl Load for Event {

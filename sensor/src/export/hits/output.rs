@@ -10,20 +10,15 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     deliver::Delivery, error::HitsError, options::OutputOptions, process::Process, spool::Spool,
+    status::Status,
 };
-use crate::export::{clock, files::Reopen, queue::Queue, sink::Sink, thread::Thread};
+use crate::{
+    clock,
+    export::{files::Reopen, queue::Queue, sink::Sink, thread::Thread},
+};
 
 /// How long its thread may take to give up at the deadline of the stop.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// How an output stands with its receiver.
-#[derive(Debug, Default)]
-pub struct Status {
-    /// What went wrong last, also when it has been overcome.
-    pub error: Option<String>,
-    /// Nobody will ever take anything.
-    pub gone: bool,
-}
 
 /// A running output.
 pub struct Output {

@@ -20,10 +20,13 @@ use tokio::{
 
 use super::{
     deliver::{Delivery, Failure, Message, Renderer, Verdict},
-    output::Status,
     spool::{Kept, Spool},
+    status::Status,
 };
-use crate::export::{clock, net::backoff::Backoff, queue::Queue};
+use crate::{
+    clock,
+    export::{net::backoff::Backoff, queue::Queue},
+};
 
 /// Messages that are handed over in one go.
 const BATCH: usize = 64;

@@ -13,7 +13,10 @@ use sensor_core::{
 use sensor_wire::ipfix::hits::HitRecord;
 
 use super::options::ExportTime;
-use crate::export::{clock, queue::Queue, sink::Sink};
+use crate::{
+    clock,
+    export::{queue::Queue, sink::Sink},
+};
 
 /// The hits of an exporter, as an output of events. The exporter's thread sends them and its end is theirs: end the
 /// exporter first.

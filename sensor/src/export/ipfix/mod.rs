@@ -26,13 +26,15 @@ use self::{
     options::{Destination, ExportTime, ExporterOptions},
     process::Process,
 };
-use super::{clock, queue::Queue, sink::Sink};
+use super::{queue::Queue, sink::Sink};
+use crate::clock;
 
 pub mod error;
 pub mod metering;
 pub mod options;
 
 pub use hits::ExporterHits;
+pub use status::Status;
 
 mod connect;
 mod file;
@@ -40,17 +42,7 @@ mod hits;
 mod in_flight;
 mod process;
 mod session;
-
-/// How an exporting process stands with its destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// True while the destination takes messages.
-    pub connected: bool,
-    /// How many times the destination stopped taking messages, or did not from the start.
-    pub outages: u64,
-    /// What went wrong last, also when it has been overcome.
-    pub error: Option<String>,
-}
+mod status;
 
 /// A running exporting process.
 pub struct Exporter {

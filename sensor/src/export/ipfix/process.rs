@@ -20,7 +20,6 @@ use tokio::{
 };
 
 use super::{
-    Status, clock,
     connect::Connector,
     error::ExportError,
     hits,
@@ -28,11 +27,15 @@ use super::{
     metering::MeteringProcess,
     options::{Destination, ExportTime, ExporterOptions},
     session::Session,
+    status::Status,
 };
-use crate::export::{
-    account::Account,
-    net::{backoff::Backoff, connect::PROBATION, error::NetError},
-    queue::Queue,
+use crate::{
+    clock,
+    export::{
+        account::Account,
+        net::{backoff::Backoff, connect::PROBATION, error::NetError},
+        queue::Queue,
+    },
 };
 
 /// Why a session ended without a fault.

@@ -15,8 +15,8 @@ use sensor_core::flow::{
 
 use super::{csv::Columns, json, line};
 use crate::{
+    clock,
     export::{
-        clock,
         files::{retention::Deleted, rotated::RotatedFile},
         queue::Queue,
         sink::Sink,

@@ -17,10 +17,10 @@ pub(super) use self::packet::Packet;
 use self::selection::Selection;
 use super::{
     error::IntakeError,
-    now,
     options::{Forward, Listener},
     report::ForwardReport,
 };
+use crate::clock;
 
 /// Milliseconds between two lines of the log about one receiver.
 const SILENCE: u64 = 60_000;
@@ -136,7 +136,7 @@ impl Receiver {
 
     fn failed(&self, error: &io::Error) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        let now = now();
+        let now = clock::now();
         if now >= self.silent_until.load(Ordering::Relaxed) {
             self.silent_until.store(now + SILENCE, Ordering::Relaxed);
             tracing::warn!("not all datagrams reach {}: {error}", self.name);

@@ -16,10 +16,13 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Shared,
     framing::{Front, front},
+    service::Service,
 };
-use crate::intake::{lock, now, report::Broken, sys};
+use crate::{
+    clock,
+    intake::{desk::lock, report::Broken, sys},
+};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -70,7 +73,7 @@ pub(super) async fn serve(
     from: SocketAddr,
     index: usize,
     tls: Option<TlsAcceptor>,
-    shared: &Shared,
+    shared: &Service,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ConnectionError> {
     let Some(tls) = tls else {
@@ -97,7 +100,7 @@ async fn read<S: AsyncRead + Unpin>(
     mut stream: S,
     from: SocketAddr,
     index: usize,
-    shared: &Shared,
+    shared: &Service,
     stopped: watch::Receiver<bool>,
     waiting: impl Fn(&S) -> usize,
 ) -> Result<(), ConnectionError> {
@@ -113,7 +116,7 @@ async fn messages(
     octets: &mut Vec<u8>,
     from: SocketAddr,
     index: usize,
-    shared: &Shared,
+    shared: &Service,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ConnectionError> {
     let mut last: Option<Instant> = None;
@@ -161,11 +164,11 @@ fn take(
     octets: &mut Vec<u8>,
     from: SocketAddr,
     index: usize,
-    shared: &Shared,
+    shared: &Service,
 ) -> Result<bool, ConnectionError> {
     let mut taken = 0;
     let mut desk = lock(&shared.desk);
-    let now = now();
+    let now = clock::now();
     let end = loop {
         match front(&octets[taken..]) {
             Front::Message(length) => {

@@ -4,13 +4,14 @@
 
 mod connection;
 mod framing;
+mod service;
 mod slots;
 mod tls;
 
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::Duration,
 };
@@ -25,15 +26,13 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+pub(super) use self::service::Service;
 use self::slots::{Full, Slots};
 use super::{
-    SharedDesk, Sink,
-    admission::Rules,
+    desk::{SharedDesk, Sink, lock},
     error::IntakeError,
-    lock, now,
     options::{Listener, Options, Tls, Transport},
-    report::{ConnectionReport, Report},
-    thread,
+    thread::thread,
 };
 
 /// Connections that may wait to be accepted.
@@ -41,9 +40,6 @@ const BACKLOG: i32 = 128;
 
 /// How often it is looked whether batches have waited long enough.
 const TICK: Duration = Duration::from_millis(250);
-
-/// Warnings a minute about connections of one address.
-const WARNINGS: u32 = 5;
 
 /// How long accepting rests when the system has no descriptor left.
 const REST: Duration = Duration::from_millis(100);
@@ -106,46 +102,9 @@ fn listening(address: SocketAddr, only_v6: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What connections share.
-pub(super) struct Shared {
-    desk: SharedDesk,
-    rules: Rules,
-    sink: Sink,
-    /// The longest silence within a connection, and before its first message.
-    idle: Duration,
-    first: Duration,
-    names: Vec<(usize, String)>,
-    slots: Arc<Slots>,
-    counts: Mutex<ConnectionReport>,
-}
-
-impl Shared {
-    fn count(&self, change: impl FnOnce(&mut ConnectionReport)) {
-        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Warns of what `from` does: some times a minute, and not of endlessly many.
-    fn warn(&self, from: SocketAddr, what: &str) {
-        let address = device::address(from);
-        if lock(&self.desk).admission.names_often(address, now(), WARNINGS) {
-            tracing::warn!(%from, "{what}");
-        }
-    }
-
-    /// Adds what became of all connections to `report`.
-    pub(super) fn report(&self, report: &mut Report) {
-        let desk = lock(&self.desk);
-        report.add_desk(&desk);
-        for (index, name) in &self.names {
-            report.listeners.entry(name.clone()).or_default().add(desk.received[*index]);
-        }
-        report.connections = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-    }
-}
-
 /// The thread of all connections.
 pub(super) struct Streams {
-    shared: Arc<Shared>,
+    shared: Arc<Service>,
     stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
@@ -158,7 +117,7 @@ impl Streams {
         options: &Options,
         sink: Sink,
     ) -> Result<Self, IntakeError> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Service {
             desk,
             rules: options.rules.clone(),
             sink,
@@ -187,7 +146,7 @@ impl Streams {
         Ok(Self { shared, stop, thread: thread("intake-streams", work)? })
     }
 
-    pub(super) fn shared(&self) -> Arc<Shared> {
+    pub(super) fn shared(&self) -> Arc<Service> {
         self.shared.clone()
     }
 
@@ -204,7 +163,7 @@ impl Streams {
 
 type Acceptor = (TcpListener, usize, Option<TlsAcceptor>);
 
-async fn serve(sockets: Vec<Acceptor>, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+async fn serve(sockets: Vec<Acceptor>, shared: Arc<Service>, mut stopped: watch::Receiver<bool>) {
     let mut listening = JoinSet::new();
     for (socket, index, tls) in sockets {
         listening.spawn(accept(socket, index, tls, shared.clone(), stopped.clone()));
@@ -225,7 +184,7 @@ async fn accept(
     socket: TcpListener,
     index: usize,
     tls: Option<TlsAcceptor>,
-    shared: Arc<Shared>,
+    shared: Arc<Service>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -261,7 +220,7 @@ fn take(
     stream: TcpStream,
     from: SocketAddr,
     (index, tls): (usize, &Option<TlsAcceptor>),
-    shared: &Arc<Shared>,
+    shared: &Arc<Service>,
     stopped: &watch::Receiver<bool>,
 ) {
     let address = device::address(from);

@@ -2,10 +2,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
-use super::CaptureFault;
-
-/// Bytes of the largest block that is read. Real ones are a packet (256 KiB at most in libpcap) and a header.
-pub const MAX_BLOCK: usize = 16 << 20;
+use super::error::{CaptureFault, MAX_BLOCK};
 
 /// A reader and the block that is being looked at.
 pub struct Input<R> {

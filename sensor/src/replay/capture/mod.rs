@@ -1,17 +1,17 @@
 //! Captured traffic, read frame by frame: pcap and pcapng, as every capture tool writes them.
 //!
 //! Reading is a function of bytes ([`CaptureReader::from_reader`]); only [`CaptureReader::open`] touches a file, `-` being
-//! standard input, and looks through gzip and zstd. A capture is untrusted: memory is bounded by [`input::MAX_BLOCK`], and whatever is wrong becomes
+//! standard input, and looks through gzip and zstd. A capture is untrusted: memory is bounded by [`MAX_BLOCK`], and whatever is wrong becomes
 //! an error that names file, thing and offset, after all whole frames before it were delivered.
 
 use std::{
-    error::Error,
     fmt,
-    io::{self, Read},
-    ops::Range,
+    io::Read,
     path::{Path, PathBuf},
 };
 
+mod error;
+mod frame;
 pub mod input;
 mod pcap;
 mod pcapng;
@@ -19,30 +19,12 @@ mod pcapng;
 #[cfg(test)]
 mod tests;
 
-use self::input::Input;
+pub use self::{
+    error::{CaptureError, CaptureFault, MAX_BLOCK},
+    frame::Frame,
+};
+use self::{frame::FrameRecord, input::Input};
 use super::{meter::Meter, open};
-
-/// One captured packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame<'a> {
-    /// When it was captured: nanoseconds since 1970-01-01 UTC. A pcapng simple packet has no time of its own and gets
-    /// that of the frame before it, 0 if there is none.
-    pub timestamp_ns: u64,
-    /// What the data begin with: a LINKTYPE_ value of the tcpdump registry, 1 for Ethernet.
-    pub link_type: u32,
-    /// The captured bytes, perhaps fewer than there were on the wire.
-    pub data: &'a [u8],
-    /// Bytes on the wire.
-    pub wire_length: u32,
-}
-
-/// Where the next frame lies in the current block, and what is said of it.
-struct FrameRecord {
-    timestamp_ns: u64,
-    link_type: u32,
-    wire_length: u32,
-    data: Range<usize>,
-}
 
 /// Reads the frames of one capture in the order of the file.
 pub struct CaptureReader<R = Box<dyn Read + Send>> {
@@ -140,80 +122,3 @@ impl<R> fmt::Debug for CaptureReader<R> {
 }
 
 const MAGIC_LENGTH: usize = 4;
-
-/// Why a capture cannot be read, or not further.
-#[derive(Debug)]
-pub struct CaptureError {
-    /// The file, where there is one.
-    pub path: Option<PathBuf>,
-    /// What is wrong with it.
-    pub fault: CaptureFault,
-}
-
-/// What is wrong with a capture. Offsets are bytes from its start, after decompression.
-#[derive(Debug, thiserror::Error)]
-pub enum CaptureFault {
-    /// The file cannot be opened.
-    #[error("cannot be opened")]
-    Open(#[source] io::Error),
-    /// There is nothing in it.
-    #[error("is empty, not a capture")]
-    Empty,
-    /// It is something else.
-    #[error("is not a pcap or pcapng capture: it begins with the bytes {0:02x?}")]
-    Foreign([u8; 4]),
-    /// The system or the decompressor refuses.
-    #[error("cannot be read at offset {offset}")]
-    Read {
-        /// Of the first byte that was not read.
-        offset: u64,
-        /// What it says.
-        source: io::Error,
-    },
-    /// It ends too early.
-    #[error("is cut short: the block at offset {offset} has {needs} bytes, {has} are present")]
-    Truncated {
-        /// Where the block begins.
-        offset: u64,
-        /// Bytes that the block must have, as far as known.
-        needs: usize,
-        /// Bytes of it that there are.
-        has: usize,
-    },
-    /// A block is larger than any real one.
-    #[error(
-        "has a block of {length} bytes at offset {offset}: more than {} are not read",
-        input::MAX_BLOCK
-    )]
-    TooLarge {
-        /// Where the block begins.
-        offset: u64,
-        /// Its claimed bytes.
-        length: u64,
-    },
-    /// A block contradicts itself or the format.
-    #[error("is malformed at offset {offset}: {what}")]
-    Malformed {
-        /// Where the block begins.
-        offset: u64,
-        /// What is wrong.
-        what: &'static str,
-    },
-}
-
-impl fmt::Display for CaptureError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, fault } = self;
-        match path {
-            Some(path) => write!(f, "{} {fault}", path.display()),
-            None => write!(f, "the capture {fault}"),
-        }
-    }
-}
-
-impl Error for CaptureError {
-    /// The fault is in the message already; behind it is what the system said.
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.fault.source()
-    }
-}

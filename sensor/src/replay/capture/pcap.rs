@@ -4,7 +4,7 @@ use std::io::Read;
 
 use pcap_parser::parse_pcap_header;
 
-use super::{CaptureFault, FrameRecord, input::Input};
+use super::{error::CaptureFault, frame::FrameRecord, input::Input};
 
 const FILE_HEADER: usize = 24;
 

@@ -10,7 +10,7 @@ use pcap_parser::{
     traits::PcapNGPacketBlock as _,
 };
 
-use super::{CaptureFault, FrameRecord, input::Input};
+use super::{error::CaptureFault, frame::FrameRecord, input::Input};
 
 /// The type of a section header, the same in both byte orders.
 pub const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];

@@ -7,7 +7,7 @@ use std::{
 
 use sensor_wire::ipfix::MESSAGE_HEADER_LENGTH;
 
-use super::{Counts, Datagram, Sink};
+use super::datagram::{Counts, Datagram, Sink};
 use crate::replay::capture::{CaptureFault, input::Input};
 
 /// What a message begins with: the version.

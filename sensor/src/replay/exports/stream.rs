@@ -3,10 +3,7 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use super::{
-    messages::{self, Begin, Known},
-    streams::Rest,
-};
+use super::messages::{self, Begin, Known};
 
 /// Octets of a stream that may wait for a missing segment.
 const WAITING: usize = 1 << 20;
@@ -14,6 +11,17 @@ const WAITING: usize = 1 << 20;
 const SEGMENTS: usize = 1024;
 /// How long a missing segment is waited for, milliseconds: senders repeat what is lost sooner.
 const PATIENCE: u64 = 10_000;
+
+/// What streams held besides messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// Octets of streams of IPFIX that are in no whole message.
+    pub octets: u64,
+    /// Octets of streams of IPFIX that the capture lacks.
+    pub missing: u64,
+    /// Frames of streams of something else.
+    pub others: u64,
+}
 
 /// One direction of a connection.
 #[derive(Debug, Default)]

@@ -7,7 +7,11 @@ use std::{
     ops::ControlFlow,
 };
 
-use super::{messages, packet::Packet, stream::Stream};
+use super::{
+    messages,
+    packet::Packet,
+    stream::{Rest, Stream},
+};
 
 /// Streams that are followed at a time; beyond, those make room of which nothing tells yet what they are.
 const OPEN: usize = 1024;
@@ -19,17 +23,6 @@ mod flag {
     pub const FIN: u8 = 1;
     pub const SYN: u8 = 2;
     pub const RST: u8 = 4;
-}
-
-/// What streams held besides messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rest {
-    /// Octets of streams of IPFIX that are in no whole message.
-    pub octets: u64,
-    /// Octets of streams of IPFIX that the capture lacks.
-    pub missing: u64,
-    /// Frames of streams of something else.
-    pub others: u64,
 }
 
 /// Ends of one direction of a connection.

@@ -15,9 +15,8 @@ use toml::{
 };
 
 use super::{
-    Words, Written,
     raw::{Entries, RawLabel, RawPolicy, Severities, Texts, at, place},
-    regions,
+    written::{Words, Written, regions},
 };
 use crate::{
     diagnostic::Diagnostic,

@@ -9,18 +9,19 @@ mod resolve;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::{collections::BTreeMap, ops::Range};
 
-use self::raw::{RawFile, RawPolicy};
+use self::{
+    raw::RawFile,
+    written::{Words, Written, regions},
+};
 use super::model::Policy;
 use crate::{
     diagnostic::{Diagnostic, Findings, Severity},
     nql::lists::Lists,
-    settings::{
-        document,
-        schema::{Setting, Value as _},
-    },
+    settings::{document, schema::Value as _},
 };
 
 /// A file of policies; a name that ends in `.json` makes it JSON.
@@ -69,22 +70,6 @@ impl Loaded {
     pub fn report(&self) -> String {
         self.findings().to_string()
     }
-}
-
-/// A policy as it was written, and the part of the file that it stands in.
-struct Written {
-    policy: RawPolicy,
-    region: Range<usize>,
-    /// What its dialect calls things.
-    words: &'static Words,
-}
-
-/// What a dialect calls the keys that messages name.
-struct Words {
-    matches: &'static str,
-    window: &'static str,
-    update: &'static str,
-    severity: &'static str,
 }
 
 const TOML_WORDS: Words =
@@ -146,14 +131,4 @@ fn read_toml(text: &str) -> (Vec<Written>, Vec<Diagnostic>) {
     document::add_to_sound_lines(&mut faults, of_form, text);
     let policies = raw.map(|raw| raw.policy.value).unwrap_or_default();
     (regions(policies, text.len(), &TOML_WORDS), faults)
-}
-
-/// Each policy with the part of the file from its beginning to that of the next.
-fn regions(policies: Vec<Setting<RawPolicy>>, end: usize, words: &'static Words) -> Vec<Written> {
-    let starts: Vec<usize> = policies.iter().map(|policy| raw::place(policy).start).collect();
-    let ends = starts.iter().skip(1).copied().chain([end + 1]);
-    let written = policies.into_iter().zip(starts.iter().zip(ends));
-    written
-        .map(|(policy, (&start, end))| Written { policy: policy.value, region: start..end, words })
-        .collect()
 }

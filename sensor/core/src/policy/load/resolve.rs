@@ -3,9 +3,9 @@
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::{
-    Words,
     raw::{Entries, RawLabel, RawPolicy, Severities, Texts, at, place, unknown},
     strings::Places,
+    written::Words,
 };
 use crate::{
     diagnostic::Diagnostic,

@@ -3,6 +3,7 @@
 //! A file `NAME.test.toml` stands beside `NAME.toml`. Each `[[test]]` lists flows by the names of NQL fields, and says what
 //! must come of them: the exact events under `expect`, or, with `fires`, the highest severity alone.
 
+mod expected;
 mod flows;
 mod outcome;
 mod raw;
@@ -16,6 +17,7 @@ pub use outcome::Outcome;
 pub use run::run;
 
 use self::{
+    expected::Expected,
     flows::Draft,
     raw::{RawCase, RawFile},
 };
@@ -60,15 +62,6 @@ impl Case {
             ..self.clone()
         }
     }
-}
-
-/// What must come of the flows.
-#[derive(Clone, Debug)]
-enum Expected {
-    /// This is the highest severity of all events; or what there is in place of severities.
-    Fires(String),
-    /// Exactly these events, each with these attributes.
-    Events(Vec<Vec<(String, String)>>),
 }
 
 /// What `fires` may say.

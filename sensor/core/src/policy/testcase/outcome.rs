@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Expected, flows::BEGIN, raw::Fields};
+use super::{expected::Expected, flows::BEGIN, raw::Fields};
 use crate::{
     diagnostic::Diagnostic,
     flow::fields::OwnedValue,

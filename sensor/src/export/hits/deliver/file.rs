@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Failure, Message};
+use super::outcome::{Failure, Message};
 use crate::export::{
     files::{Reopen, retention::Deleted, rotated::RotatedFile},
     hits::{error::HitsError, options::FileOptions},

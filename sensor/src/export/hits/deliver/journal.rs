@@ -4,7 +4,7 @@ use std::{io::ErrorKind, path::PathBuf};
 
 use tokio::net::UnixDatagram;
 
-use super::{Failure, Message, Verdict};
+use super::outcome::{Failure, Message, Verdict};
 
 /// The way to the journal.
 pub struct Journal {

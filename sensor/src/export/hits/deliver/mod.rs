@@ -1,7 +1,7 @@
 //! The ways out, behind one face: a batch of rendered messages is handed over whole, or the failure says how far it got
 //! and whether it is worth another try.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use sensor_core::policy::event::Event;
 
@@ -15,43 +15,12 @@ use crate::export::files::{Reopen, retention::Deleted};
 
 mod file;
 mod journal;
+mod outcome;
 mod stdout;
 mod syslog;
 mod webhook;
 
-/// A rendered event.
-pub type Message = Vec<u8>;
-
-/// Why a batch was not delivered, or not whole.
-#[derive(Debug)]
-pub struct Failure {
-    /// How many of its messages were.
-    pub delivered: usize,
-    /// What to do with the others.
-    pub verdict: Verdict,
-    /// What happened, for people.
-    pub error: String,
-}
-
-/// What to do with messages that were not delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Try again; not before this time, where the receiver has said so.
-    Retry {
-        /// From now.
-        after: Option<Duration>,
-    },
-    /// Give them up: the receiver will never take them.
-    Refused,
-    /// Give everything up: nobody receives any more.
-    Gone,
-}
-
-impl Failure {
-    fn retry(delivered: usize, error: &impl ToString) -> Self {
-        Self { delivered, verdict: Verdict::Retry { after: None }, error: error.to_string() }
-    }
-}
+pub use outcome::{Failure, Message, Verdict};
 
 /// How an output writes an event.
 #[derive(Clone, Debug)]

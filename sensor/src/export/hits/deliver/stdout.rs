@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use super::{Failure, Message, Verdict};
+use super::outcome::{Failure, Message, Verdict};
 use crate::stdio;
 
 /// Whether people read it.

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{Failure, Message};
+use super::outcome::{Failure, Message};
 use crate::export::{
     hits::{
         options::{SyslogOptions, SyslogTransport},

@@ -8,7 +8,7 @@ use reqwest::{
     redirect::Policy,
 };
 
-use super::{Failure, Message, Verdict};
+use super::outcome::{Failure, Message, Verdict};
 use crate::{
     export::{
         hits::{

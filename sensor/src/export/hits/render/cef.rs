@@ -9,7 +9,10 @@ use sensor_core::{
     policy::event::{Event, Severity},
 };
 
-use super::{agreed, agreed_address, id, shown, summary, track};
+use super::{
+    parts::{agreed, agreed_address, id, shown, track},
+    summary,
+};
 
 /// Appends the line, without a line end.
 pub fn write(out: &mut Vec<u8>, event: &Event) {

@@ -2,7 +2,11 @@
 
 use sensor_core::policy::event::Event;
 
-use super::{Detail, Format, id, summary, syslog, track};
+use super::{
+    Detail, Format,
+    parts::{id, track},
+    summary, syslog,
+};
 
 /// Identifies hits among the messages of the journal: `journalctl MESSAGE_ID=...`.
 pub const MESSAGE_ID: &str = "5d3c1f0a9b7e4c6c8a2f64e1b0d97a35";

@@ -15,7 +15,19 @@ use serde::{
     ser::{SerializeMap as _, SerializeSeq as _},
 };
 
-use super::{Detail, id, shown, summary, track};
+use super::{
+    parts::{id, shown, track},
+    summary,
+};
+
+/// How much of an event is written, where the room may be limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All of it.
+    Full,
+    /// Without the flows and what is known of the addresses.
+    Brief,
+}
 
 /// Appends the object, without a line end.
 pub fn write(out: &mut Vec<u8>, event: &Event, detail: Detail) {

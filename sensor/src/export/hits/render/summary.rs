@@ -2,7 +2,7 @@
 
 use sensor_core::policy::event::{Event, EventKind};
 
-use super::{shown, track};
+use super::parts::{shown, track};
 
 /// `port_scan: start (high): srcip=10.0.0.5, distinct(dstport) >= 100`.
 pub fn of(event: &Event) -> String {

@@ -4,7 +4,10 @@ use std::fmt::{Display, Formatter, Write as _};
 
 use sensor_core::policy::event::{Event, Severity};
 
-use super::{Detail, Format, id, rfc3339, track};
+use super::{
+    Detail, Format,
+    parts::{id, rfc3339, track},
+};
 
 /// Octets of a message that every receiver of today takes by default.
 pub const MESSAGE_LIMIT: usize = 8192;

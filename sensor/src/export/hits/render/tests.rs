@@ -4,6 +4,8 @@
 
 use std::{fs, path::Path};
 
+use sensor_core::flow::fields::OwnedValue;
+
 use super::{
     testing::{end, hit, scan},
     *,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sensor_core::policy::event::{Event, Extremes, Severity};
 
-use super::{rfc3339, summary};
+use super::{parts::rfc3339, summary};
 use crate::export::log::line::octets;
 
 /// How an event is shown.

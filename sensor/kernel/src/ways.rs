@@ -1,0 +1,96 @@
+//! The ways to see packets: those there are, those that are asked for, and why a better one was not taken.
+
+use std::fmt;
+
+/// How received packets are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngressMode {
+    /// XDP in the driver.
+    NativeXdp,
+    /// tcx, behind the kernel's merging of frames; counts segments.
+    TcxIngress,
+    /// clsact, as tcx.
+    ClsactIngress,
+    /// XDP in the stack: merged frames count once.
+    GenericXdp,
+}
+
+/// How sent packets are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EgressMode {
+    /// tcx.
+    Tcx,
+    /// clsact.
+    Clsact,
+}
+
+/// What the user wishes for received packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IngressWish {
+    /// The best exact way there is.
+    #[default]
+    Best,
+    /// Native XDP, also where another way counts better; tcx where it cannot be had.
+    NativeXdp,
+    /// tcx or clsact: the XDP slot is left to others.
+    Tc,
+    /// Generic XDP.
+    GenericXdp,
+}
+
+/// A better way, and why it was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The way.
+    pub way: &'static str,
+    /// Why not.
+    pub reason: String,
+}
+
+/// A way to see packets, for messages.
+pub(super) trait Way {
+    /// Its name.
+    fn name(self) -> &'static str;
+}
+
+impl Way for IngressMode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NativeXdp => "native XDP",
+            Self::TcxIngress => "tcx",
+            Self::ClsactIngress => "clsact",
+            Self::GenericXdp => "generic XDP",
+        }
+    }
+}
+
+impl Way for EgressMode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
+        }
+    }
+}
+
+impl fmt::Display for IngressMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        if *self == Self::GenericXdp {
+            f.write_str(" (as asked for; merged frames count once)")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for EgressMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.way, self.reason)
+    }
+}
