@@ -26,6 +26,7 @@ use sensor_common::{
     ledger::Ledger,
     table::Slot,
 };
+use sensor_core::flow::prefetch::prefetch_octets;
 
 use super::error::KernelError;
 
@@ -170,18 +171,7 @@ impl<const N: usize> FlowTable<N> {
     #[inline]
     fn prefetch(&self, base: usize, position: usize) {
         let slot = self.slots.at(base + self.offset(base, position));
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: prefetching reads nothing and cannot fault.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.cast()) };
-            if size_of::<Slot<N>>() > 64 {
-                // SAFETY: as above.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.cast::<i8>().wrapping_add(64)) };
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = slot;
+        prefetch_octets(slot.cast(), size_of::<Slot<N>>());
     }
 }
 

@@ -12,6 +12,7 @@
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`router`]: what only routers tell, and what is known of the routers.
 //! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.
+//! * [`prefetch`]: memory asked for before it is needed.
 //! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
 
 pub mod aggregator;
@@ -27,6 +28,7 @@ pub mod key;
 pub mod labels;
 pub mod mac;
 pub mod ports;
+pub mod prefetch;
 pub mod prefix;
 pub mod profile;
 pub mod protocol;

@@ -3,7 +3,7 @@
 //! A cell holds 32 bits of the hash, from which its place follows, and the slot. Removal moves later cells back, so that no
 //! marks of the dead are left behind.
 
-use super::prefetch::prefetch;
+use crate::flow::prefetch::prefetch;
 
 /// Slots by hash.
 #[derive(Debug, Default)]

@@ -9,7 +9,6 @@ mod index;
 mod keys;
 pub mod load;
 pub mod model;
-mod prefetch;
 pub mod sources;
 pub mod stock;
 pub mod tags;

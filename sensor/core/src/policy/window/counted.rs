@@ -2,7 +2,7 @@
 //! that policies which count nothing of the kind have keys that take no room for it.
 
 use super::{distinct::Distinct, starts::Starts};
-use crate::policy::prefetch::prefetch;
+use crate::flow::prefetch::prefetch;
 
 /// What is counted of each key.
 #[derive(Debug)]

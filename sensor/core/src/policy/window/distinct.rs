@@ -6,7 +6,7 @@
 use thin_vec::{ThinVec, thin_vec};
 
 use super::{mix, sketch::Sketch};
-use crate::policy::prefetch::{prefetch, prefetch_line};
+use crate::flow::prefetch::{prefetch, prefetch_line};
 
 /// Values that are counted one by one.
 pub const EXACT: usize = 256;

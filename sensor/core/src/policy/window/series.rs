@@ -5,7 +5,7 @@ use std::mem;
 use thin_vec::ThinVec;
 
 use super::Grid;
-use crate::policy::prefetch::{prefetch, prefetch_line};
+use crate::flow::prefetch::{prefetch, prefetch_line};
 
 /// What is measured of a record, in this order.
 pub const VALUES: usize = 2;

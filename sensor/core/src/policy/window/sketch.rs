@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use crate::policy::prefetch::prefetch;
+use crate::flow::prefetch::prefetch;
 
 /// Bits of a hash that choose the register.
 const BITS: u32 = 10;

@@ -7,9 +7,14 @@
 /// Asks for the lines of the cache in which `place` lies.
 #[inline(always)]
 pub fn prefetch<T: ?Sized>(place: &T) {
+    prefetch_octets(std::ptr::from_ref(place).cast(), size_of_val(place));
+}
+
+/// Asks for the lines of the cache in which so many octets from an address on lie.
+#[inline(always)]
+pub fn prefetch_octets(first: *const u8, octets: usize) {
     const LINE: usize = 64;
-    let first = std::ptr::from_ref(place).cast::<u8>();
-    for offset in (0..size_of_val(place)).step_by(LINE) {
+    for offset in (0..octets).step_by(LINE) {
         prefetch_line(first.wrapping_add(offset));
     }
 }
