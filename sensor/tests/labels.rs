@@ -9,10 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use sensor_common::{
-    key::{Common, Direction, KeyV4},
-    packet::Fragment,
-};
+use sensor_common::key::KeyV4;
 use sensor_core::{
     enrich::{
         combine::Precedence,
@@ -24,8 +21,8 @@ use sensor_core::{
     },
     flow::{
         batch::{EndReason, FlowBatch, Source},
-        delta::FlowDelta,
         interfaces::Interfaces,
+        testing,
     },
     nql::{Filter, Options, columns::BatchFilter, lists::Lists},
 };
@@ -189,35 +186,10 @@ fn imports_without_an_address_say_what_has_them() {
 
 fn flows(pairs: &[([u8; 4], [u8; 4])]) -> FlowBatch {
     let mut batch = FlowBatch::v4(Source::Host);
+    let (key, counts) = testing::counts(1, 0, 0, 100);
     for (source, destination) in pairs {
-        let common = Common {
-            source_port: 40_000,
-            destination_port: 443,
-            interface: 1,
-            protocol: 6,
-            tos: 0,
-            vlan: 0,
-            direction: Direction::Ingress,
-            fragment: Fragment::None,
-            folded: false,
-        };
-        let key = KeyV4 {
-            source: u32::from_ne_bytes(*source),
-            destination: u32::from_ne_bytes(*destination),
-            common,
-        };
-        let counts = FlowDelta {
-            octets: 100,
-            packets: 1,
-            layer2_octets: 114,
-            start: 0,
-            end: 0,
-            tcp_flags: 0,
-            ttl_min: 64,
-            ttl_max: 64,
-            macs: [0; 3],
-        };
-        batch.push(&key, &counts, EndReason::IdleTimeout);
+        let [source, destination] = [source, destination].map(|octets| u32::from_ne_bytes(*octets));
+        batch.push(&KeyV4 { source, destination, ..key }, &counts, EndReason::IdleTimeout);
     }
     batch
 }

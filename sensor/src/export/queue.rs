@@ -156,47 +156,19 @@ impl<T: Load> Queue<T> {
 
 #[cfg(test)]
 mod tests {
-    use sensor_common::{
-        key::{Common, Direction, KeyV4},
-        packet::Fragment,
-    };
-
     use super::*;
     use sensor_core::flow::{
         batch::{EndReason, Source},
         delta::FlowDelta,
+        testing,
     };
 
     fn batch(rows: usize) -> Arc<FlowBatch> {
-        let common = Common {
-            source_port: 1,
-            destination_port: 2,
-            interface: 3,
-            protocol: 6,
-            tos: 0,
-            vlan: 0,
-            direction: Direction::Ingress,
-            fragment: Fragment::None,
-            folded: false,
-        };
-        let counts = FlowDelta {
-            octets: 100,
-            packets: 2,
-            layer2_octets: 128,
-            start: 1,
-            end: 2,
-            tcp_flags: 0,
-            ttl_min: 1,
-            ttl_max: 1,
-            macs: [0; 3],
-        };
+        let (key, counts) = testing::counts(1, 1, 2, 100);
+        let counts = FlowDelta { packets: 2, ..counts };
         let mut batch = FlowBatch::v4(Source::Host);
         for _ in 0..rows {
-            batch.push(
-                &KeyV4 { source: 1, destination: 2, common },
-                &counts,
-                EndReason::IdleTimeout,
-            );
+            batch.push(&key, &counts, EndReason::IdleTimeout);
         }
         Arc::new(batch)
     }

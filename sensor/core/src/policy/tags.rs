@@ -101,18 +101,15 @@ impl Tagger {
 mod tests {
     use std::net::IpAddr;
 
-    use sensor_common::{
-        key::{Common, Direction, KeyV4},
-        packet::Fragment,
-    };
+    use sensor_common::key::{Common, KeyV4};
 
     use super::*;
     use crate::{
         flow::{
             batch::{EndReason, Source},
-            delta::FlowDelta,
             fields::{self, Row, Value},
             router::Exporter,
+            testing,
         },
         nql::{Filter, Options, lists::Lists},
     };
@@ -124,31 +121,10 @@ mod tests {
 
     fn batch_of(ports: &[u16]) -> FlowBatch {
         let mut batch = FlowBatch::v4(Source::NetFlow);
-        let counts = FlowDelta {
-            octets: 100,
-            packets: 1,
-            layer2_octets: 114,
-            start: 0,
-            end: 0,
-            tcp_flags: 0,
-            ttl_min: 64,
-            ttl_max: 64,
-            macs: [0; 3],
-        };
+        let (key, counts) = testing::counts(1, 0, 0, 100);
         for &port in ports {
-            let common = Common {
-                source_port: 40_000,
-                destination_port: port,
-                interface: 1,
-                protocol: 6,
-                tos: 0,
-                vlan: 0,
-                direction: Direction::Ingress,
-                fragment: Fragment::None,
-                folded: false,
-            };
-            let key = KeyV4 { source: 1, destination: 2, common };
-            batch.push(&key, &counts, EndReason::EndOfFlow);
+            let common = Common { destination_port: port, ..key.common };
+            batch.push(&KeyV4 { common, ..key }, &counts, EndReason::EndOfFlow);
         }
         batch
     }
