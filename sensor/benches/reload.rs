@@ -25,7 +25,8 @@ use std::{
 use sensor::agent::{
     config::{self, Config, overrides::Overrides},
     inspect,
-    plant::analysis::{Analysis, Origin},
+    mode::Mode,
+    plant::analysis::Analysis,
 };
 use sensor_core::{
     flow::{
@@ -57,8 +58,8 @@ fn measure(name: &str, one_of: usize) {
     let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), 0, one_of);
     let config = configuration(directory.path());
-    let contents = inspect::read(&config, Origin::Files, false).expect("the files have no faults");
-    let analysis = Analysis::start(&config, contents.named, Origin::Files);
+    let contents = inspect::read(&config, Mode::Files, false).expect("the files have no faults");
+    let analysis = Analysis::start(&config, contents.named, Mode::Files);
     let mut traffic = Traffic::new(&analysis);
     for _ in 0..2 * BATCHES {
         traffic.pass();

@@ -291,6 +291,40 @@ fn signals_flush_everything_and_detach() -> Result<()> {
     Ok(())
 }
 
+/// SIGUSR1 while flows are active, again and again: what has been counted only grows, and the last summary ends with it all.
+#[test]
+fn summaries_so_far_grow_and_show_what_is_active() -> Result<()> {
+    const ACTIVE: &str = "flows are active in the flow cache";
+    if !ready("SIGUSR1") {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let line = "--interval 200ms --active-timeout 60s --idle-timeout 60s";
+    let agent = Agent::watching(&hosts.near, NEAR, line)?;
+    // The packets that each summary counts in flow records, in their order.
+    let counted = |said: &str| -> Vec<u64> {
+        let rows = said.lines().filter_map(|line| line.trim().strip_prefix("= in flow records"));
+        rows.filter_map(|row| row.split_whitespace().next()?.parse().ok()).collect()
+    };
+    for (round, least) in [20, 40, 60].into_iter().enumerate() {
+        hosts.ping(10)?;
+        wait_until("a summary counts all answered requests", || {
+            let shown = counted(&agent.said()).last().is_some_and(|packets| *packets >= least);
+            let told = agent.said().matches(ACTIVE).count() > round;
+            shown && told || agent.signal("USR1").is_err()
+        })?;
+    }
+    let outcome = agent.stop("TERM")?;
+    let packets = counted(&outcome.stderr);
+    ensure!(packets.is_sorted() && packets.len() > 3, "{packets:?}");
+    let last = outcome.stderr.rsplit("summary so far").next().unwrap_or_default();
+    let last = last.rsplit_once("ledger of").context("the last summary")?.1;
+    ensure!(!last.contains(ACTIVE), "nothing is active at the end: {last}");
+    let printed = sum(&outcome.flows()?, "packets");
+    ensure!(Some(&printed) == packets.last(), "{printed} in the records: {last}");
+    Ok(())
+}
+
 #[test]
 fn a_killed_agent_leaves_nothing_attached() -> Result<()> {
     if !ready("SIGKILL") {

@@ -3,6 +3,7 @@
 //! * [`config`]: what the user wants, read and checked. [`inspect`]: all that it names, read and judged; [`text`]: how text
 //!   files are read.
 //! * [`run`]: live: the kernel's flow tables (`host`) and what routers send (`intake`); `signals` end it.
+//!   [`mode`]: what is different about files; `end`: the same for both.
 //! * [`replay`]: capture files; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
 //!   [`exporters`]: what is configured of routers.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
@@ -13,6 +14,7 @@ pub mod exporters;
 pub mod exports;
 pub mod inspect;
 pub mod logging;
+pub mod mode;
 pub mod plant;
 pub mod progress;
 pub mod replay;
@@ -20,6 +22,7 @@ pub mod run;
 pub mod status;
 pub mod text;
 
+mod end;
 mod host;
 mod intake;
 mod signals;

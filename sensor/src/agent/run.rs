@@ -2,29 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::bail;
 use sensor_core::nql::Filter;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
     config::Config,
-    host::{
-        capture::{self, Capture, Captured},
-        drain::Drained,
-    },
+    end::end,
+    host::capture::{self, Capture},
     inspect::Contents,
-    intake::{self, Intake},
-    plant::{
-        outputs::{Outputs, Patience},
-        top::Shown,
-    },
+    intake::Intake,
+    mode::Mode,
+    plant::{Plant, top::Shown},
     signals::{Request, Signals},
-    status::summary::{self, Records},
+    status::{Status, summary},
 };
-use crate::{clock::now, intake::report::Report, stdio};
-
-/// How long outputs may take for what waits at the end.
-const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+use crate::{clock::now, stdio};
 
 /// How often it is looked at whether anybody still wants the output.
 const CHECK: Duration = Duration::from_millis(500);
@@ -33,7 +25,7 @@ const CHECK: Duration = Duration::from_millis(500);
 struct Watched<'a> {
     capture: Option<&'a mut Capture>,
     intake: Option<&'a mut Intake>,
-    outputs: &'a Outputs,
+    plant: &'a Plant,
 }
 
 /// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `contents` is
@@ -53,88 +45,35 @@ pub fn run(
         let _inside = runtime.enter();
         (Signals::new()?, capture::prepare(config)?)
     };
-    let outputs = Arc::new(Outputs::start(config, filter, contents, Patience::Never, shown)?);
-    let mut intake = Intake::start(config, &outputs)?;
-    let mut capture = prepared.map(|prepared| prepared.start(config, &outputs)).transpose()?;
-    let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), outputs: &outputs };
-    let mut reload = Reload::new(config, &outputs);
-    let end = runtime.block_on(async {
-        let end = wait(watched, &mut signals, &mut reload, duration).await;
+    let plant = Arc::new(Plant::start(config, filter, contents, Mode::Live, shown)?);
+    let mut intake = Intake::start(config, &plant)?;
+    let mut capture = prepared.map(|prepared| prepared.start(config, &plant)).transpose()?;
+    let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), plant: &plant };
+    let mut reload = Reload::new(config, &plant);
+    let ended = runtime.block_on(async {
+        let ended = wait(watched, &mut signals, &mut reload, duration).await;
         reload.finish().await;
-        end
+        ended
     });
-
-    let captured = capture.map(Capture::stop);
-    let report = intake.map(Intake::stop);
-    let silent = outputs.is_pointless();
-    let Some(outputs) = Arc::into_inner(outputs) else { bail!("an output is still in use") };
-    let held_back = outputs.held_back();
-    let policies = outputs.policies();
-    let (accounts, hits) = outputs.finish(FLUSH_DEADLINE);
-    let captured = captured.transpose()?;
-    end?;
-    if !silent {
-        let evicted = captured.as_ref().map_or(0, |captured| captured.drained.evicted);
-        let records = Records { evicted, held_back, outputs: &accounts, policies, hits: &hits };
-        let intake = report.as_ref().map(intake::summary::losses).unwrap_or_default();
-        let losses = summary::uncaptured(captured.as_ref()).and(intake).and(records.losses());
-        losses.tell(summary_of(captured.as_ref(), report.as_ref(), &records));
-    }
-    if let Some(Captured { drained: Drained { totals, .. }, coverage }) = captured {
-        if totals.out_of_balance > 0 {
-            bail!(
-                "the ledger was out of balance in {} of {} drains",
-                totals.out_of_balance,
-                totals.epochs
-            );
-        }
-        coverage.check()?;
-    }
-    if report.is_some_and(|report| !report.balances()) {
-        bail!("the intake ledger is out of balance");
-    }
-    Ok(())
-}
-
-fn summary_of(
-    captured: Option<&Captured>,
-    report: Option<&Report>,
-    records: &Records<'_>,
-) -> String {
-    let received = report.map(intake::summary::text);
-    summary::live(captured, received.as_deref(), records)
-}
-
-/// The summary so far, as SIGUSR1 asks for it.
-fn so_far(captured: Option<&Captured>, intake: Option<&Intake>, outputs: &Outputs) -> String {
-    let (accounts, hits) = outputs.accounts();
-    let records = Records {
-        evicted: captured.map_or(0, |captured| captured.drained.evicted),
-        held_back: outputs.held_back(),
-        outputs: &accounts,
-        policies: outputs.policies(),
-        hits: &hits,
-    };
-    summary_of(captured, intake.map(Intake::report).as_ref(), &records)
+    end(plant, |status| {
+        let captured = capture.map_or(Ok(()), |capture| capture.stop(status));
+        status.intake = intake.map(Intake::stop);
+        captured.and(ended)
+    })
 }
 
 /// A reload beside everything else; one at a time.
 struct Reload {
     config: Arc<Config>,
-    outputs: Arc<Outputs>,
+    plant: Arc<Plant>,
     running: Option<JoinHandle<()>>,
     /// Whether files may have changed since the running one has read them.
     again: bool,
 }
 
 impl Reload {
-    fn new(config: &Config, outputs: &Arc<Outputs>) -> Self {
-        Self {
-            config: Arc::new(config.clone()),
-            outputs: outputs.clone(),
-            running: None,
-            again: false,
-        }
+    fn new(config: &Config, plant: &Arc<Plant>) -> Self {
+        Self { config: Arc::new(config.clone()), plant: plant.clone(), running: None, again: false }
     }
 
     fn is_running(&self) -> bool {
@@ -150,8 +89,8 @@ impl Reload {
     }
 
     fn start(&mut self) {
-        let (config, outputs) = (self.config.clone(), self.outputs.clone());
-        self.running = Some(spawn_blocking(move || outputs.reload(&config, now())));
+        let (config, plant) = (self.config.clone(), self.plant.clone());
+        self.running = Some(spawn_blocking(move || plant.reload(&config, now())));
     }
 
     /// Waits for the one that is running, and starts no other.
@@ -181,8 +120,8 @@ async fn wait(
     reload: &mut Reload,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
-    let Watched { capture, mut intake, outputs } = watched;
-    let captured = capture.as_ref().map(|capture| capture.captured());
+    let Watched { capture, mut intake, plant } = watched;
+    let captured = capture.as_ref().map(|capture| capture.report());
     let over = async {
         match duration {
             Some(duration) => tokio::time::sleep(duration).await,
@@ -203,19 +142,24 @@ async fn wait(
                 Request::Stop => return Ok(()),
                 Request::Reload => reload.ask(),
                 Request::Report => {
-                    let captured = captured.as_ref().map(|captured| captured());
-                    stdio::tell(format_args!("summary so far{}", so_far(captured.as_ref(), intake.as_deref(), outputs)));
+                    let mut status = Status::default();
+                    if let Some(fill) = &captured {
+                        fill(&mut status);
+                    }
+                    status.intake = intake.as_deref().map(Intake::report);
+                    plant.report(&mut status);
+                    stdio::tell(format_args!("summary so far{}", summary::text(&status)));
                 }
             },
             () = reload.ended(), if reload.is_running() => {}
             () = &mut over => return Ok(()),
             () = &mut broken => return Ok(()),
             _ = check.tick() => {
-                outputs.advance(now());
+                plant.advance(now());
                 if let Some(intake) = &mut intake {
                     intake.check()?;
                 }
-                if outputs.is_pointless() {
+                if plant.is_pointless() {
                     return Ok(());
                 }
             }

@@ -9,7 +9,7 @@ use super::{
 use crate::agent::{
     config::{self, overrides::Overrides},
     inspect,
-    plant::analysis::Origin,
+    mode::Mode,
 };
 
 /// What has no fault.
@@ -26,7 +26,7 @@ pub fn check(arguments: &CheckArgs) -> anyhow::Result<()> {
 
 fn read(arguments: &CheckArgs) -> anyhow::Result<Outcome<Checked>> {
     let config = config::load(Some(&arguments.config), &Overrides::default())?;
-    let contents = inspect::read(&config, Origin::Live, false)?;
+    let contents = inspect::read(&config, Mode::Live, false)?;
     let checked = Checked { file: arguments.config.display().to_string() };
     Ok(Outcome::well(checked, contents.warnings))
 }

@@ -5,7 +5,7 @@ use super::{
     exit::Failure,
     nql,
 };
-use crate::agent::{config, exports, inspect, logging, plant::analysis::Origin, replay as agent};
+use crate::agent::{config, exports, inspect, logging, mode::Mode, replay as agent};
 
 /// Replays the files of the command line.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let shown = args.flows.shown()?;
     let config = config::load(args.flows.config.as_deref(), &args.flows.overrides())?;
     logging::start(config.log.level);
-    let contents = inspect::read(&config, Origin::Files, config.policies.lenient)?;
+    let contents = inspect::read(&config, Mode::Files, config.policies.lenient)?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
     match args.content {

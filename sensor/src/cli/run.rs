@@ -2,7 +2,7 @@
 
 use super::{args::RunArgs, nql};
 use crate::{
-    agent::{config, inspect, logging, plant::analysis::Origin, run as agent},
+    agent::{config, inspect, logging, mode::Mode, run as agent},
     stdio,
 };
 
@@ -12,7 +12,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let shown = args.flows.shown()?;
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
     logging::start(config.log.level);
-    let contents = inspect::read(&config, Origin::Live, config.policies.lenient)?;
+    let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
     agent::run(&config, filter.as_ref(), contents, &shown, args.duration)

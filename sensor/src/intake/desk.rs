@@ -13,6 +13,7 @@ use sensor_wire::{
     collector::{Collector, Options},
     exporter::{device, directory::Limits},
 };
+use serde::Serialize;
 
 use super::{
     admission::{Admission, Rules, Verdict},
@@ -27,7 +28,7 @@ pub type Sink = Arc<dyn Fn(FlowBatch) -> Option<FlowBatch> + Send + Sync>;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Datagrams or messages, and their octets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// Datagrams, or messages of a stream.
     pub messages: u64,

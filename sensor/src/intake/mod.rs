@@ -30,6 +30,7 @@ mod thread;
 mod worker;
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -148,6 +149,15 @@ impl Intake {
     /// What became of everything so far.
     pub fn report(&self) -> Report {
         self.parts.report()
+    }
+
+    /// Datagrams that the kernel has dropped so far, by listener. It asks the sockets, and no decoder waits for it.
+    pub fn dropped(&self) -> BTreeMap<String, u64> {
+        let mut dropped = BTreeMap::new();
+        for port in self.parts.ports.iter().flatten() {
+            *dropped.entry(port.name.clone()).or_default() += u64::from(port.dropped());
+        }
+        dropped
     }
 
     /// True when a thread has ended by itself, which is a bug.

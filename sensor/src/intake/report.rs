@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use sensor_wire::exporter::{device::Device, room::Recent, session::SFLOW};
 pub use sensor_wire::ledger::{Ledger, Skipped};
+use serde::Serialize;
 
 use super::{desk::Desk, socket::Port};
 
 pub use super::desk::Count;
 
 /// All that is known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// By listener, in the order of the options.
     pub listeners: BTreeMap<String, ListenerReport>,
@@ -35,7 +36,7 @@ pub struct Report {
 }
 
 /// A listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ListenerReport {
     /// Datagrams or messages.
     pub received: Count,
@@ -46,7 +47,7 @@ pub struct ListenerReport {
 }
 
 /// An exporter.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ExporterReport {
     /// Its name, empty when it has none.
     pub name: String,
@@ -61,7 +62,7 @@ pub struct ExporterReport {
 }
 
 /// Gaps in sequence numbers, in what each protocol numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Lost {
     /// Flow records (NetFlow 5 and 7, IPFIX).
     pub flows: u64,
@@ -72,7 +73,7 @@ pub struct Lost {
 }
 
 /// A receiver of forwarded datagrams.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ForwardReport {
     /// Its URL.
     pub name: String,
@@ -83,7 +84,7 @@ pub struct ForwardReport {
 }
 
 /// TCP and TLS connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ConnectionReport {
     /// Accepted.
     pub accepted: u64,
@@ -100,7 +101,7 @@ pub struct ConnectionReport {
 }
 
 /// Connections that did not end well, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Broken {
     /// The TLS handshake failed.
     pub handshake: u64,

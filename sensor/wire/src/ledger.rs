@@ -8,6 +8,8 @@ use std::{
     ops::{AddAssign, Index, IndexMut},
 };
 
+use serde::{Serialize, Serializer};
+
 /// Why octets were not decoded. Each value is a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -140,6 +142,13 @@ impl SkippedOctets {
     }
 }
 
+/// Each reason by its name.
+impl Serialize for SkippedOctets {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Skipped::ALL.map(|reason| (reason.name(), self[reason])))
+    }
+}
+
 impl Index<Skipped> for SkippedOctets {
     type Output = u64;
 
@@ -155,7 +164,7 @@ impl IndexMut<Skipped> for SkippedOctets {
 }
 
 /// What became of datagrams. All but the `*_records` and `flow_rows` and `datagrams` are octets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Datagrams, or messages of a stream.
     pub datagrams: u64,

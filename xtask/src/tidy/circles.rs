@@ -28,8 +28,6 @@ const KNOWN: &[&str] = &[
     "sensor/core/src/flow/fields/reading.rs",
     "sensor/core/src/policy/detector/incident.rs",
     "sensor/core/src/policy/detector/tracker.rs",
-    "sensor/src/agent/inspect/mod.rs",
-    "sensor/src/agent/intake/health.rs",
     "sensor/wire/src/exporter/device.rs",
 ];
 

@@ -11,7 +11,10 @@ use sensor_wire::collector::Options;
 
 use super::{Files, Step, ledger};
 use crate::{
-    agent::plant::top::{Collected, Shown},
+    agent::{
+        plant::top::{Collected, Shown},
+        status::exports::Exports,
+    },
     export::log::options,
     stdio,
 };
@@ -74,8 +77,9 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
         written = out.write_all(&line);
         if written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
+    let exports = Exports::of(decoded.counts, &decoded.collector);
     if show.ledger && written.is_ok() {
-        written = out.write_all(ledger::all(&decoded.collector).as_bytes());
+        written = out.write_all(ledger::all(&decoded.collector, &exports).as_bytes());
     }
     let top = || top.map_or(Ok(()), |top| top.print());
     match written.and_then(|()| out.flush()).and_then(|()| top()) {
@@ -83,7 +87,6 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
         Err(error) if stdio::is_closed_output(&error) => return Ok(()),
         written => written?,
     }
-    let line = ledger::line(&decoded.counts, &decoded.collector);
-    ledger::losses(&decoded.counts, &decoded.collector).tell(line);
-    read.and_then(|()| ledger::check(&decoded.collector))
+    ledger::losses(&exports).tell(ledger::line(&exports));
+    read.and_then(|()| exports.check())
 }

@@ -2,31 +2,32 @@
 
 use std::fmt::Write as _;
 
-use anyhow::ensure;
 use sensor_wire::{
     collector::Collector,
     exporter::{device::Device, session::SFLOW},
     ledger::{Ledger, Skipped},
 };
 
-use crate::{agent::status::losses::Losses, replay::exports::Counts};
+use crate::{
+    agent::status::{exports::Exports, losses::Losses, span::span},
+    replay::exports::Counts,
+};
 
 /// What was read and what came of it, in one line.
-pub fn line(counts: &Counts, collector: &Collector) -> String {
-    let ledger = collector.ledger();
+pub fn line(exports: &Exports) -> String {
+    let Exports { counts, ledger, devices } = exports;
     let mut text = format!(
         "{}, {} of {}: {}, {}",
         plural(counts.files, "file", "files"),
         plural(counts.datagrams, "datagram", "datagrams"),
-        plural(collector.exporters().devices().count() as u64, "exporter", "exporters"),
+        plural(devices.len() as u64, "exporter", "exporters"),
         plural(ledger.flow_rows, "flow", "flows"),
         plural(ledger.options_records, "record of options", "records of options"),
     );
-    for (count, what, _) in beside(counts, &ledger).iter().filter(|(count, ..)| *count != 0) {
+    for (count, what, _) in beside(counts, ledger).iter().filter(|(count, ..)| *count != 0) {
         let _ = write!(text, "; {count} {what}");
     }
-    let reasons: Vec<String> =
-        reasons(&ledger).map(|(reason, n)| format!("{n} {reason}")).collect();
+    let reasons: Vec<String> = reasons(ledger).map(|(reason, n)| format!("{n} {reason}")).collect();
     if !reasons.is_empty() {
         let _ = write!(text, "; octets skipped: {}", reasons.join(", "));
     }
@@ -56,12 +57,12 @@ pub fn losses_without_ledger(counts: &Counts, unread: u64) -> Losses {
 const UNREAD: &str = "datagrams only partly decoded";
 
 /// What of it was lost.
-pub fn losses(counts: &Counts, collector: &Collector) -> Losses {
-    let ledger = collector.ledger();
-    let beside = beside(counts, &ledger);
+pub fn losses(exports: &Exports) -> Losses {
+    let Exports { counts, ledger, .. } = exports;
+    let beside = beside(counts, ledger);
     let lost = beside.iter().filter(|(.., lost)| *lost).map(|(count, what, _)| (*count, *what));
     let skipped =
-        reasons(&ledger).map(|(reason, octets)| (octets, format!("octets skipped: {reason}")));
+        reasons(ledger).map(|(reason, octets)| (octets, format!("octets skipped: {reason}")));
     let waiting = (ledger.waiting, "octets lost waiting for templates that never arrived");
     Losses::of(lost.chain([waiting])).and(Losses::of(skipped))
 }
@@ -110,7 +111,7 @@ fn reasons(ledger: &Ledger) -> impl Iterator<Item = (Skipped, u64)> {
 }
 
 /// The ledgers of all exporters, by address, and their sum.
-pub fn all(collector: &Collector) -> String {
+pub fn all(collector: &Collector, exports: &Exports) -> String {
     let mut text = String::new();
     let mut devices: Vec<&Device> = collector.exporters().devices().collect();
     devices.sort_by_key(|device| device.exporter.address);
@@ -141,24 +142,27 @@ pub fn all(collector: &Collector) -> String {
             let _ = writeln!(text, "  its clock is {}", skew(device.skew()));
         }
     }
-    total(&mut text, collector);
+    total(&mut text, exports);
     text
 }
 
 /// Exporters that are named because their clocks are wrong.
 const NAMED: usize = 20;
 
+/// The section of captured exports in the summary.
+pub fn text(exports: &Exports) -> String {
+    let mut text = format!("\n{}\n", line(exports));
+    text.push_str(&clocks(exports));
+    total(&mut text, exports);
+    text
+}
+
 /// The exporters whose clocks are wrong, a line each.
-pub fn clocks(collector: &Collector) -> String {
-    let devices = collector.exporters().devices();
-    let mut wrong: Vec<_> = devices
-        .filter(|device| device.skew() != 0)
-        .map(|device| (device.exporter.address, device.skew()))
-        .collect();
-    wrong.sort_unstable();
+fn clocks(exports: &Exports) -> String {
+    let wrong: Vec<_> = exports.devices.iter().filter(|device| device.skew != 0).collect();
     let mut text = String::new();
-    for (address, by) in wrong.iter().take(NAMED) {
-        let _ = writeln!(text, "exporter {address}: its clock is {}", skew(*by));
+    for device in wrong.iter().take(NAMED) {
+        let _ = writeln!(text, "exporter {}: its clock is {}", device.address, skew(device.skew));
     }
     if let Some(more) = wrong.len().checked_sub(NAMED).filter(|more| *more != 0) {
         let _ = writeln!(text, "and the clocks of {more} more exporters are wrong");
@@ -169,32 +173,18 @@ pub fn clocks(collector: &Collector) -> String {
 /// How far a clock is off that differs from ours by so many milliseconds.
 pub fn skew(milliseconds: i64) -> String {
     let side = if milliseconds < 0 { "behind" } else { "ahead of" };
-    let seconds = milliseconds.unsigned_abs() / 1000;
-    format!("{seconds} s {side} ours: policies correct its times, records keep them")
+    let off = span(milliseconds.unsigned_abs() / 1000);
+    format!("{off} {side} ours: policies correct its times, records keep them")
 }
 
 /// The ledger of all exporters together.
-pub fn total(text: &mut String, collector: &Collector) {
-    let ledger = collector.ledger();
+fn total(text: &mut String, exports: &Exports) {
     text.push_str("total\n");
-    rows(text, &ledger);
-    text.push_str(match check(collector) {
+    rows(text, &exports.ledger);
+    text.push_str(match exports.check() {
         Ok(()) => "balanced: every octet is accounted for\n",
         Err(_) => "OUT OF BALANCE: this is a bug, please report it\n",
     });
-}
-
-/// # Errors
-/// When octets are not accounted for.
-pub fn check(collector: &Collector) -> anyhow::Result<()> {
-    let balanced = collector
-        .exporters()
-        .devices()
-        .map(|device| device.ledger)
-        .chain([collector.ledger()])
-        .all(|ledger| ledger.octets == ledger.accounted());
-    ensure!(balanced, "the ledger of octets does not balance: this is a bug, please report it");
-    Ok(())
 }
 
 /// Rows of octets; those without any are left out.

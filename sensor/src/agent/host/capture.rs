@@ -24,7 +24,8 @@ use super::{
 use crate::{
     agent::{
         config::{Config, InterfacePattern, interface::IngressWishes},
-        plant::outputs::Outputs,
+        plant::Plant,
+        status::{Host, Status},
     },
     stdio,
 };
@@ -54,17 +55,9 @@ pub struct Capture {
     stop: mpsc::Sender<()>,
     drained: Arc<Mutex<Drained>>,
     coverage: Arc<Mutex<coverage::Report>>,
-    thread: JoinHandle<Result<Drained, KernelError>>,
+    thread: JoinHandle<Result<(), KernelError>>,
     /// How often it is looked whether programs are in place.
     verify: Duration,
-}
-
-/// What is known at the end.
-pub struct Captured {
-    /// Of the tables.
-    pub drained: Drained,
-    /// Of packets that no program saw.
-    pub coverage: coverage::Report,
 }
 
 /// Loads the programs that `config` asks for; none where it names no interface. To be called within a tokio runtime.
@@ -94,6 +87,11 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn fill(status: &mut Status, drained: Drained, coverage: coverage::Report) {
+    status.host = Some(Host { drain: drained.drain, coverage });
+    status.cache = Some(drained.cache);
+}
+
 fn pattern(pattern: &InterfacePattern) -> &str {
     match pattern {
         InterfacePattern::Auto => AUTO,
@@ -107,7 +105,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When there are interfaces, and none can be attached.
-    pub fn start(self, config: &Config, outputs: &Arc<Outputs>) -> anyhow::Result<Capture> {
+    pub fn start(self, config: &Config, plant: &Arc<Plant>) -> anyhow::Result<Capture> {
         let Self { watch, loaded: Loaded { programs, drain, log } } = self;
         let wishes = IngressWishes::new(&config.capture.hooks);
         let flow = &config.flow;
@@ -115,11 +113,11 @@ impl Prepared {
         let linger = longest + config.capture.interval + NAMES;
         let selection = watch.selection();
         tell_what_is_selected(&config.capture.interfaces, selection);
-        let attachments = Attachments::new(programs, wishes, selection, linger, outputs.clone())?;
+        let attachments = Attachments::new(programs, wishes, selection, linger, plant.clone())?;
         let (stop, stopped) = mpsc::channel();
         let cache = config.flow;
         let interval = config.capture.interval;
-        let outputs = outputs.clone();
+        let plant = plant.clone();
         let drained = Arc::<Mutex<Drained>>::default();
         let shown = drained.clone();
         // A seed that senders of packets cannot know.
@@ -128,7 +126,7 @@ impl Prepared {
             .name("drain".to_owned())
             .spawn(move || {
                 let agent = drain::Link { shown: &shown, stop: &stopped };
-                drain::run(drain, log, cache, seed, interval, &outputs, agent)
+                drain::run(drain, log, cache, seed, interval, &plant, agent)
             })
             .context("cannot start the drain thread")?;
         let verify = interval.min(VERIFY);
@@ -201,22 +199,23 @@ impl Capture {
         }
     }
 
-    /// What is known so far, also while [`Self::follow`] runs.
-    pub fn captured(&self) -> impl Fn() -> Captured + use<> {
+    /// Fills in what has been published by now, also while [`Self::follow`] runs.
+    pub fn report(&self) -> impl Fn(&mut Status) + use<> {
         let (drained, coverage) = (self.drained.clone(), self.coverage.clone());
-        move || Captured { drained: *lock(&drained), coverage: lock(&coverage).clone() }
+        move |status: &mut Status| fill(status, *lock(&drained), lock(&coverage).clone())
     }
 
-    /// Detaches from all interfaces, and drains for the last time.
+    /// Detaches from all interfaces, drains for the last time, and fills in what became of everything.
     ///
     /// # Errors
     /// When draining has failed.
-    pub fn stop(mut self) -> anyhow::Result<Captured> {
+    pub fn stop(mut self, status: &mut Status) -> anyhow::Result<()> {
         // First the programs, so that the last drain finds everything that was seen.
         let coverage = self.attachments.detach();
         drop(self.stop);
-        let drained =
-            self.thread.join().map_err(|_| anyhow::anyhow!("the drain thread panicked"))?;
-        Ok(Captured { drained: drained?, coverage })
+        let ended = self.thread.join();
+        fill(status, *lock(&self.drained), coverage);
+        ended.map_err(|_| anyhow::anyhow!("the drain thread panicked"))??;
+        Ok(())
     }
 }

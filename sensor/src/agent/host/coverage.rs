@@ -16,6 +16,7 @@ use sensor_kernel::{
     coverage::{Rule, Track},
     links::{AUTO, Link},
 };
+use serde::{Serialize, Serializer};
 
 /// How often a shortfall that grows is told.
 const AGAIN: Duration = Duration::from_mins(1);
@@ -28,7 +29,7 @@ pub struct Coverage {
     counters: InterfaceCounters,
     groups: BTreeMap<usize, Group>,
     /// Shortfalls of groups that are no more.
-    past: Vec<Shortfall>,
+    past: Vec<Passed>,
     /// Interfaces that ever were watched.
     interfaces: usize,
 }
@@ -56,12 +57,13 @@ struct Followed {
     told: Option<Instant>,
 }
 
-/// Packets that passed unseen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shortfall {
+/// Packets that passed an interface, and those of them that passed unseen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Passed {
     /// Name of the interface, or of those whose packets are counted together.
     pub interface: String,
     /// Of received or of sent packets.
+    #[serde(serialize_with = "as_word")]
     pub direction: Direction,
     /// Packets that the programs saw.
     pub seen: u64,
@@ -72,12 +74,15 @@ pub struct Shortfall {
 }
 
 /// What is to be said at the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Interfaces that were watched.
     pub interfaces: usize,
+    /// What passes those that are watched now, as far as they count it themselves; since the last change of the interfaces
+    /// that are counted together.
+    pub current: Vec<Passed>,
     /// What passed unseen.
-    pub shortfalls: Vec<Shortfall>,
+    pub shortfalls: Vec<Passed>,
     /// Programs that had been taken off or put behind others, and were put back.
     pub restored: u64,
     /// Names that were to be watched and under which no interface has come.
@@ -166,17 +171,18 @@ impl Coverage {
 
     /// What is known by now.
     pub fn report(&self) -> Report {
+        let current = self.groups.values().flat_map(Group::passed).collect();
         let shortfalls = self.past.iter().cloned();
         let shortfalls =
             shortfalls.chain(self.groups.values().flat_map(Group::shortfalls)).collect();
-        Report { interfaces: self.interfaces, shortfalls, ..Report::default() }
+        Report { interfaces: self.interfaces, current, shortfalls, ..Report::default() }
     }
 }
 
 /// Adds to what is known of interfaces that were watched before.
-fn remember(past: &mut Vec<Shortfall>, shortfalls: impl Iterator<Item = Shortfall>) {
+fn remember(past: &mut Vec<Passed>, shortfalls: impl Iterator<Item = Passed>) {
     for mut shortfall in shortfalls {
-        let same = |known: &Shortfall| {
+        let same = |known: &Passed| {
             known.interface == shortfall.interface && known.direction == shortfall.direction
         };
         let mut known = past.iter().position(same);
@@ -218,8 +224,7 @@ impl Group {
         let grown = followed.track.look(now, counter, followed.last_seen);
         if grown && followed.told.is_none_or(|told| now.duration_since(told) >= AGAIN) {
             followed.told = Some(now);
-            if let Some(Shortfall { interface, seen, counted, unseen, .. }) =
-                self.shortfall(direction)
+            if let Some(Passed { interface, seen, counted, unseen, .. }) = self.passed_in(direction)
             {
                 tracing::warn!(
                     interface,
@@ -233,14 +238,18 @@ impl Group {
         }
     }
 
-    fn shortfalls(&self) -> impl Iterator<Item = Shortfall> {
-        DIRECTIONS.into_iter().filter_map(|direction| self.shortfall(direction))
+    fn passed(&self) -> impl Iterator<Item = Passed> {
+        DIRECTIONS.into_iter().filter_map(|direction| self.passed_in(direction))
     }
 
-    fn shortfall(&self, direction: Direction) -> Option<Shortfall> {
+    fn shortfalls(&self) -> impl Iterator<Item = Passed> {
+        self.passed().filter(|passed| passed.unseen > 0)
+    }
+
+    fn passed_in(&self, direction: Direction) -> Option<Passed> {
         let followed = self.tracks[direction as usize].as_ref()?;
         let names: Vec<_> = self.members.values().map(|member| member.name.as_str()).collect();
-        (followed.track.unseen() > 0).then(|| Shortfall {
+        Some(Passed {
             interface: names.join(" and "),
             direction,
             seen: followed.last_seen.saturating_sub(followed.first_seen),
@@ -248,6 +257,10 @@ impl Group {
             unseen: followed.track.unseen(),
         })
     }
+}
+
+fn as_word<S: Serializer>(direction: &Direction, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word(*direction))
 }
 
 /// The direction in a message.
@@ -258,7 +271,7 @@ pub fn word(direction: Direction) -> &'static str {
     }
 }
 
-impl fmt::Display for Shortfall {
+impl fmt::Display for Passed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { interface, direction, seen, counted, unseen } = self;
         write!(

@@ -1,4 +1,4 @@
-//! The drain thread: turns the kernel's flow tables over, ends flows, and hands their records to the outputs.
+//! The drain thread: turns the kernel's flow tables over, ends flows, and hands their records to the plant.
 
 use std::{
     cell::Cell,
@@ -12,7 +12,7 @@ use std::{
 use sensor_core::flow::{
     aggregator::Aggregator,
     batch::{FlowBatch, Source},
-    cache::CacheOptions,
+    cache::{CacheOptions, FlowCache},
 };
 use sensor_kernel::{
     accounts::{Epoch, Totals},
@@ -21,18 +21,30 @@ use sensor_kernel::{
     log::KernelLog,
 };
 
-use crate::{agent::plant::outputs::Outputs, clock::now};
+use crate::{
+    agent::{
+        plant::Plant,
+        status::{self, Cache},
+    },
+    clock::now,
+};
 
 /// How often the fill of the tables is looked at between two drains.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// What a drain thread knows.
+/// What the drain thread publishes with each drain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// All epochs.
-    pub totals: Totals,
-    /// Flows that ended early because the cache was full.
-    pub evicted: u64,
+    /// All drains.
+    pub drain: status::Drain,
+    /// The flow cache behind them.
+    pub cache: Cache,
+}
+
+impl Drained {
+    fn of(totals: &Totals, cache: &FlowCache) -> Self {
+        Self { drain: totals.into(), cache: Cache::of(cache) }
+    }
 }
 
 /// What joins the thread to the rest of the agent.
@@ -54,15 +66,18 @@ pub fn run(
     cache: CacheOptions,
     seed: u64,
     interval: Duration,
-    outputs: &Arc<Outputs>,
+    plant: &Arc<Plant>,
     agent: Link<'_>,
-) -> Result<Drained, KernelError> {
-    let sink = outputs.clone();
+) -> Result<(), KernelError> {
+    let sink = plant.clone();
     let time_of_day = TimeOfDay::default();
     let mut aggregator = Aggregator::new(Source::Host, cache, seed, |mut batch: FlowBatch| {
         time_of_day.put(&mut batch);
         drop(sink.offer(batch));
     });
+    let publish = |totals: &Totals, cache: &FlowCache| {
+        *agent.shown.lock().unwrap_or_else(PoisonError::into_inner) = Drained::of(totals, cache);
+    };
     let mut totals = Totals::default();
     let mut stopping = false;
     while !stopping {
@@ -71,16 +86,16 @@ pub fn run(
             tell(change);
         }
         let epoch = drain.flip(&mut aggregator)?;
-        book(&epoch, &mut totals, outputs);
+        book(&epoch, &mut totals, plant);
         aggregator.expire(drain.steady().now()?);
-        let drained = Drained { totals, evicted: aggregator.cache().evicted() };
-        *agent.shown.lock().unwrap_or_else(PoisonError::into_inner) = drained;
+        publish(&totals, aggregator.cache());
         if let Some(log) = &mut log {
             log.pass_on();
         }
     }
     aggregator.finish();
-    Ok(Drained { totals, evicted: aggregator.cache().evicted() })
+    publish(&totals, aggregator.cache());
+    Ok(())
 }
 
 /// How far the time of day has been set from the steady time that flows live in, milliseconds. Records get the time of
@@ -134,7 +149,7 @@ fn wait(interval: Duration, drain: &Drain, stop: &Receiver<()>) -> bool {
     }
 }
 
-fn book(epoch: &Epoch, totals: &mut Totals, outputs: &Outputs) {
+fn book(epoch: &Epoch, totals: &mut Totals, plant: &Plant) {
     totals.add(epoch);
     if let Some(imbalance) = epoch.imbalance {
         tracing::error!(
@@ -147,7 +162,7 @@ fn book(epoch: &Epoch, totals: &mut Totals, outputs: &Outputs) {
     let ignored = [accounts.non_ip, accounts.truncated, accounts.malformed, accounts.unattributed];
     let packets = ignored.iter().map(|count| count.packets).sum();
     let octets = ignored.iter().map(|count| count.octets).sum();
-    outputs.add_ignored(packets, octets, now());
+    plant.add_ignored(packets, octets, now());
 }
 
 #[cfg(test)]

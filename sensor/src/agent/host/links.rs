@@ -20,7 +20,7 @@ use super::{
     names::Names,
 };
 use crate::{
-    agent::{config::interface::IngressWishes, plant::outputs::Outputs},
+    agent::{config::interface::IngressWishes, plant::Plant},
     stdio,
 };
 
@@ -39,7 +39,7 @@ pub struct Attachments {
     /// Names of interfaces that have not come so far.
     awaited: BTreeSet<String>,
     names: Names,
-    outputs: Arc<Outputs>,
+    plant: Arc<Plant>,
 }
 
 impl Attachments {
@@ -53,7 +53,7 @@ impl Attachments {
         wishes: IngressWishes,
         selection: &Selection,
         linger: Duration,
-        outputs: Arc<Outputs>,
+        plant: Arc<Plant>,
     ) -> anyhow::Result<Self> {
         let coverage = Coverage::new().context("cannot read the interface counters")?;
         let mut all = Self {
@@ -64,7 +64,7 @@ impl Attachments {
             restored: 0,
             awaited: selection.awaited().clone(),
             names: Names::new(linger),
-            outputs,
+            plant,
         };
         let mut refused = Vec::new();
         selection.links().for_each(|link| all.names.set(link.index, &link.name));
@@ -127,7 +127,7 @@ impl Attachments {
     /// Tells the outputs which names have come and which need no longer be known.
     pub fn tell_names(&mut self) {
         if let Some(names) = self.names.changes(Instant::now()) {
-            self.outputs.set_interfaces(names.clone());
+            self.plant.set_interfaces(names.clone());
         }
     }
 

@@ -14,11 +14,26 @@ use sensor_core::{
         sources::{Report, Sources},
     },
 };
+use sensor_kernel::addresses;
 
 use crate::{
-    agent::{config::context::ContextConfig, text},
+    agent::{config::context::ContextConfig, mode::Mode, text},
     files,
 };
+
+/// The addresses of this host, where flows are its own.
+pub fn local(mode: Mode) -> Option<Vec<IpAddr>> {
+    if mode == Mode::Files {
+        return None;
+    }
+    match addresses::list() {
+        Ok(addresses) => Some(addresses),
+        Err(error) => {
+            tracing::warn!("{error}: srclocal and dstlocal are unknown");
+            None
+        }
+    }
+}
 
 /// What became of a file.
 #[derive(Debug, PartialEq, Eq)]

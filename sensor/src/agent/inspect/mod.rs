@@ -3,9 +3,11 @@
 //! `sensor check` wants the judgement, `sensor run` and `sensor replay` start with what was read; so a fault is told in the
 //! same words, and ends with the same exit code, whoever meets it.
 //!
-//! * [`context`]: what is known about addresses, read from files. [`policies`]: files of policies.
+//! * [`context`]: what is known about addresses, read from files. [`policies`]: files of policies; [`asked`]: they
+//!   and tags, compiled.
 //! * [`paths`]: secrets, certificates and places to write to; [`writable`]: whether these can be written to.
 
+pub mod asked;
 pub mod context;
 pub mod paths;
 pub mod policies;
@@ -18,11 +20,8 @@ use sensor_core::{
     nql::lists::{ListValues, Lists},
 };
 
-use self::policies::UnreadablePolicies;
-use super::{
-    config::Config,
-    plant::analysis::{Asked, Origin, local},
-};
+use self::{asked::Asked, context::local, policies::UnreadablePolicies};
+use super::{config::Config, mode::Mode};
 
 /// What was read, without a fault.
 pub struct Contents {
@@ -45,11 +44,11 @@ pub struct Named {
 #[error("files referenced by the configuration are invalid\n\n{}", .0.to_string().trim_end())]
 pub struct NamedFaults(pub Findings);
 
-/// Reads what `config` names, for flows of `origin`. `lenient`: policies with faults are left out, and told as warnings are.
+/// Reads what `config` names, for flows of `mode`. `lenient`: policies with faults are left out, and told as warnings are.
 ///
 /// # Errors
 /// All faults.
-pub fn read(config: &Config, origin: Origin, lenient: bool) -> Result<Contents, NamedFaults> {
+pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, NamedFaults> {
     let mut faults = Findings::default();
     let (mut lists, result) = config.lists.reread(&Lists::default());
     if let Err(error) = result {
@@ -57,11 +56,11 @@ pub fn read(config: &Config, origin: Origin, lenient: bool) -> Result<Contents, 
         error.0.iter().for_each(|list| lists.set(&list.name, ListValues::default()));
         faults.extend(error.findings());
     }
-    let (sources, reports) = context::sources(&config.context, local(origin).as_deref());
+    let (sources, reports) = context::sources(&config.context, local(mode).as_deref());
     faults.extend(reports.into_iter().flat_map(|report| report.faults));
     let mut warnings = Findings::default();
     let asked = ask(config, &lists, lenient, &mut faults, &mut warnings);
-    faults.extend(paths::faults(config, origin));
+    faults.extend(paths::faults(config, mode));
     match asked {
         Some(asked) if faults.is_empty() => {
             Ok(Contents { lists, named: Named { sources, asked }, warnings })

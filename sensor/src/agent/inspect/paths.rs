@@ -10,7 +10,7 @@ use sensor_core::diagnostic::Finding;
 
 use super::writable::{self, Place};
 use crate::{
-    agent::{config::Config, plant::analysis::Origin},
+    agent::{config::Config, mode::Mode},
     export::{
         hits::{
             self,
@@ -27,10 +27,10 @@ use crate::{
     intake::{self, error::IntakeError},
 };
 
-/// What is wrong with them, each once. Files of flows of [`Origin::Files`] are not rotated.
-pub fn faults(config: &Config, origin: Origin) -> Vec<Finding> {
+/// What is wrong with them, each once. Files of flows of [`Mode::Files`] are not rotated.
+pub fn faults(config: &Config, mode: Mode) -> Vec<Finding> {
     let mut faults: Vec<Finding> = read(config).collect();
-    faults.extend(places(config, origin).filter_map(|place| writable::fault(&place)));
+    faults.extend(places(config, mode).filter_map(|place| writable::fault(&place)));
     faults.sort_by(|a, b| a.message.cmp(&b.message));
     faults.dedup();
     faults
@@ -104,7 +104,7 @@ fn files_of(output: &OutputOptions) -> Vec<PathBuf> {
 }
 
 /// What is written to.
-fn places(config: &Config, origin: Origin) -> impl Iterator<Item = Place> {
+fn places(config: &Config, mode: Mode) -> impl Iterator<Item = Place> {
     let hits = config.hits.outputs.iter().flat_map(|output| {
         let file = match &output.destination {
             Destination::File(file) => Some(Place::Rotated(file.path.clone())),
@@ -113,9 +113,9 @@ fn places(config: &Config, origin: Origin) -> impl Iterator<Item = Place> {
         let spool = output.spool.as_ref();
         file.into_iter().chain(spool.map(|spool| Place::Spool(spool.directory.clone())))
     });
-    let log = config.log.flow_log.clone().map(|file| match origin {
-        Origin::Live => Place::Rotated(file),
-        Origin::Files => Place::Appended(file),
+    let log = config.log.flow_log.clone().map(|file| match mode {
+        Mode::Live => Place::Rotated(file),
+        Mode::Files => Place::Appended(file),
     });
     let ipfix = config.ipfix_file.as_ref().map(|files| Place::Directory(files.directory.clone()));
     let state = config.intake.state.iter().map(|state| Place::Replaced(state.path.clone()));

@@ -1,14 +1,20 @@
 //! A word in the log, once a minute, about what came and what was lost since the last one.
 
-use std::{net::IpAddr, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use sensor_wire::exporter::{clock::SKEW_LIMIT, room::Recent};
 
-use super::INTERVAL;
 use crate::{
     agent::exports::ledger::skew,
     intake::report::{Count, ExporterReport, Report},
 };
+
+/// Between two words about what came and what was lost.
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// Exporters that are named at once.
 const NAMED: usize = 10;
@@ -17,11 +23,20 @@ const NAMED: usize = 10;
 pub struct Health {
     last: Report,
     at: Instant,
+    /// What is known of drops, by listener.
+    drops: BTreeMap<String, Drops>,
+}
+
+/// Datagrams of a listener that the kernel has dropped.
+struct Drops {
+    /// How many had been told.
+    told: u64,
+    at: Instant,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { last: Report::default(), at: Instant::now() }
+        Self { last: Report::default(), at: Instant::now(), drops: BTreeMap::new() }
     }
 }
 
@@ -56,18 +71,32 @@ impl Health {
         ))
     }
 
-    /// What has been lost between the last report and `report`, a line each.
-    pub fn lines(&mut self, report: Report) -> Vec<String> {
+    /// What the kernel has newly dropped of each listener, by `dropped`, which counts since the start: told as soon as it
+    /// begins, then once a minute for as long as it goes on.
+    pub fn drops(
+        &mut self,
+        now: Instant,
+        dropped: impl IntoIterator<Item = (String, u64)>,
+    ) -> Vec<String> {
         let mut lines = Vec::new();
-        for (name, listener) in &report.listeners {
-            let before = self.last.listeners.get(name).copied().unwrap_or_default();
-            let dropped = listener.dropped.saturating_sub(before.dropped);
-            if dropped > 0 {
+        for (name, count) in dropped.into_iter().filter(|(_, count)| *count > 0) {
+            let known = self.drops.get(&name);
+            let before = known.map_or(0, |known| known.told);
+            let due = known.is_none_or(|known| now.duration_since(known.at) >= INTERVAL);
+            if count > before && due {
                 lines.push(format!(
-                    "{name}: the kernel dropped {dropped} datagrams, the receive buffer was full"
+                    "{name}: the kernel dropped {} datagrams, the receive buffer was full",
+                    count - before
                 ));
+                self.drops.insert(name, Drops { told: count, at: now });
             }
         }
+        lines
+    }
+
+    /// What has been lost between the last report and `report`, a line each; but see [`Self::drops`].
+    pub fn lines(&mut self, report: Report) -> Vec<String> {
+        let mut lines = Vec::new();
         let refused = report.refused.messages - self.last.refused.messages;
         if refused > 0 {
             lines.push(format!("refused {refused} datagrams from addresses outside intake.allow"));
@@ -126,7 +155,7 @@ impl Health {
         if losing > NAMED {
             lines.push(format!("and so with {} more exporters", losing - NAMED));
         }
-        *self = Self { last: report, at: Instant::now() };
+        (self.last, self.at) = (report, Instant::now());
         lines
     }
 }
@@ -167,6 +196,25 @@ mod tests {
     use crate::intake::report::ListenerReport;
 
     #[test]
+    fn drops_are_told_at_once_and_then_once_a_minute() {
+        let (mut health, start) = (Health::default(), Instant::now());
+        let mut told = |seconds, dropped| {
+            let dropped = [("a".to_owned(), dropped), ("b".to_owned(), 0)];
+            health.drops(start + Duration::from_secs(seconds), dropped)
+        };
+        let line = |count| {
+            [format!("a: the kernel dropped {count} datagrams, the receive buffer was full")]
+        };
+        assert_eq!(told(0, 0), [""; 0]);
+        assert_eq!(told(1, 3), line(3));
+        assert_eq!(told(2, 50), [""; 0]);
+        assert_eq!(told(60, 60), [""; 0]);
+        assert_eq!(told(61, 70), line(67));
+        assert_eq!(told(200, 70), [""; 0]);
+        assert_eq!(told(201, 71), line(1));
+    }
+
+    #[test]
     fn only_what_is_new_is_said() {
         let mut report = Report::default();
         let listener = ListenerReport { dropped: 3, ..ListenerReport::default() };
@@ -181,10 +229,9 @@ mod tests {
         assert_eq!(
             health.lines(report.clone()),
             [
-                "netflow://[::]:2055: the kernel dropped 3 datagrams, the receive buffer was full",
                 "refused 2 connections: beyond intake.max_connections_per_address",
                 "connections that ended with an error: 1 without a first message in time",
-                "exporter 192.0.2.1: 5 flows lost in transit, its clock is 22800 s behind \
+                "exporter 192.0.2.1: 5 flows lost in transit, its clock is 6 h 20 min behind \
                  ours: policies correct its times, records keep them",
             ]
         );

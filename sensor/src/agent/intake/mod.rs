@@ -1,14 +1,14 @@
-//! Router intake: its batches to the outputs.
+//! Router intake: its batches to the plant.
 //!
 //! * [`health`]: a word in the log when something is lost. [`summary`]: what became of everything, at the end.
 
 pub mod health;
 pub mod summary;
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, time::Instant};
 
 use self::health::Health;
-use super::{config::Config, plant::outputs::Outputs};
+use super::{config::Config, plant::Plant};
 use crate::{
     intake::{self, report::Report},
     stdio,
@@ -26,12 +26,12 @@ impl Intake {
     ///
     /// # Errors
     /// What keeps it from listening.
-    pub fn start(config: &Config, outputs: &Arc<Outputs>) -> anyhow::Result<Option<Self>> {
+    pub fn start(config: &Config, plant: &Arc<Plant>) -> anyhow::Result<Option<Self>> {
         if config.intake.listeners.is_empty() {
             return Ok(None);
         }
-        let outputs = outputs.clone();
-        let sink: intake::Sink = Arc::new(move |batch| outputs.offer(batch));
+        let plant = plant.clone();
+        let sink: intake::Sink = Arc::new(move |batch| plant.offer(batch));
         let intake = intake::Intake::start(&config.intake, &sink)?;
         for listener in &config.intake.listeners {
             stdio::note(format_args!("{}: listening", listener.name));
@@ -46,6 +46,9 @@ impl Intake {
     pub fn check(&mut self) -> anyhow::Result<()> {
         if self.intake.is_broken() {
             bail!("a thread of the intake has ended");
+        }
+        for line in self.health.drops(Instant::now(), self.intake.dropped()) {
+            tracing::warn!("{line}");
         }
         if self.health.is_due() {
             let report = self.intake.report();
@@ -69,6 +72,3 @@ impl Intake {
         self.intake.stop()
     }
 }
-
-/// Seconds between two words about losses.
-const INTERVAL: Duration = Duration::from_mins(1);

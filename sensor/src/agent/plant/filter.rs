@@ -9,27 +9,22 @@ use sensor_core::{
 pub struct FlowFilter {
     filter: BatchFilter,
     rows: Vec<usize>,
-    held_back: u64,
 }
 
 impl FlowFilter {
     /// Lets through what fulfils `query`.
     pub fn new(query: &Filter) -> Self {
-        Self { filter: BatchFilter::new(&query.typed), rows: Vec::new(), held_back: 0 }
+        Self { filter: BatchFilter::new(&query.typed), rows: Vec::new() }
     }
 
-    /// Takes the rows out of `batch` that do not fulfil the query.
-    pub fn apply(&mut self, batch: &mut FlowBatch, interfaces: &Interfaces) {
+    /// Takes the rows out of `batch` that do not fulfil the query, and returns how many.
+    pub fn apply(&mut self, batch: &mut FlowBatch, interfaces: &Interfaces) -> u64 {
         self.rows.clear();
         self.rows.extend(self.filter.rows(batch, interfaces));
-        if self.rows.len() < batch.len() {
-            self.held_back += (batch.len() - self.rows.len()) as u64;
+        let held_back = batch.len() - self.rows.len();
+        if held_back > 0 {
             batch.keep(&self.rows);
         }
-    }
-
-    /// Flow records that did not fulfil the query.
-    pub fn held_back(&self) -> u64 {
-        self.held_back
+        held_back as u64
     }
 }

@@ -1,14 +1,176 @@
-//! What every batch of flow records passes, whatever its source.
+//! What every batch of flow records passes, whatever its source: context and policies, the filter, the outputs.
 //!
-//! * [`analysis`]: context, tags and policies at work; [`reload`]: read anew; `leftovers`: what they leave behind.
-//! * `filter`: the filter of the command line. [`top`]: the largest groups of flows.
-//! * [`outputs`]: where records and hits go; `lent`: batches that outputs still read.
+//! Sources know [`Plant::offer`], and nothing behind it.
+//!
+//! * [`analysis`]: context, tags and policies at work; `reload`: read anew; `leftovers`: what they leave behind.
+//! * `filter`: the filter of the command line. [`top`]: the largest groups of flows. `outputs`: where records and hits go.
 
 pub mod analysis;
-pub mod outputs;
-pub mod reload;
 pub mod top;
 
 mod filter;
 mod leftovers;
-mod lent;
+mod outputs;
+mod reload;
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use sensor_core::{
+    flow::{
+        batch::FlowBatch,
+        interfaces::{Interfaces, SharedInterfaces},
+    },
+    nql::{Filter, lists::Lists},
+};
+
+use self::{
+    analysis::Analysis,
+    filter::FlowFilter,
+    outputs::Outputs,
+    top::{Collected, Shown},
+};
+use super::{config::Config, inspect::Contents, mode::Mode, status::Status};
+use crate::stdio;
+
+/// Where every batch passes.
+pub struct Plant {
+    mode: Mode,
+    analysis: Analysis,
+    /// Lists that the filter may name.
+    lists: Lists,
+    filter: Option<Mutex<FlowFilter>>,
+    /// Records that did not fulfil it.
+    held_back: AtomicU64,
+    top: Option<Collected>,
+    interfaces: SharedInterfaces,
+    outputs: Outputs,
+}
+
+impl Plant {
+    /// Puts in force what was read of the files that `config` names, and starts its outputs, for the flows that fulfil
+    /// `filter`. `shown` says how flows are printed.
+    ///
+    /// # Errors
+    /// When a file or a certificate cannot be opened. A collector that cannot be reached is no error.
+    pub fn start(
+        config: &Config,
+        filter: Option<&Filter>,
+        contents: Contents,
+        mode: Mode,
+        shown: &Shown,
+    ) -> anyhow::Result<Self> {
+        let Contents { lists, named, warnings } = contents;
+        stdio::tell(warnings.styled());
+        let analysis = Analysis::start(config, named, mode);
+        let interfaces = SharedInterfaces::default();
+        let outputs = Outputs::start(config, mode, shown, &interfaces)?;
+        let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
+        let top = Collected::new(shown);
+        Ok(Self {
+            mode,
+            analysis,
+            lists,
+            filter,
+            held_back: AtomicU64::new(0),
+            top,
+            interfaces,
+            outputs,
+        })
+    }
+
+    /// Whose flows pass.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Asks the policies of a batch, and hands it to every output; gives back one that none of them needs any more, this or
+    /// an earlier one.
+    pub fn offer(&self, mut batch: FlowBatch) -> Option<FlowBatch> {
+        self.analysis.pass(&mut batch, &self.interfaces.get(), |event| self.outputs.tell(event));
+        if let Some(filter) = &self.filter {
+            let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
+            let held_back = filter.apply(&mut batch, &self.interfaces.get());
+            self.held_back.fetch_add(held_back, Relaxed);
+        }
+        if let Some(top) = &self.top {
+            top.add(&batch, &self.interfaces.get());
+        }
+        self.outputs.offer(batch)
+    }
+
+    /// Lets time pass for the policies: `now` is milliseconds since the epoch.
+    pub fn advance(&self, now: u64) {
+        self.analysis.advance(now, |event| self.outputs.tell(event));
+    }
+
+    /// Reads lists, context and policies anew, and lets flow logs and files of hits be opened anew.
+    pub fn reload(&self, config: &Config, now: u64) {
+        self.outputs.reopen();
+        let (lists, result) = config.lists.reread(&self.lists);
+        if let Err(error) = result {
+            tracing::error!("{error}; keeping its old values");
+        }
+        if let Some(edited) = config.edited() {
+            tracing::warn!("{edited}");
+        }
+        self.analysis.reload(config, &lists, now, |event| self.outputs.tell(event));
+        self.analysis.leave(self.lists.follow(&lists));
+    }
+
+    /// Tells all outputs the names of the interfaces.
+    pub fn set_interfaces(&self, interfaces: Interfaces) {
+        self.outputs.set_interfaces(&interfaces);
+        self.interfaces.set(interfaces);
+    }
+
+    /// Counts packets that no flow record tells of, for the exporters' statistics. `now` is ms since the epoch.
+    pub fn add_ignored(&self, packets: u64, octets: u64, now: u64) {
+        self.outputs.add_ignored(packets, octets, now);
+    }
+
+    /// True once nobody reads what is printed, and nothing else is put out.
+    pub fn is_pointless(&self) -> bool {
+        self.outputs.is_pointless()
+    }
+
+    /// Says so where flows and hits go nowhere at all.
+    pub fn warn_of_silence(&self) {
+        if self.outputs.is_empty() && self.top.is_none() {
+            tracing::info!(
+                "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log or --collector"
+            );
+        }
+    }
+
+    /// Fills its sections of `status`. No batch waits for it.
+    pub fn report(&self, status: &mut Status) {
+        self.analysis.report(status);
+        status.held_back = self.held_back();
+        self.outputs.report(status);
+    }
+
+    /// Ends all incidents, sends what waits, within `deadline`, and prints the largest groups; fills its sections of `status`.
+    pub fn finish(self, deadline: Duration, status: &mut Status) {
+        self.analysis.finish(|event| self.outputs.tell(event));
+        self.analysis.report(status);
+        status.held_back = self.held_back();
+        self.outputs.finish(deadline, status);
+        if let Some(top) = &self.top {
+            // A reader that has gone away wants no more.
+            let _ = top.print();
+        }
+    }
+
+    fn held_back(&self) -> Option<u64> {
+        self.filter.as_ref().map(|_| self.held_back.load(Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,26 +16,23 @@ use sensor_core::{
     policy::event::Event,
 };
 
-use super::analysis::{Analysis, Asked, local, tell};
-use crate::agent::{config::Config, inspect::context};
+use super::analysis::Analysis;
+use crate::{
+    agent::{
+        config::Config,
+        inspect::{
+            asked::Asked,
+            context::{self, FileReport, local},
+        },
+        status::Reloads,
+    },
+    stdio,
+};
 
 /// Incidents that end while flows wait.
 const PORTION: usize = 256;
 /// Between two portions, so that flows get their turn.
 const TURN: Duration = Duration::from_millis(1);
-
-/// What reloads have cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reloads {
-    /// How many there have been.
-    pub count: u64,
-    /// Of these, those that left something old in force.
-    pub refused: u64,
-    /// How long flows waited at most for the last one.
-    pub last_pause: Duration,
-    /// How long they waited at most for any.
-    pub longest_pause: Duration,
-}
 
 impl Analysis {
     /// Reads context, tags and policies anew; queries may name `lists`. What cannot be read, or has faults, leaves the old in
@@ -50,7 +47,7 @@ impl Analysis {
         let start = Instant::now();
         let mut pause = Duration::ZERO;
         let from = self.hold(&mut pause, |pipeline| pipeline.in_force());
-        let (context, reports) = context::reread(&config.context, local(self.origin).as_deref());
+        let (context, reports) = context::reread(&config.context, local(self.mode).as_deref());
         tell(&reports);
         let mut kept = Vec::new();
         if context.is_none() {
@@ -111,5 +108,11 @@ impl Analysis {
         drop(pipeline);
         *longest = start.elapsed().max(*longest);
         done
+    }
+}
+
+fn tell(reports: &[FileReport]) {
+    for report in reports.iter().filter(|report| !report.faults.is_empty()) {
+        stdio::tell(report.faults.styled());
     }
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use sensor_core::engine::inside::Inside;
 
+use super::Engine;
+
 /// Between two looks, milliseconds.
 const INTERVAL: u64 = 60_000;
 /// How long flows must have come without an internal side, milliseconds.
@@ -37,8 +39,14 @@ impl Health {
         due
     }
 
-    /// What is to be said: `evicted` are policies and the keys that made room since they are asked.
-    pub fn lines<'a>(
+    /// What is to be said.
+    pub fn lines(&mut self, now: u64, engine: &Engine) -> Vec<String> {
+        let evicted = engine.policies.iter().map(|policy| (&*policy.name, policy.evicted));
+        self.told(now, evicted, engine.inside)
+    }
+
+    /// `evicted` are policies and the keys that made room since they are asked.
+    fn told<'a>(
         &mut self,
         now: u64,
         evicted: impl Iterator<Item = (&'a str, u64)>,
@@ -103,7 +111,7 @@ mod tests {
     #[test]
     fn evictions_are_told_by_policy_and_only_new_ones() {
         let mut health = Health::default();
-        let mut lines = |counts: &[(&str, u64)]| health.lines(0, counts.iter().copied(), NONE);
+        let mut lines = |counts: &[(&str, u64)]| health.told(0, counts.iter().copied(), NONE);
         assert_eq!(
             lines(&[("scan", 5), ("quiet", 0), ("flood", 70)]),
             [
@@ -124,7 +132,7 @@ mod tests {
     fn that_nothing_is_internal_is_told_once_and_not_early() {
         let mut health = Health::default();
         let mut told = |now, records, found| {
-            !health.lines(now, std::iter::empty(), Inside { records, found }).is_empty()
+            !health.told(now, std::iter::empty(), Inside { records, found }).is_empty()
         };
         assert!(!told(0, 0, false));
         assert!(!told(1_000_000, 10, false));

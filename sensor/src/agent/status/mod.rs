@@ -1,8 +1,364 @@
-//! How the agent is doing.
+//! How the agent is doing: one snapshot, pure data, in which every room has its section.
 //!
-//! * [`summary`]: what became of every packet and record, on one screen. [`losses`]: what was lost.
-//! * [`health`]: a word in the log about policies and context.
+//! The summary and the health lines are renderings of it. Taking one stops nothing: rooms publish their figures as they go
+//! (the drain thread with each drain, the engine with each tick), and a snapshot reads what they have published.
+//!
+//! * [`exports`]: the section of captured exports. [`summary`]: a status as one screen of text. [`losses`]: what was lost.
+//! * [`health`]: a word in the log about policies and context. [`span`]: spans of time for people.
 
+pub mod exports;
 pub mod health;
 pub mod losses;
+pub mod span;
 pub mod summary;
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use sensor_common::ledger;
+use sensor_core::{
+    engine::inside::Inside,
+    flow::{cache::FlowCache, totals::Totals},
+};
+use sensor_kernel::accounts;
+use serde::{Serialize, Serializer};
+
+use self::exports::Exports;
+use super::{host::coverage, mode::Mode};
+use crate::{
+    export::{account::Account, hits},
+    intake::report::Report,
+};
+
+/// Everything at one moment. A section of a room that does not run is `None`. Figures only grow, except those named as
+/// gauges: what is active, what is queued, and the last of something.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Status {
+    /// Packets of this host.
+    pub host: Option<Host>,
+    /// Frames of capture files.
+    pub frames: Option<Frames>,
+    /// Captured exports.
+    pub exports: Option<Exports>,
+    /// What routers send.
+    pub intake: Option<Report>,
+    /// The flow cache, where packets are counted.
+    pub cache: Option<Cache>,
+    /// Context and policies.
+    pub engine: Engine,
+    /// Flow records that did not fulfil the filter of the command line; `None` without one.
+    pub held_back: Option<u64>,
+    /// Sinks of flow records.
+    pub sinks: Vec<Sink<Flows>>,
+    /// Sinks of hits.
+    pub hits: Vec<Sink<u64>>,
+    /// What reloads have cost.
+    pub reloads: Reloads,
+}
+
+/// Packets, and their octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Packets.
+    pub packets: u64,
+    /// Octets of whole frames.
+    pub octets: u64,
+}
+
+/// The kernel's flow tables and the programs that fill them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Host {
+    /// The drains.
+    pub drain: Drain,
+    /// What passed the interfaces, and what of it the programs saw.
+    pub coverage: coverage::Report,
+}
+
+/// All drains of the kernel's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Drain {
+    /// How many.
+    pub drains: u64,
+    /// Of these, those that came early because a table filled.
+    pub early: u64,
+    /// Of these, those whose ledger did not balance, which is a bug.
+    pub out_of_balance: u64,
+    /// IPv4 records of the tables.
+    pub records_v4: u64,
+    /// IPv6 records of the tables.
+    pub records_v6: u64,
+    /// What entered a program.
+    pub seen: Count,
+    /// What NICs add when they cut super-packets.
+    pub segmented: Count,
+    /// What is in flow records.
+    pub recorded: Count,
+    /// Of these, what was counted without its remote end.
+    pub folded: Count,
+    /// Frames without an IP packet.
+    pub non_ip: Count,
+    /// Frames that end before their IP header.
+    pub truncated: Count,
+    /// IP headers that contradict themselves.
+    pub malformed: Count,
+    /// IP packets that no table had room for.
+    pub unattributed: Count,
+}
+
+/// Frames of capture files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Frames {
+    /// All of them.
+    pub seen: Count,
+    /// Those without an IP packet.
+    pub non_ip: Count,
+    /// Those that end before their IP header.
+    pub truncated: Count,
+    /// Those whose IP header contradicts itself.
+    pub malformed: Count,
+    /// Those of a link type that is not read here.
+    pub unknown_link: Count,
+}
+
+/// The flow cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cache {
+    /// Flows that are active now; a gauge.
+    pub active: u64,
+    /// Flows that ended early because the cache was full.
+    pub evicted: u64,
+}
+
+/// Context and policies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Engine {
+    /// Each policy that is asked. One that a reload changes begins anew.
+    pub policies: Vec<Policy>,
+    /// Records from the future.
+    pub ahead: u64,
+    /// How often the clock was set back.
+    pub set_back: u64,
+    /// Labels that policies wrote and that had no room.
+    pub refused_labels: u64,
+    /// Address profiles of the context in force that lack what was known; a gauge.
+    pub coarse: u64,
+    /// Whether any record had an internal side.
+    #[serde(serialize_with = "inside")]
+    pub inside: Inside,
+}
+
+/// How a policy has fared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// Its name.
+    pub name: String,
+    /// Records that it matched.
+    pub matched: u64,
+    /// Of these, records that came too late to count.
+    pub late: u64,
+    /// Of these, records without a value for a field of the key.
+    pub untracked: u64,
+    /// Keys that had to make room.
+    pub evicted: u64,
+}
+
+/// Flow records, and what is in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Flows {
+    /// Flow records.
+    pub flows: u64,
+    /// Packets in them.
+    pub packets: u64,
+    /// Octets of the IP packets.
+    pub octets: u64,
+}
+
+/// A sink and its account: `offered = sent + queued + spooled + not_sent`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sink<A> {
+    /// Where it all goes.
+    pub name: String,
+    /// What it was offered.
+    pub offered: A,
+    /// What was handed to the network or the file.
+    pub sent: A,
+    /// What waits; a gauge.
+    pub queued: A,
+    /// What waits on disk; a gauge.
+    pub spooled: A,
+    /// What will never be sent.
+    pub not_sent: A,
+    /// Messages sent.
+    pub messages: u64,
+    /// Octets of the messages sent.
+    pub message_octets: u64,
+    /// Files that were deleted to make room for others.
+    pub deleted_files: u64,
+    /// Octets of these files.
+    pub deleted_octets: u64,
+    /// What went wrong last, also when it has been overcome.
+    pub error: Option<String>,
+}
+
+/// What reloads have cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reloads {
+    /// How many there have been.
+    pub count: u64,
+    /// Of these, those that left something old in force.
+    pub refused: u64,
+    /// How long flows waited at most for the last one, seconds; a gauge.
+    #[serde(serialize_with = "seconds")]
+    pub last_pause: Duration,
+    /// How long they waited at most for any, seconds.
+    #[serde(serialize_with = "seconds")]
+    pub longest_pause: Duration,
+}
+
+impl Status {
+    /// That all ledgers balance, that no packet is known to have passed unseen; and, of files, that every output took
+    /// everything: a file can be replayed again, and whoever scripts that must hear that it should be.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self, mode: Mode) -> anyhow::Result<()> {
+        if let Some(Host { drain, coverage }) = &self.host {
+            ensure!(
+                drain.out_of_balance == 0,
+                "the ledger was out of balance in {} of {} drains",
+                drain.out_of_balance,
+                drain.drains
+            );
+            coverage.check()?;
+        }
+        if self.intake.as_ref().is_some_and(|report| !report.balances()) {
+            bail!("the intake ledger is out of balance");
+        }
+        if let Some(exports) = &self.exports {
+            exports.check()?;
+        }
+        if mode == Mode::Live {
+            return Ok(());
+        }
+        let flows = self.sinks.iter().filter(|sink| sink.not_sent.flows > 0);
+        let flows: Vec<&str> = flows.map(|sink| sink.name.as_str()).collect();
+        ensure!(flows.is_empty(), "not all flow records reached {}", flows.join(", "));
+        let hits = self.hits.iter().filter(|sink| sink.not_sent > 0);
+        let hits: Vec<&str> = hits.map(|sink| sink.name.as_str()).collect();
+        ensure!(hits.is_empty(), "not all hits reached {}", hits.join(", "));
+        Ok(())
+    }
+
+    /// Whether capture files were to be read, and not one frame was.
+    pub fn has_no_frame(&self) -> bool {
+        self.frames.is_some_and(|frames| frames.seen.packets == 0)
+    }
+}
+
+impl Engine {
+    /// The sum of a figure over all policies.
+    pub fn sum(&self, figure: fn(&Policy) -> u64) -> u64 {
+        self.policies.iter().map(figure).sum()
+    }
+}
+
+impl From<ledger::Count> for Count {
+    fn from(ledger::Count { packets, octets }: ledger::Count) -> Self {
+        Self { packets, octets }
+    }
+}
+
+impl From<&accounts::Totals> for Drain {
+    fn from(totals: &accounts::Totals) -> Self {
+        let accounts::Totals { epochs, early, out_of_balance, records_v4, records_v6, accounts } =
+            totals;
+        Self {
+            drains: *epochs,
+            early: *early,
+            out_of_balance: *out_of_balance,
+            records_v4: *records_v4,
+            records_v6: *records_v6,
+            seen: accounts.seen.into(),
+            segmented: accounts.segmented.into(),
+            recorded: accounts.recorded.into(),
+            folded: accounts.folded.into(),
+            non_ip: accounts.non_ip.into(),
+            truncated: accounts.truncated.into(),
+            malformed: accounts.malformed.into(),
+            unattributed: accounts.unattributed.into(),
+        }
+    }
+}
+
+impl Frames {
+    /// What `ledger` and the count beside it say.
+    pub fn of(ledger: &ledger::Ledger, unknown_link: ledger::Count) -> Self {
+        Self {
+            seen: ledger.seen.into(),
+            non_ip: ledger.non_ip.into(),
+            truncated: ledger.truncated.into(),
+            malformed: ledger.malformed.into(),
+            unknown_link: unknown_link.into(),
+        }
+    }
+
+    /// What is in flow records.
+    pub fn recorded(&self) -> Count {
+        let apart = [self.unknown_link, self.non_ip, self.truncated, self.malformed];
+        apart.iter().fold(self.seen, |rest, row| Count {
+            packets: rest.packets.wrapping_sub(row.packets),
+            octets: rest.octets.wrapping_sub(row.octets),
+        })
+    }
+}
+
+impl Cache {
+    /// The figures of `cache`.
+    pub fn of(cache: &FlowCache) -> Self {
+        Self { active: cache.len() as u64, evicted: cache.evicted() }
+    }
+}
+
+impl From<Totals> for Flows {
+    fn from(Totals { flows, packets, octets }: Totals) -> Self {
+        Self { flows, packets, octets }
+    }
+}
+
+impl<A> Sink<A> {
+    /// A sink of this name and account.
+    pub fn new<B: Into<A>>(name: String, account: Account<B>, error: Option<String>) -> Self {
+        Self {
+            name,
+            offered: account.offered.into(),
+            sent: account.sent.into(),
+            queued: account.queued.into(),
+            spooled: account.spooled.into(),
+            not_sent: account.not_sent.totals.into(),
+            messages: account.messages,
+            message_octets: account.message_octets,
+            deleted_files: account.deleted.files,
+            deleted_octets: account.deleted.octets,
+            error,
+        }
+    }
+}
+
+impl From<hits::Report> for Sink<u64> {
+    fn from(hits::Report { output, account, error }: hits::Report) -> Self {
+        Self::new(output, account, error)
+    }
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.as_secs_f64().serialize(serializer)
+}
+
+fn inside<S: Serializer>(inside: &Inside, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Seen {
+        records: u64,
+        found: bool,
+    }
+    Seen { records: inside.records, found: inside.found }.serialize(serializer)
+}

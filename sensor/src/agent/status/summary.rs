@@ -1,139 +1,106 @@
-//! What became of every packet and record, as one screen of text.
+//! A status as one screen of text: what became of every packet and record.
 
 use std::fmt::Write as _;
 
-use anyhow::ensure;
-use sensor_common::ledger::{Count, Ledger};
-use sensor_kernel::accounts::Totals;
-
-use super::losses::Losses;
+use super::{Count, Drain, Frames, Host, Policy, Sink, Status, losses::Losses};
 use crate::{
-    agent::{host::capture::Captured, plant::analysis},
-    export::{account::Account, files::retention::Deleted, hits, log::line::octets},
+    agent::{exports, intake},
+    export::log::line::octets,
 };
 
-/// What became of flow records behind the engine.
-pub struct Records<'a> {
-    /// Flows that ended early because the cache was full.
-    pub evicted: u64,
-    /// Records that did not fulfil the filter, where there is one.
-    pub held_back: Option<u64>,
-    /// Every output's name and account.
-    pub outputs: &'a [(String, Account)],
-    /// How the policies have fared.
-    pub policies: analysis::Summary,
-    /// How the outputs of hits have.
-    pub hits: &'a [hits::Report],
-}
-
-impl Records<'_> {
-    /// That every output took everything: a file can be replayed again, and whoever scripts that must hear that it should be.
-    ///
-    /// # Errors
-    /// The outputs that did not.
-    pub fn check(&self) -> anyhow::Result<()> {
-        let flows = self.outputs.iter().filter(|(_, account)| account.not_sent.totals.flows > 0);
-        let flows: Vec<&str> = flows.map(|(name, _)| name.as_str()).collect();
-        ensure!(flows.is_empty(), "not all flow records reached {}", flows.join(", "));
-        let hits = self.hits.iter().filter(|report| report.account.not_sent.totals > 0);
-        let hits: Vec<&str> = hits.map(|report| report.output.as_str()).collect();
-        ensure!(hits.is_empty(), "not all hits reached {}", hits.join(", "));
-        Ok(())
-    }
-}
-
-impl Records<'_> {
-    /// What was lost behind the engine.
-    pub fn losses(&self) -> Losses {
-        let flows = self.outputs.iter().map(|(name, account)| {
-            (account.not_sent.totals.flows, format!("flow records not sent to {name}"))
-        });
-        let hits = self.hits.iter().map(|report| {
-            (report.account.not_sent.totals, format!("hits not sent to {}", report.output))
-        });
-        let policies = [
-            (self.policies.late, "policy matches too late to count"),
-            (self.policies.evicted, "policy keys evicted with their counts (max_keys reached)"),
-            (self.policies.refused_labels, "policy labels dropped: no room"),
-        ];
-        let policies = policies.map(|(count, what)| (count, what.to_owned()));
-        Losses::of(flows.chain(hits).chain(policies))
-    }
-}
-
-/// What the kernel's tables had no room for.
-pub fn uncaptured(captured: Option<&Captured>) -> Losses {
-    let packets =
-        captured.map_or(0, |captured| captured.drained.totals.accounts.unattributed.packets);
-    Losses::of([(packets, "packets without a flow: the kernel's flow tables were full")])
-}
-
-/// Frames of files that are in no flow record, although they may be IP.
-pub fn unread(ledger: &Ledger, unknown_link: &Count) -> Losses {
-    Losses::of([
-        (ledger.truncated.packets, "frames truncated"),
-        (ledger.malformed.packets, "frames malformed"),
-        (unknown_link.packets, "frames of an unknown link type"),
-    ])
-}
-
-/// The summary of a live run: of the drains, where packets were captured, then `intake`, which is what is to be said of
-/// routers.
-pub fn live(captured: Option<&Captured>, intake: Option<&str>, records: &Records<'_>) -> String {
+/// The summary: of what ran, in the order in which data pass.
+pub fn text(status: &Status) -> String {
     let mut text = String::new();
-    if let Some(Captured { drained, coverage }) = captured {
-        text = drains(&drained.totals);
+    if let Some(Host { drain, coverage }) = &status.host {
+        text = drains(drain);
         text.push_str(&coverage.to_string());
     }
-    text.push_str(intake.unwrap_or_default());
-    flows(&mut text, records);
+    if let Some(frames) = &status.frames {
+        text.push_str(&of_files(frames));
+    }
+    if let Some(exports) = &status.exports {
+        text.push_str(&exports::ledger::text(exports));
+    }
+    if let Some(report) = &status.intake {
+        text.push_str(&intake::summary::text(report));
+    }
+    flows(&mut text, status);
     text
 }
 
-fn drains(totals: &Totals) -> String {
-    let accounts = &totals.accounts;
+/// What was lost.
+pub fn losses(status: &Status) -> Losses {
+    let packets = status.host.as_ref().map_or(0, |host| host.drain.unattributed.packets);
+    let uncaptured = [(packets, "packets without a flow: the kernel's flow tables were full")];
+    let frames = status.frames.unwrap_or_default();
+    let unread = [
+        (frames.truncated.packets, "frames truncated"),
+        (frames.malformed.packets, "frames malformed"),
+        (frames.unknown_link.packets, "frames of an unknown link type"),
+    ];
+    let exports = status.exports.as_ref().map(exports::ledger::losses).unwrap_or_default();
+    let intake = status.intake.as_ref().map(intake::summary::losses).unwrap_or_default();
+    Losses::of(uncaptured).and(Losses::of(unread)).and(exports).and(intake).and(behind(status))
+}
+
+/// What was lost behind the sources.
+fn behind(status: &Status) -> Losses {
+    let flows = status.sinks.iter();
+    let flows =
+        flows.map(|sink| (sink.not_sent.flows, format!("flow records not sent to {}", sink.name)));
+    let hits = status.hits.iter();
+    let hits = hits.map(|sink| (sink.not_sent, format!("hits not sent to {}", sink.name)));
+    let engine = &status.engine;
+    let policies = [
+        (engine.sum(|policy| policy.late), "policy matches too late to count"),
+        (
+            engine.sum(|policy| policy.evicted),
+            "policy keys evicted with their counts (max_keys reached)",
+        ),
+        (engine.refused_labels, "policy labels dropped: no room"),
+    ];
+    let policies = policies.map(|(count, what)| (count, what.to_owned()));
+    Losses::of(flows.chain(hits).chain(policies))
+}
+
+fn drains(drain: &Drain) -> String {
     let mut text = format!(
         "\nledger of {} drains ({} early), {} IPv4 and {} IPv6 table records\n",
-        totals.epochs, totals.early, totals.records_v4, totals.records_v6
+        drain.drains, drain.early, drain.records_v4, drain.records_v6
     );
     rows(
         &mut text,
         &[
-            ("seen", accounts.seen),
-            ("added by segmentation", accounts.segmented),
-            ("= in flow records", accounts.recorded),
-            ("  of these folded", accounts.folded),
-            ("+ not IP", accounts.non_ip),
-            ("+ truncated", accounts.truncated),
-            ("+ malformed", accounts.malformed),
-            ("+ without a flow", accounts.unattributed),
+            ("seen", drain.seen),
+            ("added by segmentation", drain.segmented),
+            ("= in flow records", drain.recorded),
+            ("  of these folded", drain.folded),
+            ("+ not IP", drain.non_ip),
+            ("+ truncated", drain.truncated),
+            ("+ malformed", drain.malformed),
+            ("+ without a flow", drain.unattributed),
         ],
     );
-    text.push_str(&match totals.out_of_balance {
+    text.push_str(&match drain.out_of_balance {
         0 => "balanced: every packet and octet is accounted for\n".to_owned(),
         n => format!("OUT OF BALANCE in {n} drains: this is a bug, please report it\n"),
     });
     text
 }
 
-/// The summary of a replay.
-pub fn replay(ledger: &Ledger, unknown_link: &Count, records: &Records<'_>) -> String {
-    let recorded = [unknown_link, &ledger.non_ip, &ledger.truncated, &ledger.malformed]
-        .into_iter()
-        .fold(ledger.seen, |rest, row| rest.since(row));
+fn of_files(frames: &Frames) -> String {
     let mut text = String::from("\nledger\n");
     rows(
         &mut text,
         &[
-            ("frames", ledger.seen),
-            ("= in flow records", recorded),
-            ("+ not IP", ledger.non_ip),
-            ("+ truncated", ledger.truncated),
-            ("+ malformed", ledger.malformed),
-            ("+ of an unknown link type", *unknown_link),
+            ("frames", frames.seen),
+            ("= in flow records", frames.recorded()),
+            ("+ not IP", frames.non_ip),
+            ("+ truncated", frames.truncated),
+            ("+ malformed", frames.malformed),
+            ("+ of an unknown link type", frames.unknown_link),
         ],
     );
-    flows(&mut text, records);
     text
 }
 
@@ -152,43 +119,66 @@ fn rows(text: &mut String, rows: &[(&str, Count)]) {
 }
 
 /// Files that rotation has deleted, where there are any.
-fn rotated(text: &mut String, deleted: Deleted) {
-    if deleted.files > 0 {
-        let Deleted { files, octets } = deleted;
-        text.push_str(&format!("  {files} rotated files deleted ({octets} octets)\n"));
+fn rotated<A>(text: &mut String, sink: &Sink<A>) {
+    if sink.deleted_files > 0 {
+        text.push_str(&format!(
+            "  {} rotated files deleted ({} octets)\n",
+            sink.deleted_files, sink.deleted_octets
+        ));
     }
 }
 
 /// What became of flow records.
-pub fn flows(text: &mut String, records: &Records<'_>) {
-    if records.evicted > 0 {
-        text.push_str(&format!("{} flows ended early: the flow cache was full\n", records.evicted));
+fn flows(text: &mut String, status: &Status) {
+    let cache = status.cache.unwrap_or_default();
+    if cache.active > 0 {
+        text.push_str(&format!("{} flows are active in the flow cache\n", cache.active));
     }
-    if let Some(held_back) = records.held_back {
+    if cache.evicted > 0 {
+        text.push_str(&format!("{} flows ended early: the flow cache was full\n", cache.evicted));
+    }
+    if let Some(held_back) = status.held_back {
         text.push_str(&format!("{held_back} flow records did not match the filter\n"));
     }
-    for (name, account) in records.outputs {
+    for sink in &status.sinks {
         text.push_str(&format!(
-            "{name}: {} flow records sent, {} not sent ({} packets, {} octets in those sent)\n",
-            account.sent.flows,
-            account.not_sent.totals.flows,
-            account.sent.packets,
-            account.sent.octets,
+            "{}: {} flow records sent, {} not sent ({} packets, {} octets in those sent)\n",
+            sink.name, sink.sent.flows, sink.not_sent.flows, sink.sent.packets, sink.sent.octets,
         ));
-        rotated(text, account.deleted);
+        rotated(text, sink);
     }
-    let policies = records.policies;
-    if policies.policies > 0 {
+    policies(text, status);
+    for sink in &status.hits {
+        text.push_str(&format!(
+            "hits to {}: {} sent, {} spooled, {} not sent\n",
+            sink.name, sink.sent, sink.spooled, sink.not_sent
+        ));
+        rotated(text, sink);
+        if let Some(error) = &sink.error {
+            text.push_str(&format!("  last failure: {error}\n"));
+        }
+    }
+}
+
+/// How context and policies have fared.
+fn policies(text: &mut String, status: &Status) {
+    let engine = &status.engine;
+    let sum = |figure: fn(&Policy) -> u64| engine.sum(figure);
+    if !engine.policies.is_empty() {
         text.push_str(&format!(
             "{} policies: {} matches, {} too late to count, {} keys evicted\n",
-            policies.policies, policies.matched, policies.late, policies.evicted
+            engine.policies.len(),
+            sum(|policy| policy.matched),
+            sum(|policy| policy.late),
+            sum(|policy| policy.evicted)
         ));
+        if engine.inside.records > 0 && !engine.inside.found {
+            text.push_str(
+                "no record had an internal address: policies that query srcinternal or dstinternal matched nothing; check [networks]\n",
+            );
+        }
     }
-    let inside = policies.inside;
-    if policies.policies > 0 && inside.records > 0 && !inside.found {
-        text.push_str("no record had an internal address: policies that query srcinternal or dstinternal matched nothing; check [networks]\n");
-    }
-    let reloads = policies.reloads;
+    let reloads = status.reloads;
     if reloads.count > 0 {
         let refused = match reloads.refused {
             0 => String::new(),
@@ -202,24 +192,14 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
         ));
     }
     for (count, what) in [
-        (policies.untracked, "matches ignored: a field of the key was missing"),
-        (policies.ahead, "records had timestamps in the future; arrival time used"),
-        (policies.set_back, "backward steps of the clock"),
-        (policies.refused_labels, "policy labels dropped: no room"),
-        (policies.coarse, "address profiles without location: profile limit reached"),
+        (sum(|policy| policy.untracked), "matches ignored: a field of the key was missing"),
+        (engine.ahead, "records had timestamps in the future; arrival time used"),
+        (engine.set_back, "backward steps of the clock"),
+        (engine.refused_labels, "policy labels dropped: no room"),
+        (engine.coarse, "address profiles without location: profile limit reached"),
     ] {
         if count > 0 {
             text.push_str(&format!("{count} {what}\n"));
-        }
-    }
-    for hits::Report { output, account, error } in records.hits {
-        text.push_str(&format!(
-            "hits to {output}: {} sent, {} spooled, {} not sent\n",
-            account.sent, account.spooled, account.not_sent.totals
-        ));
-        rotated(text, account.deleted);
-        if let Some(error) = error {
-            text.push_str(&format!("  last failure: {error}\n"));
         }
     }
 }
@@ -227,23 +207,28 @@ pub fn flows(text: &mut String, records: &Records<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::status::{Cache, Engine, Flows};
+
+    fn count(packets: u64, octets: u64) -> Count {
+        Count { packets, octets }
+    }
 
     #[test]
     fn a_replay_accounts_for_every_frame() {
-        let count = |packets, octets| Count { packets, octets };
-        let ledger = Ledger { seen: count(10, 1_000), non_ip: count(2, 84), ..Ledger::default() };
-        let outputs = [(
-            "x".to_owned(),
-            Account { deleted: Deleted { files: 2, octets: 70 }, ..Account::default() },
-        )];
-        let records = Records {
-            evicted: 0,
-            held_back: Some(4),
-            outputs: &outputs,
-            policies: analysis::Summary::default(),
-            hits: &[],
+        let frames = Frames {
+            seen: count(10, 1_000),
+            non_ip: count(2, 84),
+            unknown_link: count(1, 16),
+            ..Frames::default()
         };
-        let text = replay(&ledger, &count(1, 16), &records);
+        let sink =
+            Sink { name: "x".to_owned(), deleted_files: 2, deleted_octets: 70, ..Sink::default() };
+        let status = Status {
+            frames: Some(frames),
+            held_back: Some(4),
+            sinks: vec![sink],
+            ..Status::default()
+        };
         let expected = [
             "",
             "ledger",
@@ -256,26 +241,38 @@ mod tests {
             "  2 rotated files deleted (70 octets)",
             "",
         ];
-        assert_eq!(text, expected.join("\n"));
-        let lost = unread(&ledger, &count(1, 16)).and(records.losses());
-        assert_eq!(lost, Losses(vec!["1 frames of an unknown link type".to_owned()]));
+        assert_eq!(text(&status), expected.join("\n"));
+        assert_eq!(losses(&status), Losses(vec!["1 frames of an unknown link type".to_owned()]));
+    }
+
+    #[test]
+    fn flows_in_the_cache_are_told_while_there_are_any() {
+        let told = |active| {
+            let cache = Some(Cache { active, evicted: 0 });
+            text(&Status { cache, ..Status::default() })
+        };
+        assert_eq!(told(7), "7 flows are active in the flow cache\n");
+        assert_eq!(told(0), "");
     }
 
     #[test]
     fn what_outputs_and_policies_lose_is_named() {
-        let mut account = <Account>::default();
-        account.not_sent.totals.flows = 3;
-        let mut of_hits =
-            hits::Report { output: "y".to_owned(), account: Default::default(), error: None };
-        of_hits.account.not_sent.totals = 2;
-        let records = Records {
-            evicted: 9,
-            held_back: Some(9),
-            outputs: &[("x".to_owned(), account), ("whole".to_owned(), Account::default())],
-            policies: analysis::Summary { late: 4, matched: 9, ..Default::default() },
-            hits: &[of_hits],
+        let sink = |name: &str, flows| Sink {
+            name: name.to_owned(),
+            not_sent: Flows { flows, ..Flows::default() },
+            ..Sink::default()
         };
-        let Losses(lost) = records.losses();
+        let of_hits = Sink { name: "y".to_owned(), not_sent: 2, ..Sink::default() };
+        let policy = |late| Policy { late, matched: 9, ..Policy::default() };
+        let status = Status {
+            cache: Some(Cache { active: 0, evicted: 9 }),
+            held_back: Some(9),
+            sinks: vec![sink("x", 3), sink("whole", 0)],
+            engine: Engine { policies: vec![policy(3), policy(1)], ..Engine::default() },
+            hits: vec![of_hits],
+            ..Status::default()
+        };
+        let Losses(lost) = losses(&status);
         assert_eq!(
             lost,
             [

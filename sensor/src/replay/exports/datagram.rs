@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, ops::ControlFlow};
 
+use serde::Serialize;
+
 /// What an exporter sent: the payload of a UDP datagram, or a message of a stream or file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
@@ -16,7 +18,7 @@ pub struct Datagram<'a> {
 }
 
 /// What files held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Files.
     pub files: u64,

@@ -8,6 +8,8 @@
 
 use std::{collections::VecDeque, net::IpAddr};
 
+use serde::Serialize;
+
 use super::directory::Who;
 
 /// What the configuration makes of an exporter, the least first.
@@ -144,7 +146,7 @@ impl Clock {
 }
 
 /// Exporters to whom something happened: how often, and to whom of late.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Recent {
     /// How often.
     pub count: u64,

@@ -1,0 +1,55 @@
+//! The section of captured exports: what was read, and what became of every octet.
+
+use std::net::IpAddr;
+
+use anyhow::ensure;
+use sensor_wire::{collector::Collector, ledger::Ledger};
+use serde::Serialize;
+
+use crate::replay::exports::Counts;
+
+/// Captured exports.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Exports {
+    /// What the files held.
+    pub counts: Counts,
+    /// Octets and records of all datagrams.
+    pub ledger: Ledger,
+    /// Each exporter, in the order of their addresses.
+    pub devices: Vec<Device>,
+}
+
+/// An exporter.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Device {
+    /// Its address.
+    pub address: IpAddr,
+    /// Octets and records.
+    pub ledger: Ledger,
+    /// Its clock minus ours, milliseconds; 0 where that is not worth a word. A gauge.
+    pub skew: i64,
+}
+
+impl Exports {
+    /// What was read of files, and what a decoder made of it.
+    pub fn of(counts: Counts, collector: &Collector) -> Self {
+        let devices = collector.exporters().devices().map(|device| Device {
+            address: device.exporter.address,
+            ledger: device.ledger,
+            skew: device.skew(),
+        });
+        let mut devices: Vec<_> = devices.collect();
+        devices.sort_by_key(|device| device.address);
+        Self { counts, ledger: collector.ledger(), devices }
+    }
+
+    /// # Errors
+    /// When octets are not accounted for.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let devices = self.devices.iter().map(|device| device.ledger);
+        let balanced =
+            devices.chain([self.ledger]).all(|ledger| ledger.octets == ledger.accounted());
+        ensure!(balanced, "the ledger of octets does not balance: this is a bug, please report it");
+        Ok(())
+    }
+}
