@@ -359,7 +359,7 @@ fn a_signal_has_a_meaning_or_none() {
     assert!(!said.contains("summary so far"), "{said}");
 }
 
-/// A reload says what it took over and what it did not: what is refused, and edits of the configuration itself.
+/// A reload says what it took over and what it did not: what is refused, and what needs a restart.
 #[test]
 fn a_reload_says_what_holds() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -369,36 +369,126 @@ fn a_reload_says_what_holds() {
         path.display().to_string()
     };
     let policy = |query: &str| format!("[[policy]]\nname = 'p'\nmatch = '{query}'\n");
-    let policies = write("p.toml", &policy("srcport == 1"));
-    let config = write("sensor.toml", &format!("policies.paths = ['{policies}']\n"));
+    write("p.toml", &policy("srcport == 1"));
+    // Relative to the file.
+    let with = |more: &str| write("sensor.toml", &format!("policies.paths = ['p.toml']\n{more}"));
+    let config = with("");
     let mut agent = Agent::start(&["--config", &config]);
 
     agent.signal("HUP");
-    let said = agent.wait_for("reloaded: 1 policies active, 0 of them new or changed");
+    let said = agent.wait_for("configuration reloaded");
+    assert!(said.contains("reloaded: 1 policies active, 0 of them new or changed"), "{said}");
+    assert!(said.contains("sections=\"none\""), "{said}");
     assert!(!said.contains("WARN") && !said.contains("restart"), "{said}");
 
     write("p.toml", &policy("srcprt == 1"));
-    write(
-        "sensor.toml",
-        &format!("policies.paths = ['{policies}']\n[flow]\nidle_timeout = '9s'\n"),
-    );
+    with("[flow]\nidle_timeout = '9s'\n[networks]\nprivate = false");
     agent.signal("HUP");
-    let said = agent.wait_for("reload incomplete: keeping the old tags and policies");
-    assert!(
-        said.contains("sensor.toml has changed in [flow]; restart the sensor to apply it"),
-        "{said}"
-    );
+    let said = agent.wait_for("configuration reloaded, but for what is named above");
+    assert!(said.contains("reload incomplete: keeping the old tags and policies"), "{said}");
+    assert!(said.contains("section=\"[flow]\" key=\"flow.idle_timeout\""), "{said}");
+    assert!(said.contains("restart the sensor"), "{said}");
     assert!(said.contains("did you mean `srcport`?"), "{said}");
-    assert!(!said.contains("reloaded:"), "{said}");
+    assert!(said.contains("sections=\"[networks]\""), "{said}");
 
-    write("sensor.toml", "[flow");
+    // All faults, with their places, and nothing of it in force.
+    with("[flow]\nidle_timeout = '9h'\nactive = 1\n[[collector]]\nurl = 'upd://a'\n");
     agent.signal("HUP");
-    agent.wait_for("the configuration has 1 fault");
-    agent.wait_for("reload incomplete");
+    let said = agent.wait_for("did you mean `udp`?");
+    assert!(said.contains("ERROR reload refused, the old configuration stays in force"), "{said}");
+    assert!(said.contains("sensor.toml:3:16") && said.contains("unknown key `active`"), "{said}");
+
+    // So are faults of what it names.
+    with("[[collector]]\nurl = 'tls://127.0.0.1:1'\ntls.ca = 'missing.pem'\n");
+    agent.signal("HUP");
+    let missing = folder.path().join("missing.pem");
+    agent.wait_for(&format!("cannot read {}", missing.display()));
+
+    write("p.toml", &policy("srcport == 1"));
+    with("log.level = 'debug'");
+    agent.signal("HUP");
+    let said = agent.wait_for("sections=\"[networks], [log]\"");
+    assert!(!said.contains("WARN"), "what needed a restart is as it was at the start: {said}");
     agent.signal("TERM");
     let (code, said) = agent.end();
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("3 reloads (2 refused): flows waited"), "{said}");
+    assert!(said.contains("5 reloads (3 refused): flows waited"), "{said}");
+}
+
+#[test]
+fn check_tells_what_a_reload_would_apply() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let running = write("running.toml", "flow.idle_timeout = '9s'\n");
+    let new = write("new.toml", "[log]\nlevel = 'warn'\n[[collector]]\nurl = 'udp://a'\n");
+    let outcome = sensor(&["check", "--config", &new, "--against", &running]);
+    let expected = format!(
+        "{new}: no fault\n[[collector]]: collector: applied on reload\n[log]: log.level: applied on reload\n\
+         [flow]: flow.idle_timeout: needs a restart\n"
+    );
+    assert_eq!((outcome.code, outcome.stdout), (Some(0), expected), "{}", outcome.stderr);
+}
+
+/// A collector that is added gets flows from then on, one that stays goes on where it was, and what one has got that is
+/// taken away is told at the end.
+#[test]
+fn a_reload_adds_and_removes_collectors() {
+    use std::{net::UdpSocket, time::Duration};
+
+    /// The port that the next message comes from, and its sequence number (RFC 7011 section 3.1).
+    fn message(collector: &UdpSocket) -> (u16, u32) {
+        let mut datagram = [0; 65_536];
+        let (_, from) = collector.recv_from(&mut datagram).expect("a message");
+        let sequence = datagram[8..12].try_into().expect("four octets");
+        (from.port(), u32::from_be_bytes(sequence))
+    }
+
+    let collector = || {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        let port = socket.local_addr().expect("an address").port();
+        (socket, format!("[[collector]]\nurl = 'udp://127.0.0.1:{port}'\n"), port)
+    };
+    let (stays, stays_as, _) = collector();
+    let (goes, goes_as, gone) = collector();
+    let (comes, comes_as, _) = collector();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("sensor.toml");
+    let write = |more: &str| {
+        let text = format!("export.statistics_interval = '1s'\n{stays_as}{more}");
+        fs::write(&config, text).expect("written");
+    };
+    write(&goes_as);
+    let mut agent = Agent::start(&["--config", config.to_str().expect("UTF-8")]);
+    // Statistics come without any flow, and are counted as records are.
+    let before = loop {
+        match message(&stays) {
+            (_, 0) => {}
+            counted => break counted,
+        }
+    };
+    let _ = message(&goes);
+    write(&comes_as);
+    agent.signal("HUP");
+    let said = agent.wait_for("configuration reloaded");
+    assert!(said.contains("sections=\"[[collector]]\""), "{said}");
+    let _ = message(&comes);
+    // What came before that says nothing.
+    stays.set_nonblocking(true).expect("set");
+    while stays.recv_from(&mut [0; 1]).is_ok() {}
+    stays.set_nonblocking(false).expect("set");
+    let after = message(&stays);
+    assert_eq!(after.0, before.0, "it keeps its socket");
+    assert!(after.1 > before.1, "and its sequence numbers: {before:?}, {after:?}");
+    agent.signal("TERM");
+    let (code, said) = agent.end();
+    assert_eq!(code, Some(0), "{said}");
+    let ended = format!("udp://127.0.0.1:{gone} (until a reload)");
+    assert_eq!(said.matches(&ended).count(), 1, "{said}");
 }
 
 /// What keeps an agent from starting does not spoil what is in force when it is read anew.
@@ -423,7 +513,7 @@ fn a_reload_with_a_faulty_label_leaves_the_old_in_force() {
     );
     write("labels.csv", "10.0.0.1,role,web\n10.0.0.2,role,web\n");
     agent.signal("HUP");
-    agent.wait_for("reloaded:");
+    agent.wait_for(" INFO configuration reloaded");
     agent.signal("TERM");
     let (code, said) = agent.end();
     assert_eq!(code, Some(0), "{said}");

@@ -38,6 +38,7 @@ const fn case(
 const CASES: &[Case] = &[
     case("fields", "sensor fields", &[], 0),
     case("check-sound", "sensor check", &["--config", "sound.toml"], 0),
+    case("check-against", "sensor check", &["--config", "sound.toml", "--against", "geo.toml"], 0),
     case("check-faulty", "sensor check", &["--config", "../config/many-faults.toml"], 64),
     case("check-missing", "sensor check", &["--config", "missing.toml"], 64),
     case("check-absent", "sensor check", &["--config", "absent.toml"], 64),

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use sensor::export::hits::{
-    Hits, Report,
+    Hits, Report, Way,
     options::{Destination, OutputOptions},
     render::Format,
     trial,
@@ -39,7 +39,7 @@ pub fn output(destination: Destination) -> OutputOptions {
 /// Starts the output, with a log of it.
 pub fn start(options: OutputOptions) -> Result<Hits> {
     log::keep();
-    Ok(Hits::start(vec![options], &Default::default())?)
+    Ok(Hits::start(vec![Way::own(options)], &Default::default())?)
 }
 
 /// An event that is told from others by its number.

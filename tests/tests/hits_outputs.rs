@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use sensor::export::{
     files::{Reopen, rotated::Rotation},
     hits::{
-        Hits,
+        Hits, Way,
         options::{Destination, FileOptions},
         selection::Selection,
     },
@@ -26,7 +26,7 @@ fn files_are_rotated_and_opened_anew() -> Result<()> {
     let rotation = Rotation { max_size: 20_000, max_age: None, keep: 100, max_total: None };
     let options = FileOptions { path: path.clone(), rotation };
     let reopen = Arc::<Reopen>::default();
-    let hits = Hits::start(vec![output(Destination::File(options))], &reopen)?;
+    let hits = Hits::start(vec![Way::own(output(Destination::File(options)))], &reopen)?;
     offer(&hits, 0..100);
     wait_until("all is written", || hits.reports()[0].account.sent == 100)?;
     fs::rename(&path, directory.path().join("moved"))?;

@@ -17,6 +17,7 @@ pub mod logging;
 pub mod mode;
 pub mod plant;
 pub mod progress;
+pub mod reconfigure;
 pub mod replay;
 pub mod run;
 pub mod status;

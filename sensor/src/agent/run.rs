@@ -1,6 +1,9 @@
 //! The live agent: from its start to the last summary.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use sensor_core::nql::Filter;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -13,6 +16,7 @@ use super::{
     intake::Intake,
     mode::Mode,
     plant::{Plant, top::Shown},
+    reconfigure::Reconfiguration,
     signals::{Request, Signals},
     status::{Status, summary},
 };
@@ -29,7 +33,7 @@ struct Watched<'a> {
 }
 
 /// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `contents` is
-/// what was read of the files that the configuration names. SIGHUP reads lists, context and policies anew; SIGUSR1 tells the summary so far.
+/// what was read of the files that the configuration names. SIGHUP reads the configuration and what it names anew; SIGUSR1 tells the summary so far.
 ///
 /// # Errors
 /// What keeps it from starting, a kernel that refuses to go on, or a ledger that does not balance.
@@ -64,7 +68,7 @@ pub fn run(
 
 /// A reload beside everything else; one at a time.
 struct Reload {
-    config: Arc<Config>,
+    config: Arc<Mutex<Reconfiguration>>,
     plant: Arc<Plant>,
     running: Option<JoinHandle<()>>,
     /// Whether files may have changed since the running one has read them.
@@ -73,7 +77,12 @@ struct Reload {
 
 impl Reload {
     fn new(config: &Config, plant: &Arc<Plant>) -> Self {
-        Self { config: Arc::new(config.clone()), plant: plant.clone(), running: None, again: false }
+        Self {
+            config: Arc::new(Mutex::new(Reconfiguration::new(config))),
+            plant: plant.clone(),
+            running: None,
+            again: false,
+        }
     }
 
     fn is_running(&self) -> bool {
@@ -90,7 +99,9 @@ impl Reload {
 
     fn start(&mut self) {
         let (config, plant) = (self.config.clone(), self.plant.clone());
-        self.running = Some(spawn_blocking(move || plant.reload(&config, now())));
+        self.running = Some(spawn_blocking(move || {
+            config.lock().unwrap_or_else(PoisonError::into_inner).reload(&plant, now());
+        }));
     }
 
     /// Waits for the one that is running, and starts no other.

@@ -35,7 +35,7 @@ Examples:
 
 Signals:
   INT, TERM, QUIT  stop: detach, flush queues, print the summary
-  HUP              reload lists, labels, databases and policies; reopen hit files
+  HUP              reload the configuration and the files it names; reopen flow logs and hit files
   USR1             print the summary so far";
 
 /// Closes the help of `replay`.
@@ -196,7 +196,7 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Destinations", value_name = "ID")]
     pub observation_domain: Option<u32>,
 
-    /// Configuration file (TOML); flags override it
+    /// Configuration file (TOML); flags override it. Relative paths in it are relative to its directory
     #[arg(long, help_heading = "General", value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
@@ -230,6 +230,10 @@ pub struct CheckArgs {
     /// Configuration file (TOML)
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: PathBuf,
+
+    /// Configuration that a sensor runs on: also list the keys that differ from it, and whether a reload applies them
+    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
+    pub against: Option<PathBuf>,
 
     /// For people or programs.
     #[command(flatten)]

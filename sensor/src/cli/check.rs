@@ -1,5 +1,7 @@
 //! `sensor check`: reads a configuration and all that it names as `run` would, and stops there.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::{
@@ -7,7 +9,12 @@ use super::{
     report::{Body, Outcome, report},
 };
 use crate::agent::{
-    config::{self, overrides::Overrides},
+    config::{
+        self,
+        diff::{self, Diff},
+        effect,
+        overrides::Overrides,
+    },
     inspect,
     mode::Mode,
 };
@@ -16,6 +23,16 @@ use crate::agent::{
 #[derive(Serialize)]
 struct Checked {
     file: String,
+    /// Of the file that it is compared with, where one is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<Change>>,
+}
+
+/// A key that differs.
+#[derive(Serialize)]
+struct Change {
+    key: String,
+    effect: &'static str,
 }
 
 /// Fails with every fault of the file, or else of the lists, labels, databases, policies, secrets and places to write to
@@ -27,12 +44,29 @@ pub fn check(arguments: &CheckArgs) -> anyhow::Result<()> {
 fn read(arguments: &CheckArgs) -> anyhow::Result<Outcome<Checked>> {
     let config = config::load(Some(&arguments.config), &Overrides::default())?;
     let contents = inspect::read(&config, Mode::Live, false)?;
-    let checked = Checked { file: arguments.config.display().to_string() };
+    let changes = match &arguments.against {
+        Some(running) => {
+            let running = config::load(Some(running), &Overrides::default())?;
+            Some(changes(&Diff::between(&running.written.sections, &config.written.sections)))
+        }
+        None => None,
+    };
+    let checked = Checked { file: arguments.config.display().to_string(), changes };
     Ok(Outcome::well(checked, contents.warnings))
+}
+
+fn changes(diff: &Diff) -> Vec<Change> {
+    let keys = diff.applied.iter().chain(&diff.restart);
+    keys.map(|key| Change { key: key.clone(), effect: effect::of(key).shown() }).collect()
 }
 
 impl Body for Checked {
     fn text(&self) -> String {
-        format!("{}: no fault\n", self.file)
+        let mut text = format!("{}: no fault\n", self.file);
+        for Change { key, effect } in self.changes.iter().flatten() {
+            // Writing to a `String` cannot fail.
+            let _ = writeln!(text, "{}: {key}: {effect}", diff::section(key));
+        }
+        text
     }
 }

@@ -8,7 +8,7 @@ use super::args::{HitsArgs, HitsCommand, HitsTestArgs};
 use crate::{
     agent::config::{self, overrides::Overrides},
     clock,
-    export::hits::{Hits, Report, trial},
+    export::hits::{Hits, Report, Way, trial},
     stdio,
 };
 
@@ -32,7 +32,8 @@ fn test(arguments: &HitsTestArgs) -> anyhow::Result<()> {
         // A trial that waits for better times is no use, and the agent may have the spool open.
         output.spool = None;
     }
-    let hits = Hits::start(outputs, &Default::default())?;
+    let ways = outputs.into_iter().map(Way::own).collect();
+    let hits = Hits::start(ways, &Default::default())?;
     hits.offer_to_all(&Arc::new(trial::event(clock::now())));
     let reports = hits.finish(DEADLINE);
     let failed = reports.iter().filter(|report| report.account.sent == 0).count();

@@ -35,6 +35,19 @@ impl<A: Amount> Account<A> {
         self.offered == self.sent + self.queued + self.spooled + self.not_sent.totals
     }
 
+    /// Adds what another sink of the same name has done.
+    pub fn add(&mut self, other: &Self) {
+        self.offered += other.offered;
+        self.sent += other.sent;
+        self.queued += other.queued;
+        self.spooled += other.spooled;
+        self.not_sent.add(other.not_sent.totals, other.not_sent.first);
+        self.not_sent.last = self.not_sent.last.max(other.not_sent.last);
+        self.messages += other.messages;
+        self.message_octets += other.message_octets;
+        self.deleted.add(other.deleted);
+    }
+
     /// Records that were offered and wait now.
     pub fn queue(&mut self, records: A) {
         self.offered += records;

@@ -4,6 +4,7 @@
 //! * [`account`]: what was offered, what was sent, what waits, and what was not sent.
 //! * [`queue`]: the bounded queue in front of a sink, which keeps the account.
 //! * [`sink`]: what all sinks have in common.
+//! * [`set`]: sinks that may be replaced while records are offered.
 //! * [`files`]: how files stay whole, make room for others, and never grow without end.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
@@ -17,5 +18,6 @@ pub mod ipfix;
 pub mod log;
 pub mod net;
 pub mod queue;
+pub mod set;
 pub mod sink;
 pub mod thread;

@@ -70,7 +70,7 @@ pub(super) fn resolve(
     let required = interface.iter().map(|interface| &interface.value.required);
     for required in required.filter(|required| required.value && interfaces.is_empty()) {
         let found = "`capture.interfaces` names none";
-        faults.report(required, "interface.required", "is for interfaces that are watched", found);
+        faults.report(required, "interface.required", "applies only to captured interfaces", found);
     }
     CaptureConfig {
         interfaces,
@@ -95,7 +95,12 @@ fn interfaces(
         return Vec::new();
     }
     if list.value.is_empty() && !listens {
-        faults.report(list, PATH, "must name an interface", "`[\"auto\"]` takes the default route");
+        faults.report(
+            list,
+            PATH,
+            "must name an interface",
+            "`[\"auto\"]` selects the default route",
+        );
     }
     let mut patterns = Vec::with_capacity(list.value.len());
     for (index, name) in list.value.iter().enumerate() {
@@ -104,7 +109,9 @@ fn interfaces(
         }
         match pattern(&name.value) {
             Ok(pattern) => patterns.push(pattern),
-            Err(reason) => faults.report(name, PATH, "must hold names, globs or `auto`", &reason),
+            Err(reason) => {
+                faults.report(name, PATH, "must contain names, globs or `auto`", &reason);
+            }
         }
     }
     patterns

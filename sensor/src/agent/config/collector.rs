@@ -98,7 +98,7 @@ fn source(
     const PATH: &str = "collector.source";
     let Some(text) = &raw.value else { return of_url };
     if of_url.is_some() {
-        faults.report(raw, PATH, "must be given once", "there is one behind the `?` of the url");
+        faults.report(raw, PATH, "must be given once", "the url has one after `?`");
     }
     let source = text.parse::<SourceConfig>().and_then(|source| {
         source.check(endpoint)?;
@@ -116,7 +116,7 @@ fn tls(
     if transport != Transport::Tls {
         if raw.is_given() {
             let found = format!("the url says {}", transport.scheme());
-            faults.report(raw, "collector.tls", "is for tls:// collectors only", &found);
+            faults.report(raw, "collector.tls", "applies only to tls:// collectors", &found);
         }
         return None;
     }
@@ -124,11 +124,11 @@ fn tls(
     match (tls.certificate.is_given(), tls.key.is_given()) {
         (true, false) => {
             let path = "collector.tls.certificate";
-            faults.report(&tls.certificate, path, "needs a `key` beside it", "there is none");
+            faults.report(&tls.certificate, path, "requires `key`", "there is none");
         }
         (false, true) => {
             let path = "collector.tls.key";
-            faults.report(&tls.key, path, "needs a `certificate` beside it", "there is none");
+            faults.report(&tls.key, path, "requires `certificate`", "there is none");
         }
         _ => {}
     }

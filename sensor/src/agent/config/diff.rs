@@ -4,7 +4,6 @@ use sensor_core::settings::schema::{Table as _, Value as _};
 
 use super::{
     effect::{self, Effect},
-    resolve::Config,
     sections::Sections,
 };
 
@@ -46,26 +45,6 @@ pub fn sections(keys: &[String]) -> Vec<String> {
     let mut sections: Vec<String> = keys.iter().map(|key| section(key)).collect();
     sections.dedup();
     sections
-}
-
-impl Config {
-    /// What a reload should say of the file itself: nothing where it is as it was.
-    pub fn edited(&self) -> Option<String> {
-        let file = self.written.path.as_deref()?.display();
-        let new = match self.reread()? {
-            Ok(new) => new,
-            Err(error) => {
-                return Some(format!("{error}\nthe sensor goes on with what it read of {file}"));
-            }
-        };
-        let Diff { mut applied, restart } =
-            Diff::between(&self.written.sections, &new.written.sections);
-        applied.extend(restart);
-        (!applied.is_empty()).then(|| {
-            let sections = sections(&applied).join(", ");
-            format!("{file} has changed in {sections}, which takes effect with a restart only")
-        })
-    }
 }
 
 #[cfg(test)]

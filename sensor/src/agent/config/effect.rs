@@ -9,6 +9,16 @@ pub enum Effect {
     Restart,
 }
 
+impl Effect {
+    /// As people are told.
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::Applied => "applied on reload",
+            Self::Restart => "needs a restart",
+        }
+    }
+}
+
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
@@ -48,7 +58,7 @@ fn row(path: &str) -> Option<Effect> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::config::sections::Sections;
+    use crate::agent::config::{diff::section, sections::Sections};
     use sensor_core::settings::schema::{Key, Table as _};
 
     fn walk(keys: &[Key], below: &str, paths: &mut Vec<String>) {
@@ -57,6 +67,15 @@ mod tests {
             walk(key.inner, &format!("{path}."), paths);
             paths.push(path);
         }
+    }
+
+    #[test]
+    fn the_documentation_says_the_same() {
+        let text = include_str!("../../../docs/reload.md");
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| `[")).collect();
+        let row =
+            |(key, effect): &(&str, Effect)| format!("| `{}` | {} |", section(key), effect.shown());
+        assert_eq!(rows, TABLE.iter().map(row).collect::<Vec<_>>());
     }
 
     #[test]

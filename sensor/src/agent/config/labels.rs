@@ -13,7 +13,7 @@ use super::faults::Faults;
 table! {
     /// `[labels]`
     Labels {
-        /// Files of labels: CSV, JSON or TOML, by their ending.
+        /// Label files: CSV, JSON or TOML, by file name extension.
         files: Vec<Setting<PathBuf>> = Vec::new();
         /// Of prefixes inside one another: `most-specific` has a context for itself, or labels of `all` hold.
         precedence: String = "most-specific".to_owned();

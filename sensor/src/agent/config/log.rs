@@ -128,7 +128,7 @@ pub(super) fn resolve(raw: &Log, overrides: &Overrides, faults: &mut Faults) -> 
         let names = LogLevel::ALL.map(LogLevel::name);
         let found = match nearest(name, names) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("`{name}` is no level"),
+            None => format!("`{name}` is not a level"),
         };
         let must = format!("must be one of {}", names.join(", "));
         faults.report(&raw.level, "log.level", &must, &found);

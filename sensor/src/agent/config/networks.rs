@@ -16,7 +16,7 @@ table! {
         internal: Vec<Setting<String>> = Vec::new();
         /// Addresses and prefixes that are not internal although they lie in some that are.
         external: Vec<Setting<String>> = Vec::new();
-        /// AS whose addresses are internal; needs a file that knows AS.
+        /// AS whose addresses are internal; needs a file with AS data.
         internal_as: Vec<Setting<u64>> = Vec::new();
     }
 }
@@ -33,11 +33,11 @@ pub(super) fn prefixes(
             Some(prefix) if prefix.canonical() == prefix => prefixes.push(prefix),
             Some(prefix) => {
                 let found = format!("did you mean `{}`?", prefix.canonical());
-                faults.report(text, path, "must hold prefixes without bits below them", &found);
+                faults.report(text, path, "must contain prefixes without host bits", &found);
             }
             None => {
                 let found = format!("`{}` is neither", text.value);
-                faults.report(text, path, "must hold addresses or prefixes", &found);
+                faults.report(text, path, "must contain addresses or prefixes", &found);
             }
         }
     }
@@ -49,7 +49,7 @@ pub(super) fn internal_as(networks: &Networks, known: bool, faults: &mut Faults)
     let list = &networks.internal_as;
     if !list.value.is_empty() && !known {
         let found = "`geo` names no file";
-        faults.report(list, "networks.internal_as", "needs an MMDB file that knows AS", found);
+        faults.report(list, "networks.internal_as", "needs an MMDB file with AS data", found);
     }
     let number = |number: &Setting<u64>| {
         let range = 1..=u64::from(u32::MAX);

@@ -109,18 +109,33 @@ impl Plant {
         self.analysis.advance(now, |event| self.outputs.tell(event));
     }
 
-    /// Reads lists, context and policies anew, and lets flow logs and files of hits be opened anew.
-    pub fn reload(&self, config: &Config, now: u64) {
+    /// Makes the outputs those that `config` names, as far as they differ.
+    ///
+    /// # Errors
+    /// When a new output cannot be started; the old ones then stay.
+    pub fn apply(&self, config: &Config) -> anyhow::Result<()> {
+        self.outputs.apply(config)
+    }
+
+    /// Reads lists, context and policies anew, and lets flow logs and files of hits be opened anew. False where something old
+    /// stays in force.
+    pub fn reload(&self, config: &Config, now: u64) -> bool {
         self.outputs.reopen();
         let (lists, result) = config.lists.reread(&self.lists);
-        if let Err(error) = result {
+        if let Err(error) = &result {
             tracing::error!("{error}; keeping its old values");
         }
-        if let Some(edited) = config.edited() {
-            tracing::warn!("{edited}");
-        }
-        self.analysis.reload(config, &lists, now, |event| self.outputs.tell(event));
+        let refused = self.analysis.reloads().refused;
+        let reloads = self.analysis.reload(config, &lists, now, |event| self.outputs.tell(event));
         self.analysis.leave(self.lists.follow(&lists));
+        result.is_ok() && reloads.refused == refused
+    }
+
+    /// Counts a reload that has changed nothing, since the configuration cannot be put in force. Files are opened anew all the
+    /// same: somebody may have moved them.
+    pub fn refuse_reload(&self) {
+        self.outputs.reopen();
+        self.analysis.refuse_reload();
     }
 
     /// Tells all outputs the names of the interfaces.

@@ -100,6 +100,18 @@ impl Analysis {
         *reloads
     }
 
+    /// What reloads have cost so far.
+    pub fn reloads(&self) -> Reloads {
+        *self.reloads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a reload that has changed nothing.
+    pub fn refuse_reload(&self) {
+        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        reloads.count += 1;
+        reloads.refused += 1;
+    }
+
     /// Does something that flows wait for, and takes note of how long that is.
     fn hold<T>(&self, longest: &mut Duration, work: impl FnOnce(&mut Pipeline) -> T) -> T {
         let mut pipeline = self.pipeline();

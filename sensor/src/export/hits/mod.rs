@@ -14,8 +14,20 @@ use std::{sync::Arc, time::Duration};
 
 use sensor_core::policy::event::Event;
 
-use self::{error::HitsError, options::OutputOptions, output::Output, selection::Selection};
-use super::{account::Account, files::Reopen, queue::Load, sink::Sink};
+use self::{
+    error::HitsError,
+    options::{Destination, OutputOptions},
+    output::Output,
+    selection::Selection,
+};
+use super::{
+    account::Account,
+    files::Reopen,
+    ipfix::ExporterHits,
+    queue::Load,
+    set::{self, Plan, Prepared, Running, SinkSet, Swapped},
+    sink::Sink,
+};
 
 pub mod error;
 pub mod options;
@@ -46,9 +58,73 @@ pub fn check(options: &OutputOptions) -> Result<(), HitsError> {
     deliver::check(&options.destination, options.format)
 }
 
+/// An output of events, of its own or of an exporter.
+#[derive(Clone)]
+pub enum Way {
+    /// One of its own.
+    Own(Box<OutputOptions>),
+    /// That of an exporter, and what it takes.
+    Exporter(Selection, ExporterHits),
+}
+
+impl Way {
+    /// One of its own.
+    pub fn own(options: OutputOptions) -> Self {
+        Self::Own(Box::new(options))
+    }
+
+    fn selection(&self) -> &Selection {
+        match self {
+            Self::Own(options) => &options.selection,
+            Self::Exporter(selection, _) => selection,
+        }
+    }
+
+    fn start(&self, reopen: &Arc<Reopen>) -> Result<Box<dyn Sink<Event>>, HitsError> {
+        Ok(match self {
+            Self::Own(options) => Box::new(Output::start((**options).clone(), reopen)?),
+            Self::Exporter(_, hits) => Box::new(hits.clone()),
+        })
+    }
+}
+
+impl Plan for Way {
+    /// What an output takes may change while it runs.
+    fn is_served_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Own(own), Self::Own(other)) => {
+                OutputOptions { selection: other.selection.clone(), ..(**own).clone() } == **other
+            }
+            (Self::Exporter(_, own), Self::Exporter(_, other)) => own.is(other),
+            _ => false,
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        let Self::Own(options) = self else { return None };
+        let OutputOptions { destination, spool, .. } = &**options;
+        match (destination, spool) {
+            (_, Some(spool)) => Some(spool.directory.display().to_string()),
+            (Destination::File(_) | Destination::Stdout { .. }, None) => {
+                Some(destination.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    fn queue(&self) -> u64 {
+        match self {
+            Self::Own(options) => options.queue,
+            // It has no place, so nothing waits for it.
+            Self::Exporter(..) => 0,
+        }
+    }
+}
+
 /// All outputs of events.
 pub struct Hits {
-    outputs: Vec<(Selection, Box<dyn Sink<Event>>)>,
+    outputs: SinkSet<Way, Event>,
+    reopen: Arc<Reopen>,
 }
 
 impl Hits {
@@ -56,43 +132,58 @@ impl Hits {
     ///
     /// # Errors
     /// When a file, a spool or a certificate cannot be opened. A receiver that cannot be reached is no error.
-    pub fn start(outputs: Vec<OutputOptions>, reopen: &Arc<Reopen>) -> Result<Self, HitsError> {
-        let start = |options: OutputOptions| -> Result<_, HitsError> {
-            let selection = options.selection.clone();
-            let output: Box<dyn Sink<Event>> = Box::new(Output::start(options, reopen)?);
-            Ok((selection, output))
-        };
-        let outputs = outputs.into_iter().map(start).collect::<Result<_, _>>()?;
-        Ok(Self { outputs })
+    pub fn start(ways: Vec<Way>, reopen: &Arc<Reopen>) -> Result<Self, HitsError> {
+        let outputs = SinkSet::start(ways, |way: &Way| way.start(reopen))?;
+        Ok(Self { outputs, reopen: reopen.clone() })
     }
 
-    /// Adds an output of another kind, which takes what `selection` lets through.
-    pub fn add(&mut self, selection: Selection, output: Box<dyn Sink<Event>>) {
-        self.outputs.push((selection, output));
+    /// Starts the outputs of `ways` that are not there yet: the first step of [`SinkSet`]'s three.
+    ///
+    /// # Errors
+    /// As those of [`Self::start`].
+    pub fn prepare(&self, ways: Vec<Way>) -> Result<Prepared<Way, Event>, HitsError> {
+        self.outputs.prepare(ways, |way| way.start(&self.reopen))
+    }
+
+    /// The second step.
+    pub fn swap(&self, prepared: Prepared<Way, Event>) -> Swapped<Way, Event> {
+        self.outputs.swap(prepared)
+    }
+
+    /// The third step.
+    ///
+    /// # Errors
+    /// As those of [`Self::start`].
+    pub fn settle(
+        &self,
+        swapped: Swapped<Way, Event>,
+        deadline: Duration,
+    ) -> Result<(), HitsError> {
+        self.outputs.settle(swapped, deadline, |way| way.start(&self.reopen))
     }
 
     /// Offers an event to every output that wants it. Never waits; what has no room is in the output's account.
     pub fn offer(&self, event: &Arc<Event>) {
-        for (selection, output) in &self.outputs {
-            if selection.takes(event) {
-                output.offer(event);
+        for Running { plan, sink } in &*self.outputs.read() {
+            if plan.selection().takes(event) {
+                sink.offer(event);
             }
         }
     }
 
     /// As [`Self::offer`], but waits for room: for replay, which can wait.
     pub fn offer_waiting(&self, event: &Arc<Event>) {
-        for (selection, output) in &self.outputs {
-            if selection.takes(event) {
-                output.offer_waiting(event);
+        for Running { plan, sink } in &*self.outputs.read() {
+            if plan.selection().takes(event) {
+                sink.offer_waiting(event);
             }
         }
     }
 
     /// As [`Self::offer`], to all outputs, whatever their filters say: to try them.
     pub fn offer_to_all(&self, event: &Arc<Event>) {
-        for (_, output) in &self.outputs {
-            output.offer(event);
+        for running in &*self.outputs.read() {
+            running.sink.offer(event);
         }
     }
 
@@ -103,17 +194,13 @@ impl Hits {
 
     /// True once nobody reads what is printed, and there is no other output.
     pub fn is_pointless(&self) -> bool {
-        !self.outputs.is_empty() && self.outputs.iter().all(|(_, output)| output.is_pointless())
+        !self.outputs.is_empty() && self.outputs.is_pointless()
     }
 
-    /// How every output stands.
+    /// How every output stands, and those that a reload has ended.
     pub fn reports(&self) -> Vec<Report> {
-        let report = |(_, output): &(Selection, Box<dyn Sink<Event>>)| Report {
-            output: output.name().to_owned(),
-            account: output.account(),
-            error: output.last_error(),
-        };
-        self.outputs.iter().map(report).collect()
+        let report = |set::Report { name, account, error }| Report { output: name, account, error };
+        self.outputs.reports().into_iter().map(report).collect()
     }
 
     /// Sends what waits, within `deadline`, and returns how every output ended. What then lies in a spool stays there as
@@ -125,21 +212,13 @@ impl Hits {
 
     /// Asks all outputs to end within `deadline`. Returns at once.
     pub fn stop(&self, deadline: Duration) {
-        for (_, output) in &self.outputs {
-            output.stop(deadline);
-        }
+        self.outputs.stop(deadline);
     }
 
     /// Waits for the end that [`Self::stop`] asked for, and returns how every output ended. `patient`: also for one that
     /// writes to a pipe that nobody reads.
-    pub fn end(mut self, patient: bool) -> Vec<Report> {
-        for (_, output) in &mut self.outputs {
-            if patient {
-                output.end();
-            } else {
-                output.leave();
-            }
-        }
+    pub fn end(self, patient: bool) -> Vec<Report> {
+        self.outputs.end(patient);
         self.reports()
     }
 }

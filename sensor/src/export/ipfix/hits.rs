@@ -20,6 +20,7 @@ use crate::{
 
 /// The hits of an exporter, as an output of events. The exporter's thread sends them and its end is theirs: end the
 /// exporter first.
+#[derive(Clone)]
 pub struct ExporterHits {
     name: String,
     queue: Arc<Queue<Event>>,
@@ -27,6 +28,11 @@ pub struct ExporterHits {
 }
 
 impl ExporterHits {
+    /// Whether both are of the same exporter.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.queue, &other.queue)
+    }
+
     /// Those in `queue`, which the exporter `name` empties.
     pub(super) fn new(name: &str, queue: Arc<Queue<Event>>, export_time: ExportTime) -> Self {
         Self { name: format!("{name} (hits)"), queue, export_time }

@@ -1,16 +1,18 @@
 //! Where records and hits go: every collector, the IPFIX files, the flow logs and the outputs of hits, each with its own queue
 //! and account.
+//!
+//! * `ways`: which ones a configuration asks for, and how each is started; `options`: of exporters.
+//! * `lent`: batches that outputs still read.
 
 mod lent;
 mod options;
+mod ways;
 
 use std::{
-    fs,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use anyhow::Context as _;
 use sensor_core::{
     flow::{
         batch::FlowBatch,
@@ -19,7 +21,10 @@ use sensor_core::{
     policy::event::Event,
 };
 
-use self::lent::Lent;
+use self::{
+    lent::Lent,
+    ways::{Starter, Way},
+};
 use super::top::Shown;
 use crate::{
     agent::{
@@ -28,20 +33,20 @@ use crate::{
         status::{self, Flows, Status},
     },
     export::{
-        files::{Reopen, retention::Retention, rotated::RotatedFile},
         hits::Hits,
-        ipfix::{Exporter, metering::MeteringProcess, options::Destination},
-        log::FlowLog,
-        sink::Sink,
+        ipfix::metering::MeteringProcess,
+        set::{Report, SinkSet},
     },
 };
 
+/// How long an output that a reload ends may take for what waits.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
 /// Sinks of records and of hits.
 pub struct Outputs {
-    sinks: Vec<Box<dyn Sink>>,
+    sinks: SinkSet<Way, FlowBatch>,
     hits: Hits,
-    reopen: Arc<Reopen>,
-    metering: Arc<MeteringProcess>,
+    starter: Starter,
     lent: Mutex<Lent>,
     mode: Mode,
 }
@@ -57,62 +62,56 @@ impl Outputs {
         shown: &Shown,
         interfaces: &SharedInterfaces,
     ) -> anyhow::Result<Self> {
-        let reopen = Arc::<Reopen>::default();
-        let mut hits = Hits::start(config.hits.outputs.clone(), &reopen)?;
-        let metering = MeteringProcess::new();
-        let export = &config.export;
-        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        for collector in &config.collectors {
-            let destination = Destination::Collector(collector.options.clone());
-            let options = options::exporter(config, collector.mtu, mode);
-            let exporter = Exporter::start(destination, options, &metering)?;
-            add_hits(&mut hits, config, &exporter);
-            sinks.push(Box::new(exporter));
-        }
-        if let Some(files) = &config.ipfix_file {
-            let directory = &files.directory;
-            // Later trouble is bridged; a directory that cannot be is a mistake.
-            fs::create_dir_all(directory)
-                .with_context(|| format!("cannot create directory {}", directory.display()))?;
-            let mut files = files.clone();
-            if mode == Mode::Files {
-                // What is replayed ends by itself, and is wanted whole.
-                files.retention = Retention::default();
-            }
-            let destination = Destination::Files(files);
-            let options = options::exporter(config, u16::MAX, mode);
-            let exporter = Exporter::start(destination, options, &metering)?;
-            add_hits(&mut hits, config, &exporter);
-            sinks.push(Box::new(exporter));
-        }
-        if config.log.print_flows {
-            let format = shown.format();
-            sinks.push(Box::new(FlowLog::to_stdout(format, interfaces.clone(), export.queue)?));
-        }
-        if let Some(path) = &config.log.flow_log {
-            // What is replayed ends by itself, and is wanted whole.
-            let rotation = (mode == Mode::Live).then(|| config.log.rotation.clone());
-            let file = RotatedFile::open(path.clone(), rotation, reopen.clone())
-                .with_context(|| format!("cannot open the flow log {}", path.display()))?;
-            sinks.push(Box::new(FlowLog::to_file(file, interfaces.clone(), export.queue)?));
-        }
-        Ok(Self { sinks, hits, reopen, metering, lent: Mutex::default(), mode })
+        let starter = Starter {
+            format: shown.format(),
+            interfaces: interfaces.clone(),
+            metering: MeteringProcess::new(),
+            reopen: Arc::default(),
+            exporters: Mutex::default(),
+        };
+        let ways = ways::of(config, mode);
+        let sinks = SinkSet::start(ways.clone(), |way| starter.start(way))?;
+        let hits = Hits::start(starter.hits(config, &ways), &starter.reopen)?;
+        Ok(Self { sinks, hits, starter, lent: Mutex::default(), mode })
+    }
+
+    /// Makes the outputs those that `config` names. Those that are as they were keep their connection, their queue and their
+    /// sequence numbers; what the others had waiting they still put out, within a deadline.
+    ///
+    /// # Errors
+    /// When a new output cannot be started; the old ones then stay.
+    pub fn apply(&self, config: &Config) -> anyhow::Result<()> {
+        let ways = ways::of(config, self.mode);
+        let start = |way: &Way| self.starter.start(way);
+        let prepared = self.sinks.prepare(ways.clone(), start).and_then(|records| {
+            let hits = self.hits.prepare(self.starter.hits(config, &ways))?;
+            Ok((self.sinks.swap(records), self.hits.swap(hits)))
+        });
+        let result = prepared.and_then(|(records, hits)| {
+            let records = self.sinks.settle(records, FLUSH_DEADLINE, start);
+            self.hits.settle(hits, FLUSH_DEADLINE)?;
+            records
+        });
+        self.starter.retain(&self.sinks.read());
+        result
     }
 
     /// Hands a batch to every sink; gives back one that none of them needs any more, this or an earlier one.
     pub fn offer(&self, batch: FlowBatch) -> Option<FlowBatch> {
-        if batch.is_empty() || self.sinks.is_empty() {
+        let sinks = self.sinks.read();
+        if batch.is_empty() || sinks.is_empty() {
             return Some(batch);
         }
         let batch = Arc::new(batch);
-        for sink in &self.sinks {
+        for running in &*sinks {
             // What is turned away is in the sink's account.
             if self.mode.waits() {
-                sink.offer_waiting(&batch);
+                running.sink.offer_waiting(&batch);
             } else {
-                sink.offer(&batch);
+                running.sink.offer(&batch);
             }
         }
+        drop(sinks);
         self.lent.lock().unwrap_or_else(PoisonError::into_inner).exchange(batch)
     }
 
@@ -128,12 +127,12 @@ impl Outputs {
 
     /// Lets flow logs and files of hits be opened anew.
     pub fn reopen(&self) {
-        self.reopen.ask();
+        self.starter.reopen.ask();
     }
 
     /// Fills in how every output stands.
     pub fn report(&self, status: &mut Status) {
-        status.sinks = self.sinks.iter().map(|sink| standing(&**sink)).collect();
+        status.sinks = self.sinks.reports().into_iter().map(standing).collect();
         status.hits = self.hits.reports().into_iter().map(Into::into).collect();
     }
 
@@ -144,50 +143,34 @@ impl Outputs {
 
     /// True once nobody reads what is printed, and nothing else is put out.
     pub fn is_pointless(&self) -> bool {
-        let sinks = self.sinks.is_empty() || self.sinks.iter().all(|sink| sink.is_pointless());
+        let sinks = self.sinks.is_pointless();
         let hits = self.hits.is_empty() || self.hits.is_pointless();
         sinks && hits && !self.is_empty()
     }
 
     /// Tells collectors the names of the interfaces.
     pub fn set_interfaces(&self, interfaces: &Interfaces) {
-        self.metering.set_interfaces(interfaces);
+        self.starter.metering.set_interfaces(interfaces);
     }
 
     /// Counts packets that no flow record tells of, for the exporters' statistics. `now` is ms since the epoch.
     pub fn add_ignored(&self, packets: u64, octets: u64, now: u64) {
-        self.metering.add_ignored(packets, octets, now);
+        self.starter.metering.add_ignored(packets, octets, now);
     }
 
     /// Sends what waits, within `deadline`, and fills in how every output ended. In a replay whoever reads the standard output
     /// may take longer.
-    pub fn finish(mut self, deadline: Duration, status: &mut Status) {
-        for sink in &self.sinks {
-            sink.stop(deadline);
-        }
+    pub fn finish(self, deadline: Duration, status: &mut Status) {
+        self.sinks.stop(deadline);
         self.hits.stop(deadline);
         let patient = self.mode.waits();
-        let end = |sink: &mut Box<dyn Sink>| {
-            if patient {
-                sink.end();
-            } else {
-                sink.leave();
-            }
-            standing(&**sink)
-        };
-        status.sinks = self.sinks.iter_mut().map(end).collect();
+        self.sinks.end(patient);
+        status.sinks = self.sinks.reports().into_iter().map(standing).collect();
         status.hits = self.hits.end(patient).into_iter().map(Into::into).collect();
     }
 }
 
 /// How a sink stands.
-fn standing(sink: &dyn Sink) -> status::Sink<Flows> {
-    status::Sink::new(sink.name().to_owned(), sink.account(), sink.last_error())
-}
-
-/// Lets an exporter take hits as well, where the configuration wants that.
-fn add_hits(hits: &mut Hits, config: &Config, exporter: &Exporter) {
-    if let (Some(wanted), Some(output)) = (&config.hits.ipfix, exporter.hits()) {
-        hits.add(wanted.selection.clone(), Box::new(output));
-    }
+fn standing(Report { name, account, error }: Report) -> status::Sink<Flows> {
+    status::Sink::new(name, account, error)
 }

@@ -1,0 +1,182 @@
+//! The outputs of flow records that a configuration asks for, and how each is started.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::Context as _;
+use sensor_core::flow::{batch::FlowBatch, interfaces::SharedInterfaces};
+
+use super::options;
+use crate::{
+    agent::{config::Config, mode::Mode},
+    export::{
+        files::{
+            Reopen,
+            retention::Retention,
+            rotated::{RotatedFile, Rotation},
+        },
+        hits,
+        ipfix::{
+            Exporter, ExporterHits,
+            metering::MeteringProcess,
+            options::{Destination, ExporterOptions, FileOptions},
+        },
+        log::{FlowLog, Format},
+        set::{Plan, Running},
+        sink::Sink,
+    },
+};
+
+/// An output of flow records.
+#[derive(Clone)]
+pub enum Way {
+    /// To a collector, or into IPFIX files.
+    Ipfix(Destination, ExporterOptions),
+    /// To the standard output; records that may wait.
+    Stdout(u64),
+    /// Into a file of lines.
+    FlowLog {
+        /// The file.
+        path: PathBuf,
+        /// When another takes its place; never for none.
+        rotation: Option<Rotation>,
+        /// Records that may wait.
+        queue: u64,
+    },
+}
+
+impl Plan for Way {
+    fn is_served_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ipfix(to, options), Self::Ipfix(other, of_other)) => {
+                to == other && options == of_other
+            }
+            (Self::Stdout(queue), Self::Stdout(other)) => queue == other,
+            (
+                Self::FlowLog { path, rotation, queue },
+                Self::FlowLog { path: other, rotation: rotated, queue: bound },
+            ) => (path, rotation, queue) == (other, rotated, bound),
+            _ => false,
+        }
+    }
+
+    /// IPFIX files have names of their own, two may be under way in a directory.
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Ipfix(..) => None,
+            Self::Stdout(_) => Some("standard output".to_owned()),
+            Self::FlowLog { path, .. } => Some(path.display().to_string()),
+        }
+    }
+
+    fn queue(&self) -> u64 {
+        match self {
+            Self::Ipfix(_, options) => options.queue_records,
+            Self::Stdout(queue) | Self::FlowLog { queue, .. } => *queue,
+        }
+    }
+}
+
+/// The outputs that `config` asks for.
+pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
+    let export = &config.export;
+    let mut ways: Vec<Way> = Vec::new();
+    for collector in &config.collectors {
+        let destination = Destination::Collector(collector.options.clone());
+        ways.push(Way::Ipfix(destination, options::exporter(config, collector.mtu, mode)));
+    }
+    if let Some(files) = &config.ipfix_file {
+        let mut files = files.clone();
+        if mode == Mode::Files {
+            // What is replayed ends by itself, and is wanted whole.
+            files.retention = Retention::default();
+        }
+        let destination = Destination::Files(files);
+        ways.push(Way::Ipfix(destination, options::exporter(config, u16::MAX, mode)));
+    }
+    if config.log.print_flows {
+        ways.push(Way::Stdout(export.queue));
+    }
+    if let Some(path) = config.log.flow_log.clone() {
+        // What is replayed ends by itself, and is wanted whole.
+        let rotation = (mode == Mode::Live).then(|| config.log.rotation.clone());
+        ways.push(Way::FlowLog { path, rotation, queue: export.queue });
+    }
+    ways
+}
+
+/// Starts outputs, with what they have in common.
+pub struct Starter {
+    /// How flows are printed.
+    pub format: Format,
+    /// Names of interfaces.
+    pub interfaces: SharedInterfaces,
+    /// What the sensor reports about itself.
+    pub metering: Arc<MeteringProcess>,
+    /// The wish to have files opened anew.
+    pub reopen: Arc<Reopen>,
+    /// What exporters that have been started take of hits.
+    pub exporters: Mutex<Vec<(Way, ExporterHits)>>,
+}
+
+impl Starter {
+    /// Starts an output.
+    ///
+    /// # Errors
+    /// When a file or a certificate cannot be opened. A collector that cannot be reached is no error.
+    pub fn start(&self, way: &Way) -> anyhow::Result<Box<dyn Sink<FlowBatch>>> {
+        let interfaces = self.interfaces.clone();
+        Ok(match way {
+            Way::Ipfix(destination, options) => {
+                if let Destination::Files(FileOptions { directory, .. }) = destination {
+                    // Later trouble is bridged; a directory that cannot be is a mistake.
+                    fs::create_dir_all(directory).with_context(|| {
+                        format!("cannot create directory {}", directory.display())
+                    })?;
+                }
+                let exporter = Exporter::start(destination.clone(), *options, &self.metering)?;
+                if let Some(hits) = exporter.hits() {
+                    self.exporters().push((way.clone(), hits));
+                }
+                Box::new(exporter)
+            }
+            Way::Stdout(queue) => {
+                Box::new(FlowLog::to_stdout(self.format.clone(), interfaces, *queue)?)
+            }
+            Way::FlowLog { path, rotation, queue } => {
+                let file =
+                    RotatedFile::open(path.clone(), rotation.clone(), self.reopen.clone())
+                        .with_context(|| format!("cannot open the flow log {}", path.display()))?;
+                Box::new(FlowLog::to_file(file, interfaces, *queue)?)
+            }
+        })
+    }
+
+    fn exporters(&self) -> MutexGuard<'_, Vec<(Way, ExporterHits)>> {
+        self.exporters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The outputs of hits that `config` asks for: those of their own, and those of the exporters among `ways`.
+    pub fn hits(&self, config: &Config, ways: &[Way]) -> Vec<hits::Way> {
+        let own = config.hits.outputs.iter().cloned().map(hits::Way::own);
+        let mut all: Vec<hits::Way> = own.collect();
+        let exporters = self.exporters();
+        for way in ways {
+            // The youngest: an older one has been ended, or is about to be.
+            let hits = exporters.iter().rev().find(|(plan, _)| way.is_served_by(plan));
+            if let (Some(wanted), Some((_, hits))) = (&config.hits.ipfix, hits) {
+                all.push(hits::Way::Exporter(wanted.selection.clone(), hits.clone()));
+            }
+        }
+        all
+    }
+
+    /// Forgets the exporters that are not `running` any more.
+    pub fn retain(&self, running: &[Running<Way, FlowBatch>]) {
+        let is_running = |plan: &Way| running.iter().any(|running| running.plan.is_served_by(plan));
+        self.exporters().retain(|(plan, _)| is_running(plan));
+    }
+}
