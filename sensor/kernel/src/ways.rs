@@ -77,7 +77,7 @@ impl fmt::Display for IngressMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         if *self == Self::GenericXdp {
-            f.write_str(" (as asked for; merged frames count once)")?;
+            f.write_str(" (as requested; merged frames count once)")?;
         }
         Ok(())
     }

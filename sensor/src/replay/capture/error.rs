@@ -24,7 +24,7 @@ pub enum CaptureFault {
     #[error("is empty, not a capture")]
     Empty,
     /// It is something else.
-    #[error("is no pcap or pcapng capture: it begins with the bytes {0:02x?}")]
+    #[error("is not a pcap or pcapng capture: it begins with the bytes {0:02x?}")]
     Foreign([u8; 4]),
     /// The system or the decompressor refuses.
     #[error("cannot be read at offset {offset}")]
@@ -35,7 +35,7 @@ pub enum CaptureFault {
         source: io::Error,
     },
     /// It ends too early.
-    #[error("is cut short: the block at offset {offset} has {needs} bytes, {has} are there")]
+    #[error("is cut short: the block at offset {offset} has {needs} bytes, {has} are present")]
     Truncated {
         /// Where the block begins.
         offset: u64,

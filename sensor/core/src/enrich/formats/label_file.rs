@@ -85,7 +85,7 @@ fn read_subject(text: &str) -> Result<Subject, WrongSubject> {
     }
     let what =
         "an address such as 10.0.0.5, a prefix such as 10.0.0.0/8, or a port such as 443/tcp";
-    let no_subject = || WrongSubject(format!("`{text}` is no address"), Some(what.to_owned()));
+    let no_subject = || WrongSubject(format!("`{text}` is not an address"), Some(what.to_owned()));
     let (port, name) = text.split_once('/').ok_or_else(no_subject)?;
     let number: u64 = port.parse().map_err(|_| no_subject())?;
     let port = u16::try_from(number)
@@ -96,7 +96,7 @@ fn read_subject(text: &str) -> Result<Subject, WrongSubject> {
     };
     let protocol = protocol.ok_or_else(|| {
         let meant = nearest(name, protocol::names()).map(|name| format!("did you mean `{name}`?"));
-        WrongSubject(format!("`{name}` is no protocol"), meant)
+        WrongSubject(format!("`{name}` is not a protocol"), meant)
     })?;
     Ok(Subject::Port { protocol, port })
 }

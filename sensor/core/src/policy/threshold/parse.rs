@@ -104,7 +104,7 @@ impl Parser<'_, '_> {
         let start = self.cursor.at;
         if self.cursor.eat('(') {
             if self.depth >= DEEPEST {
-                self.fault(start..start + 1, "nested too deep", None);
+                self.fault(start..start + 1, "nested too deeply", None);
                 self.cursor.at = self.cursor.end();
                 return None;
             }
