@@ -6,7 +6,7 @@ use crate::flow::fields::Context;
 /// How a query is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// What the query is about.
+    /// Kind of record that the query applies to.
     pub context: Context,
     /// Refuse what is not in the public language.
     pub strict: bool,
