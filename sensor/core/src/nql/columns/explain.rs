@@ -121,7 +121,7 @@ impl fmt::Display for Test {
             }
             Self::Batch(Shape::Host) => write!(out, "flows of this host"),
             Self::Batch(Shape::Filled(column)) => {
-                write!(out, "{} told in the batch", column.name())
+                write!(out, "{} present in the batch", column.name())
             }
             Self::Batch(Shape::Query(query)) => write!(out, "{}, once per batch", whole(query)),
             Self::Told(by, query) => write!(out, "{}, once per {}", whole(query), by_name(*by)),
