@@ -12,7 +12,7 @@ use crate::flow::{
     protocol as protocols,
 };
 
-/// The name of a protocol, or its number where it has none.
+/// The name of a protocol, or its number if it has none.
 pub(super) fn protocol(number: u8) -> Value<'static> {
     protocols::name(number).map_or(Value::NumberText(number.into()), Value::Text)
 }
