@@ -43,7 +43,7 @@ pub const REPLAY_EXAMPLES: &str = "\
 Examples:
   sensor replay morning.pcap.gz | jq .octets        flows as JSON lines
   sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files
-  sensor replay --as exports netflow.pcap           the flows that routers exported";
+  sensor replay --as exports netflow.pcap           flows exported by routers";
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -100,15 +100,15 @@ pub struct ReplayArgs {
     pub flows: FlowArgs,
 
     /// Content of the files: traffic, or the NetFlow, IPFIX and sFlow exports of routers
-    #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
+    #[arg(long = "as", help_heading = "Input", value_name = "CONTENT", default_value = "traffic")]
     pub content: Content,
 
     /// Meaning of OUT counters in records that also have IN counters; overrides `[[exporter]]` [default: same]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, help_heading = "Input", value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 
     /// Captures to read, in this order; '-' is stdin. pcap or pcapng, plain, gzip or zstd; with --as exports also IPFIX files
-    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = "Input", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }
 
@@ -176,7 +176,7 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Policies")]
     pub lenient: bool,
 
-    /// What to print on stdout, comma-separated [default: flows; with --policies, hits; with --config, as the file says]
+    /// What to print on stdout, comma-separated [default: flows; with --policies, hits; with --config, as configured]
     #[arg(long, help_heading = "Destinations", value_name = "WHAT", value_delimiter = ',')]
     pub print: Vec<Print>,
 

@@ -22,11 +22,11 @@ use crate::agent::{
 pub const EXAMPLES: &str = "\
 Examples:
   sensor decode exports.pcap | jq -c '[.srcip, .dstip, .bitsxrate]'
-  sensor decode --options exports.pcap.gz           what the routers tell of themselves
-  sensor decode --ledger exports.pcapng flows.ipfix  what became of every octet
-  sensor decode --raw exports.pcap                  sets, templates and records, by another decoder
-  sensor decode --config sensor.toml exports.pcap   with the names and rates that it gives routers
-  sensor decode --top 10 --by srcip exports.pcap    who sent most
+  sensor decode --options exports.pcap.gz           sampling rates, interface names and statistics of the routers
+  sensor decode --ledger exports.pcapng             account of every octet
+  sensor decode --raw exports.pcap                  sets, templates and records, by an independent parser
+  sensor decode --config sensor.toml exports.pcap   with the [[exporter]] settings of the routers
+  sensor decode --top 10 --by srcip exports.pcap    top senders
   tcpdump -w - -U udp port 2055 | sensor decode -";
 
 /// Arguments of `decode`.
@@ -60,16 +60,16 @@ pub struct DecodeArgs {
     pub top: TopArgs,
 
     /// Meaning of OUT counters in records that also have IN counters; overrides `[[exporter]]` [default: same]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, help_heading = "Input", value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 
     /// Configuration file (TOML) of the agent; its `[[exporter]]` tables and `intake.inner_headers` apply
-    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
+    #[arg(long, help_heading = "Input", value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
     /// Files to read, in this order; '-' is stdin. Captures (pcap, pcapng) of NetFlow 5, 7, 9, IPFIX (UDP, TCP) and
     /// sFlow 5, and IPFIX files; plain, gzip or zstd
-    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = "Input", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }
 

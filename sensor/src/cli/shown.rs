@@ -28,11 +28,11 @@ pub struct FormArgs {
 /// A form of flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// One aligned line for each
+    /// One aligned line each
     Text,
-    /// One JSON object for each
+    /// One JSON object per line
     Json,
-    /// Comma-separated values, with a line that names the columns
+    /// Comma-separated values with a header line
     Csv,
 }
 

@@ -11,8 +11,8 @@ use crate::stdio;
 /// The flags of every verb.
 #[derive(Args, Debug)]
 pub struct TerminalArgs {
-    /// Print only warnings, errors and losses on stderr: no progress, no summary, no log below `warn`. Results on stdout
-    /// stay
+    /// Print only warnings, errors and losses on stderr: no progress, no summary, no log below `warn`. Does not affect
+    /// stdout
     #[arg(short, long, global = true, help_heading = "General")]
     pub quiet: bool,
 

@@ -38,7 +38,7 @@ pub enum LabelsCommand {
 /// Arguments of `labels show`.
 #[derive(Args, Debug)]
 pub struct ShowArgs {
-    /// Configuration file (TOML) that names labels, networks, geography and reputation
+    /// Configuration file (TOML) with labels, networks, geography and reputation
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
