@@ -8,6 +8,7 @@ use sensor_core::flow::{
     application,
     batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
     router::Action,
+    totals::Totals,
 };
 
 use super::elements::{self, Element};
@@ -66,19 +67,54 @@ impl Field {
     }
 }
 
-/// Rows of a batch.
+/// Rows of a batch that become records one behind the other.
 pub(super) struct Rows<'a> {
     pub(super) batch: &'a FlowBatch,
-    pub(super) range: Range<usize>,
+    pub(super) chosen: Chosen<'a>,
     /// `flowKeyIndicator` of folded flows, by direction.
     pub(super) folded_keys: [u64; 2],
 }
 
-impl Rows<'_> {
-    /// The rows of a column; none where it has none.
-    #[inline(always)]
-    fn of<'c, T>(&self, column: &'c [T]) -> &'c [T] {
-        column.get(self.range.clone()).unwrap_or_default()
+/// Which rows of a batch, in ascending order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chosen<'a> {
+    /// All of these.
+    Run(Range<usize>),
+    /// Each of these, of which some lie apart.
+    Listed(&'a [u32]),
+}
+
+impl<'a> Chosen<'a> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Run(rows) => rows.len(),
+            Self::Listed(rows) => rows.len(),
+        }
+    }
+
+    /// The same in pieces of at most `limit` rows.
+    pub(super) fn pieces(&self, limit: usize) -> impl Iterator<Item = Chosen<'a>> {
+        let all = self.clone();
+        (0..self.len()).step_by(limit).map(move |first| {
+            let end = all.len().min(first + limit);
+            match &all {
+                Self::Run(rows) => Self::Run(rows.start + first..rows.start + end),
+                Self::Listed(rows) => Self::Listed(&rows[first..end]),
+            }
+        })
+    }
+
+    /// What they count.
+    pub(super) fn totals(&self, batch: &FlowBatch) -> Totals {
+        match self {
+            Self::Run(rows) => Totals::of_rows(batch, rows.clone()),
+            Self::Listed(rows) => rows
+                .iter()
+                .map(|row| *row as usize)
+                .map(|row| Totals::of_rows(batch, row..row + 1))
+                .sum(),
+        }
     }
 }
 
@@ -92,8 +128,30 @@ struct Column<'a> {
 }
 
 impl Column<'_> {
+    /// Writes what `octets` makes of the rows of a column; nothing where it has none.
     #[inline(always)]
-    fn put<const N: usize>(self, values: impl Iterator<Item = [u8; N]>) {
+    fn put<T, const N: usize>(self, rows: &Rows<'_>, column: &[T], octets: impl Fn(&T) -> [u8; N]) {
+        match &rows.chosen {
+            Chosen::Run(run) => {
+                self.write(column.get(run.clone()).unwrap_or_default().iter().map(octets));
+            }
+            Chosen::Listed(listed) => {
+                self.write(listed.iter().map_while(|row| column.get(*row as usize)).map(octets));
+            }
+        }
+    }
+
+    /// Writes what `octets` makes of each row of the batch.
+    #[inline(always)]
+    fn put_each<const N: usize>(self, rows: &Rows<'_>, octets: impl Fn(usize) -> [u8; N]) {
+        match &rows.chosen {
+            Chosen::Run(run) => self.write(run.clone().map(octets)),
+            Chosen::Listed(listed) => self.write(listed.iter().map(|row| octets(*row as usize))),
+        }
+    }
+
+    #[inline(always)]
+    fn write<const N: usize>(self, values: impl Iterator<Item = [u8; N]>) {
         let Self { records, stride, offset } = self;
         // Asked once, in the form from which the compiler sees that no record needs asking.
         if stride.checked_sub(offset).is_some_and(|rest| rest >= N) {
@@ -104,36 +162,31 @@ impl Column<'_> {
     }
 }
 
-/// A field with the numbers of a column, or of an expression over rows, as its values.
+/// A field with the numbers of a column as its values, with what an expression makes of them, or of whole rows.
 macro_rules! field {
-    ($element:expr, $role:ident, $when:expr, $($column:ident).+) => {
-        field!($element, $role, $when, |rows| {
-            rows.of(&rows.batch.$($column).+).iter().map(|number| number.to_be_bytes())
-        })
+    ($element:expr, $role:ident, $when:expr, $column:ident) => {
+        field!($element, $role, $when, $column, |number| number.to_be_bytes())
     };
-    ($element:expr, $role:ident, $when:expr, |$rows:ident| $values:expr) => {
-        Field {
-            element: $element,
-            role: Role::$role,
-            when: $when,
-            write: |$rows, column| column.put($values),
-        }
+    ($element:expr, $role:ident, $when:expr, $column:ident, $octets:expr) => {
+        field!($element, $role, $when, |rows, column| column.put(
+            rows,
+            &rows.batch.$column,
+            $octets
+        ))
+    };
+    ($element:expr, $role:ident, $when:expr, |$rows:ident, $column:ident| $write:expr) => {
+        Field { element: $element, role: Role::$role, when: $when, write: |$rows, $column| $write }
     };
 }
 
 /// A field with one of the address columns as its value.
 macro_rules! address {
     ($element:ident, $role:ident, $family:ident, $when:expr, $column:ident) => {
-        Field {
-            element: elements::$element,
-            role: Role::$role,
-            when: $when,
-            write: |rows, column| {
-                if let Addresses::$family { $column, .. } = &rows.batch.addresses {
-                    column.put(rows.of($column).iter().map(|address| address.to_be_bytes()));
-                }
-            },
-        }
+        field!(elements::$element, $role, $when, |rows, column| {
+            if let Addresses::$family { $column, .. } = &rows.batch.addresses {
+                column.put(rows, $column, |address| address.to_be_bytes());
+            }
+        })
     };
 }
 
@@ -168,37 +221,39 @@ pub(super) static FIELDS: [Field; 47] = [
     field!(elements::PROTOCOL_IDENTIFIER, Key, ALWAYS, protocol),
     field!(elements::IP_CLASS_OF_SERVICE, Key, ALWAYS, tos),
     field!(elements::FLOW_DIRECTION, Key, When::Directed, direction),
-    field!(elements::INGRESS_INTERFACE, Key, INGRESS, |rows| interfaces(rows, Direction::Ingress)),
-    field!(elements::EGRESS_INTERFACE, Key, EGRESS, |rows| interfaces(rows, Direction::Egress)),
+    field!(elements::INGRESS_INTERFACE, Key, INGRESS, |rows, column| interfaces(rows, column, Direction::Ingress)),
+    field!(elements::EGRESS_INTERFACE, Key, EGRESS, |rows, column| interfaces(rows, column, Direction::Egress)),
     field!(elements::VLAN_ID, Key, VLAN, vlan),
     field!(elements::OCTET_DELTA_COUNT, Property, ALWAYS, octets),
     field!(elements::PACKET_DELTA_COUNT, Property, ALWAYS, packets),
     field!(elements::LAYER2_OCTET_DELTA_COUNT, Property, filled!(Filled layer2_octets), layer2_octets),
     field!(elements::FLOW_START_MILLISECONDS, Property, ALWAYS, start),
     field!(elements::FLOW_END_MILLISECONDS, Property, ALWAYS, end),
-    field!(elements::TCP_CONTROL_BITS, Property, When::Flagged, |rows| {
-        rows.of(&rows.batch.tcp_flags).iter().map(|flags| (flags & !TCP_FLAGS_UNTOLD).to_be_bytes())
+    field!(elements::TCP_CONTROL_BITS, Property, When::Flagged, tcp_flags, |flags| {
+        (flags & !TCP_FLAGS_UNTOLD).to_be_bytes()
     }),
     field!(elements::FLOW_END_REASON, Property, END_REASON, end_reason),
     field!(elements::MINIMUM_TTL, Property, filled!(Filled ttl_min), ttl_min),
     field!(elements::MAXIMUM_TTL, Property, filled!(Filled ttl_max), ttl_max),
-    field!(elements::SOURCE_MAC_ADDRESS, Property, filled!(Filled source_mac), |rows| rows.of(&rows.batch.source_mac).iter().copied()),
-    field!(elements::DESTINATION_MAC_ADDRESS, Property, filled!(Filled destination_mac), |rows| rows.of(&rows.batch.destination_mac).iter().copied()),
-    field!(elements::IP_VERSION, Key, ALWAYS, |rows| rows.range.clone().map(|_| [rows.batch.ip_version()])),
+    field!(elements::SOURCE_MAC_ADDRESS, Property, filled!(Filled source_mac), source_mac, |mac| *mac),
+    field!(elements::DESTINATION_MAC_ADDRESS, Property, filled!(Filled destination_mac), destination_mac, |mac| *mac),
+    field!(elements::IP_VERSION, Key, ALWAYS, |rows, column| {
+        column.put_each(rows, |_| [rows.batch.ip_version()]);
+    }),
     field!(elements::POST_VLAN_ID, Property, filled!(Router destination_vlan), destination_vlan),
     field!(elements::IP_NEXT_HOP_IPV4_ADDRESS, Property, filled!(Router next_hop_v4), next_hop_v4),
     field!(elements::IP_NEXT_HOP_IPV6_ADDRESS, Property, filled!(Router next_hop_v6), next_hop_v6),
     field!(elements::BGP_SOURCE_AS_NUMBER, Property, filled!(Router source_as), source_as),
     field!(elements::BGP_DESTINATION_AS_NUMBER, Property, filled!(Router destination_as), destination_as),
     field!(elements::SAMPLING_INTERVAL, Property, When::Router(|batch| is_told(&batch.sample_rate)), sample_rate),
-    field!(elements::application_id(4), Property, When::Short(|batch| has_applications(batch, 4)), |rows| {
-        rows.of(&rows.batch.application).iter().map(|number| application::field::<4>(*number))
+    field!(elements::application_id(4), Property, When::Short(|batch| has_applications(batch, 4)), application, |number| {
+        application::field::<4>(*number)
     }),
-    field!(elements::application_id(8), Property, When::Short(|batch| has_applications(batch, 8)), |rows| {
-        rows.of(&rows.batch.application).iter().map(|number| application::field::<8>(*number))
+    field!(elements::application_id(8), Property, When::Short(|batch| has_applications(batch, 8)), application, |number| {
+        application::field::<8>(*number)
     }),
-    field!(elements::application_id(16), Property, When::Router(|batch| has_applications(batch, 16)), |rows| {
-        rows.of(&rows.batch.application).iter().map(|number| application::field::<16>(*number))
+    field!(elements::application_id(16), Property, When::Router(|batch| has_applications(batch, 16)), application, |number| {
+        application::field::<16>(*number)
     }),
     field!(elements::POST_NAT_SOURCE_IPV4_ADDRESS, Property, filled!(Router nat_source_v4), nat_source_v4),
     field!(elements::POST_NAT_DESTINATION_IPV4_ADDRESS, Property, filled!(Router nat_destination_v4), nat_destination_v4),
@@ -208,23 +263,23 @@ pub(super) static FIELDS: [Field; 47] = [
     field!(elements::POST_NAPT_DESTINATION_TRANSPORT_PORT, Property, filled!(Router nat_destination_port), nat_destination_port),
     field!(elements::INGRESS_VRF_ID, Property, filled!(Router input_vrf), input_vrf),
     field!(elements::EGRESS_VRF_ID, Property, filled!(Router output_vrf), output_vrf),
-    field!(elements::FORWARDING_STATUS, Property, filled!(Router action), |rows| {
-        rows.of(&rows.batch.action).iter().map(|action| [forwarding_status(*action)])
+    field!(elements::FORWARDING_STATUS, Property, filled!(Router action), action, |action| {
+        [forwarding_status(*action)]
     }),
-    field!(elements::EXPORTER_IPV4_ADDRESS, Property, When::Router(|batch| has_exporter(batch, IpAddr::is_ipv4)), |rows| {
-        rows.range.clone().map(|row| match exporter(rows.batch, row) {
+    field!(elements::EXPORTER_IPV4_ADDRESS, Property, When::Router(|batch| has_exporter(batch, IpAddr::is_ipv4)), |rows, column| {
+        column.put_each(rows, |row| match exporter(rows.batch, row) {
             Some(IpAddr::V4(address)) => address.octets(),
             _ => [0; 4],
-        })
+        });
     }),
-    field!(elements::EXPORTER_IPV6_ADDRESS, Property, When::Router(|batch| has_exporter(batch, IpAddr::is_ipv6)), |rows| {
-        rows.range.clone().map(|row| match exporter(rows.batch, row) {
+    field!(elements::EXPORTER_IPV6_ADDRESS, Property, When::Router(|batch| has_exporter(batch, IpAddr::is_ipv6)), |rows, column| {
+        column.put_each(rows, |row| match exporter(rows.batch, row) {
             Some(IpAddr::V6(address)) => address.octets(),
             _ => [0; 16],
-        })
+        });
     }),
-    field!(elements::FLOW_KEY_INDICATOR, Property, When::Folded, |rows| {
-        rows.of(&rows.batch.direction).iter().map(|way| rows.folded_keys[usize::from(*way != 0)].to_be_bytes())
+    field!(elements::FLOW_KEY_INDICATOR, Property, When::Folded, |rows, column| {
+        column.put(rows, &rows.batch.direction, |way| rows.folded_keys[usize::from(*way != 0)].to_be_bytes());
     }),
 ];
 
@@ -257,17 +312,18 @@ fn forwarding_status(action: u8) -> u8 {
 }
 
 /// The interface of those rows that go its way, 0 for the others; of all rows where routers told both.
-fn interfaces(rows: &Rows<'_>, direction: Direction) -> impl Iterator<Item = [u8; 4]> {
-    let output = &rows.batch.output_interface;
-    let both = !output.is_empty();
-    let column =
-        if both && direction == Direction::Egress { output } else { &rows.batch.interface };
-    rows.of(column).iter().zip(rows.of(&rows.batch.direction)).map(move |(interface, way)| {
-        let leaves = *way == Direction::Egress as u8;
-        if both || leaves == (direction == Direction::Egress) {
-            interface.to_be_bytes()
-        } else {
-            [0; 4]
+#[inline(always)]
+fn interfaces(rows: &Rows<'_>, column: Column<'_>, direction: Direction) {
+    let FlowBatch { interface, output_interface, direction: ways, .. } = rows.batch;
+    match (output_interface.is_empty(), direction) {
+        (false, Direction::Egress) => {
+            column.put(rows, output_interface, |index| index.to_be_bytes());
         }
-    })
+        (false, Direction::Ingress) => column.put(rows, interface, |index| index.to_be_bytes()),
+        (true, _) => column.put_each(rows, |row| {
+            let leaves = ways[row] == Direction::Egress as u8;
+            let is_its = leaves == (direction == Direction::Egress);
+            if is_its { interface[row].to_be_bytes() } else { [0; 4] }
+        }),
+    }
 }

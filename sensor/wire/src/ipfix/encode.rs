@@ -13,7 +13,7 @@ use super::{
     hits::{self, HitRecord},
     message::MessageBuilder,
     options::{INTERFACE_NAMES, Interface, STATISTICS, Statistics},
-    template::{self, RowClass, Shape},
+    template::{self, BLOCK, Chosen, RowClass, Shape},
     templates::{FlowTemplates, HOST_TEMPLATES},
 };
 
@@ -55,6 +55,9 @@ pub struct Position {
     /// What is the same for the whole batch, once it is known.
     whole: Option<Whole>,
 }
+
+/// Rows of one class in a row that are written as they lie, instead of together with others.
+const LONG_RUN: usize = 8;
 
 /// What is the same for a whole batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,13 +103,35 @@ impl Position {
         self.whole(batch).shape.of_class(self.class)
     }
 
-    /// How many rows from here on are of the class under way, at most `limit`.
-    fn run(&mut self, batch: &FlowBatch, limit: usize) -> usize {
-        let rest = (self.row..batch.len()).take(limit);
-        match self.whole(batch).classes.0 {
-            0 => rest.len(),
-            _ => rest.take_while(|row| RowClass::of(batch, *row) == self.class).count(),
+    /// The next rows of the class under way, at most `limit`, of which the position is the first; moves behind them. Rows
+    /// that lie apart are listed in `list`: a record alone costs several times what it costs among others.
+    fn take<'a>(
+        &mut self,
+        batch: &FlowBatch,
+        limit: usize,
+        list: &'a mut [u32; BLOCK],
+    ) -> Chosen<'a> {
+        let first = self.row;
+        let rest = first..batch.len();
+        let is_one_class = self.whole(batch).classes.0 == 0;
+        let is_of_class = |row: &usize| RowClass::of(batch, *row) == self.class;
+        let run = match is_one_class {
+            true => rest.len().min(limit),
+            false => rest.clone().take(limit).take_while(is_of_class).count(),
+        };
+        if is_one_class || run >= LONG_RUN.min(limit) {
+            self.row += run;
+            return Chosen::Run(first..self.row);
         }
+        let mut count = 0;
+        let places = list.iter_mut().take(limit);
+        for (place, row) in places.zip(rest.filter(is_of_class)) {
+            *place = row as u32;
+            count += 1;
+        }
+        let listed = &list[..count];
+        self.row = listed.last().map_or(first, |last| *last as usize + 1);
+        Chosen::Listed(listed)
     }
 }
 
@@ -215,6 +240,7 @@ impl Encoder {
     /// `now` is the export time in milliseconds since the epoch.
     pub fn append(&mut self, batch: &FlowBatch, position: &mut Position, now: u64) -> Progress {
         let mut under_way = None;
+        let mut list = [0; BLOCK];
         while position.seek(batch) {
             let number = match under_way {
                 Some((class, number)) if class == position.class => number,
@@ -230,17 +256,18 @@ impl Encoder {
             };
             let template = self.templates.get(number);
             let room = self.message.room(template.id) / template.record_length;
-            let count = position.run(batch, room);
-            if count == 0 {
+            if room == 0 {
                 return Progress::MessageFull;
             }
-            let length = count * template.record_length;
-            if let Some(out) = self.message.data_records_mut(template.id, length, count as u32) {
-                let rows = position.row..position.row + count;
-                template.write_data_records(batch, &rows, out);
-                position.row = rows.end;
-                self.totals += Totals::of_rows(batch, rows);
-            }
+            let before = *position;
+            let rows = position.take(batch, room, &mut list);
+            let (length, count) = (rows.len() * template.record_length, rows.len() as u32);
+            let Some(out) = self.message.data_records_mut(template.id, length, count) else {
+                *position = before;
+                return Progress::MessageFull;
+            };
+            template.write_data_records(batch, &rows, out);
+            self.totals += rows.totals(batch);
         }
         Progress::Done
     }

@@ -9,11 +9,10 @@
 //! and MF bits, `fragmentOffset`, 88, the offset; the key knows neither), so that records of one flow that differ
 //! in it alone look alike to a collector. Their counts add up.
 
-use std::ops::Range;
-
 use sensor_common::{key::Direction, packet::ip::protocol};
 use sensor_core::flow::batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD};
 
+pub use super::columns::Chosen;
 use super::columns::{FIELDS, Field, Role, Rows, When};
 
 /// Which fields of `FIELDS` a template has: one bit each, the first the lowest.
@@ -142,7 +141,7 @@ pub struct Template {
 }
 
 /// Records that are written at a time, column by column: few enough to stay in a core's nearest cache meanwhile.
-const BLOCK: usize = 64;
+pub const BLOCK: usize = 64;
 
 impl Template {
     /// The template for a shape.
@@ -171,11 +170,10 @@ impl Template {
     }
 
     /// Writes the rows `rows` of `batch` as data records to `out`, which is zeros and has room for just them.
-    pub fn write_data_records(&self, batch: &FlowBatch, rows: &Range<usize>, out: &mut [u8]) {
-        let starts = rows.clone().step_by(BLOCK);
-        for (start, out) in starts.zip(out.chunks_mut(BLOCK * self.record_length)) {
-            let range = start..rows.end.min(start + BLOCK);
-            let rows = Rows { batch, range, folded_keys: self.folded_keys };
+    pub fn write_data_records(&self, batch: &FlowBatch, rows: &Chosen<'_>, out: &mut [u8]) {
+        let blocks = out.chunks_mut(BLOCK * self.record_length);
+        for (chosen, out) in rows.pieces(BLOCK).zip(blocks) {
+            let rows = Rows { batch, chosen, folded_keys: self.folded_keys };
             let mut offset = 0;
             for field in &self.fields {
                 field.write(&rows, out, self.record_length, offset);
