@@ -1,4 +1,5 @@
-//! THE table of IANA's names of information elements: of those that fields carry, and of those that routers' options consist of.
+//! THE table of IANA's names of information elements: of those that columns and fields carry, that fields may well carry one
+//! day, and that routers' options consist of.
 //!
 //! Whoever shows an element takes its name from here, and so does whoever knows a field by the name of its element.
 
@@ -23,9 +24,11 @@ const ELEMENTS: &[(u16, &str)] = &[
     (6, "tcpControlBits"),
     (7, "sourceTransportPort"),
     (8, "sourceIPv4Address"),
+    (9, "sourceIPv4PrefixLength"),
     (10, "ingressInterface"),
     (11, "destinationTransportPort"),
     (12, "destinationIPv4Address"),
+    (13, "destinationIPv4PrefixLength"),
     (14, "egressInterface"),
     (15, "ipNextHopIPv4Address"),
     (16, "bgpSourceAsNumber"),
@@ -33,9 +36,17 @@ const ELEMENTS: &[(u16, &str)] = &[
     (18, "bgpNextHopIPv4Address"),
     (21, "flowEndSysUpTime"),
     (22, "flowStartSysUpTime"),
+    (23, "postOctetDeltaCount"),
+    (24, "postPacketDeltaCount"),
+    (25, "minimumIpTotalLength"),
+    (26, "maximumIpTotalLength"),
     (27, "sourceIPv6Address"),
     (28, "destinationIPv6Address"),
+    (29, "sourceIPv6PrefixLength"),
+    (30, "destinationIPv6PrefixLength"),
+    (31, "flowLabelIPv6"),
     (32, "icmpTypeCodeIPv4"),
+    (33, "igmpType"),
     (34, "samplingInterval"),
     (35, "samplingAlgorithm"),
     (36, "flowActiveTimeout"),
@@ -43,29 +54,40 @@ const ELEMENTS: &[(u16, &str)] = &[
     (40, "exportedOctetTotalCount"),
     (41, "exportedMessageTotalCount"),
     (42, "exportedFlowRecordTotalCount"),
+    (44, "sourceIPv4Prefix"),
+    (45, "destinationIPv4Prefix"),
     (48, "samplerId"),
     (49, "samplerMode"),
     (50, "samplerRandomInterval"),
     (52, "minimumTTL"),
     (53, "maximumTTL"),
+    (54, "fragmentIdentification"),
+    (55, "postIpClassOfService"),
     (56, "sourceMacAddress"),
+    (57, "postDestinationMacAddress"),
     (58, "vlanId"),
     (59, "postVlanId"),
     (60, "ipVersion"),
     (61, "flowDirection"),
     (62, "ipNextHopIPv6Address"),
     (63, "bgpNextHopIPv6Address"),
+    (64, "ipv6ExtensionHeaders"),
+    (70, "mplsTopLabelStackSection"),
     (80, "destinationMacAddress"),
+    (81, "postSourceMacAddress"),
     (82, "interfaceName"),
     (83, "interfaceDescription"),
     (84, "samplerName"),
     (85, "octetTotalCount"),
     (86, "packetTotalCount"),
+    (88, "fragmentOffset"),
     (89, "forwardingStatus"),
     (90, "mplsVpnRouteDistinguisher"),
     (94, "applicationDescription"),
     (95, "applicationId"),
     (96, "applicationName"),
+    (128, "bgpNextAdjacentAsNumber"),
+    (129, "bgpPrevAdjacentAsNumber"),
     (130, "exporterIPv4Address"),
     (131, "exporterIPv6Address"),
     (136, "flowEndReason"),
@@ -85,6 +107,10 @@ const ELEMENTS: &[(u16, &str)] = &[
     (153, "flowEndMilliseconds"),
     (154, "flowStartMicroseconds"),
     (155, "flowEndMicroseconds"),
+    (156, "flowStartNanoseconds"),
+    (157, "flowEndNanoseconds"),
+    (158, "flowStartDeltaMicroseconds"),
+    (159, "flowEndDeltaMicroseconds"),
     (160, "systemInitTimeMilliseconds"),
     (161, "flowDurationMilliseconds"),
     (164, "ignoredPacketTotalCount"),
@@ -101,26 +127,36 @@ const ELEMENTS: &[(u16, &str)] = &[
     (181, "udpDestinationPort"),
     (182, "tcpSourcePort"),
     (183, "tcpDestinationPort"),
+    (192, "ipTTL"),
     (195, "ipDiffServCodePoint"),
     (196, "ipPrecedence"),
+    (197, "fragmentFlags"),
+    (206, "isMulticast"),
     (211, "collectorIPv4Address"),
     (212, "collectorIPv6Address"),
     (214, "exportProtocolVersion"),
     (215, "exportTransportProtocol"),
     (216, "collectorTransportPort"),
     (217, "exporterTransportPort"),
+    (224, "ipTotalLength"),
     (225, "postNATSourceIPv4Address"),
     (226, "postNATDestinationIPv4Address"),
     (227, "postNAPTSourceTransportPort"),
     (228, "postNAPTDestinationTransportPort"),
+    (231, "initiatorOctets"),
+    (232, "responderOctets"),
     (233, "firewallEvent"),
     (234, "ingressVRFID"),
     (235, "egressVRFID"),
     (236, "VRFname"),
     (243, "dot1qVlanId"),
+    (252, "ingressPhysicalInterface"),
+    (253, "egressPhysicalInterface"),
     (254, "postDot1qVlanId"),
     (281, "postNATSourceIPv6Address"),
     (282, "postNATDestinationIPv6Address"),
+    (298, "initiatorPackets"),
+    (299, "responderPackets"),
     (300, "observationDomainName"),
     (301, "selectionSequenceId"),
     (302, "selectorId"),
@@ -136,6 +172,8 @@ const ELEMENTS: &[(u16, &str)] = &[
     (319, "selectorIdTotalPktsSelected"),
     (322, "observationTimeSeconds"),
     (323, "observationTimeMilliseconds"),
+    (324, "observationTimeMicroseconds"),
+    (325, "observationTimeNanoseconds"),
     (335, "selectorName"),
     (339, "informationElementDataType"),
     (340, "informationElementDescription"),
@@ -143,6 +181,7 @@ const ELEMENTS: &[(u16, &str)] = &[
     (344, "informationElementSemantics"),
     (346, "privateEnterpriseNumber"),
     (352, "layer2OctetDeltaCount"),
+    (353, "layer2OctetTotalCount"),
     (372, "applicationCategoryName"),
     (373, "applicationSubCategoryName"),
     (374, "applicationGroupName"),
@@ -153,7 +192,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::flow::fields::FIELDS;
+    use crate::flow::{columns::Column, fields::FIELDS};
 
     #[test]
     fn elements_are_in_order_and_each_has_a_name_of_its_own() {
@@ -161,6 +200,17 @@ mod tests {
         let names: BTreeSet<String> =
             ELEMENTS.iter().map(|(_, name)| name.to_ascii_lowercase()).collect();
         assert_eq!(names.len(), ELEMENTS.len());
+    }
+
+    #[test]
+    fn every_element_of_a_column_has_a_name() {
+        // Those that no registry has are Cisco's, from before they had a number there.
+        let registered = |element: &u16| *element < 40_000;
+        for column in Column::ALL {
+            for element in column.elements().iter().copied().filter(registered) {
+                assert!(name(element).is_some(), "{column:?}: {element}");
+            }
+        }
     }
 
     #[test]

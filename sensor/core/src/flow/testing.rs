@@ -12,8 +12,10 @@ use sensor_common::{
 
 use super::{
     batch::{EndReason, FlowBatch, Source, TCP_FLAGS_UNTOLD},
+    columns::{Column, Visitor},
     delta::FlowDelta,
     interfaces::{Interface, Interfaces},
+    mac,
     ports::PortLabels,
     profile::{Profile, Profiles, System},
     router::Exporter,
@@ -148,18 +150,22 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
     if random.below(2) == 0 {
         batch.end_reason.fill(0);
     }
-    macro_rules! tell {
-        ($($column:ident: $below:expr;)*) => {$(
-            if random.below(2) == 0 {
-                some(&mut batch.$column, rows, || random.below($below) as _);
-            }
-        )*};
+    for column in Column::ALL.iter().filter(|column| column.is_of_routers()) {
+        let below = match column {
+            Column::OutputInterface | Column::SourceAs | Column::DestinationAs => 4,
+            Column::Version => 11,
+            Column::NatSourcePort => 1000,
+            _ => 3,
+        };
+        if random.below(2) == 0 {
+            batch.visit(*column, Tell { rows, below, random: &mut random });
+        }
     }
-    tell! {
-        output_interface: 4; destination_vlan: 3; next_hop_v4: 3; next_hop_v6: 3; source_as: 4; destination_as: 4;
-        sample_rate: 3; exporter: 3; version: 11; received: 5_000_000; action: 3; application: 3; input_vrf: 3;
-        output_vrf: 3; nat_source_v4: 3; nat_source_v6: 3; nat_destination_v4: 3; nat_destination_v6: 3;
-        nat_source_port: 1000; nat_destination_port: 3;
+    if random.below(2) == 0 {
+        some(&mut batch.received, rows, || random.below(5_000_000));
+    }
+    if random.below(2) == 0 {
+        some(&mut batch.application, rows, || random.below(3).into());
     }
     for way in &mut batch.direction {
         *way = random.below(3) as u8;
@@ -183,6 +189,50 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
     }
     batch.exporters = exporters();
     batch
+}
+
+/// Fills a column with small numbers.
+struct Tell<'a> {
+    rows: usize,
+    /// What they are below.
+    below: u64,
+    random: &'a mut Random,
+}
+
+impl Tell<'_> {
+    fn fill<T>(self, column: &mut Vec<T>, number: impl Fn(u64) -> T) {
+        *column = (0..self.rows).map(|_| number(self.random.below(self.below))).collect();
+    }
+}
+
+impl Visitor for Tell<'_> {
+    fn unsigned8(self, column: &mut Vec<u8>) {
+        self.fill(column, |number| number as u8);
+    }
+
+    fn unsigned16(self, column: &mut Vec<u16>) {
+        self.fill(column, |number| number as u16);
+    }
+
+    fn unsigned32(self, column: &mut Vec<u32>) {
+        self.fill(column, |number| number as u32);
+    }
+
+    fn unsigned64(self, column: &mut Vec<u64>) {
+        self.fill(column, |number| number);
+    }
+
+    fn ipv4_address(self, column: &mut Vec<u32>) {
+        self.fill(column, |number| number as u32);
+    }
+
+    fn ipv6_address(self, column: &mut Vec<u128>) {
+        self.fill(column, u128::from);
+    }
+
+    fn mac_address(self, column: &mut Vec<[u8; 6]>) {
+        self.fill(column, mac::octets);
+    }
 }
 
 /// Two exporters: one of which much is known, and one of which nothing is.

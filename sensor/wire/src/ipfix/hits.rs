@@ -46,15 +46,20 @@ pub struct HitRecord {
     pub records: u64,
 }
 
-/// The enterprise-specific elements, by number, name and length.
+/// The enterprise-specific elements, by number and length.
 pub const OWN_ELEMENTS: [Element; 5] =
     [POLICY_NAME, POLICY_SEVERITY, POLICY_EVENT_KIND, INCIDENT_ID, MATCHED_RECORD_COUNT];
 
-const POLICY_NAME: Element = Element { id: 1, name: "policyName", length: VARIABLE_LENGTH };
-const POLICY_SEVERITY: Element = Element { id: 2, name: "policySeverity", length: 1 };
-const POLICY_EVENT_KIND: Element = Element { id: 3, name: "policyEventKind", length: 1 };
-const INCIDENT_ID: Element = Element { id: 4, name: "incidentId", length: 8 };
-const MATCHED_RECORD_COUNT: Element = Element { id: 5, name: "matchedRecordCount", length: 8 };
+/// `policyName`
+const POLICY_NAME: Element = Element { id: 1, length: VARIABLE_LENGTH };
+/// `policySeverity`
+const POLICY_SEVERITY: Element = Element { id: 2, length: 1 };
+/// `policyEventKind`
+const POLICY_EVENT_KIND: Element = Element { id: 3, length: 1 };
+/// `incidentId`
+const INCIDENT_ID: Element = Element { id: 4, length: 8 };
+/// `matchedRecordCount`
+const MATCHED_RECORD_COUNT: Element = Element { id: 5, length: 8 };
 
 /// The value of a field.
 enum Value<'a> {

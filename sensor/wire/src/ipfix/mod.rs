@@ -1,7 +1,7 @@
 //! IPFIX (RFC 7011): flow records as messages that any collector can read.
 //!
-//! * [`elements`]: the information elements that are used here, by IANA number, name and length.
-//! * `columns`: the table of fields that flow records may have, each with when and how it is written.
+//! * [`elements`]: the information elements that are used here, by IANA number and length.
+//! * `fields`: the fields that flow records may have, each with when and how it is written.
 //! * [`template`]: flow templates, one for each shape of batch: what is told, and no more.
 //! * `templates`: the flow templates of one session.
 //! * [`options`]: the same for options templates: what the sensor reports about itself.
@@ -10,10 +10,10 @@
 //! * [`encode`]: one transport session's state: sequence number, templates announced, messages in order.
 //! * [`decode`]: messages taken apart again, record by record.
 
-mod columns;
 pub mod decode;
 pub mod elements;
 pub mod encode;
+mod fields;
 pub mod hits;
 pub mod message;
 pub mod options;

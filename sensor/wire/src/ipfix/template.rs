@@ -1,7 +1,7 @@
 //! Flow templates (RFC 7011 section 3.4.1): the template record and the data records of one come from the same fields, so
 //! that they cannot disagree.
 //!
-//! A template holds what is told in a batch, no more: [`shape`] finds the fields of `columns::FIELDS` that are, and a
+//! A template holds what is told in a batch, no more: [`shape`] finds the fields of `fields::FIELDS` that are, and a
 //! session has one template for each shape that occurs. Records are written column by column: a field's writer fills its
 //! place in all records of a message at once.
 //!
@@ -10,10 +10,13 @@
 //! in it alone look alike to a collector. Their counts add up.
 
 use sensor_common::{key::Direction, packet::ip::protocol};
-use sensor_core::flow::batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD};
+use sensor_core::flow::{
+    batch::{Addresses, FlowBatch, Source},
+    columns::{Column, Presence},
+};
 
-pub use super::columns::Chosen;
-use super::columns::{FIELDS, Field, Role, Rows, When};
+pub use super::fields::Chosen;
+use super::fields::{FIELDS, Field, Role, Rows, When};
 
 /// Which fields of `FIELDS` a template has: one bit each, the first the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,11 +29,12 @@ pub fn shape(batch: &FlowBatch) -> Shape {
     Shape::of(|when| match when {
         When::Always => true,
         When::Family(is_v6) => is_v6 == v6,
-        When::Filled(filled) => filled(batch),
+        When::Told(column) if host => {
+            !column.is_of_routers() && !matches!(batch.presence(column), Presence::None)
+        }
+        When::Told(column) => batch.presence(column).any(),
         When::Known(told) => host || told(batch),
         When::Router(told) | When::Short(told) => !host && told(batch),
-        When::Directed => host || batch.direction.iter().any(|way| *way != DIRECTION_UNTOLD),
-        When::Flagged => host || batch.tcp_flags.iter().any(|flags| *flags != TCP_FLAGS_UNTOLD),
         When::Folded => false,
     })
 }
@@ -53,11 +57,10 @@ impl RowClass {
     /// That of row `row`.
     #[inline(always)]
     pub fn of(batch: &FlowBatch, row: usize) -> Self {
-        let unflagged =
-            batch.tcp_flags[row] == TCP_FLAGS_UNTOLD && batch.protocol[row] == protocol::TCP;
+        let unflagged = !batch.tells(Column::TcpFlags, row) && batch.protocol[row] == protocol::TCP;
         let bit = |is_so: bool, bit: u8| if is_so { bit } else { 0 };
         Self(
-            bit(batch.direction[row] == DIRECTION_UNTOLD, Self::UNDIRECTED)
+            bit(!batch.tells(Column::Direction, row), Self::UNDIRECTED)
                 | bit(unflagged, Self::UNFLAGGED)
                 | bit(batch.folded[row] != 0, Self::FOLDED),
         )
@@ -66,6 +69,11 @@ impl RowClass {
     /// All that is said of any row of a batch.
     pub fn union(batch: &FlowBatch) -> Self {
         Self((0..batch.len()).fold(0, |union, row| union | Self::of(batch, row).0))
+    }
+
+    /// True where rows that tell the column are of other classes than rows that do not: 0 would be taken for a value.
+    fn is_about(column: Column) -> bool {
+        matches!(column, Column::Direction | Column::TcpFlags)
     }
 
     fn has(self, bit: u8) -> bool {
@@ -83,9 +91,8 @@ impl Shape {
     /// That of the host's flows.
     pub fn host(v6: bool) -> Self {
         Self::of(|when| match when {
-            When::Always | When::Filled(_) | When::Known(_) | When::Directed | When::Flagged => {
-                true
-            }
+            When::Always | When::Known(_) => true,
+            When::Told(column) => !column.is_of_routers(),
             When::Family(is_v6) => is_v6 == v6,
             When::Router(_) | When::Short(_) | When::Folded => false,
         })
@@ -95,11 +102,10 @@ impl Shape {
     #[must_use]
     pub fn full(self) -> Self {
         let short = Self::of(|when| matches!(when, When::Short(_)));
-        let any = Self::of(|when| {
-            !matches!(
-                when,
-                When::Family(_) | When::Short(_) | When::Directed | When::Flagged | When::Folded
-            )
+        let any = Self::of(|when| match when {
+            When::Told(column) => !RowClass::is_about(column),
+            When::Family(_) | When::Short(_) | When::Folded => false,
+            When::Always | When::Known(_) | When::Router(_) => true,
         });
         Self(self.0 & !short.0 | any.0)
     }
@@ -108,8 +114,8 @@ impl Shape {
     #[must_use]
     pub fn of_class(self, class: RowClass) -> Self {
         let without = Self::of(|when| match when {
-            When::Directed => class.has(RowClass::UNDIRECTED),
-            When::Flagged => class.has(RowClass::UNFLAGGED),
+            When::Told(Column::Direction) => class.has(RowClass::UNDIRECTED),
+            When::Told(Column::TcpFlags) => class.has(RowClass::UNFLAGGED),
             _ => false,
         });
         let shape = Self(self.0 & !without.0);

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use sensor_common::key::Direction;
 use sensor_core::flow::{
     batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
+    columns::Column,
     fields::{FIELDS, Row, Value},
     interfaces::Interfaces,
     testing::told_by_router,
@@ -498,6 +499,11 @@ fn order(batch: &FlowBatch) -> Vec<usize> {
     rows
 }
 
+/// Whether a column tells something of any row, where 0 tells nothing.
+fn tells_some<T: Default + PartialEq>(column: &[T]) -> bool {
+    column.iter().any(|value| *value != T::default())
+}
+
 /// Fields that say who told of the flow and when, and names that an exporter gives: those are another's behind us.
 const OF_THE_EXPORTER: [&str; 15] = [
     "flowrtime",
@@ -556,6 +562,20 @@ proptest! {
     }
 
     #[test]
+    fn the_field_of_a_column_is_sent_where_a_row_tells_it(router in any::<u64>()) {
+        let sent = told_by_router(batch(4, &[(1, false), (2, false), (3, false)]), router);
+        let messages = encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(&sent));
+        let messages = decode_all(&messages, 1400);
+        for column in Column::ALL.iter().filter(|column| column.own_field().is_some()) {
+            let told = (0..sent.len()).any(|row| sent.tells(*column, row));
+            for record in flows(&messages) {
+                let field = record.number(column.elements()[0]);
+                prop_assert_eq!(field.is_some(), told, "{:?}", column);
+            }
+        }
+    }
+
+    #[test]
     fn templates_hold_what_is_told_and_no_more(v6 in any::<bool>(), router in any::<u64>()) {
         let rows: Vec<_> = (1..9).map(|seed| (seed, false)).collect();
         let sent = told_by_router(batch(if v6 { 6 } else { 4 }, &rows), router);
@@ -565,27 +585,27 @@ proptest! {
         let exporters = sent.exporters.iter().filter(|of| of.address.is_ipv4()).count();
         for (element, told) in [
             (352, !sent.layer2_octets.is_empty()),
-            (52, !sent.ttl_min.is_empty()),
-            (53, !sent.ttl_max.is_empty()),
+            (52, tells_some(&sent.ttl_min)),
+            (53, tells_some(&sent.ttl_max)),
             (56, !sent.source_mac.is_empty()),
             (80, !sent.destination_mac.is_empty()),
-            (136, sent.end_reason.iter().any(|reason| *reason != 0)),
-            (59, !sent.destination_vlan.is_empty()),
-            (15, !sent.next_hop_v4.is_empty()),
-            (62, !sent.next_hop_v6.is_empty()),
+            (136, tells_some(&sent.end_reason)),
+            (59, tells_some(&sent.destination_vlan)),
+            (15, tells_some(&sent.next_hop_v4)),
+            (62, tells_some(&sent.next_hop_v6)),
             (16, !sent.source_as.is_empty()),
             (17, !sent.destination_as.is_empty()),
-            (34, sent.sample_rate.iter().any(|rate| *rate != 0)),
+            (34, tells_some(&sent.sample_rate)),
             (95, !sent.application.is_empty()),
             (234, !sent.input_vrf.is_empty()),
             (235, !sent.output_vrf.is_empty()),
-            (89, !sent.action.is_empty()),
-            (225, !sent.nat_source_v4.is_empty()),
-            (226, !sent.nat_destination_v4.is_empty()),
-            (281, !sent.nat_source_v6.is_empty()),
-            (282, !sent.nat_destination_v6.is_empty()),
-            (227, !sent.nat_source_port.is_empty()),
-            (228, !sent.nat_destination_port.is_empty()),
+            (89, tells_some(&sent.action)),
+            (225, tells_some(&sent.nat_source_v4)),
+            (226, tells_some(&sent.nat_destination_v4)),
+            (281, tells_some(&sent.nat_source_v6)),
+            (282, tells_some(&sent.nat_destination_v6)),
+            (227, tells_some(&sent.nat_source_port)),
+            (228, tells_some(&sent.nat_destination_port)),
             (130, exporters > 0),
             (131, false),
         ] {
@@ -594,9 +614,9 @@ proptest! {
         prop_assert_eq!(record.number(61).is_some(), sent.direction[order(&sent)[0]] != DIRECTION_UNTOLD);
         let flags = |row: usize| (sent.tcp_flags[row], sent.protocol[row]);
         let is_tcp_without = flags(order(&sent)[0]) == (TCP_FLAGS_UNTOLD, 6);
-        let any = sent.tcp_flags.iter().any(|flags| *flags != TCP_FLAGS_UNTOLD);
-        prop_assert_eq!(record.number(6).is_some(), any && !is_tcp_without);
-        if let Some(action) = sent.action.get(order(&sent)[0]) {
+        let seen = sent.tcp_flags.iter().any(|flags| *flags != TCP_FLAGS_UNTOLD);
+        prop_assert_eq!(record.number(6).is_some(), seen && !is_tcp_without);
+        if let Some(action) = sent.action.get(order(&sent)[0]).filter(|_| tells_some(&sent.action)) {
             prop_assert_eq!(record.number(89), Some([0, 0x40, 0x80][usize::from(*action)]));
         }
     }

@@ -6,6 +6,7 @@ use sensor_common::key::Direction;
 use sensor_core::flow::{
     application::{self, ApplicationId},
     batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD},
+    columns::Visitor,
     router::Action,
 };
 
@@ -203,6 +204,7 @@ impl From for Many<'_> {
 #[inline(always)]
 fn put(meaning: Meaning, from: &impl From, times: &Times, batch: &mut FlowBatch) {
     match meaning {
+        Meaning::Column(column) => batch.visit(column, AsStored(from)),
         Meaning::SourceV4 => {
             if let Addresses::V4 { source, .. } = &mut batch.addresses {
                 from.octets(source, u32::from_be_bytes);
@@ -252,52 +254,13 @@ fn put(meaning: Meaning, from: &impl From, times: &Times, batch: &mut FlowBatch)
         }
         Meaning::Octets => from.number(&mut batch.octets, 0, |n| n),
         Meaning::Packets => from.number(&mut batch.packets, 0, |n| n),
-        Meaning::Layer2Octets => from.number(&mut batch.layer2_octets, 0, |n| n),
         Meaning::Start(clock) => {
             from.number(&mut batch.start, 0, |n| times.milliseconds(clock, n));
         }
         Meaning::End(clock) => {
             from.number(&mut batch.end, 0, |n| times.milliseconds(clock, n));
         }
-        Meaning::TtlMin => from.number(&mut batch.ttl_min, 0, |n| n as u8),
-        Meaning::TtlMax => from.number(&mut batch.ttl_max, 0, |n| n as u8),
-        Meaning::SourceMac => {
-            from.octets(&mut batch.source_mac, |mac: [u8; 6]| mac);
-        }
-        Meaning::DestinationMac => {
-            from.octets(&mut batch.destination_mac, |mac: [u8; 6]| mac);
-        }
-        Meaning::EndReason => from.number(&mut batch.end_reason, 0, |n| n as u8),
-        Meaning::NextHopV4 => {
-            from.octets(&mut batch.next_hop_v4, u32::from_be_bytes);
-        }
-        Meaning::NextHopV6 => {
-            from.octets(&mut batch.next_hop_v6, u128::from_be_bytes);
-        }
-        Meaning::SourceAs => from.number(&mut batch.source_as, 0, narrow),
-        Meaning::DestinationAs => from.number(&mut batch.destination_as, 0, narrow),
-        Meaning::SampleRate => from.number(&mut batch.sample_rate, 0, narrow),
         Meaning::Application => from.field(&mut batch.application, known_application),
-        Meaning::NatSourceV4 => {
-            from.octets(&mut batch.nat_source_v4, u32::from_be_bytes);
-        }
-        Meaning::NatDestinationV4 => {
-            from.octets(&mut batch.nat_destination_v4, u32::from_be_bytes);
-        }
-        Meaning::NatSourceV6 => {
-            from.octets(&mut batch.nat_source_v6, u128::from_be_bytes);
-        }
-        Meaning::NatDestinationV6 => {
-            from.octets(&mut batch.nat_destination_v6, u128::from_be_bytes);
-        }
-        Meaning::NatSourcePort => {
-            from.number(&mut batch.nat_source_port, 0, |n| n as u16);
-        }
-        Meaning::NatDestinationPort => {
-            from.number(&mut batch.nat_destination_port, 0, |n| n as u16);
-        }
-        Meaning::InputVrf => from.number(&mut batch.input_vrf, 0, narrow),
-        Meaning::OutputVrf => from.number(&mut batch.output_vrf, 0, narrow),
         Meaning::ForwardingStatus => {
             let octets = from.length();
             from.add(&mut batch.action, move |n| forwarding_status(n, octets));
@@ -317,6 +280,46 @@ fn put(meaning: Meaning, from: &impl From, times: &Times, batch: &mut FlowBatch)
         | Meaning::SystemInit
         | Meaning::ExporterV4
         | Meaning::ExporterV6 => {}
+    }
+}
+
+/// A field that says just what a column stores.
+struct AsStored<'a, F>(&'a F);
+
+impl<F: From> Visitor for AsStored<'_, F> {
+    #[inline(always)]
+    fn unsigned8(self, column: &mut Vec<u8>) {
+        self.0.number(column, 0, |n| n as u8);
+    }
+
+    #[inline(always)]
+    fn unsigned16(self, column: &mut Vec<u16>) {
+        self.0.number(column, 0, |n| n as u16);
+    }
+
+    #[inline(always)]
+    fn unsigned32(self, column: &mut Vec<u32>) {
+        self.0.number(column, 0, narrow);
+    }
+
+    #[inline(always)]
+    fn unsigned64(self, column: &mut Vec<u64>) {
+        self.0.number(column, 0, |n| n);
+    }
+
+    #[inline(always)]
+    fn ipv4_address(self, column: &mut Vec<u32>) {
+        self.0.octets(column, u32::from_be_bytes);
+    }
+
+    #[inline(always)]
+    fn ipv6_address(self, column: &mut Vec<u128>) {
+        self.0.octets(column, u128::from_be_bytes);
+    }
+
+    #[inline(always)]
+    fn mac_address(self, column: &mut Vec<[u8; 6]>) {
+        self.0.octets(column, |mac: [u8; 6]| mac);
     }
 }
 

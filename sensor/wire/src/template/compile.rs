@@ -353,19 +353,9 @@ fn is_number(span: Span) -> bool {
 /// True when a field of `length` octets can say `meaning`.
 fn fits(meaning: Meaning, length: u16) -> bool {
     match meaning {
-        Meaning::SourceV4
-        | Meaning::DestinationV4
-        | Meaning::NextHopV4
-        | Meaning::ExporterV4
-        | Meaning::NatSourceV4
-        | Meaning::NatDestinationV4 => length == 4,
-        Meaning::SourceV6
-        | Meaning::DestinationV6
-        | Meaning::NextHopV6
-        | Meaning::ExporterV6
-        | Meaning::NatSourceV6
-        | Meaning::NatDestinationV6 => length == 16,
-        Meaning::SourceMac | Meaning::DestinationMac => length == 6,
+        Meaning::Column(column) => column.data_type().fits(length),
+        Meaning::SourceV4 | Meaning::DestinationV4 | Meaning::ExporterV4 => length == 4,
+        Meaning::SourceV6 | Meaning::DestinationV6 | Meaning::ExporterV6 => length == 16,
         Meaning::Start(Clock::Ntp) | Meaning::End(Clock::Ntp) => length == 8,
         _ => (1..=8).contains(&length),
     }

@@ -1,8 +1,11 @@
-//! Which information element fills which column of a batch.
+//! What information elements say: which column of a batch they fill, or what else decoding takes from them.
 //!
-//! Numbers below 128 are also NetFlow 9 field types (RFC 3954 section 8); from there on exporters of NetFlow 9 use IANA's
-//! IPFIX numbers, Cisco's firewalls some of their own besides. Several elements may fill one column: the one of the lowest
-//! rank does.
+//! The table of columns lists the elements of each column, the best first: where several stand in a record, the one of the
+//! lowest rank fills it. Here is how they are read, where a column's number is not just the field's, and the elements that
+//! fill no column of that table. Numbers below 128 are also NetFlow 9 field types (RFC 3954 section 8); from there on
+//! exporters of NetFlow 9 use IANA's IPFIX numbers, Cisco's firewalls some of their own besides.
+
+use sensor_core::flow::columns::Column;
 
 use super::Specifier;
 
@@ -12,6 +15,8 @@ pub const REVERSE: u32 = 29305;
 /// What a field says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
+    /// Just what a column stores, as its abstract data type.
+    Column(Column),
     /// IPv4 source address.
     SourceV4,
     /// IPv4 destination address.
@@ -54,8 +59,6 @@ pub enum Meaning {
     Octets,
     /// Packets.
     Packets,
-    /// Octets of frames.
-    Layer2Octets,
     /// First packet.
     Start(Clock),
     /// Last packet.
@@ -64,26 +67,6 @@ pub enum Meaning {
     DurationMilliseconds,
     /// Microseconds from first to last packet.
     DurationMicroseconds,
-    /// Lowest time to live.
-    TtlMin,
-    /// Highest time to live.
-    TtlMax,
-    /// Source MAC address.
-    SourceMac,
-    /// Destination MAC address.
-    DestinationMac,
-    /// Why the record ended.
-    EndReason,
-    /// IPv4 next hop.
-    NextHopV4,
-    /// IPv6 next hop.
-    NextHopV6,
-    /// AS of the source.
-    SourceAs,
-    /// AS of the destination.
-    DestinationAs,
-    /// One of how many packets.
-    SampleRate,
     /// Packets that are taken in a row (`samplingPacketInterval`).
     PacketInterval,
     /// Packets that are passed over between (`samplingPacketSpace`).
@@ -94,10 +77,6 @@ pub enum Meaning {
     Connection,
     /// Application.
     Application,
-    /// VRF on the way in.
-    InputVrf,
-    /// VRF on the way out.
-    OutputVrf,
     /// `forwardingStatus` (RFC 7270).
     ForwardingStatus,
     /// `firewallEvent`.
@@ -112,18 +91,6 @@ pub enum Meaning {
     FrameSize,
     /// When the device booted, milliseconds since the epoch.
     SystemInit,
-    /// IPv4 source address after translation (RFC 8158).
-    NatSourceV4,
-    /// IPv4 destination address after translation.
-    NatDestinationV4,
-    /// IPv6 source address after translation.
-    NatSourceV6,
-    /// IPv6 destination address after translation.
-    NatDestinationV6,
-    /// Source port after translation.
-    NatSourcePort,
-    /// Destination port after translation.
-    NatDestinationPort,
     /// IPv4 address of the exporter that a mediator has the flow from.
     ExporterV4,
     /// IPv6 address of the exporter that a mediator has the flow from.
@@ -175,15 +142,10 @@ pub fn reading(specifier: &Specifier) -> Option<Reading> {
         REVERSE => (specifier.element, true),
         _ => return None,
     };
-    let (meaning, rank, responder) = match element {
-        232 => (Meaning::Octets, 3, true),
-        299 => (Meaning::Packets, 3, true),
-        _ => {
-            let (meaning, rank) = meaning(element)?;
-            (meaning, rank, false)
-        }
-    };
-    Some(Reading { meaning, rank, reverse: reverse || responder })
+    // What a responder sent.
+    let reverse = reverse || matches!(element, 232 | 299);
+    let (meaning, rank) = of_column(element).or_else(|| of_no_column(element))?;
+    Some(Reading { meaning, rank, reverse })
 }
 
 /// Elements that name something, and those that number it.
@@ -206,89 +168,72 @@ pub fn tells_names(specifiers: &[Specifier]) -> bool {
     NAMES.iter().any(|(names, numbers)| has(names) && has(numbers))
 }
 
-#[rustfmt::skip]
-fn meaning(element: u16) -> Option<(Meaning, u8)> {
+/// What an element of the table of columns says, and its rank there.
+fn of_column(element: u16) -> Option<(Meaning, u8)> {
+    let mut ranks = Column::ALL.iter().flat_map(|column| {
+        let ranks = column.elements_by_rank().iter().enumerate();
+        ranks.map(move |(rank, elements)| (*column, rank as u8, *elements))
+    });
+    let (column, rank, _) = ranks.find(|(.., elements)| elements.contains(&element))?;
+    Some((in_column(column, element), rank))
+}
+
+/// How an element is read that fills `column`.
+fn in_column(column: Column, element: u16) -> Meaning {
+    match (column, element) {
+        // What decoding asks for, or changes.
+        (Column::SourcePort, _) => Meaning::SourcePort,
+        (Column::DestinationPort, _) => Meaning::DestinationPort,
+        (Column::IcmpTypeCode, 176 | 178) => Meaning::IcmpType,
+        (Column::IcmpTypeCode, 177 | 179) => Meaning::IcmpCode,
+        (Column::IcmpTypeCode, _) => Meaning::IcmpTypeCode,
+        (Column::Protocol, _) => Meaning::Protocol,
+        (Column::Tos, 195) => Meaning::Dscp,
+        (Column::Tos, 196) => Meaning::Precedence,
+        (Column::Tos, _) => Meaning::Tos,
+        (Column::TcpFlags, _) => Meaning::TcpFlags,
+        (Column::Interface, _) => Meaning::Input,
+        (Column::OutputInterface, _) => Meaning::Output,
+        (Column::Direction, _) => Meaning::Direction,
+        (Column::Vlan, _) => Meaning::SourceVlan,
+        (Column::DestinationVlan, _) => Meaning::DestinationVlan,
+        (Column::Octets, _) => Meaning::Octets,
+        (Column::Packets, _) => Meaning::Packets,
+        (Column::Start, _) => Meaning::Start(clock(element)),
+        (Column::End, _) => Meaning::End(clock(element)),
+        (Column::Application, _) => Meaning::Application,
+        (Column::Action, 89) => Meaning::ForwardingStatus,
+        (Column::Action, _) => Meaning::FirewallEvent,
+        (column, _) => Meaning::Column(column),
+    }
+}
+
+/// How an element tells a time.
+fn clock(element: u16) -> Clock {
+    match element {
+        150 | 151 | 322 => Clock::Seconds,
+        154..=157 | 324 | 325 => Clock::Ntp,
+        21 | 22 => Clock::Uptime,
+        158 | 159 => Clock::Before,
+        _ => Clock::Milliseconds,
+    }
+}
+
+/// What other elements say: addresses, and what is read record by record.
+fn of_no_column(element: u16) -> Option<(Meaning, u8)> {
     use Meaning as M;
     Some(match element {
         8 => (M::SourceV4, 0),
         12 => (M::DestinationV4, 0),
         27 => (M::SourceV6, 0),
         28 => (M::DestinationV6, 0),
-        7 => (M::SourcePort, 0),
-        180 | 182 => (M::SourcePort, 1),
-        11 => (M::DestinationPort, 0),
-        181 | 183 => (M::DestinationPort, 1),
-        32 | 139 => (M::IcmpTypeCode, 0),
-        176 | 178 => (M::IcmpType, 0),
-        177 | 179 => (M::IcmpCode, 0),
-        4 => (M::Protocol, 0),
-        5 => (M::Tos, 0),
-        195 => (M::Dscp, 1),
-        196 => (M::Precedence, 2),
-        6 => (M::TcpFlags, 0),
-        10 => (M::Input, 0),
-        252 => (M::Input, 1),
-        14 => (M::Output, 0),
-        253 => (M::Output, 1),
-        61 => (M::Direction, 0),
-        58 => (M::SourceVlan, 0),
-        243 => (M::SourceVlan, 1),
-        59 => (M::DestinationVlan, 0),
-        254 => (M::DestinationVlan, 1),
-        1 => (M::Octets, 0),
-        85 => (M::Octets, TOTAL),
-        23 => (M::Octets, OUT),
-        231 => (M::Octets, 3),
-        2 => (M::Packets, 0),
-        86 => (M::Packets, TOTAL),
-        24 => (M::Packets, OUT),
-        298 => (M::Packets, 3),
-        352 => (M::Layer2Octets, 0),
-        353 => (M::Layer2Octets, 1),
-        152 => (M::Start(Clock::Milliseconds), 0),
-        153 => (M::End(Clock::Milliseconds), 0),
-        154 | 156 => (M::Start(Clock::Ntp), 1),
-        155 | 157 => (M::End(Clock::Ntp), 1),
-        150 => (M::Start(Clock::Seconds), 2),
-        151 => (M::End(Clock::Seconds), 2),
-        22 => (M::Start(Clock::Uptime), 3),
-        21 => (M::End(Clock::Uptime), 3),
-        158 => (M::Start(Clock::Before), 4),
-        159 => (M::End(Clock::Before), 4),
-        323 => (M::End(Clock::Milliseconds), 5),
-        324 | 325 => (M::End(Clock::Ntp), 6),
-        322 => (M::End(Clock::Seconds), 7),
         161 => (M::DurationMilliseconds, 0),
         162 => (M::DurationMicroseconds, 0),
-        52 => (M::TtlMin, 0),
-        53 => (M::TtlMax, 0),
-        56 => (M::SourceMac, 0),
-        81 => (M::SourceMac, 1),
-        80 => (M::DestinationMac, 0),
-        57 => (M::DestinationMac, 1),
-        136 => (M::EndReason, 0),
-        15 => (M::NextHopV4, 0),
-        18 => (M::NextHopV4, 1),
-        62 => (M::NextHopV6, 0),
-        63 => (M::NextHopV6, 1),
-        16 => (M::SourceAs, 0),
-        129 => (M::SourceAs, 1),
-        17 => (M::DestinationAs, 0),
-        128 => (M::DestinationAs, 1),
-        34 => (M::SampleRate, 0),
-        50 => (M::SampleRate, 1),
         305 => (M::PacketInterval, 0),
         306 => (M::PacketSpace, 0),
         48 => (M::Sampler, 0),
         302 => (M::Sampler, 1),
         148 => (M::Connection, 0),
-        95 => (M::Application, 0),
-        234 => (M::InputVrf, 0),
-        235 => (M::OutputVrf, 0),
-        89 => (M::ForwardingStatus, 0),
-        233 => (M::FirewallEvent, 0),
-        // Cisco ASA in NetFlow 9, before the element had a number at IANA.
-        40_005 => (M::FirewallEvent, 1),
         60 => (M::IpVersion, 0),
         315 => (M::Frame, 0),
         104 => (M::Frame, 1),
@@ -297,18 +242,23 @@ fn meaning(element: u16) -> Option<(Meaning, u8)> {
         160 => (M::SystemInit, 0),
         130 => (M::ExporterV4, 0),
         131 => (M::ExporterV6, 0),
-        225 => (M::NatSourceV4, 0),
-        226 => (M::NatDestinationV4, 0),
-        227 => (M::NatSourcePort, 0),
-        228 => (M::NatDestinationPort, 0),
-        281 => (M::NatSourceV6, 0),
-        282 => (M::NatDestinationV6, 0),
-        // Cisco ASA 8.4 and before.
-        40_001 => (M::NatSourceV4, 1),
-        40_002 => (M::NatDestinationV4, 1),
-        40_003 => (M::NatSourcePort, 1),
-        40_004 => (M::NatDestinationPort, 1),
         _ => return None,
+    })
+}
+
+/// The column that says the same of the other end, or of the other way.
+fn opposite(column: Column) -> Option<Column> {
+    const PAIRS: [(Column, Column); 6] = [
+        (Column::SourceMac, Column::DestinationMac),
+        (Column::SourceAs, Column::DestinationAs),
+        (Column::InputVrf, Column::OutputVrf),
+        (Column::NatSourceV4, Column::NatDestinationV4),
+        (Column::NatSourceV6, Column::NatDestinationV6),
+        (Column::NatSourcePort, Column::NatDestinationPort),
+    ];
+    PAIRS.into_iter().find_map(|pair| match pair {
+        (one, other) | (other, one) if one == column => Some(other),
+        _ => None,
     })
 }
 
@@ -339,35 +289,39 @@ impl Meaning {
             Self::Output => Self::Input,
             Self::SourceVlan => Self::DestinationVlan,
             Self::DestinationVlan => Self::SourceVlan,
-            Self::SourceMac => Self::DestinationMac,
-            Self::DestinationMac => Self::SourceMac,
-            Self::SourceAs => Self::DestinationAs,
-            Self::DestinationAs => Self::SourceAs,
-            Self::InputVrf => Self::OutputVrf,
-            Self::OutputVrf => Self::InputVrf,
-            Self::NatSourceV4 => Self::NatDestinationV4,
-            Self::NatDestinationV4 => Self::NatSourceV4,
-            Self::NatSourceV6 => Self::NatDestinationV6,
-            Self::NatDestinationV6 => Self::NatSourceV6,
-            Self::NatSourcePort => Self::NatDestinationPort,
-            Self::NatDestinationPort => Self::NatSourcePort,
+            Self::Column(column) => Self::Column(opposite(column).unwrap_or(column)),
             other => other,
         }
     }
 
     /// True for what describes the packets of one direction only.
     pub(super) fn is_one_way(self) -> bool {
-        matches!(
-            self,
-            Self::Octets
-                | Self::Packets
-                | Self::Layer2Octets
-                | Self::TcpFlags
-                | Self::TtlMin
-                | Self::TtlMax
-                | Self::NextHopV4
-                | Self::NextHopV6
-                | Self::Direction
-        )
+        match self {
+            Self::Octets | Self::Packets | Self::TcpFlags | Self::Direction => true,
+            // Of a column nobody thought of it is safe to say so: the other direction lacks it.
+            Self::Column(column) => {
+                let holds_both_ways = matches!(column, Column::SampleRate | Column::EndReason);
+                !holds_both_ways && opposite(column).is_none()
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_element_fills_two_columns_or_says_anything_else() {
+        let mut seen = BTreeSet::new();
+        for column in Column::ALL {
+            for &element in column.elements() {
+                assert!(seen.insert(element), "{column:?}: {element}");
+                assert_eq!(of_no_column(element), None, "{column:?}: {element}");
+            }
+        }
     }
 }

@@ -4,18 +4,28 @@
 ///
 /// ```text
 /// /// Documentation.
-/// field: type, Variant "name", required|optional unknown;
+/// field: type, Variant "name", required|optional|router [unless untold], [elements], [field "what it means"];
 /// ```
 ///
-/// `type` is a variant of [`Reader`](super::Reader), `name` what people call the column. A `required` column has a row for
-/// each flow, an `optional` one may have none at all in a batch; `unknown` stands in the rows of which nobody tells.
+/// * `type` is the abstract data type of its values; the arms `@storage`, `@reader` and `@visit` list them.
+/// * `name` is what people call the column. With `field` it is also the name of a field of NQL and JSON that has just the
+///   column's numbers; a field that is more than that is a row of the table of fields instead.
+/// * A `required` column has a row for each flow. An `optional` one may have none at all in a batch, and then nobody told
+///   such a thing; so may a column of which only a `router` tells. Where some rows of a column may be told and others not,
+///   `untold` stands in the others ([`Absence`](super::Absence)).
+/// * `elements` are those information elements (IANA's numbers) that fill the column, the best first; `|` stands between
+///   elements that are as good. The first is the one that records are exported with.
 macro_rules! columns {
     (
         $(#[$batch_doc:meta])*
         pub struct $batch:ident { $($(#[$beside_doc:meta])* pub $beside:ident: $beside_type:ty = $beside_value:expr,)* }
         ($($given:ident: $given_type:ty),*)
 
-        $($(#[$doc:meta])* $field:ident: $type:ident, $variant:ident $name:literal, $rows:ident $unknown:expr;)*
+        $(
+            $(#[$doc:meta])*
+            $field:ident: $type:ident, $variant:ident $name:literal, $rows:ident $(unless $untold:tt)?,
+            [$($($element:literal)|+),*] $(, field $meaning:literal)?;
+        )*
     ) => {
         $(#[$batch_doc])*
         #[derive(Clone, Debug)]
@@ -45,7 +55,20 @@ macro_rules! columns {
 
             /// Gives all columns that must have rows, or have some, `rows` of them.
             pub(in crate::flow) fn level_columns(&mut self, rows: usize) {
-                $($crate::flow::columns::Stored::level(&mut self.$field, rows, $unknown, columns!(@required $rows));)*
+                $($crate::flow::columns::Stored::level(
+                    &mut self.$field,
+                    rows,
+                    columns!(@untold $type $($untold)?),
+                    columns!(@required $rows),
+                );)*
+            }
+
+            /// Has `visitor` do its work on a column.
+            #[inline(always)]
+            pub fn visit(&mut self, column: Column, visitor: impl $crate::flow::columns::Visitor) {
+                match column {
+                    $(Column::$variant => columns!(@visit $type, visitor, &mut self.$field),)*
+                }
             }
         }
 
@@ -60,36 +83,117 @@ macro_rules! columns {
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// What people call it.
-            pub fn name(self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
                 }
             }
 
             /// True where the column has a row for each flow.
-            pub fn is_required(self) -> bool {
+            pub const fn is_required(self) -> bool {
                 match self {
                     $(Self::$variant => columns!(@required $rows),)*
                 }
             }
 
-            /// How its rows are reached.
-            pub fn reader(self) -> $crate::flow::columns::Reader {
+            /// True where only routers tell of it.
+            pub const fn is_of_routers(self) -> bool {
                 match self {
-                    $(Self::$variant => $crate::flow::columns::Reader::$type(|batch| &batch.$field),)*
+                    $(Self::$variant => columns!(@router $rows),)*
+                }
+            }
+
+            /// How a row says that nobody told.
+            #[inline(always)]
+            pub const fn absence(self) -> $crate::flow::columns::Absence {
+                match self {
+                    $(Self::$variant => columns!(@absence $rows $($untold)?),)*
+                }
+            }
+
+            /// The abstract data type of its values.
+            pub const fn data_type(self) -> $crate::flow::columns::DataType {
+                match self {
+                    $(Self::$variant => $crate::flow::columns::DataType::$type,)*
+                }
+            }
+
+            /// The information elements that fill it, the best first, those that are as good together.
+            pub const fn elements_by_rank(self) -> &'static [&'static [u16]] {
+                match self {
+                    $(Self::$variant => &[$(&[$($element),+]),*],)*
+                }
+            }
+
+            /// The same in one list.
+            pub const fn elements(self) -> &'static [u16] {
+                match self {
+                    $(Self::$variant => &[$($($element),+),*],)*
+                }
+            }
+
+            /// What the field means that has just its numbers, where there is one.
+            pub const fn own_field(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant => columns!(@meaning $($meaning)?),)*
+                }
+            }
+
+            /// How its rows are reached.
+            #[inline(always)]
+            pub const fn reader(self) -> $crate::flow::columns::Reader {
+                match self {
+                    $(Self::$variant => columns!(@reader $type, |batch| &batch.$field),)*
                 }
             }
         }
     };
-    (@storage U8) => { Vec<u8> };
-    (@storage U16) => { Vec<u16> };
-    (@storage U32) => { Vec<u32> };
-    (@storage U64) => { Vec<u64> };
-    (@storage U128) => { Vec<u128> };
-    (@storage Mac) => { Vec<[u8; 6]> };
+    (@storage Unsigned8) => { Vec<u8> };
+    (@storage Unsigned16) => { Vec<u16> };
+    (@storage Unsigned32) => { Vec<u32> };
+    (@storage Unsigned64) => { Vec<u64> };
+    (@storage Milliseconds) => { Vec<u64> };
+    (@storage Ipv4Address) => { Vec<u32> };
+    (@storage Ipv6Address) => { Vec<u128> };
+    (@storage MacAddress) => { Vec<[u8; 6]> };
+    (@storage Application) => { Vec<u128> };
     (@storage Lists) => { $crate::flow::columns::Lists };
+    (@reader Unsigned8, $reader:expr) => { $crate::flow::columns::Reader::U8($reader) };
+    (@reader Unsigned16, $reader:expr) => { $crate::flow::columns::Reader::U16($reader) };
+    (@reader Unsigned32, $reader:expr) => { $crate::flow::columns::Reader::U32($reader) };
+    (@reader Unsigned64, $reader:expr) => { $crate::flow::columns::Reader::U64($reader) };
+    (@reader Milliseconds, $reader:expr) => { $crate::flow::columns::Reader::U64($reader) };
+    (@reader Ipv4Address, $reader:expr) => { $crate::flow::columns::Reader::U32($reader) };
+    (@reader Ipv6Address, $reader:expr) => { $crate::flow::columns::Reader::U128($reader) };
+    (@reader MacAddress, $reader:expr) => { $crate::flow::columns::Reader::Mac($reader) };
+    (@reader Application, $reader:expr) => { $crate::flow::columns::Reader::U128($reader) };
+    (@reader Lists, $reader:expr) => { $crate::flow::columns::Reader::Lists($reader) };
+    (@visit Unsigned8, $visitor:ident, $column:expr) => { $visitor.unsigned8($column) };
+    (@visit Unsigned16, $visitor:ident, $column:expr) => { $visitor.unsigned16($column) };
+    (@visit Unsigned32, $visitor:ident, $column:expr) => { $visitor.unsigned32($column) };
+    (@visit Unsigned64, $visitor:ident, $column:expr) => { $visitor.unsigned64($column) };
+    (@visit Ipv4Address, $visitor:ident, $column:expr) => { $visitor.ipv4_address($column) };
+    (@visit Ipv6Address, $visitor:ident, $column:expr) => { $visitor.ipv6_address($column) };
+    (@visit MacAddress, $visitor:ident, $column:expr) => { $visitor.mac_address($column) };
+    // These have rules of their own.
+    (@visit Milliseconds, $visitor:ident, $column:expr) => { () };
+    (@visit Application, $visitor:ident, $column:expr) => { () };
+    (@visit Lists, $visitor:ident, $column:expr) => { () };
     (@required required) => { true };
-    (@required optional) => { false };
+    (@required $rows:ident) => { false };
+    (@router router) => { true };
+    (@router $rows:ident) => { false };
+    (@absence required) => { $crate::flow::columns::Absence::Never };
+    (@absence $rows:ident) => { $crate::flow::columns::Absence::Batch };
+    (@absence router 0) => { $crate::flow::columns::Absence::Mark(0) };
+    (@absence $rows:ident 0) => { $crate::flow::columns::Absence::Zero };
+    (@absence $rows:ident $untold:tt) => { $crate::flow::columns::Absence::Mark($untold as u64) };
+    (@untold Lists) => { () };
+    (@untold $type:ident) => { Default::default() };
+    (@untold $type:ident 0) => { Default::default() };
+    (@untold $type:ident $untold:tt) => { $untold };
+    (@meaning) => { None };
+    (@meaning $meaning:literal) => { Some($meaning) };
 }
 
 pub(super) use columns;

@@ -1,24 +1,24 @@
 //! The stored columns of flow records: one row a column in `table`, from which everything is derived that has to know
-//! all of them: the fields of [`FlowBatch`], how it is emptied, cut and filled up, and [`Column`] with its readers.
+//! all of them: the fields of [`FlowBatch`], how it is emptied, cut and filled up, [`Column`] with its readers, which rows
+//! are told (`presence`), the information elements by which routers fill the column and records are exported, and the
+//! field of NQL and JSON that has just the column's numbers.
 
 mod declare;
 mod lists;
+mod presence;
 mod stored;
 mod table;
 
 pub use lists::Lists;
-pub use stored::{Reader, Stored};
+pub use presence::{Absence, Presence, ToldRows};
+pub use stored::{DataType, Reader, Stored, Visitor};
 pub use table::{Column, FlowBatch};
 
 use crate::flow::mac;
 
 impl Column {
-    /// True for columns that have no rows in some batches.
-    pub fn may_lack(self) -> bool {
-        !self.is_required()
-    }
-
     /// Whether the column has rows in a batch.
+    #[inline(always)]
     pub fn is_filled(self, batch: &FlowBatch) -> bool {
         match self.reader() {
             Reader::U8(column) => !column(batch).is_empty(),
@@ -33,6 +33,7 @@ impl Column {
 
     /// The number in a row, a MAC address as one of 48 bits; 0 where the column has no such row, or no numbers of up to 64
     /// bits.
+    #[inline(always)]
     pub fn number(self, batch: &FlowBatch, row: usize) -> u64 {
         fn at<T: Copy + Default>(column: &[T], row: usize) -> T {
             column.get(row).copied().unwrap_or_default()

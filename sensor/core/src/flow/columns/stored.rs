@@ -2,7 +2,7 @@
 
 use super::{FlowBatch, Lists};
 
-/// The rows of a column, by their type.
+/// The rows of a column, by what they are stored as.
 #[derive(Clone, Copy)]
 pub enum Reader {
     /// Numbers of 8 bits.
@@ -19,6 +19,80 @@ pub enum Reader {
     Mac(fn(&FlowBatch) -> &[[u8; 6]]),
     /// Lists of numbers of 32 bits.
     Lists(fn(&FlowBatch) -> &Lists),
+}
+
+/// Work on one column, whatever numbers or addresses it holds. Columns of other types are left as they are.
+pub trait Visitor {
+    /// Numbers of 8 bits.
+    fn unsigned8(self, column: &mut Vec<u8>);
+    /// Numbers of 16 bits.
+    fn unsigned16(self, column: &mut Vec<u16>);
+    /// Numbers of 32 bits.
+    fn unsigned32(self, column: &mut Vec<u32>);
+    /// Numbers of 64 bits.
+    fn unsigned64(self, column: &mut Vec<u64>);
+    /// IPv4 addresses, numbers in host order.
+    fn ipv4_address(self, column: &mut Vec<u32>);
+    /// IPv6 addresses.
+    fn ipv6_address(self, column: &mut Vec<u128>);
+    /// MAC addresses.
+    fn mac_address(self, column: &mut Vec<[u8; 6]>);
+}
+
+/// Abstract data type of a column's values (RFC 7012 section 3.1), from which follows how whoever keeps records stores them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataType {
+    /// `unsigned8`
+    Unsigned8,
+    /// `unsigned16`
+    Unsigned16,
+    /// `unsigned32`
+    Unsigned32,
+    /// `unsigned64`
+    Unsigned64,
+    /// `dateTimeMilliseconds`, since the epoch of Unix.
+    Milliseconds,
+    /// `ipv4Address`
+    Ipv4Address,
+    /// `ipv6Address`
+    Ipv6Address,
+    /// `macAddress`
+    MacAddress,
+    /// `octetArray` of an application ([`crate::flow::application`]).
+    Application,
+    /// `basicList` of `unsigned32`.
+    Lists,
+}
+
+impl DataType {
+    /// Octets of a value; none where they differ.
+    pub const fn octets(self) -> Option<u16> {
+        match self {
+            Self::Unsigned8 => Some(1),
+            Self::Unsigned16 => Some(2),
+            Self::Unsigned32 | Self::Ipv4Address => Some(4),
+            Self::Unsigned64 | Self::Milliseconds => Some(8),
+            Self::MacAddress => Some(6),
+            Self::Ipv6Address => Some(16),
+            Self::Application | Self::Lists => None,
+        }
+    }
+
+    /// Whether a field of `length` octets can hold a value. Those of numbers may be shorter than the type or longer
+    /// (RFC 7011 section 6.2).
+    pub fn fits(self, length: u16) -> bool {
+        match self {
+            Self::Ipv4Address | Self::Ipv6Address | Self::MacAddress => {
+                self.octets() == Some(length)
+            }
+            Self::Unsigned8
+            | Self::Unsigned16
+            | Self::Unsigned32
+            | Self::Unsigned64
+            | Self::Milliseconds => (1..=8).contains(&length),
+            Self::Application | Self::Lists => false,
+        }
+    }
 }
 
 /// A column as a whole.

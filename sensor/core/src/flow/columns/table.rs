@@ -12,8 +12,8 @@ use crate::flow::{
 };
 
 columns! {
-    /// Flow records in columns. All columns have [`FlowBatch::len`] rows; the optional ones may have none instead: then
-    /// nobody has told such a thing of any flow in the batch.
+    /// Flow records in columns. All columns have [`FlowBatch::len`] rows; those that are not required may have none instead:
+    /// then nobody has told such a thing of any flow in the batch. [`FlowBatch::presence`] knows which rows are told.
     pub struct FlowBatch {
         /// What observed the flows.
         pub observed_by: Source = observed_by,
@@ -34,99 +34,99 @@ columns! {
     (observed_by: Source, addresses: Addresses)
 
     /// Source port, 0 where there is none.
-    source_port: U16, SourcePort "srcport", required 0;
+    source_port: Unsigned16, SourcePort "srcport", required, [7, 180 | 182];
     /// Destination port, 0 where there is none.
-    destination_port: U16, DestinationPort "dstport", required 0;
+    destination_port: Unsigned16, DestinationPort "dstport", required, [11, 181 | 183];
     /// ICMP `type << 8 | code`, 0 for other protocols.
-    icmp_type_code: U16, IcmpTypeCode "icmp type and code", required 0;
+    icmp_type_code: Unsigned16, IcmpTypeCode "icmp type and code", required, [32 | 139 | 176 | 178 | 177 | 179];
     /// IP protocol number.
-    protocol: U8, Protocol "protocolint", required 0;
+    protocol: Unsigned8, Protocol "protocolint", required, [4];
     /// Type of service, or traffic class.
-    tos: U8, Tos "tos", required 0;
+    tos: Unsigned8, Tos "tos", required, [5, 195, 196];
     /// The nine TCP flags, OR-ed over the flow; [`TCP_FLAGS_UNTOLD`] where no exporter tells.
-    tcp_flags: U16, TcpFlags "tcpflagsint", required TCP_FLAGS_UNTOLD;
+    tcp_flags: Unsigned16, TcpFlags "tcpflagsint", required unless TCP_FLAGS_UNTOLD, [6];
     /// Interface index; ingress or egress interface, according to `direction`. Where `output_interface` has rows, this is
     /// the ingress interface in every row.
-    interface: U32, Interface "interface index", required 0;
+    interface: Unsigned32, Interface "interface index", required unless 0, [10, 252];
     /// [`Direction`](sensor_common::key::Direction) as a number; [`DIRECTION_UNTOLD`] where no exporter tells.
-    direction: U8, Direction "direction", required DIRECTION_UNTOLD;
+    direction: Unsigned8, Direction "direction", required unless DIRECTION_UNTOLD, [61];
     /// Outermost VLAN identifier, 0 for none. Where `destination_vlan` has rows, the VLAN at ingress.
-    vlan: U16, Vlan "vlan", required 0;
+    vlan: Unsigned16, Vlan "vlan", required unless 0, [58, 243];
     /// Octets of the IP packets.
-    octets: U64, Octets "octets", required 0;
+    octets: Unsigned64, Octets "octets", required, [1, 85, 23, 231 | 232];
     /// Packets.
-    packets: U64, Packets "packets", required 0;
+    packets: Unsigned64, Packets "packets", required, [2, 86, 24, 298 | 299];
     /// Octets of whole frames.
-    layer2_octets: U64, Layer2Octets "layer2octets", optional 0;
+    layer2_octets: Unsigned64, Layer2Octets "layer2octets", optional, [352, 353];
     /// First packet, milliseconds since the epoch.
-    start: U64, Start "start", required 0;
+    start: Milliseconds, Start "start", required, [152, 154 | 156, 150, 22, 158];
     /// Last packet, milliseconds since the epoch.
-    end: U64, End "end", required 0;
+    end: Milliseconds, End "end", required, [153, 155 | 157, 151, 21, 159, 323, 324 | 325, 322];
     /// Lowest time to live.
-    ttl_min: U8, TtlMin "ttlmin", optional 0;
+    ttl_min: Unsigned8, TtlMin "ttlmin", optional unless 0, [52], field "Lowest time to live";
     /// Highest time to live.
-    ttl_max: U8, TtlMax "ttlmax", optional 0;
+    ttl_max: Unsigned8, TtlMax "ttlmax", optional unless 0, [53], field "Highest time to live";
     /// Source MAC address.
-    source_mac: Mac, SourceMac "srcmac", optional [0; 6];
+    source_mac: MacAddress, SourceMac "srcmac", optional, [56, 81];
     /// Destination MAC address.
-    destination_mac: Mac, DestinationMac "dstmac", optional [0; 6];
+    destination_mac: MacAddress, DestinationMac "dstmac", optional, [80, 57];
     /// [`Fragment`](sensor_common::packet::Fragment) as a number.
-    fragment: U8, Fragment "fragment", required 0;
+    fragment: Unsigned8, Fragment "fragment", required, [];
     /// 1 where the remote end was folded away (its address and port are 0), because the kernel's table was full.
-    folded: U8, Folded "folded", required 0;
+    folded: Unsigned8, Folded "folded", required, [];
     /// [`EndReason`](crate::flow::batch::EndReason) as a number, 0 where no exporter tells.
-    end_reason: U8, EndReason "flowendreason", required 0;
+    end_reason: Unsigned8, EndReason "flowendreason", required unless 0, [136];
     /// Profile of the source address; no rows at all where no flow has been looked up, which reads as 0 everywhere.
-    source_profile: U32, SourceProfile "source profile", optional 0;
+    source_profile: Unsigned32, SourceProfile "source profile", optional, [];
     /// The same of the destination address.
-    destination_profile: U32, DestinationProfile "destination profile", optional 0;
+    destination_profile: Unsigned32, DestinationProfile "destination profile", optional, [];
     /// Tags of the flow, those of its exporter among them. 0 stands for the exporter's alone; so it reads everywhere when
     /// the column has no rows.
-    tags: U32, Tags "set of tags", optional 0;
+    tags: Unsigned32, Tags "set of tags", optional, [];
 
     // What only routers tell.
     /// Egress interface (SNMP index). Where it has rows, `interface` is the ingress interface.
-    output_interface: U32, OutputInterface "output", optional 0;
+    output_interface: Unsigned32, OutputInterface "output", router, [14, 253];
     /// VLAN at egress. Where it has rows, `vlan` is the VLAN at ingress.
-    destination_vlan: U16, DestinationVlan "dstvlan", optional 0;
+    destination_vlan: Unsigned16, DestinationVlan "dstvlan", router unless 0, [59, 254];
     /// IPv4 next hop, a number in host order.
-    next_hop_v4: U32, NextHopV4 "nexthop", optional 0;
+    next_hop_v4: Ipv4Address, NextHopV4 "nexthop", router unless 0, [15, 18];
     /// IPv6 next hop, a number in host order.
-    next_hop_v6: U128, NextHopV6 "nexthop", optional 0;
+    next_hop_v6: Ipv6Address, NextHopV6 "nexthop", router unless 0, [62, 63];
     /// AS of the source.
-    source_as: U32, SourceAs "srcas.number", optional 0;
+    source_as: Unsigned32, SourceAs "srcas.number", router, [16, 129];
     /// AS of the destination.
-    destination_as: U32, DestinationAs "dstas.number", optional 0;
+    destination_as: Unsigned32, DestinationAs "dstas.number", router, [17, 128];
     /// One of how many packets was counted; 0 where nobody said. Counts in the batch are as reported, not scaled.
-    sample_rate: U32, SampleRate "samplerate", optional 0;
+    sample_rate: Unsigned32, SampleRate "samplerate", router unless 0, [34, 50];
     /// The exporter, as a place in `exporters`.
-    exporter: U32, Exporter "exporter", optional 0;
+    exporter: Unsigned32, Exporter "exporter", router, [];
     /// Version of the export protocol: 5, 7, 9, 10; sFlow 5.
-    version: U8, Version "flowversion", optional 0;
+    version: Unsigned8, Version "flowversion", router unless 0, [];
     /// When the record was received, milliseconds since the epoch.
-    received: U64, Received "milliseconds received", optional 0;
+    received: Milliseconds, Received "milliseconds received", router, [];
     /// [`Action`](crate::flow::router::Action) as a number.
-    action: U8, Action "action", optional 0;
+    action: Unsigned8, Action "action", router unless 0, [89 | 233, 40005];
     /// [Application](crate::flow::application) (`applicationId`).
-    application: U128, Application "application", optional 0;
+    application: Application, Application "application", router unless 0, [95];
     /// VRF on the way in.
-    input_vrf: U32, InputVrf "inputvrf", optional 0;
+    input_vrf: Unsigned32, InputVrf "inputvrf", router, [234];
     /// VRF on the way out.
-    output_vrf: U32, OutputVrf "outputvrf", optional 0;
+    output_vrf: Unsigned32, OutputVrf "outputvrf", router, [235];
     /// IPv4 source address after translation, a number in host order.
-    nat_source_v4: U32, NatSourceV4 "natsrcip", optional 0;
+    nat_source_v4: Ipv4Address, NatSourceV4 "natsrcip", router unless 0, [225, 40001];
     /// IPv6 source address after translation.
-    nat_source_v6: U128, NatSourceV6 "natsrcip", optional 0;
+    nat_source_v6: Ipv6Address, NatSourceV6 "natsrcip", router unless 0, [281];
     /// IPv4 destination address after translation, a number in host order.
-    nat_destination_v4: U32, NatDestinationV4 "natdstip", optional 0;
+    nat_destination_v4: Ipv4Address, NatDestinationV4 "natdstip", router unless 0, [226, 40002];
     /// IPv6 destination address after translation.
-    nat_destination_v6: U128, NatDestinationV6 "natdstip", optional 0;
+    nat_destination_v6: Ipv6Address, NatDestinationV6 "natdstip", router unless 0, [282];
     /// Source port after translation.
-    nat_source_port: U16, NatSourcePort "natsrcport", optional 0;
+    nat_source_port: Unsigned16, NatSourcePort "natsrcport", router unless 0, [227, 40003];
     /// Destination port after translation.
-    nat_destination_port: U16, NatDestinationPort "natdstport", optional 0;
+    nat_destination_port: Unsigned16, NatDestinationPort "natdstport", router unless 0, [228, 40004];
     /// AS path towards the destination.
-    as_path: Lists, AsPath "AS path", optional ();
+    as_path: Lists, AsPath "AS path", router unless 0, [];
     /// BGP communities (RFC 1997) of the route to the destination.
-    communities: Lists, Communities "BGP communities", optional ();
+    communities: Lists, Communities "BGP communities", router unless 0, [];
 }

@@ -1,8 +1,9 @@
 //! THE table of flow fields: one row a field, from which everything that names fields is derived.
 //!
-//! A row says how NQL and JSON call the field, which type it has, which IPFIX or NetFlow elements feed it (IANA
-//! numbers, the host path's first), and how it follows from the columns of a batch ([`Reading`]). Records other than flows (DNS, alerts, audit) have lists of their own, and
-//! some names stand for several fields; both are here as well.
+//! A row says how NQL and JSON call the field, which type it has, which IPFIX or NetFlow elements feed it (IANA numbers, the
+//! host path's first), and how it follows from the columns of a batch ([`Reading`]). A field that has just the numbers of a
+//! column is no row here: the column's row says so (`of_columns`). Records other than flows (DNS, alerts, audit) have
+//! lists of their own, and some names stand for several fields; both are here as well.
 
 use std::{
     fmt,
@@ -17,6 +18,7 @@ use super::{
 
 mod aliases;
 mod contexts;
+mod of_columns;
 mod owned;
 mod reading;
 mod router;
@@ -26,7 +28,7 @@ mod table;
 pub use aliases::{Alias, aliases, find_alias};
 pub use contexts::Context;
 pub use owned::OwnedValue;
-pub use reading::{By, Number, Presence, Quantity, Reading, Scale, direction_name};
+pub use reading::{By, Condition, Number, Quantity, Reading, Scale, direction_name};
 pub use row::Row;
 pub use table::FIELDS;
 
@@ -262,4 +264,36 @@ pub fn find(name: &str) -> Option<&'static Field> {
 pub fn of_element(name: &str) -> Vec<&'static Field> {
     let element = elements::number(name);
     FIELDS.iter().filter(|field| element.is_some_and(|e| field.elements.contains(&e))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_fields_have_one_name() {
+        let names: BTreeSet<&str> = FIELDS.iter().map(|field| field.name).collect();
+        assert_eq!(names.len(), FIELDS.len());
+    }
+
+    #[test]
+    fn the_elements_of_a_field_are_those_of_its_columns() {
+        for field in FIELDS {
+            let columns: Vec<_> = field
+                .reading
+                .numbers()
+                .filter_map(|number| match number.quantity {
+                    Quantity::Column(column) => Some(column),
+                    _ => None,
+                })
+                .collect();
+            for element in field.elements.iter().filter(|_| !columns.is_empty()) {
+                let has =
+                    |column: &crate::flow::columns::Column| column.elements().contains(element);
+                assert!(columns.iter().any(has), "{}: {element}", field.name);
+            }
+        }
+    }
 }

@@ -136,23 +136,21 @@ impl Quantity {
 
 /// When a row has a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
+pub enum Condition {
     /// Always.
     Always,
     /// TCP.
     Tcp,
-    /// TCP, where the flags are known.
+    /// TCP, where the flags are told.
     TcpFlags,
     /// ICMP of either version.
     Icmp,
     /// There are packets.
     Packets,
-    /// The column has rows.
-    Filled(Column),
+    /// The row tells something in the column.
+    Told(Column),
     /// The number is not 0.
     NotZero(Quantity),
-    /// As `Filled` of the host's flows, as `NotZero` of routers'.
-    Known(Column),
     /// The flows are the host's.
     Host,
     /// The flows are a router's.
@@ -167,22 +165,18 @@ pub enum Presence {
     OutputVlan,
 }
 
-impl Presence {
+impl Condition {
     /// Whether it holds in a row.
     pub fn holds(self, row: &Row<'_>) -> bool {
         let (batch, at) = (row.batch, row.row);
         match self {
             Self::Always => true,
             Self::Tcp => batch.protocol[at] == protocol::TCP,
-            Self::TcpFlags => Self::Tcp.holds(row) && batch.tcp_flags_of(at).is_some(),
+            Self::TcpFlags => Self::Tcp.holds(row) && batch.tells(Column::TcpFlags, at),
             Self::Icmp => matches!(batch.protocol[at], protocol::ICMP | protocol::ICMPV6),
             Self::Packets => batch.packets[at] != 0,
-            Self::Filled(column) => column.is_filled(batch),
+            Self::Told(column) => batch.tells(column, at),
             Self::NotZero(quantity) => quantity.value(batch, at) != 0,
-            Self::Known(column) => {
-                column.is_filled(batch)
-                    && (Self::Host.holds(row) || Self::NotZero(Quantity::Column(column)).holds(row))
-            }
             Self::Host => batch.observed_by == Source::Host,
             Self::Router => batch.observed_by != Source::Host,
             Self::Input => !batch.output_interface.is_empty() || !batch.is_egress(at),
@@ -228,7 +222,7 @@ pub struct Number {
     /// What it is made of.
     pub quantity: Quantity,
     /// When there is one.
-    pub presence: Presence,
+    pub condition: Condition,
     /// What is done to it.
     pub scale: Scale,
 }
@@ -240,28 +234,18 @@ pub(super) const fn of(column: Column) -> Number {
 
 /// The number as it is, always.
 pub(super) const fn quantity(quantity: Quantity) -> Number {
-    Number { quantity, presence: Presence::Always, scale: Scale::One }
+    Number { quantity, condition: Condition::Always, scale: Scale::One }
 }
 
-/// The number in a column where the column has rows.
-pub(super) const fn filled(column: Column) -> Number {
-    of(column).when(Presence::Filled(column))
-}
-
-/// The number in a column where it is not 0.
-pub(super) const fn not_zero(column: Column) -> Number {
-    of(column).when(Presence::NotZero(Quantity::Column(column)))
-}
-
-/// The number in a column: the host's where the column has rows, routers' where it is not 0.
-pub(super) const fn known(column: Column) -> Number {
-    of(column).when(Presence::Known(column))
+/// The number in a column where a row tells it.
+pub(super) const fn told(column: Column) -> Number {
+    of(column).when(Condition::Told(column))
 }
 
 impl Number {
-    /// The number where `presence` holds.
-    pub(super) const fn when(mut self, presence: Presence) -> Self {
-        self.presence = presence;
+    /// The number where `condition` holds.
+    pub(super) const fn when(mut self, condition: Condition) -> Self {
+        self.condition = condition;
         self
     }
 
@@ -273,7 +257,7 @@ impl Number {
 
     /// The number in a row; `None` where there is none.
     pub fn value(self, row: &Row<'_>) -> Option<u64> {
-        self.presence.holds(row).then(|| self.scale.apply(self.quantity.value(row.batch, row.row)))
+        self.condition.holds(row).then(|| self.scale.apply(self.quantity.value(row.batch, row.row)))
     }
 }
 
@@ -282,7 +266,7 @@ impl Reading {
     pub fn numbers(&self) -> impl Iterator<Item = Number> {
         let numbers = match self {
             Self::Numbers(first, second) => [Some(*first), *second],
-            Self::Mac(column) => [Some(filled(*column)), None],
+            Self::Mac(column) => [Some(told(*column)), None],
             _ => [None; 2],
         };
         numbers.into_iter().flatten()
@@ -294,7 +278,7 @@ impl Reading {
             Self::Numbers(
                 Number {
                     quantity: Quantity::Column(column),
-                    presence: Presence::Always,
+                    condition: Condition::Always,
                     scale: Scale::One,
                 },
                 None,
@@ -315,11 +299,11 @@ impl Reading {
                 value.map_or(Value::Absent, number)
             }
             Self::Coded(column, text) => text(column.number(batch, at) as u8),
-            Self::Mac(column) => match column.is_filled(batch) {
+            Self::Mac(column) => match batch.tells(*column, at) {
                 true => Value::Mac(crate::flow::mac::octets(column.number(batch, at))),
                 false => Value::Absent,
             },
-            Self::TcpFlag(flag) => match Presence::TcpFlags.holds(&row) {
+            Self::TcpFlag(flag) => match Condition::TcpFlags.holds(&row) {
                 true => Value::Bool(batch.tcp_flags[at] & flag != 0),
                 false => Value::Absent,
             },

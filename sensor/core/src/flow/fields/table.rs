@@ -1,16 +1,17 @@
 //! The rows of the field table.
 
 use super::{
-    By, Field,
-    Kind::{Bool, Float, Integer, Ip, Text, TextList, Unsigned},
-    Presence::{
+    By,
+    Condition::{
         Host, Icmp, Input, InputVlan, NotZero, Output, OutputVlan, Packets, Router, TcpFlags,
     },
+    Field,
+    Kind::{Bool, Float, Integer, Ip, Text, TextList, Unsigned},
     Quantity, Reading,
     Scale::{Bits, Seconds, UpperBits},
     TextRule::{Choice, IgnoreCase, Mac, Number, Protocol},
-    Value, direction_name, field,
-    reading::{filled, known, not_zero, of, quantity},
+    Value, direction_name, field, of_columns,
+    reading::{of, quantity, told},
     row,
 };
 use crate::flow::{
@@ -21,14 +22,18 @@ use crate::flow::{
 };
 
 /// All fields, in the order in which they are shown.
+pub const FIELDS: &[Field] =
+    &of_columns::between::<{ of_columns::count(BEFORE, AFTER) }>(BEFORE, AFTER);
+
+/// Those before the fields of columns.
 #[rustfmt::skip]
-pub const FIELDS: &[Field] = &[
+const BEFORE: &[Field] = &[
     // Time.
     field("timestamp", Integer, &[], "Time of the flow: its last packet, seconds since the epoch").number(of(Column::End).scaled(Seconds)),
     field("start", Integer, &[152, 22, 150, 154], "First packet, milliseconds since the epoch").number(of(Column::Start)),
     field("end", Integer, &[153, 21, 151, 155], "Last packet, milliseconds since the epoch").number(of(Column::End)),
     field("duration", Integer, &[161], "Milliseconds from the first to the last packet").number(quantity(Quantity::Duration)),
-    field("flowrtime", Integer, &[], "Time the record was received, seconds since the epoch").number(filled(Column::Received).scaled(Seconds)),
+    field("flowrtime", Integer, &[], "Time the record was received, seconds since the epoch").number(told(Column::Received).scaled(Seconds)),
     // Who with whom.
     field("srcip", Ip, &[8, 27], "Source address").reading(Reading::Address(Side::Source)),
     field("dstip", Ip, &[12, 28], "Destination address").reading(Reading::Address(Side::Destination)),
@@ -44,7 +49,7 @@ pub const FIELDS: &[Field] = &[
     field("octets", Integer, &[1, 85], "Octets of the IP packets, headers included").extension().number(of(Column::Octets)),
     field("packets", Integer, &[2, 86], "Packets").number(of(Column::Packets)),
     field("bytesperpacket", Integer, &[], "Octets per packet, rounded down").extension().number(quantity(Quantity::OctetsPerPacket).when(Packets)),
-    field("layer2octets", Integer, &[352], "Octets of whole frames").extension().number(filled(Column::Layer2Octets)),
+    field("layer2octets", Integer, &[352], "Octets of whole frames").extension().number(told(Column::Layer2Octets)),
     field("flowbrate", Float, &[], "Bits per second over the duration of the flow").reading(Reading::Row(|r| r.per_second(r.bits()))),
     field("flowprate", Float, &[], "Packets per second over the duration of the flow").reading(Reading::Row(|r| r.per_second(r.batch.packets[r.row]))),
     field("pbratio", Float, &[], "Packets divided by bits").reading(Reading::Row(|r| r.packets_per_bit())),
@@ -66,16 +71,19 @@ pub const FIELDS: &[Field] = &[
     field("tcpflags.urg", Bool, &[6], "A packet had the TCP flag URG").reading(Reading::TcpFlag(0x20)),
     field("icmptype", Text, &[32, 139, 176, 178], "ICMP type").text(Number).number(of(Column::IcmpTypeCode).when(Icmp).scaled(UpperBits(8))),
     field("icmpcode", Text, &[32, 139, 177, 179], "ICMP code").text(Number).number(quantity(Quantity::IcmpCode).when(Icmp)),
-    field("ttlmin", Unsigned(8), &[52], "Lowest time to live").extension().number(known(Column::TtlMin)),
-    field("ttlmax", Unsigned(8), &[53], "Highest time to live").extension().number(known(Column::TtlMax)),
+];
+
+/// Those behind the fields of columns.
+#[rustfmt::skip]
+const AFTER: &[Field] = &[
     field("fragment", Text, &[], "Fragments: `none`, `first`, or `later` (which have no ports)").text(Choice(&["none", "first", "later"])).extension().reading(Reading::Coded(Column::Fragment, row::fragment)),
-    field("flowendreason", Unsigned(8), &[136], "Why the record ended: 1 idle timeout, 2 active timeout, 3 end of flow, 4 forced end, 5 lack of resources").extension().number(known(Column::EndReason)),
+    field("flowendreason", Unsigned(8), &[136], "Why the record ended: 1 idle timeout, 2 active timeout, 3 end of flow, 4 forced end, 5 lack of resources").extension().number(told(Column::EndReason)),
     field("folded", Bool, &[], "The kernel's flow table was full: the remote address and port were folded away and read as 0").extension().reading(Reading::NotZero(Column::Folded)),
     // Where it was seen.
     field("direction", Text, &[61], "`ingress` or `egress`; absent if the router does not report it").text(Choice(&["ingress", "egress"])).extension().reading(Reading::Coded(Column::Direction, |number| Value::text(direction_name(number)))),
     field("interface", Text, &[82], "Name of the interface that saw the flow").extension().told(By::Interface, |r| r.interface()),
     field("input", Unsigned(32), &[10], "Index of the interface the flow came in by").number(of(Column::Interface).when(Input)),
-    field("output", Unsigned(32), &[14], "Index of the interface the flow went out by").numbers(filled(Column::OutputInterface), of(Column::Interface).when(Output)),
+    field("output", Unsigned(32), &[14], "Index of the interface the flow went out by").numbers(told(Column::OutputInterface), of(Column::Interface).when(Output)),
     field("inputname", Text, &[82], "Name of the input interface").told(By::Input, |r| r.input_text(Interfaces::name)),
     field("outputname", Text, &[82], "Name of the output interface").told(By::Output, |r| r.output_text(Interfaces::name)),
     field("inputalias", Text, &[83], "Alias of the input interface").told(By::Input, |r| r.input_text(Interfaces::alias)),
@@ -83,16 +91,16 @@ pub const FIELDS: &[Field] = &[
     field("inputclasses", TextList, &[], "Classes of the input interface"),
     field("outputclasses", TextList, &[], "Classes of the output interface"),
     field("srcvlan", Unsigned(16), &[58, 243], "VLAN at ingress").number(of(Column::Vlan).when(InputVlan)),
-    field("dstvlan", Unsigned(16), &[59, 254], "VLAN at egress").numbers(not_zero(Column::DestinationVlan), of(Column::Vlan).when(OutputVlan)),
+    field("dstvlan", Unsigned(16), &[59, 254], "VLAN at egress").numbers(told(Column::DestinationVlan), of(Column::Vlan).when(OutputVlan)),
     field("srcmac", Text, &[56], "Source MAC address").text(Mac).extension().reading(Reading::Mac(Column::SourceMac)),
     field("dstmac", Text, &[80], "Destination MAC address").text(Mac).extension().reading(Reading::Mac(Column::DestinationMac)),
     field("nexthop", Ip, &[15, 62, 18, 63], "Next hop").reading(Reading::OptionalAddress(AddressColumn::NextHop)),
     field("natsrcip", Ip, &[225, 281], "Source address after translation").extension().reading(Reading::OptionalAddress(AddressColumn::NatSource)),
     field("natdstip", Ip, &[226, 282], "Destination address after translation").extension().reading(Reading::OptionalAddress(AddressColumn::NatDestination)),
-    field("natsrcport", Unsigned(16), &[227], "Source port after translation").extension().number(not_zero(Column::NatSourcePort)),
-    field("natdstport", Unsigned(16), &[228], "Destination port after translation").extension().number(not_zero(Column::NatDestinationPort)),
+    field("natsrcport", Unsigned(16), &[227], "Source port after translation").extension().number(told(Column::NatSourcePort)),
+    field("natdstport", Unsigned(16), &[228], "Destination port after translation").extension().number(told(Column::NatDestinationPort)),
     field("flowtype", Text, &[], "What observed the flow: `host`, `netflow`, `sflow`, or the cloud that wrote the flow log").text(Choice(&["host", "netflow", "sflow", "aws", "azure", "azure-vnet", "gcp", "ibm", "oracle"])).reading(Reading::Batch(|r| Value::Text(r.batch.observed_by.name()))),
-    field("flowversion", Integer, &[], "Version of the export: 5, 7, 9, 10; sFlow 5").number(not_zero(Column::Version)),
+    field("flowversion", Integer, &[], "Version of the export: 5, 7, 9, 10; sFlow 5").number(told(Column::Version)),
     field("flowsrcname", Text, &[], "Name of the device that exported the flow").told(By::Exporter, |r| Value::text(r.exporter().map(|exporter| exporter.name.as_str()).filter(|name| !name.is_empty()))),
     field("flowsrcip", Ip, &[130, 131], "Address of the device that exported the flow").told(By::Exporter, |r| r.exporter().map_or(Value::Absent, |exporter| Value::Ip(exporter.address))),
     field("site", Text, &[], "Site of the device").told(By::Exporter, |r| Value::text(r.exporter().map(|exporter| exporter.site.as_str()).filter(|site| !site.is_empty()))),
@@ -103,7 +111,7 @@ pub const FIELDS: &[Field] = &[
     field("outputvrf", Text, &[235, 236], "Routing instance (VRF) the flow went out by").extension().told(By::OutputVrf, |r| r.vrf(&r.batch.output_vrf)),
     field("payload", Text, &[], "Payload sample"),
     // What is known about the addresses.
-    field("srcas.number", Unsigned(32), &[16], "AS of the source, as exported").number(filled(Column::SourceAs)),
+    field("srcas.number", Unsigned(32), &[16], "AS of the source, as exported").number(told(Column::SourceAs)),
     field("srcas.org", Text, &[], "Organisation of the AS of the source, as exported").source(Attribute::RoutedAsOrganisation),
     field("srcowneras.number", Unsigned(32), &[], "AS that owns the source address").source(Attribute::OwnerAsNumber),
     field("srcowneras.org", Text, &[], "Organisation that owns the source address").source(Attribute::OwnerAsOrganisation),
@@ -117,7 +125,7 @@ pub const FIELDS: &[Field] = &[
     field("bogonsrc", Bool, &[], "The source is a bogon").source(Attribute::Bogon),
     field("srciprep.count", Integer, &[], "Number of reputation categories of the source").source(Attribute::ReputationCount),
     field("srciprep.categories", TextList, &[], "Reputation categories of the source").source(Attribute::Reputation).patterns(),
-    field("dstas.number", Unsigned(32), &[17], "AS of the destination, as exported").number(filled(Column::DestinationAs)),
+    field("dstas.number", Unsigned(32), &[17], "AS of the destination, as exported").number(told(Column::DestinationAs)),
     field("dstas.org", Text, &[], "Organisation of the AS of the destination, as exported").destination(Attribute::RoutedAsOrganisation),
     field("dstowneras.number", Unsigned(32), &[], "AS that owns the destination address").destination(Attribute::OwnerAsNumber),
     field("dstowneras.org", Text, &[], "Organisation that owns the destination address").destination(Attribute::OwnerAsOrganisation),

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     flow::{
         columns::Column,
-        fields::{Field, Number, Presence, Reading, Scale},
+        fields::{Condition, Field, Number, Reading, Scale},
         mac,
     },
     nql::{
@@ -88,8 +88,8 @@ fn lower_field(dag: &mut Dag, field: &Field, predicate: &Predicate, whole: &Type
         (Reading::TcpFlag(flag), Predicate::Bool(expected)) => {
             let set = dag.test(Test::Flags(*flag));
             // No flag is set where none is known.
-            let presence = if *expected { Presence::Tcp } else { Presence::TcpFlags };
-            let present = present(dag, presence);
+            let condition = if *expected { Condition::Tcp } else { Condition::TcpFlags };
+            let present = present(dag, condition);
             dag.and([present, if *expected { set } else { !set }])
         }
         (Reading::NotZero(of), Predicate::Bool(expected)) => {
@@ -139,7 +139,7 @@ fn any(
         .numbers()
         .map(|reading| {
             let test = test(dag, &reading);
-            let present = present(dag, reading.presence);
+            let present = present(dag, reading.condition);
             dag.and([present, test])
         })
         .collect();

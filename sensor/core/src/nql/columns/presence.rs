@@ -7,9 +7,8 @@ use sensor_common::{key::Direction, packet::ip::protocol};
 use super::test::{Shape, Test};
 use crate::{
     flow::{
-        batch::TCP_FLAGS_UNTOLD,
-        columns::Column,
-        fields::{Presence, Quantity, Scale},
+        columns::{Absence, Column},
+        fields::{Condition, Quantity, Scale},
     },
     nql::{
         dag::{Dag, Literal},
@@ -33,53 +32,64 @@ pub(super) fn column(dag: &mut Dag, column: Column, set: &IntegerSet) -> Literal
     number(dag, Quantity::Column(column), set)
 }
 
-/// The test of a presence.
-pub(super) fn present(dag: &mut Dag, presence: Presence) -> Literal {
+/// The test of whether a row tells something in a column.
+fn told(dag: &mut Dag, of: Column) -> Literal {
+    let filled = |dag: &mut Dag| match of.is_required() {
+        true => Literal::TRUE,
+        false => dag.test(Test::Batch(Shape::Filled(of))),
+    };
+    match of.absence() {
+        Absence::Never => Literal::TRUE,
+        Absence::Batch => filled(dag),
+        Absence::Zero => {
+            let host = dag.test(Test::Batch(Shape::Host));
+            let not_zero = column(dag, of, &IntegerSet::range(1, u64::MAX));
+            let (filled, known) = (filled(dag), dag.or([host, not_zero]));
+            dag.and([filled, known])
+        }
+        Absence::Mark(0) => column(dag, of, &IntegerSet::range(1, u64::MAX)),
+        Absence::Mark(mark) => !column(dag, of, &IntegerSet::of([mark])),
+    }
+}
+
+/// The test of a condition.
+pub(super) fn present(dag: &mut Dag, condition: Condition) -> Literal {
     let one_of = |dag: &mut Dag, of, numbers: &[u64]| {
         column(dag, of, &IntegerSet::of(numbers.iter().copied()))
     };
     let filled = |dag: &mut Dag, column| dag.test(Test::Batch(Shape::Filled(column)));
     let not_zero = |dag: &mut Dag, of| number(dag, of, &IntegerSet::range(1, u64::MAX));
     let egress = |dag: &mut Dag| one_of(dag, Column::Direction, &[Direction::Egress as u64]);
-    match presence {
-        Presence::Always => Literal::TRUE,
-        Presence::Tcp => one_of(dag, Column::Protocol, &[protocol::TCP.into()]),
-        Presence::TcpFlags => {
-            let untold = one_of(dag, Column::TcpFlags, &[TCP_FLAGS_UNTOLD.into()]);
-            let tcp = present(dag, Presence::Tcp);
-            dag.and([tcp, !untold])
+    match condition {
+        Condition::Always => Literal::TRUE,
+        Condition::Tcp => one_of(dag, Column::Protocol, &[protocol::TCP.into()]),
+        Condition::TcpFlags => {
+            let (tcp, told) = (present(dag, Condition::Tcp), told(dag, Column::TcpFlags));
+            dag.and([tcp, told])
         }
-        Presence::Icmp => {
+        Condition::Icmp => {
             one_of(dag, Column::Protocol, &[protocol::ICMP.into(), protocol::ICMPV6.into()])
         }
-        Presence::Packets => not_zero(dag, Quantity::Column(Column::Packets)),
-        Presence::Filled(column) if column.may_lack() => filled(dag, column),
-        Presence::Filled(_) => Literal::TRUE,
-        Presence::NotZero(quantity) => not_zero(dag, quantity),
-        Presence::Known(column) => {
-            let filled = present(dag, Presence::Filled(column));
-            let host = dag.test(Test::Batch(Shape::Host));
-            let not_zero = not_zero(dag, Quantity::Column(column));
-            let known = dag.or([host, not_zero]);
-            dag.and([filled, known])
-        }
-        Presence::Host => dag.test(Test::Batch(Shape::Host)),
-        Presence::Router => !dag.test(Test::Batch(Shape::Host)),
-        Presence::Input => {
+        Condition::Packets => not_zero(dag, Quantity::Column(Column::Packets)),
+        Condition::Told(column) => told(dag, column),
+        Condition::NotZero(quantity) => not_zero(dag, quantity),
+        Condition::Host => dag.test(Test::Batch(Shape::Host)),
+        Condition::Router => !dag.test(Test::Batch(Shape::Host)),
+        Condition::Input => {
             let (both, egress) = (filled(dag, Column::OutputInterface), egress(dag));
             dag.or([both, !egress])
         }
-        Presence::Output => {
+        Condition::Output => {
             let (both, egress) = (filled(dag, Column::OutputInterface), egress(dag));
             dag.and([!both, egress])
         }
-        Presence::InputVlan => {
+        Condition::InputVlan => {
             let (both, egress) = (filled(dag, Column::DestinationVlan), egress(dag));
             let applies = dag.or([both, !egress]);
             let tagged = not_zero(dag, Quantity::Column(Column::Vlan));
             dag.and([applies, tagged])
         }
-        Presence::OutputVlan => {
+        Condition::OutputVlan => {
             let (both, egress) = (filled(dag, Column::DestinationVlan), egress(dag));
             let tagged = not_zero(dag, Quantity::Column(Column::Vlan));
             dag.and([!both, egress, tagged])

@@ -1,6 +1,9 @@
 //! What records say in other words, or leave open.
 
+use sensor_core::flow::columns::Column;
+
 use super::*;
+use crate::template::{Specifier, elements::Meaning};
 
 /// The fields of the flow in row `row` of batch `batch` by name; absent ones are left out.
 fn told(bench: &mut Bench, batch: usize, row: usize, names: &[&str]) -> Vec<Option<String>> {
@@ -204,4 +207,33 @@ fn samples_tell_their_direction_by_what_is_sampled() {
     let ways: Vec<_> = (0..6).flat_map(|row| told(&mut bench, 2, row, &["direction"])).collect();
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(ways, [text("ingress"), text("egress"), None, None, None, None]);
+}
+
+#[test]
+fn each_element_of_a_column_fills_it() {
+    let mut filled = 0;
+    for column in Column::ALL {
+        let Some(octets) = column.data_type().octets() else { continue };
+        for &element in column.elements() {
+            let is_plain =
+                |reading: &elements::Reading| reading.meaning == Meaning::Column(*column);
+            if elements::reading(&Specifier::iana(element, octets)).is_some_and(|it| is_plain(&it))
+            {
+                let mut bench = Bench::default();
+                let fields = [FLOW, &[(0, element, octets)]].concat();
+                let value: Vec<u8> = (1..=octets as u8).collect();
+                let record = [RECORD, &value].concat();
+                bench.feed(1, &netflow9(0, &[(0, &template(256, &fields)), (256, &record)]));
+                let batch = bench.v4();
+                assert!(batch.tells(*column, 0), "{column:?} by {element}");
+                if octets <= 8 {
+                    let number =
+                        value.iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
+                    assert_eq!(column.number(batch, 0), number, "{column:?} by {element}");
+                }
+                filled += 1;
+            }
+        }
+    }
+    assert!(filled > 25, "{filled}");
 }

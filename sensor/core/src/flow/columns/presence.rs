@@ -1,0 +1,173 @@
+//! Which rows of a column tell something: the one place that knows how a batch says that nobody told.
+//!
+//! Producers write what the table of columns says into rows of which they know nothing, or leave a whole column without
+//! rows. Whoever reads asks here, or tests for what [`Column::absence`] says.
+
+use super::{Column, FlowBatch, Reader};
+use crate::flow::batch::Source;
+
+/// How a batch says of rows that nobody told what a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Not at all: there is a value in each row.
+    Never,
+    /// The column has no rows; one that has some tells of all.
+    Batch,
+    /// As `Batch`; besides, routers' batches have 0 in such rows. In the host's own batches 0 is a value.
+    Zero,
+    /// This number stands in such rows and is no value, whosever the batch is. It is 0 unless each flow has a row.
+    Mark(u64),
+}
+
+/// Which rows of a batch tell something in a column.
+#[derive(Clone, Copy)]
+pub enum Presence<'a> {
+    /// All of them.
+    All,
+    /// None of them.
+    None,
+    /// Those in which some number does not stand.
+    Rows(ToldRows<'a>),
+}
+
+/// The rows of a column in which the number does not stand that says "not told".
+#[derive(Clone, Copy)]
+pub struct ToldRows<'a> {
+    batch: &'a FlowBatch,
+    column: Column,
+    untold: u64,
+}
+
+impl FlowBatch {
+    /// Which rows tell something in `column`.
+    #[inline(always)]
+    pub fn presence(&self, column: Column) -> Presence<'_> {
+        let rows = |untold| Presence::Rows(ToldRows { batch: self, column, untold });
+        match column.absence() {
+            Absence::Never => Presence::All,
+            Absence::Mark(mark) => rows(mark),
+            Absence::Batch | Absence::Zero if !column.is_filled(self) => Presence::None,
+            Absence::Zero if self.observed_by != Source::Host => rows(0),
+            Absence::Batch | Absence::Zero => Presence::All,
+        }
+    }
+
+    /// Whether `row` tells something in `column`.
+    #[inline(always)]
+    pub fn tells(&self, column: Column, row: usize) -> bool {
+        self.presence(column).at(row)
+    }
+}
+
+impl Presence<'_> {
+    /// Whether `row` tells something.
+    #[inline(always)]
+    pub fn at(&self, row: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Rows(rows) => rows.at(row),
+        }
+    }
+
+    /// Whether any row tells something.
+    pub fn any(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Rows(rows) => rows.any(),
+        }
+    }
+}
+
+impl ToldRows<'_> {
+    #[inline(always)]
+    fn at(&self, row: usize) -> bool {
+        match self.column.reader() {
+            Reader::U128(rows) => {
+                rows(self.batch).get(row).is_some_and(|number| *number != self.untold.into())
+            }
+            Reader::Lists(lists) => !lists(self.batch).get(row).is_empty(),
+            _ => self.column.number(self.batch, row) != self.untold,
+        }
+    }
+
+    fn any(&self) -> bool {
+        fn other<T: Copy + PartialEq + TryFrom<u64>>(rows: &[T], untold: u64) -> bool {
+            match T::try_from(untold) {
+                Ok(untold) => rows.iter().any(|number| *number != untold),
+                Err(_) => !rows.is_empty(),
+            }
+        }
+        let Self { batch, untold, .. } = *self;
+        match self.column.reader() {
+            Reader::U8(rows) => other(rows(batch), untold),
+            Reader::U16(rows) => other(rows(batch), untold),
+            Reader::U32(rows) => other(rows(batch), untold),
+            Reader::U64(rows) => other(rows(batch), untold),
+            Reader::U128(rows) => other(rows(batch), untold),
+            Reader::Mac(_) | Reader::Lists(_) => (0..batch.len()).any(|row| self.at(row)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{
+        batch::{DIRECTION_UNTOLD, TCP_FLAGS_UNTOLD},
+        testing::{flow, push},
+    };
+
+    /// Two flows of a router: what it tells of the first it does not tell of the second.
+    fn batch(observed_by: Source) -> FlowBatch {
+        let mut batch = flow(1, 1000, 2000, 10);
+        push(&mut batch, 2, 3000, 4000, 20);
+        batch.observed_by = observed_by;
+        batch.ttl_min = vec![9, 0];
+        batch.tcp_flags = vec![0, TCP_FLAGS_UNTOLD];
+        batch.direction = vec![0, DIRECTION_UNTOLD];
+        batch.next_hop_v6 = vec![1 << 64, 0];
+        batch.source_as = vec![0, 0];
+        batch.nat_source_port = vec![0, 0];
+        batch.ttl_max.clear();
+        batch.as_path.put(0, [64_500].into_iter());
+        batch
+    }
+
+    #[test]
+    fn rows_are_told_one_by_one() {
+        let batch = batch(Source::NetFlow);
+        for (column, told) in [
+            (Column::TtlMin, [true, false]),
+            (Column::TtlMax, [false, false]),
+            (Column::TcpFlags, [true, false]),
+            (Column::Direction, [true, false]),
+            (Column::NextHopV6, [true, false]),
+            (Column::NatSourcePort, [false, false]),
+            (Column::SourceAs, [true, true]),
+            (Column::SourcePort, [true, true]),
+        ] {
+            assert_eq!([0, 1].map(|row| batch.tells(column, row)), told, "{column:?}");
+            assert_eq!(batch.presence(column).any(), told != [false; 2], "{column:?}");
+        }
+    }
+
+    #[test]
+    fn the_host_s_zeros_are_values() {
+        let batch = batch(Source::Host);
+        assert!(batch.tells(Column::TtlMin, 1));
+        assert!(matches!(batch.presence(Column::TtlMin), Presence::All));
+        assert!(matches!(batch.presence(Column::TtlMax), Presence::None));
+    }
+
+    #[test]
+    fn what_says_that_nobody_told_fits_in_the_column() {
+        for column in Column::ALL {
+            if let Absence::Mark(mark) = column.absence() {
+                assert!(mark <= column.maximum(), "{column:?}");
+                assert!(mark == 0 || column.is_required(), "{column:?}");
+            }
+        }
+    }
+}
