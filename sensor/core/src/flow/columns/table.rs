@@ -93,6 +93,10 @@ columns! {
     next_hop_v4: Ipv4Address, NextHopV4 "nexthop", router unless 0, [15, 18];
     /// IPv6 next hop, a number in host order.
     next_hop_v6: Ipv6Address, NextHopV6 "nexthop", router unless 0, [62, 63];
+    /// Octets of the shortest IP packet.
+    length_min: Unsigned32, LengthMin "lengthmin", router unless 0, [25], field "Octets of the shortest IP packet";
+    /// Octets of the longest IP packet.
+    length_max: Unsigned32, LengthMax "lengthmax", router unless 0, [26], field "Octets of the longest IP packet";
     /// AS of the source.
     source_as: Unsigned32, SourceAs "srcas.number", router, [16, 129];
     /// AS of the destination.
