@@ -9,7 +9,7 @@ use sensor_common::{key::Direction, packet::ip::protocol};
 
 pub use super::columns::FlowBatch;
 use super::{
-    columns::Stored as _,
+    columns::{Column, Stored as _},
     delta::FlowDelta,
     key::FlowKey,
     mac,
@@ -19,10 +19,12 @@ use super::{
 /// Rows after which a producer hands a batch on. A soft limit: it bounds latency and memory, not correctness.
 pub const BATCH_ROWS: usize = 4096;
 
-/// Stands in the column of TCP flags where nobody has seen them: no flag is known to be set, nor not to be.
+/// What producers write into the column of TCP flags where nobody has seen them: no flag is known to be set, nor not to be.
+/// Readers ask [`FlowBatch::tells`].
 pub const TCP_FLAGS_UNTOLD: u16 = 1 << 15;
 
-/// Stands in the column of directions where an exporter does not tell whether it saw the flow coming in or going out.
+/// What producers write into the column of directions where an exporter does not tell whether it saw the flow coming in or
+/// going out. Readers ask [`FlowBatch::tells`].
 pub const DIRECTION_UNTOLD: u8 = 2;
 
 /// Why a flow record was made (IPFIX `flowEndReason`, element 136, RFC 5102 section 5.11.3).
@@ -231,7 +233,7 @@ impl FlowBatch {
             // The host path counts every packet.
             Source::Host => Some(1),
             Source::NetFlow | Source::Sflow => {
-                self.sample_rate.get(row).copied().filter(|rate| *rate != 0)
+                self.tells(Column::SampleRate, row).then(|| self.sample_rate[row])
             }
         }
     }
@@ -248,6 +250,6 @@ impl FlowBatch {
 
     /// The TCP flags of row `row`; none where they are not known.
     pub fn tcp_flags_of(&self, row: usize) -> Option<u16> {
-        Some(self.tcp_flags[row]).filter(|flags| *flags != TCP_FLAGS_UNTOLD)
+        self.tells(Column::TcpFlags, row).then(|| self.tcp_flags[row])
     }
 }
