@@ -261,7 +261,7 @@ impl Encoder {
             }
             let before = *position;
             let rows = position.take(batch, room, &mut list);
-            let (length, count) = (rows.len() * template.record_length, rows.len() as u32);
+            let (length, count) = (rows.count() * template.record_length, rows.count() as u32);
             let Some(out) = self.message.data_records_mut(template.id, length, count) else {
                 *position = before;
                 return Progress::MessageFull;

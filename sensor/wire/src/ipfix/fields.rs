@@ -121,7 +121,7 @@ pub enum Chosen<'a> {
 
 impl<'a> Chosen<'a> {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             Self::Run(rows) => rows.len(),
             Self::Listed(rows) => rows.len(),
@@ -131,8 +131,8 @@ impl<'a> Chosen<'a> {
     /// The same in pieces of at most `limit` rows.
     pub(super) fn pieces(&self, limit: usize) -> impl Iterator<Item = Chosen<'a>> {
         let all = self.clone();
-        (0..self.len()).step_by(limit).map(move |first| {
-            let end = all.len().min(first + limit);
+        (0..self.count()).step_by(limit).map(move |first| {
+            let end = all.count().min(first + limit);
             match &all {
                 Self::Run(rows) => Self::Run(rows.start + first..rows.start + end),
                 Self::Listed(rows) => Self::Listed(&rows[first..end]),
