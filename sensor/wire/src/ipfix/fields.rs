@@ -10,7 +10,7 @@ use sensor_common::key::Direction;
 use sensor_core::flow::{
     application,
     batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
-    columns::{Column, Reader},
+    columns::{Column, Inspector},
     router::Action,
     totals::Totals,
 };
@@ -65,7 +65,7 @@ pub(super) struct Field {
 #[derive(Clone, Copy)]
 enum Write {
     /// As the column stores it.
-    Stored(Reader),
+    Stored(Column),
     /// As this does.
     By(fn(&Rows<'_>, Place<'_>)),
 }
@@ -78,7 +78,7 @@ impl Field {
             role,
             when: When::Told(column),
             column: Some(column),
-            write: Write::Stored(column.reader()),
+            write: Write::Stored(column),
         }
     }
 
@@ -89,16 +89,51 @@ impl Field {
         let place = Place { records, stride, offset };
         match self.write {
             Write::By(write) => write(rows, place),
-            Write::Stored(Reader::U8(column)) => place.put_numbers(rows, column(rows.batch)),
-            Write::Stored(Reader::U16(column)) => place.put_numbers(rows, column(rows.batch)),
-            Write::Stored(Reader::U32(column)) => place.put_numbers(rows, column(rows.batch)),
-            Write::Stored(Reader::U64(column)) => place.put_numbers(rows, column(rows.batch)),
-            Write::Stored(Reader::U128(column)) => place.put_numbers(rows, column(rows.batch)),
-            Write::Stored(Reader::Mac(column)) => {
-                place.put(rows, column(rows.batch), |address| *address);
-            }
-            Write::Stored(Reader::Lists(_)) => {}
+            Write::Stored(column) => rows.batch.inspect(column, Put { rows, place }),
         }
+    }
+}
+
+/// Writes what a column stores. It is asked for the column and not given one, so that a field costs one jump.
+struct Put<'a> {
+    rows: &'a Rows<'a>,
+    place: Place<'a>,
+}
+
+impl Inspector for Put<'_> {
+    #[inline(always)]
+    fn unsigned8(self, column: &[u8]) {
+        self.place.put_numbers(self.rows, column);
+    }
+
+    #[inline(always)]
+    fn unsigned16(self, column: &[u16]) {
+        self.place.put_numbers(self.rows, column);
+    }
+
+    #[inline(always)]
+    fn unsigned32(self, column: &[u32]) {
+        self.place.put_numbers(self.rows, column);
+    }
+
+    #[inline(always)]
+    fn unsigned64(self, column: &[u64]) {
+        self.place.put_numbers(self.rows, column);
+    }
+
+    #[inline(always)]
+    fn ipv4_address(self, column: &[u32]) {
+        self.place.put_numbers(self.rows, column);
+    }
+
+    #[inline(always)]
+    fn ipv6_address(self, column: &[u128]) {
+        self.place.put_numbers(self.rows, column);
+    }
+
+    #[inline(always)]
+    fn mac_address(self, column: &[[u8; 6]]) {
+        self.place.put(self.rows, column, |address| *address);
     }
 }
 

@@ -72,6 +72,16 @@ macro_rules! columns {
             }
         }
 
+        impl $batch {
+            /// Has `inspector` look at the rows of a column.
+            #[inline(always)]
+            pub fn inspect(&self, column: Column, inspector: impl $crate::flow::columns::Inspector) {
+                match column {
+                    $(Column::$variant => columns!(@inspect $type, inspector, &self.$field),)*
+                }
+            }
+        }
+
         /// A column that batches store.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Column {
@@ -179,6 +189,8 @@ macro_rules! columns {
     (@visit Milliseconds, $visitor:ident, $column:expr) => { () };
     (@visit Application, $visitor:ident, $column:expr) => { () };
     (@visit Lists, $visitor:ident, $column:expr) => { () };
+    (@inspect Milliseconds, $inspector:ident, $column:expr) => { $inspector.unsigned64($column) };
+    (@inspect $type:ident, $inspector:ident, $column:expr) => { columns!(@visit $type, $inspector, $column) };
     (@required required) => { true };
     (@required $rows:ident) => { false };
     (@router router) => { true };

@@ -11,7 +11,7 @@ mod table;
 
 pub use lists::Lists;
 pub use presence::{Absence, Presence, ToldRows};
-pub use stored::{DataType, Reader, Stored, Visitor};
+pub use stored::{DataType, Inspector, Reader, Stored, Visitor};
 pub use table::{Column, FlowBatch};
 
 use crate::flow::mac;

@@ -39,6 +39,24 @@ pub trait Visitor {
     fn mac_address(self, column: &mut Vec<[u8; 6]>);
 }
 
+/// A look at the rows of one column, whatever numbers or addresses it holds. Columns of other types are not shown.
+pub trait Inspector {
+    /// Numbers of 8 bits.
+    fn unsigned8(self, column: &[u8]);
+    /// Numbers of 16 bits.
+    fn unsigned16(self, column: &[u16]);
+    /// Numbers of 32 bits.
+    fn unsigned32(self, column: &[u32]);
+    /// Numbers of 64 bits; milliseconds too.
+    fn unsigned64(self, column: &[u64]);
+    /// IPv4 addresses, numbers in host order.
+    fn ipv4_address(self, column: &[u32]);
+    /// IPv6 addresses.
+    fn ipv6_address(self, column: &[u128]);
+    /// MAC addresses.
+    fn mac_address(self, column: &[[u8; 6]]);
+}
+
 /// Abstract data type of a column's values (RFC 7012 section 3.1), from which follows how whoever keeps records stores them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataType {
