@@ -6,6 +6,7 @@
 mod bench;
 mod build;
 mod demo;
+mod dist;
 mod fuzz;
 mod lint;
 mod process;
@@ -41,6 +42,9 @@ enum Verb {
         /// Build the agent with optimisations (the eBPF objects always are)
         #[arg(long)]
         release: bool,
+        /// Build the binary to ship: optimised across crates, stripped, debug information in a file beside it
+        #[arg(long, conflicts_with = "release")]
+        dist: bool,
     },
     /// Build and run the agent; it shows flows, and hits of the stock policies: `cargo xtask run -- -i eth0`
     Run {
@@ -112,7 +116,8 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
     let workspace = Workspace::open()?;
     match verb {
         Verb::Setup => setup::everything(&workspace)?,
-        Verb::Build { release } => build::all(&workspace, release)?,
+        Verb::Build { dist: true, .. } => dist::build(&workspace)?,
+        Verb::Build { release, .. } => build::all(&workspace, release)?,
         Verb::Run { arguments } => return run::run(&workspace, &arguments),
         Verb::Demo { duration, flows } => return demo::run(&workspace, duration, flows),
         Verb::Test { stages, filter } => {
