@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use sensor_core::diagnostic::Findings;
+use sensor_wire::collector::Options;
 
 use super::{
     args::OutCounters,
     exit::Failure,
+    report::{Body, JsonArgs, Outcome, report},
     shown::{Form, FormArgs, TopArgs, no_flows, shown},
 };
 use crate::agent::{
@@ -14,7 +17,10 @@ use crate::agent::{
     exports::{
         self,
         decode::{self as agent, Show},
-        raw,
+        raw::{
+            self,
+            compare::{self, report::Report},
+        },
     },
 };
 
@@ -25,6 +31,7 @@ Examples:
   sensor decode --options exports.pcap.gz           sampling rates, interface names and statistics of the routers
   sensor decode --ledger exports.pcapng             account of every octet
   sensor decode --raw exports.pcap                  sets, templates and records, by an independent parser
+  sensor decode --compare exports.pcap              where that parser and this decoder differ
   sensor decode --config sensor.toml exports.pcap   with the [[exporter]] settings of the routers
   sensor decode --top 10 --by srcip exports.pcap    top senders
   tcpdump -w - -U udp port 2055 | sensor decode -";
@@ -46,6 +53,17 @@ pub struct DecodeArgs {
     /// one JSON document per datagram.
     #[arg(long, conflicts_with_all = ["options", "ledger", "inner_headers", "columns", "top", "out_counters", "config"])]
     pub raw: bool,
+
+    /// Decode each datagram by netflow_parser as well, and show where the two decoders differ, in place of flows
+    ///
+    /// Sets, templates, records and fields, of NetFlow 5, 7, 9 and IPFIX; what a flow says is held against its record. Exit code 1
+    /// where they differ.
+    #[arg(long, conflicts_with_all = ["raw", "options", "ledger", "inner_headers", "format", "columns", "top", "out_counters", "config"])]
+    pub compare: bool,
+
+    /// What programs read.
+    #[command(flatten)]
+    pub json: JsonArgs,
 
     /// For sampled tunnel packets (VXLAN, GRE, IPIP), show the flow of the inner packet
     #[arg(long)]
@@ -75,6 +93,15 @@ pub struct DecodeArgs {
 
 /// Decodes the files of the command line.
 pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
+    if args.compare {
+        return report(args.json, compared(args));
+    }
+    if args.json.json {
+        return Err(Failure::usage(
+            "--json is the document of --compare; flows are JSON lines with `--format json`",
+        )
+        .into());
+    }
     if args.raw {
         return match args.form.format {
             Some(Form::Csv) => {
@@ -96,4 +123,20 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
     let out_counters = args.out_counters.map(Into::into);
     let options = exports::options(&config, args.inner_headers, out_counters);
     agent::decode(&args.files, show, options)
+}
+
+fn compared(args: &DecodeArgs) -> anyhow::Result<Outcome<Report>> {
+    let found = compare::compare(&args.files, Options::default())?;
+    let failure = match found.count() {
+        0 => None,
+        1 => Some(Failure::other("the decoders differ in one place")),
+        count => Some(Failure::other(format!("the decoders differ in {count} places"))),
+    };
+    Ok(Outcome { body: found, findings: Findings::default(), failure })
+}
+
+impl Body for Report {
+    fn text(&self) -> String {
+        Report::text(self)
+    }
 }

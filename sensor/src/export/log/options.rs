@@ -53,7 +53,8 @@ fn write_key(out: &mut Vec<u8>, specifier: &Specifier, before: usize) -> Kind {
     named.map_or(Kind::Unknown, |(_, kind)| kind)
 }
 
-fn write_value(out: &mut Vec<u8>, kind: Kind, value: &[u8]) {
+/// Appends `value` as JSON: a number, a text, an address, or octets in hexadecimal.
+pub fn write_value(out: &mut Vec<u8>, kind: Kind, value: &[u8]) {
     let is_printable = || {
         let text = trimmed(value);
         text.len() > 3 && text.iter().all(|octet| octet.is_ascii_graphic() || *octet == b' ')

@@ -1,6 +1,6 @@
 //! Datagrams of NetFlow 5 and 7.
 
-use super::{Arrival, Worker};
+use super::{Arrival, Worker, trace};
 use crate::{
     batches::Batches,
     exporter::{
@@ -47,7 +47,12 @@ impl Worker<'_> {
             relayed,
             rates,
         };
-        fixed::append(&mut batches.netflow.v4, records, &context, ledger);
+        let pair = &mut batches.netflow;
+        let before = trace::rows(pair);
+        fixed::append(&mut pair.v4, records, &context, ledger);
+        if let Some(trace) = &mut self.trace {
+            trace.fixed(version, records, trace::since(before, pair));
+        }
         let count = records.len() as u32;
         self.counted(
             device,

@@ -4,6 +4,7 @@
 //! * `fixed`: datagrams of NetFlow 5 and 7.
 //! * `sampled`: datagrams of sFlow.
 //! * `state`: what a restart must not lose, out and in.
+//! * [`trace`]: what was done with a datagram, set by set.
 //!
 //! Invariants: no socket, file or clock; whatever the octets, no panic, work bounded by their number, memory bounded by
 //! [`Limits`]; every octet is in a ledger.
@@ -14,9 +15,11 @@ mod sets;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 
 use std::net::{IpAddr, SocketAddr};
 
+use self::trace::Trace;
 use super::{
     batches::Batches,
     exporter::{
@@ -44,6 +47,8 @@ pub struct Options {
     pub inner_headers: bool,
     /// Keep the records of options for whoever wants to see them ([`Collector::take_options`]).
     pub keep_options: bool,
+    /// Keep what is done with each datagram ([`Collector::take_trace`]).
+    pub keep_trace: bool,
     /// What is configured for an exporter.
     pub profile: Box<dyn Fn(IpAddr) -> Profile + Send>,
 }
@@ -54,6 +59,7 @@ impl Default for Options {
             limits: Limits::default(),
             inner_headers: false,
             keep_options: false,
+            keep_trace: false,
             profile: Box::new(|_| Profile::default()),
         }
     }
@@ -80,6 +86,7 @@ pub struct Collector {
     scratch: Scratch,
     packets: sflow::rows::Packets,
     kept: Vec<OptionsRecord>,
+    trace: Trace,
     /// When the last datagram was received, milliseconds since the epoch.
     latest: u64,
     /// Datagrams of addresses that are no known exporter, and that nothing is kept of.
@@ -111,6 +118,7 @@ macro_rules! worker {
             scratch: &mut $collector.scratch,
             packets: &mut $collector.packets,
             kept: $collector.options.keep_options.then_some(&mut $collector.kept),
+            trace: $collector.options.keep_trace.then_some(&mut $collector.trace),
             profile: &$collector.options.profile,
         }
     };
@@ -157,6 +165,7 @@ impl Collector {
             ledger.datagrams += 1;
             ledger.octets += octets.len() as u64;
             ledger.skip(Skipped::Version, octets.len());
+            self.trace.skipped[Skipped::Version] += octets.len() as u64;
             return;
         }
         let agent = if is_sflow { sflow::datagram::agent(octets) } else { None };
@@ -223,6 +232,11 @@ impl Collector {
     pub fn take_options(&mut self) -> Vec<OptionsRecord> {
         std::mem::take(&mut self.kept)
     }
+
+    /// What was done with datagrams since the last call.
+    pub fn take_trace(&mut self) -> Trace {
+        std::mem::take(&mut self.trace)
+    }
 }
 
 /// What decoding a datagram needs besides the exporter.
@@ -235,12 +249,28 @@ struct Worker<'a> {
     scratch: &'a mut Scratch,
     packets: &'a mut sflow::rows::Packets,
     kept: Option<&'a mut Vec<OptionsRecord>>,
+    trace: Option<&'a mut Trace>,
     /// As in [`Options`].
     profile: &'a dyn Fn(IpAddr) -> Profile,
 }
 
 impl Worker<'_> {
     fn read(
+        &mut self,
+        device: &mut Device,
+        arrival: Arrival,
+        version: u16,
+        octets: &[u8],
+        batches: &mut Batches,
+    ) {
+        let before = self.trace.is_some().then_some(device.ledger.skipped);
+        self.messages(device, arrival, version, octets, batches);
+        if let (Some(trace), Some(before)) = (&mut self.trace, before) {
+            trace.skipped = trace::skipped_since(&before, &device.ledger);
+        }
+    }
+
+    fn messages(
         &mut self,
         device: &mut Device,
         arrival: Arrival,

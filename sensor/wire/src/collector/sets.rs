@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Arrival, OptionsRecord, Worker, fixed::Units};
+use super::{Arrival, OptionsRecord, Worker, fixed::Units, trace};
 use crate::{
     batches::Batches,
     exporter::{
@@ -156,7 +156,11 @@ impl Worker<'_> {
             }
         }
         let mut found = Found::default();
+        let mut before = self.trace.is_some().then_some(device.ledger.skipped);
         while let Some(set) = sets::next(rest, &mut device.ledger) {
+            if let Some(trace) = &mut self.trace {
+                trace.open(message.dialect, set.id);
+            }
             match (message.dialect, set.id) {
                 (Dialect::NetFlow9, v9::TEMPLATE_SET) | (Dialect::Ipfix, ipfix::TEMPLATE_SET) => {
                     self.templates(device, arrival, message, false, set.body, batches);
@@ -169,6 +173,10 @@ impl Worker<'_> {
                     self.data(device, arrival, message, set, batches, &mut found);
                 }
                 _ => device.ledger.skip(Skipped::SetReserved, set.body.len()),
+            }
+            if let (Some(trace), Some(before)) = (&mut self.trace, &mut before) {
+                trace.close(trace::skipped_since(before, &device.ledger));
+                *before = device.ledger.skipped;
             }
         }
         found
@@ -203,6 +211,9 @@ impl Worker<'_> {
                 }
                 Parsed::Template(template) => {
                     let id = template.id;
+                    if let Some(trace) = &mut self.trace {
+                        trace.template(&template);
+                    }
                     if self.learn(device, arrival, message.key, template) {
                         device.ledger.templates += octets as u64;
                         self.awaited(device, message, id, batches);
@@ -392,7 +403,11 @@ impl Worker<'_> {
         };
         let pair = &mut batches.netflow;
         let scratch = &mut *self.scratch;
+        let before = trace::rows(pair);
         let count = decode::flows(plan, set, &context, memory.as_mut(), scratch, pair, ledger);
+        if let Some(trace) = &mut self.trace {
+            trace.records(known, set, trace::since(before, pair));
+        }
         let implausible = ledger.rows_with_implausible_uptime - implausible;
         if plan.updates {
             device.streams.change(&message.key, Session::account_connections);
@@ -451,6 +466,9 @@ impl Worker<'_> {
         decode::leave_padding(set, &mut rows, &mut end);
         decode::rest(known.plan(), &set[end..], &mut device.ledger);
         let domain = message.key.domain;
+        if let Some(trace) = &mut self.trace {
+            trace.records(known, set, [0..0, 0..0]);
+        }
         for row in 0..rows.len() {
             let (start, end) = rows.bounds(row);
             let record = &set[start..end];

@@ -264,7 +264,7 @@ fn opposite(column: Column) -> Option<Column> {
 
 impl Meaning {
     /// The same for whatever may not be told twice in a record.
-    pub(super) fn is_like(self, other: Self) -> bool {
+    pub fn is_like(self, other: Self) -> bool {
         match (self, other) {
             (Self::Start(_), Self::Start(_))
             | (Self::End(_), Self::End(_))

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{Debug, Write as _},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use netflow_parser::{
@@ -14,9 +14,17 @@ use netflow_parser::{
     },
 };
 use sensor_core::flow::elements;
+use sensor_wire::{
+    octets::Octets,
+    sflow,
+    template::{Specifier, names},
+};
 use serde_json::Value;
 
-use super::document::{Field, Message, Reading, Set, Template, TemplateField};
+use super::{
+    document::{Field, Message, Reading, Refused, Set, Template, TemplateField},
+    guarded, values,
+};
 
 /// Exporters, by address and domain, whose templates are kept: the oldest go first.
 const MOST_EXPORTERS: usize = 4096;
@@ -24,6 +32,8 @@ const MOST_EXPORTERS: usize = 4096;
 const MOST_TEMPLATES: usize = 1024;
 /// Records of a set: as many as the longest datagram can hold.
 const MOST_RECORDS: usize = 65_535;
+/// Octets that datagrams can have at most.
+const LONGEST: usize = 65_535;
 /// Octets of the headers of messages.
 const V5_HEADER: usize = 24;
 const V9_HEADER: usize = 20;
@@ -35,26 +45,40 @@ const SET_HEADER: usize = 4;
 macro_rules! fixed {
     ($flow:expr) => {{
         let flow = $flow;
-        let field = |name: &str, value: Value| Field { name: name.to_owned(), value };
+        // Widths are those of the structure, which are those of the record.
+        macro_rules! field {
+            ($name:literal, $value:expr) => {
+                Field {
+                    name: $name.to_owned(),
+                    value: $value.into(),
+                    octets: $value.to_be_bytes().to_vec(),
+                }
+            };
+        }
+        let address = |name: &str, address: Ipv4Addr| Field {
+            name: name.to_owned(),
+            value: address.to_string().into(),
+            octets: address.octets().to_vec(),
+        };
         vec![
-            field("sourceIPv4Address", flow.src_addr.to_string().into()),
-            field("destinationIPv4Address", flow.dst_addr.to_string().into()),
-            field("ipNextHopIPv4Address", flow.next_hop.to_string().into()),
-            field("ingressInterface", flow.input.into()),
-            field("egressInterface", flow.output.into()),
-            field("packetDeltaCount", flow.d_pkts.into()),
-            field("octetDeltaCount", flow.d_octets.into()),
-            field("flowStartSysUpTime", flow.first.into()),
-            field("flowEndSysUpTime", flow.last.into()),
-            field("sourceTransportPort", flow.src_port.into()),
-            field("destinationTransportPort", flow.dst_port.into()),
-            field("tcpControlBits", flow.tcp_flags.into()),
-            field("protocolIdentifier", flow.protocol_number.into()),
-            field("ipClassOfService", flow.tos.into()),
-            field("bgpSourceAsNumber", flow.src_as.into()),
-            field("bgpDestinationAsNumber", flow.dst_as.into()),
-            field("sourceIPv4PrefixLength", flow.src_mask.into()),
-            field("destinationIPv4PrefixLength", flow.dst_mask.into()),
+            address("sourceIPv4Address", flow.src_addr),
+            address("destinationIPv4Address", flow.dst_addr),
+            address("ipNextHopIPv4Address", flow.next_hop),
+            field!("ingressInterface", flow.input),
+            field!("egressInterface", flow.output),
+            field!("packetDeltaCount", flow.d_pkts),
+            field!("octetDeltaCount", flow.d_octets),
+            field!("flowStartSysUpTime", flow.first),
+            field!("flowEndSysUpTime", flow.last),
+            field!("sourceTransportPort", flow.src_port),
+            field!("destinationTransportPort", flow.dst_port),
+            field!("tcpControlBits", flow.tcp_flags),
+            field!("protocolIdentifier", flow.protocol_number),
+            field!("ipClassOfService", flow.tos),
+            field!("bgpSourceAsNumber", flow.src_as),
+            field!("bgpDestinationAsNumber", flow.dst_as),
+            field!("sourceIPv4PrefixLength", flow.src_mask),
+            field!("destinationIPv4PrefixLength", flow.dst_mask),
         ]
     }};
 }
@@ -67,6 +91,7 @@ macro_rules! fixed_message {
             domain: None,
             uptime_ms: Some($header.sys_up_time),
             export_time: $header.unix_secs,
+            export_nanoseconds: Some($header.unix_nsecs),
             sets: vec![Set {
                 id: None,
                 length: None,
@@ -96,8 +121,43 @@ impl Decoder {
         Ok(Self(parser))
     }
 
-    /// Decodes the datagram `octets` of the exporter at `from`.
+    /// Decodes the datagram `octets` of the exporter at `from`. Whatever the crate does, this returns.
     pub fn read(&mut self, from: IpAddr, octets: &[u8]) -> Reading {
+        let refused = |refused, fault: String| Reading {
+            undecoded_octets: octets.len(),
+            fault: Some(fault),
+            refused: Some(refused),
+            ..Reading::default()
+        };
+        if is_sflow(octets) {
+            return refused(Refused::Sflow, "sFlow, which netflow_parser does not read".to_owned());
+        }
+        if octets.len() > LONGEST {
+            let fault = format!("longer than a datagram can be ({LONGEST} octets)");
+            return refused(Refused::TooLong, fault);
+        }
+        match guarded::call(|| self.parse(from, octets)) {
+            Ok(reading) => reading,
+            Err(message) => {
+                // What it was about to change is in no state to go on from.
+                self.forget();
+                let fault = format!(
+                    "netflow_parser panicked, and has forgotten the templates up to here: {message}"
+                );
+                refused(Refused::Panic, fault)
+            }
+        }
+    }
+
+    /// Forgets all templates.
+    fn forget(&mut self) {
+        // The limits have been accepted before.
+        if let Ok(new) = Self::new() {
+            *self = new;
+        }
+    }
+
+    fn parse(&mut self, from: IpAddr, octets: &[u8]) -> Reading {
         // Templates hold for an address and domain, whatever the port.
         let parsed = self.0.parse_from_source(SocketAddr::new(from, 0), octets);
         let mut decoded = 0;
@@ -126,6 +186,7 @@ impl Decoder {
                         domain: Some(header.source_id),
                         uptime_ms: Some(header.sys_up_time),
                         export_time: header.unix_secs,
+                        export_nanoseconds: None,
                         sets: packet.flowsets.into_iter().map(v9_set).collect(),
                     };
                     (message, length)
@@ -140,6 +201,7 @@ impl Decoder {
                         domain: Some(header.observation_domain_id),
                         uptime_ms: None,
                         export_time: header.export_time,
+                        export_nanoseconds: None,
                         sets: packet.flowsets.into_iter().map(ipfix_set).collect(),
                     };
                     (message, length)
@@ -153,8 +215,15 @@ impl Decoder {
             messages,
             undecoded_octets: octets.len().saturating_sub(decoded),
             fault: parsed.error.map(|error| error.to_string()),
+            refused: None,
         }
     }
+}
+
+/// Whether a datagram is one of sFlow, of whatever version.
+pub fn is_sflow(octets: &[u8]) -> bool {
+    // Its version has 32 bits, where others have 16.
+    matches!(Octets(octets).u32(), Some(1..=sflow::datagram::VERSION))
 }
 
 /// What a set holds: its kind, and the octets of it that are in values, where it has records.
@@ -268,7 +337,7 @@ fn records<F>(
     let mut octets = 0;
     let mut one = |(field, value): &(F, FieldValue)| {
         octets += value.byte_len();
-        Field { name: name(field), value: json(value) }
+        field_of(name(field), value)
     };
     let records = records.iter().map(|record| record.iter().map(&mut one).collect()).collect();
     Body::records(kind, records, octets)
@@ -280,20 +349,25 @@ fn v9_options(data: &v9::OptionsData) -> Body {
     for record in &data.fields {
         let mut fields = Vec::new();
         for scope in &record.scope_fields {
-            let (name, value) = match scope {
-                ScopeDataField::System(value) => ("scope system".to_owned(), value),
-                ScopeDataField::Interface(value) => ("scope interface".to_owned(), value),
-                ScopeDataField::LineCard(value) => ("scope line card".to_owned(), value),
-                ScopeDataField::NetFlowCache(value) => ("scope cache".to_owned(), value),
-                ScopeDataField::Template(value) => ("scope template".to_owned(), value),
-                ScopeDataField::Unknown(number, value) => (format!("scope {number}"), value),
+            let (element, value) = match scope {
+                ScopeDataField::System(value) => (1, value),
+                ScopeDataField::Interface(value) => (2, value),
+                ScopeDataField::LineCard(value) => (3, value),
+                ScopeDataField::NetFlowCache(value) => (4, value),
+                ScopeDataField::Template(value) => (5, value),
+                ScopeDataField::Unknown(element, value) => (*element, value),
             };
             octets += value.len();
-            fields.push(Field { name, value: hex(value).into() });
+            let specifier = v9_scope(element, value.len() as u16);
+            fields.push(Field {
+                name: scope_name(element),
+                value: values::value(&specifier, value),
+                octets: value.clone(),
+            });
         }
         for (field, value) in &record.options_fields {
             octets += value.byte_len();
-            fields.push(Field { name: v9_name(field), value: json(value) });
+            fields.push(field_of(v9_name(field), value));
         }
         all.push(fields);
     }
@@ -306,7 +380,7 @@ fn v9_template(template: &v9::Template) -> Template {
 
 fn v9_options_template(template: &v9::OptionsTemplate) -> Template {
     let scope = |field: &v9::OptionsTemplateScopeField| TemplateField {
-        name: format!("scope {}", field.field_type_number),
+        name: scope_name(field.field_type_number),
         element: field.field_type_number,
         enterprise: None,
         length: field.field_length,
@@ -315,6 +389,23 @@ fn v9_options_template(template: &v9::OptionsTemplate) -> Template {
     let scopes = template.scope_fields.iter().map(scope);
     let fields = scopes.chain(template.option_fields.iter().map(v9_field)).collect();
     Template { id: template.template_id, fields }
+}
+
+fn v9_scope(element: u16, length: u16) -> Specifier {
+    Specifier { enterprise: Specifier::SCOPE, element, length }
+}
+
+/// What RFC 3954 section 6.1 calls a scope, or its number.
+fn scope_name(element: u16) -> String {
+    names::name(&v9_scope(element, 0))
+        .map_or_else(|| format!("scope{element}"), |(name, _)| name.to_owned())
+}
+
+fn field_of(name: String, value: &FieldValue) -> Field {
+    let mut octets = Vec::with_capacity(value.byte_len());
+    // Where it cannot write what it has read, it has no octets to compare.
+    let written = value.write_be_bytes(&mut octets);
+    Field { name, value: json(value), octets: written.map_or_else(|_| Vec::new(), |()| octets) }
 }
 
 fn v9_field(field: &v9::TemplateField) -> TemplateField {

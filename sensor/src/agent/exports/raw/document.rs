@@ -30,6 +30,20 @@ pub struct Reading {
     /// Why decoding ended early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// What kind of datagram it is, where that is the reason why nothing was decoded.
+    #[serde(skip)]
+    pub refused: Option<Refused>,
+}
+
+/// Why the decoder was not asked about a datagram, or gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is sFlow, which the decoder does not read.
+    Sflow,
+    /// It is longer than datagrams can be.
+    TooLong,
+    /// The decoder panicked.
+    Panic,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,6 +57,9 @@ pub struct Message {
     pub uptime_ms: Option<u32>,
     /// Seconds since the epoch.
     pub export_time: u32,
+    /// Nanoseconds of that second, of NetFlow 5 and 7.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export_nanoseconds: Option<u32>,
     pub sets: Vec<Set>,
 }
 
@@ -82,4 +99,7 @@ pub struct TemplateField {
 pub struct Field {
     pub name: String,
     pub value: Value,
+    /// The same as octets, as the decoder would write them.
+    #[serde(skip)]
+    pub octets: Vec<u8>,
 }

@@ -1,10 +1,15 @@
 //! `sensor decode --raw`: datagrams as another decoder sees them, a second opinion on a router that ours does not understand.
 //!
-//! * `adapter`: the crate netflow_parser. `document`: what it finds. `text`: that, for people.
+//! * `adapter`: the crate netflow_parser, within `guarded`. `document`: what it finds. `text`: that, for people.
+//! * `values`: values of fields as JSON.
+//! * [`compare`]: where it differs from our decoder.
 
 mod adapter;
+pub mod compare;
 mod document;
+mod guarded;
 mod text;
+mod values;
 
 pub use adapter::Decoder;
 

@@ -30,7 +30,8 @@ pub fn write(out: &mut String, document: &Document) {
 }
 
 fn write_message(out: &mut String, message: &Message) {
-    let Message { version, sequence, domain, uptime_ms, export_time, sets } = message;
+    let Message { version, sequence, domain, uptime_ms, export_time, export_nanoseconds, sets } =
+        message;
     let _ = write!(out, "  version {version}, sequence {sequence}");
     if let Some(domain) = domain {
         let _ = write!(out, ", domain {domain}");
@@ -38,7 +39,9 @@ fn write_message(out: &mut String, message: &Message) {
     if let Some(uptime) = uptime_ms {
         let _ = write!(out, ", uptime {uptime} ms");
     }
-    let _ = writeln!(out, ", exported {}", time(u64::from(*export_time) * 1000));
+    let milliseconds = export_nanoseconds.unwrap_or(0) / 1_000_000;
+    let exported = u64::from(*export_time) * 1000 + u64::from(milliseconds);
+    let _ = writeln!(out, ", exported {}", time(exported));
     sets.iter().for_each(|set| write_set(out, set));
 }
 
@@ -51,7 +54,7 @@ fn write_set(out: &mut String, set: &Set) {
     set.templates.iter().for_each(|template| write_template(out, template));
     for (place, record) in set.records.iter().enumerate() {
         let _ = writeln!(out, "      record {}", place + 1);
-        for Field { name, value } in record {
+        for Field { name, value, .. } in record {
             let _ = match value {
                 Value::String(text) => writeln!(out, "        {name} {}", printable(text)),
                 other => writeln!(out, "        {name} {other}"),
