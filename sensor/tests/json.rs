@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test -p sensor --test json` writes the golden files anew; read the difference before you commit it.
 
+mod captured;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
@@ -60,6 +62,9 @@ const CASES: &[Case] = &[
         0,
     ),
     case("labels-show-faulty", "sensor labels show", &["192.0.2.1", "--labels", "faulty.csv"], 0),
+    case("decode-compare", "sensor decode --compare", &["differ.pcap"], 1),
+    case("decode-compare-agree", "sensor decode --compare", &["agree.pcap"], 0),
+    case("decode-compare-absent", "sensor decode --compare", &["absent.pcap"], 1),
     case("labels-check", "sensor labels check", &["labels.csv"], 0),
     case(
         "labels-check-faulty",
@@ -103,6 +108,21 @@ fn directory() -> &'static Path {
         database.insert_node(network, record);
         let bytes = database.write_to(Vec::new()).expect("memory takes everything");
         fs::write(copy.join("json/country.mmdb"), bytes).expect("it can be written");
+        for (name, datagrams) in [
+            ("agree.pcap", vec![captured::netflow5(), captured::netflow9(), captured::sflow()]),
+            (
+                "differ.pcap",
+                vec![
+                    captured::ipfix_with_an_empty_text(),
+                    captured::netflow9_late(),
+                    captured::ipfix()[..60].to_vec(),
+                    captured::ipfix_with_all_flags(),
+                ],
+            ),
+        ] {
+            let capture = captured::capture(&datagrams);
+            fs::write(copy.join("json").join(name), capture).expect("it can be written");
+        }
         copy.join("json")
     })
 }

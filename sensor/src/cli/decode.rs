@@ -31,7 +31,7 @@ Examples:
   sensor decode --options exports.pcap.gz           sampling rates, interface names and statistics of the routers
   sensor decode --ledger exports.pcapng             account of every octet
   sensor decode --raw exports.pcap                  sets, templates and records, by an independent parser
-  sensor decode --compare exports.pcap              where that parser and this decoder differ
+  sensor decode --compare exports.pcap              where netflow_parser and this decoder differ
   sensor decode --config sensor.toml exports.pcap   with the [[exporter]] settings of the routers
   sensor decode --top 10 --by srcip exports.pcap    top senders
   tcpdump -w - -U udp port 2055 | sensor decode -";
@@ -54,14 +54,14 @@ pub struct DecodeArgs {
     #[arg(long, conflicts_with_all = ["options", "ledger", "inner_headers", "columns", "top", "out_counters", "config"])]
     pub raw: bool,
 
-    /// Decode each datagram by netflow_parser as well, and show where the two decoders differ, in place of flows
+    /// Show where netflow_parser and this decoder differ, instead of flows
     ///
-    /// Sets, templates, records and fields, of NetFlow 5, 7, 9 and IPFIX; what a flow says is held against its record. Exit code 1
-    /// where they differ.
+    /// Compares sets, templates, records and fields of NetFlow 5, 7, 9 and IPFIX, and the flow records with their fields.
+    /// Exit code 1 if they differ.
     #[arg(long, conflicts_with_all = ["raw", "options", "ledger", "inner_headers", "format", "columns", "top", "out_counters", "config"])]
     pub compare: bool,
 
-    /// What programs read.
+    /// The document of `--compare`.
     #[command(flatten)]
     pub json: JsonArgs,
 
@@ -98,7 +98,7 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
     }
     if args.json.json {
         return Err(Failure::usage(
-            "--json is the document of --compare; flows are JSON lines with `--format json`",
+            "--json requires --compare; for flows as JSON lines use `--format json`",
         )
         .into());
     }

@@ -214,10 +214,19 @@ impl Decoder {
         Reading {
             messages,
             undecoded_octets: octets.len().saturating_sub(decoded),
-            fault: parsed.error.map(|error| error.to_string()),
+            fault: parsed.error.map(|error| without_input(&error.to_string())),
             refused: None,
         }
     }
+}
+
+/// The message of the crate, which may have the rest of the datagram in it as a list of numbers, without that.
+fn without_input(message: &str) -> String {
+    const LIST: &str = "input: [";
+    let Some((before, list)) = message.split_once(LIST) else { return message.to_owned() };
+    let (list, behind) = list.split_once(']').unwrap_or((list, ""));
+    let octets = if list.is_empty() { 0 } else { list.split(',').count() };
+    format!("{before}input: {octets} octets{behind}")
 }
 
 /// Whether a datagram is one of sFlow, of whatever version.
@@ -493,4 +502,34 @@ fn hex(octets: &[u8]) -> String {
         let _ = write!(text, "{octet:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_do_not_repeat_the_datagram() {
+        for (said, shown) in [
+            ("Error { input: [1, 2, 3], code: Verify }", "Error { input: 3 octets, code: Verify }"),
+            ("Error { input: [], code: Verify }", "Error { input: 0 octets, code: Verify }"),
+            ("input: [1, 2", "input: 2 octets"),
+            ("too short", "too short"),
+        ] {
+            assert_eq!(without_input(said), shown);
+        }
+    }
+
+    #[test]
+    fn what_the_crate_is_not_asked_about_is_said() {
+        let mut decoder = Decoder::new().unwrap();
+        let mut refused = |octets: &[u8]| {
+            let reading = decoder.read([192, 0, 2, 1].into(), octets);
+            assert_eq!((reading.undecoded_octets, reading.messages.len()), (octets.len(), 0));
+            reading.refused
+        };
+        assert_eq!(refused(&[0, 0, 0, 5, 0, 0, 0, 1]), Some(Refused::Sflow));
+        assert_eq!(refused(&vec![0; LONGEST + 1]), Some(Refused::TooLong));
+        assert_eq!(refused(&[0, 11, 0, 0]), None, "of no version that anybody knows");
+    }
 }

@@ -52,8 +52,10 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
         }
         for late in trace.sets.iter().filter(|set| set.late) {
             let records = late.records.as_ref().map_or(0, |records| records.octets.len());
-            let place = Place { set_id: late.id, ..place.clone() };
-            self.differ(&place, What::Late, records, 0);
+            if records != 0 {
+                let place = Place { set_id: late.id, ..place.clone() };
+                self.differ(&place, What::Late, records, 0);
+            }
         }
         let ours: Vec<&TracedSet> = trace.sets.iter().filter(|set| !set.late).collect();
         let theirs: Vec<(&Message, &Set)> = reading
@@ -78,11 +80,12 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
     }
 
     fn set(&mut self, place: &Place, message: &Message, ours: &TracedSet, theirs: &Set) {
-        let kind = kind(ours.kind);
+        let kind = kind_of(ours.kind);
         if kind != theirs.kind {
-            // Both found nothing to read in it.
-            let is_empty = |kind| matches!(kind, "empty" | RESERVED);
-            if !(is_empty(kind) && is_empty(theirs.kind)) {
+            // Both found nothing to read in it; it may withdraw templates.
+            let holds_nothing = ours.templates.is_empty() && ours.records.is_none();
+            if !(holds_nothing && theirs.kind == EMPTY && kind != kind_of(SetKind::WithoutTemplate))
+            {
                 self.differ(place, What::Kind, kind, theirs.kind);
             }
             return;
@@ -150,15 +153,15 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
         let (wanted, found): (Vec<_>, Vec<_>) = (wanted.collect(), found.collect());
         if wanted != found {
             let shown = |fields: &[(u16, Option<u32>, u16)]| {
-                let one = |(element, enterprise, length): &(u16, Option<u32>, u16)| match enterprise
-                {
-                    None => format!("{element}/{length}"),
-                    Some(enterprise) => format!("{enterprise}:{element}/{length}"),
+                let one = |(element, enterprise, length): &(u16, Option<u32>, u16)| {
+                    let enterprise =
+                        enterprise.map_or_else(String::new, |number| format!("{number}:"));
+                    format!("{enterprise}{element}/{length}")
                 };
-                fields.iter().map(one).collect::<Vec<_>>().join(" ")
+                let fields: Vec<String> = fields.iter().map(one).collect();
+                format!("{}: {}", ours.id, fields.join(" "))
             };
-            let place = Place { template: Some(ours.id), ..place.clone() };
-            self.differ(&place, What::Template, shown(&wanted), shown(&found));
+            self.differ(place, What::Template, shown(&wanted), shown(&found));
         }
     }
 
@@ -178,6 +181,10 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
             // The crate keeps what fills the records of NetFlow 5 and 7 up to itself.
             .filter(|(_, specifier, _)| !(is_fixed && specifier.element == trace::UNUSED))
             .collect();
+        // Fields without octets say nothing, and are left out of ours.
+        let is_as_long = ours.len() == theirs.len();
+        let theirs: Vec<&Field> =
+            theirs.iter().filter(|field| is_as_long || !field.octets.is_empty()).collect();
         if ours.len() != theirs.len() {
             self.differ(place, What::Fields, ours.len(), theirs.len());
         }
@@ -186,10 +193,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
             let place = || Place { field: Some(theirs.name.clone()), ..place.clone() };
             if octets != theirs.octets {
                 let ours = shown(specifier, octets);
-                let theirs = match &theirs.value {
-                    serde_json::Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
+                let theirs = shown(specifier, &theirs.octets);
                 self.differ(&place(), What::Value, ours, theirs);
                 continue;
             }
@@ -228,18 +232,18 @@ fn faults(skipped: &SkippedOctets) -> Vec<String> {
         .collect()
 }
 
-/// What netflow_parser has no word for.
-const RESERVED: &str = "reserved";
+/// A set that holds nothing, as netflow_parser has it.
+const EMPTY: &str = "empty";
 
 /// As `Set::kind` has it.
-fn kind(kind: SetKind) -> &'static str {
+fn kind_of(kind: SetKind) -> &'static str {
     match kind {
         SetKind::Templates => "templates",
         SetKind::OptionsTemplates => "options templates",
         SetKind::Data => "data",
         SetKind::Options => "options",
         SetKind::WithoutTemplate => "data without template",
-        SetKind::Reserved => RESERVED,
+        SetKind::Reserved => "reserved",
     }
 }
 

@@ -87,9 +87,6 @@ pub struct Place {
     /// The set's identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_id: Option<u16>,
-    /// The template's identifier.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub template: Option<u16>,
     /// Number of the record in its set, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<u64>,
@@ -174,7 +171,7 @@ impl Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, place, what, ours, theirs } = self;
-        let Place { datagram, set, set_id, template, record, field } = place;
+        let Place { datagram, set, set_id, record, field } = place;
         write!(out, "{file}: datagram {datagram}")?;
         match (set, set_id) {
             (Some(set), Some(id)) => write!(out, ", set {set} (identifier {id})")?,
@@ -182,10 +179,8 @@ impl fmt::Display for Difference {
             (None, Some(id)) => write!(out, ", set of identifier {id}")?,
             (None, None) => {}
         }
-        for (name, number) in [("template", template.map(u64::from)), ("record", *record)] {
-            if let Some(number) = number {
-                write!(out, ", {name} {number}")?;
-            }
+        if let Some(record) = record {
+            write!(out, ", record {record}")?;
         }
         if let Some(field) = field {
             write!(out, ", {}", printable(field))?;
@@ -197,19 +192,23 @@ impl fmt::Display for Difference {
 
 impl fmt::Display for Capture {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, datagrams, sets, records, fields, flow_values, .. } = self;
         write!(
             out,
-            "{file}: {datagrams} datagrams, {sets} sets, {records} records, {fields} fields, {flow_values} of them in \
-             flows: "
+            "{}: {}, {}, {}, {}, {} of them in flows: ",
+            self.file,
+            plural(self.datagrams, "datagram"),
+            plural(self.sets, "set"),
+            plural(self.records, "record"),
+            plural(self.fields, "field"),
+            self.flow_values
         )?;
         match self.differences {
             0 => write!(out, "the decoders agree")?,
-            1 => write!(out, "1 difference")?,
-            count => write!(out, "{count} differences")?,
+            count => out.write_str(&plural(count, "difference"))?,
         }
         if self.sflow != 0 {
-            write!(out, "; {} datagrams of sFlow, which netflow_parser does not read", self.sflow)?;
+            let datagrams = plural(self.sflow, "datagram");
+            write!(out, "; {datagrams} of sFlow, which netflow_parser does not read")?;
         }
         let skipped: Vec<String> = reasons(&self.skipped)
             .map(|Skip { reason, octets }| format!("{octets} {reason}"))
@@ -222,6 +221,10 @@ impl fmt::Display for Capture {
         }
         Ok(())
     }
+}
+
+fn plural(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A router's text may hold what terminals obey.
