@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use sensor_core::diagnostic::Findings;
-use sensor_wire::collector::Options;
 
 use super::{
     args::OutCounters,
@@ -126,7 +125,7 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
 }
 
 fn compared(args: &DecodeArgs) -> anyhow::Result<Outcome<Report>> {
-    let found = compare::compare(&args.files, Options::default())?;
+    let found = compare::compare(&args.files)?;
     let failure = match found.count() {
         0 => None,
         1 => Some(Failure::other("the decoders differ in one place")),

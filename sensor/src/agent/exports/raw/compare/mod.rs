@@ -87,8 +87,8 @@ impl Comparer {
 ///
 /// # Errors
 /// The first file that cannot be read to its end.
-pub fn compare(files: &[impl AsRef<Path>], options: Options) -> anyhow::Result<Report> {
-    let mut comparer = Comparer::new(options)?;
+pub fn compare(files: &[impl AsRef<Path>]) -> anyhow::Result<Report> {
+    let mut comparer = Comparer::new(Options::default())?;
     let mut report = Report::default();
     let mut counts = Counts::default();
     let meter = Meter::of(files);
