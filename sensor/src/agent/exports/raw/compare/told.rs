@@ -5,7 +5,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use sensor_core::flow::batch::{Addresses, FlowBatch};
+use sensor_core::flow::{
+    batch::{Addresses, FlowBatch},
+    columns::{DataType, Reader},
+};
 use sensor_wire::{
     octets,
     template::{
@@ -104,28 +107,18 @@ impl<'a> Told<'a> {
             Meaning::Octets | Meaning::Packets if self.has_out && number? == 0 => None,
             Meaning::Octets => exact(batch.octets[row]),
             Meaning::Packets => exact(batch.packets[row]),
-            Meaning::Layer2Octets => exact(*batch.layer2_octets.get(row)?),
             Meaning::Start(clock) => self.time(clock, number?, batch.start[row]),
             Meaning::End(clock) => self.time(clock, number?, batch.end[row]),
-            Meaning::TtlMin => masked((*batch.ttl_min.get(row)?).into(), 0xff),
-            Meaning::TtlMax => masked((*batch.ttl_max.get(row)?).into(), 0xff),
-            Meaning::SourceMac => mac(*batch.source_mac.get(row)?),
-            Meaning::DestinationMac => mac(*batch.destination_mac.get(row)?),
-            Meaning::EndReason => masked(batch.end_reason[row].into(), 0xff),
-            Meaning::NextHopV4 => v4(*batch.next_hop_v4.get(row)?),
-            Meaning::NextHopV6 => v6(*batch.next_hop_v6.get(row)?),
-            Meaning::SourceAs => narrow(*batch.source_as.get(row)?),
-            Meaning::DestinationAs => narrow(*batch.destination_as.get(row)?),
-            Meaning::InputVrf => narrow(*batch.input_vrf.get(row)?),
-            Meaning::OutputVrf => narrow(*batch.output_vrf.get(row)?),
-            Meaning::NatSourceV4 => v4(*batch.nat_source_v4.get(row)?),
-            Meaning::NatDestinationV4 => v4(*batch.nat_destination_v4.get(row)?),
-            Meaning::NatSourceV6 => v6(*batch.nat_source_v6.get(row)?),
-            Meaning::NatDestinationV6 => v6(*batch.nat_destination_v6.get(row)?),
-            Meaning::NatSourcePort => masked((*batch.nat_source_port.get(row)?).into(), 0xffff),
-            Meaning::NatDestinationPort => {
-                masked((*batch.nat_destination_port.get(row)?).into(), 0xffff)
-            }
+            Meaning::Column(column) => match (column.reader(), column.data_type()) {
+                (Reader::U8(column), _) => masked((*column(batch).get(row)?).into(), 0xff),
+                (Reader::U16(column), _) => masked((*column(batch).get(row)?).into(), 0xffff),
+                (Reader::U32(column), DataType::Ipv4Address) => v4(*column(batch).get(row)?),
+                (Reader::U32(column), _) => narrow(*column(batch).get(row)?),
+                (Reader::U64(column), _) => exact(*column(batch).get(row)?),
+                (Reader::U128(column), DataType::Ipv6Address) => v6(*column(batch).get(row)?),
+                (Reader::Mac(column), _) => mac(*column(batch).get(row)?),
+                (Reader::U128(_) | Reader::Lists(_), _) => None,
+            },
             _ => None,
         }
     }
