@@ -128,7 +128,7 @@ fn who_is_not_allowed_is_refused_and_named_once() -> Result<()> {
     let flows = wait_for_flows(&agent, 1)?;
     let outcome = agent.stop("TERM")?;
     ensure!(ports(&flows) == [2].into() && flows.len() == 1, "{flows:?}");
-    ensure!(outcome.stderr.matches("refused what 127.0.0.3 sends").count() == 1);
+    ensure!(outcome.stderr.matches("refused datagrams from 127.0.0.3").count() == 1);
     ensure!(outcome.stderr.contains("refused: 5 datagrams, 360 octets"), "{}", outcome.stderr);
     Ok(())
 }
@@ -443,7 +443,7 @@ fn packets_of_the_host_and_flows_of_routers_at_once() -> Result<()> {
     let mut agent = Agent::watching(&near, "vb", "--listen netflow://0.0.0.0:2055")?;
     far.run("ping -q -c 3 192.0.2.2")?;
     far.enter(|| UdpSocket::bind("192.0.2.1:0")?.send_to(&netflow5(0, &[7]), "192.0.2.2:2055"))??;
-    agent.wait_for("refused what 192.0.2.1 sends")?;
+    agent.wait_for("refused datagrams from 192.0.2.1")?;
     let outcome = agent.stop("TERM")?;
     // The capture has seen the datagram, but 192.0.2.0/24 is no private network.
     let flows = outcome.flows()?;
