@@ -30,7 +30,7 @@ pub struct Diff<'a, F> {
 }
 
 impl<F: FnMut(Difference)> Diff<'_, F> {
-    fn differ(&mut self, place: &Place, what: What, ours: impl ToString, theirs: impl ToString) {
+    fn differ(&mut self, place: &Place, what: What, ours: &impl ToString, theirs: &impl ToString) {
         self.capture.differences += 1;
         (self.found)(Difference::new(place.clone(), what, ours.to_string(), theirs.to_string()));
     }
@@ -48,13 +48,13 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
                 None => octets(reading.undecoded_octets),
                 Some(fault) => format!("{}: {fault}", octets(reading.undecoded_octets)),
             };
-            self.differ(&place, What::Undecoded, ours, theirs);
+            self.differ(&place, What::Undecoded, &ours, &theirs);
         }
         for late in trace.sets.iter().filter(|set| set.late) {
             let records = late.records.as_ref().map_or(0, |records| records.octets.len());
             if records != 0 {
                 let place = Place { set_id: late.id, ..place.clone() };
-                self.differ(&place, What::Late, records, 0);
+                self.differ(&place, What::Late, &records, &0);
             }
         }
         let ours: Vec<&TracedSet> = trace.sets.iter().filter(|set| !set.late).collect();
@@ -64,13 +64,13 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
             .flat_map(|message| message.sets.iter().map(move |set| (message, set)))
             .collect();
         if ours.len() != theirs.len() {
-            self.differ(&place, What::Sets, ours.len(), theirs.len());
+            self.differ(&place, What::Sets, &ours.len(), &theirs.len());
         }
         for (number, (ours, (message, theirs))) in (1..).zip(ours.iter().zip(&theirs)) {
             let place = Place { set: Some(number), set_id: ours.id, ..place.clone() };
             if ours.id != theirs.id {
                 let shown = |id: Option<u16>| id.map_or_else(String::new, |id| id.to_string());
-                self.differ(&place, What::SetId, shown(ours.id), shown(theirs.id));
+                self.differ(&place, What::SetId, &shown(ours.id), &shown(theirs.id));
                 // What stands behind is compared with something else.
                 return;
             }
@@ -86,7 +86,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
             let holds_nothing = ours.templates.is_empty() && ours.records.is_none();
             if !(holds_nothing && theirs.kind == EMPTY && kind != kind_of(SetKind::WithoutTemplate))
             {
-                self.differ(place, What::Kind, kind, theirs.kind);
+                self.differ(place, What::Kind, &kind, &theirs.kind);
             }
             return;
         }
@@ -95,7 +95,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
             ids(theirs.templates.iter().map(|template| template.id)),
         ];
         if ids != their_ids {
-            self.differ(place, What::Templates, ids, their_ids);
+            self.differ(place, What::Templates, &ids, &their_ids);
         } else {
             for (ours, theirs) in ours.templates.iter().zip(&theirs.templates) {
                 self.template(place, ours, theirs);
@@ -104,7 +104,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
         let none = Vec::new();
         let octets = ours.records.as_ref().map_or(&none, |records| &records.octets);
         if octets.len() != theirs.records.len() {
-            self.differ(place, What::Records, octets.len(), theirs.records.len());
+            self.differ(place, What::Records, &octets.len(), &theirs.records.len());
         }
         let Some(records) = &ours.records else { return };
         let rows = self.rows_of(records, &ours.skipped);
@@ -161,7 +161,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
                 let fields: Vec<String> = fields.iter().map(one).collect();
                 format!("{}: {}", ours.id, fields.join(" "))
             };
-            self.differ(place, What::Template, shown(&wanted), shown(&found));
+            self.differ(place, What::Template, &shown(&wanted), &shown(&found));
         }
     }
 
@@ -186,7 +186,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
         let theirs: Vec<&Field> =
             theirs.iter().filter(|field| is_as_long || !field.octets.is_empty()).collect();
         if ours.len() != theirs.len() {
-            self.differ(place, What::Fields, ours.len(), theirs.len());
+            self.differ(place, What::Fields, &ours.len(), &theirs.len());
         }
         for ((at, specifier, octets), theirs) in ours.into_iter().zip(theirs) {
             self.capture.fields += 1;
@@ -194,14 +194,14 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
             if octets != theirs.octets {
                 let ours = shown(specifier, octets);
                 let theirs = shown(specifier, &theirs.octets);
-                self.differ(&place(), What::Value, ours, theirs);
+                self.differ(&place(), What::Value, &ours, &theirs);
                 continue;
             }
             let Some((batch, row)) = row else { continue };
             let Some((flow, record)) = told.of(at, octets, self.rows[batch], row) else { continue };
             self.capture.flow_values += 1;
             if flow != record {
-                self.differ(&place(), What::Flow, flow, record);
+                self.differ(&place(), What::Flow, &flow, &record);
             }
         }
     }
