@@ -16,8 +16,9 @@ mod policies;
 
 use std::{
     fmt::Write as _,
-    fs,
+    fs, mem,
     path::Path,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -29,11 +30,13 @@ use sensor::agent::{
     plant::analysis::Analysis,
 };
 use sensor_core::{
+    engine::dispatch::Output,
     flow::{
-        batch::{Addresses, BATCH_ROWS, FlowBatch},
+        batch::{Addresses, BATCH_ROWS, FlowBatch, Source},
         interfaces::Interfaces,
     },
     nql::lists::Lists,
+    policy::event::Event,
 };
 
 const POLICIES: usize = 1000;
@@ -59,7 +62,8 @@ fn measure(name: &str, one_of: usize) {
     write(directory.path(), 0, one_of);
     let config = configuration(directory.path());
     let contents = inspect::read(&config, Mode::Files, false).expect("the files have no faults");
-    let analysis = Analysis::start(&config, contents.named, Mode::Files);
+    let analysis =
+        Analysis::start(&config, contents.named, Mode::Files, Nothing).expect("the threads start");
     let mut traffic = Traffic::new(&analysis);
     for _ in 0..2 * BATCHES {
         traffic.pass();
@@ -83,6 +87,17 @@ fn measure(name: &str, one_of: usize) {
         let mut ratios: Vec<f64> = rounds.iter().map(ratio).collect();
         ratios.sort_by(f64::total_cmp);
         println!("{:<44} {:>9.2}", "  ratio of the two", ratios[ROUNDS / 2]);
+    }
+}
+
+/// Wants nothing of what comes out.
+struct Nothing;
+
+impl Output for Nothing {
+    fn event(&self, _: Event) {}
+
+    fn batch(&self, batch: FlowBatch) -> Option<FlowBatch> {
+        Some(batch)
     }
 }
 
@@ -119,14 +134,14 @@ fn show(what: &str, rounds: &[Round], of: impl Fn(&Round) -> Duration) {
 
 /// Flows that pass again and again, a second later each time.
 struct Traffic<'a> {
-    analysis: &'a Analysis,
+    analysis: &'a Analysis<Nothing>,
     batches: Vec<FlowBatch>,
     next: usize,
-    interfaces: Interfaces,
+    interfaces: Arc<Interfaces>,
 }
 
 impl<'a> Traffic<'a> {
-    fn new(analysis: &'a Analysis) -> Self {
+    fn new(analysis: &'a Analysis<Nothing>) -> Self {
         let mut batches = Vec::new();
         for whole in flows::flows(BATCHES * ROWS) {
             let rows: Vec<usize> = (0..BATCH_ROWS).collect();
@@ -143,15 +158,17 @@ impl<'a> Traffic<'a> {
                 *address = network | (*address % HOSTS);
             }
         }
-        Self { analysis, batches, next: 0, interfaces: Interfaces::default() }
+        Self { analysis, batches, next: 0, interfaces: Arc::default() }
     }
 
     fn pass(&mut self) -> Spent {
         let batch = &mut self.batches[self.next % BATCHES];
         self.next += 1;
         let (start, before) = (Instant::now(), processor_time());
-        self.analysis.pass(batch, &self.interfaces, drop);
+        let whole = mem::replace(batch, FlowBatch::v4(Source::Host));
+        let whole = self.analysis.offer(whole, &self.interfaces);
         let spent = [start.elapsed(), processor_time() - before];
+        *batch = whole.expect("it is given back");
         batch.start.iter_mut().chain(&mut batch.end).for_each(|time| *time += 1000);
         spent
     }
@@ -162,7 +179,7 @@ impl<'a> Traffic<'a> {
         let (during, (reload, pause)) = thread::scope(|scope| {
             let reload = scope.spawn(move || {
                 let start = Instant::now();
-                let reloads = analysis.reload(config, &Lists::default(), now, drop);
+                let reloads = analysis.reload(config, &Lists::default(), now);
                 (start.elapsed(), reloads.last_pause)
             });
             let mut during = Vec::new();
@@ -179,7 +196,7 @@ impl<'a> Traffic<'a> {
 
     /// What the agent does twice a second.
     fn advance(&self) {
-        self.analysis.advance(self.now(), |_| {});
+        self.analysis.advance(self.now());
     }
 
     fn now(&self) -> u64 {
@@ -199,6 +216,7 @@ fn configuration(directory: &Path) -> Config {
     let path = |name: &str| directory.join(name).display().to_string();
     let text = format!(
         "capture.interfaces = ['lo']\nlabels.files = ['{}']\npolicies.paths = ['{}']\n\
+         engine.threads = 1\n\
          tag = [{{ name = 'web', match = 'label.dst.role == webserver && dstport == 443' }}]\n",
         path("labels.csv"),
         path("policies.toml")

@@ -86,17 +86,32 @@ fn sum(flows: &[Value], key: &str) -> u64 {
     flows.iter().filter_map(|flow| flow[key].as_u64()).sum()
 }
 
-/// Replays `files` twice, into standard output and IPFIX files, and compares all octets.
-fn same_twice(files: &[PathBuf]) -> Output {
-    let once = || {
-        let directory = tempfile::tempdir().expect("a directory can be made");
-        let path = directory.path().to_str().expect("the path is text");
-        let output = replay(&["--print", "flows", "--ipfix-file", path], files);
-        (output, contents(directory.path()))
+/// Replays `files` several times, on different numbers of threads, through the stock policies: flows into standard output,
+/// flows and hits into IPFIX files, hits into a file. Compares all octets.
+fn same_each_time(files: &[PathBuf]) -> Output {
+    let once = |threads: usize| {
+        let [ipfix, hits] = [(); 2].map(|()| tempfile::tempdir().expect("a directory can be made"));
+        let config = hits.path().join("sensor.toml");
+        let text = format!(
+            "[engine]\nthreads = {threads}\n[policies]\npaths = ['stock']\n\
+             [ipfix_file]\ndirectory = '{}'\n[[hits]]\nurl = 'file://{}/hits.json'\n",
+            ipfix.path().display(),
+            hits.path().display()
+        );
+        fs::write(&config, text).expect("the configuration can be written");
+        let config = config.to_str().expect("the path is text");
+        let output = replay(&["--config", config, "--print", "flows"], files);
+        let hits = fs::read(hits.path().join("hits.json")).unwrap_or_default();
+        (output, contents(ipfix.path()), hits)
     };
-    let ((first, first_files), (second, second_files)) = (once(), once());
-    assert!(first.stdout == second.stdout, "{files:?}: standard output differs");
-    assert!(first_files == second_files, "{files:?}: IPFIX files differ");
+    let (first, first_files, first_hits) = once(1);
+    for threads in [1, 2, 5] {
+        let (second, second_files, second_hits) = once(threads);
+        let differ = |what: &str| format!("{files:?}: {what} differ with {threads} threads");
+        assert!(first.stdout == second.stdout, "{}", differ("flows"));
+        assert!(first_files == second_files, "{}", differ("IPFIX files"));
+        assert!(first_hits == second_hits, "{}", differ("hits"));
+    }
     assert_eq!(first_files.is_empty(), first.stdout.is_empty(), "{files:?}");
     first
 }
@@ -106,7 +121,7 @@ fn the_same_input_gives_the_same_bytes() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let path = directory.path().join("synthetic.pcap");
     let (packets, octets) = write_capture(&path);
-    let output = same_twice(&[path]);
+    let output = same_each_time(&[path]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let flows = flows(&output);
     assert_eq!((sum(&flows, "packets"), sum(&flows, "layer2octets")), (packets, octets));
@@ -189,10 +204,10 @@ fn every_capture_is_replayed_or_refused_in_one_message() {
 }
 
 #[test]
-fn captures_of_all_kinds_give_the_same_bytes_twice() {
+fn captures_of_all_kinds_give_the_same_bytes_each_time() {
     let Some(files) = corpus() else { return };
     for path in files.iter().step_by(40) {
-        same_twice(std::slice::from_ref(path));
+        same_each_time(std::slice::from_ref(path));
     }
     // Several files in one run: one after the other, whatever their times.
     let readable = |path: &&PathBuf| {
@@ -201,6 +216,6 @@ fn captures_of_all_kinds_give_the_same_bytes_twice() {
     };
     let several: Vec<_> = files.iter().filter(readable).step_by(25).cloned().collect();
     assert!(several.len() > 5, "{several:?}");
-    let output = same_twice(&several);
+    let output = same_each_time(&several);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -167,6 +167,9 @@ async fn wait(
             () = &mut broken => return Ok(()),
             _ = check.tick() => {
                 plant.advance(now());
+                if plant.is_broken() {
+                    anyhow::bail!("a thread of the engine has ended");
+                }
                 if let Some(intake) = &mut intake {
                     intake.check()?;
                 }

@@ -22,10 +22,11 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 19] = [
+pub const TABLE: [(&str, Effect); 20] = [
     ("capture", Restart),
     ("interface", Restart),
     ("flow", Restart),
+    ("engine", Restart),
     ("export", Applied),
     ("collector", Applied),
     ("ipfix_file", Applied),

@@ -11,6 +11,7 @@ pub mod context;
 pub mod diff;
 pub mod effect;
 pub mod endpoint;
+pub mod engine;
 pub mod error;
 pub mod export;
 pub mod exporter;

@@ -6,6 +6,7 @@ use super::{
     capture::{self, CaptureConfig},
     collector::{self, CollectorConfig},
     context::{self, ContextConfig},
+    engine::{self, EngineConfig},
     error::ConfigError,
     export::{self, ExportConfig},
     exporter,
@@ -31,6 +32,8 @@ pub struct Config {
     pub capture: CaptureConfig,
     /// When flows end.
     pub flow: CacheOptions,
+    /// How the work on flows is shared out.
+    pub engine: EngineConfig,
     /// What holds for every collector.
     pub export: ExportConfig,
     /// Where IPFIX is sent; no endpoint twice.
@@ -86,6 +89,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
     let config = Config {
         capture: capture::resolve(&sections.capture.value, interface, listens, &mut faults),
         flow: flow::resolve(&sections.flow.value, &mut faults),
+        engine: engine::resolve(&sections.engine.value, &mut faults),
         collectors: collector::resolve(&sections.collector.value, &export, &mut faults),
         export,
         ipfix_file: ipfix_file::resolve(&sections.ipfix_file, &mut faults),

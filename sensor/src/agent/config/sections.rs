@@ -16,8 +16,8 @@ use sensor_core::{
 use toml::{Spanned, de::DeValue};
 
 use super::{
-    capture::Capture, collector::Collector, export::Export, exporter::Exporter, flow::Flow,
-    forward::Forward, geo::Geo, hits::Hits, intake::Intake, interface::Interface,
+    capture::Capture, collector::Collector, engine::Engine, export::Export, exporter::Exporter,
+    flow::Flow, forward::Forward, geo::Geo, hits::Hits, intake::Intake, interface::Interface,
     ipfix_file::IpfixFile, labels::Labels, listen::Listen, log::Log, networks::Networks,
     policies::Policies, reputation::Reputation, tag::Tag,
 };
@@ -31,6 +31,8 @@ table! {
         interface: Vec<Setting<Interface>> = Vec::new();
         /// When flows end.
         flow: Flow = Flow::default();
+        /// How the work on flows is shared out.
+        engine: Engine = Engine::default();
         /// What holds for every collector.
         export: Export = Export::default();
         /// Where IPFIX is sent; one `[[collector]]` each.

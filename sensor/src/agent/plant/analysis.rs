@@ -4,18 +4,23 @@
 use std::{
     fs,
     hash::{BuildHasher as _, RandomState},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sensor_core::{
-    engine::pipeline::Pipeline,
+    engine::{
+        change::Change,
+        dispatch::{Dispatcher, Output, WhenFull},
+        pipeline::Pipeline,
+    },
     enrich::{
         context::{Context, Limits},
         current::Current,
     },
     flow::{batch::FlowBatch, interfaces::Interfaces},
     nql::lists::ListValues,
-    policy::{detector::Detector, event::Event, sources::OldSource, tags::Tagger},
+    policy::{detector::Detector, sources::OldSource, tags::Tagger},
 };
 
 use super::leftovers::Leftovers;
@@ -23,14 +28,17 @@ use crate::agent::{
     config::Config,
     inspect::{Named, asked::Asked},
     mode::Mode,
-    status::{Engine, Policy, Reloads, Status, health::Health, span::span},
+    status::{Engine, Lost, Policy, Reloads, Status, health::Health, span::span},
 };
 
 /// Context, tags and policies at work.
-pub struct Analysis {
+pub struct Analysis<O> {
     pub(super) mode: Mode,
     pub(super) current: Arc<Current>,
-    pipeline: Mutex<Pipeline>,
+    dispatcher: Dispatcher<O>,
+    /// Records after which the policies are spread over the threads anew, by what flows have shown until then. Whoever
+    /// changes policies holds it.
+    pub(super) balance: Mutex<u64>,
     health: Mutex<Health>,
     pub(super) leftovers: Leftovers,
     /// How context and policies fared at the last tick.
@@ -38,9 +46,16 @@ pub struct Analysis {
     pub(super) reloads: Mutex<Reloads>,
 }
 
-impl Analysis {
-    /// Puts in force what was read of that which `config` names.
-    pub fn start(config: &Config, named: Named, mode: Mode) -> Self {
+/// Records after which policies are spread anew for the first time, and how many times as many pass until the next.
+const FIRST_BALANCE: u64 = 1 << 18;
+const BALANCE_FACTOR: u64 = 8;
+
+impl<O: Output> Analysis<O> {
+    /// Puts in force what was read of that which `config` names; what comes out goes to `output`.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(config: &Config, named: Named, mode: Mode, output: O) -> io::Result<Self> {
         let Named { sources, asked: Asked { tags, rules } } = named;
         let context = Context::new(sources, config.context.precedence, Limits::default());
         let current = Arc::new(Current::new(context));
@@ -49,46 +64,78 @@ impl Analysis {
             Mode::Live => (RandomState::new().hash_one(std::process::id()), host()),
             Mode::Files => (0, "replay".to_owned()),
         };
-        let detector = Detector::new(rules, seed, host);
+        let detector = Detector::in_shards(config.engine.threads(), rules, seed, host);
         let pipeline = Pipeline::new(current.clone(), Tagger::new(tags), detector);
-        Self {
+        Ok(Self {
             mode,
             current,
-            pipeline: Mutex::new(pipeline),
+            dispatcher: Dispatcher::start(pipeline, output)?,
+            balance: Mutex::new(FIRST_BALANCE),
             health: Mutex::default(),
             leftovers: Leftovers::default(),
             published: Mutex::default(),
             reloads: Mutex::default(),
-        }
+        })
     }
 
-    pub(super) fn pipeline(&self) -> MutexGuard<'_, Pipeline> {
-        lock(&self.pipeline)
+    pub(super) fn dispatcher(&self) -> &Dispatcher<O> {
+        &self.dispatcher
     }
 
-    /// Passes a batch through; every event goes to `sink`, in order.
-    pub fn pass(&self, batch: &mut FlowBatch, interfaces: &Interfaces, sink: impl FnMut(Event)) {
-        self.pipeline().pass(batch, interfaces, sink);
+    /// Where everything comes out.
+    pub fn output(&self) -> &O {
+        self.dispatcher.output()
+    }
+
+    /// The kernel and routers do not wait, files do.
+    fn when_full(&self) -> WhenFull {
+        if self.mode.waits() { WhenFull::Wait } else { WhenFull::Drop }
+    }
+
+    /// Hands a batch over; gives back one that nobody needs any more.
+    pub fn offer(&self, batch: FlowBatch, interfaces: &Arc<Interfaces>) -> Option<FlowBatch> {
+        self.dispatcher.offer(batch, interfaces, self.when_full())
+    }
+
+    /// Whether a thread has ended by itself.
+    pub fn is_broken(&self) -> bool {
+        self.dispatcher.is_broken()
     }
 
     /// Moves on to `now`, milliseconds since the epoch.
-    pub fn advance(&self, now: u64, sink: impl FnMut(Event)) {
-        let mut pipeline = self.pipeline();
-        pipeline.advance(now, sink);
-        let old = pipeline.take_old_sources();
+    pub fn advance(&self, now: u64) {
+        self.dispatcher.advance(now, self.when_full());
+        self.spread_anew();
         // Nobody asks about a replay before its end.
         if self.mode == Mode::Live {
-            self.publish(&pipeline);
+            self.publish();
         }
-        drop(pipeline);
         self.look_after(now);
+        self.leftovers.sweep();
+    }
+
+    /// Spreads the policies over the threads by what flows have shown, now and then. Where they lie shows in nothing but
+    /// time.
+    fn spread_anew(&self) {
+        // A reload does the same.
+        let Ok(mut due) = self.balance.try_lock() else { return };
+        if !self.dispatcher.is_shared() || self.dispatcher.taken() < *due {
+            return;
+        }
+        *due = due.saturating_mul(BALANCE_FACTOR);
+        let from = self.dispatcher.with(|pipeline| pipeline.in_force());
+        let change = Change::balanced(&from, &self.current);
+        drop(self.dispatcher.with(|pipeline| pipeline.change(change)));
+    }
+
+    /// Says whose flows have turned out to be old.
+    fn tell_old(old: Vec<OldSource>) {
         for OldSource { name, age } in old {
             tracing::warn!(
                 "all flows of {name} are at least {} old on arrival although its clock seems right: policies shift their times by that much",
                 span(age / 1000)
             );
         }
-        self.leftovers.sweep();
     }
 
     /// What an operator should look at; nothing where files are replayed.
@@ -101,7 +148,14 @@ impl Analysis {
     }
 
     /// Lets others see how context and policies fare, without waiting for the pipeline.
-    fn publish(&self, pipeline: &Pipeline) {
+    fn publish(&self) {
+        let (engine, old) =
+            self.dispatcher.with(|pipeline| (self.engine(pipeline), pipeline.take_old_sources()));
+        *lock(&self.published) = engine;
+        Self::tell_old(old);
+    }
+
+    fn engine(&self, pipeline: &Pipeline) -> Engine {
         let policies = pipeline.detector().counters().map(|(policy, counters, _)| Policy {
             name: policy.summary.name.clone(),
             matched: counters.matched,
@@ -110,19 +164,21 @@ impl Analysis {
             evicted: counters.evicted,
         });
         let clock = pipeline.detector().clock_counters();
-        *lock(&self.published) = Engine {
+        Engine {
+            lost: Vec::new(),
             policies: policies.collect(),
             ahead: clock.ahead,
             set_back: clock.set_back,
             refused_labels: self.current.learned.refused(),
             coarse: self.current.context().coarse(),
             inside: pipeline.inside(),
-        };
+        }
     }
 
     /// Fills in how context, policies and reloads have fared by the last tick.
     pub fn report(&self, status: &mut Status) {
         status.engine = lock(&self.published).clone();
+        status.engine.lost = self.dispatcher.lost().into_iter().map(Lost::from).collect();
         status.reloads = *lock(&self.reloads);
     }
 
@@ -132,11 +188,14 @@ impl Analysis {
     }
 
     /// Ends all incidents as of the newest record.
-    pub fn finish(&self, sink: impl FnMut(Event)) {
-        let mut pipeline = self.pipeline();
-        let now = pipeline.latest();
-        pipeline.finish(now, sink);
-        self.publish(&pipeline);
+    pub fn finish(&self) {
+        self.dispatcher.finish();
+        self.publish();
+    }
+
+    /// Ends the threads, and gives back where everything came out.
+    pub fn into_output(self) -> Option<O> {
+        self.dispatcher.into_output()
     }
 }
 

@@ -22,11 +22,13 @@ use std::{
 };
 
 use sensor_core::{
+    engine::dispatch::Output,
     flow::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
     },
     nql::{Filter, lists::Lists},
+    policy::event::Event,
 };
 
 use self::{
@@ -41,9 +43,13 @@ use crate::stdio;
 /// Where every batch passes.
 pub struct Plant {
     mode: Mode,
-    analysis: Analysis,
+    analysis: Analysis<Downstream>,
     /// Lists that the filter may name.
     lists: Lists,
+}
+
+/// What is behind context and policies.
+struct Downstream {
     filter: Option<Mutex<FlowFilter>>,
     /// Records that did not fulfil it.
     held_back: AtomicU64,
@@ -67,21 +73,17 @@ impl Plant {
     ) -> anyhow::Result<Self> {
         let Contents { lists, named, warnings } = contents;
         stdio::tell(warnings.styled());
-        let analysis = Analysis::start(config, named, mode);
         let interfaces = SharedInterfaces::default();
         let outputs = Outputs::start(config, mode, shown, &interfaces)?;
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
         let top = Collected::new(shown);
-        Ok(Self {
-            mode,
-            analysis,
-            lists,
-            filter,
-            held_back: AtomicU64::new(0),
-            top,
-            interfaces,
-            outputs,
-        })
+        let held_back = AtomicU64::new(0);
+        let downstream = Downstream { filter, held_back, top, interfaces, outputs };
+        Ok(Self { mode, analysis: Analysis::start(config, named, mode, downstream)?, lists })
+    }
+
+    fn downstream(&self) -> &Downstream {
+        self.analysis.output()
     }
 
     /// Whose flows pass.
@@ -89,24 +91,20 @@ impl Plant {
         self.mode
     }
 
-    /// Asks the policies of a batch, and hands it to every output; gives back one that none of them needs any more, this or
+    /// Takes a batch, for the policies and then for every output; gives back one that none of them needs any more, this or
     /// an earlier one.
-    pub fn offer(&self, mut batch: FlowBatch) -> Option<FlowBatch> {
-        self.analysis.pass(&mut batch, &self.interfaces.get(), |event| self.outputs.tell(event));
-        if let Some(filter) = &self.filter {
-            let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
-            let held_back = filter.apply(&mut batch, &self.interfaces.get());
-            self.held_back.fetch_add(held_back, Relaxed);
-        }
-        if let Some(top) = &self.top {
-            top.add(&batch, &self.interfaces.get());
-        }
-        self.outputs.offer(batch)
+    pub fn offer(&self, batch: FlowBatch) -> Option<FlowBatch> {
+        self.analysis.offer(batch, &self.downstream().interfaces.get())
+    }
+
+    /// Whether a thread has ended by itself.
+    pub fn is_broken(&self) -> bool {
+        self.analysis.is_broken()
     }
 
     /// Lets time pass for the policies: `now` is milliseconds since the epoch.
     pub fn advance(&self, now: u64) {
-        self.analysis.advance(now, |event| self.outputs.tell(event));
+        self.analysis.advance(now);
     }
 
     /// Makes the outputs those that `config` names, as far as they differ.
@@ -114,19 +112,19 @@ impl Plant {
     /// # Errors
     /// When a new output cannot be started; the old ones then stay.
     pub fn apply(&self, config: &Config) -> anyhow::Result<()> {
-        self.outputs.apply(config)
+        self.downstream().outputs.apply(config)
     }
 
     /// Reads lists, context and policies anew, and lets flow logs and files of hits be opened anew. False where something old
     /// stays in force.
     pub fn reload(&self, config: &Config, now: u64) -> bool {
-        self.outputs.reopen();
+        self.downstream().outputs.reopen();
         let (lists, result) = config.lists.reread(&self.lists);
         if let Err(error) = &result {
             tracing::error!("{error}; keeping its old values");
         }
         let refused = self.analysis.reloads().refused;
-        let reloads = self.analysis.reload(config, &lists, now, |event| self.outputs.tell(event));
+        let reloads = self.analysis.reload(config, &lists, now);
         self.analysis.leave(self.lists.follow(&lists));
         result.is_ok() && reloads.refused == refused
     }
@@ -134,29 +132,31 @@ impl Plant {
     /// Counts a reload that has changed nothing, since the configuration cannot be put in force. Files are opened anew all the
     /// same: somebody may have moved them.
     pub fn refuse_reload(&self) {
-        self.outputs.reopen();
+        self.downstream().outputs.reopen();
         self.analysis.refuse_reload();
     }
 
     /// Tells all outputs the names of the interfaces.
     pub fn set_interfaces(&self, interfaces: Interfaces) {
-        self.outputs.set_interfaces(&interfaces);
-        self.interfaces.set(interfaces);
+        let Downstream { outputs, interfaces: shared, .. } = self.downstream();
+        outputs.set_interfaces(&interfaces);
+        shared.set(interfaces);
     }
 
     /// Counts packets that no flow record tells of, for the exporters' statistics. `now` is ms since the epoch.
     pub fn add_ignored(&self, packets: u64, octets: u64, now: u64) {
-        self.outputs.add_ignored(packets, octets, now);
+        self.downstream().outputs.add_ignored(packets, octets, now);
     }
 
     /// True once nobody reads what is printed, and nothing else is put out.
     pub fn is_pointless(&self) -> bool {
-        self.outputs.is_pointless()
+        self.downstream().outputs.is_pointless()
     }
 
     /// Says so where flows and hits go nowhere at all.
     pub fn warn_of_silence(&self) {
-        if self.outputs.is_empty() && self.top.is_none() {
+        let Downstream { outputs, top, .. } = self.downstream();
+        if outputs.is_empty() && top.is_none() {
             tracing::info!(
                 "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log or --collector"
             );
@@ -166,24 +166,46 @@ impl Plant {
     /// Fills its sections of `status`. No batch waits for it.
     pub fn report(&self, status: &mut Status) {
         self.analysis.report(status);
-        status.held_back = self.held_back();
-        self.outputs.report(status);
+        status.held_back = self.downstream().held_back();
+        self.downstream().outputs.report(status);
     }
 
     /// Ends all incidents, sends what waits, within `deadline`, and prints the largest groups; fills its sections of `status`.
     pub fn finish(self, deadline: Duration, status: &mut Status) {
-        self.analysis.finish(|event| self.outputs.tell(event));
+        self.analysis.finish();
         self.analysis.report(status);
-        status.held_back = self.held_back();
-        self.outputs.finish(deadline, status);
-        if let Some(top) = &self.top {
+        // Its threads have ended, and nobody else has a share in it.
+        let Some(downstream) = self.analysis.into_output() else { return };
+        status.held_back = downstream.held_back();
+        downstream.outputs.finish(deadline, status);
+        if let Some(top) = &downstream.top {
             // A reader that has gone away wants no more.
             let _ = top.print();
         }
     }
+}
 
+impl Downstream {
     fn held_back(&self) -> Option<u64> {
         self.filter.as_ref().map(|_| self.held_back.load(Relaxed))
+    }
+}
+
+impl Output for Downstream {
+    fn event(&self, event: Event) {
+        self.outputs.tell(event);
+    }
+
+    fn batch(&self, mut batch: FlowBatch) -> Option<FlowBatch> {
+        if let Some(filter) = &self.filter {
+            let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
+            let held_back = filter.apply(&mut batch, &self.interfaces.get());
+            self.held_back.fetch_add(held_back, Relaxed);
+        }
+        if let Some(top) = &self.top {
+            top.add(&batch, &self.interfaces.get());
+        }
+        self.outputs.offer(batch)
     }
 }
 

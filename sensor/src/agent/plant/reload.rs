@@ -11,9 +11,8 @@ use std::{
 };
 
 use sensor_core::{
-    engine::{change::Change, pipeline::Pipeline},
+    engine::{change::Change, dispatch::Output, pipeline::Pipeline},
     nql::lists::Lists,
-    policy::event::Event,
 };
 
 use super::analysis::Analysis;
@@ -34,16 +33,12 @@ const PORTION: usize = 256;
 /// Between two portions, so that flows get their turn.
 const TURN: Duration = Duration::from_millis(1);
 
-impl Analysis {
+impl<O: Output> Analysis<O> {
     /// Reads context, tags and policies anew; queries may name `lists`. What cannot be read, or has faults, leaves the old in
     /// force and is told. Policies of which nothing has changed keep their state.
-    pub fn reload(
-        &self,
-        config: &Config,
-        lists: &Lists,
-        now: u64,
-        mut sink: impl FnMut(Event),
-    ) -> Reloads {
+    pub fn reload(&self, config: &Config, lists: &Lists, now: u64) -> Reloads {
+        // Nobody else changes policies meanwhile.
+        let _balance = self.balance.lock().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
         let mut pause = Duration::ZERO;
         let from = self.hold(&mut pause, |pipeline| pipeline.in_force());
@@ -71,7 +66,7 @@ impl Analysis {
         loop {
             let ended = self
                 .hold(&mut pause, |pipeline| pipeline.end(&mut retired, now, PORTION, &mut events));
-            events.drain(..).for_each(&mut sink);
+            events.drain(..).for_each(|event| self.output().event(event));
             if ended {
                 break;
             }
@@ -112,12 +107,16 @@ impl Analysis {
         reloads.refused += 1;
     }
 
-    /// Does something that flows wait for, and takes note of how long that is.
+    /// Does something that flows wait for, and takes note of how long that is: where threads share the work, since they
+    /// were told to give their shards of the policies back.
     fn hold<T>(&self, longest: &mut Duration, work: impl FnOnce(&mut Pipeline) -> T) -> T {
-        let mut pipeline = self.pipeline();
-        let start = Instant::now();
-        let done = work(&mut pipeline);
-        drop(pipeline);
+        let mut start = Instant::now();
+        let done = self.dispatcher().with(|pipeline| {
+            if !self.dispatcher().is_shared() {
+                start = Instant::now();
+            }
+            work(pipeline)
+        });
         *longest = start.elapsed().max(*longest);
         done
     }

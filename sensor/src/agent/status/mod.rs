@@ -17,8 +17,8 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use sensor_common::ledger;
 use sensor_core::{
-    engine::inside::Inside,
-    flow::{cache::FlowCache, totals::Totals},
+    engine::{dispatch, inside::Inside},
+    flow::{batch::Source, cache::FlowCache, totals::Totals},
 };
 use sensor_kernel::accounts;
 use serde::{Serialize, Serializer};
@@ -129,9 +129,42 @@ pub struct Cache {
     pub evicted: u64,
 }
 
+/// Flow records that the engine's queue lost: no policy and no output has seen them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    /// Whose they were: `host`, `netflow` (IPFIX included) or `sflow`.
+    pub source: &'static str,
+    /// Why: the queue was `full`, or the engine had `ended`.
+    pub reason: &'static str,
+    /// Flow records.
+    pub flows: u64,
+    /// Packets in them.
+    pub packets: u64,
+    /// IP octets in them.
+    pub octets: u64,
+}
+
+impl From<dispatch::Lost> for Lost {
+    fn from(lost: dispatch::Lost) -> Self {
+        let Totals { flows, packets, octets } = lost.totals;
+        let source = match lost.source {
+            Source::Host => "host",
+            Source::NetFlow => "netflow",
+            Source::Sflow => "sflow",
+        };
+        let reason = match lost.reason {
+            dispatch::Reason::Full => "full",
+            dispatch::Reason::Closed => "ended",
+        };
+        Self { source, reason, flows, packets, octets }
+    }
+}
+
 /// Context and policies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Engine {
+    /// What its queue lost, by source and reason.
+    pub lost: Vec<Lost>,
     /// Each policy that is asked. One that a reload changes begins anew.
     pub policies: Vec<Policy>,
     /// Records from the future.

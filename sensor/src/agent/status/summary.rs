@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Count, Drain, Frames, Host, Policy, Sink, Status, losses::Losses};
+use super::{Count, Drain, Frames, Host, Lost, Policy, Sink, Status, losses::Losses};
 use crate::{
     agent::{exports, intake},
     export::log::line::octets,
@@ -43,6 +43,20 @@ pub fn losses(status: &Status) -> Losses {
     Losses::of(uncaptured).and(Losses::of(unread)).and(exports).and(intake).and(behind(status))
 }
 
+/// Flow records that no policy and no output has seen, in words.
+fn unseen(lost: &Lost) -> (u64, String) {
+    let whose = match lost.source {
+        "host" => "of this host",
+        "netflow" => "of NetFlow and IPFIX exporters",
+        _ => "of sFlow agents",
+    };
+    let why = match lost.reason {
+        "full" => "the engine's queue was full",
+        _ => "the engine had ended",
+    };
+    (lost.flows, format!("flow records {whose} neither analysed nor exported: {why}"))
+}
+
 /// What was lost behind the sources.
 fn behind(status: &Status) -> Losses {
     let flows = status.sinks.iter();
@@ -60,7 +74,8 @@ fn behind(status: &Status) -> Losses {
         (engine.refused_labels, "policy labels dropped: no room"),
     ];
     let policies = policies.map(|(count, what)| (count, what.to_owned()));
-    Losses::of(flows.chain(hits).chain(policies))
+    let unseen = engine.lost.iter().map(unseen);
+    Losses::of(unseen.chain(flows).chain(hits).chain(policies))
 }
 
 fn drains(drain: &Drain) -> String {
@@ -163,6 +178,9 @@ fn flows(text: &mut String, status: &Status) {
 /// How context and policies have fared.
 fn policies(text: &mut String, status: &Status) {
     let engine = &status.engine;
+    for (count, what) in engine.lost.iter().map(unseen) {
+        text.push_str(&format!("{count} {what}\n"));
+    }
     let sum = |figure: fn(&Policy) -> u64| engine.sum(figure);
     if !engine.policies.is_empty() {
         text.push_str(&format!(
@@ -264,11 +282,16 @@ mod tests {
         };
         let of_hits = Sink { name: "y".to_owned(), not_sent: 2, ..Sink::default() };
         let policy = |late| Policy { late, matched: 9, ..Policy::default() };
+        let lost = Lost { source: "netflow", reason: "full", flows: 7, packets: 9, octets: 900 };
         let status = Status {
             cache: Some(Cache { active: 0, evicted: 9 }),
             held_back: Some(9),
             sinks: vec![sink("x", 3), sink("whole", 0)],
-            engine: Engine { policies: vec![policy(3), policy(1)], ..Engine::default() },
+            engine: Engine {
+                lost: vec![lost],
+                policies: vec![policy(3), policy(1)],
+                ..Engine::default()
+            },
             hits: vec![of_hits],
             ..Status::default()
         };
@@ -276,6 +299,7 @@ mod tests {
         assert_eq!(
             lost,
             [
+                "7 flow records of NetFlow and IPFIX exporters neither analysed nor exported: the engine's queue was full",
                 "3 flow records not sent to x",
                 "2 hits not sent to y",
                 "4 policy matches too late to count"

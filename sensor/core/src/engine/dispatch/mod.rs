@@ -136,6 +136,16 @@ impl<O: Output> Dispatcher<O> {
         self.with(|_| ());
     }
 
+    /// Whether threads share the work.
+    pub fn is_shared(&self) -> bool {
+        self.thread.is_some()
+    }
+
+    /// Records that have been taken from the queue so far.
+    pub fn taken(&self) -> u64 {
+        self.shared.queue.taken()
+    }
+
     /// What had no room in the queue, by source and reason.
     pub fn lost(&self) -> Vec<Lost> {
         self.shared.queue.lost()
@@ -144,6 +154,13 @@ impl<O: Output> Dispatcher<O> {
     /// Whether a thread has ended by itself.
     pub fn is_broken(&self) -> bool {
         self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
+    /// Ends the threads, and gives back where everything came out. Nobody else has a share in it by then.
+    pub fn into_output(self) -> Option<O> {
+        let outbox = self.shared.outbox.clone();
+        drop(self);
+        Some(Arc::into_inner(outbox)?.output)
     }
 
     /// Ends all incidents as of the newest record, behind everything that was handed over.

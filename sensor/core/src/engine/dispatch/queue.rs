@@ -86,6 +86,8 @@ struct State {
     /// The lead works at an item.
     busy: bool,
     closed: bool,
+    /// Records that the lead has taken.
+    taken: u64,
     /// By source, then by reason.
     lost: [[Totals; Reason::ALL.len()]; Source::ALL.len()],
 }
@@ -139,6 +141,9 @@ impl Queue {
                 && let Some(item) = state.items.pop_front()
             {
                 state.size -= item.size();
+                if let Item::Batch(batch) = &item {
+                    state.taken += batch.0.len() as u64;
+                }
                 state.busy = true;
                 drop(state);
                 self.room.notify_all();
@@ -170,6 +175,11 @@ impl Queue {
         lock(&self.state).closed = true;
         self.work.notify_all();
         self.room.notify_all();
+    }
+
+    /// Records that the lead has taken.
+    pub(super) fn taken(&self) -> u64 {
+        lock(&self.state).taken
     }
 
     /// What had no room.
