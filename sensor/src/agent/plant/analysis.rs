@@ -36,8 +36,8 @@ pub struct Analysis<O> {
     pub(super) mode: Mode,
     pub(super) current: Arc<Current>,
     dispatcher: Dispatcher<O>,
-    /// Records after which the policies are spread over the threads anew, by what flows have shown until then. Whoever
-    /// changes policies holds it.
+    /// Records after which the policies are rebalanced over the threads, by the matches measured until then. Whoever changes
+    /// policies holds the lock.
     pub(super) balance: Mutex<u64>,
     health: Mutex<Health>,
     pub(super) leftovers: Leftovers,
@@ -46,7 +46,7 @@ pub struct Analysis<O> {
     pub(super) reloads: Mutex<Reloads>,
 }
 
-/// Records after which policies are spread anew for the first time, and how many times as many pass until the next.
+/// Records after which the policies are rebalanced for the first time, and the factor from each time to the next.
 const FIRST_BALANCE: u64 = 1 << 18;
 const BALANCE_FACTOR: u64 = 8;
 
@@ -105,7 +105,7 @@ impl<O: Output> Analysis<O> {
     /// Moves on to `now`, milliseconds since the epoch.
     pub fn advance(&self, now: u64) {
         self.dispatcher.advance(now, self.when_full());
-        self.spread_anew();
+        self.rebalance();
         // Nobody asks about a replay before its end.
         if self.mode == Mode::Live {
             self.publish();
@@ -114,9 +114,8 @@ impl<O: Output> Analysis<O> {
         self.leftovers.sweep();
     }
 
-    /// Spreads the policies over the threads by what flows have shown, now and then. Where they lie shows in nothing but
-    /// time.
-    fn spread_anew(&self) {
+    /// Rebalances the policies over the threads once enough records have passed. The output does not depend on it.
+    fn rebalance(&self) {
         // A reload does the same.
         let Ok(mut due) = self.balance.try_lock() else { return };
         if !self.dispatcher.is_shared() || self.dispatcher.taken() < *due {

@@ -1,14 +1,14 @@
-//! The pipeline behind a bounded queue, on several threads.
+//! Runs the pipeline on several threads, behind a bounded queue.
 //!
-//! Sources hand their batches to a queue and go on. The *lead*, a thread, takes them from there in order: it looks
-//! addresses up, gives tags, puts times on our time line, and asks the first shard of the policies, which has all that
-//! write labels. So what a batch has taught holds for the next one, as it does without threads. Each *worker* has another
-//! shard, and takes the same batches in the same order, a few of them behind the lead at most. A batch leaves by the
-//! outbox once every shard has seen it, after all that came before it; what shards have found of it is then in order.
-//! So what comes out does not depend on the number of threads.
+//! Sources put their batches into a queue and go on. One thread, the *lead*, takes them in order. It enriches and tags each
+//! batch, corrects its times, and runs the first shard of the policies, which contains every policy that writes labels. A
+//! label written because of one batch therefore holds from the next batch on, as it does without threads. Each *worker*
+//! thread runs another shard over the same batches in the same order, at most a few batches behind the lead. A batch leaves
+//! through the outbox once every shard has seen it, after all earlier batches, and its events are put in order there. The
+//! output therefore does not depend on the number of threads.
 //!
-//! Whoever has to see all shards as of one moment holds the lead up, and has the workers give their shards back. With one
-//! thread there is no queue: a source that has a batch does all the work itself, one at a time.
+//! To see all shards at one moment, a caller stops the lead between two batches and recalls the shards from the workers.
+//! With a single shard there is no queue and no thread: the source runs the pipeline itself, one batch at a time.
 
 mod outbox;
 mod queue;
@@ -83,12 +83,13 @@ impl<O: Output> Dispatcher<O> {
         Ok(Self { shared, thread })
     }
 
-    /// Where everything comes out.
+    /// The output.
     pub fn output(&self) -> &O {
         &self.shared.outbox.output
     }
 
-    /// Hands a batch over; gives back one that nobody needs any more. Where the queue is full, `when_full` says what happens.
+    /// Takes a batch, and returns one that is no longer needed, if there is one. `when_full` decides what happens when the
+    /// queue is full.
     pub fn offer(
         &self,
         mut batch: FlowBatch,
@@ -114,7 +115,7 @@ impl<O: Output> Dispatcher<O> {
         }
     }
 
-    /// Does something with the whole pipeline, between two batches. Batches that are in the queue come after.
+    /// Runs `work` on the whole pipeline between two batches. Batches that are still in the queue come later.
     pub fn with<T>(&self, work: impl FnOnce(&mut Pipeline) -> T) -> T {
         let _turn = self.shared.queue.hold();
         let mut lead = lock(&self.shared.lead);
@@ -124,13 +125,13 @@ impl<O: Output> Dispatcher<O> {
         done
     }
 
-    /// As [`Dispatcher::with`], for what needs no shard of the policies.
+    /// The same as [`Dispatcher::with`], for work that needs none of the other shards.
     pub fn with_front<T>(&self, work: impl FnOnce(&mut Pipeline) -> T) -> T {
         let _turn = self.shared.queue.hold();
         work(&mut lock(&self.shared.lead).pipeline)
     }
 
-    /// Waits until all that was handed over has come out.
+    /// Waits until every batch taken so far has left.
     pub fn drain(&self) {
         self.shared.queue.drain();
         self.with(|_| ());
@@ -146,7 +147,7 @@ impl<O: Output> Dispatcher<O> {
         self.shared.queue.taken()
     }
 
-    /// What had no room in the queue, by source and reason.
+    /// Records lost at the queue, by source and reason.
     pub fn lost(&self) -> Vec<Lost> {
         self.shared.queue.lost()
     }
@@ -156,14 +157,14 @@ impl<O: Output> Dispatcher<O> {
         self.thread.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
-    /// Ends the threads, and gives back where everything came out. Nobody else has a share in it by then.
+    /// Ends the threads and returns the output.
     pub fn into_output(self) -> Option<O> {
         let outbox = self.shared.outbox.clone();
         drop(self);
         Some(Arc::into_inner(outbox)?.output)
     }
 
-    /// Ends all incidents as of the newest record, behind everything that was handed over.
+    /// Waits for every batch to leave, then ends all incidents as of the newest record.
     pub fn finish(&self) {
         self.drain();
         self.with(|pipeline| {
@@ -232,10 +233,10 @@ impl<O: Output> Lead<O> {
 }
 
 impl<O> Lead<O> {
-    /// Has the workers give their shards back, once they have done what they were told before.
+    /// Takes the shards back from the workers, once they have carried out all earlier orders.
     fn recall(&mut self) {
         for worker in &self.workers {
-            // One that has gone takes its shard with it; the lead will find out.
+            // A worker that panicked has lost its shard; the lead notices at the next batch.
             let _ = worker.send(Order::Give);
         }
         let shards = self.workers.iter().filter_map(Worker::take);

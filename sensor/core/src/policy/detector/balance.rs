@@ -1,8 +1,9 @@
-//! Which policies lie in which shard.
+//! Assigns policies to shards.
 //!
-//! What a policy costs is estimated: by its query, and by how many flows match it, times what a match costs. How many match
-//! is a guess from the query until flows have shown it. The first shard has all policies that write labels, since labels
-//! must be written before the next batch is looked up; it also bears what is done once for all shards.
+//! The cost of a policy is estimated: the cost of its query, plus the share of flows that match it times the cost of a match.
+//! That share is a guess derived from the query until flows have shown the real one. The first shard gets every policy that
+//! writes labels, because labels have to be written before the next batch is enriched, and it is charged with the work that
+//! is done once for all shards.
 
 use std::{cmp::Reverse, sync::Arc};
 

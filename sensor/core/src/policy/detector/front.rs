@@ -1,11 +1,11 @@
-//! What is found out about a batch once, before any shard looks at it: who sent its rows, and their times by our clock.
+//! Done once per batch, before any shard sees it: identifies the source of each row and corrects its times.
 
 use crate::{
     flow::batch::{FlowBatch, Source},
     policy::sources::{Origin, Sources, View},
 };
 
-/// A batch's rows on our time line.
+/// The sources and the corrected times of a batch's rows.
 #[derive(Debug, Default)]
 pub struct Clocked {
     /// The sources as of this batch.
@@ -50,7 +50,7 @@ impl Front {
         Self { sources: Sources::new(host), records: 0, seen: Default::default() }
     }
 
-    /// Puts the rows of a batch on our time line.
+    /// Identifies the sources of a batch and corrects the times of its rows.
     pub(super) fn clock(&mut self, batch: &FlowBatch, clocked: &mut Clocked) {
         let Clocked { view, origins, times } = clocked;
         self.sources.of_batch(batch, origins);

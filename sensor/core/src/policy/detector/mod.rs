@@ -96,7 +96,7 @@ impl Detector {
         (self.clocked, self.found) = (clocked, found);
     }
 
-    /// Puts the rows of a batch on our time line, for shards to be asked of it.
+    /// Identifies the sources of a batch and corrects the times of its rows, for the shards.
     pub fn clock(&mut self, batch: &FlowBatch) -> Clocked {
         let mut clocked = Clocked::default();
         self.front.clock(batch, &mut clocked);

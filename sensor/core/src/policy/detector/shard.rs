@@ -1,7 +1,7 @@
-//! A shard: some of the policies, with their queries compiled together and all that is kept of their keys.
+//! A shard: some of the policies, their queries compiled into one graph, and the state of their keys.
 //!
-//! Policies share nothing but the flows. So shards may look at the same batch at the same time, each on a thread of its
-//! own; what they find has places, by which it is put in order.
+//! Policies share no state, so shards can process the same batch at the same time on different threads. Everything that they
+//! find carries a [`Place`](super::context::Place), by which the results of all shards are put in order.
 
 use std::sync::Arc;
 
