@@ -1,6 +1,6 @@
 //! `sensor decode --compare`: our decoder and netflow_parser over the same datagrams, and where they differ.
 //!
-//! * [`diff`]: one datagram, as both see it. [`told`]: what the row of a flow says of a field of its record.
+//! * [`diff`]: one datagram, as both see it. `told`: what the row of a flow says of a field of its record.
 //! * [`report`]: what was compared and what differs.
 
 pub mod diff;
