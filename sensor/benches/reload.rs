@@ -36,7 +36,7 @@ use sensor_core::{
         interfaces::Interfaces,
     },
     nql::lists::Lists,
-    policy::event::Event,
+    policy::alert::Alert,
 };
 
 const POLICIES: usize = 1000;
@@ -94,7 +94,7 @@ fn measure(name: &str, one_of: usize) {
 struct Nothing;
 
 impl Output for Nothing {
-    fn event(&self, _: Event) {}
+    fn event(&self, _: Alert) {}
 
     fn batch(&self, batch: FlowBatch) -> Option<FlowBatch> {
         Some(batch)

@@ -447,15 +447,15 @@ fn a_reload_adds_and_removes_collectors() {
         (from.port(), u32::from_be_bytes(sequence))
     }
 
-    let collector = || {
+    let decoder = || {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
         let port = socket.local_addr().expect("an address").port();
         (socket, format!("[[collector]]\nurl = 'udp://127.0.0.1:{port}'\n"), port)
     };
-    let (stays, stays_as, _) = collector();
-    let (goes, goes_as, gone) = collector();
-    let (comes, comes_as, _) = collector();
+    let (stays, stays_as, _) = decoder();
+    let (goes, goes_as, gone) = decoder();
+    let (comes, comes_as, _) = decoder();
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("sensor.toml");
     let write = |more: &str| {

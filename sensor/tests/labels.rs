@@ -12,9 +12,9 @@ use std::{
 use sensor_common::key::KeyV4;
 use sensor_core::{
     enrich::{
+        active::ActiveContext,
         combine::Precedence,
         context::{Context, Limits},
-        current::Current,
         enricher::Enricher,
         formats::Form,
         sources::Sources,
@@ -207,7 +207,7 @@ fn production_must_not_meet_development() {
         let report = sources.labels("labels.csv", &csv, Form::Csv);
         assert_eq!(report.faults, []);
         let context = Context::new(sources, Precedence::MostSpecific, Limits::default());
-        let mut enricher = Enricher::new(Arc::new(Current::new(context)));
+        let mut enricher = Enricher::new(Arc::new(ActiveContext::new(context)));
         let stranger = [198, 51, 100, 1];
         let mut batch = flows(&[
             (production, stranger),

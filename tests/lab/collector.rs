@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Result;
-use sensor_wire::ipfix::decode::{Decoder, Record, split_message};
+use sensor_wire::ipfix::decode::{MessageDecoder, Record, split_message};
 
 /// What a collector does with a connection.
 #[derive(Clone)]
@@ -141,7 +141,7 @@ fn serve(
 
 /// Reads messages until the other end closes.
 fn read(mut stream: impl Read, received: &Mutex<Received>, stop: &AtomicBool) {
-    let mut decoder = Decoder::default();
+    let mut decoder = MessageDecoder::default();
     let mut sequence = 0;
     let mut unread = Vec::new();
     let mut chunk = [0; 1000];

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use sensor::export::{
     account::Account,
     ipfix::{
-        Exporter,
+        IpfixSink,
         metering::MeteringProcess,
-        options::{CollectorOptions, Destination, ExporterOptions, Transport},
+        options::{CollectorOptions, Destination, IpfixOptions, Transport},
     },
     net::source::Source,
     sink::Sink,
@@ -22,9 +22,9 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 pub const SHORT_DEADLINE: Duration = Duration::from_millis(300);
 
 /// Starts exporting, with a log of it.
-pub fn start(destination: Destination, options: ExporterOptions) -> Result<Exporter> {
+pub fn start(destination: Destination, options: IpfixOptions) -> Result<IpfixSink> {
     log::keep();
-    Ok(Exporter::start(destination, options, &MeteringProcess::new())?)
+    Ok(IpfixSink::start(destination, options, &MeteringProcess::new())?)
 }
 
 /// A collector's address.
@@ -38,7 +38,7 @@ pub fn to(transport: Transport, host: &str, port: u16) -> Destination {
 }
 
 /// Stops within `deadline`. The final account must balance, with nothing forgotten.
-pub fn finish(exporter: Exporter, deadline: Duration) -> Result<Account> {
+pub fn finish(exporter: IpfixSink, deadline: Duration) -> Result<Account> {
     exporter.stop(deadline);
     let account = exporter.join();
     ensure!(account.balances(), "does not balance: {account:?}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sensor_core::flow::{
     application,
     batch::{Addresses, FlowBatch, Source},
-    router::Exporter,
+    device::Device,
 };
 
 /// First packet of the first row, milliseconds since the epoch: 2023-11-14 22:13:20.
@@ -48,7 +48,7 @@ pub fn routed_ipv6(seed: u32, rows: usize) -> Arc<FlowBatch> {
     batch.output_vrf.clear();
     batch.action.clear();
     batch.sample_rate.fill(0);
-    batch.exporters = vec![Arc::new(Exporter::new([0xfd, 0, 0, 0, 0, 0, 0, 1].into()))];
+    batch.exporters = vec![Arc::new(Device::new([0xfd, 0, 0, 0, 0, 0, 0, 1].into()))];
     Arc::new(batch)
 }
 
@@ -79,7 +79,7 @@ fn tell(mut batch: FlowBatch) -> FlowBatch {
     batch.application = numbers(0x0300_0050, 5).map(application).collect();
     batch.input_vrf = numbers(1, 3).collect();
     batch.output_vrf = numbers(11, 3).collect();
-    batch.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 77].into()))];
+    batch.exporters = vec![Arc::new(Device::new([192, 0, 2, 77].into()))];
     batch
 }
 

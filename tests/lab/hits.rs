@@ -16,7 +16,7 @@ use sensor::export::hits::{
     render::Format,
     trial,
 };
-use sensor_core::policy::event::Event;
+use sensor_core::policy::alert::Alert;
 use serde_json::Value;
 
 use crate::{
@@ -43,8 +43,8 @@ pub fn start(options: OutputOptions) -> Result<Hits> {
 }
 
 /// An event that is told from others by its number.
-pub fn event(number: u64) -> Arc<Event> {
-    Arc::new(Event { incident: number, ..trial::event(1_700_000_000_000) })
+pub fn event(number: u64) -> Arc<Alert> {
+    Arc::new(Alert { incident: number, ..trial::event(1_700_000_000_000) })
 }
 
 /// Offers the events of these numbers.

@@ -11,9 +11,9 @@ use anyhow::{Context, Result, ensure};
 use sensor::export::{
     account::Account,
     ipfix::{
-        Exporter,
+        IpfixSink,
         metering::MeteringProcess,
-        options::{Destination, ExporterOptions, FileOptions, Transport},
+        options::{Destination, FileOptions, IpfixOptions, Transport},
     },
     sink::Sink,
 };
@@ -44,7 +44,7 @@ fn export(destination: Destination, batches: &[Arc<FlowBatch>]) -> Result<Accoun
     let metering = MeteringProcess::new();
     let eth0 = Interface { name: "eth0".into(), alias: "to the north".into() };
     metering.set_interfaces(&Interfaces([(2, eth0)].into()));
-    let exporter = Exporter::start(destination, ExporterOptions::default(), &metering)?;
+    let exporter = IpfixSink::start(destination, IpfixOptions::default(), &metering)?;
     for batch in batches {
         ensure!(exporter.offer(batch), "no room");
     }
@@ -336,7 +336,7 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
         told("forwarding_status", Some(action.to_string()));
         told(reason, Some("0".to_owned()));
     }
-    if let Some(exporter) = batch.exporter_of(row) {
+    if let Some(exporter) = batch.device_of(row) {
         let v6 = exporter.address.is_ipv6();
         let name = if v6 { "exporter_addr_v6" } else { "exporter_addr" };
         told(name, Some(exporter.address.to_string()));

@@ -4,9 +4,9 @@
 use anyhow::{Context, Result, ensure};
 use sensor::export::{
     ipfix::{
-        Exporter,
+        IpfixSink,
         metering::MeteringProcess,
-        options::{ExporterOptions, Transport},
+        options::{IpfixOptions, Transport},
     },
     sink::Sink,
 };
@@ -23,7 +23,7 @@ use tests::{
 #[test]
 fn dead_slow_and_unknown_collectors_leave_the_healthy_one_alone() -> Result<()> {
     let (healthy, slow) = (Collector::start(Manner::Reads)?, Collector::start(Manner::Sleeps)?);
-    let options = ExporterOptions { queue_records: 10_000, ..Default::default() };
+    let options = IpfixOptions { queue_records: 10_000, ..Default::default() };
     let tcp = |port| to(Transport::Tcp, "127.0.0.1", port);
     let healthy_exporter = start(tcp(healthy.address.port()), options)?;
     let slow_exporter = start(tcp(slow.address.port()), options)?;
@@ -171,13 +171,13 @@ fn the_collector_is_told_what_it_missed_and_what_the_interfaces_are() -> Result<
     };
     metering.set_interfaces(&named("eth0"));
     metering.add_ignored(3, 180, flows::START);
-    let options = ExporterOptions {
+    let options = IpfixOptions {
         queue_records: 100,
         observation_domain: 9,
         process: 77,
         ..Default::default()
     };
-    let exporter = Exporter::start(to(Transport::Tcp, "127.0.0.1", port), options, &metering)?;
+    let exporter = IpfixSink::start(to(Transport::Tcp, "127.0.0.1", port), options, &metering)?;
     ensure!(exporter.offer(&flows::ipv4(0, 80)));
     ensure!(!exporter.offer(&flows::ipv4(1, 80)), "beyond the bound");
     let collector = Collector::start_at(port, Manner::Reads)?;

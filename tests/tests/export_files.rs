@@ -8,12 +8,12 @@ use sensor::export::{
         Reopen,
         rotated::{RotatedFile, Rotation},
     },
-    ipfix::options::{Destination, ExportTime, ExporterOptions, FileOptions},
+    ipfix::options::{Destination, ExportTime, FileOptions, IpfixOptions},
     log::FlowLog,
     sink::Sink,
 };
 use sensor_core::flow::interfaces::SharedInterfaces;
-use sensor_wire::ipfix::decode::{Decoder, split_message};
+use sensor_wire::ipfix::decode::{MessageDecoder, split_message};
 use tests::{
     export::{DEADLINE, finish, start, told},
     flows,
@@ -32,7 +32,7 @@ fn stored(directory: &Path) -> Result<(usize, (u64, u64, u64))> {
         );
         files += 1;
         let content = fs::read(&path)?;
-        let (mut rest, mut decoder) = (&content[..], Decoder::default());
+        let (mut rest, mut decoder) = (&content[..], MessageDecoder::default());
         while let Some((message, behind)) = split_message(rest) {
             for record in decoder.decode(message)?.records.iter().filter(|record| record.scope == 0)
             {
@@ -74,7 +74,7 @@ fn replayed_flows_make_the_same_files_each_time() -> Result<()> {
         options.rotate_interval = Duration::from_secs(1);
         let exporter = start(
             Destination::Files(options.clone()),
-            ExporterOptions {
+            IpfixOptions {
                 export_time: ExportTime::FlowEnd,
                 process: 1,
                 queue_records: 1,
@@ -105,7 +105,7 @@ fn replay_without_flows_makes_no_file() -> Result<()> {
     let options = FileOptions::new(directory.path().join("flows"));
     let exporter = start(
         Destination::Files(options.clone()),
-        ExporterOptions { export_time: ExportTime::FlowEnd, ..Default::default() },
+        IpfixOptions { export_time: ExportTime::FlowEnd, ..Default::default() },
     )?;
     finish(exporter, DEADLINE)?;
     ensure!(!options.directory.exists());
@@ -220,7 +220,7 @@ fn a_flow_log_is_rotated_and_opened_anew_and_counts_what_it_deletes() -> Result<
     wait_until("all is written", || log.account().queued.flows == 0)?;
     let moved = directory.path().join("moved");
     fs::rename(&path, &moved)?;
-    reopen.ask();
+    reopen.request();
     log.offer(&flows::ipv4(10, 1));
     let account = log.join();
     ensure!(account.sent.flows == 10_001 && account.deleted.files > 10, "{account:?}");

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use sensor::export::{
     hits::options::{Destination as HitDestination, SyslogOptions, SyslogTransport},
     ipfix::{
-        Exporter,
+        IpfixSink,
         options::{CollectorOptions, Destination, Transport},
     },
     net::{
@@ -20,7 +20,7 @@ use sensor::export::{
     sink::Sink as _,
 };
 use sensor_kernel::addresses;
-use sensor_wire::ipfix::decode::Decoder;
+use sensor_wire::ipfix::decode::MessageDecoder;
 use tests::{
     export::{DEADLINE, finish, start},
     flows,
@@ -40,7 +40,7 @@ fn pair() -> Result<(Netns, Netns)> {
 /// A collector that decodes each session by itself.
 struct Collector {
     socket: UdpSocket,
-    sessions: HashMap<SocketAddr, Decoder>,
+    sessions: HashMap<SocketAddr, MessageDecoder>,
     /// Flow records received.
     records: u64,
 }
@@ -51,7 +51,7 @@ impl Collector {
     }
 
     /// An exporter in `netns` to this collector.
-    fn exporter(&self, netns: &Netns, source: Source) -> Result<Exporter> {
+    fn exporter(&self, netns: &Netns, source: Source) -> Result<IpfixSink> {
         let to = self.socket.local_addr()?;
         let (host, port) = (to.ip().to_string(), to.port());
         let options = CollectorOptions { transport: Transport::udp(), host, port, source };
@@ -59,7 +59,7 @@ impl Collector {
     }
 
     /// Offers flows until some come from `from`, and all that were sent have come.
-    fn until_from(&mut self, exporter: &Exporter, from: &str) -> Result<()> {
+    fn until_from(&mut self, exporter: &IpfixSink, from: &str) -> Result<()> {
         let (wanted, deadline): (IpAddr, _) = (from.parse()?, Instant::now() + DEADLINE);
         let (mut seed, mut buffer, mut came) = (0, vec![0; 1 << 16], false);
         loop {

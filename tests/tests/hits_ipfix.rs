@@ -6,13 +6,13 @@ use anyhow::{Context, Result, ensure};
 use sensor::export::{
     account::Account,
     ipfix::{
-        Exporter,
+        IpfixSink,
         metering::MeteringProcess,
-        options::{Destination, ExportTime, ExporterOptions, FileOptions, HitOptions, Transport},
+        options::{Destination, ExportTime, FileOptions, HitOptions, IpfixOptions, Transport},
     },
     sink::Sink,
 };
-use sensor_core::{flow::fields::OwnedValue, policy::event::Event};
+use sensor_core::{flow::fields::OwnedValue, policy::alert::Alert};
 use serde_json::Value;
 use tests::{
     collector::{Collector, Manner},
@@ -23,12 +23,12 @@ use tests::{
 
 const ENTERPRISE: u32 = 32_473;
 
-fn options(export_time: ExportTime) -> ExporterOptions {
+fn options(export_time: ExportTime) -> IpfixOptions {
     let hits = Some(HitOptions { enterprise: ENTERPRISE, queue: 10_000 });
-    ExporterOptions { hits, export_time, process: 1, ..Default::default() }
+    IpfixOptions { hits, export_time, process: 1, ..Default::default() }
 }
 
-fn event(number: u64) -> Arc<Event> {
+fn event(number: u64) -> Arc<Alert> {
     if number.is_multiple_of(2) {
         return hits::event(number);
     }
@@ -40,8 +40,8 @@ fn event(number: u64) -> Arc<Event> {
 
 /// Ends the exporter; both accounts must balance, with nothing forgotten.
 fn finish(
-    exporter: Exporter,
-    mut hits: impl Sink<Event>,
+    exporter: IpfixSink,
+    mut hits: impl Sink<Alert>,
     deadline: Duration,
 ) -> Result<(Account, Account<u64>)> {
     exporter.stop(deadline);
@@ -96,7 +96,7 @@ fn hits_to_nobody_are_counted() -> Result<()> {
 
 /// Files of flows and hits, the hits in the order of `when`.
 fn files(directory: &Path, hits_first: bool) -> Result<Vec<u8>> {
-    let exporter = Exporter::start(
+    let exporter = IpfixSink::start(
         Destination::Files(FileOptions {
             // The batches are minutes apart.
             rotate_interval: Duration::from_hours(24),

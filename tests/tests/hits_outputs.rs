@@ -11,7 +11,7 @@ use sensor::export::{
         selection::Selection,
     },
 };
-use sensor_core::policy::event::Severity;
+use sensor_core::policy::alert::Severity;
 use tests::{
     agent::binary,
     export::DEADLINE,
@@ -30,7 +30,7 @@ fn files_are_rotated_and_opened_anew() -> Result<()> {
     offer(&hits, 0..100);
     wait_until("all is written", || hits.reports()[0].account.sent == 100)?;
     fs::rename(&path, directory.path().join("moved"))?;
-    reopen.ask();
+    reopen.request();
     offer(&hits, 100..101);
     let report = finish(hits, DEADLINE)?;
     ensure!(report.account.sent == 101, "{report:?}");

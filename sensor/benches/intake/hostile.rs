@@ -8,7 +8,7 @@ use std::{
 
 use sensor_wire::{
     batches::Batches,
-    collector::{Collector, Options},
+    decoder::{Decoder, Options},
 };
 
 use crate::messages::{ipfix, options, template};
@@ -59,10 +59,10 @@ pub fn run() {
 fn measure(attack: &Attack, rounds: usize, ports: u16) -> (Duration, Duration) {
     let mut from = SocketAddr::from(([192, 0, 2, 66], 4739));
     let options = Options { inner_headers: true, ..Options::default() };
-    let mut collector = Collector::new(options);
+    let mut decoder = Decoder::new(options);
     let mut batches = Batches::default();
     for octets in &attack.before {
-        collector.datagram(from, NOW, octets, &mut batches);
+        decoder.datagram(from, NOW, octets, &mut batches);
         batches.take(true, drop);
     }
     let mut spent: Vec<Vec<Duration>> = vec![Vec::new(); attack.sent.len()];
@@ -70,7 +70,7 @@ fn measure(attack: &Attack, rounds: usize, ports: u16) -> (Duration, Duration) {
         for (octets, spent) in attack.sent.iter().zip(&mut spent) {
             from.set_port(4739 + (from.port() - 4738) % ports);
             let start = Instant::now();
-            collector.datagram(from, NOW, octets, &mut batches);
+            decoder.datagram(from, NOW, octets, &mut batches);
             spent.push(start.elapsed());
             let mut taken = None;
             batches.take(false, |batch| taken = Some(batch));

@@ -25,8 +25,8 @@ use sensor::{
 use sensor_common::packet;
 use sensor_wire::{
     batches::Batches,
-    collector::{Collector, Options},
-    exporter::device::Profile,
+    decoder::{Decoder, Options},
+    device::state::DeviceProfile,
 };
 
 const ROUNDS: usize = 15;
@@ -90,7 +90,7 @@ const BLOCKS: u16 = 1000;
 fn configured() {
     let block = |router: u16| Rule {
         network: IpAddr::from(router_at(router)).into(),
-        profile: Profile { name: format!("router {router}"), ..Profile::default() },
+        profile: DeviceProfile { name: format!("router {router}"), ..DeviceProfile::default() },
         rate_limit: None,
     };
     let rules = [Vec::new(), (0..BLOCKS).map(block).collect()].map(|blocks| {
@@ -100,8 +100,8 @@ fn configured() {
     let mut intakes = rules.map(|rules| {
         let asked = rules.clone();
         let profile = Box::new(move |address| asked.profile(address));
-        let collector = Collector::new(Options { profile, ..Options::default() });
-        (Admission::new(rules), collector, Batches::default())
+        let decoder = Decoder::new(Options { profile, ..Options::default() });
+        (Admission::new(rules), decoder, Batches::default())
     });
     // In turn, so that what else the machine does hits both.
     let mut least = [f64::INFINITY; 2];
@@ -139,27 +139,27 @@ fn router_at(router: u16) -> Ipv4Addr {
 type Datagrams = Vec<(SocketAddr, Vec<u8>)>;
 
 fn measure(what: &str, datagrams: &Datagrams, target: f64) {
-    let mut collector = Collector::new(Options::default());
+    let mut decoder = Decoder::new(Options::default());
     let mut batches = Batches::default();
     let mut parser = AutoScopedParser::new();
     // All templates first; then what brings flows is measured.
     for (from, octets) in datagrams {
-        collector.datagram(*from, NOW, octets, &mut batches);
+        decoder.datagram(*from, NOW, octets, &mut batches);
         let _ = black_box(parser.parse_from_source(*from, octets));
     }
     batches.take(true, drop);
-    let before = collector.ledger();
+    let before = decoder.ledger();
     let bringing: Datagrams = datagrams
         .iter()
         .filter(|(from, octets)| {
-            collector.datagram(*from, NOW, octets, &mut batches);
+            decoder.datagram(*from, NOW, octets, &mut batches);
             let rows = batches.rows();
             batches.take(true, drop);
             rows != 0
         })
         .cloned()
         .collect();
-    let after = collector.ledger();
+    let after = decoder.ledger();
     let records = (after.data_records - after.options_records)
         - (before.data_records - before.options_records);
     let octets: usize = bringing.iter().map(|(_, octets)| octets.len()).sum();
@@ -169,7 +169,7 @@ fn measure(what: &str, datagrams: &Datagrams, target: f64) {
     }
     let ours = per_record(records, || {
         for (from, octets) in &bringing {
-            collector.datagram(*from, NOW, octets, &mut batches);
+            decoder.datagram(*from, NOW, octets, &mut batches);
         }
         let mut taken = None;
         batches.take(false, |batch| taken = Some(batch));

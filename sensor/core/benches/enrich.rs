@@ -19,9 +19,9 @@ use std::{
 use maxminddb_writer::{Database as Writer, metadata::IpVersion, paths::IpAddrWithMask};
 use sensor_core::{
     enrich::{
+        active::ActiveContext,
         combine::Precedence,
         context::{Context, Limits},
-        current::Current,
         enricher::Enricher,
         formats::Form,
         sources::Sources,
@@ -152,7 +152,7 @@ fn enrichment<'a>(
     context: Context,
     mut batches: Vec<FlowBatch>,
 ) -> Measurement<'a> {
-    let mut enricher = Enricher::new(Arc::new(Current::new(context)));
+    let mut enricher = Enricher::new(Arc::new(ActiveContext::new(context)));
     let work = move || {
         for batch in &mut batches {
             enricher.enrich(batch);

@@ -29,14 +29,14 @@ use std::{
 use flows::Random;
 use sensor_core::{
     engine::{
-        change::Change,
+        change::PipelineChange,
         dispatch::{Dispatcher, Output, WhenFull},
         pipeline::Pipeline,
     },
     enrich::{
+        active::ActiveContext,
         combine::Precedence,
         context::{Context, Limits},
-        current::Current,
         enricher::Enricher,
         formats::Form,
         sources::Sources,
@@ -50,8 +50,8 @@ use sensor_core::{
         lists::Lists,
     },
     policy::{
+        alert::Alert,
         detector::{Detector, Rules},
-        event::Event,
         load,
         load::PolicyFile,
         model::Policy,
@@ -121,7 +121,7 @@ fn main() {
 }
 
 /// What is known of the addresses in [`mixed`]: 10,000 labels, private networks, bogons, one list of bad reputation.
-fn context() -> Arc<Current> {
+fn context() -> Arc<ActiveContext> {
     const ROLES: [&str; 7] =
         ["web", "database", "application", "resolver", "mailserver", "scanner", "backup"];
     let address = |number: u32| Ipv4Addr::from(number);
@@ -142,11 +142,11 @@ fn context() -> Arc<Current> {
     sources.private_networks();
     assert_eq!(sources.labels("labels", &labels, Form::Csv).faulty, 0);
     assert_eq!(sources.reputation("bad", &bad, "scanners").faulty, 0);
-    Arc::new(Current::new(Context::new(sources, Precedence::MostSpecific, Limits::default())))
+    Arc::new(ActiveContext::new(Context::new(sources, Precedence::MostSpecific, Limits::default())))
 }
 
 /// Enrichment alone, nanoseconds per flow.
-fn enrichment(context: &Arc<Current>, batches: &mut [FlowBatch]) -> f64 {
+fn enrichment(context: &Arc<ActiveContext>, batches: &mut [FlowBatch]) -> f64 {
     let mut enricher = Enricher::new(context.clone());
     let work = || batches.iter_mut().for_each(|batch| enricher.enrich(batch));
     rounds("enrichment alone, ns per flow", work)
@@ -195,7 +195,7 @@ struct Kept {
 }
 
 impl Output for Kept {
-    fn event(&self, event: Event) {
+    fn event(&self, event: Alert) {
         black_box(event);
     }
 
@@ -208,7 +208,7 @@ impl Output for Kept {
 /// The whole engine on so many threads, and its flows.
 struct Contender {
     threads: usize,
-    current: Arc<Current>,
+    current: Arc<ActiveContext>,
     dispatcher: Dispatcher<Kept>,
     batches: Vec<FlowBatch>,
     /// By the clock on the wall, and by what the busiest thread spent, of each round.
@@ -250,8 +250,8 @@ impl Contender {
 
     /// Moves policies between threads by what flows have shown.
     fn balance(&self) {
-        let from = self.dispatcher.with(|pipeline| pipeline.in_force());
-        let change = Change::balanced(&from, &self.current);
+        let from = self.dispatcher.with(|pipeline| pipeline.active());
+        let change = PipelineChange::balanced(&from, &self.current);
         self.dispatcher.with(|pipeline| drop(pipeline.change(change)));
     }
 }
@@ -425,7 +425,7 @@ impl Engine for Pipeline {
 }
 
 /// Policies alone.
-impl Engine for (Detector, Vec<Event>) {
+impl Engine for (Detector, Vec<Alert>) {
     fn pass(&mut self, batch: &mut FlowBatch) -> usize {
         self.0.observe(batch, &Interfaces::default(), &mut self.1);
         self.1.drain(..).count()

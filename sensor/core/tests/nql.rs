@@ -13,7 +13,7 @@ use std::{
 
 use sensor_core::{
     diagnostic,
-    flow::fields::Context,
+    flow::fields::RecordKind,
     nql::{
         Filter, Options, ast, codes,
         faults::Faults,
@@ -77,8 +77,8 @@ fn options<'a>(text: &str, lists: &'a Lists) -> Options<'a> {
             "--regex-bytes" => options.limits.regex_bytes = number(),
             "--context" => {
                 let name = words.next().expect("a context");
-                let named = |context: &Context| context.name() == name;
-                options.context = Context::ALL.into_iter().find(named).expect("a context");
+                let named = |context: &RecordKind| context.name() == name;
+                options.context = RecordKind::ALL.into_iter().find(named).expect("a context");
             }
             other => panic!("unknown option {other}"),
         }

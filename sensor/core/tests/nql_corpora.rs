@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 
 use sensor_core::{
     diagnostic,
-    flow::fields::Context,
+    flow::fields::RecordKind,
     nql::{Filter, Options, lists::Lists},
 };
 
@@ -21,7 +21,7 @@ fn read(path: &Path) -> Option<String> {
     text
 }
 
-fn compile(query: &str, context: Context) -> Result<Filter, String> {
+fn compile(query: &str, context: RecordKind) -> Result<Filter, String> {
     let lists = Lists::default();
     let options = Options { context, ..Options::new(&lists) };
     Filter::compile(query, &options)
@@ -31,9 +31,9 @@ fn compile(query: &str, context: Context) -> Result<Filter, String> {
 #[test]
 fn lists_of_queries() {
     for (file, context, valid) in [
-        ("valid-flow.nql", Context::Flow, true),
-        ("valid-dns.nql", Context::Dns, true),
-        ("invalid-flow.nql", Context::Flow, false),
+        ("valid-flow.nql", RecordKind::Flow, true),
+        ("valid-dns.nql", RecordKind::Dns, true),
+        ("invalid-flow.nql", RecordKind::Flow, false),
     ] {
         let Some(text) = read(&corpora::root().join("nql").join(file)) else { continue };
         for query in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -60,7 +60,7 @@ fn policies() {
     let queries: Vec<String> = matches.chain(discards).collect();
     assert!(queries.len() >= 185, "only {} queries found", queries.len());
     for query in queries {
-        let filter = compile(&query, Context::Flow).unwrap_or_else(|shown| panic!("{shown}"));
+        let filter = compile(&query, RecordKind::Flow).unwrap_or_else(|shown| panic!("{shown}"));
         assert!(filter.warnings.is_empty(), "{query}: {:?}", filter.warnings);
     }
 }

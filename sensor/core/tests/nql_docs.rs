@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::PathBuf};
 
 use sensor_core::{
     diagnostic,
-    flow::fields::{Context, Field, Origin, TextRule, aliases},
+    flow::fields::{Field, Origin, RecordKind, TextRule, aliases},
     nql::{Filter, Options, codes::CODES, limits::Limits, lists::Lists},
 };
 
@@ -55,7 +55,7 @@ fn field_list() -> String {
          *filled*: this sensor's own flows have a value. *address*: present if the context knows the address.\n\
          *patterns*: `=~` and `!~` apply. *extension*: not part of the public language, rejected with `--strict`.\n",
     );
-    for context in Context::ALL {
+    for context in RecordKind::ALL {
         write!(text, "\n## {}\n\n", context.name()).unwrap();
         text.push_str(
             "| field | type | meaning | IPFIX elements | notes |\n|---|---|---|---|---|\n",
@@ -73,10 +73,10 @@ fn field_list() -> String {
             )
             .unwrap();
         }
-        if context == Context::Flow {
+        if context == RecordKind::Flow {
             text.push_str(FLOW_LABELS);
         }
-        if context == Context::Dns {
+        if context == RecordKind::Dns {
             text.push_str(
                 "| `label.ip.X` | string[] | Values of the label X of the client | | address |\n",
             );
@@ -92,7 +92,7 @@ fn field_list() -> String {
             let fields = alias.fields.join("`, `");
             writeln!(text, "| `{}` | `{fields}` | {extension} |", alias.name).unwrap();
         }
-        if context == Context::Flow {
+        if context == RecordKind::Flow {
             text.push_str("| `label.ip.X` | `label.dst.X`, `label.src.X` | |\n");
         }
     }
@@ -140,7 +140,7 @@ fn blocks(guide: &str) -> BTreeMap<&str, Vec<&str>> {
     blocks
 }
 
-fn compile(query: &str, context: Context) -> Result<Filter, String> {
+fn compile(query: &str, context: RecordKind) -> Result<Filter, String> {
     let lists = Lists::default();
     let options = Options { context, ..Options::new(&lists) };
     Filter::compile(query, &options)
@@ -151,7 +151,7 @@ fn compile(query: &str, context: Context) -> Result<Filter, String> {
 fn queries_of_the_guide_are_accepted() {
     let guide = read("nql.md");
     let blocks = blocks(&guide);
-    for (kind, context) in [("nql", Context::Flow), ("nql-dns", Context::Dns)] {
+    for (kind, context) in [("nql", RecordKind::Flow), ("nql-dns", RecordKind::Dns)] {
         for query in blocks[kind].iter().flat_map(|block| block.split("\n\n")) {
             let filter = compile(query, context).unwrap_or_else(|shown| panic!("{shown}"));
             assert!(filter.warnings.is_empty(), "{query}");
@@ -166,13 +166,13 @@ fn messages_of_the_guide_are_those_that_come() {
     for block in &blocks(&guide)["nql-error"] {
         let (query, expected) =
             block.split_once("\n\n").expect("the query, an empty line, the message");
-        assert_eq!(compile(query, Context::Flow).expect_err(query), expected);
+        assert_eq!(compile(query, RecordKind::Flow).expect_err(query), expected);
     }
 }
 
 #[test]
 fn a_query_and_what_the_guide_calls_the_same_are_the_same() {
-    let typed = |query| compile(query, Context::Flow).unwrap().typed;
+    let typed = |query| compile(query, RecordKind::Flow).unwrap().typed;
     for (one, other) in [
         (
             "label.ip.securitygroup == production && label.ip.securitygroup == development",

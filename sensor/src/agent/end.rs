@@ -37,7 +37,7 @@ pub fn end(
     plant.finish(flush_deadline(mode), &mut status);
     // Of a file that cannot even be opened there is nothing to sum up.
     if !(silent || result.is_err() && status.has_no_frame()) {
-        summary::losses(&status).tell(summary::text(&status));
+        summary::losses(&status).print(summary::text(&status));
     }
     result?;
     if silent && mode == Mode::Files { Ok(()) } else { status.check(mode) }

@@ -3,10 +3,10 @@
 
 use std::net::IpAddr;
 
-use sensor_wire::{collector::Options, template::compile::OutCounters};
+use sensor_wire::{decoder::Options, template::compile::OutCounters};
 
 use super::config::Config;
-use crate::intake::admission::Profile;
+use crate::intake::admission::DeviceProfile;
 
 /// Options of a decoder of captured exports. What is given here counts for all exporters, whatever `config` says of them.
 /// A capture is read whole: admission and rate limits do not apply.
@@ -18,7 +18,7 @@ pub fn captured(
     let rules = config.intake.rules.clone();
     let profile = move |address: IpAddr| {
         let profile = rules.profile(address);
-        Profile { out_counters: out_counters.unwrap_or(profile.out_counters), ..profile }
+        DeviceProfile { out_counters: out_counters.unwrap_or(profile.out_counters), ..profile }
     };
     Options {
         inner_headers: inner_headers || config.intake.inner_headers,

@@ -17,7 +17,7 @@ use super::{
     end::end,
     inspect::Contents,
     mode::Mode,
-    plant::{Plant, top::Shown},
+    plant::{Plant, top::PrintOptions},
     progress::{self, Progress},
     status::{Cache, Frames},
 };
@@ -34,7 +34,7 @@ pub fn replay(
     filter: Option<&Filter>,
     contents: Contents,
     files: &[impl AsRef<Path>],
-    shown: &Shown,
+    shown: &PrintOptions,
 ) -> anyhow::Result<()> {
     let plant = Arc::new(Plant::start(config, filter, contents, Mode::Files, shown)?);
     plant.warn_of_silence();

@@ -15,7 +15,7 @@ use super::{
     inspect::Contents,
     intake::Intake,
     mode::Mode,
-    plant::{Plant, top::Shown},
+    plant::{Plant, top::PrintOptions},
     reconfigure::Reconfiguration,
     signals::{Request, Signals},
     status::{Status, summary},
@@ -41,7 +41,7 @@ pub fn run(
     config: &Config,
     filter: Option<&Filter>,
     contents: Contents,
-    shown: &Shown,
+    shown: &PrintOptions,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -159,7 +159,7 @@ async fn wait(
                     }
                     status.intake = intake.as_deref().map(Intake::report);
                     plant.report(&mut status);
-                    stdio::tell(format_args!("summary so far{}", summary::text(&status)));
+                    stdio::to_stderr(format_args!("summary so far{}", summary::text(&status)));
                 }
             },
             () = reload.ended(), if reload.is_running() => {}

@@ -12,7 +12,7 @@ use super::{
 use crate::agent::{
     config::{overrides::Overrides, value::parse_duration},
     exports,
-    plant::top::Shown,
+    plant::top::PrintOptions,
 };
 
 /// Closes the help of the program.
@@ -285,7 +285,7 @@ impl FlowArgs {
     ///
     /// # Errors
     /// Flags that exclude each other.
-    pub fn shown(&self) -> anyhow::Result<Shown> {
+    pub fn shown(&self) -> anyhow::Result<PrintOptions> {
         if self.print.contains(&Print::None) && self.print.iter().any(|what| *what != Print::None) {
             let fault = "--print combines `none` with other values: use one or the other";
             return Err(Failure::usage(fault).into());

@@ -63,7 +63,7 @@ fn with_findings(message: &str, findings: &Findings) -> String {
 /// A failure that has been told already, in a document for programs.
 #[derive(Debug, thiserror::Error)]
 #[error("the document says what went wrong")]
-pub struct Told(pub Exit);
+pub struct AlreadyReported(pub Exit);
 
 impl Failure {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
@@ -103,7 +103,7 @@ pub fn code(error: &anyhow::Error) -> Exit {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.exit;
     }
-    if let Some(Told(exit)) = error.downcast_ref() {
+    if let Some(AlreadyReported(exit)) = error.downcast_ref() {
         return *exit;
     }
     error.chain().find_map(opinion).unwrap_or(Exit::Other)
@@ -156,8 +156,8 @@ fn of_unreadable<'a>(mut sources: impl Iterator<Item = &'a io::Error>) -> Exit {
 /// Prints the error chain, once, and says how to end.
 pub fn report(error: &anyhow::Error) -> Exit {
     let exit = code(error);
-    if exit != Exit::Success && !error.is::<Told>() {
-        stdio::tell(message(error));
+    if exit != Exit::Success && !error.is::<AlreadyReported>() {
+        stdio::to_stderr(message(error));
     }
     exit
 }

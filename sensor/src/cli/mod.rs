@@ -96,7 +96,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
     if guard::serve(arguments.clone()) {
         return Exit::Success.into();
     }
-    terminal::foresee(arguments.clone());
+    terminal::apply_color_flag(arguments.clone());
     let arguments = match Arguments::read(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

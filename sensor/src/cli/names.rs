@@ -5,7 +5,7 @@
 
 use sensor_core::{
     diagnostic::nearest,
-    flow::fields::{self, Context, FIELDS, Field},
+    flow::fields::{self, FIELDS, Field, RecordKind},
     nql::synonyms,
 };
 
@@ -18,7 +18,7 @@ pub fn field(name: &str) -> Result<&'static Field, String> {
     if let Some(field) = fields::find(&known) {
         return Ok(field);
     }
-    if let Some(alias) = fields::find_alias(Context::Flow, &known) {
+    if let Some(alias) = fields::find_alias(RecordKind::Flow, &known) {
         let both = listed(&stood_for(alias), "and");
         return Err(format!("`{name}` is an alias of {both}; use one or more of these"));
     }
@@ -35,8 +35,8 @@ pub fn field(name: &str) -> Result<&'static Field, String> {
 
 /// What the name that other tools or IANA have for a field is called here.
 pub fn meant(name: &str) -> Option<String> {
-    let (fields, note) = match synonyms::meant(&name.to_ascii_lowercase(), Context::Flow) {
-        Some(synonym) => match fields::find_alias(Context::Flow, synonym.field) {
+    let (fields, note) = match synonyms::meant(&name.to_ascii_lowercase(), RecordKind::Flow) {
+        Some(synonym) => match fields::find_alias(RecordKind::Flow, synonym.field) {
             Some(alias) => (stood_for(alias), synonym.note),
             None => (fields::find(synonym.field).into_iter().collect(), synonym.note),
         },
@@ -78,7 +78,7 @@ mod tests {
     /// Whoever follows the advice is not refused.
     #[test]
     fn advice_names_fields_alone() {
-        let aliases = fields::aliases(Context::Flow).iter().map(|alias| alias.name);
+        let aliases = fields::aliases(RecordKind::Flow).iter().map(|alias| alias.name);
         let elements =
             ["octetDeltaCount", "sourceIPv4Address", "INTERFACENAME", "icmpTypeCodeIPv4"];
         for name in aliases.chain(SYNONYMS.iter().map(|row| row.name)).chain(elements) {

@@ -7,7 +7,7 @@ use clap::Args;
 use sensor_core::diagnostic::Findings;
 use serde::Serialize;
 
-use super::exit::{self, Failure, Told};
+use super::exit::{self, AlreadyReported, Failure};
 use crate::stdio;
 
 /// The version of all documents; it changes when a key goes or means something else.
@@ -71,7 +71,7 @@ fn for_people<T: Body>(outcome: Outcome<T>) -> anyhow::Result<()> {
             Err(failure.with(findings).into())
         }
         None => {
-            stdio::tell(findings.styled());
+            stdio::to_stderr(findings.styled());
             Ok(stdio::print_styled(body.text())?)
         }
     }
@@ -88,7 +88,7 @@ fn for_programs<T: Body>(outcome: &anyhow::Result<Outcome<T>>) -> anyhow::Result
     let document = Document { schema: SCHEMA, body, diagnostics: &diagnostics };
     stdio::print(format_args!("{}\n", serde_json::to_string_pretty(&document)?))?;
     match exit {
-        Some(exit) => Err(Told(exit).into()),
+        Some(exit) => Err(AlreadyReported(exit).into()),
         None => Ok(()),
     }
 }

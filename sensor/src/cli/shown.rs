@@ -7,7 +7,7 @@ use sensor_core::flow::{
 };
 
 use crate::{
-    agent::plant::top::{Shown, TopOptions},
+    agent::plant::top::{PrintOptions, TopOptions},
     cli::{exit::Failure, names},
     export::log::{Format, csv::Columns},
 };
@@ -83,7 +83,7 @@ impl TopArgs {
 ///
 /// # Errors
 /// Where groups are asked for by too many fields, a field is named twice, or columns are chosen of what has none.
-pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<Shown> {
+pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<PrintOptions> {
     each_once("--columns", &form.columns)?;
     if !form.columns.is_empty() {
         if top.top.is_some() {
@@ -95,7 +95,7 @@ pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<Shown> {
             return Err(Failure::usage(fault).into());
         }
     }
-    Ok(Shown { format: form.format(), top: top.options()? })
+    Ok(PrintOptions { format: form.format(), top: top.options()? })
 }
 
 /// Refuses flags about flows where none are shown.

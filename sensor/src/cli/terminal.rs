@@ -60,7 +60,7 @@ impl TerminalArgs {
 }
 
 /// Puts `--color` in force before the command line is understood: help and complaints about it heed the flag as well.
-pub fn foresee(arguments: impl IntoIterator<Item = OsString>) {
+pub fn apply_color_flag(arguments: impl IntoIterator<Item = OsString>) {
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let when = match argument.to_str() {

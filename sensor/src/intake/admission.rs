@@ -10,7 +10,7 @@ use sensor_core::flow::{
     prefix::Prefix,
     trie::{Bits, Trie, nested},
 };
-pub use sensor_wire::exporter::device::Profile;
+pub use sensor_wire::device::state::DeviceProfile;
 
 /// What is configured for some exporters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Rule {
     /// Datagrams a second; `None`: what holds for all; `Some(None)`: any number.
     pub rate_limit: Option<Option<u32>>,
     /// Name, site, tags, sampling rate.
-    pub profile: Profile,
+    pub profile: DeviceProfile,
 }
 
 /// What is configured of admission. Every datagram asks, however many exporters are configured.
@@ -79,7 +79,7 @@ impl Rules {
     }
 
     /// What is configured for the exporter at `address`.
-    pub fn profile(&self, address: IpAddr) -> Profile {
+    pub fn profile(&self, address: IpAddr) -> DeviceProfile {
         self.rule(address).map(|rule| rule.profile.clone()).unwrap_or_default()
     }
 }
@@ -256,7 +256,7 @@ mod tests {
     }
 
     fn rule(network: &str, name: &str, rate_limit: Option<Option<u32>>) -> Rule {
-        let profile = Profile { name: name.to_owned(), ..Profile::default() };
+        let profile = DeviceProfile { name: name.to_owned(), ..DeviceProfile::default() };
         Rule { network: network.parse().unwrap(), rate_limit, profile }
     }
 

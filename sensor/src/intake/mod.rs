@@ -19,9 +19,9 @@ pub mod report;
 pub mod steer;
 
 mod contacts;
-mod desk;
 mod parts;
 mod relay;
+mod shard;
 mod socket;
 mod state;
 mod stream;
@@ -41,19 +41,19 @@ use std::{
 
 use self::{
     admission::Rules,
-    desk::{Desk, SharedDesk, lock},
     error::IntakeError,
     options::{Options, Transport},
     parts::Parts,
     relay::Relay,
     report::Report,
+    shard::{DecoderShard, SharedDecoder, lock},
     socket::Port,
     stream::Streams,
     thread::thread,
 };
 use crate::clock;
 
-pub use self::desk::Sink;
+pub use self::shard::Sink;
 pub use self::state::fresh as fresh_state;
 
 /// Reads the files of a TLS listener, and starts nothing.
@@ -184,13 +184,13 @@ impl Intake {
     }
 }
 
-fn desk(options: &Options, rules: &Arc<Rules>, memory: usize) -> SharedDesk {
+fn desk(options: &Options, rules: &Arc<Rules>, memory: usize) -> SharedDecoder {
     let listeners = options.listeners.len();
-    Arc::new(Mutex::new(Desk::new(rules.clone(), listeners, memory, options.inner_headers)))
+    Arc::new(Mutex::new(DecoderShard::new(rules.clone(), listeners, memory, options.inner_headers)))
 }
 
 /// Gives each exporter to the worker that its datagrams will reach; returns how many were taken.
-fn restore(desks: &[SharedDesk], saved: sensor_wire::exporter::snapshot::Snapshot) -> usize {
+fn restore(desks: &[SharedDecoder], saved: sensor_wire::device::snapshot::Snapshot) -> usize {
     let version = saved.version;
     let mut shares: Vec<_> = desks.iter().map(|_| Vec::new()).collect();
     for exporter in saved.exporters {
@@ -199,8 +199,8 @@ fn restore(desks: &[SharedDesk], saved: sensor_wire::exporter::snapshot::Snapsho
     let shares = desks.iter().zip(shares);
     shares
         .map(|(desk, exporters)| {
-            let share = sensor_wire::exporter::snapshot::Snapshot { version, exporters };
-            lock(desk).collector.restore(share, clock::now())
+            let share = sensor_wire::device::snapshot::Snapshot { version, exporters };
+            lock(desk).decoder.restore(share, clock::now())
         })
         .sum()
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    desk::{SharedDesk, lock},
     relay::Relay,
     report::Report,
+    shard::{SharedDecoder, lock},
     socket::Port,
     stream,
 };
@@ -13,7 +13,7 @@ use super::{
 /// What reports are made of.
 pub(super) struct Parts {
     /// One for each worker.
-    pub(super) desks: Vec<SharedDesk>,
+    pub(super) desks: Vec<SharedDecoder>,
     /// Sockets of each worker, in the order of the listeners.
     pub(super) ports: Vec<Vec<Port>>,
     pub(super) relay: Option<Relay>,

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use sensor_wire::exporter::{device::Device, room::Recent, session::SFLOW};
+use sensor_wire::device::{room::Recent, session::SFLOW, state::DeviceState};
 pub use sensor_wire::ledger::{Ledger, Skipped};
 use serde::Serialize;
 
-use super::{desk::Desk, socket::Port};
+use super::{shard::DecoderShard, socket::Port};
 
-pub use super::desk::Count;
+pub use super::shard::Count;
 
 /// All that is known.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -28,7 +28,7 @@ pub struct Report {
     /// Datagrams of exporters for which there was no room.
     pub turned_away: Recent,
     /// By address.
-    pub exporters: BTreeMap<IpAddr, ExporterReport>,
+    pub exporters: BTreeMap<IpAddr, DeviceReport>,
     /// Receivers of forwarded datagrams.
     pub forwards: Vec<ForwardReport>,
     /// TCP and TLS connections.
@@ -48,7 +48,7 @@ pub struct ListenerReport {
 
 /// An exporter.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct ExporterReport {
+pub struct DeviceReport {
     /// Its name, empty when it has none.
     pub name: String,
     /// Octets and records.
@@ -155,14 +155,14 @@ impl Report {
         self.listeners.values().map(|listener| listener.dropped).sum()
     }
 
-    pub(super) fn add_desk(&mut self, desk: &Desk) {
+    pub(super) fn add_desk(&mut self, desk: &DecoderShard) {
         self.refused += desk.refused;
         self.limited += desk.limited;
         self.left += desk.left;
-        self.ledger += desk.collector.ledger();
-        self.evicted.add(&desk.collector.exporters().evicted);
-        self.turned_away.add(&desk.collector.exporters().turned_away);
-        for device in desk.collector.exporters().devices() {
+        self.ledger += desk.decoder.ledger();
+        self.evicted.add(&desk.decoder.exporters().evicted);
+        self.turned_away.add(&desk.decoder.exporters().turned_away);
+        for device in desk.decoder.exporters().devices() {
             self.exporters.entry(device.exporter.address).or_default().add(device);
         }
         for (address, limited) in desk.admission.limited() {
@@ -170,7 +170,7 @@ impl Report {
         }
     }
 
-    pub(super) fn add_ports(&mut self, desk: &Desk, ports: &[Port]) {
+    pub(super) fn add_ports(&mut self, desk: &DecoderShard, ports: &[Port]) {
         for (port, received) in ports.iter().zip(&desk.received) {
             let listener = self.listeners.entry(port.name.clone()).or_default();
             listener.add(*received);
@@ -186,8 +186,8 @@ impl ListenerReport {
     }
 }
 
-impl ExporterReport {
-    fn add(&mut self, device: &Device) {
+impl DeviceReport {
+    fn add(&mut self, device: &DeviceState) {
         self.name.clone_from(&device.exporter.name);
         self.ledger += device.ledger;
         if device.skew().unsigned_abs() > self.skew.unsigned_abs() {

@@ -9,11 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sensor_wire::exporter::snapshot::{SavedExporter, Snapshot, VERSION};
+use sensor_wire::device::snapshot::{SavedExporter, Snapshot, VERSION};
 
 use super::{
-    desk::{SharedDesk, lock},
     error::IntakeError,
+    shard::{SharedDecoder, lock},
 };
 use crate::files;
 
@@ -83,10 +83,10 @@ pub(super) fn probe(path: &Path) -> Result<(), IntakeError> {
 }
 
 /// Writes what the desks know to `path`. Trouble is logged: the next time may be better.
-pub(super) fn save(path: &Path, desks: &[SharedDesk]) {
+pub(super) fn save(path: &Path, desks: &[SharedDecoder]) {
     let mut snapshot = Snapshot { version: VERSION, exporters: Vec::new() };
     for desk in desks {
-        snapshot.exporters.extend(lock(desk).collector.snapshot().exporters);
+        snapshot.exporters.extend(lock(desk).decoder.snapshot().exporters);
     }
     let mut unproven = 0;
     snapshot.exporters.retain(|exporter: &SavedExporter| {

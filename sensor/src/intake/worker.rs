@@ -11,9 +11,9 @@ use std::{
 
 use super::{
     admission::Verdict,
-    desk::{Desk, SharedDesk, Sink, lock},
     parts::Parts,
     relay::{Packet, Relay},
+    shard::{DecoderShard, SharedDecoder, Sink, lock},
     socket::Port,
     sys::{self, Arrived, Inbox, SLOTS},
 };
@@ -92,7 +92,7 @@ pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
 }
 
 /// Counts what the sockets hold as received and left: receiving takes a fraction of the time of decoding.
-fn count_rest(inbox: &mut Inbox, sockets: &[BorrowedFd<'_>], desk: &SharedDesk) {
+fn count_rest(inbox: &mut Inbox, sockets: &[BorrowedFd<'_>], desk: &SharedDecoder) {
     let end = Instant::now() + COUNTING;
     for (listener, socket) in sockets.iter().enumerate() {
         while let Ok(count @ 1..) = inbox.receive(*socket) {
@@ -109,7 +109,7 @@ fn count_rest(inbox: &mut Inbox, sockets: &[BorrowedFd<'_>], desk: &SharedDesk) 
 
 /// Takes the datagrams of one buffer.
 fn take(
-    desk: &mut Desk,
+    desk: &mut DecoderShard,
     listener: usize,
     arrived: &Arrived<'_>,
     now: u64,
@@ -156,7 +156,8 @@ mod tests {
         (0..100).for_each(|n| send(n * 3));
         ports[0].close();
         (0..10).for_each(|_| send(50));
-        let desk = Arc::new(Mutex::new(Desk::new(Arc::new(Rules::default()), 1, 4 << 20, false)));
+        let desk =
+            Arc::new(Mutex::new(DecoderShard::new(Arc::new(Rules::default()), 1, 4 << 20, false)));
         count_rest(&mut Inbox::new(), &[ports[0].as_fd()], &desk);
         let mut report = Report::default();
         report.add_desk(&lock(&desk));

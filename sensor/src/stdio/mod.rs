@@ -39,13 +39,13 @@ pub fn is_quiet() -> bool {
 /// Writes what goes as it should to standard error: what is watched, what came of it. Nothing where [`be_quiet`] was called.
 pub fn note(text: impl Display) {
     if !is_quiet() {
-        tell(text);
+        to_stderr(text);
     }
 }
 
 /// Writes to standard error; a line end is added where the text has none. Without text, nothing is written. Escape codes of
 /// colours are taken out where nobody wants them.
-pub fn tell(text: impl Display) {
+pub fn to_stderr(text: impl Display) {
     let mut text = text.to_string();
     if !text.is_empty() {
         if !error_has_color() {

@@ -12,7 +12,7 @@ use sensor_common::packet;
 use sensor_core::flow::batch::{Addresses, FlowBatch};
 use sensor_wire::{
     batches::Batches,
-    collector::{Collector, Options},
+    decoder::{Decoder, Options},
 };
 
 use crate::corpora;
@@ -62,18 +62,18 @@ pub fn datagrams(case: &Path) -> Vec<Datagram> {
 }
 
 /// The collector after all datagrams of a case, and its flows. The ledger must balance after each.
-pub fn collect(case: &Path) -> (Collector, Batches) {
-    let mut collector = Collector::new(Options { keep_options: true, ..Options::default() });
+pub fn collect(case: &Path) -> (Decoder, Batches) {
+    let mut decoder = Decoder::new(Options { keep_options: true, ..Options::default() });
     let mut batches = Batches::default();
     for datagram in datagrams(case) {
-        collector.datagram(datagram.from, datagram.received, &datagram.payload, &mut batches);
-        let ledger = collector.ledger();
+        decoder.datagram(datagram.from, datagram.received, &datagram.payload, &mut batches);
+        let ledger = decoder.ledger();
         assert_eq!(ledger.octets, ledger.accounted(), "{}: {ledger:#?}", name(case));
     }
     for batch in batches.all() {
         assert_whole(batch);
     }
-    (collector, batches)
+    (decoder, batches)
 }
 
 /// Every column has a value for every row, or none at all.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use sensor_wire::{
     batches::Batches,
-    collector::{Collector, Options},
-    exporter::directory::Limits,
+    decoder::{Decoder, Options},
+    device::directory::Limits,
     ledger::{Ledger, Skipped},
 };
 
@@ -22,9 +22,9 @@ fn from() -> SocketAddr {
 }
 
 /// Decodes `octets` with what the collector knows, and checks the books.
-fn feed(collector: &mut Collector, batches: &mut Batches, octets: &[u8]) {
-    collector.datagram(from(), 1_700_000_000_000, octets, batches);
-    let ledger = collector.ledger();
+fn feed(decoder: &mut Decoder, batches: &mut Batches, octets: &[u8]) {
+    decoder.datagram(from(), 1_700_000_000_000, octets, batches);
+    let ledger = decoder.ledger();
     assert_eq!(ledger.octets, ledger.accounted(), "{octets:x?}\n{ledger:#?}");
 }
 
@@ -35,20 +35,20 @@ const THOROUGH: usize = 2;
 fn datagrams_cut_off_and_changed_at_every_octet() {
     let Some(cases) = cases() else { return };
     for case in cases {
-        let mut collector = Collector::new(Options::default());
+        let mut decoder = Decoder::new(Options::default());
         let mut batches = Batches::default();
         let all = datagrams(&case);
         for (number, datagram) in all.iter().enumerate() {
             let whole = &datagram.payload;
             let (start, step) = if number < THOROUGH { (0, 1) } else { (number % 8, 8) };
-            feed(&mut collector, &mut batches, whole);
+            feed(&mut decoder, &mut batches, whole);
             for length in (start..whole.len()).step_by(step) {
-                feed(&mut collector, &mut batches, &whole[..length]);
+                feed(&mut decoder, &mut batches, &whole[..length]);
             }
             let mut changed = whole.clone();
             for place in (start..whole.len()).step_by(step) {
                 changed[place] ^= 0xff;
-                feed(&mut collector, &mut batches, &changed);
+                feed(&mut decoder, &mut batches, &changed);
                 changed[place] = whole[place];
                 batches.take(false, |batch| assert_whole(&batch));
             }
@@ -59,17 +59,17 @@ fn datagrams_cut_off_and_changed_at_every_octet() {
 
 #[test]
 fn templates_that_would_blow_up() {
-    let mut collector = Collector::new(Options::default());
+    let mut decoder = Decoder::new(Options::default());
     let mut batches = Batches::default();
     let empty = vec![(8, 0); 300];
-    feed(&mut collector, &mut batches, &message(&[(2, template(256, &empty))]));
+    feed(&mut decoder, &mut batches, &message(&[(2, template(256, &empty))]));
     let long = vec![(8, 60_000); 2];
-    feed(&mut collector, &mut batches, &message(&[(2, template(257, &long))]));
+    feed(&mut decoder, &mut batches, &message(&[(2, template(257, &long))]));
     // 65,535 fields are announced, one is there.
     let mut lies = template(258, &[(8, 4)]);
     lies[2..4].copy_from_slice(&[0xff; 2]);
-    feed(&mut collector, &mut batches, &message(&[(2, lies)]));
-    let ledger = collector.ledger();
+    feed(&mut decoder, &mut batches, &message(&[(2, lies)]));
+    let ledger = decoder.ledger();
     assert_eq!(ledger.skipped[Skipped::TemplateEmpty], 1204);
     assert_eq!(ledger.skipped[Skipped::TemplateTooLong], 12);
     assert_eq!(ledger.skipped[Skipped::TemplateTruncated], 8);
@@ -77,14 +77,14 @@ fn templates_that_would_blow_up() {
     let mut fields = vec![(8, 0); 14_000];
     fields.push((4, 1));
     let sets = [(2, template(259, &fields)), (259, vec![6; 8000])];
-    feed(&mut collector, &mut batches, &message(&sets));
-    assert_eq!(collector.ledger().data_records, 8000);
-    assert_eq!(collector.ledger().skipped[Skipped::NoFlow], 8000);
+    feed(&mut decoder, &mut batches, &message(&sets));
+    assert_eq!(decoder.ledger().data_records, 8000);
+    assert_eq!(decoder.ledger().skipped[Skipped::NoFlow], 8000);
 }
 
 #[test]
 fn sflow_counts_of_billions() {
-    let mut collector = Collector::new(Options::default());
+    let mut decoder = Decoder::new(Options::default());
     let mut batches = Batches::default();
     let words =
         |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
@@ -92,7 +92,7 @@ fn sflow_counts_of_billions() {
     for count in [0, 1, u32::MAX] {
         let mut datagram = words(&header);
         datagram.extend(words(&[count]));
-        feed(&mut collector, &mut batches, &datagram);
+        feed(&mut decoder, &mut batches, &datagram);
         // A flow sample with as many records, and a gateway record with as many path segments.
         for records in [1, u32::MAX] {
             let gateway = [1003, 36, 1, 0xc000_0202, 1, 2, 3, u32::MAX, 2, u32::MAX, 7];
@@ -101,7 +101,7 @@ fn sflow_counts_of_billions() {
             let mut datagram = words(&header);
             datagram.extend(words(&[count, 1, sample.len() as u32 * 4]));
             datagram.extend(words(&sample));
-            feed(&mut collector, &mut batches, &datagram);
+            feed(&mut decoder, &mut batches, &datagram);
         }
     }
     assert_eq!(batches.rows(), 0);
@@ -110,34 +110,34 @@ fn sflow_counts_of_billions() {
 #[test]
 fn a_flood_of_templates_leaves_an_honest_exporter_alone() {
     let limits = Limits { total: 1 << 20, ..Limits::default() };
-    let mut collector = Collector::new(Options { limits, ..Options::default() });
+    let mut decoder = Decoder::new(Options { limits, ..Options::default() });
     let mut batches = Batches::default();
     let fields = [(8, 4), (12, 4), (1, 4), (2, 4)];
     let honest = message(&[(2, template(256, &fields)), (256, vec![1; 16])]);
-    feed(&mut collector, &mut batches, &honest);
+    feed(&mut decoder, &mut batches, &honest);
     for number in 0..20_000_u32 {
         let mut flood = message(&[(2, template(256, &fields)), (2, template(257, &fields))]);
         flood[12..16].copy_from_slice(&number.to_be_bytes());
         let source = SocketAddr::from((number.to_be_bytes(), 2055));
-        collector.datagram(source, 1_700_000_000_000, &flood, &mut batches);
+        decoder.datagram(source, 1_700_000_000_000, &flood, &mut batches);
         // The same from one address with ever new domains.
-        collector.datagram(SocketAddr::from(([198, 51, 100, 1], 1)), 1, &flood, &mut batches);
+        decoder.datagram(SocketAddr::from(([198, 51, 100, 1], 1)), 1, &flood, &mut batches);
     }
-    assert!(collector.exporters().used() <= limits.total, "{}", collector.exporters().used());
-    assert!(collector.exporters().evicted.count > 1000);
+    assert!(decoder.exporters().used() <= limits.total, "{}", decoder.exporters().used());
+    assert!(decoder.exporters().evicted.count > 1000);
     let before = batches.rows();
-    feed(&mut collector, &mut batches, &message(&[(256, vec![1; 16])]));
+    feed(&mut decoder, &mut batches, &message(&[(256, vec![1; 16])]));
     assert_eq!(batches.rows(), before + 1, "the honest exporter's template is still there");
 }
 
 /// The ledger after a fresh collector was fed these.
 fn ledger_of(datagrams: &[Vec<u8>]) -> Ledger {
-    let mut collector = Collector::new(Options::default());
+    let mut decoder = Decoder::new(Options::default());
     let mut batches = Batches::default();
     for octets in datagrams {
-        feed(&mut collector, &mut batches, octets);
+        feed(&mut decoder, &mut batches, octets);
     }
-    collector.ledger()
+    decoder.ledger()
 }
 
 #[test]

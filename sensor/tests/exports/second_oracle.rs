@@ -12,7 +12,7 @@ use sensor::{
     },
     replay::exports::Datagram,
 };
-use sensor_wire::collector::Options;
+use sensor_wire::decoder::Options;
 
 use crate::corpus::{cases, datagrams, name};
 

@@ -15,9 +15,9 @@ use sensor::replay::{capture::CaptureReader, packets};
 use sensor_common::ledger::{Count, Ledger};
 use sensor_core::{
     enrich::{
+        active::ActiveContext,
         combine::Precedence,
         context::{Context, Limits},
-        current::Current,
         sources::Sources,
     },
     flow::{
@@ -63,7 +63,7 @@ fn hits(policies: &[Policy], path: &Path) -> BTreeSet<String> {
     sources.private_networks();
     sources.bogons();
     let context = Context::new(sources, Precedence::default(), Limits::default());
-    let mut bench = Bench::new(policies.to_vec(), Arc::new(Current::new(context)));
+    let mut bench = Bench::new(policies.to_vec(), Arc::new(ActiveContext::new(context)));
     batches.into_iter().for_each(|batch| bench.observe(batch));
     bench.finish(last).iter().map(|event| event.policy.name.clone()).collect()
 }

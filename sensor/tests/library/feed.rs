@@ -11,17 +11,17 @@ use sensor_common::{
 };
 use sensor_core::{
     enrich::{
+        active::ActiveContext,
         combine::Precedence,
         context::{Context, Limits},
-        current::Current,
         formats::Form,
         sources::Sources,
     },
     flow::{
         batch::{BATCH_ROWS, EndReason, FlowBatch, Source},
         delta::FlowDelta,
+        device::Device,
         prefix::prefix,
-        router::Exporter,
     },
 };
 
@@ -114,7 +114,7 @@ impl Feed {
         batch.destination_mac.clear();
         let known = batch.exporters.iter().position(|known| known.address == exporter);
         let place = known.unwrap_or_else(|| {
-            batch.exporters.push(Arc::new(Exporter::new(exporter)));
+            batch.exporters.push(Arc::new(Device::new(exporter)));
             batch.exporters.len() - 1
         });
         batch.exporter.push(place as u32);
@@ -201,7 +201,7 @@ impl Feed {
 }
 
 /// What is known about the site: its networks, the bogons, roles where they are given, the host's address where it looks.
-pub fn context(roles: bool, view: View) -> Arc<Current> {
+pub fn context(roles: bool, view: View) -> Arc<ActiveContext> {
     let mut sources = Sources::default();
     sources.private_networks();
     sources.bogons();
@@ -215,5 +215,5 @@ pub fn context(roles: bool, view: View) -> Arc<Current> {
         let report = sources.labels("roles.csv", &lines.collect::<String>(), Form::Csv);
         assert_eq!(report.faulty, 0);
     }
-    Arc::new(Current::new(Context::new(sources, Precedence::default(), Limits::default())))
+    Arc::new(ActiveContext::new(Context::new(sources, Precedence::default(), Limits::default())))
 }

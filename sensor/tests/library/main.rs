@@ -12,11 +12,11 @@ mod library;
 mod threads;
 
 use sensor_core::{
-    enrich::{current::Current, enricher::Enricher},
+    enrich::{active::ActiveContext, enricher::Enricher},
     flow::{batch::FlowBatch, interfaces::Interfaces},
     policy::{
+        alert::{Alert, EndReason},
         detector::{Detector, Rules},
-        event::{EndReason, Event},
         load::load,
         model::Policy,
         stock,
@@ -34,13 +34,13 @@ fn stock_policies() -> Vec<Policy> {
 /// A detector with what an agent puts around it: flows are looked up before, labels written after.
 struct Bench {
     enricher: Enricher,
-    current: Arc<Current>,
+    current: Arc<ActiveContext>,
     detector: Detector,
-    events: Vec<Event>,
+    events: Vec<Alert>,
 }
 
 impl Bench {
-    fn new(policies: impl IntoIterator<Item = Policy>, current: Arc<Current>) -> Self {
+    fn new(policies: impl IntoIterator<Item = Policy>, current: Arc<ActiveContext>) -> Self {
         let detector = Detector::new(Rules::new(policies), 0, "host");
         Self { enricher: Enricher::new(current.clone()), current, detector, events: Vec::new() }
     }
@@ -58,7 +58,7 @@ impl Bench {
     }
 
     /// All events, the incidents ended.
-    fn finish(mut self, now: u64) -> Vec<Event> {
+    fn finish(mut self, now: u64) -> Vec<Alert> {
         self.detector.advance(now, &mut self.events);
         self.detector.finish(now, EndReason::Shutdown, &mut self.events);
         self.events
@@ -66,7 +66,7 @@ impl Bench {
 }
 
 /// One line of an event.
-fn line(event: &Event) -> String {
+fn line(event: &Alert) -> String {
     let key: Vec<_> = event.track.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     format!(
         "{} {} {} {} ({} records)",

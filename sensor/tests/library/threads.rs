@@ -9,14 +9,14 @@ use std::{
 
 use sensor_core::{
     engine::{
-        change::Change,
+        change::PipelineChange,
         dispatch::{Dispatcher, Output, WhenFull},
         pipeline::Pipeline,
     },
     enrich::{
+        active::ActiveContext,
         combine::Precedence,
         context::{Context, Limits},
-        current::Current,
         formats::Form,
         sources::Sources,
     },
@@ -27,8 +27,8 @@ use sensor_core::{
         profile::Side,
     },
     policy::{
+        alert::Alert,
         detector::{Detector, Rules},
-        event::Event,
         model::Policy,
         tags::Tagger,
     },
@@ -47,7 +47,7 @@ use crate::{
 struct Written(Mutex<String>);
 
 impl Output for Written {
-    fn event(&self, event: Event) {
+    fn event(&self, event: Alert) {
         writeln!(self.0.lock().expect("no panic"), "{event:?}").expect("text takes all");
     }
 
@@ -92,7 +92,7 @@ fn edited() -> impl Iterator<Item = Policy> {
 
 /// What comes out with so many threads.
 fn written(batches: &[FlowBatch], threads: usize) -> String {
-    let current = Arc::new(Current::new(context("10.0.0.80,role,web\n")));
+    let current = Arc::new(ActiveContext::new(context("10.0.0.80,role,web\n")));
     let detector = Detector::in_shards(threads, Rules::new(library()), threads as u64, "host");
     let pipeline = Pipeline::new(current.clone(), Tagger::new([]), detector);
     let dispatcher = Dispatcher::start(pipeline, Written::default()).expect("threads");
@@ -103,10 +103,10 @@ fn written(batches: &[FlowBatch], threads: usize) -> String {
         dispatcher.offer(batch.clone(), &interfaces, WhenFull::Wait);
         if number == batches.len() / 2 {
             dispatcher.drain();
-            let from = dispatcher.with(|pipeline| pipeline.in_force());
+            let from = dispatcher.with(|pipeline| pipeline.active());
             let context = context("10.0.0.80,role,proxy\n");
             let rules = Rules::new(edited());
-            let change = Change::new(&from, &current, Some(context), None, Some(rules));
+            let change = PipelineChange::new(&from, &current, Some(context), None, Some(rules));
             let mut retired = dispatcher.with(|pipeline| pipeline.change(change));
             let mut events = Vec::new();
             while !dispatcher.with(|pipeline| pipeline.end(&mut retired, latest, 3, &mut events)) {}
@@ -114,8 +114,8 @@ fn written(batches: &[FlowBatch], threads: usize) -> String {
         }
         if number == batches.len() / 3 {
             // The same policies in other shards, which nothing that comes out may show.
-            let from = dispatcher.with(|pipeline| pipeline.in_force());
-            let change = Change::balanced(&from, &current);
+            let from = dispatcher.with(|pipeline| pipeline.active());
+            let change = PipelineChange::balanced(&from, &current);
             dispatcher.with(|pipeline| drop(pipeline.change(change)));
         }
     }

@@ -9,7 +9,7 @@ use std::{
 
 use sensor_core::flow::{
     batch::{Addresses, BATCH_ROWS, FlowBatch, Source},
-    router::Exporter,
+    device::Device,
 };
 use sensor_wire::ipfix::encode::{Encoder, EncoderOptions, TemplateRefresh};
 
@@ -56,7 +56,7 @@ fn told(mut batch: FlowBatch) -> FlowBatch {
     batch.destination_as = vec![64_501; rows];
     batch.sample_rate = vec![100; rows];
     batch.exporter = vec![0; rows];
-    batch.exporters = vec![Arc::new(Exporter::new([192, 0, 2, 1].into()))];
+    batch.exporters = vec![Arc::new(Device::new([192, 0, 2, 1].into()))];
     batch
 }
 

@@ -1,7 +1,7 @@
 //! Bytes to flow records and back. No sockets, files or clocks here: time is an argument.
 //!
-//! Out: [`ipfix`] encodes batches. In: [`collector`] takes datagrams of NetFlow 5, 7 and 9, IPFIX and sFlow 5 and fills
-//! [`batches`]. In between lie [`template`] (what records consist of), [`records`] (records into columns), [`exporter`] (what
+//! Out: [`ipfix`] encodes batches. In: [`decoder`] takes datagrams of NetFlow 5, 7 and 9, IPFIX and sFlow 5 and fills
+//! [`batches`]. In between lie [`template`] (what records consist of), [`records`] (records into columns), [`device`] (what
 //! is known of who sends them) and [`ledger`] (what became of every octet).
 
 // The bans of .clippy.toml hold for the library; its tests may read files.
@@ -10,8 +10,8 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod batches;
-pub mod collector;
-pub mod exporter;
+pub mod decoder;
+pub mod device;
 pub mod ipfix;
 pub mod ledger;
 pub mod netflow;

@@ -12,8 +12,8 @@ use std::{
 
 use sensor_wire::{
     batches::Batches,
-    collector::{Collector, Options},
-    exporter::directory::Limits,
+    decoder::{Decoder, Options},
+    device::directory::Limits,
 };
 
 use messages::ipfix;
@@ -146,10 +146,10 @@ fn the_budget_counts_what_is_allocated() {
     for (what, exporters, messages) in cases() {
         let limits = Limits { total: 1 << 30, ..Limits::default() };
         let mut batches = Batches::default();
-        let mut collector = Collector::new(Options { limits, ..Options::default() });
+        let mut decoder = Decoder::new(Options { limits, ..Options::default() });
         // Memory that the decoder needs for itself.
         let sources = if exporters == 0 { 900 } else { exporters };
-        let mut feed = |collector: &mut Collector, n: u32| {
+        let mut feed = |collector: &mut Decoder, n: u32| {
             let address = if exporters == 0 { 0xc000_0201 } else { 0x0a00_0000 + n };
             for octets in messages(n) {
                 let from = SocketAddr::from((address.to_be_bytes(), 4739));
@@ -158,11 +158,11 @@ fn the_budget_counts_what_is_allocated() {
             batches.take(true, drop);
             batches = Batches::default();
         };
-        feed(&mut collector, 0);
-        let (held, used) = (HELD.get(), collector.exporters().used());
-        (1..sources).for_each(|n| feed(&mut collector, n));
+        feed(&mut decoder, 0);
+        let (held, used) = (HELD.get(), decoder.exporters().used());
+        (1..sources).for_each(|n| feed(&mut decoder, n));
         let taken = (HELD.get() - held) as f64;
-        let said = (collector.exporters().used() - used) as f64;
+        let said = (decoder.exporters().used() - used) as f64;
         let part = said / taken;
         eprintln!("{what}: {taken} octets taken, {said} said, {part:.2}");
         assert!((0.95..=1.9).contains(&part), "{what}: {part:.2} of {taken} octets");

@@ -6,13 +6,13 @@
 use std::ops::ControlFlow;
 
 use libfuzzer_sys::fuzz_target;
-use sensor_core::flow::{aggregator::Aggregator, batch::Source, cache::CacheOptions};
 use sensor::replay::{
-        capture::CaptureReader,
-        exports::{self, Counts, Datagram},
-        packets,
-    };
+    capture::CaptureReader,
+    exports::{self, Counts, Datagram},
+    packets,
+};
 use sensor_common::ledger::{Count, Ledger};
+use sensor_core::flow::{aggregator::Aggregator, batch::Source, cache::CacheOptions};
 
 fuzz_target!(|file: &[u8]| {
     let Ok(mut capture) = CaptureReader::from_reader(file) else { return };

@@ -1,4 +1,4 @@
-//! IPFIX: any messages, one after the other, of which each begins with its length; through the collector, and the strict
+//! IPFIX: any messages, one after the other, of which each begins with its length; through the decoder, and the strict
 //! decoder that looks into files.
 
 #![no_main]
@@ -6,7 +6,7 @@
 mod stream;
 
 use libfuzzer_sys::fuzz_target;
-use sensor_wire::ipfix::decode::{Decoder, split_message};
+use sensor_wire::ipfix::decode::{MessageDecoder, split_message};
 
 fuzz_target!(|octets: &[u8]| {
     stream::collect(octets, |datagram| {
@@ -14,7 +14,7 @@ fuzz_target!(|octets: &[u8]| {
             *version = [0, 10];
         }
     });
-    let mut decoder = Decoder::default();
+    let mut decoder = MessageDecoder::default();
     let mut rest = octets;
     while let Some((message, behind)) = split_message(rest) {
         // Malformed is an answer, too.

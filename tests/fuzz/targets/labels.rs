@@ -3,13 +3,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor_core::{diagnostic, enrich::{
+use sensor_core::{
+    diagnostic,
+    enrich::{
         combine::Precedence,
         context::{Context, Limits},
         formats::Form,
         import::{Cloud, Printed, import},
         sources::Sources,
-    }};
+    },
+};
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (choice, bytes) = input;

@@ -5,11 +5,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor_core::{flow::{
+use sensor_core::{
+    flow::{
         batch::{Addresses, FlowBatch, Source},
         fields::Row,
         interfaces::Interfaces,
-    }, nql::{Filter, Options, columns::BatchFilter, lists::Lists, reference}};
+    },
+    nql::{Filter, Options, columns::BatchFilter, lists::Lists, reference},
+};
 
 /// Octets of the input that make one row.
 const ROW: usize = 24;

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use sensor::{agent::exports::raw, replay::exports::Datagram};
 
 fuzz_target!(|octets: &[u8]| {
-    let Ok(mut decoder) = raw::Decoder::new() else { return };
+    let Ok(mut decoder) = raw::ReferenceDecoder::new() else { return };
     let from = ([192, 0, 2, 1], 2055).into();
     let mut line = String::new();
     stream::each(octets, |octets| {

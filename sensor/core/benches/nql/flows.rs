@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sensor_core::flow::{
     batch::{Addresses, BATCH_ROWS, EndReason, FlowBatch, Source},
+    device::Device,
     profile::{Profile, Profiles},
-    router::Exporter,
 };
 
 /// Numbers by a linear congruential generator (Knuth, MMIX).
@@ -57,7 +57,7 @@ pub fn flows(rows: usize) -> Vec<FlowBatch> {
 /// The same flows as a router tells them, sampled, without what only the host knows.
 pub fn of_router(flows: &[FlowBatch]) -> Vec<FlowBatch> {
     let mut random = Random(3);
-    let exporters = [1, 2, 3].map(|last| Arc::new(Exporter::new([192, 0, 2, last].into())));
+    let exporters = [1, 2, 3].map(|last| Arc::new(Device::new([192, 0, 2, last].into())));
     let mut told = flows.to_vec();
     for batch in &mut told {
         batch.observed_by = Source::NetFlow;

@@ -8,46 +8,46 @@ use std::sync::Arc;
 use super::pipeline::Pipeline;
 use crate::{
     enrich::{
+        active::ActiveContext,
         context::Context,
-        current::Current,
-        enricher::{Enricher, Known},
+        enricher::{Enricher, RecentAddresses},
     },
     policy::{
+        alert::Alert,
         detector::{self, Rules},
-        event::Event,
         tags::{TagRule, Tagger},
     },
 };
 
 /// What a pipeline goes by, for whoever prepares a change.
-pub struct InForce {
-    known: Known,
+pub struct ActivePipeline {
+    known: RecentAddresses,
     tags: Arc<[TagRule]>,
-    policies: detector::InForce,
+    policies: detector::ActiveRules,
 }
 
 /// What a pipeline is to go on with.
-pub struct Change {
+pub struct PipelineChange {
     context: Arc<Context>,
     enricher: Enricher,
     tagger: Tagger,
-    policies: detector::Change,
+    policies: detector::RulesChange,
 }
 
 /// What a change has left over. Dropping it takes a while.
-pub struct Retired {
+pub struct RetiredPipeline {
     /// The context that was in force, which batches on their way may still use.
     pub context: Arc<Context>,
-    policies: detector::Retired,
+    policies: detector::RetiredRules,
     _enricher: Enricher,
     _tagger: Tagger,
 }
 
-impl Change {
+impl PipelineChange {
     /// From what is in force to these; `None` leaves it in force.
     pub fn new(
-        from: &InForce,
-        current: &Arc<Current>,
+        from: &ActivePipeline,
+        current: &Arc<ActiveContext>,
         context: Option<Context>,
         tags: Option<Vec<TagRule>>,
         rules: Option<Rules>,
@@ -56,41 +56,41 @@ impl Change {
         let enricher = Enricher::ahead(current.clone(), context.clone(), &from.known);
         let (profiles, labels) = (context.profiles(), context.ports());
         let mut tagger = Tagger::new(tags.map_or_else(|| from.tags.clone(), Arc::from));
-        tagger.foresee(profiles, labels);
-        let mut policies = detector::Change::new(&from.policies, rules);
-        policies.foresee(&from.policies, profiles, labels);
+        tagger.precompute(profiles, labels);
+        let mut policies = detector::RulesChange::new(&from.policies, rules);
+        policies.precompute(&from.policies, profiles, labels);
         Self { context, enricher, tagger, policies }
     }
 
     /// The policies that are in force, moved between the shards so that each has about as much to do as flows have shown.
-    pub fn balanced(from: &InForce, current: &Arc<Current>) -> Self {
+    pub fn balanced(from: &ActivePipeline, current: &Arc<ActiveContext>) -> Self {
         let mut change = Self::new(from, current, None, None, None);
         let context = current.context();
-        change.policies = detector::Change::balanced(&from.policies);
-        change.policies.foresee(&from.policies, context.profiles(), context.ports());
+        change.policies = detector::RulesChange::balanced(&from.policies);
+        change.policies.precompute(&from.policies, context.profiles(), context.ports());
         change
     }
 
     /// The policies.
-    pub fn policies(&self) -> &detector::Change {
+    pub fn policies(&self) -> &detector::RulesChange {
         &self.policies
     }
 }
 
 impl Pipeline {
     /// What it goes by.
-    pub fn in_force(&self) -> InForce {
-        InForce {
-            known: self.enricher.known(),
+    pub fn active(&self) -> ActivePipeline {
+        ActivePipeline {
+            known: self.enricher.recent(),
             tags: self.tagger.rules().clone(),
-            policies: self.detector.in_force(),
+            policies: self.detector.active(),
         }
     }
 
     /// Goes on with something else. What policies had open that are asked no more waits for [`Pipeline::end`].
-    pub fn change(&mut self, change: Change) -> Retired {
-        let Change { context, enricher, tagger, policies } = change;
-        Retired {
+    pub fn change(&mut self, change: PipelineChange) -> RetiredPipeline {
+        let PipelineChange { context, enricher, tagger, policies } = change;
+        RetiredPipeline {
             context: self.current.replace(context),
             policies: self.detector.change(policies),
             _enricher: std::mem::replace(&mut self.enricher, enricher),
@@ -101,10 +101,10 @@ impl Pipeline {
     /// Ends incidents of policies that are asked no more, until about `most` have ended. True once none is left.
     pub fn end(
         &mut self,
-        retired: &mut Retired,
+        retired: &mut RetiredPipeline,
         now: u64,
         most: usize,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Alert>,
     ) -> bool {
         self.detector.end(&mut retired.policies, now, most, events)
     }
@@ -118,8 +118,8 @@ mod tests {
         flow::{interfaces::Interfaces, profile::Side, testing},
         nql::lists::Lists,
         policy::{
+            alert::{EndReason, EventKind},
             detector::Detector,
-            event::{EndReason, EventKind},
             load::{PolicyFile, load},
         },
     };
@@ -149,14 +149,14 @@ mod tests {
     }
 
     struct Bench {
-        current: Arc<Current>,
+        current: Arc<ActiveContext>,
         pipeline: Pipeline,
         events: Vec<(String, EventKind, Option<EndReason>)>,
     }
 
     impl Bench {
         fn new(labels: &str, policies: &[(&str, u64)]) -> Self {
-            let current = Arc::new(Current::new(context(labels)));
+            let current = Arc::new(ActiveContext::new(context(labels)));
             let detector = Detector::new(rules(policies), 1, "host");
             let pipeline = Pipeline::new(current.clone(), Tagger::new([]), detector);
             Self { current, pipeline, events: Vec::new() }
@@ -174,8 +174,8 @@ mod tests {
         }
 
         fn change(&mut self, context: Option<Context>, rules: Option<Rules>) -> (usize, usize) {
-            let from = self.pipeline.in_force();
-            let change = Change::new(&from, &self.current, context, None, rules);
+            let from = self.pipeline.active();
+            let change = PipelineChange::new(&from, &self.current, context, None, rules);
             let counts = (change.policies().policies().len(), change.policies().changed());
             let mut retired = self.pipeline.change(change);
             let mut events = Vec::new();

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::inside::Inside;
 use crate::{
-    enrich::{current::Current, enricher::Enricher},
+    enrich::{active::ActiveContext, enricher::Enricher},
     flow::{batch::FlowBatch, interfaces::Interfaces},
     policy::{
+        alert::{Alert, EndReason},
         detector::{Clocked, Detector},
-        event::{EndReason, Event},
         sources::OldSource,
         tags::Tagger,
     },
@@ -16,17 +16,17 @@ use crate::{
 
 /// Context, tags and policies, in this order.
 pub struct Pipeline {
-    pub(super) current: Arc<Current>,
+    pub(super) current: Arc<ActiveContext>,
     pub(super) enricher: Enricher,
     pub(super) tagger: Tagger,
     pub(super) detector: Detector,
-    events: Vec<Event>,
+    events: Vec<Alert>,
     inside: Inside,
 }
 
 impl Pipeline {
     /// A pipeline; labels that policies write go to `current`.
-    pub fn new(current: Arc<Current>, tagger: Tagger, detector: Detector) -> Self {
+    pub fn new(current: Arc<ActiveContext>, tagger: Tagger, detector: Detector) -> Self {
         let enricher = Enricher::new(current.clone());
         Self { current, enricher, tagger, detector, events: Vec::new(), inside: Inside::default() }
     }
@@ -56,7 +56,7 @@ impl Pipeline {
         &mut self,
         batch: &mut FlowBatch,
         interfaces: &Interfaces,
-        sink: impl FnMut(Event),
+        sink: impl FnMut(Alert),
     ) {
         self.enrich(batch, interfaces);
         self.detector.observe(batch, interfaces, &mut self.events);
@@ -77,14 +77,14 @@ impl Pipeline {
     }
 
     /// Moves on to `now`, milliseconds since the epoch.
-    pub fn advance(&mut self, now: u64, sink: impl FnMut(Event)) {
+    pub fn advance(&mut self, now: u64, sink: impl FnMut(Alert)) {
         self.current.learned.expire(now);
         self.detector.advance(now, &mut self.events);
         self.events.drain(..).for_each(sink);
     }
 
     /// Ends all incidents.
-    pub fn finish(&mut self, now: u64, sink: impl FnMut(Event)) {
+    pub fn finish(&mut self, now: u64, sink: impl FnMut(Alert)) {
         self.detector.finish(now, EndReason::Shutdown, &mut self.events);
         self.events.drain(..).for_each(sink);
     }

@@ -13,7 +13,7 @@ use crate::flow::prefix::Prefix;
 
 /// One thing that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownFact {
     /// What kind of thing: `label.ip.role`, `internal`, `country`.
     pub what: String,
     /// Its value.
@@ -29,17 +29,17 @@ pub struct Known {
 }
 
 /// What `sources` say about `address`, sorted by kind, longer prefixes first.
-pub fn about(sources: &Sources, address: IpAddr, precedence: Precedence) -> Vec<Known> {
+pub fn about(sources: &Sources, address: IpAddr, precedence: Precedence) -> Vec<KnownFact> {
     let address = address.to_canonical();
     let mut statements: Vec<&Statement> =
         sources.statements.iter().filter(|statement| covers(statement.prefix, address)).collect();
     statements.sort_by_key(|statement| std::cmp::Reverse(statement.prefix.length));
-    let mut known: Vec<Known> = statements
+    let mut known: Vec<KnownFact> = statements
         .iter()
         .map(|statement| {
             let (what, value) = shown(sources, statement.fact);
             let rules = |other: &&&Statement| overrules(other, statement, precedence);
-            Known {
+            KnownFact {
                 what,
                 value,
                 prefix: Some(statement.prefix),
@@ -66,7 +66,7 @@ pub fn about(sources: &Sources, address: IpAddr, precedence: Precedence) -> Vec<
         ];
         for (what, value) in facts {
             let holds = what == "internal" || !known.iter().any(|earlier| earlier.what == what);
-            known.extend(value.map(|value| Known {
+            known.extend(value.map(|value| KnownFact {
                 what: what.to_owned(),
                 value,
                 prefix: None,

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::flow::{
     ports::PortLabels,
-    profile::{Profile, Profiles, System},
+    profile::{AutonomousSystem, Profile, Profiles},
     trie::Trie,
 };
 
@@ -188,8 +188,11 @@ impl Context {
             internal: Some(combination.internal || own_as),
             local: self.knows_local.then_some(combination.local),
             bogon: Some(combination.bogon),
-            owner_as: System { number: place.as_number, organisation: place.as_organisation },
-            routed_as: System::default(),
+            owner_as: AutonomousSystem {
+                number: place.as_number,
+                organisation: place.as_organisation,
+            },
+            routed_as: AutonomousSystem::default(),
             country: place.country,
             continent: place.continent,
             subdivision: place.subdivision,
@@ -207,7 +210,7 @@ impl Context {
             self.coarse.fetch_add(1, Ordering::Relaxed);
         }
         if count >= self.limits.profiles {
-            profile.owner_as = System::default();
+            profile.owner_as = AutonomousSystem::default();
         }
         self.profiles.intern(profile)
     }

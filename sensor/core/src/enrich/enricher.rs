@@ -7,7 +7,7 @@ use std::{mem, net::IpAddr, sync::Arc};
 
 use hashbrown::HashMap;
 
-use super::{context::Context, current::Current, learned::Learned};
+use super::{active::ActiveContext, context::Context, learned::Learned};
 use crate::flow::{
     batch::{Addresses, FlowBatch},
     trie::Bits,
@@ -16,7 +16,7 @@ use crate::flow::{
 /// Looks addresses up; each thread has its own.
 #[derive(Debug)]
 pub struct Enricher {
-    current: Arc<Current>,
+    current: Arc<ActiveContext>,
     context: Arc<Context>,
     version: u64,
     /// Changes of learned labels that the caches know of.
@@ -28,7 +28,7 @@ pub struct Enricher {
 
 impl Enricher {
     /// An enricher by whatever context is in force when a batch comes.
-    pub fn new(current: Arc<Current>) -> Self {
+    pub fn new(current: Arc<ActiveContext>) -> Self {
         let version = current.version();
         let context = current.context();
         Self {
@@ -43,12 +43,16 @@ impl Enricher {
     }
 
     /// The addresses that were looked up last.
-    pub fn known(&self) -> Known {
-        Known { v4: self.v4.clone(), v6: self.v6.clone() }
+    pub fn recent(&self) -> RecentAddresses {
+        RecentAddresses { v4: self.v4.clone(), v6: self.v6.clone() }
     }
 
     /// An enricher by `context`, which is the next to be put in force; it has looked up the addresses that another one knows.
-    pub fn ahead(current: Arc<Current>, context: Arc<Context>, known: &Known) -> Self {
+    pub fn ahead(
+        current: Arc<ActiveContext>,
+        context: Arc<Context>,
+        known: &RecentAddresses,
+    ) -> Self {
         let (version, changes) = (current.version() + 1, current.learned.changes());
         let (mut v4, mut v6) = (Cache::default(), Cache::default());
         let mut labelled = Labelled::of(&current.learned);
@@ -123,7 +127,7 @@ impl Enricher {
 }
 
 /// Addresses that an enricher has looked up last.
-pub struct Known {
+pub struct RecentAddresses {
     v4: Cache<u32>,
     v6: Cache<u128>,
 }
@@ -146,7 +150,7 @@ impl Labelled {
     }
 
     /// The number of the profile that an address has in `context`, with the labels that policies have given it.
-    fn number(&mut self, current: &Current, context: &Context, address: IpAddr) -> u32 {
+    fn number(&mut self, current: &ActiveContext, context: &Context, address: IpAddr) -> u32 {
         match self.0.get_mut(&address) {
             None => context.number(address),
             Some(number) => *number
@@ -264,8 +268,8 @@ mod tests {
         Context::new(sources, Precedence::MostSpecific, limits)
     }
 
-    fn current(labels: &str) -> Arc<Current> {
-        Arc::new(Current::new(context(labels, None, Limits::default())))
+    fn current(labels: &str) -> Arc<ActiveContext> {
+        Arc::new(ActiveContext::new(context(labels, None, Limits::default())))
     }
 
     /// A batch between pairs of addresses; only its addresses matter here.

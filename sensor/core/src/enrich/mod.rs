@@ -5,16 +5,16 @@
 //! * [`sources`]: collects what is stated; [`formats`] reads files of labels and lists, [`import`] what clouds print.
 //! * [`combine`]: statements about prefixes become one combination for each address, found by a [trie](crate::flow::trie).
 //! * [`geography`]: MMDB files.
-//! * [`context`]: the tables as a whole, never changed but for the profiles that are discovered; [`current`]: the context
+//! * [`context`]: the tables as a whole, never changed but for the profiles that are discovered; [`active`]: the context
 //!   in force, and what policies have learned.
 //! * [`enricher`]: fills the profile columns of batches.
 //! * [`about`]: everything that is stated about one address, and where.
 
 pub mod about;
+pub mod active;
 pub mod bogons;
 pub mod combine;
 pub mod context;
-pub mod current;
 pub mod enricher;
 pub mod formats;
 pub mod geography;

@@ -10,7 +10,7 @@
 //! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
 //! * [`top`]: the largest groups of flows.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
-//! * [`router`]: what only routers tell, and what is known of the routers.
+//! * [`device`]: the devices that export flows, and what only they tell.
 //! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.
 //! * [`prefetch`]: memory asked for before it is needed.
 //! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
@@ -21,6 +21,7 @@ pub mod batch;
 pub mod cache;
 pub mod columns;
 pub mod delta;
+pub mod device;
 pub mod elements;
 pub mod fields;
 pub mod interfaces;
@@ -32,7 +33,6 @@ pub mod prefetch;
 pub mod prefix;
 pub mod profile;
 pub mod protocol;
-pub mod router;
 pub mod tags;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -38,9 +38,9 @@ pub struct Profile {
     /// A bogon: reserved, or not assigned.
     pub bogon: Option<bool>,
     /// The AS that owns the address.
-    pub owner_as: System,
+    pub owner_as: AutonomousSystem,
     /// The AS that the traffic came from or goes to, by the local routing table.
-    pub routed_as: System,
+    pub routed_as: AutonomousSystem,
     /// Country, ISO 3166-1 alpha-2.
     pub country: Option<String>,
     /// Continent, two letters.
@@ -55,7 +55,7 @@ pub struct Profile {
 
 /// An autonomous system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct System {
+pub struct AutonomousSystem {
     /// Number.
     pub number: Option<u32>,
     /// Organisation.
@@ -261,7 +261,7 @@ mod tests {
     fn a_table_grows_in_blocks_and_keeps_its_numbers() {
         let profiles = Profiles::default();
         let of = |as_number: u32| Profile {
-            owner_as: System { number: Some(as_number), organisation: None },
+            owner_as: AutonomousSystem { number: Some(as_number), organisation: None },
             ..Profile::default()
         };
         let first = profiles.get(0);

@@ -14,11 +14,11 @@ use super::{
     batch::{EndReason, FlowBatch, Source, TCP_FLAGS_UNTOLD},
     columns::{Column, Visitor},
     delta::FlowDelta,
+    device::Device,
     interfaces::{Interface, Interfaces},
     mac,
     ports::PortLabels,
-    profile::{Profile, Profiles, System},
-    router::Exporter,
+    profile::{AutonomousSystem, Profile, Profiles},
     tags::TagSets,
 };
 
@@ -82,7 +82,7 @@ pub fn profiles() -> Profiles {
             country: COUNTRIES.get(i).map(|&country| country.to_owned()),
             location: (i % 2 == 0).then_some((500_000 * i as i32, -1)),
             reputation: (i != 1).then(|| texts(&CATEGORIES[..i.min(3)])),
-            owner_as: System { number: Some([0, 1, 3][i % 3]), organisation: None },
+            owner_as: AutonomousSystem { number: Some([0, 1, 3][i % 3]), organisation: None },
             ..Profile::default()
         };
         if !labels.is_empty() {
@@ -236,19 +236,19 @@ impl Visitor for Tell<'_> {
 }
 
 /// Two exporters: one of which much is known, and one of which nothing is.
-pub fn exporters() -> Vec<Arc<Exporter>> {
+pub fn exporters() -> Vec<Arc<Device>> {
     let text = |text: &str| text.to_owned();
     let interface = |name| Interface { name: text(name), alias: text("a") };
-    let named = Exporter {
+    let named = Device {
         name: text("a"),
         site: text("b"),
         tags: vec![text("a"), text("tcp")],
         interfaces: Interfaces([(0, interface("eth0")), (2, interface("b"))].into()),
         applications: [(0, text("a")), (1, text("b"))].into(),
         vrfs: [(0, text("a")), (2, text("b"))].into(),
-        ..Exporter::new([10, 0, 0, 1].into())
+        ..Device::new([10, 0, 0, 1].into())
     };
-    vec![Arc::new(named), Arc::new(Exporter::new([192, 0, 2, 2].into()))]
+    vec![Arc::new(named), Arc::new(Device::new([192, 0, 2, 2].into()))]
 }
 
 /// Gives a batch tags and labels of ports.

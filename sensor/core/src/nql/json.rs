@@ -384,7 +384,7 @@ fn count(
 mod tests {
     use super::*;
     use crate::{
-        flow::fields::Context,
+        flow::fields::RecordKind,
         nql::{Filter, Options, lists::Lists, reference},
     };
 
@@ -430,7 +430,7 @@ mod tests {
         let record =
             r#"{"answers": [{"rdata": "a.example"}, {"type": "A", "rdata": ["B.example"]}]}"#;
         let lists = Lists::default();
-        let options = Options { context: Context::Dns, ..Options::new(&lists) };
+        let options = Options { context: RecordKind::Dns, ..Options::new(&lists) };
         for (query, expected) in [
             ("answers.rdata == b.example && answers.type == a", true),
             ("answers.rdata =~ *.example", true),

@@ -5,7 +5,7 @@
 //! Each row was looked up in the tool's own documentation; where a tool counts something else (both directions, one end only),
 //! the row says so. A field's own name is never a synonym.
 
-use crate::flow::fields::{self, Context};
+use crate::flow::fields::{self, RecordKind};
 
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,8 +194,8 @@ pub const SYNONYMS: &[Synonym] = &[
 ];
 
 /// What another tool's `name` (lower case) is called here; only flows have names elsewhere.
-pub fn meant(name: &str, context: Context) -> Option<&'static Synonym> {
-    if context != Context::Flow {
+pub fn meant(name: &str, context: RecordKind) -> Option<&'static Synonym> {
+    if context != RecordKind::Flow {
         return None;
     }
     let at = SYNONYMS.binary_search_by(|row| row.name.cmp(name)).ok()?;
@@ -203,7 +203,7 @@ pub fn meant(name: &str, context: Context) -> Option<&'static Synonym> {
 }
 
 /// Whether `name` is one of ours.
-pub fn is_known(name: &str, context: Context) -> bool {
+pub fn is_known(name: &str, context: RecordKind) -> bool {
     context.find(name).is_some() || fields::find_alias(context, name).is_some()
 }
 
@@ -216,10 +216,10 @@ mod tests {
     fn every_row_leads_from_a_foreign_name_to_one_of_ours() {
         assert!(SYNONYMS.windows(2).all(|pair| pair[0].name < pair[1].name), "sorted, none twice");
         for row in SYNONYMS {
-            assert!(is_known(row.field, Context::Flow), "{row:?}");
-            assert!(!is_known(row.name, Context::Flow), "{row:?}");
+            assert!(is_known(row.field, RecordKind::Flow), "{row:?}");
+            assert!(!is_known(row.name, RecordKind::Flow), "{row:?}");
             assert_eq!(row.name, row.name.to_lowercase());
-            assert_eq!(meant(row.name, Context::Flow), Some(row));
+            assert_eq!(meant(row.name, RecordKind::Flow), Some(row));
         }
     }
 
@@ -231,7 +231,7 @@ mod tests {
         for row in SYNONYMS {
             for text in row.note.split('`').skip(1).step_by(2) {
                 shown += 1;
-                let query = if is_known(text, Context::Flow) {
+                let query = if is_known(text, RecordKind::Flow) {
                     format!("{text} == 1")
                 } else {
                     text.to_owned()

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::flow::{
     batch::FlowBatch,
-    fields::{Context, Kind, Row, TextRule, aliases},
+    fields::{Kind, RecordKind, Row, TextRule, aliases},
     interfaces::{Interface, Interfaces},
     testing::batches,
 };
@@ -104,8 +104,8 @@ fn example(kind: Kind, text: TextRule) -> &'static str {
 
 #[test]
 fn an_alias_is_its_fields_spelled_out() {
-    for alias in aliases(Context::Flow) {
-        let field = Context::Flow.find(alias.fields[0]).unwrap();
+    for alias in aliases(RecordKind::Flow) {
+        let field = RecordKind::Flow.find(alias.fields[0]).unwrap();
         let value = example(field.kind, field.text);
         let spelled_out = |operator: &str| {
             let conditions = alias.fields.iter().map(|field| format!("{field} {operator} {value}"));

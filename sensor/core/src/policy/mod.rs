@@ -1,10 +1,10 @@
 //! Policies: what people want to know of the flows.
 //!
-//! [`load()`] makes policies of files, [`detector::Detector`] asks them of flows and gives [`event`]s. Time is the time of
+//! [`load()`] makes policies of files, [`detector::Detector`] asks them of flows and gives [`alert`]s. Time is the time of
 //! the records; the clock is an argument, and only says how long to wait for them.
 
+pub mod alert;
 pub mod detector;
-pub mod event;
 mod index;
 mod keys;
 pub mod load;

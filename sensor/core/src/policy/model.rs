@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    event::{PolicySummary, Severity},
+    alert::{PolicySummary, Severity},
     threshold::{Condition, Quantity, Threshold},
 };
 use crate::{

@@ -9,7 +9,7 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use crate::flow::{batch::FlowBatch, router::Exporter};
+use crate::flow::{batch::FlowBatch, device::Device};
 
 /// Number of a source.
 pub type SourceId = u16;
@@ -208,7 +208,7 @@ impl Sources {
     }
 
     #[cold]
-    fn add(&mut self, exporter: &Exporter) -> SourceId {
+    fn add(&mut self, exporter: &Device) -> SourceId {
         let id = self.all.len();
         let name = match id {
             full if full >= MOST => return (MOST - 1) as SourceId,
@@ -345,7 +345,7 @@ mod tests {
     /// The source at an address, whose clock is ahead by so many milliseconds.
     fn origin(sources: &mut Sources, address: u32, skew: i64) -> Origin {
         let mut batch = FlowBatch::v4(Source::NetFlow);
-        batch.exporters = vec![Arc::new(Exporter::new(IpAddr::V4(address.into())))];
+        batch.exporters = vec![Arc::new(Device::new(IpAddr::V4(address.into())))];
         batch.skews = vec![skew];
         let mut origins = Vec::new();
         sources.of_batch(&batch, &mut origins);

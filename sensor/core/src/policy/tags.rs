@@ -58,8 +58,8 @@ impl Tagger {
     }
 
     /// Decides beforehand what hangs on these profiles and labels.
-    pub fn foresee(&mut self, profiles: &Arc<Profiles>, labels: &Arc<PortLabels>) {
-        self.program.foresee(profiles, labels, &mut self.scratch);
+    pub fn precompute(&mut self, profiles: &Arc<Profiles>, labels: &Arc<PortLabels>) {
+        self.program.precompute(profiles, labels, &mut self.scratch);
     }
 
     /// Fills the column of tags.
@@ -107,8 +107,8 @@ mod tests {
     use crate::{
         flow::{
             batch::{EndReason, Source},
+            device::Device,
             fields::{self, Row, Value},
-            router::Exporter,
             testing,
         },
         nql::{Filter, Options, lists::Lists},
@@ -152,10 +152,8 @@ mod tests {
         assert_eq!(tags(&batch, 1), ["low"]);
         assert_eq!(tags(&batch, 2), [""; 0]);
 
-        let exporter = Exporter {
-            tags: vec!["edge".to_owned()],
-            ..Exporter::new(IpAddr::from([192, 0, 2, 1]))
-        };
+        let exporter =
+            Device { tags: vec!["edge".to_owned()], ..Device::new(IpAddr::from([192, 0, 2, 1])) };
         batch.exporters = vec![Arc::new(exporter)];
         batch.exporter = vec![0; 3];
         batch.tags.clear();

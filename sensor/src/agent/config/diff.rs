@@ -83,8 +83,8 @@ mod tests {
             &["geo.asn"],
             &["capture.kernel_memory"],
         );
-        let collector = |tls: &str| format!("[[collector]]\nurl = 'tls://a'\ntls = {{ {tls} }}");
-        check(&collector("ca = 'a'"), &collector("ca = 'b'"), &["collector"], &[]);
+        let decoder = |tls: &str| format!("[[collector]]\nurl = 'tls://a'\ntls = {{ {tls} }}");
+        check(&decoder("ca = 'a'"), &decoder("ca = 'b'"), &["collector"], &[]);
         check(
             "lists = { a = 'x', b = 'y' }",
             "lists = { b = 'z', c = 'x' }",

@@ -10,13 +10,13 @@ use sensor_core::{
         schema::{Key, Setting, Table, Value, table},
     },
 };
-use sensor_wire::{exporter::room::Standing, template::compile::OutCounters};
+use sensor_wire::{device::room::Standing, template::compile::OutCounters};
 
 use super::{
     faults::Faults,
     intake::{network, rate_limit},
 };
-use crate::intake::admission::{Profile, Rule};
+use crate::intake::admission::{DeviceProfile, Rule};
 
 table! {
     /// `[[exporter]]`
@@ -80,7 +80,7 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<Rule> {
             let found = format!("{network} again");
             faults.report(&raw.address, "exporter.address", "must differ from the others", &found);
         }
-        let profile = Profile {
+        let profile = DeviceProfile {
             name: raw.name.value.clone(),
             site: raw.site.value.clone(),
             tags: raw.tags.value.iter().map(|tag| tag.value.clone()).collect(),

@@ -7,12 +7,12 @@ use std::{
 };
 
 use sensor_core::flow::{fields::Row, interfaces::Interfaces};
-use sensor_wire::collector::Options;
+use sensor_wire::decoder::Options;
 
 use super::{Files, Step, ledger};
 use crate::{
     agent::{
-        plant::top::{Collected, Shown},
+        plant::top::{PrintOptions, TopGroups},
         status::exports::Exports,
     },
     export::log::options,
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Show {
     /// Flows, and how.
-    pub flows: Option<Shown>,
+    pub flows: Option<PrintOptions>,
     /// Records of options.
     pub options: bool,
     /// The ledger of octets.
@@ -36,12 +36,12 @@ pub struct Show {
 /// The first file that cannot be read to its end; what was read of it is decoded all the same. Octets that the ledger does
 /// not account for.
 pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> anyhow::Result<()> {
-    let collector = Options { keep_options: show.options, ..collector };
+    let decoder = Options { keep_options: show.options, ..collector };
     let mut out = BufWriter::with_capacity(1 << 16, stdio::output());
     let mut written = Ok(());
     let mut line = Vec::new();
     let interfaces = Interfaces::default();
-    let top = show.flows.as_ref().and_then(Collected::new);
+    let top = show.flows.as_ref().and_then(TopGroups::new);
     let each = show.flows.filter(|_| top.is_none());
     let format = each.map(|shown| shown.format());
     if let Some(format) = &format {
@@ -49,7 +49,7 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
         written = out.write_all(&line);
     }
     let printed = format.is_some() || show.options;
-    let mut decoded = Files::new(collector);
+    let mut decoded = Files::new(decoder);
     let read = decoded.read(files, printed, |step, collector, batches| {
         if step != Step::Behind {
             return ControlFlow::Continue(());
@@ -87,6 +87,6 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
         Err(error) if stdio::is_closed_output(&error) => return Ok(()),
         written => written?,
     }
-    ledger::losses(&exports).tell(ledger::line(&exports));
+    ledger::losses(&exports).print(ledger::line(&exports));
     read.and_then(|()| exports.check())
 }

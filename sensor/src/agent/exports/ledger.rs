@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use sensor_wire::{
-    collector::Collector,
-    exporter::{device::Device, session::SFLOW},
+    decoder::Decoder,
+    device::{session::SFLOW, state::DeviceState},
     ledger::{Ledger, Skipped},
 };
 
@@ -111,9 +111,9 @@ fn reasons(ledger: &Ledger) -> impl Iterator<Item = (Skipped, u64)> {
 }
 
 /// The ledgers of all exporters, by address, and their sum.
-pub fn all(collector: &Collector, exports: &Exports) -> String {
+pub fn all(decoder: &Decoder, exports: &Exports) -> String {
     let mut text = String::new();
-    let mut devices: Vec<&Device> = collector.exporters().devices().collect();
+    let mut devices: Vec<&DeviceState> = decoder.exporters().devices().collect();
     devices.sort_by_key(|device| device.exporter.address);
     for device in devices {
         let _ = writeln!(text, "exporter {}", device.exporter.address);

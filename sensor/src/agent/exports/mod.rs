@@ -12,7 +12,7 @@ pub mod replay;
 pub use sensor_wire::template::compile::OutCounters;
 use sensor_wire::{
     batches::Batches,
-    collector::{Collector, Options},
+    decoder::{Decoder, Options},
 };
 
 pub use super::exporters::captured as options;
@@ -36,7 +36,7 @@ enum Step {
 
 /// Decodes the datagrams of files, one after the other: a template holds for the files behind it.
 struct Files {
-    collector: Collector,
+    collector: Decoder,
     batches: Batches,
     counts: Counts,
 }
@@ -44,7 +44,7 @@ struct Files {
 impl Files {
     fn new(options: Options) -> Self {
         Self {
-            collector: Collector::new(options),
+            collector: Decoder::new(options),
             batches: Batches::default(),
             counts: Counts::default(),
         }
@@ -56,7 +56,7 @@ impl Files {
         &mut self,
         files: &[impl AsRef<Path>],
         printed: bool,
-        mut each: impl FnMut(Step, &mut Collector, &mut Batches) -> ControlFlow<()>,
+        mut each: impl FnMut(Step, &mut Decoder, &mut Batches) -> ControlFlow<()>,
     ) -> anyhow::Result<()> {
         let Self { collector, batches, counts } = self;
         let meter = Meter::of(files);

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
 use sensor_core::nql::Filter;
-use sensor_wire::collector::Options;
+use sensor_wire::decoder::Options;
 
 use super::{Files, Step};
 use crate::agent::{
@@ -11,7 +11,7 @@ use crate::agent::{
     end::end,
     inspect::Contents,
     mode::Mode,
-    plant::{Plant, top::Shown},
+    plant::{Plant, top::PrintOptions},
     status::exports::Exports,
 };
 
@@ -25,7 +25,7 @@ pub fn replay(
     filter: Option<&Filter>,
     contents: Contents,
     files: &[impl AsRef<Path>],
-    shown: &Shown,
+    shown: &PrintOptions,
     options: Options,
 ) -> anyhow::Result<()> {
     let plant = Arc::new(Plant::start(config, filter, contents, Mode::Files, shown)?);

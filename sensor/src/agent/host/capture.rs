@@ -157,7 +157,7 @@ fn tell_what_is_selected(patterns: &[InterfacePattern], selection: &Selection) {
         }
     }
     if names.is_empty() {
-        stdio::tell("no interface matches yet; capturing starts when one appears");
+        stdio::to_stderr("no interface matches yet; capturing starts when one appears");
     }
 }
 

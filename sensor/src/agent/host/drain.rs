@@ -83,7 +83,7 @@ pub fn run(
     while !stopping {
         stopping = wait(interval, &drain, agent.stop);
         if let Some(change) = time_of_day.set(drain.steady().step()?) {
-            tell(change);
+            log_clock_step(change);
         }
         let epoch = drain.flip(&mut aggregator)?;
         book(&epoch, &mut totals, plant);
@@ -123,7 +123,7 @@ impl TimeOfDay {
 }
 
 /// Says that the clock was set.
-fn tell(change: i64) {
+fn log_clock_step(change: i64) {
     let direction = if change < 0 { "back" } else { "forward" };
     let seconds = change.unsigned_abs() as f64 / 1_000.0;
     tracing::warn!(

@@ -5,7 +5,7 @@ use sensor_kernel::attach::{HookChange, HookEvent};
 use super::coverage::word;
 
 /// Logs what has become of a program on `interface`.
-pub fn tell(interface: &str, HookEvent { direction, change }: &HookEvent) {
+pub fn log_event(interface: &str, HookEvent { direction, change }: &HookEvent) {
     let direction = word(*direction);
     match change {
         HookChange::Reattached => tracing::warn!(

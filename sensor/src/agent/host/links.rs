@@ -137,7 +137,7 @@ impl Attachments {
         let now = Instant::now();
         for attachment in self.attached.values_mut() {
             for event in self.programs.verify(attachment, now) {
-                hooks::tell(&attachment.link().name, &event);
+                hooks::log_event(&attachment.link().name, &event);
                 let HookEvent { change, .. } = &event;
                 self.restored +=
                     u64::from(matches!(change, HookChange::Reattached | HookChange::Moved(_)));

@@ -9,14 +9,14 @@ use super::policies;
 use crate::{agent::config::Config, stdio};
 
 /// Tags and policies.
-pub struct Asked {
+pub struct EvaluationRules {
     /// Rules of tags.
     pub tags: Vec<TagRule>,
     /// Compiled policies.
     pub rules: Rules,
 }
 
-impl Asked {
+impl EvaluationRules {
     /// Reads the tags and policies of `config`, which name `given` lists and those beside the policies.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ impl Asked {
         let tags = config.tags(&lists)?;
         let loaded = policies::load_all(paths, &lists)?;
         let loaded = if config.policies.lenient { loaded } else { policies::sound(loaded)? };
-        stdio::tell(loaded.findings().styled());
+        stdio::to_stderr(loaded.findings().styled());
         Ok(Self::new(tags, loaded.policies))
     }
 

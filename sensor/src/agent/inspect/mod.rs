@@ -20,7 +20,7 @@ use sensor_core::{
     nql::lists::{ListValues, Lists},
 };
 
-use self::{asked::Asked, context::local, policies::UnreadablePolicies};
+use self::{asked::EvaluationRules, context::local, policies::UnreadablePolicies};
 use super::{config::Config, mode::Mode};
 
 /// What was read, without a fault.
@@ -28,15 +28,15 @@ pub struct Contents {
     /// The lists of the configuration.
     pub lists: Lists,
     /// Context, tags and policies.
-    pub named: Named,
+    pub named: NamedFiles,
     /// What is to be told of policies all the same.
     pub warnings: Findings,
 }
 
 /// Context, tags and policies, as they were read.
-pub struct Named {
+pub struct NamedFiles {
     pub(in crate::agent) sources: Sources,
-    pub(in crate::agent) asked: Asked,
+    pub(in crate::agent) asked: EvaluationRules,
 }
 
 /// What is wrong with the files and places that a configuration names.
@@ -63,7 +63,7 @@ pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, Name
     faults.extend(paths::faults(config, mode));
     match asked {
         Some(asked) if faults.is_empty() => {
-            Ok(Contents { lists, named: Named { sources, asked }, warnings })
+            Ok(Contents { lists, named: NamedFiles { sources, asked }, warnings })
         }
         _ => {
             faults.extend(warnings);
@@ -79,16 +79,16 @@ fn ask(
     lenient: bool,
     faults: &mut Findings,
     warnings: &mut Findings,
-) -> Option<Asked> {
+) -> Option<EvaluationRules> {
     let paths = &config.policies.paths;
-    let mut read = || -> Result<Option<Asked>, UnreadablePolicies> {
+    let mut read = || -> Result<Option<EvaluationRules>, UnreadablePolicies> {
         let lists = policies::lists(paths, lists)?;
         let tags = config.tags(&lists);
         let loaded = policies::load_all(paths, &lists)?;
         let sound = lenient || loaded.errors() == 0;
         if sound { &mut *warnings } else { &mut *faults }.extend(loaded.findings());
         match tags {
-            Ok(tags) => Ok(sound.then(|| Asked::new(tags, loaded.policies))),
+            Ok(tags) => Ok(sound.then(|| EvaluationRules::new(tags, loaded.policies))),
             Err(error) => {
                 faults.extend(error.findings());
                 Ok(None)

@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor_wire::exporter::{clock::SKEW_LIMIT, room::Recent};
+use sensor_wire::device::{clock::SKEW_LIMIT, room::Recent};
 
 use crate::{
     agent::exports::ledger::skew,
-    intake::report::{Count, ExporterReport, Report},
+    intake::report::{Count, DeviceReport, Report},
 };
 
 /// Between two words about what came and what was lost.
@@ -142,7 +142,7 @@ impl Health {
                 lines.push(format!("{}: {failed} datagrams could not be forwarded", forward.name));
             }
         }
-        let none = ExporterReport::default();
+        let none = DeviceReport::default();
         let mut losing = 0;
         for (address, exporter) in &report.exporters {
             let before = self.last.exporters.get(address).unwrap_or(&none);
@@ -164,9 +164,9 @@ fn names(recent: &Recent) -> String {
     recent.latest.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn losses(before: &ExporterReport, now: &ExporterReport) -> Option<String> {
-    let malformed = |report: &ExporterReport| super::summary::malformed(&report.ledger);
-    let unknown = |report: &ExporterReport| super::summary::unknown(&report.ledger);
+fn losses(before: &DeviceReport, now: &DeviceReport) -> Option<String> {
+    let malformed = |report: &DeviceReport| super::summary::malformed(&report.ledger);
+    let unknown = |report: &DeviceReport| super::summary::unknown(&report.ledger);
     // A stream that has ended takes its counts along.
     let rows = [
         (now.lost.flows.saturating_sub(before.lost.flows), "flows lost in transit"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::agent::{exports::ledger::skew, status::losses::Losses};
 use crate::intake::report::{
-    ConnectionReport, Count, ExporterReport, Ledger, ListenerReport, Report, Skipped,
+    ConnectionReport, Count, DeviceReport, Ledger, ListenerReport, Report, Skipped,
 };
 
 /// Exporters that are shown: those with the most datagrams.
@@ -61,7 +61,7 @@ pub fn text(report: &Report) -> String {
 pub fn losses(report: &Report) -> Losses {
     let Report { listeners, exporters, connections, ledger, .. } = report;
     let listened = |of: fn(&ListenerReport) -> u64| listeners.values().map(of).sum();
-    let exported = |of: fn(&ExporterReport) -> u64| exporters.values().map(of).sum();
+    let exported = |of: fn(&DeviceReport) -> u64| exporters.values().map(of).sum();
     let rows: [(u64, &str); 17] = [
         (listened(|listener| listener.dropped), "datagrams dropped by the kernel"),
         (listened(|listener| listener.too_late), "datagrams arrived after the stop"),
@@ -166,7 +166,7 @@ fn exporters(text: &mut String, report: &Report) {
     }
 }
 
-fn words(exporter: &ExporterReport) -> String {
+fn words(exporter: &DeviceReport) -> String {
     let ledger = &exporter.ledger;
     let mut words = format!("{} datagrams, {} flows", ledger.datagrams, ledger.flow_rows);
     let rows = [

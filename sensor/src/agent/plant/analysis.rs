@@ -10,13 +10,13 @@ use std::{
 
 use sensor_core::{
     engine::{
-        change::Change,
+        change::PipelineChange,
         dispatch::{Dispatcher, Output, WhenFull},
         pipeline::Pipeline,
     },
     enrich::{
+        active::ActiveContext,
         context::{Context, Limits},
-        current::Current,
     },
     flow::{batch::FlowBatch, interfaces::Interfaces},
     nql::lists::ListValues,
@@ -26,7 +26,7 @@ use sensor_core::{
 use super::leftovers::Leftovers;
 use crate::agent::{
     config::Config,
-    inspect::{Named, asked::Asked},
+    inspect::{NamedFiles, asked::EvaluationRules},
     mode::Mode,
     status::{Engine, Lost, Policy, Reloads, Status, health::Health, span::span},
 };
@@ -34,7 +34,7 @@ use crate::agent::{
 /// Context, tags and policies at work.
 pub struct Analysis<O> {
     pub(super) mode: Mode,
-    pub(super) current: Arc<Current>,
+    pub(super) current: Arc<ActiveContext>,
     dispatcher: Dispatcher<O>,
     /// Records after which the policies are rebalanced over the threads, by the matches measured until then. Whoever changes
     /// policies holds the lock.
@@ -55,10 +55,10 @@ impl<O: Output> Analysis<O> {
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(config: &Config, named: Named, mode: Mode, output: O) -> io::Result<Self> {
-        let Named { sources, asked: Asked { tags, rules } } = named;
+    pub fn start(config: &Config, named: NamedFiles, mode: Mode, output: O) -> io::Result<Self> {
+        let NamedFiles { sources, asked: EvaluationRules { tags, rules } } = named;
         let context = Context::new(sources, config.context.precedence, Limits::default());
-        let current = Arc::new(Current::new(context));
+        let current = Arc::new(ActiveContext::new(context));
         let (seed, host) = match mode {
             // A seed that senders of packets cannot know.
             Mode::Live => (RandomState::new().hash_one(std::process::id()), host()),
@@ -122,8 +122,8 @@ impl<O: Output> Analysis<O> {
             return;
         }
         *due = due.saturating_mul(BALANCE_FACTOR);
-        let from = self.dispatcher.with(|pipeline| pipeline.in_force());
-        let change = Change::balanced(&from, &self.current);
+        let from = self.dispatcher.with(|pipeline| pipeline.active());
+        let change = PipelineChange::balanced(&from, &self.current);
         drop(self.dispatcher.with(|pipeline| pipeline.change(change)));
     }
 

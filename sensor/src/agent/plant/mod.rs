@@ -28,14 +28,14 @@ use sensor_core::{
         interfaces::{Interfaces, SharedInterfaces},
     },
     nql::{Filter, lists::Lists},
-    policy::event::Event,
+    policy::alert::Alert,
 };
 
 use self::{
     analysis::Analysis,
     filter::FlowFilter,
     outputs::Outputs,
-    top::{Collected, Shown},
+    top::{PrintOptions, TopGroups},
 };
 use super::{config::Config, inspect::Contents, mode::Mode, status::Status};
 use crate::stdio;
@@ -53,7 +53,7 @@ struct Downstream {
     filter: Option<Mutex<FlowFilter>>,
     /// Records that did not fulfil it.
     held_back: AtomicU64,
-    top: Option<Collected>,
+    top: Option<TopGroups>,
     interfaces: SharedInterfaces,
     outputs: Outputs,
 }
@@ -69,14 +69,14 @@ impl Plant {
         filter: Option<&Filter>,
         contents: Contents,
         mode: Mode,
-        shown: &Shown,
+        shown: &PrintOptions,
     ) -> anyhow::Result<Self> {
         let Contents { lists, named, warnings } = contents;
-        stdio::tell(warnings.styled());
+        stdio::to_stderr(warnings.styled());
         let interfaces = SharedInterfaces::default();
         let outputs = Outputs::start(config, mode, shown, &interfaces)?;
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
-        let top = Collected::new(shown);
+        let top = TopGroups::new(shown);
         let held_back = AtomicU64::new(0);
         let downstream = Downstream { filter, held_back, top, interfaces, outputs };
         Ok(Self { mode, analysis: Analysis::start(config, named, mode, downstream)?, lists })
@@ -192,8 +192,8 @@ impl Downstream {
 }
 
 impl Output for Downstream {
-    fn event(&self, event: Event) {
-        self.outputs.tell(event);
+    fn event(&self, event: Alert) {
+        self.outputs.offer_alert(event);
     }
 
     fn batch(&self, mut batch: FlowBatch) -> Option<FlowBatch> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use sensor_core::{
-    engine::{change::Change, dispatch::Output, pipeline::Pipeline},
+    engine::{change::PipelineChange, dispatch::Output, pipeline::Pipeline},
     nql::lists::Lists,
 };
 
@@ -20,7 +20,7 @@ use crate::{
     agent::{
         config::Config,
         inspect::{
-            asked::Asked,
+            asked::EvaluationRules,
             context::{self, FileReport, local},
         },
         status::Reloads,
@@ -41,9 +41,9 @@ impl<O: Output> Analysis<O> {
         let _balance = self.balance.lock().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
         let mut pause = Duration::ZERO;
-        let from = self.hold(&mut pause, |pipeline| pipeline.in_force());
+        let from = self.hold(&mut pause, |pipeline| pipeline.active());
         let (context, reports) = context::reread(&config.context, local(self.mode).as_deref());
-        tell(&reports);
+        log_file_reports(&reports);
         let mut kept = Vec::new();
         if context.is_none() {
             tracing::error!(
@@ -51,15 +51,15 @@ impl<O: Output> Analysis<O> {
             );
             kept.push("labels, networks and locations");
         }
-        let (tags, rules) = match Asked::read(config, lists) {
-            Ok(Asked { tags, rules }) => (Some(tags), Some(rules)),
+        let (tags, rules) = match EvaluationRules::read(config, lists) {
+            Ok(EvaluationRules { tags, rules }) => (Some(tags), Some(rules)),
             Err(error) => {
                 tracing::error!("keeping the old policies: {error:#}");
                 kept.push("tags and policies");
                 (None, None)
             }
         };
-        let change = Change::new(&from, &self.current, context, tags, rules);
+        let change = PipelineChange::new(&from, &self.current, context, tags, rules);
         let (policies, changed) = (change.policies().policies().len(), change.policies().changed());
         let mut retired = self.hold(&mut pause, |pipeline| pipeline.change(change));
         let mut events = Vec::new();
@@ -122,8 +122,8 @@ impl<O: Output> Analysis<O> {
     }
 }
 
-fn tell(reports: &[FileReport]) {
+fn log_file_reports(reports: &[FileReport]) {
     for report in reports.iter().filter(|report| !report.faults.is_empty()) {
-        stdio::tell(report.faults.styled());
+        stdio::to_stderr(report.faults.styled());
     }
 }

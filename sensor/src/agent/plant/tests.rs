@@ -12,7 +12,7 @@ use std::{
 use sensor_core::flow::testing;
 use serde_json::Value;
 
-use super::{Plant, top::Shown};
+use super::{Plant, top::PrintOptions};
 use crate::agent::{
     config::{self, Config, overrides::Overrides},
     inspect,
@@ -79,7 +79,7 @@ fn snapshots_grow_and_the_last_one_is_what_the_summary_says() {
     let directory = tempfile::tempdir().expect("a directory");
     let config = config(directory.path());
     let contents = inspect::read(&config, Mode::Live, false).expect("what it names has no fault");
-    let shown = Shown::default();
+    let shown = PrintOptions::default();
     let plant = Plant::start(&config, None, contents, Mode::Live, &shown).expect("it starts");
     let plant = Arc::new(plant);
     let source = plant.clone();

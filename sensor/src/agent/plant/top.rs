@@ -22,14 +22,14 @@ const MOST_GROUPS: usize = 2_000_000;
 
 /// How flows are printed.
 #[derive(Clone, Debug, Default)]
-pub struct Shown {
+pub struct PrintOptions {
     /// The form of each; by default aligned lines on a terminal, JSON elsewhere.
     pub format: Option<Format>,
     /// Their largest groups at the end.
     pub top: Option<TopOptions>,
 }
 
-impl Shown {
+impl PrintOptions {
     /// The form of each flow.
     pub fn format(&self) -> Format {
         self.format.clone().unwrap_or_else(|| match stdio::output_is_terminal() {
@@ -52,15 +52,15 @@ pub struct TopOptions {
 
 /// Groups being collected.
 #[derive(Debug)]
-pub struct Collected {
+pub struct TopGroups {
     options: TopOptions,
     format: Format,
     top: Mutex<Top>,
 }
 
-impl Collected {
+impl TopGroups {
     /// No flows yet; none where no groups are wanted.
-    pub fn new(shown: &Shown) -> Option<Self> {
+    pub fn new(shown: &PrintOptions) -> Option<Self> {
         let options = shown.top.clone()?;
         let top = Mutex::new(Top::new(options.by.clone(), MOST_GROUPS));
         Some(Self { options, format: shown.format(), top })

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use anyhow::ensure;
-use sensor_wire::{collector::Collector, ledger::Ledger};
+use sensor_wire::{decoder::Decoder, ledger::Ledger};
 use serde::Serialize;
 
 use crate::replay::exports::Counts;
@@ -32,15 +32,15 @@ pub struct Device {
 
 impl Exports {
     /// What was read of files, and what a decoder made of it.
-    pub fn of(counts: Counts, collector: &Collector) -> Self {
-        let devices = collector.exporters().devices().map(|device| Device {
+    pub fn of(counts: Counts, decoder: &Decoder) -> Self {
+        let devices = decoder.exporters().devices().map(|device| Device {
             address: device.exporter.address,
             ledger: device.ledger,
             skew: device.skew(),
         });
         let mut devices: Vec<_> = devices.collect();
         devices.sort_by_key(|device| device.address);
-        Self { counts, ledger: collector.ledger(), devices }
+        Self { counts, ledger: decoder.ledger(), devices }
     }
 
     /// # Errors

@@ -25,13 +25,13 @@ impl Losses {
     }
 
     /// Tells `summary`; where only what is wrong is told, these in its place.
-    pub fn tell(&self, summary: impl Display) {
+    pub fn print(&self, summary: impl Display) {
         if !stdio::is_quiet() {
             return stdio::note(summary);
         }
         let style = Theme::COLOR.warning;
         for loss in &self.0 {
-            stdio::tell(format_args!("{style}warning{style:#}: {loss}"));
+            stdio::to_stderr(format_args!("{style}warning{style:#}: {loss}"));
         }
     }
 }

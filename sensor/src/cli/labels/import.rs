@@ -38,12 +38,12 @@ pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
         return Err(Failure::usage(message).into());
     }
     if let Some(advice) = import::unused(cloud, &files, &inventory) {
-        stdio::tell(format_args!("some entries have no address: {advice}"));
+        stdio::to_stderr(format_args!("some entries have no address: {advice}"));
     }
     for (address, networks) in inventory.ambiguous() {
         let networks: Vec<_> = networks.iter().map(String::as_str).collect();
         let networks = networks.join(" and in ");
-        stdio::tell(format_args!("{address} is in {networks}: its labels are mixed"));
+        stdio::to_stderr(format_args!("{address} is in {networks}: its labels are mixed"));
     }
     stdio::print(inventory.to_csv())?;
     stdio::note(format_args!("{} addresses", inventory.addresses()));

@@ -62,9 +62,9 @@ fn look_up(arguments: &ShowArgs) -> anyhow::Result<Outcome<Addresses>> {
     Ok(Outcome::well(Addresses { addresses: addresses.collect() }, findings))
 }
 
-impl From<about::Known> for Known {
-    fn from(known: about::Known) -> Self {
-        let about::Known { what, value, prefix, source, line, holds } = known;
+impl From<about::KnownFact> for Known {
+    fn from(known: about::KnownFact) -> Self {
+        let about::KnownFact { what, value, prefix, source, line, holds } = known;
         Self { what, value, prefix: prefix.map(|prefix| prefix.to_string()), source, line, holds }
     }
 }

@@ -48,7 +48,7 @@ pub struct QueryArgs {
 
     /// Kind of record that the query applies to
     #[arg(long, value_name = "CONTEXT", default_value = "flow")]
-    pub context: Context,
+    pub context: RecordKindArg,
 
     /// List that the query references as $NAME: a file with one value per line; repeatable
     #[arg(long, value_name = "NAME=FILE", value_parser = parse_list, action = ArgAction::Append)]
@@ -77,7 +77,7 @@ pub struct FilterArgs {
 
 /// What a query is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Context {
+pub enum RecordKindArg {
     /// Flow records
     Flow,
     /// DNS messages
@@ -88,13 +88,13 @@ pub enum Context {
     Audit,
 }
 
-impl From<Context> for fields::Context {
-    fn from(context: Context) -> Self {
+impl From<RecordKindArg> for fields::RecordKind {
+    fn from(context: RecordKindArg) -> Self {
         match context {
-            Context::Flow => Self::Flow,
-            Context::Dns => Self::Dns,
-            Context::Alert => Self::Alert,
-            Context::Audit => Self::Audit,
+            RecordKindArg::Flow => Self::Flow,
+            RecordKindArg::Dns => Self::Dns,
+            RecordKindArg::Alert => Self::Alert,
+            RecordKindArg::Audit => Self::Audit,
         }
     }
 }

@@ -9,14 +9,14 @@ use sensor_core::nql::{
 };
 
 use super::{
-    args::{Context, QueryArgs},
+    args::{QueryArgs, RecordKindArg},
     query::{compile, read_lists},
 };
 use crate::{cli::exit::Failure, stdio};
 
 /// Prints the optimised query.
 pub fn explain(arguments: &QueryArgs) -> anyhow::Result<()> {
-    if arguments.context != Context::Flow {
+    if arguments.context != RecordKindArg::Flow {
         let fault = "explain supports only flow queries; omit `--context`";
         return Err(Failure::usage(fault.to_owned()).into());
     }

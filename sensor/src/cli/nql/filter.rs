@@ -71,9 +71,11 @@ pub fn filter(arguments: &FilterArgs) -> anyhow::Result<()> {
     match malformed {
         0 => {}
         1 => {
-            stdio::tell(format_args!("sensor: 1 of {lines} lines is not a record and was skipped"));
+            stdio::to_stderr(format_args!(
+                "sensor: 1 of {lines} lines is not a record and was skipped"
+            ));
         }
-        _ => stdio::tell(format_args!(
+        _ => stdio::to_stderr(format_args!(
             "sensor: {malformed} of {lines} lines are not records and were skipped"
         )),
     }
@@ -91,7 +93,7 @@ fn known(arguments: &FilterArgs) -> anyhow::Result<Option<Known>> {
     // The records may be of any host: none of their addresses is local.
     let (context, reports) = context::load(&config, None);
     for report in &reports {
-        stdio::tell(report.faults.styled());
+        stdio::to_stderr(report.faults.styled());
     }
     Ok(Some(Known(context)))
 }
@@ -168,7 +170,7 @@ impl Run<'_> {
         self.counts.malformed += 1;
         if self.counts.malformed <= NAMED {
             self.progress.clear();
-            stdio::tell(format_args!("sensor: line {}: {why}", self.counts.lines));
+            stdio::to_stderr(format_args!("sensor: line {}: {why}", self.counts.lines));
         }
     }
 }

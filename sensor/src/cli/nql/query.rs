@@ -32,7 +32,7 @@ pub fn flow_filter(query: &str, lists: &Lists) -> anyhow::Result<Filter> {
 fn compile_with(query: &str, options: &Options<'_>) -> anyhow::Result<Filter> {
     match Filter::compile(query, options) {
         Ok(filter) => {
-            stdio::tell(located(query, &filter.warnings).styled());
+            stdio::to_stderr(located(query, &filter.warnings).styled());
             Ok(filter)
         }
         Err(diagnostics) => {

@@ -26,7 +26,7 @@ pub struct Reopen(AtomicU64);
 
 impl Reopen {
     /// Wishes it.
-    pub fn ask(&self) {
+    pub fn request(&self) {
         self.0.fetch_add(1, Relaxed);
     }
 

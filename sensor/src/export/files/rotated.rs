@@ -300,7 +300,7 @@ mod tests {
         fill(&mut file, 0..1);
         fs::rename(directory.path().join("log"), directory.path().join("moved")).unwrap();
         fill(&mut file, 1..2);
-        file.reopen.ask();
+        file.reopen.request();
         fill(&mut file, 2..3);
         assert_eq!(read(directory.path(), "moved"), "message0\nmessage1\n");
         assert_eq!(read(directory.path(), "log"), "message2\n");

@@ -12,7 +12,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sensor_core::policy::event::Event;
+use sensor_core::policy::alert::Alert;
 
 use self::{
     error::HitsError,
@@ -23,7 +23,7 @@ use self::{
 use super::{
     account::Account,
     files::Reopen,
-    ipfix::ExporterHits,
+    ipfix::IpfixAlertSink,
     queue::Load,
     set::{self, Plan, Prepared, Running, SinkSet, Swapped},
     sink::Sink,
@@ -42,7 +42,7 @@ mod process;
 mod status;
 
 /// An event counts as one, whatever it tells of.
-impl Load for Event {
+impl Load for Alert {
     type Amount = u64;
 
     fn amount(&self) -> u64 {
@@ -64,7 +64,7 @@ pub enum Way {
     /// One of its own.
     Own(Box<OutputOptions>),
     /// That of an exporter, and what it takes.
-    Exporter(Selection, ExporterHits),
+    Exporter(Selection, IpfixAlertSink),
 }
 
 impl Way {
@@ -80,7 +80,7 @@ impl Way {
         }
     }
 
-    fn start(&self, reopen: &Arc<Reopen>) -> Result<Box<dyn Sink<Event>>, HitsError> {
+    fn start(&self, reopen: &Arc<Reopen>) -> Result<Box<dyn Sink<Alert>>, HitsError> {
         Ok(match self {
             Self::Own(options) => Box::new(Output::start((**options).clone(), reopen)?),
             Self::Exporter(_, hits) => Box::new(hits.clone()),
@@ -123,7 +123,7 @@ impl Plan for Way {
 
 /// All outputs of events.
 pub struct Hits {
-    outputs: SinkSet<Way, Event>,
+    outputs: SinkSet<Way, Alert>,
     reopen: Arc<Reopen>,
 }
 
@@ -141,12 +141,12 @@ impl Hits {
     ///
     /// # Errors
     /// As those of [`Self::start`].
-    pub fn prepare(&self, ways: Vec<Way>) -> Result<Prepared<Way, Event>, HitsError> {
+    pub fn prepare(&self, ways: Vec<Way>) -> Result<Prepared<Way, Alert>, HitsError> {
         self.outputs.prepare(ways, |way| way.start(&self.reopen))
     }
 
     /// The second step.
-    pub fn swap(&self, prepared: Prepared<Way, Event>) -> Swapped<Way, Event> {
+    pub fn swap(&self, prepared: Prepared<Way, Alert>) -> Swapped<Way, Alert> {
         self.outputs.swap(prepared)
     }
 
@@ -156,14 +156,14 @@ impl Hits {
     /// As those of [`Self::start`].
     pub fn settle(
         &self,
-        swapped: Swapped<Way, Event>,
+        swapped: Swapped<Way, Alert>,
         deadline: Duration,
     ) -> Result<(), HitsError> {
         self.outputs.settle(swapped, deadline, |way| way.start(&self.reopen))
     }
 
     /// Offers an event to every output that wants it. Never waits; what has no room is in the output's account.
-    pub fn offer(&self, event: &Arc<Event>) {
+    pub fn offer(&self, event: &Arc<Alert>) {
         for Running { plan, sink } in &*self.outputs.read() {
             if plan.selection().takes(event) {
                 sink.offer(event);
@@ -172,7 +172,7 @@ impl Hits {
     }
 
     /// As [`Self::offer`], but waits for room: for replay, which can wait.
-    pub fn offer_waiting(&self, event: &Arc<Event>) {
+    pub fn offer_waiting(&self, event: &Arc<Alert>) {
         for Running { plan, sink } in &*self.outputs.read() {
             if plan.selection().takes(event) {
                 sink.offer_waiting(event);
@@ -181,7 +181,7 @@ impl Hits {
     }
 
     /// As [`Self::offer`], to all outputs, whatever their filters say: to try them.
-    pub fn offer_to_all(&self, event: &Arc<Event>) {
+    pub fn offer_to_all(&self, event: &Arc<Alert>) {
         for running in &*self.outputs.read() {
             running.sink.offer(event);
         }

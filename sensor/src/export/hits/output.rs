@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use sensor_core::policy::event::Event;
+use sensor_core::policy::alert::Alert;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A running output.
 pub struct Output {
     name: String,
-    queue: Arc<Queue<Event>>,
+    queue: Arc<Queue<Alert>>,
     status: Arc<Mutex<Status>>,
     stop: watch::Sender<Option<Instant>>,
     thread: Option<Thread>,
@@ -68,12 +68,12 @@ impl Output {
     }
 }
 
-impl Sink<Event> for Output {
+impl Sink<Alert> for Output {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn queue(&self) -> &Queue<Event> {
+    fn queue(&self) -> &Queue<Alert> {
         &self.queue
     }
 

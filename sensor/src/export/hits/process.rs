@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use sensor_core::policy::event::Event;
+use sensor_core::policy::alert::Alert;
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, sleep_until},
@@ -41,7 +41,7 @@ enum Backlog {
 /// The loop and what it works with.
 pub struct Process {
     name: String,
-    queue: Arc<Queue<Event>>,
+    queue: Arc<Queue<Alert>>,
     renderer: Renderer,
     backlog: RefCell<Backlog>,
     /// Something is in the backlog, or nothing more will come.
@@ -59,7 +59,7 @@ impl Process {
     /// A loop that has not begun. What lies in the spool is in the account from now on.
     pub fn new(
         name: String,
-        queue: Arc<Queue<Event>>,
+        queue: Arc<Queue<Alert>>,
         renderer: Renderer,
         spool: Option<Spool>,
         status: Arc<Mutex<Status>>,

@@ -1,7 +1,7 @@
 //! Which events an output takes.
 
 use globset::{Glob, GlobSet};
-use sensor_core::policy::event::{Event, EventKind, Severity};
+use sensor_core::policy::alert::{Alert, EventKind, Severity};
 
 /// A filter: all that it asks for must hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,7 @@ impl Default for Selection {
 
 impl Selection {
     /// Whether `event` is wanted.
-    pub fn takes(&self, event: &Event) -> bool {
+    pub fn takes(&self, event: &Alert) -> bool {
         event.severity >= self.severity
             && self.policies.as_ref().is_none_or(|names| names.set.is_match(&event.policy.name))
             && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&event.kind))

@@ -7,15 +7,15 @@ use std::{
 
 use sensor_core::{
     flow::fields::OwnedValue,
-    policy::event::{Event, EventKind, Extremes, Metrics, PolicySummary, Severity},
+    policy::alert::{Alert, EventKind, Extremes, Metrics, PolicySummary, Severity},
 };
 
 /// The event, as if it happened at `now` (milliseconds since the epoch). Its addresses are those of documentation
 /// (RFC 5737).
-pub fn event(now: u64) -> Event {
+pub fn event(now: u64) -> Alert {
     let address = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
     let count = |number| Extremes { min: number, max: number, avg: number as f64, sum: number };
-    Event {
+    Alert {
         incident: now,
         sequence: 0,
         kind: EventKind::Hit,

@@ -8,7 +8,7 @@ use std::{
 
 use sensor_core::{
     flow::fields::OwnedValue,
-    policy::event::{Event, EventKind, Severity},
+    policy::alert::{Alert, EventKind, Severity},
 };
 use sensor_wire::ipfix::hits::HitRecord;
 
@@ -21,30 +21,30 @@ use crate::{
 /// The hits of an exporter, as an output of events. The exporter's thread sends them and its end is theirs: end the
 /// exporter first.
 #[derive(Clone)]
-pub struct ExporterHits {
+pub struct IpfixAlertSink {
     name: String,
-    queue: Arc<Queue<Event>>,
+    queue: Arc<Queue<Alert>>,
     export_time: ExportTime,
 }
 
-impl ExporterHits {
+impl IpfixAlertSink {
     /// Whether both are of the same exporter.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.queue, &other.queue)
     }
 
     /// Those in `queue`, which the exporter `name` empties.
-    pub(super) fn new(name: &str, queue: Arc<Queue<Event>>, export_time: ExportTime) -> Self {
+    pub(super) fn new(name: &str, queue: Arc<Queue<Alert>>, export_time: ExportTime) -> Self {
         Self { name: format!("{name} (hits)"), queue, export_time }
     }
 }
 
-impl Sink<Event> for ExporterHits {
+impl Sink<Alert> for IpfixAlertSink {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn queue(&self) -> &Queue<Event> {
+    fn queue(&self) -> &Queue<Alert> {
         &self.queue
     }
 
@@ -57,7 +57,7 @@ impl Sink<Event> for ExporterHits {
     }
 
     /// Waits for room unless hits are sent at the end only: there will be none before.
-    fn offer_waiting(&self, event: &Arc<Event>) -> bool {
+    fn offer_waiting(&self, event: &Arc<Alert>) -> bool {
         match self.export_time {
             ExportTime::Clock => self.queue.offer_waiting(event, clock::now()),
             ExportTime::FlowEnd => self.queue.offer(event, clock::now()),
@@ -66,7 +66,7 @@ impl Sink<Event> for ExporterHits {
 }
 
 /// The record of `event`: its first flow, or else what is known of its key.
-pub fn record(event: &Event) -> HitRecord {
+pub fn record(event: &Alert) -> HitRecord {
     let find = |name: &str| {
         let sample = event.samples.first().into_iter().flatten();
         let mut known = sample.chain(&event.track);
@@ -137,13 +137,13 @@ mod tests {
         assert_eq!(record.destination.to_string(), "192.0.2.1");
         assert_eq!((record.destination_port, record.severity, record.kind), (22, 3, 1));
         assert_eq!(super::record(&hit()).source.to_string(), "2001:db8::1");
-        let empty = Event { samples: Vec::new(), ..scan() };
+        let empty = Alert { samples: Vec::new(), ..scan() };
         let record = super::record(&empty);
         assert_eq!(
             (record.source.to_string(), record.destination.to_string()),
             ("10.0.0.5".into(), "0.0.0.0".into())
         );
-        let none = Event { track: Vec::new(), ..empty };
+        let none = Alert { track: Vec::new(), ..empty };
         assert!(super::record(&none).source.is_unspecified());
     }
 }

@@ -17,13 +17,13 @@ use std::{
     time::Duration,
 };
 
-use sensor_core::policy::event::Event;
+use sensor_core::policy::alert::Alert;
 use tokio::{sync::watch, time::Instant};
 
 use self::{
     error::ExportError,
     metering::MeteringProcess,
-    options::{Destination, ExportTime, ExporterOptions},
+    options::{Destination, ExportTime, IpfixOptions},
     process::Process,
 };
 use super::{queue::Queue, sink::Sink};
@@ -33,7 +33,7 @@ pub mod error;
 pub mod metering;
 pub mod options;
 
-pub use hits::ExporterHits;
+pub use hits::IpfixAlertSink;
 pub use status::Status;
 
 mod connect;
@@ -45,21 +45,21 @@ mod session;
 mod status;
 
 /// A running exporting process.
-pub struct Exporter {
+pub struct IpfixSink {
     name: String,
     queue: Arc<Queue>,
-    hits: Option<(Arc<Queue<Event>>, ExportTime)>,
+    hits: Option<(Arc<Queue<Alert>>, ExportTime)>,
     status: Arc<Mutex<Status>>,
     stop: watch::Sender<Option<Instant>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Exporter {
+impl IpfixSink {
     /// Starts exporting to `destination`. A destination that cannot be reached is no error: it is tried again.
     /// Errors are those of the options: certificates that cannot be read, a thread that cannot be started.
     pub fn start(
         destination: Destination,
-        options: ExporterOptions,
+        options: IpfixOptions,
         metering: &Arc<MeteringProcess>,
     ) -> Result<Self, ExportError> {
         let name = destination.to_string();
@@ -93,9 +93,9 @@ impl Exporter {
     }
 
     /// Its output of hits, where the options ask for one.
-    pub fn hits(&self) -> Option<ExporterHits> {
+    pub fn hits(&self) -> Option<IpfixAlertSink> {
         let (queue, export_time) = self.hits.as_ref()?;
-        Some(ExporterHits::new(&self.name, Arc::clone(queue), *export_time))
+        Some(IpfixAlertSink::new(&self.name, Arc::clone(queue), *export_time))
     }
 
     /// How it stands with its destination.
@@ -104,7 +104,7 @@ impl Exporter {
     }
 }
 
-impl Sink for Exporter {
+impl Sink for IpfixSink {
     fn name(&self) -> &str {
         &self.name
     }
@@ -141,7 +141,7 @@ impl Sink for Exporter {
     }
 }
 
-impl Drop for Exporter {
+impl Drop for IpfixSink {
     fn drop(&mut self) {
         self.end();
     }

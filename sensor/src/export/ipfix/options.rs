@@ -74,7 +74,7 @@ pub enum ExportTime {
 
 /// What all destinations have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExporterOptions {
+pub struct IpfixOptions {
     /// Octets of a message.
     pub message_size: u16,
     /// Observation domain identifier.
@@ -100,7 +100,7 @@ pub struct HitOptions {
     pub queue: u64,
 }
 
-impl Default for ExporterOptions {
+impl Default for IpfixOptions {
     fn default() -> Self {
         Self {
             message_size: 1400,

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use sensor_core::{flow::batch::FlowBatch, policy::event::Event};
+use sensor_core::{flow::batch::FlowBatch, policy::alert::Alert};
 use sensor_wire::ipfix::{
     encode::{Encoder, EncoderOptions, Position, Progress},
     options::{Interface, Statistics},
@@ -25,7 +25,7 @@ use super::{
     hits,
     in_flight::{InFlight, Sum},
     metering::MeteringProcess,
-    options::{Destination, ExportTime, ExporterOptions},
+    options::{Destination, ExportTime, IpfixOptions},
     session::Session,
     status::Status,
 };
@@ -53,9 +53,9 @@ pub struct Process {
     name: String,
     connector: Connector,
     encoder_options: EncoderOptions,
-    options: ExporterOptions,
+    options: IpfixOptions,
     queue: Arc<Queue>,
-    hits: Option<Arc<Queue<Event>>>,
+    hits: Option<Arc<Queue<Alert>>>,
     status: Arc<Mutex<Status>>,
     metering: Arc<MeteringProcess>,
     interfaces: watch::Receiver<Arc<[Interface]>>,
@@ -73,8 +73,8 @@ impl Process {
     /// A process that has not begun yet.
     pub fn new(
         destination: Destination,
-        options: ExporterOptions,
-        (queue, hits): (Arc<Queue>, Option<Arc<Queue<Event>>>),
+        options: IpfixOptions,
+        (queue, hits): (Arc<Queue>, Option<Arc<Queue<Alert>>>),
         status: Arc<Mutex<Status>>,
         metering: &Arc<MeteringProcess>,
         stop: watch::Receiver<Option<Instant>>,
@@ -449,7 +449,7 @@ impl Process {
 }
 
 /// Waits until there may be something in `queue`; forever, where there is no queue.
-async fn filled(queue: Option<&Queue<Event>>) {
+async fn filled(queue: Option<&Queue<Alert>>) {
     match queue {
         Some(queue) => queue.filled().await,
         None => std::future::pending().await,

@@ -136,8 +136,8 @@ mod tests {
     use super::*;
     use sensor_core::flow::{
         batch::{Addresses, FlowBatch, Source},
+        device::Device,
         interfaces::Interfaces,
-        router::Exporter,
     };
 
     #[test]
@@ -160,15 +160,15 @@ mod tests {
         batch.tcp_flags.push(0);
         batch.interface.push(3);
         batch.exporter.push(0);
-        let mut shown = |exporter: Exporter| {
+        let mut shown = |exporter: Device| {
             batch.exporters = vec![Arc::new(exporter)];
             let mut out = Vec::new();
             write_row(&mut out, Row { batch: &batch, row: 0, interfaces: &Interfaces::default() });
             String::from_utf8(out).unwrap()
         };
-        let unnamed = Exporter::new([192, 0, 2, 1].into());
+        let unnamed = Device::new([192, 0, 2, 1].into());
         assert!(shown(unnamed.clone()).contains(" <192.0.2.1  udp "), "the address");
-        let named = Exporter { name: "edge".to_owned(), ..unnamed };
+        let named = Device { name: "edge".to_owned(), ..unnamed };
         let line = shown(named);
         assert!(line.starts_with("1970-01-01 00:00:00.001 "), "{line}");
         assert!(line.contains(" <edge       udp    10.0.0.1:53 "), "{line}");

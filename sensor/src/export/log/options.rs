@@ -6,7 +6,7 @@ use std::{
 };
 
 use sensor_wire::{
-    collector::OptionsRecord,
+    decoder::OptionsRecord,
     octets,
     template::{
         Specifier,

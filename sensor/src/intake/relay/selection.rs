@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use sensor_wire::exporter::device;
+use sensor_wire::device::state;
 
 /// A protocol of exports, told by the version at the start of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Selection {
     pub(super) fn takes(&self, from: SocketAddr, datagram: &[u8]) -> bool {
         let is_asked = |protocol: Protocol| self.protocols.contains(&protocol);
         let protocol = self.protocols.is_empty() || Protocol::of(datagram).is_some_and(is_asked);
-        let address: IpAddr = device::address(from);
+        let address: IpAddr = state::address(from);
         let is_of = |network: &IpNet| network.contains(&address);
         protocol && (self.exporters.is_empty() || self.exporters.iter().any(is_of))
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock,
-    intake::{desk::lock, report::Broken, sys},
+    intake::{report::Broken, shard::lock, sys},
 };
 
 /// How long a handshake may take.

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use sensor_wire::exporter::device;
+use sensor_wire::device::state;
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -29,9 +29,9 @@ use tokio_rustls::TlsAcceptor;
 pub(super) use self::service::Service;
 use self::slots::{Full, Slots};
 use super::{
-    desk::{SharedDesk, Sink, lock},
     error::IntakeError,
     options::{Listener, Options, Tls, Transport},
+    shard::{SharedDecoder, Sink, lock},
     thread::thread,
 };
 
@@ -113,7 +113,7 @@ impl Streams {
     /// Starts to accept connections.
     pub(super) fn start(
         listeners: Listeners,
-        desk: SharedDesk,
+        desk: SharedDecoder,
         options: &Options,
         sink: Sink,
     ) -> Result<Self, IntakeError> {
@@ -223,7 +223,7 @@ fn take(
     shared: &Arc<Service>,
     stopped: &watch::Receiver<bool>,
 ) {
-    let address = device::address(from);
+    let address = state::address(from);
     if !shared.rules.allows(address) {
         shared.count(|counts| counts.refused += 1);
         shared.warn(
@@ -251,7 +251,7 @@ fn take(
     let (shared, tls, stopped) = (shared.clone(), tls.clone(), stopped.clone());
     connections.spawn(async move {
         let end = connection::serve(stream, from, index, tls, &shared, stopped).await;
-        lock(&shared.desk).collector.end_stream(from);
+        lock(&shared.desk).decoder.end_stream(from);
         drop(slot);
         if let Err(error) = end {
             shared.count(|counts| error.count(&mut counts.broken));

@@ -6,15 +6,15 @@ use std::{
     time::Duration,
 };
 
-use sensor_wire::exporter::device;
+use sensor_wire::device::state;
 
 use super::slots::Slots;
 use crate::{
     clock,
     intake::{
         admission::Rules,
-        desk::{SharedDesk, Sink, lock},
         report::{ConnectionReport, Report},
+        shard::{SharedDecoder, Sink, lock},
     },
 };
 
@@ -23,7 +23,7 @@ const WARNINGS: u32 = 5;
 
 /// What all connections work with.
 pub(in crate::intake) struct Service {
-    pub(super) desk: SharedDesk,
+    pub(super) desk: SharedDecoder,
     pub(super) rules: Rules,
     pub(super) sink: Sink,
     /// The longest silence within a connection, and before its first message.
@@ -41,7 +41,7 @@ impl Service {
 
     /// Warns of what `from` does: some times a minute, and not of endlessly many.
     pub(super) fn warn(&self, from: SocketAddr, what: &str) {
-        let address = device::address(from);
+        let address = state::address(from);
         if lock(&self.desk).admission.names_often(address, clock::now(), WARNINGS) {
             tracing::warn!(%from, "{what}");
         }

@@ -1,7 +1,7 @@
 //! Takes messages apart, record by record: for tests, and for a look into a file.
 //!
-//! Values stay as octets, of whatever element; the templates and records are found as [`crate::collector`] finds
-//! them. It is strict, where the collector goes on: anything that is wrong is the answer.
+//! Values stay as octets, of whatever element; the templates and records are found as [`crate::decoder`] finds
+//! them. It is strict, where the decoder goes on: anything that is wrong is the answer.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::{
     message::Header,
 };
 use crate::{
-    exporter::templates::Known,
+    device::templates::KnownTemplate,
     ledger::{Ledger, Skipped},
     octets::Octets,
     records::{
@@ -63,8 +63,8 @@ impl Record {
 
 /// The decoder of one transport session.
 #[derive(Debug, Default)]
-pub struct Decoder {
-    templates: HashMap<(u32, u16), Known>,
+pub struct MessageDecoder {
+    templates: HashMap<(u32, u16), KnownTemplate>,
 }
 
 /// Splits the first message off a stream or a file; None when `bytes` do not hold it whole.
@@ -73,7 +73,7 @@ pub fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(usize::from(length).max(MESSAGE_HEADER_LENGTH))
 }
 
-impl Decoder {
+impl MessageDecoder {
     /// Takes the message in `bytes` apart and learns its templates.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl Decoder {
             match parsed {
                 Parsed::Template(template) => {
                     message.templates.push(template.id);
-                    self.templates.insert((domain, template.id), Known::new(template));
+                    self.templates.insert((domain, template.id), KnownTemplate::new(template));
                 }
                 Parsed::Withdrawal(id) => {
                     self.templates.remove(&(domain, id));

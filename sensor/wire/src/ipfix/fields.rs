@@ -11,7 +11,7 @@ use sensor_core::flow::{
     application,
     batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
     columns::{Column, Inspector},
-    router::Action,
+    device::Action,
     totals::Totals,
 };
 
@@ -419,7 +419,7 @@ fn has_exporter(batch: &FlowBatch, of: fn(&IpAddr) -> bool) -> bool {
 }
 
 fn exporter(batch: &FlowBatch, row: usize) -> Option<IpAddr> {
-    batch.exporter_of(row).map(|exporter| exporter.address)
+    batch.device_of(row).map(|exporter| exporter.address)
 }
 
 /// `forwardingStatus` (RFC 7270 section 4.12): forwarded or dropped, for no reason that is known.

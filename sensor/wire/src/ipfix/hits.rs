@@ -177,7 +177,7 @@ impl HitTemplate {
 mod tests {
     use super::*;
     use crate::ipfix::{
-        decode::Decoder,
+        decode::MessageDecoder,
         encode::{Encoder, EncoderOptions, MINIMUM_MESSAGE_SIZE, Progress, TemplateRefresh},
     };
 
@@ -209,7 +209,7 @@ mod tests {
             refresh: TemplateRefresh::Never,
             hits: Some(32_473),
         });
-        let mut decoder = Decoder::default();
+        let mut decoder = MessageDecoder::default();
         let long = "ä".repeat(100);
         let hits = [hit("192.0.2.1", "scan"), hit("2001:db8::1", &long)];
         let mut records = Vec::new();

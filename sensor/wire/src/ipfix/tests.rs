@@ -12,12 +12,12 @@ use sensor_core::flow::{
 };
 
 use super::{
-    decode::{DecodedMessage, Decoder, Record, split_message},
+    decode::{DecodedMessage, MessageDecoder, Record, split_message},
     encode::{Encoder, EncoderOptions, MINIMUM_MESSAGE_SIZE, Progress, TemplateRefresh},
     options::{Interface, Loss, Statistics, TEXT_LIMIT},
     template::RowClass,
 };
-use crate::{batches::Batches, collector::Collector, ledger::Skipped};
+use crate::{batches::Batches, decoder::Decoder, ledger::Skipped};
 
 const OPTIONS: EncoderOptions = EncoderOptions {
     message_size: 1400,
@@ -158,7 +158,7 @@ fn flows(messages: &[DecodedMessage]) -> impl Iterator<Item = &Record> {
 
 /// Decodes and checks what must be true of any sequence of messages of one session.
 fn decode_all(messages: &[(Vec<u8>, Totals)], limit: usize) -> Vec<DecodedMessage> {
-    let mut decoder = Decoder::default();
+    let mut decoder = MessageDecoder::default();
     let mut sequence = 0;
     let mut decoded = Vec::new();
     for (bytes, totals) in messages {
@@ -207,7 +207,7 @@ proptest! {
 
     #[test]
     fn foreign_octets_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300), body in prop::collection::vec(0..6u8, 0..80)) {
-        let mut decoder = Decoder::default();
+        let mut decoder = MessageDecoder::default();
         let _ = decoder.decode(&bytes);
         let mut message = vec![0, 10, 0, 16 + body.len() as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         message.extend(&body);
@@ -219,7 +219,7 @@ proptest! {
     fn a_truncated_message_is_told(cut in 0..1000usize) {
         let messages = encode_all(&mut Encoder::new(OPTIONS), &[batch(4, &[(1, false); 5])]);
         let whole = &messages[0].0;
-        prop_assert!(Decoder::default().decode(&whole[..cut.min(whole.len() - 1)]).is_err());
+        prop_assert!(MessageDecoder::default().decode(&whole[..cut.min(whole.len() - 1)]).is_err());
     }
 }
 
@@ -289,7 +289,8 @@ fn templates_come_again_after_the_interval_or_the_messages() {
     let mut announces = |now| {
         let mut templates = 0;
         encoder.encode(&batch, now, |message| {
-            templates += Decoder::default().decode(message.bytes).map_or(0, |m| m.templates.len());
+            templates +=
+                MessageDecoder::default().decode(message.bytes).map_or(0, |m| m.templates.len());
         });
         templates > 0
     };
@@ -353,7 +354,7 @@ fn statistics_and_interface_names_arrive() {
 }
 
 /// The indices of the interfaces whose names `encoder` announces at `now`, over as many messages as that takes.
-fn announced_names(encoder: &mut Encoder, decoder: &mut Decoder, now: u64) -> Vec<u64> {
+fn announced_names(encoder: &mut Encoder, decoder: &mut MessageDecoder, now: u64) -> Vec<u64> {
     let mut indices = Vec::new();
     loop {
         let progress = encoder.announce(now);
@@ -376,7 +377,7 @@ fn named(index: u32, name: &str) -> Interface {
 fn only_names_that_are_new_are_announced_and_all_with_the_templates() {
     let refresh = TemplateRefresh::Every { milliseconds: 1000, messages: 1000 };
     let mut encoder = Encoder::new(EncoderOptions { refresh, ..OPTIONS });
-    let mut decoder = Decoder::default();
+    let mut decoder = MessageDecoder::default();
     let mut names =
         |encoder: &mut Encoder, after: u64| announced_names(encoder, &mut decoder, NOW + after);
     encoder.set_interfaces(&[named(2, "eth0")]);
@@ -396,7 +397,7 @@ fn only_names_that_are_new_are_announced_and_all_with_the_templates() {
 #[test]
 fn two_thousand_interfaces_one_after_the_other_cost_each_its_own_record() {
     let mut encoder = Encoder::new(OPTIONS);
-    let mut decoder = Decoder::default();
+    let mut decoder = MessageDecoder::default();
     let mut all = Vec::new();
     for index in 1..=2000 {
         all.push(named(index, "veth"));
@@ -425,18 +426,18 @@ fn the_smallest_message_holds_every_piece() {
 fn a_template_that_would_blow_up_records_is_refused() {
     let mut message = vec![0, 10, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     message.extend([0, 2, 0, 12, 1, 0, 0, 1, 0, 8, 0, 0]);
-    assert_eq!(Decoder::default().decode(&message), Err(Skipped::TemplateEmpty));
+    assert_eq!(MessageDecoder::default().decode(&message), Err(Skipped::TemplateEmpty));
 }
 
-/// What the collector makes of the encoder's messages: the flows again, except for what no element carries.
+/// What the decoder makes of the encoder's messages: the flows again, except for what no element carries.
 fn collected(batch: &FlowBatch) -> FlowBatch {
-    let mut collector = Collector::default();
+    let mut decoder = Decoder::default();
     let mut batches = Batches::default();
     let from = "192.0.2.1:4739".parse().unwrap();
     for (message, _) in encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(batch)) {
-        collector.datagram(from, NOW, &message, &mut batches);
+        decoder.datagram(from, NOW, &message, &mut batches);
     }
-    let ledger = collector.ledger();
+    let ledger = decoder.ledger();
     assert_eq!(ledger.skipped.total(), 0);
     assert_eq!(ledger.octets, ledger.accounted());
     batches.all()[usize::from(batch.ip_version() == 6)].clone()

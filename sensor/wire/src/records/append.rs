@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sensor_common::packet::ip::protocol;
 use sensor_core::flow::{
     batch::{Addresses, FlowBatch},
-    router::Exporter,
+    device::Device,
 };
 
 use super::{
@@ -13,14 +13,14 @@ use super::{
     rows::Rows,
 };
 use crate::{
-    exporter::{relayed::Relayed, sampling::Rates},
+    device::{relayed::Relayed, sampling::Rates},
     ledger::Ledger,
     template::compile::{Fill, Plan},
 };
 
 /// What is the same for all records of a message.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub struct MessageScope<'a> {
     /// Version of the protocol.
     pub version: u8,
     /// When the message was received, milliseconds since the epoch.
@@ -32,7 +32,7 @@ pub struct Context<'a> {
     /// When the device booted, as its options tell.
     pub boot: Option<u64>,
     /// Who sent it.
-    pub exporter: &'a Arc<Exporter>,
+    pub exporter: &'a Arc<Device>,
     /// Exporters whose flows it passes on.
     pub relayed: &'a Relayed,
     /// How its packets were sampled.
@@ -45,7 +45,7 @@ pub fn append(
     plan: &Plan,
     fills: &[Fill],
     rows: &Rows<'_>,
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
     ledger: &mut Ledger,
 ) {
     append_with(batch, plan, fills, rows, context, ledger, |_, _| {});
@@ -57,7 +57,7 @@ pub fn append_with(
     plan: &Plan,
     fills: &[Fill],
     rows: &Rows<'_>,
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
     ledger: &mut Ledger,
     more: impl FnOnce(&mut FlowBatch, usize),
 ) {
@@ -85,7 +85,7 @@ pub fn count(batch: &FlowBatch, base: usize, ledger: &mut Ledger) {
 }
 
 /// Fills the columns that all rows have, up to `end`. The others may be shorter until the batch is looked at.
-pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &Context<'_>) {
+pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &MessageScope<'_>) {
     match &mut batch.addresses {
         Addresses::V4 { source, destination } => {
             grow(source, end, 0);
@@ -114,7 +114,7 @@ fn relayed(
     base: usize,
     plan: &Plan,
     rows: &Rows<'_>,
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
 ) -> u64 {
     let places = [plan.single.exporter_v4, plan.single.exporter_v6];
     if places == [None; 2] {
@@ -137,7 +137,7 @@ fn relayed(
 /// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
 /// to look at; an exporter may have several places.
 #[inline]
-pub(super) fn place(batch: &mut FlowBatch, exporter: &Arc<Exporter>, skew: i64) -> u32 {
+pub(super) fn place(batch: &mut FlowBatch, exporter: &Arc<Device>, skew: i64) -> u32 {
     if let ([.., known], [.., known_skew]) = (&batch.exporters[..], &batch.skews[..])
         && Arc::ptr_eq(known, exporter)
         && *known_skew == skew
@@ -148,7 +148,7 @@ pub(super) fn place(batch: &mut FlowBatch, exporter: &Arc<Exporter>, skew: i64) 
 }
 
 /// As [`place`], where it is not the last one.
-fn place_before(batch: &mut FlowBatch, exporter: &Arc<Exporter>, skew: i64) -> u32 {
+fn place_before(batch: &mut FlowBatch, exporter: &Arc<Device>, skew: i64) -> u32 {
     let recent = batch.exporters.iter().zip(&batch.skews).enumerate().rev().take(4);
     let known = recent
         .into_iter()
@@ -171,7 +171,7 @@ fn times(
     base: usize,
     plan: &Plan,
     rows: &Rows<'_>,
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
     ledger: &mut Ledger,
 ) {
     let end = base + rows.len();

@@ -4,7 +4,7 @@ use sensor_core::flow::batch::{Addresses, EndReason, FlowBatch};
 
 use super::{decode::Memory, rows::Rows};
 use crate::{
-    exporter::totals::Reported,
+    device::totals::Reported,
     ledger::Ledger,
     template::{
         compile::{Place, Plan, Totalled},

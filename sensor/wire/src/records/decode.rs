@@ -6,7 +6,7 @@ use sensor_common::packet::Headers;
 use sensor_core::flow::batch::FlowBatch;
 
 use super::{
-    append::{self, Context, append},
+    append::{self, MessageScope, append},
     counts,
     rows::Rows,
     sample::{self, Carrier},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     batches::Pair,
-    exporter::{connections::Connections, templates::Known, totals::Totals},
+    device::{connections::Connections, templates::KnownTemplate, totals::Totals},
     ledger::{Ledger, Skipped},
     octets,
     template::compile::{Family, Place, Plan, Sample, Span},
@@ -31,7 +31,7 @@ pub struct Scratch {
     v6: Selection,
     reverse: Vec<u32>,
     /// The template of the last set.
-    last: Option<Arc<Known>>,
+    last: Option<Arc<KnownTemplate>>,
 }
 
 impl Scratch {
@@ -42,13 +42,13 @@ impl Scratch {
 
     /// A hold on `known`, for as long as a set is decoded by it. Mostly it is the template of the last set, and no count of
     /// holds has to change for it.
-    pub fn template(&mut self, known: &Arc<Known>) -> Arc<Known> {
+    pub fn template(&mut self, known: &Arc<KnownTemplate>) -> Arc<KnownTemplate> {
         let last = self.last.take_if(|last| Arc::ptr_eq(last, known));
         last.unwrap_or_else(|| known.clone())
     }
 
     /// Keeps the template that [`Scratch::template`] gave for the next set.
-    pub fn keep(&mut self, known: Arc<Known>) {
+    pub fn keep(&mut self, known: Arc<KnownTemplate>) {
         self.last = Some(known);
     }
 }
@@ -75,7 +75,7 @@ struct Selection {
 pub fn flows(
     plan: &Plan,
     set: &[u8],
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
     mut memory: Option<&mut Memory<'_>>,
     scratch: &mut Scratch,
     batches: &mut Pair,
@@ -243,7 +243,7 @@ fn is_v4(plan: &Plan, rows: &Rows<'_>, row: usize) -> bool {
 fn both_ways(
     plan: &Plan,
     rows: &Rows<'_>,
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
     mut memory: Option<&mut Memory<'_>>,
     reverse: &mut Vec<u32>,
     batch: &mut FlowBatch,
@@ -311,7 +311,7 @@ fn append_samples(
     plan: &Plan,
     rows: &Rows<'_>,
     selection: &Selection,
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
     batch: &mut FlowBatch,
     ledger: &mut Ledger,
 ) {

@@ -7,7 +7,7 @@ use sensor_core::flow::{
     application::{self, ApplicationId},
     batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD},
     columns::Visitor,
-    router::Action,
+    device::Action,
 };
 
 use super::rows::Rows;

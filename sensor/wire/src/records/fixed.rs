@@ -10,16 +10,16 @@ use sensor_common::packet::ip::protocol;
 use sensor_core::flow::batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD};
 
 use super::{
-    append::{Context, count, grow, place},
+    append::{MessageScope, count, grow, place},
     fill::begin_with,
 };
-use crate::{exporter::sampling::Rates, ledger::Ledger};
+use crate::{device::sampling::Rates, ledger::Ledger};
 
 /// Appends `records`, of `N` octets each, to `batch`, and enters them in `ledger`. A batch of IPv6 flows takes none.
 pub fn append<const N: usize>(
     batch: &mut FlowBatch,
     records: &[[u8; N]],
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
     ledger: &mut Ledger,
 ) {
     let base = batch.len();
@@ -76,7 +76,7 @@ fn fill<const N: usize>(
     batch: &mut FlowBatch,
     base: usize,
     records: &[[u8; N]],
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
 ) -> bool {
     const { assert!(N >= 48, "the last field that is read ends there") };
     let Addresses::V4 { source, destination } = &mut batch.addresses else { return false };
@@ -139,11 +139,11 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
-    use sensor_core::flow::{batch::Source, columns::Column, router::Exporter};
+    use sensor_core::flow::{batch::Source, columns::Column, device::Device};
 
     use super::*;
     use crate::{
-        exporter::{
+        device::{
             relayed::Relayed,
             sampling::{Sampling, Scope},
         },
@@ -183,7 +183,7 @@ mod tests {
         batches: &mut crate::batches::Batches,
         records: &[u8],
         more: Option<u16>,
-        context: &Context<'_>,
+        context: &MessageScope<'_>,
         ledger: &mut Ledger,
     ) {
         let fields = FIELDS.into_iter().chain(more.map(|length| (UNUSED, length)));
@@ -220,12 +220,12 @@ mod tests {
         (export, uptime): (u64, u32),
         (configured, header, by_interface): (Option<u32>, Option<u32>, bool),
     ) -> Result<(), TestCaseError> {
-        let exporter = Arc::new(Exporter::new([192, 0, 2, 1].into()));
+        let exporter = Arc::new(Device::new([192, 0, 2, 1].into()));
         let mut device = Sampling::default();
         if by_interface {
             (0..300).for_each(|index| device.learn(Scope::Interface(index), index + 1, 1));
         }
-        let context = Context {
+        let context = MessageScope {
             version: if N == V5_RECORD { 5 } else { 7 },
             received: 1_700_000_000_000,
             skew: 0,

@@ -4,7 +4,7 @@ use sensor_common::packet::Headers;
 use sensor_core::flow::{
     batch::{DIRECTION_UNTOLD, FlowBatch},
     columns::Lists,
-    router::Action,
+    device::Action,
 };
 
 use super::packet::{Packet, Sample};
@@ -12,7 +12,7 @@ use crate::{
     batches::Pair,
     ledger::{Ledger, Skipped},
     records::{
-        append::{Context, count, finish},
+        append::{MessageScope, count, finish},
         fill::begin_with,
         sample,
     },
@@ -47,7 +47,7 @@ impl Packets {
     }
 
     /// Appends them all to `batches`, and leaves none.
-    pub fn append(&mut self, context: &Context<'_>, batches: &mut Pair, ledger: &mut Ledger) {
+    pub fn append(&mut self, context: &MessageScope<'_>, batches: &mut Pair, ledger: &mut Ledger) {
         for (family, batch) in [(&mut self.v4, &mut batches.v4), (&mut self.v6, &mut batches.v6)] {
             if !family.packets.is_empty() {
                 append(family, &self.lists, context, batch, ledger);
@@ -62,7 +62,7 @@ impl Packets {
 fn append(
     family: &Family,
     lists: &[u32],
-    context: &Context<'_>,
+    context: &MessageScope<'_>,
     batch: &mut FlowBatch,
     ledger: &mut Ledger,
 ) {

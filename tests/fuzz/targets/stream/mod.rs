@@ -1,10 +1,10 @@
-//! A stream of datagrams, two octets of length before each; through the collector, whose books must balance.
+//! A stream of datagrams, two octets of length before each; through the decoder, whose books must balance.
 
 #![allow(dead_code, reason = "no target uses all of it")]
 
 use sensor_wire::{
     batches::Batches,
-    collector::{Collector, Options},
+    decoder::{Decoder, Options},
 };
 
 /// Hands the datagrams in `octets` on, one after the other.
@@ -21,14 +21,14 @@ pub fn each(octets: &[u8], mut datagram: impl FnMut(&[u8])) {
 /// Decodes the datagrams in `octets`, each after `prepare`.
 pub fn collect(octets: &[u8], prepare: impl Fn(&mut [u8])) {
     let options = Options { inner_headers: true, keep_options: true, ..Options::default() };
-    let mut collector = Collector::new(options);
+    let mut decoder = Decoder::new(options);
     let mut batches = Batches::default();
     let from = ([192, 0, 2, 1], 2055).into();
     each(octets, |datagram| {
         let mut datagram = datagram.to_vec();
         prepare(&mut datagram);
-        collector.datagram(from, 1_700_000_000_000, &datagram, &mut batches);
-        let ledger = collector.ledger();
+        decoder.datagram(from, 1_700_000_000_000, &datagram, &mut batches);
+        let ledger = decoder.ledger();
         assert_eq!(ledger.octets, ledger.accounted());
     });
     for batch in batches.all() {

@@ -9,8 +9,8 @@ use super::stage::{Output, Stage, lock};
 use crate::{
     flow::batch::FlowBatch,
     policy::{
+        alert::Alert,
         detector::{Found, put_in_order},
-        event::Event,
     },
 };
 
@@ -31,7 +31,7 @@ struct Waiting {
     /// The number of the first entry.
     first: u64,
     entries: VecDeque<Entry>,
-    events: Vec<Event>,
+    events: Vec<Alert>,
 }
 
 struct Entry {

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
-    policy::{detector::Clocked, event::Event},
+    policy::{alert::Alert, detector::Clocked},
 };
 
 /// Takes what comes out, on whichever thread finished it, in order. Where sources do the work themselves, several may hand
 /// their batches on at a time.
 pub trait Output: Send + Sync + 'static {
     /// Takes an event.
-    fn event(&self, event: Event);
+    fn event(&self, event: Alert);
     /// Takes a batch, behind its events; gives back one that nobody needs any more, this or an earlier one.
     fn batch(&self, batch: FlowBatch) -> Option<FlowBatch>;
 }

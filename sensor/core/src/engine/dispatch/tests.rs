@@ -8,12 +8,13 @@ use std::sync::{
 use super::*;
 use crate::{
     enrich::{
-        combine::Precedence, context::Context, context::Limits, current::Current, sources::Sources,
+        active::ActiveContext, combine::Precedence, context::Context, context::Limits,
+        sources::Sources,
     },
     flow::{batch::Source, testing, totals::Totals},
     policy::{
+        alert::Alert,
         detector::{Detector, Rules},
-        event::Event,
         load::{PolicyFile, load},
         stock,
         tags::Tagger,
@@ -30,7 +31,7 @@ struct Probe {
 }
 
 impl Output for Probe {
-    fn event(&self, event: Event) {
+    fn event(&self, event: Alert) {
         assert!(!self.fails.load(Ordering::Relaxed), "as the test wants");
         let _ = self.seen.send(event.policy.name.clone());
     }
@@ -57,7 +58,7 @@ fn pipeline(threads: usize) -> Pipeline {
     assert_eq!(loaded.errors(), 0, "{}", loaded.report());
     let context = Context::new(Sources::default(), Precedence::default(), Limits::default());
     let detector = Detector::in_shards(threads, Rules::new(loaded.policies), 1, "host");
-    Pipeline::new(Arc::new(Current::new(context)), Tagger::new([]), detector)
+    Pipeline::new(Arc::new(ActiveContext::new(context)), Tagger::new([]), detector)
 }
 
 fn started(threads: usize) -> (Dispatcher<Probe>, Receiver<String>) {

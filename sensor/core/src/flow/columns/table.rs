@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::declare::columns;
 use crate::flow::{
     batch::{Addresses, DIRECTION_UNTOLD, Source, TCP_FLAGS_UNTOLD},
+    device::Device,
     ports::PortLabels,
     profile::Profiles,
-    router::Exporter,
     tags::TagSets,
 };
 
@@ -26,7 +26,7 @@ columns! {
         /// Labels of ports.
         pub port_labels: Arc<PortLabels> = Arc::default(),
         /// The exporters that the column of exporters numbers.
-        pub exporters: Vec<Arc<Exporter>> = Vec::new(),
+        pub exporters: Vec<Arc<Device>> = Vec::new(),
         /// Clocks of `exporters` minus ours, milliseconds, in the same order; 0 where the difference does not matter. Where
         /// it is shorter, nothing is known of the others.
         pub skews: Vec<i64> = Vec::new(),
@@ -109,7 +109,7 @@ columns! {
     version: Unsigned8, Version "flowversion", router unless 0, [];
     /// When the record was received, milliseconds since the epoch.
     received: Milliseconds, Received "milliseconds received", router, [];
-    /// [`Action`](crate::flow::router::Action) as a number.
+    /// [`Action`](crate::flow::device::Action) as a number.
     action: Unsigned8, Action "action", router unless 0, [89 | 233, 40005];
     /// [Application](crate::flow::application) (`applicationId`).
     application: Application, Application "application", router unless 0, [95];

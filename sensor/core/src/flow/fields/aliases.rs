@@ -1,8 +1,8 @@
 //! Names that stand for several fields, most for the two ends of a flow.
 
 use super::{
-    Context,
     Origin::{self, Documented, Extension},
+    RecordKind,
 };
 
 /// One name for several fields of one type.
@@ -45,16 +45,16 @@ const FLOW: &[Alias] = &[
 const ALERT: &[Alias] = &[alias("ip", &["ipinfo.ip"])];
 
 /// The aliases of a context.
-pub fn aliases(context: Context) -> &'static [Alias] {
+pub fn aliases(context: RecordKind) -> &'static [Alias] {
     match context {
-        Context::Flow => FLOW,
-        Context::Alert => ALERT,
-        Context::Dns | Context::Audit => &[],
+        RecordKind::Flow => FLOW,
+        RecordKind::Alert => ALERT,
+        RecordKind::Dns | RecordKind::Audit => &[],
     }
 }
 
 /// The alias called `name`.
-pub fn find_alias(context: Context, name: &str) -> Option<&'static Alias> {
+pub fn find_alias(context: RecordKind, name: &str) -> Option<&'static Alias> {
     aliases(context).iter().find(|alias| alias.name == name)
 }
 
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn aliases_stand_for_fields_of_one_type() {
-        for context in Context::ALL {
+        for context in RecordKind::ALL {
             for alias in aliases(context) {
                 let find = |name: &&str| context.find(name).expect("a field");
                 let fields: Vec<_> = alias.fields.iter().map(find).collect();

@@ -17,18 +17,18 @@ use super::{
 };
 
 mod aliases;
-mod contexts;
 mod of_columns;
 mod owned;
 mod reading;
+mod record_kinds;
 mod router;
 mod row;
 mod table;
 
 pub use aliases::{Alias, aliases, find_alias};
-pub use contexts::Context;
 pub use owned::OwnedValue;
 pub use reading::{By, Condition, Number, Quantity, Reading, Scale, direction_name};
+pub use record_kinds::RecordKind;
 pub use row::Row;
 pub use table::FIELDS;
 

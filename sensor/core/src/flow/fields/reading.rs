@@ -7,8 +7,8 @@ use super::{Row, Value};
 use crate::flow::{
     batch::{FlowBatch, Source},
     columns::Column,
+    device::AddressColumn,
     profile::{Attribute, Side},
-    router::AddressColumn,
 };
 
 /// How a field is read.

@@ -1,12 +1,12 @@
 //! How the fields that only routers tell are read from a row: absent where the batch has no such column.
 
 use super::{Row, Value};
-use crate::flow::router::Exporter;
+use crate::flow::device::Device;
 
 impl<'a> Row<'a> {
     /// The device that exported the flow; none for the host's own flows.
-    pub fn exporter(&self) -> Option<&'a Exporter> {
-        self.batch.exporter_of(self.row)
+    pub fn exporter(&self) -> Option<&'a Device> {
+        self.batch.device_of(self.row)
     }
 
     pub(super) fn application(&self) -> Value<'a> {

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::flow::{
     columns::Column,
+    device::{Action, AddressColumn},
     interfaces::Interfaces,
     profile::{Attribute, Side},
-    router::{Action, AddressColumn},
 };
 
 /// All fields, in the order in which they are shown.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     diagnostic::{Diagnostic, nearest},
     flow::{
-        fields::{self, Context, Field, Kind, Origin, TextRule},
+        fields::{self, Field, Kind, Origin, RecordKind, TextRule},
         profile::Side,
     },
     nql::{Options, codes, synonyms, typed::Subject},
@@ -80,7 +80,7 @@ pub fn resolve(
 }
 
 /// `label.ip.X` and its relatives. Only records with addresses have them.
-fn label(name: &str, context: Context) -> (Option<Target>, Origin) {
+fn label(name: &str, context: RecordKind) -> (Option<Target>, Origin) {
     let documented = |target| (Some(target), Origin::Documented);
     let extension = |target| (Some(target), Origin::Extension);
     let Some(rest) = name.strip_prefix("label.") else { return (None, Origin::Documented) };
@@ -88,25 +88,25 @@ fn label(name: &str, context: Context) -> (Option<Target>, Origin) {
     let side = |side| Subject::Label(side, key.to_owned());
     let one_side = |only| Target::labels(name, vec![side(only)]);
     match (context, of) {
-        (Context::Flow, "ip") => {
+        (RecordKind::Flow, "ip") => {
             let both = vec![side(Side::Destination), side(Side::Source)];
             documented(Target::labels(name, both))
         }
         // A DNS record has one address, the client's.
-        (Context::Dns, "ip") => documented(one_side(Side::Source)),
-        (Context::Flow, "src") => extension(one_side(Side::Source)),
-        (Context::Flow, "dst") => extension(one_side(Side::Destination)),
-        (Context::Flow | Context::Dns, "port") => {
+        (RecordKind::Dns, "ip") => documented(one_side(Side::Source)),
+        (RecordKind::Flow, "src") => extension(one_side(Side::Source)),
+        (RecordKind::Flow, "dst") => extension(one_side(Side::Destination)),
+        (RecordKind::Flow | RecordKind::Dns, "port") => {
             documented(Target::labels(name, vec![Subject::PortLabel(key.to_owned())]))
         }
         _ => (None, Origin::Documented),
     }
 }
 
-fn unknown(name: &str, span: Range<usize>, context: Context) -> Diagnostic {
+fn unknown(name: &str, span: Range<usize>, context: RecordKind) -> Diagnostic {
     let diagnostic = codes::UNKNOWN_FIELD
         .at(span, format!("the {} context has no field `{name}`", context.name()));
-    if context == Context::Flow && name.starts_with("label") {
+    if context == RecordKind::Flow && name.starts_with("label") {
         return diagnostic
             .help("labels are `label.ip.CONTEXT`, `label.src.CONTEXT`, `label.dst.CONTEXT`");
     }
@@ -114,13 +114,13 @@ fn unknown(name: &str, span: Range<usize>, context: Context) -> Diagnostic {
         let diagnostic = diagnostic.label(format!("here it is `{}`", synonym.field));
         return if synonym.note.is_empty() { diagnostic } else { diagnostic.help(synonym.note) };
     }
-    if context == Context::Flow
+    if context == RecordKind::Flow
         && let [first, others @ ..] = fields::of_element(name).as_slice()
     {
         let others: String = others.iter().map(|field| format!(" or `{}`", field.name)).collect();
         return diagnostic.label(format!("here it is `{}`{others}", first.name));
     }
-    if let Some(elsewhere) = Context::ALL.into_iter().find(|other| other.find(name).is_some()) {
+    if let Some(elsewhere) = RecordKind::ALL.into_iter().find(|other| other.find(name).is_some()) {
         let elsewhere = elsewhere.name();
         return diagnostic.help(format!("it is a field of the {elsewhere} context"));
     }
@@ -133,7 +133,7 @@ fn unknown(name: &str, span: Range<usize>, context: Context) -> Diagnostic {
 }
 
 /// True when `name` is an alias of several fields.
-pub fn is_alias(name: &str, context: Context) -> bool {
+pub fn is_alias(name: &str, context: RecordKind) -> bool {
     fields::find_alias(context, name).is_some()
 }
 

@@ -10,7 +10,7 @@ use super::{
     test::{Shape, Test},
 };
 use crate::{
-    flow::{fields::By, profile::Side, router::AddressColumn},
+    flow::{device::AddressColumn, fields::By, profile::Side},
     nql::{
         dag::Literal,
         pattern::Source,

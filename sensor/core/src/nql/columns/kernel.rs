@@ -13,11 +13,11 @@ use crate::{
     flow::{
         batch::{Addresses, FlowBatch},
         columns::Reader,
+        device::AddressColumn,
         fields::{By, Quantity, Row},
         interfaces::Interfaces,
         mac,
         profile::Side,
-        router::AddressColumn,
     },
     nql::{
         reference,

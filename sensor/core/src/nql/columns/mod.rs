@@ -54,14 +54,14 @@ pub struct Match<'a> {
 
 impl Program {
     /// Decides beforehand what hangs on profiles, lists and labels of ports, so that the first batch with them need not wait.
-    pub fn foresee(
+    pub fn precompute(
         &self,
         profiles: &Arc<Profiles>,
         labels: &Arc<PortLabels>,
         scratch: &mut Scratch,
     ) {
         scratch.fit(self);
-        scratch.prepared.foresee(&self.plan, profiles, labels);
+        scratch.prepared.precompute(&self.plan, profiles, labels);
     }
 
     /// Evaluates all queries. Calls `each` for every chunk of rows and every query that some of them fulfil, chunk by

@@ -130,7 +130,7 @@ impl Prepared {
         interfaces: &Interfaces,
         memos: &mut [Memo],
     ) {
-        self.foresee(plan, &batch.profiles, &batch.port_labels);
+        self.precompute(plan, &batch.profiles, &batch.port_labels);
         self.answers.update_constants(&plan.constants, batch, interfaces);
         memos.iter_mut().for_each(Memo::clear);
     }
@@ -145,7 +145,7 @@ impl Prepared {
     }
 
     /// Brings those up to date that hang on no batch but on these, and on lists.
-    pub(super) fn foresee(
+    pub(super) fn precompute(
         &mut self,
         plan: &Plan,
         profiles: &Arc<Profiles>,

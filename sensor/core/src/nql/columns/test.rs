@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::{
     flow::{
         columns::Column,
+        device::AddressColumn,
         fields::{By, Quantity},
         profile::Side,
-        router::AddressColumn,
     },
     nql::{
         lists::{ListForm, NamedList},

@@ -14,7 +14,7 @@ use crate::{
         batch::{Addresses, EndReason, Source},
         fields::{FIELDS, Field, Kind, Row, TextRule, find},
         interfaces::Interface,
-        profile::{Profile, Profiles, Side, System},
+        profile::{AutonomousSystem, Profile, Profiles, Side},
         testing::{Random, mark, told_by_router},
     },
     nql::{
@@ -184,7 +184,7 @@ fn profiles() -> Profiles {
     profiles.intern(Profile {
         internal: Some(false),
         local: Some(true),
-        owner_as: System { number: Some(443), organisation: Some("a".to_owned()) },
+        owner_as: AutonomousSystem { number: Some(443), organisation: Some("a".to_owned()) },
         reputation: Some(Vec::new()),
         ..Profile::default()
     });
@@ -449,12 +449,12 @@ fn what_is_foreseen_is_as_what_is_found() {
     others.intern(Profile { internal: Some(true), ..Profile::default() });
     let mut scratch = Scratch::default();
     assert!(!scratch.is_used());
-    program.foresee(&Arc::new(others), &Arc::default(), &mut scratch);
+    program.precompute(&Arc::new(others), &Arc::default(), &mut scratch);
     assert!(scratch.is_used());
     assert_eq!(found(&batch, &mut scratch), found(&batch, &mut Scratch::default()));
     batch.profiles = Arc::new(Profiles::default());
     list.replace(ListValues::parse("53"));
-    program.foresee(&batch.profiles, &batch.port_labels, &mut scratch);
+    program.precompute(&batch.profiles, &batch.port_labels, &mut scratch);
     assert_eq!(found(&batch, &mut scratch), found(&batch, &mut Scratch::default()));
 }
 

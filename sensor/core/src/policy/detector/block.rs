@@ -8,12 +8,12 @@
 use std::sync::Arc;
 
 use super::{
-    context::{Context, Flow, Found, Place},
+    scope::{Flow, Found, Place, TrackerScope},
     tracker::{Step, Tracker},
     watch::Watch,
 };
 use crate::policy::{
-    event::LabelAction,
+    alert::LabelAction,
     keys::{Hash, Slot},
     model::Policy,
     sources::View,
@@ -27,7 +27,7 @@ const MATCHES: usize = 32;
 const AT_HAND: usize = 256;
 
 /// All that taking note of matches changes.
-pub struct Desk<'d> {
+pub struct MatchSink<'d> {
     pub(super) policies: &'d [Arc<Policy>],
     /// The place of each among the policies of all shards.
     pub(super) places: &'d [usize],
@@ -38,16 +38,16 @@ pub struct Desk<'d> {
     pub(super) labels: &'d mut Vec<(usize, LabelAction)>,
 }
 
-impl Desk<'_> {
+impl MatchSink<'_> {
     /// A policy with its trackers, and what these work with; it is about a row of the batch, or 0.
     #[inline(always)]
     pub(super) fn of(
         &mut self,
         policy: usize,
         row: usize,
-    ) -> (&Policy, &mut [Tracker], Context<'_>) {
+    ) -> (&Policy, &mut [Tracker], TrackerScope<'_>) {
         let Watch { trackers, counters, texts, .. } = &mut self.watches[policy];
-        let context = Context {
+        let context = TrackerScope {
             texts,
             sources: self.sources,
             counters,
@@ -86,7 +86,7 @@ impl<'f> Block<'f> {
 
     /// Adds a match of a policy; takes note of all when the block is full.
     #[inline(always)]
-    pub fn push(&mut self, policy: usize, flow: Flow<'f>, desk: &mut Desk<'_>) {
+    pub fn push(&mut self, policy: usize, flow: Flow<'f>, desk: &mut MatchSink<'_>) {
         for tracker in 0..desk.watches[policy].trackers.len() {
             if self.matches.len() == MATCHES {
                 self.settle(desk);
@@ -104,7 +104,7 @@ impl<'f> Block<'f> {
 
     /// Takes note of all matches.
     #[inline(never)]
-    pub fn settle(&mut self, desk: &mut Desk<'_>) {
+    pub fn settle(&mut self, desk: &mut MatchSink<'_>) {
         for Match { policy, tracker, hash, slot, .. } in self.matches.iter_mut().filter(|m| m.far) {
             let tracker = &desk.watches[*policy].trackers[*tracker];
             *slot = hash.and_then(|hash| tracker.guess(hash));

@@ -19,7 +19,7 @@ use crate::{
 
 /// What a detector goes by, for whoever prepares a change.
 #[derive(Clone)]
-pub struct InForce {
+pub struct ActiveRules {
     pub(super) rules: Arc<Compiled>,
     /// Sources that flows have come from.
     pub(super) sources: Vec<Source>,
@@ -28,7 +28,7 @@ pub struct InForce {
 }
 
 /// Policies to go on with.
-pub struct Change {
+pub struct RulesChange {
     pub(super) rules: Arc<Compiled>,
     /// For each shard, one for each program.
     pub(super) scratch: Vec<Vec<Scratch>>,
@@ -37,17 +37,17 @@ pub struct Change {
 }
 
 /// Policies that are asked no more, and what was kept for them.
-pub struct Retired {
+pub struct RetiredRules {
     pub(super) policies: Vec<(Arc<Policy>, Watch)>,
     /// How many of them have nothing open any more.
     pub(super) ended: usize,
     pub(super) _shards: Vec<Shard>,
 }
 
-impl Change {
+impl RulesChange {
     /// From those in force to `rules`, in as many shards; `None` keeps the policies where they are, and decides anew what
     /// hangs on profiles. A policy of which nothing has changed keeps its state.
-    pub fn new(from: &InForce, rules: Option<Rules>) -> Self {
+    pub fn new(from: &ActiveRules, rules: Option<Rules>) -> Self {
         match rules {
             Some(rules) => Self::in_shards(from, rules, from.rules.parts.len()),
             None => Self::to(from, from.rules.clone()),
@@ -55,19 +55,19 @@ impl Change {
     }
 
     /// The policies that are in force, in shards that what flows have shown makes alike.
-    pub fn balanced(from: &InForce) -> Self {
+    pub fn balanced(from: &ActiveRules) -> Self {
         Self::new(from, Some(Rules(from.rules.policies.clone())))
     }
 
     /// From those in force to `rules`, in so many shards.
-    pub(super) fn in_shards(from: &InForce, rules: Rules, shards: usize) -> Self {
+    pub(super) fn in_shards(from: &ActiveRules, rules: Rules, shards: usize) -> Self {
         let same = same(&from.rules, &rules.0);
         let loads = same.iter().map(|same| from.loads.get((*same)?).copied().flatten());
         let loads: Vec<_> = loads.collect();
         Self::to(from, Arc::new(Compiled::new(rules.0, shards, &loads)))
     }
 
-    fn to(from: &InForce, rules: Arc<Compiled>) -> Self {
+    fn to(from: &ActiveRules, rules: Arc<Compiled>) -> Self {
         let same = same(&from.rules, &rules.policies);
         let scratch = rules.parts.iter().map(|part| {
             let mut scratch = Vec::new();
@@ -78,11 +78,16 @@ impl Change {
     }
 
     /// Decides beforehand, for the sources that flows have come from, what hangs on these profiles and labels.
-    pub fn foresee(&mut self, from: &InForce, profiles: &Arc<Profiles>, labels: &Arc<PortLabels>) {
+    pub fn precompute(
+        &mut self,
+        from: &ActiveRules,
+        profiles: &Arc<Profiles>,
+        labels: &Arc<PortLabels>,
+    ) {
         for (part, scratch) in self.rules.parts.iter().zip(&mut self.scratch) {
             for source in &from.sources {
                 let at = self.rules.program(*source);
-                part.programs[at].foresee(profiles, labels, &mut scratch[at]);
+                part.programs[at].precompute(profiles, labels, &mut scratch[at]);
             }
         }
     }

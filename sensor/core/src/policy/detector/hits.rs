@@ -6,12 +6,12 @@
 use std::{collections::BTreeSet, mem};
 
 use super::{
-    context::{Context, Flow},
     report,
+    scope::{Flow, TrackerScope},
     traces::{MOST_QUOTED, Traces},
 };
 use crate::policy::{
-    event::{Event, EventKind},
+    alert::{Alert, EventKind},
     keys::{Hash, Keys, Slot, State},
     model::Policy,
     values::KeyFields,
@@ -86,7 +86,7 @@ impl HitTracker {
         policy: &Policy,
         flow: &Flow<'_>,
         (hash, key): (Hash, &[u64]),
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         let end = flow.sample.end;
         let slot = match self.keys.find(hash, key) {
@@ -141,7 +141,7 @@ impl HitTracker {
         slot: Slot,
         at: u64,
         told: HeldBack,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         let track = self.fields.values(self.keys.key(slot), context.texts);
         let HeldBack { counted, scaled, first, last, mut traces } = told;
@@ -150,7 +150,7 @@ impl HitTracker {
         let state = self.keys.state(slot);
         let sequence = state.told;
         state.told = state.told.wrapping_add(1);
-        context.event(Event {
+        context.event(Alert {
             incident: report::incident(&policy.summary, &track, first),
             sequence,
             kind: EventKind::Hit,
@@ -174,7 +174,13 @@ impl HitTracker {
     }
 
     /// Tells what a key holds back.
-    fn tell_held_back(&mut self, policy: &Policy, slot: Slot, at: u64, context: &mut Context<'_>) {
+    fn tell_held_back(
+        &mut self,
+        policy: &Policy,
+        slot: Slot,
+        at: u64,
+        context: &mut TrackerScope<'_>,
+    ) {
         let state = self.keys.state(slot);
         if let Some(told) = state.held_back.take() {
             state.spoke = Some(at);
@@ -182,7 +188,7 @@ impl HitTracker {
         }
     }
 
-    fn evict(&mut self, policy: &Policy, context: &mut Context<'_>) {
+    fn evict(&mut self, policy: &Policy, context: &mut TrackerScope<'_>) {
         let Some(slot) = self.keys.most_idle() else { return };
         context.counters.evicted += 1;
         let state = self.keys.peek(slot);
@@ -195,7 +201,7 @@ impl HitTracker {
     }
 
     /// Goes on to the horizon of the slowest source.
-    pub fn advance(&mut self, policy: &Policy, context: &mut Context<'_>) {
+    pub fn advance(&mut self, policy: &Policy, context: &mut TrackerScope<'_>) {
         let horizon = context.sources.slowest();
         while let Some(&(time, slot)) = self.due.first().filter(|(time, _)| *time <= horizon) {
             self.due.remove(&(time, slot));
@@ -216,7 +222,7 @@ impl HitTracker {
         policy: &Policy,
         now: u64,
         most: usize,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) -> bool {
         for _ in 0..most {
             let Some((_, slot)) = self.due.pop_first() else { break };

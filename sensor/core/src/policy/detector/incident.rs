@@ -1,15 +1,15 @@
 //! The life of an incident: from the first threshold that holds for a key to the last.
 
 use super::{
-    context::{Context, Flow},
     report,
+    scope::{Flow, TrackerScope},
     state::KeyState,
     traces::Traces,
 };
 use crate::{
     flow::{batch, fields::OwnedValue},
     policy::{
-        event::{EndReason, Event, EventKind, Severity},
+        alert::{Alert, EndReason, EventKind, Severity},
         model::Policy,
         sources::View,
         threshold::{Reading, Window},
@@ -116,7 +116,7 @@ impl Incident {
         policy: &Policy,
         time: u64,
         flow: Option<&Flow<'_>>,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         let (Some(rule), Some(flow)) = (&policy.label, flow) else { return };
         let fresh = |written: u64| time < written.saturating_add(report::label_refresh(rule));
@@ -139,9 +139,9 @@ impl Incident {
         (counted, scaled): (&Bucket, &Bucket),
         (kind, timestamp, reason): (EventKind, u64, Option<EndReason>),
         sources: &View,
-    ) -> Event {
+    ) -> Alert {
         let level = &policy.levels[self.level];
-        Event {
+        Alert {
             incident: self.id,
             sequence: self.sequence,
             kind,

@@ -6,12 +6,12 @@
 mod balance;
 mod block;
 mod change;
-mod context;
 mod front;
 mod hits;
 mod incident;
 mod report;
 mod rules;
+mod scope;
 mod seen;
 mod shard;
 mod state;
@@ -25,15 +25,15 @@ mod windows;
 
 use std::sync::Arc;
 
-pub use change::{Change, InForce, Retired};
-pub use context::{Counters, Found};
+pub use change::{ActiveRules, RetiredRules, RulesChange};
 pub use front::Clocked;
 pub use rules::Rules;
+pub use scope::{Counters, Found};
 pub use shard::Shard;
 
 use self::{front::Front, rules::Compiled, tracker::Tracker};
 use super::{
-    event::{EndReason, Event, LabelAction},
+    alert::{Alert, EndReason, LabelAction},
     model::Policy,
     sources::{OldSource, View},
 };
@@ -80,14 +80,14 @@ impl Detector {
             found: Vec::new(),
             clocked: Clocked::default(),
         };
-        detector.change(Change::in_shards(&detector.in_force(), rules, shards));
+        detector.change(RulesChange::in_shards(&detector.active(), rules, shards));
         detector
     }
 
     /// Asks all policies of a batch; whatever is found is added to `events`. Labels wait for [`Detector::take_labels`].
     ///
     /// For records from the future to be told, [`Detector::advance`] must have been called with the time by the clock.
-    pub fn observe(&mut self, batch: &FlowBatch, interfaces: &Interfaces, events: &mut Vec<Event>) {
+    pub fn observe(&mut self, batch: &FlowBatch, interfaces: &Interfaces, events: &mut Vec<Alert>) {
         let mut clocked = std::mem::take(&mut self.clocked);
         self.front.clock(batch, &mut clocked);
         let mut found = std::mem::take(&mut self.found);
@@ -125,7 +125,7 @@ impl Detector {
 
     /// Moves on to `now`, milliseconds since the epoch by the clock (by the capture, in a replay): ends incidents, tells of
     /// silence, forgets idle keys.
-    pub fn advance(&mut self, now: u64, events: &mut Vec<Event>) {
+    pub fn advance(&mut self, now: u64, events: &mut Vec<Alert>) {
         let view = self.go_to(now);
         let mut found = std::mem::take(&mut self.found);
         self.advance_here(&view, &mut found);
@@ -145,7 +145,7 @@ impl Detector {
     }
 
     /// Ends all incidents. All shards are here.
-    pub fn finish(&mut self, now: u64, reason: EndReason, events: &mut Vec<Event>) {
+    pub fn finish(&mut self, now: u64, reason: EndReason, events: &mut Vec<Alert>) {
         let view = self.front.sources.view();
         for shard in &mut self.shards {
             shard.finish(now, reason, &view, &mut self.found);
@@ -196,7 +196,7 @@ impl Detector {
 }
 
 /// Adds what shards have found to `events`, flow by flow, and for one flow in the order of policies.
-pub fn put_in_order(found: &mut Found, events: &mut Vec<Event>) {
+pub fn put_in_order(found: &mut Found, events: &mut Vec<Alert>) {
     found.sort_by_key(|(place, _)| *place);
     events.extend(found.drain(..).map(|(_, event)| event));
 }

@@ -1,10 +1,10 @@
 //! How events are put together.
 
-use super::{context::Flow, traces::Traces};
+use super::{scope::Flow, traces::Traces};
 use crate::{
     flow::fields::{OwnedValue, Value},
     policy::{
-        event::{Extremes, LabelAction, Metrics, PolicySummary},
+        alert::{Extremes, LabelAction, Metrics, PolicySummary},
         model::LabelRule,
         values::text_hash,
         window::series::{Bucket, OCTETS, PACKETS},

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use super::{
-    block::{Block, Desk},
-    context::{Context, Flow, Found},
+    block::{Block, MatchSink},
     front::Clocked,
     rules::Compiled,
+    scope::{Flow, Found, TrackerScope},
     tracker::Tracker,
     watch::Watch,
 };
@@ -17,7 +17,7 @@ use crate::{
     flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces},
     nql::columns::Scratch,
     policy::{
-        event::{EndReason, LabelAction},
+        alert::{EndReason, LabelAction},
         model::Policy,
         sources::View,
         window::series::Sample,
@@ -49,7 +49,7 @@ impl Shard {
         let program = rules.program(batch.observed_by);
         let part = &rules.parts[*part];
         let policies = &*part.policies;
-        let mut desk = Desk {
+        let mut desk = MatchSink {
             policies,
             places: &part.places,
             watches,
@@ -115,12 +115,13 @@ impl Shard {
         &mut self,
         sources: &View,
         events: &mut Found,
-        mut work: impl FnMut(&Policy, &mut Tracker, &mut Context<'_>),
+        mut work: impl FnMut(&Policy, &mut Tracker, &mut TrackerScope<'_>),
     ) {
         let Self { rules, part, watches, labels, .. } = self;
         let part = &rules.parts[*part];
         let places = &part.places;
-        let mut desk = Desk { policies: &part.policies, places, watches, sources, events, labels };
+        let mut desk =
+            MatchSink { policies: &part.policies, places, watches, sources, events, labels };
         for policy in 0..desk.policies.len() {
             let (policy, trackers, mut context) = desk.of(policy, 0);
             trackers.iter_mut().for_each(|tracker| work(policy, tracker, &mut context));

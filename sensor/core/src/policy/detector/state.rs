@@ -1,6 +1,6 @@
 //! What is kept of a key: two lines of the cache that every record changes, and what few keys have beside them.
 
-use super::{context::Flow, incident::Incident};
+use super::{incident::Incident, scope::Flow};
 use crate::policy::{
     keys::State,
     sources::SourceId,

@@ -5,16 +5,16 @@
 
 use super::{
     Detector,
-    change::{Change, InForce, Retired},
-    context::{Context, Place},
+    change::{ActiveRules, RetiredRules, RulesChange},
+    scope::{Place, TrackerScope},
     shard::Shard,
     watch::Watch,
 };
-use crate::policy::event::{EndReason, Event};
+use crate::policy::alert::{Alert, EndReason};
 
 impl Detector {
     /// What it goes by. All shards are here.
-    pub fn in_force(&self) -> InForce {
+    pub fn active(&self) -> ActiveRules {
         let mut loads = vec![None; self.rules.policies.len()];
         for shard in &self.shards {
             for (place, watch) in self.rules.parts[shard.part].places.iter().zip(&shard.watches) {
@@ -23,13 +23,13 @@ impl Detector {
                     (records > 0).then(|| watch.counters.matched as f64 / records as f64);
             }
         }
-        InForce { rules: self.rules.clone(), sources: self.front.kinds(), loads }
+        ActiveRules { rules: self.rules.clone(), sources: self.front.kinds(), loads }
     }
 
     /// Goes on with other policies. What those had open that are asked no more waits for [`Detector::end`]. All shards
     /// are here.
-    pub fn change(&mut self, change: Change) -> Retired {
-        let Change { rules, scratch, same } = change;
+    pub fn change(&mut self, change: RulesChange) -> RetiredRules {
+        let RulesChange { rules, scratch, same } = change;
         let mut shards = std::mem::take(&mut self.shards);
         let mut before: Vec<Option<Watch>> = Vec::new();
         before.resize_with(self.rules.policies.len(), || None);
@@ -60,23 +60,23 @@ impl Detector {
         let rules = std::mem::replace(&mut self.rules, rules);
         let policies = rules.policies.iter().cloned().zip(before);
         let policies = policies.filter_map(|(policy, watch)| Some((policy, watch?))).collect();
-        Retired { policies, ended: 0, _shards: shards }
+        RetiredRules { policies, ended: 0, _shards: shards }
     }
 
     /// Ends incidents of policies that are asked no more, until about `most` have ended. True once none is left.
     pub fn end(
         &mut self,
-        retired: &mut Retired,
+        retired: &mut RetiredRules,
         now: u64,
         most: usize,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Alert>,
     ) -> bool {
         let sources = self.front.sources.view();
         let (found, mut labels) = (&mut self.found, Vec::new());
         while let Some((policy, Watch { trackers, counters, texts, .. })) =
             retired.policies.get_mut(retired.ended)
         {
-            let mut context = Context {
+            let mut context = TrackerScope {
                 texts,
                 sources: &sources,
                 counters,

@@ -10,7 +10,7 @@ use crate::{
     },
     nql::lists::Lists,
     policy::{
-        event::{EventKind, Severity},
+        alert::{EventKind, Severity},
         load::{PolicyFile, load},
         testcase,
     },
@@ -28,7 +28,7 @@ fn rules(text: &str) -> Rules {
 
 struct Bench {
     detector: Detector,
-    events: Vec<Event>,
+    events: Vec<Alert>,
 }
 
 impl Bench {
@@ -48,7 +48,7 @@ impl Bench {
     }
 
     fn change(&mut self, policies: &str) {
-        let change = Change::new(&self.detector.in_force(), Some(rules(policies)));
+        let change = RulesChange::new(&self.detector.active(), Some(rules(policies)));
         let mut retired = self.detector.change(change);
         while !self.detector.end(&mut retired, NOW, 1, &mut self.events) {}
     }
@@ -309,7 +309,7 @@ fn run(
     batches: &[FlowBatch],
     (piece, shards): (usize, usize),
     seed: u64,
-) -> (Vec<Event>, Vec<LabelAction>) {
+) -> (Vec<Alert>, Vec<LabelAction>) {
     let mut detector = Detector::in_shards(shards, rules(MIXED), seed, "host");
     let (mut events, mut labels) = (Vec::new(), Vec::new());
     for (number, batch) in batches.iter().enumerate() {
@@ -317,7 +317,7 @@ fn run(
         detector.advance(now, &mut events);
         // Policies move to other shards, with all that is kept of them.
         if seed.is_multiple_of(2) && shards > 1 {
-            let change = Change::balanced(&detector.in_force());
+            let change = RulesChange::balanced(&detector.active());
             let mut retired = detector.change(change);
             assert!(detector.end(&mut retired, now, 1, &mut events));
         }

@@ -6,14 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use super::context::Flow;
+use super::scope::Flow;
 use crate::{
     flow::{
         fields::{FIELDS, Field, OwnedValue},
         profile::{Profile, Side},
     },
     policy::{
-        event::{FlowSample, MAX_LISTED, MAX_SAMPLES},
+        alert::{FlowSample, MAX_LISTED, MAX_SAMPLES},
         sources::{SourceId, View},
     },
 };

@@ -1,12 +1,12 @@
 //! What a policy keeps of its keys: windows where it has thresholds, else when each spoke last.
 
 use super::{
-    context::{Context, Flow},
     hits::HitTracker,
+    scope::{Flow, TrackerScope},
     windows::WindowTracker,
 };
 use crate::policy::{
-    event::EndReason,
+    alert::EndReason,
     keys::{Hash, Slot},
     model::Policy,
     values::{KEY_WORDS, KeyFields, Texts},
@@ -41,7 +41,12 @@ macro_rules! either {
 
 impl Tracker {
     /// A tracker of keys of these fields.
-    pub fn new(policy: &Policy, fields: KeyFields, seed: u64, context: &mut Context<'_>) -> Self {
+    pub fn new(
+        policy: &Policy,
+        fields: KeyFields,
+        seed: u64,
+        context: &mut TrackerScope<'_>,
+    ) -> Self {
         if policy.has_thresholds() {
             Self::Windows(WindowTracker::new(policy, fields, seed, context))
         } else {
@@ -104,13 +109,13 @@ impl Tracker {
         policy: &Policy,
         flow: &Flow<'_>,
         key: (Hash, &[u64]),
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         either!(self, inner => inner.observe(policy, flow, key, context));
     }
 
     /// Goes on to what the sources have reached.
-    pub fn advance(&mut self, policy: &Policy, context: &mut Context<'_>) {
+    pub fn advance(&mut self, policy: &Policy, context: &mut TrackerScope<'_>) {
         either!(self, inner => inner.advance(policy, context));
     }
 
@@ -121,7 +126,7 @@ impl Tracker {
         now: u64,
         reason: EndReason,
         most: usize,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) -> bool {
         match self {
             Self::Hits(inner) => inner.finish(policy, now, most, context),

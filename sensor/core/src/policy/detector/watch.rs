@@ -1,7 +1,7 @@
 //! What is kept for one policy: its keys, its counters, and the numbers of the texts in its keys.
 
 use super::{
-    context::{Context, Counters, Place},
+    scope::{Counters, Place, TrackerScope},
     tracker::Tracker,
 };
 use crate::policy::{
@@ -26,7 +26,7 @@ impl Watch {
         let (mut counters, mut texts) = (Counters::default(), Texts::default());
         // No key that is expected is told of before time passes.
         let (mut events, mut labels) = (Vec::new(), Vec::new());
-        let mut context = Context {
+        let mut context = TrackerScope {
             texts: &mut texts,
             sources,
             counters: &mut counters,

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::{
-    context::{Context, Flow},
     incident::{self, Incident},
     report,
+    scope::{Flow, TrackerScope},
     seen::Seen,
     state::KeyState,
     traces::MOST_QUOTED,
     tracker::Step,
 };
 use crate::policy::{
-    event::{EndReason, EventKind},
+    alert::{EndReason, EventKind},
     keys::{Hash, Keys, Slot},
     model::Policy,
     threshold::Quantity,
@@ -44,7 +44,12 @@ pub struct WindowTracker {
 
 impl WindowTracker {
     /// A tracker of keys of these fields.
-    pub fn new(policy: &Policy, fields: KeyFields, seed: u64, context: &mut Context<'_>) -> Self {
+    pub fn new(
+        policy: &Policy,
+        fields: KeyFields,
+        seed: u64,
+        context: &mut TrackerScope<'_>,
+    ) -> Self {
         let beacons = policy.asks(|quantity| matches!(quantity, Some(Quantity::Beacon { .. })));
         let conditions = policy.levels.windows(2);
         let nested = conditions
@@ -106,7 +111,7 @@ impl WindowTracker {
         policy: &Policy,
         flow: &Flow<'_>,
         (hash, key): (Hash, &[u64]),
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         let slot = match self.keys.find(hash, key) {
             Some(slot) => slot,
@@ -116,7 +121,13 @@ impl WindowTracker {
     }
 
     #[inline(always)]
-    fn record(&mut self, policy: &Policy, slot: Slot, flow: &Flow<'_>, context: &mut Context<'_>) {
+    fn record(
+        &mut self,
+        policy: &Policy,
+        slot: Slot,
+        flow: &Flow<'_>,
+        context: &mut TrackerScope<'_>,
+    ) {
         let state = self.keys.state(slot);
         if state.series.newest > flow.sample.end && context.sources.is_ahead(state.series.newest) {
             state.series = Series::default();
@@ -141,7 +152,7 @@ impl WindowTracker {
     }
 
     #[inline(always)]
-    fn count(&mut self, slot: Slot, bucket: i32, flow: &Flow<'_>, context: &mut Context<'_>) {
+    fn count(&mut self, slot: Slot, bucket: i32, flow: &Flow<'_>, context: &mut TrackerScope<'_>) {
         if self.parts.is_empty() && !self.counted.beacons() {
             return;
         }
@@ -163,7 +174,7 @@ impl WindowTracker {
         policy: &Policy,
         key: &[u64],
         flow: &Flow<'_>,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) -> Slot {
         let full = self.keys.len() >= policy.max_keys.saturating_add(self.expected.len());
         if let Some(idle) = full.then(|| self.keys.most_idle()).flatten() {
@@ -188,7 +199,7 @@ impl WindowTracker {
         slot: Slot,
         time: u64,
         flow: Option<&Flow<'_>>,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         let state = self.keys.peek(slot);
         let held = state.incident().map(|incident| incident.level);
@@ -222,7 +233,7 @@ impl WindowTracker {
         time: u64,
         level: usize,
         flow: Option<&Flow<'_>>,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         let track = self.fields.values(self.keys.key(slot), context.texts);
         let quoted = self.open.len() < MOST_QUOTED;
@@ -258,7 +269,7 @@ impl WindowTracker {
         slot: Slot,
         time: u64,
         reason: EndReason,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         if self.keys.peek(slot).incident().is_some() {
             self.tell(policy, slot, EventKind::End, time, Some(reason), context);
@@ -274,7 +285,7 @@ impl WindowTracker {
         kind: EventKind,
         time: u64,
         reason: Option<EndReason>,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) {
         if policy.label.is_some() {
             return;
@@ -298,7 +309,7 @@ impl WindowTracker {
     }
 
     /// Up to when all that feeds a key has arrived.
-    fn horizon(&self, slot: Slot, context: &Context<'_>) -> u64 {
+    fn horizon(&self, slot: Slot, context: &TrackerScope<'_>) -> u64 {
         let state = self.keys.peek(slot);
         let own = state.sources().and_then(|ids| ids.map(|id| context.sources.horizon(id)).min());
         let horizon = own.unwrap_or_else(|| context.sources.slowest());
@@ -307,7 +318,7 @@ impl WindowTracker {
     }
 
     /// Goes on to what the sources have reached.
-    pub fn advance(&mut self, policy: &Policy, context: &mut Context<'_>) {
+    pub fn advance(&mut self, policy: &Policy, context: &mut TrackerScope<'_>) {
         let slots: BTreeSet<Slot> = self.open.iter().chain(&self.expected).copied().collect();
         let settled = context.sources.began().saturating_add(policy.window);
         for slot in slots {
@@ -338,7 +349,7 @@ impl WindowTracker {
         now: u64,
         reason: EndReason,
         most: usize,
-        context: &mut Context<'_>,
+        context: &mut TrackerScope<'_>,
     ) -> bool {
         for slot in self.open.iter().copied().take(most).collect::<Vec<_>>() {
             self.end(policy, slot, now, reason, context);

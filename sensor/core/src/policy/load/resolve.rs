@@ -15,7 +15,7 @@ use crate::{
     },
     nql::{Filter, Options, lists::Lists, literal, typed::Typed},
     policy::{
-        event::{PolicySummary, Severity},
+        alert::{PolicySummary, Severity},
         model::{KEY_FIELDS, LabelRule, Level, Policy, Search},
         threshold::{self, Threshold, single_field},
     },

@@ -14,9 +14,9 @@ use crate::{
     diagnostic::{Diagnostic, nearest},
     flow::{
         batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source},
+        device::Device,
         fields::{FIELDS, find},
         profile::{Profile, Profiles},
-        router::Exporter,
     },
     nql::literal,
     settings::value::parse_duration,
@@ -66,7 +66,7 @@ pub struct Draft {
     sample_rate: Option<u32>,
     action: Option<u8>,
     received: Option<u64>,
-    exporter: Option<Exporter>,
+    exporter: Option<Device>,
     repeat: u64,
     /// Microseconds.
     every: u64,
@@ -261,8 +261,8 @@ impl Draft {
         Ok(())
     }
 
-    fn exporter(&mut self) -> &mut Exporter {
-        self.exporter.get_or_insert_with(|| Exporter::new(IpAddr::from([192, 0, 2, 1])))
+    fn exporter(&mut self) -> &mut Device {
+        self.exporter.get_or_insert_with(|| Device::new(IpAddr::from([192, 0, 2, 1])))
     }
 
     /// How many flows it stands for.

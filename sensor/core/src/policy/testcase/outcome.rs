@@ -7,7 +7,7 @@ use crate::{
     diagnostic::Diagnostic,
     flow::fields::OwnedValue,
     nql::literal,
-    policy::event::{Event, EventKind, LabelAction},
+    policy::alert::{Alert, EventKind, LabelAction},
     settings::schema::Setting,
 };
 
@@ -55,7 +55,7 @@ pub fn expected(event: &Setting<Fields>, faults: &mut Vec<Diagnostic>) -> Vec<(S
 }
 
 /// The attributes of an event.
-pub fn of_event(event: &Event) -> Found {
+pub fn of_event(event: &Alert) -> Found {
     let mut found = Found::from([
         ("type".to_owned(), event.kind.name().to_owned()),
         ("policy".to_owned(), event.policy.name.clone()),
@@ -102,7 +102,7 @@ fn shown(value: &OwnedValue) -> String {
 }
 
 /// Compares what was found with what was expected.
-pub fn compare(expected: &Expected, events: &[Event], found: &[Found]) -> Outcome {
+pub fn compare(expected: &Expected, events: &[Alert], found: &[Found]) -> Outcome {
     let fired = found.iter().filter_map(|found| found.get("policy").cloned()).collect();
     match expected {
         Expected::Fires(fires) => {

@@ -15,8 +15,8 @@ use crate::{
         profile::{Profile, Profiles},
     },
     policy::{
+        alert::{Alert, LabelAction},
         detector::{Detector, Rules},
-        event::{Event, LabelAction},
         model::Policy,
     },
 };
@@ -50,7 +50,7 @@ struct Run<'c> {
     detector: Detector,
     interfaces: Interfaces,
     now: u64,
-    events: Vec<Event>,
+    events: Vec<Alert>,
     found: Vec<Found>,
     /// Labels that policies have written, and when they lapse.
     written: BTreeMap<(IpAddr, String), (Vec<String>, u64)>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Condition, Metric, Operator, Quantity, Threshold};
 use crate::{
     diagnostic::{Diagnostic, nearest},
-    flow::fields::{self, Context, FIELDS, Field, Kind},
+    flow::fields::{self, FIELDS, Field, Kind, RecordKind},
     nql::parse::{
         lex::{Connective, Cursor},
         readings,
@@ -337,7 +337,7 @@ pub fn single_field(name: &str, span: Range<usize>) -> Result<&'static Field, Di
         }
         return Ok(field);
     }
-    if let Some(alias) = fields::find_alias(Context::Flow, name) {
+    if let Some(alias) = fields::find_alias(RecordKind::Flow, name) {
         let fault = Diagnostic::error(format!("`{name}` is an alias of several fields"), span);
         return Err(fault.help(format!("name one of them: {}", alias.fields.join(", "))));
     }

@@ -7,7 +7,7 @@ use globset::Glob;
 use self::target::{Kind, Scheme, Target};
 use sensor_core::{
     diagnostic::nearest,
-    policy::event::{EventKind, Severity},
+    policy::alert::{EventKind, Severity},
     settings::{schema::Setting, value::ByteSize},
 };
 

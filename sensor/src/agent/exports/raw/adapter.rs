@@ -106,9 +106,9 @@ macro_rules! fixed_message {
 }
 
 /// The decoder, with the templates that it has met.
-pub struct Decoder(AutoScopedParser);
+pub struct ReferenceDecoder(AutoScopedParser);
 
-impl Decoder {
+impl ReferenceDecoder {
     /// Without any template.
     ///
     /// # Errors
@@ -478,7 +478,7 @@ mod tests {
 
     #[test]
     fn what_the_crate_is_not_asked_about_is_said() {
-        let mut decoder = Decoder::new().unwrap();
+        let mut decoder = ReferenceDecoder::new().unwrap();
         let mut refused = |octets: &[u8]| {
             let reading = decoder.read([192, 0, 2, 1].into(), octets);
             assert_eq!((reading.undecoded_octets, reading.messages.len()), (octets.len(), 0));

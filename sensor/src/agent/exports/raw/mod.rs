@@ -11,7 +11,7 @@ mod guarded;
 mod text;
 mod values;
 
-pub use adapter::Decoder;
+pub use adapter::ReferenceDecoder;
 
 use std::{
     io::{BufWriter, Write as _},
@@ -32,7 +32,12 @@ use crate::{
 
 /// Appends what `decoder` sees in a datagram to `out`, as text or, with `json`, as a line of JSON. Returns whether it was
 /// decoded to its end.
-pub fn write(decoder: &mut Decoder, datagram: &Datagram<'_>, json: bool, out: &mut String) -> bool {
+pub fn write(
+    decoder: &mut ReferenceDecoder,
+    datagram: &Datagram<'_>,
+    json: bool,
+    out: &mut String,
+) -> bool {
     let Datagram { from, to, received, octets } = *datagram;
     let reading = decoder.read(from.ip(), octets);
     let whole = reading.fault.is_none() && reading.undecoded_octets == 0;
@@ -52,7 +57,7 @@ pub fn write(decoder: &mut Decoder, datagram: &Datagram<'_>, json: bool, out: &m
 /// # Errors
 /// The first file that cannot be read to its end; what was read of it is printed all the same.
 pub fn print(files: &[impl AsRef<Path>], json: bool) -> anyhow::Result<()> {
-    let mut decoder = Decoder::new()?;
+    let mut decoder = ReferenceDecoder::new()?;
     let mut out = BufWriter::with_capacity(1 << 16, stdio::output());
     let mut written = Ok(());
     let mut counts = Counts::default();
@@ -80,6 +85,6 @@ pub fn print(files: &[impl AsRef<Path>], json: bool) -> anyhow::Result<()> {
         written => written?,
     }
     let line = ledger::line_without_ledger(&counts, unread);
-    ledger::losses_without_ledger(&counts, unread).tell(line);
+    ledger::losses_without_ledger(&counts, unread).print(line);
     Ok(read?)
 }

@@ -12,9 +12,9 @@ const MOST: usize = 8;
 
 /// Batches that outputs still read, the oldest first.
 #[derive(Debug, Default)]
-pub struct Lent(VecDeque<Arc<FlowBatch>>);
+pub struct LentBatches(VecDeque<Arc<FlowBatch>>);
 
-impl Lent {
+impl LentBatches {
     /// Watches `batch`, and returns one that nobody reads any more, if there is one.
     pub fn exchange(&mut self, batch: Arc<FlowBatch>) -> Option<FlowBatch> {
         self.0.push_back(batch);
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_batch_comes_back_when_nobody_reads_it() {
-        let mut lent = Lent::default();
+        let mut lent = LentBatches::default();
         let read = batch();
         assert!(lent.exchange(read.clone()).is_none());
         assert!(lent.exchange(batch()).is_none(), "the older one is still read");
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn batches_that_are_read_for_long_are_not_watched_for_ever() {
-        let mut lent = Lent::default();
+        let mut lent = LentBatches::default();
         let all: Vec<_> = (0..100).map(|_| batch()).collect();
         for batch in &all {
             assert!(lent.exchange(batch.clone()).is_none());

@@ -18,14 +18,14 @@ use sensor_core::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
     },
-    policy::event::Event,
+    policy::alert::Alert,
 };
 
 use self::{
-    lent::Lent,
+    lent::LentBatches,
     ways::{Starter, Way},
 };
-use super::top::Shown;
+use super::top::PrintOptions;
 use crate::{
     agent::{
         config::Config,
@@ -47,7 +47,7 @@ pub struct Outputs {
     sinks: SinkSet<Way, FlowBatch>,
     hits: Hits,
     starter: Starter,
-    lent: Mutex<Lent>,
+    lent: Mutex<LentBatches>,
     mode: Mode,
 }
 
@@ -59,7 +59,7 @@ impl Outputs {
     pub fn start(
         config: &Config,
         mode: Mode,
-        shown: &Shown,
+        shown: &PrintOptions,
         interfaces: &SharedInterfaces,
     ) -> anyhow::Result<Self> {
         let starter = Starter {
@@ -116,7 +116,7 @@ impl Outputs {
     }
 
     /// Hands an event to every output of hits.
-    pub fn tell(&self, event: Event) {
+    pub fn offer_alert(&self, event: Alert) {
         let event = Arc::new(event);
         if self.mode.waits() {
             self.hits.offer_waiting(&event);
@@ -127,7 +127,7 @@ impl Outputs {
 
     /// Lets flow logs and files of hits be opened anew.
     pub fn reopen(&self) {
-        self.starter.reopen.ask();
+        self.starter.reopen.request();
     }
 
     /// Fills in how every output stands.

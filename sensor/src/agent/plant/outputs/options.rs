@@ -2,17 +2,17 @@
 
 use crate::{
     agent::{config::Config, mode::Mode},
-    export::ipfix::options::{ExportTime, ExporterOptions, HitOptions},
+    export::ipfix::options::{ExportTime, HitOptions, IpfixOptions},
 };
 
 /// Hits that may wait for the end of a replay, when they are sent.
 const HITS_IN_REPLAY: u64 = 1 << 20;
 
 /// Of every exporter, whose messages are of `message_size` octets at most.
-pub fn exporter(config: &Config, message_size: u16, mode: Mode) -> ExporterOptions {
+pub fn exporter(config: &Config, message_size: u16, mode: Mode) -> IpfixOptions {
     let export = &config.export;
     let replay = mode == Mode::Files;
-    ExporterOptions {
+    IpfixOptions {
         message_size,
         observation_domain: export.observation_domain,
         statistics_interval: export.statistics_interval,

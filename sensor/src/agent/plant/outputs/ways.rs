@@ -20,9 +20,9 @@ use crate::{
         },
         hits,
         ipfix::{
-            Exporter, ExporterHits,
+            IpfixAlertSink, IpfixSink,
             metering::MeteringProcess,
-            options::{Destination, ExporterOptions, FileOptions},
+            options::{Destination, FileOptions, IpfixOptions},
         },
         log::{FlowLog, Format},
         set::{Plan, Running},
@@ -34,7 +34,7 @@ use crate::{
 #[derive(Clone)]
 pub enum Way {
     /// To a collector, or into IPFIX files.
-    Ipfix(Destination, ExporterOptions),
+    Ipfix(Destination, IpfixOptions),
     /// To the standard output; records that may wait.
     Stdout(u64),
     /// Into a file of lines.
@@ -119,7 +119,7 @@ pub struct Starter {
     /// The wish to have files opened anew.
     pub reopen: Arc<Reopen>,
     /// What exporters that have been started take of hits.
-    pub exporters: Mutex<Vec<(Way, ExporterHits)>>,
+    pub exporters: Mutex<Vec<(Way, IpfixAlertSink)>>,
 }
 
 impl Starter {
@@ -137,7 +137,7 @@ impl Starter {
                         format!("cannot create directory {}", directory.display())
                     })?;
                 }
-                let exporter = Exporter::start(destination.clone(), *options, &self.metering)?;
+                let exporter = IpfixSink::start(destination.clone(), *options, &self.metering)?;
                 if let Some(hits) = exporter.hits() {
                     self.exporters().push((way.clone(), hits));
                 }
@@ -155,7 +155,7 @@ impl Starter {
         })
     }
 
-    fn exporters(&self) -> MutexGuard<'_, Vec<(Way, ExporterHits)>> {
+    fn exporters(&self) -> MutexGuard<'_, Vec<(Way, IpfixAlertSink)>> {
         self.exporters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sensor_core::policy::event::Event;
+use sensor_core::policy::alert::Alert;
 
 use self::{file::HitFile, journal::Journal, stdout::Stdout, syslog::Syslog, webhook::Webhook};
 use super::{
@@ -37,7 +37,7 @@ pub enum Renderer {
 
 impl Renderer {
     /// The event in that form.
-    pub fn render(&self, event: &Event) -> Message {
+    pub fn render(&self, event: &Alert) -> Message {
         let mut out = Vec::new();
         match self {
             Self::Line(format) => format.write(&mut out, event, Detail::Full),

@@ -6,7 +6,7 @@ use std::{fmt::Write as _, net::IpAddr};
 
 use sensor_core::{
     flow::fields::OwnedValue,
-    policy::event::{Event, Severity},
+    policy::alert::{Alert, Severity},
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Appends the line, without a line end.
-pub fn write(out: &mut Vec<u8>, event: &Event) {
+pub fn write(out: &mut Vec<u8>, event: &Alert) {
     let mut line = format!(
         "CEF:0|flow-sensor|sensor|{}|{}|{}|{}|",
         env!("CARGO_PKG_VERSION"),
@@ -41,7 +41,7 @@ fn severity(severity: Severity) -> u8 {
     }
 }
 
-fn fill(extension: &mut Extension<'_>, event: &Event) {
+fn fill(extension: &mut Extension<'_>, event: &Alert) {
     let policy = &event.policy;
     extension.put("externalId", &id(event));
     extension.put("rt", &event.timestamp.to_string());

@@ -1,6 +1,6 @@
 //! An event in the journal's native protocol (systemd, Native Journal Protocol): fields of one datagram.
 
-use sensor_core::policy::event::Event;
+use sensor_core::policy::alert::Alert;
 
 use super::{
     Detail, Format,
@@ -12,7 +12,7 @@ use super::{
 pub const MESSAGE_ID: &str = "5d3c1f0a9b7e4c6c8a2f64e1b0d97a35";
 
 /// The fields of `event`: what happened as the message, the rest under names of its own, all of it as JSON.
-pub fn fields(event: &Event, tag: &str) -> Vec<u8> {
+pub fn fields(event: &Alert, tag: &str) -> Vec<u8> {
     let mut out = Vec::new();
     put(&mut out, "MESSAGE", summary::of(event).as_bytes());
     put(&mut out, "MESSAGE_ID", MESSAGE_ID.as_bytes());

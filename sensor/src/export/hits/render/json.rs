@@ -6,9 +6,9 @@ use std::{net::IpAddr, sync::Arc};
 use sensor_core::{
     flow::{
         fields::{OwnedValue, Value},
-        profile::{Profile, System},
+        profile::{AutonomousSystem, Profile},
     },
-    policy::event::{Event, Extremes, FlowSample, Metrics},
+    policy::alert::{Alert, Extremes, FlowSample, Metrics},
 };
 use serde::{
     Serialize, Serializer,
@@ -30,7 +30,7 @@ pub enum Detail {
 }
 
 /// Appends the object, without a line end.
-pub fn write(out: &mut Vec<u8>, event: &Event, detail: Detail) {
+pub fn write(out: &mut Vec<u8>, event: &Alert, detail: Detail) {
     let full = detail == Detail::Full;
     let policy = &event.policy;
     let line = Line {
@@ -241,7 +241,7 @@ struct Reputation<'a> {
 
 impl<'a> From<&'a (IpAddr, Arc<Profile>)> for Address<'a> {
     fn from((ip, profile): &'a (IpAddr, Arc<Profile>)) -> Self {
-        let owner = (profile.owner_as != System::default()).then_some(Owner {
+        let owner = (profile.owner_as != AutonomousSystem::default()).then_some(Owner {
             number: profile.owner_as.number,
             org: profile.owner_as.organisation.as_deref(),
         });
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
     use crate::export::hits::render::testing::scan;
     use sensor_core::{
-        flow::fields::Context,
+        flow::fields::RecordKind,
         nql::{Filter, Options, json::RecordReader, lists::Lists},
     };
 
@@ -287,7 +287,7 @@ mod tests {
         let mut line = Vec::new();
         write(&mut line, &scan(), Detail::Full);
         let lists = Lists::default();
-        let options = Options { context: Context::Alert, ..Options::new(&lists) };
+        let options = Options { context: RecordKind::Alert, ..Options::new(&lists) };
         for query in [
             "id == 0123456789abcdef-0",
             "timestamp == 1700000000",

@@ -7,7 +7,7 @@
 //! * [`journal`]: the journal's native fields.
 //! * [`summary`]: what happened, in one line.
 
-use sensor_core::policy::event::Event;
+use sensor_core::policy::alert::Alert;
 
 pub mod cef;
 pub mod journal;
@@ -46,7 +46,7 @@ impl Format {
     }
 
     /// Appends `event`, without a line end.
-    pub fn write(self, out: &mut Vec<u8>, event: &Event, detail: Detail) {
+    pub fn write(self, out: &mut Vec<u8>, event: &Alert, detail: Detail) {
         match self {
             Self::Json => json::write(out, event, detail),
             Self::Cef => cef::write(out, event),

@@ -7,16 +7,16 @@ use std::{
 
 use sensor_core::{
     flow::fields::{OwnedValue, Value},
-    policy::event::Event,
+    policy::alert::Alert,
 };
 
 /// The identifier of an event: that of the incident, and the number within it.
-pub fn id(event: &Event) -> String {
+pub fn id(event: &Alert) -> String {
     format!("{:016x}-{}", event.incident, event.sequence)
 }
 
 /// The key as text: `srcip=10.0.0.5 dstport=22`.
-pub(super) fn track(event: &Event) -> String {
+pub(super) fn track(event: &Alert) -> String {
     let parts: Vec<_> =
         event.track.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect();
     parts.join(" ")
@@ -39,7 +39,7 @@ pub(super) fn shown(value: &OwnedValue) -> String {
 }
 
 /// The value of the field `name` that all of the event speaks of: that of its key, or the one of all its samples.
-pub(super) fn agreed<'e>(event: &'e Event, name: &str) -> Option<&'e OwnedValue> {
+pub(super) fn agreed<'e>(event: &'e Alert, name: &str) -> Option<&'e OwnedValue> {
     let of = |fields: &'e [(&'static str, OwnedValue)]| {
         fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
     };
@@ -51,7 +51,7 @@ pub(super) fn agreed<'e>(event: &'e Event, name: &str) -> Option<&'e OwnedValue>
 }
 
 /// As [`agreed`], for addresses.
-pub(super) fn agreed_address(event: &Event, name: &str) -> Option<IpAddr> {
+pub(super) fn agreed_address(event: &Alert, name: &str) -> Option<IpAddr> {
     match agreed(event, name)? {
         OwnedValue::Ip(address) => Some(*address),
         _ => None,

@@ -1,11 +1,11 @@
 //! What happened, in one line of plain text.
 
-use sensor_core::policy::event::{Event, EventKind};
+use sensor_core::policy::alert::{Alert, EventKind};
 
 use super::parts::{shown, track};
 
 /// `port_scan: start (high): srcip=10.0.0.5, distinct(dstport) >= 100`.
-pub fn of(event: &Event) -> String {
+pub fn of(event: &Alert) -> String {
     let mut text = format!(
         "{}: {} ({}): {}",
         event.policy.name,
@@ -26,7 +26,7 @@ pub fn of(event: &Event) -> String {
 }
 
 /// What it is about: the key, or else the first flow.
-pub fn subject(event: &Event) -> String {
+pub fn subject(event: &Alert) -> String {
     if !event.track.is_empty() {
         return track(event);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Write as _};
 
-use sensor_core::policy::event::{Event, Severity};
+use sensor_core::policy::alert::{Alert, Severity};
 
 use super::{
     Detail, Format,
@@ -64,7 +64,7 @@ pub fn severity(severity: Severity) -> u8 {
 
 /// The message, of at most [`MESSAGE_LIMIT`] octets. Where the whole event does not fit, its flows are left out, and
 /// where that does not help the end is cut off.
-pub fn message(event: &Event, sender: &Sender) -> Vec<u8> {
+pub fn message(event: &Alert, sender: &Sender) -> Vec<u8> {
     let mut out = header(event, sender).into_bytes();
     let start = out.len();
     // No byte order mark in front: readers of JSON and CEF stumble over it, and without one the encoding of the message
@@ -96,7 +96,7 @@ pub fn frame(out: &mut Vec<u8>, message: &[u8]) {
     out.extend_from_slice(message);
 }
 
-fn header(event: &Event, sender: &Sender) -> String {
+fn header(event: &Alert, sender: &Sender) -> String {
     let priority = sender.facility * 8 + severity(event.severity);
     let mut text = format!(
         "<{priority}>1 {} {} {} {} {} [hit@{}",

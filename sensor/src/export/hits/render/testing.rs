@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sensor_core::{
     flow::{
         fields::OwnedValue,
-        profile::{Profile, System},
+        profile::{AutonomousSystem, Profile},
     },
-    policy::event::{
-        EndReason, Event, EventKind, Extremes, FlowSample, Metrics, PolicySummary, Severity,
+    policy::alert::{
+        Alert, EndReason, EventKind, Extremes, FlowSample, Metrics, PolicySummary, Severity,
     },
 };
 
@@ -37,9 +37,9 @@ fn flow(source: &str, destination: &str, port: u64) -> FlowSample {
 }
 
 /// A port scan that begins: thresholds, a key, all there can be.
-pub fn scan() -> Event {
+pub fn scan() -> Alert {
     let extremes = |min, max, avg, sum| Extremes { min, max, avg, sum };
-    Event {
+    Alert {
         incident: 0x0123_4567_89ab_cdef,
         sequence: 0,
         kind: EventKind::Start,
@@ -86,7 +86,10 @@ pub fn scan() -> Event {
                 Profile {
                     internal: Some(false),
                     bogon: Some(true),
-                    owner_as: System { number: Some(64_500), organisation: Some("Example".into()) },
+                    owner_as: AutonomousSystem {
+                        number: Some(64_500),
+                        organisation: Some("Example".into()),
+                    },
                     country: Some("NL".into()),
                     location: Some((52_370_000, 4_900_000)),
                     reputation: Some(vec!["scanner".into()]),
@@ -100,13 +103,13 @@ pub fn scan() -> Event {
 }
 
 /// As [`scan`], when it is over.
-pub fn end() -> Event {
-    Event { kind: EventKind::End, sequence: 3, reason: Some(EndReason::Cleared), ..scan() }
+pub fn end() -> Alert {
+    Alert { kind: EventKind::End, sequence: 3, reason: Some(EndReason::Cleared), ..scan() }
 }
 
 /// A flow that should not be: no threshold, no key, IPv6, names that try to break out.
-pub fn hit() -> Event {
-    Event {
+pub fn hit() -> Alert {
+    Alert {
         incident: 7,
         kind: EventKind::Hit,
         severity: Severity::Low,

@@ -96,7 +96,7 @@ fn a_frame_is_counted_in_octets() {
 
 #[test]
 fn times_that_have_no_form_do_no_harm() {
-    let event = Event { timestamp: u64::MAX, start: u64::MAX, end: 0, ..scan() };
+    let event = Alert { timestamp: u64::MAX, start: u64::MAX, end: 0, ..scan() };
     for format in Format::ALL {
         syslog::message(&event, &sender(format));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sensor_core::policy::event::{Event, Extremes, Severity};
+use sensor_core::policy::alert::{Alert, Extremes, Severity};
 
 use super::{parts::rfc3339, summary};
 use crate::export::log::line::octets;
@@ -17,7 +17,7 @@ pub struct Style {
 }
 
 /// Appends the line and, where they are asked for, the details, without a line end.
-pub fn write(out: &mut Vec<u8>, event: &Event, style: Style) {
+pub fn write(out: &mut Vec<u8>, event: &Alert, style: Style) {
     let mut text = String::new();
     let (on, off) = if style.colour { (colour(event.severity), "\x1b[0m") } else { ("", "") };
     let time = rfc3339(event.timestamp);
@@ -51,7 +51,7 @@ fn colour(severity: Severity) -> &'static str {
     }
 }
 
-fn details(text: &mut String, event: &Event) {
+fn details(text: &mut String, event: &Alert) {
     let policy = &event.policy;
     let mut row = |name: &str, value: &str| {
         if !value.is_empty() {

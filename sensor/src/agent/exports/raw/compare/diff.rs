@@ -2,7 +2,7 @@
 
 use sensor_core::flow::{batch::FlowBatch, elements};
 use sensor_wire::{
-    collector::trace::{self, Records, SetKind, Trace, TracedSet},
+    decoder::trace::{self, Records, SetKind, Trace, TracedSet},
     ledger::{Skipped, SkippedOctets},
     records::fields::fields,
     template::{Specifier, Template},
@@ -14,7 +14,7 @@ use super::{
         values,
     },
     report::{Capture, Difference, Place, What},
-    told::Told,
+    told::RowValues,
 };
 
 /// The comparison of a datagram.
@@ -108,7 +108,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
         }
         let Some(records) = &ours.records else { return };
         let rows = self.rows_of(records, &ours.skipped);
-        let told = Told::new(&records.template, message);
+        let told = RowValues::new(&records.template, message);
         for (at, (octets, theirs)) in octets.iter().zip(&theirs.records).enumerate() {
             let place = Place { record: Some(at as u64 + 1), ..place.clone() };
             self.capture.records += 1;
@@ -171,7 +171,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
         template: &Template,
         octets: &[u8],
         theirs: &[Field],
-        told: &Told<'_>,
+        told: &RowValues<'_>,
         row: Option<(usize, usize)>,
     ) {
         let is_fixed = place.set_id.is_none();

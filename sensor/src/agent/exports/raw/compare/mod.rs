@@ -11,12 +11,12 @@ use std::{ops::ControlFlow, path::Path};
 
 use sensor_wire::{
     batches::Batches,
-    collector::{Collector, Options},
+    decoder::{Decoder, Options},
     ledger::Skipped,
 };
 
 use self::report::{Capture, Difference, Place, Report, What};
-use super::{Decoder, document::Refused};
+use super::{ReferenceDecoder, document::Refused};
 use crate::{
     agent::progress::{self, Progress},
     replay::{
@@ -27,8 +27,8 @@ use crate::{
 
 /// Both decoders, with the templates that each has met.
 pub struct Comparer {
-    ours: Collector,
-    theirs: Decoder,
+    ours: Decoder,
+    theirs: ReferenceDecoder,
     batches: Batches,
 }
 
@@ -39,8 +39,8 @@ impl Comparer {
     /// When netflow_parser refuses its limits.
     pub fn new(options: Options) -> anyhow::Result<Self> {
         Ok(Self {
-            ours: Collector::new(Options { keep_trace: true, ..options }),
-            theirs: Decoder::new()?,
+            ours: Decoder::new(Options { keep_trace: true, ..options }),
+            theirs: ReferenceDecoder::new()?,
             batches: Batches::default(),
         })
     }

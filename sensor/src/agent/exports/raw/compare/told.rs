@@ -20,7 +20,7 @@ use sensor_wire::{
 use super::super::document::Message;
 
 /// The fields of a template that fill columns as they are.
-pub struct Told<'a> {
+pub struct RowValues<'a> {
     message: &'a Message,
     /// Of each field of the template.
     meanings: Vec<Option<Meaning>>,
@@ -28,7 +28,7 @@ pub struct Told<'a> {
     has_out: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> RowValues<'a> {
     /// Of records of `template` in `message`.
     pub fn new(template: &Template, message: &'a Message) -> Self {
         let readings: Vec<Option<Reading>> = template.specifiers.iter().map(reading).collect();

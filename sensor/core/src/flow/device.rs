@@ -1,0 +1,102 @@
+//! What only routers tell of a flow, and what is known of the routers.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use super::{application::ApplicationId, columns::FlowBatch, interfaces::Interfaces};
+
+/// A column of addresses that may be of either family and need not be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressColumn {
+    /// Next hop.
+    NextHop,
+    /// Source after translation.
+    NatSource,
+    /// Destination after translation.
+    NatDestination,
+}
+
+impl FlowBatch {
+    /// The address of row `row` in a column; none where it is not told.
+    #[inline(always)]
+    pub fn address(&self, column: AddressColumn, row: usize) -> Option<IpAddr> {
+        let (v4, v6) = match column {
+            AddressColumn::NextHop => (&self.next_hop_v4, &self.next_hop_v6),
+            AddressColumn::NatSource => (&self.nat_source_v4, &self.nat_source_v6),
+            AddressColumn::NatDestination => (&self.nat_destination_v4, &self.nat_destination_v6),
+        };
+        match (v4.get(row), v6.get(row)) {
+            (Some(v4), _) if *v4 != 0 => Some(IpAddr::V4((*v4).into())),
+            (_, Some(v6)) if *v6 != 0 => Some(IpAddr::V6((*v6).into())),
+            _ => None,
+        }
+    }
+
+    /// The device that exported row `row`.
+    pub fn device_of(&self, row: usize) -> Option<&Device> {
+        let place = *self.exporter.get(row)?;
+        self.exporters.get(usize::try_from(place).ok()?).map(|exporter| &**exporter)
+    }
+}
+
+/// What the device did with the packets of a flow (NQL `action`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Action {
+    /// Let through.
+    Accepted = 1,
+    /// Dropped or denied.
+    Rejected = 2,
+}
+
+impl Action {
+    /// The action numbered `number`; none for 0.
+    pub fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Accepted),
+            2 => Some(Self::Rejected),
+            _ => None,
+        }
+    }
+
+    /// The value of `action`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// A device that exports flows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its address; IPv4-mapped IPv6 addresses are IPv4 addresses.
+    pub address: IpAddr,
+    /// Its name, empty when it has none.
+    pub name: String,
+    /// Its site, empty when it has none.
+    pub site: String,
+    /// Tags for its flows.
+    pub tags: Vec<String>,
+    /// Its interfaces, by SNMP index.
+    pub interfaces: Interfaces,
+    /// Names of its applications.
+    pub applications: BTreeMap<ApplicationId, String>,
+    /// Names of its VRFs.
+    pub vrfs: BTreeMap<u32, String>,
+}
+
+impl Device {
+    /// An exporter of which nothing is known but its address.
+    pub fn new(address: IpAddr) -> Self {
+        Self {
+            address,
+            name: String::new(),
+            site: String::new(),
+            tags: Vec::new(),
+            interfaces: Interfaces::default(),
+            applications: BTreeMap::new(),
+            vrfs: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! All exporters, within a budget of memory.
+//!
+//! When the budget is used up, somebody has to go, and [`room`] says who: those who spoke once and fell silent before those
+//! who were heard for long; nobody who is configured for the sake of somebody who is not. What tells is data that were
+//! decoded: no flood of templates, and none of datagrams that come once from each of many addresses, takes the place of an
+//! exporter whose flows are decoded.
+//!
+//! Exporters are known by the address from which their messages come. An sFlow agent is known by the address that it tells,
+//! behind the one that its datagrams come from: nobody vouches for what a datagram says, so that nothing it tells reaches
+//! the exporter that really has that address, and so that the agents of one source have a share of memory, and no more.
+//!
+//! [`room`]: super::room
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::{
+    room::{Clocks, Recent, Standing},
+    state::{DEVICE_COST, DeviceProfile, DeviceState},
+    table::Table,
+};
+use crate::ledger::Ledger;
+
+/// Bounds of memory and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets of memory for all exporters.
+    pub total: usize,
+    /// Octets of memory for one exporter.
+    pub exporter: usize,
+    /// Octets of sets that wait for templates, for one stream of one exporter.
+    pub waiting: usize,
+    /// Milliseconds without data after which an exporter may be forgotten, or one of its streams.
+    pub stale: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { total: 64 << 20, exporter: 4 << 20, waiting: 128 << 10, stale: 3_600_000 }
+    }
+}
+
+/// Agents that are known behind one source.
+pub const MOST_AGENTS: usize = 1024;
+/// What part of all memory they may take together.
+const AGENTS_SHARE: usize = 4;
+
+/// By what an exporter is known: numbers, which every datagram looks up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Who {
+    /// Where its messages come from.
+    source: u128,
+    /// What an sFlow agent says that its address is; 0 for the source itself.
+    agent: u128,
+}
+
+impl From<IpAddr> for Who {
+    fn from(source: IpAddr) -> Self {
+        Self { source: number(source), agent: 0 }
+    }
+}
+
+impl From<SocketAddr> for Who {
+    #[inline]
+    fn from(source: SocketAddr) -> Self {
+        let source = match source {
+            SocketAddr::V4(source) => source.ip().to_ipv6_mapped().to_bits(),
+            SocketAddr::V6(source) => source.ip().to_bits(),
+        };
+        Self { source, agent: 0 }
+    }
+}
+
+/// An IPv4 address is the IPv4-mapped IPv6 address.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+fn address(number: u128) -> IpAddr {
+    Ipv6Addr::from_bits(number).to_canonical()
+}
+
+impl Who {
+    /// The agent at `address`, whose datagrams come from this source.
+    #[must_use]
+    pub fn agent(self, address: IpAddr) -> Self {
+        let agent = number(address);
+        Self { agent: if agent == self.source { 0 } else { agent }, ..self }
+    }
+
+    /// Where its messages come from.
+    pub fn source(self) -> IpAddr {
+        address(self.source)
+    }
+
+    /// Its address.
+    pub fn exporter(self) -> IpAddr {
+        address(if self.is_agent() { self.agent } else { self.source })
+    }
+
+    fn is_agent(self) -> bool {
+        self.agent != 0
+    }
+}
+
+/// The agents behind one source.
+#[derive(Debug, Default)]
+struct Agents {
+    count: usize,
+    octets: usize,
+    /// Those that may have to go.
+    clocks: Clocks,
+}
+
+/// All exporters.
+#[derive(Debug, Default)]
+pub struct Directory {
+    devices: Table<Who, Box<DeviceState>>,
+    agents: Table<u128, Agents>,
+    clocks: Clocks,
+    used: usize,
+    /// What became of the datagrams of exporters that are forgotten.
+    pub forgotten: Ledger,
+    /// Exporters that were forgotten to make room.
+    pub evicted: Recent,
+    /// Datagrams of exporters for which there was no room.
+    pub turned_away: Recent,
+}
+
+impl Directory {
+    /// All exporters.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceState> {
+        self.devices.values().map(|device| &**device)
+    }
+
+    /// The exporter at `address`, or of an agent.
+    pub fn device(&self, who: impl Into<Who>) -> Option<&DeviceState> {
+        self.devices.get(&who.into()).map(|device| &**device)
+    }
+
+    /// Octets of memory that they take, about.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    /// The exporter `who`, a new one with `profile` where there is none, and whether it may take up to `growth` octets more;
+    /// none when no memory is left for it.
+    pub fn enter(
+        &mut self,
+        who: Who,
+        growth: usize,
+        now: u64,
+        limits: &Limits,
+        profile: impl Fn(IpAddr) -> DeviceProfile,
+    ) -> Option<(&mut DeviceState, bool)> {
+        let standing = match self.devices.get(&who) {
+            Some(device) => device.standing,
+            None => {
+                let profile = profile_of(who, profile);
+                let cost = DEVICE_COST + profile.cost();
+                if !self.make_room(cost, profile.standing, now, limits, who) {
+                    self.turned_away.note(who.exporter());
+                    return None;
+                }
+                let standing = profile.standing;
+                self.insert(who, DeviceState::new(who, profile));
+                standing
+            }
+        };
+        let may_grow = self.used + growth <= limits.total && !who.is_agent()
+            || self.make_room(growth, standing, now, limits, who);
+        self.devices.get_mut(&who).map(|device| (&mut **device, may_grow))
+    }
+
+    fn insert(&mut self, who: Who, device: DeviceState) {
+        self.used += device.total_cost();
+        self.clocks.enter(device.standing, who);
+        if who.is_agent() {
+            let agents = self.agents.get_or_insert(who.source, Agents::default);
+            agents.count += 1;
+            agents.octets += device.total_cost();
+            agents.clocks.enter(Standing::Unknown, who);
+        }
+        self.devices.insert(who, Box::new(device));
+        let devices = &self.devices;
+        self.clocks.sweep(devices.len(), |key| devices.contains(key));
+        if let Some(agents) = self.agents.get_mut(&who.source) {
+            agents.clocks.sweep(agents.count, |key| devices.contains(key));
+        }
+    }
+
+    /// The exporter `who`, if there is one.
+    pub fn existing(&mut self, who: impl Into<Who>) -> Option<&mut DeviceState> {
+        self.devices.get_mut(&who.into()).map(|device| &mut **device)
+    }
+
+    /// Changes every exporter, and keeps account of the memory.
+    pub fn for_each(&mut self, mut change: impl FnMut(&mut DeviceState)) {
+        for device in self.devices.values_mut() {
+            let before = device.total_cost();
+            change(device);
+            self.used = self.used + device.total_cost() - before;
+        }
+    }
+
+    /// Enters that the memory of `who` has changed from `before` to `after` octets.
+    pub fn account(&mut self, who: Who, before: usize, after: usize) {
+        self.used = self.used + after - before;
+        if who.is_agent()
+            && before != after
+            && let Some(agents) = self.agents.get_mut(&who.source)
+        {
+            agents.octets = (agents.octets + after).saturating_sub(before);
+        }
+    }
+
+    /// Forgets exporters until `octets` more fit, for the sake of `keep`, which has `standing`; false when they cannot.
+    fn make_room(
+        &mut self,
+        octets: usize,
+        standing: Standing,
+        now: u64,
+        limits: &Limits,
+        keep: Who,
+    ) -> bool {
+        if keep.is_agent() && !self.make_room_behind(octets, now, limits, keep) {
+            return false;
+        }
+        while self.used + octets > limits.total {
+            let devices = &self.devices;
+            let look = |key: &Who| {
+                devices.get(key).map(|device| device.presence(now, *key == keep, limits.stale))
+            };
+            let Some(victim) = self.clocks.victim(standing, now, look) else { return false };
+            self.forget(victim);
+        }
+        true
+    }
+
+    /// As [`Directory::make_room`], among the agents of one source.
+    fn make_room_behind(&mut self, octets: usize, now: u64, limits: &Limits, keep: Who) -> bool {
+        loop {
+            let is_new = !self.devices.contains(&keep);
+            let Some(agents) = self.agents.get_mut(&keep.source) else { return true };
+            let most = if is_new { MOST_AGENTS - 1 } else { MOST_AGENTS };
+            if agents.count <= most && agents.octets + octets <= limits.total / AGENTS_SHARE {
+                return true;
+            }
+            let devices = &self.devices;
+            let look = |key: &Who| {
+                devices.get(key).map(|device| device.presence(now, *key == keep, limits.stale))
+            };
+            let Some(victim) = agents.clocks.victim(Standing::Unknown, now, look) else {
+                return false;
+            };
+            self.forget(victim);
+        }
+    }
+
+    fn forget(&mut self, key: Who) {
+        let Some(mut device) = self.devices.remove(&key) else { return };
+        self.used -= device.total_cost();
+        if key.is_agent()
+            && let Some(agents) = self.agents.get_mut(&key.source)
+        {
+            agents.count -= 1;
+            agents.octets = agents.octets.saturating_sub(device.total_cost());
+            if agents.count == 0 {
+                self.agents.remove(&key.source);
+            }
+        }
+        device.give_up_waiting();
+        self.forgotten += device.ledger;
+        self.evicted.note(device.exporter.address);
+    }
+}
+
+/// What is configured for `who`. Room is reserved for an agent where it is for its source as well: anybody can name it.
+fn profile_of(who: Who, profile: impl Fn(IpAddr) -> DeviceProfile) -> DeviceProfile {
+    let mut own = profile(who.exporter());
+    if who.is_agent() {
+        own.standing = own.standing.min(profile(who.source()).standing);
+    }
+    own
+}

@@ -1,0 +1,40 @@
+//! Exporters whose flows come by way of another device, a mediator (RFC 6183), which names them in every record:
+//! `exporterIPv4Address` and `exporterIPv6Address` (elements 130 and 131).
+//!
+//! Names of interfaces, applications and VRFs that the mediator tells are its own, and are not theirs.
+
+use std::{net::IpAddr, sync::Arc};
+
+use hashbrown::HashMap;
+use sensor_core::flow::device::Device;
+
+use super::state::DeviceProfile;
+
+/// Exporters that are known behind one device.
+const MOST: usize = 4096;
+
+/// The exporters behind one device.
+#[derive(Debug, Default)]
+pub struct Relayed(HashMap<IpAddr, Arc<Device>>);
+
+impl Relayed {
+    /// The exporter at `address`; none where it has not been told, or there was no room for it.
+    pub fn get(&self, address: IpAddr) -> Option<&Arc<Device>> {
+        self.0.get(&address)
+    }
+
+    /// Notes that there is one at `address`, with what is configured for it. Returns the octets of memory that it takes.
+    pub fn learn(
+        &mut self,
+        address: IpAddr,
+        profile: impl FnOnce(IpAddr) -> DeviceProfile,
+    ) -> usize {
+        if self.0.len() >= MOST || self.0.contains_key(&address) {
+            return 0;
+        }
+        let profile = profile(address);
+        let cost = size_of::<Device>() + 96 + profile.cost();
+        self.0.insert(address, Arc::new(profile.exporter(address)));
+        cost
+    }
+}
