@@ -349,7 +349,7 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
     }
     if batch.folded[row] == 1 {
         // Fields of the key by their place in the template: all of these but the remote end's.
-        let key: u64 = if batch.direction[row] == 0 { 0x40_07f6 } else { 0x40_07e9 };
+        let key: u64 = if batch.direction[row] == 0 { 0x20_07f6 } else { 0x20_07e9 };
         fields.push(("post_key", key.to_be_bytes().map(|octet| format!("{octet:02x}")).join(":")));
     }
     let mut fields: Vec<_> =

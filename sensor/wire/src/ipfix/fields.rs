@@ -295,6 +295,7 @@ const OUTPUT: Option<Column> = Some(Column::OutputInterface);
 const ACTION: Option<Column> = Some(Column::Action);
 const APPLICATION: Option<Column> = Some(Column::Application);
 const FLAGS: Option<Column> = Some(Column::TcpFlags);
+const DESTINATION_VLAN: Option<Column> = Some(Column::DestinationVlan);
 const EGRESS: When = When::Known(|batch| {
     !batch.output_interface.is_empty() || batch.direction.contains(&(Direction::Egress as u8))
 });
@@ -328,6 +329,10 @@ const OTHERS: &[Field] = &[
     }),
     field!(Element::of(Column::TcpFlags), Property, When::Told(Column::TcpFlags), FLAGS, tcp_flags, |flags| {
         (flags & !TCP_FLAGS_UNTOLD).to_be_bytes()
+    }),
+    // It also says that the other VLAN is the one at ingress, so it is there where the column is, whatever that tells.
+    field!(Element::of(Column::DestinationVlan), Property, When::Router(|batch| !batch.destination_vlan.is_empty()), DESTINATION_VLAN, destination_vlan, |vlan| {
+        vlan.to_be_bytes()
     }),
     field!(elements::application_id(4), Property, When::Short(|batch| has_applications(batch, 4)), APPLICATION, application, |number| {
         application::field::<4>(*number)
