@@ -56,7 +56,7 @@ fn dead_slow_and_unknown_collectors_leave_the_healthy_one_alone() -> Result<()> 
     ensure!(account.not_sent.totals.flows > 0, "the slow collector took it all: {account:?}");
 
     let reasons =
-        ["cannot connect to 127.0.0.1:", "nobody receives", "cannot resolve collector.invalid"];
+        ["cannot connect to 127.0.0.1:", "no process listens", "cannot resolve collector.invalid"];
     for (exporter, reason) in dead.into_iter().zip(reasons) {
         let name = exporter.name().to_owned();
         wait_until("the outage is noticed", || exporter.status().outages > 0)?;

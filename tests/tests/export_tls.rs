@@ -69,7 +69,7 @@ fn tls_settings_that_cannot_be_used_are_told_at_the_start() -> Result<()> {
     for (options, reason) in [
         (TlsOptions { ca: pki.file("none.pem"), ..known.clone() }, "none.pem: "),
         (TlsOptions { ca: pki.file("empty.pem"), ..known.clone() }, "no PEM certificate"),
-        (TlsOptions { key: None, ..known.clone() }, "go together"),
+        (TlsOptions { key: None, ..known.clone() }, "configure both or neither"),
         (TlsOptions { key: pki.file("ca.pem"), ..known.clone() }, "ca.pem: "),
         (
             TlsOptions { server_name: Some("no name".into()), ..known.clone() },
