@@ -17,6 +17,7 @@ use super::{
 };
 
 mod aliases;
+mod direction;
 mod of_columns;
 mod owned;
 mod reading;
@@ -26,8 +27,9 @@ mod row;
 mod table;
 
 pub use aliases::{Alias, aliases, find_alias};
+pub use direction::direction_name;
 pub use owned::OwnedValue;
-pub use reading::{By, Condition, Number, Quantity, Reading, Scale, direction_name};
+pub use reading::{By, Condition, Number, Quantity, Reading, Scale};
 pub use record_kinds::RecordKind;
 pub use row::Row;
 pub use table::FIELDS;

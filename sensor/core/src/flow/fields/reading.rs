@@ -1,7 +1,7 @@
 //! How a field follows from the columns, as data: the value in a row, tests of whole columns and the list of what is filled
 //! all come from the same row of the table.
 
-use sensor_common::{key::Direction, packet::ip::protocol};
+use sensor_common::packet::ip::protocol;
 
 use super::{Row, Value};
 use crate::flow::{
@@ -315,14 +315,5 @@ impl Reading {
             }
             Self::Batch(read) | Self::Told(_, read) | Self::Row(read) => read(row),
         }
-    }
-}
-
-/// The name of a direction in a batch; none for what is none.
-pub fn direction_name(direction: u8) -> Option<&'static str> {
-    match direction {
-        way if way == Direction::Ingress as u8 => Some("ingress"),
-        way if way == Direction::Egress as u8 => Some("egress"),
-        _ => None,
     }
 }

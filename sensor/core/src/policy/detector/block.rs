@@ -8,8 +8,9 @@
 use std::sync::Arc;
 
 use super::{
+    prefetch::Step,
     scope::{Flow, Found, Place, TrackerScope},
-    tracker::{Step, Tracker},
+    tracker::Tracker,
     watch::Watch,
 };
 use crate::policy::{

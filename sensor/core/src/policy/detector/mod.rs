@@ -9,6 +9,7 @@ mod change;
 mod front;
 mod hits;
 mod incident;
+mod prefetch;
 mod report;
 mod rules;
 mod scope;

@@ -2,6 +2,7 @@
 
 use super::{
     hits::HitTracker,
+    prefetch::Step,
     scope::{Flow, TrackerScope},
     windows::WindowTracker,
 };
@@ -19,15 +20,6 @@ pub enum Tracker {
     Hits(HitTracker),
     /// Of a policy with thresholds.
     Windows(WindowTracker),
-}
-
-/// What is asked for of the memory that a key is more than its state.
-#[derive(Clone, Copy, Debug)]
-pub enum Step {
-    /// What says where it is.
-    Where,
-    /// That itself.
-    There,
 }
 
 macro_rules! either {

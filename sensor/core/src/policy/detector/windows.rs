@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{
     incident::{self, Incident},
+    prefetch::Step,
     report,
     scope::{Flow, TrackerScope},
     seen::Seen,
     state::KeyState,
     traces::MOST_QUOTED,
-    tracker::Step,
 };
 use crate::policy::{
     alert::{EndReason, EventKind},
