@@ -8,7 +8,6 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    net::IpAddr,
 };
 
 use super::{
@@ -25,6 +24,7 @@ mod record_kinds;
 mod router;
 mod row;
 mod table;
+mod value;
 
 pub use aliases::{Alias, aliases, find_alias};
 pub use direction::direction_name;
@@ -33,6 +33,7 @@ pub use reading::{By, Condition, Number, Quantity, Reading, Scale};
 pub use record_kinds::RecordKind;
 pub use row::Row;
 pub use table::FIELDS;
+pub use value::Value;
 
 /// One field.
 #[derive(Clone, Copy)]
@@ -226,35 +227,6 @@ pub enum Origin {
     Documented,
     /// This project.
     Extension,
-}
-
-/// The value of a field in one row.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
-    /// The row has none.
-    Absent,
-    /// Integer.
-    Integer(u64),
-    /// Floating point number, finite.
-    Float(f64),
-    /// True or false.
-    Bool(bool),
-    /// Address.
-    Ip(IpAddr),
-    /// MAC address.
-    Mac([u8; 6]),
-    /// Text.
-    Text(&'a str),
-    /// A number that the language treats as text.
-    NumberText(u64),
-    /// One or more texts.
-    Texts(&'a [String]),
-}
-
-impl<'a> Value<'a> {
-    pub(crate) fn text(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Absent, Self::Text)
-    }
 }
 
 /// The flow field called `name`.

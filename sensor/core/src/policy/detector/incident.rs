@@ -3,7 +3,6 @@
 use super::{
     report,
     scope::{Flow, TrackerScope},
-    state::KeyState,
     traces::Traces,
 };
 use crate::{
@@ -130,12 +129,12 @@ impl Incident {
         }
     }
 
-    /// An event about it.
+    /// An event about it, and about what its key has seen from `start` to `end`, milliseconds since the epoch.
     pub fn event(
         &self,
         policy: &Policy,
         track: Vec<(&'static str, OwnedValue)>,
-        state: &KeyState,
+        (start, end): (u64, u64),
         (counted, scaled): (&Bucket, &Bucket),
         (kind, timestamp, reason): (EventKind, u64, Option<EndReason>),
         sources: &View,
@@ -150,8 +149,8 @@ impl Incident {
             severity: if kind == EventKind::End { self.highest } else { level.severity },
             threshold: Some(level.threshold.text.clone()),
             track,
-            start: state.first,
-            end: state.series.newest.max(state.first),
+            start,
+            end,
             records: u64::from(counted.records),
             suppressed: 0,
             metrics: report::metrics(counted, scaled, policy.window as f64 / 1000.0),

@@ -49,6 +49,11 @@ impl State for KeyState {
 }
 
 impl KeyState {
+    /// First and last packet of what the window has seen since silence.
+    pub(super) fn span(&self) -> (u64, u64) {
+        (self.first, self.series.newest.max(self.first))
+    }
+
     /// The incident that is open.
     #[inline(always)]
     pub(super) fn incident(&self) -> Option<&Incident> {

@@ -297,7 +297,7 @@ impl WindowTracker {
         let event = incident.event(
             policy,
             track,
-            state,
+            state.span(),
             (&counted, &scaled),
             (kind, time, reason),
             context.sources,
