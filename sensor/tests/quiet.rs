@@ -156,3 +156,19 @@ fn warnings_and_errors_stay() {
     assert_eq!(both_ways.code, Some(64));
     assert!(both_ways.stderr.contains("cannot be used with"), "{}", both_ways.stderr);
 }
+
+#[test]
+fn what_has_no_effect_without_policies_is_told() {
+    let traffic = capture("quiet-without-policies.pcap", &[packet(b"query")], 65_535);
+    let traffic = traffic.to_string_lossy();
+    for (flags, warning) in [
+        (&["--print", "hits"] as &[&str], "no policies: no hit will be written"),
+        (&["--lenient"], "no policies: `lenient` has no effect"),
+    ] {
+        let (loud, quiet) = both(&[&["replay", &*traffic], flags].concat(), 0);
+        assert!(loud.contains(warning) && quiet.contains(warning), "{flags:?}: {loud}");
+        let stock = [&["replay", &*traffic, "--policies", "stock"], flags].concat();
+        let (loud, _) = both(&stock, 0);
+        assert!(!loud.contains("no policies"), "{flags:?}: {loud}");
+    }
+}

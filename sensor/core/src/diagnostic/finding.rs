@@ -47,6 +47,11 @@ impl Finding {
         }
     }
 
+    /// A warning without a place.
+    pub fn warning(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, help: Some(help.into()), ..Self::error(message) }
+    }
+
     /// The same, about a file that its message names.
     #[must_use]
     pub fn of_file(self, file: impl fmt::Display) -> Self {

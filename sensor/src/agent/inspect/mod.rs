@@ -15,7 +15,7 @@ pub mod policies;
 pub mod writable;
 
 use sensor_core::{
-    diagnostic::Findings,
+    diagnostic::{Finding, Findings},
     enrich::sources::Sources,
     nql::lists::{ListValues, Lists},
 };
@@ -63,6 +63,7 @@ pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, Name
     faults.extend(paths::faults(config, mode));
     match asked {
         Some(asked) if faults.is_empty() => {
+            warnings.extend(without_policies(config));
             Ok(Contents { lists, named: NamedFiles { sources, asked }, warnings })
         }
         _ => {
@@ -70,6 +71,22 @@ pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, Name
             Err(NamedFaults(faults))
         }
     }
+}
+
+/// What has been asked for and comes to nothing without policies.
+fn without_policies(config: &Config) -> Findings {
+    const HELP: &str =
+        "name policies: `--policies stock`, or `policies.paths` in the configuration";
+    let mut warnings = Findings::default();
+    if config.policies.paths.is_empty() {
+        if !config.hits.outputs.is_empty() {
+            warnings.push(Finding::warning("no policies: no hit will be written", HELP));
+        }
+        if config.policies.lenient {
+            warnings.push(Finding::warning("no policies: `lenient` has no effect", HELP));
+        }
+    }
+    warnings
 }
 
 /// Tags and policies, which may name `lists`.
