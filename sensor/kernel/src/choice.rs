@@ -31,7 +31,7 @@ const VETH: &str = "veth";
 /// On veth, as long as an XDP program is attached, the kernel takes segmentation in software (`NETIF_F_GSO_SOFTWARE`) off
 /// the peer's features, so that the sensor would change the traffic that it counts. tcx counts super-packets as segments.
 pub const BETTER_BY_TC: [Unfit; 4] = [
-    Unfit { kind: "bond", why: "programs of a bond run in its members, under their index" },
+    Unfit { kind: "bond", why: "XDP on a bond runs on its members and sees their interface index" },
     Unfit { kind: "team", why: "programs of a team run in its members, under their index" },
     Unfit { kind: "tun", why: "super-packets of virtual machines would count once" },
     Unfit {
