@@ -32,7 +32,7 @@ const VETH: &str = "veth";
 /// the peer's features, so that the sensor would change the traffic that it counts. tcx counts super-packets as segments.
 pub const BETTER_BY_TC: [Unfit; 4] = [
     Unfit { kind: "bond", why: "XDP on a bond runs on its members and sees their interface index" },
-    Unfit { kind: "team", why: "programs of a team run in its members, under their index" },
+    Unfit { kind: "team", why: "XDP on a team runs on its members and sees their interface index" },
     Unfit { kind: "tun", why: "super-packets of virtual machines would count once" },
     Unfit {
         kind: VETH,
