@@ -16,10 +16,8 @@ use sensor_core::{
     },
 };
 
+pub use crate::agent::config::policies::STOCK;
 use crate::agent::text;
-
-/// The path that stands for the stock library, which is inside the program.
-pub const STOCK: &str = "stock";
 
 /// How the names of test files end.
 pub const TEST: &str = ".test.toml";
