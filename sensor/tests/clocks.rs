@@ -139,7 +139,7 @@ fn policies_find_the_same_whatever_the_clock_of_the_router() {
             let output = replay(&path, "hits");
             assert_eq!(hits(&output), right, "{told}");
             let stderr = String::from_utf8_lossy(&output.stderr);
-            let line = format!("exporter 198.51.100.7: its clock is {told}");
+            let line = format!("device 198.51.100.7: its clock is {told}");
             assert_eq!(stderr.matches(&line).count(), 1, "{line}: {stderr}");
         }
     }

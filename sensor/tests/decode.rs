@@ -103,12 +103,12 @@ fn captures_and_files_of_messages_become_json_lines() {
     assert_eq!(flows[0]["flowrtime"], 1_700_000_001);
     assert_eq!(flows[3]["flowrtime"], 1_700_000_002);
     let said = errors(&output);
-    assert!(said.contains("2 files, 3 datagrams of 2 exporters: 5 flows"), "{said}");
+    assert!(said.contains("2 files, 3 datagrams of 2 devices: 5 flows"), "{said}");
     assert!(said.contains("octets skipped: 10 version"), "{said}");
 
     let output = sensor(&["decode", "--ledger"], &[capture.clone(), messages]);
     let text = String::from_utf8_lossy(&output.stdout);
-    for line in ["exporter 198.51.100.7\n", "total\n", "balanced: every octet"] {
+    for line in ["device 198.51.100.7\n", "total\n", "balanced: every octet"] {
         assert!(text.contains(line), "{text}");
     }
 
@@ -148,14 +148,14 @@ fn ends(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn exporters_of_the_configuration_count_in_captures_as_well() {
+fn devices_of_the_configuration_count_in_captures_as_well() {
     let folder = folder("decode_config");
     let (capture, config) = (folder.join("flows.pcap"), folder.join("sensor.toml"));
     fs::write(&capture, netflow5()).expect("written");
     let text = "\
         [intake]\nallow = []\n\
-        [[exporter]]\naddress = '198.51.100.0/24'\nname = 'the network'\nsample_rate = 7\n\
-        [[exporter]]\naddress = '198.51.100.7'\nname = 'edge'\nsite = 'Graz'\ntags = ['transit']\n\
+        [[device]]\naddress = '198.51.100.0/24'\nname = 'the network'\nsample_rate = 7\n\
+        [[device]]\naddress = '198.51.100.7'\nname = 'edge'\nsite = 'Graz'\ntags = ['transit']\n\
         sample_rate = 1000\ninterfaces = { 1 = 'uplink', 2 = 'lan' }\nrate_limit = 1\n";
     fs::write(&config, text).expect("written");
     let config = config.to_str().expect("text");
@@ -181,7 +181,7 @@ fn exporters_of_the_configuration_count_in_captures_as_well() {
         }
     }
     let bad = folder.join("bad.toml");
-    fs::write(&bad, "[[exporter]]\naddress = '198.51.100.7'\nsample_rat = 7\n").expect("written");
+    fs::write(&bad, "[[device]]\naddress = '198.51.100.7'\nsample_rat = 7\n").expect("written");
     let output = sensor(&["decode", "--config", bad.to_str().expect("text")], &[capture]);
     assert_eq!(output.status.code(), Some(64));
     assert!(errors(&output).contains("bad.toml:3:1"), "{}", errors(&output));
@@ -194,7 +194,7 @@ fn what_out_counters_count_is_said_by_a_flag_or_by_the_configuration() {
     fs::write(&file[0], both_ways()).expect("written");
     let config = folder.join("sensor.toml");
     // The messages of a file come from the unspecified address.
-    fs::write(&config, "[[exporter]]\naddress = '0.0.0.0'\nout_counters = 'reverse'\n")
+    fs::write(&config, "[[device]]\naddress = '0.0.0.0'\nout_counters = 'reverse'\n")
         .expect("written");
     let config = config.to_str().expect("text");
     let one = ["203.0.113.1 192.0.2.1 800"];

@@ -100,7 +100,7 @@ fn losses(netns: &Netns) -> Result<()> {
     Ok(())
 }
 
-/// Memory while many addresses send nothing but templates, and whether an honest exporter is heard all the same.
+/// Memory while many addresses send nothing but templates, and whether an honest device is heard all the same.
 fn flood(netns: &Netns) -> Result<()> {
     let mut program = Program::sensor(netns, "")?;
     let empty = program.memory()?;
@@ -122,10 +122,10 @@ fn flood(netns: &Netns) -> Result<()> {
     program.settled()?;
     let peak = program.memory()?;
     let said = program.finish()?;
-    let expected = format!("exporter 127.0.0.1: {honest} datagrams, {} flows", honest * 24);
+    let expected = format!("device 127.0.0.1: {honest} datagrams, {} flows", honest * 24);
     println!(
         "\n{} templates from {ADDRESSES} addresses: peak RSS {peak} MiB (empty {empty} MiB); the honest \
-         exporter's flows {}",
+         device's flows {}",
         ADDRESSES * u32::from(TEMPLATES),
         if said.contains(&expected) { "were all decoded" } else { "WERE LOST" }
     );

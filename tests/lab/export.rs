@@ -1,4 +1,4 @@
-//! Exporters under test.
+//! Sinks under test.
 
 use std::time::Duration;
 
@@ -38,17 +38,17 @@ pub fn to(transport: Transport, host: &str, port: u16) -> Destination {
 }
 
 /// Stops within `deadline`. The final account must balance, with nothing forgotten.
-pub fn finish(exporter: IpfixSink, deadline: Duration) -> Result<Account> {
-    exporter.stop(deadline);
-    let account = exporter.join();
+pub fn finish(sink: IpfixSink, deadline: Duration) -> Result<Account> {
+    sink.stop(deadline);
+    let account = sink.join();
     ensure!(account.balances(), "does not balance: {account:?}");
     ensure!(account.queued == Default::default(), "forgotten: {account:?}");
     Ok(account)
 }
 
-/// Lines about `exporter` that tell of an outage, and of its end.
-pub fn told(exporter: &str) -> (Vec<String>, Vec<String>) {
+/// Lines about `sink` that tell of an outage, and of its end.
+pub fn told(sink: &str) -> (Vec<String>, Vec<String>) {
     // The port ends the name, and the line goes on with a blank.
-    let name = format!("collector={exporter} ");
+    let name = format!("collector={sink} ");
     (log::lines(&[&name, "not exporting"]), log::lines(&[&name, "exporting again"]))
 }

@@ -48,7 +48,7 @@ pub fn routed_ipv6(seed: u32, rows: usize) -> Arc<FlowBatch> {
     batch.output_vrf.clear();
     batch.action.clear();
     batch.sample_rate.fill(0);
-    batch.exporters = vec![Arc::new(Device::new([0xfd, 0, 0, 0, 0, 0, 0, 1].into()))];
+    batch.devices = vec![Arc::new(Device::new([0xfd, 0, 0, 0, 0, 0, 0, 1].into()))];
     Arc::new(batch)
 }
 
@@ -71,7 +71,7 @@ fn tell(mut batch: FlowBatch) -> FlowBatch {
     batch.source_as = numbers(64_500, 20).collect();
     batch.destination_as = numbers(4_200_000_000, 20).collect();
     batch.sample_rate = numbers(100, 1).collect();
-    batch.exporter = numbers(0, 1).collect();
+    batch.device = numbers(0, 1).collect();
     batch.version = numbers(9, 1).map(|version| version as u8).collect();
     batch.received = batch.end.clone();
     batch.action = numbers(0, 3).map(|action| action as u8).collect();
@@ -79,7 +79,7 @@ fn tell(mut batch: FlowBatch) -> FlowBatch {
     batch.application = numbers(0x0300_0050, 5).map(application).collect();
     batch.input_vrf = numbers(1, 3).collect();
     batch.output_vrf = numbers(11, 3).collect();
-    batch.exporters = vec![Arc::new(Device::new([192, 0, 2, 77].into()))];
+    batch.devices = vec![Arc::new(Device::new([192, 0, 2, 77].into()))];
     batch
 }
 

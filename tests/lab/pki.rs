@@ -17,7 +17,7 @@ pub struct Pki {
 }
 
 impl Pki {
-    /// A new authority with `ca.pem`, and what it signed for an exporter, `client.pem` and `client.key`, and for a
+    /// A new authority with `ca.pem`, and what it signed for a client, `client.pem` and `client.key`, and for a
     /// collector, `server.pem` and `server.key`.
     pub fn new() -> Result<Self> {
         let directory = tempfile::tempdir()?;
@@ -68,7 +68,7 @@ impl Pki {
         Collector::start(Manner::Tls(Arc::new(config)))
     }
 
-    /// What an exporter needs to be let in.
+    /// What a client needs to be let in.
     pub fn client(&self) -> TlsOptions {
         TlsOptions {
             ca: self.file("ca.pem"),

@@ -44,12 +44,12 @@ fn export(destination: Destination, batches: &[Arc<FlowBatch>]) -> Result<Accoun
     let metering = MeteringProcess::new();
     let eth0 = Interface { name: "eth0".into(), alias: "to the north".into() };
     metering.set_interfaces(&Interfaces([(2, eth0)].into()));
-    let exporter = IpfixSink::start(destination, IpfixOptions::default(), &metering)?;
+    let sink = IpfixSink::start(destination, IpfixOptions::default(), &metering)?;
     for batch in batches {
-        ensure!(exporter.offer(batch), "no room");
+        ensure!(sink.offer(batch), "no room");
     }
-    exporter.stop(DEADLINE);
-    let account = exporter.join();
+    sink.stop(DEADLINE);
+    let account = sink.join();
     ensure!(account.balances() && account.sent == account.offered, "{account:?}");
     Ok(account)
 }
@@ -336,10 +336,10 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
         told("forwarding_status", Some(action.to_string()));
         told(reason, Some("0".to_owned()));
     }
-    if let Some(exporter) = batch.device_of(row) {
-        let v6 = exporter.address.is_ipv6();
+    if let Some(device) = batch.device_of(row) {
+        let v6 = device.address.is_ipv6();
         let name = if v6 { "exporter_addr_v6" } else { "exporter_addr" };
-        told(name, Some(exporter.address.to_string()));
+        told(name, Some(device.address.to_string()));
     }
     if v6 {
         fields.push(("icmp_ipv6_type", (icmp >> 8).to_string()));

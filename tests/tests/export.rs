@@ -1,4 +1,4 @@
-//! Exporters whose collectors are dead, slow, unknown, late or gone: every record is accounted for, nobody else
+//! Sinks whose collectors are dead, slow, unknown, late or gone: every record is accounted for, nobody else
 //! suffers, and each trouble is told once.
 
 use anyhow::{Context, Result, ensure};
@@ -25,8 +25,8 @@ fn dead_slow_and_unknown_collectors_leave_the_healthy_one_alone() -> Result<()> 
     let (healthy, slow) = (Collector::start(Manner::Reads)?, Collector::start(Manner::Sleeps)?);
     let options = IpfixOptions { queue_records: 10_000, ..Default::default() };
     let tcp = |port| to(Transport::Tcp, "127.0.0.1", port);
-    let healthy_exporter = start(tcp(healthy.address.port()), options)?;
-    let slow_exporter = start(tcp(slow.address.port()), options)?;
+    let healthy_sink = start(tcp(healthy.address.port()), options)?;
+    let slow_sink = start(tcp(slow.address.port()), options)?;
     let dead = [
         start(tcp(peers::free_port()?), options)?,
         start(to(Transport::udp(), "127.0.0.1", peers::free_port()?), options)?,
@@ -34,15 +34,15 @@ fn dead_slow_and_unknown_collectors_leave_the_healthy_one_alone() -> Result<()> 
     ];
     for seed in 0..100 {
         let batch = flows::ipv6(seed, 2000);
-        ensure!(healthy_exporter.offer_waiting(&batch));
-        slow_exporter.offer(&batch);
-        for exporter in &dead {
-            exporter.offer(&batch);
-            ensure!(exporter.account().balances());
+        ensure!(healthy_sink.offer_waiting(&batch));
+        slow_sink.offer(&batch);
+        for sink in &dead {
+            sink.offer(&batch);
+            ensure!(sink.account().balances());
         }
     }
 
-    let account = finish(healthy_exporter, DEADLINE)?;
+    let account = finish(healthy_sink, DEADLINE)?;
     ensure!(account.sent.flows == 200_000, "{account:?}");
     let sent = account.sent;
     // What has arrived need not have been read yet.
@@ -51,19 +51,19 @@ fn dead_slow_and_unknown_collectors_leave_the_healthy_one_alone() -> Result<()> 
     let received = healthy.received();
     ensure!(received.faults.is_empty(), "{:?}", received.faults);
 
-    let account = finish(slow_exporter, SHORT_DEADLINE)?;
+    let account = finish(slow_sink, SHORT_DEADLINE)?;
     ensure!(account.offered == sent, "all were offered the same: {account:?}");
     ensure!(account.not_sent.totals.flows > 0, "the slow collector took it all: {account:?}");
 
     let reasons =
         ["cannot connect to 127.0.0.1:", "no process listens", "cannot resolve collector.invalid"];
-    for (exporter, reason) in dead.into_iter().zip(reasons) {
-        let name = exporter.name().to_owned();
-        wait_until("the outage is noticed", || exporter.status().outages > 0)?;
-        let status = exporter.status();
+    for (sink, reason) in dead.into_iter().zip(reasons) {
+        let name = sink.name().to_owned();
+        wait_until("the outage is noticed", || sink.status().outages > 0)?;
+        let status = sink.status();
         let error = status.error.context("an error")?;
         ensure!(!status.connected && error.contains(reason), "{name}: {error}");
-        let account = finish(exporter, DEADLINE)?;
+        let account = finish(sink, DEADLINE)?;
         ensure!(account.sent.flows == 0 && account.not_sent.totals == sent, "{name}: {account:?}");
         let (outages, recoveries) = told(&name);
         ensure!(outages.len() == 1 && recoveries.is_empty(), "{outages:?} {recoveries:?}");
@@ -78,13 +78,13 @@ fn a_datagram_collector_that_comes_late_gets_everything() -> Result<()> {
         return Ok(());
     }
     let port = peers::free_port()?;
-    let exporter = start(to(Transport::udp(), "localhost", port), Default::default())?;
-    ensure!(exporter.offer(&flows::ipv4(0, 3000)));
-    wait_until("the outage is noticed", || exporter.status().outages > 0)?;
+    let sink = start(to(Transport::udp(), "localhost", port), Default::default())?;
+    ensure!(sink.offer(&flows::ipv4(0, 3000)));
+    wait_until("the outage is noticed", || sink.status().outages > 0)?;
     let nfcapd = peers::Nfcapd::start_at(port)?;
-    wait_until("it exports again", || exporter.account().queued.flows == 0)?;
-    let name = exporter.name().to_owned();
-    let account = finish(exporter, DEADLINE)?;
+    wait_until("it exports again", || sink.account().queued.flows == 0)?;
+    let name = sink.name().to_owned();
+    let account = finish(sink, DEADLINE)?;
     ensure!(account.sent.flows == 3000, "{account:?}");
     let (stored, log) = nfcapd.finish()?;
     ensure!(stored.len() == 3000, "{} flows stored; {log}", stored.len());
@@ -97,13 +97,13 @@ fn a_datagram_collector_that_comes_late_gets_everything() -> Result<()> {
 fn refused_datagrams_count_as_not_sent() -> Result<()> {
     let listener = std::net::UdpSocket::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
-    let exporter = start(to(Transport::udp(), "127.0.0.1", port), Default::default())?;
-    ensure!(exporter.offer(&flows::ipv4(0, 10)));
-    wait_until("they are sent", || exporter.account().sent.flows == 10)?;
+    let sink = start(to(Transport::udp(), "127.0.0.1", port), Default::default())?;
+    ensure!(sink.offer(&flows::ipv4(0, 10)));
+    wait_until("they are sent", || sink.account().sent.flows == 10)?;
     drop(listener);
-    ensure!(exporter.offer(&flows::ipv4(1, 10)));
-    wait_until("the refusal is noticed", || exporter.status().outages == 1)?;
-    let account = finish(exporter, DEADLINE)?;
+    ensure!(sink.offer(&flows::ipv4(1, 10)));
+    wait_until("the refusal is noticed", || sink.status().outages == 1)?;
+    let account = finish(sink, DEADLINE)?;
     ensure!((account.sent.flows, account.not_sent.totals.flows) == (10, 10), "{account:?}");
     Ok(())
 }
@@ -112,17 +112,17 @@ fn refused_datagrams_count_as_not_sent() -> Result<()> {
 fn what_a_broken_connection_loses_is_counted_and_the_rest_goes_on() -> Result<()> {
     let collector = Collector::start(Manner::Resets)?;
     let to = to(Transport::Tcp, "127.0.0.1", collector.address.port());
-    let exporter = start(to, Default::default())?;
+    let sink = start(to, Default::default())?;
     for seed in 0..20 {
-        ensure!(exporter.offer(&flows::ipv4(seed, 1000)));
+        ensure!(sink.offer(&flows::ipv4(seed, 1000)));
     }
-    wait_until("the kernel has taken some", || exporter.account().sent.flows > 2000)?;
+    wait_until("the kernel has taken some", || sink.account().sent.flows > 2000)?;
     collector.reset();
     wait_until("the second connection has the rest", || {
-        exporter.status().outages == 1 && exporter.account().queued.flows == 0
+        sink.status().outages == 1 && sink.account().queued.flows == 0
     })?;
-    let name = exporter.name().to_owned();
-    let account = finish(exporter, DEADLINE)?;
+    let name = sink.name().to_owned();
+    let account = finish(sink, DEADLINE)?;
     ensure!(account.offered.flows == 20_000, "{account:?}");
     // What has arrived on the second need not have been read yet.
     wait_until("all that arrived is read", || {
@@ -150,12 +150,12 @@ fn a_collector_that_read_everything_and_went_away_has_lost_nothing() -> Result<(
         (pki.collector()?, Transport::Tls(pki.client())),
     ] {
         let to = to(transport, "127.0.0.1", collector.address.port());
-        let exporter = start(to, Default::default())?;
-        ensure!(exporter.offer(&flows::ipv4(0, 1000)));
+        let sink = start(to, Default::default())?;
+        ensure!(sink.offer(&flows::ipv4(0, 1000)));
         wait_until("it has read everything", || collector.received().totals().0 == 1000)?;
         drop(collector);
-        wait_until("the outage is noticed", || exporter.status().outages == 1)?;
-        let account = finish(exporter, DEADLINE)?;
+        wait_until("the outage is noticed", || sink.status().outages == 1)?;
+        let account = finish(sink, DEADLINE)?;
         ensure!(account.sent == account.offered && account.not_sent.first == 0, "{account:?}");
     }
     Ok(())
@@ -177,11 +177,11 @@ fn the_collector_is_told_what_it_missed_and_what_the_interfaces_are() -> Result<
         process: 77,
         ..Default::default()
     };
-    let exporter = IpfixSink::start(to(Transport::Tcp, "127.0.0.1", port), options, &metering)?;
-    ensure!(exporter.offer(&flows::ipv4(0, 80)));
-    ensure!(!exporter.offer(&flows::ipv4(1, 80)), "beyond the bound");
+    let sink = IpfixSink::start(to(Transport::Tcp, "127.0.0.1", port), options, &metering)?;
+    ensure!(sink.offer(&flows::ipv4(0, 80)));
+    ensure!(!sink.offer(&flows::ipv4(1, 80)), "beyond the bound");
     let collector = Collector::start_at(port, Manner::Reads)?;
-    wait_until("it has exported", || exporter.account().sent.flows == 80)?;
+    wait_until("it has exported", || sink.account().sent.flows == 80)?;
     metering.set_interfaces(&named("lan0"));
     let has_name = |name: &str| {
         let records = collector.received().records;
@@ -190,7 +190,7 @@ fn the_collector_is_told_what_it_missed_and_what_the_interfaces_are() -> Result<
     wait_until("the new name is told", || has_name("lan0"))?;
     ensure!(has_name("eth0"));
 
-    let account = finish(exporter, DEADLINE)?;
+    let account = finish(sink, DEADLINE)?;
     let records = collector.received().records;
     let find = |element| records.iter().rev().find(|record| record.number(element).is_some());
     let number = |record: &Record, element| record.number(element).map(|number| number as u64);

@@ -51,11 +51,11 @@ fn files_are_rotated_and_hold_everything() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let options =
         FileOptions { rotate_octets: 100_000, ..FileOptions::new(directory.path().join("new")) };
-    let exporter = start(Destination::Files(options.clone()), Default::default())?;
+    let sink = start(Destination::Files(options.clone()), Default::default())?;
     for seed in 0..10 {
-        ensure!(exporter.offer(&flows::ipv4(seed, 1000)));
+        ensure!(sink.offer(&flows::ipv4(seed, 1000)));
     }
-    let account = finish(exporter, DEADLINE)?;
+    let account = finish(sink, DEADLINE)?;
     let (files, totals) = stored(&options.directory)?;
     let sent = account.sent;
     ensure!(
@@ -72,7 +72,7 @@ fn replayed_flows_make_the_same_files_each_time() -> Result<()> {
     let files = |name: &str| -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
         let mut options = FileOptions::new(directory.path().join(name));
         options.rotate_interval = Duration::from_secs(1);
-        let exporter = start(
+        let sink = start(
             Destination::Files(options.clone()),
             IpfixOptions {
                 export_time: ExportTime::FlowEnd,
@@ -82,9 +82,9 @@ fn replayed_flows_make_the_same_files_each_time() -> Result<()> {
             },
         )?;
         for seed in 0..50 {
-            ensure!(exporter.offer_waiting(&flows::ipv4(seed, 100)));
+            ensure!(sink.offer_waiting(&flows::ipv4(seed, 100)));
         }
-        finish(exporter, DEADLINE)?;
+        finish(sink, DEADLINE)?;
         let mut files = Vec::new();
         for entry in fs::read_dir(&options.directory)? {
             let entry = entry?;
@@ -103,11 +103,11 @@ fn replayed_flows_make_the_same_files_each_time() -> Result<()> {
 fn replay_without_flows_makes_no_file() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let options = FileOptions::new(directory.path().join("flows"));
-    let exporter = start(
+    let sink = start(
         Destination::Files(options.clone()),
         IpfixOptions { export_time: ExportTime::FlowEnd, ..Default::default() },
     )?;
-    finish(exporter, DEADLINE)?;
+    finish(sink, DEADLINE)?;
     ensure!(!options.directory.exists());
     Ok(())
 }
@@ -142,13 +142,12 @@ fn a_full_disk_loses_nothing_silently_and_is_used_again_when_there_is_room() -> 
     }
     let disk = SmallDisk::new()?;
     let path = disk.directory.path();
-    let exporter =
-        start(Destination::Files(FileOptions::new(path.to_owned())), Default::default())?;
+    let sink = start(Destination::Files(FileOptions::new(path.to_owned())), Default::default())?;
     for seed in 0..10 {
-        ensure!(exporter.offer(&flows::ipv4(seed, 1000)));
+        ensure!(sink.offer(&flows::ipv4(seed, 1000)));
     }
-    wait_until("the disk is full", || exporter.status().outages > 0)?;
-    let account = exporter.account();
+    wait_until("the disk is full", || sink.status().outages > 0)?;
+    let account = sink.account();
     let (_, before) = stored(path)?;
     ensure!(
         before == (account.sent.flows, account.sent.packets, account.sent.octets),
@@ -158,9 +157,9 @@ fn a_full_disk_loses_nothing_silently_and_is_used_again_when_there_is_room() -> 
     for entry in fs::read_dir(path)? {
         fs::remove_file(entry?.path())?;
     }
-    wait_until("there is room", || exporter.account().sent.flows > before.0)?;
-    let name = exporter.name().to_owned();
-    let account = finish(exporter, DEADLINE)?;
+    wait_until("there is room", || sink.account().sent.flows > before.0)?;
+    let name = sink.name().to_owned();
+    let account = finish(sink, DEADLINE)?;
     let (_, after) = stored(path)?;
     ensure!(before.0 + after.0 == account.sent.flows, "{account:?}");
     let (outages, _) = told(&name);

@@ -50,8 +50,8 @@ impl Collector {
         Ok(Self { socket: bind(netns, address)?, sessions: HashMap::new(), records: 0 })
     }
 
-    /// An exporter in `netns` to this collector.
-    fn exporter(&self, netns: &Netns, source: Source) -> Result<IpfixSink> {
+    /// An IPFIX sink in `netns` to this collector.
+    fn sink(&self, netns: &Netns, source: Source) -> Result<IpfixSink> {
         let to = self.socket.local_addr()?;
         let (host, port) = (to.ip().to_string(), to.port());
         let options = CollectorOptions { transport: Transport::udp(), host, port, source };
@@ -59,19 +59,19 @@ impl Collector {
     }
 
     /// Offers flows until some come from `from`, and all that were sent have come.
-    fn until_from(&mut self, exporter: &IpfixSink, from: &str) -> Result<()> {
+    fn until_from(&mut self, sink: &IpfixSink, from: &str) -> Result<()> {
         let (wanted, deadline): (IpAddr, _) = (from.parse()?, Instant::now() + DEADLINE);
         let (mut seed, mut buffer, mut came) = (0, vec![0; 1 << 16], false);
         loop {
-            ensure!(Instant::now() < deadline, "not from {from}: {:?}", exporter.status());
+            ensure!(Instant::now() < deadline, "not from {from}: {:?}", sink.status());
             seed += 1;
-            exporter.offer(&flows::ipv4(seed, 10));
+            sink.offer(&flows::ipv4(seed, 10));
             while let Ok((length, peer)) = self.socket.recv_from(&mut buffer) {
                 let decoded = self.sessions.entry(peer).or_default().decode(&buffer[..length])?;
                 let flows = decoded.records.iter().filter(|record| record.scope == 0).count();
                 self.records += flows as u64;
                 came |= flows > 0 && peer.ip() == wanted;
-                let account = exporter.account();
+                let account = sink.account();
                 if came && account.queued.flows == 0 && account.sent.flows == self.records {
                     return Ok(());
                 }
@@ -98,13 +98,13 @@ fn an_own_address_that_is_gone_is_not_used_on() -> Result<()> {
         let (near, far) = pair()?;
         near.run("sysctl -q net.ipv4.conf.vb.promote_secondaries=1")?;
         let mut collector = Collector::new(&far, there)?;
-        let exporter = collector.exporter(&near, Source::Any)?;
-        collector.until_from(&exporter, old)?;
+        let sink = collector.sink(&near, Source::Any)?;
+        collector.until_from(&sink, old)?;
         let nodad = if length == 64 { "nodad" } else { "" };
         near.run(&format!("ip address add {new}/{length} dev vb {nodad}"))?;
         near.run(&format!("ip address delete {old}/{length} dev vb"))?;
-        collector.until_from(&exporter, new)?;
-        let account = finish(exporter, DEADLINE)?;
+        collector.until_from(&sink, new)?;
+        let account = finish(sink, DEADLINE)?;
         // IPv4 refuses to send from the old address, if that is tried before it is noticed.
         ensure!(account.not_sent.totals.flows <= 20, "{account:?}");
         if length == 64 {
@@ -130,11 +130,11 @@ fn messages_follow_a_route_that_moves() -> Result<()> {
     far.run("ip address add 203.0.113.1/32 dev lo")?;
     near.run("ip route add default via 192.0.2.1")?;
     let mut collector = Collector::new(&far, "203.0.113.1")?;
-    let exporter = collector.exporter(&near, Source::Any)?;
-    collector.until_from(&exporter, "192.0.2.2")?;
+    let sink = collector.sink(&near, Source::Any)?;
+    collector.until_from(&sink, "192.0.2.2")?;
     near.run("ip route replace default via 198.51.100.1")?;
-    collector.until_from(&exporter, "198.51.100.2")?;
-    let account = finish(exporter, DEADLINE)?;
+    collector.until_from(&sink, "198.51.100.2")?;
+    let account = finish(sink, DEADLINE)?;
     ensure!(account.not_sent.totals.flows == 0, "{account:?}");
     Ok(())
 }
@@ -150,7 +150,7 @@ fn messages_leave_from_where_they_are_told_to() -> Result<()> {
     far.run("ip route add 203.0.113.5 via 192.0.2.2")?;
     let mut collector = Collector::new(&far, "192.0.2.1")?;
     let chosen = Source::Address([192, 0, 2, 9].into());
-    let by_address = collector.exporter(&near, chosen)?;
+    let by_address = collector.sink(&near, chosen)?;
     collector.until_from(&by_address, "192.0.2.9")?;
     // Without its address it waits; flows do as well.
     near.run("ip address delete 192.0.2.9/24 dev vb")?;
@@ -167,7 +167,7 @@ fn messages_leave_from_where_they_are_told_to() -> Result<()> {
         addresses: |name| addresses::of(name).map_err(std::io::Error::other),
     });
     near.run("ip address delete 127.0.0.1/8 dev lo")?;
-    let by_interface = collector.exporter(&near, source)?;
+    let by_interface = collector.sink(&near, source)?;
     collector.until_from(&by_interface, "203.0.113.5")?;
     near.run("ip address add 203.0.113.6/32 dev lo")?;
     near.run("ip address delete 203.0.113.5/32 dev lo")?;

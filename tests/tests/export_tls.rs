@@ -16,11 +16,11 @@ fn tls_with_both_ends_known_carries_everything() -> Result<()> {
     let pki = Pki::new()?;
     let collector = pki.collector()?;
     let transport = Transport::Tls(pki.client());
-    let exporter = start(to(transport, "127.0.0.1", collector.address.port()), Default::default())?;
+    let sink = start(to(transport, "127.0.0.1", collector.address.port()), Default::default())?;
     for seed in 0..5 {
-        ensure!(exporter.offer(&flows::ipv4(seed, 2000)));
+        ensure!(sink.offer(&flows::ipv4(seed, 2000)));
     }
-    let account = finish(exporter, DEADLINE)?;
+    let account = finish(sink, DEADLINE)?;
     ensure!(account.sent.flows == 10_000, "{account:?}");
     wait_until("all is received", || collector.received().totals().0 == 10_000)?;
     let received = collector.received();
@@ -45,13 +45,13 @@ fn tls_refuses_whom_it_does_not_know() -> Result<()> {
         let port = collector.address.port();
         let before =
             (collector.received().connections, log::lines(&["not exporting", reason]).len());
-        let exporter = start(to(Transport::Tls(options), "127.0.0.1", port), Default::default())?;
-        exporter.offer(&flows::ipv4(0, 10));
+        let sink = start(to(Transport::Tls(options), "127.0.0.1", port), Default::default())?;
+        sink.offer(&flows::ipv4(0, 10));
         wait_until("it is tried again", || collector.received().connections >= before.0 + 2)?;
-        let status = exporter.status();
+        let status = sink.status();
         let error = status.error.context("an error")?;
         ensure!(error.contains(reason), "{error}");
-        let account = finish(exporter, DEADLINE)?;
+        let account = finish(sink, DEADLINE)?;
         ensure!(account.sent.flows == 0 && account.not_sent.totals.flows == 10, "{account:?}");
         let lines = log::lines(&["not exporting", reason]);
         let all = log::lines(&["not exporting"]);

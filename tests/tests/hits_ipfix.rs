@@ -38,14 +38,14 @@ fn event(number: u64) -> Arc<Alert> {
     event.into()
 }
 
-/// Ends the exporter; both accounts must balance, with nothing forgotten.
+/// Ends the sink; both accounts must balance, with nothing forgotten.
 fn finish(
-    exporter: IpfixSink,
+    sink: IpfixSink,
     mut hits: impl Sink<Alert>,
     deadline: Duration,
 ) -> Result<(Account, Account<u64>)> {
-    exporter.stop(deadline);
-    let flows = exporter.join();
+    sink.stop(deadline);
+    let flows = sink.join();
     hits.end();
     let hits = hits.account();
     ensure!(flows.balances() && hits.balances(), "{flows:?} {hits:?}");
@@ -57,16 +57,16 @@ fn finish(
 fn hits_and_flows_arrive_together() -> Result<()> {
     let collector = Collector::start(Manner::Reads)?;
     let destination = to(Transport::Tcp, "127.0.0.1", collector.address.port());
-    let exporter = start(destination, options(ExportTime::Clock))?;
-    let output = exporter.hits().context("an output of hits")?;
+    let sink = start(destination, options(ExportTime::Clock))?;
+    let output = sink.hits().context("an output of hits")?;
     for seed in 0..50 {
-        ensure!(exporter.offer(&flows::ipv4(seed, 100)));
+        ensure!(sink.offer(&flows::ipv4(seed, 100)));
         for number in 0..20 {
             ensure!(output.offer(&event(u64::from(seed) * 20 + number)));
         }
     }
     wait_until("hits go out without flows", || output.account().sent == 1000)?;
-    let (flows, hits) = finish(exporter, output, DEADLINE)?;
+    let (flows, hits) = finish(sink, output, DEADLINE)?;
     ensure!((flows.sent.flows, hits.sent) == (5000, 1000), "{flows:?} {hits:?}");
     let received = collector.received();
     ensure!(received.faults.is_empty(), "{:?}", received.faults);
@@ -84,19 +84,19 @@ fn hits_and_flows_arrive_together() -> Result<()> {
 #[test]
 fn hits_to_nobody_are_counted() -> Result<()> {
     let destination = to(Transport::Tcp, "127.0.0.1", 1);
-    let exporter = start(destination, options(ExportTime::Clock))?;
-    let output = exporter.hits().context("an output of hits")?;
+    let sink = start(destination, options(ExportTime::Clock))?;
+    let output = sink.hits().context("an output of hits")?;
     for number in 0..100 {
         output.offer(&event(number));
     }
-    let (_, hits) = finish(exporter, output, SHORT_DEADLINE)?;
+    let (_, hits) = finish(sink, output, SHORT_DEADLINE)?;
     ensure!((hits.sent, hits.not_sent.totals) == (0, 100), "{hits:?}");
     Ok(())
 }
 
 /// Files of flows and hits, the hits in the order of `when`.
 fn files(directory: &Path, hits_first: bool) -> Result<Vec<u8>> {
-    let exporter = IpfixSink::start(
+    let sink = IpfixSink::start(
         Destination::Files(FileOptions {
             // The batches are minutes apart.
             rotate_interval: Duration::from_hours(24),
@@ -105,8 +105,8 @@ fn files(directory: &Path, hits_first: bool) -> Result<Vec<u8>> {
         options(ExportTime::FlowEnd),
         &MeteringProcess::new(),
     )?;
-    let output = exporter.hits().context("an output of hits")?;
-    let flows = || (0..20).for_each(|seed| assert!(exporter.offer_waiting(&flows::ipv4(seed, 50))));
+    let output = sink.hits().context("an output of hits")?;
+    let flows = || (0..20).for_each(|seed| assert!(sink.offer_waiting(&flows::ipv4(seed, 50))));
     let hits = || (0..40).for_each(|number| assert!(output.offer_waiting(&event(number))));
     if hits_first {
         hits();
@@ -115,7 +115,7 @@ fn files(directory: &Path, hits_first: bool) -> Result<Vec<u8>> {
         flows();
         hits();
     }
-    let (_, hits) = finish(exporter, output, DEADLINE)?;
+    let (_, hits) = finish(sink, output, DEADLINE)?;
     ensure!(hits.sent == 40, "{hits:?}");
     let mut files = std::fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()?;
     ensure!(files.len() == 1, "{files:?}");

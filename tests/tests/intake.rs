@@ -26,7 +26,7 @@ use tests::{
 /// What only one of the two can know: what observed the flow, when it was received, by whom it was sent.
 /// That a remote end is folded away is told by a template of its own (flowKeyIndicator), and is no field.
 const OF_THE_SOURCE: [&str; 5] = ["flowtype", "flowversion", "flowsrcip", "flowrtime", "folded"];
-/// A host samples nothing; our own exporter says nothing of sampling.
+/// A host samples nothing; our own sink says nothing of sampling.
 const OF_SAMPLING: [&str; 3] = ["samplerate", "bitsxrate", "packetsxrate"];
 
 fn ports(flows: &[Value]) -> BTreeSet<u64> {
@@ -52,15 +52,15 @@ fn comparable(flow: &Value) -> String {
 fn what_we_export_is_what_we_read() -> Result<()> {
     let port = free_port()?;
     let agent = collect(&format!("--listen ipfix://127.0.0.1:{port}"))?;
-    let exporter = start(to(Transport::udp(), "127.0.0.1", port), Default::default())?;
+    let sink = start(to(Transport::udp(), "127.0.0.1", port), Default::default())?;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("flows");
     let file = RotatedFile::open(path.clone(), None, Arc::default())?;
     let mut log = FlowLog::to_file(file, SharedInterfaces::default(), 10_000)?;
     for batch in [flows::ipv4(1, 600), flows::ipv6(2, 600), flows::ipv4_half_folded(3, 600)] {
-        ensure!(exporter.offer(&batch) && log.offer(&batch));
+        ensure!(sink.offer(&batch) && log.offer(&batch));
     }
-    finish(exporter, DEADLINE)?;
+    finish(sink, DEADLINE)?;
     log.stop(DEADLINE);
     log.end();
     let received = wait_for_flows(&agent, 1800)?;
@@ -77,7 +77,7 @@ fn what_we_export_is_what_we_read() -> Result<()> {
     for (measured, received) in measured.iter().zip(&received) {
         ensure!(measured == received, "measured {measured}\nreceived {received}");
     }
-    ensure!(outcome.stderr.contains("exporter 127.0.0.1: "), "{}", outcome.stderr);
+    ensure!(outcome.stderr.contains("device 127.0.0.1: "), "{}", outcome.stderr);
     Ok(())
 }
 
@@ -134,7 +134,7 @@ fn who_is_not_allowed_is_refused_and_named_once() -> Result<()> {
 }
 
 #[test]
-fn a_configured_exporter_has_its_name_its_rate_and_its_limit() -> Result<()> {
+fn a_configured_device_has_its_name_its_rate_and_its_limit() -> Result<()> {
     let (port, directory) = (free_port()?, tempfile::tempdir()?);
     let text = format!(
         "
@@ -142,10 +142,10 @@ fn a_configured_exporter_has_its_name_its_rate_and_its_limit() -> Result<()> {
         url = 'netflow://127.0.0.1:{port}'
         [intake]
         allow = []
-        [[exporter]]
+        [[device]]
         address = '127.0.0.0/8'
         name = 'any'
-        [[exporter]]
+        [[device]]
         address = '127.0.0.2'
         name = 'edge'
         site = 'here'
@@ -211,7 +211,7 @@ fn templates_outlive_a_restart_and_moving_ports() -> Result<()> {
     }
     wait_for_flows(&agent, 40)?;
     let outcome = agent.stop("TERM")?;
-    ensure!(outcome.stderr.contains("20 exporters known from"), "{}", outcome.stderr);
+    ensure!(outcome.stderr.contains("20 devices known from"), "{}", outcome.stderr);
     ensure!(!outcome.stderr.contains("without a template"), "{}", outcome.stderr);
 
     // What is no state any more harms nobody.
@@ -317,7 +317,7 @@ fn receivers_get_what_they_ask_for() -> Result<()> {
         versions = ['sflow']
         [[forward]]
         url = 'udp://{}'
-        exporters = ['::ffff:127.0.0.2/128']
+        devices = ['::ffff:127.0.0.2/128']
         ",
         netflow.local_addr()?,
         sampled.local_addr()?,
@@ -355,12 +355,12 @@ fn receivers_get_what_they_ask_for() -> Result<()> {
 }
 
 #[test]
-fn exporters_are_told_of_once_and_named_as_configured() -> Result<()> {
+fn devices_are_told_of_once_and_named_as_configured() -> Result<()> {
     let (port, directory) = (free_port()?, tempfile::tempdir()?);
     let text = format!(
         "
         listen = [{{ url = 'netflow://127.0.0.1:{port}' }}]
-        [[exporter]]
+        [[device]]
         address = '127.0.0.1'
         interfaces = {{ 1 = 'uplink' }}
         "
@@ -376,7 +376,7 @@ fn exporters_are_told_of_once_and_named_as_configured() -> Result<()> {
     ensure!(names.contains("\"uplink\""), "{flows:?}");
     let outcome = agent.stop("TERM")?;
     for told in ["(netflow5, domain 0)", "(ipfix, domain 7)"] {
-        let line = format!("exporter 127.0.0.1: first contact {told}");
+        let line = format!("device 127.0.0.1: first contact {told}");
         ensure!(outcome.stderr.matches(&line).count() == 1, "{}", outcome.stderr);
     }
     Ok(())
@@ -420,7 +420,7 @@ fn a_port_that_is_taken_is_an_error_however_many_workers() -> Result<()> {
 }
 
 #[test]
-fn addresses_of_both_families_at_one_socket_are_one_exporter() -> Result<()> {
+fn addresses_of_both_families_at_one_socket_are_one_device() -> Result<()> {
     let port = free_port()?;
     let agent = collect(&format!("--listen ipfix://[::]:{port}"))?;
     sender("127.0.0.1:0", port)?.send(&ipfix(1, 100, true, &[]))?;

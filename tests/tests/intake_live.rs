@@ -1,4 +1,4 @@
-//! Other people's exporters beside each other on one link, and the agent behind both: of the packets that go over the link
+//! Independent flow probes beside each other on one link, and the agent behind both: of the packets that go over the link
 //! while they look, the agent gets to know each once, by flow, packet and octet; and its policies see the flows.
 
 use std::{
@@ -135,7 +135,7 @@ fn pmacctd(netns: &Netns, directory: &Path, port: u16) -> Result<Peer> {
 
 /// Waits until `count` programs capture on the link.
 fn wait_for_captures(netns: &Netns, count: usize) -> Result<()> {
-    wait_until("exporters look at the link", || {
+    wait_until("probes watch the link", || {
         let sockets = netns.run("cat /proc/net/packet").unwrap_or_default();
         // Columns: address, references, type, protocol, interface, running.
         let running = |line: &&str| line.split_whitespace().nth(5) == Some("1");
@@ -152,7 +152,7 @@ fn wait_for_packets(agent: Agent, packets: u64) -> Result<Outcome> {
 }
 
 #[test]
-fn two_exporters_on_a_link_tell_of_the_same_packets() -> Result<()> {
+fn two_probes_on_a_link_tell_of_the_same_packets() -> Result<()> {
     if !root("a link in namespaces") || !require("softflowd") || !require("pmacctd") {
         return Ok(());
     }

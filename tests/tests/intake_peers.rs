@@ -1,4 +1,4 @@
-//! Other people's exporters into the agent: what they say of a capture is what the sensor itself sees in it, packet for
+//! Independent flow probes export to the agent: what they say of a capture is what the sensor itself sees in it, packet for
 //! packet and octet for octet.
 
 use std::{

@@ -1,4 +1,4 @@
-//! IPFIX over TCP and TLS into the agent: our own exporter read back, files sent down a connection, and peers that
+//! IPFIX over TCP and TLS into the agent: our own sink read back, files sent down a connection, and peers that
 //! misbehave.
 
 use std::{
@@ -27,11 +27,11 @@ use tests::{
 fn what_we_export_over_tcp_is_what_we_read() -> Result<()> {
     let port = free_port()?;
     let agent = collect(&format!("--listen tcp://127.0.0.1:{port}"))?;
-    let exporter = start(to(Transport::Tcp, "127.0.0.1", port), Default::default())?;
+    let sink = start(to(Transport::Tcp, "127.0.0.1", port), Default::default())?;
     for seed in 0..5 {
-        ensure!(exporter.offer(&flows::ipv4(seed, 2000)));
+        ensure!(sink.offer(&flows::ipv4(seed, 2000)));
     }
-    let sent = finish(exporter, DEADLINE)?.sent;
+    let sent = finish(sink, DEADLINE)?.sent;
     let flows = wait_for_flows(&agent, 10_000)?;
     let got = (flows.len() as u64, sum(&flows, "packets"), sum(&flows, "octets"));
     ensure!(got == (sent.flows, sent.packets, sent.octets), "{got:?}, not {sent:?}");
@@ -45,9 +45,9 @@ fn what_we_export_over_tcp_is_what_we_read() -> Result<()> {
 fn a_file_is_a_stream() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let files = FileOptions::new(directory.path().to_owned());
-    let exporter = start(Destination::Files(files), Default::default())?;
-    ensure!(exporter.offer(&flows::ipv6(1, 3000)));
-    let sent = finish(exporter, DEADLINE)?.sent;
+    let sink = start(Destination::Files(files), Default::default())?;
+    ensure!(sink.offer(&flows::ipv6(1, 3000)));
+    let sent = finish(sink, DEADLINE)?.sent;
     let port = free_port()?;
     let agent = collect(&format!("--listen tcp://127.0.0.1:{port}"))?;
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
@@ -193,11 +193,11 @@ fn tls_config(pki: &Pki, port: u16) -> String {
 fn tls_lets_in_whom_it_knows() -> Result<()> {
     let (ours, theirs, port) = (Pki::new()?, Pki::new()?, free_port()?);
     let agent = collect_configured(ours.directory.path(), &tls_config(&ours, port))?;
-    let exporter = start(to(Transport::Tls(ours.client()), "127.0.0.1", port), Default::default())?;
+    let sink = start(to(Transport::Tls(ours.client()), "127.0.0.1", port), Default::default())?;
     for seed in 0..5 {
-        ensure!(exporter.offer(&flows::ipv6(seed, 1000)));
+        ensure!(sink.offer(&flows::ipv6(seed, 1000)));
     }
-    let sent = finish(exporter, DEADLINE)?.sent;
+    let sent = finish(sink, DEADLINE)?.sent;
     let flows = wait_for_flows(&agent, 5000)?;
     let got = (flows.len() as u64, sum(&flows, "packets"), sum(&flows, "octets"));
     ensure!(got == (sent.flows, sent.packets, sent.octets), "{got:?}, not {sent:?}");
@@ -209,10 +209,10 @@ fn tls_lets_in_whom_it_knows() -> Result<()> {
         TlsOptions { certificate: None, key: None, ..known },
     ] {
         let before = agent.said().matches("TLS handshake failed").count();
-        let exporter = start(to(Transport::Tls(stranger), "127.0.0.1", port), Default::default())?;
-        ensure!(exporter.offer(&flows::ipv4(9, 10)));
+        let sink = start(to(Transport::Tls(stranger), "127.0.0.1", port), Default::default())?;
+        ensure!(sink.offer(&flows::ipv4(9, 10)));
         wait_until("it is told", || agent.said().matches("TLS handshake failed").count() > before)?;
-        let account = finish(exporter, SHORT_DEADLINE)?;
+        let account = finish(sink, SHORT_DEADLINE)?;
         ensure!(account.sent.flows == 0, "{account:?}");
     }
     let outcome = agent.stop("TERM")?;

@@ -19,7 +19,7 @@ const SIZES: [(usize, usize); 2] = [(FRAME, 400), (65_504, 20)];
 const FRAME: usize = 1500;
 /// What a datagram may cost for each [`FRAME`] octets, in microseconds: work is in proportion to octets.
 const LIMIT: f64 = 100.0;
-/// Ports of an exporter that never sends from one twice, as far as anybody remembers.
+/// Ports of a device that never sends from one twice, as far as anybody remembers.
 const NEW_PORTS: u16 = 50_000;
 const NOW: u64 = 1_700_000_000_000;
 

@@ -83,7 +83,7 @@ fn main() {
     }
 }
 
-/// Blocks of `[[exporter]]` in a configuration that names each router of a large network.
+/// Blocks of `[[device]]` in a configuration that names each router of a large network.
 const BLOCKS: u16 = 1000;
 
 /// What a datagram costs from one of many routers in turn, with a block for each of them in the configuration, beside none.
@@ -126,7 +126,7 @@ fn configured() {
     let [none, many] = least;
     println!("\nDatagrams of {BLOCKS} routers, ns a datagram of 30 records\n");
     println!(
-        "no exporter blocks {none:.0}, {BLOCKS} exporter blocks {many:.0}: {:.2} times",
+        "no device blocks {none:.0}, {BLOCKS} device blocks {many:.0}: {:.2} times",
         many / none
     );
 }

@@ -5,12 +5,12 @@
 //! * [`run`]: live: the kernel's flow tables (`host`) and what routers send (`intake`); `signals` end it.
 //!   [`mode`]: what is different about files; `end`: the same for both.
 //! * [`replay`]: capture files; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
-//!   [`exporters`]: what is configured of routers.
+//!   [`devices`]: what is configured of routers.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
 //! * [`status`]: what became of every packet and record. [`logging`]: the log.
 
 pub mod config;
-pub mod exporters;
+pub mod devices;
 pub mod exports;
 pub mod inspect;
 pub mod logging;

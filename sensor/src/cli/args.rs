@@ -58,7 +58,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Intake", value_name = "URL", action = ArgAction::Append)]
     pub listen: Vec<String>,
 
-    /// Accept exporters from this network; repeatable [default: loopback, private and link-local addresses]
+    /// Accept devices from this network; repeatable [default: loopback, private and link-local addresses]
     #[arg(long, help_heading = "Intake", value_name = "CIDR", action = ArgAction::Append)]
     pub allow: Vec<String>,
 
@@ -66,7 +66,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Intake", value_name = "URL", action = ArgAction::Append)]
     pub forward: Vec<String>,
 
-    /// Forward datagrams with the exporter's source address instead of our own
+    /// Forward datagrams with the device's source address instead of our own
     #[arg(long, help_heading = "Intake", requires = "forward")]
     pub keep_source: bool,
 
@@ -103,7 +103,7 @@ pub struct ReplayArgs {
     #[arg(long = "as", help_heading = "Input", value_name = "CONTENT", default_value = "traffic")]
     pub content: Content,
 
-    /// Meaning of OUT counters in records that also have IN counters; overrides `[[exporter]]` [default: same]
+    /// Meaning of OUT counters in records that also have IN counters; overrides `[[device]]` [default: same]
     #[arg(long, help_heading = "Input", value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 
@@ -117,11 +117,11 @@ pub struct ReplayArgs {
 pub enum Content {
     /// Packets
     Traffic,
-    /// Datagrams of exporters, or IPFIX messages
+    /// Datagrams of devices, or IPFIX messages
     Exports,
 }
 
-/// What the OUT counters of exporters count.
+/// What the OUT counters of devices count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutCounters {
     /// The same packets as the IN counters, counted when they left

@@ -31,7 +31,7 @@ Examples:
   sensor decode --ledger exports.pcapng             account of every octet
   sensor decode --raw exports.pcap                  sets, templates and records, by an independent parser
   sensor decode --compare exports.pcap              where netflow_parser and this decoder differ
-  sensor decode --config sensor.toml exports.pcap   with the [[exporter]] settings of the routers
+  sensor decode --config sensor.toml exports.pcap   with the [[device]] settings of the routers
   sensor decode --top 10 --by srcip exports.pcap    top senders
   tcpdump -w - -U udp port 2055 | sensor decode -";
 
@@ -42,7 +42,7 @@ pub struct DecodeArgs {
     #[arg(long)]
     pub options: bool,
 
-    /// Show the octet ledger of each exporter instead of flows
+    /// Show the octet ledger of each device instead of flows
     #[arg(long)]
     pub ledger: bool,
 
@@ -76,11 +76,11 @@ pub struct DecodeArgs {
     #[command(flatten)]
     pub top: TopArgs,
 
-    /// Meaning of OUT counters in records that also have IN counters; overrides `[[exporter]]` [default: same]
+    /// Meaning of OUT counters in records that also have IN counters; overrides `[[device]]` [default: same]
     #[arg(long, help_heading = "Input", value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
 
-    /// Configuration file (TOML) of the agent; its `[[exporter]]` tables and `intake.inner_headers` apply
+    /// Configuration file (TOML) of the agent; its `[[device]]` tables and `intake.inner_headers` apply
     #[arg(long, help_heading = "Input", value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 

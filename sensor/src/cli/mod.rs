@@ -70,7 +70,7 @@ pub enum Command {
     /// Capture interfaces and export their flows
     #[command(after_help = args::RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Replay captured traffic or captured exports through the same parsers, filters and exporters
+    /// Replay captured traffic or captured exports through the same parsers, filters and outputs
     #[command(after_help = args::REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
     /// Show the flows in captured NetFlow, IPFIX and sFlow: one line each

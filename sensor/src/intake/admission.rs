@@ -12,7 +12,7 @@ use sensor_core::flow::{
 };
 pub use sensor_wire::device::state::DeviceProfile;
 
-/// What is configured for some exporters.
+/// What is configured for some devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Whom it is about.
@@ -23,7 +23,7 @@ pub struct Rule {
     pub profile: DeviceProfile,
 }
 
-/// What is configured of admission. Every datagram asks, however many exporters are configured.
+/// What is configured of admission. Every datagram asks, however many devices are configured.
 #[derive(Clone, Debug)]
 pub struct Rules {
     rules: Vec<Rule>,
@@ -78,7 +78,7 @@ impl Rules {
         self.rule(address).and_then(|rule| rule.rate_limit).unwrap_or(self.rate_limit)
     }
 
-    /// What is configured for the exporter at `address`.
+    /// What is configured for the device at `address`.
     pub fn profile(&self, address: IpAddr) -> DeviceProfile {
         self.rule(address).map(|rule| rule.profile.clone()).unwrap_or_default()
     }
@@ -113,7 +113,7 @@ pub enum Verdict {
     Limited,
 }
 
-/// Exporters whose rate is followed, each on its own; the others share.
+/// Devices whose rate is followed, each on its own; the others share.
 const BUCKETS: usize = 1 << 16;
 
 /// Milliseconds between two searches for buckets that can be thrown away: each looks at all of them.
@@ -240,7 +240,7 @@ impl Admission {
         named
     }
 
-    /// Exporters of which datagrams were too many, and how many.
+    /// Devices of which datagrams were too many, and how many.
     pub fn limited(&self) -> impl Iterator<Item = (IpAddr, u64)> {
         let limited = self.buckets.iter().filter(|(_, bucket)| bucket.limited != 0);
         limited.map(|(address, bucket)| (*address, bucket.limited))

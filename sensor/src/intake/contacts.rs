@@ -1,4 +1,4 @@
-//! Who has sent anything yet: an exporter is told of in the log when it is heard for the first time, in each protocol and
+//! Who has sent anything yet: a device is told of in the log when it is heard for the first time, in each protocol and
 //! domain.
 //!
 //! Pure; time is an argument. Whoever makes addresses up makes neither the table nor the log grow without end.
@@ -19,7 +19,7 @@ const TOLD: u32 = 30;
 /// Milliseconds.
 const INTERVAL: u64 = 60_000;
 
-/// An exporter as it has first been heard.
+/// A device as it has first been heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Contact {
     /// Where it comes from.
@@ -64,7 +64,7 @@ impl Contact {
 impl fmt::Display for Contact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, domain, agent, .. } = self;
-        write!(f, "exporter {address}: first contact ({}, domain {domain}", self.protocol())?;
+        write!(f, "device {address}: first contact ({}, domain {domain}", self.protocol())?;
         match agent.filter(|agent| agent != address) {
             Some(agent) => write!(f, ", agent {agent})"),
             None => write!(f, ")"),
@@ -123,7 +123,7 @@ mod tests {
             (octets(&[&[5, 2][..], &v6, &[9]].concat()), "sflow, domain 9, agent 2001:db8::1"),
         ] {
             let contact = Contact::of(address(1), &datagram).unwrap();
-            assert_eq!(contact.to_string(), format!("exporter 10.0.0.1: first contact ({told})"));
+            assert_eq!(contact.to_string(), format!("device 10.0.0.1: first contact ({told})"));
             let end = datagram.len() - 4;
             assert_eq!(Contact::of(address(1), &datagram[..end]), None, "{told}");
         }

@@ -33,7 +33,7 @@ pub enum IntakeError {
         source: io::Error,
     },
     /// Packets with foreign addresses need a raw socket.
-    #[error("forwarding to {to} with the exporters' addresses requires CAP_NET_RAW")]
+    #[error("forwarding to {to} with the devices' addresses requires CAP_NET_RAW")]
     RawSocket {
         /// The receiver.
         to: String,

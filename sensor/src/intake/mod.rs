@@ -1,14 +1,14 @@
 //! Sockets that routers send their flows to, the threads behind them, and what those threads keep.
 //!
 //! * [`options`]: what the room is told. [`error`]: why it does not start.
-//! * `socket`: datagram sockets; [`steer`]: which of them an exporter's datagrams reach; `sys`: the system calls.
+//! * `socket`: datagram sockets; [`steer`]: which of them a device's datagrams reach; `sys`: the system calls.
 //! * [`admission`]: who is listened to, and how much. `contacts`: who has been heard. `desk`: one decoder with all that belongs to it.
 //!   `parts`: all of them, with the sockets.
 //! * `worker`: the threads that receive datagrams. `stream`: IPFIX over TCP and TLS. `relay`: datagrams sent on.
 //! * `state`: templates over a restart. [`report`]: what became of everything.
 //!
 //! Every worker serves a socket of every listener, and the sockets of one listener share its datagrams by the sender's
-//! address. So all that one exporter sends, on whatever ports and protocols, meets one decoder, which needs no lock against
+//! address. So all that one device sends, on whatever ports and protocols, meets one decoder, which needs no lock against
 //! the others: its templates, its sampling rates and its losses are in one place, and source ports that move tear nothing
 //! apart. (The kernel's own choice, a hash that includes the source port, would.)
 
@@ -98,12 +98,12 @@ impl Intake {
         if let Some(state) = state {
             let restored = state::load(&state.path).map(|saved| restore(&desks, saved));
             match restored {
-                Ok(exporters) => {
-                    tracing::info!("{exporters} exporters known from {}", state.path.display());
+                Ok(devices) => {
+                    tracing::info!("{devices} devices known from {}", state.path.display());
                 }
                 Err(error) if error.is_missing() => {}
                 Err(error) => {
-                    tracing::warn!("{error}; waiting for the exporters to resend their templates");
+                    tracing::warn!("{error}; waiting for the devices to resend their templates");
                 }
             }
             // Before anything is lost: a file that cannot be written is a mistake.
@@ -189,17 +189,17 @@ fn desk(options: &Options, rules: &Arc<Rules>, memory: usize) -> SharedDecoder {
     Arc::new(Mutex::new(DecoderShard::new(rules.clone(), listeners, memory, options.inner_headers)))
 }
 
-/// Gives each exporter to the worker that its datagrams will reach; returns how many were taken.
+/// Gives each device to the worker that its datagrams will reach; returns how many were taken.
 fn restore(desks: &[SharedDecoder], saved: sensor_wire::device::snapshot::Snapshot) -> usize {
     let version = saved.version;
     let mut shares: Vec<_> = desks.iter().map(|_| Vec::new()).collect();
-    for exporter in saved.exporters {
-        shares[steer::worker(exporter.who().source(), desks.len())].push(exporter);
+    for device in saved.devices {
+        shares[steer::worker(device.who().source(), desks.len())].push(device);
     }
     let shares = desks.iter().zip(shares);
     shares
-        .map(|(desk, exporters)| {
-            let share = sensor_wire::device::snapshot::Snapshot { version, exporters };
+        .map(|(desk, devices)| {
+            let share = sensor_wire::device::snapshot::Snapshot { version, devices };
             lock(desk).decoder.restore(share, clock::now())
         })
         .sum()

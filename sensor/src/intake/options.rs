@@ -18,7 +18,7 @@ pub struct Options {
     pub receive_buffer: usize,
     /// Who is listened to, and what is known of them.
     pub rules: Rules,
-    /// Octets of memory for what exporters tell of themselves.
+    /// Octets of memory for what devices tell of themselves.
     pub memory: usize,
     /// Look into tunnels.
     pub inner_headers: bool,
@@ -65,7 +65,7 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The key of `certificate`.
     pub key: PathBuf,
-    /// Authorities that must have signed the exporters' certificates; `None`: they need none.
+    /// Authorities that must have signed the devices' certificates; `None`: they need none.
     pub ca: Option<PathBuf>,
 }
 
@@ -85,10 +85,10 @@ pub struct Forward {
     pub host: String,
     /// Port.
     pub port: u16,
-    /// Send from the exporter's address and port.
+    /// Send from the device's address and port.
     pub keep_source: bool,
     /// Only datagrams of these; all where there are none.
     pub protocols: Vec<Protocol>,
     /// Only what these send; everybody where there are none.
-    pub exporters: Vec<IpNet>,
+    pub devices: Vec<IpNet>,
 }

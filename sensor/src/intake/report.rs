@@ -17,18 +17,18 @@ pub struct Report {
     pub listeners: BTreeMap<String, ListenerReport>,
     /// Of addresses that nobody listens to.
     pub refused: Count,
-    /// Of exporters that sent more than they may.
+    /// Of devices that sent more than they may.
     pub limited: Count,
     /// What waited at the stop and was not decoded in time.
     pub left: Count,
     /// Octets and records of what was decoded.
     pub ledger: Ledger,
-    /// Exporters that were forgotten to make room for others.
+    /// Devices that were forgotten to make room for others.
     pub evicted: Recent,
-    /// Datagrams of exporters for which there was no room.
+    /// Datagrams of devices for which there was no room.
     pub turned_away: Recent,
     /// By address.
-    pub exporters: BTreeMap<IpAddr, DeviceReport>,
+    pub devices: BTreeMap<IpAddr, DeviceReport>,
     /// Receivers of forwarded datagrams.
     pub forwards: Vec<ForwardReport>,
     /// TCP and TLS connections.
@@ -46,7 +46,7 @@ pub struct ListenerReport {
     pub too_late: u64,
 }
 
-/// An exporter.
+/// A device.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DeviceReport {
     /// Its name, empty when it has none.
@@ -160,13 +160,13 @@ impl Report {
         self.limited += desk.limited;
         self.left += desk.left;
         self.ledger += desk.decoder.ledger();
-        self.evicted.add(&desk.decoder.exporters().evicted);
-        self.turned_away.add(&desk.decoder.exporters().turned_away);
-        for device in desk.decoder.exporters().devices() {
-            self.exporters.entry(device.exporter.address).or_default().add(device);
+        self.evicted.add(&desk.decoder.directory().evicted);
+        self.turned_away.add(&desk.decoder.directory().turned_away);
+        for device in desk.decoder.directory().devices() {
+            self.devices.entry(device.identity.address).or_default().add(device);
         }
         for (address, limited) in desk.admission.limited() {
-            self.exporters.entry(address).or_default().limited += limited;
+            self.devices.entry(address).or_default().limited += limited;
         }
     }
 
@@ -188,7 +188,7 @@ impl ListenerReport {
 
 impl DeviceReport {
     fn add(&mut self, device: &DeviceState) {
-        self.name.clone_from(&device.exporter.name);
+        self.name.clone_from(&device.identity.name);
         self.ledger += device.ledger;
         if device.skew().unsigned_abs() > self.skew.unsigned_abs() {
             self.skew = device.skew();

@@ -76,8 +76,7 @@ impl DecoderShard {
     ) -> Self {
         let profiles = rules.clone();
         let default = Limits::default();
-        let limits =
-            Limits { total: memory, exporter: default.exporter.min(memory / 4), ..default };
+        let limits = Limits { total: memory, device: default.device.min(memory / 4), ..default };
         let options = Options {
             limits,
             inner_headers,
@@ -119,7 +118,7 @@ impl DecoderShard {
                 let address = state::address(from);
                 if self.admission.names(address, now) {
                     tracing::warn!(
-                        "refused datagrams from {address}: it is neither in intake.allow nor an [[exporter]]"
+                        "refused datagrams from {address}: it is neither in intake.allow nor a [[device]]"
                     );
                 }
             }
@@ -140,7 +139,7 @@ impl DecoderShard {
         self.decoder.message(from, now, octets, &mut self.batches);
     }
 
-    /// Tells of an exporter that is heard for the first time, and of one that cannot be understood.
+    /// Tells of a device that is heard for the first time, and of one that cannot be understood.
     fn greet(&mut self, from: SocketAddr, now: u64, octets: &[u8]) {
         let address = state::address(from);
         if Protocol::of(octets).is_none() {
@@ -157,7 +156,7 @@ impl DecoderShard {
         {
             tracing::info!("{contact}");
             if untold != 0 {
-                tracing::info!("and {untold} more exporters in the minute before");
+                tracing::info!("and {untold} more devices in the minute before");
             }
         }
     }

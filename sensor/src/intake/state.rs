@@ -1,4 +1,4 @@
-//! The state file: what is known of exporters, over a restart.
+//! The state file: what is known of devices, over a restart.
 //!
 //! JSON, and behind it a line with its length and checksum. It is written beside the old one and then renamed, so that there
 //! is always one that is whole.
@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sensor_wire::device::snapshot::{SavedExporter, Snapshot, VERSION};
+use sensor_wire::device::snapshot::{SavedDevice, Snapshot, VERSION};
 
 use super::{
     error::IntakeError,
@@ -23,7 +23,7 @@ const MARK: &str = "sensor-intake-state";
 /// Files beyond this are not read.
 const LONGEST: u64 = 1 << 30;
 
-/// Exporters that have never sent data which decoded and are kept all the same: a flood of templates is not to fill disks.
+/// Devices that have never sent data which decoded and are kept all the same: a flood of templates is not to fill disks.
 const UNPROVEN: usize = 1024;
 
 /// Why nothing is known.
@@ -84,13 +84,13 @@ pub(super) fn probe(path: &Path) -> Result<(), IntakeError> {
 
 /// Writes what the desks know to `path`. Trouble is logged: the next time may be better.
 pub(super) fn save(path: &Path, desks: &[SharedDecoder]) {
-    let mut snapshot = Snapshot { version: VERSION, exporters: Vec::new() };
+    let mut snapshot = Snapshot { version: VERSION, devices: Vec::new() };
     for desk in desks {
-        snapshot.exporters.extend(lock(desk).decoder.snapshot().exporters);
+        snapshot.devices.extend(lock(desk).decoder.snapshot().devices);
     }
     let mut unproven = 0;
-    snapshot.exporters.retain(|exporter: &SavedExporter| {
-        let proven = exporter.last_decoded != 0;
+    snapshot.devices.retain(|device: &SavedDevice| {
+        let proven = device.last_decoded != 0;
         unproven += usize::from(!proven);
         proven || unproven <= UNPROVEN
     });
@@ -158,7 +158,7 @@ mod tests {
         let path = directory.path().join("state");
         assert!(load(&path).expect_err("there is none").is_missing());
         probe(&path).unwrap();
-        let snapshot = Snapshot { version: VERSION, exporters: Vec::new() };
+        let snapshot = Snapshot { version: VERSION, devices: Vec::new() };
         write(&path, &snapshot).unwrap();
         assert_eq!(load(&path).unwrap(), snapshot);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
@@ -178,7 +178,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state");
         fs::create_dir(&path).unwrap();
-        let snapshot = Snapshot { version: VERSION, exporters: Vec::new() };
+        let snapshot = Snapshot { version: VERSION, devices: Vec::new() };
         assert!(write(&path, &snapshot).is_err());
         assert!(!fresh(&path).exists());
     }

@@ -1,4 +1,4 @@
-//! Which worker an exporter's datagrams reach: a function of the sender's address alone, once for the kernel and once for
+//! Which worker a device's datagrams reach: a function of the sender's address alone, once for the kernel and once for
 //! ourselves, who have to know where to put what was saved.
 //!
 //! The kernel's form is a classic BPF program (`SO_ATTACH_REUSEPORT_CBPF`, socket(7)). It returns the place of a socket in
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 /// Spreads neighbouring addresses: 2^32 divided by the golden ratio.
 const SPREAD: u32 = 0x9e37_79b1;
 
-/// The worker of `workers` that serves the exporter at `address`.
+/// The worker of `workers` that serves the device at `address`.
 pub fn worker(address: IpAddr, workers: usize) -> usize {
     let folded = match address.to_canonical() {
         IpAddr::V4(address) => u32::from(address),

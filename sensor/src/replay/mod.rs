@@ -2,7 +2,7 @@
 //!
 //! * [`capture`]: files into frames. [`link`]: where the IP packet begins.
 //! * [`open`]: files and standard input, through their compression. [`meter`]: how far files have been read.
-//! * [`packets`]: frames into flow counts. [`exports`]: frames, and IPFIX files, into datagrams of exporters.
+//! * [`packets`]: frames into flow counts. [`exports`]: frames, and IPFIX files, into datagrams of devices.
 
 pub mod capture;
 pub mod exports;

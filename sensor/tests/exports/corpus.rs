@@ -102,7 +102,7 @@ pub fn assert_whole(batch: &FlowBatch) {
         batch.fragment.len(),
         batch.folded.len(),
         batch.end_reason.len(),
-        batch.exporter.len(),
+        batch.device.len(),
         batch.version.len(),
         batch.received.len(),
         batch.sample_rate.len(),

@@ -108,7 +108,7 @@ fn sflow_counts_of_billions() {
 }
 
 #[test]
-fn a_flood_of_templates_leaves_an_honest_exporter_alone() {
+fn a_flood_of_templates_leaves_an_honest_device_alone() {
     let limits = Limits { total: 1 << 20, ..Limits::default() };
     let mut decoder = Decoder::new(Options { limits, ..Options::default() });
     let mut batches = Batches::default();
@@ -123,11 +123,11 @@ fn a_flood_of_templates_leaves_an_honest_exporter_alone() {
         // The same from one address with ever new domains.
         decoder.datagram(SocketAddr::from(([198, 51, 100, 1], 1)), 1, &flood, &mut batches);
     }
-    assert!(decoder.exporters().used() <= limits.total, "{}", decoder.exporters().used());
-    assert!(decoder.exporters().evicted.count > 1000);
+    assert!(decoder.directory().used() <= limits.total, "{}", decoder.directory().used());
+    assert!(decoder.directory().evicted.count > 1000);
     let before = batches.rows();
     feed(&mut decoder, &mut batches, &message(&[(256, vec![1; 16])]));
-    assert_eq!(batches.rows(), before + 1, "the honest exporter's template is still there");
+    assert_eq!(batches.rows(), before + 1, "the honest device's template is still there");
 }
 
 /// The ledger after a fresh collector was fed these.

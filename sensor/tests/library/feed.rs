@@ -105,19 +105,19 @@ impl Feed {
         self.push(record, direction, 2, if direction == Direction::Egress { 64 } else { 57 });
     }
 
-    fn routed(&mut self, record: &Record, exporter: IpAddr, rate: u32) {
+    fn routed(&mut self, record: &Record, device: IpAddr, rate: u32) {
         let batch = self.push(record, Direction::Ingress, 3, 0);
         batch.ttl_min.clear();
         batch.ttl_max.clear();
         batch.layer2_octets.clear();
         batch.source_mac.clear();
         batch.destination_mac.clear();
-        let known = batch.exporters.iter().position(|known| known.address == exporter);
+        let known = batch.devices.iter().position(|known| known.address == device);
         let place = known.unwrap_or_else(|| {
-            batch.exporters.push(Arc::new(Device::new(exporter)));
-            batch.exporters.len() - 1
+            batch.devices.push(Arc::new(Device::new(device)));
+            batch.devices.len() - 1
         });
-        batch.exporter.push(place as u32);
+        batch.device.push(place as u32);
         batch.sample_rate.push(rate);
         batch.version.push(if rate > 1 { 5 } else { 9 });
         batch.output_interface.push(4);

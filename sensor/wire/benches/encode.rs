@@ -55,8 +55,8 @@ fn told(mut batch: FlowBatch) -> FlowBatch {
     batch.source_as = vec![64_500; rows];
     batch.destination_as = vec![64_501; rows];
     batch.sample_rate = vec![100; rows];
-    batch.exporter = vec![0; rows];
-    batch.exporters = vec![Arc::new(Device::new([192, 0, 2, 1].into()))];
+    batch.device = vec![0; rows];
+    batch.devices = vec![Arc::new(Device::new([192, 0, 2, 1].into()))];
     batch
 }
 

@@ -36,7 +36,7 @@ pub enum Skipped {
     TemplateEmpty,
     /// A template whose records are longer than any message.
     TemplateTooLong,
-    /// No memory is left for a template: the exporter's share or everybody's is used up.
+    /// No memory is left for a template: the device's share or everybody's is used up.
     TemplateBudget,
     /// Data whose template never came, or not in time.
     UnknownTemplate,
@@ -174,7 +174,7 @@ pub struct Ledger {
     pub headers: u64,
     /// Data records that tell of flows.
     pub flows: u64,
-    /// Data records that tell of the exporter.
+    /// Data records that tell of the device.
     pub options: u64,
     /// Counters of interfaces (sFlow).
     pub counters: u64,
@@ -201,8 +201,8 @@ pub struct Ledger {
     pub rows_with_implausible_uptime: u64,
     /// Flows that count in totals and were forgotten to make room: if they live, their next report counts in all.
     pub totals_forgotten: u64,
-    /// Rows that name an exporter for which there was no room: they count as the sender's.
-    pub rows_without_exporter: u64,
+    /// Rows that name a device for which there was no room: they count as the sender's.
+    pub rows_without_device: u64,
 }
 
 impl Ledger {
@@ -245,6 +245,6 @@ impl AddAssign for Ledger {
         self.rows_without_out += other.rows_without_out;
         self.rows_with_implausible_uptime += other.rows_with_implausible_uptime;
         self.totals_forgotten += other.totals_forgotten;
-        self.rows_without_exporter += other.rows_without_exporter;
+        self.rows_without_device += other.rows_without_device;
     }
 }

@@ -1,4 +1,4 @@
-//! The memory that exporters are said to take is the memory that they take: an allocator counts.
+//! The memory that devices are said to take is the memory that they take: an allocator counts.
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
 #[path = "messages/mod.rs"]
@@ -53,7 +53,7 @@ static ALLOCATOR: Counting = Counting;
 
 const NOW: u64 = 1_700_000_000_000;
 
-/// What an exporter sends.
+/// What a device sends.
 type Messages = Vec<Vec<u8>>;
 
 /// A template of `fields` fields of four octets.
@@ -143,14 +143,14 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn the_budget_counts_what_is_allocated() {
-    for (what, exporters, messages) in cases() {
+    for (what, devices, messages) in cases() {
         let limits = Limits { total: 1 << 30, ..Limits::default() };
         let mut batches = Batches::default();
         let mut decoder = Decoder::new(Options { limits, ..Options::default() });
         // Memory that the decoder needs for itself.
-        let sources = if exporters == 0 { 900 } else { exporters };
+        let sources = if devices == 0 { 900 } else { devices };
         let mut feed = |collector: &mut Decoder, n: u32| {
-            let address = if exporters == 0 { 0xc000_0201 } else { 0x0a00_0000 + n };
+            let address = if devices == 0 { 0xc000_0201 } else { 0x0a00_0000 + n };
             for octets in messages(n) {
                 let from = SocketAddr::from((address.to_be_bytes(), 4739));
                 collector.datagram(from, NOW, &octets, &mut batches);
@@ -159,10 +159,10 @@ fn the_budget_counts_what_is_allocated() {
             batches = Batches::default();
         };
         feed(&mut decoder, 0);
-        let (held, used) = (HELD.get(), decoder.exporters().used());
+        let (held, used) = (HELD.get(), decoder.directory().used());
         (1..sources).for_each(|n| feed(&mut decoder, n));
         let taken = (HELD.get() - held) as f64;
-        let said = (decoder.exporters().used() - used) as f64;
+        let said = (decoder.directory().used() - used) as f64;
         let part = said / taken;
         eprintln!("{what}: {taken} octets taken, {said} said, {part:.2}");
         assert!((0.95..=1.9).contains(&part), "{what}: {part:.2} of {taken} octets");

@@ -57,7 +57,7 @@ pub fn flows(rows: usize) -> Vec<FlowBatch> {
 /// The same flows as a router tells them, sampled, without what only the host knows.
 pub fn of_router(flows: &[FlowBatch]) -> Vec<FlowBatch> {
     let mut random = Random(3);
-    let exporters = [1, 2, 3].map(|last| Arc::new(Device::new([192, 0, 2, last].into())));
+    let devices = [1, 2, 3].map(|last| Arc::new(Device::new([192, 0, 2, last].into())));
     let mut told = flows.to_vec();
     for batch in &mut told {
         batch.observed_by = Source::NetFlow;
@@ -69,8 +69,8 @@ pub fn of_router(flows: &[FlowBatch]) -> Vec<FlowBatch> {
         batch.destination_mac.clear();
         let rows = batch.len();
         let mut column = |bound| (0..rows).map(|_| random.below(bound) as u32).collect::<Vec<_>>();
-        batch.exporters = exporters.to_vec();
-        batch.exporter = column(3);
+        batch.devices = devices.to_vec();
+        batch.device = column(3);
         batch.output_interface = column(48);
         batch.source_as = column(64);
         batch.destination_as = column(64);

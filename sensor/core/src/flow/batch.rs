@@ -23,7 +23,7 @@ pub const BATCH_ROWS: usize = 4096;
 /// Readers ask [`FlowBatch::tells`].
 pub const TCP_FLAGS_UNTOLD: u16 = 1 << 15;
 
-/// What producers write into the column of directions where an exporter does not tell whether it saw the flow coming in or
+/// What producers write into the column of directions where a device does not tell whether it saw the flow coming in or
 /// going out. Readers ask [`FlowBatch::tells`].
 pub const DIRECTION_UNTOLD: u8 = 2;
 
@@ -136,7 +136,7 @@ impl FlowBatch {
     pub fn clear(&mut self) {
         self.addresses.clear();
         self.clear_columns();
-        self.exporters.clear();
+        self.devices.clear();
         self.skews.clear();
     }
 

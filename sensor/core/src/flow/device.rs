@@ -33,8 +33,8 @@ impl FlowBatch {
 
     /// The device that exported row `row`.
     pub fn device_of(&self, row: usize) -> Option<&Device> {
-        let place = *self.exporter.get(row)?;
-        self.exporters.get(usize::try_from(place).ok()?).map(|exporter| &**exporter)
+        let place = *self.device.get(row)?;
+        self.devices.get(usize::try_from(place).ok()?).map(|device| &**device)
     }
 }
 
@@ -87,7 +87,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// An exporter of which nothing is known but its address.
+    /// A device of which nothing is known but its address.
     pub fn new(address: IpAddr) -> Self {
         Self {
             address,

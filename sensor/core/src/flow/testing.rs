@@ -187,7 +187,7 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
             *rate = rate.saturating_mul(u32::MAX);
         }
     }
-    batch.exporters = exporters();
+    batch.devices = devices();
     batch
 }
 
@@ -235,8 +235,8 @@ impl Visitor for Tell<'_> {
     }
 }
 
-/// Two exporters: one of which much is known, and one of which nothing is.
-pub fn exporters() -> Vec<Arc<Device>> {
+/// Two devices: one of which much is known, and one of which nothing is.
+pub fn devices() -> Vec<Arc<Device>> {
     let text = |text: &str| text.to_owned();
     let interface = |name| Interface { name: text(name), alias: text("a") };
     let named = Device {

@@ -35,7 +35,7 @@ pub struct Alert {
     pub suppressed: u64,
     /// Sums and extremes of the matching records.
     pub metrics: Metrics,
-    /// Names of the exporters, or of this host, that saw the flows; sorted, at most [`MAX_LISTED`].
+    /// Names of the devices, or of this host, that saw the flows; sorted, at most [`MAX_LISTED`].
     pub sources: Vec<String>,
     /// Source ports seen; sorted, at most [`MAX_LISTED`].
     pub source_ports: Vec<u16>,

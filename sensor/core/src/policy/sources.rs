@@ -186,18 +186,18 @@ impl Sources {
         }
     }
 
-    /// The sources of a batch's rows, by place in its list of exporters; one for the host's.
+    /// The sources of a batch's rows, by place in its list of devices; one for the host's.
     pub fn of_batch(&mut self, batch: &FlowBatch, origins: &mut Vec<Origin>) {
         origins.clear();
-        for (place, exporter) in batch.exporters.iter().enumerate() {
-            let id = match self.by_address.get(&exporter.address) {
+        for (place, device) in batch.devices.iter().enumerate() {
+            let id = match self.by_address.get(&device.address) {
                 Some(id) => *id,
-                None => self.add(exporter),
+                None => self.add(device),
             };
             let is_shared = usize::from(id) == MOST - 1;
-            let is_named = *self.names[usize::from(id)] == *exporter.name;
-            if !exporter.name.is_empty() && !is_named && !is_shared {
-                Arc::make_mut(&mut self.names)[usize::from(id)] = exporter.name.as_str().into();
+            let is_named = *self.names[usize::from(id)] == *device.name;
+            if !device.name.is_empty() && !is_named && !is_shared {
+                Arc::make_mut(&mut self.names)[usize::from(id)] = device.name.as_str().into();
             }
             let skew = batch.skews.get(place).copied().unwrap_or(0);
             origins.push(Origin { id, skew });
@@ -208,14 +208,14 @@ impl Sources {
     }
 
     #[cold]
-    fn add(&mut self, exporter: &Device) -> SourceId {
+    fn add(&mut self, device: &Device) -> SourceId {
         let id = self.all.len();
         let name = match id {
             full if full >= MOST => return (MOST - 1) as SourceId,
-            last if last == MOST - 1 => "other exporters".to_owned(),
+            last if last == MOST - 1 => "other devices".to_owned(),
             _ => {
-                self.by_address.insert(exporter.address, id as SourceId);
-                exporter.address.to_string()
+                self.by_address.insert(device.address, id as SourceId);
+                device.address.to_string()
             }
         };
         self.all.push(Progress::new());
@@ -345,7 +345,7 @@ mod tests {
     /// The source at an address, whose clock is ahead by so many milliseconds.
     fn origin(sources: &mut Sources, address: u32, skew: i64) -> Origin {
         let mut batch = FlowBatch::v4(Source::NetFlow);
-        batch.exporters = vec![Arc::new(Device::new(IpAddr::V4(address.into())))];
+        batch.devices = vec![Arc::new(Device::new(IpAddr::V4(address.into())))];
         batch.skews = vec![skew];
         let mut origins = Vec::new();
         sources.of_batch(&batch, &mut origins);
@@ -403,7 +403,7 @@ mod tests {
         assert_eq!((ids[0], ids[65_532]), (1, 65_533));
         assert!(ids[65_533..].iter().all(|id| *id == 65_534), "{:?}", &ids[65_530..65_540]);
         assert_eq!((sources.all.len(), sources.by_address.len()), (MOST, MOST - 2));
-        assert_eq!(sources.view().name(65_534), "other exporters");
+        assert_eq!(sources.view().name(65_534), "other devices");
         assert_eq!(origin(&mut sources, 7, 0).id, 8);
     }
 }

@@ -1,6 +1,6 @@
 //! Flow tags: a condition, and the name that flows get which fulfil it.
 //!
-//! All conditions are asked of a flow as it came, so that none depends on the order of the rules; the tags of its exporter
+//! All conditions are asked of a flow as it came, so that none depends on the order of the rules; the tags of its device
 //! count, those of other rules do not. Policies then see all of them. Flows get few combinations of tags: each is a set
 //! with a number, and from set to set leads a table of steps, so that nothing is allocated for a flow.
 
@@ -34,8 +34,8 @@ pub struct Tagger {
     sets: Arc<TagSets>,
     /// From a set, by a rule, to the set with the tag of that rule.
     steps: HashMap<(u32, usize), u32>,
-    /// The sets of the exporters' tags, by place in the batch at hand.
-    exporters: Vec<u32>,
+    /// The sets of the devices' tags, by place in the batch at hand.
+    devices: Vec<u32>,
 }
 
 impl Tagger {
@@ -48,7 +48,7 @@ impl Tagger {
             scratch: Scratch::default(),
             sets: Arc::default(),
             steps: HashMap::new(),
-            exporters: Vec::new(),
+            devices: Vec::new(),
         }
     }
 
@@ -70,18 +70,18 @@ impl Tagger {
         let mut tags = std::mem::take(&mut batch.tags);
         tags.clear();
         tags.resize(batch.len(), 0);
-        self.exporters.clear();
-        for exporter in &batch.exporters {
-            let own = exporter.tags.iter().map(String::as_str);
-            self.exporters.push(Arc::make_mut(&mut self.sets).intern(own));
+        self.devices.clear();
+        for device in &batch.devices {
+            let own = device.tags.iter().map(String::as_str);
+            self.devices.push(Arc::make_mut(&mut self.sets).intern(own));
         }
-        let Self { rules, program, scratch, sets, steps, exporters } = self;
+        let Self { rules, program, scratch, sets, steps, devices } = self;
         program.evaluate(batch, interfaces, scratch, |found| {
             for row in found.rows.rows().map(|row| found.first + row) {
                 let own = match tags[row] {
                     0 => {
-                        let exporter = batch.exporter.get(row);
-                        exporter.and_then(|&at| exporters.get(at as usize)).copied().unwrap_or(0)
+                        let device = batch.device.get(row);
+                        device.and_then(|&at| devices.get(at as usize)).copied().unwrap_or(0)
                     }
                     set => set,
                 };
@@ -152,16 +152,16 @@ mod tests {
         assert_eq!(tags(&batch, 1), ["low"]);
         assert_eq!(tags(&batch, 2), [""; 0]);
 
-        let exporter =
+        let device =
             Device { tags: vec!["edge".to_owned()], ..Device::new(IpAddr::from([192, 0, 2, 1])) };
-        batch.exporters = vec![Arc::new(exporter)];
-        batch.exporter = vec![0; 3];
+        batch.devices = vec![Arc::new(device)];
+        batch.device = vec![0; 3];
         batch.tags.clear();
         tagger.tag(&mut batch, &Interfaces::default());
         assert_eq!(tags(&batch, 0), ["edge", "edge-web", "low", "web"]);
         assert_eq!(tags(&batch, 1), ["edge", "low"]);
         assert_eq!(tags(&batch, 2), ["edge"]);
-        // What was learned of sets is kept, and another batch has no exporter.
+        // What was learned of sets is kept, and another batch has no device.
         let sets = batch.tag_sets.clone();
         let mut other = batch_of(&[443]);
         tagger.tag(&mut other, &Interfaces::default());

@@ -32,7 +32,7 @@ pub const TABLE: [(&str, Effect); 20] = [
     ("ipfix_file", Applied),
     ("listen", Restart),
     ("intake", Restart),
-    ("exporter", Restart),
+    ("device", Restart),
     ("forward", Restart),
     ("policies", Applied),
     ("hits", Applied),

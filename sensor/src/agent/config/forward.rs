@@ -19,12 +19,12 @@ table! {
     Forward {
         /// `udp://HOST:PORT`
         url: Option<String> = None;
-        /// Send from the exporter's address and port, not from our own.
+        /// Send from the device's address and port, not from our own.
         keep_source: bool = false;
         /// Only datagrams of these protocols; without it, all.
         versions: Vec<Setting<String>> = Vec::new();
         /// Only what comes from these addresses and networks; without it, from everybody.
-        exporters: Vec<Setting<String>> = Vec::new();
+        devices: Vec<Setting<String>> = Vec::new();
     }
 }
 
@@ -49,7 +49,7 @@ pub fn resolve(
             continue;
         };
         let must = "must be a URL such as `udp://HOST:2055`";
-        let (protocols, exporters) = (protocols(raw, faults), exporters(raw, faults));
+        let (protocols, devices) = (protocols(raw, faults), devices(raw, faults));
         match receiver(url, default_port(&protocols)) {
             Ok((host, port)) => {
                 if forwards.iter().any(|earlier| (&earlier.host, earlier.port) == (&host, port)) {
@@ -57,7 +57,7 @@ pub fn resolve(
                     faults.report(&raw.url, "forward.url", "must differ from the others", &found);
                 }
                 let keep_source = raw.keep_source.value;
-                forwards.push(options::Forward { host, port, keep_source, protocols, exporters });
+                forwards.push(options::Forward { host, port, keep_source, protocols, devices });
             }
             Err(reason) => faults.report(&raw.url, "forward.url", must, &reason),
         }
@@ -108,18 +108,18 @@ fn protocols(raw: &Forward, faults: &mut Faults) -> Vec<Protocol> {
     protocols
 }
 
-fn exporters(raw: &Forward, faults: &mut Faults) -> Vec<IpNet> {
-    let mut exporters = Vec::new();
-    for word in &raw.exporters.value {
+fn devices(raw: &Forward, faults: &mut Faults) -> Vec<IpNet> {
+    let mut devices = Vec::new();
+    for word in &raw.devices.value {
         match network(&word.value) {
-            Ok(network) => exporters.push(network),
+            Ok(network) => devices.push(network),
             Err(reason) => {
                 let must = "must contain addresses and networks";
-                faults.report(word, "forward.exporters", must, &reason);
+                faults.report(word, "forward.devices", must, &reason);
             }
         }
     }
-    exporters
+    devices
 }
 
 #[cfg(test)]
@@ -147,20 +147,21 @@ mod tests {
 
     #[test]
     fn what_is_selected() {
-        let keys = "url = 'udp://a'\nversions = ['netflow9', 'sflow']\nexporters = ['::ffff:10.0.0.0/104']";
+        let keys =
+            "url = 'udp://a'\nversions = ['netflow9', 'sflow']\ndevices = ['::ffff:10.0.0.0/104']";
         let text = format!("{LISTEN}[[forward]]\n{keys}");
         let forward = &from_text(&text, &Overrides::default()).unwrap().intake.forwards[0];
         assert_eq!(forward.protocols, [Protocol::NetFlow9, Protocol::Sflow]);
-        assert_eq!(forward.exporters, ["10.0.0.0/8".parse().unwrap()]);
-        let keys = "url = 'tcp://a'\nversions = ['netflow8', 'x']\nexporters = ['ten']";
+        assert_eq!(forward.devices, ["10.0.0.0/8".parse().unwrap()]);
+        let keys = "url = 'tcp://a'\nversions = ['netflow8', 'x']\ndevices = ['ten']";
         let text = format!("{LISTEN}[[forward]]\n{keys}");
         let faults = from_text(&text, &Overrides::default()).unwrap_err();
         let messages: Vec<_> = faults.file.iter().map(|fault| fault.message.as_str()).collect();
         let protocols = "`forward.versions` must contain protocols";
         let url = "`forward.url` must be a URL such as `udp://HOST:2055`";
-        let exporters = "`forward.exporters` must contain addresses and networks";
+        let devices = "`forward.devices` must contain addresses and networks";
         let mut messages = messages;
         messages.sort_unstable();
-        assert_eq!(messages, [exporters, url, protocols, protocols]);
+        assert_eq!(messages, [devices, url, protocols, protocols]);
     }
 }

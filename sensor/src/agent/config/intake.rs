@@ -37,12 +37,12 @@ table! {
         workers: u64 = 1;
         /// Receive buffer of each socket.
         receive_buffer: ByteSize = ByteSize(64 << 20);
-        /// Networks from which exporters are listened to.
+        /// Networks from which devices are listened to.
         allow: Vec<Setting<String>> =
             NEAR.into_iter().map(|net| Setting::default_of(net.to_owned())).collect();
-        /// Datagrams a second that one exporter may send; 0 for any number.
+        /// Datagrams a second that one device may send; 0 for any number.
         rate_limit: u64 = 0;
-        /// Memory for templates, names and waiting data of all exporters.
+        /// Memory for templates, names and waiting data of all devices.
         memory: ByteSize = ByteSize(64 << 20);
         /// Flows of tunnelled packets are those of the packets within.
         inner_headers: bool = false;
@@ -65,7 +65,7 @@ table! {
 pub fn resolve(
     raw: &Intake,
     listeners: Vec<Listener>,
-    exporters: Vec<Rule>,
+    devices: Vec<Rule>,
     forwards: Vec<Forward>,
     faults: &mut Faults,
 ) -> Options {
@@ -95,7 +95,7 @@ pub fn resolve(
         listeners,
         workers: faults.in_range(&raw.workers, "intake.workers", 1..=64) as usize,
         receive_buffer: usize::try_from(buffer.0).unwrap_or(usize::MAX),
-        rules: Rules::new(allow, exporters, rate_limit),
+        rules: Rules::new(allow, devices, rate_limit),
         memory: usize::try_from(memory.0).unwrap_or(usize::MAX),
         inner_headers: raw.inner_headers.value,
         state: raw.state_file.value.clone().map(state),

@@ -24,7 +24,7 @@ table! {
         certificate: Option<PathBuf> = None;
         /// PEM file of the key of `certificate`.
         key: Option<PathBuf> = None;
-        /// PEM file of the authorities whose certificates exporters must show; without it, they need none.
+        /// PEM file of the authorities whose certificates devices must show; without it, they need none.
         ca: Option<PathBuf> = None;
     }
 }

@@ -8,13 +8,13 @@
 pub mod capture;
 pub mod collector;
 pub mod context;
+pub mod device;
 pub mod diff;
 pub mod effect;
 pub mod endpoint;
 pub mod engine;
 pub mod error;
 pub mod export;
-pub mod exporter;
 pub mod faults;
 pub mod flow;
 pub mod forward;

@@ -19,7 +19,7 @@ pub struct Overrides {
     pub allow: Vec<String>,
     /// `--forward`: URLs.
     pub forward: Vec<String>,
-    /// `--keep-source`: whether what `--forward` sends on keeps the exporter's address.
+    /// `--keep-source`: whether what `--forward` sends on keeps the device's address.
     pub keep_source: bool,
     /// `--active-timeout`
     pub active_timeout: Option<Duration>,

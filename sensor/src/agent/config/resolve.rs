@@ -6,10 +6,10 @@ use super::{
     capture::{self, CaptureConfig},
     collector::{self, CollectorConfig},
     context::{self, ContextConfig},
+    device,
     engine::{self, EngineConfig},
     error::ConfigError,
     export::{self, ExportConfig},
-    exporter,
     faults::Faults,
     flow, forward,
     hits::{self, HitsConfig},
@@ -84,7 +84,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
     let interface = &sections.interface.value;
     let export = export::resolve(&sections.export.value, &mut faults);
     let listeners = listen::resolve(&sections.listen.value, &mut faults);
-    let exporters = exporter::resolve(&sections.exporter.value, &mut faults);
+    let devices = device::resolve(&sections.device.value, &mut faults);
     let forwards = forward::resolve(&sections.forward.value, listens, &mut faults);
     let config = Config {
         capture: capture::resolve(&sections.capture.value, interface, listens, &mut faults),
@@ -93,13 +93,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         collectors: collector::resolve(&sections.collector.value, &export, &mut faults),
         export,
         ipfix_file: ipfix_file::resolve(&sections.ipfix_file, &mut faults),
-        intake: intake::resolve(
-            &sections.intake.value,
-            listeners,
-            exporters,
-            forwards,
-            &mut faults,
-        ),
+        intake: intake::resolve(&sections.intake.value, listeners, devices, forwards, &mut faults),
         policies: policies::resolve(&sections.policies.value),
         hits: hits::resolve(&sections.hits.value, overrides, &mut faults),
         context: context::resolve(sections, &mut faults),

@@ -16,7 +16,7 @@ use sensor_core::{
 use toml::{Spanned, de::DeValue};
 
 use super::{
-    capture::Capture, collector::Collector, engine::Engine, export::Export, exporter::Exporter,
+    capture::Capture, collector::Collector, device::Device, engine::Engine, export::Export,
     flow::Flow, forward::Forward, geo::Geo, hits::Hits, intake::Intake, interface::Interface,
     ipfix_file::IpfixFile, labels::Labels, listen::Listen, log::Log, networks::Networks,
     policies::Policies, reputation::Reputation, tag::Tag,
@@ -43,8 +43,8 @@ table! {
         listen: Vec<Setting<Listen>> = Vec::new();
         /// What holds for everything that routers send.
         intake: Intake = Intake::default();
-        /// What is known of routers beforehand; one `[[exporter]]` each.
-        exporter: Vec<Setting<Exporter>> = Vec::new();
+        /// What is known of routers beforehand; one `[[device]]` each.
+        device: Vec<Setting<Device>> = Vec::new();
         /// Where received datagrams are sent on to; one `[[forward]]` each.
         forward: Vec<Setting<Forward>> = Vec::new();
         /// Which policies are asked.
@@ -80,7 +80,11 @@ pub fn parse(text: &str) -> (Option<Sections>, Vec<Diagnostic>) {
     (raw, faults)
 }
 
-/// Adds to faults of unknown keys which section such a key belongs in, unless they know a better word.
+/// Keys that older files have, and what they are called now.
+const RENAMED: [(&str, &str); 2] = [("exporter", "[[device]]"), ("exporters", "`devices`")];
+
+/// Adds to faults of unknown keys what such a key is called now, or which section it belongs in, unless they know a better
+/// word.
 fn name_homes(found: &Spanned<DeValue<'_>>, known: &[Key], faults: &mut [Diagnostic]) {
     match found.get_ref() {
         DeValue::Array(elements) => {
@@ -95,7 +99,10 @@ fn name_homes(found: &Spanned<DeValue<'_>>, known: &[Key], faults: &mut [Diagnos
                 let is_home =
                     |section: &&Key| section.inner.iter().any(|key| key.name == name.get_ref());
                 let fault = faults.iter_mut().find(|fault| fault.span == name.span());
-                if let (Some(home), Some(fault)) = (Sections::KEYS.iter().find(is_home), fault)
+                let Some(fault) = fault else { continue };
+                if let Some((_, now)) = RENAMED.iter().find(|(old, _)| old == name.get_ref()) {
+                    (fault.label, fault.help) = (Some(format!("renamed to {now}")), None);
+                } else if let Some(home) = Sections::KEYS.iter().find(is_home)
                     && fault.label.is_none()
                 {
                     fault.help = Some(format!("`{}` belongs in [{}]", name.get_ref(), home.name));

@@ -93,8 +93,8 @@ fn the_example_shows_the_defaults() {
     shown.allow = default.allow.clone();
     let forget = |raw: &intake::Intake| resolve_intake(raw);
     assert_eq!(forget(&shown), forget(&default));
-    let exporter = &raw.exporter.value.first().expect("an exporter is shown").value;
-    assert_eq!((exporter.sample_rate.value, exporter.rate_limit.value), (0, 0));
+    let device = &raw.device.value.first().expect("a device is shown").value;
+    assert_eq!((device.sample_rate.value, device.rate_limit.value), (0, 0));
 }
 
 fn resolve_intake(raw: &intake::Intake) -> String {

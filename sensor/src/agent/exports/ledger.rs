@@ -1,4 +1,4 @@
-//! What became of every octet of the datagrams of exporters, as text.
+//! What became of every octet of the datagrams of devices, as text.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ pub fn line(exports: &Exports) -> String {
         "{}, {} of {}: {}, {}",
         plural(counts.files, "file", "files"),
         plural(counts.datagrams, "datagram", "datagrams"),
-        plural(devices.len() as u64, "exporter", "exporters"),
+        plural(devices.len() as u64, "device", "devices"),
         plural(ledger.flow_rows, "flow", "flows"),
         plural(ledger.options_records, "record of options", "records of options"),
     );
@@ -94,7 +94,7 @@ fn beside(counts: &Counts, ledger: &Ledger) -> Vec<(u64, &'static str, bool)> {
             false,
         ),
         (ledger.totals_forgotten, "flows with running totals were evicted", true),
-        (ledger.rows_without_exporter, "flows of untracked exporters: no room", false),
+        (ledger.rows_without_device, "flows of untracked devices: no room", false),
     ]);
     rows
 }
@@ -110,13 +110,13 @@ fn reasons(ledger: &Ledger) -> impl Iterator<Item = (Skipped, u64)> {
         .filter(|(_, octets)| *octets != 0)
 }
 
-/// The ledgers of all exporters, by address, and their sum.
+/// The ledgers of all devices, by address, and their sum.
 pub fn all(decoder: &Decoder, exports: &Exports) -> String {
     let mut text = String::new();
-    let mut devices: Vec<&DeviceState> = decoder.exporters().devices().collect();
-    devices.sort_by_key(|device| device.exporter.address);
+    let mut devices: Vec<&DeviceState> = decoder.directory().devices().collect();
+    devices.sort_by_key(|device| device.identity.address);
     for device in devices {
-        let _ = writeln!(text, "exporter {}", device.exporter.address);
+        let _ = writeln!(text, "device {}", device.identity.address);
         rows(&mut text, &device.ledger);
         for (key, session) in device.streams.iter() {
             let (sequence, samples) = (&session.sequence, session.samples_lost());
@@ -146,7 +146,7 @@ pub fn all(decoder: &Decoder, exports: &Exports) -> String {
     text
 }
 
-/// Exporters that are named because their clocks are wrong.
+/// Devices that are named because their clocks are wrong.
 const NAMED: usize = 20;
 
 /// The section of captured exports in the summary.
@@ -157,15 +157,15 @@ pub fn text(exports: &Exports) -> String {
     text
 }
 
-/// The exporters whose clocks are wrong, a line each.
+/// The devices whose clocks are wrong, a line each.
 fn clocks(exports: &Exports) -> String {
     let wrong: Vec<_> = exports.devices.iter().filter(|device| device.skew != 0).collect();
     let mut text = String::new();
     for device in wrong.iter().take(NAMED) {
-        let _ = writeln!(text, "exporter {}: its clock is {}", device.address, skew(device.skew));
+        let _ = writeln!(text, "device {}: its clock is {}", device.address, skew(device.skew));
     }
     if let Some(more) = wrong.len().checked_sub(NAMED).filter(|more| *more != 0) {
-        let _ = writeln!(text, "and the clocks of {more} more exporters are wrong");
+        let _ = writeln!(text, "and the clocks of {more} more devices are wrong");
     }
     text
 }
@@ -177,7 +177,7 @@ pub fn skew(milliseconds: i64) -> String {
     format!("{off} {side} ours: policies correct its times, records keep them")
 }
 
-/// The ledger of all exporters together.
+/// The ledger of all devices together.
 fn total(text: &mut String, exports: &Exports) {
     text.push_str("total\n");
     rows(text, &exports.ledger);

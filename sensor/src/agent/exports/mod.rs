@@ -15,7 +15,7 @@ use sensor_wire::{
     decoder::{Decoder, Options},
 };
 
-pub use super::exporters::captured as options;
+pub use super::devices::captured as options;
 
 use std::{ops::ControlFlow, path::Path};
 

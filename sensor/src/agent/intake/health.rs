@@ -16,7 +16,7 @@ use crate::{
 /// Between two words about what came and what was lost.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Exporters that are named at once.
+/// Devices that are named at once.
 const NAMED: usize = 10;
 
 /// What was known when something was last said.
@@ -58,12 +58,12 @@ impl Health {
         if messages == 0 {
             return None;
         }
-        let heard = report.exporters.iter().filter(|(address, exporter)| {
-            let before = self.last.exporters.get(address);
-            exporter.ledger.datagrams > before.map_or(0, |before| before.ledger.datagrams)
+        let heard = report.devices.iter().filter(|(address, device)| {
+            let before = self.last.devices.get(address);
+            device.ledger.datagrams > before.map_or(0, |before| before.ledger.datagrams)
         });
         Some(format!(
-            "received in {} s: {messages} datagrams or messages, {} octets, {} flows, of {} exporters",
+            "received in {} s: {messages} datagrams or messages, {} octets, {} flows, of {} devices",
             self.at.elapsed().as_secs(),
             now.octets - before.octets,
             report.ledger.flow_rows.saturating_sub(self.last.ledger.flow_rows),
@@ -124,14 +124,14 @@ impl Health {
         let evicted = report.evicted.count - self.last.evicted.count;
         if evicted > 0 {
             lines.push(format!(
-                "evicted {evicted} exporters, {} among them: intake.memory is used up",
+                "evicted {evicted} devices, {} among them: intake.memory is used up",
                 names(&report.evicted)
             ));
         }
         let turned_away = report.turned_away.count - self.last.turned_away.count;
         if turned_away > 0 {
             lines.push(format!(
-                "no room for the exporters of {turned_away} datagrams, {} among them: their templates are discarded; raise intake.memory or configure them as [[exporter]]",
+                "no room for the devices of {turned_away} datagrams, {} among them: their templates are discarded; raise intake.memory or configure them as [[device]]",
                 names(&report.turned_away)
             ));
         }
@@ -144,16 +144,16 @@ impl Health {
         }
         let none = DeviceReport::default();
         let mut losing = 0;
-        for (address, exporter) in &report.exporters {
-            let before = self.last.exporters.get(address).unwrap_or(&none);
-            let Some(losses) = losses(before, exporter) else { continue };
+        for (address, device) in &report.devices {
+            let before = self.last.devices.get(address).unwrap_or(&none);
+            let Some(losses) = losses(before, device) else { continue };
             losing += 1;
             if losing <= NAMED {
-                lines.push(format!("exporter {address}: {losses}"));
+                lines.push(format!("device {address}: {losses}"));
             }
         }
         if losing > NAMED {
-            lines.push(format!("and so with {} more exporters", losing - NAMED));
+            lines.push(format!("and so with {} more devices", losing - NAMED));
         }
         (self.last, self.at) = (report, Instant::now());
         lines
@@ -219,9 +219,9 @@ mod tests {
         let mut report = Report::default();
         let listener = ListenerReport { dropped: 3, ..ListenerReport::default() };
         report.listeners.insert("netflow://[::]:2055".to_owned(), listener);
-        let exporter = report.exporters.entry("192.0.2.1".parse().unwrap()).or_default();
-        exporter.lost.flows = 5;
-        exporter.skew = -22_800_000;
+        let device = report.devices.entry("192.0.2.1".parse().unwrap()).or_default();
+        device.lost.flows = 5;
+        device.skew = -22_800_000;
         report.connections.too_many_of_one = 2;
         report.connections.broken.silent = 1;
         let mut health = Health::default();
@@ -231,7 +231,7 @@ mod tests {
             [
                 "refused 2 connections: beyond intake.max_connections_per_address",
                 "connections that ended with an error: 1 without a first message in time",
-                "exporter 192.0.2.1: 5 flows lost in transit, its clock is 6 h 20 min behind \
+                "device 192.0.2.1: 5 flows lost in transit, its clock is 6 h 20 min behind \
                  ours: policies correct its times, records keep them",
             ]
         );
@@ -240,11 +240,11 @@ mod tests {
             listener.received = Count { messages: 3, octets: 300 };
         }
         report.ledger.flow_rows = 30;
-        let heard = report.exporters.entry("192.0.2.2".parse().unwrap()).or_default();
+        let heard = report.devices.entry("192.0.2.2".parse().unwrap()).or_default();
         heard.ledger.datagrams = 3;
         assert_eq!(
             health.progress(&report).as_deref(),
-            Some("received in 0 s: 3 datagrams or messages, 300 octets, 30 flows, of 1 exporters")
+            Some("received in 0 s: 3 datagrams or messages, 300 octets, 30 flows, of 1 devices")
         );
         health.lines(report.clone());
         assert_eq!(health.progress(&report), None);
@@ -257,18 +257,18 @@ mod tests {
             health.lines(report.clone()),
             [
                 "refused 1 datagrams from addresses outside intake.allow",
-                "evicted 2 exporters, 192.0.2.1, 192.0.2.2 among them: intake.memory is used up",
-                "no room for the exporters of 7 datagrams, 192.0.2.3 among them: their templates are discarded; raise intake.memory or configure them as [[exporter]]",
+                "evicted 2 devices, 192.0.2.1, 192.0.2.2 among them: intake.memory is used up",
+                "no room for the devices of 7 datagrams, 192.0.2.3 among them: their templates are discarded; raise intake.memory or configure them as [[device]]",
             ]
         );
         assert_eq!(health.lines(report.clone()), [] as [&str; 0]);
         // A clock that drifts is told of once, one that is set again.
         let clock = |report: &mut Report, skew| {
-            report.exporters.get_mut(&"192.0.2.1".parse().unwrap()).unwrap().skew = skew;
+            report.devices.get_mut(&"192.0.2.1".parse().unwrap()).unwrap().skew = skew;
         };
         clock(&mut report, -22_790_000);
         assert_eq!(health.lines(report.clone()), [] as [&str; 0]);
         clock(&mut report, 0);
-        assert_eq!(health.lines(report), ["exporter 192.0.2.1: its clock is right again"]);
+        assert_eq!(health.lines(report), ["device 192.0.2.1: its clock is right again"]);
     }
 }

@@ -7,7 +7,7 @@ use crate::intake::report::{
     ConnectionReport, Count, DeviceReport, Ledger, ListenerReport, Report, Skipped,
 };
 
-/// Exporters that are shown: those with the most datagrams.
+/// Devices that are shown: those with the most datagrams.
 const SHOWN: usize = 20;
 
 /// The summary of a run.
@@ -48,7 +48,7 @@ pub fn text(report: &Report) -> String {
         line(&mut text, &format!("forwarded to {name}: {sent} datagrams, {failed} not"));
     }
     ledger(&mut text, &report.ledger);
-    exporters(&mut text, report);
+    devices(&mut text, report);
     text.push_str(if report.balances() {
         "balanced: every datagram and octet received is accounted for\n"
     } else {
@@ -59,24 +59,24 @@ pub fn text(report: &Report) -> String {
 
 /// What of it was lost.
 pub fn losses(report: &Report) -> Losses {
-    let Report { listeners, exporters, connections, ledger, .. } = report;
+    let Report { listeners, devices, connections, ledger, .. } = report;
     let listened = |of: fn(&ListenerReport) -> u64| listeners.values().map(of).sum();
-    let exported = |of: fn(&DeviceReport) -> u64| exporters.values().map(of).sum();
+    let exported = |of: fn(&DeviceReport) -> u64| devices.values().map(of).sum();
     let rows: [(u64, &str); 17] = [
         (listened(|listener| listener.dropped), "datagrams dropped by the kernel"),
         (listened(|listener| listener.too_late), "datagrams arrived after the stop"),
         (report.refused.messages, "datagrams refused"),
         (report.limited.messages, "datagrams beyond rate limits"),
         (report.left.messages, "datagrams unprocessed at the stop"),
-        (report.turned_away.count, "datagrams of untracked exporters: no room"),
+        (report.turned_away.count, "datagrams of untracked devices: no room"),
         (connections.refused, "connections refused"),
         (connections.too_many + connections.too_many_of_one, "connections too many at once"),
         (connections.broken.total(), "connections broken"),
         (connections.unread, "stream octets outside complete messages"),
         (report.forwards.iter().map(|to| to.failed).sum(), "datagrams not forwarded"),
-        (exported(|exporter| exporter.lost.flows), "flows lost in transit"),
-        (exported(|exporter| exporter.lost.datagrams), "datagrams lost in transit"),
-        (exported(|exporter| exporter.lost.samples), "samples lost in transit"),
+        (exported(|device| device.lost.flows), "flows lost in transit"),
+        (exported(|device| device.lost.datagrams), "datagrams lost in transit"),
+        (exported(|device| device.lost.samples), "samples lost in transit"),
         (ledger.waiting, "octets lost waiting for templates that never arrived"),
         (
             ledger.rows_without_out,
@@ -144,36 +144,36 @@ fn ledger(text: &mut String, ledger: &Ledger) {
     }
 }
 
-fn exporters(text: &mut String, report: &Report) {
-    let mut all: Vec<_> = report.exporters.iter().collect();
-    all.sort_by_key(|(_, exporter)| std::cmp::Reverse(exporter.ledger.datagrams));
-    for (address, exporter) in all.iter().take(SHOWN) {
-        let name = match exporter.name.as_str() {
+fn devices(text: &mut String, report: &Report) {
+    let mut all: Vec<_> = report.devices.iter().collect();
+    all.sort_by_key(|(_, device)| std::cmp::Reverse(device.ledger.datagrams));
+    for (address, device) in all.iter().take(SHOWN) {
+        let name = match device.name.as_str() {
             "" => String::new(),
             name => format!(" ({name})"),
         };
-        line(text, &format!("exporter {address}{name}: {}", words(exporter)));
+        line(text, &format!("device {address}{name}: {}", words(device)));
     }
     if let Some(more) = all.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        line(text, &format!("and {more} more exporters"));
+        line(text, &format!("and {more} more devices"));
     }
     if report.evicted.count > 0 {
-        line(text, &format!("{} exporters were evicted to make room", report.evicted.count));
+        line(text, &format!("{} devices were evicted to make room", report.evicted.count));
     }
     if report.turned_away.count > 0 {
         let count = report.turned_away.count;
-        line(text, &format!("{count} datagrams of untracked exporters: no room"));
+        line(text, &format!("{count} datagrams of untracked devices: no room"));
     }
 }
 
-fn words(exporter: &DeviceReport) -> String {
-    let ledger = &exporter.ledger;
+fn words(device: &DeviceReport) -> String {
+    let ledger = &device.ledger;
     let mut words = format!("{} datagrams, {} flows", ledger.datagrams, ledger.flow_rows);
     let rows = [
-        (exporter.lost.flows, "flows lost"),
-        (exporter.lost.datagrams, "datagrams lost"),
-        (exporter.lost.samples, "samples lost"),
-        (exporter.limited, "datagrams beyond its rate limit"),
+        (device.lost.flows, "flows lost"),
+        (device.lost.datagrams, "datagrams lost"),
+        (device.lost.samples, "samples lost"),
+        (device.limited, "datagrams beyond its rate limit"),
         (unknown(ledger), "octets without a template"),
         (malformed(ledger), "octets malformed"),
         (ledger.rows_without_rate, "flows of unknown sampling rate"),
@@ -186,13 +186,13 @@ fn words(exporter: &DeviceReport) -> String {
             "flows timed by export time: implausible system uptime",
         ),
         (ledger.totals_forgotten, "flows with running totals were evicted"),
-        (ledger.rows_without_exporter, "flows of untracked exporters: no room"),
+        (ledger.rows_without_device, "flows of untracked devices: no room"),
     ];
     for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
         let _: std::fmt::Result = write!(words, ", {count} {what}");
     }
-    if exporter.skew != 0 {
-        let _: std::fmt::Result = write!(words, ", its clock is {}", skew(exporter.skew));
+    if device.skew != 0 {
+        let _: std::fmt::Result = write!(words, ", its clock is {}", skew(device.skew));
     }
     words
 }
@@ -242,10 +242,10 @@ mod tests {
             ..Ledger::default()
         };
         report.ledger.skip(Skipped::MessageTruncated, 12);
-        let exporter = report.exporters.entry("192.0.2.1".parse().unwrap()).or_default();
-        exporter.name = "edge".to_owned();
-        exporter.ledger = report.ledger;
-        exporter.lost.flows = 7;
+        let device = report.devices.entry("192.0.2.1".parse().unwrap()).or_default();
+        device.name = "edge".to_owned();
+        device.ledger = report.ledger;
+        device.lost.flows = 7;
         let expected = [
             "",
             "received from routers",
@@ -261,7 +261,7 @@ mod tests {
             "  = headers                                  48",
             "  + flows                                   140",
             "  + skipped: message_truncated                 12",
-            "  exporter 192.0.2.1 (edge): 2 datagrams, 3 flows, 7 flows lost, 12 octets malformed",
+            "  device 192.0.2.1 (edge): 2 datagrams, 3 flows, 7 flows lost, 12 octets malformed",
             "balanced: every datagram and octet received is accounted for",
             "",
         ];

@@ -143,7 +143,7 @@ impl Plant {
         shared.set(interfaces);
     }
 
-    /// Counts packets that no flow record tells of, for the exporters' statistics. `now` is ms since the epoch.
+    /// Counts packets that no flow record tells of, for the sinks' statistics. `now` is ms since the epoch.
     pub fn add_ignored(&self, packets: u64, octets: u64, now: u64) {
         self.downstream().outputs.add_ignored(packets, octets, now);
     }

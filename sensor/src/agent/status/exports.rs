@@ -15,11 +15,11 @@ pub struct Exports {
     pub counts: Counts,
     /// Octets and records of all datagrams.
     pub ledger: Ledger,
-    /// Each exporter, in the order of their addresses.
+    /// Each device, in the order of their addresses.
     pub devices: Vec<Device>,
 }
 
-/// An exporter.
+/// A device.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Device {
     /// Its address.
@@ -33,8 +33,8 @@ pub struct Device {
 impl Exports {
     /// What was read of files, and what a decoder made of it.
     pub fn of(counts: Counts, decoder: &Decoder) -> Self {
-        let devices = decoder.exporters().devices().map(|device| Device {
-            address: device.exporter.address,
+        let devices = decoder.directory().devices().map(|device| Device {
+            address: device.identity.address,
             ledger: device.ledger,
             skew: device.skew(),
         });

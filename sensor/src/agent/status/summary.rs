@@ -47,7 +47,7 @@ pub fn losses(status: &Status) -> Losses {
 fn unseen(lost: &Lost) -> (u64, String) {
     let whose = match lost.source {
         "host" => "of this host",
-        "netflow" => "of NetFlow and IPFIX exporters",
+        "netflow" => "of NetFlow and IPFIX devices",
         _ => "of sFlow agents",
     };
     let why = match lost.reason {
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(
             lost,
             [
-                "7 flow records of NetFlow and IPFIX exporters neither analysed nor exported: the engine's queue was full",
+                "7 flow records of NetFlow and IPFIX devices neither analysed nor exported: the engine's queue was full",
                 "3 flow records not sent to x",
                 "2 hits not sent to y",
                 "4 policy matches too late to count"

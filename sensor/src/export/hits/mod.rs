@@ -58,13 +58,13 @@ pub fn check(options: &OutputOptions) -> Result<(), HitsError> {
     deliver::check(&options.destination, options.format)
 }
 
-/// An output of events, of its own or of an exporter.
+/// An output of events, of its own or of an IPFIX sink.
 #[derive(Clone)]
 pub enum Way {
     /// One of its own.
     Own(Box<OutputOptions>),
-    /// That of an exporter, and what it takes.
-    Exporter(Selection, IpfixAlertSink),
+    /// That of an IPFIX sink, and what it takes.
+    Ipfix(Selection, IpfixAlertSink),
 }
 
 impl Way {
@@ -76,14 +76,14 @@ impl Way {
     fn selection(&self) -> &Selection {
         match self {
             Self::Own(options) => &options.selection,
-            Self::Exporter(selection, _) => selection,
+            Self::Ipfix(selection, _) => selection,
         }
     }
 
     fn start(&self, reopen: &Arc<Reopen>) -> Result<Box<dyn Sink<Alert>>, HitsError> {
         Ok(match self {
             Self::Own(options) => Box::new(Output::start((**options).clone(), reopen)?),
-            Self::Exporter(_, hits) => Box::new(hits.clone()),
+            Self::Ipfix(_, hits) => Box::new(hits.clone()),
         })
     }
 }
@@ -95,7 +95,7 @@ impl Plan for Way {
             (Self::Own(own), Self::Own(other)) => {
                 OutputOptions { selection: other.selection.clone(), ..(**own).clone() } == **other
             }
-            (Self::Exporter(_, own), Self::Exporter(_, other)) => own.is(other),
+            (Self::Ipfix(_, own), Self::Ipfix(_, other)) => own.is(other),
             _ => false,
         }
     }
@@ -116,7 +116,7 @@ impl Plan for Way {
         match self {
             Self::Own(options) => options.queue,
             // It has no place, so nothing waits for it.
-            Self::Exporter(..) => 0,
+            Self::Ipfix(..) => 0,
         }
     }
 }

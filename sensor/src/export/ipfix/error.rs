@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::export::net::error::NetError;
 
-/// Why messages cannot be sent, or an exporter cannot be started.
+/// Why messages cannot be sent, or an IPFIX sink cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The network, or the settings for it.
@@ -20,7 +20,7 @@ pub enum ExportError {
         /// Why.
         source: io::Error,
     },
-    /// The exporter's thread could not be started.
+    /// The sink's thread could not be started.
     #[error("cannot start an export thread: {0}")]
     Start(io::Error),
 }

@@ -1,4 +1,4 @@
-//! Events on their way to a collector: an event becomes a record, and the exporter has an output of hits beside its own.
+//! Events on their way to a collector: an event becomes a record, and the sink has an output of hits beside its own.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -18,8 +18,8 @@ use crate::{
     export::{queue::Queue, sink::Sink},
 };
 
-/// The hits of an exporter, as an output of events. The exporter's thread sends them and its end is theirs: end the
-/// exporter first.
+/// The hits of an IPFIX sink, as an output of events. The sink's thread sends them and its end is theirs: end the
+/// sink first.
 #[derive(Clone)]
 pub struct IpfixAlertSink {
     name: String,
@@ -28,12 +28,12 @@ pub struct IpfixAlertSink {
 }
 
 impl IpfixAlertSink {
-    /// Whether both are of the same exporter.
+    /// Whether both are of the same sink.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.queue, &other.queue)
     }
 
-    /// Those in `queue`, which the exporter `name` empties.
+    /// Those in `queue`, which the sink `name` empties.
     pub(super) fn new(name: &str, queue: Arc<Queue<Alert>>, export_time: ExportTime) -> Self {
         Self { name: format!("{name} (hits)"), queue, export_time }
     }

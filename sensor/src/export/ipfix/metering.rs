@@ -1,5 +1,5 @@
 //! What the metering process tells every collector about itself: packets it had to ignore, and the interfaces that
-//! it meters. One for all exporters; the agent keeps it up to date.
+//! it meters. One for all sinks; the agent keeps it up to date.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

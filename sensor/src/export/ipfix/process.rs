@@ -109,7 +109,7 @@ impl Process {
             (self.stop.clone(), Arc::clone(&self.queue), self.hits.clone());
         let deadline = async move {
             let asked = stop.wait_for(Option::is_some).await.map(|deadline| *deadline);
-            // An error means that the exporter is gone: nobody waits for us.
+            // An error means that the sink is gone: nobody waits for us.
             sleep_until(asked.ok().flatten().unwrap_or_else(Instant::now)).await;
         };
         tokio::select! {

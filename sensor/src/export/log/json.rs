@@ -71,7 +71,7 @@ mod tests {
             batch::{EndReason, FlowBatch, Source},
             delta::FlowDelta,
             interfaces::{Interface, Interfaces},
-            testing::{batches, exporters},
+            testing::{batches, devices},
         },
         nql::{Filter, Options, json::RecordReader, lists::Lists, testing::expressions},
     };
@@ -186,10 +186,10 @@ mod tests {
         batch.destination_vlan = vec![0];
         batch.source_as = vec![64_500];
         batch.sample_rate = vec![100];
-        batch.exporter = vec![0];
+        batch.device = vec![0];
         batch.version = vec![9];
         batch.action = vec![2];
-        batch.exporters = exporters();
+        batch.devices = devices();
         let json = json(&batch);
         for (name, expected) in [
             ("flowtype", serde_json::json!("netflow")),

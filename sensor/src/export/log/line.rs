@@ -22,9 +22,9 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         end_point(row.source(), batch.source_port[i], batch.protocol[i]),
         end_point(row.destination(), batch.destination_port[i], batch.protocol[i]),
     ];
-    let name: Cow<'_, str> = match row.exporter() {
-        Some(exporter) if exporter.name.is_empty() => exporter.address.to_string().into(),
-        Some(exporter) => exporter.name.as_str().into(),
+    let name: Cow<'_, str> = match row.device() {
+        Some(device) if device.name.is_empty() => device.address.to_string().into(),
+        Some(device) => device.name.as_str().into(),
         None => interfaces.name(batch.interface[i]).unwrap_or("-").into(),
     };
     let arrow = match row.direction() {
@@ -159,9 +159,9 @@ mod tests {
         batch.protocol.push(17);
         batch.tcp_flags.push(0);
         batch.interface.push(3);
-        batch.exporter.push(0);
-        let mut shown = |exporter: Device| {
-            batch.exporters = vec![Arc::new(exporter)];
+        batch.device.push(0);
+        let mut shown = |device: Device| {
+            batch.devices = vec![Arc::new(device)];
             let mut out = Vec::new();
             write_row(&mut out, Row { batch: &batch, row: 0, interfaces: &Interfaces::default() });
             String::from_utf8(out).unwrap()

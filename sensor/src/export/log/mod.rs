@@ -1,6 +1,6 @@
 //! Flow logs: records as JSON lines or CSV for machines, as aligned lines for people.
 //!
-//! [`json`], [`csv`] and [`mod@line`] turn a row into text, [`options`] what an exporter tells of itself; [`FlowLog`] writes them from a thread of its own.
+//! [`json`], [`csv`] and [`mod@line`] turn a row into text, [`options`] what a device tells of itself; [`FlowLog`] writes them from a thread of its own.
 
 pub mod csv;
 pub mod json;

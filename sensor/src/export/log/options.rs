@@ -1,4 +1,4 @@
-//! A record of an exporter's options as one JSON object.
+//! A record of a device's options as one JSON object.
 
 use std::{
     io::Write as _,
@@ -14,14 +14,14 @@ use sensor_wire::{
     },
 };
 
-/// Appends the record and a line end to `out`: `{"exporter":..,"domain":..,"template":..,"options":{..}}`, the keys of the
+/// Appends the record and a line end to `out`: `{"device":..,"domain":..,"template":..,"options":{..}}`, the keys of the
 /// inner object being IANA's names of elements, or their numbers.
 pub fn write_record(out: &mut Vec<u8>, record: &OptionsRecord) {
-    let OptionsRecord { exporter, domain, template, fields } = record;
+    let OptionsRecord { device, domain, template, fields } = record;
     // Writing to a `Vec` cannot fail.
     let _ = write!(
         out,
-        "{{\"exporter\":\"{exporter}\",\"domain\":{domain},\"template\":{template},\"options\":{{"
+        "{{\"device\":\"{device}\",\"domain\":{domain},\"template\":{template},\"options\":{{"
     );
     for (place, (specifier, value)) in fields.iter().enumerate() {
         if place != 0 {
@@ -99,7 +99,7 @@ mod tests {
     fn a_record_of_every_kind() {
         let iana = |element, value: &[u8]| (Specifier::iana(element, 0), value.to_vec());
         let record = OptionsRecord {
-            exporter: "192.0.2.1".parse().unwrap(),
+            device: "192.0.2.1".parse().unwrap(),
             domain: 7,
             template: 256,
             fields: vec![
@@ -118,7 +118,7 @@ mod tests {
         };
         let mut out = Vec::new();
         write_record(&mut out, &record);
-        let expected = "{\"exporter\":\"192.0.2.1\",\"domain\":7,\"template\":256,\"options\":{\
+        let expected = "{\"device\":\"192.0.2.1\",\"domain\":7,\"template\":256,\"options\":{\
             \"scopeSystem\":256,\"exporterIPv4Address\":\"192.0.2.9\",\"interfaceName\":\"Gi0/\\\"1\\\"\",\
             \"samplingInterval\":1000,\"samplingInterval.2\":2,\"9:12\":\"ababababababababab\",\
             \"999\":\"readable\",\"exporterIPv6Address\":\"\"}}\n";

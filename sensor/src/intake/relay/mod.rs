@@ -44,7 +44,7 @@ struct Receiver {
 enum Way {
     /// From our own address.
     Own(UdpSocket),
-    /// From the exporter's, in packets that we make ourselves.
+    /// From the device's, in packets that we make ourselves.
     Kept(Socket),
 }
 
@@ -102,10 +102,8 @@ impl Receiver {
             let failed = |source| IntakeError::Forward { to: name.clone(), source };
             Way::Own(own(address).map_err(failed)?)
         };
-        let selection = Selection {
-            protocols: forward.protocols.clone(),
-            exporters: forward.exporters.clone(),
-        };
+        let selection =
+            Selection { protocols: forward.protocols.clone(), devices: forward.devices.clone() };
         let (sent, failed, silent_until) = Default::default();
         Ok(Self { name, address, way, selection, sent, failed, silent_until })
     }

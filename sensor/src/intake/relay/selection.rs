@@ -53,7 +53,7 @@ impl Protocol {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Selection {
     pub protocols: Vec<Protocol>,
-    pub exporters: Vec<IpNet>,
+    pub devices: Vec<IpNet>,
 }
 
 impl Selection {
@@ -63,7 +63,7 @@ impl Selection {
         let protocol = self.protocols.is_empty() || Protocol::of(datagram).is_some_and(is_asked);
         let address: IpAddr = state::address(from);
         let is_of = |network: &IpNet| network.contains(&address);
-        protocol && (self.exporters.is_empty() || self.exporters.iter().any(is_of))
+        protocol && (self.devices.is_empty() || self.devices.iter().any(is_of))
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
         assert!(Selection::default().takes(one, b"anything"));
         let netflow = Selection {
             protocols: vec![Protocol::NetFlow5, Protocol::NetFlow9],
-            exporters: vec!["10.1.0.0/16".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+            devices: vec!["10.1.0.0/16".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
         };
         for (sender, datagram, taken) in [
             ("10.1.2.3:1", &[0, 5, 1][..], true),

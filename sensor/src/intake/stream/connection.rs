@@ -36,7 +36,7 @@ const LAST: Duration = Duration::from_millis(100);
 /// ... and how long at most.
 const VERY_LAST: Duration = Duration::from_secs(1);
 
-/// Why a connection ended that its exporter did not end.
+/// Why a connection ended that its device did not end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectionError {
     #[error("the TLS handshake failed: {0}")]
@@ -145,7 +145,7 @@ async fn messages(
             Err(_) => return Err(ConnectionError::Silent(longest)),
             Ok(Ok(0)) if octets.is_empty() => return Ok(()),
             Ok(Ok(0)) => return Err(ConnectionError::Cut),
-            // Many exporters end a TLS connection without saying so; whole messages are whole all the same.
+            // Many devices end a TLS connection without saying so; whole messages are whole all the same.
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof && octets.is_empty() => {
                 return Ok(());
             }

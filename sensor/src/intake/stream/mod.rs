@@ -228,7 +228,7 @@ fn take(
         shared.count(|counts| counts.refused += 1);
         shared.warn(
             from,
-            "refused a connection: its address is neither in intake.allow nor an [[exporter]]",
+            "refused a connection: its address is neither in intake.allow nor a [[device]]",
         );
         return;
     }

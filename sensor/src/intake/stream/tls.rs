@@ -1,4 +1,4 @@
-//! TLS for exporters that connect (RFC 7011 section 11): who we are, and who they must be.
+//! TLS for devices that connect (RFC 7011 section 11): who we are, and who they must be.
 
 use std::{path::Path, sync::Arc};
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, ops::ControlFlow};
 
 use serde::Serialize;
 
-/// What an exporter sent: the payload of a UDP datagram, or a message of a stream or file.
+/// What a device sent: the payload of a UDP datagram, or a message of a stream or file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// Who sent it. An IPFIX file does not tell: its messages come from the unspecified address.

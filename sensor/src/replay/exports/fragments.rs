@@ -1,4 +1,4 @@
-//! Fragments of IP packets put together again: exporters send datagrams larger than the path takes.
+//! Fragments of IP packets put together again: devices send datagrams larger than the path takes.
 
 use std::{collections::BTreeMap, net::IpAddr};
 

@@ -1,4 +1,4 @@
-//! An IP packet taken apart, as far as finding datagrams of exporters needs it: unlike the parser of flows, it keeps what
+//! An IP packet taken apart, as far as finding datagrams of devices needs it: unlike the parser of flows, it keeps what
 //! identifies fragments.
 
 use std::net::IpAddr;

@@ -36,14 +36,14 @@ impl Worker<'_> {
         let key = self.identify(device, arrival, key, sign);
         device.hear(&key, sign, Some(header.export));
         let rate = if version == 5 { header.sample_rate() } else { None };
-        let Parts { exporter, relayed, rates, skew, ledger, .. } = device.parts(&key, rate);
+        let Parts { identity, relayed, rates, skew, ledger, .. } = device.parts(&key, rate);
         let context = MessageScope {
             version,
             received: arrival.now,
             skew,
             times: Times { export: header.export, uptime: Some(header.uptime) },
             boot: None,
-            exporter,
+            device: identity,
             relayed,
             rates,
         };
@@ -100,7 +100,7 @@ impl Worker<'_> {
         } else if arrival.may_grow {
             let octets = device.streams.thin(&key, arrival.now);
             device.give_up(octets);
-            if device.open(key, self.limits.exporter) {
+            if device.open(key, self.limits.device) {
                 device.streams.get_mut(&key).into_iter().for_each(note);
             }
         }

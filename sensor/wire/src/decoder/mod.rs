@@ -1,4 +1,4 @@
-//! Datagrams of exporters into batches of flows: the whole of the decoding, for one worker.
+//! Datagrams of devices into batches of flows: the whole of the decoding, for one worker.
 //!
 //! * `sets`: messages of NetFlow 9 and IPFIX, set by set.
 //! * `option_records`: what a device says of itself.
@@ -51,7 +51,7 @@ pub struct Options {
     pub keep_options: bool,
     /// Keep what is done with each datagram ([`Decoder::take_trace`]).
     pub keep_trace: bool,
-    /// What is configured for an exporter.
+    /// What is configured for a device.
     pub profile: Box<dyn Fn(IpAddr) -> DeviceProfile + Send>,
 }
 
@@ -71,7 +71,7 @@ impl Default for Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionsRecord {
     /// Who sent it.
-    pub exporter: IpAddr,
+    pub device: IpAddr,
     /// Observation domain.
     pub domain: u32,
     /// Template identifier.
@@ -80,7 +80,7 @@ pub struct OptionsRecord {
     pub fields: Vec<(Specifier, Vec<u8>)>,
 }
 
-/// The decoder of one worker: takes datagrams of any exporter, knows their templates.
+/// The decoder of one worker: takes datagrams of any device, knows their templates.
 #[derive(Default)]
 pub struct Decoder {
     options: Options,
@@ -91,7 +91,7 @@ pub struct Decoder {
     trace: Trace,
     /// When the last datagram was received, milliseconds since the epoch.
     latest: u64,
-    /// Datagrams of addresses that are no known exporter, and that nothing is kept of.
+    /// Datagrams of addresses that are no known device, and that nothing is kept of.
     strangers: Ledger,
 }
 
@@ -127,7 +127,7 @@ macro_rules! worker {
 }
 
 impl Decoder {
-    /// A decoder that knows no exporter.
+    /// A decoder that knows no device.
     pub fn new(options: Options) -> Self {
         let scratch = Scratch::new(options.inner_headers);
         Self { options, scratch, ..Self::default() }
@@ -178,7 +178,7 @@ impl Decoder {
         let Some((device, may_grow)) = self.directory.enter(who, growth, now, limits, profile)
         else {
             // No memory to know it by: what needs no templates is decoded all the same.
-            let mut stranger = DeviceState::new(who, profile(who.exporter()));
+            let mut stranger = DeviceState::new(who, profile(who.device()));
             worker!(self).read(&mut stranger, arrival, version, octets, batches);
             stranger.give_up_waiting();
             self.strangers += stranger.ledger;
@@ -191,8 +191,8 @@ impl Decoder {
         self.directory.account(who, before, after);
     }
 
-    /// The exporters that are known, with their ledgers and losses.
-    pub fn exporters(&self) -> &Directory {
+    /// The devices that are known, with their ledgers and losses.
+    pub fn devices(&self) -> &Directory {
         &self.directory
     }
 
@@ -241,7 +241,7 @@ impl Decoder {
     }
 }
 
-/// What decoding a datagram needs besides the exporter.
+/// What decoding a datagram needs besides the device.
 struct Worker<'a> {
     limits: &'a Limits,
     /// Octets of sets that have waited and were decoded for this datagram.

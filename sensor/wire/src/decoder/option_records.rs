@@ -1,4 +1,4 @@
-//! What a device says of itself: records of options, and data records that name things or other exporters.
+//! What a device says of itself: records of options, and data records that name things or other devices.
 
 use super::{OptionsRecord, Worker};
 use crate::{
@@ -8,9 +8,9 @@ use crate::{
 };
 
 impl Worker<'_> {
-    /// Learns the exporters that data records name.
+    /// Learns the devices that data records name.
     pub(super) fn relayed(&self, device: &mut DeviceState, plan: &Plan, set: &[u8]) {
-        let places = [plan.single.exporter_v4, plan.single.exporter_v6];
+        let places = [plan.single.device_v4, plan.single.device_v6];
         if places == [None; 2] {
             return;
         }
@@ -18,8 +18,8 @@ impl Worker<'_> {
         let (rows, _) = decode::records_of(plan, set, &mut anchors);
         for row in 0..rows.len() {
             if let Some(address) = rows.address(places, row)
-                && address != device.exporter.address
-                && device.total_cost() < self.limits.exporter
+                && address != device.identity.address
+                && device.total_cost() < self.limits.device
             {
                 device.cost += device.relayed.learn(address, self.profile);
             }
@@ -31,11 +31,11 @@ impl Worker<'_> {
         let mut anchors = Vec::new();
         let (rows, _) = decode::records_of(known.plan(), set, &mut anchors);
         for (start, end) in (0..rows.len()).map(|row| rows.bounds(row)) {
-            if device.total_cost() >= self.limits.exporter {
+            if device.total_cost() >= self.limits.device {
                 return;
             }
-            let DeviceState { exporter, names, cost, .. } = &mut *device;
-            *cost += options::learn_names(&known.template, &set[start..end], exporter, names);
+            let DeviceState { identity, names, cost, .. } = &mut *device;
+            *cost += options::learn_names(&known.template, &set[start..end], identity, names);
         }
     }
 
@@ -58,14 +58,14 @@ impl Worker<'_> {
         for row in 0..rows.len() {
             let (start, end) = rows.bounds(row);
             let record = &set[start..end];
-            if device.total_cost() < self.limits.exporter
+            if device.total_cost() < self.limits.device
                 && let Some(subjects) = device.subjects(key)
             {
                 device.cost += options::learn(&known.template, record, domain, subjects);
             }
             if let Some(kept) = &mut self.kept {
                 kept.push(OptionsRecord {
-                    exporter: device.exporter.address,
+                    device: device.identity.address,
                     domain,
                     template: known.template.id,
                     fields: fields(&known.template, record)

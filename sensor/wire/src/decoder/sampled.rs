@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Interfaces whose counters are kept for an exporter.
+/// Interfaces whose counters are kept for a device.
 const MOST_INTERFACES: usize = 16_384;
 /// Octets of memory that an interface's counters take, about: their place in a table that is half full.
 const INTERFACE_COST: usize = 2 * size_of::<(u32, InterfaceCounters)>() + 32;
@@ -45,12 +45,12 @@ impl Worker<'_> {
         let uptime = Some(header.uptime);
         let sign = Sign { at: arrival.now, number: header.sequence, uptime };
         device.hear(&key, sign, None);
-        let mut keeper = Keeper { device, key, arrival, limit: self.limits.exporter };
+        let mut keeper = Keeper { device, key, arrival, limit: self.limits.device };
         let count = header.samples;
         let inner = self.scratch.inner_headers;
         datagram::samples(rest, count, inner, self.packets, &mut keeper, &mut ledger);
         device.renew_names(arrival.now);
-        let Parts { exporter, relayed, rates, ledger: all, .. } = device.parts(&key, None);
+        let Parts { identity, relayed, rates, ledger: all, .. } = device.parts(&key, None);
         let context = MessageScope {
             version: 5,
             received: arrival.now,
@@ -58,7 +58,7 @@ impl Worker<'_> {
             skew: 0,
             times: Times { export: arrival.now, uptime: None },
             boot: None,
-            exporter,
+            device: identity,
             relayed,
             rates,
         };
@@ -95,9 +95,9 @@ impl Counters for Keeper<'_> {
 
     fn name(&mut self, index: u32, name: &[u8]) {
         if self.device.total_cost() < self.limit && self.arrival.may_grow {
-            let DeviceState { exporter, names, cost, .. } = &mut *self.device;
+            let DeviceState { identity, names, cost, .. } = &mut *self.device;
             let interface = Interface { name: text(name), alias: String::new() };
-            *cost += names.put(Name::Interface(index, interface), exporter);
+            *cost += names.put(Name::Interface(index, interface), identity);
         }
     }
 

@@ -233,7 +233,7 @@ impl Worker<'_> {
     ) -> bool {
         let known = device.streams.get(&key);
         let cost = match known.map(|session| session.templates.cost_of(&template)) {
-            // Told again, as exporters do every few minutes.
+            // Told again, as devices do every few minutes.
             Some(None) => return true,
             Some(Some(cost)) => cost,
             None => Templates::default().cost_of(&template).unwrap_or(0),
@@ -241,7 +241,7 @@ impl Worker<'_> {
         if !arrival.may_grow {
             return false;
         }
-        let limit = self.limits.exporter;
+        let limit = self.limits.device;
         if device.total_cost() + cost > limit {
             device.purge(arrival.now, self.limits.stale);
         }
@@ -337,8 +337,8 @@ impl Worker<'_> {
         let limit = self.limits;
         let room = arrival.may_grow
             && octets <= limit.waiting
-            && device.total_cost() + octets + 512 <= limit.exporter;
-        if !room || !device.open(message.key, limit.exporter) {
+            && device.total_cost() + octets + 512 <= limit.device;
+        if !room || !device.open(message.key, limit.device) {
             return device.ledger.skip(Skipped::UnknownTemplate, octets);
         }
         let waiting = Waiting {
@@ -389,8 +389,8 @@ impl Worker<'_> {
         }
         device.renew_names(message.received);
         self.relayed(device, plan, set);
-        let may_track = message.may_grow && device.total_cost() < self.limits.exporter;
-        let Parts { exporter, relayed, rates, boot, skew, connections, totals, ledger } =
+        let may_track = message.may_grow && device.total_cost() < self.limits.device;
+        let Parts { identity, relayed, rates, boot, skew, connections, totals, ledger } =
             device.parts(&message.key, None);
         let mut memory =
             may_track.then_some(Memory { connections, totals, domain: message.key.domain });
@@ -401,7 +401,7 @@ impl Worker<'_> {
             skew,
             times: message.times,
             boot,
-            exporter,
+            device: identity,
             relayed,
             rates,
         };

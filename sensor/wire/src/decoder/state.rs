@@ -1,4 +1,4 @@
-//! What is known of exporters, out of the decoder and into it again.
+//! What is known of devices, out of the decoder and into it again.
 
 use std::sync::Arc;
 
@@ -6,27 +6,27 @@ use super::Decoder;
 use crate::device::{
     directory::Limits,
     session::Session,
-    snapshot::{SavedExporter, SavedSession, Snapshot, VERSION},
+    snapshot::{SavedDevice, SavedSession, Snapshot, VERSION},
     state::DeviceState,
 };
 
 impl Decoder {
-    /// Templates, sampling and names of all exporters.
+    /// Templates, sampling and names of all devices.
     pub fn snapshot(&self) -> Snapshot {
-        let mut exporters: Vec<_> = self.directory.devices().map(save).collect();
-        exporters.sort_by_key(|exporter| exporter.address);
-        Snapshot { version: VERSION, exporters }
+        let mut devices: Vec<_> = self.directory.devices().map(save).collect();
+        devices.sort_by_key(|device| device.address);
+        Snapshot { version: VERSION, devices }
     }
 
     /// Takes what `snapshot` says, as of `now` (milliseconds since the epoch), as far as there is memory for it. A snapshot
-    /// of another version says nothing. Returns the number of exporters taken.
+    /// of another version says nothing. Returns the number of devices taken.
     pub fn restore(&mut self, snapshot: Snapshot, now: u64) -> usize {
         if snapshot.version != VERSION {
             return 0;
         }
         let mut taken = 0;
         let limits = &self.options.limits;
-        for saved in snapshot.exporters {
+        for saved in snapshot.devices {
             let who = saved.who();
             let entered = self.directory.enter(who, 0, now, limits, &self.options.profile);
             let Some((device, _)) = entered else { continue };
@@ -40,8 +40,8 @@ impl Decoder {
     }
 }
 
-fn save(device: &DeviceState) -> SavedExporter {
-    let exporter = &device.exporter;
+fn save(device: &DeviceState) -> SavedDevice {
+    let identity = &device.identity;
     let mut sessions: Vec<_> = device
         .streams
         .iter()
@@ -57,20 +57,20 @@ fn save(device: &DeviceState) -> SavedExporter {
         })
         .collect();
     sessions.sort_by_key(SavedSession::key);
-    SavedExporter {
-        address: exporter.address,
-        source: Some(device.source).filter(|source| *source != exporter.address),
+    SavedDevice {
+        address: identity.address,
+        source: Some(device.source).filter(|source| *source != identity.address),
         first_decoded: device.first_decoded,
         last_decoded: device.last_decoded,
         sampling: device.sampling.clone(),
-        interfaces: exporter
+        interfaces: identity
             .interfaces
             .0
             .iter()
             .map(|(index, known)| (*index, known.name.clone(), known.alias.clone()))
             .collect(),
-        applications: exporter.applications.iter().map(|(id, name)| (*id, name.clone())).collect(),
-        vrfs: exporter.vrfs.iter().map(|(id, name)| (*id, name.clone())).collect(),
+        applications: identity.applications.iter().map(|(id, name)| (*id, name.clone())).collect(),
+        vrfs: identity.vrfs.iter().map(|(id, name)| (*id, name.clone())).collect(),
         sessions,
     }
 }
@@ -81,28 +81,28 @@ fn templates(session: &Session) -> Vec<crate::template::Template> {
     templates
 }
 
-fn load(device: &mut DeviceState, saved: SavedExporter, now: u64, limits: &Limits) {
+fn load(device: &mut DeviceState, saved: SavedDevice, now: u64, limits: &Limits) {
     device.first_decoded = saved.first_decoded;
     device.last_decoded = saved.last_decoded;
     device.listening = now;
     device.sampling = saved.sampling;
     let names = saved.interfaces.len() + saved.applications.len() + saved.vrfs.len();
-    if device.total_cost() + names * 192 <= limits.exporter {
+    if device.total_cost() + names * 192 <= limits.device {
         device.cost += names * 192;
-        let exporter = Arc::make_mut(&mut device.exporter);
+        let identity = Arc::make_mut(&mut device.identity);
         for (index, name, alias) in saved.interfaces {
-            let interface = exporter.interfaces.0.entry(index).or_default();
+            let interface = identity.interfaces.0.entry(index).or_default();
             if !device.names.is_configured(index) {
                 interface.name = name;
             }
             interface.alias = alias;
         }
-        exporter.applications.extend(saved.applications);
-        exporter.vrfs.extend(saved.vrfs);
+        identity.applications.extend(saved.applications);
+        identity.vrfs.extend(saved.vrfs);
     }
     for session in saved.sessions {
         let key = session.key();
-        if !device.open(key, limits.exporter) {
+        if !device.open(key, limits.device) {
             return;
         }
         for template in session.templates {
@@ -110,7 +110,7 @@ fn load(device: &mut DeviceState, saved: SavedExporter, now: u64, limits: &Limit
             let sound = (1..=0xffff).contains(&template.minimum())
                 && template.id >= crate::ipfix::FIRST_TEMPLATE
                 && template.specifiers.iter().all(|specifier| specifier.length != 0);
-            if sound && device.total_cost() < limits.exporter {
+            if sound && device.total_cost() < limits.device {
                 device.streams.change(&key, |known| known.templates.insert(template));
             }
         }

@@ -51,7 +51,7 @@ pub enum SetKind {
     OptionsTemplates,
     /// Flows.
     Data,
-    /// Records that tell of the exporter.
+    /// Records that tell of the device.
     Options,
     /// Records whose template is not known, or not yet.
     WithoutTemplate,

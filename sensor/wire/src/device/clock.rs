@@ -1,4 +1,4 @@
-//! How far the clock of an exporter is from ours, by the export times in its messages.
+//! How far the clock of a device is from ours, by the export times in its messages.
 //!
 //! A router that sends local time as UTC is hours off; whoever compares its records with those of others has to know. A
 //! message cannot arrive before it was sent, but it can wait on its way: so the least delayed messages tell the difference,

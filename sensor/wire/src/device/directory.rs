@@ -1,13 +1,13 @@
-//! All exporters, within a budget of memory.
+//! All devices, within a budget of memory.
 //!
 //! When the budget is used up, somebody has to go, and [`room`] says who: those who spoke once and fell silent before those
 //! who were heard for long; nobody who is configured for the sake of somebody who is not. What tells is data that were
-//! decoded: no flood of templates, and none of datagrams that come once from each of many addresses, takes the place of an
-//! exporter whose flows are decoded.
+//! decoded: no flood of templates, and none of datagrams that come once from each of many addresses, takes the place of a
+//! device whose flows are decoded.
 //!
-//! Exporters are known by the address from which their messages come. An sFlow agent is known by the address that it tells,
+//! Devices are known by the address from which their messages come. An sFlow agent is known by the address that it tells,
 //! behind the one that its datagrams come from: nobody vouches for what a datagram says, so that nothing it tells reaches
-//! the exporter that really has that address, and so that the agents of one source have a share of memory, and no more.
+//! the device that really has that address, and so that the agents of one source have a share of memory, and no more.
 //!
 //! [`room`]: super::room
 
@@ -23,19 +23,19 @@ use crate::ledger::Ledger;
 /// Bounds of memory and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Octets of memory for all exporters.
+    /// Octets of memory for all devices.
     pub total: usize,
-    /// Octets of memory for one exporter.
-    pub exporter: usize,
-    /// Octets of sets that wait for templates, for one stream of one exporter.
+    /// Octets of memory for one device.
+    pub device: usize,
+    /// Octets of sets that wait for templates, for one stream of one device.
     pub waiting: usize,
-    /// Milliseconds without data after which an exporter may be forgotten, or one of its streams.
+    /// Milliseconds without data after which a device may be forgotten, or one of its streams.
     pub stale: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { total: 64 << 20, exporter: 4 << 20, waiting: 128 << 10, stale: 3_600_000 }
+        Self { total: 64 << 20, device: 4 << 20, waiting: 128 << 10, stale: 3_600_000 }
     }
 }
 
@@ -44,7 +44,7 @@ pub const MOST_AGENTS: usize = 1024;
 /// What part of all memory they may take together.
 const AGENTS_SHARE: usize = 4;
 
-/// By what an exporter is known: numbers, which every datagram looks up.
+/// By what a device is known: numbers, which every datagram looks up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Who {
     /// Where its messages come from.
@@ -96,7 +96,7 @@ impl Who {
     }
 
     /// Its address.
-    pub fn exporter(self) -> IpAddr {
+    pub fn device(self) -> IpAddr {
         address(if self.is_agent() { self.agent } else { self.source })
     }
 
@@ -114,28 +114,28 @@ struct Agents {
     clocks: Clocks,
 }
 
-/// All exporters.
+/// All devices.
 #[derive(Debug, Default)]
 pub struct Directory {
     devices: Table<Who, Box<DeviceState>>,
     agents: Table<u128, Agents>,
     clocks: Clocks,
     used: usize,
-    /// What became of the datagrams of exporters that are forgotten.
+    /// What became of the datagrams of devices that are forgotten.
     pub forgotten: Ledger,
-    /// Exporters that were forgotten to make room.
+    /// Devices that were forgotten to make room.
     pub evicted: Recent,
-    /// Datagrams of exporters for which there was no room.
+    /// Datagrams of devices for which there was no room.
     pub turned_away: Recent,
 }
 
 impl Directory {
-    /// All exporters.
+    /// All devices.
     pub fn devices(&self) -> impl Iterator<Item = &DeviceState> {
         self.devices.values().map(|device| &**device)
     }
 
-    /// The exporter at `address`, or of an agent.
+    /// The device at `address`, or of an agent.
     pub fn device(&self, who: impl Into<Who>) -> Option<&DeviceState> {
         self.devices.get(&who.into()).map(|device| &**device)
     }
@@ -145,7 +145,7 @@ impl Directory {
         self.used
     }
 
-    /// The exporter `who`, a new one with `profile` where there is none, and whether it may take up to `growth` octets more;
+    /// The device `who`, a new one with `profile` where there is none, and whether it may take up to `growth` octets more;
     /// none when no memory is left for it.
     pub fn enter(
         &mut self,
@@ -161,7 +161,7 @@ impl Directory {
                 let profile = profile_of(who, profile);
                 let cost = DEVICE_COST + profile.cost();
                 if !self.make_room(cost, profile.standing, now, limits, who) {
-                    self.turned_away.note(who.exporter());
+                    self.turned_away.note(who.device());
                     return None;
                 }
                 let standing = profile.standing;
@@ -191,12 +191,12 @@ impl Directory {
         }
     }
 
-    /// The exporter `who`, if there is one.
+    /// The device `who`, if there is one.
     pub fn existing(&mut self, who: impl Into<Who>) -> Option<&mut DeviceState> {
         self.devices.get_mut(&who.into()).map(|device| &mut **device)
     }
 
-    /// Changes every exporter, and keeps account of the memory.
+    /// Changes every device, and keeps account of the memory.
     pub fn for_each(&mut self, mut change: impl FnMut(&mut DeviceState)) {
         for device in self.devices.values_mut() {
             let before = device.total_cost();
@@ -216,7 +216,7 @@ impl Directory {
         }
     }
 
-    /// Forgets exporters until `octets` more fit, for the sake of `keep`, which has `standing`; false when they cannot.
+    /// Forgets devices until `octets` more fit, for the sake of `keep`, which has `standing`; false when they cannot.
     fn make_room(
         &mut self,
         octets: usize,
@@ -273,13 +273,13 @@ impl Directory {
         }
         device.give_up_waiting();
         self.forgotten += device.ledger;
-        self.evicted.note(device.exporter.address);
+        self.evicted.note(device.identity.address);
     }
 }
 
 /// What is configured for `who`. Room is reserved for an agent where it is for its source as well: anybody can name it.
 fn profile_of(who: Who, profile: impl Fn(IpAddr) -> DeviceProfile) -> DeviceProfile {
-    let mut own = profile(who.exporter());
+    let mut own = profile(who.device());
     if who.is_agent() {
         own.standing = own.standing.min(profile(who.source()).standing);
     }

@@ -10,7 +10,7 @@
 //! * [`options`]: what options records tell. [`names`]: names in them, and in other records.
 //! * [`state`]: all that is known of one device.
 //! * [`directory`]: all devices, and the memory that they may take. [`room`]: who goes when there is none left.
-//! * [`table`]: where exporters, streams and templates are looked up.
+//! * [`table`]: where devices, streams and templates are looked up.
 //! * [`snapshot`]: all that a restart must not lose.
 
 pub mod clock;

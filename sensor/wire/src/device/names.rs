@@ -10,7 +10,7 @@ use sensor_core::flow::{application::ApplicationId, device::Device, interfaces::
 
 /// Longest name that is kept, in octets.
 const LONGEST: usize = 255;
-/// Names of each kind that are kept for an exporter.
+/// Names of each kind that are kept for a device.
 const MOST: usize = 65_536;
 /// Names of which a copy may be made for every datagram.
 const FEW: usize = 128;
@@ -30,7 +30,7 @@ pub enum Name {
     Vrf(u32, String),
 }
 
-/// Names that are not with the exporter yet.
+/// Names that are not with the device yet.
 #[derive(Debug, Default)]
 pub struct Names {
     waiting: Vec<Name>,
@@ -53,15 +53,15 @@ impl Names {
         self.configured.contains(&index)
     }
 
-    /// Takes a name, unless `exporter` has it. Returns the octets of memory that it takes; 0 when there is no room.
-    pub fn put(&mut self, mut name: Name, exporter: &Device) -> usize {
+    /// Takes a name, unless `device` has it. Returns the octets of memory that it takes; 0 when there is no room.
+    pub fn put(&mut self, mut name: Name, device: &Device) -> usize {
         if let Name::Interface(index, told) = &mut name
             && self.is_configured(*index)
         {
             told.name.clear();
         }
         let cost = name.cost();
-        if name.is_known(exporter) || self.waiting_cost + cost > WAITING {
+        if name.is_known(device) || self.waiting_cost + cost > WAITING {
             return 0;
         }
         self.waiting.push(name);
@@ -74,12 +74,11 @@ impl Names {
         !self.waiting.is_empty()
     }
 
-    /// Gives the names that wait to `exporter`, if that may be now, at `now` for datagram number `datagram`. Returns the
+    /// Gives the names that wait to `device`, if that may be now, at `now` for datagram number `datagram`. Returns the
     /// octets of memory that it takes more, and those that waiting took.
-    pub fn renew(&mut self, exporter: &mut Arc<Device>, now: u64, datagram: u64) -> (usize, usize) {
-        if Arc::get_mut(exporter).is_none() {
-            let all =
-                exporter.interfaces.0.len() + exporter.applications.len() + exporter.vrfs.len();
+    pub fn renew(&mut self, device: &mut Arc<Device>, now: u64, datagram: u64) -> (usize, usize) {
+        if Arc::get_mut(device).is_none() {
+            let all = device.interfaces.0.len() + device.applications.len() + device.vrfs.len();
             let may = if all <= FEW {
                 self.copied_for != datagram
             } else {
@@ -90,9 +89,9 @@ impl Names {
             }
             (self.copied, self.copied_for) = (now, datagram);
         }
-        let exporter = Arc::make_mut(exporter);
+        let device = Arc::make_mut(device);
         let waiting = std::mem::take(&mut self.waiting);
-        let more = waiting.into_iter().map(|name| name.give(exporter)).sum();
+        let more = waiting.into_iter().map(|name| name.give(device)).sum();
         (more, std::mem::take(&mut self.waiting_cost))
     }
 }
@@ -109,24 +108,24 @@ impl Name {
         }
     }
 
-    fn is_known(&self, exporter: &Device) -> bool {
+    fn is_known(&self, device: &Device) -> bool {
         let is = |known: &str, told: &str| told.is_empty() || told == known;
         match self {
             Self::Interface(index, told) => {
-                let known = exporter.interfaces.0.get(index);
+                let known = device.interfaces.0.get(index);
                 let (name, alias) =
                     known.map_or(("", ""), |known| (known.name.as_str(), known.alias.as_str()));
                 is(name, &told.name) && is(alias, &told.alias)
             }
-            Self::Application(id, told) => exporter.applications.get(id) == Some(told),
-            Self::Vrf(id, told) => exporter.vrfs.get(id) == Some(told),
+            Self::Application(id, told) => device.applications.get(id) == Some(told),
+            Self::Vrf(id, told) => device.vrfs.get(id) == Some(told),
         }
     }
 
-    /// Gives it to `exporter`. Returns the octets of memory that it takes there: its text, and a place in a table that is half
+    /// Gives it to `device`. Returns the octets of memory that it takes there: its text, and a place in a table that is half
     /// full.
-    fn give(self, exporter: &mut Device) -> usize {
-        let (length, interfaces) = (self.length(), &mut exporter.interfaces.0);
+    fn give(self, device: &mut Device) -> usize {
+        let (length, interfaces) = (self.length(), &mut device.interfaces.0);
         match self {
             Self::Interface(index, told) => {
                 let known = interfaces.contains_key(&index);
@@ -142,8 +141,8 @@ impl Name {
                 }
                 length + if known { 0 } else { 2 * size_of::<(u32, Interface)>() + 48 }
             }
-            Self::Application(id, name) => give(&mut exporter.applications, id, name),
-            Self::Vrf(id, name) => give(&mut exporter.vrfs, id, name),
+            Self::Application(id, name) => give(&mut device.applications, id, name),
+            Self::Vrf(id, name) => give(&mut device.vrfs, id, name),
         }
     }
 }
@@ -169,7 +168,7 @@ pub fn text(octets: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn exporter() -> Arc<Device> {
+    fn device() -> Arc<Device> {
         Arc::new(Device::new([192, 0, 2, 1].into()))
     }
 
@@ -179,43 +178,43 @@ mod tests {
 
     #[test]
     fn name_and_alias_may_come_apart() {
-        let (mut names, mut exporter) = (Names::default(), exporter());
-        names.put(interface(1, "ge-0", ""), &exporter);
-        names.put(interface(1, "", "uplink"), &exporter);
-        names.renew(&mut exporter, 0, 1);
-        assert_eq!(exporter.interfaces.name(1), Some("ge-0"));
-        assert_eq!(exporter.interfaces.alias(1), Some("uplink"));
-        assert_eq!(names.put(interface(1, "ge-0", ""), &exporter), 0, "known");
+        let (mut names, mut device) = (Names::default(), device());
+        names.put(interface(1, "ge-0", ""), &device);
+        names.put(interface(1, "", "uplink"), &device);
+        names.renew(&mut device, 0, 1);
+        assert_eq!(device.interfaces.name(1), Some("ge-0"));
+        assert_eq!(device.interfaces.alias(1), Some("uplink"));
+        assert_eq!(names.put(interface(1, "ge-0", ""), &device), 0, "known");
         assert!(!names.wait());
     }
 
     #[test]
     fn names_that_are_shared_are_copied_once_a_datagram_or_second() {
-        let (mut names, mut exporter) = (Names::default(), exporter());
-        let told = |names: &mut Names, exporter: &mut Arc<Device>, name: &str, now, datagram| {
-            names.put(interface(1, name, ""), exporter);
-            names.renew(exporter, now, datagram);
-            exporter.interfaces.name(1).map(str::to_owned)
+        let (mut names, mut device) = (Names::default(), device());
+        let told = |names: &mut Names, device: &mut Arc<Device>, name: &str, now, datagram| {
+            names.put(interface(1, name, ""), device);
+            names.renew(device, now, datagram);
+            device.interfaces.name(1).map(str::to_owned)
         };
-        let mut shared = vec![exporter.clone()];
-        assert_eq!(told(&mut names, &mut exporter, "a", 5000, 1).as_deref(), Some("a"));
-        shared.push(exporter.clone());
-        assert_eq!(told(&mut names, &mut exporter, "b", 5000, 1).as_deref(), Some("a"));
-        assert_eq!(told(&mut names, &mut exporter, "b", 5000, 2).as_deref(), Some("b"));
+        let mut shared = vec![device.clone()];
+        assert_eq!(told(&mut names, &mut device, "a", 5000, 1).as_deref(), Some("a"));
+        shared.push(device.clone());
+        assert_eq!(told(&mut names, &mut device, "b", 5000, 1).as_deref(), Some("a"));
+        assert_eq!(told(&mut names, &mut device, "b", 5000, 2).as_deref(), Some("b"));
         for index in 2..300 {
-            names.put(interface(index, "x", ""), &exporter);
+            names.put(interface(index, "x", ""), &device);
         }
-        names.renew(&mut exporter, 5000, 3);
-        shared.push(exporter.clone());
-        assert_eq!(told(&mut names, &mut exporter, "c", 5500, 4).as_deref(), Some("b"));
-        assert_eq!(told(&mut names, &mut exporter, "d", 6000, 5).as_deref(), Some("d"));
+        names.renew(&mut device, 5000, 3);
+        shared.push(device.clone());
+        assert_eq!(told(&mut names, &mut device, "c", 5500, 4).as_deref(), Some("b"));
+        assert_eq!(told(&mut names, &mut device, "d", 6000, 5).as_deref(), Some("d"));
     }
 
     #[test]
     fn what_waits_is_bounded() {
-        let (mut names, exporter) = (Names::default(), exporter());
+        let (mut names, device) = (Names::default(), device());
         let taken: usize =
-            (0..10_000).map(|index| names.put(interface(index, "name", ""), &exporter)).sum();
+            (0..10_000).map(|index| names.put(interface(index, "name", ""), &device)).sum();
         assert!((WAITING - 256..=WAITING).contains(&taken), "{taken}");
     }
 }

@@ -1,4 +1,4 @@
-//! What options records tell of an exporter: sampling, names of interfaces, applications and VRFs, the time it booted.
+//! What options records tell of a device: sampling, names of interfaces, applications and VRFs, the time it booted.
 
 use sensor_core::flow::{
     application::{self, ApplicationId},
@@ -46,7 +46,7 @@ struct Told<'a> {
 /// Whom an options record tells about.
 pub struct Subjects<'a> {
     /// The device.
-    pub exporter: &'a Device,
+    pub device: &'a Device,
     /// Names for it.
     pub names: &'a mut Names,
     /// Sampling of all its domains.
@@ -58,7 +58,7 @@ pub struct Subjects<'a> {
 /// Learns from the options record `record` of domain `domain`. Returns the octets of memory that names take.
 pub fn learn(template: &Template, record: &[u8], domain: u32, subjects: Subjects<'_>) -> usize {
     let told = read(template, record);
-    let Subjects { exporter, names, sampling, session } = subjects;
+    let Subjects { device, names, sampling, session } = subjects;
     if let Some(boot) = told.boot.filter(|boot| *boot != 0) {
         session.boot = Some(boot);
     }
@@ -68,17 +68,17 @@ pub fn learn(template: &Template, record: &[u8], domain: u32, subjects: Subjects
         session.sampling.learn(scope, rate, domain);
         sampling.learn(scope, rate, domain);
     }
-    told.names(exporter).map(|name| names.put(name, exporter)).sum()
+    told.names(device).map(|name| names.put(name, device)).sum()
 }
 
 /// Learns the names in the data record `record`, and nothing else. Returns the octets of memory that they take.
 pub fn learn_names(
     template: &Template,
     record: &[u8],
-    exporter: &Device,
+    device: &Device,
     names: &mut Names,
 ) -> usize {
-    read(template, record).names(exporter).map(|name| names.put(name, exporter)).sum()
+    read(template, record).names(device).map(|name| names.put(name, device)).sum()
 }
 
 fn read<'a>(template: &'a Template, record: &'a [u8]) -> Told<'a> {
@@ -121,11 +121,11 @@ impl Told<'_> {
         u32::try_from(rate).ok().filter(|rate| *rate != 0)
     }
 
-    /// The names that `exporter` does not have, with what they name. Devices tell the same ones again and again.
-    fn names(&self, exporter: &Device) -> impl Iterator<Item = Name> {
+    /// The names that `device` does not have, with what they name. Devices tell the same ones again and again.
+    fn names(&self, device: &Device) -> impl Iterator<Item = Name> {
         let interface = self.interface.or(self.egress).and_then(|index| {
             let (name, alias) = (self.interface_name, self.interface_alias);
-            let known = exporter.interfaces.0.get(&index);
+            let known = device.interfaces.0.get(&index);
             let (old, old_alias) =
                 known.map_or(("", ""), |known| (known.name.as_str(), known.alias.as_str()));
             let told = |name: Option<&[u8]>| name.map(text).unwrap_or_default();
@@ -138,9 +138,9 @@ impl Told<'_> {
         let application = self
             .application
             .zip(self.application_name)
-            .filter(|(id, name)| is_new(name, exporter.applications.get(id).map(String::as_str)));
+            .filter(|(id, name)| is_new(name, device.applications.get(id).map(String::as_str)));
         let vrf = self.vrf.zip(self.vrf_name);
-        let vrf = vrf.filter(|(id, name)| is_new(name, exporter.vrfs.get(id).map(String::as_str)));
+        let vrf = vrf.filter(|(id, name)| is_new(name, device.vrfs.get(id).map(String::as_str)));
         [
             interface,
             application.map(|(id, name)| Name::Application(id, text(name))),

@@ -1,4 +1,4 @@
-//! Exporters whose flows come by way of another device, a mediator (RFC 6183), which names them in every record:
+//! Devices whose flows come by way of another device, a mediator (RFC 6183), which names them in every record:
 //! `exporterIPv4Address` and `exporterIPv6Address` (elements 130 and 131).
 //!
 //! Names of interfaces, applications and VRFs that the mediator tells are its own, and are not theirs.
@@ -10,15 +10,15 @@ use sensor_core::flow::device::Device;
 
 use super::state::DeviceProfile;
 
-/// Exporters that are known behind one device.
+/// Devices that are known behind one device.
 const MOST: usize = 4096;
 
-/// The exporters behind one device.
+/// The devices behind one device.
 #[derive(Debug, Default)]
 pub struct Relayed(HashMap<IpAddr, Arc<Device>>);
 
 impl Relayed {
-    /// The exporter at `address`; none where it has not been told, or there was no room for it.
+    /// The device at `address`; none where it has not been told, or there was no room for it.
     pub fn get(&self, address: IpAddr) -> Option<&Arc<Device>> {
         self.0.get(&address)
     }
@@ -34,7 +34,7 @@ impl Relayed {
         }
         let profile = profile(address);
         let cost = size_of::<Device>() + 96 + profile.cost();
-        self.0.insert(address, Arc::new(profile.exporter(address)));
+        self.0.insert(address, Arc::new(profile.device(address)));
         cost
     }
 }

@@ -1,6 +1,6 @@
 //! Who goes when there is no room left.
 //!
-//! Exporters stand in a circle, in the order in which they came, and a hand goes around (the CLOCK of page replacement), a
+//! Devices stand in a circle, in the order in which they came, and a hand goes around (the CLOCK of page replacement), a
 //! few of them for each datagram that needs room. There are three circles, asked one after the other: those of whom no data
 //! were decoded yet, those that were decoded for less than a `LASTING` time, and the others. Who has been silent for as long as it was heard goes; for one that was heard once
 //! that is at once. Standing decides before all that: nobody goes for the sake of who stands below, room is made among those
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::directory::Who;
 
-/// What the configuration makes of an exporter, the least first.
+/// What the configuration makes of a device, the least first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// Nothing.
@@ -24,16 +24,16 @@ pub enum Standing {
     Named,
 }
 
-/// Milliseconds of being decoded after which an exporter is no passer-by.
+/// Milliseconds of being decoded after which a device is no passer-by.
 const LASTING: u64 = 60_000;
 /// Least silence of one that is none, milliseconds.
 const PATIENCE: u64 = 600_000;
-/// Exporters that are looked at, at most, for one datagram and circle.
+/// Devices that are looked at, at most, for one datagram and circle.
 const TRIES: usize = 16;
 /// Milliseconds for which nobody is looked at when nobody was found in a whole round.
 const REST: u64 = 1000;
 
-/// How an exporter is there.
+/// How a device is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Presence {
     /// Whether any data were decoded.
@@ -71,7 +71,7 @@ impl Presence {
 #[derive(Debug, Default)]
 struct Clock {
     circles: [VecDeque<Who>; 3],
-    /// Exporters that were looked at since somebody was found.
+    /// Devices that were looked at since somebody was found.
     in_vain: usize,
     rest_until: u64,
 }
@@ -81,7 +81,7 @@ struct Clock {
 pub(super) struct Clocks([Clock; 2]);
 
 impl Clocks {
-    /// Takes in a new exporter.
+    /// Takes in a new device.
     pub fn enter(&mut self, standing: Standing, key: Who) {
         if let Some(clock) = self.0.get_mut(standing as usize) {
             clock.circles[0].push_back(key);
@@ -145,7 +145,7 @@ impl Clock {
     }
 }
 
-/// Exporters to whom something happened: how often, and to whom of late.
+/// Devices to whom something happened: how often, and to whom of late.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Recent {
     /// How often.
@@ -154,7 +154,7 @@ pub struct Recent {
     pub latest: VecDeque<IpAddr>,
 }
 
-/// Exporters that are remembered by name.
+/// Devices that are remembered by name.
 const REMEMBERED: usize = 5;
 
 impl Recent {

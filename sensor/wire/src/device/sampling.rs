@@ -1,4 +1,4 @@
-//! How an exporter samples: what its options say, by sampler, by interface, and for all its flows.
+//! How a device samples: what its options say, by sampler, by interface, and for all its flows.
 
 use std::collections::BTreeMap;
 
@@ -128,7 +128,7 @@ fn learn<K: Ord>(table: &mut BTreeMap<K, Rate>, key: K, rate: u32, domain: u32) 
 /// their options in another domain than their flows.
 #[derive(Clone, Copy)]
 pub struct Rates<'a> {
-    /// Configured for the exporter: goes before all that it says itself.
+    /// Configured for the device: goes before all that it says itself.
     pub configured: Option<u32>,
     /// What the header says.
     pub header: Option<u32>,

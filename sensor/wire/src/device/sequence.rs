@@ -1,4 +1,4 @@
-//! Sequence numbers: what got lost between the exporter and here.
+//! Sequence numbers: what got lost between the device and here.
 
 /// A gap beyond this is no loss but a new start.
 const PLAUSIBLE: i32 = 1 << 20;

@@ -1,4 +1,4 @@
-//! One stream of messages of an exporter: its templates, and the sets that wait for theirs.
+//! One stream of messages of a device: its templates, and the sets that wait for theirs.
 
 use std::{
     hash::{Hash, Hasher},
@@ -19,7 +19,7 @@ use super::{
 /// What stands for sFlow among versions: its own is 5, which is NetFlow's as well.
 pub const SFLOW: u8 = 0;
 
-/// Tells the streams of one exporter's address apart.
+/// Tells the streams of one device's address apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionKey {
     /// Version of the protocol, [`SFLOW`] for sFlow: their domains are numbered apart.

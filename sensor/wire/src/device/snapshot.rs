@@ -11,18 +11,18 @@ use crate::template::Template;
 /// Version of the form; others are not read.
 pub const VERSION: u32 = 1;
 
-/// What is known of all exporters.
+/// What is known of all devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// [`VERSION`].
     pub version: u32,
-    /// The exporters.
-    pub exporters: Vec<SavedExporter>,
+    /// The devices.
+    pub devices: Vec<SavedDevice>,
 }
 
-/// What is known of one exporter.
+/// What is known of one device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedExporter {
+pub struct SavedDevice {
     /// Its address.
     pub address: IpAddr,
     /// Where its messages come from, where that is another address.
@@ -67,7 +67,7 @@ pub struct SavedSession {
     pub templates: Vec<Template>,
 }
 
-impl SavedExporter {
+impl SavedDevice {
     /// By what it is known.
     pub fn who(&self) -> Who {
         Who::from(self.source.unwrap_or(self.address)).agent(self.address)

@@ -1,4 +1,4 @@
-//! One exporter: all streams of messages that come from one address, and what they have told of the device.
+//! One device: all streams of messages that come from one address, and what they have told of the device.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,7 @@ use crate::{
     template::compile::OutCounters,
 };
 
-/// What is configured for an exporter.
+/// What is configured for a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceProfile {
     /// Its name.
@@ -58,8 +58,8 @@ impl DeviceProfile {
         texts.map(|text| text.len() + 40).chain(interfaces).sum()
     }
 
-    /// The exporter at `address`, of which nothing else is known.
-    pub fn exporter(self, address: IpAddr) -> Device {
+    /// The device at `address`, of which nothing else is known.
+    pub fn device(self, address: IpAddr) -> Device {
         let Self { name, site, tags, interfaces, .. } = self;
         let interface = |(index, name)| (index, Interface { name, alias: String::new() });
         let interfaces = Interfaces(interfaces.into_iter().map(interface).collect());
@@ -67,11 +67,11 @@ impl DeviceProfile {
     }
 }
 
-/// What is known of one exporter.
+/// What is known of one device.
 #[derive(Debug)]
 pub struct DeviceState {
     /// What its flows are labelled with.
-    pub exporter: Arc<Device>,
+    pub identity: Arc<Device>,
     /// Configured sampling rate.
     pub sample_rate: Option<u32>,
     /// What its OUT counters count.
@@ -98,7 +98,7 @@ pub struct DeviceState {
     pub cost: usize,
     /// Names that its flows are not labelled with yet.
     pub names: Names,
-    /// Exporters whose flows it passes on.
+    /// Devices whose flows it passes on.
     pub relayed: Relayed,
     /// Its streams of messages.
     pub streams: Streams,
@@ -110,8 +110,8 @@ pub struct DeviceState {
 /// What decoding flows needs of a device.
 pub struct Parts<'a> {
     /// What its flows are labelled with.
-    pub exporter: &'a Arc<Device>,
-    /// Exporters whose flows it passes on.
+    pub identity: &'a Arc<Device>,
+    /// Devices whose flows it passes on.
     pub relayed: &'a Relayed,
     /// How its packets are sampled.
     pub rates: Rates<'a>,
@@ -135,11 +135,11 @@ impl DeviceState {
     pub fn new(who: Who, profile: DeviceProfile) -> Self {
         let cost = DEVICE_COST + profile.cost();
         let DeviceProfile { sample_rate, out_counters, standing, .. } = profile;
-        let exporter = profile.exporter(who.exporter());
-        let names = Names::new(exporter.interfaces.0.keys().copied().collect());
+        let identity = profile.device(who.device());
+        let names = Names::new(identity.interfaces.0.keys().copied().collect());
         Self {
             source: who.source(),
-            exporter: Arc::new(exporter),
+            identity: Arc::new(identity),
             standing,
             sample_rate,
             out_counters,
@@ -161,7 +161,7 @@ impl DeviceState {
 
     /// By what it is known.
     pub fn who(&self) -> Who {
-        Who::from(self.source).agent(self.exporter.address)
+        Who::from(self.source).agent(self.identity.address)
     }
 
     /// Notes that its data were decoded at `now`.
@@ -217,7 +217,7 @@ impl DeviceState {
         };
         let device = &self.sampling;
         Parts {
-            exporter: &self.exporter,
+            identity: &self.identity,
             relayed: &self.relayed,
             rates: Rates { configured: self.sample_rate, header, domain, device },
             boot,
@@ -237,16 +237,16 @@ impl DeviceState {
 
     /// Whom options of stream `key` tell about.
     pub fn subjects(&mut self, key: &SessionKey) -> Option<Subjects<'_>> {
-        let Self { exporter, names, sampling, streams, .. } = self;
+        let Self { identity, names, sampling, streams, .. } = self;
         let session = streams.get_mut(key)?;
-        Some(Subjects { exporter, names, sampling, session })
+        Some(Subjects { device: identity, names, sampling, session })
     }
 
     /// Gives the names that were told up to now, `now`, to the flows that come, as soon as that may be.
     pub fn renew_names(&mut self, now: u64) {
         if self.names.wait() {
             let datagram = self.ledger.datagrams;
-            let (more, less) = self.names.renew(&mut self.exporter, now, datagram);
+            let (more, less) = self.names.renew(&mut self.identity, now, datagram);
             self.cost = self.cost + more - less;
         }
     }
@@ -303,7 +303,7 @@ impl DeviceState {
     }
 }
 
-/// The address by which an exporter is known: an IPv4-mapped IPv6 address is the IPv4 address.
+/// The address by which a device is known: an IPv4-mapped IPv6 address is the IPv4 address.
 pub fn address(from: SocketAddr) -> IpAddr {
     from.ip().to_canonical()
 }

@@ -156,7 +156,7 @@ impl Trace {
         self.last.map_or(0, |last| last.at)
     }
 
-    /// Whether `sign` has the number behind the last one: what an exporter that counts, however it counts, can mean.
+    /// Whether `sign` has the number behind the last one: what a device that counts, however it counts, can mean.
     fn step(&self, number: u32) -> Step {
         let Some(last) = self.last.filter(|_| number != 0) else { return Step::Other };
         let forward = number.wrapping_sub(last.number);

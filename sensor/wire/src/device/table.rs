@@ -1,6 +1,6 @@
 //! A hash table that looks first where it found something last.
 //!
-//! A datagram asks for its exporter, for its stream and for templates of it several times over, and the next datagram often
+//! A datagram asks for its device, for its stream and for templates of it several times over, and the next datagram often
 //! asks for the same again: one comparison answers that.
 
 use std::{

@@ -1,7 +1,7 @@
 //! Totals of flows that are reported again while they live.
 //!
 //! `octetTotalCount` and `packetTotalCount` count since a flow began: each report repeats what the ones before have counted.
-//! So what was reported last is kept for every flow of an exporter that counts in totals, and the difference is what counts.
+//! So what was reported last is kept for every flow of a device that counts in totals, and the difference is what counts.
 //! The memory has a bound; a flow that is forgotten counts once more in all, and is counted itself.
 
 use std::hash::BuildHasher;
@@ -11,10 +11,10 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 /// Flows of a generation. When so many have been reported, those that were not since the generation before are forgotten.
 const GENERATION: usize = 1 << 14;
 
-/// What a report says of a flow. Times are numbers as the exporter tells them, those of all reports by one clock; 0 is untold.
+/// What a report says of a flow. Times are numbers as the device tells them, those of all reports by one clock; 0 is untold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reported {
-    /// Octets since it began; 0 where the exporter does not count them in totals.
+    /// Octets since it began; 0 where the device does not count them in totals.
     pub octets: u64,
     /// Packets, likewise.
     pub packets: u64,
@@ -24,7 +24,7 @@ pub struct Reported {
     pub end: u64,
 }
 
-/// The latest totals of the flows of one exporter.
+/// The latest totals of the flows of one device.
 ///
 /// A flow is known by a hash of its key under a seed of its own. Where reports of one key tell several starts, as when ports
 /// are used again, the flow that began last has this place, and the others have places by key and start: reports of one that

@@ -346,14 +346,14 @@ const OTHERS: &[Field] = &[
     field!(elements::FORWARDING_STATUS, Property, When::Told(Column::Action), ACTION, action, |action| {
         [forwarding_status(*action)]
     }),
-    field!(elements::EXPORTER_IPV4_ADDRESS, Property, When::Router(|batch| has_exporter(batch, IpAddr::is_ipv4)), None, |rows, place| {
-        place.put_each(rows, |row| match exporter(rows.batch, row) {
+    field!(elements::EXPORTER_IPV4_ADDRESS, Property, When::Router(|batch| has_device(batch, IpAddr::is_ipv4)), None, |rows, place| {
+        place.put_each(rows, |row| match device(rows.batch, row) {
             Some(IpAddr::V4(address)) => address.octets(),
             _ => [0; 4],
         });
     }),
-    field!(elements::EXPORTER_IPV6_ADDRESS, Property, When::Router(|batch| has_exporter(batch, IpAddr::is_ipv6)), None, |rows, place| {
-        place.put_each(rows, |row| match exporter(rows.batch, row) {
+    field!(elements::EXPORTER_IPV6_ADDRESS, Property, When::Router(|batch| has_device(batch, IpAddr::is_ipv6)), None, |rows, place| {
+        place.put_each(rows, |row| match device(rows.batch, row) {
             Some(IpAddr::V6(address)) => address.octets(),
             _ => [0; 16],
         });
@@ -419,12 +419,12 @@ fn has_applications(batch: &FlowBatch, octets: u16) -> bool {
     lengths.max() == Some(octets)
 }
 
-fn has_exporter(batch: &FlowBatch, of: fn(&IpAddr) -> bool) -> bool {
-    batch.exporters.iter().any(|exporter| of(&exporter.address))
+fn has_device(batch: &FlowBatch, of: fn(&IpAddr) -> bool) -> bool {
+    batch.devices.iter().any(|device| of(&device.address))
 }
 
-fn exporter(batch: &FlowBatch, row: usize) -> Option<IpAddr> {
-    batch.device_of(row).map(|exporter| exporter.address)
+fn device(batch: &FlowBatch, row: usize) -> Option<IpAddr> {
+    batch.device_of(row).map(|device| device.address)
 }
 
 /// `forwardingStatus` (RFC 7270 section 4.12): forwarded or dropped, for no reason that is known.

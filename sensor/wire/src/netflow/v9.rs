@@ -11,7 +11,7 @@ pub const TEMPLATE_SET: u16 = 0;
 /// Set identifier of options templates.
 pub const OPTIONS_TEMPLATE_SET: u16 = 1;
 
-/// The header. The count of records is left out: exporters count differently, and the sets tell.
+/// The header. The count of records is left out: devices count differently, and the sets tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Milliseconds since the device booted.

@@ -32,8 +32,8 @@ pub struct MessageScope<'a> {
     /// When the device booted, as its options tell.
     pub boot: Option<u64>,
     /// Who sent it.
-    pub exporter: &'a Arc<Device>,
-    /// Exporters whose flows it passes on.
+    pub device: &'a Arc<Device>,
+    /// Devices whose flows it passes on.
     pub relayed: &'a Relayed,
     /// How its packets were sampled.
     pub rates: Rates<'a>,
@@ -69,7 +69,7 @@ pub fn append_with(
         column.extend((0..rows.len()).map(|row| application_in(rows, application, row)));
     }
     more(batch, base);
-    ledger.rows_without_exporter += relayed(batch, base, plan, rows, context);
+    ledger.rows_without_device += relayed(batch, base, plan, rows, context);
     finish(batch, base, base + rows.len(), context);
     times(batch, base, plan, rows, context, ledger);
     rates(batch, base, plan, rows, &context.rates);
@@ -101,13 +101,13 @@ pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &MessageS
         batch.octets.resize(base, 0);
         batch.octets.extend_from_slice(&batch.layer2_octets[base..]);
     }
-    let place = place(batch, context.exporter, context.skew);
-    grow(&mut batch.exporter, end, place);
+    let place = place(batch, context.device, context.skew);
+    grow(&mut batch.device, end, place);
     grow(&mut batch.version, end, context.version);
     grow(&mut batch.received, end, context.received);
 }
 
-/// Notes the exporters that a mediator names in its records. Returns how many rows name one for which there was no room.
+/// Notes the devices that a mediator names in its records. Returns how many rows name one for which there was no room.
 #[inline]
 fn relayed(
     batch: &mut FlowBatch,
@@ -116,47 +116,47 @@ fn relayed(
     rows: &Rows<'_>,
     context: &MessageScope<'_>,
 ) -> u64 {
-    let places = [plan.single.exporter_v4, plan.single.exporter_v6];
+    let places = [plan.single.device_v4, plan.single.device_v6];
     if places == [None; 2] {
         return 0;
     }
     let mut without = 0;
     for row in 0..rows.len() {
         let told = rows.address(places, row);
-        let told = told.filter(|address| *address != context.exporter.address);
+        let told = told.filter(|address| *address != context.device.address);
         let known = told.and_then(|address| context.relayed.get(address));
         without += u64::from(told.is_some() && known.is_none());
         // The clock of the device that passes it on says nothing of theirs.
-        let (exporter, skew) = known.map_or((context.exporter, context.skew), |known| (known, 0));
-        let place = place(batch, exporter, skew);
-        grow(&mut batch.exporter, base + row + 1, place);
+        let (device, skew) = known.map_or((context.device, context.skew), |known| (known, 0));
+        let place = place(batch, device, skew);
+        grow(&mut batch.device, base + row + 1, place);
     }
     without
 }
 
-/// The exporter's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
-/// to look at; an exporter may have several places.
+/// The device's place in the list of a batch. A datagram's rows come together, so that the last few places are the ones
+/// to look at; a device may have several places.
 #[inline]
-pub(super) fn place(batch: &mut FlowBatch, exporter: &Arc<Device>, skew: i64) -> u32 {
-    if let ([.., known], [.., known_skew]) = (&batch.exporters[..], &batch.skews[..])
-        && Arc::ptr_eq(known, exporter)
+pub(super) fn place(batch: &mut FlowBatch, device: &Arc<Device>, skew: i64) -> u32 {
+    if let ([.., known], [.., known_skew]) = (&batch.devices[..], &batch.skews[..])
+        && Arc::ptr_eq(known, device)
         && *known_skew == skew
     {
-        return batch.exporters.len() as u32 - 1;
+        return batch.devices.len() as u32 - 1;
     }
-    place_before(batch, exporter, skew)
+    place_before(batch, device, skew)
 }
 
 /// As [`place`], where it is not the last one.
-fn place_before(batch: &mut FlowBatch, exporter: &Arc<Device>, skew: i64) -> u32 {
-    let recent = batch.exporters.iter().zip(&batch.skews).enumerate().rev().take(4);
+fn place_before(batch: &mut FlowBatch, device: &Arc<Device>, skew: i64) -> u32 {
+    let recent = batch.devices.iter().zip(&batch.skews).enumerate().rev().take(4);
     let known = recent
         .into_iter()
-        .find(|(_, (known, known_skew))| Arc::ptr_eq(known, exporter) && **known_skew == skew);
+        .find(|(_, (known, known_skew))| Arc::ptr_eq(known, device) && **known_skew == skew);
     let place = known.map(|(place, _)| place).unwrap_or_else(|| {
-        batch.exporters.push(exporter.clone());
+        batch.devices.push(device.clone());
         batch.skews.push(skew);
-        batch.exporters.len() - 1
+        batch.devices.len() - 1
     });
     place as u32
 }

@@ -53,7 +53,7 @@ impl Scratch {
     }
 }
 
-/// What an exporter has told before, and what its records repeat.
+/// What a device has told before, and what its records repeat.
 pub struct Memory<'a> {
     /// Of a firewall.
     pub connections: Option<&'a mut Connections>,
@@ -71,7 +71,7 @@ struct Selection {
 }
 
 /// Decodes the data set `set` (without its header), whose records are as `plan` says, into rows of `batches`. Every octet
-/// of it is entered in `ledger`. `memory` is what the exporter has told before. Returns the number of data records.
+/// of it is entered in `ledger`. `memory` is what the device has told before. Returns the number of data records.
 pub fn flows(
     plan: &Plan,
     set: &[u8],

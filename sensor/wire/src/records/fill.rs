@@ -21,7 +21,7 @@ use crate::template::{
 pub struct Times {
     /// When the message was exported, milliseconds since the epoch.
     pub export: u64,
-    /// The device's uptime at that moment in milliseconds, modulo 2^32; none when the exporter does not tell.
+    /// The device's uptime at that moment in milliseconds, modulo 2^32; none when the device does not tell.
     pub uptime: Option<u32>,
 }
 
@@ -278,8 +278,8 @@ fn put(meaning: Meaning, from: &impl From, times: &Times, batch: &mut FlowBatch)
         | Meaning::Packet
         | Meaning::FrameSize
         | Meaning::SystemInit
-        | Meaning::ExporterV4
-        | Meaning::ExporterV6 => {}
+        | Meaning::DeviceV4
+        | Meaning::DeviceV6 => {}
     }
 }
 

@@ -27,8 +27,8 @@ pub fn append<const N: usize>(
         return;
     }
     let end = base + records.len();
-    let place = place(batch, context.exporter, context.skew);
-    grow(&mut batch.exporter, end, place);
+    let place = place(batch, context.device, context.skew);
+    grow(&mut batch.device, end, place);
     grow(&mut batch.version, end, context.version);
     grow(&mut batch.received, end, context.received);
     rates(batch, base, end, &context.rates);
@@ -220,7 +220,7 @@ mod tests {
         (export, uptime): (u64, u32),
         (configured, header, by_interface): (Option<u32>, Option<u32>, bool),
     ) -> Result<(), TestCaseError> {
-        let exporter = Arc::new(Device::new([192, 0, 2, 1].into()));
+        let device = Arc::new(Device::new([192, 0, 2, 1].into()));
         let mut device = Sampling::default();
         if by_interface {
             (0..300).for_each(|index| device.learn(Scope::Interface(index), index + 1, 1));
@@ -231,7 +231,7 @@ mod tests {
             skew: 0,
             times: Times { export, uptime: Some(uptime) },
             boot: None,
-            exporter: &exporter,
+            device: &device,
             relayed: &Relayed::default(),
             rates: Rates { configured, header, domain: &Sampling::default(), device: &device },
         };

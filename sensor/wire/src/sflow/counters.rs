@@ -1,4 +1,4 @@
-//! Counters of an interface, as its exporter sends them from time to time, and the rates that follow from two of them.
+//! Counters of an interface, as its device sends them from time to time, and the rates that follow from two of them.
 
 use crate::octets::Octets;
 

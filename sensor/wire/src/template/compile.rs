@@ -86,10 +86,10 @@ pub struct Single {
     pub last: Option<Place>,
     /// When the device booted.
     pub system_init: Option<Place>,
-    /// IPv4 address of the exporter that a mediator has the flow from.
-    pub exporter_v4: Option<Place>,
-    /// As `exporter_v4`, IPv6.
-    pub exporter_v6: Option<Place>,
+    /// IPv4 address of the device that a mediator has the flow from.
+    pub device_v4: Option<Place>,
+    /// As `device_v4`, IPv6.
+    pub device_v6: Option<Place>,
     /// The addresses, for records of either family.
     pub source_v4: Option<Place>,
     /// As `source_v4`.
@@ -112,7 +112,7 @@ pub struct Single {
     pub out_packets: Option<Place>,
 }
 
-/// What an exporter's OUT counters count (elements 23 and 24) where IN counters (1 and 2) stand beside them.
+/// What a device's OUT counters count (elements 23 and 24) where IN counters (1 and 2) stand beside them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutCounters {
     /// The same packets, as they left. They count where IN is 0.
@@ -194,7 +194,7 @@ impl Plan {
         plan
     }
 
-    /// The plan for an exporter whose OUT counters count so.
+    /// The plan for a device whose OUT counters count so.
     pub fn counting(&self, out: OutCounters) -> &Self {
         match (&self.out_reversed, out) {
             (Some(plan), OutCounters::Reverse) => plan,
@@ -261,8 +261,8 @@ impl Plan {
             first: exactly(Meaning::Start(Clock::Uptime)),
             last: exactly(Meaning::End(Clock::Uptime)),
             system_init: place(Meaning::SystemInit),
-            exporter_v4: place(Meaning::ExporterV4),
-            exporter_v6: place(Meaning::ExporterV6),
+            device_v4: place(Meaning::DeviceV4),
+            device_v6: place(Meaning::DeviceV6),
             source_v4: place(Meaning::SourceV4),
             destination_v4: place(Meaning::DestinationV4),
             source_v6: place(Meaning::SourceV6),
@@ -354,8 +354,8 @@ fn is_number(span: Span) -> bool {
 fn fits(meaning: Meaning, length: u16) -> bool {
     match meaning {
         Meaning::Column(column) => column.data_type().fits(length),
-        Meaning::SourceV4 | Meaning::DestinationV4 | Meaning::ExporterV4 => length == 4,
-        Meaning::SourceV6 | Meaning::DestinationV6 | Meaning::ExporterV6 => length == 16,
+        Meaning::SourceV4 | Meaning::DestinationV4 | Meaning::DeviceV4 => length == 4,
+        Meaning::SourceV6 | Meaning::DestinationV6 | Meaning::DeviceV6 => length == 16,
         Meaning::Start(Clock::Ntp) | Meaning::End(Clock::Ntp) => length == 8,
         _ => (1..=8).contains(&length),
     }
@@ -411,7 +411,7 @@ fn fills_column(meaning: Meaning) -> bool {
             | Meaning::Packet
             | Meaning::FrameSize
             | Meaning::SystemInit
-            | Meaning::ExporterV4
-            | Meaning::ExporterV6
+            | Meaning::DeviceV4
+            | Meaning::DeviceV6
     )
 }

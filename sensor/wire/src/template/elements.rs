@@ -3,7 +3,7 @@
 //! The table of columns lists the elements of each column, the best first: where several stand in a record, the one of the
 //! lowest rank fills it. Here is how they are read, where a column's number is not just the field's, and the elements that
 //! fill no column of that table. Numbers below 128 are also NetFlow 9 field types (RFC 3954 section 8); from there on
-//! exporters of NetFlow 9 use IANA's IPFIX numbers, Cisco's firewalls some of their own besides.
+//! devices of NetFlow 9 use IANA's IPFIX numbers, Cisco's firewalls some of their own besides.
 
 use sensor_core::flow::columns::Column;
 
@@ -91,10 +91,10 @@ pub enum Meaning {
     FrameSize,
     /// When the device booted, milliseconds since the epoch.
     SystemInit,
-    /// IPv4 address of the exporter that a mediator has the flow from.
-    ExporterV4,
-    /// IPv6 address of the exporter that a mediator has the flow from.
-    ExporterV6,
+    /// IPv4 address of the device that a mediator has the flow from.
+    DeviceV4,
+    /// IPv6 address of the device that a mediator has the flow from.
+    DeviceV6,
 }
 
 /// How a time is told.
@@ -240,8 +240,8 @@ fn of_no_column(element: u16) -> Option<(Meaning, u8)> {
         313 => (M::Packet, 0),
         312 => (M::FrameSize, 0),
         160 => (M::SystemInit, 0),
-        130 => (M::ExporterV4, 0),
-        131 => (M::ExporterV6, 0),
+        130 => (M::DeviceV4, 0),
+        131 => (M::DeviceV6, 0),
         _ => return None,
     })
 }

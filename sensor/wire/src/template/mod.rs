@@ -79,7 +79,7 @@ impl Template {
         self.specifiers.iter().any(names)
     }
 
-    /// True when its records tell of the exporter and not of flows.
+    /// True when its records tell of the device and not of flows.
     pub fn is_options(&self) -> bool {
         self.scopes != 0
     }

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_exporter_left_out_is_filled_up_as_unknown() {
+    fn what_a_device_left_out_is_filled_up_as_unknown() {
         let mut batch = FlowBatch::v4(Source::NetFlow);
         batch.packets = vec![1, 1];
         batch.ttl_min = vec![9];

@@ -25,9 +25,9 @@ columns! {
         pub tag_sets: Arc<TagSets> = Arc::default(),
         /// Labels of ports.
         pub port_labels: Arc<PortLabels> = Arc::default(),
-        /// The exporters that the column of exporters numbers.
-        pub exporters: Vec<Arc<Device>> = Vec::new(),
-        /// Clocks of `exporters` minus ours, milliseconds, in the same order; 0 where the difference does not matter. Where
+        /// The devices that the column of devices numbers.
+        pub devices: Vec<Arc<Device>> = Vec::new(),
+        /// Clocks of `devices` minus ours, milliseconds, in the same order; 0 where the difference does not matter. Where
         /// it is shorter, nothing is known of the others.
         pub skews: Vec<i64> = Vec::new(),
     }
@@ -43,12 +43,12 @@ columns! {
     protocol: Unsigned8, Protocol "protocolint", required, [4];
     /// Type of service, or traffic class.
     tos: Unsigned8, Tos "tos", required, [5, 195, 196];
-    /// The nine TCP flags, OR-ed over the flow; [`TCP_FLAGS_UNTOLD`] where no exporter tells.
+    /// The nine TCP flags, OR-ed over the flow; [`TCP_FLAGS_UNTOLD`] where no device tells.
     tcp_flags: Unsigned16, TcpFlags "tcpflagsint", required unless TCP_FLAGS_UNTOLD, [6];
     /// Interface index; ingress or egress interface, according to `direction`. Where `output_interface` has rows, this is
     /// the ingress interface in every row.
     interface: Unsigned32, Interface "interface index", required unless 0, [10, 252];
-    /// [`Direction`](sensor_common::key::Direction) as a number; [`DIRECTION_UNTOLD`] where no exporter tells.
+    /// [`Direction`](sensor_common::key::Direction) as a number; [`DIRECTION_UNTOLD`] where no device tells.
     direction: Unsigned8, Direction "direction", required unless DIRECTION_UNTOLD, [61];
     /// Outermost VLAN identifier, 0 for none. Where `destination_vlan` has rows, the VLAN at ingress.
     vlan: Unsigned16, Vlan "vlan", required unless 0, [58, 243];
@@ -74,13 +74,13 @@ columns! {
     fragment: Unsigned8, Fragment "fragment", required, [];
     /// 1 where the remote end was folded away (its address and port are 0), because the kernel's table was full.
     folded: Unsigned8, Folded "folded", required, [];
-    /// [`EndReason`](crate::flow::batch::EndReason) as a number, 0 where no exporter tells.
+    /// [`EndReason`](crate::flow::batch::EndReason) as a number, 0 where no device tells.
     end_reason: Unsigned8, EndReason "flowendreason", required unless 0, [136];
     /// Profile of the source address; no rows at all where no flow has been looked up, which reads as 0 everywhere.
     source_profile: Unsigned32, SourceProfile "source profile", optional, [];
     /// The same of the destination address.
     destination_profile: Unsigned32, DestinationProfile "destination profile", optional, [];
-    /// Tags of the flow, those of its exporter among them. 0 stands for the exporter's alone; so it reads everywhere when
+    /// Tags of the flow, those of its device among them. 0 stands for the device's alone; so it reads everywhere when
     /// the column has no rows.
     tags: Unsigned32, Tags "set of tags", optional, [];
 
@@ -103,8 +103,8 @@ columns! {
     destination_as: Unsigned32, DestinationAs "dstas.number", router, [17, 128];
     /// One of how many packets was counted; 0 where nobody said. Counts in the batch are as reported, not scaled.
     sample_rate: Unsigned32, SampleRate "samplerate", router unless 0, [34, 50];
-    /// The exporter, as a place in `exporters`.
-    exporter: Unsigned32, Exporter "exporter", router, [];
+    /// The device, as a place in `devices`.
+    device: Unsigned32, Device "device", router, [];
     /// Version of the export protocol: 5, 7, 9, 10; sFlow 5.
     version: Unsigned8, Version "flowversion", router unless 0, [];
     /// When the record was received, milliseconds since the epoch.

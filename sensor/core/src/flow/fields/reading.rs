@@ -34,17 +34,17 @@ pub enum Reading {
     OptionalAddress(AddressColumn),
     /// The same in all rows of a batch.
     Batch(fn(Row<'_>) -> Value<'_>),
-    /// What the exporter tells about a number, and about nothing else in the row.
+    /// What the device tells about a number, and about nothing else in the row.
     Told(By, fn(Row<'_>) -> Value<'_>),
     /// Computed from the row.
     Row(fn(Row<'_>) -> Value<'_>),
 }
 
-/// The number by which texts about a flow are found, among those of its exporter.
+/// The number by which texts about a flow are found, among those of its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum By {
-    /// None: it is about the exporter itself.
-    Exporter,
+    /// None: it is about the device itself.
+    Device,
     /// Input interface.
     Input,
     /// Output interface.

@@ -5,20 +5,20 @@ use crate::flow::device::Device;
 
 impl<'a> Row<'a> {
     /// The device that exported the flow; none for the host's own flows.
-    pub fn exporter(&self) -> Option<&'a Device> {
+    pub fn device(&self) -> Option<&'a Device> {
         self.batch.device_of(self.row)
     }
 
     pub(super) fn application(&self) -> Value<'a> {
         let number = self.batch.application.get(self.row).copied().unwrap_or(0);
-        let name = self.exporter().and_then(|exporter| exporter.applications.get(&number));
+        let name = self.device().and_then(|device| device.applications.get(&number));
         Value::text(name.map(String::as_str))
     }
 
     pub(super) fn tags(&self) -> Value<'a> {
         let number = self.batch.tags.get(self.row).copied().unwrap_or(0);
         let tags = match self.batch.tag_sets.get(number) {
-            [] => self.exporter().map_or(&[][..], |exporter| &exporter.tags),
+            [] => self.device().map_or(&[][..], |device| &device.tags),
             tags => tags,
         };
         if tags.is_empty() { Value::Absent } else { Value::Texts(tags) }
@@ -27,7 +27,7 @@ impl<'a> Row<'a> {
     pub(super) fn vrf(&self, column: &[u32]) -> Value<'a> {
         let name = column
             .get(self.row)
-            .and_then(|number| self.exporter().and_then(|exporter| exporter.vrfs.get(number)));
+            .and_then(|number| self.device().and_then(|device| device.vrfs.get(number)));
         Value::text(name.map(String::as_str))
     }
 }

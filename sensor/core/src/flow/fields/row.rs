@@ -108,7 +108,7 @@ impl<'a> Row<'a> {
 
     /// The interfaces of the device that saw the flow.
     fn interfaces(&self) -> &'a Interfaces {
-        self.exporter().map_or(self.interfaces, |exporter| &exporter.interfaces)
+        self.device().map_or(self.interfaces, |device| &device.interfaces)
     }
 
     pub(super) fn interface(&self) -> Value<'a> {

@@ -73,7 +73,7 @@ impl Tree<'_> {
 
 fn by_name(by: By) -> &'static str {
     match by {
-        By::Exporter => "exporter",
+        By::Device => "device",
         By::Input | By::Output | By::Interface => "interface",
         By::Application => "application",
         By::InputVrf | By::OutputVrf => "VRF",

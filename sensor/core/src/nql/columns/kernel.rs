@@ -117,7 +117,7 @@ pub(super) enum Kernel {
     Batch(usize),
     /// The kernel made for the batch with this number.
     Late(usize),
-    /// Decided by what an exporter tells about a number; answers are kept in the memo with this number.
+    /// Decided by what a device tells about a number; answers are kept in the memo with this number.
     Told(By, usize, Typed),
     /// Decided by the reference evaluator.
     Row(Typed),
@@ -324,7 +324,7 @@ fn number_in<T: Copy + Default>(column: &[T], row: usize) -> T {
     column.get(row).copied().unwrap_or_default()
 }
 
-/// The exporter's place and the number, of a row.
+/// The device's place and the number, of a row.
 #[inline(always)]
 fn key(by: By, row: &Row<'_>) -> MemoKey {
     // What no interface and no VRF has.
@@ -332,7 +332,7 @@ fn key(by: By, row: &Row<'_>) -> MemoKey {
     let (batch, at) = (row.batch, row.row);
     let interface = |index: Option<u32>| index.map_or(NONE, u128::from);
     let number = match by {
-        By::Exporter => 0,
+        By::Device => 0,
         By::Input => interface(row.input_index()),
         By::Output => interface(row.output_index()),
         By::Interface if batch.is_egress(at) => interface(row.output_index()),
@@ -342,5 +342,5 @@ fn key(by: By, row: &Row<'_>) -> MemoKey {
         By::OutputVrf => interface(batch.output_vrf.get(at).copied()),
         By::Tags => number_in(&batch.tags, at).into(),
     };
-    (batch.exporter.get(at).copied().unwrap_or(u32::MAX), number)
+    (batch.device.get(at).copied().unwrap_or(u32::MAX), number)
 }

@@ -1,12 +1,12 @@
-//! What an exporter tells about a number is asked for once per number, as long as the batch lasts.
+//! What a device tells about a number is asked for once per number, as long as the batch lasts.
 
 /// Entries of a memo.
 const MEMO: usize = 256;
 
-/// An exporter's place, and a number.
+/// A device's place, and a number.
 pub(super) type MemoKey = (u32, u128);
 
-/// Answers of a test of what an exporter tells about a number: a direct-mapped table.
+/// Answers of a test of what a device tells about a number: a direct-mapped table.
 #[derive(Clone)]
 pub(super) struct Memo(Box<[Option<(MemoKey, bool)>]>);
 

@@ -55,7 +55,7 @@ pub enum Test {
     OptionalAddress(AddressColumn, AddressSet),
     /// Decided by the batch alone.
     Batch(Shape),
-    /// Decided by what the exporter tells about a number.
+    /// Decided by what the device tells about a number.
     Told(By, Box<Typed>),
     /// Anything else: decided row by row by the reference evaluator.
     Row(Box<Typed>),

@@ -504,9 +504,9 @@ fn what_a_router_does_not_tell_fulfils_nothing() {
 }
 
 #[test]
-fn tags_are_the_flow_s_or_the_exporter_s() {
+fn tags_are_the_flow_s_or_the_device_s() {
     let mut batch = told_by_router(batch(true, 64, false, 1), 1);
-    batch.exporter = vec![0; 64];
+    batch.device = vec![0; 64];
     let rows = |batch: &FlowBatch, tag: &str| {
         let tag = TextSet::new([tag.to_owned()], false);
         let query = test("tags", Predicate::Texts(tag));

@@ -10,7 +10,7 @@ use crate::{
 pub struct Clocked {
     /// The sources as of this batch.
     pub(super) view: View,
-    /// Sources by place in the batch's list of exporters; one for the host's.
+    /// Sources by place in the batch's list of devices; one for the host's.
     origins: Vec<Origin>,
     /// Of each row, and of the newest record of its source.
     pub(super) times: Vec<(u64, u64)>,
@@ -26,7 +26,7 @@ impl Clocked {
 
 #[inline(always)]
 fn source(origins: &[Origin], batch: &FlowBatch, row: usize) -> Origin {
-    match batch.exporter.get(row) {
+    match batch.device.get(row) {
         Some(place) => {
             origins.get(*place as usize).or(origins.first()).copied().unwrap_or_default()
         }

@@ -66,7 +66,7 @@ pub struct Draft {
     sample_rate: Option<u32>,
     action: Option<u8>,
     received: Option<u64>,
-    exporter: Option<Device>,
+    device: Option<Device>,
     repeat: u64,
     /// Microseconds.
     every: u64,
@@ -103,7 +103,7 @@ impl Default for Draft {
             sample_rate: None,
             action: None,
             received: None,
-            exporter: None,
+            device: None,
             repeat: 1,
             every: 0,
             vary: Vec::new(),
@@ -207,10 +207,10 @@ impl Draft {
             "samplerate" => self.sample_rate = Some(number(value)?),
             "srcas.number" => self.systems[0] = Some(number(value)?),
             "dstas.number" => self.systems[1] = Some(number(value)?),
-            "flowsrcip" => self.exporter().address = address(value)?,
-            "flowsrcname" => self.exporter().name = value.shown(),
-            "site" => self.exporter().site = value.shown(),
-            "tags" => self.exporter().tags = texts(value),
+            "flowsrcip" => self.device().address = address(value)?,
+            "flowsrcname" => self.device().name = value.shown(),
+            "site" => self.device().site = value.shown(),
+            "tags" => self.device().tags = texts(value),
             _ => return self.set_other(name, entry),
         }
         Ok(())
@@ -261,8 +261,8 @@ impl Draft {
         Ok(())
     }
 
-    fn exporter(&mut self) -> &mut Device {
-        self.exporter.get_or_insert_with(|| Device::new(IpAddr::from([192, 0, 2, 1])))
+    fn device(&mut self) -> &mut Device {
+        self.device.get_or_insert_with(|| Device::new(IpAddr::from([192, 0, 2, 1])))
     }
 
     /// How many flows it stands for.
@@ -302,7 +302,7 @@ impl Draft {
             (
                 draft.addresses[0].is_ipv4(),
                 draft.observed_by,
-                draft.exporter.is_some(),
+                draft.device.is_some(),
                 draft.output.is_some(),
                 draft.systems.map(|system| system.is_some()),
                 draft.action.is_some(),
@@ -372,14 +372,14 @@ impl Draft {
         batch.destination_as.extend(self.systems[1]);
         batch.action.extend(self.action);
         batch.received.extend(self.received);
-        if let Some(exporter) = &self.exporter {
-            let exporters = &mut batch.exporters;
-            let place = exporters.iter().position(|known| **known == *exporter);
+        if let Some(device) = &self.device {
+            let devices = &mut batch.devices;
+            let place = devices.iter().position(|known| **known == *device);
             let place = place.unwrap_or_else(|| {
-                exporters.push(Arc::new(exporter.clone()));
-                exporters.len() - 1
+                devices.push(Arc::new(device.clone()));
+                devices.len() - 1
             });
-            batch.exporter.push(place as u32);
+            batch.device.push(place as u32);
         }
     }
 }

@@ -27,8 +27,8 @@ use super::{
     guarded, values,
 };
 
-/// Exporters, by address and domain, whose templates are kept: the oldest go first.
-const MOST_EXPORTERS: usize = 4096;
+/// Devices, by address and domain, whose templates are kept: the oldest go first.
+const MOST_DEVICES: usize = 4096;
 /// Templates that each of them may have.
 const MOST_TEMPLATES: usize = 1024;
 /// Records of a set: as many as the longest datagram can hold.
@@ -117,12 +117,11 @@ impl ReferenceDecoder {
         let builder = NetflowParser::builder()
             .with_cache_size(MOST_TEMPLATES)
             .with_max_records_per_flowset(MOST_RECORDS);
-        let parser =
-            AutoScopedParser::try_with_builder(builder)?.with_max_sources(MOST_EXPORTERS)?;
+        let parser = AutoScopedParser::try_with_builder(builder)?.with_max_sources(MOST_DEVICES)?;
         Ok(Self(parser))
     }
 
-    /// Decodes the datagram `octets` of the exporter at `from`. Whatever the crate does, this returns.
+    /// Decodes the datagram `octets` of the device at `from`. Whatever the crate does, this returns.
     pub fn read(&mut self, from: IpAddr, octets: &[u8]) -> Reading {
         let refused = |refused, fault: String| Reading {
             undecoded_octets: octets.len(),

@@ -1,7 +1,7 @@
 //! Where records and hits go: every collector, the IPFIX files, the flow logs and the outputs of hits, each with its own queue
 //! and account.
 //!
-//! * `ways`: which ones a configuration asks for, and how each is started; `options`: of exporters.
+//! * `ways`: which ones a configuration asks for, and how each is started; `options`: of sinks.
 //! * `lent`: batches that outputs still read.
 
 mod lent;
@@ -67,7 +67,7 @@ impl Outputs {
             interfaces: interfaces.clone(),
             metering: MeteringProcess::new(),
             reopen: Arc::default(),
-            exporters: Mutex::default(),
+            sinks: Mutex::default(),
         };
         let ways = ways::of(config, mode);
         let sinks = SinkSet::start(ways.clone(), |way| starter.start(way))?;
@@ -153,7 +153,7 @@ impl Outputs {
         self.starter.metering.set_interfaces(interfaces);
     }
 
-    /// Counts packets that no flow record tells of, for the exporters' statistics. `now` is ms since the epoch.
+    /// Counts packets that no flow record tells of, for the sinks' statistics. `now` is ms since the epoch.
     pub fn add_ignored(&self, packets: u64, octets: u64, now: u64) {
         self.starter.metering.add_ignored(packets, octets, now);
     }

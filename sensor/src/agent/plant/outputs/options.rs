@@ -1,4 +1,4 @@
-//! Options of exporters, from the configuration.
+//! Options of sinks, from the configuration.
 
 use crate::{
     agent::{config::Config, mode::Mode},
@@ -8,8 +8,8 @@ use crate::{
 /// Hits that may wait for the end of a replay, when they are sent.
 const HITS_IN_REPLAY: u64 = 1 << 20;
 
-/// Of every exporter, whose messages are of `message_size` octets at most.
-pub fn exporter(config: &Config, message_size: u16, mode: Mode) -> IpfixOptions {
+/// Of every sink, whose messages are of `message_size` octets at most.
+pub fn ipfix(config: &Config, message_size: u16, mode: Mode) -> IpfixOptions {
     let export = &config.export;
     let replay = mode == Mode::Files;
     IpfixOptions {

@@ -86,7 +86,7 @@ pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
     let mut ways: Vec<Way> = Vec::new();
     for collector in &config.collectors {
         let destination = Destination::Collector(collector.options.clone());
-        ways.push(Way::Ipfix(destination, options::exporter(config, collector.mtu, mode)));
+        ways.push(Way::Ipfix(destination, options::ipfix(config, collector.mtu, mode)));
     }
     if let Some(files) = &config.ipfix_file {
         let mut files = files.clone();
@@ -95,7 +95,7 @@ pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
             files.retention = Retention::default();
         }
         let destination = Destination::Files(files);
-        ways.push(Way::Ipfix(destination, options::exporter(config, u16::MAX, mode)));
+        ways.push(Way::Ipfix(destination, options::ipfix(config, u16::MAX, mode)));
     }
     if config.log.print_flows {
         ways.push(Way::Stdout(export.queue));
@@ -118,8 +118,8 @@ pub struct Starter {
     pub metering: Arc<MeteringProcess>,
     /// The wish to have files opened anew.
     pub reopen: Arc<Reopen>,
-    /// What exporters that have been started take of hits.
-    pub exporters: Mutex<Vec<(Way, IpfixAlertSink)>>,
+    /// What sinks that have been started take of hits.
+    pub sinks: Mutex<Vec<(Way, IpfixAlertSink)>>,
 }
 
 impl Starter {
@@ -137,11 +137,11 @@ impl Starter {
                         format!("cannot create directory {}", directory.display())
                     })?;
                 }
-                let exporter = IpfixSink::start(destination.clone(), *options, &self.metering)?;
-                if let Some(hits) = exporter.hits() {
-                    self.exporters().push((way.clone(), hits));
+                let sink = IpfixSink::start(destination.clone(), *options, &self.metering)?;
+                if let Some(hits) = sink.hits() {
+                    self.sinks().push((way.clone(), hits));
                 }
-                Box::new(exporter)
+                Box::new(sink)
             }
             Way::Stdout(queue) => {
                 Box::new(FlowLog::to_stdout(self.format.clone(), interfaces, *queue)?)
@@ -155,28 +155,28 @@ impl Starter {
         })
     }
 
-    fn exporters(&self) -> MutexGuard<'_, Vec<(Way, IpfixAlertSink)>> {
-        self.exporters.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sinks(&self) -> MutexGuard<'_, Vec<(Way, IpfixAlertSink)>> {
+        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The outputs of hits that `config` asks for: those of their own, and those of the exporters among `ways`.
+    /// The outputs of hits that `config` asks for: those of their own, and those of the sinks among `ways`.
     pub fn hits(&self, config: &Config, ways: &[Way]) -> Vec<hits::Way> {
         let own = config.hits.outputs.iter().cloned().map(hits::Way::own);
         let mut all: Vec<hits::Way> = own.collect();
-        let exporters = self.exporters();
+        let sinks = self.sinks();
         for way in ways {
             // The youngest: an older one has been ended, or is about to be.
-            let hits = exporters.iter().rev().find(|(plan, _)| way.is_served_by(plan));
+            let hits = sinks.iter().rev().find(|(plan, _)| way.is_served_by(plan));
             if let (Some(wanted), Some((_, hits))) = (&config.hits.ipfix, hits) {
-                all.push(hits::Way::Exporter(wanted.selection.clone(), hits.clone()));
+                all.push(hits::Way::Ipfix(wanted.selection.clone(), hits.clone()));
             }
         }
         all
     }
 
-    /// Forgets the exporters that are not `running` any more.
+    /// Forgets the sinks that are not `running` any more.
     pub fn retain(&self, running: &[Running<Way, FlowBatch>]) {
         let is_running = |plan: &Way| running.iter().any(|running| running.plan.is_served_by(plan));
-        self.exporters().retain(|(plan, _)| is_running(plan));
+        self.sinks().retain(|(plan, _)| is_running(plan));
     }
 }

@@ -40,7 +40,7 @@ fn who(relay: u8, number: u32) -> Who {
 }
 
 #[test]
-fn agents_behind_a_relay_are_exporters_with_names_settings_and_ledgers_of_their_own() {
+fn agents_behind_a_relay_are_devices_with_names_settings_and_ledgers_of_their_own() {
     let profile = |address: IpAddr| DeviceProfile {
         name: format!("at {address}"),
         sample_rate: (address == agent(2)).then_some(7),
@@ -57,20 +57,20 @@ fn agents_behind_a_relay_are_exporters_with_names_settings_and_ledgers_of_their_
     let batch = bench.batches.all()[2];
     let told: Vec<_> = (0..batch.len())
         .map(|row| {
-            let exporter = batch.device_of(row).unwrap();
-            (exporter.address, &*exporter.name, exporter.interfaces.name(3))
+            let device = batch.device_of(row).unwrap();
+            (device.address, &*device.name, device.interfaces.name(3))
         })
         .collect();
     let (first, second) =
         ((agent(1), "at 198.51.100.1", Some("upl1")), (agent(2), "at 198.51.100.2", Some("srv2")));
     assert_eq!(told, [first, second, first, second]);
     assert_eq!(batch.sample_rate, [400, 7, 400, 7]);
-    let exporters = bench.decoder.exporters();
+    let devices = bench.decoder.directory();
     for number in [1, 2] {
-        let ledger = exporters.device(who(5, number)).unwrap().ledger;
+        let ledger = devices.device(who(5, number)).unwrap().ledger;
         assert_eq!((ledger.datagrams, ledger.flow_rows), (3, 2));
     }
-    assert!(exporters.device(who(5, 1).source()).is_none(), "the relay exports nothing");
+    assert!(devices.device(who(5, 1).source()).is_none(), "the relay exports nothing");
 }
 
 /// Nobody vouches for what a datagram says of its agent.
@@ -91,11 +91,11 @@ fn a_source_that_invents_agents_is_bounded_and_its_flows_are_decoded() {
         relayed(&mut bench, 5, &datagram(number, number));
         bench.batches.take(true, drop);
     }
-    let exporters = bench.decoder.exporters();
-    assert!(exporters.devices().count() <= MOST_AGENTS);
+    let devices = bench.decoder.directory();
+    assert!(devices.devices().count() <= MOST_AGENTS);
     assert_eq!(bench.decoder.ledger().flow_rows, 3 * MOST_AGENTS as u64);
     relayed(&mut bench, 6, &datagram(1, 1));
-    assert!(bench.decoder.exporters().device(who(6, 1)).is_some(), "others are not");
+    assert!(bench.decoder.directory().device(who(6, 1)).is_some(), "others are not");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_agent_without_an_address_is_its_source() {
         octets[8..12].copy_from_slice(&address);
         relayed(&mut bench, 5, &octets);
     }
-    let devices: Vec<_> = bench.decoder.exporters().devices().map(|device| device.who()).collect();
+    let devices: Vec<_> = bench.decoder.directory().devices().map(|device| device.who()).collect();
     assert_eq!(devices, [Who::from(IpAddr::from([203, 0, 113, 5]))]);
 }
 
@@ -123,7 +123,7 @@ fn room_is_reserved_for_an_agent_where_it_is_for_its_source_too() {
         relayed(&mut bench, relay, &datagram(number, 1));
     }
     let standing =
-        |relay, number| bench.decoder.exporters().device(who(relay, number)).unwrap().standing;
+        |relay, number| bench.decoder.directory().device(who(relay, number)).unwrap().standing;
     assert_eq!(standing(5, 1), Standing::Named);
     assert_eq!([standing(5, 2), standing(6, 1)], [Standing::Unknown; 2]);
 }

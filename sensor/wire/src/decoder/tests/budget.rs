@@ -3,7 +3,7 @@
 use super::*;
 use crate::device::{directory::Limits, room::Standing};
 
-/// Room for some hundreds of exporters.
+/// Room for some hundreds of devices.
 const TOTAL: usize = 1 << 20;
 const FLOOD: u32 = 3_000;
 
@@ -16,7 +16,7 @@ fn bench() -> Bench {
         };
         DeviceProfile { standing, ..DeviceProfile::default() }
     };
-    let limits = Limits { total: TOTAL, exporter: TOTAL / 4, ..Limits::default() };
+    let limits = Limits { total: TOTAL, device: TOTAL / 4, ..Limits::default() };
     let options = Options { limits, profile: Box::new(profile), ..Options::default() };
     Bench { decoder: Decoder::new(options), ..Bench::default() }
 }
@@ -35,7 +35,7 @@ impl Bench {
         self.batches.take(false, drop);
         let ledger = self.decoder.ledger();
         assert_eq!(ledger.octets, ledger.accounted());
-        assert!(self.decoder.exporters().used() <= TOTAL);
+        assert!(self.decoder.directory().used() <= TOTAL);
     }
 
     /// One datagram from each of many addresses, whose first octet is `first`.
@@ -47,7 +47,7 @@ impl Bench {
     }
 
     fn knows(&self, address: [u8; 4]) -> bool {
-        self.decoder.exporters().device(IpAddr::from(address)).is_some()
+        self.decoder.directory().device(IpAddr::from(address)).is_some()
     }
 
     /// Template, then data, from `address`: true when the flow is decoded.
@@ -67,8 +67,8 @@ fn a_flood_of_passers_by_locks_nobody_out() {
     }
     let now = NOW + 9 * 60_000 + 1;
     bench.flood(203, now, &fixed());
-    let exporters = bench.decoder.exporters();
-    assert!(exporters.evicted.count > 1_000, "{exporters:?}");
+    let devices = bench.decoder.directory();
+    assert!(devices.evicted.count > 1_000, "{devices:?}");
     assert!(bench.decodes([192, 0, 2, 2], now + 2_000), "a new one");
     bench.flood(204, now + 10_000, &fixed());
     bench.from([192, 0, 2, 1], now + 20_000, &ipfix(1, &[(256, RECORD)]));
@@ -120,11 +120,11 @@ fn who_finds_no_room_is_counted_and_named_and_decoded_where_that_needs_no_templa
         bench.from([10, 1, third, fourth], NOW, &fixed());
     }
     let rows = bench.decoder.ledger().flow_rows;
-    let exporters = bench.decoder.exporters();
-    assert!(exporters.turned_away.count > 0);
-    assert_eq!(exporters.evicted.count, 0, "nobody goes for an equal who is named");
+    let devices = bench.decoder.directory();
+    assert!(devices.turned_away.count > 0);
+    assert_eq!(devices.evicted.count, 0, "nobody goes for an equal who is named");
     assert_eq!(rows, 1_000);
-    let latest = exporters.turned_away.latest.back().copied();
+    let latest = devices.turned_away.latest.back().copied();
     assert_eq!(latest, Some([10, 1, 3, 231].into()));
 }
 

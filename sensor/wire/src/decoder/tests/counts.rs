@@ -79,7 +79,7 @@ fn flows_that_count_in_totals_have_a_bound() {
         bench.batches.take(true, drop);
     }
     assert!(bench.decoder.ledger().totals_forgotten > 0);
-    assert!(bench.decoder.exporters().used() < 4 << 20, "{}", bench.decoder.exporters().used());
+    assert!(bench.decoder.directory().used() < 4 << 20, "{}", bench.decoder.directory().used());
 }
 
 const IN_AND_OUT: Fields<'_> =
@@ -164,7 +164,7 @@ fn a_boot_time_of_before_a_reboot_is_not_believed() {
     // Once: then it is forgotten, and not saved either.
     assert_eq!(bench.decoder.ledger().rows_with_implausible_uptime, 1);
     let snapshot = bench.decoder.snapshot();
-    assert!(snapshot.exporters[0].sessions.iter().all(|session| session.boot.is_none()));
+    assert!(snapshot.devices[0].sessions.iter().all(|session| session.boot.is_none()));
     told(&mut bench, NOW - 40_000);
     flow(&mut bench, 30_000, 36_000);
     assert_eq!(bench.v4().end[3], NOW - 4000);

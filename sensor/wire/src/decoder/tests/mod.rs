@@ -132,13 +132,13 @@ fn a_template_may_change_and_be_withdrawn() {
 }
 
 #[test]
-fn an_ipv4_mapped_exporter_is_the_ipv4_exporter() {
+fn an_ipv4_mapped_device_is_the_ipv4_device() {
     let mut bench = Bench::default();
     bench.feed(1, &ipfix(1, &[(2, &template(256, FLOW))]));
     let mapped: SocketAddr = "[::ffff:192.0.2.1]:1".parse().unwrap();
     bench.decoder.datagram(mapped, NOW, &ipfix(1, &[(256, RECORD)]), &mut bench.batches);
     assert_eq!(bench.batches.rows(), 1);
-    assert_eq!(bench.decoder.exporters().devices().count(), 1);
+    assert_eq!(bench.decoder.directory().devices().count(), 1);
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn losses_are_counted_in_flows_and_packets() {
     bench.feed(1, &number(packet.clone(), 12, 1));
     bench.feed(1, &number(packet, 12, 5));
     let lost = |version: u8| -> u64 {
-        let devices = bench.decoder.exporters().devices();
+        let devices = bench.decoder.directory().devices();
         let sessions = devices.flat_map(|device| device.streams.iter());
         let of_version = sessions.filter(|(key, _)| key.version == version);
         of_version.map(|(_, session)| session.sequence.lost).sum()
@@ -349,7 +349,7 @@ fn sflow_and_netflow_5_number_their_datagrams_apart() {
         sampled[16..20].copy_from_slice(&number.to_be_bytes());
         bench.feed(1, &sampled);
     }
-    let devices = bench.decoder.exporters().devices();
+    let devices = bench.decoder.directory().devices();
     let sessions: Vec<_> = devices.flat_map(|device| device.streams.iter()).collect();
     assert_eq!(sessions.len(), 2);
     for (key, session) in sessions {
@@ -453,7 +453,7 @@ fn counters_become_rates() {
     let from: SocketAddr = "192.0.2.1:6343".parse().unwrap();
     bench.decoder.datagram(from, NOW, &counters(0), &mut bench.batches);
     bench.decoder.datagram(from, NOW + 10_000, &counters(1_000_000), &mut bench.batches);
-    let device = bench.decoder.exporters().device(from.ip()).unwrap();
+    let device = bench.decoder.directory().device(from.ip()).unwrap();
     let interface = device.interfaces[&7];
     assert_eq!(interface.latest.speed, 1_000_000_000);
     assert_eq!(interface.input_bits_per_second, 800_000.0);

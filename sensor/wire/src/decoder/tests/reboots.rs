@@ -16,8 +16,8 @@ impl Bench {
 
     /// What the only stream says of its numbers: lost, late, restarts.
     fn numbers(&self) -> [u64; 3] {
-        let mut devices = self.decoder.exporters().devices();
-        let device = devices.next().expect("an exporter");
+        let mut devices = self.decoder.directory().devices();
+        let device = devices.next().expect("a device");
         let (_, session) = device.streams.iter().next().expect("a stream");
         let sequence = session.sequence;
         [sequence.lost + session.samples_lost(), sequence.reordered, sequence.restarts]

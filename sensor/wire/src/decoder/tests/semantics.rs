@@ -134,11 +134,11 @@ fn a_mediator_names_whose_flows_it_passes_on() {
     let names: Vec<_> = (0..5).map(|row| &*batch.device_of(row).unwrap().name).collect();
     let [first, second] = ["at 198.51.100.1", "at 2001:db8::7"];
     assert_eq!(names, [first, second, second, own, first]);
-    assert_eq!(batch.exporters.len(), 3);
+    assert_eq!(batch.devices.len(), 3);
 }
 
 #[test]
-fn exporters_behind_a_mediator_are_bounded() {
+fn devices_behind_a_mediator_are_bounded() {
     let mut bench = Bench::default();
     let mut fields = FLOW.to_vec();
     fields.push((0, 130, 4));
@@ -148,11 +148,11 @@ fn exporters_behind_a_mediator_are_bounded() {
         bench.feed(1, &ipfix(1, &[(256, &records.collect::<Vec<_>>().concat())]));
         bench.batches.take(true, drop);
     }
-    let device = bench.decoder.exporters().devices().next().unwrap();
+    let device = bench.decoder.directory().devices().next().unwrap();
     assert!(device.cost < 2 << 20, "{}", device.cost);
     assert!(device.relayed.get([0, 0, 0, 1].into()).is_some());
     assert!(device.relayed.get([0, 0, 39, 16].into()).is_none(), "the last of 10,000");
     let known = (1..=10_000_u32).filter(|n| device.relayed.get(n.to_be_bytes().into()).is_some());
     let without = 10_000 - known.count() as u64;
-    assert_eq!(bench.decoder.ledger().rows_without_exporter, without);
+    assert_eq!(bench.decoder.ledger().rows_without_device, without);
 }

@@ -7,7 +7,7 @@ const MINUTE: u64 = 60_000;
 /// Milliseconds for which a device has run at [`NOW`].
 const UP: u64 = 1_000_000;
 
-/// One exporter, as its messages say.
+/// One device, as its messages say.
 #[derive(Clone, Copy)]
 struct Process {
     v9: bool,
@@ -56,7 +56,7 @@ impl Bench {
     }
 
     fn streams(&self) -> usize {
-        self.decoder.exporters().devices().map(|device| device.streams.iter().count()).sum()
+        self.decoder.directory().devices().map(|device| device.streams.iter().count()).sum()
     }
 }
 
@@ -150,7 +150,7 @@ fn netflow_5_has_one_stream_on_whatever_port() {
         bench.feed_at(30_000 + n, NOW + u64::from(n) * 1000, &octets);
     }
     assert_eq!((bench.streams(), bench.batches.rows()), (1, 100));
-    let devices = bench.decoder.exporters().devices();
+    let devices = bench.decoder.directory().devices();
     let lost: u64 =
         devices.flat_map(|device| device.streams.iter()).map(|(_, s)| s.sequence.lost).sum();
     assert_eq!(lost, 0);

@@ -1,6 +1,6 @@
 //! What the row of a flow says of a field of the record that it was made of, in the terms of the record.
 //!
-//! Only of fields that fill a column as they are: what follows from several fields, or from what the exporter told before
+//! Only of fields that fill a column as they are: what follows from several fields, or from what the device told before
 //! (sampling, counts since a flow began), is not a question of reading the record.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -130,7 +130,7 @@ impl<'a> RowValues<'a> {
         let record = match clock {
             Clock::Milliseconds => number,
             Clock::Seconds => number.checked_mul(1000)?,
-            // Without the uptime of the header, it takes what the exporter told of its boot.
+            // Without the uptime of the header, it takes what the device told of its boot.
             Clock::Uptime => {
                 let uptime = self.message.uptime_ms?;
                 let since = i64::from((number as u32).wrapping_sub(uptime) as i32);

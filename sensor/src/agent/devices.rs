@@ -1,4 +1,4 @@
-//! What `[[exporter]]` and `[intake]` say of routers, for the readers of captured exports, which so read a capture as
+//! What `[[device]]` and `[intake]` say of routers, for the readers of captured exports, which so read a capture as
 //! the agent would have read it.
 
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use sensor_wire::{decoder::Options, template::compile::OutCounters};
 use super::config::Config;
 use crate::intake::admission::DeviceProfile;
 
-/// Options of a decoder of captured exports. What is given here counts for all exporters, whatever `config` says of them.
+/// Options of a decoder of captured exports. What is given here counts for all devices, whatever `config` says of them.
 /// A capture is read whole: admission and rate limits do not apply.
 pub fn captured(
     config: &Config,

@@ -1,4 +1,4 @@
-//! `[[exporter]]`: what is known of a router beforehand.
+//! `[[device]]`: what is known of a router beforehand.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ use super::{
 use crate::intake::admission::{DeviceProfile, Rule};
 
 table! {
-    /// `[[exporter]]`
-    Exporter {
-        /// Its address, or a network of such exporters.
+    /// `[[device]]`
+    Device {
+        /// Its address, or a network of such devices.
         address: Option<String> = None;
         /// Its name.
         name: String = String::new();
@@ -41,12 +41,12 @@ table! {
     }
 }
 
-/// Judges all `[[exporter]]` tables.
-pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<Rule> {
-    let mut exporters: Vec<Rule> = Vec::with_capacity(list.len());
-    for exporter in list {
-        let raw = &exporter.value;
-        let rate = faults.in_range(&raw.sample_rate, "exporter.sample_rate", 0..=u32::MAX.into());
+/// Judges all `[[device]]` tables.
+pub fn resolve(list: &[Setting<Device>], faults: &mut Faults) -> Vec<Rule> {
+    let mut devices: Vec<Rule> = Vec::with_capacity(list.len());
+    for device in list {
+        let raw = &device.value;
+        let rate = faults.in_range(&raw.sample_rate, "device.sample_rate", 0..=u32::MAX.into());
         let out_counters = match &*raw.out_counters.value {
             "same" => OutCounters::Same,
             "reverse" => OutCounters::Reverse,
@@ -56,15 +56,15 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<Rule> {
                     Some(meant) => format!("this is {other:?}, did you mean {meant:?}?"),
                     None => format!("this is {other:?}"),
                 };
-                faults.report(&raw.out_counters, "exporter.out_counters", must, &found);
+                faults.report(&raw.out_counters, "device.out_counters", must, &found);
                 OutCounters::Same
             }
         };
-        let limit = rate_limit(&raw.rate_limit, "exporter.rate_limit", faults);
+        let limit = rate_limit(&raw.rate_limit, "device.rate_limit", faults);
         let Some(address) = &raw.address.value else {
             if !raw.address.is_given() {
                 let found = "add address = \"10.0.0.1\"";
-                faults.report(exporter, "exporter", "needs an `address`", found);
+                faults.report(device, "device", "needs an `address`", found);
             }
             continue;
         };
@@ -72,13 +72,13 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<Rule> {
             Ok(network) => network,
             Err(reason) => {
                 let must = "must be an address or a network";
-                faults.report(&raw.address, "exporter.address", must, &reason);
+                faults.report(&raw.address, "device.address", must, &reason);
                 continue;
             }
         };
-        if exporters.iter().any(|earlier| earlier.network == network) {
+        if devices.iter().any(|earlier| earlier.network == network) {
             let found = format!("{network} again");
-            faults.report(&raw.address, "exporter.address", "must differ from the others", &found);
+            faults.report(&raw.address, "device.address", "must differ from the others", &found);
         }
         let profile = DeviceProfile {
             name: raw.name.value.clone(),
@@ -90,12 +90,12 @@ pub fn resolve(list: &[Setting<Exporter>], faults: &mut Faults) -> Vec<Rule> {
             interfaces: interfaces(&raw.interfaces.value, faults),
         };
         let rate_limit = raw.rate_limit.is_given().then_some(limit);
-        exporters.push(Rule { network, rate_limit, profile });
+        devices.push(Rule { network, rate_limit, profile });
     }
-    exporters
+    devices
 }
 
-/// Room is reserved for exporters that are configured one by one: of a network nobody knows how many come.
+/// Room is reserved for devices that are configured one by one: of a network nobody knows how many come.
 fn standing(network: IpNet) -> Standing {
     if network.prefix_len() == network.max_prefix_len() {
         Standing::Named
@@ -113,12 +113,12 @@ fn interfaces(raw: &Named<String>, faults: &mut Faults) -> BTreeMap<u32, String>
             }
             Ok(_) => {
                 let must = "must name interfaces";
-                faults.report(name, "exporter.interfaces", must, "this name is empty");
+                faults.report(name, "device.interfaces", must, "this name is empty");
             }
             Err(_) => {
                 let found = format!("`{index}` is not a number: write {{ 3 = \"uplink\" }}");
                 let must = "must have SNMP indices as keys";
-                faults.report(name, "exporter.interfaces", must, &found);
+                faults.report(name, "device.interfaces", must, &found);
             }
         }
     }
@@ -132,14 +132,14 @@ mod tests {
     #[test]
     fn names_of_interfaces() {
         let text =
-            "[[exporter]]\naddress = '::ffff:192.0.2.1'\ninterfaces = { 3 = 'uplink', 40 = 'lan' }";
+            "[[device]]\naddress = '::ffff:192.0.2.1'\ninterfaces = { 3 = 'uplink', 40 = 'lan' }";
         let config = from_text(text, &Overrides::default()).unwrap();
         let profile = config.intake.rules.profile([192, 0, 2, 1].into());
         assert_eq!(profile.interfaces, [(3, "uplink".to_owned()), (40, "lan".to_owned())].into());
-        let text = "[[exporter]]\naddress = '192.0.2.1'\ninterfaces = { eth0 = 'a', 1 = '', 4294967296 = 'b' }";
+        let text = "[[device]]\naddress = '192.0.2.1'\ninterfaces = { eth0 = 'a', 1 = '', 4294967296 = 'b' }";
         let faults = from_text(text, &Overrides::default()).unwrap_err();
         let messages: Vec<_> = faults.file.iter().map(|fault| fault.message.as_str()).collect();
-        let keys = "`exporter.interfaces` must have SNMP indices as keys";
-        assert_eq!(messages, [keys, "`exporter.interfaces` must name interfaces", keys]);
+        let keys = "`device.interfaces` must have SNMP indices as keys";
+        assert_eq!(messages, [keys, "`device.interfaces` must name interfaces", keys]);
     }
 }
