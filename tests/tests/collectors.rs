@@ -20,6 +20,7 @@ use sensor::export::{
 use sensor_core::flow::{
     application,
     batch::{Addresses, FlowBatch, Source},
+    device::Device,
     interfaces::{Interface, Interfaces},
 };
 use serde_json::{Map, Value};
@@ -336,10 +337,10 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
         told("forwarding_status", Some(action.to_string()));
         told(reason, Some("0".to_owned()));
     }
-    if let Some(device) = batch.device_of(row) {
-        let v6 = device.address.is_ipv6();
+    if let Some(address) = batch.device_of(row).and_then(Device::address) {
+        let v6 = address.is_ipv6();
         let name = if v6 { "exporter_addr_v6" } else { "exporter_addr" };
-        told(name, Some(device.address.to_string()));
+        told(name, Some(address.to_string()));
     }
     if v6 {
         fields.push(("icmp_ipv6_type", (icmp >> 8).to_string()));

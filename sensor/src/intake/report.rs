@@ -1,7 +1,8 @@
 //! What became of everything that was received.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
+use sensor_core::flow::source::SourceId;
 use sensor_wire::device::{room::Recent, session::SFLOW, state::DeviceState};
 pub use sensor_wire::ledger::{Ledger, Skipped};
 use serde::Serialize;
@@ -27,8 +28,8 @@ pub struct Report {
     pub evicted: Recent,
     /// Datagrams of devices for which there was no room.
     pub turned_away: Recent,
-    /// By address.
-    pub devices: BTreeMap<IpAddr, DeviceReport>,
+    /// By identity.
+    pub devices: BTreeMap<SourceId, DeviceReport>,
     /// Receivers of forwarded datagrams.
     pub forwards: Vec<ForwardReport>,
     /// TCP and TLS connections.
@@ -163,10 +164,10 @@ impl Report {
         self.evicted.add(&desk.decoder.directory().evicted);
         self.turned_away.add(&desk.decoder.directory().turned_away);
         for device in desk.decoder.directory().devices() {
-            self.devices.entry(device.identity.address).or_default().add(device);
+            self.devices.entry(device.identity.id.clone()).or_default().add(device);
         }
         for (address, limited) in desk.admission.limited() {
-            self.devices.entry(address).or_default().limited += limited;
+            self.devices.entry(address.into()).or_default().limited += limited;
         }
     }
 

@@ -112,7 +112,7 @@ impl Feed {
         batch.layer2_octets.clear();
         batch.source_mac.clear();
         batch.destination_mac.clear();
-        let known = batch.devices.iter().position(|known| known.address == device);
+        let known = batch.devices.iter().position(|known| known.address() == Some(device));
         let place = known.unwrap_or_else(|| {
             batch.devices.push(Arc::new(Device::new(device)));
             batch.devices.len() - 1

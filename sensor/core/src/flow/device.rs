@@ -1,8 +1,10 @@
-//! What only routers tell of a flow, and what is known of the routers.
+//! What only routers tell of a flow, and what is known of the sources of flows besides this host.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use super::{application::ApplicationId, columns::FlowBatch, interfaces::Interfaces};
+use super::{
+    application::ApplicationId, columns::FlowBatch, interfaces::Interfaces, source::SourceId,
+};
 
 /// A column of addresses that may be of either family and need not be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,12 +69,13 @@ impl Action {
     }
 }
 
-/// A device that exports flows.
+/// A source of flows besides this host, as batches carry it: most often a device. Of a cloud's log or a file only the first
+/// fields are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Its address; IPv4-mapped IPv6 addresses are IPv4 addresses.
-    pub address: IpAddr,
-    /// Its name, empty when it has none.
+    /// Which source it is.
+    pub id: SourceId,
+    /// Its name; empty where nobody named a device, which its address identifies all the same.
     pub name: String,
     /// Its site, empty when it has none.
     pub site: String,
@@ -89,14 +92,27 @@ pub struct Device {
 impl Device {
     /// A device of which nothing is known but its address.
     pub fn new(address: IpAddr) -> Self {
+        Self::of(address.into())
+    }
+
+    /// A source of which nothing is known but its identity. A cloud's log or a file is named after it.
+    pub fn of(id: SourceId) -> Self {
+        let name = match &id {
+            SourceId::Host | SourceId::Device(_) => String::new(),
+            SourceId::Cloud { .. } | SourceId::File(_) => id.to_string(),
+        };
         Self {
-            address,
-            name: String::new(),
+            id,
+            name,
             site: String::new(),
             tags: Vec::new(),
             interfaces: Interfaces::default(),
             applications: BTreeMap::new(),
             vrfs: BTreeMap::new(),
         }
+    }
+    /// Its address; none where the source is no device.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.id.address()
     }
 }

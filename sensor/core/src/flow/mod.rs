@@ -10,7 +10,7 @@
 //! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
 //! * [`top`]: the largest groups of flows.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
-//! * [`device`]: the devices that export flows, and what only they tell.
+//! * [`source`]: the identity of a source. [`device`]: what is known of sources besides this host, and what only they tell.
 //! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.
 //! * [`prefetch`]: memory asked for before it is needed.
 //! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
@@ -33,6 +33,7 @@ pub mod prefetch;
 pub mod prefix;
 pub mod profile;
 pub mod protocol;
+pub mod source;
 pub mod tags;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

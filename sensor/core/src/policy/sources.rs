@@ -7,15 +7,15 @@
 //! wrong, as its messages tell, count as what they are by ours; and where all records of a source are older than any silence
 //! that is waited for, they count as that much younger.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
-use crate::flow::{batch::FlowBatch, device::Device};
+use crate::flow::{batch::FlowBatch, source::SourceId};
 
-/// Number of a source.
-pub type SourceId = u16;
+/// Number of a source: what rows, keys and incidents remember instead of its [`SourceId`].
+pub type SourceNumber = u16;
 
 /// This host.
-pub const HOST: SourceId = 0;
+pub const HOST: SourceNumber = 0;
 
 /// How far a record may be ahead of the clock, milliseconds. More is a wrong clock, and the record counts as of now.
 const AHEAD: u64 = 60_000;
@@ -31,7 +31,7 @@ const GAP_MEMORY: u64 = 3_600_000;
 const SETTLING: u64 = 60_000;
 
 /// Sources that are told apart; what lies beyond shares the last number.
-const MOST: usize = SourceId::MAX as usize;
+const MOST: usize = SourceNumber::MAX as usize;
 /// Sources whose records are old that are told of.
 const TOLD: usize = 64;
 
@@ -40,7 +40,7 @@ const TOLD: usize = 64;
 pub struct Sources {
     all: Vec<Progress>,
     names: Names,
-    by_address: HashMap<IpAddr, SourceId>,
+    by_id: HashMap<SourceId, SourceNumber>,
     /// Milliseconds since the epoch; `None` before the first word of it.
     clock: Option<u64>,
     /// When everything began, by the clock or the first record.
@@ -71,13 +71,13 @@ pub struct View {
 
 impl View {
     /// Name of a source.
-    pub fn name(&self, id: SourceId) -> &str {
-        self.names.get(usize::from(id)).map_or("", |name| name)
+    pub fn name(&self, number: SourceNumber) -> &str {
+        self.names.get(usize::from(number)).map_or("", |name| name)
     }
 
     /// Up to when the records of a source have arrived, as far as can be told.
-    pub fn horizon(&self, id: SourceId) -> u64 {
-        self.horizons.get(usize::from(id)).copied().unwrap_or(self.slowest)
+    pub fn horizon(&self, number: SourceNumber) -> u64 {
+        self.horizons.get(usize::from(number)).copied().unwrap_or(self.slowest)
     }
 
     /// The horizon of the slowest source; the clock where no source has been seen.
@@ -109,7 +109,7 @@ pub struct OldSource {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Its number.
-    pub id: SourceId,
+    pub number: SourceNumber,
     /// Its clock minus ours, milliseconds, as its messages tell.
     pub skew: i64,
 }
@@ -140,7 +140,7 @@ impl Sources {
         Self {
             all: vec![Progress::new()],
             names: Arc::new(vec![host.into()]),
-            by_address: HashMap::new(),
+            by_id: [(SourceId::Host, HOST)].into(),
             clock: None,
             began: None,
             latest: 0,
@@ -162,7 +162,8 @@ impl Sources {
 
     /// The same, and how far each source has come.
     pub fn view_of_progress(&self) -> View {
-        let horizons = (0..self.all.len()).map(|id| self.horizon(id as SourceId)).collect();
+        let horizons =
+            (0..self.all.len()).map(|number| self.horizon(number as SourceNumber)).collect();
         View { slowest: self.slowest(), horizons, ..self.view() }
     }
 
@@ -190,43 +191,43 @@ impl Sources {
     pub fn of_batch(&mut self, batch: &FlowBatch, origins: &mut Vec<Origin>) {
         origins.clear();
         for (place, device) in batch.devices.iter().enumerate() {
-            let id = match self.by_address.get(&device.address) {
-                Some(id) => *id,
-                None => self.add(device),
+            let number = match self.by_id.get(&device.id) {
+                Some(number) => *number,
+                None => self.add(&device.id),
             };
-            let is_shared = usize::from(id) == MOST - 1;
-            let is_named = *self.names[usize::from(id)] == *device.name;
+            let is_shared = usize::from(number) == MOST - 1;
+            let is_named = *self.names[usize::from(number)] == *device.name;
             if !device.name.is_empty() && !is_named && !is_shared {
-                Arc::make_mut(&mut self.names)[usize::from(id)] = device.name.as_str().into();
+                Arc::make_mut(&mut self.names)[usize::from(number)] = device.name.as_str().into();
             }
             let skew = batch.skews.get(place).copied().unwrap_or(0);
-            origins.push(Origin { id, skew });
+            origins.push(Origin { number, skew });
         }
         if origins.is_empty() {
-            origins.push(Origin { id: HOST, skew: 0 });
+            origins.push(Origin { number: HOST, skew: 0 });
         }
     }
 
     #[cold]
-    fn add(&mut self, device: &Device) -> SourceId {
-        let id = self.all.len();
-        let name = match id {
-            full if full >= MOST => return (MOST - 1) as SourceId,
-            last if last == MOST - 1 => "other devices".to_owned(),
+    fn add(&mut self, source: &SourceId) -> SourceNumber {
+        let number = self.all.len();
+        let name = match number {
+            full if full >= MOST => return (MOST - 1) as SourceNumber,
+            last if last == MOST - 1 => "other sources".to_owned(),
             _ => {
-                self.by_address.insert(device.address, id as SourceId);
-                device.address.to_string()
+                self.by_id.insert(source.clone(), number as SourceNumber);
+                source.to_string()
             }
         };
         self.all.push(Progress::new());
         Arc::make_mut(&mut self.names).push(name.into());
-        id as SourceId
+        number as SourceNumber
     }
 
     /// Takes note of a record that ends at `end`. Returns the time that it counts as of, and that of the newest record of
     /// its source.
     #[inline(always)]
-    pub fn record(&mut self, Origin { id, skew }: Origin, end: u64) -> (u64, u64) {
+    pub fn record(&mut self, Origin { number, skew }: Origin, end: u64) -> (u64, u64) {
         let mut end = end;
         if skew != 0 {
             end = end.saturating_add_signed(skew.saturating_neg());
@@ -237,17 +238,21 @@ impl Sources {
                 end = clock;
                 self.ahead += 1;
             }
-            let source = &self.all[usize::from(id)];
+            let source = &self.all[usize::from(number)];
             let is_old = end.saturating_add(LONGEST_GAP) < clock;
-            if (is_old || source.age != 0 || source.older.is_some()) && id != HOST {
-                end = self.grow_younger(id, end, clock);
+            if (is_old || source.age != 0 || source.older.is_some()) && number != HOST {
+                end = self.grow_younger(number, end, clock);
             }
         }
         self.latest = self.latest.max(end);
-        let source = &mut self.all[usize::from(id)];
+        let source = &mut self.all[usize::from(number)];
         if end > source.mark || !source.seen {
             self.began.get_or_insert(end);
-            source.progress(end, clock, if id == HOST { LONGEST_HOST_GAP } else { LONGEST_GAP });
+            source.progress(
+                end,
+                clock,
+                if number == HOST { LONGEST_HOST_GAP } else { LONGEST_GAP },
+            );
         }
         (end, source.mark)
     }
@@ -255,8 +260,8 @@ impl Sources {
     /// The time of a record of a source whose records are old, or seem to be.
     #[cold]
     #[inline(never)]
-    fn grow_younger(&mut self, id: SourceId, end: u64, clock: u64) -> u64 {
-        let source = &mut self.all[usize::from(id)];
+    fn grow_younger(&mut self, number: SourceNumber, end: u64, clock: u64) -> u64 {
+        let source = &mut self.all[usize::from(number)];
         let before = source.age;
         let age = clock.saturating_sub(end);
         let old = if age > LONGEST_GAP { age } else { 0 };
@@ -272,7 +277,7 @@ impl Sources {
         }
         let age = source.age;
         if age > before && self.old.len() < TOLD {
-            let name = self.names[usize::from(id)].to_string();
+            let name = self.names[usize::from(number)].to_string();
             self.old.push(OldSource { name, age });
         }
         end.saturating_add(age)
@@ -288,15 +293,15 @@ impl Sources {
         self.latest
     }
 
-    fn horizon(&self, id: SourceId) -> u64 {
-        let source = &self.all[usize::from(id)];
+    fn horizon(&self, number: SourceNumber) -> u64 {
+        let source = &self.all[usize::from(number)];
         let gap = source.gaps[0].max(source.gaps[1]);
         self.clock.map_or(source.mark, |clock| clock.saturating_sub(gap).max(source.mark))
     }
 
     fn slowest(&self) -> u64 {
-        let seen = (0..self.all.len()).filter(|&id| self.all[id].seen);
-        let slowest = seen.map(|id| self.horizon(id as SourceId)).min();
+        let seen = (0..self.all.len()).filter(|&number| self.all[number].seen);
+        let slowest = seen.map(|number| self.horizon(number as SourceNumber)).min();
         slowest.or(self.clock).unwrap_or(0)
     }
 }
@@ -331,7 +336,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::flow::batch::Source;
+    use crate::flow::{batch::Source, device::Device};
 
     const NOW: u64 = 1_700_000_000_000;
     const HOUR: u64 = 3_600_000;
@@ -360,7 +365,7 @@ mod tests {
             let origin = origin(&mut sources, address, skew);
             let told = (NOW - 1000).saturating_add_signed(skew);
             assert_eq!(sources.record(origin, told), (NOW - 1000, NOW - 1000));
-            assert_eq!(sources.horizon(origin.id), NOW);
+            assert_eq!(sources.horizon(origin.number), NOW);
         }
         assert_eq!((sources.ahead, sources.latest(), sources.slowest()), (0, NOW - 1000, NOW));
     }
@@ -391,6 +396,36 @@ mod tests {
     }
 
     #[test]
+    fn logs_of_a_cloud_and_files_have_time_lines_of_their_own() {
+        const LAG: u64 = 15 * 60_000;
+        let log = |log: &str| {
+            let (account, log) = ("1234".to_owned(), log.to_owned());
+            SourceId::Cloud { account, log }
+        };
+        let ids =
+            [log("fl-a"), log("fl-b"), SourceId::File("flows.csv".to_owned()), SourceId::Host];
+        let mut batch = FlowBatch::v4(Source::NetFlow);
+        batch.devices = ids.into_iter().map(|id| Arc::new(Device::of(id))).collect();
+        let (mut sources, mut origins) = (started(), Vec::new());
+        sources.of_batch(&batch, &mut origins);
+        let numbers: Vec<_> = origins.iter().map(|origin| origin.number).collect();
+        let names: Vec<_> = numbers.iter().map(|id| sources.view().name(*id).to_owned()).collect();
+        assert_eq!(names, ["1234/fl-a", "1234/fl-b", "flows.csv", "host"]);
+        // Each record is compared with the newest of its own log; a file of old flows counts as of now.
+        let [prompt, lagging, file, host] = origins[..] else { panic!("four sources") };
+        assert_eq!(sources.record(prompt, NOW), (NOW, NOW));
+        assert_eq!(sources.record(lagging, NOW - LAG), (NOW - LAG, NOW - LAG));
+        assert_eq!(sources.record(lagging, NOW - LAG - 1), (NOW - LAG - 1, NOW - LAG));
+        assert_eq!(sources.record(file, NOW - 48 * HOUR), (NOW, NOW));
+        assert_eq!(host, Origin::default());
+        let (mut others, mut again) = (batch.clone(), Vec::new());
+        others.devices.reverse();
+        sources.of_batch(&others, &mut again);
+        again.reverse();
+        assert_eq!(again, origins, "the same sources in another order");
+    }
+
+    #[test]
     fn the_host_is_never_old() {
         let mut sources = started();
         assert_eq!(sources.record(Origin::default(), NOW - 2 * HOUR).0, NOW - 2 * HOUR);
@@ -399,11 +434,12 @@ mod tests {
     #[test]
     fn more_sources_than_there_are_numbers_share_one() {
         let mut sources = started();
-        let ids: Vec<_> = (0..70_000).map(|address| origin(&mut sources, address, 0).id).collect();
+        let ids: Vec<_> =
+            (0..70_000).map(|address| origin(&mut sources, address, 0).number).collect();
         assert_eq!((ids[0], ids[65_532]), (1, 65_533));
         assert!(ids[65_533..].iter().all(|id| *id == 65_534), "{:?}", &ids[65_530..65_540]);
-        assert_eq!((sources.all.len(), sources.by_address.len()), (MOST, MOST - 2));
-        assert_eq!(sources.view().name(65_534), "other devices");
-        assert_eq!(origin(&mut sources, 7, 0).id, 8);
+        assert_eq!((sources.all.len(), sources.by_id.len()), (MOST, MOST - 1));
+        assert_eq!(sources.view().name(65_534), "other sources");
+        assert_eq!(origin(&mut sources, 7, 0).number, 8);
     }
 }

@@ -109,6 +109,7 @@ mod tests {
             batch::{EndReason, Source},
             device::Device,
             fields::{self, Row, Value},
+            source::SourceId,
             testing,
         },
         nql::{Filter, Options, lists::Lists},
@@ -167,5 +168,17 @@ mod tests {
         tagger.tag(&mut other, &Interfaces::default());
         assert_eq!(tags(&other, 0), ["low", "web"]);
         assert!(Arc::ptr_eq(&sets, &other.tag_sets));
+    }
+
+    #[test]
+    fn a_source_without_an_address_is_tagged_by_its_name() {
+        let file = SourceId::File("flows.csv".to_owned());
+        let mut batch = batch_of(&[443]);
+        batch.devices =
+            vec![Arc::new(Device { tags: vec!["imported".to_owned()], ..Device::of(file) })];
+        batch.device = vec![0];
+        Tagger::new([rule("archive", "flowsrcname == \"flows.csv\"")])
+            .tag(&mut batch, &Interfaces::default());
+        assert_eq!(tags(&batch, 0), ["archive", "imported"]);
     }
 }

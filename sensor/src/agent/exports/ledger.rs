@@ -114,9 +114,9 @@ fn reasons(ledger: &Ledger) -> impl Iterator<Item = (Skipped, u64)> {
 pub fn all(decoder: &Decoder, exports: &Exports) -> String {
     let mut text = String::new();
     let mut devices: Vec<&DeviceState> = decoder.directory().devices().collect();
-    devices.sort_by_key(|device| device.identity.address);
+    devices.sort_by_key(|device| device.address);
     for device in devices {
-        let _ = writeln!(text, "device {}", device.identity.address);
+        let _ = writeln!(text, "device {}", device.identity.id);
         rows(&mut text, &device.ledger);
         for (key, session) in device.streams.iter() {
             let (sequence, samples) = (&session.sequence, session.samples_lost());
@@ -162,7 +162,7 @@ fn clocks(exports: &Exports) -> String {
     let wrong: Vec<_> = exports.devices.iter().filter(|device| device.skew != 0).collect();
     let mut text = String::new();
     for device in wrong.iter().take(NAMED) {
-        let _ = writeln!(text, "device {}: its clock is {}", device.address, skew(device.skew));
+        let _ = writeln!(text, "device {}: its clock is {}", device.id, skew(device.skew));
     }
     if let Some(more) = wrong.len().checked_sub(NAMED).filter(|more| *more != 0) {
         let _ = writeln!(text, "and the clocks of {more} more devices are wrong");

@@ -194,6 +194,7 @@ fn losses(before: &DeviceReport, now: &DeviceReport) -> Option<String> {
 mod tests {
     use super::*;
     use crate::intake::report::ListenerReport;
+    use sensor_core::flow::source::SourceId;
 
     #[test]
     fn drops_are_told_at_once_and_then_once_a_minute() {
@@ -219,7 +220,7 @@ mod tests {
         let mut report = Report::default();
         let listener = ListenerReport { dropped: 3, ..ListenerReport::default() };
         report.listeners.insert("netflow://[::]:2055".to_owned(), listener);
-        let device = report.devices.entry("192.0.2.1".parse().unwrap()).or_default();
+        let device = report.devices.entry(SourceId::Device([192, 0, 2, 1].into())).or_default();
         device.lost.flows = 5;
         device.skew = -22_800_000;
         report.connections.too_many_of_one = 2;
@@ -240,7 +241,7 @@ mod tests {
             listener.received = Count { messages: 3, octets: 300 };
         }
         report.ledger.flow_rows = 30;
-        let heard = report.devices.entry("192.0.2.2".parse().unwrap()).or_default();
+        let heard = report.devices.entry(SourceId::Device([192, 0, 2, 2].into())).or_default();
         heard.ledger.datagrams = 3;
         assert_eq!(
             health.progress(&report).as_deref(),
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!(health.lines(report.clone()), [] as [&str; 0]);
         // A clock that drifts is told of once, one that is set again.
         let clock = |report: &mut Report, skew| {
-            report.devices.get_mut(&"192.0.2.1".parse().unwrap()).unwrap().skew = skew;
+            report.devices.get_mut(&SourceId::Device([192, 0, 2, 1].into())).unwrap().skew = skew;
         };
         clock(&mut report, -22_790_000);
         assert_eq!(health.lines(report.clone()), [] as [&str; 0]);

@@ -216,6 +216,7 @@ fn line(text: &mut String, words: &str) {
 mod tests {
     use super::*;
     use crate::intake::report::Broken;
+    use sensor_core::flow::source::SourceId;
 
     #[test]
     fn everything_that_is_not_nothing_is_shown() {
@@ -242,7 +243,7 @@ mod tests {
             ..Ledger::default()
         };
         report.ledger.skip(Skipped::MessageTruncated, 12);
-        let device = report.devices.entry("192.0.2.1".parse().unwrap()).or_default();
+        let device = report.devices.entry(SourceId::Device([192, 0, 2, 1].into())).or_default();
         device.name = "edge".to_owned();
         device.ledger = report.ledger;
         device.lost.flows = 7;

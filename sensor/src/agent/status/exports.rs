@@ -1,8 +1,7 @@
 //! The section of captured exports: what was read, and what became of every octet.
 
-use std::net::IpAddr;
-
 use anyhow::ensure;
+use sensor_core::flow::source::SourceId;
 use sensor_wire::{decoder::Decoder, ledger::Ledger};
 use serde::Serialize;
 
@@ -15,15 +14,15 @@ pub struct Exports {
     pub counts: Counts,
     /// Octets and records of all datagrams.
     pub ledger: Ledger,
-    /// Each device, in the order of their addresses.
+    /// Each device, in the order of their identities.
     pub devices: Vec<Device>,
 }
 
 /// A device.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Device {
-    /// Its address.
-    pub address: IpAddr,
+    /// Which source it is.
+    pub id: SourceId,
     /// Octets and records.
     pub ledger: Ledger,
     /// Its clock minus ours, milliseconds; 0 where that is not worth a word. A gauge.
@@ -34,12 +33,12 @@ impl Exports {
     /// What was read of files, and what a decoder made of it.
     pub fn of(counts: Counts, decoder: &Decoder) -> Self {
         let devices = decoder.directory().devices().map(|device| Device {
-            address: device.identity.address,
+            id: device.identity.id.clone(),
             ledger: device.ledger,
             skew: device.skew(),
         });
         let mut devices: Vec<_> = devices.collect();
-        devices.sort_by_key(|device| device.address);
+        devices.sort_by(|one, other| one.id.cmp(&other.id));
         Self { counts, ledger: decoder.ledger(), devices }
     }
 

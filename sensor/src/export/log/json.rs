@@ -58,6 +58,8 @@ pub fn write_value(out: &mut Vec<u8>, value: Value<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use sensor_common::{
         key::{Common, Direction, KeyV4, KeyV6},
         packet::Fragment,
@@ -70,7 +72,9 @@ mod tests {
         flow::{
             batch::{EndReason, FlowBatch, Source},
             delta::FlowDelta,
+            device::Device,
             interfaces::{Interface, Interfaces},
+            source::SourceId,
             testing::{batches, devices},
         },
         nql::{Filter, Options, json::RecordReader, lists::Lists, testing::expressions},
@@ -236,5 +240,21 @@ mod tests {
                 prop_assert_eq!(filter.matches(&row), filter.matches(&record), "{}", query);
             }
         }
+    }
+
+    #[test]
+    fn a_source_without_an_address_has_a_name() {
+        let id = SourceId::Cloud { account: "1234".to_owned(), log: "fl-a".to_owned() };
+        let mut batch = FlowBatch::v4(Source::NetFlow);
+        batch.push(
+            &KeyV4 { source: 0, destination: 0, common: COMMON },
+            &COUNTS,
+            EndReason::EndOfFlow,
+        );
+        batch.device = vec![0];
+        batch.devices = vec![Arc::new(Device::of(id))];
+        let json = json(&batch);
+        assert_eq!(json["flowsrcname"], serde_json::json!("1234/fl-a"));
+        assert!(json.get("flowsrcip").is_none());
     }
 }

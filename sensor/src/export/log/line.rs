@@ -23,7 +23,7 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         end_point(row.destination(), batch.destination_port[i], batch.protocol[i]),
     ];
     let name: Cow<'_, str> = match row.device() {
-        Some(device) if device.name.is_empty() => device.address.to_string().into(),
+        Some(device) if device.name.is_empty() => device.id.to_string().into(),
         Some(device) => device.name.as_str().into(),
         None => interfaces.name(batch.interface[i]).unwrap_or("-").into(),
     };

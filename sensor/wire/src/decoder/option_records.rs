@@ -18,7 +18,7 @@ impl Worker<'_> {
         let (rows, _) = decode::records_of(plan, set, &mut anchors);
         for row in 0..rows.len() {
             if let Some(address) = rows.address(places, row)
-                && address != device.identity.address
+                && address != device.address
                 && device.total_cost() < self.limits.device
             {
                 device.cost += device.relayed.learn(address, self.profile);
@@ -65,7 +65,7 @@ impl Worker<'_> {
             }
             if let Some(kept) = &mut self.kept {
                 kept.push(OptionsRecord {
-                    device: device.identity.address,
+                    device: device.address,
                     domain,
                     template: known.template.id,
                     fields: fields(&known.template, record)

@@ -58,8 +58,8 @@ fn save(device: &DeviceState) -> SavedDevice {
         .collect();
     sessions.sort_by_key(SavedSession::key);
     SavedDevice {
-        address: identity.address,
-        source: Some(device.source).filter(|source| *source != identity.address),
+        address: device.address,
+        source: Some(device.source).filter(|source| *source != device.address),
         first_decoded: device.first_decoded,
         last_decoded: device.last_decoded,
         sampling: device.sampling.clone(),

@@ -273,7 +273,7 @@ impl Directory {
         }
         device.give_up_waiting();
         self.forgotten += device.ledger;
-        self.evicted.note(device.identity.address);
+        self.evicted.note(device.address);
     }
 }
 

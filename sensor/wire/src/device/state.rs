@@ -70,6 +70,8 @@ impl DeviceProfile {
 /// What is known of one device.
 #[derive(Debug)]
 pub struct DeviceState {
+    /// Its address.
+    pub address: IpAddr,
     /// What its flows are labelled with.
     pub identity: Arc<Device>,
     /// Configured sampling rate.
@@ -139,6 +141,7 @@ impl DeviceState {
         let names = Names::new(identity.interfaces.0.keys().copied().collect());
         Self {
             source: who.source(),
+            address: who.device(),
             identity: Arc::new(identity),
             standing,
             sample_rate,
@@ -161,7 +164,7 @@ impl DeviceState {
 
     /// By what it is known.
     pub fn who(&self) -> Who {
-        Who::from(self.source).agent(self.identity.address)
+        Who::from(self.source).agent(self.address)
     }
 
     /// Notes that its data were decoded at `now`.

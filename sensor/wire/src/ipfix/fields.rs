@@ -11,7 +11,7 @@ use sensor_core::flow::{
     application,
     batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
     columns::{Column, Inspector},
-    device::Action,
+    device::{Action, Device},
     totals::Totals,
 };
 
@@ -420,11 +420,11 @@ fn has_applications(batch: &FlowBatch, octets: u16) -> bool {
 }
 
 fn has_device(batch: &FlowBatch, of: fn(&IpAddr) -> bool) -> bool {
-    batch.devices.iter().any(|device| of(&device.address))
+    batch.devices.iter().filter_map(|device| device.address()).any(|address| of(&address))
 }
 
 fn device(batch: &FlowBatch, row: usize) -> Option<IpAddr> {
-    batch.device_of(row).map(|device| device.address)
+    batch.device_of(row).and_then(Device::address)
 }
 
 /// `forwardingStatus` (RFC 7270 section 4.12): forwarded or dropped, for no reason that is known.

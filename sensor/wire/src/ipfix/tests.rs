@@ -583,7 +583,7 @@ proptest! {
         let messages = encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(&sent));
         let messages = decode_all(&messages, 1400);
         let record = flows(&messages).next().unwrap();
-        let devices = sent.devices.iter().filter(|of| of.address.is_ipv4()).count();
+        let devices = sent.devices.iter().filter(|of| of.address().is_some_and(|address| address.is_ipv4())).count();
         for (element, told) in [
             (352, !sent.layer2_octets.is_empty()),
             (52, tells_some(&sent.ttl_min)),

@@ -120,10 +120,11 @@ fn relayed(
     if places == [None; 2] {
         return 0;
     }
+    let own = context.device.address();
     let mut without = 0;
     for row in 0..rows.len() {
         let told = rows.address(places, row);
-        let told = told.filter(|address| *address != context.device.address);
+        let told = told.filter(|address| Some(*address) != own);
         let known = told.and_then(|address| context.relayed.get(address));
         without += u64::from(told.is_some() && known.is_none());
         // The clock of the device that passes it on says nothing of theirs.

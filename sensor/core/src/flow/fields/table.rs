@@ -16,7 +16,7 @@ use super::{
 };
 use crate::flow::{
     columns::Column,
-    device::{Action, AddressColumn},
+    device::{Action, AddressColumn, Device},
     interfaces::Interfaces,
     profile::{Attribute, Side},
 };
@@ -101,8 +101,8 @@ const AFTER: &[Field] = &[
     field("natdstport", Unsigned(16), &[228], "Destination port after translation").extension().number(told(Column::NatDestinationPort)),
     field("flowtype", Text, &[], "What observed the flow: `host`, `netflow`, `sflow`, or the cloud that wrote the flow log").text(Choice(&["host", "netflow", "sflow", "aws", "azure", "azure-vnet", "gcp", "ibm", "oracle"])).reading(Reading::Batch(|r| Value::Text(r.batch.observed_by.name()))),
     field("flowversion", Integer, &[], "Version of the export: 5, 7, 9, 10; sFlow 5").number(told(Column::Version)),
-    field("flowsrcname", Text, &[], "Name of the device that exported the flow").told(By::Device, |r| Value::text(r.device().map(|device| device.name.as_str()).filter(|name| !name.is_empty()))),
-    field("flowsrcip", Ip, &[130, 131], "Address of the device that exported the flow").told(By::Device, |r| r.device().map_or(Value::Absent, |device| Value::Ip(device.address))),
+    field("flowsrcname", Text, &[], "Name of the source: a device, or a cloud log or file").told(By::Device, |r| Value::text(r.device().map(|device| device.name.as_str()).filter(|name| !name.is_empty()))),
+    field("flowsrcip", Ip, &[130, 131], "Address of the device that exported the flow").told(By::Device, |r| r.device().and_then(Device::address).map_or(Value::Absent, Value::Ip)),
     field("site", Text, &[], "Site of the device").told(By::Device, |r| Value::text(r.device().map(|device| device.site.as_str()).filter(|site| !site.is_empty()))),
     field("customer", Text, &[], "Tenant"),
     field("action", Text, &[233, 89], "`accepted` or `rejected`").text(Choice(&["accepted", "rejected"])).reading(Reading::Coded(Column::Action, |number| Value::text(Action::from_number(number).map(Action::name)))),

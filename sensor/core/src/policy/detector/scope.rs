@@ -4,7 +4,7 @@ use crate::{
     flow::fields::Row,
     policy::{
         alert::{Alert, LabelAction},
-        sources::{SourceId, View},
+        sources::{SourceNumber, View},
         values::Texts,
         window::series::Sample,
     },
@@ -16,7 +16,7 @@ pub struct Flow<'a> {
     /// The row.
     pub row: Row<'a>,
     /// Who saw it.
-    pub source: SourceId,
+    pub source: SourceNumber,
     /// Its times, as far as they can be believed, and counts as reported.
     pub sample: Sample,
     /// One of how many packets was counted.

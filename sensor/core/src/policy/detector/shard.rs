@@ -71,7 +71,7 @@ impl Shard {
                 let duration = batch.end[row].saturating_sub(batch.start[row]);
                 let flow = Flow {
                     row: Row { batch, row, interfaces },
-                    source: clocked.source(batch, row).id,
+                    source: clocked.source(batch, row).number,
                     sample: Sample {
                         start: end.saturating_sub(duration),
                         end,

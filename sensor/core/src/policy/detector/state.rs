@@ -3,7 +3,7 @@
 use super::{incident::Incident, scope::Flow};
 use crate::policy::{
     keys::State,
-    sources::SourceId,
+    sources::SourceNumber,
     window::{
         Grid,
         series::{Bucket, Placed, Series},
@@ -85,12 +85,12 @@ impl KeyState {
     }
 
     /// The sources that feed it; `None` where there are more than it remembers.
-    pub(super) fn sources(&self) -> Option<impl Iterator<Item = SourceId>> {
+    pub(super) fn sources(&self) -> Option<impl Iterator<Item = SourceNumber>> {
         let full = self.rare.as_ref().is_some_and(|rare| rare.sources[MORE_SOURCES - 1] != 0);
         (!full).then(|| self.known_sources())
     }
 
-    pub(super) fn known_sources(&self) -> impl Iterator<Item = SourceId> {
+    pub(super) fn known_sources(&self) -> impl Iterator<Item = SourceNumber> {
         let more = self.rare.iter().flat_map(|rare| rare.sources);
         let all = std::iter::once(self.source).chain(more);
         all.take_while(|source| *source != 0).map(|source| source - 1)

@@ -6,6 +6,8 @@ use super::*;
 use crate::{
     flow::{
         batch::Source,
+        device::Device,
+        source::SourceId,
         testing::{self, flow},
     },
     nql::lists::Lists,
@@ -102,6 +104,14 @@ severity = { medium = "absent()" }
 expect = ["10.0.0.1"]
 
 [[policy]]
+name = "source silent"
+match = "protocol == udp && dstport == 6"
+track_by = [["flowsrcname"]]
+window = "60s"
+severity = { medium = "absent()" }
+expect = ["flows.csv"]
+
+[[policy]]
 name = "labels"
 match = "protocol == udp && dstport == 5 && !(label.src.seen == yes)"
 track_by = [["srcip"]]
@@ -164,6 +174,13 @@ flow = [{ srcip = "10.0.0.2", protocol = "udp", dstport = 4 }]
 expect = [{ type = "start", track.srcip = "10.0.0.1" }]
 
 [[test]]
+name = "silence of a source without an address"
+policies = ["source silent"]
+wait = "5m"
+flow = [{ flowtype = "netflow", flowsrcname = "flows.csv", protocol = "udp", dstport = 6 }]
+expect = [{ type = "start", severity = "medium", track.flowsrcname = "flows.csv", records = 0 }]
+
+[[test]]
 name = "a label is written once, since later flows have it"
 policies = ["labels"]
 flow = [{ srcip = "10.0.0.1", protocol = "udp", dstport = 5, repeat = 3, every = "2m" }]
@@ -217,6 +234,29 @@ fn late_records_are_counted() {
     bench.observe(&flow(2, NOW - 60_000, NOW - 60_000, 900));
     assert_eq!(bench.counters(), Counters { matched: 3, late: 1, ..Counters::default() });
     assert!(bench.events.is_empty());
+}
+
+/// A log that lags by a quarter of an hour is late for nobody but itself.
+#[test]
+fn a_cloud_s_logs_are_sources_of_their_own() {
+    const LAG: u64 = 900_000;
+    let log = |name: &str| SourceId::Cloud { account: "1234".to_owned(), log: name.to_owned() };
+    let mut batch = FlowBatch::v4(Source::NetFlow);
+    testing::push(&mut batch, 1, NOW, NOW, 1);
+    testing::push(&mut batch, 2, NOW - LAG, NOW - LAG, 600);
+    testing::push(&mut batch, 2, NOW - LAG, NOW - LAG, 600);
+    batch.devices = ["fl-a", "fl-b"].map(|name| Arc::new(Device::of(log(name)))).to_vec();
+    batch.device = vec![0, 1, 1];
+    let mut bench = Bench::new(VOLUME);
+    bench.observe(&batch);
+    assert_eq!(bench.counters().late, 0);
+    let sources: Vec<_> = bench.events.iter().map(|event| &event.sources[..]).collect();
+    assert_eq!(sources, [["1234/fl-b"]]);
+    // In one log they would be late.
+    batch.device = vec![0; 3];
+    let mut bench = Bench::new(VOLUME);
+    bench.observe(&batch);
+    assert_eq!((bench.counters().late, bench.events.len()), (2, 0));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::{
     },
     policy::{
         alert::{FlowSample, MAX_LISTED, MAX_SAMPLES},
-        sources::{SourceId, View},
+        sources::{SourceNumber, View},
     },
 };
 
@@ -28,7 +28,7 @@ pub struct Traces {
     pub samples: Vec<FlowSample>,
     /// What is known of addresses.
     pub addresses: BTreeMap<IpAddr, Arc<Profile>>,
-    sources: BTreeSet<SourceId>,
+    sources: BTreeSet<SourceNumber>,
     source_ports: BTreeSet<u16>,
     destination_ports: BTreeSet<u16>,
 }
@@ -64,7 +64,7 @@ impl Traces {
     }
 
     /// Adds a source.
-    pub fn add_source(&mut self, source: SourceId) {
+    pub fn add_source(&mut self, source: SourceNumber) {
         if self.sources.len() < MAX_LISTED {
             self.sources.insert(source);
         }

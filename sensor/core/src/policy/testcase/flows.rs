@@ -17,6 +17,7 @@ use crate::{
         device::Device,
         fields::{FIELDS, find},
         profile::{Profile, Profiles},
+        source::SourceId,
     },
     nql::literal,
     settings::value::parse_duration,
@@ -67,6 +68,7 @@ pub struct Draft {
     action: Option<u8>,
     received: Option<u64>,
     device: Option<Device>,
+    has_address: bool,
     repeat: u64,
     /// Microseconds.
     every: u64,
@@ -104,6 +106,7 @@ impl Default for Draft {
             action: None,
             received: None,
             device: None,
+            has_address: false,
             repeat: 1,
             every: 0,
             vary: Vec::new(),
@@ -207,8 +210,18 @@ impl Draft {
             "samplerate" => self.sample_rate = Some(number(value)?),
             "srcas.number" => self.systems[0] = Some(number(value)?),
             "dstas.number" => self.systems[1] = Some(number(value)?),
-            "flowsrcip" => self.device().address = address(value)?,
-            "flowsrcname" => self.device().name = value.shown(),
+            "flowsrcip" => {
+                self.device().id = address(value)?.into();
+                self.has_address = true;
+            }
+            "flowsrcname" => {
+                let name = value.shown();
+                // A name alone stands for a source without an address.
+                if !self.has_address {
+                    self.device().id = SourceId::File(name.clone());
+                }
+                self.device().name = name;
+            }
             "site" => self.device().site = value.shown(),
             "tags" => self.device().tags = texts(value),
             _ => return self.set_other(name, entry),

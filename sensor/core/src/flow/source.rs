@@ -1,0 +1,78 @@
+//! Which source a flow comes from. An address identifies a router, but a cloud's flow log and a file have none: whoever
+//! tells sources apart (time lines, accounts, names) uses a [`SourceId`].
+
+use std::{fmt, net::IpAddr};
+
+use serde::{Serialize, Serializer};
+
+/// The identity of a source. Its text is the name that users see where nobody configured another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceId {
+    /// This host.
+    Host,
+    /// A device that exports flows, by its address; IPv4-mapped IPv6 addresses are IPv4 addresses.
+    Device(IpAddr),
+    /// One flow log of a cloud account. Each log is a source of its own: logs of one account arrive minutes apart.
+    Cloud {
+        /// The account, subscription, project or tenancy.
+        account: String,
+        /// The log within it, as the cloud names it.
+        log: String,
+    },
+    /// A file of flows, by its name.
+    File(String),
+}
+
+impl SourceId {
+    /// The address of a device; none for other sources.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Device(address) => Some(*address),
+            Self::Host | Self::Cloud { .. } | Self::File(_) => None,
+        }
+    }
+}
+
+impl From<IpAddr> for SourceId {
+    fn from(address: IpAddr) -> Self {
+        Self::Device(address.to_canonical())
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Device(address) => address.fmt(f),
+            Self::Cloud { account, log } => write!(f, "{account}/{log}"),
+            Self::File(name) => f.write_str(name),
+        }
+    }
+}
+
+impl Serialize for SourceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_name_and_only_devices_have_addresses() {
+        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+        let v4: IpAddr = [192, 0, 2, 1].into();
+        let cloud = SourceId::Cloud { account: "123456789012".to_owned(), log: "fl-0a".to_owned() };
+        for (id, name, address) in [
+            (SourceId::Host, "host", None),
+            (SourceId::from(mapped), "192.0.2.1", Some(v4)),
+            (cloud, "123456789012/fl-0a", None),
+            (SourceId::File("flows.csv".to_owned()), "flows.csv", None),
+        ] {
+            assert_eq!((id.to_string().as_str(), id.address()), (name, address));
+            assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{name}\""));
+        }
+    }
+}
