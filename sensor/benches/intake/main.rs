@@ -26,7 +26,7 @@ use sensor_common::packet;
 use sensor_wire::{
     batches::Batches,
     decoder::{Decoder, Options},
-    device::state::DeviceProfile,
+    device::profile::DeviceProfile,
 };
 
 const ROUNDS: usize = 15;

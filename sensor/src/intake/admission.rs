@@ -10,7 +10,7 @@ use sensor_core::flow::{
     prefix::Prefix,
     trie::{Bits, Trie, nested},
 };
-pub use sensor_wire::device::state::DeviceProfile;
+pub use sensor_wire::device::profile::DeviceProfile;
 
 /// What is configured for some devices.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,9 +25,11 @@ use self::trace::Trace;
 use super::{
     batches::Batches,
     device::{
-        directory::{Directory, Limits, Who},
-        state::{DeviceProfile, DeviceState},
+        directory::{Directory, Limits},
+        profile::DeviceProfile,
+        state::DeviceState,
         streams::Elders,
+        who::Who,
     },
     ipfix,
     ledger::{Ledger, Skipped},

@@ -8,7 +8,7 @@
 //! * [`totals`]: what flows that live have counted.
 //! * [`sequence`]: what got lost in transit.
 //! * [`options`]: what options records tell. [`names`]: names in them, and in other records.
-//! * [`state`]: all that is known of one device.
+//! * [`who`]: by what a device is known. [`profile`]: what is configured for it. [`state`]: all that is known of it.
 //! * [`directory`]: all devices, and the memory that they may take. [`room`]: who goes when there is none left.
 //! * [`table`]: where devices, streams and templates are looked up.
 //! * [`snapshot`]: all that a restart must not lose.
@@ -18,6 +18,7 @@ pub mod connections;
 pub mod directory;
 pub mod names;
 pub mod options;
+pub mod profile;
 pub mod relayed;
 pub mod room;
 pub mod sampling;
@@ -31,3 +32,4 @@ pub mod table;
 pub mod templates;
 pub mod totals;
 pub mod waiting;
+pub mod who;

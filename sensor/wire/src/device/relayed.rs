@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 use hashbrown::HashMap;
 use sensor_core::flow::device::Device;
 
-use super::state::DeviceProfile;
+use super::profile::DeviceProfile;
 
 /// Devices that are known behind one device.
 const MOST: usize = 4096;

@@ -10,7 +10,7 @@ use std::{collections::VecDeque, net::IpAddr};
 
 use serde::Serialize;
 
-use super::directory::Who;
+use super::who::Who;
 
 /// What the configuration makes of a device, the least first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sensor_core::flow::application::ApplicationId;
 use serde::{Deserialize, Serialize};
 
-use super::{directory::Who, sampling::Sampling, session::SessionKey, succession::Trace};
+use super::{sampling::Sampling, session::SessionKey, succession::Trace, who::Who};
 use crate::template::Template;
 
 /// Version of the form; others are not read.

@@ -1,10 +1,7 @@
 //! sFlow: who tells is the agent, whoever passes its datagrams on.
 
 use super::*;
-use crate::device::{
-    directory::{MOST_AGENTS, Who},
-    room::Standing,
-};
+use crate::device::{directory::MOST_AGENTS, room::Standing, who::Who};
 
 /// A datagram of the agent at 198.51.100.`agent`: a sample that came in by interface 3, whose source is `source`.
 fn datagram(agent: u32, source: u32) -> Vec<u8> {

@@ -18,7 +18,9 @@ use sensor_core::flow::{
 };
 
 use super::{Decoder, Options};
-use crate::{batches::Batches, device::state::DeviceProfile, ledger::Skipped, template::elements};
+use crate::{
+    batches::Batches, device::profile::DeviceProfile, ledger::Skipped, template::elements,
+};
 
 const NOW: u64 = 1_700_000_000_000;
 const SECONDS: u32 = 1_700_000_000;
