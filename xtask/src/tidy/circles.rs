@@ -17,27 +17,12 @@ const ROOTS: [&str; 6] = [
     "sensor/wire/src/",
 ];
 
-/// Where the list is, for messages.
-const HERE: &str = "xtask/src/tidy/circles.rs";
-
-/// Circles that are older than this check, by their first file. The list may only become shorter.
-const KNOWN: &[&str] = &["sensor/core/src/flow/batch.rs"];
-
-/// A finding for each circle that is not known, at one of its files, and for each row of the list that stands for none.
+/// A finding for each circle, at one of its files.
 pub fn check(files: &[File]) -> Vec<Finding> {
-    findings(files, KNOWN)
-}
-
-fn findings(files: &[File], known: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut gone = known.to_vec();
     for root in ROOTS {
         let graph = imports::graph(files, root);
         for circle in circles(&graph) {
-            if let Some(row) = gone.iter().position(|path| *path == files[circle[0]].path) {
-                gone.swap_remove(row);
-                continue;
-            }
             let short = |index: usize| files[index].path.trim_start_matches(root);
             let mut arrows = Vec::new();
             for from in &circle {
@@ -62,11 +47,6 @@ fn findings(files: &[File], known: &[&str]) -> Vec<Finding> {
             });
         }
     }
-    findings.extend(gone.into_iter().map(|path| Finding {
-        path: path.to_owned(),
-        line: 1,
-        what: format!("begins no circle any more; take it out of the list in {HERE}"),
-    }));
     findings
 }
 
@@ -136,7 +116,7 @@ mod tests {
             file("c.rs", "fn f(a: crate::a::A) {}\n"),
             file("d.rs", "use crate::a::A;\n"),
         ];
-        let findings = findings(&files, &[]);
+        let findings = check(&files);
         assert_eq!(findings.len(), 1, "{findings:?}");
         for arrow in ["a.rs -> b.rs (B)", "b.rs -> c.rs (C)", "c.rs -> a.rs (A)"] {
             assert!(findings[0].what.contains(arrow), "{}", findings[0]);
@@ -152,15 +132,7 @@ mod tests {
             file("c.rs", "use crate::{a::A, d::D};\n"),
             file("d.rs", "use crate::c::C;\n"),
         ];
-        assert_eq!(findings(&files, &[]).len(), 2);
-        assert_eq!(findings(&files[..1], &[]), []);
-    }
-
-    #[test]
-    fn a_known_circle_passes_until_it_is_gone() {
-        let files = [file("a.rs", "use crate::b::B;\n"), file("b.rs", "use crate::a::A;\n")];
-        let known = ["sensor/wire/src/a.rs"];
-        assert_eq!(findings(&files, &known), []);
-        assert!(findings(&files[..1], &known)[0].what.contains("no circle any more"));
+        assert_eq!(check(&files).len(), 2);
+        assert_eq!(check(&files[..1]), []);
     }
 }

@@ -3,14 +3,19 @@
 //! A batch has one address family and one source. Rows are immutable once pushed; a consumer that wants fewer
 //! rows makes a mask, not a copy.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use sensor_common::{key::Direction, packet::ip::protocol};
 
-pub use super::columns::FlowBatch;
+pub use super::{
+    addresses::Addresses,
+    columns::{DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD},
+    source::Source,
+};
 use super::{
-    columns::{Column, Stored as _},
+    columns::Column,
     delta::FlowDelta,
+    device::{AddressColumn, Device},
     key::FlowKey,
     mac,
     profile::{Profile, Side},
@@ -18,14 +23,6 @@ use super::{
 
 /// Rows after which a producer hands a batch on. A soft limit: it bounds latency and memory, not correctness.
 pub const BATCH_ROWS: usize = 4096;
-
-/// What producers write into the column of TCP flags where nobody has seen them: no flag is known to be set, nor not to be.
-/// Readers ask [`FlowBatch::tells`].
-pub const TCP_FLAGS_UNTOLD: u16 = 1 << 15;
-
-/// What producers write into the column of directions where a device does not tell whether it saw the flow coming in or
-/// going out. Readers ask [`FlowBatch::tells`].
-pub const DIRECTION_UNTOLD: u8 = 2;
 
 /// Why a flow record was made (IPFIX `flowEndReason`, element 136, RFC 5102 section 5.11.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,78 +38,6 @@ pub enum EndReason {
     ForcedEnd = 4,
     /// The cache was full.
     LackOfResources = 5,
-}
-
-/// What a flow was observed by (NQL `flowtype`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Source {
-    /// This host's interfaces, or a capture file.
-    Host,
-    /// A device that exports NetFlow or IPFIX.
-    NetFlow,
-    /// A device that exports sFlow.
-    Sflow,
-}
-
-impl Source {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Host, Self::NetFlow, Self::Sflow];
-
-    /// The value of `flowtype`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::NetFlow => "netflow",
-            Self::Sflow => "sflow",
-        }
-    }
-}
-
-/// Address columns, as numbers in host order (`u32::from(Ipv4Addr)`).
-#[derive(Clone, Debug)]
-pub enum Addresses {
-    /// IPv4.
-    V4 {
-        /// Source.
-        source: Vec<u32>,
-        /// Destination.
-        destination: Vec<u32>,
-    },
-    /// IPv6.
-    V6 {
-        /// Source.
-        source: Vec<u128>,
-        /// Destination.
-        destination: Vec<u128>,
-    },
-}
-
-impl Addresses {
-    fn clear(&mut self) {
-        match self {
-            Self::V4 { source, destination } => {
-                source.clear();
-                destination.clear();
-            }
-            Self::V6 { source, destination } => {
-                source.clear();
-                destination.clear();
-            }
-        }
-    }
-
-    fn keep(&mut self, rows: &[usize]) {
-        match self {
-            Self::V4 { source, destination } => {
-                source.keep(rows);
-                destination.keep(rows);
-            }
-            Self::V6 { source, destination } => {
-                source.keep(rows);
-                destination.keep(rows);
-            }
-        }
-    }
 }
 
 impl FlowBatch {
@@ -218,6 +143,27 @@ impl FlowBatch {
             Side::Destination => &self.destination_profile,
         };
         self.profiles.shared(numbers.get(row).copied().unwrap_or(0))
+    }
+
+    /// The address of row `row` in a column; none where it is not told.
+    #[inline(always)]
+    pub fn address(&self, column: AddressColumn, row: usize) -> Option<IpAddr> {
+        let (v4, v6) = match column {
+            AddressColumn::NextHop => (&self.next_hop_v4, &self.next_hop_v6),
+            AddressColumn::NatSource => (&self.nat_source_v4, &self.nat_source_v6),
+            AddressColumn::NatDestination => (&self.nat_destination_v4, &self.nat_destination_v6),
+        };
+        match (v4.get(row), v6.get(row)) {
+            (Some(v4), _) if *v4 != 0 => Some(IpAddr::V4((*v4).into())),
+            (_, Some(v6)) if *v6 != 0 => Some(IpAddr::V6((*v6).into())),
+            _ => None,
+        }
+    }
+
+    /// The device that exported row `row`.
+    pub fn device_of(&self, row: usize) -> Option<&Device> {
+        let place = *self.device.get(row)?;
+        self.devices.get(usize::try_from(place).ok()?).map(|device| &**device)
     }
 
     /// Moves the times of all records by `step` milliseconds, but to none before the epoch.

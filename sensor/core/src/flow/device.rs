@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use super::{
-    application::ApplicationId, columns::FlowBatch, interfaces::Interfaces, source::SourceId,
-};
+use super::{application::ApplicationId, interfaces::Interfaces, source::SourceId};
 
 /// A column of addresses that may be of either family and need not be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,29 +13,6 @@ pub enum AddressColumn {
     NatSource,
     /// Destination after translation.
     NatDestination,
-}
-
-impl FlowBatch {
-    /// The address of row `row` in a column; none where it is not told.
-    #[inline(always)]
-    pub fn address(&self, column: AddressColumn, row: usize) -> Option<IpAddr> {
-        let (v4, v6) = match column {
-            AddressColumn::NextHop => (&self.next_hop_v4, &self.next_hop_v6),
-            AddressColumn::NatSource => (&self.nat_source_v4, &self.nat_source_v6),
-            AddressColumn::NatDestination => (&self.nat_destination_v4, &self.nat_destination_v6),
-        };
-        match (v4.get(row), v6.get(row)) {
-            (Some(v4), _) if *v4 != 0 => Some(IpAddr::V4((*v4).into())),
-            (_, Some(v6)) if *v6 != 0 => Some(IpAddr::V6((*v6).into())),
-            _ => None,
-        }
-    }
-
-    /// The device that exported row `row`.
-    pub fn device_of(&self, row: usize) -> Option<&Device> {
-        let place = *self.device.get(row)?;
-        self.devices.get(usize::try_from(place).ok()?).map(|device| &**device)
-    }
 }
 
 /// What the device did with the packets of a flow (NQL `action`).

@@ -2,7 +2,7 @@
 
 use sensor_common::key::{Common, KeyV4, KeyV6};
 
-use super::batch::Addresses;
+use super::addresses::Addresses;
 
 /// A kernel flow key of either family.
 pub trait FlowKey {

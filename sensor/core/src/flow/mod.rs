@@ -1,8 +1,8 @@
 //! Flows: what a record consists of, how records travel, and how packets' counts become records.
 //!
 //! * [`fields`]: the table of fields, from which names, types and documentation are derived.
-//! * [`columns`]: the table of the columns that records are stored in. [`batch`]: [`batch::FlowBatch`], flow records as
-//!   columns; all that anything behind the sources sees.
+//! * [`columns`]: the table of the columns that records are stored in. [`addresses`]: the columns of addresses. [`batch`]:
+//!   [`batch::FlowBatch`], flow records as columns; all that anything behind the sources sees.
 //! * [`key`]: the kernel's flow keys as addresses of a batch.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end. [`aggregator`]: counts in, full batches of their records out.
@@ -10,11 +10,12 @@
 //! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
 //! * [`top`]: the largest groups of flows.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
-//! * [`source`]: the identity of a source. [`device`]: what is known of sources besides this host, and what only they tell.
+//! * [`source`]: identity and kind of a source. [`device`]: what is known of sources besides this host, and what only they tell.
 //! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.
 //! * [`prefetch`]: memory asked for before it is needed.
 //! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
 
+pub mod addresses;
 pub mod aggregator;
 pub mod application;
 pub mod batch;

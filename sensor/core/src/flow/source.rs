@@ -1,4 +1,4 @@
-//! Which source a flow comes from. An address identifies a router, but a cloud's flow log and a file have none: whoever
+//! Which source a flow comes from, and of what kind it is. An address identifies a router, but a cloud's flow log and a file have none: whoever
 //! tells sources apart (time lines, accounts, names) uses a [`SourceId`].
 
 use std::{fmt, net::IpAddr};
@@ -53,6 +53,31 @@ impl fmt::Display for SourceId {
 impl Serialize for SourceId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// What a flow was observed by (NQL `flowtype`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// This host's interfaces, or a capture file.
+    Host,
+    /// A device that exports NetFlow or IPFIX.
+    NetFlow,
+    /// A device that exports sFlow.
+    Sflow,
+}
+
+impl Source {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Host, Self::NetFlow, Self::Sflow];
+
+    /// The value of `flowtype`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::NetFlow => "netflow",
+            Self::Sflow => "sflow",
+        }
     }
 }
 

@@ -151,7 +151,7 @@ macro_rules! columns {
 
             /// How its rows are reached.
             #[inline(always)]
-            pub const fn reader(self) -> $crate::flow::columns::Reader {
+            pub const fn reader(self) -> $crate::flow::columns::Reader<$batch> {
                 match self {
                     $(Self::$variant => columns!(@reader $type, |batch| &batch.$field),)*
                 }

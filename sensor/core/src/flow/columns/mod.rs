@@ -3,16 +3,18 @@
 //! are told (`presence`), the information elements by which routers fill the column and records are exported, and the
 //! field of NQL and JSON that has just the column's numbers.
 
+mod absence;
 mod declare;
 mod lists;
 mod presence;
 mod stored;
 mod table;
 
+pub use absence::Absence;
 pub use lists::Lists;
-pub use presence::{Absence, Presence, ToldRows};
+pub use presence::{Presence, ToldRows};
 pub use stored::{DataType, Inspector, Reader, Stored, Visitor};
-pub use table::{Column, FlowBatch};
+pub use table::{Column, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD};
 
 use crate::flow::mac;
 

@@ -3,21 +3,8 @@
 //! Producers write what the table of columns says into rows of which they know nothing, or leave a whole column without
 //! rows. Whoever reads asks here, or tests for what [`Column::absence`] says.
 
-use super::{Column, FlowBatch, Reader};
-use crate::flow::batch::Source;
-
-/// How a batch says of rows that nobody told what a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absence {
-    /// Not at all: there is a value in each row.
-    Never,
-    /// The column has no rows; one that has some tells of all.
-    Batch,
-    /// As `Batch`; besides, routers' batches have 0 in such rows. In the host's own batches 0 is a value.
-    Zero,
-    /// This number stands in such rows and is no value, whosever the batch is. It is 0 unless each flow has a row.
-    Mark(u64),
-}
+use super::{Absence, Column, FlowBatch, Reader};
+use crate::flow::source::Source;
 
 /// Which rows of a batch tell something in a column.
 #[derive(Clone, Copy)]

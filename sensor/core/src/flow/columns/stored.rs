@@ -1,24 +1,23 @@
 //! What every kind of column can do, and how its rows are reached without knowing its name.
 
-use super::{FlowBatch, Lists};
+use super::Lists;
 
-/// The rows of a column, by what they are stored as.
-#[derive(Clone, Copy)]
-pub enum Reader {
+/// The rows of a column of a batch `B`, by what they are stored as.
+pub enum Reader<B> {
     /// Numbers of 8 bits.
-    U8(fn(&FlowBatch) -> &[u8]),
+    U8(fn(&B) -> &[u8]),
     /// Numbers of 16 bits.
-    U16(fn(&FlowBatch) -> &[u16]),
+    U16(fn(&B) -> &[u16]),
     /// Numbers of 32 bits.
-    U32(fn(&FlowBatch) -> &[u32]),
+    U32(fn(&B) -> &[u32]),
     /// Numbers of 64 bits.
-    U64(fn(&FlowBatch) -> &[u64]),
+    U64(fn(&B) -> &[u64]),
     /// Numbers of 128 bits.
-    U128(fn(&FlowBatch) -> &[u128]),
+    U128(fn(&B) -> &[u128]),
     /// MAC addresses.
-    Mac(fn(&FlowBatch) -> &[[u8; 6]]),
+    Mac(fn(&B) -> &[[u8; 6]]),
     /// Lists of numbers of 32 bits.
-    Lists(fn(&FlowBatch) -> &Lists),
+    Lists(fn(&B) -> &Lists),
 }
 
 /// Work on one column, whatever numbers or addresses it holds. Columns of other types are left as they are.

@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use super::declare::columns;
 use crate::flow::{
-    batch::{Addresses, DIRECTION_UNTOLD, Source, TCP_FLAGS_UNTOLD},
-    device::Device,
-    ports::PortLabels,
-    profile::Profiles,
+    addresses::Addresses, device::Device, ports::PortLabels, profile::Profiles, source::Source,
     tags::TagSets,
 };
+
+/// What producers write into the column of TCP flags where nobody has seen them: no flag is known to be set, nor not to be.
+/// Readers ask [`FlowBatch::tells`].
+pub const TCP_FLAGS_UNTOLD: u16 = 1 << 15;
+
+/// What producers write into the column of directions where a device does not tell whether it saw the flow coming in or
+/// going out. Readers ask [`FlowBatch::tells`].
+pub const DIRECTION_UNTOLD: u8 = 2;
 
 columns! {
     /// Flow records in columns. All columns have [`FlowBatch::len`] rows; those that are not required may have none instead:

@@ -1,0 +1,50 @@
+//! The addresses of a batch's flows, which are all of one family.
+
+use super::columns::Stored as _;
+
+/// Address columns, as numbers in host order (`u32::from(Ipv4Addr)`).
+#[derive(Clone, Debug)]
+pub enum Addresses {
+    /// IPv4.
+    V4 {
+        /// Source.
+        source: Vec<u32>,
+        /// Destination.
+        destination: Vec<u32>,
+    },
+    /// IPv6.
+    V6 {
+        /// Source.
+        source: Vec<u128>,
+        /// Destination.
+        destination: Vec<u128>,
+    },
+}
+
+impl Addresses {
+    pub(super) fn clear(&mut self) {
+        match self {
+            Self::V4 { source, destination } => {
+                source.clear();
+                destination.clear();
+            }
+            Self::V6 { source, destination } => {
+                source.clear();
+                destination.clear();
+            }
+        }
+    }
+
+    pub(super) fn keep(&mut self, rows: &[usize]) {
+        match self {
+            Self::V4 { source, destination } => {
+                source.keep(rows);
+                destination.keep(rows);
+            }
+            Self::V6 { source, destination } => {
+                source.keep(rows);
+                destination.keep(rows);
+            }
+        }
+    }
+}
