@@ -333,7 +333,7 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{net::IpAddr, sync::Arc};
 
     use super::*;
     use crate::flow::{batch::Source, device::Device};

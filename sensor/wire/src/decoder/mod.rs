@@ -194,7 +194,7 @@ impl Decoder {
     }
 
     /// The devices that are known, with their ledgers and losses.
-    pub fn devices(&self) -> &Directory {
+    pub fn directory(&self) -> &Directory {
         &self.directory
     }
 

@@ -220,7 +220,7 @@ mod tests {
         (export, uptime): (u64, u32),
         (configured, header, by_interface): (Option<u32>, Option<u32>, bool),
     ) -> Result<(), TestCaseError> {
-        let device = Arc::new(Device::new([192, 0, 2, 1].into()));
+        let sender = Arc::new(Device::new([192, 0, 2, 1].into()));
         let mut device = Sampling::default();
         if by_interface {
             (0..300).for_each(|index| device.learn(Scope::Interface(index), index + 1, 1));
@@ -231,7 +231,7 @@ mod tests {
             skew: 0,
             times: Times { export, uptime: Some(uptime) },
             boot: None,
-            device: &device,
+            device: &sender,
             relayed: &Relayed::default(),
             rates: Rates { configured, header, domain: &Sampling::default(), device: &device },
         };

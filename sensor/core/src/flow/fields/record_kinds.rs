@@ -108,7 +108,7 @@ const ALERT: &[Field] = &[
     field("tag", Text, &[], "Tag"),
     field("tags", TextList, &[], "Tags").patterns(),
     field("sites", TextList, &[], "Sites of the flows"),
-    field("flowsrcnames", TextList, &[], "Devices that exported the flows"),
+    field("flowsrcnames", TextList, &[], "Names of the sources of the flows"),
     field("srcports", TextList, &[], "Source ports of the flows"),
     field("dstports", TextList, &[], "Destination ports of the flows"),
     field("rules", TextList, &[], "Rules that matched"),

@@ -103,7 +103,7 @@ const AFTER: &[Field] = &[
     field("flowversion", Integer, &[], "Version of the export: 5, 7, 9, 10; sFlow 5").number(told(Column::Version)),
     field("flowsrcname", Text, &[], "Name of the source: a device, or a cloud log or file").told(By::Device, |r| Value::text(r.device().map(|device| device.name.as_str()).filter(|name| !name.is_empty()))),
     field("flowsrcip", Ip, &[130, 131], "Address of the device that exported the flow").told(By::Device, |r| r.device().and_then(Device::address).map_or(Value::Absent, Value::Ip)),
-    field("site", Text, &[], "Site of the device").told(By::Device, |r| Value::text(r.device().map(|device| device.site.as_str()).filter(|site| !site.is_empty()))),
+    field("site", Text, &[], "Site of the source").told(By::Device, |r| Value::text(r.device().map(|device| device.site.as_str()).filter(|site| !site.is_empty()))),
     field("customer", Text, &[], "Tenant"),
     field("action", Text, &[233, 89], "`accepted` or `rejected`").text(Choice(&["accepted", "rejected"])).reading(Reading::Coded(Column::Action, |number| Value::text(Action::from_number(number).map(Action::name)))),
     field("application", Text, &[95, 96], "Application name, as the device reports it").extension().told(By::Application, |r| r.application()),

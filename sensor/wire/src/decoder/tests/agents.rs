@@ -55,7 +55,7 @@ fn agents_behind_a_relay_are_devices_with_names_settings_and_ledgers_of_their_ow
     let told: Vec<_> = (0..batch.len())
         .map(|row| {
             let device = batch.device_of(row).unwrap();
-            (device.address, &*device.name, device.interfaces.name(3))
+            (device.address().unwrap(), &*device.name, device.interfaces.name(3))
         })
         .collect();
     let (first, second) =
