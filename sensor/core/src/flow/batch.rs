@@ -40,6 +40,17 @@ pub enum EndReason {
     LackOfResources = 5,
 }
 
+impl AddressColumn {
+    /// Where IPv4 addresses stand, and where IPv6 ones.
+    pub fn columns(self) -> (Column, Column) {
+        match self {
+            Self::NextHop => (Column::NextHopV4, Column::NextHopV6),
+            Self::NatSource => (Column::NatSourceV4, Column::NatSourceV6),
+            Self::NatDestination => (Column::NatDestinationV4, Column::NatDestinationV6),
+        }
+    }
+}
+
 impl FlowBatch {
     /// An empty batch of IPv4 flows.
     pub fn v4(observed_by: Source) -> Self {

@@ -83,7 +83,7 @@ macro_rules! columns {
         }
 
         /// A column that batches store.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Column {
             $($(#[$doc])* $variant,)*
         }

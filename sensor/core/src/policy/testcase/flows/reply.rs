@@ -6,7 +6,7 @@ use sensor_common::{
 };
 
 use super::Draft;
-use crate::flow::batch::Source;
+use crate::flow::{batch::Source, columns::Column};
 
 impl Draft {
     /// The other half of the connection, as the peer would have sent it; `None` where nobody answers.
@@ -15,7 +15,7 @@ impl Draft {
     pub fn reply(&self) -> Option<Self> {
         let (syn, rst, ack) = (2, 4, 16);
         let mut reply = self.clone();
-        if self.addresses[1].is_multicast() || self.fragment == Fragment::Later as u8 {
+        if self.addresses[1].is_multicast() || self.is_later_fragment() {
             return None;
         }
         match self.protocol {
@@ -43,7 +43,7 @@ impl Draft {
         reply.addresses.reverse();
         reply.ports.reverse();
         reply.profiles.reverse();
-        reply.systems.reverse();
+        reply.columns = self.columns.iter().map(|(&column, &n)| (turned(column), n)).collect();
         let known = match self.observed_by {
             Source::Host => Some(self.direction.unwrap_or(Direction::Ingress)),
             Source::NetFlow | Source::Sflow => self.direction,
@@ -67,6 +67,23 @@ impl Draft {
         }
         Some(reply)
     }
+
+    fn is_later_fragment(&self) -> bool {
+        self.columns.get(&Column::Fragment) == Some(&(Fragment::Later as u128))
+    }
+}
+
+/// Where what is said of one end belongs in the other half.
+fn turned(column: Column) -> Column {
+    const ENDS: [[Column; 2]; 2] =
+        [[Column::SourceAs, Column::DestinationAs], [Column::SourceMac, Column::DestinationMac]];
+    ENDS.into_iter()
+        .find_map(|[source, destination]| match column {
+            _ if column == source => Some(destination),
+            _ if column == destination => Some(source),
+            _ => None,
+        })
+        .unwrap_or(column)
 }
 
 #[cfg(test)]

@@ -1,19 +1,26 @@
 //! Flows of a test: names and values become rows of batches.
 
+mod columns;
 mod reply;
+#[cfg(test)]
+mod tests;
+mod values;
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use sensor_common::{
     key::Direction,
     packet::{Fragment, ip::protocol},
 };
 
+pub use self::values::BEGIN;
+use self::values::{address, choice, flag, number, texts, time};
 use super::raw::{Entry, Fields, Scalar};
 use crate::{
     diagnostic::{Diagnostic, nearest},
     flow::{
         batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source},
+        columns::Column,
         device::Device,
         fields::{FIELDS, find},
         profile::{Profile, Profiles},
@@ -25,9 +32,6 @@ use crate::{
 
 /// Interfaces of tests, numbered from 1.
 pub const INTERFACES: [&str; 3] = ["lo", "eth0", "eth1"];
-
-/// When tests begin, milliseconds since the epoch.
-pub const BEGIN: u64 = 1_700_000_000_000;
 
 /// Rows that one entry may stand for.
 const MOST_REPEATED: u64 = 2_000_000;
@@ -58,14 +62,10 @@ pub struct Draft {
     direction: Option<Direction>,
     interface: u32,
     vlan: u16,
-    ttl: [u8; 2],
-    fragment: u8,
-    folded: bool,
-    end_reason: u8,
     output: Option<u32>,
-    systems: [Option<u32>; 2],
     sample_rate: Option<u32>,
-    action: Option<u8>,
+    /// What else stands in columns.
+    columns: BTreeMap<Column, u128>,
     received: Option<u64>,
     device: Option<Device>,
     has_address: bool,
@@ -96,14 +96,9 @@ impl Default for Draft {
             direction: None,
             interface: 0,
             vlan: 0,
-            ttl: [64; 2],
-            fragment: Fragment::None as u8,
-            folded: false,
-            end_reason: 0,
             output: None,
-            systems: [None; 2],
             sample_rate: None,
-            action: None,
+            columns: BTreeMap::new(),
             received: None,
             device: None,
             has_address: false,
@@ -196,20 +191,12 @@ impl Draft {
                 let ways = [Direction::Ingress, Direction::Egress];
                 self.direction = Some(ways[choice(value, &["ingress", "egress"])?]);
             }
-            "fragment" => self.fragment = choice(value, &["none", "first", "later"])? as u8,
-            "action" => self.action = Some(choice(value, &["accepted", "rejected"])? as u8 + 1),
             "input" => self.interface = number(value)?,
             "interface" => self.interface = choice(value, &INTERFACES)? as u32 + 1,
             "output" => self.output = Some(number(value)?),
             "srcvlan" | "dstvlan" => self.vlan = number(value)?,
-            "ttlmin" => self.ttl[0] = number(value)?,
-            "ttlmax" => self.ttl[1] = number(value)?,
             "flowrtime" => self.received = Some(time(value)?),
-            "folded" => self.folded = flag(value)?,
-            "flowendreason" => self.end_reason = number(value)?,
             "samplerate" => self.sample_rate = Some(number(value)?),
-            "srcas.number" => self.systems[0] = Some(number(value)?),
-            "dstas.number" => self.systems[1] = Some(number(value)?),
             "flowsrcip" => {
                 self.device().id = address(value)?.into();
                 self.has_address = true;
@@ -268,8 +255,11 @@ impl Draft {
         match name {
             "bogonsrc" => self.profiles[0].bogon = Some(flag(value)?),
             "bogondst" => self.profiles[1].bogon = Some(flag(value)?),
-            name if find(name).is_some() => return Err("cannot be set in a test".to_owned()),
-            _ => return Err("is not a field".to_owned()),
+            _ => {
+                let field = find(name).ok_or("is not a field")?;
+                let cell = columns::cell(field, value).ok_or("cannot be set in a test")?;
+                self.columns.extend([cell?]);
+            }
         }
         Ok(())
     }
@@ -317,9 +307,8 @@ impl Draft {
                 draft.observed_by,
                 draft.device.is_some(),
                 draft.output.is_some(),
-                draft.systems.map(|system| system.is_some()),
-                draft.action.is_some(),
                 draft.received.is_some(),
+                draft.columns.keys().copied().collect::<Vec<_>>(),
             )
         };
         shape(self) == shape(other)
@@ -367,13 +356,13 @@ impl Draft {
         batch.layer2_octets.push(self.octets.saturating_add(self.packets.saturating_mul(14)));
         batch.start.push(self.start);
         batch.end.push(self.end);
-        batch.ttl_min.push(self.ttl[0]);
-        batch.ttl_max.push(self.ttl[1]);
+        batch.ttl_min.push(64);
+        batch.ttl_max.push(64);
         batch.source_mac.push([2, 0, 0, 0, 0, 1]);
         batch.destination_mac.push([2, 0, 0, 0, 0, 2]);
-        batch.fragment.push(self.fragment);
-        batch.folded.push(u8::from(self.folded));
-        batch.end_reason.push(self.end_reason);
+        batch.fragment.push(Fragment::None as u8);
+        batch.folded.push(0);
+        batch.end_reason.push(0);
         let [source, destination] = known;
         batch.source_profile.push(profiles.intern(source));
         batch.destination_profile.push(profiles.intern(destination));
@@ -381,9 +370,6 @@ impl Draft {
             batch.sample_rate.push(self.sample_rate.unwrap_or(0));
         }
         batch.output_interface.extend(self.output);
-        batch.source_as.extend(self.systems[0]);
-        batch.destination_as.extend(self.systems[1]);
-        batch.action.extend(self.action);
         batch.received.extend(self.received);
         if let Some(device) = &self.device {
             let devices = &mut batch.devices;
@@ -393,6 +379,9 @@ impl Draft {
                 devices.len() - 1
             });
             batch.device.push(place as u32);
+        }
+        for (&column, &number) in &self.columns {
+            columns::put(batch, column, number);
         }
     }
 }
@@ -431,56 +420,6 @@ fn set_profile(
         Ok(false) => None,
         Ok(true) => Some(Ok(())),
         Err(reason) => Some(Err(reason)),
-    }
-}
-
-fn number<T: TryFrom<u64>>(value: &Scalar) -> Result<T, String> {
-    let number = match value {
-        Scalar::Integer(number) => Some(*number),
-        Scalar::Text(text) => text.parse().ok(),
-        _ => None,
-    };
-    let number = number.ok_or("must be a whole number")?;
-    T::try_from(number).map_err(|_| "is out of range".to_owned())
-}
-
-fn flag(value: &Scalar) -> Result<bool, String> {
-    match value {
-        Scalar::Bool(flag) => Ok(*flag),
-        _ => Err("must be true or false".to_owned()),
-    }
-}
-
-fn texts(value: &Scalar) -> Vec<String> {
-    match value {
-        Scalar::Texts(texts) => texts.clone(),
-        other => vec![other.shown()],
-    }
-}
-
-fn choice(value: &Scalar, choices: &[&str]) -> Result<usize, String> {
-    let text = value.shown();
-    let found = choices.iter().position(|choice| *choice == text);
-    found.ok_or_else(|| format!("must be {}", choices.join(" or ")))
-}
-
-fn address(value: &Scalar) -> Result<IpAddr, String> {
-    value.shown().parse().map_err(|_| "must be an address".to_owned())
-}
-
-fn duration(value: &Scalar) -> Result<u64, String> {
-    let text = value.shown();
-    parse_duration(&text)
-        .map(|time: Duration| time.as_millis() as u64)
-        .map_err(|why| format!("must be a duration: {why}"))
-}
-
-/// A time: after the beginning of the test as a duration in a text, or milliseconds since the epoch as a number.
-fn time(value: &Scalar) -> Result<u64, String> {
-    match value {
-        Scalar::Integer(time) => Ok(*time),
-        Scalar::Text(_) => Ok(BEGIN + duration(value)?),
-        _ => Err("must be milliseconds since the epoch, or a duration such as \"5s\"".to_owned()),
     }
 }
 
