@@ -1,0 +1,197 @@
+//! Our own decoder reads our messages: the flows come out as they went in.
+
+use super::*;
+
+/// What the decoder makes of the encoder's messages: the flows again, except for what no element carries.
+fn collected(batch: &FlowBatch) -> FlowBatch {
+    let mut decoder = Decoder::default();
+    let mut batches = Batches::default();
+    let from = "192.0.2.1:4739".parse().unwrap();
+    for (message, _) in encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(batch)) {
+        decoder.datagram(from, NOW, &message, &mut batches);
+    }
+    let ledger = decoder.ledger();
+    assert_eq!(ledger.skipped.total(), 0);
+    assert_eq!(ledger.octets, ledger.accounted());
+    batches.all()[usize::from(batch.ip_version() == 6)].clone()
+}
+
+proptest! {
+    #[test]
+    fn what_was_encoded_is_collected(
+        v6 in any::<bool>(),
+        seeds in prop::collection::vec(any::<u64>(), 1..200),
+    ) {
+        let rows: Vec<_> = seeds.iter().map(|seed| (*seed, false)).collect();
+        let sent = batch(if v6 { 6 } else { 4 }, &rows);
+        let got = collected(&sent);
+        match (&sent.addresses, &got.addresses) {
+            (Addresses::V4 { source: a, destination: b }, Addresses::V4 { source: c, destination: d }) => {
+                prop_assert_eq!((a, b), (c, d));
+            }
+            (Addresses::V6 { source: a, destination: b }, Addresses::V6 { source: c, destination: d }) => {
+                prop_assert_eq!((a, b), (c, d));
+            }
+            _ => prop_assert!(false, "another family"),
+        }
+        prop_assert_eq!(&sent.source_port, &got.source_port);
+        prop_assert_eq!(&sent.destination_port, &got.destination_port);
+        prop_assert_eq!(&sent.protocol, &got.protocol);
+        prop_assert_eq!(&sent.tos, &got.tos);
+        prop_assert_eq!(&sent.direction, &got.direction);
+        prop_assert_eq!(&sent.octets, &got.octets);
+        prop_assert_eq!(&sent.packets, &got.packets);
+        prop_assert_eq!(&sent.layer2_octets, &got.layer2_octets);
+        prop_assert_eq!(&sent.start, &got.start);
+        prop_assert_eq!(&sent.end, &got.end);
+        prop_assert_eq!(&sent.ttl_min, &got.ttl_min);
+        prop_assert_eq!(&sent.ttl_max, &got.ttl_max);
+        prop_assert_eq!(&sent.source_mac, &got.source_mac);
+        prop_assert_eq!(&sent.destination_mac, &got.destination_mac);
+        prop_assert_eq!(&sent.end_reason, &got.end_reason);
+        for row in 0..sent.len() {
+            prop_assert_eq!(sent.tcp_flags[row] & 0x1ff, got.tcp_flags[row]);
+            prop_assert_eq!(sent.vlan[row] & 0xfff, got.vlan[row]);
+            let (input, output) = (got.interface[row], got.output_interface[row]);
+            let seen = if sent.is_egress(row) { (output, input) } else { (input, output) };
+            prop_assert_eq!(seen, (sent.interface[row], 0));
+            let icmp = matches!(sent.protocol[row], 1 | 58);
+            let wanted = match (icmp, sent.icmp_type_code[row]) {
+                (true, 0) => sent.destination_port[row],
+                (true, told) => told,
+                (false, _) => 0,
+            };
+            prop_assert_eq!(wanted, got.icmp_type_code[row]);
+        }
+    }
+}
+
+/// The rows of a batch in the order in which they are written.
+fn order(batch: &FlowBatch) -> Vec<usize> {
+    let mut rows: Vec<_> = (0..batch.len()).collect();
+    rows.sort_by_key(|row| RowClass::of(batch, *row).0);
+    rows
+}
+
+/// Whether a column tells something of any row, where 0 tells nothing.
+fn tells_some<T: Default + PartialEq>(column: &[T]) -> bool {
+    column.iter().any(|value| *value != T::default())
+}
+
+/// Fields that say who told of the flow and when, and names that an exporter gives: those are another's behind us.
+const OF_THE_EXPORTER: [&str; 15] = [
+    "flowrtime",
+    "flowtype",
+    "flowversion",
+    "flowsrcname",
+    "flowsrcip",
+    "site",
+    "tags",
+    "interface",
+    "inputname",
+    "outputname",
+    "inputalias",
+    "outputalias",
+    "application",
+    "inputvrf",
+    "outputvrf",
+];
+
+proptest! {
+    #[test]
+    fn what_a_router_told_is_collected(
+        v6 in any::<bool>(),
+        seeds in prop::collection::vec(any::<u64>(), 1..100),
+        router in any::<u64>(),
+    ) {
+        let rows: Vec<_> = seeds.iter().map(|seed| (*seed, false)).collect();
+        let mut sent = told_by_router(batch(if v6 { 6 } else { 4 }, &rows), router);
+        for row in 0..sent.len() {
+            sent.vlan[row] &= 0xfff;
+            sent.tcp_flags[row] &= 0x1ff | TCP_FLAGS_UNTOLD;
+            // Type and code 0 would be looked for in the port.
+            sent.icmp_type_code[row] |= 1;
+        }
+        let got = collected(&sent);
+        prop_assert_eq!(got.len(), sent.len());
+        let interfaces = Interfaces::default();
+        let order = order(&sent);
+        for field in FIELDS.iter().filter(|field| !OF_THE_EXPORTER.contains(&field.name)) {
+            for (row, &from) in order.iter().enumerate() {
+                let value = |batch, row| field.value(Row { batch, row, interfaces: &interfaces });
+                let (told, read) = match (value(&sent, from), value(&got, row)) {
+                    // One interface of two: the other is 0, since both have a place in the record.
+                    (Value::Absent, Value::Integer(0)) if matches!(field.name, "input" | "output") => continue,
+                    both => both,
+                };
+                prop_assert_eq!(told, read, "{} of row {}", field.name, row);
+            }
+        }
+        let (mine, theirs) = (&sent, &got);
+        for (row, &from) in order.iter().enumerate() {
+            prop_assert_eq!(mine.application.get(from), theirs.application.get(row));
+            prop_assert_eq!(mine.input_vrf.get(from), theirs.input_vrf.get(row));
+            prop_assert_eq!(mine.output_vrf.get(from), theirs.output_vrf.get(row));
+        }
+    }
+
+    #[test]
+    fn the_field_of_a_column_is_sent_where_a_row_tells_it(router in any::<u64>()) {
+        let sent = told_by_router(batch(4, &[(1, false), (2, false), (3, false)]), router);
+        let messages = encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(&sent));
+        let messages = decode_all(&messages, 1400);
+        for column in Column::ALL.iter().filter(|column| column.own_field().is_some()) {
+            let told = (0..sent.len()).any(|row| sent.tells(*column, row));
+            for record in flows(&messages) {
+                let field = record.number(column.elements()[0]);
+                prop_assert_eq!(field.is_some(), told, "{:?}", column);
+            }
+        }
+    }
+
+    #[test]
+    fn templates_hold_what_is_told_and_no_more(v6 in any::<bool>(), router in any::<u64>()) {
+        let rows: Vec<_> = (1..9).map(|seed| (seed, false)).collect();
+        let sent = told_by_router(batch(if v6 { 6 } else { 4 }, &rows), router);
+        let messages = encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(&sent));
+        let messages = decode_all(&messages, 1400);
+        let record = flows(&messages).next().unwrap();
+        let exporters = sent.exporters.iter().filter(|of| of.address.is_ipv4()).count();
+        for (element, told) in [
+            (352, !sent.layer2_octets.is_empty()),
+            (52, tells_some(&sent.ttl_min)),
+            (53, tells_some(&sent.ttl_max)),
+            (56, !sent.source_mac.is_empty()),
+            (80, !sent.destination_mac.is_empty()),
+            (136, tells_some(&sent.end_reason)),
+            (59, !sent.destination_vlan.is_empty()),
+            (15, tells_some(&sent.next_hop_v4)),
+            (62, tells_some(&sent.next_hop_v6)),
+            (16, !sent.source_as.is_empty()),
+            (17, !sent.destination_as.is_empty()),
+            (34, tells_some(&sent.sample_rate)),
+            (95, !sent.application.is_empty()),
+            (234, !sent.input_vrf.is_empty()),
+            (235, !sent.output_vrf.is_empty()),
+            (89, tells_some(&sent.action)),
+            (225, tells_some(&sent.nat_source_v4)),
+            (226, tells_some(&sent.nat_destination_v4)),
+            (281, tells_some(&sent.nat_source_v6)),
+            (282, tells_some(&sent.nat_destination_v6)),
+            (227, tells_some(&sent.nat_source_port)),
+            (228, tells_some(&sent.nat_destination_port)),
+            (130, exporters > 0),
+            (131, false),
+        ] {
+            prop_assert_eq!(record.number(element).is_some(), told, "element {}", element);
+        }
+        prop_assert_eq!(record.number(61).is_some(), sent.direction[order(&sent)[0]] != DIRECTION_UNTOLD);
+        let flags = |row: usize| (sent.tcp_flags[row], sent.protocol[row]);
+        let is_tcp_without = flags(order(&sent)[0]) == (TCP_FLAGS_UNTOLD, 6);
+        let seen = sent.tcp_flags.iter().any(|flags| *flags != TCP_FLAGS_UNTOLD);
+        prop_assert_eq!(record.number(6).is_some(), seen && !is_tcp_without);
+        if let Some(action) = sent.action.get(order(&sent)[0]).filter(|_| tells_some(&sent.action)) {
+            prop_assert_eq!(record.number(89), Some([0, 0x40, 0x80][usize::from(*action)]));
+        }
+    }
+}
