@@ -25,6 +25,7 @@ pub mod delta;
 pub mod device;
 pub mod elements;
 pub mod fields;
+pub(crate) mod index;
 pub mod interfaces;
 pub mod key;
 pub mod labels;

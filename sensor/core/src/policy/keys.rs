@@ -8,8 +8,8 @@ use std::{
     collections::{BinaryHeap, binary_heap::PeekMut},
 };
 
-use super::{index::Index, window::mix};
-use crate::flow::prefetch::prefetch;
+use super::window::mix;
+use crate::flow::{index::Index, prefetch::prefetch};
 
 /// The number of a key as long as it is watched.
 pub type Slot = u32;

@@ -5,7 +5,6 @@
 
 pub mod alert;
 pub mod detector;
-mod index;
 mod keys;
 pub mod load;
 pub mod model;

@@ -11,7 +11,6 @@ use super::{
     delta::FlowDelta,
 };
 
-mod index;
 mod options;
 mod table;
 mod wheel;

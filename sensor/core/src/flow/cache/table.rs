@@ -4,10 +4,9 @@ use sensor_common::packet::ip::protocol;
 
 use super::{
     CacheOptions,
-    index::Index,
     wheel::{Linked, Links, NIL, Wheel},
 };
-use crate::flow::{batch::EndReason, delta::FlowDelta};
+use crate::flow::{batch::EndReason, delta::FlowDelta, index::Index};
 
 const CHUNK: usize = 4096;
 const FIN: u16 = 0x01;
@@ -80,7 +79,7 @@ impl<const N: usize> Table<N> {
     pub fn new(options: &CacheOptions, seed: u64) -> Self {
         Self {
             entries: Entries { chunks: Vec::new(), free: Vec::new() },
-            index: Index::new(),
+            index: Index::default(),
             wheel: Wheel::new(options.active_timeout.max(options.idle_timeout)),
             seed,
         }

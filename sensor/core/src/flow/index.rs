@@ -1,9 +1,10 @@
-//! Finds slots by hashes: open addressing with linear probing, one cell a key, so that most look-ups wait for memory once.
+//! Finds slots by hashes: open addressing with linear probing, one cell a key, so that most look-ups wait for memory once. The
+//! flow cache finds its flows by it, and each policy its keys.
 //!
 //! A cell holds 32 bits of the hash, from which its place follows, and the slot. Removal moves later cells back, so that no
 //! marks of the dead are left behind.
 
-use crate::flow::prefetch::prefetch;
+use super::prefetch::prefetch;
 
 /// Slots by hash.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ impl Index {
 
     /// The slot with this hash for which `is` holds.
     #[inline(always)]
-    pub fn find(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
+    pub fn find(&self, hash: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let mask = self.cells.len().checked_sub(1)?;
         let mut at = hash as usize & mask;
         loop {
