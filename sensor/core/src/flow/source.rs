@@ -56,6 +56,10 @@ impl Serialize for SourceId {
     }
 }
 
+/// What `flowtype` may be: the names of [`Source`] in their order, then the clouds whose flow logs queries may name.
+pub const FLOW_TYPES: [&str; 9] =
+    ["host", "netflow", "sflow", "aws", "azure", "azure-vnet", "gcp", "ibm", "oracle"];
+
 /// What a flow was observed by (NQL `flowtype`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
@@ -73,11 +77,7 @@ impl Source {
 
     /// The value of `flowtype`.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::NetFlow => "netflow",
-            Self::Sflow => "sflow",
-        }
+        FLOW_TYPES[self as usize]
     }
 }
 

@@ -19,6 +19,7 @@ use crate::flow::{
     device::{Action, AddressColumn, Device},
     interfaces::Interfaces,
     profile::{Attribute, Side},
+    source::FLOW_TYPES,
 };
 
 /// All fields, in the order in which they are shown.
@@ -99,7 +100,7 @@ const AFTER: &[Field] = &[
     field("natdstip", Ip, &[226, 282], "Destination address after translation").extension().reading(Reading::OptionalAddress(AddressColumn::NatDestination)),
     field("natsrcport", Unsigned(16), &[227], "Source port after translation").extension().number(told(Column::NatSourcePort)),
     field("natdstport", Unsigned(16), &[228], "Destination port after translation").extension().number(told(Column::NatDestinationPort)),
-    field("flowtype", Text, &[], "What observed the flow: `host`, `netflow`, `sflow`, or the cloud that wrote the flow log").text(Choice(&["host", "netflow", "sflow", "aws", "azure", "azure-vnet", "gcp", "ibm", "oracle"])).reading(Reading::Batch(|r| Value::Text(r.batch.observed_by.name()))),
+    field("flowtype", Text, &[], "What observed the flow: `host`, `netflow`, `sflow`, or the cloud that wrote the flow log").text(Choice(&FLOW_TYPES)).reading(Reading::Batch(|r| Value::Text(r.batch.observed_by.name()))),
     field("flowversion", Integer, &[], "Version of the export: 5, 7, 9, 10; sFlow 5").number(told(Column::Version)),
     field("flowsrcname", Text, &[], "Name of the source: a device, or a cloud log or file").told(By::Device, |r| Value::text(r.device().map(|device| device.name.as_str()).filter(|name| !name.is_empty()))),
     field("flowsrcip", Ip, &[130, 131], "Address of the device that exported the flow").told(By::Device, |r| r.device().and_then(Device::address).map_or(Value::Absent, Value::Ip)),

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     diagnostic::Diagnostic,
     flow::{
-        batch::Source,
         fields::{Field, Kind, OwnedValue, TextRule},
+        source::{FLOW_TYPES, Source},
     },
     nql::{Filter, Options, lists::Lists, literal, typed::Typed},
     policy::{
@@ -154,8 +154,8 @@ impl Resolver<'_> {
             let query = self.query(query).map(&whole);
             match Source::ALL.into_iter().find(|source| source.name() == name.value) {
                 Some(source) => by_source.extend(query.map(|query| (source, query))),
-                None if CLOUDS.contains(&name.value.as_str()) => {}
-                None => self.faults.push(unknown("source of flows", name, &source_names())),
+                None if FLOW_TYPES.contains(&name.value.as_str()) => {}
+                None => self.faults.push(unknown("source of flows", name, &FLOW_TYPES)),
             }
         }
         if !raw.matches.is_given() && raw.match_by.value.0.is_empty() && !raw.match_by.is_given() {
@@ -382,13 +382,6 @@ impl Resolver<'_> {
         }
         value
     }
-}
-
-/// Sources that a query may name and that this agent does not have.
-const CLOUDS: [&str; 6] = ["aws", "azure", "azure-vnet", "gcp", "ibm", "oracle"];
-
-fn source_names() -> Vec<&'static str> {
-    Source::ALL.into_iter().map(Source::name).chain(CLOUDS).collect()
 }
 
 fn severity(name: &str) -> Option<Severity> {
