@@ -59,10 +59,9 @@ fn complete(capture: &Path) -> Result<()> {
     let output =
         Command::new(sensor()).args(["replay", "--print", "none"]).arg(capture).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    let seen = said.lines().find(|line| line.trim_start().starts_with("seen "));
-    let packets = seen.and_then(|line| line.split_whitespace().nth(1));
-    let packets = packets.map(|number| number.replace(',', ""));
-    ensure!(packets == Some(PACKETS.to_string()) && said.contains("balanced: "), "{said}");
+    let mut counts = said.lines().filter_map(|line| line.trim().strip_prefix("= in flow records"));
+    let packets = counts.next().and_then(|counts| counts.split_whitespace().next());
+    ensure!(packets == Some(PACKETS.to_string().as_str()), "{said}");
     Ok(())
 }
 

@@ -325,7 +325,7 @@ fn tags_beside_frames_are_counted_by_auto_and_warned_of_by_xdp() -> Result<()> {
     };
     let all_seen = vec![(Value::from(VLAN), 3, 3 * TAG); 2];
 
-    let mode = "vb: ingress tcx (native XDP: VLAN tags beside the frames would be lost";
+    let mode = "vb: ingress tcx (native XDP: it would miss VLAN tags";
     let seen = hosts.compare_by("auto", mode, replayed)?;
     ensure!(received(&seen) == all_seen, "{:#?}", seen.flows);
     ensure!(!seen.outcome.stderr.contains("WARN"), "{}", seen.outcome.stderr);

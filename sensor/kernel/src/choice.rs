@@ -36,7 +36,7 @@ pub const BETTER_BY_TC: [Unfit; 4] = [
     Unfit { kind: "tun", why: "super-packets of virtual machines would count once" },
     Unfit {
         kind: VETH,
-        why: "VLAN tags beside the frames would be lost, and the peer would lose segmentation offload",
+        why: "it would miss VLAN tags, which veth passes outside the frame's bytes, and turn off the peer's segmentation offload",
     },
 ];
 
@@ -84,7 +84,9 @@ impl fmt::Display for TagsBeside {
             Self::TakenOut(user) => {
                 write!(f, "VLAN tags that the device strips for {user}")
             }
-            Self::NotWritten => f.write_str("VLAN tags that the peer leaves beside the frames"),
+            Self::NotWritten => {
+                f.write_str("VLAN tags that the peer passes outside the frame's bytes")
+            }
         }
     }
 }
