@@ -273,6 +273,38 @@ fn a_closed_stderr_changes_nothing() {
     }
 }
 
+/// What cannot be sent from is told before a file is read, with the place where it was written.
+#[test]
+fn a_source_address_that_is_not_there_ends_a_replay_at_its_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("sensor.toml");
+    fs::write(&config, "[[collector]]\nurl = 'udp://192.0.2.1'\nsource = 'nosuch0'\n")
+        .expect("written");
+    let config = config.display().to_string();
+    for (arguments, place) in [
+        (
+            ["--collector", "udp://192.0.2.1?source=nosuch0"],
+            "1 | udp://192.0.2.1?source=nosuch0\n  | ^^^^",
+        ),
+        (["--config", &config], "3 | source = 'nosuch0'\n  |          ^^^^^^^^^"),
+    ] {
+        let outcome = sensor(&[&["replay", "/nonexistent"], &arguments[..]].concat());
+        assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+        for part in [
+            place,
+            "must name a source address of this host",
+            "no interface named `nosuch0`; available: ",
+        ] {
+            assert!(outcome.stderr.contains(part), "no `{part}`: {}", outcome.stderr);
+        }
+        assert!(!outcome.stderr.contains("/nonexistent"), "{}", outcome.stderr);
+    }
+    // A service waits for it.
+    let outcome = sensor(&["check", "--config", &config]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.stderr, "");
+}
+
 /// A listener at a port of this host that is free.
 fn listener() -> String {
     let free = UdpSocket::bind("127.0.0.1:0").expect("a port");

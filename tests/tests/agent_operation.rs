@@ -81,6 +81,15 @@ fn what_is_not_there_is_named_beside_what_is() -> Result<()> {
     let hosts = Hosts::new()?;
     let agent = Agent::start(&hosts.near, "-i eth77")?;
     refuses(agent, 64, &["no interface named `eth77`; available: lo, vb"])?;
+    let agent = Agent::start(&hosts.near, "-i vb --ingress eth77=tc")?;
+    let told = "no captured interface is named `eth77`, but `--ingress eth77=tc` requires one; captured: vb; available: lo, vb";
+    refuses(agent, 64, &[told])?;
+    let agent = Agent::start(&hosts.near, "-i vb --collector udp://192.0.2.1?source=eth77")?;
+    refuses(
+        agent,
+        64,
+        &["must name a source address", "no interface named `eth77`; available: lo, vb"],
+    )?;
     let agent = Agent::start(&hosts.near, "")?;
     refuses(agent, 64, &["no default route", "available: lo, vb"])?;
     let agent = Agent::start(&hosts.near, "-i vb --ipfix-file /dev/null/flows")?;
@@ -97,7 +106,7 @@ fn auto_is_the_device_of_the_default_route() -> Result<()> {
     let hosts = Hosts::new()?;
     hosts.near.run("ip route add default via 192.0.2.1")?;
     let mut agent = Agent::start(&hosts.near, "--print none")?;
-    agent.wait_for("vb: ingress tcx (native XDP: VLAN tags beside")?;
+    agent.wait_for("vb: ingress tcx (native XDP: it would miss VLAN tags")?;
     let said = agent.stop("TERM")?.stderr;
     let lines: Vec<_> = said.lines().filter(|line| line.contains("default route")).collect();
     ensure!(lines.len() == 1, "one line says why: {said}");
@@ -163,6 +172,19 @@ fn what_is_required_must_be_there_and_watched() -> Result<()> {
         refuses(agent, 69, &[&told, "available: lo"])?;
     }
     hosts.connect()?;
+    let (_directory, idle) = configuration("interface = [{ name = 'eth77' }, { name = 'eth*' }]")?;
+    for (line, told) in [
+        (
+            format!("--config {idle}"),
+            "`[[interface]] name = \"eth77\"` matches no captured interface",
+        ),
+        ("--ingress e*=tc".to_owned(), "`--ingress e*=tc` matches no captured interface"),
+    ] {
+        let line = format!("-i vb --print none --duration 1s {line}");
+        let outcome = Agent::start(&hosts.near, &line)?.wait()?;
+        ensure!(outcome.code == Some(0) && outcome.stderr.contains(told), "{}", outcome.stderr);
+        ensure!(outcome.stderr.matches("so far").count() == 1, "{}", outcome.stderr);
+    }
     for (watched, name) in [("vb", "vb"), ("v*", "v?"), ("vb", "*")] {
         let (_directory, path) = required(watched, name)?;
         let outcome =

@@ -102,11 +102,17 @@ pub enum KernelError {
     },
     /// An interface without which the agent is not to start.
     #[error(
-        "no captured interface is named `{name}`, but `[[interface]] required = true` requires one; available: {present}"
+        "no captured interface is named `{name}`, but {by} requires one; captured: {captured}; available: {present}"
     )]
     Required {
         /// Name or glob.
         name: String,
+        /// What requires it.
+        by: String,
+        /// What sort of matter that is.
+        kind: ErrorKind,
+        /// Names of the interfaces that are captured.
+        captured: String,
         /// Names of the interfaces that exist.
         present: String,
     },
@@ -146,11 +152,8 @@ impl KernelError {
                 ErrorKind::Usage
             }
             Self::Permission { .. } => ErrorKind::Permission,
-            Self::NotBuilt
-            | Self::TooOld { .. }
-            | Self::Attach { .. }
-            // The configuration is sound, and another attempt may find the interface.
-            | Self::Required { .. } => ErrorKind::Unsupported,
+            Self::NotBuilt | Self::TooOld { .. } | Self::Attach { .. } => ErrorKind::Unsupported,
+            Self::Required { kind, .. } => *kind,
             // The verifier's own refusal is EACCES, too.
             Self::Refused { source, .. } if source.raw_os_error() == Some(libc::EPERM) => {
                 ErrorKind::Permission

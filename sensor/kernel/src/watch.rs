@@ -10,7 +10,7 @@ use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocol
 use tokio::{sync::mpsc::Sender, time};
 
 use super::{
-    error::KernelError,
+    error::{ErrorKind, KernelError},
     links::{Link, LinkEvent, LinkPatterns, Selection, dump_links, failed, listed},
     netlink::{Netlink, messages},
     routes::{self, DefaultRoutes},
@@ -31,6 +31,17 @@ pub enum Missing {
     Awaited,
 }
 
+/// A name or glob that a captured interface must have from the start.
+#[derive(Clone, Debug)]
+pub struct Required {
+    /// The name or glob.
+    pub name: String,
+    /// What requires it, for messages.
+    pub by: String,
+    /// What sort of matter it is when there is none.
+    pub kind: ErrorKind,
+}
+
 /// Follows the interfaces of the network namespace in which it was made.
 pub struct LinkWatch {
     netlink: Netlink,
@@ -39,8 +50,8 @@ pub struct LinkWatch {
 }
 
 impl LinkWatch {
-    /// Starts listening, and takes the first look: the interfaces of `patterns` that are there. For each of `required`, a
-    /// name or glob, one must be. Call from within a tokio runtime.
+    /// Starts listening, and takes the first look: the interfaces of `patterns` that are there. For each of `required`
+    /// one must be. Call from within a tokio runtime.
     ///
     /// # Errors
     /// Where what is missing is refused, [`KernelError::NoInterface`] for a name that is not there, and
@@ -48,7 +59,7 @@ impl LinkWatch {
     pub fn new(
         patterns: LinkPatterns,
         missing: Missing,
-        required: &[&str],
+        required: &[Required],
     ) -> Result<Self, KernelError> {
         // Listening begins before the first look, so that nothing falls in between.
         let changes = subscribe(patterns.auto()).map_err(failed)?;
@@ -60,11 +71,16 @@ impl LinkWatch {
             Missing::Refused => selection.check(&links)?,
             Missing::Awaited => selection.wait_for_the_missing(),
         }
-        for name in required {
+        for Required { name, by, kind } in required {
             let wanted = LinkPatterns::new([name])?;
             if !selection.links().any(|link| wanted.name(link)) {
-                let (name, present) = ((*name).to_owned(), listed(&links));
-                return Err(KernelError::Required { name, present });
+                return Err(KernelError::Required {
+                    name: name.clone(),
+                    by: by.clone(),
+                    kind: *kind,
+                    captured: listed(selection.links()),
+                    present: listed(&links),
+                });
             }
         }
         Ok(Self { netlink, changes, selection })

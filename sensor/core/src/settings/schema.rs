@@ -30,8 +30,29 @@ pub enum Origin {
     Default,
     /// The file, at these bytes.
     File(Range<usize>),
-    /// This command line flag, such as `--interval`.
-    Flag(&'static str),
+    /// The command line.
+    Flag(Flag),
+}
+
+/// A flag of the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// Such as `--interval`.
+    pub name: &'static str,
+    /// The text behind it, for messages that point into it; empty where they need not.
+    pub text: String,
+}
+
+impl Origin {
+    /// A flag whose text messages need not show.
+    pub fn flag(name: &'static str) -> Self {
+        Self::Flag(Flag { name, text: String::new() })
+    }
+
+    /// `flag` if the command line set it, else `key`: people read of what they wrote.
+    pub fn names<'a>(&self, key: &'a str, flag: &'a str) -> &'a str {
+        if matches!(self, Self::Flag(_)) { flag } else { key }
+    }
 }
 
 /// A value and who set it.
@@ -52,7 +73,7 @@ impl<T> Setting<T> {
     /// Replaces the value by that of a flag, where the flag was given.
     pub fn override_by(&mut self, flag: &'static str, given: Option<T>) {
         if let Some(value) = given {
-            *self = Self { value, origin: Origin::Flag(flag) };
+            *self = Self { value, origin: Origin::flag(flag) };
         }
     }
 

@@ -298,3 +298,12 @@ fn that_tags_will_come_from_now_on_is_told() {
     let told = LinkEvent::Tagged(tagged(Some("eth0.7")));
     assert_eq!(chosen.update(vec![tagged(Some("eth0.7"))], none()), [told]);
 }
+
+#[test]
+fn names_of_interfaces_may_be_alternative_ones() {
+    for name in ["eth0", "enp0s31f6-a-name-of-more-than-15", &"a".repeat(127)] {
+        assert_eq!(check_name(name), Ok(()), "{name}");
+    }
+    let long = check_name(&"a".repeat(128));
+    assert_eq!(long, Err("128 bytes, a name has 127 at most".to_owned()));
+}

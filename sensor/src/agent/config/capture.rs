@@ -7,10 +7,9 @@ use sensor_core::settings::{
     schema::{Key, Origin, Setting, Table, Value, table},
     value::ByteSize,
 };
-use sensor_kernel::watch::Missing;
+use sensor_kernel::{budget::DEFAULT_MEMORY, links::is_glob, watch::Missing};
 
 use super::{
-    endpoint,
     faults::Faults,
     interface::{self, Interface, InterfaceConfig},
 };
@@ -24,7 +23,7 @@ table! {
         /// How often the kernel's flow tables are drained.
         interval: Duration = Duration::from_secs(1);
         /// Memory for the kernel's flow tables, over all CPUs.
-        kernel_memory: ByteSize = ByteSize(128 << 20);
+        kernel_memory: ByteSize = ByteSize(DEFAULT_MEMORY);
         /// Use generic XDP on every interface that no `[[interface]]` matches. It counts merged packets once: too few packets.
         generic_xdp: bool = false;
     }
@@ -67,10 +66,8 @@ pub(super) fn resolve(
     let intervals = Duration::from_millis(100)..=Duration::from_mins(1);
     let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
     let interfaces = interfaces(&raw.interfaces, listens, faults);
-    let required = interface.iter().map(|interface| &interface.value.required);
-    for required in required.filter(|required| required.value && interfaces.is_empty()) {
-        let found = "`capture.interfaces` names none";
-        faults.report(required, "interface.required", "applies only to captured interfaces", found);
+    if interfaces.is_empty() {
+        without_effect(raw, interface, faults);
     }
     CaptureConfig {
         interfaces,
@@ -81,6 +78,22 @@ pub(super) fn resolve(
         interval: faults.in_range(&raw.interval, "capture.interval", intervals),
         kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
         hooks: interface::resolve(interface, raw.generic_xdp.value, faults),
+    }
+}
+
+/// Reports what asks for something of captured interfaces where none is captured; a file may hold it in store, unless it
+/// is required.
+fn without_effect(raw: &Capture, interface: &[Setting<Interface>], faults: &mut Faults) {
+    const MUST: &str = "applies only to captured interfaces";
+    let required = interface.iter().map(|interface| &interface.value.required);
+    for required in required.filter(|required| required.value) {
+        faults.report(required, "interface.required", MUST, "`capture.interfaces` names none");
+    }
+    let flags = interface.iter().map(|interface| &interface.origin);
+    let flags = flags.chain([&raw.interval.origin, &raw.generic_xdp.origin]);
+    for origin in flags.filter(|origin| matches!(origin, Origin::Flag(_))) {
+        let flag = Setting { value: (), origin: origin.clone() };
+        faults.report(&flag, "", MUST, "there is none: add -i NAME");
     }
 }
 
@@ -121,11 +134,9 @@ fn pattern(name: &str) -> Result<InterfacePattern, String> {
     if name == "auto" {
         return Ok(InterfacePattern::Auto);
     }
-    if name.contains(['*', '?', '[', '{']) {
-        return Glob::new(name)
-            .map(InterfacePattern::Glob)
-            .map_err(|error| format!("bad glob: {}", error.kind()));
-    }
-    endpoint::interface_name(name)?;
-    Ok(InterfacePattern::Name(name.to_owned()))
+    let glob = interface::glob(name)?;
+    Ok(match is_glob(name) {
+        true => InterfacePattern::Glob(glob),
+        false => InterfacePattern::Name(name.to_owned()),
+    })
 }

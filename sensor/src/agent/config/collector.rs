@@ -6,7 +6,7 @@ use super::{
     endpoint::{self, CollectorEndpoint, SourceConfig, Transport},
     export::ExportConfig,
     faults::Faults,
-    tls::Tls,
+    tls::{self, Tls},
 };
 use crate::export::{
     ipfix::options::{self as ipfix, CollectorOptions},
@@ -120,22 +120,5 @@ fn tls(
         }
         return None;
     }
-    let tls = raw.value.clone().unwrap_or_default();
-    match (tls.certificate.is_given(), tls.key.is_given()) {
-        (true, false) => {
-            let path = "collector.tls.certificate";
-            faults.report(&tls.certificate, path, "requires `key`", "there is none");
-        }
-        (false, true) => {
-            let path = "collector.tls.key";
-            faults.report(&tls.key, path, "requires `certificate`", "there is none");
-        }
-        _ => {}
-    }
-    Some(TlsOptions {
-        ca: tls.ca.value,
-        certificate: tls.certificate.value,
-        key: tls.key.value,
-        server_name: tls.server_name.value,
-    })
+    Some(tls::resolve(raw, "collector", faults))
 }

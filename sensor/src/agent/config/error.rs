@@ -52,8 +52,8 @@ fn headline(faults: &Faults) -> String {
     }
 }
 
-fn findings(path: Option<&Path>, text: &str, faults: &Faults) -> Findings {
-    let mut findings: Findings = faults.flags.iter().map(Finding::error).collect();
+pub(super) fn findings(path: Option<&Path>, text: &str, faults: &Faults) -> Findings {
+    let mut findings: Findings = faults.flags.iter().cloned().collect();
     if let Some(path) = path {
         findings.extend(Findings::located(&path.display().to_string(), text, &faults.file));
     }

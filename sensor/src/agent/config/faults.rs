@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use sensor_core::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Finding, Findings},
     settings::{
-        schema::{Origin, Setting},
+        schema::{Flag, Origin, Setting},
         value::Quantity,
     },
 };
@@ -15,8 +15,8 @@ use sensor_core::{
 pub struct Faults {
     /// In the file.
     pub file: Vec<Diagnostic>,
-    /// On the command line, each a line of text.
-    pub flags: Vec<String>,
+    /// On the command line.
+    pub flags: Vec<Finding>,
 }
 
 impl Faults {
@@ -37,8 +37,14 @@ impl Faults {
                 let fault = Diagnostic::error(format!("`{path}` {must}"), span.clone());
                 self.file.push(fault.label(found));
             }
-            Origin::Flag(flag) => self.flags.push(format!("`{flag}` {must}: {found}")),
-            Origin::Default => self.flags.push(format!("`{path}` {must}: {found}")),
+            Origin::Flag(Flag { name, text }) if text.is_empty() => {
+                self.flags.push(Finding::error(format!("`{name}` {must}: {found}")));
+            }
+            Origin::Flag(Flag { name, text }) => {
+                let fault = Diagnostic::error(format!("`{name}` {must}"), 0..text.len());
+                self.flags.extend(Findings::located(name, text, &[fault.label(found)]));
+            }
+            Origin::Default => self.flags.push(Finding::error(format!("`{path}` {must}: {found}"))),
         }
     }
 

@@ -38,8 +38,8 @@ pub fn resolve(
     for forward in list {
         let raw = &forward.value;
         if !listens {
-            let found = "nothing is received without one";
-            faults.report(forward, "forward", "needs a [[listen]]", found);
+            let must = format!("needs a `{}`", forward.origin.names("[[listen]]", "--listen"));
+            faults.report(forward, "forward", &must, "nothing is received without one");
         }
         let Some(url) = &raw.url.value else {
             if !raw.url.is_given() {

@@ -1,8 +1,13 @@
 //! `[[interface]]`: what holds for single interfaces, of those that are watched.
 
 use globset::{Glob, GlobMatcher};
-use sensor_core::settings::schema::{Key, Setting, Table, Value, table};
-use sensor_kernel::{attach::IngressWish, links::Link};
+use sensor_core::settings::schema::{Flag, Key, Origin, Setting, Table, Value, table};
+use sensor_kernel::{
+    attach::IngressWish,
+    error::ErrorKind,
+    links::{Link, check_name, is_glob},
+    watch::Required,
+};
 
 use super::faults::Faults;
 
@@ -27,6 +32,50 @@ pub struct InterfaceConfig {
     pub ingress: IngressWish,
     /// Whether one must be watched from the start.
     pub required: bool,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
+impl InterfaceConfig {
+    /// What must be captured from the start, because the file says so, or because a flag names it: who types a name wants
+    /// it now.
+    pub fn required(&self) -> Option<Required> {
+        let name = self.name.glob();
+        let (by, kind) = match &self.origin {
+            Origin::Flag(_) if !is_glob(name) => (self.written(), ErrorKind::Usage),
+            // The file is sound, and another start may find the interface.
+            _ if self.required => {
+                ("`[[interface]] required = true`".to_owned(), ErrorKind::Unsupported)
+            }
+            _ => return None,
+        };
+        Some(Required { name: name.to_owned(), by, kind })
+    }
+
+    /// As its author wrote it.
+    pub fn written(&self) -> String {
+        match &self.origin {
+            Origin::Flag(Flag { name, text }) => format!("`{name} {text}`"),
+            Origin::File(_) | Origin::Default => {
+                format!("`[[interface]] name = \"{}\"`", self.name.glob())
+            }
+        }
+    }
+
+    /// Whether it is odd that it is about none of the captured interfaces. A glob in a file may well be.
+    pub fn names_one(&self) -> bool {
+        match self.origin {
+            Origin::Flag(_) => true,
+            Origin::File(_) => !is_glob(self.name.glob()),
+            Origin::Default => false,
+        }
+    }
+
+    /// Whether it is about this interface.
+    pub fn is_about(&self, link: &Link) -> bool {
+        let name = self.name.compile_matcher();
+        link.names().any(|own| name.is_match(own))
+    }
 }
 
 /// The words for [`InterfaceConfig::ingress`].
@@ -68,23 +117,30 @@ pub fn resolve(
             }
             continue;
         };
-        match (Glob::new(name), wish) {
+        match (glob(name), wish) {
             (Ok(name), Some(&(_, ingress))) => {
-                let required = raw.required.value;
-                interfaces.push(InterfaceConfig { name, ingress, required });
+                let (required, origin) = (raw.required.value, interface.origin.clone());
+                interfaces.push(InterfaceConfig { name, ingress, required, origin });
             }
             (Ok(_), None) => {}
-            (Err(error), _) => {
-                let reason = format!("bad glob: {}", error.kind());
+            (Err(reason), _) => {
                 faults.report(&raw.name, "interface.name", "must be a name or a glob", &reason);
             }
         }
     }
     if let (true, Ok(name)) = (generic, Glob::new("*")) {
-        let ingress = IngressWish::GenericXdp;
-        interfaces.push(InterfaceConfig { name, ingress, required: false });
+        let (ingress, origin) = (IngressWish::GenericXdp, Origin::Default);
+        interfaces.push(InterfaceConfig { name, ingress, required: false, origin });
     }
     interfaces
+}
+
+/// A name or glob; else why it is none.
+pub(super) fn glob(text: &str) -> Result<Glob, String> {
+    if !is_glob(text) {
+        check_name(text)?;
+    }
+    Glob::new(text).map_err(|error| format!("bad glob: {}", error.kind()))
 }
 
 /// A flag's `[NAME=]WORD`, as name and word; without a name, for all interfaces.
@@ -121,6 +177,7 @@ mod tests {
             name: Glob::new(name).unwrap(),
             ingress,
             required: false,
+            origin: Origin::Default,
         };
         let link = |name: &str, alternatives: &[&str]| Link {
             index: 7,

@@ -9,7 +9,7 @@ use std::{
 
 use sensor_core::{
     diagnostic::nearest,
-    settings::schema::{Key, Setting, Table, Value, table},
+    settings::schema::{Key, Origin, Setting, Table, Value, table},
 };
 
 use super::{endpoint::split_host, faults::Faults};
@@ -169,11 +169,15 @@ fn tls(listen: &Setting<Listen>, scheme: Scheme, faults: &mut Faults) -> Option<
         }
         return None;
     }
+    if matches!(listen.origin, Origin::Flag(_)) {
+        let found = "name them in a [[listen]] table of a configuration file";
+        faults.report(listen, "listen", "cannot give tls:// its certificate and key", found);
+        return None;
+    }
     for (name, file) in &files[..2] {
         if !file.is_given() {
             let must = format!("needs a `{name}` for tls://");
-            let found = "name PEM files in a [[listen]] table of the configuration file";
-            faults.report(listen, "listen", &must, found);
+            faults.report(listen, "listen", &must, "name a PEM file");
         }
     }
     let (certificate, key) = (raw.certificate.value.clone()?, raw.key.value.clone()?);

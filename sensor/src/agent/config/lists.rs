@@ -20,7 +20,7 @@ use crate::agent::text;
 /// Adds the lists of `--list`; they take the place of those of the same name.
 pub(super) fn override_by(raw: &mut Named<PathBuf>, given: &[(String, PathBuf)]) {
     for (name, file) in given {
-        let setting = Setting { value: file.clone(), origin: Origin::Flag("--list") };
+        let setting = Setting { value: file.clone(), origin: Origin::flag("--list") };
         raw.0.insert(name.clone(), setting);
     }
 }

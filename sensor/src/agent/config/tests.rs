@@ -28,10 +28,13 @@ fn defaults() -> Config {
 #[track_caller]
 fn faults(text: &str, overrides: &Overrides) -> Vec<String> {
     let faults = from_text(text, overrides).expect_err("the test expects faults");
-    let label = |label: Option<String>| label.unwrap_or_default();
-    let in_file =
-        faults.file.into_iter().map(|fault| format!("{}: {}", fault.message, label(fault.label)));
-    faults.flags.iter().cloned().chain(in_file).collect()
+    let shown = |message: String, label: Option<String>| match label {
+        Some(label) => format!("{message}: {label}"),
+        None => message,
+    };
+    let flags = faults.flags.into_iter().map(|fault| shown(fault.message, fault.label));
+    let file = faults.file.into_iter().map(|fault| shown(fault.message, fault.label));
+    flags.chain(file).collect()
 }
 
 /// The example with its settings that are off by default switched on.
@@ -331,4 +334,65 @@ fn words_and_flags_are_no_paths_of_the_file() {
         own("i")
     );
     assert!(defaults().reread().is_none());
+}
+
+/// Who used flags reads of flags, and who wrote a file of its keys.
+#[test]
+fn faults_speak_of_what_was_written() {
+    let flags = |overrides| faults("", &overrides);
+    let forward = Overrides { forward: vec!["udp://a".to_owned()], ..Overrides::default() };
+    assert_eq!(flags(forward), ["`--forward` needs a `--listen`: nothing is received without one"]);
+    assert_eq!(
+        faults("forward = [{ url = 'udp://a' }]", &Overrides::default()),
+        ["`forward` needs a `[[listen]]`: nothing is received without one"]
+    );
+    let tls = Overrides { listen: vec!["tls://[::]".to_owned()], ..Overrides::default() };
+    assert_eq!(
+        flags(tls),
+        [
+            "`--listen` cannot give tls:// its certificate and key: name them in a [[listen]] table of a configuration \
+             file"
+        ]
+    );
+    let captures = Overrides {
+        listen: vec!["netflow://[::]".to_owned()],
+        ingress: vec!["eth0=tc".to_owned()],
+        interval: Some(Duration::from_secs(1)),
+        generic_xdp: Some(true),
+        ..Overrides::default()
+    };
+    let without = |flag: &str| {
+        format!("`{flag}` applies only to captured interfaces: there is none: add -i NAME")
+    };
+    assert_eq!(flags(captures), ["--ingress", "--interval", "--generic-xdp"].map(without));
+}
+
+/// A fault of a flag shows its text.
+#[test]
+fn faults_of_flags_point_at_their_text() {
+    let overrides = Overrides { collectors: vec!["upd://b".to_owned()], ..Overrides::default() };
+    let error = load(None, &overrides).expect_err("it has a fault");
+    assert_eq!(
+        error.findings().to_string(),
+        "error: `--collector` must be a URL such as `udp://HOST:4739`\n --> --collector:1:1\n  |\n1 | upd://b\n  \
+         | ^^^^^^^ `upd` is not a transport, did you mean `udp`?\n"
+    );
+}
+
+/// A name behind a flag is wanted now; one in a file, or a glob, may come later.
+#[test]
+fn an_interface_that_a_flag_names_is_required() {
+    let required = |text: &str, ingress: &[&str]| -> Vec<String> {
+        let ingress = ingress.iter().map(|&flag| flag.to_owned()).collect();
+        let overrides = Overrides { ingress, ..Overrides::default() };
+        let config = from_text(text, &overrides).expect("it has no fault");
+        config.capture.hooks.iter().filter_map(|hook| hook.required()).map(|r| r.by).collect()
+    };
+    assert_eq!(required("", &["eth9=tc", "eth*=xdp", "tc"]), ["`--ingress eth9=tc`"]);
+    let block = "[[interface]]\nname = 'eth9'\n";
+    assert!(required(block, &[]).is_empty());
+    assert_eq!(
+        required(&format!("{block}required = true"), &[]),
+        ["`[[interface]] required = true`"]
+    );
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{overrides::Overrides, sections::Sections};
+use sensor_core::diagnostic::Findings;
+
+use super::{error, faults::Faults, overrides::Overrides, sections::Sections};
 
 /// A configuration as it was written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,4 +17,11 @@ pub struct Written {
     pub overrides: Overrides,
     /// The file with the flags laid over it.
     pub sections: Sections,
+}
+
+impl Written {
+    /// `faults`, at their places.
+    pub fn findings(&self, faults: &Faults) -> Findings {
+        error::findings(self.path.as_deref(), &self.text, faults)
+    }
 }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use sensor_kernel::{
     self, Loaded,
     error::KernelError,
-    links::{AUTO, LinkEvent, LinkPatterns, Selection},
+    links::{AUTO, LinkEvent, LinkPatterns, Selection, listed},
     watch::LinkWatch,
 };
 use tokio::time::MissedTickBehavior;
@@ -23,7 +23,10 @@ use super::{
 };
 use crate::{
     agent::{
-        config::{Config, InterfacePattern, interface::IngressWishes},
+        config::{
+            Config, InterfacePattern,
+            interface::{IngressWishes, InterfaceConfig},
+        },
         plant::Plant,
         status::{Host, Status},
     },
@@ -70,8 +73,8 @@ pub fn prepare(config: &Config) -> anyhow::Result<Option<Prepared>> {
         return Ok(None);
     }
     let patterns = LinkPatterns::new(capture.interfaces.iter().map(pattern))?;
-    let required = capture.hooks.iter().filter(|interface| interface.required);
-    let required: Vec<&str> = required.map(|interface| interface.name.glob()).collect();
+    let required = capture.hooks.iter().filter_map(InterfaceConfig::required);
+    let required: Vec<_> = required.collect();
     let watch = LinkWatch::new(patterns, capture.missing, &required)?;
     let options = sensor_kernel::Options {
         memory: capture.kernel_memory,
@@ -113,6 +116,7 @@ impl Prepared {
         let linger = longest + config.capture.interval + NAMES;
         let selection = watch.selection();
         tell_what_is_selected(&config.capture.interfaces, selection);
+        tell_what_is_idle(&config.capture.hooks, selection);
         let attachments = Attachments::new(programs, wishes, selection, linger, plant.clone())?;
         let (stop, stopped) = mpsc::channel();
         let cache = config.flow;
@@ -158,6 +162,21 @@ fn tell_what_is_selected(patterns: &[InterfacePattern], selection: &Selection) {
     }
     if names.is_empty() {
         stdio::to_stderr("no interface matches yet; capturing starts when one appears");
+    }
+}
+
+/// Which settings of single interfaces are about none that is captured so far.
+fn tell_what_is_idle(hooks: &[InterfaceConfig], selection: &Selection) {
+    if selection.links().next().is_none() {
+        return; // That has been said.
+    }
+    let idle = |hook: &&InterfaceConfig| !selection.links().any(|link| hook.is_about(link));
+    for hook in hooks.iter().filter(|hook| hook.names_one()).filter(idle) {
+        tracing::warn!(
+            captured = listed(selection.links()),
+            "{} matches no captured interface so far",
+            hook.written()
+        );
     }
 }
 

@@ -6,11 +6,13 @@
 //! * [`context`]: what is known about addresses, read from files. [`policies`]: files of policies; [`asked`]: they
 //!   and tags, compiled.
 //! * [`paths`]: secrets, certificates and places to write to; [`writable`]: whether these can be written to.
+//! * [`source_addresses`]: own addresses that messages leave from.
 
 pub mod asked;
 pub mod context;
 pub mod paths;
 pub mod policies;
+pub mod source_addresses;
 #[expect(clippy::disallowed_types, reason = "edge: tries whether files can be made")]
 pub mod writable;
 
@@ -61,6 +63,7 @@ pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, Name
     let mut warnings = Findings::default();
     let asked = ask(config, &lists, lenient, &mut faults, &mut warnings);
     faults.extend(paths::faults(config, mode));
+    faults.extend(source_addresses::faults(config, mode));
     match asked {
         Some(asked) if faults.is_empty() => {
             warnings.extend(without_policies(config));
@@ -75,15 +78,21 @@ pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, Name
 
 /// What has been asked for and comes to nothing without policies.
 fn without_policies(config: &Config) -> Findings {
-    const HELP: &str =
-        "name policies: `--policies stock`, or `policies.paths` in the configuration";
+    let flags = &config.written.overrides;
+    let help = |by_flag| match by_flag {
+        true => "name policies, such as --policies stock",
+        false => "name policies, such as policies.paths = [\"stock\"]",
+    };
     let mut warnings = Findings::default();
     if config.policies.paths.is_empty() {
         if !config.hits.outputs.is_empty() {
-            warnings.push(Finding::warning("no policies: no hit will be written", HELP));
+            let message = "no policies: no hit will be written";
+            warnings.push(Finding::warning(message, help(flags.print_hits)));
         }
         if config.policies.lenient {
-            warnings.push(Finding::warning("no policies: `lenient` has no effect", HELP));
+            let name = if flags.lenient { "--lenient" } else { "policies.lenient" };
+            let message = format!("no policies: `{name}` has no effect");
+            warnings.push(Finding::warning(message, help(flags.lenient)));
         }
     }
     warnings

@@ -3,7 +3,7 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, SocketAddr, SocketAddrV6},
+    net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket},
 };
 
 use super::error::NetError;
@@ -30,6 +30,33 @@ pub struct InterfaceAddress {
 }
 
 impl Source {
+    /// Whether messages to `host`, an address or a name, can leave from here now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, host: &str) -> io::Result<()> {
+        let own = match self {
+            Self::Any => return Ok(()),
+            Self::Address(address) => vec![*address],
+            Self::Interface(InterfaceAddress { name, addresses }) => addresses(name)?,
+        };
+        let host = host.split('%').next().unwrap_or_default().parse::<IpAddr>();
+        match host.map(|address| SocketAddr::new(address, 0)) {
+            Ok(to) if usable(&own, to).is_empty() => return Err(other_family(to)),
+            Err(_) if own.is_empty() => {
+                return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "it has no address"));
+            }
+            _ => {}
+        }
+        match self {
+            // Which link a link-local one is of, the way to the host tells.
+            Self::Address(address) if !is_link_local(*address) => {
+                UdpSocket::bind((*address, 0)).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Addresses to bind to on the way to `to`, the best first, port 0; none where the choice is the kernel's.
     pub(in crate::export) fn candidates(
         &self,

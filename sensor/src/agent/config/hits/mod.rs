@@ -11,17 +11,14 @@ use sensor_core::{
     settings::{schema::Setting, value::ByteSize},
 };
 
-use super::{faults::Faults, overrides::Overrides, rotation};
-use crate::export::{
-    hits::{
-        options::{
-            Credentials, Destination, FileOptions, JOURNAL_SOCKET, OutputOptions, SpoolOptions,
-            SyslogOptions, SyslogTransport, WebhookOptions,
-        },
-        render::{Format, syslog::FACILITIES},
-        selection::{NamePatterns, Selection},
+use super::{faults::Faults, overrides::Overrides, rotation, tls};
+use crate::export::hits::{
+    options::{
+        Credentials, Destination, FileOptions, JOURNAL_SOCKET, OutputOptions, SpoolOptions,
+        SyslogOptions, SyslogTransport, WebhookOptions,
     },
-    net::tls::TlsOptions,
+    render::{Format, syslog::FACILITIES},
+    selection::{NamePatterns, Selection},
 };
 pub use keys::Hits;
 
@@ -233,7 +230,7 @@ fn destination(
             let transport = match scheme {
                 Scheme::Udp => SyslogTransport::Udp,
                 Scheme::Tcp => SyslogTransport::Tcp,
-                Scheme::Tls => SyslogTransport::Tls(tls(raw, faults)),
+                Scheme::Tls => SyslogTransport::Tls(tls::resolve(&raw.tls, "hits", faults)),
             };
             Destination::Syslog(SyslogOptions {
                 transport,
@@ -244,7 +241,7 @@ fn destination(
             })
         }
         Target::Webhook(url) => {
-            let tls = tls(raw, faults);
+            let tls = tls::resolve(&raw.tls, "hits", faults);
             let server_name = raw.tls.value.as_ref().map(|tls| &tls.server_name);
             if let Some(name) = server_name.filter(|name| name.is_given()) {
                 let found = "the name in the url is used";
@@ -320,24 +317,6 @@ fn credentials(raw: &Hits, faults: &mut Faults) -> Option<Credentials> {
         (Some(path), None) => Some(Credentials::Basic(path.clone())),
         (None, Some(path)) => Some(Credentials::Bearer(path.clone())),
         (None, None) => None,
-    }
-}
-
-fn tls(raw: &Hits, faults: &mut Faults) -> TlsOptions {
-    let tls = raw.tls.value.clone().unwrap_or_default();
-    for (given, other, path, missing) in [
-        (&tls.certificate, &tls.key, "hits.tls.certificate", "key"),
-        (&tls.key, &tls.certificate, "hits.tls.key", "certificate"),
-    ] {
-        if given.is_given() && !other.is_given() {
-            faults.report(given, path, &format!("requires `{missing}`"), "there is none");
-        }
-    }
-    TlsOptions {
-        ca: tls.ca.value,
-        certificate: tls.certificate.value,
-        key: tls.key.value,
-        server_name: tls.server_name.value,
     }
 }
 

@@ -78,8 +78,8 @@ fn tells_some<T: Default + PartialEq>(column: &[T]) -> bool {
     column.iter().any(|value| *value != T::default())
 }
 
-/// Fields that say who told of the flow and when, and names that an exporter gives: those are another's behind us.
-const OF_THE_EXPORTER: [&str; 15] = [
+/// Fields that say who told of the flow and when, and names that a device gives: those are another's behind us.
+const OF_THE_DEVICE: [&str; 15] = [
     "flowrtime",
     "flowtype",
     "flowversion",
@@ -116,7 +116,7 @@ proptest! {
         prop_assert_eq!(got.len(), sent.len());
         let interfaces = Interfaces::default();
         let order = order(&sent);
-        for field in FIELDS.iter().filter(|field| !OF_THE_EXPORTER.contains(&field.name)) {
+        for field in FIELDS.iter().filter(|field| !OF_THE_DEVICE.contains(&field.name)) {
             for (row, &from) in order.iter().enumerate() {
                 let value = |batch, row| field.value(Row { batch, row, interfaces: &interfaces });
                 let (told, read) = match (value(&sent, from), value(&got, row)) {
@@ -156,7 +156,7 @@ proptest! {
         let messages = encode_all(&mut Encoder::new(OPTIONS), std::slice::from_ref(&sent));
         let messages = decode_all(&messages, 1400);
         let record = flows(&messages).next().unwrap();
-        let exporters = sent.exporters.iter().filter(|of| of.address.is_ipv4()).count();
+        let devices = sent.devices.iter().filter(|of| of.address().is_some_and(|address| address.is_ipv4())).count();
         for (element, told) in [
             (352, !sent.layer2_octets.is_empty()),
             (52, tells_some(&sent.ttl_min)),
@@ -180,7 +180,7 @@ proptest! {
             (282, tells_some(&sent.nat_destination_v6)),
             (227, tells_some(&sent.nat_source_port)),
             (228, tells_some(&sent.nat_destination_port)),
-            (130, exporters > 0),
+            (130, devices > 0),
             (131, false),
         ] {
             prop_assert_eq!(record.number(element).is_some(), told, "element {}", element);

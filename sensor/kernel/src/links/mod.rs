@@ -68,16 +68,17 @@ impl Link {
 }
 
 /// What can be asked for, for messages: `eth0 (also uplink), lo`.
-pub(super) fn listed(links: &[Link]) -> String {
+pub fn listed<'l>(links: impl IntoIterator<Item = &'l Link>) -> String {
     let shown = |link: &Link| match link.alternatives.as_slice() {
         [] => link.name.clone(),
         further => format!("{} (also {})", link.name, further.join(", ")),
     };
-    links.iter().map(shown).collect::<Vec<_>>().join(", ")
+    let shown: Vec<_> = links.into_iter().map(shown).collect();
+    if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
 }
 
 /// Octets of the longest alternative name, and the zero behind it (`ALTIFNAMSIZ` of linux/if.h).
-pub const LONGEST_NAME: usize = 128;
+const LONGEST_NAME: usize = 128;
 /// A list of alternative names, and one of them (linux/if_link.h); libc lacks them.
 const IFLA_PROP_LIST: u16 = 52;
 const IFLA_ALT_IFNAME: u16 = 53;
@@ -190,6 +191,29 @@ fn read_link(body: &[u8]) -> Option<Link> {
     (link.index != 0 && !link.name.is_empty()).then_some(link)
 }
 
+/// Whether the kernel allows `name`: `dev_valid_name` in net/core/dev.c; an alternative name may be longer.
+///
+/// # Errors
+/// Why not.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("this is empty".to_owned());
+    }
+    let longest = LONGEST_NAME - 1;
+    if name.len() > longest {
+        return Err(format!("{} bytes, a name has {longest} at most", name.len()));
+    }
+    match name.chars().find(|&c| c == '/' || c == ':' || c.is_whitespace()) {
+        Some(bad) => Err(format!("`{bad}` is not allowed in a name")),
+        None => Ok(()),
+    }
+}
+
+/// Whether `pattern` stands for all interfaces whose names match, rather than for one name.
+pub fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '[', '{'])
+}
+
 /// The interfaces that a user asks for.
 #[derive(Clone, Debug)]
 pub struct LinkPatterns {
@@ -210,13 +234,11 @@ impl LinkPatterns {
             let bad = |reason: String| KernelError::BadPattern { pattern: pattern.into(), reason };
             if pattern == AUTO {
                 all.auto = true;
-            } else if pattern.contains(['*', '?', '[', '{']) {
+            } else if is_glob(pattern) {
                 let glob = Glob::new(pattern).map_err(|error| bad(error.kind().to_string()))?;
                 all.globs.push(glob.compile_matcher());
-            } else if pattern.is_empty() || pattern.len() >= LONGEST_NAME {
-                let longest = LONGEST_NAME - 1;
-                return Err(bad(format!("a name has 1 to {longest} characters")));
             } else {
+                check_name(pattern).map_err(bad)?;
                 all.names.push(pattern.to_owned());
             }
         }
