@@ -5,6 +5,7 @@ use crate::{
     flow::{
         fields::{Field, Reading, Row, Value},
         interfaces::Interfaces,
+        profile::Profiles,
     },
     nql::literal,
 };
