@@ -1,7 +1,7 @@
 //! A shard: some of the policies, their queries compiled into one graph, and the state of their keys.
 //!
 //! Policies share no state, so shards can process the same batch at the same time on different threads. Everything that they
-//! find carries a [`Place`](super::context::Place), by which the results of all shards are put in order.
+//! find carries a [`Place`](super::scope::Place), by which the results of all shards are put in order.
 
 use std::sync::Arc;
 
