@@ -76,20 +76,22 @@ impl Whole {
 impl Position {
     /// Moves on to the next row of the class under way, or to the next class; false at the end.
     fn seek(&mut self, batch: &FlowBatch) -> bool {
-        let Whole { classes: RowClass(all), .. } = self.whole(batch);
+        let Whole { classes, .. } = self.whole(batch);
         loop {
             let rest = self.row..batch.len();
-            let found = match all {
+            let found = match classes {
                 // One class: any row is of it.
-                0 => (self.class.0 == 0 && !rest.is_empty()).then_some(self.row),
-                _ => rest.into_iter().find(|row| RowClass::of(batch, *row) == self.class),
+                RowClass(0) => (self.class.0 == 0 && !rest.is_empty()).then_some(self.row),
+                _ => rest.into_iter().find(|row| classes.of_row(batch, *row) == self.class),
             };
             if let Some(row) = found {
                 self.row = row;
                 return true;
             }
             let more = self.class.0 + 1..RowClass::COUNT;
-            let Some(next) = more.into_iter().find(|class| class & !all == 0) else { return false };
+            let Some(next) = more.into_iter().find(|class| class & !classes.0 == 0) else {
+                return false;
+            };
             *self = Self { row: 0, class: RowClass(next), ..*self };
         }
     }
@@ -113,8 +115,9 @@ impl Position {
     ) -> Chosen<'a> {
         let first = self.row;
         let rest = first..batch.len();
-        let is_one_class = self.whole(batch).classes.0 == 0;
-        let is_of_class = |row: &usize| RowClass::of(batch, *row) == self.class;
+        let classes = self.whole(batch).classes;
+        let is_one_class = classes == RowClass(0);
+        let is_of_class = |row: &usize| classes.of_row(batch, *row) == self.class;
         let run = match is_one_class {
             true => rest.len().min(limit),
             false => rest.clone().take(limit).take_while(is_of_class).count(),

@@ -4,14 +4,14 @@
 //! What just holds the numbers of a column follows from the column's row in the table of columns. Here is what follows from
 //! more than one column, what is part of the flow key, and what is written otherwise than it is stored.
 
-use std::{net::IpAddr, ops::Range};
+use std::{cell::Cell, net::IpAddr, ops::Range};
 
 use sensor_common::key::Direction;
 use sensor_core::flow::{
     application,
     batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
     columns::{Column, Inspector},
-    device::{Action, Device},
+    device::Action,
     totals::Totals,
 };
 
@@ -347,15 +347,15 @@ const OTHERS: &[Field] = &[
         [forwarding_status(*action)]
     }),
     field!(elements::EXPORTER_IPV4_ADDRESS, Property, When::Router(|batch| has_device(batch, IpAddr::is_ipv4)), None, |rows, place| {
-        place.put_each(rows, |row| match device(rows.batch, row) {
-            Some(IpAddr::V4(address)) => address.octets(),
-            _ => [0; 4],
+        addresses(rows, place, |address| match address {
+            IpAddr::V4(address) => Some(address.octets()),
+            IpAddr::V6(_) => None,
         });
     }),
     field!(elements::EXPORTER_IPV6_ADDRESS, Property, When::Router(|batch| has_device(batch, IpAddr::is_ipv6)), None, |rows, place| {
-        place.put_each(rows, |row| match device(rows.batch, row) {
-            Some(IpAddr::V6(address)) => address.octets(),
-            _ => [0; 16],
+        addresses(rows, place, |address| match address {
+            IpAddr::V6(address) => Some(address.octets()),
+            IpAddr::V4(_) => None,
         });
     }),
     field!(elements::FLOW_KEY_INDICATOR, Property, When::Folded, None, |rows, place| {
@@ -423,8 +423,23 @@ fn has_device(batch: &FlowBatch, of: fn(&IpAddr) -> bool) -> bool {
     batch.devices.iter().filter_map(|device| device.address()).any(|address| of(&address))
 }
 
-fn device(batch: &FlowBatch, row: usize) -> Option<IpAddr> {
-    batch.device_of(row).and_then(Device::address)
+/// The addresses of devices, where they are of the family of `octets`; 0 for the others.
+#[inline(always)]
+fn addresses<const N: usize>(
+    rows: &Rows<'_>,
+    place: Place<'_>,
+    octets: impl Fn(IpAddr) -> Option<[u8; N]>,
+) {
+    let known =
+        |number: u32| octets(rows.batch.devices.get(usize::try_from(number).ok()?)?.address()?);
+    // The rows of one device come together.
+    let last = Cell::new((0, known(0).unwrap_or([0; N])));
+    place.put(rows, &rows.batch.device, |&number| {
+        if last.get().0 != number {
+            last.set((number, known(number).unwrap_or([0; N])));
+        }
+        last.get().1
+    });
 }
 
 /// `forwardingStatus` (RFC 7270 section 4.12): forwarded or dropped, for no reason that is known.

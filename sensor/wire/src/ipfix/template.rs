@@ -54,21 +54,36 @@ impl RowClass {
     /// How many there are.
     pub const COUNT: u8 = 8;
 
-    /// That of row `row`.
+    /// All that is said of any row of a batch.
+    pub fn union(batch: &FlowBatch) -> Self {
+        let tells_all = |column| batch.presence(column).all();
+        let is_unflagged = |row| Self(Self::UNFLAGGED).of_row(batch, row).0 != 0;
+        let unflagged = !tells_all(Column::TcpFlags) && (0..batch.len()).any(is_unflagged);
+        let folded = batch.folded.iter().fold(0, |any, folded| any | folded);
+        Self::with(!tells_all(Column::Direction), unflagged, folded != 0)
+    }
+
+    /// That of row `row` in a batch of which this is the union.
     #[inline(always)]
-    pub fn of(batch: &FlowBatch, row: usize) -> Self {
-        let unflagged = !batch.tells(Column::TcpFlags, row) && batch.protocol[row] == protocol::TCP;
-        let bit = |is_so: bool, bit: u8| if is_so { bit } else { 0 };
-        Self(
-            bit(!batch.tells(Column::Direction, row), Self::UNDIRECTED)
-                | bit(unflagged, Self::UNFLAGGED)
-                | bit(batch.folded[row] != 0, Self::FOLDED),
+    pub fn of_row(self, batch: &FlowBatch, row: usize) -> Self {
+        let lacks = |column| !batch.tells(column, row);
+        Self::with(
+            self.has(Self::UNDIRECTED) && lacks(Column::Direction),
+            self.has(Self::UNFLAGGED)
+                && lacks(Column::TcpFlags)
+                && batch.protocol[row] == protocol::TCP,
+            self.has(Self::FOLDED) && batch.folded[row] != 0,
         )
     }
 
-    /// All that is said of any row of a batch.
-    pub fn union(batch: &FlowBatch) -> Self {
-        Self((0..batch.len()).fold(0, |union, row| union | Self::of(batch, row).0))
+    #[inline(always)]
+    fn with(undirected: bool, unflagged: bool, folded: bool) -> Self {
+        let bit = |is_so: bool, bit: u8| if is_so { bit } else { 0 };
+        Self(
+            bit(undirected, Self::UNDIRECTED)
+                | bit(unflagged, Self::UNFLAGGED)
+                | bit(folded, Self::FOLDED),
+        )
     }
 
     /// True where rows that tell the column are of other classes than rows that do not: 0 would be taken for a value.
@@ -76,6 +91,7 @@ impl RowClass {
         matches!(column, Column::Direction | Column::TcpFlags)
     }
 
+    #[inline(always)]
     fn has(self, bit: u8) -> bool {
         self.0 & bit != 0
     }

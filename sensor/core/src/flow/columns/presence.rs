@@ -65,7 +65,19 @@ impl Presence<'_> {
             Self::Rows(rows) => rows.any(),
         }
     }
+
+    /// Whether all rows tell something.
+    pub fn all(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Rows(rows) => rows.all(),
+        }
+    }
 }
+
+/// Rows that are looked at together: to stop at the first that differs takes longer than to look at a few more.
+const STEP: usize = 64;
 
 impl ToldRows<'_> {
     #[inline(always)]
@@ -80,20 +92,30 @@ impl ToldRows<'_> {
     }
 
     fn any(&self) -> bool {
-        fn other<T: Copy + PartialEq + TryFrom<u64>>(rows: &[T], untold: u64) -> bool {
-            match T::try_from(untold) {
-                Ok(untold) => rows.iter().any(|number| *number != untold),
-                Err(_) => !rows.is_empty(),
-            }
+        self.has(true)
+    }
+
+    fn all(&self) -> bool {
+        !self.has(false)
+    }
+
+    /// Whether there is a row that tells something, or one that does not.
+    fn has(&self, telling: bool) -> bool {
+        fn has<T: Copy + PartialEq + TryFrom<u64>>(rows: &[T], untold: u64, telling: bool) -> bool {
+            let Ok(untold) = T::try_from(untold) else { return telling && !rows.is_empty() };
+            let is_one = |number: &T| (*number != untold) == telling;
+            rows.chunks(STEP).any(|rows| rows.iter().fold(false, |any, row| any | is_one(row)))
         }
         let Self { batch, untold, .. } = *self;
         match self.column.reader() {
-            Reader::U8(rows) => other(rows(batch), untold),
-            Reader::U16(rows) => other(rows(batch), untold),
-            Reader::U32(rows) => other(rows(batch), untold),
-            Reader::U64(rows) => other(rows(batch), untold),
-            Reader::U128(rows) => other(rows(batch), untold),
-            Reader::Mac(_) | Reader::Lists(_) => (0..batch.len()).any(|row| self.at(row)),
+            Reader::U8(rows) => has(rows(batch), untold, telling),
+            Reader::U16(rows) => has(rows(batch), untold, telling),
+            Reader::U32(rows) => has(rows(batch), untold, telling),
+            Reader::U64(rows) => has(rows(batch), untold, telling),
+            Reader::U128(rows) => has(rows(batch), untold, telling),
+            Reader::Mac(_) | Reader::Lists(_) => {
+                (0..batch.len()).any(|row| self.at(row) == telling)
+            }
         }
     }
 }
@@ -137,6 +159,7 @@ mod tests {
         ] {
             assert_eq!([0, 1].map(|row| batch.tells(column, row)), told, "{column:?}");
             assert_eq!(batch.presence(column).any(), told != [false; 2], "{column:?}");
+            assert_eq!(batch.presence(column).all(), told == [true; 2], "{column:?}");
         }
     }
 
