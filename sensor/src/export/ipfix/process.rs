@@ -294,7 +294,9 @@ impl Process {
         session: &mut Session,
     ) -> Result<(), ExportError> {
         if self.position == Position::default() {
-            self.note_flow_end(batch);
+            if self.options.export_time == ExportTime::FlowEnd {
+                self.note_flow_end(batch);
+            }
             session.check()?;
         }
         let now = self.now();
