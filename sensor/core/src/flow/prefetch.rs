@@ -4,16 +4,21 @@
 //! many of them are under way at a time.
 #![expect(unsafe_code, reason = "the instruction takes a pointer")]
 
+/// Octets of a line of the cache.
+const LINE: usize = 64;
+
 /// Asks for the lines of the cache in which `place` lies.
 #[inline(always)]
 pub fn prefetch<T: ?Sized>(place: &T) {
-    prefetch_octets(std::ptr::from_ref(place).cast(), size_of_val(place));
+    let first = std::ptr::from_ref(place).cast::<u8>();
+    // Of a type that begins with a line, the number of lines is known here.
+    let before = if align_of_val(place) >= LINE { 0 } else { first.addr() % LINE };
+    prefetch_octets(first.wrapping_sub(before), before + size_of_val(place));
 }
 
-/// Asks for the lines of the cache in which so many octets from an address on lie.
+/// Asks for the lines of the cache in which so many octets lie; they begin with a line.
 #[inline(always)]
 pub fn prefetch_octets(first: *const u8, octets: usize) {
-    const LINE: usize = 64;
     for offset in (0..octets).step_by(LINE) {
         prefetch_line(first.wrapping_add(offset));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{integer::RowTest, test::Shape};
+use super::{integer::RowTest, profiles::ProfileClasses, test::Shape};
 use crate::{
     flow::{
         batch::{FlowBatch, Source},
@@ -23,6 +23,7 @@ pub(super) struct Answers {
     /// Those that the tables are about.
     profiles: Option<Arc<Profiles>>,
     pub(super) profile_tables: Vec<ProfileTable>,
+    pub(super) profile_classes: ProfileClasses,
     pub(super) constants: Vec<bool>,
 }
 
@@ -54,6 +55,7 @@ impl Answers {
             .profiles
             .as_ref()
             .is_some_and(|own| Arc::ptr_eq(own, profiles) || own.count() == 1 && count == 1);
+        let mut anew = false;
         self.profile_tables.resize_with(asked.len(), ProfileTable::default);
         for (table, (subject, predicate)) in self.profile_tables.iter_mut().zip(asked) {
             let list = named_by(predicate);
@@ -66,11 +68,13 @@ impl Answers {
             } else {
                 table.list = list;
                 table.answers.clear();
+                anew = true;
             }
             let unanswered = profiles.starting_at(table.answers.len() as u32);
             table.answers.extend(unanswered.map(|profile| fulfils(profile, subject, predicate)));
             table.answers.extend(table.answers.first().copied());
         }
+        self.profile_classes.update(&self.profile_tables, count as usize, anew);
         if !same_profiles {
             self.profiles = Some(profiles.clone());
         }
@@ -84,6 +88,13 @@ pub(super) struct ProfileTable {
     answers: Vec<bool>,
     /// The values of the list that the predicate names, where it does.
     list: Option<Arc<ListValues>>,
+}
+
+impl ProfileTable {
+    /// Whether the profile with this number, which there is, fulfils the predicate.
+    pub(super) fn answer(&self, number: usize) -> bool {
+        self.answers[number]
+    }
 }
 
 impl RowTest<u32> for ProfileTable {

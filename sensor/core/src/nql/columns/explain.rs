@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    program::{Kind, Program, Step},
+    program::{Kind, Program},
     test::{Shape, Test},
 };
 use crate::{
@@ -37,9 +37,9 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    fn line(&mut self, depth: usize, text: &str, step: &Step, literal: Literal) {
-        let estimate = step.estimate.signed(literal);
-        let shared = if step.shared { ", shared" } else { "" };
+    fn line(&mut self, depth: usize, text: &str, literal: Literal) {
+        let estimate = self.program.notes[literal.node()].estimate.signed(literal);
+        let shared = if self.program.steps[literal.node()].shared { ", shared" } else { "" };
         let nanoseconds = estimate.cost;
         let percent = estimate.probability * 100.0;
         let indented = format!("{:indent$}{text}", "", indent = depth * 2);
@@ -49,21 +49,21 @@ impl Tree<'_> {
     }
 
     fn literal(&mut self, literal: Literal, depth: usize) {
-        let step = &self.program.steps[literal.node()];
-        match &step.kind {
+        match self.program.steps[literal.node()].kind {
             Kind::True => {
                 let text = if literal.is_negated() { "no record" } else { "every record" };
                 self.text.push_str(&format!("{:indent$}{text}\n", "", indent = depth * 2));
             }
             Kind::Test { .. } => {
                 let negation = if literal.is_negated() { "not " } else { "" };
-                let test = step.test.as_ref().map(ToString::to_string).unwrap_or_default();
-                self.line(depth, &format!("{negation}{test}"), step, literal);
+                let test = self.program.notes[literal.node()].test.as_ref();
+                let test = test.map(ToString::to_string).unwrap_or_default();
+                self.line(depth, &format!("{negation}{test}"), literal);
             }
-            Kind::And(operands) => {
+            Kind::And { first, end } => {
                 let any = literal.is_negated();
-                self.line(depth, if any { "any of" } else { "all of" }, step, literal);
-                for &operand in operands {
+                self.line(depth, if any { "any of" } else { "all of" }, literal);
+                for &operand in &self.program.operands[first as usize..end as usize] {
                     self.literal(if any { !operand } else { operand }, depth + 1);
                 }
             }

@@ -8,6 +8,7 @@ use super::{
     mask::Mask,
     memo::{Memo, MemoKey},
     number::{self, Cost, NumberTest},
+    profiles::RowsByClass,
 };
 use crate::{
     flow::{
@@ -77,6 +78,10 @@ impl<'a> Chunk<'a> {
 pub(super) struct State<'a> {
     pub(super) answers: &'a Answers,
     pub(super) memos: &'a mut [Memo],
+    /// By side.
+    pub(super) by_class: &'a mut [RowsByClass; 2],
+    /// Number of the chunk.
+    pub(super) epoch: u64,
 }
 
 struct AnyFlag(u16);
@@ -105,7 +110,7 @@ pub(super) enum Kernel {
     Flags(u16),
     /// An address of either family.
     Address(Side, NumberTest<u32>, NumberTest<u128>),
-    /// The profile's bit in the table with this number.
+    /// The profile fulfils the predicate with this number.
     Profile(Side, usize),
     /// The ports of both ends compare so.
     Ports(Comparison),
@@ -118,9 +123,9 @@ pub(super) enum Kernel {
     /// The kernel made for the batch with this number.
     Late(usize),
     /// Decided by what a device tells about a number; answers are kept in the memo with this number.
-    Told(By, usize, Typed),
+    Told(By, usize, Box<Typed>),
     /// Decided by the reference evaluator.
-    Row(Typed),
+    Row(Box<Typed>),
 }
 
 impl Kernel {
@@ -191,9 +196,15 @@ impl Kernel {
                     v6.rows(chunk.of(destination), out);
                 }
             },
-            Self::Profile(side, table) => {
-                let table = &state.answers.profile_tables[*table];
+            Self::Profile(side, predicate) => {
+                let Answers { profile_tables, profile_classes, .. } = state.answers;
+                let table = &profile_tables[*predicate];
                 match chunk.profiles(*side) {
+                    Some(numbers) if profile_classes.are_few() => {
+                        let chunk = (state.epoch, numbers);
+                        let by_class = &mut state.by_class[*side as usize];
+                        by_class.rows(chunk, profile_classes, *predicate, out);
+                    }
                     Some(numbers) => number::rows(numbers, out, table),
                     None => *out = chunk.rows_if(table.passes(0)),
                 }
@@ -256,8 +267,14 @@ impl Kernel {
                 (Addresses::V6 { source, .. }, Side::Source) => v6.holds(source[at]),
                 (Addresses::V6 { destination, .. }, Side::Destination) => v6.holds(destination[at]),
             },
-            Self::Profile(side, table) => state.answers.profile_tables[*table]
-                .passes(chunk.profiles(*side).map_or(0, |numbers| numbers[row])),
+            Self::Profile(side, predicate) => {
+                let number = chunk.profiles(*side).map_or(0, |numbers| numbers[row]);
+                let Answers { profile_tables, profile_classes, .. } = state.answers;
+                match profile_classes.are_used() {
+                    true => profile_classes.holds(number, *predicate),
+                    false => profile_tables[*predicate].passes(number),
+                }
+            }
             Self::Batch(constant) => state.answers.constants[*constant],
             Self::Ports(comparison) => {
                 comparison.holds_of(batch.source_port[at], batch.destination_port[at])

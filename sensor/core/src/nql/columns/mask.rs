@@ -79,6 +79,15 @@ impl Mask {
         }
     }
 
+    /// Adds the rows of another, or none; without a branch, which would be a guess.
+    #[inline(always)]
+    pub(super) fn unite_if(&mut self, all: bool, other: &Self) {
+        let kept = 0_u64.wrapping_sub(all.into());
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word |= other & kept;
+        }
+    }
+
     #[inline(always)]
     pub(super) fn unite(&mut self, other: &Self) {
         for (word, other) in self.0.iter_mut().zip(&other.0) {

@@ -37,7 +37,7 @@ pub(super) enum NumberTest<T> {
     /// One bit for each number.
     Bitmap(Box<[u64]>),
     /// In one of many ranges.
-    Search(Search<T>),
+    Search(Box<Search<T>>),
 }
 
 impl<T: Number> NumberTest<T> {
@@ -51,7 +51,7 @@ impl<T: Number> NumberTest<T> {
                 Self::Ranges(ranges.iter().map(|&(low, high)| (low, high.minus(low))).collect())
             }
             _ if T::BITS <= 16 => Self::Bitmap(bitmap(ranges)),
-            _ => Self::Search(Search::new(ranges)),
+            _ => Self::Search(Box::new(Search::new(ranges))),
         }
     }
 
@@ -85,7 +85,7 @@ impl<T: Number> NumberTest<T> {
                 _ => blocks(column, out, &OneOf::<T, COMPARED_RANGES>::new(ranges)),
             },
             Self::Bitmap(bits) => rows(column, out, &InBitmap(bits)),
-            Self::Search(search) => rows(column, out, search),
+            Self::Search(search) => rows(column, out, &**search),
         }
     }
 

@@ -15,6 +15,9 @@ const MOST_PORTS: u64 = 64;
 /// From how many sets on it pays to look them up together.
 const FEWEST_SETS: usize = 12;
 
+/// Words of one bit for each port.
+const LISTED: usize = (1 << 16) / 64;
+
 /// Whether a set is one of those that are looked up together.
 pub(super) fn is_small(set: &IntegerSet) -> bool {
     set.ranges().iter().map(|&(low, high)| high - low + 1).sum::<u64>() <= MOST_PORTS
@@ -22,6 +25,8 @@ pub(super) fn is_small(set: &IntegerSet) -> bool {
 
 /// Classes of ports.
 pub(super) struct PortClasses {
+    /// Whether each port is in a set, one bit each: most are in none, and this much stays in the cache.
+    listed: Box<[u64; LISTED]>,
     /// Class of each port, 0 for those that are in no set.
     class: Box<[u16]>,
     /// The sets of each class, by the numbers that they were given.
@@ -49,6 +54,7 @@ impl PortClasses {
                 by_port.entry(u16::try_from(port).ok()?).or_default().push(*number);
             }
         }
+        let mut listed = Box::new([0; LISTED]);
         let mut class = vec![0; 1 << 16].into_boxed_slice();
         let mut members = vec![Box::default()];
         let mut classes: HashMap<Box<[u32]>, u16> = HashMap::new();
@@ -64,8 +70,9 @@ impl PortClasses {
                 }
             };
             class[usize::from(port)] = number;
+            listed[usize::from(port) / 64] |= 1 << (port % 64);
         }
-        Some(Self { class, members })
+        Some(Self { listed, class, members })
     }
 
     /// Calls `each` with the rows of every class that occurs in the column, for every set of the class.
@@ -78,8 +85,14 @@ impl PortClasses {
         debug_assert!(column.len() <= CHUNK_ROWS);
         room.masks.resize(self.members.len(), Mask::NONE);
         room.occurs.resize(self.members.len(), false);
+        // Which rows have a listed port nobody can foretell: each is written down, and the next one over it unless it has.
+        let (mut listed, mut count) = ([0_u16; CHUNK_ROWS], 0);
         for (row, &port) in column.iter().enumerate() {
-            let number = self.class[usize::from(port)];
+            listed[count % CHUNK_ROWS] = row as u16;
+            count += (self.listed[usize::from(port) / 64] >> (port % 64) & 1) as usize;
+        }
+        for row in listed[..count].iter().map(|row| usize::from(*row)) {
+            let number = self.class[usize::from(column[row])];
             let class = usize::from(number);
             if !room.occurs[class] {
                 room.occurs[class] = true;

@@ -11,6 +11,7 @@ use super::{
     number::Cost,
     ports::{self, PortClasses},
     prepared::{LateTarget, Plan},
+    profiles,
     test::Test,
 };
 use crate::{
@@ -31,10 +32,17 @@ pub struct Program {
     pub(super) instructions: Instructions,
     /// Operands come before the steps that use them. Step 0 is the constant.
     pub(super) steps: Vec<Step>,
+    /// What conjunctions and tests refer to.
+    pub(super) operands: Vec<Literal>,
+    pub(super) kernels: Vec<Kernel>,
+    /// What is known of each step.
+    pub(super) notes: Vec<Note>,
     /// One for each query.
     pub(super) roots: Vec<Literal>,
     pub(super) plan: Plan,
     pub(super) port_classes: Vec<(PortColumn, PortClasses)>,
+    /// There are so many predicates about addresses that profiles are classed.
+    classed: bool,
 }
 
 /// A guess about a query.
@@ -46,26 +54,36 @@ pub struct Guess {
     pub share: f64,
 }
 
-/// One node of the graph.
+/// One node of the graph. Every chunk passes all of them, so they are small.
 pub(super) struct Step {
     pub(super) kind: Kind,
     /// Used more than once.
     pub(super) shared: bool,
     /// Rows below which single rows are tested instead of the column.
     pub(super) sparse_below: u32,
-    pub(super) estimate: Estimate,
-    /// As it was in the graph, for people.
-    pub(super) test: Option<Test>,
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum Kind {
     True,
     Test {
-        kernel: Kernel,
+        /// Place of the kernel.
+        kernel: u32,
         /// The port classes that decide it together with others.
         classes: Option<u8>,
     },
-    And(Box<[Literal]>),
+    /// Places of the operands.
+    And {
+        first: u32,
+        end: u32,
+    },
+}
+
+/// What is known of a step that its evaluation does not need.
+pub(super) struct Note {
+    pub(super) estimate: Estimate,
+    /// As it was in the graph, for people.
+    pub(super) test: Option<Test>,
 }
 
 impl Program {
@@ -96,7 +114,7 @@ impl Program {
     /// A guess about a query, by itself.
     pub fn guess(&self, query: usize) -> Guess {
         let root = self.roots[query];
-        let Estimate { cost, probability } = self.steps[root.node()].estimate.signed(root);
+        let Estimate { cost, probability } = self.notes[root.node()].estimate.signed(root);
         Guess { cost, share: probability }
     }
 
@@ -107,13 +125,22 @@ impl Program {
         let renumbered = |numbers: &[usize], literal: Literal| {
             Literal::new(numbers[literal.node()], literal.is_negated())
         };
+        let about_profiles = dag
+            .nodes()
+            .iter()
+            .zip(&uses)
+            .filter(|(node, uses)| **uses > 0 && matches!(node, Node::Test(Test::Profile(..))));
         let mut program = Self {
             identity: IDENTITY.fetch_add(1, Ordering::Relaxed),
             instructions: Instructions::best(),
             steps: Vec::new(),
+            operands: Vec::new(),
+            kernels: Vec::new(),
+            notes: Vec::new(),
             roots: Vec::new(),
             plan: Plan::default(),
             port_classes: Vec::new(),
+            classed: about_profiles.count() >= profiles::FEWEST_PREDICATES,
         };
         let grouped = program.group_ports(&dag, &uses, &mut numbers);
         for (number, node) in dag.into_nodes().into_iter().enumerate() {
@@ -121,14 +148,11 @@ impl Program {
                 continue;
             }
             numbers[number] = program.steps.len();
-            let step = match node {
-                Node::True => Step {
-                    kind: Kind::True,
-                    shared: false,
-                    sparse_below: 0,
-                    estimate: Estimate { cost: 0.0, probability: 1.0 },
-                    test: None,
-                },
+            let (step, note) = match node {
+                Node::True => (
+                    Step { kind: Kind::True, shared: false, sparse_below: 0 },
+                    Note { estimate: Estimate { cost: 0.0, probability: 1.0 }, test: None },
+                ),
                 Node::Test(test) => program.test(test, uses[number], grouped[number]),
                 Node::And(operands) => {
                     let operands =
@@ -137,41 +161,44 @@ impl Program {
                 }
             };
             program.steps.push(step);
+            program.notes.push(note);
         }
         program.roots = roots.iter().map(|&root| renumbered(&numbers, root)).collect();
         program
     }
 
-    fn conjunction(&self, mut operands: Vec<Literal>, uses: u32) -> Step {
-        let of = |literal: Literal| self.steps[literal.node()].estimate.signed(literal);
+    fn conjunction(&mut self, mut operands: Vec<Literal>, uses: u32) -> (Step, Note) {
+        let of = |literal: Literal| self.notes[literal.node()].estimate.signed(literal);
         operands.sort_by(|&left, &right| of(left).rank().total_cmp(&of(right).rank()));
         let estimate = estimate::conjunction(operands.iter().map(|&operand| of(operand)));
-        Step {
-            kind: Kind::And(operands.into()),
-            shared: uses > 1,
-            sparse_below: 0,
-            estimate: estimate.shared_by(uses),
-            test: None,
-        }
+        let first = self.operands.len() as u32;
+        self.operands.append(&mut operands);
+        let kind = Kind::And { first, end: self.operands.len() as u32 };
+        (
+            Step { kind, shared: uses > 1, sparse_below: 0 },
+            Note { estimate: estimate.shared_by(uses), test: None },
+        )
     }
 
-    fn test(&mut self, test: Test, uses: u32, classes: Option<u8>) -> Step {
+    fn test(&mut self, test: Test, uses: u32, classes: Option<u8>) -> (Step, Note) {
         let kernel = self.kernel(&test);
         let Cost { in_block, alone } = match classes {
             Some(_) => Cost { in_block: 0.01, alone: f64::INFINITY },
+            None if self.classed && matches!(kernel, Kernel::Profile(..)) => {
+                Cost { in_block: 0.05, alone: 3.0 }
+            }
             None => kernel.cost(),
         };
         // The whole column, against so many single rows as often as the test is used.
         let sparse_below =
             (in_block * super::CHUNK_ROWS as f64 / (alone * f64::from(uses.max(1)))) as u32;
-        Step {
-            kind: Kind::Test { kernel, classes },
-            shared: uses > 1,
-            sparse_below,
-            estimate: Estimate { cost: in_block, probability: estimate::probability(&test) }
-                .shared_by(uses),
-            test: Some(test),
-        }
+        let estimate = Estimate { cost: in_block, probability: estimate::probability(&test) };
+        self.kernels.push(kernel);
+        let kind = Kind::Test { kernel: (self.kernels.len() - 1) as u32, classes };
+        (
+            Step { kind, shared: uses > 1, sparse_below },
+            Note { estimate: estimate.shared_by(uses), test: Some(test) },
+        )
     }
 
     fn kernel(&mut self, test: &Test) -> Kernel {
@@ -206,9 +233,9 @@ impl Program {
             Test::OptionalAddress(column, set) => Kernel::optional_address(*column, set),
             Test::Told(by, query) => {
                 plan.memos += 1;
-                Kernel::Told(*by, plan.memos - 1, (**query).clone())
+                Kernel::Told(*by, plan.memos - 1, query.clone())
             }
-            Test::Row(query) => Kernel::Row((**query).clone()),
+            Test::Row(query) => Kernel::Row(query.clone()),
         }
     }
 

@@ -53,18 +53,18 @@ impl Run<'_> {
     /// The rows within `within` that pass the test of a step.
     #[inline(always)]
     fn test(&mut self, number: usize, step: &Step, within: &Mask) -> Mask {
-        let Kind::Test { kernel, classes } = &step.kind else { return *within };
+        let Kind::Test { kernel, classes } = step.kind else { return *within };
         if let Some(classes) = classes {
-            self.sort_ports(usize::from(*classes));
+            self.sort_ports(usize::from(classes));
             return self.kept(number).map_or(Mask::NONE, |kept| {
                 let mut mask = *kept;
                 mask.retain(within);
                 mask
             });
         }
-        let Scratch { prepared, memos, .. } = &mut *self.scratch;
-        let mut state = State { answers: &prepared.answers, memos };
-        let kernel = prepared.resolve(kernel);
+        let Scratch { prepared, memos, by_class, epoch, .. } = &mut *self.scratch;
+        let mut state = State { answers: &prepared.answers, memos, by_class, epoch: *epoch };
+        let kernel = prepared.resolve(&self.program.kernels[kernel as usize]);
         let mut mask = Mask::NONE;
         if step.sparse_below > 0 && within.count() < step.sparse_below as usize {
             for row in within.rows() {
@@ -142,9 +142,9 @@ macro_rules! copy {
                 }
                 let program = run.program;
                 let own = &program.steps[number];
-                let Kind::And(operands) = &own.kind else { return run.test(number, own, within) };
+                let Kind::And { first, end } = own.kind else { return run.test(number, own, within) };
                 let mut rows = if own.shared { run.all } else { *within };
-                for operand in operands {
+                for operand in &program.operands[first as usize..end as usize] {
                     rows = literal(run, *operand, &rows);
                     if rows.is_empty() {
                         break;

@@ -5,6 +5,7 @@ use super::{
     memo::Memo,
     ports::ClassMasks,
     prepared::{self, Prepared},
+    profiles::RowsByClass,
     program::Program,
 };
 
@@ -21,6 +22,8 @@ pub struct Scratch {
     pub(super) evaluated: Vec<u64>,
     /// Room for each group of port classes, and the epoch in which it was used.
     pub(super) class_masks: Vec<(ClassMasks, u64)>,
+    /// Rows by the class of their profiles, by side.
+    pub(super) by_class: [RowsByClass; 2],
     /// Number of the chunk at hand, over all batches.
     pub(super) epoch: u64,
 }
@@ -43,6 +46,7 @@ impl Scratch {
             masks: vec![Mask::NONE; steps],
             evaluated: vec![0; steps],
             class_masks: Vec::new(),
+            by_class: Default::default(),
             epoch: 0,
         };
         self.class_masks.resize_with(program.port_classes.len(), Default::default);

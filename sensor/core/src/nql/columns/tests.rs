@@ -432,6 +432,49 @@ fn profiles_that_are_new_are_judged() {
     assert_eq!(filter.rows(&batch, &interfaces).collect::<Vec<_>>(), [0, 2]);
 }
 
+/// Few predicates have tables; by many, profiles are classed: chunks are sorted by few classes. A list may change them.
+#[test]
+fn profiles_of_few_classes_and_of_many() {
+    const PROFILES: u32 = 1_000;
+    let profiles = Profiles::default();
+    for number in 1..PROFILES {
+        let owner_as = AutonomousSystem { number: Some(number), ..Default::default() };
+        assert_eq!(profiles.intern(Profile { owner_as, ..Profile::default() }), number);
+    }
+    let mut batch = batch(true, 2_500, false, 1);
+    batch.profiles = Arc::new(profiles);
+    let rows = batch.len() as u32;
+    // Some numbers are of no profile.
+    batch.source_profile = (0..rows).map(|row| row * 7 % (PROFILES + 5)).collect();
+    batch.destination_profile = (0..rows).map(|row| row % 3).collect();
+    let (interfaces, list) =
+        (interfaces(), Arc::new(NamedList::new("ases", ListValues::parse("1\n2"))));
+    for (bits, different) in [(3, 3), (20, 5), (70, 10)] {
+        let of_bit = |bit: u32| {
+            let numbers =
+                (0..PROFILES).filter(|number| number.rotate_right(bit % different) & 1 != 0);
+            let numbers = numbers.map(|number| u64::from(number) + u64::from(bit / different));
+            test("srcowneras.number", Predicate::Integers(IntegerSet::of(numbers)))
+        };
+        let listed = Predicate::Listed(list.clone(), ListForm::Integers);
+        let mut queries: Vec<_> = (0..bits).map(of_bit).collect();
+        queries.extend(
+            ["srcowneras.number", "dstowneras.number"].map(|name| test(name, listed.clone())),
+        );
+        let (program, mut scratch) = (Program::compile(&queries), Scratch::default());
+        for values in ["1\n2", "3\n500\n2"] {
+            list.replace(ListValues::parse(values));
+            let mut found = vec![Vec::new(); queries.len()];
+            program.evaluate(&batch, &interfaces, &mut scratch, |matched| {
+                found[matched.query].extend(matched.rows.rows().map(|row| matched.first + row));
+            });
+            for (query, found) in queries.iter().zip(found) {
+                assert_eq!(found, expected(query, &batch, &interfaces), "{bits}, {values:?}");
+            }
+        }
+    }
+}
+
 /// What was foreseen for profiles and lists holds for batches with them, and for no others.
 #[test]
 fn what_is_foreseen_is_as_what_is_found() {

@@ -16,6 +16,7 @@ const FEW: usize = 3;
 
 /// Distinct values by the bucket in which each was seen last.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub struct Distinct {
     /// Those in use come first. Nothing is here once there are more than a few.
     values: [u64; FEW],
