@@ -47,8 +47,11 @@ pub struct Ledger {
     /// Slots in use in the IPv4 and the IPv6 table of this generation, fold region included. Not monotonic: the
     /// agent clears them with the table.
     pub used: [u32; 2],
+    /// Always 0, which the verifier cannot know: the programs add it to numbers of which the verifier need not follow
+    /// each value that they may have.
+    pub zero: u64,
     /// Keeps the reasons below on a cache line of their own.
-    pub reserved: [u64; 3],
+    pub reserved: [u64; 2],
     /// Frames without an IP packet.
     pub non_ip: Count,
     /// Frames that end before their IP header.

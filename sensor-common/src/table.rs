@@ -26,12 +26,12 @@ pub struct Slot<const N: usize> {
     pub octets: u64,
     /// Packets as they are on the wire (segments of a super-packet counted one by one).
     pub packets: u32,
+    /// Octets of the frames that are not IP: link headers and padding. Beside `packets`, with which it is one word.
+    pub overhead: u32,
     /// Jiffies (low 32 bits) of the first packet.
     pub first: u32,
     /// Jiffies (low 32 bits) of the last packet.
     pub last: u32,
-    /// Octets of the frames that are not IP: link headers and padding.
-    pub overhead: u32,
     /// Destination and source MAC address of the first packet, as in [`Headers::macs`].
     pub macs: [u32; 3],
     /// TCP flags of all packets, OR-ed.
@@ -56,15 +56,25 @@ impl<const N: usize> Slot<N> {
         key: [0; N],
         octets: 0,
         packets: 0,
+        overhead: 0,
         first: 0,
         last: 0,
-        overhead: 0,
         macs: [0; 3],
         tcp_flags: 0,
         ttl_min: 0,
         ttl_max: 0,
     };
 }
+
+/// Packets and overhead as one word, which takes one addition, one load and one store.
+#[inline(always)]
+const fn pair(packets: u32, overhead: u32) -> u64 {
+    packets as u64 | (overhead as u64) << 32
+}
+
+/// The highest bit of either half of a [`pair`]. While neither is set, what one packet adds (far less than 2^31) carries
+/// out of no half.
+const FULL: u64 = pair(1 << 31, 1 << 31);
 
 /// What one packet, or one super-packet, adds to its flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +113,7 @@ pub enum Outcome {
     Updated,
     /// The slot was free and now holds the flow.
     Inserted,
-    /// The slot holds another flow, or this one with a counter that would overflow: try the next way.
+    /// The slot holds another flow, or this one with a counter that is half full: try the next way.
     Occupied,
 }
 
@@ -118,15 +128,16 @@ impl<const N: usize> Slot<N> {
         macs: impl FnOnce() -> [u32; 3],
         now: u32,
     ) -> Outcome {
+        let counted = pair(self.packets, self.overhead);
         if self.packets == 0 {
             cold_path();
             *self = Self {
                 key: *key,
                 octets: packet.octets as u64,
                 packets: packet.packets,
+                overhead: packet.overhead,
                 first: now,
                 last: now,
-                overhead: packet.overhead,
                 macs: macs(),
                 tcp_flags: packet.tcp_flags,
                 ttl_min: packet.ttl,
@@ -143,14 +154,13 @@ impl<const N: usize> Slot<N> {
         if different != 0 {
             return Outcome::Occupied;
         }
-        let packets = self.packets as u64 + packet.packets as u64;
-        let overhead = self.overhead as u64 + packet.overhead as u64;
-        if (packets | overhead) >> 32 != 0 {
+        if counted & FULL != 0 {
             return Outcome::Occupied;
         }
+        let counted = counted + pair(packet.packets, packet.overhead);
         self.octets += packet.octets as u64;
-        self.packets = packets as u32;
-        self.overhead = overhead as u32;
+        self.packets = counted as u32;
+        self.overhead = (counted >> 32) as u32;
         self.last = now;
         self.tcp_flags |= packet.tcp_flags;
         if packet.ttl < self.ttl_min {
@@ -201,8 +211,8 @@ mod tests {
     #[test]
     fn a_counter_at_its_end_sends_the_flow_to_the_next_way() {
         for full in [
-            SlotV4 { overhead: u32::MAX - 13, packets: 1, ..SlotV4::FREE },
-            SlotV4 { packets: u32::MAX, ..SlotV4::FREE },
+            SlotV4 { overhead: 1 << 31, packets: 1, ..SlotV4::FREE },
+            SlotV4 { packets: 1 << 31, ..SlotV4::FREE },
         ] {
             let mut slot = full;
             assert_eq!(slot.absorb(&[0; 3], &PACKET, || [0; 3], 1), Outcome::Occupied);

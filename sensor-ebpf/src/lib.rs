@@ -11,6 +11,7 @@
 //! * [`rare`]: what is worth a line in the agent's log.
 
 #![no_std]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod count;
 pub mod frame;

@@ -7,10 +7,9 @@
 
 #![expect(unsafe_code, reason = "packet memory is only known by pointers")]
 
-use core::{
-    hint::{black_box, cold_path},
-    ptr,
-};
+#[cfg(target_arch = "bpf")]
+use core::arch::asm;
+use core::{hint::cold_path, ptr};
 
 use aya_ebpf::{
     bindings::__sk_buff,
@@ -28,9 +27,6 @@ use crate::{
 
 /// Where the parser and the record of a packet get their bytes.
 pub trait Source: Bytes {
-    /// Zero, of which the verifier knows nothing: what it is added to is any number from there on.
-    fn unknown_zero(&self) -> u64;
-
     /// The MAC addresses, read once more for the first packet of a flow rather than kept for each packet.
     #[inline(always)]
     fn macs(&self, start: Start) -> [u32; 3] {
@@ -175,11 +171,6 @@ const TRANSPORT: usize = 14;
 
 impl Source for Packet {
     #[inline(always)]
-    fn unknown_zero(&self) -> u64 {
-        (black_box(self.start) as usize - self.start as usize) as u64
-    }
-
-    #[inline(always)]
     fn tunnel_headers(&self, protocol: u8, start: u32, end: u32) -> u32 {
         tunnel_headers(self.skb, protocol, start, end)
     }
@@ -206,9 +197,25 @@ impl Bytes for Packet {
     /// The difference of two packet pointers: to the verifier, any number.
     #[inline(always)]
     fn forget(&self, offset: usize) -> usize {
-        let at = black_box(self.start.wrapping_add(offset));
-        (at as usize - self.start as usize) & (OFFSET_LIMIT - 1)
+        difference(self.start.wrapping_add(offset), self.start) & (OFFSET_LIMIT - 1)
     }
+}
+
+/// `to - from`, of which the compiler knows no more than the verifier. In registers, where
+/// [`core::hint::black_box`] goes through memory.
+#[inline(always)]
+fn difference(to: *const u8, from: *const u8) -> usize {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut difference = to as usize;
+        // SAFETY: a subtraction.
+        unsafe {
+            asm!("{0} -= {1}", inout(reg) difference, in(reg) from, options(pure, nomem, nostack));
+        }
+        difference
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    core::hint::black_box(to as usize - from as usize)
 }
 
 /// All bytes of a socket buffer, wherever they lie: the kernel copies out each word that is asked for.
@@ -283,11 +290,6 @@ impl Bytes for Scattered {
 }
 
 impl Source for Scattered {
-    #[inline(always)]
-    fn unknown_zero(&self) -> u64 {
-        self.linear.unknown_zero()
-    }
-
     #[inline(always)]
     fn tunnel_headers(&self, protocol: u8, start: u32, end: u32) -> u32 {
         tunnel_headers(self.skb, protocol, start, end)

@@ -58,26 +58,29 @@ pub fn parse_v4<B: Bytes + ?Sized>(
     let Some(Pair(Words(words), addresses)) = bytes.read::<Pair<Words<u32, 3>, u64>>(offset) else {
         return Err(Reject::Truncated);
     };
-    let version_length_tos_total = u32::from_be(words[0]);
-    let header_length = (version_length_tos_total >> 24 & 0xf) * 4;
-    if version_length_tos_total >> 28 != 4 || header_length < 20 {
+    // Octets where octets will do: the words' byte order needs no turning then.
+    let [version_length, tos, total @ ..] = words[0].to_ne_bytes();
+    let [ttl, protocol, ..] = words[2].to_ne_bytes();
+    // Version 4, and a header of five words or more.
+    if !(0x45..=0x4f).contains(&version_length) {
         return Err(Reject::Malformed);
     }
-    // Length 0 is a super-packet of more than 64 KiB, or one that the NIC was yet to cut (RFC 2675 has no IPv4 form).
-    let total = version_length_tos_total & 0xffff;
-    let octets = if total == 0 || total > available { available } else { total };
+    let header_length = (version_length as u32 & 0xf) * 4;
+    // Length 0 is a super-packet of more than 64 KiB, or one that the NIC was yet to cut (RFC 2675 has no IPv4 form):
+    // one less, it is more than any frame has.
+    let total = u16::from_be_bytes(total) as u32;
+    let octets = if total.wrapping_sub(1) >= available { available } else { total };
     if octets < header_length {
         return Err(if available < header_length { Reject::Truncated } else { Reject::Malformed });
     }
-    let fragment = u32::from_be(words[1]);
-    if fragment & 0x3fff != 0 {
+    if words[1] & 0x3fff_u32.to_be() != 0 {
         cold_path();
-        headers.fragment = if fragment & 0x1fff == 0 { Fragment::First } else { Fragment::Later };
+        let later = words[1] & 0x1fff_u32.to_be() != 0;
+        headers.fragment = if later { Fragment::Later } else { Fragment::First };
     }
-    let ttl_protocol = u32::from_be(words[2]);
-    headers.protocol = (ttl_protocol >> 16) as u8;
-    headers.tos = (version_length_tos_total >> 16) as u8;
-    headers.ttl = (ttl_protocol >> 24) as u8;
+    headers.protocol = protocol;
+    headers.tos = tos;
+    headers.ttl = ttl;
     headers.octets = octets;
     headers.link_length = offset as u32;
     [headers.source[0], headers.destination[0]] = halves(addresses);
