@@ -9,6 +9,7 @@ use super::{
     memo::{Memo, MemoKey},
     number::{self, Cost, NumberTest},
     profiles::RowsByClass,
+    variant::Variant,
 };
 use crate::{
     flow::{
@@ -52,9 +53,15 @@ impl<'a> Chunk<'a> {
 
     /// The rows whose number in a column passes.
     #[inline(always)]
-    fn passing<T: Number>(&self, column: &[T], test: &NumberTest<T>, out: &mut Mask) {
+    fn passing<T: Number>(
+        &self,
+        variant: impl Variant,
+        column: &[T],
+        test: &NumberTest<T>,
+        out: &mut Mask,
+    ) {
         match column.get(self.first..self.first + self.rows) {
-            Some(column) => test.rows(column, out),
+            Some(column) => variant.rows(test, column, out),
             None => *out = self.rows_if(test.holds(T::default())),
         }
     }
@@ -168,12 +175,18 @@ impl Kernel {
 
     /// The rows of a chunk that pass. The kernel is a resolved one.
     #[inline(always)]
-    pub(super) fn rows(&self, chunk: &Chunk<'_>, state: &mut State<'_>, out: &mut Mask) {
+    pub(super) fn rows(
+        &self,
+        variant: impl Variant,
+        chunk: &Chunk<'_>,
+        state: &mut State<'_>,
+        out: &mut Mask,
+    ) {
         match self {
-            Self::U8(column, test) => chunk.passing(column(chunk.batch), test, out),
-            Self::U16(column, test) => chunk.passing(column(chunk.batch), test, out),
-            Self::U32(column, test) => chunk.passing(column(chunk.batch), test, out),
-            Self::U64(column, test) => chunk.passing(column(chunk.batch), test, out),
+            Self::U8(column, test) => chunk.passing(variant, column(chunk.batch), test, out),
+            Self::U16(column, test) => chunk.passing(variant, column(chunk.batch), test, out),
+            Self::U32(column, test) => chunk.passing(variant, column(chunk.batch), test, out),
+            Self::U64(column, test) => chunk.passing(variant, column(chunk.batch), test, out),
             Self::Mac(column, test) => {
                 let column = column(chunk.batch);
                 *out = Mask::NONE;
@@ -187,13 +200,17 @@ impl Kernel {
                 number::rows(chunk.of(&chunk.batch.tcp_flags), out, &AnyFlag(*flags));
             }
             Self::Address(side, v4, v6) => match (&chunk.batch.addresses, side) {
-                (Addresses::V4 { source, .. }, Side::Source) => v4.rows(chunk.of(source), out),
-                (Addresses::V4 { destination, .. }, Side::Destination) => {
-                    v4.rows(chunk.of(destination), out);
+                (Addresses::V4 { source, .. }, Side::Source) => {
+                    variant.rows(v4, chunk.of(source), out);
                 }
-                (Addresses::V6 { source, .. }, Side::Source) => v6.rows(chunk.of(source), out),
+                (Addresses::V4 { destination, .. }, Side::Destination) => {
+                    variant.rows(v4, chunk.of(destination), out);
+                }
+                (Addresses::V6 { source, .. }, Side::Source) => {
+                    variant.rows(v6, chunk.of(source), out);
+                }
                 (Addresses::V6 { destination, .. }, Side::Destination) => {
-                    v6.rows(chunk.of(destination), out);
+                    variant.rows(v6, chunk.of(destination), out);
                 }
             },
             Self::Profile(side, predicate) => {

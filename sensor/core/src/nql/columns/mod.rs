@@ -26,6 +26,7 @@ mod search;
 mod test;
 #[cfg(test)]
 mod tests;
+mod variant;
 
 use std::sync::Arc;
 

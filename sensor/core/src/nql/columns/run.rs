@@ -4,15 +4,19 @@
 //! set operand by operand and stops when it is empty. Steps that several others use are evaluated over the whole chunk
 //! and kept; others only where it matters, row by row once few rows are left.
 //!
-//! All of it exists twice: for the instructions that every processor of the architecture has, and for AVX2.
-#![expect(unsafe_code, reason = "calls the AVX2 copy after asking the processor")]
+//! All of it exists twice: for the instructions that every processor of the architecture has, and for AVX2. Functions marked
+//! `inline(always)` are compiled for the instructions of their caller.
+#![expect(unsafe_code, reason = "calls the AVX2 copy where the processor has these instructions")]
 
+#[cfg(target_arch = "x86_64")]
+use super::instructions::Avx2;
 use super::{
     Program,
     kernel::{Chunk, State},
     mask::Mask,
     program::{Kind, Step},
     scratch::Scratch,
+    variant::{Baseline, Variant},
 };
 use crate::nql::dag::Literal;
 
@@ -29,12 +33,12 @@ impl Run<'_> {
     /// Calls `each` for every query that holds on some row.
     pub(super) fn evaluate(&mut self, each: &mut dyn FnMut(usize, &Mask)) {
         #[cfg(target_arch = "x86_64")]
-        if self.program.instructions.have_avx2() {
-            // SAFETY: `Instructions::best` alone answers so, after the processor was asked for these features.
-            unsafe { avx2::evaluate(self, each) };
+        if let Some(proof) = self.program.instructions.avx2() {
+            // SAFETY: `proof` exists only where the processor has these features.
+            unsafe { avx2::evaluate(self, proof, each) };
             return;
         }
-        baseline::evaluate(self, each);
+        baseline::evaluate(self, Baseline, each);
     }
 
     /// The mask kept for a step, where there is one.
@@ -52,7 +56,7 @@ impl Run<'_> {
 
     /// The rows within `within` that pass the test of a step.
     #[inline(always)]
-    fn test(&mut self, number: usize, step: &Step, within: &Mask) -> Mask {
+    fn test(&mut self, variant: impl Variant, number: usize, step: &Step, within: &Mask) -> Mask {
         let Kind::Test { kernel, classes } = step.kind else { return *within };
         if let Some(classes) = classes {
             self.sort_ports(usize::from(classes));
@@ -74,7 +78,7 @@ impl Run<'_> {
             }
             return mask;
         }
-        kernel.rows(&self.chunk, &mut state, &mut mask);
+        kernel.rows(variant, &self.chunk, &mut state, &mut mask);
         if step.shared {
             self.keep(number, mask);
         }
@@ -105,15 +109,19 @@ impl Run<'_> {
 }
 
 macro_rules! copy {
-    ($module:ident $(, $features:literal)?) => {
+    ($module:ident, $variant:ident $(, $features:literal)?) => {
         mod $module {
-            use super::{Kind, Literal, Mask, Run};
+            use super::{$variant, Kind, Literal, Mask, Run};
 
             $(#[target_feature(enable = $features)])?
-            pub(super) fn evaluate(run: &mut Run<'_>, each: &mut dyn FnMut(usize, &Mask)) {
+            pub(super) fn evaluate(
+                run: &mut Run<'_>,
+                variant: $variant,
+                each: &mut dyn FnMut(usize, &Mask),
+            ) {
                 let (program, all) = (run.program, run.all);
                 for (query, root) in program.roots.iter().enumerate() {
-                    let rows = literal(run, *root, &all);
+                    let rows = literal(run, variant, *root, &all);
                     if !rows.is_empty() {
                         each(query, &rows);
                     }
@@ -122,8 +130,13 @@ macro_rules! copy {
 
             /// The rows within `within` on which a literal holds.
             $(#[target_feature(enable = $features)])?
-            fn literal(run: &mut Run<'_>, literal: Literal, within: &Mask) -> Mask {
-                let holds = step(run, literal.node(), within);
+            fn literal(
+                run: &mut Run<'_>,
+                variant: $variant,
+                literal: Literal,
+                within: &Mask,
+            ) -> Mask {
+                let holds = step(run, variant, literal.node(), within);
                 if !literal.is_negated() {
                     return holds;
                 }
@@ -134,7 +147,7 @@ macro_rules! copy {
 
             /// The rows within `within` on which a step holds.
             $(#[target_feature(enable = $features)])?
-            fn step(run: &mut Run<'_>, number: usize, within: &Mask) -> Mask {
+            fn step(run: &mut Run<'_>, variant: $variant, number: usize, within: &Mask) -> Mask {
                 if let Some(kept) = run.kept(number) {
                     let mut rows = *kept;
                     rows.retain(within);
@@ -142,10 +155,12 @@ macro_rules! copy {
                 }
                 let program = run.program;
                 let own = &program.steps[number];
-                let Kind::And { first, end } = own.kind else { return run.test(number, own, within) };
+                let Kind::And { first, end } = own.kind else {
+                    return run.test(variant, number, own, within);
+                };
                 let mut rows = if own.shared { run.all } else { *within };
                 for operand in &program.operands[first as usize..end as usize] {
-                    rows = literal(run, *operand, &rows);
+                    rows = literal(run, variant, *operand, &rows);
                     if rows.is_empty() {
                         break;
                     }
@@ -160,6 +175,6 @@ macro_rules! copy {
     };
 }
 
-copy!(baseline);
+copy!(baseline, Baseline);
 #[cfg(target_arch = "x86_64")]
-copy!(avx2, "avx2,bmi1,popcnt");
+copy!(avx2, Avx2, "avx2,bmi1,popcnt");
