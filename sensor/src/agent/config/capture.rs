@@ -66,7 +66,8 @@ pub(super) fn resolve(
     let intervals = Duration::from_millis(100)..=Duration::from_mins(1);
     let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
     let interfaces = interfaces(&raw.interfaces, listens, faults);
-    if interfaces.is_empty() {
+    // Where all that is named has faults, these are enough.
+    if raw.interfaces.value.is_empty() || listens && !raw.interfaces.is_given() {
         without_effect(raw, interface, faults);
     }
     CaptureConfig {
