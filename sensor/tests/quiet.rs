@@ -163,7 +163,7 @@ fn what_has_no_effect_without_policies_is_told() {
     let traffic = traffic.to_string_lossy();
     for (flags, warning) in [
         (&["--print", "hits"] as &[&str], "no policies: no hit will be written"),
-        (&["--lenient"], "no policies: `lenient` has no effect"),
+        (&["--lenient"], "no policies: `--lenient` has no effect"),
     ] {
         let (loud, quiet) = both(&[&["replay", &*traffic], flags].concat(), 0);
         assert!(loud.contains(warning) && quiet.contains(warning), "{flags:?}: {loud}");
