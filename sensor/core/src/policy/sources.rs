@@ -248,13 +248,47 @@ impl Sources {
         let source = &mut self.all[usize::from(number)];
         if end > source.mark || !source.seen {
             self.began.get_or_insert(end);
-            source.progress(
-                end,
-                clock,
-                if number == HOST { LONGEST_HOST_GAP } else { LONGEST_GAP },
-            );
+            source.progress(end, clock, longest_gap(number));
         }
         (end, source.mark)
+    }
+
+    /// [`Self::record`] for records of one source that stand side by side in a batch.
+    pub fn records(&mut self, origin: Origin, ends: &[u64], times: &mut Vec<(u64, u64)>) {
+        let mut rest = ends;
+        while let Some((end, others)) = rest.split_first() {
+            times.push(self.record(origin, *end));
+            rest = self.ordinary_records(origin, others, times);
+        }
+    }
+
+    /// The leading records of which only the end is new after [`Self::record`] has seen another one of this source at
+    /// this time. Returns the others.
+    fn ordinary_records<'a>(
+        &mut self,
+        Origin { number, skew }: Origin,
+        ends: &'a [u64],
+        times: &mut Vec<(u64, u64)>,
+    ) -> &'a [u64] {
+        let source = &mut self.all[usize::from(number)];
+        let has_gap = self.clock.is_some_and(|clock| source.has_gap(clock, longest_gap(number)));
+        if skew != 0 || source.age != 0 || source.older.is_some() || has_gap {
+            return ends;
+        }
+        let (oldest, newest) = match self.clock {
+            Some(clock) => (clock.saturating_sub(LONGEST_GAP), clock.saturating_add(AHEAD)),
+            None => (0, u64::MAX),
+        };
+        let ordinary = ends.iter().position(|end| !(oldest..=newest).contains(end));
+        let (ordinary, others) = ends.split_at(ordinary.unwrap_or(ends.len()));
+        let mut mark = source.mark;
+        times.extend(ordinary.iter().map(|end| {
+            mark = mark.max(*end);
+            (*end, mark)
+        }));
+        source.mark = mark;
+        self.latest = self.latest.max(mark);
+        others
     }
 
     /// The time of a record of a source whose records are old, or seem to be.
@@ -306,7 +340,19 @@ impl Sources {
     }
 }
 
+/// The longest silence of a source that is waited for.
+fn longest_gap(number: SourceNumber) -> u64 {
+    if number == HOST { LONGEST_HOST_GAP } else { LONGEST_GAP }
+}
+
 impl Progress {
+    /// Whether the silence that a newer record ends has to be noted.
+    #[inline(always)]
+    fn has_gap(&self, clock: u64, longest: u64) -> bool {
+        let gap = clock.saturating_sub(self.mark).min(longest);
+        gap > self.gaps[0] || clock.saturating_sub(self.period) >= GAP_MEMORY
+    }
+
     #[cold]
     #[inline(never)]
     fn note_gap(&mut self, clock: u64, longest: u64) {
@@ -320,11 +366,8 @@ impl Progress {
 
     #[inline(always)]
     fn progress(&mut self, end: u64, clock: Option<u64>, longest: u64) {
-        if let Some(clock) = clock.filter(|_| self.seen) {
-            let gap = clock.saturating_sub(self.mark).min(longest);
-            if gap > self.gaps[0] || clock.saturating_sub(self.period) >= GAP_MEMORY {
-                self.note_gap(clock, longest);
-            }
+        if let Some(clock) = clock.filter(|clock| self.seen && self.has_gap(*clock, longest)) {
+            self.note_gap(clock, longest);
         }
         self.seen = true;
         self.mark = end;
@@ -334,6 +377,8 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use std::{net::IpAddr, sync::Arc};
+
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
     use crate::flow::{batch::Source, device::Device};
@@ -423,6 +468,43 @@ mod tests {
         sources.of_batch(&others, &mut again);
         again.reverse();
         assert_eq!(again, origins, "the same sources in another order");
+    }
+
+    proptest! {
+        #[test]
+        fn many_records_at_once_are_as_many_one_by_one(
+            batches in vec((0..2_u32, -1..2_i64, 0..90_000_u64, vec(-200_000..70_000_i64, 0..20)), 1..12),
+            clocked in any::<bool>(),
+            scale in 1..60_i64,
+        ) {
+            let mut at_once = Sources::new("host".to_owned());
+            let mut one_by_one = Sources::new("host".to_owned());
+            let mut now = NOW;
+            for (address, skew, passed, ends) in batches {
+                now += passed;
+                let ends: Vec<_> =
+                    ends.into_iter().map(|end| now.saturating_add_signed(end * scale)).collect();
+                let (mut times, mut expected) = (Vec::new(), Vec::new());
+                let of = |sources: &mut Sources| match address {
+                    0 => Origin::default(),
+                    _ => origin(sources, address, skew * HOUR as i64),
+                };
+                if clocked {
+                    at_once.advance(now);
+                    one_by_one.advance(now);
+                }
+                let own = of(&mut at_once);
+                at_once.records(own, &ends, &mut times);
+                let own = of(&mut one_by_one);
+                expected.extend(ends.iter().map(|end| one_by_one.record(own, *end)));
+                prop_assert_eq!(times, expected);
+                let state = |sources: &Sources| {
+                    let Sources { all, began, latest, ahead, old, .. } = sources;
+                    format!("{all:?} {began:?} {latest} {ahead} {old:?}")
+                };
+                prop_assert_eq!(state(&at_once), state(&one_by_one));
+            }
+        }
     }
 
     #[test]

@@ -55,13 +55,16 @@ impl Front {
         let Clocked { view, origins, times } = clocked;
         self.sources.of_batch(batch, origins);
         times.clear();
-        times.extend(
-            batch
-                .end
-                .iter()
-                .enumerate()
-                .map(|(row, end)| self.sources.record(source(origins, batch, row), *end)),
-        );
+        times.reserve(batch.len());
+        let mut row = 0;
+        if batch.device.is_empty() {
+            self.sources.records(source(origins, batch, 0), &batch.end, times);
+        }
+        for run in batch.device.chunk_by(|place, next| place == next) {
+            let rows = row..row + run.len();
+            self.sources.records(source(origins, batch, row), &batch.end[rows], times);
+            row += run.len();
+        }
         *view = self.sources.view();
         self.records += batch.len() as u64;
         if let Some(at) = Source::ALL.iter().position(|source| *source == batch.observed_by) {
