@@ -65,6 +65,11 @@ impl Diagnostic {
         }
     }
 
+    /// A warning without code, label and help.
+    pub fn warning(message: impl Into<String>, span: Range<usize>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message, span) }
+    }
+
     /// The same with `label` beside the carets.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {

@@ -49,4 +49,8 @@ impl<T: Value> Value for Named<T> {
     fn anchor(&mut self, directory: &Path) {
         self.0.values_mut().for_each(|setting| setting.value.anchor(directory));
     }
+
+    fn shift(&mut self, by: usize) {
+        self.0.values_mut().for_each(|setting| setting.shift(by));
+    }
 }

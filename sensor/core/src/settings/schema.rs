@@ -92,6 +92,14 @@ impl<T: Value> Setting<T> {
             self.value = value;
         }
     }
+
+    /// Moves its place, and those of all settings inside, by `by` bytes.
+    pub fn shift(&mut self, by: usize) {
+        if let Origin::File(span) = &mut self.origin {
+            *span = span.start + by..span.end + by;
+        }
+        self.value.shift(by);
+    }
 }
 
 /// A type that a key may have.
@@ -118,10 +126,13 @@ pub trait Value: Sized + PartialEq {
 
     /// Puts relative paths below `directory`.
     fn anchor(&mut self, _directory: &Path) {}
+
+    /// Moves the places of all settings inside by `by` bytes, for a text that now stands behind another.
+    fn shift(&mut self, _by: usize) {}
 }
 
 /// Whether two values are the same, wherever they are written.
-pub(super) fn same<T: Value>(one: &T, other: &T) -> bool {
+pub fn same<T: Value>(one: &T, other: &T) -> bool {
     let mut differing = Vec::new();
     one.compare(other, "", &mut differing);
     differing.is_empty()
@@ -146,6 +157,9 @@ pub trait Table: Default + PartialEq {
 
     /// As [`Value::anchor`], of every key.
     fn anchor_keys(&mut self, directory: &Path);
+
+    /// As [`Value::shift`], of every key.
+    fn shift_keys(&mut self, by: usize);
 }
 
 impl<T: Table> Value for T {
@@ -172,6 +186,10 @@ impl<T: Table> Value for T {
 
     fn anchor(&mut self, directory: &Path) {
         self.anchor_keys(directory);
+    }
+
+    fn shift(&mut self, by: usize) {
+        self.shift_keys(by);
     }
 }
 
@@ -278,6 +296,10 @@ macro_rules! settings_table {
 
             fn anchor_keys(&mut self, directory: &std::path::Path) {
                 $( self.$key.value.anchor(directory); )*
+            }
+
+            fn shift_keys(&mut self, by: usize) {
+                $( self.$key.shift(by); )*
             }
         }
     };

@@ -240,6 +240,12 @@ impl<T: Value> Value for Option<T> {
             value.anchor(directory);
         }
     }
+
+    fn shift(&mut self, by: usize) {
+        if let Some(value) = self {
+            value.shift(by);
+        }
+    }
 }
 
 /// A list; each element knows its own place. Every faulty element is reported.
@@ -284,6 +290,10 @@ impl<T: Value> Value for Vec<Setting<T>> {
 
     fn anchor(&mut self, directory: &Path) {
         self.iter_mut().for_each(|element| element.value.anchor(directory));
+    }
+
+    fn shift(&mut self, by: usize) {
+        self.iter_mut().for_each(|element| element.shift(by));
     }
 }
 
