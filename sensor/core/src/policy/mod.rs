@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod detector;
+mod file;
 mod keys;
 pub mod load;
 pub mod model;

@@ -1,6 +1,6 @@
 //! The stock library, `sensor/policies`, as part of the program: an installed binary needs no other file.
 
-use super::load::PolicyFile;
+use super::file::PolicyFile;
 use crate::nql::lists::{ListValues, Lists};
 
 /// A file of the library.
@@ -15,10 +15,19 @@ pub struct StockFile {
 // `FILES`, in the order of their paths: written by `build.rs`.
 include!(concat!(env!("OUT_DIR"), "/stock.rs"));
 
+/// The whole library, with its tests and lists.
+pub fn files() -> &'static [StockFile] {
+    FILES
+}
+
 /// The files of policies, without their tests.
 pub fn policies() -> Vec<PolicyFile> {
-    let policies = FILES.iter().filter(|file| file.path.ends_with(".toml") && !is_test(file));
-    policies.map(policy_file).collect()
+    FILES.iter().filter(|file| is_policy(file)).map(policy_file).collect()
+}
+
+/// The names of the policies, after which their files are called.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FILES.iter().filter(|file| is_policy(file)).filter_map(|file| file.path.strip_suffix(".toml"))
 }
 
 /// The tests of the policies.
@@ -36,6 +45,10 @@ pub fn lists() -> Lists {
         }
     }
     lists
+}
+
+fn is_policy(file: &StockFile) -> bool {
+    file.path.ends_with(".toml") && !is_test(file)
 }
 
 fn is_test(file: &StockFile) -> bool {

@@ -1,6 +1,6 @@
 //! A policy file as it was written: every key there is, its type and its default.
 
-use std::{ops::Range, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use toml::{Spanned, de::DeValue};
 
@@ -22,6 +22,8 @@ table! {
     RawPolicy {
         /// Unique name.
         name: Option<String> = None;
+        /// Other policies that it takes the place of.
+        replaces: Texts = Texts::default();
         /// Group, free text.
         group: String = String::new();
         /// Whether it is evaluated.
@@ -96,6 +98,14 @@ impl Value for Texts {
             }
         }
     }
+
+    fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+        self.0.compare(&other.0, path, differing);
+    }
+
+    fn shift(&mut self, by: usize) {
+        self.0.shift(by);
+    }
 }
 
 /// A table of texts whose keys are judged later: names with their places, and values.
@@ -123,6 +133,25 @@ impl Value for Entries {
             .collect();
         entries.sort_by_key(|(_, value)| place(value).start);
         Some(Self(entries))
+    }
+
+    fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+        let texts = |entries: &Self| -> BTreeMap<String, String> {
+            let text = |(name, text): &(Setting<String>, Setting<String>)| {
+                (name.value.clone(), text.value.clone())
+            };
+            entries.0.iter().map(text).collect()
+        };
+        if texts(self) != texts(other) {
+            differing.push(path.to_owned());
+        }
+    }
+
+    fn shift(&mut self, by: usize) {
+        for (name, text) in &mut self.0 {
+            name.shift(by);
+            text.shift(by);
+        }
     }
 }
 
@@ -153,6 +182,25 @@ impl Value for Severities {
                 faults.push(wrong_kind::<Self>(found, path));
                 None
             }
+        }
+    }
+
+    fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
+        match (self, other) {
+            (Self::Default, Self::Default) => {}
+            (Self::Name(one), Self::Name(other)) if one.value == other.value => {}
+            (Self::Thresholds(one), Self::Thresholds(other)) => {
+                one.compare(other, path, differing);
+            }
+            _ => differing.push(path.to_owned()),
+        }
+    }
+
+    fn shift(&mut self, by: usize) {
+        match self {
+            Self::Default => {}
+            Self::Name(name) => name.shift(by),
+            Self::Thresholds(entries) => entries.shift(by),
         }
     }
 }

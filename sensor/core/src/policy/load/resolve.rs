@@ -384,7 +384,8 @@ impl Resolver<'_> {
     }
 }
 
-fn severity(name: &str) -> Option<Severity> {
+/// The severity that is called `name`.
+pub fn severity(name: &str) -> Option<Severity> {
     Severity::ALL.into_iter().find(|severity| severity.name() == name)
 }
 

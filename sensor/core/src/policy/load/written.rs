@@ -13,6 +13,13 @@ pub(super) struct Written {
     pub(super) words: &'static Words,
 }
 
+impl Written {
+    /// Its name, where it has one.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.policy.name.value.as_deref()
+    }
+}
+
 /// What a dialect calls the keys that messages name.
 pub(super) struct Words {
     pub(super) matches: &'static str,

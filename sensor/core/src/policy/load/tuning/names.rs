@@ -1,0 +1,132 @@
+//! Which policies the globs of a site name.
+
+use std::ops::Range;
+
+use globset::{Glob, GlobMatcher};
+
+use super::{Override, Tuning};
+use crate::{
+    diagnostic::{Diagnostic, nearest},
+    policy::load::raw::place,
+    settings::schema::Setting,
+};
+
+/// A tuning whose globs are compiled.
+pub(in crate::policy::load) struct Prepared<'a> {
+    enable: Vec<Pattern>,
+    disable: Vec<Pattern>,
+    overrides: Vec<(Vec<Pattern>, &'a Setting<Override>)>,
+}
+
+struct Pattern {
+    glob: GlobMatcher,
+    /// Characters that stand for themselves: how much the pattern says.
+    literal: usize,
+    span: Range<usize>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Compiles the globs, each of which must match one of `names`.
+    pub fn new(tuning: &'a Tuning, names: &[&str], faults: &mut Vec<Diagnostic>) -> Self {
+        let mut patterns = |globs: &[Setting<String>]| -> Vec<Pattern> {
+            let compiled = globs.iter().map(|glob| Pattern::new(glob, names));
+            compiled
+                .filter_map(|pattern| pattern.map_err(|fault| faults.push(fault)).ok())
+                .collect()
+        };
+        let (enable, disable) = (patterns(&tuning.enable), patterns(&tuning.disable));
+        let overrides =
+            tuning.overrides.iter().map(|over| (patterns(&over.value.matches.value.0), over));
+        let overrides = overrides.collect();
+        for over in &tuning.overrides {
+            faults.extend(over.value.fault(over));
+        }
+        Self { enable, disable, overrides }
+    }
+
+    /// Whether a policy is evaluated whatever its file says, and the glob that says so. Of several the one that says most
+    /// decides; of equal ones that which disables.
+    pub fn enabled(&self, name: &str) -> Option<(bool, &Range<usize>)> {
+        let best = |patterns: &'_ [Pattern]| {
+            let matching = patterns.iter().enumerate().filter(|(_, p)| p.glob.is_match(name));
+            matching.max_by_key(|(_, pattern)| pattern.literal).map(|(at, p)| (at, p.literal))
+        };
+        match (best(&self.enable), best(&self.disable)) {
+            (Some((at, on)), off) if off.is_none_or(|(_, off)| on > off) => {
+                Some((true, &self.enable[at].span))
+            }
+            (_, off) => off.map(|(at, _)| (false, &self.disable[at].span)),
+        }
+    }
+
+    /// The overrides of a policy, in the order of the file.
+    pub fn overrides(&self, name: &str) -> impl Iterator<Item = &'a Override> {
+        let matches = move |(patterns, _): &&(Vec<Pattern>, _)| {
+            patterns.iter().any(|pattern| pattern.glob.is_match(name))
+        };
+        self.overrides.iter().filter(matches).map(|(_, over)| &over.value)
+    }
+
+    /// Whether anything is laid over a policy.
+    pub fn names(&self, name: &str) -> bool {
+        self.enabled(name).is_some() || self.overrides(name).next().is_some()
+    }
+}
+
+impl Override {
+    /// What is wrong with it whichever policy it is for.
+    fn fault(&self, written: &Setting<Self>) -> Option<Diagnostic> {
+        let fault = |message| Some(Diagnostic::error(message, place(written)));
+        if !self.matches.is_given() || self.matches.value.0.is_empty() {
+            return fault("the override has no `match`").map(|fault| {
+                fault.help("write `match = \"scan_*\"`, a name or a glob of policies")
+            });
+        }
+        let only_match = Self { matches: self.matches.clone(), ..Self::default() };
+        (*self == only_match).then(|| fault("the override changes nothing")).flatten()
+    }
+}
+
+impl Pattern {
+    fn new(written: &Setting<String>, names: &[&str]) -> Result<Self, Diagnostic> {
+        let text = written.value.as_str();
+        let glob = Glob::new(text).map_err(|error| {
+            let message = format!("`{text}` is not a glob: {}", error.kind());
+            Diagnostic::error(message, place(written))
+        })?;
+        let glob = glob.compile_matcher();
+        if !names.iter().any(|name| glob.is_match(name)) {
+            return Err(nothing(written, names));
+        }
+        let literal = text.chars().filter(|c| !is_wild(*c)).count();
+        Ok(Self { glob, literal, span: place(written) })
+    }
+}
+
+fn is_wild(character: char) -> bool {
+    matches!(character, '*' | '?' | '[' | ']' | '{' | '}')
+}
+
+/// A glob that no name matches, with the nearest name; of a beginning of names, with the nearest beginning.
+fn nothing(written: &Setting<String>, names: &[&str]) -> Diagnostic {
+    let text = written.value.as_str();
+    let fault = Diagnostic::error(format!("no policy is named `{text}`"), place(written));
+    let near = match text.strip_suffix('*').filter(|start| !start.contains(is_wild)) {
+        Some(start) => {
+            let length = start.chars().count();
+            let beginnings = names.iter().filter_map(|name| {
+                let end = name.char_indices().nth(length).map_or(name.len(), |(end, _)| end);
+                name.get(..end)
+            });
+            nearest(start, beginnings).map(|near| format!("{near}*"))
+        }
+        None => nearest(text, names.iter().copied()).map(str::to_owned),
+    };
+    match near {
+        Some(near) => fault.label(format!("did you mean `{near}`?")),
+        None if names.is_empty() => {
+            fault.help("`policies.paths` names no policies; `paths = [\"stock\"]` is the library")
+        }
+        None => fault.help("`sensor policy list` shows the names"),
+    }
+}
