@@ -54,6 +54,12 @@ const CASES: &[Case] = &[
     case("policy-explain-incident", "sensor policy explain", &["port_scan", "policies"], 0),
     case("policy-explain-hit", "sensor policy explain", &["telnet", "policies"], 0),
     case("policy-explain-label", "sensor policy explain", &["telnet_client", "policies"], 0),
+    case(
+        "policy-explain-overridden",
+        "sensor policy explain",
+        &["scan_slow", "--config", "../tuning/site.toml"],
+        0,
+    ),
     case("policy-explain-unknown", "sensor policy explain", &["telnt", "policies"], 64),
     case(
         "labels-show",
@@ -88,7 +94,7 @@ fn directory() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden-json");
-        for name in ["json", "json/policies", "policies", "config"] {
+        for name in ["json", "json/policies", "policies", "config", "tuning"] {
             fs::create_dir_all(copy.join(name)).expect("the directory can be made");
             for entry in fs::read_dir(Path::new(GOLDEN).join("..").join(name)).expect("it is there")
             {

@@ -18,6 +18,9 @@ const BAD: &str = "[[policy]]\nname = 'a'\nmatch = 'dstprt == 1'\n\n[[policy]]\n
 /// One mistake of each kind that people make.
 const MISTAKES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/policies");
 
+/// Policies, and what sites change of them.
+const TUNING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tuning");
+
 fn sensor_policy(arguments: &[&str], directory: &Path) -> (Option<i32>, String, String) {
     sensor(&[&["policy"], arguments].concat(), directory)
 }
@@ -65,12 +68,42 @@ fn check_tells_every_fault_of_every_file() {
 fn every_mistake_is_told_at_once() {
     let (code, out, error) = sensor_policy(&["check", "."], Path::new(MISTAKES));
     assert_eq!((code, out.as_str()), (Some(64), ""), "{error}");
-    let golden = Path::new(MISTAKES).join("check.stderr");
+    golden(&Path::new(MISTAKES).join("check.stderr"), &error);
+}
+
+#[track_caller]
+fn golden(path: &Path, shown: &str) {
     if env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&golden, &error).expect("the golden file can be written");
+        fs::write(path, shown).expect("the golden file can be written");
     }
-    let expected = fs::read_to_string(&golden).unwrap_or_default();
-    assert_eq!(error, expected, "shown:\n{error}");
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(shown, expected, "shown:\n{shown}");
+}
+
+#[test]
+fn what_a_site_cannot_change_is_told_at_its_place() {
+    let (code, out, error) =
+        sensor_policy(&["check", "--config", "faulty.toml"], Path::new(TUNING));
+    assert_eq!((code, out.as_str()), (Some(64), ""), "{error}");
+    golden(&Path::new(TUNING).join("faulty.stderr"), &error);
+    // `sensor check` says the same below a heading of its own.
+    let (code, _, checked) = sensor(&["check", "--config", "faulty.toml"], Path::new(TUNING));
+    let faults = |text: &str| text.split_once("\n\n").map(|(_, faults)| faults.to_owned());
+    assert_eq!((code, faults(&checked)), (Some(64), faults(&error)));
+}
+
+#[test]
+fn what_a_site_changes_is_explained_with_file_and_line() {
+    let explain = ["explain", "scan_slow", "--config", "site.toml"];
+    let (code, out, error) = sensor_policy(&explain, Path::new(TUNING));
+    assert_eq!(code, Some(0), "{error}");
+    golden(&Path::new(TUNING).join("explain.txt"), &out);
+    let (code, out, error) = sensor_policy(&["list", "--config", "site.toml"], Path::new(TUNING));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.lines().all(|line| line.starts_with("on ")), "{out}");
+    let (code, _, error) =
+        sensor_policy(&["list", "--config", "site.toml", "."], Path::new(TUNING));
+    assert_eq!(code, Some(64), "files of both: {error}");
 }
 
 /// On loopback, where no root is needed.

@@ -85,6 +85,14 @@ mod tests {
         );
         let decoder = |tls: &str| format!("[[collector]]\nurl = 'tls://a'\ntls = {{ {tls} }}");
         check(&decoder("ca = 'a'"), &decoder("ca = 'b'"), &["collector"], &[]);
+        let over = "[[policies.override]]\nmatch = 'a'\nseverity = { low = 'count() > 1' }\n\
+            discard = ['srcip == 10.0.0.1']\nexpect = ['a']\n";
+        check(over, &format!("# Moved.\n\n{over}"), &[], &[]);
+        for (was, is) in [("'a'", "'b'"), ("> 1", "> 2"), ("low", "high"), ("10.0.0.1", "10.0.0.2")]
+        {
+            check(over, &over.replacen(was, is, 1), &["policies.override"], &[]);
+        }
+        check("", "policies.enable = ['a']", &["policies.enable"], &[]);
         check(
             "lists = { a = 'x', b = 'y' }",
             "lists = { b = 'z', c = 'x' }",

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use sensor_core::settings::{document, schema::Value as _};
+use sensor_core::{
+    policy::load::PolicyFile,
+    settings::{document, schema::Value as _},
+};
 use sensor_kernel::watch::Missing;
 
 use super::{
@@ -29,6 +32,10 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
                 config.capture.missing = Missing::Refused;
             }
             let path = path.map(Path::to_owned);
+            config.policies.tuning.file = PolicyFile {
+                path: path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+                text: text.clone(),
+            };
             let written = Written { path, text, overrides: overrides.clone(), sections };
             Ok(Config { written, ..config })
         }

@@ -6,6 +6,10 @@ use toml::{Spanned, de::DeValue};
 
 use sensor_core::{
     diagnostic::Diagnostic,
+    policy::load::{
+        PolicyFile,
+        tuning::{Override, Tuning},
+    },
     settings::schema::{Key, Setting, Table, Value, table},
 };
 
@@ -16,6 +20,12 @@ table! {
         paths: Vec<Setting<PolicyPath>> = Vec::new();
         /// Start with the sound policies where others have faults.
         lenient: bool = false;
+        /// Globs of policies that are evaluated whatever their files say.
+        enable: Vec<Setting<String>> = Vec::new();
+        /// Globs of policies that are not.
+        disable: Vec<Setting<String>> = Vec::new();
+        /// What differs from the files of policies; one `[[policies.override]]` each.
+        overrides as "override": Vec<Setting<Override>> = Vec::new();
     }
 }
 
@@ -53,16 +63,24 @@ impl Value for PolicyPath {
 }
 
 /// The same, without the form.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct PoliciesConfig {
     /// Files, directories, `stock`.
     pub paths: Vec<PathBuf>,
     /// Whether faulty policies are left out instead of refused.
     pub lenient: bool,
+    /// What differs from the files; it is judged with them.
+    pub tuning: Tuning,
 }
 
-/// Takes the values out.
+/// Takes the values out; [`super::load()`] adds the file that the tuning is written in.
 pub(super) fn resolve(raw: &Policies) -> PoliciesConfig {
     let paths = raw.paths.value.iter().map(|path| path.value.0.clone()).collect();
-    PoliciesConfig { paths, lenient: raw.lenient.value }
+    let tuning = Tuning {
+        file: PolicyFile::default(),
+        enable: raw.enable.value.clone(),
+        disable: raw.disable.value.clone(),
+        overrides: raw.overrides.value.clone(),
+    };
+    PoliciesConfig { paths, lenient: raw.lenient.value, tuning }
 }

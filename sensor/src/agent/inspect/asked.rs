@@ -25,7 +25,7 @@ impl EvaluationRules {
         let paths = &config.policies.paths;
         let lists = policies::lists(paths, given)?;
         let tags = config.tags(&lists)?;
-        let loaded = policies::load_all(paths, &lists)?;
+        let loaded = policies::load_all(paths, &lists, &config.policies.tuning)?;
         let loaded = if config.policies.lenient { loaded } else { policies::sound(loaded)? };
         stdio::to_stderr(loaded.findings().styled());
         Ok(Self::new(tags, loaded.policies))

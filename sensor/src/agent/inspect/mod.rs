@@ -110,7 +110,7 @@ fn ask(
     let mut read = || -> Result<Option<EvaluationRules>, UnreadablePolicies> {
         let lists = policies::lists(paths, lists)?;
         let tags = config.tags(&lists);
-        let loaded = policies::load_all(paths, &lists)?;
+        let loaded = policies::load_all(paths, &lists, &config.policies.tuning)?;
         let sound = lenient || loaded.errors() == 0;
         if sound { &mut *warnings } else { &mut *faults }.extend(loaded.findings());
         match tags {

@@ -11,7 +11,7 @@ use sensor_core::{
     diagnostic::{Finding, Findings},
     nql::lists::{ListValues, Lists},
     policy::{
-        load::{Loaded, PolicyFile, load},
+        load::{Loaded, PolicyFile, load_tuned, tuning::Tuning},
         stock,
     },
 };
@@ -22,12 +22,16 @@ use crate::agent::text;
 /// How the names of test files end.
 pub const TEST: &str = ".test.toml";
 
-/// Reads all policies below `paths`, which name `lists`.
+/// Reads all policies below `paths`, which name `lists`, with what the site changes of them.
 ///
 /// # Errors
 /// When a file cannot be read. Faults in the files are part of what is loaded.
-pub fn load_all(paths: &[PathBuf], lists: &Lists) -> Result<Loaded, UnreadablePolicies> {
-    Ok(load(&files(paths)?, lists))
+pub fn load_all(
+    paths: &[PathBuf],
+    lists: &Lists,
+    tuning: &Tuning,
+) -> Result<Loaded, UnreadablePolicies> {
+    Ok(load_tuned(&files(paths)?, lists, tuning))
 }
 
 /// The files of policies below `paths`.

@@ -12,7 +12,8 @@ const EXAMPLES: &str = r#"Examples:
   sensor policy check /etc/sensor/policies
   sensor policy test policies --filter ssh
   sensor policy check --json policies | jq -r '.diagnostics[] | "\(.file):\(.line): \(.message)"'
-  sensor policy explain ssh_brute_force"#;
+  sensor policy explain ssh_brute_force
+  sensor policy explain ssh_brute_force --config /etc/sensor/sensor.toml"#;
 
 /// Arguments of `policy`.
 #[derive(Args, Debug)]
@@ -27,11 +28,11 @@ pub struct PolicyArgs {
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Validate policy files and report all errors; exit code 64 if there are any
-    Check(FilesArgs),
+    Check(SiteArgs),
     /// Run the tests beside policy files, NAME.test.toml beside NAME.toml; exit code 1 if one fails
     Test(TestArgs),
     /// List policies: name, group, severities, whether enabled
-    List(FilesArgs),
+    List(SiteArgs),
     /// Show how a policy is evaluated: compiled query, keys, windows, thresholds
     Explain(ExplainArgs),
 }
@@ -51,6 +52,18 @@ pub struct FilesArgs {
     /// For people or programs.
     #[command(flatten)]
     pub json: JsonArgs,
+}
+
+/// Policies as files have them, or as a configuration changes them.
+#[derive(Args, Debug)]
+pub struct SiteArgs {
+    /// Which files.
+    #[command(flatten)]
+    pub files: FilesArgs,
+
+    /// Configuration whose [policies] to read instead: its files, and what it enables, disables and overrides
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "paths")]
+    pub config: Option<PathBuf>,
 }
 
 /// Arguments of `policy test`.
@@ -74,5 +87,5 @@ pub struct ExplainArgs {
 
     /// Which files.
     #[command(flatten)]
-    pub files: FilesArgs,
+    pub site: SiteArgs,
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{FilesArgs, files};
+use super::{SiteArgs, files};
 use crate::cli::report::{Body, Outcome, report};
 
 /// How many policies there are.
@@ -13,12 +13,12 @@ struct Counts {
 }
 
 /// Fails with every fault of the files.
-pub fn check(arguments: &FilesArgs) -> anyhow::Result<()> {
-    report(arguments.json, read(arguments))
+pub fn check(arguments: &SiteArgs) -> anyhow::Result<()> {
+    report(arguments.files.json, read(arguments))
 }
 
-fn read(arguments: &FilesArgs) -> anyhow::Result<Outcome<Counts>> {
-    let loaded = files::load_sound(arguments)?;
+fn read(arguments: &SiteArgs) -> anyhow::Result<Outcome<Counts>> {
+    let loaded = files::Site::read(arguments)?.load_sound()?;
     let enabled = loaded.policies.iter().filter(|policy| policy.enabled).count();
     let counts = Counts { policies: loaded.policies.len(), enabled };
     Ok(Outcome::well(counts, loaded.findings()))

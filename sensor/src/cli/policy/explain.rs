@@ -6,11 +6,11 @@ use sensor_core::{
         columns::{self, Program},
         typed::Typed,
     },
-    policy::model::Policy,
+    policy::{load::tuning::Change, model::Policy},
 };
 use serde::Serialize;
 
-use super::{args::ExplainArgs, files, list::Summary};
+use super::{args::ExplainArgs, files::Site, list::Summary};
 use crate::cli::{
     exit::Failure,
     report::{Body, Outcome, report},
@@ -30,7 +30,26 @@ struct Explained {
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<Label>,
     remarks: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<Overridden>,
     queries: Vec<Query>,
+}
+
+/// A value that is not the policy's own.
+#[derive(Serialize)]
+struct Overridden {
+    file: String,
+    line: usize,
+    key: String,
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<String>,
+}
+
+impl Overridden {
+    fn of(Change { file, line, key, value, was }: Change) -> Self {
+        Self { file, line, key, value, was }
+    }
 }
 
 /// When it tells.
@@ -74,11 +93,12 @@ struct Query {
 
 /// Prints what there is to know of a policy.
 pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
-    report(arguments.files.json, read(arguments))
+    report(arguments.site.files.json, read(arguments))
 }
 
 fn read(arguments: &ExplainArgs) -> anyhow::Result<Outcome<Explained>> {
-    let loaded = files::load_all(&arguments.files)?;
+    let site = Site::read(&arguments.site)?;
+    let mut loaded = site.load()?;
     let names = || loaded.policies.iter().map(|policy| policy.summary.name.as_str());
     let Some(policy) = loaded.policies.iter().find(|p| p.summary.name == arguments.name) else {
         let near = nearest(&arguments.name, names());
@@ -89,12 +109,14 @@ fn read(arguments: &ExplainArgs) -> anyhow::Result<Outcome<Explained>> {
         let message = format!("no valid policy is named `{}`; {hint}", arguments.name);
         return Err(Failure::usage(message).into());
     };
-    let remarks = files::remarks(&arguments.files, &arguments.name)?;
-    Ok(Outcome::well(Explained::of(policy, remarks), Default::default()))
+    let remarks = site.remarks(&arguments.name)?;
+    let overrides = loaded.changes.remove(&arguments.name).unwrap_or_default();
+    let overrides = overrides.into_iter().map(Overridden::of).collect();
+    Ok(Outcome::well(Explained::of(policy, remarks, overrides), Default::default()))
 }
 
 impl Explained {
-    fn of(policy: &Policy, remarks: Vec<String>) -> Self {
+    fn of(policy: &Policy, remarks: Vec<String>, overrides: Vec<Overridden>) -> Self {
         let names = |key: &Vec<&'static sensor_core::flow::fields::Field>| {
             key.iter().map(|field| field.name).collect()
         };
@@ -115,6 +137,7 @@ impl Explained {
                 expires_ms: label.expires,
             }),
             remarks,
+            overrides,
             queries: any
                 .chain(by_source)
                 .map(|(source, query)| Query { source, tests: tests(query) })
@@ -184,6 +207,14 @@ impl Body for Explained {
         if !self.remarks.is_empty() {
             text.push_str("comment of the author:\n");
             text.extend(self.remarks.iter().map(|remark| format!("  {remark}\n")));
+            text.push('\n');
+        }
+        if !self.overrides.is_empty() {
+            text.push_str("overridden by the configuration:\n");
+            for Overridden { file, line, key, value, was } in &self.overrides {
+                let was = was.as_ref().map_or(String::new(), |was| format!(", instead of {was}"));
+                text.push_str(&format!("  {file}:{line}: {key} = {value}{was}\n"));
+            }
             text.push('\n');
         }
         for Query { source, tests } in &self.queries {

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use sensor_core::{
     nql::lists::Lists,
     policy::{
-        load::{Loaded, PolicyFile},
+        load::{Loaded, PolicyFile, tuning::Tuning},
         stock,
     },
 };
 
-use super::FilesArgs;
+use super::{FilesArgs, SiteArgs};
 use crate::{
     agent::{
-        config::lists::ListFiles,
+        config::{self, lists::ListFiles, overrides::Overrides, policies::PoliciesConfig},
         inspect::policies::{self, STOCK, TEST, find, is_test, read},
     },
     cli::exit::Failure,
@@ -60,19 +60,49 @@ pub fn lists(arguments: &FilesArgs) -> anyhow::Result<Lists> {
     Ok(policies::lists(&arguments.paths, &given)?)
 }
 
-/// Reads all policies that the command line names; the stock library, if it names none.
-pub fn load_all(arguments: &FilesArgs) -> anyhow::Result<Loaded> {
-    Ok(policies::load_all(&paths(arguments), &lists(arguments)?)?)
+/// Where policies are read from, and what is changed of them.
+pub struct Site {
+    paths: Vec<PathBuf>,
+    lists: Lists,
+    tuning: Tuning,
 }
 
-fn paths(arguments: &FilesArgs) -> Vec<PathBuf> {
-    if arguments.paths.is_empty() { vec![PathBuf::from(STOCK)] } else { arguments.paths.clone() }
-}
+impl Site {
+    /// What the command line names: a configuration, or files; the stock library, if it names none.
+    pub fn read(arguments: &SiteArgs) -> anyhow::Result<Self> {
+        let SiteArgs { files, config } = arguments;
+        let Some(config) = config else {
+            let paths = match files.paths.as_slice() {
+                [] => vec![PathBuf::from(STOCK)],
+                paths => paths.to_vec(),
+            };
+            return Ok(Self { paths, lists: lists(files)?, tuning: Tuning::default() });
+        };
+        let lists = Overrides { lists: files.list.clone(), ..Overrides::default() };
+        let config = config::load(Some(config), &lists)?;
+        let PoliciesConfig { paths, tuning, .. } = config.policies;
+        let lists = policies::lists(&paths, &config.lists.read()?)?;
+        Ok(Self { paths, lists, tuning })
+    }
 
-/// What its author says of a policy: the comment above it, without the `#`.
-pub fn remarks(arguments: &FilesArgs, name: &str) -> anyhow::Result<Vec<String>> {
-    let files = policies::files(&paths(arguments))?;
-    Ok(files.iter().find_map(|file| comment(&file.text, name)).unwrap_or_default())
+    /// Reads all policies.
+    pub fn load(&self) -> anyhow::Result<Loaded> {
+        Ok(policies::load_all(&self.paths, &self.lists, &self.tuning)?)
+    }
+
+    /// The same, where all of them must be sound.
+    ///
+    /// # Errors
+    /// All faults, to end with exit code 64.
+    pub fn load_sound(&self) -> anyhow::Result<Loaded> {
+        Ok(policies::sound(self.load()?)?)
+    }
+
+    /// What its author says of a policy: the comment above it, without the `#`.
+    pub fn remarks(&self, name: &str) -> anyhow::Result<Vec<String>> {
+        let files = policies::files(&self.paths)?;
+        Ok(files.iter().find_map(|file| comment(&file.text, name)).unwrap_or_default())
+    }
 }
 
 fn comment(text: &str, name: &str) -> Option<Vec<String>> {
@@ -91,14 +121,6 @@ fn comment(text: &str, name: &str) -> Option<Vec<String>> {
         }
     }
     None
-}
-
-/// The same, where all of them must be sound.
-///
-/// # Errors
-/// All faults, to end with exit code 64.
-pub fn load_sound(arguments: &FilesArgs) -> anyhow::Result<Loaded> {
-    Ok(policies::sound(load_all(arguments)?)?)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use sensor_core::policy::model::Policy;
 use serde::Serialize;
 
-use super::{FilesArgs, files};
+use super::{SiteArgs, files};
 use crate::cli::report::{Body, Outcome, report};
 
 /// All policies, in the order of the files.
@@ -46,12 +46,12 @@ pub enum Gives {
 }
 
 /// Lists the policies; all must be sound.
-pub fn list(arguments: &FilesArgs) -> anyhow::Result<()> {
-    report(arguments.json, read(arguments))
+pub fn list(arguments: &SiteArgs) -> anyhow::Result<()> {
+    report(arguments.files.json, read(arguments))
 }
 
-fn read(arguments: &FilesArgs) -> anyhow::Result<Outcome<List>> {
-    let loaded = files::load_sound(arguments)?;
+fn read(arguments: &SiteArgs) -> anyhow::Result<Outcome<List>> {
+    let loaded = files::Site::read(arguments)?.load_sound()?;
     let policies = loaded.policies.iter().map(Summary::of).collect();
     Ok(Outcome::well(List { policies }, loaded.findings()))
 }

@@ -7,7 +7,7 @@ mod files;
 mod list;
 mod test;
 
-pub use args::{FilesArgs, PolicyArgs, PolicyCommand};
+pub use args::{FilesArgs, PolicyArgs, PolicyCommand, SiteArgs};
 
 /// Does what was asked.
 pub fn policy(arguments: &PolicyArgs) -> anyhow::Result<()> {
