@@ -18,6 +18,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use self::{
     raw::{RawFile, RawPolicy},
     replace::replace,
+    strings::line,
     tuning::{Change, Layer, Prepared, Told, Tuning},
     written::{Words, Written, regions},
 };
@@ -203,10 +204,6 @@ impl Loader<'_> {
 /// The policies of a file as they are written, and the faults of their form.
 fn read(file: &PolicyFile) -> (Vec<Written>, Vec<Diagnostic>) {
     if file.path.ends_with(".json") { fusion::read(&file.text) } else { read_toml(&file.text) }
-}
-
-fn line(text: &str, at: usize) -> usize {
-    text[..text.floor_char_boundary(at)].matches('\n').count() + 1
 }
 
 fn read_toml(text: &str) -> (Vec<Written>, Vec<Diagnostic>) {

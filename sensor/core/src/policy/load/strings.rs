@@ -5,6 +5,11 @@
 
 use std::ops::Range;
 
+/// The line of `text` that the byte `at` stands in.
+pub fn line(text: &str, at: usize) -> usize {
+    text[..text.floor_char_boundary(at)].matches('\n').count() + 1
+}
+
 /// The places of a string's bytes in a file.
 pub struct Places {
     token: Range<usize>,

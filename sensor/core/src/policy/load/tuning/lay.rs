@@ -8,9 +8,9 @@ use crate::{
     policy::{
         alert::Severity,
         load::{
-            line,
             raw::{Entries, RawPolicy, Severities, at, place, unknown},
             resolve::severity,
+            strings::line,
         },
     },
     settings::schema::Setting,

@@ -13,11 +13,11 @@ mod tests;
 use std::time::Duration;
 
 pub(super) use self::{faults::Told, lay::Layer, names::Prepared};
-use super::{
-    PolicyFile,
-    raw::{Severities, Texts},
+use super::raw::{Severities, Texts};
+use crate::{
+    policy::file::PolicyFile,
+    settings::schema::{Key, Setting, Table, Value, table},
 };
-use crate::settings::schema::{Key, Setting, Table, Value, table};
 
 /// What a site changes, and the file that says so.
 #[derive(Clone, Debug, Default)]
