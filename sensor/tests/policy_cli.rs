@@ -160,3 +160,31 @@ fn explain_shows_query_key_window_and_thresholds() {
     assert_eq!(code, Some(64));
     assert!(error.contains("did you mean `scan`?"), "{error}");
 }
+
+/// What is written is the library, and nothing of somebody else is overwritten.
+#[test]
+fn the_library_is_written_out() {
+    let parent = directory(&[]);
+    let (code, out, error) = sensor_policy(&["export", "own/library"], parent.path());
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.starts_with("own/library: ") && out.ends_with(" files written\n"), "{out}");
+    let list = |paths: &[&str]| sensor_policy(&[&["list"], paths].concat(), parent.path());
+    assert_eq!(list(&["own/library"]), list(&[]));
+    let test = ["test", "own/library", "--filter", "ssh_brute_force"];
+    assert_eq!(sensor_policy(&test, parent.path()).0, Some(0));
+
+    let changed = parent.path().join("own/library/syn_flood.toml");
+    fs::write(&changed, "").expect("written");
+    for kept in fs::read_dir(changed.parent().expect("it has one")).expect("a directory").flatten()
+    {
+        if kept.path() != changed && kept.path().is_file() {
+            fs::remove_file(kept.path()).expect("removed");
+        }
+    }
+    fs::remove_dir_all(parent.path().join("own/library/lists")).expect("removed");
+    let (code, _, error) = sensor_policy(&["export", "own/library"], parent.path());
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("own/library/syn_flood.toml exists already"), "{error}");
+    assert_eq!(fs::read_to_string(&changed).expect("it is there"), "");
+    assert!(!parent.path().join("own/library/lists").exists(), "nothing else is written");
+}

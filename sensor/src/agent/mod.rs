@@ -21,6 +21,7 @@ pub mod reconfigure;
 pub mod replay;
 pub mod run;
 pub mod status;
+pub mod stock;
 pub mod text;
 
 mod end;

@@ -35,6 +35,8 @@ pub enum PolicyCommand {
     List(SiteArgs),
     /// Show how a policy is evaluated: compiled query, keys, windows, thresholds
     Explain(ExplainArgs),
+    /// Write the stock library to a directory: policies, their tests, their lists; overwrites nothing
+    Export(ExportArgs),
 }
 
 /// Policy files.
@@ -88,4 +90,12 @@ pub struct ExplainArgs {
     /// Which files.
     #[command(flatten)]
     pub site: SiteArgs,
+}
+
+/// Arguments of `policy export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Directory to write to; it is created if need be
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
 }

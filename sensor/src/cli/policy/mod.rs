@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod explain;
+mod export;
 mod files;
 mod list;
 mod test;
@@ -16,5 +17,6 @@ pub fn policy(arguments: &PolicyArgs) -> anyhow::Result<()> {
         PolicyCommand::Test(arguments) => test::test(arguments),
         PolicyCommand::List(arguments) => list::list(arguments),
         PolicyCommand::Explain(arguments) => explain::explain(arguments),
+        PolicyCommand::Export(arguments) => export::export(arguments),
     }
 }
