@@ -18,6 +18,7 @@ mod number;
 mod ports;
 mod prepared;
 mod presence;
+mod profile_table;
 mod profiles;
 mod program;
 mod run;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    answers::{Answers, named_by, same},
+    answers::Answers,
     kernel::Kernel,
     lower,
     memo::Memo,
+    profile_table::{named_by, same},
     test::Shape,
 };
 use crate::{

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{answers::ProfileTable, mask::Mask};
+use super::{mask::Mask, profile_table::ProfileTable};
 
 /// Predicates from which on profiles are classed; sorting a chunk takes as long as looking its rows up in a few tables.
 pub(super) const FEWEST_PREDICATES: usize = 12;
