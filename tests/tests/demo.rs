@@ -18,7 +18,7 @@ const HITS: [&str; 7] = [
     "medium ongoing scan_vertical  srcip=192.0.2.2 dstip=192.0.2.1",
     "high   hit     production_development_traffic  srcip=10.0.0.1 dstip=10.0.0.2",
     "medium start   vpn_client_leaving  srcip=192.0.2.1 dstip=192.175.48.112 dstport=51820",
-    "low    hit     privileged_to_privileged  srcip=192.0.2.1 dstip=192.0.2.2 dstport=7",
+    "low    hit     privileged_to_privileged  srcip=192.0.2.1 dstip=192.0.2.2",
     "high   hit     forbidden_connection  tcp 10.0.0.",
     "low    hit     low_port_to_low_port  udp 192.0.2.",
 ];

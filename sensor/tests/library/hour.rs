@@ -67,13 +67,12 @@ fn without_roles_those_who_need_one_are_told() {
     assert_eq!(names, WITHOUT_ROLES, "{said:#?}");
 }
 
-const WITHOUT_ROLES: [&str; 8] = [
+const WITHOUT_ROLES: [&str; 7] = [
     "admin_service_open_to_internet",
     "direct_smtp_fanout",
     "exfil_volume",
     "lateral_ssh_fanout",
     "ping_sweep",
     "scan_udp_services",
-    "vpn_client_leaving",
     "vpn_protocol_leaving",
 ];

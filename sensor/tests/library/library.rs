@@ -42,7 +42,7 @@ fn every_file_says_what_a_reader_needs() {
         let summary = &policy.summary;
         assert!(GROUPS.contains(&summary.group.as_str()), "{}: group", file.path);
         assert!(summary.description.len() > 20, "{}: description", file.path);
-        for part in ["# Looks alike: ", "# Reads: ", "# Figures: "] {
+        for part in ["# Why: ", "# Looks alike: ", "# Next: ", "# Reads: ", "# Figures: "] {
             assert!(file.text.contains(part), "{}: no `{part}`", file.path);
         }
     }

@@ -103,7 +103,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
         hits: &[
             "land_attack medium dstip=near.1",
-            "privileged_to_privileged low srcip=near.1 dstip=near.1 dstport=139",
+            "privileged_to_privileged low srcip=near.1 dstip=near.1",
         ],
     },
     Scenario {

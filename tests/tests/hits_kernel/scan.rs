@@ -31,14 +31,17 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "SYN scan of 120 ports by a host inside",
         traffic: |at| at.nmap("inside.1", "-sS -p 1-120 near.1").map(drop),
         hits: &[
-            "scan_vertical medium srcip=inside.1 dstip=near.1",
+            "scan_vertical_internal medium srcip=inside.1 dstip=near.1",
             "scan_refused medium dstip=inside.1",
         ],
     },
     Scenario {
         name: "SYN scan of 120 ports of a host outside, by one of ours",
         traffic: |at| at.nmap("near.1", "-sS -p 1-120 outside.1").map(drop),
-        hits: &["scan_refused medium dstip=near.1"],
+        hits: &[
+            "scan_vertical_outbound medium srcip=near.1 dstip=outside.1",
+            "scan_refused medium dstip=near.1",
+        ],
     },
     Scenario {
         name: "SYN scan over IPv6",
@@ -216,7 +219,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "25 short SSH sessions, by a host inside",
         traffic: |at| at.sessions("inside.1", "near.1:22", LOGIN),
-        hits: &["ssh_brute_force medium srcip=inside.1 dstip=near.1"],
+        hits: &["ssh_brute_force medium srcip=near.1 dstip=inside.1"],
     },
     Scenario {
         name: "15 short SSH sessions, by a host inside",
@@ -228,7 +231,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "25 short SSH sessions from outside",
         traffic: |at| at.sessions("outside.1", "near.1:22", LOGIN),
         hits: &[
-            "ssh_brute_force medium srcip=outside.1 dstip=near.1",
+            "ssh_brute_force medium srcip=near.1 dstip=outside.1",
             "admin_service_open_to_internet medium srcip=near.1 srcport=22",
         ],
     },

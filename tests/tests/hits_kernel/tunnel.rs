@@ -114,11 +114,10 @@ pub const SCENARIOS: &[Scenario] = &[
         traffic: |at| at.datagrams("near.1:40000", "outside.1:3544", &[(61, 109); 6]),
         hits: &["tunnel_teredo low srcip=near.1 dstip=outside.1"],
     },
-    // Networks of virtual machines; no stock policy is about it.
     Scenario {
         name: "VXLAN to a host outside",
         traffic: |at| at.datagrams("near.1:40000", "outside.1:4789", &[(1400, 0); 40]),
-        hits: &[],
+        hits: &["overlay_across_border low srcip=near.1 dstip=outside.1 dstport=4789"],
     },
     Scenario {
         name: "data in echo requests",
