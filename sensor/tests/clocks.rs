@@ -121,7 +121,7 @@ fn policies_find_the_same_whatever_the_clock_of_the_router() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!stderr.contains("its clock is"), "{stderr}");
         for kind in ["start", "end"] {
-            let scans = right.get(&("scan_vertical".to_owned(), kind.to_owned()));
+            let scans = right.get(&("scan_vertical_internal".to_owned(), kind.to_owned()));
             assert_eq!(scans.map(Vec::len), Some(1), "{right:?}");
         }
         let wrong: [(&dyn Fn(u32) -> i64, &str); 7] = [
