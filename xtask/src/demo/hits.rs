@@ -85,17 +85,20 @@ mod tests {
         let all: String = EXPECTED.iter().map(|e| event(e.policy, "low")).collect();
         assert_eq!(Seen::parse(&all).unwrap().missed(), 0);
         let without_scan: Vec<&str> =
-            all.lines().filter(|line| !line.contains("scan_vertical")).collect();
+            all.lines().filter(|line| !line.contains("scan_vertical_internal")).collect();
         let seen = Seen::parse(&without_scan.join("\n")).unwrap();
         assert_eq!(seen.missed(), 1);
-        assert!(seen.account().contains("not seen  scan_vertical"), "{}", seen.account());
+        assert!(seen.account().contains("not seen  scan_vertical_internal"), "{}", seen.account());
         assert_eq!(Seen::parse("").unwrap().missed(), EXPECTED.len());
     }
 
     #[test]
     fn severities_are_told_in_order_and_other_policies_by_name() {
-        let lines =
-            [event("scan_vertical", "medium"), event("scan_vertical", "low"), event("odd", "high")];
+        let lines = [
+            event("scan_vertical_internal", "medium"),
+            event("scan_vertical_internal", "low"),
+            event("odd", "high"),
+        ];
         let account = Seen::parse(&lines.concat()).unwrap().account();
         assert!(account.contains("low, medium"), "{account}");
         assert!(account.contains("others    odd"), "{account}");

@@ -27,7 +27,10 @@ pub struct Expected {
 
 /// Every policy that must hit. The last two are of `site/policies.toml`, the others of the stock library.
 pub const EXPECTED: [Expected; 6] = [
-    Expected { policy: "scan_vertical", what: "192.0.2.2 tries 80 TCP ports of 192.0.2.1" },
+    Expected {
+        policy: "scan_vertical_internal",
+        what: "192.0.2.2 tries 80 TCP ports of 192.0.2.1",
+    },
     Expected {
         policy: "production_development_traffic",
         what: "10.0.0.1 (production) connects to 10.0.0.2 (development)",
