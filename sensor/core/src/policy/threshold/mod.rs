@@ -1,7 +1,8 @@
 //! Thresholds: what must be true of a key's window for a policy to speak.
 //!
-//! `func(metric) operator number`, joined by `&&` or `||`; both at one level need parentheses, as in NQL.
+//! `func(metric) operator number`, with a unit where the metric has one, joined by `&&` or `||`; both at one level need parentheses, as in NQL.
 
+mod number;
 mod parse;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Condition, Metric, Operator, Quantity, Threshold};
+use super::{
+    Condition, Metric, Operator, Quantity, Threshold,
+    number::{Scale, Wrong},
+};
 use crate::{
     diagnostic::{Diagnostic, nearest},
     flow::fields::{self, FIELDS, Field, Kind, RecordKind},
@@ -31,7 +34,8 @@ pub fn parse(text: &str, distinct: &mut Vec<&'static Field>) -> Result<Threshold
         let message = format!("the threshold has {} bytes, the maximum is {LONGEST}", text.len());
         return Err(vec![Diagnostic::error(message, LONGEST..text.len())]);
     }
-    let mut parser = Parser { cursor: Cursor::new(text), distinct, faults: Vec::new(), depth: 0 };
+    let (cursor, faults) = (Cursor::new(text), Vec::new());
+    let mut parser = Parser { cursor, distinct, faults, depth: 0, is_unclosed: false };
     let condition = parser.chain();
     parser.cursor.skip_space();
     if parser.faults.is_empty() && parser.cursor.at < text.len() {
@@ -52,6 +56,8 @@ struct Parser<'a, 'd> {
     distinct: &'d mut Vec<&'static Field>,
     faults: Vec<Diagnostic>,
     depth: usize,
+    /// Whether a parenthesis without its end has been told.
+    is_unclosed: bool,
 }
 
 impl Parser<'_, '_> {
@@ -112,8 +118,7 @@ impl Parser<'_, '_> {
             let inside = self.chain();
             self.depth -= 1;
             if !self.cursor.eat(')') {
-                self.fault(start..start + 1, "this `(` is not closed", None);
-                return None;
+                return self.unclosed(start);
             }
             return inside;
         }
@@ -130,16 +135,54 @@ impl Parser<'_, '_> {
             return None;
         }
         let inside = self.cursor.take_while(|c| !matches!(c, '(' | ')'));
+        if self.cursor.peek() == Some('(') {
+            return self.nested(name, inside);
+        }
         if !self.cursor.eat(')') {
-            self.fault(open..open + 1, "this `(` is not closed", None);
-            return None;
+            return self.unclosed(open);
         }
         let quantity = self.function(name.clone(), inside);
         if self.cursor.slice(name) == "absent" {
             return quantity.map(|_| Condition::Absent);
         }
-        let (operator, number) = self.comparison()?;
+        let scale = quantity.flatten().map(Scale::of);
+        let (operator, number) = self.comparison(scale)?;
         Some(Condition::Compare(quantity??, operator, number))
+    }
+
+    /// A parenthesis without its end; those around it have none either, which is not told as well.
+    fn unclosed(&mut self, at: usize) -> Option<Condition> {
+        if !self.is_unclosed {
+            self.fault(at..at + 1, "this `(` is not closed", None);
+        }
+        self.is_unclosed = true;
+        None
+    }
+
+    /// A function of a function, `count(distinct(srcip))`, or of more parentheses than it needs: told as a whole, with the
+    /// form that was probably meant.
+    fn nested(&mut self, name: Range<usize>, inside: Range<usize>) -> Option<Condition> {
+        let mut open = 1;
+        let closing = self.cursor.rest().char_indices().find(|&(_, c)| {
+            open += i32::from(c == '(') - i32::from(c == ')');
+            open == 0
+        });
+        let end = closing.map_or(self.cursor.end(), |(at, _)| self.cursor.at + at);
+        let call = self.cursor.slice(inside.start..end).trim_end_matches([')', ' ']);
+        self.cursor.at = end + usize::from(closing.is_some());
+        let (function, argument) = call.rsplit_once('(').unwrap_or(("", call));
+        let argument = argument.split(')').next().unwrap_or_default();
+        let function = match function.trim_end_matches('(').trim() {
+            "" => self.cursor.slice(name.clone()),
+            inner => inner.rsplit('(').next().unwrap_or(inner),
+        };
+        let meant = format!("{}({})", function.trim(), argument.trim());
+        let fault = Diagnostic::error("functions cannot be nested", name.start..self.cursor.at);
+        self.faults.push(match FUNCTIONS.contains(&function.trim()) {
+            true => fault.label(format!("write `{meant}`")),
+            false => fault.help(EXAMPLE),
+        });
+        None
     }
 
     /// What a function call asks for; the inner `None` is `absent()`, the outer one a fault.
@@ -262,7 +305,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn comparison(&mut self) -> Option<(Operator, f64)> {
+    fn comparison(&mut self, scale: Option<Scale>) -> Option<(Operator, f64)> {
         self.cursor.skip_space();
         let span = self.cursor.take_while(|c| matches!(c, '=' | '!' | '<' | '>' | '~'));
         let operator = match self.cursor.slice(span.clone()) {
@@ -283,26 +326,42 @@ impl Parser<'_, '_> {
                 return None;
             }
         };
+        Some((operator, self.number(scale)?))
+    }
+
+    /// A number in a unit of `scale`; of any, where it is not known what is measured.
+    fn number(&mut self, scale: Option<Scale>) -> Option<f64> {
         self.cursor.skip_space();
-        let span =
-            self.cursor.take_while(|c| !c.is_whitespace() && !matches!(c, '(' | ')' | '&' | '|'));
-        let text = self.cursor.slice(span.clone());
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_'));
-        match text.replace('_', "").parse::<f64>() {
-            Ok(number) if plain => Some((operator, number)),
-            _ => {
-                let message = match text {
-                    "" => "a number is missing here".to_owned(),
-                    _ => format!("`{text}` is not a number"),
-                };
-                self.fault(
-                    span,
-                    message,
-                    Some("numbers have no unit: 20000000, 20_000_000 or 0.8"),
-                );
-                None
+        let belongs = |c: char| !c.is_whitespace() && !matches!(c, '(' | ')' | '&' | '|');
+        let mut span = self.cursor.take_while(belongs);
+        let Some(scale) = scale else { return Some(0.0) };
+        let text = self.cursor.slice(span.clone()).to_owned();
+        let read = scale.read(&text);
+        // A unit behind a space.
+        let end = self.cursor.at;
+        self.cursor.skip_space();
+        let unit = self.cursor.take_while(|c| c.is_alphabetic() || c == '/');
+        let joined = format!("{text}{}", self.cursor.slice(unit.clone()));
+        let wrong = match read {
+            Ok(_) if !unit.is_empty() && scale.read(&joined).is_ok() => {
+                span.end = unit.end;
+                Wrong { message: "a unit follows its number at once".into(), meant: Some(joined) }
             }
-        }
+            Ok(number) => {
+                self.cursor.at = end;
+                return Some(number);
+            }
+            Err(wrong) => {
+                self.cursor.at = end;
+                wrong
+            }
+        };
+        let fault = Diagnostic::error(wrong.message, span);
+        self.faults.push(match wrong.meant {
+            Some(meant) => fault.label(format!("write `{meant}`")),
+            None => fault.help(scale.help()),
+        });
+        None
     }
 
     /// After a fault: goes on at the next connective or closing parenthesis.

@@ -51,6 +51,31 @@ fn every_function() {
 }
 
 #[test]
+fn numbers_have_units_of_what_is_measured() {
+    for (text, expected) in [
+        ("sum(octets) > 1GB", 1e9),
+        ("sum(octets) > 1.5MiB", 1_572_864.0),
+        ("sum(octets) > 300B", 300.0),
+        ("max(bits) > 1_500kbit", 1.5e6),
+        ("rate(bitsxrate) > 2Gbit/s", 2e9),
+        ("avg(packets) > 20k/s", 2e4),
+        ("rate(flows) > 3.5k", 3500.0),
+        ("count() > 2M && absent()", 2e6),
+        ("distinct(srcip) > 1_000_000", 1e6),
+    ] {
+        let number = match condition(text) {
+            Condition::Compare(.., number) => number,
+            Condition::All(all) => match all.last() {
+                Some(Condition::Compare(.., number)) => *number,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(number, expected, "{text}");
+    }
+}
+
+#[test]
 fn thresholds_that_held_are_eased() {
     for (text, value, strict, eased) in [
         ("count() >= 100", 100.0, true, true),
@@ -82,7 +107,23 @@ fn faults_say_what_would_be_right() {
         ),
         ("distinct(ip) >= 1", "`ip` is an alias of several fields"),
         ("distinct(dstprt) >= 1", "unknown field `dstprt`: did you mean `dstport`?"),
-        ("sum(bits) > 20M", "`20M` is not a number"),
+        ("sum(bits) > 20x", "`x` is not a unit here"),
+        ("sum(bits) > 1GB", "bits are compared with a number of bytes: write `8Gbit`"),
+        ("rate(octets) > 10Mbit/s", "bytes are compared with a number of bits: write `1.25MB`"),
+        ("sum(octets) > 1.5gb", "`gb` is not a unit here: write `1.5GB`"),
+        ("rate(bits) > 100Mbps", "`Mbps` is not a unit here: write `100Mbit/s`"),
+        ("rate(bits) > 100m", "`m` is not a unit here: write `100Mbit`"),
+        ("rate(packets) > 10Kpps", "`Kpps` is not a unit here: write `10k/s`"),
+        ("sum(octets) > 1GB/s", "`GB/s` is not a unit here: write `1GB`"),
+        ("sum(octets) > 1 GB", "a unit follows its number at once: write `1GB`"),
+        ("beacon(start) > 1k", "`k` is not a unit here"),
+        ("sum(bits) > a", "`a` is not a number"),
+        ("count(distinct(srcip)) >= 5", "functions cannot be nested: write `distinct(srcip)`"),
+        ("sum((bits)) >= 5", "functions cannot be nested: write `sum(bits)`"),
+        ("rate(sum(max(bits))) >= 5", "functions cannot be nested: write `max(bits)`"),
+        ("count(foo(srcip)) >= 5", "functions cannot be nested"),
+        ("count(distinct(srcip) >= 5", "functions cannot be nested: write `distinct(srcip)`"),
+        ("((count() > 1", "this `(` is not closed"),
         ("sum(bits)", "a comparison is missing here"),
         ("sum(bits) >=", "a number is missing here"),
         ("bits >= 1", "`bits` is not a function"),
@@ -105,7 +146,7 @@ fn faults_say_what_would_be_right() {
 
 proptest::proptest! {
     #[test]
-    fn any_text_is_read_or_refused(text in "[a-z()&|<>=0-9. é]{0,40}") {
+    fn any_text_is_read_or_refused(text in "([a-z()&|<>=0-9./MG é]|sum\\(|count\\(\\)|bits|>= ?){0,20}") {
         if let Err(faults) = parse(&text, &mut Vec::new()) {
             proptest::prop_assert!(!faults.is_empty());
         }
