@@ -177,7 +177,7 @@ tag = [{ name = 't', match = 'dstport in $prots' }]
     assert!(!outcome.stderr.contains("no list `gone`"), "told once: {}", outcome.stderr);
 
     let sound = "labels.files = ['labels.csv']\npolicies.paths = ['p.toml']\nlists.ports = 'ports.txt'\n\
-                 tag = [{ name = 't', match = 'dstport in $ports' }]\n";
+                 tag = [{ name = 't', match = 'dstport in $ports' }]\nhits = [{ url = 'stdout' }]\n";
     write("labels.csv", "10.0.0.1,role,web\n");
     write("p.toml", "[[policy]]\nname = 'p'\nmatch = 'dstport in $ports && tags == t'\n");
     write("sensor.toml", &paths(sound));
@@ -581,7 +581,9 @@ fn byte_order_marks_and_carriage_returns_are_no_values() {
     let policies = write("p.toml", "[[policy]]\nname = 'p'\nmatch = 'srcport == 1'\n");
     let config = write(
         "sensor.toml",
-        &format!("policies.paths = ['{policies}']\nreputation = [{{ file = '{bad}' }}]\n"),
+        &format!(
+            "policies.paths = ['{policies}']\nreputation = [{{ file = '{bad}' }}]\nhits = [{{ url = 'stdout' }}]\n"
+        ),
     );
     let outcome = sensor(&["check", "--config", &config]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));

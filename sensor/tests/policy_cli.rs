@@ -93,6 +93,21 @@ fn what_a_site_cannot_change_is_told_at_its_place() {
 }
 
 #[test]
+fn what_has_no_fault_and_is_probably_not_meant_is_told() {
+    let config = ["check", "--config", "advice.toml"];
+    let (code, out, error) = sensor_policy(&config, Path::new(TUNING));
+    assert_eq!((code, out.as_str()), (Some(0), "7 policies, 6 of them enabled: no fault\n"));
+    golden(&Path::new(TUNING).join("advice.stderr"), &error);
+    let (code, _, checked) = sensor(&config, Path::new(TUNING));
+    assert_eq!((code, checked), (Some(0), error));
+    let (code, _, error) = sensor_policy(&["check", "--config", "site.toml"], Path::new(TUNING));
+    assert_eq!(code, Some(0));
+    assert!(error.contains("no output: no hit of these policies will be written"), "{error}");
+    let (_, _, error) = sensor_policy(&["check", "advised.toml"], Path::new(TUNING));
+    assert_eq!(error, "", "without a configuration nothing is known of a site");
+}
+
+#[test]
 fn what_a_site_changes_is_explained_with_file_and_line() {
     let explain = ["explain", "scan_slow", "--config", "site.toml"];
     let (code, out, error) = sensor_policy(&explain, Path::new(TUNING));

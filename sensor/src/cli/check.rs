@@ -52,7 +52,9 @@ fn read(arguments: &CheckArgs) -> anyhow::Result<Outcome<Checked>> {
         None => None,
     };
     let checked = Checked { file: arguments.config.display().to_string(), changes };
-    Ok(Outcome::well(checked, contents.warnings))
+    let mut findings = contents.advice(&config);
+    findings.extend(contents.warnings);
+    Ok(Outcome::well(checked, findings))
 }
 
 fn changes(diff: &Diff) -> Vec<Change> {

@@ -5,9 +5,11 @@
 //!
 //! * [`context`]: what is known about addresses, read from files. [`policies`]: files of policies; [`asked`]: they
 //!   and tags, compiled.
+//! * [`advice`]: what has no fault, and is probably not meant.
 //! * [`paths`]: secrets, certificates and places to write to; [`writable`]: whether these can be written to.
 //! * [`source_addresses`]: own addresses that messages leave from.
 
+pub mod advice;
 pub mod asked;
 pub mod context;
 pub mod paths;
@@ -33,6 +35,14 @@ pub struct Contents {
     pub named: NamedFiles,
     /// What is to be told of policies all the same.
     pub warnings: Findings,
+}
+
+impl Contents {
+    /// What has no fault, and is probably not meant.
+    pub fn advice(&self, config: &Config) -> Findings {
+        let NamedFiles { sources, asked } = &self.named;
+        advice::advice(config, sources, asked.rules.policies())
+    }
 }
 
 /// Context, tags and policies, as they were read.

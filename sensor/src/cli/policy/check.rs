@@ -18,10 +18,13 @@ pub fn check(arguments: &SiteArgs) -> anyhow::Result<()> {
 }
 
 fn read(arguments: &SiteArgs) -> anyhow::Result<Outcome<Counts>> {
-    let loaded = files::Site::read(arguments)?.load_sound()?;
+    let site = files::Site::read(arguments)?;
+    let loaded = site.load_sound()?;
     let enabled = loaded.policies.iter().filter(|policy| policy.enabled).count();
     let counts = Counts { policies: loaded.policies.len(), enabled };
-    Ok(Outcome::well(counts, loaded.findings()))
+    let mut findings = loaded.findings();
+    findings.extend(site.advice(&loaded.policies));
+    Ok(Outcome::well(counts, findings))
 }
 
 impl Body for Counts {

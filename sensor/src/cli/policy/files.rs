@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use sensor_core::{
+    diagnostic::Findings,
     nql::lists::Lists,
     policy::{
+        detector::Rules,
         load::{Loaded, PolicyFile, tuning::Tuning},
+        model::Policy,
         stock,
     },
 };
@@ -13,8 +16,12 @@ use sensor_core::{
 use super::{FilesArgs, SiteArgs};
 use crate::{
     agent::{
-        config::{self, lists::ListFiles, overrides::Overrides, policies::PoliciesConfig},
-        inspect::policies::{self, STOCK, TEST, find, is_test, read},
+        config::{self, Config, lists::ListFiles, overrides::Overrides, policies::PoliciesConfig},
+        inspect::{
+            advice::advice,
+            context,
+            policies::{self, STOCK, TEST, find, is_test, read},
+        },
     },
     cli::exit::Failure,
 };
@@ -65,6 +72,8 @@ pub struct Site {
     paths: Vec<PathBuf>,
     lists: Lists,
     tuning: Tuning,
+    /// Where all of it is from a configuration.
+    config: Option<Box<Config>>,
 }
 
 impl Site {
@@ -76,13 +85,18 @@ impl Site {
                 [] => vec![PathBuf::from(STOCK)],
                 paths => paths.to_vec(),
             };
-            return Ok(Self { paths, lists: lists(files)?, tuning: Tuning::default() });
+            return Ok(Self {
+                paths,
+                lists: lists(files)?,
+                tuning: Tuning::default(),
+                config: None,
+            });
         };
         let lists = Overrides { lists: files.list.clone(), ..Overrides::default() };
         let config = config::load(Some(config), &lists)?;
-        let PoliciesConfig { paths, tuning, .. } = config.policies;
+        let PoliciesConfig { paths, tuning, .. } = config.policies.clone();
         let lists = policies::lists(&paths, &config.lists.read()?)?;
-        Ok(Self { paths, lists, tuning })
+        Ok(Self { paths, lists, tuning, config: Some(Box::new(config)) })
     }
 
     /// Reads all policies.
@@ -96,6 +110,15 @@ impl Site {
     /// All faults, to end with exit code 64.
     pub fn load_sound(&self) -> anyhow::Result<Loaded> {
         Ok(policies::sound(self.load()?)?)
+    }
+
+    /// What of the policies is probably not meant, by a configuration and the files of labels that it names. Those that
+    /// cannot be read are for `sensor check` to tell.
+    pub fn advice(&self, policies: &[Policy]) -> Findings {
+        let Some(config) = &self.config else { return Findings::default() };
+        let (sources, _) = context::sources(&config.context, None);
+        let rules = Rules::new(policies.iter().cloned());
+        advice(config, &sources, rules.policies())
     }
 
     /// What its author says of a policy: the comment above it, without the `#`.
