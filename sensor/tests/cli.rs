@@ -447,6 +447,46 @@ fn a_reload_says_what_holds() {
     assert!(said.contains("5 reloads (3 refused): flows waited"), "{said}");
 }
 
+/// A policy whose values stay the same keeps its state, wherever an override of it is written; one with faults changes nothing.
+#[test]
+fn a_reload_applies_overrides() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let policy = |name: &str| {
+        format!("[[policy]]\nname = '{name}'\nmatch = ''\nseverity.low = 'count() > 9'\n")
+    };
+    write("p.toml", &format!("{}{}", policy("a"), policy("b")));
+    let paths = "[policies]\npaths = ['p.toml']\n";
+    let over = "[[policies.override]]\nmatch = 'a'\nwindow = '1h'\n";
+    let config = write("sensor.toml", &format!("{paths}{over}"));
+    let mut agent = Agent::start(&["--config", &config]);
+
+    for (text, sections, changed) in [
+        (format!("# Moved.\n\n{paths}{over}"), "none", "2 policies active, 0 of them"),
+        (
+            format!("{paths}{}", over.replace("1h", "2h")),
+            "[policies]",
+            "2 policies active, 1 of them",
+        ),
+        (format!("{paths}disable = ['b']\n"), "[policies]", "1 policies active, 1 of them"),
+    ] {
+        write("sensor.toml", &text);
+        agent.signal("HUP");
+        let said = agent.wait_for(&format!("sections=\"{sections}\""));
+        assert!(said.contains(changed), "{text}: {said}");
+    }
+    write("sensor.toml", &format!("{paths}disable = ['c']\n"));
+    agent.signal("HUP");
+    let said = agent.wait_for("configuration reloaded, but for what is named above");
+    assert!(said.contains("sensor.toml:3:12"), "{said}");
+    agent.signal("TERM");
+    assert_eq!(agent.end().0, Some(0));
+}
+
 #[test]
 fn check_tells_what_a_reload_would_apply() {
     let folder = tempfile::tempdir().expect("a folder");
