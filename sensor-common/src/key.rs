@@ -10,6 +10,10 @@ pub const V4_WORDS: usize = 3;
 /// Words of an IPv6 key.
 pub const V6_WORDS: usize = 6;
 
+/// The bits of the type of service, or traffic class, that hold the ECN codepoint (RFC 3168). They tell how a packet fared
+/// rather than what it belongs to: of one TCP connection, SYN and pure ACKs carry another codepoint than data.
+pub const ECN: u8 = 0b11;
+
 /// Which way a packet crosses the interface (IPFIX `flowDirection`, element 61).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -31,7 +35,7 @@ pub struct Common {
     pub interface: u32,
     /// IP protocol number.
     pub protocol: u8,
-    /// Type of service, or traffic class.
+    /// Type of service, or traffic class, without the bits of [`ECN`].
     pub tos: u8,
     /// Outermost VLAN identifier, 0 for none.
     pub vlan: u16,
@@ -52,7 +56,7 @@ impl Common {
             destination_port: headers.destination_port(),
             interface,
             protocol: headers.protocol,
-            tos: headers.tos,
+            tos: headers.tos & !ECN,
             vlan,
             direction,
             fragment: headers.fragment,
@@ -234,6 +238,19 @@ mod tests {
                 }
             },
         )
+    }
+
+    #[test]
+    fn packets_that_differ_only_in_ecn_belong_to_one_flow() {
+        let of = |tos| {
+            let headers = Headers { tos, ..Headers::EMPTY };
+            Common::new(&headers, 3, Direction::Ingress, 0)
+        };
+        for ecn in 1..=ECN {
+            assert_eq!(of(0xb8 | ecn), of(0xb8));
+        }
+        assert_eq!(of(0xb8 | ECN).tos, 0xb8);
+        assert_ne!(of(0xb8), of(0xbc), "DSCP tells flows apart");
     }
 
     proptest! {

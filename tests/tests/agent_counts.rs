@@ -54,6 +54,10 @@ impl Hosts {
         far.veth(FAR, &near, NEAR)?;
         far.run(&format!("ip link set {FAR} mtu {mtu}"))?;
         near.run(&format!("ip link set {NEAR} mtu {mtu}"))?;
+        // So that the packets of a connection differ in their ECN codepoint, which makes no flow of its own.
+        for netns in [&near, &far] {
+            netns.run("sysctl -qw net.ipv4.tcp_ecn=1")?;
+        }
         let pass = Pass::attach(&far, FAR)?;
         Ok(Self { near, far, _pass: pass })
     }
@@ -167,6 +171,7 @@ fn tcp_flows_are_whole(hosts: &Hosts, flows: &[Value]) -> Result<()> {
     let tcp: Vec<_> = flows.iter().filter(|flow| flow["protocolint"] == 6).collect();
     for flow in &tcp {
         ensure!(flow["tcpflags.syn"] == true && flow["interface"] == NEAR, "{flow}");
+        ensure!(flow["tcpflags.ece"] == true, "no ECN was negotiated: {flow}");
         let (source, destination) =
             if flow["direction"] == "ingress" { (&far, &near) } else { (&near, &far) };
         ensure!(flow["srcmac"] == *source && flow["dstmac"] == *destination, "MACs: {flow}");

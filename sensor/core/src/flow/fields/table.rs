@@ -58,7 +58,7 @@ const BEFORE: &[Field] = &[
     field("bitsxrate", Integer, &[], "Bits times the sample rate").numbers(of(Column::Octets).scaled(Bits).when(Host), quantity(Quantity::BitsTimesRate).when(Router)),
     field("packetsxrate", Integer, &[], "Packets times the sample rate").numbers(of(Column::Packets).when(Host), quantity(Quantity::PacketsTimesRate).when(Router)),
     // What kind of packets.
-    field("tos", Unsigned(8), &[5, 195, 196], "IPv4 type of service, or IPv6 traffic class").number(of(Column::Tos)),
+    field("tos", Unsigned(8), &[5, 195, 196], "IPv4 type of service, or IPv6 traffic class; in this host's flows without its two ECN bits").number(of(Column::Tos)),
     field("dscp", Unsigned(6), &[195], "Differentiated services code point: the upper six bits of `tos`").extension().number(of(Column::Tos).scaled(UpperBits(2))),
     field("tcpflagsint", Unsigned(16), &[6], "TCP flags of all packets, OR-ed; absent if unknown").number(of(Column::TcpFlags).when(TcpFlags)),
     field("tcpflags.ack", Bool, &[6], "A packet had the TCP flag ACK").reading(Reading::TcpFlag(0x10)),
