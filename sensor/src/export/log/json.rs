@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use sensor_core::flow::{
-    fields::{FIELDS, Row, Value},
+    fields::{FIELDS, Kind, Row, Value},
     labels,
 };
 
@@ -24,7 +24,13 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         out.push(b'"');
         out.extend_from_slice(field.name.as_bytes());
         out.extend_from_slice(b"\":");
-        write_value(out, value);
+        match value {
+            // Names of an address, as its labels: by the table one text.
+            Value::Texts(names) if field.kind == Kind::Text => {
+                write_value(out, Value::Text(&names.join(",")));
+            }
+            value => write_value(out, value),
+        }
     }
     labels::for_each(row, |name, values| {
         if !std::mem::take(&mut first) {
