@@ -1,15 +1,17 @@
 //! Events: what a policy says of the flows that it matched. One incident (a key that a policy watches, from the first
-//! threshold that holds to the last) gives a `start`, any number of `ongoing` and an `end`; policies without thresholds
-//! give a `hit` at a time.
+//! threshold that holds until none has held for a while) gives a `start`, any number of `ongoing` and an `end`; one that
+//! returns soon after its end goes on with `ongoing`. Policies without thresholds give a `hit` at a time.
 
 use std::{net::IpAddr, sync::Arc};
 
+use super::threshold::Measured;
 use crate::flow::{fields::OwnedValue, profile::Profile};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
-    /// The incident: the same for its `start`, `ongoing` and `end`. Follows from policy, key and start, not from chance.
+    /// The incident: the same for its `start`, `ongoing` and `end`, and no other's. Follows from policy, key, start and what
+    /// came before, not from chance.
     pub incident: u64,
     /// Number of the event within its incident, from 0.
     pub sequence: u32,
@@ -23,11 +25,13 @@ pub struct Alert {
     pub severity: Severity,
     /// The threshold that holds, as it was written; none for policies without thresholds.
     pub threshold: Option<Arc<str>>,
+    /// What the window has beside the numbers of `threshold`.
+    pub measured: Vec<Measured>,
     /// The key: names of fields and their values; empty for policies that track nothing.
     pub track: Vec<(&'static str, OwnedValue)>,
-    /// First packet of the incident so far, milliseconds since the epoch.
+    /// When the first threshold of the incident began to hold; of a hit, its first packet. Milliseconds since the epoch.
     pub start: u64,
-    /// Last packet of the incident so far, milliseconds since the epoch.
+    /// Last packet so far, or `start` where none came since; milliseconds since the epoch.
     pub end: u64,
     /// Matching records that this event stands for: in the window, or since the last hit.
     pub records: u64,
@@ -41,7 +45,9 @@ pub struct Alert {
     pub source_ports: Vec<u16>,
     /// Destination ports seen; sorted, at most [`MAX_LISTED`].
     pub destination_ports: Vec<u16>,
-    /// The first matching flows, at most [`MAX_SAMPLES`].
+    /// How many flows there were by address and port, as far as they were counted.
+    pub top: Top,
+    /// Some matching flows, at most [`MAX_SAMPLES`]: of an incident, of those since its key came near the threshold.
     pub samples: Vec<FlowSample>,
     /// What is known of the addresses in `track` and `samples`; sorted by address.
     pub addresses: Vec<(IpAddr, Arc<Profile>)>,
@@ -51,6 +57,20 @@ pub struct Alert {
 
 /// Ports and sources that an event lists at most.
 pub const MAX_LISTED: usize = 16;
+
+/// The values of some fields that most flows have, at most [`MAX_LISTED`] each: the most frequent first, each with so many
+/// flows at the least.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Top {
+    /// Source addresses.
+    pub sources: Vec<(IpAddr, u32)>,
+    /// Destination addresses.
+    pub destinations: Vec<(IpAddr, u32)>,
+    /// Source ports.
+    pub source_ports: Vec<(u16, u32)>,
+    /// Destination ports.
+    pub destination_ports: Vec<(u16, u32)>,
+}
 
 /// Flows that an event quotes at most.
 pub const MAX_SAMPLES: usize = 3;
@@ -63,9 +83,9 @@ pub type FlowSample = Vec<(&'static str, OwnedValue)>;
 pub enum EventKind {
     /// A threshold holds from now on.
     Start,
-    /// It still holds, or another severity does.
+    /// It still holds, another severity does, or one holds again soon after the end.
     Ongoing,
-    /// None holds any more.
+    /// None has held for a while.
     End,
     /// A flow that should not be.
     Hit,
@@ -192,8 +212,10 @@ pub struct Extremes {
     pub min: u64,
     /// Highest.
     pub max: u64,
-    /// Per second over the window (thresholds) or over the time of the records (hits).
+    /// Mean of the records.
     pub avg: f64,
+    /// Per second over the window (thresholds) or over the time of the records (hits).
+    pub rate: f64,
     /// Sum, saturating.
     pub sum: u64,
 }

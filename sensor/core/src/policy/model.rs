@@ -41,6 +41,10 @@ pub struct Policy {
     pub distinct: Vec<&'static Field>,
     /// Ends an incident, in place of the eased thresholds.
     pub clear: Option<Threshold>,
+    /// How long no threshold must hold for an incident to end, milliseconds.
+    pub hold: u64,
+    /// How long after its end an incident that returns goes on, milliseconds; 0 for never.
+    pub reopen: u64,
     /// Between hits of one key, milliseconds.
     pub suppress: u64,
     /// A label in place of events.

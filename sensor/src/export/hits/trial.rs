@@ -7,14 +7,17 @@ use std::{
 
 use sensor_core::{
     flow::fields::OwnedValue,
-    policy::alert::{Alert, EventKind, Extremes, Metrics, PolicySummary, Severity},
+    policy::alert::{Alert, EventKind, Extremes, Metrics, PolicySummary, Severity, Top},
 };
 
 /// The event, as if it happened at `now` (milliseconds since the epoch). Its addresses are those of documentation
 /// (RFC 5737).
 pub fn event(now: u64) -> Alert {
     let address = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
-    let count = |number| Extremes { min: number, max: number, avg: number as f64, sum: number };
+    let count = |number| {
+        let mean = number as f64;
+        Extremes { min: number, max: number, avg: mean, rate: mean, sum: number }
+    };
     Alert {
         incident: now,
         sequence: 0,
@@ -32,6 +35,7 @@ pub fn event(now: u64) -> Alert {
         }),
         severity: Severity::Low,
         threshold: None,
+        measured: Vec::new(),
         track: vec![("srcip", OwnedValue::Ip(address(1)))],
         start: now.saturating_sub(1000),
         end: now,
@@ -46,6 +50,12 @@ pub fn event(now: u64) -> Alert {
         sources: vec!["trial".into()],
         source_ports: vec![40_000],
         destination_ports: vec![443],
+        top: Top {
+            sources: vec![(address(1), 1)],
+            destinations: vec![(address(2), 1)],
+            source_ports: vec![(40_000, 1)],
+            destination_ports: vec![(443, 1)],
+        },
         samples: vec![vec![
             ("start", OwnedValue::Integer(now.saturating_sub(1000))),
             ("end", OwnedValue::Integer(now)),

@@ -23,6 +23,8 @@ use crate::policy::{
 pub struct HitTracker {
     pub(super) fields: KeyFields,
     pub(super) keys: Keys<HitState>,
+    /// Hits so far, and the records that had come before the first could.
+    told: u64,
     /// Keys that hold something back, by the time at which it must be told.
     due: BTreeSet<(u64, Slot)>,
 }
@@ -33,8 +35,6 @@ pub struct HitState {
     newest: u64,
     /// Time of the last hit.
     spoke: Option<u64>,
-    /// Hits so far, so that none has the number of another that began in the same millisecond.
-    told: u32,
     held_back: Option<Box<HeldBack>>,
 }
 
@@ -74,9 +74,9 @@ impl State for HitState {
 }
 
 impl HitTracker {
-    /// A tracker of keys of these fields.
-    pub fn new(fields: KeyFields, seed: u64) -> Self {
-        Self { keys: Keys::new(fields.words(), seed), fields, due: BTreeSet::new() }
+    /// A tracker of keys of these fields; `since` so many records have come.
+    pub fn new(fields: KeyFields, seed: u64, since: u64) -> Self {
+        Self { keys: Keys::new(fields.words(), seed), fields, told: since, due: BTreeSet::new() }
     }
 
     /// Takes note of a matching flow.
@@ -147,17 +147,16 @@ impl HitTracker {
         let HeldBack { counted, scaled, first, last, mut traces } = told;
         let seconds = (last.saturating_sub(first) as f64 / 1000.0).max(1.0);
         let records = u64::from(counted.records);
-        let state = self.keys.state(slot);
-        let sequence = state.told;
-        state.told = state.told.wrapping_add(1);
+        self.told += 1;
         context.event(Alert {
-            incident: report::incident(&policy.summary, &track, first),
-            sequence,
+            incident: report::incident(&policy.summary, &track, first, self.told),
+            sequence: 0,
             kind: EventKind::Hit,
             timestamp: at,
             policy: policy.summary.clone(),
             severity: policy.severity,
             threshold: None,
+            measured: Vec::new(),
             track,
             start: first,
             end: last,
@@ -167,6 +166,7 @@ impl HitTracker {
             sources: traces.source_names(context.sources),
             source_ports: traces.source_ports(),
             destination_ports: traces.destination_ports(),
+            top: traces.top(),
             samples: mem::take(&mut traces.samples),
             addresses: mem::take(&mut traces.addresses).into_iter().collect(),
             reason: None,

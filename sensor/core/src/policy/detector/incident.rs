@@ -1,7 +1,9 @@
-//! The life of an incident: from the first threshold that holds for a key to the last.
+//! The life of an incident: from the first threshold that holds for a key until none has held for a while.
 
 use super::{
-    report,
+    approach::Approach,
+    ended::Ended,
+    report::{self, Snapshot},
     scope::{Flow, TrackerScope},
     traces::Traces,
 };
@@ -11,8 +13,7 @@ use crate::{
         alert::{Alert, EndReason, EventKind, Severity},
         model::Policy,
         sources::View,
-        threshold::{Reading, Window},
-        window::series::Bucket,
+        threshold::{Reach, Reading, Window},
     },
 };
 
@@ -23,11 +24,15 @@ const MOST_PATIENCE: u64 = 1_800_000;
 #[derive(Debug)]
 pub struct Incident {
     id: u64,
+    /// When the first threshold held.
+    start: u64,
     /// Events given so far.
     pub sequence: u32,
     /// The threshold that holds.
     pub level: usize,
     highest: Severity,
+    /// Since when no threshold has held.
+    below_since: Option<u64>,
     /// Time of the last event.
     pub spoke: u64,
     /// Time of the last label.
@@ -38,21 +43,44 @@ pub struct Incident {
     pub traces: Traces,
 }
 
-/// The threshold that holds for a window, where `held` did before.
+/// What thresholds say of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// None holds, and the lowest is not near.
+    Far,
+    /// None holds, but the lowest is near.
+    Near,
+    /// This one holds.
+    Holds(usize),
+}
+
+/// What the thresholds of a policy say of a window, where `held` held before.
 ///
 /// It rises to the highest that holds as written, falls to the highest that holds eased, and ends where none does; with
 /// `clear`, where none holds as written and that does. Without a record in the window everything ends, unless the key is
 /// one that is expected. `nested` says that each threshold implies the one below.
-pub fn level(
+#[inline(always)]
+pub fn verdict(
     (policy, nested): (&Policy, bool),
     window: &impl Window,
     held: Option<usize>,
     expected: bool,
-) -> Option<usize> {
-    let lowest = policy.levels.first().filter(|_| nested && held.is_none());
-    if lowest.is_some_and(|level| !level.threshold.condition.holds(window, Reading::Strict)) {
-        return None;
+) -> Verdict {
+    let lowest = policy.levels.first().filter(|_| held.is_none());
+    let reach = lowest.map_or(Reach::Far, |level| level.threshold.condition.reach(window));
+    let below = if reach == Reach::Near { Verdict::Near } else { Verdict::Far };
+    if nested && held.is_none() && reach != Reach::Holds {
+        return below;
     }
+    level(policy, window, held, expected).map_or(below, Verdict::Holds)
+}
+
+fn level(
+    policy: &Policy,
+    window: &impl Window,
+    held: Option<usize>,
+    expected: bool,
+) -> Option<usize> {
     let highest = |reading, most: usize| {
         let levels = policy.levels.iter().enumerate().take(most).rev();
         let mut holding =
@@ -82,14 +110,51 @@ impl Incident {
     pub fn new(id: u64, policy: &Policy, level: usize, time: u64) -> Self {
         Self {
             id,
+            start: time,
             sequence: 0,
             level,
             highest: policy.levels[level].severity,
+            below_since: None,
             spoke: time,
             labelled: None,
             patience: 0,
             traces: Traces::default(),
         }
+    }
+
+    /// With what its key has left since it came near the threshold.
+    #[must_use]
+    pub fn after(self, approach: Option<Box<Approach>>) -> Self {
+        Self { traces: approach.map_or_else(Traces::default, |approach| approach.traces), ..self }
+    }
+
+    /// An incident that had ended, and returns at `time`.
+    pub fn again(ended: &Ended, policy: &Policy, level: usize, time: u64) -> Self {
+        let new = Self::new(ended.id, policy, level, time);
+        let highest = new.highest.max(ended.highest);
+        Self { start: ended.start, sequence: ended.sequence, highest, ..new }
+    }
+
+    /// What is kept of it when it ends at `time`.
+    pub fn ended(&self, time: u64) -> Ended {
+        let Self { id, start, sequence, highest, .. } = *self;
+        Ended { id, start, sequence, highest, time }
+    }
+
+    /// No threshold holds at `time`. True once none has for long enough.
+    pub fn is_over(&mut self, policy: &Policy, time: u64) -> bool {
+        let since = *self.below_since.get_or_insert(time);
+        time >= since.saturating_add(policy.hold)
+    }
+
+    /// Why it ends where something else than its window ends it.
+    pub fn reason(&self, other: EndReason) -> EndReason {
+        if self.below_since.is_some() { EndReason::Cleared } else { other }
+    }
+
+    /// A threshold holds.
+    pub fn holds(&mut self) {
+        self.below_since = None;
     }
 
     /// Takes note of a flow.
@@ -129,17 +194,17 @@ impl Incident {
         }
     }
 
-    /// An event about it, and about what its key has seen from `start` to `end`, milliseconds since the epoch.
+    /// An event about it, and about the window of its key.
     pub fn event(
         &self,
         policy: &Policy,
         track: Vec<(&'static str, OwnedValue)>,
-        (start, end): (u64, u64),
-        (counted, scaled): (&Bucket, &Bucket),
+        window: Snapshot,
         (kind, timestamp, reason): (EventKind, u64, Option<EndReason>),
         sources: &View,
     ) -> Alert {
         let level = &policy.levels[self.level];
+        let Snapshot { counted, scaled, measured, newest } = window;
         Alert {
             incident: self.id,
             sequence: self.sequence,
@@ -148,15 +213,17 @@ impl Incident {
             policy: policy.summary.clone(),
             severity: if kind == EventKind::End { self.highest } else { level.severity },
             threshold: Some(level.threshold.text.clone()),
+            measured,
             track,
-            start,
-            end,
+            start: self.start,
+            end: newest.max(self.start),
             records: u64::from(counted.records),
             suppressed: 0,
-            metrics: report::metrics(counted, scaled, policy.window as f64 / 1000.0),
+            metrics: report::metrics(&counted, &scaled, policy.window as f64 / 1000.0),
             sources: self.traces.source_names(sources),
             source_ports: self.traces.source_ports(),
             destination_ports: self.traces.destination_ports(),
+            top: self.traces.top(),
             samples: self.traces.samples.clone(),
             addresses: self.traces.addresses.clone().into_iter().collect(),
             reason,

@@ -3,9 +3,12 @@
 //! Nothing here depends on where one batch ends and the next begins, on the seed of hashes, or on any clock but the one
 //! that is handed in. Events come in the order of the flows that caused them, and for one flow in the order of policies.
 
+mod approach;
 mod balance;
 mod block;
 mod change;
+mod ended;
+mod frequent;
 mod front;
 mod hits;
 mod incident;

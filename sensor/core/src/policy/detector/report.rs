@@ -6,14 +6,33 @@ use crate::{
     policy::{
         alert::{Extremes, LabelAction, Metrics, PolicySummary},
         model::LabelRule,
+        threshold::Measured,
         values::text_hash,
         window::series::{Bucket, OCTETS, PACKETS},
     },
 };
 
-/// The number of an incident, which follows from policy, key and start.
-pub fn incident(policy: &PolicySummary, track: &[(&'static str, OwnedValue)], start: u64) -> u64 {
-    text_hash(&format!("{}\0{track:?}\0{start}", policy.name))
+/// What an event tells of the window of its key.
+pub struct Snapshot {
+    /// Records as reported.
+    pub counted: Bucket,
+    /// Records scaled by the sampling rate.
+    pub scaled: Bucket,
+    /// What the window has beside the numbers of the threshold.
+    pub measured: Vec<Measured>,
+    /// Time of the newest record, milliseconds since the epoch.
+    pub newest: u64,
+}
+
+/// The identifier of an incident, which follows from policy, key and start, and from its number among the incidents of a
+/// tracker: a key can start twice at one time.
+pub fn incident(
+    policy: &PolicySummary,
+    track: &[(&'static str, OwnedValue)],
+    start: u64,
+    number: u64,
+) -> u64 {
+    text_hash(&format!("{}\0{track:?}\0{start}\0{number}", policy.name))
 }
 
 /// Sums and extremes of records as reported and scaled by the sampling rate, in so many seconds.
@@ -24,7 +43,8 @@ pub fn metrics(counted: &Bucket, scaled: &Bucket, seconds: f64) -> Metrics {
         Extremes {
             min: if counted.records == 0 { 0 } else { scale(counted.minima[at]) },
             max: scale(counted.maxima[at]),
-            avg: sum as f64 / seconds,
+            avg: sum as f64 / f64::from(counted.records.max(1)),
+            rate: sum as f64 / seconds,
             sum,
         }
     };

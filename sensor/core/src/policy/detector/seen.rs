@@ -1,9 +1,9 @@
 //! The window of a key as thresholds see it.
 
-use super::state::KeyState;
+use super::{report::Snapshot, state::KeyState};
 use crate::policy::{
     model::Policy,
-    threshold::{Metric, Quantity, Window},
+    threshold::{Condition, Metric, Quantity, Window},
     window::{
         Grid,
         counted::OfKey,
@@ -35,6 +35,13 @@ impl<'s> Seen<'s> {
         let oldest = state.series.oldest_at(grid, time);
         let part = (time != state.series.newest).then_some(oldest);
         Self { state, counted, oldest, part, seconds: policy.window as f64 / 1000.0 }
+    }
+
+    /// What an event tells of it, where `condition` holds.
+    pub(super) fn snapshot(&self, condition: &Condition, policy: &Policy) -> Snapshot {
+        let (counted, scaled) = self.state.united(self.oldest);
+        let measured = condition.measure(self, &policy.distinct);
+        Snapshot { counted, scaled, measured, newest: self.state.series.newest }
     }
 
     pub(super) fn records(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! What is kept of a key: two lines of the cache that every record changes, and what few keys have beside them.
 
-use super::{incident::Incident, scope::Flow};
+use super::{approach::Approach, incident::Incident, scope::Flow};
 use crate::policy::{
     keys::State,
     sources::SourceNumber,
@@ -20,8 +20,6 @@ const MORE_SOURCES: usize = 3;
 #[repr(C, align(64))]
 pub struct KeyState {
     pub(super) series: Series,
-    /// First packet of what the window has seen since silence.
-    pub(super) first: u64,
     /// Ports of the last records.
     pub(super) ports: [(u16, u16); REMEMBERED_PORTS],
     /// The sampling rate of all records, where they had one; 0 before the first.
@@ -36,6 +34,8 @@ pub struct KeyState {
 #[derive(Debug, Default)]
 struct Rare {
     incident: Option<Box<Incident>>,
+    /// While a threshold is near and none holds.
+    approach: Option<Box<Approach>>,
     /// The same as `series` for counts that are scaled by the sampling rate, where records had several rates.
     scaled: Option<Box<Series>>,
     /// Sources after the first, in the same way.
@@ -49,11 +49,6 @@ impl State for KeyState {
 }
 
 impl KeyState {
-    /// First and last packet of what the window has seen since silence.
-    pub(super) fn span(&self) -> (u64, u64) {
-        (self.first, self.series.newest.max(self.first))
-    }
-
     /// The incident that is open.
     #[inline(always)]
     pub(super) fn incident(&self) -> Option<&Incident> {
@@ -66,16 +61,25 @@ impl KeyState {
         self.rare.as_mut()?.incident.as_deref_mut()
     }
 
+    /// What the key has left since a threshold is near.
+    pub(super) fn approach(&mut self) -> &mut Option<Box<Approach>> {
+        &mut self.rare.get_or_insert_default().approach
+    }
+
+    /// Whether it has left something since a threshold is near.
+    #[inline(always)]
+    pub(super) fn is_approaching(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.approach.is_some())
+    }
+
     /// Opens an incident.
     pub(super) fn open(&mut self, incident: Incident) {
         self.rare.get_or_insert_default().incident = Some(Box::new(incident));
     }
 
-    /// Forgets the incident.
-    pub(super) fn close(&mut self) {
-        if let Some(rare) = &mut self.rare {
-            rare.incident = None;
-        }
+    /// Takes out the incident.
+    pub(super) fn close(&mut self) -> Option<Box<Incident>> {
+        self.rare.as_mut()?.incident.take()
     }
 
     /// Counts scaled by the sampling rate, where records had several rates; else the rate of all.
@@ -154,7 +158,6 @@ impl KeyState {
 
     fn begin(&mut self, flow: &Flow<'_>) {
         self.rate = flow.rate;
-        self.first = flow.sample.start;
         self.ports = Default::default();
         self.source = 0;
         if let Some(rare) = &mut self.rare {

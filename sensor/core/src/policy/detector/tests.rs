@@ -318,6 +318,110 @@ fn incidents_end_with_the_agent() {
     assert_eq!((end.kind, end.severity), (EventKind::End, Severity::High));
 }
 
+/// Kind, identifier, number, time and start of each event, times from [`NOW`] on.
+fn told(events: &[Alert]) -> Vec<(EventKind, u64, u32, u64, u64)> {
+    let line = |event: &Alert| {
+        let Alert { kind, incident, sequence, timestamp, start, .. } = *event;
+        (kind, incident, sequence, timestamp - NOW, start - NOW)
+    };
+    events.iter().map(line).collect()
+}
+
+/// Volume above the threshold for a second, at each of these times.
+fn bursts(settings: &str, times: &[u64], until: u64) -> Vec<Alert> {
+    let mut bench = Bench::new(&format!("{VOLUME}{settings}"));
+    for second in 0..=until / 1000 {
+        let time = NOW + second * 1000;
+        bench.advance(time);
+        if times.contains(&(second * 1000)) {
+            bench.observe(&flow(1, time, time, 1000));
+        }
+    }
+    bench.events
+}
+
+#[test]
+fn an_incident_starts_when_its_threshold_first_holds() {
+    let mut bench = Bench::new(VOLUME);
+    for after in [0, 20_000, 40_000] {
+        bench.observe(&flow(1, NOW + after - 5000, NOW + after, 400));
+    }
+    let [event] = &bench.events[..] else { panic!("{:?}", bench.events) };
+    assert_eq!(
+        (event.start, event.end, event.timestamp),
+        (NOW + 40_000, NOW + 40_000, NOW + 40_000)
+    );
+    let [measured] = &event.measured[..] else { panic!("{event:?}") };
+    assert_eq!((&*measured.function, measured.value), ("sum(octets)", 1200.0));
+    assert_eq!((measured.operator.text(), measured.limit), (">=", 1000.0));
+}
+
+#[test]
+fn an_incident_that_dips_goes_on() {
+    // The window is empty from 60 s to 90 s.
+    let events = bursts("", &[0, 90_000], 300_000);
+    let [start, end] = &told(&events)[..] else { panic!("{events:?}") };
+    assert_eq!((start.0, end.0, end.1, end.2), (EventKind::Start, EventKind::End, start.1, 1));
+    assert!(end.3 >= 90_000 + 60_000 + 60_000 - 10_000, "a window, and the hold: {end:?}");
+    assert_eq!(events[1].reason, Some(EndReason::Cleared));
+}
+
+#[test]
+fn an_incident_that_returns_goes_on() {
+    use EventKind::{End, Ongoing, Start};
+    let times = &[0, 200_000, 800_000];
+    let events = told(&bursts("hold = '0s'\nreopen = '5m'\n", times, 1_000_000));
+    let kinds: Vec<_> = events.iter().map(|event| event.0).collect();
+    assert_eq!(kinds, [Start, End, Ongoing, End, Start, End]);
+    let ids: Vec<_> = events.iter().map(|event| (event.1, event.2)).collect();
+    let (first, second) = (events[0].1, events[4].1);
+    assert_ne!(first, second);
+    assert_eq!(ids, [(first, 0), (first, 1), (first, 2), (first, 3), (second, 0), (second, 1)]);
+    let starts: Vec<_> = events.iter().map(|event| event.4).collect();
+    assert_eq!(starts, [0, 0, 0, 0, 800_000, 800_000]);
+}
+
+#[test]
+fn no_two_incidents_have_one_identifier() {
+    let policies = format!(
+        "{VOLUME}max_keys = 1\nreopen = '0s'\n[[policy]]\nname = 'hit'\nmatch = ''\n\
+        track_by = [['srcip']]\nmax_keys = 1\n"
+    );
+    let mut bench = Bench::new(&policies);
+    // Each evicts the one before, all at one time.
+    for round in 0..40 {
+        bench.observe(&flow(round % 2, NOW, NOW, 1000));
+    }
+    bench.change(&policies.replace("60s", "61s"));
+    bench.observe(&flow(1, NOW, NOW, 1000));
+    let begun = bench.events.iter().filter(|event| event.sequence == 0);
+    let ids: Vec<u64> = begun.map(|event| event.incident).collect();
+    let distinct: std::collections::HashSet<_> = ids.iter().collect();
+    assert_eq!((ids.len(), distinct.len()), (81, 81));
+}
+
+#[test]
+fn flows_from_before_the_threshold_are_told() {
+    let policies = "[[policy]]\nname = 'ports'\nmatch = ''\ntrack_by = [['srcip']]\nwindow = '60s'\n\
+        severity = { low = 'count() >= 20' }\n";
+    let mut bench = Bench::new(policies);
+    for after in 0..20 {
+        bench.observe(&flow(1, NOW + after, NOW + after, 1000 + after));
+    }
+    let [event] = &bench.events[..] else { panic!("{:?}", bench.events) };
+    let octets: Vec<_> = event
+        .samples
+        .iter()
+        .flat_map(|sample| sample.iter().find(|(name, _)| *name == "octets"))
+        .map(|(_, value)| value.clone())
+        .collect();
+    assert_eq!(octets, [1009, 1010, 1019].map(crate::flow::fields::OwnedValue::Integer));
+    let flows =
+        |list: &[(std::net::IpAddr, u32)]| list.iter().map(|(_, flows)| *flows).sum::<u32>();
+    assert_eq!((flows(&event.top.sources), flows(&event.top.destinations)), (11, 11));
+    assert_eq!(event.top.source_ports.len(), 1);
+}
+
 const MIXED: &str = r#"
 [[policy]]
 name = "sum"
@@ -325,6 +429,8 @@ match = ""
 track_by = [["srcip"], ["dstip", "protocol"]]
 window = "15s"
 update = "5s"
+hold = "3s"
+reopen = "20s"
 severity = { low = "sum(bits) >= 10000", high = "max(bits) >= 12000 && count() >= 3" }
 [[policy]]
 name = "hit"

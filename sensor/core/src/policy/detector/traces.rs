@@ -6,19 +6,19 @@ use std::{
     sync::Arc,
 };
 
-use super::scope::Flow;
+use super::{frequent::Frequent, scope::Flow};
 use crate::{
     flow::{
         fields::{FIELDS, Field, OwnedValue},
         profile::{Profile, Side},
     },
     policy::{
-        alert::{FlowSample, MAX_LISTED, MAX_SAMPLES},
+        alert::{FlowSample, MAX_LISTED, MAX_SAMPLES, Top},
         sources::{SourceNumber, View},
     },
 };
 
-/// Keys of one policy whose flows are quoted at a time; beyond that, events quote none.
+/// Keys of one policy whose flows are quoted and counted by address and port at a time; beyond that, events do neither.
 pub const MOST_QUOTED: usize = 1024;
 
 /// Traces of some flows, all of them bounded.
@@ -31,23 +31,48 @@ pub struct Traces {
     sources: BTreeSet<SourceNumber>,
     source_ports: BTreeSet<u16>,
     destination_ports: BTreeSet<u16>,
+    frequent: FrequentValues,
+}
+
+/// Flows by address and port.
+#[derive(Clone, Debug, Default)]
+struct FrequentValues {
+    sources: Frequent<IpAddr>,
+    destinations: Frequent<IpAddr>,
+    source_ports: Frequent<u16>,
+    destination_ports: Frequent<u16>,
 }
 
 impl Traces {
-    /// Adds a flow; `quoted` as a sample, where there is room.
+    /// Adds a flow; `quoted` counts it by address and port as well, and as a sample, where there is room.
     pub fn add(&mut self, flow: &Flow<'_>, quoted: bool) {
-        let batch = flow.row.batch;
-        self.add_ports(batch.source_port[flow.row.row], batch.destination_port[flow.row.row]);
+        let (batch, row) = (flow.row.batch, flow.row.row);
+        self.add_ports(batch.source_port[row], batch.destination_port[row]);
         self.add_source(flow.source);
-        if quoted && self.samples.len() < MAX_SAMPLES {
-            self.samples.push(sample(flow));
-            for (address, side) in
-                [(flow.row.source(), Side::Source), (flow.row.destination(), Side::Destination)]
-            {
-                let profile = batch.profile(side, flow.row.row);
-                if **profile != Profile::default() {
-                    self.addresses.entry(address).or_insert_with(|| profile.clone());
-                }
+        if quoted {
+            self.quote(flow, MAX_SAMPLES);
+        }
+    }
+
+    /// Counts a flow by address and port, and keeps it as a sample, of which there are so many at most.
+    pub fn quote(&mut self, flow: &Flow<'_>, samples: usize) {
+        let (batch, row) = (flow.row.batch, flow.row.row);
+        let (source, destination) = (flow.row.source(), flow.row.destination());
+        self.frequent.sources.add(source);
+        self.frequent.destinations.add(destination);
+        let ports = (batch.source_port[row], batch.destination_port[row]);
+        if ports != (0, 0) {
+            self.frequent.source_ports.add(ports.0);
+            self.frequent.destination_ports.add(ports.1);
+        }
+        if self.samples.len() >= samples {
+            return;
+        }
+        self.samples.push(sample(flow));
+        for (address, side) in [(source, Side::Source), (destination, Side::Destination)] {
+            let profile = batch.profile(side, row);
+            if **profile != Profile::default() {
+                self.addresses.entry(address).or_insert_with(|| profile.clone());
             }
         }
     }
@@ -77,6 +102,16 @@ impl Traces {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Addresses and ports that most flows have.
+    pub fn top(&self) -> Top {
+        Top {
+            sources: self.frequent.sources.list(),
+            destinations: self.frequent.destinations.list(),
+            source_ports: self.frequent.source_ports.list(),
+            destination_ports: self.frequent.destination_ports.list(),
+        }
     }
 
     /// Source ports, sorted.

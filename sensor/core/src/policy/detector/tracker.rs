@@ -32,17 +32,17 @@ macro_rules! either {
 }
 
 impl Tracker {
-    /// A tracker of keys of these fields.
+    /// A tracker of keys of these fields; `since` so many records have come.
     pub fn new(
         policy: &Policy,
         fields: KeyFields,
-        seed: u64,
+        (seed, since): (u64, u64),
         context: &mut TrackerScope<'_>,
     ) -> Self {
         if policy.has_thresholds() {
-            Self::Windows(WindowTracker::new(policy, fields, seed, context))
+            Self::Windows(WindowTracker::new(policy, fields, (seed, since), context))
         } else {
-            Self::Hits(HitTracker::new(fields, seed))
+            Self::Hits(HitTracker::new(fields, seed, since))
         }
     }
 

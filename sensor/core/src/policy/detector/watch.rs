@@ -35,7 +35,8 @@ impl Watch {
             labels: &mut labels,
         };
         let keys = policy.track_by.iter().map(|key| KeyFields::new(key));
-        let trackers = keys.map(|key| Tracker::new(policy, key, seed, &mut context)).collect();
+        let trackers =
+            keys.map(|key| Tracker::new(policy, key, (seed, since), &mut context)).collect();
         Self { trackers, counters, texts, since }
     }
 }

@@ -48,6 +48,10 @@ table! {
         severity: Severities = Severities::Default;
         /// Threshold that ends an incident.
         clear: Option<String> = None;
+        /// How long no threshold must hold for an incident to end; without it, the window.
+        hold: Option<Duration> = None;
+        /// How long after its end an incident that returns goes on; 0 for never.
+        reopen: Duration = Duration::from_mins(15);
         /// Between hits of one key.
         suppress: Duration = Duration::from_mins(1);
         /// Fields that a response may use.

@@ -24,6 +24,8 @@ use crate::{
 
 const WINDOW: (Duration, Duration) = (Duration::from_secs(15), Duration::from_hours(24));
 const UPDATE: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24));
+const HOLD: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24));
+const REOPEN: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24));
 const SUPPRESS: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24 * 30));
 const LATENESS: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24));
 const EXPIRES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24 * 366));
@@ -56,6 +58,15 @@ impl Resolver<'_> {
             let message = format!("`clear` needs thresholds under `{}`", self.words.severity);
             self.faults.push(Diagnostic::error(message, place(&raw.clear)));
         }
+        for (name, given, span) in [
+            ("hold", raw.hold.is_given(), place(&raw.hold)),
+            ("reopen", raw.reopen.is_given(), place(&raw.reopen)),
+        ] {
+            if given && levels.is_empty() {
+                let message = format!("`{name}` needs thresholds under `{}`", self.words.severity);
+                self.faults.push(Diagnostic::error(message, span));
+            }
+        }
         if raw.suppress.is_given() && !levels.is_empty() {
             let fault = Diagnostic::error(
                 "`suppress` applies only to policies without thresholds",
@@ -85,18 +96,14 @@ impl Resolver<'_> {
             severity,
             distinct,
             clear,
+            hold: self.duration_or(&raw.hold, "hold", HOLD, window),
+            reopen: self.duration(&raw.reopen, "reopen", REOPEN),
             levels,
             suppress: self.duration(&raw.suppress, "suppress", SUPPRESS),
             label: raw.label.value.as_ref().and_then(|label| self.label(label, &place(&raw.label))),
             expect: Vec::new(),
             max_keys: self.in_range(&raw.max_keys, "max_keys", MAX_KEYS) as usize,
-            lateness: match raw.lateness.value {
-                Some(value) => {
-                    let setting = at(value, place(&raw.lateness));
-                    self.duration(&setting, "lateness", LATENESS)
-                }
-                None => window,
-            },
+            lateness: self.duration_or(&raw.lateness, "lateness", LATENESS, window),
         };
         policy.expect = self.expected(raw, &policy);
         name.map(|_| policy)
@@ -360,6 +367,20 @@ impl Resolver<'_> {
             value
         };
         texts.iter().zip(key).map(&mut read).collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// As [`Self::duration`], for a setting that may be missing.
+    fn duration_or(
+        &mut self,
+        setting: &Setting<Option<Duration>>,
+        name: &str,
+        range: (Duration, Duration),
+        default: u64,
+    ) -> u64 {
+        match setting.value {
+            Some(value) => self.duration(&at(value, place(setting)), name, range),
+            None => default,
+        }
     }
 
     /// A duration in milliseconds.

@@ -137,6 +137,8 @@ window = "2h"
 update = "10m"
 severity = { high = "count() >= 3", low = "count() >= 1" }
 clear = "count() < 1"
+hold = "30s"
+reopen = "1h"
 factors = ["srcip"]
 max_keys = 7
 lateness = "1m"
@@ -152,6 +154,7 @@ lateness = "1m"
     assert_eq!((policy.track_by.len(), policy.max_keys), (2, 7));
     assert_eq!(policy.search.by_source.len(), 1);
     assert!(policy.clear.is_some());
+    assert_eq!((policy.hold, policy.reopen), (30_000, 3_600_000));
 }
 
 #[test]
@@ -172,6 +175,7 @@ fn fusion_models() {
     assert_eq!(faults(&loaded), [""; 0]);
     let [netbios, learn] = &loaded.policies[..] else { panic!("two policies") };
     assert_eq!((netbios.window, netbios.update), (300_000, 600_000));
+    assert_eq!((netbios.hold, netbios.reopen), (300_000, 900_000), "by default");
     assert_eq!(netbios.levels[0].threshold.text.as_ref(), "avg(bitsxrate) >= 20000000");
     assert_eq!(netbios.search.by_source.len(), 1);
     assert_eq!(learn.label.as_ref().map(|label| label.expires), Some(60_000));

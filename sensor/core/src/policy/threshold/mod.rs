@@ -2,6 +2,7 @@
 //!
 //! `func(metric) operator number`, with a unit where the metric has one, joined by `&&` or `||`; both at one level need parentheses, as in NQL.
 
+mod measured;
 mod number;
 mod parse;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use measured::Measured;
 pub use parse::{parse, single_field};
 
 /// A threshold and its text.
@@ -102,6 +104,18 @@ pub enum Operator {
 }
 
 impl Operator {
+    /// As it is written.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::AtLeast => ">=",
+            Self::Above => ">",
+            Self::AtMost => "<=",
+            Self::Below => "<",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+        }
+    }
+
     fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Self::AtLeast => left >= right,
@@ -122,6 +136,20 @@ pub enum Reading {
     /// With [`HYSTERESIS`]: it goes on to hold.
     Eased,
 }
+
+/// How far a window has come towards a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Nowhere near.
+    Far,
+    /// Past [`NEAR`].
+    Near,
+    /// It holds as written.
+    Holds,
+}
+
+/// Share of the number from which on a quantity is near it. Bounds from above are near from twice the number on.
+pub const NEAR: f64 = 0.5;
 
 /// Share of the number to which a quantity must fall before a threshold that held holds no more. Bounds from above are
 /// eased the other way.
@@ -151,6 +179,47 @@ impl Condition {
             }
             Self::Absent => window.is_empty(),
         }
+    }
+
+    /// How far a window has come. Where it holds, that is [`Self::holds`] as written; each quantity is asked for once.
+    #[inline(always)]
+    pub fn reach(&self, window: &impl Window) -> Reach {
+        match self {
+            Self::Compare(quantity, operator, number) => {
+                let value = window.quantity(*quantity);
+                let near = match operator {
+                    Operator::AtLeast | Operator::Above => value >= number * NEAR,
+                    Operator::AtMost | Operator::Below => value <= number / NEAR,
+                    Operator::Equal | Operator::NotEqual => false,
+                };
+                match (operator.holds(value, *number), near) {
+                    (true, _) => Reach::Holds,
+                    (false, true) => Reach::Near,
+                    (false, false) => Reach::Far,
+                }
+            }
+            other => other.reach_of_many(window),
+        }
+    }
+
+    fn reach_of_many(&self, window: &impl Window) -> Reach {
+        let (conditions, first, last) = match self {
+            Self::All(conditions) => (conditions, Reach::Holds, Reach::Far),
+            Self::Any(conditions) => (conditions, Reach::Far, Reach::Holds),
+            Self::Absent if window.is_empty() => return Reach::Holds,
+            Self::Absent => return Reach::Far,
+            Self::Compare(..) => return self.reach(window),
+        };
+        // From where it begins, and where no other condition changes it any more.
+        let mut reach = first;
+        for condition in conditions {
+            let one = condition.reach(window);
+            reach = if last == Reach::Far { reach.min(one) } else { reach.max(one) };
+            if reach == last {
+                break;
+            }
+        }
+        reach
     }
 
     /// Whether another condition holds wherever this one does, as far as the numbers of conditions of one form tell.

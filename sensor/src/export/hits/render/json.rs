@@ -1,14 +1,18 @@
 //! An event as one JSON object. Keys are those of NQL's `alert` context wherever it has one, so that the line can be
-//! queried as it is; times are seconds since the epoch there, and milliseconds in the flows, as in flow logs.
+//! queried as it is; names and units are those of flow logs: `timestamp` in seconds, `start`, `end` and `duration` in
+//! milliseconds.
 
 use std::{net::IpAddr, sync::Arc};
 
 use sensor_core::{
     flow::{
-        fields::{OwnedValue, Value},
+        fields::{self, Kind, OwnedValue, Value},
         profile::{AutonomousSystem, Profile},
     },
-    policy::alert::{Alert, Extremes, FlowSample, Metrics},
+    policy::{
+        alert::{Alert, Extremes, FlowSample, Metrics, Top},
+        threshold::Measured,
+    },
 };
 use serde::{
     Serialize, Serializer,
@@ -16,7 +20,7 @@ use serde::{
 };
 
 use super::{
-    parts::{id, shown, track},
+    parts::{bogon, id, shown, track},
     summary,
 };
 
@@ -46,15 +50,16 @@ pub fn write(out: &mut Vec<u8>, event: &Alert, detail: Detail) {
         severity: event.severity.name(),
         search: &policy.search,
         threshold: event.threshold.as_deref(),
+        measured: event.measured.iter().map(MeasuredLine::from).collect(),
         rollupperiod: policy.window,
         updateinterval: policy.update,
         track: (!event.track.is_empty()).then(|| track(event)),
         track_by: event.track.iter().map(|(name, _)| *name).collect(),
         tracked: Fields(&event.track),
         factors: &policy.factors,
-        start: event.start / 1000,
-        end: event.end / 1000,
-        duration: event.end.saturating_sub(event.start) / 1000,
+        start: event.start,
+        end: event.end,
+        duration: event.end.saturating_sub(event.start),
         reason: event.reason.map(|reason| reason.name()),
         records: event.records,
         suppressed: event.suppressed,
@@ -62,6 +67,7 @@ pub fn write(out: &mut Vec<u8>, event: &Alert, detail: Detail) {
         flowsrcnames: &event.sources,
         srcports: &event.source_ports,
         dstports: &event.destination_ports,
+        top: full.then(|| TopLine::from(&event.top)),
         sample_flows: full.then_some(Samples(&event.samples)),
         ipinfocount: event.addresses.len(),
         ipinfo: full.then(|| event.addresses.iter().map(Address::from).collect()),
@@ -86,6 +92,8 @@ struct Line<'a> {
     search: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     threshold: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    measured: Vec<MeasuredLine<'a>>,
     rollupperiod: u32,
     updateinterval: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,10 +114,78 @@ struct Line<'a> {
     srcports: &'a [u16],
     dstports: &'a [u16],
     #[serde(skip_serializing_if = "Option::is_none")]
+    top: Option<TopLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sample_flows: Option<Samples<'a>>,
     ipinfocount: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     ipinfo: Option<Vec<Address<'a>>>,
+}
+
+/// What was compared with what.
+#[derive(Serialize)]
+struct MeasuredLine<'a> {
+    function: &'a str,
+    value: Number,
+    operator: &'static str,
+    limit: Number,
+}
+
+impl<'a> From<&'a Measured> for MeasuredLine<'a> {
+    fn from(measured: &'a Measured) -> Self {
+        Self {
+            function: &measured.function,
+            value: Number(measured.value),
+            operator: measured.operator.text(),
+            limit: Number(measured.limit),
+        }
+    }
+}
+
+/// A number, without decimals where it is whole.
+struct Number(f64);
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Up to here all whole numbers have a form of their own.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match self.0 {
+            number if number.fract() == 0.0 && (0.0..EXACT).contains(&number) => {
+                serializer.serialize_u64(number as u64)
+            }
+            number => serializer.serialize_f64(number),
+        }
+    }
+}
+
+/// How many flows had which address and port.
+#[derive(Serialize)]
+struct TopLine {
+    srcip: Vec<Counted<IpAddr>>,
+    dstip: Vec<Counted<IpAddr>>,
+    srcport: Vec<Counted<u16>>,
+    dstport: Vec<Counted<u16>>,
+}
+
+#[derive(Serialize)]
+struct Counted<T> {
+    value: T,
+    flows: u32,
+}
+
+impl From<&Top> for TopLine {
+    fn from(top: &Top) -> Self {
+        Self {
+            srcip: counted(&top.sources),
+            dstip: counted(&top.destinations),
+            srcport: counted(&top.source_ports),
+            dstport: counted(&top.destination_ports),
+        }
+    }
+}
+
+fn counted<T: Copy>(values: &[(T, u32)]) -> Vec<Counted<T>> {
+    values.iter().map(|(value, flows)| Counted { value: *value, flows: *flows }).collect()
 }
 
 #[derive(Serialize)]
@@ -126,6 +202,7 @@ struct ExtremesLine {
     min: u64,
     max: u64,
     avg: f64,
+    rate: f64,
     sum: u64,
 }
 
@@ -135,6 +212,7 @@ impl From<&Metrics> for MetricsLine {
             min: of.min / unit,
             max: of.max / unit,
             avg: of.avg / unit as f64,
+            rate: of.rate / unit as f64,
             sum: of.sum / unit,
         };
         Self {
@@ -154,7 +232,8 @@ impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in self.0 {
-            map.serialize_entry(name, &Typed(value))?;
+            let one = fields::find(name).is_none_or(|field| field.kind == Kind::Text);
+            map.serialize_entry(name, &Typed { value, one })?;
         }
         map.end()
     }
@@ -173,17 +252,21 @@ impl Serialize for Samples<'_> {
 }
 
 /// A value by the types of the flow log.
-struct Typed<'a>(&'a OwnedValue);
+struct Typed<'a> {
+    value: &'a OwnedValue,
+    /// Whether the field is one text, which several names are joined to.
+    one: bool,
+}
 
 impl Serialize for Typed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.value() {
+        match self.value.value() {
             Value::Integer(number) => serializer.serialize_u64(number),
             Value::Float(number) => serializer.serialize_f64(number),
             Value::Bool(flag) => serializer.serialize_bool(flag),
-            Value::Texts(texts) => serializer.collect_seq(texts),
+            Value::Texts(texts) if !self.one => serializer.collect_seq(texts),
             Value::Text(text) => serializer.serialize_str(text),
-            _ => serializer.serialize_str(&shown(self.0)),
+            _ => serializer.serialize_str(&shown(self.value)),
         }
     }
 }
@@ -261,7 +344,7 @@ impl<'a> From<&'a (IpAddr, Arc<Profile>)> for Address<'a> {
         let iprep = profile.reputation.as_deref();
         Self {
             ip: *ip,
-            bogon: profile.bogon,
+            bogon: bogon(*ip, profile),
             internal: profile.internal,
             local: profile.local,
             owner,
@@ -291,10 +374,10 @@ mod tests {
         for query in [
             "id == 0123456789abcdef-0",
             "timestamp == 1700000000",
-            "start == 1699999939 && end == 1700000000 && duration == 61",
+            "start == 1699999939123 && end == 1700000000123 && duration == 61000",
             "alerttype == start",
             "algorithm == port_scan && tdm.name == port_scan",
-            "summary =~ *distinct*",
+            "summary =~ '*120 of 100*'",
             "severity == high",
             "categories == t1046 && categories == discovery",
             "search == \"protocol == tcp && tcpflags.syn == true\"",
@@ -303,7 +386,7 @@ mod tests {
             "track == srcip=10.0.0.5 && track_by == srcip",
             "srcports == 40000 && dstports == 23",
             "metrics.bits.min == 320 && metrics.bits.sum == 57600",
-            "metrics.bitsxrate.avg == 1920.5 && metrics.packets.max == 2 && metrics.packetsxrate.sum == 2400",
+            "metrics.bitsxrate.avg == 4800.5 && metrics.packets.max == 2 && metrics.packetsxrate.sum == 2400",
             "ipinfocount == 2 && ipinfo.ip == 192.0.2.0/24",
             "ipinfo.bogon == true && ipinfo.as.number == 64500 && ipinfo.as.org == Example",
             "ipinfo.geo.countrycode == nl && ipinfo.geo.location.lat > 52",

@@ -2,9 +2,9 @@
 
 use sensor_core::policy::alert::{Alert, EventKind};
 
-use super::parts::{shown, track};
+use super::parts::{measured, shown, track};
 
-/// `port_scan: start (high): srcip=10.0.0.5, distinct(dstport) >= 100`.
+/// `port_scan: start (high): srcip=10.0.0.5, distinct(dstport) 120 of 100 in 5m`.
 pub fn of(event: &Alert) -> String {
     let mut text = format!(
         "{}: {} ({}): {}",
@@ -16,8 +16,8 @@ pub fn of(event: &Alert) -> String {
     if event.kind == EventKind::Hit && event.records > 1 {
         text.push_str(&format!(", {} flows", event.records));
     }
-    if let Some(threshold) = &event.threshold {
-        text.push_str(&format!(", {threshold}"));
+    if event.threshold.is_some() {
+        text.push_str(&format!(", {}", measured(event)));
     }
     if let Some(reason) = event.reason {
         text.push_str(&format!(", {}", reason.name()));

@@ -7,8 +7,12 @@ use sensor_core::{
         fields::OwnedValue,
         profile::{AutonomousSystem, Profile},
     },
-    policy::alert::{
-        Alert, EndReason, EventKind, Extremes, FlowSample, Metrics, PolicySummary, Severity,
+    policy::{
+        alert::{
+            Alert, EndReason, EventKind, Extremes, FlowSample, Metrics, PolicySummary, Severity,
+            Top,
+        },
+        threshold::{Measured, Operator},
     },
 };
 
@@ -38,7 +42,7 @@ fn flow(source: &str, destination: &str, port: u64) -> FlowSample {
 
 /// A port scan that begins: thresholds, a key, all there can be.
 pub fn scan() -> Alert {
-    let extremes = |min, max, avg, sum| Extremes { min, max, avg, sum };
+    let extremes = |min, max, avg, rate, sum| Extremes { min, max, avg, rate, sum };
     Alert {
         incident: 0x0123_4567_89ab_cdef,
         sequence: 0,
@@ -56,20 +60,35 @@ pub fn scan() -> Alert {
         }),
         severity: Severity::High,
         threshold: Some("distinct(dstport) >= 100".into()),
+        measured: vec![Measured {
+            function: "distinct(dstport)".into(),
+            value: 120.0,
+            operator: Operator::AtLeast,
+            limit: 100.0,
+        }],
         track: vec![("srcip", ip("10.0.0.5"))],
         start: NOW - 61_000,
         end: NOW,
         records: 120,
         suppressed: 0,
         metrics: Metrics {
-            bits: extremes(320, 480, 192.0, 57_600),
-            scaled_bits: extremes(320, 48_000, 1920.5, 576_000),
-            packets: extremes(1, 2, 0.8, 240),
-            scaled_packets: extremes(1, 200, 8.0, 2400),
+            bits: extremes(320, 480, 480.0, 192.0, 57_600),
+            scaled_bits: extremes(320, 48_000, 4800.5, 1920.5, 576_000),
+            packets: extremes(1, 2, 2.0, 0.8, 240),
+            scaled_packets: extremes(1, 200, 20.0, 8.0, 2400),
         },
         sources: vec!["router \"one\"".into()],
         source_ports: vec![40_000],
         destination_ports: vec![22, 23, 80],
+        top: Top {
+            sources: vec![("10.0.0.5".parse().unwrap(), 60)],
+            destinations: vec![
+                ("192.0.2.1".parse().unwrap(), 40),
+                ("192.0.2.2".parse().unwrap(), 20),
+            ],
+            source_ports: vec![(40_000, 60)],
+            destination_ports: vec![(22, 30), (23, 29), (80, 1)],
+        },
         samples: vec![flow("10.0.0.5", "192.0.2.1", 22), flow("10.0.0.5", "192.0.2.2", 23)],
         addresses: vec![
             (
@@ -124,12 +143,14 @@ pub fn hit() -> Alert {
             factors: Vec::new(),
         }),
         threshold: None,
+        measured: Vec::new(),
         track: Vec::new(),
         records: 3,
         suppressed: 2,
         metrics: Metrics::default(),
         sources: Vec::new(),
         source_ports: Vec::new(),
+        top: Top::default(),
         samples: vec![flow("2001:db8::1", "2001:db8::2", 23)],
         addresses: Vec::new(),
         ..scan()

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use sensor_core::policy::alert::{Alert, Extremes, Severity};
 
-use super::{parts::rfc3339, summary};
+use super::{
+    parts::{bogon, measured, rfc3339},
+    summary,
+};
 use crate::export::log::line::octets;
 
 /// How an event is shown.
@@ -23,7 +26,7 @@ pub fn write(out: &mut Vec<u8>, event: &Alert, style: Style) {
     let time = rfc3339(event.timestamp);
     let end = match (&event.threshold, event.reason) {
         (_, Some(reason)) => format!("  ({})", reason.name()),
-        (Some(threshold), None) => format!("  ({threshold})"),
+        (Some(_), None) => format!("  ({})", measured(event)),
         (None, None) if event.records > 1 => format!("  ({} flows)", event.records),
         (None, None) => String::new(),
     };
@@ -64,6 +67,7 @@ fn details(text: &mut String, event: &Alert) {
     if policy.window > 0 {
         row("window", &format!("{} s", policy.window));
     }
+    row("threshold", event.threshold.as_deref().unwrap_or_default());
     row("from", &rfc3339(event.start));
     row("to", &rfc3339(event.end));
     let flows = match event.suppressed {
@@ -76,6 +80,10 @@ fn details(text: &mut String, event: &Alert) {
     row("seen by", &event.sources.join(", "));
     row("src ports", &ports(&event.source_ports));
     row("dst ports", &ports(&event.destination_ports));
+    row("top src", &counted(&event.top.sources));
+    row("top dst", &counted(&event.top.destinations));
+    row("top sport", &counted(&event.top.source_ports));
+    row("top dport", &counted(&event.top.destination_ports));
     for sample in &event.samples {
         row("flow", &summary::flow(sample));
     }
@@ -84,7 +92,7 @@ fn details(text: &mut String, event: &Alert) {
         let flags = [
             (profile.internal, "internal"),
             (profile.local, "of this host"),
-            (profile.bogon, "bogon"),
+            (bogon(*address, profile), "bogon"),
         ];
         known.extend(
             flags
@@ -114,10 +122,15 @@ fn extremes(of: Extremes) -> String {
     format!(
         "{} in all, {}/s, {} to {} a flow",
         octets(of.sum),
-        octets(of.avg as u64),
+        octets(of.rate as u64),
         octets(of.min),
         octets(of.max)
     )
+}
+
+fn counted<T: std::fmt::Display>(values: &[(T, u32)]) -> String {
+    let parts: Vec<_> = values.iter().map(|(value, flows)| format!("{value} ({flows})")).collect();
+    parts.join(" ")
 }
 
 fn ports(ports: &[u16]) -> String {

@@ -1,11 +1,14 @@
 //! Policies with thresholds: a window for each key.
 
+mod course;
+
 use std::collections::BTreeSet;
 
 use super::{
-    incident::{self, Incident},
+    approach::Approaching,
+    ended::EndedIncidents,
+    incident::{self, Verdict},
     prefetch::Step,
-    report,
     scope::{Flow, TrackerScope},
     seen::Seen,
     state::KeyState,
@@ -38,16 +41,22 @@ pub struct WindowTracker {
     nested: bool,
     /// Keys whose silence matters.
     expected: Vec<Slot>,
+    /// How many keys a threshold is near.
+    approaching: Approaching,
     /// Keys with an incident.
     open: BTreeSet<Slot>,
+    /// Incidents that go on if they return; seldom asked for.
+    ended: Box<EndedIncidents>,
+    /// Incidents so far, and the records that had come before the first could.
+    begun: u64,
 }
 
 impl WindowTracker {
-    /// A tracker of keys of these fields.
+    /// A tracker of keys of these fields; `since` so many records have come.
     pub fn new(
         policy: &Policy,
         fields: KeyFields,
-        seed: u64,
+        (seed, since): (u64, u64),
         context: &mut TrackerScope<'_>,
     ) -> Self {
         let beacons = policy.asks(|quantity| matches!(quantity, Some(Quantity::Beacon { .. })));
@@ -62,7 +71,10 @@ impl WindowTracker {
             parts: policy.distinct.iter().map(|field| Part::of(field)).collect(),
             counted: Counted::new(policy.distinct.len(), beacons),
             expected: Vec::new(),
+            approaching: Approaching::default(),
             open: BTreeSet::new(),
+            ended: Box::default(),
+            begun: since,
             fields,
         };
         for values in &policy.expect {
@@ -137,7 +149,6 @@ impl WindowTracker {
             context.counters.late += 1;
             return;
         };
-        state.first = state.first.min(flow.sample.start);
         state.remember(flow);
         if let Placed::Anew(_) = placed {
             self.counted.begin(slot, state.series.oldest(self.grid));
@@ -186,8 +197,18 @@ impl WindowTracker {
     }
 
     fn forget_most_idle(&mut self) {
-        if let Some(slot) = self.keys.remove_most_idle() {
-            self.counted.forget(slot);
+        let Some(slot) = self.keys.most_idle() else { return };
+        self.leave(slot);
+        self.keys.remove_most_idle();
+        self.counted.forget(slot);
+    }
+
+    /// No threshold is near a key any more.
+    #[inline(always)]
+    fn leave(&mut self, slot: Slot) {
+        let state = self.keys.state(slot);
+        if state.is_approaching() {
+            self.approaching.take(state.approach());
         }
     }
 
@@ -203,18 +224,31 @@ impl WindowTracker {
     ) {
         let state = self.keys.peek(slot);
         let held = state.incident().map(|incident| incident.level);
-        let holds = incident::level(
+        let verdict = incident::verdict(
             (policy, self.nested),
             &Seen::new((state, self.counted.of(slot)), policy, self.grid, time),
             held,
             state.expected,
         );
-        match (held, holds) {
-            (None, None) => {}
-            (None, Some(level)) => self.start(policy, slot, time, level, flow, context),
-            (Some(_), None) => self.end(policy, slot, time, EndReason::Cleared, context),
-            (Some(held), Some(level)) => {
+        match (held, verdict) {
+            (None, Verdict::Far) => self.leave(slot),
+            (None, Verdict::Near) => {
+                let state = self.keys.state(slot);
+                let kept = state.is_approaching() || self.approaching.has_room();
+                if let Some(flow) = flow.filter(|_| kept) {
+                    self.approaching.add(state.approach(), flow, policy.window);
+                }
+            }
+            (None, Verdict::Holds(level)) => self.start(policy, slot, time, level, flow, context),
+            (Some(_), Verdict::Far | Verdict::Near) => {
+                let incident = self.keys.state(slot).incident_mut();
+                if incident.is_some_and(|incident| incident.is_over(policy, time)) {
+                    self.end(policy, slot, time, EndReason::Cleared, context);
+                }
+            }
+            (Some(held), Verdict::Holds(level)) => {
                 let Some(incident) = self.keys.state(slot).incident_mut() else { return };
+                incident.holds();
                 incident.label(policy, time, flow, context);
                 let due = policy.update > 0 && time >= incident.spoke.saturating_add(policy.update);
                 if level != held || due {
@@ -223,137 +257,5 @@ impl WindowTracker {
                 }
             }
         }
-    }
-
-    #[cold]
-    fn start(
-        &mut self,
-        policy: &Policy,
-        slot: Slot,
-        time: u64,
-        level: usize,
-        flow: Option<&Flow<'_>>,
-        context: &mut TrackerScope<'_>,
-    ) {
-        let track = self.fields.values(self.keys.key(slot), context.texts);
-        let quoted = self.open.len() < MOST_QUOTED;
-        let state = self.keys.state(slot);
-        if state.series.newest == 0 {
-            // Nothing was ever heard of it.
-            state.first = context.sources.began();
-        }
-        let id = report::incident(&policy.summary, &track, state.first);
-        let mut incident = Incident::new(id, policy, level, time);
-        for (source, destination) in state.ports {
-            incident.traces.add_ports(source, destination);
-        }
-        for source in state.known_sources() {
-            incident.traces.add_source(source);
-        }
-        for (field, distinct) in policy.distinct.iter().zip(self.counted.of(slot).distinct) {
-            report::add_counted(&mut incident.traces, field.name, distinct.values());
-        }
-        if let Some(flow) = flow {
-            incident.add(flow, quoted);
-            incident.label(policy, time, Some(flow), context);
-        }
-        state.open(incident);
-        self.open.insert(slot);
-        self.tell(policy, slot, EventKind::Start, time, None, context);
-    }
-
-    #[cold]
-    fn end(
-        &mut self,
-        policy: &Policy,
-        slot: Slot,
-        time: u64,
-        reason: EndReason,
-        context: &mut TrackerScope<'_>,
-    ) {
-        if self.keys.peek(slot).incident().is_some() {
-            self.tell(policy, slot, EventKind::End, time, Some(reason), context);
-            self.keys.state(slot).close();
-            self.open.remove(&slot);
-        }
-    }
-
-    fn tell(
-        &mut self,
-        policy: &Policy,
-        slot: Slot,
-        kind: EventKind,
-        time: u64,
-        reason: Option<EndReason>,
-        context: &mut TrackerScope<'_>,
-    ) {
-        if policy.label.is_some() {
-            return;
-        }
-        let track = self.fields.values(self.keys.key(slot), context.texts);
-        let state = self.keys.peek(slot);
-        let (counted, scaled) = state.united(state.series.oldest_at(self.grid, time));
-        let Some(incident) = state.incident() else { return };
-        let event = incident.event(
-            policy,
-            track,
-            state.span(),
-            (&counted, &scaled),
-            (kind, time, reason),
-            context.sources,
-        );
-        context.event(event);
-        if let Some(incident) = self.keys.state(slot).incident_mut() {
-            incident.sequence += 1;
-        }
-    }
-
-    /// Up to when all that feeds a key has arrived.
-    fn horizon(&self, slot: Slot, context: &TrackerScope<'_>) -> u64 {
-        let state = self.keys.peek(slot);
-        let own = state.sources().and_then(|ids| ids.map(|id| context.sources.horizon(id)).min());
-        let horizon = own.unwrap_or_else(|| context.sources.slowest());
-        let patience = state.incident().map_or(0, |incident| incident.patience);
-        horizon.saturating_sub(patience).max(state.series.newest)
-    }
-
-    /// Goes on to what the sources have reached.
-    pub fn advance(&mut self, policy: &Policy, context: &mut TrackerScope<'_>) {
-        let slots: BTreeSet<Slot> = self.open.iter().chain(&self.expected).copied().collect();
-        let settled = context.sources.began().saturating_add(policy.window);
-        for slot in slots {
-            if context.sources.is_ahead(self.keys.peek(slot).series.newest) {
-                // The clock was set back: what the window holds has not happened yet.
-                self.end(policy, slot, context.sources.slowest(), EndReason::Cleared, context);
-                self.keys.state(slot).series = Series::default();
-            }
-            let time = self.horizon(slot, context);
-            if self.open.contains(&slot) || time >= settled {
-                self.judge(policy, slot, time, None, context);
-            }
-        }
-        let rest = policy.window.saturating_add(policy.lateness);
-        let horizon = context.sources.slowest();
-        while let Some(slot) = self.keys.idle_since(horizon.saturating_sub(rest)) {
-            if self.open.contains(&slot) {
-                break;
-            }
-            self.forget_most_idle();
-        }
-    }
-
-    /// Ends incidents, `most` of them at most. True once none is left.
-    pub fn finish(
-        &mut self,
-        policy: &Policy,
-        now: u64,
-        reason: EndReason,
-        most: usize,
-        context: &mut TrackerScope<'_>,
-    ) -> bool {
-        for slot in self.open.iter().copied().take(most).collect::<Vec<_>>() {
-            self.end(policy, slot, now, reason, context);
-        }
-        self.open.is_empty()
     }
 }
