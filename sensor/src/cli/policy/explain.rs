@@ -63,6 +63,8 @@ enum Rule {
         levels: Vec<Level>,
         #[serde(skip_serializing_if = "Option::is_none")]
         clear: Option<String>,
+        hold_ms: u64,
+        reopen_ms: u64,
     },
     EachMatch {
         suppress_ms: u64,
@@ -160,6 +162,8 @@ impl Rule {
             update_ms: (policy.update > 0).then_some(policy.update),
             levels: policy.levels.iter().map(level).collect(),
             clear: policy.clear.as_ref().map(|clear| clear.text.to_string()),
+            hold_ms: policy.hold,
+            reopen_ms: policy.reopen,
         }
     }
 }
@@ -189,13 +193,16 @@ impl Body for Explained {
             &format!("{} behind the newest record of its source", shown(self.lateness_ms)),
         );
         match &self.rule {
-            Rule::Thresholds { window_ms, update_ms, levels, clear } => {
+            Rule::Thresholds { window_ms, update_ms, levels, clear, hold_ms, reopen_ms } => {
                 line("window", &shown(*window_ms));
                 line("update", &update_ms.map_or("never".to_owned(), shown));
                 for Level { severity, threshold } in levels {
                     line(severity, threshold);
                 }
-                line("clear", clear.as_deref().unwrap_or("below 90 % of the threshold"));
+                let clear = clear.as_deref().unwrap_or("below 90 % of the threshold");
+                line("clear", &format!("{clear} for {}", shown(*hold_ms)));
+                let within = format!("within {} of the end", shown(*reopen_ms));
+                line("reopen", if *reopen_ms == 0 { "never" } else { &within });
             }
             Rule::EachMatch { suppress_ms } => line("suppress", &shown(*suppress_ms)),
         }
