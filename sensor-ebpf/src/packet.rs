@@ -210,7 +210,7 @@ fn difference(to: *const u8, from: *const u8) -> usize {
         let mut difference = to as usize;
         // SAFETY: a subtraction.
         unsafe {
-            asm!("{0} -= {1}", inout(reg) difference, in(reg) from, options(pure, nomem, nostack));
+            asm!("{0} -= {1}", inout(reg) difference, in(reg) from as usize, options(pure, nomem, nostack));
         }
         difference
     }

@@ -63,7 +63,7 @@ pub struct SiteArgs {
     #[command(flatten)]
     pub files: FilesArgs,
 
-    /// Configuration whose [policies] to read instead: its files, and what it enables, disables and overrides
+    /// Read the policies of this configuration instead: its files, and what it enables, disables and overrides
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "paths")]
     pub config: Option<PathBuf>,
 }

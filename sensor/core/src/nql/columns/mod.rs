@@ -1,6 +1,6 @@
 //! The evaluator over columns: many queries, whole batches of flows.
 //!
-//! Queries become tests of columns ([`mod@test`]), these one graph ([`super::dag`]), the graph a [`Program`]. It is evaluated
+//! Queries become tests of columns (`test`), these one graph ([`super::dag`]), the graph a [`Program`]. It is evaluated
 //! over chunks of [`CHUNK_ROWS`] rows into masks of one bit a row, in loops over plain slices that the compiler
 //! vectorises. What hangs on addresses is decided once per profile, what hangs on the batch once per batch, what devices
 //! tell of a number once per number. A column without rows reads as 0; where that is no value, presence is asked for.

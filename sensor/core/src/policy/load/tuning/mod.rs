@@ -1,7 +1,7 @@
 //! What a site changes of policies that others wrote: which are evaluated, and single values of them.
 //!
 //! Whoever copies a policy to change a number misses what becomes of the original. So a site names policies by globs and
-//! writes only what differs; it is laid over the policies as they were written, before they are judged ([`lay`]), and is
+//! writes only what differs; it is laid over the policies as they were written, before they are judged (`lay`), and is
 //! held to the same rules. Every changed value remembers where it was written.
 
 mod faults;
