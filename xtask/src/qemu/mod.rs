@@ -22,7 +22,7 @@ use anyhow::{Context, Result, bail};
 pub use self::kernel::{Kernel, Series};
 
 /// After this the machine is switched off: a kernel that hangs must not hang the tests.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(480);
 
 /// The last line of a run begins with this.
 const MARKER: &str = "EXIT=";
