@@ -23,8 +23,21 @@ const STEERING: [&str; 9] = [
 ];
 
 /// The cargo of the workspace's pinned toolchain, started in the environment of the user.
+///
+/// `cargo run` tells this process about the package `xtask`. Build scripts of dependencies (ring's, for one) watch those
+/// variables: with them passed on, each change between `cargo xtask` and a plain `cargo` would build them anew.
 pub fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os().filter(|(name, _)| is_of_package(name)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Whether `cargo run` sets the variable to describe the package that it runs.
+fn is_of_package(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
 }
 
 /// Takes out of the environment of `command` what was meant for another cargo.
