@@ -65,10 +65,19 @@ fn carries(input: Input) -> Result<()> {
         let name = format!("127.0.0.1:{port}");
         wait_until("it is noticed", || !log::lines(&["not delivered", &name]).is_empty())?;
         let rsyslog = Rsyslog::start(input, port, directory.path(), &pki)?;
-        wait_until("the rest has arrived", || rsyslog.received().len() >= 300)?;
-        let mut numbers = rsyslog.numbers()?;
-        numbers.dedup();
-        ensure!(numbers == (0..300).collect::<Vec<_>>(), "{numbers:?}");
+        wait_until("the rest has arrived", || {
+            rsyslog.numbers().is_ok_and(|numbers| numbers.contains(&299))
+        })?;
+        let numbers = rsyslog.numbers()?;
+        // What the receiver read, but its kernel had not acknowledged when it ended, comes again: the last batch.
+        let repeated = numbers.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[1]);
+        ensure!(
+            repeated.clone().all(|number| (150..200).contains(&number)),
+            "{:?}",
+            repeated.collect::<Vec<_>>()
+        );
+        let missed: Vec<_> = (0..300).filter(|number| !numbers.contains(number)).collect();
+        ensure!(missed.is_empty(), "{missed:?}");
         let report = finish(hits, DEADLINE)?;
         ensure!(report.account.sent == 300 && report.error.is_some(), "{report:?}");
         return rsyslog.stop();

@@ -18,8 +18,8 @@ use crate::{
 /// Paths of which tc gets other packets than XDP: whole ones that devices cut for XDP, merged and decrypted ones.
 const OTHERWISE_BY_TC: [&str; 6] = ["wire", "vlan", "big", "ipsec", "vrf", "forwarded"];
 
-/// XDP wherever it counts right: also on veth, where `auto` takes tcx.
-const BY_XDP: &str = "--ingress bond=auto --ingress team=auto --ingress xdp";
+/// Devices that have no XDP of their own that counts right.
+const MASTERS: [&str; 2] = ["bond", "team"];
 
 #[test]
 fn nothing_is_harmed() -> Result<()> {
@@ -29,7 +29,7 @@ fn nothing_is_harmed() -> Result<()> {
     // Else it would be the lab that does harm.
     pass(network, &all, "without the agent")?;
 
-    let near = watch(&network.near, &network.all_devices(1), BY_XDP)?;
+    let near = watch(&network.near, &network.all_devices(1), false)?;
     pass(network, &all, "with the agent at the near end")?;
     near.stop("INT")?;
 
@@ -54,14 +54,11 @@ fn everywhere(
     devices: [Vec<String>; 2],
     by_tc: bool,
 ) -> Result<()> {
-    let [hook, name] = if by_tc {
-        ["--ingress tc", "with the agent at all ends, by tc"]
-    } else {
-        [BY_XDP, "with the agent at all ends"]
-    };
-    let near = watch(&network.near, &devices[0], hook)?;
-    let far = watch(&network.far, &devices[1], hook)?;
-    let router = watch(&network.router, &["in".to_owned(), "out".to_owned()], hook)?;
+    let name =
+        if by_tc { "with the agent at all ends, by tc" } else { "with the agent at all ends" };
+    let near = watch(&network.near, &devices[0], by_tc)?;
+    let far = watch(&network.far, &devices[1], by_tc)?;
+    let router = watch(&network.router, &["in".to_owned(), "out".to_owned()], by_tc)?;
     let ends = [&network.near, &network.far];
     let before = [flows::transformed(ends[0])?, flows::transformed(ends[1])?];
     pass(network, paths, name)?;
@@ -102,11 +99,19 @@ fn pass(network: &Network, paths: &[&Path], name: &str) -> Result<()> {
 }
 
 /// The agent on these interfaces of a namespace, once it watches all of them.
-fn watch(netns: &Netns, devices: &[String], options: &str) -> Result<Agent> {
+fn watch(netns: &Netns, devices: &[String], by_tc: bool) -> Result<Agent> {
     let patterns: String = devices.iter().map(|device| format!("-i {device} ")).collect();
-    let mut agent = Agent::start(netns, &format!("{patterns} {options} --print flows"))?;
+    let ingress = if by_tc { "--ingress tc".to_owned() } else { by_xdp(devices) };
+    let mut agent = Agent::start(netns, &format!("{patterns} {ingress} --print flows"))?;
     for device in devices {
         agent.wait_for(&format!("{device}: ingress"))?;
     }
     Ok(agent)
+}
+
+/// XDP wherever it counts right: also on veth, where `auto` takes tcx.
+fn by_xdp(devices: &[String]) -> String {
+    let masters = devices.iter().filter(|device| MASTERS.contains(&device.as_str()));
+    let masters: String = masters.map(|device| format!("--ingress {device}=auto ")).collect();
+    format!("{masters}--ingress xdp")
 }
