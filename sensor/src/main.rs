@@ -5,5 +5,5 @@
 use std::{env::args_os, process::ExitCode};
 
 fn main() -> ExitCode {
-    sensor::cli::main(args_os().collect::<Vec<_>>())
+    sensor::cli::main(args_os().collect::<Vec<_>>(), sensor_object::OBJECT)
 }

@@ -101,7 +101,10 @@ fn link(name: &str) -> Result<Link> {
 }
 
 fn load(without_tcx: bool) -> Result<Loaded> {
-    Ok(sensor_kernel::load(Options { memory: 0, without_tcx, ..Options::default() })?)
+    Ok(sensor_kernel::load(
+        sensor_object::OBJECT,
+        Options { memory: 0, without_tcx, ..Options::default() },
+    )?)
 }
 
 /// Drains what ping has brought; the books must balance.

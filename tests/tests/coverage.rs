@@ -151,7 +151,10 @@ impl Pair {
 }
 
 fn load(without_tcx: bool) -> Result<Loaded> {
-    Ok(sensor_kernel::load(Options { memory: 0, without_tcx, ..Options::default() })?)
+    Ok(sensor_kernel::load(
+        sensor_object::OBJECT,
+        Options { memory: 0, without_tcx, ..Options::default() },
+    )?)
 }
 
 fn changes(events: &[HookEvent]) -> Vec<(Direction, &HookChange)> {

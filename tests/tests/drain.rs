@@ -76,8 +76,10 @@ struct Kernel {
 
 impl Kernel {
     fn load(grace: Option<Grace>) -> Result<Self> {
-        let Loaded { mut programs, drain, log } =
-            sensor_kernel::load(Options { memory: 0, grace, ..Options::default() })?;
+        let Loaded { mut programs, drain, log } = sensor_kernel::load(
+            sensor_object::OBJECT,
+            Options { memory: 0, grace, ..Options::default() },
+        )?;
         let netns = Netns::new("kn-drain")?;
         netns.run("ip link add parked type veth peer name peer")?;
         let attachment = netns.enter(|| -> Result<Attachment> {

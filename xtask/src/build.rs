@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -15,13 +17,40 @@ const PRODUCT: &str = "sensor";
 /// Binaries of the eBPF crate: the product, and the reference programs of benches and tests.
 const OBJECTS: [&str; 2] = [PRODUCT, "bench"];
 
-/// `cargo xtask build`.
+/// `cargo xtask build`; returns the path of the agent's binary.
 ///
 /// # Errors
 /// When something is missing or does not compile.
-pub fn all(workspace: &Workspace, release: bool) -> Result<()> {
+pub fn all(workspace: &Workspace, release: bool) -> Result<PathBuf> {
+    let ahead = if setup::has_ebpf(workspace) { None } else { Some(Ahead::start(release)?) };
     ebpf(workspace)?;
-    agent(workspace, release).map(drop)
+    drop(ahead);
+    agent(workspace, release)
+}
+
+/// The agent's build while the eBPF toolchain is being installed, which is downloads and one crate after the other for the
+/// most part. It ends with the value: what is compiled by then stays so, and the object that is still missing has a crate
+/// of its own, on which no other library depends.
+struct Ahead(Child);
+
+impl Ahead {
+    fn start(release: bool) -> Result<Self> {
+        println!("setup: meanwhile compiles the agent's dependencies");
+        let mut cargo = agent_build(release);
+        cargo.arg("--quiet").stdin(Stdio::null()).process_group(0);
+        cargo.spawn().map(Self).with_context(|| format!("start {}", process::shown(&cargo)))
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // With the compilers that it has started, which would write the same files as those of the next build.
+        if let Ok(None) = self.0.try_wait() {
+            let group = rustix::process::Pid::from_child(&self.0);
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = self.0.wait();
+    }
 }
 
 /// The eBPF objects, into `<target>/bpf`.
@@ -55,13 +84,17 @@ fn audit(object: &Path) -> Result<()> {
 /// # Errors
 /// When it does not compile.
 pub fn agent(workspace: &Workspace, release: bool) -> Result<PathBuf> {
+    process::run(&mut agent_build(release)).context("build the agent")?;
+    Ok(workspace.target(if release { "release/sensor" } else { "debug/sensor" }))
+}
+
+fn agent_build(release: bool) -> Command {
     let mut cargo = process::cargo();
     cargo.args(["build", "--package", "sensor"]);
     if release {
         cargo.arg("--release");
     }
-    process::run(&mut cargo).context("build the agent")?;
-    Ok(workspace.target(if release { "release/sensor" } else { "debug/sensor" }))
+    cargo
 }
 
 /// Copies only what changed: the agent is rebuilt whenever the object's file is newer.

@@ -117,7 +117,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Setup => setup::everything(&workspace)?,
         Verb::Build { dist: true, .. } => dist::build(&workspace)?,
-        Verb::Build { release, .. } => build::all(&workspace, release)?,
+        Verb::Build { release, .. } => drop(build::all(&workspace, release)?),
         Verb::Run { arguments } => return run::run(&workspace, &arguments),
         Verb::Demo { duration, flows } => return demo::run(&workspace, duration, flows),
         Verb::Test { stages, filter } => {

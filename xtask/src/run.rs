@@ -33,8 +33,7 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
         );
         return Ok(ExitCode::from(77));
     }
-    build::ebpf(workspace)?;
-    build::agent(workspace, true)?;
+    build::all(workspace, true)?;
     // So that one can go on without cargo.
     eprintln!("{}", process::shown(&command));
     let error = command.exec();

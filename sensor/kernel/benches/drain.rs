@@ -67,7 +67,8 @@ fn pin() -> io::Result<()> {
 fn measure(flows: u32, known: u32) -> Result<[f64; 4]> {
     // The only thread that runs the programs is this one, so there is nothing to wait for.
     let options = Options { grace: Some(Grace::None), ..Options::default() };
-    let Loaded { programs, mut drain, log: _ } = sensor_kernel::load(options)?;
+    let Loaded { programs, mut drain, log: _ } =
+        sensor_kernel::load(sensor_object::OBJECT, options)?;
     let program = programs.descriptor(names::PROGRAM_TC_INGRESS)?;
     let hash = HashMap::new(flows * 2)?;
     let aggregator =

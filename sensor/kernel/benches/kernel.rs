@@ -37,7 +37,7 @@ fn main() -> Result<()> {
 
 /// The bench object beside the agent's, which the build script found.
 fn object() -> Result<Vec<u8>> {
-    let path = PathBuf::from(env!("SENSOR_BPF_OBJECT")).with_file_name("bench.o");
+    let path = PathBuf::from(sensor_object::PATH).with_file_name("bench.o");
     fs::read(&path)
         .with_context(|| format!("{}: build it with `cargo xtask build`", path.display()))
 }

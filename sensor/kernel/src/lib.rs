@@ -62,9 +62,6 @@ use self::{
     probe::Features,
 };
 
-/// The eBPF object; empty when it has not been built (`cargo xtask build`).
-pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SENSOR_BPF_OBJECT"));
-
 /// How to load.
 #[derive(Debug)]
 pub struct Options {
@@ -94,17 +91,17 @@ pub struct Loaded {
     pub log: Option<KernelLog>,
 }
 
-/// Loads the eBPF object. Logging must have been set up before, or the programs' log goes nowhere.
+/// Loads the eBPF object, which is empty where it has not been built. Logging must have been set up before, or the programs' log goes nowhere.
 ///
 /// # Errors
 /// See [`KernelError`].
-pub fn load(options: Options) -> Result<Loaded, KernelError> {
-    if OBJECT.is_empty() {
+pub fn load(object: &[u8], options: Options) -> Result<Loaded, KernelError> {
+    if object.is_empty() {
         return Err(KernelError::NotBuilt); // Before anything that takes root.
     }
     let features = Features::probe()?;
     let budget = Budget::new(options.memory, probe::cpu_numbers()?);
-    let mut ebpf = object::load(OBJECT, &budget)?;
+    let mut ebpf = object::load(object, &budget)?;
     let log = KernelLog::new(&mut ebpf);
     let rows = budget.rows();
     let clock = ClockReadings::new(&ebpf, names::CLOCK)?;

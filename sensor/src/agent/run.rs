@@ -38,6 +38,7 @@ struct Watched<'a> {
 /// # Errors
 /// What keeps it from starting, a kernel that refuses to go on, or a ledger that does not balance.
 pub fn run(
+    object: &[u8],
     config: &Config,
     filter: Option<&Filter>,
     contents: Contents,
@@ -47,7 +48,7 @@ pub fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut signals, prepared) = {
         let _inside = runtime.enter();
-        (Signals::new()?, capture::prepare(config)?)
+        (Signals::new()?, capture::prepare(object, config)?)
     };
     let plant = Arc::new(Plant::start(config, filter, contents, Mode::Live, shown)?);
     let mut intake = Intake::start(config, &plant)?;

@@ -90,8 +90,11 @@ pub enum Command {
     Labels(LabelsArgs),
 }
 
-/// Does what the command line asks for, and reports a failure on stderr.
-pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
+/// Does what the command line asks for, with the eBPF programs of `object`, and reports a failure on stderr.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString> + Clone,
+    object: &'static [u8],
+) -> ExitCode {
     // The guard of an agent on a kernel without tcx is this program, too.
     if guard::serve(arguments.clone()) {
         return Exit::Success.into();
@@ -108,7 +111,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString> + Clone) -> ExitCode {
     };
     arguments.terminal.hold();
     let result = match &arguments.command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(arguments, object),
         Command::Replay(arguments) => replay::replay(arguments),
         Command::Decode(arguments) => decode::decode(arguments),
         Command::Fields(arguments) => fields::fields(arguments),

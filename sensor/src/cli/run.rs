@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Watches interfaces until a signal comes or the time is over.
-pub fn run(args: &RunArgs) -> anyhow::Result<()> {
+pub fn run(args: &RunArgs, object: &[u8]) -> anyhow::Result<()> {
     stdio::detach();
     let shown = args.flows.shown()?;
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
@@ -15,5 +15,5 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
-    agent::run(&config, filter.as_ref(), contents, &shown, args.duration)
+    agent::run(object, &config, filter.as_ref(), contents, &shown, args.duration)
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 
 use anyhow::{Context, Result};
 use sensor_kernel::{self, Loaded, Options, attach::IngressWish, guard, links};
+use sensor_object::OBJECT;
 
 fn main() -> Result<()> {
     if guard::serve(std::env::args_os()) {
@@ -14,12 +15,15 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (name, flags) = arguments.split_first().context("name an interface")?;
     let has = |flag: &str| flags.iter().any(|given| given == flag);
-    let Loaded { mut programs, drain: _drain, log: _ } = sensor_kernel::load(Options {
-        memory: 0,
-        without_tcx: has("without-tcx"),
-        guarded: !has("unguarded"),
-        ..Options::default()
-    })?;
+    let Loaded { mut programs, drain: _drain, log: _ } = sensor_kernel::load(
+        OBJECT,
+        Options {
+            memory: 0,
+            without_tcx: has("without-tcx"),
+            guarded: !has("unguarded"),
+            ..Options::default()
+        },
+    )?;
     let links = links::list()?;
     let link = links.iter().find(|link| link.name == *name).context("no such interface")?;
     let attachment = programs.attach(link, IngressWish::NativeXdp)?;

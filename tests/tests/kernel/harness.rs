@@ -79,7 +79,7 @@ impl Kernel {
     /// # Panics
     /// Where it is not possible and `CI=true`.
     pub fn load() -> Option<Self> {
-        let object = sensor_kernel::OBJECT;
+        let object = sensor_object::OBJECT;
         // SAFETY: takes no argument and cannot fail.
         let root = unsafe { libc::geteuid() } == 0;
         if object.is_empty() || !root {

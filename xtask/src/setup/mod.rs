@@ -39,6 +39,11 @@ pub fn programs(needs: &[Need]) -> Result<()> {
     packages::install(&packages::missing(needs))
 }
 
+/// Whether the eBPF toolchain is there, so that [`ebpf`] has nothing to do.
+pub fn has_ebpf(workspace: &Workspace) -> bool {
+    Compiler::find().is_some_and(|compiler| linker::is_built(workspace, &compiler))
+}
+
 /// The eBPF toolchain.
 ///
 /// # Errors

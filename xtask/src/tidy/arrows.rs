@@ -9,7 +9,7 @@ use super::{File, Finding, source};
 
 /// Each room, and the rooms that it may import. Edges never import edges; the core imports neither edges nor the agent.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("main", &["cli"]),
+    ("main", &["cli", "object"]),
     (
         "cli",
         &[
@@ -65,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("export", &["clock", "files", "flow", "policy", "sensor_common", "stdio", "wire"]),
     ("intake", &["clock", "files", "flow", "wire"]),
     ("kernel", &["flow", "sensor_common"]),
+    ("object", &[]),
     ("replay", &["flow", "sensor_common", "wire"]),
     ("stdio", &[]),
 ];
@@ -73,16 +74,21 @@ const ARROWS: &[(&str, &[&str])] = &[
 const TABLE: &str = "xtask/src/tidy/arrows.rs";
 
 /// Where the rooms lie, and the room that the folder is, where it is one as a whole.
-const FOLDERS: [(&str, Option<&str>); 4] = [
+const FOLDERS: [(&str, Option<&str>); 5] = [
     ("sensor/src/", None),
     ("sensor/core/src/", None),
     ("sensor/kernel/src/", Some("kernel")),
+    ("sensor/object/src/", Some("object")),
     ("sensor/wire/src/", Some("wire")),
 ];
 
 /// Crates that are rooms, and the names of these.
-const CRATES: [(&str, &str); 3] =
-    [("sensor_common", "sensor_common"), ("sensor_kernel", "kernel"), ("sensor_wire", "wire")];
+const CRATES: [(&str, &str); 4] = [
+    ("sensor_common", "sensor_common"),
+    ("sensor_kernel", "kernel"),
+    ("sensor_object", "object"),
+    ("sensor_wire", "wire"),
+];
 
 /// Imports of a file of the agent that go against the table; nothing for other files.
 pub fn check(file: &File) -> Vec<Finding> {

@@ -63,11 +63,11 @@ pub struct Capture {
     verify: Duration,
 }
 
-/// Loads the programs that `config` asks for; none where it names no interface. To be called within a tokio runtime.
+/// Loads the programs of `object` that `config` asks for; none where it names no interface. To be called within a tokio runtime.
 ///
 /// # Errors
 /// What the kernel lacks or refuses.
-pub fn prepare(config: &Config) -> anyhow::Result<Option<Prepared>> {
+pub fn prepare(object: &[u8], config: &Config) -> anyhow::Result<Option<Prepared>> {
     let capture = &config.capture;
     if capture.interfaces.is_empty() {
         return Ok(None);
@@ -81,7 +81,7 @@ pub fn prepare(config: &Config) -> anyhow::Result<Option<Prepared>> {
         guarded: true,
         ..sensor_kernel::Options::default()
     };
-    let loaded = sensor_kernel::load(options)?;
+    let loaded = sensor_kernel::load(object, options)?;
     stdio::note(format_args!("kernel tables: {}", loaded.drain.budget()));
     Ok(Some(Prepared { watch, loaded }))
 }
