@@ -1,5 +1,5 @@
-//! The guide says what is true: its policies load, and its table is that of the library. `UPDATE_EXPECT=1` writes the
-//! table anew.
+//! The guide says what is true: its policies load, and the table of the catalogue is that of the library.
+//! `UPDATE_EXPECT=1` writes the table anew.
 
 use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
 
@@ -17,27 +17,31 @@ use crate::stock_policies;
 const BEGIN: &str = "<!-- policies: written by the test `the_table_is_fresh` -->\n";
 const END: &str = "<!-- end of policies -->\n";
 
-fn path() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policies.md")
+/// How to write policies, and which there are.
+const GUIDE: &str = "docs/policies.md";
+const CATALOGUE: &str = "docs/stock-policies.md";
+
+fn path(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn guide() -> String {
-    fs::read_to_string(path()).expect("the guide can be read")
+fn read(name: &str) -> String {
+    fs::read_to_string(path(name)).expect("the document can be read")
 }
 
 #[test]
 fn the_table_is_fresh() {
-    let guide = guide();
-    let (head, rest) = guide.split_once(BEGIN).expect("the place of the table");
+    let catalogue = read(CATALOGUE);
+    let (head, rest) = catalogue.split_once(BEGIN).expect("the place of the table");
     let (_, tail) = rest.split_once(END).expect("the end of the table");
     let fresh = format!("{head}{BEGIN}{}{END}{tail}", table());
-    if env::var_os("UPDATE_EXPECT").is_some() && guide != fresh {
-        fs::write(path(), &fresh).expect("the guide can be written");
+    if env::var_os("UPDATE_EXPECT").is_some() && catalogue != fresh {
+        fs::write(path(CATALOGUE), &fresh).expect("the catalogue can be written");
         return;
     }
     assert!(
-        guide == fresh,
-        "sensor/docs/policies.md is stale; run with UPDATE_EXPECT=1 to rewrite it"
+        catalogue == fresh,
+        "sensor/{CATALOGUE} is stale; run with UPDATE_EXPECT=1 to rewrite it"
     );
 }
 
@@ -52,7 +56,7 @@ fn table() -> String {
     for (group, policies) in groups {
         write!(
             text,
-            "\n#### {group}\n\n| policy | default | severity | ATT&CK | description |\n|---|---|---|---|---|\n"
+            "\n### {group}\n\n| policy | default | severity | ATT&CK | description |\n|---|---|---|---|---|\n"
         )
         .expect("a string takes everything");
         for policy in policies {
@@ -86,7 +90,7 @@ fn severities(policy: &Policy) -> String {
 
 /// The fenced blocks of the guide that begin with `begin`.
 fn blocks(begin: &str) -> Vec<String> {
-    let guide = guide();
+    let guide = read(GUIDE);
     let blocks = guide.split("```toml\n").skip(1);
     let blocks =
         blocks.map(|rest| rest.split("```").next().expect("the text of the block").to_owned());

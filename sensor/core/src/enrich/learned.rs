@@ -14,8 +14,10 @@ use std::{
 
 /// Addresses with labels at most.
 pub const ADDRESSES: usize = 1 << 16;
-/// Labels of one address at most.
-pub const LABELS_OF_ADDRESS: usize = 64;
+/// Labels of one address at most: a server may answer on many ports.
+pub const LABELS_OF_ADDRESS: usize = 1 << 10;
+/// Labels at most, of all addresses together.
+const LABELS: usize = 1 << 18;
 /// Changes that are remembered.
 const CHANGES: usize = 4096;
 
@@ -31,6 +33,8 @@ struct Inner {
     labels: HashMap<IpAddr, Vec<Label>>,
     /// When labels end, and of which address.
     ends: BTreeSet<(u64, IpAddr)>,
+    /// How many labels there are.
+    count: usize,
     /// The last addresses that changed.
     changed: VecDeque<IpAddr>,
     refused: u64,
@@ -53,23 +57,24 @@ impl Learned {
     pub fn label(&self, address: IpAddr, context: &str, value: &str, end: u64) -> bool {
         let address = address.to_canonical();
         let inner = &mut *self.lock();
-        let full = inner.labels.len() >= ADDRESSES && !inner.labels.contains_key(&address);
-        let labels = if full { None } else { Some(inner.labels.entry(address).or_default()) };
-        let Some(labels) = labels.filter(|labels| labels.len() < LABELS_OF_ADDRESS) else {
-            inner.refused += 1;
-            return false;
-        };
-        match labels.iter_mut().find(|label| label.context == context && label.value == value) {
-            Some(label) if label.end >= end => return true,
-            Some(label) => {
-                let old = std::mem::replace(&mut label.end, end);
-                if labels.iter().all(|label| label.end != old) {
+        let known = inner.labels.get_mut(&address).map_or(&mut [][..], Vec::as_mut_slice);
+        let given = |label: &Label| label.context == context && label.value == value;
+        match known.iter().position(given) {
+            Some(at) if known[at].end >= end => return true,
+            Some(at) => {
+                let old = std::mem::replace(&mut known[at].end, end);
+                if known.iter().all(|label| label.end != old) {
                     inner.ends.remove(&(old, address));
                 }
             }
+            None if known.len() >= LABELS_OF_ADDRESS || inner.is_full(address) => {
+                inner.refused += 1;
+                return false;
+            }
             None => {
                 let (context, value) = (context.to_owned(), value.to_owned());
-                labels.push(Label { context, value, end });
+                inner.labels.entry(address).or_default().push(Label { context, value, end });
+                inner.count += 1;
                 inner.changed.push_back(address);
                 self.changes.fetch_add(1, Ordering::Release);
             }
@@ -87,6 +92,7 @@ impl Learned {
             let Some(labels) = inner.labels.get_mut(&address) else { continue };
             let before = labels.len();
             labels.retain(|label| label.end > now);
+            inner.count -= before - labels.len();
             if labels.len() < before {
                 inner.changed.push_back(address);
                 self.changes.fetch_add(1, Ordering::Release);
@@ -138,6 +144,12 @@ impl Learned {
 }
 
 impl Inner {
+    /// Whether there is no room for one more label of `address`.
+    fn is_full(&self, address: IpAddr) -> bool {
+        let new = !self.labels.contains_key(&address);
+        self.count >= LABELS || new && self.labels.len() >= ADDRESSES
+    }
+
     fn forget_changes(&mut self) {
         let excess = self.changed.len().saturating_sub(CHANGES);
         self.changed.drain(..excess);
@@ -198,6 +210,14 @@ mod tests {
             learned.label(address(1), "n", &number.to_string(), 10);
         }
         assert_eq!(learned.refused(), 1 + 2);
+        assert!(learned.label(address(1), "n", "7", 20), "what is there is renewed");
+        learned.expire(10);
+        assert_eq!((values(&learned, 1), learned.lock().count), (vec!["7".to_owned()], 1));
+        for number in 0..LABELS as u32 {
+            let address = address(number % (ADDRESSES as u32));
+            learned.label(address, "n", &format!("n{}", number / ADDRESSES as u32), 30);
+        }
+        assert_eq!(learned.lock().count, LABELS);
         assert!(learned.lock().changed.len() <= CHANGES);
     }
 }

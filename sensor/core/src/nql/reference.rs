@@ -124,7 +124,12 @@ fn order(left: Value<'_>, right: Value<'_>, ignore_case: bool) -> Option<Orderin
         (Value::Text(left), Value::Text(right)) => Some(texts(left, right)),
         // Lists: equal when they have a text in common.
         (Value::Texts(left), right) => {
-            let equal = left.iter().any(|left| any_text(right, |right| texts(left, right).is_eq()));
+            let equal = left.iter().any(|left| match right {
+                // Labels, which are texts, against a field.
+                Value::Integer(number) => left.parse() == Ok(number),
+                Value::Ip(address) => left.parse() == Ok(address),
+                _ => any_text(right, |right| texts(left, right).is_eq()),
+            });
             equal.then_some(Ordering::Equal)
         }
         (left, Value::Texts(_)) => order(right, left, ignore_case),

@@ -7,6 +7,7 @@ pub mod alert;
 pub mod detector;
 mod file;
 mod keys;
+pub mod label;
 pub mod lacks;
 pub mod load;
 pub mod model;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     alert::{PolicySummary, Severity},
+    label::LabelRule,
     threshold::{Condition, Quantity, Threshold},
 };
 use crate::{
@@ -81,19 +82,6 @@ impl Search {
         let own = self.by_source.iter().find(|(own, _)| *own == source).map(|(_, query)| query);
         own.or(self.any.as_ref())
     }
-}
-
-/// A label that a policy writes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LabelRule {
-    /// The field that has the address.
-    pub field: &'static Field,
-    /// Context of the label.
-    pub context: String,
-    /// Its values.
-    pub values: Vec<String>,
-    /// How long it lasts, milliseconds.
-    pub expires: u64,
 }
 
 impl Policy {

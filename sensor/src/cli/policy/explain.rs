@@ -135,7 +135,7 @@ impl Explained {
             label: policy.label.as_ref().map(|label| Label {
                 field: label.field.name,
                 context: label.context.clone(),
-                values: label.values.clone(),
+                values: label.values.iter().map(ToString::to_string).collect(),
                 expires_ms: label.expires,
             }),
             remarks,

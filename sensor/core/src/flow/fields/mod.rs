@@ -33,7 +33,7 @@ pub use reading::{By, Condition, Number, Quantity, Reading, Scale};
 pub use record_kinds::RecordKind;
 pub use row::Row;
 pub use table::FIELDS;
-pub use value::Value;
+pub use value::{Plain, Value};
 
 /// One field.
 #[derive(Clone, Copy)]

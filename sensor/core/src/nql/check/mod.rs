@@ -266,6 +266,9 @@ impl Checker<'_> {
                 _ => Ok(None),
             };
         };
+        if target.has_labels() {
+            return self.field_against_labels(target, right, span);
+        }
         let class = Class::of(target.kind);
         let text = class == Class::Text;
         // A text may be spelled like a field: no query of the public language may change its meaning.
@@ -297,6 +300,39 @@ impl Checker<'_> {
             |left: &Subject| Typed::Compare(left.clone(), comparison, Subject::Field(right));
         Ok(Some(Typed::any(target.subjects.iter().map(compare).collect())))
     }
+
+    /// Labels compared with a field: one of them spells its value. Labels are texts and fields need not be.
+    fn field_against_labels(
+        &self,
+        target: &Target,
+        right: &'static Field,
+        span: &Range<usize>,
+    ) -> Result<Option<Typed>, Diagnostic> {
+        if self.options.strict || !is_of_an_end(right.name) {
+            return Ok(None);
+        }
+        let of_addresses =
+            target.subjects.iter().all(|subject| matches!(subject, Subject::Label(..)));
+        let spelled = match right.kind {
+            Kind::Unsigned(_) | Kind::Integer | Kind::Ip | Kind::Text => true,
+            Kind::Float | Kind::Bool | Kind::TextList => false,
+        };
+        if !of_addresses || !spelled {
+            let message = format!("`{}` cannot be compared with `{}`", target.name, right.name);
+            return Err(codes::NOT_COMPARABLE.at(span.clone(), message).help(format!(
+                "labels of addresses can be compared with a number, an address or a text; for the word itself write \"{}\"",
+                right.name
+            )));
+        }
+        let compare =
+            |left: &Subject| Typed::Compare(left.clone(), Comparison::Equal, Subject::Field(right));
+        Ok(Some(Typed::any(target.subjects.iter().map(compare).collect())))
+    }
+}
+
+/// Whether the name belongs to one end of a flow.
+fn is_of_an_end(name: &str) -> bool {
+    ["src", "dst", "input", "output"].iter().any(|end| name.starts_with(end))
 }
 
 /// Whether a text on the right is taken for the field `right`: both are single texts of one form, and `right` belongs to
@@ -304,8 +340,7 @@ impl Checker<'_> {
 fn is_counterpart(target: &Target, right: &Field) -> bool {
     let same_form =
         right.kind == Kind::Text && target.kind == Kind::Text && right.text == target.text;
-    let ends = ["src", "dst", "input", "output"];
-    same_form && ends.iter().any(|end| right.name.starts_with(end))
+    same_form && is_of_an_end(right.name)
 }
 
 /// The positive form of an operator that compares.

@@ -29,6 +29,15 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether it is the labels of an address or a port.
+    pub fn has_labels(&self) -> bool {
+        self.subjects
+            .iter()
+            .any(|subject| matches!(subject, Subject::Label(..) | Subject::PortLabel(_)))
+    }
+}
+
+impl Target {
     fn of_fields(name: &str, fields: &[&'static Field]) -> Option<Self> {
         let first = fields.first()?;
         Some(Self {

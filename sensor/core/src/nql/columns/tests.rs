@@ -150,7 +150,14 @@ fn condition() -> impl Strategy<Value = Typed> {
             let (left, right) = if swap { (destination, source) } else { (source, destination) };
             Typed::Compare(named(left), comparison, named(right))
         });
-    prop_oneof![12 => test, 1 => label, 1 => port_label, 1 => compare, 1 => ends, 1 => any::<bool>().prop_map(Typed::Constant)]
+    let labelled = (any::<bool>(), prop::sample::select(&["a", "name"][..]), field()).prop_map(
+        |(source, context, right)| {
+            let side = if source { Side::Source } else { Side::Destination };
+            let label = Subject::Label(side, context.to_owned());
+            Typed::Compare(label, Comparison::Equal, Subject::Field(right))
+        },
+    );
+    prop_oneof![12 => test, 1 => label, 1 => labelled, 1 => port_label, 1 => compare, 1 => ends, 1 => any::<bool>().prop_map(Typed::Constant)]
 }
 
 fn query() -> impl Strategy<Value = Typed> {
@@ -172,7 +179,7 @@ fn profiles() -> Profiles {
     let profiles = Profiles::default();
     profiles.intern(Profile {
         labels: BTreeMap::from([
-            ("a".to_owned(), vec!["a".to_owned(), "tcp".to_owned()]),
+            ("a".to_owned(), ["a", "tcp", "443", "10.0.0.1"].map(str::to_owned).to_vec()),
             ("name".to_owned(), vec!["b".to_owned()]),
         ]),
         internal: Some(true),

@@ -5,7 +5,7 @@ use crate::{
     flow::fields::{OwnedValue, Value},
     policy::{
         alert::{Extremes, LabelAction, Metrics, PolicySummary},
-        model::LabelRule,
+        label::LabelRule,
         threshold::Measured,
         values::text_hash,
         window::series::{Bucket, OCTETS, PACKETS},
@@ -59,11 +59,15 @@ pub fn metrics(counted: &Bucket, scaled: &Bucket, seconds: f64) -> Metrics {
 /// The label that a rule writes because of a flow.
 pub fn label(policy: &PolicySummary, rule: &LabelRule, flow: &Flow<'_>) -> Option<LabelAction> {
     let Value::Ip(address) = rule.field.value(flow.row) else { return None };
+    let values: Vec<_> = rule.values.iter().filter_map(|value| value.render(flow.row)).collect();
+    if values.is_empty() {
+        return None;
+    }
     Some(LabelAction {
         policy: policy.name.clone(),
         address,
         context: rule.context.clone(),
-        values: rule.values.clone(),
+        values,
         expires: flow.sample.end.saturating_add(rule.expires),
     })
 }

@@ -4,6 +4,7 @@
 //! fault are there even where others of their file have one; whether that is enough is for the caller to say.
 
 mod fusion;
+mod label;
 mod raw;
 mod replace;
 mod resolve;

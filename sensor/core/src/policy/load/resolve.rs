@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::{
-    raw::{Entries, RawLabel, RawPolicy, Severities, Texts, at, place, unknown},
+    raw::{Entries, RawPolicy, Severities, Texts, at, place, unknown},
     strings::Places,
     written::Words,
 };
@@ -16,7 +16,7 @@ use crate::{
     nql::{Filter, Options, lists::Lists, literal, typed::Typed},
     policy::{
         alert::{PolicySummary, Severity},
-        model::{KEY_FIELDS, LabelRule, Level, Policy, Search},
+        model::{KEY_FIELDS, Level, Policy, Search},
         threshold::{self, Threshold, single_field},
     },
     settings::{schema::Setting, value::Quantity},
@@ -28,7 +28,6 @@ const HOLD: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24));
 const REOPEN: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24));
 const SUPPRESS: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24 * 30));
 const LATENESS: (Duration, Duration) = (Duration::ZERO, Duration::from_hours(24));
-const EXPIRES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24 * 366));
 const MAX_KEYS: (u64, u64) = (1, 10_000_000);
 
 /// Resolves the policies of one file.
@@ -77,6 +76,7 @@ impl Resolver<'_> {
         }
         let window = self.duration(&raw.window, self.words.window, WINDOW);
         let search = self.search(raw, &header);
+        let track_by = self.keys(&raw.track_by);
         let mut policy = Policy {
             summary: Arc::new(PolicySummary {
                 name: name.clone().unwrap_or_default(),
@@ -90,7 +90,8 @@ impl Resolver<'_> {
             }),
             enabled: raw.enabled.value,
             search: search?,
-            track_by: self.keys(&raw.track_by),
+            label: self.label_rule(raw, &track_by),
+            track_by,
             window: if levels.is_empty() { 0 } else { window },
             update: raw.update.value.as_millis() as u64,
             severity,
@@ -100,7 +101,6 @@ impl Resolver<'_> {
             reopen: self.duration(&raw.reopen, "reopen", REOPEN),
             levels,
             suppress: self.duration(&raw.suppress, "suppress", SUPPRESS),
-            label: raw.label.value.as_ref().and_then(|label| self.label(label, &place(&raw.label))),
             expect: Vec::new(),
             max_keys: self.in_range(&raw.max_keys, "max_keys", MAX_KEYS) as usize,
             lateness: self.duration_or(&raw.lateness, "lateness", LATENESS, window),
@@ -197,7 +197,7 @@ impl Resolver<'_> {
     }
 
     /// Reports what is wrong inside a string.
-    fn inside(&mut self, string: &Setting<String>, diagnostics: Vec<Diagnostic>) {
+    pub(super) fn inside(&mut self, string: &Setting<String>, diagnostics: Vec<Diagnostic>) {
         if diagnostics.is_empty() {
             return;
         }
@@ -282,7 +282,7 @@ impl Resolver<'_> {
         keys
     }
 
-    fn field(&mut self, name: &Setting<String>) -> Option<&'static Field> {
+    pub(super) fn field(&mut self, name: &Setting<String>) -> Option<&'static Field> {
         let found = single_field(&name.value.to_ascii_lowercase(), 0..name.value.len());
         found.map_err(|fault| self.inside(name, vec![fault])).ok()
     }
@@ -292,32 +292,6 @@ impl Resolver<'_> {
             self.field(factor);
         }
         values(factors)
-    }
-
-    fn label(&mut self, raw: &RawLabel, span: &Range<usize>) -> Option<LabelRule> {
-        let mut missing = |name: &str, given: bool| {
-            if !given {
-                let fault = Diagnostic::error(format!("the label has no `{name}`"), span.clone());
-                self.faults.push(fault.help(
-                    "write `label = { field = \"srcip\", context = \"role\", value = \"...\", expires = \"1h\" }`",
-                ));
-            }
-        };
-        missing("field", raw.field.is_given());
-        missing("context", raw.context.is_given());
-        missing("value", raw.value.is_given());
-        let name = at(raw.field.value.clone()?, place(&raw.field));
-        let field = self.field(&name)?;
-        if field.kind != Kind::Ip {
-            let fault = Diagnostic::error("a label applies to an address field", place(&raw.field));
-            self.faults.push(fault.label(format!("`{}` is none", field.name)));
-        }
-        Some(LabelRule {
-            field,
-            context: raw.context.value.clone()?.to_lowercase(),
-            values: values(&raw.value.value.0),
-            expires: self.duration(&raw.expires, "label.expires", EXPIRES),
-        })
     }
 
     fn expected(&mut self, raw: &RawPolicy, policy: &Policy) -> Vec<Vec<OwnedValue>> {
@@ -384,7 +358,7 @@ impl Resolver<'_> {
     }
 
     /// A duration in milliseconds.
-    fn duration(
+    pub(super) fn duration(
         &mut self,
         setting: &Setting<Duration>,
         name: &str,
