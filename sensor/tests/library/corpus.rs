@@ -60,6 +60,7 @@ fn hits(policies: &[Policy], path: &Path) -> BTreeSet<String> {
         return BTreeSet::new();
     }
     let mut sources = Sources::default();
+    sources.own_networks();
     sources.private_networks();
     sources.bogons();
     let context = Context::new(sources, Precedence::default(), Limits::default());

@@ -203,6 +203,7 @@ impl Feed {
 /// What is known about the site: its networks, the bogons, roles where they are given, the host's address where it looks.
 pub fn context(roles: bool, view: View) -> Arc<ActiveContext> {
     let mut sources = Sources::default();
+    sources.own_networks();
     sources.private_networks();
     sources.bogons();
     let own = sources.source("the site");

@@ -70,6 +70,7 @@ impl Output for Written {
 
 fn context(labels: &str) -> Context {
     let mut sources = Sources::default();
+    sources.own_networks();
     sources.private_networks();
     sources.bogons();
     assert_eq!(sources.labels("labels", labels, Form::Csv).faults, []);

@@ -79,6 +79,13 @@ impl Sources {
         self.table(source, PRIVATE.map(|prefix| (prefix, Fact::Internal(true))));
     }
 
+    /// What no router passes on is no border either: loopback and link-local addresses are internal.
+    pub fn own_networks(&mut self) {
+        const OWN: [&str; 4] = ["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10"];
+        let source = self.source("RFC 1122, RFC 3927 and RFC 4291");
+        self.table(source, OWN.map(|prefix| (prefix, Fact::Internal(true))));
+    }
+
     /// The built-in table of bogons.
     pub fn bogons(&mut self) {
         let source = self.source(&format!("built-in table of bogons ({})", bogons::AS_OF));

@@ -250,10 +250,12 @@ impl LinkPatterns {
         self.auto
     }
 
-    /// True when `link` is asked for by one of its names, or a glob that matches one.
+    /// True when `link` is asked for by one of its names, or a glob that matches one. The loopback device must be named: who
+    /// writes `*` means the network.
     pub fn name(&self, link: &Link) -> bool {
         self.names.iter().any(|asked| link.is_called(asked))
-            || self.globs.iter().any(|glob| link.names().any(|name| glob.is_match(name)))
+            || link.index != LOOPBACK
+                && self.globs.iter().any(|glob| link.names().any(|name| glob.is_match(name)))
     }
 }
 

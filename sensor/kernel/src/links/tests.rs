@@ -162,9 +162,16 @@ fn a_vlan_device_and_a_bond_member_count_twice() {
 }
 
 #[test]
+fn no_glob_means_the_loopback_device() {
+    let mut chosen = selection(&["*", "l*"]);
+    let events = chosen.update(vec![link(1, "lo"), link(2, "lan0")], none());
+    assert_eq!(events, [LinkEvent::Appeared(link(2, "lan0"))]);
+}
+
+#[test]
 fn who_joins_a_bridge_later_counts_twice_from_then_on_and_is_told_once() {
     let twice = |event: &LinkEvent| matches!(event, LinkEvent::CountedTwice(_));
-    let mut chosen = selection(&["*"]);
+    let mut chosen = selection(&["*", "lo"]);
     let links = |upper| vec![link(1, "lo"), Link { upper, ..link(2, "eth0") }, link(3, "br0")];
     let told: Vec<_> = chosen.update(links(None), none()).into_iter().filter(twice).collect();
     assert_eq!(told, [LinkEvent::CountedTwice(CountedTwice::Loopback("lo".into()))]);

@@ -91,6 +91,9 @@ pub fn sources(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Sources, Ve
     let mut sources = Sources::default();
     let mut reports = Vec::new();
     sources.bogons();
+    if config.private || !config.internal.is_empty() || !config.internal_as.is_empty() {
+        sources.own_networks();
+    }
     if config.private {
         sources.private_networks();
     }

@@ -88,7 +88,7 @@ impl HitTracker {
         (hash, key): (Hash, &[u64]),
         context: &mut TrackerScope<'_>,
     ) {
-        let end = flow.sample.end;
+        let end = flow.at;
         let slot = match self.keys.find(hash, key) {
             Some(slot) => slot,
             None => {

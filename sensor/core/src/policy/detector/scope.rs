@@ -19,6 +19,8 @@ pub struct Flow<'a> {
     pub source: SourceNumber,
     /// Its times, as far as they can be believed, and counts as reported.
     pub sample: Sample,
+    /// When it counts, milliseconds: at its end; where it is late and that does not matter, when it came.
+    pub at: u64,
     /// One of how many packets was counted.
     pub rate: u32,
 }
@@ -28,7 +30,7 @@ pub struct Flow<'a> {
 pub struct Counters {
     /// Flows that matched, those below included.
     pub matched: u64,
-    /// Of these, later than is tolerated, or older than their key's window.
+    /// Of these, left out because they came later than is tolerated, or are older than their key's window.
     pub late: u64,
     /// Of these, without a value for some field of the key.
     pub untracked: u64,

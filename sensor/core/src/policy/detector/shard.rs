@@ -61,10 +61,13 @@ impl Shard {
         part.programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
             let policy = matched.query;
             let lateness = policies[policy].lateness;
+            // A window cannot take back what it has said; a forbidden connection is one whenever it becomes known.
+            let has_thresholds = policies[policy].has_thresholds();
             let mut late = 0;
             for row in matched.rows.rows().map(|row| matched.first + row) {
                 let (end, newest) = clocked.times[row];
-                if end.saturating_add(lateness) < newest {
+                let is_late = end.saturating_add(lateness) < newest;
+                if is_late && has_thresholds {
                     late += 1;
                     continue;
                 }
@@ -77,6 +80,7 @@ impl Shard {
                         end,
                         values: [batch.octets[row], batch.packets[row]],
                     },
+                    at: if is_late { newest } else { end },
                     rate: batch.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
                 };
                 block.push(policy, flow, &mut desk);

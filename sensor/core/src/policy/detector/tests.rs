@@ -236,6 +236,25 @@ fn late_records_are_counted() {
     assert!(bench.events.is_empty());
 }
 
+/// A window is over; a connection that must not be is one whenever it becomes known.
+#[test]
+fn late_records_hit_policies_without_thresholds() {
+    let mut bench =
+        Bench::new("[[policy]]\nname = 'forbidden'\nmatch = ''\ntrack_by = [['srcip']]\n");
+    bench.observe(&flow(1, NOW, NOW, 1));
+    const LATE: u64 = NOW - 3_600_000;
+    bench.observe(&flow(2, LATE - 500, LATE, 7));
+    bench.observe(&flow(2, LATE - 400, LATE, 7));
+    assert_eq!(bench.counters(), Counters { matched: 3, events: 2, ..Counters::default() });
+    let hits: Vec<_> =
+        bench.events.iter().map(|event| (event.timestamp, event.start, event.end)).collect();
+    assert_eq!(
+        hits,
+        [(NOW, NOW, NOW), (NOW, LATE - 500, LATE)],
+        "the second of a key is held back"
+    );
+}
+
 /// A log that lags by a quarter of an hour is late for nobody but itself.
 #[test]
 fn a_cloud_s_logs_are_sources_of_their_own() {
