@@ -26,6 +26,7 @@ pub mod files;
     reason = "edge: sockets, files, clock"
 )]
 pub mod intake;
+mod pem;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;
 #[expect(clippy::disallowed_methods, reason = "edge: standard output and standard error")]

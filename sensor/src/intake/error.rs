@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::pem::PemError;
+
 /// What keeps the intake from starting. Each tells of one thing that its user named.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
@@ -49,13 +51,8 @@ pub enum IntakeError {
         listener: String,
     },
     /// A PEM file.
-    #[error("{}: {problem}", path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
+    #[error(transparent)]
+    Certificate(#[from] PemError),
     /// The state file cannot be written.
     #[error("cannot write the state file {}", path.display())]
     State {
@@ -76,7 +73,8 @@ impl IntakeError {
     /// The file that it is about.
     pub fn file(&self) -> Option<&Path> {
         match self {
-            Self::Certificate { path, .. } | Self::State { path, .. } => Some(path),
+            Self::Certificate(error) => Some(&error.path),
+            Self::State { path, .. } => Some(path),
             _ => None,
         }
     }

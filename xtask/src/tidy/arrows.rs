@@ -62,10 +62,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Edges.
     ("clock", &[]),
     ("files", &[]),
-    ("export", &["clock", "files", "flow", "policy", "sensor_common", "stdio", "wire"]),
-    ("intake", &["clock", "files", "flow", "wire"]),
+    ("export", &["clock", "files", "flow", "pem", "policy", "sensor_common", "stdio", "wire"]),
+    ("intake", &["clock", "files", "flow", "pem", "wire"]),
     ("kernel", &["flow", "sensor_common"]),
     ("object", &[]),
+    ("pem", &["files"]),
     ("replay", &["flow", "sensor_common", "wire"]),
     ("stdio", &[]),
 ];

@@ -1,9 +1,8 @@
 //! What goes wrong on the way to another host, each with what was tried.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
+
+use crate::pem::PemError;
 
 /// Why nothing can be sent to a host.
 #[derive(Debug, thiserror::Error)]
@@ -53,13 +52,8 @@ pub enum NetError {
     #[error("connection refused: no process listens on that port")]
     Refused,
     /// A certificate or key file cannot be used.
-    #[error("{path}: {problem}", path = path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
+    #[error(transparent)]
+    Certificate(#[from] PemError),
     /// The TLS settings contradict themselves, or the system has no certificates.
     #[error("TLS: {0}")]
     Tls(String),
@@ -69,7 +63,7 @@ impl NetError {
     /// The file that it is about.
     pub fn file(&self) -> Option<&Path> {
         match self {
-            Self::Certificate { path, .. } => Some(path),
+            Self::Certificate(error) => Some(&error.path),
             _ => None,
         }
     }

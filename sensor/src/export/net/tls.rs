@@ -1,23 +1,12 @@
 //! TLS to another host: whom to trust, whom to expect, and who we are.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::PathBuf, sync::Arc};
 
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{
-        CertificateDer, PrivateKeyDer, ServerName,
-        pem::{self, PemObject},
-    },
-};
+use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{connection::Connection, error::NetError};
-use crate::files;
+use crate::pem::{self, PemError};
 
 /// How the other end is verified, and how the sensor shows who it is. Files are PEM.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +45,7 @@ impl TlsClient {
 /// Reads the certificates that `options` name.
 pub(in crate::export) fn client_config(options: &TlsOptions) -> Result<ClientConfig, NetError> {
     let roots = match &options.ca {
-        Some(path) => authorities(path)?,
+        Some(path) => pem::authorities(path)?,
         None => system_authorities()?,
     };
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -66,21 +55,13 @@ pub(in crate::export) fn client_config(options: &TlsOptions) -> Result<ClientCon
     match (&options.certificate, &options.key) {
         (None, None) => Ok(config.with_no_client_auth()),
         (Some(certificate), Some(key)) => config
-            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
-            .map_err(|error| problem(certificate, &error)),
+            .with_client_auth_cert(pem::certificates(certificate)?, pem::private_key(key)?)
+            .map_err(|error| PemError::new(certificate, error).into()),
         _ => {
             let text = "a client certificate needs its key: configure both or neither";
             Err(NetError::Tls(text.into()))
         }
     }
-}
-
-fn authorities(path: &Path) -> Result<RootCertStore, NetError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| problem(path, &error))?;
-    }
-    Ok(roots)
 }
 
 fn system_authorities() -> Result<RootCertStore, NetError> {
@@ -94,28 +75,4 @@ fn system_authorities() -> Result<RootCertStore, NetError> {
         return Err(NetError::Tls(text.into()));
     }
     Ok(roots)
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetError> {
-    let pem = read(path)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match certificates.map_err(|error| problem(path, &error))? {
-        none if none.is_empty() => Err(problem(path, "it contains no PEM certificate")),
-        certificates => Ok(certificates),
-    }
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, NetError> {
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| match error {
-        pem::Error::NoItemsFound => problem(path, "it contains no PEM private key"),
-        error => problem(path, &error),
-    })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, NetError> {
-    files::read(path).map_err(|error| problem(path, &error))
-}
-
-fn problem(path: &Path, problem: &(impl ToString + ?Sized)) -> NetError {
-    NetError::Certificate { path: path.to_owned(), problem: problem.to_string() }
 }
