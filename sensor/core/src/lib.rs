@@ -14,4 +14,5 @@ pub mod enrich;
 pub mod flow;
 pub mod nql;
 pub mod policy;
+pub mod roles;
 pub mod settings;

@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nql",
             "policy",
             "replay",
+            "roles",
             "settings",
             "stdio",
         ],
@@ -44,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "nql",
             "policy",
             "replay",
+            "roles",
             "sensor_common",
             "settings",
             "stdio",
@@ -57,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("flow", &["sensor_common"]),
     ("nql", &["diagnostic", "flow", "sensor_common"]),
     ("policy", &["diagnostic", "flow", "nql", "sensor_common", "settings"]),
+    ("roles", &["flow", "sensor_common"]),
     ("settings", &["diagnostic"]),
     ("wire", &["flow", "sensor_common"]),
     // Edges.

@@ -1,0 +1,190 @@
+//! Roles of hosts, proposed from what they do: who answers names, relays mail, scans, backs up.
+//!
+//! Policies leave hosts alone that do by duty what others must not; whoever runs a network has to name them. [`Roles`] watches
+//! flows and proposes, each proposal with what was seen. It labels nobody: a person reviews the proposals.
+//!
+//! * `service`: which service a port stands for. `host`: what is kept of a host. `rules`: the one table of roles.
+
+mod host;
+mod rules;
+mod service;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+};
+
+use self::{host::Host, rules::RULES, service::Service};
+use crate::flow::{
+    batch::FlowBatch,
+    columns::Column,
+    fields::{Row, Value},
+    interfaces::Interfaces,
+    profile::{Profile, Side},
+};
+
+/// The context of the labels that say what a host is for.
+pub const CONTEXT: &str = "role";
+
+/// Hosts that are watched at the same time, at most.
+const MOST_HOSTS: usize = 1 << 16;
+
+/// Peers that are remembered of all hosts together, at most: some 100 MB.
+const MOST_PEERS: usize = 1 << 22;
+
+/// TCP flags (RFC 9293 section 3.1).
+const SYN: u16 = 0x02;
+const RST: u16 = 0x04;
+const ACK: u16 = 0x10;
+
+/// ICMP and ICMPv6 echo requests, `type << 8 | code`.
+const ECHO_REQUESTS: [u16; 2] = [8 << 8, 128 << 8];
+
+/// A role that a host may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The host.
+    pub address: IpAddr,
+    /// The role.
+    pub role: &'static str,
+    /// What was seen, in words.
+    pub evidence: String,
+}
+
+/// Watches flows.
+#[derive(Debug, Default)]
+pub struct Roles {
+    hosts: HashMap<IpAddr, Host>,
+    seen: Seen,
+    peers: usize,
+}
+
+/// What has been watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Flow records.
+    pub records: u64,
+    /// Of these, without an internal address.
+    pub external: u64,
+    /// Of these, of hosts or peers for which there was no room.
+    pub unwatched: u64,
+    /// Time of the first packet, milliseconds since the epoch.
+    pub first: Option<u64>,
+    /// Time of the last packet, milliseconds since the epoch.
+    pub last: Option<u64>,
+}
+
+/// One end of a record.
+#[derive(Clone, Copy)]
+struct End {
+    address: IpAddr,
+    side: Side,
+    internal: bool,
+}
+
+impl Roles {
+    /// Takes in the records of a batch whose addresses have been looked up.
+    pub fn observe(&mut self, batch: &FlowBatch, interfaces: &Interfaces) {
+        for row in 0..batch.len() {
+            self.record(Row { batch, row, interfaces });
+        }
+    }
+
+    /// What has been watched so far.
+    pub fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// The roles that the hosts seem to have, by address, without those that are known already.
+    pub fn proposals(&self) -> Vec<Proposal> {
+        let mut all: Vec<_> = self
+            .hosts
+            .iter()
+            .flat_map(|(address, host)| {
+                let new = RULES.iter().filter(|rule| !host.roles.contains(rule.role));
+                new.filter_map(|rule| {
+                    let evidence = (rule.evidence)(host)?;
+                    Some(Proposal { address: *address, role: rule.role, evidence })
+                })
+            })
+            .collect();
+        all.sort_by_key(|proposal| (proposal.address, proposal.role));
+        all
+    }
+
+    fn record(&mut self, whole: Row<'_>) {
+        let Row { batch, row, .. } = whole;
+        self.seen.records += 1;
+        let start = batch.start[row];
+        self.seen.first = Some(self.seen.first.map_or(start, |first| first.min(start)));
+        self.seen.last = self.seen.last.max(Some(batch.end[row]));
+        let end = |side, address| {
+            let internal = batch.profile(side, row).internal == Some(true);
+            End { address, side, internal }
+        };
+        let ends = [end(Side::Source, whole.source()), end(Side::Destination, whole.destination())];
+        if !ends.iter().any(|end| end.internal) {
+            self.seen.external += 1;
+            return;
+        }
+        let protocol = batch.protocol[row];
+        let ports = [batch.source_port[row], batch.destination_port[row]];
+        let flags = batch.tells(Column::TcpFlags, row).then(|| batch.tcp_flags[row]);
+        let asks = flags.is_some_and(|flags| flags & (SYN | ACK) == SYN);
+        let services = ports.map(|port| Service::of(protocol, port));
+        // Who serves: the destination of whoever opens, else the side with the port of a service.
+        let (service, to_server) = match services {
+            _ if ECHO_REQUESTS.contains(&batch.icmp_type_code[row]) => (Service::Echo, true),
+            [_, service] if asks => (service.unwrap_or(Service::Other), true),
+            [None, Some(service)] => (service, true),
+            [Some(service), None] => (service, false),
+            [Some(_), Some(_)] | [None, None] => return,
+        };
+        let (client, server) = if to_server { (ends[0], ends[1]) } else { (ends[1], ends[0]) };
+        let port = ports[usize::from(to_server)];
+        let answer = !to_server && flags.is_none_or(|flags| flags & (RST | SYN) != RST);
+        let octets = batch.octets[row];
+        for (own, other, serves) in [(client, server, false), (server, client, true)] {
+            if !own.internal {
+                continue;
+            }
+            let profile = batch.profile(own.side, row);
+            let Some(host) = self.host(own.address, profile) else { continue };
+            let part = host.part(service, serves);
+            part.records += 1;
+            if serves == to_server {
+                part.received = part.received.saturating_add(octets);
+            } else {
+                part.sent = part.sent.saturating_add(octets);
+            }
+            let new = if to_server {
+                let peer = part.asked.insert(other.address, 0);
+                usize::from(peer) + usize::from(!serves && host.asked.insert(other.address, port))
+            } else if answer {
+                let peers = if other.internal { &mut part.inside } else { &mut part.outside };
+                usize::from(peers.insert(other.address, 0))
+            } else {
+                0
+            };
+            self.peers += new;
+        }
+    }
+
+    /// The host, if there is room for it.
+    fn host(&mut self, address: IpAddr, profile: &Profile) -> Option<&mut Host> {
+        let is_full = self.hosts.len() >= MOST_HOSTS && !self.hosts.contains_key(&address);
+        if is_full || self.peers >= MOST_PEERS {
+            self.seen.unwatched += 1;
+            return None;
+        }
+        Some(self.hosts.entry(address).or_insert_with(|| {
+            let roles = match profile.label(CONTEXT) {
+                Value::Texts(roles) => roles.iter().cloned().collect(),
+                _ => BTreeSet::new(),
+            };
+            Host::new(roles)
+        }))
+    }
+}
