@@ -14,7 +14,7 @@ use crate::stdio;
 pub const SCHEMA: u32 = 1;
 
 /// The flag of verbs that programs read.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug, Default)]
 pub struct JsonArgs {
     /// Print one JSON document on stdout, including errors (sensor/docs/json.md); exit codes stay the same
     #[arg(long)]

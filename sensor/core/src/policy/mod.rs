@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod detector;
+pub mod exempt;
 mod file;
 mod keys;
 pub mod label;

@@ -1,3 +1,5 @@
+//! Hosts that do what each role does, and hosts that fall short of it.
+
 use std::sync::Arc;
 
 use super::*;

@@ -61,6 +61,18 @@ impl Config {
     pub fn prints(&self) -> bool {
         self.log.print_flows || self.hits.prints()
     }
+
+    /// The same without policies and outputs, for verbs that only look at flows.
+    #[must_use]
+    pub fn without_outputs(mut self) -> Self {
+        self.collectors.clear();
+        self.ipfix_file = None;
+        self.policies = PoliciesConfig::default();
+        self.hits = HitsConfig { outputs: Vec::new(), ipfix: None };
+        self.log.print_flows = false;
+        self.log.flow_log = None;
+        self
+    }
 }
 
 impl Config {

@@ -15,7 +15,7 @@ mod reload;
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -29,6 +29,7 @@ use sensor_core::{
     },
     nql::{Filter, lists::Lists},
     policy::alert::Alert,
+    roles::Roles,
 };
 
 use self::{
@@ -54,6 +55,7 @@ struct Downstream {
     /// Records that did not fulfil it.
     held_back: AtomicU64,
     top: Option<TopGroups>,
+    roles: Option<Arc<Mutex<Roles>>>,
     interfaces: SharedInterfaces,
     outputs: Outputs,
 }
@@ -78,7 +80,8 @@ impl Plant {
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
         let top = TopGroups::new(shown);
         let held_back = AtomicU64::new(0);
-        let downstream = Downstream { filter, held_back, top, interfaces, outputs };
+        let roles = shown.roles.clone();
+        let downstream = Downstream { filter, held_back, top, roles, interfaces, outputs };
         Ok(Self { mode, analysis: Analysis::start(config, named, mode, downstream)?, lists })
     }
 
@@ -155,8 +158,8 @@ impl Plant {
 
     /// Says so where flows and hits go nowhere at all.
     pub fn warn_of_silence(&self) {
-        let Downstream { outputs, top, .. } = self.downstream();
-        if outputs.is_empty() && top.is_none() {
+        let Downstream { outputs, top, roles, .. } = self.downstream();
+        if outputs.is_empty() && top.is_none() && roles.is_none() {
             tracing::info!(
                 "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log or --collector"
             );
@@ -204,6 +207,10 @@ impl Output for Downstream {
         }
         if let Some(top) = &self.top {
             top.add(&batch, &self.interfaces.get());
+        }
+        if let Some(roles) = &self.roles {
+            let mut roles = roles.lock().unwrap_or_else(PoisonError::into_inner);
+            roles.observe(&batch, &self.interfaces.get());
         }
         self.outputs.offer(batch)
     }

@@ -2,14 +2,17 @@
 
 use std::{
     io::{self, Write as _},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use sensor_core::flow::{
-    batch::FlowBatch,
-    fields::Field,
-    interfaces::Interfaces,
-    top::{Metric, Top},
+use sensor_core::{
+    flow::{
+        batch::FlowBatch,
+        fields::Field,
+        interfaces::Interfaces,
+        top::{Metric, Top},
+    },
+    roles::Roles,
 };
 
 use crate::{
@@ -27,6 +30,8 @@ pub struct PrintOptions {
     pub format: Option<Format>,
     /// Their largest groups at the end.
     pub top: Option<TopOptions>,
+    /// Who watches what hosts do, where somebody wants to know.
+    pub roles: Option<Arc<Mutex<Roles>>>,
 }
 
 impl PrintOptions {

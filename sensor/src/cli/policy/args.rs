@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueHint};
 
-use crate::cli::{args::parse_list, report::JsonArgs};
+use crate::cli::{
+    args::{Content, parse_list},
+    report::JsonArgs,
+};
 
 /// Closes the help of `policy`.
 const EXAMPLES: &str = r#"Examples:
@@ -13,7 +16,8 @@ const EXAMPLES: &str = r#"Examples:
   sensor policy test policies --filter ssh
   sensor policy check --json policies | jq -r '.diagnostics[] | "\(.file):\(.line): \(.message)"'
   sensor policy explain ssh_brute_force
-  sensor policy explain ssh_brute_force --config /etc/sensor/sensor.toml"#;
+  sensor policy explain ssh_brute_force --config /etc/sensor/sensor.toml
+  sensor policy suggest day.pcap.gz > roles.csv"#;
 
 /// Arguments of `policy`.
 #[derive(Args, Debug)]
@@ -37,6 +41,8 @@ pub enum PolicyCommand {
     Explain(ExplainArgs),
     /// Write the stock library to a directory: policies, their tests, their lists; overwrites nothing
     Export(ExportArgs),
+    /// Propose roles of hosts (resolver, proxy, scanner, backup, ...) from recorded flows, as a label file to review
+    Suggest(SuggestArgs),
 }
 
 /// Policy files.
@@ -98,4 +104,21 @@ pub struct ExportArgs {
     /// Directory to write to; it is created if need be
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,
+}
+
+/// Arguments of `policy suggest`.
+#[derive(Args, Debug)]
+pub struct SuggestArgs {
+    /// Captures to read, in this order; '-' is stdin
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+
+    /// Content of the files: traffic, or the NetFlow, IPFIX and sFlow exports of routers
+    #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
+    pub content: Content,
+
+    /// Configuration of the agent: its networks and labels apply, its outputs do not; hosts that have a role are not
+    /// proposed for it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
 }

@@ -1,12 +1,15 @@
 //! `sensor policy explain`: what a policy comes to.
 
+use std::collections::BTreeSet;
+
 use sensor_core::{
     diagnostic::{Theme, nearest},
     nql::{
         columns::{self, Program},
         typed::Typed,
     },
-    policy::{load::tuning::Change, model::Policy},
+    policy::{exempt, load::tuning::Change, model::Policy},
+    roles,
 };
 use serde::Serialize;
 
@@ -30,6 +33,8 @@ struct Explained {
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<Label>,
     remarks: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    exempt_roles: BTreeSet<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     overrides: Vec<Overridden>,
     queries: Vec<Query>,
@@ -139,6 +144,7 @@ impl Explained {
                 expires_ms: label.expires,
             }),
             remarks,
+            exempt_roles: exempt::by_label(policy, roles::CONTEXT),
             overrides,
             queries: any
                 .chain(by_source)
@@ -205,6 +211,10 @@ impl Body for Explained {
                 line("reopen", if *reopen_ms == 0 { "never" } else { &within });
             }
             Rule::EachMatch { suppress_ms } => line("suppress", &shown(*suppress_ms)),
+        }
+        if !self.exempt_roles.is_empty() {
+            let roles: Vec<_> = self.exempt_roles.iter().map(String::as_str).collect();
+            line("exempt", &format!("hosts with the role {}", roles.join(", ")));
         }
         if let Some(Label { field, context, values, expires_ms }) = &self.label {
             let (values, expires) = (values.join(", "), shown(*expires_ms));

@@ -6,9 +6,10 @@ mod explain;
 mod export;
 mod files;
 mod list;
+mod suggest;
 mod test;
 
-pub use args::{FilesArgs, PolicyArgs, PolicyCommand, SiteArgs};
+pub use args::{FilesArgs, PolicyArgs, PolicyCommand, SiteArgs, SuggestArgs};
 
 /// Does what was asked.
 pub fn policy(arguments: &PolicyArgs) -> anyhow::Result<()> {
@@ -18,5 +19,6 @@ pub fn policy(arguments: &PolicyArgs) -> anyhow::Result<()> {
         PolicyCommand::List(arguments) => list::list(arguments),
         PolicyCommand::Explain(arguments) => explain::explain(arguments),
         PolicyCommand::Export(arguments) => export::export(arguments),
+        PolicyCommand::Suggest(arguments) => suggest::suggest(arguments),
     }
 }
