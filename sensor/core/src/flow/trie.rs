@@ -172,6 +172,13 @@ impl<K: Bits> Trie<K> {
         }
     }
 
+    /// The value of all addresses that have the first bits of `address`, where they have the same.
+    #[inline(always)]
+    pub fn shared(&self, address: K) -> Option<u32> {
+        let entry = self.first[address.first()];
+        (entry & VALUE != 0).then_some(entry & !VALUE)
+    }
+
     /// The value of the range that holds `address`.
     #[inline]
     pub fn get(&self, address: K) -> u32 {
@@ -270,7 +277,9 @@ mod tests {
             [start.to_u128(), start.to_u128().wrapping_sub(1), start.to_u128() | 0xff]
         });
         for address in addresses.into_iter().chain(edges.map(K::from_u128)) {
-            assert_eq!(trie.get(address), naive(&ranges, address), "{address:x?} in {ranges:x?}");
+            let value = naive(&ranges, address);
+            assert_eq!(trie.get(address), value, "{address:x?} in {ranges:x?}");
+            assert_eq!(trie.shared(address).unwrap_or(value), value, "{address:x?} in {ranges:x?}");
         }
     }
 
