@@ -69,7 +69,8 @@ struct Whole {
 
 impl Whole {
     fn of(batch: &FlowBatch) -> Self {
-        Self { shape: template::shape(batch), classes: RowClass::union(batch) }
+        let shape = template::shape(batch);
+        Self { shape, classes: RowClass::union(batch, shape) }
     }
 }
 

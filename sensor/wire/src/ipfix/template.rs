@@ -54,13 +54,14 @@ impl RowClass {
     /// How many there are.
     pub const COUNT: u8 = 8;
 
-    /// All that is said of any row of a batch.
-    pub fn union(batch: &FlowBatch) -> Self {
-        let tells_all = |column| batch.presence(column).all();
+    /// All that is said of any row of a batch of this `shape`. What no row tells is not part of the shape, and makes no
+    /// class.
+    pub fn union(batch: &FlowBatch, shape: Shape) -> Self {
+        let lacks_some = |column| shape.tells(column) && !batch.presence(column).all();
         let is_unflagged = |row| Self(Self::UNFLAGGED).of_row(batch, row).0 != 0;
-        let unflagged = !tells_all(Column::TcpFlags) && (0..batch.len()).any(is_unflagged);
+        let unflagged = lacks_some(Column::TcpFlags) && (0..batch.len()).any(is_unflagged);
         let folded = batch.folded.iter().fold(0, |any, folded| any | folded);
-        Self::with(!tells_all(Column::Direction), unflagged, folded != 0)
+        Self::with(lacks_some(Column::Direction), unflagged, folded != 0)
     }
 
     /// That of row `row` in a batch of which this is the union.
@@ -142,6 +143,11 @@ impl Shape {
     #[must_use]
     pub fn folded(self) -> Self {
         Self(self.0 | Self::of(|when| matches!(when, When::Folded)).0)
+    }
+
+    /// Whether a field of it is what `column` tells.
+    fn tells(self, column: Column) -> bool {
+        self.fields().any(|field| matches!(field.when, When::Told(told) if told == column))
     }
 
     fn fields(self) -> impl Iterator<Item = &'static Field> {

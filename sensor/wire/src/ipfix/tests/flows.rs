@@ -69,7 +69,9 @@ proptest! {
 /// The rows of a batch in the order in which they are written.
 fn order(batch: &FlowBatch) -> Vec<usize> {
     let mut rows: Vec<_> = (0..batch.len()).collect();
-    rows.sort_by_key(|row| RowClass::union(batch).of_row(batch, *row).0);
+    rows.sort_by_key(|row| {
+        RowClass::union(batch, super::super::template::shape(batch)).of_row(batch, *row).0
+    });
     rows
 }
 
