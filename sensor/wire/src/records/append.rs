@@ -15,7 +15,7 @@ use super::{
 use crate::{
     device::{relayed::Relayed, sampling::Rates},
     ledger::Ledger,
-    template::compile::{Fill, Plan},
+    template::compile::{Fills, Plan},
 };
 
 /// What is the same for all records of a message.
@@ -43,7 +43,7 @@ pub struct MessageScope<'a> {
 pub fn append(
     batch: &mut FlowBatch,
     plan: &Plan,
-    fills: &[Fill],
+    fills: &Fills,
     rows: &Rows<'_>,
     context: &MessageScope<'_>,
     ledger: &mut Ledger,
@@ -55,14 +55,14 @@ pub fn append(
 pub fn append_with(
     batch: &mut FlowBatch,
     plan: &Plan,
-    fills: &[Fill],
+    fills: &Fills,
     rows: &Rows<'_>,
     context: &MessageScope<'_>,
     ledger: &mut Ledger,
     more: impl FnOnce(&mut FlowBatch, usize),
 ) {
     let base = batch.len();
-    fill(fills, rows, &context.times, base, batch);
+    fill(&fills.fields, rows, &context.times, base, batch);
     if let Some(application) = plan.single.application {
         let column = &mut batch.application;
         begin_with(column, base, 0);
@@ -71,7 +71,7 @@ pub fn append_with(
     more(batch, base);
     ledger.rows_without_device += relayed(batch, base, plan, rows, context);
     finish(batch, base, base + rows.len(), context);
-    times(batch, base, plan, rows, context, ledger);
+    times(batch, base, plan, fills, rows, context, ledger);
     rates(batch, base, plan, rows, &context.rates);
     icmp(batch, base, plan);
     count(batch, base, ledger);
@@ -166,41 +166,53 @@ fn place_before(batch: &mut FlowBatch, device: &Arc<Device>, skew: i64) -> u32 {
 /// be, the time at which its device booted is that of before another boot.
 const PLAUSIBLE: u64 = 1_800_000;
 
-/// Completes start and end of the rows from `base` on.
-fn times(
+/// Replaces the uptimes in start and end of the rows from `base` on. Their messages do not tell the device's own, as in
+/// IPFIX: so they count since the boot that the record or options tell, or else are relative to each other.
+fn uptimes(
     batch: &mut FlowBatch,
     base: usize,
     plan: &Plan,
+    fills: &Fills,
     rows: &Rows<'_>,
     context: &MessageScope<'_>,
     ledger: &mut Ledger,
 ) {
     let end = base + rows.len();
-    let (first, last) = (plan.single.first, plan.single.last);
-    if (first.is_some() || last.is_some()) && context.times.uptime.is_none() {
-        // Uptimes without the device's own in the header, as in IPFIX: since the boot that the record or options tell, or
-        // else relative to each other.
-        grow(&mut batch.start, end, 0);
-        grow(&mut batch.end, end, 0);
-        let export = context.times.export;
-        for row in 0..rows.len() {
-            let number = |place| rows.number(place, row) as u32;
-            let reference = last.or(first).map_or(0, number);
-            let boot = plan.single.system_init.map(|place| rows.number(place, row));
-            let told = boot
-                .filter(|boot| *boot != 0)
-                .or(context.boot)
-                .map(|boot| Times { export, uptime: Some(export.wrapping_sub(boot) as u32) });
-            let plausible =
-                |times: &Times| times.at_uptime(reference).abs_diff(export) <= PLAUSIBLE;
-            let times = told.filter(plausible);
-            ledger.rows_with_implausible_uptime += u64::from(told.is_some() && times.is_none());
-            let times = times.unwrap_or(Times { export, uptime: Some(reference) });
-            if let Some(place) = first {
-                batch.start[base + row] = times.at_uptime(number(place));
-            }
-            batch.end[base + row] = times.at_uptime(reference);
+    grow(&mut batch.start, end, 0);
+    grow(&mut batch.end, end, 0);
+    let export = context.times.export;
+    let times = batch.start[base..].iter_mut().zip(&mut batch.end[base..]);
+    for (row, (start, end)) in times.enumerate() {
+        let reference = if fills.last_is_uptime { *end } else { *start } as u32;
+        let boot = plan.single.system_init.map(|place| rows.number(place, row));
+        let told = boot
+            .filter(|boot| *boot != 0)
+            .or(context.boot)
+            .map(|boot| Times { export, uptime: Some(export.wrapping_sub(boot) as u32) });
+        let plausible = |times: &Times| times.at_uptime(reference).abs_diff(export) <= PLAUSIBLE;
+        let times = told.filter(plausible);
+        ledger.rows_with_implausible_uptime += u64::from(told.is_some() && times.is_none());
+        let times = times.unwrap_or(Times { export, uptime: Some(reference) });
+        if fills.first_is_uptime {
+            *start = times.at_uptime(*start as u32);
         }
+        *end = times.at_uptime(reference);
+    }
+}
+
+/// Completes start and end of the rows from `base` on.
+fn times(
+    batch: &mut FlowBatch,
+    base: usize,
+    plan: &Plan,
+    fills: &Fills,
+    rows: &Rows<'_>,
+    context: &MessageScope<'_>,
+    ledger: &mut Ledger,
+) {
+    let end = base + rows.len();
+    if (fills.first_is_uptime || fills.last_is_uptime) && context.times.uptime.is_none() {
+        uptimes(batch, base, plan, fills, rows, context, ledger);
     }
     let (has_start, has_end) = (batch.start.len() > base, batch.end.len() > base);
     grow(&mut batch.start, end, 0);

@@ -70,12 +70,12 @@ pub fn subtract(
 ) {
     level(&mut batch.octets, base + rows.len());
     // What counts from the export differs in every report.
-    let started = plan.fills.iter().find_map(|fill| match fill.meaning {
+    let started = plan.fills.fields.iter().find_map(|fill| match fill.meaning {
         Meaning::Start(Clock::Before) => None,
         Meaning::Start(_) => Some(fill.place),
         _ => None,
     });
-    let last = plan.fills.iter().find_map(|fill| match fill.meaning {
+    let last = plan.fills.fields.iter().find_map(|fill| match fill.meaning {
         Meaning::End(Clock::Before) => None,
         Meaning::End(_) => Some(fill.place),
         _ => None,

@@ -1,6 +1,6 @@
 //! One field of many records into one column.
 
-use std::ops::BitOrAssign;
+use std::{hint::black_box, ops::BitOrAssign};
 
 use sensor_common::key::Direction;
 use sensor_core::flow::{
@@ -11,9 +11,12 @@ use sensor_core::flow::{
 };
 
 use super::rows::Rows;
-use crate::template::{
-    compile::{Fill, Place, Span},
-    elements::{Clock, Meaning},
+use crate::{
+    octets,
+    template::{
+        compile::{Fill, Place, Span},
+        elements::{Clock, Meaning},
+    },
 };
 
 /// What a record's times count from.
@@ -31,15 +34,19 @@ const NTP_EPOCH: u64 = 2_208_988_800;
 impl Times {
     /// Milliseconds since the epoch when the device's uptime was `uptime`: the nearest such moment to the export. The
     /// counter wraps every 49.7 days, so that a flow may have started with a higher uptime than it was exported with.
+    #[inline(always)]
     pub fn at_uptime(&self, uptime: u32) -> u64 {
         let now = self.uptime.unwrap_or(uptime);
-        self.export.saturating_add_signed(i64::from(uptime.wrapping_sub(now) as i32))
+        let since = i64::from(uptime.wrapping_sub(now) as i32);
+        // Messages tell the export in seconds of 32 bits, so that only the epoch is a bound.
+        (self.export as i64).wrapping_add(since).max(0) as u64
     }
 
     /// `value` of a field of `clock`, as milliseconds since the epoch.
     #[inline(always)]
     fn milliseconds(&self, clock: Clock, value: u64) -> u64 {
         match clock {
+            Clock::Uptime if self.uptime.is_none() => value,
             Clock::Uptime => self.at_uptime(value as u32),
             Clock::Seconds => value.saturating_mul(1000),
             Clock::Milliseconds => value,
@@ -52,23 +59,62 @@ impl Times {
     }
 }
 
-/// Appends what `fills` say of all `rows` to the columns of `batch`, whose rows so far are `base`.
+/// Appends what `fills` say of all `rows` to the columns of `batch`, whose rows so far are `base`. Uptimes of devices that do
+/// not tell theirs stay as they were told.
 pub fn fill(fills: &[Fill], rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
     if rows.are_few() {
         for row in 0..rows.len() {
-            let mut own = [0];
-            let record = rows.record(row, &mut own);
-            for Fill { place, meaning } in fills {
-                let (number, rest) = record.value(*place);
-                let length = place.length;
-                put(*meaning, &One { number, rest, length, at: base + row }, times, batch);
-            }
+            fill_one(fills, rows, row, times, base + row, batch);
         }
     } else {
-        for Fill { place, meaning } in fills {
+        for Fill { place, meaning, .. } in fills {
             put(*meaning, &Many { rows, place: *place, base }, times, batch);
         }
     }
+}
+
+/// As [`fill`], of record `row`, to row `at` of the columns.
+fn fill_one(
+    fills: &[Fill],
+    rows: &Rows<'_>,
+    row: usize,
+    times: &Times,
+    at: usize,
+    batch: &mut FlowBatch,
+) {
+    let mut own = [0];
+    let record = rows.record(row, &mut own);
+    let (mut number, mut run) = (0, record.run(0));
+    for &Fill { place, word, meaning } in fills {
+        if place.run != number {
+            number = place.run;
+            run = record.run(number);
+        }
+        let start = usize::from(word.offset);
+        let number = match run.get(start..start + 8).and_then(<[u8]>::first_chunk) {
+            Some(octets) => {
+                let octets = u64::from_be_bytes(*octets);
+                octets.wrapping_shl(word.before.into()).wrapping_shr(word.beside.into())
+            }
+            None => number_in(run, place),
+        };
+        // Hidden, or the compiler computes before the loop where each of all the columns is, which costs more than to fill a
+        // dozen of them.
+        let batch = black_box(&mut *batch);
+        put(meaning, &One { number, run, place, at }, times, batch);
+    }
+}
+
+/// The number at `place` in a run of fewer than eight octets.
+#[cold]
+fn number_in(run: &[u8], place: Place) -> u64 {
+    octets::number(octets_in(run, place))
+}
+
+#[inline]
+fn octets_in(run: &[u8], place: Place) -> &[u8] {
+    let from = run.get(place.offset.into()..).unwrap_or_default();
+    from.get(..place.length.into()).unwrap_or_default()
 }
 
 /// Where a field is read from and which rows it is for: [`One`] or [`Many`].
@@ -97,9 +143,9 @@ trait From {
 /// reading.
 struct One<'a> {
     number: u64,
-    /// The octets from the field on.
-    rest: &'a [u8],
-    length: u16,
+    /// The octets from the start of its run on.
+    run: &'a [u8],
+    place: Place,
     /// The row.
     at: usize,
 }
@@ -107,9 +153,19 @@ struct One<'a> {
 impl One<'_> {
     #[inline(always)]
     fn push<T: Copy>(&self, column: &mut Vec<T>, untold: T, value: T) {
-        begin_with(column, self.at, untold);
+        if column.len() < self.at || column.len() == column.capacity() {
+            return push_behind(column, self.at, untold, value);
+        }
         column.push(value);
     }
+}
+
+/// Appends a row to a column that lacks rows before it, or memory. Apart, and the last that is done for a field, so that
+/// others save no registers for it.
+#[inline(never)]
+fn push_behind<T: Copy>(column: &mut Vec<T>, base: usize, untold: T, value: T) {
+    begin_with(column, base, untold);
+    column.push(value);
 }
 
 impl From for One<'_> {
@@ -132,19 +188,18 @@ impl From for One<'_> {
         column: &mut Vec<T>,
         read: impl Fn([u8; N]) -> T,
     ) {
-        let octets = self.rest.first_chunk().copied().unwrap_or([0; N]);
-        self.push(column, T::default(), read(octets));
+        let octets = self.run.get(self.place.offset.into()..).and_then(<[u8]>::first_chunk);
+        self.push(column, T::default(), read(octets.copied().unwrap_or([0; N])));
     }
 
     #[inline(always)]
     fn field<T: Copy + Default>(&self, column: &mut Vec<T>, read: impl Fn(&[u8]) -> T) {
-        let octets = self.rest.get(..self.length.into()).unwrap_or_default();
-        self.push(column, T::default(), read(octets));
+        self.push(column, T::default(), read(octets_in(self.run, self.place)));
     }
 
     #[inline(always)]
     fn length(&self) -> u16 {
-        self.length
+        self.place.length
     }
 }
 

@@ -4,14 +4,12 @@
 //! field. One pass over the records reads all fields of each and writes a row of each column.
 #![expect(unsafe_code, reason = "rows are written behind the ends of all columns at once")]
 
-use std::mem::MaybeUninit;
-
 use sensor_common::packet::ip::protocol;
 use sensor_core::flow::batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD};
 
 use super::{
     append::{MessageScope, count, grow, place},
-    fill::begin_with,
+    fill::{Times, begin_with},
 };
 use crate::{device::sampling::Rates, ledger::Ledger};
 
@@ -37,33 +35,38 @@ pub fn append<const N: usize>(
     count(batch, base, ledger);
 }
 
-/// Writes, for each of `records`, a row behind the first `base` rows of each column that is named, and a row of the same
-/// value of each that `constant` names. A column that is shorter gets rows of 0 first.
+/// Writes, for each of `records`, a row behind the first `base` rows of each column that is named. A column that is shorter
+/// gets rows of 0 first.
 macro_rules! write_rows {
     ($records:ident, $base:ident, |$record:ident| { $($let:tt)* } $($name:ident: $column:expr => $value:expr,)*) => {
         let rows = $records.len();
-        $(let $name = room(&mut $column, $base, rows);)*
+        // Asked of all columns at once: mostly each has room, and one branch says so.
+        if false $(| lacks_room(&$column, $base, rows))* {
+            $(make_room(&mut $column, $base, rows);)*
+        }
+        $(let $name = $column.as_mut_ptr().wrapping_add($base);)*
         for (row, $record) in $records.iter().enumerate() {
             $($let)*
-            $($name[row].write($value);)*
+            $(
+                let value = $value;
+                // SAFETY: the column is `$base` rows long and has memory for `rows` more, and `row` is one of these.
+                unsafe { $name.add(row).write(value) };
+            )*
         }
         $(
-            // SAFETY: `room` has made the column `$base` rows long and reserved memory for `rows` more; the loop has written
-            // each of them.
+            // SAFETY: as above; the loop has written each of these rows.
             unsafe { $column.set_len($base + rows) };
         )*
     };
 }
 
-/// Memory for `rows` rows behind the first `base` of `column`.
+/// Whether `column` is not `base` rows long or has no memory for `rows` more.
 #[inline(always)]
-fn room<T: Copy + Default>(column: &mut Vec<T>, base: usize, rows: usize) -> &mut [MaybeUninit<T>] {
-    if column.len() != base || column.capacity() - base < rows {
-        make_room(column, base, rows);
-    }
-    &mut column.spare_capacity_mut()[..rows]
+fn lacks_room<T>(column: &Vec<T>, base: usize, rows: usize) -> bool {
+    (column.len() != base) | (column.capacity() - column.len() < rows)
 }
 
+/// Makes `column` `base` rows long, and reserves memory for `rows` more.
 #[cold]
 #[inline(never)]
 fn make_room<T: Copy + Default>(column: &mut Vec<T>, base: usize, rows: usize) {
@@ -81,42 +84,48 @@ fn fill<const N: usize>(
     const { assert!(N >= 48, "the last field that is read ends there") };
     let Addresses::V4 { source, destination } = &mut batch.addresses else { return false };
     begin_with(&mut batch.tcp_flags, base, TCP_FLAGS_UNTOLD);
-    let (times, export) = (context.times, context.times.export);
-    let u16_at = |record: &[u8; N], at: usize| u16::from_be_bytes([record[at], record[at + 1]]);
+    // Its header tells the uptime, which the compiler need not ask each record for.
+    let uptime = Some(context.times.uptime.unwrap_or_default());
+    let times = Times { uptime, ..context.times };
     let u32_at = |record: &[u8; N], at: usize| {
         u32::from_be_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]])
     };
+    // Two numbers of 16 bits that stand side by side.
+    let pair_at = |record: &[u8; N], at: usize| {
+        let both = u32_at(record, at);
+        ((both >> 16) as u16, both as u16)
+    };
     write_rows! {
         records, base, |record| {
+            let (input, output) = pair_at(record, 12);
+            let (source_port, port) = pair_at(record, 32);
+            let (source_system, destination_system) = pair_at(record, 40);
             let (first, last) =
                 (times.at_uptime(u32_at(record, 24)), times.at_uptime(u32_at(record, 28)));
             // A time of 0 is none.
-            let ended = match (first, last) {
-                (0, 0) => export,
-                (_, 0) => first,
-                _ => last,
-            };
-            let (number, port) = (record[38], u16_at(record, 34));
+            let begun = if first == 0 { times.export } else { first };
+            let ended = if last == 0 { begun } else { last };
+            let number = record[38];
             // The destination port of ICMP is type and code, and stays as it was exported.
             let is_icmp = matches!(number, protocol::ICMP | protocol::ICMPV6);
         }
         sources: *source => u32_at(record, 0),
         destinations: *destination => u32_at(record, 4),
         next_hops: batch.next_hop_v4 => u32_at(record, 8),
-        inputs: batch.interface => u16_at(record, 12).into(),
-        outputs: batch.output_interface => u16_at(record, 14).into(),
+        inputs: batch.interface => input.into(),
+        outputs: batch.output_interface => output.into(),
         packets: batch.packets => u32_at(record, 16).into(),
         octets: batch.octets => u32_at(record, 20).into(),
         starts: batch.start => if first == 0 { ended } else { first },
         ends: batch.end => ended,
-        source_ports: batch.source_port => u16_at(record, 32),
+        source_ports: batch.source_port => source_port,
         destination_ports: batch.destination_port => port,
         types: batch.icmp_type_code => if is_icmp { port } else { 0 },
         flags: batch.tcp_flags => record[37].into(),
         protocols: batch.protocol => number,
         services: batch.tos => record[39],
-        source_systems: batch.source_as => u16_at(record, 40).into(),
-        destination_systems: batch.destination_as => u16_at(record, 42).into(),
+        source_systems: batch.source_as => source_system.into(),
+        destination_systems: batch.destination_as => destination_system.into(),
     }
     true
 }
@@ -148,7 +157,7 @@ mod tests {
             sampling::{Sampling, Scope},
         },
         netflow::fixed::{V5_RECORD, V7_RECORD},
-        records::{decode, fill::Times},
+        records::decode,
         template::{Specifier, Template, compile::Plan},
     };
 

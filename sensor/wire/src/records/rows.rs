@@ -42,21 +42,11 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The field at `place`, as a number if it has one to eight octets, and the octets of the set from the field on. No plan
-    /// has a field that reaches beyond its record.
-    #[inline(always)]
-    pub fn value(&self, place: Place) -> (u64, &'a [u8]) {
-        let run = self.starts.get(usize::from(place.run)).copied().unwrap_or(u32::MAX);
-        let rest = self.set.get(run as usize + usize::from(place.offset)..).unwrap_or_default();
-        let number = match rest.first_chunk() {
-            // What does not belong to the field is shifted out: no branch depends on its length.
-            Some(word) => {
-                let behind = 64_u32.wrapping_sub(8 * u32::from(place.length));
-                u64::from_be_bytes(*word).wrapping_shr(behind)
-            }
-            None => octets::number(&rest[..rest.len().min(place.length.into())]),
-        };
-        (number, rest)
+    /// The octets from the start of a run on.
+    #[inline]
+    pub fn run(&self, run: u16) -> &'a [u8] {
+        let start = self.starts.get(usize::from(run)).map_or(usize::MAX, |start| *start as usize);
+        self.set.get(start..).unwrap_or_default()
     }
 }
 

@@ -37,8 +37,52 @@ pub enum Span {
 pub struct Fill {
     /// Where it lies.
     pub place: Place,
+    /// How it is read as a number.
+    pub word: Word,
     /// What it says.
     pub meaning: Meaning,
+}
+
+/// How a number of one to eight octets is read: as part of a word of eight that lies in the run as well, so that no branch
+/// depends on the length of the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Octets from the start of the run to the word; [`Word::NONE`] where the run has no eight octets.
+    pub offset: u16,
+    /// Bits before the field.
+    pub before: u8,
+    /// Bits that are none of the field.
+    pub beside: u8,
+}
+
+impl Word {
+    /// No run reaches there.
+    const NONE: u16 = u16::MAX;
+
+    /// For the field at `place` in a run of `run` octets.
+    fn new(place: Place, run: u16) -> Self {
+        let Some(last) = run.checked_sub(8) else {
+            return Self { offset: Self::NONE, before: 0, beside: 0 };
+        };
+        let offset = place.offset.min(last);
+        let before = place.offset - offset;
+        Self {
+            offset,
+            before: before as u8 * 8,
+            beside: 8_u16.saturating_sub(place.length) as u8 * 8,
+        }
+    }
+}
+
+/// The fields that fill the columns of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fills {
+    /// Each of them.
+    pub fields: Box<[Fill]>,
+    /// Whether the time of the first packet is an uptime.
+    pub first_is_uptime: bool,
+    /// Whether the time of the last packet is one.
+    pub last_is_uptime: bool,
 }
 
 /// Address family of a template's records.
@@ -80,10 +124,6 @@ pub struct Single {
     pub duration: Option<(Place, u64)>,
     /// `samplingPacketInterval` and `samplingPacketSpace`.
     pub systematic: Option<(Place, Place)>,
-    /// Uptime at the first packet.
-    pub first: Option<Place>,
-    /// Uptime at the last packet.
-    pub last: Option<Place>,
     /// When the device booted.
     pub system_init: Option<Place>,
     /// IPv4 address of the device that a mediator has the flow from.
@@ -148,9 +188,9 @@ pub struct Plan {
     /// Address family.
     pub family: Family,
     /// Fields that fill columns.
-    pub fills: Box<[Fill]>,
+    pub fills: Fills,
     /// The same for a row of the other direction, when the records tell of both.
-    pub reverse_fills: Option<Box<[Fill]>>,
+    pub reverse_fills: Option<Fills>,
     /// Fields that are read record by record.
     pub single: Single,
     /// The frame that a record carries, when there are no addresses beside it.
@@ -237,10 +277,6 @@ impl Plan {
                 .find(|(reading, _)| reading.reverse == reverse && reading.meaning.is_like(meaning))
         };
         let place = |meaning| find(meaning, false).map(|(_, place)| *place);
-        let exactly = |meaning: Meaning| {
-            let found = find(meaning, false).filter(|(reading, _)| reading.meaning == meaning);
-            found.map(|(_, place)| *place)
-        };
         let v4 = place(Meaning::SourceV4).or(place(Meaning::DestinationV4)).is_some();
         let v6 = place(Meaning::SourceV6).or(place(Meaning::DestinationV6)).is_some();
         let reverse = |meaning| find(meaning, true).map(|(_, place)| *place);
@@ -258,8 +294,6 @@ impl Plan {
                 .map(|place| (place, 1))
                 .or(place(Meaning::DurationMicroseconds).map(|place| (place, 1000))),
             systematic: place(Meaning::PacketInterval).zip(place(Meaning::PacketSpace)),
-            first: exactly(Meaning::Start(Clock::Uptime)),
-            last: exactly(Meaning::End(Clock::Uptime)),
             system_init: place(Meaning::SystemInit),
             device_v4: place(Meaning::DeviceV4),
             device_v6: place(Meaning::DeviceV6),
@@ -291,12 +325,13 @@ impl Plan {
             (false, true) => Family::V6,
             (true, true) => Family::Either,
         };
+        let runs = layout.finish();
         Self {
             minimum: template.minimum(),
-            runs: layout.finish(),
             family,
-            fills: fills(&chosen, false),
-            reverse_fills: both_ways.then(|| fills(&chosen, true)),
+            fills: fills(&chosen, &runs, false),
+            reverse_fills: both_ways.then(|| fills(&chosen, &runs, true)),
+            runs,
             single,
             sample: sample.filter(|_| family == Family::None).map(|(span, frame)| Sample {
                 span,
@@ -374,11 +409,11 @@ fn choose(chosen: &mut Vec<(Reading, Place)>, reading: Reading, place: Place) {
 }
 
 /// The fields that fill columns of a row of the one direction or the other.
-fn fills(chosen: &[(Reading, Place)], reverse: bool) -> Box<[Fill]> {
+fn fills(chosen: &[(Reading, Place)], runs: &[u16], reverse: bool) -> Fills {
     let told_reverse = |meaning: Meaning| {
         chosen.iter().any(|(reading, _)| reading.reverse && reading.meaning.is_like(meaning))
     };
-    chosen
+    let fields: Box<[Fill]> = chosen
         .iter()
         .filter(|(reading, _)| fills_column(reading.meaning))
         .filter_map(|(reading, place)| {
@@ -392,9 +427,16 @@ fn fills(chosen: &[(Reading, Place)], reverse: bool) -> Box<[Fill]> {
                     reading.meaning.turned()
                 }
             };
-            Some(Fill { place: *place, meaning })
+            let word = Word::new(*place, runs[usize::from(place.run)]);
+            Some(Fill { place: *place, word, meaning })
         })
-        .collect()
+        .collect();
+    let tells = |meaning| fields.iter().any(|fill| fill.meaning == meaning);
+    Fills {
+        first_is_uptime: tells(Meaning::Start(Clock::Uptime)),
+        last_is_uptime: tells(Meaning::End(Clock::Uptime)),
+        fields,
+    }
 }
 
 fn fills_column(meaning: Meaning) -> bool {
