@@ -24,7 +24,7 @@ pub struct PemError {
 
 impl PemError {
     /// A problem with the contents of the file at `path`.
-    pub fn new(path: &Path, problem: impl ToString) -> Self {
+    pub fn new(path: &Path, problem: &(impl ToString + ?Sized)) -> Self {
         Self { path: path.to_owned(), problem: problem.to_string() }
     }
 }
@@ -36,7 +36,7 @@ impl PemError {
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
     let pem = read(path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match certificates.map_err(|error| PemError::new(path, error))? {
+    match certificates.map_err(|error| PemError::new(path, &error))? {
         none if none.is_empty() => Err(PemError::new(path, "it contains no PEM certificate")),
         certificates => Ok(certificates),
     }
@@ -49,7 +49,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemErro
 pub fn authorities(path: &Path) -> Result<RootCertStore, PemError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| PemError::new(path, error))?;
+        roots.add(certificate).map_err(|error| PemError::new(path, &error))?;
     }
     Ok(roots)
 }
@@ -61,10 +61,10 @@ pub fn authorities(path: &Path) -> Result<RootCertStore, PemError> {
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
     PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| match error {
         pem::Error::NoItemsFound => PemError::new(path, "it contains no PEM private key"),
-        error => PemError::new(path, error),
+        error => PemError::new(path, &error),
     })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PemError> {
-    files::read(path).map_err(|error| PemError::new(path, error))
+    files::read(path).map_err(|error| PemError::new(path, &error))
 }

@@ -46,9 +46,12 @@ use Service::{
     Vpn, Web,
 };
 
+/// A service, its protocols, and its ports from the first to the last of each range.
+type Row = (Service, &'static [u8], &'static [(u16, u16)]);
+
 /// Ports by service. Backups: rsync 873, NDMP 10000, Bacula and Bareos 9101-9103, Veeam 6160 and 6162, NetBackup 1556 and
 /// 13724, Proxmox 8007. Metrics: SNMP, NRPE 5666, Zabbix agents 10050, exporters of Prometheus 9100-9999.
-const PORTS: &[(Service, &[u8], &[(u16, u16)])] = &[
+const PORTS: &[Row] = &[
     (Dns, &[TCP, UDP], &[(53, 53), (853, 853)]),
     (Mail, &[TCP], &[(25, 25)]),
     (Mailbox, &[TCP], &[(110, 110), (143, 143), (465, 465), (587, 587), (993, 993), (995, 995)]),

@@ -56,7 +56,7 @@ pub(in crate::export) fn client_config(options: &TlsOptions) -> Result<ClientCon
         (None, None) => Ok(config.with_no_client_auth()),
         (Some(certificate), Some(key)) => config
             .with_client_auth_cert(pem::certificates(certificate)?, pem::private_key(key)?)
-            .map_err(|error| PemError::new(certificate, error).into()),
+            .map_err(|error| PemError::new(certificate, &error).into()),
         _ => {
             let text = "a client certificate needs its key: configure both or neither";
             Err(NetError::Tls(text.into()))

@@ -15,18 +15,18 @@ pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, IntakeError> {
     let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| PemError::new(&tls.certificate, error))?;
+        .map_err(|error| PemError::new(&tls.certificate, &error))?;
     let config = match &tls.ca {
         None => config.with_no_client_auth(),
         Some(ca) => {
             let roots = Arc::new(pem::authorities(ca)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
-            let verifier = verifier.build().map_err(|error| PemError::new(ca, error))?;
+            let verifier = verifier.build().map_err(|error| PemError::new(ca, &error))?;
             config.with_client_cert_verifier(verifier)
         }
     };
     let config = config
         .with_single_cert(pem::certificates(&tls.certificate)?, pem::private_key(&tls.key)?)
-        .map_err(|error| PemError::new(&tls.certificate, error))?;
+        .map_err(|error| PemError::new(&tls.certificate, &error))?;
     Ok(Arc::new(config).into())
 }
