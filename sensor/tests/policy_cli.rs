@@ -3,6 +3,9 @@
 //! `UPDATE_EXPECT=1 cargo test -p sensor --test policy_cli` writes the golden file anew; read the difference before you
 //! commit it.
 
+#[expect(dead_code, reason = "each test uses its own part")]
+mod captured;
+
 use std::{
     env, fs,
     net::UdpSocket,
@@ -202,4 +205,30 @@ fn the_library_is_written_out() {
     assert!(error.contains("own/library/syn_flood.toml exists already"), "{error}");
     assert_eq!(fs::read_to_string(&changed).expect("it is there"), "");
     assert!(!parent.path().join("own/library/lists").exists(), "nothing else is written");
+}
+
+/// What is proposed is a label file, which then silences what it says.
+#[test]
+fn a_resolver_is_proposed_for_its_role() {
+    const RESOLVER: [u8; 4] = [10, 0, 0, 53];
+    const SERVER: [u8; 4] = [192, 0, 2, 1];
+    let session = |client, server| {
+        [((client, server), [40_000, 53], &[0; 30][..]), ((server, client), [53, 40_000], &[0; 90])]
+    };
+    let clients = (1..6).map(|host| session([10, 0, 1, host], RESOLVER));
+    let all = clients.chain([session(RESOLVER, SERVER)]).flatten();
+    let files = directory(&[("labels.toml", "[labels]\nfiles = ['roles.csv']\n")]);
+    fs::write(files.path().join("day.pcap"), captured::datagrams(all)).expect("written");
+    let (code, out, error) = sensor_policy(&["suggest", "day.pcap"], files.path());
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.contains("# Proposed from 12 flow records between 2023-11-14T22:13:21Z"), "{out}");
+    let evidence = "# 10.0.0.53 answers DNS of 5 internal hosts, and asks 1 name servers\n# no longer evaluated for it: ";
+    assert!(out.contains(evidence) && out.contains("dns_"), "{out}");
+    assert!(out.ends_with("\n10.0.0.53,role,resolver\n"), "{out}");
+
+    fs::write(files.path().join("roles.csv"), out).expect("written");
+    let again = ["suggest", "--config", "labels.toml", "day.pcap"];
+    let (code, out, error) = sensor_policy(&again, files.path());
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.ends_with("# No host showed a role that it does not have yet.\n"), "{out}");
 }

@@ -7,18 +7,27 @@ pub fn words(words: &[u16]) -> Vec<u8> {
 
 /// A capture of UDP datagrams, from 198.51.100.7:2055 to 198.51.100.8:9995.
 pub fn capture(payloads: &[Vec<u8>]) -> Vec<u8> {
+    let ends = ([198, 51, 100, 7], [198, 51, 100, 8]);
+    datagrams(payloads.iter().map(|payload| (ends, [2055, 9995], payload.as_slice())))
+}
+
+/// Source and destination, ports, payload.
+type Datagram<'p> = (([u8; 4], [u8; 4]), [u16; 2], &'p [u8]);
+
+/// A capture of UDP datagrams.
+pub fn datagrams<'p>(datagrams: impl IntoIterator<Item = Datagram<'p>>) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xa1b2_c3d4_u32, 4 << 16 | 2, 0, 0, 65_535, 101] {
         file.extend(word.to_le_bytes());
     }
-    for payload in payloads {
+    for ((source, destination), ports, payload) in datagrams {
         let length = payload.len() as u32 + 28;
         for word in [1_700_000_001, 0, length, length] {
             file.extend(word.to_le_bytes());
         }
         file.extend(words(&[0x4500, length as u16, 0, 0, 0x4011, 0]));
-        file.extend([198, 51, 100, 7, 198, 51, 100, 8]);
-        file.extend(words(&[2055, 9995, payload.len() as u16 + 8, 0]));
+        file.extend([source, destination].concat());
+        file.extend(words(&[ports[0], ports[1], payload.len() as u16 + 8, 0]));
         file.extend(payload);
     }
     file
