@@ -79,6 +79,12 @@ impl Common {
         ]
     }
 
+    /// That of a packed key of either family.
+    pub fn of_words<const N: usize>(words: &[u64; N]) -> Self {
+        const { assert!(N >= 2) };
+        Self::unpack([words[N - 2], words[N - 1]])
+    }
+
     fn unpack([ports, rest]: [u64; 2]) -> Self {
         Self {
             source_port: (ports >> 48) as u16,
@@ -202,6 +208,28 @@ pub fn fold_v6(mut words: [u64; V6_WORDS], direction: Direction) -> [u64; V6_WOR
     words
 }
 
+/// The key of the flow in the other direction: source and destination change places, and so does the way through the
+/// interface, except in captures (interface 0), which do not tell it.
+///
+/// A flow of ICMP, of folded packets, or of later fragments has no such counterpart: what it leads to holds other packets.
+pub fn reverse_v4([addresses, ports, rest]: [u64; V4_WORDS]) -> [u64; V4_WORDS] {
+    let [ports, rest] = reverse_common([ports, rest]);
+    [addresses.rotate_left(32), ports, rest]
+}
+
+/// As [`reverse_v4`].
+pub fn reverse_v6([s0, s1, d0, d1, ports, rest]: [u64; V6_WORDS]) -> [u64; V6_WORDS] {
+    let [ports, rest] = reverse_common([ports, rest]);
+    [d0, d1, s0, s1, ports, rest]
+}
+
+fn reverse_common([ports, rest]: [u64; 2]) -> [u64; 2] {
+    let interface = ports as u32;
+    let turned = u64::from(interface != 0) << 32;
+    let both = ((ports >> 32) as u32).rotate_left(16);
+    [u64::from(both) << 32 | u64::from(interface), rest ^ turned]
+}
+
 /// Hash of key words. `seed` is drawn by the agent at each start, so that nobody who sends packets can choose
 /// keys that meet in one set.
 #[inline(always)]
@@ -281,6 +309,23 @@ mod tests {
                 Direction::Ingress => Key { source: [0; 4], common: coarse, ..key },
                 Direction::Egress => Key { destination: [0; 4], common: coarse, ..key },
             });
+        }
+
+        #[test]
+        fn the_other_direction_has_the_ends_the_other_way_round(c in common(), v4 in any::<(u32, u32)>(), v6 in any::<([u32; 4], [u32; 4])>()) {
+            let direction = match c.direction {
+                way if c.interface == 0 => way,
+                Direction::Ingress => Direction::Egress,
+                Direction::Egress => Direction::Ingress,
+            };
+            let (source_port, destination_port) = (c.destination_port, c.source_port);
+            let common = Common { source_port, destination_port, direction, ..c };
+            let key = KeyV4 { source: v4.0, destination: v4.1, common: c };
+            let turned = KeyV4 { source: v4.1, destination: v4.0, common };
+            prop_assert_eq!(KeyV4::unpack(&reverse_v4(key.pack())), turned);
+            let key = KeyV6 { source: v6.0, destination: v6.1, common: c };
+            let turned = KeyV6 { source: v6.1, destination: v6.0, common };
+            prop_assert_eq!(KeyV6::unpack(&reverse_v6(key.pack())), turned);
         }
     }
 }

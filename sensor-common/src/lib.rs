@@ -6,6 +6,7 @@
 //! * [`packet`]: Ethernet frame in, [`packet::Headers`] out, generic over where the bytes come from.
 //! * [`key`]: what makes two packets belong to one flow, packed into a few machine words.
 //! * [`table`]: a slot of the flow tables and how it absorbs a packet.
+//! * [`tcp`]: TCP flags of a flow and of its first packet.
 //! * [`segments`]: what a super-packet becomes on the wire.
 //! * [`ledger`]: the counters by which every packet is accounted for.
 //! * [`crossing`]: what crossed each interface, to be compared with what the interface itself counts.
@@ -22,3 +23,4 @@ pub mod ledger;
 pub mod packet;
 pub mod segments;
 pub mod table;
+pub mod tcp;

@@ -9,6 +9,7 @@ use crate::{
     key::{V4_WORDS, V6_WORDS},
     packet::Headers,
     segments::Segments,
+    tcp,
 };
 
 /// Slots that a key may lie in.
@@ -34,7 +35,7 @@ pub struct Slot<const N: usize> {
     pub last: u32,
     /// Destination and source MAC address of the first packet, as in [`Headers::macs`].
     pub macs: [u32; 3],
-    /// TCP flags of all packets, OR-ed.
+    /// TCP flags, as in [`crate::tcp`]: of all packets, OR-ed, and SYN and ACK of the first packet.
     pub tcp_flags: u16,
     /// Lowest time to live.
     pub ttl_min: u8,
@@ -139,7 +140,7 @@ impl<const N: usize> Slot<N> {
                 first: now,
                 last: now,
                 macs: macs(),
-                tcp_flags: packet.tcp_flags,
+                tcp_flags: tcp::of_first(packet.tcp_flags),
                 ttl_min: packet.ttl,
                 ttl_max: packet.ttl,
             };
@@ -188,7 +189,8 @@ mod tests {
         assert_eq!(slot.absorb(&[1, 2, 3], &second, || [9; 3], 9), Outcome::Updated);
         assert_eq!((slot.octets, slot.packets, slot.overhead), (150, 2, 28));
         assert_eq!((slot.first, slot.last), (7, 9));
-        assert_eq!((slot.tcp_flags, slot.ttl_min, slot.ttl_max), (0x12, 63, 64));
+        assert_eq!((tcp::all(slot.tcp_flags), slot.ttl_min, slot.ttl_max), (0x12, 63, 64));
+        assert_eq!(tcp::first(slot.tcp_flags), tcp::SYN, "the first packet's");
         assert_eq!(slot.macs, [1, 2, 3], "the first packet's");
     }
 

@@ -128,6 +128,8 @@ fn fill(mut batch: FlowBatch, seed: u32, rows: usize, half_folded: bool) -> Flow
         batch.fragment.push(0);
         batch.folded.push(folded.into());
         batch.end_reason.push(1 + (n % 5) as u8);
+        batch.initiator.push((n % 3) as u8);
+        batch.continued.push((n % 2) as u8);
     }
     batch
 }

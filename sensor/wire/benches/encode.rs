@@ -135,6 +135,8 @@ fn batch(mut batch: FlowBatch, folded: impl Fn(usize) -> bool) -> FlowBatch {
         batch.fragment.push(0);
         batch.folded.push(folded(row).into());
         batch.end_reason.push(3);
+        batch.initiator.push(1);
+        batch.continued.push(0);
     }
     batch
 }

@@ -72,6 +72,8 @@ fn fill(mut batch: FlowBatch, octets: &[u8]) -> FlowBatch {
         batch.fragment.push(row[13] % 3);
         batch.folded.push(row[17] >> 1 & 1);
         batch.end_reason.push(row[17] % 6);
+        batch.initiator.push(row[18] % 3);
+        batch.continued.push(row[19] & 1);
     }
     batch
 }

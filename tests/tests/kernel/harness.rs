@@ -18,6 +18,7 @@ use sensor_common::{
     ledger::{Count, Ledger},
     packet::Reject,
     table::{SlotV4, SlotV6},
+    tcp,
 };
 use tests::fixtures::{self, Flow};
 
@@ -235,14 +236,14 @@ impl Taken {
                 let address = |word: u32| IpAddr::from(word.to_ne_bytes());
                 assert_eq!((slot.ttl_min, slot.packets), (slot.ttl_max, 1), "{context}");
                 let addresses = (address(key.source), address(key.destination));
-                Ok(flow(addresses, &key.common, slot.ttl_min, slot.tcp_flags, slot.octets))
+                Ok(flow(addresses, &key.common, slot.ttl_min, tcp::all(slot.tcp_flags), slot.octets))
             }
             ([], [slot]) => {
                 let key = KeyV6::unpack(&slot.key);
                 assert_eq!((slot.ttl_min, slot.packets), (slot.ttl_max, 1), "{context}");
                 let address = fixtures::address_v6;
                 let addresses = (address(key.source), address(key.destination));
-                Ok(flow(addresses, &key.common, slot.ttl_min, slot.tcp_flags, slot.octets))
+                Ok(flow(addresses, &key.common, slot.ttl_min, tcp::all(slot.tcp_flags), slot.octets))
             }
             ([], []) => {
                 let reasons = [

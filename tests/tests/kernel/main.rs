@@ -16,6 +16,7 @@ use sensor_common::{
     layout::names,
     ledger::{Count, Ledger},
     table::SlotV4,
+    tcp,
 };
 use tests::fixtures::{self, build};
 
@@ -166,7 +167,8 @@ fn packets_of_one_flow_add_up() {
     let taken = kernel.take(0);
     let slot = &taken.v4[0];
     assert_eq!((taken.v4.len(), slot.packets, slot.octets), (1, 3, 3 * 40 + 107));
-    assert_eq!((slot.ttl_min, slot.ttl_max, slot.tcp_flags), (61, 64, 0x13));
+    assert_eq!((slot.ttl_min, slot.ttl_max, tcp::all(slot.tcp_flags)), (61, 64, 0x13));
+    assert_eq!(tcp::first(slot.tcp_flags), tcp::SYN, "of the packet that made the slot");
     taken.assert_balance("one flow");
 }
 

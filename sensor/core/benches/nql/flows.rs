@@ -169,4 +169,6 @@ fn push(batch: &mut FlowBatch, random: &mut Random, inside: &[u32], outside: &[u
     batch.fragment.push(0);
     batch.folded.push(0);
     batch.end_reason.push(EndReason::EndOfFlow as u8);
+    batch.initiator.push(if protocol == 6 { 1 + random.below(2) as u8 } else { 0 });
+    batch.continued.push(0);
 }

@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use sensor_common::{key::Direction, packet::ip::protocol};
+use sensor_common::{key::Direction, packet::ip::protocol, tcp};
 
 pub use super::{
     addresses::Addresses,
@@ -16,6 +16,7 @@ use super::{
     columns::Column,
     delta::FlowDelta,
     device::{AddressColumn, Device},
+    initiator::Initiator,
     key::FlowKey,
     mac,
     profile::{Profile, Side},
@@ -38,6 +39,24 @@ pub enum EndReason {
     ForcedEnd = 4,
     /// The cache was full.
     LackOfResources = 5,
+}
+
+/// What is known of a record besides its counts: which part it is of the life of its flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Why it ends.
+    pub reason: EndReason,
+    /// Who opened the connection, where that was seen.
+    pub initiator: Option<Initiator>,
+    /// It goes on where an earlier record was cut by the active timeout.
+    pub continued: bool,
+}
+
+impl From<EndReason> for Part {
+    /// A whole flow of which nobody saw who opened it.
+    fn from(reason: EndReason) -> Self {
+        Self { reason, initiator: None, continued: false }
+    }
 }
 
 impl AddressColumn {
@@ -114,21 +133,20 @@ impl FlowBatch {
         }
     }
 
-    /// Appends the record of a flow that has ended for `reason`. Keys of the other family are a bug of the
-    /// caller and leave the batch as it is.
-    pub fn push(&mut self, key: &impl FlowKey, counts: &FlowDelta, reason: EndReason) {
+    /// Appends the record of a flow. Keys of the other family are a bug of the caller and leave the batch as it is.
+    pub fn push(&mut self, key: &impl FlowKey, counts: &FlowDelta, part: impl Into<Part>) {
         if !key.push_addresses(&mut self.addresses) {
             debug_assert!(false, "key of another address family");
             return;
         }
-        let key = key.common();
+        let (key, part) = (key.common(), part.into());
         let icmp = matches!(key.protocol, protocol::ICMP | protocol::ICMPV6);
         self.source_port.push(key.source_port);
         self.destination_port.push(if icmp { 0 } else { key.destination_port });
         self.icmp_type_code.push(if icmp { key.destination_port } else { 0 });
         self.protocol.push(key.protocol);
         self.tos.push(key.tos);
-        self.tcp_flags.push(counts.tcp_flags);
+        self.tcp_flags.push(tcp::all(counts.tcp_flags));
         self.interface.push(key.interface);
         self.direction.push(key.direction as u8);
         self.vlan.push(key.vlan);
@@ -144,7 +162,9 @@ impl FlowBatch {
         self.destination_mac.push(destination_mac);
         self.fragment.push(key.fragment as u8);
         self.folded.push(u8::from(key.folded));
-        self.end_reason.push(reason as u8);
+        self.end_reason.push(part.reason as u8);
+        self.initiator.push(part.initiator.map_or(0, |by| by as u8));
+        self.continued.push(part.continued.into());
     }
 
     /// What is known about the address on `side` of row `row`.

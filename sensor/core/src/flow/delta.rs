@@ -3,6 +3,7 @@
 use sensor_common::{
     key::{V4_WORDS, V6_WORDS},
     table::Increment,
+    tcp,
 };
 
 /// Counts of one flow over some time, to be merged into the flow cache.
@@ -18,7 +19,7 @@ pub struct FlowDelta {
     pub start: u64,
     /// Last packet, milliseconds since the epoch.
     pub end: u64,
-    /// TCP flags, OR-ed.
+    /// TCP flags, as in [`sensor_common::tcp`]: of all packets, OR-ed, and SYN and ACK of the first.
     pub tcp_flags: u16,
     /// Lowest time to live.
     pub ttl_min: u8,
@@ -37,7 +38,7 @@ impl FlowDelta {
             layer2_octets: u64::from(packet.octets) + u64::from(packet.overhead),
             start: time,
             end: time,
-            tcp_flags: packet.tcp_flags,
+            tcp_flags: tcp::of_first(packet.tcp_flags),
             ttl_min: packet.ttl,
             ttl_max: packet.ttl,
             macs,

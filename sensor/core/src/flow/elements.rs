@@ -149,6 +149,7 @@ const ELEMENTS: &[(u16, &str)] = &[
     (234, "ingressVRFID"),
     (235, "egressVRFID"),
     (236, "VRFname"),
+    (239, "biflowDirection"),
     (243, "dot1qVlanId"),
     (252, "ingressPhysicalInterface"),
     (253, "egressPhysicalInterface"),

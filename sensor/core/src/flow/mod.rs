@@ -6,6 +6,7 @@
 //! * [`key`]: the kernel's flow keys as addresses of a batch.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end. [`aggregator`]: counts in, full batches of their records out.
+//! * [`initiator`]: who opened the connection of a flow. [`services`]: ports by which that is guessed.
 //! * [`profile`]: what is known about an address, interned.
 //! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
 //! * [`top`]: the largest groups of flows.
@@ -26,6 +27,7 @@ pub mod device;
 pub mod elements;
 pub mod fields;
 pub(crate) mod index;
+pub mod initiator;
 pub mod interfaces;
 pub mod key;
 pub mod labels;
@@ -35,6 +37,7 @@ pub mod prefetch;
 pub mod prefix;
 pub mod profile;
 pub mod protocol;
+pub mod services;
 pub mod source;
 pub mod tags;
 #[cfg(any(test, feature = "testing"))]

@@ -11,10 +11,11 @@ use sensor_common::{
 };
 
 use super::{
-    batch::{EndReason, FlowBatch, Source, TCP_FLAGS_UNTOLD},
+    batch::{EndReason, FlowBatch, Part, Source, TCP_FLAGS_UNTOLD},
     columns::{Column, Visitor},
     delta::FlowDelta,
     device::Device,
+    initiator::Initiator,
     interfaces::{Interface, Interfaces},
     mac,
     ports::PortLabels,
@@ -114,14 +115,14 @@ fn host_batches(rows: usize) -> impl Strategy<Value = FlowBatch> {
                 batch.push(
                     &KeyV6 { source, destination, common: flow.key },
                     &flow.counts,
-                    flow.end,
+                    flow.part,
                 );
             } else {
                 let (source, destination) = (octets(flow.source), octets(flow.destination));
                 batch.push(
                     &KeyV4 { source, destination, common: flow.key },
                     &flow.counts,
-                    flow.end,
+                    flow.part,
                 );
             }
             if looked_up {
@@ -146,7 +147,7 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
     macro_rules! lack {
         ($($column:ident)*) => {$(if random.below(2) == 0 { batch.$column.clear(); })*};
     }
-    lack!(layer2_octets ttl_min ttl_max source_mac destination_mac);
+    lack!(layer2_octets ttl_min ttl_max source_mac destination_mac initiator continued);
     if random.below(2) == 0 {
         batch.end_reason.fill(0);
     }
@@ -291,7 +292,7 @@ struct Flow {
     destination: u32,
     key: Common,
     counts: FlowDelta,
-    end: EndReason,
+    part: Part,
     profiles: (u32, u32),
 }
 
@@ -341,13 +342,18 @@ fn flows() -> impl Strategy<Value = Flow> {
             macs: [0; 3],
         });
     let end = select(vec![EndReason::IdleTimeout, EndReason::EndOfFlow]);
-    (address(), address(), key, counts, end, (0..7_u32, 0..7_u32)).prop_map(
-        |(source, destination, key, counts, end, profiles)| Flow {
+    let part = (end, 0..3_u8, any::<bool>()).prop_map(|(reason, initiator, continued)| Part {
+        reason,
+        initiator: Initiator::from_number(initiator),
+        continued,
+    });
+    (address(), address(), key, counts, part, (0..7_u32, 0..7_u32)).prop_map(
+        |(source, destination, key, counts, part, profiles)| Flow {
             source,
             destination,
             key,
             counts,
-            end,
+            part,
             profiles,
         },
     )

@@ -135,7 +135,9 @@ mod tests {
             "tcpflags.syn": true, "tcpflags.urg": false, "ttlmin": 63, "ttlmax": 64, "fragment": "none",
             "flowendreason": 3, "folded": false, "direction": "ingress", "interface": "eth\"0", "input": 2,
             "inputname": "eth\"0", "srcvlan": 7, "srcmac": "00:00:00:00:00:00",
-            "dstmac": "00:00:00:00:00:00", "flowtype": "host" }"#;
+            "dstmac": "00:00:00:00:00:00", "flowtype": "host", "initiator": "src", "initiatorguessed": true,
+            "clientip": "10.0.0.1", "clientport": 50000, "serverip": "192.0.2.9", "serverport": 443,
+            "continued": false }"#;
         let expected: serde_json::Value = serde_json::from_str(expected).unwrap();
         assert_eq!(json(&batch), expected);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sensor_common::packet::Headers;
-use sensor_core::flow::batch::FlowBatch;
+use sensor_core::flow::{batch::FlowBatch, initiator::Initiator};
 
 use super::{
     append::{self, MessageScope, append},
@@ -254,6 +254,7 @@ fn both_ways(
     }
     let base = batch.len();
     append(batch, plan, &plan.fills, rows, context, ledger);
+    tell_roles(batch, base, plan, Initiator::Source);
     counts::take_out(batch, base, plan, rows, ledger);
     if let Some(memory) = memory.as_deref_mut().filter(|_| plan.totals.any()) {
         counts::subtract(batch, base, plan, rows, plan.totals, memory, ledger);
@@ -271,9 +272,19 @@ fn both_ways(
     if !rows.is_empty() {
         let base = batch.len();
         append(batch, plan, fills, &rows, context, ledger);
+        tell_roles(batch, base, plan, Initiator::Destination);
         if let Some(memory) = memory.filter(|_| plan.reverse_totals.any()) {
             counts::subtract(batch, base, plan, &rows, plan.reverse_totals, memory, ledger);
         }
+    }
+}
+
+/// Notes that `initiator` opened the connections of the rows from `base` on, if the records count by roles and do not say it
+/// themselves.
+fn tell_roles(batch: &mut FlowBatch, base: usize, plan: &Plan, initiator: Initiator) {
+    if plan.roles && batch.initiator.len() <= base {
+        batch.initiator.resize(base, 0);
+        batch.initiator.resize(batch.packets.len(), initiator as u8);
     }
 }
 

@@ -8,6 +8,7 @@ use sensor_core::flow::{
     batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD},
     columns::Visitor,
     device::Action,
+    initiator::Initiator,
 };
 
 use super::rows::Rows;
@@ -320,6 +321,10 @@ fn put(meaning: Meaning, from: &impl From, times: &Times, batch: &mut FlowBatch)
             let octets = from.length();
             from.add(&mut batch.action, move |n| forwarding_status(n, octets));
         }
+        Meaning::Initiator => from.number(&mut batch.initiator, 0, |n| initiator(n, |by| by)),
+        Meaning::TurnedInitiator => {
+            from.number(&mut batch.initiator, 0, |n| initiator(n, Initiator::turned));
+        }
         Meaning::FirewallEvent => from.add(&mut batch.action, firewall_event),
         // Read record by record.
         Meaning::DurationMilliseconds
@@ -408,6 +413,13 @@ fn direction(number: u64) -> u8 {
         1 => Direction::Egress as u8,
         _ => DIRECTION_UNTOLD,
     }
+}
+
+/// `biflowDirection` (IANA element 239): 1 the source opened the connection, 2 the destination did; 0 and 3 do not say. `turn`
+/// makes of it what holds of the row's direction.
+fn initiator(number: u64, turn: impl Fn(Initiator) -> Initiator) -> u8 {
+    let told = u8::try_from(number).ok().and_then(Initiator::from_number);
+    told.map_or(0, |by| turn(by) as u8)
 }
 
 /// The application that a field of record `row` names; 0 for none.

@@ -198,6 +198,8 @@ pub struct Plan {
     /// True for a firewall's records that count initiator and responder apart: its reports at the end of a flow repeat
     /// what its updates have counted.
     pub updates: bool,
+    /// True where the records count initiator and responder apart: their source is the initiator.
+    pub roles: bool,
     /// Which counts are totals.
     pub totals: Totalled,
     /// The same of the other direction.
@@ -339,7 +341,11 @@ impl Plan {
                 size: place(Meaning::FrameSize),
             }),
             updates: single.event.is_some()
-                && find(Meaning::Octets, false).is_some_and(|(reading, _)| reading.rank == 3),
+                && find(Meaning::Octets, false)
+                    .is_some_and(|(reading, _)| reading.rank == elements::ROLES),
+            roles: [Meaning::Octets, Meaning::Packets].into_iter().any(|meaning| {
+                find(meaning, false).is_some_and(|(reading, _)| reading.rank == elements::ROLES)
+            }),
             totals: totalled(false),
             reverse_totals: totalled(true),
             out_reversed: None,

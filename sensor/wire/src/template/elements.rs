@@ -81,6 +81,10 @@ pub enum Meaning {
     ForwardingStatus,
     /// `firewallEvent`.
     FirewallEvent,
+    /// Which end opened the connection (`biflowDirection`, RFC 5103).
+    Initiator,
+    /// The same, of the flow in the other direction.
+    TurnedInitiator,
     /// 4 or 6.
     IpVersion,
     /// A frame's first octets.
@@ -125,6 +129,8 @@ pub struct Reading {
 
 /// Rank of counts since a flow began (`octetTotalCount`, `packetTotalCount`).
 pub const TOTAL: u8 = 1;
+/// Rank of counts of initiator and responder (`initiatorOctets`, `responderPackets` and so on).
+pub const ROLES: u8 = 3;
 /// Rank of counts behind the device (`postOctetDeltaCount`, `postPacketDeltaCount`).
 const OUT: u8 = 2;
 
@@ -202,6 +208,7 @@ fn in_column(column: Column, element: u16) -> Meaning {
         (Column::Start, _) => Meaning::Start(clock(element)),
         (Column::End, _) => Meaning::End(clock(element)),
         (Column::Application, _) => Meaning::Application,
+        (Column::Initiator, _) => Meaning::Initiator,
         (Column::Action, 89) => Meaning::ForwardingStatus,
         (Column::Action, _) => Meaning::FirewallEvent,
         (column, _) => Meaning::Column(column),
@@ -289,6 +296,7 @@ impl Meaning {
             Self::Output => Self::Input,
             Self::SourceVlan => Self::DestinationVlan,
             Self::DestinationVlan => Self::SourceVlan,
+            Self::Initiator => Self::TurnedInitiator,
             Self::Column(column) => Self::Column(opposite(column).unwrap_or(column)),
             other => other,
         }

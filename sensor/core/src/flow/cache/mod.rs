@@ -2,15 +2,17 @@
 //!
 //! Invariants: nothing merged is ever dropped (a full cache ends its nearest flow early, with
 //! [`EndReason::LackOfResources`]); records depend on the deltas and their times alone, not on the clock, the
-//! hash seed, or how often [`FlowCache::expire`] is called.
+//! hash seed, or how often [`FlowCache::expire`] is called; but for who opened a flow that is no TCP, which may be found out
+//! one record later where it is called often.
 
-use sensor_common::key::{KeyV4, KeyV6, V4_WORDS, V6_WORDS};
+use sensor_common::key::{KeyV4, KeyV6, V4_WORDS, V6_WORDS, reverse_v4, reverse_v6};
 
 use super::{
     batch::{EndReason, FlowBatch, Source},
     delta::FlowDelta,
 };
 
+mod entry;
 mod options;
 mod table;
 mod wheel;
@@ -46,11 +48,11 @@ impl Records {
     }
 
     fn push_v4(&mut self, ended: &Ended<V4_WORDS>) {
-        self.v4.push(&KeyV4::unpack(&ended.key), &ended.counts, ended.reason);
+        self.v4.push(&KeyV4::unpack(&ended.key), &ended.counts, ended.part);
     }
 
     fn push_v6(&mut self, ended: &Ended<V6_WORDS>) {
-        self.v6.push(&KeyV6::unpack(&ended.key), &ended.counts, ended.reason);
+        self.v6.push(&KeyV6::unpack(&ended.key), &ended.counts, ended.part);
     }
 }
 
@@ -65,16 +67,24 @@ pub struct FlowCache {
     options: CacheOptions,
     v4: Table<V4_WORDS>,
     v6: Table<V6_WORDS>,
+    /// Packets have come.
+    is_watching: bool,
     evicted: u64,
 }
 
 impl FlowCache {
     /// An empty cache. `seed` goes into its hash; draw it where senders of packets could choose keys.
     pub fn new(options: CacheOptions, seed: u64) -> Self {
-        Self { options, v4: Table::new(&options, seed), v6: Table::new(&options, seed), evicted: 0 }
+        Self {
+            options,
+            v4: Table::new(&options, seed, reverse_v4),
+            v6: Table::new(&options, seed, reverse_v6),
+            is_watching: false,
+            evicted: 0,
+        }
     }
 
-    /// Flows held.
+    /// Flows held; those among them whose record was cut and of which no packet has come since.
     pub fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
     }
@@ -91,6 +101,7 @@ impl FlowCache {
 
     /// Adds counts to the IPv4 flow of a packed key. Puts at most two records into `out`.
     pub fn merge_v4(&mut self, key: &[u64; V4_WORDS], delta: &FlowDelta, out: &mut Records) {
+        self.watch(delta);
         if let Some(ended) = self.v4.merge(&self.options, key, delta) {
             out.push_v4(&ended);
         }
@@ -99,6 +110,7 @@ impl FlowCache {
 
     /// Adds counts to the IPv6 flow of a packed key. Puts at most two records into `out`.
     pub fn merge_v6(&mut self, key: &[u64; V6_WORDS], delta: &FlowDelta, out: &mut Records) {
+        self.watch(delta);
         if let Some(ended) = self.v6.merge(&self.options, key, delta) {
             out.push_v6(&ended);
         }
@@ -130,6 +142,15 @@ impl FlowCache {
         true
     }
 
+    /// Notes when packets were first seen. What has been silent for the idle timeout since then was no flow before.
+    fn watch(&mut self, delta: &FlowDelta) {
+        if !self.is_watching {
+            let since = delta.start.saturating_add(self.options.idle_timeout);
+            (self.v4.watched_since, self.v6.watched_since) = (since, since);
+            self.is_watching = true;
+        }
+    }
+
     fn make_room(&mut self, out: &mut Records) {
         if self.len() > self.options.max_flows {
             self.evict(EndReason::LackOfResources, out);
@@ -140,10 +161,13 @@ impl FlowCache {
     /// Ends the flow with the nearest timeout in the fuller table; false when there is none.
     fn evict(&mut self, reason: EndReason, out: &mut Records) -> bool {
         if self.v4.len() >= self.v6.len() {
-            self.v4.evict(reason).map(|ended| out.push_v4(&ended)).is_some()
+            let Some(ended) = self.v4.evict(reason, &self.options) else { return false };
+            ended.iter().for_each(|ended| out.push_v4(ended));
         } else {
-            self.v6.evict(reason).map(|ended| out.push_v6(&ended)).is_some()
+            let Some(ended) = self.v6.evict(reason, &self.options) else { return false };
+            ended.iter().for_each(|ended| out.push_v6(ended));
         }
+        true
     }
 }
 

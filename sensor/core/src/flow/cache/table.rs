@@ -1,27 +1,18 @@
-//! The active flows of one address family: storage, look-up and deadlines.
-
-use sensor_common::packet::ip::protocol;
+//! The active flows of one address family: storage, look-up, deadlines, and what both directions together tell.
 
 use super::{
     CacheOptions,
+    entry::{Entry, Opened},
     wheel::{Linked, Links, NIL, Wheel},
 };
-use crate::flow::{batch::EndReason, delta::FlowDelta, index::Index};
+use crate::flow::{
+    batch::{EndReason, Part},
+    delta::FlowDelta,
+    index::Index,
+    initiator::Initiator,
+};
 
 const CHUNK: usize = 4096;
-const FIN: u16 = 0x01;
-const SYN: u16 = 0x02;
-const RST: u16 = 0x04;
-
-/// One active flow.
-#[derive(Clone, Copy, Debug)]
-struct Entry<const N: usize> {
-    key: [u64; N],
-    counts: FlowDelta,
-    links: Links,
-    /// FIN or RST was seen: the flow ends after a linger.
-    ended: bool,
-}
 
 /// Entries in chunks that never move, so that growth costs no copy and no second allocation of that size.
 #[derive(Debug)]
@@ -63,6 +54,10 @@ pub struct Table<const N: usize> {
     index: Index,
     wheel: Wheel,
     seed: u64,
+    /// The key of the other direction.
+    reverse: fn([u64; N]) -> [u64; N],
+    /// Flows that began earlier than this may have been there before anybody looked: their order tells nothing.
+    pub watched_since: u64,
 }
 
 /// A record taken out of the table.
@@ -71,17 +66,19 @@ pub struct Ended<const N: usize> {
     pub key: [u64; N],
     /// Everything counted.
     pub counts: FlowDelta,
-    /// Why.
-    pub reason: EndReason,
+    /// What else is known of it.
+    pub part: Part,
 }
 
 impl<const N: usize> Table<N> {
-    pub fn new(options: &CacheOptions, seed: u64) -> Self {
+    pub fn new(options: &CacheOptions, seed: u64, reverse: fn([u64; N]) -> [u64; N]) -> Self {
         Self {
             entries: Entries { chunks: Vec::new(), free: Vec::new() },
             index: Index::default(),
             wheel: Wheel::new(options.active_timeout.max(options.idle_timeout)),
             seed,
+            reverse,
+            watched_since: 0,
         }
     }
 
@@ -98,23 +95,25 @@ impl<const N: usize> Table<N> {
         delta: &FlowDelta,
     ) -> Option<Ended<N>> {
         let hash = hash(key, self.seed);
-        let entries = &mut self.entries;
-        let Some(number) = self.index.find(hash, |number| entries.get(number).key == *key) else {
+        let Some(number) = self.find(hash, key) else {
             self.insert(options, hash, key, delta);
             return None;
         };
         let entry = self.entries.get(number);
-        if let Some(reason) = end_before(entry, delta, options) {
-            let ended = self.remove(number, reason);
-            self.insert(options, hash, key, delta);
-            return Some(ended);
+        if entry.is_cut() {
+            self.resume(options, hash, number, delta);
+            return None;
         }
-        absorb(&mut entry.counts, delta);
-        if !entry.ended && ends(key, delta) {
-            entry.ended = true;
-            let deadline = deadline(entry, options);
-            self.wheel.disarm(&mut self.entries, number);
-            self.wheel.arm(&mut self.entries, number, deadline);
+        if let Some(reason) = entry.end_before(delta, options) {
+            let ended = self.end(number, reason, options);
+            match reason {
+                EndReason::ActiveTimeout => self.resume(options, hash, number, delta),
+                _ => self.insert(options, hash, key, delta),
+            }
+            return ended;
+        }
+        if entry.absorb(delta) {
+            self.rearm(number, options);
         }
         None
     }
@@ -123,89 +122,112 @@ impl<const N: usize> Table<N> {
     pub fn expire(&mut self, options: &CacheOptions, now: u64) -> Option<Ended<N>> {
         while let Some(number) = self.wheel.due(now) {
             let entry = self.entries.get(number);
-            let deadline = deadline(entry, options);
-            if deadline <= now {
-                let reason = reason(entry, options);
-                return Some(self.remove(number, reason));
+            if entry.deadline(options) > now {
+                self.rearm(number, options);
+                continue;
             }
-            self.wheel.disarm(&mut self.entries, number);
-            self.wheel.arm(&mut self.entries, number, deadline);
+            let reason = entry.reason(options);
+            let ended = self.end(number, reason, options);
+            if ended.is_some() {
+                return ended;
+            }
         }
         None
     }
 
-    /// The flow that would end first, taken out for `reason`; `None` when the table is empty.
-    pub fn evict(&mut self, reason: EndReason) -> Option<Ended<N>> {
+    /// Takes out the flow that would end first, for `reason`; `None` when the table is empty. One whose record has left
+    /// has no other.
+    pub fn evict(&mut self, reason: EndReason, options: &CacheOptions) -> Option<Option<Ended<N>>> {
         let number = self.wheel.nearest()?;
-        Some(self.remove(number, reason))
+        Some(self.end(number, reason, options))
+    }
+
+    fn find(&mut self, hash: u32, key: &[u64; N]) -> Option<u32> {
+        let entries = &mut self.entries;
+        self.index.find(hash, |number| entries.get(number).key == *key)
     }
 
     fn insert(&mut self, options: &CacheOptions, hash: u32, key: &[u64; N], delta: &FlowDelta) {
-        let entry =
-            Entry { key: *key, counts: *delta, links: Links::default(), ended: ends(key, delta) };
-        let deadline = deadline(&entry, options);
+        let entry = Entry::new(key, delta);
+        let deadline = entry.deadline(options);
         let number = self.entries.add(entry);
         debug_assert_ne!(number, NIL);
         self.wheel.arm(&mut self.entries, number, deadline);
         self.index.insert(hash, number);
     }
 
-    fn remove(&mut self, number: u32, reason: EndReason) -> Ended<N> {
+    /// Goes on with a flow that was cut, or begins anew if `delta` is no part of it.
+    fn resume(&mut self, options: &CacheOptions, hash: u32, number: u32, delta: &FlowDelta) {
+        let entry = self.entries.get(number);
+        if entry.goes_on(delta, options) {
+            entry.resume(delta);
+            self.rearm(number, options);
+        } else {
+            let key = entry.key;
+            self.end(number, EndReason::IdleTimeout, options);
+            self.insert(options, hash, &key, delta);
+        }
+    }
+
+    fn rearm(&mut self, number: u32, options: &CacheOptions) {
+        let deadline = self.entries.get(number).deadline(options);
         self.wheel.disarm(&mut self.entries, number);
-        let Entry { key, counts, .. } = *self.entries.get(number);
-        self.index.remove(hash(&key, self.seed), number);
-        self.entries.free.push(number);
-        Ended { key, counts, reason }
+        self.wheel.arm(&mut self.entries, number, deadline);
+    }
+
+    /// Ends the record of a flow for `reason`, if it has one, and the flow, unless it is only cut.
+    fn end(&mut self, number: u32, reason: EndReason, options: &CacheOptions) -> Option<Ended<N>> {
+        self.look_at_order(number, options);
+        let entry = self.entries.get(number);
+        let Entry { key, counts, .. } = *entry;
+        let ended = (!entry.is_cut()).then(|| Ended { key, counts, part: entry.part(reason) });
+        if ended.is_some() && reason == EndReason::ActiveTimeout {
+            entry.cut();
+            self.rearm(number, options);
+        } else {
+            self.wheel.disarm(&mut self.entries, number);
+            self.index.remove(hash(&key, self.seed), number);
+            self.entries.free.push(number);
+        }
+        ended
+    }
+
+    /// Finds out who opened the flow that ends, and has it and the flow of the other direction tell each other.
+    fn look_at_order(&mut self, number: u32, options: &CacheOptions) {
+        let entry = self.entries.get(number);
+        entry.look_at_first_segment();
+        if !entry.has_counterpart() {
+            return;
+        }
+        let one = *entry;
+        let key = (self.reverse)(one.key);
+        let Some(place) = self.find(hash(&key, self.seed), &key) else { return };
+        let other = self.entries.get(place);
+        // Both lived at once, whenever the wheel gets to them; what began later is no news for this record.
+        let meet = other.counts.start < one.deadline(options)
+            && one.counts.start < other.silent_at(options);
+        if !meet {
+            return;
+        }
+        let (own, others) = match (one.opened, other.opened) {
+            (Opened::Unseen, Opened::Unseen) => first(one.age(), other.age(), self.watched_since),
+            (Opened::Unseen, told) => (told.turned(), told),
+            (told, Opened::Unseen) => (told, told.turned()),
+            both => both,
+        };
+        other.opened = others;
+        self.entries.get(number).opened = own;
     }
 }
 
-/// When `entry` ends if nothing more comes, in ms.
-fn deadline<const N: usize>(entry: &Entry<N>, options: &CacheOptions) -> u64 {
-    let quiet = if entry.ended { options.end_linger } else { options.idle_timeout };
-    let FlowDelta { start, end, .. } = entry.counts;
-    end.saturating_add(quiet).min(start.saturating_add(options.active_timeout))
-}
-
-/// Why `entry`, whose deadline has come, ends.
-fn reason<const N: usize>(entry: &Entry<N>, options: &CacheOptions) -> EndReason {
-    let FlowDelta { start, end, .. } = entry.counts;
-    if entry.ended {
-        EndReason::EndOfFlow
-    } else if end.saturating_add(options.idle_timeout)
-        <= start.saturating_add(options.active_timeout)
-    {
-        EndReason::IdleTimeout
-    } else {
-        EndReason::ActiveTimeout
+/// What the ages of both directions say of each.
+fn first(one: (bool, u64), other: (bool, u64), watched_since: u64) -> (Opened, Opened) {
+    let (_, start) = one.min(other);
+    if one == other || start < watched_since {
+        return (Opened::Unclear, Opened::Unclear);
     }
-}
-
-/// Why `delta` does not belong to `entry` any more, if so.
-fn end_before<const N: usize>(
-    entry: &Entry<N>,
-    delta: &FlowDelta,
-    options: &CacheOptions,
-) -> Option<EndReason> {
-    // A new connection on the ports of one that has ended. Within one tick nobody is that fast: there it is the beginning
-    // of the same one, counted by another CPU whose table is drained later.
-    let reopened = entry.ended && delta.tcp_flags & SYN != 0 && delta.start > entry.counts.end;
-    (reopened || delta.start >= deadline(entry, options)).then(|| reason(entry, options))
-}
-
-/// True when `delta` holds the end of a TCP connection.
-fn ends<const N: usize>(key: &[u64; N], delta: &FlowDelta) -> bool {
-    key[N - 1] as u8 == protocol::TCP && delta.tcp_flags & (FIN | RST) != 0
-}
-
-fn absorb(counts: &mut FlowDelta, delta: &FlowDelta) {
-    counts.octets = counts.octets.saturating_add(delta.octets);
-    counts.packets = counts.packets.saturating_add(delta.packets);
-    counts.layer2_octets = counts.layer2_octets.saturating_add(delta.layer2_octets);
-    counts.start = counts.start.min(delta.start);
-    counts.end = counts.end.max(delta.end);
-    counts.tcp_flags |= delta.tcp_flags;
-    counts.ttl_min = counts.ttl_min.min(delta.ttl_min);
-    counts.ttl_max = counts.ttl_max.max(delta.ttl_max);
+    let by = Opened::By(if one < other { Initiator::Source } else { Initiator::Destination });
+    (by, by.turned())
 }
 
 fn hash<const N: usize>(key: &[u64; N], seed: u64) -> u32 {

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use sensor_common::{
-    key::{Common, Direction},
-    packet::Fragment,
+    key::{Common, Direction, fold_v4},
+    packet::{Fragment, ip::protocol},
+    tcp,
 };
 
 use super::*;
@@ -44,11 +45,40 @@ fn packet(time: u64, tcp_flags: u16) -> FlowDelta {
         layer2_octets: 114,
         start: time,
         end: time,
-        tcp_flags,
+        tcp_flags: tcp::of_first(tcp_flags),
         ttl_min: 64,
         ttl_max: 64,
         macs: [0; 3],
     }
+}
+
+/// As `key`, of datagrams between two hosts; true for those that answer.
+fn datagram(host: u32, answers: bool) -> [u64; V4_WORDS] {
+    let asks = key(host.to_be(), protocol::UDP);
+    if answers { reverse_v4(asks) } else { asks }
+}
+
+/// Feeds `(time, host, answers)` datagrams after a long look at nothing, and returns `(start, initiator, continued)` of the
+/// records, those of the answers with `true`.
+fn converse(before: u64, datagrams: &[(u64, u32, bool)]) -> Vec<(bool, u64, u8, u8)> {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    cache.merge_v4(&key(99, protocol::UDP), &packet(T - before, 0), &mut out);
+    for (time, host, answers) in datagrams {
+        cache.expire(T + time, &mut out);
+        cache.merge_v4(&datagram(*host, *answers), &packet(T + time, 0), &mut out);
+    }
+    cache.expire(T + 10_000_000, &mut out);
+    let batch = &out.v4;
+    let mut rows: Vec<_> = (0..batch.len())
+        .filter(|row| batch.start[*row] >= T)
+        .map(|row| {
+            let answers = batch.is_egress(row);
+            (answers, batch.start[row] - T, batch.initiator[row], batch.continued[row])
+        })
+        .collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// Feeds `(time, source, flags)` packets of TCP flows, then lets everything expire. Returns the records as
@@ -114,6 +144,143 @@ fn a_new_connection_on_the_same_ports_is_a_new_flow() {
 fn parts_of_one_connection_are_one_flow_in_any_order() {
     assert_eq!(run(&[(5, 1, FIN | ACK), (5, 1, SYN)]), [(1, 5, 5, 2, 3)]);
     assert_eq!(run(&[(5, 1, SYN), (5, 1, FIN | ACK)]), [(1, 5, 5, 2, 3)]);
+}
+
+#[test]
+fn the_first_segment_tells_who_opened_the_connection() {
+    for (segments, expected) in [
+        (&[SYN, ACK, FIN | ACK][..], 1),
+        (&[SYN | ACK, ACK, FIN | ACK], 2),
+        (&[ACK, FIN | ACK], 0),
+        // Data of an old connection, and a new one on its ports: the flow is still the old one.
+        (&[ACK, SYN], 0),
+    ] {
+        // Drained in any order: the earliest decides.
+        for first in 0..segments.len() {
+            let mut cache = FlowCache::new(OPTIONS, 1);
+            let mut out = Records::new(Source::Host);
+            for at in (first..segments.len()).chain(0..first) {
+                let packet = packet(T + at as u64, segments[at]);
+                cache.merge_v4(&key(1, protocol::TCP), &packet, &mut out);
+            }
+            cache.expire(T + 100_000, &mut out);
+            assert_eq!(out.v4.initiator, [expected], "{segments:?} from {first}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_record_is_continued_by_the_next_and_keeps_its_initiator() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    // Cut twice; silent for longer than the idle timeout; then a connection of the other side on the same ports.
+    let segments = (0..13).map(|at| (at * 10_000, if at == 0 { SYN } else { ACK }));
+    let later = [(150_000, ACK), (150_500, FIN | ACK), (151_000, SYN | ACK)];
+    for (time, flags) in segments.chain(later) {
+        cache.expire(T + time, &mut out);
+        cache.merge_v4(&key(1, protocol::TCP), &packet(T + time, flags), &mut out);
+    }
+    cache.expire(T + 10_000_000, &mut out);
+    assert!(cache.is_empty());
+    assert_eq!(out.v4.start.iter().map(|start| start - T).collect::<Vec<_>>(), [
+        0, 60_000, 120_000, 150_000, 151_000
+    ]);
+    assert_eq!(out.v4.continued, [0, 1, 1, 0, 0]);
+    assert_eq!(out.v4.initiator, [1, 1, 1, 0, 2]);
+}
+
+#[test]
+fn a_connection_opened_after_a_cut_is_a_new_one() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    let segments = (0..6).map(|at| (at * 10_000, if at == 0 { SYN } else { ACK }));
+    for (time, flags) in segments.chain([(62_000, SYN | ACK)]) {
+        cache.expire(T + time, &mut out);
+        cache.merge_v4(&key(1, protocol::TCP), &packet(T + time, flags), &mut out);
+    }
+    cache.expire(T + 10_000_000, &mut out);
+    assert_eq!(out.v4.continued, [0, 0]);
+    assert_eq!(out.v4.initiator, [1, 2]);
+}
+
+#[test]
+fn a_flow_that_is_silent_after_a_cut_has_no_further_record() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    for time in (0..60_000).step_by(10_000) {
+        cache.merge_v4(&key(1, protocol::UDP), &packet(T + time, 0), &mut out);
+    }
+    cache.expire(T + 61_000, &mut out);
+    assert_eq!((out.v4.len(), cache.len()), (1, 1), "cut, and known for a while");
+    cache.expire(T + 70_000, &mut out);
+    assert_eq!((out.v4.len(), cache.len()), (1, 0));
+}
+
+#[test]
+fn a_full_cache_forgets_cut_flows_without_a_record() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    for time in (0..60_000).step_by(10_000) {
+        cache.merge_v4(&key(1, protocol::UDP), &packet(T + time, 0), &mut out);
+    }
+    cache.expire(T + 61_000, &mut out);
+    assert!(!cache.flush(&mut out));
+    assert_eq!((out.v4.len(), cache.len()), (1, 0));
+}
+
+#[test]
+fn the_direction_that_began_first_is_the_client_s() {
+    let long_ago = 20_000;
+    assert_eq!(
+        converse(long_ago, &[(0, 1, false), (5, 1, true)]),
+        [(false, 0, 1, 0), (true, 5, 2, 0)]
+    );
+    assert_eq!(
+        converse(long_ago, &[(0, 1, true), (5, 1, false), (9_000, 1, true)]),
+        [(false, 5, 2, 0), (true, 0, 1, 0)]
+    );
+    // Within one tick; nobody answers; the question was over before the answer came.
+    assert_eq!(
+        converse(long_ago, &[(0, 1, false), (0, 1, true)]),
+        [(false, 0, 0, 0), (true, 0, 0, 0)]
+    );
+    assert_eq!(converse(long_ago, &[(0, 1, false)]), [(false, 0, 0, 0)]);
+    assert_eq!(
+        converse(long_ago, &[(0, 1, false), (15_000, 1, true)]),
+        [(false, 0, 0, 0), (true, 15_000, 0, 0)]
+    );
+}
+
+#[test]
+fn what_may_be_older_than_the_watch_has_no_order() {
+    let just_now = 14_999;
+    assert_eq!(
+        converse(just_now, &[(0, 1, false), (5, 1, true), (15_000, 1, true)]),
+        [(false, 0, 0, 0), (true, 5, 0, 0)]
+    );
+}
+
+#[test]
+fn an_initiator_once_seen_holds_for_both_directions() {
+    // The client is silent for longer than the idle timeout, the server is not: what the client sends then is no opening.
+    let mut datagrams = vec![(0, 1, false)];
+    datagrams.extend((0..10).map(|at| (5 + at * 10_000, 1, true)));
+    datagrams.push((99_000, 1, false));
+    assert_eq!(
+        converse(20_000, &datagrams),
+        [(false, 0, 1, 0), (false, 99_000, 1, 0), (true, 5, 2, 0), (true, 60_005, 2, 1)]
+    );
+}
+
+#[test]
+fn folded_flows_are_nobody_s() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    let folded = fold_v4(key(1, protocol::TCP), Direction::Ingress);
+    cache.merge_v4(&folded, &packet(T, SYN), &mut out);
+    cache.merge_v4(&folded, &packet(T + 1, ACK), &mut out);
+    cache.expire(T + 100_000, &mut out);
+    assert_eq!(out.v4.initiator, [0]);
 }
 
 #[test]
@@ -212,6 +379,45 @@ impl Model {
 }
 
 proptest! {
+    /// What goes on does not depend on when the cache is expired, or on its hash; who opened it may be found out a record
+    /// sooner or later, and is never contradicted.
+    #[test]
+    fn what_is_known_of_flows_depends_on_packets_alone(
+        steps in prop::collection::vec((0..9_000u64, 0..2u32, any::<bool>()), 1..200),
+        every in 1..40usize,
+        seed in any::<u64>(),
+    ) {
+        let known = |every: usize, seed| {
+            let mut cache = FlowCache::new(OPTIONS, seed);
+            let mut out = Records::new(Source::Host);
+            let mut time = T;
+            for (i, (step, host, answers)) in steps.iter().enumerate() {
+                time += step;
+                if i % every == 0 {
+                    cache.expire(time, &mut out);
+                }
+                cache.merge_v4(&datagram(*host, *answers), &packet(time, 0), &mut out);
+            }
+            cache.expire(time + 1_000_000, &mut out);
+            let batch = &out.v4;
+            let mut rows: Vec<_> = (0..batch.len())
+                .map(|row| {
+                    let key = (batch.source_port[row], batch.start[row], batch.end[row]);
+                    (key, batch.packets[row], batch.initiator[row], batch.continued[row])
+                })
+                .collect();
+            rows.sort_unstable();
+            rows
+        };
+        let (seldom, often) = (known(every, seed), known(1, 1));
+        prop_assert_eq!(seldom.len(), often.len());
+        for (one, other) in seldom.into_iter().zip(often) {
+            let of = |(key, packets, _, continued)| (key, packets, continued);
+            prop_assert_eq!(of(one), of(other));
+            prop_assert!(one.2 == other.2 || one.2 == 0 || other.2 == 0, "{one:?} {other:?}");
+        }
+    }
+
     /// Steps of (ms, source, flags), with the cache expired every `every` packets: never the records change.
     #[test]
     fn the_cache_does_what_the_model_does(

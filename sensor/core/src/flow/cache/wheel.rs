@@ -108,16 +108,15 @@ impl Wheel {
             self.tick = end;
             self.lowest = end;
         }
-        // However far time has jumped, one turn visits every bucket.
-        if end.saturating_sub(self.tick) > BUCKETS {
-            self.tick = end - BUCKETS;
-        }
+        let mut empty = 0;
         while self.tick < end {
             let first = self.buckets[(self.tick % BUCKETS) as usize].first;
             if first != NIL {
                 return Some(first);
             }
-            self.tick += 1;
+            // However far time has jumped: what is due is met in its order, and a turn without any finds none behind it.
+            empty += 1;
+            self.tick = if empty == BUCKETS { end } else { self.tick + 1 };
         }
         None
     }

@@ -81,6 +81,11 @@ columns! {
     folded: Unsigned8, Folded "folded", required, [];
     /// [`EndReason`](crate::flow::batch::EndReason) as a number, 0 where no device tells.
     end_reason: Unsigned8, EndReason "flowendreason", required unless 0, [136];
+    /// [`Initiator`](crate::flow::initiator::Initiator) as a number, as far as it was seen or told; 0 where it was not, which
+    /// is a value of the element (`arbitrary`).
+    initiator: Unsigned8, Initiator "initiator", optional unless 0, [239];
+    /// 1 where the record goes on where the active timeout cut an earlier one of the same flow.
+    continued: Unsigned8, Continued "continued", optional, [];
     /// Profile of the source address; no rows at all where no flow has been looked up, which reads as 0 everywhere.
     source_profile: Unsigned32, SourceProfile "source profile", optional, [];
     /// The same of the destination address.

@@ -8,6 +8,7 @@ use crate::flow::{
     batch::{FlowBatch, Source},
     columns::Column,
     device::AddressColumn,
+    initiator::{Opened, Role, opened, port},
     profile::{Attribute, Side},
 };
 
@@ -20,8 +21,8 @@ pub enum Reading {
     Profile(Side, Attribute),
     /// A number; where the first does not apply, the second may. Never do both.
     Numbers(Number, Option<Number>),
-    /// A text for the number in a column of 8 bits; absent where the number stands for none.
-    Coded(Column, fn(u8) -> Value<'static>),
+    /// A value for a number of 8 bits; absent where the number stands for none.
+    Coded(Quantity, fn(u8) -> Value<'static>),
     /// A MAC address.
     Mac(Column),
     /// Whether one of these TCP flags is set.
@@ -30,6 +31,8 @@ pub enum Reading {
     NotZero(Column),
     /// An address of the flow.
     Address(Side),
+    /// The address of the end that plays a role, where it is known or guessed which that is.
+    RoleAddress(Role),
     /// An address that need not be there.
     OptionalAddress(AddressColumn),
     /// The same in all rows of a batch.
@@ -78,6 +81,10 @@ pub enum Quantity {
     BitsTimesRate,
     /// Packets times the sample rate.
     PacketsTimesRate,
+    /// Who opened the connection, as [`Opened::number`].
+    Opened,
+    /// Port of the end that plays a role; 0 where that is neither known nor guessed.
+    RolePort(Role),
 }
 
 impl Quantity {
@@ -95,6 +102,13 @@ impl Quantity {
                 |batch, row| batch.scaled(row, batch.octets[row].saturating_mul(8))
             }
             Self::PacketsTimesRate => |batch, row| batch.scaled(row, batch.packets[row]),
+            Self::Opened => |batch, row| Opened::number(opened(batch, row)).into(),
+            Self::RolePort(Role::Client) => {
+                |batch, row| port(batch, row, Role::Client).unwrap_or(0).into()
+            }
+            Self::RolePort(Role::Server) => {
+                |batch, row| port(batch, row, Role::Server).unwrap_or(0).into()
+            }
         })
     }
 
@@ -113,6 +127,8 @@ impl Quantity {
             Self::Column(column) => column.maximum(),
             Self::IcmpCode => u8::MAX.into(),
             Self::SampleRate => u32::MAX.into(),
+            Self::Opened => u8::MAX.into(),
+            Self::RolePort(_) => u16::MAX.into(),
             Self::Duration
             | Self::OctetsPerPacket
             | Self::BitsTimesRate
@@ -130,6 +146,9 @@ impl Quantity {
             Self::SampleRate => "samplerate",
             Self::BitsTimesRate => "bitsxrate",
             Self::PacketsTimesRate => "packetsxrate",
+            Self::Opened => "initiator",
+            Self::RolePort(Role::Client) => "clientport",
+            Self::RolePort(Role::Server) => "serverport",
         }
     }
 }
@@ -237,6 +256,11 @@ pub(super) const fn quantity(quantity: Quantity) -> Number {
     Number { quantity, condition: Condition::Always, scale: Scale::One }
 }
 
+/// A value for the number in a column.
+pub(super) const fn coded(column: Column, value: fn(u8) -> Value<'static>) -> Reading {
+    Reading::Coded(Quantity::Column(column), value)
+}
+
 /// The number in a column where a row tells it.
 pub(super) const fn told(column: Column) -> Number {
     of(column).when(Condition::Told(column))
@@ -298,7 +322,7 @@ impl Reading {
                     first.value(&row).or_else(|| second.and_then(|second| second.value(&row)));
                 value.map_or(Value::Absent, number)
             }
-            Self::Coded(column, text) => text(column.number(batch, at) as u8),
+            Self::Coded(quantity, value) => value(quantity.value(batch, at) as u8),
             Self::Mac(column) => match batch.tells(*column, at) {
                 true => Value::Mac(crate::flow::mac::octets(column.number(batch, at))),
                 false => Value::Absent,
@@ -310,6 +334,11 @@ impl Reading {
             Self::NotZero(column) => Value::Bool(column.number(batch, at) != 0),
             Self::Address(Side::Source) => Value::Ip(row.source()),
             Self::Address(Side::Destination) => Value::Ip(row.destination()),
+            Self::RoleAddress(role) => match opened(batch, at).map(|opened| role.side(opened.by)) {
+                Some(Side::Source) => Value::Ip(row.source()),
+                Some(Side::Destination) => Value::Ip(row.destination()),
+                None => Value::Absent,
+            },
             Self::OptionalAddress(column) => {
                 batch.address(*column, at).map_or(Value::Absent, Value::Ip)
             }

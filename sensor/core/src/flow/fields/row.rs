@@ -7,6 +7,7 @@ use sensor_common::packet::Fragment;
 use super::{Value, direction_name};
 use crate::flow::{
     batch::{Addresses, FlowBatch},
+    initiator::Opened,
     interfaces::Interfaces,
     profile::Side,
     protocol as protocols,
@@ -24,6 +25,16 @@ pub(super) fn fragment(number: u8) -> Value<'static> {
         kind if kind == Fragment::Later as u8 => "later",
         _ => "none",
     })
+}
+
+/// Which end opened the connection.
+pub(super) fn initiator(number: u8) -> Value<'static> {
+    Value::text(Opened::from_number(number).map(|opened| opened.by.name()))
+}
+
+/// Whether that is a guess.
+pub(super) fn is_guessed(number: u8) -> Value<'static> {
+    Opened::from_number(number).map_or(Value::Absent, |opened| Value::Bool(opened.guessed))
 }
 
 /// One row of a batch, with what is needed to name things in it.

@@ -11,12 +11,13 @@ use super::{
     Scale::{Bits, Seconds, UpperBits},
     TextRule::{Choice, IgnoreCase, Mac, Number, Protocol},
     Value, direction_name, field, of_columns,
-    reading::{of, quantity, told},
+    reading::{coded, of, quantity, told},
     row,
 };
 use crate::flow::{
     columns::Column,
     device::{Action, AddressColumn, Device},
+    initiator::Role,
     interfaces::Interfaces,
     profile::{Attribute, Side},
     source::FLOW_TYPES,
@@ -40,7 +41,7 @@ const BEFORE: &[Field] = &[
     field("dstip", Ip, &[12, 28], "Destination address").reading(Reading::Address(Side::Destination)),
     field("srcport", Unsigned(16), &[7, 180, 182], "Source port of TCP, UDP, SCTP; 0 for others").number(of(Column::SourcePort)),
     field("dstport", Unsigned(16), &[11, 181, 183], "Destination port of TCP, UDP, SCTP; 0 for others").number(of(Column::DestinationPort)),
-    field("protocol", Text, &[4], "IP protocol by its IANA name, or its number if it has none").text(Protocol).reading(Reading::Coded(Column::Protocol, row::protocol)),
+    field("protocol", Text, &[4], "IP protocol by its IANA name, or its number if it has none").text(Protocol).reading(coded(Column::Protocol, row::protocol)),
     field("protocolint", Unsigned(8), &[4], "IP protocol number").number(of(Column::Protocol)),
     field("ipversion", Unsigned(8), &[60], "4 or 6").reading(Reading::Batch(|r| Value::Integer(r.batch.ip_version().into()))),
     field("srcipname", Text, &[], "Label `name` of the source address").source(Attribute::Name),
@@ -77,11 +78,19 @@ const BEFORE: &[Field] = &[
 /// Those behind the fields of columns.
 #[rustfmt::skip]
 const AFTER: &[Field] = &[
-    field("fragment", Text, &[], "Fragments: `none`, `first`, or `later` (which have no ports)").text(Choice(&["none", "first", "later"])).extension().reading(Reading::Coded(Column::Fragment, row::fragment)),
+    field("fragment", Text, &[], "Fragments: `none`, `first`, or `later` (which have no ports)").text(Choice(&["none", "first", "later"])).extension().reading(coded(Column::Fragment, row::fragment)),
     field("flowendreason", Unsigned(8), &[136], "Why the record ended: 1 idle timeout, 2 active timeout, 3 end of flow, 4 forced end, 5 lack of resources").extension().number(told(Column::EndReason)),
     field("folded", Bool, &[], "The kernel's flow table was full: the remote address and port were folded away and read as 0").extension().reading(Reading::NotZero(Column::Folded)),
     // Where it was seen.
-    field("direction", Text, &[61], "`ingress` or `egress`; absent if the router does not report it").text(Choice(&["ingress", "egress"])).extension().reading(Reading::Coded(Column::Direction, |number| Value::text(direction_name(number)))),
+    field("direction", Text, &[61], "`ingress` or `egress`; absent if the router does not report it").text(Choice(&["ingress", "egress"])).extension().reading(coded(Column::Direction, |number| Value::text(direction_name(number)))),
+    // Who opened the connection.
+    field("initiator", Text, &[239], "Which end opened the connection: `src` or `dst`, seen, told or guessed; absent if unknown").text(Choice(&["src", "dst"])).extension().reading(Reading::Coded(Quantity::Opened, row::initiator)),
+    field("initiatorguessed", Bool, &[], "`initiator` is guessed by the ports; false if it was seen or told").extension().reading(Reading::Coded(Quantity::Opened, row::is_guessed)),
+    field("clientip", Ip, &[], "Address of the end that opened the connection (see `initiator`)").extension().reading(Reading::RoleAddress(Role::Client)),
+    field("clientport", Unsigned(16), &[], "Its port").extension().number(quantity(Quantity::RolePort(Role::Client)).when(NotZero(Quantity::Opened))),
+    field("serverip", Ip, &[], "Address of the other end, to which the connection was opened").extension().reading(Reading::RoleAddress(Role::Server)),
+    field("serverport", Unsigned(16), &[], "Its port: that of the service").extension().number(quantity(Quantity::RolePort(Role::Server)).when(NotZero(Quantity::Opened))),
+    field("continued", Bool, &[], "The record goes on where the active timeout cut an earlier one of the same flow; false if that is unknown").extension().reading(Reading::NotZero(Column::Continued)),
     field("interface", Text, &[82], "Name of the interface that saw the flow").extension().told(By::Interface, |r| r.interface()),
     field("input", Unsigned(32), &[10], "Index of the interface the flow came in by").number(of(Column::Interface).when(Input)),
     field("output", Unsigned(32), &[14], "Index of the interface the flow went out by").numbers(told(Column::OutputInterface), of(Column::Interface).when(Output)),
@@ -106,7 +115,7 @@ const AFTER: &[Field] = &[
     field("flowsrcip", Ip, &[130, 131], "Address of the device that exported the flow").told(By::Device, |r| r.device().and_then(Device::address).map_or(Value::Absent, Value::Ip)),
     field("site", Text, &[], "Site of the source").told(By::Device, |r| Value::text(r.device().map(|device| device.site.as_str()).filter(|site| !site.is_empty()))),
     field("customer", Text, &[], "Tenant"),
-    field("action", Text, &[233, 89], "`accepted` or `rejected`").text(Choice(&["accepted", "rejected"])).reading(Reading::Coded(Column::Action, |number| Value::text(Action::from_number(number).map(Action::name)))),
+    field("action", Text, &[233, 89], "`accepted` or `rejected`").text(Choice(&["accepted", "rejected"])).reading(coded(Column::Action, |number| Value::text(Action::from_number(number).map(Action::name)))),
     field("application", Text, &[95, 96], "Application name, as the device reports it").extension().told(By::Application, |r| r.application()),
     field("inputvrf", Text, &[234, 236], "Routing instance (VRF) the flow came in by").extension().told(By::InputVrf, |r| r.vrf(&r.batch.input_vrf)),
     field("outputvrf", Text, &[235, 236], "Routing instance (VRF) the flow went out by").extension().told(By::OutputVrf, |r| r.vrf(&r.batch.output_vrf)),

@@ -9,8 +9,10 @@ use super::{
 use crate::{
     flow::{
         columns::Column,
-        fields::{Condition, Field, Number, Reading, Scale},
+        fields::{self, Condition, Field, Number, Quantity, Reading, Scale},
+        initiator::{Initiator, Opened, Role},
         mac,
+        profile::Side,
     },
     nql::{
         dag::{Dag, Literal},
@@ -106,16 +108,34 @@ fn lower_field(dag: &mut Dag, field: &Field, predicate: &Predicate, whole: &Type
                 dag.test(Test::ListedNumber(reading.quantity, list.clone(), *form))
             })
         }
-        (Reading::Coded(of, text), Predicate::Texts(_) | Predicate::Matches(_)) => {
-            let codes = (0..=u8::MAX).filter(|&code| reference::holds(predicate, text(code)));
-            column(dag, *of, &IntegerSet::of(codes.map(u64::from)))
+        (Reading::Coded(of, value), Predicate::Texts(_) | Predicate::Matches(_) | Predicate::Bool(_)) => {
+            let codes = (0..=u8::MAX).filter(|&code| reference::holds(predicate, value(code)));
+            number(dag, *of, &IntegerSet::of(codes.map(u64::from)))
         }
+        (Reading::RoleAddress(role), _) => role_address(dag, *role, predicate),
         (Reading::Mac(_), Predicate::Texts(set)) => {
             let addresses = mac_numbers(set.texts().iter().map(String::as_str));
             any(dag, field, |dag, reading| number(dag, reading.quantity, &addresses))
         }
         _ => dag.test(row_test()),
     }
+}
+
+/// A test of the address that plays a role: that of either end, where this end plays it.
+fn role_address(dag: &mut Dag, role: Role, predicate: &Predicate) -> Literal {
+    let ends = [Initiator::Source, Initiator::Destination].map(|by| {
+        let name = match role.side(by) {
+            Side::Source => "srcip",
+            Side::Destination => "dstip",
+        };
+        let Some(field) = fields::find(name) else { return Literal::FALSE };
+        let numbers = [false, true].map(|guessed| Opened::number(Some(Opened { by, guessed })));
+        let plays = number(dag, Quantity::Opened, &IntegerSet::of(numbers.map(u64::from)));
+        let whole = Typed::Test(Subject::Field(field), predicate.clone());
+        let fits = lower_field(dag, field, predicate, &whole);
+        dag.and([plays, fits])
+    });
+    dag.or(ends)
 }
 
 /// A test of the labels of either port.

@@ -262,6 +262,8 @@ fn batch(v4: bool, rows: usize, looked_up: bool, seed: u64) -> FlowBatch {
         batch.fragment.push((random.draw() % 3) as u8);
         batch.folded.push((random.draw() & 1) as u8);
         batch.end_reason.push(EndReason::IdleTimeout as u8);
+        batch.initiator.push((random.draw() % 3) as u8);
+        batch.continued.push((random.draw() & 1) as u8);
     }
     if looked_up {
         batch.profiles = Arc::new(profiles());

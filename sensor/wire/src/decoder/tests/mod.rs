@@ -197,6 +197,8 @@ fn a_firewall_counts_each_packet_once() {
     bench.feed(1, &netflow9(0, &[(0, &templates), (256, &data), (257, &events)]));
     let batch = bench.v4();
     assert_eq!(batch.octets, [10, 20, 0]);
+    // Who is counted as initiator is known; that a flow was denied says nothing.
+    assert_eq!(batch.initiator, [1, 2, 0]);
     let (accepted, rejected) = (Action::Accepted as u8, Action::Rejected as u8);
     assert_eq!(batch.action, [accepted, accepted, rejected]);
     assert_eq!(bench.decoder.ledger().skipped[Skipped::Event], 21 + 13);

@@ -40,6 +40,21 @@ fn the_end_of_a_connection_counts_unless_updates_have() {
 }
 
 #[test]
+fn a_device_says_who_opened_a_connection() {
+    let mut bench = Bench::default();
+    let mut fields = FLOW.to_vec();
+    fields.extend([(0, 2, 4), (elements::REVERSE, 2, 4), (0, 239, 1)]);
+    let record = |direction: u8| [RECORD, &[0, 0, 0, 9, 0, 0, 0, 7, direction]].concat();
+    for (direction, expected) in [(0, [0, 0]), (1, [1, 2]), (2, [2, 1]), (3, [0, 0]), (77, [0, 0])] {
+        bench.feed(1, &ipfix(1, &[(2, &template(256, &fields)), (256, &record(direction))]));
+        let batch = bench.v4();
+        assert_eq!(batch.packets, [9, 7]);
+        assert_eq!(batch.initiator, expected, "{direction}");
+        bench.batches = Batches::default();
+    }
+}
+
+#[test]
 fn an_event_of_address_translation_is_no_traffic() {
     let mut bench = Bench::default();
     let mut fields = FLOW.to_vec();

@@ -166,6 +166,7 @@ proptest! {
             (56, !sent.source_mac.is_empty()),
             (80, !sent.destination_mac.is_empty()),
             (136, tells_some(&sent.end_reason)),
+            (239, tells_some(&sent.initiator)),
             (59, !sent.destination_vlan.is_empty()),
             (15, tells_some(&sent.next_hop_v4)),
             (62, tells_some(&sent.next_hop_v6)),

@@ -76,6 +76,7 @@ fn batch(ip_version: u8, rows: &[(u64, bool)]) -> FlowBatch {
         batch.fragment.push(0);
         batch.folded.push(u8::from(*folded));
         batch.end_reason.push(random() as u8);
+        batch.initiator.push((random() % 3) as u8);
     }
     batch
 }
@@ -112,6 +113,7 @@ fn expected(batch: &FlowBatch, row: usize) -> Vec<(u16, usize, u128)> {
         (152, 8, batch.start[row].into()),
         (153, 8, batch.end[row].into()),
         (136, 1, batch.end_reason[row].into()),
+        (239, 1, batch.initiator[row].into()),
         (52, 1, batch.ttl_min[row].into()),
         (53, 1, batch.ttl_max[row].into()),
         (56, 6, mac(batch.source_mac[row])),
@@ -240,11 +242,11 @@ fn the_first_message_is_as_the_rfc_draws_it() {
     assert_eq!(message[16..18], [0, 2], "template set");
     assert_eq!(
         message[20..28],
-        [1, 0, 0, 23, 0, 8, 0, 4],
-        "template 256, 23 fields, element 8 of 4 octets"
+        [1, 0, 0, 24, 0, 8, 0, 4],
+        "template 256, 24 fields, element 8 of 4 octets"
     );
-    let set = message.len() - 4 - 85;
-    assert_eq!(message[set..set + 4], [1, 0, 0, 89], "data set of template 256");
+    let set = message.len() - 4 - 86;
+    assert_eq!(message[set..set + 4], [1, 0, 0, 90], "data set of template 256");
 }
 
 #[test]
@@ -252,7 +254,7 @@ fn messages_are_filled() {
     let messages = encode_all(&mut Encoder::new(OPTIONS), &[batch(4, &[(1, false); 200])]);
     let (_, full) = messages.split_last().unwrap();
     for (message, _) in full {
-        assert!(message.len() + 85 > 1400, "{} octets leave room for a record", message.len());
+        assert!(message.len() + 86 > 1400, "{} octets leave room for a record", message.len());
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     flow::{
         batch::FlowBatch,
         columns::{Column, DataType, Visitor},
-        fields::{Field, Number, Quantity, Reading, Scale, Value},
+        fields::{Field, Kind, Number, Quantity, Reading, Scale, Value},
         mac,
     },
     nql::literal,
@@ -30,7 +30,14 @@ pub fn cell(field: &Field, value: &Scalar) -> Option<Result<(Column, u128), Stri
             Some(octets) => Ok((column, mac::number(octets).into())),
             None => Err("must be a MAC address".to_owned()),
         },
-        Reading::Coded(column, text) => coded(text, value).map(|number| (column, number.into())),
+        // What follows from more than a column can be set where that column tells it.
+        Reading::Coded(Quantity::Opened, _) if field.kind == Kind::Bool => return None,
+        Reading::Coded(Quantity::Opened, text) => {
+            coded(text, value).map(|number| (Column::Initiator, number.into()))
+        }
+        Reading::Coded(Quantity::Column(column), text) => {
+            coded(text, value).map(|number| (column, number.into()))
+        }
         Reading::OptionalAddress(column) => address(value).map(|address| {
             let (v4, v6) = column.columns();
             match address {

@@ -6,7 +6,7 @@ use sensor_common::{
 };
 
 use super::Draft;
-use crate::flow::{batch::Source, columns::Column};
+use crate::flow::{batch::Source, columns::Column, initiator::Initiator};
 
 impl Draft {
     /// The other half of the connection, as the peer would have sent it; `None` where nobody answers.
@@ -44,6 +44,10 @@ impl Draft {
         reply.ports.reverse();
         reply.profiles.reverse();
         reply.columns = self.columns.iter().map(|(&column, &n)| (turned(column), n)).collect();
+        if let Some(opened) = reply.columns.get_mut(&Column::Initiator) {
+            let by = Initiator::from_number(*opened as u8).map(Initiator::turned);
+            *opened = by.map_or(0, |by| by as u128);
+        }
         let known = match self.observed_by {
             Source::Host => Some(self.direction.unwrap_or(Direction::Ingress)),
             Source::NetFlow | Source::Sflow => self.direction,

@@ -16,8 +16,9 @@ fn sample(field: &Field) -> Scalar {
         Reading::NotZero(_) => Scalar::Bool(true),
         Reading::Mac(_) => Scalar::Text("02:00:00:00:00:09".to_owned()),
         Reading::OptionalAddress(_) => Scalar::Text("198.51.100.7".to_owned()),
-        Reading::Coded(_, text) => match (1..=u8::MAX).map(text).find(|v| *v != Value::Absent) {
+        Reading::Coded(_, value) => match (1..=u8::MAX).map(value).find(|v| *v != Value::Absent) {
             Some(Value::Text(text)) => Scalar::Text(text.to_owned()),
+            Some(Value::Bool(flag)) => Scalar::Bool(flag),
             other => panic!("{field:?} has no text: {other:?}"),
         },
         _ => Scalar::Integer(5),
