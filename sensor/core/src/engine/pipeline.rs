@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::inside::Inside;
 use crate::{
     enrich::{active::ActiveContext, enricher::Enricher},
-    flow::{batch::FlowBatch, interfaces::Interfaces},
+    flow::{batch::FlowBatch, continued::Cuts, initiator::Shares, interfaces::Interfaces},
     policy::{
         alert::{Alert, EndReason},
         detector::{Clocked, Detector},
@@ -21,6 +21,8 @@ pub struct Pipeline {
     pub(super) tagger: Tagger,
     pub(super) detector: Detector,
     events: Vec<Alert>,
+    cuts: Cuts,
+    initiators: Shares,
     inside: Inside,
 }
 
@@ -28,7 +30,16 @@ impl Pipeline {
     /// A pipeline; labels that policies write go to `current`.
     pub fn new(current: Arc<ActiveContext>, tagger: Tagger, detector: Detector) -> Self {
         let enricher = Enricher::new(current.clone());
-        Self { current, enricher, tagger, detector, events: Vec::new(), inside: Inside::default() }
+        Self {
+            current,
+            enricher,
+            tagger,
+            detector,
+            events: Vec::new(),
+            cuts: Cuts::default(),
+            initiators: Shares::default(),
+            inside: Inside::default(),
+        }
     }
 
     /// The detector, for its counters.
@@ -39,6 +50,16 @@ impl Pipeline {
     /// Whether any record had an internal side.
     pub fn inside(&self) -> Inside {
         self.inside
+    }
+
+    /// Of how many records it is known who opened the connection.
+    pub fn initiators(&self) -> Shares {
+        self.initiators
+    }
+
+    /// Cut flows of devices that were forgotten before they could have gone on.
+    pub fn cuts_evicted(&self) -> u64 {
+        self.cuts.evicted()
     }
 
     /// End of the newest record so far, as it counted; milliseconds since the epoch.
@@ -65,6 +86,8 @@ impl Pipeline {
     }
 
     fn enrich(&mut self, batch: &mut FlowBatch, interfaces: &Interfaces) {
+        self.cuts.look(batch);
+        self.initiators.count(batch);
         self.enricher.enrich(batch);
         self.inside.look(batch);
         self.tagger.tag(batch, interfaces);

@@ -71,6 +71,9 @@ pub struct Opened {
     pub guessed: bool,
 }
 
+/// The first port that Linux gives to clients; others begin higher (RFC 6335: 49152).
+const EPHEMERAL: u16 = 32_768;
+
 /// Set in the number of an [`Opened`] that is a guess.
 const GUESSED: u8 = 4;
 
@@ -156,7 +159,8 @@ fn request(type_code: u16, requests: &[u8], replies: &[u8]) -> Option<Initiator>
     }
 }
 
-/// What the ports suggest: the server has the only port of a known service, or else the only port below 1024.
+/// What the ports suggest: the server has the only port of a known service, or else the only port below 1024, or else the
+/// only one below those that clients are given.
 fn guess(batch: &FlowBatch, row: usize) -> Option<Initiator> {
     let has_ports =
         matches!(batch.protocol[row], protocol::TCP | protocol::UDP | protocol::SCTP);
@@ -166,12 +170,15 @@ fn guess(batch: &FlowBatch, row: usize) -> Option<Initiator> {
         return None;
     }
     let is_low = |port| port < 1024;
+    let is_no_client_s = |port| port < EPHEMERAL;
     let alone = |[source, destination]: [bool; 2]| match (source, destination) {
         (false, true) => Some(Initiator::Source),
         (true, false) => Some(Initiator::Destination),
         _ => None,
     };
-    alone(ports.map(is_service)).or_else(|| alone(ports.map(is_low)))
+    alone(ports.map(is_service))
+        .or_else(|| alone(ports.map(is_low)))
+        .or_else(|| alone(ports.map(is_no_client_s)))
 }
 
 /// The port of a role; none where nobody can tell who has it.
@@ -180,6 +187,37 @@ pub fn port(batch: &FlowBatch, row: usize, role: Role) -> Option<u16> {
         Side::Source => batch.source_port[row],
         Side::Destination => batch.destination_port[row],
     })
+}
+
+/// Of how many flow records it is known who opened the connection, and of how many it is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// Seen or told.
+    pub known: u64,
+    /// Guessed by the ports.
+    pub guessed: u64,
+    /// Neither.
+    pub unknown: u64,
+}
+
+impl Shares {
+    /// Counts the rows of a batch.
+    pub fn count(&mut self, batch: &FlowBatch) {
+        let (mut known, mut guessed) = (0, 0);
+        for row in 0..batch.len() {
+            let opened = opened(batch, row);
+            known += u64::from(opened.is_some_and(|opened| !opened.guessed));
+            guessed += u64::from(opened.is_some_and(|opened| opened.guessed));
+        }
+        self.known += known;
+        self.guessed += guessed;
+        self.unknown += batch.len() as u64 - known - guessed;
+    }
+
+    /// All of them.
+    pub fn records(&self) -> u64 {
+        self.known + self.guessed + self.unknown
+    }
 }
 
 #[cfg(test)]
@@ -260,15 +298,29 @@ mod tests {
             // Two, of which one is low; none, of which one is low.
             ([8080, 22], guessed(Src)),
             ([700, 5002], guessed(Destination)),
+            // The only one that is no client's.
+            ([49_822, 4444], guessed(Src)),
+            ([8080, 50_000], guessed(Destination)),
             // Nothing.
             ([123, 123], None),
             ([53, 443], None),
+            ([1_100, 4_444], None),
             ([40_000, 50_001], None),
             ([0, 443], None),
         ] {
             assert_eq!(opened(&row(protocol::UDP, ports, 0, 1), 0), expected, "{ports:?}");
         }
         assert_eq!(opened(&row(47, [40_000, 443], 0, 1), 0), None);
+    }
+
+    #[test]
+    fn shares_add_up() {
+        let mut shares = Shares::default();
+        for (ports, flags) in [([40_000, 443], SYN), ([40_000, 443], ACK), ([1, 2], ACK), ([1, 2], 0)] {
+            shares.count(&row(protocol::TCP, ports, flags, 1));
+        }
+        assert_eq!(shares, Shares { known: 1, guessed: 1, unknown: 2 });
+        assert_eq!(shares.records(), 4);
     }
 
     #[test]

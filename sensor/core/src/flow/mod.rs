@@ -7,6 +7,7 @@
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end. [`aggregator`]: counts in, full batches of their records out.
 //! * [`initiator`]: who opened the connection of a flow. [`services`]: ports by which that is guessed.
+//! * [`continued`]: which records of devices go on where an earlier one was cut.
 //! * [`profile`]: what is known about an address, interned.
 //! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
 //! * [`top`]: the largest groups of flows.
@@ -22,6 +23,7 @@ pub mod application;
 pub mod batch;
 pub mod cache;
 pub mod columns;
+pub mod continued;
 pub mod delta;
 pub mod device;
 pub mod elements;

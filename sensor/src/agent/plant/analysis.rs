@@ -169,6 +169,8 @@ impl<O: Output> Analysis<O> {
             ahead: clock.ahead,
             set_back: clock.set_back,
             refused_labels: self.current.learned.refused(),
+            cuts_evicted: pipeline.cuts_evicted(),
+            initiators: pipeline.initiators(),
             coarse: self.current.context().coarse(),
             inside: pipeline.inside(),
         }

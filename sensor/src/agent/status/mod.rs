@@ -18,7 +18,7 @@ use anyhow::{bail, ensure};
 use sensor_common::ledger;
 use sensor_core::{
     engine::{dispatch, inside::Inside},
-    flow::{batch::Source, cache::FlowCache, totals::Totals},
+    flow::{batch::Source, cache::FlowCache, initiator::Shares, totals::Totals},
 };
 use sensor_kernel::accounts;
 use serde::{Serialize, Serializer};
@@ -173,6 +173,11 @@ pub struct Engine {
     pub set_back: u64,
     /// Labels that policies wrote and that had no room.
     pub refused_labels: u64,
+    /// Flows of devices that were cut and forgotten, so that the record that goes on is not marked.
+    pub cuts_evicted: u64,
+    /// Of how many records it is known who opened the connection.
+    #[serde(serialize_with = "initiators")]
+    pub initiators: Shares,
     /// Address profiles of the context in force that lack what was known; a gauge.
     pub coarse: u64,
     /// Whether any record had an internal side.
@@ -385,6 +390,17 @@ impl From<hits::Report> for Sink<u64> {
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     duration.as_secs_f64().serialize(serializer)
+}
+
+fn initiators<S: Serializer>(shares: &Shares, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Initiators {
+        known: u64,
+        guessed: u64,
+        unknown: u64,
+    }
+    let Shares { known, guessed, unknown } = *shares;
+    Initiators { known, guessed, unknown }.serialize(serializer)
 }
 
 fn inside<S: Serializer>(inside: &Inside, serializer: S) -> Result<S::Ok, S::Error> {

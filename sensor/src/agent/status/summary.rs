@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use sensor_core::flow::initiator::Shares;
+
 use super::{Count, Drain, Frames, Host, Lost, Policy, Sink, Status, losses::Losses};
 use crate::{
     agent::{exports, intake},
@@ -196,6 +198,7 @@ fn policies(text: &mut String, status: &Status) {
             );
         }
     }
+    text.push_str(&initiators(&engine.initiators));
     let reloads = status.reloads;
     if reloads.count > 0 {
         let refused = match reloads.refused {
@@ -214,12 +217,28 @@ fn policies(text: &mut String, status: &Status) {
         (engine.ahead, "records had timestamps in the future; arrival time used"),
         (engine.set_back, "backward steps of the clock"),
         (engine.refused_labels, "policy labels dropped: no room"),
+        (engine.cuts_evicted, "cut flows of devices forgotten: `continued` is false where they go on"),
         (engine.coarse, "address profiles without location: profile limit reached"),
     ] {
         if count > 0 {
             text.push_str(&format!("{count} {what}\n"));
         }
     }
+}
+
+/// Of which share of the records it is known who opened the connection.
+fn initiators(shares: &Shares) -> String {
+    let records = shares.records();
+    if records == 0 {
+        return String::new();
+    }
+    let percent = |count: u64| 100.0 * count as f64 / records as f64;
+    format!(
+        "initiator of {records} flow records: {:.1} % known, {:.1} % guessed by the ports, {:.1} % unknown\n",
+        percent(shares.known),
+        percent(shares.guessed),
+        percent(shares.unknown)
+    )
 }
 
 #[cfg(test)]
@@ -229,6 +248,18 @@ mod tests {
 
     fn count(packets: u64, octets: u64) -> Count {
         Count { packets, octets }
+    }
+
+    #[test]
+    fn the_share_of_known_initiators_is_told() {
+        let initiators = Shares { known: 2, guessed: 1, unknown: 1 };
+        let engine = Engine { initiators, cuts_evicted: 3, ..Engine::default() };
+        let expected = [
+            "initiator of 4 flow records: 50.0 % known, 25.0 % guessed by the ports, 25.0 % unknown",
+            "3 cut flows of devices forgotten: `continued` is false where they go on",
+            "",
+        ];
+        assert_eq!(text(&Status { engine, ..Status::default() }), expected.join("\n"));
     }
 
     #[test]
