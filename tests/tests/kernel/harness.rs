@@ -236,14 +236,26 @@ impl Taken {
                 let address = |word: u32| IpAddr::from(word.to_ne_bytes());
                 assert_eq!((slot.ttl_min, slot.packets), (slot.ttl_max, 1), "{context}");
                 let addresses = (address(key.source), address(key.destination));
-                Ok(flow(addresses, &key.common, slot.ttl_min, tcp::all(slot.tcp_flags), slot.octets))
+                Ok(flow(
+                    addresses,
+                    &key.common,
+                    slot.ttl_min,
+                    tcp::all(slot.tcp_flags),
+                    slot.octets,
+                ))
             }
             ([], [slot]) => {
                 let key = KeyV6::unpack(&slot.key);
                 assert_eq!((slot.ttl_min, slot.packets), (slot.ttl_max, 1), "{context}");
                 let address = fixtures::address_v6;
                 let addresses = (address(key.source), address(key.destination));
-                Ok(flow(addresses, &key.common, slot.ttl_min, tcp::all(slot.tcp_flags), slot.octets))
+                Ok(flow(
+                    addresses,
+                    &key.common,
+                    slot.ttl_min,
+                    tcp::all(slot.tcp_flags),
+                    slot.octets,
+                ))
             }
             ([], []) => {
                 let reasons = [

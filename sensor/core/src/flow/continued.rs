@@ -157,7 +157,9 @@ fn hash_rows(batch: &FlowBatch, hashes: &mut Vec<u64>) {
     hashes.extend((0..batch.len()).map(|row| {
         let device = batch.device.get(row).and_then(|place| devices.get(*place as usize));
         let [source, destination] = match &batch.addresses {
-            Addresses::V4 { source, destination } => [source[row], destination[row]].map(u128::from),
+            Addresses::V4 { source, destination } => {
+                [source[row], destination[row]].map(u128::from)
+            }
             Addresses::V6 { source, destination } => [source[row], destination[row]],
         };
         let ports = u64::from(batch.source_port[row]) << 48

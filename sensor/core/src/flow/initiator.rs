@@ -162,8 +162,7 @@ fn request(type_code: u16, requests: &[u8], replies: &[u8]) -> Option<Initiator>
 /// What the ports suggest: the server has the only port of a known service, or else the only port below 1024, or else the
 /// only one below those that clients are given.
 fn guess(batch: &FlowBatch, row: usize) -> Option<Initiator> {
-    let has_ports =
-        matches!(batch.protocol[row], protocol::TCP | protocol::UDP | protocol::SCTP);
+    let has_ports = matches!(batch.protocol[row], protocol::TCP | protocol::UDP | protocol::SCTP);
     let ports = [batch.source_port[row], batch.destination_port[row]];
     // Later fragments have no ports, folded flows have lost one.
     if !has_ports || ports.contains(&0) {
@@ -316,7 +315,9 @@ mod tests {
     #[test]
     fn shares_add_up() {
         let mut shares = Shares::default();
-        for (ports, flags) in [([40_000, 443], SYN), ([40_000, 443], ACK), ([1, 2], ACK), ([1, 2], 0)] {
+        for (ports, flags) in
+            [([40_000, 443], SYN), ([40_000, 443], ACK), ([1, 2], ACK), ([1, 2], 0)]
+        {
             shares.count(&row(protocol::TCP, ports, flags, 1));
         }
         assert_eq!(shares, Shares { known: 1, guessed: 1, unknown: 2 });
@@ -325,7 +326,8 @@ mod tests {
 
     #[test]
     fn numbers_and_roles() {
-        for opened in [None, guessed(Src), known_as(Src), guessed(Destination), known_as(Destination)]
+        for opened in
+            [None, guessed(Src), known_as(Src), guessed(Destination), known_as(Destination)]
         {
             assert_eq!(Opened::from_number(Opened::number(opened)), opened);
         }

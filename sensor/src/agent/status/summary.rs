@@ -217,7 +217,10 @@ fn policies(text: &mut String, status: &Status) {
         (engine.ahead, "records had timestamps in the future; arrival time used"),
         (engine.set_back, "backward steps of the clock"),
         (engine.refused_labels, "policy labels dropped: no room"),
-        (engine.cuts_evicted, "cut flows of devices forgotten: `continued` is false where they go on"),
+        (
+            engine.cuts_evicted,
+            "cut flows of devices forgotten: `continued` is false where they go on",
+        ),
         (engine.coarse, "address profiles without location: profile limit reached"),
     ] {
         if count > 0 {

@@ -182,9 +182,10 @@ fn a_cut_record_is_continued_by_the_next_and_keeps_its_initiator() {
     }
     cache.expire(T + 10_000_000, &mut out);
     assert!(cache.is_empty());
-    assert_eq!(out.v4.start.iter().map(|start| start - T).collect::<Vec<_>>(), [
-        0, 60_000, 120_000, 150_000, 151_000
-    ]);
+    assert_eq!(
+        out.v4.start.iter().map(|start| start - T).collect::<Vec<_>>(),
+        [0, 60_000, 120_000, 150_000, 151_000]
+    );
     assert_eq!(out.v4.continued, [0, 1, 1, 0, 0]);
     assert_eq!(out.v4.initiator, [1, 1, 1, 0, 2]);
 }

@@ -108,7 +108,10 @@ fn lower_field(dag: &mut Dag, field: &Field, predicate: &Predicate, whole: &Type
                 dag.test(Test::ListedNumber(reading.quantity, list.clone(), *form))
             })
         }
-        (Reading::Coded(of, value), Predicate::Texts(_) | Predicate::Matches(_) | Predicate::Bool(_)) => {
+        (
+            Reading::Coded(of, value),
+            Predicate::Texts(_) | Predicate::Matches(_) | Predicate::Bool(_),
+        ) => {
             let codes = (0..=u8::MAX).filter(|&code| reference::holds(predicate, value(code)));
             number(dag, *of, &IntegerSet::of(codes.map(u64::from)))
         }

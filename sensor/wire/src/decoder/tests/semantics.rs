@@ -45,7 +45,8 @@ fn a_device_says_who_opened_a_connection() {
     let mut fields = FLOW.to_vec();
     fields.extend([(0, 2, 4), (elements::REVERSE, 2, 4), (0, 239, 1)]);
     let record = |direction: u8| [RECORD, &[0, 0, 0, 9, 0, 0, 0, 7, direction]].concat();
-    for (direction, expected) in [(0, [0, 0]), (1, [1, 2]), (2, [2, 1]), (3, [0, 0]), (77, [0, 0])] {
+    for (direction, expected) in [(0, [0, 0]), (1, [1, 2]), (2, [2, 1]), (3, [0, 0]), (77, [0, 0])]
+    {
         bench.feed(1, &ipfix(1, &[(2, &template(256, &fields)), (256, &record(direction))]));
         let batch = bench.v4();
         assert_eq!(batch.packets, [9, 7]);
