@@ -30,7 +30,7 @@ pub struct Sessions {
 }
 
 impl Place<'_> {
-    /// TCP sessions from a named address to another with a port. The client closes.
+    /// TCP sessions from a named address, with or without a port, to another with a port. The client closes.
     ///
     /// # Errors
     /// When one fails.
@@ -64,7 +64,7 @@ impl Place<'_> {
         self.end(at).0.enter(|| TcpListener::bind(address))?.with_context(|| at.to_owned())
     }
 
-    /// Connects from a named address to another with a port.
+    /// Connects from a named address, with or without a port, to another with a port.
     ///
     /// # Errors
     /// When it is refused, or nobody answers in time.
@@ -77,10 +77,11 @@ impl Place<'_> {
     /// # Errors
     /// When it is refused, or nobody answers in time.
     pub fn connect_within(&self, from: &str, to: &str, patience: Duration) -> Result<TcpStream> {
-        let (source, target) = (self.address(from)?, self.socket(to)?);
+        let source = self.socket(from).or_else(|_| anyhow::Ok((self.address(from)?, 0).into()))?;
+        let target = self.socket(to)?;
         let connect = || -> Result<TcpStream> {
             let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
-            socket.bind(&SocketAddr::new(source, 0).into())?;
+            socket.bind(&source.into())?;
             socket.set_read_timeout(Some(PATIENCE))?;
             socket.connect_timeout(&target.into(), patience)?;
             Ok(socket.into())

@@ -86,6 +86,17 @@ pub const SCENARIOS: &[Scenario] = &[
         traffic: |at| at.sessions("near.1", "outside.1:4444", ONE),
         hits: &["shell_callback_port medium srcip=near.1 dstip=outside.1 dstport=4444"],
     },
+    // Who opened a connection is seen, whatever its ports.
+    Scenario {
+        name: "a shell that calls back from the port of a web server",
+        traffic: |at| at.sessions("near.1:443", "outside.1:4444", ONE),
+        hits: &["shell_callback_port medium srcip=near.1 dstip=outside.1 dstport=4444"],
+    },
+    Scenario {
+        name: "a service of ours at a high port, and a client with the port of a shell",
+        traffic: |at| at.sessions("outside.1:50050", "near.1:40443", ONE),
+        hits: &[],
+    },
     Scenario {
         // One host on 9001 is no sign of Tor, which takes several.
         name: "IRC, mining, Tor, remote support",
