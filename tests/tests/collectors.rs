@@ -312,6 +312,9 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
     if batch.end_reason.iter().any(|reason| *reason != 0) {
         told("flow_end_reason", text(&batch.end_reason, row));
     }
+    if batch.observed_by == Source::Host || batch.initiator.iter().any(|by| *by != 0) {
+        told("biflow_direction", text(&batch.initiator, row));
+    }
     if any(&batch.sample_rate) {
         told("sampling_interval", text(&batch.sample_rate, row));
     }
@@ -350,7 +353,7 @@ fn wanted(batch: &FlowBatch, row: usize) -> Vec<(String, String)> {
     }
     if batch.folded[row] == 1 {
         // Fields of the key by their place in the template: all of these but the remote end's.
-        let key: u64 = if batch.direction[row] == 0 { 0x20_07f6 } else { 0x20_07e9 };
+        let key: u64 = if batch.direction[row] == 0 { 0x40_07f6 } else { 0x40_07e9 };
         fields.push(("post_key", key.to_be_bytes().map(|octet| format!("{octet:02x}")).join(":")));
     }
     let mut fields: Vec<_> =
