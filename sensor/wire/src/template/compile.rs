@@ -47,7 +47,7 @@ pub struct Fill {
 /// depends on the length of the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// Octets from the start of the run to the word; [`Word::NONE`] where the run has no eight octets.
+    /// Octets from the start of the run to the word; `Word::NONE` where the run has no eight octets.
     pub offset: u16,
     /// Bits before the field.
     pub before: u8,
