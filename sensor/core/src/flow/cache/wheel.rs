@@ -49,6 +49,8 @@ pub struct Wheel {
     tick: u64,
     /// No bucket between `tick` and here holds a flow.
     lowest: u64,
+    /// After a jump of time by more than a turn: where the turn ends that begins with the jump.
+    turn_ends: Option<u64>,
     started: bool,
 }
 
@@ -61,6 +63,7 @@ impl Wheel {
             granularity,
             tick: 0,
             lowest: 0,
+            turn_ends: None,
             started: false,
         }
     }
@@ -107,16 +110,25 @@ impl Wheel {
         if end < self.tick {
             self.tick = end;
             self.lowest = end;
+            self.turn_ends = None;
         }
-        let mut empty = 0;
         while self.tick < end {
+            // However far time has jumped: one turn meets all that is due in its order, and another one, which ends at
+            // `end`, what was armed again meanwhile.
+            match self.turn_ends {
+                _ if end - self.tick <= BUCKETS => self.turn_ends = None,
+                None => self.turn_ends = Some(self.tick + BUCKETS),
+                Some(tick) if self.tick >= tick => {
+                    self.tick = end - BUCKETS;
+                    self.turn_ends = None;
+                }
+                Some(_) => {}
+            }
             let first = self.buckets[(self.tick % BUCKETS) as usize].first;
             if first != NIL {
                 return Some(first);
             }
-            // However far time has jumped: what is due is met in its order, and a turn without any finds none behind it.
-            empty += 1;
-            self.tick = if empty == BUCKETS { end } else { self.tick + 1 };
+            self.tick += 1;
         }
         None
     }
