@@ -25,7 +25,9 @@ use tests::{
 
 /// What only one of the two can know: what observed the flow, when it was received, by whom it was sent.
 /// That a remote end is folded away is told by a template of its own (flowKeyIndicator), and is no field.
-const OF_THE_SOURCE: [&str; 5] = ["flowtype", "flowversion", "flowsrcip", "flowrtime", "folded"];
+/// No information element tells whether a record goes on where another was cut: who receives keeps its own account.
+const OF_THE_SOURCE: [&str; 6] =
+    ["flowtype", "flowversion", "flowsrcip", "flowrtime", "folded", "continued"];
 /// A host samples nothing; our own sink says nothing of sampling.
 const OF_SAMPLING: [&str; 3] = ["samplerate", "bitsxrate", "packetsxrate"];
 
