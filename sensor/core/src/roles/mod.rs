@@ -16,11 +16,16 @@ use std::{
     net::IpAddr,
 };
 
+use sensor_common::{
+    packet::ip::protocol::{ICMP, ICMPV6},
+    tcp,
+};
+
 use self::{host::Host, rules::RULES, service::Service};
 use crate::flow::{
     batch::FlowBatch,
-    columns::Column,
     fields::{Row, Value},
+    initiator::{Initiator, opened},
     interfaces::Interfaces,
     profile::{Profile, Side},
 };
@@ -33,14 +38,6 @@ const MOST_HOSTS: usize = 1 << 16;
 
 /// Peers that are remembered of all hosts together, at most: some 100 MB.
 const MOST_PEERS: usize = 1 << 22;
-
-/// TCP flags (RFC 9293 section 3.1).
-const SYN: u16 = 0x02;
-const RST: u16 = 0x04;
-const ACK: u16 = 0x10;
-
-/// ICMP and ICMPv6 echo requests, `type << 8 | code`.
-const ECHO_REQUESTS: [u16; 2] = [8 << 8, 128 << 8];
 
 /// A role that a host may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,20 +128,24 @@ impl Roles {
         }
         let protocol = batch.protocol[row];
         let ports = [batch.source_port[row], batch.destination_port[row]];
-        let flags = batch.tells(Column::TcpFlags, row).then(|| batch.tcp_flags[row]);
-        let asks = flags.is_some_and(|flags| flags & (SYN | ACK) == SYN);
         let services = ports.map(|port| Service::of(protocol, port));
-        // Who serves: the destination of whoever opens, else the side with the port of a service.
-        let (service, to_server) = match services {
-            _ if ECHO_REQUESTS.contains(&batch.icmp_type_code[row]) => (Service::Echo, true),
-            [_, service] if asks => (service.unwrap_or(Service::Other), true),
-            [None, Some(service)] => (service, true),
-            [Some(service), None] => (service, false),
-            [Some(_), Some(_)] | [None, None] => return,
+        // Who serves: who is known not to have opened the connection, else the side with the port of a service.
+        let known = opened(batch, row).filter(|opened| !opened.guessed);
+        let to_server = match (known, services) {
+            (Some(known), _) => known.by == Initiator::Source,
+            (None, [None, Some(_)]) => true,
+            (None, [Some(_), None]) => false,
+            (None, [Some(_), Some(_)] | [None, None]) => return,
+        };
+        let service = match protocol {
+            ICMP | ICMPV6 => Service::Echo,
+            _ => services[usize::from(to_server)].unwrap_or(Service::Other),
         };
         let (client, server) = if to_server { (ends[0], ends[1]) } else { (ends[1], ends[0]) };
         let port = ports[usize::from(to_server)];
-        let answer = !to_server && flags.is_none_or(|flags| flags & (RST | SYN) != RST);
+        let refuses =
+            batch.tcp_flags_of(row).is_some_and(|flags| flags & (tcp::RST | tcp::SYN) == tcp::RST);
+        let answer = !to_server && !refuses;
         let octets = batch.octets[row];
         for (own, other, serves) in [(client, server, false), (server, client, true)] {
             if !own.internal {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sensor_common::tcp::{ACK, RST, SYN};
+
 use super::*;
 use crate::flow::batch::Addresses;
 use crate::flow::{batch::Source, profile::Profiles, testing};
@@ -188,4 +190,23 @@ fn services_that_many_use_have_their_roles() {
         }
         assert_eq!(network.proposals(), [(21, role)]);
     }
+}
+
+#[test]
+fn hosts_beyond_the_limit_are_counted() {
+    let mut network = Network::new();
+    let hosts = MOST_HOSTS as u32 + 3;
+    for host in 0..hosts {
+        network.flow([host, 5000 + host], [50_000, 53], UDP, 0, 80);
+    }
+    let mut batch = network.batch;
+    let profiles = Profiles::default();
+    let internal = profiles.intern(Profile { internal: Some(true), ..Profile::default() });
+    batch.profiles = Arc::new(profiles);
+    batch.source_profile = vec![internal; batch.len()];
+    batch.destination_profile = vec![0; batch.len()];
+    let mut roles = Roles::default();
+    roles.observe(&batch, &Interfaces::default());
+    let seen = roles.seen();
+    assert_eq!((seen.records, seen.external, seen.unwatched), (u64::from(hosts), 0, 3));
 }

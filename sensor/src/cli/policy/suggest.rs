@@ -16,7 +16,7 @@ use sensor_core::{
 use super::{SiteArgs, SuggestArgs, args::FilesArgs, files::Site};
 use crate::{
     agent::{
-        config::{self, Config, overrides::Overrides},
+        config::{self, overrides::Overrides},
         exports, inspect, logging,
         mode::Mode,
         plant::top::PrintOptions,
@@ -28,8 +28,8 @@ use crate::{
 
 /// Prints the proposals as CSV; what was read goes to stderr, as with `sensor replay`.
 pub fn suggest(arguments: &SuggestArgs) -> anyhow::Result<()> {
-    let config = config::load(arguments.config.as_deref(), &Overrides::default())?;
-    let config = Config::without_outputs(config);
+    let config =
+        config::load(arguments.config.as_deref(), &Overrides::default())?.without_outputs();
     logging::start(config.log.level);
     let contents = inspect::read(&config, Mode::Files, true)?;
     let roles = Arc::new(Mutex::new(Roles::default()));

@@ -146,3 +146,50 @@ impl Wheel {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Linked for Vec<Links> {
+        fn links(&mut self, index: u32) -> &mut Links {
+            &mut self[index as usize]
+        }
+    }
+
+    /// Visits what is due at `now`, and arms each again for its deadline, if that lies ahead.
+    fn visit(
+        wheel: &mut Wheel,
+        flows: &mut Vec<Links>,
+        deadlines: &[u64],
+        now: u64,
+    ) -> (Vec<u32>, usize) {
+        let (mut ended, mut visits) = (Vec::new(), 0);
+        while let Some(index) = wheel.due(now) {
+            visits += 1;
+            wheel.disarm(flows, index);
+            let deadline = deadlines[index as usize];
+            if deadline <= now { ended.push(index) } else { wheel.arm(flows, index, deadline) }
+        }
+        (ended, visits)
+    }
+
+    /// Captures hold clocks that jump by decades: what is due ends in its order, and the years between cost nothing.
+    #[test]
+    fn a_jump_of_time_costs_two_turns() {
+        const T: u64 = 1_000_000;
+        const DECADES: u64 = 1_700_000_000_000;
+        let mut wheel = Wheel::new(60_000);
+        let mut flows = vec![Links::default(); 4];
+        // The last one has moved on, as a packet after the jump moves a flow.
+        let deadlines = [T + 30_000, T + 10_000, T + 20_000, T + DECADES + 60_000];
+        for (index, deadline) in (0..).zip(deadlines) {
+            wheel.arm(&mut flows, index, deadline.min(T + 40_000));
+        }
+        let (ended, visits) = visit(&mut wheel, &mut flows, &deadlines, T + DECADES);
+        assert_eq!(ended, [1, 2, 0]);
+        assert!(visits <= 3 + 3, "{visits} visits");
+        let (ended, _) = visit(&mut wheel, &mut flows, &deadlines, T + DECADES + 61_000);
+        assert_eq!(ended, [3]);
+    }
+}
