@@ -53,7 +53,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
             .args(["check", "--all-targets", "--manifest-path"])
             .arg(manifest)
             .arg("--target-dir")
-            .arg(workspace.target("fuzz")),
+            .arg(workspace.target("")),
     )
 }
 
