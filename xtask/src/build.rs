@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -17,6 +16,9 @@ const PRODUCT: &str = "sensor";
 /// Binaries of the eBPF crate: the product, and the reference programs of benches and tests.
 const OBJECTS: [&str; 2] = [PRODUCT, "bench"];
 
+/// Tells the build script of `sensor-object` to fail without the object, instead of embedding none.
+const REQUIRE_OBJECT: &str = "SENSOR_REQUIRE_BPF_OBJECT";
+
 /// `cargo xtask build`; returns the path of the agent's binary.
 ///
 /// # Errors
@@ -28,27 +30,25 @@ pub fn all(workspace: &Workspace, release: bool) -> Result<PathBuf> {
     agent(workspace, release)
 }
 
-/// The agent's build while the eBPF toolchain is being installed, which is downloads and one crate after the other for the
-/// most part. It ends with the value: what is compiled by then stays so, and the object that is still missing has a crate
-/// of its own, on which no other library depends.
+/// The build of everything the agent links against, while the eBPF toolchain is being installed: that is downloads and one
+/// crate after the other for the most part. The object itself is still missing, so that cargo is told to refuse the
+/// crate which embeds it, and to go on with the others.
 struct Ahead(Child);
 
 impl Ahead {
     fn start(release: bool) -> Result<Self> {
         println!("setup: meanwhile compiles the agent's dependencies");
         let mut cargo = agent_build(release);
-        cargo.arg("--quiet").stdin(Stdio::null()).process_group(0);
+        cargo.args(["--quiet", "--keep-going"]).env(REQUIRE_OBJECT, "1");
+        // It is expected to fail, for lack of the object; any other error shows again in the build that follows.
+        cargo.stdin(Stdio::null()).stderr(Stdio::null());
         cargo.spawn().map(Self).with_context(|| format!("start {}", process::shown(&cargo)))
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        // With the compilers that it has started, which would write the same files as those of the next build.
-        if let Ok(None) = self.0.try_wait() {
-            let group = rustix::process::Pid::from_child(&self.0);
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+        // The agent needs all of it: whatever is still being compiled would only start anew.
         let _ = self.0.wait();
     }
 }
