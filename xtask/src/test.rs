@@ -1,6 +1,6 @@
 //! The tests, in stages from the quickest to the slowest.
 //!
-//! `host` needs neither root nor an eBPF toolchain. The labs run one at a time: they share the machine's kernel and
+//! `host` needs neither root nor an eBPF toolchain; where it may, it installs the programs that give second opinions. The labs run one at a time: they share the machine's kernel and
 //! compare counts. The last stages boot kernels of Debian's in a virtual machine, once each.
 
 use std::{
@@ -76,6 +76,10 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
 }
 
 fn host(filter: Option<&str>) -> Result<()> {
+    match setup::programs(&[Need::Host]) {
+        Err(error) if error.is::<Skip>() => println!("host: some comparisons are left out: {error}"),
+        result => result?,
+    }
     let mut cargo = process::cargo();
     cargo.args(["test", "--workspace", "--exclude", LABS]).args(filter);
     process::run(&mut cargo)

@@ -23,7 +23,7 @@ use crate::{
 /// # Errors
 /// Says what is missing and how to install it.
 pub fn everything(workspace: &Workspace) -> Result<()> {
-    programs(&[Need::Bench, Need::Demo, Need::Labs, Need::Fuzz, Need::Machine])?;
+    programs(&[Need::Bench, Need::Demo, Need::Host, Need::Labs, Need::Fuzz, Need::Machine])?;
     let toolchain = ebpf_clippy(workspace)?;
     println!("eBPF compiler: {}", toolchain.compiler.describe());
     println!("eBPF linker:   {}", process::short(&toolchain.linker));

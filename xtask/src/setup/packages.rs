@@ -12,6 +12,8 @@ use crate::{process, stages::Skip};
 /// A purpose that programs serve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Need {
+    /// Second opinions on captures and exports in files; without root, their tests say that they compare nothing.
+    Host,
     /// Two namespaces, traffic, a collector.
     Demo,
     /// Frames over a veth pair.
@@ -24,7 +26,7 @@ pub enum Need {
     Machine,
 }
 
-use Need::{Bench, Demo, Fuzz, Labs, Machine};
+use Need::{Bench, Demo, Fuzz, Host, Labs, Machine};
 
 /// The module by which rsyslogd speaks TLS: no program, so that its whole path is looked for.
 const RSYSLOG_TLS: &str = if cfg!(target_arch = "aarch64") {
@@ -40,10 +42,10 @@ const JOURNALD: &str = "/lib/systemd/systemd-journald";
 const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("iproute2", "ip", &[Bench, Demo, Labs, Machine]),
     ("iputils-ping", "ping", &[Demo, Labs]),
-    ("nfdump", "nfcapd", &[Bench, Demo, Labs]),
+    ("nfdump", "nfcapd", &[Bench, Demo, Host, Labs]),
     ("softflowd", "softflowd", &[Bench, Labs]),
     ("pmacct", "pmacctd", &[Labs]),
-    ("tshark", "tshark", &[Labs]),
+    ("tshark", "tshark", &[Host, Labs]),
     ("tcpdump", "tcpdump", &[Labs]),
     ("tcpreplay", "tcpreplay", &[Labs]),
     ("iperf3", "iperf3", &[Labs]),
