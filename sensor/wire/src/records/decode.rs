@@ -8,6 +8,7 @@ use sensor_core::flow::{batch::FlowBatch, initiator::Initiator};
 use super::{
     append::{self, MessageScope, append},
     counts,
+    events::{tell_created, tell_roles, tells_of_flow},
     rows::Rows,
     sample::{self, Carrier},
     walk::walk,
@@ -185,40 +186,6 @@ pub fn rest(plan: &Plan, rest: &[u8], ledger: &mut Ledger) {
     }
 }
 
-/// Whether a record with this `firewallEvent` tells of packets that no other record counts, or of a denied flow.
-///
-/// A firewall says when it has created a connection (1), without counts. Where it reports while the connection lives (5),
-/// its report at the end (2) repeats the sum.
-fn tells_of_flow(
-    plan: &Plan,
-    rows: &Rows<'_>,
-    row: usize,
-    event: u64,
-    connections: Option<&mut Connections>,
-) -> bool {
-    let connection = plan.single.connection.map(|place| rows.number(place, row)).zip(connections);
-    match (event, connection) {
-        (event::DENIED, _) => true,
-        _ if !plan.has_counts => false,
-        _ if !plan.updates => true,
-        (event::CREATED, _) => false,
-        (event::UPDATE, Some((id, connections))) => {
-            connections.updated(id);
-            true
-        }
-        (event::DELETED, Some((id, connections))) => !connections.ended(id),
-        (event, _) => event != event::DELETED,
-    }
-}
-
-/// Values of `firewallEvent` (IANA element 233).
-mod event {
-    pub const CREATED: u64 = 1;
-    pub const DELETED: u64 = 2;
-    pub const DENIED: u64 = 3;
-    pub const UPDATE: u64 = 5;
-}
-
 /// The family of a record that has addresses of both: that of the IP version, or that which is not all zeros; if neither
 /// is, the first in the record, which is that of the outer packet.
 fn is_v4(plan: &Plan, rows: &Rows<'_>, row: usize) -> bool {
@@ -255,6 +222,7 @@ fn both_ways(
     let base = batch.len();
     append(batch, plan, &plan.fills, rows, context, ledger);
     tell_roles(batch, base, plan, Initiator::Source);
+    tell_created(batch, base, plan, rows, Initiator::Source);
     counts::take_out(batch, base, plan, rows, ledger);
     if let Some(memory) = memory.as_deref_mut().filter(|_| plan.totals.any()) {
         counts::subtract(batch, base, plan, rows, plan.totals, memory, ledger);
@@ -273,18 +241,10 @@ fn both_ways(
         let base = batch.len();
         append(batch, plan, fills, &rows, context, ledger);
         tell_roles(batch, base, plan, Initiator::Destination);
+        tell_created(batch, base, plan, &rows, Initiator::Destination);
         if let Some(memory) = memory.filter(|_| plan.reverse_totals.any()) {
             counts::subtract(batch, base, plan, &rows, plan.reverse_totals, memory, ledger);
         }
-    }
-}
-
-/// Notes that `initiator` opened the connections of the rows from `base` on, if the records count by roles and do not say it
-/// themselves.
-fn tell_roles(batch: &mut FlowBatch, base: usize, plan: &Plan, initiator: Initiator) {
-    if plan.roles && batch.initiator.len() <= base {
-        batch.initiator.resize(base, 0);
-        batch.initiator.resize(batch.packets.len(), initiator as u8);
     }
 }
 

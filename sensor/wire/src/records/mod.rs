@@ -5,6 +5,7 @@
 //! * [`fill`]: one field of many records into one column.
 //! * [`append`]: all fields of many records, and what follows from them: times, ICMP, sampling.
 //! * [`counts`]: which of the counts in a record are the flow's.
+//! * [`events`]: what the events of a firewall say.
 //! * [`decode`]: a set: which of its records become which rows.
 //! * [`fixed`]: all of that for NetFlow 5 and 7.
 //! * [`fields`]: a record taken apart.
@@ -15,6 +16,7 @@
 pub mod append;
 pub mod counts;
 pub mod decode;
+pub mod events;
 pub mod fields;
 pub mod fill;
 pub mod fixed;
