@@ -2,19 +2,26 @@
 //!
 //! A router that sends local time as UTC is hours off; whoever compares its records with those of others has to know. A
 //! message cannot arrive before it was sent, but it can wait on its way: so the least delayed messages tell the difference,
-//! and what looks like a clock set back by little may be a message that waited.
+//! and what looks like a clock set back by little may be a message that waited. Only where no message comes as early as
+//! before any more is the clock behind: it was set back, or runs slow.
 
-/// Clocks that differ by more than this, in milliseconds, are reported, and corrected for where records are compared.
+/// Clocks that differ by more than this, in milliseconds, are reported.
 pub const SKEW_LIMIT: u64 = 60_000;
 
+/// Clocks that differ by more than this, in milliseconds, are corrected for where records are compared. Whole seconds and
+/// ordinary delays are less, so that the times of a right clock stay as they are.
+const TOLERANCE: u64 = 2000;
 /// Milliseconds by which a clock must be further ahead to count as such: export times have whole seconds.
 const RESOLUTION: i64 = 1000;
 /// No message waits for so many milliseconds: the clock was set back.
 const LONGEST_WAIT: i64 = 600_000;
-/// Two messages that waited differ in how long; milliseconds that they may differ where the clock was set back.
+/// Two messages that waited differ in how long; milliseconds that they may differ where the clock was set back by more than
+/// [`SKEW_LIMIT`].
 const AGREEMENT: u64 = 5000;
 /// Milliseconds that must lie between two such messages.
 const APART: u64 = 1000;
+/// For so many milliseconds all messages must have come late before the least late of them tells the difference.
+const SETTLING: u64 = 10_000;
 
 /// The clock of one stream of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +30,8 @@ pub struct Clock {
     skew: Option<i64>,
     /// A difference that may be new, and when it was first seen, milliseconds since the epoch.
     candidate: Option<(i64, u64)>,
+    /// Where messages have only come late: the difference by the least late of them, and since when.
+    late: Option<(i64, u64)>,
 }
 
 /// Two times, in milliseconds: the first minus the second.
@@ -30,9 +39,9 @@ pub fn difference(a: u64, b: u64) -> i64 {
     i64::try_from(i128::from(a) - i128::from(b)).unwrap_or(if a > b { i64::MAX } else { i64::MIN })
 }
 
-/// A difference of clocks as far as it matters: 0 where it is no more than [`SKEW_LIMIT`].
-pub fn notable(skew: i64) -> i64 {
-    if skew.unsigned_abs() > SKEW_LIMIT { skew } else { 0 }
+/// A difference of clocks, 0 where it is no more than `limit`.
+fn beyond(limit: u64, skew: i64) -> i64 {
+    if skew.unsigned_abs() > limit { skew } else { 0 }
 }
 
 impl Clock {
@@ -44,26 +53,49 @@ impl Clock {
             return;
         };
         let change = seen.saturating_sub(known);
-        let was_set_back = match self.candidate {
-            Some((candidate, since)) => {
-                seen.abs_diff(candidate) <= AGREEMENT && now >= since.saturating_add(APART)
-            }
-            None => false,
-        };
-        if !(-LONGEST_WAIT..=RESOLUTION).contains(&change) {
-            (self.skew, self.candidate) = (Some(seen), None);
-        } else if change.unsigned_abs() <= SKEW_LIMIT {
-            self.candidate = None;
-        } else if was_set_back {
-            (self.skew, self.candidate) = (Some(seen), None);
-        } else if self.candidate.is_none_or(|(known, _)| seen.abs_diff(known) > AGREEMENT) {
-            self.candidate = Some((seen, now));
+        if (-RESOLUTION..=RESOLUTION).contains(&change) {
+            (self.candidate, self.late) = (None, None);
+        } else if !(-LONGEST_WAIT..=RESOLUTION).contains(&change) {
+            self.set(seen);
+        } else {
+            self.observe_late(seen, change, now);
         }
+    }
+
+    /// A message that waited, or the clock is behind what it was by `change`.
+    fn observe_late(&mut self, seen: i64, change: i64, now: u64) {
+        let (least, since) =
+            self.late.map_or((seen, now), |(least, since)| (least.max(seen), since));
+        self.late = Some((least, since));
+        if now >= since.saturating_add(SETTLING) {
+            return self.set(least);
+        }
+        if change.unsigned_abs() <= SKEW_LIMIT {
+            self.candidate = None;
+            return;
+        }
+        match self.candidate {
+            Some((candidate, since)) if seen.abs_diff(candidate) <= AGREEMENT => {
+                if now >= since.saturating_add(APART) {
+                    self.set(seen);
+                }
+            }
+            _ => self.candidate = Some((seen, now)),
+        }
+    }
+
+    fn set(&mut self, skew: i64) {
+        *self = Self { skew: Some(skew), candidate: None, late: None };
     }
 
     /// Its time minus ours, milliseconds, 0 where it is no more than [`SKEW_LIMIT`]; none before the first message.
     pub fn skew(&self) -> Option<i64> {
-        self.skew.map(notable)
+        self.skew.map(|skew| beyond(SKEW_LIMIT, skew))
+    }
+
+    /// What its times are ahead of ours where records are compared, milliseconds; none before the first message.
+    pub fn correction(&self) -> Option<i64> {
+        self.skew.map(|skew| beyond(TOLERANCE, skew))
     }
 }
 
@@ -115,6 +147,41 @@ mod tests {
             skews(&[(0, 0), (1, -120_000), (500, -120_000), (1500, -121_000)]),
             [0, 0, 0, -121_000]
         );
+    }
+
+    #[test]
+    fn a_clock_that_runs_slow_is_followed() {
+        let mut clock = Clock::default();
+        // A second in twenty, a message a second; it begins three seconds behind.
+        for second in 0..2000_u64 {
+            let now = NOW + second * 1000;
+            let skew = -3000 - 50 * second as i64;
+            clock.observe(now.saturating_add_signed(skew), now);
+            let told = clock.correction().unwrap();
+            assert!(told.abs_diff(skew) <= 2500, "{second}: {told} for {skew}");
+        }
+        assert!(clock.skew().unwrap() < -100_000);
+    }
+
+    #[test]
+    fn a_clock_set_back_by_less_than_a_minute_counts_once_no_message_comes_earlier() {
+        let mut clock = Clock::default();
+        let mut correction = |after: u64, skew: i64| {
+            clock.observe((NOW + after).saturating_add_signed(skew), NOW + after);
+            clock.correction().unwrap()
+        };
+        assert_eq!(correction(0, -400), 0);
+        assert_eq!(correction(1000, -45_000), 0);
+        assert_eq!(correction(10_000, -46_000), 0);
+        // One that did not wait shows that the others did.
+        assert_eq!(correction(10_500, -800), 0);
+        assert_eq!(correction(11_500, -45_500), 0);
+        assert_eq!(correction(21_400, -46_000), 0);
+        assert_eq!(correction(21_500, -45_800), -45_500);
+        assert_eq!(correction(22_000, -45_000), -45_500);
+        // Forward it counts at once.
+        assert_eq!(correction(22_100, -2500), -2500);
+        assert_eq!(correction(22_200, -1200), 0);
     }
 
     #[test]

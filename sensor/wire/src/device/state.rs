@@ -174,8 +174,8 @@ impl DeviceState {
     /// What decoding flows of stream `key` needs of the device; `header` is the sampling rate in the header.
     pub fn parts(&mut self, key: &SessionKey, header: Option<u32>) -> Parts<'_> {
         let session = self.streams.get_mut(key);
-        let told = session.as_ref().and_then(|session| session.clock.skew());
-        let skew = told.or(self.clock.skew()).unwrap_or(0);
+        let told = session.as_ref().and_then(|session| session.clock.correction());
+        let skew = told.or(self.clock.correction()).unwrap_or(0);
         let (domain, boot, connections) = match session {
             Some(session) => (&session.sampling, session.boot, Some(&mut session.connections)),
             None => (&UNTOLD, None, None),
