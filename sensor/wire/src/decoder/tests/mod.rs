@@ -3,6 +3,7 @@
 mod agents;
 mod budget;
 mod counts;
+mod initiator;
 mod reboots;
 mod semantics;
 mod succession;

@@ -40,65 +40,6 @@ fn the_end_of_a_connection_counts_unless_updates_have() {
 }
 
 #[test]
-fn a_device_says_who_opened_a_connection() {
-    let mut bench = Bench::default();
-    let mut fields = FLOW.to_vec();
-    fields.extend([(0, 2, 4), (elements::REVERSE, 2, 4), (0, 239, 1)]);
-    let record = |direction: u8| [RECORD, &[0, 0, 0, 9, 0, 0, 0, 7, direction]].concat();
-    for (direction, expected) in [(0, [0, 0]), (1, [1, 2]), (2, [2, 1]), (3, [0, 0]), (77, [0, 0])]
-    {
-        bench.feed(1, &ipfix(1, &[(2, &template(256, &fields)), (256, &record(direction))]));
-        let batch = bench.v4();
-        assert_eq!(batch.packets, [9, 7]);
-        assert_eq!(batch.initiator, expected, "{direction}");
-        bench.batches = Batches::default();
-    }
-}
-
-#[test]
-fn a_firewall_says_who_opened_a_connection_when_it_creates_it() {
-    const SYN: u8 = 2;
-    const ACK: u8 = 16;
-    // One direction, as of firewalls that report each by itself.
-    let mut fields = FLOW.to_vec();
-    fields.extend([(0, 4, 1), (0, 6, 1), (0, 2, 4), (0, 233, 1)]);
-    let cases = [
-        ((1, SYN), 1),
-        ((1, 0), 1),
-        // An answer creates nothing.
-        ((1, SYN | ACK), 0),
-        // Of the answers to a client the same is told.
-        ((2, SYN | ACK), 0),
-        ((5, ACK), 0),
-        // What is denied may be a stray answer, and an alert is about anything.
-        ((3, ACK), 0),
-        ((4, ACK), 0),
-        ((0, ACK), 0),
-    ];
-    for ((event, flags), expected) in cases {
-        let mut bench = Bench::default();
-        let record = [RECORD, &[6, flags, 0, 0, 0, 1, event]].concat();
-        bench.feed(1, &netflow9(0, &[(0, &template(256, &fields)), (256, &record)]));
-        let told = bench.v4().initiator.first().copied().unwrap_or(0);
-        assert_eq!(told, expected, "event {event}, flags {flags}");
-    }
-}
-
-#[test]
-fn creation_tells_of_both_directions_unless_the_device_does() {
-    let mut fields = FLOW.to_vec();
-    fields.extend([(0, 2, 4), (elements::REVERSE, 2, 4), (0, 233, 1), (0, 239, 1)]);
-    let record = |event, by| [RECORD, &[0, 0, 0, 9, 0, 0, 0, 7, event, by]].concat();
-    // An update between two creations: what is known of one row is not said of the next.
-    let records = [record(5, 0), record(1, 0), record(5, 0), record(1, 2)].concat();
-    let mut bench = Bench::default();
-    bench.feed(1, &ipfix(1, &[(2, &template(256, &fields)), (256, &records)]));
-    let batch = bench.v4();
-    assert_eq!(batch.packets, [9, 9, 9, 9, 7, 7, 7, 7]);
-    assert_eq!(batch.initiator, [0, 1, 0, 2, 0, 2, 0, 1]);
-}
-
-#[test]
 fn an_event_of_address_translation_is_no_traffic() {
     let mut bench = Bench::default();
     let mut fields = FLOW.to_vec();

@@ -1,5 +1,7 @@
 //! Our own decoder reads our messages: the flows come out as they went in.
 
+use sensor_core::flow::initiator::opened;
+
 use super::*;
 
 /// What the decoder makes of the encoder's messages: the flows again, except for what no element carries.
@@ -14,6 +16,44 @@ fn collected(batch: &FlowBatch) -> FlowBatch {
     assert_eq!(ledger.skipped.total(), 0);
     assert_eq!(ledger.octets, ledger.accounted());
     batches.all()[usize::from(batch.ip_version() == 6)].clone()
+}
+
+/// Flows of which it was seen or told who opened them, follows from what else the record says, is guessed, or is unknown.
+#[test]
+fn who_opened_a_connection_is_known_to_a_collector_as_well() {
+    const SYN: u16 = 0x02;
+    const ACK: u16 = 0x10;
+    let cases = [
+        // Protocol, ports, flags, type of ICMP, packets, what was seen.
+        (6, [22, 40_443], SYN | ACK, 0, 9, 1),
+        (6, [40_443, 22], SYN | ACK, 0, 9, 2),
+        (17, [53, 40_443], 0, 0, 2, 1),
+        (47, [0, 0], 0, 0, 2, 2),
+        (6, [22, 40_443], SYN, 0, 3, 0),
+        (6, [22, 40_443], SYN | ACK, 0, 1, 0),
+        (1, [0, 0], 0, 8 << 8, 2, 0),
+        (1, [0, 0], 0, 0, 2, 0),
+        (6, [22, 40_443], ACK, 0, 9, 0),
+        (17, [50_000, 50_001], 0, 0, 2, 0),
+    ];
+    let mut sent = batch(4, &cases.map(|_| (1, false)));
+    for (row, (protocol, ports, flags, icmp, packets, initiator)) in cases.into_iter().enumerate() {
+        sent.protocol[row] = protocol;
+        [sent.source_port[row], sent.destination_port[row]] = ports;
+        sent.tcp_flags[row] = flags;
+        sent.icmp_type_code[row] = icmp;
+        sent.packets[row] = packets;
+        sent.initiator[row] = initiator;
+    }
+    let got = collected(&sent);
+    for (row, case) in cases.iter().enumerate() {
+        assert_eq!(opened(&got, row), opened(&sent, row), "{case:?}");
+    }
+    let known = |row| opened(&sent, row).is_some_and(|opened| !opened.guessed);
+    assert_eq!(
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(known).map(u8::from),
+        [1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
+    );
 }
 
 proptest! {
