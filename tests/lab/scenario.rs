@@ -1,4 +1,5 @@
-//! Scenarios under one agent with the stock library: who makes which traffic, and exactly which hits must come of it.
+//! Scenarios under one agent with policies, mostly the stock library: who makes which traffic, and exactly which hits must
+//! come of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,12 +29,31 @@ pub struct Scenario {
     pub hits: &'static [&'static str],
 }
 
+/// What an agent watches, and what it makes of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conditions {
+    /// A policy file in place of the stock library.
+    pub policies: Option<&'static str>,
+    /// Whether the hosts negotiate explicit congestion notification; else as the kernel likes.
+    pub ecn: Option<bool>,
+    /// Flows end after two seconds of silence.
+    pub short_timeouts: bool,
+}
+
 /// Runs all of `scenarios` at once before an agent as it is shipped, and compares the hits of its whole life.
 ///
 /// # Errors
 /// With all differences.
 pub fn run(scenarios: &[Scenario]) -> Result<()> {
-    Watch::start("")?.judge(scenarios, |_| Ok(()))
+    run_under(Conditions::default(), scenarios)
+}
+
+/// As [`run`], under `conditions`.
+///
+/// # Errors
+/// With all differences.
+pub fn run_under(conditions: Conditions, scenarios: &[Scenario]) -> Result<()> {
+    Watch::start(conditions)?.judge(scenarios, |_| Ok(()))
 }
 
 /// As [`run`], with shorter timeouts, and all hits must come while the agent runs.
@@ -41,7 +61,8 @@ pub fn run(scenarios: &[Scenario]) -> Result<()> {
 /// # Errors
 /// With all differences.
 pub fn run_live(scenarios: &[Scenario]) -> Result<()> {
-    Watch::start("--interval 250ms --idle-timeout 2s")?.judge(scenarios, |watch| {
+    let conditions = Conditions { short_timeouts: true, ..Conditions::default() };
+    Watch::start(conditions)?.judge(scenarios, |watch| {
         let due = scenarios.iter().map(|scenario| scenario.hits.len()).sum();
         let found = || hits(&watch.agent.printed()?);
         // Where this is in vain, the comparison tells more.
@@ -50,23 +71,35 @@ pub fn run_live(scenarios: &[Scenario]) -> Result<()> {
     })
 }
 
-/// An agent with the stock library, and what it watches.
+/// An agent with policies, and what it watches.
 struct Watch {
     site: Site,
     agent: Agent,
 }
 
 impl Watch {
-    fn start(arguments: &str) -> Result<Self> {
+    fn start(conditions: Conditions) -> Result<Self> {
         let site = Site::new()?;
+        if let Some(ecn) = conditions.ecn {
+            site.negotiate_ecn(ecn)?;
+        }
         let directory = tempfile::tempdir()?;
         let config = directory.path().join("sensor.toml");
         // Tables that hold what one CPU gets of a flood, however many CPUs share the memory.
         let memory = 128.max(24 * thread::available_parallelism()?.get());
         fs::write(&config, format!("[capture]\nkernel_memory = \"{memory}MiB\"\n"))?;
-        let config = config.display();
-        let line =
-            format!("--config {config} --ingress xdp --policies stock --print hits {arguments}");
+        let mut line = format!("--config {} --ingress xdp --print hits", config.display());
+        match conditions.policies {
+            None => line += " --policies stock",
+            Some(text) => {
+                let policies = directory.path().join("policies.toml");
+                fs::write(&policies, text)?;
+                write!(line, " --policies {}", policies.display())?;
+            }
+        }
+        if conditions.short_timeouts {
+            line += " --interval 250ms --idle-timeout 2s";
+        }
         let agent = Agent::watching(site.near(), NEAR, &line)?;
         let mode = format!("{NEAR}: ingress native XDP, egress tcx");
         ensure!(agent.said().contains(&mode), "not `{mode}`: {}", agent.said());

@@ -81,6 +81,17 @@ impl Site {
         &self.near
     }
 
+    /// Has both hosts negotiate explicit congestion notification (RFC 3168) for connections to come, or none at all.
+    ///
+    /// # Errors
+    /// When `sysctl` fails.
+    pub fn negotiate_ecn(&self, ecn: bool) -> Result<()> {
+        for netns in [&self.near, &self.far] {
+            netns.run(&format!("sysctl -qw net.ipv4.tcp_ecn={}", u8::from(ecn)))?;
+        }
+        Ok(())
+    }
+
     /// The addresses of scenario `number`, below 128.
     pub fn place(&self, number: usize) -> Place<'_> {
         Place { site: self, number }
