@@ -1,0 +1,40 @@
+//! The program as a user types it: exit codes, and messages pinned by files.
+//!
+//! `UPDATE_EXPECT=1 cargo test -p sensor --test cli` writes the golden files anew; read the difference before you commit it.
+
+mod config;
+mod reload;
+mod streams;
+mod usage;
+
+use std::{net::UdpSocket, process::Command};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/config");
+
+struct Outcome {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// The program in the directory of the golden files, so that messages show file names without a path.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sensor"));
+    command.args(arguments).current_dir(GOLDEN);
+    command
+}
+
+fn sensor(arguments: &[&str]) -> Outcome {
+    let output = command(arguments).output().expect("the binary runs");
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("stdout is text"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is text"),
+    }
+}
+
+/// A listener at a port of this host that is free.
+fn listener() -> String {
+    let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    format!("netflow://{}", free.local_addr().expect("its address"))
+}
