@@ -3,19 +3,23 @@
 //!
 //! `sensor check` and `sensor policy check --config` say so. A run does not: a site may fill in lists and labels later.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sensor_core::{
     diagnostic::{Diagnostic, Finding, Findings},
     enrich::{sources::Sources, statement::Fact},
     policy::{
-        lacks::{self, Lack, Site},
+        alert::Severity,
+        lacks::{self, Lack, Site, Values},
         model::Policy,
     },
     settings::schema::{Origin, Setting},
 };
 
-use crate::agent::config::{Config, faults::Faults};
+use crate::agent::config::{Config, faults::Faults, hits::Hits};
 
 /// Policies that a message names.
 const NAMED: usize = 5;
@@ -23,9 +27,8 @@ const NAMED: usize = 5;
 /// All of it; `policies` are those that are enabled.
 pub fn advice(config: &Config, sources: &Sources, policies: &[Arc<Policy>]) -> Findings {
     let mut advice = never(&site(config, sources, policies), policies);
-    let gives_hits = |policy: &Arc<Policy>| policy.label.is_none();
     let is_told = !config.hits.outputs.is_empty() || config.hits.ipfix.is_some();
-    if !is_told && policies.iter().any(gives_hits) {
+    if !is_told && policies.iter().any(|policy| gives_hits(&policy)) {
         let help = "add a [[hits]] block, such as url = \"journald\", or run with --print hits";
         advice.push(Finding::warning("no output: no hit of these policies will be written", help));
     }
@@ -35,17 +38,32 @@ pub fn advice(config: &Config, sources: &Sources, policies: &[Arc<Policy>]) -> F
 }
 
 fn site(config: &Config, sources: &Sources, policies: &[Arc<Policy>]) -> Site {
-    let in_files = sources.statements.iter().filter_map(|statement| match statement.fact {
-        Fact::Label(context, _) => Some(sources.texts.get(context).to_lowercase()),
-        _ => None,
-    });
-    let by_policies =
-        policies.iter().filter_map(|policy| Some(policy.label.as_ref()?.context.clone()));
+    let tags = config.context.tags.iter().map(|tag| tag.name.clone());
+    let devices = config.written.sections.device.value.iter();
+    let of_devices = devices.flat_map(|device| device.value.tags.value.iter());
     Site {
-        contexts: in_files.chain(by_policies).collect(),
+        contexts: contexts(sources, policies),
         has_databases: !sources.databases.is_empty(),
         has_reputation: !config.context.reputation.is_empty(),
+        has_devices: !config.intake.listeners.is_empty(),
+        tags: tags.chain(of_devices.map(|tag| tag.value.clone())).collect(),
     }
+}
+
+/// The contexts of all labels, and their values as far as they are known beforehand.
+fn contexts(sources: &Sources, policies: &[Arc<Policy>]) -> BTreeMap<String, Values> {
+    let mut contexts = BTreeMap::new();
+    for statement in &sources.statements {
+        let Fact::Label(context, value) = statement.fact else { continue };
+        let context = sources.texts.get(context).to_lowercase();
+        let values = contexts.entry(context).or_insert_with(|| Values::These(BTreeSet::new()));
+        if let Values::These(values) = values {
+            values.insert(sources.texts.get(value).to_owned());
+        }
+    }
+    let by_policies = policies.iter().filter_map(|policy| policy.label.as_ref());
+    contexts.extend(by_policies.map(|label| (label.context.clone(), Values::Any)));
+    contexts
 }
 
 /// Policies that can never match, by the reason.
@@ -65,6 +83,14 @@ fn warning(lack: &Lack, names: &[&str]) -> Finding {
             format!("nothing sets labels of the context `{context}`"),
             "add them to a file of [labels], or disable these policies",
         ),
+        Lack::Label(context, values) => (
+            format!("no label of the context `{context}` is {}", any_of(values)),
+            "correct the value or add it to a file of [labels], or disable these policies",
+        ),
+        Lack::Tags(tags) => (
+            format!("no flow gets the tag {}", any_of(tags)),
+            "correct the name or add a [[tag]] block, or disable these policies",
+        ),
         Lack::Databases => (
             "there is no database of countries or AS".to_owned(),
             "name databases under [geo], or disable these policies",
@@ -77,6 +103,14 @@ fn warning(lack: &Lack, names: &[&str]) -> Finding {
             format!("the list `{list}` has no value that these queries can use"),
             "fill the list, or disable these policies",
         ),
+        Lack::Devices(field) => (
+            format!("only devices tell `{field}`, and none sends flows here"),
+            "add a [[listen]] block, or disable these policies",
+        ),
+        Lack::Value(field) => (
+            format!("no value of `{field}` fulfils all that is asked of it"),
+            "correct the query",
+        ),
     };
     let shown = names.iter().take(NAMED).map(|name| format!("`{name}`"));
     let mut shown = shown.collect::<Vec<_>>().join(", ");
@@ -86,19 +120,59 @@ fn warning(lack: &Lack, names: &[&str]) -> Finding {
     Finding::warning(format!("{shown} can never match: {reason}"), help)
 }
 
-/// Globs of outputs that no enabled policy is named by.
+/// `a`, `a` or `b`, and so on.
+fn any_of(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+}
+
+/// What outputs select and no enabled policy gives: names, and severities.
 fn selections(config: &Config, policies: &[Arc<Policy>]) -> Vec<Diagnostic> {
-    let hits = config.written.sections.hits.value.iter();
-    let globs = hits.flat_map(|hits| hits.value.policies.value.iter().flatten());
-    globs.filter_map(|glob| names_nothing(glob, policies)).collect()
+    let outputs = config.written.sections.hits.value.iter().map(|hits| &hits.value);
+    let of_output = |hits: &Hits| {
+        let globs = hits.policies.value.iter().flatten();
+        let mut found: Vec<_> = globs.filter_map(|glob| names_nothing(glob, policies)).collect();
+        found.extend(too_severe(hits, policies));
+        found
+    };
+    outputs.flat_map(of_output).collect()
 }
 
 fn names_nothing(glob: &Setting<String>, policies: &[Arc<Policy>]) -> Option<Diagnostic> {
-    let matcher = globset::Glob::new(&glob.value).ok()?.compile_matcher();
-    if policies.iter().any(|policy| matcher.is_match(&policy.summary.name)) {
+    if policies.iter().any(|policy| is_named(policy, glob)) {
         return None;
     }
     let Origin::File(span) = &glob.origin else { return None };
     let message = format!("no enabled policy is named `{}`", glob.value);
     Some(Diagnostic::warning(message, span.clone()).label("this selects no hit"))
+}
+
+/// An output of hits that are more severe than any that the policies give which it names.
+fn too_severe(hits: &Hits, policies: &[Arc<Policy>]) -> Option<Diagnostic> {
+    let name = hits.severity.value.as_ref()?;
+    let least = Severity::ALL.into_iter().find(|severity| severity.name() == name)?;
+    let globs = hits.policies.value.as_ref();
+    let is_selected = |policy: &&Arc<Policy>| {
+        globs.is_none_or(|globs| globs.iter().any(|glob| is_named(policy, glob)))
+    };
+    let mut selected = policies.iter().filter(gives_hits).filter(is_selected).peekable();
+    let Origin::File(span) = &hits.severity.origin else { return None };
+    if selected.peek().is_none() || selected.any(|policy| highest(policy) >= least) {
+        return None;
+    }
+    let message = format!("no policy that this output selects reaches the severity `{name}`");
+    Some(Diagnostic::warning(message, span.clone()).label("this selects no hit"))
+}
+
+fn is_named(policy: &Policy, glob: &Setting<String>) -> bool {
+    let glob = globset::Glob::new(&glob.value);
+    glob.is_ok_and(|glob| glob.compile_matcher().is_match(&policy.summary.name))
+}
+
+fn gives_hits(policy: &&Arc<Policy>) -> bool {
+    policy.label.is_none()
+}
+
+/// The highest severity of a policy's events.
+fn highest(policy: &Policy) -> Severity {
+    policy.levels.last().map_or(policy.severity, |level| level.severity)
 }

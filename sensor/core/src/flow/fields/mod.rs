@@ -160,6 +160,11 @@ impl Field {
         !matches!(self.reading, Reading::Unfilled)
     }
 
+    /// True where only devices tell it, so that the host's own flows never have it.
+    pub fn is_of_devices(&self) -> bool {
+        self.reading.is_of_devices()
+    }
+
     /// Where it hangs on an address: which, and what it takes from that address's profile.
     pub fn attribute(&self) -> Option<(Side, Attribute)> {
         match self.reading {

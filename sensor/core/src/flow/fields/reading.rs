@@ -296,6 +296,24 @@ impl Reading {
         numbers.into_iter().flatten()
     }
 
+    /// Whether it is absent from all flows of the host.
+    pub(super) fn is_of_devices(&self) -> bool {
+        let is_told_by_devices = |number: Number| match number.condition {
+            Condition::Router => true,
+            Condition::Told(column) => column.is_of_routers(),
+            _ => false,
+        };
+        match self {
+            Self::Numbers(..) => self.numbers().all(is_told_by_devices),
+            Self::Coded(Quantity::Column(column), _) | Self::Mac(column) => column.is_of_routers(),
+            Self::OptionalAddress(_) => true,
+            Self::Told(by, _) => {
+                matches!(by, By::Device | By::Application | By::InputVrf | By::OutputVrf)
+            }
+            _ => false,
+        }
+    }
+
     /// The column whose numbers are the field's as they are, in every row.
     pub fn plain_column(&self) -> Option<Column> {
         match self {
