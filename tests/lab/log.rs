@@ -2,8 +2,10 @@
 
 use std::{
     io::{self, Write},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, OnceLock},
 };
+
+use sensor_core::sync::Unpoisoned as _;
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -15,7 +17,7 @@ pub fn keep() {
 
 /// The lines that contain all of `parts`.
 pub fn lines(parts: &[&str]) -> Vec<String> {
-    let text = LINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let text = LINES.lock().unpoisoned().clone();
     let text = String::from_utf8_lossy(&text);
     let wanted = text.lines().filter(|line| parts.iter().all(|part| line.contains(part)));
     wanted.map(str::to_owned).collect()
@@ -25,7 +27,7 @@ struct Sink;
 
 impl Write for Sink {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        LINES.lock().unwrap_or_else(PoisonError::into_inner).extend(octets);
+        LINES.lock().unpoisoned().extend(octets);
         Ok(octets.len())
     }
 

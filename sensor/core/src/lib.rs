@@ -16,3 +16,4 @@ pub mod nql;
 pub mod policy;
 pub mod roles;
 pub mod settings;
+pub mod sync;

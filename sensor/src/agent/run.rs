@@ -1,11 +1,11 @@
 //! The live agent: from its start to the last summary.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use sensor_core::nql::Filter;
+use sensor_core::{nql::Filter, sync::Unpoisoned as _};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{
@@ -101,7 +101,7 @@ impl Reload {
     fn start(&mut self) {
         let (config, plant) = (self.config.clone(), self.plant.clone());
         self.running = Some(spawn_blocking(move || {
-            config.lock().unwrap_or_else(PoisonError::into_inner).reload(&plant, now());
+            config.lock().unpoisoned().reload(&plant, now());
         }));
     }
 

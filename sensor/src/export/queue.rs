@@ -4,12 +4,15 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
-use sensor_core::flow::{
-    batch::FlowBatch,
-    totals::{Amount, Totals},
+use sensor_core::{
+    flow::{
+        batch::FlowBatch,
+        totals::{Amount, Totals},
+    },
+    sync::Unpoisoned as _,
 };
 use tokio::sync::Notify;
 
@@ -70,7 +73,7 @@ impl<T: Load> Queue<T> {
         let records = load.amount();
         let full = |state: &mut State<T>| !state.closed && !self.has_room(state, records);
         let state = self.room.wait_while(self.lock(), full);
-        self.put(state.unwrap_or_else(PoisonError::into_inner), load, records, now)
+        self.put(state.unpoisoned(), load, records, now)
     }
 
     /// The load that is to be sent next. It stays where it is until [`Self::pop`].
@@ -150,18 +153,19 @@ impl<T: Load> Queue<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unpoisoned()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sensor_core::flow::{
         batch::{EndReason, Source},
         delta::FlowDelta,
         testing,
     };
+
+    use super::*;
 
     fn batch(rows: usize) -> Arc<FlowBatch> {
         let (key, counts) = testing::counts(1, 1, 2, 100);

@@ -7,11 +7,14 @@
 
 use std::{
     mem,
-    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
-use sensor_core::flow::totals::{Amount, Totals};
+use sensor_core::{
+    flow::totals::{Amount, Totals},
+    sync::Unpoisoned as _,
+};
 
 use super::{
     account::Account,
@@ -102,11 +105,11 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
 
     /// Those at work.
     pub fn read(&self) -> RwLockReadGuard<'_, Vec<Running<P, T>>> {
-        self.running.read().unwrap_or_else(PoisonError::into_inner)
+        self.running.read().unpoisoned()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Vec<Running<P, T>>> {
-        self.running.write().unwrap_or_else(PoisonError::into_inner)
+        self.running.write().unpoisoned()
     }
 
     /// Starts the sinks that `plans` ask for and that are not there. Nothing has changed so far.
@@ -215,7 +218,7 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
         if report.account == Account::default() {
             return;
         }
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.ended.lock().unpoisoned();
         match ended.iter_mut().find(|known| known.name == report.name) {
             Some(known) => {
                 known.account.add(&report.account);
@@ -229,7 +232,7 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
     pub fn reports(&self) -> Vec<Report<T::Amount>> {
         let mut reports: Vec<_> =
             self.read().iter().map(|running| Report::of(&*running.sink)).collect();
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = self.ended.lock().unpoisoned();
         reports.extend(ended.iter().map(|report| Report {
             name: format!("{} (until a reload)", report.name),
             account: report.account,

@@ -3,12 +3,14 @@
 use std::{
     io,
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         mpsc::{Receiver, RecvTimeoutError, channel},
     },
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
 };
+
+use sensor_core::sync::Unpoisoned as _;
 
 /// A running thread.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl Thread {
     /// As [`Self::join`], until `end` at most. False when it then still runs: it is left behind.
     pub fn join_until(self, end: Instant) -> bool {
         let time = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(time);
+        let ended = self.ended.lock().unpoisoned().recv_timeout(time);
         let running = ended == Err(RecvTimeoutError::Timeout);
         if !running {
             self.join();

@@ -3,11 +3,11 @@
 use std::{
     net::SocketAddr,
     ops::AddAssign,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
-use sensor_core::flow::batch::FlowBatch;
+use sensor_core::{flow::batch::FlowBatch, sync::Unpoisoned as _};
 use sensor_wire::{
     batches::Batches,
     decoder::{Decoder, Options},
@@ -192,7 +192,7 @@ pub(super) type SharedDecoder = Arc<Mutex<DecoderShard>>;
 
 pub(super) fn lock(desk: &Mutex<DecoderShard>) -> MutexGuard<'_, DecoderShard> {
     // Whoever panicked with it left counts behind that still tell something.
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
+    desk.lock().unpoisoned()
 }
 
 /// What a datagram of none of the protocols is, by the words in which they have their versions.

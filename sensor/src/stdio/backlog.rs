@@ -6,9 +6,11 @@
 use std::{
     collections::VecDeque,
     io::Write,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard},
     time::Duration,
 };
+
+use sensor_core::sync::Unpoisoned as _;
 
 /// Octets that may wait.
 const LIMIT: usize = 1 << 20;
@@ -54,7 +56,7 @@ impl State {
 
 impl Backlog {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unpoisoned()
     }
 
     /// Lets a text wait, or counts it as lost.
@@ -84,7 +86,7 @@ impl Backlog {
                     state.writing = false;
                     self.changed.notify_all();
                 }
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => state = self.changed.wait(state).unpoisoned(),
             }
         }
     }
@@ -93,7 +95,7 @@ impl Backlog {
     pub fn drained(&self, within: Duration) -> bool {
         let waited =
             self.changed.wait_timeout_while(self.state(), within, |state| !state.is_idle());
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        !waited.unpoisoned().1.timed_out()
     }
 }
 

@@ -1,12 +1,9 @@
 //! What no healthy stack sends: forged sources, answers to questions that nobody asked, flags that make no sense.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{sync::Mutex, thread, time::Duration};
 
 use anyhow::{Result, bail};
+use sensor_core::sync::Unpoisoned as _;
 use tests::{
     frames, reference,
     scenario::Scenario,
@@ -174,7 +171,7 @@ pub const SCENARIOS: &[Scenario] = &[
 fn flood(at: Place<'_>, sources: u32, count: u32, protocol: u8, payload: &[u8]) -> Result<()> {
     static ONE: Mutex<()> = Mutex::new(());
     let frame = frames::ipv4(&at.packet("outside.1", "near.1", protocol, payload)?);
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one = ONE.lock().unpoisoned();
     let (far, device) = at.end("outside.1");
     let goal = received(at)? + u64::from(count);
     for _ in 0..ROUNDS {

@@ -3,7 +3,7 @@
 use std::{
     mem,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock},
 };
 
 use aya::{
@@ -20,6 +20,7 @@ use sensor_common::{
     table::{SlotV4, SlotV6},
     tcp,
 };
+use sensor_core::sync::Unpoisoned as _;
 use tests::fixtures::{self, Flow};
 
 /// What XDP programs return to let a packet pass.
@@ -51,7 +52,7 @@ pub fn kernel() -> Option<MutexGuard<'static, Kernel>> {
     let kernel = KERNEL.get_or_init(|| Kernel::load().map(Mutex::new)).as_ref()?;
     bind_to_first_cpu();
     // What a failed test has left behind goes with the rest.
-    let mut kernel = kernel.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kernel = kernel.lock().unpoisoned();
     kernel.fill(0);
     kernel.take(0);
     kernel.take(1);

@@ -4,11 +4,12 @@
 //! Batches on their way keep the profiles that their numbers are about.
 
 use std::sync::{
-    Arc, PoisonError, RwLock,
+    Arc, RwLock,
     atomic::{AtomicU64, Ordering},
 };
 
 use super::{context::Context, learned::Learned};
+use crate::sync::Unpoisoned as _;
 
 /// The context in force, and the labels that policies have given.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl ActiveContext {
     /// to free large tables.
     pub fn replace(&self, context: impl Into<Arc<Context>>) -> Arc<Context> {
         let old = {
-            let mut current = self.context.write().unwrap_or_else(PoisonError::into_inner);
+            let mut current = self.context.write().unpoisoned();
             std::mem::replace(&mut *current, context.into())
         };
         self.version.fetch_add(1, Ordering::Release);
@@ -42,7 +43,7 @@ impl ActiveContext {
 
     /// The context in force.
     pub fn context(&self) -> Arc<Context> {
-        self.context.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.context.read().unpoisoned().clone()
     }
 
     /// How often it has been replaced.

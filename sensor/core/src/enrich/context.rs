@@ -14,7 +14,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -25,10 +25,13 @@ use super::{
     interner::Texts,
     sources::Sources,
 };
-use crate::flow::{
-    ports::PortLabels,
-    profile::{AutonomousSystem, Profile, Profiles},
-    trie::{Bits, Trie},
+use crate::{
+    flow::{
+        ports::PortLabels,
+        profile::{AutonomousSystem, Profile, Profiles},
+        trie::{Bits, Trie},
+    },
+    sync::Unpoisoned as _,
 };
 
 /// MMDB files of a context at most.
@@ -143,7 +146,7 @@ impl Context {
             *record = database.record(address);
         }
         let key = (combination, records);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unpoisoned();
         if let Some(&number) = known.get(&key) {
             return number;
         }

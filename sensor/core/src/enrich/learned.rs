@@ -7,10 +7,12 @@ use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     net::IpAddr,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
+
+use crate::sync::Unpoisoned as _;
 
 /// Addresses with labels at most.
 pub const ADDRESSES: usize = 1 << 16;
@@ -49,7 +51,7 @@ struct Label {
 
 impl Learned {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unpoisoned()
     }
 
     /// Labels an address until `end`; one that it has already lasts until the later of the two. False where there is no

@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, RwLock},
 };
+
+use crate::sync::Unpoisoned as _;
 
 /// What is known of one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,11 +42,11 @@ pub struct SharedInterfaces(Arc<RwLock<Arc<Interfaces>>>);
 impl SharedInterfaces {
     /// The interfaces as of now; cheap enough for once a batch.
     pub fn get(&self) -> Arc<Interfaces> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unpoisoned().clone()
     }
 
     /// Replaces them.
     pub fn set(&self, interfaces: Interfaces) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(interfaces);
+        *self.0.write().unpoisoned() = Arc::new(interfaces);
     }
 }

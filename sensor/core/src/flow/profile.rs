@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     hash::{BuildHasher as _, RandomState},
     sync::{
-        Arc, LazyLock, Mutex, OnceLock, PoisonError,
+        Arc, LazyLock, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -16,6 +16,7 @@ use std::{
 use hashbrown::HashTable;
 
 use super::fields::Value;
+use crate::sync::Unpoisoned as _;
 
 /// One end of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -190,7 +191,7 @@ impl Profiles {
     /// The number of `profile`, a new one if it has none yet.
     pub fn intern(&self, profile: Profile) -> u32 {
         let hash = self.hasher.hash_one(&profile);
-        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = self.numbers.lock().unpoisoned();
         if let Some(&number) = numbers.find(hash, |&number| *self.get(number) == profile) {
             return number;
         }

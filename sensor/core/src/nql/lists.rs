@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{Hash, Hasher},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, RwLock},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     parse::is_name,
     sets::{AddressSet, IntegerSet},
 };
-use crate::flow::prefix;
+use crate::{flow::prefix, sync::Unpoisoned as _};
 
 /// One list by name.
 #[derive(Debug)]
@@ -36,12 +36,12 @@ impl NamedList {
 
     /// The values as of now.
     pub fn values(&self) -> Arc<ListValues> {
-        self.values.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.values.read().unpoisoned().clone()
     }
 
     /// Replaces the values for all queries that use the list; returns those that it had.
     pub fn replace(&self, values: impl Into<Arc<ListValues>>) -> Arc<ListValues> {
-        let mut own = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        let mut own = self.values.write().unpoisoned();
         std::mem::replace(&mut *own, values.into())
     }
 }

@@ -205,9 +205,8 @@ mod tests {
         };
         assert_eq!(of_policy(&loaded.policies[0], &site), expected, "{query}");
         let site = Site { has_databases: true, has_reputation: true, has_devices: true, ..site };
-        let may_be = |lack: &Lack| {
-            !matches!(lack, Lack::Databases | Lack::Reputation | Lack::Devices(_))
-        };
+        let may_be =
+            |lack: &Lack| !matches!(lack, Lack::Databases | Lack::Reputation | Lack::Devices(_));
         let still = expected.filter(may_be);
         assert_eq!(of_policy(&loaded.policies[0], &site), still, "{query}");
     }
@@ -226,7 +225,7 @@ mod tests {
             "dstport == 22 && (srcgeo.countrycode == DE || dstas.org == x)",
             Some(Lack::Databases),
         );
-        check("srcinternal == true && srcas.number == 1", None);
+        check("srcinternal == true && srcas.number == 1", Some(Lack::Devices("srcas.number")));
         check("srciprep.count > 0", Some(Lack::Reputation));
         check("dstport in $none", list("none"));
         check("dstport in $words", list("words"));

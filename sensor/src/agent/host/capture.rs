@@ -2,12 +2,13 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, mpsc},
     thread::JoinHandle,
     time::Duration,
 };
 
 use anyhow::Context as _;
+use sensor_core::sync::Unpoisoned as _;
 use sensor_kernel::{
     self, Loaded,
     error::KernelError,
@@ -87,7 +88,7 @@ pub fn prepare(object: &[u8], config: &Config) -> anyhow::Result<Option<Prepared
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.lock().unpoisoned()
 }
 
 fn fill(status: &mut Status, drained: Drained, coverage: coverage::Report) {

@@ -3,16 +3,19 @@
 use std::{
     cell::Cell,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
-use sensor_core::flow::{
-    aggregator::Aggregator,
-    batch::{FlowBatch, Source},
-    cache::{CacheOptions, FlowCache},
+use sensor_core::{
+    flow::{
+        aggregator::Aggregator,
+        batch::{FlowBatch, Source},
+        cache::{CacheOptions, FlowCache},
+    },
+    sync::Unpoisoned as _,
 };
 use sensor_kernel::{
     accounts::{Epoch, Totals},
@@ -76,7 +79,7 @@ pub fn run(
         drop(sink.offer(batch));
     });
     let publish = |totals: &Totals, cache: &FlowCache| {
-        *agent.shown.lock().unwrap_or_else(PoisonError::into_inner) = Drained::of(totals, cache);
+        *agent.shown.lock().unpoisoned() = Drained::of(totals, cache);
     };
     let mut totals = Totals::default();
     let mut stopping = false;
@@ -167,8 +170,9 @@ fn book(epoch: &Epoch, totals: &mut Totals, plant: &Plant) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sensor_core::flow::{delta::DeltaSink, testing};
+
+    use super::*;
 
     const HOUR: i64 = 3_600_000;
 

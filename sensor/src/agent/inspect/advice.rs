@@ -107,10 +107,9 @@ fn warning(lack: &Lack, names: &[&str]) -> Finding {
             format!("only devices tell `{field}`, and none sends flows here"),
             "add a [[listen]] block, or disable these policies",
         ),
-        Lack::Value(field) => (
-            format!("no value of `{field}` fulfils all that is asked of it"),
-            "correct the query",
-        ),
+        Lack::Value(field) => {
+            (format!("no value of `{field}` fulfils all that is asked of it"), "correct the query")
+        }
     };
     let shown = names.iter().take(NAMED).map(|name| format!("`{name}`"));
     let mut shown = shown.collect::<Vec<_>>().join(", ");
@@ -148,8 +147,8 @@ fn names_nothing(glob: &Setting<String>, policies: &[Arc<Policy>]) -> Option<Dia
 
 /// An output of hits that are more severe than any that the policies give which it names.
 fn too_severe(hits: &Hits, policies: &[Arc<Policy>]) -> Option<Diagnostic> {
-    let name = hits.severity.value.as_ref()?;
-    let least = Severity::ALL.into_iter().find(|severity| severity.name() == name)?;
+    let name = &hits.severity.value;
+    let least = Severity::ALL.into_iter().find(|severity| severity.name() == *name)?;
     let globs = hits.policies.value.as_ref();
     let is_selected = |policy: &&Arc<Policy>| {
         globs.is_none_or(|globs| globs.iter().any(|glob| is_named(policy, glob)))

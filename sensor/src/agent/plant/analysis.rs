@@ -5,7 +5,7 @@ use std::{
     fs,
     hash::{BuildHasher as _, RandomState},
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use sensor_core::{
@@ -21,6 +21,7 @@ use sensor_core::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
     nql::lists::ListValues,
     policy::{detector::Detector, sources::OldSource, tags::Tagger},
+    sync::Unpoisoned as _,
 };
 
 use super::leftovers::Leftovers;
@@ -201,7 +202,7 @@ impl<O: Output> Analysis<O> {
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.lock().unpoisoned()
 }
 
 fn host() -> String {

@@ -5,8 +5,10 @@
 
 use std::{
     any::Any,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
+
+use sensor_core::sync::Unpoisoned as _;
 
 type Share = Arc<dyn Any + Send + Sync>;
 
@@ -17,12 +19,12 @@ pub struct Leftovers(Mutex<Vec<Share>>);
 impl Leftovers {
     /// Keeps a share, so that no other is the last one.
     pub fn keep(&self, share: Share) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(share);
+        self.0.lock().unpoisoned().push(share);
     }
 
     /// Frees what nobody else has a share of.
     pub fn sweep(&self) {
-        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shares = self.0.lock().unpoisoned();
         let free: Vec<Share> =
             shares.extract_if(.., |share| Arc::strong_count(share) == 1).collect();
         drop(shares);

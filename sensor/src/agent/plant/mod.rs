@@ -15,7 +15,7 @@ mod reload;
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -30,6 +30,7 @@ use sensor_core::{
     nql::{Filter, lists::Lists},
     policy::alert::Alert,
     roles::Roles,
+    sync::Unpoisoned as _,
 };
 
 use self::{
@@ -201,7 +202,7 @@ impl Output for Downstream {
 
     fn batch(&self, mut batch: FlowBatch) -> Option<FlowBatch> {
         if let Some(filter) = &self.filter {
-            let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut filter = filter.lock().unpoisoned();
             let held_back = filter.apply(&mut batch, &self.interfaces.get());
             self.held_back.fetch_add(held_back, Relaxed);
         }
@@ -209,7 +210,7 @@ impl Output for Downstream {
             top.add(&batch, &self.interfaces.get());
         }
         if let Some(roles) = &self.roles {
-            let mut roles = roles.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut roles = roles.lock().unpoisoned();
             roles.observe(&batch, &self.interfaces.get());
         }
         self.outputs.offer(batch)

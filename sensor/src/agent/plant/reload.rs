@@ -5,7 +5,6 @@
 //! these waits is measured and told.
 
 use std::{
-    sync::PoisonError,
     thread,
     time::{Duration, Instant},
 };
@@ -13,6 +12,7 @@ use std::{
 use sensor_core::{
     engine::{change::PipelineChange, dispatch::Output, pipeline::Pipeline},
     nql::lists::Lists,
+    sync::Unpoisoned as _,
 };
 
 use super::analysis::Analysis;
@@ -38,7 +38,7 @@ impl<O: Output> Analysis<O> {
     /// force and is told. Policies of which nothing has changed keep their state.
     pub fn reload(&self, config: &Config, lists: &Lists, now: u64) -> Reloads {
         // Nobody else changes policies meanwhile.
-        let _balance = self.balance.lock().unwrap_or_else(PoisonError::into_inner);
+        let _balance = self.balance.lock().unpoisoned();
         let start = Instant::now();
         let mut pause = Duration::ZERO;
         let from = self.hold(&mut pause, |pipeline| pipeline.active());
@@ -87,7 +87,7 @@ impl<O: Output> Analysis<O> {
                 kept.join(", the old ")
             ),
         }
-        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reloads = self.reloads.lock().unpoisoned();
         reloads.count += 1;
         reloads.refused += u64::from(!kept.is_empty());
         reloads.last_pause = pause;
@@ -97,12 +97,12 @@ impl<O: Output> Analysis<O> {
 
     /// What reloads have cost so far.
     pub fn reloads(&self) -> Reloads {
-        *self.reloads.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.reloads.lock().unpoisoned()
     }
 
     /// Counts a reload that has changed nothing.
     pub fn refuse_reload(&self) {
-        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reloads = self.reloads.lock().unpoisoned();
         reloads.count += 1;
         reloads.refused += 1;
     }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write as _},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use sensor_core::{
@@ -13,6 +13,7 @@ use sensor_core::{
         top::{Metric, Top},
     },
     roles::Roles,
+    sync::Unpoisoned as _,
 };
 
 use crate::{
@@ -73,7 +74,7 @@ impl TopGroups {
 
     /// Counts the records of a batch.
     pub fn add(&self, batch: &FlowBatch, interfaces: &Interfaces) {
-        self.top.lock().unwrap_or_else(PoisonError::into_inner).add(batch, interfaces);
+        self.top.lock().unpoisoned().add(batch, interfaces);
     }
 
     /// Prints the largest groups on stdout. The log tells of flows that are in none.
@@ -82,7 +83,7 @@ impl TopGroups {
     /// When stdout is closed or full.
     pub fn print(&self) -> io::Result<()> {
         let TopOptions { count, metric, .. } = &self.options;
-        let top = self.top.lock().unwrap_or_else(PoisonError::into_inner);
+        let top = self.top.lock().unpoisoned();
         let others = top.others().of(Metric::Flows);
         if others > 0 {
             tracing::warn!(

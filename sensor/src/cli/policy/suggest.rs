@@ -4,13 +4,14 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use sensor_core::{
     policy::{exempt, model::Policy},
     roles::{CONTEXT, Proposal, Roles, Seen},
+    sync::Unpoisoned as _,
 };
 
 use super::{SiteArgs, SuggestArgs, args::FilesArgs, files::Site};
@@ -42,7 +43,7 @@ pub fn suggest(arguments: &SuggestArgs) -> anyhow::Result<()> {
             exports::replay::replay(&config, None, contents, files, &shown, options)
         }
     }?;
-    let roles = roles.lock().unwrap_or_else(PoisonError::into_inner);
+    let roles = roles.lock().unpoisoned();
     let policies = policies(arguments.config.clone())?;
     Ok(stdio::print(format_args!("{}", text(&roles.proposals(), roles.seen(), &policies)))?)
 }

@@ -1,11 +1,11 @@
 //! One output: a queue, a thread that empties it, and an end.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use sensor_core::policy::alert::Alert;
+use sensor_core::{policy::alert::Alert, sync::Unpoisoned as _};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
@@ -105,11 +105,11 @@ impl Sink<Alert> for Output {
     }
 
     fn last_error(&self) -> Option<String> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
+        self.status.lock().unpoisoned().error.clone()
     }
 
     fn is_pointless(&self) -> bool {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).gone
+        self.status.lock().unpoisoned().gone
     }
 }
 

@@ -8,11 +8,11 @@ use std::{
     collections::VecDeque,
     hash::{BuildHasher, Hasher, RandomState},
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use sensor_core::policy::alert::Alert;
+use sensor_core::{policy::alert::Alert, sync::Unpoisoned as _};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, sleep_until},
@@ -297,7 +297,7 @@ impl Process {
     }
 
     fn status(&self) -> MutexGuard<'_, Status> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock().unpoisoned()
     }
 
     fn give_up_segment(&self, error: &io::Error) {

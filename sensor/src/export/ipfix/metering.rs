@@ -1,11 +1,14 @@
 //! What the metering process tells every collector about itself: packets it had to ignore, and the interfaces that
 //! it meters. One for all sinks; the agent keeps it up to date.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use sensor_core::flow::{
-    interfaces::{self, Interfaces},
-    totals::Totals,
+use sensor_core::{
+    flow::{
+        interfaces::{self, Interfaces},
+        totals::Totals,
+    },
+    sync::Unpoisoned as _,
 };
 use sensor_wire::ipfix::options::{Interface, Loss};
 use tokio::sync::watch;
@@ -25,13 +28,13 @@ impl MeteringProcess {
 
     /// Counts packets that no flow record tells of, at `now` (milliseconds since the epoch).
     pub fn add_ignored(&self, packets: u64, octets: u64, now: u64) {
-        let mut ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ignored = self.ignored.lock().unpoisoned();
         ignored.add(Totals { flows: 0, packets, octets }, now);
     }
 
     /// What was ignored so far.
     pub fn ignored(&self) -> Loss {
-        *self.ignored.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.ignored.lock().unpoisoned()
     }
 
     /// The names of the interfaces; collectors are told at once, if they have changed, and with the templates.

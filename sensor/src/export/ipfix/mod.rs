@@ -12,12 +12,12 @@
 //! * [`error`]: what goes wrong on the way.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::Duration,
 };
 
-use sensor_core::policy::alert::Alert;
+use sensor_core::{policy::alert::Alert, sync::Unpoisoned as _};
 use tokio::{sync::watch, time::Instant};
 
 use self::{
@@ -100,7 +100,7 @@ impl IpfixSink {
 
     /// How it stands with its destination.
     pub fn status(&self) -> Status {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.status.lock().unpoisoned().clone()
     }
 }
 

@@ -5,11 +5,11 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use sensor_core::{flow::batch::FlowBatch, policy::alert::Alert};
+use sensor_core::{flow::batch::FlowBatch, policy::alert::Alert, sync::Unpoisoned as _};
 use sensor_wire::ipfix::{
     encode::{Encoder, EncoderOptions, Position, Progress},
     options::{Interface, Statistics},
@@ -442,7 +442,7 @@ impl Process {
     }
 
     fn note_status(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.status.lock().unpoisoned());
     }
 
     fn is_stopped(&self) -> bool {

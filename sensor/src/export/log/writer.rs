@@ -3,14 +3,15 @@
 use std::{
     io::{self, ErrorKind, Write},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant, SystemTime},
 };
 
-use sensor_core::flow::{
-    batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals,
+use sensor_core::{
+    flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
+    sync::Unpoisoned as _,
 };
 
 use super::{csv::Columns, json, line};
@@ -170,8 +171,7 @@ impl Sink for FlowLog {
     }
 
     fn stop(&self, deadline: Duration) {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) =
-            Instant::now().checked_add(deadline);
+        *self.deadline.lock().unpoisoned() = Instant::now().checked_add(deadline);
         self.queue.close();
     }
 
@@ -185,7 +185,7 @@ impl Sink for FlowLog {
     }
 
     fn leave(&mut self) {
-        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = *self.deadline.lock().unpoisoned();
         if let (Some(deadline), Some(thread)) = (deadline, self.thread.take())
             && !thread.join_until(deadline)
         {

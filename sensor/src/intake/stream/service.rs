@@ -2,10 +2,11 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
+use sensor_core::sync::Unpoisoned as _;
 use sensor_wire::device::state;
 
 use super::slots::Slots;
@@ -36,7 +37,7 @@ pub(in crate::intake) struct Service {
 
 impl Service {
     pub(super) fn count(&self, change: impl FnOnce(&mut ConnectionReport)) {
-        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.counts.lock().unpoisoned());
     }
 
     /// Warns of what `from` does: some times a minute, and not of endlessly many.
@@ -54,6 +55,6 @@ impl Service {
         for (index, name) in &self.names {
             report.listeners.entry(name.clone()).or_default().add(desk.received[*index]);
         }
-        report.connections = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        report.connections = *self.counts.lock().unpoisoned();
     }
 }

@@ -2,14 +2,17 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
 use super::stage::lock;
-use crate::flow::{
-    batch::{FlowBatch, Source},
-    interfaces::Interfaces,
-    totals::Totals,
+use crate::{
+    flow::{
+        batch::{FlowBatch, Source},
+        interfaces::Interfaces,
+        totals::Totals,
+    },
+    sync::Unpoisoned as _,
 };
 
 /// Records that wait at most: tens of megabytes.
@@ -103,7 +106,7 @@ impl State {
 }
 
 fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-    condition.wait(state).unwrap_or_else(PoisonError::into_inner)
+    condition.wait(state).unpoisoned()
 }
 
 impl Queue {

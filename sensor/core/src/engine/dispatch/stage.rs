@@ -1,10 +1,11 @@
 //! What goes from thread to thread, and where it comes out.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
     policy::{alert::Alert, detector::Clocked},
+    sync::Unpoisoned as _,
 };
 
 /// Takes what comes out, on whichever thread finished it, in order. Where sources do the work themselves, several may hand
@@ -27,5 +28,5 @@ pub(super) struct Stage {
 pub(super) struct Gone;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock().unpoisoned()
 }

@@ -250,11 +250,29 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::flow::{interfaces::Interfaces, testing::flow};
 
     #[test]
     fn no_two_fields_have_one_name() {
         let names: BTreeSet<&str> = FIELDS.iter().map(|field| field.name).collect();
         assert_eq!(names.len(), FIELDS.len());
+    }
+
+    #[test]
+    fn the_host_tells_nothing_that_only_devices_tell() {
+        let interfaces = Interfaces::default();
+        let host = flow(1, 1000, 2000, 9);
+        for field in FIELDS.iter().filter(|field| field.is_of_devices()) {
+            let value = |batch| field.value(Row { batch, row: 0, interfaces: &interfaces });
+            assert_eq!(value(&host), Value::Absent, "{}", field.name);
+        }
+        let of_devices = |name| find(name).is_some_and(Field::is_of_devices);
+        for name in ["action", "application", "flowsrcip", "nexthop", "inputvrf", "srcas.number"] {
+            assert!(of_devices(name), "{name}");
+        }
+        for name in ["input", "samplerate", "srcmac", "flowtype", "tags", "interface"] {
+            assert!(find(name).is_some() && !of_devices(name), "{name}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod options;
 mod ways;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -19,6 +19,7 @@ use sensor_core::{
         interfaces::{Interfaces, SharedInterfaces},
     },
     policy::alert::Alert,
+    sync::Unpoisoned as _,
 };
 
 use self::{
@@ -112,7 +113,7 @@ impl Outputs {
             }
         }
         drop(sinks);
-        self.lent.lock().unwrap_or_else(PoisonError::into_inner).exchange(batch)
+        self.lent.lock().unpoisoned().exchange(batch)
     }
 
     /// Hands an event to every output of hits.

@@ -3,11 +3,14 @@
 use std::{
     fs,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use anyhow::Context as _;
-use sensor_core::flow::{batch::FlowBatch, interfaces::SharedInterfaces};
+use sensor_core::{
+    flow::{batch::FlowBatch, interfaces::SharedInterfaces},
+    sync::Unpoisoned as _,
+};
 
 use super::options;
 use crate::{
@@ -156,7 +159,7 @@ impl Starter {
     }
 
     fn sinks(&self) -> MutexGuard<'_, Vec<(Way, IpfixAlertSink)>> {
-        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sinks.lock().unpoisoned()
     }
 
     /// The outputs of hits that `config` asks for: those of their own, and those of the sinks among `ways`.
