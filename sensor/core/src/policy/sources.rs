@@ -272,19 +272,21 @@ impl Sources {
     ) -> &'a [u64] {
         let source = &mut self.all[usize::from(number)];
         let has_gap = self.clock.is_some_and(|clock| source.has_gap(clock, longest_gap(number)));
-        if skew != 0 || source.age != 0 || source.older.is_some() || has_gap {
+        if source.age != 0 || source.older.is_some() || has_gap {
             return ends;
         }
         let (oldest, newest) = match self.clock {
             Some(clock) => (clock.saturating_sub(LONGEST_GAP), clock.saturating_add(AHEAD)),
             None => (0, u64::MAX),
         };
-        let ordinary = ends.iter().position(|end| !(oldest..=newest).contains(end));
+        let correct = |end: u64| end.saturating_add_signed(skew.saturating_neg());
+        let ordinary = ends.iter().position(|end| !(oldest..=newest).contains(&correct(*end)));
         let (ordinary, others) = ends.split_at(ordinary.unwrap_or(ends.len()));
         let mut mark = source.mark;
         times.extend(ordinary.iter().map(|end| {
-            mark = mark.max(*end);
-            (*end, mark)
+            let end = correct(*end);
+            mark = mark.max(end);
+            (end, mark)
         }));
         source.mark = mark;
         self.latest = self.latest.max(mark);
