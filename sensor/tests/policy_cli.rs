@@ -99,7 +99,7 @@ fn what_a_site_cannot_change_is_told_at_its_place() {
 fn what_has_no_fault_and_is_probably_not_meant_is_told() {
     let config = ["check", "--config", "advice.toml"];
     let (code, out, error) = sensor_policy(&config, Path::new(TUNING));
-    assert_eq!((code, out.as_str()), (Some(0), "7 policies, 6 of them enabled: no fault\n"));
+    assert_eq!((code, out.as_str()), (Some(0), "11 policies, 10 of them enabled: no fault\n"));
     golden(&Path::new(TUNING).join("advice.stderr"), &error);
     let (code, _, checked) = sensor(&config, Path::new(TUNING));
     assert_eq!((code, checked), (Some(0), error));
