@@ -1,8 +1,9 @@
 //! Who opened the connection that a flow belongs to: which of its ends is the client, which the server.
 //!
 //! Known is only what was seen or told: by the first packet or the order of both directions (the flow cache), by a device
-//! (`biflowDirection`, counts of initiator and responder, the creation of a connection), or by what only one side sends (a SYN without ACK, a request of
-//! ICMP). All else is a guess by the ports, and marked as one. Computed when somebody asks, from columns that are there anyway.
+//! (`biflowDirection`, counts of initiator and responder, the creation of a connection), or by what only one side sends (a SYN
+//! without ACK, a request of ICMP). All else is a guess by the ports, and marked as one. Computed when somebody asks, from
+//! columns that are there anyway.
 
 use sensor_common::{
     packet::ip::protocol,
