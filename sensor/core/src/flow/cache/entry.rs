@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use sensor_common::{
     key::Common,
     packet::{Fragment, ip::protocol},
-    tcp::{self, FIN, RST, SYN},
+    tcp::{self, ACK, FIN, RST, SYN},
 };
 
 use super::{CacheOptions, wheel::Links};
@@ -157,24 +157,46 @@ impl<const N: usize> Entry<N> {
         Part { reason, initiator, continued: self.continued }
     }
 
-    /// Looks at the first segment of a TCP connection, if that was seen.
-    pub fn look_at_first_segment(&mut self) {
-        if self.opened == Opened::Unseen
-            && is_tcp(&self.key)
-            && let Some(by) = Initiator::of_first_segment(tcp::first(self.counts.tcp_flags))
-            && !Common::of_words(&self.key).folded
-        {
-            self.opened = Opened::By(by);
+    /// What is known of who opened the flow, or follows from the first segment of a TCP connection, if that was seen.
+    pub fn seen(&self) -> Opened {
+        let by = Initiator::of_first_segment(tcp::first(self.counts.tcp_flags));
+        match (self.opened, by) {
+            (Opened::Unseen, Some(by))
+                if is_tcp(&self.key) && !Common::of_words(&self.key).folded =>
+            {
+                Opened::By(by)
+            }
+            (known, _) => known,
         }
     }
 
-    /// Whether the flow of the reversed key is the other direction of the same conversation, and which of both began first
-    /// tells who opened it. Of TCP the first segments tell; where they were not seen, the connection is older than both.
+    /// Whether the flow of the reversed key is the other direction of the same conversation, and may have to be told who opened
+    /// it, or know it.
     pub fn has_counterpart(&self) -> bool {
         let common = Common::of_words(&self.key);
         !common.folded
             && common.fragment == Fragment::None
-            && !matches!(common.protocol, protocol::TCP | protocol::ICMP | protocol::ICMPV6)
+            && match common.protocol {
+                protocol::TCP => self.is_refused(),
+                protocol::ICMP | protocol::ICMPV6 => false,
+                _ => true,
+            }
+    }
+
+    /// Whether a flow of TCP is an attempt that nothing has come of, or begins with what does not tell who opened it, such as the
+    /// RST that refuses an attempt. In an established connection, the first segments of both directions tell.
+    fn is_refused(&self) -> bool {
+        match self.opened {
+            Opened::Unseen => true,
+            Opened::By(_) => tcp::all(self.counts.tcp_flags) & ACK == 0,
+            Opened::Unclear => false,
+        }
+    }
+
+    /// Whether it tells who opened a conversation which of both directions began first. Of TCP the first segments tell; where they
+    /// were not seen, the connection is older than both.
+    pub fn order_tells(&self) -> bool {
+        !is_tcp(&self.key)
     }
 
     /// Orders flows by when they began: one that goes on after a cut did before what is held of it.

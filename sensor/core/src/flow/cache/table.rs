@@ -195,7 +195,7 @@ impl<const N: usize> Table<N> {
     /// Finds out who opened the flow that ends, and has it and the flow of the other direction tell each other.
     fn look_at_order(&mut self, number: u32, options: &CacheOptions) {
         let entry = self.entries.get(number);
-        entry.look_at_first_segment();
+        entry.opened = entry.seen();
         if !entry.has_counterpart() {
             return;
         }
@@ -209,11 +209,13 @@ impl<const N: usize> Table<N> {
         if !meet {
             return;
         }
-        let (own, others) = match (one.opened, other.opened) {
-            (Opened::Unseen, Opened::Unseen) => first(one.age(), other.age(), self.watched_since),
-            (Opened::Unseen, told) => (told.turned(), told),
+        let (own, others) = match (one.opened, other.seen()) {
+            (Opened::Unseen, Opened::Unseen) if one.order_tells() => {
+                first(one.age(), other.age(), self.watched_since)
+            }
+            (Opened::Unseen, told) => (told.turned(), other.opened),
             (told, Opened::Unseen) => (told, told.turned()),
-            both => both,
+            (told, _) => (told, other.opened),
         };
         other.opened = others;
         self.entries.get(number).opened = own;

@@ -19,6 +19,7 @@ const OPTIONS: CacheOptions = CacheOptions {
 };
 const FIN: u16 = 0x01;
 const SYN: u16 = 0x02;
+const RST: u16 = 0x04;
 const ACK: u16 = 0x10;
 /// Some moment in 2023, ms since the epoch.
 const T: u64 = 1_700_000_000_000;
@@ -271,6 +272,49 @@ fn an_initiator_once_seen_holds_for_both_directions() {
         converse(20_000, &datagrams),
         [(false, 0, 1, 0), (false, 99_000, 1, 0), (true, 5, 2, 0), (true, 60_005, 2, 1)]
     );
+}
+
+/// Feeds `(time, refuses, flags)` packets of an attempt and of its refusal, and returns `(refuses, initiator)` of the records, when
+/// the clock goes on to `end` and then all ends.
+fn refuse(packets: &[(u64, bool, u16)], end: u64) -> Vec<(bool, u8)> {
+    let attempt = key(1, protocol::TCP);
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    for (time, refuses, flags) in packets {
+        let key = if *refuses { reverse_v4(attempt) } else { attempt };
+        cache.expire(T + time, &mut out);
+        cache.merge_v4(&key, &packet(T + time, *flags), &mut out);
+    }
+    cache.expire(T + end, &mut out);
+    cache.flush(&mut out);
+    let batch = &out.v4;
+    let mut rows: Vec<_> =
+        (0..batch.len()).map(|row| (batch.is_egress(row), batch.initiator[row])).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Where the client has the port of a service, a guess would take it for the server.
+#[test]
+fn who_is_refused_has_opened_the_connection() {
+    let (attempt, refusal) = ((0, false, SYN), (1, true, RST | ACK));
+    for packets in [
+        // The record of the attempt ends behind that of its refusal, or with it.
+        &[attempt, refusal][..],
+        &[refusal, (1, false, SYN)],
+        &[attempt, refusal, (900, false, SYN), (901, true, RST | ACK)],
+        // Before it.
+        &[attempt, (14_900, true, RST), (15_100, true, RST)],
+    ] {
+        for end in [0, 5000, 1_000_000] {
+            assert_eq!(refuse(packets, end), [(false, 1), (true, 2)], "{packets:?} {end}");
+        }
+    }
+    // By itself an RST tells nothing, nor does one behind an attempt that is forgotten.
+    assert_eq!(refuse(&[refusal], 5000), [(true, 0)]);
+    assert_eq!(refuse(&[attempt, (100_000, true, RST | ACK)], 200_000), [(false, 1), (true, 0)]);
+    // Nor does the order of two directions whose beginning nobody saw.
+    assert_eq!(refuse(&[(0, false, ACK), (1, true, ACK)], 5000), [(false, 0), (true, 0)]);
 }
 
 #[test]
