@@ -52,6 +52,11 @@ impl Finding {
         Self { severity: Severity::Warning, help: Some(help.into()), ..Self::error(message) }
     }
 
+    /// Line in the file, from 1, where it has a place.
+    pub fn line(&self) -> Option<usize> {
+        self.place.as_ref().map(|place| place.line)
+    }
+
     /// The same, about a file that its message names.
     #[must_use]
     pub fn of_file(self, file: impl fmt::Display) -> Self {

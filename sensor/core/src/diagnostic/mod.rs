@@ -24,6 +24,8 @@ pub enum Severity {
     Error,
     /// The text can be used, but probably does not mean what its author thinks.
     Warning,
+    /// No fault: something that is pointed at.
+    Note,
 }
 
 impl Severity {
@@ -31,6 +33,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -68,6 +71,11 @@ impl Diagnostic {
     /// A warning without code, label and help.
     pub fn warning(message: impl Into<String>, span: Range<usize>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message, span) }
+    }
+
+    /// A note without a code, label and help.
+    pub fn note(message: impl Into<String>, span: Range<usize>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(message, span) }
     }
 
     /// The same with `label` beside the carets.

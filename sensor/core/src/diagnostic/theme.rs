@@ -51,6 +51,7 @@ impl Theme {
         match severity {
             Severity::Error => self.error,
             Severity::Warning => self.warning,
+            Severity::Note => self.help,
         }
     }
 }

@@ -24,7 +24,9 @@ impl Faults {
         let limit = self.limit;
         let (list, more, what) = match diagnostic.severity {
             Severity::Error => (&mut self.errors, codes::TOO_MANY_FAULTS, "faults"),
-            Severity::Warning => (&mut self.warnings, codes::TOO_MANY_WARNINGS, "warnings"),
+            Severity::Warning | Severity::Note => {
+                (&mut self.warnings, codes::TOO_MANY_WARNINGS, "warnings")
+            }
         };
         match list.len().cmp(&limit) {
             Ordering::Less => list.push(diagnostic),

@@ -110,6 +110,11 @@ impl RecordReader {
         Self { subjects }
     }
 
+    /// A reader for these.
+    pub fn of(subjects: Vec<Subject>) -> Self {
+        Self { subjects }
+    }
+
     /// Reads one record.
     ///
     /// # Errors

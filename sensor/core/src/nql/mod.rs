@@ -30,6 +30,7 @@ pub mod synonyms;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+pub mod traced;
 pub mod typed;
 
 pub use self::options::Options;

@@ -67,6 +67,18 @@ impl Typed {
         }
     }
 
+    /// Calls `each` for every test, as often as it stands in the query.
+    pub fn for_each_test<'t>(&'t self, each: &mut dyn FnMut(&'t Subject, &'t Predicate)) {
+        match self {
+            Self::Constant(_) | Self::Compare(..) => {}
+            Self::And(operands) | Self::Or(operands) => {
+                operands.iter().for_each(|operand| operand.for_each_test(each));
+            }
+            Self::Not(operand) => operand.for_each_test(each),
+            Self::Test(subject, predicate) => each(subject, predicate),
+        }
+    }
+
     /// `Or` of `operands`, without a level where there is but one.
     pub fn any(mut operands: Vec<Self>) -> Self {
         match operands.len() {
