@@ -6,6 +6,9 @@ use super::{
     protocol,
 };
 
+/// The context of the labels that say what a host is for.
+pub const ROLE: &str = "role";
+
 /// Calls `each` with the name and the values of every label of the row: `label.src.CONTEXT` and `label.dst.CONTEXT` of its
 /// addresses, `label.port.PROTOCOL` of its ports. No value occurs twice under a name.
 pub fn for_each(row: Row<'_>, mut each: impl FnMut(&str, &[String])) {

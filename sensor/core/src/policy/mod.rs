@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod detector;
+pub mod discarded;
 pub mod exempt;
 mod file;
 mod keys;
@@ -18,6 +19,8 @@ pub mod tags;
 pub mod testcase;
 pub mod threshold;
 mod values;
+pub mod why;
 mod window;
+pub mod written;
 
 pub use load::load;

@@ -23,6 +23,8 @@ pub const KEY_FIELDS: usize = 5;
 pub struct Policy {
     /// What its events repeat of it.
     pub summary: Arc<PolicySummary>,
+    /// The source whose flows it is about, where the site gives that limits of its own; `None` for all others.
+    pub source: Option<String>,
     /// Whether it is evaluated.
     pub enabled: bool,
     /// Which flows it is about.
@@ -74,6 +76,8 @@ pub struct Search {
     pub any: Option<Typed>,
     /// By source.
     pub by_source: Vec<(Source, Typed)>,
+    /// How many of the conditions at the end of each query are discards.
+    pub discards: usize,
 }
 
 impl Search {
@@ -82,9 +86,45 @@ impl Search {
         let own = self.by_source.iter().find(|(own, _)| *own == source).map(|(_, query)| query);
         own.or(self.any.as_ref())
     }
+
+    /// Calls `change` for every query.
+    pub fn for_each(&mut self, change: &mut dyn FnMut(&mut Typed)) {
+        self.any.iter_mut().for_each(&mut *change);
+        self.by_source.iter_mut().for_each(|(_, query)| change(query));
+    }
+
+    /// What `query`, one of these, asks for before the discards.
+    pub fn before_discards<'q>(&self, query: &'q Typed) -> &'q Typed {
+        match query {
+            Typed::And(operands) if self.discards > 0 => operands.first().unwrap_or(query),
+            query => query,
+        }
+    }
+
+    /// Asks for `condition` as well, before the discards.
+    pub fn restrict(&mut self, condition: &Typed) {
+        let discards = self.discards;
+        self.for_each(&mut |query| {
+            let own = match query {
+                Typed::And(operands) if discards > 0 => &mut operands[0],
+                query => query,
+            };
+            let before = std::mem::replace(own, Typed::Constant(true));
+            *own = Typed::And(vec![before, condition.clone()]);
+        });
+    }
 }
 
 impl Policy {
+    /// Its name, with the source that it is limited to.
+    pub fn shown_name(&self) -> String {
+        let name = &self.summary.name;
+        match &self.source {
+            None => name.clone(),
+            Some(source) => format!("{name} (flows of {source})"),
+        }
+    }
+
     /// True where windows and thresholds decide, not single flows.
     pub fn has_thresholds(&self) -> bool {
         !self.levels.is_empty()

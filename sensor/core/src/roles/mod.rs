@@ -27,11 +27,12 @@ use crate::flow::{
     fields::{Row, Value},
     initiator::{Initiator, opened},
     interfaces::Interfaces,
+    labels::ROLE,
     profile::{Profile, Side},
 };
 
 /// The context of the labels that say what a host is for.
-pub const CONTEXT: &str = "role";
+pub const CONTEXT: &str = ROLE;
 
 /// Hosts that are watched at the same time, at most.
 const MOST_HOSTS: usize = 1 << 16;

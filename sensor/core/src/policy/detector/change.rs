@@ -106,10 +106,13 @@ impl RulesChange {
 /// For each of some policies the place of the same one among those in force.
 fn same(before: &Compiled, policies: &[Arc<Policy>]) -> Vec<Option<usize>> {
     let before = &before.policies;
-    let places = before.iter().enumerate().map(|(at, policy)| (&*policy.summary.name, at));
-    let places: HashMap<&str, usize> = places.collect();
+    fn identity(policy: &Policy) -> (&str, Option<&str>) {
+        (&policy.summary.name, policy.source.as_deref())
+    }
+    let places = before.iter().enumerate().map(|(at, policy)| (identity(policy), at));
+    let places: HashMap<_, usize> = places.collect();
     let same = policies.iter().map(|policy| {
-        let at = places.get(&*policy.summary.name).copied();
+        let at = places.get(&identity(policy)).copied();
         at.filter(|at| Arc::ptr_eq(&before[*at], policy) || before[*at] == *policy)
     });
     same.collect()

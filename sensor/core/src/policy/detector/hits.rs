@@ -95,6 +95,7 @@ impl HitTracker {
                 if self.keys.len() >= policy.max_keys {
                     self.evict(policy, context);
                 }
+                context.counters.keys += 1;
                 self.keys.insert(key, end, false)
             }
         };
@@ -149,7 +150,7 @@ impl HitTracker {
         let records = u64::from(counted.records);
         self.told += 1;
         context.event(Alert {
-            incident: report::incident(&policy.summary, &track, first, self.told),
+            incident: report::incident(policy, &track, first, self.told),
             sequence: 0,
             kind: EventKind::Hit,
             timestamp: at,

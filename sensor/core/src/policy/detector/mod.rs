@@ -22,6 +22,7 @@ mod state;
 mod swap;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 mod traces;
 mod tracker;
 mod watch;
@@ -180,6 +181,19 @@ impl Detector {
             let keys = watch.trackers.iter().map(Tracker::keys).sum();
             (&*self.rules.policies[*place], watch.counters, keys)
         })
+    }
+
+    /// Records that each policy was asked of, in the order of [`Detector::counters`].
+    pub fn tested(&self) -> impl Iterator<Item = u64> {
+        let mut since: Vec<_> = self
+            .shards
+            .iter()
+            .flat_map(|shard| self.rules.parts[shard.part].places.iter().zip(&shard.watches))
+            .map(|(place, watch)| (*place, watch.since))
+            .collect();
+        since.sort_unstable();
+        let records = self.front.records;
+        since.into_iter().map(move |(_, since)| records.saturating_sub(since))
     }
 
     /// What has happened to records as such.

@@ -6,6 +6,7 @@ use crate::{
     policy::{
         alert::{Extremes, LabelAction, Metrics, PolicySummary},
         label::LabelRule,
+        model::Policy,
         threshold::Measured,
         values::text_hash,
         window::series::{Bucket, OCTETS, PACKETS},
@@ -25,14 +26,18 @@ pub struct Snapshot {
 }
 
 /// The identifier of an incident, which follows from policy, key and start, and from its number among the incidents of a
-/// tracker: a key can start twice at one time.
+/// tracker: a key can start twice at one time. Flows of a source with limits of its own have incidents of their own.
 pub fn incident(
-    policy: &PolicySummary,
+    policy: &Policy,
     track: &[(&'static str, OwnedValue)],
     start: u64,
     number: u64,
 ) -> u64 {
-    text_hash(&format!("{}\0{track:?}\0{start}\0{number}", policy.name))
+    let name = &policy.summary.name;
+    text_hash(&match &policy.source {
+        None => format!("{name}\0{track:?}\0{start}\0{number}"),
+        Some(source) => format!("{name}\0{source}\0{track:?}\0{start}\0{number}"),
+    })
 }
 
 /// Sums and extremes of records as reported and scaled by the sampling rate, in so many seconds.

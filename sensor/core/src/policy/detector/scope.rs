@@ -34,6 +34,8 @@ pub struct Counters {
     pub late: u64,
     /// Of these, without a value for some field of the key.
     pub untracked: u64,
+    /// Keys that began to be watched; one that was forgotten and comes again counts again.
+    pub keys: u64,
     /// Keys that had to make room for others.
     pub evicted: u64,
     /// Events given.

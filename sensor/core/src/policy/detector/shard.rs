@@ -45,6 +45,19 @@ impl Shard {
         clocked: &Clocked,
         found: &mut Found,
     ) {
+        self.observe_and(batch, interfaces, clocked, found, |_, _, _, _| {});
+    }
+
+    /// The same; `and` gets each flow behind the matches that wait with it, and its policy.
+    #[inline(always)]
+    pub(super) fn observe_and<'f>(
+        &mut self,
+        batch: &'f FlowBatch,
+        interfaces: &'f Interfaces,
+        clocked: &Clocked,
+        found: &mut Found,
+        mut and: impl FnMut(usize, &Flow<'f>, &mut Block<'f>, &mut MatchSink<'_>),
+    ) {
         let Self { rules, part, scratch, watches, labels } = self;
         let program = rules.program(batch.observed_by);
         let part = &rules.parts[*part];
@@ -84,6 +97,7 @@ impl Shard {
                     rate: batch.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
                 };
                 block.push(policy, flow, &mut desk);
+                and(policy, &flow, &mut block, &mut desk);
             }
             let counters = &mut desk.watches[policy].counters;
             counters.matched += matched.rows.count() as u64;

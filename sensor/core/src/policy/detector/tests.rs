@@ -232,7 +232,7 @@ fn late_records_are_counted() {
     bench.observe(&flow(1, NOW, NOW, 1));
     bench.observe(&flow(2, NOW - 60_001, NOW - 60_001, 5000));
     bench.observe(&flow(2, NOW - 60_000, NOW - 60_000, 900));
-    assert_eq!(bench.counters(), Counters { matched: 3, late: 1, ..Counters::default() });
+    assert_eq!(bench.counters(), Counters { matched: 3, keys: 2, late: 1, ..Counters::default() });
     assert!(bench.events.is_empty());
 }
 
@@ -245,7 +245,10 @@ fn late_records_hit_policies_without_thresholds() {
     const LATE: u64 = NOW - 3_600_000;
     bench.observe(&flow(2, LATE - 500, LATE, 7));
     bench.observe(&flow(2, LATE - 400, LATE, 7));
-    assert_eq!(bench.counters(), Counters { matched: 3, events: 2, ..Counters::default() });
+    assert_eq!(
+        bench.counters(),
+        Counters { matched: 3, keys: 2, events: 2, ..Counters::default() }
+    );
     let hits: Vec<_> =
         bench.events.iter().map(|event| (event.timestamp, event.start, event.end)).collect();
     assert_eq!(

@@ -5,28 +5,36 @@
 
 mod fusion;
 mod label;
+mod places;
 mod raw;
 mod replace;
 mod resolve;
-mod strings;
+pub(super) mod strings;
 #[cfg(test)]
 mod tests;
 pub mod tuning;
 mod written;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use self::{
+    places::Placed,
     raw::{RawFile, RawPolicy},
     replace::replace,
     strings::line,
-    tuning::{Change, Layer, Prepared, Told, Tuning},
+    tuning::{Change, Laid, Layer, Prepared, Told, Tuning, Variant},
     written::{Words, Written, regions},
 };
 pub use super::file::PolicyFile;
-use super::model::Policy;
+use super::{exempt, model::Policy, written::WrittenPolicy};
 use crate::{
     diagnostic::{Diagnostic, Findings, Severity},
+    flow::labels::ROLE,
     nql::lists::Lists,
     settings::{document, schema::Value as _},
 };
@@ -36,6 +44,8 @@ use crate::{
 pub struct Loaded {
     /// Policies without a fault, in the order of the files.
     pub policies: Vec<Policy>,
+    /// Where each of them stands, in the same order.
+    pub written: Vec<WrittenPolicy>,
     /// What the site has changed, by policy.
     pub changes: BTreeMap<String, Vec<Change>>,
     /// Faults and warnings of each file that has some.
@@ -52,6 +62,11 @@ pub struct FileFaults {
 }
 
 impl Loaded {
+    /// The policies, each once: without those that are for flows of one source.
+    pub fn by_name(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.iter().filter(|policy| policy.source.is_none())
+    }
+
     /// Number of faults; warnings do not count.
     pub fn errors(&self) -> usize {
         let all = self.faults.iter().flat_map(|file| &file.diagnostics);
@@ -95,6 +110,7 @@ pub fn load_tuned(files: &[PolicyFile], lists: &Lists, tuning: &Tuning) -> Loade
         prepared,
         names: BTreeMap::new(),
         told: Told::default(),
+        roles: UsedRoles::default(),
         loaded: Loaded::default(),
     };
     replace(&mut read);
@@ -104,8 +120,9 @@ pub fn load_tuned(files: &[PolicyFile], lists: &Lists, tuning: &Tuning) -> Loade
             loader.loaded.faults.push(FileFaults { file: file.clone(), diagnostics });
         }
     }
-    let Loader { told, mut loaded, .. } = loader;
+    let Loader { told, roles, mut loaded, .. } = loader;
     of_tuning.extend(told.diagnostics());
+    of_tuning.extend(tuning::unused_roles(tuning, &roles.places, &roles.known));
     of_tuning.sort_by_key(|fault| fault.span.start);
     if !of_tuning.is_empty() {
         let file = tuning.file.clone();
@@ -122,10 +139,27 @@ struct Loader<'a> {
     names: BTreeMap<String, String>,
     /// What is wrong with overrides.
     told: Told,
+    roles: UsedRoles,
     loaded: Loaded,
 }
 
-impl Loader<'_> {
+/// Roles that exempt from some policy.
+#[derive(Default)]
+struct UsedRoles {
+    /// Those that overrides name: where, in the file of the site.
+    places: BTreeSet<usize>,
+    known: BTreeSet<String>,
+}
+
+/// A policy that was found without a fault of its own.
+struct Sound {
+    policy: Policy,
+    written: WrittenPolicy,
+    changes: Vec<Change>,
+    region: Range<usize>,
+}
+
+impl<'a> Loader<'a> {
     /// Judges what was read of a file, and gives its faults.
     fn file(
         &mut self,
@@ -143,62 +177,106 @@ impl Loader<'_> {
         };
         let mut found = Vec::new();
         let mut more = Vec::new();
-        for Written { mut policy, region, words } in written {
-            let mut of_policy = Vec::new();
-            let changes = self.tune(&mut policy, &text, base, &mut of_policy);
-            let faults = &mut of_policy;
-            let mut resolver = resolve::Resolver { text: &text, lists: self.lists, words, faults };
-            let policy = resolver.policy(&policy, &region);
-            let name =
-                policy.as_ref().map(|policy| policy.summary.name.clone()).unwrap_or_default();
-            if policy.is_some() {
-                let place = format!("{}:{}", file.path, line(&file.text, region.start));
-                match self.names.get(&name) {
-                    Some(first) => resolver.duplicate(&name, first, &region),
-                    None => _ = self.names.insert(name.clone(), place),
+        let own_file = Arc::new(file.clone());
+        for Written { policy: raw, region, words } in written {
+            let variants = self.variants(raw.name.value.as_deref());
+            let expects = |policy: &Policy| !policy.expect.is_empty();
+            for variant in variants {
+                let mut raw = raw.clone();
+                let mut of_policy = Vec::new();
+                let laid = self.tune(&mut raw, variant.name(), &text, base, &mut of_policy);
+                let faults = &mut of_policy;
+                let mut resolver =
+                    resolve::Resolver { text: &text, lists: self.lists, words, faults };
+                let mut policy = resolver.policy(&raw, &region);
+                let name =
+                    policy.as_ref().map(|policy| policy.summary.name.clone()).unwrap_or_default();
+                if policy.is_some() && variant.source.is_none() {
+                    let place = format!("{}:{}", file.path, line(&file.text, region.start));
+                    match self.names.get(&name) {
+                        Some(first) => resolver.duplicate(&name, first, &region),
+                        None => _ = self.names.insert(name.clone(), place),
+                    }
                 }
-            }
-            let (own, site): (Vec<_>, Vec<_>) =
-                of_policy.into_iter().partition(|fault| fault.span.start < base);
-            let sound = site.iter().all(|fault| fault.severity != Severity::Error);
-            for fault in site {
-                let span = fault.span.start - base..fault.span.end - base;
-                self.told.add(Diagnostic { span, ..fault }, &name);
-            }
-            more.extend(own);
-            if sound {
-                found.extend(policy.map(|policy| (policy, changes, region)));
+                let (own, site): (Vec<_>, Vec<_>) =
+                    of_policy.into_iter().partition(|fault| fault.span.start < base);
+                let sound = site.iter().all(|fault| fault.severity != Severity::Error);
+                for fault in site {
+                    let span = fault.span.start - base..fault.span.end - base;
+                    self.told.add(Diagnostic { span, ..fault }, &name);
+                }
+                if let (Some(source), true) = (variant.source, policy.as_ref().is_some_and(expects))
+                {
+                    let message = "the policy has `expect`: keys whose silence matters have no source of their own";
+                    self.told.add(Diagnostic::error(message, raw::place(source)), &name);
+                }
+                // The policy itself has told its own already.
+                if variant.source.is_none() {
+                    more.extend(own);
+                }
+                if let Some(policy) = &mut policy {
+                    self.name_roles(policy, &laid);
+                    policy.source = variant.name().map(str::to_owned);
+                    variant.flows.iter().for_each(|flows| policy.search.restrict(flows));
+                }
+                let mut changes = laid.changes;
+                changes.retain(|change| change.source.is_some() || variant.source.is_none());
+                let place = Placed { own: &own_file, site: &self.tuning.file, base };
+                if let Some(policy) = policy.filter(|_| sound) {
+                    let written = place.policy(&raw, &region, laid.roles, variant.flows);
+                    found.push(Sound { policy, written, changes, region: region.clone() });
+                }
             }
         }
         document::add_to_sound_lines(&mut faults, more, &file.text);
-        for (policy, changes, region) in found {
+        for Sound { policy, written, changes, region } in found {
             let is_inside = |fault: &&Diagnostic| region.contains(&fault.span.start);
             if faults.iter().filter(is_inside).all(|fault| fault.severity != Severity::Error) {
                 if !changes.is_empty() {
-                    self.loaded.changes.insert(policy.summary.name.clone(), changes);
+                    let known = self.loaded.changes.entry(policy.summary.name.clone());
+                    known.or_default().extend(changes);
                 }
                 self.loaded.policies.push(policy);
+                self.loaded.written.push(written);
             }
         }
         faults
     }
 
-    /// Lays what the site changes over a policy; `text` is that of its file, with that of the site from `base` on.
+    /// The policy itself, and those of its name for flows of sources that the site gives limits of their own.
+    fn variants(&self, name: Option<&str>) -> Vec<Variant<'a>> {
+        let itself = || vec![Variant { source: None, flows: None }];
+        name.map_or_else(itself, |name| self.prepared.variants(name))
+    }
+
+    /// Gives the roles that exempt from a policy the labels of the site.
+    fn name_roles(&mut self, policy: &mut Policy, laid: &Laid) {
+        self.roles.known.extend(exempt::by_label(policy, ROLE));
+        policy.search.for_each(&mut |query| {
+            let used = exempt::rename(query, &laid.roles, false);
+            let places = laid.roles_at.iter().filter(|(role, _)| used.contains(role));
+            self.roles.places.extend(places.map(|(_, at)| *at));
+        });
+    }
+
+    /// Lays what the site changes over a policy, for flows of `source`; `text` is that of its file, with that of the site from
+    /// `base` on.
     fn tune(
         &self,
         policy: &mut RawPolicy,
+        source: Option<&str>,
         text: &str,
         base: usize,
         faults: &mut Vec<Diagnostic>,
-    ) -> Vec<Change> {
-        let Some(name) = policy.name.value.clone() else { return Vec::new() };
+    ) -> Laid {
+        let Some(name) = policy.name.value.clone() else { return Laid::default() };
         let file = &self.tuning.file.path;
-        let mut layer = Layer { text, base, file, faults, changes: Vec::new() };
+        let mut layer = Layer { text, base, file, faults, laid: Laid::default(), source: None };
         if let Some((enabled, glob)) = self.prepared.enabled(&name) {
             layer.enable(policy, enabled, glob);
         }
-        self.prepared.overrides(&name).for_each(|over| layer.lay(policy, over));
-        layer.changes
+        self.prepared.overrides(&name, source).for_each(|over| layer.lay(policy, over));
+        layer.laid
     }
 }
 

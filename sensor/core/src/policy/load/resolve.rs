@@ -88,6 +88,7 @@ impl Resolver<'_> {
                 update: (self.duration(&raw.update, self.words.update, UPDATE) / 1000) as u32,
                 factors: self.factors(&raw.factors.value),
             }),
+            source: None,
             enabled: raw.enabled.value,
             search: search?,
             label: self.label_rule(raw, &track_by),
@@ -169,7 +170,7 @@ impl Resolver<'_> {
             let message = format!("the policy has no `{}`", self.words.matches);
             self.faults.push(Diagnostic::error(message, header.clone()));
         }
-        Some(Search { any, by_source })
+        Some(Search { any, by_source, discards: discards.len() })
     }
 
     /// Compiles a query; its faults and warnings are told at their places in the file.

@@ -5,6 +5,7 @@
 mod measured;
 mod number;
 mod parse;
+mod share;
 #[cfg(test)]
 mod tests;
 

@@ -39,7 +39,7 @@ impl WindowTracker {
             None => {
                 let track = self.fields.values(self.keys.key(slot), context.texts);
                 self.begun += 1;
-                let id = report::incident(&policy.summary, &track, time, self.begun);
+                let id = report::incident(policy, &track, time, self.begun);
                 (EventKind::Start, Incident::new(id, policy, level, time))
             }
         };

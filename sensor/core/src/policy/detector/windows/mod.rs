@@ -1,6 +1,7 @@
 //! Policies with thresholds: a window for each key.
 
 mod course;
+mod near;
 
 use std::collections::BTreeSet;
 
@@ -193,6 +194,7 @@ impl WindowTracker {
             self.end(policy, idle, flow.sample.end, EndReason::Evicted, context);
             self.forget_most_idle();
         }
+        context.counters.keys += 1;
         self.keys.insert(key, flow.sample.end, false)
     }
 

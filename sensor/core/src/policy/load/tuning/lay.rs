@@ -7,6 +7,7 @@ use crate::{
     diagnostic::Diagnostic,
     policy::{
         alert::Severity,
+        exempt::RoleNames,
         load::{
             raw::{Entries, RawPolicy, Severities, at, place, unknown},
             resolve::severity,
@@ -26,8 +27,20 @@ pub(in crate::policy::load) struct Layer<'a> {
     pub file: &'a str,
     /// Faults so far, in the one text.
     pub faults: &'a mut Vec<Diagnostic>,
-    /// What has been changed so far.
+    /// What has been laid so far.
+    pub laid: Laid,
+    /// The source that the override at hand is for.
+    pub source: Option<String>,
+}
+
+/// What a site has laid over a policy.
+#[derive(Debug, Default)]
+pub(in crate::policy::load) struct Laid {
+    /// Values that differ.
     pub changes: Vec<Change>,
+    /// What it calls the roles that exempt, and where: role, and byte of the site's file.
+    pub roles: RoleNames,
+    pub roles_at: Vec<(String, usize)>,
 }
 
 impl Layer<'_> {
@@ -46,6 +59,7 @@ impl Layer<'_> {
         let mut over = Setting::default_of(over.clone());
         over.shift(self.base);
         let over = over.value;
+        self.source.clone_from(&over.source.value);
         self.severity(policy, &over.severity);
         self.replace("window", &mut policy.window, &over.window);
         self.replace("update", &mut policy.update, &over.update);
@@ -57,6 +71,12 @@ impl Layer<'_> {
             self.changed("discard", &place(query), self.written(&place(query)), None);
             policy.discard.value.push(query.clone());
         }
+        for (role, labels) in &over.roles.value.0 {
+            let key = format!("roles.{}", role.value);
+            self.changed(&key, &place(labels), self.written(&place(labels)), None);
+            self.laid.roles_at.push((role.value.clone(), place(role).start - self.base));
+        }
+        over.roles.value.lay_over(&mut self.laid.roles);
         self.limit(policy, &over.max_severity);
     }
 
@@ -133,8 +153,9 @@ impl Layer<'_> {
     }
 
     fn changed(&mut self, key: &str, span: &Range<usize>, value: String, was: Option<String>) {
-        self.changes.push(Change {
+        self.laid.changes.push(Change {
             file: self.file.to_owned(),
+            source: self.source.clone(),
             line: line(&self.text[self.base..], span.start - self.base),
             key: key.to_owned(),
             value,

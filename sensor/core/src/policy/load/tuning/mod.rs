@@ -7,12 +7,20 @@
 mod faults;
 mod lay;
 mod names;
+mod roles;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-pub(super) use self::{faults::Told, lay::Layer, names::Prepared};
+pub use self::roles::Roles;
+pub(super) use self::roles::unused as unused_roles;
+pub(super) use self::{
+    faults::Told,
+    lay::{Laid, Layer},
+    names::{Prepared, Variant},
+};
 use super::raw::{Severities, Texts};
 use crate::{
     policy::file::PolicyFile,
@@ -37,12 +45,16 @@ table! {
     Override {
         /// Names of policies, as globs.
         matches as "match": Texts = Texts::default();
+        /// The flows that it is for: name or address of their source, as a glob; without it, all.
+        source: Option<String> = None;
         /// Thresholds in place of those of the same severity, or the severity of hits.
         severity: Severities = Severities::Default;
         /// Highest severity that is told.
         max_severity: Option<String> = None;
         /// NQL: more flows that are passed over.
         discard: Vec<Setting<String>> = Vec::new();
+        /// Labels that count in place of a role that exempts.
+        roles: Roles = Roles::default();
         /// Length of the window.
         window: Duration = Duration::ZERO;
         /// Between `ongoing` events; 0 for none.
@@ -65,6 +77,8 @@ pub struct Change {
     pub file: String,
     /// Line in it.
     pub line: usize,
+    /// The source of the flows that it is for; `None` for all.
+    pub source: Option<String>,
     /// The key of the policy: `window`, `severity.high`.
     pub key: String,
     /// What is in force, as it is written.

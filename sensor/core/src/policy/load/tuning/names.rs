@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use globset::{Glob, GlobMatcher};
 
-use super::{Override, Tuning};
+use super::{Override, Tuning, source};
 use crate::{
     diagnostic::{Diagnostic, nearest},
+    nql::typed::Typed,
     policy::load::raw::place,
     settings::schema::Setting,
 };
@@ -15,7 +16,29 @@ use crate::{
 pub(in crate::policy::load) struct Prepared<'a> {
     enable: Vec<Pattern>,
     disable: Vec<Pattern>,
-    overrides: Vec<(Vec<Pattern>, &'a Setting<Override>)>,
+    overrides: Vec<Prepare<'a>>,
+}
+
+struct Prepare<'a> {
+    patterns: Vec<Pattern>,
+    /// The flows it is for; `None` for all.
+    flows: Option<Typed>,
+    over: &'a Override,
+}
+
+/// A policy as it is for the flows of one source, or for all that are of none with limits of its own.
+pub(in crate::policy::load) struct Variant<'a> {
+    /// The source, with its place.
+    pub source: Option<&'a Setting<Option<String>>>,
+    /// Its flows; `None` for all.
+    pub flows: Option<Typed>,
+}
+
+impl Variant<'_> {
+    /// The source as it is written.
+    pub fn name(&self) -> Option<&str> {
+        self.source?.value.as_deref()
+    }
 }
 
 struct Pattern {
@@ -35,13 +58,22 @@ impl<'a> Prepared<'a> {
                 .collect()
         };
         let (enable, disable) = (patterns(&tuning.enable), patterns(&tuning.disable));
-        let overrides =
-            tuning.overrides.iter().map(|over| (patterns(&over.value.matches.value.0), over));
-        let overrides = overrides.collect();
+        let overrides = tuning
+            .overrides
+            .iter()
+            .map(|over| (patterns(&over.value.matches.value.0), &over.value));
+        let overrides: Vec<_> = overrides.collect();
         for over in &tuning.overrides {
             faults.extend(over.value.fault(over));
         }
-        Self { enable, disable, overrides }
+        let overrides = overrides.into_iter().map(|(patterns, over)| {
+            let flows = over.source.value.as_deref().and_then(|text| {
+                let flows = source::flows_of(text);
+                flows.map_err(|why| faults.push(Diagnostic::error(why, place(&over.source)))).ok()
+            });
+            Prepare { patterns, flows, over }
+        });
+        Self { enable, disable, overrides: overrides.collect() }
     }
 
     /// Whether a policy is evaluated whatever its file says, and the glob that says so. Of several the one that says most
@@ -59,17 +91,52 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// The overrides of a policy, in the order of the file.
-    pub fn overrides(&self, name: &str) -> impl Iterator<Item = &'a Override> {
-        let matches = move |(patterns, _): &&(Vec<Pattern>, _)| {
-            patterns.iter().any(|pattern| pattern.glob.is_match(name))
+    /// The policy for flows of no source that has limits of its own, and then for those of each source that has; a flow is of
+    /// the last source in the file that it can be of.
+    pub fn variants(&self, name: &str) -> Vec<Variant<'a>> {
+        let mut variants: Vec<Variant<'a>> = Vec::new();
+        let mut later: Vec<Typed> = Vec::new();
+        let without = |later: &[Typed], flows: Option<Typed>| {
+            let others = later.iter().cloned().map(Typed::negated);
+            let mut all: Vec<Typed> = flows.into_iter().chain(others).collect();
+            if all.len() > 1 { Some(Typed::And(all)) } else { all.pop() }
         };
-        self.overrides.iter().filter(matches).map(|(_, over)| &over.value)
+        for Prepare { flows, over, .. } in self.matching(name).rev() {
+            let Some(flows) = flows else { continue };
+            if variants.iter().any(|known| known.name() == over.source.value.as_deref()) {
+                continue;
+            }
+            let source = Some(&over.source);
+            variants.push(Variant { source, flows: without(&later, Some(flows.clone())) });
+            later.push(flows.clone());
+        }
+        variants.push(Variant { source: None, flows: without(&later, None) });
+        variants.reverse();
+        variants
+    }
+
+    /// The overrides of a policy for flows of `source`, in the order of the file.
+    pub fn overrides(
+        &self,
+        name: &str,
+        source: Option<&str>,
+    ) -> impl Iterator<Item = &'a Override> {
+        let overrides = self.matching(name).map(|prepared| prepared.over);
+        overrides.filter(move |over| {
+            let own = over.source.value.as_deref();
+            own.is_none() || own == source
+        })
+    }
+
+    fn matching(&self, name: &str) -> impl DoubleEndedIterator<Item = &Prepare<'a>> {
+        self.overrides
+            .iter()
+            .filter(move |prepared| prepared.patterns.iter().any(|p| p.glob.is_match(name)))
     }
 
     /// Whether anything is laid over a policy.
     pub fn names(&self, name: &str) -> bool {
-        self.enabled(name).is_some() || self.overrides(name).next().is_some()
+        self.enabled(name).is_some() || self.matching(name).next().is_some()
     }
 }
 
@@ -82,7 +149,8 @@ impl Override {
                 fault.help("write `match = \"scan_*\"`, a name or a glob of policies")
             });
         }
-        let only_match = Self { matches: self.matches.clone(), ..Self::default() };
+        let only_match =
+            Self { matches: self.matches.clone(), source: self.source.clone(), ..Self::default() };
         (*self == only_match).then(|| fault("the override changes nothing")).flatten()
     }
 }

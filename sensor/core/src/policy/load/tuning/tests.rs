@@ -122,7 +122,7 @@ fn each_change_is_told_with_its_place_and_what_was_before() {
     let changes = loaded(POLICIES, site).changes;
     let shown = |name: &str| -> Vec<String> {
         let shown = |change: &Change| {
-            let Change { file, line, key, value, was } = change;
+            let Change { file, line, source: _, key, value, was } = change;
             format!("{file}:{line} {key} {value}, was {}", was.as_deref().unwrap_or("not there"))
         };
         changes.get(name).into_iter().flatten().map(shown).collect()
@@ -197,4 +197,115 @@ fn a_policy_takes_the_place_of_others() {
     let report = load(&own.replace("'scan_slow'", "'scan_slwo'")).report();
     assert!(report.contains("no policy is named `scan_slwo`\n --> own.toml:8:13\n"), "{report}");
     assert!(report.contains("did you mean `scan_slow`?"), "{report}");
+}
+
+/// What the queries of a policy say of a flow.
+fn selects(policy: &Policy, record: &str) -> bool {
+    let query = policy.search.any.as_ref().expect("a query");
+    let record = crate::nql::json::RecordReader::new(query).read(record.as_bytes());
+    crate::nql::reference::matches(query, &record.expect("a record"))
+}
+
+const ROLES: &str = "[[policy]]\nname = 'scan'\nmatch = 'dstport == 22 && label.dst.role != proxy'\n\
+    discard = ['label.src.role in (scanner, monitoring)']\n";
+
+#[test]
+fn roles_that_exempt_go_by_the_names_of_the_site() {
+    let site = "[[override]]\nmatch = 'scan'\nroles = { scanner = ['scanner', 'nessus'], proxy = 'squid' }\n";
+    let loaded = loaded(ROLES, site);
+    assert_eq!(loaded.report(), "");
+    for (labels, expected) in [
+        (r#""label.src.role": ["nessus"]"#, false),
+        (r#""label.src.role": ["scanner"]"#, false),
+        (r#""label.src.role": ["monitoring"]"#, false),
+        (r#""label.dst.role": ["squid"]"#, false),
+        (r#""label.dst.role": ["proxy"]"#, true),
+        (r#""label.dst.role": ["nessus"]"#, true),
+    ] {
+        let record = format!("{{\"dstport\": 22, {labels}}}");
+        assert_eq!(selects(&loaded.policies[0], &record), expected, "{labels}");
+    }
+    let exempt = crate::policy::exempt::by_label(&loaded.policies[0], "role");
+    assert_eq!(
+        exempt.into_iter().collect::<Vec<_>>(),
+        ["monitoring", "nessus", "scanner", "squid"]
+    );
+    let changes = &loaded.changes["scan"];
+    let shown: Vec<_> = changes.iter().map(|c| (c.line, &*c.key, &*c.value)).collect();
+    assert_eq!(
+        shown,
+        [(3, "roles.scanner", "['scanner', 'nessus']"), (3, "roles.proxy", "'squid'")]
+    );
+}
+
+#[test]
+fn a_role_that_exempts_from_none_of_the_policies_is_a_fault() {
+    let site = "[[override]]\nmatch = '*'\nroles = { scaner = 'x', proxy = 'squid' }\n";
+    let loaded = loaded(&format!("{POLICIES}{ROLES}"), site);
+    assert_eq!(loaded.errors(), 1);
+    let report = loaded.report();
+    assert!(report.contains("the role `scaner` exempts from none of these policies"), "{report}");
+    assert!(
+        report.contains("site.toml:3:11") && report.contains("did you mean `scanner`?"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_source_has_limits_of_its_own() {
+    let site = "[[override]]\nmatch = 'scan_slow'\nwindow = '2h'\n\
+        [[override]]\nmatch = 'scan_*'\nsource = 'border-*'\nseverity.low = 'count() >= 500'\n\
+        [[override]]\nmatch = 'scan_slow'\nsource = '192.0.2.0/24'\nwindow = '1h'\n";
+    let loaded = loaded(POLICIES, site);
+    assert_eq!(loaded.report(), "");
+    let shown = |policy: &Policy| {
+        let source = policy.source.as_deref().unwrap_or("-");
+        format!("{} {source} {} {}", policy.summary.name, policy.window, levels(policy).join(", "))
+    };
+    assert_eq!(
+        loaded.policies.iter().map(shown).collect::<Vec<_>>(),
+        [
+            "scan_slow - 7200000 low: count() >= 10, high: count() >= 100",
+            "scan_slow border-* 7200000 low: count() >= 500, high: count() >= 100",
+            "scan_slow 192.0.2.0/24 3600000 low: count() >= 10, high: count() >= 100",
+            "scan_fast - 300000 medium: distinct(dstip) >= 10",
+            "scan_fast border-* 300000 low: count() >= 500, medium: distinct(dstip) >= 10",
+            "telnet - 0 ",
+        ]
+    );
+    assert_eq!(loaded.by_name().count(), 3);
+    // Each flow is of one of them: of several sources, the last.
+    for (source, expected) in [
+        (r#""flowtype": "host""#, [true, false, false]),
+        (r#""flowsrcname": "border-1", "flowsrcip": "10.0.0.9""#, [false, true, false]),
+        (r#""flowsrcname": "border-1", "flowsrcip": "192.0.2.9""#, [false, false, true]),
+        (r#""flowsrcname": "core", "flowsrcip": "192.0.2.9""#, [false, false, true]),
+    ] {
+        let record = format!("{{\"dstport\": 22, \"srcip\": \"10.0.0.2\", {source}}}");
+        let found: Vec<_> = loaded.policies[..3].iter().map(|p| selects(p, &record)).collect();
+        assert_eq!(found, expected, "{source}");
+        let discarded = record.replace("10.0.0.2", "10.0.0.1");
+        assert!(loaded.policies[..3].iter().all(|policy| !selects(policy, &discarded)));
+    }
+    let changes = &loaded.changes["scan_slow"];
+    let shown: Vec<_> =
+        changes.iter().map(|c| (c.line, &*c.key, c.source.as_deref().unwrap_or("-"))).collect();
+    assert_eq!(
+        shown,
+        [(3, "window", "-"), (7, "severity.low", "border-*"), (11, "window", "192.0.2.0/24")]
+    );
+}
+
+#[test]
+fn what_cannot_be_limited_to_a_source_is_told() {
+    let policies = "[[policy]]\nname = 'silent'\nmatch = ''\ntrack_by = [['flowsrcname']]\n\
+        expect = ['r1']\nseverity = { high = 'absent()' }\n";
+    let site = "[[override]]\nmatch = 'silent'\nsource = 'r1'\nwindow = '1h'\n\
+        [[override]]\nmatch = 'silent'\nsource = ' '\nwindow = '1h'\n[[override]]\nmatch = 'silent'\nsource = 'x'\n";
+    let report = loaded(policies, site).report();
+    for part in
+        ["site.toml:3:10", "`expect`", "site.toml:7:10", "a source is a name", "changes nothing"]
+    {
+        assert!(report.contains(part), "{part}: {report}");
+    }
 }

@@ -1,0 +1,74 @@
+//! Where the parts of a policy stand, in its own file or in that of the site.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    raw::{Entries, RawPolicy, Severities, place},
+    resolve::severity,
+};
+use crate::{
+    flow::batch::Source,
+    nql::typed::Typed,
+    policy::{
+        exempt::RoleNames,
+        file::PolicyFile,
+        written::{WrittenPolicy, WrittenText},
+    },
+    settings::schema::Setting,
+};
+
+/// The file of a policy, and that of the site, whose text stands behind it from `base` on.
+pub(super) struct Placed<'a> {
+    pub(super) own: &'a Arc<PolicyFile>,
+    pub(super) site: &'a PolicyFile,
+    pub(super) base: usize,
+}
+
+impl Placed<'_> {
+    /// Where the parts of a policy stand.
+    pub(super) fn policy(
+        &self,
+        raw: &RawPolicy,
+        region: &Range<usize>,
+        roles: RoleNames,
+        flows: Option<Typed>,
+    ) -> WrittenPolicy {
+        let header = region.start..region.start;
+        let matches = raw.matches.value.clone().map(|text| self.text(text, place(&raw.matches)));
+        let by_source = raw.match_by.value.0.iter().filter_map(|(name, query)| {
+            let source = Source::ALL.into_iter().find(|source| source.name() == name.value)?;
+            Some((source, self.setting(query)))
+        });
+        let mut levels = match &raw.severity.value {
+            Severities::Thresholds(Entries(entries)) => entries
+                .iter()
+                .filter_map(|(name, text)| Some((severity(&name.value)?, self.setting(text))))
+                .collect(),
+            Severities::Default | Severities::Name(_) => Vec::new(),
+        };
+        levels.sort_by_key(|(severity, _)| *severity);
+        WrittenPolicy {
+            header: self.text(String::new(), header),
+            matches,
+            by_source: by_source.collect(),
+            discards: raw.discard.value.iter().map(|query| self.setting(query)).collect(),
+            levels,
+            roles,
+            flows,
+        }
+    }
+
+    fn setting(&self, setting: &Setting<String>) -> WrittenText {
+        self.text(setting.value.clone(), place(setting))
+    }
+
+    fn text(&self, text: String, span: Range<usize>) -> WrittenText {
+        match span.start.checked_sub(self.base) {
+            Some(start) => {
+                let token = start..span.end - self.base;
+                WrittenText::new(text, Arc::new(self.site.clone()), token)
+            }
+            None => WrittenText::new(text, Arc::clone(self.own), span),
+        }
+    }
+}
