@@ -60,6 +60,74 @@ const CASES: &[Case] = &[
         &["scan_slow", "--config", "../tuning/site.toml"],
         0,
     ),
+    case(
+        "policy-explain-source",
+        "sensor policy explain",
+        &["scan_slow", "--config", "../tuning/border.toml"],
+        0,
+    ),
+    case(
+        "policy-why-unmatched",
+        "sensor policy why",
+        &["telnet", "policies", "--flow", "srcip=10.0.0.1 dstport=22"],
+        0,
+    ),
+    case(
+        "policy-why-flows",
+        "sensor policy why",
+        &["telnet", "policies", "--flow", "flows.json"],
+        0,
+    ),
+    case(
+        "policy-why-key",
+        "sensor policy why",
+        &[
+            "port_scan",
+            "policies",
+            "--flow",
+            "srcip=10.0.0.1 dstport=22 protocol=tcp tcpflags.syn=true",
+        ],
+        0,
+    ),
+    case(
+        "policy-why-source",
+        "sensor policy why",
+        &[
+            "scan_slow",
+            "--config",
+            "../tuning/border.toml",
+            "--flow",
+            "flowtype=netflow flowsrcname=border-1 srcip=10.0.0.5 dstport=22 label.src.role=nessus",
+        ],
+        0,
+    ),
+    case(
+        "policy-why-faulty",
+        "sensor policy why",
+        &["telnet", "policies", "--flow", "dstprt=22"],
+        64,
+    ),
+    case("policy-suggest", "sensor policy suggest", &["dns.pcap"], 0),
+    case("policy-suggest-none", "sensor policy suggest", &["empty.pcap"], 0),
+    case("policy-suggest-absent", "sensor policy suggest", &["absent.pcap"], 1),
+    case(
+        "replay-why",
+        "sensor replay --why",
+        &["many_clients", "--config", "../tuning/why-site.toml", "dns.pcap"],
+        0,
+    ),
+    case(
+        "replay-why-source",
+        "sensor replay --why",
+        &["scan_slow", "--why", "telnet", "--config", "../tuning/border.toml", "dns.pcap"],
+        0,
+    ),
+    case(
+        "replay-why-unknown",
+        "sensor replay --why",
+        &["telnt", "--policies", "policies", "dns.pcap"],
+        64,
+    ),
     case("policy-explain-unknown", "sensor policy explain", &["telnt", "policies"], 64),
     case(
         "labels-show",
@@ -129,6 +197,9 @@ fn directory() -> &'static Path {
             let capture = captured::capture(&datagrams);
             fs::write(copy.join("json").join(name), capture).expect("it can be written");
         }
+        fs::write(copy.join("json/dns.pcap"), captured::dns()).expect("it can be written");
+        fs::write(copy.join("json/empty.pcap"), captured::datagrams([]))
+            .expect("it can be written");
         copy.join("json")
     })
 }

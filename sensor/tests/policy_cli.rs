@@ -210,15 +210,8 @@ fn the_library_is_written_out() {
 /// What is proposed is a label file, which then silences what it says.
 #[test]
 fn a_resolver_is_proposed_for_its_role() {
-    const RESOLVER: [u8; 4] = [10, 0, 0, 53];
-    const SERVER: [u8; 4] = [192, 0, 2, 1];
-    let session = |client, server| {
-        [((client, server), [40_000, 53], &[0; 30][..]), ((server, client), [53, 40_000], &[0; 90])]
-    };
-    let clients = (1..6).map(|host| session([10, 0, 1, host], RESOLVER));
-    let all = clients.chain([session(RESOLVER, SERVER)]).flatten();
     let files = directory(&[("labels.toml", "[labels]\nfiles = ['roles.csv']\n")]);
-    fs::write(files.path().join("day.pcap"), captured::datagrams(all)).expect("written");
+    fs::write(files.path().join("day.pcap"), captured::dns()).expect("written");
     let (code, out, error) = sensor_policy(&["suggest", "day.pcap"], files.path());
     assert_eq!(code, Some(0), "{error}");
     assert!(out.contains("# Proposed from 12 flow records between 2023-11-14T22:13:21Z"), "{out}");
@@ -231,4 +224,66 @@ fn a_resolver_is_proposed_for_its_role() {
     let (code, out, error) = sensor_policy(&again, files.path());
     assert_eq!(code, Some(0), "{error}");
     assert!(out.ends_with("# No host showed a role that it does not have yet.\n"), "{out}");
+}
+
+/// What becomes of flows, in the form for people: with the line that decides, and the value.
+#[test]
+fn why_points_at_the_condition_that_decides() {
+    let telnet = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/json");
+    let (code, out, error) =
+        sensor_policy(&["why", "telnet", "policies", "--flow", "flows.json"], Path::new(telnet));
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    golden(&Path::new(TUNING).join("why-flows.txt"), &out);
+    let flow = "srcip=10.0.0.9 srcport=53 dstport=53 protocol=tcp";
+    let why = ["why", "many_clients", "--config", "why-site.toml", "--flow", flow];
+    let (code, out, error) = sensor_policy(&why, Path::new(TUNING));
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    golden(&Path::new(TUNING).join("why-unmatched.txt"), &out);
+    // The labels of the configuration hold, and what the flow says of itself wins.
+    let of = |flow: &str| {
+        let why = ["why", "many_clients", "--config", "why-site.toml", "--flow", flow];
+        sensor_policy(&why, Path::new(TUNING)).1
+    };
+    let flow = "srcip=10.0.1.3 dstip=10.0.0.53 dstport=53 protocol=udp";
+    assert!(of(flow).contains("exempt by the role scanner"), "{}", of(flow));
+    let flow = format!("{flow} label.src.role=web");
+    assert!(of(&flow).contains("1 of 25 distinct(srcip)"), "{}", of(&flow));
+    for (flow, part) in [
+        ("dstprt=1", "did you mean `dstport`?"),
+        ("dstport=high", "`dstport` is of type int"),
+        ("flowtype=router dstport=1", "host, netflow or sflow"),
+        ("absent.json", "cannot open absent.json"),
+    ] {
+        let (code, _, error) =
+            sensor_policy(&["why", "telnet_client", "policies", "--flow", flow], Path::new(telnet));
+        assert_ne!(code, Some(0), "{flow}");
+        assert!(error.contains(part), "{flow}: {error}");
+    }
+}
+
+/// How the flows of a capture were divided, and that the summary under `-v` says the same.
+#[test]
+fn a_replay_accounts_for_the_flows_of_a_policy() {
+    let files = directory(&[]);
+    for name in ["why.toml", "why-site.toml", "why-labels.csv"] {
+        fs::copy(Path::new(TUNING).join(name), files.path().join(name)).expect("copied");
+    }
+    fs::write(files.path().join("dns.pcap"), captured::dns()).expect("written");
+    let why = ["replay", "--why", "many_clients", "--config", "why-site.toml", "dns.pcap"];
+    let (code, out, error) = sensor(&why, files.path());
+    assert_eq!(code, Some(0), "{error}");
+    golden(&Path::new(TUNING).join("why-replay.txt"), &out);
+    let summary = ["replay", "-v", "--print", "none", "--config", "why-site.toml", "dns.pcap"];
+    let (code, _, error) = sensor(&summary, files.path());
+    assert_eq!(code, Some(0), "{error}");
+    let line = error.lines().find(|line| line.trim_start().starts_with("many_clients"));
+    let words: Vec<&str> = line.expect("a line").split_whitespace().collect();
+    let expected = "many_clients 12 tested, 2 discarded, 4 matched, 2 keys, 0 events";
+    assert_eq!(words.join(" "), expected);
+    let quiet: Vec<&str> = summary.into_iter().filter(|word| *word != "-v").collect();
+    assert!(!sensor(&quiet, files.path()).2.contains("many_clients"));
+    let unknown = ["replay", "--why", "many_client", "--config", "why-site.toml", "dns.pcap"];
+    let (code, _, error) = sensor(&unknown, files.path());
+    assert_eq!(code, Some(64));
+    assert!(error.contains("did you mean `many_clients`?"), "{error}");
 }

@@ -43,7 +43,8 @@ pub const REPLAY_EXAMPLES: &str = "\
 Examples:
   sensor replay morning.pcap.gz | jq .octets        flows as JSON lines
   sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files
-  sensor replay --as exports netflow.pcap           flows exported by routers";
+  sensor replay --as exports netflow.pcap           flows exported by routers
+  sensor replay --why ssh_brute_force day.pcap.gz   why that policy did or did not fire";
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -106,6 +107,15 @@ pub struct ReplayArgs {
     /// Meaning of OUT counters in records that also have IN counters; overrides `[[device]]` [default: same]
     #[arg(long, help_heading = "Input", value_name = "WHAT")]
     pub out_counters: Option<OutCounters>,
+
+    /// Report at the end why this policy does or does not fire: flows tested, discarded by each line, matched, and the key
+    /// nearest to a threshold; repeatable. Without --policies and --config, of the stock library
+    #[arg(long, help_heading = "Policies", value_name = "NAME", action = ArgAction::Append)]
+    pub why: Vec<String>,
+
+    /// Print the report of --why as one JSON document, including errors (sensor/docs/json.md)
+    #[arg(long, help_heading = "Policies", requires = "why", conflicts_with = "print")]
+    pub json: bool,
 
     /// Captures to read, in this order; '-' is stdin. pcap or pcapng, plain, gzip or zstd; with --as exports also IPFIX files
     #[arg(help_heading = "Input", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
@@ -200,7 +210,7 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "General", value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
-    /// Increase the log level: -v by one step, -vv by two
+    /// Increase the log level: -v by one step, -vv by two; the summary then has a line for each policy
     #[arg(short, long, help_heading = "General", action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 }
@@ -290,7 +300,15 @@ impl FlowArgs {
             let fault = "--print combines `none` with other values: use one or the other";
             return Err(Failure::usage(fault).into());
         }
-        shown(&self.form, &self.top)
+        let shown = shown(&self.form, &self.top)?;
+        Ok(PrintOptions { policies: self.verbose > 0, ..shown })
+    }
+
+    /// Whether a flag asks for an output.
+    pub fn has_outputs(&self) -> bool {
+        let sinks =
+            !self.collector.is_empty() || self.ipfix_file.is_some() || self.flow_log.is_some();
+        sinks || !self.print.is_empty()
     }
 
     /// The flags that stand for keys of the configuration. Whoever gives neither a file nor `--print` wants to

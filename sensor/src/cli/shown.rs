@@ -95,7 +95,7 @@ pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<PrintOptions> {
             return Err(Failure::usage(fault).into());
         }
     }
-    Ok(PrintOptions { format: form.format(), top: top.options()?, roles: None })
+    Ok(PrintOptions { format: form.format(), top: top.options()?, ..PrintOptions::default() })
 }
 
 /// Refuses flags about flows where none are shown.

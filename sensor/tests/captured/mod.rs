@@ -33,6 +33,17 @@ pub fn datagrams<'p>(datagrams: impl IntoIterator<Item = Datagram<'p>>) -> Vec<u
     file
 }
 
+/// A capture of traffic: five hosts ask a resolver, which asks a name server. Twelve flows.
+pub fn dns() -> Vec<u8> {
+    const RESOLVER: [u8; 4] = [10, 0, 0, 53];
+    const SERVER: [u8; 4] = [192, 0, 2, 1];
+    let session = |client, server| {
+        [((client, server), [40_000, 53], &[0; 30][..]), ((server, client), [53, 40_000], &[0; 90])]
+    };
+    let clients = (1..6).map(|host| session([10, 0, 1, host], RESOLVER));
+    datagrams(clients.chain([session(RESOLVER, SERVER)]).flatten())
+}
+
 /// A record of NetFlow 5.
 pub fn netflow5() -> Vec<u8> {
     let mut datagram = words(&[5, 1, 0, 9000]);

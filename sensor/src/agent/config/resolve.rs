@@ -64,10 +64,15 @@ impl Config {
 
     /// The same without policies and outputs, for verbs that only look at flows.
     #[must_use]
-    pub fn without_outputs(mut self) -> Self {
+    pub fn without_outputs(self) -> Self {
+        Self { policies: PoliciesConfig::default(), ..self.without_sinks() }
+    }
+
+    /// The same without outputs: policies are asked, and nobody is told.
+    #[must_use]
+    pub fn without_sinks(mut self) -> Self {
         self.collectors.clear();
         self.ipfix_file = None;
-        self.policies = PoliciesConfig::default();
         self.hits = HitsConfig { outputs: Vec::new(), ipfix: None };
         self.log.print_flows = false;
         self.log.flow_log = None;

@@ -18,10 +18,13 @@ pub mod source_addresses;
 #[expect(clippy::disallowed_types, reason = "edge: tries whether files can be made")]
 pub mod writable;
 
+use std::sync::Arc;
+
 use sensor_core::{
     diagnostic::{Finding, Findings},
     enrich::sources::Sources,
     nql::lists::{ListValues, Lists},
+    policy::model::Policy,
 };
 
 use self::{asked::EvaluationRules, context::local, policies::UnreadablePolicies};
@@ -49,6 +52,13 @@ impl Contents {
 pub struct NamedFiles {
     pub(in crate::agent) sources: Sources,
     pub(in crate::agent) asked: EvaluationRules,
+}
+
+impl NamedFiles {
+    /// The enabled policies.
+    pub fn policies(&self) -> &[Arc<Policy>] {
+        self.asked.rules.policies()
+    }
 }
 
 /// What is wrong with the files and places that a configuration names.

@@ -20,7 +20,7 @@ use sensor_core::{
     },
     flow::{batch::FlowBatch, interfaces::Interfaces},
     nql::lists::ListValues,
-    policy::{detector::Detector, sources::OldSource, tags::Tagger},
+    policy::{self, detector::Detector, sources::OldSource, tags::Tagger},
     sync::Unpoisoned as _,
 };
 
@@ -155,9 +155,24 @@ impl<O: Output> Analysis<O> {
         Self::tell_old(old);
     }
 
+    /// The policies in force.
+    pub fn policies(&self) -> Vec<Arc<policy::model::Policy>> {
+        let policies = |pipeline: &mut Pipeline| {
+            pipeline.detector().counters().map(|(policy, ..)| Arc::new(policy.clone())).collect()
+        };
+        self.dispatcher.with(policies)
+    }
+
     fn engine(&self, pipeline: &Pipeline) -> Engine {
-        let policies = pipeline.detector().counters().map(|(policy, counters, _)| Policy {
-            name: policy.summary.name.clone(),
+        let detector = pipeline.detector();
+        let policies = detector.counters().zip(detector.tested());
+        let policies = policies.map(|((policy, counters, _), tested)| Policy {
+            name: policy.shown_name(),
+            tested,
+            discarded: None,
+            keys: counters.keys,
+            events: counters.events,
+            labels: counters.labels,
             matched: counters.matched,
             late: counters.late,
             untracked: counters.untracked,
@@ -166,6 +181,7 @@ impl<O: Output> Analysis<O> {
         let clock = pipeline.detector().clock_counters();
         Engine {
             lost: Vec::new(),
+            each: false,
             policies: policies.collect(),
             ahead: clock.ahead,
             set_back: clock.set_back,

@@ -7,6 +7,7 @@
 
 pub mod analysis;
 pub mod top;
+pub mod why;
 
 mod filter;
 mod leftovers;
@@ -14,6 +15,7 @@ mod outputs;
 mod reload;
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -28,7 +30,7 @@ use sensor_core::{
         interfaces::{Interfaces, SharedInterfaces},
     },
     nql::{Filter, lists::Lists},
-    policy::alert::Alert,
+    policy::{alert::Alert, discarded::Discarded},
     roles::Roles,
     sync::Unpoisoned as _,
 };
@@ -38,6 +40,7 @@ use self::{
     filter::FlowFilter,
     outputs::Outputs,
     top::{PrintOptions, TopGroups},
+    why::WhyAccounts,
 };
 use super::{config::Config, inspect::Contents, mode::Mode, status::Status};
 use crate::stdio;
@@ -57,6 +60,9 @@ struct Downstream {
     held_back: AtomicU64,
     top: Option<TopGroups>,
     roles: Option<Arc<Mutex<Roles>>>,
+    why: Option<WhyAccounts>,
+    /// Flows that discards pass over, where the summary has a line for each policy.
+    discarded: Option<Mutex<Discarded>>,
     interfaces: SharedInterfaces,
     outputs: Outputs,
 }
@@ -81,8 +87,11 @@ impl Plant {
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
         let top = TopGroups::new(shown);
         let held_back = AtomicU64::new(0);
-        let roles = shown.roles.clone();
-        let downstream = Downstream { filter, held_back, top, roles, interfaces, outputs };
+        let (roles, why) = (shown.roles.clone(), shown.why.clone());
+        let policies = || named.policies().to_vec();
+        let discarded = shown.policies.then(|| Mutex::new(Discarded::new(policies())));
+        let downstream =
+            Downstream { filter, held_back, top, roles, why, discarded, interfaces, outputs };
         Ok(Self { mode, analysis: Analysis::start(config, named, mode, downstream)?, lists })
     }
 
@@ -109,6 +118,9 @@ impl Plant {
     /// Lets time pass for the policies: `now` is milliseconds since the epoch.
     pub fn advance(&self, now: u64) {
         self.analysis.advance(now);
+        if let Some(why) = &self.downstream().why {
+            why.advance(now);
+        }
     }
 
     /// Makes the outputs those that `config` names, as far as they differ.
@@ -130,6 +142,12 @@ impl Plant {
         let refused = self.analysis.reloads().refused;
         let reloads = self.analysis.reload(config, &lists, now);
         self.analysis.leave(self.lists.follow(&lists));
+        if let Some(discarded) = &self.downstream().discarded {
+            // Asked for first: whoever gives them may wait for a batch that is being counted.
+            let policies = self.analysis.policies();
+            let mut discarded = discarded.lock().unwrap_or_else(PoisonError::into_inner);
+            *discarded = discarded.go_on(policies);
+        }
         result.is_ok() && reloads.refused == refused
     }
 
@@ -159,8 +177,8 @@ impl Plant {
 
     /// Says so where flows and hits go nowhere at all.
     pub fn warn_of_silence(&self) {
-        let Downstream { outputs, top, roles, .. } = self.downstream();
-        if outputs.is_empty() && top.is_none() && roles.is_none() {
+        let Downstream { outputs, top, roles, why, .. } = self.downstream();
+        if outputs.is_empty() && top.is_none() && roles.is_none() && why.is_none() {
             tracing::info!(
                 "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log or --collector"
             );
@@ -171,6 +189,7 @@ impl Plant {
     pub fn report(&self, status: &mut Status) {
         self.analysis.report(status);
         status.held_back = self.downstream().held_back();
+        self.downstream().report_policies(status);
         self.downstream().outputs.report(status);
     }
 
@@ -181,6 +200,10 @@ impl Plant {
         // Its threads have ended, and nobody else has a share in it.
         let Some(downstream) = self.analysis.into_output() else { return };
         status.held_back = downstream.held_back();
+        downstream.report_policies(status);
+        if let Some(why) = &downstream.why {
+            why.finish();
+        }
         downstream.outputs.finish(deadline, status);
         if let Some(top) = &downstream.top {
             // A reader that has gone away wants no more.
@@ -190,6 +213,18 @@ impl Plant {
 }
 
 impl Downstream {
+    /// Has the summary tell of each policy, where that is wanted.
+    fn report_policies(&self, status: &mut Status) {
+        let Some(discarded) = &self.discarded else { return };
+        let discarded = discarded.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: HashMap<String, u64> =
+            discarded.counts().map(|(policy, count)| (policy.shown_name(), count)).collect();
+        status.engine.each = true;
+        for policy in &mut status.engine.policies {
+            policy.discarded = known.get(&policy.name).copied();
+        }
+    }
+
     fn held_back(&self) -> Option<u64> {
         self.filter.as_ref().map(|_| self.held_back.load(Relaxed))
     }
@@ -201,6 +236,14 @@ impl Output for Downstream {
     }
 
     fn batch(&self, mut batch: FlowBatch) -> Option<FlowBatch> {
+        // The filter is for outputs: policies are asked of every flow.
+        if let Some(why) = &self.why {
+            why.observe(&batch, &self.interfaces.get());
+        }
+        if let Some(discarded) = &self.discarded {
+            let mut discarded = discarded.lock().unwrap_or_else(PoisonError::into_inner);
+            discarded.observe(&batch, &self.interfaces.get());
+        }
         if let Some(filter) = &self.filter {
             let mut filter = filter.lock().unpoisoned();
             let held_back = filter.apply(&mut batch, &self.interfaces.get());

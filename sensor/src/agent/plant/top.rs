@@ -16,6 +16,7 @@ use sensor_core::{
     sync::Unpoisoned as _,
 };
 
+use super::why::WhyAccounts;
 use crate::{
     export::log::{Format, top as text},
     stdio,
@@ -33,6 +34,10 @@ pub struct PrintOptions {
     pub top: Option<TopOptions>,
     /// Who watches what hosts do, where somebody wants to know.
     pub roles: Option<Arc<Mutex<Roles>>>,
+    /// Policies of which somebody wants to know why they do or do not speak.
+    pub why: Option<WhyAccounts>,
+    /// Whether the summary has a line for each policy.
+    pub policies: bool,
 }
 
 impl PrintOptions {

@@ -165,6 +165,9 @@ impl From<dispatch::Lost> for Lost {
 pub struct Engine {
     /// What its queue lost, by source and reason.
     pub lost: Vec<Lost>,
+    /// Whether the summary has a line for each policy.
+    #[serde(skip)]
+    pub each: bool,
     /// Each policy that is asked. One that a reload changes begins anew.
     pub policies: Vec<Policy>,
     /// Records from the future.
@@ -190,6 +193,16 @@ pub struct Engine {
 pub struct Policy {
     /// Its name.
     pub name: String,
+    /// Records that it was asked of.
+    pub tested: u64,
+    /// Records that fulfilled its query and were passed over by its discards; `None` where nobody wants to know.
+    pub discarded: Option<u64>,
+    /// Keys that began to be watched.
+    pub keys: u64,
+    /// Events given.
+    pub events: u64,
+    /// Labels written.
+    pub labels: u64,
     /// Records that it matched.
     pub matched: u64,
     /// Of these, records that came too late to count.

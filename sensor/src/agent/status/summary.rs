@@ -192,6 +192,9 @@ fn policies(text: &mut String, status: &Status) {
             sum(|policy| policy.late),
             sum(|policy| policy.evicted)
         ));
+        if engine.each {
+            text.push_str(&each(&engine.policies));
+        }
         if engine.inside.records > 0 && !engine.inside.found {
             text.push_str(
                 "no record had an internal address: policies that query srcinternal or dstinternal matched nothing; check [networks]\n",
@@ -229,6 +232,22 @@ fn policies(text: &mut String, status: &Status) {
     }
 }
 
+/// A line for each policy, the one that matched most first.
+fn each(policies: &[Policy]) -> String {
+    let mut sorted: Vec<&Policy> = policies.iter().collect();
+    sorted.sort_by(|one, other| (other.matched, &one.name).cmp(&(one.matched, &other.name)));
+    let width = sorted.iter().map(|policy| policy.name.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for Policy { name, tested, discarded, matched, keys, events, labels, .. } in sorted {
+        let discarded = discarded.unwrap_or(0);
+        let labels = if *labels > 0 { format!(", {labels} labels") } else { String::new() };
+        text.push_str(&format!(
+            "  {name:width$}  {tested:>10} tested, {discarded:>8} discarded, {matched:>8} matched, {keys:>6} keys, {events:>5} events{labels}\n"
+        ));
+    }
+    text
+}
+
 /// Of which share of the records it is known who opened the connection.
 fn initiators(shares: &Shares) -> String {
     let records = shares.records();
@@ -263,6 +282,33 @@ mod tests {
             "",
         ];
         assert_eq!(text(&Status { engine, ..Status::default() }), expected.join("\n"));
+    }
+
+    #[test]
+    fn each_policy_has_a_line_where_that_is_wanted() {
+        let policy = |name: &str, matched, discarded| Policy {
+            name: name.to_owned(),
+            tested: 100,
+            discarded,
+            matched,
+            keys: 2,
+            events: 1,
+            ..Policy::default()
+        };
+        let policies =
+            vec![policy("b", 0, None), policy("long", 7, Some(3)), policy("a", 0, Some(9))];
+        let engine = Engine { policies, each: true, ..Engine::default() };
+        let expected = [
+            "3 policies: 7 matches, 0 too late to count, 0 keys evicted",
+            "  long         100 tested,        3 discarded,        7 matched,      2 keys,     1 events",
+            "  a            100 tested,        9 discarded,        0 matched,      2 keys,     1 events",
+            "  b            100 tested,        0 discarded,        0 matched,      2 keys,     1 events",
+            "",
+        ];
+        let status = Status { engine, ..Status::default() };
+        assert_eq!(text(&status), expected.join("\n"));
+        let engine = Engine { each: false, ..status.engine };
+        assert_eq!(text(&Status { engine, ..Status::default() }).lines().count(), 1);
     }
 
     #[test]

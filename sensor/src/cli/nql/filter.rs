@@ -99,7 +99,7 @@ fn known(arguments: &FilterArgs) -> anyhow::Result<Option<Known>> {
 }
 
 /// Answers by a context.
-struct Known(enrich::context::Context);
+pub struct Known(pub enrich::context::Context);
 
 impl Lookup for Known {
     fn profile(&self, address: IpAddr) -> Arc<Profile> {

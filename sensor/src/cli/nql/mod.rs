@@ -7,6 +7,7 @@ mod filter;
 mod query;
 
 pub use args::{NqlArgs, NqlCommand};
+pub use filter::Known;
 pub use query::flow_filter;
 
 /// Does what was asked.

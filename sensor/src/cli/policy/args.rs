@@ -17,6 +17,7 @@ const EXAMPLES: &str = r#"Examples:
   sensor policy check --json policies | jq -r '.diagnostics[] | "\(.file):\(.line): \(.message)"'
   sensor policy explain ssh_brute_force
   sensor policy explain ssh_brute_force --config /etc/sensor/sensor.toml
+  sensor policy why ssh_brute_force --flow 'srcip=10.0.0.5 srcport=22 dstip=192.0.2.7 protocol=tcp packets=3'
   sensor policy suggest day.pcap.gz > roles.csv"#;
 
 /// Arguments of `policy`.
@@ -39,6 +40,9 @@ pub enum PolicyCommand {
     List(SiteArgs),
     /// Show how a policy is evaluated: compiled query, keys, windows, thresholds
     Explain(ExplainArgs),
+    /// Say what becomes of flows: the first condition that fails, the discard that passes them over, or their key and what the
+    /// thresholds have of them
+    Why(WhyArgs),
     /// Write the stock library to a directory: policies, their tests, their lists; overwrites nothing
     Export(ExportArgs),
     /// Propose roles of hosts (resolver, proxy, scanner, backup, ...) from recorded flows, as a label file to review
@@ -46,7 +50,7 @@ pub enum PolicyCommand {
 }
 
 /// Policy files.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct FilesArgs {
     /// Policy files (TOML, or JSON of the Fusion API) or directories of them [default: the stock library]
     #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
@@ -63,7 +67,7 @@ pub struct FilesArgs {
 }
 
 /// Policies as files have them, or as a configuration changes them.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct SiteArgs {
     /// Which files.
     #[command(flatten)]
@@ -98,6 +102,28 @@ pub struct ExplainArgs {
     pub site: SiteArgs,
 }
 
+/// Arguments of `policy why`.
+#[derive(Args, Debug)]
+pub struct WhyArgs {
+    /// Name of the policy
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// The flow: FIELD=VALUE words ('srcip=10.0.0.1 dstport=22 protocol=tcp', commas between the values of a list), or a file
+    /// of flows as JSON lines; '-' is stdin
+    #[arg(long, value_name = "FLOW|FILE", required = true)]
+    pub flow: String,
+
+    /// Which files.
+    #[command(flatten)]
+    pub site: SiteArgs,
+
+    /// The same as DIR|FILE: files, directories, or 'stock' for the built-in library; repeatable
+    #[arg(long, value_name = "PATH", action = ArgAction::Append, conflicts_with_all = ["config", "paths"],
+          value_hint = ValueHint::AnyPath)]
+    pub policies: Vec<PathBuf>,
+}
+
 /// Arguments of `policy export`.
 #[derive(Args, Debug)]
 pub struct ExportArgs {
@@ -121,4 +147,8 @@ pub struct SuggestArgs {
     /// proposed for it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
+
+    /// For people or programs.
+    #[command(flatten)]
+    pub json: JsonArgs,
 }

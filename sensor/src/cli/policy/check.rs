@@ -20,8 +20,8 @@ pub fn check(arguments: &SiteArgs) -> anyhow::Result<()> {
 fn read(arguments: &SiteArgs) -> anyhow::Result<Outcome<Counts>> {
     let site = files::Site::read(arguments)?;
     let loaded = site.load_sound()?;
-    let enabled = loaded.policies.iter().filter(|policy| policy.enabled).count();
-    let counts = Counts { policies: loaded.policies.len(), enabled };
+    let enabled = loaded.by_name().filter(|policy| policy.enabled).count();
+    let counts = Counts { policies: loaded.by_name().count(), enabled };
     let mut findings = loaded.findings();
     findings.extend(site.advice(&loaded.policies));
     Ok(Outcome::well(counts, findings))

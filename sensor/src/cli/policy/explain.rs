@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sensor_core::{
-    diagnostic::{Theme, nearest},
+    diagnostic::Theme,
     nql::{
         columns::{self, Program},
         typed::Typed,
@@ -13,11 +13,12 @@ use sensor_core::{
 };
 use serde::Serialize;
 
-use super::{args::ExplainArgs, files::Site, list::Summary};
-use crate::cli::{
-    exit::Failure,
-    report::{Body, Outcome, report},
+use super::{
+    args::ExplainArgs,
+    files::{Site, named},
+    list::Summary,
 };
+use crate::cli::report::{Body, Outcome, report};
 
 /// A policy as it is evaluated.
 #[derive(Serialize)]
@@ -45,6 +46,8 @@ struct Explained {
 struct Overridden {
     file: String,
     line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     key: String,
     value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,8 +55,8 @@ struct Overridden {
 }
 
 impl Overridden {
-    fn of(Change { file, line, key, value, was }: Change) -> Self {
-        Self { file, line, key, value, was }
+    fn of(Change { file, line, source, key, value, was }: Change) -> Self {
+        Self { file, line, source, key, value, was }
     }
 }
 
@@ -105,19 +108,10 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
 
 fn read(arguments: &ExplainArgs) -> anyhow::Result<Outcome<Explained>> {
     let site = Site::read(&arguments.site)?;
-    let mut loaded = site.load()?;
-    let names = || loaded.policies.iter().map(|policy| policy.summary.name.as_str());
-    let Some(policy) = loaded.policies.iter().find(|p| p.summary.name == arguments.name) else {
-        let near = nearest(&arguments.name, names());
-        let hint = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`sensor policy list` shows those that can be explained".to_owned(),
-        };
-        let message = format!("no valid policy is named `{}`; {hint}", arguments.name);
-        return Err(Failure::usage(message).into());
-    };
+    let loaded = site.load()?;
+    let (policy, _) = named(&loaded, &arguments.name)?[0];
     let remarks = site.remarks(&arguments.name)?;
-    let overrides = loaded.changes.remove(&arguments.name).unwrap_or_default();
+    let overrides = loaded.changes.get(&arguments.name).cloned().unwrap_or_default();
     let overrides = overrides.into_iter().map(Overridden::of).collect();
     Ok(Outcome::well(Explained::of(policy, remarks, overrides), Default::default()))
 }
@@ -228,9 +222,11 @@ impl Body for Explained {
         }
         if !self.overrides.is_empty() {
             text.push_str("overridden by the configuration:\n");
-            for Overridden { file, line, key, value, was } in &self.overrides {
+            for Overridden { file, line, source, key, value, was } in &self.overrides {
                 let was = was.as_ref().map_or(String::new(), |was| format!(", instead of {was}"));
-                text.push_str(&format!("  {file}:{line}: {key} = {value}{was}\n"));
+                let flows =
+                    source.as_ref().map_or(String::new(), |of| format!(", for flows of {of}"));
+                text.push_str(&format!("  {file}:{line}: {key} = {value}{was}{flows}\n"));
             }
             text.push('\n');
         }

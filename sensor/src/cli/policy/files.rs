@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use sensor_core::{
-    diagnostic::Findings,
+    diagnostic::{Findings, nearest},
     nql::lists::Lists,
     policy::{
         detector::Rules,
         load::{Loaded, PolicyFile, tuning::Tuning},
         model::Policy,
         stock,
+        written::WrittenPolicy,
     },
 };
 
@@ -67,6 +68,28 @@ pub fn lists(arguments: &FilesArgs) -> anyhow::Result<Lists> {
     Ok(policies::lists(&arguments.paths, &given)?)
 }
 
+/// The sound policies of a name, at least one: the policy itself, and behind it those for flows of sources that the site gives
+/// limits of their own.
+///
+/// # Errors
+/// There is none.
+pub fn named<'l>(
+    loaded: &'l Loaded,
+    name: &str,
+) -> anyhow::Result<Vec<(&'l Policy, &'l WrittenPolicy)>> {
+    let all = loaded.policies.iter().zip(&loaded.written);
+    let found: Vec<_> = all.filter(|(policy, _)| policy.summary.name == name).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let names = loaded.policies.iter().map(|policy| policy.summary.name.as_str());
+    let hint = match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`sensor policy list` shows those that there are".to_owned(),
+    };
+    Err(Failure::usage(format!("no valid policy is named `{name}`; {hint}")).into())
+}
+
 /// Where policies are read from, and what is changed of them.
 pub struct Site {
     paths: Vec<PathBuf>,
@@ -110,6 +133,16 @@ impl Site {
     /// All faults, to end with exit code 64.
     pub fn load_sound(&self) -> anyhow::Result<Loaded> {
         Ok(policies::sound(self.load()?)?)
+    }
+
+    /// The lists that their queries may name.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// The configuration, where one was named.
+    pub fn config(&self) -> Option<&Config> {
+        self.config.as_deref()
     }
 
     /// What of the policies is probably not meant, by a configuration and the files of labels that it names. Those that

@@ -52,7 +52,7 @@ pub fn list(arguments: &SiteArgs) -> anyhow::Result<()> {
 
 fn read(arguments: &SiteArgs) -> anyhow::Result<Outcome<List>> {
     let loaded = files::Site::read(arguments)?.load_sound()?;
-    let policies = loaded.policies.iter().map(Summary::of).collect();
+    let policies = loaded.by_name().map(Summary::of).collect();
     Ok(Outcome::well(List { policies }, loaded.findings()))
 }
 

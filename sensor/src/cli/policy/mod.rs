@@ -8,8 +8,11 @@ mod files;
 mod list;
 mod suggest;
 mod test;
+mod why;
 
 pub use args::{FilesArgs, PolicyArgs, PolicyCommand, SiteArgs, SuggestArgs};
+pub use files::named;
+pub use why::account;
 
 /// Does what was asked.
 pub fn policy(arguments: &PolicyArgs) -> anyhow::Result<()> {
@@ -18,6 +21,7 @@ pub fn policy(arguments: &PolicyArgs) -> anyhow::Result<()> {
         PolicyCommand::Test(arguments) => test::test(arguments),
         PolicyCommand::List(arguments) => list::list(arguments),
         PolicyCommand::Explain(arguments) => explain::explain(arguments),
+        PolicyCommand::Why(arguments) => why::why(arguments),
         PolicyCommand::Export(arguments) => export::export(arguments),
         PolicyCommand::Suggest(arguments) => suggest::suggest(arguments),
     }

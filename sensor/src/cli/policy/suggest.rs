@@ -3,16 +3,19 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
+    net::IpAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use sensor_core::{
+    diagnostic::Findings,
     policy::{exempt, model::Policy},
     roles::{CONTEXT, Proposal, Roles, Seen},
     sync::Unpoisoned as _,
 };
+use serde::Serialize;
 
 use super::{SiteArgs, SuggestArgs, args::FilesArgs, files::Site};
 use crate::{
@@ -23,12 +26,45 @@ use crate::{
         plant::top::PrintOptions,
         replay,
     },
-    cli::args::Content,
+    cli::{
+        args::Content,
+        report::{Body, Outcome, report},
+    },
     stdio,
 };
 
+/// What hosts were seen to do.
+#[derive(Serialize)]
+struct Suggested {
+    records: u64,
+    unwatched_records: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_ms: Option<u64>,
+    proposals: Vec<Proposed>,
+}
+
+/// A role of a host.
+#[derive(Serialize)]
+struct Proposed {
+    address: IpAddr,
+    role: &'static str,
+    evidence: String,
+    /// Enabled policies that are no longer evaluated for it.
+    policies: Vec<String>,
+}
+
 /// Prints the proposals as CSV; what was read goes to stderr, as with `sensor replay`.
 pub fn suggest(arguments: &SuggestArgs) -> anyhow::Result<()> {
+    if arguments.json.json {
+        // The document is all that is said.
+        stdio::be_quiet();
+    }
+    report(arguments.json, read(arguments))
+}
+
+fn read(arguments: &SuggestArgs) -> anyhow::Result<Outcome<Suggested>> {
     let config =
         config::load(arguments.config.as_deref(), &Overrides::default())?.without_outputs();
     logging::start(config.log.level);
@@ -45,7 +81,8 @@ pub fn suggest(arguments: &SuggestArgs) -> anyhow::Result<()> {
     }?;
     let roles = roles.lock().unpoisoned();
     let policies = policies(arguments.config.clone())?;
-    Ok(stdio::print(format_args!("{}", text(&roles.proposals(), roles.seen(), &policies)))?)
+    let suggested = Suggested::of(&roles.proposals(), roles.seen(), &policies);
+    Ok(Outcome::well(suggested, Findings::default()))
 }
 
 /// The policies that roles exempt hosts from: those of the configuration, or the stock library.
@@ -54,49 +91,73 @@ fn policies(config: Option<PathBuf>) -> anyhow::Result<Vec<Policy>> {
     Ok(Site::read(&SiteArgs { files, config })?.load_sound()?.policies)
 }
 
-fn text(proposals: &[Proposal], seen: Seen, policies: &[Policy]) -> String {
-    let mut exempt = BTreeMap::<String, Vec<&str>>::new();
-    for policy in policies.iter().filter(|policy| policy.enabled) {
-        for role in exempt::by_label(policy, CONTEXT) {
-            exempt.entry(role).or_default().push(&policy.summary.name);
-        }
-    }
-    let mut text = String::new();
-    // A string takes everything.
-    let _ = writeln!(text, "# Proposed from {}.", period(seen));
-    if seen.unwatched > 0 {
-        let _ =
-            writeln!(text, "# {} records had hosts for which there was no room.", seen.unwatched);
-    }
-    text.push_str(
-        "# Review each line, delete what is wrong, and name this file in [labels] files.\n",
-    );
-    if proposals.is_empty() {
-        text.push_str("# No host showed a role that it does not have yet.\n");
-    }
-    for Proposal { address, role, evidence } in proposals {
-        let _ = writeln!(text, "\n# {address} {evidence}");
-        match exempt.get(*role) {
-            Some(names) => {
-                let _ = writeln!(text, "# no longer evaluated for it: {}", names.join(", "));
+impl Suggested {
+    fn of(proposals: &[Proposal], seen: Seen, policies: &[Policy]) -> Self {
+        let mut exempt = BTreeMap::<String, Vec<String>>::new();
+        let policies = policies.iter().filter(|policy| policy.enabled && policy.source.is_none());
+        for policy in policies {
+            for role in exempt::by_label(policy, CONTEXT) {
+                exempt.entry(role).or_default().push(policy.summary.name.clone());
             }
-            None => text.push_str("# no enabled policy asks for this role\n"),
         }
-        let _ = writeln!(text, "{address},{CONTEXT},{role}");
+        let proposed = |Proposal { address, role, evidence }: &Proposal| Proposed {
+            address: *address,
+            role,
+            evidence: evidence.clone(),
+            policies: exempt.get(*role).cloned().unwrap_or_default(),
+        };
+        Self {
+            records: seen.records,
+            unwatched_records: seen.unwatched,
+            first_ms: seen.first,
+            last_ms: seen.last,
+            proposals: proposals.iter().map(proposed).collect(),
+        }
     }
-    text
 }
 
-/// How much was read, and from when to when.
-fn period(seen: Seen) -> String {
-    let time = |milliseconds: u64| {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);
-        humantime::format_rfc3339_seconds(time)
-    };
-    match (seen.first, seen.last) {
-        (Some(first), Some(last)) => {
-            format!("{} flow records between {} and {}", seen.records, time(first), time(last))
+impl Body for Suggested {
+    /// A label file.
+    fn text(&self) -> String {
+        let mut text = String::new();
+        // A string takes everything.
+        let _ = writeln!(text, "# Proposed from {}.", self.period());
+        if self.unwatched_records > 0 {
+            let records = self.unwatched_records;
+            let _ = writeln!(text, "# {records} records had hosts for which there was no room.");
         }
-        _ => "no flow records".to_owned(),
+        text.push_str(
+            "# Review each line, delete what is wrong, and name this file in [labels] files.\n",
+        );
+        if self.proposals.is_empty() {
+            text.push_str("# No host showed a role that it does not have yet.\n");
+        }
+        for Proposed { address, role, evidence, policies } in &self.proposals {
+            let _ = writeln!(text, "\n# {address} {evidence}");
+            match policies.as_slice() {
+                [] => text.push_str("# no enabled policy asks for this role\n"),
+                names => {
+                    let _ = writeln!(text, "# no longer evaluated for it: {}", names.join(", "));
+                }
+            }
+            let _ = writeln!(text, "{address},{CONTEXT},{role}");
+        }
+        text
+    }
+}
+
+impl Suggested {
+    /// How much was read, and from when to when.
+    fn period(&self) -> String {
+        let time = |milliseconds: u64| {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);
+            humantime::format_rfc3339_seconds(time)
+        };
+        match (self.first_ms, self.last_ms) {
+            (Some(first), Some(last)) => {
+                format!("{} flow records between {} and {}", self.records, time(first), time(last))
+            }
+            _ => "no flow records".to_owned(),
+        }
     }
 }
