@@ -69,7 +69,8 @@ fn contexts(sources: &Sources, policies: &[Arc<Policy>]) -> BTreeMap<String, Val
 /// Policies that can never match, by the reason.
 fn never(site: &Site, policies: &[Arc<Policy>]) -> Findings {
     let mut by_lack: BTreeMap<Lack, Vec<&str>> = BTreeMap::new();
-    for policy in policies {
+    // Those for flows of a source lack the same.
+    for policy in policies.iter().filter(|policy| policy.source.is_none()) {
         if let Some(lack) = lacks::of_policy(policy, site) {
             by_lack.entry(lack).or_default().push(&policy.summary.name);
         }
