@@ -35,6 +35,43 @@ impl Addresses {
         }
     }
 
+    /// Addresses of the same family, none yet.
+    pub(super) fn without_rows(&self) -> Self {
+        match self {
+            Self::V4 { .. } => Self::V4 { source: Vec::new(), destination: Vec::new() },
+            Self::V6 { .. } => Self::V6 { source: Vec::new(), destination: Vec::new() },
+        }
+    }
+
+    /// Writes a row behind what is there.
+    #[inline]
+    pub(super) fn pack(&self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::V4 { source, destination } => {
+                source.pack(row, out);
+                destination.pack(row, out);
+            }
+            Self::V6 { source, destination } => {
+                source.pack(row, out);
+                destination.pack(row, out);
+            }
+        }
+    }
+
+    /// Appends a row of this family that was written by [`Self::pack`].
+    pub(super) fn unpack(&mut self, octets: &mut &[u8]) {
+        match self {
+            Self::V4 { source, destination } => {
+                source.unpack(octets);
+                destination.unpack(octets);
+            }
+            Self::V6 { source, destination } => {
+                source.unpack(octets);
+                destination.unpack(octets);
+            }
+        }
+    }
+
     pub(super) fn keep(&mut self, rows: &[usize]) {
         match self {
             Self::V4 { source, destination } => {

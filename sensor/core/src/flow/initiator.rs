@@ -5,6 +5,8 @@
 //! without ACK, a request of ICMP). All else is a guess by the ports, and marked as one. Computed when somebody asks, from
 //! columns that are there anyway.
 
+use std::cmp::Ordering;
+
 use sensor_common::{
     packet::ip::protocol,
     tcp::{ACK, SYN},
@@ -120,7 +122,9 @@ impl Role {
 }
 
 /// Who opened the flow in a row; none where nobody can tell.
-#[inline]
+///
+/// Asked of every record, more than once: hence no look at presence, no list to search, and few branches.
+#[inline(always)]
 pub fn opened(batch: &FlowBatch, row: usize) -> Option<Opened> {
     if let Some(by) = known(batch, row) {
         return Some(Opened { by, guessed: false });
@@ -130,58 +134,62 @@ pub fn opened(batch: &FlowBatch, row: usize) -> Option<Opened> {
 }
 
 /// What is known.
-#[inline]
+#[inline(always)]
 fn known(batch: &FlowBatch, row: usize) -> Option<Initiator> {
     let told = batch.initiator.get(row).copied().unwrap_or(0);
     if let Some(told) = Initiator::from_number(told) {
         return Some(told);
     }
     match batch.protocol[row] {
-        protocol::TCP => match batch.tcp_flags_of(row)? & (SYN | ACK) {
+        // Flags that no device tells have neither.
+        protocol::TCP => match batch.tcp_flags[row] & (SYN | ACK) {
             // No packet acknowledged anything, and the answer to a SYN would.
             SYN => Some(Initiator::Source),
             // One packet; of several, the flags are those of an opening as well.
             ANSWER if batch.packets[row] == 1 => Some(Initiator::Destination),
             _ => None,
         },
-        protocol::ICMP => request(batch.icmp_type_code[row], &[8, 13, 15, 17], &[0, 14, 16, 18]),
-        protocol::ICMPV6 => request(batch.icmp_type_code[row], &[128], &[129]),
+        // ICMP asks or answers. Errors and announcements do neither.
+        protocol::ICMP => match batch.icmp_type_code[row] >> 8 {
+            8 | 13 | 15 | 17 => Some(Initiator::Source),
+            0 | 14 | 16 | 18 => Some(Initiator::Destination),
+            _ => None,
+        },
+        protocol::ICMPV6 => match batch.icmp_type_code[row] >> 8 {
+            128 => Some(Initiator::Source),
+            129 => Some(Initiator::Destination),
+            _ => None,
+        },
         _ => None,
     }
 }
 
-/// Whether ICMP asks or answers. Errors and announcements do neither.
-fn request(type_code: u16, requests: &[u8], replies: &[u8]) -> Option<Initiator> {
-    let kind = (type_code >> 8) as u8;
-    if requests.contains(&kind) {
-        Some(Initiator::Source)
-    } else {
-        replies.contains(&kind).then_some(Initiator::Destination)
-    }
+/// How much a port looks like a server's: most of all if it is that of a known service, then if it is below 1024, then if it
+/// is below those that clients are given.
+#[inline(always)]
+fn likeness(port: u16) -> u8 {
+    u8::from(is_service(port)) << 2 | u8::from(port < 1024) << 1 | u8::from(port < EPHEMERAL)
 }
 
 /// What the ports suggest: the server has the only port of a known service, or else the only port below 1024, or else the
-/// only one below those that clients are given.
+/// only one below those that clients are given. That is the one that looks more like a server's.
+#[inline(always)]
 fn guess(batch: &FlowBatch, row: usize) -> Option<Initiator> {
     let has_ports = matches!(batch.protocol[row], protocol::TCP | protocol::UDP | protocol::SCTP);
-    let ports = [batch.source_port[row], batch.destination_port[row]];
+    let (source, destination) = (batch.source_port[row], batch.destination_port[row]);
     // Later fragments have no ports, folded flows have lost one.
-    if !has_ports || ports.contains(&0) {
+    if !has_ports || source == 0 || destination == 0 {
         return None;
     }
-    let is_low = |port| port < 1024;
-    let is_no_client_s = |port| port < EPHEMERAL;
-    let alone = |[source, destination]: [bool; 2]| match (source, destination) {
-        (false, true) => Some(Initiator::Source),
-        (true, false) => Some(Initiator::Destination),
-        _ => None,
-    };
-    alone(ports.map(is_service))
-        .or_else(|| alone(ports.map(is_low)))
-        .or_else(|| alone(ports.map(is_no_client_s)))
+    match likeness(source).cmp(&likeness(destination)) {
+        Ordering::Less => Some(Initiator::Source),
+        Ordering::Greater => Some(Initiator::Destination),
+        Ordering::Equal => None,
+    }
 }
 
 /// The port of a role; none where nobody can tell who has it.
+#[inline(always)]
 pub fn port(batch: &FlowBatch, row: usize, role: Role) -> Option<u16> {
     Some(match role.side(opened(batch, row)?.by) {
         Side::Source => batch.source_port[row],

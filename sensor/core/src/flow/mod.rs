@@ -6,6 +6,7 @@
 //! * [`key`]: the kernel's flow keys as addresses of a batch.
 //! * [`delta`]: what a source adds to a flow, on its way into the cache.
 //! * [`cache`]: active flows, and when they end. [`aggregator`]: counts in, full batches of their records out.
+//! * [`kept`]: single rows that outlive their batch.
 //! * [`initiator`]: who opened the connection of a flow. [`services`]: ports by which that is guessed.
 //! * [`continued`]: which records of devices go on where an earlier one was cut.
 //! * [`profile`]: what is known about an address, interned.
@@ -31,6 +32,7 @@ pub mod fields;
 pub(crate) mod index;
 pub mod initiator;
 pub mod interfaces;
+pub mod kept;
 pub mod key;
 pub mod labels;
 pub mod mac;

@@ -47,7 +47,8 @@ pub struct Alert {
     pub destination_ports: Vec<u16>,
     /// How many flows there were by address and port, as far as they were counted.
     pub top: Top,
-    /// Some matching flows, at most [`MAX_SAMPLES`]: of an incident, of those since its key came near the threshold.
+    /// Some matching flows: of an incident, [`MAX_SAMPLES`] of those in the window when it starts, or all where there were
+    /// fewer; of a hit, the first that it stands for.
     pub samples: Vec<FlowSample>,
     /// What is known of the addresses in `track` and `samples`; sorted by address.
     pub addresses: Vec<(IpAddr, Arc<Profile>)>,

@@ -53,6 +53,34 @@ macro_rules! columns {
                 $($crate::flow::columns::Stored::keep(&mut self.$field, rows);)*
             }
 
+            /// Which columns have rows, a bit each, by their place in [`Column::ALL`].
+            pub(in crate::flow) fn filled_columns(&self) -> u128 {
+                let mut filled = 0;
+                $(filled |= u128::from(!self.$field.is_empty()) << Column::$variant as u32;)*
+                filled
+            }
+
+            /// Writes a row of the columns that are `filled`, one behind the other.
+            #[inline]
+            pub(in crate::flow) fn pack_columns(
+                &self,
+                row: usize,
+                filled: u128,
+                out: &mut Vec<u8>,
+            ) {
+                $(if filled >> Column::$variant as u32 & 1 != 0 {
+                    $crate::flow::columns::Stored::pack(&self.$field, row, out);
+                })*
+            }
+
+            /// Appends the row that [`Self::pack_columns`] wrote. Of one that is cut short, nothing is told in the columns
+            /// behind.
+            pub(in crate::flow) fn unpack_columns(&mut self, filled: u128, octets: &mut &[u8]) {
+                $(if filled >> Column::$variant as u32 & 1 != 0 {
+                    $crate::flow::columns::Stored::unpack(&mut self.$field, octets);
+                })*
+            }
+
             /// Gives all columns that must have rows, or have some, `rows` of them.
             pub(in crate::flow) fn level_columns(&mut self, rows: usize) {
                 $($crate::flow::columns::Stored::level(
@@ -87,6 +115,8 @@ macro_rules! columns {
         pub enum Column {
             $($(#[$doc])* $variant,)*
         }
+
+        const _: () = assert!(Column::ALL.len() <= 128, "a bit of a number for each column");
 
         impl Column {
             /// All of them.

@@ -23,6 +23,11 @@ impl Lists {
         &self.values[start as usize..*end as usize]
     }
 
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.ends.len()
+    }
+
     /// True without rows.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()

@@ -125,9 +125,56 @@ pub trait Stored {
 
     /// Makes the column `rows` long, with `unknown` in the rows that it lacks; one without rows stays so unless `required`.
     fn level(&mut self, rows: usize, unknown: Self::Value, required: bool);
+
+    /// Writes row `row`, which the column has, behind what is there.
+    fn pack(&self, row: usize, out: &mut Vec<u8>);
+
+    /// Appends a row that was written by [`Self::pack`], and takes its octets from the front.
+    fn unpack(&mut self, octets: &mut &[u8]);
 }
 
-impl<T: Copy> Stored for Vec<T> {
+/// A value of which each row of a column holds one.
+pub trait Packed: Copy {
+    /// Writes it behind what is there.
+    fn pack(self, out: &mut Vec<u8>);
+
+    /// Reads it from the front; none where too little is there.
+    fn unpack(octets: &mut &[u8]) -> Option<Self>;
+}
+
+macro_rules! packed {
+    ($($number:ty),*) => {$(
+        impl Packed for $number {
+            #[inline(always)]
+            fn pack(self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_ne_bytes());
+            }
+
+            fn unpack(octets: &mut &[u8]) -> Option<Self> {
+                let (own, rest) = octets.split_first_chunk()?;
+                *octets = rest;
+                Some(Self::from_ne_bytes(*own))
+            }
+        }
+    )*};
+}
+
+packed!(u8, u16, u32, u64, u128);
+
+impl Packed for [u8; 6] {
+    #[inline(always)]
+    fn pack(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self);
+    }
+
+    fn unpack(octets: &mut &[u8]) -> Option<Self> {
+        let (own, rest) = octets.split_first_chunk()?;
+        *octets = rest;
+        Some(*own)
+    }
+}
+
+impl<T: Packed> Stored for Vec<T> {
     type Value = T;
 
     #[inline]
@@ -151,6 +198,15 @@ impl<T: Copy> Stored for Vec<T> {
             self.resize(rows, unknown);
         }
     }
+
+    #[inline(always)]
+    fn pack(&self, row: usize, out: &mut Vec<u8>) {
+        self[row].pack(out);
+    }
+
+    fn unpack(&mut self, octets: &mut &[u8]) {
+        self.extend(T::unpack(octets));
+    }
 }
 
 impl Stored for Lists {
@@ -171,5 +227,17 @@ impl Stored for Lists {
         if required || !self.is_empty() {
             self.fill_up(rows);
         }
+    }
+
+    fn pack(&self, row: usize, out: &mut Vec<u8>) {
+        let values = self.get(row);
+        (values.len() as u32).pack(out);
+        values.iter().for_each(|value| value.pack(out));
+    }
+
+    fn unpack(&mut self, octets: &mut &[u8]) {
+        let count = u32::unpack(octets).unwrap_or(0);
+        let values: Vec<u32> = (0..count).map_while(|_| u32::unpack(octets)).collect();
+        self.put(self.rows(), values.into_iter());
     }
 }

@@ -1,18 +1,16 @@
-//! The flows of a key that is near a threshold: when it crosses, the flows that brought it there are gone, and one flow tells
-//! little of what happened.
+//! How many flows of a key that is near a threshold there were by address and port: when it crosses, they are gone.
 //!
-//! Far keys, which are nearly all, keep nothing of the kind.
+//! Far keys, which are nearly all, keep nothing of the kind, but for some flows ([`super::kept`]).
 
 use super::{
     scope::Flow,
     traces::{MOST_QUOTED, Traces},
 };
-use crate::policy::alert::MAX_SAMPLES;
 
 /// What a key has left since it came near.
 #[derive(Debug)]
 pub struct Approach {
-    /// Its flows, with room for the one that crosses.
+    /// Its flows.
     pub traces: Traces,
     /// Since when.
     since: u64,
@@ -30,7 +28,7 @@ impl Approach {
             *self = Self::new(flow.sample.end);
         }
         self.traces.add(flow, false);
-        self.traces.quote(flow, MAX_SAMPLES - 1);
+        self.traces.count(flow.row);
     }
 }
 

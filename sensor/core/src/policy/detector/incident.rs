@@ -46,8 +46,10 @@ pub struct Incident {
 /// What thresholds say of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// None holds, and the lowest is not near.
+    /// None holds, and a few more records cannot change that.
     Far,
+    /// None holds, and the lowest is not near.
+    Open,
     /// None holds, but the lowest is near.
     Near,
     /// This one holds.
@@ -68,7 +70,11 @@ pub fn verdict(
 ) -> Verdict {
     let lowest = policy.levels.first().filter(|_| held.is_none());
     let reach = lowest.map_or(Reach::Far, |level| level.threshold.condition.reach(window));
-    let below = if reach == Reach::Near { Verdict::Near } else { Verdict::Far };
+    let below = match reach {
+        Reach::Near => Verdict::Near,
+        Reach::Far if nested && held.is_none() => Verdict::Far,
+        _ => Verdict::Open,
+    };
     if nested && held.is_none() && reach != Reach::Holds {
         return below;
     }

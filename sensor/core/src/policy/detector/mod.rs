@@ -12,6 +12,7 @@ mod frequent;
 mod front;
 mod hits;
 mod incident;
+mod kept;
 mod prefetch;
 mod report;
 mod rules;

@@ -1,7 +1,7 @@
 //! What the trackers share: the flow at hand, and where what they find goes.
 
 use crate::{
-    flow::fields::Row,
+    flow::{fields::Row, kept::Keeper},
     policy::{
         alert::{Alert, LabelAction},
         sources::{SourceNumber, View},
@@ -15,6 +15,8 @@ use crate::{
 pub struct Flow<'a> {
     /// The row.
     pub row: Row<'a>,
+    /// Keeps it beyond the batch.
+    pub keeper: &'a Keeper<'a>,
     /// Who saw it.
     pub source: SourceNumber,
     /// Its times, as far as they can be believed, and counts as reported.

@@ -14,7 +14,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces},
+    flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces, kept::Keeper},
     nql::columns::Scratch,
     policy::{
         alert::{EndReason, LabelAction},
@@ -34,6 +34,8 @@ pub struct Shard {
     /// One for each policy of the part.
     pub(super) watches: Vec<Watch>,
     pub(super) labels: Vec<(usize, LabelAction)>,
+    /// As of the last batch.
+    pub(super) interfaces: Arc<Interfaces>,
 }
 
 impl Shard {
@@ -50,15 +52,20 @@ impl Shard {
 
     /// The same; `and` gets each flow behind the matches that wait with it, and its policy.
     #[inline(always)]
-    pub(super) fn observe_and<'f>(
+    pub(super) fn observe_and(
         &mut self,
-        batch: &'f FlowBatch,
-        interfaces: &'f Interfaces,
+        batch: &FlowBatch,
+        interfaces: &Interfaces,
         clocked: &Clocked,
         found: &mut Found,
-        mut and: impl FnMut(usize, &Flow<'f>, &mut Block<'f>, &mut MatchSink<'_>),
+        mut and: impl for<'f> FnMut(usize, &Flow<'f>, &mut Block<'f>, &mut MatchSink<'_>),
     ) {
-        let Self { rules, part, scratch, watches, labels } = self;
+        let Self { rules, part, scratch, watches, labels, interfaces: known } = self;
+        // Flows that are kept share them, and they seldom change.
+        if **known != *interfaces {
+            *known = Arc::new(interfaces.clone());
+        }
+        let keeper = Keeper::new(batch, known);
         let program = rules.program(batch.observed_by);
         let part = &rules.parts[*part];
         let policies = &*part.policies;
@@ -87,6 +94,7 @@ impl Shard {
                 let duration = batch.end[row].saturating_sub(batch.start[row]);
                 let flow = Flow {
                     row: Row { batch, row, interfaces },
+                    keeper: &keeper,
                     source: clocked.source(batch, row).number,
                     sample: Sample {
                         start: end.saturating_sub(duration),

@@ -1,6 +1,6 @@
 //! What is kept of a key: two lines of the cache that every record changes, and what few keys have beside them.
 
-use super::{approach::Approach, incident::Incident, scope::Flow};
+use super::{approach::Approach, incident::Incident, kept::KeptFlows, scope::Flow};
 use crate::policy::{
     keys::State,
     sources::SourceNumber,
@@ -10,8 +10,6 @@ use crate::policy::{
     },
 };
 
-/// Ports that a key remembers before it has an incident.
-const REMEMBERED_PORTS: usize = 2;
 /// Sources that a key remembers beside the first.
 const MORE_SOURCES: usize = 3;
 
@@ -20,8 +18,8 @@ const MORE_SOURCES: usize = 3;
 #[repr(C, align(64))]
 pub struct KeyState {
     pub(super) series: Series,
-    /// Ports of the last records.
-    pub(super) ports: [(u16, u16); REMEMBERED_PORTS],
+    /// Flows to tell of where a threshold holds.
+    pub(super) kept: KeptFlows,
     /// The sampling rate of all records, where they had one; 0 before the first.
     rate: u32,
     /// One more than the number of the first source, 0 for none.
@@ -100,11 +98,15 @@ impl KeyState {
         all.take_while(|source| *source != 0).map(|source| source - 1)
     }
 
+    /// Forgets its window: what it holds has not happened yet.
+    pub(super) fn forget_window(&mut self) {
+        self.series = Series::default();
+        self.kept.forget();
+    }
+
     /// Takes note of where a record came from.
     #[inline(always)]
     pub(super) fn remember(&mut self, flow: &Flow<'_>) {
-        let (batch, row) = (flow.row.batch, flow.row.row);
-        self.ports = [(batch.source_port[row], batch.destination_port[row]), self.ports[0]];
         let source = flow.source.saturating_add(1);
         if self.source == 0 {
             self.source = source;
@@ -158,7 +160,7 @@ impl KeyState {
 
     fn begin(&mut self, flow: &Flow<'_>) {
         self.rate = flow.rate;
-        self.ports = Default::default();
+        self.kept.forget();
         self.source = 0;
         if let Some(rare) = &mut self.rare {
             (rare.scaled, rare.sources) = (None, Default::default());

@@ -12,7 +12,7 @@ use crate::{
     },
     nql::lists::Lists,
     policy::{
-        alert::{EventKind, Severity},
+        alert::{EventKind, MAX_SAMPLES, Severity},
         load::{PolicyFile, load},
         testcase,
     },
@@ -475,10 +475,11 @@ label = { field = "dstip", context = "x", value = "y" }
 /// The batches, each row at its time, cut into pieces of so many rows.
 fn run(
     batches: &[FlowBatch],
+    policies: &str,
     (piece, shards): (usize, usize),
     seed: u64,
 ) -> (Vec<Alert>, Vec<LabelAction>) {
-    let mut detector = Detector::in_shards(shards, rules(MIXED), seed, "host");
+    let mut detector = Detector::in_shards(shards, rules(policies), seed, "host");
     let (mut events, mut labels) = (Vec::new(), Vec::new());
     for (number, batch) in batches.iter().enumerate() {
         let now = NOW + number as u64 * 7000;
@@ -501,6 +502,117 @@ fn run(
     (events, labels)
 }
 
+/// Spreads the rows of batches over time, not quite in order.
+fn at_their_times(mut batches: Vec<FlowBatch>) -> Vec<FlowBatch> {
+    for (number, batch) in batches.iter_mut().enumerate() {
+        for row in 0..batch.len() {
+            let shift = NOW + number as u64 * 7000 - 12_000 + (row as u64 * 7919) % 9000 - 8000;
+            batch.start[row] += shift;
+            batch.end[row] += shift;
+        }
+    }
+    batches
+}
+
+/// Thresholds that keys reach from far away, step by step, with some of their levels, by growing, by shrinking, by silence.
+const STARTS: &str = r#"
+[[policy]]
+name = "at once"
+match = ""
+track_by = [["protocol"], ["srcip", "dstport"]]
+window = "15s"
+hold = "1s"
+reopen = "0s"
+severity = { low = "sum(octets) >= 900000" }
+[[policy]]
+name = "both"
+match = ""
+track_by = [["protocol"], ["dstip"]]
+window = "12s"
+hold = "1s"
+reopen = "0s"
+severity = { low = "count() >= 4 && sum(octets) >= 900000" }
+[[policy]]
+name = "step by step"
+match = ""
+track_by = [["protocol"], ["srcip"]]
+window = "15s"
+max_keys = 5
+severity = { low = "distinct(dstport) >= 4 || count() >= 12" }
+[[policy]]
+name = "not nested"
+match = ""
+track_by = [["protocol"], ["dstip"]]
+window = "60s"
+severity = { low = "max(octets) >= 900000 && count() >= 40", high = "count() >= 6" }
+[[policy]]
+name = "little"
+match = ""
+track_by = [["protocol"]]
+window = "15s"
+hold = "1s"
+reopen = "0s"
+severity = { low = "avg(octets) <= 100 && count() >= 2" }
+[[policy]]
+name = "expected"
+match = ""
+track_by = [["protocolint"]]
+window = "12s"
+hold = "1s"
+reopen = "0s"
+expect = [6, 17]
+severity = { low = "count() <= 5" }
+"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Every start quotes as many flows of its window as fit, whatever brought its key there.
+    #[test]
+    fn a_start_quotes_flows_of_its_window(
+        batches in proptest::collection::vec(testing::batches(60), 1..8),
+        piece in 1..60_usize,
+        shards in prop_oneof![Just(1_usize), Just(2), Just(5)],
+        seed in any::<u64>(),
+    ) {
+        let mut batches = at_their_times(batches);
+        for batch in &mut batches {
+            for row in 0..batch.len() {
+                batch.octets[row] = if batch.end[row].is_multiple_of(7) { 1_000_000 } else { 40 };
+            }
+        }
+        let (events, _) = run(&batches, STARTS, (piece, shards), seed);
+        for event in events.iter().filter(|event| event.kind == EventKind::Start) {
+            let wanted = event.records.min(MAX_SAMPLES as u64);
+            prop_assert_eq!(event.samples.len() as u64, wanted, "{:?}", event);
+        }
+    }
+}
+
+/// However many keys are near, and however many incidents are open.
+#[test]
+fn starts_of_many_keys_quote_their_flows() {
+    let policies = "[[policy]]\nname = 'volume'\nmatch = ''\ntrack_by = [['srcip']]\nwindow = '60s'\n\
+        severity = { low = 'sum(octets) >= 1000' }\n";
+    let mut bench = Bench::new(policies);
+    for (round, octets) in [1, 600, 900, 5000].into_iter().enumerate() {
+        for host in 0..3000 {
+            let time = NOW + round as u64 * 7000;
+            bench.observe(&flow(host, time, time, octets));
+        }
+    }
+    let octets = |event: &Alert| -> Vec<_> {
+        let samples = event.samples.iter();
+        let values = samples.flat_map(|sample| sample.iter().find(|(name, _)| *name == "octets"));
+        values.map(|(_, value)| value.clone()).collect()
+    };
+    assert_eq!(bench.events.len(), 3000);
+    for event in &bench.events {
+        let wanted = [1, 600, 900].map(crate::flow::fields::OwnedValue::Integer);
+        assert_eq!(octets(event), wanted, "{:?}", event.track);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -512,16 +624,9 @@ proptest! {
         shards in 1..6_usize,
         seed in any::<u64>(),
     ) {
-        let mut batches = batches;
-        for (number, batch) in batches.iter_mut().enumerate() {
-            for row in 0..batch.len() {
-                let shift = NOW + number as u64 * 7000 - 12_000 + (row as u64 * 7919) % 9000 - 8000;
-                batch.start[row] += shift;
-                batch.end[row] += shift;
-            }
-        }
-        let whole = run(&batches, (usize::MAX, 1), 0);
-        let cut = run(&batches, (piece, shards), seed);
+        let batches = at_their_times(batches);
+        let whole = run(&batches, MIXED, (usize::MAX, 1), 0);
+        let cut = run(&batches, MIXED, (piece, shards), seed);
         prop_assert_eq!(format!("{:?}", whole.0), format!("{:?}", cut.0));
         prop_assert_eq!(whole.1, cut.1);
     }

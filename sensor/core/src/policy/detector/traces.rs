@@ -9,7 +9,7 @@ use std::{
 use super::{frequent::Frequent, scope::Flow};
 use crate::{
     flow::{
-        fields::{FIELDS, Field, OwnedValue},
+        fields::{FIELDS, Field, OwnedValue, Row},
         profile::{Profile, Side},
     },
     policy::{
@@ -50,27 +50,48 @@ impl Traces {
         self.add_ports(batch.source_port[row], batch.destination_port[row]);
         self.add_source(flow.source);
         if quoted {
-            self.quote(flow, MAX_SAMPLES);
+            self.count(flow.row);
+            self.sample(flow.row);
         }
     }
 
-    /// Counts a flow by address and port, and keeps it as a sample, of which there are so many at most.
-    pub fn quote(&mut self, flow: &Flow<'_>, samples: usize) {
-        let (batch, row) = (flow.row.batch, flow.row.row);
-        let (source, destination) = (flow.row.source(), flow.row.destination());
-        self.frequent.sources.add(source);
-        self.frequent.destinations.add(destination);
+    /// Adds a flow from before the threshold held: its ports, and as a sample; `counted` by address and port as well.
+    pub fn add_kept(&mut self, row: Row<'_>, counted: bool) {
+        self.add_ports(row.batch.source_port[row.row], row.batch.destination_port[row.row]);
+        if counted {
+            self.count(row);
+        }
+        self.sample(row);
+    }
+
+    /// Forgets the flows that it quotes.
+    pub fn forget_samples(&mut self) {
+        self.samples = Vec::new();
+        self.addresses.clear();
+    }
+
+    /// Counts a flow by address and port.
+    pub fn count(&mut self, row: Row<'_>) {
+        self.frequent.sources.add(row.source());
+        self.frequent.destinations.add(row.destination());
+        let Row { batch, row, .. } = row;
         let ports = (batch.source_port[row], batch.destination_port[row]);
         if ports != (0, 0) {
             self.frequent.source_ports.add(ports.0);
             self.frequent.destination_ports.add(ports.1);
         }
-        if self.samples.len() >= samples {
+    }
+
+    /// Keeps a flow as a sample, where there is room.
+    pub fn sample(&mut self, row: Row<'_>) {
+        if self.samples.len() >= MAX_SAMPLES {
             return;
         }
-        self.samples.push(sample(flow));
-        for (address, side) in [(source, Side::Source), (destination, Side::Destination)] {
-            let profile = batch.profile(side, row);
+        self.samples.push(sample(row));
+        for (address, side) in
+            [(row.source(), Side::Source), (row.destination(), Side::Destination)]
+        {
+            let profile = row.batch.profile(side, row.row);
             if **profile != Profile::default() {
                 self.addresses.entry(address).or_insert_with(|| profile.clone());
             }
@@ -125,9 +146,9 @@ impl Traces {
     }
 }
 
-fn sample(flow: &Flow<'_>) -> FlowSample {
+fn sample(row: Row<'_>) -> FlowSample {
     let mut sample = Vec::with_capacity(FIELDS.len() / 2);
-    let value = |field: &Field| OwnedValue::of(field.value(flow.row));
+    let value = |field: &Field| OwnedValue::of(field.value(row));
     sample.extend(FIELDS.iter().filter_map(|field| Some((field.name, value(field)?))));
     sample
 }

@@ -141,13 +141,18 @@ pub enum Reading {
 /// How far a window has come towards a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
-    /// Nowhere near.
+    /// Nowhere near: not even [`SOON`] more records could make it hold.
     Far,
+    /// Not near by what the window has, but a few records could make it hold.
+    Open,
     /// Past [`NEAR`].
     Near,
     /// It holds as written.
     Holds,
 }
+
+/// Records that make a threshold hold which was [`Reach::Far`] before are more than these.
+const SOON: f64 = 3.0;
 
 /// Share of the number from which on a quantity is near it. Bounds from above are near from twice the number on.
 pub const NEAR: f64 = 0.5;
@@ -162,6 +167,21 @@ pub trait Window {
     fn quantity(&self, quantity: Quantity) -> f64;
     /// True without a record in the window.
     fn is_empty(&self) -> bool;
+}
+
+impl Quantity {
+    /// By how much one more record can raise it at most.
+    #[inline(always)]
+    const fn most_of_a_record(self) -> f64 {
+        match self {
+            Self::Count | Self::Sum(Metric::Flows) => 1.0,
+            // What a sketch estimates may rise by a little more.
+            Self::Distinct(_) => 2.0,
+            Self::Sum(_) | Self::Min(_) | Self::Max(_) | Self::Rate(_) | Self::Beacon { .. } => {
+                f64::INFINITY
+            }
+        }
+    }
 }
 
 impl Condition {
@@ -193,10 +213,17 @@ impl Condition {
                     Operator::AtMost | Operator::Below => value <= number / NEAR,
                     Operator::Equal | Operator::NotEqual => false,
                 };
+                let far = || match operator {
+                    Operator::AtLeast | Operator::Above => {
+                        value + SOON * quantity.most_of_a_record() < *number
+                    }
+                    _ => false,
+                };
                 match (operator.holds(value, *number), near) {
                     (true, _) => Reach::Holds,
                     (false, true) => Reach::Near,
-                    (false, false) => Reach::Far,
+                    (false, false) if far() => Reach::Far,
+                    (false, false) => Reach::Open,
                 }
             }
             other => other.reach_of_many(window),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::WindowTracker;
 use crate::policy::{
-    alert::{EndReason, EventKind},
+    alert::{EndReason, EventKind, MAX_SAMPLES},
     detector::{
         ended::Ended,
         incident::Incident,
@@ -15,7 +15,6 @@ use crate::policy::{
     },
     keys::Slot,
     model::Policy,
-    window::series::Series,
 };
 
 impl WindowTracker {
@@ -44,11 +43,13 @@ impl WindowTracker {
             }
         };
         let state = self.keys.state(slot);
-        if state.is_approaching() {
+        let is_counted = state.is_approaching();
+        if is_counted {
             incident = incident.after(self.approaching.take(state.approach()));
         }
-        for (source, destination) in state.ports {
-            incident.traces.add_ports(source, destination);
+        let oldest = state.series.oldest_at(self.grid, time);
+        for kept in state.kept.since(oldest, MAX_SAMPLES - usize::from(flow.is_some())) {
+            incident.traces.add_kept(kept.row(), quoted && !is_counted);
         }
         for source in state.known_sources() {
             incident.traces.add_source(source);
@@ -58,11 +59,17 @@ impl WindowTracker {
         }
         if let Some(flow) = flow {
             incident.add(flow, quoted);
+            if !quoted {
+                incident.traces.sample(flow.row);
+            }
             incident.label(policy, time, Some(flow), context);
         }
         state.open(incident);
         self.open.insert(slot);
         self.tell(policy, slot, kind, time, None, context);
+        if let Some(incident) = self.keys.state(slot).incident_mut().filter(|_| !quoted) {
+            incident.traces.forget_samples();
+        }
     }
 
     #[cold]
@@ -125,7 +132,7 @@ impl WindowTracker {
                 // The clock was set back: what the window holds has not happened yet.
                 self.end(policy, slot, context.sources.slowest(), EndReason::Cleared, context);
                 self.ended.take(self.keys.key(slot));
-                self.keys.state(slot).series = Series::default();
+                self.keys.state(slot).forget_window();
             }
             let time = self.horizon(slot, context);
             if self.open.contains(&slot) || time >= settled {

@@ -25,7 +25,7 @@ use crate::policy::{
         Grid,
         counted::Counted,
         distinct::Distinct,
-        series::{OCTETS, Placed, Series},
+        series::{OCTETS, Placed},
     },
 };
 
@@ -143,7 +143,7 @@ impl WindowTracker {
     ) {
         let state = self.keys.state(slot);
         if state.series.newest > flow.sample.end && context.sources.is_ahead(state.series.newest) {
-            state.series = Series::default();
+            state.forget_window();
         }
         let placed = state.add(self.grid, flow);
         let (Placed::In(bucket) | Placed::Anew(bucket)) = placed else {
@@ -160,7 +160,11 @@ impl WindowTracker {
             incident.add(flow, self.open.len() < MOST_QUOTED);
         }
         let time = state.series.newest;
-        self.judge(policy, slot, time, Some(flow), context);
+        let verdict = self.judge(policy, slot, time, Some(flow), context);
+        let state = self.keys.state(slot);
+        if verdict != Verdict::Far && state.kept.lacks(bucket) {
+            state.kept.add(bucket, flow, state.expected);
+        }
     }
 
     #[inline(always)]
@@ -214,7 +218,7 @@ impl WindowTracker {
         }
     }
 
-    /// Compares the window that ends at `time` with the thresholds, and says what has changed.
+    /// Compares the window that ends at `time` with the thresholds, and gives events of what has changed.
     #[inline]
     fn judge(
         &mut self,
@@ -223,7 +227,7 @@ impl WindowTracker {
         time: u64,
         flow: Option<&Flow<'_>>,
         context: &mut TrackerScope<'_>,
-    ) {
+    ) -> Verdict {
         let state = self.keys.peek(slot);
         let held = state.incident().map(|incident| incident.level);
         let verdict = incident::verdict(
@@ -233,7 +237,7 @@ impl WindowTracker {
             state.expected,
         );
         match (held, verdict) {
-            (None, Verdict::Far) => self.leave(slot),
+            (None, Verdict::Far | Verdict::Open) => self.leave(slot),
             (None, Verdict::Near) => {
                 let state = self.keys.state(slot);
                 let kept = state.is_approaching() || self.approaching.has_room();
@@ -242,14 +246,14 @@ impl WindowTracker {
                 }
             }
             (None, Verdict::Holds(level)) => self.start(policy, slot, time, level, flow, context),
-            (Some(_), Verdict::Far | Verdict::Near) => {
+            (Some(_), Verdict::Far | Verdict::Open | Verdict::Near) => {
                 let incident = self.keys.state(slot).incident_mut();
                 if incident.is_some_and(|incident| incident.is_over(policy, time)) {
                     self.end(policy, slot, time, EndReason::Cleared, context);
                 }
             }
             (Some(held), Verdict::Holds(level)) => {
-                let Some(incident) = self.keys.state(slot).incident_mut() else { return };
+                let Some(incident) = self.keys.state(slot).incident_mut() else { return verdict };
                 incident.holds();
                 incident.label(policy, time, flow, context);
                 let due = policy.update > 0 && time >= incident.spoke.saturating_add(policy.update);
@@ -259,5 +263,6 @@ impl WindowTracker {
                 }
             }
         }
+        verdict
     }
 }
