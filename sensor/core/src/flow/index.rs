@@ -4,7 +4,7 @@
 //! A cell holds 32 bits of the hash, from which its place follows, and the slot. Removal moves later cells back, so that no
 //! marks of the dead are left behind.
 
-use super::prefetch::prefetch;
+use super::{pages, prefetch::prefetch};
 
 /// Slots by hash.
 #[derive(Debug, Default)]
@@ -49,7 +49,9 @@ impl Index {
     pub fn insert(&mut self, hash: u32, slot: u32) {
         if (self.used + 1) * 4 > self.cells.len() * 3 {
             let room = (self.cells.len() * 2).max(8);
-            let old = std::mem::replace(&mut self.cells, vec![0; room]);
+            let cells = vec![0; room];
+            pages::prefer_large(&cells);
+            let old = std::mem::replace(&mut self.cells, cells);
             old.into_iter().filter(|cell| *cell != 0).for_each(|cell| self.put(cell));
         }
         self.put(u64::from(hash) << 32 | (u64::from(slot) + 1));

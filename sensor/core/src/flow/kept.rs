@@ -1,7 +1,8 @@
 //! Single rows that outlive their batch, whose memory is soon written to again.
 //!
-//! A kept row has the octets of its columns one behind the other, some hundred of them for most sources. All that rows of a
-//! batch have in common lies beside them once.
+//! Rows are copied one behind the other into a log, so that keeping one waits for no memory but its own. The log does not know
+//! which of its rows are still wanted: whoever keeps them counts what is not, and has the log written anew once that is more
+//! than half of it. What rows of many batches have in common lies beside them once.
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -14,11 +15,14 @@ use super::{batch::FlowBatch, fields::Row, interfaces::Interfaces};
 pub struct Keeper<'b> {
     batch: &'b FlowBatch,
     interfaces: &'b Arc<Interfaces>,
+    frames: &'b RecentFrames,
     /// None before a row was kept.
     frame: OnceCell<Arc<Frame>>,
-    /// Memory to work in.
-    octets: RefCell<Vec<u8>>,
 }
+
+/// The last frame of each address family: most batches have the same as the one before.
+#[derive(Debug, Default)]
+pub struct RecentFrames(RefCell<[Option<Arc<Frame>>; 2]>);
 
 /// What the rows of a batch have in common.
 #[derive(Debug)]
@@ -30,12 +34,26 @@ struct Frame {
     interfaces: Arc<Interfaces>,
 }
 
-/// A row of a batch, without the batch.
-#[derive(Debug)]
-pub struct KeptRow {
-    frame: Arc<Frame>,
-    octets: Box<[u8]>,
+/// Rows of many batches, without the batches.
+#[derive(Debug, Default)]
+pub struct RowLog {
+    /// Of each row: number of its frame, number of its octets, octets; filled up to a multiple of [`UNIT`].
+    octets: Vec<u8>,
+    frames: Vec<Arc<Frame>>,
+    rows: usize,
+    /// Of these, how many nobody wants any more.
+    unwanted: usize,
 }
+
+/// Where a row lies in its log, in units of [`UNIT`].
+pub type LogPlace = u32;
+
+/// Octets that places count by: 32 GiB of rows have places.
+const UNIT: usize = 8;
+/// Octets before a row.
+const HEAD: usize = 8;
+/// A log with fewer rows is not worth writing anew; but tests of few flows shall see it.
+const FEW: usize = if cfg!(test) { 16 } else { 4096 };
 
 /// A kept row as a batch of its own.
 #[derive(Debug)]
@@ -46,57 +64,119 @@ pub struct RestoredRow {
 
 impl<'b> Keeper<'b> {
     /// Keeps rows of `batch`.
-    pub fn new(batch: &'b FlowBatch, interfaces: &'b Arc<Interfaces>) -> Self {
-        Self { batch, interfaces, frame: OnceCell::new(), octets: RefCell::default() }
+    pub fn new(
+        batch: &'b FlowBatch,
+        interfaces: &'b Arc<Interfaces>,
+        frames: &'b RecentFrames,
+    ) -> Self {
+        Self { batch, interfaces, frames, frame: OnceCell::new() }
     }
 
     fn frame(&self) -> &Arc<Frame> {
         self.frame.get_or_init(|| {
+            let recent = &mut self.frames.0.borrow_mut()[usize::from(self.batch.ip_version() == 6)];
             let filled = self.batch.filled_columns();
-            let batch = self.batch.without_own_rows();
-            Arc::new(Frame { batch, filled, interfaces: self.interfaces.clone() })
+            match recent {
+                Some(frame) if frame.fits(self.batch, filled, self.interfaces) => frame.clone(),
+                _ => {
+                    let batch = self.batch.without_own_rows();
+                    let interfaces = self.interfaces.clone();
+                    recent.insert(Arc::new(Frame { batch, filled, interfaces })).clone()
+                }
+            }
         })
-    }
-
-    /// Keeps a row.
-    pub fn keep(&self, row: usize) -> KeptRow {
-        let frame = self.frame().clone();
-        let octets = &mut *self.octets.borrow_mut();
-        self.pack(row, octets);
-        KeptRow { frame, octets: octets.as_slice().into() }
-    }
-
-    /// Keeps a row in the place of another one, whose memory is mostly as large as it must be.
-    pub fn replace(&self, kept: &mut KeptRow, row: usize) {
-        let frame = self.frame();
-        if !Arc::ptr_eq(frame, &kept.frame) {
-            kept.frame = frame.clone();
-        }
-        let octets = &mut *self.octets.borrow_mut();
-        self.pack(row, octets);
-        if kept.octets.len() == octets.len() {
-            kept.octets.copy_from_slice(octets);
-        } else {
-            kept.octets = octets.as_slice().into();
-        }
-    }
-
-    #[inline(never)]
-    fn pack(&self, row: usize, octets: &mut Vec<u8>) {
-        octets.clear();
-        self.batch.addresses.pack(row, octets);
-        self.batch.pack_columns(row, self.frame().filled, octets);
     }
 }
 
-impl KeptRow {
-    /// The row.
-    pub fn restored(&self) -> RestoredRow {
-        let Frame { batch, filled, interfaces } = &*self.frame;
-        let (mut batch, mut octets) = (batch.clone(), &*self.octets);
+impl Frame {
+    /// Whether it is that of a batch.
+    fn fits(&self, batch: &FlowBatch, filled: u128, interfaces: &Arc<Interfaces>) -> bool {
+        let own = &self.batch;
+        let mut devices = own.devices.iter().zip(&batch.devices);
+        self.filled == filled
+            && Arc::ptr_eq(&self.interfaces, interfaces)
+            && own.observed_by == batch.observed_by
+            && Arc::ptr_eq(&own.profiles, &batch.profiles)
+            && Arc::ptr_eq(&own.tag_sets, &batch.tag_sets)
+            && Arc::ptr_eq(&own.port_labels, &batch.port_labels)
+            && own.devices.len() == batch.devices.len()
+            && devices.all(|(own, other)| Arc::ptr_eq(own, other))
+            && own.skews == batch.skews
+    }
+}
+
+impl RowLog {
+    /// Keeps a row; none where the log is full.
+    pub fn keep(&mut self, keeper: &Keeper<'_>, row: usize) -> Option<LogPlace> {
+        let frame = self.number(keeper.frame());
+        let first = self.octets.len();
+        let place = LogPlace::try_from(first / UNIT).ok()?;
+        self.octets.extend_from_slice(&frame.to_ne_bytes());
+        self.octets.extend_from_slice(&[0; HEAD / 2]);
+        keeper.batch.addresses.pack(row, &mut self.octets);
+        keeper.batch.pack_columns(row, keeper.frame().filled, &mut self.octets);
+        let length = (self.octets.len() - first - HEAD) as u32;
+        self.octets[first + HEAD / 2..first + HEAD].copy_from_slice(&length.to_ne_bytes());
+        self.octets.resize(self.octets.len().next_multiple_of(UNIT), 0);
+        self.rows += 1;
+        Some(place)
+    }
+
+    /// The number of a frame.
+    fn number(&mut self, frame: &Arc<Frame>) -> u32 {
+        let known = self.frames.iter().rposition(|own| Arc::ptr_eq(own, frame));
+        let number = known.unwrap_or_else(|| {
+            self.frames.push(frame.clone());
+            self.frames.len() - 1
+        });
+        number as u32
+    }
+
+    /// Takes note that so many rows are not wanted any more.
+    pub fn forget(&mut self, rows: usize) {
+        self.unwanted += rows;
+    }
+
+    /// Whether it is time to write it anew.
+    #[inline(always)]
+    pub fn is_wasteful(&self) -> bool {
+        self.rows > FEW && self.unwanted > self.rows / 2
+    }
+
+    /// Writes it anew, with those rows alone that are wanted, and puts their new places in `wanted`.
+    pub fn write_anew<'p>(&mut self, wanted: impl Iterator<Item = &'p mut LogPlace>) {
+        let old = std::mem::take(self);
+        self.octets.reserve(old.octets.len() / 2);
+        for place in wanted {
+            let Some((frame, octets)) = old.at(*place) else { continue };
+            let frame = self.number(&old.frames[frame]);
+            // It becomes no longer than it was, so every place is one.
+            *place = (self.octets.len() / UNIT) as LogPlace;
+            self.octets.extend_from_slice(&frame.to_ne_bytes());
+            self.octets.extend_from_slice(&(octets.len() as u32).to_ne_bytes());
+            self.octets.extend_from_slice(octets);
+            self.octets.resize(self.octets.len().next_multiple_of(UNIT), 0);
+            self.rows += 1;
+        }
+    }
+
+    /// The number of the frame, and the octets, of the row at a place.
+    fn at(&self, place: LogPlace) -> Option<(usize, &[u8])> {
+        let row = self.octets.get(place as usize * UNIT..)?;
+        let (frame, row) = row.split_first_chunk()?;
+        let (length, row) = row.split_first_chunk()?;
+        let octets = row.get(..u32::from_ne_bytes(*length) as usize)?;
+        Some((u32::from_ne_bytes(*frame) as usize, octets))
+    }
+
+    /// The row at a place.
+    pub fn restored(&self, place: LogPlace) -> Option<RestoredRow> {
+        let (frame, mut octets) = self.at(place)?;
+        let Frame { batch, filled, interfaces } = &**self.frames.get(frame)?;
+        let mut batch = batch.clone();
         batch.addresses.unpack(&mut octets);
         batch.unpack_columns(*filled, &mut octets);
-        RestoredRow { batch, interfaces: interfaces.clone() }
+        Some(RestoredRow { batch, interfaces: interfaces.clone() })
     }
 }
 
@@ -149,12 +229,17 @@ mod tests {
         };
         let interfaces = Arc::new(Interfaces::default());
         for batch in [&v4, &v6] {
-            let keeper = Keeper::new(batch, &interfaces);
-            let kept: Vec<_> = (0..2).map(|row| keeper.keep(row)).collect();
-            let mut replaced = keeper.keep(0);
-            keeper.replace(&mut replaced, 1);
-            for (kept, at) in kept.iter().zip(0..).chain([(&replaced, 1)]) {
-                let restored = kept.restored();
+            let frames = RecentFrames::default();
+            let keeper = Keeper::new(batch, &interfaces, &frames);
+            let mut log = RowLog::default();
+            let mut places: Vec<_> =
+                [0, 1, 0, 1].iter().flat_map(|row| log.keep(&keeper, *row)).collect();
+            log.forget(1);
+            places.remove(2);
+            log.write_anew(places.iter_mut());
+            assert_eq!((log.rows, log.unwanted), (3, 0));
+            for (place, at) in places.iter().zip([0, 1, 1]) {
+                let restored = log.restored(*place).expect("kept");
                 let own = Row { batch, row: at, interfaces: &interfaces };
                 for field in FIELDS {
                     let [own, restored] =

@@ -15,7 +15,7 @@
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`source`]: identity and kind of a source. [`device`]: what is known of sources besides this host, and what only they tell.
 //! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.
-//! * [`prefetch`]: memory asked for before it is needed.
+//! * [`prefetch`]: memory asked for before it is needed. `pages`: large pages.
 //! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
 
 pub mod addresses;
@@ -36,6 +36,7 @@ pub mod kept;
 pub mod key;
 pub mod labels;
 pub mod mac;
+pub(crate) mod pages;
 pub mod ports;
 pub mod prefetch;
 pub mod prefix;

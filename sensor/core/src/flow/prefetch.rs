@@ -16,6 +16,15 @@ pub fn prefetch<T: ?Sized>(place: &T) {
     prefetch_octets(first.wrapping_sub(before), before + size_of_val(place));
 }
 
+/// Asks for the lines of the cache in which the first and the last octet of some numbers lie: for all, where they take no
+/// more room than a line.
+#[inline(always)]
+pub fn prefetch_ends(numbers: &[u64]) {
+    let ends = numbers.as_ptr_range();
+    prefetch_line(ends.start.cast());
+    prefetch_line(ends.end.cast::<u8>().wrapping_sub(1));
+}
+
 /// Asks for the lines of the cache in which so many octets lie; they begin with a line.
 #[inline(always)]
 pub fn prefetch_octets(first: *const u8, octets: usize) {

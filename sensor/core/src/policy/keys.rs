@@ -9,7 +9,11 @@ use std::{
 };
 
 use super::window::mix;
-use crate::flow::{index::Index, prefetch::prefetch};
+use crate::flow::{
+    index::Index,
+    pages,
+    prefetch::{prefetch, prefetch_ends},
+};
 
 /// The number of a key as long as it is watched.
 pub type Slot = u32;
@@ -80,7 +84,7 @@ impl<S: State> Keys<S> {
     /// Asks for the memory of a key and its state.
     #[inline(always)]
     pub fn prefetch_slot(&self, slot: Slot) {
-        prefetch(self.key(slot));
+        prefetch_ends(self.key(slot));
         prefetch(self.peek(slot));
     }
 
@@ -112,7 +116,13 @@ impl<S: State> Keys<S> {
                 slot
             }
             None => {
+                if self.words.capacity() - self.words.len() < self.stride {
+                    pages::grow(&mut self.words);
+                }
                 self.words.extend_from_slice(key);
+                if self.states.len() == self.states.capacity() {
+                    pages::grow(&mut self.states);
+                }
                 self.states.push(S::default());
                 (self.states.len() - 1) as Slot
             }
@@ -168,6 +178,11 @@ impl<S: State> Keys<S> {
     #[inline(always)]
     pub fn state(&mut self, slot: Slot) -> &mut S {
         &mut self.states[slot as usize]
+    }
+
+    /// All states, those of slots that no key has included.
+    pub fn states(&mut self) -> impl Iterator<Item = &mut S> {
+        self.states.iter_mut()
     }
 
     /// The state of a key.

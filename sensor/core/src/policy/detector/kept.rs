@@ -4,37 +4,46 @@
 //!
 //! At every moment the flows that are kept are as many as events quote, or all, of those that the window has, whichever
 //! buckets leave it next: the flows in the newest buckets. Of a bucket the first ones will do, so that a busy key keeps few
-//! of its flows, and most of its flows cost one comparison. A kept flow takes some hundred octets; a key has at most
-//! [`MAX_SAMPLES`] of them.
-
-use thin_vec::ThinVec;
+//! of its flows, and most of its flows cost one comparison.
+//!
+//! A kept flow takes some hundred octets of its tracker's log, which is at most half waste: a tracker whose `max_keys` keys
+//! all keep [`OF_KEY`] flows has some 400 octets for each.
 
 use super::scope::Flow;
 use crate::{
-    flow::kept::{KeptRow, RestoredRow},
+    flow::kept::{LogPlace, RestoredRow, RowLog},
     policy::alert::MAX_SAMPLES,
 };
+
+/// Flows that a key keeps: with the one that crosses, as many as an event quotes.
+const OF_KEY: usize = MAX_SAMPLES - 1;
 
 /// Stands for the bucket of a flow that the window has no more.
 const GONE: i32 = i32::MIN;
 
 /// Flows of a key.
 #[derive(Debug)]
-pub struct KeptFlows {
-    flows: ThinVec<KeptFlow>,
-    /// The lowest bucket of those kept, [`GONE`] where there is room for more.
-    lowest: i32,
+pub struct KeptFlows([KeptFlow; OF_KEY]);
+
+/// One flow of a key.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptFlow {
+    /// Where it counts, [`GONE`] where there is no flow.
+    bucket: i32,
+    place: LogPlace,
 }
 
-#[derive(Debug)]
-struct KeptFlow {
-    bucket: i32,
-    row: KeptRow,
+impl KeptFlow {
+    const NONE: Self = Self { bucket: GONE, place: 0 };
+
+    fn is_there(&self) -> bool {
+        self.bucket != GONE
+    }
 }
 
 impl Default for KeptFlows {
     fn default() -> Self {
-        Self { flows: ThinVec::new(), lowest: GONE }
+        Self([KeptFlow::NONE; OF_KEY])
     }
 }
 
@@ -42,41 +51,81 @@ impl KeptFlows {
     /// Whether a flow that counts in `bucket` is one to keep.
     #[inline(always)]
     pub fn lacks(&self, bucket: i32) -> bool {
-        bucket > self.lowest
+        self.0.iter().any(|kept| bucket > kept.bucket)
     }
 
-    /// Keeps a flow that counts in `bucket`. Of a key that is `expected` one more is kept: a threshold may hold without a
-    /// flow that crosses it, by time alone.
+    /// Keeps a flow that counts in `bucket`, in the place of the one whose bucket leaves the window first. That goes on to
+    /// `more`, where the key keeps one more flow than others.
     #[inline(never)]
-    pub fn add(&mut self, bucket: i32, flow: &Flow<'_>, expected: bool) {
-        let most = if expected { MAX_SAMPLES } else { MAX_SAMPLES - 1 };
-        let (keeper, row) = (flow.keeper, flow.row.row);
-        if self.flows.len() < most {
-            self.flows.push(KeptFlow { bucket, row: keeper.keep(row) });
-        } else if let Some(oldest) = self.flows.iter_mut().min_by_key(|kept| kept.bucket) {
-            oldest.bucket = bucket;
-            keeper.replace(&mut oldest.row, row);
+    pub fn add(
+        &mut self,
+        bucket: i32,
+        flow: &Flow<'_>,
+        log: &mut RowLog,
+        more: Option<&mut KeptFlow>,
+    ) {
+        let Some(place) = log.keep(flow.keeper, flow.row.row) else { return };
+        let [first, second] = &mut self.0;
+        let oldest = if second.bucket < first.bucket { second } else { first };
+        let mut left = std::mem::replace(oldest, KeptFlow { bucket, place });
+        if let Some(more) = more.filter(|more| left.bucket > more.bucket) {
+            left = std::mem::replace(more, left);
         }
-        if self.flows.len() == most {
-            self.lowest = self.flows.iter().map(|kept| kept.bucket).min().unwrap_or(GONE);
-        }
+        log.forget(usize::from(left.is_there()));
     }
 
-    /// The window has none of its flows any more. Their memory stays for others.
-    pub fn forget(&mut self) {
-        self.flows.iter_mut().for_each(|kept| kept.bucket = GONE);
-        self.lowest = GONE;
+    /// The window has none of its flows any more.
+    pub fn forget(&mut self, log: &mut RowLog) {
+        log.forget(self.iter().count());
+        *self = Self::default();
     }
 
-    /// Flows that count in buckets from `oldest` on: the last ones, `most` at most, in the order in which they ended.
-    pub fn since(&self, oldest: i32, most: usize) -> Vec<RestoredRow> {
-        let live = self.flows.iter().filter(|kept| kept.bucket >= oldest && kept.bucket != GONE);
-        let mut live: Vec<_> = live.map(|kept| (kept.bucket, kept.row.restored())).collect();
+    fn iter(&self) -> impl Iterator<Item = &KeptFlow> {
+        self.0.iter().filter(|kept| kept.is_there())
+    }
+
+    /// Where its flows lie in the log.
+    pub fn places(&mut self) -> impl Iterator<Item = &mut LogPlace> {
+        self.0.iter_mut().filter(|kept| kept.is_there()).map(|kept| &mut kept.place)
+    }
+
+    /// Flows that count in buckets from `oldest` on, and the one in `more`: the last ones, `most` at most, in the order in
+    /// which they ended.
+    pub fn since(
+        &self,
+        oldest: i32,
+        most: usize,
+        log: &RowLog,
+        more: Option<&KeptFlow>,
+    ) -> Vec<RestoredRow> {
+        let live = self.iter().chain(more.filter(|more| more.is_there()));
+        let live = live.filter(|kept| kept.bucket >= oldest);
+        let live = live.filter_map(|kept| Some((kept.bucket, log.restored(kept.place)?)));
+        let mut live: Vec<_> = live.collect();
         live.sort_by_key(|(bucket, row)| {
             let row = row.row();
             (*bucket, row.batch.end[row.row])
         });
         let surplus = live.len().saturating_sub(most);
         live.into_iter().skip(surplus).map(|(_, row)| row).collect()
+    }
+}
+
+impl Default for KeptFlow {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl KeptFlow {
+    /// Where it lies in the log.
+    pub fn place(&mut self) -> Option<&mut LogPlace> {
+        self.is_there().then_some(&mut self.place)
+    }
+
+    /// The window has it no more.
+    pub fn forget(&mut self, log: &mut RowLog) {
+        log.forget(usize::from(self.is_there()));
+        *self = Self::NONE;
     }
 }

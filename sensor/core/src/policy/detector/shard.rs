@@ -14,7 +14,12 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces, kept::Keeper},
+    flow::{
+        batch::FlowBatch,
+        fields::Row,
+        interfaces::Interfaces,
+        kept::{Keeper, RecentFrames},
+    },
     nql::columns::Scratch,
     policy::{
         alert::{EndReason, LabelAction},
@@ -34,8 +39,9 @@ pub struct Shard {
     /// One for each policy of the part.
     pub(super) watches: Vec<Watch>,
     pub(super) labels: Vec<(usize, LabelAction)>,
-    /// As of the last batch.
+    /// What flows of the last batches have in common, where they are kept.
     pub(super) interfaces: Arc<Interfaces>,
+    pub(super) frames: RecentFrames,
 }
 
 impl Shard {
@@ -60,12 +66,12 @@ impl Shard {
         found: &mut Found,
         mut and: impl for<'f> FnMut(usize, &Flow<'f>, &mut Block<'f>, &mut MatchSink<'_>),
     ) {
-        let Self { rules, part, scratch, watches, labels, interfaces: known } = self;
+        let Self { rules, part, scratch, watches, labels, interfaces: known, frames } = self;
         // Flows that are kept share them, and they seldom change.
         if **known != *interfaces {
             *known = Arc::new(interfaces.clone());
         }
-        let keeper = Keeper::new(batch, known);
+        let keeper = Keeper::new(batch, known, frames);
         let program = rules.program(batch.observed_by);
         let part = &rules.parts[*part];
         let policies = &*part.policies;

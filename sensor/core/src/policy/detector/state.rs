@@ -1,12 +1,20 @@
 //! What is kept of a key: two lines of the cache that every record changes, and what few keys have beside them.
 
-use super::{approach::Approach, incident::Incident, kept::KeptFlows, scope::Flow};
-use crate::policy::{
-    keys::State,
-    sources::SourceNumber,
-    window::{
-        Grid,
-        series::{Bucket, Placed, Series},
+use super::{
+    approach::Approach,
+    incident::Incident,
+    kept::{KeptFlow, KeptFlows},
+    scope::Flow,
+};
+use crate::{
+    flow::kept::{LogPlace, RestoredRow, RowLog},
+    policy::{
+        keys::State,
+        sources::SourceNumber,
+        window::{
+            Grid,
+            series::{Bucket, Placed, Series},
+        },
     },
 };
 
@@ -36,6 +44,9 @@ struct Rare {
     approach: Option<Box<Approach>>,
     /// The same as `series` for counts that are scaled by the sampling rate, where records had several rates.
     scaled: Option<Box<Series>>,
+    /// One more flow to tell of, of a key that is expected: by time alone its threshold may hold without a flow that
+    /// crosses it.
+    kept: KeptFlow,
     /// Sources after the first, in the same way.
     sources: [u16; MORE_SOURCES],
 }
@@ -99,9 +110,32 @@ impl KeyState {
     }
 
     /// Forgets its window: what it holds has not happened yet.
-    pub(super) fn forget_window(&mut self) {
+    pub(super) fn forget_window(&mut self, log: &mut RowLog) {
         self.series = Series::default();
-        self.kept.forget();
+        self.forget_flows(log);
+    }
+
+    /// Keeps a flow that counts in `bucket`.
+    pub(super) fn keep(&mut self, bucket: i32, flow: &Flow<'_>, log: &mut RowLog) {
+        let more = self.expected.then(|| &mut self.rare.get_or_insert_default().kept);
+        self.kept.add(bucket, flow, log, more);
+    }
+
+    /// Keeps none of its flows any more.
+    pub(super) fn forget_flows(&mut self, log: &mut RowLog) {
+        self.kept.forget(log);
+        self.rare.iter_mut().for_each(|rare| rare.kept.forget(log));
+    }
+
+    /// Where its flows lie in the log.
+    pub(super) fn places(&mut self) -> impl Iterator<Item = &mut LogPlace> {
+        let more = self.rare.iter_mut().filter_map(|rare| rare.kept.place());
+        self.kept.places().chain(more)
+    }
+
+    /// Its flows in buckets from `oldest` on: the last ones, `most` at most.
+    pub(super) fn flows_since(&self, oldest: i32, most: usize, log: &RowLog) -> Vec<RestoredRow> {
+        self.kept.since(oldest, most, log, self.rare.as_ref().map(|rare| &rare.kept))
     }
 
     /// Takes note of where a record came from.
@@ -160,7 +194,6 @@ impl KeyState {
 
     fn begin(&mut self, flow: &Flow<'_>) {
         self.rate = flow.rate;
-        self.kept.forget();
         self.source = 0;
         if let Some(rare) = &mut self.rare {
             (rare.scaled, rare.sources) = (None, Default::default());

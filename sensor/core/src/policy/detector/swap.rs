@@ -3,8 +3,6 @@
 //! That moves what is kept, from shard to shard where a policy lies in another one now. Incidents of policies that are asked
 //! no more end in portions, and nothing is freed but by whoever drops what is left over.
 
-use std::sync::Arc;
-
 use super::{
     Detector,
     change::{ActiveRules, RetiredRules, RulesChange},
@@ -56,8 +54,16 @@ impl Detector {
                     })
                 });
                 let (rules, labels) = (rules.clone(), std::mem::take(&mut labels));
-                let interfaces = Arc::default();
-                Shard { watches: policies.collect(), rules, part, scratch, labels, interfaces }
+                let (interfaces, frames) = Default::default();
+                Shard {
+                    watches: policies.collect(),
+                    rules,
+                    part,
+                    scratch,
+                    labels,
+                    interfaces,
+                    frames,
+                }
             })
             .collect();
         let rules = std::mem::replace(&mut self.rules, rules);

@@ -2,7 +2,7 @@
 //! that policies which count nothing of the kind have keys that take no room for it.
 
 use super::{distinct::Distinct, starts::Starts};
-use crate::flow::prefetch::prefetch;
+use crate::flow::{pages, prefetch::prefetch};
 
 /// What is counted of each key.
 #[derive(Debug)]
@@ -36,6 +36,9 @@ impl Counted {
         if self.fields > 0 {
             let end = (slot + 1) * self.fields;
             if self.distinct.len() < end {
+                while self.distinct.capacity() < end {
+                    pages::grow(&mut self.distinct);
+                }
                 self.distinct.resize_with(end, Distinct::default);
             }
             self.distinct[end - self.fields..end].fill_with(|| Distinct::new(oldest));
@@ -92,6 +95,8 @@ impl Counted {
     /// Asks for what is counted of a key.
     #[inline(always)]
     pub fn prefetch(&self, slot: u32) {
-        prefetch(self.of(slot).distinct);
+        for distinct in self.of(slot).distinct {
+            prefetch(distinct);
+        }
     }
 }

@@ -25,6 +25,8 @@ pub struct Distinct {
     used: u32,
     /// Everything older is gone.
     swept: i32,
+    /// Length of the table, so that it is known before the table is.
+    cells: u32,
     /// All values once there are more than a few, by open addressing with linear probing: a power of two of cells, at most
     /// three of four in use.
     table: ThinVec<Cell>,
@@ -126,6 +128,7 @@ impl Distinct {
             *cell(&mut table, value) = Cell { value, bucket };
             used += 1;
         }
+        self.cells = table.len() as u32;
         (self.table, self.used) = (table, used);
     }
 
@@ -156,26 +159,32 @@ impl Distinct {
     }
 }
 
-/// What a value needs beside the set itself is asked for in two steps, since the first says where the second is.
+/// What a value needs beside the set itself is asked for in two steps, since of a sketch the first says where the second is.
 impl Distinct {
-    /// Asks for what says where the place of a value is.
+    /// Whether a value needs anything beside the set itself.
     #[inline(always)]
-    pub fn prefetch(&self) {
+    pub fn is_large(&self) -> bool {
+        self.cells != 0 || self.sketch.is_some()
+    }
+
+    /// Asks for the place of a value in a table, or for the sketch.
+    #[inline(always)]
+    pub fn prefetch(&self, value: u64) {
         if let Some(sketch) = &self.sketch {
             prefetch(&**sketch);
-        } else if self.used as usize > FEW {
-            // The number of cells lies before them.
-            prefetch_line(self.table.as_ptr().cast::<u8>().wrapping_sub(1));
+        } else if self.cells != 0 {
+            let cells = self.table.as_ptr();
+            // Their number lies before them.
+            prefetch_line(cells.cast::<u8>().wrapping_sub(1));
+            prefetch_line(cells.wrapping_add(place(value, self.cells as usize)).cast());
         }
     }
 
-    /// Asks for the place of a value.
+    /// Asks for the place of a value in a sketch.
     #[inline(always)]
-    pub fn prefetch_value(&self, value: u64) {
+    pub fn prefetch_register(&self, value: u64) {
         if let Some(sketch) = &self.sketch {
             sketch.prefetch(mix(value));
-        } else if let Some(cell) = self.table.get(place(value, self.table.len())) {
-            prefetch(cell);
         }
     }
 }

@@ -48,7 +48,8 @@ impl WindowTracker {
             incident = incident.after(self.approaching.take(state.approach()));
         }
         let oldest = state.series.oldest_at(self.grid, time);
-        for kept in state.kept.since(oldest, MAX_SAMPLES - usize::from(flow.is_some())) {
+        let most = MAX_SAMPLES - usize::from(flow.is_some());
+        for kept in state.flows_since(oldest, most, &self.log) {
             incident.traces.add_kept(kept.row(), quoted && !is_counted);
         }
         for source in state.known_sources() {
@@ -132,7 +133,7 @@ impl WindowTracker {
                 // The clock was set back: what the window holds has not happened yet.
                 self.end(policy, slot, context.sources.slowest(), EndReason::Cleared, context);
                 self.ended.take(self.keys.key(slot));
-                self.keys.state(slot).forget_window();
+                self.keys.state(slot).forget_window(&mut self.log);
             }
             let time = self.horizon(slot, context);
             if self.open.contains(&slot) || time >= settled {

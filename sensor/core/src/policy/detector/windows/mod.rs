@@ -15,17 +15,19 @@ use super::{
     state::KeyState,
     traces::MOST_QUOTED,
 };
-use crate::policy::{
-    alert::{EndReason, EventKind},
-    keys::{Hash, Keys, Slot},
-    model::Policy,
-    threshold::Quantity,
-    values::{KeyFields, Part, Texts},
-    window::{
-        Grid,
-        counted::Counted,
-        distinct::Distinct,
-        series::{OCTETS, Placed},
+use crate::{
+    flow::kept::RowLog,
+    policy::{
+        alert::{EndReason, EventKind},
+        keys::{Hash, Keys, Slot},
+        model::Policy,
+        threshold::Quantity,
+        values::{KeyFields, Part, Texts},
+        window::{
+            Grid,
+            counted::Counted,
+            series::{OCTETS, Placed},
+        },
     },
 };
 
@@ -42,6 +44,8 @@ pub struct WindowTracker {
     nested: bool,
     /// Keys whose silence matters.
     expected: Vec<Slot>,
+    /// Flows of keys, to tell of.
+    log: RowLog,
     /// How many keys a threshold is near.
     approaching: Approaching,
     /// Keys with an incident.
@@ -72,6 +76,7 @@ impl WindowTracker {
             parts: policy.distinct.iter().map(|field| Part::of(field)).collect(),
             counted: Counted::new(policy.distinct.len(), beacons),
             expected: Vec::new(),
+            log: RowLog::default(),
             approaching: Approaching::default(),
             open: BTreeSet::new(),
             ended: Box::default(),
@@ -100,19 +105,16 @@ impl WindowTracker {
     #[inline(always)]
     pub fn prefetch_more(&self, slot: Slot, flow: &Flow<'_>, texts: &mut Texts, step: Step) {
         let series = &self.keys.peek(slot).series;
-        let counted = self.counted.of(slot).distinct;
         match step {
-            Step::Where => {
-                series.prefetch(self.grid, &flow.sample);
-                counted.iter().for_each(Distinct::prefetch);
-            }
-            Step::There => {
-                series.prefetch_older(self.grid, &flow.sample);
-                for (part, distinct) in self.parts.iter().zip(counted) {
-                    if let Some(value) = part.word(flow.row, texts) {
-                        distinct.prefetch_value(value);
-                    }
-                }
+            Step::Where => series.prefetch(self.grid, &flow.sample),
+            Step::There => series.prefetch_older(self.grid, &flow.sample),
+        }
+        let counted = self.parts.iter().zip(self.counted.of(slot).distinct);
+        for (part, distinct) in counted.filter(|(_, distinct)| distinct.is_large()) {
+            match (step, part.word(flow.row, texts)) {
+                (Step::Where, Some(value)) => distinct.prefetch(value),
+                (Step::There, Some(value)) => distinct.prefetch_register(value),
+                (_, None) => {}
             }
         }
     }
@@ -143,7 +145,7 @@ impl WindowTracker {
     ) {
         let state = self.keys.state(slot);
         if state.series.newest > flow.sample.end && context.sources.is_ahead(state.series.newest) {
-            state.forget_window();
+            state.forget_window(&mut self.log);
         }
         let placed = state.add(self.grid, flow);
         let (Placed::In(bucket) | Placed::Anew(bucket)) = placed else {
@@ -152,6 +154,7 @@ impl WindowTracker {
         };
         state.remember(flow);
         if let Placed::Anew(_) = placed {
+            state.forget_flows(&mut self.log);
             self.counted.begin(slot, state.series.oldest(self.grid));
         }
         self.count(slot, bucket, flow, context);
@@ -163,7 +166,10 @@ impl WindowTracker {
         let verdict = self.judge(policy, slot, time, Some(flow), context);
         let state = self.keys.state(slot);
         if verdict != Verdict::Far && state.kept.lacks(bucket) {
-            state.kept.add(bucket, flow, state.expected);
+            state.keep(bucket, flow, &mut self.log);
+            if self.log.is_wasteful() {
+                self.log.write_anew(self.keys.states().flat_map(KeyState::places));
+            }
         }
     }
 
@@ -205,6 +211,7 @@ impl WindowTracker {
     fn forget_most_idle(&mut self) {
         let Some(slot) = self.keys.most_idle() else { return };
         self.leave(slot);
+        self.keys.state(slot).forget_flows(&mut self.log);
         self.keys.remove_most_idle();
         self.counted.forget(slot);
     }
