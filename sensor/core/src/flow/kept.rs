@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{batch::FlowBatch, fields::Row, interfaces::Interfaces};
+use super::{batch::FlowBatch, fields::Row, interfaces::Interfaces, pages};
 
 /// A batch of which rows are kept.
 pub struct Keeper<'b> {
@@ -52,6 +52,8 @@ pub type LogPlace = u32;
 const UNIT: usize = 8;
 /// Octets before a row.
 const HEAD: usize = 8;
+/// Octets that hardly any row has more of.
+const USUAL: usize = 512;
 /// A log with fewer rows is not worth writing anew; but tests of few flows shall see it.
 const FEW: usize = if cfg!(test) { 16 } else { 4096 };
 
@@ -111,6 +113,9 @@ impl RowLog {
         let frame = self.number(keeper.frame());
         let first = self.octets.len();
         let place = LogPlace::try_from(first / UNIT).ok()?;
+        if self.octets.capacity() - first < USUAL {
+            pages::grow(&mut self.octets);
+        }
         self.octets.extend_from_slice(&frame.to_ne_bytes());
         self.octets.extend_from_slice(&[0; HEAD / 2]);
         keeper.batch.addresses.pack(row, &mut self.octets);
@@ -146,7 +151,8 @@ impl RowLog {
     /// Writes it anew, with those rows alone that are wanted, and puts their new places in `wanted`.
     pub fn write_anew<'p>(&mut self, wanted: impl Iterator<Item = &'p mut LogPlace>) {
         let old = std::mem::take(self);
-        self.octets.reserve(old.octets.len() / 2);
+        self.octets.reserve(old.octets.len() / 4 * 3);
+        pages::prefer_large(&self.octets);
         for place in wanted {
             let Some((frame, octets)) = old.at(*place) else { continue };
             let frame = self.number(&old.frames[frame]);
