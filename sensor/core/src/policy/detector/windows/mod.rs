@@ -45,7 +45,7 @@ pub struct WindowTracker {
     /// Keys whose silence matters.
     expected: Vec<Slot>,
     /// Flows of keys, to tell of.
-    log: RowLog,
+    log: Box<RowLog>,
     /// How many keys a threshold is near.
     approaching: Approaching,
     /// Keys with an incident.
@@ -76,7 +76,7 @@ impl WindowTracker {
             parts: policy.distinct.iter().map(|field| Part::of(field)).collect(),
             counted: Counted::new(policy.distinct.len(), beacons),
             expected: Vec::new(),
-            log: RowLog::default(),
+            log: Box::default(),
             approaching: Approaching::default(),
             open: BTreeSet::new(),
             ended: Box::default(),
