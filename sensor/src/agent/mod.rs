@@ -7,7 +7,7 @@
 //! * [`replay`]: capture files; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
 //!   [`devices`]: what is configured of routers.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
-//! * [`status`]: what became of every packet and record. [`logging`]: the log.
+//! * [`service`]: what systemd hears of the agent. [`status`]: what became of every packet and record. [`logging`]: the log.
 
 pub mod config;
 pub mod devices;
@@ -20,6 +20,7 @@ pub mod progress;
 pub mod reconfigure;
 pub mod replay;
 pub mod run;
+pub mod service;
 pub mod status;
 pub mod stock;
 pub mod text;

@@ -17,6 +17,7 @@ use super::{
     mode::Mode,
     plant::{Plant, top::PrintOptions},
     reconfigure::Reconfiguration,
+    service::{Service, state},
     signals::{Request, Signals},
     status::{Status, summary},
 };
@@ -56,8 +57,10 @@ pub fn run(
     let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), plant: &plant };
     let mut reload = Reload::new(config, &plant);
     let ended = runtime.block_on(async {
-        let ended = wait(watched, &mut signals, &mut reload, duration).await;
+        let mut service = Service::from_environment();
+        let ended = wait(watched, &mut signals, &mut reload, &mut service, duration).await;
         reload.finish().await;
+        service.stopping();
         ended
     });
     end(plant, |status| {
@@ -130,10 +133,21 @@ async fn wait(
     watched: Watched<'_>,
     signals: &mut Signals,
     reload: &mut Reload,
+    service: &mut Service,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let Watched { capture, mut intake, plant } = watched;
     let captured = capture.as_ref().map(|capture| capture.report());
+    let pulse = capture.as_ref().map(|capture| capture.pulse());
+    let snapshot = |intake: Option<&Intake>| {
+        let mut status = Status::default();
+        if let Some(fill) = &captured {
+            fill(&mut status);
+        }
+        status.intake = intake.map(Intake::report);
+        plant.report(&mut status);
+        status
+    };
     let over = async {
         match duration {
             Some(duration) => tokio::time::sleep(duration).await,
@@ -148,22 +162,25 @@ async fn wait(
     };
     tokio::pin!(over, broken);
     let mut check = tokio::time::interval(CHECK);
+    service.ready(&state::line(&snapshot(intake.as_deref())));
     loop {
         tokio::select! {
             request = signals.next() => match request {
                 Request::Stop => return Ok(()),
-                Request::Reload => reload.ask(),
+                Request::Reload => {
+                    service.reloading();
+                    reload.ask();
+                }
                 Request::Report => {
-                    let mut status = Status::default();
-                    if let Some(fill) = &captured {
-                        fill(&mut status);
-                    }
-                    status.intake = intake.as_deref().map(Intake::report);
-                    plant.report(&mut status);
+                    let status = snapshot(intake.as_deref());
                     stdio::to_stderr(format_args!("summary so far{}", summary::text(&status)));
                 }
             },
-            () = reload.ended(), if reload.is_running() => {}
+            () = reload.ended(), if reload.is_running() => {
+                if !reload.is_running() {
+                    service.ready(&state::line(&snapshot(intake.as_deref())));
+                }
+            }
             () = &mut over => return Ok(()),
             () = &mut broken => return Ok(()),
             _ = check.tick() => {
@@ -177,6 +194,7 @@ async fn wait(
                 if plant.is_pointless() {
                     return Ok(());
                 }
+                service.tick(pulse.as_deref(), || state::line(&snapshot(intake.as_deref())));
             }
         }
     }

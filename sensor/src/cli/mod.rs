@@ -10,11 +10,13 @@ use sensor_kernel::guard;
 
 pub mod args;
 pub mod check;
+pub mod completions;
 pub mod decode;
 pub mod exit;
 pub mod fields;
 pub mod hits;
 pub mod labels;
+pub mod manual;
 pub mod names;
 pub mod nql;
 pub mod policy;
@@ -26,9 +28,11 @@ pub mod terminal;
 
 use self::{
     args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
+    completions::CompletionsArgs,
     decode::DecodeArgs,
     exit::Exit,
     labels::LabelsArgs,
+    manual::ManualArgs,
     nql::NqlArgs,
     policy::PolicyArgs,
     terminal::TerminalArgs,
@@ -57,8 +61,13 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// The command line as it is shown: help, completions and manual pages are made from it.
+    fn shown() -> clap::Command {
+        terminal::with_headings(Self::command())
+    }
+
     fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut command = terminal::with_headings(Self::command());
+        let mut command = Self::shown();
         let mut matches = command.try_get_matches_from_mut(arguments)?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
@@ -88,6 +97,12 @@ pub enum Command {
     Policy(PolicyArgs),
     /// Look up addresses, validate label files, import them from a cloud inventory
     Labels(LabelsArgs),
+    /// Print the completion script of a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages, one for each verb; packages contain them
+    #[command(hide = true)]
+    Manual(ManualArgs),
 }
 
 /// Does what the command line asks for, with the eBPF programs of `object`, and reports a failure on stderr.
@@ -120,6 +135,8 @@ pub fn main(
         Command::Nql(arguments) => nql::nql(arguments),
         Command::Policy(arguments) => policy::policy(arguments),
         Command::Labels(arguments) => labels::labels(arguments),
+        Command::Completions(arguments) => completions::completions(arguments),
+        Command::Manual(arguments) => manual::manual(arguments),
     };
     let exit = match result {
         Ok(()) => Exit::Success,

@@ -29,6 +29,7 @@ use crate::{
             interface::{IngressWishes, InterfaceConfig},
         },
         plant::Plant,
+        service::pulse::Pulse,
         status::{Host, Status},
     },
     stdio,
@@ -58,6 +59,7 @@ pub struct Capture {
     attachments: Attachments,
     stop: mpsc::Sender<()>,
     drained: Arc<Mutex<Drained>>,
+    pulse: Arc<Pulse>,
     coverage: Arc<Mutex<coverage::Report>>,
     thread: JoinHandle<Result<(), KernelError>>,
     /// How often it is looked whether programs are in place.
@@ -125,18 +127,20 @@ impl Prepared {
         let plant = plant.clone();
         let drained = Arc::<Mutex<Drained>>::default();
         let shown = drained.clone();
+        let pulse = Arc::<Pulse>::default();
+        let beating = pulse.clone();
         // A seed that senders of packets cannot know.
         let seed = RandomState::new().hash_one(std::process::id());
         let thread = std::thread::Builder::new()
             .name("drain".to_owned())
             .spawn(move || {
-                let agent = drain::Link { shown: &shown, stop: &stopped };
+                let agent = drain::Link { shown: &shown, pulse: &beating, stop: &stopped };
                 drain::run(drain, log, cache, seed, interval, &plant, agent)
             })
             .context("cannot start the drain thread")?;
         let verify = interval.min(VERIFY);
         let coverage = Arc::default();
-        Ok(Capture { watch: Some(watch), attachments, stop, drained, coverage, thread, verify })
+        Ok(Capture { watch: Some(watch), attachments, stop, drained, pulse, coverage, thread, verify })
     }
 }
 
@@ -217,6 +221,11 @@ impl Capture {
                 }
             }
         }
+    }
+
+    /// The sign of life of the drain loop.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
     }
 
     /// Fills in what has been published by now, also while [`Self::follow`] runs.

@@ -27,6 +27,7 @@ use sensor_kernel::{
 use crate::{
     agent::{
         plant::Plant,
+        service::pulse::Pulse,
         status::{self, Cache},
     },
     clock::now,
@@ -55,6 +56,8 @@ impl Drained {
 pub struct Link<'a> {
     /// How things stand behind each drain.
     pub shown: &'a Mutex<Drained>,
+    /// Beats whenever the loop comes round.
+    pub pulse: &'a Pulse,
     /// Closed when it is to end.
     pub stop: &'a Receiver<()>,
 }
@@ -84,7 +87,7 @@ pub fn run(
     let mut totals = Totals::default();
     let mut stopping = false;
     while !stopping {
-        stopping = wait(interval, &drain, agent.stop);
+        stopping = wait(interval, &drain, agent);
         if let Some(change) = time_of_day.set(drain.steady().step()?) {
             log_clock_step(change);
         }
@@ -137,14 +140,15 @@ fn log_clock_step(change: i64) {
 }
 
 /// Waits for the next drain; true when it is the last.
-fn wait(interval: Duration, drain: &Drain, stop: &Receiver<()>) -> bool {
+fn wait(interval: Duration, drain: &Drain, agent: Link<'_>) -> bool {
     let end = Instant::now() + interval;
     loop {
+        agent.pulse.beat();
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return false;
         }
-        match stop.recv_timeout(left.min(GLANCE)) {
+        match agent.stop.recv_timeout(left.min(GLANCE)) {
             Err(RecvTimeoutError::Timeout) if drain.pressure() => return false,
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return true,
