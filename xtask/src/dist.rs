@@ -3,7 +3,11 @@
 //! The binary carries a `.gnu_debuglink`, by which debuggers, perf and the backtraces of Rust find that file in the same
 //! directory; without it, a host does without lines. binutils split it, which the linker needs anyway.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,11 +16,11 @@ use crate::{build, process, workspace::Workspace};
 /// What a host has to download and keep; above it something heavy has come in.
 const LIMIT: u64 = 16 << 20;
 
-/// `cargo xtask build --dist`.
+/// `cargo xtask build --dist`; returns the path of the binary.
 ///
 /// # Errors
 /// When something is missing, does not compile, or the binary is larger than it may be.
-pub fn build(workspace: &Workspace) -> Result<()> {
+pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     build::ebpf(workspace)?;
     let mut cargo = process::cargo();
     cargo.args(["build", "--package", "sensor", "--bin", "sensor", "--profile", "dist"]);
@@ -29,7 +33,8 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     for file in [&binary, &debug] {
         println!("{}  {}", process::short(file), mebibytes(size(file)?));
     }
-    within(size(&binary)?)
+    within(size(&binary)?)?;
+    Ok(binary)
 }
 
 /// Writes `built` without debug information and symbols to `binary`, and both to `debug`.

@@ -9,6 +9,7 @@ mod demo;
 mod dist;
 mod fuzz;
 mod lint;
+mod package;
 mod process;
 mod qemu;
 mod run;
@@ -19,7 +20,7 @@ mod tidy;
 mod toolchain;
 mod workspace;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -45,6 +46,12 @@ enum Verb {
         /// Build the binary to ship: optimised across crates, stripped, debug information in a file beside it
         #[arg(long, conflicts_with = "release")]
         dist: bool,
+    },
+    /// Build packages into target/package: Debian package, tarball, container image (OCI)
+    Package {
+        /// Package this binary instead of building one
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
     },
     /// Build and run the agent; it shows flows, and hits of the stock policies: `cargo xtask run -- -i eth0`
     Run {
@@ -116,8 +123,9 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
     let workspace = Workspace::open()?;
     match verb {
         Verb::Setup => setup::everything(&workspace)?,
-        Verb::Build { dist: true, .. } => dist::build(&workspace)?,
+        Verb::Build { dist: true, .. } => drop(dist::build(&workspace)?),
         Verb::Build { release, .. } => drop(build::all(&workspace, release)?),
+        Verb::Package { binary } => package::run(&workspace, binary.as_deref())?,
         Verb::Run { arguments } => return run::run(&workspace, &arguments),
         Verb::Demo { duration, flows } => return demo::run(&workspace, duration, flows),
         Verb::Test { stages, filter } => {

@@ -49,6 +49,17 @@ impl Workspace {
         self.target.join(below)
     }
 
+    /// The version of a package.
+    ///
+    /// # Errors
+    /// When there is no such package.
+    pub fn version(&self, package: &str) -> Result<String> {
+        let mut packages = self.metadata["packages"].as_array().into_iter().flatten();
+        let found = packages.find(|candidate| candidate["name"] == package);
+        let version = found.and_then(|package| package["version"].as_str());
+        version.map(str::to_owned).with_context(|| format!("metadata: no package {package}"))
+    }
+
     /// Names of the targets of one kind (`bench`, `test`, `bin`) of a package, in cargo's order.
     pub fn targets(&self, package: &str, kind: &str) -> Vec<&str> {
         let packages = self.metadata["packages"].as_array().into_iter().flatten();

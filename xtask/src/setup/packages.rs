@@ -24,9 +24,11 @@ pub enum Need {
     Fuzz,
     /// The virtual machine with another kernel.
     Machine,
+    /// Packages of the agent.
+    Package,
 }
 
-use Need::{Bench, Demo, Fuzz, Host, Labs, Machine};
+use Need::{Bench, Demo, Fuzz, Host, Labs, Machine, Package};
 
 /// The module by which rsyslogd speaks TLS: no program, so that its whole path is looked for.
 const RSYSLOG_TLS: &str = if cfg!(target_arch = "aarch64") {
@@ -63,7 +65,11 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("kmod", "modprobe", &[Machine]),
     ("libteam-utils", "teamd", &[Machine]),
     ("wireguard-tools", "wg", &[Machine]),
-    ("xz-utils", "xz", &[Machine]),
+    ("xz-utils", "xz", &[Labs, Machine, Package]),
+    ("dpkg", "dpkg-deb", &[Labs, Package]),
+    ("binutils", "objdump", &[Labs, Package]),
+    ("debootstrap", "debootstrap", &[Labs]),
+    ("skopeo", "skopeo", &[Labs]),
 ];
 
 /// The packages whose programs `needs` lack here.
