@@ -125,7 +125,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Setup => setup::everything(&workspace)?,
         Verb::Build { dist: true, .. } => drop(dist::build(&workspace)?),
         Verb::Build { release, .. } => drop(build::all(&workspace, release)?),
-        Verb::Package { binary } => package::run(&workspace, binary.as_deref())?,
+        Verb::Package { binary } => drop(package::run(&workspace, binary.as_deref())?),
         Verb::Run { arguments } => return run::run(&workspace, &arguments),
         Verb::Demo { duration, flows } => return demo::run(&workspace, duration, flows),
         Verb::Test { stages, filter } => {

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::{
-    build, fuzz, process, qemu,
+    build, fuzz, package, process, qemu,
     setup::{self, Need},
     stages::{self, Skip, Stage},
     workspace::Workspace,
@@ -29,6 +29,9 @@ const MACHINE_TESTS: [&str; 2] = ["kernel", "machine"];
 /// Variables that tell the labs where the agent is, and the directory of the eBPF objects.
 pub const AGENT: &str = "SENSOR_BINARY";
 const OBJECTS: &str = "SENSOR_BPF_DIR";
+
+/// The variable that tells the labs where the packages are.
+const PACKAGES: &str = "SENSOR_PACKAGES";
 
 /// The variable that tells a test that the kernel is nobody's.
 const MACHINE: &str = "SENSOR_MACHINE";
@@ -100,10 +103,12 @@ fn labs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     setup::programs(&[Need::Labs])?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;
+    let packages = package::run(workspace, Some(&agent))?;
     let mut cargo = process::cargo();
     cargo
         .env(AGENT, agent)
         .env(OBJECTS, workspace.target("bpf"))
+        .env(PACKAGES, packages)
         .args(["test", "--package", LABS])
         .args(filter)
         .args(["--", "--test-threads=1"]);

@@ -18,7 +18,8 @@ pub struct ManualArgs {
 /// Writes the pages.
 pub fn manual(arguments: &ManualArgs) -> anyhow::Result<()> {
     let directory = &arguments.directory;
-    std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("create {}", directory.display()))?;
     clap_mangen::generate_to(Arguments::shown(), directory)
         .with_context(|| format!("write manual pages to {}", directory.display()))
 }

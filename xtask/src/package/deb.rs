@@ -46,7 +46,7 @@ pub(super) fn write_deb(staged: &Staged, about: &About, out: &Path) -> Result<Pa
     process::run(
         Command::new("dpkg-deb")
             .env("SOURCE_DATE_EPOCH", &about.time)
-            .args(["--root-owner-group", "-Zxz", "--build"])
+            .args(["--root-owner-group", "-Zxz", &format!("-z{}", about.effort), "--build"])
             .args([&root, &package])
             .stdout(std::process::Stdio::null()),
     )?;
@@ -82,6 +82,7 @@ mod tests {
             architecture: "amd64".to_owned(),
             glibc: "2.34".to_owned(),
             time: "0".to_owned(),
+            effort: 1,
         };
         let control = control(&about, "12");
         for field in ["Package: sensor", "Version: 1.2.3", "Depends: libc6 (>= 2.34), libgcc-s1"] {

@@ -39,7 +39,9 @@ pub(super) fn write(staged: &Staged, about: &About, binary: &Path, out: &Path) -
     let plain = out.join("layer.tar");
     tarball::pack(&root, about, &[], &plain)?;
     let diff = digest(&plain)?;
-    process::run(Command::new("gzip").args(["-9", "-n", "-f"]).arg(&plain))?;
+    process::run(
+        Command::new("gzip").args(["-n", "-f", &format!("-{}", about.effort)]).arg(&plain),
+    )?;
     let layer = blob(&blobs, &fs::read(plain.with_extension("tar.gz"))?, out)?;
     let config = blob(&blobs, &serde_json::to_vec(&config(about, &diff))?, out)?;
     let manifest = manifest(&config, &layer);

@@ -20,19 +20,25 @@ use anyhow::{Context, Result};
 use self::tree::Staged;
 use crate::{dist, process, setup, workspace::Workspace};
 
-/// `cargo xtask package`: packages below `<target>/package`. `binary` instead of one of profile `dist`.
+/// `cargo xtask package`: returns the directory of the packages. `binary`, without its symbols, instead of one of profile
+/// `dist`; its packages are compressed in haste.
 ///
 /// # Errors
 /// When something is missing, does not compile, or cannot be written.
-pub fn run(workspace: &Workspace, binary: Option<&Path>) -> Result<()> {
+pub fn run(workspace: &Workspace, binary: Option<&Path>) -> Result<PathBuf> {
     setup::programs(&[setup::Need::Package])?;
-    let binary = match binary {
-        Some(binary) => binary.to_path_buf(),
-        None => dist::build(workspace)?,
-    };
     let out = workspace.target("package");
+    fs::create_dir_all(&out).with_context(|| format!("create {}", out.display()))?;
+    let (binary, effort) = match binary {
+        Some(given) => {
+            let binary = out.join("sensor");
+            process::run(Command::new("strip").arg("-o").arg(&binary).arg(given))?;
+            (binary, 1)
+        }
+        None => (dist::build(workspace)?, 9),
+    };
     let staged = Staged::new(&out.join("tree"), &binary)?;
-    let about = About::new(workspace, &binary)?;
+    let about = About::new(workspace, &binary, effort)?;
     for package in [
         deb::write_deb(&staged, &about, &out)?,
         tarball::write(&staged, &about, &out)?,
@@ -40,7 +46,7 @@ pub fn run(workspace: &Workspace, binary: Option<&Path>) -> Result<()> {
     ] {
         println!("{}", process::short(&package));
     }
-    Ok(())
+    Ok(out)
 }
 
 /// What all formats say of the package.
@@ -52,10 +58,12 @@ struct About {
     glibc: String,
     /// Seconds since the epoch.
     time: String,
+    /// How hard compressors try, 1 to 9.
+    effort: u8,
 }
 
 impl About {
-    fn new(workspace: &Workspace, binary: &Path) -> Result<Self> {
+    fn new(workspace: &Workspace, binary: &Path, effort: u8) -> Result<Self> {
         let time = process::capture(Command::new("git").args(["log", "-1", "--format=%ct"]));
         let symbols = process::capture(Command::new("objdump").arg("-T").arg(binary))?;
         Ok(Self {
@@ -66,6 +74,7 @@ impl About {
             glibc: newest_glibc(&symbols).context("the binary uses no symbol of glibc")?,
             // A tree without its history has no such time; any will do.
             time: time.map_or_else(|_| "0".to_owned(), |time| time.trim().to_owned()),
+            effort,
         })
     }
 

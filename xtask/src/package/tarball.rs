@@ -16,7 +16,8 @@ use crate::process;
 /// When tar fails.
 pub(super) fn write(staged: &Staged, about: &About, out: &Path) -> Result<PathBuf> {
     let file = out.join(format!("{}.tar.xz", about.stem()));
-    pack(&staged.root, about, &["--xz"], &file)?;
+    let xz = format!("--use-compress-program=xz -{}", about.effort);
+    pack(&staged.root, about, &[&xz], &file)?;
     Ok(file)
 }
 

@@ -140,7 +140,16 @@ impl Prepared {
             .context("cannot start the drain thread")?;
         let verify = interval.min(VERIFY);
         let coverage = Arc::default();
-        Ok(Capture { watch: Some(watch), attachments, stop, drained, pulse, coverage, thread, verify })
+        Ok(Capture {
+            watch: Some(watch),
+            attachments,
+            stop,
+            drained,
+            pulse,
+            coverage,
+            thread,
+            verify,
+        })
     }
 }
 

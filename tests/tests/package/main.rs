@@ -1,0 +1,156 @@
+//! The packages, in a Debian system of their own: installed, started as the unit says, upgraded, removed, purged.
+
+mod system;
+mod unit;
+
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use tests::{agent::Agent, netns::Netns, peers::require, root};
+
+use self::{system::System, unit::Unit};
+
+/// The variable that says where `cargo xtask package` wrote.
+const PACKAGES: &str = "SENSOR_PACKAGES";
+
+fn ready(test: &str) -> bool {
+    root(test) && ["debootstrap", "skopeo", "setpriv", "systemd-analyze"].iter().all(|p| require(p))
+}
+
+/// The package whose name ends with `end`.
+fn package(end: &str) -> Result<PathBuf> {
+    let directory = std::env::var_os(PACKAGES)
+        .with_context(|| format!("{PACKAGES} is not set; `cargo xtask test labs` does"))?;
+    let files = fs::read_dir(&directory)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found = files.filter(|path| path.to_string_lossy().ends_with(end));
+    found.next().with_context(|| format!("no {end} in {}", Path::new(&directory).display()))
+}
+
+fn mode(path: &Path) -> Result<u32> {
+    let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
+    Ok(metadata.permissions().mode() & 0o7777)
+}
+
+#[test]
+fn a_host_installs_runs_upgrades_removes_and_purges_it() -> Result<()> {
+    if !ready("the Debian package") {
+        return Ok(());
+    }
+    let system = System::debian()?;
+    let deb = package(".deb")?;
+    system.install(&deb)?;
+    ensure!(system.run("/usr/bin/sensor --version")?.starts_with("sensor "));
+    // Collectors' secrets may stand in it.
+    let file = system.path("etc/sensor/sensor.toml");
+    ensure!(mode(&file)? == 0o640 && mode(&system.path("etc/sensor"))? == 0o750);
+    ensure!(system.run("stat -c %U:%G /etc/sensor/sensor.toml")? == "root:sensor\n");
+    system.run("/usr/bin/sensor check --config /etc/sensor/sensor.toml")?;
+    system.run("/usr/bin/sensor policy check /usr/share/sensor/policies")?;
+    ensure!(system.path("usr/share/man/man1/sensor-run.1.gz").is_file());
+
+    let unit = Unit::read(&system)?;
+    unit.is_valid(&system)?;
+    runs_as_the_unit_says(&system, &unit)?;
+
+    // An upgrade leaves alone what the administrator has changed.
+    let mut text = fs::read_to_string(&file)?;
+    text.push_str("\n[log]\nlevel = \"debug\"\n");
+    fs::write(&file, &text)?;
+    fs::create_dir_all(system.path("var/lib/sensor"))?;
+    fs::write(system.path("var/lib/sensor/kept"), "")?;
+    system.install(&system::later(&deb, system.root())?)?;
+    ensure!(fs::read_to_string(&file)? == text, "an upgrade has changed the configuration");
+    ensure!(mode(&file)? == 0o640 && system.path("var/lib/sensor/kept").is_file());
+
+    system.run("dpkg --remove sensor")?;
+    ensure!(!system.path("usr/bin/sensor").exists() && file.is_file());
+    system.run("dpkg --purge sensor")?;
+    let left = system.run(
+        "find /etc /usr /var/lib/sensor /var/log/sensor -name *sensor* -not -path /var/lib/dpkg/*",
+    )?;
+    ensure!(left.is_empty(), "purge leaves {left}");
+    Ok(())
+}
+
+/// The command line of the unit, as its user with its capabilities and nothing more, beside a service manager.
+fn runs_as_the_unit_says(system: &System, unit: &Unit) -> Result<()> {
+    let (near, far) = (Netns::new("pk-near")?, Netns::new("pk-far")?);
+    far.veth("va", &near, "vb")?;
+    // The configuration says "auto".
+    near.run("ip route add default via 192.0.2.1")?;
+    let socket = system.path("run/notify");
+    let manager = UnixDatagram::bind(&socket)?;
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o777))?;
+    manager.set_read_timeout(Some(Duration::from_millis(200)))?;
+    let mut command = near.command("sh");
+    command.arg("-c").arg(unit.start_line(system)?).env("NOTIFY_SOCKET", "/run/notify");
+    let agent = Agent::spawn(command.env("WATCHDOG_USEC", "2000000"))?;
+    hears(&manager, "READY=1", &agent)?;
+    // What is ordered behind the unit finds its packets counted.
+    far.run("ping -q -i 0.01 -c 50 192.0.2.2")?;
+    for _ in 0..3 {
+        hears(&manager, "WATCHDOG=1", &agent)?;
+    }
+    hears(&manager, "STATUS=1 interface", &agent)?;
+    agent.signal("HUP")?;
+    hears(&manager, "RELOADING=1", &agent)?;
+    hears(&manager, "READY=1", &agent)?;
+    agent.signal("TERM")?;
+    hears(&manager, "STOPPING=1", &agent)?;
+    let outcome = agent.wait()?;
+    ensure!(outcome.code == Some(0), "{:?}: {}", outcome.code, outcome.stderr);
+    let (seen, _) = outcome.ledger("seen");
+    ensure!(seen >= 100, "{seen} packets seen: {}", outcome.stderr);
+    Ok(())
+}
+
+/// Waits for a message to the service manager that has `part`.
+fn hears(manager: &UnixDatagram, part: &str, agent: &Agent) -> Result<()> {
+    let mut buffer = [0; 4096];
+    let end = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < end {
+        let Ok(length) = manager.recv(&mut buffer) else { continue };
+        if String::from_utf8_lossy(&buffer[..length]).contains(part) {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("no {part}: {}", agent.said())
+}
+
+#[test]
+fn the_image_is_one_that_skopeo_reads() -> Result<()> {
+    if !ready("the container image") {
+        return Ok(());
+    }
+    let image = format!("oci-archive:{}", package(".oci.tar")?.display());
+    let said = Command::new("skopeo").args(["inspect", "--config", &image]).output()?;
+    ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let config: serde_json::Value = serde_json::from_slice(&said.stdout)?;
+    ensure!(config["config"]["Entrypoint"][0] == "/usr/bin/sensor", "{config}");
+    // Copied, digests and all, and unpacked: it runs without anything else.
+    let directory = tempfile::tempdir()?;
+    let layout = directory.path().join("layout");
+    let copied = Command::new("skopeo")
+        .args(["--insecure-policy", "copy", "--quiet", &image])
+        .arg(format!("oci:{}:copy", layout.display()))
+        .output()?;
+    ensure!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    let blobs = layout.join("blobs/sha256");
+    let unpacked = directory.path().join("root");
+    fs::create_dir(&unpacked)?;
+    let layer = fs::read_dir(blobs)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let layer = layer.max_by_key(|path| path.metadata().map_or(0, |metadata| metadata.len()));
+    let layer = layer.context("a layer")?;
+    let tar = Command::new("tar").arg("-xzf").arg(layer).arg("-C").arg(&unpacked).status()?;
+    ensure!(tar.success(), "the layer does not unpack");
+    let version =
+        Command::new("chroot").arg(&unpacked).args(["/usr/bin/sensor", "--version"]).output()?;
+    ensure!(version.stdout.starts_with(b"sensor "), "{version:?}");
+    Ok(())
+}
