@@ -25,6 +25,11 @@ impl System {
         Ok(Self { directory })
     }
 
+    /// A directory outside of it, with the same life.
+    pub fn beside(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Its root.
     pub fn root(&self) -> PathBuf {
         self.directory.path().join("root")
@@ -58,13 +63,13 @@ impl System {
 ///
 /// # Errors
 /// When dpkg-deb fails.
-pub fn later(deb: &Path, root: PathBuf) -> Result<PathBuf> {
-    let tree = root.join("tmp/later");
+pub fn later(deb: &Path, beside: &Path) -> Result<PathBuf> {
+    let tree = beside.join("later");
     run(Command::new("dpkg-deb").arg("-R").arg(deb).arg(&tree))?;
     let control = tree.join("DEBIAN/control");
     let text = std::fs::read_to_string(&control)?;
     std::fs::write(&control, text.replace("Version: ", "Version: 9"))?;
-    let built = root.join("tmp/later.deb");
+    let built = beside.join("later.deb");
     run(Command::new("dpkg-deb")
         .args(["--root-owner-group", "-Znone", "-b"])
         .args([&tree, &built]))?;
