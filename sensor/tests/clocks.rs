@@ -69,6 +69,9 @@ fn ipfix(second: u32, sequence: u32, skew: i64, flows: &[Flow]) -> Vec<u8> {
 
 type Encode = fn(u32, u32, i64, &[Flow]) -> Vec<u8>;
 
+/// How many seconds a clock is ahead, second by second.
+type Skew<'s> = &'s dyn Fn(u32) -> i64;
+
 /// How long the capture is, seconds.
 const LENGTH: u32 = 900;
 
@@ -102,7 +105,7 @@ fn traffic(second: u32) -> Vec<Flow> {
     if second < 60 {
         flows.push(probe(([10, 0, 0, 1], 40_000), (server, port(1000))));
     }
-    if (100..220).contains(&second) && second % 3 == 0 {
+    if (100..220).contains(&second) && second.is_multiple_of(3) {
         let (guesser, shell) = (([192, 168, 7, 5], port(41_000)), (inside, 22));
         flows.extend([connection(guesser, shell), connection(shell, guesser)]);
     }
@@ -205,7 +208,7 @@ fn policies_find_the_same_whatever_the_clock_of_the_router() {
                 assert_eq!(count, 1, "{policy} {kind}: {right:?}");
             }
         }
-        let wrong: [(&dyn Fn(u32) -> i64, Option<&str>); 12] = [
+        let wrong: [(Skew<'_>, Option<&str>); 12] = [
             (&|_| -HOUR - 60, Some("1 h 1 min behind ours")),
             (&|_| -5 * HOUR, Some("5 h behind ours")),
             (&|_| -22_800, Some("6 h 20 min behind ours")),
@@ -244,7 +247,7 @@ fn a_clock_that_drifts_is_followed() {
     let bench = Bench::new();
     for encode in [netflow5 as Encode, ipfix] {
         let (right, _) = bench.events(encode, |_| 0);
-        let drifting: [&dyn Fn(u32) -> i64; 5] = [
+        let drifting: [Skew<'_>; 5] = [
             &|second| i64::from(second / 20),
             &|second| -i64::from(second / 20),
             &|second| i64::from(second / 5),
