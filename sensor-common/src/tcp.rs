@@ -9,8 +9,16 @@ pub const FIN: u16 = 0x01;
 pub const SYN: u16 = 0x02;
 /// Reset the connection.
 pub const RST: u16 = 0x04;
+/// Hand the data to the program at once.
+pub const PSH: u16 = 0x08;
 /// The acknowledgement field is significant.
 pub const ACK: u16 = 0x10;
+/// The urgent pointer is significant.
+pub const URG: u16 = 0x20;
+/// ECN: congestion was met (RFC 3168).
+pub const ECE: u16 = 0x40;
+/// ECN: the congestion window was reduced.
+pub const CWR: u16 = 0x80;
 
 /// The flags of a TCP header.
 const ALL: u16 = 0x1ff;

@@ -6,39 +6,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use sensor_common::{
+    packet::ip::protocol::{ICMP, ICMPV6, TCP, UDP},
+    tcp::{ACK, FIN, PSH, RST, SYN},
+};
+
+use crate::traffic::{Random, Record};
+
 /// The first millisecond of the hour.
 pub const START: u64 = 1_767_603_600_000;
 /// Its length, milliseconds.
 pub const HOUR: u64 = 3_600_000;
 
-pub const FIN: u16 = 1;
-pub const SYN: u16 = 2;
-pub const RST: u16 = 4;
-pub const PSH: u16 = 8;
-pub const ACK: u16 = 16;
-
-const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMPV6: u8 = 58;
-
 const ACTIVE_TIMEOUT: u64 = 60_000;
-
-/// One record, one direction.
-#[derive(Clone, Debug)]
-pub struct Record {
-    pub source: IpAddr,
-    pub destination: IpAddr,
-    pub ports: (u16, u16),
-    pub protocol: u8,
-    /// ICMP type and code.
-    pub icmp: (u8, u8),
-    pub flags: u16,
-    pub packets: u64,
-    pub octets: u64,
-    pub start: u64,
-    pub end: u64,
-}
 
 /// Hosts that have a role.
 pub const ROLES: [(&str, &str); 11] = [
@@ -64,28 +44,6 @@ pub fn hour() -> Vec<Record> {
     site.background();
     site.records.sort_by_key(|record| (record.end, record.start));
     site.records
-}
-
-/// SplitMix64.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.0;
-        value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ value >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ value >> 31
-    }
-
-    /// From `low` to below `high`.
-    pub fn range(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low)
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.range(0, choices.len() as u64) as usize]
-    }
 }
 
 /// What both sides of an exchange send in all: packets and octets.
@@ -184,6 +142,8 @@ impl Site {
                     octets,
                     start: begin,
                     end,
+                    opened: None,
+                    continued: false,
                 });
             }
         }
@@ -238,6 +198,8 @@ impl Site {
             octets: volume.1,
             start: at,
             end: at + 20 * volume.0,
+            opened: None,
+            continued: false,
         });
     }
 
@@ -254,6 +216,8 @@ impl Site {
             octets: volume.1,
             start: at,
             end: at + 1000 * (volume.0 - 1),
+            opened: None,
+            continued: false,
         });
     }
 
@@ -276,6 +240,8 @@ impl Site {
             octets: packets * 52,
             start: at,
             end: at + (packets - 1) * 1500,
+            opened: None,
+            continued: false,
         });
     }
 
@@ -518,6 +484,8 @@ impl Site {
                     octets: 2_600_000,
                     start: at,
                     end: at + 59_000,
+                    opened: None,
+                    continued: false,
                 });
             }
             self.datagram(at + 500, (gateway, 4500), (branch, 4500), (3, 96));
@@ -534,6 +502,8 @@ impl Site {
                     octets: 400,
                     start: at,
                     end: at + 59_000,
+                    opened: None,
+                    continued: false,
                 });
             }
         }

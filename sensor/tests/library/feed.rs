@@ -1,6 +1,7 @@
 //! Records as batches, in the forms in which an agent gets them: from a router, from two, sampled, and from a host itself.
 
 use std::{
+    fmt::Display,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
@@ -8,6 +9,7 @@ use std::{
 use sensor_common::{
     key::{Common, Direction, KeyV4, KeyV6},
     packet::Fragment,
+    tcp::{ACK, FIN, PSH, RST, SYN},
 };
 use sensor_core::{
     enrich::{
@@ -18,14 +20,14 @@ use sensor_core::{
         sources::Sources,
     },
     flow::{
-        batch::{BATCH_ROWS, EndReason, FlowBatch, Source},
+        batch::{BATCH_ROWS, EndReason, FlowBatch, Part, Source},
         delta::FlowDelta,
         device::Device,
         prefix::prefix,
     },
 };
 
-use crate::benign::{ACK, FIN, PSH, ROLES, Random, Record, SYN};
+use crate::traffic::{Random, Record};
 
 /// Who saw the records.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,39 +40,54 @@ pub enum View {
     Sampled(u32),
     /// This host.
     Host(IpAddr),
+    /// A sensor through which all packets pass.
+    Gateway,
 }
 
 /// The batches of `view`, in the order of time.
 pub fn batches(records: &[Record], view: View) -> Vec<FlowBatch> {
+    let mut batches = Vec::new();
+    stream(records.iter().cloned(), view, |batch| batches.push(batch));
+    batches
+}
+
+/// Hands the batches of `view` to `sink`, in the order of time.
+pub fn stream(
+    records: impl IntoIterator<Item = Record>,
+    view: View,
+    mut sink: impl FnMut(FlowBatch),
+) {
     let router = |number: u8| IpAddr::V4(Ipv4Addr::new(10, 0, 0, 200 + number));
     let mut feed = Feed::new(match view {
-        View::Host(_) => Source::Host,
+        View::Host(_) | View::Gateway => Source::Host,
         View::Sampled(_) => Source::Sflow,
         _ => Source::NetFlow,
     });
     let mut random = Random(11);
     for record in records {
         match view {
-            View::Router => feed.routed(record, router(1), 1),
+            View::Router => feed.routed(&record, router(1), 1),
             View::TwoRouters => {
-                feed.routed(record, router(1), 1);
-                feed.routed(record, router(2), 1);
+                feed.routed(&record, router(1), 1);
+                feed.routed(&record, router(2), 1);
             }
             View::Sampled(rate) => {
                 for _ in 0..record.packets {
                     if random.range(0, rate.into()) == 0 {
-                        feed.routed(&sample(record, &mut random), router(3), rate);
+                        feed.routed(&sample(&record, &mut random), router(3), rate);
                     }
                 }
             }
-            View::Host(host) if record.source == host => feed.local(record, Direction::Egress),
+            View::Host(host) if record.source == host => feed.local(&record, Direction::Egress),
             View::Host(host) if record.destination == host => {
-                feed.local(record, Direction::Ingress);
+                feed.local(&record, Direction::Ingress);
             }
             View::Host(_) => {}
+            View::Gateway => feed.local(&record, Direction::Ingress),
         }
+        feed.done.drain(..).for_each(&mut sink);
     }
-    feed.finish()
+    feed.finish().into_iter().for_each(sink);
 }
 
 /// One packet out of a record: the first has the SYN, the last the FIN.
@@ -110,6 +127,9 @@ impl Feed {
         batch.ttl_min.clear();
         batch.ttl_max.clear();
         batch.layer2_octets.clear();
+        // A router does not tell who opened a connection; what goes on has to be found out.
+        batch.initiator.clear();
+        batch.continued.clear();
         batch.source_mac.clear();
         batch.destination_mac.clear();
         let known = batch.devices.iter().position(|known| known.address() == Some(device));
@@ -159,18 +179,19 @@ impl Feed {
             ttl_max: ttl,
             macs: [0; 3],
         };
-        let reason = if record.flags & FIN != 0 {
+        let reason = if record.flags & (FIN | RST) != 0 {
             EndReason::EndOfFlow
         } else if record.end - record.start > 50_000 {
             EndReason::ActiveTimeout
         } else {
             EndReason::IdleTimeout
         };
+        let part = Part { reason, initiator: record.opened, continued: record.continued };
         match (record.source, record.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let source = u32::from(source).to_be();
                 let destination = u32::from(destination).to_be();
-                self.v4.push(&KeyV4 { source, destination, common }, &counts, reason);
+                self.v4.push(&KeyV4 { source, destination, common }, &counts, part);
                 &mut self.v4
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
@@ -181,7 +202,7 @@ impl Feed {
                     [word(0), word(4), word(8), word(12)]
                 };
                 let (source, destination) = (words(source), words(destination));
-                self.v6.push(&KeyV6 { source, destination, common }, &counts, reason);
+                self.v6.push(&KeyV6 { source, destination, common }, &counts, part);
                 &mut self.v6
             }
             _ => unreachable!("a flow has one family"),
@@ -201,20 +222,23 @@ impl Feed {
 }
 
 /// What is known about the site: its networks, the bogons, roles where they are given, the host's address where it looks.
-pub fn context(roles: bool, view: View) -> Arc<ActiveContext> {
+pub fn context(
+    roles: impl IntoIterator<Item = (impl Display, &'static str)>,
+    view: View,
+) -> Arc<ActiveContext> {
     let mut sources = Sources::default();
     sources.own_networks();
     sources.private_networks();
     sources.bogons();
     let own = sources.source("the site");
-    sources.internal(own, &[prefix("2a00:1234:1::/48").expect("a prefix")], true);
+    for network in ["2a00:1234:1::/48", "62.96.10.0/28"] {
+        sources.internal(own, &[prefix(network).expect("a prefix")], true);
+    }
     if let View::Host(host) = view {
         sources.local([host]);
     }
-    if roles {
-        let lines = ROLES.iter().map(|(address, role)| format!("{address},role,{role}\n"));
-        let report = sources.labels("roles.csv", &lines.collect::<String>(), Form::Csv);
-        assert_eq!(report.faulty, 0);
-    }
+    let lines = roles.into_iter().map(|(address, role)| format!("{address},role,{role}\n"));
+    let report = sources.labels("roles.csv", &lines.collect::<String>(), Form::Csv);
+    assert_eq!(report.faulty, 0);
     Arc::new(ActiveContext::new(Context::new(sources, Precedence::default(), Limits::default())))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Bench,
-    benign::{HOUR, START, hour},
+    benign::{HOUR, ROLES, START, hour},
     feed::{View, batches, context},
     line, stock_policies,
 };
@@ -12,7 +12,8 @@ use crate::{
 /// What the policies that are on say of the hour, each policy with a line of it.
 fn said(view: View, roles: bool) -> BTreeMap<String, String> {
     let policies = stock_policies().into_iter().filter(|policy| policy.enabled);
-    let mut bench = Bench::new(policies, context(roles, view));
+    let known = if roles { &ROLES[..] } else { &[] };
+    let mut bench = Bench::new(policies, context(known.iter().copied(), view));
     for batch in batches(&hour(), view) {
         bench.observe(batch);
     }

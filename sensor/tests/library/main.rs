@@ -4,16 +4,19 @@ mod benign;
 #[path = "../corpora/mod.rs"]
 mod corpora;
 mod corpus;
+mod day;
 mod docs;
 mod feed;
 mod halves;
 mod hour;
 mod library;
+mod ordinary;
 mod threads;
+mod traffic;
 
 use sensor_core::{
     enrich::{active::ActiveContext, enricher::Enricher},
-    flow::{batch::FlowBatch, interfaces::Interfaces},
+    flow::{batch::FlowBatch, continued::Cuts, interfaces::Interfaces},
     policy::{
         alert::{Alert, EndReason},
         detector::{Detector, Rules},
@@ -26,6 +29,26 @@ use std::sync::Arc;
 
 /// The stock library; every fault and warning of it is a failure.
 fn stock_policies() -> Vec<Policy> {
+    if let Ok(dir) = std::env::var("TUNE_DIR") {
+        use sensor_core::nql::lists::{ListValues, Lists};
+        let mut files = Vec::new();
+        let mut paths: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|e| e.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            let name = path.display().to_string();
+            if name.ends_with(".toml") && !name.ends_with(".test.toml") {
+                files.push(sensor_core::policy::load::PolicyFile { text: std::fs::read_to_string(&path).unwrap(), path: name });
+            }
+        }
+        let mut lists = Lists::default();
+        for entry in std::fs::read_dir(format!("{dir}/lists")).unwrap() {
+            let path = entry.unwrap().path();
+            lists.set(path.file_stem().unwrap().to_str().unwrap(), ListValues::parse(&std::fs::read_to_string(&path).unwrap()));
+        }
+        let loaded = load(&files, &lists);
+        assert!(loaded.faults.is_empty(), "{}", loaded.report());
+        return loaded.policies;
+    }
     let loaded = load(&stock::policies(), &stock::lists());
     assert!(loaded.faults.is_empty(), "{}", loaded.report());
     loaded.policies
@@ -33,6 +56,7 @@ fn stock_policies() -> Vec<Policy> {
 
 /// A detector with what an agent puts around it: flows are looked up before, labels written after.
 struct Bench {
+    cuts: Cuts,
     enricher: Enricher,
     current: Arc<ActiveContext>,
     detector: Detector,
@@ -42,12 +66,15 @@ struct Bench {
 impl Bench {
     fn new(policies: impl IntoIterator<Item = Policy>, current: Arc<ActiveContext>) -> Self {
         let detector = Detector::new(Rules::new(policies), 0, "host");
-        Self { enricher: Enricher::new(current.clone()), current, detector, events: Vec::new() }
+        let enricher = Enricher::new(current.clone());
+        Self { cuts: Cuts::default(), enricher, current, detector, events: Vec::new() }
     }
 
     fn observe(&mut self, mut batch: FlowBatch) {
         let Some(&now) = batch.end.iter().max() else { return };
+        self.current.learned.expire(now);
         self.detector.advance(now, &mut self.events);
+        self.cuts.look(&mut batch);
         self.enricher.enrich(&mut batch);
         self.detector.observe(&batch, &Interfaces::default(), &mut self.events);
         for label in self.detector.take_labels() {
