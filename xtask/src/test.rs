@@ -51,16 +51,19 @@ pub enum Name {
     /// The same on Debian's kernel 6.12, of backports
     #[value(name = "kernel-6.12")]
     Kernel612,
+    /// The stock library on an ordinary day of a company, with millions of records (minutes; only if named)
+    Day,
 }
 
-/// `cargo xtask test`. All stages where `chosen` is empty.
+/// `cargo xtask test`. All stages but that of the day where `chosen` is empty.
 ///
 /// # Errors
 /// None of its own: what fails is in the summary and in the exit code.
 pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Result<ExitCode> {
     let mut stages = Vec::new();
     for name in Name::value_variants() {
-        if !chosen.is_empty() && !chosen.contains(name) {
+        let is_meant = if chosen.is_empty() { *name != Name::Day } else { chosen.contains(name) };
+        if !is_meant {
             continue;
         }
         stages.push(match name {
@@ -73,6 +76,7 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
             Name::Kernel612 => {
                 Stage::new("kernel-6.12", || kernel(workspace, qemu::Series::V6_12, filter))
             }
+            Name::Day => Stage::new("day", day),
         });
     }
     Ok(stages::run(&mut stages))
@@ -88,6 +92,13 @@ fn host(filter: Option<&str>) -> Result<()> {
     let mut cargo = process::cargo();
     cargo.args(["test", "--workspace", "--exclude", LABS]).args(filter);
     process::run(&mut cargo)
+}
+
+/// The test is there without optimisations as well, ignored: it would take the better part of an hour.
+fn day() -> Result<()> {
+    let mut cargo = process::cargo();
+    cargo.args(["test", "--release", "--package", "sensor", "--test", "library"]);
+    process::run(cargo.args(["--", "--ignored", "--nocapture", "the_day_of_a_company"]))
 }
 
 fn fuzz_targets(workspace: &Workspace) -> Result<()> {

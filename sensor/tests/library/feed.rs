@@ -106,8 +106,14 @@ fn sample(record: &Record, random: &mut Random) -> Record {
     Record { flags, packets: 1, octets, start: time, end: time, ..record.clone() }
 }
 
+/// After how many milliseconds what there is is handed on, however little: as an agent does, which drains its tables all the
+/// time.
+const LONGEST_BATCH: u64 = 5_000;
+
 struct Feed {
     source: Source,
+    /// When the records that wait began to, milliseconds since the epoch.
+    begun: u64,
     v4: FlowBatch,
     v6: FlowBatch,
     done: Vec<FlowBatch>,
@@ -115,7 +121,8 @@ struct Feed {
 
 impl Feed {
     fn new(source: Source) -> Self {
-        Self { source, v4: FlowBatch::v4(source), v6: FlowBatch::v6(source), done: Vec::new() }
+        let (v4, v6) = (FlowBatch::v4(source), FlowBatch::v6(source));
+        Self { source, begun: 0, v4, v6, done: Vec::new() }
     }
 
     fn local(&mut self, record: &Record, direction: Direction) {
@@ -151,9 +158,10 @@ impl Feed {
         interface: u32,
         ttl: u8,
     ) -> &mut FlowBatch {
-        let full = if record.source.is_ipv4() { &mut self.v4 } else { &mut self.v6 };
-        if full.len() >= BATCH_ROWS {
+        let full = if record.source.is_ipv4() { &self.v4 } else { &self.v6 };
+        if full.len() >= BATCH_ROWS || record.end >= self.begun + LONGEST_BATCH {
             // In order of time: what the other family has is handed on as well.
+            self.begun = record.end;
             self.hand_on();
         }
         let icmp = u16::from(record.icmp.0) << 8 | u16::from(record.icmp.1);

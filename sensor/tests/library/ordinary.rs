@@ -22,7 +22,7 @@ use crate::{
     Bench,
     day::{
         DAY, Day, START,
-        site::{ROLES, SCANNER, Size},
+        site::{NETWORK_ROLES, ROLES, SCANNER, Size},
     },
     feed::{View, context, stream},
     line, stock_policies,
@@ -40,13 +40,16 @@ enum Known {
 }
 
 impl Known {
-    fn roles(self) -> Vec<(IpAddr, &'static str)> {
+    fn roles(self) -> Vec<(String, &'static str)> {
         let wanted = |host: IpAddr| match self {
             Self::Roles => true,
             Self::Scanner => host == SCANNER,
             Self::Nothing => false,
         };
-        ROLES.into_iter().filter(|(host, _)| wanted(*host)).collect()
+        let hosts = ROLES.into_iter().filter(|(host, _)| wanted(*host));
+        let hosts = hosts.map(|(host, role)| (host.to_string(), role));
+        let networks = NETWORK_ROLES.map(|(network, role)| (network.to_owned(), role));
+        hosts.chain(networks.into_iter().filter(|_| self == Self::Roles)).collect()
     }
 }
 
@@ -64,6 +67,7 @@ impl Said {
 
     /// Incidents and hits: what somebody has to look at.
     fn alerts(&self) -> impl Iterator<Item = (&Alert, Severity)> {
+        let mut seen = BTreeSet::new();
         let mut worst = BTreeMap::<u64, Severity>::new();
         for event in &self.events {
             let severity = worst.entry(event.incident).or_insert(event.severity);
@@ -71,7 +75,7 @@ impl Said {
         }
         self.events
             .iter()
-            .filter(|event| matches!(event.kind, EventKind::Start | EventKind::Hit))
+            .filter(move |event| event.kind == EventKind::Hit || seen.insert(event.incident))
             .map(move |event| (event, worst[&event.incident]))
     }
 
@@ -132,18 +136,24 @@ fn day(size: Size) -> String {
     let views = [
         ("sensor, roles", View::Gateway, Known::Roles),
         ("sensor, scanner alone", View::Gateway, Known::Scanner),
-        ("sensor, nothing known", View::Gateway, Known::Nothing),
         ("router, roles", View::Router, Known::Roles),
         ("router, scanner alone", View::Router, Known::Scanner),
+        ("sensor, nothing known", View::Gateway, Known::Nothing),
     ];
     let mut text = String::new();
     for (name, view, known) in views {
+        if env::var("DAY_VIEW").is_ok_and(|only| only != name) { continue; }
         let [said, without] = thread::scope(|scope| {
             let both = [true, false].map(|ecn| scope.spawn(move || said(size, view, known, ecn)));
             both.map(|one| one.join().expect("no panic"))
         });
         let _ = writeln!(text, "{} records", said.records);
         text += &said.table(name);
+        if let Ok(wanted) = env::var("DAY_SHOW") {
+            for event in said.events.iter().filter(|event| event.policy.name == wanted) {
+                println!("{} {:x} {} {:?} {:?}", (event.timestamp - START) / 60_000, event.incident, line(event), event.measured.iter().map(|m| m.value).collect::<Vec<_>>(), event.threshold);
+            }
+        }
         if env::var_os("DAY_LOOSE").is_some() {
             let _ = writeln!(text, "ecn same: {}", said.lines() == without.lines());
             let _ = writeln!(text, "scanner: {:?}", said.about(SCANNER).into_iter().take(9).collect::<Vec<_>>());
@@ -207,4 +217,13 @@ fn the_day_is_ordered_and_always_the_same() {
     }
     assert!(other.next().is_none());
     assert!(count >= 200_000, "{count} records");
+}
+
+#[test]
+#[ignore = "TEMP"]
+fn tempcount() {
+    for (name, size) in [("small", Size::SMALL), ("company", Size::COMPANY)] {
+        if name == "company" && env::var_os("DAY_BIG").is_none() { continue; }
+        println!("{name} {:?} {}", env::var("DAY_KIND"), Day::new(size, true).count());
+    }
 }

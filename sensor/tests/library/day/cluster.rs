@@ -50,11 +50,11 @@ fn node(number: u64, size: Size) -> Vec<Habit> {
             }
         }),
         // Probes: some ask for a page, some only connect; one looks at a pod that has just gone.
-        Habit::new(Rhythm::Every(watch * 10 * SECOND, 0), seed + 2, move |scene| {
+        Habit::new(Rhythm::Every(watch * MINUTE, 0), seed + 2, move |scene| {
             for pod in 0..size.pods {
                 let target = site::pod(number, pod);
                 match pod % 4 {
-                    0 => scene.touch(me, (target, 8080)),
+                    0 | 2 => scene.touch(me, (target, 8080)),
                     1 => scene.knock(me, (target, 9000)),
                     _ => scene.tcp(9, me, (target, 8080), (6, 480), (5, 520)),
                 }

@@ -12,7 +12,7 @@ use crate::day::{
 pub fn habits(size: Size) -> Vec<Habit> {
     let mut habits = vec![
         // Asks for news of thirty repositories, all at once, every other minute; nobody has given it a role.
-        Habit::new(Rhythm::Every(2 * MINUTE, 0), 0x0b00_0000, |scene| {
+        Habit::new(Rhythm::Every(size.watch * 2 * MINUTE, 0), 0x0b00_0000, |scene| {
             let poller = site::plain(1);
             for _ in 0..30 {
                 ask(scene, poller, GIT);
@@ -20,10 +20,10 @@ pub fn habits(size: Size) -> Vec<Habit> {
             }
         }),
         // Another, for one repository outside, and one of a partner that polls ours.
-        Habit::new(Rhythm::Every(9 * SECOND, SECOND), 0x0b00_0001, |scene| {
+        Habit::new(Rhythm::Every(size.slower() * 9 * SECOND, SECOND), 0x0b00_0001, |scene| {
             ask(scene, site::plain(2), site::outside_at(55, 3));
         }),
-        Habit::new(Rhythm::Every(10 * SECOND, SECOND), 0x0b00_0002, |scene| {
+        Habit::new(Rhythm::Every(size.slower() * 10 * SECOND, SECOND), 0x0b00_0002, |scene| {
             ask(scene, site::plain(4), GIT);
         }),
     ];

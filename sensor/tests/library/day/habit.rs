@@ -16,8 +16,6 @@ pub enum Hours {
     Office,
     /// All day the same.
     Always,
-    /// Jobs that run while nobody works.
-    Night,
 }
 
 impl Hours {
@@ -29,7 +27,6 @@ impl Hours {
         match self {
             Self::Always => 100,
             Self::Office => OFFICE[hour as usize],
-            Self::Night => 1 + 99 * u64::from((1..5).contains(&hour)),
         }
     }
 }

@@ -1,14 +1,12 @@
 //! Routers: what they tell each other, tunnels between sites, and what they do for others.
 
-use std::net::IpAddr;
-
 use sensor_common::packet::ip::protocol::{TCP, UDP};
 
 use crate::day::{
     flow::Course,
     habit::{Habit, Hours, MINUTE, Rhythm, SECOND},
     scene::Message,
-    site::{self, DIRECTORIES, ROUTER, Size, VPN_GATEWAY, ip, server},
+    site::{self, DIRECTORIES, ROUTER, SECOND_ROUTER, Size, VPN_GATEWAY, ip, server},
 };
 
 /// Protocols by which routers speak to a group: OSPF, EIGRP, PIM, VRRP, IGMP.
@@ -21,12 +19,12 @@ const GROUPS: [(u8, &str); 5] = [
 ];
 
 pub fn habits(size: Size) -> Vec<Habit> {
-    let second: IpAddr = server(3);
+    let second = SECOND_ROUTER;
     let mut habits = vec![];
     for (number, router) in [ROUTER, second].into_iter().enumerate() {
         let seed = 0x0f00_0000 + number as u64 * 256;
         let other = [second, ROUTER][number];
-        habits.push(Habit::new(Rhythm::Every(MINUTE, 0), seed, move |scene| {
+        habits.push(Habit::new(Rhythm::Every(size.slower() * MINUTE, 0), seed, move |scene| {
             for (protocol, group) in GROUPS {
                 let message = Message { protocol, icmp: (0, 0), volume: (6, 480), duration: 50_000 };
                 scene.message((router, 0), (ip(group), 0), message);
@@ -52,7 +50,7 @@ pub fn habits(size: Size) -> Vec<Habit> {
             scene.tcp(90, router, (DIRECTORIES[1], 49), (8, 640), (7, 560));
         }));
     }
-    habits.push(Habit::new(Rhythm::Every(30 * SECOND, 0), 0x0f10_0000, move |scene| {
+    habits.push(Habit::new(Rhythm::Every(size.slower() * 30 * SECOND, 0), 0x0f10_0000, move |scene| {
         scene.lasting((ROUTER, 40_646), (second, 646), (2, 200), (2, 200));
         scene.lasting((site::outside_at(75, 1), 50_179), (ROUTER, 179), (1, 71), (1, 71));
         for point in 0..4 {
@@ -62,7 +60,7 @@ pub fn habits(size: Size) -> Vec<Habit> {
         }
     }));
     // The branch: keys over 500, data as ESP; a cloud over 4500, and over GRE.
-    habits.push(Habit::new(Rhythm::Every(MINUTE, 0), 0x0f10_0001, |scene| {
+    habits.push(Habit::new(Rhythm::Every(size.slower() * MINUTE, 0), 0x0f10_0001, |scene| {
         let (branch, cloud) = (site::outside_at(76, 1), site::outside_at(76, 2));
         for (from, to) in [(VPN_GATEWAY, branch), (branch, VPN_GATEWAY)] {
             let volume = (9_000, 6_000_000);

@@ -19,7 +19,7 @@ pub fn habits(size: Size) -> Vec<Habit> {
     let things = (0..size.things).map(site::thing);
     let servers = (0..size.servers).map(site::plain);
     let targets: Vec<IpAddr> = servers.chain(things).chain(desks).chain([WEB, GIT]).collect();
-    let ports = if size.desks < 50 { 260 } else { 1_000 };
+    let ports = if size.desks < 50 { 130 } else { 1_000 };
     let mut habits: Vec<Habit> = targets
         .into_iter()
         .enumerate()

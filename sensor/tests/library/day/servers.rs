@@ -32,7 +32,7 @@ pub fn habits(size: Size) -> Vec<Habit> {
                 _ => scene.exchange(TCP, 4_000, client, (WEB, 443), volumes, Course::Whole),
             }
         }),
-        Habit::new(Rhythm::Every(7 * SECOND, SECOND), 0x0d00_0001, |scene| {
+        Habit::new(Rhythm::Every(size.slower() * 7 * SECOND, SECOND), 0x0d00_0001, |scene| {
             scene.lasting((APPLICATION, 40_432), (DATABASE, 5432), (9, 2_000), (9, 7_000));
         }),
         Habit::new(Rhythm::Often(size.desks * 40, Hours::Office), 0x0d00_0002, |scene| {
@@ -67,7 +67,7 @@ pub fn habits(size: Size) -> Vec<Habit> {
         let person = site::outside_at(67, number * 3);
         let (service, own) = [(51_820, 51_820), (1194, 40_194), (4500, 4500)][(number % 3) as usize];
         habits.push(Habit::new(
-            Rhythm::Every(25 * SECOND, 0),
+            Rhythm::Every(size.slower() * 25 * SECOND, 0),
             0x0d10_0000 + number,
             move |scene| {
                 let (packets, client) = (scene.random.range(1, 4_000), (person, own));

@@ -20,7 +20,7 @@ pub struct Size {
     pub nodes: u64,
     /// Pods of each.
     pub pods: u64,
-    /// Minutes between two looks of what watches.
+    /// Minutes between two looks of what watches. What else would say the same all day goes slower with it.
     pub watch: u64,
     /// Strangers at the border, a day.
     pub strangers: u64,
@@ -29,7 +29,7 @@ pub struct Size {
 impl Size {
     /// That of the ordinary tests.
     pub const SMALL: Self = Self {
-        desks: 6,
+        desks: 5,
         phones: 4,
         cameras: 2,
         things: 8,
@@ -47,11 +47,18 @@ impl Size {
         cameras: 24,
         things: 60,
         servers: 70,
-        nodes: 12,
-        pods: 30,
+        nodes: 10,
+        pods: 20,
         watch: 1,
         strangers: 120_000,
     };
+}
+
+impl Size {
+    /// How many times slower than in a company what says the same all day goes.
+    pub const fn slower(self) -> u64 {
+        1 + self.watch / 4
+    }
 }
 
 /// A server, by its number in the network of servers.
@@ -60,6 +67,7 @@ pub const fn server(number: u8) -> IpAddr {
 }
 
 pub const ROUTER: IpAddr = server(1);
+pub const SECOND_ROUTER: IpAddr = server(3);
 pub const VPN_GATEWAY: IpAddr = server(2);
 pub const DIRECTORIES: [IpAddr; 2] = [server(10), server(11)];
 pub const RESOLVERS: [IpAddr; 2] = [server(53), server(54)];
@@ -87,8 +95,9 @@ pub const WIRELESS: IpAddr = server(98);
 pub const SCANNER: IpAddr = server(99);
 
 /// The roles that the company names.
-pub const ROLES: [(IpAddr, &str); 22] = [
+pub const ROLES: [(IpAddr, &str); 23] = [
     (ROUTER, "router"),
+    (SECOND_ROUTER, "router"),
     (VPN_GATEWAY, "vpn_gateway"),
     (DIRECTORIES[0], "directory"),
     (DIRECTORIES[1], "directory"),
@@ -111,6 +120,10 @@ pub const ROLES: [(IpAddr, &str); 22] = [
     (SCANNER, "scanner"),
     (PRINTING, "software_distribution"),
 ];
+
+/// The network of pods, all of which may use the database.
+pub const NETWORK_ROLES: [(&str, &str); 2] =
+    [("10.244.0.0/16", "application"), ("10.20.0.95", "application")];
 
 pub fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")

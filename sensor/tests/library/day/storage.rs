@@ -14,7 +14,7 @@ pub fn habits(size: Size) -> Vec<Habit> {
     for (number, me) in clients.enumerate() {
         let seed = 0x0e00_0000 + number as u64 * 256;
         let own = 700 + (number * 13 % 300) as u16;
-        habits.push(Habit::new(Rhythm::Every(30 * SECOND, SECOND), seed, move |scene| {
+        habits.push(Habit::new(Rhythm::Every(size.slower() * 30 * SECOND, SECOND), seed, move |scene| {
             let packets = scene.random.range(4, 900);
             let volumes = ((packets, packets * 300), (packets, packets * 900));
             scene.exchange(TCP, 9_000, (me, own), (NFS, 2049), volumes, Course::Lasting);

@@ -11,8 +11,9 @@ use crate::day::{
 };
 
 pub fn habits(size: Size) -> Vec<Habit> {
-    let mut habits: Vec<Habit> = (0..size.cameras).flat_map(camera).collect();
-    habits.extend((0..size.things).flat_map(thing));
+    let slower = size.slower();
+    let mut habits: Vec<Habit> = (0..size.cameras).flat_map(|number| camera(number, slower)).collect();
+    habits.extend((0..size.things).flat_map(|number| thing(number, slower)));
     habits.extend((0..6).flat_map(printer));
     habits.push(Habit::new(Rhythm::Every(10 * MINUTE, SECOND), 0x0580_0000, |scene| {
         // The recorder looks for cameras, and asks each about its state.
@@ -21,14 +22,14 @@ pub fn habits(size: Size) -> Vec<Habit> {
     habits
 }
 
-fn camera(number: u64) -> Vec<Habit> {
+fn camera(number: u64, slower: u64) -> Vec<Habit> {
     let seed = 0x0500_0000 + number * 256;
     let me = site::camera(number);
     let control = [554, 8000, 37_777, 7070][(number % 4) as usize];
     let own = 40_000 + number as u16;
     vec![
         // A stream that never ends.
-        Habit::new(Rhythm::Every(MINUTE, 0), seed, move |scene| {
+        Habit::new(Rhythm::Every(slower * MINUTE, 0), seed, move |scene| {
             let volumes = ((1_500, 90_000), (15_000, 19_000_000));
             let (near, far) = ((RECORDER, own), (me, control));
             scene.exchange(TCP, 59_000, near, far, volumes, Course::Lasting);
@@ -45,7 +46,7 @@ fn camera(number: u64) -> Vec<Habit> {
             scene.exchange(UDP, 30, (me, port), (server, 123), volumes, Course::Datagrams);
         }),
         // The vendor's service that makes it reachable.
-        Habit::new(Rhythm::Every(25 * SECOND, SECOND), seed + 3, move |scene| {
+        Habit::new(Rhythm::Every(slower * 25 * SECOND, SECOND), seed + 3, move |scene| {
             if number % 3 == 1 {
                 let server = site::outside_at(40, number % 5);
                 let port = [32_100, 8_800, 10_240][(number % 3) as usize];
@@ -66,7 +67,7 @@ const CLOUDS: [(u8, u16, u64); 14] = [
     (TCP, 11_095, 60_000),
     (TCP, 8886, 60_000),
     (UDP, 1700, 10_000),
-    (TCP, 9998, 90_000),
+    (TCP, 9999, 90_000),
     (TCP, 15_063, 90_000),
     (UDP, 5684, 50_000),
     (TCP, 4070, 300_000),
@@ -74,7 +75,7 @@ const CLOUDS: [(u8, u16, u64); 14] = [
     (UDP, 443, 60_000),
 ];
 
-fn thing(number: u64) -> Vec<Habit> {
+fn thing(number: u64, slower: u64) -> Vec<Habit> {
     let seed = 0x0600_0000 + number * 256;
     let me = site::thing(number);
     let (protocol, port, gap) = CLOUDS[(number % 14) as usize];
@@ -82,7 +83,7 @@ fn thing(number: u64) -> Vec<Habit> {
     let own = 33_000 + (number * 389 % 28_000) as u16;
     let all = ip("255.255.255.255");
     vec![
-        Habit::new(Rhythm::Every(gap, gap / 50), seed, move |scene| {
+        Habit::new(Rhythm::Every(slower * gap, gap / 50), seed, move |scene| {
             let volumes = ((2, 190), (2, 150));
             let course = if protocol == TCP { Course::Lasting } else { Course::Datagrams };
             scene.exchange(protocol, 300, (me, own), (cloud, port), volumes, course);
@@ -97,7 +98,7 @@ fn thing(number: u64) -> Vec<Habit> {
                 scene.tcp(4_000, me, (cloud, port), (14, 2_900), (13, 6_100));
             }
         }),
-        Habit::new(Rhythm::Every(30 * SECOND, SECOND), seed + 2, move |scene| {
+        Habit::new(Rhythm::Every(slower * 30 * SECOND, SECOND), seed + 2, move |scene| {
             if number.is_multiple_of(2) {
                 let port = if number.is_multiple_of(4) { 1883 } else { 8883 };
                 scene.lasting((me, own + 1), (BROKER, port), (2, 180), (1, 60));
