@@ -108,7 +108,7 @@ fn sample(record: &Record, random: &mut Random) -> Record {
 
 /// After how many milliseconds what there is is handed on, however little: as an agent does, which drains its tables all the
 /// time.
-const LONGEST_BATCH: u64 = 5_000;
+const LONGEST_BATCH: u64 = 10_000;
 
 struct Feed {
     source: Source,
