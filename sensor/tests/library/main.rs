@@ -29,26 +29,6 @@ use std::sync::Arc;
 
 /// The stock library; every fault and warning of it is a failure.
 fn stock_policies() -> Vec<Policy> {
-    if let Ok(dir) = std::env::var("TUNE_DIR") {
-        use sensor_core::nql::lists::{ListValues, Lists};
-        let mut files = Vec::new();
-        let mut paths: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|e| e.unwrap().path()).collect();
-        paths.sort();
-        for path in paths {
-            let name = path.display().to_string();
-            if name.ends_with(".toml") && !name.ends_with(".test.toml") {
-                files.push(sensor_core::policy::load::PolicyFile { text: std::fs::read_to_string(&path).unwrap(), path: name });
-            }
-        }
-        let mut lists = Lists::default();
-        for entry in std::fs::read_dir(format!("{dir}/lists")).unwrap() {
-            let path = entry.unwrap().path();
-            lists.set(path.file_stem().unwrap().to_str().unwrap(), ListValues::parse(&std::fs::read_to_string(&path).unwrap()));
-        }
-        let loaded = load(&files, &lists);
-        assert!(loaded.faults.is_empty(), "{}", loaded.report());
-        return loaded.policies;
-    }
     let loaded = load(&stock::policies(), &stock::lists());
     assert!(loaded.faults.is_empty(), "{}", loaded.report());
     loaded.policies

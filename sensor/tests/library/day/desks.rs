@@ -244,7 +244,8 @@ fn segment(me: IpAddr, seed: u64) -> Vec<Habit> {
             scene.datagrams((me, 138), (broadcast, 138), (1, 229));
             let port = scene.port();
             scene.datagrams((me, port), (wsd, 3702), (4, 2600));
-            let (finder, port) = scene.random.of(&[(57_621, 57_621), (17_500, 17_500), (27_036, 27_036)]);
+            let (finder, port) =
+                scene.random.of(&[(57_621, 57_621), (17_500, 17_500), (27_036, 27_036)]);
             scene.datagrams((me, finder), (broadcast, port), (1, 72));
         }),
         Habit::new(Rhythm::Every(4 * HOUR, MINUTE), seed + 3, move |scene| {

@@ -111,9 +111,9 @@ impl Flow {
     pub fn records(&self, slice: u64, ecn: bool) -> impl Iterator<Item = Record> {
         let end = self.end_of(slice).expect("a record of this flow");
         let start = self.start + slice * ACTIVE_TIMEOUT;
-        [true, false].into_iter().filter_map(move |is_client| {
-            self.record(slice, is_client, ecn, (start.min(end), end))
-        })
+        [true, false]
+            .into_iter()
+            .filter_map(move |is_client| self.record(slice, is_client, ecn, (start.min(end), end)))
     }
 
     fn record(

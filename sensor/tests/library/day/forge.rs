@@ -44,11 +44,21 @@ pub fn habits(size: Size) -> Vec<Habit> {
             },
         ));
         // A shell that stays open.
-        habits.push(Habit::new(Rhythm::Often(4, Hours::Office), 0x0b20_0000 + number, move |scene| {
-            let target = site::plain(scene.random.range(0, 9));
-            let duration = scene.random.range(30 * SECOND, 90 * MINUTE);
-            scene.tcp(duration, me, (target, 22), (duration / 900, duration / 9), (duration / 700, duration / 3));
-        }));
+        habits.push(Habit::new(
+            Rhythm::Often(4, Hours::Office),
+            0x0b20_0000 + number,
+            move |scene| {
+                let target = site::plain(scene.random.range(0, 9));
+                let duration = scene.random.range(30 * SECOND, 90 * MINUTE);
+                scene.tcp(
+                    duration,
+                    me,
+                    (target, 22),
+                    (duration / 900, duration / 9),
+                    (duration / 700, duration / 3),
+                );
+            },
+        ));
     }
     habits
 }

@@ -80,9 +80,8 @@ fn telephone(number: u64, me: IpAddr) -> Vec<Habit> {
 }
 
 /// Ports at which the services of meetings take media.
-const RELAYS: [u16; 14] = [
-    3478, 3478, 3479, 3480, 3481, 8801, 8802, 8810, 9000, 5004, 10_000, 19_302, 19_305, 443,
-];
+const RELAYS: [u16; 14] =
+    [3478, 3478, 3479, 3480, 3481, 8801, 8802, 8810, 9000, 5004, 10_000, 19_302, 19_305, 443];
 
 /// A meeting: a relay that carries it, and the other ways that both ends try first.
 fn meeting(scene: &mut Scene<'_>, me: IpAddr) {
@@ -93,7 +92,9 @@ fn meeting(scene: &mut Scene<'_>, me: IpAddr) {
     for _ in 0..scene.random.range(2, 14) {
         let candidate = candidate(scene);
         let checks = scene.random.range(2, 16);
-        let answered = if scene.random.once_in(5) { (checks, checks * 112) } else { (0, 0) };
+        // What no router knows the way to does not answer.
+        let answers = scene.random.once_in(5) && !nowhere(candidate.0);
+        let answered = if answers { (checks, checks * 112) } else { (0, 0) };
         let volumes = ((checks, checks * 120), answered);
         scene.exchange(UDP, checks * 400, (me, own), candidate, volumes, Course::Datagrams);
         scene.later(60);
@@ -113,6 +114,18 @@ fn meeting(scene: &mut Scene<'_>, me: IpAddr) {
     scene.exchange(UDP, duration, (me, own), peer, volumes, course);
 }
 
+/// Addresses that tunnels and translators hand out on the host itself.
+const NOWHERE: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1)),
+    IpAddr::V4(Ipv4Addr::new(198, 18, 0, 2)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 2)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 4)),
+];
+
+fn nowhere(address: IpAddr) -> bool {
+    NOWHERE.contains(&address)
+}
+
 /// An address and port at which the other end says it may be reached.
 fn candidate(scene: &mut Scene<'_>) -> (IpAddr, u16) {
     let random = &mut *scene.random;
@@ -124,12 +137,7 @@ fn candidate(scene: &mut Scene<'_>) -> (IpAddr, u16) {
         7 => IpAddr::from([10, 8, 0, low]),
         8 => IpAddr::from([100, 64 + (low & 63), 7, low]),
         // Tunnels and virtual switches that hand out what nobody owns, and addresses that an interface gave itself.
-        9 => random.of(&[
-            IpAddr::from([198, 18, 0, 1]),
-            IpAddr::from([198, 18, 0, 2]),
-            IpAddr::from([192, 0, 0, 2]),
-            IpAddr::from([192, 0, 0, 4]),
-        ]),
+        9 => random.of(&NOWHERE),
         10 => IpAddr::from([169, 254, low, low]),
         _ => IpAddr::V4(Ipv4Addr::new(25, low, 3, low)),
     };

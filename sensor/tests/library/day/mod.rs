@@ -53,6 +53,5 @@ fn habits(size: Size) -> Vec<Habit> {
         noise::habits,
         scanner::habits,
     ];
-    if let Ok(only) = std::env::var("DAY_KIND") { return kinds[only.parse::<usize>().unwrap()](size); }
     kinds.into_iter().flat_map(|kind| kind(size)).collect()
 }

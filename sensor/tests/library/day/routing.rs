@@ -26,11 +26,13 @@ pub fn habits(size: Size) -> Vec<Habit> {
         let other = [second, ROUTER][number];
         habits.push(Habit::new(Rhythm::Every(size.slower() * MINUTE, 0), seed, move |scene| {
             for (protocol, group) in GROUPS {
-                let message = Message { protocol, icmp: (0, 0), volume: (6, 480), duration: 50_000 };
+                let message =
+                    Message { protocol, icmp: (0, 0), volume: (6, 480), duration: 50_000 };
                 scene.message((router, 0), (ip(group), 0), message);
             }
             // Paths for traffic engineering.
-            let message = Message { protocol: 46, icmp: (0, 0), volume: (2, 400), duration: 30_000 };
+            let message =
+                Message { protocol: 46, icmp: (0, 0), volume: (2, 400), duration: 30_000 };
             scene.message((router, 0), (other, 0), message);
             scene.datagrams((router, 646), (ip("224.0.0.2"), 646), (12, 840));
             scene.datagrams((router, 1985), (ip("224.0.0.2"), 1985), (20, 960));
@@ -50,15 +52,19 @@ pub fn habits(size: Size) -> Vec<Habit> {
             scene.tcp(90, router, (DIRECTORIES[1], 49), (8, 640), (7, 560));
         }));
     }
-    habits.push(Habit::new(Rhythm::Every(size.slower() * 30 * SECOND, 0), 0x0f10_0000, move |scene| {
-        scene.lasting((ROUTER, 40_646), (second, 646), (2, 200), (2, 200));
-        scene.lasting((site::outside_at(75, 1), 50_179), (ROUTER, 179), (1, 71), (1, 71));
-        for point in 0..4 {
-            let point = ip(&format!("10.20.2.{}", 1 + point));
-            scene.udp(9_000, point, (server(98), 5246), (4, 500), (4, 480));
-            scene.udp(9_000, point, (server(98), 5247), (400, 300_000), (500, 600_000));
-        }
-    }));
+    habits.push(Habit::new(
+        Rhythm::Every(size.slower() * 30 * SECOND, 0),
+        0x0f10_0000,
+        move |scene| {
+            scene.lasting((ROUTER, 40_646), (second, 646), (2, 200), (2, 200));
+            scene.lasting((site::outside_at(75, 1), 50_179), (ROUTER, 179), (1, 71), (1, 71));
+            for point in 0..4 {
+                let point = ip(&format!("10.20.2.{}", 1 + point));
+                scene.udp(9_000, point, (server(98), 5246), (4, 500), (4, 480));
+                scene.udp(9_000, point, (server(98), 5247), (400, 300_000), (500, 600_000));
+            }
+        },
+    ));
     // The branch: keys over 500, data as ESP; a cloud over 4500, and over GRE.
     habits.push(Habit::new(Rhythm::Every(size.slower() * MINUTE, 0), 0x0f10_0001, |scene| {
         let (branch, cloud) = (site::outside_at(76, 1), site::outside_at(76, 2));

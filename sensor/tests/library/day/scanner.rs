@@ -59,7 +59,14 @@ fn scan(scene: &mut Scene<'_>, target: IpAddr, ports: u64) {
         }
     }
     // Which system is it?
-    for flags in [FIN, 0, FIN | PSH | URG, SYN | FIN | PSH | URG, SYN | FIN, SYN | FIN | RST | PSH | ACK | URG] {
+    for flags in [
+        FIN,
+        0,
+        FIN | PSH | URG,
+        SYN | FIN | PSH | URG,
+        SYN | FIN,
+        SYN | FIN | RST | PSH | ACK | URG,
+    ] {
         for port in [22, 80, 443, 7] {
             let own = scene.port();
             let course = Course::Flags(flags, RST | ACK);

@@ -65,14 +65,16 @@ pub fn habits(size: Size) -> Vec<Habit> {
     for number in 0..size.phones / 3 {
         // Tunnels of people at home: by WireGuard, OpenVPN, or IPsec.
         let person = site::outside_at(67, number * 3);
-        let (service, own) = [(51_820, 51_820), (1194, 40_194), (4500, 4500)][(number % 3) as usize];
+        let (service, own) =
+            [(51_820, 51_820), (1194, 40_194), (4500, 4500)][(number % 3) as usize];
         habits.push(Habit::new(
             Rhythm::Every(size.slower() * 25 * SECOND, 0),
             0x0d10_0000 + number,
             move |scene| {
                 let (packets, client) = (scene.random.range(1, 4_000), (person, own));
                 let volumes = ((packets, packets * 300), (packets, packets * 700));
-                let course = if scene.random.once_in(5) { Course::Woken } else { Course::Datagrams };
+                let course =
+                    if scene.random.once_in(5) { Course::Woken } else { Course::Datagrams };
                 scene.exchange(UDP, 9_000, client, (VPN_GATEWAY, service), volumes, course);
             },
         ));

@@ -14,16 +14,23 @@ pub fn habits(size: Size) -> Vec<Habit> {
     for (number, me) in clients.enumerate() {
         let seed = 0x0e00_0000 + number as u64 * 256;
         let own = 700 + (number * 13 % 300) as u16;
-        habits.push(Habit::new(Rhythm::Every(size.slower() * 30 * SECOND, SECOND), seed, move |scene| {
-            let packets = scene.random.range(4, 900);
-            let volumes = ((packets, packets * 300), (packets, packets * 900));
-            scene.exchange(TCP, 9_000, (me, own), (NFS, 2049), volumes, Course::Lasting);
-        }));
+        habits.push(Habit::new(
+            Rhythm::Every(size.slower() * 30 * SECOND, SECOND),
+            seed,
+            move |scene| {
+                let packets = scene.random.range(4, 900);
+                let volumes = ((packets, packets * 300), (packets, packets * 900));
+                scene.exchange(TCP, 9_000, (me, own), (NFS, 2049), volumes, Course::Lasting);
+            },
+        ));
         // Mounting: the list of ports, the daemons that mount and lock, and their calls back.
         habits.push(Habit::new(Rhythm::Often(6, Hours::Always), seed + 1, move |scene| {
             let low = scene.random.range(600, 1_023) as u16;
-            for (port, protocol) in [(111, UDP), (111, TCP), (20_048, TCP), (892, UDP), (662, UDP), (875, UDP)] {
-                let volumes = if protocol == TCP { ((6, 500), (5, 420)) } else { ((1, 84), (1, 60)) };
+            for (port, protocol) in
+                [(111, UDP), (111, TCP), (20_048, TCP), (892, UDP), (662, UDP), (875, UDP)]
+            {
+                let volumes =
+                    if protocol == TCP { ((6, 500), (5, 420)) } else { ((1, 84), (1, 60)) };
                 let course = if protocol == TCP { Course::Whole } else { Course::Datagrams };
                 scene.exchange(protocol, 4, (me, low), (NFS, port), volumes, course);
                 scene.later(30);

@@ -12,7 +12,8 @@ use crate::day::{
 
 pub fn habits(size: Size) -> Vec<Habit> {
     let slower = size.slower();
-    let mut habits: Vec<Habit> = (0..size.cameras).flat_map(|number| camera(number, slower)).collect();
+    let mut habits: Vec<Habit> =
+        (0..size.cameras).flat_map(|number| camera(number, slower)).collect();
     habits.extend((0..size.things).flat_map(|number| thing(number, slower)));
     habits.extend((0..6).flat_map(printer));
     habits.push(Habit::new(Rhythm::Every(10 * MINUTE, SECOND), 0x0580_0000, |scene| {

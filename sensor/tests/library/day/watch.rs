@@ -19,14 +19,16 @@ pub fn habits(size: Size) -> Vec<Habit> {
             scene.tcp(40, MONITORING, (target, 9100), (9, 900), (16, 19_000));
             scene.ping(MONITORING, target, 1, true);
         }));
-        habits.push(Habit::new(Rhythm::Every(look * 5, SECOND), seed + 1, move |scene| {
-            match number % 4 {
+        habits.push(Habit::new(
+            Rhythm::Every(look * 5, SECOND),
+            seed + 1,
+            move |scene| match number % 4 {
                 0 => scene.tcp(20, MONITORING, (target, 22), (6, 400), (5, 380)),
                 1 => scene.touch(MONITORING, (target, 443)),
                 2 => scene.tcp(20, MONITORING, (target, 10_050), (6, 400), (5, 380)),
                 _ => scene.udp(20, MONITORING, (target, 161), (4, 340), (4, 800)),
-            }
-        }));
+            },
+        ));
         habits.push(Habit::new(Rhythm::Every(look, 9 * SECOND), seed + 2, move |scene| {
             ship_logs(scene, number);
         }));
