@@ -106,7 +106,7 @@ fn meeting(scene: &mut Scene<'_>, me: IpAddr) {
     // Now and then both ends find each other without a relay, wherever the other one is.
     let peer = if scene.random.once_in(6) {
         let peer = site::outside(scene.random, 24, 6_000);
-        (peer, scene.translated_port())
+        (peer, scene.peer_port())
     } else {
         let relay = site::outside(scene.random, 23, 60);
         (relay, scene.random.of(&RELAYS))
@@ -141,5 +141,5 @@ fn candidate(scene: &mut Scene<'_>) -> (IpAddr, u16) {
         10 => IpAddr::from([169, 254, low, low]),
         _ => IpAddr::V4(Ipv4Addr::new(25, low, 3, low)),
     };
-    (address, scene.translated_port())
+    (address, scene.peer_port())
 }

@@ -58,6 +58,15 @@ impl Scene<'_> {
         }
     }
 
+    /// A port at which a peer says it may be reached: any, so that seldom it is one that a service is known by.
+    pub fn peer_port(&mut self) -> u16 {
+        if self.random.once_in(400) {
+            self.translated_port()
+        } else {
+            self.random.range(1024, 65_536) as u16
+        }
+    }
+
     /// Some milliseconds later.
     pub fn later(&mut self, most: u64) {
         self.now += self.random.range(1, most.max(2));
