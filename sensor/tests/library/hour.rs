@@ -68,9 +68,8 @@ fn without_roles_those_who_need_one_are_told() {
     assert_eq!(names, WITHOUT_ROLES, "{said:#?}");
 }
 
-const WITHOUT_ROLES: [&str; 7] = [
+const WITHOUT_ROLES: [&str; 6] = [
     "admin_service_open_to_internet",
-    "direct_smtp_fanout",
     "exfil_volume",
     "lateral_ssh_fanout",
     "ping_sweep",
