@@ -74,9 +74,7 @@ fn a_host_installs_runs_upgrades_removes_and_purges_it() -> Result<()> {
     system.run("dpkg --remove sensor")?;
     ensure!(!system.path("usr/bin/sensor").exists() && file.is_file());
     system.run("dpkg --purge sensor")?;
-    let left = system.run(
-        "find /etc /usr /var -name *sensor*",
-    )?;
+    let left = system.run("find /etc /usr /var -name *sensor*")?;
     ensure!(left.is_empty(), "purge leaves {left}");
     Ok(())
 }

@@ -145,7 +145,7 @@ impl Plant {
         if let Some(discarded) = &self.downstream().discarded {
             // Asked for first: whoever gives them may wait for a batch that is being counted.
             let policies = self.analysis.policies();
-            let mut discarded = discarded.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut discarded = discarded.lock().unpoisoned();
             *discarded = discarded.go_on(policies);
         }
         result.is_ok() && reloads.refused == refused
@@ -216,7 +216,7 @@ impl Downstream {
     /// Has the summary tell of each policy, where that is wanted.
     fn report_policies(&self, status: &mut Status) {
         let Some(discarded) = &self.discarded else { return };
-        let discarded = discarded.lock().unwrap_or_else(PoisonError::into_inner);
+        let discarded = discarded.lock().unpoisoned();
         let known: HashMap<String, u64> =
             discarded.counts().map(|(policy, count)| (policy.shown_name(), count)).collect();
         status.engine.each = true;
@@ -241,7 +241,7 @@ impl Output for Downstream {
             why.observe(&batch, &self.interfaces.get());
         }
         if let Some(discarded) = &self.discarded {
-            let mut discarded = discarded.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut discarded = discarded.lock().unpoisoned();
             discarded.observe(&batch, &self.interfaces.get());
         }
         if let Some(filter) = &self.filter {

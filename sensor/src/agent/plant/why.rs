@@ -2,12 +2,13 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use sensor_core::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
     policy::why::account::Account,
+    sync::Unpoisoned as _,
 };
 
 /// Accounts of some policies; clones share them.
@@ -43,6 +44,6 @@ impl WhyAccounts {
 
     /// The accounts.
     pub fn lock(&self) -> MutexGuard<'_, Vec<Account>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unpoisoned()
     }
 }
