@@ -179,8 +179,8 @@ impl<'a> Traffic<'a> {
         let (during, (reload, pause)) = thread::scope(|scope| {
             let reload = scope.spawn(move || {
                 let start = Instant::now();
-                let reloads = analysis.reload(config, &Lists::default(), now);
-                (start.elapsed(), reloads.last_pause)
+                let renewal = analysis.reload(config, &Lists::default(), now);
+                (start.elapsed(), renewal.pause)
             });
             let mut during = Vec::new();
             while !reload.is_finished() {

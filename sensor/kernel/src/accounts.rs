@@ -2,7 +2,7 @@
 //!
 //! Pure arithmetic over [`Ledger`]s. The law, and why it can be exact, stands in `sensor_common::ledger`.
 
-use std::{fmt, ops::AddAssign};
+use std::{fmt, ops::AddAssign, time::Duration};
 
 use sensor_common::ledger::{Count, Ledger};
 
@@ -99,6 +99,12 @@ pub struct Epoch {
     pub imbalance: Option<Imbalance>,
     /// A region had been more than half full.
     pub early: bool,
+    /// Slots in use of the fullest region, IPv4 and IPv6.
+    pub fullest: [u32; 2],
+    /// How long the grace period was waited for.
+    pub grace: Duration,
+    /// How long the whole flip took, the grace period included.
+    pub took: Duration,
 }
 
 /// Epochs added up, for the final summary.

@@ -19,6 +19,8 @@
 //!
 //! Every record that is not handed over, and every packet counted twice, shows up as an imbalance of that epoch.
 
+use std::time::Instant;
+
 use sensor_common::{
     key::{V4_WORDS, V6_WORDS},
     layout::row,
@@ -59,15 +61,19 @@ impl Drain {
     /// When the grace period cannot be waited for. Nothing is read then, and nothing lost: the next flip makes the
     /// undrained generation current again, with what it holds, and the one after brings it.
     pub fn flip(&mut self, sink: &mut impl DeltaSink) -> Result<Epoch, KernelError> {
+        let start = Instant::now();
         let mut epoch = Epoch { early: self.pressure(), ..Epoch::default() };
         let clock = self.clock.clock();
         let retired = self.books.generation() & 1;
         self.books.set_generation(retired ^ 1);
+        let flipped = Instant::now();
         self.grace.wait()?;
+        epoch.grace = flipped.elapsed();
         for cpu in 0..self.budget.cpus {
             self.settle(cpu, retired, clock, sink, &mut epoch);
         }
         epoch.imbalance = epoch.accounts.imbalance();
+        epoch.took = start.elapsed();
         Ok(epoch)
     }
 
@@ -84,6 +90,9 @@ impl Drain {
         let row = row(cpu, generation);
         if ledger == self.settled[row as usize] {
             return; // An idle CPU.
+        }
+        for (fullest, used) in epoch.fullest.iter_mut().zip(ledger.used) {
+            *fullest = (*fullest).max(used);
         }
         let recorded = &mut epoch.accounts.recorded;
         epoch.records_v4 += self.v4.take(row, ledger.used[0], |slot| {

@@ -6,20 +6,27 @@ use std::{
 };
 
 use sensor_core::{nql::Filter, sync::Unpoisoned as _};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, spawn_blocking},
+};
 
 use super::{
     config::Config,
+    control::{
+        self, ReloadRequest,
+        observer::{Fill, Observer, Seen, this_process},
+    },
     end::end,
     host::capture::{self, Capture},
     inspect::Contents,
     intake::Intake,
     mode::Mode,
     plant::{Plant, top::PrintOptions},
-    reconfigure::Reconfiguration,
+    reconfigure::{Answer, InForce, Reconfiguration},
     service::{Service, state},
     signals::{Request, Signals},
-    status::{Status, summary},
+    status::summary,
 };
 use crate::{clock::now, stdio};
 
@@ -51,18 +58,29 @@ pub fn run(
         let _inside = runtime.enter();
         (Signals::new()?, capture::prepare(object, config)?)
     };
+    let opened = control::open(config)?;
     let plant = Arc::new(Plant::start(config, filter, contents, Mode::Live, shown)?);
     let mut intake = Intake::start(config, &plant)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &plant)).transpose()?;
-    let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), plant: &plant };
     let mut reload = Reload::new(config, &plant);
+    let rooms = rooms(capture.as_ref(), intake.as_ref(), &plant, &reload);
+    let observer = Arc::new(Observer::new(rooms));
+    let (control, mut asked) = opened.serve(observer.clone(), plant.clone())?;
+    let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), plant: &plant };
     let ended = runtime.block_on(async {
+        let requests = Requests { signals: &mut signals, reloads: &mut asked };
         let mut service = Service::from_environment();
-        let ended = wait(watched, &mut signals, &mut reload, &mut service, duration).await;
+        let ended = wait(watched, requests, &mut reload, &observer, &mut service, duration).await;
+        drop(asked);
         reload.finish().await;
         service.stopping();
         ended
     });
+    // Before the sources stop: whoever asks must not find them half gone, and they share the plant.
+    if let Some(control) = control {
+        control.stop();
+    }
+    drop(observer);
     end(plant, |status| {
         let captured = capture.map_or(Ok(()), |capture| capture.stop(status));
         status.intake = intake.map(Intake::stop);
@@ -70,32 +88,71 @@ pub fn run(
     })
 }
 
+/// Where the sections of a snapshot come from.
+fn rooms(
+    capture: Option<&Capture>,
+    intake: Option<&Intake>,
+    plant: &Arc<Plant>,
+    reload: &Reload,
+) -> Vec<Fill> {
+    let mut rooms: Vec<Fill> = vec![this_process(reload.started, reload.in_force())];
+    if let Some(capture) = capture {
+        rooms.push(Box::new(capture.report()));
+    }
+    if let Some(report) = intake.map(Intake::reporter) {
+        rooms.push(Box::new(move |status| status.intake = Some(report())));
+    }
+    let plant = plant.clone();
+    rooms.push(Box::new(move |status| plant.report(status)));
+    rooms
+}
+
+/// What is asked of the agent.
+struct Requests<'a> {
+    signals: &'a mut Signals,
+    /// Reloads that somebody waits for.
+    reloads: &'a mut mpsc::Receiver<ReloadRequest>,
+}
+
 /// A reload beside everything else; one at a time.
 struct Reload {
     config: Arc<Mutex<Reconfiguration>>,
     plant: Arc<Plant>,
-    running: Option<JoinHandle<()>>,
+    /// When the agent started, milliseconds since the epoch.
+    started: u64,
+    running: Option<JoinHandle<Answer>>,
     /// Whether files may have changed since the running one has read them.
     again: bool,
+    /// Who waits for the running one, and who for the next.
+    waiting: [Vec<ReloadRequest>; 2],
 }
 
 impl Reload {
     fn new(config: &Config, plant: &Arc<Plant>) -> Self {
+        let started = now();
         Self {
-            config: Arc::new(Mutex::new(Reconfiguration::new(config))),
+            config: Arc::new(Mutex::new(Reconfiguration::new(config, started))),
             plant: plant.clone(),
+            started,
             running: None,
             again: false,
+            waiting: Default::default(),
         }
+    }
+
+    /// What others see of the configuration.
+    fn in_force(&self) -> InForce {
+        self.config.lock().unpoisoned().shown()
     }
 
     fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Starts one, now or behind the one that is running.
-    fn ask(&mut self) {
+    /// Starts one, now or behind the one that is running; tells `asked` what came of it.
+    fn ask(&mut self, asked: Option<ReloadRequest>) {
         self.again = self.is_running();
+        self.waiting[usize::from(self.again)].extend(asked);
         if !self.again {
             self.start();
         }
@@ -103,9 +160,8 @@ impl Reload {
 
     fn start(&mut self) {
         let (config, plant) = (self.config.clone(), self.plant.clone());
-        self.running = Some(spawn_blocking(move || {
-            config.lock().unpoisoned().reload(&plant, now());
-        }));
+        self.running =
+            Some(spawn_blocking(move || config.lock().unpoisoned().reload(&plant, now())));
     }
 
     /// Waits for the one that is running, and starts no other.
@@ -117,8 +173,15 @@ impl Reload {
     /// Waits for the end of the one that is running, where one is.
     async fn ended(&mut self) {
         if let Some(running) = &mut self.running {
-            if let Err(error) = running.await {
-                tracing::error!("reload aborted: {error}");
+            let done = running.await;
+            let [waiting, next] = std::mem::take(&mut self.waiting);
+            self.waiting = [next, Vec::new()];
+            match done {
+                // Whoever has gone away does not want to know.
+                Ok(answer) => {
+                    waiting.into_iter().for_each(|asked| drop(asked.send(answer.clone())));
+                }
+                Err(error) => tracing::error!("reload aborted: {error}"),
             }
             self.running = None;
             if std::mem::take(&mut self.again) {
@@ -131,23 +194,15 @@ impl Reload {
 /// Follows the interfaces and looks after everything until it is time to stop.
 async fn wait(
     watched: Watched<'_>,
-    signals: &mut Signals,
+    requests: Requests<'_>,
     reload: &mut Reload,
+    observer: &Observer,
     service: &mut Service,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
     let Watched { capture, mut intake, plant } = watched;
-    let captured = capture.as_ref().map(|capture| capture.report());
     let pulse = capture.as_ref().map(|capture| capture.pulse());
-    let snapshot = |intake: Option<&Intake>| {
-        let mut status = Status::default();
-        if let Some(fill) = &captured {
-            fill(&mut status);
-        }
-        status.intake = intake.map(Intake::report);
-        plant.report(&mut status);
-        status
-    };
+    let Requests { signals, reloads } = requests;
     let over = async {
         match duration {
             Some(duration) => tokio::time::sleep(duration).await,
@@ -162,23 +217,30 @@ async fn wait(
     };
     tokio::pin!(over, broken);
     let mut check = tokio::time::interval(CHECK);
-    service.ready(&state::line(&snapshot(intake.as_deref())));
+    service.ready(&state::line(&observer.look().status));
     loop {
         tokio::select! {
             request = signals.next() => match request {
                 Request::Stop => return Ok(()),
                 Request::Reload => {
                     service.reloading();
-                    reload.ask();
+                    reload.ask(None);
                 }
                 Request::Report => {
-                    let status = snapshot(intake.as_deref());
+                    let Seen { status, condition, .. } = observer.look();
                     stdio::to_stderr(format_args!("summary so far{}", summary::text(&status)));
+                    for reason in condition.reasons {
+                        stdio::to_stderr(format_args!("NOT HEALTHY: {reason}"));
+                    }
                 }
             },
+            Some(asked) = reloads.recv() => {
+                service.reloading();
+                reload.ask(Some(asked));
+            }
             () = reload.ended(), if reload.is_running() => {
                 if !reload.is_running() {
-                    service.ready(&state::line(&snapshot(intake.as_deref())));
+                    service.ready(&state::line(&observer.look().status));
                 }
             }
             () = &mut over => return Ok(()),
@@ -194,7 +256,7 @@ async fn wait(
                 if plant.is_pointless() {
                     return Ok(());
                 }
-                service.tick(pulse.as_deref(), || state::line(&snapshot(intake.as_deref())));
+                service.tick(pulse.as_deref(), || state::line(&observer.look().status));
             }
         }
     }

@@ -48,9 +48,9 @@ fn test(arguments: &HitsTestArgs) -> anyhow::Result<()> {
 
 fn outcome(report: &Report) -> String {
     match (&report.error, report.account.sent) {
-        (None, 1..) => format!("{}: sent", report.output),
-        (Some(error), 1..) => format!("{}: sent, after: {error}", report.output),
-        (Some(error), 0) => format!("{}: not sent: {error}", report.output),
-        (None, 0) => format!("{}: not sent within {} s", report.output, DEADLINE.as_secs()),
+        (None, 1..) => format!("{}: sent", report.name),
+        (Some(error), 1..) => format!("{}: sent, after: {error}", report.name),
+        (Some(error), 0) => format!("{}: not sent: {error}", report.name),
+        (None, 0) => format!("{}: not sent within {} s", report.name, DEADLINE.as_secs()),
     }
 }

@@ -11,6 +11,7 @@ use sensor_kernel::guard;
 pub mod args;
 pub mod check;
 pub mod completions;
+pub mod control;
 pub mod decode;
 pub mod exit;
 pub mod fields;
@@ -29,6 +30,7 @@ pub mod terminal;
 use self::{
     args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
     completions::CompletionsArgs,
+    control::{ReloadArgs, StatusArgs, TapArgs},
     decode::DecodeArgs,
     exit::Exit,
     labels::LabelsArgs,
@@ -87,6 +89,14 @@ pub enum Command {
     Decode(DecodeArgs),
     /// List the fields of a flow: name, type, IPFIX element, meaning
     Fields(FieldsArgs),
+    /// Show how the running sensor is doing; exit code 1 if it is not healthy
+    #[command(after_help = control::STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Show live flows of the running sensor that match a query
+    #[command(after_help = control::TAP_EXAMPLES)]
+    Tap(TapArgs),
+    /// Make the running sensor reload its configuration, and show what changed
+    Reload(ReloadArgs),
     /// Validate a configuration and every file it references
     Check(CheckArgs),
     /// Test the outputs for policy hits
@@ -130,6 +140,9 @@ pub fn main(
         Command::Replay(arguments) => replay::replay(arguments),
         Command::Decode(arguments) => decode::decode(arguments),
         Command::Fields(arguments) => fields::fields(arguments),
+        Command::Status(arguments) => control::status(arguments),
+        Command::Tap(arguments) => control::tap(arguments),
+        Command::Reload(arguments) => control::reload(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Hits(arguments) => hits::hits(arguments),
         Command::Nql(arguments) => nql::nql(arguments),

@@ -61,6 +61,11 @@ impl<T: Load> Queue<T> {
         Self { bound, state: Mutex::new(state), filled: Notify::new(), room: Condvar::new() }
     }
 
+    /// Records for which there is room.
+    pub fn bound(&self) -> u64 {
+        self.bound
+    }
+
     /// Takes `load` if there is room; else counts it as not sent at `now` (milliseconds since the epoch) and
     /// returns false. Never waits.
     pub fn offer(&self, load: &Arc<T>, now: u64) -> bool {

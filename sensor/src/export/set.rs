@@ -57,13 +57,29 @@ pub struct Report<A = Totals> {
     pub name: String,
     /// Its account.
     pub account: Account<A>,
+    /// Records for which its queue has room; 0 once it has ended.
+    pub capacity: u64,
+    /// Whether its receiver takes messages, and how many times it stopped doing so, or did not from the start; `None` for
+    /// sinks without a connection.
+    pub connection: Option<(bool, u64)>,
     /// What went wrong last, also when it has been overcome.
     pub error: Option<String>,
 }
 
 impl<A: Amount> Report<A> {
     fn of<T: Load<Amount = A>>(sink: &dyn Sink<T>) -> Self {
-        Self { name: sink.name().to_owned(), account: sink.account(), error: sink.last_error() }
+        Self {
+            name: sink.name().to_owned(),
+            account: sink.account(),
+            capacity: sink.queue().bound(),
+            connection: sink.connection(),
+            error: sink.last_error(),
+        }
+    }
+
+    /// That of a sink that has ended.
+    fn ended(name: String, account: Account<A>, error: Option<String>) -> Self {
+        Self { name, account, capacity: 0, connection: None, error }
     }
 }
 
@@ -206,10 +222,10 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
             }
             drop(running);
             // What has moved on is in the account of the new one.
-            let Report { name, account, error } = Report::of(&*held);
+            let Report { name, account, error, .. } = Report::of(&*held);
             let not_sent = account.not_sent;
             let lost = Account { offered: not_sent.totals, not_sent, ..Account::default() };
-            self.book(Report { name, account: lost, error });
+            self.book(Report::ended(name, lost, error));
         }
         result
     }
@@ -233,10 +249,9 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
         let mut reports: Vec<_> =
             self.read().iter().map(|running| Report::of(&*running.sink)).collect();
         let ended = self.ended.lock().unpoisoned();
-        reports.extend(ended.iter().map(|report| Report {
-            name: format!("{} (until a reload)", report.name),
-            account: report.account,
-            error: report.error.clone(),
+        reports.extend(ended.iter().map(|report| {
+            let name = format!("{} (until a reload)", report.name);
+            Report::ended(name, report.account, report.error.clone())
         }));
         reports
     }

@@ -36,6 +36,12 @@ pub trait Sink<T: Load = FlowBatch>: Send + Sync {
         None
     }
 
+    /// Whether its receiver takes messages, and how many times it stopped doing so, or did not from the start; `None` where
+    /// there is no connection.
+    fn connection(&self) -> Option<(bool, u64)> {
+        None
+    }
+
     /// True once nobody will ever take what it puts out (a closed pipe).
     fn is_pointless(&self) -> bool {
         false

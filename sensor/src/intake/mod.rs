@@ -151,6 +151,12 @@ impl Intake {
         self.parts.report()
     }
 
+    /// The same for whoever looks from another thread.
+    pub fn reporter(&self) -> impl Fn() -> Report + Send + Sync + use<> {
+        let parts = self.parts.clone();
+        move || parts.report()
+    }
+
     /// Datagrams that the kernel has dropped so far, by listener. It asks the sockets, and no decoder waits for it.
     pub fn dropped(&self) -> BTreeMap<String, u64> {
         let mut dropped = BTreeMap::new();

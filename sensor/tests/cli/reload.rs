@@ -86,7 +86,10 @@ fn a_reload_says_what_holds() {
     let policy = |query: &str| format!("[[policy]]\nname = 'p'\nmatch = '{query}'\n");
     write("p.toml", &policy("srcport == 1"));
     // Relative to the file.
-    let with = |more: &str| write("sensor.toml", &format!("policies.paths = ['p.toml']\n{more}"));
+    // Another agent may have the default socket, which would be warned of.
+    let last = "[control]\nenabled = false\n";
+    let with =
+        |more: &str| write("sensor.toml", &format!("policies.paths = ['p.toml']\n{more}\n{last}"));
     let config = with("");
     let mut agent = Agent::start(&["--config", &config]);
 

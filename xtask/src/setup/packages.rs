@@ -54,6 +54,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("nmap", "nmap", &[Labs]),
     ("ethtool", "ethtool", &[Labs, Machine]),
     ("procps", "pkill", &[Labs]),
+    ("prometheus", "prometheus", &[Labs]),
     ("rsyslog", "rsyslogd", &[Labs]),
     ("systemd", JOURNALD, &[Labs]),
     ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),

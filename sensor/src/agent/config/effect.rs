@@ -22,7 +22,7 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 20] = [
+pub const TABLE: [(&str, Effect); 22] = [
     ("capture", Restart),
     ("interface", Restart),
     ("flow", Restart),
@@ -41,6 +41,8 @@ pub const TABLE: [(&str, Effect); 20] = [
     ("geo", Applied),
     ("reputation", Applied),
     ("tag", Applied),
+    ("control", Restart),
+    ("metrics", Restart),
     ("log", Applied),
     ("lists", Applied),
 ];

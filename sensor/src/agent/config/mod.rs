@@ -8,6 +8,7 @@
 pub mod capture;
 pub mod collector;
 pub mod context;
+pub mod control;
 pub mod device;
 pub mod diff;
 pub mod effect;
@@ -28,6 +29,7 @@ pub mod listen;
 pub mod lists;
 pub mod load;
 pub mod log;
+pub mod metrics;
 pub mod networks;
 pub mod overrides;
 pub mod policies;

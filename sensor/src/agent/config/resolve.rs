@@ -6,6 +6,7 @@ use super::{
     capture::{self, CaptureConfig},
     collector::{self, CollectorConfig},
     context::{self, ContextConfig},
+    control::{self, ControlConfig},
     device,
     engine::{self, EngineConfig},
     error::ConfigError,
@@ -16,6 +17,7 @@ use super::{
     intake, ipfix_file, listen,
     lists::{self, ListFiles},
     log::{self, LogConfig},
+    metrics::{self, MetricsConfig},
     overrides::Overrides,
     policies::{self, PoliciesConfig},
     sections::Sections,
@@ -48,6 +50,10 @@ pub struct Config {
     pub hits: HitsConfig,
     /// What is known beside the flows themselves, and where from.
     pub context: ContextConfig,
+    /// The socket by which the agent is reached.
+    pub control: ControlConfig,
+    /// Where metrics and health are found; `None`: on that socket alone.
+    pub metrics: Option<MetricsConfig>,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
     /// The lists that queries can name.
@@ -114,6 +120,8 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         policies: policies::resolve(&sections.policies.value),
         hits: hits::resolve(&sections.hits.value, overrides, &mut faults),
         context: context::resolve(sections, &mut faults),
+        control: control::resolve(&sections.control.value, &mut faults),
+        metrics: metrics::resolve(&sections.metrics.value, &mut faults),
         log: log::resolve(&sections.log.value, overrides, &mut faults),
         lists: lists::resolve(&sections.lists.value, &mut faults),
         written: Written::default(),

@@ -16,10 +16,10 @@ use sensor_core::{
 use toml::{Spanned, de::DeValue};
 
 use super::{
-    capture::Capture, collector::Collector, device::Device, engine::Engine, export::Export,
-    flow::Flow, forward::Forward, geo::Geo, hits::Hits, intake::Intake, interface::Interface,
-    ipfix_file::IpfixFile, labels::Labels, listen::Listen, log::Log, networks::Networks,
-    policies::Policies, reputation::Reputation, tag::Tag,
+    capture::Capture, collector::Collector, control::Control, device::Device, engine::Engine,
+    export::Export, flow::Flow, forward::Forward, geo::Geo, hits::Hits, intake::Intake,
+    interface::Interface, ipfix_file::IpfixFile, labels::Labels, listen::Listen, log::Log,
+    metrics::Metrics, networks::Networks, policies::Policies, reputation::Reputation, tag::Tag,
 };
 
 table! {
@@ -61,6 +61,10 @@ table! {
         reputation: Vec<Setting<Reputation>> = Vec::new();
         /// Tags of flows; one `[[tag]]` each.
         tag: Vec<Setting<Tag>> = Vec::new();
+        /// The socket by which a running agent is reached.
+        control: Control = Control::default();
+        /// Where metrics and health are found.
+        metrics: Metrics = Metrics::default();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
         /// Lists that queries name by `$NAME`: name and file.

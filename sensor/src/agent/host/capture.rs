@@ -30,7 +30,10 @@ use crate::{
         },
         plant::Plant,
         service::pulse::Pulse,
-        status::{Host, Status},
+        status::{
+            Status,
+            host::{Host, Interface},
+        },
     },
     stdio,
 };
@@ -53,6 +56,13 @@ pub struct Prepared {
     loaded: Loaded,
 }
 
+/// What is published of the interfaces.
+#[derive(Clone, Default)]
+struct Watched {
+    coverage: coverage::Report,
+    interfaces: Vec<Interface>,
+}
+
 /// Programs at work.
 pub struct Capture {
     watch: Option<LinkWatch>,
@@ -60,7 +70,8 @@ pub struct Capture {
     stop: mpsc::Sender<()>,
     drained: Arc<Mutex<Drained>>,
     pulse: Arc<Pulse>,
-    coverage: Arc<Mutex<coverage::Report>>,
+    watched: Arc<Mutex<Watched>>,
+    interval: Duration,
     thread: JoinHandle<Result<(), KernelError>>,
     /// How often it is looked whether programs are in place.
     verify: Duration,
@@ -93,9 +104,12 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unpoisoned()
 }
 
-fn fill(status: &mut Status, drained: Drained, coverage: coverage::Report) {
-    status.host = Some(Host { drain: drained.drain, coverage });
-    status.cache = Some(drained.cache);
+fn fill(status: &mut Status, drained: Drained, watched: Watched, interval: Duration) {
+    let Drained { drain, cache, tables, times, at } = drained;
+    let Watched { coverage, interfaces } = watched;
+    let since_drain = at.elapsed();
+    status.host = Some(Host { drain, coverage, interfaces, tables, times, since_drain, interval });
+    status.cache = Some(cache);
 }
 
 fn pattern(pattern: &InterfacePattern) -> &str {
@@ -125,7 +139,7 @@ impl Prepared {
         let cache = config.flow;
         let interval = config.capture.interval;
         let plant = plant.clone();
-        let drained = Arc::<Mutex<Drained>>::default();
+        let drained = Arc::new(Mutex::new(Drained::new(drain.budget())));
         let shown = drained.clone();
         let pulse = Arc::<Pulse>::default();
         let beating = pulse.clone();
@@ -139,14 +153,15 @@ impl Prepared {
             })
             .context("cannot start the drain thread")?;
         let verify = interval.min(VERIFY);
-        let coverage = Arc::default();
+        let watched = Arc::default();
         Ok(Capture {
             watch: Some(watch),
             attachments,
             stop,
             drained,
             pulse,
-            coverage,
+            watched,
+            interval,
             thread,
             verify,
         })
@@ -220,7 +235,9 @@ impl Capture {
                 }
                 _ = verify.tick() => {
                     self.attachments.verify();
-                    *lock(&self.coverage) = self.attachments.report();
+                    let coverage = self.attachments.report();
+                    let interfaces = self.attachments.interfaces();
+                    *lock(&self.watched) = Watched { coverage, interfaces };
                 }
                 _ = check.tick() => {
                     self.attachments.tell_names();
@@ -239,8 +256,11 @@ impl Capture {
 
     /// Fills in what has been published by now, also while [`Self::follow`] runs.
     pub fn report(&self) -> impl Fn(&mut Status) + use<> {
-        let (drained, coverage) = (self.drained.clone(), self.coverage.clone());
-        move |status: &mut Status| fill(status, *lock(&drained), lock(&coverage).clone())
+        let (drained, watched) = (self.drained.clone(), self.watched.clone());
+        let interval = self.interval;
+        move |status: &mut Status| {
+            fill(status, *lock(&drained), lock(&watched).clone(), interval);
+        }
     }
 
     /// Detaches from all interfaces, drains for the last time, and fills in what became of everything.
@@ -252,7 +272,8 @@ impl Capture {
         let coverage = self.attachments.detach();
         drop(self.stop);
         let ended = self.thread.join();
-        fill(status, *lock(&self.drained), coverage);
+        let watched = Watched { coverage, interfaces: Vec::new() };
+        fill(status, *lock(&self.drained), watched, self.interval);
         ended.map_err(|_| anyhow::anyhow!("the drain thread panicked"))??;
         Ok(())
     }

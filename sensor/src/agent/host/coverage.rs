@@ -12,7 +12,7 @@ use sensor_common::{
     key::Direction,
 };
 use sensor_kernel::{
-    counters::InterfaceCounters,
+    counters::{InterfaceCounters, LinkCounters},
     coverage::{Rule, Track},
     links::{AUTO, Link},
 };
@@ -47,6 +47,8 @@ struct Group {
 struct Member {
     name: String,
     kind: String,
+    /// What it counted at the last look.
+    counters: LinkCounters,
 }
 
 struct Followed {
@@ -122,7 +124,8 @@ impl Coverage {
         let group = self.groups.entry(crossing::slot(link.index)).or_default();
         let alone = group.members.is_empty();
         remember(&mut self.past, group.shortfalls());
-        let member = Member { name: link.name.clone(), kind: link.kind.clone() };
+        let (name, kind) = (link.name.clone(), link.kind.clone());
+        let member = Member { name, kind, counters: LinkCounters::default() };
         group.members.insert(link.index, member);
         group.begin(alone.then_some(before));
         self.look(Instant::now(), crossed);
@@ -156,6 +159,9 @@ impl Coverage {
             }
         };
         for group in self.groups.values_mut() {
+            for (index, member) in &mut group.members {
+                member.counters = counters.get(index).copied().unwrap_or(member.counters);
+            }
             let counted: Vec<_> = group.members.keys().map(|index| counters.get(index)).collect();
             let Some(counted) = counted.into_iter().collect::<Option<Vec<_>>>() else {
                 continue; // One is gone, which will be told.
@@ -163,10 +169,16 @@ impl Coverage {
             let Some(&index) = group.members.keys().next() else { continue };
             let crossing = crossed(index);
             for direction in DIRECTIONS {
-                let counter = counted.iter().map(|packets| packets[direction as usize]).sum();
+                let counter = counted.iter().map(|link| link.packets[direction as usize]).sum();
                 group.look(direction, now, counter, &crossing);
             }
         }
+    }
+
+    /// The interface of this index as it counted at the last look, by its name of now.
+    pub fn counters(&self, index: u32) -> Option<(&str, LinkCounters)> {
+        let member = self.groups.get(&crossing::slot(index))?.members.get(&index)?;
+        Some((&member.name, member.counters))
     }
 
     /// What is known by now.

@@ -19,6 +19,7 @@ use sensor_core::{
 };
 use sensor_kernel::{
     accounts::{Epoch, Totals},
+    budget::Budget,
     drain::Drain,
     error::KernelError,
     log::KernelLog,
@@ -37,17 +38,30 @@ use crate::{
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// What the drain thread publishes with each drain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
     /// All drains.
-    pub drain: status::Drain,
+    pub drain: status::host::Drain,
     /// The flow cache behind them.
     pub cache: Cache,
+    /// How full the last drain found the kernel's tables.
+    pub tables: [status::host::Table; 2],
+    /// How long drains took.
+    pub times: status::host::Times,
+    /// When the last drain ended; at first, when draining was about to start.
+    pub at: Instant,
 }
 
 impl Drained {
-    fn of(totals: &Totals, cache: &FlowCache) -> Self {
-        Self { drain: totals.into(), cache: Cache::of(cache) }
+    /// Before the first drain of tables of this budget.
+    pub fn new(budget: &Budget) -> Self {
+        Self {
+            drain: status::host::Drain::default(),
+            cache: Cache::default(),
+            tables: status::host::Table::of(budget, [0; 2]),
+            times: status::host::Times::default(),
+            at: Instant::now(),
+        }
     }
 }
 
@@ -82,7 +96,14 @@ pub fn run(
         drop(sink.offer(batch));
     });
     let publish = |totals: &Totals, cache: &FlowCache| {
-        *agent.shown.lock().unpoisoned() = Drained::of(totals, cache);
+        let mut shown = agent.shown.lock().unpoisoned();
+        (shown.drain, shown.cache, shown.at) = (totals.into(), Cache::of(cache), Instant::now());
+    };
+    let measure = |epoch: &Epoch, budget: &Budget| {
+        let mut shown = agent.shown.lock().unpoisoned();
+        shown.tables = status::host::Table::of(budget, epoch.fullest);
+        shown.times.grace.observe(epoch.grace);
+        shown.times.drain.observe(epoch.took);
     };
     let mut totals = Totals::default();
     let mut stopping = false;
@@ -93,6 +114,7 @@ pub fn run(
         }
         let epoch = drain.flip(&mut aggregator)?;
         book(&epoch, &mut totals, plant);
+        measure(&epoch, drain.budget());
         aggregator.expire(drain.steady().now()?);
         publish(&totals, aggregator.cache());
         if let Some(log) = &mut log {

@@ -20,7 +20,7 @@ use super::{
     names::Names,
 };
 use crate::{
-    agent::{config::interface::IngressWishes, plant::Plant},
+    agent::{config::interface::IngressWishes, plant::Plant, status::host::Interface},
     stdio,
 };
 
@@ -160,6 +160,15 @@ impl Attachments {
     pub fn report(&self) -> coverage::Report {
         let absent = self.awaited.iter().cloned().collect();
         coverage::Report { restored: self.restored, absent, ..self.coverage.report() }
+    }
+
+    /// The interfaces that are watched now, with the hooks of the programs and what they count themselves.
+    pub fn interfaces(&self) -> Vec<Interface> {
+        let watched = self.attached.iter().filter_map(|(index, attachment)| {
+            let (name, counters) = self.coverage.counters(*index)?;
+            Some(Interface::of(name, attachment, &counters))
+        });
+        watched.collect()
     }
 
     fn attach(&mut self, link: &Link) -> Result<(), KernelError> {

@@ -10,7 +10,11 @@ use sensor_core::diagnostic::Finding;
 
 use super::writable::{self, Place};
 use crate::{
-    agent::{config::Config, mode::Mode},
+    agent::{
+        config::Config,
+        control::endpoint::{self, EndpointError},
+        mode::Mode,
+    },
     export::{
         hits::{
             self,
@@ -48,10 +52,15 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
         let files: Vec<_> = tls.ca.iter().chain([&tls.certificate, &tls.key]).cloned().collect();
         Some(usable(&files, || told(intake::check_tls(tls), IntakeError::file)))
     });
+    let metrics = config.metrics.iter().map(|metrics| {
+        let tls = metrics.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
+        let files: Vec<_> = metrics.token_file.iter().chain(tls).cloned().collect();
+        usable(&files, || told(endpoint::check(metrics), EndpointError::file))
+    });
     let outputs = config.hits.outputs.iter();
     let outputs = outputs
         .map(|output| usable(&files_of(output), || told(hits::check(output), HitsError::file)));
-    collectors.chain(listeners).chain(outputs).flatten()
+    collectors.chain(listeners).chain(metrics).chain(outputs).flatten()
 }
 
 fn told<T, E: fmt::Display>(

@@ -62,9 +62,9 @@ impl Intake {
         Ok(())
     }
 
-    /// What became of everything so far.
-    pub fn report(&self) -> Report {
-        self.intake.report()
+    /// Tells what became of everything so far, also while [`Self::check`] runs.
+    pub fn reporter(&self) -> impl Fn() -> Report + Send + Sync + use<> {
+        self.intake.reporter()
     }
 
     /// Decodes what has arrived, hands all batches on, and ends.

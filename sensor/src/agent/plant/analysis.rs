@@ -29,7 +29,7 @@ use crate::agent::{
     config::Config,
     inspect::{NamedFiles, asked::EvaluationRules},
     mode::Mode,
-    status::{Engine, Lost, Policy, Reloads, Status, health::Health, span::span},
+    status::{Engine, Lost, Policy, Reloads, Status, Waiting, health::Health, span::span},
 };
 
 /// Context, tags and policies at work.
@@ -166,13 +166,14 @@ impl<O: Output> Analysis<O> {
     fn engine(&self, pipeline: &Pipeline) -> Engine {
         let detector = pipeline.detector();
         let policies = detector.counters().zip(detector.tested());
-        let policies = policies.map(|((policy, counters, _), tested)| Policy {
+        let policies = policies.map(|((policy, counters, watched), tested)| Policy {
             name: policy.shown_name(),
             tested,
             discarded: None,
             keys: counters.keys,
             events: counters.events,
             labels: counters.labels,
+            watched: watched as u64,
             matched: counters.matched,
             late: counters.late,
             untracked: counters.untracked,
@@ -180,6 +181,7 @@ impl<O: Output> Analysis<O> {
         });
         let clock = pipeline.detector().clock_counters();
         Engine {
+            waiting: Waiting::default(),
             lost: Vec::new(),
             each: false,
             policies: policies.collect(),
@@ -196,6 +198,7 @@ impl<O: Output> Analysis<O> {
     /// Fills in how context, policies and reloads have fared by the last tick.
     pub fn report(&self, status: &mut Status) {
         status.engine = lock(&self.published).clone();
+        status.engine.waiting = self.dispatcher.waiting().into();
         status.engine.lost = self.dispatcher.lost().into_iter().map(Lost::from).collect();
         status.reloads = *lock(&self.reloads);
     }

@@ -2,17 +2,21 @@
 //!
 //! Sources know [`Plant::offer`], and nothing behind it.
 //!
-//! * [`analysis`]: context, tags and policies at work; `reload`: read anew; `leftovers`: what they leave behind.
+//! * [`analysis`]: context, tags and policies at work; [`reload`]: read anew; `leftovers`: what they leave behind.
 //! * `filter`: the filter of the command line. [`top`]: the largest groups of flows. `outputs`: where records and hits go.
+//!   [`taps`]: who looks at live flows, [`view`]: what they see; `recent`: the last hits.
 
 pub mod analysis;
+pub mod reload;
+pub mod taps;
 pub mod top;
+pub mod view;
 pub mod why;
 
 mod filter;
 mod leftovers;
 mod outputs;
-mod reload;
+mod recent;
 
 use std::{
     collections::HashMap,
@@ -24,12 +28,13 @@ use std::{
 };
 
 use sensor_core::{
+    diagnostic::Findings,
     engine::dispatch::Output,
     flow::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
     },
-    nql::{Filter, lists::Lists},
+    nql::{Filter, Options, lists::Lists},
     policy::{alert::Alert, discarded::Discarded},
     roles::Roles,
     sync::Unpoisoned as _,
@@ -39,7 +44,10 @@ use self::{
     analysis::Analysis,
     filter::FlowFilter,
     outputs::Outputs,
+    reload::{Kept, Renewal},
+    taps::{Tap, TapError},
     top::{PrintOptions, TopGroups},
+    view::{Form, View},
     why::WhyAccounts,
 };
 use super::{config::Config, inspect::Contents, mode::Mode, status::Status};
@@ -110,6 +118,20 @@ impl Plant {
         self.analysis.offer(batch, &self.downstream().interfaces.get())
     }
 
+    /// Opens a tap of the flows that fulfil `query`, which may name the lists of the start; `rate` is how many it shows a
+    /// second at most.
+    ///
+    /// # Errors
+    /// Faults of the query; or when too many taps are open.
+    pub fn tap(&self, query: &str, format: Form, rate: u64) -> Result<(Tap, View), TapError> {
+        let filter = Filter::compile(query, &Options::new(&self.lists)).map_err(|faults| {
+            TapError::Query(Findings::located("query", query, &faults).to_string())
+        })?;
+        let Downstream { outputs, interfaces, .. } = self.downstream();
+        let tap = outputs.taps().open().ok_or(TapError::TooMany)?;
+        Ok((tap, View::new(&filter, interfaces.clone(), format, rate)))
+    }
+
     /// Whether a thread has ended by itself.
     pub fn is_broken(&self) -> bool {
         self.analysis.is_broken()
@@ -131,16 +153,14 @@ impl Plant {
         self.downstream().outputs.apply(config)
     }
 
-    /// Reads lists, context and policies anew, and lets flow logs and files of hits be opened anew. False where something old
-    /// stays in force.
-    pub fn reload(&self, config: &Config, now: u64) -> bool {
+    /// Reads lists, context and policies anew, and lets flow logs and files of hits be opened anew.
+    pub fn reload(&self, config: &Config, now: u64) -> Renewal {
         self.downstream().outputs.reopen();
         let (lists, result) = config.lists.reread(&self.lists);
         if let Err(error) = &result {
             tracing::error!("{error}; keeping its old values");
         }
-        let refused = self.analysis.reloads().refused;
-        let reloads = self.analysis.reload(config, &lists, now);
+        let mut renewal = self.analysis.reload(config, &lists, now);
         self.analysis.leave(self.lists.follow(&lists));
         if let Some(discarded) = &self.downstream().discarded {
             // Asked for first: whoever gives them may wait for a batch that is being counted.
@@ -148,7 +168,10 @@ impl Plant {
             let mut discarded = discarded.lock().unpoisoned();
             *discarded = discarded.go_on(policies);
         }
-        result.is_ok() && reloads.refused == refused
+        if let Err(error) = result {
+            renewal.kept.push(Kept { what: "values of a list", why: error.to_string() });
+        }
+        renewal
     }
 
     /// Counts a reload that has changed nothing, since the configuration cannot be put in force. Files are opened anew all the

@@ -10,6 +10,7 @@ use std::{
 };
 
 use sensor_core::{
+    diagnostic::Findings,
     engine::{change::PipelineChange, dispatch::Output, pipeline::Pipeline},
     nql::lists::Lists,
     sync::Unpoisoned as _,
@@ -23,10 +24,31 @@ use crate::{
             asked::EvaluationRules,
             context::{self, FileReport, local},
         },
-        status::Reloads,
     },
     stdio,
 };
+
+/// What a reload of context, tags and policies has come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// What stays in force as it was.
+    pub kept: Vec<Kept>,
+    /// Policies that are active now.
+    pub policies: usize,
+    /// Of these, new or changed ones.
+    pub changed: usize,
+    /// How long flows waited at most.
+    pub pause: Duration,
+}
+
+/// Something old that a reload leaves in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is.
+    pub what: &'static str,
+    /// Why it could not be replaced; over several lines where files have faults.
+    pub why: String,
+}
 
 /// Incidents that end while flows wait.
 const PORTION: usize = 256;
@@ -36,7 +58,7 @@ const TURN: Duration = Duration::from_millis(1);
 impl<O: Output> Analysis<O> {
     /// Reads context, tags and policies anew; queries may name `lists`. What cannot be read, or has faults, leaves the old in
     /// force and is told. Policies of which nothing has changed keep their state.
-    pub fn reload(&self, config: &Config, lists: &Lists, now: u64) -> Reloads {
+    pub fn reload(&self, config: &Config, lists: &Lists, now: u64) -> Renewal {
         // Nobody else changes policies meanwhile.
         let _balance = self.balance.lock().unpoisoned();
         let start = Instant::now();
@@ -49,13 +71,16 @@ impl<O: Output> Analysis<O> {
             tracing::error!(
                 "invalid label, reputation or location files: keeping the old labels, networks and locations"
             );
-            kept.push("labels, networks and locations");
+            kept.push(Kept {
+                what: "labels, networks and locations",
+                why: faults_of(&reports).to_string(),
+            });
         }
         let (tags, rules) = match EvaluationRules::read(config, lists) {
             Ok(EvaluationRules { tags, rules }) => (Some(tags), Some(rules)),
             Err(error) => {
                 tracing::error!("keeping the old policies: {error:#}");
-                kept.push("tags and policies");
+                kept.push(Kept { what: "tags and policies", why: format!("{error:#}") });
                 (None, None)
             }
         };
@@ -84,7 +109,7 @@ impl<O: Output> Analysis<O> {
             [] => tracing::info!("reloaded: {took}"),
             kept => tracing::warn!(
                 "reload incomplete: keeping the old {}: {took}",
-                kept.join(", the old ")
+                kept.iter().map(|kept| kept.what).collect::<Vec<_>>().join(", the old ")
             ),
         }
         let mut reloads = self.reloads.lock().unpoisoned();
@@ -92,12 +117,7 @@ impl<O: Output> Analysis<O> {
         reloads.refused += u64::from(!kept.is_empty());
         reloads.last_pause = pause;
         reloads.longest_pause = reloads.longest_pause.max(pause);
-        *reloads
-    }
-
-    /// What reloads have cost so far.
-    pub fn reloads(&self) -> Reloads {
-        *self.reloads.lock().unpoisoned()
+        Renewal { kept, policies, changed, pause }
     }
 
     /// Counts a reload that has changed nothing.
@@ -120,6 +140,10 @@ impl<O: Output> Analysis<O> {
         *longest = start.elapsed().max(*longest);
         done
     }
+}
+
+fn faults_of(reports: &[FileReport]) -> Findings {
+    reports.iter().flat_map(|report| report.faults.clone()).collect()
 }
 
 fn log_file_reports(reports: &[FileReport]) {

@@ -27,8 +27,19 @@ const POLICY: &str = "[[policy]]\nname = 'all'\nmatch = 'srcip == 10.0.0.0/8'\nt
                       window = '60s'\nseverity = { low = 'count() >= 1000000' }\n";
 
 /// Figures of a status that do not only grow.
-const GAUGES: [&str; 7] =
-    ["active", "coarse", "current", "last_pause", "queued", "skew", "spooled"];
+const GAUGES: [&str; 11] = [
+    "active",
+    "capacity",
+    "coarse",
+    "current",
+    "last_pause",
+    "queued",
+    "queued_batches",
+    "recent_hits",
+    "skew",
+    "spooled",
+    "watched",
+];
 
 fn config(directory: &Path) -> Config {
     let policy = directory.join("policy.toml");

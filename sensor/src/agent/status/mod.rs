@@ -3,14 +3,30 @@
 //! The summary and the health lines are renderings of it. Taking one stops nothing: rooms publish their figures as they go
 //! (the drain thread with each drain, the engine with each tick), and a snapshot reads what they have published.
 //!
-//! * [`exports`]: the section of captured exports. [`summary`]: a status as one screen of text. [`losses`]: what was lost.
+//! * [`agent`]: the section of the process and its configuration. [`mod@host`]: that of captured interfaces. [`exports`]: that of captured exports.
+//! * [`figures`], [`histogram`]: what figures are made of. [`summary`]: a status as one screen of text. [`losses`]: what was lost.
+//! * [`condition`]: whether the agent is healthy. [`rates`]: how fast things go. `document`: what `sensor status` tells,
+//!   `screen` to people. [`metrics`]: what Prometheus gets. [`process`]: what this process uses.
 //! * [`health`]: a word in the log about policies and context. [`span`]: spans of time for people.
 
+pub mod agent;
+pub mod condition;
+pub(super) mod document;
 pub mod exports;
+pub mod figures;
 pub mod health;
+pub mod histogram;
+pub mod host;
 pub mod losses;
+pub mod metrics;
+pub mod process;
+pub mod rates;
+pub(super) mod screen;
 pub mod span;
 pub mod summary;
+
+#[cfg(test)]
+mod testing;
 
 use std::time::Duration;
 
@@ -20,20 +36,20 @@ use sensor_core::{
     engine::{dispatch, inside::Inside},
     flow::{batch::Source, cache::FlowCache, initiator::Shares, totals::Totals},
 };
-use sensor_kernel::accounts;
 use serde::{Serialize, Serializer};
 
-use self::exports::Exports;
-use super::{host::coverage, mode::Mode};
-use crate::{
-    export::{account::Account, hits},
-    intake::report::Report,
-};
+pub use self::figures::Count;
+
+use self::{agent::Agent, exports::Exports, figures::seconds, host::Host};
+use super::mode::Mode;
+use crate::{export::set, intake::report::Report};
 
 /// Everything at one moment. A section of a room that does not run is `None`. Figures only grow, except those named as
 /// gauges: what is active, what is queued, and the last of something.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Status {
+    /// The process and its configuration; `None` where files are read.
+    pub agent: Option<Agent>,
     /// Packets of this host.
     pub host: Option<Host>,
     /// Frames of capture files.
@@ -52,57 +68,10 @@ pub struct Status {
     pub sinks: Vec<Sink<Flows>>,
     /// Sinks of hits.
     pub hits: Vec<Sink<u64>>,
+    /// The last hits, the latest at the end; a gauge.
+    pub recent_hits: Vec<Hit>,
     /// What reloads have cost.
     pub reloads: Reloads,
-}
-
-/// Packets, and their octets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Count {
-    /// Packets.
-    pub packets: u64,
-    /// Octets of whole frames.
-    pub octets: u64,
-}
-
-/// The kernel's flow tables and the programs that fill them.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Host {
-    /// The drains.
-    pub drain: Drain,
-    /// What passed the interfaces, and what of it the programs saw.
-    pub coverage: coverage::Report,
-}
-
-/// All drains of the kernel's tables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Drain {
-    /// How many.
-    pub drains: u64,
-    /// Of these, those that came early because a table filled.
-    pub early: u64,
-    /// Of these, those whose ledger did not balance, which is a bug.
-    pub out_of_balance: u64,
-    /// IPv4 records of the tables.
-    pub records_v4: u64,
-    /// IPv6 records of the tables.
-    pub records_v6: u64,
-    /// What entered a program.
-    pub seen: Count,
-    /// What NICs add when they cut super-packets.
-    pub segmented: Count,
-    /// What is in flow records.
-    pub recorded: Count,
-    /// Of these, what was counted without its remote end.
-    pub folded: Count,
-    /// Frames without an IP packet.
-    pub non_ip: Count,
-    /// Frames that end before their IP header.
-    pub truncated: Count,
-    /// IP headers that contradict themselves.
-    pub malformed: Count,
-    /// IP packets that no table had room for.
-    pub unattributed: Count,
 }
 
 /// Frames of capture files.
@@ -160,9 +129,28 @@ impl From<dispatch::Lost> for Lost {
     }
 }
 
+/// What waits in the engine's queue; gauges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Batches, and steps of time between them.
+    pub queued_batches: u64,
+    /// Flow records.
+    pub queued: u64,
+    /// Flow records for which there is room.
+    pub capacity: u64,
+}
+
+impl From<dispatch::Waiting> for Waiting {
+    fn from(dispatch::Waiting { batches, records, room }: dispatch::Waiting) -> Self {
+        Self { queued_batches: batches as u64, queued: records as u64, capacity: room as u64 }
+    }
+}
+
 /// Context and policies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Engine {
+    /// What waits in its queue.
+    pub waiting: Waiting,
     /// What its queue lost, by source and reason.
     pub lost: Vec<Lost>,
     /// Whether the summary has a line for each policy.
@@ -211,6 +199,8 @@ pub struct Policy {
     pub untracked: u64,
     /// Keys that had to make room.
     pub evicted: u64,
+    /// Keys that it watches now; a gauge.
+    pub watched: u64,
 }
 
 /// Flow records, and what is in them.
@@ -247,8 +237,36 @@ pub struct Sink<A> {
     pub deleted_files: u64,
     /// Octets of these files.
     pub deleted_octets: u64,
+    /// Records for which its queue has room, 0 where that is not known; a gauge.
+    pub capacity: u64,
+    /// How it stands with a receiver that it is connected to; `None` for files and the like.
+    pub connection: Option<Connection>,
     /// What went wrong last, also when it has been overcome.
     pub error: Option<String>,
+}
+
+/// How a sink stands with its receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Connection {
+    /// Whether the receiver takes messages.
+    pub connected: bool,
+    /// How many times it stopped taking messages, or did not from the start.
+    pub outages: u64,
+}
+
+/// An event that a policy gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Hit {
+    /// When, milliseconds since the epoch.
+    pub timestamp: u64,
+    /// The policy.
+    pub policy: String,
+    /// `start`, `ongoing`, `end` or `hit`.
+    pub kind: &'static str,
+    /// `low`, `medium` or `high`.
+    pub severity: &'static str,
+    /// What happened, in one line.
+    pub summary: String,
 }
 
 /// What reloads have cost.
@@ -273,7 +291,7 @@ impl Status {
     /// # Errors
     /// What is wrong.
     pub fn check(&self, mode: Mode) -> anyhow::Result<()> {
-        if let Some(Host { drain, coverage }) = &self.host {
+        if let Some(Host { drain, coverage, .. }) = &self.host {
             ensure!(
                 drain.out_of_balance == 0,
                 "the ledger was out of balance in {} of {} drains",
@@ -313,34 +331,6 @@ impl Engine {
     }
 }
 
-impl From<ledger::Count> for Count {
-    fn from(ledger::Count { packets, octets }: ledger::Count) -> Self {
-        Self { packets, octets }
-    }
-}
-
-impl From<&accounts::Totals> for Drain {
-    fn from(totals: &accounts::Totals) -> Self {
-        let accounts::Totals { epochs, early, out_of_balance, records_v4, records_v6, accounts } =
-            totals;
-        Self {
-            drains: *epochs,
-            early: *early,
-            out_of_balance: *out_of_balance,
-            records_v4: *records_v4,
-            records_v6: *records_v6,
-            seen: accounts.seen.into(),
-            segmented: accounts.segmented.into(),
-            recorded: accounts.recorded.into(),
-            folded: accounts.folded.into(),
-            non_ip: accounts.non_ip.into(),
-            truncated: accounts.truncated.into(),
-            malformed: accounts.malformed.into(),
-            unattributed: accounts.unattributed.into(),
-        }
-    }
-}
-
 impl Frames {
     /// What `ledger` and the count beside it say.
     pub fn of(ledger: &ledger::Ledger, unknown_link: ledger::Count) -> Self {
@@ -377,10 +367,14 @@ impl From<Totals> for Flows {
 }
 
 impl<A> Sink<A> {
-    /// A sink of this name and account.
-    pub fn new<B: Into<A>>(name: String, account: Account<B>, error: Option<String>) -> Self {
+    /// A sink, by its report.
+    pub fn of<B: Into<A>>(report: set::Report<B>) -> Self {
+        let set::Report { name, account, capacity, connection, error } = report;
+        let connection = connection.map(|(connected, outages)| Connection { connected, outages });
         Self {
             name,
+            capacity,
+            connection,
             offered: account.offered.into(),
             sent: account.sent.into(),
             queued: account.queued.into(),
@@ -393,16 +387,6 @@ impl<A> Sink<A> {
             error,
         }
     }
-}
-
-impl From<hits::Report> for Sink<u64> {
-    fn from(hits::Report { output, account, error }: hits::Report) -> Self {
-        Self::new(output, account, error)
-    }
-}
-
-fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    duration.as_secs_f64().serialize(serializer)
 }
 
 fn initiators<S: Serializer>(shares: &Shares, serializer: S) -> Result<S::Ok, S::Error> {

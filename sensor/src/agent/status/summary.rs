@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 
 use sensor_core::flow::initiator::Shares;
 
-use super::{Count, Drain, Frames, Host, Lost, Policy, Sink, Status, losses::Losses};
+use super::{
+    Count, Frames, Lost, Policy, Sink, Status,
+    host::{Drain, Host},
+    losses::Losses,
+};
 use crate::{
     agent::{exports, intake},
     export::log::line::octets,
@@ -13,7 +17,7 @@ use crate::{
 /// The summary: of what ran, in the order in which data pass.
 pub fn text(status: &Status) -> String {
     let mut text = String::new();
-    if let Some(Host { drain, coverage }) = &status.host {
+    if let Some(Host { drain, coverage, .. }) = &status.host {
         text = drains(drain);
         text.push_str(&coverage.to_string());
     }

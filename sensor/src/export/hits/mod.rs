@@ -21,7 +21,6 @@ use self::{
     selection::Selection,
 };
 use super::{
-    account::Account,
     files::Reopen,
     ipfix::IpfixAlertSink,
     queue::Load,
@@ -199,8 +198,7 @@ impl Hits {
 
     /// How every output stands, and those that a reload has ended.
     pub fn reports(&self) -> Vec<Report> {
-        let report = |set::Report { name, account, error }| Report { output: name, account, error };
-        self.outputs.reports().into_iter().map(report).collect()
+        self.outputs.reports()
     }
 
     /// Sends what waits, within `deadline`, and returns how every output ended. What then lies in a spool stays there as
@@ -223,13 +221,5 @@ impl Hits {
     }
 }
 
-/// How an output stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// Its name.
-    pub output: String,
-    /// Its account, of events.
-    pub account: Account<u64>,
-    /// What went wrong last, also when it has been overcome.
-    pub error: Option<String>,
-}
+/// How an output stands; its account is one of events.
+pub type Report = set::Report<u64>;

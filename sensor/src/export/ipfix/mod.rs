@@ -117,6 +117,11 @@ impl Sink for IpfixSink {
         self.status().error
     }
 
+    fn connection(&self) -> Option<(bool, u64)> {
+        let Status { connected, outages, .. } = self.status();
+        Some((connected, outages))
+    }
+
     /// Sends what waits and the last statistics, and closes. A destination in an outage is tried once more.
     fn stop(&self, deadline: Duration) {
         self.queue.close();

@@ -23,7 +23,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-pub use queue::{Lost, Reason, WhenFull};
+pub use queue::{Lost, Reason, Waiting, WhenFull};
 pub use stage::Output;
 
 use self::{
@@ -145,6 +145,11 @@ impl<O: Output> Dispatcher<O> {
     /// Records that have been taken from the queue so far.
     pub fn taken(&self) -> u64 {
         self.shared.queue.taken()
+    }
+
+    /// What waits at the queue now; nothing where sources do the work.
+    pub fn waiting(&self) -> Waiting {
+        self.shared.queue.waiting()
     }
 
     /// Records lost at the queue, by source and reason.

@@ -53,6 +53,17 @@ pub struct Lost {
     pub totals: Totals,
 }
 
+/// What waits at the queue now; gauges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Batches, and steps of time between them.
+    pub batches: usize,
+    /// Records; a batch or a step of time counts as [`STEP`] at least.
+    pub records: usize,
+    /// Records for which there is room.
+    pub room: usize,
+}
+
 /// What waits.
 pub(super) enum Item {
     /// A batch, and the names of the interfaces as of then.
@@ -183,6 +194,12 @@ impl Queue {
     /// Records that the lead has taken.
     pub(super) fn taken(&self) -> u64 {
         lock(&self.state).taken
+    }
+
+    /// What waits now.
+    pub(super) fn waiting(&self) -> Waiting {
+        let state = lock(&self.state);
+        Waiting { batches: state.items.len(), records: state.size, room: ROOM }
     }
 
     /// What had no room.

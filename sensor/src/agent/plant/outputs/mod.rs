@@ -26,18 +26,14 @@ use self::{
     lent::LentBatches,
     ways::{Starter, Way},
 };
-use super::top::PrintOptions;
+use super::{recent::RecentHits, taps::Taps, top::PrintOptions};
 use crate::{
     agent::{
         config::Config,
         mode::Mode,
-        status::{self, Flows, Status},
+        status::{self, Status},
     },
-    export::{
-        hits::Hits,
-        ipfix::metering::MeteringProcess,
-        set::{Report, SinkSet},
-    },
+    export::{hits::Hits, ipfix::metering::MeteringProcess, set::SinkSet},
 };
 
 /// How long an output that a reload ends may take for what waits.
@@ -49,6 +45,8 @@ pub struct Outputs {
     hits: Hits,
     starter: Starter,
     lent: Mutex<LentBatches>,
+    taps: Arc<Taps>,
+    recent: RecentHits,
     mode: Mode,
 }
 
@@ -73,7 +71,8 @@ impl Outputs {
         let ways = ways::of(config, mode);
         let sinks = SinkSet::start(ways.clone(), |way| starter.start(way))?;
         let hits = Hits::start(starter.hits(config, &ways), &starter.reopen)?;
-        Ok(Self { sinks, hits, starter, lent: Mutex::default(), mode })
+        let (lent, taps, recent) = Default::default();
+        Ok(Self { sinks, hits, starter, lent, taps, recent, mode })
     }
 
     /// Makes the outputs those that `config` names. Those that are as they were keep their connection, their queue and their
@@ -100,7 +99,8 @@ impl Outputs {
     /// Hands a batch to every sink; gives back one that none of them needs any more, this or an earlier one.
     pub fn offer(&self, batch: FlowBatch) -> Option<FlowBatch> {
         let sinks = self.sinks.read();
-        if batch.is_empty() || sinks.is_empty() {
+        let tapped = self.taps.are_open();
+        if batch.is_empty() || sinks.is_empty() && !tapped {
             return Some(batch);
         }
         let batch = Arc::new(batch);
@@ -113,12 +113,16 @@ impl Outputs {
             }
         }
         drop(sinks);
+        if tapped {
+            self.taps.offer(&batch);
+        }
         self.lent.lock().unpoisoned().exchange(batch)
     }
 
     /// Hands an event to every output of hits.
     pub fn offer_alert(&self, event: Alert) {
         let event = Arc::new(event);
+        self.recent.add(&event);
         if self.mode.waits() {
             self.hits.offer_waiting(&event);
         } else {
@@ -133,8 +137,14 @@ impl Outputs {
 
     /// Fills in how every output stands.
     pub fn report(&self, status: &mut Status) {
-        status.sinks = self.sinks.reports().into_iter().map(standing).collect();
-        status.hits = self.hits.reports().into_iter().map(Into::into).collect();
+        status.sinks = self.sinks.reports().into_iter().map(status::Sink::of).collect();
+        status.hits = self.hits.reports().into_iter().map(status::Sink::of).collect();
+        status.recent_hits = self.recent.report();
+    }
+
+    /// Who looks at live flows.
+    pub fn taps(&self) -> &Arc<Taps> {
+        &self.taps
     }
 
     /// True where nothing is put out.
@@ -166,12 +176,7 @@ impl Outputs {
         self.hits.stop(deadline);
         let patient = self.mode.waits();
         self.sinks.end(patient);
-        status.sinks = self.sinks.reports().into_iter().map(standing).collect();
-        status.hits = self.hits.end(patient).into_iter().map(Into::into).collect();
+        status.sinks = self.sinks.reports().into_iter().map(status::Sink::of).collect();
+        status.hits = self.hits.end(patient).into_iter().map(status::Sink::of).collect();
     }
-}
-
-/// How a sink stands.
-fn standing(Report { name, account, error }: Report) -> status::Sink<Flows> {
-    status::Sink::new(name, account, error)
 }

@@ -1,0 +1,251 @@
+//! The Unix socket: made so that at no moment anybody may connect who must not, in the place of one that a dead agent has
+//! left, and never in that of a living one.
+
+use std::{
+    fs::{self, DirBuilder, Permissions},
+    io::{self, ErrorKind},
+    os::unix::{
+        fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown},
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+};
+
+use crate::agent::config::control::ControlConfig;
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// A living agent has it.
+    #[error(
+        "{} is in use: another sensor answers there; set `control.socket` to another path for this one",
+        path.display()
+    )]
+    Taken {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Something else has its name.
+    #[error("{} exists and is not a socket; remove it, or set `control.socket` to another path", path.display())]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A group that was configured does not exist.
+    #[error("no group is named `{group}` (control.group)")]
+    NoGroup {
+        /// Its name.
+        group: String,
+    },
+    /// The system refuses something.
+    #[error("cannot create the control socket {}", path.display())]
+    System {
+        /// The path.
+        path: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+}
+
+/// The socket. Its file goes with it.
+pub struct ControlSocket {
+    path: PathBuf,
+    /// Device and number of its file.
+    file: (u64, u64),
+    listener: Option<UnixListener>,
+}
+
+impl ControlSocket {
+    /// Opens what `config` asks for. A socket that nobody chose a path for is done without where it cannot be had: a
+    /// `service` warns of that, what was started by hand beside it need not.
+    ///
+    /// # Errors
+    /// Where somebody did.
+    pub fn open(config: &ControlConfig, service: bool) -> Result<Option<Self>, SocketError> {
+        let Some(path) = &config.socket else { return Ok(None) };
+        match Self::at(path, config) {
+            Ok(socket) => Ok(Some(socket)),
+            Err(error) if config.required || matches!(error, SocketError::NoGroup { .. }) => {
+                Err(error)
+            }
+            // Whoever runs it by hand need not be told that only root may.
+            Err(SocketError::System { path, source })
+                if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::NotFound) =>
+            {
+                tracing::debug!(path = %path.display(), %source, "no control socket");
+                Ok(None)
+            }
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                match service {
+                    true => tracing::warn!("no control socket: {error:#}"),
+                    false => tracing::info!("no control socket: {error:#}"),
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn at(path: &Path, config: &ControlConfig) -> Result<Self, SocketError> {
+        let group = match group_id(&config.group) {
+            None if config.group_required => {
+                return Err(SocketError::NoGroup { group: config.group.clone() });
+            }
+            group => group,
+        };
+        check_place(path)?;
+        let listener = create(path, group);
+        let failed = |source| SocketError::System { path: path.to_owned(), source };
+        let listener = listener.map_err(failed)?;
+        let file = identity(path).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file, listener: Some(listener) })
+    }
+
+    /// What is to be listened to, once.
+    pub fn take_listener(&mut self) -> Option<UnixListener> {
+        self.listener.take()
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        // Another agent may have taken the path meanwhile.
+        if identity(&self.path).is_ok_and(|file| file == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// Whether a socket may be put at `path`: there is nothing, or what a dead agent has left.
+fn check_place(path: &Path) -> Result<(), SocketError> {
+    let path = path.to_owned();
+    match UnixStream::connect(&path) {
+        Ok(_) => Err(SocketError::Taken { path }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        // Where nothing listens any more, and where a file is no socket.
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            use std::os::unix::fs::FileTypeExt as _;
+            let is_socket =
+                fs::symlink_metadata(&path).is_ok_and(|file| file.file_type().is_socket());
+            if is_socket { Ok(()) } else { Err(SocketError::Foreign { path }) }
+        }
+        Err(source) => Err(SocketError::System { path, source }),
+    }
+}
+
+/// Makes the socket in a directory that is ours alone, gives it its mode and group, and then moves it to its place.
+fn create(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    if !parent.exists() {
+        DirBuilder::new().mode(0o755).create(parent)?;
+    }
+    let private = parent.join(format!(".s{}", std::process::id()));
+    // What an agent of the same number has left.
+    let _ = fs::remove_dir_all(&private);
+    DirBuilder::new().mode(0o700).create(&private)?;
+    let made = private.join("s");
+    let result = bind(&made, group).and_then(|listener| {
+        fs::rename(&made, path)?;
+        Ok(listener)
+    });
+    let _ = fs::remove_dir_all(&private);
+    result
+}
+
+fn bind(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
+    let listener = UnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    let mode = match group {
+        // Not root, and not a member: whoever started the agent may use it.
+        Some(group) => match chown(path, None, Some(group)) {
+            Ok(()) => 0o660,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => 0o600,
+            Err(error) => return Err(error),
+        },
+        None => 0o600,
+    };
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
+/// The number of a group, by `/etc/group`.
+fn group_id(name: &str) -> Option<u32> {
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    group_in(&groups, name)
+}
+
+/// Lines are `name:password:number:members` (group(5)).
+fn group_in(groups: &str, name: &str) -> Option<u32> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(path: &Path) -> ControlConfig {
+        ControlConfig {
+            socket: Some(path.to_owned()),
+            required: true,
+            group: "no such group".to_owned(),
+            group_required: false,
+        }
+    }
+
+    #[test]
+    fn a_socket_is_private_and_goes_with_its_agent() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new").join("control.sock");
+        let socket = ControlSocket::open(&config(&path), true).unwrap().expect("a socket");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing beside it");
+        UnixStream::connect(&path).expect("it listens");
+        drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_living_agent_keeps_its_socket_and_a_dead_one_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let mut first = ControlSocket::open(&config(&path), true).unwrap().expect("a socket");
+        let second = ControlSocket::open(&config(&path), true);
+        assert!(matches!(second, Err(SocketError::Taken { .. })));
+        let unforced = ControlConfig { required: false, ..config(&path) };
+        assert!(ControlSocket::open(&unforced, true).unwrap().is_none());
+        // It dies, and leaves its file.
+        drop(first.take_listener());
+        let second = ControlSocket::open(&config(&path), true).unwrap().expect("a socket");
+        drop(first);
+        assert!(path.exists(), "it is the file of another now");
+        drop(second);
+    }
+
+    #[test]
+    fn what_is_no_socket_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "precious").unwrap();
+        let result = ControlSocket::open(&config(&path), true);
+        assert!(matches!(result, Err(SocketError::Foreign { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        let chosen = ControlConfig { group_required: true, ..config(&directory.path().join("s")) };
+        assert!(matches!(ControlSocket::open(&chosen, true), Err(SocketError::NoGroup { .. })));
+    }
+
+    #[test]
+    fn groups_are_found_by_their_names() {
+        let groups = "root:x:0:\nsensors:x:7:\nsensor:x:990:alice,bob\nbroken\n";
+        assert_eq!(group_in(groups, "sensor"), Some(990));
+        assert_eq!(group_in(groups, "alice"), None);
+        assert_eq!(group_in(groups, "broken"), None);
+    }
+}

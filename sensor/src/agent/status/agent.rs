@@ -1,0 +1,50 @@
+//! The section of the process and its configuration.
+
+use serde::Serialize;
+
+/// The process; gauges but for the processor time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Agent {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Process number.
+    pub pid: u32,
+    /// When it started, milliseconds since the epoch; a gauge.
+    pub started: u64,
+    /// When this snapshot was taken, milliseconds since the epoch.
+    pub now: u64,
+    /// What the process uses; `None` where the system does not tell.
+    pub process: Option<Process>,
+    /// The configuration in force.
+    pub configuration: Configuration,
+}
+
+/// What the process uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Process {
+    /// Processor time of all threads, user and system, seconds.
+    pub cpu: f64,
+    /// Resident memory, octets; a gauge.
+    pub resident: u64,
+    /// Virtual memory, octets; a gauge.
+    pub virtual_memory: u64,
+    /// Threads; a gauge.
+    pub threads: u64,
+    /// Open file descriptors; a gauge.
+    pub descriptors: u64,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Configuration {
+    /// The file; `None` where flags say everything.
+    pub path: Option<String>,
+    /// SHA-256 of the file as it was read last and is in force, as `sha256sum` prints it.
+    pub sha256: Option<String>,
+    /// When it was put in force: at the start or by a reload, milliseconds since the epoch; a gauge.
+    pub since: u64,
+    /// Whether the last reload put everything in force that it could; true before the first.
+    pub reloaded: bool,
+    /// Why it did not.
+    pub refusal: Option<String>,
+}

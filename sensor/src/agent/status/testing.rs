@@ -1,0 +1,196 @@
+//! A snapshot in which every section and every list has something, for tests of what is made of snapshots.
+
+use std::time::Duration;
+
+use sensor_common::key::Direction;
+use sensor_core::flow::{initiator::Shares, source::SourceId};
+
+use super::{
+    Cache, Connection, Count, Flows, Hit, Lost, Policy, Reloads, Sink, Status, Waiting,
+    agent::{Agent, Configuration, Process},
+    condition::{Code, Condition, Reason},
+    host::{Drain, Host, Interface, InterfaceLosses, Table, Times},
+};
+use crate::{
+    agent::host::coverage::{self, Passed},
+    intake::report::{DeviceReport, ForwardReport, ListenerReport, Report, Skipped},
+};
+
+const NOW: u64 = 1_700_000_000_000;
+
+fn count(packets: u64) -> Count {
+    Count { packets, octets: 100 * packets }
+}
+
+fn host() -> Host {
+    let passed = |direction| Passed {
+        interface: "eth0".to_owned(),
+        direction,
+        seen: 900,
+        counted: 1000,
+        unseen: 100,
+    };
+    let mut times = Times::default();
+    times.grace.observe(Duration::from_millis(10));
+    times.drain.observe(Duration::from_millis(12));
+    Host {
+        drain: Drain {
+            drains: 60,
+            early: 2,
+            out_of_balance: 0,
+            records_v4: 500,
+            records_v6: 50,
+            seen: count(1000),
+            segmented: count(20),
+            recorded: count(1000),
+            folded: count(7),
+            non_ip: count(11),
+            truncated: count(2),
+            malformed: count(3),
+            unattributed: count(4),
+        },
+        coverage: coverage::Report {
+            interfaces: 1,
+            current: vec![passed(Direction::Ingress), passed(Direction::Egress)],
+            restored: 1,
+            absent: vec!["eth9".to_owned()],
+            ..coverage::Report::default()
+        },
+        interfaces: vec![Interface {
+            name: "eth0".to_owned(),
+            ingress: "XDP".to_owned(),
+            egress: "tcx".to_owned(),
+            rx_packets: 600,
+            rx_octets: 60_000,
+            tx_packets: 400,
+            tx_octets: 40_000,
+            lost: InterfaceLosses { rx_missed: 5, ..InterfaceLosses::default() },
+        }],
+        tables: [Table { slots: 65_536, fullest: 1024 }, Table { slots: 32_768, fullest: 16 }],
+        times,
+        since_drain: Duration::from_millis(400),
+        interval: Duration::from_secs(1),
+    }
+}
+
+fn intake() -> Report {
+    let mut report = Report::default();
+    let mut listener = ListenerReport { dropped: 6, ..ListenerReport::default() };
+    listener.received.messages = 70;
+    listener.received.octets = 70_000;
+    report.listeners.insert("netflow://0.0.0.0:2055".to_owned(), listener);
+    let device = || {
+        let mut device = DeviceReport { name: "edge \"1\"".to_owned(), ..DeviceReport::default() };
+        device.ledger.datagrams = 70;
+        device.ledger.octets = 70_000;
+        device.ledger.flow_rows = 1500;
+        device.ledger.skipped[Skipped::UnknownTemplate] = 300;
+        device.ledger.skipped[Skipped::RecordTruncated] = 20;
+        device.lost.flows = 8;
+        device.lost.datagrams = 9;
+        device.skew = -2500;
+        device
+    };
+    report.ledger = device().ledger;
+    report.ledger.flows = 69_680;
+    report.devices.insert(SourceId::Device([192, 0, 2, 1].into()), device());
+    report.forwards = vec![ForwardReport { name: "udp://c:2055".to_owned(), sent: 60, failed: 1 }];
+    report
+}
+
+/// A snapshot that has everything.
+pub fn status() -> Status {
+    let flows = |flows| Flows { flows, packets: 10 * flows, octets: 1000 * flows };
+    Status {
+        agent: Some(Agent {
+            version: "0.1.0",
+            pid: 4242,
+            started: NOW - 3_725_000,
+            now: NOW,
+            process: Some(Process {
+                cpu: 12.5,
+                resident: 50 << 20,
+                virtual_memory: 500 << 20,
+                threads: 9,
+                descriptors: 33,
+            }),
+            configuration: Configuration {
+                path: Some("/etc/sensor/sensor.toml".to_owned()),
+                sha256: Some("ba7816bf8f01cfea".repeat(4)),
+                since: NOW - 60_000,
+                reloaded: false,
+                refusal: Some("tags and policies: cannot read policies".to_owned()),
+            },
+        }),
+        host: Some(host()),
+        intake: Some(intake()),
+        cache: Some(Cache { active: 42, evicted: 3 }),
+        engine: super::Engine {
+            waiting: Waiting { queued_batches: 2, queued: 512, capacity: 262_144 },
+            lost: vec![Lost {
+                source: "netflow",
+                reason: "full",
+                flows: 7,
+                packets: 9,
+                octets: 900,
+            }],
+            policies: vec![Policy {
+                name: "port_scan".to_owned(),
+                matched: 900,
+                late: 1,
+                untracked: 2,
+                evicted: 4,
+                events: 5,
+                labels: 6,
+                watched: 30,
+                ..Policy::default()
+            }],
+            initiators: Shares { known: 1000, guessed: 300, unknown: 200 },
+            ..super::Engine::default()
+        },
+        held_back: Some(12),
+        sinks: vec![Sink {
+            name: "tcp://collector:4739".to_owned(),
+            offered: flows(1500),
+            sent: flows(1400),
+            queued: flows(90),
+            not_sent: flows(10),
+            capacity: 65_536,
+            messages: 100,
+            message_octets: 140_000,
+            connection: Some(Connection { connected: false, outages: 2 }),
+            error: Some("connection refused".to_owned()),
+            ..Sink::default()
+        }],
+        hits: vec![Sink {
+            name: "syslog+tcp://log:514".to_owned(),
+            offered: 5,
+            sent: 3,
+            queued: 1,
+            spooled: 1,
+            capacity: 10_000,
+            error: Some("timed out\nagain".to_owned()),
+            ..Sink::default()
+        }],
+        recent_hits: vec![Hit {
+            timestamp: NOW - 5000,
+            policy: "port_scan".to_owned(),
+            kind: "start",
+            severity: "high",
+            summary: "port_scan: start (high): srcip=10.0.0.5".to_owned(),
+        }],
+        reloads: Reloads {
+            count: 2,
+            refused: 1,
+            last_pause: Duration::from_micros(1500),
+            longest_pause: Duration::from_micros(2500),
+        },
+        ..Status::default()
+    }
+}
+
+/// What might be said of it.
+pub fn condition() -> Condition {
+    let message = "no interface for `eth9` has appeared".to_owned();
+    Condition { reasons: vec![Reason { code: Code::AbsentInterface, message }], ready: true }
+}
