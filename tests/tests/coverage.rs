@@ -89,7 +89,7 @@ impl Pair {
     fn both(&self, loaded: &Loaded) -> Result<(Crossing, [u64; 2])> {
         let index = self.link()?.index;
         let counted = self.near.enter(|| InterfaceCounters::open()?.read(&[index]))??;
-        let counted = *counted.get(&index).context("the interface's counters")?.packets;
+        let counted = counted.get(&index).context("the interface's counters")?.packets;
         Ok((loaded.programs.crossed(index), counted))
     }
 
