@@ -88,7 +88,7 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
 fn host(filter: Option<&str>) -> Result<()> {
     match setup::programs(&[Need::Host]) {
         Err(error) if error.is::<Skip>() => {
-            println!("host: some comparisons are left out: {error}")
+            println!("host: some comparisons are left out: {error}");
         }
         result => result?,
     }

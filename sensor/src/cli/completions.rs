@@ -1,9 +1,8 @@
 //! `sensor completions`.
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
-use super::Arguments;
 use crate::stdio;
 
 /// Closes the help.
@@ -21,10 +20,10 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Prints the script.
-pub fn completions(arguments: &CompletionsArgs) -> anyhow::Result<()> {
+/// Prints the script for `program`.
+pub fn completions(arguments: &CompletionsArgs, mut program: Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    generate(arguments.shell, &mut Arguments::shown(), "sensor", &mut script);
+    generate(arguments.shell, &mut program, "sensor", &mut script);
     Ok(stdio::print(String::from_utf8_lossy(&script))?)
 }
 
@@ -33,6 +32,7 @@ mod tests {
     use clap::ValueEnum as _;
 
     use super::*;
+    use crate::cli::Arguments;
 
     #[test]
     fn every_shell_gets_a_script_that_knows_the_verbs() {

@@ -148,8 +148,8 @@ pub fn main(
         Command::Nql(arguments) => nql::nql(arguments),
         Command::Policy(arguments) => policy::policy(arguments),
         Command::Labels(arguments) => labels::labels(arguments),
-        Command::Completions(arguments) => completions::completions(arguments),
-        Command::Manual(arguments) => manual::manual(arguments),
+        Command::Completions(arguments) => completions::completions(arguments, Arguments::shown()),
+        Command::Manual(arguments) => manual::manual(arguments, Arguments::shown()),
     };
     let exit = match result {
         Ok(()) => Exit::Success,

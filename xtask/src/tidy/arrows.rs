@@ -44,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "intake",
             "kernel",
             "nql",
+            "pem",
             "policy",
             "replay",
             "roles",
