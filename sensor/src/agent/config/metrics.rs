@@ -78,7 +78,6 @@ pub(super) fn resolve(raw: &Metrics, faults: &mut Faults) -> Option<MetricsConfi
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::agent::config::{from_text, overrides::Overrides};
 
     #[test]
