@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_drain_may_be_late_but_not_for_ever() {
-        let mut look = |since, interval| {
+        let look = |since, interval| {
             let (since, interval) = (Duration::from_secs(since), Duration::from_secs(interval));
             let status = host(Drain { drains: 1, ..Drain::default() }, since, interval);
             codes(&Watch::default().look(Instant::now(), &status))

@@ -394,7 +394,7 @@ mod tests {
                 }
             }
             Value::Array(items) => {
-                items.iter().for_each(|item| walk(&format!("{path}[]"), item, found))
+                items.iter().for_each(|item| walk(&format!("{path}[]"), item, found));
             }
             _ => {}
         }
