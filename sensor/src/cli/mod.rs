@@ -17,6 +17,7 @@ pub mod exit;
 pub mod fields;
 pub mod hits;
 pub mod labels;
+#[expect(clippy::disallowed_methods, reason = "edge: writes the pages")]
 pub mod manual;
 pub mod names;
 pub mod nql;

@@ -191,9 +191,9 @@ fn the_day_is_ordinary() {
 
 #[test]
 fn the_day_is_ordered_and_always_the_same() {
-    let (mut one, mut other) = (Day::new(Size::SMALL, true), Day::new(Size::SMALL, true));
+    let (one, mut other) = (Day::new(Size::SMALL, true), Day::new(Size::SMALL, true));
     let (mut count, mut latest) = (0_u64, 0);
-    while let Some(record) = one.next() {
+    for record in one {
         let again = other.next().expect("as many");
         assert_eq!(format!("{record:?}"), format!("{again:?}"));
         assert!((latest..START + DAY).contains(&record.end) && record.start <= record.end);

@@ -181,7 +181,7 @@ impl Flow {
             (true, true) => ECE | CWR,
             (true, false) => ECE,
         };
-        let met = flags & PSH != 0 && (self.mixed() >> 8).wrapping_add(slice) % 16 == 0;
+        let met = flags & PSH != 0 && (self.mixed() >> 8).wrapping_add(slice).is_multiple_of(16);
         offer | if met { ECE | CWR } else { 0 }
     }
 

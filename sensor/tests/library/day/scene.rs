@@ -31,6 +31,7 @@ const TELLING_LOW: [u16; 34] = [
 ];
 
 /// One packet from somebody to somebody, or several.
+#[derive(Clone, Copy)]
 pub struct Message {
     pub protocol: u8,
     pub icmp: (u8, u8),
