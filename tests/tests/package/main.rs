@@ -85,6 +85,8 @@ fn runs_as_the_unit_says(system: &System, unit: &Unit) -> Result<()> {
     far.veth("va", &near, "vb")?;
     // The configuration says "auto".
     near.run("ip route add default via 192.0.2.1")?;
+    // What RuntimeDirectory= would make.
+    system.run("install -d -o sensor -g sensor /run/sensor")?;
     let socket = system.path("run/notify");
     let manager = UnixDatagram::bind(&socket)?;
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o777))?;
@@ -99,7 +101,8 @@ fn runs_as_the_unit_says(system: &System, unit: &Unit) -> Result<()> {
         hears(&manager, "WATCHDOG=1", &agent)?;
     }
     hears(&manager, "STATUS=1 interface", &agent)?;
-    agent.signal("HUP")?;
+    ensure!(system.run("/usr/bin/sensor status")?.contains("vb"), "the status names the interface");
+    system.run(unit.get("ExecReload")?)?;
     hears(&manager, "RELOADING=1", &agent)?;
     hears(&manager, "READY=1", &agent)?;
     agent.signal("TERM")?;

@@ -27,7 +27,11 @@ impl Unit {
         Ok(Self(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
     }
 
-    fn get(&self, name: &str) -> Result<&str> {
+    /// A setting.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn get(&self, name: &str) -> Result<&str> {
         self.0.get(name).map(String::as_str).with_context(|| format!("the unit has no {name}="))
     }
 
