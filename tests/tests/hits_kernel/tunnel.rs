@@ -89,12 +89,20 @@ pub const SCENARIOS: &[Scenario] = &[
         traffic: |at| {
             packets(at, IPV6_IN_IP, 3)?;
             let back = at.packet("outside.1", "near.1", IPV6_IN_IP, &INNER)?;
-            at.raw("outside.1", &[back])
+            at.raw("outside.1", &vec![back; 5])
         },
         hits: &[
             "tunnel_6in4 medium srcip=near.1 dstip=outside.1",
             "tunnel_6in4 medium srcip=outside.1 dstip=near.1",
         ],
+    },
+    Scenario {
+        name: "somebody outside looks for an open tunnel",
+        traffic: |at| {
+            let packet = at.packet("outside.1", "near.1", IPV6_IN_IP, &INNER)?;
+            at.raw("outside.1", &[packet])
+        },
+        hits: &[],
     },
     Scenario {
         name: "IPv6 in IPv4, inside",
