@@ -93,7 +93,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "NULL scan of 20 ports",
         traffic: |at| at.nmap("outside.1", "-sN -p 1-20 near.1").map(drop),
-        hits: &["tcp_null_scan medium srcip=outside.1 dstip=near.1"],
+        hits: &["tcp_null_scan medium srcip=outside.1"],
     },
     Scenario {
         name: "NULL scan of two ports",
@@ -103,7 +103,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "FIN scan of 20 ports",
         traffic: |at| at.nmap("outside.1", "-sF -p 1-20 near.1").map(drop),
-        hits: &["tcp_fin_scan medium srcip=outside.1 dstip=near.1"],
+        hits: &["tcp_fin_scan medium srcip=outside.1"],
     },
     Scenario {
         name: "FIN scan of two ports",
@@ -113,7 +113,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "Xmas scan of 20 ports",
         traffic: |at| at.nmap("outside.1", "-sX -p 1-20 near.1").map(drop),
-        hits: &["tcp_xmas_scan low srcip=outside.1 dstip=near.1"],
+        hits: &["tcp_xmas_scan low srcip=outside.1"],
     },
     // What a firewall lets through; no stock policy is about it.
     Scenario {
@@ -131,9 +131,9 @@ pub const SCENARIOS: &[Scenario] = &[
             at.nmap("outside.1", "-O --max-os-tries 1 -p 80,81 near.1").map(drop)
         },
         hits: &[
-            "nmap_fingerprint low srcip=outside.1 dstip=near.1",
-            "tcp_syn_fin low srcip=outside.1 dstip=near.1",
-            "tcp_xmas_scan low srcip=outside.1 dstip=near.1",
+            "nmap_fingerprint low srcip=outside.1",
+            "tcp_syn_fin low srcip=outside.1",
+            "tcp_xmas_scan low srcip=outside.1",
         ],
     },
     Scenario {
