@@ -30,6 +30,18 @@ const FILES: &[(&str, &str, u32, Kind)] = &[
     ("sensor/deploy/systemd/sensor.sysusers", "usr/lib/sysusers.d/sensor.conf", 0o644, Owned),
     ("sensor/deploy/systemd/sensor.tmpfiles", "usr/lib/tmpfiles.d/sensor.conf", 0o644, Owned),
     ("sensor/deploy/sensor.toml", "usr/share/doc/sensor/sensor.toml", 0o644, Owned),
+    (
+        "sensor/deploy/prometheus-alerts.yml",
+        "usr/share/doc/sensor/prometheus-alerts.yml",
+        0o644,
+        Owned,
+    ),
+    (
+        "sensor/deploy/grafana-dashboard.json",
+        "usr/share/doc/sensor/grafana-dashboard.json",
+        0o644,
+        Owned,
+    ),
     ("README.md", "usr/share/doc/sensor/README.md", 0o644, Owned),
     ("LICENSE-MIT", "usr/share/doc/sensor/LICENSE-MIT", 0o644, Owned),
     ("LICENSE-APACHE", "usr/share/doc/sensor/LICENSE-APACHE", 0o644, Owned),

@@ -22,11 +22,11 @@ pub enum Code {
     Imbalance,
     /// The kernel's tables are not drained any more.
     DeadDrain,
-    /// A queue has been full for [`FULL`].
+    /// A queue has been full for a minute.
     FullQueue,
-    /// An interface counts packets, and the programs have seen none for [`SILENT`].
+    /// An interface counts packets, and the programs have seen none for a minute.
     SilentInterface,
-    /// Packets passed an interface unseen within [`RECENT`].
+    /// Packets passed an interface unseen within the last five minutes.
     MissedPackets,
     /// A configured interface is not there.
     AbsentInterface,

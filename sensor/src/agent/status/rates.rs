@@ -51,7 +51,7 @@ pub struct Rates {
     pub cpu: f64,
 }
 
-/// The snapshots that rates are taken between: at least [`Self::SPAN`] apart, as soon as there are such.
+/// The snapshots that rates are taken between: at least `SPAN` apart, as soon as there are such.
 #[derive(Debug, Default)]
 pub struct History {
     older: Option<(Instant, Totals)>,
