@@ -45,7 +45,7 @@ pub struct RowLog {
     unwanted: usize,
 }
 
-/// Where a row lies in its log, in units of [`UNIT`].
+/// Where a row lies in its log, in units of `UNIT`.
 pub type LogPlace = u32;
 
 /// Octets that places count by: 32 GiB of rows have places.

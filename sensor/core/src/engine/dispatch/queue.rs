@@ -58,7 +58,7 @@ pub struct Lost {
 pub struct Waiting {
     /// Batches, and steps of time between them.
     pub batches: usize,
-    /// Records; a batch or a step of time counts as [`STEP`] at least.
+    /// Records; a batch or a step of time counts as `STEP` at least.
     pub records: usize,
     /// Records for which there is room.
     pub room: usize,

@@ -141,7 +141,7 @@ pub enum Reading {
 /// How far a window has come towards a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
-    /// Nowhere near: not even [`SOON`] more records could make it hold.
+    /// Nowhere near: not even a few more records could make it hold.
     Far,
     /// Not near by what the window has, but a few records could make it hold.
     Open,
