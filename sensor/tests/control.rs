@@ -317,6 +317,8 @@ fn a_reload_says_what_it_has_done() {
         (&Value::Bool(false), &in_force)
     );
     assert_eq!(document["reloads"]["count"], 3);
+    let (_, document) = agent.document("reload");
+    assert_eq!((&document["policies"], &document["complete"]), (&1.into(), &false.into()));
     let (_, metrics) = agent.get("/metrics", "");
     assert_eq!(series(&metrics, "sensor_last_reload_complete"), Some("0"));
     // A policy with a fault: the others stay as they were.

@@ -23,7 +23,7 @@ use super::{
         Plant,
         reload::{Kept, Renewal},
     },
-    status::agent::Configuration,
+    status::{Status, agent::Configuration},
 };
 
 /// What of the configuration is in force, for others to look at.
@@ -128,7 +128,7 @@ impl Reconfiguration {
                 plant.refuse_reload();
                 let kept = vec![KeptPart::new("configuration", &format!("{error:#}"))];
                 let took_ms = start.elapsed().as_millis() as u64;
-                return Answer { kept, took_ms, ..Answer::default() };
+                return Answer { kept, took_ms, policies: active(plant), ..Answer::default() };
             }
         };
         let new = &config.written.sections;
@@ -183,6 +183,13 @@ impl Reconfiguration {
             false => Err(NamedFaults(faults.into_iter().collect()).into()),
         }
     }
+}
+
+/// Policies in force.
+fn active(plant: &Plant) -> usize {
+    let mut status = Status::default();
+    plant.report(&mut status);
+    status.engine.policies.len()
 }
 
 /// SHA-256 in hexadecimal digits.

@@ -5,11 +5,13 @@ use std::{
     fs::{self, DirBuilder, Permissions},
     io::{self, ErrorKind},
     os::unix::{
-        fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown},
-        net::{UnixListener, UnixStream},
+        fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown},
+        net::UnixListener,
     },
     path::{Path, PathBuf},
 };
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::agent::config::control::ControlConfig;
 
@@ -70,7 +72,11 @@ impl ControlSocket {
             }
             // Whoever runs it by hand need not be told that only root may.
             Err(SocketError::System { path, source })
-                if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::NotFound) =>
+                if !service
+                    && matches!(
+                        source.kind(),
+                        ErrorKind::PermissionDenied | ErrorKind::NotFound
+                    ) =>
             {
                 tracing::debug!(path = %path.display(), %source, "no control socket");
                 Ok(None)
@@ -120,21 +126,33 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-/// Whether a socket may be put at `path`: there is nothing, or what a dead agent has left.
+/// Whether a socket may be put at `path`: there is nothing, or what a dead agent has left. It never waits: an agent that has been
+/// stopped has it all the same.
 fn check_place(path: &Path) -> Result<(), SocketError> {
     let path = path.to_owned();
-    match UnixStream::connect(&path) {
-        Ok(_) => Err(SocketError::Taken { path }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        // Where nothing listens any more, and where a file is no socket.
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            use std::os::unix::fs::FileTypeExt as _;
-            let is_socket =
-                fs::symlink_metadata(&path).is_ok_and(|file| file.file_type().is_socket());
-            if is_socket { Ok(()) } else { Err(SocketError::Foreign { path }) }
+    match fs::symlink_metadata(&path) {
+        Ok(file) if file.file_type().is_socket() => {}
+        Ok(_) => return Err(SocketError::Foreign { path }),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(SocketError::System { path, source }),
+    }
+    match connect_at_once(&path) {
+        // Its queue of connections is full: nobody takes them, but somebody could.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(SocketError::Taken { path }),
+        Ok(()) => Err(SocketError::Taken { path }),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) =>
+        {
+            Ok(())
         }
         Err(source) => Err(SocketError::System { path, source }),
     }
+}
+
+fn connect_at_once(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
 }
 
 /// Makes the socket in a directory that is ours alone, gives it its mode and group, and then moves it to its place.
@@ -189,6 +207,8 @@ fn group_in(groups: &str, name: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::{fs::symlink, net::UnixStream};
+
     use super::*;
 
     fn config(path: &Path) -> ControlConfig {
@@ -239,6 +259,29 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         let chosen = ControlConfig { group_required: true, ..config(&directory.path().join("s")) };
         assert!(matches!(ControlSocket::open(&chosen, true), Err(SocketError::NoGroup { .. })));
+    }
+
+    #[test]
+    fn a_link_is_no_socket_wherever_it_leads() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("link");
+        symlink(directory.path().join("nowhere"), &path).unwrap();
+        let result = ControlSocket::open(&config(&path), true);
+        assert!(matches!(result, Err(SocketError::Foreign { .. })));
+    }
+
+    #[test]
+    fn an_agent_that_takes_no_connection_keeps_its_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let stopped = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        stopped.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        stopped.listen(0).unwrap();
+        let waiting = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        waiting.connect(&SockAddr::unix(&path).unwrap()).unwrap();
+        assert_eq!(connect_at_once(&path).unwrap_err().kind(), ErrorKind::WouldBlock);
+        let result = ControlSocket::open(&config(&path), true);
+        assert!(matches!(result, Err(SocketError::Taken { .. })));
     }
 
     #[test]
