@@ -21,7 +21,7 @@ const PACKAGES: &str = "SENSOR_PACKAGES";
 
 fn ready(test: &str) -> bool {
     root(test)
-        && ["debootstrap", "ping", "skopeo", "setpriv", "systemd-analyze"]
+        && ["debootstrap", "ping", "skopeo", "setpriv", "strace", "systemd-analyze"]
             .iter()
             .all(|p| require(p))
 }
@@ -91,8 +91,9 @@ fn runs_as_the_unit_says(system: &System, unit: &Unit) -> Result<()> {
     let manager = UnixDatagram::bind(&socket)?;
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o777))?;
     manager.set_read_timeout(Some(Duration::from_millis(200)))?;
+    let trace = system.beside().join("trace");
     let mut command = near.command("sh");
-    command.arg("-c").arg(unit.start_line(system)?).env("NOTIFY_SOCKET", "/run/notify");
+    command.arg("-c").arg(unit.start_line(system, &trace)?).env("NOTIFY_SOCKET", "/run/notify");
     let agent = Agent::spawn(command.env("WATCHDOG_USEC", "2000000"))?;
     hears(&manager, "READY=1", &agent)?;
     // What is ordered behind the unit finds its packets counted.
@@ -109,6 +110,7 @@ fn runs_as_the_unit_says(system: &System, unit: &Unit) -> Result<()> {
     hears(&manager, "STOPPING=1", &agent)?;
     let outcome = agent.wait()?;
     ensure!(outcome.code == Some(0), "{:?}: {}", outcome.code, outcome.stderr);
+    unit.allows(&trace)?;
     let (seen, _) = outcome.ledger("seen");
     ensure!(seen >= 100, "{seen} packets seen: {}", outcome.stderr);
     Ok(())

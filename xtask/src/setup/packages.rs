@@ -71,6 +71,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("binutils", "objdump", &[Labs, Package]),
     ("debootstrap", "debootstrap", &[Labs]),
     ("skopeo", "skopeo", &[Labs]),
+    ("strace", "strace", &[Labs]),
 ];
 
 /// The packages whose programs `needs` lack here.
