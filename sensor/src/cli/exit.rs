@@ -11,6 +11,7 @@ use crate::{
             ConfigError,
             lists::{ListError, UnreadableList},
         },
+        control::SocketError,
         inspect::{
             NamedFaults,
             policies::{PolicyFaults, UnreadablePolicies},
@@ -122,6 +123,9 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
         });
     }
     if link.is::<PolicyFaults>() || link.is::<NamedFaults>() {
+        return Some(Exit::Usage);
+    }
+    if let Some(SocketError::NoGroup { .. } | SocketError::Foreign { .. }) = link.downcast_ref() {
         return Some(Exit::Usage);
     }
     if let Some(ListError(unreadable)) = link.downcast_ref::<ListError>() {
@@ -237,6 +241,14 @@ mod tests {
 
     fn io_error(kind: io::ErrorKind) -> anyhow::Error {
         anyhow::Error::from(io::Error::from(kind))
+    }
+
+    #[test]
+    fn a_control_socket_that_the_configuration_rules_out_is_a_mistake_in_it() {
+        let error = anyhow::Error::from(SocketError::NoGroup { group: "g".to_owned() });
+        assert_eq!(code(&error.context("start")), Exit::Usage);
+        let error = anyhow::Error::from(SocketError::Foreign { path: "f".into() });
+        assert_eq!(code(&error), Exit::Usage);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::{
 
 use sensor_core::{
     flow::fields::OwnedValue,
+    nql::literal::value_text,
     policy::alert::{Alert, EventKind, Severity},
 };
 
@@ -87,7 +88,7 @@ impl Said {
     }
 
     fn about(&self, host: IpAddr) -> Vec<String> {
-        let is_host = |(_, value): &(_, OwnedValue)| shown(value) == host.to_string();
+        let is_host = |(_, value): &(_, OwnedValue)| value_text(value) == host.to_string();
         let about = |event: &&Alert| event.track.iter().any(is_host);
         self.events.iter().filter(about).map(line).collect()
     }
@@ -99,7 +100,7 @@ impl Said {
             let row = rows.entry((&event.policy.name, severity.name())).or_default();
             row.0 += 1;
             row.1 += self.events.iter().filter(|other| other.incident == event.incident).count();
-            let key: Vec<_> = event.track.iter().map(|(_, value)| shown(value)).collect();
+            let key: Vec<_> = event.track.iter().map(|(_, value)| value_text(value)).collect();
             row.2.insert(key.join(" "));
         }
         let total = self.alerts().count();
@@ -114,13 +115,6 @@ impl Said {
         }
         text
     }
-}
-
-/// A value of a key, without its type.
-fn shown(value: &OwnedValue) -> String {
-    let debug = format!("{value:?}");
-    let inner = debug.split_once('(').map_or(debug.as_str(), |(_, inner)| inner);
-    inner.trim_end_matches(')').trim_matches('"').to_owned()
 }
 
 fn said(size: Size, view: View, known: Known, ecn: bool) -> Said {

@@ -1,6 +1,6 @@
-//! Values as they are written: MAC addresses, protocols.
+//! Values as they are written: MAC addresses, protocols, values of fields.
 
-use crate::flow::protocol;
+use crate::flow::{fields::OwnedValue, protocol};
 
 /// Reads a MAC address: six pairs of hexadecimal digits between colons or hyphens.
 pub fn mac(text: &str) -> Option<[u8; 6]> {
@@ -16,6 +16,19 @@ pub fn mac(text: &str) -> Option<[u8; 6]> {
 /// The canonical text of a MAC address.
 pub fn mac_text([a, b, c, d, e, f]: [u8; 6]) -> String {
     format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+}
+
+/// A value as people read it; several texts are separated by commas.
+pub fn value_text(value: &OwnedValue) -> String {
+    match value {
+        OwnedValue::Integer(number) | OwnedValue::NumberText(number) => number.to_string(),
+        OwnedValue::Float(number) => number.to_string(),
+        OwnedValue::Bool(flag) => flag.to_string(),
+        OwnedValue::Ip(address) => address.to_string(),
+        OwnedValue::Mac(address) => mac_text(*address),
+        OwnedValue::Text(text) => text.to_string(),
+        OwnedValue::Texts(texts) => texts.join(", "),
+    }
 }
 
 /// Reads a protocol: its number, its IANA name, or a name in common use, without regard to case.

@@ -116,6 +116,28 @@ impl Value for Texts {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entries(pub Vec<(Setting<String>, Setting<String>)>);
 
+/// Reads a table whose keys are names of somebody's choice: each with its place, in the order of the file. `None` where `found`
+/// is no table, which is a fault of the kind `T`; a value with a fault is left out.
+pub fn named<T: Value, V: Value>(
+    found: &Spanned<DeValue<'_>>,
+    path: &str,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<Vec<(Setting<String>, Setting<V>)>> {
+    let Some(table) = found.get_ref().as_table() else {
+        faults.push(wrong_kind::<T>(found, path));
+        return None;
+    };
+    let mut entries: Vec<_> = table
+        .iter()
+        .filter_map(|(name, value)| {
+            let read = V::read(value, &format!("{path}.{}", name.get_ref()), faults)?;
+            Some((at(name.get_ref().to_string(), name.span()), at(read, value.span())))
+        })
+        .collect();
+    entries.sort_by_key(|(name, _)| place(name).start);
+    Some(entries)
+}
+
 impl Value for Entries {
     const KIND: &'static str = "a table of strings";
 
@@ -124,19 +146,7 @@ impl Value for Entries {
         path: &str,
         faults: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
-        let Some(table) = found.get_ref().as_table() else {
-            faults.push(wrong_kind::<Self>(found, path));
-            return None;
-        };
-        let mut entries: Vec<_> = table
-            .iter()
-            .filter_map(|(name, value)| {
-                let text = String::read(value, &format!("{path}.{}", name.get_ref()), faults)?;
-                Some((at(name.get_ref().to_string(), name.span()), at(text, value.span())))
-            })
-            .collect();
-        entries.sort_by_key(|(_, value)| place(value).start);
-        Some(Self(entries))
+        named::<Self, String>(found, path, faults).map(Self)
     }
 
     fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{expected::Expected, flows::BEGIN, raw::Fields};
 use crate::{
     diagnostic::Diagnostic,
-    flow::fields::OwnedValue,
     nql::literal,
     policy::alert::{Alert, EventKind, LabelAction},
     settings::schema::Setting,
@@ -68,7 +67,12 @@ pub fn of_event(event: &Alert) -> Found {
     ]);
     found.extend(event.reason.map(|reason| ("reason".to_owned(), reason.name().to_owned())));
     found.extend(event.threshold.as_ref().map(|text| ("threshold".to_owned(), text.to_string())));
-    found.extend(event.track.iter().map(|(name, value)| (format!("track.{name}"), shown(value))));
+    found.extend(
+        event
+            .track
+            .iter()
+            .map(|(name, value)| (format!("track.{name}"), literal::value_text(value))),
+    );
     found
 }
 
@@ -87,18 +91,6 @@ pub fn of_label(label: &LabelAction) -> Found {
 fn at(time: u64) -> String {
     let after = std::time::Duration::from_millis(time.saturating_sub(BEGIN));
     humantime::format_duration(after).to_string()
-}
-
-fn shown(value: &OwnedValue) -> String {
-    match value {
-        OwnedValue::Integer(number) | OwnedValue::NumberText(number) => number.to_string(),
-        OwnedValue::Float(number) => number.to_string(),
-        OwnedValue::Bool(flag) => flag.to_string(),
-        OwnedValue::Ip(address) => address.to_string(),
-        OwnedValue::Mac(address) => literal::mac_text(*address),
-        OwnedValue::Text(text) => text.to_string(),
-        OwnedValue::Texts(texts) => texts.join(", "),
-    }
 }
 
 /// Compares what was found with what was expected.

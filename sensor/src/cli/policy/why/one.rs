@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sensor_core::{
     diagnostic::{Finding, Findings, Theme},
     flow::batch::Source,
-    nql::reference::Record,
+    nql::{literal::value_text, reference::Record},
     policy::why::{
         Asked, alone,
         verdict::{self, Verdict},
@@ -13,7 +13,7 @@ use sensor_core::{
 };
 use serde::Serialize;
 
-use super::shown::{Compared, FieldValue, compared, line, note, text};
+use super::shown::{Compared, FieldValue, compared, line, note};
 use crate::cli::report::Body;
 
 /// What a policy does with flows.
@@ -158,7 +158,7 @@ impl Decided {
         let (query, reason) = verdict.decided(asked, source)?;
         let values = reason.values.iter().map(|(field, values)| Values {
             field: field.clone(),
-            values: values.iter().map(text).collect(),
+            values: values.iter().map(value_text).collect(),
         });
         let values: Vec<Values> = values.collect();
         let has = |Values { field, values }: &Values| match values.as_slice() {

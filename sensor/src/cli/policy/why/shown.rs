@@ -21,7 +21,7 @@ pub struct FieldValue {
 impl FieldValue {
     /// A field of a key or of a flow.
     pub fn of(field: &str, value: Option<&OwnedValue>) -> Self {
-        Self { field: field.to_owned(), value: value.map(text) }
+        Self { field: field.to_owned(), value: value.map(literal::value_text) }
     }
 
     /// `srcip 10.0.0.1`.
@@ -53,19 +53,6 @@ const BRIEF: [&str; 10] = [
 pub fn brief(flow: &[FieldValue]) -> String {
     let brief = flow.iter().filter(|value| BRIEF.contains(&value.field.as_str()));
     line(&brief.cloned().collect::<Vec<_>>())
-}
-
-/// A value as text.
-pub fn text(value: &OwnedValue) -> String {
-    match value {
-        OwnedValue::Integer(number) | OwnedValue::NumberText(number) => number.to_string(),
-        OwnedValue::Float(number) => number.to_string(),
-        OwnedValue::Bool(flag) => flag.to_string(),
-        OwnedValue::Ip(address) => address.to_string(),
-        OwnedValue::Mac(address) => literal::mac_text(*address),
-        OwnedValue::Text(text) => text.to_string(),
-        OwnedValue::Texts(texts) => texts.join(", "),
-    }
 }
 
 /// A comparison of a threshold, and what there was.

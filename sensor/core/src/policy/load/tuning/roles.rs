@@ -9,9 +9,9 @@ use crate::{
     diagnostic::{Diagnostic, nearest},
     policy::{
         exempt::RoleNames,
-        load::raw::{Texts, at, place},
+        load::raw::{Texts, named, place},
     },
-    settings::schema::{Setting, Value, wrong_kind},
+    settings::schema::{Setting, Value},
 };
 
 /// `roles = { ROLE = "LABEL", ... }`: roles of policies, and the labels that count in their place.
@@ -36,19 +36,7 @@ impl Value for Roles {
         path: &str,
         faults: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
-        let Some(table) = found.get_ref().as_table() else {
-            faults.push(wrong_kind::<Self>(found, path));
-            return None;
-        };
-        let mut roles: Vec<_> = table
-            .iter()
-            .filter_map(|(role, labels)| {
-                let texts = Texts::read(labels, &format!("{path}.{}", role.get_ref()), faults)?;
-                Some((at(role.get_ref().to_string(), role.span()), at(texts, labels.span())))
-            })
-            .collect();
-        roles.sort_by_key(|(role, _)| place(role).start);
-        Some(Self(roles))
+        named::<Self, Texts>(found, path, faults).map(Self)
     }
 
     fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {

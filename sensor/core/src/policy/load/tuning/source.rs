@@ -1,6 +1,6 @@
 //! The flows of a source, as an override names it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use crate::{
     flow::{batch::Source, fields::find},
@@ -34,6 +34,11 @@ pub(super) fn flows_of(text: &str) -> Result<Typed, String> {
             faults.into_iter().next().map(|fault| fault.message).unwrap_or_default()
         });
     }
+    if let Some((address, _)) = text.split_once('/')
+        && address.parse::<IpAddr>().is_ok()
+    {
+        return Err(format!("`{text}` is no network: its prefix length is too long or no number"));
+    }
     let name = find("flowsrcname").ok_or("flows have no name of a source")?;
     let glob = pattern::Source::Wildcard(text.to_owned());
     let pattern = Pattern::compile(glob, false, &Limits::default());
@@ -66,5 +71,10 @@ mod tests {
             assert_eq!(reference::matches(&query, &record), expected, "{source}");
         }
         assert!(flows_of(" ").is_err());
+        // Not the name of a device that no flow could come from.
+        for network in ["10.0.0.0/33", "2001:db8::/129", "10.0.0.0/x"] {
+            assert!(flows_of(network).unwrap_err().contains("is no network"), "{network}");
+        }
+        assert!(flows_of("rack/7").is_ok());
     }
 }
