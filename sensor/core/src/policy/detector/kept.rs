@@ -51,7 +51,7 @@ impl KeptFlows {
     /// Whether a flow that counts in `bucket` is one to keep.
     #[inline(always)]
     pub fn lacks(&self, bucket: i32) -> bool {
-        self.0.iter().any(|kept| bucket > kept.bucket)
+        self.0.iter().any(|kept| kept.lacks(bucket))
     }
 
     /// Keeps a flow that counts in `bucket`, in the place of the one whose bucket leaves the window first. That goes on to
@@ -118,6 +118,12 @@ impl Default for KeptFlow {
 }
 
 impl KeptFlow {
+    /// Whether a flow that counts in `bucket` is one to keep in its place.
+    #[inline(always)]
+    pub fn lacks(&self, bucket: i32) -> bool {
+        bucket > self.bucket
+    }
+
     /// Where it lies in the log.
     pub fn place(&mut self) -> Option<&mut LogPlace> {
         self.is_there().then_some(&mut self.place)

@@ -115,6 +115,17 @@ impl KeyState {
         self.forget_flows(log);
     }
 
+    /// Whether a flow that counts in `bucket` is one to keep.
+    #[inline(always)]
+    pub(super) fn lacks(&self, bucket: i32) -> bool {
+        self.kept.lacks(bucket) || (self.expected && self.lacks_one_more(bucket))
+    }
+
+    #[cold]
+    fn lacks_one_more(&self, bucket: i32) -> bool {
+        self.rare.as_ref().is_none_or(|rare| rare.kept.lacks(bucket))
+    }
+
     /// Keeps a flow that counts in `bucket`.
     pub(super) fn keep(&mut self, bucket: i32, flow: &Flow<'_>, log: &mut RowLog) {
         let more = self.expected.then(|| &mut self.rare.get_or_insert_default().kept);

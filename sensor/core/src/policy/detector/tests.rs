@@ -589,6 +589,24 @@ proptest! {
     }
 }
 
+/// Though all of them count in one bucket, and none of them crosses the threshold.
+#[test]
+fn a_start_by_time_alone_quotes_its_flows() {
+    let policies = "[[policy]]\nname = 'little'\nmatch = ''\ntrack_by = [['protocol']]\nwindow = '15s'\n\
+        expect = ['udp']\nseverity = { low = 'absent() || avg(octets) <= 100' }\n";
+    let mut bench = Bench::new(policies);
+    for (host, after, octets) in
+        [(0, 0, 1_000_000), (1, 9000, 40), (2, 9000, 41), (3, 9000, 42), (4, 9000, 43)]
+    {
+        bench.observe(&flow(host, NOW + after, NOW + after, octets));
+    }
+    assert!(bench.events.is_empty());
+    bench.advance(NOW + 20_000);
+    let records: Vec<_> =
+        bench.events.iter().map(|event| (event.records, event.samples.len())).collect();
+    assert_eq!(records, [(4, MAX_SAMPLES)]);
+}
+
 /// However many keys are near, and however many incidents are open.
 #[test]
 fn starts_of_many_keys_quote_their_flows() {

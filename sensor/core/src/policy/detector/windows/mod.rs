@@ -165,7 +165,7 @@ impl WindowTracker {
         let time = state.series.newest;
         let verdict = self.judge(policy, slot, time, Some(flow), context);
         let state = self.keys.state(slot);
-        if verdict != Verdict::Far && state.kept.lacks(bucket) {
+        if verdict != Verdict::Far && state.lacks(bucket) {
             state.keep(bucket, flow, &mut self.log);
             if self.log.is_wasteful() {
                 self.log.write_anew(self.keys.states().flat_map(KeyState::places));
