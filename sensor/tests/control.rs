@@ -283,6 +283,35 @@ fn taps_are_few_and_their_places_come_free() {
 }
 
 #[test]
+fn whoever_asks_wrongly_reads_why() {
+    let agent = Agent::start("");
+    let ask = |target: &str| {
+        request(UnixStream::connect(agent.socket()).expect("it listens"), target, "")
+    };
+    for (target, status, text) in [
+        ("/v2/status", 404, "/v2/status is not served here\n"),
+        ("/v1/reload", 405, "/v1/reload does not allow GET\n"),
+        ("/v1/status?form=json", 400, "unknown parameter `form`: /v1/status takes format\n"),
+        ("/v1/tap?rate=0", 400, "rate is 1 to 10000 records a second\n"),
+    ] {
+        assert_eq!(ask(target), (status, text.to_owned()), "{target}");
+    }
+}
+
+#[test]
+fn a_client_too_many_is_told_so() {
+    let agent = Agent::start("");
+    let connect = || UnixStream::connect(agent.socket()).expect("it listens");
+    let idle: Vec<_> = (0..24).map(|_| connect()).collect();
+    let (code, _, stderr) = agent.ask("status", &[]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("too many clients"), "{stderr}");
+    wait_until("the log says so", || agent.said().contains("too many clients"));
+    drop(idle);
+    wait_until("there is room again", || agent.ask("status", &[]).0 == Some(0));
+}
+
+#[test]
 fn a_reload_says_what_it_has_done() {
     let agent = Agent::start("");
     let path = agent.directory.path().join("sensor.toml");
@@ -304,6 +333,10 @@ fn a_reload_says_what_it_has_done() {
     fs::write(&path, format!("{text}[log]\nlevel = 'loud'\n")).unwrap();
     let (code, stdout, stderr) = agent.ask("reload", &[]);
     assert_eq!(code, Some(1));
+    // Whatever is wrong with the file, the agent that runs with what it said before is reached by it.
+    let by_file =
+        Command::new(env!("CARGO_BIN_EXE_sensor")).args(["status", "--config"]).arg(&path).output();
+    assert_eq!(texts(by_file.expect("the binary runs")).0, Some(0));
     assert!(
         stdout.contains("kept the old configuration: ") && stdout.contains("'loud'"),
         "{stdout}"
@@ -484,7 +517,7 @@ fn who_asks_nobody_is_told_so() {
     });
     let (code, _, stderr) = ask("status");
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("gives no answer"), "{stderr}");
+    assert!(stderr.contains("is no sensor"), "{stderr}");
     other.join().expect("no panic");
 }
 

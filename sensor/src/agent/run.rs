@@ -24,14 +24,14 @@ use super::{
     mode::Mode,
     plant::{Plant, top::PrintOptions},
     reconfigure::{Answer, InForce, Reconfiguration},
-    service::{Service, state},
+    service::{self, Service, state},
     signals::{Request, Signals},
     status::summary,
 };
 use crate::{clock::now, stdio};
 
 /// How often it is looked at whether anybody still wants the output.
-const CHECK: Duration = Duration::from_millis(500);
+const CHECK: Duration = service::TICK;
 
 /// What runs until the end.
 struct Watched<'a> {

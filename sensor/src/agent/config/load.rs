@@ -3,12 +3,17 @@
 use std::path::Path;
 
 use sensor_core::{
+    diagnostic::Diagnostic,
     policy::load::PolicyFile,
-    settings::{document, schema::Value as _},
+    settings::{
+        document,
+        schema::{Origin, Value as _},
+    },
 };
 use sensor_kernel::watch::Missing;
 
 use super::{
+    control::{self, ControlConfig},
     error::ConfigError,
     faults::Faults,
     overlay::lay_over,
@@ -40,6 +45,34 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
             Ok(Config { written, ..config })
         }
         Err(faults) => Err(ConfigError::Faulty { path: path.map(Path::to_owned), text, faults }),
+    }
+}
+
+/// Reads `[control]` of a file, whatever is wrong with its other sections: an agent that runs with what the file said before
+/// is reached all the same.
+///
+/// # Errors
+/// As those of [`load`], where `[control]` itself cannot be known.
+pub fn load_control(path: &Path) -> Result<ControlConfig, ConfigError> {
+    let text =
+        text::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let (sections, faults_of_form) = sections::parse(&text);
+    let Some(mut sections) = sections else {
+        let faults = Faults { file: faults_of_form, flags: Vec::new() };
+        return Err(ConfigError::Faulty { path: Some(path.to_owned()), text, faults });
+    };
+    sections.anchor(directory(path));
+    let control = &sections.control.value;
+    let of_control = |fault: &Diagnostic| {
+        let written = [&control.enabled.origin, &control.socket.origin];
+        written.iter().any(|origin| matches!(origin, Origin::File(span) if *span == fault.span))
+    };
+    let file = faults_of_form.into_iter().filter(of_control).collect();
+    let mut faults = Faults { file, flags: Vec::new() };
+    let control = control::resolve(control, &mut faults);
+    match faults.is_empty() {
+        true => Ok(control),
+        false => Err(ConfigError::Faulty { path: Some(path.to_owned()), text, faults }),
     }
 }
 
@@ -89,5 +122,24 @@ fn read(
             faults.flags = more.flags;
             Err(faults)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_control_socket_is_known_whatever_else_is_wrong() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sensor.toml");
+        let socket = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            load_control(&path).map(|control| control.socket)
+        };
+        let wrong = "[flow]\nidle_timeout = 'soon'\n[colector]\n[control]\nsocket = 'own.sock'\n";
+        assert_eq!(socket(wrong).unwrap(), Some(directory.path().join("own.sock")));
+        assert!(socket("[control]\nsocket = 7\n").is_err());
+        assert!(socket("[control\nsocket = '/run/a.sock'\n").is_err());
     }
 }

@@ -48,7 +48,7 @@ mod tests;
 pub use self::{
     capture::InterfacePattern,
     error::ConfigError,
-    load::{from_text, load},
+    load::{from_text, load, load_control},
     log::LogLevel,
     resolve::Config,
 };

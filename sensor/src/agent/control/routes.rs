@@ -4,7 +4,7 @@ use axum::{
     Router,
     extract::{Request, State},
     http::{
-        HeaderName, StatusCode, Uri,
+        HeaderName, Method, StatusCode, Uri,
         header::{AUTHORIZATION, WWW_AUTHENTICATE},
     },
     middleware::{self, Next},
@@ -15,7 +15,7 @@ use tokio::sync::{mpsc::error::TrySendError, oneshot};
 
 use super::{
     agent::Agent,
-    answer::{TEXT, answer, json, parameter, refusal},
+    answer::{Parameters, TEXT, answer, json, refusal},
     endpoint::TokenFile,
     observer::Seen,
     tap,
@@ -32,7 +32,7 @@ pub const HEALTH: &str = "sensor-health";
 
 /// What the endpoint serves; with a token, to whoever bears it.
 pub(super) fn of_endpoint(agent: Agent, token: Option<TokenFile>) -> Router {
-    let router = public(agent);
+    let router = answering_all(public(agent));
     match token {
         Some(token) => router.layer(middleware::from_fn_with_state(token, admit)),
         None => router,
@@ -46,7 +46,12 @@ pub(super) fn of_socket(agent: Agent) -> Router {
         .route("/v1/reload", post(reload))
         .route("/v1/tap", get(tap::tap))
         .with_state(agent.clone());
-    public(agent).merge(private)
+    answering_all(public(agent).merge(private))
+}
+
+/// With a word to whoever asks for what is not there.
+fn answering_all(router: Router) -> Router {
+    router.fallback(no_such_path).method_not_allowed_fallback(no_such_method)
 }
 
 fn public(agent: Agent) -> Router {
@@ -57,12 +62,25 @@ fn public(agent: Agent) -> Router {
         .with_state(agent)
 }
 
+async fn no_such_path(uri: Uri) -> Response {
+    refusal(StatusCode::NOT_FOUND, format_args!("{} is not served here", uri.path()))
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Response {
+    let text = format_args!("{} does not allow {method}", uri.path());
+    refusal(StatusCode::METHOD_NOT_ALLOWED, text)
+}
+
 async fn admit(State(token): State<TokenFile>, request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     match token.is_borne_by(header) {
         Ok(true) => next.run(request).await,
         Ok(false) => {
-            let mut refused = refusal(StatusCode::UNAUTHORIZED, "a token is required");
+            let text = match header {
+                None => "a token is required: `Authorization: Bearer TOKEN`",
+                Some(_) => "this is not the token of metrics.token_file",
+            };
+            let mut refused = refusal(StatusCode::UNAUTHORIZED, text);
             let scheme = axum::http::HeaderValue::from_static("Bearer");
             refused.headers_mut().insert(WWW_AUTHENTICATE, scheme);
             refused
@@ -103,9 +121,13 @@ async fn readyz(State(agent): State<Agent>) -> Response {
 }
 
 async fn status(State(agent): State<Agent>, uri: Uri) -> Response {
+    let parameters = match Parameters::of(&uri, &["format"]) {
+        Ok(parameters) => parameters,
+        Err(refused) => return *refused,
+    };
     let Seen { status, condition, rates } = agent.observer.look();
     let document = Document::new(&status, &condition, rates);
-    let mut answer = match parameter(&uri, "format").as_deref() {
+    let mut answer = match parameters.get("format") {
         None | Some("json") => json(&document),
         Some("text") => answer(StatusCode::OK, TEXT, screen::text(&document)),
         Some(_) => return refusal(StatusCode::BAD_REQUEST, "format is `json` or `text`"),

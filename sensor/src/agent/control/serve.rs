@@ -1,6 +1,6 @@
-//! Connections: how many, how long, how large. One request each; what is beyond a bound is closed without a word.
+//! Connections: how long, how large. One request each; a client that exceeds a bound is disconnected.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -9,13 +9,19 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, UnixListener},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::OwnedSemaphorePermit,
     time::{interval, sleep, timeout},
 };
 
-use super::{agent::Agent, endpoint::Endpoint, routes, timed::Timed};
+use super::{
+    agent::Agent,
+    endpoint::Endpoint,
+    limit::{BUSY, Limit},
+    routes,
+    timed::Timed,
+};
 
 /// Between two looks at the agent's health, where nobody asks.
 const LOOK: Duration = Duration::from_secs(10);
@@ -76,13 +82,13 @@ pub(super) async fn all(
 }
 
 async fn accept_local(listener: UnixListener, router: Router) {
-    let limit = Arc::new(Semaphore::new(ON_SOCKET));
+    let mut limit = Limit::new("control.socket", ON_SOCKET);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let Ok(permit) = limit.clone().try_acquire_owned() else { continue };
-                tokio::spawn(serve(stream, router.clone(), permit));
-            }
+            Ok((stream, _)) => match limit.admit() {
+                Some(permit) => drop(tokio::spawn(serve(stream, router.clone(), permit))),
+                None => turn_away(stream).await,
+            },
             Err(_) => sleep(RESPITE).await,
         }
     }
@@ -93,7 +99,7 @@ async fn accept_remote(
     tls: Option<tokio_rustls::TlsAcceptor>,
     router: Router,
 ) {
-    let limit = Arc::new(Semaphore::new(ON_ENDPOINT));
+    let mut limit = Limit::new("metrics.listen", ON_ENDPOINT);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -102,7 +108,12 @@ async fn accept_remote(
                 continue;
             }
         };
-        let Ok(permit) = limit.clone().try_acquire_owned() else { continue };
+        let Some(permit) = limit.admit() else {
+            if tls.is_none() {
+                turn_away(stream).await;
+            }
+            continue;
+        };
         let (tls, router) = (tls.clone(), router.clone());
         tokio::spawn(timeout(ANSWERED, async move {
             match tls {
@@ -116,6 +127,11 @@ async fn accept_remote(
             }
         }));
     }
+}
+
+/// Says that there are too many clients. The buffer of a new connection is empty, so this takes no time.
+async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
+    let _ = timeout(RESPITE, stream.write_all(BUSY)).await;
 }
 
 /// Answers one request; the permit is for as long as that takes.

@@ -16,7 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{
     agent::Agent,
-    answer::{TEXT, answer, parameter, refusal},
+    answer::{Parameters, TEXT, answer, refusal},
 };
 use crate::agent::plant::{
     taps::{Tap, TapError},
@@ -38,13 +38,17 @@ struct Shown {
 
 /// `GET /v1/tap?filter=NQL&format=text|json&rate=N`.
 pub(super) async fn tap(State(agent): State<Agent>, uri: Uri) -> Response {
-    let query = parameter(&uri, "filter").unwrap_or_default();
-    let (form, kind) = match parameter(&uri, "format").as_deref() {
+    let parameters = match Parameters::of(&uri, &["filter", "format", "rate"]) {
+        Ok(parameters) => parameters,
+        Err(refused) => return *refused,
+    };
+    let query = parameters.get("filter").unwrap_or_default();
+    let (form, kind) = match parameters.get("format") {
         None | Some("json") => (Form::Json, "application/x-ndjson"),
         Some("text") => (Form::Text, TEXT),
         Some(_) => return refusal(StatusCode::BAD_REQUEST, "format is `json` or `text`"),
     };
-    let rate = match parameter(&uri, "rate").map(|rate| rate.parse()) {
+    let rate = match parameters.get("rate").map(str::parse) {
         None => A_SECOND,
         Some(Ok(rate @ 1..=MOST_A_SECOND)) => rate,
         Some(_) => {
@@ -52,7 +56,7 @@ pub(super) async fn tap(State(agent): State<Agent>, uri: Uri) -> Response {
             return refusal(StatusCode::BAD_REQUEST, text);
         }
     };
-    let (tap, view) = match agent.plant.tap(&query, form, rate) {
+    let (tap, view) = match agent.plant.tap(query, form, rate) {
         Ok(opened) => opened,
         Err(error @ TapError::Query(_)) => return refusal(StatusCode::BAD_REQUEST, error),
         Err(error @ TapError::TooMany) => return refusal(StatusCode::TOO_MANY_REQUESTS, error),

@@ -153,14 +153,15 @@ impl Prepared {
             })
             .context("cannot start the drain thread")?;
         let verify = interval.min(VERIFY);
-        let watched = Arc::default();
+        let interfaces = attachments.interfaces();
+        let watched = Watched { coverage: attachments.report(), interfaces };
         Ok(Capture {
             watch: Some(watch),
             attachments,
             stop,
             drained,
             pulse,
-            watched,
+            watched: Arc::new(Mutex::new(watched)),
             interval,
             thread,
             verify,

@@ -15,6 +15,8 @@ use self::pulse::Pulse;
 
 /// Between two `STATUS=` lines.
 const STATUS: Duration = Duration::from_secs(10);
+/// How often, at least, [`Service::tick`] is to be called.
+pub const TICK: Duration = Duration::from_millis(500);
 
 /// The service manager, where there is one.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl Service {
         notify(&[NotifyState::Stopping, NotifyState::Status("sending what is queued")]);
     }
 
-    /// To be called every now and then. Feeds the watchdog twice as often as it demands, unless the drain loop that `pulse`
+    /// To be called every [`TICK`]. Feeds the watchdog twice as often as it demands, unless the drain loop that `pulse`
     /// belongs to has been silent for as long; tells the status that `status` makes, from time to time.
     pub fn tick(&mut self, pulse: Option<&Pulse>, status: impl FnOnce() -> String) {
         if let Some(timeout) = self.watchdog {
@@ -78,7 +80,8 @@ impl Service {
         if std::mem::take(&mut self.stuck) {
             tracing::warn!("the drain loop goes on");
         }
-        if self.fed.elapsed() >= period {
+        // At the next tick it may be too late.
+        if self.fed.elapsed() + TICK > period {
             self.fed = Instant::now();
             notify(&[NotifyState::Watchdog]);
         }

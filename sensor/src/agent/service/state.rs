@@ -11,7 +11,7 @@ use crate::{
 pub fn line(status: &Status) -> String {
     let mut parts = Vec::new();
     if let Some(host) = &status.host {
-        let interfaces = host.coverage.interfaces;
+        let interfaces = host.interfaces.len();
         parts.push(format!("{interfaces} interface{}", if interfaces == 1 { "" } else { "s" }));
         parts.push(format!("{} packets", octets(host.drain.seen.packets)));
     }

@@ -118,10 +118,20 @@ impl Client {
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(target).header(HOST, "localhost");
         let request = request.body(Empty::<Bytes>::new())?;
-        sender
-            .send_request(request)
-            .await
-            .with_context(|| format!("the sensor at {} gives no answer", self.path.display()))
+        sender.send_request(request).await.map_err(|error| self.unanswered(error))
+    }
+
+    /// Why a request had no answer.
+    fn unanswered(&self, error: hyper::Error) -> anyhow::Error {
+        let path = self.path.display();
+        let text = if error.is_parse() {
+            format!("what answers at {path} is no sensor")
+        } else {
+            format!(
+                "the sensor at {path} closed the connection; it may be stopping, or have too many clients"
+            )
+        };
+        anyhow::Error::from(error).context(text)
     }
 
     fn silent(&self, patience: Duration) -> anyhow::Error {

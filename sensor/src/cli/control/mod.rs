@@ -5,6 +5,7 @@ mod client;
 
 use std::{path::PathBuf, time::Duration};
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum, ValueHint};
 use sensor_core::diagnostic::Findings;
 use serde::Serialize;
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     agent::{
-        config::{self, control::SOCKET, overrides::Overrides},
+        config::{self, control::SOCKET},
         control::{HEALTH, MOST_A_SECOND},
         plant::view::REMARK,
     },
@@ -116,12 +117,12 @@ impl SocketArgs {
         let path = match (&self.socket, &self.config) {
             (Some(path), _) => path.clone(),
             (None, None) => SOCKET.into(),
-            (None, Some(file)) => {
-                let config = config::load(Some(file), &Overrides::default())?;
-                config.control.socket.ok_or_else(|| {
+            (None, Some(file)) => config::load_control(file)
+                .context("cannot find out where the sensor listens; name its socket with --socket")?
+                .socket
+                .ok_or_else(|| {
                     Failure::usage(format!("{} disables the control socket", file.display()))
-                })?
-            }
+                })?,
         };
         Client::new(path)
     }
