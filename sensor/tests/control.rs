@@ -495,6 +495,33 @@ fn a_check_looks_at_the_files_of_the_endpoint() {
 }
 
 #[test]
+fn a_check_looks_at_the_control_socket() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("sensor.toml");
+    let check = |control: &str| {
+        fs::write(&path, format!("[control]\n{control}\n")).expect("it is written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sensor"));
+        texts(command.args(["check", "--config"]).arg(&path).output().expect("it runs"))
+    };
+    fs::write(directory.path().join("file"), "precious").expect("it is written");
+    for (control, fault) in [
+        ("socket = 'file'", "exists and is not a socket"),
+        ("socket = 'file/control.sock'", "not a directory"),
+        ("group = 'nobody-has-this'", "no group is named `nobody-has-this`"),
+    ] {
+        let (code, _, stderr) = check(control);
+        assert_eq!(code, Some(64), "{control}: {stderr}");
+        assert!(stderr.contains(fault), "{control}: {stderr}");
+    }
+    let (code, _, stderr) = check("socket = 'control.sock'\ngroup = 'root'");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(!directory.path().join("control.sock").exists());
+    // The agent that runs with it is asked by nobody, and no fault.
+    let _listener = std::os::unix::net::UnixListener::bind(directory.path().join("control.sock"));
+    assert_eq!(check("socket = 'control.sock'").0, Some(0));
+}
+
+#[test]
 fn who_asks_nobody_is_told_so() {
     let directory = tempfile::tempdir().expect("a directory");
     let socket = directory.path().join("control.sock");

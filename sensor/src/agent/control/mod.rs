@@ -29,7 +29,12 @@ use tokio::sync::{mpsc, oneshot};
 use self::{agent::Agent, endpoint::Endpoint, observer::Observer, socket::ControlSocket};
 use super::{config::Config, plant::Plant};
 
-pub use self::{agent::ReloadRequest, routes::HEALTH, socket::SocketError, tap::MOST_A_SECOND};
+pub use self::{
+    agent::ReloadRequest,
+    routes::HEALTH,
+    socket::{SocketError, check},
+    tap::MOST_A_SECOND,
+};
 
 /// Reloads that may wait to be begun.
 const RELOADS: usize = 4;

@@ -93,12 +93,7 @@ impl ControlSocket {
     }
 
     fn at(path: &Path, config: &ControlConfig) -> Result<Self, SocketError> {
-        let group = match group_id(&config.group) {
-            None if config.group_required => {
-                return Err(SocketError::NoGroup { group: config.group.clone() });
-            }
-            group => group,
-        };
+        let group = group_of(config)?;
         check_place(path)?;
         let listener = create(path, group);
         let failed = |source| SocketError::System { path: path.to_owned(), source };
@@ -110,6 +105,28 @@ impl ControlSocket {
     /// What is to be listened to, once.
     pub fn take_listener(&mut self) -> Option<UnixListener> {
         self.listener.take()
+    }
+}
+
+/// Looks at what a socket needs, and makes none. That an agent has it already is no fault: it may be the one whose configuration
+/// is being checked.
+///
+/// # Errors
+/// A group that does not exist, or something else at the socket's path.
+pub fn check(config: &ControlConfig) -> Result<(), SocketError> {
+    let Some(path) = &config.socket else { return Ok(()) };
+    group_of(config)?;
+    match check_place(path) {
+        Err(error @ SocketError::Foreign { .. }) if config.required => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The number of the group whose members may use it, where there is such a group.
+fn group_of(config: &ControlConfig) -> Result<Option<u32>, SocketError> {
+    match group_id(&config.group) {
+        None if config.group_required => Err(SocketError::NoGroup { group: config.group.clone() }),
+        group => Ok(group),
     }
 }
 

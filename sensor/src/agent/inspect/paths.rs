@@ -11,8 +11,11 @@ use sensor_core::diagnostic::Finding;
 use super::writable::{self, Place};
 use crate::{
     agent::{
-        config::Config,
-        control::endpoint::{self, EndpointError},
+        config::{Config, control::ControlConfig},
+        control::{
+            self,
+            endpoint::{self, EndpointError},
+        },
         mode::Mode,
     },
     export::{
@@ -35,6 +38,10 @@ use crate::{
 pub fn faults(config: &Config, mode: Mode) -> Vec<Finding> {
     let mut faults: Vec<Finding> = read(config).collect();
     faults.extend(places(config, mode).filter_map(|place| writable::fault(&place)));
+    if mode == Mode::Live {
+        let error = control::check(&config.control).err();
+        faults.extend(error.map(|error| Finding::error(error.to_string())));
+    }
     faults.sort_by(|a, b| a.message.cmp(&b.message));
     faults.dedup();
     faults
@@ -126,7 +133,15 @@ fn places(config: &Config, mode: Mode) -> impl Iterator<Item = Place> {
         Mode::Live => Place::Rotated(file),
         Mode::Files => Place::Appended(file),
     });
+    let control = match (mode, &config.control) {
+        // Without one of its own, the agent starts without a socket as well.
+        (Mode::Live, ControlConfig { socket: Some(socket), required: true, .. }) => {
+            socket.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned)
+        }
+        _ => None,
+    };
+    let control = control.map(Place::Directory);
     let ipfix = config.ipfix_file.as_ref().map(|files| Place::Directory(files.directory.clone()));
     let state = config.intake.state.iter().map(|state| Place::Replaced(state.path.clone()));
-    hits.chain(log).chain(ipfix).chain(state)
+    hits.chain(log).chain(ipfix).chain(state).chain(control)
 }
