@@ -78,7 +78,7 @@ fn table() -> String {
 }
 
 fn severities(policy: &Policy) -> String {
-    if policy.label.is_some() {
+    if !policy.gives_events() {
         return "label".to_owned();
     }
     if policy.levels.is_empty() {

@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::alert::Severity;
 use crate::flow::fields::{Field, Row};
 
 /// A label that a policy writes.
@@ -17,6 +18,9 @@ pub struct LabelRule {
     pub values: Vec<Template>,
     /// How long it lasts, milliseconds.
     pub expires: u64,
+    /// The severity from which on an incident is labelled, of a policy that gives events as well; `None` where the label takes
+    /// their place.
+    pub at_severity: Option<Severity>,
 }
 
 /// A value, with places for values of the flow.

@@ -50,7 +50,7 @@ pub struct Policy {
     pub reopen: u64,
     /// Between hits of one key, milliseconds.
     pub suppress: u64,
-    /// A label in place of events.
+    /// A label, in place of events or beside them.
     pub label: Option<LabelRule>,
     /// Keys whose silence is told by `absent()`.
     pub expect: Vec<Vec<OwnedValue>>,
@@ -128,6 +128,11 @@ impl Policy {
     /// True where windows and thresholds decide, not single flows.
     pub fn has_thresholds(&self) -> bool {
         !self.levels.is_empty()
+    }
+
+    /// Whether it gives events. One that only writes labels does not.
+    pub fn gives_events(&self) -> bool {
+        self.label.as_ref().is_none_or(|label| label.at_severity.is_some())
     }
 
     /// Calls `each` for every condition, the clearing one included.

@@ -169,7 +169,7 @@ fn is_named(policy: &Policy, glob: &Setting<String>) -> bool {
 }
 
 fn gives_hits(policy: &&Arc<Policy>) -> bool {
-    policy.label.is_none()
+    policy.gives_events()
 }
 
 /// The highest severity of a policy's events.

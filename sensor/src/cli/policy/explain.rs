@@ -8,7 +8,7 @@ use sensor_core::{
         columns::{self, Program},
         typed::Typed,
     },
-    policy::{exempt, load::tuning::Change, model::Policy},
+    policy::{alert::Severity, exempt, load::tuning::Change, model::Policy},
     roles,
 };
 use serde::Serialize;
@@ -91,6 +91,8 @@ struct Label {
     context: String,
     values: Vec<String>,
     expires_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_severity: Option<&'static str>,
 }
 
 /// The tests that a query comes to, in the order in which they are made.
@@ -136,6 +138,7 @@ impl Explained {
                 context: label.context.clone(),
                 values: label.values.iter().map(ToString::to_string).collect(),
                 expires_ms: label.expires,
+                at_severity: label.at_severity.map(Severity::name),
             }),
             remarks,
             exempt_roles: exempt::by_label(policy, roles::CONTEXT),
@@ -210,9 +213,10 @@ impl Body for Explained {
             let roles: Vec<_> = self.exempt_roles.iter().map(String::as_str).collect();
             line("exempt", &format!("hosts with the role {}", roles.join(", ")));
         }
-        if let Some(Label { field, context, values, expires_ms }) = &self.label {
+        if let Some(Label { field, context, values, expires_ms, at_severity }) = &self.label {
             let (values, expires) = (values.join(", "), shown(*expires_ms));
-            line("label", &format!("{field}: {context} = {values} for {expires}"));
+            let from = at_severity.map_or(String::new(), |least| format!(", from {least} on"));
+            line("label", &format!("{field}: {context} = {values} for {expires}{from}"));
         }
         text.push('\n');
         if !self.remarks.is_empty() {

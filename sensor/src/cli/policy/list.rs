@@ -73,7 +73,8 @@ impl Summary {
 
 impl Gives {
     fn of(policy: &Policy) -> Self {
-        match (&policy.label, policy.has_thresholds()) {
+        let label = policy.label.as_ref().filter(|_| !policy.gives_events());
+        match (label, policy.has_thresholds()) {
             (Some(label), _) => Self::Label { context: label.context.clone() },
             (None, false) => Self::Hit { severities: [policy.severity.name()] },
             (None, true) => Self::Incident {

@@ -180,15 +180,18 @@ impl Incident {
         self.highest = self.highest.max(policy.levels[level].severity);
     }
 
-    /// Writes the label of the policy, or writes it again.
+    /// Writes the label of the policy, or writes it again, where the threshold that holds is high enough.
     pub fn label(
         &mut self,
         policy: &Policy,
-        time: u64,
+        (level, time): (usize, u64),
         flow: Option<&Flow<'_>>,
         context: &mut TrackerScope<'_>,
     ) {
         let (Some(rule), Some(flow)) = (&policy.label, flow) else { return };
+        if rule.at_severity.is_some_and(|least| policy.levels[level].severity < least) {
+            return;
+        }
         let fresh = |written: u64| time < written.saturating_add(report::label_refresh(rule));
         if self.labelled.is_some_and(fresh) {
             return;

@@ -116,6 +116,14 @@ name = "labels"
 match = "protocol == udp && dstport == 5 && !(label.src.seen == yes)"
 track_by = [["srcip"]]
 label = { field = "srcip", context = "seen", value = "yes", expires = "1h" }
+
+[[policy]]
+name = "tells and labels"
+match = "protocol == udp && dstport == 7"
+track_by = [["srcip"]]
+window = "60s"
+label = { field = "srcip", context = "seen", value = "much", expires = "1h", at_severity = "medium" }
+severity = { low = "sum(octets) >= 1000", medium = "sum(octets) >= 3000" }
 "#;
     let tests = r#"
 [[test]]
@@ -185,6 +193,25 @@ name = "a label is written once, since later flows have it"
 policies = ["labels"]
 flow = [{ srcip = "10.0.0.1", protocol = "udp", dstport = 5, repeat = 3, every = "2m" }]
 expect = [{ type = "label", address = "10.0.0.1", context = "seen", value = "yes" }]
+
+[[test]]
+name = "a policy that labels from a severity on gives its events as well"
+policies = ["tells and labels"]
+wait = "3m"
+flow = [{ srcip = "10.0.0.1", protocol = "udp", dstport = 7, octets = 1000, repeat = 3, every = "10s" }]
+expect = [
+  { type = "start", severity = "low", at = "0s" },
+  { type = "ongoing", severity = "medium", at = "20s" },
+  { type = "label", address = "10.0.0.1", context = "seen", value = "much" },
+  { type = "ongoing", severity = "low" },
+  { type = "end", severity = "medium" },
+]
+
+[[test]]
+name = "below that severity it does not label"
+policies = ["tells and labels"]
+flow = [{ srcip = "10.0.0.1", protocol = "udp", dstport = 7, octets = 1000, repeat = 2, every = "10s" }]
+expect = [{ type = "start", severity = "low" }]
 "#;
     let file = PolicyFile { path: "p.toml".to_owned(), text: policies.to_owned() };
     let loaded = load(&[file], &Lists::default());

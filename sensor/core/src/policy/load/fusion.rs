@@ -300,8 +300,8 @@ fn raw(model: Model, faults: &mut Vec<Diagnostic>) -> RawPolicy {
         let origin = action.origin.clone();
         let Action { field, context, labels, .. } = action.value;
         let expires = seconds(&model.expiration);
-        policy.label =
-            Setting { value: Some(RawLabel { field, context, value: labels, expires }), origin };
+        let label = RawLabel { field, context, value: labels, expires, ..RawLabel::default() };
+        policy.label = Setting { value: Some(label), origin };
     }
     policy
 }

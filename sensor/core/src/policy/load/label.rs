@@ -3,13 +3,14 @@
 use std::{ops::Range, time::Duration};
 
 use super::{
-    raw::{RawLabel, RawPolicy, at, place},
-    resolve::Resolver,
+    raw::{RawLabel, RawPolicy, Severities, at, place, unknown},
+    resolve::{Resolver, severity},
 };
 use crate::{
     diagnostic::Diagnostic,
     flow::fields::{Field, Kind, TextRule},
     policy::{
+        alert::Severity,
         label::{LabelRule, Part, Template},
         threshold::single_field,
     },
@@ -35,12 +36,33 @@ impl Resolver<'_> {
         }
         let values: Vec<_> =
             raw.value.value.0.iter().map(|text| self.template(text, keys)).collect();
+        let at_severity = self.at_severity(&raw.at_severity, policy);
         Some(LabelRule {
             field,
             context: raw.context.value.clone()?.to_lowercase(),
             values,
             expires: self.duration(&raw.expires, "label.expires", EXPIRES),
+            at_severity,
         })
+    }
+
+    /// From which severity on incidents are labelled. A hit has no course that could reach one.
+    fn at_severity(
+        &mut self,
+        written: &Setting<Option<String>>,
+        policy: &RawPolicy,
+    ) -> Option<Severity> {
+        let name = at(written.value.clone()?, place(written));
+        if !matches!(policy.severity.value, Severities::Thresholds(_)) {
+            let message = "`at_severity` needs thresholds: it labels incidents that reach a severity";
+            let fault = Diagnostic::error(message, place(written));
+            self.faults.push(fault.help("without it, each matching flow labels its address, and there are no events"));
+        }
+        let least = severity(&name.value);
+        if least.is_none() {
+            self.faults.push(unknown("severity", &name, &Severity::ALL.map(Severity::name)));
+        }
+        least
     }
 
     fn lacking(&mut self, raw: &RawLabel, span: &Range<usize>) {

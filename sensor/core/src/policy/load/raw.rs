@@ -56,7 +56,7 @@ table! {
         suppress: Duration = Duration::from_mins(1);
         /// Fields that a response may use.
         factors: Vec<Setting<String>> = Vec::new();
-        /// A label in place of events.
+        /// A label, in place of events or beside them.
         label: Option<RawLabel> = None;
         /// Keys whose silence is told by `absent()`.
         expect: Vec<Setting<Texts>> = Vec::new();
@@ -78,6 +78,8 @@ table! {
         value: Texts = Texts::default();
         /// How long it lasts.
         expires: Duration = Duration::from_hours(1);
+        /// The severity from which on incidents are labelled; without it, the label takes the place of events.
+        at_severity: Option<String> = None;
     }
 }
 

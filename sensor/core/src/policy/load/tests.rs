@@ -89,6 +89,17 @@ severity = { high = "absent()" }
 [[policy]]
 name = "still good"
 match = "dstport == 25"
+
+[[policy]]
+name = "labels hits"
+match = "dstport == 22"
+label = { field = "srcip", context = "a", value = "b", at_severity = "medium" }
+
+[[policy]]
+name = "labels incidents"
+match = "dstport == 22"
+severity = { low = "count() > 2" }
+label = { field = "srcip", context = "a", value = "b", at_severity = "midium" }
 "#;
     let slip = "[[policy]]\nname = \"slip\nmatch = 'dstport == 1'\n";
     let broken = "[[policy]\nname = 'x'\n";
@@ -109,6 +120,8 @@ match = "dstport == 25"
         "b.toml:41:1 the policy has no `match`",
         "b.toml:43:12 there is no severity `urgent`",
         "b.toml:49:12 `absent()` needs `expect`: the keys whose silence matters",
+        "b.toml:58:67 `at_severity` needs thresholds: it labels incidents that reach a severity",
+        "b.toml:64:67 there is no severity `midium`: did you mean `medium`?",
     ];
     for fault in expected {
         assert!(found.iter().any(|found| found == fault), "{fault}\nis not in\n{found:#?}");

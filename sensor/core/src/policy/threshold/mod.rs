@@ -250,13 +250,17 @@ impl Condition {
         reach
     }
 
-    /// Whether another condition holds wherever this one does, as far as the numbers of conditions of one form tell.
+    /// Whether another condition holds wherever this one does, as far as their forms and numbers tell.
     pub fn implies(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::All(own), Self::All(others)) | (Self::Any(own), Self::Any(others)) => {
-                own.len() == others.len()
-                    && own.iter().zip(others).all(|(own, other)| own.implies(other))
+            (Self::Any(own), _) => own.iter().all(|own| own.implies(other)),
+            (_, Self::All(others)) => others.iter().all(|other| self.implies(other)),
+            (Self::All(own), Self::Any(others)) => {
+                own.iter().any(|own| own.implies(other))
+                    || others.iter().any(|other| self.implies(other))
             }
+            (Self::All(own), _) => own.iter().any(|own| own.implies(other)),
+            (_, Self::Any(others)) => others.iter().any(|other| self.implies(other)),
             (Self::Compare(own, operator, number), Self::Compare(other, same, bound)) => {
                 own == other
                     && operator == same

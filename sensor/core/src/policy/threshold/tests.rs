@@ -161,7 +161,13 @@ fn what_implies_what() {
     assert!(implies("avg(bits) < 5", "avg(bits) < 5"));
     assert!(implies("min(octets) <= 3 || count() == 1", "min(octets) <= 4 || count() == 1"));
     assert!(!implies(both, "distinct(dstport) >= 60 && sum(packets) > 8"));
-    assert!(!implies(both, "distinct(dstport) >= 15 || sum(packets) > 8"));
+    assert!(implies(both, "distinct(dstport) >= 15 || sum(packets) > 20"));
+    assert!(implies(both, "distinct(dstport) >= 15"));
+    assert!(implies("(count() >= 9 && sum(bits) > 2) || count() >= 8", "count() >= 7"));
+    assert!(implies("count() >= 9", "count() >= 8 || sum(packets) > 8"));
+    assert!(!implies("count() >= 9", "count() >= 8 && sum(packets) > 8"));
+    assert!(!implies("count() >= 9 || sum(packets) > 9", "count() >= 8"));
+    assert!(!implies(both, "distinct(dstport) >= 60 || sum(packets) > 20"));
     assert!(!implies("sum(packets) > 9", "sum(packets) >= 9"), "another form: not looked into");
     assert!(!implies("avg(bits) < 5", "avg(bits) < 4"));
     assert!(!implies("count() == 2", "count() == 1"));

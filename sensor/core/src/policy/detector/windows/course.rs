@@ -63,7 +63,7 @@ impl WindowTracker {
             if !quoted {
                 incident.traces.sample(flow.row);
             }
-            incident.label(policy, time, Some(flow), context);
+            incident.label(policy, (level, time), Some(flow), context);
         }
         state.open(incident);
         self.open.insert(slot);
@@ -100,7 +100,7 @@ impl WindowTracker {
         reason: Option<EndReason>,
         context: &mut TrackerScope<'_>,
     ) {
-        if policy.label.is_some() {
+        if !policy.gives_events() {
             return;
         }
         let track = self.fields.values(self.keys.key(slot), context.texts);

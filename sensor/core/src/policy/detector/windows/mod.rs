@@ -262,7 +262,7 @@ impl WindowTracker {
             (Some(held), Verdict::Holds(level)) => {
                 let Some(incident) = self.keys.state(slot).incident_mut() else { return verdict };
                 incident.holds();
-                incident.label(policy, time, flow, context);
+                incident.label(policy, (level, time), flow, context);
                 let due = policy.update > 0 && time >= incident.spoke.saturating_add(policy.update);
                 if level != held || due {
                     incident.go_on(policy, level, time);
