@@ -11,6 +11,7 @@ mod halves;
 mod hour;
 mod library;
 mod ordinary;
+mod scanner;
 mod threads;
 mod traffic;
 

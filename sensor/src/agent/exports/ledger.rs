@@ -9,7 +9,7 @@ use sensor_wire::{
 };
 
 use crate::{
-    agent::status::{exports::Exports, losses::Losses, span::span},
+    agent::status::{exports::Exports, losses::Losses, span::clock_offset},
     replay::exports::Counts,
 };
 
@@ -172,9 +172,8 @@ fn clocks(exports: &Exports) -> String {
 
 /// How far a clock is off that differs from ours by so many milliseconds.
 pub fn skew(milliseconds: i64) -> String {
-    let side = if milliseconds < 0 { "behind" } else { "ahead of" };
-    let off = span(milliseconds.unsigned_abs() / 1000);
-    format!("{off} {side} ours: policies correct its times, records keep them")
+    let off = clock_offset(milliseconds);
+    format!("{off}: policies correct its times, records keep them")
 }
 
 /// The ledger of all devices together.

@@ -29,7 +29,7 @@ use crate::{
     agent::{
         plant::Plant,
         service::pulse::Pulse,
-        status::{self, Cache},
+        status::{self, Cache, span::span},
     },
     clock::now,
 };
@@ -154,10 +154,11 @@ impl TimeOfDay {
 fn log_clock_step(change: i64) {
     let direction = if change < 0 { "back" } else { "forward" };
     let seconds = change.unsigned_abs() as f64 / 1_000.0;
+    let step = if seconds < 60.0 { format!("{seconds} s") } else { span(seconds as u64) };
     tracing::warn!(
         direction,
         seconds,
-        "the host's clock was set {direction} by {seconds} s; flow durations are unaffected, and records use the new time from now on"
+        "the host's clock was set {direction} by {step}; flow durations are unaffected, and records use the new time from now on"
     );
 }
 

@@ -9,8 +9,9 @@ use std::{
 };
 
 use sensor_core::{
-    diagnostic::{Diagnostic, Finding, Findings},
+    diagnostic::{Diagnostic, Finding, Findings, nearest},
     enrich::{sources::Sources, statement::Fact},
+    flow::batch::Source,
     policy::{
         alert::Severity,
         lacks::{self, Lack, Site, Values},
@@ -32,7 +33,8 @@ pub fn advice(config: &Config, sources: &Sources, policies: &[Arc<Policy>]) -> F
         let help = "add a [[hits]] block, such as url = \"journald\", or run with --print hits";
         advice.push(Finding::warning("no output: no hit of these policies will be written", help));
     }
-    let file = selections(config, policies);
+    let mut file = selections(config, policies);
+    file.extend(unknown_sources(config));
     advice.extend(config.written.findings(&Faults { file, flags: Vec::new() }));
     advice
 }
@@ -123,6 +125,25 @@ fn warning(lack: &Lack, names: &[&str]) -> Finding {
 /// `a`, `a` or `b`, and so on.
 fn any_of(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+}
+
+/// Sources of overrides that look like a kind of source, or the name of a device, and are neither. Whatever is not a kind or an
+/// address is taken for a name, and files and cloud logs bring names that the configuration does not have.
+fn unknown_sources(config: &Config) -> Vec<Diagnostic> {
+    let sections = &config.written.sections;
+    let names = sections.device.value.iter().map(|device| device.value.name.value.as_str());
+    let mut known: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    Source::ALL.into_iter().for_each(|kind| known.push(kind.name()));
+    let written = sections.policies.value.overrides.value.iter().map(|over| &over.value.source);
+    let of_source = |source: &Setting<Option<String>>| {
+        let text = source.value.as_deref().filter(|text| !text.contains(['*', '?', '[', '{']))?;
+        let Origin::File(span) = &source.origin else { return None };
+        let near = nearest(text, known.iter().copied()).filter(|_| !known.contains(&text))?;
+        let fault =
+            Diagnostic::warning(format!("no source is known by the name `{text}`"), span.clone());
+        Some(fault.label(format!("did you mean `{near}`?")))
+    };
+    written.filter_map(of_source).collect()
 }
 
 /// What outputs select and no enabled policy gives: names, and severities.

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     document::{Document, Health, Kernel, Output},
-    span::span,
+    span::{clock_offset, span},
 };
 use crate::export::log::line::octets;
 
@@ -212,8 +212,8 @@ impl Screen {
                 }
             }
             if each.clock_offset_ms != 0 {
-                let _: std::fmt::Result =
-                    write!(text, ", clock off by {} ms", each.clock_offset_ms);
+                let off = clock_offset(each.clock_offset_ms);
+                let _: std::fmt::Result = write!(text, ", its clock is {off}");
             }
             self.row("", text);
         }

@@ -18,6 +18,12 @@ pub fn span(seconds: u64) -> String {
     words.join(" ")
 }
 
+/// How far a clock is from ours that differs by so many milliseconds: `6 h 20 min behind ours`.
+pub fn clock_offset(milliseconds: i64) -> String {
+    let side = if milliseconds < 0 { "behind" } else { "ahead of" };
+    format!("{} {side} ours", span(milliseconds.unsigned_abs() / 1000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +46,11 @@ mod tests {
                 "1110 d 19 h"
             ]
         );
+    }
+
+    #[test]
+    fn a_clock_is_ahead_or_behind() {
+        assert_eq!(clock_offset(-22_800_000), "6 h 20 min behind ours");
+        assert_eq!(clock_offset(2_240_524_800_999), "25932 d ahead of ours");
     }
 }

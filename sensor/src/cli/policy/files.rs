@@ -85,9 +85,12 @@ pub fn named<'l>(
     let names = loaded.policies.iter().map(|policy| policy.summary.name.as_str());
     let hint = match nearest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "`sensor policy list` shows those that there are".to_owned(),
+        None if loaded.errors() > 0 => {
+            "policies with faults are left out: `sensor policy check` shows them".to_owned()
+        }
+        None => "`sensor policy list` shows the names".to_owned(),
     };
-    Err(Failure::usage(format!("no valid policy is named `{name}`; {hint}")).into())
+    Err(Failure::usage(format!("no policy is named `{name}`; {hint}")).into())
 }
 
 /// Where policies are read from, and what is changed of them.

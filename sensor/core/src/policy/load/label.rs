@@ -54,9 +54,12 @@ impl Resolver<'_> {
     ) -> Option<Severity> {
         let name = at(written.value.clone()?, place(written));
         if !matches!(policy.severity.value, Severities::Thresholds(_)) {
-            let message = "`at_severity` needs thresholds: it labels incidents that reach a severity";
+            let message =
+                "`at_severity` needs thresholds: it labels incidents that reach a severity";
             let fault = Diagnostic::error(message, place(written));
-            self.faults.push(fault.help("without it, each matching flow labels its address, and there are no events"));
+            self.faults.push(fault.help(
+                "without it, each matching flow labels its address, and there are no events",
+            ));
         }
         let least = severity(&name.value);
         if least.is_none() {

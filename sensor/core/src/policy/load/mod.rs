@@ -179,8 +179,9 @@ impl<'a> Loader<'a> {
         let mut more = Vec::new();
         let own_file = Arc::new(file.clone());
         for Written { policy: raw, region, words } in written {
-            let variants = self.variants(raw.name.value.as_deref());
-            let expects = |policy: &Policy| !policy.expect.is_empty();
+            let expects = self.expects(&raw);
+            let variants = self.variants(raw.name.value.as_deref(), expects);
+            let first = found.len();
             for variant in variants {
                 let mut raw = raw.clone();
                 let mut of_policy = Vec::new();
@@ -205,10 +206,13 @@ impl<'a> Loader<'a> {
                     let span = fault.span.start - base..fault.span.end - base;
                     self.told.add(Diagnostic { span, ..fault }, &name);
                 }
-                if let (Some(source), true) = (variant.source, policy.as_ref().is_some_and(expects))
-                {
-                    let message = "the policy has `expect`: keys whose silence matters have no source of their own";
-                    self.told.add(Diagnostic::error(message, raw::place(source)), &name);
+                if expects && variant.source.is_none() {
+                    for source in self.prepared.without_keys(&name) {
+                        let message = "the policy has `expect`: say which of its keys are those of this source";
+                        let fault = Diagnostic::error(message, raw::place(source));
+                        let help = "add `expect` to the override; these keys are no longer expected of other sources";
+                        self.told.add(fault.help(help), &name);
+                    }
                 }
                 // The policy itself has told its own already.
                 if variant.source.is_none() {
@@ -227,6 +231,7 @@ impl<'a> Loader<'a> {
                     found.push(Sound { policy, written, changes, region: region.clone() });
                 }
             }
+            part_keys(&mut found[first..]);
         }
         document::add_to_sound_lines(&mut faults, more, &file.text);
         for Sound { policy, written, changes, region } in found {
@@ -244,9 +249,16 @@ impl<'a> Loader<'a> {
     }
 
     /// The policy itself, and those of its name for flows of sources that the site gives limits of their own.
-    fn variants(&self, name: Option<&str>) -> Vec<Variant<'a>> {
+    fn variants(&self, name: Option<&str>, expects: bool) -> Vec<Variant<'a>> {
         let itself = || vec![Variant { source: None, flows: None }];
-        name.map_or_else(itself, |name| self.prepared.variants(name))
+        name.map_or_else(itself, |name| self.prepared.variants(name, expects))
+    }
+
+    /// Whether the silence of keys matters to a policy, by its file or by what the site changes of it.
+    fn expects(&self, policy: &RawPolicy) -> bool {
+        let name = policy.name.value.as_deref().unwrap_or_default();
+        let mut laid = self.prepared.overrides(name, None);
+        !policy.expect.value.is_empty() || laid.any(|over| over.expect.is_given())
     }
 
     /// Gives the roles that exempt from a policy the labels of the site.
@@ -277,6 +289,16 @@ impl<'a> Loader<'a> {
         }
         self.prepared.overrides(&name, source).for_each(|over| layer.lay(policy, over));
         layer.laid
+    }
+}
+
+/// Takes keys that are expected of a source with limits of its own from those that are expected of all others: none of their
+/// flows come there.
+fn part_keys(of_name: &mut [Sound]) {
+    let Some((itself, of_sources)) = of_name.split_first_mut() else { return };
+    let moved: Vec<_> = of_sources.iter().flat_map(|sound| &sound.policy.expect).collect();
+    if itself.policy.source.is_none() {
+        itself.policy.expect.retain(|key| !moved.contains(&key));
     }
 }
 

@@ -24,6 +24,8 @@ struct Prepare<'a> {
     /// The flows it is for; `None` for all.
     flows: Option<Typed>,
     over: &'a Override,
+    /// Whether it is for one policy only.
+    is_for_one: bool,
 }
 
 /// A policy as it is for the flows of one source, or for all that are of none with limits of its own.
@@ -71,7 +73,9 @@ impl<'a> Prepared<'a> {
                 let flows = source::flows_of(text);
                 flows.map_err(|why| faults.push(Diagnostic::error(why, place(&over.source)))).ok()
             });
-            Prepare { patterns, flows, over }
+            let is_named = |name: &&&str| patterns.iter().any(|p: &Pattern| p.glob.is_match(name));
+            let is_for_one = names.iter().filter(is_named).count() == 1;
+            Prepare { patterns, flows, over, is_for_one }
         });
         Self { enable, disable, overrides: overrides.collect() }
     }
@@ -92,8 +96,9 @@ impl<'a> Prepared<'a> {
     }
 
     /// The policy for flows of no source that has limits of its own, and then for those of each source that has; a flow is of
-    /// the last source in the file that it can be of.
-    pub fn variants(&self, name: &str) -> Vec<Variant<'a>> {
+    /// the last source in the file that it can be of. A policy that `expects` keys has limits for those sources only whose keys
+    /// an override names: nobody else knows which of the keys are theirs.
+    pub fn variants(&self, name: &str, expects: bool) -> Vec<Variant<'a>> {
         let mut variants: Vec<Variant<'a>> = Vec::new();
         let mut later: Vec<Typed> = Vec::new();
         let without = |later: &[Typed], flows: Option<Typed>| {
@@ -103,6 +108,9 @@ impl<'a> Prepared<'a> {
         };
         for Prepare { flows, over, .. } in self.matching(name).rev() {
             let Some(flows) = flows else { continue };
+            if expects && !self.gives_keys(name, over) {
+                continue;
+            }
             if variants.iter().any(|known| known.name() == over.source.value.as_deref()) {
                 continue;
             }
@@ -113,6 +121,26 @@ impl<'a> Prepared<'a> {
         variants.push(Variant { source: None, flows: without(&later, None) });
         variants.reverse();
         variants
+    }
+
+    /// Whether an override for the same source says which keys are expected there.
+    fn gives_keys(&self, name: &str, over: &Override) -> bool {
+        self.matching(name).any(|Prepare { over: other, .. }| {
+            other.source.value == over.source.value && other.expect.is_given()
+        })
+    }
+
+    /// The sources of overrides that name the policy itself, or only it, and of whose keys nothing is said.
+    pub fn without_keys(&self, name: &str) -> impl Iterator<Item = &'a Setting<Option<String>>> {
+        let names_it = move |pattern: &Pattern| pattern.glob.glob().glob() == name;
+        let named = self.matching(name).filter(move |prepared| {
+            prepared.flows.is_some()
+                && (prepared.is_for_one || prepared.patterns.iter().any(names_it))
+        });
+        named
+            .map(|prepared| prepared.over)
+            .filter(|over| !self.gives_keys(name, over))
+            .map(|over| &over.source)
     }
 
     /// The overrides of a policy for flows of `source`, in the order of the file.

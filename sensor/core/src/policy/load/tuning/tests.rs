@@ -296,16 +296,38 @@ fn a_source_has_limits_of_its_own() {
     );
 }
 
+const SILENT: &str = "[[policy]]\nname = 'silent'\nmatch = ''\ntrack_by = [['flowsrcname']]\nwindow = '5m'\n\
+    expect = ['r1', 'r2']\nseverity = { high = 'absent()' }\n";
+
+#[test]
+fn keys_that_are_expected_of_a_source_are_not_expected_of_others() {
+    let site = "[[override]]\nmatch = '*'\nsource = 'r9'\nmax_severity = 'low'\n\
+        [[override]]\nmatch = 'silent'\nsource = 'r2'\nwindow = '1h'\nexpect = ['r2']\n";
+    let loaded = loaded(&format!("{POLICIES}{SILENT}"), site);
+    assert_eq!(loaded.report(), "");
+    let silent = loaded.policies.iter().filter(|policy| policy.summary.name == "silent");
+    let shown: Vec<_> = silent
+        .map(|policy| {
+            let keys = policy.expect.iter().flatten().map(crate::nql::literal::value_text);
+            (policy.source.as_deref(), policy.window / 60_000, keys.collect::<Vec<_>>().join(" "))
+        })
+        .collect();
+    assert_eq!(shown, [(None, 5, "r1".to_owned()), (Some("r2"), 60, "r2".to_owned())]);
+    assert!(loaded.policies.iter().any(|policy| policy.source.as_deref() == Some("r9")));
+}
+
 #[test]
 fn what_cannot_be_limited_to_a_source_is_told() {
-    let policies = "[[policy]]\nname = 'silent'\nmatch = ''\ntrack_by = [['flowsrcname']]\n\
-        expect = ['r1']\nseverity = { high = 'absent()' }\n";
     let site = "[[override]]\nmatch = 'silent'\nsource = 'r1'\nwindow = '1h'\n\
         [[override]]\nmatch = 'silent'\nsource = ' '\nwindow = '1h'\n[[override]]\nmatch = 'silent'\nsource = 'x'\n";
-    let report = loaded(policies, site).report();
-    for part in
-        ["site.toml:3:10", "`expect`", "site.toml:7:10", "a source is a name", "changes nothing"]
-    {
+    let report = loaded(SILENT, site).report();
+    for part in [
+        "site.toml:3:10",
+        "say which of its keys are those of this source",
+        "site.toml:7:10",
+        "a source is a name",
+        "changes nothing",
+    ] {
         assert!(report.contains(part), "{part}: {report}");
     }
 }
