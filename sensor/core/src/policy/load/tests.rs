@@ -120,8 +120,8 @@ label = { field = "srcip", context = "a", value = "b", at_severity = "midium" }
         "b.toml:41:1 the policy has no `match`",
         "b.toml:43:12 there is no severity `urgent`",
         "b.toml:49:12 `absent()` needs `expect`: the keys whose silence matters",
-        "b.toml:58:67 `at_severity` needs thresholds: it labels incidents that reach a severity",
-        "b.toml:64:67 there is no severity `midium`: did you mean `medium`?",
+        "b.toml:58:70 `at_severity` needs thresholds: it labels incidents that reach a severity",
+        "b.toml:64:70 there is no severity `midium`: did you mean `medium`?",
     ];
     for fault in expected {
         assert!(found.iter().any(|found| found == fault), "{fault}\nis not in\n{found:#?}");
