@@ -43,22 +43,7 @@ impl Addresses {
         }
     }
 
-    /// Writes a row behind what is there.
-    #[inline]
-    pub(super) fn pack(&self, row: usize, out: &mut Vec<u8>) {
-        match self {
-            Self::V4 { source, destination } => {
-                source.pack(row, out);
-                destination.pack(row, out);
-            }
-            Self::V6 { source, destination } => {
-                source.pack(row, out);
-                destination.pack(row, out);
-            }
-        }
-    }
-
-    /// Appends a row of this family that was written by [`Self::pack`].
+    /// Appends a row of this family that was written by `flow/packed.rs`.
     pub(super) fn unpack(&mut self, octets: &mut &[u8]) {
         match self {
             Self::V4 { source, destination } => {

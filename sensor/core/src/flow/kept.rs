@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{batch::FlowBatch, fields::Row, interfaces::Interfaces, pages};
+use super::{batch::FlowBatch, fields::Row, interfaces::Interfaces, packed::PackedColumns, pages};
 
 /// A batch of which rows are kept.
 pub struct Keeper<'b> {
@@ -17,7 +17,7 @@ pub struct Keeper<'b> {
     interfaces: &'b Arc<Interfaces>,
     frames: &'b RecentFrames,
     /// None before a row was kept.
-    frame: OnceCell<Arc<Frame>>,
+    packed: OnceCell<(Arc<Frame>, PackedColumns<'b>)>,
 }
 
 /// The last frame of each address family: most batches have the same as the one before.
@@ -71,22 +71,27 @@ impl<'b> Keeper<'b> {
         interfaces: &'b Arc<Interfaces>,
         frames: &'b RecentFrames,
     ) -> Self {
-        Self { batch, interfaces, frames, frame: OnceCell::new() }
+        Self { batch, interfaces, frames, packed: OnceCell::new() }
     }
 
-    fn frame(&self) -> &Arc<Frame> {
-        self.frame.get_or_init(|| {
-            let recent = &mut self.frames.0.borrow_mut()[usize::from(self.batch.ip_version() == 6)];
-            let filled = self.batch.filled_columns();
-            match recent {
-                Some(frame) if frame.fits(self.batch, filled, self.interfaces) => frame.clone(),
-                _ => {
-                    let batch = self.batch.without_own_rows();
-                    let interfaces = self.interfaces.clone();
-                    recent.insert(Arc::new(Frame { batch, filled, interfaces })).clone()
-                }
+    /// What its rows have in common, and the columns of which a row consists.
+    #[inline(always)]
+    fn packed(&self) -> &(Arc<Frame>, PackedColumns<'b>) {
+        self.packed.get_or_init(|| (self.frame(), PackedColumns::new(self.batch)))
+    }
+
+    #[cold]
+    fn frame(&self) -> Arc<Frame> {
+        let recent = &mut self.frames.0.borrow_mut()[usize::from(self.batch.ip_version() == 6)];
+        let filled = self.batch.filled_columns();
+        match recent {
+            Some(frame) if frame.fits(self.batch, filled, self.interfaces) => frame.clone(),
+            _ => {
+                let batch = self.batch.without_own_rows();
+                let interfaces = self.interfaces.clone();
+                recent.insert(Arc::new(Frame { batch, filled, interfaces })).clone()
             }
-        })
+        }
     }
 }
 
@@ -110,7 +115,8 @@ impl Frame {
 impl RowLog {
     /// Keeps a row; none where the log is full.
     pub fn keep(&mut self, keeper: &Keeper<'_>, row: usize) -> Option<LogPlace> {
-        let frame = self.number(keeper.frame());
+        let (frame, columns) = keeper.packed();
+        let frame = self.number(frame);
         let first = self.octets.len();
         let place = LogPlace::try_from(first / UNIT).ok()?;
         if self.octets.capacity() - first < USUAL {
@@ -118,8 +124,7 @@ impl RowLog {
         }
         self.octets.extend_from_slice(&frame.to_ne_bytes());
         self.octets.extend_from_slice(&[0; HEAD / 2]);
-        keeper.batch.addresses.pack(row, &mut self.octets);
-        keeper.batch.pack_columns(row, keeper.frame().filled, &mut self.octets);
+        columns.pack(row, &mut self.octets);
         let length = (self.octets.len() - first - HEAD) as u32;
         self.octets[first + HEAD / 2..first + HEAD].copy_from_slice(&length.to_ne_bytes());
         self.octets.resize(self.octets.len().next_multiple_of(UNIT), 0);

@@ -36,6 +36,7 @@ pub mod kept;
 pub mod key;
 pub mod labels;
 pub mod mac;
+mod packed;
 pub(crate) mod pages;
 pub mod ports;
 pub mod prefetch;

@@ -8,12 +8,15 @@ use std::{
     collections::{BinaryHeap, binary_heap::PeekMut},
 };
 
-use super::window::mix;
 use crate::flow::{
     index::Index,
     pages,
     prefetch::{prefetch, prefetch_ends},
 };
+
+/// Odd constants without a pattern: the fractions of the golden and of the silver ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+const SILVER: u64 = 0x6a09_e667_f3bc_c909;
 
 /// The number of a key as long as it is watched.
 pub type Slot = u32;
@@ -37,6 +40,8 @@ pub struct Keys<S> {
     free: Vec<Slot>,
     idle: BinaryHeap<Reverse<(u64, Slot)>>,
     seed: u64,
+    /// Keys that have been removed so far; may run over.
+    removed: u32,
 }
 
 /// A hash of a key, good for the keys that gave it.
@@ -55,6 +60,7 @@ impl<S: State> Keys<S> {
             free: Vec::new(),
             idle: BinaryHeap::new(),
             seed,
+            removed: 0,
         }
     }
 
@@ -66,13 +72,17 @@ impl<S: State> Keys<S> {
     /// The hash of a key, of whose words only as many count as the keys have; so everywhere here.
     #[inline(always)]
     pub fn hash(&self, key: &[u64]) -> Hash {
-        // One wide multiplication a word, folded: mixing each word thoroughly would take longer than comparing the key.
-        let fold = |number: u64| {
-            let wide = u128::from(number) * 0x9e37_79b9_7f4a_7c15;
+        // One wide multiplication for two words, folded: most keys are two addresses, and their high words mostly the same.
+        // Mixing each word thoroughly would take longer than comparing the key.
+        let fold = |one: u64, other: u64| {
+            let wide = u128::from(one) * u128::from(other);
             wide as u64 ^ (wide >> 64) as u64
         };
-        let words = key[..self.stride].iter();
-        Hash(mix(words.fold(self.seed, |hash, word| fold(hash ^ word))) as u32)
+        let (pairs, rest) = key[..self.stride].as_chunks();
+        let pairs = pairs.iter().map(|[high, low]| (*high, *low));
+        let all = pairs.chain(rest.iter().map(|word| (0, *word)));
+        let hash = all.fold(self.seed, |hash, (high, low)| fold(high ^ hash, low ^ GOLDEN));
+        Hash(fold(hash ^ GOLDEN, SILVER) as u32)
     }
 
     /// Asks for the memory that looking for a key needs.
@@ -98,6 +108,26 @@ impl<S: State> Keys<S> {
     #[inline(always)]
     pub fn find(&self, hash: Hash, key: &[u64]) -> Option<Slot> {
         self.index.find(hash.0, |slot| self.is(slot, key))
+    }
+
+    /// [`Self::find`], where `guess` was the slot when so many keys had been removed: as long as no key is, none has another.
+    #[inline(always)]
+    pub fn find_again(
+        &self,
+        (guess, removed): (Option<Slot>, u32),
+        hash: Hash,
+        key: &[u64],
+    ) -> Option<Slot> {
+        match guess {
+            Some(slot) if removed == self.removed && self.is(slot, key) => guess,
+            _ => self.find(hash, key),
+        }
+    }
+
+    /// Keys that have been removed so far.
+    #[inline(always)]
+    pub fn removed(&self) -> u32 {
+        self.removed
     }
 
     /// Whether a slot has this key. Keys are a few words: a loop is quicker than a call.
@@ -162,6 +192,7 @@ impl<S: State> Keys<S> {
         let Reverse((_, slot)) = PeekMut::pop(top);
         let hash = self.hash(self.key(slot));
         self.index.remove(hash.0, slot);
+        self.removed = self.removed.wrapping_add(1);
         self.states[slot as usize] = S::default();
         self.free.push(slot);
         Some(slot)

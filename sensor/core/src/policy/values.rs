@@ -147,16 +147,15 @@ impl KeyFields {
         texts: &mut Texts,
         buffer: &'b mut [u64; KEY_WORDS],
     ) -> Option<&'b [u64]> {
-        let mut length = 0;
-        for part in &self.parts {
-            let [high, low] = part.read(row, texts)?;
-            if part.words() == 2 {
-                buffer[length] = high;
-                length += 1;
+        // What most keys are comes first: known beforehand, their parts are read without asking what each is.
+        let length = match &*self.parts {
+            [Part::Source] => read(&[Part::Source], row, texts, buffer),
+            [Part::Destination] => read(&[Part::Destination], row, texts, buffer),
+            [Part::Source, Part::Destination] => {
+                read(&[Part::Source, Part::Destination], row, texts, buffer)
             }
-            buffer[length] = low;
-            length += 1;
-        }
+            others => read(others, row, texts, buffer),
+        }?;
         Some(&buffer[..length])
     }
 
@@ -183,6 +182,27 @@ impl KeyFields {
             })
             .collect()
     }
+}
+
+/// Writes the words of some parts; returns how many these are.
+#[inline(always)]
+fn read(
+    parts: &[Part],
+    row: Row<'_>,
+    texts: &mut Texts,
+    buffer: &mut [u64; KEY_WORDS],
+) -> Option<usize> {
+    let mut length = 0;
+    for part in parts {
+        let [high, low] = part.read(row, texts)?;
+        if part.words() == 2 {
+            buffer[length] = high;
+            length += 1;
+        }
+        buffer[length] = low;
+        length += 1;
+    }
+    Some(length)
 }
 
 /// A number for a text; different texts have different ones, as good as always.

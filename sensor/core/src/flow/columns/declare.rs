@@ -60,25 +60,16 @@ macro_rules! columns {
                 filled
             }
 
-            /// Writes a row of the columns that are `filled`, one behind the other.
-            #[inline]
-            pub(in crate::flow) fn pack_columns(
-                &self,
-                row: usize,
-                filled: u128,
-                out: &mut Vec<u8>,
-            ) {
-                $(if filled >> Column::$variant as u32 & 1 != 0 {
-                    $crate::flow::columns::Stored::pack(&self.$field, row, out);
-                })*
-            }
-
-            /// Appends the row that [`Self::pack_columns`] wrote. Of one that is cut short, nothing is told in the columns
-            /// behind.
+            /// Appends a row of the columns that are `filled`, which `flow/packed.rs` wrote. Of one that is cut short, nothing
+            /// is told in the columns behind.
             pub(in crate::flow) fn unpack_columns(&mut self, filled: u128, octets: &mut &[u8]) {
-                $(if filled >> Column::$variant as u32 & 1 != 0 {
-                    $crate::flow::columns::Stored::unpack(&mut self.$field, octets);
-                })*
+                for place in $crate::flow::columns::Place::ALL {
+                    $(if filled >> Column::$variant as u32 & 1 != 0
+                        && $crate::flow::columns::Place::of(&Column::$variant.reader()) == place
+                    {
+                        $crate::flow::columns::Stored::unpack(&mut self.$field, octets);
+                    })*
+                }
             }
 
             /// Gives all columns that must have rows, or have some, `rows` of them.

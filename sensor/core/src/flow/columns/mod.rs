@@ -13,7 +13,7 @@ mod table;
 pub use absence::Absence;
 pub use lists::Lists;
 pub use presence::{Presence, ToldRows};
-pub use stored::{DataType, Inspector, Reader, Stored, Visitor};
+pub use stored::{DataType, Inspector, Place, Reader, Stored, Visitor};
 pub use table::{Column, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD};
 
 use crate::flow::mac;

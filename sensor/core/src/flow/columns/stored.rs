@@ -20,6 +20,44 @@ pub enum Reader<B> {
     Lists(fn(&B) -> &Lists),
 }
 
+/// Where the values of a column stand in a row of octets (`flow/packed.rs`): those of one width side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Of 64 bits.
+    U64,
+    /// Of 32 bits.
+    U32,
+    /// Of 16 bits.
+    U16,
+    /// Of 8 bits.
+    U8,
+    /// Of 128 bits.
+    U128,
+    /// MAC addresses.
+    Mac,
+    /// Lists, the only ones whose length differs.
+    Lists,
+}
+
+impl Place {
+    /// All, in the order in which they stand.
+    pub const ALL: [Self; 7] =
+        [Self::U64, Self::U32, Self::U16, Self::U8, Self::U128, Self::Mac, Self::Lists];
+
+    /// That of a column.
+    pub fn of<B>(reader: &Reader<B>) -> Self {
+        match reader {
+            Reader::U8(_) => Self::U8,
+            Reader::U16(_) => Self::U16,
+            Reader::U32(_) => Self::U32,
+            Reader::U64(_) => Self::U64,
+            Reader::U128(_) => Self::U128,
+            Reader::Mac(_) => Self::Mac,
+            Reader::Lists(_) => Self::Lists,
+        }
+    }
+}
+
 /// Work on one column, whatever numbers or addresses it holds. Columns of other types are left as they are.
 pub trait Visitor {
     /// Numbers of 8 bits.
@@ -126,18 +164,12 @@ pub trait Stored {
     /// Makes the column `rows` long, with `unknown` in the rows that it lacks; one without rows stays so unless `required`.
     fn level(&mut self, rows: usize, unknown: Self::Value, required: bool);
 
-    /// Writes row `row`, which the column has, behind what is there.
-    fn pack(&self, row: usize, out: &mut Vec<u8>);
-
-    /// Appends a row that was written by [`Self::pack`], and takes its octets from the front.
+    /// Appends a row whose octets `flow/packed.rs` wrote, and takes these from the front.
     fn unpack(&mut self, octets: &mut &[u8]);
 }
 
 /// A value of which each row of a column holds one.
 pub trait Packed: Copy {
-    /// Writes it behind what is there.
-    fn pack(self, out: &mut Vec<u8>);
-
     /// Reads it from the front; none where too little is there.
     fn unpack(octets: &mut &[u8]) -> Option<Self>;
 }
@@ -145,11 +177,6 @@ pub trait Packed: Copy {
 macro_rules! packed {
     ($($number:ty),*) => {$(
         impl Packed for $number {
-            #[inline(always)]
-            fn pack(self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_ne_bytes());
-            }
-
             fn unpack(octets: &mut &[u8]) -> Option<Self> {
                 let (own, rest) = octets.split_first_chunk()?;
                 *octets = rest;
@@ -162,11 +189,6 @@ macro_rules! packed {
 packed!(u8, u16, u32, u64, u128);
 
 impl Packed for [u8; 6] {
-    #[inline(always)]
-    fn pack(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self);
-    }
-
     fn unpack(octets: &mut &[u8]) -> Option<Self> {
         let (own, rest) = octets.split_first_chunk()?;
         *octets = rest;
@@ -199,11 +221,6 @@ impl<T: Packed> Stored for Vec<T> {
         }
     }
 
-    #[inline(always)]
-    fn pack(&self, row: usize, out: &mut Vec<u8>) {
-        self[row].pack(out);
-    }
-
     fn unpack(&mut self, octets: &mut &[u8]) {
         self.extend(T::unpack(octets));
     }
@@ -227,12 +244,6 @@ impl Stored for Lists {
         if required || !self.is_empty() {
             self.fill_up(rows);
         }
-    }
-
-    fn pack(&self, row: usize, out: &mut Vec<u8>) {
-        let values = self.get(row);
-        (values.len() as u32).pack(out);
-        values.iter().for_each(|value| value.pack(out));
     }
 
     fn unpack(&mut self, octets: &mut &[u8]) {

@@ -29,7 +29,7 @@ mod value;
 pub use aliases::{Alias, aliases, find_alias};
 pub use direction::direction_name;
 pub use owned::OwnedValue;
-pub use reading::{By, Condition, Number, Quantity, Reading, Scale};
+pub use reading::{By, Computation, Condition, Number, Quantity, Reading, Scale};
 pub use record_kinds::RecordKind;
 pub use row::Row;
 pub use table::FIELDS;
@@ -250,12 +250,44 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::flow::{interfaces::Interfaces, testing::flow};
+    use crate::flow::{
+        initiator::Role,
+        interfaces::Interfaces,
+        testing::{flow, push},
+    };
 
     #[test]
     fn no_two_fields_have_one_name() {
         let names: BTreeSet<&str> = FIELDS.iter().map(|field| field.name).collect();
         assert_eq!(names.len(), FIELDS.len());
+    }
+
+    #[test]
+    fn what_is_computed_of_many_rows_is_what_is_computed_of_each() {
+        let mut batch = flow(1, 1000, 2500, 9);
+        push(&mut batch, 2, 1000, 1700, 0);
+        (batch.icmp_type_code, batch.sample_rate) = (vec![0x0803, 7], vec![10, 100]);
+        let computed = [
+            Quantity::IcmpCode,
+            Quantity::Duration,
+            Quantity::OctetsPerPacket,
+            Quantity::SampleRate,
+            Quantity::BitsTimesRate,
+            Quantity::PacketsTimesRate,
+            Quantity::Opened,
+            Quantity::RolePort(Role::Client),
+            Quantity::RolePort(Role::Server),
+        ];
+        let computations = computed.map(|quantity| quantity.computation().expect("it is computed"));
+        let numbers: BTreeSet<usize> = computations.iter().map(|own| own.number).collect();
+        assert!(numbers.into_iter().eq(0..Computation::COUNT));
+        for Computation { of_row, of_rows, .. } in computations {
+            let mut rows = [0; 2];
+            of_rows(&batch, 0, &mut rows);
+            assert_eq!(rows, [of_row(&batch, 0), of_row(&batch, 1)]);
+            of_rows(&batch, 1, &mut rows[..1]);
+            assert_eq!(rows[0], rows[1]);
+        }
     }
 
     #[test]

@@ -9,14 +9,14 @@ use super::{
     memo::{Memo, MemoKey},
     number::{self, Cost, NumberTest},
     profiles::RowsByClass,
-    variant::Variant,
+    variant::{Variant, rows_within},
 };
 use crate::{
     flow::{
         batch::{Addresses, FlowBatch},
         columns::Reader,
         device::AddressColumn,
-        fields::{By, Quantity, Row},
+        fields::{By, Computation, Quantity, Row},
         interfaces::Interfaces,
         mac,
         profile::Side,
@@ -66,6 +66,16 @@ impl<'a> Chunk<'a> {
         }
     }
 
+    /// The rows within `within` whose number in a column passes.
+    #[inline(always)]
+    fn passing_within<T: Number>(&self, column: &[T], test: &NumberTest<T>, within: &Mask) -> Mask {
+        match column.get(self.first..self.first + self.rows) {
+            Some(column) => rows_within(test, column, within),
+            None if test.holds(T::default()) => *within,
+            None => Mask::NONE,
+        }
+    }
+
     pub(super) fn row(&self, row: usize) -> Row<'a> {
         Row { batch: self.batch, row: self.first + row, interfaces: self.interfaces }
     }
@@ -87,8 +97,49 @@ pub(super) struct State<'a> {
     pub(super) memos: &'a mut [Memo],
     /// By side.
     pub(super) by_class: &'a mut [RowsByClass; 2],
+    /// By number of the computation.
+    pub(super) computed: &'a mut [ComputedRows; Computation::COUNT],
     /// Number of the chunk.
     pub(super) epoch: u64,
+}
+
+/// What was computed of the rows of a chunk: several tests may ask for it.
+#[derive(Default)]
+pub(super) struct ComputedRows {
+    /// The chunk that it was computed of.
+    epoch: u64,
+    numbers: Vec<u64>,
+    /// The same, where they have 16 bits at most: more of them are tested at a time.
+    short: Vec<u16>,
+}
+
+impl ComputedRows {
+    /// The numbers of all rows.
+    #[inline(always)]
+    fn of(&mut self, computation: &Computation, chunk: &Chunk<'_>, epoch: u64) -> &[u64] {
+        if self.epoch != epoch {
+            self.compute(computation, chunk, epoch);
+        }
+        &self.numbers
+    }
+
+    /// The same numbers, of a quantity that never has more than 16 bits.
+    #[inline(always)]
+    fn short_of(&mut self, computation: &Computation, chunk: &Chunk<'_>, epoch: u64) -> &[u16] {
+        if self.epoch != epoch {
+            self.compute(computation, chunk, epoch);
+            self.short.clear();
+            self.short.extend(self.numbers.iter().map(|number| *number as u16));
+        }
+        &self.short
+    }
+
+    #[inline(never)]
+    fn compute(&mut self, computation: &Computation, chunk: &Chunk<'_>, epoch: u64) {
+        self.epoch = epoch;
+        self.numbers.resize(chunk.rows, 0);
+        (computation.of_rows)(chunk.batch, chunk.first, &mut self.numbers);
+    }
 }
 
 struct AnyFlag(u16);
@@ -112,7 +163,9 @@ pub(super) enum Kernel {
     /// MAC addresses as numbers of 48 bits.
     Mac(Stored<[u8; 6]>, NumberTest<u64>),
     /// A number computed from the row.
-    Computed(fn(&FlowBatch, usize) -> u64, NumberTest<u64>),
+    Computed(Computation, NumberTest<u64>),
+    /// One that never has more than 16 bits.
+    ComputedU16(Computation, NumberTest<u16>),
     /// One of these TCP flags.
     Flags(u16),
     /// An address of either family.
@@ -148,9 +201,12 @@ impl Kernel {
             NumberTest::new(&ranges)
         }
         let column = match (quantity, quantity.computation()) {
-            (_, Some(compute)) => return Self::Computed(compute, narrow(set)),
+            (_, Some(computation)) if quantity.maximum() <= u16::MAX.into() => {
+                return Self::ComputedU16(computation, narrow(set));
+            }
+            (_, Some(computation)) => return Self::Computed(computation, narrow(set)),
             (Quantity::Column(column), _) => column,
-            (_, None) => return Self::Computed(|_, _| 0, narrow(set)),
+            (_, None) => return Self::zero(set),
         };
         match column.reader() {
             Reader::U8(stored) => Self::U8(stored, narrow(set)),
@@ -159,8 +215,14 @@ impl Kernel {
             Reader::U64(stored) => Self::U64(stored, narrow(set)),
             Reader::Mac(stored) => Self::Mac(stored, narrow(set)),
             // No field is read from these as a number.
-            Reader::U128(_) | Reader::Lists(_) => Self::Computed(|_, _| 0, narrow(set)),
+            Reader::U128(_) | Reader::Lists(_) => Self::zero(set),
         }
+    }
+
+    /// A test of what reads as 0 in all rows: that of a column without rows.
+    fn zero(set: &IntegerSet) -> Self {
+        let passes = set.contains(0);
+        Self::U8(|_| &[], if passes { NumberTest::Equal(0) } else { NumberTest::Never })
     }
 
     /// A test of the address on one side.
@@ -229,13 +291,13 @@ impl Kernel {
             Self::Batch(constant) => {
                 *out = chunk.rows_if(state.answers.constants[*constant]);
             }
-            Self::Computed(compute, test) => {
-                *out = Mask::NONE;
-                for row in 0..chunk.rows {
-                    if test.holds(compute(chunk.batch, chunk.first + row)) {
-                        out.insert(row);
-                    }
-                }
+            Self::Computed(computation, test) => {
+                let computed = &mut state.computed[computation.number];
+                variant.rows(test, computed.of(computation, chunk, state.epoch), out);
+            }
+            Self::ComputedU16(computation, test) => {
+                let computed = &mut state.computed[computation.number];
+                variant.rows(test, computed.short_of(computation, chunk, state.epoch), out);
             }
             Self::Ports(comparison) => {
                 let batch = chunk.batch;
@@ -266,6 +328,74 @@ impl Kernel {
         }
     }
 
+    /// The rows within `within` that pass, where these are few. The kernel is a resolved one. What is the same for all rows,
+    /// like the place of the column, is found out once.
+    #[inline(always)]
+    pub(super) fn rows_within(
+        &self,
+        chunk: &Chunk<'_>,
+        state: &mut State<'_>,
+        within: &Mask,
+    ) -> Mask {
+        let batch = chunk.batch;
+        match self {
+            Self::U8(column, test) => chunk.passing_within(column(batch), test, within),
+            Self::U16(column, test) => chunk.passing_within(column(batch), test, within),
+            Self::U32(column, test) => chunk.passing_within(column(batch), test, within),
+            Self::U64(column, test) => chunk.passing_within(column(batch), test, within),
+            Self::Computed(computation, test) => {
+                let computed = &state.computed[computation.number];
+                if computed.epoch == state.epoch {
+                    return rows_within(test, &computed.numbers, within);
+                }
+                let of_row = computation.of_row;
+                within.filter(|row| test.holds(of_row(batch, chunk.first + row)))
+            }
+            Self::ComputedU16(computation, test) => {
+                let computed = &state.computed[computation.number];
+                if computed.epoch == state.epoch {
+                    return rows_within(test, &computed.short, within);
+                }
+                let of_row = computation.of_row;
+                within.filter(|row| test.holds(of_row(batch, chunk.first + row) as u16))
+            }
+            Self::Flags(flags) => {
+                let column = chunk.of(&batch.tcp_flags);
+                within.filter(|row| column[row] & flags != 0)
+            }
+            Self::Address(side, v4, v6) => match (&batch.addresses, side) {
+                (Addresses::V4 { source, .. }, Side::Source) => {
+                    chunk.passing_within(source, v4, within)
+                }
+                (Addresses::V4 { destination, .. }, Side::Destination) => {
+                    chunk.passing_within(destination, v4, within)
+                }
+                (Addresses::V6 { source, .. }, Side::Source) => {
+                    chunk.passing_within(source, v6, within)
+                }
+                (Addresses::V6 { destination, .. }, Side::Destination) => {
+                    chunk.passing_within(destination, v6, within)
+                }
+            },
+            Self::Profile(side, predicate) => {
+                let Answers { profile_tables, profile_classes, .. } = state.answers;
+                match chunk.profiles(*side) {
+                    Some(numbers) if profile_classes.are_used() => {
+                        within.filter(|row| profile_classes.holds(numbers[row], *predicate))
+                    }
+                    Some(numbers) => {
+                        let table = &profile_tables[*predicate];
+                        within.filter(|row| table.passes(numbers[row]))
+                    }
+                    None => within.filter(|row| self.holds(chunk, state, row)),
+                }
+            }
+            Self::Batch(constant) if state.answers.constants[*constant] => *within,
+            Self::Batch(_) => Mask::NONE,
+            _ => within.filter(|row| self.holds(chunk, state, row)),
+        }
+    }
+
     /// Whether one row of a chunk passes. The kernel is a resolved one.
     #[inline(always)]
     pub(super) fn holds(&self, chunk: &Chunk<'_>, state: &mut State<'_>, row: usize) -> bool {
@@ -276,7 +406,10 @@ impl Kernel {
             Self::U32(column, test) => test.holds(number_in(column(batch), at)),
             Self::U64(column, test) => test.holds(number_in(column(batch), at)),
             Self::Mac(column, test) => test.holds(mac::number(number_in(column(batch), at))),
-            Self::Computed(compute, test) => test.holds(compute(batch, at)),
+            Self::Computed(computation, test) => test.holds((computation.of_row)(batch, at)),
+            Self::ComputedU16(computation, test) => {
+                test.holds((computation.of_row)(batch, at) as u16)
+            }
             Self::Flags(flags) => batch.tcp_flags[at] & flags != 0,
             Self::Address(side, v4, v6) => match (&batch.addresses, side) {
                 (Addresses::V4 { source, .. }, Side::Source) => v4.holds(source[at]),
@@ -322,10 +455,13 @@ impl Kernel {
             Self::U16(_, test) => test.cost(),
             Self::U32(_, test) => test.cost(),
             Self::U64(_, test) => test.cost(),
-            Self::Mac(_, test) | Self::Computed(_, test) => {
+            Self::Mac(_, test) => {
                 let alone = test.cost().alone;
                 Cost { in_block: alone, alone: alone + 1.0 }
             }
+            // Computed once for all tests that ask for it.
+            Self::Computed(_, test) => Cost { in_block: 1.5, alone: test.cost().alone + 1.0 },
+            Self::ComputedU16(_, test) => Cost { in_block: 0.5, alone: test.cost().alone + 1.0 },
             Self::Ports(_) | Self::SameAddress => Cost { in_block: 0.6, alone: 3.0 },
             Self::Flags(_) => Cost { in_block: 0.035, alone: 2.5 },
             Self::Address(_, v4, v6) => match v4 {

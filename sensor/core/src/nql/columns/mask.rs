@@ -47,17 +47,25 @@ impl Mask {
 
     /// The rows, in ascending order.
     #[inline(always)]
-    pub fn rows(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().enumerate().flat_map(|(at, &word)| {
-            let mut rest = word;
-            std::iter::from_fn(move || {
-                (rest != 0).then(|| {
-                    let bit = rest.trailing_zeros() as usize;
-                    rest &= rest - 1;
-                    at * 64 + bit
-                })
-            })
-        })
+    pub fn rows(&self) -> Rows<'_> {
+        let [first, others @ ..] = &self.0;
+        Rows { rest: *first, others, row: 0 }
+    }
+
+    /// Those of the rows that pass. A loop of its own rather than [`Self::rows`]: what passes is collected in a register.
+    #[inline(always)]
+    pub(super) fn filter(&self, mut passes: impl FnMut(usize) -> bool) -> Self {
+        let mut passing = Self::NONE;
+        for (at, (word, passing)) in self.0.iter().zip(&mut passing.0).enumerate() {
+            let (mut rest, mut found) = (*word, 0);
+            while rest != 0 {
+                let bit = rest.trailing_zeros() as usize;
+                found |= u64::from(passes(at * 64 + bit)) << bit;
+                rest &= rest - 1;
+            }
+            *passing = found;
+        }
+        passing
     }
 
     #[inline(always)]
@@ -93,6 +101,33 @@ impl Mask {
         for (word, other) in self.0.iter_mut().zip(&other.0) {
             *word |= other;
         }
+    }
+}
+
+/// Rows of a set, in ascending order.
+#[derive(Clone, Debug)]
+pub struct Rows<'m> {
+    /// Those of the word at hand that are left.
+    rest: u64,
+    /// The words behind it.
+    others: &'m [u64],
+    /// The row of the lowest bit of the word at hand.
+    row: usize,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.rest == 0 {
+            (self.rest, self.others) =
+                self.others.split_first().map(|(word, rest)| (*word, rest))?;
+            self.row += 64;
+        }
+        let bit = self.rest.trailing_zeros() as usize;
+        self.rest &= self.rest - 1;
+        Some(self.row + bit)
     }
 }
 

@@ -36,7 +36,7 @@ use run::Run;
 
 pub use explain::explain;
 pub use instructions::Instructions;
-pub use mask::{CHUNK_ROWS, Mask};
+pub use mask::{CHUNK_ROWS, Mask, Rows};
 pub use program::{Guess, Program};
 pub use scratch::Scratch;
 pub use test::{Shape, Test};

@@ -9,7 +9,7 @@
 
 use super::{
     integer::{Number, RowTest},
-    mask::Mask,
+    mask::{CHUNK_ROWS, Mask},
     search::Search,
 };
 
@@ -89,6 +89,22 @@ impl<T: Number> NumberTest<T> {
         }
     }
 
+    /// The rows within `within` that pass, one by one: the form of the test is looked at once for all of them.
+    #[inline(always)]
+    pub(super) fn rows_within(&self, column: &[T], within: &Mask) -> Mask {
+        match self {
+            Self::Never => Mask::NONE,
+            Self::Equal(own) => within.filter(|row| column[row] == *own),
+            Self::Range(low, span) => within.filter(|row| column[row].within(*low, *span)),
+            Self::Ranges(ranges) => within.filter(|row| {
+                let number = column[row];
+                ranges.iter().fold(false, |any, &(low, span)| any | number.within(low, span))
+            }),
+            Self::Bitmap(bits) => within.filter(|row| in_bitmap(bits, column[row])),
+            Self::Search(search) => within.filter(|row| search.contains(column[row])),
+        }
+    }
+
     /// Roughly how long testing one row takes, in a block and alone.
     pub(super) fn cost(&self) -> Cost {
         let compared = match T::BITS {
@@ -117,6 +133,13 @@ pub(super) struct Cost {
     pub(super) in_block: f64,
     /// For a row by itself.
     pub(super) alone: f64,
+}
+
+impl Cost {
+    /// Rows below which testing them one by one is quicker than testing the whole chunk once for all of so many uses.
+    pub(super) fn sparse_below(self, uses: u32) -> u32 {
+        (self.in_block * CHUNK_ROWS as f64 / (self.alone * f64::from(uses.max(1)))) as u32
+    }
 }
 
 fn bitmap<T: Number>(ranges: &[(T, T)]) -> Box<[u64]> {

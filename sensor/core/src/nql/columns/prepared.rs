@@ -63,6 +63,8 @@ struct Sources {
 struct LateKernel {
     sources: Sources,
     kernel: Kernel,
+    /// Rows below which single rows are tested: a short list is quicker compared with all rows than any list that may come.
+    sparse_below: u32,
 }
 
 impl LateKernel {
@@ -82,7 +84,8 @@ impl LateKernel {
                 Kernel::number(Quantity::Column(*column), &IntegerSet::of(ports))
             }
         };
-        Self { sources, kernel }
+        let sparse_below = kernel.cost().sparse_below(1);
+        Self { sources, kernel, sparse_below }
     }
 }
 
@@ -136,12 +139,12 @@ impl Prepared {
         memos.iter_mut().for_each(Memo::clear);
     }
 
-    /// The kernel itself, or the one that was made for the batch.
+    /// The kernel itself, or the one that was made for the batch; and below how many rows it tests single ones at most.
     #[inline(always)]
-    pub(super) fn resolve<'a>(&'a self, kernel: &'a Kernel) -> &'a Kernel {
+    pub(super) fn resolve<'a>(&'a self, kernel: &'a Kernel) -> (&'a Kernel, u32) {
         match kernel {
-            Kernel::Late(late) => &self.late[*late].kernel,
-            other => other,
+            Kernel::Late(late) => (&self.late[*late].kernel, self.late[*late].sparse_below),
+            other => (other, u32::MAX),
         }
     }
 

@@ -97,9 +97,9 @@ impl ProfileClasses {
 pub(super) struct RowsByClass {
     /// The chunk that was sorted last.
     epoch: u64,
-    /// By class, valid where the class occurs.
+    /// By class.
     masks: Vec<Mask>,
-    occurs: Vec<bool>,
+    /// Classes that occur.
     present: Vec<u32>,
 }
 
@@ -124,18 +124,16 @@ impl RowsByClass {
     }
 
     fn sort(&mut self, numbers: &[u32], classes: &ProfileClasses) {
+        // All are cleared, although few occur: to ask of every row whether its class is new would take longer.
+        self.masks.clear();
         self.masks.resize(classes.numbers.len(), Mask::NONE);
-        self.occurs.clear();
-        self.occurs.resize(classes.numbers.len(), false);
-        self.present.clear();
         for (row, &number) in numbers.iter().enumerate() {
-            let class = classes.class(number);
-            if !self.occurs[class] {
-                self.occurs[class] = true;
-                self.masks[class] = Mask::NONE;
-                self.present.push(class as u32);
+            if let Some(mask) = self.masks.get_mut(classes.class(number)) {
+                mask.insert(row);
             }
-            self.masks[class].insert(row);
         }
+        let present = self.masks.iter().enumerate().filter(|(_, mask)| !mask.is_empty());
+        self.present.clear();
+        self.present.extend(present.map(|(class, _)| class as u32));
     }
 }

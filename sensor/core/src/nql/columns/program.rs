@@ -182,17 +182,15 @@ impl Program {
 
     fn test(&mut self, test: Test, uses: u32, classes: Option<u8>) -> (Step, Note) {
         let kernel = self.kernel(&test);
-        let Cost { in_block, alone } = match classes {
+        let cost = match classes {
             Some(_) => Cost { in_block: 0.01, alone: f64::INFINITY },
             None if self.classed && matches!(kernel, Kernel::Profile(..)) => {
                 Cost { in_block: 0.05, alone: 3.0 }
             }
             None => kernel.cost(),
         };
-        // The whole column, against so many single rows as often as the test is used.
-        let sparse_below =
-            (in_block * super::CHUNK_ROWS as f64 / (alone * f64::from(uses.max(1)))) as u32;
-        let estimate = Estimate { cost: in_block, probability: estimate::probability(&test) };
+        let sparse_below = cost.sparse_below(uses);
+        let estimate = Estimate { cost: cost.in_block, probability: estimate::probability(&test) };
         self.kernels.push(kernel);
         let kind = Kind::Test { kernel: (self.kernels.len() - 1) as u32, classes };
         (

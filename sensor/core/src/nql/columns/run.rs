@@ -66,18 +66,15 @@ impl Run<'_> {
                 mask
             });
         }
-        let Scratch { prepared, memos, by_class, epoch, .. } = &mut *self.scratch;
-        let mut state = State { answers: &prepared.answers, memos, by_class, epoch: *epoch };
-        let kernel = prepared.resolve(&self.program.kernels[kernel as usize]);
-        let mut mask = Mask::NONE;
-        if step.sparse_below > 0 && within.count() < step.sparse_below as usize {
-            for row in within.rows() {
-                if kernel.holds(&self.chunk, &mut state, row) {
-                    mask.insert(row);
-                }
-            }
-            return mask;
+        let Scratch { prepared, memos, by_class, computed, epoch, .. } = &mut *self.scratch;
+        let answers = &prepared.answers;
+        let mut state = State { answers, memos, by_class, computed, epoch: *epoch };
+        let (kernel, most) = prepared.resolve(&self.program.kernels[kernel as usize]);
+        let sparse_below = step.sparse_below.min(most);
+        if sparse_below > 0 && within.count() < sparse_below as usize {
+            return kernel.rows_within(&self.chunk, &mut state, within);
         }
+        let mut mask = Mask::NONE;
         kernel.rows(variant, &self.chunk, &mut state, &mut mask);
         if step.shared {
             self.keep(number, mask);

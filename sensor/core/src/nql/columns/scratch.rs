@@ -1,6 +1,7 @@
 //! The memory in which a program is evaluated; kept from batch to batch, so that evaluating allocates nothing.
 
 use super::{
+    kernel::ComputedRows,
     mask::Mask,
     memo::Memo,
     ports::ClassMasks,
@@ -8,6 +9,7 @@ use super::{
     profiles::RowsByClass,
     program::Program,
 };
+use crate::flow::fields::Computation;
 
 /// Room for the masks of one program. One that was used with another program fits itself to the new one.
 #[derive(Default)]
@@ -24,6 +26,8 @@ pub struct Scratch {
     pub(super) class_masks: Vec<(ClassMasks, u64)>,
     /// Rows by the class of their profiles, by side.
     pub(super) by_class: [RowsByClass; 2],
+    /// Numbers that are computed from rows, by computation.
+    pub(super) computed: [ComputedRows; Computation::COUNT],
     /// Number of the chunk at hand, over all batches.
     pub(super) epoch: u64,
 }
@@ -47,6 +51,7 @@ impl Scratch {
             evaluated: vec![0; steps],
             class_masks: Vec::new(),
             by_class: Default::default(),
+            computed: Default::default(),
             epoch: 0,
         };
         self.class_masks.resize_with(program.port_classes.len(), Default::default);

@@ -17,6 +17,12 @@ pub(super) trait Variant: Copy {
     fn rows<T: Number>(self, test: &NumberTest<T>, column: &[T], out: &mut Mask);
 }
 
+/// [`NumberTest::rows_within`], for all sets of instructions: single rows gain nothing by vectors.
+#[inline(never)]
+pub(super) fn rows_within<T: Number>(test: &NumberTest<T>, column: &[T], within: &Mask) -> Mask {
+    test.rows_within(column, within)
+}
+
 /// The instructions that every processor of the architecture has.
 #[derive(Clone, Copy)]
 pub(super) struct Baseline;

@@ -5,7 +5,7 @@
 //! policies: most have too few in a chunk of flows for the waits to overlap. Where there are few keys nobody waits, and
 //! asking would take longer than all the rest.
 
-use std::sync::Arc;
+use std::{iter, ops::Range, sync::Arc};
 
 use super::{
     prefetch::Step,
@@ -65,69 +65,112 @@ pub struct Block<'f> {
     matches: Vec<Match<'f>>,
     /// The key of each.
     keys: Box<[[u64; KEY_WORDS]; MATCHES]>,
+    /// All of them in stretches of one tracker: what hangs on the tracker is looked at once for a stretch.
+    stretches: Vec<Stretch>,
 }
 
-struct Match<'f> {
+/// A flow that waits.
+pub struct Match<'f> {
+    pub(super) flow: Flow<'f>,
+    /// `None` where a part of the key is missing.
+    pub(super) hash: Option<Hash>,
+    /// Where the key is, as far as could be told without looking at it, and where its memory must be waited for.
+    pub(super) slot: Option<Slot>,
+    /// Whether the memory that was asked for says where more of it is.
+    pub(super) goes_on: bool,
+}
+
+/// Matches of one tracker that follow each other.
+struct Stretch {
     policy: usize,
     /// Which of the alternative keys.
     tracker: usize,
-    flow: Flow<'f>,
-    /// `None` where a part of the key is missing.
-    hash: Option<Hash>,
-    /// Where the key is, as far as could be told without looking at it, and where its memory must be waited for.
-    slot: Option<Slot>,
+    matches: Range<usize>,
+    /// Whether the memory of its keys must be waited for.
     far: bool,
+    /// Keys that the tracker had removed when it said where the keys are.
+    removed: u32,
 }
 
 impl<'f> Block<'f> {
     /// No matches yet.
     pub fn new() -> Self {
-        Self { matches: Vec::with_capacity(MATCHES), keys: Box::new([[0; KEY_WORDS]; MATCHES]) }
+        Self {
+            matches: Vec::with_capacity(MATCHES),
+            keys: Box::new([[0; KEY_WORDS]; MATCHES]),
+            stretches: Vec::with_capacity(MATCHES),
+        }
     }
 
-    /// Adds a match of a policy; takes note of all when the block is full.
+    /// Adds matches of a policy; takes note of all whenever the block is full.
     #[inline(always)]
-    pub fn push(&mut self, policy: usize, flow: Flow<'f>, desk: &mut MatchSink<'_>) {
-        for tracker in 0..desk.watches[policy].trackers.len() {
-            if self.matches.len() == MATCHES {
-                self.settle(desk);
+    pub fn add(
+        &mut self,
+        policy: usize,
+        flows: &mut impl Iterator<Item = Flow<'f>>,
+        desk: &mut MatchSink<'_>,
+    ) {
+        match desk.watches[policy].trackers.len() {
+            1 => while self.add_to(policy, 0, flows, desk) {},
+            trackers => {
+                for flow in flows {
+                    for tracker in 0..trackers {
+                        self.add_to(policy, tracker, &mut iter::once(flow), desk);
+                    }
+                }
             }
-            let Watch { trackers, texts, .. } = &mut desk.watches[policy];
-            let keys = &trackers[tracker];
-            let hash = keys.key(&flow, texts, &mut self.keys[self.matches.len()]);
-            let far = keys.keys() > AT_HAND;
-            if let Some(hash) = hash.filter(|_| far) {
-                keys.prefetch_index(hash);
-            }
-            self.matches.push(Match { policy, tracker, flow, hash, slot: None, far });
         }
+    }
+
+    /// Adds as many matches of a tracker as there is room for, at least one. True where there may be more of them.
+    #[inline(always)]
+    fn add_to(
+        &mut self,
+        policy: usize,
+        tracker: usize,
+        flows: &mut impl Iterator<Item = Flow<'f>>,
+        desk: &mut MatchSink<'_>,
+    ) -> bool {
+        let first = self.matches.len();
+        let Watch { trackers, texts, .. } = &mut desk.watches[policy];
+        let keys = &trackers[tracker];
+        let far = keys.keys() > AT_HAND;
+        keys.read(flows, far, texts, &mut self.matches, &mut self.keys[first..]);
+        let matches = first..self.matches.len();
+        if matches.is_empty() {
+            return false;
+        }
+        let is_full = matches.end == MATCHES;
+        self.stretches.push(Stretch { policy, tracker, matches, far, removed: 0 });
+        if is_full {
+            self.settle(desk);
+        }
+        is_full
     }
 
     /// Takes note of all matches.
     #[inline(never)]
     pub fn settle(&mut self, desk: &mut MatchSink<'_>) {
-        for Match { policy, tracker, hash, slot, .. } in self.matches.iter_mut().filter(|m| m.far) {
+        let Self { matches, keys, stretches } = self;
+        for Stretch { policy, tracker, matches: own, removed, .. } in
+            stretches.iter_mut().filter(|stretch| stretch.far)
+        {
             let tracker = &desk.watches[*policy].trackers[*tracker];
-            *slot = hash.and_then(|hash| tracker.guess(hash));
-            slot.iter().for_each(|slot| tracker.prefetch(*slot));
+            *removed = tracker.guess(&mut matches[own.clone()]);
         }
         for step in [Step::Where, Step::There] {
-            for Match { policy, tracker, flow, slot, .. } in &self.matches {
+            for Stretch { policy, tracker, matches: own, .. } in
+                stretches.iter().filter(|stretch| stretch.far)
+            {
                 let Watch { trackers, texts, .. } = &mut desk.watches[*policy];
-                let tracker = &trackers[*tracker];
-                slot.iter().for_each(|slot| tracker.prefetch_more(*slot, flow, texts, step));
+                trackers[*tracker].prefetch_more(&mut matches[own.clone()], texts, step);
             }
         }
-        for (Match { policy, tracker, flow, hash, .. }, key) in self.matches.iter().zip(&*self.keys)
-        {
-            let (policy, trackers, mut context) = desk.of(*policy, flow.row.row);
-            match hash {
-                Some(hash) => {
-                    trackers[*tracker].observe(policy, flow, (*hash, key), &mut context);
-                }
-                None => context.counters.untracked += 1,
-            }
+        for Stretch { policy, tracker, matches: own, removed, .. } in stretches.drain(..) {
+            let (policy, trackers, mut context) = desk.of(policy, 0);
+            let keyed = matches[own.clone()].iter().zip(&keys[own]);
+            trackers[tracker].observe(policy, keyed, removed, &mut context);
         }
-        self.matches.clear();
+        matches.clear();
     }
 }

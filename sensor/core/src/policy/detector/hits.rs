@@ -12,7 +12,7 @@ use super::{
 };
 use crate::policy::{
     alert::{Alert, EventKind},
-    keys::{Hash, Keys, Slot, State},
+    keys::{Keys, Slot, State},
     model::Policy,
     values::KeyFields,
     window::series::Bucket,
@@ -79,17 +79,23 @@ impl HitTracker {
         Self { keys: Keys::new(fields.words(), seed), fields, told: since, due: BTreeSet::new() }
     }
 
-    /// Takes note of a matching flow.
+    /// Asks for the memory of the key in `slot`.
+    #[inline(always)]
+    pub fn prefetch(&self, slot: Slot) {
+        self.keys.prefetch_slot(slot);
+    }
+
+    /// Takes note of a matching flow, with its key and the slot that this has.
     #[inline(never)]
     pub fn observe(
         &mut self,
         policy: &Policy,
         flow: &Flow<'_>,
-        (hash, key): (Hash, &[u64]),
+        (slot, key): (Option<Slot>, &[u64]),
         context: &mut TrackerScope<'_>,
     ) {
         let end = flow.at;
-        let slot = match self.keys.find(hash, key) {
+        let slot = match slot {
             Some(slot) => slot,
             None => {
                 if self.keys.len() >= policy.max_keys {

@@ -24,17 +24,17 @@ pub struct Seen<'s> {
 }
 
 impl<'s> Seen<'s> {
-    /// The window of `state` that ends at `time`.
+    /// The window of `state` that ends at `time`, so many seconds long.
     #[inline(always)]
     pub fn new(
         (state, counted): (&'s KeyState, OfKey<'s>),
-        policy: &Policy,
+        seconds: f64,
         grid: Grid,
         time: u64,
     ) -> Self {
         let oldest = state.series.oldest_at(grid, time);
         let part = (time != state.series.newest).then_some(oldest);
-        Self { state, counted, oldest, part, seconds: policy.window as f64 / 1000.0 }
+        Self { state, counted, oldest, part, seconds }
     }
 
     /// What an event tells of it, where `condition` holds.

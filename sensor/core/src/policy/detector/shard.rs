@@ -20,7 +20,7 @@ use crate::{
         interfaces::Interfaces,
         kept::{Keeper, RecentFrames},
     },
-    nql::columns::Scratch,
+    nql::columns::{Rows, Scratch},
     policy::{
         alert::{EndReason, LabelAction},
         model::Policy,
@@ -28,6 +28,53 @@ use crate::{
         window::series::Sample,
     },
 };
+
+/// The flows that match a policy in a chunk of a batch, without those that come too late for it.
+pub(super) struct Flows<'f, 'm> {
+    batch: &'f FlowBatch,
+    interfaces: &'f Interfaces,
+    keeper: &'f Keeper<'f>,
+    clocked: &'m Clocked,
+    /// The first row of the chunk.
+    first: usize,
+    rows: Rows<'m>,
+    lateness: u64,
+    has_thresholds: bool,
+    /// Flows that came too late so far.
+    late: u64,
+}
+
+impl<'f> Iterator for Flows<'f, '_> {
+    type Item = Flow<'f>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Flow<'f>> {
+        loop {
+            let Self { batch, interfaces, keeper, clocked, .. } = *self;
+            let row = self.first + self.rows.next()?;
+            let (end, newest) = clocked.times[row];
+            let is_late = end.saturating_add(self.lateness) < newest;
+            // A window cannot take back what it has said; a forbidden connection is one whenever it becomes known.
+            if is_late && self.has_thresholds {
+                self.late += 1;
+                continue;
+            }
+            let duration = batch.end[row].saturating_sub(batch.start[row]);
+            return Some(Flow {
+                row: Row { batch, row, interfaces },
+                keeper,
+                source: clocked.source(batch, row).number,
+                sample: Sample {
+                    start: end.saturating_sub(duration),
+                    end,
+                    values: [batch.octets[row], batch.packets[row]],
+                },
+                at: if is_late { newest } else { end },
+                rate: batch.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
+            });
+        }
+    }
+}
 
 /// Some of the policies at work.
 pub struct Shard {
@@ -53,18 +100,20 @@ impl Shard {
         clocked: &Clocked,
         found: &mut Found,
     ) {
-        self.observe_and(batch, interfaces, clocked, found, |_, _, _, _| {});
+        self.observe_by(batch, interfaces, clocked, found, |policy, flows, block, desk| {
+            block.add(policy, flows, desk);
+        });
     }
 
-    /// The same; `and` gets each flow behind the matches that wait with it, and its policy.
+    /// The same; `add` gets a policy and flows that match it, and adds them to the matches that wait.
     #[inline(always)]
-    pub(super) fn observe_and(
+    pub(super) fn observe_by(
         &mut self,
         batch: &FlowBatch,
         interfaces: &Interfaces,
         clocked: &Clocked,
         found: &mut Found,
-        mut and: impl for<'f> FnMut(usize, &Flow<'f>, &mut Block<'f>, &mut MatchSink<'_>),
+        mut add: impl for<'f> FnMut(usize, &mut Flows<'f, '_>, &mut Block<'f>, &mut MatchSink<'_>),
     ) {
         let Self { rules, part, scratch, watches, labels, interfaces: known, frames } = self;
         // Flows that are kept share them, and they seldom change.
@@ -86,33 +135,19 @@ impl Shard {
         let mut block = Block::new();
         part.programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
             let policy = matched.query;
-            let lateness = policies[policy].lateness;
-            // A window cannot take back what it has said; a forbidden connection is one whenever it becomes known.
-            let has_thresholds = policies[policy].has_thresholds();
-            let mut late = 0;
-            for row in matched.rows.rows().map(|row| matched.first + row) {
-                let (end, newest) = clocked.times[row];
-                let is_late = end.saturating_add(lateness) < newest;
-                if is_late && has_thresholds {
-                    late += 1;
-                    continue;
-                }
-                let duration = batch.end[row].saturating_sub(batch.start[row]);
-                let flow = Flow {
-                    row: Row { batch, row, interfaces },
-                    keeper: &keeper,
-                    source: clocked.source(batch, row).number,
-                    sample: Sample {
-                        start: end.saturating_sub(duration),
-                        end,
-                        values: [batch.octets[row], batch.packets[row]],
-                    },
-                    at: if is_late { newest } else { end },
-                    rate: batch.sample_rate.get(row).map_or(1, |rate| (*rate).max(1)),
-                };
-                block.push(policy, flow, &mut desk);
-                and(policy, &flow, &mut block, &mut desk);
-            }
+            let mut flows = Flows {
+                batch,
+                interfaces,
+                keeper: &keeper,
+                clocked,
+                first: matched.first,
+                rows: matched.rows.rows(),
+                lateness: policies[policy].lateness,
+                has_thresholds: policies[policy].has_thresholds(),
+                late: 0,
+            };
+            add(policy, &mut flows, &mut block, &mut desk);
+            let late = flows.late;
             let counters = &mut desk.watches[policy].counters;
             counters.matched += matched.rows.count() as u64;
             counters.late += late;

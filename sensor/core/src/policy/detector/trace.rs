@@ -1,6 +1,8 @@
 //! The same detection, flow by flow, for whoever asks why: after each matching flow it is told how near its key is to a
 //! threshold. Slower, and with the same events.
 
+use std::iter;
+
 use super::{Detector, Shard, front::Clocked, put_in_order, tracker::Tracker};
 use crate::{
     flow::{
@@ -53,17 +55,20 @@ impl Shard {
         found: &mut super::Found,
         each: &mut dyn FnMut(Row<'_>, Near),
     ) {
-        self.observe_and(batch, interfaces, clocked, found, |policy, flow, block, desk| {
-            block.settle(desk);
-            let watch = &mut desk.watches[policy];
-            for tracker in &watch.trackers {
-                let mut words = [0; KEY_WORDS];
-                let key = tracker.key(flow, &mut watch.texts, &mut words);
-                if let (Tracker::Windows(windows), Some(hash)) = (tracker, key)
-                    && let Some(near) =
-                        windows.near(&desk.policies[policy], (hash, &words), &watch.texts)
-                {
-                    each(flow.row, near);
+        self.observe_by(batch, interfaces, clocked, found, |policy, flows, block, desk| {
+            for flow in flows {
+                block.add(policy, &mut iter::once(flow), desk);
+                block.settle(desk);
+                let watch = &mut desk.watches[policy];
+                for tracker in &watch.trackers {
+                    let mut words = [0; KEY_WORDS];
+                    let key = tracker.key(&flow, &mut watch.texts, &mut words);
+                    if let (Tracker::Windows(windows), Some(hash)) = (tracker, key)
+                        && let Some(near) =
+                            windows.near(&desk.policies[policy], (hash, &words), &watch.texts)
+                    {
+                        each(flow.row, near);
+                    }
                 }
             }
         });

@@ -1,6 +1,7 @@
 //! What a policy keeps of its keys: windows where it has thresholds, else when each spoke last.
 
 use super::{
+    block::Match,
     hits::HitTracker,
     prefetch::Step,
     scope::{Flow, TrackerScope},
@@ -8,7 +9,7 @@ use super::{
 };
 use crate::policy::{
     alert::EndReason,
-    keys::{Hash, Slot},
+    keys::{Hash, Keys, State},
     model::Policy,
     values::{KEY_WORDS, KeyFields, Texts},
 };
@@ -59,51 +60,77 @@ impl Tracker {
         texts: &mut Texts,
         key: &mut [u64; KEY_WORDS],
     ) -> Option<Hash> {
+        either!(self, inner => key_of(&inner.fields, &inner.keys, flow, texts, key))
+    }
+
+    /// Reads the keys of as many flows as `words` has room for, and adds them to `matches`. Of keys that are `far`, asks for
+    /// the memory that looking for them needs.
+    #[inline(always)]
+    pub fn read<'f>(
+        &self,
+        flows: &mut impl Iterator<Item = Flow<'f>>,
+        far: bool,
+        texts: &mut Texts,
+        matches: &mut Vec<Match<'f>>,
+        words: &mut [[u64; KEY_WORDS]],
+    ) {
         either!(self, inner => {
-            let key = inner.fields.read(flow.row, texts, key)?;
-            Some(inner.keys.hash(key))
+            // No `zip`: it hands each flow on through memory.
+            for words in words {
+                let Some(flow) = flows.next() else { break };
+                let hash = key_of(&inner.fields, &inner.keys, &flow, texts, words);
+                if let Some(hash) = hash.filter(|_| far) {
+                    inner.keys.prefetch(hash);
+                }
+                matches.push(Match { flow, hash, slot: None, goes_on: false });
+            }
+        });
+    }
+
+    /// Finds the slots that the keys have, as good as always, and asks for their memory. Returns how many keys have been
+    /// removed so far.
+    #[inline(always)]
+    pub fn guess(&self, matches: &mut [Match<'_>]) -> u32 {
+        either!(self, inner => {
+            for Match { hash, slot, .. } in matches {
+                *slot = hash.and_then(|hash| inner.keys.guess(hash));
+                if let Some(slot) = *slot {
+                    inner.prefetch(slot);
+                }
+            }
+            inner.keys.removed()
         })
     }
 
-    /// Asks for the memory that looking for a key needs.
+    /// Asks for what flows change beside the states of their keys.
     #[inline(always)]
-    pub fn prefetch_index(&self, hash: Hash) {
-        either!(self, inner => inner.keys.prefetch(hash));
-    }
-
-    /// The slot that a key with this hash has, as good as always.
-    #[inline(always)]
-    pub fn guess(&self, hash: Hash) -> Option<Slot> {
-        either!(self, inner => inner.keys.guess(hash))
-    }
-
-    /// Asks for the memory of the key in `slot`.
-    #[inline(always)]
-    pub fn prefetch(&self, slot: Slot) {
-        match self {
-            Self::Hits(inner) => inner.keys.prefetch_slot(slot),
-            Self::Windows(inner) => inner.prefetch(slot),
-        }
-    }
-
-    /// Asks for what a flow with the key in `slot` changes beside it.
-    #[inline(always)]
-    pub fn prefetch_more(&self, slot: Slot, flow: &Flow<'_>, texts: &mut Texts, step: Step) {
+    pub fn prefetch_more(&self, matches: &mut [Match<'_>], texts: &mut Texts, step: Step) {
         if let Self::Windows(inner) = self {
-            inner.prefetch_more(slot, flow, texts, step);
+            inner.prefetch_more(matches, texts, step);
         }
     }
 
-    /// Takes note of a matching flow with this key.
+    /// Takes note of matching flows with their keys. `removed` is as of when their slots were found.
     #[inline(always)]
-    pub fn observe(
+    pub fn observe<'m, 'f: 'm>(
         &mut self,
         policy: &Policy,
-        flow: &Flow<'_>,
-        key: (Hash, &[u64]),
+        matches: impl Iterator<Item = (&'m Match<'f>, &'m [u64; KEY_WORDS])>,
+        removed: u32,
         context: &mut TrackerScope<'_>,
     ) {
-        either!(self, inner => inner.observe(policy, flow, key, context));
+        either!(self, inner => {
+            for (Match { flow, hash, slot, .. }, key) in matches {
+                context.at.row = flow.row.row;
+                match hash {
+                    Some(hash) => {
+                        let slot = inner.keys.find_again((*slot, removed), *hash, key);
+                        inner.observe(policy, flow, (slot, key), context);
+                    }
+                    None => context.counters.untracked += 1,
+                }
+            }
+        });
     }
 
     /// Goes on to what the sources have reached.
@@ -125,4 +152,17 @@ impl Tracker {
             Self::Windows(inner) => inner.finish(policy, now, reason, most, context),
         }
     }
+}
+
+/// Reads the key of a flow.
+#[inline(always)]
+fn key_of<S: State>(
+    fields: &KeyFields,
+    keys: &Keys<S>,
+    flow: &Flow<'_>,
+    texts: &mut Texts,
+    words: &mut [u64; KEY_WORDS],
+) -> Option<Hash> {
+    let key = fields.read(flow.row, texts, words)?;
+    Some(keys.hash(key))
 }

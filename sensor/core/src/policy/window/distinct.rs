@@ -167,9 +167,9 @@ impl Distinct {
         self.cells != 0 || self.sketch.is_some()
     }
 
-    /// Asks for the place of a value in a table, or for the sketch.
+    /// Asks for the place of a value in a table, or for the sketch. True where that says where its place is.
     #[inline(always)]
-    pub fn prefetch(&self, value: u64) {
+    pub fn prefetch(&self, value: u64) -> bool {
         if let Some(sketch) = &self.sketch {
             prefetch(&**sketch);
         } else if self.cells != 0 {
@@ -178,6 +178,7 @@ impl Distinct {
             prefetch_line(cells.cast::<u8>().wrapping_sub(1));
             prefetch_line(cells.wrapping_add(place(value, self.cells as usize)).cast());
         }
+        self.sketch.is_some()
     }
 
     /// Asks for the place of a value in a sketch.

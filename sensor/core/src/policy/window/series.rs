@@ -342,13 +342,15 @@ impl Series {
         if inside { None } else { Some(&self.older) }
     }
 
-    /// Asks for how many buckets there are.
+    /// Asks for how many buckets there are, where a record needs them. True where it does.
     #[inline(always)]
-    pub fn prefetch(&self, grid: Grid, sample: &Sample) {
-        if let Some(older) = self.looks_back(grid, sample) {
+    pub fn prefetch(&self, grid: Grid, sample: &Sample) -> bool {
+        let older = self.looks_back(grid, sample);
+        if let Some(older) = older {
             // It lies before them.
             prefetch_line(older.as_ptr().cast::<u8>().wrapping_sub(1));
         }
+        older.is_some()
     }
 
     /// Asks for the newest of the buckets.

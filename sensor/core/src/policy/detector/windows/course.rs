@@ -106,7 +106,7 @@ impl WindowTracker {
         let track = self.fields.values(self.keys.key(slot), context.texts);
         let state = self.keys.peek(slot);
         let Some(incident) = state.incident() else { return };
-        let window = Seen::new((state, self.counted.of(slot)), policy, self.grid, time);
+        let window = Seen::new((state, self.counted.of(slot)), self.seconds, self.grid, time);
         let window = window.snapshot(&policy.levels[incident.level].threshold.condition, policy);
         let event = incident.event(policy, track, window, (kind, time, reason), context.sources);
         context.event(event);

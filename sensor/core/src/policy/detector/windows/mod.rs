@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{
     approach::Approaching,
+    block::Match,
     ended::EndedIncidents,
     incident::{self, Verdict},
     prefetch::Step,
@@ -19,7 +20,7 @@ use crate::{
     flow::kept::RowLog,
     policy::{
         alert::{EndReason, EventKind},
-        keys::{Hash, Keys, Slot},
+        keys::{Keys, Slot},
         model::Policy,
         threshold::Quantity,
         values::{KeyFields, Part, Texts},
@@ -37,6 +38,8 @@ pub struct WindowTracker {
     pub(super) fields: KeyFields,
     pub(super) keys: Keys<KeyState>,
     pub(super) grid: Grid,
+    /// The length of the window: every judgement of a rate asks for it.
+    seconds: f64,
     /// The fields of [`Self::counted`].
     parts: Vec<Part>,
     counted: Counted,
@@ -73,6 +76,7 @@ impl WindowTracker {
             nested,
             keys: Keys::new(fields.words(), seed),
             grid: Grid::new(policy.window),
+            seconds: policy.window as f64 / 1000.0,
             parts: policy.distinct.iter().map(|field| Part::of(field)).collect(),
             counted: Counted::new(policy.distinct.len(), beacons),
             expected: Vec::new(),
@@ -101,34 +105,44 @@ impl WindowTracker {
         self.counted.prefetch(slot);
     }
 
-    /// Asks for what a flow needs beside it, in two steps: first for what says where, then for that.
+    /// Asks for what flows need beside it, in two steps: first for what says where, then for that.
     #[inline(always)]
-    pub fn prefetch_more(&self, slot: Slot, flow: &Flow<'_>, texts: &mut Texts, step: Step) {
-        let series = &self.keys.peek(slot).series;
-        match step {
-            Step::Where => series.prefetch(self.grid, &flow.sample),
-            Step::There => series.prefetch_older(self.grid, &flow.sample),
-        }
-        let counted = self.parts.iter().zip(self.counted.of(slot).distinct);
-        for (part, distinct) in counted.filter(|(_, distinct)| distinct.is_large()) {
-            match (step, part.word(flow.row, texts)) {
-                (Step::Where, Some(value)) => distinct.prefetch(value),
-                (Step::There, Some(value)) => distinct.prefetch_register(value),
-                (_, None) => {}
+    pub fn prefetch_more(&self, matches: &mut [Match<'_>], texts: &mut Texts, step: Step) {
+        for Match { flow, slot, goes_on, .. } in matches {
+            let Some(slot) = *slot else { continue };
+            let series = &self.keys.peek(slot).series;
+            let counted = self.parts.iter().zip(self.counted.of(slot).distinct);
+            let large = counted.filter(|(_, distinct)| distinct.is_large());
+            let large = large.filter_map(|(part, own)| Some((own, part.word(flow.row, texts)?)));
+            match step {
+                Step::Where => {
+                    *goes_on = series.prefetch(self.grid, &flow.sample);
+                    if self.parts.is_empty() {
+                        continue;
+                    }
+                    for (distinct, value) in large {
+                        *goes_on |= distinct.prefetch(value);
+                    }
+                }
+                Step::There if *goes_on => {
+                    series.prefetch_older(self.grid, &flow.sample);
+                    large.for_each(|(distinct, value)| distinct.prefetch_register(value));
+                }
+                Step::There => {}
             }
         }
     }
 
-    /// Takes note of a matching flow.
+    /// Takes note of a matching flow, with its key and the slot that this has.
     #[inline(always)]
     pub fn observe(
         &mut self,
         policy: &Policy,
         flow: &Flow<'_>,
-        (hash, key): (Hash, &[u64]),
+        (slot, key): (Option<Slot>, &[u64]),
         context: &mut TrackerScope<'_>,
     ) {
-        let slot = match self.keys.find(hash, key) {
+        let slot = match slot {
             Some(slot) => slot,
             None => self.insert(policy, key, flow, context),
         };
@@ -239,7 +253,7 @@ impl WindowTracker {
         let held = state.incident().map(|incident| incident.level);
         let verdict = incident::verdict(
             (policy, self.nested),
-            &Seen::new((state, self.counted.of(slot)), policy, self.grid, time),
+            &Seen::new((state, self.counted.of(slot)), self.seconds, self.grid, time),
             held,
             state.expected,
         );

@@ -19,7 +19,7 @@ impl WindowTracker {
         let slot = self.keys.find(hash, key)?;
         let state = self.keys.peek(slot);
         let time = state.series.newest;
-        let window = Seen::new((state, self.counted.of(slot)), policy, self.grid, time);
+        let window = Seen::new((state, self.counted.of(slot)), self.seconds, self.grid, time);
         let condition = &policy.levels.first()?.threshold.condition;
         Some(Near {
             share: condition.share(&window),
