@@ -72,11 +72,7 @@ fn measure(attack: &Attack, rounds: usize, ports: u16) -> (Duration, Duration) {
             let start = Instant::now();
             decoder.datagram(from, NOW, octets, &mut batches);
             spent.push(start.elapsed());
-            let mut taken = None;
-            batches.take(false, |batch| taken = Some(batch));
-            if let Some(batch) = taken {
-                batches.give_back(batch);
-            }
+            batches.exchange(false, Some);
         }
     }
     let medians = spent.iter_mut().map(|spent| {

@@ -113,11 +113,7 @@ fn configured() {
                 if admission.judge(address.into(), NOW) == Verdict::Admitted {
                     collector.datagram((address, 2055).into(), NOW, octets, batches);
                 }
-                let mut full = None;
-                batches.take(false, |batch| full = Some(batch));
-                if let Some(batch) = full {
-                    batches.give_back(black_box(batch));
-                }
+                batches.exchange(false, |batch| Some(black_box(batch)));
             }
             let spent = start.elapsed().as_nanos() as f64 / f64::from(20 * u32::from(BLOCKS));
             *least = least.min(spent);
@@ -171,11 +167,7 @@ fn measure(what: &str, datagrams: &Datagrams, target: f64) {
         for (from, octets) in &bringing {
             decoder.datagram(*from, NOW, octets, &mut batches);
         }
-        let mut taken = None;
-        batches.take(false, |batch| taken = Some(batch));
-        if let Some(batch) = taken {
-            batches.give_back(black_box(batch));
-        }
+        batches.exchange(false, |batch| Some(black_box(batch)));
     };
     let mut theirs = || {
         for (from, octets) in &bringing {

@@ -177,9 +177,7 @@ impl DecoderShard {
     }
 
     fn hand_on(&mut self, all: bool, sink: &Sink) {
-        let mut spent = Vec::new();
-        self.batches.take(all, |batch| spent.extend(sink(batch)));
-        spent.into_iter().for_each(|batch| self.batches.give_back(batch));
+        self.batches.exchange(all, &**sink);
         if all {
             self.handed_on = Instant::now();
         }

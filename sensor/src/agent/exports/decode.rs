@@ -55,8 +55,7 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
             return ControlFlow::Continue(());
         }
         line.clear();
-        let mut spare = None;
-        batches.take(true, |batch| {
+        batches.exchange(true, |batch| {
             if let Some(top) = &top {
                 top.add(&batch, &interfaces);
             }
@@ -66,11 +65,8 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, collector: Options) -> any
                         .write_row(&mut line, Row { batch: &batch, row, interfaces: &interfaces });
                 }
             }
-            spare = Some(batch);
+            Some(batch)
         });
-        if let Some(batch) = spare {
-            batches.give_back(batch);
-        }
         for record in collector.take_options() {
             options::write_record(&mut line, &record);
         }

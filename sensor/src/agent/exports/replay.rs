@@ -40,9 +40,9 @@ pub fn replay(
             Step::Behind => None,
         };
         let mut offered = false;
-        batches.take(passes.is_some(), |batch| {
+        batches.exchange(passes.is_some(), |batch| {
             offered = true;
-            drop(plant.offer(batch));
+            plant.offer(batch)
         });
         if let Some(now) = passes {
             second = now / 1000;

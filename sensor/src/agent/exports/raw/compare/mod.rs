@@ -75,11 +75,7 @@ impl Comparer {
                 diff.datagram(&trace, &reading);
             }
         }
-        let mut spare = None;
-        self.batches.take(true, |batch| spare = Some(batch));
-        if let Some(batch) = spare {
-            self.batches.give_back(batch);
-        }
+        self.batches.exchange(true, Some);
     }
 }
 
