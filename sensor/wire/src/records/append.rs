@@ -62,14 +62,16 @@ pub fn append_with(
     more: impl FnOnce(&mut FlowBatch, usize),
 ) {
     let base = batch.len();
-    fill(&fills.fields, rows, &context.times, base, batch);
+    fill(fills, rows, &context.times, base, batch);
     if let Some(application) = plan.single.application {
         let column = &mut batch.application;
         begin_with(column, base, 0);
         column.extend((0..rows.len()).map(|row| application_in(rows, application, row)));
     }
     more(batch, base);
-    ledger.rows_without_device += relayed(batch, base, plan, rows, context);
+    if plan.single.device_v4.or(plan.single.device_v6).is_some() {
+        ledger.rows_without_device += relayed(batch, base, plan, rows, context);
+    }
     finish(batch, base, base + rows.len(), context);
     times(batch, base, plan, fills, rows, context, ledger);
     rates(batch, base, plan, rows, &context.rates);
@@ -108,7 +110,6 @@ pub fn finish(batch: &mut FlowBatch, base: usize, end: usize, context: &MessageS
 }
 
 /// Notes the devices that a mediator names in its records. Returns how many rows name one for which there was no room.
-#[inline]
 fn relayed(
     batch: &mut FlowBatch,
     base: usize,
@@ -117,9 +118,6 @@ fn relayed(
     context: &MessageScope<'_>,
 ) -> u64 {
     let places = [plan.single.device_v4, plan.single.device_v6];
-    if places == [None; 2] {
-        return 0;
-    }
     let own = context.device.address();
     let mut without = 0;
     for row in 0..rows.len() {
@@ -201,6 +199,7 @@ fn uptimes(
 }
 
 /// Completes start and end of the rows from `base` on.
+#[inline]
 fn times(
     batch: &mut FlowBatch,
     base: usize,
@@ -211,12 +210,38 @@ fn times(
     ledger: &mut Ledger,
 ) {
     let end = base + rows.len();
-    if (fills.first_is_uptime || fills.last_is_uptime) && context.times.uptime.is_none() {
+    let lacks_uptime = context.times.uptime.is_none();
+    if lacks_uptime & (fills.first_is_uptime | fills.last_is_uptime) {
         uptimes(batch, base, plan, fills, rows, context, ledger);
     }
+    // Mostly both times are told.
+    if batch.start.len() != end || batch.end.len() != end {
+        tell_times(batch, base, plan, rows, context.times.export);
+    }
+    for (start, end) in batch.start[base..].iter_mut().zip(&mut batch.end[base..]) {
+        if *start == 0 || *end == 0 {
+            complete(start, end, context.times.export);
+        }
+    }
+}
+
+/// A time of 0 is none.
+#[cold]
+fn complete(start: &mut u64, end: &mut u64, export: u64) {
+    if *end == 0 {
+        *end = if *start == 0 { export } else { *start };
+    }
+    if *start == 0 {
+        *start = *end;
+    }
+}
+
+/// Finds what the records leave out of start and end.
+fn tell_times(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, export: u64) {
+    let end = base + rows.len();
     let (has_start, has_end) = (batch.start.len() > base, batch.end.len() > base);
     grow(&mut batch.start, end, 0);
-    grow(&mut batch.end, end, if has_start { 0 } else { context.times.export });
+    grow(&mut batch.end, end, if has_start { 0 } else { export });
     if let (Some((place, unit)), false) = (plan.single.duration, has_start && has_end) {
         for row in 0..rows.len() {
             let duration = rows.number(place, row) / unit;
@@ -227,40 +252,40 @@ fn times(
             }
         }
     }
-    // A time of 0 is none.
-    for (start, end) in batch.start[base..].iter_mut().zip(&mut batch.end[base..]) {
-        if *end == 0 {
-            *end = if *start == 0 { context.times.export } else { *start };
-        }
-        if *start == 0 {
-            *start = *end;
-        }
-    }
 }
 
 /// NetFlow puts type and code of ICMP where the destination port stands; the port stays as it was exported. Records that
 /// tell of ICMP and of no protocol are about ICMP, except for those that have other ports as well and no type.
+#[inline]
 fn icmp(batch: &mut FlowBatch, base: usize, plan: &Plan) {
-    let is_icmp = |number: u8| matches!(number, protocol::ICMP | protocol::ICMPV6);
     if plan.implies_icmp {
-        let implied = if batch.ip_version() == 4 { protocol::ICMP } else { protocol::ICMPV6 };
-        begin_with(&mut batch.protocol, base, 0);
-        let types = batch.icmp_type_code.get(base..).unwrap_or_default();
-        batch.protocol.extend(
-            types.iter().map(
-                |type_code| {
-                    if *type_code != 0 || !plan.has_ports { implied } else { 0 }
-                },
-            ),
-        );
+        imply_icmp(batch, base, plan);
     }
     let protocols = batch.protocol.get(base..).unwrap_or_default();
-    let types = &mut batch.icmp_type_code;
     // All are looked at, which takes less time than to stop at the first.
     let any = protocols.iter().fold(false, |any, number| any | is_icmp(*number));
-    if types.len() <= base && !any {
-        return;
+    if any || batch.icmp_type_code.len() > base {
+        tell_types(batch, base);
     }
+}
+
+fn is_icmp(number: u8) -> bool {
+    matches!(number, protocol::ICMP | protocol::ICMPV6)
+}
+
+fn imply_icmp(batch: &mut FlowBatch, base: usize, plan: &Plan) {
+    let implied = if batch.ip_version() == 4 { protocol::ICMP } else { protocol::ICMPV6 };
+    begin_with(&mut batch.protocol, base, 0);
+    let types = batch.icmp_type_code.get(base..).unwrap_or_default();
+    let of_type = |type_code: &u16| {
+        if *type_code != 0 || !plan.has_ports { implied } else { 0 }
+    };
+    batch.protocol.extend(types.iter().map(of_type));
+}
+
+/// Gives the rows from `base` on type and code, where they are about ICMP.
+fn tell_types(batch: &mut FlowBatch, base: usize) {
+    let types = &mut batch.icmp_type_code;
     let end = batch.packets.len();
     grow(types, end, 0);
     grow(&mut batch.destination_port, end, 0);
@@ -284,6 +309,11 @@ fn rates(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, rates
         grow(column, end, rate);
         return;
     }
+    let by_interface = plan.has_input && rates.has_interfaces();
+    if column.len() <= base && !plan.tells_sampling && !by_interface {
+        grow(column, base, 0);
+        return grow(column, end, rates.of_all().unwrap_or(0));
+    }
     let told = column.len() > base;
     grow(column, end, 0);
     if let (Some((interval, space)), false) = (plan.single.systematic, told) {
@@ -304,7 +334,7 @@ fn rates(batch: &mut FlowBatch, base: usize, plan: &Plan, rows: &Rows<'_>, rates
             }
         }
     }
-    if plan.has_input && rates.has_interfaces() {
+    if by_interface {
         let inputs = batch.interface.get(base..).unwrap_or_default();
         for (rate, input) in column[base..].iter_mut().zip(inputs) {
             if *rate == 0 {

@@ -15,7 +15,7 @@ use super::rows::Rows;
 use crate::{
     octets,
     template::{
-        compile::{Fill, Place, Span},
+        compile::{Fill, Fills, Kind, Place, Span, Target, Word},
         elements::{Clock, Meaning},
     },
 };
@@ -62,21 +62,28 @@ impl Times {
 
 /// Appends what `fills` say of all `rows` to the columns of `batch`, whose rows so far are `base`. Uptimes of devices that do
 /// not tell theirs stay as they were told.
-pub fn fill(fills: &[Fill], rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
+pub fn fill(fills: &Fills, rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
     if rows.are_few() {
         for row in 0..rows.len() {
             fill_one(fills, rows, row, times, base + row, batch);
         }
     } else {
-        for Fill { place, meaning, .. } in fills {
-            put(*meaning, &Many { rows, place: *place, base }, times, batch);
-        }
+        fill_many(fills, rows, times, base, batch);
     }
 }
 
-/// As [`fill`], of record `row`, to row `at` of the columns.
+/// As [`fill`], field by field.
+#[inline(never)]
+fn fill_many(fills: &Fills, rows: &Rows<'_>, times: &Times, base: usize, batch: &mut FlowBatch) {
+    for &Fill { place, meaning, .. } in &fills.fields {
+        put(meaning, &Many { rows, place, base }, times, batch);
+    }
+}
+
+/// As [`fill`], of record `row`, to row `at` of the columns: kind after kind, so that nothing is asked about a field that
+/// stands in its column as it is.
 fn fill_one(
-    fills: &[Fill],
+    fills: &Fills,
     rows: &Rows<'_>,
     row: usize,
     times: &Times,
@@ -85,31 +92,117 @@ fn fill_one(
 ) {
     let mut own = [0];
     let record = rows.record(row, &mut own);
-    let (mut number, mut run) = (0, record.run(0));
-    for &Fill { place, word, meaning } in fills {
-        if place.run != number {
-            number = place.run;
-            run = record.run(number);
+    for runs in &fills.runs {
+        let run = record.run(runs.run);
+        let of = |kind| runs.of(&fills.fields, kind);
+        /// Copies fields to columns that store as many octets.
+        macro_rules! copy {
+            ($kind:ident, $read:expr) => {
+                for fill in of(Kind::$kind) {
+                    if let Target::$kind(column) = fill.target {
+                        let octets = octets_at(run, fill.place.offset);
+                        push(column.of(batch), at, Default::default(), $read(octets));
+                    }
+                }
+            };
         }
-        let start = usize::from(word.offset);
-        let number = match run.get(start..start + 8).and_then(<[u8]>::first_chunk) {
-            Some(octets) => {
-                let octets = u64::from_be_bytes(*octets);
-                octets.wrapping_shl(word.before.into()).wrapping_shr(word.beside.into())
+        copy!(U8, u8::from_be_bytes);
+        copy!(U16, u16::from_be_bytes);
+        copy!(U32, u32::from_be_bytes);
+        copy!(U64, u64::from_be_bytes);
+        copy!(U128, u128::from_be_bytes);
+        copy!(Mac, |mac: [u8; 6]| mac);
+        of(Kind::Word).iter().for_each(|fill| fill_word(fill, run, at, batch));
+        match &mut batch.addresses {
+            Addresses::V4 { source, destination } => {
+                for fill in of(Kind::V4) {
+                    let is_source = fill.meaning == Meaning::SourceV4;
+                    let column = if is_source { &mut *source } else { &mut *destination };
+                    push(column, at, 0, u32::from_be_bytes(octets_at(run, fill.place.offset)));
+                }
             }
-            None => number_in(run, place),
-        };
+            Addresses::V6 { source, destination } => {
+                for fill in of(Kind::V6) {
+                    let is_source = fill.meaning == Meaning::SourceV6;
+                    let column = if is_source { &mut *source } else { &mut *destination };
+                    push(column, at, 0, u128::from_be_bytes(octets_at(run, fill.place.offset)));
+                }
+            }
+        }
+        for fill in of(Kind::Uptime) {
+            let is_start = fill.meaning == Meaning::Start(Clock::Uptime);
+            let column = if is_start { &mut batch.start } else { &mut batch.end };
+            let uptime = number_at(run, fill.place, fill.word);
+            push(column, at, 0, times.milliseconds(Clock::Uptime, uptime));
+        }
+        let others = of(Kind::Other);
+        if !others.is_empty() {
+            fill_others(others, run, times, at, batch);
+        }
+    }
+}
+
+/// As [`fill_one`], of fields that say something of their own. Apart, so that others save no registers for it.
+#[inline(never)]
+fn fill_others(fields: &[Fill], run: &[u8], times: &Times, at: usize, batch: &mut FlowBatch) {
+    for &Fill { place, word, meaning, .. } in fields {
+        let from = One { number: number_at(run, place, word), run, place, at };
         // Hidden, or the compiler computes before the loop where each of all the columns is, which costs more than to fill a
         // dozen of them.
-        let batch = black_box(&mut *batch);
-        put(meaning, &One { number, run, place, at }, times, batch);
+        put(meaning, &from, times, black_box(&mut *batch));
     }
+}
+
+/// As [`fill_one`], of a number that is longer or shorter than those of its column, or of which some bits count.
+#[inline(always)]
+fn fill_word(fill: &Fill, run: &[u8], at: usize, batch: &mut FlowBatch) {
+    let number = number_at(run, fill.place, fill.word);
+    match fill.target {
+        Target::U8(column) => push(column.of(batch), at, 0, number as u8),
+        Target::U16(column) => {
+            let untold = if fill.meaning == Meaning::TcpFlags { TCP_FLAGS_UNTOLD } else { 0 };
+            push(column.of(batch), at, untold, number as u16);
+        }
+        Target::U32(column) => push(column.of(batch), at, 0, number as u32),
+        Target::U64(column) => push(column.of(batch), at, 0, number),
+        Target::U128(_) | Target::Mac(_) | Target::Other => {}
+    }
+}
+
+/// The octets from `offset` on; zeros where the run ends first, which no plan asks for.
+#[inline(always)]
+fn octets_at<const N: usize>(run: &[u8], offset: u16) -> [u8; N] {
+    let start = usize::from(offset);
+    let octets = run.get(start..start + N).and_then(<[u8]>::first_chunk);
+    octets.copied().unwrap_or([0; N])
+}
+
+/// The number at `place`, as `word` says.
+#[inline(always)]
+fn number_at(run: &[u8], place: Place, word: Word) -> u64 {
+    let start = usize::from(word.offset);
+    match run.get(start..start + 8).and_then(<[u8]>::first_chunk) {
+        Some(octets) => {
+            let octets = u64::from_be_bytes(*octets);
+            octets.wrapping_shl(word.before.into()).wrapping_shr(word.beside.into())
+        }
+        None => number_in(run, place, word),
+    }
+}
+
+/// Puts `value` to row `at` of a column; rows that it lacks before are `untold`.
+#[inline(always)]
+fn push<T: Copy>(column: &mut Vec<T>, at: usize, untold: T, value: T) {
+    if column.len() < at || column.len() == column.capacity() {
+        return push_behind(column, at, untold, value);
+    }
+    column.push(value);
 }
 
 /// The number at `place` in a run of fewer than eight octets.
 #[cold]
-fn number_in(run: &[u8], place: Place) -> u64 {
-    octets::number(octets_in(run, place))
+fn number_in(run: &[u8], place: Place, word: Word) -> u64 {
+    octets::number(octets_in(run, place)) << word.beside >> word.beside
 }
 
 #[inline]
@@ -151,16 +244,6 @@ struct One<'a> {
     at: usize,
 }
 
-impl One<'_> {
-    #[inline(always)]
-    fn push<T: Copy>(&self, column: &mut Vec<T>, untold: T, value: T) {
-        if column.len() < self.at || column.len() == column.capacity() {
-            return push_behind(column, self.at, untold, value);
-        }
-        column.push(value);
-    }
-}
-
 /// Appends a row to a column that lacks rows before it, or memory. Apart, and the last that is done for a field, so that
 /// others save no registers for it.
 #[inline(never)]
@@ -172,14 +255,14 @@ fn push_behind<T: Copy>(column: &mut Vec<T>, base: usize, untold: T, value: T) {
 impl From for One<'_> {
     #[inline(always)]
     fn number<T: Copy + Default>(&self, column: &mut Vec<T>, untold: T, read: impl Fn(u64) -> T) {
-        self.push(column, untold, read(self.number));
+        push(column, self.at, untold, read(self.number));
     }
 
     #[inline(always)]
     fn add<T: Copy + Default + BitOrAssign>(&self, column: &mut Vec<T>, read: impl Fn(u64) -> T) {
         match column.get_mut(self.at) {
             Some(value) => *value |= read(self.number),
-            None => self.push(column, T::default(), read(self.number)),
+            None => push(column, self.at, T::default(), read(self.number)),
         }
     }
 
@@ -189,13 +272,13 @@ impl From for One<'_> {
         column: &mut Vec<T>,
         read: impl Fn([u8; N]) -> T,
     ) {
-        let octets = self.run.get(self.place.offset.into()..).and_then(<[u8]>::first_chunk);
-        self.push(column, T::default(), read(octets.copied().unwrap_or([0; N])));
+        let octets = octets_at(self.run, self.place.offset);
+        push(column, self.at, T::default(), read(octets));
     }
 
     #[inline(always)]
     fn field<T: Copy + Default>(&self, column: &mut Vec<T>, read: impl Fn(&[u8]) -> T) {
-        self.push(column, T::default(), read(octets_in(self.run, self.place)));
+        push(column, self.at, T::default(), read(octets_in(self.run, self.place)));
     }
 
     #[inline(always)]

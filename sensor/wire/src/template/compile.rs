@@ -1,5 +1,7 @@
 //! A template as a plan: where in a record which field lies, and what it says. Made once, when the first data come.
 
+use sensor_core::flow::columns::{Column, ColumnPlace, StoredAt};
+
 use super::{
     Specifier, Template,
     elements::{self, Clock, Meaning, Reading, reading, tells_names},
@@ -41,6 +43,70 @@ pub struct Fill {
     pub word: Word,
     /// What it says.
     pub meaning: Meaning,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// Where a field goes, for fields whose value stands in the column as it is: there is nothing left to find out when a record
+/// comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To numbers of 8 bits.
+    U8(ColumnPlace<u8>),
+    /// To numbers of 16 bits.
+    U16(ColumnPlace<u16>),
+    /// To numbers of 32 bits.
+    U32(ColumnPlace<u32>),
+    /// To numbers of 64 bits.
+    U64(ColumnPlace<u64>),
+    /// To numbers of 128 bits, from as many.
+    U128(ColumnPlace<u128>),
+    /// To MAC addresses.
+    Mac(ColumnPlace<[u8; 6]>),
+    /// That depends on what it says.
+    Other,
+}
+
+impl Target {
+    /// Where a field of `length` octets goes that says `meaning`.
+    fn new(meaning: Meaning, length: u16) -> Self {
+        let column = match meaning {
+            Meaning::Column(column) => column,
+            Meaning::SourcePort => Column::SourcePort,
+            Meaning::DestinationPort => Column::DestinationPort,
+            Meaning::Protocol => Column::Protocol,
+            Meaning::Tos => Column::Tos,
+            Meaning::TcpFlags => Column::TcpFlags,
+            Meaning::Input => Column::Interface,
+            Meaning::Output => Column::OutputInterface,
+            Meaning::SourceVlan => Column::Vlan,
+            Meaning::DestinationVlan => Column::DestinationVlan,
+            Meaning::Octets => Column::Octets,
+            Meaning::Packets => Column::Packets,
+            Meaning::Start(Clock::Milliseconds) => Column::Start,
+            Meaning::End(Clock::Milliseconds) => Column::End,
+            _ => return Self::Other,
+        };
+        match column.place() {
+            StoredAt::U8(place) => Self::U8(place),
+            StoredAt::U16(place) => Self::U16(place),
+            // A number that does not fit is not cut off.
+            StoredAt::U32(place) if length <= 4 => Self::U32(place),
+            StoredAt::U64(place) => Self::U64(place),
+            StoredAt::U128(place) if length == 16 => Self::U128(place),
+            StoredAt::Mac(place) => Self::Mac(place),
+            StoredAt::U32(_) | StoredAt::U128(_) | StoredAt::Lists => Self::Other,
+        }
+    }
+}
+
+/// The lowest bits of a field that count.
+fn bits(meaning: Meaning) -> u16 {
+    match meaning {
+        Meaning::TcpFlags => 9,
+        Meaning::SourceVlan | Meaning::DestinationVlan => 12,
+        _ => 64,
+    }
 }
 
 /// How a number of one to eight octets is read: as part of a word of eight that lies in the run as well, so that no branch
@@ -49,9 +115,9 @@ pub struct Fill {
 pub struct Word {
     /// Octets from the start of the run to the word; `Word::NONE` where the run has no eight octets.
     pub offset: u16,
-    /// Bits before the field.
+    /// Bits before those of the field that count.
     pub before: u8,
-    /// Bits that are none of the field.
+    /// Bits that are none of those.
     pub beside: u8,
 }
 
@@ -59,26 +125,105 @@ impl Word {
     /// No run reaches there.
     const NONE: u16 = u16::MAX;
 
-    /// For the field at `place` in a run of `run` octets.
-    fn new(place: Place, run: u16) -> Self {
+    /// For the lowest `bits` of the field at `place` in a run of `run` octets.
+    fn new(place: Place, bits: u16, run: u16) -> Self {
         let Some(last) = run.checked_sub(8) else {
-            return Self { offset: Self::NONE, before: 0, beside: 0 };
+            return Self { offset: Self::NONE, before: 0, beside: 64 - bits as u8 };
         };
         let offset = place.offset.min(last);
-        let before = place.offset - offset;
+        let before = (place.offset - offset) * 8;
+        // Of what is longer than a word, the word is not asked for.
+        let octets = place.length.min(8) * 8;
+        let left_out = octets.saturating_sub(bits);
         Self {
             offset,
-            before: before as u8 * 8,
-            beside: 8_u16.saturating_sub(place.length) as u8 * 8,
+            before: (before + left_out) as u8,
+            beside: (64 - octets + left_out) as u8,
         }
+    }
+}
+
+/// How the fields of a group are read and stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An octet to an octet.
+    U8,
+    /// Two octets to as many.
+    U16,
+    /// Four octets to as many.
+    U32,
+    /// Eight octets to as many.
+    U64,
+    /// Sixteen octets to as many.
+    U128,
+    /// The six octets of a MAC address to as many.
+    Mac,
+    /// Part of a word, to a number of any size.
+    Word,
+    /// IPv4 addresses of the flow.
+    V4,
+    /// IPv6 addresses of the flow.
+    V6,
+    /// Uptimes of first and last packet.
+    Uptime,
+    /// By what they say. The last of them.
+    Other,
+}
+
+/// How many kinds there are.
+const KINDS: usize = Kind::Other as usize + 1;
+
+impl Kind {
+    fn of(fill: &Fill) -> Self {
+        let is_whole = bits(fill.meaning) == 64;
+        match (fill.target, fill.place.length) {
+            (Target::Other, _) => match fill.meaning {
+                Meaning::SourceV4 | Meaning::DestinationV4 => Self::V4,
+                Meaning::SourceV6 | Meaning::DestinationV6 => Self::V6,
+                Meaning::Start(Clock::Uptime) | Meaning::End(Clock::Uptime) => Self::Uptime,
+                _ => Self::Other,
+            },
+            (Target::U128(_), _) => Self::U128,
+            (Target::Mac(_), _) => Self::Mac,
+            (Target::U8(_), 1) if is_whole => Self::U8,
+            (Target::U16(_), 2) if is_whole => Self::U16,
+            (Target::U32(_), 4) if is_whole => Self::U32,
+            (Target::U64(_), 8) if is_whole => Self::U64,
+            (Target::U8(_) | Target::U16(_) | Target::U32(_) | Target::U64(_), _) => Self::Word,
+        }
+    }
+}
+
+/// The fields of one run, kind by kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunFields {
+    /// Number of the run.
+    pub run: u16,
+    /// The place of its first field among all fields.
+    first: u16,
+    /// For each kind, the place behind its last field.
+    ends: [u16; KINDS],
+}
+
+impl RunFields {
+    /// Those of `kind` among all `fields`.
+    #[inline(always)]
+    pub fn of(self, fields: &[Fill], kind: Kind) -> &[Fill] {
+        let first = match kind {
+            Kind::U8 => self.first,
+            _ => self.ends[kind as usize - 1],
+        };
+        fields.get(first.into()..self.ends[kind as usize].into()).unwrap_or_default()
     }
 }
 
 /// The fields that fill the columns of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fills {
-    /// Each of them.
+    /// Each of them, run by run, and those of a run by kind.
     pub fields: Box<[Fill]>,
+    /// The runs that have any.
+    pub runs: Box<[RunFields]>,
     /// Whether the time of the first packet is an uptime.
     pub first_is_uptime: bool,
     /// Whether the time of the last packet is one.
@@ -208,6 +353,8 @@ pub struct Plan {
     pub out_reversed: Option<Box<Self>>,
     /// True where some field names the ingress interface.
     pub has_input: bool,
+    /// True where fields tell of sampling what fills no column.
+    pub tells_sampling: bool,
     /// True where some field counts.
     pub has_counts: bool,
     /// True where ICMP's type or code stands, and no protocol.
@@ -320,6 +467,7 @@ impl Plan {
             };
             Totalled { octets: is_total(Meaning::Octets), packets: is_total(Meaning::Packets) }
         };
+        let tells_sampling = single.sampler.is_some() || single.systematic.is_some();
         let both_ways = single.reverse_octets.is_some() || single.reverse_packets.is_some();
         let family = match (v4, v6) {
             (false, false) => Family::None,
@@ -334,6 +482,7 @@ impl Plan {
             fills: fills(&chosen, &runs, false),
             reverse_fills: both_ways.then(|| fills(&chosen, &runs, true)),
             runs,
+            tells_sampling,
             single,
             sample: sample.filter(|_| family == Family::None).map(|(span, frame)| Sample {
                 span,
@@ -419,7 +568,7 @@ fn fills(chosen: &[(Reading, Place)], runs: &[u16], reverse: bool) -> Fills {
     let told_reverse = |meaning: Meaning| {
         chosen.iter().any(|(reading, _)| reading.reverse && reading.meaning.is_like(meaning))
     };
-    let fields: Box<[Fill]> = chosen
+    let mut fields: Vec<Fill> = chosen
         .iter()
         .filter(|(reading, _)| fills_column(reading.meaning))
         .filter_map(|(reading, place)| {
@@ -433,15 +582,28 @@ fn fills(chosen: &[(Reading, Place)], runs: &[u16], reverse: bool) -> Fills {
                     reading.meaning.turned()
                 }
             };
-            let word = Word::new(*place, runs[usize::from(place.run)]);
-            Some(Fill { place: *place, word, meaning })
+            let word = Word::new(*place, bits(meaning), runs[usize::from(place.run)]);
+            Some(Fill { place: *place, word, meaning, target: Target::new(meaning, place.length) })
         })
         .collect();
+    fields.sort_by_key(|fill| (fill.place.run, Kind::of(fill)));
+    let mut first = 0;
+    let runs = fields.chunk_by(|one, other| one.place.run == other.place.run).map(|chunk| {
+        let mut ends = [0; KINDS];
+        for kind in chunk.iter().map(Kind::of) {
+            ends[kind as usize..].iter_mut().for_each(|end| *end += 1);
+        }
+        let fields = RunFields { run: chunk[0].place.run, first, ends: ends.map(|end| first + end) };
+        first += chunk.len() as u16;
+        fields
+    });
+    let runs = runs.collect();
     let tells = |meaning| fields.iter().any(|fill| fill.meaning == meaning);
     Fills {
         first_is_uptime: tells(Meaning::Start(Clock::Uptime)),
         last_is_uptime: tells(Meaning::End(Clock::Uptime)),
-        fields,
+        fields: fields.into(),
+        runs,
     }
 }
 

@@ -170,6 +170,13 @@ macro_rules! columns {
                 }
             }
 
+            /// Where in a batch it lies.
+            pub const fn place(self) -> $crate::flow::columns::StoredAt {
+                match self {
+                    $(Self::$variant => columns!(@place $type, $batch, $field),)*
+                }
+            }
+
             /// How its rows are reached.
             #[inline(always)]
             pub const fn reader(self) -> $crate::flow::columns::Reader<$batch> {
@@ -199,6 +206,27 @@ macro_rules! columns {
     (@reader MacAddress, $reader:expr) => { $crate::flow::columns::Reader::Mac($reader) };
     (@reader Application, $reader:expr) => { $crate::flow::columns::Reader::U128($reader) };
     (@reader Lists, $reader:expr) => { $crate::flow::columns::Reader::Lists($reader) };
+    (@place Unsigned8, $batch:ident, $field:ident) => { columns!(@place_as U8, $batch, $field) };
+    (@place Unsigned16, $batch:ident, $field:ident) => { columns!(@place_as U16, $batch, $field) };
+    (@place Unsigned32, $batch:ident, $field:ident) => { columns!(@place_as U32, $batch, $field) };
+    (@place Unsigned64, $batch:ident, $field:ident) => { columns!(@place_as U64, $batch, $field) };
+    (@place Milliseconds, $batch:ident, $field:ident) => { columns!(@place_as U64, $batch, $field) };
+    (@place Ipv4Address, $batch:ident, $field:ident) => { columns!(@place_as U32, $batch, $field) };
+    (@place Ipv6Address, $batch:ident, $field:ident) => { columns!(@place_as U128, $batch, $field) };
+    (@place MacAddress, $batch:ident, $field:ident) => { columns!(@place_as Mac, $batch, $field) };
+    (@place Application, $batch:ident, $field:ident) => { columns!(@place_as U128, $batch, $field) };
+    (@place Lists, $batch:ident, $field:ident) => { $crate::flow::columns::StoredAt::Lists };
+    (@place_as $stored:ident, $batch:ident, $field:ident) => {
+        $crate::flow::columns::StoredAt::$stored(
+            // SAFETY: both name the same field.
+            unsafe {
+                $crate::flow::columns::ColumnPlace::new(
+                    std::mem::offset_of!($batch, $field),
+                    |batch| &batch.$field,
+                )
+            },
+        )
+    };
     (@visit Unsigned8, $visitor:ident, $column:expr) => { $visitor.unsigned8($column) };
     (@visit Unsigned16, $visitor:ident, $column:expr) => { $visitor.unsigned16($column) };
     (@visit Unsigned32, $visitor:ident, $column:expr) => { $visitor.unsigned32($column) };

@@ -6,12 +6,14 @@
 mod absence;
 mod declare;
 mod lists;
+mod place;
 mod presence;
 mod stored;
 mod table;
 
 pub use absence::Absence;
 pub use lists::Lists;
+pub use place::{ColumnPlace, StoredAt};
 pub use presence::{Presence, ToldRows};
 pub use stored::{DataType, Inspector, Place, Reader, Stored, Visitor};
 pub use table::{Column, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD};
@@ -99,6 +101,35 @@ mod tests {
             assert_eq!(after, before[1..], "{column:?}");
         }
         assert_eq!(batch.as_path.get(0), [64_502]);
+    }
+
+    /// A row more, of ones, by the place of the column.
+    fn push_by_place(batch: &mut FlowBatch, column: Column) {
+        match column.place() {
+            StoredAt::U8(place) => place.of(batch).push(1),
+            StoredAt::U16(place) => place.of(batch).push(1),
+            StoredAt::U32(place) => place.of(batch).push(1),
+            StoredAt::U64(place) => place.of(batch).push(1),
+            StoredAt::U128(place) => place.of(batch).push(1),
+            StoredAt::Mac(place) => place.of(batch).push([0, 0, 0, 0, 0, 1]),
+            StoredAt::Lists => {}
+        }
+    }
+
+    #[test]
+    fn every_place_is_that_of_its_column() {
+        for column in Column::ALL {
+            let mut batch = FlowBatch::v4(Source::NetFlow);
+            push_by_place(&mut batch, *column);
+            let filled: Vec<_> =
+                Column::ALL.iter().filter(|other| other.is_filled(&batch)).collect();
+            match column.place() {
+                StoredAt::Lists => assert!(filled.is_empty()),
+                _ => assert_eq!(filled, [column]),
+            }
+            let is_wide = matches!(column.place(), StoredAt::U128(_) | StoredAt::Lists);
+            assert_eq!(column.number(&batch, 0), u64::from(!is_wide), "{column:?}");
+        }
     }
 
     #[test]

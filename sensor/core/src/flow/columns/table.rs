@@ -1,4 +1,5 @@
 //! THE table of columns.
+#![expect(unsafe_code, reason = "`place` vouches for the offset of each column")]
 
 use std::sync::Arc;
 
