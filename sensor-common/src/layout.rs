@@ -4,6 +4,11 @@
 //! hash, then `fold_slots` more for folded flows. Beside it lies a list of the region's slots in use, in order of
 //! their first packet, so that the agent's drain costs what the flows cost, however large the table is.
 
+/// Counts up when programs of two builds must not write to the same maps, although every field lies where it was: when
+/// they understand one differently. Agents hold the rest of the layout, which they describe field by field, against each
+/// other's by themselves.
+pub const VERSION: u32 = 1;
+
 /// Generations: the programs fill one while the agent drains the other.
 pub const GENERATIONS: u32 = 2;
 

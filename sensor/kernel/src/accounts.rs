@@ -27,6 +27,57 @@ pub struct Accounts {
     pub folded: Count,
 }
 
+/// The monotonic counters of a ledger: all of it but for what belongs to the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// As the rows of [`Accounts`].
+    pub seen: Count,
+    /// As above.
+    pub segmented: Count,
+    /// As above.
+    pub non_ip: Count,
+    /// As above.
+    pub truncated: Count,
+    /// As above.
+    pub malformed: Count,
+    /// As above.
+    pub unattributed: Count,
+    /// As above.
+    pub folded: Count,
+}
+
+impl From<&Ledger> for Counters {
+    fn from(ledger: &Ledger) -> Self {
+        let &Ledger { seen, segmented, non_ip, truncated, malformed, unattributed, folded, .. } =
+            ledger;
+        Self { seen, segmented, non_ip, truncated, malformed, unattributed, folded }
+    }
+}
+
+impl Counters {
+    /// What was counted since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            seen: self.seen.since(&earlier.seen),
+            segmented: self.segmented.since(&earlier.segmented),
+            non_ip: self.non_ip.since(&earlier.non_ip),
+            truncated: self.truncated.since(&earlier.truncated),
+            malformed: self.malformed.since(&earlier.malformed),
+            unattributed: self.unattributed.since(&earlier.unattributed),
+            folded: self.folded.since(&earlier.folded),
+        }
+    }
+
+    /// What must lie, or have lain, in flow records: the law, solved for them.
+    pub fn in_records(&self) -> Count {
+        let mut count = self.seen;
+        add(&mut count, self.segmented);
+        [self.non_ip, self.truncated, self.malformed, self.unattributed]
+            .iter()
+            .fold(count, |count, elsewhere| count.since(elsewhere))
+    }
+}
+
 /// How far books are from balancing: packets and octets that were seen but not found (negative: found but not seen).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Imbalance {
@@ -37,15 +88,15 @@ pub struct Imbalance {
 }
 
 impl Accounts {
-    /// Adds what a ledger counted since `earlier`.
-    pub fn add_ledger(&mut self, now: &Ledger, earlier: &Ledger) {
-        add(&mut self.seen, now.seen.since(&earlier.seen));
-        add(&mut self.segmented, now.segmented.since(&earlier.segmented));
-        add(&mut self.non_ip, now.non_ip.since(&earlier.non_ip));
-        add(&mut self.truncated, now.truncated.since(&earlier.truncated));
-        add(&mut self.malformed, now.malformed.since(&earlier.malformed));
-        add(&mut self.unattributed, now.unattributed.since(&earlier.unattributed));
-        add(&mut self.folded, now.folded.since(&earlier.folded));
+    /// Adds what a ledger has counted.
+    pub fn add_counters(&mut self, more: &Counters) {
+        add(&mut self.seen, more.seen);
+        add(&mut self.segmented, more.segmented);
+        add(&mut self.non_ip, more.non_ip);
+        add(&mut self.truncated, more.truncated);
+        add(&mut self.malformed, more.malformed);
+        add(&mut self.unattributed, more.unattributed);
+        add(&mut self.folded, more.folded);
     }
 
     /// `None` when the law holds.
@@ -75,7 +126,8 @@ impl AddAssign<&Self> for Accounts {
     }
 }
 
-fn add(count: &mut Count, more: Count) {
+/// Adds to a counter that may wrap.
+pub(super) fn add(count: &mut Count, more: Count) {
     count.packets = count.packets.wrapping_add(more.packets);
     count.octets = count.octets.wrapping_add(more.octets);
 }
@@ -196,9 +248,17 @@ mod tests {
         let earlier = Ledger { seen: count(u64::MAX, u64::MAX - 1), ..Ledger::default() };
         let now = Ledger { seen: count(4, 98), non_ip: count(5, 100), ..Ledger::default() };
         let mut accounts = Accounts::default();
-        accounts.add_ledger(&now, &earlier);
+        accounts.add_counters(&Counters::from(&now).since(&Counters::from(&earlier)));
         assert_eq!((accounts.seen, accounts.non_ip), (count(5, 100), count(5, 100)));
         assert_eq!(accounts.imbalance(), None);
+    }
+
+    #[test]
+    fn the_law_tells_what_must_be_in_records() {
+        let Accounts { seen, segmented, non_ip, truncated, malformed, unattributed, folded, recorded } =
+            balanced();
+        let counters = Counters { seen, segmented, non_ip, truncated, malformed, unattributed, folded };
+        assert_eq!(counters.in_records(), recorded);
     }
 
     #[test]

@@ -22,14 +22,15 @@ use super::{
     handover::Handover,
     hold::{Hook, Moves, Standing},
     links::{Link, LinkLayer},
+    pins::{self, LinkPins},
     sys::{self, LinkType},
-    tc::{self, Filter, Side},
+    tc::{self, Filter, Owner, Side},
     ways::Way,
 };
 
 pub use super::ways::{EgressMode, IngressMode, IngressWish, PassedOver};
 
-/// Programs at work on an interface. Detaches them on drop.
+/// Programs at work on an interface. They go with this, but for those that are pinned: they go by [`Attachment::detach`].
 #[derive(Debug)]
 pub struct Attachment {
     link: Link,
@@ -88,6 +89,8 @@ pub(super) struct Hooks {
     pub guard: Option<Guard>,
     /// Moves programs to the front.
     pub handover: Handover,
+    /// Links that outlive agents.
+    pub pins: LinkPins,
 }
 
 impl Hooks {
@@ -209,7 +212,7 @@ impl Hooks {
             (Standing::Lost | Standing::Behind(_), _) => None,
         };
         // One program cannot be at one hook twice: it has to go before it comes.
-        let was_held = place.hook.take().is_some();
+        let was_held = place.hook.take().map(Hook::take_off).is_some();
         match attach(self) {
             Ok(new) => {
                 *place = Place { moves: place.moves, ..new };
@@ -229,18 +232,33 @@ impl Hooks {
             LinkLayer::Ethernet => (Some(&self.ingress), &self.tc_ingress),
             LinkLayer::Ip => (None, &self.tc_ingress_l3),
         };
-        let xdp = |flags| {
+        let mut xdp = |way, flags| {
             let program = xdp.ok_or("XDP requires Ethernet headers")?;
-            sys::link_create(program.as_fd(), link.index, LinkType::Xdp, flags)
-                .map(|descriptor| Hook::Xdp { link: descriptor, interface: link.index })
-                .map_err(|error| xdp_reason(&error, link.mtu))
+            let place = pins::Place::new(link.index, Direction::Ingress, way);
+            // One link alone has room, so the other kind has to go first. What counts by tc stays until this one does: most
+            // often there is still no XDP to be had.
+            self.pins.release_beside(place, |way| way != pins::Way::Tcx);
+            let (descriptor, pin) = match self.pins.claim(place, program) {
+                Some(claimed) => claimed,
+                None => {
+                    let made = sys::link_create(program.as_fd(), link.index, LinkType::Xdp, flags)
+                        .map_err(|error| xdp_reason(&error, link.mtu))?;
+                    let pin = self.pins.pin(&made, place);
+                    (made, pin)
+                }
+            };
+            self.pins.release_beside(place, |_| true);
+            Ok(Hook::Xdp { link: descriptor, interface: link.index, pin })
         };
         match mode {
-            IngressMode::NativeXdp => xdp(sys::XDP_NATIVE),
-            IngressMode::GenericXdp => xdp(sys::XDP_GENERIC),
-            IngressMode::TcxIngress => self.tcx(link, LinkType::TcxIngress, tc),
+            IngressMode::NativeXdp => xdp(pins::Way::Xdp, sys::XDP_NATIVE),
+            IngressMode::GenericXdp => xdp(pins::Way::GenericXdp, sys::XDP_GENERIC),
+            IngressMode::TcxIngress if !self.tcx => Err(NO_TCX.into()),
+            IngressMode::TcxIngress => {
+                tcx(&mut self.pins, link, LinkType::TcxIngress, Direction::Ingress, tc)
+            }
             IngressMode::ClsactIngress => {
-                let filter = clsact(link, Side::Ingress, tc)?;
+                let filter = clsact(&mut self.pins, link, Side::Ingress, tc)?;
                 self.guard(filter)
             }
         }
@@ -252,27 +270,30 @@ impl Hooks {
             LinkLayer::Ip => &self.tc_egress_l3,
         };
         match mode {
-            EgressMode::Tcx => self.tcx(link, LinkType::TcxEgress, program),
+            EgressMode::Tcx if !self.tcx => Err(NO_TCX.into()),
+            EgressMode::Tcx => {
+                tcx(&mut self.pins, link, LinkType::TcxEgress, Direction::Egress, program)
+            }
             EgressMode::Clsact => {
-                let filter = clsact(link, Side::Egress, program)?;
+                let filter = clsact(&mut self.pins, link, Side::Egress, program)?;
                 self.guard(filter)
             }
         }
     }
 
-    fn tcx(&self, link: &Link, link_type: LinkType, program: &OwnedFd) -> Result<Hook, String> {
+    /// Takes off what agents before have left and none has claimed. Returns how many programs that were.
+    pub(super) fn release_unclaimed(&mut self) -> usize {
+        let mut released = self.pins.release();
+        // Filters are not listed before: that takes a look at every interface.
         if !self.tcx {
-            return Err("needs Linux 6.6".into());
+            released += self.pins.release_filters();
         }
-        let interface = link.index;
-        sys::link_create(program.as_fd(), interface, link_type, sys::TCX_FIRST)
-            .map(|link| Hook::Tcx { link, interface, side: link_type })
-            .map_err(|error| error.to_string())
+        released
     }
 
     /// Has the filters of this process guarded from now on.
     fn guard(&mut self, filter: Filter) -> Result<Hook, String> {
-        if self.guarded && self.guard.is_none() {
+        if self.guarded && self.guard.is_none() && !self.pins.keep() {
             let guard =
                 Guard::start().map_err(|error| format!("no guard for the filter: {error}"))?;
             self.guard = Some(guard);
@@ -281,8 +302,54 @@ impl Hooks {
     }
 }
 
-/// Attaches through clsact, after removing what a killed agent left.
-fn clsact(link: &Link, side: Side, program: &OwnedFd) -> Result<Filter, String> {
+/// What tcx takes.
+const NO_TCX: &str = "needs Linux 6.6";
+
+/// Attaches through tcx, or puts the program into the link that an agent before has left.
+fn tcx(
+    pins: &mut LinkPins,
+    link: &Link,
+    side: LinkType,
+    direction: Direction,
+    program: &OwnedFd,
+) -> Result<Hook, String> {
+    let interface = link.index;
+    let place = pins::Place::new(interface, direction, pins::Way::Tcx);
+    if let Some((link, pin)) = pins.claim(place, program) {
+        return Ok(Hook::Tcx { link, interface, side, pin });
+    }
+    // Rather a moment without than one with both: what counts by XDP goes first.
+    pins.release_beside(place, |_| true);
+    let link = sys::link_create(program.as_fd(), interface, side, sys::TCX_FIRST)
+        .map_err(|error| error.to_string())?;
+    let pin = pins.pin(&link, place);
+    Ok(Hook::Tcx { link, interface, side, pin })
+}
+
+/// Attaches through clsact, after removing what a killed agent left, or puts the program into the filter that an agent
+/// before has left to stay.
+fn clsact(
+    pins: &mut LinkPins,
+    link: &Link,
+    side: Side,
+    program: &OwnedFd,
+) -> Result<Filter, String> {
+    let owner = match pins.keep() {
+        true => Owner::Pins(pins.mark()),
+        false => Owner::this_process(),
+    };
+    if pins.is_open() {
+        match Filter::adopt(link.index, side, pins.mark(), owner, program.as_fd()) {
+            Ok(Some(filter)) => {
+                pins.adopt_filter(link.index, side);
+                return Ok(filter);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(%error, interface = link.name, "clsact filter not taken over");
+            }
+        }
+    }
     match tc::sweep_orphans(link.index) {
         Ok(0) => {}
         Ok(count) => tracing::warn!(
@@ -292,7 +359,10 @@ fn clsact(link: &Link, side: Side, program: &OwnedFd) -> Result<Filter, String> 
         ),
         Err(error) => tracing::debug!(%error, interface = link.name, "clsact filters not listed"),
     }
-    Filter::attach(link.index, side, program.as_fd()).map_err(|error| error.to_string())
+    let filter = Filter::attach(link.index, side, owner, program.as_fd());
+    let filter = filter.map_err(|error| error.to_string())?;
+    pins.own_filter(link.index, side);
+    Ok(filter)
 }
 
 /// Why a device refuses an XDP link, in words.
@@ -309,6 +379,12 @@ fn xdp_reason(error: &io::Error, mtu: u32) -> String {
 }
 
 impl Attachment {
+    /// Takes the programs off, be they pinned or not.
+    pub fn detach(self) {
+        let Self { ingress, egress, .. } = self;
+        ingress.hook.into_iter().chain(egress.hook).for_each(Hook::take_off);
+    }
+
     /// The interface, as it was when attached.
     pub fn link(&self) -> &Link {
         &self.link

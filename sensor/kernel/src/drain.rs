@@ -17,25 +17,30 @@
 //! Why the ledgers are not reset: the programs add to them without atomics, and differences of monotonic counters
 //! need no writing. `used`, the length of the lists, is the exception: it is reset while its generation is quiet.
 //!
+//! An agent may be killed at any point of this. How far each row was drained is therefore kept beside the tables, and
+//! written in one step when a row is done ([`pins`](super::pins)): what an agent had taken of a row before it was killed is the
+//! difference of its ledger and what still lies in its slots. [`Drain::begin`] puts that right.
+//!
 //! Every record that is not handed over, and every packet counted twice, shows up as an imbalance of that epoch.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use sensor_common::{
     key::{V4_WORDS, V6_WORDS},
     layout::row,
-    ledger::Ledger,
+    ledger::Count,
     table::Slot,
 };
 use sensor_core::flow::delta::{DeltaSink, FlowDelta};
 
 use super::{
-    accounts::Epoch,
+    accounts::{Counters, Epoch, add},
     budget::Budget,
     clock::{ClockSource, JiffiesClock, Steady},
     error::KernelError,
     grace::Grace,
     maps::{Books, FlowTable},
+    pins::{self, Heritage, Inherited, State},
 };
 
 /// The agent's end of the kernel tables. Belongs to one thread.
@@ -47,11 +52,69 @@ pub struct Drain {
     pub(super) clock: ClockSource,
     pub(super) grace: Grace,
     pub(super) budget: Budget,
-    /// Each ledger as it was when its generation was last drained.
-    pub(super) settled: Vec<Ledger>,
+    /// Each ledger as it was when its generation was last drained, and what became of what was drained.
+    pub(super) state: Arc<State>,
+    /// Of agents before, until [`Drain::begin`].
+    pub(super) heritage: Option<Heritage>,
+}
+
+/// Takes note of what the outputs were given, for an agent that may be killed: the next one then knows what was lost.
+#[derive(Clone, Debug)]
+pub struct Receipts(Arc<State>);
+
+impl Receipts {
+    /// Outputs have been given records of so many packets and octets of frames.
+    pub fn passed_on(&self, packets: u64, octets: u64) {
+        self.0.change(|totals| add(&mut totals.passed_on, Count { packets, octets }));
+    }
+
+    /// What was lost in the memory of agents that were killed, since the tables, or those before them, were made.
+    pub fn lost(&self) -> Count {
+        self.0.totals().lost
+    }
 }
 
 impl Drain {
+    /// Deals with tables of agents before: finishes a drain that one was killed in, drains tables that this agent does not
+    /// go on with, and removes those. `None` where there are none. To be called before the first flip, when no program of
+    /// other agents is attached any more.
+    ///
+    /// # Errors
+    /// As [`Drain::flip`]; the next call then begins anew.
+    pub fn begin(&mut self, sink: &mut impl DeltaSink) -> Result<Option<Inherited>, KernelError> {
+        let start = Instant::now();
+        if self.heritage.is_none() {
+            return Ok(None);
+        }
+        // A flip may have been cut short while CPU after CPU got the word.
+        let current = self.books.generation() & 1;
+        self.books.set_generation(current);
+        self.grace.wait()?;
+        let Some(Heritage { mut own, mut former }) = self.heritage.take() else { return Ok(None) };
+        let mut inherited = Inherited { former: former.len(), ..Inherited::default() };
+        let Inherited { epoch, lost, .. } = &mut inherited;
+        let clock = self.clock.clock();
+        let tables = own.iter().chain(&former);
+        *lost = pins::untold(tables);
+        let own = own.iter_mut().map(|tables| (tables, Some(current ^ 1)));
+        for (tables, generation) in own.chain(former.iter_mut().map(|tables| (tables, None))) {
+            for row in tables.rows(generation) {
+                add(lost, tables.settle(row, clock, sink, epoch));
+            }
+        }
+        let told = *lost;
+        self.state.change(|totals| add(&mut totals.lost, told));
+        former.iter().for_each(|tables| pins::absorb(&self.state, tables));
+        epoch.imbalance = epoch.accounts.imbalance();
+        epoch.took = start.elapsed();
+        Ok(Some(inherited))
+    }
+
+    /// Where to take note of what outputs were given.
+    pub fn receipts(&self) -> Receipts {
+        Receipts(self.state.clone())
+    }
+
     /// Retires the generation that the programs fill, and hands its flows to `sink`.
     ///
     /// Takes a grace period (10 ms, give or take) and some 50 ns per record. A final flip after detaching brings
@@ -88,7 +151,8 @@ impl Drain {
     ) {
         let ledger = self.books.ledger(cpu, generation);
         let row = row(cpu, generation);
-        if ledger == self.settled[row as usize] {
+        let (counters, settled) = (Counters::from(&ledger), self.state.settled(row));
+        if counters == settled {
             return; // An idle CPU.
         }
         for (fullest, used) in epoch.fullest.iter_mut().zip(ledger.used) {
@@ -106,9 +170,8 @@ impl Drain {
             sink.v6(&slot.key, &delta);
         });
         self.books.clear_used(cpu, generation);
-        let settled = &mut self.settled[row as usize];
-        epoch.accounts.add_ledger(&ledger, settled);
-        *settled = Ledger { used: [0; 2], ..ledger };
+        epoch.accounts.add_counters(&counters.since(&settled));
+        self.state.settle(row, &counters);
     }
 
     /// True when a region that the programs fill is more than half full: time for an early flip. Reads memory only,
@@ -134,7 +197,7 @@ impl Drain {
 
 /// What a slot counted, in steady time.
 #[inline]
-fn delta<const N: usize>(slot: &Slot<N>, clock: JiffiesClock) -> FlowDelta {
+pub(super) fn delta<const N: usize>(slot: &Slot<N>, clock: JiffiesClock) -> FlowDelta {
     FlowDelta {
         octets: slot.octets,
         packets: u64::from(slot.packets),

@@ -15,7 +15,7 @@ use std::{
 use super::{
     links::dump_links,
     netlink::Netlink,
-    tc::{self, Found},
+    tc::{self, Found, Owner},
 };
 
 /// The argument that makes an executable a guard; the process to guard follows it.
@@ -71,7 +71,7 @@ fn release(agent: u32) -> io::Result<()> {
     let mut netlink = Netlink::open()?;
     for link in dump_links(&mut netlink)? {
         // An interface that is gone in the meantime is no reason to leave the others.
-        let _ = tc::sweep(&mut netlink, link.index, |found: &Found| found.owner == agent);
+        let _ = tc::sweep(&mut netlink, link.index, |found: &Found| found.owner == Owner::Process(agent));
     }
     Ok(())
 }

@@ -9,6 +9,9 @@
 //! 3. after a grace period no packet comes to the predecessor that has not come to the successor: the old place is given up;
 //! 4. at the new place the successor gives way to the program, in one step as well.
 //!
+//! Where links are pinned, the new place gets a name as well, and the array of the program that moves is pinned, so that both
+//! stand-ins go on with it whatever becomes of the agent; the next one ends the move (`pins/links.rs`).
+//!
 //! A packet that a program of others sends through the same hook while that works on another packet
 //! (`bpf_clone_redirect`), at the very moment of step 2, costs the outer one its count.
 
@@ -75,8 +78,7 @@ impl Handover {
             }
         };
         let waited = self.wait();
-        // The old place goes with what held it.
-        *hook = front;
+        hook.give_way_to(front)?;
         hook.replace(program)?;
         waited
     }

@@ -11,11 +11,12 @@ use std::{
 };
 
 use super::{
+    pins::Pin,
     sys::{self, LinkType, ProgramInfo},
     tc::Filter,
 };
 
-/// What keeps a program at an interface; it goes with this value.
+/// What keeps a program at an interface; it goes with this value, unless it is pinned: then with [`Hook::take_off`].
 #[derive(Debug)]
 pub(super) enum Hook {
     /// An XDP link: alone in its place.
@@ -24,6 +25,8 @@ pub(super) enum Hook {
         link: OwnedFd,
         /// Where.
         interface: u32,
+        /// The link's name, if it has one: it then goes on when this is closed.
+        pin: Option<Pin>,
     },
     /// A tcx link, one of several at its hook.
     Tcx {
@@ -33,6 +36,8 @@ pub(super) enum Hook {
         interface: u32,
         /// On which side.
         side: LinkType,
+        /// As above.
+        pin: Option<Pin>,
     },
     /// A clsact filter, one of several on its side.
     Filter(Filter),
@@ -53,11 +58,11 @@ impl Hook {
     /// How the program that this holds stands; `own` is what the kernel says of it.
     pub(super) fn standing(&mut self, own: &ProgramInfo) -> io::Result<Standing> {
         match self {
-            Self::Xdp { link, interface } => Ok(match is_at(link.as_fd(), *interface)? {
+            Self::Xdp { link, interface, .. } => Ok(match is_at(link.as_fd(), *interface)? {
                 Some(_) => Standing::First,
                 None => Standing::Lost,
             }),
-            Self::Tcx { link, interface, side } => {
+            Self::Tcx { link, interface, side, .. } => {
                 let Some(id) = is_at(link.as_fd(), *interface)? else { return Ok(Standing::Lost) };
                 let programs = sys::tcx_programs(*interface, *side)?;
                 let in_front = programs.iter().take_while(|&&(_, link)| link != id);
@@ -81,11 +86,35 @@ impl Hook {
     pub(super) fn in_front(&self, program: BorrowedFd<'_>) -> io::Result<Self> {
         match self {
             Self::Xdp { .. } => Err(io::Error::other("one program alone is at an XDP hook")),
-            &Self::Tcx { interface, side, .. } => {
-                let link = sys::link_create(program, interface, side, sys::TCX_FIRST)?;
-                Ok(Self::Tcx { link, interface, side })
+            Self::Tcx { interface, side, pin, .. } => {
+                let link = sys::link_create(program, *interface, *side, sys::TCX_FIRST)?;
+                let pin = pin.as_ref().map(|pin| pin.in_front(&link)).transpose()?;
+                Ok(Self::Tcx { link, interface: *interface, side: *side, pin })
             }
             Self::Filter(filter) => filter.in_front(program).map(Self::Filter),
+        }
+    }
+
+    /// Gives its place up to `front`, which was made by [`Hook::in_front`].
+    pub(super) fn give_way_to(&mut self, mut front: Self) -> io::Result<()> {
+        if let (Self::Tcx { pin: old, .. }, Self::Tcx { pin: Some(new), .. }) = (&mut *self, &mut front)
+            && let Some(old) = old.take()
+        {
+            new.replace(old)?;
+        }
+        std::mem::replace(self, front).take_off();
+        Ok(())
+    }
+
+    /// Takes the program off, be it pinned or not.
+    pub(super) fn take_off(self) {
+        match self {
+            Self::Xdp { pin, .. } | Self::Tcx { pin, .. } => {
+                if let Some(pin) = pin {
+                    pin.remove();
+                }
+            }
+            Self::Filter(filter) => filter.remove(),
         }
     }
 

@@ -10,6 +10,7 @@
 //! * [`attach`]: modes and fallbacks; [`choice`]: which comes first; `hold`: whether programs are still where they were put;
 //!   `handover`: how they are moved; [`links`], [`routes`] and
 //!   [`watch`]: which interfaces; [`addresses`]: of this host.
+//! * [`pins`]: what goes on while no agent runs, and how the next takes it over.
 //! * [`budget`], [`probe`], [`clock`], [`grace`]: memory, kernel features, time, waiting.
 //! * `object`, `maps`, `sys`, `netlink`, `tc`, [`guard`]: the border itself. `unsafe` is in `maps` and `sys` only.
 
@@ -35,6 +36,7 @@ pub mod log;
 mod maps;
 mod netlink;
 mod object;
+pub mod pins;
 pub mod probe;
 pub mod routes;
 pub mod sys;
@@ -42,7 +44,7 @@ mod tc;
 pub mod watch;
 mod ways;
 
-use std::{os::fd::OwnedFd, time::Instant};
+use std::{os::fd::OwnedFd, sync::Arc, time::Instant};
 
 use aya::Ebpf;
 use sensor_common::{crossing::Crossing, layout::names};
@@ -59,6 +61,7 @@ use self::{
     log::KernelLog,
     maps::{Books, ClockReadings, FlowTable},
     object::descriptor,
+    pins::{Adopted, Pins, Plan},
     probe::Features,
 };
 
@@ -73,11 +76,13 @@ pub struct Options {
     pub without_tcx: bool,
     /// This executable's `main` begins with [`guard::serve`], so it can guard clsact filters.
     pub guarded: bool,
+    /// What agents before have left, and where to leave tables and links.
+    pub pins: Option<Pins>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory: DEFAULT_MEMORY, grace: None, without_tcx: false, guarded: false }
+        Self { memory: DEFAULT_MEMORY, grace: None, without_tcx: false, guarded: false, pins: None }
     }
 }
 
@@ -101,7 +106,10 @@ pub fn load(object: &[u8], options: Options) -> Result<Loaded, KernelError> {
     }
     let features = Features::probe()?;
     let budget = Budget::new(options.memory, probe::cpu_numbers()?);
-    let mut ebpf = object::load(object, &budget)?;
+    let plan = options.pins.as_ref().map_or(Ok(Plan::default()), |pins| pins.plan(&budget))?;
+    let mut ebpf = object::load(object, &budget, plan.set.as_deref())?;
+    let (adopted, former) = (plan.adopted.is_some(), plan.former.len());
+    let (state, heritage) = pins::begin(plan, &budget)?;
     let log = KernelLog::new(&mut ebpf);
     let rows = budget.rows();
     let clock = ClockReadings::new(&ebpf, names::CLOCK)?;
@@ -112,8 +120,10 @@ pub fn load(object: &[u8], options: Options) -> Result<Loaded, KernelError> {
         clock: ClockSource::new(descriptor(&ebpf, names::PROGRAM_CLOCK)?, clock)?,
         grace: options.grace.map_or_else(Grace::new, Ok)?,
         budget,
-        settled: vec![Default::default(); rows as usize],
+        state: Arc::new(state),
+        heritage: (adopted || former > 0).then_some(heritage),
     };
+    let (directory, links) = options.pins.map(Pins::split).unzip();
     let hooks = Hooks {
         ingress: descriptor(&ebpf, names::PROGRAM_INGRESS)?,
         tc_ingress: descriptor(&ebpf, names::PROGRAM_TC_INGRESS)?,
@@ -124,9 +134,18 @@ pub fn load(object: &[u8], options: Options) -> Result<Loaded, KernelError> {
         guarded: options.guarded,
         guard: None,
         handover: Handover::new(&ebpf, drain.budget.cpus)?,
+        pins: links.unwrap_or_default(),
     };
     let books = Books::new(&ebpf, drain.budget.cpus)?;
-    Ok(Loaded { programs: Programs { ebpf, hooks, features, books }, drain, log })
+    let pinned = directory.map(|directory| Pinned { directory, tables: adopted, former });
+    Ok(Loaded { programs: Programs { ebpf, hooks, features, books, pinned }, drain, log })
+}
+
+/// What was found in a directory of pins, which is held as long as this is there.
+struct Pinned {
+    directory: pins::Directory,
+    tables: bool,
+    former: usize,
 }
 
 /// The loaded programs. Keep it as long as anything is attached.
@@ -135,10 +154,12 @@ pub struct Programs {
     hooks: Hooks,
     features: Features,
     books: Books,
+    pinned: Option<Pinned>,
 }
 
 impl Programs {
-    /// Attaches to both directions of `link`, until the returned value is dropped. Drop it before this.
+    /// Attaches to both directions of `link`, until the returned value is dropped, or, where links are pinned, until
+    /// [`Attachment::detach`]. Drop it before this.
     ///
     /// # Errors
     /// [`KernelError::Attach`] when no way works.
@@ -154,6 +175,24 @@ impl Programs {
     /// What the programs have seen by now of `interface` and of those that share its slot (`sensor_common::crossing`).
     pub fn crossed(&self, interface: u32) -> Crossing {
         self.books.crossing(interface)
+    }
+
+    /// Takes off programs that an agent before has left where none has been attached since. To be called once all interfaces
+    /// of the start are attached to, and before [`Drain::begin`].
+    pub fn release_unclaimed(&mut self) -> usize {
+        self.hooks.release_unclaimed()
+    }
+
+    /// What agents before had left, where pins are in use: what stands in [`Options::pins`].
+    pub fn adopted(&self) -> Option<Adopted> {
+        let Pinned { directory, tables, former } = self.pinned.as_ref()?;
+        let links = self.hooks.pins.adopted();
+        Some(Adopted {
+            directory: directory.path().to_owned(),
+            tables: *tables,
+            former: *former,
+            links,
+        })
     }
 
     /// What the kernel offers.

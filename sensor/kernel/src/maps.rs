@@ -10,8 +10,8 @@
 use std::{
     io,
     marker::PhantomData,
-    os::fd::{AsFd, AsRawFd},
-    sync::atomic::{AtomicU32, Ordering},
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    sync::atomic::{AtomicU32, Ordering, compiler_fence},
 };
 
 use aya::{
@@ -60,11 +60,14 @@ impl<T: Plain> Mapped<T> {
         let failed = |source| KernelError::Map { map: name, source };
         let info = map.info().map_err(|error| failed(io::Error::other(error)))?;
         Self::check(&info).map_err(failed)?;
-        let length = info.max_entries() as usize;
-        let memory = MmapOptions::new()
-            .len(length * size_of::<T>())
-            .map_raw(map.fd().as_fd().as_raw_fd())
-            .map_err(failed)?;
+        Self::of(map.fd().as_fd(), info.max_entries() as usize).map_err(failed)
+    }
+
+    /// Maps the first `length` elements of an array whose values are as large as `T`.
+    fn of(map: BorrowedFd<'_>, length: usize) -> io::Result<Self> {
+        let octets = length.checked_mul(size_of::<T>());
+        let octets = octets.ok_or_else(|| io::Error::other("it does not fit into memory"))?;
+        let memory = MmapOptions::new().len(octets).map_raw(map.as_raw_fd())?;
         Ok(Self { memory, length, of: PhantomData })
     }
 
@@ -152,10 +155,14 @@ impl<const N: usize> FlowTable<N> {
             // SAFETY: `at` returns a valid, aligned pointer, and any bits are a slot.
             let content = unsafe { slot.read() };
             // A slot without packets is a free one; what else it holds is overwritten by the next flow.
+            // Volatile, so that it comes before anything that is done with the content: an agent that is killed in between
+            // leaves a slot that is free, and that its ledger knows of (`pins`).
             // SAFETY: as above; nobody else writes to a quiet region.
-            unsafe { (&raw mut (*slot).packets).write(0) };
+            unsafe { (&raw mut (*slot).packets).write_volatile(0) };
             each(&content);
         }
+        // The list is cleared behind this.
+        compiler_fence(Ordering::SeqCst);
         used as u64
     }
 
@@ -172,6 +179,31 @@ impl<const N: usize> FlowTable<N> {
     fn prefetch(&self, base: usize, position: usize) {
         let slot = self.slots.at(base + self.offset(base, position));
         prefetch_octets(slot.cast(), size_of::<Slot<N>>());
+    }
+}
+
+/// An array map as words, whatever its elements are: the state beside the tables, and tables of another build. What lies
+/// beyond its end reads as 0. Accesses are volatile, so stores come about in the order in which they are made.
+#[derive(Debug)]
+pub(super) struct Words(Mapped<u64>);
+
+impl Words {
+    /// Maps the first `words` words of an array map, whose elements take a multiple of eight octets each.
+    pub(super) fn map(map: BorrowedFd<'_>, words: usize) -> io::Result<Self> {
+        Mapped::of(map, words).map(Self)
+    }
+
+    /// The word `index`.
+    pub(super) fn get(&self, index: usize) -> u64 {
+        if index < self.0.length { self.0.read(index) } else { 0 }
+    }
+
+    /// Overwrites the word `index`.
+    pub(super) fn set(&self, index: usize, word: u64) {
+        if index < self.0.length {
+            // SAFETY: `at` returns a valid, aligned pointer, and any bits are a word.
+            unsafe { self.0.at(index).write_volatile(word) };
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     os::fd::{AsFd, OwnedFd},
+    path::Path,
 };
 
 use aya::{
@@ -11,7 +12,7 @@ use aya::{
 };
 use sensor_common::layout::{Geometry, names};
 
-use super::{budget::Budget, error::KernelError};
+use super::{budget::Budget, error::KernelError, pins};
 
 /// The programs that the agent uses.
 const PROGRAMS: [&str; 8] = [
@@ -28,11 +29,16 @@ const PROGRAMS: [&str; 8] = [
 /// Lines of the verifier's log that go into the error message.
 const LOG_TAIL: usize = 12;
 
-/// Makes the maps in the sizes of `budget` and has the kernel verify every program.
+/// Makes the maps in the sizes of `budget`, or takes those that are pinned in `tables`, and pins there those that are not; has the
+/// kernel verify every program.
 ///
 /// # Errors
 /// When there is no object, or the kernel refuses maps or programs.
-pub(super) fn load(object: &[u8], budget: &Budget) -> Result<Ebpf, KernelError> {
+pub(super) fn load(
+    object: &[u8],
+    budget: &Budget,
+    tables: Option<&Path>,
+) -> Result<Ebpf, KernelError> {
     if object.is_empty() {
         return Err(KernelError::NotBuilt);
     }
@@ -42,7 +48,13 @@ pub(super) fn load(object: &[u8], budget: &Budget) -> Result<Ebpf, KernelError> 
     let rows = budget.rows();
     let (entries_v4, entries_v6) = (rows * budget.v4.region(), rows * budget.v6.region());
     // Kernel types are not touched, so a kernel without BTF will do: aya asks for it only where relocations need it.
-    let mut ebpf = EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    if let Some(tables) = tables {
+        for name in pins::SHARED {
+            loader.map_pin_path(name, tables.join(name));
+        }
+    }
+    let mut ebpf = loader
         .map_max_entries(names::FLOWS_V4, entries_v4)
         .map_max_entries(names::USED_V4, entries_v4)
         .map_max_entries(names::FLOWS_V6, entries_v6)
@@ -128,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_agent_without_its_object_says_how_to_build_it() {
-        let error = load(&[], &Budget::new(1 << 20, 1)).unwrap_err();
+        let error = load(&[], &Budget::new(1 << 20, 1), None).unwrap_err();
         assert!(error.to_string().contains("cargo xtask build"), "{error}");
     }
 

@@ -12,6 +12,8 @@ use std::{
 
 use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 
+pub(super) mod objects;
+
 /// `enum bpf_cmd` of linux/bpf.h.
 mod command {
     pub const MAP_CREATE: libc::c_int = 0;

@@ -2,7 +2,8 @@
 //!
 //! A filter stays when the process that made it dies, so each carries its owner in its name, `flow-sensor/PID`: the
 //! owner removes it on its way out, its guard if it is killed (`guard.rs`), and the next agent if the guard was
-//! killed as well. The clsact qdisc itself goes when the last filter has gone, whoever's that was.
+//! killed as well. One that is to stay (`pins`) is called `flow-sensor/pins-DIGEST` after the directory of pins: the next agent
+//! puts its program into it. The clsact qdisc itself goes when the last filter has gone, whoever's that was.
 
 use std::{
     io,
@@ -15,6 +16,39 @@ use super::netlink::{Answer, Netlink, attributes, push_attribute, text, u32_at};
 
 /// What the names of our filters begin with.
 const NAME_PREFIX: &str = "flow-sensor/";
+/// What follows it in those that are to stay.
+const PINS: &str = "pins-";
+
+/// Whose a filter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// A process's, with which it is to go.
+    Process(u32),
+    /// Every agent's that uses the directory of pins with this digest, one after the other.
+    Pins(u32),
+}
+
+impl Owner {
+    /// This process.
+    pub(super) fn this_process() -> Self {
+        Self::Process(process::id())
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Process(id) => format!("{NAME_PREFIX}{id}"),
+            Self::Pins(digest) => format!("{NAME_PREFIX}{PINS}{digest:08x}"),
+        }
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        let owner = name.strip_prefix(NAME_PREFIX)?;
+        match owner.strip_prefix(PINS) {
+            Some(digest) => u32::from_str_radix(digest, 16).ok().map(Self::Pins),
+            None => owner.parse().ok().map(Self::Process),
+        }
+    }
+}
 
 /// Parent and handle of the clsact qdisc (`TC_H_CLSACT` of linux/pkt_sched.h).
 const CLSACT_PARENT: u32 = 0xffff_fff1;
@@ -55,7 +89,7 @@ pub(super) enum Side {
     Egress = 0xffff_fff3,
 }
 
-/// A filter of this process, removed on drop.
+/// A filter of this process. Removed on drop, unless it is pinned.
 #[derive(Debug)]
 pub(super) struct Filter {
     interface: u32,
@@ -68,8 +102,36 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// Puts `program` into the filter that agents with the pins of digest `mark` have left on `side` of an interface, in one
+    /// step; `None` where there is none. From then on it is `owner`'s. Of two, which a handover was cut short with, the one
+    /// behind goes first: the one in front counts what it does not.
+    pub(super) fn adopt(
+        interface: u32,
+        side: Side,
+        mark: u32,
+        owner: Owner,
+        program: BorrowedFd<'_>,
+    ) -> io::Result<Option<Self>> {
+        let mut netlink = Netlink::open()?;
+        let (ours, _) = filters(&mut netlink, interface, side)?;
+        let mut ours = ours.into_iter().filter(|found| found.owner == Owner::Pins(mark));
+        let Some(found) = ours.next() else { return Ok(None) };
+        for behind in ours {
+            sweep(&mut netlink, interface, |found| *found == behind)?;
+        }
+        let mut filter = Self { interface, found, shut_out: false, netlink };
+        filter.found.owner = owner;
+        filter.replace(program)?;
+        Ok(Some(filter))
+    }
+
     /// Hooks `program` into `side` of an interface, in front of the filters that are there where the kernel allows that.
-    pub(super) fn attach(interface: u32, side: Side, program: BorrowedFd<'_>) -> io::Result<Self> {
+    pub(super) fn attach(
+        interface: u32,
+        side: Side,
+        owner: Owner,
+        program: BorrowedFd<'_>,
+    ) -> io::Result<Self> {
         let mut netlink = Netlink::open()?;
         let create = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
         let mut qdisc = header(interface, CLSACT_HANDLE, CLSACT_PARENT, 0);
@@ -81,7 +143,7 @@ impl Filter {
         let mut order = |priority| {
             // Handle 0: the kernel finds a free one.
             let place = header(interface, 0, side as u32, priority | ALL_PROTOCOLS);
-            netlink.make(libc::RTM_NEWTFILTER, create, &holding(place, program))
+            netlink.make(libc::RTM_NEWTFILTER, create, &holding(place, owner, program))
         };
         let ((_, made), shut_out) = match order(FIRST_PRIORITY) {
             // All filters of a priority are of one kind and for one protocol.
@@ -90,14 +152,14 @@ impl Filter {
             }
             result => (result?, false),
         };
-        let found = found(process::id(), side, &made)
+        let found = found(owner, side, &made)
             .ok_or_else(|| io::Error::other("rtnetlink did not report the new filter"))?;
         Ok(Self { interface, found, shut_out, netlink })
     }
 
     /// Another one with `program`, before this one and all others.
     pub(super) fn in_front(&self, program: BorrowedFd<'_>) -> io::Result<Self> {
-        let filter = Self::attach(self.interface, self.found.side, program)?;
+        let filter = Self::attach(self.interface, self.found.side, self.found.owner, program)?;
         if filter.shut_out {
             return Err(io::Error::other("the first priority is taken by filters of another kind"));
         }
@@ -106,10 +168,10 @@ impl Filter {
 
     /// Has it run `program` instead. Each packet comes to one of the two.
     pub(super) fn replace(&mut self, program: BorrowedFd<'_>) -> io::Result<()> {
-        let Found { side, info, handle, .. } = self.found;
+        let Found { owner, side, info, handle } = self.found;
         let place = header(self.interface, handle, side as u32, info);
         // Without `NLM_F_CREATE`: what somebody took off does not come back by this.
-        self.netlink.order(libc::RTM_NEWTFILTER, 0, &holding(place, program))
+        self.netlink.order(libc::RTM_NEWTFILTER, 0, &holding(place, owner, program))
     }
 
     /// Whether another attempt could bring it further to the front.
@@ -138,8 +200,13 @@ impl Filter {
     }
 }
 
-impl Drop for Filter {
-    fn drop(&mut self) {
+impl Filter {
+    /// Removes it, be it pinned or not.
+    pub(super) fn remove(mut self) {
+        self.sweep_own();
+    }
+
+    fn sweep_own(&mut self) {
         let own = self.found;
         if let Err(error) = sweep(&mut self.netlink, self.interface, |found| *found == own) {
             // Gone with its interface, most likely.
@@ -148,11 +215,19 @@ impl Drop for Filter {
     }
 }
 
+impl Drop for Filter {
+    fn drop(&mut self) {
+        if let Owner::Process(_) = self.found.owner {
+            self.sweep_own();
+        }
+    }
+}
+
 /// One of our filters, of this process or another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Process that made it.
-    pub owner: u32,
+    /// Whose it is.
+    pub owner: Owner,
     /// Where it sits.
     pub side: Side,
     /// Priority, in the upper half, and protocol.
@@ -191,7 +266,10 @@ pub(super) fn sweep(
 
 /// Removes filters whose owner is no longer alive. Returns how many there were.
 pub(super) fn sweep_orphans(interface: u32) -> io::Result<usize> {
-    let dead = |found: &Found| !Path::new(&format!("/proc/{}", found.owner)).exists();
+    let dead = |found: &Found| match found.owner {
+        Owner::Process(id) => !Path::new(&format!("/proc/{id}")).exists(),
+        Owner::Pins(_) => false,
+    };
     sweep(&mut Netlink::open()?, interface, dead)
 }
 
@@ -208,7 +286,7 @@ fn filters(netlink: &mut Netlink, interface: u32, side: Side) -> io::Result<(Vec
 }
 
 /// Which of our filters a message is about.
-fn found(owner: u32, side: Side, message: &[u8]) -> Option<Found> {
+fn found(owner: Owner, side: Side, message: &[u8]) -> Option<Found> {
     Some(Found { owner, side, info: u32_at(message, 16)?, handle: u32_at(message, 8)? })
 }
 
@@ -221,10 +299,10 @@ fn dump(netlink: &mut Netlink, interface: u32, side: Side) -> io::Result<Vec<Ans
 }
 
 /// The message that has `program` run at a place, the `struct tcmsg` that it begins with.
-fn holding(mut place: Vec<u8>, program: BorrowedFd<'_>) -> Vec<u8> {
+fn holding(mut place: Vec<u8>, owner: Owner, program: BorrowedFd<'_>) -> Vec<u8> {
     let mut options = Vec::new();
     push_attribute(&mut options, TCA_BPF_FD, &(program.as_raw_fd() as u32).to_ne_bytes());
-    let name = format!("{NAME_PREFIX}{}\0", process::id());
+    let name = format!("{}\0", owner.name());
     push_attribute(&mut options, TCA_BPF_NAME, name.as_bytes());
     push_attribute(&mut options, TCA_BPF_FLAGS, &BPF_FLAG_DIRECT_ACTION.to_ne_bytes());
     push_attribute(&mut place, TCA_KIND, b"bpf\0");
@@ -256,12 +334,12 @@ fn label(message: &[u8]) -> String {
     format!("{kind} filter of priority {priority}")
 }
 
-/// The process that made a filter, if it is one of ours.
-fn owner(filter: &[u8]) -> Option<u32> {
+/// Whose a filter is, if it is one of ours.
+fn owner(filter: &[u8]) -> Option<Owner> {
     let value = |bytes, wanted| attributes(bytes).find(|(found, _)| *found == wanted);
     let (_, options) = value(filter, TCA_OPTIONS)?;
     let (_, name) = value(options, TCA_BPF_NAME)?;
-    text(name).strip_prefix(NAME_PREFIX)?.parse().ok()
+    Owner::of_name(&text(name))
 }
 
 /// `struct tcmsg`.
@@ -287,8 +365,13 @@ mod tests {
             push_attribute(&mut filter, TCA_OPTIONS, &options);
             filter
         };
-        assert_eq!(owner(&filter(b"flow-sensor/4711\0")), Some(4711));
-        for name in [&b"tc_ingress\0"[..], b"flow-sensor/\0", b"flow-sensor/x\0", b""] {
+        for expected in [Owner::Process(4711), Owner::Pins(0x00ab_cdef)] {
+            let name = format!("{}\0", expected.name());
+            assert_eq!(owner(&filter(name.as_bytes())), Some(expected), "{name}");
+        }
+        assert_eq!(Owner::Pins(0x00ab_cdef).name(), "flow-sensor/pins-00abcdef");
+        let others = [&b"tc_ingress\0"[..], b"flow-sensor/\0", b"flow-sensor/x\0", b"flow-sensor/pins-\0"];
+        for name in others.into_iter().chain([&b""[..]]) {
             assert_eq!(owner(&filter(name)), None, "{name:?}");
         }
         assert_eq!(owner(&[]), None);
