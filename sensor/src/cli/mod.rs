@@ -27,6 +27,7 @@ pub mod report;
 pub mod run;
 pub mod shown;
 pub mod terminal;
+pub mod unpin;
 
 use self::{
     args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
@@ -39,6 +40,7 @@ use self::{
     nql::NqlArgs,
     policy::PolicyArgs,
     terminal::TerminalArgs,
+    unpin::UnpinArgs,
 };
 use crate::stdio;
 
@@ -98,6 +100,9 @@ pub enum Command {
     Tap(TapArgs),
     /// Make the running sensor reload its configuration, and show what changed
     Reload(ReloadArgs),
+    /// Remove what sensors with `capture.pin` have left in the kernel: programs and flow tables
+    #[command(after_help = unpin::EXAMPLES)]
+    Unpin(UnpinArgs),
     /// Validate a configuration and every file it references
     Check(CheckArgs),
     /// Test the outputs for policy hits
@@ -144,6 +149,7 @@ pub fn main(
         Command::Status(arguments) => control::status(arguments),
         Command::Tap(arguments) => control::tap(arguments),
         Command::Reload(arguments) => control::reload(arguments),
+        Command::Unpin(arguments) => unpin::unpin(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Hits(arguments) => hits::hits(arguments),
         Command::Nql(arguments) => nql::nql(arguments),

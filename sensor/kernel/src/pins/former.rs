@@ -19,6 +19,7 @@ use sensor_common::{
 use sensor_core::flow::delta::{DeltaSink, FlowDelta};
 
 use super::{
+    untold,
     layout::{self, DESTINATION, Field, Layout, Place, SOURCE, TableLayout},
     state::State,
 };
@@ -129,9 +130,10 @@ impl Former {
         missing
     }
 
-    /// Packets and octets that lie in the tables, programs being at work or not.
-    pub(super) fn undrained(&self) -> Count {
-        let mut count = Count::default();
+    /// What has been counted and neither passed on nor told to be lost: what lies in the tables, and what an agent had taken
+    /// from them when it was killed.
+    pub(super) fn unaccounted(&self) -> Count {
+        let mut count = untold([self].into_iter());
         for row in self.rows(None) {
             let since = self.counters(row).since(&self.state.settled(self.number(row)));
             add(&mut count, since.in_records());

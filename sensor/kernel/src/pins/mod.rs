@@ -24,7 +24,7 @@
 //! agent goes on from there, and nothing is counted twice. What was in the memory of the one that was killed is lost: it
 //! is known how much that was (`state.rs`), and told.
 
-pub mod directory;
+mod directory;
 mod former;
 mod layout;
 mod links;
@@ -38,7 +38,7 @@ use std::{
 
 use sensor_common::ledger::Count;
 
-pub use self::directory::PinError;
+pub use self::directory::{PinError, check};
 pub(super) use self::{
     directory::Directory,
     former::Former,
@@ -91,8 +91,8 @@ pub struct Removed {
     pub links: usize,
     /// Sets of tables.
     pub tables: usize,
-    /// Packets, and octets of frames, that no agent had drained.
-    pub undrained: Count,
+    /// Packets, and octets of frames, that these had counted and no agent has passed on.
+    pub unaccounted: Count,
 }
 
 impl Pins {
@@ -138,7 +138,7 @@ impl Pins {
         removed.links += self.links.release_filters();
         for (_, set) in tables::list(self.directory.path())? {
             if let Ok(former) = Former::open(&set) {
-                add(&mut removed.undrained, former.undrained());
+                add(&mut removed.unaccounted, former.unaccounted());
             }
             tables::remove(&set)?;
             removed.tables += 1;

@@ -1,6 +1,6 @@
 //! `[capture]`: what packets are taken from the kernel, and how.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use globset::Glob;
 use sensor_core::settings::{
@@ -26,7 +26,23 @@ table! {
         kernel_memory: ByteSize = ByteSize(DEFAULT_MEMORY);
         /// Use generic XDP on every interface that no `[[interface]]` matches. It counts merged packets once: too few packets.
         generic_xdp: bool = false;
+        /// Leave programs and tables in the kernel when the sensor ends, so that packets are counted until the next start.
+        pin: bool = false;
+        /// Where they are pinned: a directory on a bpffs, of this sensor's own.
+        pin_path: PathBuf = PathBuf::from(PINS);
     }
+}
+
+/// Where links and tables are pinned, unless told otherwise.
+pub const PINS: &str = "/sys/fs/bpf/sensor";
+
+/// What outlives the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinsConfig {
+    /// Whether links and tables stay when the agent ends.
+    pub keep: bool,
+    /// Where: also where an agent before may have left some.
+    pub path: PathBuf,
 }
 
 /// `[capture]`
@@ -41,6 +57,8 @@ pub struct CaptureConfig {
     pub interval: Duration,
     /// Bytes for the kernel's flow tables, over all CPUs.
     pub kernel_memory: u64,
+    /// Links and tables that outlive the agent.
+    pub pins: PinsConfig,
     /// By which hooks interfaces are watched; the first that matches counts.
     pub hooks: Vec<InterfaceConfig>,
 }
@@ -78,6 +96,7 @@ pub(super) fn resolve(
         },
         interval: faults.in_range(&raw.interval, "capture.interval", intervals),
         kernel_memory: faults.in_range(&raw.kernel_memory, "capture.kernel_memory", memory).0,
+        pins: PinsConfig { keep: raw.pin.value, path: raw.pin_path.value.clone() },
         hooks: interface::resolve(interface, raw.generic_xdp.value, faults),
     }
 }

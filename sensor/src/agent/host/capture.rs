@@ -21,6 +21,7 @@ use super::{
     coverage,
     drain::{self, Drained},
     links::Attachments,
+    pins::{self, Told},
 };
 use crate::{
     agent::{
@@ -54,6 +55,7 @@ const CHECK: Duration = Duration::from_millis(500);
 pub struct Prepared {
     watch: LinkWatch,
     loaded: Loaded,
+    pins: Told,
 }
 
 /// What is published of the interfaces.
@@ -69,6 +71,7 @@ pub struct Capture {
     attachments: Attachments,
     stop: mpsc::Sender<()>,
     drained: Arc<Mutex<Drained>>,
+    pins: Told,
     pulse: Arc<Pulse>,
     watched: Arc<Mutex<Watched>>,
     interval: Duration,
@@ -90,25 +93,35 @@ pub fn prepare(object: &[u8], config: &Config) -> anyhow::Result<Option<Prepared
     let required = capture.hooks.iter().filter_map(InterfaceConfig::required);
     let required: Vec<_> = required.collect();
     let watch = LinkWatch::new(patterns, capture.missing, &required)?;
+    let pins = pins::open(&capture.pins)?;
     let options = sensor_kernel::Options {
         memory: capture.kernel_memory,
         guarded: true,
+        pins: pins.pins,
         ..sensor_kernel::Options::default()
     };
     let loaded = sensor_kernel::load(object, options)?;
     stdio::note(format_args!("kernel tables: {}", loaded.drain.budget()));
-    Ok(Some(Prepared { watch, loaded }))
+    Ok(Some(Prepared { watch, loaded, pins: pins.told }))
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unpoisoned()
 }
 
-fn fill(status: &mut Status, drained: Drained, watched: Watched, interval: Duration) {
-    let Drained { drain, cache, tables, times, at } = drained;
+fn fill(
+    status: &mut Status,
+    drained: Drained,
+    watched: Watched,
+    pins: &Told,
+    interval: Duration,
+) {
+    let Drained { drain, cache, tables, times, at, lost } = drained;
     let Watched { coverage, interfaces } = watched;
     let since_drain = at.elapsed();
-    status.host = Some(Host { drain, coverage, interfaces, tables, times, since_drain, interval });
+    let pins = pins.status(lost);
+    status.host =
+        Some(Host { drain, coverage, interfaces, tables, times, since_drain, interval, pins });
     status.cache = Some(cache);
 }
 
@@ -126,7 +139,7 @@ impl Prepared {
     /// # Errors
     /// When there are interfaces, and none can be attached.
     pub fn start(self, config: &Config, plant: &Arc<Plant>) -> anyhow::Result<Capture> {
-        let Self { watch, loaded: Loaded { programs, drain, log } } = self;
+        let Self { watch, loaded: Loaded { programs, drain, log }, pins } = self;
         let wishes = IngressWishes::new(&config.capture.hooks);
         let flow = &config.flow;
         let longest = Duration::from_millis(flow.active_timeout.max(flow.idle_timeout));
@@ -135,6 +148,7 @@ impl Prepared {
         tell_what_is_selected(&config.capture.interfaces, selection);
         tell_what_is_idle(&config.capture.hooks, selection);
         let attachments = Attachments::new(programs, wishes, selection, linger, plant.clone())?;
+        let pins = pins.started(attachments.programs());
         let (stop, stopped) = mpsc::channel();
         let cache = config.flow;
         let interval = config.capture.interval;
@@ -160,6 +174,7 @@ impl Prepared {
             attachments,
             stop,
             drained,
+            pins,
             pulse,
             watched: Arc::new(Mutex::new(watched)),
             interval,
@@ -258,23 +273,24 @@ impl Capture {
     /// Fills in what has been published by now, also while [`Self::follow`] runs.
     pub fn report(&self) -> impl Fn(&mut Status) + use<> {
         let (drained, watched) = (self.drained.clone(), self.watched.clone());
-        let interval = self.interval;
+        let (pins, interval) = (self.pins.clone(), self.interval);
         move |status: &mut Status| {
-            fill(status, *lock(&drained), lock(&watched).clone(), interval);
+            fill(status, *lock(&drained), lock(&watched).clone(), &pins, interval);
         }
     }
 
-    /// Detaches from all interfaces, drains for the last time, and fills in what became of everything.
+    /// Detaches from all interfaces, unless programs are to go on, drains for the last time, and fills in what became of everything.
     ///
     /// # Errors
     /// When draining has failed.
     pub fn stop(mut self, status: &mut Status) -> anyhow::Result<()> {
-        // First the programs, so that the last drain finds everything that was seen.
+        // First the programs, so that the last drain finds everything that was seen; what pinned ones see from then on is
+        // the next agent's.
         let coverage = self.attachments.detach();
         drop(self.stop);
         let ended = self.thread.join();
         let watched = Watched { coverage, interfaces: Vec::new() };
-        fill(status, *lock(&self.drained), watched, self.interval);
+        fill(status, *lock(&self.drained), watched, &self.pins, self.interval);
         ended.map_err(|_| anyhow::anyhow!("the drain thread panicked"))??;
         Ok(())
     }

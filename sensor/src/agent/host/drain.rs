@@ -25,6 +25,7 @@ use sensor_kernel::{
     log::KernelLog,
 };
 
+use super::pins;
 use crate::{
     agent::{
         plant::Plant,
@@ -50,6 +51,8 @@ pub struct Drained {
     pub times: status::host::Times,
     /// When the last drain ended; at first, when draining was about to start.
     pub at: Instant,
+    /// What was lost with sensors that were killed.
+    pub lost: status::host::Lost,
 }
 
 impl Drained {
@@ -61,6 +64,7 @@ impl Drained {
             tables: status::host::Table::of(budget, [0; 2]),
             times: status::host::Times::default(),
             at: Instant::now(),
+            lost: status::host::Lost::default(),
         }
     }
 }
@@ -76,7 +80,8 @@ pub struct Link<'a> {
     pub stop: &'a Receiver<()>,
 }
 
-/// Drains every `interval`, or earlier when a table fills, until it is to stop; then once more, and ends all flows.
+/// Deals with tables that agents before have left; drains every `interval`, or earlier when a table fills, until it is to
+/// stop; then once more, and ends all flows.
 ///
 /// # Errors
 /// When the kernel refuses to go on.
@@ -91,9 +96,13 @@ pub fn run(
 ) -> Result<(), KernelError> {
     let sink = plant.clone();
     let time_of_day = TimeOfDay::default();
+    let receipts = drain.receipts();
     let mut aggregator = Aggregator::new(Source::Host, cache, seed, |mut batch: FlowBatch| {
         time_of_day.put(&mut batch);
+        let sum = |column: &[u64]| column.iter().sum();
+        let (packets, octets) = (sum(&batch.packets), sum(&batch.layer2_octets));
         drop(sink.offer(batch));
+        receipts.passed_on(packets, octets);
     });
     let publish = |totals: &Totals, cache: &FlowCache| {
         let mut shown = agent.shown.lock().unpoisoned();
@@ -106,6 +115,11 @@ pub fn run(
         shown.times.drain.observe(epoch.took);
     };
     let mut totals = Totals::default();
+    if let Some(inherited) = drain.begin(&mut aggregator)? {
+        book(&inherited.epoch, &mut totals, plant);
+        pins::log_inherited(&inherited, &receipts);
+        agent.shown.lock().unpoisoned().lost = inherited.lost.into();
+    }
     let mut stopping = false;
     while !stopping {
         stopping = wait(interval, &drain, agent);

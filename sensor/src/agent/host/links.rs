@@ -80,8 +80,20 @@ impl Attachments {
         if let Some(error) = fatal {
             return Err(error).context("no interface can be captured");
         }
+        let released = all.programs.release_unclaimed();
+        if released > 0 {
+            tracing::info!(
+                programs = released,
+                "detached what a sensor before had left pinned and this one does not capture"
+            );
+        }
         selection.all_counted_twice().iter().for_each(|twice| tracing::warn!("{twice}"));
         Ok(all)
+    }
+
+    /// The programs that are attached.
+    pub fn programs(&self) -> &Programs {
+        &self.programs
     }
 
     /// Follows changes, all that have come by now.
@@ -146,7 +158,7 @@ impl Attachments {
         self.coverage.look(now, |interface| self.programs.crossed(interface));
     }
 
-    /// Detaches from all; returns what is known of packets that passed unseen.
+    /// Detaches from all but what is pinned; returns what is known of packets that passed unseen.
     pub fn detach(&mut self) -> coverage::Report {
         self.verify();
         // What an interface has counted by now comes to the programs within this time.
@@ -190,7 +202,8 @@ impl Attachments {
 
     fn detach_from(&mut self, link: &Link, why: &str) {
         self.coverage.remove(link.index);
-        if self.attached.remove(&link.index).is_some() {
+        if let Some(attachment) = self.attached.remove(&link.index) {
+            attachment.detach();
             stdio::note(format_args!("{}: {why}", link.name));
         }
     }

@@ -33,10 +33,22 @@ pub fn advice(config: &Config, sources: &Sources, policies: &[Arc<Policy>]) -> F
         let help = "add a [[hits]] block, such as url = \"journald\", or run with --print hits";
         advice.push(Finding::warning("no output: no hit of these policies will be written", help));
     }
+    if let Some(finding) = pins(config) {
+        advice.push(finding);
+    }
     let mut file = selections(config, policies);
     file.extend(unknown_sources(config));
     advice.extend(config.written.findings(&Faults { file, flags: Vec::new() }));
     advice
+}
+
+/// Pins that cannot be had on this host. A run does without them, and says so as well.
+fn pins(config: &Config) -> Option<Finding> {
+    let capture = &config.capture;
+    let wanted = capture.pins.keep && !capture.interfaces.is_empty();
+    let error = wanted.then(|| sensor_kernel::pins::check(&capture.pins.path))?.err()?;
+    let help = "until then, packets between the end of a sensor and the next start are not counted";
+    Some(Finding::warning(format!("`capture.pin` has no effect: {error}"), help))
 }
 
 fn site(config: &Config, sources: &Sources, policies: &[Arc<Policy>]) -> Site {

@@ -107,6 +107,19 @@ pub struct Kernel {
     pub tables: Vec<TableRow>,
     pub active_flows: u64,
     pub evicted_flows: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pins: Option<PinsRow>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct PinsRow {
+    pub directory: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    pub adopted_tables: bool,
+    pub adopted_links: u64,
+    pub lost_packets: u64,
+    pub lost_octets: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -293,6 +306,14 @@ impl Kernel {
             tables: ["ipv4", "ipv6"].into_iter().zip(&host.tables).map(table).collect(),
             active_flows: cache.active,
             evicted_flows: cache.evicted,
+            pins: host.pins.as_ref().map(|pins| PinsRow {
+                directory: pins.directory.clone(),
+                problem: pins.problem.clone(),
+                adopted_tables: pins.adopted_tables,
+                adopted_links: pins.adopted_links,
+                lost_packets: pins.lost.packets,
+                lost_octets: pins.lost.octets,
+            }),
         })
     }
 }

@@ -30,7 +30,27 @@ pub struct Host {
     /// Time between two drains, as configured, seconds; a gauge.
     #[serde(serialize_with = "seconds")]
     pub interval: Duration,
+    /// Links and tables that outlive the sensor, where they were asked for.
+    pub pins: Option<Pins>,
 }
+
+/// What goes on while no sensor runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Pins {
+    /// Where it is pinned.
+    pub directory: String,
+    /// Why nothing is pinned, if that is so.
+    pub problem: Option<String>,
+    /// Whether the tables are those of a sensor before.
+    pub adopted_tables: bool,
+    /// Links and filters that went on with a program of this sensor.
+    pub adopted_links: u64,
+    /// What was lost with sensors before that were killed.
+    pub lost: Lost,
+}
+
+/// What was in the memory of sensors that were killed: taken out of the kernel's tables, and not passed on to the outputs.
+pub type Lost = Count;
 
 /// All drains of the kernel's tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

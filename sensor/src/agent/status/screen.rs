@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    document::{Document, Health, Kernel, Output},
+    document::{Document, Health, Kernel, Output, PinsRow},
     span::{clock_offset, span},
 };
 use crate::export::log::line::octets;
@@ -168,6 +168,25 @@ impl Screen {
         let entries: Vec<_> =
             entries.map(|entry| format!("{} {}", entry.entry, entry.packets)).collect();
         self.row("ledger", format!("{} packets", entries.join(", ")));
+        if let Some(pins) = &kernel.pins {
+            self.pins(pins);
+        }
+    }
+
+    fn pins(&mut self, pins: &PinsRow) {
+        if let Some(problem) = &pins.problem {
+            return self.row("pins", format!("NOT IN USE: {problem}"));
+        }
+        let tables = if pins.adopted_tables { "tables and " } else { "" };
+        let mut text = format!(
+            "{}: {tables}{} links taken over at the start",
+            pins.directory, pins.adopted_links
+        );
+        if pins.lost_packets > 0 {
+            let _: std::fmt::Result =
+                write!(text, "; {} packets lost with a killed sensor", pins.lost_packets);
+        }
+        self.row("pins", text);
     }
 
     fn engine(&mut self, document: &Document) {

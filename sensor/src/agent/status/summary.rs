@@ -37,7 +37,14 @@ pub fn text(status: &Status) -> String {
 /// What was lost.
 pub fn losses(status: &Status) -> Losses {
     let packets = status.host.as_ref().map_or(0, |host| host.drain.unattributed.packets);
-    let uncaptured = [(packets, "packets without a flow: the kernel's flow tables were full")];
+    let killed = status.host.as_ref().and_then(|host| host.pins.as_ref());
+    let uncaptured = [
+        (packets, "packets without a flow: the kernel's flow tables were full"),
+        (
+            killed.map_or(0, |pins| pins.lost.packets),
+            "packets in the memory of the sensor before, which was killed",
+        ),
+    ];
     let frames = status.frames.unwrap_or_default();
     let unread = [
         (frames.truncated.packets, "frames truncated"),

@@ -9,7 +9,7 @@ use super::{
     Cache, Connection, Count, Flows, Hit, Lost, Policy, Reloads, Sink, Status, Waiting,
     agent::{Agent, Configuration, Process},
     condition::{Code, Condition, Reason},
-    host::{Drain, Host, Interface, InterfaceLosses, Table, Times},
+    host::{Drain, Host, Interface, InterfaceLosses, Pins, Table, Times},
 };
 use crate::{
     agent::host::coverage::{self, Passed},
@@ -70,6 +70,13 @@ fn host() -> Host {
         times,
         since_drain: Duration::from_millis(400),
         interval: Duration::from_secs(1),
+        pins: Some(Pins {
+            directory: "/sys/fs/bpf/sensor".to_owned(),
+            problem: None,
+            adopted_tables: true,
+            adopted_links: 2,
+            lost: count(9),
+        }),
     }
 }
 

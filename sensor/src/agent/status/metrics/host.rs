@@ -24,6 +24,15 @@ fn ledger(view: &View, family: &mut Family<'_>, figure: fn(&Count) -> u64) {
     });
 }
 
+/// What was lost with a sensor that was killed.
+fn lost(view: &View, family: &mut Family<'_>, figure: fn(&Count) -> u64) {
+    host(view, family, |host, family| {
+        if let Some(pins) = &host.pins {
+            family.put(&[], figure(&pins.lost));
+        }
+    });
+}
+
 fn tables(view: &View, family: &mut Family<'_>, figure: fn(&Table) -> u64) {
     host(view, family, |host, family| {
         for (name, table) in ["ipv4", "ipv6"].iter().zip(&host.tables) {
@@ -67,6 +76,19 @@ pub(super) const ROWS: &[Metric] = &[
         |view, family| {
             ledger(view, family, |count| count.octets);
         },
+    )
+    .bytes(),
+    counter(
+        "sensor_killed_lost_packets",
+        &[],
+        "Packets in the memory of the sensor before, which was killed; with capture.pin.",
+        |view, family| lost(view, family, |count| count.packets),
+    ),
+    counter(
+        "sensor_killed_lost",
+        &[],
+        "Octets of whole frames in the memory of the sensor before, which was killed; with capture.pin.",
+        |view, family| lost(view, family, |count| count.octets),
     )
     .bytes(),
     counter(
