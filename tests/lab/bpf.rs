@@ -4,8 +4,10 @@
 #![expect(unsafe_code, reason = "bpf(2) takes pointers")]
 
 use std::{
+    ffi::CString,
     fs, io,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    path::Path,
 };
 
 use anyhow::{Context, Result};
@@ -111,14 +113,6 @@ fn attach_program(index: u32, hook: Hook, program: &[u64], in_front: bool) -> Re
         licence: u64,
         rest: [u64; 16],
     }
-    #[repr(C)]
-    struct Create {
-        program: u32,
-        interface: u32,
-        attach_type: u32,
-        flags: u32,
-        rest: [u64; 4],
-    }
     let program_type = if hook == Hook::Xdp { 6 } else { 3 };
     let program = bpf(
         5,
@@ -131,6 +125,27 @@ fn attach_program(index: u32, hook: Hook, program: &[u64], in_front: bool) -> Re
         },
     )
     .context("load a program")?;
+    attach_loaded(index, hook, &program, in_front)
+}
+
+/// Attaches a program that is loaded already, as [`attach`] does.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn attach_loaded(
+    index: u32,
+    hook: Hook,
+    program: &OwnedFd,
+    in_front: bool,
+) -> Result<OwnedFd> {
+    #[repr(C)]
+    struct Create {
+        program: u32,
+        interface: u32,
+        attach_type: u32,
+        flags: u32,
+        rest: [u64; 4],
+    }
     let flags = match hook {
         Hook::Xdp => 1 << 2,
         _ if in_front => 1 << 3,
@@ -139,6 +154,44 @@ fn attach_program(index: u32, hook: Hook, program: &[u64], in_front: bool) -> Re
     let program = program.as_raw_fd() as u32;
     let link = Create { program, interface: index, attach_type: hook as u32, flags, rest: [0; 4] };
     bpf(28, link).context("attach a program")
+}
+
+/// Has `link` hold another program.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn update_link(link: &OwnedFd, program: &OwnedFd) -> Result<()> {
+    let [link, program] = [link, program].map(|object| object.as_raw_fd() as u32);
+    bpf(29, [link, program, 0, 0]).context("update a link").map(drop)
+}
+
+/// Puts `program` into the only element of an array of programs.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn put_program(array: &OwnedFd, program: &OwnedFd) -> Result<()> {
+    let (key, value) = (0u32, program.as_raw_fd() as u32);
+    let array = array.as_raw_fd() as u64;
+    let element = [array, &raw const key as u64, &raw const value as u64, 0];
+    bpf(2, element).context("put a program into an array").map(drop)
+}
+
+/// Pins `object` at `path`.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn pin(object: &OwnedFd, path: &Path) -> Result<()> {
+    let path = CString::new(path.as_os_str().as_encoded_bytes())?;
+    bpf(6, [path.as_ptr() as u64, object.as_raw_fd() as u64]).context("pin an object").map(drop)
+}
+
+/// What is pinned at `path`.
+///
+/// # Errors
+/// When there is nothing.
+pub fn pinned(path: &Path) -> Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_encoded_bytes())?;
+    bpf(7, [path.as_ptr() as u64, 0]).context("open a pin")
 }
 
 /// Takes off all programs that process `id` holds at interface `index` by links; returns how many.

@@ -126,8 +126,8 @@ pub(crate) struct LinkPins {
     keep: bool,
     namespace: u64,
     found: BTreeMap<Place, (PathBuf, OwnedFd)>,
-    /// Of other namespaces, of interfaces that are no more, or not to be understood.
-    stale: Vec<PathBuf>,
+    /// Of other namespaces, of interfaces that are no more, or not to be understood; and whether they are at work.
+    stale: Vec<(PathBuf, bool)>,
     /// Links that go on with a program of this agent.
     adopted: usize,
     /// Where this agent has clsact filters.
@@ -152,7 +152,10 @@ impl LinkPins {
                 (Some(place), Ok(link)) if is_at(&link, place) => {
                     pins.found.insert(place, (path, link));
                 }
-                _ => pins.stale.push(path),
+                (_, link) => {
+                    let info = link.and_then(|link| sys::link_info(link.as_fd()));
+                    pins.stale.push((path, info.is_ok_and(|info| info.interface != 0)));
+                }
             }
         }
         Ok(pins)
@@ -223,7 +226,7 @@ impl LinkPins {
         let path = self.directory.join(place.name(self.namespace));
         // Of an interface that had the same index, or of a link that was taken off.
         unlink(&path);
-        self.stale.retain(|stale| *stale != path);
+        self.stale.retain(|(stale, _)| *stale != path);
         match objects::pin(link.as_fd(), &path) {
             Ok(()) => Some(Pin(path)),
             Err(error) => {
@@ -261,16 +264,14 @@ impl LinkPins {
 
     /// Takes off all links that nobody has claimed. Returns how many were still at work.
     pub(crate) fn release(&mut self) -> usize {
-        for path in self.stale.drain(..) {
-            unlink(&path);
-        }
+        let stale = std::mem::take(&mut self.stale);
         let found = std::mem::take(&mut self.found);
-        found.values().for_each(|(path, _)| unlink(path));
+        stale.iter().map(|(path, _)| path).chain(found.values().map(|(path, _)| path)).for_each(|path| unlink(path));
         if !self.keep {
             // It may not be there.
             let _ = fs::remove_dir(&self.directory);
         }
-        found.len()
+        found.len() + stale.iter().filter(|(_, at_work)| *at_work).count()
     }
 
     /// Whether links are to outlive this agent.
