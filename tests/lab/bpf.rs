@@ -132,12 +132,7 @@ fn attach_program(index: u32, hook: Hook, program: &[u64], in_front: bool) -> Re
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn attach_loaded(
-    index: u32,
-    hook: Hook,
-    program: &OwnedFd,
-    in_front: bool,
-) -> Result<OwnedFd> {
+pub fn attach_loaded(index: u32, hook: Hook, program: &OwnedFd, in_front: bool) -> Result<OwnedFd> {
     #[repr(C)]
     struct Create {
         program: u32,

@@ -255,9 +255,18 @@ mod tests {
 
     #[test]
     fn the_law_tells_what_must_be_in_records() {
-        let Accounts { seen, segmented, non_ip, truncated, malformed, unattributed, folded, recorded } =
-            balanced();
-        let counters = Counters { seen, segmented, non_ip, truncated, malformed, unattributed, folded };
+        let Accounts {
+            seen,
+            segmented,
+            non_ip,
+            truncated,
+            malformed,
+            unattributed,
+            folded,
+            recorded,
+        } = balanced();
+        let counters =
+            Counters { seen, segmented, non_ip, truncated, malformed, unattributed, folded };
         assert_eq!(counters.in_records(), recorded);
     }
 

@@ -71,7 +71,9 @@ fn release(agent: u32) -> io::Result<()> {
     let mut netlink = Netlink::open()?;
     for link in dump_links(&mut netlink)? {
         // An interface that is gone in the meantime is no reason to leave the others.
-        let _ = tc::sweep(&mut netlink, link.index, |found: &Found| found.owner == Owner::Process(agent));
+        let _ = tc::sweep(&mut netlink, link.index, |found: &Found| {
+            found.owner == Owner::Process(agent)
+        });
     }
     Ok(())
 }

@@ -97,7 +97,8 @@ impl Hook {
 
     /// Gives its place up to `front`, which was made by [`Hook::in_front`].
     pub(super) fn give_way_to(&mut self, mut front: Self) -> io::Result<()> {
-        if let (Self::Tcx { pin: old, .. }, Self::Tcx { pin: Some(new), .. }) = (&mut *self, &mut front)
+        if let (Self::Tcx { pin: old, .. }, Self::Tcx { pin: Some(new), .. }) =
+            (&mut *self, &mut front)
             && let Some(old) = old.take()
         {
             new.replace(old)?;

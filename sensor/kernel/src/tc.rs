@@ -370,7 +370,8 @@ mod tests {
             assert_eq!(owner(&filter(name.as_bytes())), Some(expected), "{name}");
         }
         assert_eq!(Owner::Pins(0x00ab_cdef).name(), "flow-sensor/pins-00abcdef");
-        let others = [&b"tc_ingress\0"[..], b"flow-sensor/\0", b"flow-sensor/x\0", b"flow-sensor/pins-\0"];
+        let others =
+            [&b"tc_ingress\0"[..], b"flow-sensor/\0", b"flow-sensor/x\0", b"flow-sensor/pins-\0"];
         for name in others.into_iter().chain([&b""[..]]) {
             assert_eq!(owner(&filter(name)), None, "{name:?}");
         }

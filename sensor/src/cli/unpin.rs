@@ -76,11 +76,13 @@ impl Body for Unpinned {
         if programs + tables == 0 {
             return format!("{directory}: nothing is pinned\n");
         }
-        let mut text =
-            format!("{directory}: detached {programs} programs, removed {tables} sets of flow tables\n");
+        let mut text = format!(
+            "{directory}: programs detached: {programs}; sets of flow tables removed: {tables}\n"
+        );
         if *lost_packets > 0 {
             // Writing to a `String` cannot fail.
-            let _ = writeln!(text, "{lost_packets} packets that these counted are in no exported record");
+            let _ =
+                writeln!(text, "packets counted there and in no exported record: {lost_packets}");
         }
         text
     }

@@ -262,12 +262,10 @@ fn programs_of_each_hook_are_exchanged_under_load() -> Result<()> {
         let first = site.start(How { by, ..How::default() })?;
         let ((mut last, mut passed_on), sent) = site.wire.load(|| {
             let (mut run, mut passed_on) = (first, Count::default());
-            for _ in 0..2 {
-                run.flip()?;
-                passed_on = plus(passed_on, run.passed_on);
-                drop(run);
-                run = site.start(How { by, ..How::default() })?;
-            }
+            run.flip()?;
+            passed_on = plus(passed_on, run.passed_on);
+            drop(run);
+            run = site.start(How { by, ..How::default() })?;
             Ok((run, passed_on))
         })?;
         last.flip_both()?;
@@ -384,7 +382,8 @@ fn what_is_captured_no_more_is_detached_after_its_packets_were_drained() -> Resu
         site.wire.connect("vd", "vc", 4)?;
         let run = site.start(How { by, interfaces: &["vd"], ..How::default() })?;
         ensure!(run.programs.adopted().context("pins")?.links == 0, "{by:?}");
-        let links = site.bpffs.list()?.into_iter().filter(|name| name.starts_with("links/")).count();
+        let links =
+            site.bpffs.list()?.into_iter().filter(|name| name.starts_with("links/")).count();
         let expected = if matches!(by, By::Clsact) { 0 } else { 2 };
         ensure!(links == expected, "{by:?}: {:?}", site.bpffs.list()?);
     }
@@ -462,7 +461,8 @@ fn a_move_to_the_front_may_be_cut_short() -> Result<()> {
                 let successor = program(names::PROGRAM_SUCCESSOR)?;
                 let link = site.wire.near.enter(|| -> Result<_> {
                     let links = links::list()?;
-                    let link = links.iter().find(|link| link.name == NEAR).context("the veth end")?;
+                    let link =
+                        links.iter().find(|link| link.name == NEAR).context("the veth end")?;
                     bpf::attach_loaded(link.index, Hook::TcxIngress, &successor, true)
                 })??;
                 bpf::pin(&link, &PathBuf::from(format!("{}-front", path.display())))?;
@@ -476,13 +476,20 @@ fn a_move_to_the_front_may_be_cut_short() -> Result<()> {
         passed_on = plus(passed_on, last.passed_on);
         ensure!(passed_on == sent, "front {front}: {passed_on:?} of {sent:?}");
         ensure!(site.bpffs.list()? == pinned, "front {front}: {:?}", site.bpffs.list()?);
+        if !front {
+            continue;
+        }
         // One that others are put in front of moves there with its name.
         let index = site.wire.near.run(&format!("cat /sys/class/net/{NEAR}/ifindex"))?;
         let index = index.trim().parse()?;
-        let other = site.wire.near.enter(|| bpf::attach(index, Hook::TcxIngress, bpf::TC_NEXT, true))??;
+        let other =
+            site.wire.near.enter(|| bpf::attach(index, Hook::TcxIngress, bpf::TC_NEXT, true))??;
         let attachment = last.attachments.first_mut().context("it is attached")?;
         let events = site.wire.near.enter(|| last.programs.verify(attachment, Instant::now()))?;
-        ensure!(matches!(&events[..], [HookEvent { change: HookChange::Moved(_), .. }]), "{events:?}");
+        ensure!(
+            matches!(&events[..], [HookEvent { change: HookChange::Moved(_), .. }]),
+            "{events:?}"
+        );
         drop(other);
         ensure!(site.bpffs.list()? == pinned, "front {front}: {:?}", site.bpffs.list()?);
         drop(last);

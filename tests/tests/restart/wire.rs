@@ -103,7 +103,8 @@ impl Wire {
         for (netns, device, counter) in
             [(&self.near, NEAR, "rx_dropped"), (&self.far, FAR, "tx_dropped")]
         {
-            let dropped = netns.run(&format!("cat /sys/class/net/{device}/statistics/{counter}"))?;
+            let dropped =
+                netns.run(&format!("cat /sys/class/net/{device}/statistics/{counter}"))?;
             ensure!(dropped.trim() == "0", "{device}: {counter} {dropped}");
         }
         Ok(())

@@ -19,9 +19,9 @@ use sensor_common::{
 use sensor_core::flow::delta::{DeltaSink, FlowDelta};
 
 use super::{
-    untold,
     layout::{self, DESTINATION, Field, Layout, Place, SOURCE, TableLayout},
     state::State,
+    untold,
 };
 use crate::{
     accounts::{Counters, Epoch, add},
@@ -90,7 +90,8 @@ impl Former {
     /// The rows of all CPUs: of one generation, or of all.
     pub(crate) fn rows(&self, generation: Option<u32>) -> Vec<Row> {
         let Layout { cpus, generations, .. } = self.layout;
-        let all = (0..cpus).flat_map(move |cpu| (0..generations).map(move |generation| Row { cpu, generation }));
+        let all = (0..cpus)
+            .flat_map(move |cpu| (0..generations).map(move |generation| Row { cpu, generation }));
         all.filter(|row| generation.is_none_or(|generation| generation == row.generation)).collect()
     }
 
@@ -329,17 +330,28 @@ mod tests {
     #[test]
     fn numbers_are_read_across_words() {
         let words = [0xfedc_ba98_7654_3210, 0x0123_4567_89ab_cdef];
-        let read = |bit, width| {
-            number(|word| words.get(word).copied().unwrap_or(0), Place { bit, width })
-        };
+        let read =
+            |bit, width| number(|word| words.get(word).copied().unwrap_or(0), Place { bit, width });
         assert_eq!((read(0, 64), read(64, 64)), (words[0], words[1]));
         assert_eq!((read(4, 8), read(60, 8), read(127, 1)), (0x21, 0xff, 0));
         assert_eq!((read(3, 0), read(128, 64), read(1 << 50, 7)), (0, 0, 0));
     }
 
+    /// Words of an IPv6 slot.
+    const V6_SLOT: usize = size_of::<table::Slot<V6_WORDS>>() / 8;
+
+    /// The layout of a build in which the words of IPv6 slots lie the other way round.
+    fn another_build(entries: &mut [u64]) {
+        // Tags of the fields of IPv6 slots, and the bits of a place in their entries.
+        for entry in entries.iter_mut().filter(|entry| (2010..3000).contains(&(**entry >> 48))) {
+            let (tag, bit, width) = (*entry >> 48, *entry >> 8 & 0xff_ffff_ffff, *entry & 0xff);
+            let word = V6_SLOT as u64 - 1 - bit / 64;
+            *entry = tag << 48 | (word * 64 + bit % 64) << 8 | width;
+        }
+    }
+
     #[test]
-    fn a_slot_is_read_by_its_description_as_it_is_by_its_type() {
-        let layout = layout::read(&layout::describe(&Budget::new(0, 2))).expect("all is described");
+    fn a_slot_is_read_by_its_description_whatever_that_is() {
         let clock = JiffiesClock::new(5_000, 1_700_000_000_000, 250);
         let common = Common {
             source_port: 0x1234,
@@ -378,9 +390,17 @@ mod tests {
         for (word, value) in words.iter_mut().zip(slot.key.into_iter().chain(counts)) {
             *word = value;
         }
-        let read = Slot { words, layout: &layout.tables[1] };
-        assert_eq!(read.key_v6(), key);
-        assert_eq!(read.delta(clock), drain::delta(&slot, clock));
+        let mut description = layout::describe(&Budget::new(0, 2));
+        for other in [false, true] {
+            if other {
+                another_build(&mut description);
+                words[..V6_SLOT].reverse();
+            }
+            let layout = layout::read(&description).expect("all is described");
+            let read = Slot { words, layout: &layout.tables[1] };
+            assert_eq!(read.key_v6(), key, "another build: {other}");
+            assert_eq!(read.delta(clock), drain::delta(&slot, clock), "another build: {other}");
+        }
     }
 
     #[test]

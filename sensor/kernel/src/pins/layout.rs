@@ -217,7 +217,9 @@ fn describe_table<const N: usize>(
 
 /// Where the bits lie that are set in `words`, without a gap.
 fn set_bits(words: &[u64]) -> Place {
-    let bits = || (0..words.len() as u64 * 64).filter(|bit| words[*bit as usize / 64] >> (bit % 64) & 1 != 0);
+    let bits = || {
+        (0..words.len() as u64 * 64).filter(|bit| words[*bit as usize / 64] >> (bit % 64) & 1 != 0)
+    };
     Place { bit: bits().next().unwrap_or(0), width: bits().count() as u32 }
 }
 
@@ -251,7 +253,9 @@ fn common_keys() -> [(Field, Common); 10] {
 }
 
 /// Fields with the bits that they set, those of one field together.
-fn merged<const N: usize>(packed: impl Iterator<Item = (Field, [u64; N])>) -> Vec<(Field, [u64; N])> {
+fn merged<const N: usize>(
+    packed: impl Iterator<Item = (Field, [u64; N])>,
+) -> Vec<(Field, [u64; N])> {
     let mut all: Vec<(Field, [u64; N])> = Vec::new();
     for (field, words) in packed {
         match all.last_mut() {
@@ -267,10 +271,8 @@ fn merged<const N: usize>(packed: impl Iterator<Item = (Field, [u64; N])>) -> Ve
 fn v4_key_fields() -> Vec<(Field, [u64; V4_WORDS])> {
     let key = |source, destination, common| KeyV4 { source, destination, common }.pack();
     let common = common_keys().map(|(field, common)| (field, key(0, 0, common)));
-    let addresses = [
-        (Field::Source0, key(u32::MAX, 0, ZERO)),
-        (Field::Destination0, key(0, u32::MAX, ZERO)),
-    ];
+    let addresses =
+        [(Field::Source0, key(u32::MAX, 0, ZERO)), (Field::Destination0, key(0, u32::MAX, ZERO))];
     merged(common.into_iter().chain(addresses))
 }
 
@@ -302,7 +304,8 @@ pub(super) fn read(entries: &[u64]) -> Option<Layout> {
     let octets = |tag| size(tag).map(|octets| octets as usize);
     // Those that count rows and counters are followed by loops.
     let few = |tag| size(tag).filter(|&number| number <= 1 << 16);
-    let counters = (0..size_of::<Counters>() / size_of::<Count>()).map(|row| number(tag::COUNTERS + row as u16));
+    let counters = (0..size_of::<Counters>() / size_of::<Count>())
+        .map(|row| number(tag::COUNTERS + row as u16));
     let counters: Vec<_> = counters.map(|number| Place::from_number(number.unwrap_or(0))).collect();
     let table = |first: u16| {
         let place = |field: u16| number(first + tag::FIELDS + field).unwrap_or(0);
@@ -315,7 +318,10 @@ pub(super) fn read(entries: &[u64]) -> Option<Layout> {
         let countable = [Field::Packets, Field::Octets, Field::Overhead];
         let whole = |octets: usize| octets.is_multiple_of(8) && octets > 0;
         let whole = whole(table.slot) && whole(table.entry) && table.region > 0;
-        (whole && table.slot <= 8 * SLOT_WORDS && countable.iter().all(|&field| table.place(field).width > 0)).then_some(table)
+        (whole
+            && table.slot <= 8 * SLOT_WORDS
+            && countable.iter().all(|&field| table.place(field).width > 0))
+        .then_some(table)
     };
     let layout = Layout {
         cpus: few(tag::CPUS)?,
@@ -327,7 +333,8 @@ pub(super) fn read(entries: &[u64]) -> Option<Layout> {
         used: [0, 1].map(|family| Place::from_number(number(tag::USED + family).unwrap_or(0))),
         tables: [table(tag::TABLES[0])?, table(tag::TABLES[1])?],
     };
-    (layout.counters[0].width > 0 && layout.used.iter().all(|used| used.width > 0)).then_some(layout)
+    (layout.counters[0].width > 0 && layout.used.iter().all(|used| used.width > 0))
+        .then_some(layout)
 }
 
 #[cfg(test)]

@@ -266,7 +266,11 @@ impl LinkPins {
     pub(crate) fn release(&mut self) -> usize {
         let stale = std::mem::take(&mut self.stale);
         let found = std::mem::take(&mut self.found);
-        stale.iter().map(|(path, _)| path).chain(found.values().map(|(path, _)| path)).for_each(|path| unlink(path));
+        stale
+            .iter()
+            .map(|(path, _)| path)
+            .chain(found.values().map(|(path, _)| path))
+            .for_each(|path| unlink(path));
         if !self.keep {
             // It may not be there.
             let _ = fs::remove_dir(&self.directory);

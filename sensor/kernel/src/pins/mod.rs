@@ -120,8 +120,9 @@ impl Pins {
 
     /// What this agent is to load programs upon, if its tables are those of `budget`.
     pub(super) fn plan(&self, budget: &Budget) -> Result<Plan, KernelError> {
-        Plan::new(self.directory.path(), self.keep, &layout::describe(budget))
-            .map_err(|source| KernelError::System { attempt: "read the pinned flow tables", source })
+        Plan::new(self.directory.path(), self.keep, &layout::describe(budget)).map_err(|source| {
+            KernelError::System { attempt: "read the pinned flow tables", source }
+        })
     }
 
     /// The two parts of this: who holds the directory until it is dropped, and the links.
@@ -165,13 +166,14 @@ pub(super) struct Heritage {
 
 /// Completes a plan once the maps are there: the state of the tables, and what is to be dealt with.
 pub(super) fn begin(plan: Plan, budget: &Budget) -> Result<(State, Heritage), KernelError> {
-    let failed = |source| KernelError::System { attempt: "make the state of the flow tables", source };
+    let failed =
+        |source| KernelError::System { attempt: "make the state of the flow tables", source };
     let Plan { set, adopted, former } = plan;
     let state = match (&adopted, &set) {
         (Some(_), Some(set)) => tables::state(set).map_err(failed)?,
         _ => {
-            let (state, map) =
-                State::make(unlike_any(), budget.rows(), &layout::describe(budget)).map_err(failed)?;
+            let (state, map) = State::make(unlike_any(), budget.rows(), &layout::describe(budget))
+                .map_err(failed)?;
             if let Some(set) = &set {
                 tables::complete(set, &map).map_err(failed)?;
             }

@@ -34,7 +34,7 @@ struct Pin {
 }
 
 /// Gives `object`, a map or a link, a name in bpffs, under which it lives until that is unlinked.
-pub(in crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+pub(crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let path = text(path)?;
     let mut attributes =
         Pin { path: path.as_ptr() as u64, object: object.as_raw_fd() as u32, flags: 0 };
@@ -43,7 +43,7 @@ pub(in crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
 }
 
 /// The map or link that is pinned at `path`.
-pub(in crate) fn get(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn get(path: &Path) -> io::Result<OwnedFd> {
     let path = text(path)?;
     let mut attributes = Pin { path: path.as_ptr() as u64, object: 0, flags: 0 };
     // SAFETY: as for `pin`.
@@ -55,7 +55,7 @@ fn text(path: &Path) -> io::Result<CString> {
 }
 
 /// Makes an array of `words` words that can be mapped into memory, all 0.
-pub(in crate) fn word_array(name: &str, words: u32) -> io::Result<OwnedFd> {
+pub(crate) fn word_array(name: &str, words: u32) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct Attributes {
         map_type: u32,
@@ -85,7 +85,7 @@ pub(in crate) fn word_array(name: &str, words: u32) -> io::Result<OwnedFd> {
 }
 
 /// Whether `path` lies in a bpffs.
-pub(in crate) fn is_bpffs(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_bpffs(path: &Path) -> io::Result<bool> {
     let path = text(path)?;
     // SAFETY: all of its bits zero are a valid `statfs`: numbers only.
     let mut found: libc::statfs = unsafe { std::mem::zeroed() };

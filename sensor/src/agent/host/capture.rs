@@ -109,13 +109,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unpoisoned()
 }
 
-fn fill(
-    status: &mut Status,
-    drained: Drained,
-    watched: Watched,
-    pins: &Told,
-    interval: Duration,
-) {
+fn fill(status: &mut Status, drained: Drained, watched: Watched, pins: &Told, interval: Duration) {
     let Drained { drain, cache, tables, times, at, lost } = drained;
     let Watched { coverage, interfaces } = watched;
     let since_drain = at.elapsed();

@@ -4,7 +4,7 @@
 //! without the wish, says so, and shows it in its status. The one thing that it does not work with is another agent in the
 //! same pins.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sensor_kernel::{
     Programs,
@@ -57,7 +57,7 @@ pub fn open(config: &PinsConfig) -> Result<Opened, PinError> {
     }
 }
 
-fn left_in(path: &PathBuf) -> Opened {
+fn left_in(path: &Path) -> Opened {
     match Pins::left_in(path) {
         Ok(pins) => Opened { pins, told: Told::default() },
         // Those of an agent at work are not left over; and who may not look into the directory has left nothing there.
