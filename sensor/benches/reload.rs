@@ -35,7 +35,6 @@ use sensor_core::{
         batch::{Addresses, BATCH_ROWS, FlowBatch, Source},
         interfaces::Interfaces,
     },
-    nql::lists::Lists,
     policy::alert::Alert,
 };
 
@@ -179,7 +178,8 @@ impl<'a> Traffic<'a> {
         let (during, (reload, pause)) = thread::scope(|scope| {
             let reload = scope.spawn(move || {
                 let start = Instant::now();
-                let renewal = analysis.reload(config, &Lists::default(), now);
+                let contents = inspect::read(config, Mode::Live, false).expect("no fault");
+                let renewal = analysis.reload(config, contents.named, now);
                 (start.elapsed(), renewal.pause)
             });
             let mut during = Vec::new();

@@ -322,13 +322,16 @@ fn a_reload_says_what_it_has_done() {
         stdout.starts_with("reloaded in ") && stdout.contains(" 1 policies active, 0 of them new"),
         "{stdout}"
     );
-    fs::write(&path, format!("{text}[log]\nlevel = 'warn'\n[flow]\nidle_timeout = '20s'\n"))
-        .unwrap();
+    fs::write(&path, format!("{text}[log]\nlevel = 'warn'\n[engine]\nthreads = 2\n")).unwrap();
     let (code, document) = agent.document("reload");
     assert_eq!(code, Some(0), "{document}");
     assert_eq!(document["applied"], serde_json::json!(["log.level"]));
-    assert_eq!(document["restart"], serde_json::json!(["flow.idle_timeout"]));
-    let in_force = agent.document("status").1["configuration"]["sha256"].clone();
+    assert_eq!(document["restart"], serde_json::json!(["engine.threads"]));
+    let status = agent.document("status").1;
+    assert_eq!(status["configuration"]["restart"], document["restart"], "{status}");
+    let (_, metrics) = agent.get("/metrics", "");
+    assert_eq!(series(&metrics, "sensor_configuration_keys_pending_restart"), Some("1"));
+    let in_force = status["configuration"]["sha256"].clone();
     // A fault: nothing changes, and everybody says so.
     fs::write(&path, format!("{text}[log]\nlevel = 'loud'\n")).unwrap();
     let (code, stdout, stderr) = agent.ask("reload", &[]);
@@ -337,11 +340,8 @@ fn a_reload_says_what_it_has_done() {
     let by_file =
         Command::new(env!("CARGO_BIN_EXE_sensor")).args(["status", "--config"]).arg(&path).output();
     assert_eq!(texts(by_file.expect("the binary runs")).0, Some(0));
-    assert!(
-        stdout.contains("kept the old configuration: ") && stdout.contains("'loud'"),
-        "{stdout}"
-    );
-    assert!(stderr.contains("the reload is incomplete"), "{stderr}");
+    assert!(stdout.contains("sensor.toml:") && stdout.contains("'loud'"), "{stdout}");
+    assert!(stderr.contains("reload refused: nothing was changed"), "{stderr}");
     let (code, document) = agent.document("status");
     assert_eq!(code, Some(0), "an old configuration is no illness");
     let configuration = &document["configuration"];
@@ -354,14 +354,14 @@ fn a_reload_says_what_it_has_done() {
     assert_eq!((&document["policies"], &document["complete"]), (&1.into(), &false.into()));
     let (_, metrics) = agent.get("/metrics", "");
     assert_eq!(series(&metrics, "sensor_last_reload_complete"), Some("0"));
-    // A policy with a fault: the others stay as they were.
+    // A policy with a fault: all stays as it was.
     fs::write(&path, &text).unwrap();
     fs::write(agent.directory.path().join("policy.toml"), POLICY.replace("dstport", "dstprot"))
         .unwrap();
     let (code, document) = agent.document("reload");
     assert_eq!(
         (code, &document["kept"][0]["what"]),
-        (Some(1), &Value::from("tags and policies")),
+        (Some(1), &Value::from("configuration")),
         "{document}"
     );
     assert!(

@@ -51,7 +51,7 @@ fn labels_and_policies_are_read_anew_and_no_flow_is_lost() -> Result<()> {
     // Faults leave all in force that there is.
     fs::write(path("policy.toml"), SEED.replace("== production", "= production"))?;
     agent.signal("HUP")?;
-    wait_until("the fault", || agent.said().contains("keeping the old policies"))?;
+    wait_until("the fault", || agent.said().contains("reload refused"))?;
     socket.send(&netflow5(sequence, &[3001]))?;
     let hits = |text: &str, port: u16| text.matches(&format!("(medium): srcport={port}")).count();
     wait_until("hits of both policies", || {

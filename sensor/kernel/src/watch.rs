@@ -7,7 +7,10 @@
 use std::{io, time::Duration};
 
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
-use tokio::{sync::mpsc::Sender, time};
+use tokio::{
+    sync::mpsc::{Sender, UnboundedReceiver, unbounded_channel},
+    time,
+};
 
 use super::{
     error::{ErrorKind, KernelError},
@@ -96,10 +99,32 @@ impl LinkWatch {
     /// # Errors
     /// When rtnetlink does not answer.
     pub async fn run(self, events: Sender<LinkEvent>) -> Result<(), KernelError> {
-        let Self { mut netlink, changes, mut selection } = self;
+        let (_, never) = unbounded_channel();
+        self.run_asked(events, never).await
+    }
+
+    /// As [`Self::run`]; from when `asked` gives other patterns these are followed.
+    ///
+    /// # Errors
+    /// When rtnetlink does not answer.
+    pub async fn run_asked(
+        self,
+        events: Sender<LinkEvent>,
+        mut asked: UnboundedReceiver<LinkPatterns>,
+    ) -> Result<(), KernelError> {
+        let Self { mut netlink, mut changes, mut selection } = self;
         loop {
+            let mut asks = false;
             tokio::select! {
                 changed = wait(&changes) => changed.map_err(failed)?,
+                Some(patterns) = asked.recv() => {
+                    // What changes meanwhile is seen by the look below.
+                    if patterns.auto() != selection.patterns().auto() {
+                        changes = subscribe(patterns.auto()).map_err(failed)?;
+                    }
+                    selection.ask_for(patterns);
+                    asks = true;
+                }
                 () = events.closed() => return Ok(()),
             }
             let (links, default_routes) = loop {
@@ -111,7 +136,12 @@ impl LinkWatch {
                     seen => break seen.map_err(failed)?,
                 }
             };
-            for event in selection.update(links, default_routes) {
+            let mut told = selection.update(links, default_routes);
+            if asks {
+                selection.wait_for_the_missing();
+                told.push(LinkEvent::Awaiting(selection.awaited().clone()));
+            }
+            for event in told {
                 if events.send(event).await.is_err() {
                     return Ok(());
                 }

@@ -1,30 +1,31 @@
 //! The configuration, read anew while flows pass: what of it is put in force, and what waits for a restart.
 //!
-//! Whoever asks for a reload gets an [`Answer`]; the log says the same. [`InForce`] is what others see of the configuration.
+//! A reload has two halves. Everything is read, judged and opened first; whatever has a fault refuses the reload, and nothing
+//! has changed. Then every room changes over, which cannot fail. (One exception: an output that needs the file of another
+//! opens it when that one has ended.) Whoever asks for a reload gets an [`Answer`]; the log says the same. [`InForce`] is
+//! what others see of the configuration.
 
 use std::{
+    mem,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ring::digest::{SHA256, digest};
-use sensor_core::sync::Unpoisoned as _;
+use sensor_core::{diagnostic::Findings, sync::Unpoisoned as _};
 use serde::Serialize;
 
 use super::{
-    config::{
-        Config,
-        diff::{self, Diff},
-    },
-    inspect::{NamedFaults, paths},
+    config::{Config, diff::Diff},
+    host::capture,
+    inspect::{self, Contents},
+    intake::Sockets,
     logging,
     mode::Mode,
-    plant::{
-        Plant,
-        reload::{Kept, Renewal},
-    },
+    plant::{Plant, PreparedOutputs, reload::Renewal},
     status::{Status, agent::Configuration},
 };
+use crate::intake;
 
 /// What of the configuration is in force, for others to look at.
 #[derive(Clone, Default)]
@@ -63,7 +64,7 @@ pub struct Answer {
 /// A part of the old state that stays in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeptPart {
-    /// Which part.
+    /// Which part: `configuration` where the reload was refused, so that nothing has changed.
     pub what: String,
     /// Why it could not be replaced; over several lines where files have faults.
     pub why: String,
@@ -75,18 +76,38 @@ impl KeptPart {
     }
 }
 
+/// The rooms that a reload changes.
+pub struct Rooms {
+    /// Context, policies, outputs.
+    pub plant: Arc<Plant>,
+    /// What routers send.
+    pub intake: Sockets,
+    /// Packets of this host; none where the agent was started without any.
+    pub capture: Option<capture::Control>,
+}
+
+/// What a reload has ready: from here on nothing can fail that would leave half of it in force.
+struct Ready {
+    config: Config,
+    contents: Contents,
+    outputs: PreparedOutputs,
+    intake: intake::Change,
+    capture: Option<capture::Change>,
+}
+
 /// The configurations that a reload compares with the file.
 pub struct Reconfiguration {
     /// That of the start: what needs a restart is in force as it says.
     started: Config,
     /// That of the last reload.
     in_force: Config,
+    rooms: Rooms,
     shown: InForce,
 }
 
 impl Reconfiguration {
     /// The agent has started with `config` at `now`, milliseconds since the epoch.
-    pub fn new(config: &Config, now: u64) -> Self {
+    pub fn new(config: &Config, rooms: Rooms, now: u64) -> Self {
         let shown = InForce::default();
         let path = config.written.path.as_ref();
         shown.change(|shown| {
@@ -96,9 +117,10 @@ impl Reconfiguration {
                 since: now,
                 reloaded: true,
                 refusal: None,
+                restart: Vec::new(),
             };
         });
-        Self { started: config.clone(), in_force: config.clone(), shown }
+        Self { started: config.clone(), in_force: config.clone(), rooms, shown }
     }
 
     /// What others may look at.
@@ -106,10 +128,15 @@ impl Reconfiguration {
         self.shown.clone()
     }
 
-    /// Reads the configuration again, and all that it names, and puts it in force. Where it has faults, the old stays in force;
-    /// keys that need a restart are named. `now` is milliseconds since the epoch.
-    pub fn reload(&mut self, plant: &Plant, now: u64) -> Answer {
-        let answer = self.renew(plant, now);
+    /// Reads the configuration again, and all that it names, and puts it in force: all of it but the keys that need a restart,
+    /// or nothing where anything has a fault. `now` is milliseconds since the epoch.
+    pub fn reload(&mut self, now: u64) -> Answer {
+        let start = Instant::now();
+        let mut answer = match self.prepare() {
+            Ok(ready) => self.put_in_force(ready, now, start),
+            Err(error) => self.refuse(&error),
+        };
+        answer.took_ms = start.elapsed().as_millis() as u64;
         let why = answer.kept.iter().map(|kept| format!("{}: {}", kept.what, kept.why));
         let why = why.collect::<Vec<_>>().join("\n");
         self.shown.change(|shown| {
@@ -119,71 +146,102 @@ impl Reconfiguration {
         answer
     }
 
-    fn renew(&mut self, plant: &Plant, now: u64) -> Answer {
-        let start = Instant::now();
-        let config = match self.read() {
-            Ok(config) => config,
-            Err(error) => {
-                tracing::error!("reload refused, the old configuration stays in force: {error:#}");
-                plant.refuse_reload();
-                let kept = vec![KeptPart::new("configuration", &format!("{error:#}"))];
-                let took_ms = start.elapsed().as_millis() as u64;
-                return Answer { kept, took_ms, policies: active(plant), ..Answer::default() };
-            }
+    /// Reads, and opens, everything that is new. Nothing has changed so far.
+    fn prepare(&self) -> anyhow::Result<Ready> {
+        let config = match self.in_force.reread() {
+            Some(config) => config?,
+            // There is no file, or one that can be read only once.
+            None => self.in_force.clone(),
         };
-        let new = &config.written.sections;
-        let Diff { applied, .. } = Diff::between(&self.in_force.written.sections, new);
-        let Diff { restart, .. } = Diff::between(&self.started.written.sections, new);
-        for key in &restart {
-            let section = diff::section(key);
-            tracing::warn!(
-                section,
-                key,
-                "this key has changed; restart the sensor to put it in force"
-            );
-        }
-        let mut kept = Vec::new();
-        if let Err(error) = plant.apply(&config) {
-            tracing::error!("the old outputs stay in force: {error:#}");
-            kept.push(KeptPart::new("outputs", &format!("{error:#}")));
+        let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
+        let intake = self.rooms.intake.prepare(&config).map_err(NotOpened)?;
+        let capture = self.rooms.capture.as_ref();
+        let capture =
+            capture.map(|capture| capture.prepare(&self.in_force, &config)).transpose()?;
+        // The last: what has been started here is used.
+        let outputs = self.rooms.plant.prepare(&config)?;
+        Ok(Ready { config, contents, outputs, intake, capture })
+    }
+
+    fn refuse(&self, error: &anyhow::Error) -> Answer {
+        tracing::error!("reload refused, the old configuration stays in force: {error:#}");
+        self.rooms.plant.refuse_reload();
+        let kept = vec![KeptPart::new("configuration", &format!("{error:#}"))];
+        let policies = active(&self.rooms.plant);
+        let restart = self.shown.get().restart;
+        Answer { kept, restart, policies, ..Answer::default() }
+    }
+
+    fn put_in_force(&mut self, ready: Ready, now: u64, start: Instant) -> Answer {
+        let Ready { config, contents, outputs, intake, capture } = ready;
+        let Diff { applied, .. } = Diff::between(&self.in_force, &config);
+        let Diff { restart, .. } = Diff::between(&self.started, &config);
+        let Rooms { plant, intake: sockets, capture: packets } = &self.rooms;
+        let outputs = plant.swap(outputs);
+        let Renewal { policies, changed, pause } = plant.reload(&config, contents, now);
+        sockets.apply(intake);
+        if let (Some(packets), Some(change)) = (packets, capture) {
+            packets.apply(change);
         }
         logging::set_level(config.log.level);
-        let Renewal { kept: named, policies, changed, .. } = plant.reload(&config, now);
-        kept.extend(named.into_iter().map(|Kept { what, why }| KeptPart::new(what, &why)));
-        let sections = match diff::sections(&applied).join(", ") {
-            none if none.is_empty() => "none".to_owned(),
-            sections => sections,
-        };
-        let took_ms = start.elapsed().as_millis() as u64;
-        if kept.is_empty() {
-            tracing::info!(sections, took_ms, "configuration reloaded");
-        } else {
-            tracing::warn!(
-                sections,
-                took_ms,
-                "configuration reloaded, but for what is named above"
-            );
-        }
         self.shown.change(|shown| {
             shown.sha256 = shown.path.as_ref().map(|_| sha256(&config.written.text));
             shown.since = now;
+            shown.restart.clone_from(&restart);
         });
-        self.in_force = config;
-        let complete = kept.is_empty();
-        Answer { complete, applied, restart, kept, policies, policies_changed: changed, took_ms }
+        let interfaces = mem::replace(&mut self.in_force, config).capture.interfaces;
+        if interfaces.is_empty() || self.in_force.capture.interfaces.is_empty() {
+            self.in_force.capture.interfaces = interfaces;
+        }
+        // Last, since old outputs may take their time for what they have waiting.
+        let settled = plant.settle(outputs);
+        let kept = settled.err().map(|error| KeptPart::new("outputs", &format!("{error:#}")));
+        let answer = Answer {
+            complete: kept.is_none(),
+            applied,
+            restart,
+            kept: kept.into_iter().collect(),
+            policies,
+            policies_changed: changed,
+            took_ms: 0,
+        };
+        log(&answer, pause, start);
+        answer
     }
+}
 
-    /// The configuration as it is now; that in force where there is no file, or one that can be read only once.
-    fn read(&self) -> anyhow::Result<Config> {
-        let Some(config) = self.in_force.reread() else { return Ok(self.in_force.clone()) };
-        let config = config?;
-        let faults = paths::faults(&config, Mode::Live);
-        match faults.is_empty() {
-            true => Ok(config),
-            false => Err(NamedFaults(faults.into_iter().collect()).into()),
+/// Says in one line what has become of everything.
+fn log(answer: &Answer, pause: Duration, start: Instant) {
+    let Answer { policies, policies_changed, .. } = answer;
+    let keys = |keys: &[String]| match keys {
+        [] => "none".to_owned(),
+        keys => keys.join(", "),
+    };
+    let (applied, restart) = (keys(&answer.applied), keys(&answer.restart));
+    let took_ms = start.elapsed().as_millis() as u64;
+    let waited_ms = (pause.as_secs_f64() * 1e4).round() / 10.0;
+    macro_rules! tell {
+        ($level:ident, $($text:tt)*) => {
+            tracing::$level!(
+                applied, restart, policies, policies_changed, took_ms, waited_ms, $($text)*
+            )
+        };
+    }
+    match answer.kept.as_slice() {
+        [] if answer.restart.is_empty() => tell!(info, "configuration reloaded"),
+        [] => {
+            tell!(warn, "configuration reloaded; restart the sensor to put `restart` in force too");
+        }
+        [kept, ..] => {
+            tell!(error, "configuration reloaded, but for {}: {}", kept.what, kept.why);
         }
     }
 }
+
+/// What cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("what the configuration asks for cannot be opened\n\n{}", .0.to_string().trim_end())]
+struct NotOpened(Findings);
 
 /// Policies in force.
 fn active(plant: &Plant) -> usize {

@@ -23,7 +23,7 @@ use super::{
     intake::Intake,
     mode::Mode,
     plant::{Plant, top::PrintOptions},
-    reconfigure::{Answer, InForce, Reconfiguration},
+    reconfigure::{self, Answer, InForce, Reconfiguration},
     service::{self, Service, state},
     signals::{Request, Signals},
     status::summary,
@@ -36,7 +36,7 @@ const CHECK: Duration = service::TICK;
 /// What runs until the end.
 struct Watched<'a> {
     capture: Option<&'a mut Capture>,
-    intake: Option<&'a mut Intake>,
+    intake: &'a mut Intake,
     plant: &'a Plant,
 }
 
@@ -62,11 +62,16 @@ pub fn run(
     let plant = Arc::new(Plant::start(config, filter, contents, Mode::Live, shown)?);
     let mut intake = Intake::start(config, &plant)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &plant)).transpose()?;
-    let mut reload = Reload::new(config, &plant);
-    let rooms = rooms(capture.as_ref(), intake.as_ref(), &plant, &reload);
+    let changing = reconfigure::Rooms {
+        plant: plant.clone(),
+        intake: intake.sockets(),
+        capture: capture.as_ref().map(Capture::control),
+    };
+    let mut reload = Reload::new(config, changing);
+    let rooms = rooms(capture.as_ref(), &intake, &plant, &reload);
     let observer = Arc::new(Observer::new(rooms));
     let (control, mut asked) = opened.serve(observer.clone(), plant.clone())?;
-    let watched = Watched { capture: capture.as_mut(), intake: intake.as_mut(), plant: &plant };
+    let watched = Watched { capture: capture.as_mut(), intake: &mut intake, plant: &plant };
     let ended = runtime.block_on(async {
         let requests = Requests { signals: &mut signals, reloads: &mut asked };
         let mut service = Service::from_environment();
@@ -81,9 +86,10 @@ pub fn run(
         control.stop();
     }
     drop(observer);
+    drop(reload);
     end(plant, |status| {
         let captured = capture.map_or(Ok(()), |capture| capture.stop(status));
-        status.intake = intake.map(Intake::stop);
+        status.intake = intake.stop();
         captured.and(ended)
     })
 }
@@ -91,7 +97,7 @@ pub fn run(
 /// Where the sections of a snapshot come from.
 fn rooms(
     capture: Option<&Capture>,
-    intake: Option<&Intake>,
+    intake: &Intake,
     plant: &Arc<Plant>,
     reload: &Reload,
 ) -> Vec<Fill> {
@@ -99,9 +105,8 @@ fn rooms(
     if let Some(capture) = capture {
         rooms.push(Box::new(capture.report()));
     }
-    if let Some(report) = intake.map(Intake::reporter) {
-        rooms.push(Box::new(move |status| status.intake = Some(report())));
-    }
+    let report = intake.reporter();
+    rooms.push(Box::new(move |status| status.intake = report()));
     let plant = plant.clone();
     rooms.push(Box::new(move |status| plant.report(status)));
     rooms
@@ -117,7 +122,6 @@ struct Requests<'a> {
 /// A reload beside everything else; one at a time.
 struct Reload {
     config: Arc<Mutex<Reconfiguration>>,
-    plant: Arc<Plant>,
     /// When the agent started, milliseconds since the epoch.
     started: u64,
     running: Option<JoinHandle<Answer>>,
@@ -128,11 +132,10 @@ struct Reload {
 }
 
 impl Reload {
-    fn new(config: &Config, plant: &Arc<Plant>) -> Self {
+    fn new(config: &Config, rooms: reconfigure::Rooms) -> Self {
         let started = now();
         Self {
-            config: Arc::new(Mutex::new(Reconfiguration::new(config, started))),
-            plant: plant.clone(),
+            config: Arc::new(Mutex::new(Reconfiguration::new(config, rooms, started))),
             started,
             running: None,
             again: false,
@@ -159,13 +162,12 @@ impl Reload {
     }
 
     fn start(&mut self) {
-        let (config, plant) = (self.config.clone(), self.plant.clone());
-        self.running =
-            Some(spawn_blocking(move || config.lock().unpoisoned().reload(&plant, now())));
+        let config = self.config.clone();
+        self.running = Some(spawn_blocking(move || config.lock().unpoisoned().reload(now())));
     }
 
     /// Waits for the one that is running, and starts no other.
-    async fn finish(mut self) {
+    async fn finish(&mut self) {
         self.again = false;
         self.ended().await;
     }
@@ -200,7 +202,7 @@ async fn wait(
     service: &mut Service,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
-    let Watched { capture, mut intake, plant } = watched;
+    let Watched { capture, intake, plant } = watched;
     let pulse = capture.as_ref().map(|capture| capture.pulse());
     let Requests { signals, reloads } = requests;
     let over = async {
@@ -250,9 +252,7 @@ async fn wait(
                 if plant.is_broken() {
                     anyhow::bail!("a thread of the engine has ended");
                 }
-                if let Some(intake) = &mut intake {
-                    intake.check()?;
-                }
+                intake.check()?;
                 if plant.is_pointless() {
                     return Ok(());
                 }

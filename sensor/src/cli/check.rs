@@ -47,7 +47,7 @@ fn read(arguments: &CheckArgs) -> anyhow::Result<Outcome<Checked>> {
     let changes = match &arguments.against {
         Some(running) => {
             let running = config::load(Some(running), &Overrides::default())?;
-            Some(changes(&Diff::between(&running.written.sections, &config.written.sections)))
+            Some(changes(&Diff::between(&running, &config)))
         }
         None => None,
     };

@@ -4,7 +4,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use sensor_core::{
@@ -38,7 +41,7 @@ impl Load for FlowBatch {
 /// A queue with one consumer, bounded in records.
 #[derive(Debug)]
 pub struct Queue<T: Load = FlowBatch> {
-    bound: u64,
+    bound: AtomicU64,
     state: Mutex<State<T>>,
     filled: Notify,
     room: Condvar,
@@ -58,12 +61,22 @@ impl<T: Load> Queue<T> {
     pub fn new(bound: u64) -> Self {
         let (waiting, account) = (VecDeque::new(), Account::default());
         let state = State { waiting, account, closed: false, abandoned: false };
+        let bound = AtomicU64::new(bound);
         Self { bound, state: Mutex::new(state), filled: Notify::new(), room: Condvar::new() }
     }
 
     /// Records for which there is room.
     pub fn bound(&self) -> u64 {
-        self.bound
+        self.bound.load(Ordering::Relaxed)
+    }
+
+    /// Takes at most `bound` records from now on; what waits beyond that stays.
+    pub fn set_bound(&self, bound: u64) {
+        // Under the lock, so that whoever finds no room is waiting by the time that there is some.
+        let state = self.lock();
+        self.bound.store(bound, Ordering::Relaxed);
+        drop(state);
+        self.room.notify_all();
     }
 
     /// Takes `load` if there is room; else counts it as not sent at `now` (milliseconds since the epoch) and
@@ -154,7 +167,8 @@ impl<T: Load> Queue<T> {
     }
 
     fn has_room(&self, state: &State<T>, records: T::Amount) -> bool {
-        state.waiting.is_empty() || state.account.queued.records() + records.records() <= self.bound
+        state.waiting.is_empty()
+            || state.account.queued.records() + records.records() <= self.bound()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {

@@ -19,7 +19,7 @@ use sensor_core::{
 use super::{
     account::Account,
     queue::{Load, Queue},
-    sink::Sink,
+    sink::{Sink, Tuning},
 };
 use crate::clock;
 
@@ -31,8 +31,8 @@ pub trait Plan: Clone {
     /// What no other sink may have at the same time.
     fn place(&self) -> Option<String>;
 
-    /// Loads that may wait.
-    fn queue(&self) -> u64;
+    /// What a sink that serves it is told.
+    fn tuning(&self) -> Tuning;
 }
 
 /// Sinks at work.
@@ -153,7 +153,7 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
                 (None, Some(place)) if taken.contains(&place) => {
                     late.push(at);
                     let held: Box<dyn Sink<T>> =
-                        Box::new(Held { name: place, queue: Queue::new(plan.queue()) });
+                        Box::new(Held { name: place, queue: Queue::new(plan.tuning().queue) });
                     Some(held)
                 }
                 (None, _) => Some(start(&plan)?),
@@ -169,6 +169,7 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
         let mut old: Vec<Option<Running<P, T>>> = running.drain(..).map(Some).collect();
         for Entry { plan, from, started } in prepared.entries {
             let kept = from.and_then(|at| old[at].take()).map(|kept| kept.sink);
+            kept.iter().for_each(|sink| sink.tune(plan.tuning()));
             running.extend(started.or(kept).map(|sink| Running { plan, sink }));
         }
         Swapped { gone: old.into_iter().flatten().collect(), late: prepared.late }
@@ -327,24 +328,25 @@ mod tests {
         name: &'static str,
         place: Option<&'static str>,
         fails: bool,
+        queue: u64,
     }
 
     impl Plan for Wanted {
         fn is_served_by(&self, other: &Self) -> bool {
-            self == other
+            Self { queue: other.queue, ..self.clone() } == *other
         }
 
         fn place(&self) -> Option<String> {
             self.place.map(str::to_owned)
         }
 
-        fn queue(&self) -> u64 {
-            2
+        fn tuning(&self) -> Tuning {
+            Tuning { queue: self.queue, ipfix: None }
         }
     }
 
     fn wanted(name: &'static str) -> Wanted {
-        Wanted { name, place: None, fails: false }
+        Wanted { name, place: None, fails: false, queue: 100 }
     }
 
     fn start(plan: &Wanted) -> Result<Box<dyn Sink<u64>>, &'static str> {
@@ -396,6 +398,24 @@ mod tests {
     }
 
     #[test]
+    fn who_stays_is_told_what_may_change() {
+        let set = SinkSet::start(vec![wanted("a")], start).expect("started");
+        offer(&set, 1);
+        let change = |queue: u64| {
+            let plan = Wanted { queue, ..wanted("a") };
+            let swapped = set.swap(set.prepare(vec![plan], start).expect("nothing starts"));
+            set.settle(swapped, Duration::ZERO, start).expect("settled");
+        };
+        change(1);
+        offer(&set, 2);
+        change(3);
+        (0..3).for_each(|number| offer(&set, number));
+        // Two had room beside the first, the others had none.
+        assert_eq!(offered(&set), [row("a", 3, 2)]);
+        assert_eq!(set.reports()[0].capacity, 3);
+    }
+
+    #[test]
     fn what_cannot_be_started_changes_nothing() {
         let set = SinkSet::start(vec![wanted("a")], start).expect("started");
         let failing = Wanted { fails: true, ..wanted("b") };
@@ -406,7 +426,7 @@ mod tests {
 
     #[test]
     fn one_place_has_one_sink_at_a_time_and_what_comes_meanwhile_waits() {
-        let at = |name, fails| Wanted { name, place: Some("file"), fails };
+        let at = |name, fails| Wanted { name, place: Some("file"), fails, queue: 2 };
         let set = SinkSet::start(vec![at("old", false)], start).expect("started");
         let change = |plan: Wanted| {
             let swapped = set.swap(set.prepare(vec![plan], start).expect("nothing starts yet"));

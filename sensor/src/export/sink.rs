@@ -3,12 +3,31 @@
 use std::{sync::Arc, time::Duration};
 
 use sensor_core::flow::batch::FlowBatch;
+use sensor_wire::ipfix::encode::TemplateRefresh;
 
 use super::{
     account::Account,
     queue::{Load, Queue},
 };
 use crate::clock;
+
+/// What may change of a sink at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// Loads that may wait.
+    pub queue: u64,
+    /// What else a sink of IPFIX is told.
+    pub ipfix: Option<IpfixTuning>,
+}
+
+/// What may change of a sink of IPFIX at work, within its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpfixTuning {
+    /// How often the sensor reports about itself.
+    pub statistics_interval: Duration,
+    /// When templates are announced again.
+    pub refresh: TemplateRefresh,
+}
 
 /// A destination of flow records, or of something else, that works on a thread of its own. Dropping it abandons what waits; [`Self::stop`]
 /// and [`Self::end`] do not.
@@ -29,6 +48,11 @@ pub trait Sink<T: Load = FlowBatch>: Send + Sync {
     /// deadline that [`Self::stop`] was given: its thread is left behind, what it had under way counts as not sent.
     fn leave(&mut self) {
         self.end();
+    }
+
+    /// Goes on by `tuning`, with its connection, and with what waits.
+    fn tune(&self, tuning: Tuning) {
+        self.queue().set_bound(tuning.queue);
     }
 
     /// What went wrong last, also when it has been overcome.

@@ -26,6 +26,7 @@ pub struct Rule {
 /// What is configured of admission. Every datagram asks, however many devices are configured.
 #[derive(Clone, Debug)]
 pub struct Rules {
+    allow: Vec<IpNet>,
     rules: Vec<Rule>,
     /// What holds for an address: [`REFUSED`], [`ALLOWED`], or the place of its rule behind them.
     v4: Trie<u32>,
@@ -50,12 +51,18 @@ impl Rules {
     pub fn new(allow: Vec<IpNet>, rules: Vec<Rule>, rate_limit: Option<u32>) -> Self {
         let any_limit = rate_limit.is_some()
             || rules.iter().any(|rule| matches!(rule.rate_limit, Some(Some(_))));
-        let allowed = allow.into_iter().map(|network| (prefix(network), ALLOWED));
+        let allowed = allow.iter().map(|network| (prefix(*network), ALLOWED));
         let ruled = (FIRST_RULE..).zip(&rules).map(|(place, rule)| (prefix(rule.network), place));
         let all = allowed.chain(ruled);
         let (v4, v6): (Vec<_>, Vec<_>) = all.partition(|(prefix, _)| prefix.address.is_ipv4());
         let (v4, v6) = (Trie::new(ranges(v4)), Trie::new(ranges(v6)));
-        Self { rules, v4, v6, rate_limit, any_limit }
+        Self { allow, rules, v4, v6, rate_limit, any_limit }
+    }
+
+    /// Whether `other` says the same.
+    pub fn are(&self, other: &Self) -> bool {
+        (&self.allow, &self.rules, self.rate_limit)
+            == (&other.allow, &other.rules, other.rate_limit)
     }
 
     fn verdict(&self, address: IpAddr) -> u32 {
@@ -179,6 +186,11 @@ impl Admission {
     pub fn new(rules: Arc<Rules>) -> Self {
         let (buckets, named) = (HashMap::new(), HashMap::new());
         Self { rules, buckets, common: Bucket::default(), search_after: 0, named }
+    }
+
+    /// From now on judges by `rules`. What devices may still send within their rates stays, as far as their new ones allow.
+    pub fn follow(&mut self, rules: Arc<Rules>) {
+        self.rules = rules;
     }
 
     /// Whether the datagram that has come from `address` (in its canonical form) at `now`, milliseconds since the epoch, is

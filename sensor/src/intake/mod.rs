@@ -5,7 +5,8 @@
 //! * [`admission`]: who is listened to, and how much. `contacts`: who has been heard. `desk`: one decoder with all that belongs to it.
 //!   `parts`: all of them, with the sockets.
 //! * `worker`: the threads that receive datagrams. `stream`: IPFIX over TCP and TLS. `relay`: datagrams sent on.
-//! * `state`: templates over a restart. [`report`]: what became of everything.
+//! * `state`: templates over a restart; `keeper`: the thread that writes them. [`report`]: what became of everything.
+//! * `change`: other options while everything runs; `sockets`: which sockets stay, come and go for them.
 //!
 //! Every worker serves a socket of every listener, and the sockets of one listener share its datagrams by the sender's
 //! address. So all that one device sends, on whatever ports and protocols, meets one decoder, which needs no lock against
@@ -18,11 +19,14 @@ pub mod options;
 pub mod report;
 pub mod steer;
 
+mod change;
 mod contacts;
+mod keeper;
 mod parts;
 mod relay;
 mod shard;
 mod socket;
+mod sockets;
 mod state;
 mod stream;
 mod sys;
@@ -31,28 +35,29 @@ mod worker;
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, TryLockError,
         atomic::{AtomicBool, Ordering},
-        mpsc,
     },
     thread::JoinHandle,
 };
 
+use sensor_core::sync::Unpoisoned as _;
+
 use self::{
-    admission::Rules,
     error::IntakeError,
-    options::{Options, Transport},
+    keeper::Keeper,
+    options::{Listener, Options},
     parts::Parts,
-    relay::Relay,
     report::Report,
     shard::{DecoderShard, SharedDecoder, lock},
-    socket::Port,
+    sockets::Sockets,
     stream::Streams,
-    thread::thread,
 };
 use crate::clock;
 
+pub use self::change::{Change, Changed};
 pub use self::shard::Sink;
 pub use self::state::fresh as fresh_state;
 
@@ -67,132 +72,119 @@ pub fn check_tls(tls: &options::Tls) -> Result<(), IntakeError> {
 /// Everything that is listened to. Dropping it leaves the threads running; [`Intake::stop`] ends them.
 pub struct Intake {
     parts: Arc<Parts>,
+    sink: Sink,
     stop: Arc<AtomicBool>,
+    running: Mutex<Running>,
+}
+
+/// What runs, and the options by which it does.
+struct Running {
+    options: Options,
+    /// Octets of memory for each decoder.
+    share: usize,
     workers: Vec<JoinHandle<()>>,
     streams: Option<Streams>,
-    keeper: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+    sockets: Sockets,
+    keeper: Option<Keeper>,
 }
 
 impl Intake {
     /// Opens all sockets, takes up what the state file holds, and starts to receive. What is decoded goes to `sink`, within
-    /// about a second.
+    /// about a second. Without a listener it waits for one that a change brings.
     ///
     /// # Errors
     /// When an address cannot be listened at, a certificate not read, a receiver of forwarded datagrams not found.
     pub fn start(options: &Options, sink: &Sink) -> Result<Self, IntakeError> {
-        let Options { listeners, workers, rules, state, .. } = options;
+        let Options { workers, rules, memory, inner_headers, .. } = options;
+        let has_streams = options.listeners.iter().any(Listener::is_stream);
+        let memory = share(*memory, *workers, has_streams);
         let rules = Arc::new(rules.clone());
-        let udp: Vec<_> = listeners.iter().filter(|l| l.transport == Transport::Udp).collect();
-        let mut ports: Vec<Vec<Port>> = (0..*workers).map(|_| Vec::new()).collect();
-        for listener in &udp {
-            let group = socket::open(listener, &udp, *workers, options.receive_buffer)?;
-            ports.iter_mut().zip(group).for_each(|(of_worker, port)| of_worker.push(port));
-        }
-        let relay = match options.forwards.as_slice() {
-            [] => None,
-            forwards => Some(Relay::open(forwards, &udp)?),
+        let desk = || Arc::new(Mutex::new(DecoderShard::new(&rules, memory, *inner_headers)));
+        let desks = (0..*workers).map(|_| desk()).collect();
+        let intake = Self {
+            parts: Arc::new(Parts::new(desks)),
+            sink: sink.clone(),
+            stop: Arc::default(),
+            running: Mutex::new(Running {
+                options: Options { listeners: Vec::new(), ..options.clone() },
+                share: memory,
+                workers: Vec::new(),
+                streams: None,
+                sockets: Sockets::default(),
+                keeper: None,
+            }),
         };
-        let streams = stream::Listeners::open(listeners)?;
-        let memory = options.memory / (*workers + usize::from(streams.is_some()));
-        let desks: Vec<_> = (0..*workers).map(|_| desk(options, &rules, memory)).collect();
-        if let Some(state) = state {
-            let restored = state::load(&state.path).map(|saved| restore(&desks, saved));
-            match restored {
-                Ok(devices) => {
-                    tracing::info!("{devices} devices known from {}", state.path.display());
-                }
-                Err(error) if error.is_missing() => {}
-                Err(error) => {
-                    tracing::warn!("{error}; waiting for the devices to resend their templates");
-                }
-            }
-            // Before anything is lost: a file that cannot be written is a mistake.
-            state::probe(&state.path)?;
-        }
-        // TCP and TLS have a decoder of their own: their templates end with the connection, and are never saved.
-        let streams = match streams {
-            None => None,
-            Some(open) => {
-                let desk = desk(options, &rules, memory);
-                Some(Streams::start(open, desk, options, sink.clone())?)
-            }
-        };
-        let shared = streams.as_ref().map(Streams::shared);
-        let parts = Arc::new(Parts { desks, ports, relay, streams: shared });
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut running = Vec::new();
-        if !udp.is_empty() {
-            for index in 0..*workers {
-                let (parts, sink, stop) = (parts.clone(), sink.clone(), stop.clone());
-                let work = move || worker::run(index, &parts, &sink, &stop);
-                running.push(thread(&format!("intake-{index}"), work)?);
-            }
-        }
-        let keeper = match state.clone() {
-            None => None,
-            Some(options::State { path, interval }) => {
-                let (end, ended) = mpsc::channel::<()>();
-                let parts = parts.clone();
-                let keep = move || {
-                    while ended.recv_timeout(interval) == Err(mpsc::RecvTimeoutError::Timeout) {
-                        state::save(&path, &parts.desks);
-                    }
-                    // The workers have ended: nothing is learnt any more.
-                    state::save(&path, &parts.desks);
-                };
-                Some((end, thread("intake-state", keep)?))
-            }
-        };
-        Ok(Self { parts, stop, workers: running, streams, keeper })
+        let change = intake.prepare(options)?;
+        intake.apply(change);
+        Ok(intake)
     }
 
-    /// What became of everything so far.
-    pub fn report(&self) -> Report {
+    fn restore(&self, path: &Path) {
+        let restored = state::load(path).map(|saved| restore(&self.parts.desks, saved));
+        match restored {
+            Ok(devices) => tracing::info!("{devices} devices known from {}", path.display()),
+            Err(error) if error.is_missing() => {}
+            Err(error) => {
+                tracing::warn!("{error}; waiting for the devices to resend their templates");
+            }
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unpoisoned()
+    }
+
+    /// What became of everything so far; none where nothing has ever been listened to.
+    pub fn report(&self) -> Option<Report> {
         self.parts.report()
     }
 
     /// The same for whoever looks from another thread.
-    pub fn reporter(&self) -> impl Fn() -> Report + Send + Sync + use<> {
+    pub fn reporter(&self) -> impl Fn() -> Option<Report> + Send + Sync + use<> {
         let parts = self.parts.clone();
         move || parts.report()
     }
 
     /// Datagrams that the kernel has dropped so far, by listener. It asks the sockets, and no decoder waits for it.
     pub fn dropped(&self) -> BTreeMap<String, u64> {
-        let mut dropped = BTreeMap::new();
-        for port in self.parts.ports.iter().flatten() {
-            *dropped.entry(port.name.clone()).or_default() += u64::from(port.dropped());
-        }
-        dropped
+        self.parts.dropped()
     }
 
     /// True when a thread has ended by itself, which is a bug.
     pub fn is_broken(&self) -> bool {
-        self.workers.iter().any(JoinHandle::is_finished)
-            || self.streams.as_ref().is_some_and(Streams::is_finished)
+        let running = match self.running.try_lock() {
+            Ok(running) => running,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            // A reload is at work with the threads, and will be done when it is next looked.
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        running.workers.iter().any(JoinHandle::is_finished)
+            || running.streams.as_ref().is_some_and(Streams::is_finished)
     }
 
     /// Decodes what the sockets hold, hands all batches on, saves the state, ends.
-    pub fn stop(self) -> Report {
+    pub fn stop(&self) -> Option<Report> {
         self.stop.store(true, Ordering::Relaxed);
-        for worker in self.workers {
+        let mut running = self.running();
+        for worker in running.workers.drain(..) {
             // A panic has been shown; what the others did still counts.
             let _ = worker.join();
         }
-        if let Some(streams) = self.streams {
-            streams.stop();
+        if let Some(streams) = running.streams.take() {
+            streams.stop(running.sockets.accepting());
         }
-        if let Some((end, keeper)) = self.keeper {
-            drop(end);
-            let _ = keeper.join();
+        if let Some(keeper) = running.keeper.take() {
+            // The workers have ended: nothing is learnt any more.
+            keeper.stop();
         }
         self.parts.report()
     }
 }
 
-fn desk(options: &Options, rules: &Arc<Rules>, memory: usize) -> SharedDecoder {
-    let listeners = options.listeners.len();
-    Arc::new(Mutex::new(DecoderShard::new(rules.clone(), listeners, memory, options.inner_headers)))
+/// What part of `memory` each decoder has. TCP and TLS have one of their own: their templates end with the connection, and are
+/// never saved.
+fn share(memory: usize, workers: usize, has_streams: bool) -> usize {
+    memory / (workers + usize::from(has_streams))
 }
 
 /// Gives each device to the worker that its datagrams will reach; returns how many were taken.

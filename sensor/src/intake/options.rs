@@ -36,6 +36,14 @@ pub struct Options {
     pub idle_timeout: Duration,
 }
 
+impl Options {
+    /// Where templates and sampling rates are kept, where anything is listened to: who listens to nobody would overwrite what
+    /// others have learnt.
+    pub(super) fn kept(&self) -> Option<&State> {
+        self.state.as_ref().filter(|_| !self.listeners.is_empty())
+    }
+}
+
 /// An address to listen at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -45,6 +53,13 @@ pub struct Listener {
     pub address: SocketAddr,
     /// How messages arrive there.
     pub transport: Transport,
+}
+
+impl Listener {
+    /// Whether messages come over connections there.
+    pub fn is_stream(&self) -> bool {
+        self.transport != Transport::Udp
+    }
 }
 
 /// How messages arrive.

@@ -7,14 +7,14 @@ use sensor_wire::device::{room::Recent, session::SFLOW, state::DeviceState};
 pub use sensor_wire::ledger::{Ledger, Skipped};
 use serde::Serialize;
 
-use super::{shard::DecoderShard, socket::Port};
+use super::shard::DecoderShard;
 
 pub use super::shard::Count;
 
 /// All that is known.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// By listener, in the order of the options.
+    /// By listener; one that a reload has ended is called `NAME (until a reload)`.
     pub listeners: BTreeMap<String, ListenerReport>,
     /// Of addresses that nobody listens to.
     pub refused: Count,
@@ -43,7 +43,7 @@ pub struct ListenerReport {
     pub received: Count,
     /// Datagrams that the kernel dropped because the receive buffer was full.
     pub dropped: u64,
-    /// Datagrams that came when, at the stop, nothing was taken any more.
+    /// Datagrams that came when nothing was taken any more: at the stop, or when a reload ended the listener.
     pub too_late: u64,
 }
 
@@ -76,7 +76,7 @@ pub struct Lost {
 /// A receiver of forwarded datagrams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ForwardReport {
-    /// Its URL.
+    /// Its URL; one that a reload has ended is called `NAME (until a reload)`.
     pub name: String,
     /// Datagrams that went out.
     pub sent: u64,
@@ -89,7 +89,7 @@ pub struct ForwardReport {
 pub struct ConnectionReport {
     /// Accepted.
     pub accepted: u64,
-    /// Turned away: whom nobody listens to.
+    /// Turned away: whom nobody listens to, at once or after a reload.
     pub refused: u64,
     /// Turned away: too many at once.
     pub too_many: u64,
@@ -170,15 +170,11 @@ impl Report {
             self.devices.entry(address.into()).or_default().limited += limited;
         }
     }
+}
 
-    pub(super) fn add_ports(&mut self, desk: &DecoderShard, ports: &[Port]) {
-        for (port, received) in ports.iter().zip(&desk.received) {
-            let listener = self.listeners.entry(port.name.clone()).or_default();
-            listener.add(*received);
-            listener.dropped += u64::from(port.dropped());
-            listener.too_late += u64::from(port.too_late());
-        }
-    }
+/// What a listener, or a receiver of datagrams, is called in reports once a reload has ended it.
+pub(super) fn ended(name: &str) -> String {
+    format!("{name} (until a reload)")
 }
 
 impl ListenerReport {

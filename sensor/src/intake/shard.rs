@@ -68,32 +68,30 @@ pub(super) struct DecoderShard {
 }
 
 impl DecoderShard {
-    pub(super) fn new(
-        rules: Arc<Rules>,
-        listeners: usize,
-        memory: usize,
-        inner_headers: bool,
-    ) -> Self {
-        let profiles = rules.clone();
-        let default = Limits::default();
-        let limits = Limits { total: memory, device: default.device.min(memory / 4), ..default };
-        let options = Options {
-            limits,
-            inner_headers,
-            profile: Box::new(move |address| profiles.profile(address)),
-            ..Options::default()
-        };
+    pub(super) fn new(rules: &Arc<Rules>, memory: usize, inner_headers: bool) -> Self {
         Self {
-            decoder: Decoder::new(options),
-            admission: Admission::new(rules),
+            decoder: Decoder::new(decoding(rules, memory, inner_headers)),
+            admission: Admission::new(rules.clone()),
             contacts: Contacts::default(),
             batches: Batches::default(),
-            received: vec![Count::default(); listeners],
+            received: Vec::new(),
             refused: Count::default(),
             limited: Count::default(),
             left: Count::default(),
             handed_on: Instant::now(),
         }
+    }
+
+    /// Goes on by `rules`, within `memory`. What devices have told stays.
+    pub(super) fn reconfigure(&mut self, rules: &Arc<Rules>, memory: usize, inner_headers: bool) {
+        self.decoder.reconfigure(decoding(rules, memory, inner_headers));
+        self.admission.follow(rules.clone());
+    }
+
+    /// Has a count for each of so many listeners.
+    pub(super) fn make_room(&mut self, listeners: usize) {
+        let all = listeners.max(self.received.len());
+        self.received.resize(all, Count::default());
     }
 
     /// Takes a datagram that came at `now` (milliseconds since the epoch) to `listener`; what its judge says of it is
@@ -181,6 +179,19 @@ impl DecoderShard {
         if all {
             self.handed_on = Instant::now();
         }
+    }
+}
+
+/// What a decoder is told.
+fn decoding(rules: &Arc<Rules>, memory: usize, inner_headers: bool) -> Options {
+    let profiles = rules.clone();
+    let default = Limits::default();
+    let limits = Limits { total: memory, device: default.device.min(memory / 4), ..default };
+    Options {
+        limits,
+        inner_headers,
+        profile: Box::new(move |address| profiles.profile(address)),
+        ..Options::default()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::{AsFd, BorrowedFd},
     sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -16,14 +17,26 @@ use super::{error::IntakeError, options::Listener, steer, sys};
 
 /// A socket of one worker.
 pub(super) struct Port {
-    /// The listener's name.
+    /// The name of the listener, as of when it was opened.
     pub name: String,
+    /// The listener's number.
+    listener: AtomicUsize,
     socket: Socket,
     /// What the kernel gave: where it is small, nothing may wait.
-    pub buffer: usize,
-    /// Datagrams that the kernel had dropped when it was closed to others.
-    closed: OnceLock<u32>,
+    buffer: AtomicUsize,
+    /// Datagrams that the kernel had dropped when it was given to its listener.
+    counted: AtomicU32,
+    /// Whether its worker is to empty and close it.
+    ends: AtomicBool,
+    /// Datagrams that the kernel had dropped when it was closed to others, and when that was.
+    closed: OnceLock<(u32, Instant)>,
 }
+
+/// The port of a service that sends nothing (RFC 863).
+const DISCARD: u16 = 9;
+
+/// How long a datagram may take that has passed the door of a socket when it closes.
+const UNDER_WAY: Duration = Duration::from_millis(10);
 
 impl Port {
     /// Where it listens.
@@ -32,21 +45,87 @@ impl Port {
         self.socket.local_addr().ok()?.as_socket()
     }
 
-    /// Datagrams that the kernel dropped because the buffer was full.
+    /// Datagrams that the kernel dropped because the buffer was full, since its listener has it.
     pub(super) fn dropped(&self) -> u32 {
-        self.closed.get().copied().unwrap_or_else(|| sys::dropped(self.as_fd()))
+        let closed = self.closed.get().map(|(dropped, _)| *dropped);
+        let dropped = closed.unwrap_or_else(|| sys::dropped(self.as_fd()));
+        dropped.wrapping_sub(self.counted.load(Ordering::Relaxed))
     }
 
     /// Datagrams that came when nothing was taken any more.
     pub(super) fn too_late(&self) -> u32 {
-        self.closed.get().map_or(0, |closed| sys::dropped(self.as_fd()).wrapping_sub(*closed))
+        let closed = self.closed.get();
+        closed.map_or(0, |(closed, _)| sys::dropped(self.as_fd()).wrapping_sub(*closed))
+    }
+
+    /// The number of its listener.
+    pub(super) fn listener(&self) -> usize {
+        self.listener.load(Ordering::Relaxed)
+    }
+
+    /// It is of listener `number` from the first.
+    pub(super) fn belong_to(&self, number: usize) {
+        self.listener.store(number, Ordering::Relaxed);
+    }
+
+    /// Gives it to listener `number`; returns what the kernel has dropped of the one before.
+    pub(super) fn pass_to(&self, number: usize) -> u32 {
+        let dropped = self.dropped();
+        self.counted.fetch_add(dropped, Ordering::Relaxed);
+        self.listener.store(number, Ordering::Relaxed);
+        dropped
+    }
+
+    /// Whether its buffer is so large that datagrams may gather there.
+    pub(super) fn holds(&self, octets: usize) -> bool {
+        self.buffer.load(Ordering::Relaxed) >= octets
+    }
+
+    /// Makes its receive buffer `octets` large, as far as the system lets it.
+    pub(super) fn set_buffer(&self, octets: usize) {
+        match set_buffer(&self.socket, octets) {
+            Ok(given) => self.buffer.store(given, Ordering::Relaxed),
+            Err(error) => {
+                tracing::warn!("{}: cannot change the receive buffer: {error}", self.name);
+            }
+        }
+    }
+
+    /// Lets others be bound to its address, or to a part of it, who let it as well: for the moment in which one takes
+    /// its place.
+    pub(super) fn share_address(&self, share: bool) -> io::Result<()> {
+        self.socket.set_reuse_address(share)
+    }
+
+    /// Leaves its address to others, and has its worker receive what waits and close it. A socket that is connected to somebody
+    /// hears nobody else: what comes from now on goes to a listener that has taken its place, or to none.
+    pub(super) fn end(&self) {
+        self.closed.get_or_init(|| (sys::dropped(self.as_fd()), Instant::now()));
+        let nobody: SocketAddr = match self.socket.local_addr().map(|address| address.is_ipv6()) {
+            Ok(true) => (Ipv6Addr::LOCALHOST, DISCARD).into(),
+            _ => (Ipv4Addr::LOCALHOST, DISCARD).into(),
+        };
+        if self.socket.connect(&SockAddr::from(nobody)).is_err() {
+            self.close();
+        }
+        self.ends.store(true, Ordering::Release);
+    }
+
+    /// Whether its worker is to empty and close it.
+    pub(super) fn ends(&self) -> bool {
+        self.ends.load(Ordering::Acquire)
+    }
+
+    /// Whether it was closed so long ago that nothing more can come.
+    pub(super) fn is_done(&self) -> bool {
+        self.closed.get().is_some_and(|(_, since)| since.elapsed() >= UNDER_WAY)
     }
 
     /// Takes nothing more; what waits can still be received.
     pub(super) fn close(&self) {
-        self.closed.get_or_init(|| sys::dropped(self.as_fd()));
+        self.closed.get_or_init(|| (sys::dropped(self.as_fd()), Instant::now()));
         if let Err(error) = sys::refuse_all(self.as_fd()) {
-            tracing::warn!("{}: datagrams keep arriving during the stop: {error}", self.name);
+            tracing::warn!("{}: datagrams keep arriving although it ends: {error}", self.name);
         }
     }
 }
@@ -57,32 +136,38 @@ impl AsFd for Port {
     }
 }
 
-/// Opens a socket for each of `workers` at the address of `listener`. `all` are the listeners for datagrams, among which an
-/// IPv6 one leaves IPv4 to another of its port.
-pub(super) fn open(
-    listener: &Listener,
-    all: &[&Listener],
-    workers: usize,
-    buffer: usize,
-) -> Result<Vec<Port>, IntakeError> {
+/// What holds for the sockets of a listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Binding {
+    /// One for each.
+    pub workers: usize,
+    /// Octets of its receive buffer.
+    pub buffer: usize,
+    /// Whether an IPv6 address leaves IPv4 to another listener of its port.
+    pub only_v6: bool,
+    /// Whether one that is about to end may have the address, or a part of it.
+    pub shared: bool,
+}
+
+/// Opens a socket for each worker at the address of `listener`, whose number is told later.
+pub(super) fn open(listener: &Listener, binding: Binding) -> Result<Vec<Arc<Port>>, IntakeError> {
+    let Binding { workers, buffer, .. } = binding;
     let address = listener.address;
-    let shared =
-        |other: &&&Listener| other.address.is_ipv4() && other.address.port() == address.port();
-    let only_v6 = all.iter().find(shared).is_some();
     let failed = |source| IntakeError::Listen { listener: listener.name.clone(), source };
     if workers > 1 {
         // Into a group anybody of the same user may come: whoever is there already would share the datagrams with us.
-        drop(bound(address, only_v6, false).map_err(failed)?);
+        drop(bound(address, binding, false).map_err(failed)?);
     }
     let mut ports = Vec::with_capacity(workers);
     for _ in 0..workers {
-        let socket = bound(address, only_v6, workers > 1).map_err(failed)?;
-        let buffer = set_buffer(&socket, buffer).map_err(failed)?;
+        let socket = bound(address, binding, workers > 1).map_err(failed)?;
+        let buffer = AtomicUsize::new(set_buffer(&socket, buffer).map_err(failed)?);
         if let Err(error) = sys::merge_datagrams(socket.as_fd()) {
             tracing::debug!("{}: cannot receive datagrams in batches: {error}", listener.name);
         }
         let (name, closed) = (listener.name.clone(), OnceLock::new());
-        ports.push(Port { name, socket, buffer, closed });
+        let (listener, counted, ends) = Default::default();
+        ports.push(Arc::new(Port { name, listener, socket, buffer, counted, ends, closed }));
     }
     if let (true, Some(first)) = (workers > 1, ports.first()) {
         sys::choose_by(first.as_fd(), &steer::program(workers)).map_err(failed)?;
@@ -90,13 +175,15 @@ pub(super) fn open(
     Ok(ports)
 }
 
-fn bound(address: SocketAddr, only_v6: bool, group: bool) -> io::Result<Socket> {
+fn bound(address: SocketAddr, binding: Binding, group: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
     if address.is_ipv6() {
-        socket.set_only_v6(only_v6)?;
+        socket.set_only_v6(binding.only_v6)?;
     }
     socket.set_reuse_port(group)?;
+    socket.set_reuse_address(binding.shared)?;
     socket.bind(&SockAddr::from(address))?;
+    socket.set_reuse_address(false)?;
     Ok(socket)
 }
 

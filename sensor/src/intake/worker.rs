@@ -1,11 +1,16 @@
 //! The threads that receive datagrams.
 //!
 //! A worker serves its sockets in turn, a batch of each, so that a flood at one does not starve another, and sleeps when
-//! none has anything.
+//! none has anything. When a reload has changed sockets or receivers it takes the new ones, and lets go of those that are to end: what
+//! waits there is decoded first.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd},
-    sync::atomic::{AtomicBool, Ordering},
+    io::{self, ErrorKind},
+    os::fd::AsFd as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,66 +42,116 @@ const COUNTING: Duration = Duration::from_secs(1);
 
 /// Receives until `stop` is true and the sockets, which then take nothing more, are empty.
 pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
-    let (desk, ports) = (&parts.desks[index], &parts.ports[index]);
-    let sockets: Vec<_> = ports.iter().map(AsFd::as_fd).collect();
-    let roomy = ports.iter().all(|port| port.buffer >= ROOMY);
-    let mut inbox = Inbox::new();
-    let mut packet = Packet::default();
+    let mut worker = Worker {
+        desk: &parts.desks[index],
+        sink,
+        inbox: Inbox::new(),
+        packet: Packet::default(),
+        trouble: false,
+        done: Vec::new(),
+    };
     let mut end: Option<Instant> = None;
-    let mut trouble = false;
     loop {
-        if end.is_none() && stop.load(Ordering::Relaxed) {
-            ports.iter().for_each(Port::close);
-            end = Some(Instant::now() + LAST);
-        }
-        let (mut came, mut more) = (0, false);
-        for (listener, socket) in sockets.iter().enumerate() {
-            let count = match inbox.receive(*socket) {
-                Ok(count) => count,
-                Err(error) => {
-                    let wait = error.kind() == std::io::ErrorKind::WouldBlock
-                        || error.kind() == std::io::ErrorKind::Interrupted;
-                    if !wait && !std::mem::replace(&mut trouble, true) {
-                        tracing::error!("{}: cannot receive: {error}", ports[listener].name);
-                    }
-                    continue;
-                }
-            };
-            came += count;
-            more |= count == SLOTS;
-            let now = clock::now();
-            let mut desk = lock(desk);
-            for slot in 0..count {
-                if let Some(arrived) = inbox.arrived(slot) {
-                    take(&mut desk, listener, &arrived, now, parts.relay.as_ref(), &mut packet);
-                    desk.hand_on_full(sink);
-                }
+        // First the number: what changes meanwhile is seen the next time round.
+        let changes = parts.changes();
+        let (ports, relay) = (parts.ports(index), parts.relay());
+        let sockets: Vec<_> = ports.iter().map(|port| port.as_fd()).collect();
+        let roomy = ports.iter().all(|port| port.holds(ROOMY));
+        while parts.changes() == changes {
+            if end.is_none() && stop.load(Ordering::Relaxed) {
+                ports.iter().for_each(|port| port.close());
+                end = Some(Instant::now() + LAST);
             }
-            desk.hand_on_due(sink);
-        }
-        match end {
-            Some(_) if came == 0 => break,
-            Some(end) if Instant::now() >= end => {
-                count_rest(&mut inbox, &sockets, desk);
-                break;
+            let (came, more) = worker.receive(&ports, &relay);
+            if end.is_none() {
+                worker.done.drain(..).for_each(|port| parts.retire(index, &port));
             }
-            _ if more || end.is_some() => {}
-            _ if came != 0 && roomy => std::thread::sleep(GATHER),
-            _ => {
-                lock(desk).hand_on_due(sink);
-                sys::wait(&sockets, SLEEP);
+            match end {
+                Some(_) if came == 0 => return lock(worker.desk).hand_on_all(sink),
+                Some(end) if Instant::now() >= end => {
+                    count_rest(&mut worker.inbox, &ports, worker.desk);
+                    return lock(worker.desk).hand_on_all(sink);
+                }
+                _ if more || end.is_some() => {}
+                _ if came != 0 && roomy => std::thread::sleep(GATHER),
+                _ => {
+                    lock(worker.desk).hand_on_due(sink);
+                    let ending = ports.iter().any(|port| port.ends());
+                    sys::wait(&sockets, if ending { GATHER } else { SLEEP });
+                }
             }
         }
     }
-    lock(desk).hand_on_all(sink);
+}
+
+/// What receiving needs.
+struct Worker<'a> {
+    desk: &'a SharedDecoder,
+    sink: &'a Sink,
+    inbox: Box<Inbox>,
+    packet: Packet,
+    trouble: bool,
+    /// Sockets that were found empty long enough after they had been closed.
+    done: Vec<Arc<Port>>,
+}
+
+impl Worker<'_> {
+    /// Takes a batch of each socket, and all of those that end: what their listeners' successors got came later. Returns how many
+    /// datagrams came, and whether more may wait.
+    fn receive(&mut self, ports: &[Arc<Port>], relay: &Relay) -> (usize, bool) {
+        let (mut came, mut more) = (0, false);
+        for port in ports {
+            loop {
+                let is_done = port.is_done();
+                let count = match self.inbox.receive(port.as_fd()) {
+                    Ok(count) => count,
+                    Err(error) => {
+                        self.not_received(port, &error, is_done);
+                        break;
+                    }
+                };
+                came += count;
+                self.take(port, count, relay);
+                if count < SLOTS || !port.ends() {
+                    more |= count == SLOTS;
+                    break;
+                }
+            }
+        }
+        (came, more)
+    }
+
+    /// Takes what is in the inbox, which came to `port`.
+    fn take(&mut self, port: &Port, count: usize, relay: &Relay) {
+        let (now, listener) = (clock::now(), port.listener());
+        let mut desk = lock(self.desk);
+        for slot in 0..count {
+            if let Some(arrived) = self.inbox.arrived(slot) {
+                take(&mut desk, listener, &arrived, now, relay, &mut self.packet);
+                desk.hand_on_full(self.sink);
+            }
+        }
+        desk.hand_on_due(self.sink);
+    }
+
+    /// Nothing waits at `port`, which is the end of one that was closed before it was asked, or there is trouble.
+    fn not_received(&mut self, port: &Arc<Port>, error: &io::Error, is_done: bool) {
+        if is_done {
+            self.done.push(port.clone());
+        }
+        let wait = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+        if !wait && !std::mem::replace(&mut self.trouble, true) {
+            tracing::error!("{}: cannot receive: {error}", port.name);
+        }
+    }
 }
 
 /// Counts what the sockets hold as received and left: receiving takes a fraction of the time of decoding.
-fn count_rest(inbox: &mut Inbox, sockets: &[BorrowedFd<'_>], desk: &SharedDecoder) {
+fn count_rest(inbox: &mut Inbox, ports: &[Arc<Port>], desk: &SharedDecoder) {
     let end = Instant::now() + COUNTING;
-    for (listener, socket) in sockets.iter().enumerate() {
-        while let Ok(count @ 1..) = inbox.receive(*socket) {
-            let mut desk = lock(desk);
+    for port in ports {
+        while let Ok(count @ 1..) = inbox.receive(port.as_fd()) {
+            let (mut desk, listener) = (lock(desk), port.listener());
             for arrived in (0..count).filter_map(|slot| inbox.arrived(slot)) {
                 arrived.datagrams().for_each(|datagram| desk.leave(listener, datagram.len()));
             }
@@ -113,12 +168,12 @@ fn take(
     listener: usize,
     arrived: &Arrived<'_>,
     now: u64,
-    relay: Option<&Relay>,
+    relay: &Relay,
     packet: &mut Packet,
 ) {
     for datagram in arrived.datagrams() {
         let verdict = desk.datagram(listener, arrived.from, now, datagram);
-        if let (Some(relay), Verdict::Admitted | Verdict::Limited) = (relay, verdict) {
+        if let Verdict::Admitted | Verdict::Limited = verdict {
             relay.send(arrived.from, datagram, packet);
         }
     }
@@ -135,36 +190,76 @@ mod tests {
     use crate::intake::{
         admission::Rules,
         options::{Listener, Transport},
-        report::{Count, Report},
-        socket,
+        report::Count,
+        socket::{self, Binding},
     };
 
-    /// What waits at the stop and is not decoded in time is counted, and so is what comes behind the door.
-    #[test]
-    fn the_rest_is_counted() {
+    fn port(parts: &Parts) -> Arc<Port> {
         let listener = Listener {
             name: "netflow://127.0.0.1".to_owned(),
             address: "127.0.0.1:0".parse().unwrap(),
             transport: Transport::Udp,
         };
-        let ports = socket::open(&listener, &[&listener], 1, 1 << 20).unwrap();
-        let address = ports[0].address().unwrap();
+        let binding = Binding { workers: 1, buffer: 1 << 20, only_v6: false, shared: false };
+        let ports = socket::open(&listener, binding).unwrap();
+        parts.add(&ports, parts.number(&listener.name));
+        ports[0].clone()
+    }
+
+    fn parts() -> Parts {
+        let desk = DecoderShard::new(&Arc::new(Rules::default()), 4 << 20, false);
+        Parts::new(vec![Arc::new(Mutex::new(desk))])
+    }
+
+    /// What waits at the stop and is not decoded in time is counted, and so is what comes behind the door.
+    #[test]
+    fn the_rest_is_counted() {
+        let parts = parts();
+        let port = port(&parts);
+        let address = port.address().unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let send = |octets: usize| {
             sender.send_to(&vec![7; octets], address).unwrap();
         };
         (0..100).for_each(|n| send(n * 3));
-        ports[0].close();
+        port.close();
         (0..10).for_each(|_| send(50));
-        let desk =
-            Arc::new(Mutex::new(DecoderShard::new(Arc::new(Rules::default()), 1, 4 << 20, false)));
-        count_rest(&mut Inbox::new(), &[ports[0].as_fd()], &desk);
-        let mut report = Report::default();
-        report.add_desk(&lock(&desk));
-        report.add_ports(&lock(&desk), &ports);
+        count_rest(&mut Inbox::new(), &parts.ports(0), &parts.desks[0]);
+        let report = parts.report().unwrap();
         assert_eq!(report.left, Count { messages: 100, octets: 3 * 99 * 50 });
         let listener = report.listeners.values().next().unwrap();
         assert_eq!((listener.received, listener.dropped, listener.too_late), (report.left, 0, 10));
         assert!(report.balances());
+    }
+
+    /// A socket that a reload ends is emptied, and what came there stays counted.
+    #[test]
+    fn what_ends_is_emptied_and_remembered() {
+        let parts = parts();
+        let port = port(&parts);
+        let address = port.address().unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..1000 {
+            sender.send_to(&[0, 5, 0, 0], address).unwrap();
+        }
+        parts.close(0);
+        port.end();
+        let stop = AtomicBool::new(false);
+        let sink: Sink = Arc::new(|_| None);
+        std::thread::scope(|scope| {
+            scope.spawn(|| run(0, &parts, &sink, &stop));
+            while parts.serves(std::slice::from_ref(&port)) {
+                std::thread::yield_now();
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        let report = parts.report().unwrap();
+        let listener = &report.listeners["netflow://127.0.0.1 (until a reload)"];
+        assert_eq!((listener.received.messages, listener.dropped), (1000, 0));
+        assert!(report.balances());
+        // It comes back, and goes on where it was.
+        assert_eq!(parts.number("netflow://127.0.0.1"), 0);
+        let report = parts.report().unwrap();
+        assert_eq!(report.listeners["netflow://127.0.0.1"].received.messages, 1000);
     }
 }

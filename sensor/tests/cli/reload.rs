@@ -95,19 +95,25 @@ fn a_reload_says_what_holds() {
 
     agent.signal("HUP");
     let said = agent.wait_for("configuration reloaded");
-    assert!(said.contains("reloaded: 1 policies active, 0 of them new or changed"), "{said}");
-    assert!(said.contains("sections=\"none\""), "{said}");
-    assert!(!said.contains("WARN") && !said.contains("restart"), "{said}");
+    assert!(said.contains("applied=\"none\" restart=\"none\""), "{said}");
+    assert!(said.contains("policies=1 policies_changed=0"), "{said}");
+    assert!(!said.contains("WARN"), "{said}");
+    assert_eq!(said.lines().count(), 1, "one line says it all: {said}");
 
+    // Faults of a file that it names: all of it stays as it was.
     write("p.toml", &policy("srcprt == 1"));
-    with("[flow]\nidle_timeout = '9s'\n[networks]\nprivate = false");
+    with("[engine]\nthreads = 2\n[networks]\nprivate = false");
     agent.signal("HUP");
-    let said = agent.wait_for("configuration reloaded, but for what is named above");
-    assert!(said.contains("reload incomplete: keeping the old tags and policies"), "{said}");
-    assert!(said.contains("section=\"[flow]\" key=\"flow.idle_timeout\""), "{said}");
-    assert!(said.contains("restart the sensor"), "{said}");
-    assert!(said.contains("did you mean `srcport`?"), "{said}");
-    assert!(said.contains("sections=\"[networks]\""), "{said}");
+    let said = agent.wait_for("did you mean `srcport`?");
+    assert!(said.contains("ERROR reload refused, the old configuration stays in force"), "{said}");
+    assert!(said.contains("p.toml:3:10"), "{said}");
+
+    write("p.toml", &policy("srcport == 2"));
+    agent.signal("HUP");
+    let said = agent.wait_for("configuration reloaded; restart the sensor");
+    assert!(said.contains("WARN"), "{said}");
+    assert!(said.contains("applied=\"networks.private\" restart=\"engine.threads\""), "{said}");
+    assert!(said.contains("policies=1 policies_changed=1"), "{said}");
 
     // All faults, with their places, and nothing of it in force.
     with("[flow]\nidle_timeout = '9h'\nactive = 1\n[[collector]]\nurl = 'upd://a'\n");
@@ -125,12 +131,15 @@ fn a_reload_says_what_holds() {
     write("p.toml", &policy("srcport == 1"));
     with("log.level = 'debug'");
     agent.signal("HUP");
-    let said = agent.wait_for("sections=\"[networks], [log]\"");
-    assert!(!said.contains("WARN"), "what needed a restart is as it was at the start: {said}");
+    let said = agent.wait_for("configuration reloaded");
+    assert!(
+        said.contains("applied=\"networks.private, log.level\" restart=\"none\""),
+        "what needed a restart is as it was at the start: {said}"
+    );
     agent.signal("TERM");
     let (code, said) = agent.end();
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("5 reloads (3 refused): flows waited"), "{said}");
+    assert!(said.contains("6 reloads (3 refused): flows waited"), "{said}");
 }
 
 /// A policy whose values stay the same keeps its state, wherever an override of it is written; one with faults changes nothing.
@@ -151,24 +160,29 @@ fn a_reload_applies_overrides() {
     let config = write("sensor.toml", &format!("{paths}{over}"));
     let mut agent = Agent::start(&["--config", &config]);
 
-    for (text, sections, changed) in [
-        (format!("# Moved.\n\n{paths}{over}"), "none", "2 policies active, 0 of them"),
+    for (text, applied, changed) in [
+        (format!("# Moved.\n\n{paths}{over}"), "none", "policies=2 policies_changed=0"),
         (
             format!("{paths}{}", over.replace("1h", "2h")),
-            "[policies]",
-            "2 policies active, 1 of them",
+            "policies.override",
+            "policies=2 policies_changed=1",
         ),
-        (format!("{paths}disable = ['b']\n"), "[policies]", "1 policies active, 1 of them"),
+        (
+            format!("{paths}disable = ['b']\n"),
+            "policies.disable, policies.override",
+            "policies=1 policies_changed=1",
+        ),
     ] {
         write("sensor.toml", &text);
         agent.signal("HUP");
-        let said = agent.wait_for(&format!("sections=\"{sections}\""));
+        let said = agent.wait_for("configuration reloaded");
+        assert!(said.contains(&format!("applied=\"{applied}\"")), "{said}");
         assert!(said.contains(changed), "{text}: {said}");
     }
     write("sensor.toml", &format!("{paths}disable = ['c']\n"));
     agent.signal("HUP");
-    let said = agent.wait_for("configuration reloaded, but for what is named above");
-    assert!(said.contains("sensor.toml:3:12"), "{said}");
+    let said = agent.wait_for("sensor.toml:3:12");
+    assert!(said.contains("reload refused"), "{said}");
     agent.signal("TERM");
     assert_eq!(agent.end().0, Some(0));
 }
@@ -181,12 +195,12 @@ fn check_tells_what_a_reload_would_apply() {
         fs::write(&path, text).expect("written");
         path.display().to_string()
     };
-    let running = write("running.toml", "flow.idle_timeout = '9s'\n");
+    let running = write("running.toml", "engine.threads = 2\n");
     let new = write("new.toml", "[log]\nlevel = 'warn'\n[[collector]]\nurl = 'udp://a'\n");
     let outcome = sensor(&["check", "--config", &new, "--against", &running]);
     let expected = format!(
         "{new}: no fault\n[[collector]]: collector: applied on reload\n[log]: log.level: applied on reload\n\
-         [flow]: flow.idle_timeout: needs a restart\n"
+         [engine]: engine.threads: needs a restart\n"
     );
     assert_eq!((outcome.code, outcome.stdout), (Some(0), expected), "{}", outcome.stderr);
 }
@@ -233,15 +247,34 @@ fn a_reload_adds_and_removes_collectors() {
     write(&comes_as);
     agent.signal("HUP");
     let said = agent.wait_for("configuration reloaded");
-    assert!(said.contains("sections=\"[[collector]]\""), "{said}");
+    assert!(said.contains("applied=\"collector\""), "{said}");
     let _ = message(&comes);
     // What came before that says nothing.
-    stays.set_nonblocking(true).expect("set");
-    while stays.recv_from(&mut [0; 1]).is_ok() {}
-    stays.set_nonblocking(false).expect("set");
-    let after = message(&stays);
+    let next = || {
+        stays.set_nonblocking(true).expect("set");
+        while stays.recv_from(&mut [0; 1]).is_ok() {}
+        stays.set_nonblocking(false).expect("set");
+        message(&stays)
+    };
+    let after = next();
     assert_eq!(after.0, before.0, "it keeps its socket");
     assert!(after.1 > before.1, "and its sequence numbers: {before:?}, {after:?}");
+    // Keys of [export] hold within its session, but for the one that identifies it.
+    let export = |keys: &str| {
+        let text = format!("export.statistics_interval = '1s'\n{keys}{stays_as}{comes_as}");
+        fs::write(&config, text).expect("written");
+    };
+    export("export.queue = 2048\nexport.template_messages = 1\n");
+    agent.signal("HUP");
+    let said = agent.wait_for("configuration reloaded");
+    assert!(said.contains("applied=\"export.template_messages, export.queue\""), "{said}");
+    let tuned = next();
+    assert_eq!(tuned.0, before.0, "it keeps its socket");
+    assert!(tuned.1 > after.1, "and its sequence numbers: {after:?}, {tuned:?}");
+    export("export.observation_domain = 7\n");
+    agent.signal("HUP");
+    agent.wait_for("configuration reloaded");
+    assert_ne!(next().0, before.0, "another session");
     agent.signal("TERM");
     let (code, said) = agent.end();
     assert_eq!(code, Some(0), "{said}");
@@ -263,12 +296,8 @@ fn a_reload_with_a_faulty_label_leaves_the_old_in_force() {
     let mut agent = Agent::start(&["--config", &config]);
     write("labels.csv", "10.0.0.1,role,web\n10.0.0.x,role,web\n");
     agent.signal("HUP");
-    let said = agent.wait_for("reload incomplete: keeping the old labels, networks and locations");
-    assert!(said.contains("labels.csv:2:1"), "{said}");
-    assert!(
-        said.contains("ERROR") && said.contains("location files: keeping the old labels"),
-        "{said}"
-    );
+    let said = agent.wait_for("labels.csv:2:1");
+    assert!(said.contains("ERROR reload refused, the old configuration stays"), "{said}");
     write("labels.csv", "10.0.0.1,role,web\n10.0.0.2,role,web\n");
     agent.signal("HUP");
     agent.wait_for(" INFO configuration reloaded");

@@ -29,6 +29,16 @@ impl<O: FnMut(FlowBatch)> Aggregator<O> {
         &self.cache
     }
 
+    /// Goes on with other `options`, also for the flows that there are: those that have lasted too long by them end with the next
+    /// [`Self::expire`], and those beyond the number that may be held end now.
+    pub fn reconfigure(&mut self, options: CacheOptions) {
+        self.cache.reconfigure(options);
+        while self.cache.shrink(&mut self.records) {
+            self.hand_on();
+        }
+        self.hand_on();
+    }
+
     /// Hands on the records of all flows that have ended by `now` (ms since the epoch), and those that waited.
     pub fn expire(&mut self, now: u64) {
         self.gather(now);

@@ -21,9 +21,9 @@ pub struct Interface {
 pub struct Interfaces(pub BTreeMap<u32, Interface>);
 
 impl Interfaces {
-    /// Name of interface `index`.
+    /// Name of interface `index`, unless empty.
     pub fn name(&self, index: u32) -> Option<&str> {
-        self.0.get(&index).map(|interface| interface.name.as_str())
+        self.0.get(&index).map(|interface| interface.name.as_str()).filter(|name| !name.is_empty())
     }
 
     /// Alias of interface `index`, unless empty.

@@ -272,6 +272,8 @@ pub enum LinkEvent {
     Left(Link),
     /// What was waited for under this name, or as [`AUTO`], is there now.
     Found(String),
+    /// Other interfaces are asked for, of which these are waited for.
+    Awaiting(BTreeSet<String>),
     /// A device above it tells frames apart by their VLAN tags from now on.
     Tagged(Link),
     /// These two see the same packets now.
@@ -368,6 +370,13 @@ impl Selection {
         self.awaited.retain(|name| missing.contains(name));
         self.told = overlaps;
         events
+    }
+
+    /// Asks for other interfaces: [`Self::update`] says what that changes, behind which [`Self::wait_for_the_missing`] waits for
+    /// the rest.
+    pub fn ask_for(&mut self, patterns: LinkPatterns) {
+        self.patterns = patterns;
+        self.awaited.clear();
     }
 
     /// What is asked for.

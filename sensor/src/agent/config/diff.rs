@@ -4,6 +4,7 @@ use sensor_core::settings::schema::{Table as _, Value as _};
 
 use super::{
     effect::{self, Effect},
+    resolve::Config,
     sections::Sections,
 };
 
@@ -19,11 +20,20 @@ pub struct Diff {
 
 impl Diff {
     /// From `old` to `new`.
-    pub fn between(old: &Sections, new: &Sections) -> Self {
+    pub fn between(old: &Config, new: &Config) -> Self {
+        const INTERFACES: &str = "capture.interfaces";
         let mut keys = Vec::new();
-        old.compare(new, "", &mut keys);
-        let (applied, restart) =
-            keys.into_iter().partition(|key| effect::of(key) == Effect::Applied);
+        old.written.sections.compare(&new.written.sections, "", &mut keys);
+        // Where nobody names one, it depends on the listeners whether any is captured.
+        let changes = old.capture.interfaces != new.capture.interfaces;
+        if changes && !keys.iter().any(|key| key == INTERFACES) {
+            keys.insert(0, INTERFACES.to_owned());
+        }
+        // Programs are loaded at the start, and only where there is something to capture.
+        let captures = !old.capture.interfaces.is_empty() && !new.capture.interfaces.is_empty();
+        let is_applied =
+            |key: &String| effect::of(key) == Effect::Applied && (captures || key != INTERFACES);
+        let (applied, restart) = keys.into_iter().partition(is_applied);
         Self { applied, restart }
     }
 
@@ -50,12 +60,12 @@ pub fn sections(keys: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::config::sections::parse;
+    use crate::agent::config::{load, overrides::Overrides};
 
-    fn parsed(text: &str) -> Sections {
-        let (sections, faults) = parse(text);
-        assert_eq!(faults, []);
-        sections.expect("it is TOML")
+    fn parsed(text: &str) -> Config {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        load(Some(file.path()), &Overrides::default()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[track_caller]
@@ -74,7 +84,18 @@ mod tests {
         check(old, old, &[], &[]);
         check(old, &format!("# a remark\n{}", old.replace(" = ", "=")), &[], &[]);
         check("", "[flow]\nidle_timeout = '15s'", &[], &[]);
-        check(old, &old.replace("15s", "16s"), &[], &["flow.idle_timeout"]);
+        check(old, &old.replace("15s", "16s"), &["flow.idle_timeout"], &[]);
+        check("", "engine.threads = 3", &[], &["engine.threads"]);
+        let listen = "listen = [{ url = 'netflow://127.0.0.1' }]\n";
+        check(listen, &listen.replace("127.0.0.1", "127.0.0.2"), &["listen"], &[]);
+        check(listen, &format!("intake.workers = 2\n{listen}"), &[], &["intake.workers"]);
+        check(listen, &format!("intake.rate_limit = 2\n{listen}"), &["intake.rate_limit"], &[]);
+        // Programs are loaded at the start only; and who listens to routers captures nothing, unless they say so.
+        check("", "capture.interfaces = ['eth0']", &["capture.interfaces"], &[]);
+        check("", listen, &["listen"], &["capture.interfaces"]);
+        let both = format!("capture.interfaces = ['auto']\n{listen}");
+        check("", &both, &["listen"], &[]);
+        check(&both, &both.replace("'auto'", ""), &[], &["capture.interfaces"]);
         check(old, &old.replace("info", "warn"), &["log.level"], &[]);
         check(old, &format!("{old}[[hits]]\nurl = 'journald'"), &["hits"], &[]);
         check(

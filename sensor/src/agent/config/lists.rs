@@ -1,7 +1,6 @@
 //! `[lists]`: the lists that queries name by `$NAME`, each in a file with one value a line.
 //!
-//! The files are read once for all queries ([`ListFiles::read`]) and again when somebody asks for it
-//! ([`ListFiles::reread`]).
+//! The files are read once for all queries ([`ListFiles::read`]), and again for a reload.
 
 use std::{collections::BTreeMap, fmt, io, path::PathBuf};
 
@@ -87,22 +86,18 @@ impl ListFiles {
     /// # Errors
     /// All files that cannot be read.
     pub fn read(&self) -> Result<Lists, ListError> {
-        let (lists, result) = self.reread(&Lists::default());
+        let (lists, result) = self.read_each();
         result.map(|()| lists)
     }
 
-    /// New lists, read from their files, and all files that cannot be read. Those lists have the values that they have
-    /// among `before`.
-    pub fn reread(&self, before: &Lists) -> (Lists, Result<(), ListError>) {
+    /// The lists whose files can be read, and all files that cannot.
+    pub fn read_each(&self) -> (Lists, Result<(), ListError>) {
         let mut lists = Lists::default();
         let mut unreadable = Vec::new();
         for (name, file) in &self.0 {
             match text::read(file) {
                 Ok(text) => lists.set(name, ListValues::parse(&text)),
                 Err(source) => {
-                    if let Some(list) = before.get(name) {
-                        lists.set(name, list.values());
-                    }
                     let (name, file) = (name.clone(), file.clone());
                     unreadable.push(UnreadableList { name, file, source });
                 }
@@ -149,22 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_reads_what_can_be_read_and_names_the_rest() {
+    fn what_can_be_read_is_and_the_rest_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let (ports, hosts) = (directory.path().join("ports"), directory.path().join("hosts"));
         std::fs::write(&ports, "22\n").unwrap();
         std::fs::write(&hosts, "10.0.0.1\n").unwrap();
         let files = files(&[("ports", &ports), ("hosts", &hosts)]);
+        let values = |lists: &Lists, name: &str| lists.get(name).map(|list| list.values());
         let before = files.read().unwrap();
-        std::fs::write(&ports, "23\n").unwrap();
+        assert!(values(&before, "ports").unwrap().integers.contains(22));
+        assert!(values(&before, "hosts").unwrap().addresses.contains([10, 0, 0, 1].into()));
         std::fs::remove_file(&hosts).unwrap();
-        let (lists, result) = files.reread(&before);
+        let (lists, result) = files.read_each();
         let error = result.unwrap_err().to_string();
         assert!(error.starts_with("cannot read the list `hosts` from /"), "{error}");
-        let values = |lists: &Lists, name: &str| lists.get(name).unwrap().values();
-        assert!(values(&lists, "ports").integers.contains(23));
-        assert!(values(&before, "ports").integers.contains(22));
-        assert!(values(&lists, "hosts").addresses.contains([10, 0, 0, 1].into()));
+        assert!(values(&lists, "ports").is_some() && values(&lists, "hosts").is_none());
         std::fs::remove_file(&ports).unwrap();
         assert_eq!(files.read().unwrap_err().0.len(), 2);
     }

@@ -15,12 +15,15 @@ use sensor_kernel::{
     links::{AUTO, LinkEvent, LinkPatterns, Selection, listed},
     watch::LinkWatch,
 };
-use tokio::time::MissedTickBehavior;
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::MissedTickBehavior,
+};
 
 use super::{
     coverage,
-    drain::{self, Drained},
-    links::Attachments,
+    drain::{self, Drained, Pace},
+    links::{Attachments, not_yet},
     pins::{self, Told},
 };
 use crate::{
@@ -69,15 +72,78 @@ struct Watched {
 pub struct Capture {
     watch: Option<LinkWatch>,
     attachments: Attachments,
-    stop: mpsc::Sender<()>,
+    control: Control,
+    asked: Option<UnboundedReceiver<Asked>>,
     drained: Arc<Mutex<Drained>>,
     pins: Told,
     pulse: Arc<Pulse>,
     watched: Arc<Mutex<Watched>>,
-    interval: Duration,
     thread: JoinHandle<Result<(), KernelError>>,
     /// How often it is looked whether programs are in place.
     verify: Duration,
+}
+
+/// What a reload changes of a capture.
+#[derive(Clone)]
+pub struct Control {
+    asked: UnboundedSender<Asked>,
+    /// The way to the drain thread, until that is to end; and the pace that it was told last.
+    drain: Arc<Mutex<(Option<mpsc::Sender<Pace>>, Pace)>>,
+}
+
+/// Other interfaces, and how long their names are known.
+struct Asked {
+    patterns: Option<LinkPatterns>,
+    linger: Duration,
+}
+
+/// Changes of a capture that are known to be possible.
+pub struct Change {
+    asked: Asked,
+    pace: Pace,
+}
+
+impl Control {
+    /// What has to change between the captures of `before` and `now`. Nothing has changed so far.
+    ///
+    /// # Errors
+    /// When a pattern cannot be followed.
+    pub fn prepare(&self, before: &Config, now: &Config) -> Result<Change, KernelError> {
+        let interfaces = &now.capture.interfaces;
+        // Without any there would be nothing to capture: that is for the next start.
+        let asks = *interfaces != before.capture.interfaces && !interfaces.is_empty();
+        let patterns = asks.then(|| LinkPatterns::new(interfaces.iter().map(pattern)));
+        let patterns = patterns.transpose()?;
+        Ok(Change { asked: Asked { patterns, linger: linger(now) }, pace: pace(now) })
+    }
+
+    /// Attaches to the interfaces that are asked for now, lets go of the others, and goes on at the pace of now. What the
+    /// programs have counted is drained as ever: it lies in tables that all interfaces have in common.
+    pub fn apply(&self, change: Change) {
+        let Change { asked, pace } = change;
+        // Whoever follows interfaces has ended only where everything has.
+        let _ = self.asked.send(asked);
+        let mut drain = lock(&self.drain);
+        if let (Some(changes), true) = (&drain.0, drain.1 != pace) {
+            let _ = changes.send(pace);
+        }
+        drain.1 = pace;
+    }
+
+    fn interval(&self) -> Duration {
+        lock(&self.drain).1.interval
+    }
+}
+
+fn pace(config: &Config) -> Pace {
+    Pace { flows: config.flow, interval: config.capture.interval }
+}
+
+/// How long the name of an interface is known after it has gone.
+fn linger(config: &Config) -> Duration {
+    let flow = &config.flow;
+    let longest = Duration::from_millis(flow.active_timeout.max(flow.idle_timeout));
+    longest + config.capture.interval + NAMES
 }
 
 /// Loads the programs of `object` that `config` asks for; none where it names no interface. To be called within a tokio runtime.
@@ -135,17 +201,16 @@ impl Prepared {
     pub fn start(self, config: &Config, plant: &Arc<Plant>) -> anyhow::Result<Capture> {
         let Self { watch, loaded: Loaded { programs, drain, log }, pins } = self;
         let wishes = IngressWishes::new(&config.capture.hooks);
-        let flow = &config.flow;
-        let longest = Duration::from_millis(flow.active_timeout.max(flow.idle_timeout));
-        let linger = longest + config.capture.interval + NAMES;
         let selection = watch.selection();
         tell_what_is_selected(&config.capture.interfaces, selection);
         tell_what_is_idle(&config.capture.hooks, selection);
-        let attachments = Attachments::new(programs, wishes, selection, linger, plant.clone())?;
+        let attachments =
+            Attachments::new(programs, wishes, selection, linger(config), plant.clone())?;
         let pins = pins.started(attachments.programs());
-        let (stop, stopped) = mpsc::channel();
-        let cache = config.flow;
-        let interval = config.capture.interval;
+        let (change, changes) = mpsc::channel();
+        let (ask, asked) = unbounded_channel();
+        let pace = pace(config);
+        let control = Control { asked: ask, drain: Arc::new(Mutex::new((Some(change), pace))) };
         let plant = plant.clone();
         let drained = Arc::new(Mutex::new(Drained::new(drain.budget())));
         let shown = drained.clone();
@@ -156,22 +221,22 @@ impl Prepared {
         let thread = std::thread::Builder::new()
             .name("drain".to_owned())
             .spawn(move || {
-                let agent = drain::Link { shown: &shown, pulse: &beating, stop: &stopped };
-                drain::run(drain, log, cache, seed, interval, &plant, agent)
+                let agent = drain::Link { shown: &shown, pulse: &beating, changes: &changes };
+                drain::run(drain, log, pace, seed, &plant, agent)
             })
             .context("cannot start the drain thread")?;
-        let verify = interval.min(VERIFY);
+        let verify = pace.interval.min(VERIFY);
         let interfaces = attachments.interfaces();
         let watched = Watched { coverage: attachments.report(), interfaces };
         Ok(Capture {
             watch: Some(watch),
             attachments,
-            stop,
+            control,
+            asked: Some(asked),
             drained,
             pins,
             pulse,
             watched: Arc::new(Mutex::new(watched)),
-            interval,
             thread,
             verify,
         })
@@ -188,17 +253,7 @@ fn tell_what_is_selected(patterns: &[InterfacePattern], selection: &Selection) {
             "capturing the default route's interface; select another with -i NAME"
         );
     }
-    for name in selection.awaited() {
-        match name.as_str() {
-            AUTO => tracing::info!("no default route yet; capturing starts when one appears"),
-            interface => {
-                tracing::info!(
-                    interface,
-                    "no such interface yet; capturing starts when it appears"
-                );
-            }
-        }
-    }
+    selection.awaited().iter().for_each(|name| not_yet(name));
     if names.is_empty() {
         stdio::to_stderr("no interface matches yet; capturing starts when one appears");
     }
@@ -223,8 +278,11 @@ impl Capture {
     /// Follows changes of interfaces until draining ends by itself.
     pub async fn follow(&mut self) {
         let (events, mut changes) = tokio::sync::mpsc::channel::<LinkEvent>(LINK_EVENTS);
-        let Some(watch) = self.watch.take() else { return std::future::pending().await };
-        let watching = watch.run(events);
+        let (Some(watch), Some(mut asked)) = (self.watch.take(), self.asked.take()) else {
+            return std::future::pending().await;
+        };
+        let (follow, followed) = unbounded_channel();
+        let watching = watch.run_asked(events, followed);
         tokio::pin!(watching);
         let mut watch_failed = false;
         let mut check = tokio::time::interval(CHECK);
@@ -236,6 +294,11 @@ impl Capture {
                 1.. = changes.recv_many(&mut come, LINK_EVENTS) => {
                     self.attachments.follow(&come);
                     come.clear();
+                }
+                Some(Asked { patterns, linger }) = asked.recv() => {
+                    self.attachments.set_linger(linger);
+                    // Where following has failed, that has been said.
+                    patterns.into_iter().for_each(|patterns| drop(follow.send(patterns)));
                 }
                 result = &mut watching, if !watch_failed => {
                     watch_failed = true;
@@ -259,6 +322,11 @@ impl Capture {
         }
     }
 
+    /// What a reload changes.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
     /// The sign of life of the drain loop.
     pub fn pulse(&self) -> Arc<Pulse> {
         self.pulse.clone()
@@ -267,8 +335,9 @@ impl Capture {
     /// Fills in what has been published by now, also while [`Self::follow`] runs.
     pub fn report(&self) -> impl Fn(&mut Status) + use<> {
         let (drained, watched) = (self.drained.clone(), self.watched.clone());
-        let (pins, interval) = (self.pins.clone(), self.interval);
+        let (pins, control) = (self.pins.clone(), self.control.clone());
         move |status: &mut Status| {
+            let interval = control.interval();
             fill(status, *lock(&drained), lock(&watched).clone(), &pins, interval);
         }
     }
@@ -281,10 +350,10 @@ impl Capture {
         // First the programs, so that the last drain finds everything that was seen; what pinned ones see from then on is
         // the next agent's.
         let coverage = self.attachments.detach();
-        drop(self.stop);
+        drop(lock(&self.control.drain).0.take());
         let ended = self.thread.join();
         let watched = Watched { coverage, interfaces: Vec::new() };
-        fill(status, *lock(&self.drained), watched, &self.pins, self.interval);
+        fill(status, *lock(&self.drained), watched, &self.pins, self.control.interval());
         ended.map_err(|_| anyhow::anyhow!("the drain thread panicked"))??;
         Ok(())
     }

@@ -76,28 +76,45 @@ pub struct Link<'a> {
     pub shown: &'a Mutex<Drained>,
     /// Beats whenever the loop comes round.
     pub pulse: &'a Pulse,
-    /// Closed when it is to end.
-    pub stop: &'a Receiver<()>,
+    /// When flows end, and how often is drained, once that changes; closed when the thread is to end.
+    pub changes: &'a Receiver<Pace>,
 }
 
-/// Deals with tables that agents before have left; drains every `interval`, or earlier when a table fills, until it is to
-/// stop; then once more, and ends all flows.
+/// When flows end, and how often the kernel's tables are drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// When flows end.
+    pub flows: CacheOptions,
+    /// Between two drains.
+    pub interval: Duration,
+}
+
+/// What the loop does next.
+enum Next {
+    Drain,
+    /// With another pace from now on.
+    Change(Pace),
+    /// Drain for the last time.
+    End,
+}
+
+/// Deals with tables that agents before have left; drains at `pace`, or earlier when a table fills, until it is to stop; then
+/// once more, and ends all flows.
 ///
 /// # Errors
 /// When the kernel refuses to go on.
 pub fn run(
     mut drain: Drain,
     mut log: Option<KernelLog>,
-    cache: CacheOptions,
+    mut pace: Pace,
     seed: u64,
-    interval: Duration,
     plant: &Arc<Plant>,
     agent: Link<'_>,
 ) -> Result<(), KernelError> {
     let sink = plant.clone();
     let time_of_day = TimeOfDay::default();
     let receipts = drain.receipts();
-    let mut aggregator = Aggregator::new(Source::Host, cache, seed, |mut batch: FlowBatch| {
+    let mut aggregator = Aggregator::new(Source::Host, pace.flows, seed, |mut batch: FlowBatch| {
         time_of_day.put(&mut batch);
         let sum = |column: &[u64]| column.iter().sum();
         let (packets, octets) = (sum(&batch.packets), sum(&batch.layer2_octets));
@@ -122,7 +139,16 @@ pub fn run(
     }
     let mut stopping = false;
     while !stopping {
-        stopping = wait(interval, &drain, agent);
+        match wait(pace.interval, &drain, agent) {
+            Next::Drain => {}
+            Next::Change(new) => {
+                if new.flows != pace.flows {
+                    aggregator.reconfigure(new.flows);
+                }
+                pace = new;
+            }
+            Next::End => stopping = true,
+        }
         if let Some(change) = time_of_day.set(drain.steady().step()?) {
             log_clock_step(change);
         }
@@ -176,19 +202,20 @@ fn log_clock_step(change: i64) {
     );
 }
 
-/// Waits for the next drain; true when it is the last.
-fn wait(interval: Duration, drain: &Drain, agent: Link<'_>) -> bool {
+/// Waits for the next drain. A change of pace begins with one.
+fn wait(interval: Duration, drain: &Drain, agent: Link<'_>) -> Next {
     let end = Instant::now() + interval;
     loop {
         agent.pulse.beat();
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return false;
+            return Next::Drain;
         }
-        match agent.stop.recv_timeout(left.min(GLANCE)) {
-            Err(RecvTimeoutError::Timeout) if drain.pressure() => return false,
+        match agent.changes.recv_timeout(left.min(GLANCE)) {
+            Err(RecvTimeoutError::Timeout) if drain.pressure() => return Next::Drain,
             Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return true,
+            Ok(pace) => return Next::Change(pace),
+            Err(RecvTimeoutError::Disconnected) => return Next::End,
         }
     }
 }

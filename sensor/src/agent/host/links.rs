@@ -11,7 +11,7 @@ use sensor_kernel::{
     Programs,
     attach::{Attachment, HookChange, HookEvent, IngressWish},
     error::KernelError,
-    links::{Link, LinkEvent, Selection},
+    links::{AUTO, Link, LinkEvent, Selection},
 };
 
 use super::{
@@ -108,7 +108,10 @@ impl Attachments {
                 LinkEvent::Gone(link) | LinkEvent::Left(link) => {
                     self.names.release(link.index, Instant::now());
                 }
-                LinkEvent::Tagged(_) | LinkEvent::CountedTwice(_) | LinkEvent::Found(_) => {}
+                LinkEvent::Tagged(_)
+                | LinkEvent::CountedTwice(_)
+                | LinkEvent::Found(_)
+                | LinkEvent::Awaiting(_) => {}
             }
         }
         self.tell_names();
@@ -132,8 +135,17 @@ impl Attachments {
                 }
                 LinkEvent::CountedTwice(twice) => tracing::warn!("{twice}"),
                 LinkEvent::Found(name) => drop(self.awaited.remove(name)),
+                LinkEvent::Awaiting(names) => {
+                    names.difference(&self.awaited).for_each(|name| not_yet(name));
+                    self.awaited.clone_from(names);
+                }
             }
         }
+    }
+
+    /// Names outlive their interfaces by `linger` from now on.
+    pub fn set_linger(&mut self, linger: Duration) {
+        self.names.set_linger(linger);
     }
 
     /// Tells the outputs which names have come and which need no longer be known.
@@ -223,6 +235,16 @@ fn tell_unseen_tags(attachment: &Attachment, link: &Link) {
         remedy = format_args!("{ingress}; or {}", tags.remedy(&link.name)),
         "XDP does not see {tags}"
     );
+}
+
+/// Says that the interface `name`, or the default route, is not there yet.
+pub fn not_yet(name: &str) {
+    match name {
+        AUTO => tracing::info!("no default route yet; capturing starts when one appears"),
+        interface => {
+            tracing::info!(interface, "no such interface yet; capturing starts when it appears");
+        }
+    }
 }
 
 /// Logs an interface that cannot be watched while others are.

@@ -24,6 +24,11 @@ impl Names {
         Self { known: Interfaces::default(), gone: VecDeque::new(), linger, changed: false }
     }
 
+    /// A name outlives its interface by `linger` from now on.
+    pub fn set_linger(&mut self, linger: Duration) {
+        self.linger = linger;
+    }
+
     /// The interface `index` is there and has this name.
     pub fn set(&mut self, index: u32, name: &str) {
         self.gone.retain(|(_, gone)| *gone != index);

@@ -1,7 +1,7 @@
 //! Reads the files that the context comes from, and puts a context in force.
 //!
-//! It is all or nothing: an agent does not start with files that are missing or have faults, and a reload leaves the old in
-//! force; a label file that is just being replaced must not take its labels away from running policies. Verbs that only look
+//! It is all or nothing: an agent does not start with files that are missing or have faults, and such a file refuses a reload;
+//! a label file that is just being replaced must not take its labels away from running policies. Verbs that only look
 //! something up ([`load`]) go by what can be read, and tell the rest.
 
 use std::{net::IpAddr, path::Path};
@@ -147,17 +147,6 @@ pub fn load(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Context, Vec<F
     (Context::new(sources, config.precedence, Limits::default()), reports)
 }
 
-/// The context, read anew; none where a file has faults.
-pub fn reread(
-    config: &ContextConfig,
-    local: Option<&[IpAddr]>,
-) -> (Option<Context>, Vec<FileReport>) {
-    let (sources, reports) = sources(config, local);
-    let sound = reports.iter().all(FileReport::is_sound);
-    let context = sound.then(|| Context::new(sources, config.precedence, Limits::default()));
-    (context, reports)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -165,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reload_needs_every_file_without_a_fault() {
+    fn what_is_wrong_with_a_file_is_told_and_the_rest_of_it_can_be_looked_up() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("labels.csv");
         let config =
@@ -184,19 +173,19 @@ mod tests {
         assert_eq!(role(&context), [""; 0]);
 
         fs::write(&path, "10.0.0.5,role,web\n").expect("the file is written");
-        let (context, _) = reread(&config, None);
-        assert_eq!(role(&context.expect("the file is sound")), ["web"]);
+        let (context, reports) = load(&config, None);
+        assert!(reports[0].is_sound());
+        assert_eq!(role(&context), ["web"]);
 
         fs::write(&path, b"10.0.0.5,role,web\n\xff\xff,role,x\n").expect("the file is written");
-        let (context, reports) = reread(&config, None);
+        let (context, reports) = load(&config, None);
         assert_eq!((reports[0].entries, reports[0].faulty), (1, 1));
         assert!(reports[0].faults.to_string().contains("labels.csv:2:1"), "{}", reports[0].faults);
-        assert!(context.is_none());
-        let (context, _) = load(&config, None);
+        assert!(!reports[0].is_sound());
         assert_eq!(role(&context), ["web"], "who only looks goes by what can be read");
 
         fs::remove_file(&path).expect("the file is removed");
-        let (context, reports) = reread(&config, None);
-        assert!(reports[0].unreadable && context.is_none());
+        let (_, reports) = load(&config, None);
+        assert!(reports[0].unreadable && !reports[0].is_sound());
     }
 }

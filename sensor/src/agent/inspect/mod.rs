@@ -72,7 +72,7 @@ pub struct NamedFaults(pub Findings);
 /// All faults.
 pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, NamedFaults> {
     let mut faults = Findings::default();
-    let (mut lists, result) = config.lists.reread(&Lists::default());
+    let (mut lists, result) = config.lists.read_each();
     if let Err(error) = result {
         // That queries name them is no fault as well.
         error.0.iter().for_each(|list| lists.set(&list.name, ListValues::default()));

@@ -40,11 +40,12 @@ use sensor_core::{
     sync::Unpoisoned as _,
 };
 
+pub use self::outputs::PreparedOutputs;
 use self::{
     analysis::Analysis,
     filter::FlowFilter,
-    outputs::Outputs,
-    reload::{Kept, Renewal},
+    outputs::{Outputs, SwappedOutputs},
+    reload::Renewal,
     taps::{Tap, TapError},
     top::{PrintOptions, TopGroups},
     view::{Form, View},
@@ -145,31 +146,44 @@ impl Plant {
         }
     }
 
-    /// Makes the outputs those that `config` names, as far as they differ.
+    /// Starts the outputs that `config` names and that are not there. Nothing has changed so far.
     ///
     /// # Errors
-    /// When a new output cannot be started; the old ones then stay.
-    pub fn apply(&self, config: &Config) -> anyhow::Result<()> {
-        self.downstream().outputs.apply(config)
+    /// When a new output cannot be started.
+    pub fn prepare(&self, config: &Config) -> anyhow::Result<PreparedOutputs> {
+        self.downstream().outputs.prepare(config)
     }
 
-    /// Reads lists, context and policies anew, and lets flow logs and files of hits be opened anew.
-    pub fn reload(&self, config: &Config, now: u64) -> Renewal {
-        self.downstream().outputs.reopen();
-        let (lists, result) = config.lists.reread(&self.lists);
-        if let Err(error) = &result {
-            tracing::error!("{error}; keeping its old values");
+    /// From here on flows and hits go to the outputs of `prepared`.
+    pub fn swap(&self, prepared: PreparedOutputs) -> SwappedOutputs {
+        self.downstream().outputs.swap(prepared)
+    }
+
+    /// Ends the outputs that are not wanted any more, and starts those that need the place of one of them.
+    ///
+    /// # Errors
+    /// When one of these cannot be started; the old one then takes its place again.
+    pub fn settle(&self, swapped: SwappedOutputs) -> anyhow::Result<()> {
+        let settled = self.downstream().outputs.settle(swapped);
+        if settled.is_err() {
+            self.analysis.count_incomplete();
         }
-        let mut renewal = self.analysis.reload(config, &lists, now);
+        settled
+    }
+
+    /// Puts in force what was read of the files that `config` names: lists, context, tags and policies. Lets flow logs and files of
+    /// hits be opened anew.
+    pub fn reload(&self, config: &Config, contents: Contents, now: u64) -> Renewal {
+        let Contents { lists, named, warnings } = contents;
+        stdio::to_stderr(warnings.styled());
+        self.downstream().outputs.reopen();
+        let renewal = self.analysis.reload(config, named, now);
         self.analysis.leave(self.lists.follow(&lists));
         if let Some(discarded) = &self.downstream().discarded {
             // Asked for first: whoever gives them may wait for a batch that is being counted.
             let policies = self.analysis.policies();
             let mut discarded = discarded.lock().unpoisoned();
             *discarded = discarded.go_on(policies);
-        }
-        if let Err(error) = result {
-            renewal.kept.push(Kept { what: "values of a list", why: error.to_string() });
         }
         renewal
     }

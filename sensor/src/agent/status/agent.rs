@@ -47,4 +47,6 @@ pub struct Configuration {
     pub reloaded: bool,
     /// Why it did not.
     pub refusal: Option<String>,
+    /// Keys that have changed since the start, and take effect at the next one; a gauge.
+    pub restart: Vec<String>,
 }

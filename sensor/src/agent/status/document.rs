@@ -75,6 +75,7 @@ pub struct Configuration {
     pub complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
+    pub restart: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -240,9 +241,15 @@ impl Document {
                 }),
             }),
             configuration: status.agent.as_ref().map(|agent| {
-                let super::agent::Configuration { path, sha256, since, reloaded, refusal } =
-                    agent.configuration.clone();
-                Configuration { path, sha256, since_ms: since, complete: reloaded, refusal }
+                let super::agent::Configuration {
+                    path,
+                    sha256,
+                    since: since_ms,
+                    reloaded: complete,
+                    refusal,
+                    restart,
+                } = agent.configuration.clone();
+                Configuration { path, sha256, since_ms, complete, refusal, restart }
             }),
             rates,
             interfaces: status

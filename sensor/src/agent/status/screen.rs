@@ -101,6 +101,10 @@ impl Screen {
                     write!(text, ", sha256 {}", &sha256[..12.min(sha256.len())]);
             }
             self.row("config", text);
+            if !configuration.restart.is_empty() {
+                let keys = configuration.restart.join(", ");
+                self.row("", format!("CHANGED, BUT NEEDS A RESTART: {}", plain(&keys)));
+            }
             if !configuration.complete {
                 self.row("", "THE LAST RELOAD LEFT SOMETHING OLD IN FORCE:");
                 for line in configuration.refusal.iter().flat_map(|why| why.lines()).take(5) {

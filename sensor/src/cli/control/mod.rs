@@ -174,11 +174,20 @@ fn ask_reload(arguments: &ReloadArgs) -> anyhow::Result<Outcome<Told>> {
     let client = arguments.socket.client()?;
     let document = object(&client.ask("POST", "/v1/reload", LONG)?)?;
     let complete = document.get("complete") == Some(&Value::Bool(true));
-    let failure = (!complete).then(|| {
-        Failure::other("the reload is incomplete: what is named above stays in force as it was")
+    let failure = (!complete).then(|| match is_refused(&document) {
+        true => Failure::other("reload refused: nothing was changed"),
+        false => {
+            Failure::other("the reload is incomplete: what is named above stays in force as it was")
+        }
     });
     let body = Told { text: of_reload(&document), document };
     Ok(Outcome { body, findings: Findings::default(), failure })
+}
+
+/// Whether a reload has changed nothing.
+fn is_refused(document: &Map<String, Value>) -> bool {
+    let mut kept = document.get("kept").and_then(Value::as_array).into_iter().flatten();
+    kept.any(|kept| kept.get("what").and_then(Value::as_str) == Some("configuration"))
 }
 
 /// What came of a reload, for people.
@@ -192,9 +201,13 @@ fn of_reload(document: &Map<String, Value>) -> String {
     for (keys, what) in [(texts("applied"), "applied"), (texts("restart"), "needs a restart")] {
         keys.iter().for_each(|key| text.push_str(&format!("{key}: {what}\n")));
     }
+    let refused = is_refused(document);
     for kept in document.get("kept").and_then(Value::as_array).into_iter().flatten() {
         let part = |key: &str| kept.get(key).and_then(Value::as_str).unwrap_or_default();
-        text.push_str(&format!("kept the old {}: {}\n", part("what"), part("why")));
+        match refused {
+            true => text.push_str(&format!("{}\n", part("why"))),
+            false => text.push_str(&format!("kept the old {}: {}\n", part("what"), part("why"))),
+        }
     }
     if document.get("complete") == Some(&Value::Bool(true)) {
         text.push_str(&format!(
@@ -257,7 +270,13 @@ mod tests {
         });
         assert_eq!(
             of_reload(document.as_object().expect("an object")),
-            "kept the old configuration: the configuration has 1 fault\n"
+            "the configuration has 1 fault\n"
+        );
+        assert!(is_refused(document.as_object().expect("an object")));
+        let document = serde_json::json!({ "kept": [{ "what": "outputs", "why": "it is full" }] });
+        assert_eq!(
+            of_reload(document.as_object().expect("an object")),
+            "kept the old outputs: it is full\n"
         );
     }
 }

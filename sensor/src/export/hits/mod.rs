@@ -25,7 +25,7 @@ use super::{
     ipfix::IpfixAlertSink,
     queue::Load,
     set::{self, Plan, Prepared, Running, SinkSet, Swapped},
-    sink::Sink,
+    sink::{Sink, Tuning},
 };
 
 pub mod error;
@@ -111,12 +111,12 @@ impl Plan for Way {
         }
     }
 
-    fn queue(&self) -> u64 {
-        match self {
+    fn tuning(&self) -> Tuning {
+        let queue = match self {
             Self::Own(options) => options.queue,
-            // It has no place, so nothing waits for it.
-            Self::Ipfix(..) => 0,
-        }
+            Self::Ipfix(_, sink) => sink.queue().bound(),
+        };
+        Tuning { queue, ipfix: None }
     }
 }
 

@@ -26,7 +26,10 @@ use self::{
     options::{Destination, ExportTime, IpfixOptions},
     process::Process,
 };
-use super::{queue::Queue, sink::Sink};
+use super::{
+    queue::Queue,
+    sink::{IpfixTuning, Sink, Tuning},
+};
 use crate::clock;
 
 pub mod error;
@@ -50,6 +53,7 @@ pub struct IpfixSink {
     queue: Arc<Queue>,
     hits: Option<(Arc<Queue<Alert>>, ExportTime)>,
     status: Arc<Mutex<Status>>,
+    tune: watch::Sender<IpfixTuning>,
     stop: watch::Sender<Option<Instant>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -67,13 +71,14 @@ impl IpfixSink {
         let hits = options.hits.map(|hits| Arc::new(Queue::new(hits.queue)));
         let status = Arc::default();
         let (stop, stopped) = watch::channel(None);
+        let (tune, tuning) = watch::channel(options.tuning(&destination));
         let process = Process::new(
             destination,
             options,
             (Arc::clone(&queue), hits.clone()),
             Arc::clone(&status),
             metering,
-            stopped,
+            (tuning, stopped),
         )?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -89,7 +94,7 @@ impl IpfixSink {
             .spawn(work)
             .map_err(ExportError::Start)?;
         let hits = hits.map(|hits| (hits, options.export_time));
-        Ok(Self { name, queue, hits, status, stop, thread: Some(thread) })
+        Ok(Self { name, queue, hits, status, tune, stop, thread: Some(thread) })
     }
 
     /// Its output of hits, where the options ask for one.
@@ -111,6 +116,13 @@ impl Sink for IpfixSink {
 
     fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    fn tune(&self, tuning: Tuning) {
+        self.queue.set_bound(tuning.queue);
+        if let Some(ipfix) = tuning.ipfix {
+            self.tune.send_if_modified(|known| std::mem::replace(known, ipfix) != ipfix);
+        }
     }
 
     fn last_error(&self) -> Option<String> {

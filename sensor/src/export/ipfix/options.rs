@@ -7,6 +7,7 @@ use sensor_wire::ipfix::encode::TemplateRefresh;
 use crate::export::{
     files::retention::Retention,
     net::{source::Source, tls::TlsOptions},
+    sink::IpfixTuning,
 };
 
 /// Where messages go.
@@ -114,6 +115,20 @@ impl Default for IpfixOptions {
     }
 }
 
+impl IpfixOptions {
+    /// What of them, and of `destination`, may change within a session.
+    pub fn tuning(&self, destination: &Destination) -> IpfixTuning {
+        let refresh = destination.template_refresh();
+        IpfixTuning { statistics_interval: self.statistics_interval, refresh }
+    }
+
+    /// Whether a session by these options can go on by `other`.
+    pub fn go_on_as(&self, other: &Self) -> bool {
+        let Self { statistics_interval, queue_records, .. } = *other;
+        Self { statistics_interval, queue_records, ..*self } == *other
+    }
+}
+
 impl Transport {
     /// UDP with templates every 600 seconds and every 4,096 messages.
     pub fn udp() -> Self {
@@ -135,6 +150,17 @@ impl FileOptions {
 }
 
 impl Destination {
+    /// Whether a session with it can go on with `other`, which is the same but for when templates are announced again.
+    pub fn goes_on_as(&self, other: &Self) -> bool {
+        let (Self::Collector(own), Self::Collector(others)) = (self, other) else {
+            return self == other;
+        };
+        let udp = |options: &CollectorOptions| matches!(options.transport, Transport::Udp { .. });
+        let transport = own.transport == others.transport || udp(own) && udp(others);
+        transport
+            && (&own.host, own.port, &own.source) == (&others.host, others.port, &others.source)
+    }
+
     /// The largest message that can go there: a datagram holds less than IPFIX allows.
     pub(super) fn message_limit(&self) -> u16 {
         match self {

@@ -35,6 +35,7 @@ use crate::{
         account::Account,
         net::{backoff::Backoff, connect::PROBATION, error::NetError},
         queue::Queue,
+        sink::IpfixTuning,
     },
 };
 
@@ -59,6 +60,7 @@ pub struct Process {
     status: Arc<Mutex<Status>>,
     metering: Arc<MeteringProcess>,
     interfaces: watch::Receiver<Arc<[Interface]>>,
+    tuning: watch::Receiver<IpfixTuning>,
     stop: watch::Receiver<Option<Instant>>,
     /// How far the head of the queue is encoded.
     position: Position,
@@ -77,7 +79,7 @@ impl Process {
         (queue, hits): (Arc<Queue>, Option<Arc<Queue<Alert>>>),
         status: Arc<Mutex<Status>>,
         metering: &Arc<MeteringProcess>,
-        stop: watch::Receiver<Option<Instant>>,
+        (tuning, stop): (watch::Receiver<IpfixTuning>, watch::Receiver<Option<Instant>>),
     ) -> Result<Self, ExportError> {
         Ok(Self {
             name: destination.to_string(),
@@ -94,6 +96,7 @@ impl Process {
             status,
             interfaces: metering.interfaces(),
             metering: Arc::clone(metering),
+            tuning,
             stop,
             position: Position::default(),
             flow_end: 0,
@@ -162,6 +165,7 @@ impl Process {
             self.queue.settle(|account| account.deleted.add(deleted));
         }
         let mut encoder = Encoder::new(self.encoder_options);
+        self.tune(&mut encoder);
         self.in_flight = InFlight::default();
         let ending = match self.establish(&mut encoder, &mut session).await {
             Ok(()) => self.serve(&mut encoder, &mut session).await,
@@ -222,6 +226,9 @@ impl Process {
     ) -> Result<Ending, ExportError> {
         let by_clock = self.options.export_time == ExportTime::Clock;
         loop {
+            if self.tuning.has_changed().unwrap_or(false) {
+                self.tune(encoder);
+            }
             if session.is_complete(self.now()) {
                 self.send(encoder, session).await?;
                 return Ok(Ending::Complete);
@@ -266,10 +273,23 @@ impl Process {
                 error = session.lost() => return Err(error),
                 () = sleep_until(wake), if by_clock => {}
                 _ = self.stop.changed() => {}
+                // What it says is taken up above; it has not been seen before that.
+                Ok(()) = self.tuning.changed() => self.tuning.mark_changed(),
                 // An error means that the metering process is gone; it is not, we hold it.
                 Ok(()) = self.interfaces.changed() => self.announce(encoder, session).await?,
             }
         }
+    }
+
+    /// Goes on as it was last told to.
+    fn tune(&mut self, encoder: &mut Encoder) {
+        let IpfixTuning { statistics_interval, refresh } = *self.tuning.borrow_and_update();
+        if statistics_interval != self.options.statistics_interval {
+            self.options.statistics_interval = statistics_interval;
+            self.report_at = Instant::now() + statistics_interval;
+        }
+        self.encoder_options.refresh = refresh;
+        encoder.set_refresh(refresh);
     }
 
     /// Sends what is under way, then templates and interface names as far as they are new or due again.
@@ -411,7 +431,7 @@ impl Process {
                 collector = %self.name,
                 %error,
                 "not exporting; queueing up to {} records, retrying",
-                self.options.queue_records,
+                self.queue.bound(),
             );
         }
         self.note_status(|status| {

@@ -8,7 +8,10 @@ pub(super) mod selection;
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -18,7 +21,7 @@ use self::selection::Selection;
 use super::{
     error::IntakeError,
     options::{Forward, Listener},
-    report::ForwardReport,
+    report::{ForwardReport, ended},
 };
 use crate::clock;
 
@@ -26,15 +29,33 @@ use crate::clock;
 const SILENCE: u64 = 60_000;
 
 /// All receivers.
+#[derive(Default)]
 pub(super) struct Relay {
     receivers: Vec<Receiver>,
+    /// Those that reloads have ended.
+    ended: Vec<Arc<Account>>,
 }
 
+/// A receiver and what it is to get.
 struct Receiver {
-    name: String,
+    line: Arc<Line>,
+    selection: Selection,
+}
+
+/// The way to a receiver.
+struct Line {
+    host: String,
+    port: u16,
+    keep_source: bool,
     address: SocketAddr,
     way: Way,
-    selection: Selection,
+    account: Arc<Account>,
+}
+
+/// What became of the datagrams for one receiver.
+#[derive(Default)]
+struct Account {
+    name: String,
     sent: AtomicU64,
     failed: AtomicU64,
     /// When the log may speak of it again, milliseconds since the epoch.
@@ -49,51 +70,68 @@ enum Way {
 }
 
 impl Relay {
-    /// Opens a socket for each of `forwards`; none of them may be one of the `listeners`.
-    pub(super) fn open(forwards: &[Forward], listeners: &[&Listener]) -> Result<Self, IntakeError> {
-        let receivers = forwards.iter().map(|forward| Receiver::open(forward, listeners));
-        Ok(Self { receivers: receivers.collect::<Result<_, _>>()? })
+    /// Opens a socket for each of `forwards`, but goes on with those that there are already; none of them may be one of the
+    /// `listeners`.
+    pub(super) fn changed_to(
+        &self,
+        forwards: &[Forward],
+        listeners: &[&Listener],
+    ) -> Result<Self, IntakeError> {
+        let mut receivers = Vec::with_capacity(forwards.len());
+        for forward in forwards {
+            let there = self.receivers.iter().find(|receiver| receiver.line.serves(forward));
+            let line = match there {
+                Some(receiver) => receiver.line.clone(),
+                None => Arc::new(Line::open(forward, &self.ended)?),
+            };
+            line.check_loop(listeners)?;
+            let (protocols, devices) = (forward.protocols.clone(), forward.devices.clone());
+            receivers.push(Receiver { line, selection: Selection { protocols, devices } });
+        }
+        let before = self.receivers.iter().map(|receiver| &receiver.line.account);
+        let goes_on = |account: &Arc<Account>| {
+            receivers.iter().any(|receiver| Arc::ptr_eq(&receiver.line.account, account))
+        };
+        let ended = before.chain(&self.ended).filter(|account| !goes_on(account)).cloned();
+        Ok(Self { ended: ended.collect(), receivers })
     }
 
     /// Sends `datagram`, which has come from `from`, to all that are to get it. `packet` is scratch space.
     pub(super) fn send(&self, from: SocketAddr, datagram: &[u8], packet: &mut Packet) {
         let all = self.receivers.iter();
         for receiver in all.filter(|receiver| receiver.selection.takes(from, datagram)) {
-            match receiver.send(from, datagram, packet) {
+            let Line { account, .. } = &*receiver.line;
+            match receiver.line.send(from, datagram, packet) {
                 Ok(()) => {
-                    receiver.sent.fetch_add(1, Ordering::Relaxed);
+                    account.sent.fetch_add(1, Ordering::Relaxed);
                 }
-                Err(error) => receiver.failed(&error),
+                Err(error) => account.failed(&error),
             }
         }
     }
 
     /// What was sent and what not.
     pub(super) fn report(&self) -> Vec<ForwardReport> {
-        let report = |receiver: &Receiver| ForwardReport {
-            name: receiver.name.clone(),
-            sent: receiver.sent.load(Ordering::Relaxed),
-            failed: receiver.failed.load(Ordering::Relaxed),
+        let report = |name: String, account: &Account| ForwardReport {
+            name,
+            sent: account.sent.load(Ordering::Relaxed),
+            failed: account.failed.load(Ordering::Relaxed),
         };
-        self.receivers.iter().map(report).collect()
+        let receivers = self.receivers.iter().map(|receiver| &receiver.line.account);
+        let receivers = receivers.map(|account| report(account.name.clone(), account));
+        let ended = self.ended.iter().map(|account| report(ended(&account.name), account));
+        receivers.chain(ended).collect()
     }
 }
 
-impl Receiver {
-    fn open(forward: &Forward, listeners: &[&Listener]) -> Result<Self, IntakeError> {
+impl Line {
+    /// Opens the way to the receiver of `forward`, who may be one of those that have `ended`.
+    fn open(forward: &Forward, ended: &[Arc<Account>]) -> Result<Self, IntakeError> {
         let resolve = |source| IntakeError::Resolve { host: forward.host.clone(), source };
         let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
         let addresses = (forward.host.as_str(), forward.port).to_socket_addrs();
         let address = addresses.and_then(|mut all| all.next().ok_or_else(none)).map_err(resolve)?;
         let name = format!("udp://{address}");
-        let is_ours = |listener: &&&Listener| {
-            let ours = listener.address;
-            let near = ours.ip().is_unspecified() && address.ip().is_loopback();
-            ours.port() == address.port() && (ours.ip() == address.ip() || near)
-        };
-        if let Some(listener) = listeners.iter().find(is_ours) {
-            return Err(IntakeError::Loop { to: name, listener: listener.name.clone() });
-        }
         let way = if forward.keep_source {
             let raw = raw(address);
             let refused = |source| IntakeError::RawSocket { to: name.clone(), source };
@@ -102,10 +140,32 @@ impl Receiver {
             let failed = |source| IntakeError::Forward { to: name.clone(), source };
             Way::Own(own(address).map_err(failed)?)
         };
-        let selection =
-            Selection { protocols: forward.protocols.clone(), devices: forward.devices.clone() };
-        let (sent, failed, silent_until) = Default::default();
-        Ok(Self { name, address, way, selection, sent, failed, silent_until })
+        let known = ended.iter().find(|account| account.name == name).cloned();
+        let account = known.unwrap_or_else(|| Arc::new(Account { name, ..Account::default() }));
+        let Forward { host, port, keep_source, .. } = forward.clone();
+        Ok(Self { host, port, keep_source, address, way, account })
+    }
+
+    /// Whether it is the way to the receiver of `forward`.
+    fn serves(&self, forward: &Forward) -> bool {
+        (&self.host, self.port, self.keep_source)
+            == (&forward.host, forward.port, forward.keep_source)
+    }
+
+    fn check_loop(&self, listeners: &[&Listener]) -> Result<(), IntakeError> {
+        let address = self.address;
+        let is_ours = |listener: &&&Listener| {
+            let ours = listener.address;
+            let near = ours.ip().is_unspecified() && address.ip().is_loopback();
+            ours.port() == address.port() && (ours.ip() == address.ip() || near)
+        };
+        match listeners.iter().find(is_ours) {
+            None => Ok(()),
+            Some(listener) => {
+                let (to, listener) = (self.account.name.clone(), listener.name.clone());
+                Err(IntakeError::Loop { to, listener })
+            }
+        }
     }
 
     fn send(&self, from: SocketAddr, datagram: &[u8], packet: &mut Packet) -> io::Result<()> {
@@ -113,8 +173,8 @@ impl Receiver {
             Way::Own(socket) => match socket.send(datagram) {
                 // That nobody received an earlier one; this one has not been sent yet.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    self.failed.fetch_add(1, Ordering::Relaxed);
-                    self.sent.fetch_sub(1, Ordering::Relaxed);
+                    self.account.failed.fetch_add(1, Ordering::Relaxed);
+                    self.account.sent.fetch_sub(1, Ordering::Relaxed);
                     socket.send(datagram)
                 }
                 sent => sent,
@@ -131,7 +191,9 @@ impl Receiver {
         };
         sent.map(drop)
     }
+}
 
+impl Account {
     fn failed(&self, error: &io::Error) {
         self.failed.fetch_add(1, Ordering::Relaxed);
         let now = clock::now();

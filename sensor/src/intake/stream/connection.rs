@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sensor_wire::device::state;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     net::TcpStream,
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     clock,
-    intake::{report::Broken, shard::lock, sys},
+    intake::{report::ConnectionReport, shard::lock, sys},
 };
 
 /// How long a handshake may take.
@@ -51,12 +52,16 @@ pub(super) enum ConnectionError {
     Cut,
     #[error("{0}")]
     Lost(io::Error),
+    #[error("its address is neither in intake.allow nor a [[device]] any more")]
+    Refused,
 }
 
 impl ConnectionError {
     /// Adds it to the counts of its reason.
-    pub(super) fn count(&self, broken: &mut Broken) {
+    pub(super) fn count(&self, counts: &mut ConnectionReport) {
+        let ConnectionReport { broken, refused, .. } = counts;
         *match self {
+            Self::Refused => refused,
             Self::Handshake(_) => &mut broken.handshake,
             Self::Silent(_) => &mut broken.silent,
             Self::Idle(_) => &mut broken.idle,
@@ -122,8 +127,10 @@ async fn messages(
     let mut last: Option<Instant> = None;
     // A message has to be whole in time: one octet now and then is no sign of life.
     let mut heard = Instant::now();
-    let (mut has_spoken, mut longest) = (false, shared.first);
+    let mut has_spoken = false;
     loop {
+        let terms = shared.terms();
+        let longest = if has_spoken { terms.idle } else { terms.first };
         // Grows with what is read: most connections never need it all.
         if octets.capacity() - octets.len() < ROOM / 8 {
             octets.reserve(ROOM / 8);
@@ -150,11 +157,15 @@ async fn messages(
                 return Ok(());
             }
             Ok(Err(error)) => return Err(ConnectionError::Lost(error)),
+            // Whoever was admitted need not be so for ever.
+            Ok(Ok(_)) if !shared.terms().rules.allows(state::address(from)) => {
+                return Err(ConnectionError::Refused);
+            }
             Ok(Ok(_)) => {}
         }
         if take(octets, from, index, shared)? {
             heard = Instant::now();
-            (has_spoken, longest) = (true, shared.idle);
+            has_spoken = true;
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::{
     clock,
     intake::{
         admission::Rules,
-        report::{ConnectionReport, Report},
+        options::Options,
+        report::{ConnectionReport, Count, Report},
         shard::{SharedDecoder, Sink, lock},
     },
 };
@@ -22,20 +23,61 @@ use crate::{
 /// Warnings a minute about connections of one address.
 const WARNINGS: u32 = 5;
 
+/// What connections are held to, which a reload changes.
+#[derive(Clone)]
+pub(in crate::intake) struct Terms {
+    /// Who may connect.
+    pub(in crate::intake) rules: Arc<Rules>,
+    /// The longest silence within a connection, and before its first message.
+    pub(in crate::intake) idle: Duration,
+    pub(in crate::intake) first: Duration,
+}
+
+impl Terms {
+    /// As `options` say.
+    pub(in crate::intake) fn of(options: &Options, rules: &Arc<Rules>) -> Self {
+        let Options { idle_timeout: idle, first_message_timeout: first, .. } = *options;
+        Self { rules: rules.clone(), idle, first: first.min(idle) }
+    }
+}
+
 /// What all connections work with.
 pub(in crate::intake) struct Service {
-    pub(super) desk: SharedDecoder,
-    pub(super) rules: Rules,
+    pub(in crate::intake) desk: SharedDecoder,
     pub(super) sink: Sink,
-    /// The longest silence within a connection, and before its first message.
-    pub(super) idle: Duration,
-    pub(super) first: Duration,
-    pub(super) names: Vec<(usize, String)>,
     pub(super) slots: Arc<Slots>,
-    pub(super) counts: Mutex<ConnectionReport>,
+    terms: Mutex<Terms>,
+    counts: Mutex<ConnectionReport>,
 }
 
 impl Service {
+    pub(in crate::intake) fn new(
+        desk: SharedDecoder,
+        sink: Sink,
+        terms: Terms,
+        options: &Options,
+    ) -> Self {
+        let slots = Slots::new(options.max_connections, options.max_connections_per_address);
+        Self { desk, sink, slots, terms: Mutex::new(terms), counts: Mutex::default() }
+    }
+
+    /// What connections are held to now.
+    pub(super) fn terms(&self) -> Terms {
+        self.terms.lock().unpoisoned().clone()
+    }
+
+    /// Holds those that there are, and those that come, to `terms` from now on; for more connections than `options` allow, none is
+    /// ended.
+    pub(in crate::intake) fn change(&self, terms: Terms, options: &Options) {
+        *self.terms.lock().unpoisoned() = terms;
+        self.slots.resize(options.max_connections, options.max_connections_per_address);
+    }
+
+    /// Has a count for each of so many listeners.
+    pub(in crate::intake) fn make_room(&self, listeners: usize) {
+        lock(&self.desk).make_room(listeners);
+    }
+
     pub(super) fn count(&self, change: impl FnOnce(&mut ConnectionReport)) {
         change(&mut self.counts.lock().unpoisoned());
     }
@@ -48,13 +90,11 @@ impl Service {
         }
     }
 
-    /// Adds what became of all connections to `report`.
-    pub(in crate::intake) fn report(&self, report: &mut Report) {
+    /// Adds what became of all connections to `report`, and tells `add` what came, by listener.
+    pub(in crate::intake) fn report(&self, report: &mut Report, mut add: impl FnMut(&[Count])) {
         let desk = lock(&self.desk);
         report.add_desk(&desk);
-        for (index, name) in &self.names {
-            report.listeners.entry(name.clone()).or_default().add(desk.received[*index]);
-        }
+        add(&desk.received);
         report.connections = *self.counts.lock().unpoisoned();
     }
 }

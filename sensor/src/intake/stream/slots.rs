@@ -11,14 +11,14 @@ use sensor_core::sync::Unpoisoned as _;
 
 /// All places.
 #[derive(Debug)]
-pub(super) struct Slots {
-    all: usize,
-    of_one: usize,
-    taken: Mutex<Taken>,
-}
+pub(super) struct Slots(Mutex<State>);
 
-#[derive(Debug, Default)]
-struct Taken {
+#[derive(Debug)]
+struct State {
+    /// Places, and how many of them one sender may have.
+    places: usize,
+    of_one: usize,
+    /// Those that are taken.
     all: usize,
     by_sender: HashMap<IpAddr, usize>,
 }
@@ -42,17 +42,25 @@ pub(super) struct Slot {
 impl Slots {
     /// Places for `all` connections, of which one sender may have `of_one`.
     pub(super) fn new(all: usize, of_one: usize) -> Arc<Self> {
-        Arc::new(Self { all, of_one, taken: Mutex::default() })
+        let (places, by_sender) = (all, HashMap::new());
+        Arc::new(Self(Mutex::new(State { places, of_one, all: 0, by_sender })))
+    }
+
+    /// From now on there are `all` places, of which one sender may have `of_one`. Whoever has one keeps it.
+    pub(super) fn resize(&self, all: usize, of_one: usize) {
+        let mut state = self.lock();
+        (state.places, state.of_one) = (all, of_one);
     }
 
     /// A place for a connection of `address`.
     pub(super) fn take(slots: &Arc<Self>, address: IpAddr) -> Result<Slot, Full> {
         let sender = sender(address);
         let mut taken = slots.lock();
-        if taken.by_sender.get(&sender).is_some_and(|taken| *taken >= slots.of_one) {
+        let of_one = taken.of_one;
+        if taken.by_sender.get(&sender).is_some_and(|taken| *taken >= of_one) {
             return Err(Full::OfOne);
         }
-        if taken.all >= slots.all {
+        if taken.all >= taken.places {
             return Err(Full::All);
         }
         taken.all += 1;
@@ -61,8 +69,8 @@ impl Slots {
         Ok(Slot { slots: slots.clone(), sender })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unpoisoned()
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unpoisoned()
     }
 }
 
@@ -107,6 +115,12 @@ mod tests {
         let _ours = take("192.0.2.2").unwrap();
         drop(first);
         assert_eq!(slots.lock().by_sender.len(), 3);
+        let again = take("192.0.2.1").unwrap();
+        // Fewer places than are taken: nobody loses one, and nobody gets one.
+        slots.resize(4, 9);
+        drop(again);
+        assert_eq!(take("192.0.2.1").unwrap_err(), Full::All);
+        slots.resize(9, 3);
         assert!(take("192.0.2.1").is_ok());
     }
 }

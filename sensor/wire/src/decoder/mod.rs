@@ -135,6 +135,14 @@ impl Decoder {
         Self { options, scratch, ..Self::default() }
     }
 
+    /// Goes on as `options` say: with other bounds, and with what they say of the devices. Templates, and what devices have
+    /// told, stay. Where there is less memory than before, devices go when the next ones need room.
+    pub fn reconfigure(&mut self, options: Options) {
+        self.directory.reprofile(&self.options.profile, &options.profile);
+        self.scratch.inner_headers = options.inner_headers;
+        self.options = options;
+    }
+
     /// Decodes the datagram `octets`, received at `now` (milliseconds since the epoch), into rows of `batches`.
     ///
     /// The version word tells the protocol. Nothing is wrong enough to be an error: the ledgers say what became of it.

@@ -145,6 +145,26 @@ impl Directory {
         }
     }
 
+    /// Has all devices go on with what is configured `now` instead of `before`.
+    pub fn reprofile(
+        &mut self,
+        before: &dyn Fn(IpAddr) -> DeviceProfile,
+        now: &dyn Fn(IpAddr) -> DeviceProfile,
+    ) {
+        let all: Vec<Who> = self.devices.values().map(|device| device.who()).collect();
+        let mut clocks = Clocks::default();
+        for who in all {
+            let Some(device) = self.devices.get_mut(&who) else { continue };
+            let cost = device.total_cost();
+            device.reprofile(&profile_of(who, before), &profile_of(who, now), [before, now]);
+            let after = device.total_cost();
+            // Whose standing has changed stands elsewhere; everybody finds their circle when the hand comes round.
+            clocks.enter(device.standing, who);
+            self.account(who, cost, after);
+        }
+        self.clocks = clocks;
+    }
+
     /// Enters that the memory of `who` has changed from `before` to `after` octets.
     pub fn account(&mut self, who: Who, before: usize, after: usize) {
         self.used = self.used + after - before;

@@ -48,6 +48,18 @@ impl Names {
         Self { configured, ..Self::default() }
     }
 
+    /// From now on the names of the `configured` interfaces stay as they are, whatever waits.
+    pub fn configure(&mut self, configured: BTreeSet<u32>) {
+        self.configured = configured;
+        for name in &mut self.waiting {
+            if let Name::Interface(index, told) = name
+                && self.configured.contains(index)
+            {
+                told.name.clear();
+            }
+        }
+    }
+
     /// Whether the name of interface `index` is configured.
     pub fn is_configured(&self, index: u32) -> bool {
         self.configured.contains(&index)

@@ -44,4 +44,30 @@ impl DeviceProfile {
         let interfaces = Interfaces(interfaces.into_iter().map(interface).collect());
         Device { name, site, tags, interfaces, ..Device::new(address) }
     }
+
+    /// Gives `device` what is configured instead of what `before` said. What the device has told of itself stays; the name of an
+    /// interface that was configured and is so no more is unknown until the device tells it again.
+    pub fn relabel(&self, before: &Self, device: &mut Device) {
+        device.name.clone_from(&self.name);
+        device.site.clone_from(&self.site);
+        device.tags.clone_from(&self.tags);
+        let interfaces = &mut device.interfaces.0;
+        for index in before.interfaces.keys().filter(|index| !self.interfaces.contains_key(index)) {
+            if let Some(interface) = interfaces.get_mut(index) {
+                interface.name.clear();
+                if interface.alias.is_empty() {
+                    interfaces.remove(index);
+                }
+            }
+        }
+        for (index, name) in &self.interfaces {
+            interfaces.entry(*index).or_default().name.clone_from(name);
+        }
+    }
+
+    /// Whether flows are labelled as `other` says.
+    pub fn labels_as(&self, other: &Self) -> bool {
+        (&self.name, &self.site, &self.tags, &self.interfaces)
+            == (&other.name, &other.site, &other.tags, &other.interfaces)
+    }
 }

@@ -37,4 +37,22 @@ impl Relayed {
         self.0.insert(address, Arc::new(profile.device(address)));
         cost
     }
+
+    /// Gives each of them what `now` says instead of what `before` said. Returns the octets of memory that they take more, and
+    /// those that they took before.
+    pub fn relabel(
+        &mut self,
+        before: impl Fn(IpAddr) -> DeviceProfile,
+        now: impl Fn(IpAddr) -> DeviceProfile,
+    ) -> (usize, usize) {
+        let (mut more, mut less) = (0, 0);
+        for (address, device) in &mut self.0 {
+            let (before, now) = (before(*address), now(*address));
+            if !now.labels_as(&before) {
+                (more, less) = (more + now.cost(), less + before.cost());
+                *device = Arc::new(now.device(*address));
+            }
+        }
+        (more, less)
+    }
 }

@@ -124,6 +124,25 @@ impl DeviceState {
         }
     }
 
+    /// Goes on with what is configured `now` instead of `before`. Streams, templates, and what the device has told stay; flows
+    /// that are in batches keep their labels. `relayed` are the same two for the devices behind it.
+    pub fn reprofile(
+        &mut self,
+        before: &DeviceProfile,
+        now: &DeviceProfile,
+        relayed: [&dyn Fn(IpAddr) -> DeviceProfile; 2],
+    ) {
+        (self.sample_rate, self.out_counters, self.standing) =
+            (now.sample_rate, now.out_counters, now.standing);
+        if !now.labels_as(before) {
+            now.relabel(before, Arc::make_mut(&mut self.identity));
+            self.names.configure(now.interfaces.keys().copied().collect());
+            self.cost = (self.cost + now.cost()).saturating_sub(before.cost());
+        }
+        let (more, less) = self.relayed.relabel(relayed[0], relayed[1]);
+        self.cost = (self.cost + more).saturating_sub(less);
+    }
+
     /// By what it is known.
     pub fn who(&self) -> Who {
         Who::from(self.source).agent(self.address)

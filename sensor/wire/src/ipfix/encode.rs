@@ -348,6 +348,11 @@ impl Encoder {
         self.hits
     }
 
+    /// Templates are announced again by `refresh` from now on.
+    pub fn set_refresh(&mut self, refresh: TemplateRefresh) {
+        self.options.refresh = refresh;
+    }
+
     fn is_refresh_due(&self, now: u64) -> bool {
         match (self.announced_at, self.options.refresh) {
             (None, _) => true,

@@ -84,6 +84,25 @@ impl FlowCache {
         }
     }
 
+    /// Goes on with other `options`: they hold for the flows that are held as well. Where there are now more than may be,
+    /// [`Self::shrink`] ends them.
+    pub fn reconfigure(&mut self, options: CacheOptions) {
+        self.options = options;
+        self.v4.reschedule(&options);
+        self.v6.reschedule(&options);
+    }
+
+    /// Ends flows early until no more are held than may be, or `out` is full; true when there may be more.
+    pub fn shrink(&mut self, out: &mut Records) -> bool {
+        while self.len() > self.options.max_flows {
+            if out.is_full() {
+                return true;
+            }
+            self.make_room(out);
+        }
+        false
+    }
+
     /// Flows held; those among them whose record was cut and of which no packet has come since.
     pub fn len(&self) -> usize {
         self.v4.len() + self.v6.len()

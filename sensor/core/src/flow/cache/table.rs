@@ -75,10 +75,20 @@ impl<const N: usize> Table<N> {
         Self {
             entries: Entries { chunks: Vec::new(), free: Vec::new() },
             index: Index::default(),
-            wheel: Wheel::new(options.active_timeout.max(options.idle_timeout)),
+            wheel: Wheel::new(horizon(options)),
             seed,
             reverse,
             watched_since: 0,
+        }
+    }
+
+    /// Goes on with other `options`, by which every flow has its deadline from now on.
+    pub fn reschedule(&mut self, options: &CacheOptions) {
+        let (wheel, flows) = self.wheel.replaced(&mut self.entries, horizon(options));
+        self.wheel = wheel;
+        for number in flows {
+            let deadline = self.entries.get(number).deadline(options);
+            self.wheel.arm(&mut self.entries, number, deadline);
         }
     }
 
@@ -220,6 +230,11 @@ impl<const N: usize> Table<N> {
         other.opened = others;
         self.entries.get(number).opened = own;
     }
+}
+
+/// How far ahead deadlines lie at most.
+fn horizon(options: &CacheOptions) -> u64 {
+    options.active_timeout.max(options.idle_timeout)
 }
 
 /// What the ages of both directions say of each.

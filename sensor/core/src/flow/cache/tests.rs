@@ -354,6 +354,57 @@ fn a_full_cache_ends_the_nearest_flow_and_loses_nothing() {
     assert_eq!(sources, (0..50).collect::<Vec<_>>());
 }
 
+/// Records that have left by `now`: whose, until when, and why.
+fn left(cache: &mut FlowCache, now: u64) -> Vec<(u32, u64, u8)> {
+    let mut out = Records::new(Source::Host);
+    while cache.expire(now, &mut out) {}
+    rows(&out.v4).into_iter().map(|(source, _, end, _, reason)| (source, end, reason)).collect()
+}
+
+#[test]
+fn other_timeouts_hold_for_the_flows_that_there_are() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    let [one, two] = [1_u32, 2].map(|source| key(source.to_be(), protocol::UDP));
+    cache.merge_v4(&one, &packet(T, 0), &mut out);
+    cache.merge_v4(&two, &packet(T + 5_000, 0), &mut out);
+    assert_eq!(left(&mut cache, T + 10_000), []);
+    // Shorter, on a finer wheel: the first has been silent for too long already.
+    let short = CacheOptions { active_timeout: 8_000, idle_timeout: 7_000, ..OPTIONS };
+    cache.reconfigure(short);
+    let idle = EndReason::IdleTimeout as u8;
+    assert_eq!(left(&mut cache, T + 10_100), [(1, 0, idle)]);
+    // Longer than any deadline so far.
+    let long = CacheOptions { active_timeout: 86_400_000, idle_timeout: 86_400_000, ..OPTIONS };
+    cache.reconfigure(long);
+    assert_eq!(left(&mut cache, T + 80_000_000), []);
+    cache.merge_v4(&two, &packet(T + 80_000_000, 0), &mut out);
+    assert_eq!(left(&mut cache, T + 86_400_000), []);
+    cache.reconfigure(OPTIONS);
+    assert_eq!(left(&mut cache, T + 86_400_200), [(2, 80_000_000, EndReason::ActiveTimeout as u8)]);
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn a_cache_that_shrinks_ends_the_nearest_flows_and_loses_nothing() {
+    let mut cache = FlowCache::new(OPTIONS, 1);
+    let mut out = Records::new(Source::Host);
+    for source in 0..50_u32 {
+        let time = T + u64::from(source) * 200;
+        cache.merge_v4(&key(source.to_be(), protocol::UDP), &packet(time, 0), &mut out);
+    }
+    cache.reconfigure(CacheOptions { max_flows: 20, ..OPTIONS });
+    while cache.shrink(&mut out) {}
+    assert_eq!((cache.len(), cache.evicted()), (20, 30));
+    let ended: Vec<_> =
+        rows(&out.v4).into_iter().map(|(source, .., reason)| (source, reason)).collect();
+    let expected: Vec<_> =
+        (0..30).map(|source| (source, EndReason::LackOfResources as u8)).collect();
+    assert_eq!(ended, expected);
+    while cache.flush(&mut out) {}
+    assert_eq!(out.v4.len(), 50);
+}
+
 #[test]
 fn time_may_jump_far_ahead_and_back() {
     let mut cache = FlowCache::new(OPTIONS, 1);

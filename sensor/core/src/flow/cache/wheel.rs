@@ -68,6 +68,24 @@ impl Wheel {
         }
     }
 
+    /// An empty wheel for deadlines of up to `horizon` ms ahead that goes on at the same time, and the flows that hang in this one, about
+    /// in the order of their deadlines.
+    pub fn replaced(&self, flows: &mut impl Linked, horizon: u64) -> (Self, Vec<u32>) {
+        let mut all = Vec::new();
+        for tick in self.tick..self.tick + BUCKETS {
+            let mut next = self.buckets[(tick % BUCKETS) as usize].first;
+            while next != NIL {
+                all.push(next);
+                next = flows.links(next).next;
+            }
+        }
+        let mut wheel = Self::new(horizon);
+        wheel.tick = self.tick * self.granularity / wheel.granularity;
+        wheel.lowest = wheel.tick;
+        wheel.started = self.started;
+        (wheel, all)
+    }
+
     /// Hangs flow `index` up to be visited at `deadline`, or as soon as may be when that has passed.
     pub fn arm(&mut self, flows: &mut impl Linked, index: u32, deadline: u64) {
         let wanted = deadline / self.granularity;

@@ -33,11 +33,27 @@ use crate::{
         mode::Mode,
         status::{self, Status},
     },
-    export::{hits::Hits, ipfix::metering::MeteringProcess, set::SinkSet},
+    export::{
+        hits::{self, Hits},
+        ipfix::metering::MeteringProcess,
+        set::{Prepared, SinkSet, Swapped},
+    },
 };
 
 /// How long an output that a reload ends may take for what waits.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Outputs that are ready to take the place of the old.
+pub struct PreparedOutputs {
+    records: Prepared<Way, FlowBatch>,
+    hits: Prepared<hits::Way, Alert>,
+}
+
+/// What is left to do once they have.
+pub struct SwappedOutputs {
+    records: Swapped<Way, FlowBatch>,
+    hits: Swapped<hits::Way, Alert>,
+}
 
 /// Sinks of records and of hits.
 pub struct Outputs {
@@ -75,25 +91,43 @@ impl Outputs {
         Ok(Self { sinks, hits, starter, lent, taps, recent, mode })
     }
 
-    /// Makes the outputs those that `config` names. Those that are as they were keep their connection, their queue and their
-    /// sequence numbers; what the others had waiting they still put out, within a deadline.
+    /// Starts the outputs that `config` names and that are not there. Nothing has changed so far.
     ///
     /// # Errors
-    /// When a new output cannot be started; the old ones then stay.
-    pub fn apply(&self, config: &Config) -> anyhow::Result<()> {
+    /// When a new output cannot be started.
+    pub fn prepare(&self, config: &Config) -> anyhow::Result<PreparedOutputs> {
         let ways = ways::of(config, self.mode);
-        let start = |way: &Way| self.starter.start(way);
-        let prepared = self.sinks.prepare(ways.clone(), start).and_then(|records| {
+        let records = self.sinks.prepare(ways.clone(), |way| self.starter.start(way));
+        let prepared = records.and_then(|records| {
             let hits = self.hits.prepare(self.starter.hits(config, &ways))?;
-            Ok((self.sinks.swap(records), self.hits.swap(hits)))
+            Ok(PreparedOutputs { records, hits })
         });
-        let result = prepared.and_then(|(records, hits)| {
-            let records = self.sinks.settle(records, FLUSH_DEADLINE, start);
-            self.hits.settle(hits, FLUSH_DEADLINE)?;
-            records
-        });
+        if prepared.is_err() {
+            self.starter.retain(&self.sinks.read());
+        }
+        prepared
+    }
+
+    /// From here on flows and hits go to the outputs of `prepared`. Those that are as they were keep their connection, their queue
+    /// and their sequence numbers.
+    pub fn swap(&self, prepared: PreparedOutputs) -> SwappedOutputs {
+        let PreparedOutputs { records, hits } = prepared;
+        SwappedOutputs { records: self.sinks.swap(records), hits: self.hits.swap(hits) }
+    }
+
+    /// Ends the outputs that are not wanted any more: what they have waiting they still put out, within a deadline. Starts those
+    /// that need the place of one of them.
+    ///
+    /// # Errors
+    /// When one of these cannot be started; the old one then takes its place again.
+    pub fn settle(&self, swapped: SwappedOutputs) -> anyhow::Result<()> {
+        let SwappedOutputs { records, hits } = swapped;
+        let records =
+            self.sinks.settle(records, FLUSH_DEADLINE, |way: &Way| self.starter.start(way));
+        let hits = self.hits.settle(hits, FLUSH_DEADLINE);
         self.starter.retain(&self.sinks.read());
-        result
+        records?;
+        Ok(hits?)
     }
 
     /// Hands a batch to every sink; gives back one that none of them needs any more, this or an earlier one.

@@ -29,7 +29,7 @@ use crate::{
         },
         log::{FlowLog, Format},
         set::{Plan, Running},
-        sink::Sink,
+        sink::{Sink, Tuning},
     },
 };
 
@@ -55,13 +55,13 @@ impl Plan for Way {
     fn is_served_by(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Ipfix(to, options), Self::Ipfix(other, of_other)) => {
-                to == other && options == of_other
+                to.goes_on_as(other) && options.go_on_as(of_other)
             }
-            (Self::Stdout(queue), Self::Stdout(other)) => queue == other,
+            (Self::Stdout(_), Self::Stdout(_)) => true,
             (
-                Self::FlowLog { path, rotation, queue },
-                Self::FlowLog { path: other, rotation: rotated, queue: bound },
-            ) => (path, rotation, queue) == (other, rotated, bound),
+                Self::FlowLog { path, rotation, .. },
+                Self::FlowLog { path: other, rotation: rotated, .. },
+            ) => (path, rotation) == (other, rotated),
             _ => false,
         }
     }
@@ -75,10 +75,14 @@ impl Plan for Way {
         }
     }
 
-    fn queue(&self) -> u64 {
+    fn tuning(&self) -> Tuning {
         match self {
-            Self::Ipfix(_, options) => options.queue_records,
-            Self::Stdout(queue) | Self::FlowLog { queue, .. } => *queue,
+            Self::Ipfix(destination, options) => {
+                Tuning { queue: options.queue_records, ipfix: Some(options.tuning(destination)) }
+            }
+            Self::Stdout(queue) | Self::FlowLog { queue, .. } => {
+                Tuning { queue: *queue, ipfix: None }
+            }
         }
     }
 }

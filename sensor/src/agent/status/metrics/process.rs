@@ -57,6 +57,16 @@ pub(super) const ROWS: &[Metric] = &[
             agent(view, family, |agent, family| family.put(&[], agent.configuration.reloaded));
         },
     ),
+    gauge(
+        "sensor_configuration_keys_pending_restart",
+        &[],
+        "Keys of the configuration that have changed since the start and take effect at the next one.",
+        |view, family| {
+            agent(view, family, |agent, family| {
+                family.put(&[], agent.configuration.restart.len() as u64);
+            });
+        },
+    ),
     counter("sensor_reloads", &[], "Reloads.", |view, family| {
         family.put(&[], view.status.reloads.count);
     }),

@@ -5,6 +5,7 @@ mod budget;
 mod counts;
 mod initiator;
 mod reboots;
+mod reconfigure;
 mod semantics;
 mod succession;
 mod values;
