@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt as _,
     process::{Child, ChildStdin, Stdio},
     thread,
     time::{Duration, Instant},
@@ -20,6 +21,7 @@ use sensor_kernel::{
     drain::Drain,
     error::{ErrorKind, KernelError},
     links::{self, Link, LinkEvent, LinkPatterns},
+    refusal::Directory,
     watch::{LinkWatch, Missing},
 };
 use tests::{netns::Netns, peers::require, root};
@@ -502,5 +504,39 @@ async fn follow_routes(netns: &Netns) -> Result<()> {
     assert_eq!(told().await?, "wan2 appeared");
     drop(events);
     watcher.await??;
+    Ok(())
+}
+
+/// The verifier's whole log is kept for whoever is to find out why, and its end is told.
+#[test]
+fn a_program_that_the_verifier_refuses_leaves_its_log() -> Result<()> {
+    if !root("a program that is refused") {
+        return Ok(());
+    }
+    // Every `exit` becomes a jump that leads nowhere.
+    const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
+    const JUMP: [u8; 8] = [0x05, 0, 0xff, 0x7f, 0, 0, 0, 0];
+    let mut object = sensor_object::OBJECT.to_vec();
+    object
+        .as_chunks_mut::<8>()
+        .0
+        .iter_mut()
+        .filter(|word| **word == EXIT)
+        .for_each(|word| *word = JUMP);
+    let directory = tempfile::tempdir()?;
+    let verifier_logs = Directory(directory.path().to_owned());
+    let options = Options { memory: 0, verifier_logs, ..Options::default() };
+    let Err(error) = sensor_kernel::load(&object, options) else { bail!("it was loaded") };
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let file = std::fs::read_dir(directory.path())?.next().context("a file")??;
+    let log = std::fs::read_to_string(file.path())?;
+    let said = error.to_string();
+    assert!(
+        said.contains(&format!("log is in {} and ends with:\n", file.path().display())),
+        "{said}"
+    );
+    let last = log.lines().rfind(|line| !line.trim().is_empty()).context("a line")?;
+    assert!(said.ends_with(last), "{said}");
+    assert_eq!(file.metadata()?.permissions().mode() & 0o777, 0o600);
     Ok(())
 }

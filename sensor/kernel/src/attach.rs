@@ -16,7 +16,7 @@ use std::{
 use sensor_common::key::Direction;
 
 use super::{
-    choice::{self, TagsBeside},
+    choice::{self, Choice, Plan, TagsBeside},
     error::KernelError,
     guard::Guard,
     handover::Handover,
@@ -25,7 +25,7 @@ use super::{
     pins::{self, LinkPins},
     sys::{self, LinkType},
     tc::{self, Filter, Owner, Side},
-    ways::Way,
+    ways::{self, Way, reasons},
 };
 
 pub use super::ways::{EgressMode, IngressMode, IngressWish, PassedOver};
@@ -110,47 +110,34 @@ impl Hooks {
         link: &Link,
         wish: IngressWish,
     ) -> Result<Place<IngressMode>, KernelError> {
-        // Without Ethernet headers, the hook itself says that XDP is not for such devices.
-        let (kind, tags) = match link.link_layer {
-            LinkLayer::Ethernet => (&*link.kind, TagsBeside::of(link)),
-            LinkLayer::Ip => ("", None),
-        };
-        let (ways, passed_over) = choice::ways(wish, kind, tags.as_ref());
-        let mut place =
-            self.first(link, "ingress", ways, |hooks, mode| hooks.hook_ingress(link, mode))?;
-        place.passed_over.splice(..0, passed_over);
-        Ok(place)
+        let plan = choice::ingress(link, wish);
+        self.take(link, "ingress", plan, |hooks, mode| hooks.hook_ingress(link, mode))
     }
 
     fn attach_egress(&mut self, link: &Link) -> Result<Place<EgressMode>, KernelError> {
-        let ways = [EgressMode::Tcx, EgressMode::Clsact];
-        self.first(link, "egress", &ways, |hooks, mode| hooks.hook_egress(link, mode))
+        self.take(link, "egress", choice::egress(), |hooks, mode| hooks.hook_egress(link, mode))
     }
 
-    /// Takes the first of `ways` that works.
-    fn first<M: Copy + Way>(
+    /// Takes the first way of `plan` that works.
+    fn take<M: Copy + Way>(
         &mut self,
         link: &Link,
         direction: &'static str,
-        ways: &[M],
+        plan: Plan<M>,
         mut hook: impl FnMut(&mut Self, M) -> Result<Hook, String>,
     ) -> Result<Place<M>, KernelError> {
-        let mut passed_over = Vec::new();
-        for &mode in ways {
-            match hook(self, mode) {
-                Ok(hook) => {
-                    let (hook, moves) = (Some(hook), Moves::default());
-                    return Ok(Place { mode, passed_over, hook, moves, told: false });
-                }
-                Err(reason) => passed_over.push(PassedOver { way: mode.name(), reason }),
+        let Choice { taken, passed_over } = plan.first(|mode| hook(self, mode));
+        match taken {
+            Some((mode, hook)) => {
+                let (hook, moves) = (Some(hook), Moves::default());
+                Ok(Place { mode, passed_over, hook, moves, told: false })
             }
+            None => Err(KernelError::Attach {
+                interface: link.name.clone(),
+                direction,
+                reasons: reasons(&passed_over),
+            }),
         }
-        let reasons: Vec<_> = passed_over.iter().map(ToString::to_string).collect();
-        Err(KernelError::Attach {
-            interface: link.name.clone(),
-            direction,
-            reasons: reasons.join("; "),
-        })
     }
 
     /// Looks whether the programs of `attachment` are still in place and first; attaches or moves them where they are not.
@@ -233,7 +220,7 @@ impl Hooks {
             LinkLayer::Ip => (None, &self.tc_ingress_l3),
         };
         let mut xdp = |way, flags| {
-            let program = xdp.ok_or("XDP requires Ethernet headers")?;
+            let program = xdp.ok_or(ways::NO_ETHERNET)?;
             let place = pins::Place::new(link.index, Direction::Ingress, way);
             // One link alone has room, so the other kind has to go first. What counts by tc stays until this one does: most
             // often there is still no XDP to be had.
@@ -368,10 +355,10 @@ fn clsact(
 /// Why a device refuses an XDP link, in words.
 fn xdp_reason(error: &io::Error, mtu: u32) -> String {
     match error.raw_os_error() {
-        Some(libc::EBUSY | libc::EEXIST) => "slot taken by another program".into(),
-        Some(libc::EOPNOTSUPP) => "driver has none".into(),
+        Some(libc::EBUSY | libc::EEXIST) => ways::SLOT_TAKEN.into(),
+        Some(libc::EOPNOTSUPP) => ways::NO_NATIVE_XDP.into(),
         Some(libc::EINVAL | libc::ERANGE | libc::E2BIG | libc::EMSGSIZE) => {
-            format!("driver refuses it at MTU {mtu} ({error})")
+            ways::refused_at(mtu, &error.to_string())
         }
         Some(libc::ENOMEM | libc::ENOSPC) => format!("the driver has no free queues ({error})"),
         _ => error.to_string(),
@@ -407,10 +394,7 @@ impl Attachment {
 
     /// VLAN tags of the interface, which is as `link` says now, that are beside frames and so not seen.
     pub fn unseen_tags(&self, link: &Link) -> Option<TagsBeside> {
-        match self.ingress.mode {
-            IngressMode::NativeXdp | IngressMode::GenericXdp => TagsBeside::of(link),
-            IngressMode::TcxIngress | IngressMode::ClsactIngress => None,
-        }
+        self.ingress.mode.unseen_tags(link)
     }
 
     /// Better ways that were not taken, ingress first.
@@ -423,8 +407,7 @@ impl Attachment {
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |f: &mut fmt::Formatter<'_>, passed_over: &[PassedOver]| {
-            let reasons: Vec<_> = passed_over.iter().map(ToString::to_string).collect();
-            if reasons.is_empty() { Ok(()) } else { write!(f, " ({})", reasons.join("; ")) }
+            if passed_over.is_empty() { Ok(()) } else { write!(f, " ({})", reasons(passed_over)) }
         };
         write!(f, "{}: ingress {}", self.link.name, self.ingress.mode)?;
         because(f, &self.ingress.passed_over)?;

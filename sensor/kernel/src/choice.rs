@@ -9,9 +9,9 @@
 use std::fmt;
 
 use super::{
-    links::Link,
-    sys,
-    ways::{IngressMode, IngressWish, PassedOver},
+    ethtool,
+    links::{Link, LinkLayer},
+    ways::{EgressMode, IngressMode, IngressWish, PassedOver, Way},
 };
 
 /// Kinds of device on which XDP counts wrongly, or harms.
@@ -52,8 +52,8 @@ pub enum TagsBeside {
 impl TagsBeside {
     /// Whether that is so for `link` now.
     pub(super) fn of(link: &Link) -> Option<Self> {
-        Self::judge(link, || match sys::ethtool_flags(&link.name) {
-            Ok(flags) => flags & sys::ETHTOOL_RX_VLAN != 0,
+        Self::judge(link, || match ethtool::flags(&link.name) {
+            Ok(flags) => flags & ethtool::RX_VLAN != 0,
             Err(error) => {
                 tracing::debug!(interface = link.name, %error, "it does not report its offloads");
                 false
@@ -78,6 +78,16 @@ impl TagsBeside {
     }
 }
 
+impl IngressMode {
+    /// VLAN tags of `link` that a program there does not see.
+    pub(super) fn unseen_tags(self, link: &Link) -> Option<TagsBeside> {
+        match self {
+            Self::NativeXdp | Self::GenericXdp => TagsBeside::of(link),
+            Self::TcxIngress | Self::ClsactIngress => None,
+        }
+    }
+}
+
 impl fmt::Display for TagsBeside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,8 +101,55 @@ impl fmt::Display for TagsBeside {
     }
 }
 
-/// What to try, best first, and what was passed over before anything was tried.
-pub(super) fn ways(
+/// What to try, best first, and what was passed over before anything was tried. Whoever attaches and whoever only
+/// says what attaching would come to follow the same plan.
+#[derive(Clone, Debug)]
+pub(super) struct Plan<M: 'static> {
+    ways: &'static [M],
+    passed_over: Option<PassedOver>,
+}
+
+/// What came of a plan.
+#[derive(Debug)]
+pub(super) struct Choice<M, T> {
+    /// The first way that works, and what it gave.
+    pub taken: Option<(M, T)>,
+    /// Better ways, and why not.
+    pub passed_over: Vec<PassedOver>,
+}
+
+impl<M: Copy + Way> Plan<M> {
+    /// Tries one after another until one works.
+    pub(super) fn first<T>(self, mut attempt: impl FnMut(M) -> Result<T, String>) -> Choice<M, T> {
+        let mut passed_over: Vec<_> = self.passed_over.into_iter().collect();
+        for &mode in self.ways {
+            match attempt(mode) {
+                Ok(found) => return Choice { taken: Some((mode, found)), passed_over },
+                Err(reason) => passed_over.push(PassedOver { way: mode.name(), reason }),
+            }
+        }
+        Choice { taken: None, passed_over }
+    }
+}
+
+/// The plan for packets that `link` receives.
+pub(super) fn ingress(link: &Link, wish: IngressWish) -> Plan<IngressMode> {
+    // Without Ethernet headers, the hook itself says that XDP is not for such devices.
+    let (kind, tags) = match link.link_layer {
+        LinkLayer::Ethernet => (&*link.kind, TagsBeside::of(link)),
+        LinkLayer::Ip => ("", None),
+    };
+    let (ways, passed_over) = ways(wish, kind, tags.as_ref());
+    Plan { ways, passed_over }
+}
+
+/// The plan for packets that an interface sends.
+pub(super) fn egress() -> Plan<EgressMode> {
+    Plan { ways: &[EgressMode::Tcx, EgressMode::Clsact], passed_over: None }
+}
+
+/// The ways for received packets.
+fn ways(
     wish: IngressWish,
     kind: &str,
     tags: Option<&TagsBeside>,
@@ -119,7 +176,7 @@ pub(super) fn ways(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::links::LinkLayer, *};
+    use super::*;
 
     fn first(wish: IngressWish, kind: &str, tags: Option<&TagsBeside>) -> (IngressMode, String) {
         let (tried, passed_over) = ways(wish, kind, tags);

@@ -6,6 +6,8 @@ use std::io;
 
 use thiserror::Error;
 
+use super::refusal::VerifierLog;
+
 /// The sort of matter an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -54,14 +56,12 @@ pub enum KernelError {
         name: &'static str,
     },
     /// The kernel's verifier refused a program.
-    #[error(
-        "the kernel rejects the eBPF program `{program}`: {source}; end of the verifier log:\n{tail}"
-    )]
+    #[error("the kernel rejects the eBPF program `{program}`: {source}; {log}")]
     Refused {
         /// Its name.
         program: &'static str,
-        /// Last lines of the verifier's log; the whole log is written at debug level.
-        tail: String,
+        /// What the verifier said.
+        log: VerifierLog,
         /// What the system call returned.
         source: io::Error,
     },
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(KernelError::NotBuilt.kind(), ErrorKind::Unsupported);
         let refused = |code| KernelError::Refused {
             program: "ingress",
-            tail: String::new(),
+            log: VerifierLog::default(),
             source: io::Error::from_raw_os_error(code),
         };
         assert_eq!(refused(libc::EINVAL).kind(), ErrorKind::Unsupported);

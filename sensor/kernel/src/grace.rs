@@ -27,17 +27,19 @@ pub enum Grace {
     None,
 }
 
+/// Whether membarrier(2) waits for grace periods here.
+pub fn has_membarrier() -> bool {
+    let commands = sys::membarrier(command::QUERY).unwrap_or(0);
+    commands & libc::c_long::from(command::GLOBAL) != 0
+}
+
 impl Grace {
     /// The way that this kernel offers.
     ///
     /// # Errors
     /// When neither is to be had.
     pub fn new() -> Result<Self, KernelError> {
-        let commands = sys::membarrier(command::QUERY).unwrap_or(0);
-        if commands & libc::c_long::from(command::GLOBAL) != 0 {
-            return Ok(Self::Membarrier);
-        }
-        Self::map_of_maps()
+        if has_membarrier() { Ok(Self::Membarrier) } else { Self::map_of_maps() }
     }
 
     /// The way by a map of maps.

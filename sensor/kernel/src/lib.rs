@@ -11,8 +11,10 @@
 //!   `handover`: how they are moved; [`links`], [`routes`] and
 //!   [`watch`]: which interfaces; [`addresses`]: of this host.
 //! * [`pins`]: what goes on while no agent runs, and how the next takes it over.
+//! * [`device`], `drivers`, [`outlook`]: what attaching would come to, said without attaching.
 //! * [`budget`], [`probe`], [`clock`], [`grace`]: memory, kernel features, time, waiting.
-//! * `object`, `maps`, `sys`, `netlink`, `tc`, [`guard`]: the border itself. `unsafe` is in `maps` and `sys` only.
+//! * `object`, `maps`, `sys`, `ethtool`, `netlink`, `tc`, [`guard`]: the border itself; [`refusal`]: what the verifier says.
+//!   `unsafe` is in `maps`, `sys` and `ethtool` only.
 
 // They panic when the other end is gone; the command line's `stdio` writes.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -25,8 +27,11 @@ pub mod choice;
 pub mod clock;
 pub mod counters;
 pub mod coverage;
+pub mod device;
 pub mod drain;
+mod drivers;
 pub mod error;
+mod ethtool;
 pub mod grace;
 pub mod guard;
 mod handover;
@@ -36,15 +41,21 @@ pub mod log;
 mod maps;
 mod netlink;
 mod object;
+pub mod outlook;
 pub mod pins;
 pub mod probe;
+pub mod refusal;
 pub mod routes;
 pub mod sys;
 mod tc;
 pub mod watch;
 mod ways;
 
-use std::{os::fd::OwnedFd, sync::Arc, time::Instant};
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+    time::Instant,
+};
 
 use aya::Ebpf;
 use sensor_common::{crossing::Crossing, layout::names};
@@ -53,6 +64,7 @@ use self::{
     attach::{Attachment, HookEvent, Hooks, IngressWish},
     budget::{Budget, DEFAULT_MEMORY},
     clock::ClockSource,
+    device::Devices,
     drain::Drain,
     error::KernelError,
     grace::Grace,
@@ -62,7 +74,8 @@ use self::{
     maps::{Books, ClockReadings, FlowTable},
     object::descriptor,
     pins::{Adopted, Pins, Plan},
-    probe::Features,
+    probe::{Features, Means},
+    sys::ProgramInfo,
 };
 
 /// How to load.
@@ -78,11 +91,20 @@ pub struct Options {
     pub guarded: bool,
     /// What agents before have left, and where to leave tables and links.
     pub pins: Option<Pins>,
+    /// Where the verifier's log goes, should it refuse a program.
+    pub verifier_logs: refusal::Directory,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory: DEFAULT_MEMORY, grace: None, without_tcx: false, guarded: false, pins: None }
+        Self {
+            memory: DEFAULT_MEMORY,
+            grace: None,
+            without_tcx: false,
+            guarded: false,
+            pins: None,
+            verifier_logs: refusal::Directory::default(),
+        }
     }
 }
 
@@ -107,7 +129,7 @@ pub fn load(object: &[u8], options: Options) -> Result<Loaded, KernelError> {
     let features = Features::probe()?;
     let budget = Budget::new(options.memory, probe::cpu_numbers()?);
     let plan = options.pins.as_ref().map_or(Ok(Plan::default()), |pins| pins.plan(&budget))?;
-    let mut ebpf = object::load(object, &budget, plan.set.as_deref())?;
+    let mut ebpf = object::load(object, &budget, plan.set.as_deref(), &options.verifier_logs)?;
     let (adopted, former) = (plan.adopted.is_some(), plan.former.len());
     let (state, heritage) = pins::begin(plan, &budget)?;
     let log = KernelLog::new(&mut ebpf);
@@ -146,6 +168,38 @@ struct Pinned {
     directory: pins::Directory,
     tables: bool,
     former: usize,
+}
+
+/// The programs of an object, as the kernel knew them after it had verified them.
+#[derive(Debug)]
+pub struct Trial(Vec<ProgramInfo>);
+
+impl Trial {
+    /// Has the kernel verify the programs of `object`, with the smallest tables, and forgets them. Attaches nothing.
+    ///
+    /// # Errors
+    /// As those of [`load`].
+    pub fn of(object: &[u8], verifier_logs: &refusal::Directory) -> Result<Self, KernelError> {
+        if object.is_empty() {
+            return Err(KernelError::NotBuilt);
+        }
+        Features::probe()?;
+        let ebpf = object::load(object, &Budget::new(0, 1), None, verifier_logs)?;
+        let source = |source| KernelError::System { attempt: "query a program", source };
+        let info = |name| sys::program_info(descriptor(&ebpf, name)?.as_fd()).map_err(source);
+        object::ATTACHED.into_iter().map(info).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// To look at interfaces of this thread's network namespace. Where the programs could be loaded, a `trial` tells those of
+/// another sensor from others.
+///
+/// # Errors
+/// When rtnetlink does not answer.
+pub fn devices(trial: Option<Trial>, means: &Means) -> Result<Devices, KernelError> {
+    let own = trial.map(|Trial(programs)| programs).unwrap_or_default();
+    Devices::open(own, means.has_tcx())
+        .map_err(|source| KernelError::System { attempt: "ask rtnetlink about interfaces", source })
 }
 
 /// The loaded programs. Keep it as long as anything is attached.

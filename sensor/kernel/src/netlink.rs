@@ -1,16 +1,19 @@
-//! A few questions and orders to rtnetlink, message by message.
+//! A few questions and orders to rtnetlink, and questions to generic netlink, message by message.
 //!
 //! Only the handful of attributes that the agent needs is read, and everything else skipped: what a newer kernel adds
 //! cannot break it. Layouts: linux/netlink.h, linux/rtnetlink.h. All numbers are in host order.
 
 use std::io;
 
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::{
+    Socket, SocketAddr,
+    protocols::{NETLINK_GENERIC, NETLINK_ROUTE},
+};
 
 /// Octets of `struct nlmsghdr`.
 const HEADER: usize = 16;
 
-/// A socket to rtnetlink. It belongs to the network namespace of the thread that opened it.
+/// A socket to rtnetlink or generic netlink. It belongs to the network namespace of the thread that opened it.
 #[derive(Debug)]
 pub(super) struct Netlink {
     socket: Socket,
@@ -32,9 +35,18 @@ struct Answers {
 }
 
 impl Netlink {
-    /// Opens a socket.
+    /// Opens a socket to rtnetlink.
     pub(super) fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        Self::to(NETLINK_ROUTE)
+    }
+
+    /// Opens a socket to generic netlink.
+    pub(super) fn generic() -> io::Result<Self> {
+        Self::to(NETLINK_GENERIC)
+    }
+
+    fn to(protocol: isize) -> io::Result<Self> {
+        let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
         Ok(Self { socket, sequence: 0 })

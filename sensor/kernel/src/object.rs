@@ -12,7 +12,21 @@ use aya::{
 };
 use sensor_common::layout::{Geometry, names};
 
-use super::{budget::Budget, error::KernelError, pins};
+use super::{
+    budget::Budget,
+    error::KernelError,
+    pins,
+    refusal::{self, VerifierLog},
+};
+
+/// Those that stay at interfaces.
+pub(super) const ATTACHED: [&str; 5] = [
+    names::PROGRAM_INGRESS,
+    names::PROGRAM_TC_INGRESS,
+    names::PROGRAM_TC_EGRESS,
+    names::PROGRAM_TC_INGRESS_L3,
+    names::PROGRAM_TC_EGRESS_L3,
+];
 
 /// The programs that the agent uses.
 const PROGRAMS: [&str; 8] = [
@@ -26,9 +40,6 @@ const PROGRAMS: [&str; 8] = [
     names::PROGRAM_CLOCK,
 ];
 
-/// Lines of the verifier's log that go into the error message.
-const LOG_TAIL: usize = 12;
-
 /// Makes the maps in the sizes of `budget`, or takes those that are pinned in `tables`, and pins there those that are not; has the
 /// kernel verify every program.
 ///
@@ -38,6 +49,7 @@ pub(super) fn load(
     object: &[u8],
     budget: &Budget,
     tables: Option<&Path>,
+    logs: &refusal::Directory,
 ) -> Result<Ebpf, KernelError> {
     if object.is_empty() {
         return Err(KernelError::NotBuilt);
@@ -67,7 +79,7 @@ pub(super) fn load(
         .load(object)
         .map_err(load_error)?;
     for name in PROGRAMS {
-        verify(&mut ebpf, name)?;
+        verify(&mut ebpf, name, logs)?;
     }
     Ok(ebpf)
 }
@@ -89,26 +101,24 @@ fn seed() -> u64 {
 }
 
 /// Has the kernel load one program.
-fn verify(ebpf: &mut Ebpf, name: &'static str) -> Result<(), KernelError> {
+fn verify(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    logs: &refusal::Directory,
+) -> Result<(), KernelError> {
     let loaded = match ebpf.program_mut(name) {
         Some(Program::Xdp(xdp)) => xdp.load(),
         Some(Program::SchedClassifier(classifier)) => classifier.load(),
         _ => return Err(KernelError::Missing { what: "program", name }),
     };
     loaded.map_err(|error| match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            let log = verifier_log.to_string();
-            tracing::debug!(program = name, "the verifier's log:\n{log}");
-            KernelError::Refused { program: name, tail: tail(&log), source: io_error }
-        }
+        ProgramError::LoadError { io_error, verifier_log } => KernelError::Refused {
+            program: name,
+            log: VerifierLog::keep(name, &verifier_log.to_string(), logs),
+            source: io_error,
+        },
         source => KernelError::Program { program: name, source },
     })
-}
-
-/// The last lines of a verifier's log, which say what was wrong; statistics follow them.
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n")
 }
 
 /// A descriptor of its own for the loaded program `name`, usable from any thread.
@@ -130,17 +140,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_the_verifiers_log_is_kept() {
-        let log: String = (0..100).map(|line| format!("line {line}\n\n")).collect();
-        let tail = tail(&log);
-        assert_eq!(tail.lines().count(), LOG_TAIL);
-        assert!(tail.starts_with("line 88") && tail.ends_with("line 99"), "{tail}");
-        assert_eq!(super::tail("one\n"), "one");
-    }
-
-    #[test]
     fn an_agent_without_its_object_says_how_to_build_it() {
-        let error = load(&[], &Budget::new(1 << 20, 1), None).unwrap_err();
+        let logs = refusal::Directory::default();
+        let error = load(&[], &Budget::new(1 << 20, 1), None, &logs).unwrap_err();
         assert!(error.to_string().contains("cargo xtask build"), "{error}");
     }
 

@@ -33,21 +33,83 @@ impl Features {
     /// # Errors
     /// [`KernelError::TooOld`], [`KernelError::Permission`], or when the kernel does not say what it is.
     pub fn probe() -> Result<Self, KernelError> {
+        Means::look()?.judge()
+    }
+}
+
+/// The running kernel, and what this process may do.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// Release of the kernel, as `uname -r` prints it.
+    pub release: String,
+    /// Not from the release alone: distributions put their own numbers there.
+    version: KernelVersion,
+    /// Effective capabilities, a bit each.
+    capabilities: u64,
+}
+
+impl Means {
+    /// Asks.
+    ///
+    /// # Errors
+    /// When the kernel does not say what it is.
+    pub fn look() -> Result<Self, KernelError> {
         let release = read("/proc/sys/kernel/osrelease")?.trim().to_owned();
-        // Not from the release alone: distributions put their own numbers there.
         let version = KernelVersion::current().map_err(|error| KernelError::System {
             attempt: "find out the kernel's version",
             source: io::Error::other(error.to_string()),
         })?;
-        let at_least = |major, minor| version >= KernelVersion::new(major, minor, 0);
-        if !at_least(FLOOR.0, FLOOR.1) {
-            return Err(KernelError::TooOld { release, floor: FLOOR.2 });
-        }
-        let missing = missing_capabilities(&read("/proc/self/status")?);
+        Ok(Self { release, version, capabilities: effective(&read("/proc/self/status")?) })
+    }
+
+    /// Those of a kernel of this version and of a process with these capabilities.
+    pub fn of((major, minor): (u8, u8), capabilities: u64) -> Self {
+        let version = KernelVersion::new(major, minor, 0);
+        Self { release: format!("{major}.{minor}.0"), version, capabilities }
+    }
+
+    /// What the kernel offers, if it is enough and this process may use it.
+    ///
+    /// # Errors
+    /// [`KernelError::TooOld`], [`KernelError::Permission`].
+    pub fn judge(&self) -> Result<Features, KernelError> {
+        self.judge_kernel()?;
+        let missing = self.missing();
         if !missing.is_empty() {
             return Err(KernelError::Permission { missing: missing.join(", ") });
         }
-        Ok(Self { tcx: at_least(TCX.0, TCX.1), release })
+        Ok(Features { tcx: self.has_tcx(), release: self.release.clone() })
+    }
+
+    /// The same for the kernel alone.
+    ///
+    /// # Errors
+    /// [`KernelError::TooOld`].
+    pub fn judge_kernel(&self) -> Result<(), KernelError> {
+        match self.is_at_least(FLOOR.0, FLOOR.1) {
+            true => Ok(()),
+            false => Err(KernelError::TooOld { release: self.release.clone(), floor: FLOOR.2 }),
+        }
+    }
+
+    /// Whether the kernel is of this version or newer.
+    pub fn is_at_least(&self, major: u8, minor: u8) -> bool {
+        self.version >= KernelVersion::new(major, minor, 0)
+    }
+
+    /// Whether it has tcx links.
+    pub fn has_tcx(&self) -> bool {
+        self.is_at_least(TCX.0, TCX.1)
+    }
+
+    /// The capabilities that loading and attaching take and this process lacks.
+    pub fn missing(&self) -> Vec<&'static str> {
+        missing_capabilities(self.capabilities)
+    }
+
+    /// Whether this process has the capability of this number (linux/capability.h).
+    pub fn may(&self, capability: u32) -> bool {
+        self.capabilities >> capability & 1 != 0
     }
 }
 
@@ -74,13 +136,17 @@ fn read(path: &'static str) -> Result<String, KernelError> {
         .map_err(|source| KernelError::System { attempt: "read from /proc", source })
 }
 
-/// The needed capabilities that the effective set in the text of /proc/PID/status lacks.
-fn missing_capabilities(status: &str) -> Vec<&'static str> {
-    let effective = status
+/// The effective set in the text of /proc/PID/status.
+fn effective(status: &str) -> u64 {
+    status
         .lines()
         .find_map(|line| line.strip_prefix("CapEff:"))
         .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
-        .unwrap_or(0);
+        .unwrap_or(0)
+}
+
+/// The needed capabilities that a set lacks.
+fn missing_capabilities(effective: u64) -> Vec<&'static str> {
     let has = |number: u32| effective >> number & 1 != 0;
     NEEDED
         .into_iter()
@@ -105,6 +171,7 @@ mod tests {
     fn missing_capabilities_are_named() {
         let status =
             |set: u64| format!("Name:\tsensor\nCapPrm:\t0\nCapEff:\t{set:016x}\nCapBnd:\tff\n");
+        let missing_capabilities = |status: &str| missing_capabilities(effective(status));
         assert_eq!(missing_capabilities(&status(u64::MAX)), [""; 0]);
         assert_eq!(missing_capabilities(&status(0)), ["CAP_NET_ADMIN", "CAP_PERFMON", "CAP_BPF"]);
         assert_eq!(missing_capabilities(&status(1 << 12 | 1 << 39)), ["CAP_PERFMON"]);

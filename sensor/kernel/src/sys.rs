@@ -1,5 +1,5 @@
 //! The system calls that neither the standard library nor aya makes for us: bpf(2) links, test runs and
-//! maps of maps, membarrier(2), ethtool's ioctl, and clocks.
+//! maps of maps, membarrier(2), and clocks.
 //!
 //! Each function is one call, with the kernel's structure written out beside it.
 
@@ -9,8 +9,6 @@ use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
-
-use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 
 pub(super) mod objects;
 
@@ -360,39 +358,6 @@ pub(super) fn membarrier(command: libc::c_int) -> io::Result<libc::c_long> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// The device takes the outermost VLAN tag out of what it receives (`ETH_FLAG_RXVLAN` of linux/ethtool.h).
-pub(super) const ETHTOOL_RX_VLAN: u32 = 1 << 8;
-
-/// What `interface`, by name, has switched on of the features that `ETHTOOL_GFLAGS` tells of.
-pub(super) fn ethtool_flags(interface: &str) -> io::Result<u32> {
-    /// Of linux/sockios.h; libc lacks it.
-    const SIOCETHTOOL: libc::Ioctl = 0x8946;
-    const ETHTOOL_GFLAGS: u32 = 0x25;
-    #[repr(C)]
-    struct Value {
-        command: u32,
-        data: u32,
-    }
-    let mut value = Value { command: ETHTOOL_GFLAGS, data: 0 };
-    // SAFETY: all of its bits zero are a valid `ifreq`: numbers, and pointers that are null.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    if interface.len() >= request.ifr_name.len() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    for (place, octet) in request.ifr_name.iter_mut().zip(interface.bytes()) {
-        *place = octet as libc::c_char;
-    }
-    request.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // Any socket leads to the interfaces of this thread's network namespace.
-    let socket = Socket::new(NETLINK_ROUTE)?;
-    // SAFETY: the request names an interface by a text that ends with a zero, and points to the structure that its command
-    // reads and fills; both live until the call returns.
-    match unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) } {
-        0 => Ok(value.data),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
 /// A reading of `clock`, nanoseconds.
 pub(super) fn clock_gettime(clock: libc::clockid_t) -> io::Result<u64> {
     read_clock(clock, libc::clock_gettime)
@@ -413,4 +378,30 @@ fn read_clock(
         return Err(io::Error::last_os_error());
     }
     Ok(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// How the wall clock is kept (adjtimex(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockDiscipline {
+    /// Somebody, an NTP client for example, says that it is right.
+    pub synchronized: bool,
+    /// By how much it may be wrong, microseconds; means something while it is synchronized.
+    pub max_error: u64,
+}
+
+/// Asks how the wall clock is kept. Takes no privilege.
+///
+/// # Errors
+/// When a sandbox forbids the call.
+pub fn clock_discipline() -> io::Result<ClockDiscipline> {
+    // SAFETY: all of its bits zero are a valid `timex`: integers, and `modes` 0, which changes nothing.
+    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure lives until the call returns.
+    let state = unsafe { libc::adjtimex(&raw mut timex) };
+    if state < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let unsynchronized = timex.status & libc::STA_UNSYNC != 0 || state == libc::TIME_ERROR;
+    let max_error = u64::try_from(timex.maxerror).unwrap_or(0);
+    Ok(ClockDiscipline { synchronized: !unsynchronized, max_error })
 }

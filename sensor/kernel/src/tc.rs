@@ -273,6 +273,25 @@ pub(super) fn sweep_orphans(interface: u32) -> io::Result<usize> {
     sweep(&mut Netlink::open()?, interface, dead)
 }
 
+/// What others have on both sides of an interface's clsact qdisc, by name; needs no privilege.
+pub(super) fn others(interface: u32) -> io::Result<Vec<String>> {
+    let mut netlink = Netlink::open()?;
+    let mut found = Vec::new();
+    for side in [Side::Ingress, Side::Egress] {
+        let answers = match dump(&mut netlink, interface, side) {
+            // No such qdisc, or none of that class.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOENT)) => {
+                continue;
+            }
+            answers => answers?,
+        };
+        let others = answers.iter().filter(|(_, body)| owner(attributes_of(body)).is_none());
+        found.extend(others.map(|(_, body)| label(body)));
+    }
+    found.dedup();
+    Ok(found)
+}
+
 /// Our filters on one side, and how many of others there are.
 fn filters(netlink: &mut Netlink, interface: u32, side: Side) -> io::Result<(Vec<Found>, usize)> {
     let (mut ours, mut others) = (Vec::new(), 0);

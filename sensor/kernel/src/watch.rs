@@ -150,6 +150,19 @@ impl LinkWatch {
     }
 }
 
+/// The interfaces of `patterns` that are there now, and all that are there: one look, which follows nothing.
+///
+/// # Errors
+/// When rtnetlink does not answer.
+pub fn glance(patterns: LinkPatterns) -> Result<(Selection, Vec<Link>), KernelError> {
+    let look = Netlink::open().and_then(|mut netlink| look(&mut netlink, &patterns));
+    let (links, default_routes) = look.map_err(failed)?;
+    let mut selection = Selection::new(patterns);
+    selection.update(links.clone(), default_routes);
+    selection.wait_for_the_missing();
+    Ok((selection, links))
+}
+
 /// What is there now.
 fn look(netlink: &mut Netlink, patterns: &LinkPatterns) -> io::Result<(Vec<Link>, DefaultRoutes)> {
     let links = dump_links(netlink)?;

@@ -2,6 +2,20 @@
 
 use std::fmt;
 
+/// Why native XDP cannot be had: another program is there.
+pub const SLOT_TAKEN: &str = "slot taken by another program";
+/// The driver cannot run XDP programs.
+pub const NO_NATIVE_XDP: &str = "driver has none";
+/// Frames of the device begin with the IP header.
+pub const NO_ETHERNET: &str = "XDP requires Ethernet headers";
+/// Why tcx cannot be had.
+pub const NO_TCX: &str = "needs Linux 6.6";
+
+/// The driver refuses XDP for frames of this length.
+pub(super) fn refused_at(mtu: u32, why: &str) -> String {
+    format!("driver refuses it at MTU {mtu} ({why})")
+}
+
 /// How received packets are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IngressMode {
@@ -53,8 +67,15 @@ pub(super) trait Way {
     fn name(self) -> &'static str;
 }
 
-impl Way for IngressMode {
-    fn name(self) -> &'static str {
+/// All reasons in one line.
+pub fn reasons(passed_over: &[PassedOver]) -> String {
+    let reasons: Vec<_> = passed_over.iter().map(ToString::to_string).collect();
+    reasons.join("; ")
+}
+
+impl IngressMode {
+    /// Its name.
+    pub fn name(self) -> &'static str {
         match self {
             Self::NativeXdp => "native XDP",
             Self::TcxIngress => "tcx",
@@ -64,12 +85,25 @@ impl Way for IngressMode {
     }
 }
 
-impl Way for EgressMode {
-    fn name(self) -> &'static str {
+impl EgressMode {
+    /// Its name.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Tcx => "tcx",
             Self::Clsact => "clsact",
         }
+    }
+}
+
+impl Way for IngressMode {
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Way for EgressMode {
+    fn name(self) -> &'static str {
+        self.name()
     }
 }
 

@@ -8,12 +8,14 @@
 //!   [`devices`]: what is configured of routers.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
 //! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`reconfigure`]: reloads.
+//! * [`doctor`]: what host, kernel and user allow, before anything starts.
 //! * [`service`]: what systemd hears of the agent. [`status`]: what became of every packet and record. [`logging`]: the log.
 
 pub mod config;
 #[expect(clippy::disallowed_types, reason = "edge: sockets")]
 pub mod control;
 pub mod devices;
+pub mod doctor;
 pub mod exports;
 pub mod inspect;
 pub mod logging;

@@ -13,6 +13,7 @@ pub mod check;
 pub mod completions;
 pub mod control;
 pub mod decode;
+pub mod doctor;
 pub mod exit;
 pub mod fields;
 pub mod hits;
@@ -34,6 +35,7 @@ use self::{
     completions::CompletionsArgs,
     control::{ReloadArgs, StatusArgs, TapArgs},
     decode::DecodeArgs,
+    doctor::DoctorArgs,
     exit::Exit,
     labels::LabelsArgs,
     manual::ManualArgs,
@@ -105,6 +107,9 @@ pub enum Command {
     Unpin(UnpinArgs),
     /// Validate a configuration and every file it references
     Check(CheckArgs),
+    /// Show what host, kernel, drivers and user allow, and what to do about the rest; exit code 1 if something is a problem
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Test the outputs for policy hits
     Hits(HitsArgs),
     /// Validate, explain or run a query
@@ -151,6 +156,7 @@ pub fn main(
         Command::Reload(arguments) => control::reload(arguments),
         Command::Unpin(arguments) => unpin::unpin(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Doctor(arguments) => doctor::doctor(arguments, object),
         Command::Hits(arguments) => hits::hits(arguments),
         Command::Nql(arguments) => nql::nql(arguments),
         Command::Policy(arguments) => policy::policy(arguments),

@@ -35,6 +35,7 @@ mod worker;
 
 use std::{
     collections::BTreeMap,
+    io,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, TryLockError,
@@ -48,7 +49,7 @@ use sensor_core::sync::Unpoisoned as _;
 use self::{
     error::IntakeError,
     keeper::Keeper,
-    options::{Listener, Options},
+    options::{Listener, Options, Transport},
     parts::Parts,
     report::Report,
     shard::{DecoderShard, SharedDecoder, lock},
@@ -67,6 +68,20 @@ pub use self::state::fresh as fresh_state;
 /// When one cannot be used.
 pub fn check_tls(tls: &options::Tls) -> Result<(), IntakeError> {
     stream::check_tls(tls)
+}
+
+/// Tries each listener of `options` as [`Intake::start`] would, and receives nothing: for datagrams, the octets that the
+/// receive buffer would have; or why nothing can be received there.
+pub fn trials(options: &Options) -> Vec<io::Result<Option<usize>>> {
+    let Options { listeners, receive_buffer, .. } = options;
+    let trial = |listener: &Listener| {
+        let only_v6 = sockets::leaves_v4(listener, listeners);
+        match listener.transport {
+            Transport::Udp => socket::trial(listener, only_v6, *receive_buffer).map(Some),
+            Transport::Tcp | Transport::Tls(_) => stream::trial(listener, only_v6).map(|()| None),
+        }
+    };
+    listeners.iter().map(trial).collect()
 }
 
 /// Everything that is listened to. Dropping it leaves the threads running; [`Intake::stop`] ends them.

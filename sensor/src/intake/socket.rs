@@ -175,6 +175,13 @@ pub(super) fn open(listener: &Listener, binding: Binding) -> Result<Vec<Arc<Port
     Ok(ports)
 }
 
+/// Opens one socket at the address of `listener` as [`open`] would, and closes it; returns the octets of its receive buffer.
+pub(super) fn trial(listener: &Listener, only_v6: bool, buffer: usize) -> io::Result<usize> {
+    let socket =
+        bound(listener.address, Binding { workers: 1, buffer, only_v6, shared: false }, false)?;
+    give_buffer(&socket, buffer)
+}
+
 fn bound(address: SocketAddr, binding: Binding, group: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
     if address.is_ipv6() {
@@ -187,14 +194,10 @@ fn bound(address: SocketAddr, binding: Binding, group: bool) -> io::Result<Socke
     Ok(socket)
 }
 
-/// Makes the receive buffer `octets` large, or as large as the system lets it be; returns that.
+/// As [`give_buffer`]; warns, once, where that is less.
 fn set_buffer(socket: &Socket, octets: usize) -> io::Result<usize> {
     static WARNED: AtomicBool = AtomicBool::new(false);
-    if sys::force_receive_buffer(socket.as_fd(), octets).is_err() {
-        socket.set_recv_buffer_size(octets)?;
-    }
-    // The kernel doubles what it is asked for, to account for its own structures.
-    let given = socket.recv_buffer_size()? / 2;
+    let given = give_buffer(socket, octets)?;
     if given < octets && !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "the receive buffer is {given} octets, not {octets}: run `sysctl -w \
@@ -202,4 +205,13 @@ fn set_buffer(socket: &Socket, octets: usize) -> io::Result<usize> {
         );
     }
     Ok(given)
+}
+
+/// Makes the receive buffer `octets` large, or as large as the system lets it be; returns that.
+fn give_buffer(socket: &Socket, octets: usize) -> io::Result<usize> {
+    if sys::force_receive_buffer(socket.as_fd(), octets).is_err() {
+        socket.set_recv_buffer_size(octets)?;
+    }
+    // The kernel doubles what it is asked for, to account for its own structures.
+    Ok(socket.recv_buffer_size()? / 2)
 }

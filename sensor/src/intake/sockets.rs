@@ -232,7 +232,7 @@ enum Opened {
 }
 
 /// Whether an IPv4 listener of `all` has the port of `listener`.
-fn leaves_v4(listener: &Listener, all: &[Listener]) -> bool {
+pub(super) fn leaves_v4(listener: &Listener, all: &[Listener]) -> bool {
     all.iter().any(|other| {
         other.address.is_ipv4()
             && other.address.port() == listener.address.port()

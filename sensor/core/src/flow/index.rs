@@ -15,6 +15,12 @@ pub struct Index {
 }
 
 impl Index {
+    /// Octets that `count` slots take.
+    pub fn octets(count: usize) -> usize {
+        let cells = (count.saturating_mul(4) / 3 + 1).checked_next_power_of_two();
+        cells.map_or(usize::MAX, |cells| cells.max(8).saturating_mul(size_of::<u64>()))
+    }
+
     /// Number of slots.
     pub fn len(&self) -> usize {
         self.used
@@ -107,6 +113,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn its_octets_are_told_beforehand() {
+        assert_eq!(Index::octets(0), 64);
+        for count in [1_u32, 6, 7, 12, 13, 100, 3072, 3073] {
+            let mut index = Index::default();
+            (0..count).for_each(|slot| index.insert(slot.wrapping_mul(0x9e37_79b9), slot));
+            assert_eq!(Index::octets(count as usize), index.cells.len() * 8, "{count}");
+        }
+        assert_eq!(Index::octets(usize::MAX), usize::MAX);
+    }
 
     proptest! {
         #[test]

@@ -49,6 +49,12 @@ pub struct Keys<S> {
 pub struct Hash(u32);
 
 impl<S: State> Keys<S> {
+    /// Octets that `count` keys of `stride` words take, besides what their states point to.
+    pub fn octets(stride: usize, count: usize) -> usize {
+        let each = size_of::<S>() + stride * size_of::<u64>() + size_of::<Reverse<(u64, Slot)>>();
+        count.saturating_mul(each).saturating_add(Index::octets(count))
+    }
+
     /// No keys yet, each to be of `stride` words. The seed protects against keys made to collide; nothing that can be seen
     /// depends on it.
     pub fn new(stride: usize, seed: u64) -> Self {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustls::{ServerConfig, crypto::ring};
+use socket2::{Domain, Socket, Type};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
@@ -74,6 +75,17 @@ impl Endpoint {
         listener.set_nonblocking(true).map_err(failed)?;
         Ok(Self { listener, tls, token })
     }
+}
+
+/// Binds a socket as [`Endpoint::open`] would, and closes it before anybody could connect.
+///
+/// # Errors
+/// Why the address cannot be had.
+pub fn trial(address: std::net::SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // As the standard library does.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())
 }
 
 /// Reads the files of the endpoint, and starts nothing.

@@ -32,7 +32,7 @@ use super::{config::Config, plant::Plant};
 pub use self::{
     agent::ReloadRequest,
     routes::HEALTH,
-    socket::{SocketError, check},
+    socket::{SocketError, check, trial as trial_of_socket},
     tap::MOST_A_SECOND,
 };
 

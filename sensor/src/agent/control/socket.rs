@@ -139,6 +139,17 @@ impl Drop for ControlSocket {
     }
 }
 
+/// Whether the path of `config` is free, and its group there, as [`ControlSocket::open`] looks; makes nothing.
+///
+/// # Errors
+/// Why not.
+pub fn trial(config: &ControlConfig) -> Result<(), SocketError> {
+    if config.group_required && group_id(&config.group).is_none() {
+        return Err(SocketError::NoGroup { group: config.group.clone() });
+    }
+    config.socket.as_deref().map_or(Ok(()), check_place)
+}
+
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }

@@ -33,7 +33,7 @@ use crate::{
             interface::{IngressWishes, InterfaceConfig},
         },
         plant::Plant,
-        service::pulse::Pulse,
+        service::{self, pulse::Pulse},
         status::{
             Status,
             host::{Host, Interface},
@@ -164,6 +164,7 @@ pub fn prepare(object: &[u8], config: &Config) -> anyhow::Result<Option<Prepared
         memory: capture.kernel_memory,
         guarded: true,
         pins: pins.pins,
+        verifier_logs: service::verifier_logs(),
         ..sensor_kernel::Options::default()
     };
     let loaded = sensor_kernel::load(object, options)?;
@@ -185,7 +186,8 @@ fn fill(status: &mut Status, drained: Drained, watched: Watched, pins: &Told, in
     status.cache = Some(cache);
 }
 
-fn pattern(pattern: &InterfacePattern) -> &str {
+/// A pattern as the kernel room reads it.
+pub fn pattern(pattern: &InterfacePattern) -> &str {
     match pattern {
         InterfacePattern::Auto => AUTO,
         InterfacePattern::Name(name) => name,

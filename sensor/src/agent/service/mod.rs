@@ -7,9 +7,13 @@
 pub mod pulse;
 pub mod state;
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use sd_notify::NotifyState;
+use sensor_kernel::refusal;
 
 use self::pulse::Pulse;
 
@@ -17,6 +21,15 @@ use self::pulse::Pulse;
 const STATUS: Duration = Duration::from_secs(10);
 /// How often, at least, [`Service::tick`] is to be called.
 pub const TICK: Duration = Duration::from_millis(500);
+
+/// Where the verifier's log of a refused program goes: the service's state directory, where there is one. Its `/tmp` is
+/// its own, and goes with it.
+pub fn verifier_logs() -> refusal::Directory {
+    let directories = std::env::var_os("STATE_DIRECTORY");
+    let first = directories.as_ref().and_then(|all| std::env::split_paths(all).next());
+    let state = first.filter(|directory: &PathBuf| directory.is_absolute());
+    state.map_or_else(refusal::Directory::default, refusal::Directory)
+}
 
 /// The service manager, where there is one.
 #[derive(Debug)]

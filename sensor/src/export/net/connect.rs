@@ -49,6 +49,15 @@ impl Peer {
         client: &TlsClient,
     ) -> Result<TlsStream<Connection>, NetError> {
         let (stream, address) = self.tcp().await?;
+        Self::shake_hands(client, stream, address).await
+    }
+
+    /// The handshake over a connection to `address`.
+    pub(in crate::export) async fn shake_hands(
+        client: &TlsClient,
+        stream: Connection,
+        address: SocketAddr,
+    ) -> Result<TlsStream<Connection>, NetError> {
         let refused = |source| NetError::Handshake { address: address.to_string(), source };
         let handshake = timeout(PATIENCE, client.connect(stream)).await;
         let handshake = handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));

@@ -6,6 +6,7 @@
 use std::{
     io,
     mem::size_of,
+    net::SocketAddr,
     os::fd::AsRawFd,
     pin::Pin,
     task::{Context, Poll},
@@ -27,6 +28,11 @@ impl Connection {
     /// A connection that nothing has been written to yet.
     pub fn new(stream: TcpStream) -> Self {
         Self { stream, written: 0 }
+    }
+
+    /// The own end.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
     }
 
     /// Octets that the kernel has taken.

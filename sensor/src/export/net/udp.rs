@@ -144,7 +144,7 @@ impl UdpPath {
 ///
 /// Left to the kernel, it is not bound before: of several routes of equal cost one may be chosen by the ports, and a look
 /// must choose as the socket in use did.
-fn connect(peer: &Peer, remote: SocketAddr) -> Result<(Socket, IpAddr), NetError> {
+pub(super) fn connect(peer: &Peer, remote: SocketAddr) -> Result<(Socket, IpAddr), NetError> {
     let error = |source| NetError::Connect { address: remote.to_string(), source };
     let candidates = peer.source.candidates(remote)?;
     let open = |from: Option<SocketAddr>| -> Result<(Socket, IpAddr), NetError> {

@@ -87,8 +87,21 @@ pub(super) fn acceptor(listener: &Listener) -> Result<Option<TlsAcceptor>, Intak
     }
 }
 
+/// Binds a socket as [`Open::at`] would, and closes it before anybody could connect.
+pub(super) fn trial(listener: &Listener, only_v6: bool) -> io::Result<()> {
+    bound(listener.address, only_v6, false).map(drop)
+}
+
 /// A listening socket at `address`.
 fn listening(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Socket> {
+    let socket = bound(address, only_v6, shared)?;
+    socket.listen(BACKLOG)?;
+    socket.set_reuse_port(false)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn bound(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -97,9 +110,6 @@ fn listening(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Soc
     // Two that listen may only have an address in common if both say so, and both are of one user.
     socket.set_reuse_port(shared)?;
     socket.bind(&SockAddr::from(address))?;
-    socket.listen(BACKLOG)?;
-    socket.set_reuse_port(false)?;
-    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 

@@ -135,11 +135,7 @@ impl Word {
         // Of what is longer than a word, the word is not asked for.
         let octets = place.length.min(8) * 8;
         let left_out = octets.saturating_sub(bits);
-        Self {
-            offset,
-            before: (before + left_out) as u8,
-            beside: (64 - octets + left_out) as u8,
-        }
+        Self { offset, before: (before + left_out) as u8, beside: (64 - octets + left_out) as u8 }
     }
 }
 
@@ -593,7 +589,8 @@ fn fills(chosen: &[(Reading, Place)], runs: &[u16], reverse: bool) -> Fills {
         for kind in chunk.iter().map(Kind::of) {
             ends[kind as usize..].iter_mut().for_each(|end| *end += 1);
         }
-        let fields = RunFields { run: chunk[0].place.run, first, ends: ends.map(|end| first + end) };
+        let fields =
+            RunFields { run: chunk[0].place.run, first, ends: ends.map(|end| first + end) };
         first += chunk.len() as u16;
         fields
     });

@@ -10,6 +10,7 @@ use sensor_common::key::{KeyV4, KeyV6, V4_WORDS, V6_WORDS, reverse_v4, reverse_v
 use super::{
     batch::{EndReason, FlowBatch, Source},
     delta::FlowDelta,
+    index::Index,
 };
 
 mod entry;
@@ -17,6 +18,7 @@ mod options;
 mod table;
 mod wheel;
 
+use entry::Entry;
 pub use options::CacheOptions;
 use table::{Ended, Table};
 
@@ -73,6 +75,12 @@ pub struct FlowCache {
 }
 
 impl FlowCache {
+    /// Octets that it takes at most, where all flows are of IPv6 and it is full.
+    pub fn octets(options: &CacheOptions) -> usize {
+        let flows = options.max_flows;
+        flows.saturating_mul(size_of::<Entry<V6_WORDS>>()).saturating_add(Index::octets(flows))
+    }
+
     /// An empty cache. `seed` goes into its hash; draw it where senders of packets could choose keys.
     pub fn new(options: CacheOptions, seed: u64) -> Self {
         Self {

@@ -74,6 +74,11 @@ impl State for HitState {
 }
 
 impl HitTracker {
+    /// Octets that a tracker of `count` keys of these fields takes, besides what is held back.
+    pub fn octets(fields: &KeyFields, count: usize) -> usize {
+        Keys::<HitState>::octets(fields.words(), count)
+    }
+
     /// A tracker of keys of these fields; `since` so many records have come.
     pub fn new(fields: KeyFields, seed: u64, since: u64) -> Self {
         Self { keys: Keys::new(fields.words(), seed), fields, told: since, due: BTreeSet::new() }

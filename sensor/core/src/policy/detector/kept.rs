@@ -18,6 +18,9 @@ use crate::{
 /// Flows that a key keeps: with the one that crosses, as many as an event quotes.
 const OF_KEY: usize = MAX_SAMPLES - 1;
 
+/// Octets of a tracker's log for each key that keeps so many, about.
+pub(super) const OF_FLOWS: usize = 400;
+
 /// Stands for the bucket of a flow that the window has no more.
 const GONE: i32 = i32::MIN;
 

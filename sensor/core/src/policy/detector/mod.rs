@@ -8,6 +8,7 @@ mod balance;
 mod block;
 mod change;
 mod ended;
+pub mod footprint;
 mod frequent;
 mod front;
 mod hits;

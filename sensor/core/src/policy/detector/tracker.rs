@@ -33,6 +33,14 @@ macro_rules! either {
 }
 
 impl Tracker {
+    /// Octets that a tracker of `count` keys of these fields takes.
+    pub fn octets(policy: &Policy, fields: &KeyFields, count: usize) -> usize {
+        match policy.has_thresholds() {
+            true => WindowTracker::octets(policy, fields, count),
+            false => HitTracker::octets(fields, count),
+        }
+    }
+
     /// A tracker of keys of these fields; `since` so many records have come.
     pub fn new(
         policy: &Policy,

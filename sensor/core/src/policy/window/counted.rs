@@ -25,6 +25,11 @@ pub struct OfKey<'c> {
 }
 
 impl Counted {
+    /// Octets for each key, besides the tables of those with many values.
+    pub fn octets_of_key(fields: usize, beacons: bool) -> usize {
+        fields * size_of::<Distinct>() + usize::from(beacons) * size_of::<Starts>()
+    }
+
     /// For distinct values of so many fields, and for the regularity of starts.
     pub fn new(fields: usize, beacons: bool) -> Self {
         Self { fields, beacons, distinct: Vec::new(), starts: Vec::new() }

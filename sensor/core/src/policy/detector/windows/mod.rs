@@ -59,7 +59,18 @@ pub struct WindowTracker {
     begun: u64,
 }
 
+fn asks_for_beacons(policy: &Policy) -> bool {
+    policy.asks(|quantity| matches!(quantity, Some(Quantity::Beacon { .. })))
+}
+
 impl WindowTracker {
+    /// Octets that a tracker of `count` keys of these fields takes, besides tables of many values.
+    pub fn octets(policy: &Policy, fields: &KeyFields, count: usize) -> usize {
+        let counted = Counted::octets_of_key(policy.distinct.len(), asks_for_beacons(policy));
+        Keys::<KeyState>::octets(fields.words(), count)
+            .saturating_add(count.saturating_mul(counted))
+    }
+
     /// A tracker of keys of these fields; `since` so many records have come.
     pub fn new(
         policy: &Policy,
@@ -67,7 +78,7 @@ impl WindowTracker {
         (seed, since): (u64, u64),
         context: &mut TrackerScope<'_>,
     ) -> Self {
-        let beacons = policy.asks(|quantity| matches!(quantity, Some(Quantity::Beacon { .. })));
+        let beacons = asks_for_beacons(policy);
         let conditions = policy.levels.windows(2);
         let nested = conditions
             .into_iter()
