@@ -26,6 +26,7 @@ pub mod files;
     reason = "edge: sockets, files, clock"
 )]
 pub mod intake;
+mod journal;
 mod pem;
 #[expect(clippy::disallowed_types, reason = "edge: files")]
 pub mod replay;

@@ -299,6 +299,45 @@ fn whoever_asks_wrongly_reads_why() {
 }
 
 #[test]
+fn a_log_for_programs_has_objects_and_nothing_else() {
+    let agent = Agent::start("[log]\nformat = 'json'\n");
+    agent.send();
+    wait_until("the flow is counted", || {
+        agent.document("status").1["listeners"][0]["messages"] == 1
+    });
+    let path = agent.directory.path().join("sensor.toml");
+    let text = fs::read_to_string(&path).expect("the configuration");
+    fs::write(&path, text.replace("'policy.toml'", "'no.toml'")).expect("it is written");
+    assert_eq!(agent.ask("reload", &[]).0, Some(1));
+    let stderr = agent.directory.path().join("stderr");
+    let said = move || fs::read_to_string(&stderr).expect("the log");
+    let id = agent.child.id().to_string();
+    assert!(Command::new("kill").args(["-USR1", &id]).status().expect("kill runs").success());
+    wait_until("the summary so far", || said().contains("summary so far"));
+    // Its directory lasts until the agent has ended.
+    let mut agent = agent;
+    assert!(Command::new("kill").arg(&id).status().expect("kill runs").success());
+    assert_eq!(agent.child.wait().expect("it ends").code(), Some(0));
+    let lines: Vec<Value> = said()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    for line in &lines {
+        for key in ["timestamp", "level", "target", "message"] {
+            assert!(line[key].is_string(), "{key} in {line}");
+        }
+    }
+    let level = |text: &str| {
+        let line = lines.iter().find(|line| line["message"].as_str().expect("text").contains(text));
+        line.unwrap_or_else(|| panic!("{text} in {lines:?}"))["level"].clone()
+    };
+    assert_eq!(
+        [level("listening"), level("1 datagram"), level("no.toml")],
+        ["INFO", "INFO", "ERROR"]
+    );
+}
+
+#[test]
 fn a_client_too_many_is_told_so() {
     let agent = Agent::start("");
     let connect = || UnixStream::connect(agent.socket()).expect("it listens");

@@ -21,6 +21,7 @@ use super::{
     host::capture::{self, Capture},
     inspect::Contents,
     intake::Intake,
+    logging,
     mode::Mode,
     plant::{Plant, top::PrintOptions},
     reconfigure::{self, Answer, InForce, Reconfiguration},
@@ -249,6 +250,7 @@ async fn wait(
             () = &mut broken => return Ok(()),
             _ = check.tick() => {
                 plant.advance(now());
+                logging::tick();
                 if plant.is_broken() {
                     anyhow::bail!("a thread of the engine has ended");
                 }

@@ -12,6 +12,7 @@ use super::{
 use crate::agent::{
     config::{overrides::Overrides, value::parse_duration},
     exports,
+    logging::format::LogFormat,
     plant::top::PrintOptions,
 };
 
@@ -87,6 +88,10 @@ pub struct RunArgs {
     /// Use generic XDP on every interface that no --ingress or `[[interface]]` matches; it counts merged packets once
     #[arg(long)]
     pub generic_xdp: bool,
+
+    /// Form of the log [default: journal for a service whose stderr goes to systemd's journal, else text]
+    #[arg(long, help_heading = "General", value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
 
     /// What holds for replays as well.
     #[command(flatten)]
@@ -285,6 +290,7 @@ impl RunArgs {
             allow: self.allow.clone(),
             forward: self.forward.clone(),
             keep_source: self.keep_source,
+            log_format: self.log_format,
             ..self.flows.overrides()
         }
     }
@@ -382,7 +388,7 @@ mod tests {
              --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
              --duration 10s --ingress tc --ingress eth1=xdp --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
              --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
-             --forward udp://c:2055 --keep-source",
+             --forward udp://c:2055 --keep-source --log-format json",
         );
         assert_eq!(run.duration, Some(Duration::from_secs(10)));
         assert_eq!(run.flows.config, Some(PathBuf::from("f.toml")));
@@ -410,6 +416,7 @@ mod tests {
                 lists: [("a", "b"), ("c", "d")]
                     .map(|(name, file)| (name.to_owned(), PathBuf::from(file)))
                     .into(),
+                log_format: Some(LogFormat::Json),
                 verbose: 2,
             }
         );

@@ -161,7 +161,7 @@ fn of_unreadable<'a>(mut sources: impl Iterator<Item = &'a io::Error>) -> Exit {
 pub fn report(error: &anyhow::Error) -> Exit {
     let exit = code(error);
     if exit != Exit::Success && !error.is::<AlreadyReported>() {
-        stdio::to_stderr(message(error));
+        stdio::failure(message(error));
     }
     exit
 }

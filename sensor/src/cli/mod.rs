@@ -44,7 +44,7 @@ use self::{
     terminal::TerminalArgs,
     unpin::UnpinArgs,
 };
-use crate::stdio;
+use crate::{agent::logging, stdio};
 
 /// How long the end waits for whoever reads standard error.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -168,6 +168,7 @@ pub fn main(
         Ok(()) => Exit::Success,
         Err(error) => exit::report(&error),
     };
+    logging::finish();
     stdio::finish(LAST_WORDS);
     exit.into()
 }

@@ -53,7 +53,7 @@ fn read(args: &ReplayArgs, config: &Config) -> anyhow::Result<(Contents, PrintOp
         return Err(Failure::usage(fault).into());
     }
     let shown = args.flows.shown()?;
-    logging::start(config.log.level);
+    logging::start(config.log.level, logging::format::LogFormat::Text);
     Ok((inspect::read(config, Mode::Files, config.policies.lenient)?, shown))
 }
 

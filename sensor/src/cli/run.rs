@@ -11,7 +11,7 @@ pub fn run(args: &RunArgs, object: &[u8]) -> anyhow::Result<()> {
     stdio::detach();
     let shown = args.flows.shown()?;
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
-    logging::start(config.log.level);
+    logging::start(config.log.level, config.log.format);
     let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;

@@ -26,6 +26,25 @@ static BACKLOG: OnceLock<Arc<Backlog>> = OnceLock::new();
 /// Whether only what is wrong is told.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
+/// How much something matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// It goes as it should.
+    Note,
+    /// Somebody should look at it.
+    Warning,
+    /// What was to be done is not done.
+    Failure,
+}
+
+/// Who has what is said on standard error, once it is handed over.
+static HEIR: OnceLock<fn(Urgency, &str)> = OnceLock::new();
+
+/// From now on `log` has what would be written to standard error, without colours. Progress is shown to nobody.
+pub fn hand_over(log: fn(Urgency, &str)) {
+    let _ = HEIR.set(log);
+}
+
 /// From now on [`note`] and [`progress`] write nothing.
 pub fn be_quiet() {
     QUIET.store(true, Relaxed);
@@ -39,15 +58,27 @@ pub fn is_quiet() -> bool {
 /// Writes what goes as it should to standard error: what is watched, what came of it. Nothing where [`be_quiet`] was called.
 pub fn note(text: impl Display) {
     if !is_quiet() {
-        to_stderr(text);
+        tell(Urgency::Note, &text);
     }
 }
 
-/// Writes to standard error; a line end is added where the text has none. Without text, nothing is written. Escape codes of
-/// colours are taken out where nobody wants them.
+/// Writes what somebody should look at to standard error. Without text, nothing is written.
 pub fn to_stderr(text: impl Display) {
+    tell(Urgency::Warning, &text);
+}
+
+/// Writes why something is not done to standard error.
+pub fn failure(text: impl Display) {
+    tell(Urgency::Failure, &text);
+}
+
+/// A line end is added where the text has none. Escape codes of colours are taken out where nobody wants them.
+fn tell(urgency: Urgency, text: &dyn Display) {
     let mut text = text.to_string();
     if !text.is_empty() {
+        if let Some(log) = HEIR.get() {
+            return log(urgency, strip_str(&text).to_string().trim_end());
+        }
         if !error_has_color() {
             text = strip_str(&text).to_string();
         }
@@ -60,7 +91,7 @@ pub fn to_stderr(text: impl Display) {
 
 /// Writes to standard error as it is: a line of progress that the next one replaces.
 pub fn progress(text: impl Display) {
-    if !is_quiet() {
+    if !is_quiet() && HEIR.get().is_none() {
         error(text.to_string().into_bytes());
     }
 }

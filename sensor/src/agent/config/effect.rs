@@ -22,7 +22,7 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 25] = [
+pub const TABLE: [(&str, Effect); 26] = [
     ("capture", Restart),
     ("capture.interfaces", Applied),
     ("capture.interval", Applied),
@@ -49,6 +49,7 @@ pub const TABLE: [(&str, Effect); 25] = [
     ("control", Restart),
     ("metrics", Restart),
     ("log", Applied),
+    ("log.format", Restart),
     ("lists", Applied),
 ];
 

@@ -15,13 +15,15 @@ use sensor_core::{
 use toml::{Spanned, de::DeValue};
 
 use super::{faults::Faults, overrides::Overrides, rotation};
-use crate::export::files::rotated::Rotation;
+use crate::{agent::logging::format::LogFormat, export::files::rotated::Rotation};
 
 table! {
     /// `[log]`
     Log {
         /// `error`, `warn`, `info`, `debug` or `trace`.
         level: String = "info".to_owned();
+        /// `text`, `json` or `journal`; without it, `journal` where stderr leads there, else `text`.
+        format: Option<String> = None;
         /// Flows as JSON lines: `none`, `stdout`, or the path of a file.
         flows: Flows = Flows::Nowhere;
         /// Flows in a file: it is full at this size.
@@ -75,6 +77,8 @@ impl Value for Flows {
 pub struct LogConfig {
     /// What of the agent's own log is shown.
     pub level: LogLevel,
+    /// In which form.
+    pub format: LogFormat,
     /// Whether flows go to stdout.
     pub print_flows: bool,
     /// File that flows are appended to as JSON lines.
@@ -133,6 +137,21 @@ pub(super) fn resolve(raw: &Log, overrides: &Overrides, faults: &mut Faults) -> 
         let must = format!("must be one of {}", names.join(", "));
         faults.report(&raw.level, "log.level", &must, &found);
     }
+    let format = overrides.log_format.unwrap_or_else(|| match &raw.format.value {
+        Some(name) => {
+            LogFormat::ALL.into_iter().find(|own| own.name() == name).unwrap_or_else(|| {
+                let names = LogFormat::ALL.map(LogFormat::name);
+                let found = match nearest(name, names) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("`{name}` is not a format"),
+                };
+                let must = format!("must be one of {}", names.join(", "));
+                faults.report(&raw.format, "log.format", &must, &found);
+                LogFormat::default()
+            })
+        }
+        None => LogFormat::by_environment(),
+    });
     let (print_flows, flow_log) = match &raw.flows.value {
         Flows::Nowhere => (false, None),
         Flows::Stdout => (true, None),
@@ -146,6 +165,7 @@ pub(super) fn resolve(raw: &Log, overrides: &Overrides, faults: &mut Faults) -> 
         max_total: &raw.max_total,
     };
     LogConfig {
+        format,
         level: level.unwrap_or(LogLevel::Info).more_verbose(overrides.verbose),
         print_flows: overrides.print_flows.unwrap_or(print_flows),
         flow_log: overrides.flow_log.clone().or(flow_log),

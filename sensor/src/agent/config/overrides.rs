@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::agent::logging::format::LogFormat;
+
 /// The flags that were given. A list that is not empty replaces the whole list of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
@@ -43,6 +45,8 @@ pub struct Overrides {
     pub flow_log: Option<PathBuf>,
     /// `--list`: names and files.
     pub lists: Vec<(String, PathBuf)>,
+    /// `--log-format`
+    pub log_format: Option<LogFormat>,
     /// How often `--verbose` was given; each is one level more than the file's.
     pub verbose: u8,
 }

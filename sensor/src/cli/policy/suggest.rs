@@ -67,7 +67,7 @@ pub fn suggest(arguments: &SuggestArgs) -> anyhow::Result<()> {
 fn read(arguments: &SuggestArgs) -> anyhow::Result<Outcome<Suggested>> {
     let config =
         config::load(arguments.config.as_deref(), &Overrides::default())?.without_outputs();
-    logging::start(config.log.level);
+    logging::start(config.log.level, logging::format::LogFormat::Text);
     let contents = inspect::read(&config, Mode::Files, true)?;
     let roles = Arc::new(Mutex::new(Roles::default()));
     let shown = PrintOptions { roles: Some(Arc::clone(&roles)), ..PrintOptions::default() };

@@ -50,9 +50,6 @@ pub enum Destination {
     Webhook(WebhookOptions),
 }
 
-/// The socket of systemd's journal.
-pub const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
-
 /// A file, and when another takes its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileOptions {

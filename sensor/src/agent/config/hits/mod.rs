@@ -14,12 +14,13 @@ use sensor_core::{
 use super::{faults::Faults, overrides::Overrides, rotation, tls};
 use crate::export::hits::{
     options::{
-        Credentials, Destination, FileOptions, JOURNAL_SOCKET, OutputOptions, SpoolOptions,
-        SyslogOptions, SyslogTransport, WebhookOptions,
+        Credentials, Destination, FileOptions, OutputOptions, SpoolOptions, SyslogOptions,
+        SyslogTransport, WebhookOptions,
     },
     render::{Format, syslog::FACILITIES},
     selection::{NamePatterns, Selection},
 };
+use crate::journal;
 pub use keys::Hits;
 
 mod keys;
@@ -213,7 +214,7 @@ fn destination(
         Target::Ipfix => return None,
         Target::Stdout => Destination::Stdout { verbose: raw.verbose.value },
         Target::Journal => {
-            Destination::Journal { socket: JOURNAL_SOCKET.into(), tag: tag(raw, faults) }
+            Destination::Journal { socket: journal::SOCKET.into(), tag: tag(raw, faults) }
         }
         Target::File(path) => {
             let keys = rotation::Keys {

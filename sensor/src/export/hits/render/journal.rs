@@ -7,6 +7,7 @@ use super::{
     parts::{id, track},
     summary, syslog,
 };
+use crate::journal::put;
 
 /// Identifies hits among the messages of the journal: `journalctl MESSAGE_ID=...`.
 pub const MESSAGE_ID: &str = "5d3c1f0a9b7e4c6c8a2f64e1b0d97a35";
@@ -27,17 +28,4 @@ pub fn fields(event: &Alert, tag: &str) -> Vec<u8> {
     Format::Json.write(&mut json, event, Detail::Full);
     put(&mut out, "HIT_JSON", &json);
     out
-}
-
-/// A field: `NAME=value`, or with the length in front where the value has line ends.
-fn put(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    if value.contains(&b'\n') {
-        out.push(b'\n');
-        out.extend_from_slice(&(value.len() as u64).to_le_bytes());
-    } else {
-        out.push(b'=');
-    }
-    out.extend_from_slice(value);
-    out.push(b'\n');
 }
