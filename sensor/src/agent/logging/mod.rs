@@ -14,7 +14,7 @@ mod repeats;
 use std::{path::Path, sync::OnceLock};
 
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::FilterExt as _, fmt, layer::SubscriberExt as _, reload,
+    EnvFilter, Layer, Registry, fmt, layer::SubscriberExt as _, reload,
     util::SubscriberInitExt as _,
 };
 

@@ -189,7 +189,7 @@ fn neighbours(device: &Device) -> Vec<Finding> {
     }
     match &device.tcx {
         None => {
-            findings.push(Finding::needs_root(Interfaces, "which programs are at its tcx hooks"))
+            findings.push(Finding::needs_root(Interfaces, "which programs are at its tcx hooks"));
         }
         Some(occupants) => {
             let mut others = others(occupants);
