@@ -19,18 +19,14 @@ use sensor_common::{
 use sensor_core::flow::delta::{DeltaSink, FlowDelta};
 
 use super::{
-    layout::{self, DESTINATION, Field, Layout, Place, SOURCE, TableLayout},
-    state::State,
-    untold,
+    layout::{self, DESTINATION, Field, Layout, Place, SLOT_WORDS, SOURCE, TableLayout},
+    state::{self, State},
 };
 use crate::{
     accounts::{Counters, Epoch, add},
     clock::JiffiesClock,
     maps::Words,
 };
-
-/// Words of the largest slot that can be read.
-pub(super) const SLOT_WORDS: usize = 64;
 
 /// Tables that were found, at rest in the generations that are drained.
 #[derive(Debug)]
@@ -65,7 +61,7 @@ impl Former {
     /// When they cannot be read, or say nothing of where what lies.
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         let map = |name: &str| MapData::from_pin(directory.join(name)).map_err(io::Error::other);
-        let state = State::of(&map(super::tables::STATE)?)?;
+        let state = State::of(&map(state::NAME)?)?;
         let layout = layout::read(&state.description())
             .ok_or_else(|| io::Error::other("its layout is not described in full"))?;
         let table = |slots, used, layout: &TableLayout| {
@@ -131,10 +127,16 @@ impl Former {
         missing
     }
 
+    /// What agents took out of these tables and neither passed on nor told to be lost, as the state has it.
+    pub(super) fn untold(&self) -> Count {
+        let totals = self.state.totals();
+        self.state.taken().since(&totals.passed_on).since(&totals.lost)
+    }
+
     /// What has been counted and neither passed on nor told to be lost: what lies in the tables, and what an agent had taken
     /// from them when it was killed.
     pub(super) fn unaccounted(&self) -> Count {
-        let mut count = untold([self].into_iter());
+        let mut count = self.untold();
         for row in self.rows(None) {
             let since = self.counters(row).since(&self.state.settled(self.number(row)));
             add(&mut count, since.in_records());

@@ -17,7 +17,6 @@ use sensor_common::{
     table::Slot,
 };
 
-use super::former::SLOT_WORDS;
 use crate::{accounts::Counters, budget::Budget};
 
 /// Bits of an entry's number.
@@ -85,6 +84,9 @@ pub(super) enum Field {
 
 /// How many there are.
 const FIELDS: usize = Field::Destination3 as usize + 1;
+
+/// Words of the largest slot that can be read.
+pub(super) const SLOT_WORDS: usize = 64;
 
 /// Where a number lies: its first bit, and how many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

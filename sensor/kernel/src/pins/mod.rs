@@ -192,10 +192,7 @@ fn unlike_any() -> u64 {
 /// What agents took out of `tables` and neither passed on nor told to be lost, as the states have it.
 pub(super) fn untold<'t>(tables: impl Iterator<Item = &'t Former>) -> Count {
     let mut untold = Count::default();
-    for former in tables {
-        let totals = former.state.totals();
-        add(&mut untold, former.state.taken().since(&totals.passed_on).since(&totals.lost));
-    }
+    tables.for_each(|tables| add(&mut untold, tables.untold()));
     untold
 }
 

@@ -22,17 +22,23 @@
 //!
 //! What was taken out is no counter of its own: it follows from the ledgers of the drained rows ([`Counters::in_records`]).
 
-use std::{io, os::fd::AsFd, sync::Mutex};
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use aya::maps::MapData;
 use sensor_common::ledger::Count;
-use sensor_core::sync::Unpoisoned as _;
 
 use crate::{
     accounts::{Counters, add},
     maps::Words,
     sys::objects,
 };
+
+/// Its name beside the tables.
+pub(super) const NAME: &str = "state";
 
 /// `flowpins`, as it lies in memory.
 const MAGIC: u64 = u64::from_ne_bytes(*b"flowpins");
@@ -155,7 +161,7 @@ impl State {
         for (pair, count) in words.chunks_exact_mut(2).zip(counts) {
             pair.copy_from_slice(&[count.packets, count.octets]);
         }
-        let _writing = self.writing.lock().unpoisoned();
+        let _writing = self.lock();
         self.write(row_cell(row), words);
     }
 
@@ -168,7 +174,7 @@ impl State {
 
     /// Changes the totals, all of them at one moment.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Totals)) {
-        let _writing = self.writing.lock().unpoisoned();
+        let _writing = self.lock();
         let mut totals = self.totals();
         change(&mut totals);
         let Totals { inherited, passed_on, lost, absorbed } = totals;
@@ -186,6 +192,11 @@ impl State {
             add(&mut taken, self.settled(row).in_records());
         }
         taken
+    }
+
+    /// A thread that panicked meanwhile leaves whole cells.
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read<const N: usize>(&self, cell: usize) -> [u64; N] {

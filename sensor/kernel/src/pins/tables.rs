@@ -11,7 +11,10 @@ use std::{
 use aya::maps::MapData;
 use sensor_common::layout::names;
 
-use super::{former::Former, state::State};
+use super::{
+    former::Former,
+    state::{self, State},
+};
 use crate::sys::objects;
 
 /// The maps that programs of two agents share, and those that a handover between them needs.
@@ -24,9 +27,6 @@ pub(crate) const SHARED: [&str; 7] = [
     names::HANDOVER,
     names::TAKEN_OVER,
 ];
-
-/// The state's name beside them.
-pub(super) const STATE: &str = "state";
 
 /// What the name of a set begins with; its number follows.
 const PREFIX: &str = "tables-";
@@ -55,18 +55,18 @@ pub(super) fn make(directory: &Path, number: u32) -> io::Result<PathBuf> {
 
 /// The state of the set in `set`.
 pub(super) fn state(set: &Path) -> io::Result<State> {
-    State::of(&MapData::from_pin(set.join(STATE)).map_err(io::Error::other)?)
+    State::of(&MapData::from_pin(set.join(state::NAME)).map_err(io::Error::other)?)
 }
 
 /// Makes the set in `set`, whose maps are pinned, one that counts.
 pub(super) fn complete(set: &Path, state: &impl AsFd) -> io::Result<()> {
-    objects::pin(state.as_fd(), &set.join(STATE))
+    objects::pin(state.as_fd(), &set.join(state::NAME))
 }
 
 /// Unlinks a set; the maps go with the last program that has them.
 pub(super) fn remove(set: &Path) -> io::Result<()> {
     // The state first: what is left of a set that is half removed is not drained again.
-    match fs::remove_file(set.join(STATE)) {
+    match fs::remove_file(set.join(state::NAME)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -98,7 +98,7 @@ impl Plan {
         for (_, set) in sets {
             let former = match Former::open(&set) {
                 Ok(former) => former,
-                Err(_) if !set.join(STATE).exists() => {
+                Err(_) if !set.join(state::NAME).exists() => {
                     remove(&set)?;
                     continue;
                 }
