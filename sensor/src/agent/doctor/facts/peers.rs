@@ -198,7 +198,7 @@ mod tests {
             [
                 "collector tcp://[::1]:1 [::1]:1 Tcp",
                 "collector udp://127.0.0.1:4739 127.0.0.1:4739 Udp",
-                "hits syslog+tcp://localhost:601 localhost:601 Tcp",
+                "hits syslog+tcp://localhost:514 localhost:514 Tcp",
                 "hits https://hooks.example hooks.example:443 Tls",
                 "forward udp://127.0.0.1:9995 127.0.0.1:9995 Udp",
             ]
