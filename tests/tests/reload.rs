@@ -212,7 +212,7 @@ fn a_port_that_is_taken_refuses_all_of_it() -> Result<()> {
     // The old one is asked for no more, so that it would go, and the device would have another name.
     let said = site.reload(&format!(
         "{}[[device]]\naddress = '127.0.0.1'\nname = 'new'\n",
-        listen(&[url.clone()])
+        listen(std::slice::from_ref(&url))
     ))?;
     for part in [
         "ERROR reload refused, the old configuration stays in force",

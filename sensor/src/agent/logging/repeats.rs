@@ -44,26 +44,35 @@ struct Window {
     message: String,
 }
 
+impl Window {
+    /// Whether `most` have been written in the minute of `now`, which may begin here.
+    fn is_full(&mut self, most: u64, now: Instant) -> bool {
+        // Until the end of a window has been told, it goes on.
+        if now.duration_since(self.began) >= PERIOD && self.held_back == 0 {
+            (self.began, self.said) = (now, 0);
+        }
+        self.said >= most
+    }
+}
+
 impl Repeats {
     /// Whether an event of `place` with `texts` is to be written at `now`.
     fn admit(&self, place: &Identifier, texts: &Texts, now: Instant) -> bool {
         let mut windows = self.0.lock().unpoisoned();
-        let hash = texts.hasher.finish();
-        for (key, most) in
-            [((place.clone(), Some(hash)), SAME), ((place.clone(), None), OF_A_PLACE)]
-        {
+        let of_place = (place.clone(), None);
+        let of_text = (place.clone(), Some(texts.hasher.finish()));
+        // What is too much for its place is not looked at any further, so that it takes no memory either.
+        let full = [(&of_place, OF_A_PLACE), (&of_text, SAME)].into_iter().find(|(key, most)| {
             let begun = Window { began: now, said: 0, held_back: 0, message: String::new() };
-            let window = windows.entry(key).or_insert(begun);
-            // Until the end of a window has been told, it goes on.
-            if now.duration_since(window.began) >= PERIOD && window.held_back == 0 {
-                (window.began, window.said) = (now, 0);
-            }
-            if window.said >= most {
-                window.held_back += 1;
-                window.message.clone_from(&texts.message);
-                return false;
-            }
-            window.said += 1;
+            windows.entry((*key).clone()).or_insert(begun).is_full(*most, now)
+        });
+        if let Some(window) = full.and_then(|(key, _)| windows.get_mut(key)) {
+            window.held_back += 1;
+            window.message.clone_from(&texts.message);
+            return false;
+        }
+        for key in [&of_place, &of_text] {
+            windows.entry(key.clone()).and_modify(|window| window.said += 1);
         }
         true
     }
@@ -215,7 +224,7 @@ mod tests {
         assert_eq!(lines.0.lock().unwrap().len(), 100);
         assert_eq!(
             repeats.0.lock().unwrap().len(),
-            1 + 101,
+            1 + 100,
             "no more is kept of what is not written"
         );
         repeats.tell_all();

@@ -432,7 +432,10 @@ mod tests {
     #[test]
     fn the_page_describes_every_key() {
         let rates = Some(Rates::default());
-        let document = Document::new(&testing::status(), &testing::condition(), rates);
+        let mut status = testing::status();
+        let pins = status.host.as_mut().and_then(|host| host.pins.as_mut());
+        pins.expect("pins").problem = Some("no bpffs".to_owned());
+        let document = Document::new(&status, &testing::condition(), rates);
         let mut found = BTreeMap::new();
         walk("", &serde_json::to_value(&document).expect("JSON"), &mut found);
         let page = fs::read_to_string(PAGE).expect("the page is there");

@@ -9,13 +9,14 @@ use sensor_core::flow::{
 };
 
 use super::{
-    fill::{Times, application_in, begin_with, fill},
+    fill::{Times, begin_with, fill},
     rows::Rows,
+    values::application_in,
 };
 use crate::{
     device::{relayed::Relayed, sampling::Rates},
     ledger::Ledger,
-    template::compile::{Fills, Plan},
+    template::{compile::Plan, fills::Fills},
 };
 
 /// What is the same for all records of a message.

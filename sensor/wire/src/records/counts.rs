@@ -7,8 +7,9 @@ use crate::{
     device::totals::Reported,
     ledger::Ledger,
     template::{
-        compile::{Place, Plan, Totalled},
+        compile::{Plan, Totalled},
         elements::{Clock, Meaning},
+        fills::Place,
     },
 };
 

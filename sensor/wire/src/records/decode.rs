@@ -18,7 +18,10 @@ use crate::{
     device::{connections::Connections, templates::KnownTemplate, totals::Totals},
     ledger::{Ledger, Skipped},
     octets,
-    template::compile::{Family, Place, Plan, Sample, Span},
+    template::{
+        compile::{Family, Plan, Sample},
+        fills::{Place, Span},
+    },
 };
 
 /// Memory that outlives a set, so that decoding one asks for none.

@@ -22,4 +22,5 @@ pub mod fill;
 pub mod fixed;
 pub mod rows;
 pub mod sample;
+mod values;
 pub mod walk;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::{
     octets,
-    template::compile::{Place, Span},
+    template::fills::{Place, Span},
 };
 
 /// Some records of a set.

@@ -1,11 +1,12 @@
 //! Templates of NetFlow 9 and IPFIX: which fields a data record consists of.
 //!
 //! * [`parse`]: template records as they come in sets.
-//! * [`compile`]: a template as a list of places and the columns that they fill.
+//! * [`compile`]: a template as a plan; [`fills`]: the places that it is made of, and the columns that they fill.
 //! * [`elements`]: which element fills which column. [`names`]: what those of options are called.
 
 pub mod compile;
 pub mod elements;
+pub mod fills;
 pub mod names;
 pub mod parse;
 

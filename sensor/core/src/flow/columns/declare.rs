@@ -171,7 +171,7 @@ macro_rules! columns {
             }
 
             /// Where in a batch it lies.
-            pub const fn place(self) -> $crate::flow::columns::StoredAt {
+            pub const fn place(self) -> $crate::flow::columns::StoredAt<$batch> {
                 match self {
                     $(Self::$variant => columns!(@place $type, $batch, $field),)*
                 }

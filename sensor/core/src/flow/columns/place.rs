@@ -4,37 +4,35 @@
 
 use std::marker::PhantomData;
 
-use super::FlowBatch;
-
-/// The place of a column of `T`s, the same in every batch.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ColumnPlace<T> {
+/// The place of a column of `T`s, the same in every batch of kind `B`.
+#[derive(Debug)]
+pub struct ColumnPlace<B, T> {
     /// Octets from the start of a batch.
     offset: u16,
-    column: PhantomData<fn() -> Vec<T>>,
+    column: PhantomData<fn(B) -> Vec<T>>,
 }
 
-impl<T> Clone for ColumnPlace<T> {
+impl<B, T> Clone for ColumnPlace<B, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for ColumnPlace<T> {}
+impl<B, T> Copy for ColumnPlace<B, T> {}
 
-impl<T> ColumnPlace<T> {
+impl<B, T> ColumnPlace<B, T> {
     /// The place of the column that `column` names.
     ///
     /// # Safety
     /// `offset` is that of the field that `column` names.
-    pub(super) const unsafe fn new(offset: usize, _column: fn(&FlowBatch) -> &Vec<T>) -> Self {
+    pub(super) const unsafe fn new(offset: usize, _column: fn(&B) -> &Vec<T>) -> Self {
         assert!(offset <= u16::MAX as usize, "a batch is smaller");
         Self { offset: offset as u16, column: PhantomData }
     }
 
     /// The column of `batch`.
     #[inline(always)]
-    pub fn of(self, batch: &mut FlowBatch) -> &mut Vec<T> {
+    pub fn of(self, batch: &mut B) -> &mut Vec<T> {
         let start = std::ptr::from_mut(batch).cast::<u8>();
         // SAFETY: so many octets behind the start of a batch lies a `Vec<T>`, as `new` was promised. It belongs to the batch,
         // which is borrowed for as long as the column is.
@@ -42,21 +40,29 @@ impl<T> ColumnPlace<T> {
     }
 }
 
+impl<B, T> PartialEq for ColumnPlace<B, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.offset == other.offset
+    }
+}
+
+impl<B, T> Eq for ColumnPlace<B, T> {}
+
 /// The place of a column, by what its rows are stored as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredAt {
+#[derive(Debug)]
+pub enum StoredAt<B> {
     /// Numbers of 8 bits.
-    U8(ColumnPlace<u8>),
+    U8(ColumnPlace<B, u8>),
     /// Numbers of 16 bits.
-    U16(ColumnPlace<u16>),
+    U16(ColumnPlace<B, u16>),
     /// Numbers of 32 bits.
-    U32(ColumnPlace<u32>),
+    U32(ColumnPlace<B, u32>),
     /// Numbers of 64 bits.
-    U64(ColumnPlace<u64>),
+    U64(ColumnPlace<B, u64>),
     /// Numbers of 128 bits.
-    U128(ColumnPlace<u128>),
+    U128(ColumnPlace<B, u128>),
     /// MAC addresses.
-    Mac(ColumnPlace<[u8; 6]>),
+    Mac(ColumnPlace<B, [u8; 6]>),
     /// Lists, which have no rows of one size.
     Lists,
 }

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use super::{
     answers::Answers,
+    chunk::Chunk,
+    computed::ComputedRows,
     integer::{Number, RowTest},
     mask::Mask,
     memo::{Memo, MemoKey},
@@ -17,7 +19,6 @@ use crate::{
         columns::Reader,
         device::AddressColumn,
         fields::{By, Computation, Quantity, Row},
-        interfaces::Interfaces,
         mac,
         profile::Side,
     },
@@ -27,69 +28,6 @@ use crate::{
         typed::{Comparison, Typed},
     },
 };
-
-/// Some rows of a batch.
-#[derive(Clone, Copy)]
-pub(super) struct Chunk<'a> {
-    pub(super) batch: &'a FlowBatch,
-    pub(super) interfaces: &'a Interfaces,
-    /// The first row.
-    pub(super) first: usize,
-    /// How many, at most [`super::CHUNK_ROWS`].
-    pub(super) rows: usize,
-}
-
-impl<'a> Chunk<'a> {
-    #[inline(always)]
-    fn of<T>(&self, column: &'a [T]) -> &'a [T] {
-        &column[self.first..self.first + self.rows]
-    }
-
-    /// All rows or none.
-    #[inline(always)]
-    fn rows_if(&self, all: bool) -> Mask {
-        Mask::first(if all { self.rows } else { 0 })
-    }
-
-    /// The rows whose number in a column passes.
-    #[inline(always)]
-    fn passing<T: Number>(
-        &self,
-        variant: impl Variant,
-        column: &[T],
-        test: &NumberTest<T>,
-        out: &mut Mask,
-    ) {
-        match column.get(self.first..self.first + self.rows) {
-            Some(column) => variant.rows(test, column, out),
-            None => *out = self.rows_if(test.holds(T::default())),
-        }
-    }
-
-    /// The rows within `within` whose number in a column passes.
-    #[inline(always)]
-    fn passing_within<T: Number>(&self, column: &[T], test: &NumberTest<T>, within: &Mask) -> Mask {
-        match column.get(self.first..self.first + self.rows) {
-            Some(column) => rows_within(test, column, within),
-            None if test.holds(T::default()) => *within,
-            None => Mask::NONE,
-        }
-    }
-
-    pub(super) fn row(&self, row: usize) -> Row<'a> {
-        Row { batch: self.batch, row: self.first + row, interfaces: self.interfaces }
-    }
-
-    /// The profile numbers of one side; `None` where no address has been looked up.
-    #[inline(always)]
-    fn profiles(&self, side: Side) -> Option<&'a [u32]> {
-        let column = match side {
-            Side::Source => &self.batch.source_profile,
-            Side::Destination => &self.batch.destination_profile,
-        };
-        (!column.is_empty()).then(|| self.of(column))
-    }
-}
 
 /// What kernels need beside the chunk.
 pub(super) struct State<'a> {
@@ -101,45 +39,6 @@ pub(super) struct State<'a> {
     pub(super) computed: &'a mut [ComputedRows; Computation::COUNT],
     /// Number of the chunk.
     pub(super) epoch: u64,
-}
-
-/// What was computed of the rows of a chunk: several tests may ask for it.
-#[derive(Default)]
-pub(super) struct ComputedRows {
-    /// The chunk that it was computed of.
-    epoch: u64,
-    numbers: Vec<u64>,
-    /// The same, where they have 16 bits at most: more of them are tested at a time.
-    short: Vec<u16>,
-}
-
-impl ComputedRows {
-    /// The numbers of all rows.
-    #[inline(always)]
-    fn of(&mut self, computation: &Computation, chunk: &Chunk<'_>, epoch: u64) -> &[u64] {
-        if self.epoch != epoch {
-            self.compute(computation, chunk, epoch);
-        }
-        &self.numbers
-    }
-
-    /// The same numbers, of a quantity that never has more than 16 bits.
-    #[inline(always)]
-    fn short_of(&mut self, computation: &Computation, chunk: &Chunk<'_>, epoch: u64) -> &[u16] {
-        if self.epoch != epoch {
-            self.compute(computation, chunk, epoch);
-            self.short.clear();
-            self.short.extend(self.numbers.iter().map(|number| *number as u16));
-        }
-        &self.short
-    }
-
-    #[inline(never)]
-    fn compute(&mut self, computation: &Computation, chunk: &Chunk<'_>, epoch: u64) {
-        self.epoch = epoch;
-        self.numbers.resize(chunk.rows, 0);
-        (computation.of_rows)(chunk.batch, chunk.first, &mut self.numbers);
-    }
 }
 
 struct AnyFlag(u16);

@@ -6,6 +6,8 @@
 //! tell of a number once per number. A column without rows reads as 0; where that is no value, presence is asked for.
 
 mod answers;
+mod chunk;
+mod computed;
 mod estimate;
 mod explain;
 mod instructions;
@@ -31,7 +33,7 @@ mod variant;
 
 use std::sync::Arc;
 
-use kernel::Chunk;
+use chunk::Chunk;
 use run::Run;
 
 pub use explain::explain;

@@ -12,7 +12,8 @@
 use super::instructions::Avx2;
 use super::{
     Program,
-    kernel::{Chunk, State},
+    chunk::Chunk,
+    kernel::State,
     mask::Mask,
     program::{Kind, Step},
     scratch::Scratch,

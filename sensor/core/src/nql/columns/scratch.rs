@@ -1,7 +1,7 @@
 //! The memory in which a program is evaluated; kept from batch to batch, so that evaluating allocates nothing.
 
 use super::{
-    kernel::ComputedRows,
+    computed::ComputedRows,
     mask::Mask,
     memo::Memo,
     ports::ClassMasks,

@@ -8,18 +8,13 @@
 use std::{iter, ops::Range, sync::Arc};
 
 use super::{
+    matches::Match,
     prefetch::Step,
     scope::{Flow, Found, Place, TrackerScope},
     tracker::Tracker,
     watch::Watch,
 };
-use crate::policy::{
-    alert::LabelAction,
-    keys::{Hash, Slot},
-    model::Policy,
-    sources::View,
-    values::KEY_WORDS,
-};
+use crate::policy::{alert::LabelAction, model::Policy, sources::View, values::KEY_WORDS};
 
 /// Matches of a block.
 const MATCHES: usize = 32;
@@ -67,17 +62,6 @@ pub struct Block<'f> {
     keys: Box<[[u64; KEY_WORDS]; MATCHES]>,
     /// All of them in stretches of one tracker: what hangs on the tracker is looked at once for a stretch.
     stretches: Vec<Stretch>,
-}
-
-/// A flow that waits.
-pub struct Match<'f> {
-    pub(super) flow: Flow<'f>,
-    /// `None` where a part of the key is missing.
-    pub(super) hash: Option<Hash>,
-    /// Where the key is, as far as could be told without looking at it, and where its memory must be waited for.
-    pub(super) slot: Option<Slot>,
-    /// Whether the memory that was asked for says where more of it is.
-    pub(super) goes_on: bool,
 }
 
 /// Matches of one tracker that follow each other.

@@ -14,6 +14,7 @@ mod front;
 mod hits;
 mod incident;
 mod kept;
+mod matches;
 mod prefetch;
 mod report;
 mod rules;

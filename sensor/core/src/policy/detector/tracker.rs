@@ -1,8 +1,8 @@
 //! What a policy keeps of its keys: windows where it has thresholds, else when each spoke last.
 
 use super::{
-    block::Match,
     hits::HitTracker,
+    matches::Match,
     prefetch::Step,
     scope::{Flow, TrackerScope},
     windows::WindowTracker,

@@ -38,12 +38,14 @@ mod tests {
     #[test]
     fn a_batch_comes_back_when_nobody_reads_it() {
         let mut lent = LentBatches::default();
-        let read = batch();
-        assert!(lent.exchange(read.clone()).is_none());
-        assert!(lent.exchange(batch()).is_none(), "the older one is still read");
-        drop(read);
-        assert!(lent.exchange(batch()).is_some());
-        assert!(lent.exchange(batch()).is_some());
+        let (one, other) = (batch(), batch());
+        assert!(lent.exchange(one.clone()).is_none());
+        assert!(lent.exchange(other.clone()).is_none(), "both are still read");
+        drop(one);
+        let third = batch();
+        assert!(lent.exchange(third.clone()).is_some());
+        assert!(lent.exchange(third.clone()).is_none(), "all are read");
+        assert!(lent.exchange(batch()).is_some(), "nobody reads the one that is offered");
     }
 
     #[test]

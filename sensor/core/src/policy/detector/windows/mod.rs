@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use super::{
     approach::Approaching,
-    block::Match,
     ended::EndedIncidents,
     incident::{self, Verdict},
+    matches::Match,
     prefetch::Step,
     scope::{Flow, TrackerScope},
     seen::Seen,
