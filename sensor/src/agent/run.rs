@@ -231,7 +231,7 @@ async fn wait(
                 }
                 Request::Report => {
                     let Seen { status, condition, .. } = observer.look();
-                    stdio::to_stderr(format_args!("summary so far{}", summary::text(&status)));
+                    stdio::reply(format_args!("summary so far{}", summary::text(&status)));
                     for reason in condition.reasons {
                         stdio::to_stderr(format_args!("NOT HEALTHY: {reason}"));
                     }

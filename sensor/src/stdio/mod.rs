@@ -62,6 +62,11 @@ pub fn note(text: impl Display) {
     }
 }
 
+/// Writes what somebody has asked for to standard error.
+pub fn reply(text: impl Display) {
+    tell(Urgency::Note, &text);
+}
+
 /// Writes what somebody should look at to standard error. Without text, nothing is written.
 pub fn to_stderr(text: impl Display) {
     tell(Urgency::Warning, &text);
