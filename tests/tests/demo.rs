@@ -14,8 +14,8 @@ const DURATION: &str = "20";
 /// What a line of a hit holds: severity, kind, policy, and whom it is about. Of both kinds of policies, with and without
 /// thresholds, of the stock library and of the demonstration's own.
 const HITS: [&str; 7] = [
-    "low    start   scan_vertical_internal  srcip=192.0.2.2 dstip=192.0.2.1",
-    "medium ongoing scan_vertical_internal  srcip=192.0.2.2 dstip=192.0.2.1",
+    "low    start   scan_vertical_internal  srcip=192.0.2.2",
+    "medium ongoing scan_vertical_internal  srcip=192.0.2.2",
     "high   hit     production_development_traffic  srcip=10.0.0.1 dstip=10.0.0.2",
     "medium start   vpn_client_leaving  srcip=192.0.2.1 dstip=192.175.48.112 dstport=51820",
     "low    hit     privileged_to_privileged  srcip=192.0.2.1 dstip=192.0.2.2",

@@ -1,7 +1,7 @@
 //! What a window has beside the numbers that a threshold compares it with: an event that only repeats the threshold leaves
 //! open by how much it was exceeded.
 
-use super::{Condition, Metric, Operator, Quantity, Window};
+use super::{Condition, Metric, Operator, Quantity, Reading, Window};
 use crate::flow::fields::Field;
 
 /// One comparison of a threshold, and the value that was compared.
@@ -18,11 +18,30 @@ pub struct Measured {
 }
 
 impl Condition {
-    /// The value of each comparison in a window; `distinct` are the fields that quantities number.
+    /// The value of each comparison in a window; of alternatives, those that hold, as written or else eased, or all where none
+    /// does. `distinct` are the fields that quantities number.
     pub fn measure(&self, window: &impl Window, distinct: &[&Field]) -> Vec<Measured> {
+        let all = |conditions: &[&Self]| {
+            let each = conditions.iter().flat_map(|one| one.measure(window, distinct));
+            // Alternatives may have a comparison in common.
+            each.fold(Vec::new(), |mut measured, one| {
+                if !measured.contains(&one) {
+                    measured.push(one);
+                }
+                measured
+            })
+        };
         match self {
-            Self::All(conditions) | Self::Any(conditions) => {
-                conditions.iter().flat_map(|one| one.measure(window, distinct)).collect()
+            Self::All(conditions) => all(&conditions.iter().collect::<Vec<_>>()),
+            Self::Any(conditions) => {
+                let held = |reading| -> Vec<&Self> {
+                    conditions.iter().filter(|one| one.holds(window, reading)).collect()
+                };
+                let alternatives = [held(Reading::Strict), held(Reading::Eased)];
+                match alternatives.into_iter().find(|held| !held.is_empty()) {
+                    Some(held) => all(&held),
+                    None => all(&conditions.iter().collect::<Vec<_>>()),
+                }
             }
             Self::Compare(quantity, operator, limit) => vec![Measured {
                 function: quantity.function(distinct),

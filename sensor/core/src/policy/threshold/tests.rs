@@ -172,3 +172,39 @@ fn what_implies_what() {
     assert!(!implies("avg(bits) < 5", "avg(bits) < 4"));
     assert!(!implies("count() == 2", "count() == 1"));
 }
+
+/// Five flows of 100 octets in all.
+struct Five;
+
+impl Window for Five {
+    fn quantity(&self, quantity: Quantity) -> f64 {
+        match quantity {
+            Quantity::Count => 5.0,
+            Quantity::Sum(Metric::Octets) => 100.0,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn of_alternatives_those_that_hold_are_measured() {
+    let measured = |text: &str| -> Vec<String> {
+        let measured = condition(text).measure(&Five, &[]);
+        measured.iter().map(|one| format!("{} {}", one.function, one.limit)).collect()
+    };
+    let both = ["count() 5", "sum(octets) 50"];
+    assert_eq!(measured("count() >= 5 && sum(octets) >= 50"), both);
+    assert_eq!(measured("count() >= 5 || sum(octets) >= 500"), both[..1]);
+    assert_eq!(measured("(count() >= 50 && sum(octets) >= 50) || count() >= 5"), both[..1]);
+    assert_eq!(
+        measured("(count() >= 5 && sum(octets) >= 9) || (count() >= 5 && sum(octets) >= 50)"),
+        ["count() 5", "sum(octets) 9", "sum(octets) 50"]
+    );
+    // None as written, one eased; none at all.
+    assert_eq!(measured("count() >= 5.2 || sum(octets) >= 500"), ["count() 5.2"]);
+    assert_eq!(measured("count() >= 50 || sum(octets) >= 500").len(), 2);
+}
