@@ -112,8 +112,9 @@ fn a_clock_that_is_set_neither_holds_flows_nor_makes_them_long() -> Result<()> {
         let said = agent.said();
         let lines: Vec<_> = said.lines().filter(|line| line.contains(SAID)).collect();
         ensure!(lines.len() == n + 1, "one line for each step: {lines:#?}");
-        let seconds = lines[n].split_once(" by ").and_then(|(_, rest)| rest.split_once(" s;"));
-        let seconds: f64 = seconds.context("how far")?.0.parse()?;
+        let seconds = lines[n].split_once("seconds=").map(|(_, rest)| rest);
+        let seconds = seconds.and_then(|rest| rest.split_whitespace().next()).context("how far")?;
+        let seconds: f64 = seconds.parse()?;
         near_to("what the log says", (seconds * 1_000.0) as i64, step.abs())?;
     }
     agent.stop("INT")?;

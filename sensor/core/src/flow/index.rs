@@ -17,7 +17,7 @@ pub struct Index {
 impl Index {
     /// Octets that `count` slots take.
     pub fn octets(count: usize) -> usize {
-        let cells = (count.saturating_mul(4) / 3 + 1).checked_next_power_of_two();
+        let cells = count.saturating_mul(4).div_ceil(3).checked_next_power_of_two();
         cells.map_or(usize::MAX, |cells| cells.max(8).saturating_mul(size_of::<u64>()))
     }
 

@@ -64,7 +64,10 @@ pub fn gather(means: &Result<Means, KernelError>, object: &[u8]) -> (KernelFacts
     };
     let read = |path: &str| fs::read_to_string(path).ok();
     let facts = KernelFacts {
-        means: means.as_ref().map_err(ToString::to_string).cloned(),
+        means: match means {
+            Ok(means) => Ok(means.clone()),
+            Err(error) => Err(error.to_string()),
+        },
         trial: outcome,
         btf: fs::metadata("/sys/kernel/btf/vmlinux").is_ok(),
         jit: read("/proc/sys/net/core/bpf_jit_enable").map(|text| text.trim() != "0"),

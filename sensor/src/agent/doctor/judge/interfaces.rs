@@ -87,7 +87,7 @@ fn of_one(interface: &SelectedInterface) -> Vec<Finding> {
     let mut findings = vec![modes(interface)];
     findings.extend(doubt(interface));
     findings.extend(state(interface));
-    findings.extend(neighbours(&interface.device));
+    findings.extend(neighbours(interface));
     findings.extend(tags(interface));
     findings.extend(merges(interface));
     findings
@@ -164,7 +164,8 @@ fn state(interface: &SelectedInterface) -> Vec<Finding> {
 }
 
 /// Whose programs are there already.
-fn neighbours(device: &Device) -> Vec<Finding> {
+fn neighbours(interface: &SelectedInterface) -> Vec<Finding> {
+    let (name, device) = (&interface.link.name, &interface.device);
     let mut findings = Vec::new();
     let sensors = device.xdp.iter().chain(device.tcx.iter().flatten());
     if sensors.clone().any(|occupant| occupant.is_sensor) {
@@ -184,7 +185,7 @@ fn neighbours(device: &Device) -> Vec<Finding> {
         );
         findings.push(
             Finding::note(Interfaces, message)
-                .remedy("free the slot for exact counts: ip link set dev IFACE xdp off"),
+                .remedy(format!("free the slot for exact counts: ip link set dev {name} xdp off")),
         );
     }
     match &device.tcx {
@@ -335,7 +336,7 @@ mod tests {
         shared.device.tcx = Some(vec![occupant("cil_from_netdev (program 9)", false)]);
         shared.device.clsact = Some(vec!["u32 filter of priority 7".into()]);
         assert_eq!(worst(&shared), []);
-        let found = neighbours(&shared.device);
+        let found = neighbours(&shared);
         assert!(
             found[0]
                 .message
@@ -347,7 +348,7 @@ mod tests {
         assert_eq!(found[0].1, "another sensor captures it already");
         assert!(found[1].1.starts_with("dispatcher is in the XDP slot"), "{found:?}");
         shared.device.tcx = None;
-        assert!(neighbours(&shared.device).iter().any(|finding| finding.needs_root));
+        assert!(neighbours(&shared).iter().any(|finding| finding.needs_root));
     }
 
     #[test]
