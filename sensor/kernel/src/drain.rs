@@ -18,7 +18,7 @@
 //! need no writing. `used`, the length of the lists, is the exception: it is reset while its generation is quiet.
 //!
 //! An agent may be killed at any point of this. How far each row was drained is therefore kept beside the tables, and
-//! written in one step when a row is done ([`pins`](super::pins)): what an agent had taken of a row before it was killed is the
+//! written in one step when a row is done ([`super::pins`]): what an agent had taken of a row before it was killed is the
 //! difference of its ledger and what still lies in its slots. [`Drain::begin`] puts that right.
 //!
 //! Every record that is not handed over, and every packet counted twice, shows up as an imbalance of that epoch.

@@ -139,7 +139,7 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Whether the path of `config` is free, and its group there, as [`ControlSocket::open`] looks; makes nothing.
+/// Whether the path of `config` is free, and its group there, as `ControlSocket::open` looks; makes nothing.
 ///
 /// # Errors
 /// Why not.

@@ -1,7 +1,7 @@
 //! `sensor doctor`: what this host, its kernel, its drivers and this user allow a configuration to do, and what to do about
 //! the rest. It attaches nothing, receives nothing, and tells collectors nothing.
 //!
-//! * [`facts`]: what is so, by family; only they ask the system. [`judge`]: what to say of it, pure functions of facts.
+//! * `facts`: what is so, by family; only they ask the system. `judge`: what to say of it, pure functions of facts.
 //! * [`finding`]: what is said. [`report`]: all of it. [`screen`]: for people.
 //!
 //! What attaching, listening and connecting would come to is asked of the code that does it, so that the agent does not

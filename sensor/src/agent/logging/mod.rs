@@ -1,6 +1,6 @@
 //! The agent's own log: lines on stderr, for people or for programs, or entries of systemd's journal with a field for each value.
 //!
-//! * [`format`]: which of them. `journal`: the entries. `repeats`: a message that comes again and again is counted instead.
+//! * [`mod@format`]: which of them. `journal`: the entries. `repeats`: a message that comes again and again is counted instead.
 //!
 //! In the formats for programs, what the agent says beside its log (its summary, faults of files) is an entry as well: stderr
 //! has nothing else.
