@@ -30,6 +30,8 @@ pub(super) struct Port {
     ends: AtomicBool,
     /// Datagrams that the kernel had dropped when it was closed to others, and when that was.
     closed: OnceLock<(u32, Instant)>,
+    /// See [`Self::is_sorted`].
+    sorted: AtomicBool,
 }
 
 /// The port of a service that sends nothing (RFC 863).
@@ -74,6 +76,17 @@ impl Port {
         self.counted.fetch_add(dropped, Ordering::Relaxed);
         self.listener.store(number, Ordering::Relaxed);
         dropped
+    }
+
+    /// Whether all that waits is of its worker's devices. While the sockets of several workers are bound one by one, the
+    /// kernel has no choice yet, and puts datagrams anywhere.
+    pub(super) fn is_sorted(&self) -> bool {
+        self.sorted.load(Ordering::Relaxed)
+    }
+
+    /// It has been found empty since the kernel chooses by sender.
+    pub(super) fn be_sorted(&self) {
+        self.sorted.store(true, Ordering::Relaxed);
     }
 
     /// Whether its buffer is so large that datagrams may gather there.
@@ -167,7 +180,17 @@ pub(super) fn open(listener: &Listener, binding: Binding) -> Result<Vec<Arc<Port
         }
         let (name, closed) = (listener.name.clone(), OnceLock::new());
         let (listener, counted, ends) = Default::default();
-        ports.push(Arc::new(Port { name, listener, socket, buffer, counted, ends, closed }));
+        let sorted = AtomicBool::new(workers == 1);
+        ports.push(Arc::new(Port {
+            name,
+            listener,
+            socket,
+            buffer,
+            counted,
+            ends,
+            closed,
+            sorted,
+        }));
     }
     if let (true, Some(first)) = (workers > 1, ports.first()) {
         sys::choose_by(first.as_fd(), &steer::program(workers)).map_err(failed)?;

@@ -20,6 +20,7 @@ use super::{
     relay::{Packet, Relay},
     shard::{DecoderShard, SharedDecoder, Sink, lock},
     socket::Port,
+    steer,
     sys::{self, Arrived, Inbox, SLOTS},
 };
 use crate::clock;
@@ -44,6 +45,8 @@ const COUNTING: Duration = Duration::from_secs(1);
 pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
     let mut worker = Worker {
         desk: &parts.desks[index],
+        index,
+        desks: &parts.desks,
         sink,
         inbox: Inbox::new(),
         packet: Packet::default(),
@@ -87,6 +90,10 @@ pub(super) fn run(index: usize, parts: &Parts, sink: &Sink, stop: &AtomicBool) {
 /// What receiving needs.
 struct Worker<'a> {
     desk: &'a SharedDecoder,
+    /// Its place among all.
+    index: usize,
+    /// The decoders of all workers.
+    desks: &'a [SharedDecoder],
     sink: &'a Sink,
     inbox: Box<Inbox>,
     packet: Packet,
@@ -124,20 +131,44 @@ impl Worker<'_> {
     /// Takes what is in the inbox, which came to `port`.
     fn take(&mut self, port: &Port, count: usize, relay: &Relay) {
         let (now, listener) = (clock::now(), port.listener());
+        let is_sorted = port.is_sorted();
+        let workers = self.desks.len();
+        let owner = |arrived: &Arrived<'_>| steer::worker(arrived.from.ip(), workers);
         let mut desk = lock(self.desk);
         for slot in 0..count {
-            if let Some(arrived) = self.inbox.arrived(slot) {
+            if let Some(arrived) = self.inbox.arrived(slot)
+                && (is_sorted || owner(&arrived) == self.index)
+            {
                 take(&mut desk, listener, &arrived, now, relay, &mut self.packet);
                 desk.hand_on_full(self.sink);
             }
         }
         desk.hand_on_due(self.sink);
+        drop(desk);
+        if is_sorted {
+            return;
+        }
+        // One decoder is locked at a time.
+        for arrived in (0..count).filter_map(|slot| self.inbox.arrived(slot)) {
+            let owner = owner(&arrived);
+            if owner != self.index {
+                let mut desk = lock(&self.desks[owner]);
+                take(&mut desk, listener, &arrived, now, relay, &mut self.packet);
+                desk.hand_on_full(self.sink);
+            }
+        }
+        if count < SLOTS {
+            port.be_sorted();
+        }
     }
 
     /// Nothing waits at `port`, which is the end of one that was closed before it was asked, or there is trouble.
     fn not_received(&mut self, port: &Arc<Port>, error: &io::Error, is_done: bool) {
         if is_done {
             self.done.push(port.clone());
+        }
+        if error.kind() == ErrorKind::WouldBlock {
+            port.be_sorted();
         }
         let wait = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
         if !wait && !std::mem::replace(&mut self.trouble, true) {
@@ -261,5 +292,48 @@ mod tests {
         assert_eq!(parts.number("netflow://127.0.0.1"), 0);
         let report = parts.report().unwrap();
         assert_eq!(report.listeners["netflow://127.0.0.1"].received.messages, 1000);
+    }
+
+    /// What came while the kernel had no choice yet goes to the decoder of its device: another knows none of its templates.
+    #[test]
+    fn what_waits_from_before_the_choice_reaches_its_own_decoder() {
+        let desk = || DecoderShard::new(&Arc::new(Rules::default()), 4 << 20, false);
+        let parts = Parts::new(vec![Arc::new(Mutex::new(desk())), Arc::new(Mutex::new(desk()))]);
+        let listener = Listener {
+            name: "netflow://127.0.0.1".to_owned(),
+            address: "127.0.0.1:0".parse().unwrap(),
+            transport: Transport::Udp,
+        };
+        // Two sockets of the system's choice would have different ports.
+        let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener = Listener { address: free, ..listener };
+        let binding = Binding { workers: 2, buffer: 1 << 20, only_v6: false, shared: false };
+        let mut ports = socket::open(&listener, binding).unwrap();
+        // As if each had what is the other's.
+        ports.reverse();
+        parts.add(&ports, parts.number(&listener.name));
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let own = steer::worker(sender.local_addr().unwrap().ip(), 2);
+        let sink: Sink = Arc::new(|_| None);
+        let index = 1 - own;
+        let mut worker = Worker {
+            desk: &parts.desks[index],
+            index,
+            desks: &parts.desks,
+            sink: &sink,
+            inbox: Inbox::new(),
+            packet: Packet::default(),
+            trouble: false,
+            done: Vec::new(),
+        };
+        let received = |desk: usize| lock(&parts.desks[desk]).received[0].messages;
+        let mut send_and_receive = || {
+            sender.send_to(&[0, 5, 0, 0], free).unwrap();
+            worker.receive(&parts.ports(index), &parts.relay());
+            (received(own), received(index))
+        };
+        assert_eq!(send_and_receive(), (1, 0));
+        // It was found empty: from now on the kernel's choice is relied on.
+        assert_eq!(send_and_receive(), (1, 1));
     }
 }

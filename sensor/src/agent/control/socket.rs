@@ -114,9 +114,8 @@ impl ControlSocket {
 /// # Errors
 /// A group that does not exist, or something else at the socket's path.
 pub fn check(config: &ControlConfig) -> Result<(), SocketError> {
-    let Some(path) = &config.socket else { return Ok(()) };
-    group_of(config)?;
-    match check_place(path) {
+    match trial(config) {
+        Err(error @ SocketError::NoGroup { .. }) => Err(error),
         Err(error @ SocketError::Foreign { .. }) if config.required => Err(error),
         _ => Ok(()),
     }
@@ -144,10 +143,9 @@ impl Drop for ControlSocket {
 /// # Errors
 /// Why not.
 pub fn trial(config: &ControlConfig) -> Result<(), SocketError> {
-    if config.group_required && group_id(&config.group).is_none() {
-        return Err(SocketError::NoGroup { group: config.group.clone() });
-    }
-    config.socket.as_deref().map_or(Ok(()), check_place)
+    let Some(path) = &config.socket else { return Ok(()) };
+    group_of(config)?;
+    check_place(path)
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
