@@ -30,8 +30,10 @@ pub(super) struct Port {
     ends: AtomicBool,
     /// Datagrams that the kernel had dropped when it was closed to others, and when that was.
     closed: OnceLock<(u32, Instant)>,
-    /// See [`Self::is_sorted`].
+    /// It has been found empty since the kernel chooses by sender.
     sorted: AtomicBool,
+    /// See [`Self::leave`].
+    leaves: AtomicBool,
 }
 
 /// The port of a service that sends nothing (RFC 863).
@@ -79,9 +81,14 @@ impl Port {
     }
 
     /// Whether all that waits is of its worker's devices. While the sockets of several workers are bound one by one, the
-    /// kernel has no choice yet, and puts datagrams anywhere.
+    /// kernel has no choice yet; while they leave one by one, its choice is among those that are left.
     pub(super) fn is_sorted(&self) -> bool {
-        self.sorted.load(Ordering::Relaxed)
+        self.sorted.load(Ordering::Relaxed) && !self.leaves.load(Ordering::Relaxed)
+    }
+
+    /// One of its group is about to end, and the others are next.
+    pub(super) fn leave(&self) {
+        self.leaves.store(true, Ordering::Release);
     }
 
     /// It has been found empty since the kernel chooses by sender.
@@ -110,18 +117,24 @@ impl Port {
         self.socket.set_reuse_address(share)
     }
 
-    /// Leaves its address to others, and has its worker receive what waits and close it. A socket that is connected to somebody
-    /// hears nobody else: what comes from now on goes to a listener that has taken its place, or to none.
+    /// Leaves its address to others, and has its worker receive what waits and close it. What comes from now on goes to a
+    /// listener that has taken its place, or to none.
     pub(super) fn end(&self) {
         self.closed.get_or_init(|| (sys::dropped(self.as_fd()), Instant::now()));
+        if sys::hear_no_interface(self.as_fd()).is_err() && !self.hears_nobody() {
+            self.close();
+        }
+        self.ends.store(true, Ordering::Release);
+    }
+
+    /// Where a socket cannot be bound to an interface (before Linux 5.7): one that is connected to somebody hears nobody else.
+    /// It moves to another chain of the kernel's table, and a datagram that is looked up meanwhile may find no socket.
+    fn hears_nobody(&self) -> bool {
         let nobody: SocketAddr = match self.socket.local_addr().map(|address| address.is_ipv6()) {
             Ok(true) => (Ipv6Addr::LOCALHOST, DISCARD).into(),
             _ => (Ipv4Addr::LOCALHOST, DISCARD).into(),
         };
-        if self.socket.connect(&SockAddr::from(nobody)).is_err() {
-            self.close();
-        }
-        self.ends.store(true, Ordering::Release);
+        self.socket.connect(&SockAddr::from(nobody)).is_ok()
     }
 
     /// Whether its worker is to empty and close it.
@@ -180,7 +193,7 @@ pub(super) fn open(listener: &Listener, binding: Binding) -> Result<Vec<Arc<Port
         }
         let (name, closed) = (listener.name.clone(), OnceLock::new());
         let (listener, counted, ends) = Default::default();
-        let sorted = AtomicBool::new(workers == 1);
+        let (sorted, leaves) = (AtomicBool::new(workers == 1), AtomicBool::new(false));
         ports.push(Arc::new(Port {
             name,
             listener,
@@ -190,6 +203,7 @@ pub(super) fn open(listener: &Listener, binding: Binding) -> Result<Vec<Arc<Port
             ends,
             closed,
             sorted,
+            leaves,
         }));
     }
     if let (true, Some(first)) = (workers > 1, ports.first()) {

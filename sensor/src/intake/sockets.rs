@@ -255,6 +255,7 @@ impl Leaving {
                 At::Streams(accepting) => leaving.accepting.push(accepting),
             }
         }
+        leaving.ports.iter().for_each(|port| port.leave());
         leaving.ports.iter().for_each(|port| port.end());
         leaving
     }

@@ -216,6 +216,14 @@ fn set<T>(socket: BorrowedFd<'_>, level: i32, name: i32, value: &T) -> io::Resul
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Has `socket` hear only an interface that there is none of: look-ups pass it over from now on (`compute_score` in
+/// net/ipv4/udp.c), and it stays where it is in the kernel's table.
+pub(super) fn hear_no_interface(socket: BorrowedFd<'_>) -> io::Result<()> {
+    /// Of asm-generic/socket.h, since Linux 5.1.
+    const SO_BINDTOIFINDEX: i32 = 62;
+    set(socket, libc::SOL_SOCKET, SO_BINDTOIFINDEX, &i32::MAX)
+}
+
 /// Datagrams that the kernel dropped at `socket` because its buffer was full: the count that SO_RXQ_OVFL attaches to
 /// datagrams, asked for (SO_MEMINFO, since Linux 4.12) so that those behind the last datagram are in it as well.
 pub(super) fn dropped(socket: BorrowedFd<'_>) -> u32 {
