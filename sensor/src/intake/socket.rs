@@ -120,8 +120,10 @@ impl Port {
     /// Leaves its address to others, and has its worker receive what waits and close it. What comes from now on goes to a
     /// listener that has taken its place, or to none.
     pub(super) fn end(&self) {
-        self.closed.get_or_init(|| (sys::dropped(self.as_fd()), Instant::now()));
-        if sys::hear_no_interface(self.as_fd()).is_err() && !self.hears_nobody() {
+        if sys::hear_no_interface(self.as_fd()).is_ok() || self.hears_nobody() {
+            // Not before: its worker counts from here when nothing more can come, and this thread may be held up.
+            self.closed.get_or_init(|| (sys::dropped(self.as_fd()), Instant::now()));
+        } else {
             self.close();
         }
         self.ends.store(true, Ordering::Release);
@@ -182,7 +184,7 @@ pub(super) fn open(listener: &Listener, binding: Binding) -> Result<Vec<Arc<Port
     let failed = |source| IntakeError::Listen { listener: listener.name.clone(), source };
     if workers > 1 {
         // Into a group anybody of the same user may come: whoever is there already would share the datagrams with us.
-        drop(bound(address, binding, false).map_err(failed)?);
+        drop(tried(address, binding).map_err(failed)?);
     }
     let mut ports = Vec::with_capacity(workers);
     for _ in 0..workers {
@@ -214,13 +216,23 @@ pub(super) fn open(listener: &Listener, binding: Binding) -> Result<Vec<Arc<Port
 
 /// Opens one socket at the address of `listener` as [`open`] would, and closes it; returns the octets of its receive buffer.
 pub(super) fn trial(listener: &Listener, only_v6: bool, buffer: usize) -> io::Result<usize> {
-    let socket =
-        bound(listener.address, Binding { workers: 1, buffer, only_v6, shared: false }, false)?;
+    let socket = tried(listener.address, Binding { workers: 1, buffer, only_v6, shared: false })?;
     give_buffer(&socket, buffer)
 }
 
-fn bound(address: SocketAddr, binding: Binding, group: bool) -> io::Result<Socket> {
+/// Bound to an address that must be free, as long as that takes. Nobody reads it, so it hears nothing where the kernel can
+/// have that: datagrams of others must not end here.
+fn tried(address: SocketAddr, binding: Binding) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    let _ = sys::hear_no_interface(socket.as_fd());
+    bind(socket, address, binding, false)
+}
+
+fn bound(address: SocketAddr, binding: Binding, group: bool) -> io::Result<Socket> {
+    bind(Socket::new(Domain::for_address(address), Type::DGRAM, None)?, address, binding, group)
+}
+
+fn bind(socket: Socket, address: SocketAddr, binding: Binding, group: bool) -> io::Result<Socket> {
     if address.is_ipv6() {
         socket.set_only_v6(binding.only_v6)?;
     }
