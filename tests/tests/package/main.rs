@@ -21,7 +21,7 @@ const PACKAGES: &str = "SENSOR_PACKAGES";
 
 fn ready(test: &str) -> bool {
     root(test)
-        && ["debootstrap", "ping", "skopeo", "setpriv", "strace", "systemd-analyze"]
+        && ["debootstrap", "ping", "rpm", "skopeo", "setpriv", "strace", "systemd-analyze"]
             .iter()
             .all(|p| require(p))
 }
@@ -76,6 +76,40 @@ fn a_host_installs_runs_upgrades_removes_and_purges_it() -> Result<()> {
     system.run("dpkg --purge sensor")?;
     let left = system.run("find /etc /usr /var -name *sensor*")?;
     ensure!(left.is_empty(), "purge leaves {left}");
+    rpm_does_as_well(&system)
+}
+
+/// The package for RPM distributions, in the same system: its scriptlets use nothing that is Debian's.
+fn rpm_does_as_well(system: &System) -> Result<()> {
+    let package = package(".rpm")?;
+    let rpm = |arguments: &[&str]| {
+        // What it requires is there, but not in RPM's database.
+        let mut command = Command::new("rpm");
+        command.arg("--root").arg(system.root()).args(arguments);
+        system::run(&mut command)
+    };
+    let file = package.to_str().context("a path in UTF-8")?;
+    rpm(&["--install", "--nodeps", file])?;
+    ensure!(system.run("/usr/bin/sensor --version")?.starts_with("sensor "));
+    ensure!(system.run("stat -c %U:%G:%a /etc/sensor/sensor.toml")? == "root:sensor:640\n");
+    ensure!(system.run("stat -c %U:%G:%a /etc/sensor/policies.d")? == "root:sensor:750\n");
+    system.run("/usr/bin/sensor check --config /etc/sensor/sensor.toml")?;
+    let verified = rpm(&["--verify", "--nodeps", "--nogroup", "sensor"])?;
+    ensure!(verified.is_empty(), "not as the package has it: {verified}");
+
+    let configuration = system.path("etc/sensor/sensor.toml");
+    let text = fs::read_to_string(&configuration)? + "\n[log]\nlevel = \"debug\"\n";
+    fs::write(&configuration, &text)?;
+    rpm(&["--upgrade", "--nodeps", "--replacepkgs", file])?;
+    ensure!(
+        fs::read_to_string(&configuration)? == text,
+        "an upgrade has changed the configuration"
+    );
+    ensure!(system.run("stat -c %U:%G:%a /etc/sensor/policies.d")? == "root:sensor:750\n");
+
+    rpm(&["--erase", "sensor"])?;
+    ensure!(!system.path("usr/bin/sensor").exists());
+    ensure!(system.path("etc/sensor/sensor.toml.rpmsave").is_file(), "what was changed is kept");
     Ok(())
 }
 

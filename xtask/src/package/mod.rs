@@ -1,11 +1,12 @@
-//! Packages of the agent: a Debian package, a tarball and a container image, all of the same tree of files.
+//! Packages of the agent: for Debian and for RPM distributions, a tarball and a container image, all of the same tree.
 //!
 //! [`tree`] is the one table of what is installed where. The formats are written by the programs that define them
-//! (dpkg-deb, tar); their metadata are a dozen lines, for which a packaging tool would have to be built first. Packages
+//! (dpkg-deb, rpmbuild, tar); their metadata are a dozen lines, for which a packaging tool would have to be built first. Packages
 //! are reproducible: the time of every file is that of the last commit.
 
 mod deb;
 mod image;
+mod rpm;
 mod tarball;
 mod tree;
 
@@ -41,6 +42,7 @@ pub fn run(workspace: &Workspace, binary: Option<&Path>) -> Result<PathBuf> {
     let about = About::new(workspace, &binary, effort)?;
     for package in [
         deb::write_deb(&staged, &about, &out)?,
+        rpm::write_rpm(&staged, &about, &out)?,
         tarball::write(&staged, &about, &out)?,
         image::write(&staged, &about, &binary, &out)?,
     ] {

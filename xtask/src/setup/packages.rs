@@ -68,6 +68,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("wireguard-tools", "wg", &[Machine]),
     ("xz-utils", "xz", &[Labs, Machine, Package]),
     ("dpkg", "dpkg-deb", &[Labs, Package]),
+    ("rpm", "rpmbuild", &[Labs, Package]),
     ("binutils", "objdump", &[Labs, Package]),
     ("debootstrap", "debootstrap", &[Labs]),
     ("skopeo", "skopeo", &[Labs]),
