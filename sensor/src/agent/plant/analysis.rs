@@ -6,6 +6,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     io,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use sensor_core::{
@@ -25,11 +26,14 @@ use sensor_core::{
 };
 
 use super::leftovers::Leftovers;
-use crate::agent::{
-    config::Config,
-    inspect::{NamedFiles, asked::EvaluationRules},
-    mode::Mode,
-    status::{Engine, Lost, Policy, Reloads, Status, Waiting, health::Health, span::span},
+use crate::{
+    agent::{
+        config::Config,
+        inspect::{NamedFiles, asked::EvaluationRules},
+        mode::Mode,
+        status::{Engine, Lost, Policy, Reloads, Status, Waiting, health::Health, span::span},
+    },
+    clock,
 };
 
 /// Context, tags and policies at work.
@@ -65,7 +69,10 @@ impl<O: Output> Analysis<O> {
             Mode::Live => (RandomState::new().hash_one(std::process::id()), host()),
             Mode::Files => (0, "replay".to_owned()),
         };
-        let detector = Detector::in_shards(config.engine.threads(), rules, seed, host);
+        let mut detector = Detector::in_shards(config.engine.threads(), rules, seed, host);
+        if mode == Mode::Live {
+            detector.time_by(clock::monotonic);
+        }
         let pipeline = Pipeline::new(current.clone(), Tagger::new(tags), detector);
         Ok(Self {
             mode,
@@ -178,6 +185,7 @@ impl<O: Output> Analysis<O> {
             late: counters.late,
             untracked: counters.untracked,
             evicted: counters.evicted,
+            spent: Duration::from_nanos(counters.nanoseconds),
         });
         let clock = pipeline.detector().clock_counters();
         Engine {

@@ -201,6 +201,9 @@ pub struct Policy {
     pub evicted: u64,
     /// Keys that it watches now; a gauge.
     pub watched: u64,
+    /// Time spent on its matches.
+    #[serde(skip)]
+    pub spent: Duration,
 }
 
 /// Flow records, and what is in them.

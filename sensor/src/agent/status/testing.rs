@@ -151,6 +151,7 @@ pub fn status() -> Status {
                 events: 5,
                 labels: 6,
                 watched: 30,
+                spent: Duration::from_millis(1250),
                 ..Policy::default()
             }],
             initiators: Shares { known: 1000, guessed: 300, unknown: 200 },

@@ -8,6 +8,7 @@
 use std::{iter, ops::Range, sync::Arc};
 
 use super::{
+    cost::Timer,
     matches::Match,
     prefetch::Step,
     scope::{Flow, Found, Place, TrackerScope},
@@ -32,6 +33,7 @@ pub struct MatchSink<'d> {
     pub(super) sources: &'d View,
     pub(super) events: &'d mut Found,
     pub(super) labels: &'d mut Vec<(usize, LabelAction)>,
+    pub(super) timer: Timer,
 }
 
 impl MatchSink<'_> {
@@ -151,9 +153,12 @@ impl<'f> Block<'f> {
             }
         }
         for Stretch { policy, tracker, matches: own, removed, .. } in stretches.drain(..) {
-            let (policy, trackers, mut context) = desk.of(policy, 0);
-            let keyed = matches[own.clone()].iter().zip(&keys[own]);
-            trackers[tracker].observe(policy, keyed, removed, &mut context);
+            let spent = desk.timer.of(|| {
+                let (policy, trackers, mut context) = desk.of(policy, 0);
+                let keyed = matches[own.clone()].iter().zip(&keys[own]);
+                trackers[tracker].observe(policy, keyed, removed, &mut context);
+            });
+            desk.watches[policy].counters.nanoseconds += spent;
         }
         matches.clear();
     }

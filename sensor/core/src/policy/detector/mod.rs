@@ -7,6 +7,7 @@ mod approach;
 mod balance;
 mod block;
 mod change;
+mod cost;
 mod ended;
 pub mod footprint;
 mod frequent;
@@ -34,12 +35,13 @@ mod windows;
 use std::sync::Arc;
 
 pub use change::{ActiveRules, RetiredRules, RulesChange};
+pub use cost::Clock;
 pub use front::Clocked;
 pub use rules::Rules;
 pub use scope::{Counters, Found};
 pub use shard::Shard;
 
-use self::{front::Front, rules::Compiled, tracker::Tracker};
+use self::{cost::Cost, front::Front, rules::Compiled, tracker::Tracker};
 use super::{
     alert::{Alert, EndReason, LabelAction},
     model::Policy,
@@ -60,6 +62,8 @@ pub struct Detector {
     found: Found,
     /// The batch at hand.
     clocked: Clocked,
+    /// What policies are timed by.
+    clock: Option<Clock>,
 }
 
 /// What has happened to records as such.
@@ -87,9 +91,16 @@ impl Detector {
             seed,
             found: Vec::new(),
             clocked: Clocked::default(),
+            clock: None,
         };
         detector.change(RulesChange::in_shards(&detector.active(), rules, shards));
         detector
+    }
+
+    /// Times what policies cost by `clock`, for [`Counters::nanoseconds`]. All shards are here.
+    pub fn time_by(&mut self, clock: Clock) {
+        self.clock = Some(clock);
+        self.shards.iter_mut().for_each(|shard| shard.cost = Cost::new(self.clock));
     }
 
     /// Asks all policies of a batch; whatever is found is added to `events`. Labels wait for [`Detector::take_labels`].

@@ -44,6 +44,8 @@ pub struct Counters {
     pub events: u64,
     /// Labels written.
     pub labels: u64,
+    /// Time taken to take note of matches in keys and windows, estimated from some of the batches; 0 without a clock.
+    pub nanoseconds: u64,
 }
 
 /// What something that was found comes after: the row that caused it, 0 where none did, and then the place of the policy

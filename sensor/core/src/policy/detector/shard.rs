@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{
     block::{Block, MatchSink},
+    cost::{Cost, Timer},
     front::Clocked,
     rules::Compiled,
     scope::{Flow, Found, TrackerScope},
@@ -89,6 +90,7 @@ pub struct Shard {
     /// What flows of the last batches have in common, where they are kept.
     pub(super) interfaces: Arc<Interfaces>,
     pub(super) frames: RecentFrames,
+    pub(super) cost: Cost,
 }
 
 impl Shard {
@@ -115,7 +117,7 @@ impl Shard {
         found: &mut Found,
         mut add: impl for<'f> FnMut(usize, &mut Flows<'f, '_>, &mut Block<'f>, &mut MatchSink<'_>),
     ) {
-        let Self { rules, part, scratch, watches, labels, interfaces: known, frames } = self;
+        let Self { rules, part, scratch, watches, labels, interfaces: known, frames, cost } = self;
         // Flows that are kept share them, and they seldom change.
         if **known != *interfaces {
             *known = Arc::new(interfaces.clone());
@@ -131,6 +133,7 @@ impl Shard {
             sources: &clocked.view,
             events: found,
             labels,
+            timer: cost.next(),
         };
         let mut block = Block::new();
         part.programs[program].evaluate(batch, interfaces, &mut scratch[program], |matched| {
@@ -187,8 +190,8 @@ impl Shard {
         let Self { rules, part, watches, labels, .. } = self;
         let part = &rules.parts[*part];
         let places = &part.places;
-        let mut desk =
-            MatchSink { policies: &part.policies, places, watches, sources, events, labels };
+        let (policies, timer) = (&*part.policies, Timer::default());
+        let mut desk = MatchSink { policies, places, watches, sources, events, labels, timer };
         for policy in 0..desk.policies.len() {
             let (policy, trackers, mut context) = desk.of(policy, 0);
             trackers.iter_mut().for_each(|tracker| work(policy, tracker, &mut context));

@@ -6,6 +6,7 @@
 use super::{
     Detector,
     change::{ActiveRules, RetiredRules, RulesChange},
+    cost::Cost,
     scope::{Place, TrackerScope},
     shard::Shard,
     watch::Watch,
@@ -63,6 +64,7 @@ impl Detector {
                     labels,
                     interfaces,
                     frames,
+                    cost: Cost::new(self.clock),
                 }
             })
             .collect();

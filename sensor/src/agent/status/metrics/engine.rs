@@ -157,6 +157,17 @@ pub(super) const ROWS: &[Metric] = &[
             policies(view, family, |policy| policy.evicted);
         },
     ),
+    counter(
+        "sensor_policy",
+        &["policy"],
+        "Time spent on the policy's matches: keys, windows, events. Estimated from one batch of 64; the queries of all policies \
+         are evaluated together, and are not in it.",
+        |view, family| {
+            let rows = view.status.engine.policies.iter();
+            family.each(rows.map(|policy| (&policy.name, policy.spent.as_secs_f64())));
+        },
+    )
+    .seconds(),
     gauge("sensor_policy_keys", &["policy"], "Keys that the policy watches.", |view, family| {
         policies(view, family, |policy| policy.watched);
     }),
