@@ -2,17 +2,18 @@
 //! at a high rate, memory under a flood of templates.
 
 use std::{
-    fs,
-    io::Read as _,
     net::UdpSocket,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use tests::{netns::Netns, peers::require};
+use tests::{
+    netns::Netns,
+    peers::require,
+    program::{Program, release_binary},
+};
 
 /// Datagrams for the comparison, and how many of them a second.
 const DATAGRAMS: u32 = 300_000;
@@ -50,7 +51,7 @@ fn compare(netns: &Netns) -> Result<()> {
         let file = format!("--ipfix-file {}", directory.path().display());
         let mut costs = Vec::new();
         for arguments in ["", &file] {
-            let mut program = Program::sensor(netns, arguments)?;
+            let program = sensor(netns, arguments)?;
             netns.enter(|| send(form, DATAGRAMS, RATE))??;
             let cost = program.settled()?;
             let said = program.finish()?;
@@ -64,7 +65,7 @@ fn compare(netns: &Netns) -> Result<()> {
             println!();
             continue;
         }
-        let mut program = Program::nfcapd(netns, directory.path())?;
+        let program = nfcapd(netns, directory.path())?;
         netns.enter(|| send(form, DATAGRAMS, RATE))??;
         let cost = program.settled()?;
         let said = program.finish()?;
@@ -80,7 +81,7 @@ fn compare(netns: &Netns) -> Result<()> {
 
 /// Whether datagrams are lost at a high rate.
 fn losses(netns: &Netns) -> Result<()> {
-    let mut program = Program::sensor(netns, "")?;
+    let program = sensor(netns, "")?;
     let count = HIGH_RATE * SECONDS;
     let took = netns.enter(|| send(Form::NetFlow9, count, HIGH_RATE))??;
     let cost = program.settled()?;
@@ -102,8 +103,8 @@ fn losses(netns: &Netns) -> Result<()> {
 
 /// Memory while many addresses send nothing but templates, and whether an honest device is heard all the same.
 fn flood(netns: &Netns) -> Result<()> {
-    let mut program = Program::sensor(netns, "")?;
-    let empty = program.memory()?;
+    let program = sensor(netns, "")?;
+    let empty = program.peak_memory()?;
     let honest = netns.enter(|| -> Result<u32> {
         let honest = sender("127.0.0.1")?;
         let mut sent = 0;
@@ -120,7 +121,7 @@ fn flood(netns: &Netns) -> Result<()> {
         Ok(sent)
     })??;
     program.settled()?;
-    let peak = program.memory()?;
+    let peak = program.peak_memory()?;
     let said = program.finish()?;
     let expected = format!("device 127.0.0.1: {honest} datagrams, {} flows", honest * 24);
     println!(
@@ -318,81 +319,17 @@ fn flows_of_nfcapd(said: &str) -> Option<f64> {
     numbers.reduce(|sum, flows| sum + flows)
 }
 
-/// A program that listens at [`PORT`].
-struct Program {
-    child: Child,
-    log: PathBuf,
-    _directory: tempfile::TempDir,
-    before: Duration,
+/// The sensor, listening at [`PORT`].
+fn sensor(netns: &Netns, arguments: &str) -> Result<Program> {
+    let mut command = netns.command(&release_binary());
+    command.args(["run", "--listen", &format!("netflow://0.0.0.0:{PORT}"), "--print", "none"]);
+    command.args(arguments.split_whitespace());
+    Program::start(command)
 }
 
-impl Program {
-    fn sensor(netns: &Netns, arguments: &str) -> Result<Self> {
-        let binary = std::env::var_os("SENSOR_BINARY")
-            .map_or_else(|| PathBuf::from("target/release/sensor"), PathBuf::from);
-        let mut command = netns.command(&binary.display().to_string());
-        command.args(["run", "--listen", &format!("netflow://0.0.0.0:{PORT}"), "--print", "none"]);
-        command.args(arguments.split_whitespace());
-        Self::start(command)
-    }
-
-    fn nfcapd(netns: &Netns, flows: &Path) -> Result<Self> {
-        let mut command = netns.command("nfcapd");
-        command.args(["-b", "127.0.0.1", "-B", "64000000", "-p", &PORT.to_string(), "-w"]);
-        command.arg(flows);
-        Self::start(command)
-    }
-
-    fn start(mut command: Command) -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let log = directory.path().join("log");
-        let file = fs::File::create(&log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let child = command.spawn().with_context(|| format!("start {command:?}"))?;
-        let mut program = Self { child, log, _directory: directory, before: Duration::ZERO };
-        thread::sleep(Duration::from_secs(1));
-        program.before = program.cpu_time()?;
-        Ok(program)
-    }
-
-    /// CPU time since the start, once nothing more comes.
-    fn settled(&mut self) -> Result<Duration> {
-        thread::sleep(Duration::from_secs(2));
-        Ok(self.cpu_time()?.saturating_sub(self.before))
-    }
-
-    /// Time on a CPU, of all threads: nanoseconds are the first number of `/proc/PID/task/*/schedstat`.
-    fn cpu_time(&self) -> Result<Duration> {
-        let mut total = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let text = fs::read_to_string(task?.path().join("schedstat"))?;
-            total += text.split(' ').next().context("no number")?.parse::<u64>()?;
-        }
-        Ok(Duration::from_nanos(total))
-    }
-
-    /// Highest memory so far, MiB.
-    fn memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).context("no VmHWM")?;
-        let kib: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
-        Ok(kib.div_ceil(1024))
-    }
-
-    fn finish(mut self) -> Result<String> {
-        let id = self.child.id().to_string();
-        ensure!(Command::new("kill").args(["-TERM", &id]).status()?.success(), "kill {id}");
-        self.child.wait()?;
-        let mut said = String::new();
-        fs::File::open(&self.log)?.read_to_string(&mut said)?;
-        Ok(said)
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It has ended already, unless something went wrong.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn nfcapd(netns: &Netns, flows: &Path) -> Result<Program> {
+    let mut command = netns.command("nfcapd");
+    command.args(["-b", "127.0.0.1", "-B", "64000000", "-p", &PORT.to_string(), "-w"]);
+    command.arg(flows);
+    Program::start(command)
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use tests::peers::require;
+use tests::{peers::require, program::release_binary};
 
 /// Packets in the capture, and between how many flows they alternate at a time.
 const PACKETS: u32 = 3_000_000;
@@ -71,8 +71,7 @@ fn row(name: &str, cost: Duration, ratio: &str) {
 }
 
 fn sensor() -> PathBuf {
-    std::env::var_os("SENSOR_BINARY")
-        .map_or_else(|| PathBuf::from("target/release/sensor"), PathBuf::from)
+    PathBuf::from(release_binary())
 }
 
 /// CPU time of `program` with `arguments`, in which `FILE` and `DIR` stand for the capture and an empty directory.

@@ -14,11 +14,13 @@ pub mod log;
 pub mod netns;
 pub mod peers;
 pub mod pki;
+pub mod program;
 pub mod reference;
 pub mod scenario;
 pub mod site;
 pub mod sockets;
 pub mod traffic;
+pub mod usage;
 pub mod wire;
 
 /// True when this process may load eBPF programs and make namespaces. Otherwise says what is skipped.
