@@ -14,8 +14,8 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -36,6 +36,8 @@ use crate::{
 
 /// MMDB files of a context at most.
 pub const DATABASES: usize = 3;
+/// Stands for no profile: none has this number.
+pub const NOTHING: u32 = u32::MAX;
 /// Pairs of combination and place that are remembered.
 const KNOWN: usize = 1 << 18;
 
@@ -70,7 +72,7 @@ pub struct Context {
     limits: Limits,
     profiles: Arc<Profiles>,
     /// Profiles of combinations, where there is no place beside them.
-    placeless: Box<[OnceLock<u32>]>,
+    placeless: Box<[AtomicU32]>,
     known: Mutex<HashMap<Key, u32>>,
     coarse: AtomicU64,
 }
@@ -87,7 +89,7 @@ impl Context {
         databases.truncate(DATABASES);
         internal_as.sort_unstable();
         Self {
-            placeless: combinations.iter().map(|_| OnceLock::new()).collect(),
+            placeless: combinations.iter().map(|_| AtomicU32::new(NOTHING)).collect(),
             texts,
             combinations,
             v4,
@@ -139,7 +141,14 @@ impl Context {
         let combination = self.combination(address);
         let make = |address| self.intern(self.profile(combination, self.place(address)));
         if self.databases.is_empty() {
-            return *self.placeless[combination as usize].get_or_init(|| make(address));
+            let known = &self.placeless[combination as usize];
+            let mut number = known.load(Ordering::Acquire);
+            if number == NOTHING {
+                // Another thread that makes it as well is given the same number.
+                number = make(address);
+                known.store(number, Ordering::Release);
+            }
+            return number;
         }
         let mut records = [0; DATABASES];
         for (record, database) in records.iter_mut().zip(&self.databases) {
@@ -158,26 +167,32 @@ impl Context {
         number
     }
 
+    /// Whether addresses share profiles: where an MMDB file has a say, each is looked up there.
+    pub fn shares_profiles(&self) -> bool {
+        self.databases.is_empty()
+    }
+
     /// The number of the profile that an IPv4 address shares with all that have its first bits, where that is one that is
-    /// known already: a step of [`Context::number`] that costs less than to remember addresses.
+    /// known already, else [`NOTHING`]: a step of [`Context::number`] that costs less than to remember addresses. Only where
+    /// [`Context::shares_profiles`].
     #[inline(always)]
-    pub fn shared_v4(&self, address: u32) -> Option<u32> {
+    pub fn shared_v4(&self, address: u32) -> u32 {
         self.shared(&self.v4, address)
     }
 
     /// As [`Context::shared_v4`], for IPv6. Where IPv4 addresses are mapped, none is shared.
     #[inline(always)]
-    pub fn shared_v6(&self, address: u128) -> Option<u32> {
-        if address.first() == 0 { None } else { self.shared(&self.v6, address) }
+    pub fn shared_v6(&self, address: u128) -> u32 {
+        if address.first() == 0 { NOTHING } else { self.shared(&self.v6, address) }
     }
 
+    /// Without branches on what the tables say, which nobody can guess.
     #[inline(always)]
-    fn shared<K: Bits>(&self, addresses: &Trie<K>, address: K) -> Option<u32> {
-        if !self.databases.is_empty() {
-            return None;
-        }
-        let combination = addresses.shared(address)?;
-        self.placeless[combination as usize].get().copied()
+    fn shared<K: Bits>(&self, addresses: &Trie<K>, address: K) -> u32 {
+        let (combination, is_shared) = addresses.shared(address);
+        let place = if is_shared { combination as usize } else { 0 };
+        let number = self.placeless[place].load(Ordering::Acquire);
+        if is_shared { number } else { NOTHING }
     }
 
     /// The number of the profile of an address that has `labels` beside those of the tables.

@@ -8,7 +8,11 @@ use std::{mem, net::IpAddr, sync::Arc};
 
 use hashbrown::HashMap;
 
-use super::{active::ActiveContext, context::Context, learned::Learned};
+use super::{
+    active::ActiveContext,
+    context::{Context, NOTHING},
+    learned::Learned,
+};
 use crate::flow::{
     batch::{Addresses, FlowBatch},
     trie::Bits,
@@ -67,16 +71,16 @@ impl Enricher {
         self.follow();
         let Self { current, context, labelled, v4, v6, .. } = self;
         let FlowBatch { addresses, source_profile, destination_profile, .. } = batch;
-        let any_labelled = !labelled.0.is_empty();
+        let shares = context.shares_profiles() && labelled.0.is_empty();
         match addresses {
             Addresses::V4 { source, destination } => {
-                let shared = |address| if any_labelled { None } else { context.shared_v4(address) };
+                let shared = shares.then_some(|address| context.shared_v4(address));
                 let mut number = |address| labelled.number(current, context, ip_v4(address));
                 v4.fill(source, source_profile, shared, &mut number);
                 v4.fill(destination, destination_profile, shared, &mut number);
             }
             Addresses::V6 { source, destination } => {
-                let shared = |address| if any_labelled { None } else { context.shared_v6(address) };
+                let shared = shares.then_some(|address| context.shared_v6(address));
                 let mut number = |address| labelled.number(current, context, ip_v6(address));
                 v6.fill(source, source_profile, shared, &mut number);
                 v6.fill(destination, destination_profile, shared, &mut number);
@@ -174,51 +178,72 @@ impl Labelled {
 
 /// Pairs of places in a cache, as a power of two: 512 KiB for IPv4, 2 MiB for IPv6.
 const PAIR_BITS: u32 = 15;
-/// Stands where nothing is kept; no profile has this number.
-const NOTHING: u32 = u32::MAX;
 
 /// Numbers found last.
 #[derive(Clone, Debug)]
-struct Cache<K>(Box<[[(K, u32); 2]]>);
+struct Cache<K> {
+    pairs: Box<[[(K, u32); 2]]>,
+    /// Rows of the column at hand whose addresses share no number.
+    rows: Vec<u32>,
+}
 
 impl<K: Bits> Default for Cache<K> {
     fn default() -> Self {
-        Self(vec![[(K::ZERO, NOTHING); 2]; 1 << PAIR_BITS].into())
+        Self { pairs: vec![[(K::ZERO, NOTHING); 2]; 1 << PAIR_BITS].into(), rows: Vec::new() }
     }
 }
 
 impl<K: Bits> Cache<K> {
-    /// Writes the number of each address: the one that it has with others, where `shared` knows one; `find` finds those that
-    /// are not kept.
+    /// Writes the number of each address: the one that it has with others, where `shared` knows one and not [`NOTHING`]; `find`
+    /// finds those that are not kept.
+    ///
+    /// Nobody can guess which addresses share one: a branch on it would cost more than all the rest. So a first pass, without
+    /// branches, asks that of all, and a second looks for the others.
     #[inline]
     fn fill(
         &mut self,
         addresses: &[K],
         numbers: &mut Vec<u32>,
-        shared: impl Fn(K) -> Option<u32>,
+        shared: Option<impl Fn(K) -> u32>,
         mut find: impl FnMut(K) -> u32,
     ) {
         numbers.clear();
-        numbers.extend(addresses.iter().map(|&address| {
-            if let Some(number) = shared(address) {
-                return number;
-            }
-            let [first, second] = self.pair(address);
-            if first.0 == address && first.1 != NOTHING {
-                return first.1;
-            }
-            if second.0 != address || second.1 == NOTHING {
-                *second = (address, find(address));
-            }
-            // Found last, it is looked for first.
-            mem::swap(first, second);
-            first.1
-        }));
+        let Some(shared) = shared else {
+            return numbers
+                .extend(addresses.iter().map(|&address| self.number(address, &mut find)));
+        };
+        numbers.extend(addresses.iter().map(|&address| shared(address)));
+        let mut rows = mem::take(&mut self.rows);
+        rows.resize(addresses.len(), 0);
+        let mut others = 0;
+        for (row, &number) in numbers.iter().enumerate() {
+            rows[others] = row as u32;
+            others += usize::from(number == NOTHING);
+        }
+        for &row in &rows[..others] {
+            numbers[row as usize] = self.number(addresses[row as usize], &mut find);
+        }
+        self.rows = rows;
+    }
+
+    /// The number of an address, which is kept.
+    #[inline(always)]
+    fn number(&mut self, address: K, find: &mut impl FnMut(K) -> u32) -> u32 {
+        let [first, second] = self.pair(address);
+        if first.0 == address && first.1 != NOTHING {
+            return first.1;
+        }
+        if second.0 != address || second.1 == NOTHING {
+            *second = (address, find(address));
+        }
+        // Found last, it is looked for first.
+        mem::swap(first, second);
+        first.1
     }
 
     /// Finds everything that another cache knows.
     fn learn(&mut self, known: &Self, mut find: impl FnMut(K) -> u32) {
-        let pairs = self.0.as_flattened_mut().iter_mut().zip(known.0.as_flattened());
+        let pairs = self.pairs.as_flattened_mut().iter_mut().zip(known.pairs.as_flattened());
         for (own, &(address, number)) in pairs {
             if number != NOTHING {
                 *own = (address, find(address));
@@ -229,7 +254,7 @@ impl<K: Bits> Cache<K> {
     /// The places of an address.
     #[inline(always)]
     fn pair(&mut self, address: K) -> &mut [(K, u32); 2] {
-        &mut self.0[place(address)]
+        &mut self.pairs[place(address)]
     }
 
     fn forget(&mut self, address: K) {
@@ -241,7 +266,7 @@ impl<K: Bits> Cache<K> {
     }
 
     fn clear(&mut self) {
-        self.0.fill([(K::ZERO, NOTHING); 2]);
+        self.pairs.fill([(K::ZERO, NOTHING); 2]);
     }
 }
 
@@ -350,8 +375,8 @@ mod tests {
                 IpAddr::V4(address) => context.shared_v4(address.into()),
                 IpAddr::V6(address) => context.shared_v6(address.into()),
             };
-            assert_eq!(known.unwrap_or(number), number, "{text}");
-            shared += usize::from(known.is_some());
+            assert!([number, NOTHING].contains(&known), "{text}: {known} is not {number}");
+            shared += usize::from(known != NOTHING);
         }
         assert!(shared >= 2, "{shared}");
     }

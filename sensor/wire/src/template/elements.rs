@@ -5,6 +5,8 @@
 //! fill no column of that table. Numbers below 128 are also NetFlow 9 field types (RFC 3954 section 8); from there on
 //! devices of NetFlow 9 use IANA's IPFIX numbers, Cisco's firewalls some of their own besides.
 
+use std::sync::LazyLock;
+
 use sensor_core::flow::columns::Column;
 
 use super::Specifier;
@@ -150,9 +152,21 @@ pub fn reading(specifier: &Specifier) -> Option<Reading> {
     };
     // What a responder sent.
     let reverse = reverse || matches!(element, 232 | 299);
-    let (meaning, rank) = of_column(element).or_else(|| of_no_column(element))?;
+    let place = BY_ELEMENT.binary_search_by_key(&element, |(element, _)| *element).ok()?;
+    let (_, (meaning, rank)) = BY_ELEMENT[place];
     Some(Reading { meaning, rank, reverse })
 }
+
+/// What each element says that is read, and its rank, in order of their numbers: whoever sends ever new templates has each of
+/// their fields looked up.
+static BY_ELEMENT: LazyLock<Box<[(u16, (Meaning, u8))]>> = LazyLock::new(|| {
+    let listed = Column::ALL.iter().flat_map(|column| column.elements());
+    let columns = listed.filter_map(|&element| Some((element, of_column(element)?)));
+    let others = (0..512).filter_map(|element| Some((element, of_no_column(element)?)));
+    let mut all: Vec<_> = columns.chain(others).collect();
+    all.sort_unstable_by_key(|(element, _)| *element);
+    all.into()
+});
 
 /// Elements that name something, and those that number it.
 const NAMES: &[(&[u16], &[u16])] = &[
@@ -226,7 +240,7 @@ fn clock(element: u16) -> Clock {
     }
 }
 
-/// What other elements say: addresses, and what is read record by record.
+/// What other elements say, all of them below 512: addresses, and what is read record by record.
 fn of_no_column(element: u16) -> Option<(Meaning, u8)> {
     use Meaning as M;
     Some(match element {
@@ -329,6 +343,9 @@ mod tests {
             for &element in column.elements() {
                 assert!(seen.insert(element), "{column:?}: {element}");
                 assert_eq!(of_no_column(element), None, "{column:?}: {element}");
+                let specifier = Specifier { element, length: 4, enterprise: 0 };
+                let found = reading(&specifier).map(|reading| (reading.meaning, reading.rank));
+                assert_eq!(found, of_column(element), "{column:?}: {element}");
             }
         }
     }
