@@ -11,8 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ring::digest::{SHA256, digest};
-use sensor_core::{diagnostic::Findings, sync::Unpoisoned as _};
+use ring::digest::{self, SHA256};
+use sensor_core::{
+    diagnostic::{Findings, SourceMap},
+    sync::Unpoisoned as _,
+};
 use serde::Serialize;
 
 use super::{
@@ -113,7 +116,8 @@ impl Reconfiguration {
         shown.change(|shown| {
             *shown = Configuration {
                 path: path.map(|path| path.display().to_string()),
-                sha256: path.map(|_| sha256(&config.written.text)),
+                drop_ins: config.written.drop_ins(),
+                sha256: path.map(|_| sha256(&config.written.files)),
                 since: now,
                 reloaded: true,
                 refusal: None,
@@ -185,7 +189,8 @@ impl Reconfiguration {
         }
         logging::set_level(config.log.level);
         self.shown.change(|shown| {
-            shown.sha256 = shown.path.as_ref().map(|_| sha256(&config.written.text));
+            shown.drop_ins = config.written.drop_ins();
+            shown.sha256 = shown.path.as_ref().map(|_| sha256(&config.written.files));
             shown.since = now;
             shown.restart.clone_from(&restart);
         });
@@ -250,10 +255,11 @@ fn active(plant: &Plant) -> usize {
     status.engine.policies.len()
 }
 
-/// SHA-256 in hexadecimal digits.
-fn sha256(text: &str) -> String {
-    let digest = digest(&SHA256, text.as_bytes());
-    digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+/// SHA-256 in hexadecimal digits, of the files one behind the other: that of `cat FILE conf.d/*.toml | sha256sum`.
+fn sha256(files: &SourceMap) -> String {
+    let mut context = digest::Context::new(&SHA256);
+    files.files().for_each(|(_, text)| context.update(text.as_bytes()));
+    context.finish().as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -282,6 +288,10 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_sha256sum() {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(sha256("abc"), expected);
+        assert_eq!(sha256(&SourceMap::one("f", "abc")), expected);
+        let mut files = SourceMap::one("f", "a");
+        files.push("conf.d/1.toml", "");
+        files.push("conf.d/2.toml", "bc");
+        assert_eq!(sha256(&files), expected);
     }
 }

@@ -211,7 +211,7 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Destinations", value_name = "ID")]
     pub observation_domain: Option<u32>,
 
-    /// Configuration file (TOML); flags override it. Relative paths in it are relative to its directory
+    /// Configuration file (TOML), with the drop-ins conf.d/*.toml beside it; flags override them. Relative paths are relative to the file
     #[arg(long, help_heading = "General", value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
@@ -242,7 +242,7 @@ pub struct FieldsArgs {
 /// Arguments of `check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// Configuration file (TOML)
+    /// Configuration file (TOML), with the drop-ins conf.d/*.toml beside it
     #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: PathBuf,
 

@@ -1,6 +1,6 @@
 //! `sensor check`: reads a configuration and all that it names as `run` would, and stops there.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, iter};
 
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ use crate::agent::{
 #[derive(Serialize)]
 struct Checked {
     file: String,
+    /// What is laid over it, in that order.
+    drop_ins: Vec<String>,
     /// Of the file that it is compared with, where one is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<Change>>,
@@ -51,7 +53,8 @@ fn read(arguments: &CheckArgs) -> anyhow::Result<Outcome<Checked>> {
         }
         None => None,
     };
-    let checked = Checked { file: arguments.config.display().to_string(), changes };
+    let file = arguments.config.display().to_string();
+    let checked = Checked { file, drop_ins: config.written.drop_ins(), changes };
     let mut findings = contents.advice(&config);
     findings.extend(contents.warnings);
     Ok(Outcome::well(checked, findings))
@@ -64,9 +67,12 @@ fn changes(diff: &Diff) -> Vec<Change> {
 
 impl Body for Checked {
     fn text(&self) -> String {
-        let mut text = format!("{}: no fault\n", self.file);
-        for Change { key, effect } in self.changes.iter().flatten() {
+        let mut text = String::new();
+        for file in iter::once(&self.file).chain(&self.drop_ins) {
             // Writing to a `String` cannot fail.
+            let _ = writeln!(text, "{file}: no fault");
+        }
+        for Change { key, effect } in self.changes.iter().flatten() {
             let _ = writeln!(text, "{}: {key}: {effect}", diff::section(key));
         }
         text

@@ -134,15 +134,15 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
     if let Some(UnreadablePolicies(unreadable)) = link.downcast_ref() {
         return Some(of_unreadable(unreadable.iter().map(|(_, source)| source)));
     }
-    let error = match link.downcast_ref::<ConfigError>() {
-        Some(ConfigError::Read { source, .. })
-            if source.kind() == io::ErrorKind::PermissionDenied =>
-        {
-            source
-        }
-        Some(_) => return Some(Exit::Usage),
-        None => link.downcast_ref::<io::Error>()?,
-    };
+    if let Some(error) = link.downcast_ref::<ConfigError>() {
+        return Some(match error {
+            ConfigError::Read(unreadable) => {
+                of_unreadable(unreadable.iter().map(|(_, source)| source))
+            }
+            ConfigError::Faulty { .. } => Exit::Usage,
+        });
+    }
+    let error = link.downcast_ref::<io::Error>()?;
     match error.kind() {
         io::ErrorKind::PermissionDenied => Some(Exit::Permission),
         // Whoever read it has seen enough.

@@ -2,7 +2,12 @@
 
 use super::{args::RunArgs, nql};
 use crate::{
-    agent::{config, inspect, logging, mode::Mode, run as agent},
+    agent::{
+        config, inspect,
+        logging::{self, format::LogFormat},
+        mode::Mode,
+        run as agent,
+    },
     stdio,
 };
 
@@ -11,7 +16,7 @@ pub fn run(args: &RunArgs, object: &[u8]) -> anyhow::Result<()> {
     stdio::detach();
     let shown = args.flows.shown()?;
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
-    logging::start(config.log.level, config.log.format);
+    logging::start(config.log.level, config.log.format.unwrap_or_else(LogFormat::by_environment));
     let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;

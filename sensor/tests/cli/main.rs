@@ -3,6 +3,7 @@
 //! `UPDATE_EXPECT=1 cargo test -p sensor --test cli` writes the golden files anew; read the difference before you commit it.
 
 mod config;
+mod drop_ins;
 mod reload;
 mod streams;
 mod usage;

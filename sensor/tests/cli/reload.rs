@@ -9,13 +9,13 @@ use std::{
 use super::{command, listener, sensor};
 
 /// An agent that listens to routers, which needs no privileges.
-struct Agent {
+pub struct Agent {
     child: Child,
     stderr: BufReader<ChildStderr>,
 }
 
 impl Agent {
-    fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
         let mut command = command(&["run", "--print", "none", "--listen", &listener()]);
         let mut child = command
             .args(arguments)
@@ -29,14 +29,14 @@ impl Agent {
         agent
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
         assert!(sent.success(), "{name}");
     }
 
     /// What it says up to a line with `part`.
-    fn wait_for(&mut self, part: &str) -> String {
+    pub fn wait_for(&mut self, part: &str) -> String {
         let mut said = String::new();
         loop {
             let before = said.len();
@@ -49,7 +49,7 @@ impl Agent {
     }
 
     /// Its exit code, and the rest of what it says.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub fn end(mut self) -> (Option<i32>, String) {
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).expect("stderr is text");
         (self.child.wait().expect("it ends").code(), said)

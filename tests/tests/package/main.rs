@@ -53,7 +53,16 @@ fn a_host_installs_runs_upgrades_removes_and_purges_it() -> Result<()> {
     let file = system.path("etc/sensor/sensor.toml");
     ensure!(mode(&file)? == 0o640 && mode(&system.path("etc/sensor"))? == 0o750);
     ensure!(system.run("stat -c %U:%G /etc/sensor/sensor.toml")? == "root:sensor\n");
-    system.run("/usr/bin/sensor check --config /etc/sensor/sensor.toml")?;
+    for directory in ["etc/sensor/conf.d", "etc/sensor/policies.d"] {
+        ensure!(mode(&system.path(directory))? == 0o750, "{directory}");
+        ensure!(system.run(&format!("stat -c %U:%G /{directory}"))? == "root:sensor\n");
+    }
+    let drop_in = system.path("etc/sensor/conf.d/10-role.toml");
+    fs::write(&drop_in, "[flow]\nidle_timeout = \"7s\"\n")?;
+    fs::set_permissions(&drop_in, fs::Permissions::from_mode(0o640))?;
+    system.run("chgrp sensor /etc/sensor/conf.d/10-role.toml")?;
+    let checked = system.run("/usr/bin/sensor check --config /etc/sensor/sensor.toml")?;
+    ensure!(checked.contains("/etc/sensor/conf.d/10-role.toml: no fault"), "{checked}");
     system.run("/usr/bin/sensor policy check /usr/share/sensor/policies")?;
     ensure!(system.path("usr/share/man/man1/sensor-run.1.gz").is_file());
 
@@ -70,9 +79,12 @@ fn a_host_installs_runs_upgrades_removes_and_purges_it() -> Result<()> {
     system.install(&system::later(&deb, system.beside())?)?;
     ensure!(fs::read_to_string(&file)? == text, "an upgrade has changed the configuration");
     ensure!(mode(&file)? == 0o640 && system.path("var/lib/sensor/kept").is_file());
+    ensure!(drop_in.is_file() && mode(&system.path("etc/sensor/conf.d"))? == 0o750);
 
     system.run("dpkg --remove sensor")?;
     ensure!(!system.path("usr/bin/sensor").exists() && file.is_file());
+    // Else it is the site's, and stays.
+    fs::remove_file(drop_in)?;
     system.run("dpkg --purge sensor")?;
     let left = system.run("find /etc /usr /var -name *sensor*")?;
     ensure!(left.is_empty(), "purge leaves {left}");
@@ -136,7 +148,12 @@ fn runs_as_the_unit_says(system: &System, unit: &Unit) -> Result<()> {
         hears(&manager, "WATCHDOG=1", &agent)?;
     }
     hears(&manager, "STATUS=1 interface", &agent)?;
-    ensure!(system.run("/usr/bin/sensor status")?.contains("vb"), "the status names the interface");
+    let status = system.run("/usr/bin/sensor status")?;
+    ensure!(status.contains("vb"), "the status names the interface");
+    ensure!(
+        status.contains("sensor.toml with 1 drop-in"),
+        "the service reads its drop-in: {status}"
+    );
     system.run(unit.get("ExecReload")?)?;
     hears(&manager, "RELOADING=1", &agent)?;
     hears(&manager, "READY=1", &agent)?;

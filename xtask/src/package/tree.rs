@@ -54,7 +54,7 @@ const DOCUMENTS: (&str, &str) = ("sensor/docs", "usr/share/doc/sensor");
 /// Where the agent's program lies on a host.
 const PROGRAM: &str = "usr/bin/sensor";
 /// Directories that are installed empty.
-const EMPTY: &[&str] = &["etc/sensor/policies.d"];
+const EMPTY: &[&str] = &["etc/sensor/conf.d", "etc/sensor/policies.d"];
 /// The stock policies, as files to read and to copy from; the binary has them built in.
 const POLICIES: &str = "usr/share/sensor/policies";
 const PAGES: &str = "usr/share/man/man1";

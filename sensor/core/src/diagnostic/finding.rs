@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Diagnostic, Severity, Theme,
-    place::{Place, shown},
+    place::{Local, Place, shown},
 };
 
 /// One fault or warning. As JSON, it has the keys that `docs/json.md` describes.
@@ -63,7 +63,17 @@ impl Finding {
         Self { file: Some(file.to_string()), ..self }
     }
 
-    fn located(file: &str, text: &str, diagnostic: &Diagnostic) -> Self {
+    /// The same of what repeats `first`.
+    pub(super) fn behind(mut self, first: Option<Local<'_>>) -> Self {
+        if let Some(Local { path, text, span }) = first {
+            let Place { line, column, .. } = Place::of(text, &span);
+            let first = format!("the first is at {path}:{line}:{column}");
+            self.help = Some(self.help.map_or(first.clone(), |help| format!("{help}; {first}")));
+        }
+        self
+    }
+
+    pub(super) fn located(file: &str, text: &str, diagnostic: &Diagnostic) -> Self {
         Self {
             severity: diagnostic.severity,
             code: diagnostic.code,
@@ -131,7 +141,11 @@ pub struct Findings(Vec<Finding>);
 impl Findings {
     /// `diagnostics` of the text of a file.
     pub fn located(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Self {
-        diagnostics.iter().map(|diagnostic| Finding::located(file, text, diagnostic)).collect()
+        let located = |diagnostic: &Diagnostic| {
+            let first = diagnostic.first.clone().map(|span| Local { path: file, text, span });
+            Finding::located(file, text, diagnostic).behind(first)
+        };
+        diagnostics.iter().map(located).collect()
     }
 
     /// Adds one.

@@ -11,9 +11,12 @@ use serde::Serialize;
 
 mod finding;
 mod place;
+mod source_map;
 mod theme;
 
 pub use finding::{Finding, Findings};
+pub use place::Local;
+pub use source_map::SourceMap;
 pub use theme::Theme;
 
 /// How bad a [`Diagnostic`] is.
@@ -53,6 +56,8 @@ pub struct Diagnostic {
     pub label: Option<String>,
     /// What would be right.
     pub help: Option<String>,
+    /// Where the first is of what may be there only once.
+    pub first: Option<Range<usize>>,
 }
 
 impl Diagnostic {
@@ -65,6 +70,7 @@ impl Diagnostic {
             span,
             label: None,
             help: None,
+            first: None,
         }
     }
 
@@ -82,6 +88,13 @@ impl Diagnostic {
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: Some(label.into()), ..self }
+    }
+
+    /// The same of a text that stands `by` bytes further behind.
+    #[must_use]
+    pub fn shift(self, by: usize) -> Self {
+        let shift = |span: Range<usize>| span.start + by..span.end + by;
+        Self { span: shift(self.span), first: self.first.map(shift), ..self }
     }
 
     /// The same with `help` below the source line.

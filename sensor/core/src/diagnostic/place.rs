@@ -78,6 +78,24 @@ impl Place {
     }
 }
 
+/// A span in the text of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local<'a> {
+    /// For messages.
+    pub path: &'a str,
+    /// Of the file alone.
+    pub text: &'a str,
+    /// In that text.
+    pub span: Range<usize>,
+}
+
+impl Local<'_> {
+    /// Where it begins, from 1.
+    pub fn line(&self) -> usize {
+        Place::of(self.text, &self.span).line
+    }
+}
+
 /// Longest line that is shown as a whole, in characters.
 const LINE_WIDTH: usize = 400;
 /// Of a longer one, characters that are shown before the carets.

@@ -1,6 +1,9 @@
 //! Tables whose keys are names that their author chooses.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::Path,
+};
 
 use toml::{Spanned, de::DeValue};
 
@@ -42,6 +45,15 @@ impl<T: Value> Value for Named<T> {
             match (self.0.get(name), other.0.get(name)) {
                 (Some(one), Some(other)) if same(&one.value, &other.value) => {}
                 _ => differing.push(below(path, name)),
+            }
+        }
+    }
+
+    fn lay_over(&mut self, later: Self) {
+        for (name, later) in later.0 {
+            match self.0.entry(name) {
+                Entry::Occupied(mut earlier) => earlier.get_mut().lay_over(later),
+                Entry::Vacant(vacant) => _ = vacant.insert(later),
             }
         }
     }

@@ -84,6 +84,17 @@ impl<T> Setting<T> {
 }
 
 impl<T: Value> Setting<T> {
+    /// Lays what a later file says over it, see [`Value::lay_over`].
+    pub fn lay_over(&mut self, later: Self) {
+        if later.is_given() {
+            match self.is_given() {
+                true => self.value.lay_over(later.value),
+                false => self.value = later.value,
+            }
+            self.origin = later.origin;
+        }
+    }
+
     /// Reads the value from the file. A faulty one is reported and leaves the default, but counts as given: it must not
     /// be called missing as well.
     pub fn read(&mut self, found: &Spanned<DeValue<'_>>, path: &str, faults: &mut Vec<Diagnostic>) {
@@ -124,6 +135,12 @@ pub trait Value: Sized + PartialEq {
         }
     }
 
+    /// Lays what a later file says over it: tables key by key, tables of a list behind those of earlier files; whatever else is
+    /// given later takes the place of what was.
+    fn lay_over(&mut self, later: Self) {
+        *self = later;
+    }
+
     /// Puts relative paths below `directory`.
     fn anchor(&mut self, _directory: &Path) {}
 
@@ -155,6 +172,9 @@ pub trait Table: Default + PartialEq {
     /// As [`Value::compare`], key by key.
     fn compare_keys(&self, other: &Self, path: &str, differing: &mut Vec<String>);
 
+    /// As [`Value::lay_over`], of every key.
+    fn lay_keys_over(&mut self, later: Self);
+
     /// As [`Value::anchor`], of every key.
     fn anchor_keys(&mut self, directory: &Path);
 
@@ -182,6 +202,10 @@ impl<T: Table> Value for T {
 
     fn compare(&self, other: &Self, path: &str, differing: &mut Vec<String>) {
         self.compare_keys(other, path, differing);
+    }
+
+    fn lay_over(&mut self, later: Self) {
+        self.lay_keys_over(later);
     }
 
     fn anchor(&mut self, directory: &Path) {
@@ -292,6 +316,10 @@ macro_rules! settings_table {
                     let key = $crate::settings::schema::below(path, key);
                     self.$key.value.compare(&other.$key.value, &key, differing);
                 )*
+            }
+
+            fn lay_keys_over(&mut self, later: Self) {
+                $( self.$key.lay_over(later.$key); )*
             }
 
             fn anchor_keys(&mut self, directory: &std::path::Path) {

@@ -235,6 +235,13 @@ impl<T: Value> Value for Option<T> {
         }
     }
 
+    fn lay_over(&mut self, later: Self) {
+        match (&mut *self, later) {
+            (Some(value), Some(later)) => value.lay_over(later),
+            (_, later) => *self = later,
+        }
+    }
+
     fn anchor(&mut self, directory: &Path) {
         if let Some(value) = self {
             value.anchor(directory);
@@ -286,6 +293,13 @@ impl<T: Value> Value for Vec<Setting<T>> {
         {
             differing.push(path.to_owned());
         }
+    }
+
+    fn lay_over(&mut self, later: Self) {
+        if T::INNER.is_empty() {
+            self.clear();
+        }
+        self.extend(later);
     }
 
     fn anchor(&mut self, directory: &Path) {

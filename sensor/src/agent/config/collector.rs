@@ -44,7 +44,7 @@ pub(super) fn resolve(
     faults: &mut Faults,
 ) -> Vec<CollectorConfig> {
     let mut collectors = Vec::with_capacity(list.len());
-    let mut seen: Vec<CollectorEndpoint> = Vec::with_capacity(list.len());
+    let mut seen: Vec<(CollectorEndpoint, &Setting<_>)> = Vec::with_capacity(list.len());
     for collector in list {
         let raw = &collector.value;
         let mtu = faults.in_range(&raw.mtu, "collector.mtu", 512..=65_535);
@@ -63,9 +63,10 @@ pub(super) fn resolve(
                 continue;
             }
         };
-        if seen.contains(&endpoint) {
+        if let Some((_, first)) = seen.iter().find(|(earlier, _)| *earlier == endpoint) {
             let found = format!("{endpoint} again");
-            faults.report(&raw.url, "collector.url", "must differ from the others", &found);
+            let must = "must differ from the others";
+            faults.repeated(&raw.url, first, "collector.url", must, &found);
         }
         let source = source(&raw.source, &endpoint, of_url, faults);
         let tls = tls(&raw.tls, endpoint.transport, faults);
@@ -80,7 +81,7 @@ pub(super) fn resolve(
             },
         };
         let CollectorEndpoint { host, port, .. } = endpoint.clone();
-        seen.push(endpoint);
+        seen.push((endpoint, &raw.url));
         let source = source.map(SourceConfig::options).unwrap_or_default();
         let options = CollectorOptions { transport, host, port, source };
         collectors.push(CollectorConfig { options, mtu });

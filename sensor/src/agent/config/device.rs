@@ -44,6 +44,7 @@ table! {
 /// Judges all `[[device]]` tables.
 pub fn resolve(list: &[Setting<Device>], faults: &mut Faults) -> Vec<Rule> {
     let mut devices: Vec<Rule> = Vec::with_capacity(list.len());
+    let mut addresses = Vec::with_capacity(list.len());
     for device in list {
         let raw = &device.value;
         let rate = faults.in_range(&raw.sample_rate, "device.sample_rate", 0..=u32::MAX.into());
@@ -76,10 +77,12 @@ pub fn resolve(list: &[Setting<Device>], faults: &mut Faults) -> Vec<Rule> {
                 continue;
             }
         };
-        if devices.iter().any(|earlier| earlier.network == network) {
+        if let Some(first) = devices.iter().position(|earlier| earlier.network == network) {
             let found = format!("{network} again");
-            faults.report(&raw.address, "device.address", "must differ from the others", &found);
+            let must = "must differ from the others";
+            faults.repeated(&raw.address, addresses[first], "device.address", must, &found);
         }
+        addresses.push(&raw.address);
         let profile = DeviceProfile {
             name: raw.name.value.clone(),
             site: raw.site.value.clone(),

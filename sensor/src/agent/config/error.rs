@@ -1,32 +1,22 @@
 //! Why there is no configuration.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
-use sensor_core::diagnostic::{Finding, Findings};
+use sensor_core::diagnostic::{Finding, Findings, SourceMap};
 
 use super::faults::Faults;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The file or the flags have faults; shown in full, over several lines.
-    #[error("{}\n\n{}", headline(faults), findings(path.as_deref(), text, faults).to_string().trim_end())]
+    /// Files cannot be read, or their directory: each, and what the system says.
+    #[error("{}", messages(.0).join("\n"))]
+    Read(Vec<(PathBuf, io::Error)>),
+    /// The files or the flags have faults; shown in full, over several lines.
+    #[error("{}\n\n{}", headline(faults), findings(files, faults).to_string().trim_end())]
     Faulty {
-        /// The file, where there is one.
-        path: Option<PathBuf>,
-        /// Its text.
-        text: String,
+        /// The file and its drop-ins, where there is one.
+        files: SourceMap,
         /// All that is wrong.
         faults: Faults,
     },
@@ -36,13 +26,21 @@ impl ConfigError {
     /// All that is wrong.
     pub fn findings(&self) -> Findings {
         match self {
-            Self::Faulty { path, text, faults } => findings(path.as_deref(), text, faults),
-            Self::Read { path, source } => {
-                let fault = Finding::error(format!("{self}: {source}"));
-                [fault.of_file(path.display())].into_iter().collect()
+            Self::Faulty { files, faults } => findings(files, faults),
+            Self::Read(unreadable) => {
+                let messages = messages(unreadable).into_iter().zip(unreadable);
+                messages
+                    .map(|(message, (path, _))| Finding::error(message).of_file(path.display()))
+                    .collect()
             }
         }
     }
+}
+
+fn messages(unreadable: &[(PathBuf, io::Error)]) -> Vec<String> {
+    let message =
+        |(path, error): &(PathBuf, io::Error)| format!("cannot read {}: {error}", path.display());
+    unreadable.iter().map(message).collect()
 }
 
 fn headline(faults: &Faults) -> String {
@@ -52,10 +50,8 @@ fn headline(faults: &Faults) -> String {
     }
 }
 
-pub(super) fn findings(path: Option<&Path>, text: &str, faults: &Faults) -> Findings {
+pub(super) fn findings(files: &SourceMap, faults: &Faults) -> Findings {
     let mut findings: Findings = faults.flags.iter().cloned().collect();
-    if let Some(path) = path {
-        findings.extend(Findings::located(&path.display().to_string(), text, &faults.file));
-    }
+    findings.extend(files.findings(&faults.file));
     findings
 }

@@ -13,7 +13,7 @@ use sensor_core::{
 /// All that is wrong with a configuration.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// In the file.
+    /// In the files, at places in all of them.
     pub file: Vec<Diagnostic>,
     /// On the command line.
     pub flags: Vec<Finding>,
@@ -45,6 +45,23 @@ impl Faults {
                 self.flags.extend(Findings::located(name, text, &[fault.label(found)]));
             }
             Origin::Default => self.flags.push(Finding::error(format!("`{path}` {must}: {found}"))),
+        }
+    }
+
+    /// As [`Self::report`], of a setting that repeats `first`.
+    pub fn repeated<T, U>(
+        &mut self,
+        setting: &Setting<T>,
+        first: &Setting<U>,
+        path: &str,
+        must: &str,
+        found: &str,
+    ) {
+        self.report(setting, path, must, found);
+        if let (Origin::File(_), Origin::File(first)) = (&setting.origin, &first.origin)
+            && let Some(fault) = self.file.last_mut()
+        {
+            fault.first = Some(first.clone());
         }
     }
 

@@ -35,6 +35,7 @@ pub fn resolve(
     faults: &mut Faults,
 ) -> Vec<options::Forward> {
     let mut forwards: Vec<options::Forward> = Vec::with_capacity(list.len());
+    let mut urls = Vec::with_capacity(list.len());
     for forward in list {
         let raw = &forward.value;
         if !listens {
@@ -52,10 +53,14 @@ pub fn resolve(
         let (protocols, devices) = (protocols(raw, faults), devices(raw, faults));
         match receiver(url, default_port(&protocols)) {
             Ok((host, port)) => {
-                if forwards.iter().any(|earlier| (&earlier.host, earlier.port) == (&host, port)) {
+                let same =
+                    |earlier: &options::Forward| (&earlier.host, earlier.port) == (&host, port);
+                if let Some(first) = forwards.iter().position(same) {
                     let found = format!("{host} port {port} again");
-                    faults.report(&raw.url, "forward.url", "must differ from the others", &found);
+                    let must = "must differ from the others";
+                    faults.repeated(&raw.url, urls[first], "forward.url", must, &found);
                 }
+                urls.push(&raw.url);
                 let keep_source = raw.keep_source.value;
                 forwards.push(options::Forward { host, port, keep_source, protocols, devices });
             }

@@ -121,7 +121,7 @@ impl fmt::Display for ListenEndpoint {
 /// Judges all `[[listen]]` tables.
 pub fn resolve(list: &[Setting<Listen>], faults: &mut Faults) -> Vec<Listener> {
     let mut listeners = Vec::with_capacity(list.len());
-    let mut seen: Vec<ListenEndpoint> = Vec::with_capacity(list.len());
+    let mut seen: Vec<(ListenEndpoint, &Setting<_>)> = Vec::with_capacity(list.len());
     for listen in list {
         let raw = &listen.value;
         let Some(url) = &raw.url.value else {
@@ -140,14 +140,15 @@ pub fn resolve(list: &[Setting<Listen>], faults: &mut Faults) -> Vec<Listener> {
             }
         };
         let udp = endpoint.scheme.is_udp();
-        let same = |earlier: &&ListenEndpoint| {
+        let same = |(earlier, _): &&(ListenEndpoint, &Setting<_>)| {
             earlier.address == endpoint.address && earlier.scheme.is_udp() == udp
         };
-        if let Some(earlier) = seen.iter().find(same) {
+        if let Some((earlier, first)) = seen.iter().find(same) {
             let found = format!("{} is taken by {earlier}", endpoint.address);
-            faults.report(&raw.url, "listen.url", "must differ from the others", &found);
+            let must = "must differ from the others";
+            faults.repeated(&raw.url, first, "listen.url", must, &found);
         }
-        seen.push(endpoint);
+        seen.push((endpoint, &raw.url));
         let transport = match tls(listen, endpoint.scheme, faults) {
             Some(tls) => Transport::Tls(tls),
             None if udp => Transport::Udp,

@@ -1,10 +1,9 @@
 //! From files to configurations: at the start, and whenever the file is to be read again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sensor_core::{
-    diagnostic::Diagnostic,
-    policy::load::PolicyFile,
+    diagnostic::{Diagnostic, SourceMap},
     settings::{
         document,
         schema::{Origin, Value as _},
@@ -14,6 +13,7 @@ use sensor_kernel::watch::Missing;
 
 use super::{
     control::{self, ControlConfig},
+    drop_ins,
     error::ConfigError,
     faults::Faults,
     overlay::lay_over,
@@ -24,44 +24,36 @@ use super::{
 };
 use crate::{agent::text, files};
 
-/// Reads the file, where there is one, and lays the flags over it; all faults at once.
+/// Reads the file, where there is one, and its drop-ins, and lays the flags over them; all faults at once.
 pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
-    let text = match path {
-        Some(path) => text::read(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
-        None => String::new(),
-    };
-    match read(&text, path.map(directory), overrides) {
+    let read = path.map(read).transpose()?.unwrap_or_default();
+    let parsed = parse(&read);
+    let files = parsed.files.clone();
+    match judge(parsed, overrides) {
         Ok((sections, mut config)) => {
             if path.is_none() {
                 config.capture.missing = Missing::Refused;
             }
+            config.policies.tuning.files = files.clone();
             let path = path.map(Path::to_owned);
-            config.policies.tuning.file = PolicyFile {
-                path: path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
-                text: text.clone(),
-            };
-            let written = Written { path, text, overrides: overrides.clone(), sections };
+            let written = Written { path, files, overrides: overrides.clone(), sections };
             Ok(Config { written, ..config })
         }
-        Err(faults) => Err(ConfigError::Faulty { path: path.map(Path::to_owned), text, faults }),
+        Err(faults) => Err(ConfigError::Faulty { files, faults }),
     }
 }
 
-/// Reads `[control]` of a file, whatever is wrong with its other sections: an agent that runs with what the file said before
-/// is reached all the same.
+/// Reads `[control]` of a file and its drop-ins, whatever is wrong with their other sections: an agent that runs with what they
+/// said before is reached all the same.
 ///
 /// # Errors
 /// As those of [`load`], where `[control]` itself cannot be known.
 pub fn load_control(path: &Path) -> Result<ControlConfig, ConfigError> {
-    let text =
-        text::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    let (sections, faults_of_form) = sections::parse(&text);
-    let Some(mut sections) = sections else {
+    let Parsed { files, sections, faults: faults_of_form } = parse(&read(path)?);
+    let Some(sections) = sections else {
         let faults = Faults { file: faults_of_form, flags: Vec::new() };
-        return Err(ConfigError::Faulty { path: Some(path.to_owned()), text, faults });
+        return Err(ConfigError::Faulty { files, faults });
     };
-    sections.anchor(directory(path));
     let control = &sections.control.value;
     let of_control = |fault: &Diagnostic| {
         let written = [&control.enabled.origin, &control.socket.origin];
@@ -72,12 +64,12 @@ pub fn load_control(path: &Path) -> Result<ControlConfig, ConfigError> {
     let control = control::resolve(control, &mut faults);
     match faults.is_empty() {
         true => Ok(control),
-        false => Err(ConfigError::Faulty { path: Some(path.to_owned()), text, faults }),
+        false => Err(ConfigError::Faulty { files, faults }),
     }
 }
 
 impl Config {
-    /// Reads the file again, with the same flags; none where there is no file, or one that can be read only once.
+    /// Reads the file and its drop-ins again, with the same flags; none where there is no file, or one that can be read only once.
     ///
     /// # Errors
     /// As those of [`load`].
@@ -85,6 +77,31 @@ impl Config {
         let path = self.written.path.as_deref().filter(|path| !files::is_inherited(path))?;
         Some(load(Some(path), &self.written.overrides))
     }
+}
+
+/// A file that was read.
+struct Read {
+    path: PathBuf,
+    text: String,
+}
+
+/// The file at `path` and its drop-ins; a pipe that the process was started with has none beside it.
+fn read(path: &Path) -> Result<Vec<Read>, ConfigError> {
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    let mut paths = vec![path.to_owned()];
+    if !files::is_inherited(path) {
+        match drop_ins::find(path) {
+            Ok(found) => paths.extend(found),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    for path in paths {
+        match text::read(&path) {
+            Ok(text) => read.push(Read { path, text }),
+            Err(error) => unreadable.push((path, error)),
+        }
+    }
+    if unreadable.is_empty() { Ok(read) } else { Err(ConfigError::Read(unreadable)) }
 }
 
 /// What relative paths in the file at `path` are relative to: its directory; for what has no place of its own, a pipe that
@@ -96,29 +113,49 @@ fn directory(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
-/// What [`load`] does with the text of a file in the working directory.
-pub fn from_text(text: &str, overrides: &Overrides) -> Result<Config, Faults> {
-    read(text, None, overrides).map(|(_, config)| config)
+/// Files that are read as one.
+#[derive(Default)]
+struct Parsed {
+    files: SourceMap,
+    /// Each laid over those before it; none where the text of one is broken, see [`sections::parse`].
+    sections: Option<Sections>,
+    /// Faults of form, in the order of the texts.
+    faults: Vec<Diagnostic>,
 }
 
-/// Paths in the text are relative to `directory`, those of flags to the working directory.
-fn read(
-    text: &str,
-    directory: Option<&Path>,
-    overrides: &Overrides,
-) -> Result<(Sections, Config), Faults> {
-    let (sections, faults_of_form) = sections::parse(text);
-    let mut faults = Faults { file: faults_of_form, flags: Vec::new() };
-    let Some(mut sections) = sections else { return Err(faults) };
-    if let Some(directory) = directory {
-        sections.anchor(directory);
+/// Lays each file over those before it. Relative paths are relative to the file that names them.
+fn parse(read: &[Read]) -> Parsed {
+    let mut all = Parsed { sections: Some(Sections::default()), ..Parsed::default() };
+    for Read { path, text } in read {
+        let start = all.files.push(path.display().to_string(), text);
+        let (sections, faults) = sections::parse(text);
+        all.faults.extend(faults.into_iter().map(|fault| fault.shift(start)));
+        all.sections = all.sections.zip(sections).map(|(mut earlier, mut sections)| {
+            sections.shift(start);
+            sections.anchor(directory(path));
+            earlier.lay_over(sections);
+            earlier
+        });
     }
+    all
+}
+
+/// What [`load`] does with the text of a file in the working directory.
+pub fn from_text(text: &str, overrides: &Overrides) -> Result<Config, Faults> {
+    let read = Read { path: PathBuf::new(), text: text.to_owned() };
+    judge(parse(&[read]), overrides).map(|(_, config)| config)
+}
+
+/// Lays the flags over the files; paths of flags are relative to the working directory.
+fn judge(parsed: Parsed, overrides: &Overrides) -> Result<(Sections, Config), Faults> {
+    let mut faults = Faults { file: parsed.faults, flags: Vec::new() };
+    let Some(mut sections) = parsed.sections else { return Err(faults) };
     lay_over(overrides, &mut sections);
     match resolve(&sections, overrides) {
         Ok(config) if faults.is_empty() => Ok((sections, config)),
         Ok(_) => Err(faults),
         Err(more) => {
-            document::add_to_sound_lines(&mut faults.file, more.file, text);
+            document::add_to_sound_lines(&mut faults.file, more.file, parsed.files.text());
             faults.flags = more.flags;
             Err(faults)
         }

@@ -77,8 +77,8 @@ impl Value for Flows {
 pub struct LogConfig {
     /// What of the agent's own log is shown.
     pub level: LogLevel,
-    /// In which form.
-    pub format: LogFormat,
+    /// In which form; `None` where nobody chose one, so that it follows from where the agent runs.
+    pub format: Option<LogFormat>,
     /// Whether flows go to stdout.
     pub print_flows: bool,
     /// File that flows are appended to as JSON lines.
@@ -137,20 +137,19 @@ pub(super) fn resolve(raw: &Log, overrides: &Overrides, faults: &mut Faults) -> 
         let must = format!("must be one of {}", names.join(", "));
         faults.report(&raw.level, "log.level", &must, &found);
     }
-    let format = overrides.log_format.unwrap_or_else(|| match &raw.format.value {
-        Some(name) => {
-            LogFormat::ALL.into_iter().find(|own| own.name() == name).unwrap_or_else(|| {
-                let names = LogFormat::ALL.map(LogFormat::name);
-                let found = match nearest(name, names) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("`{name}` is not a format"),
-                };
-                let must = format!("must be one of {}", names.join(", "));
-                faults.report(&raw.format, "log.format", &must, &found);
-                LogFormat::default()
-            })
+    let of_file = raw.format.value.as_deref().and_then(|name| {
+        let format = LogFormat::ALL.into_iter().find(|own| own.name() == name);
+        // A flag in its place mends it.
+        if format.is_none() && overrides.log_format.is_none() {
+            let names = LogFormat::ALL.map(LogFormat::name);
+            let found = match nearest(name, names) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("`{name}` is not a format"),
+            };
+            let must = format!("must be one of {}", names.join(", "));
+            faults.report(&raw.format, "log.format", &must, &found);
         }
-        None => LogFormat::by_environment(),
+        format
     });
     let (print_flows, flow_log) = match &raw.flows.value {
         Flows::Nowhere => (false, None),
@@ -165,10 +164,32 @@ pub(super) fn resolve(raw: &Log, overrides: &Overrides, faults: &mut Faults) -> 
         max_total: &raw.max_total,
     };
     LogConfig {
-        format,
+        format: overrides.log_format.or(of_file),
         level: level.unwrap_or(LogLevel::Info).more_verbose(overrides.verbose),
         print_flows: overrides.print_flows.unwrap_or(print_flows),
         flow_log: overrides.flow_log.clone().or(flow_log),
         rotation: rotation::resolve(&keys, faults),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::config::from_text;
+
+    #[test]
+    fn the_format_is_what_was_chosen_and_nothing_else() {
+        let format = |text: &str, flag| {
+            let overrides = Overrides { log_format: flag, ..Overrides::default() };
+            let format = from_text(text, &overrides).map(|config| config.log.format);
+            format.map_err(|faults| faults.file[0].label.clone().unwrap_or_default())
+        };
+        assert_eq!(format("", None), Ok(None), "where the agent runs is for others to know");
+        assert_eq!(format("log.format = 'journal'", None), Ok(Some(LogFormat::Journal)));
+        let flag = Some(LogFormat::Json);
+        assert_eq!(format("log.format = 'journal'", flag), Ok(flag));
+        assert_eq!(format("log.format = 'jounal'", flag), Ok(flag), "a flag mends the file");
+        let meant = "did you mean `journal`?".to_owned();
+        assert_eq!(format("log.format = 'jounal'", None), Err(meant));
     }
 }

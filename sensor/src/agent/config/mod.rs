@@ -1,8 +1,8 @@
 //! The agent's configuration: read from TOML, overridden by flags, checked, and then never looked up by name again.
 //!
 //! One file for each section has its keys, what they mean and what is wrong with them. [`sections`] puts the keys together
-//! as they are written, the flags of the command line ([`overrides`]) are laid over them, [`resolve`] makes what the agent runs on of them: each step
-//! is a pure function of the one before. Only [`mod@load`] touches a file. [`diff`] tells what has changed between two
+//! as they are written, drop-ins are laid over the file, the flags of the command line ([`overrides`]) are laid over them, [`resolve`] makes what the agent runs on of them: each step
+//! is a pure function of the one before. Only [`mod@load`] and [`drop_ins`] touch files. [`diff`] tells what has changed between two
 //! configurations, and [`effect`] what of that a reload applies.
 
 pub mod capture;
@@ -11,6 +11,7 @@ pub mod context;
 pub mod control;
 pub mod device;
 pub mod diff;
+pub mod drop_ins;
 pub mod effect;
 pub mod endpoint;
 pub mod engine;

@@ -5,11 +5,8 @@ use std::path::{Path, PathBuf};
 use toml::{Spanned, de::DeValue};
 
 use sensor_core::{
-    diagnostic::Diagnostic,
-    policy::load::{
-        PolicyFile,
-        tuning::{Override, Tuning},
-    },
+    diagnostic::{Diagnostic, SourceMap},
+    policy::load::tuning::{Override, Tuning},
     settings::schema::{Key, Setting, Table, Value, table},
 };
 
@@ -73,11 +70,11 @@ pub struct PoliciesConfig {
     pub tuning: Tuning,
 }
 
-/// Takes the values out; [`super::load()`] adds the file that the tuning is written in.
+/// Takes the values out; [`super::load()`] adds the files that the tuning is written in.
 pub(super) fn resolve(raw: &Policies) -> PoliciesConfig {
     let paths = raw.paths.value.iter().map(|path| path.value.0.clone()).collect();
     let tuning = Tuning {
-        file: PolicyFile::default(),
+        files: SourceMap::default(),
         enable: raw.enable.value.clone(),
         disable: raw.disable.value.clone(),
         overrides: raw.overrides.value.clone(),

@@ -58,7 +58,7 @@ pub struct Config {
     pub log: LogConfig,
     /// The lists that queries can name.
     pub lists: ListFiles,
-    /// The file, for what is found to be wrong later.
+    /// The files, for what is found to be wrong later.
     pub written: Written,
 }
 
@@ -93,14 +93,13 @@ impl Config {
     /// All faults of the queries.
     pub fn tags(&self, lists: &Lists) -> Result<Vec<TagRule>, ConfigError> {
         tag::compile(&self.context.tags, lists).map_err(|file| ConfigError::Faulty {
-            path: self.written.path.clone(),
-            text: self.written.text.clone(),
+            files: self.written.files.clone(),
             faults: Faults { file, flags: Vec::new() },
         })
     }
 }
 
-/// Judges the file with the flags laid over it.
+/// Judges the files with the flags laid over them.
 pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Faults> {
     let mut faults = Faults::default();
     let listens = !sections.listen.value.is_empty();

@@ -1,15 +1,8 @@
-//! How many clients are served at once. One more is turned away with an answer that says so, and the log has a line of that from
-//! time to time.
+//! How many clients are served at once. One more is turned away with an answer that says so.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Between two lines of the log.
-const SELDOM: Duration = Duration::from_secs(60);
 
 /// What a client reads that is turned away, whatever it has asked.
 pub(super) const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
@@ -20,28 +13,20 @@ pub(super) struct Limit {
     of: &'static str,
     most: usize,
     permits: Arc<Semaphore>,
-    /// Turned away since the last line.
-    turned_away: u64,
-    logged: Option<Instant>,
 }
 
 impl Limit {
     /// At most `most` clients of what the configuration calls `of`.
     pub(super) fn new(of: &'static str, most: usize) -> Self {
         let permits = Arc::new(Semaphore::new(most));
-        Self { of, most, permits, turned_away: 0, logged: None }
+        Self { of, most, permits }
     }
 
     /// A place for one more client, as long as the permit lasts; none where all are taken.
-    pub(super) fn admit(&mut self) -> Option<OwnedSemaphorePermit> {
+    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
         let permit = self.permits.clone().try_acquire_owned().ok();
         if permit.is_none() {
-            self.turned_away += 1;
-            if self.logged.is_none_or(|at| at.elapsed() >= SELDOM) {
-                let turned_away = std::mem::take(&mut self.turned_away);
-                tracing::warn!(key = self.of, most = self.most, turned_away, "too many clients");
-                self.logged = Some(Instant::now());
-            }
+            tracing::warn!(key = self.of, most = self.most, "too many clients: one is turned away");
         }
         permit
     }
@@ -60,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again_once_its_client_has_gone() {
-        let mut limit = Limit::new("control.socket", 2);
+        let limit = Limit::new("control.socket", 2);
         let first = limit.admit();
         let second = limit.admit();
         assert!(first.is_some() && second.is_some() && limit.admit().is_none());

@@ -82,7 +82,7 @@ pub(super) async fn all(
 }
 
 async fn accept_local(listener: UnixListener, router: Router) {
-    let mut limit = Limit::new("control.socket", ON_SOCKET);
+    let limit = Limit::new("control.socket", ON_SOCKET);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => match limit.admit() {
@@ -99,7 +99,7 @@ async fn accept_remote(
     tls: Option<tokio_rustls::TlsAcceptor>,
     router: Router,
 ) {
-    let mut limit = Limit::new("metrics.listen", ON_ENDPOINT);
+    let limit = Limit::new("metrics.listen", ON_ENDPOINT);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,

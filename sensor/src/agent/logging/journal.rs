@@ -2,80 +2,48 @@
 //! of its own: `journalctl -u sensor SENSOR_INTERFACE=eth0`.
 
 use std::{
-    fmt::{self, Write as _},
+    fmt::{Debug, Write as _},
     io,
-    os::unix::net::UnixDatagram,
-    path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use sensor_core::sync::Unpoisoned as _;
 use tracing::{
-    Event, Level, Subscriber,
+    Event,
     field::{Field, Visit},
 };
-use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::{
+    Registry,
+    fmt::MakeWriter,
+    layer::{Context, Layer},
+};
 
+use super::{entry::entry_of, way::Way};
 use crate::journal::put;
 
-/// Who writes the entries.
-const IDENTIFIER: &str = "sensor";
-
-/// Writes events to the journal. Nothing waits for it: what it does not take is counted, and told when it takes something again.
+/// Writes events to the journal, and as lines of text where it cannot.
 pub struct Journal {
-    path: PathBuf,
-    way: Mutex<Way>,
-}
-
-#[derive(Default)]
-struct Way {
-    /// None where the system has no descriptor.
-    socket: Option<UnixDatagram>,
-    lost: u64,
+    way: Arc<Mutex<Way>>,
+    text: Box<dyn Layer<Registry> + Send + Sync>,
+    line: Line,
+    now: fn() -> Instant,
 }
 
 impl Journal {
-    /// To the socket at `path`, which need not be there yet.
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), way: Mutex::default() }
-    }
-
-    fn write(&self, entry: &[u8]) {
-        let mut way = self.way.lock().unpoisoned();
-        if way.lost > 0 {
-            let text = format!(
-                "{} entries before this one were lost: the journal did not take them",
-                way.lost
-            );
-            let mut gap = entry_of(Level::WARN, module_path!());
-            put(&mut gap, "MESSAGE", text.as_bytes());
-            if way.send(&self.path, &gap).is_ok() {
-                way.lost = 0;
-            }
-        }
-        // No entry appears before the gap that it follows.
-        if way.lost > 0 || way.send(&self.path, entry).is_err() {
-            way.lost += 1;
-        }
+    /// By `way`, at what is `now`; `text` makes a layer that writes lines of text to what it is given.
+    pub fn new(
+        way: Arc<Mutex<Way>>,
+        text: impl FnOnce(Line) -> Box<dyn Layer<Registry> + Send + Sync>,
+        now: fn() -> Instant,
+    ) -> Self {
+        let line = Line::default();
+        Self { way, text: text(line.clone()), line, now }
     }
 }
 
-impl Way {
-    fn send(&mut self, path: &Path, entry: &[u8]) -> io::Result<usize> {
-        let socket = match self.socket.take() {
-            Some(socket) => socket,
-            None => {
-                let socket = UnixDatagram::unbound()?;
-                socket.set_nonblocking(true)?;
-                socket
-            }
-        };
-        self.socket.insert(socket).send_to(entry, path)
-    }
-}
-
-impl<S: Subscriber> Layer<S> for Journal {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+impl Layer<Registry> for Journal {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, Registry>) {
         let metadata = event.metadata();
         let mut fields = Fields::default();
         event.record(&mut fields);
@@ -86,23 +54,40 @@ impl<S: Subscriber> Layer<S> for Journal {
             put(&mut entry, "CODE_LINE", line.to_string().as_bytes());
         }
         entry.extend_from_slice(&fields.own);
-        self.write(&entry);
+        let line = || {
+            self.text.on_event(event, context);
+            self.line.take()
+        };
+        self.way.lock().unpoisoned().write(entry, line, (self.now)());
     }
 }
 
-fn entry_of(level: Level, target: &str) -> Vec<u8> {
-    // syslog(3)
-    let priority = match level {
-        Level::ERROR => "3",
-        Level::WARN => "4",
-        Level::INFO => "6",
-        _ => "7",
-    };
-    let mut entry = Vec::new();
-    put(&mut entry, "PRIORITY", priority.as_bytes());
-    put(&mut entry, "SYSLOG_IDENTIFIER", IDENTIFIER.as_bytes());
-    put(&mut entry, "TARGET", target.as_bytes());
-    entry
+/// The line of text that was written last.
+#[derive(Clone, Default)]
+pub struct Line(Arc<Mutex<Vec<u8>>>);
+
+impl Line {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unpoisoned())
+    }
+}
+
+impl MakeWriter<'_> for Line {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl io::Write for Line {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unpoisoned().write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What an event has.
@@ -116,7 +101,7 @@ struct Fields {
 }
 
 impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.record_str(field, &format!("{value:?}"));
     }
 
@@ -145,25 +130,93 @@ fn of_journal(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tracing_subscriber::layer::SubscriberExt as _;
+    use std::{os::unix::net::UnixDatagram, path::Path, sync::LazyLock, time::Duration};
+
+    use tempfile::TempDir;
+    use tracing::subscriber::DefaultGuard;
+    use tracing_subscriber::{fmt, layer::SubscriberExt as _};
 
     use super::*;
+    use crate::agent::logging::way::PATIENCE;
 
-    fn received(socket: &UnixDatagram) -> String {
-        let mut entry = [0; 4096];
-        let length = socket.recv(&mut entry).expect("an entry");
-        String::from_utf8(entry[..length].to_vec()).expect("text")
+    /// No time passes but what [`Log::tick`] is told.
+    fn still() -> Instant {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        *START
+    }
+
+    /// A log of this thread to a journal in a directory of its own, and what goes to standard error.
+    struct Log {
+        directory: TempDir,
+        way: Arc<Mutex<Way>>,
+        aside: Arc<Mutex<String>>,
+        _guard: DefaultGuard,
+    }
+
+    impl Log {
+        fn start(journal: bool) -> (Self, Option<UnixDatagram>) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("socket");
+            let journal = journal.then(|| bind(&path));
+            let aside = Arc::new(Mutex::new(String::new()));
+            let lines = aside.clone();
+            let aside_too = move |line: &[u8]| {
+                lines.lock().unwrap().push_str(std::str::from_utf8(line).unwrap());
+            };
+            let way = Arc::new(Mutex::new(Way::new(&path, Box::new(aside_too))));
+            let text =
+                |line| fmt::layer().with_writer(line).with_ansi(false).with_target(false).boxed();
+            let layer = Journal::new(way.clone(), text, still);
+            let subscriber = tracing_subscriber::registry().with(layer);
+            let _guard = tracing::subscriber::set_default(subscriber);
+            (Self { directory, way, aside, _guard }, journal)
+        }
+
+        /// A journal that is started where there was another, or none.
+        fn restarted(&self) -> UnixDatagram {
+            let path = self.directory.path().join("socket");
+            let _ = std::fs::remove_file(&path);
+            bind(&path)
+        }
+
+        fn tick(&self, after: Duration) {
+            self.way.lock().unwrap().tick(still() + after);
+        }
+
+        /// Lines on standard error without their times.
+        fn aside(&self) -> Vec<String> {
+            let text = std::mem::take(&mut *self.aside.lock().unwrap());
+            let without_time = |line: &str| line.split_once(' ').unwrap().1.trim_start().to_owned();
+            text.lines().map(without_time).collect()
+        }
+    }
+
+    fn bind(path: &Path) -> UnixDatagram {
+        let journal = UnixDatagram::bind(path).unwrap();
+        journal.set_nonblocking(true).unwrap();
+        journal
+    }
+
+    fn entry(journal: &UnixDatagram) -> Option<String> {
+        let mut entry = vec![0; 1 << 20];
+        let length = journal.recv(&mut entry).ok()?;
+        Some(String::from_utf8(entry[..length].to_vec()).expect("text"))
+    }
+
+    /// The messages of all entries.
+    fn messages(journal: &UnixDatagram) -> Vec<String> {
+        let message = |entry: String| {
+            entry.lines().find_map(|line| line.strip_prefix("MESSAGE=").map(str::to_owned))
+        };
+        std::iter::from_fn(|| entry(journal)).map(|entry| message(entry).unwrap()).collect()
     }
 
     #[test]
     fn an_entry_has_a_field_for_each_value() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("socket");
-        let journal = UnixDatagram::bind(&path).unwrap();
-        let layer = Journal::new(&path);
-        let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+        let (log, journal) = Log::start(true);
+        let journal = journal.unwrap();
         tracing::warn!(interface = "eth0", unseen = 7, "packets passed unseen");
-        let entry = received(&journal);
+        let found = entry(&journal).unwrap();
         for line in [
             "PRIORITY=4",
             "SYSLOG_IDENTIFIER=sensor",
@@ -171,25 +224,116 @@ mod tests {
             "SENSOR_INTERFACE=eth0",
             "SENSOR_UNSEEN=7",
         ] {
-            assert!(entry.lines().any(|own| own == line), "{line} in {entry}");
+            assert!(found.lines().any(|own| own == line), "{line} in {found}");
         }
         tracing::info!("two\nlines");
-        let entry = received(&journal);
-        assert!(entry.contains("MESSAGE\n\u{9}\0\0\0\0\0\0\0two\nlines\n"), "{entry:?}");
+        let found = entry(&journal).unwrap();
+        assert!(found.contains("MESSAGE\n\u{9}\0\0\0\0\0\0\0two\nlines\n"), "{found:?}");
+        assert_eq!(log.aside(), [""; 0]);
     }
 
     #[test]
-    fn what_the_journal_does_not_take_is_told_when_it_is_back() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("socket");
-        let layer = Journal::new(&path);
-        let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    fn a_journal_that_is_restarted_gets_everything_in_order() {
+        let (log, journal) = Log::start(true);
+        let journal = journal.unwrap();
+        tracing::info!("one");
+        assert_eq!(messages(&journal), ["one"]);
+        drop(journal);
+        tracing::info!("two");
+        log.tick(Duration::ZERO);
+        tracing::info!("three");
+        let journal = log.restarted();
+        tracing::info!("four");
+        assert_eq!(messages(&journal), ["two", "three", "four"]);
+        assert_eq!(log.aside(), [""; 0]);
+
+        // Nothing more is said, and the next tick brings what waits.
+        drop(journal);
+        tracing::info!("five");
+        let journal = log.restarted();
+        log.tick(Duration::ZERO);
+        assert_eq!(messages(&journal), ["five"]);
+    }
+
+    #[test]
+    fn without_a_journal_the_log_goes_to_standard_error_and_says_so_once() {
+        let (log, _) = Log::start(false);
+        let path = log.directory.path().join("socket");
+        let expected = format!(
+            "WARN the journal takes no entries at {} (No such file or directory (os error 2)): the log goes to standard \
+             error as text until it does; start systemd-journald, or set `log.format` to `text` or `json`",
+            path.display()
+        );
+        assert_eq!(log.aside(), [expected]);
+        tracing::warn!(interface = "eth0", "one");
+        tracing::info!("two");
+        log.tick(PATIENCE);
+        assert_eq!(log.aside(), ["WARN one interface=\"eth0\"", "INFO two"]);
+
+        let journal = log.restarted();
+        tracing::info!("three");
+        let again = "the log goes to the journal again";
+        let gap = format!("{again}; entries that went to standard error instead: 2");
+        assert_eq!(messages(&journal), [gap, "three".to_owned()]);
+        assert_eq!(log.aside(), [format!("INFO {again}")]);
+    }
+
+    #[test]
+    fn a_journal_that_stays_away_is_waited_for_a_moment() {
+        let (log, journal) = Log::start(true);
+        drop(journal);
         tracing::info!("one");
         tracing::info!("two");
-        let journal = UnixDatagram::bind(&path).unwrap();
+        log.tick(PATIENCE / 2);
+        assert_eq!(log.aside(), [""; 0]);
+        log.tick(PATIENCE * 2);
+        let aside = log.aside();
+        assert!(aside[0].contains("Connection refused"), "{aside:?}");
+        assert_eq!(aside[1..], ["INFO one", "INFO two"]);
         tracing::info!("three");
-        assert!(received(&journal).contains("MESSAGE=2 entries before this one were lost"));
-        assert!(received(&journal).contains("MESSAGE=three"));
+        assert_eq!(log.aside(), ["INFO three"]);
+        let journal = log.restarted();
+        log.tick(Duration::ZERO);
+        assert!(messages(&journal)[0].ends_with("instead: 3"));
+
+        // At the end nobody waits.
+        drop(journal);
+        tracing::info!("last");
+        log.way.lock().unwrap().finish(still());
+        assert_eq!(log.aside().last().unwrap(), "INFO last");
+    }
+
+    #[test]
+    fn what_a_slow_journal_does_not_take_waits_within_bounds() {
+        let (log, journal) = Log::start(true);
+        let journal = journal.unwrap();
+        // More than the queue of its socket holds (net.unix.max_dgram_qlen).
+        let text = "x".repeat(1000);
+        let most = 2000;
+        let said = (0..most).take_while(|number| {
+            tracing::info!("{number} {text}");
+            log.aside.lock().unwrap().is_empty()
+        });
+        let said = said.count();
+        assert!(said < most, "what waits is bounded");
+        let aside = log.aside();
+        assert!(aside[0].contains("Resource temporarily unavailable"), "{}", aside[0]);
+        let number = |text: &str| -> usize {
+            text.trim_start_matches("INFO ").split(' ').next().unwrap().parse().unwrap()
+        };
+        let mut all: Vec<usize> = messages(&journal).iter().map(|text| number(text)).collect();
+        all.extend(aside[1..].iter().map(|line| number(line)));
+        assert_eq!(all, (0..=said).collect::<Vec<_>>(), "each once and in order");
+    }
+
+    #[test]
+    fn an_entry_that_no_datagram_holds_goes_to_standard_error() {
+        let (log, journal) = Log::start(true);
+        let text = "x".repeat(8 << 20);
+        tracing::info!("{text}");
+        tracing::info!("small");
+        assert_eq!(messages(&journal.unwrap()), ["small"]);
+        assert_eq!(log.aside(), [format!("INFO {text}")]);
     }
 
     #[test]

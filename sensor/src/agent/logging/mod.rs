@@ -1,18 +1,27 @@
 //! The agent's own log: lines on stderr, for people or for programs, or entries of systemd's journal with a field for each value.
 //!
-//! * [`mod@format`]: which of them. `journal`: the entries. `repeats`: a message that comes again and again is counted instead.
+//! * [`mod@format`]: which of them. `journal` and `entry`: the entries; `way`: how they get there, or to stderr where there is no journal.
+//!   `repeats`: a message that comes again and again is counted instead.
 //!
 //! In the formats for programs, what the agent says beside its log (its summary, faults of files) is an entry as well: stderr
 //! has nothing else.
 
 pub mod format;
 
-#[expect(clippy::disallowed_types, reason = "edge: the journal's socket")]
+mod entry;
 mod journal;
 mod repeats;
+#[expect(clippy::disallowed_types, reason = "edge: the journal's socket")]
+mod way;
 
-use std::{path::Path, sync::OnceLock};
+use std::{
+    io::Write as _,
+    path::Path,
+    sync::{Arc, Mutex, OnceLock},
+    time::Instant,
+};
 
+use sensor_core::sync::Unpoisoned as _;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry, fmt, layer::SubscriberExt as _, reload,
     util::SubscriberInitExt as _,
@@ -22,6 +31,7 @@ use self::{
     format::LogFormat,
     journal::Journal,
     repeats::{Limited, Repeats},
+    way::Way,
 };
 use super::config::LogLevel;
 use crate::{
@@ -34,6 +44,9 @@ static SET_FILTER: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::ne
 
 /// What is held back, once a log has been started.
 static REPEATS: OnceLock<Repeats> = OnceLock::new();
+
+/// The way to the journal, where the log goes there.
+static WAY: OnceLock<Arc<Mutex<Way>>> = OnceLock::new();
 
 /// Starts logging what is at least as important as `level`. Libraries are heard from `warn` on only, unless `level` is
 /// more than `debug`; where only what is wrong is told, from `warn` on. The environment variable `SENSOR_LOG` (directives of tracing's `EnvFilter`) wins over both.
@@ -53,15 +66,29 @@ pub fn start(level: LogLevel, format: LogFormat) {
 }
 
 fn sink(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
-    // What cannot be logged would be told by a macro that panics.
-    let lines = fmt::layer().with_writer(|| stdio::Log).log_internal_errors(false);
     match format {
-        LogFormat::Text => lines.with_ansi(stdio::error_has_color()).with_target(false).boxed(),
+        LogFormat::Text => text(|| stdio::Log),
         LogFormat::Json => {
-            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+            // What cannot be logged would be told by a macro that panics.
+            let lines = fmt::layer().with_writer(|| stdio::Log).log_internal_errors(false).json();
+            lines.flatten_event(true).with_current_span(false).with_span_list(false).boxed()
         }
-        LogFormat::Journal => Journal::new(Path::new(native::SOCKET)).boxed(),
+        LogFormat::Journal => {
+            let aside = |line: &[u8]| drop(stdio::Log.write_all(line));
+            let way = Way::new(Path::new(native::SOCKET), Box::new(aside));
+            let way = WAY.get_or_init(|| Arc::new(Mutex::new(way)));
+            Journal::new(way.clone(), text, Instant::now).boxed()
+        }
     }
+}
+
+/// Lines for people.
+fn text<W>(writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'w> fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
+    lines.with_ansi(stdio::error_has_color()).with_target(false).boxed()
 }
 
 /// What is said beside the log.
@@ -80,17 +107,24 @@ pub fn set_level(level: LogLevel) {
     }
 }
 
-/// Tells of messages that were held back, once their time is over. To be called every now and then.
+/// Tells of messages that were held back, once their time is over, and sends what waits for the journal. To be called every now
+/// and then.
 pub fn tick() {
     if let Some(repeats) = REPEATS.get() {
         repeats.tell_ended();
     }
+    if let Some(way) = WAY.get() {
+        way.lock().unpoisoned().tick(Instant::now());
+    }
 }
 
-/// Tells of messages that were held back. To be called at the end.
+/// Tells of messages that were held back, and waits for the journal no longer. To be called at the end.
 pub fn finish() {
     if let Some(repeats) = REPEATS.get() {
         repeats.tell_all();
+    }
+    if let Some(way) = WAY.get() {
+        way.lock().unpoisoned().finish(Instant::now());
     }
 }
 

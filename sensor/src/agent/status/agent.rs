@@ -39,7 +39,9 @@ pub struct Process {
 pub struct Configuration {
     /// The file; `None` where flags say everything.
     pub path: Option<String>,
-    /// SHA-256 of the file as it was read last and is in force, as `sha256sum` prints it.
+    /// Its drop-ins, in the order in which they are laid over it.
+    pub drop_ins: Vec<String>,
+    /// SHA-256 of the file and its drop-ins, one behind the other, as they were read last and are in force; as `sha256sum` prints it.
     pub sha256: Option<String>,
     /// When it was put in force: at the start or by a reload, milliseconds since the epoch; a gauge.
     pub since: u64,

@@ -71,6 +71,7 @@ pub struct Configuration {
     pub path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    pub drop_ins: Vec<String>,
     pub since_ms: u64,
     pub complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,13 +244,14 @@ impl Document {
             configuration: status.agent.as_ref().map(|agent| {
                 let super::agent::Configuration {
                     path,
+                    drop_ins,
                     sha256,
                     since: since_ms,
                     reloaded: complete,
                     refusal,
                     restart,
                 } = agent.configuration.clone();
-                Configuration { path, sha256, since_ms, complete, refusal, restart }
+                Configuration { path, sha256, drop_ins, since_ms, complete, refusal, restart }
             }),
             rates,
             interfaces: status

@@ -95,7 +95,13 @@ impl Screen {
         }
         if let Some(configuration) = &document.configuration {
             let path = configuration.path.as_deref().unwrap_or("flags only");
-            let mut text = format!("{path}, in force since {}", time(configuration.since_ms));
+            let drop_ins = match configuration.drop_ins.len() {
+                0 => String::new(),
+                1 => " with 1 drop-in".to_owned(),
+                n => format!(" with {n} drop-ins"),
+            };
+            let since = time(configuration.since_ms);
+            let mut text = format!("{path}{drop_ins}, in force since {since}");
             if let Some(sha256) = &configuration.sha256 {
                 let _: std::fmt::Result =
                     write!(text, ", sha256 {}", &sha256[..12.min(sha256.len())]);

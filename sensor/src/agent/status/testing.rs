@@ -123,6 +123,7 @@ pub fn status() -> Status {
             }),
             configuration: Configuration {
                 path: Some("/etc/sensor/sensor.toml".to_owned()),
+                drop_ins: vec!["/etc/sensor/conf.d/10-edge.toml".to_owned()],
                 sha256: Some("ba7816bf8f01cfea".repeat(4)),
                 since: NOW - 60_000,
                 reloaded: false,

@@ -125,8 +125,10 @@ pub fn load_tuned(files: &[PolicyFile], lists: &Lists, tuning: &Tuning) -> Loade
     of_tuning.extend(tuning::unused_roles(tuning, &roles.places, &roles.known));
     of_tuning.sort_by_key(|fault| fault.span.start);
     if !of_tuning.is_empty() {
-        let file = tuning.file.clone();
-        loaded.faults.push(FileFaults { file, diagnostics: of_tuning });
+        for (path, text, diagnostics) in tuning.files.by_file(of_tuning) {
+            let file = PolicyFile { path: path.to_owned(), text: text.to_owned() };
+            loaded.faults.push(FileFaults { file, diagnostics });
+        }
     }
     loaded
 }
@@ -172,7 +174,7 @@ impl<'a> Loader<'a> {
         // Places behind the file are places in that of the site.
         let base = file.text.len() + 1;
         let text = match written.iter().any(is_tuned) {
-            true => Cow::from(format!("{}\n{}", file.text, self.tuning.file.text)),
+            true => Cow::from(format!("{}\n{}", file.text, self.tuning.files.text())),
             false => Cow::from(&file.text),
         };
         let mut found = Vec::new();
@@ -225,7 +227,7 @@ impl<'a> Loader<'a> {
                 }
                 let mut changes = laid.changes;
                 changes.retain(|change| change.source.is_some() || variant.source.is_none());
-                let place = Placed { own: &own_file, site: &self.tuning.file, base };
+                let place = Placed { own: &own_file, site: &self.tuning.files, base };
                 if let Some(policy) = policy.filter(|_| sound) {
                     let written = place.policy(&raw, &region, laid.roles, variant.flows);
                     found.push(Sound { policy, written, changes, region: region.clone() });
@@ -282,8 +284,8 @@ impl<'a> Loader<'a> {
         faults: &mut Vec<Diagnostic>,
     ) -> Laid {
         let Some(name) = policy.name.value.clone() else { return Laid::default() };
-        let file = &self.tuning.file.path;
-        let mut layer = Layer { text, base, file, faults, laid: Laid::default(), source: None };
+        let files = &self.tuning.files;
+        let mut layer = Layer { text, base, files, faults, laid: Laid::default(), source: None };
         if let Some((enabled, glob)) = self.prepared.enabled(&name) {
             layer.enable(policy, enabled, glob);
         }

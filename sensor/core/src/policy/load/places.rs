@@ -7,6 +7,7 @@ use super::{
     resolve::severity,
 };
 use crate::{
+    diagnostic::{Local, SourceMap},
     flow::batch::Source,
     nql::typed::Typed,
     policy::{
@@ -17,10 +18,10 @@ use crate::{
     settings::schema::Setting,
 };
 
-/// The file of a policy, and that of the site, whose text stands behind it from `base` on.
+/// The file of a policy, and those of the site, whose texts stand behind it from `base` on.
 pub(super) struct Placed<'a> {
     pub(super) own: &'a Arc<PolicyFile>,
-    pub(super) site: &'a PolicyFile,
+    pub(super) site: &'a SourceMap,
     pub(super) base: usize,
 }
 
@@ -63,10 +64,11 @@ impl Placed<'_> {
     }
 
     fn text(&self, text: String, span: Range<usize>) -> WrittenText {
-        match span.start.checked_sub(self.base) {
-            Some(start) => {
-                let token = start..span.end - self.base;
-                WrittenText::new(text, Arc::new(self.site.clone()), token)
+        let of_site = span.start.checked_sub(self.base).map(|start| start..span.end - self.base);
+        match of_site.and_then(|token| self.site.local(&token)) {
+            Some(Local { path, text: of_file, span }) => {
+                let file = PolicyFile { path: path.to_owned(), text: of_file.to_owned() };
+                WrittenText::new(text, Arc::new(file), span)
             }
             None => WrittenText::new(text, Arc::clone(self.own), span),
         }

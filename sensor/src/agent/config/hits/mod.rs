@@ -60,13 +60,16 @@ pub struct IpfixHits {
 /// Judges every block, with `--print hits` as one more.
 pub fn resolve(list: &[Setting<Hits>], overrides: &Overrides, faults: &mut Faults) -> HitsConfig {
     let mut config = HitsConfig::default();
-    let mut seen: Vec<Target> = Vec::new();
-    let mut spools: Vec<PathBuf> = Vec::new();
+    let mut seen: Vec<(Target, &Setting<_>)> = Vec::new();
+    let mut spools: Vec<(PathBuf, &Setting<_>)> = Vec::new();
     for block in list {
         let Some(target) = target(block, faults) else { continue };
         let raw = &block.value;
-        if seen.contains(&target) && target.kind() != Kind::Webhook {
-            faults.report(&raw.url, "hits.url", "must differ from the others", "it appears twice");
+        if let Some((_, first)) = seen.iter().find(|(earlier, _)| *earlier == target)
+            && target.kind() != Kind::Webhook
+        {
+            let must = "must differ from the others";
+            faults.repeated(&raw.url, first, "hits.url", must, "it appears twice");
         }
         misplaced(raw, &target, faults);
         let selection = selection(raw, faults);
@@ -76,28 +79,25 @@ pub fn resolve(list: &[Setting<Hits>], overrides: &Overrides, faults: &mut Fault
         // One that is too large was reported above.
         let enterprise = u32::try_from(enterprise).unwrap_or_default();
         let format = named(&raw.format, "hits.format", &Format::ALL.map(|f| (f.name(), f)), faults);
-        seen.push(target.clone());
+        seen.push((target.clone(), &raw.url));
         let Some(destination) = destination(raw, target, enterprise, faults) else {
             config.ipfix = Some(IpfixHits { selection, enterprise, queue });
             continue;
         };
         let spool = spool(raw, faults);
         if let Some(spool) = &spool {
-            if spools.contains(&spool.directory) {
-                let found = "another output has it";
-                faults.report(
-                    &raw.spool,
-                    "hits.spool",
-                    "must not be shared with another output",
-                    found,
-                );
+            let first = spools.iter().find(|(directory, _)| *directory == spool.directory);
+            if let Some((_, first)) = first {
+                let (must, found) =
+                    ("must not be shared with another output", "another output has it");
+                faults.repeated(&raw.spool, first, "hits.spool", must, found);
             }
-            spools.push(spool.directory.clone());
+            spools.push((spool.directory.clone(), &raw.spool));
         }
         let format = format.unwrap_or_default();
         config.outputs.push(OutputOptions { destination, selection, format, queue, spool });
     }
-    if overrides.print_hits && !seen.contains(&Target::Stdout) {
+    if overrides.print_hits && !seen.iter().any(|(target, _)| *target == Target::Stdout) {
         config.outputs.push(OutputOptions {
             destination: Destination::Stdout { verbose: overrides.verbose > 0 },
             selection: Selection::default(),

@@ -11,6 +11,8 @@ use crate::agent::{
 pub struct FileFacts {
     /// The configuration file, if there is one.
     pub path: Option<String>,
+    /// Its drop-ins.
+    pub drop_ins: usize,
     /// The messages of all faults.
     pub faults: Vec<String>,
     /// Warnings.
@@ -20,14 +22,15 @@ pub struct FileFacts {
 /// Reads what `config` names, as a start would.
 pub fn gather(config: &Config) -> (FileFacts, Option<Contents>) {
     let path = config.written.path.as_ref().map(|path| path.display().to_string());
+    let drop_ins = config.written.drop_ins().len();
     match inspect::read(config, Mode::Live, config.policies.lenient) {
         Ok(contents) => {
             let warnings = contents.warnings.clone().into_iter().count();
-            (FileFacts { path, warnings, ..FileFacts::default() }, Some(contents))
+            (FileFacts { path, drop_ins, warnings, faults: Vec::new() }, Some(contents))
         }
         Err(faults) => {
             let faults = faults.0.into_iter().map(|fault| fault.message).collect();
-            (FileFacts { path, faults, warnings: 0 }, None)
+            (FileFacts { path, drop_ins, faults, warnings: 0 }, None)
         }
     }
 }

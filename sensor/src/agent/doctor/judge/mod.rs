@@ -44,7 +44,7 @@ pub fn judge(facts: &Facts) -> Report {
 const NAMED: usize = 3;
 
 fn files(facts: &FileFacts) -> Vec<Finding> {
-    let FileFacts { path, faults, warnings } = facts;
+    let FileFacts { path, drop_ins, faults, warnings } = facts;
     let Some(path) = path else {
         return match faults.is_empty() {
             true => Vec::new(),
@@ -53,7 +53,15 @@ fn files(facts: &FileFacts) -> Vec<Finding> {
     };
     let check = format!("sensor check --config {path}");
     let finding = match (faults.len(), warnings) {
-        (0, 0) => Finding::ok(Area::Files, "valid, with every file that it names"),
+        (0, 0) => match drop_ins {
+            0 => Finding::ok(Area::Files, "valid, with every file that it names"),
+            1 => Finding::ok(Area::Files, "valid with its drop-in, and every file that they name"),
+            count => {
+                let message =
+                    format!("valid with its {count} drop-ins, and every file that they name");
+                Finding::ok(Area::Files, message)
+            }
+        },
         (0, 1) => Finding::note(Area::Files, "valid, with a warning").remedy(check),
         (0, count) => {
             Finding::note(Area::Files, format_args!("valid, with {count} warnings")).remedy(check)
@@ -109,17 +117,21 @@ mod tests {
     fn faults_of_files_are_told_in_short() {
         let faults = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
         let path = Some("s.toml".to_owned());
-        let found = files(&FileFacts { path, faults: faults.clone(), warnings: 0 });
+        let found = files(&FileFacts { path, faults: faults.clone(), ..FileFacts::default() });
         assert_eq!(found[0].message, "a; b; c; and 2 more faults");
         assert_eq!(found[0].remedy.as_deref(), Some("sensor check --config s.toml shows where"));
-        let found = files(&FileFacts { path: None, faults, warnings: 0 });
+        let found = files(&FileFacts { faults, ..FileFacts::default() });
         assert_eq!(found[0].status, Status::Problem);
         assert_eq!(files(&FileFacts::default()), []);
         let path = Some("s.toml".to_owned());
-        let warned = files(&FileFacts { path, faults: Vec::new(), warnings: 2 });
+        let warned = files(&FileFacts { path, warnings: 2, ..FileFacts::default() });
         assert_eq!(
             (warned[0].status, warned[0].message.as_str()),
             (Status::Note, "valid, with 2 warnings")
         );
+        let path = Some("s.toml".to_owned());
+        let found = files(&FileFacts { path, drop_ins: 2, ..FileFacts::default() });
+        let valid = "valid with its 2 drop-ins, and every file that they name";
+        assert_eq!((found[0].status, found[0].message.as_str()), (Status::Ok, valid));
     }
 }

@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Metric] = &[
     gauge(
         "sensor_configuration",
         &["sha256"],
-        "SHA-256 of the configuration file in force, as sha256sum prints it; empty without a file.",
+        "SHA-256 of the configuration in force: the file and its drop-ins one behind the other, as sha256sum prints it; empty without a file.",
         |view, family| {
             agent(view, family, |agent, family| {
                 let sha256 = agent.configuration.sha256.as_deref().unwrap_or_default();

@@ -4,14 +4,13 @@ use std::ops::Range;
 
 use super::{Change, Override};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, SourceMap},
     policy::{
         alert::Severity,
         exempt::RoleNames,
         load::{
             raw::{Entries, RawPolicy, Severities, at, place, unknown},
             resolve::severity,
-            strings::line,
         },
     },
     settings::schema::Setting,
@@ -23,8 +22,8 @@ pub(in crate::policy::load) struct Layer<'a> {
     pub text: &'a str,
     /// Where that of the site begins.
     pub base: usize,
-    /// Path of the site's file.
-    pub file: &'a str,
+    /// The files of the site.
+    pub files: &'a SourceMap,
     /// Faults so far, in the one text.
     pub faults: &'a mut Vec<Diagnostic>,
     /// What has been laid so far.
@@ -153,10 +152,12 @@ impl Layer<'_> {
     }
 
     fn changed(&mut self, key: &str, span: &Range<usize>, value: String, was: Option<String>) {
+        let of_site = span.start - self.base..span.end - self.base;
+        let place = self.files.local(&of_site);
         self.laid.changes.push(Change {
-            file: self.file.to_owned(),
+            file: place.as_ref().map(|place| place.path.to_owned()).unwrap_or_default(),
             source: self.source.clone(),
-            line: line(&self.text[self.base..], span.start - self.base),
+            line: place.map(|place| place.line()).unwrap_or_default(),
             key: key.to_owned(),
             value,
             was,

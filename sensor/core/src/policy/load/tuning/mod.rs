@@ -23,15 +23,15 @@ pub(super) use self::{
 };
 use super::raw::{Severities, Texts};
 use crate::{
-    policy::file::PolicyFile,
+    diagnostic::SourceMap,
     settings::schema::{Key, Setting, Table, Value, table},
 };
 
-/// What a site changes, and the file that says so.
+/// What a site changes, and the files that say so.
 #[derive(Clone, Debug, Default)]
 pub struct Tuning {
     /// Where all of it is written.
-    pub file: PolicyFile,
+    pub files: SourceMap,
     /// Globs of policies that are evaluated, whatever their files say.
     pub enable: Vec<Setting<String>>,
     /// Globs of those that are not.

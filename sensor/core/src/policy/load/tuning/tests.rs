@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::{
+    diagnostic::SourceMap,
     nql::lists::Lists,
     policy::{
         alert::Severity,
+        file::PolicyFile,
         load::{Loaded, load_tuned},
         model::Policy,
     },
@@ -52,7 +54,7 @@ fn tuning(text: &str) -> Tuning {
     let site = Site::read(&document.expect("TOML"), "", &mut faults).expect("a table");
     assert_eq!(faults, []);
     Tuning {
-        file: PolicyFile { path: "site.toml".to_owned(), text: text.to_owned() },
+        files: SourceMap::one("site.toml", text),
         enable: site.enable.value,
         disable: site.disable.value,
         overrides: site.overrides.value,
