@@ -1,9 +1,11 @@
 //! Attaching in every mode over veth pairs, and what is left behind.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt as _,
-    process::{Child, ChildStdin, Stdio},
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -273,9 +275,23 @@ struct Held {
 
 impl Held {
     fn start(pair: &Pair, flags: &[&str]) -> Result<Self> {
-        let mut process = pair
-            .near
-            .command(env!("CARGO_BIN_EXE_hold"))
+        Self::spawn(pair.near.command(env!("CARGO_BIN_EXE_hold")), flags)
+    }
+
+    /// As user 65534 with the capabilities that its service has. `copy` is the program where everybody may start it.
+    fn start_as_user(pair: &Pair, copy: &Path, flags: &[&str]) -> Result<Self> {
+        const ALL: &str = "-all,+bpf,+net_admin,+perfmon";
+        let mut command = pair.near.command("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        for set in ["inh-caps", "ambient-caps", "bounding-set"] {
+            command.arg(format!("--{set}={ALL}"));
+        }
+        command.arg(copy);
+        Self::spawn(command, flags)
+    }
+
+    fn spawn(mut command: Command, flags: &[&str]) -> Result<Self> {
+        let mut process = command
             .arg(NEAR)
             .args(flags)
             .stdin(Stdio::piped())
@@ -371,6 +387,31 @@ fn a_killed_agent_leaves_no_filter() -> Result<()> {
     assert!(pair.filters()?.contains("flow-sensor/"));
     held.kill()?;
     eventually("filter and qdisc are gone", || Ok(!pair.has_clsact()?))
+}
+
+/// The guard is started when most has been given up, and needs CAP_NET_ADMIN: root's and a user's.
+#[test]
+fn a_killed_agent_that_has_given_up_its_privileges_leaves_no_filter() -> Result<()> {
+    if !root("kill -9 with clsact and few privileges") || !require("setpriv") {
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+    let copy = directory.path().join("hold");
+    fs::copy(env!("CARGO_BIN_EXE_hold"), &copy)?;
+    let flags = ["without-tcx", "reduced"];
+    for as_user in [false, true] {
+        let pair = Pair::new()?;
+        let held = match as_user {
+            true => Held::start_as_user(&pair, &copy, &flags)?,
+            false => Held::start(&pair, &flags)?,
+        };
+        assert!(held.attachment.contains("egress clsact"), "{}", held.attachment);
+        assert!(pair.filters()?.contains("flow-sensor/"));
+        held.kill()?;
+        eventually("filter and qdisc are gone", || Ok(!pair.has_clsact()?))?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -528,8 +569,8 @@ fn a_program_that_the_verifier_refuses_leaves_its_log() -> Result<()> {
     let options = Options { memory: 0, verifier_logs, ..Options::default() };
     let Err(error) = sensor_kernel::load(&object, options) else { bail!("it was loaded") };
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    let file = std::fs::read_dir(directory.path())?.next().context("a file")??;
-    let log = std::fs::read_to_string(file.path())?;
+    let file = fs::read_dir(directory.path())?.next().context("a file")??;
+    let log = fs::read_to_string(file.path())?;
     let said = error.to_string();
     assert!(
         said.contains(&format!("log is in {} and ends with:\n", file.path().display())),

@@ -12,6 +12,12 @@ use std::{
     process::{self, Child, Command, Stdio},
 };
 
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_ambient_set,
+    clear_ambient_capability_set, configure_capability_in_ambient_set, set_capabilities,
+    set_no_new_privs,
+};
+
 use super::{
     links::dump_links,
     netlink::Netlink,
@@ -28,6 +34,8 @@ pub(super) struct Guard(Child);
 impl Guard {
     /// Starts this executable as the guard of this process. Its `main` must begin with [`serve`].
     pub(super) fn start() -> io::Result<Self> {
+        // What an agent keeps does not pass to programs that it starts, but this one removes filters.
+        let _passing = Passing::on();
         Command::new("/proc/self/exe")
             .arg(ARGUMENT)
             .arg(process::id().to_string())
@@ -39,6 +47,45 @@ impl Guard {
             .spawn()
             .map(Self)
     }
+}
+
+/// While it is there, programs that this thread starts have CAP_NET_ADMIN, if the thread has it. (Root's have it anyway.)
+struct Passing;
+
+impl Passing {
+    fn on() -> Option<Self> {
+        let sets = capabilities(None).ok()?;
+        let passed = CapabilitySet::NET_ADMIN;
+        // Those of a service whose manager has it passed on are not to be changed.
+        if !sets.permitted.contains(passed) || capability_is_in_ambient_set(passed).ok()? {
+            return None;
+        }
+        let inheritable = sets.inheritable | passed;
+        set_capabilities(None, CapabilitySets { inheritable, ..sets }).ok()?;
+        let passing = Self;
+        configure_capability_in_ambient_set(passed, true).ok()?;
+        Some(passing)
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // What leaves the inheritable set leaves the ambient set with it.
+        if let Ok(sets) = capabilities(None) {
+            let inheritable = sets.inheritable - CapabilitySet::NET_ADMIN;
+            let _ = set_capabilities(None, CapabilitySets { inheritable, ..sets });
+        }
+    }
+}
+
+/// Gives up all but what removing filters takes.
+fn keep_what_releases() -> rustix::io::Result<()> {
+    let sets = capabilities(None)?;
+    let kept = sets.permitted & CapabilitySet::NET_ADMIN;
+    clear_ambient_capability_set()?;
+    let inheritable = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable })?;
+    set_no_new_privs(true)
 }
 
 impl Drop for Guard {
@@ -59,6 +106,8 @@ pub fn serve(arguments: impl IntoIterator<Item = OsString>) -> bool {
     }
     let agent = arguments.next().and_then(|agent| agent.to_str()?.parse().ok());
     if let Some(agent) = agent {
+        // Where that is forbidden, it goes on with what it has.
+        let _ = keep_what_releases();
         // There is nobody to tell of a failure; the next agent will find what is left.
         let _ = io::stdin().read_to_end(&mut Vec::new());
         let _ = release(agent);

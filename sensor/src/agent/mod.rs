@@ -9,6 +9,7 @@
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
 //! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`reconfigure`]: reloads.
 //! * [`doctor`]: what host, kernel and user allow, before anything starts.
+//! * [`privilege`]: what the agent gives up once it has started.
 //! * [`service`]: what systemd hears of the agent. [`status`]: what became of every packet and record. [`logging`]: the log.
 
 pub mod config;
@@ -21,6 +22,7 @@ pub mod inspect;
 pub mod logging;
 pub mod mode;
 pub mod plant;
+pub mod privilege;
 pub mod progress;
 pub mod reconfigure;
 pub mod replay;

@@ -26,6 +26,10 @@ use super::{
     logging,
     mode::Mode,
     plant::{Plant, PreparedOutputs, reload::Renewal},
+    privilege::{
+        Privileges,
+        capabilities::{self, Role},
+    },
     status::{Status, agent::Configuration},
 };
 use crate::intake;
@@ -105,12 +109,13 @@ pub struct Reconfiguration {
     /// That of the last reload.
     in_force: Config,
     rooms: Rooms,
+    privileges: Privileges,
     shown: InForce,
 }
 
 impl Reconfiguration {
-    /// The agent has started with `config` at `now`, milliseconds since the epoch.
-    pub fn new(config: &Config, rooms: Rooms, now: u64) -> Self {
+    /// The agent has started with `config` at `now`, milliseconds since the epoch, and has these `privileges` left.
+    pub fn new(config: &Config, rooms: Rooms, privileges: Privileges, now: u64) -> Self {
         let shown = InForce::default();
         let path = config.written.path.as_ref();
         shown.change(|shown| {
@@ -124,7 +129,8 @@ impl Reconfiguration {
                 restart: Vec::new(),
             };
         });
-        Self { started: config.clone(), in_force: config.clone(), rooms, shown }
+        let (started, in_force) = (config.clone(), config.clone());
+        Self { started, in_force, rooms, privileges, shown }
     }
 
     /// What others may look at.
@@ -152,18 +158,21 @@ impl Reconfiguration {
 
     /// Reads, and opens, everything that is new. Nothing has changed so far.
     fn prepare(&self) -> anyhow::Result<Ready> {
+        self.privileges.check_file(&self.in_force)?;
         let config = match self.in_force.reread() {
             Some(config) => config?,
             // There is no file, or one that can be read only once.
             None => self.in_force.clone(),
         };
+        self.privileges.check(&config)?;
         let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
         let intake = self.rooms.intake.prepare(&config).map_err(NotOpened)?;
         let capture = self.rooms.capture.as_ref();
         let capture =
             capture.map(|capture| capture.prepare(&self.in_force, &config)).transpose()?;
         // The last: what has been started here is used.
-        let outputs = self.rooms.plant.prepare(&config)?;
+        let prepare = || self.rooms.plant.prepare(&config);
+        let outputs = capabilities::born(Role::Files, prepare)??;
         Ok(Ready { config, contents, outputs, intake, capture })
     }
 
@@ -199,7 +208,8 @@ impl Reconfiguration {
             self.in_force.capture.interfaces = interfaces;
         }
         // Last, since old outputs may take their time for what they have waiting.
-        let settled = plant.settle(outputs);
+        let settled = capabilities::born(Role::Files, || plant.settle(outputs));
+        let settled = settled.map_err(anyhow::Error::from).flatten();
         let kept = settled.err().map(|error| KeptPart::new("outputs", &format!("{error:#}")));
         let answer = Answer {
             complete: kept.is_none(),

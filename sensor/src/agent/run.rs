@@ -24,6 +24,10 @@ use super::{
     logging,
     mode::Mode,
     plant::{Plant, top::PrintOptions},
+    privilege::{
+        self, Privileges,
+        capabilities::{self, Role},
+    },
     reconfigure::{self, Answer, InForce, Reconfiguration},
     service::{self, Service, state},
     signals::{Request, Signals},
@@ -54,13 +58,20 @@ pub fn run(
     shown: &PrintOptions,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Its only work beside this thread is a reload.
+        .on_thread_start(|| capabilities::kept(Role::Reload))
+        .build()?;
     let (mut signals, prepared) = {
         let _inside = runtime.enter();
         (Signals::new()?, capture::prepare(object, config)?)
     };
     let opened = control::open(config)?;
-    let plant = Arc::new(Plant::start(config, filter, contents, Mode::Live, shown)?);
+    // From here on every thread that starts is in the sandbox; what takes a capability stays with this one.
+    let privileges = privilege::reduce(config)?;
+    let start = || Plant::start(config, filter, contents, Mode::Live, shown);
+    let plant = Arc::new(capabilities::born(Role::Files, start)??);
     let mut intake = Intake::start(config, &plant)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &plant)).transpose()?;
     let changing = reconfigure::Rooms {
@@ -68,10 +79,11 @@ pub fn run(
         intake: intake.sockets(),
         capture: capture.as_ref().map(Capture::control),
     };
-    let mut reload = Reload::new(config, changing);
-    let rooms = rooms(capture.as_ref(), &intake, &plant, &reload);
+    let mut reload = Reload::new(config, changing, privileges.clone());
+    let rooms = rooms(capture.as_ref(), &intake, &plant, &reload, &privileges);
     let observer = Arc::new(Observer::new(rooms));
-    let (control, mut asked) = opened.serve(observer.clone(), plant.clone())?;
+    let serve = || opened.serve(observer.clone(), plant.clone());
+    let (control, mut asked) = capabilities::born(Role::Files, serve)??;
     let watched = Watched { capture: capture.as_mut(), intake: &mut intake, plant: &plant };
     let ended = runtime.block_on(async {
         let requests = Requests { signals: &mut signals, reloads: &mut asked };
@@ -101,8 +113,10 @@ fn rooms(
     intake: &Intake,
     plant: &Arc<Plant>,
     reload: &Reload,
+    privileges: &Privileges,
 ) -> Vec<Fill> {
-    let mut rooms: Vec<Fill> = vec![this_process(reload.started, reload.in_force())];
+    let process = this_process(reload.started, reload.in_force(), privileges.shown().clone());
+    let mut rooms: Vec<Fill> = vec![process];
     if let Some(capture) = capture {
         rooms.push(Box::new(capture.report()));
     }
@@ -133,10 +147,11 @@ struct Reload {
 }
 
 impl Reload {
-    fn new(config: &Config, rooms: reconfigure::Rooms) -> Self {
+    fn new(config: &Config, rooms: reconfigure::Rooms, privileges: Privileges) -> Self {
         let started = now();
+        let config = Reconfiguration::new(config, rooms, privileges, started);
         Self {
-            config: Arc::new(Mutex::new(Reconfiguration::new(config, rooms, started))),
+            config: Arc::new(Mutex::new(config)),
             started,
             running: None,
             again: false,

@@ -16,6 +16,7 @@ use crate::{
             NamedFaults,
             policies::{PolicyFaults, UnreadablePolicies},
         },
+        privilege::sandbox::SandboxError,
     },
     stdio,
 };
@@ -121,6 +122,9 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
             ErrorKind::Unsupported => Exit::Kernel,
             ErrorKind::Other => Exit::Other,
         });
+    }
+    if link.is::<SandboxError>() {
+        return Some(Exit::Kernel);
     }
     if link.is::<PolicyFaults>() || link.is::<NamedFaults>() {
         return Some(Exit::Usage);

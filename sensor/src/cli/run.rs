@@ -6,6 +6,7 @@ use crate::{
         config, inspect,
         logging::{self, format::LogFormat},
         mode::Mode,
+        privilege,
         run as agent,
     },
     stdio,
@@ -13,7 +14,7 @@ use crate::{
 
 /// Watches interfaces until a signal comes or the time is over.
 pub fn run(args: &RunArgs, object: &[u8]) -> anyhow::Result<()> {
-    stdio::detach();
+    stdio::detach(privilege::give_up);
     let shown = args.flows.shown()?;
     let config = config::load(args.flows.config.as_deref(), &args.overrides())?;
     logging::start(config.log.level, config.log.format.unwrap_or_else(LogFormat::by_environment));

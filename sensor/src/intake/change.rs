@@ -43,7 +43,7 @@ impl Intake {
                 state::probe(&state.path)?;
             }
             if running.keeper.is_none() {
-                running.keeper = Some(Keeper::start(&self.parts)?);
+                running.keeper = Some(Keeper::start(&self.parts, self.beginnings.keeping)?);
             }
         }
         // Threads without anything to do wait for it.
@@ -51,8 +51,9 @@ impl Intake {
             for index in 0..workers {
                 let (parts, sink, stop) =
                     (self.parts.clone(), self.sink.clone(), self.stop.clone());
+                let first = self.beginnings.decoding;
                 let work = move || worker::run(index, &parts, &sink, &stop);
-                running.workers.push(thread(&format!("intake-{index}"), work)?);
+                running.workers.push(thread(&format!("intake-{index}"), first, work)?);
             }
         }
         if options.listeners.iter().any(Listener::is_stream) && running.streams.is_none() {
@@ -74,7 +75,7 @@ impl Intake {
         let desk = Arc::new(Mutex::new(desk));
         let terms = Terms::of(options, &rules);
         let service = Arc::new(Service::new(desk, self.sink.clone(), terms, options));
-        let streams = Streams::start(service)?;
+        let streams = Streams::start(service, self.beginnings.decoding)?;
         // It is the first.
         let _ = self.parts.streams.set(streams.shared().clone());
         Ok(streams)

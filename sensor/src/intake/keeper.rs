@@ -21,11 +21,11 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts the thread, which keeps nothing yet.
-    pub(super) fn start(parts: &Arc<Parts>) -> Result<Self, IntakeError> {
+    /// Starts the thread, which begins with `first` and keeps nothing yet.
+    pub(super) fn start(parts: &Arc<Parts>, first: fn()) -> Result<Self, IntakeError> {
         let (change, changes) = mpsc::channel();
         let parts = parts.clone();
-        let thread = thread("intake-state", move || keep(&changes, &parts))?;
+        let thread = thread("intake-state", first, move || keep(&changes, &parts))?;
         Ok(Self { change, thread })
     }
 

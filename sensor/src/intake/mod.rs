@@ -61,6 +61,7 @@ use crate::clock;
 pub use self::change::{Change, Changed};
 pub use self::shard::Sink;
 pub use self::state::fresh as fresh_state;
+pub use self::thread::Beginnings;
 
 /// Reads the files of a TLS listener, and starts nothing.
 ///
@@ -88,6 +89,7 @@ pub fn trials(options: &Options) -> Vec<io::Result<Option<usize>>> {
 pub struct Intake {
     parts: Arc<Parts>,
     sink: Sink,
+    beginnings: Beginnings,
     stop: Arc<AtomicBool>,
     running: Mutex<Running>,
 }
@@ -105,11 +107,15 @@ struct Running {
 
 impl Intake {
     /// Opens all sockets, takes up what the state file holds, and starts to receive. What is decoded goes to `sink`, within
-    /// about a second. Without a listener it waits for one that a change brings.
+    /// about a second. Without a listener it waits for one that a change brings. Its threads have `beginnings`.
     ///
     /// # Errors
     /// When an address cannot be listened at, a certificate not read, a receiver of forwarded datagrams not found.
-    pub fn start(options: &Options, sink: &Sink) -> Result<Self, IntakeError> {
+    pub fn start(
+        options: &Options,
+        sink: &Sink,
+        beginnings: Beginnings,
+    ) -> Result<Self, IntakeError> {
         let Options { workers, rules, memory, inner_headers, .. } = options;
         let has_streams = options.listeners.iter().any(Listener::is_stream);
         let memory = share(*memory, *workers, has_streams);
@@ -119,6 +125,7 @@ impl Intake {
         let intake = Self {
             parts: Arc::new(Parts::new(desks)),
             sink: sink.clone(),
+            beginnings,
             stop: Arc::default(),
             running: Mutex::new(Running {
                 options: Options { listeners: Vec::new(), ..options.clone() },

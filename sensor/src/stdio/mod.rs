@@ -110,13 +110,18 @@ fn error(text: Vec<u8>) {
 }
 
 /// From now on nothing waits for whoever reads standard error: a thread of its own writes, and what does not fit into its
-/// bounded memory is counted and told when the reader goes on. For the agent, whose drains and signals must not wait.
-pub fn detach() {
+/// bounded memory is counted and told when the reader goes on. For the agent, whose drains and signals must not wait. The thread
+/// begins with `first`.
+pub fn detach(first: fn()) {
     let backlog = Arc::new(Backlog::default());
     let writer = backlog.clone();
     let thread = std::thread::Builder::new().name("stderr".to_owned());
     // Without a thread, everything is written as before.
-    if thread.spawn(move || writer.write_to(io::stderr())).is_ok() {
+    let write = move || {
+        first();
+        writer.write_to(io::stderr());
+    };
+    if thread.spawn(write).is_ok() {
         let _ = BACKLOG.set(backlog);
     }
 }

@@ -1,10 +1,14 @@
-//! Attaches to an interface and waits to be told to stop, or killed: `hold IFACE [without-tcx] [unguarded]`.
+//! Attaches to an interface and waits to be told to stop, or killed: `hold IFACE [without-tcx] [unguarded] [reduced]`.
 //!
 //! Prints the attachment as one line, then reads standard input to its end.
 
 use std::io::{self, Read};
 
 use anyhow::{Context, Result};
+use sensor::agent::privilege::{
+    capabilities::{self, Needs, Role},
+    rules, sandbox,
+};
 use sensor_kernel::{self, Loaded, Options, attach::IngressWish, guard, links};
 use sensor_object::OBJECT;
 
@@ -24,6 +28,14 @@ fn main() -> Result<()> {
             ..Options::default()
         },
     )?;
+    if has("reduced") {
+        // As an agent that has started; on kernels without Landlock, as one there.
+        if sandbox::version().is_ok() {
+            sandbox::enter(&rules::of_system(|_| None))?;
+        }
+        capabilities::decide(Needs { captures: true, ..Needs::default() });
+        capabilities::keep(Role::Lead)?;
+    }
     let links = links::list()?;
     let link = links.iter().find(|link| link.name == *name).context("no such interface")?;
     let attachment = programs.attach(link, IngressWish::NativeXdp)?;

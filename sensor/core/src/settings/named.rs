@@ -65,4 +65,8 @@ impl<T: Value> Value for Named<T> {
     fn shift(&mut self, by: usize) {
         self.0.values_mut().for_each(|setting| setting.shift(by));
     }
+
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+        self.0.values().for_each(|setting| setting.value.paths(key, show));
+    }
 }

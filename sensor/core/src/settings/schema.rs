@@ -146,6 +146,9 @@ pub trait Value: Sized + PartialEq {
 
     /// Moves the places of all settings inside by `by` bytes, for a text that now stands behind another.
     fn shift(&mut self, _by: usize) {}
+
+    /// Shows every path that is here, with its key; this is the value of `key`. Elements of lists share the key of the list.
+    fn paths(&self, _key: &str, _show: &mut dyn FnMut(&str, &Path)) {}
 }
 
 /// Whether two values are the same, wherever they are written.
@@ -180,6 +183,9 @@ pub trait Table: Default + PartialEq {
 
     /// As [`Value::shift`], of every key.
     fn shift_keys(&mut self, by: usize);
+
+    /// As [`Value::paths`], of every key.
+    fn paths_of_keys(&self, path: &str, show: &mut dyn FnMut(&str, &Path));
 }
 
 impl<T: Table> Value for T {
@@ -214,6 +220,10 @@ impl<T: Table> Value for T {
 
     fn shift(&mut self, by: usize) {
         self.shift_keys(by);
+    }
+
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+        self.paths_of_keys(key, show);
     }
 }
 
@@ -328,6 +338,18 @@ macro_rules! settings_table {
 
             fn shift_keys(&mut self, by: usize) {
                 $( self.$key.shift(by); )*
+            }
+
+            fn paths_of_keys(
+                &self,
+                path: &str,
+                show: &mut dyn FnMut(&str, &std::path::Path),
+            ) {
+                $(
+                    let key = $crate::settings::schema::table!(@written $key $($written)?);
+                    let key = $crate::settings::schema::below(path, key);
+                    self.$key.value.paths(&key, show);
+                )*
             }
         }
     };

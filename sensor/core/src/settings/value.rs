@@ -188,6 +188,10 @@ impl Value for PathBuf {
     fn anchor(&mut self, directory: &Path) {
         *self = directory.join(&*self);
     }
+
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+        show(key, self);
+    }
 }
 
 impl Value for Duration {
@@ -253,6 +257,10 @@ impl<T: Value> Value for Option<T> {
             value.shift(by);
         }
     }
+
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+        self.iter().for_each(|value| value.paths(key, show));
+    }
 }
 
 /// A list; each element knows its own place. Every faulty element is reported.
@@ -308,6 +316,10 @@ impl<T: Value> Value for Vec<Setting<T>> {
 
     fn shift(&mut self, by: usize) {
         self.iter_mut().for_each(|element| element.shift(by));
+    }
+
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+        self.iter().for_each(|element| element.value.paths(key, show));
     }
 }
 

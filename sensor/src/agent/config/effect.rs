@@ -22,7 +22,7 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 26] = [
+pub const TABLE: [(&str, Effect); 27] = [
     ("capture", Restart),
     ("capture.interfaces", Applied),
     ("capture.interval", Applied),
@@ -48,6 +48,8 @@ pub const TABLE: [(&str, Effect); 26] = [
     ("tag", Applied),
     ("control", Restart),
     ("metrics", Restart),
+    // What has been given up cannot be had back.
+    ("security", Restart),
     ("log", Applied),
     ("log.format", Restart),
     ("lists", Applied),

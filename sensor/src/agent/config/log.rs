@@ -70,6 +70,12 @@ impl Value for Flows {
             path.anchor(directory);
         }
     }
+
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+        if let Self::File(path) = self {
+            show(key, path);
+        }
+    }
 }
 
 /// `[log]`, checked.

@@ -57,6 +57,12 @@ impl Value for PolicyPath {
             self.0.anchor(directory);
         }
     }
+
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+        if !self.is_stock() {
+            show(key, &self.0);
+        }
+    }
 }
 
 /// The same, without the form.

@@ -21,6 +21,7 @@ use super::{
     overrides::Overrides,
     policies::{self, PoliciesConfig},
     sections::Sections,
+    security::{self, SecurityConfig},
     tag,
     written::Written,
 };
@@ -54,6 +55,8 @@ pub struct Config {
     pub control: ControlConfig,
     /// Where metrics and health are found; `None`: on that socket alone.
     pub metrics: Option<MetricsConfig>,
+    /// What the agent takes from itself once it has started.
+    pub security: SecurityConfig,
     /// The agent's own log, and flows as lines.
     pub log: LogConfig,
     /// The lists that queries can name.
@@ -121,6 +124,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         context: context::resolve(sections, &mut faults),
         control: control::resolve(&sections.control.value, &mut faults),
         metrics: metrics::resolve(&sections.metrics.value, &mut faults),
+        security: security::resolve(&sections.security.value, &mut faults),
         log: log::resolve(&sections.log.value, overrides, &mut faults),
         lists: lists::resolve(&sections.lists.value, &mut faults),
         written: Written::default(),

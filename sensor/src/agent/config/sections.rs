@@ -19,7 +19,8 @@ use super::{
     capture::Capture, collector::Collector, control::Control, device::Device, engine::Engine,
     export::Export, flow::Flow, forward::Forward, geo::Geo, hits::Hits, intake::Intake,
     interface::Interface, ipfix_file::IpfixFile, labels::Labels, listen::Listen, log::Log,
-    metrics::Metrics, networks::Networks, policies::Policies, reputation::Reputation, tag::Tag,
+    metrics::Metrics, networks::Networks, policies::Policies, reputation::Reputation,
+    security::Security, tag::Tag,
 };
 
 table! {
@@ -65,6 +66,8 @@ table! {
         control: Control = Control::default();
         /// Where metrics and health are found.
         metrics: Metrics = Metrics::default();
+        /// What the agent takes from itself once it has started.
+        security: Security = Security::default();
         /// The agent's own log, and flows as JSON lines.
         log: Log = Log::default();
         /// Lists that queries name by `$NAME`: name and file.

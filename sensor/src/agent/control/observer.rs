@@ -10,7 +10,7 @@ use crate::{
         reconfigure::InForce,
         status::{
             Status,
-            agent::Agent,
+            agent::{Agent, Privileges},
             condition::{Condition, Watch},
             process,
             rates::{History, Rates},
@@ -77,8 +77,9 @@ impl Observer {
     }
 }
 
-/// The process itself: it started at `started`, milliseconds since the epoch, and `in_force` is of its configuration.
-pub fn this_process(started: u64, in_force: InForce) -> Fill {
+/// The process itself: it started at `started`, milliseconds since the epoch, and `in_force` is of its configuration, and `privileges` are what it
+/// has kept.
+pub fn this_process(started: u64, in_force: InForce, privileges: Privileges) -> Fill {
     Box::new(move |status| {
         status.agent = Some(Agent {
             version: env!("CARGO_PKG_VERSION"),
@@ -87,6 +88,7 @@ pub fn this_process(started: u64, in_force: InForce) -> Fill {
             now: clock::now(),
             process: process::read(),
             configuration: in_force.get(),
+            privileges: privileges.clone(),
         });
     })
 }

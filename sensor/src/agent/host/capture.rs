@@ -33,6 +33,7 @@ use crate::{
             interface::{IngressWishes, InterfaceConfig},
         },
         plant::Plant,
+        privilege::capabilities::{self, Role},
         service::{self, pulse::Pulse},
         status::{
             Status,
@@ -223,6 +224,7 @@ impl Prepared {
         let thread = std::thread::Builder::new()
             .name("drain".to_owned())
             .spawn(move || {
+                capabilities::kept(Role::Drain);
                 let agent = drain::Link { shown: &shown, pulse: &beating, changes: &changes };
                 drain::run(drain, log, pace, seed, &plant, agent)
             })

@@ -13,7 +13,11 @@ use anyhow::bail;
 use sensor_core::diagnostic::Findings;
 
 use self::health::Health;
-use super::{config::Config, plant::Plant};
+use super::{
+    config::Config,
+    plant::Plant,
+    privilege::capabilities::{self, Role},
+};
 use crate::{
     intake::{self, Change, report::Report},
     stdio,
@@ -36,8 +40,12 @@ impl Intake {
     /// What keeps it from listening.
     pub fn start(config: &Config, plant: &Arc<Plant>) -> anyhow::Result<Self> {
         let plant = plant.clone();
+        let beginnings = intake::Beginnings {
+            decoding: || capabilities::kept(Role::Nothing),
+            keeping: || capabilities::kept(Role::Files),
+        };
         let sink: intake::Sink = Arc::new(move |batch| plant.offer(batch));
-        let intake = intake::Intake::start(&config.intake, &sink)?;
+        let intake = intake::Intake::start(&config.intake, &sink, beginnings)?;
         for listener in &config.intake.listeners {
             stdio::note(format_args!("{}: listening", listener.name));
         }

@@ -17,6 +17,30 @@ pub struct Agent {
     pub process: Option<Process>,
     /// The configuration in force.
     pub configuration: Configuration,
+    /// What it may do.
+    pub privileges: Privileges,
+}
+
+/// What the agent has kept of what it was started with; gauges.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Privileges {
+    /// Names of the capabilities of the thread that has the most.
+    pub capabilities: Vec<String>,
+    /// Whether files are out of reach that the configuration does not name.
+    pub sandbox: SandboxState,
+}
+
+/// Whether files are out of reach that the configuration does not name; gauges.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SandboxState {
+    /// `on`, `off`, or `unavailable` where the kernel has none.
+    pub state: &'static str,
+    /// Version of the kernel's Landlock, where it is on.
+    pub version: Option<String>,
+    /// Directories that can be written to, where it is on.
+    pub writable: Vec<String>,
+    /// Why it is unavailable.
+    pub why: Option<String>,
 }
 
 /// What the process uses.

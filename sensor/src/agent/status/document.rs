@@ -25,6 +25,8 @@ pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Configuration>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub privileges: Option<Privileges>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
     pub interfaces: Vec<InterfaceRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +79,17 @@ pub struct Configuration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
     pub restart: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Privileges {
+    pub capabilities: Vec<String>,
+    pub sandbox: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landlock: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub writable: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -252,6 +265,17 @@ impl Document {
                     restart,
                 } = agent.configuration.clone();
                 Configuration { path, sha256, drop_ins, since_ms, complete, refusal, restart }
+            }),
+            privileges: status.agent.as_ref().map(|agent| {
+                let super::agent::Privileges { capabilities, sandbox } = agent.privileges.clone();
+                let super::agent::SandboxState { state, version, writable, why } = sandbox;
+                Privileges {
+                    capabilities,
+                    sandbox: state,
+                    landlock: version,
+                    reason: why,
+                    writable,
+                }
             }),
             rates,
             interfaces: status
@@ -437,6 +461,8 @@ mod tests {
         let mut status = testing::status();
         let pins = status.host.as_mut().and_then(|host| host.pins.as_mut());
         pins.expect("pins").problem = Some("no bpffs".to_owned());
+        let agent = status.agent.as_mut().expect("an agent");
+        agent.privileges.sandbox.why = Some("no Landlock".to_owned());
         let document = Document::new(&status, &testing::condition(), rates);
         let mut found = BTreeMap::new();
         walk("", &serde_json::to_value(&document).expect("JSON"), &mut found);

@@ -16,6 +16,7 @@ pub fn text(document: &Document) -> String {
     let mut screen = Screen::default();
     screen.health(&document.health);
     screen.agent(document);
+    screen.privileges(document);
     screen.rates(document);
     screen.interfaces(document);
     if let Some(kernel) = &document.kernel {
@@ -118,6 +119,19 @@ impl Screen {
                 }
             }
         }
+    }
+
+    fn privileges(&mut self, document: &Document) {
+        let Some(privileges) = &document.privileges else { return };
+        let capabilities = match privileges.capabilities.as_slice() {
+            [] => "no capabilities".to_owned(),
+            names => names.join(" "),
+        };
+        let sandbox = match &privileges.landlock {
+            Some(version) => format!("sandbox on (Landlock {version})"),
+            None => format!("sandbox {}", privileges.sandbox),
+        };
+        self.row("rights", format!("{capabilities}, {sandbox}"));
     }
 
     fn rates(&mut self, document: &Document) {

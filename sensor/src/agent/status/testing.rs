@@ -7,7 +7,7 @@ use sensor_core::flow::{initiator::Shares, source::SourceId};
 
 use super::{
     Cache, Connection, Count, Flows, Hit, Lost, Policy, Reloads, Sink, Status, Waiting,
-    agent::{Agent, Configuration, Process},
+    agent::{Agent, Configuration, Privileges, Process, SandboxState},
     condition::{Code, Condition, Reason},
     host::{Drain, Host, Interface, InterfaceLosses, Pins, Table, Times},
 };
@@ -129,6 +129,15 @@ pub fn status() -> Status {
                 reloaded: false,
                 refusal: Some("configuration: cannot read policies".to_owned()),
                 restart: vec!["engine.threads".to_owned(), "intake.workers".to_owned()],
+            },
+            privileges: Privileges {
+                capabilities: vec!["CAP_BPF".to_owned(), "CAP_NET_ADMIN".to_owned()],
+                sandbox: SandboxState {
+                    state: "on",
+                    version: Some("7".to_owned()),
+                    writable: vec!["/var/lib/sensor".to_owned()],
+                    why: None,
+                },
             },
         }),
         host: Some(host()),

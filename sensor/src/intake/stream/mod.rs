@@ -164,8 +164,8 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// Starts the thread, which waits for listeners.
-    pub(super) fn start(shared: Arc<Service>) -> Result<Self, IntakeError> {
+    /// Starts the thread, which begins with `first` and waits for listeners.
+    pub(super) fn start(shared: Arc<Service>, first: fn()) -> Result<Self, IntakeError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -177,7 +177,13 @@ impl Streams {
             let shared = shared.clone();
             move || runtime.block_on(serve(added, shared, stopped))
         };
-        Ok(Self { shared, runtime: handle, add, stop, thread: thread("intake-streams", work)? })
+        Ok(Self {
+            shared,
+            runtime: handle,
+            add,
+            stop,
+            thread: thread("intake-streams", first, work)?,
+        })
     }
 
     /// Hands `open` to the thread: nothing is accepted before [`Self::accept`].

@@ -4,7 +4,10 @@ use std::fs;
 
 use sensor_kernel::{error::KernelError, probe::Means};
 
-use crate::agent::config::Config;
+use crate::agent::{
+    config::Config,
+    privilege::{self, Outlook},
+};
 
 /// CAP_NET_RAW, by number (linux/capability.h).
 const CAP_NET_RAW: u32 = 13;
@@ -22,6 +25,8 @@ pub struct UserFacts {
     pub captures: bool,
     /// Datagrams are to be forwarded with the devices' addresses, and this process may not.
     pub lacks_net_raw: bool,
+    /// The sandbox that the agent would make.
+    pub sandbox: Outlook,
 }
 
 /// Asks for all that.
@@ -39,6 +44,7 @@ pub fn gather(config: &Config, means: &Result<Means, KernelError>) -> UserFacts 
         in_user_namespace: !is_initial(&read("/proc/self/uid_map")),
         captures,
         lacks_net_raw: keeps_source && !may(CAP_NET_RAW),
+        sandbox: privilege::outlook(config),
     }
 }
 

@@ -1,8 +1,11 @@
 //! What this process may not do.
 
-use crate::agent::doctor::{
-    facts::user::UserFacts,
-    finding::{Area::User, Finding},
+use crate::agent::{
+    doctor::{
+        facts::user::UserFacts,
+        finding::{Area::User, Finding},
+    },
+    privilege::Outlook,
 };
 
 /// All that is to be said of it.
@@ -37,7 +40,23 @@ pub fn judge(facts: &UserFacts) -> Vec<Finding> {
         findings
             .push(Finding::ok(User, format_args!("{who}; this configuration takes no capability")));
     }
+    findings.extend(sandbox(&facts.sandbox));
     findings
+}
+
+fn sandbox(outlook: &Outlook) -> Option<Finding> {
+    Some(match outlook {
+        Outlook::Off => return None,
+        Outlook::On { version } => Finding::ok(
+            User,
+            format_args!(
+                "Landlock {version}: files that the configuration does not name will be out of reach"
+            ),
+        ),
+        Outlook::Without { why } => Finding::note(User, format_args!("no sandbox: {why}")),
+        Outlook::Refused { why } => Finding::problem(User, why)
+            .remedy("use a kernel that has it, or security.sandbox = \"auto\""),
+    })
 }
 
 #[cfg(test)]
@@ -47,6 +66,21 @@ mod tests {
 
     fn statuses(facts: &UserFacts) -> Vec<(Status, String)> {
         judge(facts).into_iter().map(|finding| (finding.status, finding.message)).collect()
+    }
+
+    #[test]
+    fn a_sandbox_is_told_and_its_absence_matters_where_it_is_insisted_on() {
+        let told = |sandbox| {
+            let facts = UserFacts { sandbox, ..UserFacts::default() };
+            statuses(&facts).into_iter().skip(1).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Outlook::Off), []);
+        let on = "Landlock 4: files that the configuration does not name will be out of reach";
+        assert_eq!(told(Outlook::On { version: "4".into() }), [(Status::Ok, on.to_owned())]);
+        let without = Outlook::Without { why: "none".into() };
+        assert_eq!(told(without), [(Status::Note, "no sandbox: none".to_owned())]);
+        let refused = Outlook::Refused { why: "none".into() };
+        assert_eq!(told(refused), [(Status::Problem, "none".to_owned())]);
     }
 
     #[test]

@@ -1,0 +1,174 @@
+//! The files and directories that a configuration names, with the key of each and what is done with it: one table, of which the
+//! sandbox is made.
+
+use std::path::{Path, PathBuf};
+
+use sensor_core::settings::schema::Table as _;
+
+use super::Config;
+use crate::{export::hits::options::Destination, files};
+
+/// What is done with a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It is read: a file, or a directory and all that is below.
+    Read,
+    /// A file that is written; others are made beside it and take its place.
+    File,
+    /// A directory in which files are made, and which is made itself if need be.
+    Directory,
+    /// The same, but it is there before anything else is, or is not needed.
+    Present,
+}
+
+use Access::{Directory, File, Present, Read};
+
+/// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
+const TABLE: [(&str, Access); 28] = [
+    ("capture.pin_path", Present),
+    ("collector.tls.ca", Read),
+    ("collector.tls.certificate", Read),
+    ("collector.tls.key", Read),
+    ("ipfix_file.directory", Directory),
+    ("listen.certificate", Read),
+    ("listen.key", Read),
+    ("listen.ca", Read),
+    ("intake.state_file", File),
+    ("policies.paths", Read),
+    ("hits.basic_auth_file", Read),
+    ("hits.bearer_file", Read),
+    ("hits.spool", Directory),
+    ("hits.tls.ca", Read),
+    ("hits.tls.certificate", Read),
+    ("hits.tls.key", Read),
+    ("labels.files", Read),
+    ("geo.country", Read),
+    ("geo.asn", Read),
+    ("geo.city", Read),
+    ("reputation.file", Read),
+    ("control.socket", File),
+    ("metrics.token_file", Read),
+    ("metrics.certificate", Read),
+    ("metrics.key", Read),
+    ("log.flows", File),
+    ("lists", Read),
+    // Not a path in itself: the path of a `file://` URL.
+    ("hits.url", File),
+];
+
+/// What the file of the configuration is called among the keys.
+pub const CONFIGURATION: &str = "configuration";
+
+/// A path and the key that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedPath {
+    /// The key, such as `log.flows`.
+    pub key: String,
+    /// The path.
+    pub path: PathBuf,
+    /// What is done with it.
+    pub access: Access,
+}
+
+impl Config {
+    /// Every path that is in use, the file of the configuration first. What the process was started with (`/dev/stdin`) is
+    /// none: it is read once.
+    pub fn paths(&self) -> Vec<NamedPath> {
+        let mut named = Vec::new();
+        let mut name = |key: &str, path: &Path, access| {
+            if !files::is_inherited(path) {
+                named.push(NamedPath { key: key.to_owned(), path: path.to_owned(), access });
+            }
+        };
+        if let Some(path) = &self.written.path {
+            name(CONFIGURATION, path, Read);
+        }
+        let captures = !self.capture.interfaces.is_empty();
+        self.written.sections.paths_of_keys("", &mut |key, path| {
+            let Some((_, access)) = TABLE.iter().find(|(own, _)| *own == key) else { return };
+            let used = match key {
+                "capture.pin_path" => captures,
+                "control.socket" => self.control.socket.is_some(),
+                // A flag may take its place, which is below.
+                "log.flows" => false,
+                _ => true,
+            };
+            if used {
+                name(key, path, *access);
+            }
+        });
+        if let Some(path) = &self.log.flow_log {
+            name("log.flows", path, File);
+        }
+        for output in &self.hits.outputs {
+            if let Destination::File(file) = &output.destination {
+                name("hits.url", &file.path, File);
+            }
+        }
+        named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use sensor_core::settings::schema::Key;
+
+    use super::*;
+    use crate::agent::config::{load, overrides::Overrides, sections::Sections};
+
+    fn keys(of: &[Key], below: &str, found: &mut Vec<String>) {
+        for key in of {
+            let path = format!("{below}{}", key.name);
+            if key.is_path {
+                found.push(path.clone());
+            }
+            keys(key.inner, &format!("{path}."), found);
+        }
+    }
+
+    #[test]
+    fn every_key_that_holds_a_path_has_a_row() {
+        let mut found = Vec::new();
+        keys(Sections::KEYS, "", &mut found);
+        found.push("hits.url".to_owned());
+        let mut rows = TABLE.map(|(key, _)| key.to_owned()).to_vec();
+        found.sort();
+        rows.sort();
+        assert_eq!(rows, found);
+    }
+
+    #[test]
+    fn paths_in_use_are_named_with_their_keys() {
+        let text = "[capture]\ninterfaces = ['lo']\n[policies]\npaths = ['stock', 'p']\n\
+            [[hits]]\nurl = 'file:///h/hits.json'\n[[hits]]\nurl = 'https://h/'\nspool = '/s'\n\
+            [log]\nflows = '/l/flows'\n[control]\nenabled = false\n[lists]\na = '/a.txt'\n\
+            [[collector]]\nurl = 'tls://c'\ntls.ca = '/ca.pem'\n[geo]\nasn = '/dev/stdin'\n";
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("sensor.toml");
+        let named = |text: &str| {
+            fs::write(&file, text).unwrap();
+            let config = load(Some(&file), &Overrides::default()).unwrap();
+            let shown = |named: NamedPath| format!("{} {}", named.key, named.path.display());
+            config.paths().into_iter().map(shown).collect::<Vec<_>>()
+        };
+        let configuration = format!("configuration {}", file.display());
+        let policies = format!("policies.paths {}", directory.path().join("p").display());
+        let expected = [
+            configuration.as_str(),
+            "capture.pin_path /sys/fs/bpf/sensor",
+            "collector.tls.ca /ca.pem",
+            policies.as_str(),
+            "hits.spool /s",
+            "lists /a.txt",
+            "log.flows /l/flows",
+            "hits.url /h/hits.json",
+        ];
+        assert_eq!(named(text), expected);
+        assert_eq!(
+            named("[[listen]]\nurl = 'netflow://127.0.0.1:2055'"),
+            [configuration.as_str(), "control.socket /run/sensor/control.sock"]
+        );
+    }
+}

@@ -1,0 +1,248 @@
+//! What the agent gives up once it has opened what takes privileges: whoever takes over a thread of it by a datagram must not
+//! find more there than the thread's work takes.
+//!
+//! * [`capabilities`]: what each kind of thread keeps. `foreign`: what root could use only as root.
+//! * [`sandbox`]: files out of reach (Landlock). [`rules`]: which stay in reach.
+
+pub mod capabilities;
+pub mod rules;
+pub mod sandbox;
+
+mod foreign;
+
+use std::{fs, path::Path};
+
+use rustix::thread::CapabilitySet;
+
+use self::{
+    capabilities::{GivenUp, Needs, Role},
+    rules::{Right, Rule},
+    sandbox::{Fence, Outside, SandboxError},
+};
+use super::{
+    config::{
+        Config,
+        effect::{self, Effect},
+        paths::CONFIGURATION,
+        security::SandboxWish,
+    },
+    status::agent::{Privileges as Shown, SandboxState},
+};
+use crate::intake::options::Listener;
+
+/// Ports below are for who has CAP_NET_BIND_SERVICE, where the system does not say.
+const LOW_PORTS: u16 = 1024;
+
+/// What is in force.
+#[derive(Clone, Debug)]
+pub struct Privileges {
+    fence: Option<Fence>,
+    needs: Needs,
+    /// What the agent was started with.
+    held: CapabilitySet,
+    shown: Shown,
+}
+
+/// What a reload asks for, and the agent has given up.
+#[derive(Debug, thiserror::Error)]
+pub enum Beyond {
+    /// A file.
+    #[error(transparent)]
+    Outside(#[from] Outside),
+    /// A capability.
+    #[error(
+        "{} takes {}, which the sensor gave up at its start, since nothing took it then: restart the sensor",
+        .0.taken_by, .0.name
+    )]
+    Capability(GivenUp),
+    /// A file that would have to be used against its permissions.
+    #[error(
+        "{0}. The sensor is root, but gave up CAP_DAC_OVERRIDE at its start, since no file took it then: permissions hold for it. \
+         Give the file to its user, or set mode and group; or restart the sensor"
+    )]
+    Foreign(String),
+}
+
+/// Gives up all that an agent of `config` does not need any more: in this thread, and in those that it starts from now on.
+///
+/// # Errors
+/// Where the configuration insists on a sandbox, and there can be none.
+pub fn reduce(config: &Config) -> anyhow::Result<Privileges> {
+    let named = config.paths();
+    let foreign = foreign::first(config, &named);
+    if let Some(why) = &foreign {
+        tracing::warn!(
+            "CAP_DAC_OVERRIDE stays with the threads that open files, since permissions refuse some of them to root: {why}; \
+             give these files to the sensor's user, or set its mode and group"
+        );
+    }
+    let (held, needs) = (capabilities::held(), needs(config, foreign.is_some()));
+    capabilities::decide(needs);
+    let (fence, sandbox) = enclose(config, || {
+        let mut rules = rules::of_paths(&named);
+        rules.extend(rules::of_system(|name| std::env::var_os(name)));
+        rules
+    })?;
+    if let Err(error) = capabilities::keep(Role::Lead) {
+        tracing::warn!(
+            %error,
+            "cannot give up capabilities: the sensor keeps what it was started with; allow capset and prctl \
+             (SystemCallFilter= of a unit, the seccomp profile of a container)"
+        );
+    }
+    let shown = Shown { capabilities: capabilities::names(), sandbox };
+    tracing::info!(
+        capabilities = listed(&shown.capabilities),
+        sandbox = shown.sandbox.state,
+        landlock = shown.sandbox.version.as_deref(),
+        writable = listed(&shown.sandbox.writable),
+        "privileges reduced"
+    );
+    Ok(Privileges { fence, needs, held, shown })
+}
+
+impl Privileges {
+    /// What a status shows.
+    pub fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    /// Whether everything that `config` takes is still there: what would be used from now on.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn check(&self, config: &Config) -> Result<(), Beyond> {
+        let mut named = config.paths();
+        // The others are as they were, whatever the file now says.
+        named.retain(|named| effect::of(&named.key) == Effect::Applied);
+        self.fence.as_ref().map_or(Ok(()), |fence| fence.check(&named))?;
+        let now = needs(config, self.needs.foreign_files);
+        if let Some(given_up) = capabilities::given_up(self.held, &self.needs, &now) {
+            return Err(Beyond::Capability(given_up));
+        }
+        let held = self.held.contains(CapabilitySet::DAC_OVERRIDE);
+        if held && !self.needs.foreign_files {
+            foreign::refused(config, &named).map_or(Ok(()), |why| Err(Beyond::Foreign(why)))?;
+        }
+        Ok(())
+    }
+
+    /// The same for the file of `config` itself, before it is read again.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check_file(&self, config: &Config) -> Result<(), Outside> {
+        let paths = config.paths();
+        let file = paths.iter().position(|named| named.key == CONFIGURATION);
+        let file = file.map_or(&[][..], |at| &paths[at..=at]);
+        self.fence.as_ref().map_or(Ok(()), |fence| fence.check(file))
+    }
+}
+
+/// What would come of the sandbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outlook {
+    /// Nobody wants one.
+    #[default]
+    Off,
+    /// There would be one.
+    On {
+        /// Version of the kernel's Landlock.
+        version: String,
+    },
+    /// The agent would go on without.
+    Without {
+        /// Why.
+        why: String,
+    },
+    /// The agent would not start.
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What would come of the sandbox of an agent of `config`. Makes none.
+pub fn outlook(config: &Config) -> Outlook {
+    if !wants_sandbox(config) {
+        return Outlook::Off;
+    }
+    match sandbox::version() {
+        Ok(version) => Outlook::On { version },
+        Err(error) if config.security.sandbox == SandboxWish::On => {
+            Outlook::Refused { why: error.to_string() }
+        }
+        Err(error) => Outlook::Without { why: error.to_string() },
+    }
+}
+
+/// What is typed on a command line is short-lived, and its outputs come and go beside it: there, only who asks for a sandbox
+/// gets one.
+fn wants_sandbox(config: &Config) -> bool {
+    match config.security.sandbox {
+        SandboxWish::Auto => config.written.path.is_some(),
+        SandboxWish::On => true,
+        SandboxWish::Off => false,
+    }
+}
+
+/// Makes the sandbox that `config` asks for, of what `rules` allow.
+fn enclose(
+    config: &Config,
+    rules: impl FnOnce() -> Vec<Rule>,
+) -> Result<(Option<Fence>, SandboxState), SandboxError> {
+    if !wants_sandbox(config) {
+        return Ok((None, SandboxState { state: "off", ..SandboxState::default() }));
+    }
+    let entered = sandbox::version().and_then(|version| {
+        let rules = rules();
+        Ok((version, sandbox::enter(&rules)?, rules))
+    });
+    match entered {
+        Ok((version, fence, rules)) => {
+            let mut writable: Vec<String> = rules
+                .iter()
+                .filter(|rule| rule.right == Right::Write && rule.path.is_dir())
+                .map(|rule| rule.path.display().to_string())
+                .collect();
+            writable.sort();
+            writable.dedup();
+            let state = SandboxState { state: "on", version: Some(version), writable, why: None };
+            Ok((Some(fence), state))
+        }
+        Err(error) if config.security.sandbox == SandboxWish::On => Err(error),
+        Err(error) => {
+            tracing::debug!("no sandbox: {error}");
+            let why = Some(error.to_string());
+            Ok((None, SandboxState { state: "unavailable", why, ..SandboxState::default() }))
+        }
+    }
+}
+
+/// What the configuration takes.
+fn needs(config: &Config, foreign_files: bool) -> Needs {
+    let listeners = &config.intake.listeners;
+    let low = low_ports();
+    Needs {
+        captures: !config.capture.interfaces.is_empty(),
+        listens: !listeners.is_empty(),
+        low_ports: listeners.iter().any(|Listener { address, .. }| address.port() < low),
+        keeps_source: config.intake.forwards.iter().any(|forward| forward.keep_source),
+        foreign_files,
+    }
+}
+
+fn low_ports() -> u16 {
+    let text = fs::read_to_string(Path::new("/proc/sys/net/ipv4/ip_unprivileged_port_start"));
+    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(LOW_PORTS)
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Leaves this thread what it has open, and nothing else.
+pub fn give_up() {
+    sandbox::enter_nothing();
+    capabilities::give_up();
+}
