@@ -191,13 +191,11 @@ fn tcx_ingress_counts_the_same_when_the_xdp_slot_is_taken() -> Result<()> {
     }
     let hosts = Hosts::new(1500)?;
     let _taken = Pass::attach(&hosts.near, NEAR)?;
-    let seen = hosts.compare(
-        "vb: ingress tcx (native XDP: slot taken by another program), egress tcx",
-        |hosts| {
+    let seen =
+        hosts.compare("vb: ingress tcx (native XDP: slot taken by pass (program ", |hosts| {
             everything(hosts, NEAR_V4)?;
             everything(hosts, NEAR_V6)
-        },
-    )?;
+        })?;
     ensure!(seen.ingress.1 > BULK && seen.egress.1 > BULK);
     let (added, _) = seen.outcome.ledger("added by segmentation");
     ensure!(added > 1000, "hardly a super-packet: {}", seen.outcome.stderr);

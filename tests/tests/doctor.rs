@@ -149,7 +149,10 @@ fn what_it_says_of_an_interface_is_what_the_agent_does() -> Result<()> {
         told.says("interfaces", &["note: ", "another sensor captures it already"]);
         told.says("sockets", &["note: ", "a running sensor answers there"]);
         if ingress == "xdp" {
-            told.says("interfaces", &["ingress tcx (native XDP: slot taken by another program)"]);
+            told.says(
+                "interfaces",
+                &["ingress tcx (native XDP: slot taken by another sensor (program "],
+            );
         }
         agent.stop("TERM")?;
     }

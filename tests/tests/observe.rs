@@ -183,7 +183,7 @@ fn an_interface_that_is_not_there_makes_the_agent_unhealthy() -> Result<()> {
     fs::write(&config, text)?;
     let mut agent = Agent::start(&near, &format!("--config {} --print none", config.display()))?;
     agent.wait_for(&format!("{NEAR}: ingress"))?;
-    let expected = "absent_interface: no interface for `never0` has appeared\n";
+    let expected = "absent_interface: no interface named never0 has appeared\n";
     wait_until("/healthz tells", || {
         get(&near, SENSOR, "/healthz").is_ok_and(|body| body == expected)
     })?;

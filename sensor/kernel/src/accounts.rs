@@ -55,6 +55,25 @@ impl From<&Ledger> for Counters {
 }
 
 impl Counters {
+    /// The counters in the order in which pins keep them: `count` has that at each place.
+    pub(super) fn in_order(count: impl Fn(usize) -> Count) -> Self {
+        Self {
+            seen: count(0),
+            segmented: count(1),
+            non_ip: count(2),
+            truncated: count(3),
+            malformed: count(4),
+            unattributed: count(5),
+            folded: count(6),
+        }
+    }
+
+    /// As [`Self::in_order`] reads them.
+    pub(super) fn ordered(&self) -> [Count; 7] {
+        let &Self { seen, segmented, non_ip, truncated, malformed, unattributed, folded } = self;
+        [seen, segmented, non_ip, truncated, malformed, unattributed, folded]
+    }
+
     /// What was counted since `earlier`.
     pub fn since(&self, earlier: &Self) -> Self {
         Self {

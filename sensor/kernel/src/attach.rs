@@ -17,6 +17,7 @@ use sensor_common::key::Direction;
 
 use super::{
     choice::{self, Choice, Plan, TagsBeside},
+    device,
     error::KernelError,
     guard::Guard,
     handover::Handover,
@@ -229,7 +230,7 @@ impl Hooks {
                 Some(claimed) => claimed,
                 None => {
                     let made = sys::link_create(program.as_fd(), link.index, LinkType::Xdp, flags)
-                        .map_err(|error| xdp_reason(&error, link.mtu))?;
+                        .map_err(|error| xdp_reason(&error, link, program))?;
                     let pin = self.pins.pin(&made, place);
                     (made, pin)
                 }
@@ -352,10 +353,21 @@ fn clsact(
     Ok(filter)
 }
 
-/// Why a device refuses an XDP link, in words.
-fn xdp_reason(error: &io::Error, mtu: u32) -> String {
+/// Why a device refuses an XDP link of `program`, in words.
+fn xdp_reason(error: &io::Error, link: &Link, program: &OwnedFd) -> String {
     match error.raw_os_error() {
-        Some(libc::EBUSY | libc::EEXIST) => ways::SLOT_TAKEN.into(),
+        Some(libc::EBUSY | libc::EEXIST) => {
+            let own = sys::program_info(program.as_fd());
+            let holder = own.and_then(|own| device::in_xdp_slot(link.index, own));
+            ways::slot_taken(holder.ok().flatten().as_ref())
+        }
+        _ => refusal_in_words(error, link.mtu),
+    }
+}
+
+/// As [`xdp_reason`], where the slot is free.
+fn refusal_in_words(error: &io::Error, mtu: u32) -> String {
+    match error.raw_os_error() {
         Some(libc::EOPNOTSUPP) => ways::NO_NATIVE_XDP.into(),
         Some(libc::EINVAL | libc::ERANGE | libc::E2BIG | libc::EMSGSIZE) => {
             ways::refused_at(mtu, &error.to_string())
@@ -372,9 +384,14 @@ impl Attachment {
         ingress.hook.into_iter().chain(egress.hook).for_each(Hook::take_off);
     }
 
-    /// The interface, as it was when attached.
+    /// The interface, as it was when attached or renamed.
     pub fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// The interface is as `link` says now: it has another name.
+    pub fn set_link(&mut self, link: &Link) {
+        self.link.clone_from(link);
     }
 
     /// How received packets are seen.
@@ -422,8 +439,7 @@ mod tests {
 
     #[test]
     fn reasons_are_in_words() {
-        let reason = |code| xdp_reason(&io::Error::from_raw_os_error(code), 9000);
-        assert_eq!(reason(libc::EBUSY), "slot taken by another program");
+        let reason = |code| refusal_in_words(&io::Error::from_raw_os_error(code), 9000);
         assert_eq!(reason(libc::EOPNOTSUPP), "driver has none");
         assert!(reason(libc::ERANGE).contains("MTU 9000"));
     }

@@ -3,7 +3,7 @@
 //!
 //! Layouts: linux/rtnetlink.h, linux/if_link.h, linux/genetlink.h, linux/netdev.h.
 
-use std::{collections::BTreeSet, io, os::fd::AsFd as _};
+use std::{collections::BTreeSet, fmt, io, os::fd::AsFd as _};
 
 use super::{
     ethtool,
@@ -56,10 +56,25 @@ impl XdpFeatures {
 /// A program at an interface that somebody else has put there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occupant {
-    /// What to call it.
+    /// Its number; 0 where the kernel gives none, such as for several in one slot.
+    pub program: u32,
+    /// Its name; empty where it has none, or the kernel does not tell this process.
     pub name: String,
     /// It is the same as ours: another sensor runs.
     pub is_sensor: bool,
+}
+
+/// `xdp_pass (program 31)`, or `another sensor (program 31)`.
+impl fmt::Display for Occupant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { program, name, is_sensor } = self;
+        match (is_sensor, name.is_empty()) {
+            _ if *program == 0 => f.write_str("another program"),
+            (true, _) => write!(f, "another sensor (program {program})"),
+            (_, true) => write!(f, "program {program}"),
+            _ => write!(f, "{name} (program {program})"),
+        }
+    }
 }
 
 /// An interface; `None` where the kernel did not say, or not to this process.
@@ -122,13 +137,10 @@ impl Devices {
             clsact: tc::others(link.index).ok(),
             ..Device::default()
         };
-        let mut header = vec![0; LINK_HEADER];
-        header[4..8].copy_from_slice(&link.index.to_ne_bytes());
-        let answers = self.route.get(libc::RTM_GETLINK, &header).unwrap_or_default();
-        if let Some(state) = answers.iter().find_map(|(_, body)| read_state(body)) {
+        if let Ok(Some(state)) = state(&mut self.route, link.index) {
             device.up = Some(state.up);
             device.carrier = state.carrier;
-            device.xdp = state.xdp.map(|program| self.occupant(program));
+            device.xdp = state.xdp.map(|program| occupant(program, &self.own));
         }
         device
     }
@@ -148,26 +160,32 @@ impl Devices {
         let mut found = Vec::new();
         for side in [LinkType::TcxIngress, LinkType::TcxEgress] {
             let programs = sys::tcx_programs(interface, side).ok()?;
-            found.extend(programs.into_iter().map(|(program, _)| self.occupant(program)));
+            found.extend(programs.into_iter().map(|(program, _)| occupant(program, &self.own)));
         }
         Some(found)
     }
+}
 
-    fn occupant(&self, program: u32) -> Occupant {
-        // Without CAP_SYS_ADMIN the kernel does not say who it is.
-        let info =
-            sys::program_by_id(program).and_then(|program| sys::program_info(program.as_fd()));
-        match info {
-            Ok(info) => Occupant {
-                is_sensor: self.own.contains(&info),
-                name: match info.name.is_empty() {
-                    true => format!("program {program}"),
-                    false => format!("{} (program {program})", info.name),
-                },
-            },
-            Err(_) => Occupant { name: format!("program {program}"), is_sensor: false },
-        }
+/// Who is in the XDP slot of `interface`; `own` is our program for it, as the kernel knows it.
+pub(super) fn in_xdp_slot(interface: u32, own: ProgramInfo) -> io::Result<Option<Occupant>> {
+    let program = state(&mut Netlink::open()?, interface)?.and_then(|state| state.xdp);
+    Ok(program.map(|program| occupant(program, &[own])))
+}
+
+fn occupant(program: u32, own: &[ProgramInfo]) -> Occupant {
+    // Without CAP_SYS_ADMIN the kernel does not say who it is.
+    let info = sys::program_by_id(program).and_then(|program| sys::program_info(program.as_fd()));
+    match info {
+        Ok(info) => Occupant { program, is_sensor: own.contains(&info), name: info.name },
+        Err(_) => Occupant { program, is_sensor: false, name: String::new() },
     }
+}
+
+fn state(netlink: &mut Netlink, interface: u32) -> io::Result<Option<State>> {
+    let mut header = vec![0; LINK_HEADER];
+    header[4..8].copy_from_slice(&interface.to_ne_bytes());
+    let answers = netlink.get(libc::RTM_GETLINK, &header)?;
+    Ok(answers.iter().find_map(|(_, body)| read_state(body)))
 }
 
 /// What an `RTM_NEWLINK` message tells of an interface's state.
@@ -224,19 +242,25 @@ fn read_xdp_features(body: &[u8]) -> Option<XdpFeatures> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn attribute(attribute_type: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        push_attribute(&mut bytes, attribute_type, value);
-        bytes
-    }
+    use super::{super::netlink::attribute, *};
 
     fn link(flags: u32, attributes: &[Vec<u8>]) -> Vec<u8> {
         let mut body = vec![0; LINK_HEADER];
         body[8..12].copy_from_slice(&flags.to_ne_bytes());
         body.extend(attributes.concat());
         body
+    }
+
+    #[test]
+    fn whoever_is_at_a_hook_is_named() {
+        let shown = |name: &str, is_sensor| {
+            Occupant { program: 31, name: name.to_owned(), is_sensor }.to_string()
+        };
+        assert_eq!(shown("xdp_pass", false), "xdp_pass (program 31)");
+        assert_eq!(shown("", false), "program 31");
+        assert_eq!(shown("ingress", true), "another sensor (program 31)");
+        let several = Occupant { program: 0, name: String::new(), is_sensor: false };
+        assert_eq!(several.to_string(), "another program");
     }
 
     #[test]

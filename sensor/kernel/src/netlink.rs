@@ -194,6 +194,14 @@ pub(super) fn push_attribute(message: &mut Vec<u8>, attribute_type: u16, value: 
     message.resize(aligned(message.len()), 0);
 }
 
+/// An attribute, padded.
+#[cfg(test)]
+pub(super) fn attribute(attribute_type: u16, value: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    push_attribute(&mut bytes, attribute_type, value);
+    bytes
+}
+
 /// A string attribute, without the zero that ends it.
 pub(super) fn text(value: &[u8]) -> String {
     let end = value.iter().position(|&octet| octet == 0).unwrap_or(value.len());
@@ -223,12 +231,6 @@ fn aligned(length: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute(attribute_type: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        push_attribute(&mut bytes, attribute_type, value);
-        bytes
-    }
 
     fn message(message_type: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
         let mut bytes = ((HEADER + body.len()) as u32).to_ne_bytes().to_vec();

@@ -95,7 +95,7 @@ fn generic_xdp(link: &Link, device: &Device) -> Result<Option<String>, String> {
 fn empty_slot(link: &Link, device: &Device) -> Result<(), String> {
     match &device.xdp {
         _ if link.link_layer == LinkLayer::Ip => Err(ways::NO_ETHERNET.into()),
-        Some(_) => Err(ways::SLOT_TAKEN.into()),
+        Some(occupant) => Err(ways::slot_taken(Some(occupant))),
         None => Ok(()),
     }
 }
@@ -152,7 +152,7 @@ mod tests {
         use IngressWish::{Best, GenericXdp, NativeXdp, Tc};
         let (nic, jumbo, near) = (link("", 1500), link("", 9000), link("", 3400));
         let taken = Device {
-            xdp: Some(Occupant { name: "other".into(), is_sensor: false }),
+            xdp: Some(Occupant { program: 7, name: "other".into(), is_sensor: false }),
             ..device("ice", Some(0x23))
         };
         let tunnel = Link { link_layer: LinkLayer::Ip, ..link("wireguard", 1420) };
@@ -185,10 +185,16 @@ mod tests {
                 Best,
                 taken.clone(),
                 NEW,
-                "tcx (native XDP: slot taken by another program), tcx ()",
+                "tcx (native XDP: slot taken by other (program 7)), tcx ()",
             ),
             (&nic, Tc, taken.clone(), NEW, "tcx (), tcx ()"),
-            (&nic, GenericXdp, taken, NEW, " (generic XDP: slot taken by another program), tcx ()"),
+            (
+                &nic,
+                GenericXdp,
+                taken,
+                NEW,
+                " (generic XDP: slot taken by other (program 7)), tcx ()",
+            ),
             (
                 &nic,
                 Best,

@@ -26,11 +26,6 @@ impl DefaultRoutes {
         self.v4.contains(&index) || self.v6.contains(&index)
     }
 
-    /// True when there is none.
-    pub fn is_empty(&self) -> bool {
-        self.v4.is_empty() && self.v6.is_empty()
-    }
-
     /// Takes over what is there now; a family that has no default route now keeps the one that it had.
     pub(super) fn follow(&mut self, now: Self) {
         for (kept, now) in [(&mut self.v4, now.v4), (&mut self.v6, now.v6)] {
@@ -97,13 +92,7 @@ fn next_hops(mut bytes: &[u8]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::netlink::push_attribute, *};
-
-    fn attribute(attribute_type: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        push_attribute(&mut bytes, attribute_type, value);
-        bytes
-    }
+    use super::{super::netlink::attribute, *};
 
     #[test]
     fn default_routes_are_told_from_others() {

@@ -295,27 +295,41 @@ pub fn test_run(program: BorrowedFd<'_>, frame: &[u8], repeat: u32) -> io::Resul
     Ok(TestRun { value: attributes.value, duration: attributes.duration })
 }
 
+/// Octets of an object's name, the zero at its end included (`BPF_OBJ_NAME_LEN`).
+const NAME: usize = 16;
+
+/// The part of `union bpf_attr` for making a map.
+#[repr(C)]
+#[derive(Default)]
+struct MapAttributes {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+    inner: u32,
+    numa_node: u32,
+    name: [u8; NAME],
+}
+
+impl MapAttributes {
+    fn make(mut self) -> io::Result<OwnedFd> {
+        // SAFETY: the structure is the map creation part of `union bpf_attr` and holds no pointer.
+        unsafe { bpf(command::MAP_CREATE, &mut self) }.map(owned)
+    }
+}
+
 /// Makes an array map of one `u32`, or, with `inner`, an array of one map like it.
 pub(super) fn map_create(inner: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Attributes {
-        map_type: u32,
-        key_size: u32,
-        value_size: u32,
-        max_entries: u32,
-        flags: u32,
-        inner: u32,
-    }
-    let mut attributes = Attributes {
+    let attributes = MapAttributes {
         map_type: if inner.is_some() { MAP_TYPE_ARRAY_OF_MAPS } else { MAP_TYPE_ARRAY },
         key_size: 4,
         value_size: 4,
         max_entries: 1,
-        flags: 0,
         inner: inner.map_or(0, |map| map.as_raw_fd() as u32),
+        ..MapAttributes::default()
     };
-    // SAFETY: the structure is the map creation part of `union bpf_attr` and holds no pointer.
-    unsafe { bpf(command::MAP_CREATE, &mut attributes) }.map(owned)
+    attributes.make()
 }
 
 /// Puts a descriptor, of a map or a program, into the only element of an array of those. Where it is of maps, this returns

@@ -2,14 +2,22 @@
 
 use std::fmt;
 
-/// Why native XDP cannot be had: another program is there.
-pub const SLOT_TAKEN: &str = "slot taken by another program";
+use super::device::Occupant;
+
 /// The driver cannot run XDP programs.
 pub const NO_NATIVE_XDP: &str = "driver has none";
 /// Frames of the device begin with the IP header.
 pub const NO_ETHERNET: &str = "XDP requires Ethernet headers";
 /// Why tcx cannot be had.
 pub const NO_TCX: &str = "needs Linux 6.6";
+
+/// Why XDP cannot be had: another program is there, which is known unless it went meanwhile.
+pub(super) fn slot_taken(by: Option<&Occupant>) -> String {
+    match by {
+        None => "slot taken by another program".to_owned(),
+        Some(occupant) => format!("slot taken by {occupant}"),
+    }
+}
 
 /// The driver refuses XDP for frames of this length.
 pub(super) fn refused_at(mtu: u32, why: &str) -> String {

@@ -4,9 +4,11 @@
 //! what is there with what is asked for, and says what came and what went; it is told the whole list each time, so
 //! that a lost notification costs a moment and not an interface. `watch.rs` tells it.
 
+mod events;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, io,
+    io,
 };
 
 use globset::{Glob, GlobMatcher};
@@ -16,6 +18,8 @@ use super::{
     netlink::{Netlink, attributes, text, u16_at, u32_at},
     routes::DefaultRoutes,
 };
+
+pub use self::events::{CountedTwice, Left, LinkEvent};
 
 /// Stands for the devices of the default routes.
 pub const AUTO: &str = "auto";
@@ -259,52 +263,6 @@ impl LinkPatterns {
     }
 }
 
-/// A change in the interfaces that are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkEvent {
-    /// It is there now: attach.
-    Appeared(Link),
-    /// It has another name now.
-    Renamed(Link),
-    /// It has been removed.
-    Gone(Link),
-    /// It is there, and no longer asked for: let go. It has another name now, or a default route has left it.
-    Left(Link),
-    /// What was waited for under this name, or as [`AUTO`], is there now.
-    Found(String),
-    /// Other interfaces are asked for, of which these are waited for.
-    Awaiting(BTreeSet<String>),
-    /// A device above it tells frames apart by their VLAN tags from now on.
-    Tagged(Link),
-    /// These two see the same packets now.
-    CountedTwice(CountedTwice),
-}
-
-/// Traffic that is counted twice, on one interface or on two.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CountedTwice {
-    /// What the second sends and receives passes through the first, too, both by name: a VLAN device and its parent, a
-    /// bond or bridge and its member.
-    Pair(String, String),
-    /// The loopback device, by name, on which every packet goes out and comes in again.
-    Loopback(String),
-}
-
-impl fmt::Display for CountedTwice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pair(carrier, user) => write!(
-                f,
-                "{carrier} and {user} see the same packets: their traffic is counted twice; capture only one of them"
-            ),
-            Self::Loopback(name) => write!(
-                f,
-                "every packet on {name} is sent and received: its traffic is counted twice, once in each direction"
-            ),
-        }
-    }
-}
-
 /// The interfaces that are asked for and there.
 #[derive(Debug)]
 pub struct Selection {
@@ -334,20 +292,24 @@ impl Selection {
     /// While a family has no default route, `auto` keeps to the devices that its last one led to: it is often gone for a
     /// moment.
     pub fn update(&mut self, links: Vec<Link>, default_routes: DefaultRoutes) -> Vec<LinkEvent> {
+        let missing_before = self.missing(|name| self.is_selected(name));
         self.default_routes.follow(default_routes);
         let wanted = |link: &Link| {
             self.patterns.name(link)
                 || self.patterns.auto && self.default_routes.contains(link.index)
         };
-        let present: BTreeSet<u32> = links.iter().map(|link| link.index).collect();
+        let present: BTreeMap<u32, String> =
+            links.iter().map(|link| (link.index, link.name.clone())).collect();
         let now: BTreeMap<u32, Link> =
             links.into_iter().filter(wanted).map(|link| (link.index, link)).collect();
         let before = std::mem::replace(&mut self.selected, now);
         let gone =
             before.values().filter(|link| !self.selected.contains_key(&link.index)).map(|link| {
-                match present.contains(&link.index) {
-                    true => LinkEvent::Left(link.clone()),
-                    false => LinkEvent::Gone(link.clone()),
+                match present.get(&link.index) {
+                    Some(name) => {
+                        LinkEvent::Left(Left { link: link.clone(), now_called: name.clone() })
+                    }
+                    None => LinkEvent::Gone(link.clone()),
                 }
             });
         let come = self.selected.values().filter_map(|link| match before.get(&link.index) {
@@ -364,10 +326,15 @@ impl Selection {
         let overlaps = self.overlaps();
         let twice = overlaps.difference(&self.told);
         let twice = twice.map(|overlap| LinkEvent::CountedTwice(self.counted_twice(*overlap)));
-        let missing = self.missing(|name| self.selected.values().any(|link| link.is_called(name)));
+        let missing = self.missing(|name| self.is_selected(name));
         let found = self.awaited.difference(&missing).cloned().map(LinkEvent::Found);
-        let events = gone.chain(come).chain(tagged).chain(twice).chain(found).collect();
+        // What a start was refused without is not waited for; what was there once is, however it was asked for.
+        let lost: BTreeSet<_> = missing.difference(&missing_before).cloned().collect();
+        let told_lost = lost.iter().cloned().map(LinkEvent::Lost);
+        let events = gone.chain(come).chain(tagged).chain(twice).chain(found);
+        let events = events.chain(told_lost).collect();
         self.awaited.retain(|name| missing.contains(name));
+        self.awaited.extend(lost);
         self.told = overlaps;
         events
     }
@@ -407,7 +374,7 @@ impl Selection {
 
     /// Waits for what is asked for outright and not there: [`LinkEvent::Found`] will tell when it is.
     pub fn wait_for_the_missing(&mut self) {
-        self.awaited = self.missing(|name| self.selected.values().any(|link| link.is_called(name)));
+        self.awaited = self.missing(|name| self.is_selected(name));
     }
 
     /// What is waited for.
@@ -415,10 +382,15 @@ impl Selection {
         &self.awaited
     }
 
-    /// Names for which nothing is there, and [`AUTO`] where there is no default route.
+    fn is_selected(&self, name: &str) -> bool {
+        self.selected.values().any(|link| link.is_called(name))
+    }
+
+    /// Names for which nothing is there, and [`AUTO`] where no default route leads to a device that is there.
     fn missing(&self, is_there: impl Fn(&str) -> bool) -> BTreeSet<String> {
         let names = self.patterns.names.iter().filter(|name| !is_there(name)).cloned();
-        let auto = self.patterns.auto && self.default_routes.is_empty();
+        let leads_on = |index: &u32| self.default_routes.contains(*index);
+        let auto = self.patterns.auto && !self.selected.keys().any(leads_on);
         names.chain(auto.then(|| AUTO.to_owned())).collect()
     }
 

@@ -1,6 +1,6 @@
 //! Selection by name, glob and default route; what came and what went; messages as the kernel sends them.
 
-use super::{super::netlink::push_attribute, *};
+use super::{super::netlink::attribute, *};
 
 fn link(index: u32, name: &str) -> Link {
     Link {
@@ -41,7 +41,7 @@ fn names_globs_and_the_default_route_select() {
     assert_eq!(chosen.update(links(), none()), [], "a default route that is gone for a moment");
     assert_eq!(
         chosen.update(links(), routes(&[4], &[])),
-        [LinkEvent::Left(link(2, "eth0")), LinkEvent::Appeared(link(4, "veth22"))]
+        [left(link(2, "eth0"), "eth0"), LinkEvent::Appeared(link(4, "veth22"))]
     );
 }
 
@@ -56,7 +56,7 @@ fn each_family_has_its_default_route() {
     assert_eq!(chosen.update(links(), routes(&[], &[3])), [], "IPv4's is gone for a moment");
     assert_eq!(
         chosen.update(links(), routes(&[4], &[])),
-        [LinkEvent::Left(link(2, "eth0")), LinkEvent::Appeared(link(4, "eth2"))]
+        [left(link(2, "eth0"), "eth0"), LinkEvent::Appeared(link(4, "eth2"))]
     );
     assert_eq!(
         chosen.update(vec![link(3, "eth1")], routes(&[4], &[3])),
@@ -75,7 +75,7 @@ fn removal_recreation_and_renaming_are_told() {
     assert_eq!(chosen.update(vec![link(5, "eth9")], none()), [LinkEvent::Renamed(link(5, "eth9"))]);
     assert_eq!(
         chosen.update(vec![link(5, "wan")], none()),
-        [LinkEvent::Left(link(5, "eth9"))],
+        [left(link(5, "eth9"), "wan")],
         "renamed away"
     );
     assert_eq!(
@@ -91,6 +91,10 @@ fn what_is_asked_for_outright_must_be_there() {
     assert_eq!(error.to_string(), "no interface named `eth1`; available: lo, eth0");
     assert!(matches!(selection(&[AUTO]).check(&links), Err(KernelError::NoDefaultRoute { .. })));
     selection(&["veth*"]).check(&links).unwrap();
+}
+
+fn left(link: Link, now_called: &str) -> LinkEvent {
+    LinkEvent::Left(Left { link, now_called: now_called.into() })
 }
 
 fn also(index: u32, name: &str, alternatives: &[&str]) -> Link {
@@ -114,8 +118,8 @@ fn alternative_names_are_as_good_as_the_first() {
     let mut chosen = selection(&["dmz"]);
     chosen.update(links(), none());
     let without = vec![link(3, "eth1")];
-    let left = LinkEvent::Left(also(3, "eth1", &["dmz"]));
-    assert_eq!(chosen.update(without, none()), [left], "its alternative name was taken from it");
+    let expected = [left(also(3, "eth1", &["dmz"]), "eth1"), LinkEvent::Lost("dmz".into())];
+    assert_eq!(chosen.update(without, none()), expected, "its alternative name was taken from it");
 }
 
 #[test]
@@ -132,8 +136,51 @@ fn what_is_waited_for_is_found_once() {
     );
     assert_eq!(chosen.update(links(), routes(&[2], &[])), [LinkEvent::Found(AUTO.into())]);
     assert!(chosen.awaited().is_empty());
-    chosen.update(vec![], none());
-    assert_eq!(chosen.update(links(), none()).len(), 2, "it is not found again");
+}
+
+#[test]
+fn what_was_there_and_is_lost_is_waited_for_again() {
+    let mut chosen = selection(&["eth0", "never0", "veth*", AUTO]);
+    let all = || vec![link(2, "eth0"), link(3, "veth1")];
+    chosen.update(all(), routes(&[2], &[]));
+    let lost = |name: &str| LinkEvent::Lost(name.into());
+    assert_eq!(
+        chosen.update(vec![link(3, "veth1")], none()),
+        [LinkEvent::Gone(link(2, "eth0")), lost(AUTO), lost("eth0")],
+        "a default route that leads to a device that is gone leads nowhere"
+    );
+    assert_eq!(
+        chosen.awaited().iter().collect::<Vec<_>>(),
+        [AUTO, "eth0"],
+        "and not what never was"
+    );
+    assert_eq!(chosen.update(vec![], none()), [LinkEvent::Gone(link(3, "veth1"))], "nor a glob");
+    let found = |name: &str| LinkEvent::Found(name.into());
+    assert_eq!(
+        chosen.update(vec![link(9, "eth0")], routes(&[9], &[])),
+        [LinkEvent::Appeared(link(9, "eth0")), found(AUTO), found("eth0")]
+    );
+    // Made anew between two looks: it was never lost.
+    let anew = [LinkEvent::Gone(link(9, "eth0")), LinkEvent::Appeared(link(10, "eth0"))];
+    assert_eq!(chosen.update(vec![link(10, "eth0")], routes(&[10], &[])), anew);
+    // Renamed to what nobody asked for, and back.
+    let mut chosen = selection(&["eth0"]);
+    chosen.update(vec![link(2, "eth0")], none());
+    assert_eq!(
+        chosen.update(vec![link(2, "wan0")], none()),
+        [left(link(2, "eth0"), "wan0"), lost("eth0")]
+    );
+    assert_eq!(
+        chosen.update(vec![link(2, "eth0")], none()),
+        [LinkEvent::Appeared(link(2, "eth0")), found("eth0")]
+    );
+}
+
+#[test]
+fn an_interface_that_is_asked_for_no_longer_says_why() {
+    let said = |name: &str| Left { link: link(2, "eth0"), now_called: name.into() }.to_string();
+    assert_eq!(said("eth0"), "eth0: detached: no longer selected");
+    assert_eq!(said("wan0"), "eth0: detached: renamed to wan0, which is not selected");
 }
 
 #[test]
@@ -182,12 +229,6 @@ fn who_joins_a_bridge_later_counts_twice_from_then_on_and_is_told_once() {
     assert_eq!(chosen.update(links(Some(3)), none()), []);
     assert_eq!(chosen.update(links(None), none()), []);
     assert_eq!(chosen.update(links(Some(3)), none()).len(), 1, "and again when it joins again");
-}
-
-fn attribute(attribute_type: u16, value: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    push_attribute(&mut bytes, attribute_type, value);
-    bytes
 }
 
 #[test]

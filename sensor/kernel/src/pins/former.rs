@@ -157,21 +157,12 @@ impl Former {
 
     fn counters(&self, row: Row) -> Counters {
         let ledger = self.ledger(row);
-        let count = |row: usize| {
-            let place = self.layout.counters[row];
+        Counters::in_order(|at| {
+            let place = self.layout.counters[at];
             let packets = Place { bit: ledger + place.bit, ..place };
             let octets = Place { bit: packets.bit + 64, ..place };
             Count { packets: bits(&self.books, packets), octets: bits(&self.books, octets) }
-        };
-        Counters {
-            seen: count(0),
-            segmented: count(1),
-            non_ip: count(2),
-            truncated: count(3),
-            malformed: count(4),
-            unattributed: count(5),
-            folded: count(6),
-        }
+        })
     }
 
     fn used_place(&self, row: Row, family: usize) -> Place {

@@ -140,25 +140,13 @@ impl State {
     /// The counters of row `row` when it was last drained.
     pub(crate) fn settled(&self, row: u32) -> Counters {
         let words: [u64; ROW_WORDS] = self.read(row_cell(row));
-        let count = |row: usize| Count { packets: words[2 * row], octets: words[2 * row + 1] };
-        Counters {
-            seen: count(0),
-            segmented: count(1),
-            non_ip: count(2),
-            truncated: count(3),
-            malformed: count(4),
-            unattributed: count(5),
-            folded: count(6),
-        }
+        Counters::in_order(|at| Count { packets: words[2 * at], octets: words[2 * at + 1] })
     }
 
     /// Row `row` has been drained up to `counters`.
     pub(crate) fn settle(&self, row: u32, counters: &Counters) {
-        let Counters { seen, segmented, non_ip, truncated, malformed, unattributed, folded } =
-            counters;
-        let counts = [seen, segmented, non_ip, truncated, malformed, unattributed, folded];
         let mut words = [0; ROW_WORDS];
-        for (pair, count) in words.chunks_exact_mut(2).zip(counts) {
+        for (pair, count) in words.chunks_exact_mut(2).zip(counters.ordered()) {
             pair.copy_from_slice(&[count.packets, count.octets]);
         }
         let _writing = self.lock();

@@ -10,20 +10,16 @@ use std::{
     path::Path,
 };
 
-use super::{MAP_TYPE_ARRAY, bpf, owned};
+use super::{MAP_TYPE_ARRAY, MapAttributes, NAME, bpf, owned};
 
 /// `enum bpf_cmd` of linux/bpf.h.
 mod command {
-    pub const MAP_CREATE: libc::c_int = 0;
     pub const OBJ_PIN: libc::c_int = 6;
     pub const OBJ_GET: libc::c_int = 7;
 }
 
 /// `BPF_F_MMAPABLE` of linux/bpf.h.
 const MMAPABLE: u32 = 1 << 10;
-
-/// Octets of an object's name, the zero at its end included (`BPF_OBJ_NAME_LEN`).
-const NAME: usize = 16;
 
 /// The part of `union bpf_attr` for pins.
 #[repr(C)]
@@ -56,32 +52,18 @@ fn text(path: &Path) -> io::Result<CString> {
 
 /// Makes an array of `words` words that can be mapped into memory, all 0.
 pub(crate) fn word_array(name: &str, words: u32) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Attributes {
-        map_type: u32,
-        key_size: u32,
-        value_size: u32,
-        max_entries: u32,
-        flags: u32,
-        inner: u32,
-        numa_node: u32,
-        name: [u8; NAME],
-    }
-    let mut attributes = Attributes {
+    let mut attributes = MapAttributes {
         map_type: MAP_TYPE_ARRAY,
         key_size: 4,
         value_size: 8,
         max_entries: words,
         flags: MMAPABLE,
-        inner: 0,
-        numa_node: 0,
-        name: [0; NAME],
+        ..MapAttributes::default()
     };
     for (place, octet) in attributes.name.iter_mut().take(NAME - 1).zip(name.bytes()) {
         *place = octet;
     }
-    // SAFETY: the structure is the map creation part of `union bpf_attr` and holds no pointer.
-    unsafe { bpf(command::MAP_CREATE, &mut attributes) }.map(owned)
+    attributes.make()
 }
 
 /// Whether `path` lies in a bpffs.

@@ -87,8 +87,28 @@ pub struct Report {
     pub shortfalls: Vec<Passed>,
     /// Programs that had been taken off or put behind others, and were put back.
     pub restored: u64,
-    /// Names that were to be watched and under which no interface has come.
-    pub absent: Vec<String>,
+    /// Names that are to be watched and under which no interface is there.
+    pub absent: Vec<Absent>,
+}
+
+/// A name under which no interface is there, or [`AUTO`] without a default route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Absent {
+    /// The name.
+    pub name: String,
+    /// Whether there was one.
+    pub was_there: bool,
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.name.as_str(), self.was_there) {
+            (AUTO, false) => f.write_str("there was never a default route"),
+            (AUTO, true) => f.write_str("the default route's interface is gone"),
+            (name, false) => write!(f, "no interface named {name} has appeared"),
+            (name, true) => write!(f, "the interface named {name} is gone"),
+        }
+    }
 }
 
 impl Report {
@@ -304,11 +324,8 @@ impl fmt::Display for Report {
                 self.restored
             )?;
         }
-        for name in &self.absent {
-            match name.as_str() {
-                AUTO => writeln!(f, "NOT CAPTURED: there was never a default route")?,
-                name => writeln!(f, "NOT CAPTURED: no interface named {name} has appeared")?,
-            }
+        for absent in &self.absent {
+            writeln!(f, "NOT CAPTURED: {absent}")?;
         }
         if self.shortfalls.is_empty() {
             let plural = if self.interfaces == 1 { "" } else { "s" };

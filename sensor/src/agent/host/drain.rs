@@ -25,7 +25,10 @@ use sensor_kernel::{
     log::KernelLog,
 };
 
-use super::pins;
+use super::{
+    gaps::{self, Gaps},
+    pins,
+};
 use crate::{
     agent::{
         plant::Plant,
@@ -125,11 +128,13 @@ pub fn run(
         let mut shown = agent.shown.lock().unpoisoned();
         (shown.drain, shown.cache, shown.at) = (totals.into(), Cache::of(cache), Instant::now());
     };
-    let measure = |epoch: &Epoch, budget: &Budget| {
+    let measure = |epoch: &Epoch, budget: &Budget, gap: Option<Duration>| {
         let mut shown = agent.shown.lock().unpoisoned();
         shown.tables = status::host::Table::of(budget, epoch.fullest);
         shown.times.grace.observe(epoch.grace);
         shown.times.drain.observe(epoch.took);
+        shown.times.gaps += u64::from(gap.is_some());
+        shown.times.longest_gap = shown.times.longest_gap.max(gap.unwrap_or_default());
     };
     let mut totals = Totals::default();
     if let Some(inherited) = drain.begin(&mut aggregator)? {
@@ -138,7 +143,9 @@ pub fn run(
         agent.shown.lock().unpoisoned().lost = inherited.lost.into();
     }
     let mut stopping = false;
+    let mut gaps = Gaps::new(Instant::now());
     while !stopping {
+        let interval = pace.interval;
         match wait(pace.interval, &drain, agent) {
             Next::Drain => {}
             Next::Change(new) => {
@@ -152,9 +159,13 @@ pub fn run(
         if let Some(change) = time_of_day.set(drain.steady().step()?) {
             log_clock_step(change);
         }
+        let gap = gaps.turned_over(Instant::now(), interval);
         let epoch = drain.flip(&mut aggregator)?;
         book(&epoch, &mut totals, plant);
-        measure(&epoch, drain.budget());
+        measure(&epoch, drain.budget(), gap);
+        if let Some(gap) = gap {
+            gaps::log(gap, interval, &epoch);
+        }
         aggregator.expire(drain.steady().now()?);
         publish(&totals, aggregator.cache());
         if let Some(log) = &mut log {

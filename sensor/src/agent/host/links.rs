@@ -1,7 +1,8 @@
 //! Attaches to interfaces as they appear, and lets go of them as they vanish.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,7 +12,7 @@ use sensor_kernel::{
     Programs,
     attach::{Attachment, HookChange, HookEvent, IngressWish},
     error::KernelError,
-    links::{AUTO, Link, LinkEvent, Selection},
+    links::{AUTO, Left, Link, LinkEvent, Selection},
 };
 
 use super::{
@@ -27,17 +28,22 @@ use crate::{
 /// How long a packet may take from an interface's counter to our program.
 const UNDER_WAY: Duration = Duration::from_millis(20);
 
+/// How often it is tried again to attach to an interface that refused it.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// The interfaces that are being watched.
 pub struct Attachments {
     // Before the programs: what is attached goes first.
     attached: BTreeMap<u32, Attachment>,
+    /// Interfaces that could not be attached to, and when that is tried again.
+    refused: BTreeMap<u32, (Link, Instant)>,
     programs: Programs,
     wishes: IngressWishes,
     coverage: Coverage,
     /// Programs that were put back where they had been.
     restored: u64,
-    /// Names of interfaces that have not come so far.
-    awaited: BTreeSet<String>,
+    /// Names under which no interface is there, and whether one was.
+    awaited: BTreeMap<String, bool>,
     names: Names,
     plant: Arc<Plant>,
 }
@@ -58,11 +64,12 @@ impl Attachments {
         let coverage = Coverage::new().context("cannot read the interface counters")?;
         let mut all = Self {
             attached: BTreeMap::new(),
+            refused: BTreeMap::new(),
             programs,
             wishes,
             coverage,
             restored: 0,
-            awaited: selection.awaited().clone(),
+            awaited: selection.awaited().iter().map(|name| (name.clone(), false)).collect(),
             names: Names::new(linger),
             plant,
         };
@@ -72,6 +79,7 @@ impl Attachments {
         for link in selection.links() {
             if let Err(error) = all.attach(link) {
                 refused.push(error);
+                all.try_later(link);
             }
         }
         // Each is shown once: here, or by whoever gets it.
@@ -105,12 +113,13 @@ impl Attachments {
                 LinkEvent::Appeared(link) | LinkEvent::Renamed(link) => {
                     self.names.set(link.index, &link.name);
                 }
-                LinkEvent::Gone(link) | LinkEvent::Left(link) => {
+                LinkEvent::Gone(link) | LinkEvent::Left(Left { link, .. }) => {
                     self.names.release(link.index, Instant::now());
                 }
                 LinkEvent::Tagged(_)
                 | LinkEvent::CountedTwice(_)
                 | LinkEvent::Found(_)
+                | LinkEvent::Lost(_)
                 | LinkEvent::Awaiting(_) => {}
             }
         }
@@ -120,14 +129,33 @@ impl Attachments {
                 LinkEvent::Appeared(link) => {
                     if let Err(error) = self.attach(link) {
                         not_watched(&error);
+                        self.try_later(link);
                     }
                 }
                 LinkEvent::Renamed(link) => {
-                    tracing::info!("interface {} is now called {}", link.index, link.name);
+                    if let Some(attachment) = self.attached.get_mut(&link.index) {
+                        tracing::info!(
+                            interface = link.name,
+                            before = attachment.link().name,
+                            "interface renamed; capturing goes on"
+                        );
+                        attachment.set_link(link);
+                    }
+                    if let Some((refused, _)) = self.refused.get_mut(&link.index) {
+                        refused.clone_from(link);
+                    }
                     self.coverage.rename(link.index, &link.name);
                 }
-                LinkEvent::Gone(link) => self.detach_from(link, "gone"),
-                LinkEvent::Left(link) => self.detach_from(link, "detached: no longer selected"),
+                LinkEvent::Gone(link) => {
+                    self.detach_from(
+                        link,
+                        format_args!(
+                            "{}: gone: deleted, or moved to another network namespace",
+                            link.name
+                        ),
+                    );
+                }
+                LinkEvent::Left(left) => self.detach_from(&left.link, left),
                 LinkEvent::Tagged(link) => {
                     if let Some(attachment) = self.attached.get(&link.index) {
                         tell_unseen_tags(attachment, link);
@@ -135,9 +163,19 @@ impl Attachments {
                 }
                 LinkEvent::CountedTwice(twice) => tracing::warn!("{twice}"),
                 LinkEvent::Found(name) => drop(self.awaited.remove(name)),
+                LinkEvent::Lost(name) => {
+                    lost(name);
+                    self.awaited.insert(name.clone(), true);
+                }
                 LinkEvent::Awaiting(names) => {
-                    names.difference(&self.awaited).for_each(|name| not_yet(name));
-                    self.awaited.clone_from(names);
+                    let known = std::mem::take(&mut self.awaited);
+                    names
+                        .iter()
+                        .filter(|name| !known.contains_key(*name))
+                        .for_each(|name| not_yet(name));
+                    let was_there = |name: &String| known.get(name).copied().unwrap_or(false);
+                    self.awaited =
+                        names.iter().map(|name| (name.clone(), was_there(name))).collect();
                 }
             }
         }
@@ -168,6 +206,26 @@ impl Attachments {
             }
         }
         self.coverage.look(now, |interface| self.programs.crossed(interface));
+        self.try_again(now);
+    }
+
+    /// What refuses programs may take them later: whoever held the slot has gone, memory has been freed.
+    fn try_again(&mut self, now: Instant) {
+        let due = self.refused.values().filter(|(_, due)| *due <= now);
+        let due: Vec<Link> = due.map(|(link, _)| link.clone()).collect();
+        for link in due {
+            match self.attach(&link) {
+                Ok(()) => drop(self.refused.remove(&link.index)),
+                Err(error) => {
+                    tracing::debug!(%error, "still refused");
+                    self.try_later(&link);
+                }
+            }
+        }
+    }
+
+    fn try_later(&mut self, link: &Link) {
+        self.refused.insert(link.index, (link.clone(), Instant::now() + AGAIN));
     }
 
     /// Detaches from all but what is pinned; returns what is known of packets that passed unseen.
@@ -182,7 +240,10 @@ impl Attachments {
 
     /// What is known by now of packets that passed unseen.
     pub fn report(&self) -> coverage::Report {
-        let absent = self.awaited.iter().cloned().collect();
+        let absent = self.awaited.iter();
+        let absent = absent
+            .map(|(name, was_there)| coverage::Absent { name: name.clone(), was_there: *was_there })
+            .collect();
         coverage::Report { restored: self.restored, absent, ..self.coverage.report() }
     }
 
@@ -212,11 +273,12 @@ impl Attachments {
         Ok(())
     }
 
-    fn detach_from(&mut self, link: &Link, why: &str) {
+    fn detach_from(&mut self, link: &Link, said: impl fmt::Display) {
+        self.refused.remove(&link.index);
         self.coverage.remove(link.index);
         if let Some(attachment) = self.attached.remove(&link.index) {
             attachment.detach();
-            stdio::note(format_args!("{}: {why}", link.name));
+            stdio::note(said);
         }
     }
 }
@@ -247,7 +309,22 @@ pub fn not_yet(name: &str) {
     }
 }
 
+/// Says that the interface `name`, or the default route, is there no longer.
+fn lost(name: &str) {
+    match name {
+        AUTO => tracing::warn!(
+            "the default route's interface is gone; capturing goes on when one appears"
+        ),
+        interface => {
+            tracing::warn!(
+                interface,
+                "no interface has this name any more; capturing goes on when one does"
+            );
+        }
+    }
+}
+
 /// Logs an interface that cannot be watched while others are.
 fn not_watched(error: &KernelError) {
-    tracing::error!("{error}");
+    tracing::error!("{error}; trying again every {} s", AGAIN.as_secs());
 }

@@ -7,7 +7,8 @@
 
 pub mod capture;
 pub mod coverage;
-pub mod drain;
+mod drain;
+mod gaps;
 pub mod pins;
 
 mod hooks;

@@ -203,8 +203,8 @@ impl Watch {
             }
             self.passages.insert(key, passage);
         }
-        for name in &host.coverage.absent {
-            report(Code::AbsentInterface, format!("no interface for `{name}` has appeared"));
+        for absent in &host.coverage.absent {
+            report(Code::AbsentInterface, absent.to_string());
         }
     }
 }
@@ -414,9 +414,11 @@ mod tests {
         assert_eq!(look(303, 6), [Code::MissedPackets]);
         let mut status = passed(1, 1, 0);
         if let Some(host) = &mut status.host {
-            host.coverage.absent = vec!["eth9".to_owned()];
+            let name = "eth9".to_owned();
+            host.coverage.absent = vec![coverage::Absent { name, was_there: true }];
         }
         let condition = Watch::default().look(start, &status);
         assert_eq!(codes(&condition), [Code::AbsentInterface]);
+        assert_eq!(condition.reasons[0].message, "the interface named eth9 is gone");
     }
 }

@@ -116,6 +116,9 @@ pub struct Kernel {
     pub drains: u64,
     pub drains_early: u64,
     pub drains_out_of_balance: u64,
+    pub drain_gaps: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_drain_gap_ms: Option<u64>,
     pub since_drain_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drain_mean_ms: Option<f64>,
@@ -334,6 +337,9 @@ impl Kernel {
             drains: host.drain.drains,
             drains_early: host.drain.early,
             drains_out_of_balance: host.drain.out_of_balance,
+            drain_gaps: host.times.gaps,
+            longest_drain_gap_ms: (host.times.gaps > 0)
+                .then_some(host.times.longest_gap.as_millis() as u64),
             since_drain_ms: host.since_drain.as_millis() as u64,
             drain_mean_ms: host.times.drain.mean().map(|mean| mean.as_secs_f64() * 1e3),
             tables: ["ipv4", "ipv6"].into_iter().zip(&host.tables).map(table).collect(),

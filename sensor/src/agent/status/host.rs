@@ -116,6 +116,11 @@ pub struct Times {
     pub grace: Histogram,
     /// Whole drains, grace period included.
     pub drain: Histogram,
+    /// How often the tables were not drained for much longer than the interval.
+    pub gaps: u64,
+    /// The longest of these times, seconds.
+    #[serde(serialize_with = "seconds")]
+    pub longest_gap: Duration,
 }
 
 /// An interface that is watched, and what it counts itself since it came up.
@@ -200,6 +205,15 @@ impl Interface {
             },
         }
     }
+}
+
+/// Times without a drain, in words.
+pub fn gaps(count: u64, longest: Duration) -> String {
+    let times = if count == 1 { "once" } else { &format!("{count} times") };
+    let (seconds, most) = (longest.as_secs_f64(), if count == 1 { "" } else { " at most" });
+    format!(
+        "{times} the flow tables were not drained for {seconds:.1} s{most}: the sensor was stopped, or had no CPU"
+    )
 }
 
 impl Table {

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     document::{Document, Health, Kernel, Output, PinsRow},
+    host::gaps,
     span::{clock_offset, span},
 };
 use crate::export::log::line::octets;
@@ -187,6 +188,10 @@ impl Screen {
                 kernel.evicted_flows
             ),
         );
+        if let Some(longest) = kernel.longest_drain_gap_ms {
+            let text = gaps(kernel.drain_gaps, Duration::from_millis(longest));
+            self.row("gaps", text);
+        }
         let entries =
             kernel.ledger.iter().filter(|entry| entry.packets > 0 || entry.entry == "seen");
         let entries: Vec<_> =

@@ -6,7 +6,7 @@ use sensor_core::flow::initiator::Shares;
 
 use super::{
     Count, Frames, Lost, Policy, Sink, Status,
-    host::{Drain, Host},
+    host::{Drain, Host, gaps},
     losses::Losses,
 };
 use crate::{
@@ -17,8 +17,13 @@ use crate::{
 /// The summary: of what ran, in the order in which data pass.
 pub fn text(status: &Status) -> String {
     let mut text = String::new();
-    if let Some(Host { drain, coverage, .. }) = &status.host {
+    if let Some(Host { drain, coverage, times, .. }) = &status.host {
         text = drains(drain);
+        if times.gaps > 0 {
+            let gaps = gaps(times.gaps, times.longest_gap);
+            // Writing to a `String` cannot fail.
+            let _: std::fmt::Result = writeln!(text, "drain gaps: {gaps}");
+        }
         text.push_str(&coverage.to_string());
     }
     if let Some(frames) = &status.frames {

@@ -33,6 +33,7 @@ fn host() -> Host {
     let mut times = Times::default();
     times.grace.observe(Duration::from_millis(10));
     times.drain.observe(Duration::from_millis(12));
+    (times.gaps, times.longest_gap) = (1, Duration::from_millis(12_340));
     Host {
         drain: Drain {
             drains: 60,
@@ -53,7 +54,7 @@ fn host() -> Host {
             interfaces: 1,
             current: vec![passed(Direction::Ingress), passed(Direction::Egress)],
             restored: 1,
-            absent: vec!["eth9".to_owned()],
+            absent: vec![coverage::Absent { name: "eth9".to_owned(), was_there: false }],
             ..coverage::Report::default()
         },
         interfaces: vec![Interface {
@@ -210,6 +211,6 @@ pub fn status() -> Status {
 
 /// What might be said of it.
 pub fn condition() -> Condition {
-    let message = "no interface for `eth9` has appeared".to_owned();
+    let message = "no interface named eth9 has appeared".to_owned();
     Condition { reasons: vec![Reason { code: Code::AbsentInterface, message }], ready: true }
 }

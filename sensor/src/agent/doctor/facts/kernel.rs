@@ -1,15 +1,16 @@
 //! The running kernel: what it offers to programs, and what it forbids.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use sensor_kernel::{
     Trial,
     error::{ErrorKind, KernelError},
     grace,
+    pins::{self, PinError},
     probe::Means,
 };
 
-use crate::agent::service;
+use crate::agent::{config::capture::PinsConfig, service};
 
 /// The kernel as it is.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct KernelFacts {
     pub modules: Option<Vec<String>>,
     /// Where a BPF file system is mounted.
     pub bpffs: Option<String>,
+    /// What comes of the wish for pins; `None` without it.
+    pub pins: Option<PinFacts>,
     /// membarrier(2) waits for grace periods.
     pub membarrier: bool,
     /// Filters for system calls hold this process (seccomp).
@@ -52,8 +55,43 @@ pub enum TrialOutcome {
     },
 }
 
+/// The directory that pins are to be in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinFacts {
+    /// The directory.
+    pub directory: PathBuf,
+    /// Why they cannot be there; none where they can.
+    pub trouble: Option<PinTrouble>,
+}
+
+/// Why nothing can be pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinTrouble {
+    /// There is no bpffs: it is to be mounted here.
+    NotMounted(PathBuf),
+    /// In other words.
+    Other(String),
+}
+
+impl PinFacts {
+    /// What capturing would find, asked of the code that opens pins.
+    fn of(config: &PinsConfig) -> Option<Self> {
+        let directory = config.keep.then(|| config.path.clone())?;
+        let trouble = match pins::check(&directory) {
+            Ok(()) => None,
+            Err(PinError::NotMounted { mount, .. }) => Some(PinTrouble::NotMounted(mount)),
+            Err(error) => Some(PinTrouble::Other(error.to_string())),
+        };
+        Some(Self { directory, trouble })
+    }
+}
+
 /// Asks the kernel, and has it verify the programs of `object`.
-pub fn gather(means: &Result<Means, KernelError>, object: &[u8]) -> (KernelFacts, Option<Trial>) {
+pub fn gather(
+    means: &Result<Means, KernelError>,
+    pins: &PinsConfig,
+    object: &[u8],
+) -> (KernelFacts, Option<Trial>) {
     let usable = means.as_ref().is_ok_and(|means| means.judge().is_ok());
     let trial = usable.then(|| Trial::of(object, &service::verifier_logs()));
     let (outcome, trial) = match trial {
@@ -75,6 +113,7 @@ pub fn gather(means: &Result<Means, KernelError>, object: &[u8]) -> (KernelFacts
         modules: read("/sys/kernel/security/lsm")
             .map(|list| list.trim().split(',').map(str::to_owned).collect()),
         bpffs: read("/proc/self/mountinfo").as_deref().and_then(bpf_file_system),
+        pins: PinFacts::of(pins),
         membarrier: grace::has_membarrier(),
         seccomp: read("/proc/self/status").is_some_and(|status| is_filtered(&status)),
     };

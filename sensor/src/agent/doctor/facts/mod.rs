@@ -45,7 +45,7 @@ impl Facts {
         let means = Means::look();
         let captures = !config.capture.interfaces.is_empty();
         let capture = captures.then(|| {
-            let (kernel, trial) = kernel::gather(&means, object);
+            let (kernel, trial) = kernel::gather(&means, &config.capture.pins, object);
             CaptureFacts { kernel, interfaces: interfaces::gather(config, &means, trial) }
         });
         Self {

@@ -176,13 +176,11 @@ fn neighbours(interface: &SelectedInterface) -> Vec<Finding> {
     }
     let others = |occupants: &[Occupant]| -> Vec<String> {
         let others = occupants.iter().filter(|occupant| !occupant.is_sensor);
-        others.map(|occupant| occupant.name.clone()).collect()
+        others.map(ToString::to_string).collect()
     };
     if let Some(occupant) = device.xdp.as_ref().filter(|occupant| !occupant.is_sensor) {
-        let message = format!(
-            "{} is in the XDP slot, and may drop packets before tc counts them",
-            occupant.name
-        );
+        let message =
+            format!("{occupant} is in the XDP slot, and may drop packets before tc counts them");
         findings.push(
             Finding::note(Interfaces, message)
                 .remedy(format!("free the slot for exact counts: ip link set dev {name} xdp off")),
@@ -288,7 +286,7 @@ mod tests {
     }
 
     fn occupant(name: &str, is_sensor: bool) -> Occupant {
-        Occupant { name: name.into(), is_sensor }
+        Occupant { program: 9, name: name.into(), is_sensor }
     }
 
     #[test]
@@ -333,7 +331,7 @@ mod tests {
     #[test]
     fn programs_of_others_are_named_and_another_sensor_is_known() {
         let mut shared = interface("eth0");
-        shared.device.tcx = Some(vec![occupant("cil_from_netdev (program 9)", false)]);
+        shared.device.tcx = Some(vec![occupant("cil_from_netdev", false)]);
         shared.device.clsact = Some(vec!["u32 filter of priority 7".into()]);
         assert_eq!(worst(&shared), []);
         let found = neighbours(&shared);
@@ -346,7 +344,7 @@ mod tests {
         shared.device.xdp = Some(occupant("dispatcher", false));
         let found = worst(&shared);
         assert_eq!(found[0].1, "another sensor captures it already");
-        assert!(found[1].1.starts_with("dispatcher is in the XDP slot"), "{found:?}");
+        assert!(found[1].1.starts_with("dispatcher (program 9) is in the XDP slot"), "{found:?}");
         shared.device.tcx = None;
         assert!(neighbours(&shared).iter().any(|finding| finding.needs_root));
     }

@@ -1,7 +1,7 @@
 //! Whether the kernel takes the programs, and what that costs.
 
 use crate::agent::doctor::{
-    facts::kernel::{KernelFacts, TrialOutcome},
+    facts::kernel::{KernelFacts, PinFacts, PinTrouble, TrialOutcome},
     finding::{Area::Kernel, Finding},
 };
 
@@ -37,10 +37,7 @@ pub fn judge(facts: &KernelFacts) -> Vec<Finding> {
         false => Finding::ok(Kernel, "no BTF; the programs do not need it"),
     });
     findings.extend(security(facts));
-    findings.push(match &facts.bpffs {
-        Some(mount) => Finding::ok(Kernel, format_args!("BPF file system at {mount}; not needed")),
-        None => Finding::ok(Kernel, "no BPF file system is mounted; not needed"),
-    });
+    findings.push(pins(facts));
     findings.push(Finding::ok(
         Kernel,
         "tables count towards the control group's memory, not towards RLIMIT_MEMLOCK",
@@ -71,6 +68,39 @@ fn trial(facts: &KernelFacts) -> Option<Finding> {
             }
         }
     })
+}
+
+/// Whether there is a place for pins. Without one the sensor counts all the same, but for what passes over a restart.
+fn pins(facts: &KernelFacts) -> Finding {
+    let Some(PinFacts { directory, trouble }) = &facts.pins else {
+        return match &facts.bpffs {
+            Some(mount) => Finding::ok(
+                Kernel,
+                format_args!("BPF file system at {mount}; needed for capture.pin = true only"),
+            ),
+            None => Finding::ok(
+                Kernel,
+                "no BPF file system is mounted; needed for capture.pin = true only",
+            ),
+        };
+    };
+    let without =
+        "without pins, packets between the end of the sensor and its next start are not counted";
+    let directory = directory.display();
+    match trouble {
+        None => Finding::ok(Kernel, format_args!("pins in {directory}, on a BPF file system")),
+        Some(PinTrouble::NotMounted(mount)) => Finding::warning(
+            Kernel,
+            format_args!(
+                "capture.pin = true, but {directory} is not on a BPF file system: {without}"
+            ),
+        )
+        .remedy(format!("mount -t bpf bpf {}", mount.display())),
+        Some(PinTrouble::Other(why)) => {
+            Finding::warning(Kernel, format_args!("capture.pin = true, but {why}: {without}"))
+                .remedy("make the directory accessible to the sensor, or set capture.pin_path")
+        }
+    }
 }
 
 /// Who may have forbidden a call that the capabilities allow.
@@ -207,6 +237,27 @@ mod tests {
         );
         let verifier = KernelFacts { trial: refused(false), ..kernel() };
         assert!(remedy(verifier).contains("verifier log"));
+    }
+
+    #[test]
+    fn pins_that_are_asked_for_need_a_bpf_file_system() {
+        let wish = |trouble| {
+            let pins = Some(PinFacts { directory: "/sys/fs/bpf/sensor".into(), trouble });
+            worst(&KernelFacts { pins, bpffs: None, ..kernel() })
+        };
+        assert_eq!(worst(&KernelFacts { bpffs: None, ..kernel() }), [], "nobody asks for any");
+        assert_eq!(wish(None), []);
+        let missing = wish(Some(PinTrouble::NotMounted("/sys/fs/bpf".into())));
+        assert_eq!((missing.len(), missing[0].status), (1, Status::Warning));
+        assert!(
+            missing[0].message.starts_with(
+                "capture.pin = true, but /sys/fs/bpf/sensor is not on a BPF file system: without"
+            ),
+            "{missing:?}"
+        );
+        assert_eq!(missing[0].remedy.as_deref(), Some("mount -t bpf bpf /sys/fs/bpf"));
+        let refused = wish(Some(PinTrouble::Other("cannot use the pins in /x: no".into())));
+        assert!(refused[0].message.contains("cannot use the pins in /x: no: without pins"));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub fn kernel() -> KernelFacts {
         lockdown: Some("none".into()),
         modules: Some(vec!["capability".into(), "apparmor".into()]),
         bpffs: Some("/sys/fs/bpf".into()),
+        pins: None,
         membarrier: true,
         seccomp: false,
     }
@@ -87,13 +88,13 @@ pub fn interfaces() -> InterfaceFacts {
 /// A host with something of everything.
 pub fn troubled() -> Facts {
     let mut shared = interface("eth1");
-    shared.device.xdp = Some(Occupant { name: "dispatcher (program 31)".into(), is_sensor: false });
+    shared.device.xdp = Some(Occupant { program: 31, name: "dispatcher".into(), is_sensor: false });
     shared.device.offloads = Some(["rx-gro".to_owned(), "rx-vlan-hw-parse".to_owned()].into());
     shared.outlook.ingress = Expected {
         mode: Some(IngressMode::TcxIngress),
         passed_over: vec![PassedOver {
             way: "native XDP",
-            reason: "slot taken by another program".into(),
+            reason: "slot taken by dispatcher (program 31)".into(),
         }],
         doubt: None,
     };

@@ -135,6 +135,14 @@ pub(super) const ROWS: &[Metric] = &[
             host(view, family, |host, family| family.put(&[], host.drain.out_of_balance));
         },
     ),
+    counter(
+        "sensor_drain_gaps",
+        &[],
+        "Times in which the kernel's flow tables were not drained for 2 s longer than capture.interval: the sensor was stopped, or had no CPU.",
+        |view, family| {
+            host(view, family, |host, family| family.put(&[], host.times.gaps));
+        },
+    ),
     gauge("sensor_drain_age", &[], "Time since the last drain ended.", |view, family| {
         host(view, family, |host, family| family.put(&[], host.since_drain.as_secs_f64()));
     })
@@ -231,7 +239,7 @@ pub(super) const ROWS: &[Metric] = &[
     gauge(
         "sensor_interfaces_absent",
         &[],
-        "Configured names under which no interface has come.",
+        "Configured names under which no interface is there.",
         |view, family| {
             host(view, family, |host, family| family.put(&[], host.coverage.absent.len() as u64));
         },
