@@ -9,6 +9,16 @@ use std::{
     path::{Component, Path},
 };
 
+/// What somebody can do about an error of writing, to stand behind it; empty where the error says all.
+pub fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "; free some space there",
+        io::ErrorKind::QuotaExceeded => "; free some space there, or raise the quota",
+        io::ErrorKind::ReadOnlyFilesystem => "; mount it read-write",
+        _ => "",
+    }
+}
+
 /// Opens the file at `path` to be read.
 ///
 /// What the process was started with (`/dev/stdin`, `/dev/fd/N`) may be a pipe, and `/dev/null` is an empty file.

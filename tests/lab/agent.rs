@@ -96,8 +96,22 @@ impl Agent {
     /// When it cannot be started.
     pub fn spawn(command: &mut Command) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        command.stdin(Stdio::null()).stdout(File::create(directory.path().join("stdout"))?);
-        command.stderr(Stdio::piped());
+        let stdout = File::create(directory.path().join("stdout"))?;
+        Self::spawn_to(command, stdout.into(), directory)
+    }
+
+    /// As [`Self::spawn`], with a standard output that somebody else reads.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn_read(command: &mut Command, stdout: impl Into<Stdio>) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        File::create(directory.path().join("stdout"))?;
+        Self::spawn_to(command, stdout.into(), directory)
+    }
+
+    fn spawn_to(command: &mut Command, stdout: Stdio, directory: TempDir) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("start {command:?}"))?;
         let messages = Messages::read(child.stderr.take().context("stderr is a pipe")?);
         Ok(Self { child, messages, directory })

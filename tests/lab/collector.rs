@@ -2,7 +2,7 @@
 
 use std::{
     io::Read,
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use sensor_wire::ipfix::decode::{MessageDecoder, Record, split_message};
 
 /// What a collector does with a connection.
@@ -59,14 +59,19 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts listening on a free port of 127.0.0.1. Connections are served one after the other.
+    /// Starts listening on a free port of 127.0.0.1.
     pub fn start(manner: Manner) -> Result<Self> {
         Self::start_at(0, manner)
     }
 
     /// As [`Self::start`], at a certain port.
     pub fn start_at(port: u16, manner: Manner) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port))?;
+        Self::start_on(([127, 0, 0, 1], port).into(), manner)
+    }
+
+    /// As [`Self::start`], at a certain address.
+    pub fn start_on(address: SocketAddr, manner: Manner) -> Result<Self> {
+        let listener = TcpListener::bind(address).with_context(|| address.to_string())?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         if matches!(manner, Manner::Resets) {
@@ -114,29 +119,32 @@ fn serve(
             std::thread::sleep(Duration::from_millis(5));
         }
     };
-
-    while !stop.load(Ordering::Relaxed) {
-        let Ok((stream, _)) = listener.accept() else {
-            std::thread::sleep(Duration::from_millis(5));
-            continue;
-        };
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let first = {
-            let mut received = received.lock().unwrap();
-            received.connections += 1;
-            received.connections == 1
-        };
-        match manner {
-            Manner::Resets if first => wait(&|| reset.load(Ordering::Relaxed)),
-            Manner::Reads | Manner::Resets => read(stream, received, stop),
-            Manner::Sleeps => wait(&|| false),
-            Manner::Tls(config) => {
-                let session = rustls::ServerConnection::new(Arc::clone(config)).unwrap();
-                read(rustls::StreamOwned::new(session, stream), received, stop);
-            }
+    let one = |stream: TcpStream, first: bool| match manner {
+        Manner::Resets if first => wait(&|| reset.load(Ordering::Relaxed)),
+        Manner::Reads | Manner::Resets => read(stream, received, stop),
+        Manner::Sleeps => wait(&|| false),
+        Manner::Tls(config) => {
+            let session = rustls::ServerConnection::new(Arc::clone(config)).unwrap();
+            read(rustls::StreamOwned::new(session, stream), received, stop);
         }
-    }
+    };
+    // A connection whose other end has fallen silent must not keep the next one waiting.
+    std::thread::scope(|scope| {
+        while !stop.load(Ordering::Relaxed) {
+            let Ok((stream, _)) = listener.accept() else {
+                std::thread::sleep(Duration::from_millis(5));
+                continue;
+            };
+            stream.set_nonblocking(false).unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            let first = {
+                let mut received = received.lock().unwrap();
+                received.connections += 1;
+                received.connections == 1
+            };
+            scope.spawn(move || one(stream, first));
+        }
+    });
 }
 
 /// Reads messages until the other end closes.

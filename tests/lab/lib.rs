@@ -4,6 +4,7 @@ pub mod agent;
 pub mod bpf;
 pub mod collector;
 pub mod cpu;
+pub mod disk;
 pub mod export;
 pub mod fixtures;
 pub mod flows;
@@ -20,6 +21,7 @@ pub mod scenario;
 pub mod site;
 pub mod sockets;
 pub mod traffic;
+pub mod trend;
 pub mod usage;
 pub mod wire;
 

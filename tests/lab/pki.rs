@@ -53,6 +53,11 @@ impl Pki {
 
     /// A collector that wants to see a certificate of this authority.
     pub fn collector(&self) -> Result<Collector> {
+        Collector::start(self.manner()?)
+    }
+
+    /// What such a collector does with connections.
+    pub fn manner(&self) -> Result<Manner> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(self.directory.path().join("ca.pem"))?)?;
@@ -65,7 +70,7 @@ impl Pki {
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(clients.build()?)
             .with_single_cert(vec![certificate.into()], PrivatePkcs8KeyDer::from(key).into())?;
-        Collector::start(Manner::Tls(Arc::new(config)))
+        Ok(Manner::Tls(Arc::new(config)))
     }
 
     /// What a client needs to be let in.

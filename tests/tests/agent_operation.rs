@@ -1,12 +1,13 @@
 //! Starting, stopping and failing: what a user sees of the agent, and what it leaves behind.
 
-use std::{fs, path::Path, process::Command, thread, time::Duration};
+use std::{fs, process::Command, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
 use tests::{
     agent::{self, Agent, Outcome, sum},
     collector::{Collector, Manner},
+    disk::SmallDisk,
     frames,
     netns::Netns,
     peers::{require, wait_until},
@@ -459,33 +460,6 @@ fn a_collector_that_does_not_read_holds_up_nothing() -> Result<()> {
     println!("{sent} of {flows} records in the buffers, {not_sent} not sent");
     ensure!(not_sent > 0 && sent + not_sent == flows, "{}", outcome.stderr);
     Ok(())
-}
-
-/// A file system of its own, small; unmounted when dropped.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn new(size: &str) -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let options = format!("size={size}");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(directory.path())
-            .status()?;
-        ensure!(mounted.success(), "mount a tmpfs");
-        Ok(Self(directory))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // What cannot be unmounted stays, and the failed removal of the directory will be seen.
-        let _ = Command::new("umount").arg(self.path()).status();
-    }
 }
 
 #[test]

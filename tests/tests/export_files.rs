@@ -15,6 +15,7 @@ use sensor::export::{
 use sensor_core::flow::interfaces::SharedInterfaces;
 use sensor_wire::ipfix::decode::{MessageDecoder, split_message};
 use tests::{
+    disk::SmallDisk,
     export::{DEADLINE, finish, start, told},
     flows,
     peers::wait_until,
@@ -112,36 +113,13 @@ fn replay_without_flows_makes_no_file() -> Result<()> {
     Ok(())
 }
 
-/// A small file system of its own, which can be full; unmounted when dropped.
-struct SmallDisk {
-    directory: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    fn new() -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
-            .arg(directory.path())
-            .status()?;
-        ensure!(mounted.success(), "mount");
-        Ok(Self { directory })
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.directory.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_loses_nothing_silently_and_is_used_again_when_there_is_room() -> Result<()> {
     if !tests::root("a full disk") {
         return Ok(());
     }
-    let disk = SmallDisk::new()?;
-    let path = disk.directory.path();
+    let disk = SmallDisk::new("256k")?;
+    let path = disk.path();
     let sink = start(Destination::Files(FileOptions::new(path.to_owned())), Default::default())?;
     for seed in 0..10 {
         ensure!(sink.offer(&flows::ipv4(seed, 1000)));
@@ -182,8 +160,8 @@ fn a_flow_log_on_a_full_disk_has_whole_records_and_as_many_as_it_counts() -> Res
     if !tests::root("a full disk") {
         return Ok(());
     }
-    let disk = SmallDisk::new()?;
-    let path = disk.directory.path().join("flows.json");
+    let disk = SmallDisk::new("256k")?;
+    let path = disk.path().join("flows.json");
     let file = RotatedFile::open(path.clone(), None, Arc::default())?;
     let log = FlowLog::to_file(file, SharedInterfaces::default(), 1 << 20)?;
     let offer = |seeds: std::ops::Range<u32>| {
@@ -194,7 +172,7 @@ fn a_flow_log_on_a_full_disk_has_whole_records_and_as_many_as_it_counts() -> Res
     let full = log.account();
     ensure!(full.sent.flows > 0 && full.not_sent.totals.flows > 0, "{full:?}");
     ensure!(records(&path)? == full.sent.flows, "{full:?}");
-    let remount = format!("mount -o remount,size=64m {}", disk.directory.path().display());
+    let remount = format!("mount -o remount,size=64m {}", disk.path().display());
     let status = Command::new("sh").args(["-c", &remount]).status()?;
     ensure!(status.success(), "{remount}");
     offer(5..7);

@@ -56,16 +56,25 @@ pub enum Name {
     Kernel612,
     /// The stock library on an ordinary day of a company, with millions of records (minutes; only if named)
     Day,
+    /// The agent under load for 20 minutes, or `SENSOR_SOAK_SECONDS`: nothing grows, nothing is lost (root; only if named)
+    Soak,
 }
 
-/// `cargo xtask test`. All stages but that of the day where `chosen` is empty.
+impl Name {
+    /// Whether it takes so long that it runs every night, and otherwise only where somebody asks for it.
+    fn is_nightly(self) -> bool {
+        matches!(self, Self::Day | Self::Soak)
+    }
+}
+
+/// `cargo xtask test`. All stages but those of the night where `chosen` is empty.
 ///
 /// # Errors
 /// None of its own: what fails is in the summary and in the exit code.
 pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Result<ExitCode> {
     let mut stages = Vec::new();
     for name in Name::value_variants() {
-        let is_meant = if chosen.is_empty() { *name != Name::Day } else { chosen.contains(name) };
+        let is_meant = if chosen.is_empty() { !name.is_nightly() } else { chosen.contains(name) };
         if !is_meant {
             continue;
         }
@@ -80,6 +89,7 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
                 Stage::new("kernel-6.12", || kernel(workspace, qemu::Series::V6_12, filter))
             }
             Name::Day => Stage::new("day", day),
+            Name::Soak => Stage::new("soak", || soak(workspace)),
         });
     }
     Ok(stages::run(&mut stages))
@@ -105,16 +115,32 @@ fn day() -> Result<()> {
     process::run(&mut cargo)
 }
 
+/// The agent as it is shipped, but for its size: what is slow without optimisations would be load of another kind.
+fn soak(workspace: &Workspace) -> Result<()> {
+    require_root("soak")?;
+    build::ebpf(workspace)?;
+    let agent = build::agent(workspace, true)?;
+    let mut cargo = process::cargo();
+    cargo.env(AGENT, agent).env(OBJECTS, workspace.target("bpf"));
+    cargo.args(["test", "--package", LABS, "--test", "soak", "--", "--nocapture"]);
+    process::run(&mut cargo)
+}
+
+fn require_root(stage: &str) -> Result<()> {
+    if process::is_root() {
+        return Ok(());
+    }
+    let why = format!("needs root: sudo --preserve-env=PATH,HOME cargo xtask test {stage}");
+    Err(Skip(why).into())
+}
+
 fn fuzz_targets(workspace: &Workspace) -> Result<()> {
     setup::programs(&[Need::Fuzz])?;
     fuzz::check(workspace)
 }
 
 fn labs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
-    if !process::is_root() {
-        let why = "needs root: sudo --preserve-env=PATH,HOME cargo xtask test labs";
-        return Err(Skip(why.to_owned()).into());
-    }
+    require_root("labs")?;
     setup::programs(&[Need::Labs])?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;

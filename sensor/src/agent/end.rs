@@ -20,12 +20,13 @@ fn flush_deadline(mode: Mode) -> Duration {
 }
 
 /// Ends a run. `finish` ends all sources: it has them hand on their last batches, takes note of what became of what they
-/// read, and lets go of the plant.
+/// read, and lets go of the plant. With `duties`, it is summed up even where nobody reads what was put out.
 ///
 /// # Errors
 /// What `finish` says, or else what is wrong with the final status.
 pub fn end(
     plant: Arc<Plant>,
+    duties: bool,
     finish: impl FnOnce(&mut Status) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut status = Status::default();
@@ -33,7 +34,7 @@ pub fn end(
     let Some(plant) = Arc::into_inner(plant) else { bail!("a source is still at work") };
     let mode = plant.mode();
     // Nobody reads what is put out, and nobody wants to hear of it.
-    let silent = plant.is_pointless();
+    let silent = !duties && plant.is_pointless();
     plant.finish(flush_deadline(mode), &mut status);
     // Of a file that cannot even be opened there is nothing to sum up.
     if !(silent || result.is_err() && status.has_no_frame()) {

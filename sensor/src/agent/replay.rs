@@ -54,7 +54,7 @@ pub fn replay(
         }
     }
     drop(progress);
-    end(plant, move |status| {
+    end(plant, false, move |status| {
         aggregator.finish();
         status.frames = Some(Frames::of(&counts.ledger, counts.unknown_link));
         status.cache = Some(Cache::of(aggregator.cache()));

@@ -43,6 +43,14 @@ struct Watched<'a> {
     capture: Option<&'a mut Capture>,
     intake: &'a mut Intake,
     plant: &'a Plant,
+    /// Somebody wants it to go on, whoever reads what it prints.
+    duties: bool,
+}
+
+/// Whether there is something to do besides printing: datagrams to forward, metrics to serve, a service manager that would take the
+/// end for the wish of somebody.
+fn has_duties(config: &Config) -> bool {
+    config.metrics.is_some() || !config.intake.forwards.is_empty() || service::is_managed()
 }
 
 /// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `contents` is
@@ -84,7 +92,8 @@ pub fn run(
     let observer = Arc::new(Observer::new(rooms));
     let serve = || opened.serve(observer.clone(), plant.clone());
     let (control, mut asked) = capabilities::born(Role::Files, serve)??;
-    let watched = Watched { capture: capture.as_mut(), intake: &mut intake, plant: &plant };
+    let duties = has_duties(config);
+    let watched = Watched { capture: capture.as_mut(), intake: &mut intake, plant: &plant, duties };
     let ended = runtime.block_on(async {
         let requests = Requests { signals: &mut signals, reloads: &mut asked };
         let mut service = Service::from_environment();
@@ -100,7 +109,7 @@ pub fn run(
     }
     drop(observer);
     drop(reload);
-    end(plant, |status| {
+    end(plant, duties, |status| {
         let captured = capture.map_or(Ok(()), |capture| capture.stop(status));
         status.intake = intake.stop();
         captured.and(ended)
@@ -218,7 +227,8 @@ async fn wait(
     service: &mut Service,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
-    let Watched { capture, intake, plant } = watched;
+    let Watched { capture, intake, plant, duties } = watched;
+    let mut unread = false;
     let pulse = capture.as_ref().map(|capture| capture.pulse());
     let Requests { signals, reloads } = requests;
     let over = async {
@@ -270,8 +280,13 @@ async fn wait(
                     anyhow::bail!("a thread of the engine has ended");
                 }
                 intake.check()?;
-                if plant.is_pointless() {
+                if plant.is_pointless() && !duties {
                     return Ok(());
+                }
+                if plant.is_unread() && !std::mem::replace(&mut unread, true) {
+                    tracing::warn!(
+                        "standard output is closed: its reader has ended; what would be printed is counted as not sent, the rest goes on"
+                    );
                 }
                 service.tick(pulse.as_deref(), || state::line(&observer.look().status));
             }

@@ -6,8 +6,7 @@ use crate::{
         config, inspect,
         logging::{self, format::LogFormat},
         mode::Mode,
-        privilege,
-        run as agent,
+        privilege, run as agent,
     },
     stdio,
 };

@@ -267,6 +267,11 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
         self.read().iter().all(|running| running.sink.is_pointless())
     }
 
+    /// True once nobody takes anything of one of them.
+    pub fn has_pointless(&self) -> bool {
+        self.read().iter().any(|running| running.sink.is_pointless())
+    }
+
     /// Asks all to end within `deadline`. Returns at once.
     pub fn stop(&self, deadline: Duration) {
         self.read().iter().for_each(|running| running.sink.stop(deadline));

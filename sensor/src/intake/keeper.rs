@@ -45,9 +45,11 @@ impl Keeper {
 fn keep(changes: &Receiver<Option<State>>, parts: &Parts) {
     let mut state: Option<State> = None;
     let mut written = Instant::now();
-    let write = |state: &Option<State>, written: &mut Instant| {
+    // Of the path in force.
+    let mut failing = false;
+    let mut write = |state: &Option<State>, written: &mut Instant| {
         if let Some(state) = state {
-            state::save(&state.path, &parts.desks);
+            state::save(&state.path, &parts.desks, &mut failing);
         }
         *written = Instant::now();
     };

@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Read as _, Write},
+    mem,
     path::{Path, PathBuf},
 };
 
@@ -82,8 +83,8 @@ pub(super) fn probe(path: &Path) -> Result<(), IntakeError> {
     tried.map_err(|source| IntakeError::State { path: path.to_owned(), source })
 }
 
-/// Writes what the desks know to `path`. Trouble is logged: the next time may be better.
-pub(super) fn save(path: &Path, desks: &[SharedDecoder]) {
+/// Writes what the desks know to `path`. Trouble is logged once, and its end: `failing` says whether the last attempt failed.
+pub(super) fn save(path: &Path, desks: &[SharedDecoder], failing: &mut bool) {
     let mut snapshot = Snapshot { version: VERSION, devices: Vec::new() };
     for desk in desks {
         snapshot.devices.extend(lock(desk).decoder.snapshot().devices);
@@ -94,8 +95,18 @@ pub(super) fn save(path: &Path, desks: &[SharedDecoder]) {
         unproven += usize::from(!proven);
         proven || unproven <= UNPROVEN
     });
-    if let Err(error) = write(path, &snapshot) {
-        tracing::warn!("cannot write the state file {}: {error}", path.display());
+    let written = write(path, &snapshot);
+    let failed_before = mem::replace(failing, written.is_err());
+    let path = path.display();
+    match written {
+        Ok(()) if failed_before => tracing::info!("the state file {path} is written again"),
+        Err(error) if !failed_before => {
+            let remedy = files::remedy(&error);
+            tracing::warn!(
+                "cannot write the state file {path}: {error}{remedy}; the one before stays, retrying"
+            );
+        }
+        _ => {}
     }
 }
 

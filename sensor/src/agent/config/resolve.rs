@@ -1,6 +1,8 @@
 //! From what was written to what the agent runs on: every range, URL and pattern is checked, all faults at once.
 
-use sensor_core::{flow::cache::CacheOptions, nql::lists::Lists, policy::tags::TagRule};
+use sensor_core::{
+    diagnostic::Findings, flow::cache::CacheOptions, nql::lists::Lists, policy::tags::TagRule,
+};
 
 use super::{
     capture::{self, CaptureConfig},
@@ -90,15 +92,18 @@ impl Config {
 }
 
 impl Config {
-    /// The rules of flow tags, whose queries may name `lists`.
+    /// The rules of flow tags, whose queries may name `lists`, and what is doubtful about them.
     ///
     /// # Errors
     /// All faults of the queries.
-    pub fn tags(&self, lists: &Lists) -> Result<Vec<TagRule>, ConfigError> {
-        tag::compile(&self.context.tags, lists).map_err(|file| ConfigError::Faulty {
-            files: self.written.files.clone(),
-            faults: Faults { file, flags: Vec::new() },
-        })
+    pub fn tags(&self, lists: &Lists) -> Result<(Vec<TagRule>, Findings), ConfigError> {
+        let faults = |file| Faults { file, flags: Vec::new() };
+        match tag::compile(&self.context.tags, lists) {
+            Ok((rules, warnings)) => Ok((rules, self.written.findings(&faults(warnings)))),
+            Err(file) => {
+                Err(ConfigError::Faulty { files: self.written.files.clone(), faults: faults(file) })
+            }
+        }
     }
 }
 

@@ -59,26 +59,35 @@ pub(super) fn resolve(rules: &[Setting<Tag>], faults: &mut Faults) -> Vec<TagCon
     known
 }
 
-/// The rules of tags, whose queries may name `lists`.
+/// The rules of tags, whose queries may name `lists`, and warnings of the queries.
 ///
 /// # Errors
 /// All faults, at their places in the file.
-pub fn compile(tags: &[TagConfig], lists: &Lists) -> Result<Vec<TagRule>, Vec<Diagnostic>> {
-    let mut faults = Vec::new();
+pub fn compile(
+    tags: &[TagConfig],
+    lists: &Lists,
+) -> Result<(Vec<TagRule>, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     let mut rules = Vec::with_capacity(tags.len());
     for tag in tags {
         match tag.compile(lists) {
-            Ok(rule) => rules.push(rule),
+            Ok((rule, told)) => {
+                rules.push(rule);
+                warnings.extend(told);
+            }
             Err(found) => faults.extend(found),
         }
     }
-    if faults.is_empty() { Ok(rules) } else { Err(faults) }
+    if faults.is_empty() { Ok((rules, warnings)) } else { Err(faults) }
 }
 
 impl TagConfig {
-    fn compile(&self, lists: &Lists) -> Result<TagRule, Vec<Diagnostic>> {
+    fn compile(&self, lists: &Lists) -> Result<(TagRule, Vec<Diagnostic>), Vec<Diagnostic>> {
         match Filter::compile(&self.query, &Options::new(lists)) {
-            Ok(filter) => Ok(TagRule { name: self.name.clone(), query: filter.typed }),
+            Ok(Filter { typed, warnings }) => {
+                let rule = TagRule { name: self.name.clone(), query: typed };
+                Ok((rule, warnings.into_iter().map(|told| self.in_file(told)).collect()))
+            }
             Err(found) => {
                 let errors = found.into_iter().filter(|fault| fault.severity == Severity::Error);
                 Err(errors.map(|fault| self.in_file(fault)).collect())
@@ -125,7 +134,20 @@ error[N211]: unknown list `own`
         let shown = render("f", text, &faults);
         assert_eq!(shown, expected, "shown:\n{shown}");
         lists.set("own", ListValues::parse("10.0.0.0/8"));
-        let rules = compile(&config.context.tags, &lists).expect("all lists are there");
+        let (rules, warnings) = compile(&config.context.tags, &lists).expect("all lists are there");
+        assert_eq!(warnings, []);
         assert_eq!(rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["web", "own"]);
+        // As if somebody were still writing it.
+        lists.set("own", ListValues::parse("10.0.0.0/8\n192.0."));
+        let (_, warnings) = compile(&config.context.tags, &lists).expect("it may mean something");
+        let expected = "\
+warning[N502]: 1 of the 2 values of `$own` are not valid for `srcip`
+ --> f:6:21
+  |
+6 | match = '''srcip in $own'''
+  |                     ^^^^
+";
+        let shown = render("f", text, &warnings);
+        assert_eq!(shown, expected, "shown:\n{shown}");
     }
 }

@@ -54,7 +54,7 @@ pub fn replay(
         ControlFlow::Continue(())
     });
     let source = plant.clone();
-    end(plant, move |status| {
+    end(plant, false, move |status| {
         decoded.batches.take(true, |batch| drop(source.offer(batch)));
         status.exports = Some(Exports::of(decoded.counts, &decoded.collector));
         result

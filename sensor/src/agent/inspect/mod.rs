@@ -134,7 +134,10 @@ fn ask(
         let sound = lenient || loaded.errors() == 0;
         if sound { &mut *warnings } else { &mut *faults }.extend(loaded.findings());
         match tags {
-            Ok(tags) => Ok(sound.then(|| EvaluationRules::new(tags, loaded.policies))),
+            Ok((tags, told)) => {
+                warnings.extend(told);
+                Ok(sound.then(|| EvaluationRules::new(tags, loaded.policies)))
+            }
             Err(error) => {
                 faults.extend(error.findings());
                 Ok(None)

@@ -112,7 +112,8 @@ fn walk(
 ) -> Result<(), UnreadablePolicies> {
     let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(unreadable(directory))?;
-    let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+    let seen = entries.into_iter().filter(|entry| !is_hidden(&entry.file_name()));
+    let mut paths: Vec<_> = seen.map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
         if path.is_dir() {
@@ -122,6 +123,12 @@ fn walk(
         }
     }
     Ok(())
+}
+
+/// Whether a name is none that people see: editors keep copies and locks under such names, and Kubernetes the directories
+/// `..data` and `..TIME` of a ConfigMap, to whose files the visible names lead. What is in them would be read twice.
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 /// Whether a file in a directory of policies is one of them.

@@ -212,6 +212,11 @@ impl Plant {
         self.downstream().outputs.is_pointless()
     }
 
+    /// True once nobody reads what is printed, whatever else is put out.
+    pub fn is_unread(&self) -> bool {
+        self.downstream().outputs.is_unread()
+    }
+
     /// Says so where flows and hits go nowhere at all.
     pub fn warn_of_silence(&self) {
         let Downstream { outputs, top, roles, why, .. } = self.downstream();

@@ -102,7 +102,7 @@ impl Service {
 }
 
 /// Whether a service manager listens.
-fn is_managed() -> bool {
+pub fn is_managed() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some()
 }
 

@@ -196,6 +196,11 @@ impl Hits {
         !self.outputs.is_empty() && self.outputs.is_pointless()
     }
 
+    /// True once nobody reads what is printed.
+    pub fn has_pointless(&self) -> bool {
+        self.outputs.has_pointless()
+    }
+
     /// How every output stands, and those that a reload has ended.
     pub fn reports(&self) -> Vec<Report> {
         self.outputs.reports()

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     clock,
     export::{net::backoff::Backoff, queue::Queue},
+    files,
 };
 
 /// Messages that are handed over in one go.
@@ -51,6 +52,9 @@ pub struct Process {
     complete: Cell<bool>,
     /// The receiver is given up, in the midst of an outage.
     given_up: Cell<bool>,
+    spooling: Attempts,
+    forcing: Attempts,
+    recording: Attempts,
     status: Arc<Mutex<Status>>,
     stop: watch::Receiver<Option<Instant>>,
 }
@@ -82,6 +86,12 @@ impl Process {
             room: Notify::new(),
             complete: Cell::new(false),
             given_up: Cell::new(false),
+            spooling: Attempts::to("spool hits", "they are counted as not sent"),
+            forcing: Attempts::to("force spooled hits to the disk", "a power cut may lose them"),
+            recording: Attempts::to(
+                "record which spooled hits are delivered",
+                "after a crash they are delivered again",
+            ),
             status,
             stop,
         }
@@ -157,24 +167,26 @@ impl Process {
     /// They count as spooled when they are on the disk.
     fn spool_some(&self, spool: &mut Spool) -> bool {
         let (mut spooled, mut lost) = (0, 0);
-        let mut failed = None;
+        let mut kept = Ok(());
         while spooled + lost < BATCH as u64
             && let Some(message) = self.take()
         {
             match spool.append(&message) {
                 Ok(Kept::Yes) => spooled += 1,
-                Ok(Kept::Full) => lost += 1,
+                Ok(Kept::Full) => {
+                    lost += 1;
+                    kept = Err(io::Error::other(FULL));
+                }
                 Err(error) => {
                     lost += 1;
-                    failed = Some(error);
+                    kept = Err(error);
                 }
             }
         }
-        if let Some(error) = failed {
-            tracing::error!(output = %self.name, %error, "cannot spool hits");
-        }
-        if let Err(error) = spool.force() {
-            tracing::error!(output = %self.name, %error, "cannot force spooled hits to the disk");
+        if spooled + lost > 0 {
+            self.spooling.note(&self.name, spool, kept);
+            let forced = spool.force();
+            self.forcing.note(&self.name, spool, forced);
         }
         self.queue.settle(|account| {
             account.spool(spooled);
@@ -288,9 +300,8 @@ impl Process {
             Backlog::Memory(list) => drop(list.drain(..messages.len())),
             Backlog::Disk(spool) => {
                 self.queue.settle(|account| account.unspool(messages.len() as u64));
-                if let Err(error) = spool.advance(messages) {
-                    tracing::error!(output = %self.name, %error, "cannot record what was delivered");
-                }
+                let recorded = spool.advance(messages);
+                self.recording.note(&self.name, spool, recorded);
             }
         }
         self.room.notify_one();
@@ -308,6 +319,36 @@ impl Process {
                 account.lose(lost, clock::now());
             });
             tracing::error!(output = %self.name, %error, lost, "cannot read spooled hits");
+        }
+    }
+}
+
+/// Why a spool takes no message although the disk would.
+const FULL: &str = "the spool has reached `spool_size`; raise it, or see to the receiver";
+
+/// Something that is done to a spool again and again: that it fails is told once, and that it succeeds again.
+struct Attempts {
+    what: &'static str,
+    /// What a failure means.
+    so: &'static str,
+    failing: Cell<bool>,
+}
+
+impl Attempts {
+    fn to(what: &'static str, so: &'static str) -> Self {
+        Self { what, so, failing: Cell::new(false) }
+    }
+
+    fn note(&self, output: &str, spool: &Spool, result: io::Result<()>) {
+        let failed_before = self.failing.replace(result.is_err());
+        let (Self { what, so, .. }, spool) = (self, spool.directory().display());
+        match result {
+            Err(error) if !failed_before => {
+                let remedy = files::remedy(&error);
+                tracing::error!(%output, %spool, "cannot {what}: {error}{remedy}; {so}");
+            }
+            Ok(()) if failed_before => tracing::info!(%output, %spool, "can {what} again"),
+            _ => {}
         }
     }
 }

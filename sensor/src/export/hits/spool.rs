@@ -91,6 +91,11 @@ impl Spool {
         Ok(spool)
     }
 
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Messages that wait.
     pub fn waiting(&self) -> u64 {
         self.waiting
@@ -126,7 +131,12 @@ impl Spool {
         if let Err(error) = file.write_all(&line) {
             // If even this fails, the half message is found and dropped at the next start.
             let _ = file.set_len(segment.octets).and_then(|()| file.sync_data());
+            let is_empty = segment.octets == 0;
             self.end = None;
+            if is_empty {
+                // Else a full disk gets a file for each message that it has no room for.
+                self.take_back_segment();
+            }
             return Err(error);
         }
         segment.octets += length;
@@ -217,6 +227,14 @@ impl Spool {
         self.next += 1;
         self.segments.push_back(Segment { number, octets: 0 });
         Ok(())
+    }
+
+    /// Removes the last segment, which has never had a message.
+    fn take_back_segment(&mut self) {
+        if let Some(last) = self.segments.pop_back() {
+            // What cannot be removed is found at the next start, and removed then.
+            let _ = fs::remove_file(self.path(last.number));
+        }
     }
 
     fn note_position(&self) -> io::Result<()> {
@@ -371,6 +389,28 @@ mod tests {
         assert_eq!(kept, 100 / 15);
         assert_eq!(drain(&mut spool).len(), kept);
         assert_eq!(spool.append(b"x").unwrap(), Kept::Yes);
+    }
+
+    #[test]
+    fn a_full_disk_gets_no_files_without_messages() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = || {
+            let names = fs::read_dir(directory.path()).unwrap();
+            names.filter(|entry| entry.as_ref().unwrap().path().extension().is_some()).count()
+        };
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+        for kept in [0, 1] {
+            for number in 0..3 {
+                spool.begin_segment().unwrap();
+                spool.end = Some(full());
+                let error = spool.append(&message(number)).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+                assert_eq!((files(), spool.segments.len()), (kept, kept));
+            }
+            spool.append(&message(7)).unwrap();
+        }
+        assert_eq!(drain(&mut spool), [message(7), message(7)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::export::net::error::NetError;
+use crate::{export::net::error::NetError, files};
 
 /// Why messages cannot be sent, or an IPFIX sink cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -11,7 +11,7 @@ pub enum ExportError {
     #[error(transparent)]
     Net(#[from] NetError),
     /// A file could not be made, written or renamed.
-    #[error("cannot {attempt} {path}: {source}", path = path.display())]
+    #[error("cannot {attempt} {path}: {source}{}", files::remedy(source), path = path.display())]
     File {
         /// What was tried.
         attempt: &'static str,

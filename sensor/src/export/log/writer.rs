@@ -23,7 +23,7 @@ use crate::{
         sink::Sink,
         thread::Thread,
     },
-    stdio,
+    files, stdio,
 };
 
 /// How a row is written.
@@ -274,8 +274,11 @@ impl<W: Lines> LogThread<W> {
     fn complain(&mut self, error: &io::Error) {
         if error.kind() == ErrorKind::BrokenPipe {
             self.closed_by_reader.store(true, Relaxed);
+            // Nobody will read what comes either: it need not even be written down.
+            self.queue.abandon(clock::now());
         } else if !std::mem::replace(&mut self.failing, true) {
-            tracing::error!("flow log {}: {error}; records are counted as not sent", self.name);
+            let (name, remedy) = (&self.name, files::remedy(error));
+            tracing::error!("flow log {name}: {error}{remedy}; records are counted as not sent");
         }
     }
 }

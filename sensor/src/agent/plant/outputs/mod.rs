@@ -193,6 +193,11 @@ impl Outputs {
         sinks && hits && !self.is_empty()
     }
 
+    /// True once nobody reads what is printed, whatever else is put out.
+    pub fn is_unread(&self) -> bool {
+        self.sinks.has_pointless() || self.hits.has_pointless()
+    }
+
     /// Tells collectors the names of the interfaces.
     pub fn set_interfaces(&self, interfaces: &Interfaces) {
         self.starter.metering.set_interfaces(interfaces);

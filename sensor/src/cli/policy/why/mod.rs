@@ -53,7 +53,7 @@ fn read(arguments: &WhyArgs) -> anyhow::Result<Outcome<Why>> {
     let (context, reports) = context::load(&config.context, None);
     let findings: Findings = reports.into_iter().flat_map(|report| report.faults).collect();
     let known = Known(context);
-    let tags = config.tags(site.lists())?;
+    let (tags, _) = config.tags(site.lists())?;
 
     let mut subjects: Vec<Subject> = Vec::new();
     for subject in asked.iter().flat_map(Asked::subjects) {

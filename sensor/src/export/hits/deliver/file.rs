@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::outcome::{Failure, Message};
-use crate::export::{
-    files::{Reopen, retention::Deleted, rotated::RotatedFile},
-    hits::{error::HitsError, options::FileOptions},
+use crate::{
+    export::{
+        files::{Reopen, retention::Deleted, rotated::RotatedFile},
+        hits::{error::HitsError, options::FileOptions},
+    },
+    files,
 };
 
 /// The file under way.
@@ -32,7 +35,8 @@ impl HitFile {
             self.text.push(b'\n');
             self.file.append(&self.text, SystemTime::now()).map_err(|error| {
                 let path = self.file.path().display();
-                Failure::retry(delivered, &format!("cannot write {path}: {error}"))
+                let remedy = files::remedy(&error);
+                Failure::retry(delivered, &format!("cannot write {path}: {error}{remedy}"))
             })?;
             octets += self.text.len();
         }
