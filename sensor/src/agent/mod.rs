@@ -5,13 +5,14 @@
 //! * [`run`]: live: the kernel's flow tables (`host`) and what routers send (`intake`); `signals` end it.
 //!   [`mode`]: what is different about files; `end`: the same for both.
 //! * [`replay`]: capture files; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
-//!   [`devices`]: what is configured of routers.
+//!   [`devices`]: what is configured of routers. [`cloud`]: flow logs of clouds in files.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
 //! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`reconfigure`]: reloads.
 //! * [`doctor`]: what host, kernel and user allow, before anything starts.
 //! * [`privilege`]: what the agent gives up once it has started.
 //! * [`service`]: what systemd hears of the agent. [`status`]: what became of every packet and record. [`logging`]: the log.
 
+pub mod cloud;
 pub mod config;
 #[expect(clippy::disallowed_types, reason = "edge: sockets")]
 pub mod control;

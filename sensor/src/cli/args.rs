@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 
 use super::{
+    content::{CloudArgs, Content},
     exit::Failure,
     report::JsonArgs,
     shown::{FormArgs, TopArgs, shown},
@@ -45,6 +46,7 @@ Examples:
   sensor replay morning.pcap.gz | jq .octets        flows as JSON lines
   sensor replay --print none --ipfix-file DIR FILE  flows as IPFIX files
   sensor replay --as exports netflow.pcap           flows exported by routers
+  sensor replay --policies stock AWSLogs/           flow logs of a cloud, from a copy of their bucket
   sensor replay --why ssh_brute_force day.pcap.gz   why that policy did or did not fire";
 
 /// Arguments of `run`.
@@ -105,9 +107,14 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub flows: FlowArgs,
 
-    /// Content of the files: traffic, or the NetFlow, IPFIX and sFlow exports of routers
-    #[arg(long = "as", help_heading = "Input", value_name = "CONTENT", default_value = "traffic")]
-    pub content: Content,
+    /// Content of the files: traffic, the NetFlow, IPFIX and sFlow exports of routers, or flow logs of clouds
+    /// [default: cloud where the first file is such a log, else traffic]
+    #[arg(long = "as", help_heading = "Input", value_name = "CONTENT")]
+    pub content: Option<Content>,
+
+    /// What the files say themselves.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
 
     /// Meaning of OUT counters in records that also have IN counters; overrides `[[device]]` [default: same]
     #[arg(long, help_heading = "Input", value_name = "WHAT")]
@@ -122,18 +129,10 @@ pub struct ReplayArgs {
     #[arg(long, help_heading = "Policies", requires = "why", conflicts_with = "print")]
     pub json: bool,
 
-    /// Captures to read, in this order; '-' is stdin. pcap or pcapng, plain, gzip or zstd; with --as exports also IPFIX files
+    /// Files to read, in this order; '-' is stdin. Captures (pcap, pcapng), with --as exports also IPFIX files; flow logs of
+    /// clouds, or folders of them; plain, gzip or zstd
     #[arg(help_heading = "Input", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-}
-
-/// What files to replay hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Content {
-    /// Packets
-    Traffic,
-    /// Datagrams of devices, or IPFIX messages
-    Exports,
 }
 
 /// What the OUT counters of devices count.

@@ -7,11 +7,13 @@ use sensor_core::diagnostic::Findings;
 
 use super::{
     args::OutCounters,
+    content::{CloudArgs, Content},
     exit::Failure,
     report::{Body, JsonArgs, Outcome, report},
     shown::{Form, FormArgs, TopArgs, no_flows, shown},
 };
 use crate::agent::{
+    cloud,
     config::{self, overrides::Overrides},
     exports::{
         self,
@@ -33,6 +35,7 @@ Examples:
   sensor decode --compare exports.pcap              where netflow_parser and this decoder differ
   sensor decode --config sensor.toml exports.pcap   with the [[device]] settings of the routers
   sensor decode --top 10 --by srcip exports.pcap    top senders
+  sensor decode --ledger AWSLogs/                   account of every record of cloud flow logs
   tcpdump -w - -U udp port 2055 | sensor decode -";
 
 /// Arguments of `decode`.
@@ -84,8 +87,16 @@ pub struct DecodeArgs {
     #[arg(long, help_heading = "Input", value_name = "F", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
+    /// Content of the files [default: cloud where the first file is such a log, else exports]
+    #[arg(long = "as", help_heading = "Input", value_name = "CONTENT", conflicts_with_all = ["raw", "compare"])]
+    pub content: Option<Content>,
+
+    /// What the files say themselves.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
+
     /// Files to read, in this order; '-' is stdin. Captures (pcap, pcapng) of NetFlow 5, 7, 9, IPFIX (UDP, TCP) and
-    /// sFlow 5, and IPFIX files; plain, gzip or zstd
+    /// sFlow 5, and IPFIX files; flow logs of clouds, or folders of them; plain, gzip or zstd
     #[arg(help_heading = "Input", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }
@@ -117,6 +128,18 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
         }
     }
     let flows = (!args.options && !args.ledger).then_some(shown);
+    if args.content == Some(Content::Traffic) {
+        let fault = "decode reads exports and flow logs: use `sensor replay` for traffic";
+        return Err(Failure::usage(fault).into());
+    }
+    if let Some(input) = args.cloud.input(args.content, &args.files)? {
+        if args.options || args.inner_headers || args.out_counters.is_some() {
+            let fault = "--options, --inner-headers and --out-counters apply to exports of routers";
+            return Err(Failure::usage(fault).into());
+        }
+        let show = cloud::decode::Show { flows, ledger: args.ledger };
+        return cloud::decode::decode(&args.files, show, input);
+    }
     let show = Show { flows, options: args.options, ledger: args.ledger };
     let config = config::load(args.config.as_deref(), &Overrides::default())?;
     let out_counters = args.out_counters.map(Into::into);

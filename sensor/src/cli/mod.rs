@@ -11,6 +11,7 @@ use sensor_kernel::guard;
 pub mod args;
 pub mod check;
 pub mod completions;
+pub mod content;
 pub mod control;
 pub mod decode;
 pub mod doctor;

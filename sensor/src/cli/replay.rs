@@ -7,7 +7,8 @@ use sensor_core::{
 };
 
 use super::{
-    args::{Content, ReplayArgs},
+    args::ReplayArgs,
+    content::Content,
     exit::{self, Failure},
     nql,
     policy::{
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     agent::{
+        cloud,
         config::{self, Config},
         exports,
         inspect::{
@@ -48,7 +50,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
 
 /// What the configuration names, and how flows are printed.
 fn read(args: &ReplayArgs, config: &Config) -> anyhow::Result<(Contents, PrintOptions)> {
-    if args.content == Content::Traffic && args.out_counters.is_some() {
+    if args.content != Some(Content::Exports) && args.out_counters.is_some() {
         let fault = "--out-counters applies to exports: add --as exports or remove it";
         return Err(Failure::usage(fault).into());
     }
@@ -66,13 +68,14 @@ fn run(
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
     let (filter, files) = (filter.as_ref(), &args.files);
-    match args.content {
-        Content::Traffic => agent::replay(config, filter, contents, files, shown),
-        Content::Exports => {
-            let options = exports::options(config, false, args.out_counters.map(Into::into));
-            exports::replay::replay(config, filter, contents, files, shown, options)
-        }
+    if let Some(input) = args.cloud.input(args.content, files)? {
+        return cloud::replay::replay(config, filter, contents, files, shown, input);
     }
+    if args.content == Some(Content::Exports) {
+        let options = exports::options(config, false, args.out_counters.map(Into::into));
+        return exports::replay::replay(config, filter, contents, files, shown, options);
+    }
+    agent::replay(config, filter, contents, files, shown)
 }
 
 /// Replays, and tells why the policies that were named do or do not fire.

@@ -1,12 +1,14 @@
-//! Captured traffic, put through the packet parser that runs in the kernel; and captured exports of routers.
+//! Captured traffic, put through the packet parser that runs in the kernel; captured exports of routers; flow logs of clouds.
 //!
 //! * [`capture`]: files into frames. [`link`]: where the IP packet begins.
 //! * [`open`]: files and standard input, through their compression. [`meter`]: how far files have been read.
+//! * [`objects`]: files and folders of cloud flow logs into flow records.
 //! * [`packets`]: frames into flow counts. [`exports`]: frames, and IPFIX files, into datagrams of devices.
 
 pub mod capture;
 pub mod exports;
 pub mod link;
 pub mod meter;
+pub mod objects;
 pub mod open;
 pub mod packets;

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use flate2::bufread::MultiGzDecoder;
@@ -28,6 +28,17 @@ pub fn open(path: &Path, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
     } else {
         decompress(meter.watch(File::open(path)?))
     }
+}
+
+/// What a folder holds, by name.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = folder.read_dir()?;
+    let mut entries: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    entries.sort();
+    Ok(entries)
 }
 
 /// Octets of a file as it lies on disk; `None` of what has no size, as standard input and pipes.

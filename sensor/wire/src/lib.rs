@@ -1,7 +1,7 @@
 //! Bytes to flow records and back. No sockets, files or clocks here: time is an argument.
 //!
 //! Out: [`ipfix`] encodes batches. In: [`decoder`] takes datagrams of NetFlow 5, 7 and 9, IPFIX and sFlow 5 and fills
-//! [`batches`]. In between lie [`template`] (what records consist of), [`records`] (records into columns), [`device`] (what
+//! [`batches`]; [`cloud`] takes flow logs of clouds. In between lie [`template`] (what records consist of), [`records`] (records into columns), [`device`] (what
 //! is known of who sends them) and [`ledger`] (what became of every octet).
 
 // The bans of .clippy.toml hold for the library; its tests may read files.
@@ -10,6 +10,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod batches;
+pub mod cloud;
 pub mod decoder;
 pub mod device;
 pub mod ipfix;

@@ -142,7 +142,11 @@ impl Findings {
     /// `diagnostics` of the text of a file.
     pub fn located(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Self {
         let located = |diagnostic: &Diagnostic| {
-            let first = diagnostic.first.clone().map(|span| Local { path: file, text, span });
+            let first = diagnostic.first.as_deref().map(|span| Local {
+                path: file,
+                text,
+                span: span.clone(),
+            });
             Finding::located(file, text, diagnostic).behind(first)
         };
         diagnostics.iter().map(located).collect()

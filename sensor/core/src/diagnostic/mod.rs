@@ -56,8 +56,8 @@ pub struct Diagnostic {
     pub label: Option<String>,
     /// What would be right.
     pub help: Option<String>,
-    /// Where the first is of what may be there only once.
-    pub first: Option<Range<usize>>,
+    /// Where the first is of what may be there only once. Few have it, and errors are moved about.
+    pub first: Option<Box<Range<usize>>>,
 }
 
 impl Diagnostic {
@@ -94,7 +94,7 @@ impl Diagnostic {
     #[must_use]
     pub fn shift(self, by: usize) -> Self {
         let shift = |span: Range<usize>| span.start + by..span.end + by;
-        Self { span: shift(self.span), first: self.first.map(shift), ..self }
+        Self { span: shift(self.span), first: self.first.map(|first| shift(*first).into()), ..self }
     }
 
     /// The same with `help` below the source line.

@@ -67,7 +67,7 @@ impl SourceMap {
         let located = |diagnostic: &Diagnostic| {
             let Local { path, text, span } = self.local(&diagnostic.span)?;
             let finding = Finding::located(path, text, &Diagnostic { span, ..diagnostic.clone() });
-            let first = diagnostic.first.as_ref().and_then(|first| self.local(first));
+            let first = diagnostic.first.as_deref().and_then(|first| self.local(first));
             Some(finding.behind(first))
         };
         diagnostics.iter().filter_map(located).collect()
@@ -112,7 +112,8 @@ mod tests {
         assert_eq!(SourceMap::default().local(&(0..1)), None);
 
         let wrong = Diagnostic::error("wrong", 9..14);
-        let repeated = Diagnostic { first: Some(4..7), ..Diagnostic::error("again", 9..14) };
+        let repeated =
+            Diagnostic { first: Some((4..7).into()), ..Diagnostic::error("again", 9..14) };
         let shown = map.findings(&[wrong.clone(), repeated]).to_string();
         let carets = " --> b:1:1\n  |\n1 | three\n  | ^^^^^\n";
         let first = "  = help: the first is at a:2:1\n";

@@ -121,6 +121,11 @@ impl Context {
         self.coarse.load(Ordering::Relaxed)
     }
 
+    /// Takes note of a profile that was made without all that was known.
+    pub(super) fn count_coarse(&self) {
+        self.coarse.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Combinations of statements, and octets of the tables that find them.
     pub fn size(&self) -> (usize, usize) {
         (self.combinations.len(), self.v4.size() + self.v6.size())

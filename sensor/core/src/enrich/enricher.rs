@@ -27,6 +27,7 @@ pub struct Enricher {
     /// Changes of learned labels that the caches know of.
     changes: u64,
     labelled: Labelled,
+    brought: super::brought::BroughtLabels,
     v4: Cache<u32>,
     v6: Cache<u128>,
 }
@@ -42,6 +43,7 @@ impl Enricher {
             version,
             changes: 0,
             labelled: Labelled::default(),
+            brought: Default::default(),
             v4: Cache::default(),
             v6: Cache::default(),
         }
@@ -63,7 +65,8 @@ impl Enricher {
         let mut labelled = Labelled::of(&current.learned);
         v4.learn(&known.v4, |address| labelled.number(&current, &context, ip_v4(address)));
         v6.learn(&known.v6, |address| labelled.number(&current, &context, ip_v6(address)));
-        Self { current, context, version, changes, labelled, v4, v6 }
+        let brought = Default::default();
+        Self { current, context, version, changes, labelled, brought, v4, v6 }
     }
 
     /// Looks up the addresses of all rows; the batch gets the labels of ports as well.
@@ -92,6 +95,7 @@ impl Enricher {
         if !Arc::ptr_eq(&batch.port_labels, context.ports()) {
             batch.port_labels = context.ports().clone();
         }
+        self.brought.add(batch, &self.context);
     }
 
     /// Forgets what a new context or new labels have made wrong.

@@ -7,12 +7,13 @@
 //! * [`geography`]: MMDB files.
 //! * [`context`]: the tables as a whole, never changed but for the profiles that are discovered; [`active`]: the context
 //!   in force, and what policies have learned.
-//! * [`enricher`]: fills the profile columns of batches.
+//! * [`enricher`]: fills the profile columns of batches; `brought`: labels that records bring themselves.
 //! * [`about`]: everything that is stated about one address, and where.
 
 pub mod about;
 pub mod active;
 pub mod bogons;
+mod brought;
 pub mod combine;
 pub mod context;
 pub mod enricher;

@@ -66,6 +66,7 @@ impl AddressColumn {
             Self::NextHop => (Column::NextHopV4, Column::NextHopV6),
             Self::NatSource => (Column::NatSourceV4, Column::NatSourceV6),
             Self::NatDestination => (Column::NatDestinationV4, Column::NatDestinationV6),
+            Self::Via => (Column::ViaV4, Column::ViaV6),
         }
     }
 }
@@ -93,6 +94,7 @@ impl FlowBatch {
         self.clear_columns();
         self.devices.clear();
         self.skews.clear();
+        self.untold = 0;
     }
 
     /// Keeps only `rows`, which ascend and are below [`FlowBatch::len`].
@@ -183,6 +185,7 @@ impl FlowBatch {
             AddressColumn::NextHop => (&self.next_hop_v4, &self.next_hop_v6),
             AddressColumn::NatSource => (&self.nat_source_v4, &self.nat_source_v6),
             AddressColumn::NatDestination => (&self.nat_destination_v4, &self.nat_destination_v6),
+            AddressColumn::Via => (&self.via_v4, &self.via_v6),
         };
         match (v4.get(row), v6.get(row)) {
             (Some(v4), _) if *v4 != 0 => Some(IpAddr::V4((*v4).into())),
@@ -207,11 +210,11 @@ impl FlowBatch {
     /// One of how many packets row `row` counts; none where nobody said.
     pub fn sample_rate(&self, row: usize) -> Option<u32> {
         match self.observed_by {
-            // The host path counts every packet.
-            Source::Host => Some(1),
             Source::NetFlow | Source::Sflow => {
                 self.tells(Column::SampleRate, row).then(|| self.sample_rate[row])
             }
+            // The host path counts every packet, and clouds report estimates of all.
+            _ => Some(1),
         }
     }
 

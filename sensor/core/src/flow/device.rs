@@ -13,6 +13,8 @@ pub enum AddressColumn {
     NatSource,
     /// Destination after translation.
     NatDestination,
+    /// What stood for the interface's end of the flow where the packets had another address.
+    Via,
 }
 
 /// What the device did with the packets of a flow (NQL `action`).

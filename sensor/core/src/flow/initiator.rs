@@ -12,7 +12,7 @@ use sensor_common::{
     tcp::{ACK, SYN},
 };
 
-use super::{batch::FlowBatch, profile::Side, services::is_service};
+use super::{batch::FlowBatch, columns::Column, profile::Side, services::is_service};
 
 /// The end of a flow that opened the connection, numbered as `biflowDirection` (IANA element 239, RFC 5103).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +149,8 @@ fn known(batch: &FlowBatch, row: usize) -> Option<Initiator> {
             ANSWER if batch.packets[row] == 1 => Some(Initiator::Destination),
             _ => None,
         },
+        // Clouds do not tell what ICMP is about.
+        protocol::ICMP | protocol::ICMPV6 if batch.untold & Column::IcmpTypeCode.bit() != 0 => None,
         // ICMP asks or answers. Errors and announcements do neither.
         protocol::ICMP => match batch.icmp_type_code[row] >> 8 {
             8 | 13 | 15 | 17 => Some(Initiator::Source),
@@ -253,6 +255,14 @@ mod tests {
     }
 
     use Initiator::{Destination, Source as Src};
+
+    #[test]
+    fn icmp_of_which_nobody_tells_what_it_is_about_was_opened_by_nobody_known() {
+        let mut batch = row(1, [0, 0], TCP_FLAGS_UNTOLD, 1);
+        assert_eq!(known(&batch, 0), Some(Destination), "an answer: type 0");
+        batch.untold = Column::UNTOLD_BY_CLOUDS;
+        assert_eq!(opened(&batch, 0), None);
+    }
 
     #[test]
     fn what_was_told_comes_before_all_else() {

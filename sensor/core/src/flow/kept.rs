@@ -109,6 +109,10 @@ impl Frame {
             && own.devices.len() == batch.devices.len()
             && devices.all(|(own, other)| Arc::ptr_eq(own, other))
             && own.skews == batch.skews
+            && own.untold == batch.untold
+            && Arc::ptr_eq(&own.points, &batch.points)
+            && Arc::ptr_eq(&own.texts, &batch.texts)
+            && Arc::ptr_eq(&own.label_sets, &batch.label_sets)
     }
 }
 
@@ -207,6 +211,10 @@ impl FlowBatch {
             port_labels: self.port_labels.clone(),
             devices: self.devices.clone(),
             skews: self.skews.clone(),
+            untold: self.untold,
+            points: self.points.clone(),
+            texts: self.texts.clone(),
+            label_sets: self.label_sets.clone(),
             ..Self::without_rows(self.observed_by, self.addresses.without_rows())
         }
     }

@@ -10,6 +10,7 @@
 //! * [`initiator`]: who opened the connection of a flow. [`services`]: ports by which that is guessed.
 //! * [`continued`]: which records of devices go on where an earlier one was cut.
 //! * [`profile`]: what is known about an address, interned.
+//! * [`point`]: where in a cloud a flow was seen, and texts of flows. [`interned`]: such values by number.
 //! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
 //! * [`top`]: the largest groups of flows.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
@@ -32,12 +33,14 @@ pub mod fields;
 pub(crate) mod index;
 pub mod initiator;
 pub mod interfaces;
+pub mod interned;
 pub mod kept;
 pub mod key;
 pub mod labels;
 pub mod mac;
 mod packed;
 pub(crate) mod pages;
+pub mod point;
 pub mod ports;
 pub mod prefetch;
 pub mod prefix;

@@ -4,19 +4,9 @@
 //! distinct combination is one [`Profile`] with a number; a batch holds two numbers per flow. A predicate on any such
 //! field is then decided once per profile, and costs one table look-up per flow however many labels there are.
 
-use std::{
-    collections::BTreeMap,
-    hash::{BuildHasher as _, RandomState},
-    sync::{
-        Arc, LazyLock, Mutex, OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::collections::BTreeMap;
 
-use hashbrown::HashTable;
-
-use super::fields::Value;
-use crate::sync::Unpoisoned as _;
+use super::{fields::Value, interned::Interned};
 
 /// One end of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,11 +17,14 @@ pub enum Side {
     Destination,
 }
 
+/// Labels: context (lower case) to values.
+pub type Labels = BTreeMap<String, Vec<String>>;
+
 /// What is known about an address. `None` and empty mean that nothing is known, which is no value of the field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// Labels: context (lower case) to values.
-    pub labels: BTreeMap<String, Vec<String>>,
+    pub labels: Labels,
     /// Inside the configured internal networks.
     pub internal: Option<bool>,
     /// An address of this host.
@@ -152,94 +145,7 @@ fn degrees<'a>(millionths: Option<i32>) -> Value<'a> {
 }
 
 /// Profiles by number. Number 0 is the profile of an address that nothing is known about.
-///
-/// A table only grows, and may grow while others read it: whoever gives out a number has entered its profile before.
-/// So a batch can hold the table of the addresses to come, and whoever has judged the first profiles of a table need
-/// only look at those behind them.
-#[derive(Debug)]
-pub struct Profiles {
-    /// Of doubling size, so that profiles never move.
-    blocks: [OnceLock<Block>; BLOCKS],
-    count: AtomicU32,
-    /// The numbers, by the hash of their profile; whoever adds a profile holds the lock.
-    numbers: Mutex<HashTable<u32>>,
-    hasher: RandomState,
-}
-
-/// Places, filled in their order.
-type Block = Box<[OnceLock<Arc<Profile>>]>;
-
-/// Profiles in the first block, as a power of two.
-const FIRST_BLOCK: u32 = 6;
-/// Enough for all numbers of 32 bits less those that the last place needs.
-const BLOCKS: usize = 32 - FIRST_BLOCK as usize;
-
-impl Default for Profiles {
-    fn default() -> Self {
-        let profiles = Self {
-            blocks: [const { OnceLock::new() }; BLOCKS],
-            count: AtomicU32::new(0),
-            numbers: Mutex::default(),
-            hasher: RandomState::new(),
-        };
-        profiles.intern(Profile::default());
-        profiles
-    }
-}
-
-impl Profiles {
-    /// The number of `profile`, a new one if it has none yet.
-    pub fn intern(&self, profile: Profile) -> u32 {
-        let hash = self.hasher.hash_one(&profile);
-        let mut numbers = self.numbers.lock().unpoisoned();
-        if let Some(&number) = numbers.find(hash, |&number| *self.get(number) == profile) {
-            return number;
-        }
-        let number = self.count.load(Ordering::Relaxed);
-        let Some((block, place)) = place(number).filter(|(block, _)| *block < BLOCKS) else {
-            return 0;
-        };
-        let size = 1 << (block as u32 + FIRST_BLOCK);
-        let block = self.blocks[block].get_or_init(|| (0..size).map(|_| OnceLock::new()).collect());
-        // The place is free: numbers are given out once, under the lock.
-        let _ = block[place].set(Arc::new(profile));
-        self.count.store(number + 1, Ordering::Release);
-        numbers.insert_unique(hash, number, |&number| self.hasher.hash_one(self.get(number)));
-        number
-    }
-
-    /// The profile with this number; the unknown one where there is none.
-    pub fn get(&self, number: u32) -> &Profile {
-        self.shared(number)
-    }
-
-    /// As [`Profiles::get`], to be kept.
-    pub fn shared(&self, number: u32) -> &Arc<Profile> {
-        static UNKNOWN: LazyLock<Arc<Profile>> = LazyLock::new(Arc::default);
-        let find = || {
-            let (block, place) = place(number)?;
-            self.blocks.get(block)?.get()?.get(place)?.get()
-        };
-        find().unwrap_or_else(|| &UNKNOWN)
-    }
-
-    /// How many there are; at least one.
-    pub fn count(&self) -> u32 {
-        self.count.load(Ordering::Acquire)
-    }
-
-    /// Those with the numbers from `first` on, in their order.
-    pub fn starting_at(&self, first: u32) -> impl Iterator<Item = &Profile> {
-        (first..self.count()).map(|number| self.get(number))
-    }
-}
-
-/// The block that holds a number, and its place there.
-fn place(number: u32) -> Option<(usize, usize)> {
-    let shifted = number.checked_add(1 << FIRST_BLOCK)?;
-    let level = shifted.ilog2();
-    Some(((level - FIRST_BLOCK) as usize, (shifted - (1 << level)) as usize))
-}
+pub type Profiles = Interned<Profile>;
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ use super::{
     initiator::Initiator,
     interfaces::{Interface, Interfaces},
     mac,
+    point::{ObservationPoint, PointAttribute, Points, Texts},
     ports::PortLabels,
     profile::{AutonomousSystem, Profile, Profiles},
     tags::TagSets,
@@ -98,7 +99,7 @@ pub fn profiles() -> Profiles {
 /// Batches of up to `rows` flows, of either family, of the host or of routers, with or without profiles.
 pub fn batches(rows: usize) -> impl Strategy<Value = FlowBatch> {
     (host_batches(rows), any::<Option<u64>>()).prop_map(|(batch, router)| match router {
-        Some(seed) => told_by_router(batch, seed),
+        Some(seed) => told_by_others(batch, seed),
         None => batch,
     })
 }
@@ -152,6 +153,9 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
         batch.end_reason.fill(0);
     }
     for column in Column::ALL.iter().filter(|column| column.is_of_routers()) {
+        if is_of_clouds(*column) {
+            continue;
+        }
         let below = match column {
             Column::OutputInterface | Column::SourceAs | Column::DestinationAs => 4,
             Column::Version => 11,
@@ -190,6 +194,88 @@ pub fn told_by_router(mut batch: FlowBatch, seed: u64) -> FlowBatch {
     }
     batch.devices = devices();
     batch
+}
+
+/// The flows of a batch as routers or clouds might tell them.
+pub fn told_by_others(batch: FlowBatch, seed: u64) -> FlowBatch {
+    let batch = told_by_router(batch, seed);
+    if seed.is_multiple_of(3) { told_by_cloud(batch, &mut Random(!seed)) } else { batch }
+}
+
+/// Columns that only clouds fill stand behind the others.
+fn is_of_clouds(column: Column) -> bool {
+    column >= Column::ObservationPoint
+}
+
+/// The flows as a cloud might tell them.
+fn told_by_cloud(mut batch: FlowBatch, random: &mut Random) -> FlowBatch {
+    let rows = batch.len();
+    for column in Column::ALL.iter().filter(|column| is_of_clouds(**column)) {
+        if random.below(2) == 0 {
+            batch.visit(*column, Tell { rows, below: 3, random });
+        }
+    }
+    for address in &mut batch.via_v4 {
+        *address = address.checked_shl(28).unwrap_or(0);
+    }
+    let (points, texts) = told_by_clouds();
+    (batch.points, batch.texts) = (Arc::new(points), Arc::new(texts));
+    batch.observed_by = [Source::Aws, Source::AzureVnet, Source::Gcp][random.below(3) as usize];
+    let untold = [
+        Column::UNTOLD_BY_CLOUDS,
+        Column::Tos.bit() | Column::Start.bit() | Column::Octets.bit(),
+        Column::Packets.bit(),
+    ];
+    batch.untold = untold[random.below(3) as usize];
+    for column in Column::ALL {
+        if batch.untold & column.bit() != 0 {
+            batch.visit(*column, Zero);
+        }
+    }
+    // Milliseconds are not visited.
+    if batch.untold & Column::Start.bit() != 0 {
+        batch.start.fill(0);
+    }
+    batch
+}
+
+/// Fills a column with zeros.
+struct Zero;
+
+impl Visitor for Zero {
+    fn unsigned8(self, column: &mut Vec<u8>) {
+        column.fill(0);
+    }
+
+    fn unsigned16(self, column: &mut Vec<u16>) {
+        column.fill(0);
+    }
+
+    fn unsigned32(self, column: &mut Vec<u32>) {
+        column.fill(0);
+    }
+
+    fn unsigned64(self, column: &mut Vec<u64>) {
+        column.fill(0);
+    }
+
+    fn ipv4_address(self, _: &mut Vec<u32>) {}
+    fn ipv6_address(self, _: &mut Vec<u128>) {}
+    fn mac_address(self, _: &mut Vec<[u8; 6]>) {}
+}
+
+/// Points and texts to be numbered, two of each besides the one that is not told.
+fn told_by_clouds() -> (Points, Texts) {
+    let (points, texts) = (Points::default(), Texts::default());
+    for text in ["a", "tcp"] {
+        let mut point = ObservationPoint::default();
+        for attribute in PointAttribute::ALL {
+            point.set(attribute, text);
+        }
+        points.intern(point);
+        texts.intern(text.into());
+    }
+    (points, texts)
 }
 
 /// Fills a column with small numbers.

@@ -14,10 +14,11 @@ use super::{
     typed::{Subject, Typed},
 };
 use crate::flow::{
-    fields::{Field, Kind, TextRule, Value},
+    fields::{Field, Kind, TOLD_BY_CLOUDS, TextRule, Value},
     labels,
     ports::PortLabels,
     profile::{Profile, Side},
+    source::Source,
 };
 
 /// Reads records for one query.
@@ -352,6 +353,14 @@ fn derive(
         Ok(())
     };
     if let Some((_, bit)) = FLAGS.iter().find(|(name, _)| *name == field.name) {
+        let kind = find(object, "flowtype").into_iter().find_map(Json::as_str);
+        let is_cloud = Source::ALL.iter().any(|of| of.is_cloud() && kind == Some(of.name()));
+        let is_set = |json: &Json| number_of(json).is_some_and(|number| number & bit != 0);
+        let flags = find(object, "tcpflagsint");
+        // Of the others a flow log does not tell that no packet had them.
+        if is_cloud && bit & u64::from(TOLD_BY_CLOUDS) == 0 && !flags.into_iter().any(is_set) {
+            return Ok(());
+        }
         return from("tcpflagsint", &|json| Some(Owned::Bool(number_of(json)? & bit != 0)));
     }
     match field.name {
@@ -452,6 +461,9 @@ mod tests {
         check("protocol == tcp", r#"{"protocol": "TCP"}"#, true);
         check("protocol == tcp", r#"{"protocolint": 6}"#, true);
         check("tcpflags.syn == true && tcpflags.ack == false", r#"{"tcpflagsint": 2}"#, true);
+        let cloud = r#"{"flowtype": "aws", "tcpflagsint": 2}"#;
+        check("tcpflags.syn == true && tcpflags.fin == false", cloud, true);
+        check("tcpflags.ack == false", cloud, false);
         check("bits == 80 && octets == 10", r#"{"octets": 10}"#, true);
         check("ipversion == 6", r#"{"srcip": "::1"}"#, true);
         check("srciprep.count == 2", r#"{"srciprep": {"categories": ["a", "b"]}}"#, true);

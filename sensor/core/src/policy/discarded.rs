@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use super::model::{Policy, Search};
+use super::{
+    kinds::Kinds,
+    model::{Policy, Search},
+};
 use crate::{
     flow::{
         batch::{FlowBatch, Source},
@@ -20,7 +23,8 @@ use crate::{
 /// Counts for some policies.
 pub struct Discarded {
     policies: Vec<(Arc<Policy>, u64)>,
-    /// One for each source, in the order of [`Source::ALL`].
+    /// Which program is for which source.
+    kinds: Kinds,
     programs: Vec<(Program, Scratch)>,
 }
 
@@ -32,8 +36,10 @@ impl Discarded {
                 policies.iter().map(|policy| passed_over(&policy.search, *source)).collect();
             (Program::compile(&queries), Scratch::default())
         };
-        let programs = Source::ALL.iter().map(program).collect();
-        Self { policies: policies.into_iter().map(|policy| (policy, 0)).collect(), programs }
+        let searches: Vec<_> = policies.iter().map(|policy| &policy.search).collect();
+        let kinds = Kinds::new(&searches);
+        let programs = kinds.groups.iter().map(program).collect();
+        Self { policies: policies.into_iter().map(|policy| (policy, 0)).collect(), kinds, programs }
     }
 
     /// Other policies from here on; of those that stay the same the count goes on.
@@ -49,9 +55,8 @@ impl Discarded {
 
     /// Takes note of a batch that context and tags have been added to.
     pub fn observe(&mut self, batch: &FlowBatch, interfaces: &Interfaces) {
-        let at = Source::ALL.iter().position(|source| *source == batch.observed_by).unwrap_or(0);
-        let Self { policies, programs } = self;
-        let (program, scratch) = &mut programs[at];
+        let Self { policies, kinds, programs } = self;
+        let (program, scratch) = &mut programs[kinds.group(batch.observed_by)];
         program.evaluate(batch, interfaces, scratch, |found| {
             policies[found.query].1 += found.rows.count() as u64;
         });

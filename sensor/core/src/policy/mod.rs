@@ -9,6 +9,7 @@ pub mod discarded;
 pub mod exempt;
 mod file;
 mod keys;
+mod kinds;
 pub mod label;
 pub mod lacks;
 pub mod load;

@@ -447,7 +447,7 @@ mod tests {
         const LAG: u64 = 15 * 60_000;
         let log = |log: &str| {
             let (account, log) = ("1234".to_owned(), log.to_owned());
-            SourceId::Cloud { account, log }
+            SourceId::Cloud { provider: Source::Aws, account, log }
         };
         let ids =
             [log("fl-a"), log("fl-b"), SourceId::File("flows.csv".to_owned()), SourceId::Host];

@@ -61,7 +61,7 @@ impl Faults {
         if let (Origin::File(_), Origin::File(first)) = (&setting.origin, &first.origin)
             && let Some(fault) = self.file.last_mut()
         {
-            fault.first = Some(first.clone());
+            fault.first = Some(first.clone().into());
         }
     }
 

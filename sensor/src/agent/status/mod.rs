@@ -4,12 +4,14 @@
 //! (the drain thread with each drain, the engine with each tick), and a snapshot reads what they have published.
 //!
 //! * [`agent`]: the section of the process and its configuration. [`mod@host`]: that of captured interfaces. [`exports`]: that of captured exports.
+//!   [`cloud`]: that of cloud flow logs.
 //! * [`figures`], [`histogram`]: what figures are made of. [`summary`]: a status as one screen of text. [`losses`]: what was lost.
 //! * [`condition`]: whether the agent is healthy. [`rates`]: how fast things go. `document`: what `sensor status` tells,
 //!   `screen` to people. [`metrics`]: what Prometheus gets. [`process`]: what this process uses.
 //! * [`health`]: a word in the log about policies and context. [`span`]: spans of time for people.
 
 pub mod agent;
+pub mod cloud;
 pub mod condition;
 pub(super) mod document;
 pub mod exports;
@@ -34,13 +36,13 @@ use anyhow::{bail, ensure};
 use sensor_common::ledger;
 use sensor_core::{
     engine::{dispatch, inside::Inside},
-    flow::{batch::Source, cache::FlowCache, initiator::Shares, totals::Totals},
+    flow::{cache::FlowCache, initiator::Shares, totals::Totals},
 };
 use serde::{Serialize, Serializer};
 
 pub use self::figures::Count;
 
-use self::{agent::Agent, exports::Exports, figures::seconds, host::Host};
+use self::{agent::Agent, cloud::Cloud, exports::Exports, figures::seconds, host::Host};
 use super::mode::Mode;
 use crate::{export::set, intake::report::Report};
 
@@ -56,6 +58,8 @@ pub struct Status {
     pub frames: Option<Frames>,
     /// Captured exports.
     pub exports: Option<Exports>,
+    /// Flow logs of clouds.
+    pub cloud: Option<Cloud>,
     /// What routers send.
     pub intake: Option<Report>,
     /// The flow cache, where packets are counted.
@@ -101,7 +105,7 @@ pub struct Cache {
 /// Flow records that the engine's queue lost: no policy and no output has seen them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Lost {
-    /// Whose they were: `host`, `netflow` (IPFIX included) or `sflow`.
+    /// Whose they were, as `flowtype` says: `host`, `netflow` (IPFIX included), `sflow`, or a cloud.
     pub source: &'static str,
     /// Why: the queue was `full`, or the engine had `ended`.
     pub reason: &'static str,
@@ -116,11 +120,7 @@ pub struct Lost {
 impl From<dispatch::Lost> for Lost {
     fn from(lost: dispatch::Lost) -> Self {
         let Totals { flows, packets, octets } = lost.totals;
-        let source = match lost.source {
-            Source::Host => "host",
-            Source::NetFlow => "netflow",
-            Source::Sflow => "sflow",
-        };
+        let source = lost.source.name();
         let reason = match lost.reason {
             dispatch::Reason::Full => "full",
             dispatch::Reason::Closed => "ended",
@@ -308,6 +308,9 @@ impl Status {
         }
         if let Some(exports) = &self.exports {
             exports.check()?;
+        }
+        if let Some(cloud) = &self.cloud {
+            cloud.check()?;
         }
         if mode == Mode::Live {
             return Ok(());

@@ -10,7 +10,7 @@ use super::{
     losses::Losses,
 };
 use crate::{
-    agent::{exports, intake},
+    agent::{cloud, exports, intake},
     export::log::line::octets,
 };
 
@@ -31,6 +31,9 @@ pub fn text(status: &Status) -> String {
     }
     if let Some(exports) = &status.exports {
         text.push_str(&exports::ledger::text(exports));
+    }
+    if let Some(logs) = &status.cloud {
+        text.push_str(&cloud::ledger::text(logs));
     }
     if let Some(report) = &status.intake {
         text.push_str(&intake::summary::text(report));
@@ -57,8 +60,14 @@ pub fn losses(status: &Status) -> Losses {
         (frames.unknown_link.packets, "frames of an unknown link type"),
     ];
     let exports = status.exports.as_ref().map(exports::ledger::losses).unwrap_or_default();
+    let cloud = status.cloud.as_ref().map(cloud::ledger::losses).unwrap_or_default();
     let intake = status.intake.as_ref().map(intake::summary::losses).unwrap_or_default();
-    Losses::of(uncaptured).and(Losses::of(unread)).and(exports).and(intake).and(behind(status))
+    Losses::of(uncaptured)
+        .and(Losses::of(unread))
+        .and(exports)
+        .and(cloud)
+        .and(intake)
+        .and(behind(status))
 }
 
 /// Flow records that no policy and no output has seen, in words.
@@ -66,7 +75,8 @@ fn unseen(lost: &Lost) -> (u64, String) {
     let whose = match lost.source {
         "host" => "of this host",
         "netflow" => "of NetFlow and IPFIX devices",
-        _ => "of sFlow agents",
+        "sflow" => "of sFlow agents",
+        _ => "of cloud flow logs",
     };
     let why = match lost.reason {
         "full" => "the engine's queue was full",

@@ -57,7 +57,7 @@ mod tests {
         /// Of a query of one test over a number or an address, the line that shows the test says the same.
         #[test]
         fn sets_are_shown_as_the_language_writes_them(
-            field in prop::sample::select(vec!["srcport", "octets", "protocolint", "srcip"]),
+            field in prop::sample::select(vec!["srcport", "end", "protocolint", "srcip"]),
             ends in prop::collection::vec((0_u32..2000, 0_u32..2000), 1..5),
         ) {
             let lists = Lists::default();

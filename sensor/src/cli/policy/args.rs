@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueHint};
 
-use crate::cli::{
-    args::{Content, parse_list},
-    report::JsonArgs,
-};
+use crate::cli::{args::parse_list, content::Content, report::JsonArgs};
 
 /// Closes the help of `policy`.
 const EXAMPLES: &str = r#"Examples:
@@ -139,7 +136,7 @@ pub struct SuggestArgs {
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 
-    /// Content of the files: traffic, or the NetFlow, IPFIX and sFlow exports of routers
+    /// Content of the files: traffic, the NetFlow, IPFIX and sFlow exports of routers, or flow logs of clouds
     #[arg(long = "as", value_name = "CONTENT", default_value = "traffic")]
     pub content: Content,
 

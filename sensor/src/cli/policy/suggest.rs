@@ -20,6 +20,7 @@ use serde::Serialize;
 use super::{SiteArgs, SuggestArgs, args::FilesArgs, files::Site};
 use crate::{
     agent::{
+        cloud,
         config::{self, overrides::Overrides},
         exports, inspect, logging,
         mode::Mode,
@@ -27,7 +28,7 @@ use crate::{
         replay,
     },
     cli::{
-        args::Content,
+        content::Content,
         report::{Body, Outcome, report},
     },
     stdio,
@@ -77,6 +78,11 @@ fn read(arguments: &SuggestArgs) -> anyhow::Result<Outcome<Suggested>> {
         Content::Exports => {
             let options = exports::options(&config, false, None);
             exports::replay::replay(&config, None, contents, files, &shown, options)
+        }
+        content => {
+            let format = content.cloud().flatten();
+            let input = cloud::Input { format, ..cloud::Input::default() };
+            cloud::replay::replay(&config, None, contents, files, &shown, input)
         }
     }?;
     let roles = roles.lock().unpoisoned();

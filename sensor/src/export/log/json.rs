@@ -252,7 +252,11 @@ mod tests {
 
     #[test]
     fn a_source_without_an_address_has_a_name() {
-        let id = SourceId::Cloud { account: "1234".to_owned(), log: "fl-a".to_owned() };
+        let id = SourceId::Cloud {
+            provider: Source::Aws,
+            account: "1234".to_owned(),
+            log: "fl-a".to_owned(),
+        };
         let mut batch = FlowBatch::v4(Source::NetFlow);
         batch.push(
             &KeyV4 { source: 0, destination: 0, common: COMMON },

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use sensor_core::flow::{batch::EndReason, fields::Row, protocol};
+use sensor_core::flow::{batch::EndReason, columns::Column, fields::Row, protocol};
 
 /// The line that names the columns.
 pub const HEADING: &str = "\
@@ -39,12 +39,17 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         out,
         "{:<23} {:>9}  {arrow}{name:<10} {protocol:<6} {source:<27} {destination:<27} {:>10} {:>9}  {:<10} {}",
         time(batch.end[i]),
-        duration(row.duration()),
-        batch.packets[i],
-        octets(batch.octets[i]),
+        told(row, Column::Start, || duration(row.duration())),
+        told(row, Column::Packets, || batch.packets[i].to_string()),
+        told(row, Column::Octets, || octets(batch.octets[i])),
         flags(row),
         reason(batch.end_reason[i]),
     );
+}
+
+/// What a column tells, or a dash.
+fn told(row: Row<'_>, column: Column, text: impl FnOnce() -> String) -> String {
+    if row.batch.tells(column, row.row) { text() } else { "-".to_owned() }
 }
 
 fn end_point(address: IpAddr, port: u16, protocol: u8) -> String {
@@ -99,14 +104,14 @@ fn flags(row: Row<'_>) -> String {
     use sensor_common::packet::ip::protocol::{ICMP, ICMPV6, TCP};
     let mut text = String::new();
     match row.batch.protocol[row.row] {
-        TCP => {
+        TCP if row.batch.tells(Column::TcpFlags, row.row) => {
             for (bit, letter) in "FSRPAUECN".chars().enumerate() {
                 if row.batch.tcp_flags[row.row] >> bit & 1 != 0 {
                     text.push(letter);
                 }
             }
         }
-        ICMP | ICMPV6 => {
+        ICMP | ICMPV6 if row.batch.tells(Column::IcmpTypeCode, row.row) => {
             let [kind, code] = row.batch.icmp_type_code[row.row].to_be_bytes();
             let _: std::fmt::Result = write!(text, "{kind}/{code}");
         }

@@ -53,6 +53,7 @@ elements! {
     FORWARDING_STATUS = 89 "forwardingStatus" 1;
     EXPORTER_IPV4_ADDRESS = 130 "exporterIPv4Address" 4;
     EXPORTER_IPV6_ADDRESS = 131 "exporterIPv6Address" 16;
+    OBSERVATION_POINT_ID = 138 "observationPointId" 4;
     ICMP_TYPE_CODE_IPV6 = 139 "icmpTypeCodeIPv6" 2;
     METERING_PROCESS_ID = 143 "meteringProcessId" 4;
     EXPORTING_PROCESS_ID = 144 "exportingProcessId" 4;
@@ -65,6 +66,7 @@ elements! {
     NOT_SENT_PACKET_TOTAL_COUNT = 167 "notSentPacketTotalCount" 8;
     NOT_SENT_OCTET_TOTAL_COUNT = 168 "notSentOctetTotalCount" 8;
     FLOW_KEY_INDICATOR = 173 "flowKeyIndicator" 8;
+    VRF_NAME = 236 "VRFname" VARIABLE_LENGTH;
     OBSERVATION_TIME_MILLISECONDS = 323 "observationTimeMilliseconds" 8;
 }
 

@@ -13,6 +13,7 @@ use super::{
     hits::{self, HitRecord},
     message::MessageBuilder,
     options::{INTERFACE_NAMES, Interface, STATISTICS, Statistics},
+    points,
     template::{self, BLOCK, Chosen, RowClass, Shape},
     templates::{FlowTemplates, HOST_TEMPLATES},
 };
@@ -54,6 +55,8 @@ pub struct Position {
     class: RowClass,
     /// What is the same for the whole batch, once it is known.
     whole: Option<Whole>,
+    /// The other end knows the observation points of the batch.
+    knows_points: bool,
 }
 
 /// Rows of one class in a row that are written as they lie, instead of together with others.
@@ -182,6 +185,7 @@ pub struct Encoder {
     messages_since: u64,
     interfaces: BTreeMap<u32, Interface>,
     templates: FlowTemplates,
+    points: points::Told,
 }
 
 impl Encoder {
@@ -198,6 +202,7 @@ impl Encoder {
             messages_since: 0,
             interfaces: BTreeMap::new(),
             templates: FlowTemplates::new(),
+            points: points::Told::default(),
         }
     }
 
@@ -220,6 +225,7 @@ impl Encoder {
             self.messages_since = 0;
             let interfaces = self.interfaces.keys().copied().collect();
             self.next = Announcement { template: 0, interfaces };
+            self.points.clear();
         }
         while let Some(fits) = self.write_template(self.next.template) {
             if !fits {
@@ -243,6 +249,12 @@ impl Encoder {
     /// Writes the rows of `batch` from `position` on, as far as they fit, and moves `position` behind them.
     /// `now` is the export time in milliseconds since the epoch.
     pub fn append(&mut self, batch: &FlowBatch, position: &mut Position, now: u64) -> Progress {
+        if !position.knows_points {
+            if self.tell_points(batch, now) == Progress::MessageFull {
+                return Progress::MessageFull;
+            }
+            position.knows_points = true;
+        }
         let mut under_way = None;
         let mut list = [0; BLOCK];
         while position.seek(batch) {
@@ -272,6 +284,38 @@ impl Encoder {
             };
             template.write_data_records(batch, &rows, out);
             self.totals += rows.totals(batch);
+        }
+        Progress::Done
+    }
+
+    /// Writes what the observation points of a batch are, of those that the other end does not know.
+    fn tell_points(&mut self, batch: &FlowBatch, now: u64) -> Progress {
+        if batch.observation_point.is_empty() {
+            return Progress::Done;
+        }
+        if self.announce(now) == Progress::MessageFull {
+            return Progress::MessageFull;
+        }
+        if !self.points.template {
+            let record = points::template_record(self.options.hits.unwrap_or(points::ENTERPRISE));
+            let Some(out) = self.message.template_record(OPTIONS_TEMPLATE_SET, record.len()) else {
+                return Progress::MessageFull;
+            };
+            out.copy_from_slice(&record);
+            self.points.template = true;
+        }
+        self.points.begin(&batch.points);
+        let size = self.options.message_size.max(MINIMUM_MESSAGE_SIZE);
+        for number in &batch.observation_point {
+            if self.points.is_new(*number) {
+                let record = points::data_record(*number, batch.points.get(*number), size);
+                let Some(out) = self.message.data_records_mut(points::TEMPLATE, record.len(), 1)
+                else {
+                    return Progress::MessageFull;
+                };
+                out.copy_from_slice(&record);
+                self.points.insert(*number);
+            }
         }
         Progress::Done
     }

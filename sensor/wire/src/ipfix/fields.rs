@@ -37,6 +37,8 @@ pub(super) enum When {
     Always,
     /// Batches of IPv6 (true) or IPv4.
     Family(bool),
+    /// Batches of IPv6 (true) or IPv4 that tell types and codes of ICMP.
+    Icmp(bool),
     /// Where some row tells something in the column.
     Told(Column),
     /// The host's always, routers' where they told it.
@@ -294,6 +296,7 @@ const INTERFACE: Option<Column> = Some(Column::Interface);
 const OUTPUT: Option<Column> = Some(Column::OutputInterface);
 const ACTION: Option<Column> = Some(Column::Action);
 const APPLICATION: Option<Column> = Some(Column::Application);
+const POINT: Option<Column> = Some(Column::ObservationPoint);
 const FLAGS: Option<Column> = Some(Column::TcpFlags);
 const DESTINATION_VLAN: Option<Column> = Some(Column::DestinationVlan);
 const EGRESS: When = When::Known(|batch| {
@@ -305,10 +308,10 @@ const EGRESS: When = When::Known(|batch| {
 const KEYS: &[Field] = &[
     address!(SOURCE_IPV4_ADDRESS, SourceKey, V4, V4, source),
     address!(DESTINATION_IPV4_ADDRESS, DestinationKey, V4, V4, destination),
-    field!(elements::ICMP_TYPE_CODE_IPV4, DestinationKey, V4, ICMP, icmp_type_code, |number| number.to_be_bytes()),
+    field!(elements::ICMP_TYPE_CODE_IPV4, DestinationKey, When::Icmp(false), ICMP, icmp_type_code, |number| number.to_be_bytes()),
     address!(SOURCE_IPV6_ADDRESS, SourceKey, V6, V6, source),
     address!(DESTINATION_IPV6_ADDRESS, DestinationKey, V6, V6, destination),
-    field!(elements::ICMP_TYPE_CODE_IPV6, DestinationKey, V6, ICMP, icmp_type_code, |number| number.to_be_bytes()),
+    field!(elements::ICMP_TYPE_CODE_IPV6, DestinationKey, When::Icmp(true), ICMP, icmp_type_code, |number| number.to_be_bytes()),
     Field::of(Column::SourcePort, Role::SourceKey),
     Field::of(Column::DestinationPort, Role::DestinationKey),
     Field::of(Column::Protocol, Role::Key),
@@ -357,6 +360,9 @@ const OTHERS: &[Field] = &[
             IpAddr::V6(address) => Some(address.octets()),
             IpAddr::V4(_) => None,
         });
+    }),
+    field!(elements::OBSERVATION_POINT_ID, Property, When::Told(Column::ObservationPoint), POINT, observation_point, |number| {
+        number.to_be_bytes()
     }),
     field!(elements::FLOW_KEY_INDICATOR, Property, When::Folded, None, |rows, place| {
         place.put(rows, &rows.batch.direction, |way| rows.folded_keys[usize::from(*way != 0)].to_be_bytes());

@@ -17,6 +17,7 @@ mod fields;
 pub mod hits;
 pub mod message;
 pub mod options;
+pub mod points;
 pub mod template;
 mod templates;
 

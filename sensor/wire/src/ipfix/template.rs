@@ -29,6 +29,7 @@ pub fn shape(batch: &FlowBatch) -> Shape {
     Shape::of(|when| match when {
         When::Always => true,
         When::Family(is_v6) => is_v6 == v6,
+        When::Icmp(is_v6) => is_v6 == v6 && batch.presence(Column::IcmpTypeCode).any(),
         When::Told(column) if host => {
             !column.is_of_routers() && !matches!(batch.presence(column), Presence::None)
         }
@@ -110,7 +111,7 @@ impl Shape {
         Self::of(|when| match when {
             When::Always | When::Known(_) => true,
             When::Told(column) => !column.is_of_routers(),
-            When::Family(is_v6) => is_v6 == v6,
+            When::Family(is_v6) | When::Icmp(is_v6) => is_v6 == v6,
             When::Router(_) | When::Short(_) | When::Folded => false,
         })
     }
@@ -121,7 +122,7 @@ impl Shape {
         let short = Self::of(|when| matches!(when, When::Short(_)));
         let any = Self::of(|when| match when {
             When::Told(column) => !RowClass::is_about(column),
-            When::Family(_) | When::Short(_) | When::Folded => false,
+            When::Family(_) | When::Icmp(_) | When::Short(_) | When::Folded => false,
             When::Always | When::Known(_) | When::Router(_) => true,
         });
         Self(self.0 & !short.0 | any.0)

@@ -159,13 +159,13 @@ pub fn reading(specifier: &Specifier) -> Option<Reading> {
 
 /// What each element says that is read, and its rank, in order of their numbers: whoever sends ever new templates has each of
 /// their fields looked up.
-static BY_ELEMENT: LazyLock<Box<[(u16, (Meaning, u8))]>> = LazyLock::new(|| {
+static BY_ELEMENT: LazyLock<Vec<(u16, (Meaning, u8))>> = LazyLock::new(|| {
     let listed = Column::ALL.iter().flat_map(|column| column.elements());
     let columns = listed.filter_map(|&element| Some((element, of_column(element)?)));
     let others = (0..512).filter_map(|element| Some((element, of_no_column(element)?)));
     let mut all: Vec<_> = columns.chain(others).collect();
     all.sort_unstable_by_key(|(element, _)| *element);
-    all.into()
+    all
 });
 
 /// Elements that name something, and those that number it.

@@ -5,6 +5,10 @@
 pub enum Absence {
     /// Not at all: there is a value in each row.
     Never,
+    /// The column has a row for each flow all the same, but in batches that say so ([`FlowBatch::untold`]) they mean nothing.
+    ///
+    /// [`FlowBatch::untold`]: super::FlowBatch::untold
+    Whole,
     /// The column has no rows; one that has some tells of all.
     Batch,
     /// As `Batch`; besides, routers' batches have 0 in such rows. In the host's own batches 0 is a value.

@@ -12,7 +12,8 @@
 ///   column's numbers; a field that is more than that is a row of the table of fields instead.
 /// * A `required` column has a row for each flow. An `optional` one may have none at all in a batch, and then nobody told
 ///   such a thing; so may a column of which only a `router` tells. Where some rows of a column may be told and others not,
-///   `untold` stands in the others ([`Absence`](super::Absence)).
+///   `untold` stands in the others ([`Absence`](super::Absence)). A required column for which nothing can stand there may be
+///   `unless batch`: then whole batches do not tell it.
 /// * `elements` are those information elements (IANA's numbers) that fill the column, the best first; `|` stands between
 ///   elements that are as good. The first is the one that records are exported with.
 macro_rules! columns {
@@ -244,6 +245,7 @@ macro_rules! columns {
     (@required $rows:ident) => { false };
     (@router router) => { true };
     (@router $rows:ident) => { false };
+    (@absence required batch) => { $crate::flow::columns::Absence::Whole };
     (@absence required) => { $crate::flow::columns::Absence::Never };
     (@absence $rows:ident) => { $crate::flow::columns::Absence::Batch };
     (@absence router 0) => { $crate::flow::columns::Absence::Mark(0) };
@@ -251,6 +253,7 @@ macro_rules! columns {
     (@absence $rows:ident $untold:tt) => { $crate::flow::columns::Absence::Mark($untold as u64) };
     (@untold Lists) => { () };
     (@untold $type:ident) => { Default::default() };
+    (@untold $type:ident batch) => { Default::default() };
     (@untold $type:ident 0) => { Default::default() };
     (@untold $type:ident $untold:tt) => { $untold };
     (@meaning) => { None };

@@ -21,6 +21,15 @@ pub use table::{Column, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD};
 use crate::flow::mac;
 
 impl Column {
+    /// What flow logs of clouds do not tell, by default, of what each flow has.
+    pub const UNTOLD_BY_CLOUDS: u128 =
+        Self::IcmpTypeCode.bit() | Self::Tos.bit() | Self::Fragment.bit();
+
+    /// The bit of the column in sets of columns.
+    pub const fn bit(self) -> u128 {
+        1 << self as u32
+    }
+
     /// Whether the column has rows in a batch.
     #[inline(always)]
     pub fn is_filled(self, batch: &FlowBatch) -> bool {

@@ -33,6 +33,8 @@ impl FlowBatch {
         match column.absence() {
             Absence::Never => Presence::All,
             Absence::Mark(mark) => rows(mark),
+            Absence::Whole if self.untold & column.bit() != 0 => Presence::None,
+            Absence::Whole => Presence::All,
             Absence::Batch | Absence::Zero if !column.is_filled(self) => Presence::None,
             Absence::Zero if self.observed_by != Source::Host => rows(0),
             Absence::Batch | Absence::Zero => Presence::All,

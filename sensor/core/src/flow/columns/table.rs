@@ -1,11 +1,16 @@
 //! THE table of columns.
 #![expect(unsafe_code, reason = "`place` vouches for the offset of each column")]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::declare::columns;
 use crate::flow::{
-    addresses::Addresses, device::Device, ports::PortLabels, profile::Profiles, source::Source,
+    addresses::Addresses,
+    device::Device,
+    point::{LabelSets, Points, Texts},
+    ports::PortLabels,
+    profile::Profiles,
+    source::Source,
     tags::TagSets,
 };
 
@@ -36,6 +41,15 @@ columns! {
         /// Clocks of `devices` minus ours, milliseconds, in the same order; 0 where the difference does not matter. Where
         /// it is shorter, nothing is known of the others.
         pub skews: Vec<i64> = Vec::new(),
+        /// The columns that the source does not tell in any of these flows, among those that have rows all the same: a bit
+        /// each ([`Column::bit`]). What their rows hold means nothing, and adds nothing to sums.
+        pub untold: u128 = 0,
+        /// The observation points that the column of observation points numbers.
+        pub points: Arc<Points> = no_points(),
+        /// The texts that the columns of texts number.
+        pub texts: Arc<Texts> = no_texts(),
+        /// The labels that the columns of labels number.
+        pub label_sets: Arc<LabelSets> = no_labels(),
     }
     (observed_by: Source, addresses: Addresses)
 
@@ -44,11 +58,11 @@ columns! {
     /// Destination port, 0 where there is none.
     destination_port: Unsigned16, DestinationPort "dstport", required, [11, 181 | 183];
     /// ICMP `type << 8 | code`, 0 for other protocols.
-    icmp_type_code: Unsigned16, IcmpTypeCode "icmp type and code", required, [32 | 139 | 176 | 178 | 177 | 179];
+    icmp_type_code: Unsigned16, IcmpTypeCode "icmp type and code", required unless batch, [32 | 139 | 176 | 178 | 177 | 179];
     /// IP protocol number.
     protocol: Unsigned8, Protocol "protocolint", required, [4];
     /// Type of service, or traffic class.
-    tos: Unsigned8, Tos "tos", required, [5, 195, 196];
+    tos: Unsigned8, Tos "tos", required unless batch, [5, 195, 196];
     /// The nine TCP flags, OR-ed over the flow; [`TCP_FLAGS_UNTOLD`] where no device tells.
     tcp_flags: Unsigned16, TcpFlags "tcpflagsint", required unless TCP_FLAGS_UNTOLD, [6];
     /// Interface index; ingress or egress interface, according to `direction`. Where `output_interface` has rows, this is
@@ -59,13 +73,13 @@ columns! {
     /// Outermost VLAN identifier, 0 for none. Where `destination_vlan` has rows, the VLAN at ingress.
     vlan: Unsigned16, Vlan "vlan", required unless 0, [58, 243];
     /// Octets of the IP packets.
-    octets: Unsigned64, Octets "octets", required, [1, 85, 23, 231 | 232];
+    octets: Unsigned64, Octets "octets", required unless batch, [1, 85, 23, 231 | 232];
     /// Packets.
-    packets: Unsigned64, Packets "packets", required, [2, 86, 24, 298 | 299];
+    packets: Unsigned64, Packets "packets", required unless batch, [2, 86, 24, 298 | 299];
     /// Octets of whole frames.
     layer2_octets: Unsigned64, Layer2Octets "layer2octets", optional, [352, 353];
     /// First packet, milliseconds since the epoch.
-    start: Milliseconds, Start "start", required, [152, 154 | 156, 150, 22, 158];
+    start: Milliseconds, Start "start", required unless batch, [152, 154 | 156, 150, 22, 158];
     /// Last packet, milliseconds since the epoch.
     end: Milliseconds, End "end", required, [153, 155 | 157, 151, 21, 159, 323, 324 | 325, 322];
     /// Lowest time to live.
@@ -77,7 +91,7 @@ columns! {
     /// Destination MAC address.
     destination_mac: MacAddress, DestinationMac "dstmac", optional, [80, 57];
     /// [`Fragment`](sensor_common::packet::Fragment) as a number.
-    fragment: Unsigned8, Fragment "fragment", required, [];
+    fragment: Unsigned8, Fragment "fragment", required unless batch, [];
     /// 1 where the remote end was folded away (its address and port are 0), because the kernel's table was full.
     folded: Unsigned8, Folded "folded", required, [];
     /// [`EndReason`](crate::flow::batch::EndReason) as a number, 0 where no device tells.
@@ -144,4 +158,46 @@ columns! {
     as_path: Lists, AsPath "AS path", router unless 0, [];
     /// BGP communities (RFC 1997) of the route to the destination.
     communities: Lists, Communities "BGP communities", router unless 0, [];
+
+    // What only clouds tell.
+    /// Where the flow was seen, as a number in `points`.
+    observation_point: Unsigned32, ObservationPoint "observation point", router unless 0, [];
+    /// Name of the rule that decided, as a number in `texts`.
+    rule: Unsigned32, Rule "rule", router unless 0, [];
+    /// Why the flow was rejected, as a number in `texts`.
+    reject_reason: Unsigned32, RejectReason "rejectreason", router unless 0, [];
+    /// Which part of the life of its flow the record is, as a number in `texts`.
+    flow_state: Unsigned32, FlowState "flowstate", router unless 0, [];
+    /// How the packets were encrypted, as a number in `texts`.
+    encryption: Unsigned32, Encryption "encryption", router unless 0, [];
+    /// How complete the record is, as a number in `texts`.
+    data_status: Unsigned32, DataStatus "datastatus", router unless 0, [];
+    /// By which path the flow left its network (AWS `traffic-path`).
+    traffic_path: Unsigned8, TrafficPath "trafficpath", router unless 0, [], field "Path on which the flow left: 1 within the VPC, 2 internet gateway or gateway endpoint, 3 virtual private gateway, 4 peering within the region, 5 peering with another region, 6 local gateway, 7 gateway endpoint, 8 internet gateway";
+    /// IPv4 address that stood for the interface's end where the packets had another, a number in host order.
+    via_v4: Ipv4Address, ViaV4 "viaip", router unless 0, [];
+    /// The same for IPv6.
+    via_v6: Ipv6Address, ViaV6 "viaip", router unless 0, [];
+    /// Labels that the record gives its source, as a number in `label_sets`: they become part of its profile.
+    source_labels: Unsigned32, SourceLabels "labels of the source", router unless 0, [];
+    /// The same of the destination.
+    destination_labels: Unsigned32, DestinationLabels "labels of the destination", router unless 0, [];
+}
+
+/// No points: the same table for all batches that number none.
+fn no_points() -> Arc<Points> {
+    static NONE: LazyLock<Arc<Points>> = LazyLock::new(Arc::default);
+    NONE.clone()
+}
+
+/// No labels: the same table for all batches that number none.
+fn no_labels() -> Arc<LabelSets> {
+    static NONE: LazyLock<Arc<LabelSets>> = LazyLock::new(Arc::default);
+    NONE.clone()
+}
+
+/// No texts: the same table for all batches that number none.
+fn no_texts() -> Arc<Texts> {
+    static NONE: LazyLock<Arc<Texts>> = LazyLock::new(Arc::default);
+    NONE.clone()
 }

@@ -29,6 +29,7 @@ mod value;
 pub use aliases::{Alias, aliases, find_alias};
 pub use direction::direction_name;
 pub use owned::OwnedValue;
+pub(crate) use reading::TOLD_BY_CLOUDS;
 pub use reading::{By, Computation, Condition, Number, Quantity, Reading, Scale};
 pub use record_kinds::RecordKind;
 pub use row::Row;

@@ -12,6 +12,10 @@ use crate::flow::{
     profile::{Attribute, Side},
 };
 
+/// The TCP flags of which a cloud tells that no packet had them: FIN, SYN and RST. Packets with ACK alone, and what comes with
+/// it, leave nothing in a flow log: where the others are not set, they may have been.
+pub(crate) const TOLD_BY_CLOUDS: u16 = 0x7;
+
 /// How a field is read.
 #[derive(Clone, Copy)]
 pub enum Reading {
@@ -62,6 +66,10 @@ pub enum By {
     OutputVrf,
     /// Set of tags, whosever number it is.
     Tags,
+    /// Observation point, whosever number it is.
+    Point,
+    /// A column of texts, whosever numbers they are.
+    Text(Column),
 }
 
 /// A number that each row has, stored or computed.
@@ -205,9 +213,9 @@ pub enum Condition {
     Tcp,
     /// TCP, where the flags are told.
     TcpFlags,
-    /// ICMP of either version.
+    /// ICMP of either version, where types and codes are told.
     Icmp,
-    /// There are packets.
+    /// There are packets, and their octets are told.
     Packets,
     /// The row tells something in the column.
     Told(Column),
@@ -215,8 +223,8 @@ pub enum Condition {
     NotZero(Quantity),
     /// The flows are the host's.
     Host,
-    /// The flows are a router's.
-    Router,
+    /// The flows are not the host's, and the row tells something in the column.
+    Reported(Column),
     /// The ingress interface is the one in the column of interfaces.
     Input,
     /// The egress interface is.
@@ -235,12 +243,17 @@ impl Condition {
             Self::Always => true,
             Self::Tcp => batch.protocol[at] == protocol::TCP,
             Self::TcpFlags => Self::Tcp.holds(row) && batch.tells(Column::TcpFlags, at),
-            Self::Icmp => matches!(batch.protocol[at], protocol::ICMP | protocol::ICMPV6),
-            Self::Packets => batch.packets[at] != 0,
+            Self::Icmp => {
+                matches!(batch.protocol[at], protocol::ICMP | protocol::ICMPV6)
+                    && batch.tells(Column::IcmpTypeCode, at)
+            }
+            Self::Packets => batch.packets[at] != 0 && batch.tells(Column::Octets, at),
             Self::Told(column) => batch.tells(column, at),
             Self::NotZero(quantity) => quantity.value(batch, at) != 0,
             Self::Host => batch.observed_by == Source::Host,
-            Self::Router => batch.observed_by != Source::Host,
+            Self::Reported(column) => batch.observed_by != Source::Host && batch.tells(column, at),
+            // A cloud's interfaces have names, not numbers.
+            Self::Input | Self::Output if batch.observed_by.is_cloud() => false,
             Self::Input => !batch.output_interface.is_empty() || !batch.is_egress(at),
             Self::Output => batch.output_interface.is_empty() && batch.is_egress(at),
             Self::InputVlan => {
@@ -342,7 +355,7 @@ impl Reading {
     /// Whether it is absent from all flows of the host.
     pub(super) fn is_of_devices(&self) -> bool {
         let is_told_by_devices = |number: Number| match number.condition {
-            Condition::Router => true,
+            Condition::Reported(_) => true,
             Condition::Told(column) => column.is_of_routers(),
             _ => false,
         };
@@ -350,9 +363,11 @@ impl Reading {
             Self::Numbers(..) => self.numbers().all(is_told_by_devices),
             Self::Coded(Quantity::Column(column), _) | Self::Mac(column) => column.is_of_routers(),
             Self::OptionalAddress(_) => true,
-            Self::Told(by, _) => {
-                matches!(by, By::Device | By::Application | By::InputVrf | By::OutputVrf)
-            }
+            Self::Told(by, _) => match by {
+                By::Device | By::Application | By::InputVrf | By::OutputVrf | By::Point => true,
+                By::Text(column) => column.is_of_routers(),
+                By::Input | By::Output | By::Interface | By::Tags => false,
+            },
             _ => false,
         }
     }
@@ -383,14 +398,18 @@ impl Reading {
                     first.value(&row).or_else(|| second.and_then(|second| second.value(&row)));
                 value.map_or(Value::Absent, number)
             }
+            Self::Coded(Quantity::Column(column), _) if !batch.tells(*column, at) => Value::Absent,
             Self::Coded(quantity, value) => value(quantity.value(batch, at) as u8),
             Self::Mac(column) => match batch.tells(*column, at) {
                 true => Value::Mac(crate::flow::mac::octets(column.number(batch, at))),
                 false => Value::Absent,
             },
-            Self::TcpFlag(flag) => match Condition::TcpFlags.holds(&row) {
-                true => Value::Bool(batch.tcp_flags[at] & flag != 0),
-                false => Value::Absent,
+            Self::TcpFlag(flag) => match batch.tcp_flags[at] & flag != 0 {
+                _ if !Condition::TcpFlags.holds(&row) => Value::Absent,
+                false if batch.observed_by.is_cloud() && flag & TOLD_BY_CLOUDS == 0 => {
+                    Value::Absent
+                }
+                is_set => Value::Bool(is_set),
             },
             Self::NotZero(column) => Value::Bool(column.number(batch, at) != 0),
             Self::Address(Side::Source) => Value::Ip(row.source()),

@@ -7,8 +7,10 @@ use sensor_common::packet::Fragment;
 use super::{Value, direction_name};
 use crate::flow::{
     batch::{Addresses, FlowBatch},
+    columns::Column,
     initiator::Opened,
     interfaces::Interfaces,
+    point::PointAttribute,
     profile::Side,
     protocol as protocols,
 };
@@ -79,8 +81,11 @@ impl<'a> Row<'a> {
         self.batch.octets[self.row].saturating_mul(8)
     }
 
-    pub(super) fn per_second(&self, amount: u64) -> Value<'a> {
+    /// An amount that `of` holds, over the duration of the flow.
+    pub(super) fn per_second(&self, amount: u64, of: Column) -> Value<'a> {
         match self.duration() {
+            _ if !self.batch.tells(of, self.row) => Value::Absent,
+            _ if !self.batch.tells(Column::Start, self.row) => Value::Absent,
             0 => Value::Absent,
             duration => Value::Float(amount as f64 * 1000.0 / duration as f64),
         }
@@ -89,6 +94,7 @@ impl<'a> Row<'a> {
     pub(super) fn packets_per_bit(&self) -> Value<'a> {
         match self.bits() {
             0 => Value::Absent,
+            _ if !self.batch.tells(Column::Packets, self.row) => Value::Absent,
             bits => Value::Float(self.batch.packets[self.row] as f64 / bits as f64),
         }
     }
@@ -105,13 +111,19 @@ impl<'a> Row<'a> {
         self.batch.port_labels.get(protocol, port)
     }
 
+    /// Index of the interface that the flow came in by; none where that is not told, or a cloud's interfaces have names alone.
     pub(crate) fn input_index(&self) -> Option<u32> {
+        if self.batch.observed_by.is_cloud() {
+            return None;
+        }
         let split = !self.batch.output_interface.is_empty();
         (split || !self.batch.is_egress(self.row)).then(|| self.batch.interface[self.row])
     }
 
+    /// The same of the interface that it went out by.
     pub(crate) fn output_index(&self) -> Option<u32> {
         match self.batch.output_interface.get(self.row) {
+            _ if self.batch.observed_by.is_cloud() => None,
             Some(index) => Some(*index),
             None => self.batch.is_egress(self.row).then(|| self.batch.interface[self.row]),
         }
@@ -123,9 +135,42 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn interface(&self) -> Value<'a> {
+        if self.batch.observed_by.is_cloud() {
+            return self.point(PointAttribute::Interface);
+        }
         let index =
             if self.batch.is_egress(self.row) { self.output_index() } else { self.input_index() };
         Value::text(index.and_then(|index| self.interfaces().name(index)))
+    }
+
+    /// What is told of the observation point.
+    pub(super) fn point(&self, attribute: PointAttribute) -> Value<'a> {
+        let number = self.batch.observation_point.get(self.row).copied().unwrap_or(0);
+        Value::text(self.batch.points.get(number).get(attribute))
+    }
+
+    /// The text that a row of a column of texts numbers.
+    pub(super) fn text(&self, column: &[u32]) -> Value<'a> {
+        let number = column.get(self.row).copied().unwrap_or(0);
+        Value::text(Some(&**self.batch.texts.get(number)).filter(|text| !text.is_empty()))
+    }
+
+    /// Name of the interface that the flow came in by.
+    pub(super) fn input_name(&self) -> Value<'a> {
+        match self.batch.observed_by.is_cloud() {
+            true if self.direction() == Some("ingress") => self.point(PointAttribute::Interface),
+            true => Value::Absent,
+            false => self.input_text(Interfaces::name),
+        }
+    }
+
+    /// Name of the interface that the flow went out by.
+    pub(super) fn output_name(&self) -> Value<'a> {
+        match self.batch.observed_by.is_cloud() {
+            true if self.direction() == Some("egress") => self.point(PointAttribute::Interface),
+            true => Value::Absent,
+            false => self.output_text(Interfaces::name),
+        }
     }
 
     pub(super) fn input_text(&self, of: fn(&Interfaces, u32) -> Option<&str>) -> Value<'a> {

@@ -37,6 +37,8 @@ impl Answers {
         self.constants.clear();
         self.constants.extend(shapes.iter().map(|shape| match shape {
             Shape::Host => batch.observed_by == Source::Host,
+            Shape::Cloud => batch.observed_by.is_cloud(),
+            Shape::Told(column) => batch.untold & column.bit() == 0,
             Shape::Filled(column) => column.is_filled(batch),
             Shape::Query(query) => reference::matches(query, &Row { batch, row: 0, interfaces }),
         }));

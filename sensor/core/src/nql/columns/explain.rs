@@ -78,6 +78,8 @@ fn by_name(by: By) -> &'static str {
         By::Application => "application",
         By::InputVrf | By::OutputVrf => "VRF",
         By::Tags => "set of tags",
+        By::Point => "observation point",
+        By::Text(_) => "text",
     }
 }
 
@@ -116,10 +118,15 @@ impl fmt::Display for Test {
                     AddressColumn::NextHop => "nexthop",
                     AddressColumn::NatSource => "natsrcip",
                     AddressColumn::NatDestination => "natdstip",
+                    AddressColumn::Via => "viaip",
                 };
                 write!(out, "{name} in {}", addresses(set))
             }
             Self::Batch(Shape::Host) => write!(out, "flows of this host"),
+            Self::Batch(Shape::Cloud) => write!(out, "flows of a cloud's log"),
+            Self::Batch(Shape::Told(column)) => {
+                write!(out, "flows of which `{}` is known", column.name())
+            }
             Self::Batch(Shape::Filled(column)) => {
                 write!(out, "{} present in the batch", column.name())
             }

@@ -400,7 +400,14 @@ fn key(by: By, row: &Row<'_>) -> MemoKey {
     const NONE: u128 = u128::MAX;
     let (batch, at) = (row.batch, row.row);
     let interface = |index: Option<u32>| index.map_or(NONE, u128::from);
+    let point = || u128::from(number_in(&batch.observation_point, at));
     let number = match by {
+        // The interface has a name of the cloud's, which stands for one of its ways.
+        By::Input | By::Output | By::Interface if batch.observed_by.is_cloud() => {
+            point() << 8 | u128::from(batch.direction[at])
+        }
+        By::Point => point(),
+        By::Text(column) => column.number(batch, at).into(),
         By::Device => 0,
         By::Input => interface(row.input_index()),
         By::Output => interface(row.output_index()),

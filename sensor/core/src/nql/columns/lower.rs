@@ -3,13 +3,13 @@
 //! The meaning is that of the reference evaluator; a property test holds the two together.
 
 use super::{
-    presence::{column, number, present, unscaled},
+    presence::{column, number, present, told, unscaled},
     test::{Shape, Test},
 };
 use crate::{
     flow::{
-        columns::Column,
-        fields::{self, Condition, Field, Number, Quantity, Reading, Scale},
+        columns::{Absence, Column},
+        fields::{self, By, Condition, Field, Number, Quantity, Reading, Scale, TOLD_BY_CLOUDS},
         initiator::{Initiator, Opened, Role},
         mac,
         profile::Side,
@@ -86,13 +86,30 @@ fn lower_field(dag: &mut Dag, field: &Field, predicate: &Predicate, whole: &Type
             dag.test(Test::OptionalAddress(*column, set.clone()))
         }
         (Reading::Batch(_), _) => dag.test(Test::Batch(Shape::Query(Box::new(whole.clone())))),
+        // Where nobody told, no row is asked.
+        (Reading::Told(by @ (By::Point | By::Text(_)), _), _) => {
+            let column = match by {
+                By::Text(column) => *column,
+                _ => Column::ObservationPoint,
+            };
+            let filled = dag.test(Test::Batch(Shape::Filled(column)));
+            let fits = dag.test(Test::Told(*by, Box::new(whole.clone())));
+            dag.and([filled, fits])
+        }
         (Reading::Told(by, _), _) => dag.test(Test::Told(*by, Box::new(whole.clone()))),
         (Reading::TcpFlag(flag), Predicate::Bool(expected)) => {
             let set = dag.test(Test::Flags(*flag));
             // No flag is set where none is known.
             let condition = if *expected { Condition::Tcp } else { Condition::TcpFlags };
             let present = present(dag, condition);
-            dag.and([present, if *expected { set } else { !set }])
+            if *expected {
+                return dag.and([present, set]);
+            }
+            if flag & TOLD_BY_CLOUDS != 0 {
+                return dag.and([present, !set]);
+            }
+            let cloud = dag.test(Test::Batch(Shape::Cloud));
+            dag.and([present, !set, !cloud])
         }
         (Reading::NotZero(of), Predicate::Bool(expected)) => {
             let not_zero = column(dag, *of, &IntegerSet::range(1, u64::MAX));
@@ -113,7 +130,14 @@ fn lower_field(dag: &mut Dag, field: &Field, predicate: &Predicate, whole: &Type
             Predicate::Texts(_) | Predicate::Matches(_) | Predicate::Bool(_),
         ) => {
             let codes = (0..=u8::MAX).filter(|&code| reference::holds(predicate, value(code)));
-            number(dag, *of, &IntegerSet::of(codes.map(u64::from)))
+            let codes = number(dag, *of, &IntegerSet::of(codes.map(u64::from)));
+            match of {
+                Quantity::Column(column) if column.absence() == Absence::Whole => {
+                    let told = told(dag, *column);
+                    dag.and([codes, told])
+                }
+                _ => codes,
+            }
         }
         (Reading::RoleAddress(role), _) => role_address(dag, *role, predicate),
         (Reading::Mac(_), Predicate::Texts(set)) => {

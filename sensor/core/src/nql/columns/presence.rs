@@ -33,13 +33,14 @@ pub(super) fn column(dag: &mut Dag, column: Column, set: &IntegerSet) -> Literal
 }
 
 /// The test of whether a row tells something in a column.
-fn told(dag: &mut Dag, of: Column) -> Literal {
+pub(super) fn told(dag: &mut Dag, of: Column) -> Literal {
     let filled = |dag: &mut Dag| match of.is_required() {
         true => Literal::TRUE,
         false => dag.test(Test::Batch(Shape::Filled(of))),
     };
     match of.absence() {
         Absence::Never => Literal::TRUE,
+        Absence::Whole => dag.test(Test::Batch(Shape::Told(of))),
         Absence::Batch => filled(dag),
         Absence::Zero => {
             let host = dag.test(Test::Batch(Shape::Host));
@@ -68,20 +69,32 @@ pub(super) fn present(dag: &mut Dag, condition: Condition) -> Literal {
             dag.and([tcp, told])
         }
         Condition::Icmp => {
-            one_of(dag, Column::Protocol, &[protocol::ICMP.into(), protocol::ICMPV6.into()])
+            let icmp =
+                one_of(dag, Column::Protocol, &[protocol::ICMP.into(), protocol::ICMPV6.into()]);
+            let told = told(dag, Column::IcmpTypeCode);
+            dag.and([icmp, told])
         }
-        Condition::Packets => not_zero(dag, Quantity::Column(Column::Packets)),
+        Condition::Packets => {
+            let packets = not_zero(dag, Quantity::Column(Column::Packets));
+            let told = told(dag, Column::Octets);
+            dag.and([packets, told])
+        }
         Condition::Told(column) => told(dag, column),
         Condition::NotZero(quantity) => not_zero(dag, quantity),
         Condition::Host => dag.test(Test::Batch(Shape::Host)),
-        Condition::Router => !dag.test(Test::Batch(Shape::Host)),
+        Condition::Reported(column) => {
+            let (host, told) = (dag.test(Test::Batch(Shape::Host)), told(dag, column));
+            dag.and([!host, told])
+        }
         Condition::Input => {
             let (both, egress) = (filled(dag, Column::OutputInterface), egress(dag));
-            dag.or([both, !egress])
+            let (applies, cloud) = (dag.or([both, !egress]), dag.test(Test::Batch(Shape::Cloud)));
+            dag.and([applies, !cloud])
         }
         Condition::Output => {
             let (both, egress) = (filled(dag, Column::OutputInterface), egress(dag));
-            dag.and([!both, egress])
+            let cloud = dag.test(Test::Batch(Shape::Cloud));
+            dag.and([!both, egress, !cloud])
         }
         Condition::InputVlan => {
             let (both, egress) = (filled(dag, Column::DestinationVlan), egress(dag));

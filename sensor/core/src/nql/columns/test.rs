@@ -24,6 +24,10 @@ use crate::{
 pub enum Shape {
     /// The flows are the host's own.
     Host,
+    /// The flows are of a cloud's flow log.
+    Cloud,
+    /// The batch does not say that it tells nothing in the column.
+    Told(Column),
     /// The column has rows. One without reads as 0.
     Filled(Column),
     /// A query that any row answers for all.

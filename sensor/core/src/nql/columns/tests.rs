@@ -15,7 +15,7 @@ use crate::{
         fields::{FIELDS, Field, Kind, Row, TextRule, find},
         interfaces::Interface,
         profile::{AutonomousSystem, Profile, Profiles, Side},
-        testing::{Random, mark, told_by_router},
+        testing::{Random, mark, told_by_others},
     },
     nql::{
         limits::Limits,
@@ -206,7 +206,7 @@ fn number_of(random: &mut Random) -> u64 {
 fn any_batch(v4: bool, rows: usize, looked_up: bool, seed: u64, of: Of) -> FlowBatch {
     let mut batch = batch(v4, rows, looked_up, seed);
     if of.router {
-        batch = told_by_router(batch, seed);
+        batch = told_by_others(batch, seed);
     }
     if of.marked {
         mark(&mut batch, seed);
@@ -374,11 +374,11 @@ fn chains_over_one_field_become_one_test() {
     let chain = Typed::Or((0..10_000).map(|port| is("dstport", [port * 2])).collect());
     assert_eq!(Program::compile([&chain]).steps(), 2);
     let range = Typed::And(vec![
-        test("packets", Predicate::Integers(IntegerSet::range(6, u64::MAX))),
-        test("packets", Predicate::Integers(IntegerSet::range(0, 60))),
-        Typed::Not(Box::new(is("packets", [7]))),
+        test("dstport", Predicate::Integers(IntegerSet::range(6, u64::MAX))),
+        test("dstport", Predicate::Integers(IntegerSet::range(0, 60))),
+        Typed::Not(Box::new(is("dstport", [7]))),
     ]);
-    assert!(explain(&Program::compile([&range])).starts_with("packets in (6, 8..60) "));
+    assert!(explain(&Program::compile([&range])).starts_with("dstport in (6, 8..60) "));
     let nothing = Typed::And(vec![is("dstport", [1]), is("dstport", [2])]);
     assert_eq!(explain(&Program::compile([&nothing])), "no record\n");
 }
@@ -557,7 +557,7 @@ fn what_a_router_does_not_tell_fulfils_nothing() {
 
 #[test]
 fn tags_are_the_flow_s_or_the_device_s() {
-    let mut batch = told_by_router(batch(true, 64, false, 1), 1);
+    let mut batch = told_by_others(batch(true, 64, false, 1), 1);
     batch.device = vec![0; 64];
     let rows = |batch: &FlowBatch, tag: &str| {
         let tag = TextSet::new([tag.to_owned()], false);

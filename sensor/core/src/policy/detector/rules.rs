@@ -7,7 +7,7 @@ use super::balance::{self, Load};
 use crate::{
     flow::batch::Source,
     nql::{columns::Program, typed::Typed},
-    policy::model::Policy,
+    policy::{kinds::Kinds, model::Policy},
 };
 
 /// The enabled policies of a list.
@@ -29,8 +29,8 @@ impl Rules {
 pub(super) struct Compiled {
     pub(super) policies: Vec<Arc<Policy>>,
     pub(super) parts: Vec<Part>,
-    /// The program for each source, in the order of [`Source::ALL`].
-    by_source: [usize; Source::ALL.len()],
+    /// Which program is for which source.
+    kinds: Kinds,
 }
 
 /// The policies of a shard, in their order, and their queries as one graph.
@@ -44,9 +44,8 @@ pub(super) struct Part {
 impl Compiled {
     /// Compiles policies in so many parts, at least one, of about the same load.
     pub(super) fn new(policies: Vec<Arc<Policy>>, parts: usize, loads: &[Load]) -> Self {
-        let alike = policies.iter().all(|policy| policy.search.by_source.is_empty());
-        let sources = if alike { &Source::ALL[..1] } else { &Source::ALL[..] };
-        let by_source = if alike { [0; Source::ALL.len()] } else { std::array::from_fn(|at| at) };
+        let searches: Vec<_> = policies.iter().map(|policy| &policy.search).collect();
+        let kinds = Kinds::new(&searches);
         let parts = balance::split(&policies, parts, loads).into_iter().map(|places| {
             let own: Vec<_> = places.iter().map(|place| policies[*place].clone()).collect();
             let program = |source: &Source| {
@@ -55,15 +54,14 @@ impl Compiled {
                     own.iter().map(|policy| policy.search.of(*source).unwrap_or(&none)),
                 )
             };
-            let programs = sources.iter().map(program).collect();
+            let programs = kinds.groups.iter().map(program).collect();
             Part { policies: own, places, programs }
         });
-        Self { parts: parts.collect(), policies, by_source }
+        Self { parts: parts.collect(), policies, kinds }
     }
 
     /// The place of the program for flows of `source`.
     pub(super) fn program(&self, source: Source) -> usize {
-        let at = Source::ALL.iter().position(|known| *known == source);
-        self.by_source[at.unwrap_or(0)]
+        self.kinds.group(source)
     }
 }

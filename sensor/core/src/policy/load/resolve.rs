@@ -162,7 +162,6 @@ impl Resolver<'_> {
             let query = self.query(query).map(&whole);
             match Source::ALL.into_iter().find(|source| source.name() == name.value) {
                 Some(source) => by_source.extend(query.map(|query| (source, query))),
-                None if FLOW_TYPES.contains(&name.value.as_str()) => {}
                 None => self.faults.push(unknown("source of flows", name, &FLOW_TYPES)),
             }
         }

@@ -165,7 +165,7 @@ lateness = "1m"
     assert_eq!(policy.levels.len(), 2);
     assert_eq!(policy.levels[0].threshold.text.as_ref(), "count() >= 1");
     assert_eq!((policy.track_by.len(), policy.max_keys), (2, 7));
-    assert_eq!(policy.search.by_source.len(), 1);
+    assert_eq!(policy.search.by_source.len(), 2);
     assert!(policy.clear.is_some());
     assert_eq!((policy.hold, policy.reopen), (30_000, 3_600_000));
 }

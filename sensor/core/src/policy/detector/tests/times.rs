@@ -65,7 +65,11 @@ fn late_records_hit_policies_without_thresholds() {
 #[test]
 fn a_cloud_s_logs_are_sources_of_their_own() {
     const LAG: u64 = 900_000;
-    let log = |name: &str| SourceId::Cloud { account: "1234".to_owned(), log: name.to_owned() };
+    let log = |name: &str| SourceId::Cloud {
+        provider: Source::Aws,
+        account: "1234".to_owned(),
+        log: name.to_owned(),
+    };
     let mut batch = FlowBatch::v4(Source::NetFlow);
     testing::push(&mut batch, 1, NOW, NOW, 1);
     testing::push(&mut batch, 2, NOW - LAG, NOW - LAG, 600);

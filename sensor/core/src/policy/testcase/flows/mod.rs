@@ -20,9 +20,10 @@ use crate::{
         batch::Source,
         columns::Column,
         device::Device,
-        fields::{FIELDS, find},
+        fields::{By, FIELDS, Reading, find},
+        point::{ObservationPoint, PointAttribute},
         profile::Profile,
-        source::SourceId,
+        source::{FLOW_TYPES, SourceId},
     },
     nql::literal,
     settings::value::parse_duration,
@@ -64,6 +65,10 @@ pub struct Draft {
     sample_rate: Option<u32>,
     /// What else stands in columns.
     columns: BTreeMap<Column, u128>,
+    /// Where in a cloud it was seen.
+    point: ObservationPoint,
+    /// Texts in columns of numbers of texts.
+    texts: BTreeMap<Column, String>,
     received: Option<u64>,
     device: Option<Device>,
     has_address: bool,
@@ -97,6 +102,8 @@ impl Default for Draft {
             output: None,
             sample_rate: None,
             columns: BTreeMap::new(),
+            point: ObservationPoint::default(),
+            texts: BTreeMap::new(),
             received: None,
             device: None,
             has_address: false,
@@ -183,7 +190,8 @@ impl Draft {
             }
             "flowtype" => {
                 let source = Source::ALL.into_iter().find(|source| source.name() == value.shown());
-                self.observed_by = source.ok_or("must be host, netflow or sflow")?;
+                self.observed_by =
+                    source.ok_or_else(|| format!("must be one of {}", FLOW_TYPES.join(", ")))?;
             }
             "direction" => {
                 let ways = [Direction::Ingress, Direction::Egress];
@@ -255,6 +263,20 @@ impl Draft {
             "bogondst" => self.profiles[1].bogon = Some(flag(value)?),
             _ => {
                 let field = find(name).ok_or("is not a field")?;
+                match field.reading {
+                    Reading::Told(By::Point, _) => {
+                        let is_it = |of: &PointAttribute| of.name() == field.name;
+                        let attribute = PointAttribute::ALL.into_iter().find(is_it);
+                        let attribute = attribute.ok_or("cannot be set in a test")?;
+                        self.point.set(attribute, value.shown());
+                        return Ok(());
+                    }
+                    Reading::Told(By::Text(column), _) => {
+                        self.texts.insert(column, value.shown());
+                        return Ok(());
+                    }
+                    _ => {}
+                }
                 let cell = columns::cell(field, value).ok_or("cannot be set in a test")?;
                 self.columns.extend([cell?]);
             }

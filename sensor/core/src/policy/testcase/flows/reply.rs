@@ -50,7 +50,7 @@ impl Draft {
         }
         let known = match self.observed_by {
             Source::Host => Some(self.direction.unwrap_or(Direction::Ingress)),
-            Source::NetFlow | Source::Sflow => self.direction,
+            _ => self.direction,
         };
         reply.direction = known.map(|way| match way {
             Direction::Ingress => Direction::Egress,

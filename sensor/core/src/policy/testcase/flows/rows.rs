@@ -9,7 +9,8 @@ use sensor_common::{
 
 use super::{Draft, columns};
 use crate::flow::{
-    batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source},
+    batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
+    columns::Column,
     profile::{Profile, Profiles},
 };
 
@@ -55,6 +56,8 @@ impl Draft {
                 draft.output.is_some(),
                 draft.received.is_some(),
                 draft.columns.keys().copied().collect::<Vec<_>>(),
+                draft.point.is_empty(),
+                draft.texts.keys().copied().collect::<Vec<_>>(),
             )
         };
         shape(self) == shape(other)
@@ -63,7 +66,14 @@ impl Draft {
     /// An empty batch for it.
     pub fn batch(&self) -> FlowBatch {
         let v4 = self.addresses[0].is_ipv4();
-        if v4 { FlowBatch::v4(self.observed_by) } else { FlowBatch::v6(self.observed_by) }
+        let mut batch =
+            if v4 { FlowBatch::v4(self.observed_by) } else { FlowBatch::v6(self.observed_by) };
+        if self.observed_by.is_cloud() {
+            batch.untold = Column::UNTOLD_BY_CLOUDS;
+            batch.points = Arc::default();
+            batch.texts = Arc::default();
+        }
+        batch
     }
 
     /// Appends it to a batch.
@@ -88,31 +98,34 @@ impl Draft {
         batch.icmp_type_code.push(if icmp { self.icmp } else { 0 });
         batch.protocol.push(self.protocol);
         batch.tos.push(self.tos);
-        batch.tcp_flags.push(self.flags);
+        let cloud = self.observed_by.is_cloud();
+        batch.tcp_flags.push(if cloud && self.flags == 0 { TCP_FLAGS_UNTOLD } else { self.flags });
         batch.interface.push(self.interface);
         // A host knows; a router may not tell.
         let untold = match self.observed_by {
             Source::Host => Direction::Ingress as u8,
-            Source::NetFlow | Source::Sflow => DIRECTION_UNTOLD,
+            _ => DIRECTION_UNTOLD,
         };
         batch.direction.push(self.direction.map_or(untold, |way| way as u8));
         batch.vlan.push(self.vlan);
         batch.octets.push(self.octets);
         batch.packets.push(self.packets);
-        batch.layer2_octets.push(self.octets.saturating_add(self.packets.saturating_mul(14)));
         batch.start.push(self.start);
         batch.end.push(self.end);
-        batch.ttl_min.push(64);
-        batch.ttl_max.push(64);
-        batch.source_mac.push([2, 0, 0, 0, 0, 1]);
-        batch.destination_mac.push([2, 0, 0, 0, 0, 2]);
+        if !cloud {
+            batch.layer2_octets.push(self.octets.saturating_add(self.packets.saturating_mul(14)));
+            batch.ttl_min.push(64);
+            batch.ttl_max.push(64);
+            batch.source_mac.push([2, 0, 0, 0, 0, 1]);
+            batch.destination_mac.push([2, 0, 0, 0, 0, 2]);
+        }
         batch.fragment.push(Fragment::None as u8);
         batch.folded.push(0);
         batch.end_reason.push(0);
         let [source, destination] = known;
         batch.source_profile.push(profiles.intern(source));
         batch.destination_profile.push(profiles.intern(destination));
-        if self.observed_by != Source::Host {
+        if self.observed_by != Source::Host && !cloud {
             batch.sample_rate.push(self.sample_rate.unwrap_or(0));
         }
         batch.output_interface.extend(self.output);
@@ -125,6 +138,13 @@ impl Draft {
                 devices.len() - 1
             });
             batch.device.push(place as u32);
+        }
+        if !self.point.is_empty() {
+            batch.observation_point.push(batch.points.intern(self.point.clone()));
+        }
+        for (&column, text) in &self.texts {
+            let number = batch.texts.intern(text.as_str().into());
+            columns::put(batch, column, number.into());
         }
         for (&column, &number) in &self.columns {
             columns::put(batch, column, number);

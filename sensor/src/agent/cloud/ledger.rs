@@ -1,0 +1,100 @@
+//! What became of every record of cloud flow logs, as text.
+
+use std::fmt::Write as _;
+
+use sensor_wire::cloud::ledger::{Ledger, Reason, Window};
+
+use crate::agent::status::{cloud::Cloud, losses::Losses};
+
+/// What was read and what came of it, in one line.
+pub fn line(cloud: &Cloud) -> String {
+    let Cloud { objects, sources, total } = cloud;
+    let mut text = format!(
+        "{}, {} of {}: {}",
+        plural(*objects, "file", "files"),
+        plural(total.records, "record", "records"),
+        plural(sources.len() as u64, "log", "logs"),
+        plural(total.rows, "flow", "flows"),
+    );
+    for (count, what) in beside(total) {
+        let _ = write!(text, "; {count} {what}");
+    }
+    text
+}
+
+/// What was lost.
+pub fn losses(cloud: &Cloud) -> Losses {
+    let total = &cloud.total;
+    let errors =
+        Reason::ALL.into_iter().map(|reason| (total.errors[reason as usize], reason.to_string()));
+    let errors = errors.map(|(count, why)| (count, format!("records without a flow: {why}")));
+    let skipped = total.windows[Window::SkipData as usize];
+    Losses::of(errors).and(Losses::of([(skipped, "windows of which the cloud kept no records")]))
+}
+
+/// The ledgers of all sources, by name, and their sum; what was wrong with the first records of each kind.
+pub fn all(cloud: &Cloud) -> String {
+    let mut text = String::new();
+    for (id, ledger) in &cloud.sources {
+        let _ = writeln!(text, "log {id}");
+        rows(&mut text, ledger);
+    }
+    text.push_str(&total(cloud));
+    text
+}
+
+/// The section of cloud flow logs in the summary.
+pub fn text(cloud: &Cloud) -> String {
+    format!("\n{}\n{}", line(cloud), total(cloud))
+}
+
+fn total(cloud: &Cloud) -> String {
+    let mut text = "total\n".to_owned();
+    rows(&mut text, &cloud.total);
+    for fault in &cloud.total.faults {
+        let _ = writeln!(text, "  {fault}");
+    }
+    for (name, count) in &cloud.total.unknown {
+        let _ = writeln!(text, "  unknown field `{name}`: {}", plural(*count, "value", "values"));
+    }
+    text.push_str(match cloud.check() {
+        Ok(()) => "balanced: every record is accounted for\n",
+        Err(_) => "OUT OF BALANCE: this is a bug, please report it\n",
+    });
+    text
+}
+
+/// Rows of records; those without any are left out.
+fn rows(text: &mut String, ledger: &Ledger) {
+    let _ = writeln!(text, "  {:<26} {:>15} records", "read", ledger.records);
+    let row = |text: &mut String, name: &str, count: u64| {
+        if count != 0 {
+            let _ = writeln!(text, "  {name:<26} {count:>15} records");
+        }
+    };
+    row(text, "= flows", ledger.flows);
+    for window in Window::ALL {
+        row(text, &format!("+ {}", window.name()), ledger.windows[window as usize]);
+    }
+    row(text, "+ duplicates", ledger.duplicates);
+    for reason in Reason::ALL {
+        row(text, &format!("+ {reason}"), ledger.errors[reason as usize]);
+    }
+    if ledger.rows != ledger.flows {
+        let _ = writeln!(text, "  {} in one direction each", plural(ledger.rows, "flow", "flows"));
+    }
+}
+
+/// What is to be said beside the main figures.
+fn beside(ledger: &Ledger) -> Vec<(u64, String)> {
+    let windows =
+        Window::ALL.map(|window| (ledger.windows[window as usize], window.name().to_owned()));
+    let errors = Reason::ALL.map(|reason| (ledger.errors[reason as usize], reason.to_string()));
+    let unknown = (ledger.unknown.len() as u64, "unknown fields".to_owned());
+    let all = windows.into_iter().chain([(ledger.duplicates, "duplicates".to_owned())]);
+    all.chain(errors).chain([unknown]).filter(|(count, _)| *count != 0).collect()
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

@@ -1,0 +1,51 @@
+//! `sensor replay` of cloud flow logs: their flows, to the same outputs as live ones.
+
+use std::{ops::ControlFlow, path::Path, sync::Arc};
+
+use sensor_core::nql::Filter;
+
+use super::Input;
+use crate::{
+    agent::{
+        config::Config,
+        end::end,
+        inspect::Contents,
+        mode::Mode,
+        plant::{Plant, top::PrintOptions},
+        status::cloud::Cloud,
+    },
+    replay::objects::Objects,
+};
+
+/// Replays the logs that `files` name, for the flows that fulfil `filter`, and prints on stderr what became of every record.
+///
+/// # Errors
+/// The first file that cannot be read to its end; what was read of it is replayed all the same. Records that the ledger does
+/// not account for, and an output that did not take every record.
+pub fn replay(
+    config: &Config,
+    filter: Option<&Filter>,
+    contents: Contents,
+    files: &[impl AsRef<Path>],
+    shown: &PrintOptions,
+    input: Input,
+) -> anyhow::Result<()> {
+    let plant = Arc::new(Plant::start(config, filter, contents, Mode::Files, shown)?);
+    plant.warn_of_silence();
+    let mut objects = Objects::new(input.format, input.hints);
+    let mut second = 0;
+    let result = super::read(&mut objects, files, config.prints(), |batch| {
+        // Time is that of the newest record: nobody knows when the logs arrived.
+        let newest = batch.end.iter().max().copied().unwrap_or(0);
+        drop(plant.offer(batch));
+        if newest / 1000 > second {
+            second = newest / 1000;
+            plant.advance(newest);
+        }
+        if plant.is_pointless() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    end(plant, false, move |status| {
+        status.cloud = Some(Cloud::of(&objects));
+        result
+    })
+}

@@ -1,0 +1,46 @@
+//! The section of cloud flow logs: what was read, and what became of every record.
+
+use anyhow::ensure;
+use sensor_core::flow::source::SourceId;
+use sensor_wire::cloud::ledger::Ledger;
+use serde::Serialize;
+
+use crate::replay::objects::Objects;
+
+/// Cloud flow logs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Cloud {
+    /// Files, and standard input, that were begun.
+    pub objects: u64,
+    /// Each log of an account, in the order of their identities.
+    pub sources: Vec<(SourceId, Ledger)>,
+    /// All of them together.
+    pub total: Ledger,
+}
+
+impl Cloud {
+    /// What was read of files.
+    pub fn of(objects: &Objects) -> Self {
+        let ledgers = objects.flows.iter().flat_map(|flows| flows.ledgers());
+        let mut sources: Vec<_> =
+            ledgers.map(|(id, ledger)| (id.clone(), ledger.clone())).collect();
+        sources.sort_by(|one, other| one.0.cmp(&other.0));
+        let mut total = Ledger::default();
+        sources.iter().for_each(|(_, ledger)| total.add(ledger));
+        // A source of which nothing came is not worth a word.
+        sources.retain(|(_, ledger)| ledger.records != 0);
+        Self { objects: objects.count, sources, total }
+    }
+
+    /// # Errors
+    /// When records are not accounted for.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let own = self.sources.iter().map(|(_, ledger)| ledger);
+        let balanced = own.chain([&self.total]).all(Ledger::is_balanced);
+        ensure!(
+            balanced,
+            "the ledger of records does not balance: this is a bug, please report it"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! The flags that say what files hold.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::Failure;
+use crate::agent::cloud::{self, Format, Hints, Input, Layout};
+
+/// What files to replay hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Content {
+    /// Packets
+    Traffic,
+    /// Datagrams of devices, or IPFIX messages
+    Exports,
+    /// Flow logs of clouds, each file in the format that its first octets tell
+    Cloud,
+    /// VPC and transit gateway flow logs of AWS as text
+    Aws,
+}
+
+impl Content {
+    /// What it says of flow logs of clouds; none where it is something else.
+    pub fn cloud(self) -> Option<Option<Format>> {
+        match self {
+            Self::Traffic | Self::Exports => None,
+            Self::Cloud => Some(None),
+            Self::Aws => Some(Some(Format::Aws)),
+        }
+    }
+}
+
+/// What flow logs of clouds do not say of themselves.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CloudArgs {
+    /// Fields of an AWS flow log whose lines nothing names, in their order: 'version account-id ...'
+    #[arg(long, help_heading = "Input", value_name = "FIELDS", value_parser = Layout::parse)]
+    pub layout: Option<Layout>,
+}
+
+impl CloudArgs {
+    /// How `files` are to be read as flow logs of clouds; none where they are none.
+    ///
+    /// # Errors
+    /// The layout of a log is given for what is none.
+    pub fn input(
+        &self,
+        content: Option<Content>,
+        files: &[PathBuf],
+    ) -> anyhow::Result<Option<Input>> {
+        let format = match content {
+            Some(content) => content.cloud(),
+            None => (self.layout.is_some() || cloud::is_log(files)).then_some(None),
+        };
+        let Some(format) = format else {
+            if self.layout.is_some() {
+                let fault = "--layout applies to flow logs of AWS: add --as aws or remove it";
+                return Err(Failure::usage(fault).into());
+            }
+            return Ok(None);
+        };
+        // Only AWS has layouts, and without names of fields nothing else tells that it is one.
+        let format = format.or(self.layout.is_some().then_some(Format::Aws));
+        Ok(Some(Input { format, hints: Hints { layout: self.layout.clone() } }))
+    }
+}

@@ -1,0 +1,271 @@
+//! Objects of cloud flow logs: files, folders full of them, and standard input, through their compression.
+
+use std::{
+    io::{self, Read},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use sensor_core::flow::batch::FlowBatch;
+use sensor_wire::cloud::{
+    decoder::{Decoder, Hints},
+    flows::Flows,
+    format::{ENOUGH, Format},
+};
+use thiserror::Error;
+
+use super::{
+    meter::Meter,
+    open::{self, STDIN},
+};
+
+/// Octets that are read at once.
+const PIECE: usize = 256 << 10;
+/// Folders within folders: what lies deeper is a loop of links.
+const DEEPEST: usize = 32;
+
+/// Why an object could not be read.
+#[derive(Debug, Error)]
+pub enum ObjectError {
+    /// The system says so.
+    #[error("cannot read {0}")]
+    Read(String, #[source] io::Error),
+    /// Nothing that is decoded begins so.
+    #[error("{0} is no cloud flow log that is known here ({known}); name its format with `--as`", known = formats())]
+    Format(String),
+}
+
+fn formats() -> String {
+    Format::ALL.map(Format::name).join(", ")
+}
+
+/// The objects that `paths` name, in the order of their times: folders stand for the files in them.
+///
+/// # Errors
+/// The first folder that cannot be read.
+pub fn list(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>, ObjectError> {
+    let mut files = Vec::new();
+    for path in paths {
+        enter(path.as_ref(), DEEPEST, &mut files)?;
+    }
+    // Folders are by account and region, and time has to pass for all of them alike.
+    files.sort_by_cached_key(|path| time(path).unwrap_or_default());
+    Ok(files)
+}
+
+fn enter(path: &Path, deepest: usize, files: &mut Vec<PathBuf>) -> Result<(), ObjectError> {
+    let is_folder = path != Path::new(STDIN) && path.is_dir();
+    if !is_folder || deepest == 0 {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let failed = |error| ObjectError::Read(path.display().to_string(), error);
+    for entry in open::entries(path).map_err(failed)? {
+        // What tools for buckets keep beside the objects.
+        let is_hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        if !is_hidden {
+            enter(&entry, deepest - 1, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// The time in the name of an object in S3: `20260130T1250Z` between underscores.
+fn time(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let is_time = |part: &&str| {
+        let digits = part.bytes().filter(u8::is_ascii_digit).count();
+        part.len() == 14 && digits == 12 && part.as_bytes()[8] == b'T' && part.ends_with('Z')
+    };
+    name.split('_').find(is_time).map(str::to_owned)
+}
+
+/// The format of a file, by its first octets; none where they cannot be read.
+pub fn format(path: &Path) -> Option<Format> {
+    if path == Path::new(STDIN) || !path.is_file() {
+        return None;
+    }
+    let mut begin = Vec::new();
+    let file = open::open(path, &Meter::default()).ok()?;
+    file.take(ENOUGH as u64).read_to_end(&mut begin).ok()?;
+    Format::detect(&begin)
+}
+
+/// Reads objects, one after the other.
+pub struct Objects {
+    format: Option<Format>,
+    hints: Hints,
+    /// What each cloud tells.
+    pub flows: Vec<Flows>,
+    /// Objects so far.
+    pub count: u64,
+}
+
+impl Objects {
+    /// Of this format, or of those that their first octets tell.
+    pub fn new(format: Option<Format>, hints: Hints) -> Self {
+        Self { format, hints, flows: Vec::new(), count: 0 }
+    }
+
+    /// Reads an object; `each` gets its flows, and may end it.
+    ///
+    /// # Errors
+    /// Where it cannot be read to its end; what was read is decoded all the same.
+    pub fn read(
+        &mut self,
+        path: &Path,
+        meter: &Meter,
+        each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ObjectError> {
+        let shown = path.display().to_string();
+        let failed = |error| ObjectError::Read(shown.clone(), error);
+        let mut file = open::open(path, meter).map_err(failed)?;
+        let mut piece = vec![0; PIECE];
+        let mut length = fill(&mut file, &mut piece).map_err(failed)?;
+        self.count += 1;
+        if length == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let format = self.format.or_else(|| Format::detect(&piece[..length.min(ENOUGH)]));
+        let format = format.ok_or_else(|| ObjectError::Format(shown.clone()))?;
+        let flows = self.flows(format);
+        let mut decoder = Decoder::new(format, &shown, &self.hints);
+        let flows = &mut self.flows[flows];
+        let mut ended = ControlFlow::Continue(());
+        let mut result = Ok(());
+        while length != 0 && ended.is_continue() {
+            decoder.feed(&piece[..length], flows);
+            ended = hand_on(flows, false, each);
+            match fill(&mut file, &mut piece) {
+                Ok(more) => length = more,
+                Err(error) => {
+                    result = Err(failed(error));
+                    break;
+                }
+            }
+        }
+        decoder.finish(flows);
+        if ended.is_continue() {
+            ended = hand_on(flows, true, each);
+        }
+        result.map(|()| ended)
+    }
+
+    fn flows(&mut self, format: Format) -> usize {
+        let source = format.source();
+        let known = self.flows.iter().position(|flows| flows.observed_by() == source);
+        known.unwrap_or_else(|| {
+            self.flows.push(Flows::new(source));
+            self.flows.len() - 1
+        })
+    }
+}
+
+fn hand_on(
+    flows: &mut Flows,
+    all: bool,
+    each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut ended = ControlFlow::Continue(());
+    flows.take(all, |batch| {
+        if ended.is_continue() {
+            ended = each(batch);
+        }
+    });
+    ended
+}
+
+/// Reads until the buffer is full or nothing more comes.
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // What came before the fault is decoded first; the fault comes again.
+            Err(_) if length != 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write as _};
+
+    use super::*;
+
+    const LINE: &str = "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 40 1431280876 1431280934 ACCEPT OK\n";
+
+    fn read(paths: &[PathBuf]) -> (usize, Vec<Result<(), String>>) {
+        let mut objects = Objects::new(None, Hints::default());
+        let (mut rows, mut results) = (0, Vec::new());
+        for path in list(paths).expect("folders are readable") {
+            let result = objects.read(&path, &Meter::default(), &mut |batch| {
+                rows += batch.len();
+                ControlFlow::Continue(())
+            });
+            results.push(result.map(drop).map_err(|error| error.to_string()));
+        }
+        (rows, results)
+    }
+
+    fn zipped(text: &str) -> Vec<u8> {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        out.write_all(text.as_bytes()).expect("memory");
+        out.finish().expect("memory")
+    }
+
+    #[test]
+    fn a_folder_is_its_files_in_the_order_of_their_times() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = |account: &str, time: &str| {
+            folder
+                .path()
+                .join(account)
+                .join(format!("{account}_vpcflowlogs_r_fl-1_{time}_x.log.gz"))
+        };
+        let (first, second, third) =
+            (name("b", "20260101T0000Z"), name("a", "20260101T0005Z"), name("b", "20260101T0010Z"));
+        for path in [&third, &second, &first] {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            // Two members, as of an object that was put together from two.
+            fs::write(path, [zipped(LINE), zipped(LINE)].concat()).expect("a file");
+        }
+        fs::write(folder.path().join(".state"), "x").expect("a file");
+        let paths = [folder.path().to_owned()];
+        assert_eq!(list(&paths).expect("readable"), [first, second, third]);
+        assert_eq!(read(&paths), (6, vec![Ok(()); 3]));
+    }
+
+    #[test]
+    fn an_object_that_ends_early_is_read_up_to_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("cut.log.gz");
+        let whole = zipped(LINE);
+        let mut cut = whole.clone();
+        cut.extend(&zipped(&LINE.repeat(100))[..40]);
+        fs::write(&path, cut).expect("a file");
+        let (rows, results) = read(std::slice::from_ref(&path));
+        assert!(rows >= 1, "{rows}");
+        assert_eq!(results, [Err(format!("cannot read {}", path.display()))]);
+    }
+
+    #[test]
+    fn what_is_no_log_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("picture");
+        fs::write(&path, "P6 1 1").expect("a file");
+        let (rows, results) = read(std::slice::from_ref(&path));
+        let error = results[0].as_ref().expect_err("no log");
+        assert!(
+            rows == 0 && error.contains("picture is no cloud flow log") && error.contains("aws"),
+            "{error}"
+        );
+        assert_eq!(format(&path), None);
+        fs::write(&path, LINE).expect("a file");
+        assert_eq!(format(&path), Some(Format::Aws));
+    }
+}

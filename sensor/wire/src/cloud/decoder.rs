@@ -1,0 +1,39 @@
+//! An object of a flow log in any of the formats, octets in.
+
+use std::sync::Arc;
+
+use super::{
+    Log,
+    aws::{self, layout::Layout},
+    flows::Flows,
+    format::Format,
+};
+
+/// What a reader may know of a log beside its octets.
+#[derive(Clone, Debug, Default)]
+pub struct Hints {
+    /// AWS: which field stands where, where no line says so.
+    pub layout: Option<Layout>,
+}
+
+/// One object under way.
+pub struct Decoder(Box<dyn Log + Send>);
+
+impl Decoder {
+    /// A decoder of the object called `object`, a path or key, in this format.
+    pub fn new(format: Format, object: &str, hints: &Hints) -> Self {
+        Self(match format {
+            Format::Aws => Box::new(aws::Text::new(Arc::from(object), hints.layout.clone())),
+        })
+    }
+
+    /// Takes the next octets.
+    pub fn feed(&mut self, octets: &[u8], flows: &mut Flows) {
+        self.0.feed(octets, flows);
+    }
+
+    /// The object is at its end.
+    pub fn finish(&mut self, flows: &mut Flows) {
+        self.0.finish(flows);
+    }
+}

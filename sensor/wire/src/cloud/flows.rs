@@ -1,0 +1,336 @@
+//! Where decoded records go: a batch for each address family, and the account of every source.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sensor_common::key::Direction;
+use sensor_core::flow::{
+    batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
+    columns::Column,
+    device::{Action, Device},
+    source::SourceId,
+};
+
+use super::{ledger::Ledger, names::Names};
+
+/// The addresses of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Source and destination, numbers in host order.
+    V4(u32, u32),
+    /// The same.
+    V6(u128, u128),
+}
+
+/// An address that may be of either family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A number in host order.
+    V4(u32),
+    /// The same.
+    V6(u128),
+}
+
+/// A flow in one direction, as a log tells it. What is `None`, or 0 where a number stands for something, is not told.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// Addresses in the packets.
+    pub ends: Ends,
+    /// Source and destination port, 0 where there is none.
+    pub ports: (u16, u16),
+    /// IP protocol.
+    pub protocol: u8,
+    /// Packets.
+    pub packets: Option<u64>,
+    /// Octets of the IP packets.
+    pub octets: Option<u64>,
+    /// First packet, milliseconds since the epoch.
+    pub start: Option<u64>,
+    /// Last packet, milliseconds since the epoch.
+    pub end: u64,
+    /// TCP flags, OR-ed.
+    pub tcp_flags: Option<u16>,
+    /// Type of service.
+    pub tos: Option<u8>,
+    /// As the virtual interface sees it.
+    pub direction: Option<Direction>,
+    /// What became of the packets.
+    pub action: Option<Action>,
+    /// The address that stood for the interface's end where the packets had another.
+    pub via: Option<Via>,
+    /// Path on which the flow left.
+    pub traffic_path: u8,
+    /// Version of the log.
+    pub version: u8,
+    /// Who opened the connection, as [`sensor_core::flow::initiator::Initiator`] numbers it.
+    pub initiator: u8,
+    /// Numbers of [`Names::point`]: the point and its source.
+    pub point: (u32, u32),
+    /// Numbers of [`Names::labels`]: of the source and the destination.
+    pub labels: (u32, u32),
+    /// Numbers of [`Names::text`]: rule, reason of rejection, state, encryption, status of the data.
+    pub texts: RecordTexts,
+}
+
+/// Texts of a record by number.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecordTexts {
+    /// Rule that decided.
+    pub rule: u32,
+    /// Why the flow was rejected.
+    pub reject_reason: u32,
+    /// Part of the flow's life.
+    pub flow_state: u32,
+    /// Encryption on the way.
+    pub encryption: u32,
+    /// Status of the data.
+    pub data_status: u32,
+}
+
+/// Accounts and logs that are told apart; the others share the last place.
+const MOST_SOURCES: usize = 4096;
+
+/// The accounts and logs that records have come from.
+struct Sources {
+    all: Vec<(Arc<Device>, Ledger)>,
+    by_id: HashMap<SourceId, u32>,
+}
+
+/// Flow records of one provider, until somebody takes them.
+pub struct Flows {
+    observed_by: Source,
+    v4: FlowBatch,
+    v6: FlowBatch,
+    /// Batches that wait to be taken.
+    ready: Vec<FlowBatch>,
+    names: Names,
+    sources: Sources,
+}
+
+impl Flows {
+    /// None yet of this cloud.
+    pub fn new(observed_by: Source) -> Self {
+        Self {
+            observed_by,
+            v4: FlowBatch::v4(observed_by),
+            v6: FlowBatch::v6(observed_by),
+            ready: Vec::new(),
+            names: Names::default(),
+            sources: Sources { all: Vec::new(), by_id: HashMap::new() },
+        }
+    }
+
+    /// The cloud.
+    pub fn observed_by(&self) -> Source {
+        self.observed_by
+    }
+
+    /// The place of the source that is this log of this account.
+    pub fn source(&mut self, account: &str, log: &str) -> u32 {
+        self.sources.place(self.observed_by, account, log)
+    }
+
+    /// The account of a source.
+    pub fn ledger(&mut self, source: u32) -> &mut Ledger {
+        self.sources.ledger(source)
+    }
+
+    /// All sources, and what became of their records.
+    pub fn ledgers(&self) -> impl Iterator<Item = (&SourceId, &Ledger)> {
+        self.sources.all.iter().map(|(device, ledger)| (&device.id, ledger))
+    }
+
+    /// Numbers for texts.
+    pub fn names(&mut self) -> &mut Names {
+        &mut self.names
+    }
+
+    /// The numbers of an observation point, and of the source that is `log` of its account, or of `account` where it tells
+    /// none.
+    #[inline(always)]
+    pub fn point(&mut self, told: [&[u8]; 7], account: &str, log: &str) -> (u32, u32) {
+        let Self { names, sources, observed_by, .. } = self;
+        names.point(told, |point| {
+            use sensor_core::flow::point::PointAttribute::Account;
+            sources.place(*observed_by, point.get(Account).unwrap_or(account), log)
+        })
+    }
+
+    /// Appends a row, and counts it for its source.
+    #[inline(always)]
+    pub fn push(&mut self, record: &Record) {
+        let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
+        for (column, is_told) in [
+            (Column::Tos, record.tos.is_some()),
+            (Column::Packets, record.packets.is_some()),
+            (Column::Octets, record.octets.is_some()),
+            (Column::Start, record.start.is_some()),
+        ] {
+            untold |= if is_told { 0 } else { column.bit() };
+        }
+        self.sources.ledger(record.point.1).rows += 1;
+        let batch = match record.ends {
+            Ends::V4(..) => &mut self.v4,
+            Ends::V6(..) => &mut self.v6,
+        };
+        if batch.untold != untold {
+            if !batch.is_empty() {
+                hand_over(batch, &mut self.ready, &self.sources, &self.names);
+            }
+            batch.untold = untold;
+        }
+        write(batch, record);
+        if batch.is_full() {
+            hand_over(batch, &mut self.ready, &self.sources, &self.names);
+        }
+    }
+
+    /// To be called before each record: numbers of names that were given out for the one before may be forgotten.
+    #[inline(always)]
+    pub fn begin(&mut self) {
+        if self.names.are_many() {
+            self.end_names();
+        }
+    }
+
+    /// Hands over what numbers names, and forgets these.
+    #[cold]
+    fn end_names(&mut self) {
+        let Self { v4, v6, ready, names, sources, .. } = self;
+        for batch in [v4, v6] {
+            hand_over(batch, ready, sources, names);
+        }
+        names.renew();
+    }
+
+    /// Hands the batches that are full to `sink`, with `all` those that hold anything.
+    pub fn take(&mut self, all: bool, sink: impl FnMut(FlowBatch)) {
+        let Self { v4, v6, ready, names, sources, .. } = self;
+        if all {
+            for batch in [v4, v6] {
+                hand_over(batch, ready, sources, names);
+            }
+        }
+        ready.drain(..).for_each(sink);
+    }
+}
+
+impl Sources {
+    #[cold]
+    fn place(&mut self, provider: Source, account: &str, log: &str) -> u32 {
+        let id = SourceId::Cloud { provider, account: account.to_owned(), log: log.to_owned() };
+        if let Some(place) = self.by_id.get(&id) {
+            return *place;
+        }
+        let id = match self.all.len() {
+            few if few < MOST_SOURCES => id,
+            _ => {
+                let (account, log) = ("other accounts".to_owned(), log.to_owned());
+                let others = SourceId::Cloud { provider, account, log };
+                if let Some(place) = self.by_id.get(&others) {
+                    return *place;
+                }
+                // One more for each log whose accounts have no place.
+                if self.all.len() >= 2 * MOST_SOURCES {
+                    return (self.all.len() - 1) as u32;
+                }
+                others
+            }
+        };
+        let place = self.all.len() as u32;
+        self.all.push((Arc::new(Device::of(id.clone())), Ledger::default()));
+        self.by_id.insert(id, place);
+        place
+    }
+
+    #[inline(always)]
+    fn ledger(&mut self, place: u32) -> &mut Ledger {
+        &mut self.all[place as usize].1
+    }
+}
+
+/// Makes the batch one that can be looked at, and puts it among those that are ready.
+fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Sources, names: &Names) {
+    if batch.is_empty() {
+        return;
+    }
+    let next = match batch.addresses {
+        Addresses::V4 { .. } => FlowBatch::v4(batch.observed_by),
+        Addresses::V6 { .. } => FlowBatch::v6(batch.observed_by),
+    };
+    let mut whole = std::mem::replace(batch, next);
+    batch.untold = whole.untold;
+    whole.level();
+    // The rows of a batch are of few of the sources.
+    let mut places: HashMap<u32, u32> = HashMap::new();
+    let mut last = (u32::MAX, 0);
+    for place in &mut whole.device {
+        if *place != last.0 {
+            let own = *places.entry(*place).or_insert_with(|| {
+                whole.devices.push(sources.all[*place as usize].0.clone());
+                whole.devices.len() as u32 - 1
+            });
+            last = (*place, own);
+        }
+        *place = last.1;
+    }
+    let (points, texts, label_sets) = names.tables();
+    whole.points.clone_from(points);
+    whole.texts.clone_from(texts);
+    whole.label_sets.clone_from(label_sets);
+    ready.push(whole);
+}
+
+#[inline(always)]
+fn write(batch: &mut FlowBatch, record: &Record) {
+    let row = batch.len();
+    match (&mut batch.addresses, record.ends) {
+        (Addresses::V4 { source, destination }, Ends::V4(from, to)) => {
+            source.push(from);
+            destination.push(to);
+        }
+        (Addresses::V6 { source, destination }, Ends::V6(from, to)) => {
+            source.push(from);
+            destination.push(to);
+        }
+        _ => return debug_assert!(false, "the caller chose the batch by the family"),
+    }
+    batch.source_port.push(record.ports.0);
+    batch.destination_port.push(record.ports.1);
+    batch.protocol.push(record.protocol);
+    batch.packets.push(record.packets.unwrap_or(0));
+    batch.octets.push(record.octets.unwrap_or(0));
+    // Who reads times of a flow whose start is not told finds it without duration.
+    batch.start.push(record.start.unwrap_or(record.end));
+    batch.end.push(record.end);
+    batch.tcp_flags.push(record.tcp_flags.unwrap_or(TCP_FLAGS_UNTOLD));
+    batch.direction.push(record.direction.map_or(DIRECTION_UNTOLD, |way| way as u8));
+    batch.device.push(record.point.1);
+    put(&mut batch.tos, row, record.tos.unwrap_or(0));
+    put(&mut batch.observation_point, row, record.point.0);
+    put(&mut batch.action, row, record.action.map_or(0, |action| action as u8));
+    put(&mut batch.version, row, record.version);
+    put(&mut batch.traffic_path, row, record.traffic_path);
+    put(&mut batch.initiator, row, record.initiator);
+    let RecordTexts { rule, reject_reason, flow_state, encryption, data_status } = record.texts;
+    put(&mut batch.rule, row, rule);
+    put(&mut batch.reject_reason, row, reject_reason);
+    put(&mut batch.flow_state, row, flow_state);
+    put(&mut batch.encryption, row, encryption);
+    put(&mut batch.data_status, row, data_status);
+    put(&mut batch.source_labels, row, record.labels.0);
+    put(&mut batch.destination_labels, row, record.labels.1);
+    match record.via {
+        None => {}
+        Some(Via::V4(address)) => put(&mut batch.via_v4, row, address),
+        Some(Via::V6(address)) => put(&mut batch.via_v6, row, address),
+    }
+}
+
+/// Writes what is told of `row`; a column of which nothing has been told yet stays without rows.
+#[inline(always)]
+fn put<T: Copy + Default + PartialEq>(column: &mut Vec<T>, row: usize, value: T) {
+    if value != T::default() {
+        column.resize(row, T::default());
+        column.push(value);
+    }
+}
