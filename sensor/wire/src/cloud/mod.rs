@@ -1,6 +1,6 @@
 //! Flow logs of clouds: octets of log objects in, batches of flow records out.
 //!
-//! * [`format`]: which format an object has, by its first octets. [`decoder`]: an object in any of them; what the readers of
+//! * [`mod@format`]: which format an object has, by its first octets. [`decoder`]: an object in any of them; what the readers of
 //!   files and buckets call.
 //! * [`flows`]: the batches being filled, and one row's worth of them: what every provider's module writes to. [`names`]: texts
 //!   and observation points, numbered.
