@@ -4,6 +4,7 @@
 //! way to say what is missing, and no second language. Verbs call [`setup`] for what they need themselves.
 
 mod bench;
+mod beside;
 mod build;
 mod demo;
 mod dist;

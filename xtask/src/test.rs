@@ -1,9 +1,11 @@
 //! The tests, in stages from the quickest to the slowest.
 //!
-//! `host` needs neither root nor an eBPF toolchain; where it may, it installs the programs that give second opinions. The labs run one at a time: they share the machine's kernel and
-//! compare counts. The last stages boot kernels of Debian's in a virtual machine, once each.
+//! `host` needs neither root nor an eBPF toolchain; where it may, it installs the programs that give second opinions. The labs
+//! run one at a time: they share the machine's kernel and compare counts. The last stages boot kernels of Debian's in a virtual
+//! machine, once each; where all stages run, they do so beside the labs.
 
 use std::{
+    cell::RefCell,
     path::PathBuf,
     process::{Command, ExitCode},
 };
@@ -13,6 +15,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::{
+    beside::Beside,
     build, fuzz, package, process, qemu,
     setup::{self, Need},
     stages::{self, Skip, Stage},
@@ -25,6 +28,9 @@ const LABS: &str = "tests";
 /// The integration tests of [`LABS`] that run on other kernels. The second runs nowhere else: what it is to find may stop
 /// the kernel.
 const MACHINE_TESTS: [&str; 2] = ["kernel", "machine"];
+
+/// The stages that boot a virtual machine.
+const MACHINES: [&str; 2] = ["kernel-6.1", "kernel-6.12"];
 
 /// Variables that tell the labs where the agent is, and the directory of the eBPF objects.
 pub const AGENT: &str = "SENSOR_BINARY";
@@ -72,6 +78,7 @@ impl Name {
 /// # Errors
 /// None of its own: what fails is in the summary and in the exit code.
 pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Result<ExitCode> {
+    let beside = RefCell::new(None);
     let mut stages = Vec::new();
     for name in Name::value_variants() {
         let is_meant = if chosen.is_empty() { !name.is_nightly() } else { chosen.contains(name) };
@@ -81,7 +88,20 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
         stages.push(match name {
             Name::Host => Stage::new("host", || host(filter)),
             Name::Fuzz => Stage::new("fuzz", || fuzz_targets(workspace)),
-            Name::Labs => Stage::new("labs", || labs(workspace, filter)),
+            Name::Labs if chosen.is_empty() => Stage::new("labs", || {
+                labs(workspace, filter, || {
+                    build_for_machines(workspace)?;
+                    beside.replace(Some(Beside::start(workspace, &MACHINES)?));
+                    Ok(())
+                })
+            }),
+            Name::Labs => Stage::new("labs", || labs(workspace, filter, || Ok(()))),
+            Name::Kernel61 if chosen.is_empty() => Stage::new("kernels", || match beside.take() {
+                Some(beside) => beside.finish(),
+                // Nobody has started them, since the labs did not come that far.
+                None => Beside::start(workspace, &MACHINES)?.finish(),
+            }),
+            Name::Kernel612 if chosen.is_empty() => continue,
             Name::Kernel61 => {
                 Stage::new("kernel-6.1", || kernel(workspace, qemu::Series::V6_1, filter))
             }
@@ -139,7 +159,12 @@ fn fuzz_targets(workspace: &Workspace) -> Result<()> {
     fuzz::check(workspace)
 }
 
-fn labs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+/// `beside` is done when all is built.
+fn labs(
+    workspace: &Workspace,
+    filter: Option<&str>,
+    beside: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     require_root("labs")?;
     setup::programs(&[Need::Labs])?;
     build::ebpf(workspace)?;
@@ -153,7 +178,18 @@ fn labs(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
         .args(["test", "--package", LABS])
         .args(filter)
         .args(["--", "--test-threads=1"]);
+    let mut built = process::cargo();
+    process::run(built.args(["test", "--package", LABS, "--no-run", "--quiet"]))?;
+    beside()?;
     process::run(&mut cargo)
+}
+
+/// All that stages of [`MACHINES`] need, so that they have nothing to install and to build.
+fn build_for_machines(workspace: &Workspace) -> Result<()> {
+    setup::programs(&[Need::Machine])?;
+    build::ebpf(workspace)?;
+    build::agent(workspace, false)?;
+    executables(MACHINE_TESTS).map(drop)
 }
 
 /// One boot for all that is tested on a kernel: starting the machine costs more than most tests do.
