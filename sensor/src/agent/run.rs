@@ -82,6 +82,8 @@ pub fn run(
     let plant = Arc::new(capabilities::born(Role::Files, start)??);
     let mut intake = Intake::start(config, &plant)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &plant)).transpose()?;
+    // What hooks there were before has been named.
+    capabilities::kept(Role::Lead);
     let changing = reconfigure::Rooms {
         plant: plant.clone(),
         intake: intake.sockets(),

@@ -8,6 +8,7 @@ use std::{
     collections::{BinaryHeap, binary_heap::PeekMut},
 };
 
+use super::window::mix;
 use crate::flow::{
     index::Index,
     pages,
@@ -17,6 +18,13 @@ use crate::flow::{
 /// Odd constants without a pattern: the fractions of the golden and of the silver ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const SILVER: u64 = 0x6a09_e667_f3bc_c909;
+
+/// Both halves of a product, as one.
+#[inline(always)]
+fn fold(one: u64, other: u64) -> u64 {
+    let wide = u128::from(one) * u128::from(other);
+    wide as u64 ^ (wide >> 64) as u64
+}
 
 /// The number of a key as long as it is watched.
 pub type Slot = u32;
@@ -39,7 +47,7 @@ pub struct Keys<S> {
     index: Index,
     free: Vec<Slot>,
     idle: BinaryHeap<Reverse<(u64, Slot)>>,
-    seed: u64,
+    seeds: [u64; 2],
     /// Keys that have been removed so far; may run over.
     removed: u32,
 }
@@ -58,6 +66,9 @@ impl<S: State> Keys<S> {
     /// No keys yet, each to be of `stride` words. The seed protects against keys made to collide; nothing that can be seen
     /// depends on it.
     pub fn new(stride: usize, seed: u64) -> Self {
+        // A product with 0 is 0, whatever the other factor. High words of IPv4 addresses are 0, so the first may not be 0; and
+        // nobody may know the second, who could send addresses whose low word it is.
+        let seeds = [mix(seed ^ GOLDEN) | 1, mix(seed ^ SILVER)];
         Self {
             stride,
             words: Vec::new(),
@@ -65,7 +76,7 @@ impl<S: State> Keys<S> {
             index: Index::default(),
             free: Vec::new(),
             idle: BinaryHeap::new(),
-            seed,
+            seeds,
             removed: 0,
         }
     }
@@ -80,14 +91,11 @@ impl<S: State> Keys<S> {
     pub fn hash(&self, key: &[u64]) -> Hash {
         // One wide multiplication for two words, folded: most keys are two addresses, and their high words mostly the same.
         // Mixing each word thoroughly would take longer than comparing the key.
-        let fold = |one: u64, other: u64| {
-            let wide = u128::from(one) * u128::from(other);
-            wide as u64 ^ (wide >> 64) as u64
-        };
         let (pairs, rest) = key[..self.stride].as_chunks();
         let pairs = pairs.iter().map(|[high, low]| (*high, *low));
         let all = pairs.chain(rest.iter().map(|word| (0, *word)));
-        let hash = all.fold(self.seed, |hash, (high, low)| fold(high ^ hash, low ^ GOLDEN));
+        let [seed, other] = self.seeds;
+        let hash = all.fold(seed, |hash, (high, low)| fold(high ^ hash, low ^ other));
         Hash(fold(hash ^ GOLDEN, SILVER) as u32)
     }
 
@@ -226,5 +234,46 @@ impl<S: State> Keys<S> {
     #[inline(always)]
     pub fn peek(&self, slot: Slot) -> &S {
         &self.states[slot as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Nothing;
+
+    impl State for Nothing {
+        fn newest(&self) -> u64 {
+            0
+        }
+    }
+
+    /// Whether keys have hashes of their own, but for a few, where each number gives one.
+    fn are_spread<const N: usize>(seed: u64, key: impl Fn(u64) -> [u64; N]) -> bool {
+        const KEYS: u64 = 20_000;
+        let keys = Keys::<Nothing>::new(N, seed);
+        let hashes: HashSet<u32> = (0..KEYS).map(|number| keys.hash(&key(number)).0).collect();
+        hashes.len() as u64 > KEYS - 10
+    }
+
+    #[test]
+    fn keys_of_every_length_are_spread_with_every_seed() {
+        // The last two are seeds of which [`mix`] would make 0.
+        for seed in [0, 1, GOLDEN ^ SILVER, u64::MAX, GOLDEN, SILVER] {
+            assert!(are_spread(seed, |number| [number]), "a port, {seed:x}");
+            assert!(are_spread(seed, |number| [0, 0x0a00_0000 | number]), "an address, {seed:x}");
+            let pair = |number: u64| [0, 0x0a00_0000 | number / 100, 0, 0xc0a8_0000 | number % 100];
+            assert!(are_spread(seed, pair), "two addresses, {seed:x}");
+            assert!(are_spread(seed, |number| [0, 0x0a00_0001, number]), "and a port, {seed:x}");
+            // Constants that everybody can read spoil nothing.
+            for low in [1, GOLDEN, SILVER] {
+                let network = |number| [0x2001_0db8_0000_0000 | number, low];
+                assert!(are_spread(seed, network), "networks of one host {low:x}, {seed:x}");
+            }
+        }
     }
 }

@@ -34,6 +34,8 @@ pub struct Needs {
 /// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// It attaches to the interfaces of the start; then it goes on as [`Role::Lead`].
+    Start,
     /// It follows interfaces and attaches to them. Every other thread has a part of what it has.
     Lead,
     /// It puts another configuration in force: it opens listeners, forwards and files.
@@ -48,7 +50,7 @@ pub enum Role {
 
 impl Role {
     /// What it keeps of the capabilities that the agent has. The table is in `docs/SECURITY.md`.
-    fn kept(self, needs: &Needs) -> CapabilitySet {
+    pub fn kept(self, needs: &Needs) -> CapabilitySet {
         let when = |needed: bool, set| if needed { set } else { CapabilitySet::empty() };
         let files = when(needs.foreign_files, CapabilitySet::DAC_OVERRIDE);
         // For receive buffers; also those of a listener that a reload brings first.
@@ -59,12 +61,22 @@ impl Role {
         // Before Linux 5.19 every command of bpf(2) takes CAP_BPF; later ones ask for it only where something is made.
         let drain = when(needs.captures, CapabilitySet::BPF);
         match self {
+            // With CAP_SYS_ADMIN the kernel names programs of others, such as one that has the slot of XDP.
+            Self::Start => drain | reload | when(needs.captures, CapabilitySet::SYS_ADMIN),
             // CAP_PERFMON is for the verifier, which has seen all programs by now.
             Self::Lead => drain | reload,
             Self::Reload => reload,
             Self::Drain => drain,
             Self::Files => files,
             Self::Nothing => CapabilitySet::empty(),
+        }
+    }
+
+    /// What it keeps for good.
+    fn lasting(self, needs: &Needs) -> CapabilitySet {
+        match self {
+            Self::Start => Self::Lead.kept(needs),
+            role => role.kept(needs),
         }
     }
 }
@@ -84,7 +96,7 @@ pub fn decide(needs: Needs) {
 /// Where a sandbox around the process forbids the calls.
 pub fn keep(role: Role) -> io::Result<()> {
     match NEEDS.get() {
-        Some(needs) => reduce_to(role.kept(needs)),
+        Some(needs) => reduce_to(role.kept(needs), role.lasting(needs)),
         None => Ok(()),
     }
 }
@@ -96,7 +108,7 @@ pub fn kept(role: Role) {
 
 /// Gives up everything, in this thread.
 pub fn give_up() {
-    let _ = reduce_to(CapabilitySet::empty());
+    let _ = reduce_to(CapabilitySet::empty(), CapabilitySet::empty());
 }
 
 /// Does `work` in a thread that has what `role` keeps, so that every thread that comes of it has no more.
@@ -117,7 +129,10 @@ pub fn born<T: Send>(role: Role, work: impl FnOnce() -> T + Send) -> io::Result<
 /// What `work` says in a thread without any capability; none where there can be no such thread.
 pub fn without_any<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     thread::scope(|scope| {
-        let work = || reduce_to(CapabilitySet::empty()).ok().map(|()| work());
+        let work = || {
+            let none = CapabilitySet::empty();
+            reduce_to(none, none).ok().map(|()| work())
+        };
         let thread = Builder::new().spawn_scoped(scope, work).ok()?;
         thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
     })
@@ -155,14 +170,14 @@ pub fn given_up(held: CapabilitySet, before: &Needs, now: &Needs) -> Option<Give
 }
 
 /// Leaves this thread what it has of `set`, in no set that a program could inherit, and lets no program that it starts have
-/// more than it has.
-fn reduce_to(set: CapabilitySet) -> io::Result<()> {
+/// more than `lasting`.
+fn reduce_to(set: CapabilitySet, lasting: CapabilitySet) -> io::Result<()> {
     let sets = capabilities(None)?;
     // First: it takes a capability that goes. Who lacks it has a service manager or a container that has done it.
     if sets.effective.contains(CapabilitySet::SETPCAP) {
         // The kernel knows fewer than 64, and says where they end.
         let all = (0..u64::BITS).map(|number| CapabilitySet::from_bits_retain(1 << number));
-        for capability in all.filter(|one| !set.contains(*one)) {
+        for capability in all.filter(|one| !lasting.contains(*one)) {
             match capability_is_in_bounding_set(capability) {
                 Ok(true) => remove_capability_from_bounding_set(capability)?,
                 Ok(false) => {}
@@ -177,11 +192,11 @@ fn reduce_to(set: CapabilitySet) -> io::Result<()> {
     Ok(set_no_new_privs(true)?)
 }
 
-/// The names of what this thread has, sorted.
-pub fn names() -> Vec<String> {
+/// The names of what this thread has of `set`, sorted.
+pub fn names(set: CapabilitySet) -> Vec<String> {
     let Ok(sets) = capabilities(None) else { return Vec::new() };
-    let mut names: Vec<String> =
-        sets.permitted.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
+    let held = sets.permitted & set;
+    let mut names: Vec<String> = held.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
     names.sort();
     names
 }
@@ -229,6 +244,7 @@ mod tests {
             };
             let lead = Role::Lead.kept(&needs);
             assert!(ROLES.iter().all(|role| lead.contains(role.kept(&needs))), "{needs:?}");
+            assert_eq!(Role::Start.lasting(&needs), lead, "{needs:?}");
         }
     }
 

@@ -83,14 +83,16 @@ pub fn reduce(config: &Config) -> anyhow::Result<Privileges> {
         rules.extend(rules::of_system(|name| std::env::var_os(name)));
         rules
     })?;
-    if let Err(error) = capabilities::keep(Role::Lead) {
+    let kept = capabilities::keep(Role::Start);
+    if let Err(error) = &kept {
         tracing::warn!(
             %error,
             "cannot give up capabilities: the sensor keeps what it was started with; allow capset and prctl \
              (SystemCallFilter= of a unit, the seccomp profile of a container)"
         );
     }
-    let shown = Shown { capabilities: capabilities::names(), sandbox };
+    let lasting = if kept.is_ok() { Role::Lead.kept(&needs) } else { CapabilitySet::all() };
+    let shown = Shown { capabilities: capabilities::names(lasting), sandbox };
     tracing::info!(
         capabilities = listed(&shown.capabilities),
         sandbox = shown.sandbox.state,
