@@ -266,7 +266,7 @@ mod tests {
         for seed in [0, 1, GOLDEN ^ SILVER, u64::MAX, GOLDEN, SILVER] {
             assert!(are_spread(seed, |number| [number]), "a port, {seed:x}");
             assert!(are_spread(seed, |number| [0, 0x0a00_0000 | number]), "an address, {seed:x}");
-            let pair = |number: u64| [0, 0x0a00_0000 | number / 100, 0, 0xc0a8_0000 | number % 100];
+            let pair = |number: u64| [0, 0x0a00_0000 + number / 100, 0, 0xc0a8_0000 + number % 100];
             assert!(are_spread(seed, pair), "two addresses, {seed:x}");
             assert!(are_spread(seed, |number| [0, 0x0a00_0001, number]), "and a port, {seed:x}");
             // Constants that everybody can read spoil nothing.
