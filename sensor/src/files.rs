@@ -15,6 +15,10 @@ pub fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull => "; free some space there",
         io::ErrorKind::QuotaExceeded => "; free some space there, or raise the quota",
         io::ErrorKind::ReadOnlyFilesystem => "; mount it read-write",
+        // The sandbox knows directories by what they were at the start.
+        io::ErrorKind::PermissionDenied => {
+            "; check the owner and the mode of its directory, and restart the sensor if that was replaced"
+        }
         _ => "",
     }
 }

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, Read as _, Seek as _, SeekFrom},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -83,6 +84,9 @@ impl RotatedFile {
             self.opened_at = wished;
             self.open = None;
         }
+        if self.open.as_ref().is_some_and(Open::is_deleted) {
+            self.open = None;
+        }
         self.rotate_if_full(records.len() as u64, now);
         let open = match &mut self.open {
             Some(open) => open,
@@ -132,6 +136,11 @@ impl Open {
         // Not every file system knows when a file was made.
         let since = metadata.created().unwrap_or_else(|_| SystemTime::now());
         Ok(Self { file, since, is_regular })
+    }
+
+    /// Whether no name leads to it: what is written to it is nowhere.
+    fn is_deleted(&self) -> bool {
+        self.is_regular && self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }
 
     fn is_full(&self, rotation: &Rotation, more: u64, now: SystemTime) -> bool {
@@ -304,6 +313,25 @@ mod tests {
         fill(&mut file, 2..3);
         assert_eq!(read(directory.path(), "moved"), "message0\nmessage1\n");
         assert_eq!(read(directory.path(), "log"), "message2\n");
+    }
+
+    #[test]
+    fn a_deleted_file_is_made_anew_and_where_that_cannot_be_nothing_passes_for_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let below = directory.path().join("below");
+        fs::create_dir(&below).unwrap();
+        let mut file = open(&below, Rotation { max_size: 1000, ..ROTATION });
+        fill(&mut file, 0..1);
+        fs::remove_file(below.join("log")).unwrap();
+        fill(&mut file, 1..2);
+        assert_eq!(read(&below, "log"), "message1\n");
+        fs::rename(&below, directory.path().join("old")).unwrap();
+        fs::remove_dir_all(directory.path().join("old")).unwrap();
+        let error = file.append(b"lost\n", SystemTime::now()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        fs::create_dir(&below).unwrap();
+        fill(&mut file, 3..4);
+        assert_eq!(read(&below, "log"), "message3\n");
     }
 
     #[test]
