@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt,
     fs::{File, FileType, Metadata, OpenOptions},
     io::{self, Read as _},
     os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
@@ -23,6 +24,35 @@ pub fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
+/// The most that a file of some kind may hold, octets. A sparse file, or a pipe that never ends, must not take all memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Limit(pub u64);
+
+impl Limit {
+    /// What people write: configuration, policies, certificates, secrets.
+    pub const TEXT: Self = Self(4 << 20);
+    /// What programs write for the sensor: labels, lists, inventories.
+    pub const DATA: Self = Self(512 << 20);
+    /// Databases of locations.
+    pub const DATABASE: Self = Self(2 << 30);
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            octets if octets % (1 << 20) == 0 => write!(f, "{} MiB", octets >> 20),
+            octets => write!(f, "{octets} bytes"),
+        }
+    }
+}
+
+/// The error of a file that holds `size` octets, or more than the limit where that is not known.
+fn too_large(size: Option<u64>, limit: Limit) -> io::Error {
+    let size = size.map_or_else(|| format!("more than {}", limit.0), |size| size.to_string());
+    let message = format!("it has {size} bytes, and the limit is {limit}");
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
+}
+
 /// Opens the file at `path` to be read.
 ///
 /// What the process was started with (`/dev/stdin`, `/dev/fd/N`) may be a pipe, and `/dev/null` is an empty file.
@@ -39,24 +69,20 @@ pub fn open(path: &Path) -> io::Result<File> {
     if is_null(&metadata) { Ok(file) } else { regular(file, &metadata) }
 }
 
-/// The octets of the file at `path`.
+/// The octets of the file at `path`, which may be as many as `limit`.
 ///
 /// # Errors
-/// As [`open`].
-pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// As [`open`]; more octets than that.
+pub fn read(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let size = file.metadata()?.len();
+    if size > limit.0 {
+        return Err(too_large(Some(size), limit));
+    }
+    // A pipe has no size, a file may grow, and those of /proc say 0.
     let mut octets = Vec::new();
-    open(path)?.read_to_end(&mut octets)?;
-    Ok(octets)
-}
-
-/// The text in the file at `path`.
-///
-/// # Errors
-/// As [`open`]; octets that are no UTF-8.
-pub fn read_to_string(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    open(path)?.read_to_string(&mut text)?;
-    Ok(text)
+    file.take(limit.0.saturating_add(1)).read_to_end(&mut octets)?;
+    if octets.len() as u64 > limit.0 { Err(too_large(None, limit)) } else { Ok(octets) }
 }
 
 /// Makes the file at `path`, or empties it, to be written.
@@ -134,10 +160,10 @@ mod tests {
             (directory.path().to_owned(), "a directory"),
             (zero, "a device"),
         ] {
-            let error = read(&path).unwrap_err().to_string();
+            let error = read(&path, Limit::TEXT).unwrap_err().to_string();
             assert_eq!(error, format!("it is {what}, not a regular file"));
         }
-        assert!(read(&at("socket")).is_err());
+        assert!(read(&at("socket"), Limit::TEXT).is_err());
         for path in [at("fifo"), at("socket"), directory.path().to_owned()] {
             assert!(create(&path).is_err(), "{}", path.display());
         }
@@ -149,7 +175,7 @@ mod tests {
             "it is a FIFO, not a regular file"
         );
         drop(reader);
-        assert_eq!(read(&at("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(read(&at("none"), Limit::TEXT).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
@@ -158,15 +184,44 @@ mod tests {
         let path = directory.path().join("file");
         fs::write(&path, "something long").unwrap();
         create(&path).unwrap().write_all(b"text").unwrap();
-        assert_eq!(
-            (read(&path).unwrap(), read_to_string(&path).unwrap().as_str()),
-            (b"text".to_vec(), "text")
-        );
-        assert_eq!(read(Path::new("/dev/null")).unwrap(), b"");
+        assert_eq!(read(&path, Limit::TEXT).unwrap(), b"text");
+        assert_eq!(read(Path::new("/dev/null"), Limit::TEXT).unwrap(), b"");
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(b"piped").unwrap();
         drop(writer);
         let path = format!("/dev/fd/{}", reader.as_raw_fd());
-        assert_eq!(read(Path::new(&path)).unwrap(), b"piped");
+        assert_eq!(read(Path::new(&path), Limit::TEXT).unwrap(), b"piped");
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sparse");
+        File::create(&path).unwrap().set_len(4 << 30).unwrap();
+        for limit in [Limit::TEXT, Limit::DATA, Limit::DATABASE] {
+            let error = read(&path, limit).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+            let expected = format!("it has 4294967296 bytes, and the limit is {limit}");
+            assert_eq!(error.to_string(), expected);
+        }
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read(&path, Limit(5)).unwrap(), b"12345");
+        let error = read(&path, Limit(4)).unwrap_err().to_string();
+        assert_eq!(error, "it has 5 bytes, and the limit is 4 bytes");
+        assert_eq!(Limit::TEXT.to_string(), "4 MiB");
+    }
+
+    #[test]
+    fn what_says_no_size_is_read_up_to_the_limit() {
+        let status = Path::new("/proc/self/status");
+        assert_eq!(fs::metadata(status).unwrap().len(), 0, "it lies");
+        assert!(read(status, Limit::TEXT).unwrap().starts_with(b"Name:"));
+        let error = read(status, Limit(16)).unwrap_err().to_string();
+        assert_eq!(error, "it has more than 16 bytes, and the limit is 16 bytes");
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"12345").unwrap();
+        // It is still open: who read on would wait.
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert!(read(Path::new(&path), Limit(4)).is_err());
     }
 }

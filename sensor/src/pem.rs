@@ -10,7 +10,7 @@ use rustls::{
     },
 };
 
-use crate::files;
+use crate::files::{self, Limit};
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,5 +66,5 @@ pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PemError> {
-    files::read(path).map_err(|error| PemError::new(path, &error))
+    files::read(path, Limit::TEXT).map_err(|error| PemError::new(path, &error))
 }

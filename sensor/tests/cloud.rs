@@ -147,6 +147,26 @@ fn a_bucket_a_file_and_standard_input_hold_the_same_flows() {
 }
 
 #[test]
+fn a_configuration_that_does_not_hold_is_no_configuration_here_either() {
+    let (folder, path) = bucket(&record(["198.51.100.7", "10.0.0.5"], [40_000, 443], 9, 0, "19"));
+    let config = folder.path().join(".sensor.toml");
+    let decoded = || {
+        let config = config.to_str().expect("a path in UTF-8");
+        sensor(&["decode", "--format", "json", "--config", config], &[&path])
+    };
+    let absent = decoded();
+    assert_eq!((absent.status.code(), absent.stdout.len()), (Some(64), 0));
+    assert!(errors(&absent).contains("cannot read "), "{}", errors(&absent));
+    fs::write(&config, "[[device]]\nsample_rat = 7\n").expect("a file");
+    let faulty = decoded();
+    assert_eq!((faulty.status.code(), faulty.stdout.len()), (Some(64), 0));
+    assert!(errors(&faulty).contains(".sensor.toml:2:1"), "{}", errors(&faulty));
+    fs::write(&config, "").expect("a file");
+    let sound = decoded();
+    assert!(sound.status.success() && lines(&sound).len() == 1, "{}", errors(&sound));
+}
+
+#[test]
 fn the_ledger_accounts_for_every_record() {
     let (folder, path) = bucket(
         &(record(["198.51.100.7", "10.0.0.5"], [40_000, 443], 9, 0, "19")

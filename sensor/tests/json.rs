@@ -39,7 +39,9 @@ const fn case(
 
 const CASES: &[Case] = &[
     case("fields", "sensor fields", &[], 0),
-    case("unpin", "sensor unpin", &["--path", "nothing-is-pinned-here"], 0),
+    case("unpin", "sensor unpin", &["--config", "unpin.toml"], 0),
+    case("unpin-absent", "sensor unpin", &["--path", "nothing-is-pinned-here"], 64),
+    case("unpin-no-bpffs", "sensor unpin", &["--path", "policies"], 64),
     case("check-sound", "sensor check", &["--config", "sound.toml"], 0),
     case("check-against", "sensor check", &["--config", "sound.toml", "--against", "geo.toml"], 0),
     case("check-faulty", "sensor check", &["--config", "../config/many-faults.toml"], 64),

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use crate::files;
+use crate::files::{self, Limit};
 
 /// What some editors put before UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -10,9 +10,9 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// The octets of a file, without a byte order mark.
 ///
 /// # Errors
-/// When it cannot be read, or is UTF-16, in which every line would be faulty.
-pub fn octets(path: &Path) -> io::Result<Vec<u8>> {
-    let mut octets = files::read(path)?;
+/// When it cannot be read, holds more than `limit`, or is UTF-16, in which every line would be faulty.
+pub fn octets(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
+    let mut octets = files::read(path, limit)?;
     if octets.starts_with(b"\xff\xfe") || octets.starts_with(b"\xfe\xff") {
         return Err(io::Error::other("it is UTF-16; save it as UTF-8"));
     }
@@ -26,8 +26,8 @@ pub fn octets(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As those of [`octets`], and when it is not UTF-8.
-pub fn read(path: &Path) -> io::Result<String> {
-    String::from_utf8(octets(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
+pub fn read(path: &Path, limit: Limit) -> io::Result<String> {
+    String::from_utf8(octets(path, limit)?).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 #[cfg(test)]
@@ -42,7 +42,7 @@ mod tests {
         let path = directory.path().join("f");
         let check = |octets: &[u8]| {
             fs::write(&path, octets).expect("written");
-            read(&path).map_err(|error| error.to_string())
+            read(&path, Limit::TEXT).map_err(|error| error.to_string())
         };
         assert_eq!(check(b"\xef\xbb\xbf22\r\n").as_deref(), Ok("22\r\n"));
         assert_eq!(check(b"22\n").as_deref(), Ok("22\n"));

@@ -132,6 +132,8 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
         let fault = "decode reads exports and flow logs: use `sensor replay` for traffic";
         return Err(Failure::usage(fault).into());
     }
+    // Its faults are told whatever the files hold.
+    let config = config::load(args.config.as_deref(), &Overrides::default())?;
     if let Some(input) = args.cloud.input(args.content, &args.files)? {
         if args.options || args.inner_headers || args.out_counters.is_some() {
             let fault = "--options, --inner-headers and --out-counters apply to exports of routers";
@@ -141,7 +143,6 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
         return cloud::decode::decode(&args.files, show, input);
     }
     let show = Show { flows, options: args.options, ledger: args.ledger };
-    let config = config::load(args.config.as_deref(), &Overrides::default())?;
     let out_counters = args.out_counters.map(Into::into);
     let options = exports::options(&config, args.inner_headers, out_counters);
     agent::decode(&args.files, show, options)

@@ -1,13 +1,19 @@
 //! `sensor unpin`: removes what sensors with `capture.pin` have left in the kernel.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueHint};
 use sensor_core::diagnostic::Findings;
 use sensor_kernel::pins::Pins;
 use serde::Serialize;
 
-use super::report::{Body, JsonArgs, Outcome, report};
+use super::{
+    exit::Failure,
+    report::{Body, JsonArgs, Outcome, report},
+};
 use crate::agent::config::{self, capture::PINS, overrides::Overrides};
 
 /// Closes the help.
@@ -58,6 +64,10 @@ fn remove(arguments: &UnpinArgs) -> anyhow::Result<Outcome<Unpinned>> {
     };
     let removed = match Pins::left_in(&directory)? {
         Some(pins) => pins.remove()?,
+        // Whoever names a place of his own means that something is there.
+        None if arguments.path.as_deref().is_some_and(|path| path != Path::new(PINS)) => {
+            return Err(no_place(&directory).into());
+        }
         None => sensor_kernel::pins::Removed::default(),
     };
     let unpinned = Unpinned {
@@ -68,6 +78,15 @@ fn remove(arguments: &UnpinArgs) -> anyhow::Result<Outcome<Unpinned>> {
         lost_octets: removed.unaccounted.octets,
     };
     Ok(Outcome::well(unpinned, Findings::default()))
+}
+
+/// Why there can be no pins in `directory`.
+fn no_place(directory: &Path) -> Failure {
+    let what = if directory.exists() { "is not on a bpffs" } else { "does not exist" };
+    Failure::usage(format!(
+        "{} {what}: no sensor has left pins there. --path takes the `capture.pin_path` of the sensor, which is {PINS} by default",
+        directory.display()
+    ))
 }
 
 impl Body for Unpinned {

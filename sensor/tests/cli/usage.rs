@@ -20,6 +20,29 @@ fn bad_usage_exits_64() {
     }
 }
 
+/// Whoever reads the log of an agent learns from it why there is no agent.
+#[test]
+fn what_keeps_an_agent_from_its_start_is_told_in_the_form_that_a_flag_chose() {
+    let run = |config: &str, more: &[&str]| {
+        sensor(&[&["run", "--config", config, "--log-format", "json"], more].concat())
+    };
+    for (outcome, told) in [
+        (run("many-faults.toml", &[]), "the configuration has "),
+        (run("absent.toml", &[]), "cannot read absent.toml: "),
+        (run("many-faults.toml", &["--quiet"]), "the configuration has "),
+        (run("absent.toml", &["--verbose"]), "cannot read absent.toml: "),
+    ] {
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(64), ""), "{}", outcome.stderr);
+        let entries: Vec<serde_json::Value> =
+            outcome.stderr.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let [entry] = entries.as_slice() else { panic!("one entry: {}", outcome.stderr) };
+        assert_eq!(entry["level"], "ERROR", "{entry}");
+        assert!(entry["message"].as_str().is_some_and(|text| text.contains(told)), "{entry}");
+    }
+    let text = sensor(&["run", "--config", "absent.toml", "--log-format", "text"]).stderr;
+    assert!(text.starts_with("sensor: cannot read absent.toml: "), "{text}");
+}
+
 #[test]
 fn help_and_version_exit_0() {
     for arguments in [&["--help"] as &[&str], &["run", "-h"], &["replay", "--help"], &["-V"]] {

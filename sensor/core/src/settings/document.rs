@@ -1,5 +1,7 @@
 //! A text as a TOML document, with the faults of its form.
 
+use std::collections::HashSet;
+
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -32,10 +34,10 @@ fn breaks_structure(text: &str, fault: &Diagnostic) -> bool {
 
 /// Adds those of `more` that stand in lines which have no fault yet: what follows from a fault is not another one.
 pub fn add_to_sound_lines(faults: &mut Vec<Diagnostic>, mut more: Vec<Diagnostic>, text: &str) {
-    let line_of = |fault: &Diagnostic| {
-        text[..text.floor_char_boundary(fault.span.start)].matches('\n').count()
-    };
-    let faulty: Vec<usize> = faults.iter().map(line_of).collect();
+    // Looked up rather than counted for each: there may be a fault in every line of a large file.
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let line_of = |fault: &Diagnostic| ends.partition_point(|&end| end < fault.span.start);
+    let faulty: HashSet<usize> = faults.iter().map(line_of).collect();
     more.retain(|fault| !faulty.contains(&line_of(fault)));
     faults.append(&mut more);
     faults.sort_by_key(|fault| fault.span.start);

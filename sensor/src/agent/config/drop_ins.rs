@@ -11,23 +11,40 @@ use std::{
 /// The directory beside the file.
 pub const DIRECTORY: &str = "conf.d";
 
+/// Where the drop-ins of the configuration file `main` are, if there are any.
+pub fn directory(main: &Path) -> PathBuf {
+    main.with_file_name(DIRECTORY)
+}
+
 /// The drop-ins of the configuration file `main`, in the order of their names; none where there is no directory.
 ///
 /// # Errors
 /// The directory, and why it cannot be used.
 pub fn find(main: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
-    let directory = main.with_file_name(DIRECTORY);
-    match list(main, &directory) {
-        Ok(files) => Ok(files),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err((directory, error)),
-    }
+    let directory = directory(main);
+    let found = match fs::symlink_metadata(&directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => Err(error),
+        Ok(_) => list(main, &directory).map_err(|error| dangling(&directory).unwrap_or(error)),
+    };
+    found.map_err(|error| (directory, error))
+}
+
+/// What is wrong with a link that leads nowhere. Its name is there: whoever took it for no directory would drop all that the
+/// drop-ins say.
+fn dangling(directory: &Path) -> Option<io::Error> {
+    let target = fs::read_link(directory).ok()?;
+    let error = fs::metadata(directory).err()?;
+    let message = format!("it is a link to {}: {error}", target.display());
+    Some(io::Error::new(error.kind(), message))
 }
 
 fn list(main: &Path, directory: &Path) -> io::Result<Vec<PathBuf>> {
     let owner = fs::metadata(directory)?.uid();
     let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
-    if is_foreign(owner, fs::metadata(main)?.uid()) {
+    // Who reads it says why it cannot be read.
+    let Ok(main) = fs::metadata(main) else { return Ok(Vec::new()) };
+    if is_foreign(owner, main.uid()) {
         let whose = "neither to root nor to the owner of the configuration file";
         return Err(io::Error::other(format!("it belongs to user {owner}, {whose}; use chown")));
     }
@@ -255,8 +272,60 @@ error: `flow.max_flows` must lie between 1024 and 268435456
         assert_eq!(faults(&broken), expected);
         let file = directory(&[main[0], ("conf.d", "")]);
         assert_eq!(faults(&file), "error: cannot read conf.d: Not a directory (os error 20)\n");
+        fs::remove_file(file.path().join("sensor.toml")).unwrap();
+        fs::remove_file(file.path().join("conf.d")).unwrap();
+        fs::create_dir(file.path().join("conf.d")).unwrap();
+        assert_eq!(faults(&file), format!("error: cannot read sensor.toml: {no_file}\n"));
         assert!(!is_foreign(0, 1000) && !is_foreign(1000, 1000));
         assert!(is_foreign(1000, 0) && is_foreign(1000, 1001));
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_no_missing_directory() {
+        let directory =
+            directory(&[("sensor.toml", ""), ("v1/a.toml", "flow.idle_timeout = '9s'")]);
+        let conf_d = directory.path().join(DIRECTORY);
+        assert!(read(&directory).is_ok(), "none is needed");
+        symlink("v1", &conf_d).unwrap();
+        let config = read(&directory).unwrap();
+        assert_eq!(config.flow.idle_timeout, 9_000);
+        fs::rename(directory.path().join("v1"), directory.path().join("v2")).unwrap();
+        let error = config.reread().expect("a file").expect_err("nothing is there").to_string();
+        let expected = "conf.d: it is a link to v1: No such file or directory (os error 2)";
+        assert!(error.ends_with(expected), "{error}");
+        fs::remove_file(&conf_d).unwrap();
+        symlink(DIRECTORY, &conf_d).unwrap();
+        let found = faults(&directory);
+        assert!(
+            found.starts_with("error: cannot read conf.d: it is a link to conf.d: "),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn a_configuration_with_its_drop_ins_has_a_limit() {
+        let main = directory(&[("sensor.toml", "")]);
+        let file = |name: &str| fs::File::create(main.path().join(name)).unwrap();
+        file("sensor.toml").set_len(4 << 30).unwrap();
+        let limit = "and the limit is 4 MiB";
+        let expected =
+            format!("error: cannot read sensor.toml: it has 4294967296 bytes, {limit}\n");
+        assert_eq!(faults(&main), expected);
+
+        fs::write(main.path().join("sensor.toml"), "").unwrap();
+        fs::create_dir(main.path().join(DIRECTORY)).unwrap();
+        file("conf.d/h.toml").set_len(4 << 30).unwrap();
+        assert_eq!(faults(&main), expected.replace("sensor.toml", "conf.d/h.toml"));
+
+        // Each is small enough, and both are not.
+        let half = format!("#{}\n", "x".repeat((2 << 20) - 2));
+        fs::write(main.path().join("conf.d/a.toml"), &half).unwrap();
+        fs::write(main.path().join("conf.d/h.toml"), &half).unwrap();
+        assert!(read(&main).is_ok(), "just as much as is allowed");
+        fs::write(main.path().join("conf.d/h.toml"), format!("{half}#")).unwrap();
+        let expected = "error: cannot read conf.d/h.toml: it has 2097153 bytes, and the limit is 2 MiB: \
+            4 MiB is the limit of a configuration with its drop-ins, and those before it have 2097152 bytes\n";
+        assert_eq!(faults(&main), expected);
     }
 
     #[test]

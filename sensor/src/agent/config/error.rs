@@ -6,6 +6,9 @@ use sensor_core::diagnostic::{Finding, Findings, SourceMap};
 
 use super::faults::Faults;
 
+/// As many faults of files are shown; a file that is none of ours may have one in every line.
+const MOST: usize = 100;
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -52,6 +55,36 @@ fn headline(faults: &Faults) -> String {
 
 pub(super) fn findings(files: &SourceMap, faults: &Faults) -> Findings {
     let mut findings: Findings = faults.flags.iter().cloned().collect();
-    findings.extend(files.findings(&faults.file));
+    let (told, untold) = faults.file.split_at(faults.file.len().min(MOST));
+    findings.extend(files.findings(told));
+    if !untold.is_empty() {
+        findings.push(Finding::error(format!("{} more faults", untold.len())));
+    }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::agent::config::{from_text, overrides::Overrides};
+
+    use super::*;
+
+    #[test]
+    fn of_very_many_faults_the_first_are_shown_and_the_others_counted() {
+        let shown = |faulty: usize| {
+            let text: String = (0..faulty).map(|number| format!("k{number} = 1\n")).collect();
+            let faults = from_text(&text, &Overrides::default()).expect_err("unknown keys");
+            let mut files = SourceMap::default();
+            files.push("f".to_owned(), &text);
+            let error = ConfigError::Faulty { files, faults }.to_string();
+            assert!(
+                error.starts_with(&format!("the configuration has {faulty} faults\n")),
+                "{error}"
+            );
+            (error.matches("unknown key").count(), error.lines().last().unwrap().to_owned())
+        };
+        let (told, last) = shown(100);
+        assert!(told == 100 && last.contains("the keys here are"), "{last}");
+        assert_eq!(shown(103), (100, "error: 3 more faults".to_owned()));
+    }
 }

@@ -14,7 +14,7 @@ use sensor_core::{
 };
 
 use super::faults::Faults;
-use crate::agent::text;
+use crate::{agent::text, files::Limit};
 
 /// Adds the lists of `--list`; they take the place of those of the same name.
 pub(super) fn override_by(raw: &mut Named<PathBuf>, given: &[(String, PathBuf)]) {
@@ -95,7 +95,7 @@ impl ListFiles {
         let mut lists = Lists::default();
         let mut unreadable = Vec::new();
         for (name, file) in &self.0 {
-            match text::read(file) {
+            match text::read(file, Limit::DATA) {
                 Ok(text) => lists.set(name, ListValues::parse(&text)),
                 Err(source) => {
                     let (name, file) = (name.clone(), file.clone());

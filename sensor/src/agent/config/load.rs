@@ -1,6 +1,9 @@
 //! From files to configurations: at the start, and whenever the file is to be read again.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use sensor_core::{
     diagnostic::{Diagnostic, SourceMap},
@@ -22,7 +25,10 @@ use super::{
     sections::{self, Sections},
     written::Written,
 };
-use crate::{agent::text, files};
+use crate::{
+    agent::text,
+    files::{self, Limit},
+};
 
 /// Reads the file, where there is one, and its drop-ins, and lays the flags over them; all faults at once.
 pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
@@ -95,9 +101,26 @@ fn read(path: &Path) -> Result<Vec<Read>, ConfigError> {
             Err(error) => unreadable.push(error),
         }
     }
+    // All together are as much work as one file.
+    let mut left = Limit::TEXT;
     for path in paths {
-        match text::read(&path) {
-            Ok(text) => read.push(Read { path, text }),
+        let text = text::read(&path, left).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge if left < Limit::TEXT => {
+                let used = Limit::TEXT.0 - left.0;
+                let all = "is the limit of a configuration with its drop-ins";
+                let message = format!(
+                    "{error}: {} {all}, and those before it have {used} bytes",
+                    Limit::TEXT
+                );
+                io::Error::new(error.kind(), message)
+            }
+            _ => error,
+        });
+        match text {
+            Ok(text) => {
+                left.0 -= (text.len() as u64).min(left.0);
+                read.push(Read { path, text });
+            }
             Err(error) => unreadable.push((path, error)),
         }
     }

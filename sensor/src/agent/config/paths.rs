@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sensor_core::settings::schema::Table as _;
 
-use super::Config;
+use super::{Config, drop_ins};
 use crate::{export::hits::options::Destination, files};
 
 /// What is done with a path.
@@ -13,6 +13,8 @@ use crate::{export::hits::options::Destination, files};
 pub enum Access {
     /// It is read: a file, or a directory and all that is below.
     Read,
+    /// A directory whose names are read; of the files in it, those in use are named as well.
+    List,
     /// A file that is written; others are made beside it and take its place.
     File,
     /// A directory in which files are made, and which is made itself if need be.
@@ -21,7 +23,17 @@ pub enum Access {
     Present,
 }
 
-use Access::{Directory, File, Present, Read};
+impl Access {
+    /// Whether something is written there.
+    pub fn writes(self) -> bool {
+        match self {
+            Self::Read | Self::List => false,
+            Self::File | Self::Directory | Self::Present => true,
+        }
+    }
+}
+
+use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
 const TABLE: [(&str, Access); 28] = [
@@ -56,8 +68,8 @@ const TABLE: [(&str, Access); 28] = [
     ("hits.url", File),
 ];
 
-/// What the file of the configuration is called among the keys.
-pub const CONFIGURATION: &str = "configuration";
+/// What the file of the configuration and its drop-ins are called among the keys.
+const CONFIGURATION: &str = "configuration";
 
 /// A path and the key that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,18 +83,28 @@ pub struct NamedPath {
 }
 
 impl Config {
-    /// Every path that is in use, the file of the configuration first. What the process was started with (`/dev/stdin`) is
+    /// What is read when the configuration is: its file, the directory of drop-ins, and those that are there now. None where there
+    /// is no file, or one that can be read only once.
+    pub fn own_paths(&self) -> Vec<NamedPath> {
+        let path = self.written.path.as_deref().filter(|path| !files::is_inherited(path));
+        let Some(path) = path else { return Vec::new() };
+        let named = |path, access| NamedPath { key: CONFIGURATION.to_owned(), path, access };
+        let mut all = vec![named(path.to_owned(), Read), named(drop_ins::directory(path), List)];
+        // Why they cannot be listed is told when they are read.
+        let files = drop_ins::find(path).unwrap_or_default();
+        all.extend(files.into_iter().map(|file| named(file, Read)));
+        all
+    }
+
+    /// Every path that is in use, those of the configuration itself first. What the process was started with (`/dev/stdin`) is
     /// none: it is read once.
     pub fn paths(&self) -> Vec<NamedPath> {
-        let mut named = Vec::new();
+        let mut named = self.own_paths();
         let mut name = |key: &str, path: &Path, access| {
             if !files::is_inherited(path) {
                 named.push(NamedPath { key: key.to_owned(), path: path.to_owned(), access });
             }
         };
-        if let Some(path) = &self.written.path {
-            name(CONFIGURATION, path, Read);
-        }
         let captures = !self.capture.interfaces.is_empty();
         self.written.sections.paths_of_keys("", &mut |key, path| {
             let Some((_, access)) = TABLE.iter().find(|(own, _)| *own == key) else { return };
@@ -154,9 +176,11 @@ mod tests {
             config.paths().into_iter().map(shown).collect::<Vec<_>>()
         };
         let configuration = format!("configuration {}", file.display());
+        let drop_ins = format!("configuration {}", directory.path().join("conf.d").display());
         let policies = format!("policies.paths {}", directory.path().join("p").display());
         let expected = [
             configuration.as_str(),
+            drop_ins.as_str(),
             "capture.pin_path /sys/fs/bpf/sensor",
             "collector.tls.ca /ca.pem",
             policies.as_str(),
@@ -168,7 +192,14 @@ mod tests {
         assert_eq!(named(text), expected);
         assert_eq!(
             named("[[listen]]\nurl = 'netflow://127.0.0.1:2055'"),
-            [configuration.as_str(), "control.socket /run/sensor/control.sock"]
+            [configuration.as_str(), drop_ins.as_str(), "control.socket /run/sensor/control.sock"]
+        );
+        fs::create_dir(directory.path().join("conf.d")).unwrap();
+        fs::write(directory.path().join("conf.d/a.toml"), "[geo]\nasn = '/a.mmdb'\n").unwrap();
+        let drop_in = format!("{drop_ins}/a.toml");
+        assert_eq!(
+            named("[[listen]]\nurl = 'netflow://127.0.0.1:2055'\n[control]\nenabled = false"),
+            [configuration.as_str(), &drop_ins, &drop_in, "geo.asn /a.mmdb"]
         );
     }
 }

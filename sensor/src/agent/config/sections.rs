@@ -3,7 +3,7 @@
 //! [`parse`] checks form only (known keys, right types); what the values mean together is judged by [`super::resolve`],
 //! after the flags of the command line have had their say.
 
-use std::path::PathBuf;
+use std::{collections::HashMap, ops::Range, path::PathBuf};
 
 use sensor_core::{
     diagnostic::Diagnostic,
@@ -82,7 +82,10 @@ pub fn parse(text: &str) -> (Option<Sections>, Vec<Diagnostic>) {
     let Some(document) = document else { return (None, faults) };
     let mut faults_of_form = Vec::new();
     let raw = Sections::read(&document, "", &mut faults_of_form);
-    name_homes(&document, Sections::KEYS, &mut faults_of_form);
+    // The first at a place is the one that the place has; a large file may have a fault in every line.
+    let faults_by_place = faults_of_form.iter().enumerate().rev();
+    let by_place = faults_by_place.map(|(index, fault)| (fault.span.clone(), index)).collect();
+    name_homes(&document, Sections::KEYS, &mut faults_of_form, &by_place);
     document::add_to_sound_lines(&mut faults, faults_of_form, text);
     (raw, faults)
 }
@@ -92,21 +95,26 @@ const RENAMED: [(&str, &str); 2] = [("exporter", "[[device]]"), ("exporters", "`
 
 /// Adds to faults of unknown keys what such a key is called now, or which section it belongs in, unless they know a better
 /// word.
-fn name_homes(found: &Spanned<DeValue<'_>>, known: &[Key], faults: &mut [Diagnostic]) {
+fn name_homes(
+    found: &Spanned<DeValue<'_>>,
+    known: &[Key],
+    faults: &mut [Diagnostic],
+    by_place: &HashMap<Range<usize>, usize>,
+) {
     match found.get_ref() {
         DeValue::Array(elements) => {
-            elements.iter().for_each(|element| name_homes(element, known, faults));
+            elements.iter().for_each(|element| name_homes(element, known, faults, by_place));
         }
         DeValue::Table(table) => {
             for (name, value) in table {
                 if let Some(key) = known.iter().find(|key| key.name == name.get_ref()) {
-                    name_homes(value, key.inner, faults);
+                    name_homes(value, key.inner, faults, by_place);
                     continue;
                 }
                 let is_home =
                     |section: &&Key| section.inner.iter().any(|key| key.name == name.get_ref());
-                let fault = faults.iter_mut().find(|fault| fault.span == name.span());
-                let Some(fault) = fault else { continue };
+                let Some(&index) = by_place.get(&name.span()) else { continue };
+                let fault = &mut faults[index];
                 if let Some((_, now)) = RENAMED.iter().find(|(old, _)| old == name.get_ref()) {
                     (fault.label, fault.help) = (Some(format!("renamed to {now}")), None);
                 } else if let Some(home) = Sections::KEYS.iter().find(is_home)

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     agent::config::metrics::MetricsConfig,
-    files,
+    files::{self, Limit},
     pem::{self, PemError},
 };
 
@@ -130,7 +130,8 @@ pub struct TokenFile(PathBuf);
 impl TokenFile {
     fn read(&self) -> Result<String, TokenError> {
         let failed = |problem: String| TokenError { path: self.0.clone(), problem };
-        let octets = files::read(&self.0).map_err(|error| failed(error.to_string()))?;
+        let octets =
+            files::read(&self.0, Limit::TEXT).map_err(|error| failed(error.to_string()))?;
         let text = String::from_utf8(octets).map_err(|_| failed("not UTF-8".to_owned()))?;
         match text.trim() {
             "" => Err(failed("it contains no token".to_owned())),

@@ -18,7 +18,7 @@ use sensor_kernel::addresses;
 
 use crate::{
     agent::{config::context::ContextConfig, mode::Mode, text},
-    files,
+    files::{self, Limit},
 };
 
 /// The addresses of this host, where flows are its own.
@@ -112,7 +112,7 @@ pub fn sources(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Sources, Ve
     }
     for path in &config.databases {
         let name = path.display().to_string();
-        let database = match files::read(path) {
+        let database = match files::read(path, Limit::DATABASE) {
             Ok(bytes) => sources.database(&name, bytes).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
@@ -131,7 +131,7 @@ pub fn read_labels(sources: &mut Sources, path: &Path) -> FileReport {
 /// Bytes that are no UTF-8 spoil their line and not the file.
 fn read_text(path: &Path, read: impl FnOnce(&str, &str) -> Report) -> FileReport {
     let name = path.display().to_string();
-    match text::octets(path) {
+    match text::octets(path, Limit::DATA) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
             let report = read(&name, &text);

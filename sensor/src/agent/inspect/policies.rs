@@ -17,7 +17,7 @@ use sensor_core::{
 };
 
 pub use crate::agent::config::policies::STOCK;
-use crate::agent::text;
+use crate::{agent::text, files::Limit};
 
 /// How the names of test files end.
 pub const TEST: &str = ".test.toml";
@@ -147,7 +147,7 @@ pub fn is_test(path: &Path) -> bool {
 /// # Errors
 /// When it cannot be read.
 pub fn read(path: &Path) -> Result<PolicyFile, UnreadablePolicies> {
-    let text = text::read(path).map_err(unreadable(path))?;
+    let text = text::read(path, Limit::TEXT).map_err(unreadable(path))?;
     Ok(PolicyFile { path: path.display().to_string(), text })
 }
 

@@ -33,19 +33,23 @@ pub fn first(config: &Config, named: &[NamedPath]) -> Option<String> {
 
 /// The first of the files of `config` that permissions refuse to this thread, in words.
 pub fn refused(config: &Config, named: &[NamedPath]) -> Option<String> {
-    let read = |named: &NamedPath| match named.access {
-        Access::Read => unreadable(&named.path, LEVELS),
-        // Where pins lie is looked at as what is read, if it is there.
-        Access::Directory | Access::Present => unreadable(&named.path, 1),
-        Access::File => None,
-    };
     let written = || {
         let denied = io::Error::from_raw_os_error(libc::EACCES).to_string();
         let faults = inspect::paths::faults(config, Mode::Live).into_iter();
         let mut denied = faults.map(|fault| fault.message).filter(|text| text.contains(&denied));
         denied.next()
     };
-    named.iter().find_map(read).or_else(written)
+    of_read(named).or_else(written)
+}
+
+/// The first of those that are read, or listed.
+pub fn of_read(named: &[NamedPath]) -> Option<String> {
+    named.iter().find_map(|named| match named.access {
+        Access::Read => unreadable(&named.path, LEVELS),
+        // Where pins lie is looked at as what is read, if it is there.
+        Access::List | Access::Directory | Access::Present => unreadable(&named.path, 1),
+        Access::File => None,
+    })
 }
 
 /// The first file at or below `path` that permissions do not let this thread read.

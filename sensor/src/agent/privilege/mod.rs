@@ -23,7 +23,6 @@ use super::{
     config::{
         Config,
         effect::{self, Effect},
-        paths::CONFIGURATION,
         security::SandboxWish,
     },
     status::agent::{Privileges as Shown, SandboxState},
@@ -122,22 +121,24 @@ impl Privileges {
         if let Some(given_up) = capabilities::given_up(self.held, &self.needs, &now) {
             return Err(Beyond::Capability(given_up));
         }
-        let held = self.held.contains(CapabilitySet::DAC_OVERRIDE);
-        if held && !self.needs.foreign_files {
-            foreign::refused(config, &named).map_or(Ok(()), |why| Err(Beyond::Foreign(why)))?;
-        }
-        Ok(())
+        self.check_foreign(|| foreign::refused(config, &named))
     }
 
-    /// The same for the file of `config` itself, before it is read again.
+    /// The same for the file of `config` itself and its drop-ins, before they are read again.
     ///
     /// # Errors
-    /// When it is not.
-    pub fn check_file(&self, config: &Config) -> Result<(), Outside> {
-        let paths = config.paths();
-        let file = paths.iter().position(|named| named.key == CONFIGURATION);
-        let file = file.map_or(&[][..], |at| &paths[at..=at]);
-        self.fence.as_ref().map_or(Ok(()), |fence| fence.check(file))
+    /// When they are not.
+    pub fn check_file(&self, config: &Config) -> Result<(), Beyond> {
+        let named = config.own_paths();
+        self.fence.as_ref().map_or(Ok(()), |fence| fence.check(&named))?;
+        self.check_foreign(|| foreign::of_read(&named))
+    }
+
+    /// What permissions refuse is explained only to root that could have used it.
+    fn check_foreign(&self, refused: impl FnOnce() -> Option<String>) -> Result<(), Beyond> {
+        let held = self.held.contains(CapabilitySet::DAC_OVERRIDE);
+        let refused = if held && !self.needs.foreign_files { refused() } else { None };
+        refused.map_or(Ok(()), |why| Err(Beyond::Foreign(why)))
     }
 }
 
@@ -247,4 +248,91 @@ fn listed(names: &[String]) -> String {
 pub fn give_up() {
     sandbox::enter_nothing();
     capabilities::give_up();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::agent::config::{load, overrides::Overrides};
+
+    /// A configuration with drop-ins, loaded.
+    fn site() -> (TempDir, Config) {
+        let site = tempfile::tempdir().unwrap();
+        for directory in ["etc/conf.d", "srv"] {
+            fs::create_dir_all(site.path().join(directory)).unwrap();
+        }
+        for file in ["etc/sensor.toml", "etc/conf.d/a.toml", "srv/b.toml"] {
+            fs::write(site.path().join(file), "[control]\nenabled = false\n").unwrap();
+        }
+        let config = load(Some(&site.path().join("etc/sensor.toml")), &Overrides::default());
+        (site, config.unwrap())
+    }
+
+    /// Those of an agent that was started by root with `config`, and could give all up.
+    fn reduced(config: &Config) -> Privileges {
+        let mut fence = Fence::default();
+        for Rule { path, right } in rules::of_paths(&config.paths()) {
+            // There may be no bpffs.
+            let Ok(found) = fs::metadata(path) else { continue };
+            fence.admit(&found, right);
+        }
+        Privileges {
+            fence: Some(fence),
+            needs: Needs::default(),
+            held: CapabilitySet::all(),
+            shown: Shown::default(),
+        }
+    }
+
+    #[test]
+    fn drop_ins_out_of_reach_are_explained() {
+        let (site, config) = site();
+        let at = |path: &str| site.path().join(path);
+        let privileges = reduced(&config);
+        let refused = |path: &str| {
+            let said = privileges.check_file(&config).unwrap_err().to_string();
+            let path = at(path).display().to_string();
+            let expected =
+                format!("configuration: the sandbox does not let the sensor read {path}\n");
+            assert!(said.starts_with(&expected) && said.contains("restart the sensor"), "{said}");
+        };
+        fs::write(at("etc/conf.d/c.toml"), "").unwrap();
+        privileges.check_file(&config).unwrap();
+        symlink(at("srv/b.toml"), at("etc/conf.d/zz.toml")).unwrap();
+        refused("etc/conf.d/zz.toml");
+        // An agent that is started with it reaches where it leads.
+        reduced(&config).check_file(&config).unwrap();
+        fs::remove_dir_all(at("etc/conf.d")).unwrap();
+        symlink(at("srv"), at("etc/conf.d")).unwrap();
+        refused("etc/conf.d");
+        reduced(&config).check_file(&config).unwrap();
+    }
+
+    #[test]
+    fn drop_ins_that_permissions_refuse_are_told_at_the_start_and_at_a_reload() {
+        let (site, config) = site();
+        let privileges = reduced(&config);
+        let without = |path: &str| {
+            let path = site.path().join(path);
+            let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            mode(0);
+            let started = || foreign::refused(&config, &config.paths());
+            let started = capabilities::without_any(started).unwrap();
+            let reloaded = capabilities::without_any(|| privileges.check_file(&config)).unwrap();
+            mode(0o755);
+            let why = started.expect("it cannot be read");
+            let expected =
+                format!("cannot read {}: Permission denied (os error 13)", path.display());
+            assert_eq!(why, expected);
+            let said = reloaded.unwrap_err().to_string();
+            assert!(said.starts_with(&expected) && said.contains("restart the sensor"), "{said}");
+        };
+        without("etc/conf.d/a.toml");
+        without("etc/conf.d");
+        assert_eq!(capabilities::without_any(|| foreign::of_read(&config.paths())), Some(None));
+    }
 }

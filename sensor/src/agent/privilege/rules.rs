@@ -66,7 +66,7 @@ pub fn of_paths(named: &[NamedPath]) -> Vec<Rule> {
 fn of_path(path: &Path, access: Access) -> Vec<Rule> {
     let rule = |path: PathBuf, right| Rule { path, right };
     match access {
-        Access::Read => {
+        Access::Read | Access::List => {
             let real = fs::canonicalize(path).ok();
             let places = [Some(path), real.as_deref()].into_iter().flatten();
             places.map(|path| rule(holder(path), Right::Read)).collect()

@@ -3,7 +3,14 @@
 //! The kernel says "permission denied" to who goes beyond, which reads as if somebody had to change a mode. So a reload asks
 //! [`Fence::check`] first, which goes by the same inodes as the kernel.
 
-use std::{collections::HashMap, fmt, fs, os::unix::fs::MetadataExt as _, path::Path, thread};
+use std::{
+    collections::HashMap,
+    fmt,
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    thread,
+};
 
 use landlock::{
     ABI, Access as _, AccessFs, BitFlags, LandlockStatus, PathBeneath, PathFd, RestrictionStatus,
@@ -110,8 +117,7 @@ pub fn enter(rules: &[Rule]) -> Result<Fence, SandboxError> {
             continue;
         }
         ruleset = ruleset.add_rule(PathBeneath::new(place, access))?;
-        let writes = fence.places.entry((found.dev(), found.ino())).or_default();
-        *writes |= *right == Right::Write;
+        fence.admit(&found, *right);
     }
     of_status(&ruleset.restrict_self()?)?;
     Ok(fence)
@@ -129,10 +135,7 @@ pub struct Outside(Vec<NamedPath>);
 impl fmt::Display for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for NamedPath { key, path, access } in &self.0 {
-            let what = match access {
-                Access::Read => "read",
-                Access::File | Access::Directory | Access::Present => "write to",
-            };
+            let what = if access.writes() { "write to" } else { "read" };
             let path = path.display();
             writeln!(f, "{key}: the sandbox does not let the sensor {what} {path}")?;
         }
@@ -144,6 +147,12 @@ impl fmt::Display for Outside {
 }
 
 impl Fence {
+    /// From now on what was `found` is in reach.
+    pub fn admit(&mut self, found: &Metadata, right: Right) {
+        let writes = self.places.entry((found.dev(), found.ino())).or_default();
+        *writes |= right == Right::Write;
+    }
+
     /// Whether the agent can use everything of `named`, as far as this fence is concerned.
     ///
     /// # Errors
@@ -155,7 +164,7 @@ impl Fence {
     }
 
     fn allows(&self, path: &Path, access: Access) -> bool {
-        let writes = access != Access::Read;
+        let writes = access.writes();
         // What is there already, or else the directory in which it would be made.
         match rules::existing(path) {
             Ok(found) => found.ancestors().any(|place| self.holds(place, writes)),

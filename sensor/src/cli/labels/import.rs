@@ -12,7 +12,7 @@ use sensor_core::{
 };
 
 use super::args::ImportArgs;
-use crate::{agent::text, cli::exit::Failure, stdio};
+use crate::{agent::text, cli::exit::Failure, files::Limit, stdio};
 
 /// Prints the labels; what a person should know of them goes to stderr.
 pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
@@ -56,5 +56,5 @@ fn read(path: &Path) -> io::Result<String> {
         stdin().lock().read_to_string(&mut text)?;
         return Ok(text);
     }
-    text::read(path)
+    text::read(path, Limit::DATA)
 }

@@ -18,7 +18,7 @@ use crate::{
         },
         net::tls,
     },
-    files,
+    files::{self, Limit},
 };
 
 /// The longest wait that a server may ask for.
@@ -163,7 +163,8 @@ fn authorized(
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let text = files::read_to_string(path).map_err(|error| error.to_string())?;
+    let octets = files::read(path, Limit::TEXT).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(octets).map_err(|_| "it is not UTF-8".to_owned())?;
     match text.trim() {
         "" => Err("nothing is in it".to_owned()),
         text => Ok(text.to_owned()),
