@@ -370,3 +370,89 @@ fn flows_of_clouds_become_ipfix_and_are_read_again() {
         assert!(options.contains(text), "{options}");
     }
 }
+
+#[test]
+fn what_is_no_log_in_a_folder_is_named_and_counted_and_the_rest_is_read() {
+    let (folder, path) = bucket(&record(["198.51.100.7", "10.0.0.5"], [40_000, 443], 9, 0, "19"));
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("AWSLogs/README.txt"), "What lies here?\n").expect("a file");
+    fs::write(at("zzz.log"), "").expect("a file");
+    fs::write(at("0.log"), "").expect("a file");
+    assert!(Command::new("mkfifo").arg(at("pipe")).status().expect("it runs").success());
+    std::os::unix::fs::symlink(".", at("loop")).expect("a link");
+    let (root, empty) = (folder.path(), at("0.log"));
+    for arguments in [&["decode", "--ledger"][..], &["decode", "--ledger", "--as", "cloud"]] {
+        for files in [&[root][..], &[&empty, root]] {
+            let output = sensor(arguments, files);
+            assert!(output.status.success(), "{}", errors(&output));
+            let (text, told) = (String::from_utf8_lossy(&output.stdout), errors(&output));
+            let rows = [
+                "= flows                                  1 records\n",
+                "skipped, not a cloud flow log               1 files\n",
+                "skipped, not a regular file               1 files\n",
+            ];
+            rows.iter().for_each(|row| assert!(text.contains(row), "{row} in {text}"));
+            let warnings = [
+                (at("AWSLogs/README.txt"), "not a cloud flow log that is known here; skipped\n"),
+                (at("pipe"), "a named pipe; skipped\n"),
+                (at("zzz.log"), "empty; skipped\n"),
+            ];
+            for (path, why) in warnings {
+                let warning = format!("warning: {}: {why}", path.display());
+                assert!(told.contains(&warning), "{warning} in {told}");
+            }
+        }
+    }
+    let whole = sensor(&["decode", "--as", "aws", "--format", "json"], &[root]);
+    assert_eq!(lines(&whole).len(), 1, "{}", errors(&whole));
+
+    // A log that cannot be read to its end: the others are read, and the exit code tells.
+    let good = fs::read(&path).expect("readable");
+    fs::write(at("AWSLogs/0-cut.log.gz"), &good[..good.len() - 9]).expect("a file");
+    std::os::unix::fs::symlink("absent", at("dangling.log.gz")).expect("a link");
+    let output = sensor(&["replay", "--format", "json"], &[root]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(lines(&output).len() >= 2, "{}", errors(&output));
+    let told = errors(&output);
+    for part in [
+        "0-cut.log.gz: cannot be read to its end: ",
+        "dangling.log.gz: cannot be read",
+        "2 unreadable",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+}
+
+#[test]
+fn a_folder_without_logs_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for foreign in [false, true] {
+        if foreign {
+            fs::write(folder.path().join("README"), "text\n").expect("a file");
+        }
+        for command in ["decode", "replay"] {
+            let output = sensor(&[command], &[folder.path()]);
+            assert_eq!(output.status.code(), Some(1));
+            let expected = format!(
+                "{} holds no cloud flow log that is known here (aws)",
+                folder.path().display()
+            );
+            assert!(errors(&output).contains(&expected), "{}", errors(&output));
+        }
+    }
+}
+
+#[test]
+fn lines_for_people_name_the_interface_and_say_what_was_rejected() {
+    let refused = record(["198.51.100.7", "10.0.0.5"], [40_000, 22], 9, 0, "2");
+    let accepted = record(["198.51.100.7", "10.0.0.5"], [40_001, 443], 9, 0, "19");
+    let (_folder, path) = bucket(&(refused.replace("ACCEPT", "REJECT") + &accepted));
+    let output = sensor(&["decode", "--format", "text"], &[&path]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = |port: &str| text.lines().find(|line| line.contains(port)).expect(port).trim_end();
+    for port in [":40000 ", ":40001 "] {
+        assert!(line(port).contains(" <eni-01     tcp "), "{text}");
+    }
+    assert!(line(":40000 ").ends_with(" rejected"), "{text}");
+    assert!(!line(":40001 ").contains("rejected"), "{text}");
+}

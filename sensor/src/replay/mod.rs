@@ -2,11 +2,12 @@
 //!
 //! * [`capture`]: files into frames. [`link`]: where the IP packet begins.
 //! * [`open`]: files and standard input, through their compression. [`meter`]: how far files have been read.
-//! * [`objects`]: files and folders of cloud flow logs into flow records.
+//! * [`folders`]: which files a folder stands for. [`objects`]: files of cloud flow logs into flow records.
 //! * [`packets`]: frames into flow counts. [`exports`]: frames, and IPFIX files, into datagrams of devices.
 
 pub mod capture;
 pub mod exports;
+pub mod folders;
 pub mod link;
 pub mod meter;
 pub mod objects;

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read},
     ops::ControlFlow,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use sensor_core::flow::batch::FlowBatch;
@@ -15,14 +15,13 @@ use sensor_wire::cloud::{
 use thiserror::Error;
 
 use super::{
+    folders::{self, Found, Listing, Skipped, Why},
     meter::Meter,
     open::{self, STDIN},
 };
 
 /// Octets that are read at once.
 const PIECE: usize = 256 << 10;
-/// Folders within folders: what lies deeper is a loop of links.
-const DEEPEST: usize = 32;
 
 /// Why an object could not be read.
 #[derive(Debug, Error)]
@@ -33,6 +32,9 @@ pub enum ObjectError {
     /// Nothing that is decoded begins so.
     #[error("{0} is no cloud flow log that is known here ({known}); name its format with `--as`", known = formats())]
     Format(String),
+    /// Folders in which nothing was found that is decoded.
+    #[error("{0} holds no cloud flow log that is known here ({known}); captures and exports in it must be named one by one", known = formats())]
+    NoLog(String),
 }
 
 fn formats() -> String {
@@ -43,41 +45,9 @@ fn formats() -> String {
 ///
 /// # Errors
 /// The first folder that cannot be read.
-pub fn list(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>, ObjectError> {
-    let mut files = Vec::new();
-    for path in paths {
-        enter(path.as_ref(), DEEPEST, &mut files)?;
-    }
-    // Folders are by account and region, and time has to pass for all of them alike.
-    files.sort_by_cached_key(|path| time(path).unwrap_or_default());
-    Ok(files)
-}
-
-fn enter(path: &Path, deepest: usize, files: &mut Vec<PathBuf>) -> Result<(), ObjectError> {
-    let is_folder = path != Path::new(STDIN) && path.is_dir();
-    if !is_folder || deepest == 0 {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    let failed = |error| ObjectError::Read(path.display().to_string(), error);
-    for entry in open::entries(path).map_err(failed)? {
-        // What tools for buckets keep beside the objects.
-        let is_hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
-        if !is_hidden {
-            enter(&entry, deepest - 1, files)?;
-        }
-    }
-    Ok(())
-}
-
-/// The time in the name of an object in S3: `20260130T1250Z` between underscores.
-fn time(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let is_time = |part: &&str| {
-        let digits = part.bytes().filter(u8::is_ascii_digit).count();
-        part.len() == 14 && digits == 12 && part.as_bytes()[8] == b'T' && part.ends_with('Z')
-    };
-    name.split('_').find(is_time).map(str::to_owned)
+pub fn list(paths: &[impl AsRef<Path>]) -> Result<Listing, ObjectError> {
+    folders::list(paths)
+        .map_err(|(path, error)| ObjectError::Read(path.display().to_string(), error))
 }
 
 /// The format of a file, by its first octets; none where they cannot be read.
@@ -99,35 +69,67 @@ pub struct Objects {
     pub flows: Vec<Flows>,
     /// Objects so far.
     pub count: u64,
+    /// What was passed over, or given up, in folders.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Objects {
     /// Of this format, or of those that their first octets tell.
     pub fn new(format: Option<Format>, hints: Hints) -> Self {
-        Self { format, hints, flows: Vec::new(), count: 0 }
+        Self { format, hints, flows: Vec::new(), count: 0, skipped: Vec::new() }
     }
 
     /// Reads an object; `each` gets its flows, and may end it.
     ///
     /// # Errors
-    /// Where it cannot be read to its end; what was read is decoded all the same.
+    /// Where it cannot be read to its end; what was read is decoded all the same. What nobody named, but lies in a folder,
+    /// is among the skipped then, as what holds no log.
     pub fn read(
         &mut self,
-        path: &Path,
+        object: &Found,
         meter: &Meter,
         each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ObjectError> {
+        match self.read_to_end(object, meter, each) {
+            Err(ObjectError::Read(_, error)) if object.of_folder => {
+                Ok(self.skip(object, Why::Unreadable(error)))
+            }
+            result => result,
+        }
+    }
+
+    fn skip(&mut self, object: &Found, why: Why) -> ControlFlow<()> {
+        self.skipped.push(Skipped { path: object.path.clone(), why });
+        ControlFlow::Continue(())
+    }
+
+    fn read_to_end(
+        &mut self,
+        object: &Found,
+        meter: &Meter,
+        each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ObjectError> {
+        let path = &object.path;
         let shown = path.display().to_string();
         let failed = |error| ObjectError::Read(shown.clone(), error);
         let mut file = open::open(path, meter).map_err(failed)?;
         let mut piece = vec![0; PIECE];
         let mut length = fill(&mut file, &mut piece).map_err(failed)?;
-        self.count += 1;
         if length == 0 {
+            if object.of_folder {
+                return Ok(self.skip(object, Why::Empty));
+            }
+            self.count += 1;
             return Ok(ControlFlow::Continue(()));
         }
         let format = self.format.or_else(|| Format::detect(&piece[..length.min(ENOUGH)]));
-        let format = format.ok_or_else(|| ObjectError::Format(shown.clone()))?;
+        let Some(format) = format else {
+            if object.of_folder {
+                return Ok(self.skip(object, Why::Foreign));
+            }
+            return Err(ObjectError::Format(shown));
+        };
+        self.count += 1;
         let flows = self.flows(format);
         let mut decoder = Decoder::new(format, &shown, &self.hints);
         let flows = &mut self.flows[flows];
@@ -193,7 +195,7 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write as _};
+    use std::{fs, io::Write as _, path::PathBuf};
 
     use super::*;
 
@@ -202,8 +204,8 @@ mod tests {
     fn read(paths: &[PathBuf]) -> (usize, Vec<Result<(), String>>) {
         let mut objects = Objects::new(None, Hints::default());
         let (mut rows, mut results) = (0, Vec::new());
-        for path in list(paths).expect("folders are readable") {
-            let result = objects.read(&path, &Meter::default(), &mut |batch| {
+        for found in list(paths).expect("folders are readable").files {
+            let result = objects.read(&found, &Meter::default(), &mut |batch| {
                 rows += batch.len();
                 ControlFlow::Continue(())
             });
@@ -236,7 +238,9 @@ mod tests {
         }
         fs::write(folder.path().join(".state"), "x").expect("a file");
         let paths = [folder.path().to_owned()];
-        assert_eq!(list(&paths).expect("readable"), [first, second, third]);
+        let files = list(&paths).expect("readable").files;
+        let files: Vec<_> = files.into_iter().map(|found| found.path).collect();
+        assert_eq!(files, [first, second, third]);
         assert_eq!(read(&paths), (6, vec![Ok(()); 3]));
     }
 
@@ -267,5 +271,41 @@ mod tests {
         assert_eq!(format(&path), None);
         fs::write(&path, LINE).expect("a file");
         assert_eq!(format(&path), Some(Format::Aws));
+    }
+
+    #[test]
+    fn what_is_no_log_in_a_folder_is_skipped_and_the_rest_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("README"), "What lies here?\n").expect("a file");
+        fs::write(at("empty.log"), "").expect("a file");
+        fs::write(at("empty.log.gz"), zipped("")).expect("a file");
+        fs::write(at("cut.log.gz"), [zipped(LINE), zipped(LINE)[..20].to_vec()].concat())
+            .expect("a file");
+        fs::write(at("z.log"), LINE).expect("a file");
+        let mut objects = Objects::new(None, Hints::default());
+        let mut rows = 0;
+        for found in list(&[folder.path()]).expect("readable").files {
+            let read = objects.read(&found, &Meter::default(), &mut |batch| {
+                rows += batch.len();
+                ControlFlow::Continue(())
+            });
+            assert!(matches!(read, Ok(ControlFlow::Continue(()))), "{read:?}");
+        }
+        // The whole member of the log that is cut short, and the whole log.
+        assert_eq!((objects.count, rows), (2, 2));
+        let kind = |skipped: &Skipped| {
+            let name = skipped.path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, std::mem::discriminant(&skipped.why))
+        };
+        let unreadable = Why::Unreadable(io::ErrorKind::UnexpectedEof.into());
+        let expected = [
+            ("README", Why::Foreign),
+            ("cut.log.gz", unreadable),
+            ("empty.log", Why::Empty),
+            ("empty.log.gz", Why::Empty),
+        ];
+        let expected = expected.map(|(name, why)| (name.to_owned(), std::mem::discriminant(&why)));
+        assert_eq!(objects.skipped.iter().map(kind).collect::<Vec<_>>(), expected);
     }
 }

@@ -8,7 +8,7 @@ use crate::agent::status::{cloud::Cloud, losses::Losses};
 
 /// What was read and what came of it, in one line.
 pub fn line(cloud: &Cloud) -> String {
-    let Cloud { objects, sources, total } = cloud;
+    let Cloud { objects, skipped, sources, total } = cloud;
     let mut text = format!(
         "{}, {} of {}: {}",
         plural(*objects, "file", "files"),
@@ -18,6 +18,12 @@ pub fn line(cloud: &Cloud) -> String {
     );
     for (count, what) in beside(total) {
         let _ = write!(text, "; {count} {what}");
+    }
+    match skipped.values().sum() {
+        0 => {}
+        count => {
+            let _ = write!(text, "; {} skipped", plural(count, "file", "files"));
+        }
     }
     text
 }
@@ -51,6 +57,9 @@ pub fn text(cloud: &Cloud) -> String {
 fn total(cloud: &Cloud) -> String {
     let mut text = "total\n".to_owned();
     rows(&mut text, &cloud.total);
+    for (why, count) in &cloud.skipped {
+        let _ = writeln!(text, "  {:<26} {count:>15} files", format!("skipped, {why}"));
+    }
     for fault in &cloud.total.faults {
         let _ = writeln!(text, "  {fault}");
     }

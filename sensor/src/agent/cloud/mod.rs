@@ -9,14 +9,23 @@ pub mod replay;
 
 pub use sensor_wire::cloud::{aws::layout::Layout, decoder::Hints, format::Format};
 
-use std::{ops::ControlFlow, path::Path};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
+use anyhow::ensure;
 use sensor_core::flow::batch::FlowBatch;
 
-use super::progress::{self, Progress};
+use super::{
+    progress::{self, Progress},
+    status::losses,
+};
 use crate::replay::{
+    folders::Listing,
     meter::Meter,
-    objects::{self, Objects},
+    objects::{self, ObjectError, Objects},
+    open::{self, STDIN},
 };
 
 /// What the files hold, as far as the command line says.
@@ -28,32 +37,62 @@ pub struct Input {
     pub hints: Hints,
 }
 
-/// Whether the first of these files, or the first file in that folder, is a flow log of a cloud by its first octets.
+/// Whether these are flow logs of clouds: nothing else comes in folders, and the first file that holds anything tells the rest
+/// by its first octets.
 pub fn is_log(files: &[impl AsRef<Path>]) -> bool {
-    let Some(first) = files.first() else { return false };
-    let first = objects::list(&[first]).ok().and_then(|files| files.into_iter().next());
-    first.is_some_and(|path| objects::format(&path).is_some())
+    let mut paths = files.iter().map(AsRef::as_ref);
+    let is_folder = |path: &Path| path != Path::new(STDIN) && path.is_dir();
+    paths.clone().any(is_folder)
+        || paths.find(|path| open::size(path) != Some(0)).and_then(objects::format).is_some()
 }
 
+/// Files of folders that are named where they are skipped; the others are counted.
+const TOLD: usize = 20;
+
 /// Reads the objects that `paths` name; `printed` is whether something goes to stdout meanwhile. `each` gets their flows, and
-/// may end it.
+/// may end it. Names on stderr what is skipped.
 fn read(
     objects: &mut Objects,
     paths: &[impl AsRef<Path>],
     printed: bool,
     mut each: impl FnMut(FlowBatch) -> ControlFlow<()>,
 ) -> anyhow::Result<()> {
-    let files = objects::list(paths)?;
+    let Listing { files, skipped, folders } = objects::list(paths)?;
     let meter = Meter::of(&files);
     let mut progress = Progress::new(&meter, "flows", progress::is_wanted(printed));
-    for path in &files {
-        let ended = objects.read(path, &meter, &mut |batch| {
+    objects.skipped = skipped;
+    let mut told = 0;
+    let mut tell = |objects: &Objects, progress: &Progress| {
+        for skipped in objects.skipped.iter().take(TOLD).skip(told) {
+            progress.clear();
+            losses::warn(format_args!("{}: {}; skipped", skipped.path.display(), skipped.why));
+        }
+        told = objects.skipped.len();
+    };
+    tell(objects, &progress);
+    for file in &files {
+        let ended = objects.read(file, &meter, &mut |batch| {
             (0..batch.len()).for_each(|_| progress.count());
             each(batch)
         })?;
+        tell(objects, &progress);
         if ended.is_break() {
-            break;
+            return Ok(());
         }
     }
+    let unreadable = objects.skipped.iter().filter(|skipped| skipped.why.may_be_log()).count();
+    ensure!(
+        unreadable == 0,
+        "not everything in {} could be read: see the warnings above ({unreadable} unreadable)",
+        joined(&folders)
+    );
+    if objects.count == 0 && !folders.is_empty() {
+        return Err(ObjectError::NoLog(joined(&folders)).into());
+    }
     Ok(())
+}
+
+fn joined(folders: &[PathBuf]) -> String {
+    let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    folders.join(", ")
 }

@@ -1,5 +1,7 @@
 //! The section of cloud flow logs: what was read, and what became of every record.
 
+use std::collections::BTreeMap;
+
 use anyhow::ensure;
 use sensor_core::flow::source::SourceId;
 use sensor_wire::cloud::ledger::Ledger;
@@ -12,6 +14,8 @@ use crate::replay::objects::Objects;
 pub struct Cloud {
     /// Files, and standard input, that were begun.
     pub objects: u64,
+    /// What lies in folders and was skipped, by the reason.
+    pub skipped: BTreeMap<&'static str, u64>,
     /// Each log of an account, in the order of their identities.
     pub sources: Vec<(SourceId, Ledger)>,
     /// All of them together.
@@ -29,7 +33,11 @@ impl Cloud {
         sources.iter().for_each(|(_, ledger)| total.add(ledger));
         // A source of which nothing came is not worth a word.
         sources.retain(|(_, ledger)| ledger.records != 0);
-        Self { objects: objects.count, sources, total }
+        let mut skipped = BTreeMap::new();
+        for file in &objects.skipped {
+            *skipped.entry(file.why.kind()).or_default() += 1;
+        }
+        Self { objects: objects.count, skipped, sources, total }
     }
 
     /// # Errors

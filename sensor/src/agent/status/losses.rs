@@ -29,9 +29,12 @@ impl Losses {
         if !stdio::is_quiet() {
             return stdio::note(summary);
         }
-        let style = Theme::COLOR.warning;
-        for loss in &self.0 {
-            stdio::to_stderr(format_args!("{style}warning{style:#}: {loss}"));
-        }
+        self.0.iter().for_each(warn);
     }
+}
+
+/// Tells on stderr, whoever wants silence, of something that was lost.
+pub fn warn(loss: impl Display) {
+    let style = Theme::COLOR.warning;
+    stdio::to_stderr(format_args!("{style}warning{style:#}: {loss}"));
 }

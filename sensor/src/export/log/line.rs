@@ -1,5 +1,5 @@
-//! A flow record as one aligned line for a terminal. Under INTERFACE stands what saw the flow: an interface of the host, or
-//! the device that exported it.
+//! A flow record as one aligned line for a terminal. Under INTERFACE stands what saw the flow: an interface of the host or
+//! of a cloud, or the device that exported it.
 
 use std::{
     borrow::Cow,
@@ -9,7 +9,9 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use sensor_core::flow::{batch::EndReason, columns::Column, fields::Row, protocol};
+use sensor_core::flow::{
+    batch::EndReason, columns::Column, device::Action, fields::Row, point::PointAttribute, protocol,
+};
 
 /// The line that names the columns.
 pub const HEADING: &str = "\
@@ -22,10 +24,11 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         end_point(row.source(), batch.source_port[i], batch.protocol[i]),
         end_point(row.destination(), batch.destination_port[i], batch.protocol[i]),
     ];
-    let name: Cow<'_, str> = match row.device() {
-        Some(device) if device.name.is_empty() => device.id.to_string().into(),
-        Some(device) => device.name.as_str().into(),
-        None => interfaces.name(batch.interface[i]).unwrap_or("-").into(),
+    let name: Cow<'_, str> = match (cloud_interface(row), row.device()) {
+        (Some(interface), _) => interface.into(),
+        (None, Some(device)) if device.name.is_empty() => device.id.to_string().into(),
+        (None, Some(device)) => device.name.as_str().into(),
+        (None, None) => interfaces.name(batch.interface[i]).unwrap_or("-").into(),
     };
     let arrow = match row.direction() {
         Some("ingress") => '<',
@@ -43,8 +46,25 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         told(row, Column::Packets, || batch.packets[i].to_string()),
         told(row, Column::Octets, || octets(batch.octets[i])),
         flags(row),
-        reason(batch.end_reason[i]),
+        end(row),
     );
+}
+
+/// The interface by which a cloud names where it saw the flow.
+fn cloud_interface(row: Row<'_>) -> Option<&str> {
+    let number = row.batch.observation_point.get(row.row)?;
+    row.batch.points.get(*number).get(PointAttribute::Interface)
+}
+
+/// Why the record ended, and that the flow was rejected.
+fn end(row: Row<'_>) -> String {
+    let Row { batch, row, .. } = row;
+    let reason = reason(batch.end_reason[row]);
+    let action = batch.action.get(row).and_then(|number| Action::from_number(*number));
+    match action {
+        Some(Action::Rejected) => format!("{reason} rejected").trim_start().to_owned(),
+        _ => reason.to_owned(),
+    }
 }
 
 /// What a column tells, or a dash.

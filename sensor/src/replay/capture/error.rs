@@ -5,6 +5,18 @@ use std::{error::Error, fmt, io, path::PathBuf};
 /// Bytes of the largest block that is read. Real ones are a packet (256 KiB at most in libpcap) and a header.
 pub const MAX_BLOCK: usize = 16 << 20;
 
+/// What a file may be that begins with these bytes, and what to do about it.
+fn hint(magic: [u8; 4]) -> &'static str {
+    let is_text = |octet: &u8| matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n');
+    match &magic {
+        b"PAR1" => "; Parquet is not supported yet: have flow logs written as text",
+        magic if magic.iter().all(is_text) || magic.starts_with(b"\xef\xbb\xbf") => {
+            "; of text, flow logs of AWS are read: add `--as aws`, and `--layout` where no line names the fields"
+        }
+        _ => "",
+    }
+}
+
 /// Why a capture cannot be read, or not further.
 #[derive(Debug)]
 pub struct CaptureError {
@@ -24,7 +36,7 @@ pub enum CaptureFault {
     #[error("is empty, not a capture")]
     Empty,
     /// It is something else.
-    #[error("is not a pcap or pcapng capture: it begins with the bytes {0:02x?}")]
+    #[error("is not a pcap or pcapng capture: it begins with the bytes {0:02x?}{hint}", hint = hint(*.0))]
     Foreign([u8; 4]),
     /// The system or the decompressor refuses.
     #[error("cannot be read at offset {offset}")]

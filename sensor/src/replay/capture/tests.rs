@@ -206,6 +206,18 @@ fn foreign_and_empty_input() {
         refusal(b"PK\x03\x04 and more"),
         "the capture is not a pcap or pcapng capture: it begins with the bytes [50, 4b, 03, 04]"
     );
+    let logs = "of text, flow logs of AWS are read: add `--as aws`, and `--layout` where no line names the fields";
+    for (octets, hint) in [
+        (&b"version account-id"[..], logs),
+        (b"10.0.0.1 10.0.0.2 6", logs),
+        (b"PAR1\x15\x04", "Parquet is not supported yet: have flow logs written as text"),
+    ] {
+        let expected = format!(
+            "the capture is not a pcap or pcapng capture: it begins with the bytes {:02x?}; {hint}",
+            &octets[..4]
+        );
+        assert_eq!(refusal(octets), expected);
+    }
     assert_eq!(
         refusal(b"ab"),
         "the capture is cut short: the block at offset 0 has 4 bytes, 2 are present"

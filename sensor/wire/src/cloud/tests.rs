@@ -291,6 +291,20 @@ fn every_line_is_accounted_for() {
 }
 
 #[test]
+fn a_start_behind_the_end_is_none() {
+    let line = |start: u64| {
+        format!("2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 40 {start} 1431280934 ACCEPT OK\n")
+    };
+    for (start, shown, duration) in [(1_431_280_934, "1431280934000", "0"), (1_431_280_935, "", "")]
+    {
+        let (batches, ledger) = aws(&line(start));
+        assert_eq!((ledger.flows, ledger.all_errors()), (1, 0));
+        let end = ("end", "1431280934000");
+        check(&batches[0], 0, &[("start", shown), end, ("duration", duration), ("flowbrate", "")]);
+    }
+}
+
+#[test]
 fn unknown_fields_are_counted_by_name() {
     let heading = "novel-field srcaddr dstaddr protocol end interface-id account-id other";
     let text = format!(

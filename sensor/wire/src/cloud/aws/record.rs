@@ -146,6 +146,8 @@ fn flow<'l>(
     let Some(last) = end.or(start) else {
         return Err((Reason::Time, values.get(Known::End)));
     };
+    // Nothing ends before it begins. The end is what the flow is filed under, so the start is the one not to believe.
+    let start = start.filter(|start| *start <= last);
     let packets = values.number(Known::Packets)?;
     let mut action = match values.get(Known::Action) {
         b"ACCEPT" => Some(Action::Accepted),
