@@ -87,3 +87,28 @@ fn a_cloud_s_logs_are_sources_of_their_own() {
     bench.observe(&batch);
     assert_eq!((bench.counters().late, bench.events.len()), (2, 0));
 }
+
+#[test]
+fn what_a_policy_costs_is_timed_by_the_clock_that_is_lent_and_still_after_a_change() {
+    /// Goes on by 10 ns whenever it is read.
+    fn clock() -> u64 {
+        use std::cell::Cell;
+        thread_local!(static READ: Cell<u64> = const { Cell::new(0) });
+        READ.set(READ.get() + 10);
+        READ.get()
+    }
+    let policy = |name: &str| {
+        format!("[[policy]]\nname = \"{name}\"\nmatch = \"\"\ntrack_by = [[\"srcip\"]]\n")
+    };
+    let mut batch = FlowBatch::v4(Source::NetFlow);
+    testing::push(&mut batch, 1, NOW, NOW, 1);
+    let mut bench = Bench::new(&policy("untimed"));
+    bench.observe(&batch);
+    assert_eq!(bench.counters().nanoseconds, 0);
+    bench.detector.time_by(clock);
+    bench.observe(&batch);
+    assert_eq!(bench.counters().nanoseconds, 640);
+    bench.change(&policy("changed"));
+    bench.observe(&batch);
+    assert_eq!((bench.counters().matched, bench.counters().nanoseconds), (1, 640));
+}
