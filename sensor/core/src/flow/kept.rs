@@ -111,7 +111,7 @@ impl Frame {
             && own.skews == batch.skews
             && own.untold == batch.untold
             && Arc::ptr_eq(&own.points, &batch.points)
-            && Arc::ptr_eq(&own.texts, &batch.texts)
+            && Arc::ptr_eq(&own.properties, &batch.properties)
             && Arc::ptr_eq(&own.label_sets, &batch.label_sets)
     }
 }
@@ -213,7 +213,7 @@ impl FlowBatch {
             skews: self.skews.clone(),
             untold: self.untold,
             points: self.points.clone(),
-            texts: self.texts.clone(),
+            properties: self.properties.clone(),
             label_sets: self.label_sets.clone(),
             ..Self::without_rows(self.observed_by, self.addresses.without_rows())
         }

@@ -22,6 +22,7 @@
 pub mod addresses;
 pub mod aggregator;
 pub mod application;
+pub mod attributes;
 pub mod batch;
 pub mod cache;
 pub mod columns;
@@ -45,6 +46,7 @@ pub mod ports;
 pub mod prefetch;
 pub mod prefix;
 pub mod profile;
+pub mod properties;
 pub mod protocol;
 pub mod services;
 pub mod source;

@@ -18,9 +18,10 @@ use super::{
     initiator::Initiator,
     interfaces::{Interface, Interfaces},
     mac,
-    point::{ObservationPoint, PointAttribute, Points, Texts},
+    point::{ObservationPoint, PointAttribute, Points},
     ports::PortLabels,
     profile::{AutonomousSystem, Profile, Profiles},
+    properties::{CommonProperties, CommonProperty, PropertySets},
     tags::TagSets,
 };
 
@@ -218,8 +219,8 @@ fn told_by_cloud(mut batch: FlowBatch, random: &mut Random) -> FlowBatch {
     for address in &mut batch.via_v4 {
         *address = address.checked_shl(28).unwrap_or(0);
     }
-    let (points, texts) = told_by_clouds();
-    (batch.points, batch.texts) = (Arc::new(points), Arc::new(texts));
+    let (points, properties) = told_by_clouds();
+    (batch.points, batch.properties) = (Arc::new(points), Arc::new(properties));
     batch.observed_by = [Source::Aws, Source::AzureVnet, Source::Gcp][random.below(3) as usize];
     let untold = [
         Column::UNTOLD_BY_CLOUDS,
@@ -264,18 +265,22 @@ impl Visitor for Zero {
     fn mac_address(self, _: &mut Vec<[u8; 6]>) {}
 }
 
-/// Points and texts to be numbered, two of each besides the one that is not told.
-fn told_by_clouds() -> (Points, Texts) {
-    let (points, texts) = (Points::default(), Texts::default());
+/// Points and properties to be numbered, two of each besides those of which nothing is told.
+fn told_by_clouds() -> (Points, PropertySets) {
+    let (points, all) = (Points::default(), PropertySets::default());
     for text in ["a", "tcp"] {
         let mut point = ObservationPoint::default();
         for attribute in PointAttribute::ALL {
             point.set(attribute, text);
         }
         points.intern(point);
-        texts.intern(text.into());
+        let mut properties = CommonProperties::default();
+        for property in CommonProperty::ALL {
+            properties.set(property, text);
+        }
+        all.intern(properties);
     }
-    (points, texts)
+    (points, all)
 }
 
 /// Fills a column with small numbers.

@@ -10,7 +10,10 @@ use sensor_core::flow::{
     source::SourceId,
 };
 
-use super::{ledger::Ledger, names::Names};
+use super::{
+    ledger::Ledger,
+    names::{CommonTexts, Names},
+};
 
 /// The addresses of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +87,15 @@ pub struct RecordTexts {
     pub encryption: u32,
     /// Status of the data.
     pub data_status: u32,
+}
+
+impl RecordTexts {
+    /// By [`CommonProperty`](sensor_core::flow::properties::CommonProperty).
+    #[inline(always)]
+    fn all(&self) -> CommonTexts {
+        let Self { rule, reject_reason, flow_state, encryption, data_status } = *self;
+        [rule, reject_reason, flow_state, encryption, data_status]
+    }
 }
 
 /// Accounts and logs that are told apart; the others share the last place.
@@ -168,6 +180,7 @@ impl Flows {
             untold |= if is_told { 0 } else { column.bit() };
         }
         self.sources.ledger(record.point.1).rows += 1;
+        let properties = self.names.properties(record.texts.all());
         let batch = match record.ends {
             Ends::V4(..) => &mut self.v4,
             Ends::V6(..) => &mut self.v6,
@@ -178,7 +191,7 @@ impl Flows {
             }
             batch.untold = untold;
         }
-        write(batch, record);
+        write(batch, record, properties);
         if batch.is_full() {
             hand_over(batch, &mut self.ready, &self.sources, &self.names);
         }
@@ -273,15 +286,15 @@ fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Source
         }
         *place = last.1;
     }
-    let (points, texts, label_sets) = names.tables();
+    let (points, properties, label_sets) = names.tables();
     whole.points.clone_from(points);
-    whole.texts.clone_from(texts);
+    whole.properties.clone_from(properties);
     whole.label_sets.clone_from(label_sets);
     ready.push(whole);
 }
 
 #[inline(always)]
-fn write(batch: &mut FlowBatch, record: &Record) {
+fn write(batch: &mut FlowBatch, record: &Record, properties: u32) {
     let row = batch.len();
     match (&mut batch.addresses, record.ends) {
         (Addresses::V4 { source, destination }, Ends::V4(from, to)) => {
@@ -311,12 +324,7 @@ fn write(batch: &mut FlowBatch, record: &Record) {
     put(&mut batch.version, row, record.version);
     put(&mut batch.traffic_path, row, record.traffic_path);
     put(&mut batch.initiator, row, record.initiator);
-    let RecordTexts { rule, reject_reason, flow_state, encryption, data_status } = record.texts;
-    put(&mut batch.rule, row, rule);
-    put(&mut batch.reject_reason, row, reject_reason);
-    put(&mut batch.flow_state, row, flow_state);
-    put(&mut batch.encryption, row, encryption);
-    put(&mut batch.data_status, row, data_status);
+    put(&mut batch.common_properties, row, properties);
     put(&mut batch.source_labels, row, record.labels.0);
     put(&mut batch.destination_labels, row, record.labels.1);
     match record.via {

@@ -3,13 +3,14 @@
 //! What a line says is looked up as octets, so that nothing is allocated, or locked, for what has come before. The tables that
 //! batches hold only grow; where one has become too large, the next batches get a new one.
 
-use std::{hash::BuildHasher as _, sync::Arc};
+use std::{collections::HashMap, hash::BuildHasher as _, sync::Arc};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use sensor_core::flow::{
     interned::Interned,
-    point::{LabelSets, ObservationPoint, PointAttribute, Points, Texts},
+    point::{LabelSets, ObservationPoint, PointAttribute, Points},
     profile::Labels,
+    properties::{CommonProperties, CommonProperty, PropertySets},
 };
 
 /// Octets that the texts of one table may have.
@@ -75,9 +76,17 @@ pub struct Names {
     points: Known<ObservationPoint>,
     texts: Known<Box<str>>,
     labels: Known<Labels>,
+    properties: Arc<PropertySets>,
+    /// Their numbers, by those of their texts.
+    properties_by_texts: HashMap<CommonTexts, u32>,
+    /// Those of the last row: few differ from them.
+    last: (CommonTexts, u32),
     /// The octets that tell a point, joined.
     joined: Vec<u8>,
 }
+
+/// Common properties as numbers of texts, by [`CommonProperty`].
+pub type CommonTexts = [u32; CommonProperty::ALL.len()];
 
 /// What stands between the octets that tell a point.
 const BETWEEN: u8 = b'\n';
@@ -90,6 +99,26 @@ impl Names {
             return 0;
         }
         self.texts.number(octets, || (shown(octets), 0)).0
+    }
+
+    /// The number of the common properties that have these texts.
+    #[inline(always)]
+    pub fn properties(&mut self, texts: CommonTexts) -> u32 {
+        if texts != self.last.0 {
+            self.last = (texts, self.find_properties(texts));
+        }
+        self.last.1
+    }
+
+    fn find_properties(&mut self, texts: CommonTexts) -> u32 {
+        let Self { texts: known, properties, properties_by_texts, .. } = self;
+        *properties_by_texts.entry(texts).or_insert_with(|| {
+            let mut told = CommonProperties::default();
+            for (property, number) in CommonProperty::ALL.into_iter().zip(texts) {
+                told.set(property, known.table.get(number).clone());
+            }
+            properties.intern(told)
+        })
     }
 
     /// The number of the observation point that `told` tells, by [`PointAttribute`]; what is empty is not told. `source` says
@@ -145,13 +174,16 @@ impl Names {
     }
 
     /// The tables, for a batch.
-    pub fn tables(&self) -> (&Arc<Points>, &Arc<Texts>, &Arc<LabelSets>) {
-        (&self.points.table, &self.texts.table, &self.labels.table)
+    pub fn tables(&self) -> (&Arc<Points>, &Arc<PropertySets>, &Arc<LabelSets>) {
+        (&self.points.table, &self.properties, &self.labels.table)
     }
 
     /// Whether it is time for [`Self::renew`].
     pub fn are_many(&self) -> bool {
-        self.points.is_full() || self.texts.is_full() || self.labels.is_full()
+        self.points.is_full()
+            || self.texts.is_full()
+            || self.labels.is_full()
+            || self.properties_by_texts.len() >= MOST
     }
 
     /// Forgets all of them. Nothing that numbers them may be in the batches to come.
@@ -175,7 +207,10 @@ mod tests {
         let a = names.text(b"a");
         assert_eq!((names.text(b""), names.text(b"a")), (0, a));
         assert_ne!(names.text(b"b"), a);
-        assert_eq!(&**names.tables().1.get(a), "a");
+        let properties = names.properties([a, 0, 0, 0, a]);
+        assert_eq!((names.properties([0; 5]), names.properties([a, 0, 0, 0, a])), (0, properties));
+        let told = names.tables().1.get(properties);
+        assert_eq!(told.texts().collect::<Vec<_>>(), ["a", "", "", "", "a"]);
         assert_eq!(names.point([b""; 7], |_| 3), (0, 3));
         let told: [&[u8]; 7] = [b"1", b"vpc-1", b"", b"", b"eni-1", b"r", b""];
         let (one, source) = names.point(told, |point| {

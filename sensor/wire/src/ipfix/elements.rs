@@ -8,13 +8,18 @@ use super::VARIABLE_LENGTH;
 /// An information element as the sensor encodes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element {
-    /// IANA's number.
+    /// IANA's number, or one of the enterprise ([`own`]).
     pub id: u16,
     /// Octets in a data record, or [`VARIABLE_LENGTH`].
     pub length: u16,
 }
 
 impl Element {
+    /// Whether it is the enterprise's.
+    pub(super) const fn is_own(self) -> bool {
+        self.id & ENTERPRISE_BIT != 0
+    }
+
     /// The one that records are exported with for what `column` stores.
     pub(super) const fn of(column: Column) -> Self {
         match (column.elements(), column.data_type().octets()) {
@@ -53,6 +58,7 @@ elements! {
     FORWARDING_STATUS = 89 "forwardingStatus" 1;
     EXPORTER_IPV4_ADDRESS = 130 "exporterIPv4Address" 4;
     EXPORTER_IPV6_ADDRESS = 131 "exporterIPv6Address" 16;
+    COMMON_PROPERTIES_ID = 137 "commonPropertiesId" 4;
     OBSERVATION_POINT_ID = 138 "observationPointId" 4;
     ICMP_TYPE_CODE_IPV6 = 139 "icmpTypeCodeIPv6" 2;
     METERING_PROCESS_ID = 143 "meteringProcessId" 4;
@@ -69,6 +75,21 @@ elements! {
     VRF_NAME = 236 "VRFname" VARIABLE_LENGTH;
     OBSERVATION_TIME_MILLISECONDS = 323 "observationTimeMilliseconds" 8;
 }
+
+/// Set in the numbers of enterprise-specific elements (RFC 7011 section 3.2).
+pub const ENTERPRISE_BIT: u16 = 1 << 15;
+
+/// The number of an enterprise-specific element as it stands in templates.
+pub const fn own(id: u16) -> u16 {
+    id | ENTERPRISE_BIT
+}
+
+/// AWS `traffic-path`, element 26 of the enterprise.
+pub const TRAFFIC_PATH: Element = Element { id: own(26), length: 1 };
+/// IPv4 address that stood for the interface's end, element 27 of the enterprise.
+pub const VIA_IPV4_ADDRESS: Element = Element { id: own(27), length: 4 };
+/// IPv6 address that stood for the interface's end, element 28 of the enterprise.
+pub const VIA_IPV6_ADDRESS: Element = Element { id: own(28), length: 16 };
 
 /// `applicationId`, element 95, whose length follows from the numbers ([`sensor_core::flow::application::length`]).
 pub const fn application_id(length: u16) -> Element {

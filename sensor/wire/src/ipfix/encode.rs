@@ -4,22 +4,33 @@
 //! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names, for hits, and for
 //! batches of a shape that has not come before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use sensor_core::flow::{batch::FlowBatch, totals::Totals};
+use sensor_core::flow::{
+    attributes::{Attribute, Attributes},
+    batch::FlowBatch,
+    interned::Interned,
+    point::Points,
+    properties::PropertySets,
+    totals::Totals,
+};
 
 use super::{
-    MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, TEMPLATE_SET,
+    MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, SET_HEADER_LENGTH, TEMPLATE_SET,
+    fields::FIELDS,
     hits::{self, HitRecord},
     message::MessageBuilder,
     options::{INTERFACE_NAMES, Interface, STATISTICS, Statistics},
-    points,
+    shared::{self, Told},
     template::{self, BLOCK, Chosen, RowClass, Shape},
     templates::{FlowTemplates, HOST_TEMPLATES},
 };
 
 /// Smallest message size that any template or record fits in.
-pub const MINIMUM_MESSAGE_SIZE: u16 = 256;
+pub const MINIMUM_MESSAGE_SIZE: u16 = 320;
 
 /// When templates are announced anew within a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +59,16 @@ pub struct EncoderOptions {
     pub hits: Option<u32>,
 }
 
+/// The enterprise of elements that IANA does not have, where none is configured: that of examples (RFC 5612).
+pub const ENTERPRISE: u32 = 32_473;
+
+impl EncoderOptions {
+    /// The enterprise of elements that IANA does not have.
+    fn enterprise(&self) -> u32 {
+        self.hits.unwrap_or(ENTERPRISE)
+    }
+}
+
 /// A row from which on a batch is still to be encoded. The rows come by class, folded ones after all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
@@ -55,8 +76,8 @@ pub struct Position {
     class: RowClass,
     /// What is the same for the whole batch, once it is known.
     whole: Option<Whole>,
-    /// The other end knows the observation points of the batch.
-    knows_points: bool,
+    /// The other end knows what the numbers in the batch stand for.
+    knows_shared: bool,
 }
 
 /// Rows of one class in a row that are written as they lie, instead of together with others.
@@ -185,7 +206,8 @@ pub struct Encoder {
     messages_since: u64,
     interfaces: BTreeMap<u32, Interface>,
     templates: FlowTemplates,
-    points: points::Told,
+    points: Told<Points>,
+    properties: Told<PropertySets>,
 }
 
 impl Encoder {
@@ -202,7 +224,8 @@ impl Encoder {
             messages_since: 0,
             interfaces: BTreeMap::new(),
             templates: FlowTemplates::new(),
-            points: points::Told::default(),
+            points: Told::default(),
+            properties: Told::default(),
         }
     }
 
@@ -226,6 +249,7 @@ impl Encoder {
             let interfaces = self.interfaces.keys().copied().collect();
             self.next = Announcement { template: 0, interfaces };
             self.points.clear();
+            self.properties.clear();
         }
         while let Some(fits) = self.write_template(self.next.template) {
             if !fits {
@@ -249,11 +273,11 @@ impl Encoder {
     /// Writes the rows of `batch` from `position` on, as far as they fit, and moves `position` behind them.
     /// `now` is the export time in milliseconds since the epoch.
     pub fn append(&mut self, batch: &FlowBatch, position: &mut Position, now: u64) -> Progress {
-        if !position.knows_points {
-            if self.tell_points(batch, now) == Progress::MessageFull {
+        if !position.knows_shared {
+            if self.tell_shared(batch, now) == Progress::MessageFull {
                 return Progress::MessageFull;
             }
-            position.knows_points = true;
+            position.knows_shared = true;
         }
         let mut under_way = None;
         let mut list = [0; BLOCK];
@@ -288,36 +312,24 @@ impl Encoder {
         Progress::Done
     }
 
-    /// Writes what the observation points of a batch are, of those that the other end does not know.
-    fn tell_points(&mut self, batch: &FlowBatch, now: u64) -> Progress {
-        if batch.observation_point.is_empty() {
+    /// Writes what the numbers in a batch stand for, of those that the other end does not know.
+    fn tell_shared(&mut self, batch: &FlowBatch, now: u64) -> Progress {
+        if batch.observation_point.is_empty() && batch.common_properties.is_empty() {
             return Progress::Done;
         }
         if self.announce(now) == Progress::MessageFull {
             return Progress::MessageFull;
         }
-        if !self.points.template {
-            let record = points::template_record(self.options.hits.unwrap_or(points::ENTERPRISE));
-            let Some(out) = self.message.template_record(OPTIONS_TEMPLATE_SET, record.len()) else {
-                return Progress::MessageFull;
-            };
-            out.copy_from_slice(&record);
-            self.points.template = true;
-        }
-        self.points.begin(&batch.points);
         let size = self.options.message_size.max(MINIMUM_MESSAGE_SIZE);
-        for number in &batch.observation_point {
-            if self.points.is_new(*number) {
-                let record = points::data_record(*number, batch.points.get(*number), size);
-                let Some(out) = self.message.data_records_mut(points::TEMPLATE, record.len(), 1)
-                else {
-                    return Progress::MessageFull;
-                };
-                out.copy_from_slice(&record);
-                self.points.insert(*number);
-            }
+        let to = (&mut self.message, self.options.enterprise(), size);
+        let (numbers, points) = (&batch.observation_point, &batch.points);
+        match tell(to, &shared::POINTS, &mut self.points, numbers, points) {
+            Progress::Done => {}
+            full => return full,
         }
-        Progress::Done
+        let to = (&mut self.message, self.options.enterprise(), size);
+        let (numbers, properties) = (&batch.common_properties, &batch.properties);
+        tell(to, &shared::PROPERTIES, &mut self.properties, numbers, properties)
     }
 
     /// Writes a hit, if the message has room for it. `now` is the export time in milliseconds since the epoch.
@@ -418,7 +430,7 @@ impl Encoder {
             }};
         }
         if index < HOST_TEMPLATES {
-            return write!(TEMPLATE_SET, self.templates.get(index));
+            return Some(self.write_flow_template(index));
         }
         let index = index - HOST_TEMPLATES;
         if let Some(template) = STATISTICS.get(index) {
@@ -439,8 +451,61 @@ impl Encoder {
         // Last, since more may come.
         let number = HOST_TEMPLATES + index;
         (number < self.templates.count()).then_some(())?;
-        write!(TEMPLATE_SET, self.templates.get(number))
+        Some(self.write_flow_template(number))
+    }
+
+    fn write_flow_template(&mut self, number: usize) -> bool {
+        let (template, enterprise) = (self.templates.get(number), self.options.enterprise());
+        let out = self.message.template_record(TEMPLATE_SET, template.template_record_length());
+        out.map(|out| template.write_template_record(enterprise, out)).is_some()
     }
 }
 
-const _: () = assert!(MINIMUM_MESSAGE_SIZE as usize >= MESSAGE_HEADER_LENGTH + 4 + 4 + 40 * 4);
+/// Writes to a message, of a session with this enterprise and size of messages, what `numbers` of `table` stand for.
+fn tell<A: Attribute, const N: usize>(
+    (message, enterprise, size): (&mut MessageBuilder, u32, u16),
+    kind: &shared::Kind,
+    told: &mut Told<Interned<Attributes<A, N>>>,
+    numbers: &[u32],
+    table: &Arc<Interned<Attributes<A, N>>>,
+) -> Progress {
+    if numbers.is_empty() {
+        return Progress::Done;
+    }
+    if !told.template {
+        let record = kind.template_record(enterprise);
+        let Some(out) = message.template_record(OPTIONS_TEMPLATE_SET, record.len()) else {
+            return Progress::MessageFull;
+        };
+        out.copy_from_slice(&record);
+        told.template = true;
+    }
+    told.begin(table);
+    for number in numbers {
+        if told.is_new(*number) {
+            let record = kind.data_record(*number, table.get(*number).texts(), size);
+            let Some(out) = message.data_records_mut(kind.template, record.len(), 1) else {
+                return Progress::MessageFull;
+            };
+            out.copy_from_slice(&record);
+            told.insert(*number);
+        }
+    }
+    Progress::Done
+}
+
+/// Octets of a template record and of a data record with all fields that there are.
+const LARGEST: [usize; 2] = {
+    let (mut template, mut data, mut at) = (4, 0, 0);
+    while at < FIELDS.len() {
+        template += if FIELDS[at].element.is_own() { 8 } else { 4 };
+        data += FIELDS[at].element.length as usize;
+        at += 1;
+    }
+    [template, data]
+};
+
+const _: () = {
+    let room = MINIMUM_MESSAGE_SIZE as usize - MESSAGE_HEADER_LENGTH - SET_HEADER_LENGTH;
+    assert!(LARGEST[0] <= room && LARGEST[1] <= room, "any record fits in any message");
+};

@@ -297,6 +297,10 @@ const OUTPUT: Option<Column> = Some(Column::OutputInterface);
 const ACTION: Option<Column> = Some(Column::Action);
 const APPLICATION: Option<Column> = Some(Column::Application);
 const POINT: Option<Column> = Some(Column::ObservationPoint);
+const PROPERTIES: Option<Column> = Some(Column::CommonProperties);
+const PATH: Option<Column> = Some(Column::TrafficPath);
+const VIA_V4: Option<Column> = Some(Column::ViaV4);
+const VIA_V6: Option<Column> = Some(Column::ViaV6);
 const FLAGS: Option<Column> = Some(Column::TcpFlags);
 const DESTINATION_VLAN: Option<Column> = Some(Column::DestinationVlan);
 const EGRESS: When = When::Known(|batch| {
@@ -364,6 +368,12 @@ const OTHERS: &[Field] = &[
     field!(elements::OBSERVATION_POINT_ID, Property, When::Told(Column::ObservationPoint), POINT, observation_point, |number| {
         number.to_be_bytes()
     }),
+    field!(elements::COMMON_PROPERTIES_ID, Property, When::Told(Column::CommonProperties), PROPERTIES, common_properties, |number| {
+        number.to_be_bytes()
+    }),
+    field!(elements::TRAFFIC_PATH, Property, When::Told(Column::TrafficPath), PATH, traffic_path, |path| [*path]),
+    field!(elements::VIA_IPV4_ADDRESS, Property, When::Told(Column::ViaV4), VIA_V4, via_v4, |address| address.to_be_bytes()),
+    field!(elements::VIA_IPV6_ADDRESS, Property, When::Told(Column::ViaV6), VIA_V6, via_v6, |address| address.to_be_bytes()),
     field!(elements::FLOW_KEY_INDICATOR, Property, When::Folded, None, |rows, place| {
         place.put(rows, &rows.batch.direction, |way| rows.folded_keys[usize::from(*way != 0)].to_be_bytes());
     }),

@@ -5,6 +5,7 @@
 //! * [`template`]: flow templates, one for each shape of batch: what is told, and no more.
 //! * `templates`: the flow templates of one session.
 //! * [`options`]: the same for options templates: what the sensor reports about itself.
+//! * [`shared`]: the same for what many flows share, as observation points.
 //! * [`hits`]: the same for hits of policies.
 //! * [`message`]: header and set framing, messages filled up to their size.
 //! * [`encode`]: one transport session's state: sequence number, templates announced, messages in order.
@@ -17,7 +18,7 @@ mod fields;
 pub mod hits;
 pub mod message;
 pub mod options;
-pub mod points;
+pub mod shared;
 pub mod template;
 mod templates;
 

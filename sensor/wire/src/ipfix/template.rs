@@ -185,14 +185,19 @@ impl Template {
 
     /// Octets of the template record.
     pub fn template_record_length(&self) -> usize {
-        4 + 4 * self.fields.len()
+        let own = self.fields.iter().filter(|field| field.element.is_own());
+        4 + 4 * (self.fields.len() + own.count())
     }
 
-    /// Writes the template record to `out`, which is that long.
-    pub fn write_template_record(&self, out: &mut [u8]) {
-        let words = [self.id, self.fields.len() as u16]
-            .into_iter()
-            .chain(self.fields.iter().flat_map(|field| [field.element.id, field.element.length]));
+    /// Writes the template record to `out`, which is that long; elements that IANA does not have are those of `enterprise`.
+    pub fn write_template_record(&self, enterprise: u32, out: &mut [u8]) {
+        let enterprise = [(enterprise >> 16) as u16, enterprise as u16];
+        let words = [self.id, self.fields.len() as u16].into_iter().chain(
+            self.fields.iter().flat_map(|Field { element, .. }| {
+                let number = enterprise.into_iter().filter(|_| element.is_own());
+                [element.id, element.length].into_iter().chain(number)
+            }),
+        );
         for (place, word) in out.chunks_exact_mut(2).zip(words) {
             place.copy_from_slice(&word.to_be_bytes());
         }

@@ -7,9 +7,10 @@ use super::declare::columns;
 use crate::flow::{
     addresses::Addresses,
     device::Device,
-    point::{LabelSets, Points, Texts},
+    point::{LabelSets, Points},
     ports::PortLabels,
     profile::Profiles,
+    properties::PropertySets,
     source::Source,
     tags::TagSets,
 };
@@ -46,8 +47,8 @@ columns! {
         pub untold: u128 = 0,
         /// The observation points that the column of observation points numbers.
         pub points: Arc<Points> = no_points(),
-        /// The texts that the columns of texts number.
-        pub texts: Arc<Texts> = no_texts(),
+        /// What the column of common properties numbers.
+        pub properties: Arc<PropertySets> = no_properties(),
         /// The labels that the columns of labels number.
         pub label_sets: Arc<LabelSets> = no_labels(),
     }
@@ -162,16 +163,8 @@ columns! {
     // What only clouds tell.
     /// Where the flow was seen, as a number in `points`.
     observation_point: Unsigned32, ObservationPoint "observation point", router unless 0, [];
-    /// Name of the rule that decided, as a number in `texts`.
-    rule: Unsigned32, Rule "rule", router unless 0, [];
-    /// Why the flow was rejected, as a number in `texts`.
-    reject_reason: Unsigned32, RejectReason "rejectreason", router unless 0, [];
-    /// Which part of the life of its flow the record is, as a number in `texts`.
-    flow_state: Unsigned32, FlowState "flowstate", router unless 0, [];
-    /// How the packets were encrypted, as a number in `texts`.
-    encryption: Unsigned32, Encryption "encryption", router unless 0, [];
-    /// How complete the record is, as a number in `texts`.
-    data_status: Unsigned32, DataStatus "datastatus", router unless 0, [];
+    /// What the cloud says in words, as a number in `properties`.
+    common_properties: Unsigned32, CommonProperties "common properties", router unless 0, [];
     /// By which path the flow left its network (AWS `traffic-path`).
     traffic_path: Unsigned8, TrafficPath "trafficpath", router unless 0, [], field "Path on which the flow left: 1 within the VPC, 2 internet gateway or gateway endpoint, 3 virtual private gateway, 4 peering within the region, 5 peering with another region, 6 local gateway, 7 gateway endpoint, 8 internet gateway";
     /// IPv4 address that stood for the interface's end where the packets had another, a number in host order.
@@ -196,8 +189,8 @@ fn no_labels() -> Arc<LabelSets> {
     NONE.clone()
 }
 
-/// No texts: the same table for all batches that number none.
-fn no_texts() -> Arc<Texts> {
-    static NONE: LazyLock<Arc<Texts>> = LazyLock::new(Arc::default);
+/// No properties: the same table for all batches that number none.
+fn no_properties() -> Arc<PropertySets> {
+    static NONE: LazyLock<Arc<PropertySets>> = LazyLock::new(Arc::default);
     NONE.clone()
 }

@@ -68,8 +68,8 @@ pub enum By {
     Tags,
     /// Observation point, whosever number it is.
     Point,
-    /// A column of texts, whosever numbers they are.
-    Text(Column),
+    /// Common properties, whosever number it is.
+    Properties,
 }
 
 /// A number that each row has, stored or computed.
@@ -364,8 +364,12 @@ impl Reading {
             Self::Coded(Quantity::Column(column), _) | Self::Mac(column) => column.is_of_routers(),
             Self::OptionalAddress(_) => true,
             Self::Told(by, _) => match by {
-                By::Device | By::Application | By::InputVrf | By::OutputVrf | By::Point => true,
-                By::Text(column) => column.is_of_routers(),
+                By::Device
+                | By::Application
+                | By::InputVrf
+                | By::OutputVrf
+                | By::Point
+                | By::Properties => true,
                 By::Input | By::Output | By::Interface | By::Tags => false,
             },
             _ => false,

@@ -12,6 +12,7 @@ use crate::flow::{
     interfaces::Interfaces,
     point::PointAttribute,
     profile::Side,
+    properties::CommonProperty,
     protocol as protocols,
 };
 
@@ -149,10 +150,10 @@ impl<'a> Row<'a> {
         Value::text(self.batch.points.get(number).get(attribute))
     }
 
-    /// The text that a row of a column of texts numbers.
-    pub(super) fn text(&self, column: &[u32]) -> Value<'a> {
-        let number = column.get(self.row).copied().unwrap_or(0);
-        Value::text(Some(&**self.batch.texts.get(number)).filter(|text| !text.is_empty()))
+    /// What the cloud says in words.
+    pub(super) fn property(&self, property: CommonProperty) -> Value<'a> {
+        let number = self.batch.common_properties.get(self.row).copied().unwrap_or(0);
+        Value::text(self.batch.properties.get(number).get(property))
     }
 
     /// Name of the interface that the flow came in by.

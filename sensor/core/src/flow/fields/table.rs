@@ -22,6 +22,7 @@ use crate::flow::{
     interfaces::Interfaces,
     point::PointAttribute,
     profile::{Attribute, Side},
+    properties::CommonProperty,
     source::FLOW_TYPES,
 };
 
@@ -118,8 +119,8 @@ const AFTER: &[Field] = &[
     field("site", Text, &[], "Site of the source").told(By::Device, |r| Value::text(r.device().map(|device| device.site.as_str()).filter(|site| !site.is_empty()))),
     field("customer", Text, &[], "Tenant"),
     field("action", Text, &[233, 89], "`accepted` or `rejected`").text(Choice(&["accepted", "rejected"])).reading(coded(Column::Action, |number| Value::text(Action::from_number(number).map(Action::name)))),
-    field("rejectreason", Text, &[], "Why a cloud rejected the flow, as it says").extension().told(By::Text(Column::RejectReason), |r| r.text(&r.batch.reject_reason)),
-    field("rule", Text, &[], "Name of the rule that accepted or rejected the flow").extension().told(By::Text(Column::Rule), |r| r.text(&r.batch.rule)),
+    field("rejectreason", Text, &[], "Why a cloud rejected the flow, as it says").extension().told(By::Properties, |r| r.property(CommonProperty::RejectReason)),
+    field("rule", Text, &[], "Name of the rule that accepted or rejected the flow").extension().told(By::Properties, |r| r.property(CommonProperty::Rule)),
     field("application", Text, &[95, 96], "Application name, as the device reports it").extension().told(By::Application, |r| r.application()),
     field("inputvrf", Text, &[234, 236], "Routing instance (VRF) the flow came in by").extension().told(By::InputVrf, |r| r.vrf(&r.batch.input_vrf)),
     field("outputvrf", Text, &[235, 236], "Routing instance (VRF) the flow went out by").extension().told(By::OutputVrf, |r| r.vrf(&r.batch.output_vrf)),
@@ -132,9 +133,9 @@ const AFTER: &[Field] = &[
     field("region", Text, &[], "Its region").extension().told(By::Point, |r| r.point(PointAttribute::Region)),
     field("zone", Text, &[], "Its zone within the region").extension().told(By::Point, |r| r.point(PointAttribute::Zone)),
     field("viaip", Ip, &[], "Address that the cloud shows for the interface where the packets had another: of a NAT or transit gateway, or the primary one of the interface").extension().reading(Reading::OptionalAddress(AddressColumn::Via)),
-    field("flowstate", Text, &[], "Part of the flow's life: `begin`, `continue` or `end`").extension().told(By::Text(Column::FlowState), |r| r.text(&r.batch.flow_state)),
-    field("encryption", Text, &[], "How the packets were encrypted on the way, as the cloud says").extension().told(By::Text(Column::Encryption), |r| r.text(&r.batch.encryption)),
-    field("datastatus", Text, &[], "How complete the cloud's record is: `OK`, `NODATA` or `SKIPDATA`").extension().told(By::Text(Column::DataStatus), |r| r.text(&r.batch.data_status)),
+    field("flowstate", Text, &[], "Part of the flow's life: `begin`, `continue` or `end`").extension().told(By::Properties, |r| r.property(CommonProperty::FlowState)),
+    field("encryption", Text, &[], "How the packets were encrypted on the way, as the cloud says").extension().told(By::Properties, |r| r.property(CommonProperty::Encryption)),
+    field("datastatus", Text, &[], "How complete the cloud's record is: `OK`, `NODATA` or `SKIPDATA`").extension().told(By::Properties, |r| r.property(CommonProperty::DataStatus)),
     field("payload", Text, &[], "Payload sample"),
     // What is known about the addresses.
     field("srcas.number", Unsigned(32), &[16], "AS of the source, as exported").number(told(Column::SourceAs)),

@@ -79,7 +79,7 @@ fn by_name(by: By) -> &'static str {
         By::InputVrf | By::OutputVrf => "VRF",
         By::Tags => "set of tags",
         By::Point => "observation point",
-        By::Text(_) => "text",
+        By::Properties => "common properties",
     }
 }
 

@@ -407,7 +407,7 @@ fn key(by: By, row: &Row<'_>) -> MemoKey {
             point() << 8 | u128::from(batch.direction[at])
         }
         By::Point => point(),
-        By::Text(column) => column.number(batch, at).into(),
+        By::Properties => number_in(&batch.common_properties, at).into(),
         By::Device => 0,
         By::Input => interface(row.input_index()),
         By::Output => interface(row.output_index()),

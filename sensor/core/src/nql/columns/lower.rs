@@ -87,9 +87,9 @@ fn lower_field(dag: &mut Dag, field: &Field, predicate: &Predicate, whole: &Type
         }
         (Reading::Batch(_), _) => dag.test(Test::Batch(Shape::Query(Box::new(whole.clone())))),
         // Where nobody told, no row is asked.
-        (Reading::Told(by @ (By::Point | By::Text(_)), _), _) => {
+        (Reading::Told(by @ (By::Point | By::Properties), _), _) => {
             let column = match by {
-                By::Text(column) => *column,
+                By::Properties => Column::CommonProperties,
                 _ => Column::ObservationPoint,
             };
             let filled = dag.test(Test::Batch(Shape::Filled(column)));

@@ -17,12 +17,14 @@ use super::raw::{Entry, Fields, Scalar};
 use crate::{
     diagnostic::{Diagnostic, nearest},
     flow::{
+        attributes::Attribute as _,
         batch::Source,
         columns::Column,
         device::Device,
         fields::{By, FIELDS, Reading, find},
         point::{ObservationPoint, PointAttribute},
         profile::Profile,
+        properties::{CommonProperties, CommonProperty},
         source::{FLOW_TYPES, SourceId},
     },
     nql::literal,
@@ -67,8 +69,8 @@ pub struct Draft {
     columns: BTreeMap<Column, u128>,
     /// Where in a cloud it was seen.
     point: ObservationPoint,
-    /// Texts in columns of numbers of texts.
-    texts: BTreeMap<Column, String>,
+    /// What the cloud says in words.
+    properties: CommonProperties,
     received: Option<u64>,
     device: Option<Device>,
     has_address: bool,
@@ -103,7 +105,7 @@ impl Default for Draft {
             sample_rate: None,
             columns: BTreeMap::new(),
             point: ObservationPoint::default(),
-            texts: BTreeMap::new(),
+            properties: CommonProperties::default(),
             received: None,
             device: None,
             has_address: false,
@@ -271,8 +273,11 @@ impl Draft {
                         self.point.set(attribute, value.shown());
                         return Ok(());
                     }
-                    Reading::Told(By::Text(column), _) => {
-                        self.texts.insert(column, value.shown());
+                    Reading::Told(By::Properties, _) => {
+                        let is_it = |of: &CommonProperty| of.name() == field.name;
+                        let property = CommonProperty::ALL.into_iter().find(is_it);
+                        let property = property.ok_or("cannot be set in a test")?;
+                        self.properties.set(property, value.shown());
                         return Ok(());
                     }
                     _ => {}

@@ -57,7 +57,7 @@ impl Draft {
                 draft.received.is_some(),
                 draft.columns.keys().copied().collect::<Vec<_>>(),
                 draft.point.is_empty(),
-                draft.texts.keys().copied().collect::<Vec<_>>(),
+                draft.properties.is_empty(),
             )
         };
         shape(self) == shape(other)
@@ -71,7 +71,7 @@ impl Draft {
         if self.observed_by.is_cloud() {
             batch.untold = Column::UNTOLD_BY_CLOUDS;
             batch.points = Arc::default();
-            batch.texts = Arc::default();
+            batch.properties = Arc::default();
         }
         batch
     }
@@ -142,9 +142,8 @@ impl Draft {
         if !self.point.is_empty() {
             batch.observation_point.push(batch.points.intern(self.point.clone()));
         }
-        for (&column, text) in &self.texts {
-            let number = batch.texts.intern(text.as_str().into());
-            columns::put(batch, column, number.into());
+        if !self.properties.is_empty() {
+            batch.common_properties.push(batch.properties.intern(self.properties.clone()));
         }
         for (&column, &number) in &self.columns {
             columns::put(batch, column, number);
