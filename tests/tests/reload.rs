@@ -110,6 +110,53 @@ fn a_device_has_another_name_and_rate_and_keeps_its_templates() -> Result<()> {
     Ok(())
 }
 
+/// Without a reload, and only when what has been written is whole.
+#[test]
+fn inventories_of_clouds_that_change_are_read_again() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("interfaces.json");
+    let write = |group: &str| {
+        let text = format!(
+            r#"{{"NetworkInterfaces": [{{"PrivateIpAddress": "10.0.0.1", "VpcId": "vpc-1",
+            "Groups": [{{"GroupName": "{group}", "GroupId": "sg-1"}}]}}]}}"#
+        );
+        fs::write(&file, text)
+    };
+    write("development")?;
+    let port = free_port()?;
+    let text = format!(
+        "[labels]\nrefresh = '1s'\n[[labels.cloud]]\nprovider = 'aws'\nfiles = ['{}']\n{}",
+        file.display(),
+        listen(&[format!("netflow://127.0.0.1:{port}")])
+    );
+    let site = Site::start(&text)?;
+    let socket = sender("127.0.0.1:0", port)?;
+    let group = |flows: &[serde_json::Value]| {
+        let labels = ["label.src.securitygroup", "label.dst.securitygroup"];
+        let of = |flow: &serde_json::Value| {
+            labels.iter().find_map(|label| Some(flow.get(label)?[0].as_str()?.to_owned()))
+        };
+        flows.last().and_then(of).unwrap_or_default()
+    };
+    socket.send(&netflow5(0, &[1]))?;
+    let found = group(&wait_for_flows(&site.agent, 1)?);
+    ensure!(found == "development", "{found}");
+    // The first half of a file is no file.
+    fs::write(&file, r#"{"NetworkInterfaces": ["#)?;
+    wait_until("the refusal", || site.agent.said().contains("their old labels stay in force"))?;
+    ensure!(site.agent.said().contains("interfaces.json:1:"), "{}", site.agent.said());
+    socket.send(&netflow5(1, &[1]))?;
+    let found = group(&wait_for_flows(&site.agent, 2)?);
+    ensure!(found == "development", "{found}");
+    write("production")?;
+    wait_until("the refresh", || site.agent.said().contains("labels refreshed"))?;
+    socket.send(&netflow5(2, &[1]))?;
+    let found = group(&wait_for_flows(&site.agent, 3)?);
+    ensure!(found == "production", "{found}");
+    site.stop()?;
+    Ok(())
+}
+
 /// Sends datagrams of one flow to `port` until it is to stop; returns how many were sent.
 fn load(port: u16, from: &str, stop: &AtomicBool) -> Result<u64> {
     let socket = UdpSocket::bind(from)?;

@@ -36,4 +36,5 @@ pub mod text;
 mod end;
 mod host;
 mod intake;
+mod inventories;
 mod signals;

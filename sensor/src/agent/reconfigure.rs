@@ -19,10 +19,11 @@ use sensor_core::{
 use serde::Serialize;
 
 use super::{
-    config::{Config, diff::Diff},
+    config::{Config, context::ContextConfig, diff::Diff},
     host::capture,
     inspect::{self, Contents},
     intake::Sockets,
+    inventories::Watch,
     logging,
     mode::Mode,
     plant::{Plant, PreparedOutputs, reload::Renewal},
@@ -111,6 +112,10 @@ pub struct Reconfiguration {
     rooms: Rooms,
     privileges: Privileges,
     shown: InForce,
+    /// The files of inventories.
+    watch: Watch,
+    /// When they were looked at last.
+    looked_at: Instant,
 }
 
 impl Reconfiguration {
@@ -130,7 +135,9 @@ impl Reconfiguration {
             };
         });
         let (started, in_force) = (config.clone(), config.clone());
-        Self { started, in_force, rooms, privileges, shown }
+        let mut watch = Watch::default();
+        watch.reads(in_force.context.inventory_files());
+        Self { started, in_force, rooms, privileges, shown, watch, looked_at: Instant::now() }
     }
 
     /// What others may look at.
@@ -154,6 +161,35 @@ impl Reconfiguration {
             shown.refusal = (!answer.complete).then_some(why);
         });
         answer
+    }
+
+    /// Whether it is time to look at inventories of clouds, if there are any.
+    pub fn is_refresh_due(&mut self) -> bool {
+        let ContextConfig { inventories, refresh, .. } = &self.in_force.context;
+        let is_due = !inventories.is_empty() && self.looked_at.elapsed() >= *refresh;
+        if is_due {
+            self.looked_at = Instant::now();
+        }
+        is_due
+    }
+
+    /// Looks whether inventories of clouds have changed, and puts in force what they say now: their labels, and nothing else.
+    pub fn refresh(&mut self, now: u64) {
+        let Self { in_force, watch, .. } = self;
+        if !watch.is_due(in_force.context.inventory_files()) {
+            return;
+        }
+        watch.reads(in_force.context.inventory_files());
+        match inspect::context(in_force, Mode::Live) {
+            Ok(sources) => {
+                let Renewal { pause, .. } = self.rooms.plant.refresh(in_force, sources, now);
+                let waited_ms = (pause.as_secs_f64() * 1e4).round() / 10.0;
+                tracing::info!(waited_ms, "inventories of clouds have changed: labels refreshed");
+            }
+            Err(error) => tracing::error!(
+                "inventories of clouds have changed and cannot be used, their old labels stay in force: {error:#}"
+            ),
+        }
     }
 
     /// Reads, and opens, everything that is new. Nothing has changed so far.
@@ -203,6 +239,7 @@ impl Reconfiguration {
             shown.since = now;
             shown.restart.clone_from(&restart);
         });
+        self.watch.reads(config.context.inventory_files());
         let interfaces = mem::replace(&mut self.in_force, config).capture.interfaces;
         if interfaces.is_empty() || self.in_force.capture.interfaces.is_empty() {
             self.in_force.capture.interfaces = interfaces;

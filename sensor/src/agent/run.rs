@@ -188,6 +188,16 @@ impl Reload {
         }
     }
 
+    /// Looks for inventories of clouds that have changed when it is time to, beside everything else.
+    fn refresh(&self) {
+        // While a reload is under way, it reads them itself.
+        if self.config.try_lock().is_ok_and(|mut config| config.is_refresh_due()) {
+            let config = self.config.clone();
+            // Nobody waits for it; the next look finds what this one has missed.
+            drop(spawn_blocking(move || config.lock().unpoisoned().refresh(now())));
+        }
+    }
+
     fn start(&mut self) {
         let config = self.config.clone();
         self.running = Some(spawn_blocking(move || config.lock().unpoisoned().reload(now())));
@@ -277,6 +287,7 @@ async fn wait(
             () = &mut broken => return Ok(()),
             _ = check.tick() => {
                 plant.advance(now());
+                reload.refresh();
                 logging::tick();
                 if plant.is_broken() {
                     anyhow::bail!("a thread of the engine has ended");

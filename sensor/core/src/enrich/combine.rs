@@ -64,7 +64,7 @@ impl Combination {
 #[derive(Debug)]
 pub struct Combined {
     /// By number.
-    pub combinations: Vec<Combination>,
+    pub combinations: Interner<Combination>,
     /// IPv4.
     pub v4: Trie<u32>,
     /// IPv6.
@@ -79,11 +79,11 @@ pub fn combine(statements: &[Statement], precedence: Precedence) -> Combined {
         statements.iter().partition(|statement| statement.prefix.address.is_ipv4());
     let v4 = Trie::new(ranges::<u32>(v4, precedence, &mut combinations));
     let v6 = Trie::new(ranges::<u128>(v6, precedence, &mut combinations));
-    Combined { combinations: combinations.into_items(), v4, v6 }
+    Combined { combinations, v4, v6 }
 }
 
 /// Cuts the address space where combinations change: first address and combination, ascending.
-fn ranges<K: Bits>(
+pub(super) fn ranges<K: Bits>(
     mut statements: Vec<&Statement>,
     precedence: Precedence,
     combinations: &mut Interner<Combination>,
@@ -157,7 +157,7 @@ mod tests {
             let statements: Vec<Statement> = stated
                 .iter()
                 .map(|&(prefix, kind, value)| {
-                    Statement { prefix, fact: fact(&mut texts, kind, value), origin }
+                    Statement { prefix, fact: fact(&mut texts, kind, value), network: None, origin }
                 })
                 .collect();
             let precedence = if all { Precedence::All } else { Precedence::MostSpecific };
@@ -173,7 +173,7 @@ mod tests {
                         (IpAddr::from(at.to_be_bytes()), combined.v6.get(at))
                     };
                     let expected = naive(&statements, address, precedence);
-                    prop_assert_eq!(&combined.combinations[found as usize], &expected, "{}", address);
+                    prop_assert_eq!(combined.combinations.get(found), &expected, "{}", address);
                 }
             }
         }

@@ -23,6 +23,7 @@ use super::{
     combine::{Combination, Combined, Precedence, combine},
     geography::{Database, Place},
     interner::Texts,
+    networks::Networks,
     sources::Sources,
 };
 use crate::{
@@ -64,6 +65,7 @@ pub struct Context {
     combinations: Vec<Combination>,
     v4: Trie<u32>,
     v6: Trie<u128>,
+    networks: Networks,
     databases: Vec<Database>,
     internal_as: Vec<u32>,
     knows_local: bool,
@@ -80,7 +82,10 @@ pub struct Context {
 impl Context {
     /// The tables of what `sources` say.
     pub fn new(sources: Sources, precedence: Precedence, limits: Limits) -> Self {
-        let Combined { combinations, v4, v6 } = combine(&sources.statements, precedence);
+        let Combined { mut combinations, v4, v6 } = combine(&sources.statements, precedence);
+        let networks =
+            Networks::new(&sources.networks, &sources.statements, precedence, &mut combinations);
+        let combinations = combinations.into_items();
         let Sources { texts, mut databases, mut internal_as, .. } = sources;
         let mut ports = PortLabels::default();
         for port in &sources.ports {
@@ -94,6 +99,7 @@ impl Context {
             combinations,
             v4,
             v6,
+            networks,
             databases,
             internal_as,
             knows_local: sources.knows_local,
@@ -109,6 +115,11 @@ impl Context {
     /// The profiles that numbers are about.
     pub fn profiles(&self) -> &Arc<Profiles> {
         &self.profiles
+    }
+
+    /// The networks that share addresses with others.
+    pub fn networks(&self) -> &Networks {
+        &self.networks
     }
 
     /// Labels of ports: the values of all contexts.
@@ -143,7 +154,11 @@ impl Context {
 
     /// The number of the profile of an address.
     pub fn number(&self, address: IpAddr) -> u32 {
-        let combination = self.combination(address);
+        self.number_of(address, self.combination(address))
+    }
+
+    /// The number of the profile of an address that has this combination.
+    pub(super) fn number_of(&self, address: IpAddr, combination: u32) -> u32 {
         let make = |address| self.intern(self.profile(combination, self.place(address)));
         if self.databases.is_empty() {
             let known = &self.placeless[combination as usize];
@@ -200,9 +215,16 @@ impl Context {
         if is_shared { number } else { NOTHING }
     }
 
-    /// The number of the profile of an address that has `labels` beside those of the tables.
-    pub fn number_with(&self, address: IpAddr, labels: Vec<(String, String)>) -> u32 {
-        let mut profile = self.profile(self.combination(address), self.place(address));
+    /// The number of the profile of an address that has `labels` beside those of the tables; of `combination` instead of its own,
+    /// where there is one.
+    pub fn number_with(
+        &self,
+        address: IpAddr,
+        combination: Option<u32>,
+        labels: Vec<(String, String)>,
+    ) -> u32 {
+        let combination = combination.unwrap_or_else(|| self.combination(address));
+        let mut profile = self.profile(combination, self.place(address));
         for (context, value) in labels {
             let values = profile.labels.entry(context).or_default();
             if !values.contains(&value) {

@@ -12,6 +12,7 @@ use super::{
     active::ActiveContext,
     context::{Context, NOTHING},
     learned::Learned,
+    networks::PointNetworks,
 };
 use crate::flow::{
     batch::{Addresses, FlowBatch},
@@ -28,6 +29,7 @@ pub struct Enricher {
     changes: u64,
     labelled: Labelled,
     brought: super::brought::BroughtLabels,
+    networks: PointNetworks,
     v4: Cache<u32>,
     v6: Cache<u128>,
 }
@@ -44,6 +46,7 @@ impl Enricher {
             changes: 0,
             labelled: Labelled::default(),
             brought: Default::default(),
+            networks: Default::default(),
             v4: Cache::default(),
             v6: Cache::default(),
         }
@@ -65,8 +68,8 @@ impl Enricher {
         let mut labelled = Labelled::of(&current.learned);
         v4.learn(&known.v4, |address| labelled.number(&current, &context, ip_v4(address)));
         v6.learn(&known.v6, |address| labelled.number(&current, &context, ip_v6(address)));
-        let brought = Default::default();
-        Self { current, context, version, changes, labelled, brought, v4, v6 }
+        let (brought, networks) = Default::default();
+        Self { current, context, version, changes, labelled, brought, networks, v4, v6 }
     }
 
     /// Looks up the addresses of all rows; the batch gets the labels of ports as well.
@@ -95,6 +98,10 @@ impl Enricher {
         if !Arc::ptr_eq(&batch.port_labels, context.ports()) {
             batch.port_labels = context.ports().clone();
         }
+        let Self { current, context, labelled, networks, .. } = self;
+        networks.fill(batch, context, |address, combination| {
+            labelled.number_of(current, context, address, combination)
+        });
         self.brought.add(batch, &self.context);
     }
 
@@ -105,6 +112,7 @@ impl Enricher {
             self.version = version;
             self.context = self.current.context();
             self.labelled.0.values_mut().for_each(|number| *number = None);
+            self.networks.forget();
             self.forget();
         }
         if self.current.learned.changes() == self.changes {
@@ -165,8 +173,26 @@ impl Labelled {
     fn number(&mut self, current: &ActiveContext, context: &Context, address: IpAddr) -> u32 {
         match self.0.get_mut(&address) {
             None => context.number(address),
-            Some(number) => *number
-                .get_or_insert_with(|| context.number_with(address, current.learned.of(address))),
+            Some(number) => *number.get_or_insert_with(|| {
+                context.number_with(address, None, current.learned.of(address))
+            }),
+        }
+    }
+
+    /// The same where the network of a flow decides about the combination.
+    fn number_of(
+        &self,
+        current: &ActiveContext,
+        context: &Context,
+        address: IpAddr,
+        combination: u32,
+    ) -> u32 {
+        match self.0.contains_key(&address) {
+            false => context.number_of(address, combination),
+            true => {
+                let labels = current.learned.of(address);
+                context.number_with(address, Some(combination), labels)
+            }
         }
     }
 

@@ -7,7 +7,8 @@
 //! * [`geography`]: MMDB files.
 //! * [`context`]: the tables as a whole, never changed but for the profiles that are discovered; [`active`]: the context
 //!   in force, and what policies have learned.
-//! * [`enricher`]: fills the profile columns of batches; `brought`: labels that records bring themselves.
+//! * [`enricher`]: fills the profile columns of batches; `brought`: labels that records bring themselves; [`networks`]: labels of
+//!   addresses that several virtual networks have.
 //! * [`about`]: everything that is stated about one address, and where.
 
 pub mod about;
@@ -22,5 +23,6 @@ pub mod geography;
 pub mod import;
 pub mod interner;
 pub mod learned;
+pub mod networks;
 pub mod sources;
 pub mod statement;

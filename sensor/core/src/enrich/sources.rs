@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use super::{
     bogons,
     geography::{Database, DatabaseError},
+    import::Inventory,
     interner::Texts,
-    statement::{Fact, Origin, PortStatement, Statement, Subject},
+    statement::{Fact, Network, Origin, PortStatement, Statement, Subject},
 };
 use crate::{
     diagnostic::Diagnostic,
@@ -51,6 +52,8 @@ pub struct Sources {
     pub names: Vec<String>,
     /// About addresses.
     pub statements: Vec<Statement>,
+    /// The names of each virtual network.
+    pub networks: Vec<Vec<String>>,
     /// About ports.
     pub ports: Vec<PortStatement>,
     /// Contexts, values and categories.
@@ -98,7 +101,8 @@ impl Sources {
     fn table(&mut self, source: u32, rows: impl IntoIterator<Item = (&'static str, Fact)>) {
         let rows = rows.into_iter();
         self.statements.extend(rows.filter_map(|(text, fact)| {
-            Some(Statement { prefix: prefix(text)?, fact, origin: Origin { source, line: 0 } })
+            let origin = Origin { source, line: 0 };
+            Some(Statement { prefix: prefix(text)?, fact, network: None, origin })
         }));
     }
 
@@ -108,6 +112,7 @@ impl Sources {
         self.statements.extend(networks.iter().map(|network| Statement {
             prefix: unmapped(*network),
             fact: Fact::Internal(internal),
+            network: None,
             origin,
         }));
     }
@@ -119,6 +124,7 @@ impl Sources {
         self.statements.extend(addresses.into_iter().map(|address| Statement {
             prefix: unmapped(address.into()),
             fact: Fact::Local,
+            network: None,
             origin,
         }));
     }
@@ -130,6 +136,28 @@ impl Sources {
     pub fn database(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), DatabaseError> {
         self.databases.push(Database::read(name, bytes)?);
         Ok(())
+    }
+
+    /// What a cloud's inventory says of its addresses.
+    pub fn inventory(&mut self, name: &str, inventory: &Inventory) {
+        for (names, addresses) in inventory.networks() {
+            let source = match names {
+                [] => self.source(name),
+                [network, ..] => self.source(&format!("{name} (network {network})")),
+            };
+            let origin = Origin { source, line: 0 };
+            let network = match names {
+                [] => None,
+                names => {
+                    self.networks.push(names.to_vec());
+                    Network::at(self.networks.len() - 1)
+                }
+            };
+            for (prefix, context, value) in addresses {
+                let fact = Fact::Label(self.texts.number(context), self.texts.number(value));
+                self.statements.push(Statement { prefix, fact, network, origin });
+            }
+        }
     }
 
     /// Adds the values of a label.
@@ -146,7 +174,7 @@ impl Sources {
             match subject {
                 Subject::Addresses(prefix) => {
                     let fact = Fact::Label(context, value);
-                    self.statements.push(Statement { prefix, fact, origin });
+                    self.statements.push(Statement { prefix, fact, network: None, origin });
                 }
                 Subject::Port { protocol, port } => {
                     self.ports.push(PortStatement { protocol, port, context, value, origin });

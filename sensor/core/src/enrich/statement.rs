@@ -1,5 +1,7 @@
 //! What sources say about addresses and ports, statement by statement, before it is combined.
 
+use std::num::NonZeroU32;
+
 use super::interner::Text;
 use crate::flow::prefix::Prefix;
 
@@ -10,8 +12,26 @@ pub struct Statement {
     pub prefix: Prefix,
     /// What.
     pub fact: Fact,
+    /// The virtual network in which they are meant; everywhere, where there is none.
+    pub network: Option<Network>,
     /// Who says so.
     pub origin: Origin,
+}
+
+/// A virtual network of a cloud, as a place in [`super::sources::Sources::networks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Network(NonZeroU32);
+
+impl Network {
+    /// The one at this place.
+    pub fn at(place: usize) -> Option<Self> {
+        NonZeroU32::new(u32::try_from(place).ok()?.checked_add(1)?).map(Self)
+    }
+
+    /// Its place.
+    pub fn place(self) -> usize {
+        self.0.get() as usize - 1
+    }
 }
 
 /// What can be said about an address.

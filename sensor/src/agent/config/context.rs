@@ -2,7 +2,10 @@
 //!
 //! Here is only what the configuration says; the agent reads the files that it names.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sensor_core::{enrich::combine::Precedence, flow::prefix::Prefix};
 
@@ -18,6 +21,10 @@ use super::{
 pub struct ContextConfig {
     /// Files of labels.
     pub labels: Vec<PathBuf>,
+    /// Inventories of clouds.
+    pub inventories: Vec<labels::Inventory>,
+    /// How often their files are looked at for changes.
+    pub refresh: Duration,
     /// Which labels of one context hold.
     pub precedence: Precedence,
     /// Whether private networks are internal.
@@ -36,6 +43,13 @@ pub struct ContextConfig {
     pub tags: Vec<TagConfig>,
 }
 
+impl ContextConfig {
+    /// The files of all inventories.
+    pub fn inventory_files(&self) -> impl Iterator<Item = &Path> {
+        self.inventories.iter().flat_map(|inventory| &inventory.files).map(PathBuf::as_path)
+    }
+}
+
 /// Judges the five sections.
 pub(super) fn resolve(sections: &Sections, faults: &mut Faults) -> ContextConfig {
     let networks = &sections.networks.value;
@@ -45,6 +59,8 @@ pub(super) fn resolve(sections: &Sections, faults: &mut Faults) -> ContextConfig
     let has_databases = files.iter().any(|file| file.is_given());
     ContextConfig {
         labels: labels.files.value.iter().map(|file| file.value.clone()).collect(),
+        inventories: labels::inventories(labels, faults),
+        refresh: labels::refresh(labels, faults),
         precedence: labels::precedence(&labels.precedence, faults),
         private: networks.private.value,
         internal: networks::prefixes(&networks.internal, "networks.internal", faults),
@@ -59,6 +75,8 @@ pub(super) fn resolve(sections: &Sections, faults: &mut Faults) -> ContextConfig
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sensor_core::enrich::import::Cloud;
+
     use crate::agent::config::{from_text, overrides::Overrides};
     use sensor_core::diagnostic::render;
 
@@ -70,7 +88,7 @@ mod tests {
     fn everything_is_resolved() {
         let config = resolved(
             "
-            labels = { files = ['a.csv', 'b.json'], precedence = 'all' }
+            labels = { files = ['a.csv', 'b.json'], precedence = 'all', refresh = '5m', cloud = [{ provider = 'gcp', files = ['i.json'] }] }
             networks = { private = false, internal = ['192.0.2.0/24', '2001:db8::1'], internal_as = [64500] }
             geo = { asn = 'asn.mmdb', country = 'country.mmdb' }
             reputation = [{ file = 'bad.txt', category = 'botnets' }, { file = 'worse.csv' }]
@@ -79,6 +97,9 @@ mod tests {
         );
         assert_eq!(config.labels, ["a.csv", "b.json"].map(PathBuf::from));
         assert_eq!(config.precedence, Precedence::All);
+        assert_eq!(config.refresh, Duration::from_mins(5));
+        let files = vec![PathBuf::from("i.json")];
+        assert_eq!(config.inventories, [labels::Inventory { provider: Cloud::Gcp, files }]);
         assert!(!config.private);
         assert_eq!(config.internal.len(), 2);
         assert_eq!(config.internal_as, [64500]);

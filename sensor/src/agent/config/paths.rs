@@ -36,7 +36,7 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 28] = [
+const TABLE: [(&str, Access); 29] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
@@ -54,6 +54,7 @@ const TABLE: [(&str, Access); 28] = [
     ("hits.tls.certificate", Read),
     ("hits.tls.key", Read),
     ("labels.files", Read),
+    ("labels.cloud.files", Read),
     ("geo.country", Read),
     ("geo.asn", Read),
     ("geo.city", Read),

@@ -11,13 +11,18 @@ use sensor_core::{
     enrich::{
         context::{Context, Limits},
         formats::Form,
+        import::{self, Printed},
         sources::{Report, Sources},
     },
 };
 use sensor_kernel::addresses;
 
 use crate::{
-    agent::{config::context::ContextConfig, mode::Mode, text},
+    agent::{
+        config::{context::ContextConfig, labels::Inventory},
+        mode::Mode,
+        text,
+    },
     files::{self, Limit},
 };
 
@@ -107,6 +112,9 @@ pub fn sources(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Sources, Ve
     for path in &config.labels {
         reports.push(read_labels(&mut sources, path));
     }
+    for inventory in &config.inventories {
+        reports.extend(read_inventory(&mut sources, inventory));
+    }
     for (path, category) in &config.reputation {
         reports.push(read_text(path, |name, text| sources.reputation(name, text, category)));
     }
@@ -126,6 +134,41 @@ pub fn sources(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Sources, Ve
 /// Reads a file of labels.
 pub fn read_labels(sources: &mut Sources, path: &Path) -> FileReport {
     read_text(path, |name, text| sources.labels(name, text, Form::of(name)))
+}
+
+/// Reads the files of an inventory, which are read together.
+fn read_inventory(sources: &mut Sources, inventory: &Inventory) -> Vec<FileReport> {
+    let Inventory { provider, files } = inventory;
+    let mut printed = Vec::with_capacity(files.len());
+    let mut reports = Vec::with_capacity(files.len());
+    for path in files {
+        let name = path.display().to_string();
+        match text::read(path, Limit::DATA) {
+            Ok(text) => {
+                let mut report = Report::default();
+                match Printed::parse(&text) {
+                    Ok(file) => printed.push(file),
+                    Err(fault) => report.fault(fault),
+                }
+                reports.push(FileReport::of(&name, &text, &report));
+            }
+            Err(error) => reports.push(FileReport::unreadable(&name, &error)),
+        }
+    }
+    let found = import::import(*provider, &printed);
+    let first = files.first().map(|file| file.display().to_string()).unwrap_or_default();
+    match reports.first_mut() {
+        Some(report) if found.addresses() == 0 && report.is_sound() => {
+            let advice = import::advice(*provider, &printed);
+            let text = format!("{first} contains no address of {}; {advice}", provider.name());
+            report.faulty += 1;
+            report.faults.push(Finding::error(text).of_file(&first));
+        }
+        Some(report) => report.entries = found.addresses(),
+        None => {}
+    }
+    sources.inventory(&first, &found);
+    reports
 }
 
 /// Bytes that are no UTF-8 spoil their line and not the file.

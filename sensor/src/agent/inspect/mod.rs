@@ -96,6 +96,16 @@ pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, Name
     }
 }
 
+/// Reads what `config` names about addresses, for flows of `mode`.
+///
+/// # Errors
+/// All faults.
+pub fn context(config: &Config, mode: Mode) -> Result<Sources, NamedFaults> {
+    let (sources, reports) = context::sources(&config.context, local(mode).as_deref());
+    let faults: Findings = reports.into_iter().flat_map(|report| report.faults).collect();
+    if faults.is_empty() { Ok(sources) } else { Err(NamedFaults(faults)) }
+}
+
 /// What has been asked for and comes to nothing without policies.
 fn without_policies(config: &Config) -> Findings {
     let flags = &config.written.overrides;

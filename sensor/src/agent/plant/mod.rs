@@ -171,6 +171,16 @@ impl Plant {
         settled
     }
 
+    /// Puts in force what `sources` say of addresses, and leaves all else as it is.
+    pub fn refresh(
+        &self,
+        config: &Config,
+        sources: sensor_core::enrich::sources::Sources,
+        now: u64,
+    ) -> Renewal {
+        self.analysis.refresh(config, sources, now)
+    }
+
     /// Puts in force what was read of the files that `config` names: lists, context, tags and policies. Lets flow logs and files of
     /// hits be opened anew.
     pub fn reload(&self, config: &Config, contents: Contents, now: u64) -> Renewal {

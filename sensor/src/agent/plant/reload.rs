@@ -11,7 +11,11 @@ use std::{
 
 use sensor_core::{
     engine::{change::PipelineChange, dispatch::Output, pipeline::Pipeline},
-    enrich::context::{Context, Limits},
+    enrich::{
+        context::{Context, Limits},
+        sources::Sources,
+    },
+    policy::{detector::Rules, tags::TagRule},
     sync::Unpoisoned as _,
 };
 
@@ -40,14 +44,28 @@ const TURN: Duration = Duration::from_millis(1);
 impl<O: Output> Analysis<O> {
     /// Puts in force what was read of the files that `config` names. Policies of which nothing has changed keep their state.
     pub fn reload(&self, config: &Config, named: NamedFiles, now: u64) -> Renewal {
+        let NamedFiles { sources, asked: EvaluationRules { tags, rules } } = named;
+        self.change(config, sources, (Some(tags), Some(rules)), now)
+    }
+
+    /// Puts in force what `sources` say of addresses, and leaves tags and policies as they are.
+    pub fn refresh(&self, config: &Config, sources: Sources, now: u64) -> Renewal {
+        self.change(config, sources, (None, None), now)
+    }
+
+    fn change(
+        &self,
+        config: &Config,
+        sources: Sources,
+        (tags, rules): (Option<Vec<TagRule>>, Option<Rules>),
+        now: u64,
+    ) -> Renewal {
         // Nobody else changes policies meanwhile.
         let _balance = self.balance.lock().unpoisoned();
         let mut pause = Duration::ZERO;
         let from = self.hold(&mut pause, |pipeline| pipeline.active());
-        let NamedFiles { sources, asked: EvaluationRules { tags, rules } } = named;
         let context = Context::new(sources, config.context.precedence, Limits::default());
-        let change =
-            PipelineChange::new(&from, &self.current, Some(context), Some(tags), Some(rules));
+        let change = PipelineChange::new(&from, &self.current, Some(context), tags, rules);
         let (policies, changed) = (change.policies().policies().len(), change.policies().changed());
         let mut retired = self.hold(&mut pause, |pipeline| pipeline.change(change));
         let mut events = Vec::new();

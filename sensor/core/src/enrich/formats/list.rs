@@ -42,7 +42,12 @@ pub(super) fn read(sources: &mut Sources, name: &str, text: &str, category: &str
             continue;
         }
         report.entries += 1;
-        let state = |category| Statement { prefix, fact: Fact::Reputation(category), origin };
+        let state = |category| Statement {
+            prefix,
+            fact: Fact::Reputation(category),
+            network: None,
+            origin,
+        };
         if categories.is_empty() {
             sources.statements.push(state(own));
         }

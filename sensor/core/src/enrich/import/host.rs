@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    enrich::sources::unmapped,
+    enrich::{networks::names, sources::unmapped},
     flow::prefix::{Prefix, prefix},
 };
 
@@ -38,6 +38,18 @@ const OWN_CONTEXTS: &[&str] = &[
 ];
 
 impl Host {
+    /// The names of the virtual network that its addresses are of.
+    pub(super) fn network_names(&self) -> Vec<String> {
+        let value = |context: &str| {
+            let label = self.labels.iter().find(|(own, _)| own == context);
+            label.map(|(_, value)| value.as_str())
+        };
+        let (account, network) = (value("account").or(value("project")), value("vpc"));
+        let names = names(account, network, value("subnet"));
+        // An account has more than one network, a network more than one subnet.
+        names.take(if network.is_some() { 2 - usize::from(account.is_none()) } else { 1 }).collect()
+    }
+
     /// Adds an address or prefix, where there is one.
     pub(super) fn address(&mut self, text: Option<&str>) {
         self.addresses.extend(text.and_then(|text| prefix(text.trim())).map(unmapped));

@@ -37,6 +37,19 @@ pub enum Cloud {
 }
 
 impl Cloud {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Aws, Self::Gcp, Self::Oci, Self::Azure];
+
+    /// What configuration and command line call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Gcp => "gcp",
+            Self::Oci => "oci",
+            Self::Azure => "azure",
+        }
+    }
+
     /// The commands whose output has addresses.
     fn commands(self) -> &'static str {
         match self {
@@ -132,7 +145,10 @@ pub fn advice(cloud: Cloud, files: &[Printed]) -> String {
 /// What to add where something in `files` describes none of the addresses in `inventory`.
 pub fn unused(cloud: Cloud, files: &[Printed], inventory: &Inventory) -> Option<String> {
     let is_unused = |supplement: &&Supplement| {
-        let given = |context: &str| inventory.0.values().any(|labels| labels.contains_key(context));
+        let given = |context: &str| {
+            let mut labels = inventory.networks.values().flat_map(BTreeMap::values);
+            labels.any(|labels| labels.contains_key(context))
+        };
         supplement.gives.is_some_and(|context| !given(context)) && supplement.is_in(files)
     };
     cloud.supplements().iter().find(is_unused).map(Supplement::advice)
@@ -156,9 +172,15 @@ impl Printed {
     }
 }
 
-/// Labels by address.
+/// Labels of an address: values by context.
+type Values = BTreeMap<String, BTreeSet<String>>;
+
+/// Labels by address, and by the virtual network that has it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Inventory(BTreeMap<Prefix, BTreeMap<String, BTreeSet<String>>>);
+pub struct Inventory {
+    /// By the names of the network, the most precise first; by none where it is not known.
+    networks: BTreeMap<Vec<String>, BTreeMap<Prefix, Values>>,
+}
 
 /// Reads what was printed, all files together.
 pub fn import(cloud: Cloud, files: &[Printed]) -> Inventory {
@@ -171,26 +193,73 @@ pub fn import(cloud: Cloud, files: &[Printed]) -> Inventory {
     };
     let mut inventory = Inventory::default();
     for host in hosts {
+        let network = inventory.networks.entry(host.network_names()).or_default();
         for address in host.addresses {
-            let labels = inventory.0.entry(address).or_default();
+            let labels = network.entry(address).or_default();
             for (context, value) in &host.labels {
                 labels.entry(context.clone()).or_default().insert(value.clone());
             }
         }
     }
+    inventory.join();
     inventory
 }
 
 impl Inventory {
+    /// Some commands print the account of a network and others do not: a network without is the one of its name, where there is
+    /// just one.
+    fn join(&mut self) {
+        let bare: Vec<_> = self.networks.keys().filter(|names| names.len() == 1).cloned().collect();
+        for bare in bare {
+            let mut whole = self.networks.keys().filter(|names| names.get(1..) == Some(&bare[..]));
+            if let (Some(names), None) = (whole.next().cloned(), whole.next()) {
+                let addresses = self.networks.remove(&bare).unwrap_or_default();
+                let known = self.networks.entry(names).or_default();
+                for (address, labels) in addresses {
+                    let own = known.entry(address).or_default();
+                    for (context, values) in labels {
+                        own.entry(context).or_default().extend(values);
+                    }
+                }
+            }
+        }
+    }
+
     /// Number of addresses.
     pub fn addresses(&self) -> usize {
-        self.0.len()
+        self.networks.values().flat_map(BTreeMap::keys).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The networks by their names, with what is said of their addresses: context and value.
+    pub fn networks(
+        &self,
+    ) -> impl Iterator<Item = (&[String], impl Iterator<Item = (Prefix, &str, &str)>)> {
+        self.networks.iter().map(|(names, addresses)| {
+            let labels = addresses.iter().flat_map(|(address, labels)| {
+                labels.iter().flat_map(move |(context, values)| {
+                    values.iter().map(move |value| (*address, context.as_str(), value.as_str()))
+                })
+            });
+            (names.as_slice(), labels)
+        })
+    }
+
+    /// The labels by address alone: those that it has in one network or another.
+    fn mixed(&self) -> BTreeMap<Prefix, Values> {
+        let mut mixed: BTreeMap<Prefix, Values> = BTreeMap::new();
+        for (address, labels) in self.networks.values().flatten() {
+            let all = mixed.entry(*address).or_default();
+            for (context, values) in labels {
+                all.entry(context.clone()).or_default().extend(values.iter().cloned());
+            }
+        }
+        mixed
     }
 
     /// The labels as a CSV file: sorted, a line for each address and context.
     pub fn to_csv(&self) -> String {
         let mut csv = String::new();
-        for (address, labels) in &self.0 {
+        for (address, labels) in &self.mixed() {
             for (context, values) in labels {
                 let values: Vec<_> = values.iter().map(|value| quote(value)).collect();
                 // Writing to a String cannot fail.
@@ -201,13 +270,11 @@ impl Inventory {
     }
 
     /// Addresses that more than one virtual network has, whose labels are therefore mixed.
-    pub fn ambiguous(&self) -> impl Iterator<Item = (Prefix, &BTreeSet<String>)> {
-        let networks = |labels: &'_ BTreeMap<String, BTreeSet<String>>| labels.contains_key("vpc");
-        self.0
-            .iter()
-            .filter(move |(_, labels)| networks(labels))
-            .map(|(address, labels)| (*address, &labels["vpc"]))
-            .filter(|(_, networks)| networks.len() > 1)
+    pub fn ambiguous(&self) -> impl Iterator<Item = (Prefix, BTreeSet<String>)> {
+        self.mixed().into_iter().filter_map(|(address, mut labels)| {
+            let networks = labels.remove("vpc")?;
+            (networks.len() > 1).then_some((address, networks))
+        })
     }
 }
 
