@@ -6,6 +6,7 @@
 //!   and observation points, numbered.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
+//! * [`json`]: what the formats in JSON share: octets into records, and their members.
 //! * [`aws`]: VPC and transit gateway flow logs as text.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
@@ -15,6 +16,7 @@ pub mod aws;
 pub mod decoder;
 pub mod flows;
 pub mod format;
+pub mod json;
 pub mod ledger;
 pub mod lines;
 pub mod names;
