@@ -4,6 +4,7 @@
 //!   brackets of 64 octets are. `nest`: which brackets are open.
 //! * [`values`]: members of records as types that borrow from those octets, and `object!`, which declares them.
 //!   [`time`]: RFC 3339. [`base64`]: RFC 4648.
+//!   [`probe`]: what an object holds, by how it begins.
 //! * [`log`]: the [`Log`](super::Log) that all this makes of somebody who reads records.
 //!
 //! Octets are scanned twice: the cutter finds where a record ends, and serde_json reads it. Only so does a record that is
@@ -14,6 +15,7 @@ mod block;
 pub mod cutter;
 pub mod log;
 mod nest;
+pub mod probe;
 #[cfg(test)]
 mod tests;
 pub mod time;
