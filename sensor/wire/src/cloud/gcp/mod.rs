@@ -5,6 +5,8 @@
 
 pub mod entry;
 pub mod record;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -75,7 +77,7 @@ fn entry(
     flows: &mut Flows,
     fail: &mut impl FnMut(Fault<'_>, &mut Flows),
 ) {
-    let outer = match read(octets) {
+    let outer = match values::read::<Entry<'_>>(octets) {
         Ok(outer) => outer,
         Err(fault) => return fail(fault, flows),
     };
@@ -87,20 +89,10 @@ fn entry(
     if !base64::decode(data.octets(), decoded) {
         return fail((Reason::Syntax, b"data of the message"), flows);
     }
-    match read(decoded) {
+    match values::read::<Entry<'_>>(decoded) {
         Ok(inner) => tell(&inner, flows, fail),
         Err(fault) => fail(fault, flows),
     }
-}
-
-fn read(octets: &[u8]) -> Result<Entry<'_>, Fault<'_>> {
-    values::read(octets).map_err(|fault| {
-        // Entries of other logs have other members, and members of other kinds.
-        match (fault.0, probe::texts(octets, b"\"logName\"").last()) {
-            (Reason::Value, Some(name)) if is_other(name) => (Reason::OtherLog, name),
-            _ => fault,
-        }
-    })
 }
 
 fn is_other(log_name: &[u8]) -> bool {

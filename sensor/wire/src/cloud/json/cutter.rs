@@ -404,11 +404,21 @@ impl Cutter {
         self.count += u64::from(self.is_shell);
         if self.is_too_long(piece, end) {
             each(self.count, Value::TooLong);
-        } else {
-            self.tell(&piece.octets[piece.start..end]);
-            self.begun.truncate(TOLD);
-            each(self.count, Value::Broken(self.begun.trim_ascii_end()));
+            return self.reset();
         }
+        let mut text = std::mem::take(&mut self.begun);
+        text.extend_from_slice(&piece.octets[piece.start..end]);
+        each(self.count, Value::Broken(text[..text.len().min(TOLD)].trim_ascii_end()));
+        // It may have ended where a value, or an element, was to come, and have taken the next lines for that.
+        for line in text.split(|octet| *octet == b'\n').skip(1) {
+            let line = line.trim_ascii_end();
+            let line = line.strip_suffix(b",").unwrap_or(line);
+            if is_whole(line) {
+                self.count += 1;
+                each(self.count, Value::Whole(line));
+            }
+        }
+        self.begun = text;
         self.reset();
     }
 
@@ -445,6 +455,29 @@ impl Cutter {
         let room = TOLD.saturating_sub(self.begun.len());
         self.begun.extend_from_slice(&octets[..octets.len().min(room)]);
     }
+}
+
+/// Whether a line is an object, from its first octet to its last one.
+fn is_whole(line: &[u8]) -> bool {
+    let (mut nest, mut quoted, mut escaped) = (Nest::default(), false, false);
+    for (at, octet) in line.iter().enumerate() {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'{' if !quoted => nest.open(Kind::Object),
+            b'[' if !quoted && at > 0 => nest.open(Kind::Array),
+            b'}' | b']' if !quoted => {
+                let kind = if *octet == b'}' { Kind::Object } else { Kind::Array };
+                if nest.close(kind) == Closed::All {
+                    return at + 1 == line.len() && !nest.is_too_deep();
+                }
+            }
+            _ if at == 0 => return false,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether a line ends within a string.

@@ -4,6 +4,8 @@
 
 pub mod event;
 pub mod record;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -69,7 +71,7 @@ fn event(
     flows: &mut Flows,
     fail: &mut impl FnMut(Fault<'_>, &mut Flows),
 ) {
-    let outer = match read(octets) {
+    let outer = match values::read::<Event<'_>>(octets) {
         Ok(outer) => outer,
         Err(fault) => return fail(fault, flows),
     };
@@ -80,31 +82,23 @@ fn event(
     if !base64::decode(outer.value.octets(), decoded) {
         return fail((Reason::Syntax, b"value of the message"), flows);
     }
-    match read(decoded) {
+    match values::read::<Event<'_>>(decoded) {
         Ok(inner) => tell(&inner, flows, fail),
         Err(fault) => fail(fault, flows),
     }
-}
-
-fn read(octets: &[u8]) -> Result<Event<'_>, Fault<'_>> {
-    values::read(octets).map_err(|fault| {
-        // Events of other logs have other members, and members of other kinds.
-        let kind =
-            probe::texts(octets, b"\"type\"").find(|kind| kind.starts_with(b"com.oraclecloud."));
-        match (fault.0, kind) {
-            (Reason::Value, Some(kind)) if !kind.starts_with(b"com.oraclecloud.vcn.flowlogs.") => {
-                (Reason::OtherLog, kind)
-            }
-            _ => fault,
-        }
-    })
 }
 
 /// Appends the flow of an event.
 #[inline]
 fn tell(event: &Event<'_>, flows: &mut Flows, fail: &mut impl FnMut(Fault<'_>, &mut Flows)) {
     let Event { content, region, data, kind, oracle, .. } = event;
-    let told = match content.as_deref().or(data.content.as_deref()) {
+    let found = match data.content.read::<Content<'_>>() {
+        Ok(found) => found,
+        Err(fault) => return fail(fault, flows),
+    };
+    let is_within = !content.kind.is_empty() || !content.data.source.is_empty();
+    let within = found.as_ref().or(is_within.then_some(content));
+    let told = match within {
         Some(Content { data, kind, oracle, .. }) => Told { data, kind, oracle, region },
         None => Told { data, kind, oracle, region },
     };
@@ -114,7 +108,7 @@ fn tell(event: &Event<'_>, flows: &mut Flows, fail: &mut impl FnMut(Fault<'_>, &
             ledger.records += 1;
             ledger.flows += 1;
             event.unknown.count("", ledger);
-            if let Some(content) = content {
+            if let Some(content) = within {
                 content.unknown.count("", ledger);
             }
             told.data.unknown.count("data.", ledger);
