@@ -15,23 +15,6 @@ const RECORDS: usize = 200_000;
 const V2: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
 const V5: &str = "version srcaddr dstaddr srcport dstport protocol start end type packets bytes account-id vpc-id subnet-id instance-id interface-id region az-id sublocation-type sublocation-id action tcp-flags pkt-srcaddr pkt-dstaddr pkt-src-aws-service pkt-dst-aws-service traffic-path flow-direction log-status\n";
 
-fn cut(what: &str, text: &[u8]) {
-    let mut best = f64::INFINITY;
-    for _ in 0..9 {
-        let begun = Instant::now();
-        let mut c = sensor_wire::cloud::json::cutter::Cutter::new(&[]);
-        let mut n = 0;
-        for piece in text.chunks(256 << 10) {
-            c.feed(piece, |_, v| {
-                black_box(v);
-                n += 1;
-            });
-        }
-        best = best.min(begun.elapsed().as_secs_f64());
-    }
-    println!("{what}: cut {:.0} MB/s", text.len() as f64 / best / 1e6);
-}
-
 fn main() {
     let mut state = 7_u64;
     let mut random = |below: u64| {
@@ -70,7 +53,6 @@ fn main() {
     measure("AWS version 2", Format::Aws, v2.as_bytes());
     measure("AWS version 5", Format::Aws, v5.as_bytes());
     for (what, format, text) in [("GCP", Format::Gcp, &gcp), ("OCI", Format::Oci, &oci)] {
-        cut(what, text.as_bytes());
         let (own, tree) = (measure(what, format, text.as_bytes()), trees(text));
         println!("{what}: {:.1} times as fast as trees of serde_json, {tree:.0} MB/s", own / tree);
     }
