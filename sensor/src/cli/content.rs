@@ -18,6 +18,10 @@ pub enum Content {
     Cloud,
     /// VPC and transit gateway flow logs of AWS as text
     Aws,
+    /// VPC flow logs of Google Cloud, as Cloud Logging exports them
+    Gcp,
+    /// VCN flow logs of Oracle Cloud, as Logging exports them
+    Oci,
 }
 
 impl Content {
@@ -27,6 +31,8 @@ impl Content {
             Self::Traffic | Self::Exports => None,
             Self::Cloud => Some(None),
             Self::Aws => Some(Some(Format::Aws)),
+            Self::Gcp => Some(Some(Format::Gcp)),
+            Self::Oci => Some(Some(Format::Oci)),
         }
     }
 }
