@@ -10,7 +10,7 @@ use sensor_core::flow::{
     source::SourceId,
 };
 
-use super::{ledger::Ledger, names::Names};
+use super::{ledger::Ledger, names::Names, underway::Underway};
 
 /// The addresses of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,8 @@ struct Sources {
 
 /// Flow records of one provider, until somebody takes them.
 pub struct Flows {
+    cloud: Source,
+    /// What the records to come were observed by, where the cloud has several kinds of logs.
     observed_by: Source,
     v4: FlowBatch,
     v6: FlowBatch,
@@ -104,24 +106,50 @@ pub struct Flows {
     ready: Vec<FlowBatch>,
     names: Names,
     sources: Sources,
+    underway: Underway,
 }
 
 impl Flows {
     /// None yet of this cloud.
-    pub fn new(observed_by: Source) -> Self {
+    pub fn new(cloud: Source) -> Self {
         Self {
-            observed_by,
-            v4: FlowBatch::v4(observed_by),
-            v6: FlowBatch::v6(observed_by),
+            cloud,
+            observed_by: cloud,
+            v4: FlowBatch::v4(cloud),
+            v6: FlowBatch::v6(cloud),
             ready: Vec::new(),
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
+            underway: Underway::default(),
         }
     }
 
     /// The cloud.
-    pub fn observed_by(&self) -> Source {
-        self.observed_by
+    pub fn cloud(&self) -> Source {
+        self.cloud
+    }
+
+    /// The sources and records to come are of this kind of its logs.
+    #[inline(always)]
+    pub fn observe(&mut self, source: Source) {
+        if source != self.observed_by {
+            self.change(source);
+        }
+    }
+
+    #[cold]
+    fn change(&mut self, source: Source) {
+        let Self { observed_by, v4, v6, ready, names, sources, .. } = self;
+        *observed_by = source;
+        for batch in [v4, v6] {
+            hand_over(batch, ready, sources, names);
+            batch.observed_by = source;
+        }
+    }
+
+    /// When flows that are told several times were last told.
+    pub fn underway(&mut self) -> &mut Underway {
+        &mut self.underway
     }
 
     /// The place of the source that is this log of this account.
@@ -149,7 +177,9 @@ impl Flows {
     #[inline(always)]
     pub fn point(&mut self, told: [&[u8]; 7], account: &str, log: &str) -> (u32, u32) {
         let Self { names, sources, observed_by, .. } = self;
-        names.point(told, |point| {
+        // Two logs may tell of one interface.
+        let beside = [observed_by.name(), account, log];
+        names.point(told, beside, |point| {
             use sensor_core::flow::point::PointAttribute::Account;
             sources.place(*observed_by, point.get(Account).unwrap_or(account), log)
         })

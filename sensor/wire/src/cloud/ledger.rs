@@ -1,4 +1,5 @@
-//! What became of every record of flow logs, by source: records in = records that became flows + windows + duplicates + errors.
+//! What became of every record of flow logs, by source: records in = records that became flows + windows + records without
+//! counts + duplicates + errors.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -133,6 +134,8 @@ pub struct Ledger {
     pub rows: u64,
     /// Windows without flows, by [`Window`].
     pub windows: [u64; Window::ALL.len()],
+    /// Records that say that a flow began, or went on or ended without packets: there is nothing to count.
+    pub without_counts: u64,
     /// Records that repeat another one.
     pub duplicates: u64,
     /// Records that became nothing, by [`Reason`].
@@ -141,6 +144,8 @@ pub struct Ledger {
     pub headings: u64,
     /// Fields that are not known, by name, with the records that had a value there.
     pub unknown: BTreeMap<String, u64>,
+    /// Flows forgotten for others before they ended: their next records have no start.
+    pub starts_forgotten: u64,
     /// The first records of each reason that became nothing.
     pub faults: Vec<Fault>,
 }
@@ -182,7 +187,8 @@ impl Ledger {
     /// Whether every record is accounted for.
     pub fn is_balanced(&self) -> bool {
         let windows: u64 = self.windows.iter().sum();
-        self.records == self.flows + windows + self.duplicates + self.all_errors()
+        let flowless = windows + self.without_counts + self.duplicates;
+        self.records == self.flows + flowless + self.all_errors()
     }
 
     /// Adds another account.
@@ -190,7 +196,9 @@ impl Ledger {
         self.records += other.records;
         self.flows += other.flows;
         self.rows += other.rows;
+        self.without_counts += other.without_counts;
         self.duplicates += other.duplicates;
+        self.starts_forgotten += other.starts_forgotten;
         self.headings += other.headings;
         for (own, other) in self.windows.iter_mut().zip(other.windows) {
             *own += other;

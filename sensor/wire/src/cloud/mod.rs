@@ -6,21 +6,25 @@
 //!   and observation points, numbered.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
-//! * [`aws`]: VPC and transit gateway flow logs as text.
+//!   [`pull`]: JSON, read in place. [`underway`]: flows that are told several times.
+//! * [`aws`]: VPC and transit gateway flow logs as text. [`azure`]: flow logs of network security groups and virtual networks.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
 
 pub mod aws;
+pub mod azure;
 pub mod decoder;
 pub mod flows;
 pub mod format;
 pub mod ledger;
 pub mod lines;
 pub mod names;
+pub mod pull;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod underway;
 
 use self::flows::Flows;
 
