@@ -5,8 +5,11 @@ use std::sync::Arc;
 use super::{
     Log,
     aws::{self, layout::Layout},
+    azure,
     flows::Flows,
     format::Format,
+    ibm,
+    json::log::Json,
 };
 
 /// What a reader may know of a log beside its octets.
@@ -24,6 +27,8 @@ impl Decoder {
     pub fn new(format: Format, object: &str, hints: &Hints) -> Self {
         Self(match format {
             Format::Aws => Box::new(aws::Text::new(Arc::from(object), hints.layout.clone())),
+            Format::Azure => Box::new(Json::new(azure::State::new(Arc::from(object)))),
+            Format::Ibm => Box::new(Json::new(ibm::State::new(Arc::from(object)))),
         })
     }
 
@@ -35,5 +40,9 @@ impl Decoder {
     /// The object is at its end.
     pub fn finish(&mut self, flows: &mut Flows) {
         self.0.finish(flows);
+    }
+    /// Octets of the object that are told for good, see [`Log::resume_at`].
+    pub fn resume_at(&self) -> Option<u64> {
+        self.0.resume_at()
     }
 }

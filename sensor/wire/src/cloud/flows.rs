@@ -214,12 +214,14 @@ impl Flows {
         }
     }
 
-    /// To be called before each record: numbers of names that were given out for the one before may be forgotten.
+    /// To be called before each record: numbers of names that were given out for the one before may be forgotten. They are
+    /// still the same where this returns the same.
     #[inline(always)]
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self) -> u64 {
         if self.names.are_many() {
             self.end_names();
         }
+        self.names.renewed()
     }
 
     /// Hands over what numbers names, and forgets these.

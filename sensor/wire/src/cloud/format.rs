@@ -2,13 +2,17 @@
 
 use sensor_core::flow::source::Source;
 
-use super::aws::layout::Layout;
+use super::{aws::layout::Layout, azure, ibm};
 
 /// A format of flow logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// VPC or transit gateway flow logs of AWS as text.
     Aws,
+    /// Flow logs of Azure: of network security groups and of virtual networks.
+    Azure,
+    /// VPC flow logs of IBM Cloud.
+    Ibm,
 }
 
 /// Octets of which the format can be told.
@@ -16,12 +20,14 @@ pub const ENOUGH: usize = 4096;
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Aws];
+    pub const ALL: [Self; 3] = [Self::Aws, Self::Azure, Self::Ibm];
 
     /// What the command line and messages call it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Aws => "aws",
+            Self::Azure => "azure",
+            Self::Ibm => "ibm",
         }
     }
 
@@ -34,15 +40,35 @@ impl Format {
     pub const fn source(self) -> Source {
         match self {
             Self::Aws => Source::Aws,
+            Self::Azure => Source::Azure,
+            Self::Ibm => Source::Ibm,
         }
     }
 
     /// The format of an object that begins with `octets`: [`ENOUGH`] of them, or all.
     pub fn detect(octets: &[u8]) -> Option<Self> {
         let text = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
+        if matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b',')) {
+            return Self::of_members(text);
+        }
         let line = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         Layout::of_heading(line).or_else(|| Layout::of_record(line)).map(|_| Self::Aws)
+    }
+}
+
+/// Members that only one format has: an object of it has one of them where it begins.
+const MEMBERS: &[(Format, &[&str])] =
+    &[(Format::Azure, azure::MEMBERS), (Format::Ibm, ibm::MEMBERS)];
+
+impl Format {
+    /// The format of JSON that begins so.
+    fn of_members(text: &[u8]) -> Option<Self> {
+        let has = |name: &&str| {
+            let quoted = [b"\"", name.as_bytes(), b"\""].concat();
+            text.windows(quoted.len()).any(|part| part.eq_ignore_ascii_case(&quoted))
+        };
+        MEMBERS.iter().find(|(_, names)| names.iter().any(has)).map(|(format, _)| *format)
     }
 }
 
@@ -69,6 +95,13 @@ mod tests {
             ("", None),
             ("hello world\n", None),
             ("{\"records\": []}", None),
+            ("\u{feff}{\"records\": [{\"time\": \"\", \"FlowLogVersion\": 4", Some(Format::Azure)),
+            (
+                ",{\"properties\": {\"flows\": [{\"flows\": [{\"flowTuples\": []",
+                Some(Format::Azure),
+            ),
+            ("\n{ \"version\": \"0.0.1\", \"collector_crn\": \"crn\"", Some(Format::Ibm)),
+            ("{\"note\": \"flow_logs\"", None),
             ("\u{7f}ELF", None),
         ] {
             assert_eq!(Format::detect(text.as_bytes()), format, "{text}");

@@ -27,11 +27,13 @@ pub enum Reason {
     Value,
     /// Not what the format is written in at all, as JSON that is none.
     Syntax,
+    /// The object says that there are more records than it holds.
+    Missing,
 }
 
 impl Reason {
     /// All of them, in their order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::TooLong,
         Self::Layout,
         Self::Values,
@@ -41,6 +43,7 @@ impl Reason {
         Self::Time,
         Self::Value,
         Self::Syntax,
+        Self::Missing,
     ];
 }
 
@@ -62,6 +65,7 @@ impl fmt::Display for Reason {
             Self::Time => "no plausible time",
             Self::Value => "a value that the format does not have",
             Self::Syntax => "not in the syntax of the format",
+            Self::Missing => "announced, but not there",
         })
     }
 }
@@ -154,10 +158,24 @@ impl Ledger {
     /// Counts a record that became nothing.
     #[cold]
     pub fn error(&mut self, reason: Reason, object: &Arc<str>, line: u64, what: &[u8]) {
-        self.records += 1;
+        self.errors(reason, 1, object, line, what);
+    }
+
+    /// Counts records that became nothing for one reason, of which `line` is the first.
+    #[cold]
+    pub fn errors(
+        &mut self,
+        reason: Reason,
+        records: u64,
+        object: &Arc<str>,
+        line: u64,
+        what: &[u8],
+    ) {
+        self.records += records;
         let count = &mut self.errors[reason as usize];
-        *count += 1;
-        if *count <= TOLD {
+        let before = *count;
+        *count += records;
+        if before < TOLD && records != 0 {
             let text = String::from_utf8_lossy(&what[..what.len().min(SHOWN)]);
             let what = text.chars().filter(|character| !character.is_control()).collect();
             self.faults.push(Fault { object: object.clone(), line, reason, what });

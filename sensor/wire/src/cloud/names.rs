@@ -77,6 +77,8 @@ pub struct Names {
     labels: Known<Labels>,
     /// The octets that tell a point, joined.
     joined: Vec<u8>,
+    /// How often all were forgotten.
+    renewed: u64,
 }
 
 /// What stands between the octets that tell a point.
@@ -157,7 +159,12 @@ impl Names {
 
     /// Forgets all of them. Nothing that numbers them may be in the batches to come.
     pub fn renew(&mut self) {
-        *self = Self::default();
+        *self = Self { renewed: self.renewed + 1, ..Self::default() };
+    }
+
+    /// How often all were forgotten: where this differs, so do the numbers.
+    pub fn renewed(&self) -> u64 {
+        self.renewed
     }
 }
 

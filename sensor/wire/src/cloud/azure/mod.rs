@@ -17,7 +17,21 @@ use std::sync::Arc;
 use sensor_core::flow::point::PointAttribute;
 
 use self::{record::Reading, resource::Place, told::Pending};
-use super::{Log, flows::Flows, ledger::Reason};
+use super::{
+    flows::Flows,
+    json::{cutter::Value, log::Records},
+    ledger::Reason,
+};
+
+/// Members that no other log has.
+pub const MEMBERS: &[&str] = &[
+    "flowTuples",
+    "flowRecords",
+    "flowLogVersion",
+    "flowLogResourceID",
+    "NetworkSecurityGroupFlowEvent",
+    "FlowLogFlowEvent",
+];
 
 /// Names of unknown members that are told of an object.
 const NAMES: usize = 64;
@@ -42,8 +56,36 @@ pub struct State {
     unknown: Vec<(String, u64)>,
 }
 
+impl Records for State {
+    const ARRAYS: &'static [&'static str] = &["records"];
+    // The tuples of a minute: those of an interface with 350,000 of them.
+    const LONGEST: usize = 32 << 20;
+
+    fn value(&mut self, _: u64, value: Value<'_>, flows: &mut Flows) {
+        match value {
+            Value::Whole(record) => self.record(record, flows),
+            // Nothing stands beside the records.
+            Value::Opened(_) | Value::Closed(_) => {}
+            broken => {
+                self.number += 1;
+                if let Some((reason, what)) = broken.fault() {
+                    self.error(reason, what, flows);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, flows: &mut Flows) {
+        let source = self.source(flows);
+        for (name, count) in self.unknown.drain(..) {
+            flows.ledger(source).unknown(&name, count);
+        }
+    }
+}
+
 impl State {
-    fn new(object: Arc<str>) -> Self {
+    /// Of the blob called `object`.
+    pub fn new(object: Arc<str>) -> Self {
         let mut blob = Place::of_blob(&object);
         if blob.log.is_empty() {
             // Whatever it is called, without the folders around it.
@@ -114,13 +156,5 @@ impl State {
             self.error(Reason::Syntax, fault.0, flows);
         }
         self.pending.finish(flows);
-    }
-
-    /// The object is at its end.
-    fn finish(&mut self, flows: &mut Flows) {
-        let source = self.source(flows);
-        for (name, count) in self.unknown.drain(..) {
-            flows.ledger(source).unknown(&name, count);
-        }
     }
 }

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::cloud::{
     flows::Flows,
+    json::pull::{Read, Reader, Syntax},
     ledger::Reason,
-    pull::{Read, Reader, Syntax},
     text::number,
 };
 

@@ -3,11 +3,11 @@
 //! A tuple counts since the one before it of the same flow, and tuples of one record stand by rule, not by time. So those of a
 //! record are sorted before any becomes a row.
 
-use sensor_common::key::Direction;
-use sensor_core::flow::{device::Action, initiator::Initiator};
+use sensor_core::flow::device::Action;
 
-use super::tuple::{Counts, Tuple};
+use super::tuple::Tuple;
 use crate::cloud::{
+    both::{self, Uncounted},
     flows::{Ends, Flows, Record, RecordTexts},
     underway::{Key, Part},
 };
@@ -105,21 +105,12 @@ fn rows(told: &Told, group: &Group, parts: &[u32; 3], flows: &mut Flows) {
         }
     }
     let rejected = tuple.denied || tuple.dropped;
-    let ledger = flows.ledger(group.point.1);
-    ledger.records += 1;
-    let counted = tuple.out.is_some() || tuple.back.is_some();
-    let told_nothing = tuple.out.are_told() || tuple.back.are_told();
-    if !counted && !rejected && (told_nothing || tuple.part == Some(Part::Begin)) {
-        ledger.without_counts += 1;
-        return;
-    }
-    ledger.flows += 1;
-    let mut record = Record {
+    let record = Record {
         ends: tuple.ends,
-        ports: tuple.ports,
+        ports: (tuple.ports.0.unwrap_or(0), tuple.ports.1.unwrap_or(0)),
         protocol: tuple.protocol,
-        packets: tuple.out.packets,
-        octets: tuple.out.octets,
+        packets: None,
+        octets: None,
         start: since,
         end: tuple.time,
         tcp_flags: None,
@@ -129,7 +120,7 @@ fn rows(told: &Told, group: &Group, parts: &[u32; 3], flows: &mut Flows) {
         via: None,
         traffic_path: 0,
         version: group.version,
-        initiator: Initiator::Source as u8,
+        initiator: 0,
         point: group.point,
         labels: (0, 0),
         texts: RecordTexts {
@@ -140,35 +131,18 @@ fn rows(told: &Told, group: &Group, parts: &[u32; 3], flows: &mut Flows) {
             data_status: 0,
         },
     };
-    if rejected {
-        // Nothing got through, even where the log leaves the counts out.
-        let Counts { packets, octets } = tuple.out;
-        (record.packets, record.octets) = (packets.or(Some(0)), octets.or(Some(0)));
-    }
-    if rejected || tuple.out.is_some() || !counted {
-        flows.push(&record);
-    }
-    if tuple.back.is_some() {
-        let (from, to) = tuple.ports;
-        record.ports = (to, from);
-        record.ends = match tuple.ends {
-            Ends::V4(from, to) => Ends::V4(to, from),
-            Ends::V6(from, to) => Ends::V6(to, from),
-        };
-        (record.packets, record.octets) = (tuple.back.packets, tuple.back.octets);
-        record.direction = Some(match tuple.direction {
-            Direction::Ingress => Direction::Egress,
-            Direction::Egress => Direction::Ingress,
-        });
-        record.initiator = Initiator::Destination as u8;
-        flows.push(&record);
-    }
+    let uncounted = match tuple.part {
+        Some(Part::Begin) => Uncounted::IsNone,
+        _ => Uncounted::IsFlow,
+    };
+    both::push(record, tuple.out, tuple.back, uncounted, flows);
 }
 
 /// What the flow of a tuple is known by: the log and the interface, and both ends.
 #[inline(always)]
 fn key(tuple: &Tuple, group: &Group) -> Key {
-    let ports = u64::from(tuple.ports.0) << 16 | u64::from(tuple.ports.1);
+    let port = |port: Option<u16>| u64::from(port.unwrap_or(0));
+    let ports = port(tuple.ports.0) << 16 | port(tuple.ports.1);
     let way = u64::from(group.point.1) << 40 | u64::from(tuple.protocol) << 32 | ports;
     let halves = |address: u128| ((address >> 64) as u64, address as u64);
     let [a, b, c, d] = match tuple.ends {

@@ -7,9 +7,10 @@
 use sensor_common::key::Direction;
 
 use crate::cloud::{
+    both::{Counts, ends},
     flows::Ends,
     ledger::Reason,
-    text::{find, ipv4, ipv6, number},
+    text::{find, number},
     underway::Part,
 };
 
@@ -22,27 +23,6 @@ pub enum Kind {
     VirtualNetwork,
 }
 
-/// What was counted in one direction; what is `None` is not told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Packets.
-    pub packets: Option<u64>,
-    /// Octets.
-    pub octets: Option<u64>,
-}
-
-impl Counts {
-    /// Something was counted.
-    pub fn is_some(self) -> bool {
-        self.packets.unwrap_or(0) != 0 || self.octets.unwrap_or(0) != 0
-    }
-
-    /// It is told what was counted, be it nothing.
-    pub fn are_told(self) -> bool {
-        self.packets.is_some() || self.octets.is_some()
-    }
-}
-
 /// A tuple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuple {
@@ -50,8 +30,8 @@ pub struct Tuple {
     pub time: u64,
     /// Who opened the flow, and whom it reached.
     pub ends: Ends,
-    /// Their ports.
-    pub ports: (u16, u16),
+    /// Their ports, where they are told.
+    pub ports: (Option<u16>, Option<u16>),
     /// IP protocol.
     pub protocol: u8,
     /// Of the packets of who opened it, as the interface sees them.
@@ -162,19 +142,8 @@ impl Tuple {
             more += 1;
         }
         let dropped = is_dropped(encryption);
-        let tuple = Self {
-            time,
-            ends,
-            ports,
-            protocol,
-            direction,
-            part,
-            denied,
-            dropped,
-            out,
-            back,
-            more,
-        };
+        let tuple =
+            Self { time, ends, ports, protocol, direction, part, denied, dropped, out, back, more };
         Ok((tuple, encryption))
     }
 }
@@ -197,26 +166,13 @@ fn time(octets: &[u8]) -> Result<u64, Fault<'_>> {
 }
 
 #[inline(always)]
-fn ends<'l>(source: &'l [u8], destination: &'l [u8]) -> Result<Ends, Fault<'l>> {
-    match (ipv4(source), ipv4(destination)) {
-        (Some(source), Some(destination)) => Ok(Ends::V4(source, destination)),
-        (one, other) => match (ipv6(source), ipv6(destination)) {
-            (Some(source), Some(destination)) => Ok(Ends::V6(source, destination)),
-            (None, _) if one.is_none() => Err((Reason::Address, source)),
-            (_, None) if other.is_none() => Err((Reason::Address, destination)),
-            _ => Err((Reason::Families, destination)),
-        },
-    }
-}
-
-#[inline(always)]
-fn port(octets: &[u8]) -> Result<u16, Fault<'_>> {
+fn port(octets: &[u8]) -> Result<Option<u16>, Fault<'_>> {
     match octets {
-        [] => Ok(0),
-        octets => {
-            let port = number(octets).and_then(|number| u16::try_from(number).ok());
-            port.ok_or((Reason::Number, octets))
-        }
+        [] => Ok(None),
+        octets => match number(octets).map(u16::try_from) {
+            Some(Ok(port)) => Ok(Some(port)),
+            _ => Err((Reason::Number, octets)),
+        },
     }
 }
 
@@ -261,7 +217,7 @@ mod tests {
         let whole = Tuple {
             time: 1_782_658_803_422,
             ends: Ends::V4(0x0a00_0004, 0x0a00_0005),
-            ports: (12_345, 443),
+            ports: (Some(12_345), Some(443)),
             protocol: 6,
             direction: Direction::Egress,
             part: Some(Part::Continue),
@@ -279,7 +235,7 @@ mod tests {
         let (source, destination) = (0x2001_0db8 << 96 | 4, 0xfd00 << 112 | 5);
         assert_eq!(vnet(&v6), Ok(Tuple { ends: Ends::V6(source, destination), ..whole }));
         let icmp = VNET.replace(",12345,443,6,", ",0,0,1,");
-        assert_eq!(vnet(&icmp), Ok(Tuple { ports: (0, 0), protocol: 1, ..whole }));
+        assert_eq!(vnet(&icmp), Ok(Tuple { ports: (Some(0), Some(0)), protocol: 1, ..whole }));
         let more = format!("{VNET},1,x,");
         assert_eq!(vnet(&more), Ok(Tuple { more: 3, ..whole }));
     }
@@ -309,7 +265,8 @@ mod tests {
 
     #[test]
     fn denied_and_encrypted_tuples_say_so() {
-        let denied = vnet("1699990100,192.168.1.1,10.0.0.1,8080,53,17,I,D,X,1,64,0,0").expect("whole");
+        let denied =
+            vnet("1699990100,192.168.1.1,10.0.0.1,8080,53,17,I,D,X,1,64,0,0").expect("whole");
         assert_eq!((denied.part, denied.denied, denied.out), (None, true, counts(1, 64)));
         for (code, dropped) in [
             ("X", false),
