@@ -434,7 +434,7 @@ fn a_folder_without_logs_says_so() {
             let output = sensor(&[command], &[folder.path()]);
             assert_eq!(output.status.code(), Some(1));
             let expected = format!(
-                "{} holds no cloud flow log that is known here (aws)",
+                "{} holds no cloud flow log that is known here (aws, ",
                 folder.path().display()
             );
             assert!(errors(&output).contains(&expected), "{}", errors(&output));
