@@ -8,8 +8,9 @@ use super::{
     azure,
     flows::Flows,
     format::Format,
-    ibm,
+    gcp, ibm,
     json::log::Json,
+    oci,
 };
 
 /// What a reader may know of a log beside its octets.
@@ -29,6 +30,8 @@ impl Decoder {
             Format::Aws => Box::new(aws::Text::new(Arc::from(object), hints.layout.clone())),
             Format::Azure => Box::new(Json::new(azure::State::new(Arc::from(object)))),
             Format::Ibm => Box::new(Json::new(ibm::State::new(Arc::from(object)))),
+            Format::Gcp => Box::new(Json::new(gcp::Entries::new(Arc::from(object)))),
+            Format::Oci => Box::new(Json::new(oci::Events::new(Arc::from(object)))),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use sensor_core::flow::source::Source;
 
-use super::{aws::layout::Layout, azure, ibm};
+use super::{aws::layout::Layout, azure, gcp, ibm, oci};
 
 /// A format of flow logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,10 @@ pub enum Format {
     Azure,
     /// VPC flow logs of IBM Cloud.
     Ibm,
+    /// VPC flow logs of Google Cloud in JSON.
+    Gcp,
+    /// VCN flow logs of Oracle Cloud in JSON.
+    Oci,
 }
 
 /// Octets of which the format can be told.
@@ -20,7 +24,7 @@ pub const ENOUGH: usize = 4096;
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Aws, Self::Azure, Self::Ibm];
+    pub const ALL: [Self; 5] = [Self::Aws, Self::Azure, Self::Ibm, Self::Gcp, Self::Oci];
 
     /// What the command line and messages call it.
     pub const fn name(self) -> &'static str {
@@ -28,6 +32,8 @@ impl Format {
             Self::Aws => "aws",
             Self::Azure => "azure",
             Self::Ibm => "ibm",
+            Self::Gcp => "gcp",
+            Self::Oci => "oci",
         }
     }
 
@@ -42,33 +48,29 @@ impl Format {
             Self::Aws => Source::Aws,
             Self::Azure => Source::Azure,
             Self::Ibm => Source::Ibm,
+            Self::Gcp => Source::Gcp,
+            Self::Oci => Source::Oracle,
         }
     }
 
     /// The format of an object that begins with `octets`: [`ENOUGH`] of them, or all.
     pub fn detect(octets: &[u8]) -> Option<Self> {
-        let text = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-        if matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b',')) {
-            return Self::of_members(text);
+        if azure::is_log(octets) {
+            return Some(Self::Azure);
         }
+        if ibm::is_log(octets) {
+            return Some(Self::Ibm);
+        }
+        if gcp::is_log(octets) {
+            return Some(Self::Gcp);
+        }
+        if oci::is_log(octets) {
+            return Some(Self::Oci);
+        }
+        let text = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
         let line = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         Layout::of_heading(line).or_else(|| Layout::of_record(line)).map(|_| Self::Aws)
-    }
-}
-
-/// Members that only one format has: an object of it has one of them where it begins.
-const MEMBERS: &[(Format, &[&str])] =
-    &[(Format::Azure, azure::MEMBERS), (Format::Ibm, ibm::MEMBERS)];
-
-impl Format {
-    /// The format of JSON that begins so.
-    fn of_members(text: &[u8]) -> Option<Self> {
-        let has = |name: &&str| {
-            let quoted = [b"\"", name.as_bytes(), b"\""].concat();
-            text.windows(quoted.len()).any(|part| part.eq_ignore_ascii_case(&quoted))
-        };
-        MEMBERS.iter().find(|(_, names)| names.iter().any(has)).map(|(format, _)| *format)
     }
 }
 

@@ -29,11 +29,13 @@ pub enum Reason {
     Syntax,
     /// The object says that there are more records than it holds.
     Missing,
+    /// A record of a log that does not tell flows.
+    OtherLog,
 }
 
 impl Reason {
     /// All of them, in their order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TooLong,
         Self::Layout,
         Self::Values,
@@ -44,6 +46,7 @@ impl Reason {
         Self::Value,
         Self::Syntax,
         Self::Missing,
+        Self::OtherLog,
     ];
 }
 
@@ -66,6 +69,7 @@ impl fmt::Display for Reason {
             Self::Value => "a value that the format does not have",
             Self::Syntax => "not in the syntax of the format",
             Self::Missing => "announced, but not there",
+            Self::OtherLog => "of a log that does not tell flows",
         })
     }
 }

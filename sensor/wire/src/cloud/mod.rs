@@ -9,7 +9,7 @@
 //!   [`underway`]: flows that are told several times. [`both`]: records that tell both directions of a flow.
 //! * [`json`]: what the formats in JSON share: octets into records, and their members.
 //! * [`aws`]: VPC and transit gateway flow logs as text. [`azure`]: flow logs of network security groups and virtual networks.
-//!   [`ibm`]: VPC flow logs.
+//!   [`ibm`], [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
@@ -20,11 +20,13 @@ pub mod both;
 pub mod decoder;
 pub mod flows;
 pub mod format;
+pub mod gcp;
 pub mod ibm;
 pub mod json;
 pub mod ledger;
 pub mod lines;
 pub mod names;
+pub mod oci;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

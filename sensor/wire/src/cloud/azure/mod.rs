@@ -19,19 +19,22 @@ use sensor_core::flow::point::PointAttribute;
 use self::{record::Reading, resource::Place, told::Pending};
 use super::{
     flows::Flows,
-    json::{cutter::Value, log::Records},
+    json::{cutter::Value, log::Records, probe},
     ledger::Reason,
 };
 
-/// Members that no other log has.
-pub const MEMBERS: &[&str] = &[
-    "flowTuples",
-    "flowRecords",
-    "flowLogVersion",
-    "flowLogResourceID",
-    "NetworkSecurityGroupFlowEvent",
-    "FlowLogFlowEvent",
-];
+/// Whether an object that begins with `octets` is a blob of such a log.
+pub fn is_log(octets: &[u8]) -> bool {
+    const OWN: &[&str] = &[
+        "flowTuples",
+        "flowRecords",
+        "flowLogVersion",
+        "flowLogResourceID",
+        "NetworkSecurityGroupFlowEvent",
+        "FlowLogFlowEvent",
+    ];
+    probe::names(octets, OWN)
+}
 
 /// Names of unknown members that are told of an object.
 const NAMES: usize = 64;
@@ -89,7 +92,7 @@ impl State {
         let mut blob = Place::of_blob(&object);
         if blob.log.is_empty() {
             // Whatever it is called, without the folders around it.
-            blob.log = object.rsplit('/').next().unwrap_or_default().to_owned();
+            blob.log = probe::name(&object).to_owned();
         }
         Self {
             place: blob.clone(),

@@ -18,6 +18,7 @@ use super::{
     json::{
         cutter::Value,
         log::Records,
+        probe,
         values::{Fault, Number, Text, object, read},
     },
     ledger::{Reason, Window},
@@ -44,8 +45,10 @@ object! {
     beside b"attached_endpoint_type" | b"capture_start_time" | b"capture_end_time" | b"flow_logs";
 }
 
-/// Members that no other log has.
-pub const MEMBERS: &[&str] = &["collector_crn", "number_of_flow_logs", "packets_from_initiator"];
+/// Whether an object that begins with `octets` is one of such a log.
+pub fn is_log(octets: &[u8]) -> bool {
+    probe::names(octets, &["collector_crn", "number_of_flow_logs", "packets_from_initiator"])
+}
 
 /// More entries than any object has.
 const MOST: u64 = 1 << 20;
@@ -115,7 +118,7 @@ impl State {
         let (mut named, named_version) = Place::of_object(&object);
         // Objects of one collector have no more in common than what it collects from.
         named.log = match named.vpc.as_str() {
-            "" => object.rsplit('/').next().unwrap_or_default().to_owned(),
+            "" => probe::name(&object).to_owned(),
             vpc => vpc.to_owned(),
         };
         let around = Around::of_name(&named, named_version);

@@ -1,7 +1,7 @@
 //! Octets that come in pieces into the octets of records.
 //!
 //! Records stand one after the other (a line each, or without anything between them), in an array, or in an array that is a
-//! member of an object. Objects that grow are read in fragments: one may begin with `,{` and end without `]}`.
+//! member of an object, or of an object within it. Objects that grow are read in fragments: one may begin with `,{` and end without `]}`.
 //!
 //! Not everything that is no JSON is found here, only what hides where records begin and end: a string or an object that the
 //! end of a line, or the next record, cuts off. Whoever reads the record finds the rest.
@@ -14,6 +14,8 @@ use crate::cloud::ledger::Reason;
 
 /// Octets of the longest record that is read, unless a format says otherwise.
 pub const LONGEST: usize = 4 << 20;
+/// Levels of objects that may be around the array that holds the records.
+const AROUND: u32 = 2;
 /// Octets of what is broken that are told.
 const TOLD: usize = 48;
 
@@ -51,8 +53,8 @@ impl<'a> Value<'a> {
 enum Around {
     Nothing,
     Array,
-    /// An array of an object.
-    Member,
+    /// An array that is a member of so many objects, one in the other.
+    Member(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,10 +184,10 @@ impl Cutter {
                 (b'{', _) => return self.begin(piece, at, Kind::Object),
                 (b'[', _) => return self.begin(piece, at, Kind::Array),
                 (b']', Around::Array) => self.around = Around::Nothing,
-                (b']', Around::Member) => {
+                (b']', Around::Member(levels)) => {
                     self.around = Around::Nothing;
                     self.state = State::Within;
-                    self.nest = Nest::of_object();
+                    self.nest = Nest::of_objects(levels);
                     self.is_shell = true;
                     std::mem::swap(&mut self.begun, &mut self.shell);
                     piece.start = at;
@@ -316,7 +318,7 @@ impl Cutter {
             }
             b'[' => {
                 self.nest.open(Kind::Array);
-                let may_hold = self.around == Around::Nothing && self.nest.depth() == 2;
+                let may_hold = self.around == Around::Nothing && self.nest.depth() <= AROUND + 1;
                 return (may_hold && self.holds_records(piece, at))
                     .then(|| self.enter(piece, at, each));
             }
@@ -353,7 +355,7 @@ impl Cutter {
 
     /// Whether the array that begins here is the member that holds the records.
     fn holds_records(&self, piece: &Piece<'_>, at: usize) -> bool {
-        if self.arrays.is_empty() || self.is_too_long(piece, at) {
+        if !self.nest.is_array_of_objects() || self.is_too_long(piece, at) {
             return false;
         }
         let here = piece.octets[piece.start..at].iter().rev();
@@ -383,13 +385,15 @@ impl Cutter {
         // The object was counted as a record, unless it has had another array.
         self.count -= u64::from(!self.is_shell);
         let length = self.begun.len();
-        self.begun.extend_from_slice(b"]}");
+        let levels = self.nest.depth() - 1;
+        self.begun.push(b']');
+        self.begun.extend((0..levels).map(|_| b'}'));
         each(self.count, Value::Opened(&self.begun));
         self.begun.truncate(length);
         std::mem::swap(&mut self.begun, &mut self.shell);
         self.reset();
         self.resume_at = self.fed + at as u64 + 1;
-        self.around = Around::Member;
+        self.around = Around::Member(levels);
         at + 1
     }
 

@@ -4,7 +4,8 @@
 //!   brackets of 64 octets are. `nest`: which brackets are open.
 //! * [`values`]: members of records as types that borrow from those octets, and `object!`, which declares them.
 //!   [`time`]: RFC 3339. [`base64`]: RFC 4648.
-//! * [`pull`]: records of which a member holds thousands of flows, read in place.
+//!   [`pull`]: records of which a member holds thousands of flows, read in place.
+//!   [`probe`]: what an object holds, by how it begins.
 //! * [`log`]: the [`Log`](super::Log) that all this makes of somebody who reads records.
 //!
 //! Octets are scanned twice: the cutter finds where a record ends, and serde_json reads it. Only so does a record that is
@@ -15,6 +16,7 @@ mod block;
 pub mod cutter;
 pub mod log;
 mod nest;
+pub mod probe;
 pub mod pull;
 #[cfg(test)]
 mod tests;

@@ -36,9 +36,14 @@ pub enum Closed {
 }
 
 impl Nest {
-    /// Of one open object.
-    pub fn of_object() -> Self {
-        Self { depth: 1, ..Self::default() }
+    /// Of open objects, one in the other.
+    pub fn of_objects(depth: u32) -> Self {
+        Self { depth, ..Self::default() }
+    }
+
+    /// Whether the innermost level is an array, and all around it are objects.
+    pub fn is_array_of_objects(&self) -> bool {
+        self.arrays == 1
     }
 
     /// A bracket opens.
@@ -99,10 +104,12 @@ mod tests {
         let mut nest = Nest::default();
         assert_eq!((nest.close(Object), nest.innermost()), (Closed::Nothing, None));
         nest.open(Object);
-        assert_eq!(nest, Nest::of_object());
+        assert_eq!(nest, Nest::of_objects(1));
         nest.open(Array);
         assert_eq!((nest.innermost(), nest.depth()), (Some(Array), 2));
+        assert!(nest.is_array_of_objects());
         nest.open(Object);
+        assert!(!nest.is_array_of_objects());
         assert_eq!((nest.close(Object), nest.innermost()), (Closed::Inner, Some(Array)));
         // The bracket of the array is missing.
         assert_eq!((nest.close(Object), nest.depth()), (Closed::All, 0));

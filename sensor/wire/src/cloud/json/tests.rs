@@ -59,14 +59,24 @@ fn records_stand_in_a_member_of_an_object() {
     );
     // Two of them, and members that only look like it.
     check(
-        r#"{"records":[{}],"flow_logs":[{}]}{"x":{"records":[1]},"records":2,"xrecords":[3],"record\\s":[]}"#,
+        r#"{"records":[{}],"flow_logs":[{}]}{"x":[{"records":[1]}],"records":2,"xrecords":[3],"record\\s":[]}"#,
         &[
             r#"0<{"records":[]}"#,
             "1={}",
             r#"1<{"records":[],"flow_logs":[]}"#,
             "2={}",
             r#"2>{"records":[],"flow_logs":[]}"#,
-            r#"3={"x":{"records":[1]},"records":2,"xrecords":[3],"record\\s":[]}"#,
+            r#"3={"x":[{"records":[1]}],"records":2,"xrecords":[3],"record\\s":[]}"#,
+        ],
+    );
+    check(
+        r#"{"a":1,"data":{"records":[{}],"b":2},"records":[{}],"x":{"y":{"records":[]}}}"#,
+        &[
+            r#"0<{"a":1,"data":{"records":[]}}"#,
+            "1={}",
+            r#"1<{"a":1,"data":{"records":[],"b":2},"records":[]}"#,
+            "2={}",
+            r#"2>{"a":1,"data":{"records":[],"b":2},"records":[],"x":{"y":{"records":[]}}}"#,
         ],
     );
     check(r#"["records",[{}]]"#, &["1!\"records\"", "2=[{}]"]);

@@ -1,7 +1,7 @@
 //! Times as JSON has them, in milliseconds since the epoch.
 
 /// Times before, in seconds, are none: no cloud wrote a flow log before 2001.
-const EARLIEST: u64 = 1_000_000_000;
+pub const EARLIEST: u64 = 1_000_000_000;
 /// Times from here on, in seconds, are none: milliseconds are meant.
 const LATEST: u64 = 100_000_000_000;
 
@@ -10,8 +10,14 @@ const LATEST: u64 = 100_000_000_000;
 pub fn epoch(number: u64) -> Option<u64> {
     match number {
         EARLIEST..LATEST => Some(number * 1000),
-        _ => (EARLIEST..LATEST).contains(&(number / 1000)).then_some(number),
+        _ => plausible(number),
     }
+}
+
+/// A time in milliseconds, unless it is none.
+#[inline]
+pub fn plausible(milliseconds: u64) -> Option<u64> {
+    (EARLIEST..LATEST).contains(&(milliseconds / 1000)).then_some(milliseconds)
 }
 
 /// The time that RFC 3339 text tells: `2026-01-31T23:59:59.123456789Z`, with any number of digits of the second or none, and

@@ -1,17 +1,19 @@
 //! Members of records as types that borrow from their octets and forgive what does not matter: a number may be a string and a
 //! string a number, `null` is the same as nothing, a member may come twice, and one that is not known is remembered by name.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::error::Category;
 
+use super::time;
 use crate::cloud::{
+    flows::{Ends, Via},
     ledger::{Ledger, Reason},
-    text::number,
+    text::{ipv4, ipv6, number},
 };
 
 /// Why a record, or a member, cannot be read, and what to tell of it.
@@ -34,6 +36,47 @@ pub fn read<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, Fault<'a>> {
         };
         (reason, octets.get(around).unwrap_or_default())
     })
+}
+
+/// The addresses of a flow.
+///
+/// # Errors
+/// One is none, or they are of different families.
+#[inline]
+pub fn ends<'a>(source: &'a [u8], destination: &'a [u8]) -> Result<Ends, Fault<'a>> {
+    match (ipv4(source), ipv4(destination)) {
+        (Some(source), Some(destination)) => Ok(Ends::V4(source, destination)),
+        (one, other) => match (ipv6(source), ipv6(destination)) {
+            (Some(source), Some(destination)) => Ok(Ends::V6(source, destination)),
+            (None, _) if one.is_none() => Err((Reason::Address, source)),
+            (_, None) if other.is_none() => Err((Reason::Address, destination)),
+            _ => Err((Reason::Families, destination)),
+        },
+    }
+}
+
+/// An address that may be missing.
+///
+/// # Errors
+/// It is none.
+pub fn via(address: &[u8]) -> Result<Option<Via>, Fault<'_>> {
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let v4 = ipv4(address).map(Via::V4);
+    v4.or_else(|| ipv6(address).map(Via::V6)).map(Some).ok_or((Reason::Address, address))
+}
+
+/// A time as RFC 3339 has it, in milliseconds; none where it is missing, or before all logs.
+///
+/// # Errors
+/// It is none.
+#[inline]
+pub fn time<'t>(text: &'t Text<'_>) -> Result<Option<u64>, Fault<'t>> {
+    match text.octets() {
+        [] => Ok(None),
+        octets => time::rfc3339(octets).map(time::plausible).ok_or((Reason::Time, octets)),
+    }
 }
 
 /// Text, empty where it is missing.
@@ -226,6 +269,59 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     }
 }
 
+/// Objects in an array, or one without it: the first few.
+#[derive(Debug)]
+pub struct Many<T>(Vec<T>);
+
+/// Objects of an array that are kept.
+const KEPT: usize = 16;
+
+impl<T> Default for Many<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Deref for Many<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
+            type Value = Many<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("objects")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Many<T>, A::Error> {
+                let mut all = Vec::new();
+                while all.len() < KEPT {
+                    match seq.next_element()? {
+                        None => return Ok(Many(all)),
+                        Some(one) => all.push(one),
+                    }
+                }
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Many(all))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Many<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|one| Many(vec![one]))
+            }
+        }
+
+        deserializer.deserialize_any(Any(PhantomData))
+    }
+}
+
 /// Members of an object that are not known and have a value, by name.
 #[derive(Debug, Default)]
 pub struct Unknown<'a>(Vec<Cow<'a, [u8]>>);
@@ -343,7 +439,7 @@ mod tests {
             /// An object within.
             inner: Inner<'a> = b"inner",
             /// Several.
-            all: Vec<Inner<'a>> = b"all",
+            all: Many<Inner<'a>> = b"all",
         }
         beside b"other" | b"another";
     }
@@ -371,6 +467,9 @@ mod tests {
         let names: Vec<_> = all.all.iter().map(|inner| inner.name.octets()).collect();
         assert_eq!(names, [&b"5"[..], b"true", b"-1", b""]);
         assert!(all.unknown.0.is_empty());
+        assert_eq!(entry(r#"{"all": {"name": "x"}}"#).all[0].name.octets(), b"x");
+        let many = format!("{{\"all\": [{}], \"name\": \"behind\"}}", vec!["{}"; 100].join(","));
+        assert_eq!((entry(&many).all.len(), entry(&many).name.is("behind")), (KEPT, true));
         let none = entry(r#"{"name": null, "count": null, "inner": null, "all": null}"#);
         assert!(none.name.is_empty() && none.count == Number::Missing && none.all.is_empty());
         let twice = entry(r#"{"Name": "A", "n\u0061me": "b"}"#);
@@ -409,6 +508,28 @@ mod tests {
         assert_eq!(Number::Is(256).get::<u8>("x"), Err((Reason::Number, &b"x"[..])));
         assert_eq!(Number::Missing.get::<u8>("x"), Ok(None));
         assert_eq!(Number::Wrong.get::<u8>("x"), Err((Reason::Number, &b"x"[..])));
+    }
+
+    #[test]
+    fn addresses_and_times_are_read_or_named() {
+        let read = |source: &'static str, destination: &'static str| {
+            ends(source.as_bytes(), destination.as_bytes())
+        };
+        assert_eq!(read("10.0.0.1", "0.0.0.2"), Ok(Ends::V4(0x0a00_0001, 2)));
+        assert_eq!(read("::1", "::2"), Ok(Ends::V6(1, 2)));
+        assert_eq!(read("x", "10.0.0.1"), Err((Reason::Address, &b"x"[..])));
+        assert_eq!(read("10.0.0.1", ""), Err((Reason::Address, &b""[..])));
+        assert_eq!(read("10.0.0.1", "::2"), Err((Reason::Families, &b"::2"[..])));
+        assert_eq!(
+            (via(b""), via(b"0.0.0.9"), via(b"::9")),
+            (Ok(None), Ok(Some(Via::V4(9))), Ok(Some(Via::V6(9))))
+        );
+        assert_eq!(via(b"9"), Err((Reason::Address, &b"9"[..])));
+        let text = |text: &'static str| Text(Cow::Borrowed(text.as_bytes()));
+        assert_eq!(time(&text("2001-09-09T01:46:40Z")), Ok(Some(1_000_000_000_000)));
+        assert_eq!(time(&text("1970-01-01T00:00:00Z")), Ok(None));
+        assert_eq!(time(&text("")), Ok(None));
+        assert_eq!(time(&text("now")), Err((Reason::Time, &b"now"[..])));
     }
 
     #[test]
