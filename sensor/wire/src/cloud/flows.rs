@@ -7,6 +7,7 @@ use sensor_core::flow::{
     batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
     columns::Column,
     device::{Action, Device},
+    protocol,
     source::SourceId,
 };
 
@@ -35,8 +36,8 @@ pub enum Via {
 pub struct Record {
     /// Addresses in the packets.
     pub ends: Ends,
-    /// Source and destination port, 0 where there is none.
-    pub ports: (u16, u16),
+    /// Source and destination port. What is not told is 0 of a protocol that has no ports, as everywhere.
+    pub ports: (Option<u16>, Option<u16>),
     /// IP protocol.
     pub protocol: u8,
     /// Packets.
@@ -95,11 +96,18 @@ struct Sources {
     by_id: HashMap<SourceId, u32>,
 }
 
+/// Batches of one address family that are being filled: one for each set of columns that is not told, the last used first. Of
+/// a log that lacks columns, few kinds of records come in turns, as those of protocols with ports and without.
+struct Open(Vec<FlowBatch>);
+
+/// Batches that are open at a time.
+const MOST_OPEN: usize = 4;
+
 /// Flow records of one provider, until somebody takes them.
 pub struct Flows {
     observed_by: Source,
-    v4: FlowBatch,
-    v6: FlowBatch,
+    v4: Open,
+    v6: Open,
     /// Batches that wait to be taken.
     ready: Vec<FlowBatch>,
     names: Names,
@@ -111,8 +119,8 @@ impl Flows {
     pub fn new(observed_by: Source) -> Self {
         Self {
             observed_by,
-            v4: FlowBatch::v4(observed_by),
-            v6: FlowBatch::v6(observed_by),
+            v4: Open(vec![FlowBatch::v4(observed_by)]),
+            v6: Open(vec![FlowBatch::v6(observed_by)]),
             ready: Vec::new(),
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
@@ -159,7 +167,10 @@ impl Flows {
     #[inline(always)]
     pub fn push(&mut self, record: &Record) {
         let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
+        let has_ports = protocol::has_ports(record.protocol);
         for (column, is_told) in [
+            (Column::SourcePort, record.ports.0.is_some() || !has_ports),
+            (Column::DestinationPort, record.ports.1.is_some() || !has_ports),
             (Column::Tos, record.tos.is_some()),
             (Column::Packets, record.packets.is_some()),
             (Column::Octets, record.octets.is_some()),
@@ -168,16 +179,14 @@ impl Flows {
             untold |= if is_told { 0 } else { column.bit() };
         }
         self.sources.ledger(record.point.1).rows += 1;
-        let batch = match record.ends {
+        let open = match record.ends {
             Ends::V4(..) => &mut self.v4,
             Ends::V6(..) => &mut self.v6,
         };
-        if batch.untold != untold {
-            if !batch.is_empty() {
-                hand_over(batch, &mut self.ready, &self.sources, &self.names);
-            }
-            batch.untold = untold;
+        if open.0[0].untold != untold {
+            open.turn_to(untold, &mut self.ready, &self.sources, &self.names);
         }
+        let batch = &mut open.0[0];
         write(batch, record);
         if batch.is_full() {
             hand_over(batch, &mut self.ready, &self.sources, &self.names);
@@ -196,7 +205,7 @@ impl Flows {
     #[cold]
     fn end_names(&mut self) {
         let Self { v4, v6, ready, names, sources, .. } = self;
-        for batch in [v4, v6] {
+        for batch in v4.0.iter_mut().chain(&mut v6.0) {
             hand_over(batch, ready, sources, names);
         }
         names.renew();
@@ -206,11 +215,46 @@ impl Flows {
     pub fn take(&mut self, all: bool, sink: impl FnMut(FlowBatch)) {
         let Self { v4, v6, ready, names, sources, .. } = self;
         if all {
-            for batch in [v4, v6] {
+            for batch in v4.0.iter_mut().chain(&mut v6.0) {
                 hand_over(batch, ready, sources, names);
             }
         }
         ready.drain(..).for_each(sink);
+    }
+}
+
+impl Open {
+    /// Puts the batch that does not tell these columns in front.
+    #[cold]
+    fn turn_to(
+        &mut self,
+        untold: u128,
+        ready: &mut Vec<FlowBatch>,
+        sources: &Sources,
+        names: &Names,
+    ) {
+        let Self(batches) = self;
+        let place = match batches.iter().position(|batch| batch.untold == untold) {
+            Some(place) => place,
+            None if batches.len() < MOST_OPEN => {
+                batches.push(empty(&batches[0]));
+                batches.len() - 1
+            }
+            None => {
+                hand_over(&mut batches[MOST_OPEN - 1], ready, sources, names);
+                MOST_OPEN - 1
+            }
+        };
+        batches[place].untold = untold;
+        batches[..=place].rotate_right(1);
+    }
+}
+
+/// An empty batch of the same family and source.
+fn empty(batch: &FlowBatch) -> FlowBatch {
+    match batch.addresses {
+        Addresses::V4 { .. } => FlowBatch::v4(batch.observed_by),
+        Addresses::V6 { .. } => FlowBatch::v6(batch.observed_by),
     }
 }
 
@@ -253,10 +297,7 @@ fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Source
     if batch.is_empty() {
         return;
     }
-    let next = match batch.addresses {
-        Addresses::V4 { .. } => FlowBatch::v4(batch.observed_by),
-        Addresses::V6 { .. } => FlowBatch::v6(batch.observed_by),
-    };
+    let next = empty(batch);
     let mut whole = std::mem::replace(batch, next);
     batch.untold = whole.untold;
     whole.level();
@@ -294,8 +335,8 @@ fn write(batch: &mut FlowBatch, record: &Record) {
         }
         _ => return debug_assert!(false, "the caller chose the batch by the family"),
     }
-    batch.source_port.push(record.ports.0);
-    batch.destination_port.push(record.ports.1);
+    batch.source_port.push(record.ports.0.unwrap_or(0));
+    batch.destination_port.push(record.ports.1.unwrap_or(0));
     batch.protocol.push(record.protocol);
     batch.packets.push(record.packets.unwrap_or(0));
     batch.octets.push(record.octets.unwrap_or(0));
