@@ -7,6 +7,7 @@ use sensor_core::flow::{
     batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
     columns::Column,
     device::{Action, Device},
+    protocol,
     source::SourceId,
 };
 
@@ -35,8 +36,8 @@ pub enum Via {
 pub struct Record {
     /// Addresses in the packets.
     pub ends: Ends,
-    /// Source and destination port, 0 where there is none.
-    pub ports: (u16, u16),
+    /// Source and destination port. What is not told is 0 of a protocol that has no ports, as everywhere.
+    pub ports: (Option<u16>, Option<u16>),
     /// IP protocol.
     pub protocol: u8,
     /// Packets.
@@ -95,13 +96,20 @@ struct Sources {
     by_id: HashMap<SourceId, u32>,
 }
 
+/// Batches of one address family that are being filled: one for each set of columns that is not told, the last used first. Of
+/// a log that lacks columns, few kinds of records come in turns, as those of protocols with ports and without.
+struct Open(Vec<Box<FlowBatch>>);
+
+/// Batches that are open at a time.
+const MOST_OPEN: usize = 4;
+
 /// Flow records of one provider, until somebody takes them.
 pub struct Flows {
     cloud: Source,
     /// What the records to come were observed by, where the cloud has several kinds of logs.
     observed_by: Source,
-    v4: FlowBatch,
-    v6: FlowBatch,
+    v4: Open,
+    v6: Open,
     /// Batches that wait to be taken.
     ready: Vec<FlowBatch>,
     names: Names,
@@ -115,8 +123,8 @@ impl Flows {
         Self {
             cloud,
             observed_by: cloud,
-            v4: FlowBatch::v4(cloud),
-            v6: FlowBatch::v6(cloud),
+            v4: Open(vec![Box::new(FlowBatch::v4(cloud))]),
+            v6: Open(vec![Box::new(FlowBatch::v6(cloud))]),
             ready: Vec::new(),
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
@@ -139,12 +147,9 @@ impl Flows {
 
     #[cold]
     fn change(&mut self, source: Source) {
-        let Self { observed_by, v4, v6, ready, names, sources, .. } = self;
-        *observed_by = source;
-        for batch in [v4, v6] {
-            hand_over(batch, ready, sources, names);
-            batch.observed_by = source;
-        }
+        self.close();
+        self.observed_by = source;
+        self.v4.0.iter_mut().chain(&mut self.v6.0).for_each(|batch| batch.observed_by = source);
     }
 
     /// When flows that are told several times were last told.
@@ -189,7 +194,10 @@ impl Flows {
     #[inline(always)]
     pub fn push(&mut self, record: &Record) {
         let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
+        let has_ports = protocol::has_ports(record.protocol);
         for (column, is_told) in [
+            (Column::SourcePort, record.ports.0.is_some() || !has_ports),
+            (Column::DestinationPort, record.ports.1.is_some() || !has_ports),
             (Column::Tos, record.tos.is_some()),
             (Column::Packets, record.packets.is_some()),
             (Column::Octets, record.octets.is_some()),
@@ -198,19 +206,26 @@ impl Flows {
             untold |= if is_told { 0 } else { column.bit() };
         }
         self.sources.ledger(record.point.1).rows += 1;
-        let batch = match record.ends {
+        let open = match record.ends {
             Ends::V4(..) => &mut self.v4,
             Ends::V6(..) => &mut self.v6,
         };
-        if batch.untold != untold {
-            if !batch.is_empty() {
-                hand_over(batch, &mut self.ready, &self.sources, &self.names);
-            }
-            batch.untold = untold;
+        if open.0[0].untold != untold {
+            open.turn_to(untold, &mut self.ready, &self.sources, &self.names);
         }
+        let batch = &mut open.0[0];
         write(batch, record);
         if batch.is_full() {
-            hand_over(batch, &mut self.ready, &self.sources, &self.names);
+            // Those of rare kinds of records as well: nobody is to wait long for what has been told.
+            self.close();
+        }
+    }
+
+    /// Makes all batches ready that hold anything.
+    fn close(&mut self) {
+        let Self { v4, v6, ready, names, sources, .. } = self;
+        for batch in v4.0.iter_mut().chain(&mut v6.0) {
+            hand_over(batch, ready, sources, names);
         }
     }
 
@@ -227,22 +242,51 @@ impl Flows {
     /// Hands over what numbers names, and forgets these.
     #[cold]
     fn end_names(&mut self) {
-        let Self { v4, v6, ready, names, sources, .. } = self;
-        for batch in [v4, v6] {
-            hand_over(batch, ready, sources, names);
-        }
-        names.renew();
+        self.close();
+        self.names.renew();
     }
 
     /// Hands the batches that are full to `sink`, with `all` those that hold anything.
     pub fn take(&mut self, all: bool, sink: impl FnMut(FlowBatch)) {
-        let Self { v4, v6, ready, names, sources, .. } = self;
         if all {
-            for batch in [v4, v6] {
-                hand_over(batch, ready, sources, names);
-            }
+            self.close();
         }
-        ready.drain(..).for_each(sink);
+        self.ready.drain(..).for_each(sink);
+    }
+}
+
+impl Open {
+    /// Puts the batch that does not tell these columns in front.
+    #[cold]
+    fn turn_to(
+        &mut self,
+        untold: u128,
+        ready: &mut Vec<FlowBatch>,
+        sources: &Sources,
+        names: &Names,
+    ) {
+        let Self(batches) = self;
+        let place = match batches.iter().position(|batch| batch.untold == untold) {
+            Some(place) => place,
+            None if batches.len() < MOST_OPEN => {
+                batches.push(Box::new(empty(&batches[0])));
+                batches.len() - 1
+            }
+            None => {
+                hand_over(&mut batches[MOST_OPEN - 1], ready, sources, names);
+                MOST_OPEN - 1
+            }
+        };
+        batches[place].untold = untold;
+        batches[..=place].rotate_right(1);
+    }
+}
+
+/// An empty batch of the same family and source.
+fn empty(batch: &FlowBatch) -> FlowBatch {
+    match batch.addresses {
+        Addresses::V4 { .. } => FlowBatch::v4(batch.observed_by),
+        Addresses::V6 { .. } => FlowBatch::v6(batch.observed_by),
     }
 }
 
@@ -285,10 +329,7 @@ fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Source
     if batch.is_empty() {
         return;
     }
-    let next = match batch.addresses {
-        Addresses::V4 { .. } => FlowBatch::v4(batch.observed_by),
-        Addresses::V6 { .. } => FlowBatch::v6(batch.observed_by),
-    };
+    let next = empty(batch);
     let mut whole = std::mem::replace(batch, next);
     batch.untold = whole.untold;
     whole.level();
@@ -326,8 +367,8 @@ fn write(batch: &mut FlowBatch, record: &Record) {
         }
         _ => return debug_assert!(false, "the caller chose the batch by the family"),
     }
-    batch.source_port.push(record.ports.0);
-    batch.destination_port.push(record.ports.1);
+    batch.source_port.push(record.ports.0.unwrap_or(0));
+    batch.destination_port.push(record.ports.1.unwrap_or(0));
     batch.protocol.push(record.protocol);
     batch.packets.push(record.packets.unwrap_or(0));
     batch.octets.push(record.octets.unwrap_or(0));

@@ -120,7 +120,7 @@ mod tests {
     fn batch(points: &Arc<Points>, numbers: &[u32]) -> FlowBatch {
         let mut batch = FlowBatch::v4(Source::Aws);
         batch.points = points.clone();
-        batch.untold = Column::UNTOLD_BY_CLOUDS | Column::Start.bit();
+        batch.untold = Column::UNTOLD_BY_CLOUDS | Column::PORTS | Column::Start.bit();
         batch.observation_point = numbers.to_vec();
         batch.packets = vec![3; numbers.len()];
         batch.level();
@@ -173,7 +173,7 @@ mod tests {
                         told.push(number);
                     } else if let Some(number) = record.number(138) {
                         assert!(number == 0 || told.contains(&(number as u32)));
-                        for untold in [5, 32, 152, 10, 14, 6] {
+                        for untold in [5, 7, 11, 32, 152, 10, 14, 6] {
                             assert_eq!(record.number(untold), None, "{untold}");
                         }
                         flows += 1;

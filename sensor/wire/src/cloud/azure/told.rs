@@ -107,7 +107,7 @@ fn rows(told: &Told, group: &Group, parts: &[u32; 3], flows: &mut Flows) {
     let rejected = tuple.denied || tuple.dropped;
     let record = Record {
         ends: tuple.ends,
-        ports: (tuple.ports.0.unwrap_or(0), tuple.ports.1.unwrap_or(0)),
+        ports: tuple.ports,
         protocol: tuple.protocol,
         packets: None,
         octets: None,

@@ -90,8 +90,8 @@ impl Entry<'_> {
         let record = Record {
             ends: ends(self.initiator.octets(), self.target.octets())?,
             ports: (
-                self.initiator_port.get("initiator_port")?.unwrap_or(0),
-                self.target_port.get("target_port")?.unwrap_or(0),
+                self.initiator_port.get("initiator_port")?,
+                self.target_port.get("target_port")?,
             ),
             protocol: match self.protocol.get("transport_protocol")? {
                 Some(protocol) => protocol,
