@@ -98,7 +98,14 @@ struct Sources {
 
 /// Batches of one address family that are being filled: one for each set of columns that is not told, the last used first. Of
 /// a log that lacks columns, few kinds of records come in turns, as those of protocols with ports and without.
-struct Open(Vec<Box<FlowBatch>>);
+struct Open(Vec<Filling>);
+
+/// A batch that is being filled.
+struct Filling {
+    batch: Box<FlowBatch>,
+    /// How many of the others got a row first.
+    turn: u32,
+}
 
 /// Batches that are open at a time.
 const MOST_OPEN: usize = 4;
@@ -123,8 +130,8 @@ impl Flows {
         Self {
             cloud,
             observed_by: cloud,
-            v4: Open(vec![Box::new(FlowBatch::v4(cloud))]),
-            v6: Open(vec![Box::new(FlowBatch::v6(cloud))]),
+            v4: Open(vec![Filling { batch: Box::new(FlowBatch::v4(cloud)), turn: 0 }]),
+            v6: Open(vec![Filling { batch: Box::new(FlowBatch::v6(cloud)), turn: 0 }]),
             ready: Vec::new(),
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
@@ -149,7 +156,8 @@ impl Flows {
     fn change(&mut self, source: Source) {
         self.close();
         self.observed_by = source;
-        self.v4.0.iter_mut().chain(&mut self.v6.0).for_each(|batch| batch.observed_by = source);
+        let all = self.v4.0.iter_mut().chain(&mut self.v6.0);
+        all.for_each(|filling| filling.batch.observed_by = source);
     }
 
     /// When flows that are told several times were last told.
@@ -210,10 +218,10 @@ impl Flows {
             Ends::V4(..) => &mut self.v4,
             Ends::V6(..) => &mut self.v6,
         };
-        if open.0[0].untold != untold {
+        if open.0[0].batch.untold != untold {
             open.turn_to(untold, &mut self.ready, &self.sources, &self.names);
         }
-        let batch = &mut open.0[0];
+        let batch = &mut open.0[0].batch;
         write(batch, record);
         if batch.is_full() {
             // Those of rare kinds of records as well: nobody is to wait long for what has been told.
@@ -221,11 +229,15 @@ impl Flows {
         }
     }
 
-    /// Makes all batches ready that hold anything.
+    /// Makes all batches ready that hold anything, in the order of their first rows.
     fn close(&mut self) {
         let Self { v4, v6, ready, names, sources, .. } = self;
-        for batch in v4.0.iter_mut().chain(&mut v6.0) {
-            hand_over(batch, ready, sources, names);
+        for Open(all) in [v4, v6] {
+            all.sort_by_key(|filling| filling.turn);
+            for Filling { batch, turn } in all {
+                hand_over(batch, ready, sources, names);
+                *turn = 0;
+            }
         }
     }
 
@@ -265,20 +277,23 @@ impl Open {
         sources: &Sources,
         names: &Names,
     ) {
-        let Self(batches) = self;
-        let place = match batches.iter().position(|batch| batch.untold == untold) {
+        let Self(all) = self;
+        let place = match all.iter().position(|filling| filling.batch.untold == untold) {
             Some(place) => place,
-            None if batches.len() < MOST_OPEN => {
-                batches.push(Box::new(empty(&batches[0])));
-                batches.len() - 1
+            None if all.len() < MOST_OPEN => {
+                all.push(Filling { batch: Box::new(empty(&all[0].batch)), turn: 0 });
+                all.len() - 1
             }
             None => {
-                hand_over(&mut batches[MOST_OPEN - 1], ready, sources, names);
+                hand_over(&mut all[MOST_OPEN - 1].batch, ready, sources, names);
                 MOST_OPEN - 1
             }
         };
-        batches[place].untold = untold;
-        batches[..=place].rotate_right(1);
+        if all[place].batch.is_empty() {
+            all[place].turn = 1 + all.iter().map(|filling| filling.turn).max().unwrap_or(0);
+        }
+        all[place].batch.untold = untold;
+        all[..=place].rotate_right(1);
     }
 }
 

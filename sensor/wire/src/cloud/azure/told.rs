@@ -80,7 +80,8 @@ impl Pending {
             return;
         }
         let Self { groups, told, order, .. } = self;
-        order.sort_unstable();
+        // Those of a rule are most often in order: runs are merged, not sorted.
+        order.sort();
         let names = flows.names();
         let parts = ["begin", "continue", "end"].map(|part| names.text(part.as_bytes()));
         for (_, at) in &*order {

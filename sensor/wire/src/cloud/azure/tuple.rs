@@ -10,7 +10,7 @@ use crate::cloud::{
     both::{Counts, ends},
     flows::Ends,
     ledger::Reason,
-    text::{find, number},
+    text::{find, ipv4, ipv6, number},
     underway::Part,
 };
 
@@ -59,36 +59,105 @@ const LONGEST_CODE: usize = 64;
 
 type Fault<'l> = (Reason, &'l [u8]);
 
-/// Values one after the other.
+/// Values one after the other. What is ordinary is read in one pass; whatever is not is cut out at its comma first, so that it can
+/// be told.
 struct Values<'l> {
-    rest: Option<&'l [u8]>,
+    line: &'l [u8],
+    /// Where the next value begins; behind the end where there is none.
+    at: usize,
 }
 
 impl<'l> Values<'l> {
-    /// The next one; none where the tuple has ended.
-    #[inline(always)]
-    fn next(&mut self) -> Option<&'l [u8]> {
-        let rest = self.rest?;
-        let Some(end) = find(rest, b',') else {
-            self.rest = None;
-            return Some(rest);
-        };
-        self.rest = Some(&rest[end + 1..]);
-        Some(&rest[..end])
+    fn is_ended(&self) -> bool {
+        self.at > self.line.len()
     }
 
-    /// The next one, that must be there.
+    /// The next one; empty where there is none.
     #[inline(always)]
-    fn must(&mut self, line: &'l [u8]) -> Result<&'l [u8], Fault<'l>> {
-        self.next().ok_or((Reason::Values, line))
+    fn next(&mut self) -> &'l [u8] {
+        let rest = self.line.get(self.at..).unwrap_or_default();
+        let end = find(rest, b',').unwrap_or(rest.len());
+        self.at += end + 1;
+        &rest[..end]
     }
 
-    /// A counter, where it is told.
+    /// # Errors
+    /// There is no other one.
     #[inline(always)]
-    fn counter(&mut self) -> Result<Option<u64>, Fault<'l>> {
-        match self.next() {
-            None | Some([]) => Ok(None),
-            Some(octets) => number(octets).map(Some).ok_or((Reason::Number, octets)),
+    fn must(&self) -> Result<(), Fault<'l>> {
+        if self.is_ended() { Err((Reason::Values, self.line)) } else { Ok(()) }
+    }
+
+    /// Whether a value ends at `end`.
+    #[inline(always)]
+    fn ends_at(&self, end: usize) -> bool {
+        self.line.get(end).is_none_or(|octet| *octet == b',')
+    }
+
+    /// A number, where one is told; another value for what it is.
+    #[inline(always)]
+    fn number(&mut self) -> Result<Option<u64>, &'l [u8]> {
+        let (mut number, mut end) = (0_u64, self.at);
+        while let Some(octet) = self.line.get(end) {
+            let digit = octet.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            number = number.wrapping_mul(10).wrapping_add(digit.into());
+            end += 1;
+        }
+        let length = end.wrapping_sub(self.at);
+        // What has so few digits is not too high.
+        if length > 19 || !self.ends_at(end) {
+            return self.unusual_number();
+        }
+        self.at = end + 1;
+        Ok((length != 0).then_some(number))
+    }
+
+    #[cold]
+    fn unusual_number(&mut self) -> Result<Option<u64>, &'l [u8]> {
+        let value = self.next();
+        number(value).map(Some).ok_or(value)
+    }
+
+    /// A number that is not too high for the type, where one is told.
+    #[inline(always)]
+    fn narrow<T: TryFrom<u64>>(&mut self) -> Result<Option<T>, &'l [u8]> {
+        let begin = self.at;
+        match self.number()?.map(T::try_from) {
+            None => Ok(None),
+            Some(Ok(narrow)) => Ok(Some(narrow)),
+            Some(Err(_)) => Err(&self.line[begin..self.at - 1]),
+        }
+    }
+
+    /// A letter, as a capital.
+    #[inline(always)]
+    fn letter(&mut self) -> Result<u8, &'l [u8]> {
+        match self.line.get(self.at) {
+            Some(octet) if octet.is_ascii_alphabetic() && self.ends_at(self.at + 1) => {
+                self.at += 2;
+                Ok(octet.to_ascii_uppercase())
+            }
+            _ => Err(self.next()),
+        }
+    }
+
+    /// An IPv4 address; another value for what it is.
+    #[inline(always)]
+    fn ipv4(&mut self) -> Result<u32, &'l [u8]> {
+        /// Octets of the longest one.
+        const LONGEST: usize = 15;
+        let rest = self.line.get(self.at..).unwrap_or_default();
+        let end = rest.iter().take(LONGEST + 1).position(|octet| *octet == b',');
+        let end = end.unwrap_or(rest.len());
+        match ipv4(&rest[..end]) {
+            Some(address) => {
+                self.at += end + 1;
+                Ok(address)
+            }
+            None => Err(self.next()),
         }
     }
 }
@@ -100,51 +169,104 @@ impl Tuple {
     /// What is wrong with it, and where.
     #[inline(always)]
     pub fn parse(kind: Kind, line: &[u8]) -> Result<(Self, &[u8]), Fault<'_>> {
-        let mut values = Values { rest: Some(line) };
-        let time = time(values.must(line)?)?;
-        let ends = ends(values.must(line)?, values.must(line)?)?;
-        let ports = (port(values.must(line)?)?, port(values.must(line)?)?);
-        let protocol = protocol(values.must(line)?)?;
-        let direction = match values.must(line)? {
-            b"I" | b"i" => Direction::Ingress,
-            b"O" | b"o" => Direction::Egress,
-            other => return Err((Reason::Value, other)),
+        let mut values = Values { line, at: 0 };
+        let time = time(&mut values)?;
+        values.must()?;
+        let source = values.ipv4();
+        values.must()?;
+        let ends = match (source, values.ipv4()) {
+            (Ok(source), Ok(destination)) => Ends::V4(source, destination),
+            (source, destination) => unusual_ends(source, destination)?,
         };
-        let (part, denied, encryption) = match kind {
+        values.must()?;
+        let source_port = values.narrow().map_err(|what| (Reason::Number, what))?;
+        values.must()?;
+        let ports = (source_port, values.narrow().map_err(|what| (Reason::Number, what))?);
+        values.must()?;
+        let protocol = protocol(&mut values)?;
+        values.must()?;
+        let direction = match values.letter() {
+            Ok(b'I') => Direction::Ingress,
+            Ok(b'O') => Direction::Egress,
+            other => return Err(values.not_known(other)),
+        };
+        values.must()?;
+        let mut denied = false;
+        let mut part = None;
+        let mut encryption = &[][..];
+        match kind {
             Kind::SecurityGroup => {
-                let denied = match values.must(line)? {
-                    b"A" | b"a" => false,
-                    b"D" | b"d" => true,
-                    other => return Err((Reason::Value, other)),
+                denied = match values.letter() {
+                    Ok(b'A') => false,
+                    Ok(b'D') => true,
+                    other => return Err(values.not_known(other)),
                 };
-                let part = match values.next() {
-                    None | Some([]) => None,
-                    Some(state) => Some(part(state)?),
+                part = match values.letter() {
+                    // The first version ends here.
+                    Err([]) => None,
+                    state => Some(values.part(state)?).filter(|_| !denied),
                 };
-                (part.filter(|_| !denied), denied, &[][..])
             }
             Kind::VirtualNetwork => {
-                let (part, denied) = match values.must(line)? {
-                    b"D" | b"d" => (None, true),
-                    state => (Some(part(state)?), false),
-                };
-                let encryption = values.next().unwrap_or_default();
+                match values.letter() {
+                    Ok(b'D') => denied = true,
+                    state => part = Some(values.part(state)?),
+                }
+                encryption = values.next();
                 if encryption.len() > LONGEST_CODE {
                     return Err((Reason::Value, encryption));
                 }
-                (part, denied, encryption)
             }
-        };
-        let out = Counts { packets: values.counter()?, octets: values.counter()? };
-        let back = Counts { packets: values.counter()?, octets: values.counter()? };
+        }
+        let mut counter = || values.number().map_err(|what| (Reason::Number, what));
+        let out = Counts { packets: counter()?, octets: counter()? };
+        let back = Counts { packets: counter()?, octets: counter()? };
         let mut more = 0;
-        while values.next().is_some() {
+        while !values.is_ended() {
+            values.next();
             more += 1;
         }
         let dropped = is_dropped(encryption);
         let tuple =
             Self { time, ends, ports, protocol, direction, part, denied, dropped, out, back, more };
         Ok((tuple, encryption))
+    }
+}
+
+impl<'l> Values<'l> {
+    /// What the last value was, which stands for nothing.
+    #[cold]
+    fn not_known(&self, value: Result<u8, &'l [u8]>) -> Fault<'l> {
+        let letter = |_| &self.line[self.at - 2..self.at - 1];
+        (Reason::Value, value.map_or_else(|value| value, letter))
+    }
+
+    /// The part of a flow's life that the last value stands for.
+    #[inline(always)]
+    fn part(&self, state: Result<u8, &'l [u8]>) -> Result<Part, Fault<'l>> {
+        match state {
+            Ok(b'B') => Ok(Part::Begin),
+            Ok(b'C') => Ok(Part::Continue),
+            Ok(b'E') => Ok(Part::End),
+            other => Err(self.not_known(other)),
+        }
+    }
+}
+
+/// Addresses of which one at least is none of IPv4.
+#[cold]
+fn unusual_ends<'l>(
+    source: Result<u32, &'l [u8]>,
+    destination: Result<u32, &'l [u8]>,
+) -> Result<Ends, Fault<'l>> {
+    match (source, destination) {
+        (Err(source), Err(destination)) => ends(source, destination),
+        (Err(source), Ok(_)) if ipv6(source).is_none() => Err((Reason::Address, source)),
+        (Ok(_), Err(destination)) if ipv6(destination).is_none() => {
+            Err((Reason::Address, destination))
+        }
+        (Err(mixed), _) | (_, Err(mixed)) => Err((Reason::Families, mixed)),
+        (Ok(source), Ok(destination)) => Ok(Ends::V4(source, destination)),
     }
 }
 
@@ -157,44 +279,27 @@ fn is_dropped(encryption: &[u8]) -> bool {
 
 /// A time in milliseconds: seconds and milliseconds both occur in logs of virtual networks, and the digits tell.
 #[inline(always)]
-fn time(octets: &[u8]) -> Result<u64, Fault<'_>> {
-    match number(octets) {
-        Some(seconds) if (EARLIEST..LATEST).contains(&seconds) => Ok(seconds * 1000),
-        Some(time) if (EARLIEST * 1000..LATEST * 1000).contains(&time) => Ok(time),
-        _ => Err((Reason::Time, octets)),
+fn time<'l>(values: &mut Values<'l>) -> Result<u64, Fault<'l>> {
+    match values.number() {
+        Ok(Some(time)) if (EARLIEST * 1000..LATEST * 1000).contains(&time) => Ok(time),
+        Ok(Some(seconds)) if (EARLIEST..LATEST).contains(&seconds) => Ok(seconds * 1000),
+        Ok(_) => Err((Reason::Time, &values.line[..values.at - 1])),
+        Err(what) => Err((Reason::Time, what)),
     }
 }
 
 #[inline(always)]
-fn port(octets: &[u8]) -> Result<Option<u16>, Fault<'_>> {
-    match octets {
-        [] => Ok(None),
-        octets => match number(octets).map(u16::try_from) {
-            Some(Ok(port)) => Ok(Some(port)),
-            _ => Err((Reason::Number, octets)),
+fn protocol<'l>(values: &mut Values<'l>) -> Result<u8, Fault<'l>> {
+    match values.line.get(values.at) {
+        Some(b'0'..=b'9') => match values.narrow() {
+            Ok(number) => Ok(number.unwrap_or(0)),
+            Err(what) => Err((Reason::Number, what)),
         },
-    }
-}
-
-#[inline(always)]
-fn protocol(octets: &[u8]) -> Result<u8, Fault<'_>> {
-    match octets {
-        b"6" | b"T" | b"t" => Ok(6),
-        b"17" | b"U" | b"u" => Ok(17),
-        octets => match number(octets) {
-            Some(number) => u8::try_from(number).map_err(|_| (Reason::Number, octets)),
-            None => Err((Reason::Value, octets)),
+        _ => match values.letter() {
+            Ok(b'T') => Ok(6),
+            Ok(b'U') => Ok(17),
+            other => Err(values.not_known(other)),
         },
-    }
-}
-
-#[inline(always)]
-fn part(state: &[u8]) -> Result<Part, Fault<'_>> {
-    match state {
-        b"B" | b"b" => Ok(Part::Begin),
-        b"C" | b"c" => Ok(Part::Continue),
-        b"E" | b"e" => Ok(Part::End),
-        other => Err((Reason::Value, other)),
     }
 }
 
@@ -288,6 +393,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
+        let cut = "1782658803422,10.0.0.4,10.0.0.5";
+        assert_eq!(vnet(cut), Err((Reason::Values, cut.as_bytes())));
         for (from, to, expected) in [
             ("1782658803422", "not-a-timestamp", (Reason::Time, "not-a-timestamp")),
             ("1782658803422", "178265880", (Reason::Time, "178265880")),
@@ -296,7 +403,9 @@ mod tests {
             ("1782658803422", "", (Reason::Time, "")),
             ("10.0.0.4", "10.0.0.256", (Reason::Address, "10.0.0.256")),
             ("10.0.0.5", "", (Reason::Address, "")),
-            ("10.0.0.4", "2001:db8::1", (Reason::Families, "10.0.0.5")),
+            ("10.0.0.4", "2001:db8::1", (Reason::Families, "2001:db8::1")),
+            ("10.0.0.5", "2001:db8::1", (Reason::Families, "2001:db8::1")),
+            ("10.0.0.5", "10.0.0.5.255.255", (Reason::Address, "10.0.0.5.255.255")),
             ("12345", "65536", (Reason::Number, "65536")),
             (",6,", ",256,", (Reason::Number, "256")),
             (",6,", ",X,", (Reason::Value, "X")),
