@@ -4,6 +4,8 @@
 //! The table has a fixed size. Where it has no room, the flow that has not been told for the longest is forgotten, and the next
 //! record of it has no start.
 
+use sensor_core::flow::prefetch::prefetch;
+
 /// Flows that one place of the table may hold: a cache line of them.
 const WAYS: usize = 4;
 /// Places, a power of two. With [`WAYS`]: 524,288 flows in 8 MiB.
@@ -90,6 +92,14 @@ impl Underway {
         *last = told;
         let since = (!had_ended && part != Part::Begin).then_some(before);
         Known { since, forgot: false }
+    }
+
+    /// This flow is told soon.
+    #[inline(always)]
+    pub fn expect(&self, key: Key) {
+        if let Some(set) = self.sets.get(key.0 as usize % SETS) {
+            prefetch(set);
+        }
     }
 
     /// Enters a flow where nothing is, else in place of one that has ended, else of any: of several, the oldest.

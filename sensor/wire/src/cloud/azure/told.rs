@@ -15,6 +15,9 @@ use crate::cloud::{
 /// Tuples that are sorted at once; those of a longer record are sorted by so many.
 const MOST: usize = 1 << 14;
 
+/// How many tuples before its own the place of a flow under way is asked for: it is seldom in a cache.
+const AHEAD: usize = 8;
+
 /// What tuples have in common that stand together.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
@@ -34,6 +37,7 @@ struct Told {
     group: u32,
     /// Number of the code of encryption.
     encryption: u32,
+    key: Key,
 }
 
 /// Tuples that have been read and are no rows yet.
@@ -62,7 +66,8 @@ impl Pending {
         let rank = tuple.part.map_or(0, |part| part as u64);
         self.order.push((tuple.time << 2 | rank, self.told.len() as u32));
         let group = self.groups.len() as u32 - 1;
-        self.told.push(Told { tuple, group, encryption: self.code.1 });
+        let key = key(&tuple, &self.groups[group as usize]);
+        self.told.push(Told { tuple, group, encryption: self.code.1, key });
         if self.told.len() == MOST {
             self.write(flows);
         }
@@ -84,7 +89,10 @@ impl Pending {
         order.sort();
         let names = flows.names();
         let parts = ["begin", "continue", "end"].map(|part| names.text(part.as_bytes()));
-        for (_, at) in &*order {
+        for (place, (_, at)) in order.iter().enumerate() {
+            if let Some((_, soon)) = order.get(place + AHEAD) {
+                flows.underway().expect(told[*soon as usize].key);
+            }
             let told = &told[*at as usize];
             rows(told, &groups[told.group as usize], &parts, flows);
         }
@@ -99,7 +107,7 @@ fn rows(told: &Told, group: &Group, parts: &[u32; 3], flows: &mut Flows) {
     let Told { tuple, encryption, .. } = told;
     let mut since = None;
     if let Some(part) = tuple.part {
-        let known = flows.underway().tell(key(tuple, group), part, tuple.time);
+        let known = flows.underway().tell(told.key, part, tuple.time);
         since = known.since;
         if known.forgot {
             flows.ledger(group.point.1).starts_forgotten += 1;
