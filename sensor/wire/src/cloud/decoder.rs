@@ -28,7 +28,7 @@ impl Decoder {
     pub fn new(format: Format, object: &str, hints: &Hints) -> Self {
         Self(match format {
             Format::Aws => Box::new(aws::Text::new(Arc::from(object), hints.layout.clone())),
-            Format::Azure => Box::new(Json::new(azure::State::new(Arc::from(object)))),
+            Format::Azure => Box::new(Json::new(azure::Blob::new(Arc::from(object)))),
             Format::Ibm => Box::new(Json::new(ibm::State::new(Arc::from(object)))),
             Format::Gcp => Box::new(Json::new(gcp::Entries::new(Arc::from(object)))),
             Format::Oci => Box::new(Json::new(oci::Events::new(Arc::from(object)))),

@@ -10,7 +10,8 @@ use std::borrow::Cow;
 use sensor_core::flow::source::Source;
 
 use super::{
-    State, interface,
+    interface,
+    state::State,
     told::Group,
     tuple::{Kind, Tuple},
 };
@@ -249,13 +250,17 @@ impl Reading<'_> {
     /// Begins tuples that have this in common.
     fn group(&mut self, interface: &[u8], rule: &[u8], version: &[u8]) {
         let Self { state, flows } = self;
+        let of_blob;
         let told = match interface {
-            [] => state.interface_of_blob.clone().into_bytes(),
-            told => told.to_vec(),
+            [] => {
+                of_blob = state.interface_of_blob.clone();
+                of_blob.as_bytes()
+            }
+            told => told,
         };
-        let (point, interface) = match interface::of(&told) {
+        let (point, interface) = match interface::of(told) {
             Some((shown, number)) => (state.point(&shown, flows), number),
-            None => (state.point(&told, flows), interface::other(&told)),
+            None => (state.point(told, flows), interface::other(told)),
         };
         let rule = flows.names().text(rule);
         let version = number(version).and_then(|number| u8::try_from(number).ok()).unwrap_or(0);
