@@ -186,7 +186,8 @@ fn an_object_of_ibm_that_lacks_entries_says_how_many() {
         hour.join("00000001.gz").display()
     );
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
-    assert!(errors(&output).contains("2 records without a flow"), "{}", errors(&output));
+    let summary = "2 flows; 1 SKIPDATA; 2 announced, but not there";
+    assert!(errors(&output).contains(summary), "{}", errors(&output));
     let flows = lines(&sensor(&["decode", "--format", "json"], &[folder.path()]));
     assert_eq!((&flows[1]["flowtype"], &flows[1]["srcip"]), (&"ibm".into(), &"161.26.0.10".into()));
     assert_eq!((&flows[1]["packets"], &flows[1]["initiator"]), (&3.into(), &"dst".into()));
