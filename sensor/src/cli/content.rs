@@ -22,6 +22,10 @@ pub enum Content {
     Azure,
     /// VPC flow logs of IBM Cloud
     Ibm,
+    /// VPC flow logs of Google Cloud, as Cloud Logging exports them
+    Gcp,
+    /// VCN flow logs of Oracle Cloud, as Logging exports them
+    Oci,
 }
 
 impl Content {
@@ -33,6 +37,8 @@ impl Content {
             Self::Aws => Some(Some(Format::Aws)),
             Self::Azure => Some(Some(Format::Azure)),
             Self::Ibm => Some(Some(Format::Ibm)),
+            Self::Gcp => Some(Some(Format::Gcp)),
+            Self::Oci => Some(Some(Format::Oci)),
         }
     }
 }

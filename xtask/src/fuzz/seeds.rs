@@ -21,6 +21,7 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
     let seeds = match target {
         "netflow" | "ipfix" | "raw" | "sflow" => exports(&corpora, target),
         "capture" => captures(&corpora).into_iter().map(|(_, file)| file).collect(),
+        "cloud_json" => json(&corpora),
         "packet" => packets(&corpora),
         "nql" => queries(&corpora).into_iter().map(|query| format!("\0{query}").into()).collect(),
         "nql_evaluate" => queries(&corpora).into_iter().map(with_rows).collect(),
@@ -56,6 +57,14 @@ fn exports(corpora: &Path, target: &str) -> Vec<Vec<u8>> {
             seed
         })
         .collect()
+}
+
+/// The flow logs of clouds in JSON, behind an octet.
+fn json(corpora: &Path) -> Vec<Vec<u8>> {
+    let is_json =
+        |path: &Path| path.extension().is_some_and(|kind| kind == "json" || kind == "ndjson");
+    let paths = files(&corpora.join("cloud")).into_iter().filter(|path| is_json(path));
+    paths.filter_map(|path| Some([&[7], &*fs::read(path).ok()?].concat())).collect()
 }
 
 /// A frame of each capture of traffic, behind two octets of length.

@@ -31,8 +31,9 @@ pub fn line(cloud: &Cloud) -> String {
 /// What was lost.
 pub fn losses(cloud: &Cloud) -> Losses {
     let total = &cloud.total;
-    let errors =
-        Reason::ALL.into_iter().map(|reason| (total.errors[reason as usize], reason.to_string()));
+    // What another log tells is none of the flows.
+    let reasons = Reason::ALL.into_iter().filter(|reason| *reason != Reason::OtherLog);
+    let errors = reasons.map(|reason| (total.errors[reason as usize], reason.to_string()));
     let errors = errors.map(|(count, why)| (count, format!("records without a flow: {why}")));
     let skipped = total.windows[Window::SkipData as usize];
     Losses::of(errors).and(Losses::of([(skipped, "windows of which the cloud kept no records")]))

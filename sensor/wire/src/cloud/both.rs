@@ -3,11 +3,7 @@
 use sensor_common::key::Direction;
 use sensor_core::flow::{device::Action, initiator::Initiator};
 
-use super::{
-    flows::{Ends, Flows, Record},
-    ledger::Reason,
-    text::{ipv4, ipv6},
-};
+use super::flows::{Ends, Flows, Record};
 
 /// What was counted in one direction; what is `None` is not told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,22 +80,5 @@ pub fn push(
             Direction::Egress => Direction::Ingress,
         });
         flows.push(&record);
-    }
-}
-
-/// Both addresses of a flow.
-///
-/// # Errors
-/// One is none, or they are of different families.
-#[inline(always)]
-pub fn ends<'l>(source: &'l [u8], destination: &'l [u8]) -> Result<Ends, (Reason, &'l [u8])> {
-    match (ipv4(source), ipv4(destination)) {
-        (Some(source), Some(destination)) => Ok(Ends::V4(source, destination)),
-        (one, other) => match (ipv6(source), ipv6(destination)) {
-            (Some(source), Some(destination)) => Ok(Ends::V6(source, destination)),
-            (None, _) if one.is_none() => Err((Reason::Address, source)),
-            (_, None) if other.is_none() => Err((Reason::Address, destination)),
-            _ => Err((Reason::Families, destination)),
-        },
     }
 }

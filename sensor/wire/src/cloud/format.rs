@@ -104,6 +104,18 @@ mod tests {
             ),
             ("\n{ \"version\": \"0.0.1\", \"collector_crn\": \"crn\"", Some(Format::Ibm)),
             ("{\"note\": \"flow_logs\"", None),
+            (
+                "\u{feff}\n[ {\"logName\":\"projects/p/logs/compute.googleapis.com%2Fvpc_flows\"}]",
+                Some(Format::Gcp),
+            ),
+            (
+                "{\"logName\":\"projects/p/logs/networkmanagement.googleapis.com%2Fvpc_flows\",\"jsonPayl",
+                Some(Format::Gcp),
+            ),
+            ("{\"logName\":\"projects/p/logs/cloudaudit.googleapis.com%2Factivity\"}", None),
+            ("vpc_flows\"", None),
+            ("{\"type\":\"com.oraclecloud.vcn.flowlogs.DataEvent\"", Some(Format::Oci)),
+            ("{\"type\":\"com.oraclecloud.objectstorage.getobject\"}", None),
             ("\u{7f}ELF", None),
         ] {
             assert_eq!(Format::detect(text.as_bytes()), format, "{text}");

@@ -7,8 +7,9 @@
 use sensor_common::key::Direction;
 
 use crate::cloud::{
-    both::{Counts, ends},
+    both::Counts,
     flows::Ends,
+    json::values::ends,
     ledger::Reason,
     text::{find, ipv4, ipv6, number},
     underway::Part,

@@ -5,6 +5,8 @@
 
 pub mod entry;
 pub mod record;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -37,7 +39,7 @@ pub fn is_log(octets: &[u8]) -> bool {
 /// The entries of an object.
 pub struct Entries {
     object: Arc<str>,
-    /// The source of entries that do not tell it.
+    /// The source of the last flow, or the object itself: that of what cannot be read.
     source: Option<u32>,
     /// An entry that came in base64.
     decoded: Vec<u8>,
@@ -55,66 +57,75 @@ impl Records for Entries {
 
     fn value(&mut self, number: u64, value: Value<'_>, flows: &mut Flows) {
         let Self { object, source, decoded } = self;
-        let mut fail = |(reason, what): Fault<'_>, flows: &mut Flows| {
-            let source = *source.get_or_insert_with(|| flows.source("", probe::name(object)));
-            flows.ledger(source).error(reason, object, number, what);
+        let mut end = |outcome: Outcome<'_>, flows: &mut Flows| match outcome {
+            Ok(told) => *source = Some(told),
+            Err((of, (reason, what))) => {
+                let mut own =
+                    || *source.get_or_insert_with(|| flows.source("", probe::name(object)));
+                let of = of.unwrap_or_else(&mut own);
+                flows.ledger(of).error(reason, object, number, what);
+            }
         };
         flows.begin();
         match value {
-            Value::Whole(octets) => entry(octets, decoded, flows, &mut fail),
-            value => value.fault().into_iter().for_each(|fault| fail(fault, flows)),
+            Value::Whole(octets) => entry(octets, decoded, flows, &mut end),
+            value => value.fault().into_iter().for_each(|fault| end(Err((None, fault)), flows)),
         }
     }
 }
 
-/// Takes an entry, or a message around one; what cannot be read goes to `fail`.
+/// The source of a flow; or of what became none, where it tells that, and why.
+type Outcome<'f> = Result<u32, (Option<u32>, Fault<'f>)>;
+
+/// Takes an entry, or a message around one; `end` gets what became of it.
 #[inline]
 fn entry(
     octets: &[u8],
     decoded: &mut Vec<u8>,
     flows: &mut Flows,
-    fail: &mut impl FnMut(Fault<'_>, &mut Flows),
+    end: &mut impl FnMut(Outcome<'_>, &mut Flows),
 ) {
-    let outer = match read(octets) {
+    let outer = match values::read::<Entry<'_>>(octets) {
         Ok(outer) => outer,
-        Err(fault) => return fail(fault, flows),
+        Err(fault) => return end(Err((None, fault)), flows),
     };
     let data = outer.message.data.or(&outer.data);
     if data.is_empty() {
-        return tell(&outer, flows, fail);
+        return tell(&outer, flows, end);
     }
     decoded.clear();
     if !base64::decode(data.octets(), decoded) {
-        return fail((Reason::Syntax, b"data of the message"), flows);
+        return end(Err((None, (Reason::Syntax, b"data of the message"))), flows);
     }
-    match read(decoded) {
-        Ok(inner) => tell(&inner, flows, fail),
-        Err(fault) => fail(fault, flows),
+    match values::read::<Entry<'_>>(decoded) {
+        Ok(inner) => tell(&inner, flows, end),
+        Err(fault) => end(Err((None, fault)), flows),
     }
-}
-
-fn read(octets: &[u8]) -> Result<Entry<'_>, Fault<'_>> {
-    values::read(octets).map_err(|fault| {
-        // Entries of other logs have other members, and members of other kinds.
-        match (fault.0, probe::texts(octets, b"\"logName\"").last()) {
-            (Reason::Value, Some(name)) if is_other(name) => (Reason::OtherLog, name),
-            _ => fault,
-        }
-    })
 }
 
 fn is_other(log_name: &[u8]) -> bool {
     !log_name.is_empty() && !NAMES.iter().any(|name| log_name.ends_with(name.as_bytes()))
 }
 
+/// The source that is another log: `projects/P/logs/NAME`.
+#[cold]
+fn other(name: &[u8], flows: &mut Flows) -> u32 {
+    let name = String::from_utf8_lossy(name);
+    match name.split('/').collect::<Vec<_>>()[..] {
+        [_, project, "logs", log] => flows.source(project, log),
+        _ => flows.source("", &name),
+    }
+}
+
 /// Appends the flow of an entry.
 #[inline]
-fn tell(entry: &Entry<'_>, flows: &mut Flows, fail: &mut impl FnMut(Fault<'_>, &mut Flows)) {
-    if is_other(entry.log_name.octets()) {
-        return fail((Reason::OtherLog, entry.log_name.octets()), flows);
+fn tell(entry: &Entry<'_>, flows: &mut Flows, end: &mut impl FnMut(Outcome<'_>, &mut Flows)) {
+    let name = entry.log_name.octets();
+    if is_other(name) {
+        return end(Err((Some(other(name, flows)), (Reason::OtherLog, name))), flows);
     }
-    if entry.log_name.is_empty() && entry.payload.connection.source.is_empty() {
-        return fail((Reason::Value, b"logName"), flows);
+    if name.is_empty() && entry.payload.connection.source.is_empty() {
+        return end(Err((None, (Reason::Value, b"logName"))), flows);
     }
     match record::read(entry, flows) {
         Ok(source) => {
@@ -122,7 +133,8 @@ fn tell(entry: &Entry<'_>, flows: &mut Flows, fail: &mut impl FnMut(Fault<'_>, &
             ledger.records += 1;
             ledger.flows += 1;
             record::count_unknown(entry, ledger);
+            end(Ok(source), flows);
         }
-        Err(fault) => fail(fault, flows),
+        Err(fault) => end(Err((None, fault)), flows),
     }
 }

@@ -4,12 +4,9 @@ use sensor_common::key::Direction;
 use sensor_core::flow::device::Action;
 
 use crate::cloud::{
-    both::{self, Counts, Uncounted, ends},
+    both::{self, Counts, Uncounted},
     flows::{Flows, Record, RecordTexts},
-    json::{
-        time::rfc3339,
-        values::{Fault, Number, Text, object},
-    },
+    json::values::{Fault, Number, Text, ends, object, time},
     ledger::Reason,
 };
 
@@ -72,11 +69,8 @@ impl Entry<'_> {
     /// Why it is no flow.
     #[inline]
     pub fn push(&self, common: &Common, flows: &mut Flows) -> Result<(), Fault<'_>> {
-        let start = match self.start.octets() {
-            [] => None,
-            text => Some(rfc3339(text).ok_or((Reason::Time, text))?),
-        };
-        let end = rfc3339(self.end.octets()).ok_or((Reason::Time, self.end.octets()))?;
+        let start = time(&self.start)?;
+        let end = time(&self.end)?.ok_or((Reason::Time, self.end.octets()))?;
         let counts = |packets: Number, octets: Number, names: [&'static str; 2]| {
             Ok(Counts { packets: packets.get(names[0])?, octets: octets.get(names[1])? })
         };

@@ -169,7 +169,12 @@ impl Cutter {
             State::Junk => self.end_junk(&mut each),
             // An object that grows is closed when nobody looks any more.
             State::Within if self.is_shell => self.reset(),
-            State::Within => self.give_up(&Piece { octets: b"", start: 0 }, 0, &mut each),
+            State::Within => {
+                // It may be whole when somebody reads on.
+                let resume_at = self.resume_at;
+                self.give_up(&Piece { octets: b"", start: 0 }, 0, &mut each);
+                self.resume_at = resume_at;
+            }
         }
         self.around = Around::Nothing;
     }
@@ -227,6 +232,7 @@ impl Cutter {
         self.tell(junk);
         if end.is_some() {
             self.end_junk(each);
+            self.resume_at = self.fed + (at + junk.len()) as u64;
         }
         at + junk.len()
     }
@@ -426,14 +432,25 @@ impl Cutter {
     /// The value under way goes no further than `end`, and is not whole.
     #[cold]
     fn give_up(&mut self, piece: &Piece<'_>, end: usize, each: &mut impl FnMut(u64, Value<'_>)) {
+        self.resume_at = self.fed + end as u64;
         self.count += u64::from(self.is_shell);
         if self.is_too_long(piece, end) {
             each(self.count, Value::TooLong);
-        } else {
-            self.tell(&piece.octets[piece.start..end]);
-            self.begun.truncate(TOLD);
-            each(self.count, Value::Broken(self.begun.trim_ascii_end()));
+            return self.reset();
         }
+        let mut text = std::mem::take(&mut self.begun);
+        text.extend_from_slice(&piece.octets[piece.start..end]);
+        each(self.count, Value::Broken(text[..text.len().min(TOLD)].trim_ascii_end()));
+        // It may have ended where a value, or an element, was to come, and have taken the next lines for that.
+        for line in text.split(|octet| *octet == b'\n').skip(1) {
+            let line = line.trim_ascii_end();
+            let line = line.strip_suffix(b",").unwrap_or(line);
+            if is_whole(line) {
+                self.count += 1;
+                each(self.count, Value::Whole(line));
+            }
+        }
+        self.begun = text;
         self.reset();
     }
 
@@ -470,6 +487,29 @@ impl Cutter {
         let room = TOLD.saturating_sub(self.begun.len());
         self.begun.extend_from_slice(&octets[..octets.len().min(room)]);
     }
+}
+
+/// Whether a line is an object, from its first octet to its last one.
+fn is_whole(line: &[u8]) -> bool {
+    let (mut nest, mut quoted, mut escaped) = (Nest::default(), false, false);
+    for (at, octet) in line.iter().enumerate() {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'{' if !quoted => nest.open(Kind::Object),
+            b'[' if !quoted && at > 0 => nest.open(Kind::Array),
+            b'}' | b']' if !quoted => {
+                let kind = if *octet == b'}' { Kind::Object } else { Kind::Array };
+                if nest.close(kind) == Closed::All {
+                    return at + 1 == line.len() && !nest.is_too_deep();
+                }
+            }
+            _ if at == 0 => return false,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether a line ends within a string.

@@ -2,13 +2,13 @@
 //!
 //! * [`cutter`]: octets in pieces into the octets of records, whatever the records stand in; `block`: where the quotes and
 //!   brackets of 64 octets are. `nest`: which brackets are open.
-//! * [`values`]: members of records as types that borrow from those octets, and `object!`, which declares them.
+//! * [`pull`]: values in place, without a tree. [`values`]: members of records as types that borrow from those octets, and
+//!   `object!`, which declares them.
 //!   [`time`]: RFC 3339. [`base64`]: RFC 4648.
-//!   [`pull`]: records of which a member holds thousands of flows, read in place.
 //!   [`probe`]: what an object holds, by how it begins.
 //! * [`log`]: the [`Log`](super::Log) that all this makes of somebody who reads records.
 //!
-//! Octets are scanned twice: the cutter finds where a record ends, and serde_json reads it. Only so does a record that is
+//! Octets are scanned twice: the cutter finds where a record ends, and whoever reads it goes over it once more. Only so does a record that is
 //! broken, half-written or far too long leave the others alone.
 
 pub mod base64;
@@ -18,6 +18,8 @@ pub mod log;
 mod nest;
 pub mod probe;
 pub mod pull;
+#[cfg(test)]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod time;

@@ -120,11 +120,22 @@ fn what_is_broken_leaves_the_next_ones_alone() {
             &[&format!("1!{begun}"), &format!("2={good}"), &format!("3={good}")],
         );
     }
-    // The last two are what a record may look like, up to the next brace.
-    for begun in ["{\"a\":[", "{\"a\":"] {
+    // What these lack may stand in the next line, until the one behind it shows that it does not.
+    for begun in ["{\"a\":[", "{\"a\":", "{\"a\":[{\"b\":1},"] {
         let broken = format!("1!{begun}\n{good}");
-        check(&format!("{begun}\n{good}\n{good}"), &[&broken, &format!("2={good}")]);
+        let expected = [broken, format!("2={good}"), format!("3={good}")];
+        let expected: Vec<_> = expected.iter().map(String::as_str).collect();
+        check(&format!("{begun}\n{good}\n{good}"), &expected);
     }
+    check(
+        &format!("[{{\"a\":\n{good},\r\n{good}]"),
+        &["1!{\"a\":\n{\"g\":1},", "2={\"g\":1}", "3={\"g\":1}"],
+    );
+    // No line is taken for a record that is only a part of one.
+    check(
+        "{\"a\":[\n{\"b\":{}\n}\n,\n[{}]\n{\"c\":1}{}",
+        &["1!{\"a\":[\n{\"b\":{}\n}\n,\n[{}]", "2={\"c\":1}", "3={}"],
+    );
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Members of records as types that borrow from their octets and forgive what does not matter: a number may be a string and a
 //! string a number, `null` is the same as nothing, a member may come twice, and one that is not known is remembered by name.
+//!
+//! They are filled in where they are to stay. With types that serde derives, which are moved as often as they are nested, a
+//! record with seventy members takes three times as long.
 
-use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
+use std::{borrow::Cow, marker::PhantomData, ops::Deref};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+use super::{
+    pull::{Read, Reader, Syntax},
+    time,
 };
-use serde_json::error::Category;
-
-use super::time;
 use crate::cloud::{
     flows::{Ends, Via},
     ledger::{Ledger, Reason},
@@ -19,23 +19,37 @@ use crate::cloud::{
 /// Why a record, or a member, cannot be read, and what to tell of it.
 pub type Fault<'a> = (Reason, &'a [u8]);
 
+/// What a member may be.
+pub trait Member<'a>: Default {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It is no JSON. Another kind of value is as good as none.
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Read<'a, ()>;
+}
+
 /// Reads the octets of a record.
 ///
 /// # Errors
-/// What is no JSON, with the octets around the place; what has a member of another type.
+/// What is no JSON, with the octets around the place, or no object.
 #[inline]
-pub fn read<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, Fault<'a>> {
-    serde_json::from_slice(octets).map_err(|error| {
-        let before = error.line().saturating_sub(1);
-        let lines = octets.split_inclusive(|octet| *octet == b'\n').take(before);
-        let place = lines.map(<[u8]>::len).sum::<usize>() + error.column();
-        let around = place.saturating_sub(24)..(place + 24).min(octets.len());
-        let reason = match error.classify() {
-            Category::Data => Reason::Value,
-            Category::Io | Category::Syntax | Category::Eof => Reason::Syntax,
-        };
-        (reason, octets.get(around).unwrap_or_default())
-    })
+pub fn read<'a, T: Member<'a>>(octets: &'a [u8]) -> Result<T, Fault<'a>> {
+    let mut reader = Reader::new(octets);
+    let is_object = reader.peek() == b'{';
+    let mut value = T::default();
+    value.fill(&mut reader).map_err(|Syntax(rest)| (Reason::Syntax, around(octets, rest)))?;
+    match (is_object, reader.rest().trim_ascii_start()) {
+        (false, _) => Err((Reason::Value, octets)),
+        (true, []) => Ok(value),
+        (true, rest) => Err((Reason::Syntax, around(octets, rest))),
+    }
+}
+
+/// The octets around the place where `rest` begins.
+#[cold]
+fn around<'a>(octets: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    let place = octets.len() - rest.len();
+    &octets[place.saturating_sub(24)..(place + 24).min(octets.len())]
 }
 
 /// The addresses of a flow.
@@ -108,45 +122,11 @@ impl Text<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            #[inline]
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text.as_bytes())))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.as_bytes().to_vec())))
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(number.to_string().into_bytes())))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(number.to_string().into_bytes())))
-            }
-
-            fn visit_bool<E: Error>(self, is: bool) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(if is { b"true" } else { b"false" })))
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-                Ok(Text::default())
-            }
-        }
-
-        deserializer.deserialize_any(Any)
+impl<'a> Member<'a> for Text<'a> {
+    #[inline(always)]
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Read<'a, ()> {
+        self.0 = reader.scalar()?;
+        Ok(())
     }
 }
 
@@ -180,92 +160,60 @@ impl Number {
     }
 }
 
-impl<'de> Deserialize<'de> for Number {
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Number;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number")
-            }
-
-            #[inline]
-            fn visit_str<E: Error>(self, text: &str) -> Result<Number, E> {
-                Ok(match text {
-                    "" | "-" => Number::Missing,
-                    text => number(text.as_bytes()).map_or(Number::Wrong, Number::Is),
-                })
-            }
-
-            #[inline]
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Number, E> {
-                Ok(Number::Is(number))
-            }
-
-            fn visit_i64<E: Error>(self, _: i64) -> Result<Number, E> {
-                Ok(Number::Wrong)
-            }
-
-            fn visit_f64<E: Error>(self, number: f64) -> Result<Number, E> {
-                /// Doubles below are exact.
-                const EXACT: f64 = (1_u64 << 53) as f64;
-                let is_whole = (0.0..EXACT).contains(&number) && number.fract() == 0.0;
-                Ok(if is_whole { Number::Is(number as u64) } else { Number::Wrong })
-            }
-
-            fn visit_bool<E: Error>(self, _: bool) -> Result<Number, E> {
-                Ok(Number::Wrong)
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Number, E> {
-                Ok(Number::Missing)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Number, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Number::Wrong)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Number, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Number::Wrong)
-            }
-        }
-
-        deserializer.deserialize_any(Any)
+impl<'a> Member<'a> for Number {
+    #[inline(always)]
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Read<'a, ()> {
+        let first = reader.peek();
+        let text = reader.scalar()?;
+        *self = match number(&text) {
+            Some(number) => Self::Is(number),
+            None => other(first, &text),
+        };
+        Ok(())
     }
 }
 
-/// The name of a member.
-#[derive(Debug)]
-pub struct Key<'a>(pub Cow<'a, [u8]>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a member")
-            }
-
-            #[inline]
-            fn visit_borrowed_bytes<E: Error>(self, octets: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Borrowed(octets)))
-            }
-
-            fn visit_bytes<E: Error>(self, octets: &[u8]) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(octets.to_vec())))
-            }
+/// What text is that is no plain number.
+#[cold]
+fn other(first: u8, text: &[u8]) -> Number {
+    /// Doubles below are exact.
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    match (first, text) {
+        (b'"', b"" | b"-") | (b'n', b"") => return Number::Missing,
+        (b'"', _) => return Number::Wrong,
+        _ => {}
+    }
+    let number: Option<f64> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    match number {
+        Some(number) if (0.0..EXACT).contains(&number) && number.fract() == 0.0 => {
+            Number::Is(number as u64)
         }
+        _ => Number::Wrong,
+    }
+}
 
-        deserializer.deserialize_bytes(Any)
+/// A value that is read later, as something else.
+#[derive(Debug, Default)]
+pub struct Raw<'a>(Option<Reader<'a>>);
+
+impl<'a> Raw<'a> {
+    /// Reads it; none where it is missing.
+    ///
+    /// # Errors
+    /// It is no JSON.
+    pub fn read<T: Member<'a>>(&self) -> Result<Option<T>, Fault<'a>> {
+        let Some(mut reader) = self.0 else { return Ok(None) };
+        let mut value = T::default();
+        let fault = |Syntax(rest): Syntax<'a>| (Reason::Syntax, &rest[..rest.len().min(SHOWN)]);
+        value.fill(&mut reader).map(|()| Some(value)).map_err(fault)
+    }
+}
+
+impl<'a> Member<'a> for Raw<'a> {
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Read<'a, ()> {
+        let is_object = reader.peek() == b'{';
+        self.0 = Some(reader.skip()?).filter(|_| is_object);
+        Ok(())
     }
 }
 
@@ -290,41 +238,29 @@ impl<T> Deref for Many<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
-            type Value = Many<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("objects")
+impl<'a, T: Member<'a>> Member<'a> for Many<T> {
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Read<'a, ()> {
+        self.0.clear();
+        let mut one = |reader: &mut Reader<'a>| {
+            if self.0.len() == KEPT {
+                return reader.skip().map(drop);
             }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Many<T>, A::Error> {
-                let mut all = Vec::new();
-                while all.len() < KEPT {
-                    match seq.next_element()? {
-                        None => return Ok(Many(all)),
-                        Some(one) => all.push(one),
-                    }
-                }
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Many(all))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Many<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(|one| Many(vec![one]))
-            }
+            let mut value = T::default();
+            value.fill(reader)?;
+            self.0.push(value);
+            Ok(())
+        };
+        match reader.peek() {
+            b'[' => reader.array(one),
+            b'{' => one(reader),
+            _ => reader.skip().map(drop),
         }
-
-        deserializer.deserialize_any(Any(PhantomData))
     }
 }
 
 /// Members of an object that are not known and have a value, by name.
 #[derive(Debug, Default)]
-pub struct Unknown<'a>(Vec<Cow<'a, [u8]>>);
+pub struct Unknown<'a>(Vec<Box<[u8]>>, PhantomData<&'a ()>);
 
 /// Unknown members of one object that are remembered.
 const MOST: usize = 64;
@@ -337,14 +273,11 @@ impl<'a> Unknown<'a> {
     /// # Errors
     /// The value is no JSON.
     #[cold]
-    pub fn pass<'de: 'a, A: MapAccess<'de>>(
-        &mut self,
-        key: Key<'de>,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        let is_there = map.next_value::<Option<IgnoredAny>>()?.is_some();
+    pub fn pass(&mut self, name: &[u8], reader: &mut Reader<'a>) -> Read<'a, ()> {
+        let is_there = reader.peek() != b'n';
+        reader.skip()?;
         if is_there && self.0.len() < MOST {
-            self.0.push(key.0);
+            self.0.push(name.into());
         }
         Ok(())
     }
@@ -384,40 +317,19 @@ macro_rules! object {
             pub unknown: $crate::cloud::json::values::Unknown<$life>,
         }
 
-        impl<'de: $life, $life> serde::Deserialize<'de> for $name<$life> {
-            #[inline]
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                struct Members<$life>(std::marker::PhantomData<&$life ()>);
-
-                impl<'de: $life, $life> serde::de::Visitor<'de> for Members<$life> {
-                    type Value = $name<$life>;
-
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str(concat!("an object of ", stringify!($name)))
-                    }
-
-                    #[inline]
-                    fn visit_map<A: serde::de::MapAccess<'de>>(
-                        self,
-                        mut map: A,
-                    ) -> Result<Self::Value, A::Error> {
-                        let mut own = $name::default();
-                        while let Some(key) = map.next_key::<$crate::cloud::json::values::Key<'de>>()? {
-                            match &*key.0 {
-                                $($($key)|+ => {
-                                    own.$field = map.next_value::<Option<$type>>()?.unwrap_or_default();
-                                })*
-                                $($($known)|+ => {
-                                    map.next_value::<serde::de::IgnoredAny>()?;
-                                })?
-                                _ => own.unknown.pass(key, &mut map)?,
-                            }
-                        }
-                        Ok(own)
-                    }
+        impl<$life> $crate::cloud::json::values::Member<$life> for $name<$life> {
+            fn fill(
+                &mut self,
+                reader: &mut $crate::cloud::json::pull::Reader<$life>,
+            ) -> $crate::cloud::json::pull::Read<$life, ()> {
+                if reader.peek() != b'{' {
+                    return reader.skip().map(drop);
                 }
-
-                from.deserialize_map(Members(std::marker::PhantomData))
+                reader.object(|name, reader| match name {
+                    $($($key)|+ => $crate::cloud::json::values::Member::fill(&mut self.$field, reader),)*
+                    $($($known)|+ => reader.skip().map(drop),)?
+                    _ => self.unknown.pass(name, reader),
+                })
             }
         }
     };
@@ -550,17 +462,25 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told_with_its_place() {
         for (text, reason, what) in [
-            ("{\"name\": \"x\",\n \"count\": }", Reason::Syntax, "\"name\": \"x\",\n \"count\": }"),
+            (
+                "{\"name\": \"xyz\",\n \"count\": }",
+                Reason::Syntax,
+                "name\": \"xyz\",\n \"count\": }",
+            ),
             ("{\"name\": \"x\"", Reason::Syntax, "{\"name\": \"x\""),
-            ("{\"name\": {}}", Reason::Value, "{\"name\": {}}"),
-            ("{\"inner\": 7}", Reason::Value, "{\"inner\": 7}"),
+            ("{\"name\": \"x\"} y", Reason::Syntax, "{\"name\": \"x\"} y"),
+            ("{\"inner\": {\"name\" \"x\"}}", Reason::Syntax, "{\"inner\": {\"name\" \"x\"}}"),
             ("[]", Reason::Value, "[]"),
             ("", Reason::Syntax, ""),
         ] {
             let (found, told) = read::<Entry<'_>>(text.as_bytes()).map(drop).expect_err(text);
             assert_eq!((found, String::from_utf8_lossy(told).as_ref()), (reason, what));
         }
-        let octets = b"{\"name\": \"\xff\"}";
-        assert_eq!(read::<Entry<'_>>(octets).map(drop), Err((Reason::Syntax, &octets[..])));
+        // A value of another kind is none, and octets that are no text are kept as they are.
+        let other = entry(r#"{"name": {}, "inner": 7, "all": "x", "count": 1}"#);
+        let is_none = other.name.is_empty() && other.inner.name.is_empty() && other.all.is_empty();
+        assert_eq!((is_none, other.count), (true, Number::Is(1)));
+        let octets = read::<Entry<'_>>(b"{\"name\": \"\xff\"}").expect("an entry");
+        assert_eq!(octets.name.octets(), b"\xff");
     }
 }

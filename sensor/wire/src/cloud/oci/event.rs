@@ -2,13 +2,13 @@
 //!
 //! Members that are known and not read stand after `beside`: what is left then is new, and counted.
 
-use crate::cloud::json::values::{Number, Text, object};
+use crate::cloud::json::values::{Number, Raw, Text, object};
 
 object! {
     /// An event, or what is around one.
     Event<'a> {
         /// The event, as Logging exports it.
-        content: Option<Box<Content<'a>>> = b"logContent",
+        content: Content<'a> = b"logContent",
         /// Where it was logged.
         region: Text<'a> = b"regionId",
         /// The event in base64, as Streaming delivers it.
@@ -65,7 +65,7 @@ object! {
         /// Version of the log.
         version: Number = b"version",
         /// The event, where a search found it.
-        content: Option<Box<Content<'a>>> = b"logContent",
+        content: Raw<'a> = b"logContent",
     }
     beside b"protocolName" | b"flowid" | b"datetime" | b"regionId";
 }

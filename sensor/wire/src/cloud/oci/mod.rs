@@ -4,12 +4,14 @@
 
 pub mod event;
 pub mod record;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use self::{
-    event::{Content, Event},
-    record::{Outcome, Told},
+    event::{Content, Event, Oracle},
+    record::Told,
 };
 use super::{
     flows::Flows,
@@ -31,7 +33,7 @@ pub fn is_log(octets: &[u8]) -> bool {
 /// The events of an object.
 pub struct Events {
     object: Arc<str>,
-    /// The source of events that do not tell it.
+    /// The source of the last flow, or the object itself: that of what cannot be read.
     source: Option<u32>,
     /// An event that came in base64.
     decoded: Vec<u8>,
@@ -49,78 +51,93 @@ impl Records for Events {
 
     fn value(&mut self, number: u64, value: Value<'_>, flows: &mut Flows) {
         let Self { object, source, decoded } = self;
-        let mut fail = |(reason, what): Fault<'_>, flows: &mut Flows| {
-            let source = *source.get_or_insert_with(|| flows.source("", probe::name(object)));
-            flows.ledger(source).error(reason, object, number, what);
+        let mut end = |outcome: Outcome<'_>, flows: &mut Flows| match outcome {
+            Ok(told) => *source = Some(told),
+            Err((of, (reason, what))) => {
+                let mut own =
+                    || *source.get_or_insert_with(|| flows.source("", probe::name(object)));
+                let of = of.unwrap_or_else(&mut own);
+                flows.ledger(of).error(reason, object, number, what);
+            }
         };
         flows.begin();
         match value {
-            Value::Whole(octets) => event(octets, decoded, flows, &mut fail),
-            value => value.fault().into_iter().for_each(|fault| fail(fault, flows)),
+            Value::Whole(octets) => event(octets, decoded, flows, &mut end),
+            value => value.fault().into_iter().for_each(|fault| end(Err((None, fault)), flows)),
         }
     }
 }
 
-/// Takes an event, or what is around one; what cannot be read goes to `fail`.
+/// The source of a flow; or of what became none, where it tells that, and why.
+type Outcome<'f> = Result<u32, (Option<u32>, Fault<'f>)>;
+
+/// Takes an event, or what is around one; `end` gets what became of it.
 #[inline]
 fn event(
     octets: &[u8],
     decoded: &mut Vec<u8>,
     flows: &mut Flows,
-    fail: &mut impl FnMut(Fault<'_>, &mut Flows),
+    end: &mut impl FnMut(Outcome<'_>, &mut Flows),
 ) {
-    let outer = match read(octets) {
+    let outer = match values::read::<Event<'_>>(octets) {
         Ok(outer) => outer,
-        Err(fault) => return fail(fault, flows),
+        Err(fault) => return end(Err((None, fault)), flows),
     };
     if outer.value.is_empty() {
-        return tell(&outer, flows, fail);
+        return tell(&outer, flows, end);
     }
     decoded.clear();
     if !base64::decode(outer.value.octets(), decoded) {
-        return fail((Reason::Syntax, b"value of the message"), flows);
+        return end(Err((None, (Reason::Syntax, b"value of the message"))), flows);
     }
-    match read(decoded) {
-        Ok(inner) => tell(&inner, flows, fail),
-        Err(fault) => fail(fault, flows),
+    match values::read::<Event<'_>>(decoded) {
+        Ok(inner) => tell(&inner, flows, end),
+        Err(fault) => end(Err((None, fault)), flows),
     }
-}
-
-fn read(octets: &[u8]) -> Result<Event<'_>, Fault<'_>> {
-    values::read(octets).map_err(|fault| {
-        // Events of other logs have other members, and members of other kinds.
-        let kind =
-            probe::texts(octets, b"\"type\"").find(|kind| kind.starts_with(b"com.oraclecloud."));
-        match (fault.0, kind) {
-            (Reason::Value, Some(kind)) if !kind.starts_with(b"com.oraclecloud.vcn.flowlogs.") => {
-                (Reason::OtherLog, kind)
-            }
-            _ => fault,
-        }
-    })
 }
 
 /// Appends the flow of an event.
 #[inline]
-fn tell(event: &Event<'_>, flows: &mut Flows, fail: &mut impl FnMut(Fault<'_>, &mut Flows)) {
+fn tell(event: &Event<'_>, flows: &mut Flows, end: &mut impl FnMut(Outcome<'_>, &mut Flows)) {
     let Event { content, region, data, kind, oracle, .. } = event;
-    let told = match content.as_deref().or(data.content.as_deref()) {
+    let found = match data.content.read::<Content<'_>>() {
+        Ok(found) => found,
+        Err(fault) => return end(Err((None, fault)), flows),
+    };
+    let is_within = !content.kind.is_empty() || !content.data.source.is_empty();
+    let within = found.as_ref().or(is_within.then_some(content));
+    let told = match within {
         Some(Content { data, kind, oracle, .. }) => Told { data, kind, oracle, region },
         None => Told { data, kind, oracle, region },
     };
     match record::read(&told, flows) {
-        Ok(Outcome::Flow(source)) => {
+        Ok(record::Outcome::Flow(source)) => {
             let ledger = flows.ledger(source);
             ledger.records += 1;
             ledger.flows += 1;
             event.unknown.count("", ledger);
-            if let Some(content) = content {
+            if let Some(content) = within {
                 content.unknown.count("", ledger);
             }
             told.data.unknown.count("data.", ledger);
             told.oracle.unknown.count("oracle.", ledger);
+            end(Ok(source), flows);
         }
-        Ok(Outcome::Window(source, window)) => flows.ledger(source).window(window),
-        Err(fault) => fail(fault, flows),
+        Ok(record::Outcome::Window(source, window)) => {
+            flows.ledger(source).window(window);
+            end(Ok(source), flows);
+        }
+        Err(fault) => {
+            let of = (fault.0 == Reason::OtherLog).then(|| other(told.oracle, flows)).flatten();
+            end(Err((of, fault)), flows);
+        }
     }
+}
+
+/// The source that is another log, where it is told.
+#[cold]
+fn other(oracle: &Oracle<'_>, flows: &mut Flows) -> Option<u32> {
+    let [tenancy, log] =
+        [&oracle.tenancy, &oracle.log].map(|text| String::from_utf8_lossy(text.octets()));
+    (!log.is_empty()).then(|| flows.source(&tenancy, &log))
 }
