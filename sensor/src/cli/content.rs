@@ -18,6 +18,10 @@ pub enum Content {
     Cloud,
     /// VPC and transit gateway flow logs of AWS as text
     Aws,
+    /// Flow logs of Azure, of network security groups and of virtual networks
+    Azure,
+    /// VPC flow logs of IBM Cloud
+    Ibm,
     /// VPC flow logs of Google Cloud, as Cloud Logging exports them
     Gcp,
     /// VCN flow logs of Oracle Cloud, as Logging exports them
@@ -31,6 +35,8 @@ impl Content {
             Self::Traffic | Self::Exports => None,
             Self::Cloud => Some(None),
             Self::Aws => Some(Some(Format::Aws)),
+            Self::Azure => Some(Some(Format::Azure)),
+            Self::Ibm => Some(Some(Format::Ibm)),
             Self::Gcp => Some(Some(Format::Gcp)),
             Self::Oci => Some(Some(Format::Oci)),
         }

@@ -200,14 +200,39 @@ fn special(metadata: &Metadata) -> Option<&'static str> {
     }
 }
 
-/// The time in the name of an object in S3: `20260130T1250Z` between underscores.
-fn time(path: &Path) -> Option<String> {
+/// The time in the name of an object: `20260130T1250Z` between underscores, as in S3, or else that of its folders.
+pub fn time(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     let is_time = |part: &&str| {
         let digits = part.bytes().filter(u8::is_ascii_digit).count();
         part.len() == 14 && digits == 12 && part.as_bytes()[8] == b'T' && part.ends_with('Z')
     };
-    name.split('_').find(is_time).map(str::to_owned)
+    name.split('_').find(is_time).map(str::to_owned).or_else(|| time_of_folders(path))
+}
+
+/// What folders are called that stand for parts of a time, from the year on; Azure writes `m=` for the minute as well.
+const PARTS: [&[&str]; 5] =
+    [&["y", "year"], &["m", "month"], &["d", "day"], &["h", "hour"], &["m"]];
+
+/// The time that folders tell, `y=2026/m=01/d=30/h=12/m=50`, in the same form. Parts that are missing at its end are zero.
+fn time_of_folders(path: &Path) -> Option<String> {
+    let mut parts = PARTS.iter().enumerate().peekable();
+    let mut time = String::new();
+    for folder in path.parent()?.iter().filter_map(|folder| folder.to_str()?.split_once('=')) {
+        let (name, value) = folder;
+        let Some((at, names)) = parts.peek() else { break };
+        let length = if *at == 0 { 4 } else { 2 };
+        let is_number = value.len() == length && value.bytes().all(|octet| octet.is_ascii_digit());
+        if is_number && names.contains(&name) {
+            time.push_str(value);
+            parts.next();
+        }
+    }
+    if time.is_empty() {
+        return None;
+    }
+    let (day, hour) = time.split_at(time.len().min(8));
+    Some(format!("{day:0<8}T{hour:0<4}Z"))
 }
 
 #[cfg(test)]
@@ -286,6 +311,26 @@ mod tests {
         // The folder twice, one of its folders, and one of its files.
         let paths = [folder.path().to_owned(), at("day"), at("c.log"), folder.path().to_owned()];
         assert_eq!(names(&list(&paths).expect("readable")), ["b.log", "c.log", "d.log"]);
+    }
+
+    #[test]
+    fn names_and_folders_tell_times() {
+        for (path, expected) in [
+            ("b/1_vpcflowlogs_r_fl-1_20260101T0005Z_x.log.gz", Some("20260101T0005Z")),
+            ("r=/y=2026/m=06/d=28/h=15/m=30/macAddress=0022/PT1H.json", Some("20260628T1530Z")),
+            (
+                "account=1/year=2026/month=06/day=28/hour=15/stream-id=2/1.gz",
+                Some("20260628T1500Z"),
+            ),
+            ("year=2026/month=06/day=28/x.json", Some("20260628T0000Z")),
+            ("year=2026/x.json", Some("20260000T0000Z")),
+            ("month=06/year=2026/x.json", Some("20260000T0000Z")),
+            ("year=26/month=june/x.json", None),
+            ("y=2026", None),
+            ("2026/06/28/x.json", None),
+        ] {
+            assert_eq!(time(Path::new(path)).as_deref(), expected, "{path}");
+        }
     }
 
     #[test]

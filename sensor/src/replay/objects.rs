@@ -155,7 +155,7 @@ impl Objects {
 
     fn flows(&mut self, format: Format) -> usize {
         let source = format.source();
-        let known = self.flows.iter().position(|flows| flows.observed_by() == source);
+        let known = self.flows.iter().position(|flows| flows.cloud() == source);
         known.unwrap_or_else(|| {
             self.flows.push(Flows::new(source));
             self.flows.len() - 1

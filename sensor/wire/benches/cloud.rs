@@ -56,6 +56,105 @@ fn main() {
         let (own, tree) = (measure(what, format, text.as_bytes()), trees(text));
         println!("{what}: {:.1} times as fast as trees of serde_json, {tree:.0} MB/s", own / tree);
     }
+    measure_json("Azure, virtual network", Format::Azure, &azure(&mut random));
+    measure_json("IBM", Format::Ibm, &ibm(&mut random));
+}
+
+/// A blob of an hour of an interface: a record a minute, in which most flows begin, go on or end.
+fn azure(random: &mut impl FnMut(u64) -> u64) -> String {
+    const GROUPS: u64 = 5;
+    const TUPLES: u64 = RECORDS as u64 / 60 / GROUPS;
+    let mut text = "{\"records\":[".to_owned();
+    for minute in 0..60 {
+        let _ = write!(
+            text,
+            r#"{}{{"time":"2026-06-28T15:{minute:02}:51.4000000Z","flowLogVersion":4,"flowLogGUID":"66aa66aa-bb77-cc88-dd99-00ee00ee00ee","macAddress":"00224871C205","category":"FlowLogFlowEvent","flowLogResourceID":"/SUBSCRIPTIONS/AAAA0A0A-BB1B-CC2C-DD3D-EEEEEE4E4E4E/RESOURCEGROUPS/NETWORKWATCHERRG/PROVIDERS/MICROSOFT.NETWORK/NETWORKWATCHERS/NETWORKWATCHER_EASTUS/FLOWLOGS/VNETFLOWLOG","targetResourceID":"/subscriptions/aaaa0a0a-bb1b-cc2c-dd3d-eeeeee4e4e4e/resourceGroups/myResourceGroup/providers/Microsoft.Network/virtualNetworks/myVNet","operationName":"FlowLogFlowEvent","flowRecords":{{"flows":[{{"aclID":"00aa00aa-bb11-cc22-dd33-44ee44ee44ee","flowGroups":["#,
+            if minute == 0 { "" } else { "," }
+        );
+        for group in 0..GROUPS {
+            let _ = write!(
+                text,
+                r#"{}{{"rule":"UserRule_allow-{group}","flowTuples":["#,
+                if group == 0 { "" } else { "," }
+            );
+            for tuple in 0..TUPLES {
+                let time = 1_782_658_800_000 + minute * 60_000 + tuple * 60_000 / TUPLES;
+                let (host, port) = (random(200), 1024 + random(4000));
+                let (packets, magnitude) = (1 + random(2000), 40 + random(1400));
+                let (part, counts) = match random(3) {
+                    0 => ('B', "0,0,0,0".to_owned()),
+                    part => (
+                        if part == 1 { 'C' } else { 'E' },
+                        format!("{packets},{},{packets},{}", packets * magnitude, packets * 60),
+                    ),
+                };
+                let _ = write!(
+                    text,
+                    r#"{}"{time},10.240.{group}.{host},10.0.0.4,{port},443,6,I,{part},NX,{counts}""#,
+                    if tuple == 0 { "" } else { "," }
+                );
+            }
+            text.push_str("]}");
+        }
+        text.push_str("]}]}}");
+    }
+    text + "]}"
+}
+
+/// Objects of some hundred entries each.
+fn ibm(random: &mut impl FnMut(u64) -> u64) -> String {
+    const ENTRIES: u64 = 250;
+    let mut text = String::new();
+    for object in 0..RECORDS as u64 / ENTRIES / 2 {
+        let _ = write!(
+            text,
+            r#"{{"version":"0.0.1","collector_crn":"crn:v1:bluemix:public:is:us-south:a/0a1b::flow-log-collector:r006-c","attached_endpoint_type":"vnic","network_interface_id":"0727-n{object}","instance_crn":"crn:v1:bluemix:public:is:us-south-2:a/0a1b::instance:0727_i","vpc_crn":"crn:v1:bluemix:public:is:us-south:a/0a1b::vpc:r006-v","capture_start_time":"2026-06-28T15:00:18Z","capture_end_time":"2026-06-28T15:05:18Z","state":"ok","number_of_flow_logs":{ENTRIES},"flow_logs":["#
+        );
+        for entry in 0..ENTRIES {
+            let (host, port, packets) = (random(200), 1024 + random(60_000), 1 + random(3000));
+            let (octets, back) = (packets * (40 + random(1400)), packets * 60);
+            let _ = write!(
+                text,
+                r#"{}{{"start_time":"2026-06-28T15:00:34Z","end_time":"2026-06-28T15:04:49Z","connection_start_time":"2026-06-28T14:00:00Z","direction":"O","action":"accepted","initiator_ip":"10.240.128.{host}","target_ip":"161.26.0.10","initiator_port":{port},"target_port":53,"transport_protocol":17,"ether_type":"IPv4","was_initiated":false,"was_terminated":true,"bytes_from_initiator":{octets},"packets_from_initiator":{packets},"bytes_from_target":{back},"packets_from_target":{packets},"cumulative_bytes_from_initiator":{octets},"cumulative_packets_from_initiator":{packets},"cumulative_bytes_from_target":{back},"cumulative_packets_from_target":{packets}}}"#,
+                if entry == 0 { "" } else { "," }
+            );
+        }
+        text.push_str("]}\n");
+    }
+    text
+}
+
+/// Beside serde_json, which makes a tree of the same text.
+fn measure_json(what: &str, format: Format, text: &str) {
+    let (mut own, mut tree) = (f64::INFINITY, f64::INFINITY);
+    let mut records = 0;
+    for _ in 0..9 {
+        let mut flows = Flows::new(format.source());
+        let mut decoder = Decoder::new(format, "object", &Hints::default());
+        let begun = Instant::now();
+        for piece in text.as_bytes().chunks(256 << 10) {
+            decoder.feed(piece, &mut flows);
+            flows.take(false, |batch| drop(black_box(batch)));
+        }
+        decoder.finish(&mut flows);
+        flows.take(true, |batch| drop(black_box(batch)));
+        own = own.min(begun.elapsed().as_secs_f64());
+        records = flows.ledgers().map(|(_, ledger)| ledger.records).sum();
+        assert_eq!(flows.ledgers().map(|(_, ledger)| ledger.all_errors()).sum::<u64>(), 0);
+        let begun = Instant::now();
+        for value in serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>() {
+            black_box(value.expect("JSON"));
+        }
+        tree = tree.min(begun.elapsed().as_secs_f64());
+    }
+    let speed = |seconds: f64| text.len() as f64 / seconds / 1e6;
+    println!(
+        "{what}: {:.0} ns a record, {:.0} MB/s; a tree of it by serde_json: {:.0} MB/s ({:.1} times as long)",
+        own * 1e9 / records as f64,
+        speed(own),
+        speed(tree),
+        tree / own
+    );
 }
 
 /// Megabytes a second in which serde_json makes trees of the lines.

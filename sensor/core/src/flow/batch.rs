@@ -223,6 +223,16 @@ impl FlowBatch {
         amount.saturating_mul(self.sample_rate(row).unwrap_or(1).into())
     }
 
+    /// The port on one side of row `row`, 0 for protocols that have none; none where it is not told.
+    #[inline(always)]
+    pub fn port(&self, side: Side, row: usize) -> Option<u16> {
+        let (column, ports) = match side {
+            Side::Source => (Column::SourcePort, &self.source_port),
+            Side::Destination => (Column::DestinationPort, &self.destination_port),
+        };
+        self.tells(column, row).then(|| ports[row])
+    }
+
     /// True when row `row` was seen leaving the host or the device that exported it.
     pub fn is_egress(&self, row: usize) -> bool {
         self.direction[row] == Direction::Egress as u8

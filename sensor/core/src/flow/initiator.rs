@@ -12,7 +12,9 @@ use sensor_common::{
     tcp::{ACK, SYN},
 };
 
-use super::{batch::FlowBatch, columns::Column, profile::Side, services::is_service};
+use super::{
+    batch::FlowBatch, columns::Column, profile::Side, protocol::has_ports, services::is_service,
+};
 
 /// The end of a flow that opened the connection, numbered as `biflowDirection` (IANA element 239, RFC 5103).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,11 @@ impl Opened {
             None => 0,
             Some(Self { by, guessed }) => by as u8 | if guessed { GUESSED } else { 0 },
         }
+    }
+
+    /// The numbers of what `by` opened, seen or guessed.
+    pub const fn numbers(by: Initiator) -> [u64; 2] {
+        [by as u64, (by as u8 | GUESSED) as u64]
     }
 
     /// What the number stands for.
@@ -177,7 +184,8 @@ fn likeness(port: u16) -> u8 {
 /// only one below those that clients are given. That is the one that looks more like a server's.
 #[inline(always)]
 fn guess(batch: &FlowBatch, row: usize) -> Option<Initiator> {
-    let has_ports = matches!(batch.protocol[row], protocol::TCP | protocol::UDP | protocol::SCTP);
+    let has_ports = has_ports(batch.protocol[row]);
+    let has_ports = has_ports && batch.untold & Column::PORTS == 0;
     let (source, destination) = (batch.source_port[row], batch.destination_port[row]);
     // Later fragments have no ports, folded flows have lost one.
     if !has_ports || source == 0 || destination == 0 {
@@ -190,13 +198,10 @@ fn guess(batch: &FlowBatch, row: usize) -> Option<Initiator> {
     }
 }
 
-/// The port of a role; none where nobody can tell who has it.
+/// The port of a role; none where nobody can tell who has it, or which it is.
 #[inline(always)]
 pub fn port(batch: &FlowBatch, row: usize, role: Role) -> Option<u16> {
-    Some(match role.side(opened(batch, row)?.by) {
-        Side::Source => batch.source_port[row],
-        Side::Destination => batch.destination_port[row],
-    })
+    batch.port(role.side(opened(batch, row)?.by), row)
 }
 
 /// Of how many flow records it is known who opened the connection, and of how many it is not.
@@ -329,6 +334,23 @@ mod tests {
             assert_eq!(opened(&row(protocol::UDP, ports, 0, 1), 0), expected, "{ports:?}");
         }
         assert_eq!(opened(&row(47, [40_000, 443], 0, 1), 0), None);
+    }
+
+    #[test]
+    fn ports_that_a_log_lacks_suggest_nothing() {
+        let mut batch = row(protocol::TCP, [40_000, 443], 0, 1);
+        assert_eq!(opened(&batch, 0), guessed(Src));
+        for untold in [Column::SourcePort.bit(), Column::DestinationPort.bit()] {
+            batch.untold = untold;
+            assert_eq!(opened(&batch, 0), None);
+        }
+        // Who opened it is known, and the port of one end.
+        batch.tcp_flags[0] = SYN;
+        assert_eq!(opened(&batch, 0), known_as(Src));
+        assert_eq!(
+            [Role::Client, Role::Server].map(|role| port(&batch, 0, role)),
+            [Some(40_000), None]
+        );
     }
 
     #[test]

@@ -19,6 +19,12 @@ pub fn number(name: &str) -> Option<u8> {
     }
 }
 
+/// Whether flows of the protocol have ports; those of others have 0 there.
+pub const fn has_ports(number: u8) -> bool {
+    use sensor_common::packet::ip::protocol::{SCTP, TCP, UDP};
+    matches!(number, TCP | UDP | SCTP)
+}
+
 /// Every name that [`number`] knows.
 pub fn names() -> impl Iterator<Item = &'static str> {
     NAMES.into_iter().chain(OTHER_NAMES.iter().map(|&(name, _)| name))

@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 
 use super::{
     batch::FlowBatch,
+    columns::Column,
     fields::{Field, OwnedValue, Row, Value},
     interfaces::Interfaces,
 };
@@ -61,35 +62,57 @@ impl Metric {
     }
 }
 
-/// Sums over the records of a group. They stay at the highest number rather than turn over.
+/// Sums over the records of a group. They are wide enough for any number of records, whatever these count; a sum over
+/// records of which none tells the number is absent, and not 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     flows: u64,
-    packets: u64,
-    octets: u64,
-    scaled_packets: u64,
-    scaled_octets: u64,
+    packets: Option<Sum>,
+    octets: Option<Sum>,
+}
+
+/// A sum of numbers as reported, and times the sample rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    reported: u128,
+    scaled: u128,
+}
+
+impl Sum {
+    fn add(sum: &mut Option<Self>, number: u64, rate: u32) {
+        let Self { reported, scaled } = sum.get_or_insert_default();
+        // 2^32 records of the highest numbers fit in.
+        *reported += u128::from(number);
+        *scaled += u128::from(number) * u128::from(rate);
+    }
 }
 
 impl Sums {
     fn add(&mut self, batch: &FlowBatch, row: usize) {
-        let (packets, octets) = (batch.packets[row], batch.octets[row]);
+        let rate = batch.sample_rate(row).unwrap_or(1);
         self.flows += 1;
-        self.packets = self.packets.saturating_add(packets);
-        self.octets = self.octets.saturating_add(octets);
-        self.scaled_packets = self.scaled_packets.saturating_add(batch.scaled(row, packets));
-        self.scaled_octets = self.scaled_octets.saturating_add(batch.scaled(row, octets));
+        if batch.tells(Column::Packets, row) {
+            Sum::add(&mut self.packets, batch.packets[row], rate);
+        }
+        if batch.tells(Column::Octets, row) {
+            Sum::add(&mut self.octets, batch.octets[row], rate);
+        }
     }
 
-    /// The sum of one metric.
-    pub fn of(&self, metric: Metric) -> u64 {
+    /// Flow records.
+    pub fn flows(&self) -> u64 {
+        self.flows
+    }
+
+    /// The sum of one metric; none where no record tells it.
+    pub fn of(&self, metric: Metric) -> Option<u128> {
         match metric {
-            Metric::Octets => self.octets,
-            Metric::Packets => self.packets,
-            Metric::Flows => self.flows,
-            Metric::Bits => self.octets.saturating_mul(8),
-            Metric::ScaledPackets => self.scaled_packets,
-            Metric::ScaledBits => self.scaled_octets.saturating_mul(8),
+            Metric::Octets => self.octets.map(|sum| sum.reported),
+            Metric::Packets => self.packets.map(|sum| sum.reported),
+            Metric::Flows => Some(self.flows.into()),
+            Metric::Bits => self.octets.map(|sum| sum.reported.saturating_mul(8)),
+            Metric::ScaledPackets => self.packets.map(|sum| sum.scaled),
+            Metric::ScaledBits => self.octets.map(|sum| sum.scaled.saturating_mul(8)),
         }
     }
 }
@@ -246,7 +269,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::flow::{fields::find, testing::batches};
+    use crate::flow::{
+        batch::Source,
+        fields::find,
+        testing::{batches, flow, push},
+    };
 
     fn fields(names: &[&str]) -> Vec<&'static Field> {
         names.iter().map(|name| find(name).unwrap()).collect()
@@ -260,27 +287,30 @@ mod tests {
             let by = fields(&["dstport", "protocol", "tags"]);
             let mut top = Top::new(by.clone(), usize::MAX);
             top.add(&batch, &interfaces);
-            let mut expected: HashMap<String, (u64, u64)> = HashMap::new();
+            let mut expected: HashMap<String, (u64, Option<u128>)> = HashMap::new();
             for row in 0..batch.len() {
                 let row = Row { batch: &batch, row, interfaces: &interfaces };
                 let key: Vec<_> = by.iter().map(|field| OwnedValue::of(field.value(row))).collect();
                 let sums = expected.entry(format!("{key:?}")).or_default();
                 sums.0 += 1;
-                sums.1 = sums.1.saturating_add(batch.octets[row.row]);
+                if batch.tells(Column::Octets, row.row) {
+                    let octets = u128::from(batch.octets[row.row]);
+                    sums.1 = Some(sums.1.unwrap_or(0) + octets);
+                }
             }
             prop_assert_eq!(top.groups(), expected.len());
-            prop_assert_eq!(top.total().of(Metric::Flows), batch.len() as u64);
+            prop_assert_eq!(top.total().flows(), batch.len() as u64);
             for metric in [Metric::Flows, Metric::Octets] {
                 let largest = top.largest(metric, count);
                 prop_assert_eq!(largest.len(), count.min(expected.len()));
                 for group in &largest {
                     let (flows, octets) = expected[&format!("{:?}", group.values)];
-                    prop_assert_eq!(group.sums.of(Metric::Flows), flows);
+                    prop_assert_eq!(group.sums.flows(), flows);
                     prop_assert_eq!(group.sums.of(Metric::Octets), octets);
                 }
                 let of = |group: &Group| group.sums.of(metric);
                 prop_assert!(largest.windows(2).all(|pair| of(pair[0]) >= of(pair[1])));
-                let least = largest.last().map_or(u64::MAX, |group| of(group));
+                let least = largest.last().map_or(Some(u128::MAX), |group| of(group));
                 let larger = top.groups.iter().filter(|group| of(group) > least).count();
                 prop_assert!(larger <= largest.len());
             }
@@ -295,10 +325,30 @@ mod tests {
             let shown: u64 = top
                 .largest(Metric::Flows, usize::MAX)
                 .iter()
-                .map(|group| group.sums.of(Metric::Flows))
+                .map(|group| group.sums.flows())
                 .sum();
-            prop_assert_eq!(shown + top.others().of(Metric::Flows), batch.len() as u64);
+            prop_assert_eq!(shown + top.others().flows(), batch.len() as u64);
         }
+    }
+
+    #[test]
+    fn sums_are_of_what_is_told_and_do_not_overflow() {
+        let mut told = flow(1, 1000, 2000, u64::MAX);
+        push(&mut told, 1, 1000, 2000, u64::MAX);
+        told.octets.fill(u64::MAX);
+        let mut untold = told.clone();
+        (untold.observed_by, untold.untold) = (Source::Aws, Column::Packets.bit());
+        let sums = |batches: &[&FlowBatch]| {
+            let mut top = Top::new(Vec::new(), 1);
+            batches.iter().for_each(|batch| top.add(batch, &Interfaces::default()));
+            [Metric::Flows, Metric::Packets, Metric::Octets, Metric::ScaledBits]
+                .map(|metric| top.largest(Metric::Packets, 1)[0].sums.of(metric))
+        };
+        let twice = 2 * u128::from(u64::MAX);
+        assert_eq!(sums(&[&told]), [Some(2), Some(twice), Some(twice), Some(8 * twice)]);
+        assert_eq!(sums(&[&untold]), [Some(2), None, Some(twice), Some(8 * twice)]);
+        let all = [Some(4), Some(twice), Some(2 * twice), Some(16 * twice)];
+        assert_eq!(sums(&[&untold, &told]), all);
     }
 
     #[test]

@@ -96,8 +96,8 @@ impl Part {
                 Addresses::V4 { destination, .. } => v4(destination[at]),
                 Addresses::V6 { destination, .. } => v6(destination[at]),
             },
-            Self::SourcePort => [0, row.batch.source_port[at].into()],
-            Self::DestinationPort => [0, row.batch.destination_port[at].into()],
+            Self::SourcePort => [0, row.batch.port(Side::Source, at)?.into()],
+            Self::DestinationPort => [0, row.batch.port(Side::Destination, at)?.into()],
             Self::Protocol => [0, row.batch.protocol[at].into()],
             Self::Other(field) => return words(field.value(row), texts),
         })

@@ -74,6 +74,9 @@ pub struct Seen {
     pub last: Option<u64>,
 }
 
+/// The ends of a record.
+const ENDS: [Side; 2] = [Side::Source, Side::Destination];
+
 /// One end of a record.
 #[derive(Clone, Copy)]
 struct End {
@@ -122,13 +125,17 @@ impl Roles {
             let internal = batch.profile(side, row).internal == Some(true);
             End { address, side, internal }
         };
-        let ends = [end(Side::Source, whole.source()), end(Side::Destination, whole.destination())];
+        let ends = [end(ENDS[0], whole.source()), end(ENDS[1], whole.destination())];
         if !ends.iter().any(|end| end.internal) {
             self.seen.external += 1;
             return;
         }
         let protocol = batch.protocol[row];
-        let ports = [batch.source_port[row], batch.destination_port[row]];
+        // Of a flow without ports nobody can say which service it is about.
+        let [Some(source), Some(destination)] = ENDS.map(|side| batch.port(side, row)) else {
+            return;
+        };
+        let ports = [source, destination];
         let services = ports.map(|port| Service::of(protocol, port));
         // Who serves: who is known not to have opened the connection, else the side with the port of a service.
         let known = opened(batch, row).filter(|opened| !opened.guessed);

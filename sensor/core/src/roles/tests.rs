@@ -6,7 +6,7 @@ use sensor_common::tcp::{ACK, RST, SYN};
 
 use super::*;
 use crate::flow::batch::Addresses;
-use crate::flow::{batch::Source, profile::Profiles, testing};
+use crate::flow::{batch::Source, columns::Column, profile::Profiles, testing};
 
 const NOW: u64 = 1_700_000_000_000;
 const UDP: u8 = 17;
@@ -190,6 +190,21 @@ fn services_that_many_use_have_their_roles() {
         }
         assert_eq!(network.proposals(), [(21, role)]);
     }
+}
+
+#[test]
+fn flows_without_ports_are_evidence_of_nothing() {
+    let scan = |untold| {
+        let mut network = Network::new();
+        for other in 0..400 {
+            network.flow([7, 2 + other], [50_000, 22], TCP, SYN, 60);
+        }
+        network.batch.observed_by = Source::Aws;
+        network.batch.untold = untold;
+        network.proposals()
+    };
+    assert_eq!(scan(0), [(7, "scanner")]);
+    assert_eq!(scan(Column::PORTS), []);
 }
 
 #[test]

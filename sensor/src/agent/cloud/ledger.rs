@@ -86,12 +86,20 @@ fn rows(text: &mut String, ledger: &Ledger) {
     for window in Window::ALL {
         row(text, &format!("+ {}", window.name()), ledger.windows[window as usize]);
     }
+    row(text, "+ begin or end, no packets", ledger.without_counts);
     row(text, "+ duplicates", ledger.duplicates);
     for reason in Reason::ALL {
         row(text, &format!("+ {reason}"), ledger.errors[reason as usize]);
     }
     if ledger.rows != ledger.flows {
         let _ = writeln!(text, "  {} in one direction each", plural(ledger.rows, "flow", "flows"));
+    }
+    if ledger.starts_forgotten != 0 {
+        let flows = plural(ledger.starts_forgotten, "flow", "flows");
+        let _ = writeln!(
+            text,
+            "  {flows} forgotten for others before they ended: no start in their next record"
+        );
     }
 }
 
@@ -101,7 +109,10 @@ fn beside(ledger: &Ledger) -> Vec<(u64, String)> {
         Window::ALL.map(|window| (ledger.windows[window as usize], window.name().to_owned()));
     let errors = Reason::ALL.map(|reason| (ledger.errors[reason as usize], reason.to_string()));
     let unknown = (ledger.unknown.len() as u64, "unknown fields".to_owned());
-    let all = windows.into_iter().chain([(ledger.duplicates, "duplicates".to_owned())]);
+    let flowless =
+        [(ledger.without_counts, "begin or end, no packets"), (ledger.duplicates, "duplicates")];
+    let flowless = flowless.map(|(count, what)| (count, what.to_owned()));
+    let all = windows.into_iter().chain(flowless);
     all.chain(errors).chain([unknown]).filter(|(count, _)| *count != 0).collect()
 }
 

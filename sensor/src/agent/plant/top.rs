@@ -89,7 +89,7 @@ impl TopGroups {
     pub fn print(&self) -> io::Result<()> {
         let TopOptions { count, metric, .. } = &self.options;
         let top = self.top.lock().unpoisoned();
-        let others = top.others().of(Metric::Flows);
+        let others = top.others().flows();
         if others > 0 {
             tracing::warn!(
                 flows = others,

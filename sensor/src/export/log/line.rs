@@ -10,7 +10,8 @@ use std::{
 };
 
 use sensor_core::flow::{
-    batch::EndReason, columns::Column, device::Action, fields::Row, point::PointAttribute, protocol,
+    batch::EndReason, columns::Column, device::Action, fields::Row, point::PointAttribute,
+    profile::Side, protocol,
 };
 
 /// The line that names the columns.
@@ -21,8 +22,8 @@ LAST SEEN                DURATION  INTERFACE   PROTO  SOURCE                    
 pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
     let Row { batch, row: i, interfaces } = row;
     let [source, destination] = [
-        end_point(row.source(), batch.source_port[i], batch.protocol[i]),
-        end_point(row.destination(), batch.destination_port[i], batch.protocol[i]),
+        end_point(row.source(), batch.port(Side::Source, i), batch.protocol[i]),
+        end_point(row.destination(), batch.port(Side::Destination, i), batch.protocol[i]),
     ];
     let name: Cow<'_, str> = match (cloud_interface(row), row.device()) {
         (Some(interface), _) => interface.into(),
@@ -72,14 +73,12 @@ fn told(row: Row<'_>, column: Column, text: impl FnOnce() -> String) -> String {
     if row.batch.tells(column, row.row) { text() } else { "-".to_owned() }
 }
 
-fn end_point(address: IpAddr, port: u16, protocol: u8) -> String {
-    use sensor_common::packet::ip::protocol::{SCTP, TCP, UDP};
-    if !matches!(protocol, TCP | UDP | SCTP) {
-        return address.to_string();
-    }
-    match address {
-        IpAddr::V4(address) => format!("{address}:{port}"),
-        IpAddr::V6(address) => format!("[{address}]:{port}"),
+/// An address and its port, where the protocol has ports and this one is told.
+fn end_point(address: IpAddr, port: Option<u16>, number: u8) -> String {
+    match (address, port.filter(|_| protocol::has_ports(number))) {
+        (address, None) => address.to_string(),
+        (IpAddr::V4(address), Some(port)) => format!("{address}:{port}"),
+        (IpAddr::V6(address), Some(port)) => format!("[{address}]:{port}"),
     }
 }
 
@@ -101,8 +100,9 @@ fn duration(ms: u64) -> String {
 }
 
 /// Decimal multiples with three digits.
-pub fn octets(n: u64) -> String {
+pub fn octets(n: impl Into<u128>) -> String {
     const UNITS: [&str; 6] = ["k", "M", "G", "T", "P", "E"];
+    let n = n.into();
     if n < 10_000 {
         return n.to_string();
     }
@@ -198,6 +198,11 @@ mod tests {
         assert!(line.starts_with("1970-01-01 00:00:00.001 "), "{line}");
         assert!(line.contains(" <edge       udp    10.0.0.1:53 "), "{line}");
         assert!(line.ends_with(" \n"), "no end reason: {line}");
+        batch.untold = Column::SourcePort.bit();
+        let mut out = Vec::new();
+        write_row(&mut out, Row { batch: &batch, row: 0, interfaces: &Interfaces::default() });
+        let line = String::from_utf8(out).unwrap();
+        assert!(line.contains(" 10.0.0.1  ") && line.contains(" 10.0.0.2:53 "), "{line}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use sensor_core::flow::{
 use super::{csv, json, line};
 
 /// Appends the `count` largest groups by `metric`, as JSON objects one a line: the fields of the group that have a value, and
-/// every metric by its name.
+/// every metric by its name, where any of its flows tells it.
 ///
 /// What flows have in common may be a metric of theirs, such as their packets: its key is `by.packets`, and `packets` is the
 /// sum as everywhere.
@@ -26,10 +26,11 @@ pub fn write_json(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
             }
         }
         for metric in Metric::ALL {
-            json::write_value(out, Value::Text(metric.name()));
-            out.push(b':');
-            json::write_value(out, Value::Integer(group.sums.of(metric)));
-            out.push(b',');
+            if let Some(sum) = group.sums.of(metric) {
+                json::write_value(out, Value::Text(metric.name()));
+                // Writing to a `Vec` cannot fail.
+                let _ = write!(out, ":{sum},");
+            }
         }
         out.pop();
         out.extend_from_slice(b"}\n");
@@ -48,7 +49,9 @@ pub fn write_csv(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
             out.push(b',');
         }
         for metric in Metric::ALL {
-            csv::write_cell(out, Value::Integer(group.sums.of(metric)));
+            if let Some(sum) = group.sums.of(metric) {
+                let _ = write!(out, "{sum}");
+            }
             out.push(b',');
         }
         out.pop();
@@ -103,7 +106,7 @@ fn heading(top: &Top, metric: Metric) -> Vec<String> {
     fields.chain(sums).chain(metric).chain(["SHARE".to_owned()]).collect()
 }
 
-fn row(group: &Group, metric: Metric, all: u64) -> Vec<String> {
+fn row(group: &Group, metric: Metric, all: Option<u128>) -> Vec<String> {
     let value = |value: &Option<OwnedValue>| {
         let mut cell = Vec::new();
         csv::write_cell(&mut cell, shown(value.as_ref()));
@@ -117,15 +120,17 @@ fn row(group: &Group, metric: Metric, all: u64) -> Vec<String> {
     values.chain(sums(&group.sums, metric, all)).collect()
 }
 
-fn sums(sums: &Sums, metric: Metric, all: u64) -> Vec<String> {
-    let mut cells: Vec<String> = [Metric::Flows, Metric::Packets, Metric::Octets]
-        .map(|metric| line::octets(sums.of(metric)))
-        .into();
+fn sums(sums: &Sums, metric: Metric, all: Option<u128>) -> Vec<String> {
+    let cell = |metric| sums.of(metric).map_or_else(|| "-".to_owned(), line::octets);
+    let mut cells: Vec<String> = [Metric::Flows, Metric::Packets, Metric::Octets].map(cell).into();
     if !matches!(metric, Metric::Flows | Metric::Packets | Metric::Octets) {
-        cells.push(line::octets(sums.of(metric)));
+        cells.push(cell(metric));
     }
-    let share = if all == 0 { 0.0 } else { sums.of(metric) as f64 * 100.0 / all as f64 };
-    cells.push(format!("{share:.1} %"));
+    cells.push(match (sums.of(metric), all) {
+        (Some(own), Some(all @ 1..)) => format!("{:.1} %", own as f64 * 100.0 / all as f64),
+        (Some(_), _) => "0.0 %".to_owned(),
+        (None, _) => "-".to_owned(),
+    });
     cells
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::{
     Log,
     aws::{self, layout::Layout},
+    azure,
     flows::Flows,
     format::Format,
-    gcp,
+    gcp, ibm,
     json::log::Json,
     oci,
 };
@@ -27,6 +28,8 @@ impl Decoder {
     pub fn new(format: Format, object: &str, hints: &Hints) -> Self {
         Self(match format {
             Format::Aws => Box::new(aws::Text::new(Arc::from(object), hints.layout.clone())),
+            Format::Azure => Box::new(Json::new(azure::Blob::new(Arc::from(object)))),
+            Format::Ibm => Box::new(Json::new(ibm::State::new(Arc::from(object)))),
             Format::Gcp => Box::new(Json::new(gcp::Entries::new(Arc::from(object)))),
             Format::Oci => Box::new(Json::new(oci::Events::new(Arc::from(object)))),
         })
@@ -40,5 +43,9 @@ impl Decoder {
     /// The object is at its end.
     pub fn finish(&mut self, flows: &mut Flows) {
         self.0.finish(flows);
+    }
+    /// Octets of the object that are told for good, see [`Log::resume_at`].
+    pub fn resume_at(&self) -> Option<u64> {
+        self.0.resume_at()
     }
 }

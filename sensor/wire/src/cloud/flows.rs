@@ -7,12 +7,14 @@ use sensor_core::flow::{
     batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
     columns::Column,
     device::{Action, Device},
+    protocol,
     source::SourceId,
 };
 
 use super::{
     ledger::Ledger,
     names::{CommonTexts, Names},
+    underway::Underway,
 };
 
 /// The addresses of a flow.
@@ -38,8 +40,8 @@ pub enum Via {
 pub struct Record {
     /// Addresses in the packets.
     pub ends: Ends,
-    /// Source and destination port, 0 where there is none.
-    pub ports: (u16, u16),
+    /// Source and destination port. What is not told is 0 of a protocol that has no ports, as everywhere.
+    pub ports: (Option<u16>, Option<u16>),
     /// IP protocol.
     pub protocol: u8,
     /// Packets.
@@ -107,33 +109,73 @@ struct Sources {
     by_id: HashMap<SourceId, u32>,
 }
 
+/// Batches of one address family that are being filled: one for each set of columns that is not told, the last used first. Of
+/// a log that lacks columns, few kinds of records come in turns, as those of protocols with ports and without.
+struct Open(Vec<Filling>);
+
+/// A batch that is being filled.
+struct Filling {
+    batch: Box<FlowBatch>,
+    /// How many of the others got a row first.
+    turn: u32,
+}
+
+/// Batches that are open at a time.
+const MOST_OPEN: usize = 4;
+
 /// Flow records of one provider, until somebody takes them.
 pub struct Flows {
+    cloud: Source,
+    /// What the records to come were observed by, where the cloud has several kinds of logs.
     observed_by: Source,
-    v4: FlowBatch,
-    v6: FlowBatch,
+    v4: Open,
+    v6: Open,
     /// Batches that wait to be taken.
     ready: Vec<FlowBatch>,
     names: Names,
     sources: Sources,
+    underway: Underway,
 }
 
 impl Flows {
     /// None yet of this cloud.
-    pub fn new(observed_by: Source) -> Self {
+    pub fn new(cloud: Source) -> Self {
         Self {
-            observed_by,
-            v4: FlowBatch::v4(observed_by),
-            v6: FlowBatch::v6(observed_by),
+            cloud,
+            observed_by: cloud,
+            v4: Open(vec![Filling { batch: Box::new(FlowBatch::v4(cloud)), turn: 0 }]),
+            v6: Open(vec![Filling { batch: Box::new(FlowBatch::v6(cloud)), turn: 0 }]),
             ready: Vec::new(),
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
+            underway: Underway::default(),
         }
     }
 
     /// The cloud.
-    pub fn observed_by(&self) -> Source {
-        self.observed_by
+    pub fn cloud(&self) -> Source {
+        self.cloud
+    }
+
+    /// The sources and records to come are of this kind of its logs.
+    #[inline(always)]
+    pub fn observe(&mut self, source: Source) {
+        if source != self.observed_by {
+            self.change(source);
+        }
+    }
+
+    #[cold]
+    fn change(&mut self, source: Source) {
+        self.close();
+        self.observed_by = source;
+        let all = self.v4.0.iter_mut().chain(&mut self.v6.0);
+        all.for_each(|filling| filling.batch.observed_by = source);
+    }
+
+    /// When flows that are told several times were last told.
+    pub fn underway(&mut self) -> &mut Underway {
+        &mut self.underway
     }
 
     /// The place of the source that is this log of this account.
@@ -161,7 +203,9 @@ impl Flows {
     #[inline(always)]
     pub fn point(&mut self, told: [&[u8]; 7], account: &str, log: &str) -> (u32, u32) {
         let Self { names, sources, observed_by, .. } = self;
-        names.point(told, |point| {
+        // Two logs may tell of one interface.
+        let beside = [observed_by.name(), account, log];
+        names.point(told, beside, |point| {
             use sensor_core::flow::point::PointAttribute::Account;
             sources.place(*observed_by, point.get(Account).unwrap_or(account), log)
         })
@@ -171,7 +215,10 @@ impl Flows {
     #[inline(always)]
     pub fn push(&mut self, record: &Record) {
         let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
+        let has_ports = protocol::has_ports(record.protocol);
         for (column, is_told) in [
+            (Column::SourcePort, record.ports.0.is_some() || !has_ports),
+            (Column::DestinationPort, record.ports.1.is_some() || !has_ports),
             (Column::Tos, record.tos.is_some()),
             (Column::Packets, record.packets.is_some()),
             (Column::Octets, record.octets.is_some()),
@@ -181,49 +228,94 @@ impl Flows {
         }
         self.sources.ledger(record.point.1).rows += 1;
         let properties = self.names.properties(record.texts.all());
-        let batch = match record.ends {
+        let open = match record.ends {
             Ends::V4(..) => &mut self.v4,
             Ends::V6(..) => &mut self.v6,
         };
-        if batch.untold != untold {
-            if !batch.is_empty() {
-                hand_over(batch, &mut self.ready, &self.sources, &self.names);
-            }
-            batch.untold = untold;
+        if open.0[0].batch.untold != untold {
+            open.turn_to(untold, &mut self.ready, &self.sources, &self.names);
         }
+        let batch = &mut open.0[0].batch;
         write(batch, record, properties);
         if batch.is_full() {
-            hand_over(batch, &mut self.ready, &self.sources, &self.names);
+            // Those of rare kinds of records as well: nobody is to wait long for what has been told.
+            self.close();
         }
     }
 
-    /// To be called before each record: numbers of names that were given out for the one before may be forgotten.
+    /// Makes all batches ready that hold anything, in the order of their first rows.
+    fn close(&mut self) {
+        let Self { v4, v6, ready, names, sources, .. } = self;
+        for Open(all) in [v4, v6] {
+            all.sort_by_key(|filling| filling.turn);
+            for Filling { batch, turn } in all {
+                hand_over(batch, ready, sources, names);
+                *turn = 0;
+            }
+        }
+    }
+
+    /// To be called before each record: numbers of names that were given out for the one before may be forgotten. They are
+    /// still the same where this returns the same.
     #[inline(always)]
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self) -> u64 {
         if self.names.are_many() {
             self.end_names();
         }
+        self.names.renewed()
     }
 
     /// Hands over what numbers names, and forgets these.
     #[cold]
     fn end_names(&mut self) {
-        let Self { v4, v6, ready, names, sources, .. } = self;
-        for batch in [v4, v6] {
-            hand_over(batch, ready, sources, names);
-        }
-        names.renew();
+        self.close();
+        self.names.renew();
     }
 
     /// Hands the batches that are full to `sink`, with `all` those that hold anything.
     pub fn take(&mut self, all: bool, sink: impl FnMut(FlowBatch)) {
-        let Self { v4, v6, ready, names, sources, .. } = self;
         if all {
-            for batch in [v4, v6] {
-                hand_over(batch, ready, sources, names);
-            }
+            self.close();
         }
-        ready.drain(..).for_each(sink);
+        self.ready.drain(..).for_each(sink);
+    }
+}
+
+impl Open {
+    /// Puts the batch that does not tell these columns in front.
+    #[cold]
+    fn turn_to(
+        &mut self,
+        untold: u128,
+        ready: &mut Vec<FlowBatch>,
+        sources: &Sources,
+        names: &Names,
+    ) {
+        let Self(all) = self;
+        let place = match all.iter().position(|filling| filling.batch.untold == untold) {
+            Some(place) => place,
+            None if all.len() < MOST_OPEN => {
+                all.push(Filling { batch: Box::new(empty(&all[0].batch)), turn: 0 });
+                all.len() - 1
+            }
+            None => {
+                hand_over(&mut all[MOST_OPEN - 1].batch, ready, sources, names);
+                MOST_OPEN - 1
+            }
+        };
+        if all[place].batch.is_empty() {
+            all[place].turn = 1 + all.iter().map(|filling| filling.turn).max().unwrap_or(0);
+        }
+        all[place].batch.untold = untold;
+        all[..=place].rotate_right(1);
+    }
+}
+
+/// An empty batch of the same family and source.
+fn empty(batch: &FlowBatch) -> FlowBatch {
+    match batch.addresses {
+        Addresses::V4 { .. } => FlowBatch::v4(batch.observed_by),
+        Addresses::V6 { .. } => FlowBatch::v6(batch.observed_by),
     }
 }
 
@@ -266,10 +358,7 @@ fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Source
     if batch.is_empty() {
         return;
     }
-    let next = match batch.addresses {
-        Addresses::V4 { .. } => FlowBatch::v4(batch.observed_by),
-        Addresses::V6 { .. } => FlowBatch::v6(batch.observed_by),
-    };
+    let next = empty(batch);
     let mut whole = std::mem::replace(batch, next);
     batch.untold = whole.untold;
     whole.level();
@@ -307,8 +396,8 @@ fn write(batch: &mut FlowBatch, record: &Record, properties: u32) {
         }
         _ => return debug_assert!(false, "the caller chose the batch by the family"),
     }
-    batch.source_port.push(record.ports.0);
-    batch.destination_port.push(record.ports.1);
+    batch.source_port.push(record.ports.0.unwrap_or(0));
+    batch.destination_port.push(record.ports.1.unwrap_or(0));
     batch.protocol.push(record.protocol);
     batch.packets.push(record.packets.unwrap_or(0));
     batch.octets.push(record.octets.unwrap_or(0));

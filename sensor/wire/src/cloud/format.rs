@@ -2,13 +2,17 @@
 
 use sensor_core::flow::source::Source;
 
-use super::{aws::layout::Layout, gcp, oci};
+use super::{aws::layout::Layout, azure, gcp, ibm, oci};
 
 /// A format of flow logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// VPC or transit gateway flow logs of AWS as text.
     Aws,
+    /// Flow logs of Azure: of network security groups and of virtual networks.
+    Azure,
+    /// VPC flow logs of IBM Cloud.
+    Ibm,
     /// VPC flow logs of Google Cloud in JSON.
     Gcp,
     /// VCN flow logs of Oracle Cloud in JSON.
@@ -20,12 +24,14 @@ pub const ENOUGH: usize = 4096;
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Aws, Self::Gcp, Self::Oci];
+    pub const ALL: [Self; 5] = [Self::Aws, Self::Azure, Self::Ibm, Self::Gcp, Self::Oci];
 
     /// What the command line and messages call it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Aws => "aws",
+            Self::Azure => "azure",
+            Self::Ibm => "ibm",
             Self::Gcp => "gcp",
             Self::Oci => "oci",
         }
@@ -40,6 +46,8 @@ impl Format {
     pub const fn source(self) -> Source {
         match self {
             Self::Aws => Source::Aws,
+            Self::Azure => Source::Azure,
+            Self::Ibm => Source::Ibm,
             Self::Gcp => Source::Gcp,
             Self::Oci => Source::Oracle,
         }
@@ -47,6 +55,12 @@ impl Format {
 
     /// The format of an object that begins with `octets`: [`ENOUGH`] of them, or all.
     pub fn detect(octets: &[u8]) -> Option<Self> {
+        if azure::is_log(octets) {
+            return Some(Self::Azure);
+        }
+        if ibm::is_log(octets) {
+            return Some(Self::Ibm);
+        }
         if gcp::is_log(octets) {
             return Some(Self::Gcp);
         }
@@ -83,6 +97,13 @@ mod tests {
             ("", None),
             ("hello world\n", None),
             ("{\"records\": []}", None),
+            ("\u{feff}{\"records\": [{\"time\": \"\", \"FlowLogVersion\": 4", Some(Format::Azure)),
+            (
+                ",{\"properties\": {\"flows\": [{\"flows\": [{\"flowTuples\": []",
+                Some(Format::Azure),
+            ),
+            ("\n{ \"version\": \"0.0.1\", \"collector_crn\": \"crn\"", Some(Format::Ibm)),
+            ("{\"note\": \"flow_logs\"", None),
             (
                 "\u{feff}\n[ {\"logName\":\"projects/p/logs/compute.googleapis.com%2Fvpc_flows\"}]",
                 Some(Format::Gcp),

@@ -1,4 +1,5 @@
-//! What became of every record of flow logs, by source: records in = records that became flows + windows + duplicates + errors.
+//! What became of every record of flow logs, by source: records in = records that became flows + windows + records without
+//! counts + duplicates + errors.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -26,13 +27,15 @@ pub enum Reason {
     Value,
     /// Not what the format is written in at all, as JSON that is none.
     Syntax,
+    /// The object says that there are more records than it holds.
+    Missing,
     /// A record of a log that does not tell flows.
     OtherLog,
 }
 
 impl Reason {
     /// All of them, in their order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TooLong,
         Self::Layout,
         Self::Values,
@@ -42,6 +45,7 @@ impl Reason {
         Self::Time,
         Self::Value,
         Self::Syntax,
+        Self::Missing,
         Self::OtherLog,
     ];
 }
@@ -64,6 +68,7 @@ impl fmt::Display for Reason {
             Self::Time => "no plausible time",
             Self::Value => "a value that the format does not have",
             Self::Syntax => "not in the syntax of the format",
+            Self::Missing => "announced, but not there",
             Self::OtherLog => "of a log that does not tell flows",
         })
     }
@@ -137,6 +142,8 @@ pub struct Ledger {
     pub rows: u64,
     /// Windows without flows, by [`Window`].
     pub windows: [u64; Window::ALL.len()],
+    /// Records that say that a flow began, or went on or ended without packets: there is nothing to count.
+    pub without_counts: u64,
     /// Records that repeat another one.
     pub duplicates: u64,
     /// Records that became nothing, by [`Reason`].
@@ -145,6 +152,8 @@ pub struct Ledger {
     pub headings: u64,
     /// Fields that are not known, by name, with the records that had a value there.
     pub unknown: BTreeMap<String, u64>,
+    /// Flows forgotten for others before they ended: their next records have no start.
+    pub starts_forgotten: u64,
     /// The first records of each reason that became nothing.
     pub faults: Vec<Fault>,
 }
@@ -153,10 +162,24 @@ impl Ledger {
     /// Counts a record that became nothing.
     #[cold]
     pub fn error(&mut self, reason: Reason, object: &Arc<str>, line: u64, what: &[u8]) {
-        self.records += 1;
+        self.errors(reason, 1, object, line, what);
+    }
+
+    /// Counts records that became nothing for one reason, of which `line` is the first.
+    #[cold]
+    pub fn errors(
+        &mut self,
+        reason: Reason,
+        records: u64,
+        object: &Arc<str>,
+        line: u64,
+        what: &[u8],
+    ) {
+        self.records += records;
         let count = &mut self.errors[reason as usize];
-        *count += 1;
-        if *count <= TOLD {
+        let before = *count;
+        *count += records;
+        if before < TOLD && records != 0 {
             let text = String::from_utf8_lossy(&what[..what.len().min(SHOWN)]);
             let what = text.chars().filter(|character| !character.is_control()).collect();
             self.faults.push(Fault { object: object.clone(), line, reason, what });
@@ -186,7 +209,8 @@ impl Ledger {
     /// Whether every record is accounted for.
     pub fn is_balanced(&self) -> bool {
         let windows: u64 = self.windows.iter().sum();
-        self.records == self.flows + windows + self.duplicates + self.all_errors()
+        let flowless = windows + self.without_counts + self.duplicates;
+        self.records == self.flows + flowless + self.all_errors()
     }
 
     /// Adds another account.
@@ -194,7 +218,9 @@ impl Ledger {
         self.records += other.records;
         self.flows += other.flows;
         self.rows += other.rows;
+        self.without_counts += other.without_counts;
         self.duplicates += other.duplicates;
+        self.starts_forgotten += other.starts_forgotten;
         self.headings += other.headings;
         for (own, other) in self.windows.iter_mut().zip(other.windows) {
             *own += other;

@@ -6,25 +6,33 @@
 //!   and observation points, numbered.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
+//!   [`underway`]: flows that are told several times. [`both`]: records that tell both directions of a flow.
 //! * [`json`]: what the formats in JSON share: octets into records, and their members.
-//! * [`aws`]: VPC and transit gateway flow logs as text. [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
+//! * [`aws`]: VPC and transit gateway flow logs as text. [`azure`]: flow logs of network security groups and virtual networks.
+//!   [`ibm`], [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
 
 pub mod aws;
+pub mod azure;
+pub mod both;
 pub mod decoder;
 pub mod flows;
 pub mod format;
 pub mod gcp;
+pub mod ibm;
 pub mod json;
 pub mod ledger;
 pub mod lines;
 pub mod names;
 pub mod oci;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 pub mod text;
+pub mod underway;
 
 use self::flows::Flows;
 
@@ -35,4 +43,11 @@ pub trait Log {
 
     /// The object is at its end.
     fn finish(&mut self, flows: &mut Flows);
+
+    /// Octets from the beginning of the object that are told for good: what is appended behind them later, in place of what
+    /// follows now, changes nothing about the records so far, and nothing has been told of what follows. None where an object of
+    /// this format is told as a whole. For objects that grow while they are followed.
+    fn resume_at(&self) -> Option<u64> {
+        None
+    }
 }

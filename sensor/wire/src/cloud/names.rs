@@ -83,6 +83,8 @@ pub struct Names {
     last: (CommonTexts, u32),
     /// The octets that tell a point, joined.
     joined: Vec<u8>,
+    /// How often all were forgotten.
+    renewed: u64,
 }
 
 /// Common properties as numbers of texts, by [`CommonProperty`].
@@ -122,16 +124,17 @@ impl Names {
     }
 
     /// The number of the observation point that `told` tells, by [`PointAttribute`]; what is empty is not told. `source` says
-    /// which source it belongs to, and is asked where the point is new.
+    /// which source tells it, and is asked where that follows from neither `told` nor `beside` of a point before.
     #[inline(always)]
     pub fn point(
         &mut self,
         told: [&[u8]; PointAttribute::ALL.len()],
+        beside: [&str; 3],
         source: impl FnOnce(&ObservationPoint) -> u32,
     ) -> (u32, u32) {
         let Self { points, joined, .. } = self;
         joined.clear();
-        for octets in told {
+        for octets in told.into_iter().chain(beside.map(str::as_bytes)) {
             joined.extend_from_slice(octets);
             joined.push(BETWEEN);
         }
@@ -188,7 +191,12 @@ impl Names {
 
     /// Forgets all of them. Nothing that numbers them may be in the batches to come.
     pub fn renew(&mut self) {
-        *self = Self::default();
+        *self = Self { renewed: self.renewed + 1, ..Self::default() };
+    }
+
+    /// How often all were forgotten: where this differs, so do the numbers.
+    pub fn renewed(&self) -> u64 {
+        self.renewed
     }
 }
 
@@ -211,13 +219,15 @@ mod tests {
         assert_eq!((names.properties([0; 5]), names.properties([a, 0, 0, 0, a])), (0, properties));
         let told = names.tables().1.get(properties);
         assert_eq!(told.texts().collect::<Vec<_>>(), ["a", "", "", "", "a"]);
-        assert_eq!(names.point([b""; 7], |_| 3), (0, 3));
+        assert_eq!(names.point([b""; 7], ["", "", "l"], |_| 3), (0, 3));
         let told: [&[u8]; 7] = [b"1", b"vpc-1", b"", b"", b"eni-1", b"r", b""];
-        let (one, source) = names.point(told, |point| {
+        let (one, source) = names.point(told, ["", "", "l"], |point| {
             assert_eq!(point.get(PointAttribute::Vpc), Some("vpc-1"));
             5
         });
-        assert_eq!((names.point(told, |_| 9), source), ((one, 5), 5));
+        assert_eq!((names.point(told, ["", "", "l"], |_| 9), source), ((one, 5), 5));
+        // The same point, told by another log.
+        assert_eq!(names.point(told, ["", "", "m"], |_| 9), (one, 9));
         assert_eq!(names.tables().0.get(one).get(PointAttribute::Region), Some("r"));
     }
 

@@ -171,7 +171,7 @@ mod tests {
     /// One flow for each of these numbers.
     fn batch(numbers: usize) -> FlowBatch {
         let mut batch = FlowBatch::v4(Source::Aws);
-        batch.untold = Column::UNTOLD_BY_CLOUDS | Column::Start.bit();
+        batch.untold = Column::UNTOLD_BY_CLOUDS | Column::PORTS | Column::Start.bit();
         batch.packets = vec![3; numbers];
         batch.level();
         if let Addresses::V4 { source, destination } = &mut batch.addresses {
@@ -238,7 +238,7 @@ mod tests {
                 told.push(number);
             } else if let Some(number) = record.number(138) {
                 assert!(number == 0 || told.contains(&(number as u32)));
-                for untold in [5, 32, 152, 10, 14, 6] {
+                for untold in [5, 7, 11, 32, 152, 10, 14, 6] {
                     assert_eq!(record.number(untold), None, "{untold}");
                 }
                 flows += 1;

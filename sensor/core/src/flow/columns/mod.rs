@@ -25,9 +25,21 @@ impl Column {
     pub const UNTOLD_BY_CLOUDS: u128 =
         Self::IcmpTypeCode.bit() | Self::Tos.bit() | Self::Fragment.bit();
 
+    /// The ports of both ends.
+    pub const PORTS: u128 = Self::SourcePort.bit() | Self::DestinationPort.bit();
+
     /// The bit of the column in sets of columns.
     pub const fn bit(self) -> u128 {
         1 << self as u32
+    }
+
+    /// The column as a set, where batches may say of it that they tell nothing in it ([`FlowBatch::untold`]); else the empty
+    /// set.
+    pub const fn untellable(self) -> u128 {
+        match self.absence() {
+            Absence::Whole => self.bit(),
+            _ => 0,
+        }
     }
 
     /// Whether the column has rows in a batch.

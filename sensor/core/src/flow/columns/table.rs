@@ -55,9 +55,9 @@ columns! {
     (observed_by: Source, addresses: Addresses)
 
     /// Source port, 0 where there is none.
-    source_port: Unsigned16, SourcePort "srcport", required, [7, 180 | 182];
+    source_port: Unsigned16, SourcePort "srcport", required unless batch, [7, 180 | 182];
     /// Destination port, 0 where there is none.
-    destination_port: Unsigned16, DestinationPort "dstport", required, [11, 181 | 183];
+    destination_port: Unsigned16, DestinationPort "dstport", required unless batch, [11, 181 | 183];
     /// ICMP `type << 8 | code`, 0 for other protocols.
     icmp_type_code: Unsigned16, IcmpTypeCode "icmp type and code", required unless batch, [32 | 139 | 176 | 178 | 177 | 179];
     /// IP protocol number.

@@ -6,7 +6,7 @@ use sensor_common::packet::ip::protocol;
 use super::{Row, Value};
 use crate::flow::{
     batch::{FlowBatch, Source},
-    columns::Column,
+    columns::{Absence, Column},
     device::AddressColumn,
     initiator::{Opened, Role, opened, port},
     profile::{Attribute, Side},
@@ -91,7 +91,7 @@ pub enum Quantity {
     PacketsTimesRate,
     /// Who opened the connection, as [`Opened::number`].
     Opened,
-    /// Port of the end that plays a role; 0 where that is neither known nor guessed.
+    /// Port of the end that plays a role; 0 where that is neither known nor guessed, or the port is not told.
     RolePort(Role),
 }
 
@@ -215,12 +215,14 @@ pub enum Condition {
     TcpFlags,
     /// ICMP of either version, where types and codes are told.
     Icmp,
-    /// There are packets, and their octets are told.
+    /// There are packets, and both they and their octets are told.
     Packets,
     /// The row tells something in the column.
     Told(Column),
     /// The number is not 0.
     NotZero(Quantity),
+    /// It is known or guessed which end plays the role, and its port is told.
+    PortOf(Role),
     /// The flows are the host's.
     Host,
     /// The flows are not the host's, and the row tells something in the column.
@@ -247,9 +249,14 @@ impl Condition {
                 matches!(batch.protocol[at], protocol::ICMP | protocol::ICMPV6)
                     && batch.tells(Column::IcmpTypeCode, at)
             }
-            Self::Packets => batch.packets[at] != 0 && batch.tells(Column::Octets, at),
+            Self::Packets => {
+                batch.packets[at] != 0
+                    && batch.tells(Column::Packets, at)
+                    && batch.tells(Column::Octets, at)
+            }
             Self::Told(column) => batch.tells(column, at),
             Self::NotZero(quantity) => quantity.value(batch, at) != 0,
+            Self::PortOf(role) => port(batch, at, role).is_some(),
             Self::Host => batch.observed_by == Source::Host,
             Self::Reported(column) => batch.observed_by != Source::Host && batch.tells(column, at),
             // A cloud's interfaces have names, not numbers.
@@ -376,17 +383,17 @@ impl Reading {
         }
     }
 
-    /// The column whose numbers are the field's as they are, in every row.
+    /// The column whose numbers are the field's as they are, in every row of the batches that tell it.
     pub fn plain_column(&self) -> Option<Column> {
         match self {
             Self::Numbers(
-                Number {
-                    quantity: Quantity::Column(column),
-                    condition: Condition::Always,
-                    scale: Scale::One,
-                },
+                Number { quantity: Quantity::Column(column), condition, scale: Scale::One },
                 None,
-            ) => Some(*column),
+            ) => match (condition, column.absence()) {
+                (Condition::Always, _) => Some(*column),
+                (Condition::Told(told), Absence::Whole) if told == column => Some(*column),
+                _ => None,
+            },
             _ => None,
         }
     }

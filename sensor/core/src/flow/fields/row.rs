@@ -105,11 +105,10 @@ impl<'a> Row<'a> {
         if self.batch.protocol[self.row] != protocol {
             return Value::Absent;
         }
-        let port = match side {
-            Side::Source => self.batch.source_port[self.row],
-            Side::Destination => self.batch.destination_port[self.row],
-        };
-        self.batch.port_labels.get(protocol, port)
+        match self.batch.port(side, self.row) {
+            Some(port) => self.batch.port_labels.get(protocol, port),
+            None => Value::Absent,
+        }
     }
 
     /// Index of the interface that the flow came in by; none where that is not told, or a cloud's interfaces have names alone.

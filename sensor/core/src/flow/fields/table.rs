@@ -3,8 +3,8 @@
 use super::{
     By,
     Condition::{
-        Host, Icmp, Input, InputVlan, NotZero, Output, OutputVlan, Packets, Reported, TcpFlags,
-        Told,
+        Host, Icmp, Input, InputVlan, NotZero, Output, OutputVlan, Packets, PortOf, Reported,
+        TcpFlags, Told,
     },
     Field,
     Kind::{Bool, Float, Integer, Ip, Text, TextList, Unsigned},
@@ -42,8 +42,8 @@ const BEFORE: &[Field] = &[
     // Who with whom.
     field("srcip", Ip, &[8, 27], "Source address").reading(Reading::Address(Side::Source)),
     field("dstip", Ip, &[12, 28], "Destination address").reading(Reading::Address(Side::Destination)),
-    field("srcport", Unsigned(16), &[7, 180, 182], "Source port of TCP, UDP, SCTP; 0 for others").number(of(Column::SourcePort)),
-    field("dstport", Unsigned(16), &[11, 181, 183], "Destination port of TCP, UDP, SCTP; 0 for others").number(of(Column::DestinationPort)),
+    field("srcport", Unsigned(16), &[7, 180, 182], "Source port of TCP, UDP, SCTP; 0 for others. Absent where a flow log has none").number(told(Column::SourcePort)),
+    field("dstport", Unsigned(16), &[11, 181, 183], "Destination port of TCP, UDP, SCTP; 0 for others. Absent where a flow log has none").number(told(Column::DestinationPort)),
     field("protocol", Text, &[4], "IP protocol by its IANA name, or its number if it has none").text(Protocol).reading(coded(Column::Protocol, row::protocol)),
     field("protocolint", Unsigned(8), &[4], "IP protocol number").number(of(Column::Protocol)),
     field("ipversion", Unsigned(8), &[60], "4 or 6").reading(Reading::Batch(|r| Value::Integer(r.batch.ip_version().into()))),
@@ -90,9 +90,9 @@ const AFTER: &[Field] = &[
     field("initiator", Text, &[239], "Which end opened the connection: `src` or `dst`, seen, told or guessed; absent if unknown").text(Choice(&["src", "dst"])).extension().reading(Reading::Coded(Quantity::Opened, row::initiator)),
     field("initiatorguessed", Bool, &[], "`initiator` is guessed by the ports; false if it was seen or told").extension().reading(Reading::Coded(Quantity::Opened, row::is_guessed)),
     field("clientip", Ip, &[], "Address of the end that opened the connection (see `initiator`)").extension().reading(Reading::RoleAddress(Role::Client)),
-    field("clientport", Unsigned(16), &[], "Its port").extension().number(quantity(Quantity::RolePort(Role::Client)).when(NotZero(Quantity::Opened))),
+    field("clientport", Unsigned(16), &[], "Its port").extension().number(quantity(Quantity::RolePort(Role::Client)).when(PortOf(Role::Client))),
     field("serverip", Ip, &[], "Address of the other end, to which the connection was opened").extension().reading(Reading::RoleAddress(Role::Server)),
-    field("serverport", Unsigned(16), &[], "Its port: that of the service").extension().number(quantity(Quantity::RolePort(Role::Server)).when(NotZero(Quantity::Opened))),
+    field("serverport", Unsigned(16), &[], "Its port: that of the service").extension().number(quantity(Quantity::RolePort(Role::Server)).when(PortOf(Role::Server))),
     field("continued", Bool, &[], "The record goes on where the active timeout cut an earlier one of the same flow; false if that is unknown").extension().reading(Reading::NotZero(Column::Continued)),
     field("interface", Text, &[82], "Name of the interface that saw the flow").extension().told(By::Interface, |r| r.interface()),
     field("input", Unsigned(32), &[10], "Index of the interface the flow came in by").number(of(Column::Interface).when(Input)),

@@ -3,12 +3,12 @@
 //! The meaning is that of the reference evaluator; a property test holds the two together.
 
 use super::{
-    presence::{column, number, present, told, unscaled},
+    presence::{column, number, present, unscaled},
     test::{Shape, Test},
 };
 use crate::{
     flow::{
-        columns::{Absence, Column},
+        columns::Column,
         fields::{self, By, Condition, Field, Number, Quantity, Reading, Scale, TOLD_BY_CLOUDS},
         initiator::{Initiator, Opened, Role},
         mac,
@@ -130,14 +130,7 @@ fn lower_field(dag: &mut Dag, field: &Field, predicate: &Predicate, whole: &Type
             Predicate::Texts(_) | Predicate::Matches(_) | Predicate::Bool(_),
         ) => {
             let codes = (0..=u8::MAX).filter(|&code| reference::holds(predicate, value(code)));
-            let codes = number(dag, *of, &IntegerSet::of(codes.map(u64::from)));
-            match of {
-                Quantity::Column(column) if column.absence() == Absence::Whole => {
-                    let told = told(dag, *column);
-                    dag.and([codes, told])
-                }
-                _ => codes,
-            }
+            number(dag, *of, &IntegerSet::of(codes.map(u64::from)))
         }
         (Reading::RoleAddress(role), _) => role_address(dag, *role, predicate),
         (Reading::Mac(_), Predicate::Texts(set)) => {
@@ -156,8 +149,7 @@ fn role_address(dag: &mut Dag, role: Role, predicate: &Predicate) -> Literal {
             Side::Destination => "dstip",
         };
         let Some(field) = fields::find(name) else { return Literal::FALSE };
-        let numbers = [false, true].map(|guessed| Opened::number(Some(Opened { by, guessed })));
-        let plays = number(dag, Quantity::Opened, &IntegerSet::of(numbers.map(u64::from)));
+        let plays = number(dag, Quantity::Opened, &IntegerSet::of(Opened::numbers(by)));
         let whole = Typed::Test(Subject::Field(field), predicate.clone());
         let fits = lower_field(dag, field, predicate, &whole);
         dag.and([plays, fits])
@@ -186,8 +178,18 @@ fn any(
         .numbers()
         .map(|reading| {
             let test = test(dag, &reading);
-            let present = present(dag, reading.condition);
-            dag.and([present, test])
+            match (reading.condition, reading.quantity) {
+                // The test itself asks for it.
+                (Condition::Told(told), Quantity::Column(of))
+                    if told == of && of.untellable() != 0 =>
+                {
+                    test
+                }
+                (condition, _) => {
+                    let present = present(dag, condition);
+                    dag.and([present, test])
+                }
+            }
         })
         .collect();
     dag.or(readings)

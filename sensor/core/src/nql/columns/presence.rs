@@ -9,6 +9,8 @@ use crate::{
     flow::{
         columns::{Absence, Column},
         fields::{Condition, Quantity, Scale},
+        initiator::{Initiator, Opened},
+        profile::Side,
     },
     nql::{
         dag::{Dag, Literal},
@@ -16,7 +18,8 @@ use crate::{
     },
 };
 
-/// A test of a number; what it cannot be does not count.
+/// A test of a number; what it cannot be does not count. It holds of no flow of a batch that does not tell the number's column
+/// ([`Test`]).
 pub(super) fn number(dag: &mut Dag, quantity: Quantity, set: &IntegerSet) -> Literal {
     let highest = set.ranges().last().map_or(0, |&(_, high)| high);
     let held = if highest <= quantity.maximum() {
@@ -81,6 +84,25 @@ pub(super) fn present(dag: &mut Dag, condition: Condition) -> Literal {
         }
         Condition::Told(column) => told(dag, column),
         Condition::NotZero(quantity) => not_zero(dag, quantity),
+        Condition::PortOf(role) => {
+            let opened = not_zero(dag, Quantity::Opened);
+            let ends = [Initiator::Source, Initiator::Destination].map(|by| {
+                let of = match role.side(by) {
+                    Side::Source => Column::SourcePort,
+                    Side::Destination => Column::DestinationPort,
+                };
+                (Opened::numbers(by), told(dag, of))
+            });
+            let both = dag.and(ends.iter().map(|(_, told)| *told));
+            // Most batches tell both, and then no row is asked.
+            let either = ends.map(|(numbers, told)| {
+                let plays = number(dag, Quantity::Opened, &IntegerSet::of(numbers));
+                dag.and([plays, told])
+            });
+            let either = dag.or(either);
+            let told = dag.or([both, either]);
+            dag.and([opened, told])
+        }
         Condition::Host => dag.test(Test::Batch(Shape::Host)),
         Condition::Reported(column) => {
             let (host, told) = (dag.test(Test::Batch(Shape::Host)), told(dag, column));

@@ -35,12 +35,14 @@ pub struct Program {
     /// What conjunctions and tests refer to.
     pub(super) operands: Vec<Literal>,
     pub(super) kernels: Vec<Kernel>,
+    /// What each kernel asks for that a batch may not tell: [`Test::untellable`].
+    pub(super) untellable: Vec<u128>,
     /// What is known of each step.
     pub(super) notes: Vec<Note>,
     /// One for each query.
     pub(super) roots: Vec<Literal>,
     pub(super) plan: Plan,
-    pub(super) port_classes: Vec<(PortColumn, PortClasses)>,
+    pub(super) port_classes: Vec<(Column, PortColumn, PortClasses)>,
     /// There are so many predicates about addresses that profiles are classed.
     classed: bool,
 }
@@ -136,6 +138,7 @@ impl Program {
             steps: Vec::new(),
             operands: Vec::new(),
             kernels: Vec::new(),
+            untellable: Vec::new(),
             notes: Vec::new(),
             roots: Vec::new(),
             plan: Plan::default(),
@@ -192,6 +195,7 @@ impl Program {
         let sparse_below = cost.sparse_below(uses);
         let estimate = Estimate { cost: cost.in_block, probability: estimate::probability(&test) };
         self.kernels.push(kernel);
+        self.untellable.push(test.untellable());
         let kind = Kind::Test { kernel: (self.kernels.len() - 1) as u32, classes };
         (
             Step { kind, shared: uses > 1, sparse_below },
@@ -273,7 +277,7 @@ impl Program {
             else {
                 continue;
             };
-            self.port_classes.push((read, classes));
+            self.port_classes.push((column, read, classes));
             for (number, _) in sets {
                 grouped[number] = Some(group);
             }

@@ -67,6 +67,10 @@ impl Run<'_> {
                 mask
             });
         }
+        let untold = self.chunk.batch.untold;
+        if untold != 0 && untold & self.program.untellable[kernel as usize] != 0 {
+            return Mask::NONE;
+        }
         let Scratch { prepared, memos, by_class, computed, epoch, .. } = &mut *self.scratch;
         let answers = &prepared.answers;
         let mut state = State { answers, memos, by_class, computed, epoch: *epoch };
@@ -93,9 +97,12 @@ impl Run<'_> {
             return;
         }
         *sorted = *epoch;
-        let (column, ports) = &self.program.port_classes[classes];
+        let (column, read, ports) = &self.program.port_classes[classes];
         let Chunk { batch, first, rows, .. } = self.chunk;
-        ports.sort(&column(batch)[first..first + rows], room, |step, rows| {
+        if batch.untold & column.bit() != 0 {
+            return;
+        }
+        ports.sort(&read(batch)[first..first + rows], room, |step, rows| {
             if evaluated[step] == *epoch {
                 masks[step].unite(rows);
             } else {

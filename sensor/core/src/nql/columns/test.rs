@@ -2,6 +2,10 @@
 //!
 //! A [`Test`] is total: it holds or does not, a value cannot be absent. Where a field may be (TCP flags of a UDP flow),
 //! lowering adds the test of its presence, and the rules of boolean algebra apply without exception.
+//!
+//! A test of a column of which whole batches tell nothing ([`Absence::Whole`](crate::flow::columns::Absence)) holds only where
+//! the batch tells it. That is asked once per batch and test: a conjunction of presence and test would keep the sets of
+//! `dstport == 80 || dstport == 443` apart. The rules by which sets of one subject become one hold of such tests as well.
 
 use std::sync::Arc;
 
@@ -66,11 +70,23 @@ pub enum Test {
 }
 
 impl Test {
+    /// The columns without any of which it holds of no flow: those that it asks for and that a batch may not tell.
+    pub fn untellable(&self) -> u128 {
+        match self {
+            Self::Number(Quantity::Column(column), _)
+            | Self::ListedNumber(Quantity::Column(column), ..)
+            | Self::PortLabel(column, ..) => column.untellable(),
+            Self::Ports(_) => Column::PORTS,
+            _ => 0,
+        }
+    }
+
     /// What it comes to, where that is the same for all rows.
     pub fn constant(&self) -> Option<bool> {
         match self {
             Self::Number(quantity, set) => match set.ranges() {
                 [] => Some(false),
+                _ if self.untellable() != 0 => None,
                 [(0, high)] if *high >= quantity.maximum() => Some(true),
                 _ => None,
             },

@@ -1,5 +1,7 @@
 //! The evaluator over columns against the reference evaluator, for queries and flows made at random.
 
+mod ports;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

@@ -86,8 +86,8 @@ pub fn label_refresh(rule: &LabelRule) -> u64 {
 pub fn add_counted(traces: &mut Traces, field: &str, values: impl IntoIterator<Item = u64>) {
     for port in values.into_iter().filter_map(|value| u16::try_from(value).ok()) {
         match field {
-            "srcport" => traces.add_ports(port, 0),
-            "dstport" => traces.add_ports(0, port),
+            "srcport" => traces.add_ports([Some(port), None]),
+            "dstport" => traces.add_ports([None, Some(port)]),
             _ => return,
         }
     }

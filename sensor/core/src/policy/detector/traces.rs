@@ -46,8 +46,7 @@ struct FrequentValues {
 impl Traces {
     /// Adds a flow; `quoted` counts it by address and port as well, and as a sample, where there is room.
     pub fn add(&mut self, flow: &Flow<'_>, quoted: bool) {
-        let (batch, row) = (flow.row.batch, flow.row.row);
-        self.add_ports(batch.source_port[row], batch.destination_port[row]);
+        self.add_ports(ports(flow.row));
         self.add_source(flow.source);
         if quoted {
             self.count(flow.row);
@@ -57,7 +56,7 @@ impl Traces {
 
     /// Adds a flow from before the threshold held: its ports, and as a sample; `counted` by address and port as well.
     pub fn add_kept(&mut self, row: Row<'_>, counted: bool) {
-        self.add_ports(row.batch.source_port[row.row], row.batch.destination_port[row.row]);
+        self.add_ports(ports(row));
         if counted {
             self.count(row);
         }
@@ -74,11 +73,11 @@ impl Traces {
     pub fn count(&mut self, row: Row<'_>) {
         self.frequent.sources.add(row.source());
         self.frequent.destinations.add(row.destination());
-        let Row { batch, row, .. } = row;
-        let ports = (batch.source_port[row], batch.destination_port[row]);
-        if ports != (0, 0) {
-            self.frequent.source_ports.add(ports.0);
-            self.frequent.destination_ports.add(ports.1);
+        let [source, destination] = ports(row);
+        // Protocols without ports have 0 on both sides.
+        if [source, destination].into_iter().flatten().any(|port| port != 0) {
+            source.into_iter().for_each(|port| self.frequent.source_ports.add(port));
+            destination.into_iter().for_each(|port| self.frequent.destination_ports.add(port));
         }
     }
 
@@ -98,12 +97,14 @@ impl Traces {
         }
     }
 
-    /// Adds ports; 0 is none.
-    pub fn add_ports(&mut self, source: u16, destination: u16) {
+    /// Adds ports, source and destination, as far as they are told; 0 is none.
+    pub fn add_ports(&mut self, [source, destination]: [Option<u16>; 2]) {
         for (ports, port) in
             [(&mut self.source_ports, source), (&mut self.destination_ports, destination)]
         {
-            if port != 0 && ports.len() < MAX_LISTED {
+            if let Some(port @ 1..) = port
+                && ports.len() < MAX_LISTED
+            {
                 ports.insert(port);
             }
         }
@@ -144,6 +145,11 @@ impl Traces {
     pub fn destination_ports(&self) -> Vec<u16> {
         self.destination_ports.iter().copied().collect()
     }
+}
+
+/// The ports of source and destination, as far as they are told.
+fn ports(Row { batch, row, .. }: Row<'_>) -> [Option<u16>; 2] {
+    [Side::Source, Side::Destination].map(|side| batch.port(side, row))
 }
 
 fn sample(row: Row<'_>) -> FlowSample {

@@ -43,6 +43,15 @@ impl<'l> Values<'l> {
         }
     }
 
+    /// A port; none where it is not told.
+    #[inline(always)]
+    fn port(&self, known: Known) -> Result<Option<u16>, Fault<'l>> {
+        match self.get(known) {
+            [] => Ok(None),
+            _ => self.narrow(known).map(Some),
+        }
+    }
+
     /// A number that the flow is not without.
     #[inline(always)]
     fn narrow<T: TryFrom<u64> + Default>(&self, known: Known) -> Result<T, Fault<'l>> {
@@ -172,7 +181,7 @@ fn flow<'l>(
     };
     Ok(Record {
         ends,
-        ports: (values.narrow(Known::SourcePort)?, values.narrow(Known::DestinationPort)?),
+        ports: (values.port(Known::SourcePort)?, values.port(Known::DestinationPort)?),
         protocol: match values.get(Known::Protocol) {
             [] => return Err((Reason::Value, b"protocol")),
             _ => values.narrow(Known::Protocol)?,

@@ -54,8 +54,8 @@ pub fn read<'e>(entry: &'e Entry<'_>, flows: &mut Flows) -> Result<u32, Fault<'e
     let mut record = Record {
         ends: ends(connection.source.octets(), connection.destination.octets())?,
         ports: (
-            connection.source_port.get("src_port")?.unwrap_or(0),
-            connection.destination_port.get("dest_port")?.unwrap_or(0),
+            connection.source_port.get("src_port")?,
+            connection.destination_port.get("dest_port")?,
         ),
         protocol,
         packets: payload.packets.get("packets_sent")?,

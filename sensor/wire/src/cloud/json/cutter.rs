@@ -12,7 +12,7 @@ use super::{
 };
 use crate::cloud::ledger::Reason;
 
-/// Octets of the longest record that is read.
+/// Octets of the longest record that is read, unless a format says otherwise.
 pub const LONGEST: usize = 4 << 20;
 /// Levels of objects that may be around the array that holds the records.
 const AROUND: u32 = 2;
@@ -28,7 +28,7 @@ pub enum Value<'a> {
     Opened(&'a [u8]),
     /// The object of the records before is at its end: all of it, with the array empty.
     Closed(&'a [u8]),
-    /// One longer than [`LONGEST`].
+    /// One longer than is read.
     TooLong,
     /// One nested deeper than is read.
     TooDeep,
@@ -72,6 +72,8 @@ enum State {
 pub struct Cutter {
     /// Names of the members that may hold the records.
     arrays: &'static [&'static str],
+    /// Octets of the longest record that is read.
+    longest: usize,
     around: Around,
     state: State,
     nest: Nest,
@@ -91,6 +93,10 @@ pub struct Cutter {
     last: (u8, u8),
     /// Records so far.
     count: u64,
+    /// Octets of earlier pieces.
+    fed: u64,
+    /// Octets up to the end of the last record.
+    resume_at: u64,
 }
 
 /// Octets of one piece.
@@ -105,6 +111,7 @@ impl Cutter {
     pub fn new(arrays: &'static [&'static str]) -> Self {
         Self {
             arrays,
+            longest: LONGEST,
             around: Around::Nothing,
             state: State::Between,
             nest: Nest::default(),
@@ -117,7 +124,20 @@ impl Cutter {
             shell: Vec::new(),
             last: (b'\n', b','),
             count: 0,
+            fed: 0,
+            resume_at: 0,
         }
+    }
+
+    /// The same, with records of up to `longest` octets.
+    pub fn longest(self, longest: usize) -> Self {
+        Self { longest, ..self }
+    }
+
+    /// Octets up to the end of the last record, or to where the array of the first one begins: what is read from there, when the
+    /// object has grown, are the records that have come since.
+    pub fn resume_at(&self) -> u64 {
+        self.resume_at
     }
 
     /// Calls `each` with every value that is complete now, and its number, from 1: that of the record, or of the records so far.
@@ -139,6 +159,7 @@ impl Cutter {
             let significant = octets.iter().rev().find(|octet| !is_space(**octet));
             self.last = (*last, significant.copied().unwrap_or(self.last.1));
         }
+        self.fed += octets.len() as u64;
     }
 
     /// The object is at its end.
@@ -148,7 +169,12 @@ impl Cutter {
             State::Junk => self.end_junk(&mut each),
             // An object that grows is closed when nobody looks any more.
             State::Within if self.is_shell => self.reset(),
-            State::Within => self.give_up(&Piece { octets: b"", start: 0 }, 0, &mut each),
+            State::Within => {
+                // It may be whole when somebody reads on.
+                let resume_at = self.resume_at;
+                self.give_up(&Piece { octets: b"", start: 0 }, 0, &mut each);
+                self.resume_at = resume_at;
+            }
         }
         self.around = Around::Nothing;
     }
@@ -206,6 +232,7 @@ impl Cutter {
         self.tell(junk);
         if end.is_some() {
             self.end_junk(each);
+            self.resume_at = self.fed + (at + junk.len()) as u64;
         }
         at + junk.len()
     }
@@ -371,12 +398,16 @@ impl Cutter {
         self.begun.truncate(length);
         std::mem::swap(&mut self.begun, &mut self.shell);
         self.reset();
+        self.resume_at = self.fed + at as u64 + 1;
         self.around = Around::Member(levels);
         at + 1
     }
 
     /// The value under way ends before `end`.
     fn complete(&mut self, piece: &Piece<'_>, end: usize, each: &mut impl FnMut(u64, Value<'_>)) {
+        if !self.is_shell {
+            self.resume_at = self.fed + end as u64;
+        }
         let here = &piece.octets[piece.start..end];
         let fault = match (self.is_too_long(piece, end), self.nest.is_too_deep()) {
             (true, _) => Some(Value::TooLong),
@@ -401,6 +432,7 @@ impl Cutter {
     /// The value under way goes no further than `end`, and is not whole.
     #[cold]
     fn give_up(&mut self, piece: &Piece<'_>, end: usize, each: &mut impl FnMut(u64, Value<'_>)) {
+        self.resume_at = self.fed + end as u64;
         self.count += u64::from(self.is_shell);
         if self.is_too_long(piece, end) {
             each(self.count, Value::TooLong);
@@ -437,12 +469,12 @@ impl Cutter {
     }
 
     fn is_too_long(&self, piece: &Piece<'_>, end: usize) -> bool {
-        self.skips || self.begun.len() + (end - piece.start) > LONGEST
+        self.skips || self.begun.len() + (end - piece.start) > self.longest
     }
 
     /// Keeps octets of the value under way for the next piece.
     fn keep(&mut self, octets: &[u8]) {
-        self.skips |= self.begun.len() + octets.len() > LONGEST;
+        self.skips |= self.begun.len() + octets.len() > self.longest;
         if self.skips {
             self.begun = Vec::new();
         } else {

@@ -1,12 +1,14 @@
 //! A log in JSON: octets through the cutter to whoever reads its records.
 
-use super::cutter::{Cutter, Value};
+use super::cutter::{self, Cutter, Value};
 use crate::cloud::{Log, flows::Flows};
 
 /// The records of one format, and what it keeps from one to the next.
 pub trait Records {
     /// Members that hold records, by name.
     const ARRAYS: &'static [&'static str];
+    /// Octets of the longest record that is read.
+    const LONGEST: usize = cutter::LONGEST;
 
     /// Takes the next value, with its number.
     fn value(&mut self, number: u64, value: Value<'_>, flows: &mut Flows);
@@ -25,7 +27,7 @@ pub struct Json<R> {
 impl<R: Records> Json<R> {
     /// One whose records go to these.
     pub fn new(records: R) -> Self {
-        Self { cutter: Cutter::new(R::ARRAYS), records }
+        Self { cutter: Cutter::new(R::ARRAYS).longest(R::LONGEST), records }
     }
 }
 
@@ -39,5 +41,9 @@ impl<R: Records> Log for Json<R> {
         let Self { cutter, records } = self;
         cutter.finish(|number, value| records.value(number, value, flows));
         records.finish(flows);
+    }
+
+    fn resume_at(&self) -> Option<u64> {
+        Some(self.cutter.resume_at())
     }
 }

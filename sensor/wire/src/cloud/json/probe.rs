@@ -14,6 +14,15 @@ pub fn has(octets: &[u8], needle: &[u8]) -> bool {
     octets.windows(needle.len()).any(|window| window == needle)
 }
 
+/// Whether an object that begins with `octets` is JSON and has one of these names in quotes, in any case.
+pub fn names(octets: &[u8], names: &[&str]) -> bool {
+    let is_there = |name: &&str| {
+        let quoted = [b"\"", name.as_bytes(), b"\""].concat();
+        octets.windows(quoted.len()).any(|window| window.eq_ignore_ascii_case(&quoted))
+    };
+    is_json(octets) && names.iter().any(is_there)
+}
+
 /// The strings that are values of the member `key`, which stands in its quotes. One that goes on behind `octets` is told as far as
 /// it is there.
 pub fn texts<'o>(octets: &'o [u8], key: &'o [u8]) -> impl Iterator<Item = &'o [u8]> {

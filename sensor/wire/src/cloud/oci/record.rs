@@ -71,10 +71,7 @@ pub fn read<'e>(told: &Told<'e, '_>, flows: &mut Flows) -> Result<Outcome, Fault
     };
     let record = Record {
         ends: ends(data.source.octets(), data.destination.octets())?,
-        ports: (
-            data.source_port.get("sourcePort")?.unwrap_or(0),
-            data.destination_port.get("destinationPort")?.unwrap_or(0),
-        ),
+        ports: (data.source_port.get("sourcePort")?, data.destination_port.get("destinationPort")?),
         protocol,
         packets: data.packets.get("packets")?,
         octets: data.bytes.get("bytesOut")?,

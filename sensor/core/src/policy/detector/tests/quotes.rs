@@ -1,6 +1,7 @@
 //! The flows that a start quotes: those of its window, whatever brought its key over the threshold.
 
 use super::*;
+use crate::flow::columns::Column;
 
 #[test]
 fn flows_from_before_the_threshold_are_told() {
@@ -138,5 +139,35 @@ fn starts_of_many_keys_quote_their_flows() {
     for event in &bench.events {
         let wanted = [1, 600, 900].map(crate::flow::fields::OwnedValue::Integer);
         assert_eq!(octets(event), wanted, "{:?}", event.track);
+    }
+}
+
+/// A key of which a part is absent is none, and what is listed are ports that somebody told.
+#[test]
+fn ports_that_a_log_lacks_are_in_no_key_and_no_list() {
+    let policy = |by: &str| {
+        format!(
+            "[[policy]]\nname = 'p'\nmatch = 'protocol == udp'\ntrack_by = [[{by}]]\nwindow = '60s'\nseverity = {{ low = 'sum(octets) >= 200' }}\n"
+        )
+    };
+    let mut batch = flow(1, NOW, NOW, 100);
+    testing::push(&mut batch, 2, NOW, NOW, 100);
+    batch.observed_by = Source::Aws;
+    for (untold, by, events, ports, top) in [
+        (0, "'srcport'", 1, [vec![1000], vec![2000]], [vec![(1000, 2)], vec![(2000, 2)]]),
+        (Column::SourcePort.bit(), "'srcport'", 0, [vec![], vec![]], [vec![], vec![]]),
+        (Column::SourcePort.bit(), "'dstport'", 1, [vec![], vec![2000]], [vec![], vec![(2000, 2)]]),
+        (Column::PORTS, "'protocol'", 1, [vec![], vec![]], [vec![], vec![]]),
+    ] {
+        batch.untold = untold;
+        let mut bench = Bench::new(&policy(by));
+        bench.observe(&batch);
+        bench.detector.finish(NOW + 1, EndReason::Shutdown, &mut bench.events);
+        bench.events.retain(|event| event.kind == EventKind::End);
+        assert_eq!(bench.events.len(), events, "{by} without {untold:x}");
+        for event in &bench.events {
+            assert_eq!([&event.source_ports, &event.destination_ports], [&ports[0], &ports[1]]);
+            assert_eq!([&event.top.source_ports, &event.top.destination_ports], [&top[0], &top[1]]);
+        }
     }
 }
