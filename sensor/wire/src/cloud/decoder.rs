@@ -5,8 +5,13 @@ use std::sync::Arc;
 use super::{
     Log,
     aws::{self, layout::Layout},
+    columnar::MAGIC,
     flows::Flows,
     format::Format,
+};
+pub use super::{
+    aws::table::Table,
+    columnar::{fault::Fault as TableFault, source::Seekable},
 };
 
 /// What a reader may know of a log beside its octets.
@@ -16,7 +21,12 @@ pub struct Hints {
     pub layout: Option<Layout>,
 }
 
-/// One object under way.
+/// Whether an object in this format that begins with `octets` is read by [`Table`], since where its records stand is said at its end.
+pub fn is_table(format: Format, octets: &[u8]) -> bool {
+    format == Format::Aws && octets.starts_with(&MAGIC)
+}
+
+/// One object under way, read from its beginning to its end.
 pub struct Decoder(Box<dyn Log + Send>);
 
 impl Decoder {

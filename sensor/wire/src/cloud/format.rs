@@ -2,12 +2,12 @@
 
 use sensor_core::flow::source::Source;
 
-use super::aws::layout::Layout;
+use super::{aws::layout::Layout, columnar};
 
 /// A format of flow logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// VPC or transit gateway flow logs of AWS as text.
+    /// VPC or transit gateway flow logs of AWS.
     Aws,
 }
 
@@ -39,6 +39,9 @@ impl Format {
 
     /// The format of an object that begins with `octets`: [`ENOUGH`] of them, or all.
     pub fn detect(octets: &[u8]) -> Option<Self> {
+        if octets.starts_with(&columnar::MAGIC) {
+            return Some(Self::Aws);
+        }
         let text = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
         let line = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -6,12 +6,13 @@
 //!   and observation points, numbered.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
-//! * [`aws`]: VPC and transit gateway flow logs as text.
+//! * [`aws`]: VPC and transit gateway flow logs as text and as Parquet. [`columnar`]: columns of Parquet files.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
 
 pub mod aws;
+pub mod columnar;
 pub mod decoder;
 pub mod flows;
 pub mod format;

@@ -2,10 +2,12 @@
 //! the fields.
 //!
 //! * [`layout`]: which field stands where. [`record`]: a line into a flow. [`object`]: what the name of an object tells.
+//! * [`table`]: the same records as a Parquet file.
 
 pub mod layout;
 pub mod object;
 pub mod record;
+pub mod table;
 
 use std::sync::Arc;
 
@@ -99,7 +101,7 @@ impl State {
             Outcome::Window(source, window) => flows.ledger(source).window(window),
             Outcome::Error(reason, what) => {
                 let source = source(&mut self.source, name, flows);
-                flows.ledger(source).error(reason, object, number, what);
+                flows.ledger(source).error(reason, object, number, &what.octets());
             }
         }
     }
