@@ -6,7 +6,8 @@
 //!   and observation points, numbered.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
-//! * [`aws`]: VPC and transit gateway flow logs as text and as Parquet. [`columnar`]: columns of Parquet files.
+//! * [`json`]: what the formats in JSON share: octets into records, and their members. [`columnar`]: columns of Parquet files.
+//! * [`aws`]: VPC and transit gateway flow logs as text, in the envelopes of CloudWatch, Kinesis and Firehose, and as Parquet.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
@@ -16,6 +17,7 @@ pub mod columnar;
 pub mod decoder;
 pub mod flows;
 pub mod format;
+pub mod json;
 pub mod ledger;
 pub mod lines;
 pub mod names;
