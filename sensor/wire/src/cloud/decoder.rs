@@ -33,7 +33,7 @@ impl Decoder {
     /// A decoder of the object called `object`, a path or key, in this format.
     pub fn new(format: Format, object: &str, hints: &Hints) -> Self {
         Self(match format {
-            Format::Aws => Box::new(aws::Text::new(Arc::from(object), hints.layout.clone())),
+            Format::Aws => Box::new(aws::Object::new(Arc::from(object), hints.layout.clone())),
         })
     }
 

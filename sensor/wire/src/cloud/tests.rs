@@ -55,7 +55,7 @@ fn value(batch: &FlowBatch, row: usize, name: &str) -> Option<OwnedValue> {
 }
 
 /// The same as text; empty where it is absent.
-fn shown(batch: &FlowBatch, row: usize, name: &str) -> String {
+pub fn shown(batch: &FlowBatch, row: usize, name: &str) -> String {
     match value(batch, row, name) {
         None => String::new(),
         Some(OwnedValue::Integer(number) | OwnedValue::NumberText(number)) => number.to_string(),
@@ -77,7 +77,7 @@ pub fn all_values(batches: &[FlowBatch]) -> Vec<Vec<String>> {
     v4.into_iter().chain(v6).flat_map(rows).collect()
 }
 
-fn check(batch: &FlowBatch, row: usize, expected: &[(&str, &str)]) {
+pub fn check(batch: &FlowBatch, row: usize, expected: &[(&str, &str)]) {
     for (name, text) in expected {
         assert_eq!(shown(batch, row, name), *text, "{name} of row {row}");
     }

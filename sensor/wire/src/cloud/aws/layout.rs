@@ -343,7 +343,7 @@ pub enum Field {
 const OTHER: u16 = PLACES as u16;
 
 /// The field called `name`, however it is written: `account-id`, `account_id`, `accountId`, `${account-id}`.
-fn known(name: &str) -> Option<Known> {
+pub fn known(name: &str) -> Option<Known> {
     let name = name.strip_prefix("${").and_then(|name| name.strip_suffix('}')).unwrap_or(name);
     let plain = || name.bytes().filter(|octet| !matches!(octet, b'-' | b'_'));
     NAMES

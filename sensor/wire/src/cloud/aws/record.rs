@@ -116,22 +116,22 @@ pub fn read<'l>(
     if !is_whole {
         return Outcome::Error(Reason::Values, What::Octets(line));
     }
-    told(layout, &values, &others, own, flows)
+    if let Some(lacking) = layout.lacks() {
+        return Outcome::Error(Reason::Layout, What::Octets(lacking.as_bytes()));
+    }
+    told(layout.has_labels(), &values, &others, own, flows)
 }
 
 /// What a record becomes whose values are told by `values`, and those of unknown fields by `others`, of an object whose name
-/// tells `account` and `log`.
+/// tells `account` and `log`. Without `has_labels`, no values become labels.
 #[inline(always)]
 pub fn told<'l>(
-    layout: &Layout,
+    has_labels: bool,
     values: &impl Values<'l>,
     others: &[(&str, &[u8])],
     (account, log): (&str, &str),
     flows: &mut Flows,
 ) -> Outcome<'l> {
-    if let Some(lacking) = layout.lacks() {
-        return Outcome::Error(Reason::Layout, What::Octets(lacking.as_bytes()));
-    }
     let direction = match values.get(Known::Direction) {
         b"ingress" => Some(Direction::Ingress),
         b"egress" => Some(Direction::Egress),
@@ -148,7 +148,7 @@ pub fn told<'l>(
     }
     match flow(values, direction, point, flows) {
         Ok(mut record) => {
-            if layout.has_labels() {
+            if has_labels {
                 record.labels = labels(values, others, direction, flows);
             }
             flows.push(&record);

@@ -126,7 +126,11 @@ impl Table {
                 }
             }
             self.rows += 1;
-            match record::told(layout, &cells, &others, own, flows) {
+            let outcome = match layout.lacks() {
+                Some(lacking) => Outcome::Error(Reason::Layout, What::Octets(lacking.as_bytes())),
+                None => record::told(layout.has_labels(), &cells, &others, own, flows),
+            };
+            match outcome {
                 Outcome::Flow(source) => {
                     let ledger = flows.ledger(source);
                     ledger.records += 1;
