@@ -4,7 +4,7 @@ use sensor_core::flow::source::Source;
 
 use super::{
     aws::{self, layout::Layout, reader},
-    columnar,
+    columnar, text,
 };
 
 /// A format of flow logs.
@@ -45,11 +45,12 @@ impl Format {
         if octets.starts_with(&columnar::MAGIC) {
             return Some(Self::Aws);
         }
-        if aws::first(octets).is_some_and(|first| matches!(first, b'{' | b'[')) {
-            return aws::envelopes::is_one(octets).then_some(Self::Aws);
+        let is_json = text::first(octets).is_some_and(|first| matches!(first, b'{' | b'['));
+        if is_json && aws::envelopes::is_one(octets) {
+            return Some(Self::Aws);
         }
-        let text = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-        let line = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
+        let plain = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
+        let line = plain.split(|octet| *octet == b'\n').next().unwrap_or_default();
         let line = reader::behind_time(line.strip_suffix(b"\r").unwrap_or(line));
         Layout::of_heading(line).or_else(|| Layout::of_record(line)).map(|_| Self::Aws)
     }

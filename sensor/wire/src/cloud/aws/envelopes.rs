@@ -7,7 +7,6 @@
 use std::{io::Read, sync::Arc};
 
 use super::{
-    first,
     layout::Layout,
     members::{ARRAYS, Members, Names},
     object::ObjectName,
@@ -24,6 +23,7 @@ use crate::cloud::{
     },
     ledger::Reason,
     lines::{Line, Lines},
+    text::first,
 };
 
 /// How deep messages may lie in others: Firehose, Kinesis, CloudWatch, and a line that is an object.

@@ -18,7 +18,7 @@ mod tests;
 use std::sync::Arc;
 
 use self::{envelopes::Envelopes, layout::Layout, reader::Reader};
-use super::{Log, flows::Flows, json::log::Json, lines::Lines};
+use super::{Log, flows::Flows, json::log::Json, lines::Lines, text::first};
 
 /// An object under way, whatever form it has.
 pub struct Object {
@@ -30,7 +30,7 @@ pub struct Object {
 }
 
 enum Form {
-    Text(Lines, Reader),
+    Text(Box<(Lines, Reader)>),
     Json(Box<Json<Envelopes>>),
 }
 
@@ -49,14 +49,12 @@ impl Object {
             Some(b'{' | b'[') => {
                 Form::Json(Box::new(Json::new(Envelopes::new(object.clone(), layout.take()))))
             }
-            _ => Form::Text(Lines::default(), Reader::new(object.clone(), layout.take())),
+            _ => {
+                let reader = Reader::new(object.clone(), layout.take());
+                Form::Text(Box::new((Lines::default(), reader)))
+            }
         })
     }
-}
-
-/// The first octet that is no space, byte-order mark included.
-pub fn first(octets: &[u8]) -> Option<&u8> {
-    octets.iter().find(|octet| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf))
 }
 
 impl Log for Object {
@@ -87,7 +85,8 @@ impl Log for Object {
 impl Log for Form {
     fn feed(&mut self, octets: &[u8], flows: &mut Flows) {
         match self {
-            Self::Text(lines, reader) => {
+            Self::Text(text) => {
+                let (lines, reader) = &mut **text;
                 lines.feed(octets, |number, line| reader.line(number, line, flows));
             }
             Self::Json(json) => json.feed(octets, flows),
@@ -96,7 +95,8 @@ impl Log for Form {
 
     fn finish(&mut self, flows: &mut Flows) {
         match self {
-            Self::Text(lines, reader) => {
+            Self::Text(text) => {
+                let (lines, reader) = &mut **text;
                 lines.finish(|number, line| reader.line(number, line, flows));
                 reader.tell_unknown(flows);
             }

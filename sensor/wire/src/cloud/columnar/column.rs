@@ -23,7 +23,7 @@ pub enum Kind {
     Number,
     /// Text.
     Octets,
-    /// Something that flow logs have no use for: lists, fractions.
+    /// Something that flow logs have no use for: lists, fractions, columns within others.
     Other,
 }
 
@@ -31,7 +31,7 @@ impl Kind {
     /// What a column holds by the schema.
     pub fn of(column: &ColumnDescriptor) -> Self {
         match column.physical_type() {
-            _ if column.max_rep_level() != 0 => Self::Other,
+            _ if column.max_rep_level() != 0 || column.max_def_level() > 1 => Self::Other,
             Type::INT32 | Type::INT64 if column.converted_type() == ConvertedType::DECIMAL => {
                 Self::Other
             }
@@ -95,8 +95,10 @@ impl Column {
         let name = schema.path().string();
         let full = schema.max_def_level();
         if Kind::of(&schema) == Kind::Other {
-            let what =
-                format!("values of the type {}: numbers and text are read", schema.physical_type());
+            let what = format!(
+                "values of the type {}, alone or in others: numbers and text of their own are read",
+                schema.physical_type()
+            );
             return Err(Fault::Column { column: name, what });
         }
         let (unsigned, divisor) = (is_unsigned(&schema), divisor(&schema));

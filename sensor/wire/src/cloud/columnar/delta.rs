@@ -2,7 +2,7 @@
 
 use parquet::basic::{Encoding, Type};
 
-use super::pages::MOST_PAGE;
+use super::limits::MOST_PAGE;
 
 /// Appends to `plain` the values that `octets` hold, `most` of them at most, in the encoding `PLAIN`; nothing where they contradict themselves.
 pub fn write_out(
@@ -113,7 +113,8 @@ fn bits(octets: &[u8], at: usize, width: usize) -> u64 {
     if width == 64 { bits } else { bits & ((1 << width) - 1) }
 }
 
-fn varint(octets: &mut &[u8]) -> Option<u64> {
+/// The number that comes first, in groups of seven bits.
+pub fn varint(octets: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
         let (first, rest) = octets.split_first()?;

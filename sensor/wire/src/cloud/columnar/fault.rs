@@ -4,7 +4,7 @@ use std::io;
 
 use parquet::{basic::CompressionCodec, errors::ParquetError};
 
-use super::{MOST_COLUMNS, MOST_METADATA, pages};
+use super::limits::{MOST_COLUMNS, MOST_HELD, MOST_METADATA, MOST_PAGE};
 
 /// Why a Parquet file, or a row group of it, cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -32,16 +32,10 @@ pub enum Fault {
     #[error("the Parquet file claims a row group of {0} rows: its octets cannot hold so many")]
     Rows(i64),
     /// A page that nobody would write.
-    #[error(
-        "the Parquet file has a page of {0} octets or more: {most} are read",
-        most = pages::MOST_PAGE
-    )]
+    #[error("the Parquet file has a page of {0} octets or more: {MOST_PAGE} are read")]
     Page(u64),
     /// Pages that have to be in memory together.
-    #[error(
-        "the Parquet file has pages that need more than {most} octets of memory together",
-        most = pages::MOST_HELD
-    )]
+    #[error("the Parquet file has pages that need more than {MOST_HELD} octets of memory together")]
     Held,
     /// A compression that is not read.
     #[error("the Parquet file is compressed by {0:?}: gzip, snappy and zstd are read")]

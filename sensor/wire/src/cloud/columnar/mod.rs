@@ -2,7 +2,7 @@
 //!
 //! * [`source`]: octets that can be read at any place. [`pages`]: pages of a column, decompressed within bounds.
 //! * [`delta`]: encodings that could claim any amount of memory, written out. [`column`]: values of a column by row.
-//! * [`fault`]: what is wrong with a file.
+//! * [`fault`]: what is wrong with a file. [`limits`]: what it may claim.
 //!
 //! The layout of the metadata and the encodings of values are those of the crate `parquet`. What it would allocate on a file's word is checked
 //! here before it sees it, and what it panics on becomes a [`Fault`].
@@ -10,6 +10,7 @@
 pub mod column;
 mod delta;
 pub mod fault;
+mod limits;
 mod pages;
 pub mod source;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use parquet::{
 use self::{
     column::{Column, Kind},
     fault::Fault,
+    limits::{MOST_COLUMNS, MOST_METADATA, ROWS_PER_OCTET},
     pages::Budget,
     source::{Seekable, Source},
 };
@@ -40,12 +42,6 @@ use self::{
 /// The octets that Parquet files begin and end with.
 pub const MAGIC: [u8; 4] = *b"PAR1";
 
-/// Octets of the largest metadata that is read. Those of sixty columns in a hundred row groups have a megabyte.
-const MOST_METADATA: usize = 4 << 20;
-/// Columns of the widest file that is read.
-const MOST_COLUMNS: usize = 1024;
-/// Rows that an octet may stand for: as many as gzip would make of one.
-const ROWS_PER_OCTET: u64 = 1032;
 /// Rows that are read at once.
 const STEP: usize = 1024;
 

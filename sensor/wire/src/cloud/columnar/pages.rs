@@ -20,12 +20,13 @@ use parquet::{
     },
 };
 
-use super::{delta, fault::Fault, source::Source};
+use super::{
+    delta,
+    fault::Fault,
+    limits::{MOST_HELD, MOST_PAGE},
+    source::Source,
+};
 
-/// Octets of the largest page that is read, compressed or not. Writers make pages of about a megabyte.
-pub const MOST_PAGE: usize = 32 << 20;
-/// Octets of pages that may be in memory together, for all columns.
-pub const MOST_HELD: usize = 128 << 20;
 /// Octets of the largest window of zstd: that of its highest ordinary level.
 const ZSTD_WINDOW: u32 = 23;
 /// What a value of a dictionary costs, beside its octets.
@@ -90,12 +91,13 @@ impl Pages {
         match page {
             Page::DictionaryPage { buf, num_values, encoding, is_sorted } => {
                 let buf = self.decompressed(&buf)?;
-                let least = match self.physical {
-                    Type::INT64 => 8,
-                    _ => 4,
-                };
                 let values = num_values as usize;
-                if values.checked_mul(least).is_none_or(|octets| octets > buf.len()) {
+                let there = match self.physical {
+                    Type::INT32 => buf.len() / 4,
+                    Type::INT64 => buf.len() / 8,
+                    _ => texts(&buf).unwrap_or(0),
+                };
+                if values > there {
                     return Err(malformed("a dictionary that has fewer values than it says"));
                 }
                 self.hold(0, buf.len() + values * VALUE)?;
@@ -111,15 +113,18 @@ impl Pages {
                 statistics,
             } => {
                 let buf = self.decompressed(&buf)?;
-                let mut levels = 0;
+                let (mut levels, mut values) = (0, num_values);
                 if self.has_levels {
                     if def_level_encoding != Encoding::RLE {
                         return Err(malformed("levels that are not encoded by RLE"));
                     }
                     let size = buf.first_chunk().map(|size| u32::from_le_bytes(*size) as usize);
                     levels = 4 + size.unwrap_or(usize::MAX >> 1);
+                    let runs = buf.get(4..levels).and_then(|runs| present(runs, num_values));
+                    values =
+                        runs.ok_or_else(|| malformed("a page that has fewer levels than values"))?;
                 }
-                let (buf, encoding) = self.values(buf, levels, num_values, encoding)?;
+                let (buf, encoding) = self.values(buf, levels, values, encoding)?;
                 Ok(Page::DataPage {
                     buf,
                     num_values,
@@ -178,7 +183,13 @@ impl Pages {
             return Err(malformed("a page whose levels are longer than it"));
         };
         let buf = match encoding {
-            Encoding::PLAIN => buf,
+            Encoding::PLAIN => {
+                let is_text = self.physical == Type::BYTE_ARRAY;
+                if is_text && texts(values).is_none_or(|there| there < most as usize) {
+                    return Err(malformed("a page that has fewer values than it says"));
+                }
+                buf
+            }
             Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => {
                 if !self.has_dictionary || values.first().is_some_and(|width| *width > 32) {
                     return Err(malformed("a page that refers to a dictionary which is not there"));
@@ -242,6 +253,49 @@ impl Drop for Pages {
     fn drop(&mut self) {
         self.budget.0.fetch_sub(self.held[0] + self.held[1], Relaxed);
     }
+}
+
+/// How many plain texts there are, each behind its length; none where the last one is not whole.
+fn texts(mut octets: &[u8]) -> Option<usize> {
+    let mut count = 0;
+    while !octets.is_empty() {
+        let (length, rest) = octets.split_first_chunk::<4>()?;
+        octets = rest.get(u32::from_le_bytes(*length) as usize..)?;
+        count += 1;
+    }
+    Some(count)
+}
+
+/// How many of the first `rows` have a value, by levels of one bit in runs (RLE and bit-packed); none where there are fewer.
+fn present(mut levels: &[u8], rows: u32) -> Option<u32> {
+    let (mut left, mut count) = (rows, 0);
+    while left > 0 {
+        let header = delta::varint(&mut levels)?;
+        if header & 1 == 0 {
+            let (level, rest) = levels.split_first()?;
+            let run = left.min(u32::try_from(header >> 1).unwrap_or(u32::MAX));
+            count += if *level == 0 { 0 } else { run };
+            (left, levels) = (left - run, rest);
+            // A run of nothing leads nowhere.
+            if run == 0 {
+                return None;
+            }
+        } else {
+            // Eight levels an octet, the first one in the lowest bit. The last ones may stand for no rows.
+            let wanted = usize::try_from(header >> 1).ok()?.min(left.div_ceil(8) as usize);
+            let (bits, rest) = levels.split_at_checked(wanted)?;
+            for octet in bits {
+                let run = left.min(8);
+                count += (octet & (0xff_u8 >> (8 - run))).count_ones();
+                left -= run;
+            }
+            levels = rest;
+            if wanted == 0 {
+                return None;
+            }
+        }
+    }
+    Some(count)
 }
 
 /// Reads to the end, unless that is further away than a page is long.

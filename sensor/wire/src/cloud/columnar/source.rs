@@ -11,7 +11,7 @@ use parquet::{
     file::reader::{ChunkReader, Length},
 };
 
-use super::{fault::Fault, pages::MOST_PAGE};
+use super::{fault::Fault, limits::MOST_PAGE};
 
 /// Octets that can be read at any place: a file, or what is in memory.
 pub trait Seekable: Send + Sync {

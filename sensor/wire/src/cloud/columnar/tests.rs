@@ -237,10 +237,10 @@ fn text_may_hold_numbers_and_numbers_text() {
         use parquet::data_type::{ByteArrayType, Int32Type};
         match number {
             0 => {
-                drop(column.typed::<ByteArrayType>().write_batch(&["10.0.0.1".into()], None, None))
+                drop(column.typed::<ByteArrayType>().write_batch(&["10.0.0.1".into()], None, None));
             }
             1 => {
-                drop(column.typed::<ByteArrayType>().write_batch(&["10.0.0.2".into()], None, None))
+                drop(column.typed::<ByteArrayType>().write_batch(&["10.0.0.2".into()], None, None));
             }
             2 => drop(column.typed::<Int64Type>().write_batch(&[123_456_789_012], None, None)),
             3 => drop(column.typed::<ByteArrayType>().write_batch(&["443".into()], None, None)),
@@ -306,7 +306,7 @@ fn metadata_that_claims_what_cannot_be_is_refused() {
 
 #[test]
 fn a_page_that_decompresses_to_gigabytes_is_refused() {
-    let name = "x".repeat(super::pages::MOST_PAGE);
+    let name = "x".repeat(super::limits::MOST_PAGE);
     let text =
         format!("srcaddr dstaddr protocol end team\n10.0.0.1 10.0.0.2 6 1790000060 {name}\n");
     for codec in [
@@ -316,7 +316,7 @@ fn a_page_that_decompresses_to_gigabytes_is_refused() {
     ] {
         let writing = Writing { codec, dictionary: false, ..Writing::default() };
         let octets = parquet(&text, &writing);
-        assert!(octets.len() < super::pages::MOST_PAGE / 8, "{}", octets.len());
+        assert!(octets.len() < super::limits::MOST_PAGE / 8, "{}", octets.len());
         let (rows, ledger, error) = table(octets);
         let error = error.expect("an error");
         assert!(error.contains("has a page of"), "{codec:?}: {error}");
