@@ -76,6 +76,20 @@ mod tests {
                 "2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA\n",
                 Some(Format::Aws),
             ),
+            (
+                "2026-09-21T14:13:20.000Z 2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA\n",
+                Some(Format::Aws),
+            ),
+            ("PAR1\u{15}\u{4}", Some(Format::Aws)),
+            (
+                "\n{\"messageType\": \"DATA_MESSAGE\", \"owner\": \"1\", \"logEvents\": [",
+                Some(Format::Aws),
+            ),
+            ("{\"message\":\"2 123456789010 eni-1 ", Some(Format::Aws)),
+            ("[{\"src_addr\":\"10.0.0.1\",\"dst_addr\":\"10.0.0.2\"", Some(Format::Aws)),
+            // What Pub/Sub pushes, and what any program logs.
+            ("{\"message\":{\"data\":\"eyJ9\"},\"subscription\":\"s\"}", None),
+            ("{\"message\":\"started\",\"level\":\"info\"}", None),
             ("", None),
             ("hello world\n", None),
             ("{\"records\": []}", None),

@@ -18,13 +18,15 @@ mod tests;
 use std::sync::Arc;
 
 use self::{envelopes::Envelopes, layout::Layout, reader::Reader};
-use super::{Log, flows::Flows, json::log::Json, lines::Lines, text::first};
+use super::{
+    Log, columnar::MAGIC, flows::Flows, json::log::Json, ledger::Reason, lines::Lines, text::first,
+};
 
 /// An object under way, whatever form it has.
 pub struct Object {
     object: Arc<str>,
     layout: Option<Layout>,
-    /// Octets that do not tell the form: space.
+    /// Octets that do not tell the form: space, or very few.
     begun: Vec<u8>,
     form: Option<Form>,
 }
@@ -32,6 +34,8 @@ pub struct Object {
 enum Form {
     Text(Box<(Lines, Reader)>),
     Json(Box<Json<Envelopes>>),
+    /// Whoever feeds it has overlooked that it is read from its end.
+    Table(Box<Reader>),
 }
 
 /// Octets of space that an object may begin with.
@@ -43,9 +47,12 @@ impl Object {
         Self { object, layout, begun: Vec::new(), form: None }
     }
 
-    fn form(&mut self, first: Option<&u8>) -> &mut Form {
+    fn form(&mut self, octets: &[u8]) -> &mut Form {
         let Self { object, layout, form, .. } = self;
-        form.get_or_insert_with(|| match first {
+        form.get_or_insert_with(|| match first(octets) {
+            _ if octets.starts_with(&MAGIC) => {
+                Form::Table(Box::new(Reader::new(object.clone(), None)))
+            }
             Some(b'{' | b'[') => {
                 Form::Json(Box::new(Json::new(Envelopes::new(object.clone(), layout.take()))))
             }
@@ -60,23 +67,24 @@ impl Object {
 impl Log for Object {
     fn feed(&mut self, octets: &[u8], flows: &mut Flows) {
         if self.form.is_none() {
-            let first = first(octets);
-            if first.is_none() && self.begun.len() + octets.len() <= SPACE {
-                return self.begun.extend_from_slice(octets);
+            // A few octets do not tell it, and neither does space.
+            let is_short = self.begun.len() + octets.len() < MAGIC.len();
+            let is_space = first(octets).is_none() && self.begun.len() + octets.len() <= SPACE;
+            self.begun.extend_from_slice(octets);
+            if is_short || is_space {
+                return;
             }
-            self.form(first);
+            let begun = std::mem::take(&mut self.begun);
+            return self.form(&begun).feed(&begun, flows);
         }
-        let begun = std::mem::take(&mut self.begun);
-        let Some(form) = &mut self.form else { return };
-        if !begun.is_empty() {
-            form.feed(&begun, flows);
+        if let Some(form) = &mut self.form {
+            form.feed(octets, flows);
         }
-        form.feed(octets, flows);
     }
 
     fn finish(&mut self, flows: &mut Flows) {
         let begun = std::mem::take(&mut self.begun);
-        let form = self.form(None);
+        let form = self.form(&begun);
         form.feed(&begun, flows);
         form.finish(flows);
     }
@@ -90,6 +98,7 @@ impl Log for Form {
                 lines.feed(octets, |number, line| reader.line(number, line, flows));
             }
             Self::Json(json) => json.feed(octets, flows),
+            Self::Table(_) => {}
         }
     }
 
@@ -101,6 +110,10 @@ impl Log for Form {
                 reader.tell_unknown(flows);
             }
             Self::Json(json) => json.finish(flows),
+            Self::Table(reader) => {
+                let what = b"a Parquet file, which is not read as a stream";
+                reader.error(Reason::Syntax, 1, what, flows);
+            }
         }
     }
 }

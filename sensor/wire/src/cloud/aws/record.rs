@@ -28,7 +28,7 @@ pub enum What<'l> {
     /// A value, or a name.
     Octets(&'l [u8]),
     /// A number.
-    Number(i128),
+    Number(i64),
 }
 
 impl<'l> What<'l> {

@@ -106,9 +106,10 @@ impl Table {
         let Some(group) = group else { return };
         let own = (name.account.as_str(), name.log.as_str());
         let mut others = Vec::new();
+        // Each row sets those of all columns that there are.
+        let mut cells = Cells([Cell::Nothing; PLACES + 1]);
         for row in 0..rows {
             flows.begin();
-            let mut cells = Cells([Cell::Nothing; PLACES + 1]);
             others.clear();
             for (column, place) in group.columns.iter().zip(places.iter()) {
                 let cell = match column.cell(row) {

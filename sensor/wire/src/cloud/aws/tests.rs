@@ -276,6 +276,17 @@ fn security_lake_says_what_the_log_said() {
 }
 
 #[test]
+fn a_table_that_comes_as_a_stream_is_one_error() {
+    let (_, ledger) = read(&format!("PAR1{}PAR1", "\n2 1 eni-1\n".repeat(500)), &Hints::default());
+    assert_eq!((ledger.records, ledger.errors[Reason::Syntax as usize]), (1, 1), "{ledger:?}");
+    // Neither space nor a few octets are taken for anything, and none of them is lost.
+    for text in [" ", "PAR", "\u{feff}\n", "2"] {
+        let (_, ledger) = read(text, &Hints::default());
+        assert_eq!(ledger.records + ledger.headings, 1, "{text:?}: {ledger:?}");
+    }
+}
+
+#[test]
 fn subscriptions_of_the_corpus_are_read() {
     let files = corpus("aws");
     let read_as = |name: &str, layout: &str| {

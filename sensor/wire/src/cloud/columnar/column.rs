@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::{
     basic::{ConvertedType, LogicalType, TimeUnit, Type},
-    column::reader::ColumnReaderImpl,
-    data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type},
     file::metadata::ColumnChunkMetaData,
-    schema::types::{ColumnDescPtr, ColumnDescriptor},
+    schema::types::ColumnDescriptor,
 };
 
 use super::{
     fault::Fault,
-    pages::{Budget, Pages},
+    pages::{Budget, Page, Pages},
+    runs::Runs,
     source::Source,
 };
 
@@ -48,7 +48,7 @@ pub enum Cell<'c> {
     /// `NULL`.
     Nothing,
     /// A number.
-    Number(i128),
+    Number(i64),
     /// Text.
     Octets(&'c [u8]),
 }
@@ -56,118 +56,182 @@ pub enum Cell<'c> {
 /// A column under way.
 pub struct Column {
     name: String,
-    values: Values,
-    /// Levels of the rows that were read, and the one of those that have a value; without, each has one.
-    levels: Vec<i16>,
-    full: i16,
+    pages: Pages,
+    form: Form,
+    dictionary: Dictionary,
+    page: Rows,
+    /// Levels of the rows that were read: 0 without a value.
+    levels: Vec<u32>,
     /// Where the value of each row stands; empty where each has one.
     places: Vec<u32>,
-    /// Values as text, where somebody wants numbers so.
-    text: Option<Vec<ByteArray>>,
-    /// The numbers have no sign.
+    /// What the values are: indexes into the dictionary, or places of texts in the page.
+    indexes: Vec<u32>,
+    texts: Vec<(u32, u32)>,
+    numbers: Vec<i64>,
+    /// The numbers as text, where somebody wants them so.
+    shown: Vec<u8>,
+    as_text: bool,
+}
+
+/// What values of a column are like.
+#[derive(Clone, Copy)]
+struct Form {
+    physical: Type,
+    /// Numbers of 32 bits have no sign.
     unsigned: bool,
     /// What the numbers are to be divided by to be seconds, where they are times.
     divisor: i64,
 }
 
-enum Values {
-    Narrow(ColumnReaderImpl<Int32Type>, Vec<i32>),
-    Wide(ColumnReaderImpl<Int64Type>, Vec<i64>),
-    Octets(ColumnReaderImpl<ByteArrayType>, Vec<ByteArray>),
+/// Values that pages name by number.
+#[derive(Default)]
+struct Dictionary {
+    octets: Bytes,
+    texts: Vec<(u32, u32)>,
+    numbers: Vec<i64>,
+}
+
+/// What is left of a page.
+#[derive(Default)]
+struct Rows {
+    left: usize,
+    levels: Option<Runs>,
+    values: Bytes,
+    /// How far plain values have been read.
+    at: usize,
+    indexes: Option<Runs>,
 }
 
 /// The place of what is nothing.
 const NOWHERE: u32 = u32::MAX;
 
 impl Column {
-    /// A column of a row group of `rows`.
+    /// A column of a row group.
     ///
     /// # Errors
     /// Where it holds something else than numbers or text, or its metadata cannot be true.
     pub fn open(
         source: &Arc<Source>,
-        schema: ColumnDescPtr,
+        schema: &ColumnDescriptor,
         chunk: &ColumnChunkMetaData,
-        rows: u64,
         as_text: bool,
         budget: &Budget,
     ) -> Result<Self, Fault> {
         let name = schema.path().string();
-        let full = schema.max_def_level();
-        if Kind::of(&schema) == Kind::Other {
+        let physical = schema.physical_type();
+        if Kind::of(schema) == Kind::Other {
             let what = format!(
-                "values of the type {}, alone or in others: numbers and text of their own are read",
-                schema.physical_type()
+                "values of the type {physical}, alone or in others: numbers and text of their own are read"
             );
             return Err(Fault::Column { column: name, what });
         }
-        let (unsigned, divisor) = (is_unsigned(&schema), divisor(&schema));
-        let pages = Box::new(Pages::open(source, chunk, full != 0, rows, budget)?);
-        let is_number = schema.physical_type() != Type::BYTE_ARRAY;
-        let values = match schema.physical_type() {
-            Type::INT32 => Values::Narrow(ColumnReaderImpl::new(schema, pages), Vec::new()),
-            Type::INT64 => Values::Wide(ColumnReaderImpl::new(schema, pages), Vec::new()),
-            _ => Values::Octets(ColumnReaderImpl::new(schema, pages), Vec::new()),
-        };
-        let text = (as_text && is_number).then(Vec::new);
+        let form = Form { physical, unsigned: is_unsigned(schema), divisor: divisor(schema) };
         Ok(Self {
             name,
-            values,
+            pages: Pages::open(source, chunk, schema.max_def_level() != 0, budget)?,
+            form,
+            dictionary: Dictionary::default(),
+            page: Rows::default(),
             levels: Vec::new(),
-            full,
             places: Vec::new(),
-            text,
-            unsigned,
-            divisor,
+            indexes: Vec::new(),
+            texts: Vec::new(),
+            numbers: Vec::new(),
+            shown: Vec::new(),
+            as_text: as_text && physical != Type::BYTE_ARRAY,
         })
     }
 
-    /// Reads the next `rows`.
+    /// How many rows can be read at once: what is left of a page.
+    ///
+    /// # Errors
+    /// Where there are no more, or the next page cannot be read.
+    pub fn ready(&mut self) -> Result<usize, Fault> {
+        while self.page.left == 0 {
+            let page = self.pages.next().map_err(|fault| self.own(fault))?;
+            match page {
+                None => return Err(self.fault("fewer rows than the metadata says")),
+                Some(Page::Dictionary(octets, count)) => {
+                    self.dictionary =
+                        Dictionary::of(octets, count, self.form).ok_or_else(|| {
+                            self.fault("a dictionary that has fewer values than it says")
+                        })?;
+                }
+                Some(Page::Data { rows, levels, values, are_indexes }) => {
+                    let width = values.first().copied().unwrap_or(0).into();
+                    if are_indexes && width > 32 {
+                        return Err(self.fault("indexes that are too wide"));
+                    }
+                    let indexes =
+                        are_indexes.then(|| Runs::new(values.slice(values.len().min(1)..), width));
+                    let levels = levels.map(|levels| Runs::new(levels, 1));
+                    self.page = Rows { left: rows, levels, values, at: 0, indexes };
+                }
+            }
+        }
+        Ok(self.page.left)
+    }
+
+    /// Reads the next `rows`, as many as [`Self::ready`] said or fewer.
     ///
     /// # Errors
     /// Where there are fewer, or they cannot be read.
     pub fn read(&mut self, rows: usize) -> Result<(), Fault> {
-        let Self { values, levels, full, places, .. } = self;
-        levels.clear();
-        let read = match values {
-            Values::Narrow(reader, values) => fill(reader, rows, levels, *full, values),
-            Values::Wide(reader, values) => fill(reader, rows, levels, *full, values),
-            Values::Octets(reader, values) => fill(reader, rows, levels, *full, values),
-        };
-        let (read, there) = read.map_err(|fault| match fault {
-            Fault::Malformed(what) => Fault::Column { column: self.name.clone(), what },
-            other => other,
-        })?;
-        if read != rows {
-            let what = "fewer rows than the metadata says".to_owned();
-            return Err(Fault::Column { column: self.name.clone(), what });
-        }
+        self.fill(rows).ok_or_else(|| self.fault("a page that has fewer values than it says"))
+    }
+
+    fn fill(&mut self, rows: usize) -> Option<()> {
+        let Self { page, levels, places, indexes, texts, numbers, dictionary, form, .. } = self;
+        page.left = page.left.checked_sub(rows)?;
+        let mut count = rows;
         places.clear();
-        if there != rows {
-            let mut next = 0;
-            places.extend(levels.iter().map(|level| {
-                let has = *level == *full;
-                next += u32::from(has);
-                if has { next - 1 } else { NOWHERE }
-            }));
-        }
-        let (unsigned, divisor) = (self.unsigned, self.divisor);
-        if let Some(text) = &mut self.text {
-            let shown = |number: i128| ByteArray::from(number.to_string().into_bytes());
-            text.clear();
-            match &self.values {
-                Values::Narrow(_, numbers) => {
-                    text.extend(numbers.iter().map(|number| shown(narrow(*number, unsigned))));
-                }
-                Values::Wide(_, numbers) => {
-                    text.extend(
-                        numbers.iter().map(|number| shown(wide(*number, unsigned, divisor))),
-                    );
-                }
-                Values::Octets(..) => {}
+        if let Some(runs) = &mut page.levels {
+            levels.clear();
+            runs.read(rows, levels)?;
+            count = levels.iter().map(|level| (*level & 1) as usize).sum();
+            if count != rows {
+                let mut next = 0;
+                places.extend(levels.iter().map(|level| {
+                    next += *level & 1;
+                    if *level & 1 == 1 { next - 1 } else { NOWHERE }
+                }));
             }
         }
-        Ok(())
+        indexes.clear();
+        texts.clear();
+        numbers.clear();
+        match (&mut page.indexes, form.physical) {
+            (Some(runs), physical) => {
+                runs.read(count, indexes)?;
+                let most = indexes.iter().max().map_or(0, |most| *most as usize + 1);
+                if physical == Type::BYTE_ARRAY {
+                    dictionary.texts.get(..most)?;
+                } else {
+                    let known = dictionary.numbers.get(..most)?;
+                    numbers.extend(indexes.iter().map(|index| known[*index as usize]));
+                }
+            }
+            (None, Type::BYTE_ARRAY) => {
+                page.at = texts_of(&page.values, page.at, count, texts)?;
+            }
+            (None, _) => page.at = numbers_of(&page.values, page.at, count, *form, numbers)?,
+        }
+        if self.as_text {
+            self.show();
+        }
+        Some(())
+    }
+
+    /// Writes numbers as text.
+    fn show(&mut self) {
+        use std::io::Write as _;
+        let Self { numbers, shown, texts, .. } = self;
+        shown.clear();
+        for number in numbers {
+            let begin = shown.len();
+            let _ = write!(shown, "{number}");
+            texts.push((begin as u32, (shown.len() - begin) as u32));
+        }
     }
 
     /// The value of one of the rows that were read last.
@@ -178,59 +242,98 @@ impl Column {
             Some(place) => *place as usize,
             None => row,
         };
-        if let Some(text) = &self.text {
-            return Cell::Octets(text[place].data());
+        if self.form.physical != Type::BYTE_ARRAY {
+            return match self.as_text {
+                true => Cell::Octets(part(&self.shown, self.texts[place])),
+                false => Cell::Number(self.numbers[place]),
+            };
         }
-        match &self.values {
-            Values::Narrow(_, numbers) => Cell::Number(narrow(numbers[place], self.unsigned)),
-            Values::Wide(_, numbers) => {
-                Cell::Number(wide(numbers[place], self.unsigned, self.divisor))
+        match self.page.indexes {
+            Some(_) => {
+                let text = self.dictionary.texts[self.indexes[place] as usize];
+                Cell::Octets(part(&self.dictionary.octets, text))
             }
-            Values::Octets(_, octets) => Cell::Octets(octets[place].data()),
+            None => Cell::Octets(part(&self.page.values, self.texts[place])),
+        }
+    }
+
+    fn fault(&self, what: &str) -> Fault {
+        Fault::Column { column: self.name.clone(), what: what.to_owned() }
+    }
+
+    /// What is malformed is so in this column.
+    fn own(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Malformed(what) => self.fault(&what),
+            other => other,
         }
     }
 }
 
-/// Reads `rows`; says how many there were, and how many of them have a value.
-fn fill<T: DataType>(
-    reader: &mut ColumnReaderImpl<T>,
-    rows: usize,
-    levels: &mut Vec<i16>,
-    full: i16,
-    values: &mut Vec<T::T>,
-) -> Result<(usize, usize), Fault> {
-    values.clear();
-    let levels = (full != 0).then_some(levels);
-    let (read, there, _) = reader.read_records(rows, levels, None, values)?;
-    Ok((read, there))
-}
-
-#[inline(always)]
-fn narrow(number: i32, unsigned: bool) -> i128 {
-    if unsigned { i128::from(number.cast_unsigned()) } else { i128::from(number) }
-}
-
-#[inline(always)]
-fn wide(number: i64, unsigned: bool, divisor: i64) -> i128 {
-    if divisor != 1 {
-        i128::from(number.div_euclid(divisor))
-    } else if unsigned {
-        i128::from(number.cast_unsigned())
-    } else {
-        i128::from(number)
+impl Dictionary {
+    /// Of `count` plain values.
+    fn of(octets: Bytes, count: usize, form: Form) -> Option<Self> {
+        let (mut texts, mut numbers) = (Vec::new(), Vec::new());
+        match form.physical {
+            Type::BYTE_ARRAY => texts_of(&octets, 0, count, &mut texts)?,
+            _ => numbers_of(&octets, 0, count, form, &mut numbers)?,
+        };
+        Some(Self { octets, texts, numbers })
     }
+}
+
+#[inline(always)]
+fn part(octets: &[u8], (begin, length): (u32, u32)) -> &[u8] {
+    &octets[begin as usize..][..length as usize]
+}
+
+/// Appends the places of `count` texts, each behind its length, that begin at `at`; says where they end.
+fn texts_of(
+    octets: &[u8],
+    mut at: usize,
+    count: usize,
+    texts: &mut Vec<(u32, u32)>,
+) -> Option<usize> {
+    for _ in 0..count {
+        let length = u32::from_le_bytes(*octets.get(at..)?.first_chunk()?);
+        let end = (at + 4).checked_add(length as usize).filter(|end| *end <= octets.len())?;
+        texts.push((u32::try_from(at + 4).ok()?, length));
+        at = end;
+    }
+    Some(at)
+}
+
+/// Appends `count` numbers that begin at `at`; says where they end.
+fn numbers_of(
+    octets: &[u8],
+    at: usize,
+    count: usize,
+    form: Form,
+    numbers: &mut Vec<i64>,
+) -> Option<usize> {
+    let width = if form.physical == Type::INT32 { 4 } else { 8 };
+    let end = at.checked_add(count.checked_mul(width)?)?;
+    let octets = octets.get(at..end)?;
+    match width {
+        4 => numbers.extend(octets.as_chunks().0.iter().map(|octets| match form.unsigned {
+            true => i64::from(u32::from_le_bytes(*octets)),
+            false => i64::from(i32::from_le_bytes(*octets)),
+        })),
+        _ if form.divisor == 1 => {
+            numbers.extend(octets.as_chunks().0.iter().map(|octets| i64::from_le_bytes(*octets)));
+        }
+        _ => {
+            let seconds = |octets: &[u8; 8]| i64::from_le_bytes(*octets).div_euclid(form.divisor);
+            numbers.extend(octets.as_chunks().0.iter().map(seconds));
+        }
+    }
+    Some(end)
 }
 
 fn is_unsigned(schema: &ColumnDescriptor) -> bool {
     match schema.logical_type_ref() {
         Some(LogicalType::Integer(integer)) => !integer.is_signed,
-        _ => matches!(
-            schema.converted_type(),
-            ConvertedType::UINT_8
-                | ConvertedType::UINT_16
-                | ConvertedType::UINT_32
-                | ConvertedType::UINT_64
-        ),
+        _ => schema.converted_type() == ConvertedType::UINT_32,
     }
 }
 

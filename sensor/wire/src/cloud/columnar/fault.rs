@@ -1,6 +1,9 @@
 //! What is wrong with a Parquet file.
 
-use std::io;
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use parquet::{basic::CompressionCodec, errors::ParquetError};
 
@@ -81,4 +84,14 @@ impl From<Fault> for io::Error {
             other => Self::new(io::ErrorKind::InvalidData, other),
         }
     }
+}
+
+/// What the crate `parquet` says, also where it panics.
+///
+/// # Errors
+/// What it says.
+pub fn guarded<T>(read: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(ParquetError::General("its structure contradicts itself".to_owned()).into())
+    })
 }

@@ -1,39 +1,34 @@
 //! Parquet files, read a row group at a time: only the columns somebody wants, in bounded memory, whatever the file claims.
 //!
 //! * [`source`]: octets that can be read at any place. [`pages`]: pages of a column, decompressed within bounds.
-//! * [`delta`]: encodings that could claim any amount of memory, written out. [`column`]: values of a column by row.
+//! * [`delta`]: encodings by differences, written out. [`runs`]: numbers of few bits. [`column`]: values of a column by row.
 //! * [`fault`]: what is wrong with a file. [`limits`]: what it may claim.
 //!
-//! The layout of the metadata and the encodings of values are those of the crate `parquet`. What it would allocate on a file's word is checked
-//! here before it sees it, and what it panics on becomes a [`Fault`].
+//! The crate `parquet` reads metadata and headers of pages, and what it panics on becomes a [`Fault`]. Pages are decompressed and decoded here: the
+//! crate allocates on a file's word there, copies a reference with every text, and is compiled without optimization for that.
 
 pub mod column;
 mod delta;
 pub mod fault;
 mod limits;
 mod pages;
+mod runs;
 pub mod source;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use parquet::{
-    errors::ParquetError,
-    file::{
-        FOOTER_SIZE,
-        metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader},
-    },
+use parquet::file::{
+    FOOTER_SIZE,
+    metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader},
 };
 
 use self::{
     column::{Column, Kind},
-    fault::Fault,
+    fault::{Fault, guarded},
     limits::{MOST_COLUMNS, MOST_METADATA, ROWS_PER_OCTET},
     pages::Budget,
     source::{Seekable, Source},
@@ -122,7 +117,7 @@ impl File {
         let budget = Budget::default();
         let column = |(place, as_text): &(usize, bool)| {
             let chunk = metadata.column(*place);
-            Column::open(&self.source, schema.column(*place), chunk, rows, *as_text, &budget)
+            Column::open(&self.source, &schema.column(*place), chunk, *as_text, &budget)
         };
         let columns = wanted.iter().map(column).collect::<Result<_, _>>()?;
         Ok(Group { columns, left: rows })
@@ -147,18 +142,18 @@ impl Group {
     /// # Errors
     /// Where a column cannot be read, or ends before the others. There is no way on in this group then.
     pub fn read(&mut self) -> Result<usize, Fault> {
-        let rows = STEP.min(usize::try_from(self.left).unwrap_or(STEP));
+        let mut rows = STEP.min(usize::try_from(self.left).unwrap_or(STEP));
+        if rows == 0 {
+            return Ok(0);
+        }
+        // As far as the pages of all columns go.
         for column in &mut self.columns {
-            guarded(|| column.read(rows))?;
+            rows = rows.min(column.ready()?);
+        }
+        for column in &mut self.columns {
+            column.read(rows)?;
         }
         self.left -= rows as u64;
         Ok(rows)
     }
-}
-
-/// What the crate says, also where it panics.
-fn guarded<T>(read: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(ParquetError::General("its structure contradicts itself".to_owned()).into())
-    })
 }

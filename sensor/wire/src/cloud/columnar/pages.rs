@@ -1,6 +1,6 @@
-//! The pages of a column: decompressed, and checked for what would make the crate `parquet` allocate or panic.
+//! The pages of a column, decompressed within bounds.
 //!
-//! The crate reads the pages as if they were not compressed: its own decompressors make as much of a page as it happens to hold.
+//! The crate `parquet` reads their headers, as if they were not compressed: its own decompressors make as much of a page as it happens to hold.
 
 use std::{
     io::Read,
@@ -13,8 +13,8 @@ use std::{
 use bytes::Bytes;
 use parquet::{
     basic::{CompressionCodec, Encoding, Type},
-    column::page::{Page, PageMetadata, PageReader},
-    errors::{ParquetError, Result},
+    column::page::{Page as Raw, PageReader as _},
+    errors::ParquetError,
     file::{
         metadata::ColumnChunkMetaData, reader::Length as _, serialized_reader::SerializedPageReader,
     },
@@ -22,7 +22,7 @@ use parquet::{
 
 use super::{
     delta,
-    fault::Fault,
+    fault::{Fault, guarded},
     limits::{MOST_HELD, MOST_PAGE},
     source::Source,
 };
@@ -30,11 +30,29 @@ use super::{
 /// Octets of the largest window of zstd: that of its highest ordinary level.
 const ZSTD_WINDOW: u32 = 23;
 /// What a value of a dictionary costs, beside its octets.
-const VALUE: usize = size_of::<Bytes>() + size_of::<usize>();
+const VALUE: usize = 8;
 
 /// Octets of pages in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Budget(Arc<AtomicUsize>);
+
+/// A page as it is to be read.
+#[derive(Debug)]
+pub enum Page {
+    /// Values that later pages name by number, plain; how many.
+    Dictionary(Bytes, usize),
+    /// Rows.
+    Data {
+        /// How many.
+        rows: usize,
+        /// Which of them have a value, in runs; none where each has one.
+        levels: Option<Bytes>,
+        /// Their values, plain or as indexes.
+        values: Bytes,
+        /// The values are indexes into the dictionary.
+        are_indexes: bool,
+    },
+}
 
 /// The pages of one column in one row group.
 pub struct Pages {
@@ -42,7 +60,6 @@ pub struct Pages {
     codec: CompressionCodec,
     physical: Type,
     has_levels: bool,
-    has_dictionary: bool,
     budget: Budget,
     /// Octets of the dictionary, and of the page that was read last.
     held: [usize; 2],
@@ -55,14 +72,13 @@ impl Pages {
         source: &Arc<Source>,
         chunk: &ColumnChunkMetaData,
         has_levels: bool,
-        rows: u64,
         budget: &Budget,
-    ) -> Result<Self> {
+    ) -> Result<Self, Fault> {
         let begin = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
         let end = begin.checked_add(chunk.compressed_size());
         let is_there = |end: i64| u64::try_from(end).is_ok_and(|end| end <= source.len());
         if begin < 0 || chunk.compressed_size() < 0 || !end.is_some_and(is_there) {
-            return Err(Fault::Cut.into());
+            return Err(Fault::Cut);
         }
         let codec = chunk.compression_codec();
         match codec {
@@ -70,166 +86,123 @@ impl Pages {
             | CompressionCodec::SNAPPY
             | CompressionCodec::GZIP
             | CompressionCodec::ZSTD => {}
-            other => return Err(Fault::Codec(other).into()),
+            other => return Err(Fault::Codec(other)),
         }
         let plain = chunk.clone().into_builder();
         let plain = plain.set_compression_codec(CompressionCodec::UNCOMPRESSED).build()?;
-        let rows = usize::try_from(rows)?;
         Ok(Self {
-            inner: SerializedPageReader::new(source.clone(), &plain, rows, None)?,
+            inner: SerializedPageReader::new(source.clone(), &plain, 0, None)?,
             codec,
             physical: chunk.column_type(),
             has_levels,
-            has_dictionary: false,
             budget: budget.clone(),
             held: [0; 2],
         })
     }
 
-    /// A page as it is to be read: decompressed, in an encoding that claims nothing.
-    fn plain(&mut self, page: Page) -> Result<Page> {
+    /// The next page; none at the end.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is too large.
+    pub fn next(&mut self) -> Result<Option<Page>, Fault> {
+        let Some(page) = guarded(|| Ok(self.inner.get_next_page()?))? else { return Ok(None) };
         match page {
-            Page::DictionaryPage { buf, num_values, encoding, is_sorted } => {
-                let buf = self.decompressed(&buf)?;
-                let values = num_values as usize;
-                let there = match self.physical {
-                    Type::INT32 => buf.len() / 4,
-                    Type::INT64 => buf.len() / 8,
-                    _ => texts(&buf).unwrap_or(0),
-                };
-                if values > there {
+            Raw::DictionaryPage { buf, num_values, .. } => {
+                let (buf, values) = (self.decompressed(&buf)?, num_values as usize);
+                // No value is shorter than four octets.
+                if values > buf.len() / 4 {
                     return Err(malformed("a dictionary that has fewer values than it says"));
                 }
                 self.hold(0, buf.len() + values * VALUE)?;
-                self.has_dictionary = true;
-                Ok(Page::DictionaryPage { buf, num_values, encoding, is_sorted })
+                Ok(Some(Page::Dictionary(buf, values)))
             }
-            Page::DataPage {
-                buf,
-                num_values,
-                encoding,
-                def_level_encoding,
-                rep_level_encoding,
-                statistics,
-            } => {
+            Raw::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
                 let buf = self.decompressed(&buf)?;
-                let (mut levels, mut values) = (0, num_values);
+                let mut levels = 0..0;
                 if self.has_levels {
                     if def_level_encoding != Encoding::RLE {
                         return Err(malformed("levels that are not encoded by RLE"));
                     }
                     let size = buf.first_chunk().map(|size| u32::from_le_bytes(*size) as usize);
-                    levels = 4 + size.unwrap_or(usize::MAX >> 1);
-                    let runs = buf.get(4..levels).and_then(|runs| present(runs, num_values));
-                    values =
-                        runs.ok_or_else(|| malformed("a page that has fewer levels than values"))?;
+                    levels = 4..4 + size.unwrap_or(usize::MAX >> 1);
                 }
-                let (buf, encoding) = self.values(buf, levels, values, encoding)?;
-                Ok(Page::DataPage {
-                    buf,
-                    num_values,
-                    encoding,
-                    def_level_encoding,
-                    rep_level_encoding,
-                    statistics,
-                })
+                self.page(&buf, levels, num_values as usize, encoding).map(Some)
             }
-            Page::DataPageV2 {
+            Raw::DataPageV2 {
                 buf,
                 num_values,
                 encoding,
-                num_nulls,
-                num_rows,
                 def_levels_byte_len,
                 rep_levels_byte_len,
                 is_compressed,
-                statistics,
+                ..
             } => {
-                let levels = def_levels_byte_len as usize + rep_levels_byte_len as usize;
-                if levels > buf.len() || num_nulls > num_values {
-                    return Err(malformed("a page whose parts are larger than it"));
+                let begin = rep_levels_byte_len as usize;
+                let end = begin + def_levels_byte_len as usize;
+                if end > buf.len() {
+                    return Err(malformed("a page whose levels are longer than it"));
                 }
                 let buf = if is_compressed && self.codec != CompressionCodec::UNCOMPRESSED {
-                    let values = self.decompressed(&buf.slice(levels..))?;
-                    [&buf[..levels], &values].concat().into()
+                    let values = self.decompressed(&buf.slice(end..))?;
+                    [&buf[..end], &values].concat().into()
                 } else {
                     buf
                 };
-                let (buf, encoding) = self.values(buf, levels, num_values - num_nulls, encoding)?;
-                Ok(Page::DataPageV2 {
-                    buf,
-                    num_values,
-                    encoding,
-                    num_nulls,
-                    num_rows,
-                    def_levels_byte_len,
-                    rep_levels_byte_len,
-                    is_compressed: false,
-                    statistics,
-                })
+                self.page(&buf, begin..end, num_values as usize, encoding).map(Some)
             }
         }
     }
 
-    /// The octets of a page whose values begin behind `levels`, and their encoding.
-    fn values(
+    /// A page of `rows`, of which `levels` say which have a value.
+    fn page(
         &mut self,
-        buf: Bytes,
-        levels: usize,
-        most: u32,
+        buf: &Bytes,
+        levels: std::ops::Range<usize>,
+        rows: usize,
         encoding: Encoding,
-    ) -> Result<(Bytes, Encoding)> {
-        let Some(values) = buf.get(levels..) else {
+    ) -> Result<Page, Fault> {
+        if levels.end > buf.len() {
             return Err(malformed("a page whose levels are longer than it"));
-        };
-        let buf = match encoding {
-            Encoding::PLAIN => {
-                let is_text = self.physical == Type::BYTE_ARRAY;
-                if is_text && texts(values).is_none_or(|there| there < most as usize) {
-                    return Err(malformed("a page that has fewer values than it says"));
-                }
-                buf
-            }
-            Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => {
-                if !self.has_dictionary || values.first().is_some_and(|width| *width > 32) {
-                    return Err(malformed("a page that refers to a dictionary which is not there"));
-                }
-                self.hold(1, buf.len())?;
-                return Ok((buf, encoding));
-            }
+        }
+        let mut values = buf.slice(levels.end..);
+        let mut are_indexes = false;
+        match encoding {
+            Encoding::PLAIN => {}
+            Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => are_indexes = true,
             Encoding::DELTA_BINARY_PACKED
             | Encoding::DELTA_LENGTH_BYTE_ARRAY
             | Encoding::DELTA_BYTE_ARRAY => {
-                let mut plain = buf[..levels].to_vec();
-                delta::write_out(self.physical, encoding, values, most as usize, &mut plain)
+                let mut plain = Vec::new();
+                delta::write_out(self.physical, encoding, &values, rows, &mut plain)
                     .ok_or_else(|| malformed("a page of differences that do not add up"))?;
-                plain.into()
+                values = plain.into();
             }
             other => return Err(malformed(&format!("the encoding {other}, which is not read"))),
-        };
-        self.hold(1, buf.len())?;
-        Ok((buf, Encoding::PLAIN))
+        }
+        self.hold(1, levels.end + values.len())?;
+        let levels = self.has_levels.then(|| buf.slice(levels));
+        Ok(Page::Data { rows, levels, values, are_indexes })
     }
 
     /// Accounts for what takes the place of what was held before.
-    fn hold(&mut self, place: usize, octets: usize) -> Result<()> {
+    fn hold(&mut self, place: usize, octets: usize) -> Result<(), Fault> {
         let before = std::mem::replace(&mut self.held[place], octets);
         self.budget.0.fetch_sub(before, Relaxed);
         if self.budget.0.fetch_add(octets, Relaxed) + octets > MOST_HELD {
-            return Err(Fault::Held.into());
+            return Err(Fault::Held);
         }
         Ok(())
     }
 
     /// A page without its compression.
-    fn decompressed(&self, page: &Bytes) -> Result<Bytes> {
+    fn decompressed(&self, page: &Bytes) -> Result<Bytes, Fault> {
         let mut plain = Vec::new();
         match self.codec {
             _ if page.is_empty() => {}
             CompressionCodec::SNAPPY => {
                 let length = snap::raw::decompress_len(page).map_err(compression)?;
                 if length > MOST_PAGE {
-                    return Err(Fault::Page(length as u64).into());
+                    return Err(Fault::Page(length as u64));
                 }
                 plain.resize(length, 0);
                 let mut decoder = snap::raw::Decoder::new();
@@ -255,84 +228,16 @@ impl Drop for Pages {
     }
 }
 
-/// How many plain texts there are, each behind its length; none where the last one is not whole.
-fn texts(mut octets: &[u8]) -> Option<usize> {
-    let mut count = 0;
-    while !octets.is_empty() {
-        let (length, rest) = octets.split_first_chunk::<4>()?;
-        octets = rest.get(u32::from_le_bytes(*length) as usize..)?;
-        count += 1;
-    }
-    Some(count)
-}
-
-/// How many of the first `rows` have a value, by levels of one bit in runs (RLE and bit-packed); none where there are fewer.
-fn present(mut levels: &[u8], rows: u32) -> Option<u32> {
-    let (mut left, mut count) = (rows, 0);
-    while left > 0 {
-        let header = delta::varint(&mut levels)?;
-        if header & 1 == 0 {
-            let (level, rest) = levels.split_first()?;
-            let run = left.min(u32::try_from(header >> 1).unwrap_or(u32::MAX));
-            count += if *level == 0 { 0 } else { run };
-            (left, levels) = (left - run, rest);
-            // A run of nothing leads nowhere.
-            if run == 0 {
-                return None;
-            }
-        } else {
-            // Eight levels an octet, the first one in the lowest bit. The last ones may stand for no rows.
-            let wanted = usize::try_from(header >> 1).ok()?.min(left.div_ceil(8) as usize);
-            let (bits, rest) = levels.split_at_checked(wanted)?;
-            for octet in bits {
-                let run = left.min(8);
-                count += (octet & (0xff_u8 >> (8 - run))).count_ones();
-                left -= run;
-            }
-            levels = rest;
-            if wanted == 0 {
-                return None;
-            }
-        }
-    }
-    Some(count)
-}
-
 /// Reads to the end, unless that is further away than a page is long.
-fn bounded(reader: impl Read, plain: &mut Vec<u8>) -> Result<()> {
+fn bounded(reader: impl Read, plain: &mut Vec<u8>) -> Result<(), Fault> {
     let read = reader.take(MOST_PAGE as u64 + 1).read_to_end(plain).map_err(compression)?;
-    if read > MOST_PAGE { Err(Fault::Page(read as u64).into()) } else { Ok(()) }
+    if read > MOST_PAGE { Err(Fault::Page(read as u64)) } else { Ok(()) }
 }
 
-fn compression(error: impl std::fmt::Display) -> ParquetError {
+fn compression(error: impl std::fmt::Display) -> Fault {
     malformed(&format!("a page that cannot be decompressed: {error}"))
 }
 
-fn malformed(what: &str) -> ParquetError {
-    Fault::Malformed(what.to_owned()).into()
-}
-
-impl Iterator for Pages {
-    type Item = Result<Page>;
-
-    fn next(&mut self) -> Option<Result<Page>> {
-        self.get_next_page().transpose()
-    }
-}
-
-impl PageReader for Pages {
-    fn get_next_page(&mut self) -> Result<Option<Page>> {
-        match self.inner.get_next_page()? {
-            Some(page) => self.plain(page).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.inner.peek_next_page()
-    }
-
-    fn skip_next_page(&mut self) -> Result<()> {
-        self.inner.skip_next_page()
-    }
+fn malformed(what: &str) -> Fault {
+    ParquetError::General(what.to_owned()).into()
 }
