@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write as _,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -29,42 +29,40 @@ const RUNS: usize = 3;
 const STREAM: u64 = 5 << 30;
 /// MiB that the sensor may have in memory, however large an object is.
 const MEMORY: u64 = 150;
+/// Files, and what DuckDB reads them by: of each log text, gzip and Parquet, and messages.
+const FILES: [(&str, &str); 7] = [
+    ("version 2", CSV),
+    ("version 2, gzip", ZIPPED),
+    ("version 2, Parquet", "read_parquet(FILE)"),
+    ("version 5", CSV),
+    ("version 5, gzip", ZIPPED),
+    ("version 5, Parquet", "read_parquet(FILE)"),
+    ("version 2, CloudWatch", ""),
+];
+const CSV: &str = "read_csv(FILE, delim=' ', header=true, nullstr='-', quote='', escape='')";
+const ZIPPED: &str =
+    "read_csv(FILE, delim=' ', header=true, nullstr='-', quote='', escape='', compression='gzip')";
+/// Says that files are to be made, and where.
+const MAKE: &str = "--make";
 /// A Python that knows DuckDB.
 const PYTHON: &str = "SENSOR_PYTHON";
 
 fn main() -> Result<()> {
-    let directory = tempfile::tempdir()?;
-    let at = |name: &str| directory.path().join(name);
-    let [v2, v5] = made::logs(RECORDS);
-    let mut rows: Vec<(&str, PathBuf, &str)> = Vec::new();
-    for (text, names) in [
-        (&v2, ["version 2", "version 2, gzip", "version 2, Parquet"]),
-        (&v5, ["version 5", "version 5, gzip", "version 5, Parquet"]),
-    ] {
-        let files = [at(&format!("{}.log", names[0])), at(names[1]), at(names[2])];
-        fs::write(&files[0], text)?;
-        let mut zipped = GzEncoder::new(File::create(&files[1])?, Compression::default());
-        zipped.write_all(text.as_bytes())?;
-        zipped.finish()?;
-        let writing = testing::Writing { rows: [250_000, 20_000], ..testing::Writing::default() };
-        fs::write(&files[2], testing::parquet(text, &writing))?;
-        let csv = "read_csv(FILE, delim=' ', header=true, nullstr='-', quote='', escape='')";
-        let zipped = "read_csv(FILE, delim=' ', header=true, nullstr='-', quote='', escape='', compression='gzip')";
-        for ((name, file), reader) in
-            names.into_iter().zip(files).zip([csv, zipped, "read_parquet(FILE)"])
-        {
-            rows.push((name, file, reader));
-        }
+    let mut arguments = std::env::args_os().skip_while(|argument| argument != MAKE).skip(1);
+    if let Some(directory) = arguments.next() {
+        return make(Path::new(&directory));
     }
-    let messages = at("messages");
-    fs::write(&messages, made::subscription(&v2))?;
-    rows.push(("version 2, CloudWatch", messages, ""));
+    let directory = tempfile::tempdir()?;
+    // A process begins with the memory of the one that started it, as far as its peak is concerned: so somebody else makes the files.
+    let mut maker = Command::new(std::env::current_exe()?);
+    ensure!(maker.arg(MAKE).arg(directory.path()).status()?.success(), "no files");
     println!("{RECORDS} records a file; whole processes, user and system time, median of {RUNS}");
     println!(
         "{:<24}{:>9}{:>8}{:>12}{:>10}{:>13}{:>17}",
         "", "MB", "CPU, s", "M records/s", "RSS, MiB", "DuckDB, s", "DuckDB, RSS MiB"
     );
-    for (name, file, reader) in &rows {
+    for (name, reader) in FILES {
+        let file = &directory.path().join(name);
         let own = median(|| sensor(file))?;
         let other = match python().filter(|_| !reader.is_empty()) {
             Some(python) => Some(median(|| duckdb(&python, file, reader))?),
@@ -87,12 +85,32 @@ fn main() -> Result<()> {
             "DuckDB is not compared: {PYTHON} names no Python; `cargo xtask bench cloud` finds one"
         );
     }
-    stream(&v2)
+    stream(&directory.path().join(FILES[0].0))
+}
+
+/// Makes the files.
+fn make(directory: &Path) -> Result<()> {
+    let logs = made::logs(RECORDS);
+    for (text, names) in logs.iter().zip(FILES.chunks(3)) {
+        let file = |kind: usize| directory.join(names[kind].0);
+        fs::write(file(0), text)?;
+        let mut zipped = GzEncoder::new(File::create(file(1))?, Compression::default());
+        zipped.write_all(text.as_bytes())?;
+        zipped.finish()?;
+        let writing = testing::Writing { rows: [250_000, 20_000], ..testing::Writing::default() };
+        fs::write(file(2), testing::parquet(text, &writing))?;
+    }
+    let messages = FILES.last().context("no files")?.0;
+    Ok(fs::write(directory.join(messages), made::subscription(&logs[0]))?)
 }
 
 /// An object as large as nobody's, from standard input.
-fn stream(text: &str) -> Result<()> {
-    let records = text.find('\n').map_or(text, |end| &text[end + 1..]).as_bytes();
+fn stream(file: &Path) -> Result<()> {
+    let mut begin = String::new();
+    File::open(file)?.take(4 << 20).read_to_string(&mut begin)?;
+    let (from, to) = (begin.find('\n'), begin.rfind('\n'));
+    let records = &begin[from.context("no line")? + 1..=to.context("no line")?];
+    let (count, records) = (records.lines().count() as u64, records.as_bytes());
     let mut child = Command::new(release_binary())
         .args(["decode", "--as", "aws", "--ledger", "-"])
         .stdin(Stdio::piped())
@@ -110,7 +128,7 @@ fn stream(text: &str) -> Result<()> {
         "{} GB from standard input: {:.2} s, {:.2} M records/s, {} MiB",
         (times * records.len() as u64) / 1_000_000_000,
         cost.time.as_secs_f64(),
-        (times * RECORDS) as f64 / cost.time.as_secs_f64() / 1e6,
+        (times * count) as f64 / cost.time.as_secs_f64() / 1e6,
         cost.memory >> 20
     );
     ensure!(cost.memory >> 20 <= MEMORY, "more than {MEMORY} MiB in memory");
