@@ -106,7 +106,7 @@ struct Rows {
 const NOWHERE: u32 = u32::MAX;
 
 impl Column {
-    /// A column of a row group.
+    /// A column of a row group of `rows`.
     ///
     /// # Errors
     /// Where it holds something else than numbers or text, or its metadata cannot be true.
@@ -114,6 +114,7 @@ impl Column {
         source: &Arc<Source>,
         schema: &ColumnDescriptor,
         chunk: &ColumnChunkMetaData,
+        rows: u64,
         as_text: bool,
         budget: &Budget,
     ) -> Result<Self, Fault> {
@@ -128,7 +129,7 @@ impl Column {
         let form = Form { physical, unsigned: is_unsigned(schema), divisor: divisor(schema) };
         Ok(Self {
             name,
-            pages: Pages::open(source, chunk, schema.max_def_level() != 0, budget)?,
+            pages: Pages::open(source, chunk, schema.max_def_level() != 0, rows, budget)?,
             form,
             dictionary: Dictionary::default(),
             page: Rows::default(),

@@ -34,8 +34,13 @@ pub enum Fault {
     /// More rows than its octets can hold.
     #[error("the Parquet file claims a row group of {0} rows: its octets cannot hold so many")]
     Rows(i64),
+    /// More octets than compression can have made so few of.
+    #[error("the Parquet file claims {0} octets before compression: it cannot hold so many")]
+    Plain(u64),
     /// A page that nobody would write.
-    #[error("the Parquet file has a page of {0} octets or more: {MOST_PAGE} are read")]
+    #[error(
+        "the Parquet file has a page of {0} octets or more: {MOST_PAGE} are read, and no more than the metadata says"
+    )]
     Page(u64),
     /// Pages that have to be in memory together.
     #[error("the Parquet file has pages that need more than {MOST_HELD} octets of memory together")]

@@ -29,7 +29,7 @@ use parquet::file::{
 use self::{
     column::{Column, Kind},
     fault::{Fault, guarded},
-    limits::{MOST_COLUMNS, MOST_METADATA, ROWS_PER_OCTET},
+    limits::{MOST_COLUMNS, MOST_METADATA, OCTETS_PER_OCTET, ROWS_PER_OCTET},
     pages::Budget,
     source::{Seekable, Source},
 };
@@ -82,6 +82,13 @@ impl File {
                 .filter(|sum| *sum <= length.saturating_mul(ROWS_PER_OCTET))
                 .ok_or(Fault::Rows(group.num_rows()))?;
         }
+        let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+        let most = length.saturating_mul(OCTETS_PER_OCTET);
+        let sizes = chunks.map(|chunk| u64::try_from(chunk.uncompressed_size()).unwrap_or(0));
+        let plain = sizes.fold(0_u64, u64::saturating_add);
+        if plain > most {
+            return Err(Fault::Plain(plain));
+        }
         Ok(Self { source: Arc::new(Source::new(octets)), metadata, rows })
     }
 
@@ -117,7 +124,7 @@ impl File {
         let budget = Budget::default();
         let column = |(place, as_text): &(usize, bool)| {
             let chunk = metadata.column(*place);
-            Column::open(&self.source, &schema.column(*place), chunk, *as_text, &budget)
+            Column::open(&self.source, &schema.column(*place), chunk, rows, *as_text, &budget)
         };
         let columns = wanted.iter().map(column).collect::<Result<_, _>>()?;
         Ok(Group { columns, left: rows })

@@ -23,7 +23,7 @@ use parquet::{
 use super::{
     delta,
     fault::{Fault, guarded},
-    limits::{MOST_HELD, MOST_PAGE},
+    limits::{MOST_HELD, MOST_PAGE, SLACK},
     source::Source,
 };
 
@@ -61,6 +61,9 @@ pub struct Pages {
     physical: Type,
     has_levels: bool,
     budget: Budget,
+    /// Rows that may still come, and octets before compression.
+    rows: u64,
+    room: usize,
     /// Octets of the dictionary, and of the page that was read last.
     held: [usize; 2],
 }
@@ -72,6 +75,7 @@ impl Pages {
         source: &Arc<Source>,
         chunk: &ColumnChunkMetaData,
         has_levels: bool,
+        rows: u64,
         budget: &Budget,
     ) -> Result<Self, Fault> {
         let begin = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
@@ -95,6 +99,8 @@ impl Pages {
             codec,
             physical: chunk.column_type(),
             has_levels,
+            rows,
+            room: usize::try_from(chunk.uncompressed_size()).unwrap_or(0).saturating_add(SLACK),
             budget: budget.clone(),
             held: [0; 2],
         })
@@ -105,7 +111,18 @@ impl Pages {
     /// # Errors
     /// Where it cannot be read, or is too large.
     pub fn next(&mut self) -> Result<Option<Page>, Fault> {
-        let Some(page) = guarded(|| Ok(self.inner.get_next_page()?))? else { return Ok(None) };
+        let page = loop {
+            let Some(page) = guarded(|| Ok(self.inner.get_next_page()?))? else { return Ok(None) };
+            if !page.is_data_page() {
+                break page;
+            }
+            // Before anything is made of it.
+            let left = self.rows.checked_sub(page.num_values().into());
+            self.rows = left.ok_or_else(|| malformed("more rows than the metadata says"))?;
+            if page.num_values() != 0 {
+                break page;
+            }
+        };
         match page {
             Raw::DictionaryPage { buf, num_values, .. } => {
                 let (buf, values) = (self.decompressed(&buf)?, num_values as usize);
@@ -195,13 +212,14 @@ impl Pages {
     }
 
     /// A page without its compression.
-    fn decompressed(&self, page: &Bytes) -> Result<Bytes, Fault> {
+    fn decompressed(&mut self, page: &Bytes) -> Result<Bytes, Fault> {
         let mut plain = Vec::new();
+        let most = self.room.min(MOST_PAGE);
         match self.codec {
             _ if page.is_empty() => {}
             CompressionCodec::SNAPPY => {
                 let length = snap::raw::decompress_len(page).map_err(compression)?;
-                if length > MOST_PAGE {
+                if length > most {
                     return Err(Fault::Page(length as u64));
                 }
                 plain.resize(length, 0);
@@ -209,15 +227,16 @@ impl Pages {
                 decoder.decompress(page, &mut plain).map_err(compression)?;
             }
             CompressionCodec::GZIP => {
-                bounded(flate2::bufread::MultiGzDecoder::new(&page[..]), &mut plain)?;
+                bounded(flate2::bufread::MultiGzDecoder::new(&page[..]), most, &mut plain)?;
             }
             CompressionCodec::ZSTD => {
                 let mut decoder = zstd::Decoder::with_buffer(&page[..]).map_err(compression)?;
                 decoder.window_log_max(ZSTD_WINDOW).map_err(compression)?;
-                bounded(decoder, &mut plain)?;
+                bounded(decoder, most, &mut plain)?;
             }
             _ => return Ok(page.clone()),
         }
+        self.room -= plain.len();
         Ok(plain.into())
     }
 }
@@ -228,10 +247,10 @@ impl Drop for Pages {
     }
 }
 
-/// Reads to the end, unless that is further away than a page is long.
-fn bounded(reader: impl Read, plain: &mut Vec<u8>) -> Result<(), Fault> {
-    let read = reader.take(MOST_PAGE as u64 + 1).read_to_end(plain).map_err(compression)?;
-    if read > MOST_PAGE { Err(Fault::Page(read as u64)) } else { Ok(()) }
+/// Reads to the end, unless that is further away than `most` octets.
+fn bounded(reader: impl Read, most: usize, plain: &mut Vec<u8>) -> Result<(), Fault> {
+    let read = reader.take(most as u64 + 1).read_to_end(plain).map_err(compression)?;
+    if read > most { Err(Fault::Page(read as u64)) } else { Ok(()) }
 }
 
 fn compression(error: impl std::fmt::Display) -> Fault {
