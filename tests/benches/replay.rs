@@ -3,14 +3,13 @@
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},
-    mem::MaybeUninit,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
-use tests::{peers::require, program::release_binary};
+use tests::{peers::require, program::release_binary, usage};
 
 /// Packets in the capture, and between how many flows they alternate at a time.
 const PACKETS: u32 = 3_000_000;
@@ -89,28 +88,11 @@ fn median(program: &Path, arguments: &str, capture: &Path) -> Result<Duration> {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().with_context(|| format!("start {command:?}"))?;
-        costs.push(cpu_time(&child).with_context(|| format!("{command:?}"))?);
+        let cost = usage::of_ended(&child).with_context(|| format!("{command:?}"))?;
+        costs.push(cost.time);
     }
     costs.sort();
     Ok(costs[RUNS / 2])
-}
-
-/// Waits for the end of a process; the CPU time that it and its threads took.
-#[expect(unsafe_code, reason = "wait4(2) alone tells what one child took")]
-fn cpu_time(child: &Child) -> Result<Duration> {
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    let mut status = 0;
-    // SAFETY: both pointers are valid for writes, and the process is a child that nobody else waits for.
-    let waited =
-        unsafe { libc::wait4(child.id().cast_signed(), &raw mut status, 0, usage.as_mut_ptr()) };
-    ensure!(waited == child.id().cast_signed(), "wait4: {}", std::io::Error::last_os_error());
-    ensure!(libc::WIFEXITED(status), "ended by a signal");
-    // SAFETY: zeroed is a valid value, and wait4 has filled it.
-    let usage = unsafe { usage.assume_init() };
-    let time = |time: libc::timeval| {
-        Duration::new(time.tv_sec.cast_unsigned(), time.tv_usec.cast_unsigned() as u32 * 1000)
-    };
-    Ok(time(usage.ru_utime) + time(usage.ru_stime))
 }
 
 /// Ordinary traffic: TCP mostly, some UDP, one packet of eight IPv6; flows begin and end all the time.

@@ -1,8 +1,39 @@
 //! What a process costs: processor time and memory, of it and of the processes it started.
 
-use std::{fs, time::Duration};
+use std::{fs, mem::MaybeUninit, process::Child, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+
+/// What a process cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Time on a processor, user and system, of all threads.
+    pub time: Duration,
+    /// Octets of the highest resident memory.
+    pub memory: u64,
+}
+
+/// Waits for the end of a process; what it cost.
+///
+/// # Errors
+/// When it is no child, or did not end well.
+#[expect(unsafe_code, reason = "wait4(2) alone tells what one child took")]
+pub fn of_ended(child: &Child) -> Result<Cost> {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let mut status = 0;
+    // SAFETY: both pointers are valid for writes, and the process is a child that nobody else waits for.
+    let waited =
+        unsafe { libc::wait4(child.id().cast_signed(), &raw mut status, 0, usage.as_mut_ptr()) };
+    ensure!(waited == child.id().cast_signed(), "wait4: {}", std::io::Error::last_os_error());
+    ensure!(libc::WIFEXITED(status), "ended by a signal");
+    // SAFETY: zeroed is a valid value, and wait4 has filled it.
+    let usage = unsafe { usage.assume_init() };
+    let time = |time: libc::timeval| {
+        Duration::new(time.tv_sec.cast_unsigned(), time.tv_usec.cast_unsigned() as u32 * 1000)
+    };
+    let memory = usage.ru_maxrss.cast_unsigned() * 1024;
+    Ok(Cost { time: time(usage.ru_utime) + time(usage.ru_stime), memory })
+}
 
 /// Time on a processor so far, user and system, of all threads of `id` and of its descendants. That of threads which have
 /// ended is not in it.

@@ -12,6 +12,10 @@ use crate::{
 /// Crates with benchmarks: parts of the agent, and the agent as a process.
 const PACKAGES: [&str; 5] = ["sensor-core", "sensor-wire", "sensor-kernel", "sensor", "tests"];
 
+/// The benchmark that has peers in Python, and the variable by which it finds them.
+const PEERS: (&str, &str) = ("tests", "cloud");
+const PYTHON: &str = "SENSOR_PYTHON";
+
 /// `cargo xtask bench`.
 ///
 /// # Errors
@@ -31,10 +35,18 @@ pub fn run(workspace: &Workspace, name: Option<&str>) -> Result<()> {
     setup::programs(&[Need::Bench])?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, true)?;
+    let python = all.contains(&PEERS).then(|| setup::peers(workspace)).transpose();
+    let python = python.unwrap_or_else(|fault| {
+        println!("without peers in Python: {fault:#}");
+        None
+    });
     for (package, bench) in all {
         println!("\n== {bench} ==");
         let mut cargo = process::cargo();
         cargo.args(["bench", "--package", package, "--bench", bench]).env(AGENT, &agent);
+        if let Some(python) = &python {
+            cargo.env(PYTHON, python);
+        }
         process::run(&mut cargo).with_context(|| format!("benchmark {bench}"))?;
     }
     Ok(())

@@ -16,7 +16,7 @@ pub enum Content {
     Exports,
     /// Flow logs of clouds, each file in the format that its first octets tell
     Cloud,
-    /// VPC and transit gateway flow logs of AWS as text
+    /// VPC and transit gateway flow logs of AWS as text, JSON or Parquet
     Aws,
     /// Flow logs of Azure, of network security groups and of virtual networks
     Azure,

@@ -1,30 +1,54 @@
 //! How fast flow logs of clouds are decoded on one core, from memory.
-//!
-//! The logs are made: a few hundred interfaces, addresses and counts of all lengths.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::{fmt::Write as _, hint::black_box, time::Instant};
+use std::{fmt::Write as _, hint::black_box, sync::Arc, time::Instant};
 
+use sensor_core::flow::batch::FlowBatch;
 use sensor_wire::cloud::{
-    decoder::{Decoder, Hints},
+    decoder::{Decoder, Hints, Table},
     flows::Flows,
     format::Format,
 };
 
-const RECORDS: usize = 200_000;
-const V2: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
-const V5: &str = "version srcaddr dstaddr srcport dstport protocol start end type packets bytes account-id vpc-id subnet-id instance-id interface-id region az-id sublocation-type sublocation-id action tcp-flags pkt-srcaddr pkt-dstaddr pkt-src-aws-service pkt-dst-aws-service traffic-path flow-direction log-status\n";
+mod made;
+#[path = "../src/cloud/columnar/testing.rs"]
+mod testing;
+
+const RECORDS: u64 = 200_000;
 
 fn main() {
+    let [v2, v5] = made::logs(RECORDS);
+    for (what, text) in [("AWS version 2", &v2), ("AWS version 5", &v5)] {
+        measure(what, text.len(), |rows| stream(text.as_bytes(), rows));
+    }
+    let messages = made::subscription(&v2);
+    measure("AWS version 2, CloudWatch", messages.len(), |rows| stream(messages.as_bytes(), rows));
+    for (what, text) in [("AWS version 2, Parquet", &v2), ("AWS version 5, Parquet", &v5)] {
+        let file = testing::parquet(text, &testing::Writing::default());
+        let octets = Arc::new(file);
+        measure(what, octets.len(), |rows| table(&octets, rows));
+    }
     let mut state = 7_u64;
     let mut random = |below: u64| {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
-    let (mut v2, mut v5) = (V2.to_owned(), V5.to_owned());
+    let [gcp, oci] = google_and_oracle(&mut random);
+    for (what, format, text) in [
+        ("Google Cloud", Format::Gcp, gcp),
+        ("Oracle Cloud", Format::Oci, oci),
+        ("Azure, virtual network", Format::Azure, azure(&mut random)),
+        ("IBM Cloud", Format::Ibm, ibm(&mut random)),
+    ] {
+        measure_json(what, format, &text);
+    }
+}
+
+/// A line a record.
+fn google_and_oracle(random: &mut impl FnMut(u64) -> u64) -> [String; 2] {
     let (mut gcp, mut oci) = (String::new(), String::new());
-    for row in 0..RECORDS as u64 {
+    for row in 0..RECORDS {
         let interface = random(400);
         let mut address = || format!("10.{}", [(); 3].map(|()| random(256).to_string()).join("."));
         let (source, destination) = (address(), address());
@@ -34,14 +58,6 @@ fn main() {
         let bytes = packets * (40 + random(1400));
         let (start, end) = (1_790_000_000 + row / 1000, 1_790_000_055 + row / 1000);
         let _ = writeln!(
-            v2,
-            "2 123456789012 eni-0{interface:016x} {source} {destination} {from} {to} 6 {packets} {bytes} {start} {end} ACCEPT OK"
-        );
-        let _ = writeln!(
-            v5,
-            "5 {source} {destination} {from} {to} 6 {start} {end} IPv4 {packets} {bytes} 123456789012 vpc-0abcdefab0123456 subnet-0aaaaaaaa0123456 i-0{interface:016x} eni-0{interface:016x} eu-central-1 euc1-az3 - - ACCEPT 19 {source} {destination} - S3 8 egress OK"
-        );
-        let _ = writeln!(
             gcp,
             r#"{{"insertId":"{interface:x}qyqi95f436wzq","jsonPayload":{{"bytes_sent":"{bytes}","connection":{{"dest_ip":"{destination}","dest_port":{to},"protocol":6,"src_ip":"{source}","src_port":{from}}},"dest_google_service":{{"connectivity":"PUBLIC_IP","type":"GOOGLE_API"}},"end_time":"2026-09-21T14:13:55.813103387Z","packets_sent":"{packets}","reporter":"SRC","rtt_msec":"3","src_instance":{{"managed_instance_group":{{"name":"frontend-mig","region":"us-central1"}},"project_id":"example-project","region":"us-central1","vm_name":"frontend-{interface:04x}","zone":"us-central1-c"}},"src_vpc":{{"project_id":"example-project","subnetwork_name":"frontend-subnet","subnetwork_region":"us-central1","vpc_name":"production"}},"start_time":"2026-09-21T14:13:00.618334505Z"}},"logName":"projects/example-project/logs/compute.googleapis.com%2Fvpc_flows","receiveTimestamp":"2026-09-21T14:14:01.160200757Z","resource":{{"labels":{{"location":"us-central1","project_id":"example-project","subnetwork_id":"3489268495624148348","subnetwork_name":"frontend-subnet"}},"type":"gce_subnetwork"}},"timestamp":"2026-09-21T14:14:01.160200757Z"}}"#
         );
@@ -50,20 +66,13 @@ fn main() {
             r#"{{"datetime":{start}000,"logContent":{{"data":{{"action":"ACCEPT","bytesOut":{bytes},"destinationAddress":"{destination}","destinationPort":{to},"endTime":{end},"flowid":"75d72a74","packets":{packets},"protocol":6,"protocolName":"TCP","sourceAddress":"{source}","sourcePort":{from},"startTime":{start},"status":"OK","version":"2"}},"id":"159f15e5-{interface:x}","oracle":{{"compartmentid":"ocid1.compartment.oc1..aaaaaaaap3ng5unawee4vgjyynn3l4htp2ejqy3a5rxkra3zfxzwyc6crraa","ingestedtime":"2026-09-21T14:14:24.573Z","loggroupid":"ocid1.loggroup.oc1.phx.amaaaaaaa752xmyaxu5d2snrezxfsrms3g5rnad3d6mu5aj4pum6d3er2ueq","logid":"ocid1.log.oc1.phx.amaaaaaaa752xmyaewrujrk5utqfggr64k6b2m3iedpi2dnvet2lnljtnoqa","tenantid":"ocid1.tenancy.oc1..aaaaaaaaebxriz7y7egelwfkjdbnjdvq6k5vaaxo3o35fvfzf3g7ryvxevka","vniccompartmentocid":"ocid1.compartment.oc1..aaaaaaaap3ng5unawee4vgjyynn3l4htp2ejqy3a5rxkra3zfxzwyc6crraa","vnicocid":"ocid1.vnic.oc1.phx.{interface:x}ao7pa5gxnwnygbjjxxulmx3hazqupmy5pya2ijmfyqedrxge2a","vnicsubnetocid":"ocid1.subnet.oc1.phx.aaaaaaaac4urlt7pz44x6pgolftcvmpbnmw5ze3tndjemwciar6ox4s6gs7q"}},"source":"-","specversion":"1.0","time":"2026-09-21T14:13:20.000Z","type":"com.oraclecloud.vcn.flowlogs.DataEvent"}}}}"#
         );
     }
-    measure("AWS version 2", Format::Aws, v2.as_bytes());
-    measure("AWS version 5", Format::Aws, v5.as_bytes());
-    for (what, format, text) in [("GCP", Format::Gcp, &gcp), ("OCI", Format::Oci, &oci)] {
-        let (own, tree) = (measure(what, format, text.as_bytes()), trees(text));
-        println!("{what}: {:.1} times as fast as trees of serde_json, {tree:.0} MB/s", own / tree);
-    }
-    measure_json("Azure, virtual network", Format::Azure, &azure(&mut random));
-    measure_json("IBM", Format::Ibm, &ibm(&mut random));
+    [gcp, oci]
 }
 
 /// A blob of an hour of an interface: a record a minute, in which most flows begin, go on or end.
 fn azure(random: &mut impl FnMut(u64) -> u64) -> String {
     const GROUPS: u64 = 5;
-    const TUPLES: u64 = RECORDS as u64 / 60 / GROUPS;
+    const TUPLES: u64 = RECORDS / 60 / GROUPS;
     let mut text = "{\"records\":[".to_owned();
     for minute in 0..60 {
         let _ = write!(
@@ -105,7 +114,7 @@ fn azure(random: &mut impl FnMut(u64) -> u64) -> String {
 fn ibm(random: &mut impl FnMut(u64) -> u64) -> String {
     const ENTRIES: u64 = 250;
     let mut text = String::new();
-    for object in 0..RECORDS as u64 / ENTRIES / 2 {
+    for object in 0..RECORDS / ENTRIES / 2 {
         let _ = write!(
             text,
             r#"{{"version":"0.0.1","collector_crn":"crn:v1:bluemix:public:is:us-south:a/0a1b::flow-log-collector:r006-c","attached_endpoint_type":"vnic","network_interface_id":"0727-n{object}","instance_crn":"crn:v1:bluemix:public:is:us-south-2:a/0a1b::instance:0727_i","vpc_crn":"crn:v1:bluemix:public:is:us-south:a/0a1b::vpc:r006-v","capture_start_time":"2026-06-28T15:00:18Z","capture_end_time":"2026-06-28T15:05:18Z","state":"ok","number_of_flow_logs":{ENTRIES},"flow_logs":["#
@@ -157,41 +166,39 @@ fn measure_json(what: &str, format: Format, text: &str) {
     );
 }
 
-/// Megabytes a second in which serde_json makes trees of the lines.
-fn trees(text: &str) -> f64 {
-    let mut best = f64::INFINITY;
-    for _ in 0..5 {
-        let begun = Instant::now();
-        for line in text.lines() {
-            let value = serde_json::from_slice::<serde_json::Value>(line.as_bytes());
-            black_box(value.expect("JSON"));
-        }
-        best = best.min(begun.elapsed().as_secs_f64());
+fn stream(text: &[u8], mut rows: impl FnMut(FlowBatch)) {
+    let mut flows = Flows::new(Format::Aws.source());
+    let mut decoder = Decoder::new(Format::Aws, "object", &Hints::default());
+    for piece in text.chunks(256 << 10) {
+        decoder.feed(piece, &mut flows);
+        flows.take(false, &mut rows);
     }
-    text.len() as f64 / best / 1e6
+    decoder.finish(&mut flows);
+    flows.take(true, rows);
 }
 
-fn measure(what: &str, format: Format, text: &[u8]) -> f64 {
+fn table(octets: &Arc<Vec<u8>>, mut rows: impl FnMut(FlowBatch)) {
+    let mut flows = Flows::new(Format::Aws.source());
+    let mut table = Table::open(octets.clone(), "object", &mut flows).expect("a table");
+    while table.read(&mut flows).expect("rows") {
+        flows.take(false, &mut rows);
+    }
+    flows.take(true, rows);
+}
+
+fn measure(what: &str, octets: usize, decode: impl Fn(&mut dyn FnMut(FlowBatch))) {
     let mut best = f64::INFINITY;
     for _ in 0..9 {
-        let mut flows = Flows::new(format.source());
-        let mut decoder = Decoder::new(format, "object", &Hints::default());
         let mut rows = 0;
         let begun = Instant::now();
-        for piece in text.chunks(256 << 10) {
-            decoder.feed(piece, &mut flows);
-            flows.take(false, |batch| rows += black_box(batch).len());
-        }
-        decoder.finish(&mut flows);
-        flows.take(true, |batch| rows += black_box(batch).len());
+        decode(&mut |batch| rows += black_box(batch).len() as u64);
         best = best.min(begun.elapsed().as_secs_f64());
         assert_eq!(rows, RECORDS);
     }
     let nanoseconds = best * 1e9 / RECORDS as f64;
-    let speed = text.len() as f64 / best / 1e6;
     println!(
-        "{what}: {nanoseconds:.0} ns a record, {:.2} M records/s, {speed:.0} MB/s",
+        "{what}: {nanoseconds:.0} ns a record, {:.2} M records/s, {:.0} MB/s",
         1e3 / nanoseconds,
+        octets as f64 / best / 1e6
     );
-    speed
 }

@@ -23,6 +23,7 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
         "capture" => captures(&corpora).into_iter().map(|(_, file)| file).collect(),
         "cloud_json" => json(&corpora),
         "packet" => packets(&corpora),
+        "table" => tables(&corpora),
         "nql" => queries(&corpora).into_iter().map(|query| format!("\0{query}").into()).collect(),
         "nql_evaluate" => queries(&corpora).into_iter().map(with_rows).collect(),
         _ => Vec::new(),
@@ -73,6 +74,13 @@ fn packets(corpora: &Path) -> Vec<Vec<u8>> {
         .iter()
         .filter_map(|(_, file)| Some([&[0, 0], frames(file).next()?].concat()))
         .collect()
+}
+
+/// The Parquet files among the flow logs of clouds.
+fn tables(corpora: &Path) -> Vec<Vec<u8>> {
+    let paths = files(&corpora.join("cloud")).into_iter();
+    let tables = paths.filter(|path| path.extension().is_some_and(|kind| kind == "parquet"));
+    tables.filter_map(|path| fs::read(path).ok()).collect()
 }
 
 /// The small captures of the corpora.

@@ -5,12 +5,16 @@
 
 mod linker;
 mod packages;
+mod python;
 
 use std::{path::Path, process::Command};
 
 use anyhow::Result;
 
-pub use self::packages::{Need, update as update_package_lists};
+pub use self::{
+    packages::{Need, update as update_package_lists},
+    python::peers,
+};
 use crate::{
     process,
     stages::Skip,

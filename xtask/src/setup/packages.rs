@@ -58,7 +58,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("rsyslog", "rsyslogd", &[Labs]),
     ("systemd", JOURNALD, &[Labs]),
     ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),
-    ("python3", "python3", &[Labs]),
+    ("python3", "python3", &[Bench, Labs]),
     ("g++", "c++", &[Fuzz]),
     ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),
     ("busybox-static", "busybox", &[Machine]),

@@ -2,12 +2,15 @@
 
 use sensor_core::flow::source::Source;
 
-use super::{aws::layout::Layout, azure, gcp, ibm, oci};
+use super::{
+    aws::{self, layout::Layout, reader},
+    azure, columnar, gcp, ibm, oci, text,
+};
 
 /// A format of flow logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// VPC or transit gateway flow logs of AWS as text.
+    /// VPC or transit gateway flow logs of AWS.
     Aws,
     /// Flow logs of Azure: of network security groups and of virtual networks.
     Azure,
@@ -55,6 +58,9 @@ impl Format {
 
     /// The format of an object that begins with `octets`: [`ENOUGH`] of them, or all.
     pub fn detect(octets: &[u8]) -> Option<Self> {
+        if octets.starts_with(&columnar::MAGIC) {
+            return Some(Self::Aws);
+        }
         if azure::is_log(octets) {
             return Some(Self::Azure);
         }
@@ -67,9 +73,13 @@ impl Format {
         if oci::is_log(octets) {
             return Some(Self::Oci);
         }
-        let text = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-        let line = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let is_json = text::first(octets).is_some_and(|first| matches!(first, b'{' | b'['));
+        if is_json && aws::envelopes::is_one(octets) {
+            return Some(Self::Aws);
+        }
+        let plain = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
+        let line = plain.split(|octet| *octet == b'\n').next().unwrap_or_default();
+        let line = reader::behind_time(line.strip_suffix(b"\r").unwrap_or(line));
         Layout::of_heading(line).or_else(|| Layout::of_record(line)).map(|_| Self::Aws)
     }
 }
@@ -94,6 +104,20 @@ mod tests {
                 "2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA\n",
                 Some(Format::Aws),
             ),
+            (
+                "2026-09-21T14:13:20.000Z 2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA\n",
+                Some(Format::Aws),
+            ),
+            ("PAR1\u{15}\u{4}", Some(Format::Aws)),
+            (
+                "\n{\"messageType\": \"DATA_MESSAGE\", \"owner\": \"1\", \"logEvents\": [",
+                Some(Format::Aws),
+            ),
+            ("{\"message\":\"2 123456789010 eni-1 ", Some(Format::Aws)),
+            ("[{\"src_addr\":\"10.0.0.1\",\"dst_addr\":\"10.0.0.2\"", Some(Format::Aws)),
+            // What Pub/Sub pushes, and what any program logs.
+            ("{\"message\":{\"data\":\"eyJ9\"},\"subscription\":\"s\"}", None),
+            ("{\"message\":\"started\",\"level\":\"info\"}", None),
             ("", None),
             ("hello world\n", None),
             ("{\"records\": []}", None),

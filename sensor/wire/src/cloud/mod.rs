@@ -7,9 +7,9 @@
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
 //!   [`underway`]: flows that are told several times. [`both`]: records that tell both directions of a flow.
-//! * [`json`]: what the formats in JSON share: octets into records, and their members.
-//! * [`aws`]: VPC and transit gateway flow logs as text. [`azure`]: flow logs of network security groups and virtual networks.
-//!   [`ibm`], [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
+//! * [`json`]: what the formats in JSON share: octets into records, and their members. [`columnar`]: columns of Parquet files.
+//! * [`aws`]: VPC and transit gateway flow logs as text, in the envelopes of CloudWatch, Kinesis and Firehose, and as Parquet.
+//!   [`azure`]: flow logs of network security groups and virtual networks. [`ibm`], [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
@@ -17,6 +17,7 @@
 pub mod aws;
 pub mod azure;
 pub mod both;
+pub mod columnar;
 pub mod decoder;
 pub mod flows;
 pub mod format;

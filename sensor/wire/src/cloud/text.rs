@@ -1,4 +1,4 @@
-//! Numbers and addresses out of octets, without a detour by `str` where it counts.
+//! Numbers, addresses and the beginning out of octets, without a detour by `str` where it counts.
 
 use std::net::Ipv6Addr;
 
@@ -18,6 +18,11 @@ pub fn find(octets: &[u8], needle: u8) -> Option<usize> {
         }
     }
     rest.iter().position(|octet| *octet == needle).map(|at| words.len() * 8 + at)
+}
+
+/// The first octet that is no space, byte-order mark included.
+pub fn first(octets: &[u8]) -> Option<&u8> {
+    octets.iter().find(|octet| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf))
 }
 
 /// A number in decimal, with nothing around it.

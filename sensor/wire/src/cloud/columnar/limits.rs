@@ -1,0 +1,16 @@
+//! What a Parquet file may claim.
+
+/// Octets of the largest metadata that is read. Those of sixty columns in a hundred row groups have a megabyte.
+pub const MOST_METADATA: usize = 4 << 20;
+/// Columns of the widest file that is read.
+pub const MOST_COLUMNS: usize = 1024;
+/// Rows that an octet may stand for: as many lines as gzip would make of one. Real files have a tenth of a row an octet.
+pub const ROWS_PER_OCTET: u64 = 32;
+/// Octets of the largest page that is read, compressed or not. Writers make pages of about a megabyte.
+pub const MOST_PAGE: usize = 32 << 20;
+/// Octets of pages that may be in memory together, for all columns.
+pub const MOST_HELD: usize = 128 << 20;
+/// Octets that an octet may stand for: as many as gzip would make of one.
+pub const OCTETS_PER_OCTET: u64 = 1032;
+/// What pages of a column may have beside what the metadata says of them: not every writer counts alike.
+pub const SLACK: usize = 1 << 20;

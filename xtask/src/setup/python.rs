@@ -1,0 +1,32 @@
+//! Peers that are packages of Python, in an environment of their own below `target/`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Result;
+
+use crate::{process, workspace::Workspace};
+
+/// Packages that benchmarks compare the sensor with; the module of each is called the same.
+const PEERS: &[&str] = &["duckdb"];
+
+/// A Python that has the peers.
+///
+/// # Errors
+/// Whatever venv and pip say when they cannot make it.
+pub fn peers(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target("peers");
+    let python = folder.join("bin/python");
+    if !has_peers(&python) {
+        println!("setup: {} into {}", PEERS.join(", "), process::short(&folder));
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PEERS))?;
+    }
+    Ok(python)
+}
+
+fn has_peers(python: &Path) -> bool {
+    process::succeeds(Command::new(python).args(["-c", &format!("import {}", PEERS.join(", "))]))
+}
