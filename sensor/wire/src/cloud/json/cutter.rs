@@ -14,8 +14,6 @@ use crate::cloud::ledger::Reason;
 
 /// Octets of the longest record that is read.
 pub const LONGEST: usize = 4 << 20;
-/// Levels of objects that may be around the array that holds the records.
-const AROUND: u32 = 2;
 /// Octets of what is broken that are told.
 const TOLD: usize = 48;
 
@@ -72,6 +70,8 @@ enum State {
 pub struct Cutter {
     /// Names of the members that may hold the records.
     arrays: &'static [&'static str],
+    /// Levels of objects that may be around them.
+    levels: u32,
     around: Around,
     state: State,
     nest: Nest,
@@ -101,10 +101,11 @@ struct Piece<'p> {
 }
 
 impl Cutter {
-    /// Of an object whose records may stand in the member of one of these names.
-    pub fn new(arrays: &'static [&'static str]) -> Self {
+    /// Of an object whose records may stand in the member of one of these names, which so many objects may be around.
+    pub fn new(arrays: &'static [&'static str], levels: u32) -> Self {
         Self {
             arrays,
+            levels,
             around: Around::Nothing,
             state: State::Between,
             nest: Nest::default(),
@@ -297,7 +298,8 @@ impl Cutter {
             }
             b'[' => {
                 self.nest.open(Kind::Array);
-                let may_hold = self.around == Around::Nothing && self.nest.depth() <= AROUND + 1;
+                let may_hold =
+                    self.around == Around::Nothing && self.nest.depth() <= self.levels + 1;
                 return (may_hold && self.holds_records(piece, at))
                     .then(|| self.enter(piece, at, each));
             }

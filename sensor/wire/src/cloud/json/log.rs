@@ -7,6 +7,8 @@ use crate::cloud::{Log, flows::Flows};
 pub trait Records {
     /// Members that hold records, by name.
     const ARRAYS: &'static [&'static str];
+    /// Levels of objects that may be around these.
+    const LEVELS: u32 = 1;
 
     /// Takes the next value, with its number.
     fn value(&mut self, number: u64, value: Value<'_>, flows: &mut Flows);
@@ -25,7 +27,7 @@ pub struct Json<R> {
 impl<R: Records> Json<R> {
     /// One whose records go to these.
     pub fn new(records: R) -> Self {
-        Self { cutter: Cutter::new(R::ARRAYS), records }
+        Self { cutter: Cutter::new(R::ARRAYS, R::LEVELS), records }
     }
 }
 
