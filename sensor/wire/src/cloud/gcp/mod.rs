@@ -69,6 +69,9 @@ impl Records for Entries {
         flows.begin();
         match value {
             Value::Whole(octets) => entry(octets, decoded, flows, &mut end),
+            // The answer to a request, unless it was an entry that has such a member itself.
+            Value::Closed(octets) if !probe::has(octets, b"\"logName\"") => {}
+            Value::Closed(octets) => entry(octets, decoded, flows, &mut end),
             value => value.fault().into_iter().for_each(|fault| end(Err((None, fault)), flows)),
         }
     }

@@ -252,6 +252,7 @@ fn every_entry_is_accounted_for() {
         r#"{"message": {"data": "e30"}}"#.to_owned(),
         r#"{"message": {"data": "{}"}}"#.to_owned(),
         "[]".to_owned(),
+        r#"{"entries": [], "logName": "projects/p/logs/app"}"#.to_owned(),
         "no json".to_owned(),
         entry().to_string(),
     ];
@@ -277,10 +278,11 @@ fn every_entry_is_accounted_for() {
         (13, Reason::Time, ""),
         (14, Reason::Value, "logName"),
         (15, Reason::Syntax, "data of the message"),
+        (15, Reason::OtherLog, "projects/p/logs/app"),
         (16, Reason::Syntax, "no json"),
     ];
     assert_eq!(errors, expected);
-    assert_eq!((decoded.ledger.flows, decoded.ledger.records), (2, 17));
+    assert_eq!((decoded.ledger.flows, decoded.ledger.records), (2, 18));
 }
 
 #[test]

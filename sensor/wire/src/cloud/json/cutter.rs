@@ -9,13 +9,12 @@
 use super::{
     block::{self, Block, parity},
     nest::{Closed, Kind, Nest},
+    torn::{is_space, is_torn, is_whole},
 };
 use crate::cloud::ledger::Reason;
 
 /// Octets of the longest record that is read, unless a format says otherwise.
 pub const LONGEST: usize = 4 << 20;
-/// Levels of objects that may be around the array that holds the records.
-const AROUND: u32 = 2;
 /// Octets of what is broken that are told.
 const TOLD: usize = 48;
 
@@ -74,6 +73,8 @@ pub struct Cutter {
     arrays: &'static [&'static str],
     /// Octets of the longest record that is read.
     longest: usize,
+    /// Levels of objects that may be around them.
+    levels: u32,
     around: Around,
     state: State,
     nest: Nest,
@@ -107,11 +108,12 @@ struct Piece<'p> {
 }
 
 impl Cutter {
-    /// Of an object whose records may stand in the member of one of these names.
-    pub fn new(arrays: &'static [&'static str]) -> Self {
+    /// Of an object whose records may stand in the member of one of these names, which so many objects may be around.
+    pub fn new(arrays: &'static [&'static str], levels: u32) -> Self {
         Self {
             arrays,
             longest: LONGEST,
+            levels,
             around: Around::Nothing,
             state: State::Between,
             nest: Nest::default(),
@@ -324,7 +326,8 @@ impl Cutter {
             }
             b'[' => {
                 self.nest.open(Kind::Array);
-                let may_hold = self.around == Around::Nothing && self.nest.depth() <= AROUND + 1;
+                let may_hold =
+                    self.around == Around::Nothing && self.nest.depth() <= self.levels + 1;
                 return (may_hold && self.holds_records(piece, at))
                     .then(|| self.enter(piece, at, each));
             }
@@ -487,38 +490,4 @@ impl Cutter {
         let room = TOLD.saturating_sub(self.begun.len());
         self.begun.extend_from_slice(&octets[..octets.len().min(room)]);
     }
-}
-
-/// Whether a line is an object, from its first octet to its last one.
-fn is_whole(line: &[u8]) -> bool {
-    let (mut nest, mut quoted, mut escaped) = (Nest::default(), false, false);
-    for (at, octet) in line.iter().enumerate() {
-        match octet {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = quoted,
-            b'"' => quoted = !quoted,
-            b'{' if !quoted => nest.open(Kind::Object),
-            b'[' if !quoted && at > 0 => nest.open(Kind::Array),
-            b'}' | b']' if !quoted => {
-                let kind = if *octet == b'}' { Kind::Object } else { Kind::Array };
-                if nest.close(kind) == Closed::All {
-                    return at + 1 == line.len() && !nest.is_too_deep();
-                }
-            }
-            _ if at == 0 => return false,
-            _ => {}
-        }
-    }
-    false
-}
-
-/// Whether a line ends within a string.
-#[inline(always)]
-fn is_torn(octets: &[u8; block::LENGTH], quoted: u64) -> bool {
-    let ends = |octet| octet == b'\n';
-    block::has(octets, ends) && block::places(octets, ends) & quoted != 0
-}
-
-fn is_space(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }

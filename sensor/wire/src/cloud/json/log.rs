@@ -9,6 +9,8 @@ pub trait Records {
     const ARRAYS: &'static [&'static str];
     /// Octets of the longest record that is read.
     const LONGEST: usize = cutter::LONGEST;
+    /// Levels of objects that may be around these.
+    const LEVELS: u32 = 1;
 
     /// Takes the next value, with its number.
     fn value(&mut self, number: u64, value: Value<'_>, flows: &mut Flows);
@@ -27,7 +29,7 @@ pub struct Json<R> {
 impl<R: Records> Json<R> {
     /// One whose records go to these.
     pub fn new(records: R) -> Self {
-        Self { cutter: Cutter::new(R::ARRAYS).longest(R::LONGEST), records }
+        Self { cutter: Cutter::new(R::ARRAYS, R::LEVELS).longest(R::LONGEST), records }
     }
 }
 

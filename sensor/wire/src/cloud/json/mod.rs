@@ -1,7 +1,7 @@
 //! What flow logs in JSON have in common.
 //!
 //! * [`cutter`]: octets in pieces into the octets of records, whatever the records stand in; `block`: where the quotes and
-//!   brackets of 64 octets are. `nest`: which brackets are open.
+//!   brackets of 64 octets are. `nest`: which brackets are open. `torn`: what somebody cut off.
 //! * [`pull`]: values in place, without a tree. [`values`]: members of records as types that borrow from those octets, and
 //!   `object!`, which declares them.
 //!   [`time`]: RFC 3339. [`base64`]: RFC 4648.
@@ -23,4 +23,5 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod time;
+mod torn;
 pub mod values;

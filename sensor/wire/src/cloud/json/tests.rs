@@ -6,7 +6,7 @@ use super::cutter::{Cutter, LONGEST, Value};
 
 /// What comes out, shortened: `=` a record, `<` and `>` the object around records, `!` what is broken.
 fn cut<'o>(pieces: impl IntoIterator<Item = &'o [u8]>) -> Vec<String> {
-    let mut cutter = Cutter::new(&["records", "flow_logs"]);
+    let mut cutter = Cutter::new(&["records", "flow_logs"], 2);
     let mut values = Vec::new();
     let mut each = |number: u64, value: Value<'_>| {
         let (sign, octets) = match value {
@@ -186,7 +186,7 @@ fn a_record_that_is_too_long_costs_no_memory_and_ends_where_it_ends() {
     assert_eq!(cut(longest.as_bytes().chunks(1000)), [format!("1={longest}")]);
     let longer = longest.replace('a', "ab");
     assert_eq!(cut(longer.as_bytes().chunks(1000)), ["1too long"]);
-    let mut cutter = Cutter::new(&[]);
+    let mut cutter = Cutter::new(&[], 1);
     for _ in 0..6 {
         cutter.feed(&text, |_, _| {});
         cutter.feed(b"{", |_, _| {});

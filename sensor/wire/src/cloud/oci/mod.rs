@@ -48,6 +48,7 @@ impl Events {
 
 impl Records for Events {
     const ARRAYS: &'static [&'static str] = &["results", "data"];
+    const LEVELS: u32 = 2;
 
     fn value(&mut self, number: u64, value: Value<'_>, flows: &mut Flows) {
         let Self { object, source, decoded } = self;
@@ -63,6 +64,9 @@ impl Records for Events {
         flows.begin();
         match value {
             Value::Whole(octets) => event(octets, decoded, flows, &mut end),
+            // The answer to a request, unless it was an event that has such a member itself.
+            Value::Closed(octets) if !probe::has(octets, b"\"com.oraclecloud.") => {}
+            Value::Closed(octets) => event(octets, decoded, flows, &mut end),
             value => value.fault().into_iter().for_each(|fault| end(Err((None, fault)), flows)),
         }
     }

@@ -174,6 +174,9 @@ fn every_event_is_accounted_for() {
         r#"{"value": "not base64"}"#.to_owned(),
         "{\"logContent\": {\"data\"".to_owned(),
         event().to_string(),
+        // Events of another log, which have the members that hold flows elsewhere.
+        r#"{"type": "com.oraclecloud.x", "data": [1]}"#.to_owned(),
+        r#"{"logContent": {"type": "com.oraclecloud.y", "data": []}}"#.to_owned(),
     ];
     let decoded = decoded(&text.join("\n"));
     let errors: Vec<_> = decoded
@@ -199,6 +202,9 @@ fn every_event_is_accounted_for() {
             (12, Reason::Value, "type"),
             (13, Reason::Syntax, "value of the message"),
             (14, Reason::Syntax, "{\"logContent\": {\"data\""),
+            (16, Reason::Syntax, "1"),
+            (16, Reason::OtherLog, "com.oraclecloud.x"),
+            (16, Reason::OtherLog, "com.oraclecloud.y"),
         ]
     );
     assert_eq!(decoded.ledger.flows, 1);
