@@ -173,7 +173,7 @@ impl Envelopes {
     /// Octets that are envelopes, objects or lines themselves.
     fn stream(&mut self, from: &mut dyn Read, flows: &mut Flows) {
         let mut piece = vec![0; PIECE];
-        let (mut cutter, mut lines) = (Cutter::new(ARRAYS), Lines::default());
+        let (mut cutter, mut lines) = (Cutter::new(ARRAYS, Self::LEVELS), Lines::default());
         let mut is_json = None;
         loop {
             let length = match from.read(&mut piece) {
