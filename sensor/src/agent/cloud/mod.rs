@@ -1,9 +1,11 @@
 //! Flow logs of clouds, from files.
 //!
 //! * [`decode`]: to JSON lines, for people and scripts. [`replay`]: to the outputs of the agent.
+//! * [`follow`]: while they come.
 //! * [`ledger`]: what became of every record, as text.
 
 pub mod decode;
+pub mod follow;
 pub mod ledger;
 pub mod replay;
 

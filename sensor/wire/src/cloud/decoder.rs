@@ -36,4 +36,9 @@ impl Decoder {
     pub fn finish(&mut self, flows: &mut Flows) {
         self.0.finish(flows);
     }
+
+    /// Octets of the object that are told for good, see [`Log::resume_at`].
+    pub fn resume_at(&self) -> Option<u64> {
+        self.0.resume_at()
+    }
 }

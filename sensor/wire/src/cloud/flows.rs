@@ -86,8 +86,21 @@ pub struct RecordTexts {
     pub data_status: u32,
 }
 
+/// What the configuration says of logs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Their site; empty for none.
+    pub site: String,
+    /// Tags for their flows.
+    pub tags: Vec<String>,
+}
+
 /// Accounts and logs that are told apart; the others share the last place.
 const MOST_SOURCES: usize = 4096;
+
+/// What the accounts of all sources said at a moment.
+#[derive(Debug)]
+pub struct Mark(Vec<Ledger>);
 
 /// The accounts and logs that records have come from.
 struct Sources {
@@ -98,6 +111,7 @@ struct Sources {
 /// Flow records of one provider, until somebody takes them.
 pub struct Flows {
     observed_by: Source,
+    profile: Profile,
     v4: FlowBatch,
     v6: FlowBatch,
     /// Batches that wait to be taken.
@@ -111,12 +125,18 @@ impl Flows {
     pub fn new(observed_by: Source) -> Self {
         Self {
             observed_by,
+            profile: Profile::default(),
             v4: FlowBatch::v4(observed_by),
             v6: FlowBatch::v6(observed_by),
             ready: Vec::new(),
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
         }
+    }
+
+    /// The same, of logs that have this `profile`.
+    pub fn with_profile(observed_by: Source, profile: Profile) -> Self {
+        Self { profile, ..Self::new(observed_by) }
     }
 
     /// The cloud.
@@ -126,7 +146,7 @@ impl Flows {
 
     /// The place of the source that is this log of this account.
     pub fn source(&mut self, account: &str, log: &str) -> u32 {
-        self.sources.place(self.observed_by, account, log)
+        self.sources.place(self.observed_by, &self.profile, account, log)
     }
 
     /// The account of a source.
@@ -148,10 +168,10 @@ impl Flows {
     /// none.
     #[inline(always)]
     pub fn point(&mut self, told: [&[u8]; 7], account: &str, log: &str) -> (u32, u32) {
-        let Self { names, sources, observed_by, .. } = self;
+        let Self { names, sources, observed_by, profile, .. } = self;
         names.point(told, |point| {
             use sensor_core::flow::point::PointAttribute::Account;
-            sources.place(*observed_by, point.get(Account).unwrap_or(account), log)
+            sources.place(*observed_by, profile, point.get(Account).unwrap_or(account), log)
         })
     }
 
@@ -202,6 +222,24 @@ impl Flows {
         names.renew();
     }
 
+    /// The accounts as they stand, for [`Self::rewind`].
+    pub fn mark(&self) -> Mark {
+        Mark(self.sources.all.iter().map(|(_, ledger)| ledger.clone()).collect())
+    }
+
+    /// Forgets all records since `mark`, of which no batch was taken: whoever reads an object on has been told of its beginning
+    /// before.
+    pub fn rewind(&mut self, mark: Mark) {
+        for batch in [&mut self.v4, &mut self.v6] {
+            batch.clear();
+        }
+        self.ready.clear();
+        let mut before = mark.0.into_iter();
+        for (_, ledger) in &mut self.sources.all {
+            *ledger = before.next().unwrap_or_default();
+        }
+    }
+
     /// Hands the batches that are full to `sink`, with `all` those that hold anything.
     pub fn take(&mut self, all: bool, sink: impl FnMut(FlowBatch)) {
         let Self { v4, v6, ready, names, sources, .. } = self;
@@ -216,7 +254,7 @@ impl Flows {
 
 impl Sources {
     #[cold]
-    fn place(&mut self, provider: Source, account: &str, log: &str) -> u32 {
+    fn place(&mut self, provider: Source, profile: &Profile, account: &str, log: &str) -> u32 {
         let id = SourceId::Cloud { provider, account: account.to_owned(), log: log.to_owned() };
         if let Some(place) = self.by_id.get(&id) {
             return *place;
@@ -237,7 +275,9 @@ impl Sources {
             }
         };
         let place = self.all.len() as u32;
-        self.all.push((Arc::new(Device::of(id.clone())), Ledger::default()));
+        let Profile { site, tags } = profile.clone();
+        let device = Device { site, tags, ..Device::of(id.clone()) };
+        self.all.push((Arc::new(device), Ledger::default()));
         self.by_id.insert(id, place);
         place
     }

@@ -31,4 +31,11 @@ pub trait Log {
 
     /// The object is at its end.
     fn finish(&mut self, flows: &mut Flows);
+
+    /// Octets from the beginning of the object that are told for good: what is appended behind them later, in place of what
+    /// follows now, changes nothing about the records so far, and nothing has been told of what follows. None where an object of
+    /// this format is told as a whole. For objects that grow while they are followed.
+    fn resume_at(&self) -> Option<u64> {
+        None
+    }
 }

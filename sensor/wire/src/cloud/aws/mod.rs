@@ -66,6 +66,10 @@ impl Log for Text {
         lines.finish(|number, line| state.line(number, line, flows));
         state.tell_unknown(flows);
     }
+
+    fn resume_at(&self) -> Option<u64> {
+        Some(self.lines.octets())
+    }
 }
 
 impl State {
