@@ -5,6 +5,7 @@
 //! * [`ledger`]: what became of every record, as text.
 
 pub mod decode;
+#[expect(clippy::disallowed_types, reason = "edge: followed folders, state files")]
 pub mod follow;
 pub mod ledger;
 pub mod replay;

@@ -232,7 +232,7 @@ impl<O: Outlet> Decoding<O> {
         let step =
             Step { id: state.id, lot: state.lot, plan, read: Vec::new(), floor: state.floor };
         drop(state);
-        self.keep(step)
+        self.keep(&step)
     }
 
     fn begin(&mut self) {
@@ -249,7 +249,7 @@ impl<O: Outlet> Decoding<O> {
         let state = self.state.lock().unpoisoned();
         let step = Step { id: state.id, lot: state.lot + 1, plan: next, read, floor: state.floor };
         drop(state);
-        self.keep(step)?;
+        self.keep(&step)?;
         let replies = std::mem::take(&mut self.work.replies);
         let ledgers = self.work.flows.iter().flat_map(Flows::ledgers);
         self.figures.update(ledgers, &self.work.newest);
@@ -260,10 +260,10 @@ impl<O: Outlet> Decoding<O> {
     }
 
     /// Keeps a step, however long that takes: what is not kept would be put out twice.
-    fn keep(&mut self, step: Step) -> ControlFlow<()> {
+    fn keep(&mut self, step: &Step) -> ControlFlow<()> {
         self.state.lock().unpoisoned().go(step.clone());
         let mut failed = false;
-        while let Err(error) = self.keeper.keep(&step) {
+        while let Err(error) = self.keeper.keep(step) {
             failed = true;
             self.figures.trouble(Some(format!("{error}; waiting until it can be")));
             if self.stop.wait(AGAIN) {

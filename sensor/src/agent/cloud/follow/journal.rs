@@ -231,7 +231,7 @@ mod tests {
         }
         let (_, again) = Journal::open(&path, || unreachable!("there is one")).expect("old");
         assert_eq!(again, state);
-        assert_eq!((again.lot, again.len()), (3, 2));
+        assert_eq!((again.lot, again.count()), (3, 2));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl State {
     }
 
     /// Objects that are remembered.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.objects.len()
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let mut state = State::new(0, 0);
         let all = (0..MOST as u64 + 10).map(|at| read(&at.to_string(), "1", 1000 + at, true));
         state.go(Step { read: all.collect(), ..Step::default() });
-        assert_eq!((state.len(), state.floor), (MOST, 1010));
+        assert_eq!((state.count(), state.floor), (MOST, 1010));
         assert_eq!(state.wants(&object("9", "1", 1009)), Wanted::Old);
         assert_eq!(state.wants(&object("10", "1", 1010)), Wanted::Known);
         let mut copy = State::new(0, 0);

@@ -40,6 +40,9 @@ const STEP: Duration = Duration::from_millis(100);
 /// Paths that are remembered as told.
 const TOLD: usize = 100_000;
 
+/// What became of the object of this name.
+type Told = (Arc<str>, Answer);
+
 /// A followed folder.
 #[derive(Debug)]
 pub struct Folder {
@@ -49,7 +52,7 @@ pub struct Folder {
     objects: HashMap<Arc<str>, Known>,
     /// Files that are complete, as the kernel says.
     complete: HashSet<PathBuf>,
-    answers: (Sender<(Arc<str>, Answer)>, Receiver<(Arc<str>, Answer)>),
+    answers: (Sender<Told>, Receiver<Told>),
     /// What was passed over and counted, by hash.
     told: HashSet<u64>,
     hasher: RandomState,
@@ -116,7 +119,7 @@ impl Folder {
         Self {
             root,
             poll,
-            watch: Watch::new(),
+            watch: Watch::default(),
             objects: HashMap::new(),
             complete: HashSet::new(),
             answers: channel(),

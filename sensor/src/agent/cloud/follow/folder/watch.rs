@@ -34,13 +34,15 @@ pub struct Happened {
     pub complete: HashSet<PathBuf>,
 }
 
-impl Watch {
+impl Default for Watch {
     /// Watches nothing yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let flags = CreateFlags::CLOEXEC | CreateFlags::NONBLOCK;
         Self { inotify: inotify::init(flags).ok(), folders: HashMap::new(), known: HashSet::new() }
     }
+}
 
+impl Watch {
     /// Watches these folders as well.
     pub fn watch<'p>(&mut self, folders: impl Iterator<Item = &'p Path>) {
         let Some(inotify) = &self.inotify else { return };
@@ -111,7 +113,7 @@ mod tests {
     fn files_are_complete_once_they_are_closed_or_renamed() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        let mut watch = Watch::new();
+        let mut watch = Watch::default();
         watch.watch([folder.path()].into_iter());
         assert!(!watch.wait(Duration::ZERO).any);
         fs::write(at("a.tmp"), "x").expect("a file");
