@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Octets that are read at once.
-const PIECE: usize = 256 << 10;
+pub const PIECE: usize = 256 << 10;
 
 /// Why an object could not be read.
 #[derive(Debug, Error)]
@@ -201,7 +201,10 @@ fn hand_on(
 }
 
 /// Reads until the buffer is full or nothing more comes.
-fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+///
+/// # Errors
+/// What the reader says, once nothing came before that.
+pub fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < buffer.len() {
         match file.read(&mut buffer[length..]) {

@@ -47,7 +47,16 @@ pub fn size(path: &Path) -> Option<u64> {
     Some(metadata.len())
 }
 
-fn decompress(mut file: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+/// Whether what begins with these octets is compressed.
+pub fn is_compressed(begin: &[u8]) -> bool {
+    begin.starts_with(&GZIP) || begin.starts_with(&ZSTD)
+}
+
+/// What `file` holds, through its compression.
+///
+/// # Errors
+/// When its first bytes cannot be read.
+pub fn decompress(mut file: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = Vec::with_capacity(ZSTD.len());
     file.by_ref().take(ZSTD.len() as u64).read_to_end(&mut magic)?;
     let gzip = magic.starts_with(&GZIP);

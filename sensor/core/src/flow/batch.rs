@@ -95,6 +95,7 @@ impl FlowBatch {
         self.devices.clear();
         self.skews.clear();
         self.untold = 0;
+        self.lot = None;
     }
 
     /// Keeps only `rows`, which ascend and are below [`FlowBatch::len`].

@@ -38,6 +38,7 @@ pub mod interned;
 pub mod kept;
 pub mod key;
 pub mod labels;
+pub mod lot;
 pub mod mac;
 mod packed;
 pub(crate) mod pages;

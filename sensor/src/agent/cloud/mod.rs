@@ -1,9 +1,12 @@
 //! Flow logs of clouds, from files.
 //!
 //! * [`decode`]: to JSON lines, for people and scripts. [`replay`]: to the outputs of the agent.
+//! * [`follow`]: while they come.
 //! * [`ledger`]: what became of every record, as text.
 
 pub mod decode;
+#[expect(clippy::disallowed_types, reason = "edge: followed folders, state files")]
+pub mod follow;
 pub mod ledger;
 pub mod replay;
 

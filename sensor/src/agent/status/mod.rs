@@ -4,7 +4,7 @@
 //! (the drain thread with each drain, the engine with each tick), and a snapshot reads what they have published.
 //!
 //! * [`agent`]: the section of the process and its configuration. [`mod@host`]: that of captured interfaces. [`exports`]: that of captured exports.
-//!   [`cloud`]: that of cloud flow logs.
+//!   [`cloud`]: that of cloud flow logs that are read, `clouds`: of those that are followed.
 //! * [`figures`], [`histogram`]: what figures are made of. [`summary`]: a status as one screen of text. [`losses`]: what was lost.
 //! * [`condition`]: whether the agent is healthy. [`rates`]: how fast things go. `document`: what `sensor status` tells,
 //!   `screen` to people. [`metrics`]: what Prometheus gets. [`process`]: what this process uses.
@@ -12,6 +12,7 @@
 
 pub mod agent;
 pub mod cloud;
+pub(super) mod clouds;
 pub mod condition;
 pub(super) mod document;
 pub mod exports;
@@ -43,7 +44,7 @@ use serde::{Serialize, Serializer};
 pub use self::figures::Count;
 
 use self::{agent::Agent, cloud::Cloud, exports::Exports, figures::seconds, host::Host};
-use super::mode::Mode;
+use super::{cloud::follow::figures::Followed, mode::Mode};
 use crate::{export::set, intake::report::Report};
 
 /// Everything at one moment. A section of a room that does not run is `None`. Figures only grow, except those named as
@@ -60,6 +61,8 @@ pub struct Status {
     pub exports: Option<Exports>,
     /// Flow logs of clouds.
     pub cloud: Option<Cloud>,
+    /// Flow logs of clouds that are followed.
+    pub followed: Vec<Followed>,
     /// What routers send.
     pub intake: Option<Report>,
     /// The flow cache, where packets are counted.
@@ -306,6 +309,10 @@ impl Status {
         if self.intake.as_ref().is_some_and(|report| !report.balances()) {
             bail!("the intake ledger is out of balance");
         }
+        ensure!(
+            clouds::balances(&self.followed),
+            "the ledger of cloud flow logs is out of balance"
+        );
         if let Some(exports) = &self.exports {
             exports.check()?;
         }

@@ -19,7 +19,7 @@ pub use super::{
 };
 
 /// What a reader may know of a log beside its octets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hints {
     /// AWS: which field stands where, where no line says so.
     pub layout: Option<Layout>,
@@ -54,6 +54,7 @@ impl Decoder {
     pub fn finish(&mut self, flows: &mut Flows) {
         self.0.finish(flows);
     }
+
     /// Octets of the object that are told for good, see [`Log::resume_at`].
     pub fn resume_at(&self) -> Option<u64> {
         self.0.resume_at()

@@ -100,8 +100,21 @@ impl RecordTexts {
     }
 }
 
+/// What the configuration says of logs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Their site; empty for none.
+    pub site: String,
+    /// Tags for their flows.
+    pub tags: Vec<String>,
+}
+
 /// Accounts and logs that are told apart; the others share the last place.
 const MOST_SOURCES: usize = 4096;
+
+/// What the accounts of all sources said at a moment.
+#[derive(Debug)]
+pub struct Mark(Vec<Ledger>);
 
 /// The accounts and logs that records have come from.
 struct Sources {
@@ -128,6 +141,7 @@ pub struct Flows {
     cloud: Source,
     /// What the records to come were observed by, where the cloud has several kinds of logs.
     observed_by: Source,
+    profile: Profile,
     v4: Open,
     v6: Open,
     /// Batches that wait to be taken.
@@ -143,6 +157,7 @@ impl Flows {
         Self {
             cloud,
             observed_by: cloud,
+            profile: Profile::default(),
             v4: Open(vec![Filling { batch: Box::new(FlowBatch::v4(cloud)), turn: 0 }]),
             v6: Open(vec![Filling { batch: Box::new(FlowBatch::v6(cloud)), turn: 0 }]),
             ready: Vec::new(),
@@ -150,6 +165,11 @@ impl Flows {
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
             underway: Underway::default(),
         }
+    }
+
+    /// The same, of logs that have this `profile`.
+    pub fn with_profile(observed_by: Source, profile: Profile) -> Self {
+        Self { profile, ..Self::new(observed_by) }
     }
 
     /// The cloud.
@@ -180,7 +200,7 @@ impl Flows {
 
     /// The place of the source that is this log of this account.
     pub fn source(&mut self, account: &str, log: &str) -> u32 {
-        self.sources.place(self.observed_by, account, log)
+        self.sources.place(self.observed_by, &self.profile, account, log)
     }
 
     /// The account of a source.
@@ -202,12 +222,12 @@ impl Flows {
     /// none.
     #[inline(always)]
     pub fn point(&mut self, told: [&[u8]; 7], account: &str, log: &str) -> (u32, u32) {
-        let Self { names, sources, observed_by, .. } = self;
+        let Self { names, sources, observed_by, profile, .. } = self;
         // Two logs may tell of one interface.
         let beside = [observed_by.name(), account, log];
         names.point(told, beside, |point| {
             use sensor_core::flow::point::PointAttribute::Account;
-            sources.place(*observed_by, point.get(Account).unwrap_or(account), log)
+            sources.place(*observed_by, profile, point.get(Account).unwrap_or(account), log)
         })
     }
 
@@ -272,6 +292,25 @@ impl Flows {
         self.names.renew();
     }
 
+    /// The accounts as they stand, for [`Self::rewind`].
+    pub fn mark(&self) -> Mark {
+        Mark(self.sources.all.iter().map(|(_, ledger)| ledger.clone()).collect())
+    }
+
+    /// Forgets all records since `mark`, of which no batch was taken: whoever reads an object on has been told of its beginning
+    /// before.
+    pub fn rewind(&mut self, mark: Mark) {
+        for filling in self.v4.0.iter_mut().chain(&mut self.v6.0) {
+            filling.batch.clear();
+            filling.turn = 0;
+        }
+        self.ready.clear();
+        let mut before = mark.0.into_iter();
+        for (_, ledger) in &mut self.sources.all {
+            *ledger = before.next().unwrap_or_default();
+        }
+    }
+
     /// Hands the batches that are full to `sink`, with `all` those that hold anything.
     pub fn take(&mut self, all: bool, sink: impl FnMut(FlowBatch)) {
         if all {
@@ -321,7 +360,7 @@ fn empty(batch: &FlowBatch) -> FlowBatch {
 
 impl Sources {
     #[cold]
-    fn place(&mut self, provider: Source, account: &str, log: &str) -> u32 {
+    fn place(&mut self, provider: Source, profile: &Profile, account: &str, log: &str) -> u32 {
         let id = SourceId::Cloud { provider, account: account.to_owned(), log: log.to_owned() };
         if let Some(place) = self.by_id.get(&id) {
             return *place;
@@ -342,7 +381,9 @@ impl Sources {
             }
         };
         let place = self.all.len() as u32;
-        self.all.push((Arc::new(Device::of(id.clone())), Ledger::default()));
+        let Profile { site, tags } = profile.clone();
+        let device = Device { site, tags, ..Device::of(id.clone()) };
+        self.all.push((Arc::new(device), Ledger::default()));
         self.by_id.insert(id, place);
         place
     }

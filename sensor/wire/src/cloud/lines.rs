@@ -15,6 +15,10 @@ pub struct Lines {
     skips: bool,
     /// Lines so far.
     count: u64,
+    /// Octets of these lines, with those that end them.
+    octets: u64,
+    /// Octets of the line under way.
+    under_way: u64,
 }
 
 /// A line, or that there was one.
@@ -33,11 +37,13 @@ impl Lines {
         if self.skips || !self.begun.is_empty() {
             let Some(end) = find(octets, b'\n') else { return self.begin(octets) };
             self.begin(&octets[..end]);
+            self.octets += std::mem::take(&mut self.under_way) + 1;
             octets = &octets[end + 1..];
             self.end(&mut each);
         }
         while let Some(end) = find(octets, b'\n') {
             self.count += 1;
+            self.octets += end as u64 + 1;
             let line =
                 if end > LONGEST { Line::TooLong } else { Line::Whole(trimmed(&octets[..end])) };
             each(self.count, line);
@@ -53,7 +59,13 @@ impl Lines {
         }
     }
 
+    /// Octets up to the end of the last line that is complete.
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
     fn begin(&mut self, octets: &[u8]) {
+        self.under_way += octets.len() as u64;
         self.skips |= self.begun.len() + octets.len() > LONGEST;
         if self.skips {
             self.begun.clear();

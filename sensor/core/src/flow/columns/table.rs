@@ -7,6 +7,7 @@ use super::declare::columns;
 use crate::flow::{
     addresses::Addresses,
     device::Device,
+    lot::LotPart,
     point::{LabelSets, Points},
     ports::PortLabels,
     profile::Profiles,
@@ -51,6 +52,8 @@ columns! {
         pub properties: Arc<PropertySets> = no_properties(),
         /// The labels that the columns of labels number.
         pub label_sets: Arc<LabelSets> = no_labels(),
+        /// Which part of a lot it is; none where its source cannot be read again.
+        pub lot: Option<Box<LotPart>> = None,
     }
     (observed_by: Source, addresses: Addresses)
 

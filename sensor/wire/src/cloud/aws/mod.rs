@@ -88,6 +88,10 @@ impl Log for Object {
         form.feed(&begun, flows);
         form.finish(flows);
     }
+
+    fn resume_at(&self) -> Option<u64> {
+        self.form.as_ref().map_or(Some(0), Log::resume_at)
+    }
 }
 
 impl Log for Form {
@@ -114,6 +118,14 @@ impl Log for Form {
                 let what = b"a Parquet file, which is not read as a stream";
                 reader.error(Reason::Syntax, 1, what, flows);
             }
+        }
+    }
+
+    fn resume_at(&self) -> Option<u64> {
+        match self {
+            Self::Text(text) => Some(text.0.octets()),
+            Self::Json(json) => json.resume_at(),
+            Self::Table(_) => None,
         }
     }
 }

@@ -1,0 +1,323 @@
+//! The thread that decodes the objects of a source, in lots.
+//!
+//! A lot is what is put out, and noted in the state file, in one step: a number of small objects, or part of a large one. First the
+//! state says which objects it is of; then their records go to the outputs; once these have them, the state says so, and the
+//! objects get their answers. An agent that was killed meanwhile leaves the state before the lot, so that its successor reads the same
+//! octets again, makes the same batches, and numbers their rows alike: outputs that remember how far they had come leave out
+//! what they have.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::ControlFlow,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use sensor_core::{
+    flow::{batch::FlowBatch, lot::LotPart, source::SourceId},
+    sync::Unpoisoned as _,
+};
+use sensor_wire::cloud::{
+    decoder::Hints,
+    flows::{Flows, Profile},
+    format::Format,
+};
+
+use super::{
+    figures::Figures,
+    keeper::Keeper,
+    object,
+    seam::{Answer, Handed, Reply, Stop, Wanted},
+    state::{Planned, Progress, State, Step},
+};
+use crate::clock;
+
+/// Records that make a lot, and objects. The first is below the queues of outputs, so that a lot finds room there.
+const ROWS: u64 = 16 << 10;
+const OBJECTS: usize = super::seam::WAITING;
+/// How long is waited for the next object before it is looked whether to end.
+const TICK: Duration = Duration::from_millis(100);
+/// How long is waited for objects that a killed agent had under way.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two attempts to write the state.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Where batches go.
+pub trait Outlet: Send {
+    /// Takes a batch; waits while there is no room, unless it is to stop.
+    fn offer(&self, batch: FlowBatch, stop: &Stop);
+
+    /// Waits until all that was offered is with the outputs; false where that was not to be seen before the end.
+    fn deliver(&self, stop: &Stop) -> bool;
+}
+
+/// What is known of a source beforehand.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What stands before the names of its objects in messages: a folder, a bucket.
+    pub prefix: String,
+    /// The format of its objects; none for what their first octets tell.
+    pub format: Option<Format>,
+    /// What else is known of the format.
+    pub hints: Hints,
+    /// Site and tags.
+    pub profile: Profile,
+}
+
+/// The decoding of one source.
+pub struct Decoding<O> {
+    pub(super) described: Arc<Described>,
+    pub(super) objects: Receiver<Handed>,
+    pub(super) state: Arc<Mutex<State>>,
+    pub(super) keeper: Keeper,
+    pub(super) figures: Arc<Figures>,
+    pub(super) stop: Stop,
+    pub(super) outlet: O,
+    pub(super) work: Work,
+}
+
+/// What is under way.
+#[derive(Default)]
+pub struct Work {
+    /// What each cloud tells.
+    pub flows: Vec<Flows>,
+    newest: BTreeMap<SourceId, (u64, u64)>,
+    /// Rows of the lot so far, by address family.
+    rows: [u64; 2],
+    /// How far its objects have been read.
+    read: Vec<(Arc<str>, Progress)>,
+    replies: Vec<(Reply, Answer)>,
+    /// Objects that a killed agent had under way.
+    resumes: bool,
+}
+
+impl<O: Outlet> Decoding<O> {
+    /// Decodes until it is to stop, or nobody hands anything over any more.
+    pub fn run(mut self) {
+        self.work.resumes = !self.state.lock().unpoisoned().plan.is_empty();
+        while let Some(mut waiting) = self.gather() {
+            self.sort_out(&mut waiting);
+            if waiting.is_empty() {
+                continue;
+            }
+            if self.lot(waiting).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// The objects of the next lot; none at the end.
+    fn gather(&mut self) -> Option<VecDeque<Handed>> {
+        let planned = std::mem::take(&mut self.work.resumes);
+        let plan = if planned { self.state.lock().unpoisoned().plan.clone() } else { Vec::new() };
+        let mut waiting = VecDeque::from([self.wait(None)?]);
+        let fits = |waiting: &VecDeque<Handed>| {
+            let pairs = waiting.iter().zip(&plan);
+            let mut fits = pairs.map(|(handed, planned)| Planned::of(&handed.object) == *planned);
+            fits.all(|fits| fits)
+        };
+        let patient_until = Instant::now() + PATIENCE;
+        while planned && waiting.len() < plan.len() && fits(&waiting) {
+            match self.wait(Some(patient_until)) {
+                Some(handed) => waiting.push_back(handed),
+                None if self.stop.is_asked() => return None,
+                None => break,
+            }
+        }
+        if planned && waiting.len() == plan.len() && fits(&waiting) {
+            self.figures.change(|report| report.resumed_lots += 1);
+            return Some(waiting);
+        }
+        if planned {
+            // A lot of another number: no output takes it for the one that it was.
+            self.state.lock().unpoisoned().lot += 1;
+            let name = &self.described.name;
+            tracing::warn!(
+                "cloud {name}: objects that were being read when the sensor was killed have changed or gone; some records may be put out twice"
+            );
+            self.figures.change(|report| report.repeated_lots += 1);
+        }
+        while waiting.len() < OBJECTS
+            && let Ok(handed) = self.objects.try_recv()
+        {
+            waiting.push_back(handed);
+        }
+        Some(waiting)
+    }
+
+    /// The next object; none at the end, or at `until`.
+    fn wait(&self, until: Option<Instant>) -> Option<Handed> {
+        loop {
+            if self.stop.is_asked() || until.is_some_and(|until| Instant::now() >= until) {
+                return None;
+            }
+            match self.objects.recv_timeout(TICK) {
+                Ok(handed) => return Some(handed),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Answers at once what is not to be read.
+    fn sort_out(&self, waiting: &mut VecDeque<Handed>) {
+        let state = self.state.lock().unpoisoned();
+        let wanted = waiting.drain(..).map(|handed| (state.wants(&handed.object), handed));
+        let wanted: Vec<_> = wanted.collect();
+        drop(state);
+        for (wanted, handed) in wanted {
+            match wanted {
+                Wanted::Yes => waiting.push_back(handed),
+                Wanted::Known => (handed.reply)(Answer::Known),
+                Wanted::Old => (handed.reply)(Answer::Old),
+            }
+        }
+    }
+
+    /// Reads these objects, in as many lots as it takes.
+    fn lot(&mut self, mut waiting: VecDeque<Handed>) -> ControlFlow<()> {
+        self.plan(plan(&waiting))?;
+        self.begin();
+        let described = self.described.clone();
+        while let Some(handed) = waiting.pop_front() {
+            let Handed { object, mut content, reply } = handed;
+            let mut task = object::Task::new(&object, &mut content, &described);
+            let answer = loop {
+                let state = self.state.lock().unpoisoned();
+                let known = state.progress(&object.name).cloned();
+                drop(state);
+                let read = task.go_on(known.as_ref(), &mut self.work.flows, &self.figures);
+                self.put_out(matches!(read, object::Read::Flush));
+                match read {
+                    object::Read::Flush => {}
+                    object::Read::More if self.stop.is_asked() => {
+                        self.work.read.push((object.name.clone(), task.progress()));
+                        self.end(Vec::new())?;
+                        return ControlFlow::Break(());
+                    }
+                    object::Read::More if self.work.rows.iter().sum::<u64>() < ROWS => {}
+                    object::Read::More => {
+                        self.work.read.push((object.name.clone(), task.progress()));
+                        let mut next = vec![Planned::of(&object)];
+                        next.extend(plan(&waiting));
+                        self.end(next)?;
+                    }
+                    object::Read::End(answer) => break answer,
+                }
+            };
+            self.work.read.extend(task.ended().map(|progress| (object.name.clone(), progress)));
+            self.work.replies.push((reply, answer));
+            let full = self.work.rows.iter().sum::<u64>() >= ROWS;
+            if self.stop.is_asked() {
+                break;
+            }
+            if full && !waiting.is_empty() {
+                self.end(plan(&waiting))?;
+            }
+        }
+        self.end(Vec::new())
+    }
+
+    /// Notes which objects the lot is of, unless that has been noted.
+    fn plan(&mut self, plan: Vec<Planned>) -> ControlFlow<()> {
+        let state = self.state.lock().unpoisoned();
+        if state.plan == plan {
+            return ControlFlow::Continue(());
+        }
+        let step =
+            Step { id: state.id, lot: state.lot, plan, read: Vec::new(), floor: state.floor };
+        drop(state);
+        self.keep(&step)
+    }
+
+    fn begin(&mut self) {
+        self.work.rows = [0; 2];
+    }
+
+    /// Ends the lot: once the outputs have it, the state says so. `next` are the objects of the lot behind it.
+    fn end(&mut self, next: Vec<Planned>) -> ControlFlow<()> {
+        self.put_out(true);
+        if !self.outlet.deliver(&self.stop) {
+            return ControlFlow::Break(());
+        }
+        let read = std::mem::take(&mut self.work.read);
+        let state = self.state.lock().unpoisoned();
+        let step = Step { id: state.id, lot: state.lot + 1, plan: next, read, floor: state.floor };
+        drop(state);
+        self.keep(&step)?;
+        let replies = std::mem::take(&mut self.work.replies);
+        let ledgers = self.work.flows.iter().flat_map(Flows::ledgers);
+        self.figures.update(ledgers, &self.work.newest);
+        self.figures.change(|report| report.lots += 1);
+        replies.into_iter().for_each(|(reply, answer)| reply(answer));
+        self.begin();
+        ControlFlow::Continue(())
+    }
+
+    /// Keeps a step, however long that takes: what is not kept would be put out twice.
+    fn keep(&mut self, step: &Step) -> ControlFlow<()> {
+        self.state.lock().unpoisoned().go(step.clone());
+        let mut failed = false;
+        while let Err(error) = self.keeper.keep(step) {
+            failed = true;
+            self.figures.trouble(Some(format!("{error}; waiting until it can be")));
+            if self.stop.wait(AGAIN) {
+                return ControlFlow::Break(());
+            }
+        }
+        if failed {
+            self.figures.trouble(None);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Hands on the batches that are full, or `all`.
+    fn put_out(&mut self, all: bool) {
+        let Self { work, outlet, stop, described, state, .. } = self;
+        let state = state.lock().unpoisoned();
+        let lot = (state.id, state.lot);
+        drop(state);
+        let now = clock::now();
+        let Work { flows, rows, newest, .. } = work;
+        for flows in flows {
+            flows.take(all, |mut batch| {
+                note_newest(&batch, newest, now);
+                let v6 = batch.ip_version() == 6;
+                let rows_before = &mut rows[usize::from(v6)];
+                let part = LotPart {
+                    source: described.name.clone(),
+                    lot,
+                    v6,
+                    first: *rows_before,
+                    rows: batch.len() as u64,
+                };
+                *rows_before = part.end();
+                batch.lot = Some(Box::new(part));
+                outlet.offer(batch, stop);
+            });
+        }
+    }
+}
+
+fn plan(waiting: &VecDeque<Handed>) -> Vec<Planned> {
+    waiting.iter().map(|handed| Planned::of(&handed.object)).collect()
+}
+
+/// Takes note of the end of the newest flow of each log, and how long before `now` that was.
+fn note_newest(batch: &FlowBatch, newest: &mut BTreeMap<SourceId, (u64, u64)>, now: u64) {
+    let mut ends = vec![0; batch.devices.len()];
+    for (device, end) in batch.device.iter().zip(&batch.end) {
+        if let Some(newest) = ends.get_mut(*device as usize) {
+            *newest = (*end).max(*newest);
+        }
+    }
+    for (device, end) in batch.devices.iter().zip(ends) {
+        let known = newest.entry(device.id.clone()).or_default();
+        *known = (known.0.max(end), now.saturating_sub(end));
+    }
+}
