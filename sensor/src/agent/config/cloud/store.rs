@@ -132,7 +132,7 @@ pub fn resolve(cloud: &Cloud, faults: &mut Faults) -> Option<Store> {
             faults.report(setting, path, "applies only to s3:// URLs", "remove it");
         }
     }
-    let late = Duration::ZERO..=Duration::from_hours(24 * 31);
+    let late = Duration::ZERO..=Duration::from_hours(24 * 7);
     Some(Store {
         kind,
         bucket,
@@ -163,6 +163,9 @@ fn http_url(setting: &Setting<Option<String>>, path: &str, faults: &mut Faults) 
 /// The parts of a URL.
 fn place(text: &str) -> Result<(Kind, String, String), Wrong> {
     let (scheme, rest) = text.split_once("://").ok_or("it has no scheme")?;
+    if rest.contains("//") {
+        return Err("a name without letters has no place in it");
+    }
     if rest.contains(['?', '#', '@']) {
         return Err("a query, a user or a password has no place in it");
     }
@@ -187,7 +190,7 @@ fn place(text: &str) -> Result<(Kind, String, String), Wrong> {
         }
         _ => return Err("no other scheme is known"),
     };
-    if prefix.contains("//") || Path::new(prefix).components().any(|part| part.as_os_str() == "..") {
+    if Path::new(prefix).components().any(|part| part.as_os_str() == "..") {
         return Err("its prefix is none that a key can begin with");
     }
     let prefix = prefix.trim_matches('/');
@@ -249,7 +252,7 @@ mod tests {
             "`cloud.queue` applies only with `url`",
             "`cloud.region` applies only to s3:// URLs",
             "`cloud.endpoint` must be an https:// URL without user and password",
-            "`cloud.late` must lie between 0s and 744h",
+            "`cloud.late` must lie between 0s and 7days",
             "`cloud` has both `folder` and `url`",
         ];
         assert_eq!(messages, expected);

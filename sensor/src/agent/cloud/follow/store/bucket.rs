@@ -81,6 +81,13 @@ pub fn runtime() -> io::Result<Arc<Runtime>> {
     Ok(Arc::new(builder.worker_threads(1).thread_name("cloud-net").enable_all().build()?))
 }
 
+/// Ends the threads. A resolver that does not answer is not waited for, unless somebody still reads.
+pub fn end(runtime: Arc<Runtime>) {
+    if let Ok(runtime) = Arc::try_unwrap(runtime) {
+        runtime.shutdown_background();
+    }
+}
+
 /// Waits for `future`, or until the sensor ends.
 pub fn wait<T>(runtime: &Runtime, stop: &Stop, future: impl Future<Output = T>) -> Option<T> {
     runtime.block_on(async {

@@ -203,7 +203,39 @@ impl ObjectSource for Followed {
             };
             self.wait(wait, desk, stop);
         }
+        drop(bucket);
+        bucket::end(runtime);
     }
+}
+
+/// Sees that what files and environment say of `store` can be used. Opens no connection.
+///
+/// # Errors
+/// What is missing or wrong.
+pub fn check(store: &Store) -> Result<(), BucketError> {
+    let runtime = bucket::runtime().map_err(|error| BucketError::Refused(error.to_string()))?;
+    Bucket::new(store, runtime, Stop::default()).map(drop)
+}
+
+/// Sees within `patience` that the sensor is let in: that it can list, or, where a queue says what is new, that it has credentials.
+///
+/// # Errors
+/// [`BucketError::Stopped`] when there is no answer; otherwise what is refused.
+pub fn probe(store: &Store, patience: Duration) -> Result<(), BucketError> {
+    let runtime = bucket::runtime().map_err(|error| BucketError::Refused(error.to_string()))?;
+    let stop = Stop::default();
+    let asked = stop.clone();
+    runtime.spawn(async move {
+        tokio::time::sleep(patience).await;
+        asked.ask();
+    });
+    let ask = |bucket: Bucket| match (&store.queue, &bucket.credentials) {
+        (Some(_), Some(credentials)) => bucket.wait(credentials.get_credential()).map(drop),
+        _ => bucket.probe(&store.prefix),
+    };
+    let probed = Bucket::new(store, runtime.clone(), stop).and_then(ask);
+    bucket::end(runtime);
+    probed
 }
 
 /// The threads of a source; none once the sensor ends.

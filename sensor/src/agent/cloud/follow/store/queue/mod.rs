@@ -308,5 +308,6 @@ impl ObjectSource for Queue {
             let end = async move { worker.lock().await.end(&api).await };
             let _ = runtime.block_on(async { tokio::time::timeout(END, end).await });
         }
+        bucket::end(runtime);
     }
 }
