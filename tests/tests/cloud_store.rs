@@ -184,19 +184,19 @@ fn a_bucket_is_read_once_over_kills_whatever_its_layout() -> Result<()> {
     lab.exactly(8)?;
     // More comes, and the agent is killed while it reads.
     let mut agent = agent;
-    let mut all = 8;
     for _ in 0..4 {
         for key in [&plain as &dyn Fn(u64) -> String, &hive] {
             for _ in 0..10 {
-                all = put(key)?;
+                put(key)?;
             }
         }
         let before = lab.ports()?.len();
         wait_until("some are read", || lab.ports().is_ok_and(|ports| ports.len() > before))?;
         kill(agent)?;
-        all = put(&plain)?;
+        put(&plain)?;
         agent = lab.start()?;
     }
+    let mut all = put(&hive)?;
     lab.wait_for(all, &agent)?;
     // Another look finds nothing that is new.
     let status = lab.status()?;

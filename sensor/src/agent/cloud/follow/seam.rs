@@ -179,6 +179,11 @@ impl Desk {
         state.plan.iter().map(|(name, _)| name.clone()).collect()
     }
 
+    /// As [`Self::resumed`], with the versions that were being read.
+    pub fn planned(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        self.state.lock().unpoisoned().plan.clone()
+    }
+
     /// Hands an object over; waits while there is no room.
     ///
     /// # Errors

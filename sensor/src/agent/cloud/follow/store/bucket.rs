@@ -230,15 +230,18 @@ impl Bucket {
         Ok(self.wait(self.store.get_opts(&path, options))?.meta)
     }
 
-    /// The octets of `object` from `from` on. Of one that does not grow, these are those of its version.
+    /// The octets of `object` from `from` on: those of its version. Of one that has grown meanwhile, these are as many as it had.
     pub fn open(&self, object: &Object, from: u64) -> io::Result<Box<dyn io::Read + Send>> {
         let path = parse(&object.name).map_err(io::Error::other)?;
         if from == 0 {
-            let tag = (!object.grows && !object.version.contains(':')).then(|| format!("\"{}\"", object.version));
-            let options = GetOptions { if_match: tag, ..GetOptions::default() };
+            let tag = version_tag(&object.version).filter(|_| object.settled);
+            let if_match = tag.map(|tag| format!("\"{tag}\""));
+            let options = GetOptions { if_match, ..GetOptions::default() };
             let body = self.wait(self.store.get_opts(&path, options)).map_err(io::Error::other)?;
-            let body = body.into_stream();
-            return Ok(Box::new(Streamed { bucket: self.clone(), body, part: Bytes::new() }));
+            let streamed =
+                Streamed { bucket: self.clone(), body: body.into_stream(), part: Bytes::new() };
+            let most = object.size.filter(|_| object.grows).unwrap_or(u64::MAX);
+            return Ok(Box::new(io::Read::take(streamed, most)));
         }
         Ok(Box::new(Parts { bucket: self.clone(), path, at: from, part: Bytes::new(), ended: false }))
     }
@@ -252,14 +255,31 @@ fn parse(name: &str) -> Result<Path, BucketError> {
 pub fn object(meta: &ObjectMeta, kind: &Kind) -> Object {
     let modified = u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0);
     let name = meta.location.as_ref();
-    let tag = meta.e_tag.as_deref().map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
-    let version = match tag.filter(|tag| !tag.is_empty()) {
-        Some(tag) => tag.into(),
-        None => format!("{}:{modified}", meta.size).into(),
-    };
     // Azure appends to the blob of an hour; objects of all others never change.
     let grows = matches!(kind, Kind::Azure(_)) && name.ends_with(".json");
+    let tag = meta.e_tag.as_deref().map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
+    let version = match tag.filter(|tag| !tag.is_empty()) {
+        Some(tag) if grows => format!("{tag} {}", meta.size).into(),
+        Some(tag) => tag.into(),
+        None => format!(" {} {modified}", meta.size).into(),
+    };
     Object { name: name.into(), version, size: Some(meta.size), modified, settled: !grows, grows }
+}
+
+/// The entity tag in a version.
+fn version_tag(version: &str) -> Option<&str> {
+    version.split(' ').next().filter(|tag| !tag.is_empty())
+}
+
+/// The object that was planned in this version, where it has only grown since: as much of it as there was.
+pub fn as_planned(object: Object, version: &Arc<str>) -> Object {
+    let size = version.split_once(' ').and_then(|(_, size)| size.parse().ok());
+    match size {
+        Some(size) if object.grows && object.size.is_some_and(|now| now > size) => {
+            Object { version: version.clone(), size: Some(size), ..object }
+        }
+        _ => object,
+    }
 }
 
 /// An answer, as it comes.
@@ -324,4 +344,48 @@ fn take(part: &mut Bytes, buffer: &mut [u8]) -> usize {
     let count = part.len().min(buffer.len());
     buffer[..count].copy_from_slice(&part.split_to(count));
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(name: &str, tag: Option<&str>, size: u64) -> ObjectMeta {
+        ObjectMeta {
+            location: Path::parse(name).expect("a name"),
+            last_modified: (std::time::UNIX_EPOCH + Duration::from_millis(5)).into(),
+            size,
+            e_tag: tag.map(str::to_owned),
+            version: None,
+        }
+    }
+
+    #[test]
+    fn versions_are_entity_tags_and_of_blobs_that_grow_their_sizes() {
+        let azure = Kind::Azure("a".to_owned());
+        for (name, tag, kind, version, tag_of_it) in [
+            ("a.log.gz", Some("\"1f\""), &Kind::S3, "1f", Some("1f")),
+            ("a.log.gz", Some("W/\"1f\""), &Kind::Gcs, "1f", Some("1f")),
+            ("a.json", None, &Kind::S3, " 7 5", None),
+            ("PT1H.json", Some("0x8D"), &azure, "0x8D 7", Some("0x8D")),
+        ] {
+            let object = object(&meta(name, tag, 7), kind);
+            assert_eq!((&*object.version, object.grows), (version, name == "PT1H.json"));
+            assert_eq!((object.settled, version_tag(version)), (!object.grows, tag_of_it));
+        }
+    }
+
+    #[test]
+    fn what_was_planned_is_read_as_it_was_although_it_has_grown() {
+        let azure = Kind::Azure("a".to_owned());
+        let planned: Arc<str> = "0x8C 4".into();
+        let grown = object(&meta("PT1H.json", Some("0x8D"), 7), &azure);
+        let again = as_planned(grown.clone(), &planned);
+        assert_eq!((&*again.version, again.size), ("0x8C 4", Some(4)));
+        // What has become shorter is another one.
+        let shorter = object(&meta("PT1H.json", Some("0x8D"), 3), &azure);
+        assert_eq!(as_planned(shorter.clone(), &planned), shorter);
+        let other = object(&meta("a.log", Some("0x8D"), 7), &Kind::S3);
+        assert_eq!(as_planned(other.clone(), &"0x8C".into()), other);
+    }
 }

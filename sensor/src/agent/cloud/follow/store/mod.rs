@@ -24,7 +24,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 use self::{
-    bucket::{Bucket, BucketError, Page, object},
+    bucket::{Bucket, BucketError, Page, as_planned, object},
     listing::Plan,
     pending::Pending,
 };
@@ -76,7 +76,7 @@ impl Followed {
     pub fn new(store: Store) -> Self {
         let plan = Plan::new(&store.prefix, store.late.as_millis() as u64);
         Self {
-            pending: Pending::new(store.kind.clone(), store.poll),
+            pending: Pending::new(store.poll),
             store,
             plan,
             told: HashSet::new(),
@@ -130,10 +130,13 @@ impl Followed {
 
     /// Hands over what was being read when the agent was killed, in the order of then.
     fn resume(&mut self, bucket: &Bucket, desk: &Desk) -> Result<(), Ended> {
-        for name in desk.resumed() {
+        for (name, version) in desk.planned() {
             match bucket.head(&name) {
                 Ok(meta) => {
-                    self.pending.see(object(&meta, &self.store.kind), clock::now());
+                    let now = object(&meta, &self.store.kind);
+                    let planned = as_planned(now.clone(), &version);
+                    let part = planned != now;
+                    self.pending.resume(planned, part, clock::now());
                     self.pending.hand_over(bucket, desk)?;
                 }
                 // It was removed meanwhile.

@@ -11,12 +11,9 @@ use std::{
 
 use super::bucket::Bucket;
 use crate::{
-    agent::{
-        cloud::follow::{
-            folder::known::{Due, Known},
-            seam::{Answer, Closed, Content, Desk, Handed, Object, Trouble},
-        },
-        config::cloud::store::Kind,
+    agent::cloud::follow::{
+        folder::known::{Due, Known},
+        seam::{Answer, Closed, Content, Desk, Handed, Object, Trouble},
     },
     clock,
 };
@@ -26,11 +23,12 @@ struct Entry {
     known: Known,
     object: Object,
     handed: bool,
+    /// It has grown since, and only as much is read as there was: its end is not that of the object.
+    part: bool,
 }
 
 /// All of them.
 pub struct Pending {
-    kind: Kind,
     poll: Duration,
     objects: HashMap<Arc<str>, Entry>,
     answers: (Sender<(Arc<str>, Answer)>, Receiver<(Arc<str>, Answer)>),
@@ -38,13 +36,8 @@ pub struct Pending {
 
 impl Pending {
     /// None yet.
-    pub fn new(kind: Kind, poll: Duration) -> Self {
-        Self { kind, poll, objects: HashMap::new(), answers: channel() }
-    }
-
-    /// What storage it is.
-    pub fn kind(&self) -> &Kind {
-        &self.kind
+    pub fn new(poll: Duration) -> Self {
+        Self { poll, objects: HashMap::new(), answers: channel() }
     }
 
     /// An object that is wanted; whether that is news.
@@ -59,17 +52,26 @@ impl Pending {
             None => {
                 let known = complete(&object);
                 let name = object.name.clone();
-                self.objects.insert(name, Entry { known, object, handed: false });
+                self.objects.insert(name, Entry { known, object, handed: false, part: false });
                 true
             }
             Some(entry) => {
                 let news = entry.object.version != object.version;
                 // What is being read gets its answer first.
                 if news && !entry.handed {
-                    *entry = Entry { known: complete(&object), object, handed: false };
+                    *entry = Entry { known: complete(&object), object, handed: false, part: false };
                 }
                 news
             }
+        }
+    }
+
+    /// An object that was being read when the agent was killed; `part` of it where it has grown since.
+    pub fn resume(&mut self, object: Object, part: bool, now: u64) {
+        let name = object.name.clone();
+        self.see(object, now);
+        if let Some(entry) = self.objects.get_mut(&name) {
+            entry.part = part;
         }
     }
 
@@ -95,7 +97,8 @@ impl Pending {
             let Some(entry) = self.objects.get_mut(&name) else { continue };
             entry.known.hand();
             entry.handed = true;
-            let object = Object { settled: settled || !entry.object.grows, ..entry.object.clone() };
+            let settled = !entry.object.grows || settled && !entry.part;
+            let object = Object { settled, ..entry.object.clone() };
             let answers = self.answers.0.clone();
             let reply = Box::new(move |answer| drop(answers.send((name, answer))));
             desk.hand(Handed { content: content(bucket, &object), object, reply })?;

@@ -101,7 +101,7 @@ pub fn explain_text(text: &str) -> String {
     shorten(text)
 }
 
-/// Whether an error says that requests come too fast.
+/// Whether what was asked for is not there.
 pub fn is_absent(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::NotFound { .. })
 }
