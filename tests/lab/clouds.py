@@ -41,12 +41,13 @@ def client(service):
     return clients[service]
 
 
-def bucket(name):
-    client("s3").create_bucket(Bucket=name)
+def bucket(bucket):
+    client("s3").create_bucket(Bucket=bucket)
 
 
 def put(bucket, key, body):
-    client("s3").put_object(Bucket=bucket, Key=key, Body=base64.b64decode(body))
+    # What reads for Google signs nothing here.
+    client("s3").put_object(Bucket=bucket, Key=key, Body=base64.b64decode(body), ACL="public-read")
 
 
 def queue(name, bucket=None):

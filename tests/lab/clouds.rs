@@ -128,7 +128,8 @@ impl Cloud {
         writeln!(hands.to, "{what}")?;
         let mut line = String::new();
         hands.from.read_line(&mut line)?;
-        let mut answer: Value = serde_json::from_str(&line).with_context(|| format!("{what}: {line:?}"))?;
+        let mut answer: Value =
+            serde_json::from_str(&line).with_context(|| format!("{what}: {line:?}"))?;
         ensure!(answer["error"].is_null(), "{what}: {answer}");
         Ok(answer["ok"].take())
     }
@@ -169,7 +170,8 @@ fn base64(octets: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(octets.len().div_ceil(3) * 4);
     for part in octets.chunks(3) {
-        let bits = part.iter().fold(0_u32, |bits, octet| bits << 8 | u32::from(*octet)) << (8 * (3 - part.len()));
+        let bits = part.iter().fold(0_u32, |bits, octet| bits << 8 | u32::from(*octet))
+            << (8 * (3 - part.len()));
         for digit in 0..4 {
             let at = (bits >> (18 - 6 * digit)) as usize & 63;
             text.push(if digit > part.len() { '=' } else { char::from(DIGITS[at]) });

@@ -43,7 +43,9 @@ fn records(number: u64) -> String {
     let end = now() / 1000;
     let record = |at: u64| {
         let (port, start) = (number * RECORDS + at + 1, end - 60);
-        format!("2 123456789012 eni-1 10.0.0.1 10.0.0.2 {port} 443 6 3 180 {start} {end} ACCEPT OK\n")
+        format!(
+            "2 123456789012 eni-1 10.0.0.1 10.0.0.2 {port} 443 6 3 180 {start} {end} ACCEPT OK\n"
+        )
     };
     (0..RECORDS).map(record).collect()
 }
@@ -108,7 +110,9 @@ impl Lab {
         let waited = wait_until("all records are there", || {
             self.ports().is_ok_and(|ports| ports.len() as u64 >= objects * RECORDS)
         });
-        waited.with_context(|| format!("{} records; {}", self.ports().unwrap_or_default().len(), agent.said()))
+        waited.with_context(|| {
+            format!("{} records; {}", self.ports().unwrap_or_default().len(), agent.said())
+        })
     }
 
     /// Sees that these records are there, each once.
@@ -139,7 +143,8 @@ fn kill(agent: Agent) -> Result<()> {
 }
 
 fn ended(agent: Agent) -> Result<()> {
-    let outcome = agent.stop("TERM")?;
+    agent.signal("TERM")?;
+    let outcome = agent.wait()?;
     ensure!(outcome.code == Some(0), "{outcome:?}");
     Ok(())
 }
@@ -161,9 +166,12 @@ fn a_bucket_is_read_once_over_kills_whatever_its_layout() -> Result<()> {
     };
     let hive = |number: u64| {
         let day = today(Style::Hive);
-        format!("site/AWSLogs/aws-account-id=2/aws-region=us-east-1/{day}hour=07/{number:03} a+b=c.log")
+        format!(
+            "site/AWSLogs/aws-account-id=2/aws-region=us-east-1/{day}hour=07/{number:03} a+b=c.log"
+        )
     };
-    let old = |number: u64| format!("site/AWSLogs/1/vpcflowlogs/us-east-1/2019/02/03/{number:03}.log");
+    let old =
+        |number: u64| format!("site/AWSLogs/1/vpcflowlogs/us-east-1/2019/02/03/{number:03}.log");
     let flat = |number: u64| format!("site/{number:03}.log");
     let mut number = 0;
     let mut put = |key: &dyn Fn(u64) -> String| {
@@ -238,7 +246,8 @@ fn a_message_is_deleted_when_its_object_is_read_and_not_before() -> Result<()> {
     let mut written = 20;
     for _ in 0..3 {
         wait_until("some are read", || {
-            check(written).is_ok() && lab.ports().is_ok_and(|ports| ports.len() as u64 >= (written - 10) * RECORDS)
+            check(written).is_ok()
+                && lab.ports().is_ok_and(|ports| ports.len() as u64 >= (written - 10) * RECORDS)
         })?;
         kill(agent)?;
         (written..written + 20).try_for_each(put)?;
@@ -319,10 +328,11 @@ fn a_blob_of_azure_that_grows_is_read_once() -> Result<()> {
     fs::write(&secret, "d3Jvbmd3cm9uZ3dyb25nd3Jvbmd3cm9uZ3dyb25nd3I=")?;
     let lab = Lab::new(&azure(&cloud, &secret))?;
     let mut agent = lab.start()?;
-    agent.wait_for("the secret key is wrong")?;
+    agent.wait_for("access is denied (AuthorizationFailure): check the key")?;
     // Mended while it runs.
     fs::write(&secret, KEY)?;
-    let blob = format!("flowLogResourceID=/A/B/{}h=07/m=00/macAddress=1/PT1H.json", today(Style::Azure));
+    let blob =
+        format!("flowLogResourceID=/A/B/{}h=07/m=00/macAddress=1/PT1H.json", today(Style::Azure));
     let mut blocks = vec![log(0)];
     let write = |blocks: &[Vec<u8>]| {
         let all: Vec<&[u8]> = blocks.iter().map(Vec::as_slice).collect();
@@ -356,13 +366,17 @@ fn what_a_cloud_refuses_is_told_with_what_to_do() -> Result<()> {
     let cloud = Cloud::moto(directory.path())?;
     let lab = Lab::new(&s3(&cloud, ""))?;
     let mut agent = lab.start()?;
-    agent.wait_for("cannot list s3://logs/site/: there is no such bucket (NoSuchBucket): check `url`")?;
+    agent.wait_for(
+        "cannot list s3://logs/site/: there is no such bucket (NoSuchBucket): check `url`",
+    )?;
     cloud.ask(&json!({ "do": "bucket", "bucket": "logs" }))?;
     cloud.put("logs", "site/a.log", &log(0))?;
     lab.wait_for(1, &agent)?;
     agent.wait_for("cloud lab: followed again")?;
     cloud.ask(&json!({ "do": "strict" }))?;
-    agent.wait_for("cannot list s3://logs/site/: the access key is not known there (InvalidAccessKeyId)")?;
+    agent.wait_for(
+        "cannot list s3://logs/site/: the access key is not known there (InvalidAccessKeyId)",
+    )?;
     let status = lab.status()?;
     let error = status["clouds"][0]["error"].as_str().unwrap_or_default();
     ensure!(error.contains("check `credentials_file`"), "{status}");

@@ -24,7 +24,15 @@ pub fn ensure(workspace: &Workspace) -> Result<()> {
     let directory = workspace.target(DIRECTORY);
     let pip = |into: PathBuf| {
         let mut command = Command::new("python3");
-        command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-warn-conflicts"]);
+        command.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-compile",
+            "--no-warn-conflicts",
+        ]);
         // A warning that it is no place for programs is none to us.
         command.args(["--root-user-action=ignore", "--target"]).arg(into).args(PYTHON);
         command

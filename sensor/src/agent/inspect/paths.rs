@@ -154,8 +154,10 @@ fn places(config: &Config, mode: Mode) -> impl Iterator<Item = writable::Place> 
         _ => None,
     };
     let control = control.map(writable::Place::Directory);
-    let ipfix = config.ipfix_file.as_ref().map(|files| writable::Place::Directory(files.directory.clone()));
-    let state = config.intake.state.iter().map(|state| writable::Place::Replaced(state.path.clone()));
+    let ipfix =
+        config.ipfix_file.as_ref().map(|files| writable::Place::Directory(files.directory.clone()));
+    let state =
+        config.intake.state.iter().map(|state| writable::Place::Replaced(state.path.clone()));
     let clouds = config.clouds.iter().map(|cloud| writable::Place::Replaced(cloud.state.clone()));
     let clouds = clouds.filter(move |_| mode == Mode::Live);
     hits.chain(log).chain(ipfix).chain(state).chain(clouds).chain(control)

@@ -121,7 +121,8 @@ pub fn resolve(cloud: &Cloud, faults: &mut Faults) -> Option<Store> {
     let (kind, bucket, prefix) = match place(text) {
         Ok(place) => place,
         Err(wrong) => {
-            let must = "must be s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://ACCOUNT/CONTAINER/PREFIX";
+            let must =
+                "must be s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://ACCOUNT/CONTAINER/PREFIX";
             faults.report(setting, "cloud.url", must, wrong);
             return None;
         }
@@ -150,7 +151,9 @@ fn http_url(setting: &Setting<Option<String>>, path: &str, faults: &mut Faults) 
     let text = setting.value.as_deref()?;
     let url = Url::parse(text).ok();
     let fits = url.is_some_and(|url| {
-        matches!(url.scheme(), "https" | "http") && url.username().is_empty() && url.password().is_none()
+        matches!(url.scheme(), "https" | "http")
+            && url.username().is_empty()
+            && url.password().is_none()
     });
     if !fits {
         let must = "must be an https:// URL without user and password";
@@ -214,14 +217,25 @@ mod tests {
             ("s3://logs/", "S3 logs "),
             ("s3://logs/a/AWSLogs/", "S3 logs a/AWSLogs/"),
             ("gs://logs/vpc", "Gcs logs vpc/"),
-            ("az://acme/insights-logs-flowlogflowevent", "Azure(\"acme\") insights-logs-flowlogflowevent "),
+            (
+                "az://acme/insights-logs-flowlogflowevent",
+                "Azure(\"acme\") insights-logs-flowlogflowevent ",
+            ),
             ("https://acme.blob.core.windows.net/c/p/q", "Azure(\"acme\") c p/q/"),
         ] {
             assert_eq!(shown(url).as_deref(), Ok(expected), "{url}");
         }
         for url in [
-            "logs", "s3://", "az://acme", "az://acme/", "https://s3.amazonaws.com/logs", "ftp://a/b",
-            "s3://key:secret@logs", "s3://logs//a", "az://acme/c?sig=1", "s3://logs/../a",
+            "logs",
+            "s3://",
+            "az://acme",
+            "az://acme/",
+            "https://s3.amazonaws.com/logs",
+            "ftp://a/b",
+            "s3://key:secret@logs",
+            "s3://logs//a",
+            "az://acme/c?sig=1",
+            "s3://logs/../a",
         ] {
             assert!(shown(url).is_err(), "{url}");
         }

@@ -5,8 +5,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::BoxStream};
 use object_store::{
-    BackoffConfig, Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStore,
-    RetryConfig,
+    BackoffConfig, Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStore, RetryConfig,
     aws::{AmazonS3Builder, AwsCredentialProvider},
     azure::MicrosoftAzureBuilder,
     gcp::GoogleCloudStorageBuilder,
@@ -44,7 +43,11 @@ pub enum BucketError {
 
 impl From<StoreError> for BucketError {
     fn from(error: StoreError) -> Self {
-        if trouble::is_absent(&error) { Self::Absent } else { Self::Refused(trouble::explain(&error)) }
+        if trouble::is_absent(&error) {
+            Self::Absent
+        } else {
+            Self::Refused(trouble::explain(&error))
+        }
     }
 }
 
@@ -121,7 +124,12 @@ impl Bucket {
         let refused = |error: &dyn std::fmt::Display| BucketError::Refused(error.to_string());
         let client = Client::new().map_err(|error| refused(&error))?;
         let made = |store, pages, credentials, can_skip| Self {
-            runtime, stop, store, pages, credentials, can_skip,
+            runtime,
+            stop,
+            store,
+            pages,
+            credentials,
+            can_skip,
         };
         let file = store.credentials.as_deref();
         Ok(match &store.kind {
@@ -149,7 +157,8 @@ impl Bucket {
                 if let Some(endpoint) = &store.endpoint {
                     builder = builder.with_base_url(endpoint);
                 }
-                builder = credentials::for_google(builder, file).map_err(|error| refused(&error))?;
+                builder =
+                    credentials::for_google(builder, file).map_err(|error| refused(&error))?;
                 let bucket = Arc::new(builder.build()?);
                 made(bucket.clone(), bucket, None, true)
             }
@@ -210,11 +219,12 @@ impl Bucket {
             ..PaginatedListOptions::default()
         };
         let prefix = Some(prefix).filter(|prefix| !prefix.is_empty());
-        let listed = self.wait(self.pages.list_paginated(prefix, options)).map_err(|error| match error {
-            // Of a listing it is the bucket that is not there.
-            BucketError::Absent => BucketError::Refused(trouble::explain_text("NoSuchBucket")),
-            error => error,
-        })?;
+        let listed =
+            self.wait(self.pages.list_paginated(prefix, options)).map_err(|error| match error {
+                // Of a listing it is the bucket that is not there.
+                BucketError::Absent => BucketError::Refused(trouble::explain_text("NoSuchBucket")),
+                error => error,
+            })?;
         let folders = listed.result.common_prefixes.iter().map(|path| format!("{path}/"));
         Ok(Page {
             folders: folders.collect(),
@@ -243,7 +253,13 @@ impl Bucket {
             let most = object.size.filter(|_| object.grows).unwrap_or(u64::MAX);
             return Ok(Box::new(io::Read::take(streamed, most)));
         }
-        Ok(Box::new(Parts { bucket: self.clone(), path, at: from, part: Bytes::new(), ended: false }))
+        Ok(Box::new(Parts {
+            bucket: self.clone(),
+            path,
+            at: from,
+            part: Bytes::new(),
+            ended: false,
+        }))
     }
 }
 
@@ -330,7 +346,9 @@ impl io::Read for Parts {
                     self.part = part;
                 }
                 // It has become shorter, and nothing is behind its end.
-                Err(BucketError::Refused(text)) if text.contains("416") || text.contains("InvalidRange") => {
+                Err(BucketError::Refused(text))
+                    if text.contains("416") || text.contains("InvalidRange") =>
+                {
                     self.ended = true;
                 }
                 Err(error) => return Err(io::Error::other(error)),

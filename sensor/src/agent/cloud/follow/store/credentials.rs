@@ -38,8 +38,9 @@ impl CredentialsError {
 }
 
 fn read(path: &Path) -> Result<String, CredentialsError> {
-    let octets = files::read(path, Limit::TEXT)
-        .map_err(|error| CredentialsError::new(path, format!("{error}{}", files::remedy(&error))))?;
+    let octets = files::read(path, Limit::TEXT).map_err(|error| {
+        CredentialsError::new(path, format!("{error}{}", files::remedy(&error)))
+    })?;
     String::from_utf8(octets).map_err(|_| CredentialsError::new(path, "it is not UTF-8"))
 }
 
@@ -53,15 +54,23 @@ pub fn for_aws(
         WebIdentityTokenFile,
     };
     let profile = env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
-    let shared = |path: &Path| Shared { path: path.to_owned(), profile: profile.clone(), read: Mutex::default() };
+    let shared = |path: &Path| Shared {
+        path: path.to_owned(),
+        profile: profile.clone(),
+        read: Mutex::default(),
+    };
     if let Some(path) = file {
         let shared = shared(path);
         // What is wrong with it is told now.
         shared.get()?;
         return Ok(builder.with_credentials(Arc::new(shared)));
     }
-    let keys =
-        [AccessKeyId, WebIdentityTokenFile, ContainerCredentialsRelativeUri, ContainerCredentialsFullUri];
+    let keys = [
+        AccessKeyId,
+        WebIdentityTokenFile,
+        ContainerCredentialsRelativeUri,
+        ContainerCredentialsFullUri,
+    ];
     if keys.iter().any(|key| builder.get_config_value(key).is_some()) {
         return Ok(builder);
     }
@@ -105,7 +114,8 @@ impl CredentialProvider for Shared {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        self.get().map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })
+        self.get()
+            .map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })
     }
 }
 
@@ -152,14 +162,18 @@ pub fn for_google(
     let Some(path) = file else { return Ok(builder) };
     let kind: Kind = serde_json::from_str(&read(path)?)
         // Where the fault is, and not what stands there.
-        .map_err(|error| CredentialsError::new(path, format!("it is no JSON of Google (line {})", error.line())))?;
+        .map_err(|error| {
+            CredentialsError::new(path, format!("it is no JSON of Google (line {})", error.line()))
+        })?;
     let shown = path.display().to_string();
     match kind.kind.as_str() {
         "service_account" | "" => Ok(builder.with_service_account_path(shown)),
         "authorized_user" => Ok(builder.with_application_credentials(shown)),
         other => Err(CredentialsError::new(
             path,
-            format!("the type {other:?} is not supported: use the key of a service account, or run on an instance with one"),
+            format!(
+                "the type {other:?} is not supported: use the key of a service account, or run on an instance with one"
+            ),
         )),
     }
 }
@@ -171,13 +185,15 @@ pub fn for_azure(
 ) -> Result<MicrosoftAzureBuilder, CredentialsError> {
     let Some(path) = file else { return Ok(builder) };
     let text = read(path)?;
-    let (key, value) = azure(text.trim()).map_err(|problem| CredentialsError::new(path, problem))?;
+    let (key, value) =
+        azure(text.trim()).map_err(|problem| CredentialsError::new(path, problem))?;
     Ok(builder.with_config(key, value))
 }
 
 fn azure(text: &str) -> Result<(AzureConfigKey, String), &'static str> {
     let parts = || text.split(';').filter_map(|part| part.split_once('='));
-    let part = |name: &str| parts().find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
+    let part =
+        |name: &str| parts().find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
     if let Some(key) = part("AccountKey") {
         return Ok((AzureConfigKey::AccessKey, key.to_owned()));
     }
@@ -217,12 +233,17 @@ mod tests {
     #[test]
     fn secrets_of_azure() {
         let key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-        let connection = format!("DefaultEndpointsProtocol=https;AccountName=a;AccountKey={key};EndpointSuffix=core");
+        let connection = format!(
+            "DefaultEndpointsProtocol=https;AccountName=a;AccountKey={key};EndpointSuffix=core"
+        );
         for (text, expected) in [
             (key, (AzureConfigKey::AccessKey, key)),
             (&connection, (AzureConfigKey::AccessKey, key)),
             ("?sv=1&sig=x%3D", (AzureConfigKey::SasKey, "sv=1&sig=x%3D")),
-            ("BlobEndpoint=https://a;SharedAccessSignature=sv=1&sig=y", (AzureConfigKey::SasKey, "sv=1&sig=y")),
+            (
+                "BlobEndpoint=https://a;SharedAccessSignature=sv=1&sig=y",
+                (AzureConfigKey::SasKey, "sv=1&sig=y"),
+            ),
         ] {
             let (kind, value) = azure(text).expect("a secret");
             assert_eq!((kind, value.as_str()), expected);
@@ -241,7 +262,10 @@ mod tests {
             for_azure(MicrosoftAzureBuilder::new(), Some(&path)).map(drop),
         ];
         for error in all.map(|result| result.expect_err("no secret").to_string()) {
-            assert!(error.starts_with(&format!("credentials in {}: it ", path.display())), "{error}");
+            assert!(
+                error.starts_with(&format!("credentials in {}: it ", path.display())),
+                "{error}"
+            );
             assert!(!error.contains("geheim"), "{error}");
         }
         let gone = directory.path().join("gone");

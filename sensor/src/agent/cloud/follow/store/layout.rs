@@ -133,7 +133,10 @@ mod tests {
         assert_eq!(day(1_798_761_600_000), (2027, 1, 1));
         assert_eq!(day(u64::MAX), (9999, 12, 31));
         let all = days(1_796_083_199_999, 1_796_083_200_000, 40).expect("two days");
-        assert_eq!(all, [Day { year: 2026, month: 11, day: 30 }, Day { year: 2026, month: 12, day: 1 }]);
+        assert_eq!(
+            all,
+            [Day { year: 2026, month: 11, day: 30 }, Day { year: 2026, month: 12, day: 1 }]
+        );
         assert_eq!(days(0, 39 * DAY, 40).map(|all| all.len()), Some(40));
         assert_eq!(days(0, 40 * DAY, 40), None);
         assert_eq!(days(DAY, 0, 40), Some(Vec::new()));
@@ -164,9 +167,13 @@ mod tests {
 
     #[test]
     fn folders_outside_of_the_days_are_left_out() {
-        let [from, to] = [(2025, 11, 20), (2026, 2, 3)].map(|(year, month, day)| Day { year, month, day });
+        let [from, to] =
+            [(2025, 11, 20), (2026, 2, 3)].map(|(year, month, day)| Day { year, month, day });
         let holds = |above: &[u16], number| may_hold(above, number, from, to);
-        assert_eq!([2024, 2025, 2026, 2027].map(|year| holds(&[], year)), [false, true, true, false]);
+        assert_eq!(
+            [2024, 2025, 2026, 2027].map(|year| holds(&[], year)),
+            [false, true, true, false]
+        );
         assert_eq!([10, 11, 12].map(|month| holds(&[2025], month)), [false, true, true]);
         assert_eq!([1, 2, 3].map(|month| holds(&[2026], month)), [true, true, false]);
         assert_eq!([19, 20, 30].map(|day| holds(&[2025, 11], day)), [false, true, true]);

@@ -148,7 +148,10 @@ impl Plan {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the root is taken apart, since the plan counts requests meanwhile")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the root is taken apart, since the plan counts requests meanwhile"
+    )]
     fn flat<E: From<BucketError>>(
         &mut self,
         pages: &impl Pages,
@@ -344,7 +347,10 @@ mod tests {
             let mut page = Page::default();
             let mut names = BTreeSet::new();
             let after = token.as_deref().or(behind).unwrap_or("");
-            let all = self.objects.iter().filter(|(name, _)| name.starts_with(prefix) && name.as_str() > after);
+            let all = self
+                .objects
+                .iter()
+                .filter(|(name, _)| name.starts_with(prefix) && name.as_str() > after);
             for (name, modified) in all {
                 let below = &name[prefix.len()..];
                 if folders && let Some((folder, _)) = below.split_once('/') {
@@ -352,12 +358,15 @@ mod tests {
                     continue;
                 }
                 if page.objects.len() == 2 {
-                    page.next = page.objects.last().map(|meta: &ObjectMeta| meta.location.to_string());
+                    page.next =
+                        page.objects.last().map(|meta: &ObjectMeta| meta.location.to_string());
                     break;
                 }
                 page.objects.push(ObjectMeta {
                     location: Path::parse(name).expect("a name"),
-                    last_modified: (std::time::UNIX_EPOCH + std::time::Duration::from_millis(*modified)).into(),
+                    last_modified: (std::time::UNIX_EPOCH
+                        + std::time::Duration::from_millis(*modified))
+                    .into(),
                     size: 1,
                     e_tag: None,
                     version: None,
@@ -440,7 +449,8 @@ mod tests {
 
     #[test]
     fn names_that_follow_their_times_are_listed_from_the_last_settled_one() {
-        let mut made = Made::new(&[("p/a1", NOON - 5 * HOUR), ("p/a2", NOON - 3 * HOUR), ("p/a3", NOON)]);
+        let mut made =
+            Made::new(&[("p/a1", NOON - 5 * HOUR), ("p/a2", NOON - 3 * HOUR), ("p/a3", NOON)]);
         let mut plan = Plan::new("p/", HOUR);
         assert_eq!(names(&mut plan, &made, NOON, NOON), ["p/a1", "p/a2", "p/a3"]);
         made.asked();
@@ -450,7 +460,10 @@ mod tests {
         made.objects.insert(0, ("p/a0".to_owned(), NOON));
         assert_eq!(names(&mut plan, &made, NOON, NOON + HOUR), ["p/a0", "p/a1", "p/a2", "p/a3"]);
         // And from then on every time: these names do not follow their times.
-        assert_eq!(names(&mut plan, &made, NOON, NOON + HOUR + 1), ["p/a0", "p/a1", "p/a2", "p/a3"]);
+        assert_eq!(
+            names(&mut plan, &made, NOON, NOON + HOUR + 1),
+            ["p/a0", "p/a1", "p/a2", "p/a3"]
+        );
     }
 
     #[test]

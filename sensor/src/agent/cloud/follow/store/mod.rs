@@ -190,7 +190,7 @@ impl ObjectSource for Followed {
             let place = self.store.to_string();
             let wait = match self.attempt(&mut bucket, &mut resumed, &runtime, desk, stop) {
                 Ok(()) => {
-                    desk.figures().trouble(None);
+                    desk.figures().trouble(self.pending.trouble.clone());
                     failed = 0;
                     self.store.poll
                 }

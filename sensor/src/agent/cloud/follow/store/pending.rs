@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, BucketError};
 use crate::{
     agent::cloud::follow::{
         folder::known::{Due, Known},
@@ -32,12 +32,14 @@ pub struct Pending {
     poll: Duration,
     objects: HashMap<Arc<str>, Entry>,
     answers: (Sender<(Arc<str>, Answer)>, Receiver<(Arc<str>, Answer)>),
+    /// Why the object that was read last could not be read.
+    pub trouble: Option<String>,
 }
 
 impl Pending {
     /// None yet.
     pub fn new(poll: Duration) -> Self {
-        Self { poll, objects: HashMap::new(), answers: channel() }
+        Self { poll, objects: HashMap::new(), answers: channel(), trouble: None }
     }
 
     /// An object that is wanted; whether that is news.
@@ -117,10 +119,20 @@ impl Pending {
                     desk.figures().give_up(&name, Trouble::Foreign, &error);
                     self.objects.remove(&name);
                 }
+                Answer::Failed(_, error) if error == BucketError::Absent.to_string() => {
+                    self.objects.remove(&name);
+                }
                 Answer::Done { whole: true, .. } | Answer::Known | Answer::Old => {
+                    self.trouble = None;
                     self.objects.remove(&name);
                 }
                 answer => {
+                    self.trouble = match &answer {
+                        Answer::Failed(_, error) => {
+                            Some(format!("cannot read {name}: {error}; it is tried again"))
+                        }
+                        _ => None,
+                    };
                     if let Some(error) = entry.known.answered(answer, clock::now(), self.poll) {
                         desk.figures().give_up(&name, Trouble::Unreadable, &error);
                     }

@@ -8,7 +8,12 @@ const SHOWN: usize = 300;
 /// What an error contains, what that means, and what to do about it. The first that fits counts.
 const KNOWN: &[(&[&str], &str, &str)] = &[
     (
-        &["RequestTimeTooSkewed", "Request date header too old", "RequestExpired", "Signature not yet current"],
+        &[
+            "RequestTimeTooSkewed",
+            "Request date header too old",
+            "RequestExpired",
+            "Signature not yet current",
+        ],
         "the clock of this host is off",
         "let it be set by NTP (timedatectl)",
     ),
@@ -34,7 +39,13 @@ const KNOWN: &[(&[&str], &str, &str)] = &[
         "renew them; those of instance metadata and of `credentials_file` are read again by themselves",
     ),
     (
-        &["AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint", "incorrectly configured region", "301 Moved"],
+        &[
+            "AuthorizationHeaderMalformed",
+            "PermanentRedirect",
+            "IllegalLocationConstraint",
+            "incorrectly configured region",
+            "301 Moved",
+        ],
         "the bucket is in another region",
         "set `region`",
     ),
@@ -49,7 +60,16 @@ const KNOWN: &[(&[&str], &str, &str)] = &[
         "check the key, and whether the firewall of the storage account lets this host in",
     ),
     (
-        &["SlowDown", "ServerBusy", "TooManyRequests", "RequestThrottled", "ThrottlingException", "Throttling", "429 Too Many", "503 Service"],
+        &[
+            "SlowDown",
+            "ServerBusy",
+            "TooManyRequests",
+            "RequestThrottled",
+            "ThrottlingException",
+            "Throttling",
+            "429 Too Many",
+            "503 Service",
+        ],
         "requests are throttled",
         "they are tried again more slowly; where this stays, raise `poll`, or use `queue`",
     ),
@@ -59,7 +79,13 @@ const KNOWN: &[(&[&str], &str, &str)] = &[
         "allow what docs/cloud.md names: listing the bucket and reading its objects, and of a queue to receive, delete and change visibility",
     ),
     (
-        &["169.254.169.254", "169.254.170.2", "metadata.google.internal", "latest/meta-data", "latest/api/token"],
+        &[
+            "169.254.169.254",
+            "169.254.170.2",
+            "metadata.google.internal",
+            "latest/meta-data",
+            "latest/api/token",
+        ],
         "there are no credentials: none are in the environment or in `credentials_file`, and no metadata service answers",
         "set `credentials_file`, or run the sensor on an instance with a role",
     ),
@@ -149,17 +175,34 @@ mod tests {
     #[test]
     fn refusals_say_what_to_do() {
         let body = |code: &str| {
-            format!("Server returned non-2xx status code: 403 Forbidden: <Error><Code>{code}</Code></Error>")
+            format!(
+                "Server returned non-2xx status code: 403 Forbidden: <Error><Code>{code}</Code></Error>"
+            )
         };
         for (text, expected) in [
-            (body("RequestTimeTooSkewed"), "the clock of this host is off (RequestTimeTooSkewed): let it be set by NTP (timedatectl)"),
-            (body("InvalidAccessKeyId"), "the access key is not known there (InvalidAccessKeyId): check `credentials_file`, or AWS_ACCESS_KEY_ID in the environment of the service"),
-            (body("SignatureDoesNotMatch"), "the secret key is wrong (SignatureDoesNotMatch): check `credentials_file`, or the key in the environment of the service"),
-            (body("Else"), "access is denied (403 Forbidden): check the credentials and their permissions"),
+            (
+                body("RequestTimeTooSkewed"),
+                "the clock of this host is off (RequestTimeTooSkewed): let it be set by NTP (timedatectl)",
+            ),
+            (
+                body("InvalidAccessKeyId"),
+                "the access key is not known there (InvalidAccessKeyId): check `credentials_file`, or AWS_ACCESS_KEY_ID in the environment of the service",
+            ),
+            (
+                body("SignatureDoesNotMatch"),
+                "the secret key is wrong (SignatureDoesNotMatch): check `credentials_file`, or the key in the environment of the service",
+            ),
+            (
+                body("Else"),
+                "access is denied (403 Forbidden): check the credentials and their permissions",
+            ),
         ] {
             assert_eq!(explain_text(&text), expected);
         }
-        assert!(explain_text(&body("AccessDenied")).starts_with("access is denied (AccessDenied): allow"));
+        assert!(
+            explain_text(&body("AccessDenied"))
+                .starts_with("access is denied (AccessDenied): allow")
+        );
         assert!(explain_text("503 SlowDown").starts_with("requests are throttled"));
     }
 

@@ -92,7 +92,8 @@ impl Api {
         credentials: AwsCredentialProvider,
     ) -> Result<Self, QueueError> {
         let client = Client::new().map_err(|error| QueueError(error.to_string()))?;
-        let http = client.connect(&Default::default()).map_err(|error| QueueError(error.to_string()))?;
+        let http =
+            client.connect(&Default::default()).map_err(|error| QueueError(error.to_string()))?;
         let region = region_of(url).or(region).unwrap_or("us-east-1");
         Ok(Self { url: url.into(), region: region.into(), http, credentials })
     }
@@ -139,12 +140,15 @@ impl Api {
         let changed: Changed = self.ask(action, &body).await?;
         match changed.failed.first() {
             None => Ok(()),
-            Some(Failed { code, message }) => Err(QueueError(format!("{action}: {code} {message}"))),
+            Some(Failed { code, message }) => {
+                Err(QueueError(format!("{action}: {code} {message}")))
+            }
         }
     }
 
     async fn ask<T: DeserializeOwned>(&self, action: &str, body: &Value) -> Result<T, QueueError> {
-        let failed = |error: &(dyn std::error::Error + 'static)| QueueError(trouble::explain(error));
+        let failed =
+            |error: &(dyn std::error::Error + 'static)| QueueError(trouble::explain(error));
         let mut request: HttpRequest = hyper::Request::post(&*self.url)
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("AmazonSQS.{action}"))

@@ -179,7 +179,9 @@ mod tests {
         let written = written.duration_since(std::time::UNIX_EPOCH).expect("later").as_millis();
         let named = Named { written: Some(written as u64), ..named };
         assert_eq!(parse(RECORD).expect("of S3"), [named.clone()]);
-        let sns = serde_json::json!({"Type": "Notification", "TopicArn": "arn:x", "Message": RECORD}).to_string();
+        let sns =
+            serde_json::json!({"Type": "Notification", "TopicArn": "arn:x", "Message": RECORD})
+                .to_string();
         assert_eq!(parse(&sns).expect("through SNS"), [named.clone()]);
         let event = r#"{"version":"0","detail-type":"Object Created","source":"aws.s3","time":"2026-11-30T00:05:09.123Z",
             "detail":{"bucket":{"name":"logs"},"object":{"key":"a+b%2Bc.gz","size":1024,
@@ -204,10 +206,10 @@ mod tests {
     #[test]
     fn what_is_no_notification_says_so() {
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-        let wrapped = (0..4).fold(RECORD.to_owned(), |text, _| {
-            serde_json::json!({ "Message": text }).to_string()
-        });
-        for text in ["", "x", "{}", "[]", "{\"Records\":1}", "{\"Message\":\"x\"}", &deep, &wrapped] {
+        let wrapped = (0..4)
+            .fold(RECORD.to_owned(), |text, _| serde_json::json!({ "Message": text }).to_string());
+        for text in ["", "x", "{}", "[]", "{\"Records\":1}", "{\"Message\":\"x\"}", &deep, &wrapped]
+        {
             let error = parse(text).expect_err("no notification").to_string();
             assert!(error.starts_with("no notification of S3: "), "{error}");
         }

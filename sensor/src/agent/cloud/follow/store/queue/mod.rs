@@ -189,7 +189,10 @@ impl Queue {
             Err(BucketError::Stopped) => return Err(Ended::Closed),
             Err(error) => {
                 self.answered(id, false);
-                return Err(Ended::Refused(format!("cannot read {}{name}: {error}", self.store.root())));
+                return Err(Ended::Refused(format!(
+                    "cannot read {}{name}: {error}",
+                    self.store.root()
+                )));
             }
         };
         if desk.wants(&object) == Wanted::Known {
@@ -210,7 +213,8 @@ impl Queue {
 
     fn hand(&self, object: Object, open: &Open, desk: &Desk) -> Result<(), Closed> {
         let content = content(&open.bucket, &object);
-        let (name, upkeep, figures) = (object.name.clone(), self.upkeep.clone(), desk.figures.clone());
+        let (name, upkeep, figures) =
+            (object.name.clone(), self.upkeep.clone(), desk.figures.clone());
         let reply = Box::new(move |answer| answer_of(&name, answer, &upkeep, &figures));
         desk.hand(Handed { object, content, reply })
     }
@@ -229,7 +233,10 @@ impl Queue {
                 Err(BucketError::Absent) => {}
                 Err(BucketError::Stopped) => return Err(Ended::Closed),
                 Err(error) => {
-                    return Err(Ended::Refused(format!("cannot read {}{name}: {error}", self.store.root())));
+                    return Err(Ended::Refused(format!(
+                        "cannot read {}{name}: {error}",
+                        self.store.root()
+                    )));
                 }
             }
         }
@@ -251,10 +258,11 @@ fn answer_of(name: &str, answer: Answer, upkeep: &Upkeep, figures: &Figures) {
             figures.give_up(name, Trouble::Unreadable, &error);
         }
         Answer::Failed(Trouble::Unreadable, error) => {
-            tracing::info!("{name}: {error}; its message comes again");
+            upkeep.read(Some(format!("cannot read {name}: {error}; its message comes again")));
         }
         Answer::Old => figures.change(|report| report.objects.old += 1),
-        Answer::Done { .. } | Answer::Known => {}
+        Answer::Done { .. } => upkeep.read(None),
+        Answer::Known => {}
     }
     upkeep.due(dues);
 }

@@ -17,9 +17,9 @@ use super::{
 };
 
 /// How long a message is hidden at a time.
-pub const HIDDEN: Duration = Duration::from_secs(120);
+pub const HIDDEN: Duration = Duration::from_secs(60);
 /// How often that is done again.
-const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(20);
 /// How long more is waited for, so that one request does for several.
 const GATHER: Duration = Duration::from_millis(200);
 /// Between two attempts.
@@ -32,6 +32,8 @@ pub struct Upkeep {
     pub messages: Arc<Mutex<Messages>>,
     dues: UnboundedSender<Due>,
     trouble: Arc<Mutex<Option<String>>>,
+    /// Why the object that was read last could not be read.
+    unreadable: Arc<Mutex<Option<String>>>,
 }
 
 /// The other end.
@@ -46,7 +48,12 @@ impl Upkeep {
     /// No message waits.
     pub fn new() -> (Self, Worker) {
         let (sender, dues) = unbounded_channel();
-        let shared = Self { messages: Arc::default(), dues: sender, trouble: Arc::default() };
+        let shared = Self {
+            messages: Arc::default(),
+            dues: sender,
+            trouble: Arc::default(),
+            unreadable: Arc::default(),
+        };
         (shared.clone(), Worker { shared, dues, delete: Vec::new() })
     }
 
@@ -58,12 +65,19 @@ impl Upkeep {
 
     /// What cannot be done.
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unpoisoned().clone()
+        let trouble = self.trouble.lock().unpoisoned().clone();
+        trouble.or_else(|| self.unreadable.lock().unpoisoned().clone())
+    }
+
+    /// An object was read, or not, and why.
+    pub fn read(&self, trouble: Option<String>) {
+        *self.unreadable.lock().unpoisoned() = trouble;
     }
 
     fn tell(&self, done: Result<(), QueueError>) -> bool {
         let failed = done.is_err();
-        let trouble = done.err().map(|error| format!("cannot delete or hide messages of the queue: {error}"));
+        let trouble =
+            done.err().map(|error| format!("cannot delete or hide messages of the queue: {error}"));
         *self.trouble.lock().unpoisoned() = trouble;
         failed
     }
