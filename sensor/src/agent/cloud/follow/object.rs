@@ -32,6 +32,8 @@ use crate::replay::{
 
 /// What became of one step.
 pub enum Read {
+    /// Nothing yet: all records so far are to be put out first, since this object has some that are to be forgotten.
+    Flush,
     /// There is more.
     More,
     /// There is no more, and this is the answer.
@@ -100,6 +102,9 @@ impl<'a> Task<'a> {
         if self.open.is_none() {
             self.from = self.start(known, figures)?;
             self.open = Some(Opened::new(self.content)?);
+            if self.from > 0 {
+                return Ok(Read::Flush);
+            }
         }
         let Self { object, described, from, .. } = self;
         let Some(open) = &mut self.open else { return Ok(Read::More) };

@@ -17,9 +17,9 @@ use super::{
 };
 
 /// How long a message is hidden at a time.
-pub const HIDDEN: Duration = Duration::from_secs(60);
+pub const HIDDEN: Duration = Duration::from_secs(30);
 /// How often that is done again.
-const AGAIN: Duration = Duration::from_secs(20);
+const AGAIN: Duration = Duration::from_secs(10);
 /// How long more is waited for, so that one request does for several.
 const GATHER: Duration = Duration::from_millis(200);
 /// Between two attempts.
