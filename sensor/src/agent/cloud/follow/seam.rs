@@ -164,7 +164,6 @@ impl Desk {
         self.state.lock().unpoisoned().wants(object)
     }
 
-<<<<<<< HEAD
     /// Objects that are unknown and were last changed before this are not wanted; milliseconds since the epoch.
     pub fn floor(&self) -> u64 {
         self.state.lock().unpoisoned().floor
@@ -177,20 +176,9 @@ impl Desk {
         state.floor = state.floor.max(floor);
     }
 
-    /// The objects that were under way when the agent ended, by name; they are to be handed over first, in this order.
-    pub fn resumed(&self) -> Vec<Arc<str>> {
-        let state = self.state.lock().unpoisoned();
-        state.plan.iter().map(|(name, _)| name.clone()).collect()
-=======
     /// The objects that were under way when the agent ended. They are to be handed over first, in this order, with the version of
     /// then and as many octets as that had, also where they have grown since.
     pub fn resumed(&self) -> Vec<Planned> {
-        self.state.lock().unpoisoned().plan.clone()
->>>>>>> live
-    }
-
-    /// As [`Self::resumed`], with the versions that were being read.
-    pub fn planned(&self) -> Vec<(Arc<str>, Arc<str>)> {
         self.state.lock().unpoisoned().plan.clone()
     }
 

@@ -16,7 +16,10 @@ use tokio::runtime::Runtime;
 
 use super::{client::Client, credentials, trouble};
 use crate::agent::{
-    cloud::follow::seam::{Object, Stop},
+    cloud::follow::{
+        seam::{Object, Stop},
+        state::Planned,
+    },
     config::cloud::store::{Kind, Store},
 };
 
@@ -244,7 +247,7 @@ impl Bucket {
     pub fn open(&self, object: &Object, from: u64) -> io::Result<Box<dyn io::Read + Send>> {
         let path = parse(&object.name).map_err(io::Error::other)?;
         if from == 0 {
-            let tag = version_tag(&object.version).filter(|_| object.settled);
+            let tag = version_tag(&object.version).filter(|_| !object.grows);
             let if_match = tag.map(|tag| format!("\"{tag}\""));
             let options = GetOptions { if_match, ..GetOptions::default() };
             let body = self.wait(self.store.get_opts(&path, options)).map_err(io::Error::other)?;
@@ -287,14 +290,18 @@ fn version_tag(version: &str) -> Option<&str> {
     version.split(' ').next().filter(|tag| !tag.is_empty())
 }
 
-/// The object that was planned in this version, where it has only grown since: as much of it as there was.
-pub fn as_planned(object: Object, version: &Arc<str>) -> Object {
-    let size = version.split_once(' ').and_then(|(_, size)| size.parse().ok());
-    match size {
-        Some(size) if object.grows && object.size.is_some_and(|now| now > size) => {
-            Object { version: version.clone(), size: Some(size), ..object }
-        }
-        _ => object,
+/// The object as it was read when the agent was killed, where it has only grown since: as much of it as there was.
+pub fn as_planned(object: Object, planned: &Planned) -> Object {
+    let size = planned.version.split_once(' ').and_then(|(_, size)| size.parse().ok());
+    let is_there = |size: &u64| object.grows && object.size.is_some_and(|now| now >= *size);
+    match size.filter(is_there) {
+        Some(size) => Object {
+            version: planned.version.clone(),
+            size: Some(size),
+            settled: planned.settled,
+            ..object
+        },
+        None => object,
     }
 }
 
@@ -396,14 +403,19 @@ mod tests {
     #[test]
     fn what_was_planned_is_read_as_it_was_although_it_has_grown() {
         let azure = Kind::Azure("a".to_owned());
-        let planned: Arc<str> = "0x8C 4".into();
+        let planned = |version: &str| Planned {
+            name: "PT1H.json".into(),
+            version: version.into(),
+            settled: true,
+        };
         let grown = object(&meta("PT1H.json", Some("0x8D"), 7), &azure);
-        let again = as_planned(grown.clone(), &planned);
-        assert_eq!((&*again.version, again.size), ("0x8C 4", Some(4)));
+        let again = as_planned(grown, &planned("0x8C 4"));
+        assert_eq!(Planned::of(&again), planned("0x8C 4"));
+        assert_eq!(again.size, Some(4));
         // What has become shorter is another one.
         let shorter = object(&meta("PT1H.json", Some("0x8D"), 3), &azure);
-        assert_eq!(as_planned(shorter.clone(), &planned), shorter);
+        assert_eq!(as_planned(shorter.clone(), &planned("0x8C 4")), shorter);
         let other = object(&meta("a.log", Some("0x8D"), 7), &Kind::S3);
-        assert_eq!(as_planned(other.clone(), &"0x8C".into()), other);
+        assert_eq!(as_planned(other.clone(), &planned("0x8C")), other);
     }
 }

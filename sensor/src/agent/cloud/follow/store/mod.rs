@@ -130,13 +130,11 @@ impl Followed {
 
     /// Hands over what was being read when the agent was killed, in the order of then.
     fn resume(&mut self, bucket: &Bucket, desk: &Desk) -> Result<(), Ended> {
-        for (name, version) in desk.planned() {
-            match bucket.head(&name) {
+        for planned in desk.resumed() {
+            match bucket.head(&planned.name) {
                 Ok(meta) => {
-                    let now = object(&meta, &self.store.kind);
-                    let planned = as_planned(now.clone(), &version);
-                    let part = planned != now;
-                    self.pending.resume(planned, part, clock::now());
+                    let object = as_planned(object(&meta, &self.store.kind), &planned);
+                    self.pending.resume(object, clock::now());
                     self.pending.hand_over(bucket, desk)?;
                 }
                 // It was removed meanwhile.

@@ -23,8 +23,8 @@ struct Entry {
     known: Known,
     object: Object,
     handed: bool,
-    /// It has grown since, and only as much is read as there was: its end is not that of the object.
-    part: bool,
+    /// Whether it had settled when the agent was killed that was reading it.
+    settled: Option<bool>,
 }
 
 /// All of them.
@@ -54,26 +54,27 @@ impl Pending {
             None => {
                 let known = complete(&object);
                 let name = object.name.clone();
-                self.objects.insert(name, Entry { known, object, handed: false, part: false });
+                self.objects.insert(name, Entry { known, object, handed: false, settled: None });
                 true
             }
             Some(entry) => {
                 let news = entry.object.version != object.version;
                 // What is being read gets its answer first.
                 if news && !entry.handed {
-                    *entry = Entry { known: complete(&object), object, handed: false, part: false };
+                    *entry =
+                        Entry { known: complete(&object), object, handed: false, settled: None };
                 }
                 news
             }
         }
     }
 
-    /// An object that was being read when the agent was killed; `part` of it where it has grown since.
-    pub fn resume(&mut self, object: Object, part: bool, now: u64) {
-        let name = object.name.clone();
+    /// An object that was being read when the agent was killed.
+    pub fn resume(&mut self, object: Object, now: u64) {
+        let (name, settled) = (object.name.clone(), object.settled);
         self.see(object, now);
         if let Some(entry) = self.objects.get_mut(&name) {
-            entry.part = part;
+            entry.settled = Some(settled);
         }
     }
 
@@ -99,7 +100,7 @@ impl Pending {
             let Some(entry) = self.objects.get_mut(&name) else { continue };
             entry.known.hand();
             entry.handed = true;
-            let settled = !entry.object.grows || settled && !entry.part;
+            let settled = entry.settled.take().unwrap_or(settled || !entry.object.grows);
             let object = Object { settled, ..entry.object.clone() };
             let answers = self.answers.0.clone();
             let reply = Box::new(move |answer| drop(answers.send((name, answer))));

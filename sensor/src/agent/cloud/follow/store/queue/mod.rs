@@ -37,6 +37,7 @@ use crate::{
         cloud::follow::{
             figures::Figures,
             seam::{Answer, Closed, Desk, Handed, Object, ObjectSource, Stop, Trouble, Wanted},
+            state::Planned,
         },
         config::cloud::store::Store,
     },
@@ -221,7 +222,7 @@ impl Queue {
 
     /// Hands over what was being read when the agent was killed, in the order of then. Its messages come again.
     fn resume(&mut self, open: &Open, desk: &Desk) -> Result<(), Ended> {
-        for name in desk.resumed() {
+        for Planned { name, .. } in desk.resumed() {
             match open.bucket.head(&name) {
                 Ok(meta) => {
                     let object = bucket::object(&meta, &self.store.kind);
