@@ -21,6 +21,7 @@ use crate::agent::{
         state::Planned,
     },
     config::cloud::store::{Kind, Store},
+    privilege::capabilities::{self, Role},
 };
 
 /// Objects that are listed at once.
@@ -78,13 +79,15 @@ pub struct Bucket {
     pub can_skip: bool,
 }
 
-/// Two threads at most: answers are read on those that wait for them.
+/// A thread for connections, without capabilities, and others for name servers. What is asked is awaited on the threads that ask.
 ///
 /// # Errors
 /// When there can be no threads.
 pub fn runtime() -> io::Result<Arc<Runtime>> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    Ok(Arc::new(builder.worker_threads(1).thread_name("cloud-net").enable_all().build()?))
+    builder.worker_threads(1).thread_name("cloud-net").enable_all();
+    builder.on_thread_start(|| capabilities::kept(Role::Nothing));
+    Ok(Arc::new(builder.build()?))
 }
 
 /// Ends the threads. A resolver that does not answer is not waited for, unless somebody still reads.
