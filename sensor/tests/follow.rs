@@ -227,3 +227,85 @@ fn killed_a_hundred_times_it_has_every_record_once() {
     assert_eq!(found.len(), whole);
     assert!(with_lines >= 20, "only {with_lines} kills hit an agent at work");
 }
+
+#[test]
+fn objects_are_read_as_they_appear_and_grow_and_the_status_says_so() {
+    let place = Place::new("site = 'lab'\ntags = ['cloud']\n");
+    let agent = place.start();
+    place.wait_until("it is ready", || place.status().0 == Some(0));
+    place.put("a.log.gz", &zipped(&text(0..10)));
+    fs::write(place.at("logs/README"), "What lies here?\n").expect("a file");
+    place.append("growing.log", text(10..15).as_bytes());
+    place.wait_until("two objects are read", || place.lines() == 15);
+    place.append("growing.log", text(15..18).as_bytes());
+    // Windows, and a record that is none.
+    let window = line(0).replace("10.0.0.1 10.0.0.2 1 443 6 1 0", "- - - - - - -");
+    let skipped = window.replace("ACCEPT OK", "- SKIPDATA");
+    place.append("growing.log", skipped.as_bytes());
+    place.append("growing.log", line(18).replace("10.0.0.1", "10.0.0.256").as_bytes());
+    let row = |status: &Value, key: &str| status["clouds"][0][key].clone();
+    let log = |status: &Value, key: &str| status["clouds"][0]["logs"]["top"][0][key].clone();
+    let mut status = Value::Null;
+    place.wait_until("the rest is told", || {
+        status = place.status().1;
+        let logs = status["clouds"][0]["logs"]["top"].as_array();
+        let sum = |key: &str| -> u64 {
+            logs.iter().flat_map(|logs| logs.iter()).filter_map(|log| log[key].as_u64()).sum()
+        };
+        sum("flows") == 18
+            && sum("errors") == 1
+            && sum("skipped_windows") == 1
+            && row(&status, "foreign") == 1
+            && row(&status, "waiting") == 0
+    });
+    assert!(row(&status, "grown").as_u64().is_some_and(|grown| grown >= 1), "{status}");
+    assert_eq!((row(&status, "rewritten"), row(&status, "unreadable")), (0.into(), 0.into()));
+    assert_eq!(row(&status, "silent"), false);
+    let ids = ["123456789012/a.log", "123456789012/growing.log"];
+    assert!(ids.iter().any(|id| log(&status, "id") == *id), "{status}");
+    assert!(status["losses"].as_array().is_some_and(|losses| losses.len() == 2), "{status}");
+    let first = fs::read_to_string(place.at("flows.json")).expect("a log");
+    let first: Value = serde_json::from_str(first.lines().next().expect("a row")).expect("JSON");
+    assert_eq!((&first["site"], &first["flowtype"]), (&"lab".into(), &"aws".into()), "{first}");
+    // A reload ends one log and begins another.
+    fs::create_dir(place.at("more")).expect("a folder");
+    fs::write(place.at("more/b.log"), text(20..22)).expect("a file");
+    backdate(&place.at("more/b.log"));
+    let old = fs::read_to_string(place.at("sensor.toml")).expect("a file");
+    let new = old.replace("name = 'test'", "name = 'more'").replace("'logs'", "'more'");
+    let new = new.replace("test.state", "more.state");
+    fs::write(place.at("sensor.toml"), new).expect("a file");
+    agent.signal("-HUP");
+    place.wait_until("the other is followed", || place.lines() == 20);
+    place.put("late.log", text(30..31).as_bytes());
+    fs::write(place.at("sensor.toml"), old).expect("a file");
+    agent.signal("-HUP");
+    place.wait_until("the first goes on", || place.lines() == 21);
+    let (_, status) = place.status();
+    let names: Vec<_> =
+        status["clouds"].as_array().expect("two").iter().map(|row| &row["name"]).collect();
+    assert_eq!(names, ["more", "test"]);
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    assert!(place.found().values().all(|count| *count == 1));
+}
+
+#[test]
+fn what_cannot_be_followed_is_told_and_followed_once_it_can_be() {
+    let place = Place::new("");
+    fs::rename(place.at("logs"), place.at("away")).expect("renamed");
+    let agent = place.start();
+    let reason = |status: &Value| status["health"]["reasons"][0]["code"].clone();
+    place.wait_until("it says what is wrong", || {
+        let (code, status) = place.status();
+        code == Some(1) && reason(&status) == "cloud_failing"
+    });
+    fs::rename(place.at("away"), place.at("logs")).expect("renamed");
+    place.put("a.log.gz", &zipped(&text(0..3)));
+    place.wait_until("it is followed", || place.lines() == 3 && place.status().0 == Some(0));
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    // A state that somebody wrote into keeps it from starting, and says what to do.
+    fs::write(place.at("test.state"), "hello").expect("a file");
+    let mut agent = place.start();
+    assert_eq!(agent.child.wait().expect("it ends").code(), Some(1), "{}", place.said());
+    assert!(place.said().contains("is not a state file of this version"), "{}", place.said());
+}

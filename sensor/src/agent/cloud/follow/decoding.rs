@@ -195,7 +195,11 @@ impl<O: Outlet> Decoding<O> {
                 self.put_out(matches!(read, object::Read::Flush));
                 match read {
                     object::Read::Flush => {}
-                    object::Read::More if self.stop.is_asked() => return ControlFlow::Break(()),
+                    object::Read::More if self.stop.is_asked() => {
+                        self.work.read.push((object.name.clone(), task.progress()));
+                        self.end(Vec::new())?;
+                        return ControlFlow::Break(());
+                    }
                     object::Read::More if self.work.rows.iter().sum::<u64>() < ROWS => {}
                     object::Read::More => {
                         self.work.read.push((object.name.clone(), task.progress()));
@@ -209,6 +213,9 @@ impl<O: Outlet> Decoding<O> {
             self.work.read.extend(task.ended().map(|progress| (object.name.clone(), progress)));
             self.work.replies.push((reply, answer));
             let full = self.work.rows.iter().sum::<u64>() >= ROWS;
+            if self.stop.is_asked() {
+                break;
+            }
             if full && !waiting.is_empty() {
                 self.end(plan(&waiting))?;
             }

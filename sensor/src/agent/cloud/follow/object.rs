@@ -79,7 +79,12 @@ impl<'a> Task<'a> {
         all: &mut Vec<Flows>,
         figures: &Figures,
     ) -> Read {
-        match self.piece(known, all, figures) {
+        let mut read = self.piece(known, all, figures);
+        // What was told before is passed at once: none of it may be put out.
+        while matches!(read, Ok(Read::More)) && self.is_before() {
+            read = self.piece(known, all, figures);
+        }
+        match read {
             Ok(read) => read,
             Err(error) => {
                 // What was told before is not told again.
@@ -91,6 +96,11 @@ impl<'a> Task<'a> {
                 Read::End(Answer::Failed(Trouble::Unreadable, error.to_string()))
             }
         }
+    }
+
+    /// Whether the part that was read before has not been passed yet.
+    fn is_before(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.mark.is_some())
     }
 
     fn piece(

@@ -196,6 +196,19 @@ fn what_was_read_before_an_object_that_goes_on_is_not_lost() {
 }
 
 #[test]
+fn a_lot_that_is_full_does_not_end_within_what_was_read_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let numbers = |range: std::ops::Range<u16>| range.map(line).collect::<String>();
+    run(&path, vec![(object("b.log", "1", true), octets(numbers(0..9000)))]);
+    let mut more = vec![(object("a.log", "1", true), octets(numbers(20_000..38_000)))];
+    more.push((object("b.log", "2", true), octets(numbers(0..9003))));
+    let now = run(&path, more);
+    let expected: Vec<u16> = (20_000..38_000).chain(9000..9003).collect();
+    assert!(now.ports == expected, "{} ports", now.ports.len());
+}
+
+#[test]
 fn a_compressed_object_grows_by_members() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state");

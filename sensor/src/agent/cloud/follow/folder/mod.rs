@@ -314,6 +314,7 @@ impl ObjectSource for Folder {
         let mut going = self.resume(desk);
         while going.is_ok() && !stop.is_asked() {
             going = self.look(desk);
+            desk.figures().look(clock::now());
             self.wait(stop);
             self.take_answers(desk);
         }
