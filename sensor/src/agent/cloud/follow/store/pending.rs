@@ -27,11 +27,14 @@ struct Entry {
     settled: Option<bool>,
 }
 
+/// The answer about an object.
+type Named = (Arc<str>, Answer);
+
 /// All of them.
 pub struct Pending {
     poll: Duration,
     objects: HashMap<Arc<str>, Entry>,
-    answers: (Sender<(Arc<str>, Answer)>, Receiver<(Arc<str>, Answer)>),
+    answers: (Sender<Named>, Receiver<Named>),
     /// Why the object that was read last could not be read.
     pub trouble: Option<String>,
 }

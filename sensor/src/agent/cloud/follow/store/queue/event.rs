@@ -178,17 +178,17 @@ mod tests {
         let written = humantime::parse_rfc3339("2026-11-30T00:05:09.123Z").expect("a time");
         let written = written.duration_since(std::time::UNIX_EPOCH).expect("later").as_millis();
         let named = Named { written: Some(written as u64), ..named };
-        assert_eq!(parse(RECORD).expect("of S3"), [named.clone()]);
+        assert_eq!(parse(RECORD).expect("of S3"), std::slice::from_ref(&named));
         let sns =
             serde_json::json!({"Type": "Notification", "TopicArn": "arn:x", "Message": RECORD})
                 .to_string();
-        assert_eq!(parse(&sns).expect("through SNS"), [named.clone()]);
+        assert_eq!(parse(&sns).expect("through SNS"), std::slice::from_ref(&named));
         let event = r#"{"version":"0","detail-type":"Object Created","source":"aws.s3","time":"2026-11-30T00:05:09.123Z",
             "detail":{"bucket":{"name":"logs"},"object":{"key":"a+b%2Bc.gz","size":1024,
             "etag":"d41d8cd98f00b204e9800998ecf8427e","sequencer":"0055"},"reason":"PutObject"}}"#;
         // EventBridge encodes nothing.
         let plain = Named { key: "a+b%2Bc.gz".to_owned(), ..named };
-        assert_eq!(parse(event).expect("of EventBridge"), [plain.clone()]);
+        assert_eq!(parse(event).expect("of EventBridge"), std::slice::from_ref(&plain));
         let both = serde_json::json!({"Type": "Notification", "Message": event}).to_string();
         assert_eq!(parse(&both).expect("of EventBridge through SNS"), [plain]);
     }

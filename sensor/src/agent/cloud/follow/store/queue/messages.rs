@@ -53,7 +53,7 @@ pub enum Join {
 
 impl Messages {
     /// Messages that wait.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.waiting.len()
     }
 
@@ -150,7 +150,7 @@ mod tests {
         assert!(messages.receive("m", "i".to_owned(), 2, 2));
         assert_eq!(messages.handles(), ["i"]);
         assert_eq!(messages.object("b", true), [Due::Delete("i".to_owned())]);
-        assert_eq!((messages.len(), messages.objects()), (0, 0));
+        assert_eq!((messages.count(), messages.objects()), (0, 0));
         assert_eq!(messages.object("b", true), []);
     }
 

@@ -122,7 +122,7 @@ impl Queue {
             self.resumed = true;
         }
         let messages = self.upkeep.messages.lock().unpoisoned();
-        let (many, objects) = (messages.len(), messages.objects() as u64);
+        let (many, objects) = (messages.count(), messages.objects() as u64);
         drop(messages);
         desk.figures().change(|report| report.waiting = objects);
         desk.figures().trouble(self.upkeep.trouble());
