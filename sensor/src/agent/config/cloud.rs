@@ -17,7 +17,7 @@ use sensor_core::{
 };
 use sensor_wire::cloud::{aws::layout::Layout, decoder::Hints, flows::Profile, format::Format};
 
-use self::store::Store;
+use self::store::{Keys, Store};
 use super::faults::Faults;
 
 table! {
@@ -182,9 +182,19 @@ fn name(cloud: &Setting<Cloud>, faults: &mut Faults) -> Option<String> {
 }
 
 fn place(cloud: &Setting<Cloud>, poll: Duration, faults: &mut Faults) -> Option<Place> {
-    let Cloud { folder, url, poll: poll_setting, .. } = &cloud.value;
-    let store = store::resolve(&cloud.value, faults);
-    match (folder.is_given(), url.is_given()) {
+    let raw = &cloud.value;
+    let folder = &raw.folder;
+    let keys = Keys {
+        url: &raw.url,
+        endpoint: &raw.endpoint,
+        region: &raw.region,
+        queue: &raw.queue,
+        credentials: &raw.credentials_file,
+        late: &raw.late,
+        poll: if raw.poll.is_given() { poll } else { STORE_POLL },
+    };
+    let store = store::resolve(&keys, faults);
+    match (folder.is_given(), raw.url.is_given()) {
         (true, true) => {
             faults.report(folder, "cloud", "has both `folder` and `url`", "remove one of them");
             None
@@ -195,10 +205,7 @@ fn place(cloud: &Setting<Cloud>, poll: Duration, faults: &mut Faults) -> Option<
             None
         }
         (true, false) => folder.value.clone().map(|root| Place::Folder { root, poll }),
-        (false, true) => store.map(|store| {
-            let poll = if poll_setting.is_given() { poll } else { STORE_POLL };
-            Place::Store(Store { poll, ..store })
-        }),
+        (false, true) => store.map(Place::Store),
     }
 }
 

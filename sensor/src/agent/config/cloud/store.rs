@@ -9,7 +9,6 @@ use std::{
 use sensor_core::settings::schema::Setting;
 use url::Url;
 
-use super::Cloud;
 use crate::agent::config::faults::Faults;
 
 /// How Azure names the hosts of storage accounts.
@@ -99,16 +98,34 @@ fn files(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     named.collect()
 }
 
+/// The keys of a `[[cloud]]` that say where its storage is.
+pub struct Keys<'k> {
+    /// `url`
+    pub url: &'k Setting<Option<String>>,
+    /// `endpoint`
+    pub endpoint: &'k Setting<Option<String>>,
+    /// `region`
+    pub region: &'k Setting<Option<String>>,
+    /// `queue`
+    pub queue: &'k Setting<Option<String>>,
+    /// `credentials_file`
+    pub credentials: &'k Setting<Option<PathBuf>>,
+    /// `late`
+    pub late: &'k Setting<Duration>,
+    /// `poll`, judged.
+    pub poll: Duration,
+}
+
 /// What is wrong with a URL.
 type Wrong = &'static str;
 
-/// Judges the URL of `cloud` and the keys that belong to it; none where it has no URL, or a wrong one.
-pub fn resolve(cloud: &Cloud, faults: &mut Faults) -> Option<Store> {
-    let setting = &cloud.url;
+/// Judges the URL of a `[[cloud]]` and the keys that belong to it; none where it has no URL, or a wrong one.
+pub fn resolve(cloud: &Keys<'_>, faults: &mut Faults) -> Option<Store> {
+    let setting = cloud.url;
     let only_with_url = [
-        ("cloud.endpoint", cloud.endpoint.is_given(), &cloud.endpoint),
-        ("cloud.region", cloud.region.is_given(), &cloud.region),
-        ("cloud.queue", cloud.queue.is_given(), &cloud.queue),
+        ("cloud.endpoint", cloud.endpoint.is_given(), cloud.endpoint),
+        ("cloud.region", cloud.region.is_given(), cloud.region),
+        ("cloud.queue", cloud.queue.is_given(), cloud.queue),
     ];
     let Some(text) = &setting.value else {
         for (path, given, setting) in only_with_url {
@@ -128,7 +145,7 @@ pub fn resolve(cloud: &Cloud, faults: &mut Faults) -> Option<Store> {
         }
     };
     let is_s3 = kind == Kind::S3;
-    for (path, setting) in [("cloud.region", &cloud.region), ("cloud.queue", &cloud.queue)] {
+    for (path, setting) in [("cloud.region", cloud.region), ("cloud.queue", cloud.queue)] {
         if setting.is_given() && !is_s3 {
             faults.report(setting, path, "applies only to s3:// URLs", "remove it");
         }
@@ -138,12 +155,12 @@ pub fn resolve(cloud: &Cloud, faults: &mut Faults) -> Option<Store> {
         kind,
         bucket,
         prefix,
-        endpoint: http_url(&cloud.endpoint, "cloud.endpoint", faults),
+        endpoint: http_url(cloud.endpoint, "cloud.endpoint", faults),
         region: cloud.region.value.clone(),
-        credentials: cloud.credentials_file.value.clone(),
-        queue: http_url(&cloud.queue, "cloud.queue", faults),
-        poll: cloud.poll.value,
-        late: faults.in_range(&cloud.late, "cloud.late", late),
+        credentials: cloud.credentials.value.clone(),
+        queue: http_url(cloud.queue, "cloud.queue", faults),
+        poll: cloud.poll,
+        late: faults.in_range(cloud.late, "cloud.late", late),
     })
 }
 
