@@ -3,7 +3,7 @@
 use sensor_wire::cloud::ledger::{Ledger, Reason, Window};
 use serde::Serialize;
 
-use super::{Status, document::Top, losses::Losses, span::span};
+use super::{losses::Losses, span::span};
 use crate::agent::cloud::{follow::figures::Followed, ledger};
 
 /// Logs that are named: those with the most records.
@@ -21,6 +21,7 @@ pub struct CloudRow {
     pub unreadable: u64,
     pub waiting: u64,
     pub octets: u64,
+    pub flows: u64,
     pub lots: u64,
     pub resumed_lots: u64,
     pub repeated_lots: u64,
@@ -30,7 +31,14 @@ pub struct CloudRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     pub given_up: Vec<String>,
-    pub logs: Top<CloudLog>,
+    pub logs: CloudLogs,
+}
+
+/// The first of many.
+#[derive(Clone, Debug, Serialize)]
+pub struct CloudLogs {
+    pub count: u64,
+    pub top: Vec<CloudLog>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -47,8 +55,8 @@ pub struct CloudLog {
 }
 
 /// A row for each source.
-pub fn rows(status: &Status) -> Vec<CloudRow> {
-    status.followed.iter().map(CloudRow::of).collect()
+pub fn rows(followed: &[Followed]) -> Vec<CloudRow> {
+    followed.iter().map(CloudRow::of).collect()
 }
 
 impl CloudRow {
@@ -79,6 +87,7 @@ impl CloudRow {
             unreadable: objects.unreadable,
             waiting: followed.waiting,
             octets: followed.octets,
+            flows: followed.logs.iter().map(|log| log.ledger.rows).sum(),
             lots: followed.lots,
             resumed_lots: followed.resumed_lots,
             repeated_lots: followed.repeated_lots,
@@ -87,7 +96,7 @@ impl CloudRow {
             silent: followed.silent,
             error: followed.error.clone(),
             given_up: followed.given_up.clone(),
-            logs: Top { count, top: top.collect() },
+            logs: CloudLogs { count, top: top.collect() },
         }
     }
 
@@ -105,8 +114,7 @@ impl CloudRow {
                 text.push_str(&format!(", {count} {what}"));
             }
         }
-        let sum = |figure: fn(&CloudLog) -> u64| -> u64 { self.logs.top.iter().map(figure).sum() };
-        text.push_str(&format!("; {} logs, {} flows", self.logs.count, sum(|log| log.flows)));
+        text.push_str(&format!("; {} logs, {} flows", self.logs.count, self.flows));
         let delay = self.logs.top.iter().map(|log| log.delay_ms).max().unwrap_or(0);
         if delay > 0 {
             text.push_str(&format!(", {} old on arrival", span(delay / 1000)));
@@ -122,36 +130,35 @@ impl CloudRow {
 }
 
 /// All logs of all sources together.
-fn total(status: &Status) -> Ledger {
+fn total(followed: &[Followed]) -> Ledger {
     let mut total = Ledger::default();
-    let logs = status.followed.iter().flat_map(|followed| &followed.logs);
+    let logs = followed.iter().flat_map(|followed| &followed.logs);
     logs.for_each(|log| total.add(&log.ledger));
     total
 }
 
 /// The section in the summary.
-pub fn text(status: &Status) -> String {
+pub fn text(followed: &[Followed]) -> String {
     let mut text = String::new();
-    for row in rows(status) {
-        let until = if row.name.is_empty() { "" } else { "\ncloud " };
-        text.push_str(&format!("{until}{}\n", row.line()));
+    for row in rows(followed) {
+        text.push_str(&format!("\ncloud {}\n", row.line()));
         row.given_up.iter().for_each(|object| text.push_str(&format!("  given up: {object}\n")));
     }
-    if !status.followed.is_empty() {
-        text.push_str(&ledger::rows_of(&total(status)));
+    if !followed.is_empty() {
+        text.push_str(&ledger::rows_of(&total(followed)));
     }
     text
 }
 
 /// What was lost.
-pub fn losses(status: &Status) -> Losses {
-    let total = total(status);
+pub fn losses(followed: &[Followed]) -> Losses {
+    let total = total(followed);
     let errors = Reason::ALL.into_iter();
     let errors = errors.map(|reason| {
         let why = format!("records of clouds without a flow: {reason}");
         (total.errors[reason as usize], why)
     });
-    let sum = |figure: fn(&Followed) -> u64| -> u64 { status.followed.iter().map(figure).sum() };
+    let sum = |figure: fn(&Followed) -> u64| -> u64 { followed.iter().map(figure).sum() };
     Losses::of(errors).and(Losses::of([
         (total.windows[Window::SkipData as usize], "windows of which the cloud kept no records"),
         (sum(|followed| followed.objects.unreadable), "objects of clouds that could not be read"),
@@ -159,7 +166,7 @@ pub fn losses(status: &Status) -> Losses {
 }
 
 /// Whether every record is accounted for.
-pub fn balances(status: &Status) -> bool {
-    let mut logs = status.followed.iter().flat_map(|followed| &followed.logs);
+pub fn balances(followed: &[Followed]) -> bool {
+    let mut logs = followed.iter().flat_map(|followed| &followed.logs);
     logs.all(|log| log.ledger.is_balanced())
 }

@@ -251,7 +251,7 @@ fn imbalance(status: &Status, report: &mut impl FnMut(Code, String)) {
 }
 
 fn clouds(status: &Status, report: &mut impl FnMut(Code, String)) {
-    if !clouds::balances(status) {
+    if !clouds::balances(&status.followed) {
         let text = "the ledger of cloud flow logs is out of balance".to_owned();
         report(Code::Imbalance, text);
     }

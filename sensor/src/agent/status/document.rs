@@ -298,7 +298,7 @@ impl Document {
             },
             listeners: listeners(status),
             devices: devices(status),
-            clouds: clouds::rows(status),
+            clouds: clouds::rows(&status.followed),
             sinks: status.sinks.iter().map(|sink| Output::of(sink, |flows| flows.flows)).collect(),
             hits: status.hits.iter().map(|sink| Output::of(sink, |hits| *hits)).collect(),
             policies: policies(&engine.policies),

@@ -309,7 +309,10 @@ impl Status {
         if self.intake.as_ref().is_some_and(|report| !report.balances()) {
             bail!("the intake ledger is out of balance");
         }
-        ensure!(clouds::balances(self), "the ledger of cloud flow logs is out of balance");
+        ensure!(
+            clouds::balances(&self.followed),
+            "the ledger of cloud flow logs is out of balance"
+        );
         if let Some(exports) = &self.exports {
             exports.check()?;
         }

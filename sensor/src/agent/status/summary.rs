@@ -35,7 +35,7 @@ pub fn text(status: &Status) -> String {
     if let Some(logs) = &status.cloud {
         text.push_str(&cloud::ledger::text(logs));
     }
-    text.push_str(&clouds::text(status));
+    text.push_str(&clouds::text(&status.followed));
     if let Some(report) = &status.intake {
         text.push_str(&intake::summary::text(report));
     }
@@ -67,7 +67,7 @@ pub fn losses(status: &Status) -> Losses {
         .and(Losses::of(unread))
         .and(exports)
         .and(cloud)
-        .and(clouds::losses(status))
+        .and(clouds::losses(&status.followed))
         .and(intake)
         .and(behind(status))
 }

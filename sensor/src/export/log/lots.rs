@@ -16,8 +16,24 @@ use std::{
 
 use sensor_core::flow::lot::LotPart;
 
-use super::writer::Lines;
 use crate::export::files::{retention::Deleted, rotated::RotatedFile};
+
+/// Where lines go.
+pub(super) trait Lines {
+    /// Appends whole lines: all of them, or as far as that can be had none. `part` is what they are of a lot.
+    fn append(&mut self, lines: &[u8], part: Option<&LotPart>) -> io::Result<()>;
+
+    /// Whether they are there already, from before a crash.
+    fn has(&self, part: &LotPart) -> bool {
+        let _ = part;
+        false
+    }
+
+    /// Files that were deleted since this was last asked.
+    fn take_deleted(&mut self) -> Deleted {
+        Deleted::default()
+    }
+}
 
 /// Octets of the longest name of a source.
 const NAME: usize = 64;

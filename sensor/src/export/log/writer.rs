@@ -16,10 +16,14 @@ use sensor_core::{
     sync::Unpoisoned as _,
 };
 
-use super::{csv::Columns, json, line, lots::LotFile};
+use super::{
+    csv::Columns,
+    json, line,
+    lots::{Lines, LotFile},
+};
 use crate::{
     clock,
-    export::{files::retention::Deleted, queue::Queue, sink::Sink, thread::Thread},
+    export::{queue::Queue, sink::Sink, thread::Thread},
     files, stdio,
 };
 
@@ -59,23 +63,6 @@ impl Format {
 
 /// Octets that are written in one go, or the line that makes them more.
 const PIECE: usize = 64 << 10;
-
-/// Where lines go.
-pub(super) trait Lines {
-    /// Appends whole lines: all of them, or as far as that can be had none. `part` is what they are of a lot.
-    fn append(&mut self, lines: &[u8], part: Option<&LotPart>) -> io::Result<()>;
-
-    /// Whether they are there already, from before a crash.
-    fn has(&self, part: &LotPart) -> bool {
-        let _ = part;
-        false
-    }
-
-    /// Files that were deleted since this was last asked.
-    fn take_deleted(&mut self) -> Deleted {
-        Deleted::default()
-    }
-}
 
 /// Standard output, or what a test gives for it: what it has taken it keeps.
 struct Stream<W>(W);

@@ -9,7 +9,7 @@ use sensor_core::{flow::source::SourceId, sync::Unpoisoned as _};
 use sensor_wire::cloud::ledger::Ledger;
 use serde::Serialize;
 
-use super::{seam::Trouble, silence::Silence};
+use super::{items::Trouble, silence::Silence};
 
 /// One log of an account, within a source of objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

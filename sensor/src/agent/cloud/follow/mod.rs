@@ -1,6 +1,6 @@
 //! Cloud flow logs while they come: objects that appear and grow, read once each, over restarts.
 //!
-//! * [`seam`]: between what finds objects and what decodes them. [`folder`]: a folder that mirrors a bucket.
+//! * [`seam`]: between what finds objects and what decodes them; [`items`]: what they say to each other. [`folder`]: a folder that mirrors a bucket.
 //!   [`store`]: the bucket itself.
 //! * [`decoding`]: the thread that decodes, in lots. [`mod@object`]: one object. [`outlet`]: to the plant.
 //! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`print`]: whether an object has only grown.
@@ -11,6 +11,7 @@
 pub mod decoding;
 pub mod figures;
 pub mod folder;
+pub mod items;
 pub mod journal;
 pub mod keeper;
 pub mod object;

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::seam::{Object, Wanted};
+use super::items::{Object, Wanted};
 
 /// Objects that are remembered: about 30 MB.
 pub const MOST: usize = 100_000;
