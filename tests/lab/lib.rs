@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod bpf;
+pub mod clouds;
 pub mod collector;
 pub mod cpu;
 pub mod disk;

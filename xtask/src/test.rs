@@ -167,6 +167,7 @@ fn labs(
 ) -> Result<()> {
     require_root("labs")?;
     setup::programs(&[Need::Labs])?;
+    setup::clouds(workspace)?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;
     let packages = package::run(workspace, Some(&agent))?;

@@ -3,6 +3,7 @@
 //! Each verb asks for its own needs only, and when nothing is missing this costs a few look-ups in the file system and
 //! two questions to the compiler. What will be done is said before it is done.
 
+mod clouds;
 mod linker;
 mod packages;
 mod python;
@@ -28,6 +29,7 @@ use crate::{
 /// Says what is missing and how to install it.
 pub fn everything(workspace: &Workspace) -> Result<()> {
     programs(&[Need::Bench, Need::Demo, Need::Host, Need::Labs, Need::Fuzz, Need::Machine])?;
+    clouds(workspace)?;
     let toolchain = ebpf_clippy(workspace)?;
     println!("eBPF compiler: {}", toolchain.compiler.describe());
     println!("eBPF linker:   {}", process::short(&toolchain.linker));
@@ -41,6 +43,14 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
 /// Says what is missing and how to install it.
 pub fn programs(needs: &[Need]) -> Result<()> {
     packages::install(&packages::missing(needs))
+}
+
+/// The servers that stand for clouds.
+///
+/// # Errors
+/// Says what failed to install.
+pub fn clouds(workspace: &Workspace) -> Result<()> {
+    clouds::ensure(workspace)
 }
 
 /// Whether the eBPF toolchain is there, so that [`ebpf`] has nothing to do.

@@ -59,6 +59,8 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("systemd", JOURNALD, &[Labs]),
     ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),
     ("python3", "python3", &[Bench, Labs]),
+    ("python3-pip", "pip3", &[Labs]),
+    ("npm", "npm", &[Labs]),
     ("g++", "c++", &[Fuzz]),
     ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),
     ("busybox-static", "busybox", &[Machine]),

@@ -1,4 +1,6 @@
-//! `[[cloud]]`: flow logs of clouds that are followed.
+//! `[[cloud]]`: flow logs of clouds that are followed. [`store`]: in object storage.
+
+pub mod store;
 
 use std::{
     env,
@@ -15,6 +17,7 @@ use sensor_core::{
 };
 use sensor_wire::cloud::{aws::layout::Layout, decoder::Hints, flows::Profile, format::Format};
 
+use self::store::{Keys, Store};
 use super::faults::Faults;
 
 table! {
@@ -24,6 +27,18 @@ table! {
         name: Option<String> = None;
         /// The folder into which a tool mirrors a bucket.
         folder: Option<PathBuf> = None;
+        /// The object storage that is read itself: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or `az://ACCOUNT/CONTAINER/PREFIX`.
+        url: Option<String> = None;
+        /// The server of the storage, where it is not the cloud's own.
+        endpoint: Option<String> = None;
+        /// AWS and its like: the region.
+        region: Option<String> = None;
+        /// Who the sensor is to the storage, where neither the environment nor the instance says it.
+        credentials_file: Option<PathBuf> = None;
+        /// AWS: URL of the queue of SQS to which the bucket sends what is new.
+        queue: Option<String> = None;
+        /// How long behind the date in its name an object may appear.
+        late: Duration = Duration::from_hours(1);
         /// Format of its objects; none for what each begins with.
         format: Option<String> = None;
         /// AWS: the fields of the log, where no line of its objects names them.
@@ -32,7 +47,7 @@ table! {
         site: String = String::new();
         /// Tags for its flows.
         tags: Vec<Setting<String>> = Vec::new();
-        /// How often the folder is looked at.
+        /// How often the folder is looked at; object storage every minute, unless this is given.
         poll: Duration = Duration::from_secs(10);
         /// What is read when it is followed for the first time: what appears from "now" on, "all", or what changed within a duration.
         begin: String = "now".to_owned();
@@ -45,6 +60,8 @@ table! {
 
 /// Where state files lie, unless told otherwise or by systemd.
 const STATE: &str = "/var/lib/sensor";
+/// Between two looks at object storage, which costs money.
+const STORE_POLL: Duration = Duration::from_secs(60);
 
 /// A followed log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +94,8 @@ pub enum Place {
         /// How often it is looked at.
         poll: Duration,
     },
+    /// Object storage.
+    Store(Store),
 }
 
 /// What is read when a log is followed for the first time.
@@ -113,7 +132,7 @@ pub fn resolve(list: &[Setting<Cloud>], faults: &mut Faults) -> Vec<CloudConfig>
         let poll = faults.in_range(&raw.poll, "cloud.poll", poll);
         let silent = Duration::ZERO..=Duration::from_hours(24 * 366);
         let silent_after = faults.in_range(&raw.silent_after, "cloud.silent_after", silent);
-        let (Some(name), Some(root)) = (name(cloud, faults), folder(cloud, faults)) else {
+        let (Some(name), Some(place)) = (name(cloud, faults), place(cloud, poll, faults)) else {
             continue;
         };
         let state = raw.state.value.clone().unwrap_or_else(|| default_state(&name));
@@ -130,7 +149,7 @@ pub fn resolve(list: &[Setting<Cloud>], faults: &mut Faults) -> Vec<CloudConfig>
         seen.push(cloud);
         all.push(CloudConfig {
             name,
-            place: Place::Folder { root, poll },
+            place,
             format,
             hints,
             profile: Profile {
@@ -162,13 +181,32 @@ fn name(cloud: &Setting<Cloud>, faults: &mut Faults) -> Option<String> {
     Some(name.clone())
 }
 
-fn folder(cloud: &Setting<Cloud>, faults: &mut Faults) -> Option<PathBuf> {
-    let setting = &cloud.value.folder;
-    if setting.value.is_none() && !setting.is_given() {
-        let found = "add folder = \"/var/lib/flowlogs\"";
-        faults.report(cloud, "cloud", "needs a `folder`", found);
+fn place(cloud: &Setting<Cloud>, poll: Duration, faults: &mut Faults) -> Option<Place> {
+    let raw = &cloud.value;
+    let folder = &raw.folder;
+    let keys = Keys {
+        url: &raw.url,
+        endpoint: &raw.endpoint,
+        region: &raw.region,
+        queue: &raw.queue,
+        credentials: &raw.credentials_file,
+        late: &raw.late,
+        poll: if raw.poll.is_given() { poll } else { STORE_POLL },
+    };
+    let store = store::resolve(&keys, faults);
+    match (folder.is_given(), raw.url.is_given()) {
+        (true, true) => {
+            faults.report(folder, "cloud", "has both `folder` and `url`", "remove one of them");
+            None
+        }
+        (false, false) => {
+            let found = "add url = \"s3://BUCKET/PREFIX\", or folder = \"/var/lib/flowlogs\"";
+            faults.report(cloud, "cloud", "needs a `url` or a `folder`", found);
+            None
+        }
+        (true, false) => folder.value.clone().map(|root| Place::Folder { root, poll }),
+        (false, true) => store.map(Place::Store),
     }
-    setting.value.clone()
 }
 
 fn format(raw: &Cloud, faults: &mut Faults) -> (Option<Format>, Hints) {
@@ -247,7 +285,7 @@ mod tests {
             (Begin::Within(Duration::from_hours(24)), Some(Format::Aws))
         );
         assert_eq!((b.state.as_path(), b.profile.tags.len()), (Path::new("/s"), 1));
-        let Place::Folder { root, poll } = &b.place;
+        let Place::Folder { root, poll } = &b.place else { panic!("a folder") };
         assert_eq!((root.as_path(), *poll), (Path::new("/g"), Duration::from_secs(30)));
         assert!(b.hints.layout.is_some() && c.begin == Begin::All);
         assert_eq!(b.silent_after, Some(Duration::from_hours(1)));
@@ -266,7 +304,7 @@ mod tests {
         let expected = [
             "`cloud` needs a `name`",
             "`cloud.name` must be up to 64 letters, digits, `-`, `_` or `.`",
-            "`cloud` needs a `folder`",
+            "`cloud` needs a `url` or a `folder`",
             "`cloud.format` must be a format of flow logs: aws",
             "`cloud.layout` must name the fields of the log",
             "`cloud.begin` must be \"now\", \"all\" or a duration such as \"24h\"",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sensor_core::settings::schema::Table as _;
 
-use super::{Config, drop_ins};
+use super::{Config, cloud::Place, drop_ins};
 use crate::{export::hits::options::Destination, files};
 
 /// What is done with a path.
@@ -36,7 +36,7 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 31] = [
+const TABLE: [(&str, Access); 32] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
@@ -49,6 +49,7 @@ const TABLE: [(&str, Access); 31] = [
     // Each object is looked at when it is its turn.
     ("cloud.folder", List),
     ("cloud.state", File),
+    ("cloud.credentials_file", Read),
     ("policies.paths", Read),
     ("hits.basic_auth_file", Read),
     ("hits.bearer_file", Read),
@@ -130,6 +131,13 @@ impl Config {
         }
         for cloud in &self.clouds {
             name("cloud.state", &cloud.state, File);
+            if let Place::Store(store) = &cloud.place
+                && store.credentials.is_none()
+            {
+                // They are in the environment, and are read again when they expire.
+                let files = store.credential_files();
+                files.iter().for_each(|path| name("cloud.credentials_file", path, Read));
+            }
         }
         for output in &self.hits.outputs {
             if let Destination::File(file) = &output.destination {

@@ -8,10 +8,11 @@ use std::{
 
 use sensor_core::diagnostic::Finding;
 
-use super::writable::{self, Place};
+use super::writable;
 use crate::{
     agent::{
-        config::{Config, control::ControlConfig},
+        cloud::follow::store,
+        config::{Config, cloud::Place, control::ControlConfig},
         control::{
             self,
             endpoint::{self, EndpointError},
@@ -67,7 +68,19 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
     let outputs = config.hits.outputs.iter();
     let outputs = outputs
         .map(|output| usable(&files_of(output), || told(hits::check(output), HitsError::file)));
-    collectors.chain(listeners).chain(metrics).chain(outputs).flatten()
+    let stores = config.clouds.iter().filter_map(|cloud| {
+        let Place::Store(store) = &cloud.place else { return None };
+        let files: Vec<_> = store.credentials.iter().cloned().collect();
+        Some(usable(&files, || {
+            let error = store::check(store).err()?;
+            let finding = Finding::error(format!("cloud {}: {error}", cloud.name));
+            Some(match &store.credentials {
+                Some(file) => finding.of_file(file.display()),
+                None => finding,
+            })
+        }))
+    });
+    collectors.chain(listeners).chain(metrics).chain(outputs).chain(stores).flatten()
 }
 
 fn told<T, E: fmt::Display>(
@@ -120,18 +133,18 @@ fn files_of(output: &OutputOptions) -> Vec<PathBuf> {
 }
 
 /// What is written to.
-fn places(config: &Config, mode: Mode) -> impl Iterator<Item = Place> {
+fn places(config: &Config, mode: Mode) -> impl Iterator<Item = writable::Place> {
     let hits = config.hits.outputs.iter().flat_map(|output| {
         let file = match &output.destination {
-            Destination::File(file) => Some(Place::Rotated(file.path.clone())),
+            Destination::File(file) => Some(writable::Place::Rotated(file.path.clone())),
             _ => None,
         };
         let spool = output.spool.as_ref();
-        file.into_iter().chain(spool.map(|spool| Place::Spool(spool.directory.clone())))
+        file.into_iter().chain(spool.map(|spool| writable::Place::Spool(spool.directory.clone())))
     });
     let log = config.log.flow_log.clone().map(|file| match mode {
-        Mode::Live => Place::Rotated(file),
-        Mode::Files => Place::Appended(file),
+        Mode::Live => writable::Place::Rotated(file),
+        Mode::Files => writable::Place::Appended(file),
     });
     let control = match (mode, &config.control) {
         // Without one of its own, the agent starts without a socket as well.
@@ -140,10 +153,12 @@ fn places(config: &Config, mode: Mode) -> impl Iterator<Item = Place> {
         }
         _ => None,
     };
-    let control = control.map(Place::Directory);
-    let ipfix = config.ipfix_file.as_ref().map(|files| Place::Directory(files.directory.clone()));
-    let state = config.intake.state.iter().map(|state| Place::Replaced(state.path.clone()));
-    let clouds = config.clouds.iter().map(|cloud| Place::Replaced(cloud.state.clone()));
+    let control = control.map(writable::Place::Directory);
+    let ipfix =
+        config.ipfix_file.as_ref().map(|files| writable::Place::Directory(files.directory.clone()));
+    let state =
+        config.intake.state.iter().map(|state| writable::Place::Replaced(state.path.clone()));
+    let clouds = config.clouds.iter().map(|cloud| writable::Place::Replaced(cloud.state.clone()));
     let clouds = clouds.filter(move |_| mode == Mode::Live);
     hits.chain(log).chain(ipfix).chain(state).chain(clouds).chain(control)
 }

@@ -43,7 +43,7 @@ impl TlsClient {
 }
 
 /// Reads the certificates that `options` name.
-pub(in crate::export) fn client_config(options: &TlsOptions) -> Result<ClientConfig, NetError> {
+pub fn client_config(options: &TlsOptions) -> Result<ClientConfig, NetError> {
     let roots = match &options.ca {
         Some(path) => pem::authorities(path)?,
         None => system_authorities()?,

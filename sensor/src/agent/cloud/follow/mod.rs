@@ -1,6 +1,7 @@
 //! Cloud flow logs while they come: objects that appear and grow, read once each, over restarts.
 //!
 //! * [`seam`]: between what finds objects and what decodes them; [`items`]: what they say to each other. [`folder`]: a folder that mirrors a bucket.
+//!   [`store`]: the bucket itself.
 //! * [`decoding`]: the thread that decodes, in lots. [`mod@object`]: one object. [`outlet`]: to the plant.
 //! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`print`]: whether an object has only grown.
 //! * [`figures`], [`silence`]: what is counted of a source, and whether it has fallen silent.
@@ -19,6 +20,7 @@ pub mod print;
 pub mod seam;
 pub mod silence;
 pub mod state;
+pub mod store;
 
 use std::{
     collections::BTreeMap,
@@ -39,6 +41,7 @@ use self::{
     seam::{Desk, ObjectSource, Stop, WAITING},
     silence::Silence,
     state::State,
+    store::queue::Queue,
 };
 use crate::{
     agent::{
@@ -76,6 +79,13 @@ fn source_of(place: &Place) -> (Box<dyn ObjectSource>, String) {
         Place::Folder { root, poll } => {
             let prefix = format!("{}/", root.display());
             (Box::new(Folder::new(root.clone(), *poll)), prefix)
+        }
+        Place::Store(store) => {
+            let source: Box<dyn ObjectSource> = match &store.queue {
+                Some(queue) => Box::new(Queue::new(store.clone(), queue.clone())),
+                None => Box::new(store::Followed::new(store.clone())),
+            };
+            (source, store.root())
         }
     }
 }
@@ -199,6 +209,10 @@ impl Running {
 fn shown(config: &CloudConfig) -> String {
     match &config.place {
         Place::Folder { root, .. } => root.display().to_string(),
+        Place::Store(store) => match &store.queue {
+            Some(queue) => format!("{store} by {queue}"),
+            None => store.to_string(),
+        },
     }
 }
 

@@ -286,7 +286,7 @@ fn records(flows: &Flows) -> u64 {
 
 fn place(all: &mut Vec<Flows>, format: Format, described: &Described) -> usize {
     let source = format.source();
-    let known = all.iter().position(|flows| flows.observed_by() == source);
+    let known = all.iter().position(|flows| flows.cloud() == source);
     known.unwrap_or_else(|| {
         all.push(Flows::with_profile(source, described.profile.clone()));
         all.len() - 1

@@ -99,6 +99,18 @@ impl Desk {
         self.state.lock().unpoisoned().wants(object)
     }
 
+    /// Objects that are unknown and were last changed before this are not wanted; milliseconds since the epoch.
+    pub fn floor(&self) -> u64 {
+        self.state.lock().unpoisoned().floor
+    }
+
+    /// Whatever was last changed before `floor` was read, or is not to be: what is unknown and older is not wanted from now on. The
+    /// state file has it with the next lot.
+    pub fn raise_floor(&self, floor: u64) {
+        let mut state = self.state.lock().unpoisoned();
+        state.floor = state.floor.max(floor);
+    }
+
     /// The objects that were under way when the agent ended. They are to be handed over first, in this order, with the version of
     /// then and as many octets as that had, also where they have grown since.
     pub fn resumed(&self) -> Vec<Planned> {

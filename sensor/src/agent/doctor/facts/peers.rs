@@ -5,7 +5,10 @@ use std::{io, os::unix::net::UnixDatagram, path::Path, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    agent::config::Config,
+    agent::{
+        cloud::follow::store::{self, bucket::BucketError},
+        config::{Config, cloud::Place},
+    },
     export::{
         hits::options::{Destination, SyslogTransport, WebhookOptions},
         ipfix::options as ipfix,
@@ -21,7 +24,7 @@ use crate::{
 /// A host, and how far one came.
 #[derive(Debug)]
 pub struct PeerFacts {
-    /// What it is for: `collector`, `hits` or `forward`.
+    /// What it is for: `collector`, `hits`, `forward` or `cloud`.
     pub role: &'static str,
     /// As it is called elsewhere; a webhook without what follows its host.
     pub name: String,
@@ -41,13 +44,16 @@ pub enum Outcome {
     ByProxy(&'static str),
     /// A socket of this host: whether it can be connected to.
     Local(io::Result<()>),
+    /// Object storage: what it has said to a question that costs next to nothing.
+    Store(Result<(), String>),
 }
 
 /// What hosts are for, in the order in which they are told.
-const ROLES: [&str; 3] = [COLLECTOR, HITS, FORWARD];
+const ROLES: [&str; 4] = [COLLECTOR, HITS, FORWARD, CLOUD];
 const COLLECTOR: &str = "collector";
 const HITS: &str = "hits";
 const FORWARD: &str = "forward";
+const CLOUD: &str = "cloud";
 
 /// A way to try.
 struct Way {
@@ -70,8 +76,22 @@ pub fn gather(config: &Config, patience: Duration) -> Vec<PeerFacts> {
             Err(error) => tracing::error!(%error, "cannot try the ways to other hosts"),
         }
     }
+    known.extend(stores(config, patience));
     known.sort_by_key(|facts| ROLES.iter().position(|role| *role == facts.role));
     known
+}
+
+/// Object storage that is followed.
+fn stores(config: &Config, patience: Duration) -> impl Iterator<Item = PeerFacts> {
+    config.clouds.iter().filter_map(move |cloud| {
+        let Place::Store(followed) = &cloud.place else { return None };
+        let outcome = match store::probe(followed, patience) {
+            Err(BucketError::Stopped) => Outcome::Silent(patience),
+            result => Outcome::Store(result.map_err(|error| error.to_string())),
+        };
+        let name = format!("{} {followed}", cloud.name);
+        Some(PeerFacts { role: CLOUD, name, is_udp: false, outcome })
+    })
 }
 
 async fn try_all(ways: Vec<Way>, patience: Duration) -> Vec<PeerFacts> {

@@ -35,6 +35,8 @@ pub fn judge(facts: &PeerFacts) -> Finding {
             Finding::problem(Peers, format_args!("cannot be reached: {error}"))
                 .remedy("start systemd-journald, or send hits elsewhere")
         }
+        Outcome::Store(Ok(())) => Finding::ok(Peers, "lets in"),
+        Outcome::Store(Err(error)) => Finding::problem(Peers, error),
     };
     finding.about(format_args!("{} {}", facts.role, facts.name))
 }

@@ -1,0 +1,106 @@
+//! The HTTP client of the sensor, for the crate that knows the stores: with the sensor's own TLS, and so without a second one.
+
+use std::{error::Error, io, time::Duration};
+
+use async_trait::async_trait;
+use http_body_util::BodyExt as _;
+use object_store::{
+    ClientOptions,
+    client::{
+        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+        HttpResponseBody, HttpService,
+    },
+};
+use reqwest::redirect::Policy;
+
+use crate::export::net::{error::NetError, tls};
+
+/// Until a connection stands.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Between two parts of an answer; a queue answers after 20 s that nothing is in it.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The client.
+#[derive(Clone, Debug)]
+pub struct Client(reqwest::Client);
+
+impl Client {
+    /// A client that trusts the authorities of the system.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn new() -> Result<Self, NetError> {
+        let config = tls::client_config(&tls::TlsOptions::default())?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            // Signatures hold for one host: a bucket elsewhere is told by its error.
+            .redirect(Policy::none())
+            .user_agent(concat!("flow-sensor/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .build()
+            .map_err(|error| NetError::Tls(error.to_string()))?;
+        Ok(Self(client))
+    }
+}
+
+impl HttpConnector for Client {
+    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Client {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (parts, body) = request.into_parts();
+        let bad = |error| HttpError::new(HttpErrorKind::Unknown, error);
+        let url = parts.uri.to_string().parse::<url::Url>();
+        let url = url.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let octets = match body.as_bytes() {
+            Some(octets) => octets.clone(),
+            None if body.is_empty() => bytes::Bytes::new(),
+            None => return Err(bad(io::Error::other("a store is only read"))),
+        };
+        let mut request = reqwest::Request::new(parts.method, url);
+        *request.headers_mut() = parts.headers;
+        *request.body_mut() = Some(octets.into());
+        let response = self.0.execute(request).await.map_err(failed)?;
+        let response: hyper::Response<reqwest::Body> = response.into();
+        let (parts, body) = response.into_parts();
+        Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(failed))))
+    }
+}
+
+/// What has failed, and so whether it is tried again.
+fn failed(error: reqwest::Error) -> HttpError {
+    let kind = if error.is_timeout() {
+        HttpErrorKind::Timeout
+    } else if error.is_connect() {
+        HttpErrorKind::Connect
+    } else if error.is_decode() {
+        HttpErrorKind::Decode
+    } else {
+        cause(&error)
+    };
+    HttpError::new(kind, error.without_url())
+}
+
+fn cause(error: &dyn Error) -> HttpErrorKind {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<hyper::Error>()
+            && (error.is_closed() || error.is_incomplete_message() || error.is_body_write_aborted())
+        {
+            return HttpErrorKind::Request;
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return match error.kind() {
+                io::ErrorKind::TimedOut => HttpErrorKind::Timeout,
+                _ => HttpErrorKind::Interrupted,
+            };
+        }
+        source = error.source();
+    }
+    HttpErrorKind::Unknown
+}
