@@ -7,7 +7,7 @@
 //! * [`replay`]: capture files; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
 //!   [`devices`]: what is configured of routers. [`cloud`]: flow logs of clouds in files.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
-//! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`reconfigure`]: reloads.
+//! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`web`]: what HTTP servers share. [`reconfigure`]: reloads.
 //! * [`doctor`]: what host, kernel and user allow, before anything starts.
 //! * [`privilege`]: what the agent gives up once it has started.
 //! * [`service`]: what systemd hears of the agent. [`status`]: what became of every packet and record. [`logging`]: the log.
@@ -32,6 +32,8 @@ pub mod service;
 pub mod status;
 pub mod stock;
 pub mod text;
+#[expect(clippy::disallowed_types, reason = "edge: sockets")]
+pub mod web;
 
 mod end;
 mod host;

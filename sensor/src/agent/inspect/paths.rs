@@ -12,11 +12,9 @@ use super::writable::{self, Place};
 use crate::{
     agent::{
         config::{Config, control::ControlConfig},
-        control::{
-            self,
-            endpoint::{self, EndpointError},
-        },
+        control::{self, endpoint},
         mode::Mode,
+        web::endpoint::EndpointError,
     },
     export::{
         hits::{

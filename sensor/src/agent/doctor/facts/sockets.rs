@@ -6,8 +6,9 @@ use super::holder::Holder;
 use crate::{
     agent::{
         config::Config,
-        control::{SocketError, endpoint, trial_of_socket},
+        control::{SocketError, trial_of_socket},
         inspect::writable::{self, Place},
+        web::endpoint,
     },
     intake::{self, options::Transport},
 };
