@@ -19,6 +19,7 @@ use sensor_core::{
 use serde::Serialize;
 
 use super::{
+    cloud::follow::Clouds,
     config::{Config, diff::Diff},
     host::capture,
     inspect::{self, Contents},
@@ -87,6 +88,8 @@ impl KeptPart {
 pub struct Rooms {
     /// Context, policies, outputs.
     pub plant: Arc<Plant>,
+    /// Cloud flow logs that are followed.
+    pub clouds: Clouds,
     /// What routers send.
     pub intake: Sockets,
     /// Packets of this host; none where the agent was started without any.
@@ -167,6 +170,7 @@ impl Reconfiguration {
         self.privileges.check(&config)?;
         let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
         let intake = self.rooms.intake.prepare(&config).map_err(NotOpened)?;
+        capabilities::born(Role::Files, || self.rooms.clouds.prepare(&config))??;
         let capture = self.rooms.capture.as_ref();
         let capture =
             capture.map(|capture| capture.prepare(&self.in_force, &config)).transpose()?;
@@ -189,13 +193,14 @@ impl Reconfiguration {
         let Ready { config, contents, outputs, intake, capture } = ready;
         let Diff { applied, .. } = Diff::between(&self.in_force, &config);
         let Diff { restart, .. } = Diff::between(&self.started, &config);
-        let Rooms { plant, intake: sockets, capture: packets } = &self.rooms;
+        let Rooms { plant, clouds, intake: sockets, capture: packets } = &self.rooms;
         let outputs = plant.swap(outputs);
         let Renewal { policies, changed, pause } = plant.reload(&config, contents, now);
         sockets.apply(intake);
         if let (Some(packets), Some(change)) = (packets, capture) {
             packets.apply(change);
         }
+        clouds.apply(&config);
         logging::set_level(config.log.level);
         self.shown.change(|shown| {
             shown.drop_ins = config.written.drop_ins();

@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::{
+    cloud::follow::Clouds,
     config::Config,
     control::{
         self, ReloadRequest,
@@ -42,6 +43,7 @@ const CHECK: Duration = service::TICK;
 struct Watched<'a> {
     capture: Option<&'a mut Capture>,
     intake: &'a mut Intake,
+    clouds: &'a Clouds,
     plant: &'a Plant,
     /// Somebody wants it to go on, whoever reads what it prints.
     duties: bool,
@@ -82,20 +84,28 @@ pub fn run(
     let plant = Arc::new(capabilities::born(Role::Files, start)??);
     let mut intake = Intake::start(config, &plant)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &plant)).transpose()?;
+    let clouds = Clouds::start(config, &plant)?;
     // What hooks there were before has been named.
     capabilities::kept(Role::Lead);
     let changing = reconfigure::Rooms {
         plant: plant.clone(),
+        clouds: clouds.clone(),
         intake: intake.sockets(),
         capture: capture.as_ref().map(Capture::control),
     };
     let mut reload = Reload::new(config, changing, privileges.clone());
-    let rooms = rooms(capture.as_ref(), &intake, &plant, &reload, &privileges);
+    let rooms = rooms(capture.as_ref(), (&intake, &clouds), &plant, &reload, &privileges);
     let observer = Arc::new(Observer::new(rooms));
     let serve = || opened.serve(observer.clone(), plant.clone());
     let (control, mut asked) = capabilities::born(Role::Files, serve)??;
     let duties = has_duties(config);
-    let watched = Watched { capture: capture.as_mut(), intake: &mut intake, plant: &plant, duties };
+    let watched = Watched {
+        capture: capture.as_mut(),
+        intake: &mut intake,
+        clouds: &clouds,
+        plant: &plant,
+        duties,
+    };
     let ended = runtime.block_on(async {
         let requests = Requests { signals: &mut signals, reloads: &mut asked };
         let mut service = Service::from_environment();
@@ -114,6 +124,8 @@ pub fn run(
     end(plant, duties, |status| {
         let captured = capture.map_or(Ok(()), |capture| capture.stop(status));
         status.intake = intake.stop();
+        clouds.stop();
+        status.followed = clouds.report();
         captured.and(ended)
     })
 }
@@ -121,7 +133,7 @@ pub fn run(
 /// Where the sections of a snapshot come from.
 fn rooms(
     capture: Option<&Capture>,
-    intake: &Intake,
+    (intake, clouds): (&Intake, &Clouds),
     plant: &Arc<Plant>,
     reload: &Reload,
     privileges: &Privileges,
@@ -133,6 +145,8 @@ fn rooms(
     }
     let report = intake.reporter();
     rooms.push(Box::new(move |status| status.intake = report()));
+    let clouds = clouds.clone();
+    rooms.push(Box::new(move |status| status.followed = clouds.report()));
     let plant = plant.clone();
     rooms.push(Box::new(move |status| plant.report(status)));
     rooms
@@ -229,7 +243,7 @@ async fn wait(
     service: &mut Service,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
-    let Watched { capture, intake, plant, duties } = watched;
+    let Watched { capture, intake, clouds, plant, duties } = watched;
     let mut unread = false;
     let pulse = capture.as_ref().map(|capture| capture.pulse());
     let Requests { signals, reloads } = requests;
@@ -282,6 +296,9 @@ async fn wait(
                     anyhow::bail!("a thread of the engine has ended");
                 }
                 intake.check()?;
+                if clouds.is_broken() {
+                    anyhow::bail!("a thread that follows cloud flow logs has ended");
+                }
                 if plant.is_pointless() && !duties {
                     return Ok(());
                 }

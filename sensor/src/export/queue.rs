@@ -51,6 +51,8 @@ pub struct Queue<T: Load = FlowBatch> {
 struct State<T: Load> {
     waiting: VecDeque<Arc<T>>,
     account: Account<T::Amount>,
+    /// Records that have ever waited.
+    taken: u64,
     closed: bool,
     abandoned: bool,
 }
@@ -60,7 +62,7 @@ impl<T: Load> Queue<T> {
     /// any load, however large.
     pub fn new(bound: u64) -> Self {
         let (waiting, account) = (VecDeque::new(), Account::default());
-        let state = State { waiting, account, closed: false, abandoned: false };
+        let state = State { waiting, account, taken: 0, closed: false, abandoned: false };
         let bound = AtomicU64::new(bound);
         Self { bound, state: Mutex::new(state), filled: Notify::new(), room: Condvar::new() }
     }
@@ -142,6 +144,22 @@ impl<T: Load> Queue<T> {
         state.account.lose(waiting, now);
     }
 
+    /// Records that wait, those under way included.
+    pub fn queued(&self) -> u64 {
+        self.lock().account.queued.records()
+    }
+
+    /// Records that it has taken so far.
+    pub fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    /// Of these, such as were sent or are known not to be: always those that came first.
+    pub fn settled(&self) -> u64 {
+        let state = self.lock();
+        state.taken - state.account.queued.records()
+    }
+
     /// The account as it stands.
     pub fn account(&self) -> Account<T::Amount> {
         self.lock().account
@@ -160,6 +178,7 @@ impl<T: Load> Queue<T> {
         }
         if records.records() > 0 {
             state.account.queue(records);
+            state.taken += records.records();
             state.waiting.push_back(Arc::clone(load));
             self.filled.notify_one();
         }

@@ -38,6 +38,11 @@ pub trait Sink<T: Load = FlowBatch>: Send + Sync {
     /// Its queue.
     fn queue(&self) -> &Queue<T>;
 
+    /// Tells its queue from those of other sinks that are there at the same time.
+    fn queue_id(&self) -> usize {
+        std::ptr::from_ref(self.queue()).addr()
+    }
+
     /// Asks it to take nothing more, to put out what waits, and to end within `deadline`. Returns at once.
     fn stop(&self, deadline: Duration);
 

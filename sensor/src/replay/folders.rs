@@ -201,7 +201,7 @@ fn special(metadata: &Metadata) -> Option<&'static str> {
 }
 
 /// The time in the name of an object in S3: `20260130T1250Z` between underscores.
-fn time(path: &Path) -> Option<String> {
+pub fn time(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     let is_time = |part: &&str| {
         let digits = part.bytes().filter(u8::is_ascii_digit).count();

@@ -18,7 +18,7 @@ table! {
     /// `[capture]`
     Capture {
         /// Interfaces to watch: names, globs such as `eth*`, or `auto` for the devices of the default routes. Not given and
-        /// with a `[[listen]]`: none.
+        /// with a `[[listen]]` or `[[cloud]]`: none.
         interfaces: Vec<Setting<String>> = vec![Setting::default_of("auto".to_owned())];
         /// How often the kernel's flow tables are drained.
         interval: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ pub struct PinsConfig {
 /// `[capture]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptureConfig {
-    /// An interface that several match is watched once. None only where routers are listened to.
+    /// An interface that several match is watched once. None only where flows of others are taken in.
     pub interfaces: Vec<InterfacePattern>,
     /// What becomes of those that are not there at the start: who types a name wants it now, a configuration may be ahead of
     /// the interfaces of its host.
@@ -74,18 +74,19 @@ pub enum InterfacePattern {
     Glob(Glob),
 }
 
-/// Judges `[capture]` and all `[[interface]]` tables; `listens`: whether routers are listened to.
+/// Judges `[capture]` and all `[[interface]]` tables; `takes_in`: whether flows
+/// of others are taken in: of routers, or of clouds.
 pub(super) fn resolve(
     raw: &Capture,
     interface: &[Setting<Interface>],
-    listens: bool,
+    takes_in: bool,
     faults: &mut Faults,
 ) -> CaptureConfig {
     let intervals = Duration::from_millis(100)..=Duration::from_mins(1);
     let memory = ByteSize(4 << 20)..=ByteSize(64 << 30);
-    let interfaces = interfaces(&raw.interfaces, listens, faults);
+    let interfaces = interfaces(&raw.interfaces, takes_in, faults);
     // Where all that is named has faults, these are enough.
-    if raw.interfaces.value.is_empty() || listens && !raw.interfaces.is_given() {
+    if raw.interfaces.value.is_empty() || takes_in && !raw.interfaces.is_given() {
         without_effect(raw, interface, faults);
     }
     CaptureConfig {
@@ -119,15 +120,15 @@ fn without_effect(raw: &Capture, interface: &[Setting<Interface>], faults: &mut 
 
 fn interfaces(
     list: &Setting<Vec<Setting<String>>>,
-    listens: bool,
+    takes_in: bool,
     faults: &mut Faults,
 ) -> Vec<InterfacePattern> {
     const PATH: &str = "capture.interfaces";
-    if listens && !list.is_given() {
+    if takes_in && !list.is_given() {
         // Whoever only wants to collect what routers send need not be able to load programs.
         return Vec::new();
     }
-    if list.value.is_empty() && !listens {
+    if list.value.is_empty() && !takes_in {
         faults.report(
             list,
             PATH,

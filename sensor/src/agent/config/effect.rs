@@ -22,7 +22,7 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 27] = [
+pub const TABLE: [(&str, Effect); 28] = [
     ("capture", Restart),
     ("capture.interfaces", Applied),
     ("capture.interval", Applied),
@@ -39,6 +39,7 @@ pub const TABLE: [(&str, Effect); 27] = [
     ("intake.workers", Restart),
     ("device", Applied),
     ("forward", Applied),
+    ("cloud", Applied),
     ("policies", Applied),
     ("hits", Applied),
     ("labels", Applied),

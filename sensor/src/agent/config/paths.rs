@@ -36,7 +36,7 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 28] = [
+const TABLE: [(&str, Access); 30] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
@@ -46,6 +46,9 @@ const TABLE: [(&str, Access); 28] = [
     ("listen.key", Read),
     ("listen.ca", Read),
     ("intake.state_file", File),
+    // Each object is looked at when it is its turn.
+    ("cloud.folder", List),
+    ("cloud.state", File),
     ("policies.paths", Read),
     ("hits.basic_auth_file", Read),
     ("hits.bearer_file", Read),
@@ -113,6 +116,8 @@ impl Config {
                 "control.socket" => self.control.socket.is_some(),
                 // A flag may take its place, which is below.
                 "log.flows" => false,
+                // It has a default, which is below as well.
+                "cloud.state" => false,
                 _ => true,
             };
             if used {
@@ -121,6 +126,9 @@ impl Config {
         });
         if let Some(path) = &self.log.flow_log {
             name("log.flows", path, File);
+        }
+        for cloud in &self.clouds {
+            name("cloud.state", &cloud.state, File);
         }
         for output in &self.hits.outputs {
             if let Destination::File(file) = &output.destination {

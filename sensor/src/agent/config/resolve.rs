@@ -6,6 +6,7 @@ use sensor_core::{
 
 use super::{
     capture::{self, CaptureConfig},
+    cloud::{self, CloudConfig},
     collector::{self, CollectorConfig},
     context::{self, ContextConfig},
     control::{self, ControlConfig},
@@ -47,6 +48,8 @@ pub struct Config {
     pub ipfix_file: Option<FileOptions>,
     /// What holds for everything that routers send: where to, who they are, where it is sent on to.
     pub intake: Options,
+    /// Flow logs of clouds that are followed.
+    pub clouds: Vec<CloudConfig>,
     /// Which policies are asked.
     pub policies: PoliciesConfig,
     /// Where hits of policies go.
@@ -111,19 +114,22 @@ impl Config {
 pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Faults> {
     let mut faults = Faults::default();
     let listens = !sections.listen.value.is_empty();
+    // Who only takes in flows of others need not be able to load programs.
+    let takes_in = listens || !sections.cloud.value.is_empty();
     let interface = &sections.interface.value;
     let export = export::resolve(&sections.export.value, &mut faults);
     let listeners = listen::resolve(&sections.listen.value, &mut faults);
     let devices = device::resolve(&sections.device.value, &mut faults);
     let forwards = forward::resolve(&sections.forward.value, listens, &mut faults);
     let config = Config {
-        capture: capture::resolve(&sections.capture.value, interface, listens, &mut faults),
+        capture: capture::resolve(&sections.capture.value, interface, takes_in, &mut faults),
         flow: flow::resolve(&sections.flow.value, &mut faults),
         engine: engine::resolve(&sections.engine.value, &mut faults),
         collectors: collector::resolve(&sections.collector.value, &export, &mut faults),
         export,
         ipfix_file: ipfix_file::resolve(&sections.ipfix_file, &mut faults),
         intake: intake::resolve(&sections.intake.value, listeners, devices, forwards, &mut faults),
+        clouds: cloud::resolve(&sections.cloud.value, &mut faults),
         policies: policies::resolve(&sections.policies.value),
         hits: hits::resolve(&sections.hits.value, overrides, &mut faults),
         context: context::resolve(sections, &mut faults),

@@ -16,10 +16,10 @@ use sensor_core::{
 use toml::{Spanned, de::DeValue};
 
 use super::{
-    capture::Capture, collector::Collector, control::Control, device::Device, engine::Engine,
-    export::Export, flow::Flow, forward::Forward, geo::Geo, hits::Hits, intake::Intake,
-    interface::Interface, ipfix_file::IpfixFile, labels::Labels, listen::Listen, log::Log,
-    metrics::Metrics, networks::Networks, policies::Policies, reputation::Reputation,
+    capture::Capture, cloud::Cloud, collector::Collector, control::Control, device::Device,
+    engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo, hits::Hits,
+    intake::Intake, interface::Interface, ipfix_file::IpfixFile, labels::Labels, listen::Listen,
+    log::Log, metrics::Metrics, networks::Networks, policies::Policies, reputation::Reputation,
     security::Security, tag::Tag,
 };
 
@@ -48,6 +48,8 @@ table! {
         device: Vec<Setting<Device>> = Vec::new();
         /// Where received datagrams are sent on to; one `[[forward]]` each.
         forward: Vec<Setting<Forward>> = Vec::new();
+        /// Flow logs of clouds that are followed; one `[[cloud]]` each.
+        cloud: Vec<Setting<Cloud>> = Vec::new();
         /// Which policies are asked.
         policies: Policies = Policies::default();
         /// Where hits of policies are sent; one `[[hits]]` each.

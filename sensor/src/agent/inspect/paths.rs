@@ -141,5 +141,7 @@ fn places(config: &Config, mode: Mode) -> impl Iterator<Item = Place> {
     let control = control.map(Place::Directory);
     let ipfix = config.ipfix_file.as_ref().map(|files| Place::Directory(files.directory.clone()));
     let state = config.intake.state.iter().map(|state| Place::Replaced(state.path.clone()));
-    hits.chain(log).chain(ipfix).chain(state).chain(control)
+    let clouds = config.clouds.iter().map(|cloud| Place::Replaced(cloud.state.clone()));
+    let clouds = clouds.filter(move |_| mode == Mode::Live);
+    hits.chain(log).chain(ipfix).chain(state).chain(clouds).chain(control)
 }

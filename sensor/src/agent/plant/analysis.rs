@@ -105,6 +105,15 @@ impl<O: Output> Analysis<O> {
         self.dispatcher.offer(batch, interfaces, self.when_full())
     }
 
+    /// As [`Self::offer`], but waits for room.
+    pub fn offer_waiting(
+        &self,
+        batch: FlowBatch,
+        interfaces: &Arc<Interfaces>,
+    ) -> Option<FlowBatch> {
+        self.dispatcher.offer(batch, interfaces, WhenFull::Wait)
+    }
+
     /// Whether a thread has ended by itself.
     pub fn is_broken(&self) -> bool {
         self.dispatcher.is_broken()

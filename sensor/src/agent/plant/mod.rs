@@ -22,7 +22,10 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
@@ -44,7 +47,7 @@ pub use self::outputs::PreparedOutputs;
 use self::{
     analysis::Analysis,
     filter::FlowFilter,
-    outputs::{Outputs, SwappedOutputs},
+    outputs::{Marks, Outputs, SwappedOutputs},
     reload::Renewal,
     taps::{Tap, TapError},
     top::{PrintOptions, TopGroups},
@@ -73,7 +76,23 @@ struct Downstream {
     /// Flows that discards pass over, where the summary has a line for each policy.
     discarded: Option<Mutex<Discarded>>,
     interfaces: SharedInterfaces,
+    lots: Lots,
     outputs: Outputs,
+}
+
+/// Batches of lots, in numbers.
+#[derive(Default)]
+struct Lots {
+    offered: AtomicU64,
+    /// Those that the outputs were offered.
+    passed: AtomicU64,
+}
+
+/// What is waited for until batches are put out.
+pub struct Delivery {
+    offered: u64,
+    /// How far each output has to come, once it is known.
+    marks: Mutex<Option<Marks>>,
 }
 
 impl Plant {
@@ -95,12 +114,12 @@ impl Plant {
         let outputs = Outputs::start(config, mode, shown, &interfaces)?;
         let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
         let top = TopGroups::new(shown);
-        let held_back = AtomicU64::new(0);
+        let (held_back, lots) = (AtomicU64::new(0), Lots::default());
         let (roles, why) = (shown.roles.clone(), shown.why.clone());
         let policies = || named.policies().to_vec();
         let discarded = shown.policies.then(|| Mutex::new(Discarded::new(policies())));
         let downstream =
-            Downstream { filter, held_back, top, roles, why, discarded, interfaces, outputs };
+            Downstream { filter, held_back, top, roles, why, discarded, interfaces, lots, outputs };
         Ok(Self { mode, analysis: Analysis::start(config, named, mode, downstream)?, lists })
     }
 
@@ -117,6 +136,35 @@ impl Plant {
     /// an earlier one.
     pub fn offer(&self, batch: FlowBatch) -> Option<FlowBatch> {
         self.analysis.offer(batch, &self.downstream().interfaces.get())
+    }
+
+    /// As [`Self::offer`], of a source that can wait: it does where the engine has no room.
+    pub fn offer_waiting(&self, batch: FlowBatch) -> Option<FlowBatch> {
+        let Downstream { interfaces, lots, .. } = self.downstream();
+        lots.offered.fetch_add(1, Relaxed);
+        self.analysis.offer_waiting(batch, &interfaces.get())
+    }
+
+    /// Whether every output has room for a lot of a source that can wait. Outputs that nobody takes anything from for now are
+    /// not waited for.
+    pub fn has_room(&self) -> bool {
+        self.downstream().outputs.have_room()
+    }
+
+    /// What is to be waited for until all that [`Self::offer_waiting`] took so far is put out.
+    pub fn delivery(&self) -> Delivery {
+        Delivery { offered: self.downstream().lots.offered.load(Relaxed), marks: Mutex::default() }
+    }
+
+    /// Whether it is: it has passed the policies, and every output on this host has written it, or has counted it as not sent.
+    /// Collectors have it in their queues, or sent.
+    pub fn is_delivered(&self, delivery: &Delivery) -> bool {
+        let Downstream { lots, outputs, .. } = self.downstream();
+        if lots.passed.load(Acquire) < delivery.offered && !self.is_broken() {
+            return false;
+        }
+        let mut marks = delivery.marks.lock().unpoisoned();
+        outputs.are_past(marks.get_or_insert_with(|| outputs.marks()))
     }
 
     /// Opens a tap of the flows that fulfil `query`, which may name the lists of the start; `rate` is how many it shows a
@@ -298,7 +346,12 @@ impl Output for Downstream {
             let mut roles = roles.lock().unpoisoned();
             roles.observe(&batch, &self.interfaces.get());
         }
-        self.outputs.offer(batch)
+        let of_lot = batch.lot.is_some();
+        let spent = self.outputs.offer(batch);
+        if of_lot {
+            self.lots.passed.fetch_add(1, Release);
+        }
+        spent
     }
 }
 

@@ -43,7 +43,7 @@ use serde::{Serialize, Serializer};
 pub use self::figures::Count;
 
 use self::{agent::Agent, cloud::Cloud, exports::Exports, figures::seconds, host::Host};
-use super::mode::Mode;
+use super::{cloud::follow::figures::Followed, mode::Mode};
 use crate::{export::set, intake::report::Report};
 
 /// Everything at one moment. A section of a room that does not run is `None`. Figures only grow, except those named as
@@ -60,6 +60,8 @@ pub struct Status {
     pub exports: Option<Exports>,
     /// Flow logs of clouds.
     pub cloud: Option<Cloud>,
+    /// Flow logs of clouds that are followed.
+    pub followed: Vec<Followed>,
     /// What routers send.
     pub intake: Option<Report>,
     /// The flow cache, where packets are counted.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What a reader may know of a log beside its octets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hints {
     /// AWS: which field stands where, where no line says so.
     pub layout: Option<Layout>,

@@ -27,8 +27,8 @@ use sensor_wire::cloud::{
 };
 
 use super::{
-    figures::{Figures, update},
-    journal::Journal,
+    figures::Figures,
+    keeper::Keeper,
     object,
     seam::{Answer, Handed, Reply, Stop, Wanted},
     state::{Progress, State, Step},
@@ -74,7 +74,7 @@ pub struct Decoding<O> {
     pub(super) described: Arc<Described>,
     pub(super) objects: Receiver<Handed>,
     pub(super) state: Arc<Mutex<State>>,
-    pub(super) journal: Journal,
+    pub(super) keeper: Keeper,
     pub(super) figures: Arc<Figures>,
     pub(super) stop: Stop,
     pub(super) outlet: O,
@@ -246,10 +246,8 @@ impl<O: Outlet> Decoding<O> {
         self.keep(step)?;
         let replies = std::mem::take(&mut self.work.replies);
         let ledgers = self.work.flows.iter().flat_map(Flows::ledgers);
-        self.figures.change(|report| {
-            report.lots += 1;
-            update(&mut report.logs, ledgers, &self.work.newest);
-        });
+        self.figures.update(ledgers, &self.work.newest);
+        self.figures.change(|report| report.lots += 1);
         replies.into_iter().for_each(|(reply, answer)| reply(answer));
         self.begin();
         ControlFlow::Continue(())
@@ -257,25 +255,17 @@ impl<O: Outlet> Decoding<O> {
 
     /// Keeps a step, however long that takes: what is not kept would be put out twice.
     fn keep(&mut self, step: Step) -> ControlFlow<()> {
-        let state = {
-            let mut state = self.state.lock().unpoisoned();
-            state.go(step.clone());
-            state
-        };
-        let mut kept = self.journal.keep(&step, &state);
-        drop(state);
-        while let Err(error) = kept {
-            let error = anyhow::Error::new(error);
-            self.figures.trouble(Some(format!("{error:#}; waiting until it can be")));
+        self.state.lock().unpoisoned().go(step.clone());
+        let mut failed = false;
+        while let Err(error) = self.keeper.keep(&step) {
+            failed = true;
+            self.figures.trouble(Some(format!("{error}; waiting until it can be")));
             if self.stop.wait(AGAIN) {
                 return ControlFlow::Break(());
             }
-            let state = self.state.lock().unpoisoned();
-            kept = self.journal.keep(&step, &state);
-            if kept.is_ok() {
-                drop(state);
-                self.figures.trouble(None);
-            }
+        }
+        if failed {
+            self.figures.trouble(None);
         }
         ControlFlow::Continue(())
     }

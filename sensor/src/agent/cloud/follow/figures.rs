@@ -66,6 +66,8 @@ pub struct Followed {
     pub usual_interval: u64,
     /// No object has come for longer than is usual, or than `silent_after` allows. A gauge.
     pub silent: bool,
+    /// A reload has ended it.
+    pub ended: bool,
     /// What keeps it from being followed now.
     pub error: Option<String>,
     /// Objects that were given up last, with the reason.
@@ -81,6 +83,8 @@ const NAMED: usize = 10;
 #[derive(Debug)]
 pub struct Figures {
     report: Mutex<Followed>,
+    /// What logs had come to when the source was last started.
+    before: Mutex<Vec<FollowedLog>>,
     silence: Mutex<Silence>,
 }
 
@@ -88,7 +92,45 @@ impl Figures {
     /// Of the source `name` at `place`, followed from `now` on.
     pub fn new(name: &str, place: String, silence: Silence) -> Self {
         let report = Followed { name: name.to_owned(), place, ..Followed::default() };
-        Self { report: Mutex::new(report), silence: Mutex::new(silence) }
+        Self { report: Mutex::new(report), before: Mutex::default(), silence: Mutex::new(silence) }
+    }
+
+    /// The source is started once more, at `place`.
+    pub fn begin_again(&self, place: String, silence: Silence) {
+        *self.silence.lock().unpoisoned() = silence;
+        let mut report = self.lock();
+        (report.place, report.ended) = (place, false);
+        self.before.lock().unpoisoned().clone_from(&report.logs);
+    }
+
+    /// The source is not followed any more.
+    pub fn end(&self) {
+        let mut report = self.lock();
+        (report.waiting, report.error, report.ended) = (0, None, true);
+    }
+
+    /// Takes over what `ledgers` say, and the ends of the newest flows with their delays.
+    pub fn update<'l>(
+        &self,
+        ledgers: impl Iterator<Item = (&'l SourceId, &'l Ledger)>,
+        newest: &BTreeMap<SourceId, (u64, u64)>,
+    ) {
+        let mut logs = self.before.lock().unpoisoned().clone();
+        for (id, ledger) in ledgers.filter(|(_, ledger)| ledger.records != 0) {
+            let (newest, delay) = newest.get(id).copied().unwrap_or_default();
+            match logs.iter_mut().find(|log| log.id == *id) {
+                Some(log) => {
+                    log.ledger.add(ledger);
+                    (log.newest, log.delay) = (log.newest.max(newest), delay);
+                }
+                None => {
+                    let (id, ledger) = (id.clone(), ledger.clone());
+                    logs.push(FollowedLog { id, ledger, newest, delay });
+                }
+            }
+        }
+        logs.sort_by(|one, other| one.id.cmp(&other.id));
+        self.lock().logs = logs;
     }
 
     /// Changes them.
@@ -140,21 +182,7 @@ impl Figures {
         let mut report = self.lock().clone();
         let silence = self.silence.lock().unpoisoned();
         report.usual_interval = silence.usual();
-        report.silent = silence.is_silent(now);
+        report.silent = !report.ended && silence.is_silent(now);
         report
     }
-}
-
-/// Takes over what `ledgers` say, and the ends of the newest flows.
-pub fn update<'l>(
-    logs: &mut Vec<FollowedLog>,
-    ledgers: impl Iterator<Item = (&'l SourceId, &'l Ledger)>,
-    newest: &BTreeMap<SourceId, (u64, u64)>,
-) {
-    logs.clear();
-    for (id, ledger) in ledgers.filter(|(_, ledger)| ledger.records != 0) {
-        let (newest, delay) = newest.get(id).copied().unwrap_or_default();
-        logs.push(FollowedLog { id: id.clone(), ledger: ledger.clone(), newest, delay });
-    }
-    logs.sort_by(|one, other| one.id.cmp(&other.id));
 }

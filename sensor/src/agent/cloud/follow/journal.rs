@@ -134,6 +134,14 @@ fn anew(path: &Path, state: &State) -> io::Result<(File, u64)> {
     result
 }
 
+/// Sees that the state at `path` can be used, if there is one.
+///
+/// # Errors
+/// See [`JournalError`].
+pub fn check(path: &Path) -> Result<(), JournalError> {
+    read(path).map(drop)
+}
+
 /// Where a new file is written before it takes the place of the one at `path`.
 pub fn fresh(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

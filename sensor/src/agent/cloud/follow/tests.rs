@@ -19,6 +19,7 @@ use super::{
     decoding::{Decoding, Described, Outlet, Work},
     figures::{Figures, Followed},
     journal::Journal,
+    keeper::Keeper,
     seam::{Answer, Content, Desk, Handed, Object, Stop, Trouble, WAITING, Wanted},
     silence::Silence,
     state::State,
@@ -83,11 +84,12 @@ fn run(path: &Path, objects: Vec<(Object, Content)>) -> Run {
         hints: Hints::default(),
         profile: Profile::default(),
     };
+    let keeper = Keeper::start(journal, state.clone()).expect("a thread");
     let decoding = Decoding {
         described: Arc::new(described),
         objects: receive,
         state,
-        journal,
+        keeper,
         figures: figures.clone(),
         stop,
         outlet: ports.clone(),

@@ -55,6 +55,9 @@ pub struct SwappedOutputs {
     hits: Swapped<hits::Way, Alert>,
 }
 
+/// How far outputs have to come.
+pub struct Marks(Vec<(usize, u64)>);
+
 /// Sinks of records and of hits.
 pub struct Outputs {
     sinks: SinkSet<Way, FlowBatch>,
@@ -151,6 +154,32 @@ impl Outputs {
             self.taps.offer(&batch);
         }
         self.lent.lock().unpoisoned().exchange(batch)
+    }
+
+    /// Whether those that take records now have room for half of what they may hold.
+    pub fn have_room(&self) -> bool {
+        self.sinks.read().iter().all(|running| {
+            let queue = running.sink.queue();
+            let takes = running.sink.connection().is_none_or(|(connected, _)| connected);
+            !takes || running.sink.is_pointless() || queue.queued() <= queue.bound() / 2
+        })
+    }
+
+    /// How far each output on this host has to come until it has written what it was offered so far.
+    pub fn marks(&self) -> Marks {
+        let sinks = self.sinks.read();
+        let local = sinks.iter().filter(|running| running.plan.is_local());
+        Marks(local.map(|local| (local.sink.queue_id(), local.sink.queue().taken())).collect())
+    }
+
+    /// Whether all have come so far. One that a reload has ended has written what it had, or has counted it.
+    pub fn are_past(&self, marks: &Marks) -> bool {
+        let sinks = self.sinks.read();
+        let behind = |(id, mark): &(usize, u64)| {
+            let sink = sinks.iter().find(|running| running.sink.queue_id() == *id);
+            sink.is_some_and(|running| running.sink.queue().settled() < *mark)
+        };
+        !marks.0.iter().any(behind)
     }
 
     /// Hands an event to every output of hits.

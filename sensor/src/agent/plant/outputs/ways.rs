@@ -51,6 +51,16 @@ pub enum Way {
     },
 }
 
+impl Way {
+    /// Whether what it has written is on this host.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Ipfix(Destination::Collector(_), _) => false,
+            Self::Ipfix(Destination::Files(_), _) | Self::Stdout(_) | Self::FlowLog { .. } => true,
+        }
+    }
+}
+
 impl Plan for Way {
     fn is_served_by(&self, other: &Self) -> bool {
         match (self, other) {
