@@ -7,6 +7,9 @@ use super::{
     aws::{self, layout::Layout},
     flows::Flows,
     format::Format,
+    gcp,
+    json::log::Json,
+    oci,
 };
 
 /// What a reader may know of a log beside its octets.
@@ -24,6 +27,8 @@ impl Decoder {
     pub fn new(format: Format, object: &str, hints: &Hints) -> Self {
         Self(match format {
             Format::Aws => Box::new(aws::Text::new(Arc::from(object), hints.layout.clone())),
+            Format::Gcp => Box::new(Json::new(gcp::Entries::new(Arc::from(object)))),
+            Format::Oci => Box::new(Json::new(oci::Events::new(Arc::from(object)))),
         })
     }
 

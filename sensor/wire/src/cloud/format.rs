@@ -2,13 +2,17 @@
 
 use sensor_core::flow::source::Source;
 
-use super::aws::layout::Layout;
+use super::{aws::layout::Layout, gcp, oci};
 
 /// A format of flow logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// VPC or transit gateway flow logs of AWS as text.
     Aws,
+    /// VPC flow logs of Google Cloud in JSON.
+    Gcp,
+    /// VCN flow logs of Oracle Cloud in JSON.
+    Oci,
 }
 
 /// Octets of which the format can be told.
@@ -16,12 +20,14 @@ pub const ENOUGH: usize = 4096;
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Aws];
+    pub const ALL: [Self; 3] = [Self::Aws, Self::Gcp, Self::Oci];
 
     /// What the command line and messages call it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Aws => "aws",
+            Self::Gcp => "gcp",
+            Self::Oci => "oci",
         }
     }
 
@@ -34,11 +40,19 @@ impl Format {
     pub const fn source(self) -> Source {
         match self {
             Self::Aws => Source::Aws,
+            Self::Gcp => Source::Gcp,
+            Self::Oci => Source::Oracle,
         }
     }
 
     /// The format of an object that begins with `octets`: [`ENOUGH`] of them, or all.
     pub fn detect(octets: &[u8]) -> Option<Self> {
+        if gcp::is_log(octets) {
+            return Some(Self::Gcp);
+        }
+        if oci::is_log(octets) {
+            return Some(Self::Oci);
+        }
         let text = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
         let line = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);

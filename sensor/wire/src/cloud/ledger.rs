@@ -26,11 +26,13 @@ pub enum Reason {
     Value,
     /// Not what the format is written in at all, as JSON that is none.
     Syntax,
+    /// A record of a log that does not tell flows.
+    OtherLog,
 }
 
 impl Reason {
     /// All of them, in their order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::TooLong,
         Self::Layout,
         Self::Values,
@@ -40,6 +42,7 @@ impl Reason {
         Self::Time,
         Self::Value,
         Self::Syntax,
+        Self::OtherLog,
     ];
 }
 
@@ -61,6 +64,7 @@ impl fmt::Display for Reason {
             Self::Time => "no plausible time",
             Self::Value => "a value that the format does not have",
             Self::Syntax => "not in the syntax of the format",
+            Self::OtherLog => "of a log that does not tell flows",
         })
     }
 }

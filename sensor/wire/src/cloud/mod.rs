@@ -6,7 +6,8 @@
 //!   and observation points, numbered.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
-//! * [`aws`]: VPC and transit gateway flow logs as text.
+//! * [`json`]: what the formats in JSON share: octets into records, and their members.
+//! * [`aws`]: VPC and transit gateway flow logs as text. [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
@@ -15,9 +16,12 @@ pub mod aws;
 pub mod decoder;
 pub mod flows;
 pub mod format;
+pub mod gcp;
+pub mod json;
 pub mod ledger;
 pub mod lines;
 pub mod names;
+pub mod oci;
 #[cfg(test)]
 mod tests;
 pub mod text;

@@ -1,0 +1,22 @@
+//! What flow logs in JSON have in common.
+//!
+//! * [`cutter`]: octets in pieces into the octets of records, whatever the records stand in; `block`: where the quotes and
+//!   brackets of 64 octets are. `nest`: which brackets are open.
+//! * [`values`]: members of records as types that borrow from those octets, and `object!`, which declares them.
+//!   [`time`]: RFC 3339. [`base64`]: RFC 4648.
+//!   [`probe`]: what an object holds, by how it begins.
+//! * [`log`]: the [`Log`](super::Log) that all this makes of somebody who reads records.
+//!
+//! Octets are scanned twice: the cutter finds where a record ends, and serde_json reads it. Only so does a record that is
+//! broken, half-written or far too long leave the others alone.
+
+pub mod base64;
+mod block;
+pub mod cutter;
+pub mod log;
+mod nest;
+pub mod probe;
+#[cfg(test)]
+mod tests;
+pub mod time;
+pub mod values;
