@@ -35,6 +35,11 @@ impl Meter {
         self.size
     }
 
+    /// Counts octets that were read.
+    pub fn add(&self, octets: u64) {
+        self.read.fetch_add(octets, Relaxed);
+    }
+
     /// Counts what is read of `reader`.
     pub fn watch<R: Read>(&self, reader: R) -> Metered<R> {
         Metered { reader, read: self.read.clone() }

@@ -2,7 +2,8 @@
 //!
 //! * [`capture`]: files into frames. [`link`]: where the IP packet begins.
 //! * [`open`]: files and standard input, through their compression. [`meter`]: how far files have been read.
-//! * [`folders`]: which files a folder stands for. [`objects`]: files of cloud flow logs into flow records.
+//! * [`folders`]: which files a folder stands for. [`objects`]: files of cloud flow logs into flow records; [`seek`]: those that are
+//!   read at any place.
 //! * [`packets`]: frames into flow counts. [`exports`]: frames, and IPFIX files, into datagrams of devices.
 
 pub mod capture;
@@ -13,3 +14,4 @@ pub mod meter;
 pub mod objects;
 pub mod open;
 pub mod packets;
+pub mod seek;

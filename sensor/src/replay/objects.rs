@@ -8,7 +8,7 @@ use std::{
 
 use sensor_core::flow::batch::FlowBatch;
 use sensor_wire::cloud::{
-    decoder::{Decoder, Hints},
+    decoder::{Decoder, Hints, Table, is_table},
     flows::Flows,
     format::{ENOUGH, Format},
 };
@@ -18,6 +18,7 @@ use super::{
     folders::{self, Found, Listing, Skipped, Why},
     meter::Meter,
     open::{self, STDIN},
+    seek,
 };
 
 /// Octets that are read at once.
@@ -131,8 +132,13 @@ impl Objects {
         };
         self.count += 1;
         let flows = self.flows(format);
-        let mut decoder = Decoder::new(format, &shown, &self.hints);
         let flows = &mut self.flows[flows];
+        if is_table(format, &piece[..length]) {
+            let octets = seek::seekable(path, &piece[..length], file, meter).map_err(failed)?;
+            let read = Table::open(octets, &shown, flows).map_err(io::Error::from);
+            return read_table(read.map_err(failed)?, flows, each, failed);
+        }
+        let mut decoder = Decoder::new(format, &shown, &self.hints);
         let mut ended = ControlFlow::Continue(());
         let mut result = Ok(());
         while length != 0 && ended.is_continue() {
@@ -160,6 +166,23 @@ impl Objects {
             self.flows.push(Flows::new(source));
             self.flows.len() - 1
         })
+    }
+}
+
+/// Reads what is not read from its beginning to its end.
+fn read_table(
+    mut table: Table,
+    flows: &mut Flows,
+    each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
+    failed: impl Fn(io::Error) -> ObjectError,
+) -> Result<ControlFlow<()>, ObjectError> {
+    loop {
+        let read = table.read(flows);
+        let has_more = matches!(read, Ok(true));
+        let ended = hand_on(flows, !has_more, each);
+        if !has_more || ended.is_break() {
+            return read.map_err(|fault| failed(fault.into())).map(|_| ended);
+        }
     }
 }
 

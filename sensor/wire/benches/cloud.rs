@@ -3,13 +3,16 @@
 //! The logs are made: a few hundred interfaces, addresses and counts of all lengths.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::{fmt::Write as _, hint::black_box, time::Instant};
+use std::{fmt::Write as _, hint::black_box, sync::Arc, time::Instant};
 
 use sensor_wire::cloud::{
-    decoder::{Decoder, Hints},
+    decoder::{Decoder, Hints, Table},
     flows::Flows,
     format::Format,
 };
+
+#[path = "../src/cloud/columnar/testing.rs"]
+mod testing;
 
 const RECORDS: usize = 200_000;
 const V2: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
@@ -43,6 +46,30 @@ fn main() {
     }
     measure("AWS version 2", v2.as_bytes());
     measure("AWS version 5", v5.as_bytes());
+    for (what, text) in [("AWS version 2", v2), ("AWS version 5", v5)] {
+        measure_table(
+            &format!("{what}, Parquet"),
+            &testing::parquet(&text, &testing::Writing::default()),
+        );
+    }
+}
+
+fn measure_table(what: &str, octets: &[u8]) {
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let mut flows = Flows::new(Format::Aws.source());
+        let mut rows = 0;
+        let octets = Arc::new(octets.to_vec());
+        let begun = Instant::now();
+        let mut table = Table::open(octets, "object", &mut flows).expect("a table");
+        while table.read(&mut flows).expect("rows") {
+            flows.take(false, |batch| rows += black_box(batch).len());
+        }
+        flows.take(true, |batch| rows += black_box(batch).len());
+        best = best.min(begun.elapsed().as_secs_f64());
+        assert_eq!(rows, RECORDS);
+    }
+    say(what, best, octets.len());
 }
 
 fn measure(what: &str, text: &[u8]) {
@@ -61,10 +88,14 @@ fn measure(what: &str, text: &[u8]) {
         best = best.min(begun.elapsed().as_secs_f64());
         assert_eq!(rows, RECORDS);
     }
+    say(what, best, text.len());
+}
+
+fn say(what: &str, best: f64, octets: usize) {
     let nanoseconds = best * 1e9 / RECORDS as f64;
     println!(
         "{what}: {nanoseconds:.0} ns a record, {:.2} M records/s, {:.0} MB/s",
         1e3 / nanoseconds,
-        text.len() as f64 / best / 1e6
+        octets as f64 / best / 1e6
     );
 }

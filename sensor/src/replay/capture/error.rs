@@ -9,7 +9,9 @@ pub const MAX_BLOCK: usize = 16 << 20;
 fn hint(magic: [u8; 4]) -> &'static str {
     let is_text = |octet: &u8| matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n');
     match &magic {
-        b"PAR1" => "; Parquet is not supported yet: have flow logs written as text",
+        b"PAR1" => {
+            "; it is a Parquet file, and flow logs of AWS are read from such: add `--as aws`"
+        }
         magic if magic.iter().all(is_text) || magic.starts_with(b"\xef\xbb\xbf") => {
             "; of text, flow logs of AWS are read: add `--as aws`, and `--layout` where no line names the fields"
         }

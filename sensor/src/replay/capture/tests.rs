@@ -210,7 +210,10 @@ fn foreign_and_empty_input() {
     for (octets, hint) in [
         (&b"version account-id"[..], logs),
         (b"10.0.0.1 10.0.0.2 6", logs),
-        (b"PAR1\x15\x04", "Parquet is not supported yet: have flow logs written as text"),
+        (
+            b"PAR1\x15\x04",
+            "it is a Parquet file, and flow logs of AWS are read from such: add `--as aws`",
+        ),
     ] {
         let expected = format!(
             "the capture is not a pcap or pcapng capture: it begins with the bytes {:02x?}; {hint}",

@@ -5,11 +5,16 @@ use std::sync::Arc;
 use super::{
     Log,
     aws::{self, layout::Layout},
+    columnar::MAGIC,
     flows::Flows,
     format::Format,
     gcp,
     json::log::Json,
     oci,
+};
+pub use super::{
+    aws::table::Table,
+    columnar::{fault::Fault as TableFault, source::Seekable},
 };
 
 /// What a reader may know of a log beside its octets.
@@ -19,14 +24,19 @@ pub struct Hints {
     pub layout: Option<Layout>,
 }
 
-/// One object under way.
+/// Whether an object in this format that begins with `octets` is read by [`Table`], since where its records stand is said at its end.
+pub fn is_table(format: Format, octets: &[u8]) -> bool {
+    format == Format::Aws && octets.starts_with(&MAGIC)
+}
+
+/// One object under way, read from its beginning to its end.
 pub struct Decoder(Box<dyn Log + Send>);
 
 impl Decoder {
     /// A decoder of the object called `object`, a path or key, in this format.
     pub fn new(format: Format, object: &str, hints: &Hints) -> Self {
         Self(match format {
-            Format::Aws => Box::new(aws::Text::new(Arc::from(object), hints.layout.clone())),
+            Format::Aws => Box::new(aws::Object::new(Arc::from(object), hints.layout.clone())),
             Format::Gcp => Box::new(Json::new(gcp::Entries::new(Arc::from(object)))),
             Format::Oci => Box::new(Json::new(oci::Events::new(Arc::from(object)))),
         })

@@ -2,12 +2,15 @@
 
 use sensor_core::flow::source::Source;
 
-use super::{aws::layout::Layout, gcp, oci};
+use super::{
+    aws::{self, layout::Layout, reader},
+    columnar, gcp, oci,
+};
 
 /// A format of flow logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// VPC or transit gateway flow logs of AWS as text.
+    /// VPC or transit gateway flow logs of AWS.
     Aws,
     /// VPC flow logs of Google Cloud in JSON.
     Gcp,
@@ -53,9 +56,15 @@ impl Format {
         if oci::is_log(octets) {
             return Some(Self::Oci);
         }
+        if octets.starts_with(&columnar::MAGIC) {
+            return Some(Self::Aws);
+        }
+        if aws::first(octets).is_some_and(|first| matches!(first, b'{' | b'[')) {
+            return aws::envelopes::is_one(octets).then_some(Self::Aws);
+        }
         let text = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
         let line = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = reader::behind_time(line.strip_suffix(b"\r").unwrap_or(line));
         Layout::of_heading(line).or_else(|| Layout::of_record(line)).map(|_| Self::Aws)
     }
 }

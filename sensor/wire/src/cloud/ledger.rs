@@ -153,10 +153,24 @@ impl Ledger {
     /// Counts a record that became nothing.
     #[cold]
     pub fn error(&mut self, reason: Reason, object: &Arc<str>, line: u64, what: &[u8]) {
-        self.records += 1;
+        self.errors(reason, 1, object, line, what);
+    }
+
+    /// Counts records that became nothing for one reason, of which `line` is the first.
+    #[cold]
+    pub fn errors(
+        &mut self,
+        reason: Reason,
+        records: u64,
+        object: &Arc<str>,
+        line: u64,
+        what: &[u8],
+    ) {
+        self.records += records;
         let count = &mut self.errors[reason as usize];
-        *count += 1;
-        if *count <= TOLD {
+        let before = *count;
+        *count += records;
+        if before < TOLD && records != 0 {
             let text = String::from_utf8_lossy(&what[..what.len().min(SHOWN)]);
             let what = text.chars().filter(|character| !character.is_control()).collect();
             self.faults.push(Fault { object: object.clone(), line, reason, what });

@@ -6,13 +6,15 @@
 //!   and observation points, numbered.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
-//! * [`json`]: what the formats in JSON share: octets into records, and their members.
-//! * [`aws`]: VPC and transit gateway flow logs as text. [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
+//! * [`json`]: what the formats in JSON share: octets into records, and their members. [`columnar`]: columns of Parquet files.
+//! * [`aws`]: VPC and transit gateway flow logs as text, in the envelopes of CloudWatch, Kinesis and Firehose, and as Parquet.
+//!   [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
 
 pub mod aws;
+pub mod columnar;
 pub mod decoder;
 pub mod flows;
 pub mod format;

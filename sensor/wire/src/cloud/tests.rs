@@ -7,7 +7,7 @@ use std::{
 
 use proptest::prelude::*;
 use sensor_core::flow::{
-    batch::FlowBatch,
+    batch::{Addresses, FlowBatch},
     fields::{FIELDS, OwnedValue, Row, find},
     interfaces::Interfaces,
 };
@@ -20,11 +20,11 @@ use super::{
     ledger::{Ledger, Reason},
 };
 
-const HEADING: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
-const OBJECT: &str = "x/123456789012_vpcflowlogs_eu-west-1_fl-0a1b_20260101T0000Z_ffff.log.gz";
+pub const HEADING: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
+pub const OBJECT: &str = "x/123456789012_vpcflowlogs_eu-west-1_fl-0a1b_20260101T0000Z_ffff.log.gz";
 
 /// What an object becomes, however it is cut into pieces.
-fn decode(text: &[u8], pieces: usize, hints: &Hints) -> (Vec<FlowBatch>, Ledger) {
+pub fn decode(text: &[u8], pieces: usize, hints: &Hints) -> (Vec<FlowBatch>, Ledger) {
     let mut flows = Flows::new(Format::Aws.source());
     let mut decoder = Decoder::new(Format::Aws, OBJECT, hints);
     let mut batches = Vec::new();
@@ -55,7 +55,7 @@ fn value(batch: &FlowBatch, row: usize, name: &str) -> Option<OwnedValue> {
 }
 
 /// The same as text; empty where it is absent.
-fn shown(batch: &FlowBatch, row: usize, name: &str) -> String {
+pub fn shown(batch: &FlowBatch, row: usize, name: &str) -> String {
     match value(batch, row, name) {
         None => String::new(),
         Some(OwnedValue::Integer(number) | OwnedValue::NumberText(number)) => number.to_string(),
@@ -66,7 +66,18 @@ fn shown(batch: &FlowBatch, row: usize, name: &str) -> String {
     }
 }
 
-fn check(batch: &FlowBatch, row: usize, expected: &[(&str, &str)]) {
+/// The values of all fields of all rows, as text, in the order of the batches' families.
+pub fn all_values(batches: &[FlowBatch]) -> Vec<Vec<String>> {
+    let rows = |batch: &FlowBatch| -> Vec<Vec<String>> {
+        let values = |row| FIELDS.iter().map(|field| shown(batch, row, field.name)).collect();
+        (0..batch.len()).map(values).collect()
+    };
+    let (v4, v6): (Vec<_>, Vec<_>) =
+        batches.iter().partition(|batch| matches!(batch.addresses, Addresses::V4 { .. }));
+    v4.into_iter().chain(v6).flat_map(rows).collect()
+}
+
+pub fn check(batch: &FlowBatch, row: usize, expected: &[(&str, &str)]) {
     for (name, text) in expected {
         assert_eq!(shown(batch, row, name), *text, "{name} of row {row}");
     }
@@ -126,7 +137,7 @@ fn the_default_layout_becomes_flows() {
     }
 }
 
-const V5: &str = "version srcaddr dstaddr srcport dstport protocol start end type packets bytes account-id vpc-id subnet-id instance-id interface-id region az-id sublocation-type sublocation-id action tcp-flags pkt-srcaddr pkt-dstaddr pkt-src-aws-service pkt-dst-aws-service traffic-path flow-direction log-status\n";
+pub const V5: &str = "version srcaddr dstaddr srcport dstport protocol start end type packets bytes account-id vpc-id subnet-id instance-id interface-id region az-id sublocation-type sublocation-id action tcp-flags pkt-srcaddr pkt-dstaddr pkt-src-aws-service pkt-dst-aws-service traffic-path flow-direction log-status\n";
 
 #[test]
 fn fields_of_later_versions_are_read_wherever_they_stand() {
@@ -382,7 +393,7 @@ proptest! {
 }
 
 /// Files of the corpus of clouds in this folder; none where it is not there.
-fn corpus(folder: &str) -> Vec<PathBuf> {
+pub fn corpus(folder: &str) -> Vec<PathBuf> {
     let root = std::env::var_os("SENSOR_CORPORA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora"),
         PathBuf::from,

@@ -114,6 +114,24 @@ pub enum Known {
     Other,
 }
 
+/// Fields whose values are numbers: the others are text, even where they have digits alone, as accounts.
+const NUMBERS: [Known; 14] = [
+    Version,
+    SourcePort,
+    DestinationPort,
+    Protocol,
+    Packets,
+    Bytes,
+    Start,
+    End,
+    TcpFlags,
+    TrafficPath,
+    LostNoRoute,
+    LostBlackhole,
+    LostMtu,
+    LostTtl,
+];
+
 /// How many [`Known`] have a place of their own in a record.
 pub const PLACES: usize = Other as usize;
 
@@ -208,7 +226,11 @@ impl Layout {
         Self::of_names(names.split_ascii_whitespace()).ok()
     }
 
-    fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+    /// The layout of a record whose fields are called so.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let mut layout =
             Self { places: Vec::new(), unknown: Vec::new(), lacks: None, labels: false };
         let mut told = [false; PLACES];
@@ -257,6 +279,15 @@ impl Layout {
         &self.unknown
     }
 
+    /// What each value is.
+    pub fn fields(&self) -> impl Iterator<Item = Field> {
+        self.places.iter().map(|place| match usize::from(*place).checked_sub(PLACES + 1) {
+            Some(number) => Field::Unknown(number),
+            None if *place == OTHER => Field::Other,
+            None => Field::Known(usize::from(*place)),
+        })
+    }
+
     /// Takes a line apart: the values by what they are, `-` as nothing. Calls `unknown` with the number of each unknown field
     /// that has a value, and that.
     ///
@@ -292,11 +323,27 @@ impl Layout {
     }
 }
 
+/// Whether the values of the field that has this place are numbers.
+pub fn is_number(place: usize) -> bool {
+    NUMBERS.iter().any(|known| *known as usize == place)
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// What flows have: the place of a [`Known`].
+    Known(usize),
+    /// Nothing that anybody asks for.
+    Other,
+    /// Something unknown, by its number.
+    Unknown(usize),
+}
+
 /// The place of values that nobody asks for.
 const OTHER: u16 = PLACES as u16;
 
 /// The field called `name`, however it is written: `account-id`, `account_id`, `accountId`, `${account-id}`.
-fn known(name: &str) -> Option<Known> {
+pub fn known(name: &str) -> Option<Known> {
     let name = name.strip_prefix("${").and_then(|name| name.strip_suffix('}')).unwrap_or(name);
     let plain = || name.bytes().filter(|octet| !matches!(octet, b'-' | b'_'));
     NAMES

@@ -1,4 +1,6 @@
-//! A line of an AWS flow log into a flow.
+//! A record of an AWS flow log into a flow, however it was written: what its values mean stands here alone.
+
+use std::borrow::Cow;
 
 use sensor_common::key::Direction;
 use sensor_core::flow::{device::Action, initiator::Initiator};
@@ -10,14 +12,33 @@ use crate::cloud::{
     text::{ipv4, ipv6, number},
 };
 
-/// What became of a line.
+/// What became of a record.
 pub enum Outcome<'l> {
     /// A flow of this source.
     Flow(u32),
     /// A window without flows, of this source.
     Window(u32, Window),
     /// Nothing, and why.
-    Error(Reason, &'l [u8]),
+    Error(Reason, What<'l>),
+}
+
+/// What an error is about.
+#[derive(Clone, Copy, Debug)]
+pub enum What<'l> {
+    /// A value, or a name.
+    Octets(&'l [u8]),
+    /// A number.
+    Number(i128),
+}
+
+impl<'l> What<'l> {
+    /// As it is shown.
+    pub fn octets(self) -> Cow<'l, [u8]> {
+        match self {
+            Self::Octets(octets) => octets.into(),
+            Self::Number(number) => number.to_string().into_bytes().into(),
+        }
+    }
 }
 
 /// Times below, in seconds, are none: AWS wrote no flow log before 2001.
@@ -25,66 +46,98 @@ const EARLIEST: u64 = 1_000_000_000;
 /// Times above, in seconds, are none: they would not be milliseconds of 64 bits for long.
 const LATEST: u64 = 100_000_000_000;
 
-/// The values of a line, by what they are; empty where they are not told.
-struct Values<'l>([&'l [u8]; PLACES + 1]);
+/// The values of a record, by what they are.
+pub trait Values<'l> {
+    /// A text; empty where it is not told.
+    fn get(&self, known: Known) -> &'l [u8];
 
-impl<'l> Values<'l> {
+    /// A number; none where it is not told.
+    ///
+    /// # Errors
+    /// Where there is something else.
+    fn number(&self, known: Known) -> Result<Option<u64>, Fault<'l>>;
+
+    /// What is told, for people.
+    fn what(&self, known: Known) -> What<'l>;
+}
+
+/// The values of a line; empty where they are not told.
+struct Line<'l>([&'l [u8]; PLACES + 1]);
+
+impl<'l> Values<'l> for Line<'l> {
     #[inline(always)]
     fn get(&self, known: Known) -> &'l [u8] {
         self.0[known as usize]
     }
 
-    /// A number; none where it is not told.
     #[inline(always)]
     fn number(&self, known: Known) -> Result<Option<u64>, Fault<'l>> {
         match self.get(known) {
             [] => Ok(None),
-            octets => number(octets).map(Some).ok_or((Reason::Number, octets)),
+            octets => number(octets).map(Some).ok_or((Reason::Number, What::Octets(octets))),
         }
     }
 
-    /// A number that the flow is not without.
-    #[inline(always)]
-    fn narrow<T: TryFrom<u64> + Default>(&self, known: Known) -> Result<T, Fault<'l>> {
-        match self.get(known) {
-            [] => Ok(T::default()),
-            octets => {
-                let narrow = number(octets).and_then(|number| T::try_from(number).ok());
-                narrow.ok_or((Reason::Number, octets))
-            }
-        }
+    fn what(&self, known: Known) -> What<'l> {
+        What::Octets(self.get(known))
     }
 }
 
-type Fault<'l> = (Reason, &'l [u8]);
+/// A number that the flow is not without, 0 where it is not told.
+#[inline(always)]
+fn narrow<'l, T: TryFrom<u64> + Default>(
+    values: &impl Values<'l>,
+    known: Known,
+) -> Result<T, Fault<'l>> {
+    match values.number(known)? {
+        None => Ok(T::default()),
+        Some(number) => T::try_from(number).map_err(|_| (Reason::Number, values.what(known))),
+    }
+}
 
-/// Reads `line`, of an object whose name tells `account` and `log`; counts values of unknown fields by number.
+/// Why a record is no flow, and what is wrong.
+pub type Fault<'l> = (Reason, What<'l>);
+
+/// Reads `line`, of an object whose name tells the account and the log `own`; counts values of unknown fields by number.
 #[inline(always)]
 pub fn read<'l>(
     layout: &Layout,
     line: &'l [u8],
-    (account, log): (&str, &str),
+    own: (&str, &str),
     unknown: &mut [u64],
     flows: &mut Flows,
 ) -> Outcome<'l> {
-    let mut values = Values([&[][..]; PLACES + 1]);
+    let mut values = Line([&[][..]; PLACES + 1]);
     let mut others = Vec::new();
     let is_whole = layout.values(line, &mut values.0, |number, value| {
         unknown[number] += 1;
         others.push((layout.unknown()[number].as_str(), value));
     });
     if !is_whole {
-        return Outcome::Error(Reason::Values, line);
+        return Outcome::Error(Reason::Values, What::Octets(line));
     }
     if let Some(lacking) = layout.lacks() {
-        return Outcome::Error(Reason::Layout, lacking.as_bytes());
+        return Outcome::Error(Reason::Layout, What::Octets(lacking.as_bytes()));
     }
+    told(layout.has_labels(), &values, &others, own, flows)
+}
+
+/// What a record becomes whose values are told by `values`, and those of unknown fields by `others`, of an object whose name
+/// tells `account` and `log`. Without `has_labels`, no values become labels.
+#[inline(always)]
+pub fn told<'l>(
+    has_labels: bool,
+    values: &impl Values<'l>,
+    others: &[(&str, &[u8])],
+    (account, log): (&str, &str),
+    flows: &mut Flows,
+) -> Outcome<'l> {
     let direction = match values.get(Known::Direction) {
         b"ingress" => Some(Direction::Ingress),
         b"egress" => Some(Direction::Egress),
         _ => None,
     };
-    let point = flows.point(point(&values, direction), account, log);
+    let point = flows.point(point(values, direction), account, log);
     let status = values.get(Known::Status);
     let is_empty =
         values.get(Known::Source).is_empty() && values.get(Known::PacketSource).is_empty();
@@ -93,10 +146,10 @@ pub fn read<'l>(
         b"SKIPDATA" if is_empty => return Outcome::Window(point.1, Window::SkipData),
         _ => {}
     }
-    match flow(&values, direction, point, flows) {
+    match flow(values, direction, point, flows) {
         Ok(mut record) => {
-            if layout.has_labels() {
-                record.labels = labels(&values, &others, direction, flows);
+            if has_labels {
+                record.labels = labels(values, others, direction, flows);
             }
             flows.push(&record);
             Outcome::Flow(point.1)
@@ -107,7 +160,7 @@ pub fn read<'l>(
 
 /// What is told of the observation point, in the order of its attributes.
 #[inline(always)]
-fn point<'l>(values: &Values<'l>, direction: Option<Direction>) -> [&'l [u8]; 7] {
+fn point<'l>(values: &impl Values<'l>, direction: Option<Direction>) -> [&'l [u8]; 7] {
     // A transit gateway tells both sides: the flow was seen where it came in, or went out.
     let side = |own: Known, source: Known, destination: Known| match values.get(own) {
         [] if direction == Some(Direction::Egress) => values.get(destination),
@@ -135,16 +188,16 @@ fn point<'l>(values: &Values<'l>, direction: Option<Direction>) -> [&'l [u8]; 7]
 
 #[inline(always)]
 fn flow<'l>(
-    values: &Values<'l>,
+    values: &impl Values<'l>,
     direction: Option<Direction>,
     point: (u32, u32),
     flows: &mut Flows,
 ) -> Result<Record, Fault<'l>> {
     let (ends, via) = addresses(values, direction)?;
-    let start = time(values.get(Known::Start))?;
-    let end = time(values.get(Known::End))?;
+    let start = time(values, Known::Start)?;
+    let end = time(values, Known::End)?;
     let Some(last) = end.or(start) else {
-        return Err((Reason::Time, values.get(Known::End)));
+        return Err((Reason::Time, values.what(Known::End)));
     };
     // Nothing ends before it begins. The end is what the flow is filed under, so the start is the one not to believe.
     let start = start.filter(|start| *start <= last);
@@ -153,7 +206,7 @@ fn flow<'l>(
         b"ACCEPT" => Some(Action::Accepted),
         b"REJECT" => Some(Action::Rejected),
         [] => None,
-        other => return Err((Reason::Value, other)),
+        other => return Err((Reason::Value, What::Octets(other))),
     };
     let mut reject_reason = values.get(Known::RejectReason);
     if let Some(lost) = lost(values)? {
@@ -172,17 +225,17 @@ fn flow<'l>(
     };
     Ok(Record {
         ends,
-        ports: (values.narrow(Known::SourcePort)?, values.narrow(Known::DestinationPort)?),
-        protocol: match values.get(Known::Protocol) {
-            [] => return Err((Reason::Value, b"protocol")),
-            _ => values.narrow(Known::Protocol)?,
+        ports: (narrow(values, Known::SourcePort)?, narrow(values, Known::DestinationPort)?),
+        protocol: match values.number(Known::Protocol)? {
+            None => return Err((Reason::Value, What::Octets(b"protocol"))),
+            Some(_) => narrow(values, Known::Protocol)?,
         },
         packets,
         octets: values.number(Known::Bytes)?,
         start,
         end: last,
         // Packets with ACK alone leave no flag: 0 says that no other one was seen, and not that there was none.
-        tcp_flags: match values.narrow::<u8>(Known::TcpFlags)? {
+        tcp_flags: match narrow::<u8>(values, Known::TcpFlags)? {
             0 => None,
             flags => Some(flags.into()),
         },
@@ -190,9 +243,9 @@ fn flow<'l>(
         direction,
         action,
         via,
-        traffic_path: values.narrow(Known::TrafficPath)?,
-        version: values.narrow(Known::Version)?,
-        initiator: initiator(values.narrow(Known::TcpFlags)?),
+        traffic_path: narrow(values, Known::TrafficPath)?,
+        version: narrow(values, Known::Version)?,
+        initiator: initiator(narrow(values, Known::TcpFlags)?),
         point,
         labels: (0, 0),
         texts,
@@ -220,13 +273,13 @@ const OF_THE_INTERFACE: [(Known, &str); 10] = [
 
 /// The labels that a record gives its source and its destination. What is not known, and what is of the interface, goes to its
 /// end, which is the destination unless the flow left.
-fn labels<'l>(
-    values: &Values<'l>,
-    others: &[(&'l str, &'l [u8])],
+fn labels<'l: 'o, 'o>(
+    values: &impl Values<'l>,
+    others: &[(&'o str, &'o [u8])],
     direction: Option<Direction>,
     flows: &mut Flows,
 ) -> (u32, u32) {
-    let told = |(known, context): (Known, &'l str)| {
+    let told = |(known, context): (Known, &'static str)| -> Option<(&'o str, &'o [u8])> {
         Some((context, values.get(known))).filter(|(_, value)| !value.is_empty())
     };
     let own = OF_THE_INTERFACE.into_iter().filter_map(told).chain(others.iter().copied());
@@ -242,7 +295,7 @@ fn labels<'l>(
 /// The addresses in the packets, and what stood for the interface's end where they differ.
 #[inline(always)]
 fn addresses<'l>(
-    values: &Values<'l>,
+    values: &impl Values<'l>,
     direction: Option<Direction>,
 ) -> Result<(Ends, Option<Via>), Fault<'l>> {
     let own = (values.get(Known::Source), values.get(Known::Destination));
@@ -255,16 +308,18 @@ fn addresses<'l>(
         Some(text) => match (ipv4(text), ipv6(text)) {
             (Some(address), _) => Some(Via::V4(address)),
             (_, Some(address)) => Some(Via::V6(address)),
-            _ => return Err((Reason::Address, text)),
+            _ => return Err((Reason::Address, What::Octets(text))),
         },
     };
     let ends = match (ipv4(source), ipv4(destination)) {
         (Some(source), Some(destination)) => Ends::V4(source, destination),
         (one, other) => match (ipv6(source), ipv6(destination)) {
             (Some(source), Some(destination)) => Ends::V6(source, destination),
-            (None, _) if one.is_none() => return Err((Reason::Address, source)),
-            (_, None) if other.is_none() => return Err((Reason::Address, destination)),
-            _ => return Err((Reason::Families, destination)),
+            (None, _) if one.is_none() => return Err((Reason::Address, What::Octets(source))),
+            (_, None) if other.is_none() => {
+                return Err((Reason::Address, What::Octets(destination)));
+            }
+            _ => return Err((Reason::Families, What::Octets(destination))),
         },
     };
     Ok((ends, via))
@@ -288,20 +343,16 @@ fn via<'l>(
 
 /// A time in milliseconds; none where it is not told. A few real lines have one of too few digits.
 #[inline(always)]
-fn time(octets: &[u8]) -> Result<Option<u64>, Fault<'_>> {
-    if octets.is_empty() {
-        return Ok(None);
-    }
-    match number(octets) {
-        None => Err((Reason::Number, octets)),
-        Some(seconds) if (EARLIEST..LATEST).contains(&seconds) => Ok(Some(seconds * 1000)),
-        Some(0..EARLIEST) => Ok(None),
-        Some(_) => Err((Reason::Time, octets)),
+fn time<'l>(values: &impl Values<'l>, known: Known) -> Result<Option<u64>, Fault<'l>> {
+    match values.number(known)? {
+        None | Some(0..EARLIEST) => Ok(None),
+        Some(seconds) if seconds < LATEST => Ok(Some(seconds * 1000)),
+        Some(_) => Err((Reason::Time, values.what(known))),
     }
 }
 
 /// Why a transit gateway dropped most of the packets that it dropped; none where it dropped none.
-fn lost<'l>(values: &Values<'l>) -> Result<Option<&'static str>, Fault<'l>> {
+fn lost<'l>(values: &impl Values<'l>) -> Result<Option<&'static str>, Fault<'l>> {
     let mut most = (0, None);
     for (known, name) in [
         (Known::LostNoRoute, "no-route"),

@@ -1,0 +1,331 @@
+//! A record whose values are members of a JSON object: called as in text, in any spelling; or as Security Lake (OCSF) calls them.
+//!
+//! The same members come again and again, so what a name stands for is looked up once.
+
+use std::{borrow::Cow, collections::HashMap, fmt};
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
+};
+
+use super::{
+    layout::{self, Known, MOST, PLACES},
+    record::{Fault, Values, What},
+};
+use crate::cloud::{
+    json::time::{epoch, rfc3339},
+    ledger::Reason,
+    text::number,
+};
+
+/// What a member says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    /// A value that flows have: its place.
+    Known(usize),
+    /// A line.
+    Message,
+    /// Octets, as base64, that are a message or several.
+    Data,
+    /// A part of one of several messages, which stand around it.
+    Within,
+    /// Something unknown, by its number.
+    Unknown(usize),
+    /// Nothing that anybody asks for.
+    Nothing,
+}
+
+/// Members that are arrays of messages.
+pub const ARRAYS: &[&str] = &["logEvents", "events", "Records", "records"];
+
+/// Names of members, with dots between those within each other, and what they say.
+#[derive(Debug, Default)]
+pub struct Names {
+    says: HashMap<Box<str>, Says>,
+    unknown: Vec<Box<str>>,
+}
+
+/// Names whose meaning is remembered.
+const REMEMBERED: usize = 4096;
+
+/// What else than fields of AWS a member may be called.
+#[rustfmt::skip]
+const OTHERS: &[(&str, Says)] = {
+    use Says::{Data, Known as Is, Message};
+    &[
+        ("message", Message), ("data", Data), ("kinesis.data", Data), ("awslogs.data", Data),
+        ("status", Is(Known::Status as usize)), ("status_code", Is(Known::Status as usize)),
+        ("cloud.account_uid", Is(Known::Account as usize)), ("cloud.account.uid", Is(Known::Account as usize)),
+        ("cloud.region", Is(Known::Region as usize)), ("cloud.zone", Is(Known::Zone as usize)),
+        ("src_endpoint.ip", Is(Known::PacketSource as usize)), ("dst_endpoint.ip", Is(Known::PacketDestination as usize)),
+        ("src_endpoint.intermediate_ips", Is(Known::Source as usize)), ("dst_endpoint.intermediate_ips", Is(Known::Destination as usize)),
+        ("src_endpoint.port", Is(Known::SourcePort as usize)), ("dst_endpoint.port", Is(Known::DestinationPort as usize)),
+        ("src_endpoint.svc_name", Is(Known::SourceService as usize)), ("dst_endpoint.svc_name", Is(Known::DestinationService as usize)),
+        ("src_endpoint.interface_uid", Is(Known::Interface as usize)), ("dst_endpoint.interface_uid", Is(Known::Interface as usize)),
+        ("src_endpoint.vpc_uid", Is(Known::Vpc as usize)), ("dst_endpoint.vpc_uid", Is(Known::Vpc as usize)),
+        ("src_endpoint.subnet_uid", Is(Known::Subnet as usize)), ("dst_endpoint.subnet_uid", Is(Known::Subnet as usize)),
+        ("src_endpoint.instance_uid", Is(Known::Instance as usize)), ("dst_endpoint.instance_uid", Is(Known::Instance as usize)),
+        ("connection_info.protocol_num", Is(Known::Protocol as usize)), ("connection_info.tcp_flags", Is(Known::TcpFlags as usize)),
+        ("connection_info.direction", Is(Known::Direction as usize)), ("disposition", Is(Known::Action as usize)),
+        ("traffic.packets", Is(Known::Packets as usize)), ("traffic.bytes", Is(Known::Bytes as usize)),
+        ("start_time", Is(Known::Start as usize)), ("start_time_dt", Is(Known::Start as usize)),
+        ("end_time", Is(Known::End as usize)), ("end_time_dt", Is(Known::End as usize)),
+        ("metadata.product.version", Is(Known::Version as usize)),
+    ]
+};
+
+/// What the names begin with of all that OCSF says beside, or once more.
+const BESIDE: &[&str] = &[
+    "action_id",
+    "activity_",
+    "category_",
+    "class_",
+    "cloud.",
+    "connection_info.",
+    "disposition_id",
+    "dst_endpoint.",
+    "metadata.",
+    "observables.",
+    "severity",
+    "src_endpoint.",
+    "status_id",
+    "time",
+    "traffic.",
+    "type_",
+    "eventid",
+    "ingestiontime",
+    "logstreamname",
+];
+
+impl Names {
+    fn says(&mut self, name: &str) -> Says {
+        match self.says.get(name) {
+            Some(says) => *says,
+            None => self.learn(name),
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, name: &str) -> Says {
+        // What OCSF has no name for keeps its own.
+        let flat = name.strip_prefix("unmapped.").unwrap_or(name);
+        let begin = name.split_once('.').map(|(begin, _)| begin);
+        let other = OTHERS.iter().find(|(other, _)| *other == name).map(|(_, says)| *says);
+        let says = match (other, layout::known(flat)) {
+            (Some(says), _) => says,
+            _ if begin.is_some_and(|begin| ARRAYS.contains(&begin)) => Says::Within,
+            (None, Some(Known::Other)) => Says::Nothing,
+            (None, Some(known)) => Says::Known(known as usize),
+            (None, None) if BESIDE.iter().any(|begin| starts(name, begin)) => Says::Nothing,
+            (None, None) if self.unknown.len() < MOST => {
+                self.unknown.push(flat.chars().filter(|c| !c.is_control()).take(64).collect());
+                Says::Unknown(self.unknown.len() - 1)
+            }
+            (None, None) => Says::Nothing,
+        };
+        if self.says.len() < REMEMBERED {
+            self.says.insert(name.into(), says);
+        }
+        says
+    }
+
+    /// The name of an unknown member.
+    pub fn unknown(&self, number: usize) -> &str {
+        &self.unknown[number]
+    }
+}
+
+fn starts(name: &str, begin: &str) -> bool {
+    name.get(..begin.len()).is_some_and(|start| start.eq_ignore_ascii_case(begin))
+}
+
+/// What an object says.
+pub struct Members<'a> {
+    values: [Cow<'a, [u8]>; PLACES + 1],
+    /// A line.
+    pub message: Option<Cow<'a, [u8]>>,
+    /// Octets as base64.
+    pub data: Option<Cow<'a, [u8]>>,
+    /// It stands around messages.
+    pub is_shell: bool,
+    /// Values of unknown members, by number.
+    pub others: Vec<(usize, Cow<'a, [u8]>)>,
+}
+
+impl<'a> Members<'a> {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// What is no JSON.
+    pub fn read(octets: &'a [u8], names: &mut Names) -> Result<Self, serde_json::Error> {
+        let values = [const { Cow::Borrowed(b"" as &[u8]) }; PLACES + 1];
+        let mut members =
+            Self { values, message: None, data: None, is_shell: false, others: Vec::new() };
+        let mut path = String::new();
+        let mut from = serde_json::Deserializer::from_slice(octets);
+        Node { members: &mut members, names, path: &mut path }.deserialize(&mut from)?;
+        from.end()?;
+        Ok(members)
+    }
+
+    fn set(&mut self, says: Says, value: Cow<'a, [u8]>) {
+        if matches!(&*value, b"" | b"-") {
+            return;
+        }
+        match says {
+            // OCSF says some things twice: the first one counts.
+            Says::Known(place) if self.values[place].is_empty() => {
+                self.values[place] = match &*value {
+                    b"Allowed" if place == Known::Action as usize => Cow::Borrowed(b"ACCEPT"),
+                    b"Blocked" if place == Known::Action as usize => Cow::Borrowed(b"REJECT"),
+                    b"Inbound" if place == Known::Direction as usize => Cow::Borrowed(b"ingress"),
+                    b"Outbound" if place == Known::Direction as usize => Cow::Borrowed(b"egress"),
+                    _ => value,
+                }
+            }
+            Says::Known(_) | Says::Nothing => {}
+            Says::Message => self.message = Some(value),
+            Says::Data => self.data = Some(value),
+            Says::Within => self.is_shell = true,
+            Says::Unknown(number) => self.others.push((number, value)),
+        }
+    }
+}
+
+/// A value in an object, and what leads to it.
+struct Node<'n, 'a> {
+    members: &'n mut Members<'a>,
+    names: &'n mut Names,
+    path: &'n mut String,
+}
+
+impl<'a> Node<'_, 'a> {
+    fn set(self, value: Cow<'a, [u8]>) {
+        let says = self.names.says(self.path);
+        self.members.set(says, value);
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<(), E> {
+        self.set(Cow::Borrowed(text.as_bytes()));
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.set(Cow::Owned(text.as_bytes().to_vec()));
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        self.set(Cow::Owned(number.to_string().into_bytes()));
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        self.set(Cow::Owned(number.to_string().into_bytes()));
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
+        self.set(Cow::Owned(number.to_string().into_bytes()));
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, is: bool) -> Result<(), E> {
+        self.set(Cow::Borrowed(if is { b"true" } else { b"false" }));
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { members, names, path } = self;
+        while seq.next_element_seed(Node { members, names, path })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { members, names, path } = self;
+        let length = path.len();
+        while map.next_key_seed(Name { path })?.is_some() {
+            map.next_value_seed(Node { members, names, path })?;
+            path.truncate(length);
+        }
+        Ok(())
+    }
+}
+
+/// The name of a member, which is added to what leads to it.
+struct Name<'n> {
+    path: &'n mut String,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
+        if !self.path.is_empty() {
+            self.path.push('.');
+        }
+        self.path.push_str(name);
+        Ok(())
+    }
+}
+
+impl<'l> Values<'l> for &'l Members<'_> {
+    #[inline(always)]
+    fn get(&self, known: Known) -> &'l [u8] {
+        &self.values[known as usize]
+    }
+
+    fn number(&self, known: Known) -> Result<Option<u64>, Fault<'l>> {
+        let told = match self.get(known) {
+            [] => return Ok(None),
+            octets if matches!(known, Known::Start | Known::End) => {
+                let milliseconds = match number(octets) {
+                    // Too low to be a time: the record says what becomes of it.
+                    Some(number) => epoch(number).or(number.checked_mul(1000)),
+                    // Some leave out that they mean UTC.
+                    None => rfc3339(octets).or_else(|| rfc3339(&[octets, b"Z"].concat())),
+                };
+                milliseconds.map(|time| time / 1000)
+            }
+            octets => number(octets),
+        };
+        told.map(Some).ok_or_else(|| (Reason::Number, self.what(known)))
+    }
+
+    fn what(&self, known: Known) -> What<'l> {
+        What::Octets(self.get(known))
+    }
+}

@@ -1,0 +1,221 @@
+//! VPC and transit gateway flow logs of AWS as Parquet: a column a field, called and filled as in text.
+
+use std::sync::Arc;
+
+use super::{
+    layout::{Field, Known, Layout, PLACES, is_number},
+    object::ObjectName,
+    record::{self, Fault as RecordFault, Outcome, Values, What},
+};
+use crate::cloud::{
+    columnar::{
+        File, Group,
+        column::{Cell, Kind},
+        fault::Fault,
+        source::Seekable,
+    },
+    flows::Flows,
+    ledger::Reason,
+    text::number,
+};
+
+/// A file under way.
+pub struct Table {
+    object: Arc<str>,
+    name: ObjectName,
+    /// The source of rows that do not tell it.
+    source: u32,
+    file: File,
+    layout: Layout,
+    /// The columns that are read, and whether as text.
+    wanted: Vec<(usize, bool)>,
+    /// What each of them is: the place of a known field, or behind these the number of an unknown one.
+    places: Vec<usize>,
+    /// Values of unknown fields in this file, by number.
+    unknown: Vec<u64>,
+    groups: std::ops::Range<usize>,
+    group: Option<Group>,
+    /// Rows so far.
+    rows: u64,
+    /// What the first row group that could not be read to its end said.
+    fault: Option<Fault>,
+}
+
+impl Table {
+    /// The file that `octets` are, called `object`.
+    ///
+    /// # Errors
+    /// Where it cannot be read at all; the ledger has it then.
+    pub fn open(octets: Arc<dyn Seekable>, object: &str, flows: &mut Flows) -> Result<Self, Fault> {
+        let object = Arc::from(object);
+        let name = ObjectName::of(&object);
+        let source = flows.source(&name.account, &name.log);
+        let file = File::open(octets).and_then(|file| Ok((Columns::of(&file)?, file)));
+        let (columns, file) = file.inspect_err(|fault| {
+            let what = fault.to_string();
+            flows.ledger(source).error(Reason::Syntax, &object, 1, what.as_bytes());
+        })?;
+        let Columns { layout, wanted, places } = columns;
+        Ok(Self {
+            object,
+            name,
+            source,
+            unknown: vec![0; layout.unknown().len()],
+            groups: 0..file.groups(),
+            group: None,
+            rows: 0,
+            fault: None,
+            file,
+            layout,
+            wanted,
+            places,
+        })
+    }
+
+    /// Reads some rows; false at the end.
+    ///
+    /// # Errors
+    /// At the end, where a row group could not be read to its own; its rows are among the errors of the ledger, and the other groups
+    /// were read.
+    pub fn read(&mut self, flows: &mut Flows) -> Result<bool, Fault> {
+        let Some(group) = &mut self.group else {
+            let Some(next) = self.groups.next() else { return self.finish(flows) };
+            match self.file.group(next, &self.wanted) {
+                Ok(group) => self.group = Some(group),
+                Err(fault) => {
+                    let left = self.file.rows_of(next);
+                    self.lose(left, fault, flows);
+                }
+            }
+            return Ok(true);
+        };
+        match group.read() {
+            Ok(0) => self.group = None,
+            Ok(rows) => self.decode(rows, flows),
+            Err(fault) => {
+                let left = group.left();
+                self.group = None;
+                self.lose(left, fault, flows);
+            }
+        }
+        Ok(true)
+    }
+
+    fn decode(&mut self, rows: usize, flows: &mut Flows) {
+        let Self { group, layout, places, unknown, name, object, source, .. } = self;
+        let Some(group) = group else { return };
+        let own = (name.account.as_str(), name.log.as_str());
+        let mut others = Vec::new();
+        for row in 0..rows {
+            flows.begin();
+            let mut cells = Cells([Cell::Nothing; PLACES + 1]);
+            others.clear();
+            for (column, place) in group.columns.iter().zip(places.iter()) {
+                let cell = match column.cell(row) {
+                    Cell::Octets(b"" | b"-") => Cell::Nothing,
+                    cell => cell,
+                };
+                match place.checked_sub(PLACES + 1) {
+                    None => cells.0[*place] = cell,
+                    Some(number) => {
+                        if let Cell::Octets(value) = cell {
+                            unknown[number] += 1;
+                            others.push((layout.unknown()[number].as_str(), value));
+                        }
+                    }
+                }
+            }
+            self.rows += 1;
+            let outcome = match layout.lacks() {
+                Some(lacking) => Outcome::Error(Reason::Layout, What::Octets(lacking.as_bytes())),
+                None => record::told(layout.has_labels(), &cells, &others, own, flows),
+            };
+            match outcome {
+                Outcome::Flow(source) => {
+                    let ledger = flows.ledger(source);
+                    ledger.records += 1;
+                    ledger.flows += 1;
+                }
+                Outcome::Window(source, window) => flows.ledger(source).window(window),
+                Outcome::Error(reason, what) => {
+                    flows.ledger(*source).error(reason, object, self.rows, &what.octets());
+                }
+            }
+        }
+    }
+
+    /// Counts rows that cannot be read.
+    fn lose(&mut self, rows: u64, fault: Fault, flows: &mut Flows) {
+        let what = fault.to_string();
+        let ledger = flows.ledger(self.source);
+        ledger.errors(Reason::Syntax, rows, &self.object, self.rows + 1, what.as_bytes());
+        self.rows += rows;
+        self.fault.get_or_insert(fault);
+    }
+
+    fn finish(&mut self, flows: &mut Flows) -> Result<bool, Fault> {
+        for (name, count) in self.layout.unknown().iter().zip(&mut self.unknown) {
+            flows.ledger(self.source).unknown(name, std::mem::take(count));
+        }
+        self.fault.take().map_or(Ok(false), Err)
+    }
+}
+
+/// Which columns are read, and what they are.
+struct Columns {
+    layout: Layout,
+    wanted: Vec<(usize, bool)>,
+    places: Vec<usize>,
+}
+
+impl Columns {
+    fn of(file: &File) -> Result<Self, Fault> {
+        let (names, kinds): (Vec<String>, Vec<Kind>) = file.columns().unzip();
+        let layout = Layout::of_names(names.iter().map(String::as_str))
+            .map_err(|what| Fault::Malformed(format!("it has {what}")))?;
+        let (mut wanted, mut places) = (Vec::new(), Vec::new());
+        for (column, field) in layout.fields().enumerate() {
+            let (place, as_text) = match field {
+                Field::Known(place) => (place, !is_number(place)),
+                Field::Unknown(number) if kinds[column] != Kind::Other => {
+                    (PLACES + 1 + number, true)
+                }
+                Field::Unknown(_) | Field::Other => continue,
+            };
+            wanted.push((column, as_text));
+            places.push(place);
+        }
+        Ok(Self { layout, wanted, places })
+    }
+}
+
+/// The values of a row.
+struct Cells<'l>([Cell<'l>; PLACES + 1]);
+
+impl<'l> Values<'l> for Cells<'l> {
+    #[inline(always)]
+    fn get(&self, known: Known) -> &'l [u8] {
+        match self.0[known as usize] {
+            Cell::Octets(octets) => octets,
+            Cell::Nothing | Cell::Number(_) => &[],
+        }
+    }
+
+    #[inline(always)]
+    fn number(&self, known: Known) -> Result<Option<u64>, RecordFault<'l>> {
+        let told = match self.0[known as usize] {
+            Cell::Nothing => return Ok(None),
+            Cell::Number(number) => u64::try_from(number).ok(),
+            Cell::Octets(octets) => number(octets),
+        };
+        told.map(Some).ok_or_else(|| (Reason::Number, self.what(known)))
+    }
+
+    fn what(&self, known: Known) -> What<'l> {
+        match self.0[known as usize] {
+            Cell::Nothing => What::Octets(&[]),
+            Cell::Number(number) => What::Number(number),
+            Cell::Octets(octets) => What::Octets(octets),
+        }
+    }
+}

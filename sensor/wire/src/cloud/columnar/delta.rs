@@ -1,0 +1,132 @@
+//! Pages that are encoded by differences, written out plainly: how many values such a page holds, and how long they are, it says itself.
+
+use parquet::basic::{Encoding, Type};
+
+use super::pages::MOST_PAGE;
+
+/// Appends to `plain` the values that `octets` hold, `most` of them at most, in the encoding `PLAIN`; nothing where they contradict themselves.
+pub fn write_out(
+    physical: Type,
+    encoding: Encoding,
+    octets: &[u8],
+    most: usize,
+    plain: &mut Vec<u8>,
+) -> Option<()> {
+    match (physical, encoding) {
+        (Type::INT32, Encoding::DELTA_BINARY_PACKED) => {
+            let (numbers, _) = numbers(octets, most)?;
+            numbers.iter().for_each(|number| plain.extend((*number as i32).to_le_bytes()));
+        }
+        (Type::INT64, Encoding::DELTA_BINARY_PACKED) => {
+            let (numbers, _) = numbers(octets, most)?;
+            numbers.iter().for_each(|number| plain.extend(number.to_le_bytes()));
+        }
+        (Type::BYTE_ARRAY, Encoding::DELTA_LENGTH_BYTE_ARRAY) => {
+            let (lengths, mut rest) = numbers(octets, most)?;
+            for length in lengths {
+                let value;
+                (value, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+                value_of(plain, &[value])?;
+            }
+        }
+        (Type::BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY) => {
+            let (prefixes, behind) = numbers(octets, most)?;
+            let (lengths, mut rest) = numbers(behind, most)?;
+            if prefixes.len() != lengths.len() {
+                return None;
+            }
+            let mut before = Vec::new();
+            for (prefix, length) in prefixes.into_iter().zip(lengths) {
+                let suffix;
+                (suffix, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+                let prefix =
+                    usize::try_from(prefix).ok().filter(|prefix| *prefix <= before.len())?;
+                before.truncate(prefix);
+                before.extend_from_slice(suffix);
+                value_of(plain, &[&before])?;
+            }
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Appends a value of octets.
+fn value_of(plain: &mut Vec<u8>, parts: &[&[u8]]) -> Option<()> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    if plain.len() + 4 + length > MOST_PAGE {
+        return None;
+    }
+    plain.extend((length as u32).to_le_bytes());
+    parts.iter().for_each(|part| plain.extend_from_slice(part));
+    Some(())
+}
+
+/// The numbers that `octets` begin with, encoded by `DELTA_BINARY_PACKED`, and what is behind them.
+fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
+    let rest = &mut octets;
+    let block = usize::try_from(varint(rest)?).ok().filter(|block| *block <= MOST_PAGE)?;
+    let parts = usize::try_from(varint(rest)?).ok()?;
+    let count = usize::try_from(varint(rest)?).ok().filter(|count| *count <= most)?;
+    let mut value = zigzag(rest)?;
+    let each = block.checked_div(parts)?;
+    // The format says so: parts of whole octets, whatever the width of a difference.
+    if each == 0 || each % 32 != 0 || each * parts != block {
+        return None;
+    }
+    let mut numbers = Vec::with_capacity(count.min(MOST_PAGE / 8));
+    if count != 0 {
+        numbers.push(value);
+    }
+    while numbers.len() < count {
+        let least = zigzag(rest)?;
+        let (widths, mut behind) = rest.split_at_checked(parts)?;
+        for width in widths {
+            let wanted = each.min(count - numbers.len());
+            if wanted == 0 {
+                break;
+            }
+            let width = usize::from(*width);
+            if width > 64 || numbers.len() + wanted > MOST_PAGE / 8 {
+                return None;
+            }
+            let part;
+            (part, behind) = behind.split_at_checked(width * each / 8)?;
+            for at in 0..wanted {
+                value =
+                    value.wrapping_add(least).wrapping_add(bits(part, at * width, width) as i64);
+                numbers.push(value);
+            }
+        }
+        *rest = behind;
+    }
+    Some((numbers, octets))
+}
+
+/// `width` bits from the bit `at` on.
+fn bits(octets: &[u8], at: usize, width: usize) -> u64 {
+    let mut word = [0; 16];
+    let behind = &octets[at / 8..];
+    let length = behind.len().min(word.len());
+    word[..length].copy_from_slice(&behind[..length]);
+    let bits = (u128::from_le_bytes(word) >> (at % 8)) as u64;
+    if width == 64 { bits } else { bits & ((1 << width) - 1) }
+}
+
+fn varint(octets: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (first, rest) = octets.split_first()?;
+        *octets = rest;
+        number |= u64::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+fn zigzag(octets: &mut &[u8]) -> Option<i64> {
+    let number = varint(octets)?;
+    Some((number >> 1) as i64 ^ -((number & 1) as i64))
+}

@@ -1,0 +1,90 @@
+//! What is wrong with a Parquet file.
+
+use std::io;
+
+use parquet::{basic::CompressionCodec, errors::ParquetError};
+
+use super::{MOST_COLUMNS, MOST_METADATA, pages};
+
+/// Why a Parquet file, or a row group of it, cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The system says so.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// It does not end as Parquet files end.
+    #[error(
+        "the Parquet file is cut short: its end, which says where everything stands, is missing"
+    )]
+    Cut,
+    /// Only who has the key can read it.
+    #[error("the Parquet file is encrypted")]
+    Encrypted,
+    /// The metadata would not fit, or nobody would have written so much.
+    #[error(
+        "the Parquet file claims {0} octets of metadata: more than there are, or than {MOST_METADATA}, which are read"
+    )]
+    Metadata(u64),
+    /// More columns than anybody writes.
+    #[error("the Parquet file has {0} columns: more than {MOST_COLUMNS} are not read")]
+    Columns(usize),
+    /// More rows than its octets can hold.
+    #[error("the Parquet file claims a row group of {0} rows: its octets cannot hold so many")]
+    Rows(i64),
+    /// A page that nobody would write.
+    #[error(
+        "the Parquet file has a page of {0} octets or more: {most} are read",
+        most = pages::MOST_PAGE
+    )]
+    Page(u64),
+    /// Pages that have to be in memory together.
+    #[error(
+        "the Parquet file has pages that need more than {most} octets of memory together",
+        most = pages::MOST_HELD
+    )]
+    Held,
+    /// A compression that is not read.
+    #[error("the Parquet file is compressed by {0:?}: gzip, snappy and zstd are read")]
+    Codec(CompressionCodec),
+    /// A column holds what it must not.
+    #[error("the Parquet file has in column `{column}` {what}")]
+    Column {
+        /// Its name.
+        column: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// It contradicts itself, or its format.
+    #[error("the Parquet file is malformed: {0}")]
+    Malformed(String),
+}
+
+impl From<ParquetError> for Fault {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(error) => match error.downcast::<Self>() {
+                Ok(fault) => *fault,
+                Err(error) => Self::Malformed(error.to_string()),
+            },
+            ParquetError::General(text) | ParquetError::EOF(text) | ParquetError::NYI(text) => {
+                Self::Malformed(text)
+            }
+            other => Self::Malformed(other.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for ParquetError {
+    fn from(fault: Fault) -> Self {
+        Self::External(Box::new(fault))
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Read(error) => error,
+            other => Self::new(io::ErrorKind::InvalidData, other),
+        }
+    }
+}

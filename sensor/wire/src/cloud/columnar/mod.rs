@@ -1,0 +1,168 @@
+//! Parquet files, read a row group at a time: only the columns somebody wants, in bounded memory, whatever the file claims.
+//!
+//! * [`source`]: octets that can be read at any place. [`pages`]: pages of a column, decompressed within bounds.
+//! * [`delta`]: encodings that could claim any amount of memory, written out. [`column`]: values of a column by row.
+//! * [`fault`]: what is wrong with a file.
+//!
+//! The layout of the metadata and the encodings of values are those of the crate `parquet`. What it would allocate on a file's word is checked
+//! here before it sees it, and what it panics on becomes a [`Fault`].
+
+pub mod column;
+mod delta;
+pub mod fault;
+mod pages;
+pub mod source;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use parquet::{
+    errors::ParquetError,
+    file::{
+        FOOTER_SIZE,
+        metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader},
+    },
+};
+
+use self::{
+    column::{Column, Kind},
+    fault::Fault,
+    pages::Budget,
+    source::{Seekable, Source},
+};
+
+/// The octets that Parquet files begin and end with.
+pub const MAGIC: [u8; 4] = *b"PAR1";
+
+/// Octets of the largest metadata that is read. Those of sixty columns in a hundred row groups have a megabyte.
+const MOST_METADATA: usize = 4 << 20;
+/// Columns of the widest file that is read.
+const MOST_COLUMNS: usize = 1024;
+/// Rows that an octet may stand for: as many as gzip would make of one.
+const ROWS_PER_OCTET: u64 = 1032;
+/// Rows that are read at once.
+const STEP: usize = 1024;
+
+/// A Parquet file.
+pub struct File {
+    source: Arc<Source>,
+    metadata: ParquetMetaData,
+    rows: u64,
+}
+
+impl File {
+    /// Reads the metadata of the file that `octets` are.
+    ///
+    /// # Errors
+    /// Where these are no Parquet file, or claim to be a larger one than can be.
+    pub fn open(octets: Arc<dyn Seekable>) -> Result<Self, Fault> {
+        let length = octets.length();
+        let mut tail = [0; FOOTER_SIZE];
+        let begin = length.checked_sub((MAGIC.len() + FOOTER_SIZE) as u64).ok_or(Fault::Cut)?;
+        octets.read_at(length - FOOTER_SIZE as u64, &mut tail)?;
+        if tail.ends_with(b"PARE") {
+            return Err(Fault::Encrypted);
+        }
+        if !tail.ends_with(&MAGIC) {
+            return Err(Fault::Cut);
+        }
+        let size = FooterTail::try_new(&tail)?.metadata_length();
+        if size > MOST_METADATA || size as u64 > begin {
+            return Err(Fault::Metadata(size as u64));
+        }
+        let mut metadata = vec![0; size];
+        octets.read_at(length - (FOOTER_SIZE + size) as u64, &mut metadata)?;
+        let metadata = guarded(|| Ok(ParquetMetaDataReader::decode_metadata(&metadata)?))?;
+        let columns = metadata.file_metadata().schema_descr().num_columns();
+        if columns > MOST_COLUMNS {
+            return Err(Fault::Columns(columns));
+        }
+        let mut rows = 0_u64;
+        for group in metadata.row_groups() {
+            let more = u64::try_from(group.num_rows()).ok();
+            let sum = more.and_then(|more| rows.checked_add(more));
+            rows = sum
+                .filter(|sum| *sum <= length.saturating_mul(ROWS_PER_OCTET))
+                .ok_or(Fault::Rows(group.num_rows()))?;
+        }
+        Ok(Self { source: Arc::new(Source::new(octets)), metadata, rows })
+    }
+
+    /// Rows of all groups together, as the metadata claims.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The columns: their names, of those within others joined by dots, and what they hold.
+    pub fn columns(&self) -> impl Iterator<Item = (String, Kind)> {
+        let columns = self.metadata.file_metadata().schema_descr().columns().iter();
+        columns.map(|column| (column.path().string(), Kind::of(column)))
+    }
+
+    /// How many row groups there are.
+    pub fn groups(&self) -> usize {
+        self.metadata.num_row_groups()
+    }
+
+    /// Rows of a row group, as the metadata claims.
+    pub fn rows_of(&self, group: usize) -> u64 {
+        self.metadata.row_group(group).num_rows().try_into().unwrap_or(0)
+    }
+
+    /// A row group, of which the columns `wanted` are read: by their places, and whether as text even where they hold numbers.
+    ///
+    /// # Errors
+    /// Where the metadata contradicts itself.
+    pub fn group(&self, group: usize, wanted: &[(usize, bool)]) -> Result<Group, Fault> {
+        let metadata = self.metadata.row_group(group);
+        let rows = self.rows_of(group);
+        let schema = self.metadata.file_metadata().schema_descr();
+        let budget = Budget::default();
+        let column = |(place, as_text): &(usize, bool)| {
+            let chunk = metadata.column(*place);
+            Column::open(&self.source, schema.column(*place), chunk, rows, *as_text, &budget)
+        };
+        let columns = wanted.iter().map(column).collect::<Result<_, _>>()?;
+        Ok(Group { columns, left: rows })
+    }
+}
+
+/// A row group under way.
+pub struct Group {
+    /// The columns that were wanted, in that order.
+    pub columns: Vec<Column>,
+    left: u64,
+}
+
+impl Group {
+    /// Rows that have not been read.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Reads the next rows into the columns, and says how many: none at the end.
+    ///
+    /// # Errors
+    /// Where a column cannot be read, or ends before the others. There is no way on in this group then.
+    pub fn read(&mut self) -> Result<usize, Fault> {
+        let rows = STEP.min(usize::try_from(self.left).unwrap_or(STEP));
+        for column in &mut self.columns {
+            guarded(|| column.read(rows))?;
+        }
+        self.left -= rows as u64;
+        Ok(rows)
+    }
+}
+
+/// What the crate says, also where it panics.
+fn guarded<T>(read: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(ParquetError::General("its structure contradicts itself".to_owned()).into())
+    })
+}
