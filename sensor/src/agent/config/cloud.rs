@@ -15,7 +15,10 @@ use sensor_core::{
 };
 use sensor_wire::cloud::{aws::layout::Layout, decoder::Hints, flows::Profile, format::Format};
 
-use super::faults::Faults;
+use super::{
+    faults::Faults,
+    push::{self, Push, PushConfig},
+};
 
 table! {
     /// `[[cloud]]`
@@ -24,6 +27,8 @@ table! {
         name: Option<String> = None;
         /// The folder into which a tool mirrors a bucket.
         folder: Option<PathBuf> = None;
+        /// How it is pushed to `[ingest]`, at `/ingest/` and its name.
+        push: Option<Push> = None;
         /// Format of its objects; none for what each begins with.
         format: Option<String> = None;
         /// AWS: the fields of the log, where no line of its objects names them.
@@ -77,6 +82,8 @@ pub enum Place {
         /// How often it is looked at.
         poll: Duration,
     },
+    /// It is pushed to `[ingest]`.
+    Push(PushConfig),
 }
 
 /// What is read when a log is followed for the first time.
@@ -108,12 +115,16 @@ pub fn resolve(list: &[Setting<Cloud>], faults: &mut Faults) -> Vec<CloudConfig>
     for cloud in list {
         let raw = &cloud.value;
         let (format, hints) = format(raw, faults);
-        let begin = begin(&raw.begin, faults);
+        let begin = match raw.push.is_given() {
+            // What is pushed is new, whenever that is.
+            true => Begin::All,
+            false => begin(&raw.begin, faults),
+        };
         let poll = Duration::from_secs(1)..=Duration::from_hours(1);
         let poll = faults.in_range(&raw.poll, "cloud.poll", poll);
         let silent = Duration::ZERO..=Duration::from_hours(24 * 366);
         let silent_after = faults.in_range(&raw.silent_after, "cloud.silent_after", silent);
-        let (Some(name), Some(root)) = (name(cloud, faults), folder(cloud, faults)) else {
+        let (Some(name), Some(place)) = (name(cloud, faults), place(cloud, poll, faults)) else {
             continue;
         };
         let state = raw.state.value.clone().unwrap_or_else(|| default_state(&name));
@@ -130,7 +141,7 @@ pub fn resolve(list: &[Setting<Cloud>], faults: &mut Faults) -> Vec<CloudConfig>
         seen.push(cloud);
         all.push(CloudConfig {
             name,
-            place: Place::Folder { root, poll },
+            place,
             format,
             hints,
             profile: Profile {
@@ -162,13 +173,22 @@ fn name(cloud: &Setting<Cloud>, faults: &mut Faults) -> Option<String> {
     Some(name.clone())
 }
 
-fn folder(cloud: &Setting<Cloud>, faults: &mut Faults) -> Option<PathBuf> {
-    let setting = &cloud.value.folder;
-    if setting.value.is_none() && !setting.is_given() {
-        let found = "add folder = \"/var/lib/flowlogs\"";
-        faults.report(cloud, "cloud", "needs a `folder`", found);
+fn place(cloud: &Setting<Cloud>, poll: Duration, faults: &mut Faults) -> Option<Place> {
+    let Cloud { folder, push, poll: every, begin, .. } = &cloud.value;
+    if let Some(raw) = &push.value {
+        let unused =
+            [("folder", folder.is_given()), ("poll", every.is_given()), ("begin", begin.is_given())];
+        for (name, _) in unused.into_iter().filter(|(_, given)| *given) {
+            let found = format!("remove it, or `{name}`");
+            faults.report(push, "cloud.push", &format!("excludes `{name}`"), &found);
+        }
+        return push::resolve(push, raw, faults).map(Place::Push);
     }
-    setting.value.clone()
+    if folder.value.is_none() && !folder.is_given() && !push.is_given() {
+        let found = "add folder = \"/var/lib/flowlogs\"";
+        faults.report(cloud, "cloud", "needs a `folder`, or `push`", found);
+    }
+    folder.value.clone().map(|root| Place::Folder { root, poll })
 }
 
 fn format(raw: &Cloud, faults: &mut Faults) -> (Option<Format>, Hints) {
@@ -247,7 +267,7 @@ mod tests {
             (Begin::Within(Duration::from_hours(24)), Some(Format::Aws))
         );
         assert_eq!((b.state.as_path(), b.profile.tags.len()), (Path::new("/s"), 1));
-        let Place::Folder { root, poll } = &b.place;
+        let Place::Folder { root, poll } = &b.place else { panic!("{:?}", b.place) };
         assert_eq!((root.as_path(), *poll), (Path::new("/g"), Duration::from_secs(30)));
         assert!(b.hints.layout.is_some() && c.begin == Begin::All);
         assert_eq!(b.silent_after, Some(Duration::from_hours(1)));
@@ -266,7 +286,7 @@ mod tests {
         let expected = [
             "`cloud` needs a `name`",
             "`cloud.name` must be up to 64 letters, digits, `-`, `_` or `.`",
-            "`cloud` needs a `folder`",
+            "`cloud` needs a `folder`, or `push`",
             "`cloud.format` must be a format of flow logs: aws",
             "`cloud.layout` must name the fields of the log",
             "`cloud.begin` must be \"now\", \"all\" or a duration such as \"24h\"",

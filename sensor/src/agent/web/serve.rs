@@ -1,6 +1,6 @@
 //! Connections: how long, how large. A client that exceeds a bound is disconnected.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -54,18 +54,18 @@ pub enum Outcome {
     NoTls,
 }
 
-/// Serves the connections of `listener`, by TLS where `tls` gives one, and tells `outcome` what becomes of each.
+/// Serves the connections of `listener`, each with the `router` for its peer, by TLS where `tls` gives one, and tells `outcome` what becomes of each.
 pub async fn accept(
     listener: TcpListener,
     tls: impl Fn() -> Option<TlsAcceptor>,
-    router: Router,
+    router: impl Fn(SocketAddr) -> Router,
     limit: &Limit,
     bounds: &'static Bounds,
     outcome: impl Fn(Outcome) + Clone + Send + 'static,
 ) {
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(_) => {
                 sleep(RESPITE).await;
                 continue;
@@ -79,7 +79,7 @@ pub async fn accept(
             }
             continue;
         };
-        let (router, outcome) = (router.clone(), outcome.clone());
+        let (router, outcome) = (router(peer), outcome.clone());
         let served = async move {
             match tls {
                 None => {

@@ -14,6 +14,11 @@ pub struct TokenError {
 }
 
 impl TokenError {
+    /// A problem with the file at `path`, which `key` of the configuration names.
+    pub fn new(path: &Path, problem: String, key: &'static str) -> Self {
+        Self { path: path.to_owned(), problem, key }
+    }
+
     /// The file that it is about.
     pub fn file(&self) -> &Path {
         &self.path
@@ -39,7 +44,7 @@ impl TokenFile {
     /// # Errors
     /// A file that cannot be read, or has none.
     pub fn read(&self) -> Result<String, TokenError> {
-        let failed = |problem: String| TokenError { path: self.path.clone(), problem, key: self.key };
+        let failed = |problem: String| TokenError::new(&self.path, problem, self.key);
         let octets =
             files::read(&self.path, Limit::TEXT).map_err(|error| failed(error.to_string()))?;
         let text = String::from_utf8(octets).map_err(|_| failed("not UTF-8".to_owned()))?;

@@ -184,6 +184,17 @@ impl Desk {
         }
     }
 
+    /// Hands an object over if there is room for it.
+    ///
+    /// # Errors
+    /// True where there is none; false when whoever decodes has ended, or is to end.
+    pub fn try_hand(&self, handed: Handed) -> Result<(), bool> {
+        if self.stop.is_asked() {
+            return Err(false);
+        }
+        self.objects.try_send(handed).map_err(|error| matches!(error, TrySendError::Full(_)))
+    }
+
     /// Where the source counts what only it knows.
     pub fn figures(&self) -> &Figures {
         &self.figures

@@ -84,7 +84,11 @@ impl Log for Object {
     }
 
     fn resume_at(&self) -> Option<u64> {
-        Some(self.lines.octets())
+        match &self.form {
+            Some(Form::Text(lines, _)) => Some(lines.octets()),
+            Some(Form::Json(json)) => json.resume_at(),
+            None => Some(0),
+        }
     }
 }
 
