@@ -11,8 +11,9 @@ use sensor_core::diagnostic::Finding;
 use super::writable::{self, Place};
 use crate::{
     agent::{
-        config::{Config, control::ControlConfig},
+        config::{Config, cloud, control::ControlConfig},
         control::{self, endpoint},
+        ingest,
         mode::Mode,
         web::endpoint::EndpointError,
     },
@@ -62,10 +63,21 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
         let files: Vec<_> = metrics.token_file.iter().chain(tls).cloned().collect();
         usable(&files, || told(endpoint::check(metrics), EndpointError::file))
     });
+    let pushed = config.clouds.iter().filter_map(|cloud| match &cloud.place {
+        cloud::Place::Push(push) => Some(push),
+        cloud::Place::Folder { .. } => None,
+    });
+    let secrets = pushed.flat_map(|push| {
+        push.token_file.iter().chain(push.oidc.iter().map(|oidc| &oidc.jwks_file))
+    });
+    let tls = config.ingest.iter().flat_map(|ingest| &ingest.tls);
+    let tls = tls.flat_map(|(certificate, key)| [certificate, key]);
+    let files: Vec<_> = tls.chain(secrets).cloned().collect();
+    let ingest = usable(&files, || told(ingest::check(config), EndpointError::file));
     let outputs = config.hits.outputs.iter();
     let outputs = outputs
         .map(|output| usable(&files_of(output), || told(hits::check(output), HitsError::file)));
-    collectors.chain(listeners).chain(metrics).chain(outputs).flatten()
+    collectors.chain(listeners).chain(metrics).chain([ingest]).chain(outputs).flatten()
 }
 
 fn told<T, E: fmt::Display>(
