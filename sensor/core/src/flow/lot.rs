@@ -11,6 +11,8 @@ pub struct LotPart {
     pub source: Arc<str>,
     /// Which run of lots, and the number of the lot within it.
     pub lot: (u64, u64),
+    /// Their address family: IPv6.
+    pub v6: bool,
     /// Rows of the same address family before these.
     pub first: u64,
     /// Rows of the batch when it left the source; a filter may have taken some out since.

@@ -73,6 +73,13 @@ fn total(cloud: &Cloud) -> String {
     text
 }
 
+/// The rows of an account, a line each.
+pub fn rows_of(ledger: &Ledger) -> String {
+    let mut text = String::new();
+    rows(&mut text, ledger);
+    text
+}
+
 /// Rows of records; those without any are left out.
 fn rows(text: &mut String, ledger: &Ledger) {
     let _ = writeln!(text, "  {:<26} {:>15} records", "read", ledger.records);

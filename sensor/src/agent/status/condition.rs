@@ -11,7 +11,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Status, host::Host};
+use super::{Status, clouds, host::Host, span::span};
 use crate::agent::host::coverage::{Passed, word};
 
 /// Why the agent is not healthy.
@@ -30,17 +30,23 @@ pub enum Code {
     MissedPackets,
     /// A configured interface is not there.
     AbsentInterface,
+    /// A cloud flow log cannot be followed, or what was read cannot be noted.
+    CloudFailing,
+    /// No object of a cloud flow log has come for longer than is usual.
+    SilentCloud,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Imbalance,
         Self::DeadDrain,
         Self::FullQueue,
         Self::SilentInterface,
         Self::MissedPackets,
         Self::AbsentInterface,
+        Self::CloudFailing,
+        Self::SilentCloud,
     ];
 
     /// Its name in metrics and documents.
@@ -52,6 +58,8 @@ impl Code {
             Self::SilentInterface => "silent_interface",
             Self::MissedPackets => "missed_packets",
             Self::AbsentInterface => "absent_interface",
+            Self::CloudFailing => "cloud_failing",
+            Self::SilentCloud => "silent_cloud",
         }
     }
 }
@@ -160,6 +168,7 @@ impl Watch {
         if let Some(host) = &status.host {
             self.interfaces(now, host, &mut report);
         }
+        clouds(status, &mut report);
         let drained = status.host.as_ref().is_none_or(|host| host.drain.drains > 0);
         reasons.sort_by_key(|reason| reason.code);
         Condition { reasons, ready: drained }
@@ -238,6 +247,30 @@ fn imbalance(status: &Status, report: &mut impl FnMut(Code, String)) {
     }
     if status.intake.as_ref().is_some_and(|intake| !intake.balances()) {
         report(Code::Imbalance, "the intake ledger is out of balance".to_owned());
+    }
+}
+
+fn clouds(status: &Status, report: &mut impl FnMut(Code, String)) {
+    if !clouds::balances(status) {
+        let text = "the ledger of cloud flow logs is out of balance".to_owned();
+        report(Code::Imbalance, text);
+    }
+    for followed in &status.followed {
+        let name = &followed.name;
+        if let Some(error) = &followed.error {
+            report(Code::CloudFailing, format!("{name}: {error}"));
+        }
+        if followed.silent {
+            let usual = match followed.usual_interval {
+                0 => String::new(),
+                usual => format!(" (they usually come every {})", span(usual / 1000)),
+            };
+            let text = match followed.last_object {
+                0 => format!("{name}: no object has come yet"),
+                _ => format!("{name}: no object has come for long{usual}"),
+            };
+            report(Code::SilentCloud, text);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{
     Connection, Count, Hit, Policy, Sink, Status,
+    clouds::{self, CloudRow},
     condition::{Condition, Reason},
     host::{Interface, Table},
     losses::Losses,
@@ -35,6 +36,7 @@ pub struct Document {
     pub engine: Engine,
     pub listeners: Vec<Listener>,
     pub devices: Top<Device>,
+    pub clouds: Vec<CloudRow>,
     pub sinks: Vec<Output>,
     pub hits: Vec<Output>,
     pub policies: Top<PolicyRow>,
@@ -296,6 +298,7 @@ impl Document {
             },
             listeners: listeners(status),
             devices: devices(status),
+            clouds: clouds::rows(status),
             sinks: status.sinks.iter().map(|sink| Output::of(sink, |flows| flows.flows)).collect(),
             hits: status.hits.iter().map(|sink| Output::of(sink, |hits| *hits)).collect(),
             policies: policies(&engine.policies),

@@ -4,7 +4,7 @@
 //! (the drain thread with each drain, the engine with each tick), and a snapshot reads what they have published.
 //!
 //! * [`agent`]: the section of the process and its configuration. [`mod@host`]: that of captured interfaces. [`exports`]: that of captured exports.
-//!   [`cloud`]: that of cloud flow logs.
+//!   [`cloud`]: that of cloud flow logs that are read, `clouds`: of those that are followed.
 //! * [`figures`], [`histogram`]: what figures are made of. [`summary`]: a status as one screen of text. [`losses`]: what was lost.
 //! * [`condition`]: whether the agent is healthy. [`rates`]: how fast things go. `document`: what `sensor status` tells,
 //!   `screen` to people. [`metrics`]: what Prometheus gets. [`process`]: what this process uses.
@@ -12,6 +12,7 @@
 
 pub mod agent;
 pub mod cloud;
+pub(super) mod clouds;
 pub mod condition;
 pub(super) mod document;
 pub mod exports;
@@ -310,6 +311,7 @@ impl Status {
         if self.intake.as_ref().is_some_and(|report| !report.balances()) {
             bail!("the intake ledger is out of balance");
         }
+        ensure!(clouds::balances(self), "the ledger of cloud flow logs is out of balance");
         if let Some(exports) = &self.exports {
             exports.check()?;
         }

@@ -25,6 +25,7 @@ pub fn text(document: &Document) -> String {
     }
     screen.engine(document);
     screen.intake(document);
+    screen.clouds(document);
     screen.outputs("sinks", "flow records", &document.sinks);
     screen.outputs("hits", "hits", &document.hits);
     screen.policies(document);
@@ -264,6 +265,13 @@ impl Screen {
                 let _: std::fmt::Result = write!(text, ", its clock is {off}");
             }
             self.row("", text);
+        }
+    }
+
+    fn clouds(&mut self, document: &Document) {
+        let mut heading = "clouds";
+        for each in &document.clouds {
+            self.row(std::mem::take(&mut heading), plain(&each.line()));
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sensor_core::flow::initiator::Shares;
 
 use super::{
-    Count, Frames, Lost, Policy, Sink, Status,
+    Count, Frames, Lost, Policy, Sink, Status, clouds,
     host::{Drain, Host, gaps},
     losses::Losses,
 };
@@ -35,6 +35,7 @@ pub fn text(status: &Status) -> String {
     if let Some(logs) = &status.cloud {
         text.push_str(&cloud::ledger::text(logs));
     }
+    text.push_str(&clouds::text(status));
     if let Some(report) = &status.intake {
         text.push_str(&intake::summary::text(report));
     }
@@ -66,6 +67,7 @@ pub fn losses(status: &Status) -> Losses {
         .and(Losses::of(unread))
         .and(exports)
         .and(cloud)
+        .and(clouds::losses(status))
         .and(intake)
         .and(behind(status))
 }

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use sensor_common::key::Direction;
-use sensor_core::flow::{initiator::Shares, source::SourceId};
+use sensor_core::flow::{
+    initiator::Shares,
+    source::{Source, SourceId},
+};
+use sensor_wire::cloud::ledger::{self, Ledger};
 
 use super::{
     Cache, Connection, Count, Flows, Hit, Lost, Policy, Reloads, Sink, Status, Waiting,
@@ -12,7 +16,10 @@ use super::{
     host::{Drain, Host, Interface, InterfaceLosses, Pins, Table, Times},
 };
 use crate::{
-    agent::host::coverage::{self, Passed},
+    agent::{
+        cloud::follow::figures::{Followed, FollowedLog, ObjectCounts},
+        host::coverage::{self, Passed},
+    },
     intake::report::{DeviceReport, ForwardReport, ListenerReport, Report, Skipped},
 };
 
@@ -106,6 +113,38 @@ fn intake() -> Report {
     report
 }
 
+fn followed() -> Followed {
+    let mut ledger = Ledger { records: 1010, flows: 1000, rows: 1000, ..Ledger::default() };
+    (ledger.windows, ledger.duplicates) = ([5, 1], 2);
+    ledger.errors[ledger::Reason::Address as usize] = 2;
+    let (provider, account) = (Source::Aws, "123456789012".to_owned());
+    let id = SourceId::Cloud { provider, account, log: "fl-0a1b".to_owned() };
+    Followed {
+        name: "production".to_owned(),
+        place: "/var/lib/flowlogs/".to_owned(),
+        objects: ObjectCounts {
+            read: 20,
+            grown: 3,
+            rewritten: 1,
+            old: 4,
+            foreign: 2,
+            unreadable: 1,
+        },
+        waiting: 6,
+        octets: 40_000,
+        lots: 9,
+        resumed_lots: 1,
+        repeated_lots: 1,
+        last_object: NOW - 90_000,
+        usual_interval: 300_000,
+        silent: false,
+        ended: false,
+        error: None,
+        given_up: vec!["a.gz: corrupt deflate stream".to_owned()],
+        logs: vec![FollowedLog { id, ledger, newest: NOW - 400_000, delay: 310_000 }],
+    }
+}
+
 /// A snapshot that has everything.
 pub fn status() -> Status {
     let flows = |flows| Flows { flows, packets: 10 * flows, octets: 1000 * flows };
@@ -143,6 +182,7 @@ pub fn status() -> Status {
         }),
         host: Some(host()),
         intake: Some(intake()),
+        followed: vec![followed()],
         cache: Some(Cache { active: 42, evicted: 3 }),
         engine: super::Engine {
             waiting: Waiting { queued_batches: 2, queued: 512, capacity: 262_144 },

@@ -79,6 +79,19 @@ impl RotatedFile {
     /// # Errors
     /// When they cannot be written. The next call opens the file anew.
     pub fn append(&mut self, records: &[u8], now: SystemTime) -> io::Result<()> {
+        self.append_after(records, now, |_| ())
+    }
+
+    /// As [`Self::append`]; `before` gets the file as it is before that.
+    ///
+    /// # Errors
+    /// When they cannot be written. The next call opens the file anew.
+    pub fn append_after(
+        &mut self,
+        records: &[u8],
+        now: SystemTime,
+        before: impl FnOnce(&File),
+    ) -> io::Result<()> {
         let wished = self.reopen.count();
         if wished != self.opened_at {
             self.opened_at = wished;
@@ -92,11 +105,23 @@ impl RotatedFile {
             Some(open) => open,
             none => none.insert(Open::new(&self.path)?),
         };
+        before(&open.file);
         let written = whole::append(&mut open.file, records);
         if written.is_err() {
             self.open = None;
         }
         written
+    }
+
+    /// Has what was appended outlive a loss of power.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub fn sync(&self) -> io::Result<()> {
+        match &self.open {
+            Some(open) if open.is_regular => open.file.sync_data(),
+            _ => Ok(()),
+        }
     }
 
     /// What has been deleted since this was last asked.

@@ -6,23 +6,20 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use sensor_core::{
-    flow::{batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, totals::Totals},
+    flow::{
+        batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, lot::LotPart, totals::Totals,
+    },
     sync::Unpoisoned as _,
 };
 
-use super::{csv::Columns, json, line};
+use super::{csv::Columns, json, line, lots::LotFile};
 use crate::{
     clock,
-    export::{
-        files::{retention::Deleted, rotated::RotatedFile},
-        queue::Queue,
-        sink::Sink,
-        thread::Thread,
-    },
+    export::{files::retention::Deleted, queue::Queue, sink::Sink, thread::Thread},
     files, stdio,
 };
 
@@ -64,9 +61,15 @@ impl Format {
 const PIECE: usize = 64 << 10;
 
 /// Where lines go.
-trait Lines {
-    /// Appends whole lines: all of them, or as far as that can be had none.
-    fn append(&mut self, lines: &[u8]) -> io::Result<()>;
+pub(super) trait Lines {
+    /// Appends whole lines: all of them, or as far as that can be had none. `part` is what they are of a lot.
+    fn append(&mut self, lines: &[u8], part: Option<&LotPart>) -> io::Result<()>;
+
+    /// Whether they are there already, from before a crash.
+    fn has(&self, part: &LotPart) -> bool {
+        let _ = part;
+        false
+    }
 
     /// Files that were deleted since this was last asked.
     fn take_deleted(&mut self) -> Deleted {
@@ -74,21 +77,11 @@ trait Lines {
     }
 }
 
-impl Lines for RotatedFile {
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.append(lines, SystemTime::now())
-    }
-
-    fn take_deleted(&mut self) -> Deleted {
-        self.take_deleted()
-    }
-}
-
 /// Standard output, or what a test gives for it: what it has taken it keeps.
 struct Stream<W>(W);
 
 impl<W: Write> Lines for Stream<W> {
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8], _: Option<&LotPart>) -> io::Result<()> {
         self.0.write_all(lines)?;
         self.0.flush()
     }
@@ -128,7 +121,7 @@ impl FlowLog {
     /// # Errors
     /// When no thread can be started.
     pub fn to_file(
-        file: RotatedFile,
+        file: LotFile,
         interfaces: SharedInterfaces,
         queue_records: u64,
     ) -> io::Result<Self> {
@@ -241,19 +234,26 @@ impl<W: Lines> LogThread<W> {
     /// not and does not.
     fn write(&mut self, batch: &FlowBatch, text: &mut Vec<u8>) {
         let names = self.interfaces.get();
+        let part = batch.lot.as_deref();
+        if part.is_some_and(|part| self.writer.has(part)) {
+            let records = Totals::of(batch);
+            return self.queue.settle(|account| account.send(records, 0));
+        }
+        // Of a lot, a batch is there as a whole or not at all.
+        let piece = if part.is_some() { usize::MAX } else { PIECE };
         let mut first = 0;
         for row in 0..batch.len() {
             self.format.write_row(text, Row { batch, row, interfaces: &names });
-            if text.len() >= PIECE || row + 1 == batch.len() {
-                self.put(text, Totals::of_rows(batch, first..row + 1));
+            if text.len() >= piece || row + 1 == batch.len() {
+                self.put(text, Totals::of_rows(batch, first..row + 1), part);
                 text.clear();
                 first = row + 1;
             }
         }
     }
 
-    fn put(&mut self, text: &[u8], records: Totals) {
-        let written = self.writer.append(text);
+    fn put(&mut self, text: &[u8], records: Totals, part: Option<&LotPart>) {
+        let written = self.writer.append(text, part);
         let deleted = self.writer.take_deleted();
         self.queue.settle(|account| {
             account.deleted.add(deleted);

@@ -281,10 +281,12 @@ impl<O: Outlet> Decoding<O> {
         for flows in flows {
             flows.take(all, |mut batch| {
                 note_newest(&batch, newest, now);
-                let rows_before = &mut rows[usize::from(batch.ip_version() == 6)];
+                let v6 = batch.ip_version() == 6;
+                let rows_before = &mut rows[usize::from(v6)];
                 let part = LotPart {
                     source: described.name.clone(),
                     lot,
+                    v6,
                     first: *rows_before,
                     rows: batch.len() as u64,
                 };

@@ -27,7 +27,7 @@ use crate::{
             metering::MeteringProcess,
             options::{Destination, FileOptions, IpfixOptions},
         },
-        log::{FlowLog, Format},
+        log::{FlowLog, Format, lots::LotFile},
         set::{Plan, Running},
         sink::{Sink, Tuning},
     },
@@ -164,9 +164,10 @@ impl Starter {
                 Box::new(FlowLog::to_stdout(self.format.clone(), interfaces, *queue)?)
             }
             Way::FlowLog { path, rotation, queue } => {
-                let file =
-                    RotatedFile::open(path.clone(), rotation.clone(), self.reopen.clone())
-                        .with_context(|| format!("cannot open the flow log {}", path.display()))?;
+                let open =
+                    || RotatedFile::open(path.clone(), rotation.clone(), self.reopen.clone());
+                let file = LotFile::open(path, open)
+                    .with_context(|| format!("cannot open the flow log {}", path.display()))?;
                 Box::new(FlowLog::to_file(file, interfaces, *queue)?)
             }
         })

@@ -1,10 +1,17 @@
 //! The table of all metrics.
 
-use super::{engine, health, host, intake, metric::Metric, outputs, process};
+use super::{cloud, engine, health, host, intake, metric::Metric, outputs, process};
 
 /// The table: every metric that there is, in the order of the exposition.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
-    let sections: [&'static [Metric]; 6] =
-        [process::ROWS, health::ROWS, host::ROWS, intake::ROWS, engine::ROWS, outputs::ROWS];
+    let sections: [&'static [Metric]; 7] = [
+        process::ROWS,
+        health::ROWS,
+        host::ROWS,
+        intake::ROWS,
+        cloud::ROWS,
+        engine::ROWS,
+        outputs::ROWS,
+    ];
     sections.into_iter().flatten()
 }
