@@ -198,7 +198,8 @@ impl Reconfiguration {
         let Ready { config, contents, outputs, intake, ingest, capture } = ready;
         let Diff { applied, .. } = Diff::between(&self.in_force, &config);
         let Diff { restart, .. } = Diff::between(&self.started, &config);
-        let Rooms { plant, clouds, ingest: pushed, intake: sockets, capture: packets } = &self.rooms;
+        let Rooms { plant, clouds, ingest: pushed, intake: sockets, capture: packets } =
+            &self.rooms;
         let outputs = plant.swap(outputs);
         let Renewal { policies, changed, pause } = plant.reload(&config, contents, now);
         sockets.apply(intake);

@@ -56,7 +56,8 @@ struct Watched<'a> {
 fn has_duties(config: &Config) -> bool {
     config.metrics.is_some()
         || config.ingest.is_some()
-        || !config.intake.forwards.is_empty() || service::is_managed()
+        || !config.intake.forwards.is_empty()
+        || service::is_managed()
 }
 
 /// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `contents` is
@@ -102,7 +103,8 @@ pub fn run(
         capture: capture.as_ref().map(Capture::control),
     };
     let mut reload = Reload::new(config, changing, privileges.clone());
-    let rooms = rooms(capture.as_ref(), (&intake, &clouds, ingest.as_ref()), &plant, &reload, &privileges);
+    let rooms =
+        rooms(capture.as_ref(), (&intake, &clouds, ingest.as_ref()), &plant, &reload, &privileges);
     let observer = Arc::new(Observer::new(rooms));
     let serve = || opened.serve(observer.clone(), plant.clone());
     let (control, mut asked) = capabilities::born(Role::Files, serve)??;

@@ -176,8 +176,11 @@ fn name(cloud: &Setting<Cloud>, faults: &mut Faults) -> Option<String> {
 fn place(cloud: &Setting<Cloud>, poll: Duration, faults: &mut Faults) -> Option<Place> {
     let Cloud { folder, push, poll: every, begin, .. } = &cloud.value;
     if let Some(raw) = &push.value {
-        let unused =
-            [("folder", folder.is_given()), ("poll", every.is_given()), ("begin", begin.is_given())];
+        let unused = [
+            ("folder", folder.is_given()),
+            ("poll", every.is_given()),
+            ("begin", begin.is_given()),
+        ];
         for (name, _) in unused.into_iter().filter(|(_, given)| *given) {
             let found = format!("remove it, or `{name}`");
             faults.report(push, "cloud.push", &format!("excludes `{name}`"), &found);
@@ -287,7 +290,7 @@ mod tests {
             "`cloud` needs a `name`",
             "`cloud.name` must be up to 64 letters, digits, `-`, `_` or `.`",
             "`cloud` needs a `folder`, or `push`",
-            "`cloud.format` must be a format of flow logs: aws",
+            "`cloud.format` must be a format of flow logs: aws, gcp, oci",
             "`cloud.layout` must name the fields of the log",
             "`cloud.begin` must be \"now\", \"all\" or a duration such as \"24h\"",
             "`cloud.poll` must lie between 1s and 1h",

@@ -143,10 +143,10 @@ mod tests {
         assert_eq!(
             messages("[ingest]\nlisten = 'x'\nmax_body = '1'\nmax_requests = 0\nrate = 0\n"),
             [
-                "`ingest.max_body` must lie between 64 KiB and 128 MiB",
+                "`ingest.listen` must be an address and a port such as `0.0.0.0:8443` or `[::1]:8443`",
+                "`ingest.max_body` must lie between 64KiB and 128MiB",
                 "`ingest.max_requests` must lie between 1 and 256",
                 "`ingest.rate` must lie between 1 and 10000",
-                "`ingest.listen` must be an address and a port such as `0.0.0.0:8443` or `[::1]:8443`",
             ]
         );
         assert_eq!(

@@ -146,12 +146,10 @@ mod tests {
 
     #[test]
     fn keys() {
-        let all = "protocol = 'pubsub'\ntoken_file = '/t'\njwks_file = '/j'\naudience = 'a'\nemail = 'e'";
-        let oidc = OidcConfig {
-            jwks_file: "/j".into(),
-            audience: "a".to_owned(),
-            email: "e".to_owned(),
-        };
+        let all =
+            "protocol = 'pubsub'\ntoken_file = '/t'\njwks_file = '/j'\naudience = 'a'\nemail = 'e'";
+        let oidc =
+            OidcConfig { jwks_file: "/j".into(), audience: "a".to_owned(), email: "e".to_owned() };
         let expected = PushConfig {
             protocol: Protocol::Pubsub,
             token_file: Some("/t".into()),
@@ -160,8 +158,14 @@ mod tests {
         assert_eq!(push(all), Ok(expected));
         for (text, expected) in [
             ("", "`cloud.push` needs a `protocol`"),
-            ("protocol = 'fire'", "`cloud.push.protocol` must be one of firehose, pubsub, eventgrid, body"),
-            ("protocol = 'pubsub'\njwks_file = '/j'\naudience = 'a'", "`cloud.push.jwks_file` requires `email`"),
+            (
+                "protocol = 'fire'",
+                "`cloud.push.protocol` must be one of firehose, pubsub, eventgrid, body",
+            ),
+            (
+                "protocol = 'pubsub'\njwks_file = '/j'\naudience = 'a'",
+                "`cloud.push.jwks_file` requires `email`",
+            ),
             ("protocol = 'pubsub'\nemail = 'a'", "`cloud.push.email` requires `jwks_file`"),
             (
                 "protocol = 'firehose'\njwks_file = '/j'\naudience = 'a'\nemail = 'a'",

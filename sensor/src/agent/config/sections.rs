@@ -17,9 +17,10 @@ use toml::{Spanned, de::DeValue};
 
 use super::{
     capture::Capture, cloud::Cloud, collector::Collector, control::Control, device::Device,
-    engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo, hits::Hits, ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile, labels::Labels, listen::Listen,
-    log::Log, metrics::Metrics, networks::Networks, policies::Policies, reputation::Reputation,
-    security::Security, tag::Tag,
+    engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo, hits::Hits,
+    ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile, labels::Labels,
+    listen::Listen, log::Log, metrics::Metrics, networks::Networks, policies::Policies,
+    reputation::Reputation, security::Security, tag::Tag,
 };
 
 table! {

@@ -59,7 +59,8 @@ pub(super) async fn all(
             match TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let limit = Limit::new("metrics.listen", ON_ENDPOINT);
-                    accept(listener, || tls.clone(), |_| router.clone(), &limit, &BOUNDS, |_| {}).await;
+                    accept(listener, || tls.clone(), |_| router.clone(), &limit, &BOUNDS, |_| {})
+                        .await;
                 }
                 Err(error) => tracing::error!("metrics.listen cannot be served: {error}"),
             }

@@ -131,8 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("token");
         fs::write(&file, "s&cret\n").expect("a file");
-        let push =
-            |protocol| PushConfig { protocol, token_file: Some(file.clone()), oidc: None };
+        let push = |protocol| PushConfig { protocol, token_file: Some(file.clone()), oidc: None };
         let told = |protocol, query: &str, header: Option<(&'static str, &'static str)>| {
             let mut headers = HeaderMap::new();
             if let Some((name, value)) = header {

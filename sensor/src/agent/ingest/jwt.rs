@@ -136,8 +136,7 @@ pub fn verify(token: &str, keys: &Keys, expected: &Expected<'_>) -> Result<(), J
     let key = keys.keys.iter().find(|key| key.kid == header.kid).ok_or(JwtError::Key)?;
     let (n, e) = (octets(&key.n)?, octets(&key.e)?);
     let key = RsaPublicKeyComponents { n: without_zeros(&n), e: without_zeros(&e) };
-    let verified =
-        key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &octets(signature)?);
+    let verified = key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &octets(signature)?);
     verified.map_err(|_| JwtError::Signature)?;
     let claims = octets(claims)?;
     let claims: Claims<'_> = serde_json::from_slice(&claims).map_err(|_| JwtError::Form)?;

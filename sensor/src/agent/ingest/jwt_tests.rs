@@ -32,14 +32,15 @@ const EXPECTED: Expected<'_> = Expected {
 };
 
 fn key() -> RsaKeyPair {
-    RsaKeyPair::from_pkcs8(&octets(KEY).expect("base64")).expect("a key")
+    RsaKeyPair::from_der(&octets(KEY).expect("base64")).expect("a key")
 }
 
 fn url64(octets: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for group in octets.chunks(3) {
-        let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
+        let bits =
+            (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
         for at in 0..=group.len() {
             text.push(DIGITS[(bits >> (18 - 6 * at) & 63) as usize].into());
         }

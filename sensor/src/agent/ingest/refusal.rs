@@ -70,9 +70,7 @@ impl Refusal {
             Self::NoSource => {
                 ("no_source", S::NOT_FOUND, None, "no [[cloud]] with `push` has this name")
             }
-            Self::Method => {
-                ("method", S::METHOD_NOT_ALLOWED, None, "this path takes POST alone")
-            }
+            Self::Method => ("method", S::METHOD_NOT_ALLOWED, None, "this path takes POST alone"),
             Self::Unauthorized => (
                 "unauthorized",
                 S::UNAUTHORIZED,
@@ -110,12 +108,9 @@ impl Refusal {
                 "the body is no flow log that is known here, or not in the format of this source",
             ),
             Self::Aborted => ("aborted", S::REQUEST_TIMEOUT, None, "the body took too long"),
-            Self::Rate => (
-                "rate",
-                S::TOO_MANY_REQUESTS,
-                Some(1),
-                "more requests a second than ingest.rate",
-            ),
+            Self::Rate => {
+                ("rate", S::TOO_MANY_REQUESTS, Some(1), "more requests a second than ingest.rate")
+            }
             Self::Busy => (
                 "busy",
                 S::SERVICE_UNAVAILABLE,

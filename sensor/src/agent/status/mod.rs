@@ -23,6 +23,7 @@ pub mod host;
 pub mod losses;
 pub mod metrics;
 pub mod process;
+pub(super) mod pushed;
 pub mod rates;
 pub(super) mod screen;
 pub mod span;

@@ -201,6 +201,17 @@ impl Desk {
     }
 }
 
+#[cfg(test)]
+impl Desk {
+    /// A desk that hands over to `objects`, for a source of which `state` was read.
+    pub fn of_test(objects: SyncSender<Handed>, state: State) -> Self {
+        let silence = super::silence::Silence::new(None, 0);
+        let figures = Figures::new("test", "memory".to_owned(), silence);
+        let (state, stop) = (Arc::new(Mutex::new(state)), Stop::default());
+        Self { objects, state, figures: Arc::new(figures), stop }
+    }
+}
+
 /// The wish that a source, and whoever decodes, end.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
