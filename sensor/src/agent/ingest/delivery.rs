@@ -78,10 +78,11 @@ impl Drop for Pending {
 impl Channel {
     /// To the source behind `desk`; it began at `now`.
     pub fn new(push: PushConfig, format: Option<Format>, desk: Desk, now: Instant) -> Self {
+        let resumed = desk.resumed().into_iter().map(|planned| planned.name).collect();
         Self {
             push,
             format,
-            resume: Mutex::new(Resume::new(desk.resumed(), now)),
+            resume: Mutex::new(Resume::new(resumed, now)),
             desk,
             waiting: Arc::default(),
             rate: Mutex::default(),

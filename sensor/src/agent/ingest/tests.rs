@@ -30,7 +30,7 @@ use super::{
 use crate::agent::{
     cloud::follow::{
         seam::{Answer, Content, Desk, Handed},
-        state::{Progress, State, Step},
+        state::{Planned, Progress, State, Step},
     },
     config::{
         ingest::IngestConfig,
@@ -271,7 +271,7 @@ fn what_was_under_way_when_the_agent_was_killed_comes_first() {
         for line in &lines[..2] {
             let _ = first.post(line.clone());
             let handed = first.object().await;
-            plan.push((handed.object.name.clone(), handed.object.version.clone()));
+            plan.push(Planned::of(&handed.object));
         }
         let mut state = State::default();
         state.go(Step { plan, ..Step::default() });

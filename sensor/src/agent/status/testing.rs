@@ -140,7 +140,7 @@ fn followed() -> Followed {
         usual_interval: 300_000,
         silent: false,
         ended: false,
-        error: None,
+        error: Some("cannot write the state file: no space left".to_owned()),
         given_up: vec!["a.gz: corrupt deflate stream".to_owned()],
         logs: vec![FollowedLog { id, ledger, newest: NOW - 400_000, delay: 310_000 }],
     }

@@ -114,8 +114,12 @@ impl Slots {
             if is_there(log, &slot.intent) {
                 slot.rows[family as usize] = slot.rows[family as usize].max(end);
             }
+            // What others append from now on is not of this intent.
+            slot.intent = Intent::default();
         }
-        Self { path, file: None, slots, failing: false }
+        let mut slots = Self { path, file: None, slots, failing: false };
+        (0..slots.slots.len()).for_each(|at| slots.write(at));
+        slots
     }
 
     fn has(&self, part: &LotPart) -> bool {
@@ -153,7 +157,11 @@ impl Slots {
             before: metadata.len(),
             octets,
         };
-        let encoded = slot.encode();
+        self.write(at);
+    }
+
+    fn write(&mut self, at: usize) {
+        let encoded = self.slots[at].encode();
         let written = self.file().and_then(|file| file.write_all_at(&encoded, (at * SLOT) as u64));
         match written {
             Ok(()) => self.failing = false,
@@ -329,7 +337,17 @@ mod tests {
             let again = part(1, false, 1, 2);
             assert_eq!(next.has(&again), length == text.len(), "{length}");
             if !next.has(&again) {
+                // Neither is what others append taken for it.
+                let other = "x".repeat(text.len() - length) + "\n";
+                drop(next);
+                let mut after = open(&path, None);
+                after.append(other.as_bytes(), None).expect("written");
+                drop(after);
+                next = open(&path, None);
+                assert!(!next.has(&again), "{length}");
                 append(&mut next, &again, text);
+                let found = fs::read_to_string(&path).expect("a file").replace(&other, "");
+                fs::write(&path, found).expect("a file");
             }
             let found = fs::read_to_string(&path).expect("a file");
             assert_eq!(found, format!("before\n{text}"), "{length}");

@@ -31,7 +31,7 @@ use super::{
     keeper::Keeper,
     object,
     seam::{Answer, Handed, Reply, Stop, Wanted},
-    state::{Progress, State, Step},
+    state::{Planned, Progress, State, Step},
 };
 use crate::clock;
 
@@ -118,10 +118,8 @@ impl<O: Outlet> Decoding<O> {
         let mut waiting = VecDeque::from([self.wait(None)?]);
         let fits = |waiting: &VecDeque<Handed>| {
             let pairs = waiting.iter().zip(&plan);
-            let mut pairs = pairs.map(|(handed, planned)| {
-                (&handed.object.name, &handed.object.version) == (&planned.0, &planned.1)
-            });
-            pairs.all(|fits| fits)
+            let mut fits = pairs.map(|(handed, planned)| Planned::of(&handed.object) == *planned);
+            fits.all(|fits| fits)
         };
         let patient_until = Instant::now() + PATIENCE;
         while planned && waiting.len() < plan.len() && fits(&waiting) {
@@ -194,13 +192,18 @@ impl<O: Outlet> Decoding<O> {
                 let known = state.progress(&object.name).cloned();
                 drop(state);
                 let read = task.go_on(known.as_ref(), &mut self.work.flows, &self.figures);
-                self.put_out(false);
+                self.put_out(matches!(read, object::Read::Flush));
                 match read {
-                    object::Read::More if self.stop.is_asked() => return ControlFlow::Break(()),
+                    object::Read::Flush => {}
+                    object::Read::More if self.stop.is_asked() => {
+                        self.work.read.push((object.name.clone(), task.progress()));
+                        self.end(Vec::new())?;
+                        return ControlFlow::Break(());
+                    }
                     object::Read::More if self.work.rows.iter().sum::<u64>() < ROWS => {}
                     object::Read::More => {
                         self.work.read.push((object.name.clone(), task.progress()));
-                        let mut next = vec![(object.name.clone(), object.version.clone())];
+                        let mut next = vec![Planned::of(&object)];
                         next.extend(plan(&waiting));
                         self.end(next)?;
                     }
@@ -210,6 +213,9 @@ impl<O: Outlet> Decoding<O> {
             self.work.read.extend(task.ended().map(|progress| (object.name.clone(), progress)));
             self.work.replies.push((reply, answer));
             let full = self.work.rows.iter().sum::<u64>() >= ROWS;
+            if self.stop.is_asked() {
+                break;
+            }
             if full && !waiting.is_empty() {
                 self.end(plan(&waiting))?;
             }
@@ -218,7 +224,7 @@ impl<O: Outlet> Decoding<O> {
     }
 
     /// Notes which objects the lot is of, unless that has been noted.
-    fn plan(&mut self, plan: Vec<(Arc<str>, Arc<str>)>) -> ControlFlow<()> {
+    fn plan(&mut self, plan: Vec<Planned>) -> ControlFlow<()> {
         let state = self.state.lock().unpoisoned();
         if state.plan == plan {
             return ControlFlow::Continue(());
@@ -234,7 +240,7 @@ impl<O: Outlet> Decoding<O> {
     }
 
     /// Ends the lot: once the outputs have it, the state says so. `next` are the objects of the lot behind it.
-    fn end(&mut self, next: Vec<(Arc<str>, Arc<str>)>) -> ControlFlow<()> {
+    fn end(&mut self, next: Vec<Planned>) -> ControlFlow<()> {
         self.put_out(true);
         if !self.outlet.deliver(&self.stop) {
             return ControlFlow::Break(());
@@ -298,9 +304,8 @@ impl<O: Outlet> Decoding<O> {
     }
 }
 
-fn plan(waiting: &VecDeque<Handed>) -> Vec<(Arc<str>, Arc<str>)> {
-    let object = |handed: &Handed| (handed.object.name.clone(), handed.object.version.clone());
-    waiting.iter().map(object).collect()
+fn plan(waiting: &VecDeque<Handed>) -> Vec<Planned> {
+    waiting.iter().map(|handed| Planned::of(&handed.object)).collect()
 }
 
 /// Takes note of the end of the newest flow of each log, and how long before `now` that was.

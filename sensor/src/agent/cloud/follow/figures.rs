@@ -148,6 +148,23 @@ impl Figures {
         self.lock().last_object = now;
     }
 
+    /// Says in the log when the source falls silent, and when it does not any more.
+    pub fn look(&self, now: u64) {
+        let silent = self.silence.lock().unpoisoned().is_silent(now);
+        let mut report = self.lock();
+        if std::mem::replace(&mut report.silent, silent) == silent {
+            return;
+        }
+        let name = &report.name;
+        if silent {
+            tracing::warn!(
+                "cloud {name}: no new object for long; see whether the cloud still delivers, and whether the folder is still mirrored"
+            );
+        } else {
+            tracing::info!("cloud {name}: objects come again");
+        }
+    }
+
     /// What keeps the source from being followed; nothing once it is followed again. Told in the log when it changes.
     pub fn trouble(&self, error: Option<String>) {
         let mut report = self.lock();

@@ -200,7 +200,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::agent::cloud::follow::state::Progress;
+    use crate::agent::cloud::follow::state::{Planned, Progress};
 
     fn step(lot: u64, name: &str, octets: u64) -> Step {
         let progress = Progress {
@@ -212,13 +212,8 @@ mod tests {
             modified: 5 + lot,
         };
         let name: Arc<str> = name.into();
-        Step {
-            id: 9,
-            lot,
-            plan: vec![(name.clone(), "1".into())],
-            read: vec![(name, progress)],
-            floor: 3,
-        }
+        let planned = Planned { name: name.clone(), version: "1".into(), settled: true };
+        Step { id: 9, lot, plan: vec![planned], read: vec![(name, progress)], floor: 3 }
     }
 
     fn take(journal: &mut Journal, state: &mut State, step: Step) {

@@ -32,6 +32,8 @@ use crate::replay::{
 
 /// What became of one step.
 pub enum Read {
+    /// Nothing yet: all records so far are to be put out first, since this object has some that are to be forgotten.
+    Flush,
     /// There is more.
     More,
     /// There is no more, and this is the answer.
@@ -77,7 +79,12 @@ impl<'a> Task<'a> {
         all: &mut Vec<Flows>,
         figures: &Figures,
     ) -> Read {
-        match self.piece(known, all, figures) {
+        let mut read = self.piece(known, all, figures);
+        // What was told before is passed at once: none of it may be put out.
+        while matches!(read, Ok(Read::More)) && self.is_before() {
+            read = self.piece(known, all, figures);
+        }
+        match read {
             Ok(read) => read,
             Err(error) => {
                 // What was told before is not told again.
@@ -91,6 +98,11 @@ impl<'a> Task<'a> {
         }
     }
 
+    /// Whether the part that was read before has not been passed yet.
+    fn is_before(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.mark.is_some())
+    }
+
     fn piece(
         &mut self,
         known: Option<&Progress>,
@@ -100,6 +112,9 @@ impl<'a> Task<'a> {
         if self.open.is_none() {
             self.from = self.start(known, figures)?;
             self.open = Some(Opened::new(self.content)?);
+            if self.from > 0 {
+                return Ok(Read::Flush);
+            }
         }
         let Self { object, described, from, .. } = self;
         let Some(open) = &mut self.open else { return Ok(Read::More) };

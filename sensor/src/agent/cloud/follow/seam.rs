@@ -22,7 +22,10 @@ use std::{
 use bytes::Bytes;
 use sensor_core::sync::Unpoisoned as _;
 
-use super::{figures::Figures, state::State};
+use super::{
+    figures::Figures,
+    state::{Planned, State},
+};
 
 /// Objects that wait at a desk.
 pub const WAITING: usize = 64;
@@ -161,10 +164,10 @@ impl Desk {
         self.state.lock().unpoisoned().wants(object)
     }
 
-    /// The objects that were under way when the agent ended, by name; they are to be handed over first, in this order.
-    pub fn resumed(&self) -> Vec<Arc<str>> {
-        let state = self.state.lock().unpoisoned();
-        state.plan.iter().map(|(name, _)| name.clone()).collect()
+    /// The objects that were under way when the agent ended. They are to be handed over first, in this order, with the version of
+    /// then and as many octets as that had, also where they have grown since.
+    pub fn resumed(&self) -> Vec<Planned> {
+        self.state.lock().unpoisoned().plan.clone()
     }
 
     /// Hands an object over; waits while there is no room.

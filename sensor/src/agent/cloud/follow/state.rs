@@ -29,6 +29,25 @@ pub struct Progress {
     pub modified: u64,
 }
 
+/// An object of a lot, as far as it matters for its records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The version that is read.
+    pub version: Arc<str>,
+    /// Whether it had settled, see [`Object::settled`].
+    pub settled: bool,
+}
+
+impl Planned {
+    /// Of an object.
+    pub fn of(object: &Object) -> Self {
+        let Object { name, version, settled, .. } = object;
+        Self { name: name.clone(), version: version.clone(), settled: *settled }
+    }
+}
+
 /// What was read of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -38,8 +57,8 @@ pub struct State {
     pub floor: u64,
     /// The lot under way. Everything of those before it is with the outputs.
     pub lot: u64,
-    /// The objects of that lot, with their versions, in the order in which they are read.
-    pub plan: Vec<(Arc<str>, Arc<str>)>,
+    /// The objects of that lot, in the order in which they are read.
+    pub plan: Vec<Planned>,
     objects: HashMap<Arc<str>, Progress>,
     by_age: BTreeSet<(u64, Arc<str>)>,
 }
@@ -51,8 +70,8 @@ pub struct Step {
     pub id: u64,
     /// The lot that begins.
     pub lot: u64,
-    /// Its objects and their versions.
-    pub plan: Vec<(Arc<str>, Arc<str>)>,
+    /// Its objects.
+    pub plan: Vec<Planned>,
     /// How far objects have been read before it.
     pub read: Vec<(Arc<str>, Progress)>,
     /// The floor, as [`State::floor`].
@@ -88,7 +107,7 @@ impl State {
             }
             Some(_) => Wanted::Yes,
             // Under way when the agent ended: an object without any progress.
-            None if self.plan.iter().any(|(name, _)| *name == object.name) => Wanted::Yes,
+            None if self.plan.iter().any(|planned| planned.name == object.name) => Wanted::Yes,
             None if object.modified < self.floor => Wanted::Old,
             None => Wanted::Yes,
         }
@@ -166,7 +185,7 @@ mod tests {
     #[test]
     fn what_was_under_way_is_wanted_however_old_it_is() {
         let mut state = State::new(0, 100);
-        let plan = vec![("a".into(), "1".into())];
+        let plan = vec![Planned::of(&object("a", "1", 5))];
         state.go(Step { plan, lot: 1, ..Step::default() });
         assert_eq!(state.wants(&object("a", "1", 5)), Wanted::Yes);
         assert_eq!(state.wants(&object("b", "1", 5)), Wanted::Old);

@@ -178,6 +178,37 @@ fn an_object_that_grows_is_read_on_and_its_last_line_waits_until_it_is_one() {
 }
 
 #[test]
+fn what_was_read_before_an_object_that_goes_on_is_not_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let grown = |lines: u16| octets((1..=lines).map(line).collect::<String>());
+    run(&path, vec![(object("b.log", "1", true), grown(2))]);
+    let now = run(
+        &path,
+        vec![
+            (object("a.log", "1", true), octets(line(7))),
+            (object("b.log", "2", true), grown(3)),
+            (object("c.log", "1", true), octets(line(8))),
+        ],
+    );
+    assert_eq!(now.ports, [7, 3, 8]);
+    assert_eq!(total(&now.report), (3, 3, 0));
+}
+
+#[test]
+fn a_lot_that_is_full_does_not_end_within_what_was_read_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let numbers = |range: std::ops::Range<u16>| range.map(line).collect::<String>();
+    run(&path, vec![(object("b.log", "1", true), octets(numbers(0..9000)))]);
+    let mut more = vec![(object("a.log", "1", true), octets(numbers(20_000..38_000)))];
+    more.push((object("b.log", "2", true), octets(numbers(0..9003))));
+    let now = run(&path, more);
+    let expected: Vec<u16> = (20_000..38_000).chain(9000..9003).collect();
+    assert!(now.ports == expected, "{} ports", now.ports.len());
+}
+
+#[test]
 fn a_compressed_object_grows_by_members() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state");

@@ -21,11 +21,12 @@ use std::{
 };
 
 use self::{
-    known::{Due, Known, SETTLED},
+    known::{Due, Known},
     watch::Watch,
 };
-use super::seam::{
-    Answer, Closed, Content, Desk, Handed, Object, ObjectSource, Stop, Trouble, Wanted,
+use super::{
+    seam::{Answer, Closed, Content, Desk, Handed, Object, ObjectSource, Stop, Trouble, Wanted},
+    state::Planned,
 };
 use crate::{
     clock, files,
@@ -76,6 +77,25 @@ impl Found {
         let modified =
             seconds.max(0) as u64 * 1000 + metadata.mtime_nsec().max(0) as u64 / 1_000_000;
         Self { name, path, version: version.into(), size, modified }
+    }
+
+    /// The file as it was when it had the version `planned`: it may have grown since. None where it is not there any more.
+    fn as_planned(root: &Path, planned: &Planned) -> Option<Self> {
+        let path = root.join(&*planned.name);
+        let metadata = path.metadata().ok()?;
+        let mut found = Self::new(root, path, &metadata);
+        let parts = |version: &str| -> Option<(String, u64)> {
+            let mut parts = version.split(':');
+            let file = format!("{}:{}", parts.next()?, parts.next()?);
+            Some((file, u64::from_str_radix(parts.next()?, 16).ok()?))
+        };
+        let ((file, size), (before, then)) = (parts(&found.version)?, parts(&planned.version)?);
+        if file != before || size < then {
+            return None;
+        }
+        (found.name, found.version, found.size) =
+            (planned.name.clone(), planned.version.clone(), then);
+        Some(found)
     }
 
     fn object(&self, settled: bool) -> Object {
@@ -232,9 +252,10 @@ impl Folder {
                 return Ok(());
             }
         };
-        // What is read is what was looked at, also where something else has its name by now.
+        // What is read is what was looked at, also where something else has its name by now, or it has grown.
+        let end = found.size;
         let open = move |from| -> io::Result<Box<dyn io::Read + Send>> {
-            Ok(Box::new(Part { file: file.clone(), at: from }))
+            Ok(Box::new(Part { file: file.clone(), at: from, end }))
         };
         let (name, answers) = (found.name.clone(), self.answers.0.clone());
         desk.hand(Handed {
@@ -263,14 +284,11 @@ impl Folder {
 
     /// Hands over what was being read when the agent was killed, in the order of then, complete or not.
     fn resume(&mut self, desk: &Desk) -> Result<(), Closed> {
-        for name in desk.resumed() {
-            let path = self.root.join(&*name);
-            let Ok(metadata) = path.metadata() else { continue };
-            let found = Found::new(&self.root, path, &metadata);
-            let now = clock::now();
-            self.objects.insert(name, Known::new(found.version.clone(), now));
-            let settled = now.saturating_sub(found.modified) >= SETTLED;
-            self.hand(&found, settled, desk)?;
+        for planned in desk.resumed() {
+            let Some(found) = Found::as_planned(&self.root, &planned) else { continue };
+            let known = Known::new(found.version.clone(), clock::now());
+            self.objects.insert(planned.name, known);
+            self.hand(&found, planned.settled, desk)?;
         }
         Ok(())
     }
@@ -296,21 +314,25 @@ impl ObjectSource for Folder {
         let mut going = self.resume(desk);
         while going.is_ok() && !stop.is_asked() {
             going = self.look(desk);
+            desk.figures().look(clock::now());
             self.wait(stop);
             self.take_answers(desk);
         }
     }
 }
 
-/// A file from an offset on, whoever else reads it.
+/// A part of a file, whoever else reads it.
 struct Part {
     file: Arc<File>,
     at: u64,
+    end: u64,
 }
 
 impl io::Read for Part {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.at)?;
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        let count = self.file.read_at(&mut buffer[..length], self.at)?;
         self.at += count as u64;
         Ok(count)
     }

@@ -1,0 +1,311 @@
+//! An agent that follows folders of cloud flow logs: no root, no network. What comes out, and that a kill neither loses a record nor
+//! has one twice.
+
+use std::{
+    collections::HashMap,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Looks until something is so; two minutes are longer than anything takes.
+const LOOKS: u32 = 2400;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A folder with an agent's configuration, outputs and followed folder.
+struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    fn new(cloud: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::create_dir(directory.path().join("logs")).expect("a folder");
+        let text = format!(
+            "[control]\nsocket = 'control.sock'\n[log]\nflows = 'flows.json'\nkeep = 100\nmax_size = '1GiB'\n\
+             [[cloud]]\nname = 'test'\nfolder = 'logs'\nstate = 'test.state'\npoll = '1s'\nbegin = 'all'\n{cloud}"
+        );
+        let place = Self { directory };
+        fs::write(place.at("sensor.toml"), text).expect("the configuration is written");
+        place
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn start(&self) -> Agent {
+        let stderr = OpenOptions::new().create(true).append(true).open(self.at("stderr"));
+        let child = Command::new(env!("CARGO_BIN_EXE_sensor"))
+            .args(["run", "--config"])
+            .arg(self.at("sensor.toml"))
+            .env_remove("SENSOR_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr.expect("a file"))
+            .spawn()
+            .expect("the binary runs");
+        Agent { child }
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.at("stderr")).unwrap_or_default()
+    }
+
+    /// Puts an object into the folder as tools do: under another name, then renamed.
+    fn put(&self, name: &str, octets: &[u8]) {
+        let (path, part) =
+            (self.at("logs").join(name), self.at("logs").join(format!("{name}.part")));
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&part, octets).expect("a file");
+        backdate(&part);
+        fs::rename(part, path).expect("renamed");
+    }
+
+    fn append(&self, name: &str, octets: &[u8]) {
+        let file = OpenOptions::new().create(true).append(true).open(self.at("logs").join(name));
+        file.and_then(|mut file| file.write_all(octets)).expect("a file");
+    }
+
+    fn lines(&self) -> usize {
+        let octets = fs::read(self.at("flows.json")).unwrap_or_default();
+        octets.iter().filter(|octet| **octet == b'\n').count()
+    }
+
+    /// How often each record is there, by its number of octets.
+    fn found(&self) -> HashMap<u64, u32> {
+        let mut found = HashMap::new();
+        for line in fs::read_to_string(self.at("flows.json")).expect("a log").lines() {
+            let row: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+            let number = row["octets"].as_u64().expect("octets");
+            *found.entry(number).or_default() += 1;
+        }
+        found
+    }
+
+    fn status(&self) -> (Option<i32>, Value) {
+        let output = Command::new(env!("CARGO_BIN_EXE_sensor"))
+            .args(["status", "--json", "--socket"])
+            .arg(self.at("control.sock"))
+            .output()
+            .expect("the binary runs");
+        (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default())
+    }
+
+    fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        for _ in 0..LOOKS {
+            if is_so() {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+        panic!("waited in vain: {what}; {} lines; {}", self.lines(), self.said());
+    }
+}
+
+/// As tools do that keep the time of the object in the bucket: nobody has written to it for long.
+fn backdate(path: &Path) {
+    let file = OpenOptions::new().append(true).open(path).expect("a file");
+    let before = SystemTime::now() - Duration::from_secs(120);
+    file.set_modified(before).expect("its time is set");
+}
+
+/// Killed when dropped.
+struct Agent {
+    child: Child,
+}
+
+impl Agent {
+    /// Tells it to stop; its exit code.
+    fn stop(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().expect("kill runs").success());
+        self.child.wait().expect("it ends").code()
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().expect("kill runs").success());
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A record, which its octets number.
+fn line(number: u64) -> String {
+    let (from, to) =
+        if number % 7 == 3 { ("2001:db8::1", "2001:db8::2") } else { ("10.0.0.1", "10.0.0.2") };
+    let second = 1_718_530_000 + number / 100;
+    format!("2 123456789012 eni-1 {from} {to} 1 443 6 1 {number} {second} {second} ACCEPT OK\n")
+}
+
+fn text(numbers: std::ops::Range<u64>) -> String {
+    numbers.map(line).collect()
+}
+
+fn zipped(text: &str) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(text.as_bytes()).expect("memory");
+    out.finish().expect("memory")
+}
+
+/// A sequence of numbers that looks random.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// Kills that are spread over the start, and the work on what has come since the last one.
+const KILLS: u64 = 100;
+
+#[test]
+fn killed_a_hundred_times_it_has_every_record_once() {
+    let place = Place::new("");
+    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time").as_nanos();
+    let seed =
+        std::env::var("SENSOR_SEED").map_or(seed as u64, |seed| seed.parse().expect("a seed"));
+    println!("SENSOR_SEED={seed}");
+    let mut dice = Dice(seed | 1);
+    let mut next = 0;
+    let mut take = |count: u64| {
+        next += count;
+        next - count..next
+    };
+    let mut with_lines = 0;
+    for kill in 0..KILLS {
+        for object in 0..dice.below(4) {
+            let name = format!("AWSLogs/{}/{kill}-{object}.log.gz", kill % 3);
+            place.put(&name, &zipped(&text(take(1 + dice.below(400)))));
+        }
+        place.append("growing.log", text(take(dice.below(60))).as_bytes());
+        backdate(&place.at("logs/growing.log"));
+        if kill % 20 == 7 {
+            // Several lots.
+            place.put(&format!("large-{kill}.log.gz"), &zipped(&text(take(45_000))));
+        }
+        let before = place.lines();
+        let mut agent = place.start();
+        thread::sleep(Duration::from_millis(dice.below(700)));
+        // While it is being read.
+        place.append("growing.log", text(take(dice.below(60))).as_bytes());
+        thread::sleep(Duration::from_millis(dice.below(100)));
+        assert!(agent.child.try_wait().expect("its state").is_none(), "{}", place.said());
+        drop(agent);
+        with_lines += u32::from(place.lines() > before);
+    }
+    let agent = place.start();
+    let whole = next as usize;
+    place.wait_until("everything is there", || place.lines() >= whole);
+    let agent_ended = agent.stop();
+    assert_eq!(agent_ended, Some(0), "{}", place.said());
+    // What comes twice may come late.
+    let found = place.found();
+    let missing: Vec<u64> =
+        (0..next).filter(|number| !found.contains_key(number)).take(9).collect();
+    let twice: Vec<_> = found.iter().filter(|(_, count)| **count > 1).take(9).collect();
+    assert!(
+        missing.is_empty() && twice.is_empty(),
+        "missing {missing:?}, twice {twice:?}, seed {seed}"
+    );
+    assert_eq!(found.len(), whole);
+    assert!(with_lines >= 20, "only {with_lines} kills hit an agent at work");
+}
+
+#[test]
+fn objects_are_read_as_they_appear_and_grow_and_the_status_says_so() {
+    let place = Place::new("site = 'lab'\ntags = ['cloud']\n");
+    let agent = place.start();
+    place.wait_until("it is ready", || place.status().0 == Some(0));
+    place.put("a.log.gz", &zipped(&text(0..10)));
+    fs::write(place.at("logs/README"), "What lies here?\n").expect("a file");
+    place.append("growing.log", text(10..15).as_bytes());
+    place.wait_until("two objects are read", || place.lines() == 15);
+    place.append("growing.log", text(15..18).as_bytes());
+    // Windows, and a record that is none.
+    let window = line(0).replace("10.0.0.1 10.0.0.2 1 443 6 1 0", "- - - - - - -");
+    let skipped = window.replace("ACCEPT OK", "- SKIPDATA");
+    place.append("growing.log", skipped.as_bytes());
+    place.append("growing.log", line(18).replace("10.0.0.1", "10.0.0.256").as_bytes());
+    let row = |status: &Value, key: &str| status["clouds"][0][key].clone();
+    let log = |status: &Value, key: &str| status["clouds"][0]["logs"]["top"][0][key].clone();
+    let mut status = Value::Null;
+    place.wait_until("the rest is told", || {
+        status = place.status().1;
+        let logs = status["clouds"][0]["logs"]["top"].as_array();
+        let sum = |key: &str| -> u64 {
+            logs.iter().flat_map(|logs| logs.iter()).filter_map(|log| log[key].as_u64()).sum()
+        };
+        sum("flows") == 18
+            && sum("errors") == 1
+            && sum("skipped_windows") == 1
+            && row(&status, "foreign") == 1
+            && row(&status, "waiting") == 0
+    });
+    assert!(row(&status, "grown").as_u64().is_some_and(|grown| grown >= 1), "{status}");
+    assert_eq!((row(&status, "rewritten"), row(&status, "unreadable")), (0.into(), 0.into()));
+    assert_eq!(row(&status, "silent"), false);
+    let ids = ["123456789012/a.log", "123456789012/growing.log"];
+    assert!(ids.iter().any(|id| log(&status, "id") == *id), "{status}");
+    assert!(status["losses"].as_array().is_some_and(|losses| losses.len() == 2), "{status}");
+    let first = fs::read_to_string(place.at("flows.json")).expect("a log");
+    let first: Value = serde_json::from_str(first.lines().next().expect("a row")).expect("JSON");
+    assert_eq!((&first["site"], &first["flowtype"]), (&"lab".into(), &"aws".into()), "{first}");
+    // A reload ends one log and begins another.
+    fs::create_dir(place.at("more")).expect("a folder");
+    fs::write(place.at("more/b.log"), text(20..22)).expect("a file");
+    backdate(&place.at("more/b.log"));
+    let old = fs::read_to_string(place.at("sensor.toml")).expect("a file");
+    let new = old.replace("name = 'test'", "name = 'more'").replace("'logs'", "'more'");
+    let new = new.replace("test.state", "more.state");
+    fs::write(place.at("sensor.toml"), new).expect("a file");
+    agent.signal("-HUP");
+    place.wait_until("the other is followed", || place.lines() == 20);
+    place.put("late.log", text(30..31).as_bytes());
+    fs::write(place.at("sensor.toml"), old).expect("a file");
+    agent.signal("-HUP");
+    place.wait_until("the first goes on", || place.lines() == 21);
+    let (_, status) = place.status();
+    let names: Vec<_> =
+        status["clouds"].as_array().expect("two").iter().map(|row| &row["name"]).collect();
+    assert_eq!(names, ["more", "test"]);
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    assert!(place.found().values().all(|count| *count == 1));
+}
+
+#[test]
+fn what_cannot_be_followed_is_told_and_followed_once_it_can_be() {
+    let place = Place::new("");
+    fs::rename(place.at("logs"), place.at("away")).expect("renamed");
+    let agent = place.start();
+    let reason = |status: &Value| status["health"]["reasons"][0]["code"].clone();
+    place.wait_until("it says what is wrong", || {
+        let (code, status) = place.status();
+        code == Some(1) && reason(&status) == "cloud_failing"
+    });
+    fs::rename(place.at("away"), place.at("logs")).expect("renamed");
+    place.put("a.log.gz", &zipped(&text(0..3)));
+    place.wait_until("it is followed", || place.lines() == 3 && place.status().0 == Some(0));
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    // A state that somebody wrote into keeps it from starting, and says what to do.
+    fs::write(place.at("test.state"), "hello").expect("a file");
+    let mut agent = place.start();
+    assert_eq!(agent.child.wait().expect("it ends").code(), Some(1), "{}", place.said());
+    assert!(place.said().contains("is not a state file of this version"), "{}", place.said());
+}
