@@ -104,6 +104,7 @@ fn strangers_and_what_is_wrong_are_refused_and_counted() {
     let found = ["unauthorized", "no_source", "header", "too_large", "malformed"].map(refused);
     assert_eq!(found, [Some(5), Some(1), Some(1), Some(3), Some(1)], "{ingest}");
     assert_eq!(ingest["connections"]["no_tls"], 1);
+    assert!(ingest["connections"]["broken"].as_u64().is_some_and(|broken| broken >= 1), "{ingest}");
     let said = site.said();
     assert!(said.contains("its token is another one") && !said.contains("s3cre"), "{said}");
     // The same body with the right key: nothing of all that has spoilt it.
@@ -162,7 +163,7 @@ fn pubsub_event_grid_and_bodies() {
 
     // curl, as people try it.
     let sent = Command::new("curl")
-        .args(["--silent", "--show-error", "--cacert"])
+        .args(["--silent", "--show-error", "--noproxy", "*", "--cacert"])
         .arg(site.path("own.pem"))
         .args(["--header", "Authorization: Bearer s3cret", "--data-binary", &line(25)])
         .args(["--write-out", "%{http_code}", "--resolve"])

@@ -37,6 +37,8 @@ pub struct Connections {
     pub too_many: u64,
     /// Closed, since no TLS was agreed on in time.
     pub no_tls: u64,
+    /// Of those served, ended with an error: a head that was no HTTP, too large or too late, or a client that went away.
+    pub broken: u64,
 }
 
 /// Everything.
@@ -102,6 +104,7 @@ impl Figures {
             Outcome::Accepted => &mut connections.accepted,
             Outcome::TurnedAway => &mut connections.too_many,
             Outcome::NoTls => &mut connections.no_tls,
+            Outcome::Broken => &mut connections.broken,
         } += 1;
     }
 

@@ -24,6 +24,7 @@ pub struct ConnectionsRow {
     pub accepted: u64,
     pub too_many: u64,
     pub no_tls: u64,
+    pub broken: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -46,7 +47,7 @@ pub struct SourceRow {
 /// What the document has of it; none where nothing listens.
 pub fn row(status: &Status) -> Option<IngestRow> {
     let Ingested { sources, connections, under_way, .. } = status.ingest.as_ref()?;
-    let Connections { accepted, too_many, no_tls } = *connections;
+    let Connections { accepted, too_many, no_tls, broken } = *connections;
     let source = |(name, requests): (&String, &Requests)| SourceRow {
         name: name.clone(),
         accepted: requests.accepted,
@@ -58,7 +59,7 @@ pub fn row(status: &Status) -> Option<IngestRow> {
     };
     Some(IngestRow {
         under_way: *under_way,
-        connections: ConnectionsRow { accepted, too_many, no_tls },
+        connections: ConnectionsRow { accepted, too_many, no_tls, broken },
         refused: refused(status)
             .filter(|(_, requests)| *requests > 0)
             .map(|(reason, requests)| RefusedRow { reason: reason.name(), requests })

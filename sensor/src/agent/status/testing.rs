@@ -152,7 +152,7 @@ fn ingest() -> Ingested {
     Ingested {
         sources: [("production".to_owned(), requests)].into(),
         refused: [("unauthorized", 3), ("too_large", 1), ("no_source", 2)].into(),
-        connections: Connections { accepted: 12, too_many: 1, no_tls: 5 },
+        connections: Connections { accepted: 12, too_many: 1, no_tls: 5, broken: 4 },
         under_way: 2,
     }
 }

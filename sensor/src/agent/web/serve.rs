@@ -52,6 +52,8 @@ pub enum Outcome {
     TurnedAway,
     /// It spoke no TLS, or none that we do, or too slowly.
     NoTls,
+    /// It was served, and ended with an error: a head that was no HTTP, too large or too late, or a client that went away.
+    Broken,
 }
 
 /// Serves the connections of `listener`, each with the `router` for its peer, by TLS where `tls` gives one, and tells `outcome` what becomes of each.
@@ -84,12 +86,16 @@ pub async fn accept(
             match tls {
                 None => {
                     outcome(Outcome::Accepted);
-                    connection(stream, router, bounds, permit).await;
+                    if !connection(stream, router, bounds, permit).await {
+                        outcome(Outcome::Broken);
+                    }
                 }
                 Some(tls) => match timeout(bounds.handshake, tls.accept(stream)).await {
                     Ok(Ok(stream)) => {
                         outcome(Outcome::Accepted);
-                        connection(stream, router, bounds, permit).await;
+                        if !connection(stream, router, bounds, permit).await {
+                            outcome(Outcome::Broken);
+                        }
                     }
                     _ => outcome(Outcome::NoTls),
                 },
@@ -107,13 +113,13 @@ pub async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
     let _ = timeout(RESPITE, stream.write_all(BUSY)).await;
 }
 
-/// Answers requests; the permit is for as long as that takes.
+/// Answers requests; the permit is for as long as that takes. False where it ends with an error.
 pub async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     bounds: &'static Bounds,
     permit: OwnedSemaphorePermit,
-) {
+) -> bool {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head)
@@ -125,6 +131,7 @@ pub async fn connection(
             TowerToHyperService::new(router),
         );
     // Clients go away as they like.
-    let _ = connection.await;
+    let ended = connection.await;
     drop(permit);
+    ended.is_ok()
 }

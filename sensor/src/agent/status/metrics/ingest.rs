@@ -63,13 +63,14 @@ pub(super) const ROWS: &[Metric] = &[
     counter(
         "sensor_ingest_connections",
         &["outcome"],
-        "Connections to ingest.listen: accepted, closed since there were too many, and closed since no TLS was agreed on.",
+        "Connections to ingest.listen: accepted, of these broken (a head that was no HTTP, too large or too late, or a client that went away), closed since there were too many, and closed since no TLS was agreed on.",
         |view, family| {
             ingest(view, family, |ingest, family| {
                 let connections = &ingest.connections;
                 family.put(&["accepted"], connections.accepted);
                 family.put(&["too_many"], connections.too_many);
                 family.put(&["no_tls"], connections.no_tls);
+                family.put(&["broken"], connections.broken);
             });
         },
     ),
