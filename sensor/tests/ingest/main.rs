@@ -2,7 +2,14 @@
 
 mod site;
 
-use std::{fs, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::Command,
+    sync::atomic::{AtomicU16, Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -65,6 +72,53 @@ fn firehose_delivers_each_record_once_over_retries_and_kills() {
     let metrics = site.metrics();
     let series = "sensor_ingest_requests_total{cloud=\"aws\",result=\"duplicate\"} 2\n";
     assert!(metrics.contains(series), "{metrics}");
+}
+
+/// Senders push until each request is answered with success; the agent is killed under their hands.
+#[test]
+fn no_record_is_lost_or_doubled_however_often_the_agent_is_killed() {
+    const REQUESTS: u16 = 600;
+    const LINES: usize = 10;
+    let mut site =
+        Site::start("[[cloud]]\nname = 'a'\npush = { protocol = 'body', token_file = 'token' }\n");
+    let client = site.client();
+    let next = AtomicU16::new(1);
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    loop {
+                        let port = next.fetch_add(1, SeqCst);
+                        if port > REQUESTS {
+                            break;
+                        }
+                        let from =
+                            |own| line(port).replace("10.0.0.2 1 ", &format!("10.0.0.2 {own} "));
+                        let body: String = (1..=LINES).map(from).collect();
+                        let bearer = "Authorization: Bearer s3cret\r\n";
+                        while client.post("a", bearer, body.as_bytes()).0 != 204 {
+                            thread::sleep(Duration::from_millis(20));
+                        }
+                    }
+                })
+            })
+            .collect();
+        for kills in 1_u16.. {
+            let due = REQUESTS / 6 * kills;
+            while next.load(SeqCst) < due && !senders.iter().all(|sender| sender.is_finished()) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if kills > 5 {
+                break;
+            }
+            site.kill();
+            site.run();
+        }
+    });
+    let mut found = BTreeMap::<u64, usize>::new();
+    site.ports().into_iter().for_each(|port| *found.entry(port).or_default() += 1);
+    let expected: BTreeMap<_, _> = (1..=u64::from(REQUESTS)).map(|port| (port, LINES)).collect();
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -160,6 +214,12 @@ fn pubsub_event_grid_and_bodies() {
     assert_eq!(site.post("bridge", bearer, &zipped(line(24).as_bytes())).0, 204);
     assert_eq!(site.ports(), [11, 21, 22, 23, 24]);
     assert_eq!(site.post("bridge?access_token=s3cret", "", lines.as_bytes()).0, 401);
+    // However many requests there are, it is one log with one time line.
+    let document = site.document();
+    let mut clouds = document["clouds"].as_array().expect("a list").iter();
+    let logs = &clouds.find(|cloud| cloud["name"] == "bridge").expect("it is followed")["logs"];
+    let id = logs["top"][0]["id"].as_str().expect("a text");
+    assert!(logs["count"] == 1 && id.ends_with("/bridge"), "{logs}");
 
     // curl, as people try it.
     let sent = Command::new("curl")

@@ -48,6 +48,12 @@ pub fn base64(octets: &[u8]) -> String {
 pub struct Site {
     child: Option<Child>,
     directory: TempDir,
+    client: Client,
+}
+
+/// Whoever pushes to it.
+#[derive(Clone)]
+pub struct Client {
     port: u16,
     tls: Arc<rustls::ClientConfig>,
 }
@@ -59,7 +65,7 @@ impl Site {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let port = free.expect("a port").port();
         let tls = certificate(&directory);
-        let mut site = Self { child: None, directory, port, tls };
+        let mut site = Self { child: None, directory, client: Client { port, tls } };
         fs::write(site.path("token"), "s3cret\n").expect("a file");
         site.configure(clouds);
         site.run();
@@ -71,7 +77,11 @@ impl Site {
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.client.port
+    }
+
+    pub fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// Writes the configuration.
@@ -88,7 +98,7 @@ impl Site {
         let text = format!(
             "[control]\nsocket = 'control.sock'\n[log]\nflows = 'flows.json'\n\
              [ingest]\nlisten = '127.0.0.1:{}'\ncertificate = 'own.pem'\nkey = 'own.key'\nmax_body = '1MiB'\n{}",
-            self.port,
+            self.client.port,
             named.concat()
         );
         fs::write(self.path("sensor.toml"), text).expect("a file");
@@ -136,7 +146,7 @@ impl Site {
 
     /// A certificate of another authority in place of its own; it alone is trusted from now on.
     pub fn renew_certificate(&mut self) {
-        self.tls = certificate(&self.directory);
+        self.client.tls = certificate(&self.directory);
     }
 
     pub fn reload(&self) -> (Option<i32>, String) {
@@ -185,6 +195,22 @@ impl Site {
     }
 
     pub fn post(&self, target: &str, headers: &str, body: &[u8]) -> (u16, String) {
+        self.client.post(target, headers, body)
+    }
+
+    pub fn send(&self, method: &str, target: &str, headers: &str, body: &[u8]) -> (u16, String) {
+        self.client.send(method, target, headers, body)
+    }
+
+    /// The status of a request without TLS.
+    pub fn in_plain_text(&self) -> u16 {
+        let stream = TcpStream::connect(("127.0.0.1", self.client.port)).expect("it listens");
+        exchange(stream, "POST /ingest/aws HTTP/1.1\r\nHost: a\r\n\r\n", b"").0
+    }
+}
+
+impl Client {
+    pub fn post(&self, target: &str, headers: &str, body: &[u8]) -> (u16, String) {
         let headers = format!("{headers}Content-Length: {}\r\n", body.len());
         self.send("POST", target, &headers, body)
     }
@@ -200,12 +226,6 @@ impl Site {
             "{method} /ingest/{target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n"
         );
         exchange(rustls::StreamOwned::new(connection, stream), &head, body)
-    }
-
-    /// The status of a request without TLS.
-    pub fn in_plain_text(&self) -> u16 {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        exchange(stream, "POST /ingest/aws HTTP/1.1\r\nHost: a\r\n\r\n", b"").0
     }
 }
 

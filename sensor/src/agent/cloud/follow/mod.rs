@@ -82,7 +82,7 @@ fn source_of(config: &CloudConfig, hub: &Hub) -> (Box<dyn ObjectSource>, String)
         Place::Push(push) => {
             let name = &config.name;
             let pushed = Pushed::new(hub, name, push.clone(), config.format);
-            (Box::new(pushed), format!("/ingest/{name}/"))
+            (Box::new(pushed), format!("/ingest/{name}"))
         }
     }
 }
