@@ -65,7 +65,7 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
     });
     let pushed = config.clouds.iter().filter_map(|cloud| match &cloud.place {
         cloud::Place::Push(push) => Some(push),
-        cloud::Place::Folder { .. } => None,
+        _ => None,
     });
     let secrets = pushed.flat_map(|push| {
         push.token_file.iter().chain(push.oidc.iter().map(|oidc| &oidc.jwks_file))
