@@ -5,9 +5,9 @@
 //! * [`run`]: live: the kernel's flow tables (`host`) and what routers send (`intake`); `signals` end it.
 //!   [`mode`]: what is different about files; `end`: the same for both.
 //! * [`replay`]: capture files; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
-//!   [`devices`]: what is configured of routers. [`cloud`]: flow logs of clouds in files.
+//!   [`devices`]: what is configured of routers. [`cloud`]: flow logs of clouds in files, and while they come; [`ingest`]: those that are pushed.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
-//! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`reconfigure`]: reloads.
+//! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`web`]: what HTTP servers share. [`reconfigure`]: reloads.
 //! * [`doctor`]: what host, kernel and user allow, before anything starts.
 //! * [`privilege`]: what the agent gives up once it has started.
 //! * [`service`]: what systemd hears of the agent. [`status`]: what became of every packet and record. [`logging`]: the log.
@@ -19,6 +19,8 @@ pub mod control;
 pub mod devices;
 pub mod doctor;
 pub mod exports;
+#[expect(clippy::disallowed_types, reason = "edge: sockets")]
+pub mod ingest;
 pub mod inspect;
 pub mod logging;
 pub mod mode;
@@ -32,6 +34,8 @@ pub mod service;
 pub mod status;
 pub mod stock;
 pub mod text;
+#[expect(clippy::disallowed_types, reason = "edge: sockets")]
+pub mod web;
 
 mod end;
 mod host;

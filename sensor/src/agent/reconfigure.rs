@@ -22,6 +22,7 @@ use super::{
     cloud::follow::Clouds,
     config::{Config, context::ContextConfig, diff::Diff},
     host::capture,
+    ingest::{self, IngestControl},
     inspect::{self, Contents},
     intake::Sockets,
     inventories::Watch,
@@ -91,6 +92,8 @@ pub struct Rooms {
     pub plant: Arc<Plant>,
     /// Cloud flow logs that are followed.
     pub clouds: Clouds,
+    /// Where some of them are pushed to.
+    pub ingest: Option<IngestControl>,
     /// What routers send.
     pub intake: Sockets,
     /// Packets of this host; none where the agent was started without any.
@@ -103,6 +106,7 @@ struct Ready {
     contents: Contents,
     outputs: PreparedOutputs,
     intake: intake::Change,
+    ingest: ingest::Change,
     capture: Option<capture::Change>,
 }
 
@@ -207,13 +211,14 @@ impl Reconfiguration {
         let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
         let intake = self.rooms.intake.prepare(&config).map_err(NotOpened)?;
         capabilities::born(Role::Files, || self.rooms.clouds.prepare(&config))??;
+        let ingest = capabilities::born(Role::Files, || ingest::Change::prepare(&config))??;
         let capture = self.rooms.capture.as_ref();
         let capture =
             capture.map(|capture| capture.prepare(&self.in_force, &config)).transpose()?;
         // The last: what has been started here is used.
         let prepare = || self.rooms.plant.prepare(&config);
         let outputs = capabilities::born(Role::Files, prepare)??;
-        Ok(Ready { config, contents, outputs, intake, capture })
+        Ok(Ready { config, contents, outputs, intake, ingest, capture })
     }
 
     fn refuse(&self, error: &anyhow::Error) -> Answer {
@@ -226,15 +231,19 @@ impl Reconfiguration {
     }
 
     fn put_in_force(&mut self, ready: Ready, now: u64, start: Instant) -> Answer {
-        let Ready { config, contents, outputs, intake, capture } = ready;
+        let Ready { config, contents, outputs, intake, ingest, capture } = ready;
         let Diff { applied, .. } = Diff::between(&self.in_force, &config);
         let Diff { restart, .. } = Diff::between(&self.started, &config);
-        let Rooms { plant, clouds, intake: sockets, capture: packets } = &self.rooms;
+        let Rooms { plant, clouds, ingest: pushed, intake: sockets, capture: packets } =
+            &self.rooms;
         let outputs = plant.swap(outputs);
         let Renewal { policies, changed, pause } = plant.reload(&config, contents, now);
         sockets.apply(intake);
         if let (Some(packets), Some(change)) = (packets, capture) {
             packets.apply(change);
+        }
+        if let Some(pushed) = pushed {
+            pushed.apply(ingest);
         }
         clouds.apply(&config);
         logging::set_level(config.log.level);

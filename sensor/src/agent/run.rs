@@ -20,6 +20,7 @@ use super::{
     },
     end::end,
     host::capture::{self, Capture},
+    ingest::{self, Ingest},
     inspect::Contents,
     intake::Intake,
     logging,
@@ -44,6 +45,7 @@ struct Watched<'a> {
     capture: Option<&'a mut Capture>,
     intake: &'a mut Intake,
     clouds: &'a Clouds,
+    ingest: Option<&'a Ingest>,
     plant: &'a Plant,
     /// Somebody wants it to go on, whoever reads what it prints.
     duties: bool,
@@ -52,7 +54,10 @@ struct Watched<'a> {
 /// Whether there is something to do besides printing: datagrams to forward, metrics to serve, a service manager that would take the
 /// end for the wish of somebody.
 fn has_duties(config: &Config) -> bool {
-    config.metrics.is_some() || !config.intake.forwards.is_empty() || service::is_managed()
+    config.metrics.is_some()
+        || config.ingest.is_some()
+        || !config.intake.forwards.is_empty()
+        || service::is_managed()
 }
 
 /// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `contents` is
@@ -78,6 +83,7 @@ pub fn run(
         (Signals::new()?, capture::prepare(object, config)?)
     };
     let opened = control::open(config)?;
+    let pushed = ingest::open(config)?;
     // From here on every thread that starts is in the sandbox; what takes a capability stays with this one.
     let privileges = privilege::reduce(config)?;
     let start = || Plant::start(config, filter, contents, Mode::Live, shown);
@@ -85,16 +91,20 @@ pub fn run(
     let mut intake = Intake::start(config, &plant)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &plant)).transpose()?;
     let clouds = Clouds::start(config, &plant)?;
+    let serve = || pushed.map(|opened| opened.serve(clouds.hub())).transpose();
+    let ingest = capabilities::born(Role::Files, serve)??;
     // What hooks there were before has been named.
     capabilities::kept(Role::Lead);
     let changing = reconfigure::Rooms {
         plant: plant.clone(),
         clouds: clouds.clone(),
+        ingest: ingest.as_ref().map(Ingest::control),
         intake: intake.sockets(),
         capture: capture.as_ref().map(Capture::control),
     };
     let mut reload = Reload::new(config, changing, privileges.clone());
-    let rooms = rooms(capture.as_ref(), (&intake, &clouds), &plant, &reload, &privileges);
+    let rooms =
+        rooms(capture.as_ref(), (&intake, &clouds, ingest.as_ref()), &plant, &reload, &privileges);
     let observer = Arc::new(Observer::new(rooms));
     let serve = || opened.serve(observer.clone(), plant.clone());
     let (control, mut asked) = capabilities::born(Role::Files, serve)??;
@@ -103,6 +113,7 @@ pub fn run(
         capture: capture.as_mut(),
         intake: &mut intake,
         clouds: &clouds,
+        ingest: ingest.as_ref(),
         plant: &plant,
         duties,
     };
@@ -124,6 +135,11 @@ pub fn run(
     end(plant, duties, |status| {
         let captured = capture.map_or(Ok(()), |capture| capture.stop(status));
         status.intake = intake.stop();
+        // Senders get no answers any more, and make their requests again; what was read is known then.
+        if let Some(ingest) = ingest {
+            status.ingest = Some(ingest.control().report());
+            ingest.stop();
+        }
         clouds.stop();
         status.followed = clouds.report();
         captured.and(ended)
@@ -133,7 +149,7 @@ pub fn run(
 /// Where the sections of a snapshot come from.
 fn rooms(
     capture: Option<&Capture>,
-    (intake, clouds): (&Intake, &Clouds),
+    (intake, clouds, ingest): (&Intake, &Clouds, Option<&Ingest>),
     plant: &Arc<Plant>,
     reload: &Reload,
     privileges: &Privileges,
@@ -147,6 +163,9 @@ fn rooms(
     rooms.push(Box::new(move |status| status.intake = report()));
     let clouds = clouds.clone();
     rooms.push(Box::new(move |status| status.followed = clouds.report()));
+    if let Some(control) = ingest.map(Ingest::control) {
+        rooms.push(Box::new(move |status| status.ingest = Some(control.report())));
+    }
     let plant = plant.clone();
     rooms.push(Box::new(move |status| plant.report(status)));
     rooms
@@ -253,7 +272,7 @@ async fn wait(
     service: &mut Service,
     duration: Option<Duration>,
 ) -> anyhow::Result<()> {
-    let Watched { capture, intake, clouds, plant, duties } = watched;
+    let Watched { capture, intake, clouds, ingest, plant, duties } = watched;
     let mut unread = false;
     let pulse = capture.as_ref().map(|capture| capture.pulse());
     let Requests { signals, reloads } = requests;
@@ -309,6 +328,9 @@ async fn wait(
                 intake.check()?;
                 if clouds.is_broken() {
                     anyhow::bail!("a thread that follows cloud flow logs has ended");
+                }
+                if ingest.is_some_and(Ingest::is_broken) {
+                    anyhow::bail!("the thread that takes pushed flow logs has ended");
                 }
                 if plant.is_pointless() && !duties {
                     return Ok(());

@@ -11,9 +11,9 @@ use flate2::bufread::MultiGzDecoder;
 use super::meter::Meter;
 
 /// RFC 1952 section 2.3.1.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// RFC 8878 section 3.1.1.
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+pub const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Stands for standard input.
 pub const STDIN: &str = "-";

@@ -18,7 +18,10 @@ use sensor_core::{
 use sensor_wire::cloud::{aws::layout::Layout, decoder::Hints, flows::Profile, format::Format};
 
 use self::store::{Keys, Store};
-use super::faults::Faults;
+use super::{
+    faults::Faults,
+    push::{self, Push, PushConfig},
+};
 
 table! {
     /// `[[cloud]]`
@@ -39,6 +42,8 @@ table! {
         queue: Option<String> = None;
         /// How long behind the date in its name an object may appear.
         late: Duration = Duration::from_hours(1);
+        /// How it is pushed to `[ingest]`, at `/ingest/` and its name.
+        push: Option<Push> = None;
         /// Format of its objects; none for what each begins with.
         format: Option<String> = None;
         /// AWS: the fields of the log, where no line of its objects names them.
@@ -96,6 +101,8 @@ pub enum Place {
     },
     /// Object storage.
     Store(Store),
+    /// It is pushed to `[ingest]`.
+    Push(PushConfig),
 }
 
 /// What is read when a log is followed for the first time.
@@ -127,7 +134,11 @@ pub fn resolve(list: &[Setting<Cloud>], faults: &mut Faults) -> Vec<CloudConfig>
     for cloud in list {
         let raw = &cloud.value;
         let (format, hints) = format(raw, faults);
-        let begin = begin(&raw.begin, faults);
+        let begin = match raw.push.is_given() {
+            // What is pushed is new, whenever that is.
+            true => Begin::All,
+            false => begin(&raw.begin, faults),
+        };
         let poll = Duration::from_secs(1)..=Duration::from_hours(1);
         let poll = faults.in_range(&raw.poll, "cloud.poll", poll);
         let silent = Duration::ZERO..=Duration::from_hours(24 * 366);
@@ -183,6 +194,19 @@ fn name(cloud: &Setting<Cloud>, faults: &mut Faults) -> Option<String> {
 
 fn place(cloud: &Setting<Cloud>, poll: Duration, faults: &mut Faults) -> Option<Place> {
     let raw = &cloud.value;
+    if let Some(push) = &raw.push.value {
+        let unused = [
+            ("folder", raw.folder.is_given()),
+            ("url", raw.url.is_given()),
+            ("poll", raw.poll.is_given()),
+            ("begin", raw.begin.is_given()),
+        ];
+        for (name, _) in unused.into_iter().filter(|(_, given)| *given) {
+            let found = format!("remove it, or `{name}`");
+            faults.report(&raw.push, "cloud.push", &format!("excludes `{name}`"), &found);
+        }
+        return push::resolve(&raw.push, push, faults).map(Place::Push);
+    }
     let folder = &raw.folder;
     let keys = Keys {
         url: &raw.url,
@@ -199,9 +223,11 @@ fn place(cloud: &Setting<Cloud>, poll: Duration, faults: &mut Faults) -> Option<
             faults.report(folder, "cloud", "has both `folder` and `url`", "remove one of them");
             None
         }
+        // What is wrong with it has been reported.
+        (false, false) if raw.push.is_given() => None,
         (false, false) => {
             let found = "add url = \"s3://BUCKET/PREFIX\", or folder = \"/var/lib/flowlogs\"";
-            faults.report(cloud, "cloud", "needs a `url` or a `folder`", found);
+            faults.report(cloud, "cloud", "needs a `url`, a `folder` or `push`", found);
             None
         }
         (true, false) => folder.value.clone().map(|root| Place::Folder { root, poll }),
@@ -285,7 +311,7 @@ mod tests {
             (Begin::Within(Duration::from_hours(24)), Some(Format::Aws))
         );
         assert_eq!((b.state.as_path(), b.profile.tags.len()), (Path::new("/s"), 1));
-        let Place::Folder { root, poll } = &b.place else { panic!("a folder") };
+        let Place::Folder { root, poll } = &b.place else { panic!("{:?}", b.place) };
         assert_eq!((root.as_path(), *poll), (Path::new("/g"), Duration::from_secs(30)));
         assert!(b.hints.layout.is_some() && c.begin == Begin::All);
         assert_eq!(b.silent_after, Some(Duration::from_hours(1)));
@@ -304,8 +330,8 @@ mod tests {
         let expected = [
             "`cloud` needs a `name`",
             "`cloud.name` must be up to 64 letters, digits, `-`, `_` or `.`",
-            "`cloud` needs a `url` or a `folder`",
-            "`cloud.format` must be a format of flow logs: aws",
+            "`cloud` needs a `url`, a `folder` or `push`",
+            "`cloud.format` must be a format of flow logs: aws, azure, ibm, gcp, oci",
             "`cloud.layout` must name the fields of the log",
             "`cloud.begin` must be \"now\", \"all\" or a duration such as \"24h\"",
             "`cloud.poll` must lie between 1s and 1h",

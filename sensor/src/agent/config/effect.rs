@@ -22,7 +22,7 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 28] = [
+pub const TABLE: [(&str, Effect); 30] = [
     ("capture", Restart),
     ("capture.interfaces", Applied),
     ("capture.interval", Applied),
@@ -40,6 +40,8 @@ pub const TABLE: [(&str, Effect); 28] = [
     ("device", Applied),
     ("forward", Applied),
     ("cloud", Applied),
+    ("ingest", Applied),
+    ("ingest.listen", Restart),
     ("policies", Applied),
     ("hits", Applied),
     ("labels", Applied),

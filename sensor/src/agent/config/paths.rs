@@ -36,7 +36,7 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 32] = [
+const TABLE: [(&str, Access); 36] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
@@ -50,6 +50,10 @@ const TABLE: [(&str, Access); 32] = [
     ("cloud.folder", List),
     ("cloud.state", File),
     ("cloud.credentials_file", Read),
+    ("cloud.push.token_file", Read),
+    ("cloud.push.jwks_file", Read),
+    ("ingest.certificate", Read),
+    ("ingest.key", Read),
     ("policies.paths", Read),
     ("hits.basic_auth_file", Read),
     ("hits.bearer_file", Read),

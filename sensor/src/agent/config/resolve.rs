@@ -17,6 +17,7 @@ use super::{
     faults::Faults,
     flow, forward,
     hits::{self, HitsConfig},
+    ingest::{self, IngestConfig},
     intake, ipfix_file, listen,
     lists::{self, ListFiles},
     log::{self, LogConfig},
@@ -50,6 +51,8 @@ pub struct Config {
     pub intake: Options,
     /// Flow logs of clouds that are followed.
     pub clouds: Vec<CloudConfig>,
+    /// Where some of them are pushed to.
+    pub ingest: Option<IngestConfig>,
     /// Which policies are asked.
     pub policies: PoliciesConfig,
     /// Where hits of policies go.
@@ -130,6 +133,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         ipfix_file: ipfix_file::resolve(&sections.ipfix_file, &mut faults),
         intake: intake::resolve(&sections.intake.value, listeners, devices, forwards, &mut faults),
         clouds: cloud::resolve(&sections.cloud.value, &mut faults),
+        ingest: ingest::resolve(&sections.ingest.value, &sections.cloud.value, &mut faults),
         policies: policies::resolve(&sections.policies.value),
         hits: hits::resolve(&sections.hits.value, overrides, &mut faults),
         context: context::resolve(sections, &mut faults),

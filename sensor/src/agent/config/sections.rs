@@ -18,9 +18,9 @@ use toml::{Spanned, de::DeValue};
 use super::{
     capture::Capture, cloud::Cloud, collector::Collector, control::Control, device::Device,
     engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo, hits::Hits,
-    intake::Intake, interface::Interface, ipfix_file::IpfixFile, labels::Labels, listen::Listen,
-    log::Log, metrics::Metrics, networks::Networks, policies::Policies, reputation::Reputation,
-    security::Security, tag::Tag,
+    ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile, labels::Labels,
+    listen::Listen, log::Log, metrics::Metrics, networks::Networks, policies::Policies,
+    reputation::Reputation, security::Security, tag::Tag,
 };
 
 table! {
@@ -50,6 +50,8 @@ table! {
         forward: Vec<Setting<Forward>> = Vec::new();
         /// Flow logs of clouds that are followed; one `[[cloud]]` each.
         cloud: Vec<Setting<Cloud>> = Vec::new();
+        /// Where flow logs are pushed to.
+        ingest: Ingest = Ingest::default();
         /// Which policies are asked.
         policies: Policies = Policies::default();
         /// Where hits of policies are sent; one `[[hits]]` each.

@@ -5,7 +5,7 @@
 //!
 //! * [`observer`]: what is known of the agent at a moment. `steady`: figures that must not fall.
 //! * `socket`: the Unix socket; [`endpoint`]: the TCP endpoint with its token and TLS.
-//! * `serve`: connections; `limit`: how many; `timed`: their time limits. `routes`: what can be asked, `answer`: in which form;
+//! * `serve`: connections, within bounds. `routes`: what can be asked, `answer`: in which form;
 //!   `tap`: live flows. `agent`: what requests reach.
 
 pub mod endpoint;
@@ -13,13 +13,11 @@ pub mod observer;
 
 mod agent;
 mod answer;
-mod limit;
 mod routes;
 mod serve;
 mod socket;
 mod steady;
 mod tap;
-mod timed;
 
 use std::{sync::Arc, thread::JoinHandle};
 

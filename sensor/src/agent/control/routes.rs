@@ -16,15 +16,17 @@ use tokio::sync::{mpsc::error::TrySendError, oneshot};
 use super::{
     agent::Agent,
     answer::{Parameters, TEXT, answer, json, refusal},
-    endpoint::TokenFile,
     observer::Seen,
     tap,
 };
-use crate::agent::status::{
-    condition::Condition,
-    document::Document,
-    metrics::{View, exposition},
-    screen,
+use crate::agent::{
+    status::{
+        condition::Condition,
+        document::Document,
+        metrics::{View, exposition},
+        screen,
+    },
+    web::token::TokenFile,
 };
 
 /// Says in an answer of `/v1/status` whether the agent is healthy: `ok` or `failing`.

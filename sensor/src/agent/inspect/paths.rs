@@ -12,12 +12,15 @@ use super::writable;
 use crate::{
     agent::{
         cloud::follow::store,
-        config::{Config, cloud::Place, control::ControlConfig},
-        control::{
-            self,
-            endpoint::{self, EndpointError},
+        config::{
+            Config,
+            cloud::Place,
+            control::ControlConfig,
         },
+        control::{self, endpoint},
+        ingest,
         mode::Mode,
+        web::endpoint::EndpointError,
     },
     export::{
         hits::{
@@ -65,6 +68,17 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
         let files: Vec<_> = metrics.token_file.iter().chain(tls).cloned().collect();
         usable(&files, || told(endpoint::check(metrics), EndpointError::file))
     });
+    let pushed = config.clouds.iter().filter_map(|cloud| match &cloud.place {
+        Place::Push(push) => Some(push),
+        _ => None,
+    });
+    let secrets = pushed.flat_map(|push| {
+        push.token_file.iter().chain(push.oidc.iter().map(|oidc| &oidc.jwks_file))
+    });
+    let tls = config.ingest.iter().flat_map(|ingest| &ingest.tls);
+    let tls = tls.flat_map(|(certificate, key)| [certificate, key]);
+    let files: Vec<_> = tls.chain(secrets).cloned().collect();
+    let ingest = usable(&files, || told(ingest::check(config), EndpointError::file));
     let outputs = config.hits.outputs.iter();
     let outputs = outputs
         .map(|output| usable(&files_of(output), || told(hits::check(output), HitsError::file)));
@@ -80,7 +94,7 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
             })
         }))
     });
-    collectors.chain(listeners).chain(metrics).chain(outputs).chain(stores).flatten()
+    collectors.chain(listeners).chain(metrics).chain([ingest]).chain(outputs).chain(stores).flatten()
 }
 
 fn told<T, E: fmt::Display>(

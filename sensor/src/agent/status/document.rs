@@ -9,6 +9,7 @@ use super::{
     condition::{Condition, Reason},
     host::{Interface, Table},
     losses::Losses,
+    pushed::{self, IngestRow},
     rates::Rates,
     summary,
 };
@@ -37,6 +38,8 @@ pub struct Document {
     pub listeners: Vec<Listener>,
     pub devices: Top<Device>,
     pub clouds: Vec<CloudRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingest: Option<IngestRow>,
     pub sinks: Vec<Output>,
     pub hits: Vec<Output>,
     pub policies: Top<PolicyRow>,
@@ -299,6 +302,7 @@ impl Document {
             listeners: listeners(status),
             devices: devices(status),
             clouds: clouds::rows(&status.followed),
+            ingest: pushed::row(status),
             sinks: status.sinks.iter().map(|sink| Output::of(sink, |flows| flows.flows)).collect(),
             hits: status.hits.iter().map(|sink| Output::of(sink, |hits| *hits)).collect(),
             policies: policies(&engine.policies),

@@ -23,6 +23,7 @@ pub mod host;
 pub mod losses;
 pub mod metrics;
 pub mod process;
+pub(super) mod pushed;
 pub mod rates;
 pub(super) mod screen;
 pub mod span;
@@ -44,7 +45,7 @@ use serde::{Serialize, Serializer};
 pub use self::figures::Count;
 
 use self::{agent::Agent, cloud::Cloud, exports::Exports, figures::seconds, host::Host};
-use super::{cloud::follow::figures::Followed, mode::Mode};
+use super::{cloud::follow::figures::Followed, ingest::figures::Ingested, mode::Mode};
 use crate::{export::set, intake::report::Report};
 
 /// Everything at one moment. A section of a room that does not run is `None`. Figures only grow, except those named as
@@ -63,6 +64,8 @@ pub struct Status {
     pub cloud: Option<Cloud>,
     /// Flow logs of clouds that are followed.
     pub followed: Vec<Followed>,
+    /// Requests of those that are pushed.
+    pub ingest: Option<Ingested>,
     /// What routers send.
     pub intake: Option<Report>,
     /// The flow cache, where packets are counted.

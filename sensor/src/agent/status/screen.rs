@@ -8,6 +8,7 @@ use std::{
 use super::{
     document::{Document, Health, Kernel, Output, PinsRow},
     host::gaps,
+    pushed::IngestRow,
     span::{clock_offset, span},
 };
 use crate::export::log::line::octets;
@@ -26,6 +27,7 @@ pub fn text(document: &Document) -> String {
     screen.engine(document);
     screen.intake(document);
     screen.clouds(document);
+    screen.pushed(document);
     screen.outputs("sinks", "flow records", &document.sinks);
     screen.outputs("hits", "hits", &document.hits);
     screen.policies(document);
@@ -272,6 +274,13 @@ impl Screen {
         let mut heading = "clouds";
         for each in &document.clouds {
             self.row(std::mem::take(&mut heading), plain(&each.line()));
+        }
+    }
+
+    fn pushed(&mut self, document: &Document) {
+        let mut heading = "pushed";
+        for line in document.ingest.iter().flat_map(IngestRow::lines) {
+            self.row(std::mem::take(&mut heading), plain(&line));
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
     Count, Frames, Lost, Policy, Sink, Status, clouds,
     host::{Drain, Host, gaps},
     losses::Losses,
+    pushed,
 };
 use crate::{
     agent::{cloud, exports, intake},
@@ -36,6 +37,7 @@ pub fn text(status: &Status) -> String {
         text.push_str(&cloud::ledger::text(logs));
     }
     text.push_str(&clouds::text(&status.followed));
+    text.push_str(&pushed::text(status));
     if let Some(report) = &status.intake {
         text.push_str(&intake::summary::text(report));
     }

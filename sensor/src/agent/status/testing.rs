@@ -19,6 +19,7 @@ use crate::{
     agent::{
         cloud::follow::figures::{Followed, FollowedLog, ObjectCounts},
         host::coverage::{self, Passed},
+        ingest::figures::{Connections, Ingested, Requests},
     },
     intake::report::{DeviceReport, ForwardReport, ListenerReport, Report, Skipped},
 };
@@ -145,6 +146,17 @@ fn followed() -> Followed {
     }
 }
 
+fn ingest() -> Ingested {
+    let requests =
+        Requests { accepted: 20, duplicate: 2, handshake: 1, event: 3, refused: 4, octets: 9000 };
+    Ingested {
+        sources: [("production".to_owned(), requests)].into(),
+        refused: [("unauthorized", 3), ("too_large", 1), ("no_source", 2)].into(),
+        connections: Connections { accepted: 12, too_many: 1, no_tls: 5, broken: 4 },
+        under_way: 2,
+    }
+}
+
 /// A snapshot that has everything.
 pub fn status() -> Status {
     let flows = |flows| Flows { flows, packets: 10 * flows, octets: 1000 * flows };
@@ -183,6 +195,7 @@ pub fn status() -> Status {
         host: Some(host()),
         intake: Some(intake()),
         followed: vec![followed()],
+        ingest: Some(ingest()),
         cache: Some(Cache { active: 42, evicted: 3 }),
         engine: super::Engine {
             waiting: Waiting { queued_batches: 2, queued: 512, capacity: 262_144 },

@@ -69,6 +69,17 @@ pub struct Described {
     pub profile: Profile,
 }
 
+impl Described {
+    /// What an object is called in messages, and by formats that take its name for that of its log. Where the prefix ends with no
+    /// slash, objects have numbers instead of names, each another: all of them are of one log, which has the name of the source.
+    pub fn shown(&self, object: &str) -> String {
+        match self.prefix.ends_with('/') {
+            true => format!("{}{object}", self.prefix),
+            false => self.prefix.clone(),
+        }
+    }
+}
+
 /// The decoding of one source.
 pub struct Decoding<O> {
     pub(super) described: Arc<Described>,

@@ -49,6 +49,7 @@ use crate::{
             Config,
             cloud::{CloudConfig, Place},
         },
+        ingest::{Pushed, hub::Hub},
         plant::Plant,
         privilege::capabilities::{self, Role},
     },
@@ -64,6 +65,8 @@ struct Shared {
     running: Mutex<Vec<Running>>,
     /// Figures by name, also of what a reload has ended.
     figures: Mutex<BTreeMap<String, Arc<Figures>>>,
+    /// Where objects are pushed to.
+    hub: Hub,
 }
 
 /// A source that is followed.
@@ -73,9 +76,9 @@ struct Running {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What finds the objects of a place, and what stands before their names in messages.
-fn source_of(place: &Place) -> (Box<dyn ObjectSource>, String) {
-    match place {
+/// What finds the objects of a source, and what stands before their names in messages.
+fn source_of(config: &CloudConfig, hub: &Hub) -> (Box<dyn ObjectSource>, String) {
+    match &config.place {
         Place::Folder { root, poll } => {
             let prefix = format!("{}/", root.display());
             (Box::new(Folder::new(root.clone(), *poll)), prefix)
@@ -86,6 +89,11 @@ fn source_of(place: &Place) -> (Box<dyn ObjectSource>, String) {
                 None => Box::new(store::Followed::new(store.clone())),
             };
             (source, store.root())
+        }
+        Place::Push(push) => {
+            let name = &config.name;
+            let pushed = Pushed::new(hub, name, push.clone(), config.format);
+            (Box::new(pushed), format!("/ingest/{name}"))
         }
     }
 }
@@ -100,6 +108,7 @@ impl Clouds {
             plant: Mutex::new(Some(plant.clone())),
             running: Mutex::default(),
             figures: Mutex::default(),
+            hub: Hub::default(),
         };
         let clouds = Self(Arc::new(shared));
         for cloud in &config.clouds {
@@ -110,7 +119,7 @@ impl Clouds {
 
     fn follow(&self, config: &CloudConfig) -> anyhow::Result<()> {
         let now = clock::now();
-        let (source, prefix) = source_of(&config.place);
+        let (source, prefix) = source_of(config, &self.0.hub);
         let silence = Silence::new(config.silent_after, now);
         let mut all = self.0.figures.lock().unpoisoned();
         let figures = match all.get(&config.name) {
@@ -172,6 +181,15 @@ impl Clouds {
             // The figures have the reason, and so has the log.
             let _ = self.follow(cloud);
         }
+        let is_pushed = |cloud: &CloudConfig| matches!(cloud.place, Place::Push(_));
+        let pushed = config.clouds.iter().filter(|cloud| is_pushed(cloud));
+        let is_configured = |name: &str| pushed.clone().any(|cloud| cloud.name == name);
+        self.0.hub.forget(is_configured);
+    }
+
+    /// Where objects are pushed to.
+    pub fn hub(&self) -> &Hub {
+        &self.0.hub
     }
 
     /// How every source stands.
@@ -213,6 +231,7 @@ fn shown(config: &CloudConfig) -> String {
             Some(queue) => format!("{store} by {queue}"),
             None => store.to_string(),
         },
+        Place::Push(push) => format!("/ingest/{} ({})", config.name, push.protocol.name()),
     }
 }
 

@@ -140,7 +140,7 @@ impl<'a> Task<'a> {
                 }));
             };
             let place = place(all, format, described);
-            let shown = format!("{}{}", described.prefix, object.name);
+            let shown = described.shown(&object.name);
             let decoder = Decoder::new(format, &shown, &described.hints);
             open.mark = (*from > 0).then(|| all[place].mark());
             open.decoder = Some((decoder, place));

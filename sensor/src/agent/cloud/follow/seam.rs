@@ -134,9 +134,31 @@ impl Desk {
         }
     }
 
+    /// Hands an object over if there is room for it.
+    ///
+    /// # Errors
+    /// True where there is none; false when whoever decodes has ended, or is to end.
+    pub fn try_hand(&self, handed: Handed) -> Result<(), bool> {
+        if self.stop.is_asked() {
+            return Err(false);
+        }
+        self.objects.try_send(handed).map_err(|error| matches!(error, TrySendError::Full(_)))
+    }
+
     /// Where the source counts what only it knows.
     pub fn figures(&self) -> &Figures {
         &self.figures
+    }
+}
+
+#[cfg(test)]
+impl Desk {
+    /// A desk that hands over to `objects`, for a source of which `state` was read.
+    pub fn of_test(objects: SyncSender<Handed>, state: State) -> Self {
+        let silence = super::silence::Silence::new(None, 0);
+        let figures = Figures::new("test", "memory".to_owned(), silence);
+        let (state, stop) = (Arc::new(Mutex::new(state)), Stop::default());
+        Self { objects, state, figures: Arc::new(figures), stop }
     }
 }
 

@@ -6,8 +6,9 @@ use super::holder::Holder;
 use crate::{
     agent::{
         config::Config,
-        control::{SocketError, endpoint, trial_of_socket},
+        control::{SocketError, trial_of_socket},
         inspect::writable::{self, Place},
+        web::endpoint,
     },
     intake::{self, options::Transport},
 };
@@ -15,7 +16,7 @@ use crate::{
 /// All of them.
 #[derive(Debug, Default)]
 pub struct SocketFacts {
-    /// `[[listen]]`, and `[metrics]`.
+    /// `[[listen]]`, `[metrics]` and `[ingest]`.
     pub ports: Vec<Port>,
     /// Octets that receive buffers are to hold.
     pub wanted: u64,
@@ -68,9 +69,13 @@ pub fn gather(config: &Config) -> SocketFacts {
         let trial = endpoint::trial(metrics.address).map(|()| None);
         port(format!("metrics on {}", metrics.address), metrics.address, false, trial)
     });
+    let pushed = config.ingest.iter().map(|ingest| {
+        let trial = endpoint::trial(ingest.address).map(|()| None);
+        port(format!("ingest on {}", ingest.address), ingest.address, false, trial)
+    });
     let limit = fs::read_to_string("/proc/sys/net/core/rmem_max");
     SocketFacts {
-        ports: listeners.chain(metrics).collect(),
+        ports: listeners.chain(metrics).chain(pushed).collect(),
         wanted: config.intake.receive_buffer as u64,
         limit: limit.ok().and_then(|text| text.trim().parse().ok()),
         control: config.control.socket.as_ref().map(|path| ControlFacts {

@@ -2,7 +2,7 @@
 //! (OpenMetrics) and `docs/metrics.md` are made of it.
 //!
 //! * [`metric`]: what a metric is, and its samples. [`table`]: all of them;
-//!   `cloud`, `engine`, `health`, `host`, `intake`, `outputs`, `process`: the rows of the table, by subject.
+//!   `cloud`, `engine`, `health`, `host`, `ingest`, `intake`, `outputs`, `process`: the rows of the table, by subject.
 //! * [`exposition`]: how they are written. `page`: how they are documented.
 //!
 //! The number of time series is bounded: what a label may say is bounded by the configuration, or else by [`MOST`] values of
@@ -19,6 +19,7 @@ mod cloud;
 mod engine;
 mod health;
 mod host;
+mod ingest;
 mod intake;
 mod outputs;
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! The table of all metrics.
 
-use super::{cloud, engine, health, host, intake, metric::Metric, outputs, process};
+use super::{cloud, engine, health, host, ingest, intake, metric::Metric, outputs, process};
 
 /// The table: every metric that there is, in the order of the exposition.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
-    let sections: [&'static [Metric]; 7] = [
+    let sections: [&'static [Metric]; 8] = [
         process::ROWS,
         health::ROWS,
         host::ROWS,
         intake::ROWS,
         cloud::ROWS,
+        ingest::ROWS,
         engine::ROWS,
         outputs::ROWS,
     ];

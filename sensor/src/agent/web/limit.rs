@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a client reads that is turned away, whatever it has asked.
-pub(super) const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
+pub const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
     retry-after: 1\r\nconnection: close\r\ncontent-length: 47\r\n\r\ntoo many clients at once; try again in a second";
 
 /// Clients of one listener.
-pub(super) struct Limit {
+pub struct Limit {
     of: &'static str,
     most: usize,
     permits: Arc<Semaphore>,
@@ -17,13 +17,13 @@ pub(super) struct Limit {
 
 impl Limit {
     /// At most `most` clients of what the configuration calls `of`.
-    pub(super) fn new(of: &'static str, most: usize) -> Self {
+    pub fn new(of: &'static str, most: usize) -> Self {
         let permits = Arc::new(Semaphore::new(most));
         Self { of, most, permits }
     }
 
     /// A place for one more client, as long as the permit lasts; none where all are taken.
-    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+    pub fn admit(&self) -> Option<OwnedSemaphorePermit> {
         let permit = self.permits.clone().try_acquire_owned().ok();
         if permit.is_none() {
             tracing::warn!(key = self.of, most = self.most, "too many clients: one is turned away");

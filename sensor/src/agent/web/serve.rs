@@ -1,0 +1,137 @@
+//! Connections: how long, how large. A client that exceeds a bound is disconnected.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
+    sync::OwnedSemaphorePermit,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    limit::{BUSY, Limit},
+    timed::Timed,
+};
+
+/// After a connection could not be accepted: descriptors may be short for a while.
+pub const RESPITE: Duration = Duration::from_millis(100);
+/// Octets of a request's head at most.
+const HEAD: usize = 16 << 10;
+/// Headers of a request at most.
+const HEADERS: usize = 64;
+
+/// How long the parts of a connection may take.
+#[derive(Debug)]
+pub struct Bounds {
+    /// Within this time a client sends the head of a request, and of the next where there may be several.
+    pub head: Duration,
+    /// Within this time TLS is agreed on.
+    pub handshake: Duration,
+    /// So long a client may take nothing of an answer.
+    pub stalled: Duration,
+    /// A connection over TCP lasts so long at most.
+    pub lasts: Option<Duration>,
+    /// Whether there may be several requests.
+    pub keep_alive: bool,
+}
+
+/// What became of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is served.
+    Accepted,
+    /// There were too many.
+    TurnedAway,
+    /// It spoke no TLS, or none that we do, or too slowly.
+    NoTls,
+    /// It was served, and ended with an error: a head that was no HTTP, too large or too late, or a client that went away.
+    Broken,
+}
+
+/// Serves the connections of `listener`, each with the `router` for its peer, by TLS where `tls` gives one, and tells `outcome` what becomes of each.
+pub async fn accept(
+    listener: TcpListener,
+    tls: impl Fn() -> Option<TlsAcceptor>,
+    router: impl Fn(SocketAddr) -> Router,
+    limit: &Limit,
+    bounds: &'static Bounds,
+    outcome: impl Fn(Outcome) + Clone + Send + 'static,
+) {
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(_) => {
+                sleep(RESPITE).await;
+                continue;
+            }
+        };
+        let tls = tls();
+        let Some(permit) = limit.admit() else {
+            outcome(Outcome::TurnedAway);
+            if tls.is_none() {
+                turn_away(stream).await;
+            }
+            continue;
+        };
+        let (router, outcome) = (router(peer), outcome.clone());
+        let served = async move {
+            match tls {
+                None => {
+                    outcome(Outcome::Accepted);
+                    if !connection(stream, router, bounds, permit).await {
+                        outcome(Outcome::Broken);
+                    }
+                }
+                Some(tls) => match timeout(bounds.handshake, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => {
+                        outcome(Outcome::Accepted);
+                        if !connection(stream, router, bounds, permit).await {
+                            outcome(Outcome::Broken);
+                        }
+                    }
+                    _ => outcome(Outcome::NoTls),
+                },
+            }
+        };
+        match bounds.lasts {
+            Some(lasts) => drop(tokio::spawn(timeout(lasts, served))),
+            None => drop(tokio::spawn(served)),
+        }
+    }
+}
+
+/// Says that there are too many clients. The buffer of a new connection is empty, so this takes no time.
+pub async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
+    let _ = timeout(RESPITE, stream.write_all(BUSY)).await;
+}
+
+/// Answers requests; the permit is for as long as that takes. False where it ends with an error.
+pub async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    bounds: &'static Bounds,
+    permit: OwnedSemaphorePermit,
+) -> bool {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head)
+        .keep_alive(bounds.keep_alive)
+        .max_buf_size(HEAD)
+        .max_headers(HEADERS)
+        .serve_connection(
+            TokioIo::new(Timed::new(stream, bounds.stalled)),
+            TowerToHyperService::new(router),
+        );
+    // Clients go away as they like.
+    let ended = connection.await;
+    drop(permit);
+    ended.is_ok()
+}
