@@ -11,7 +11,11 @@ use sensor_core::flow::{
     source::SourceId,
 };
 
-use super::{ledger::Ledger, names::Names};
+use super::{
+    double::{Repeats, Reporting},
+    ledger::Ledger,
+    names::Names,
+};
 
 /// The addresses of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +116,16 @@ pub struct Flows {
     ready: Vec<FlowBatch>,
     names: Names,
     sources: Sources,
+    repeats: Repeats,
+    /// Rows of the record at hand.
+    pushed: Pushed,
+}
+
+/// Rows of a record.
+#[derive(Clone, Copy, Default)]
+struct Pushed {
+    kept: bool,
+    left_out: bool,
 }
 
 impl Flows {
@@ -124,7 +138,19 @@ impl Flows {
             ready: Vec::new(),
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
+            repeats: Repeats::default(),
+            pushed: Pushed::default(),
         }
+    }
+
+    /// Leaves out, from now on, what is logged more than once. Nothing is left out before this is said.
+    pub fn set_reporting(&mut self, reporting: Reporting) {
+        self.repeats.set(reporting);
+    }
+
+    /// Keys of [`Double::Match`](super::double::Double) that had to be forgotten for others: what repeats them has stayed.
+    pub fn forgotten(&self) -> u64 {
+        self.repeats.forgotten()
     }
 
     /// The cloud.
@@ -163,9 +189,27 @@ impl Flows {
         })
     }
 
-    /// Appends a row, and counts it for its source.
+    /// Counts the record of `source` whose rows have been pushed since [`Self::begin`]: as a duplicate where every row of it
+    /// repeats another one, else as one that became flows.
+    #[inline(always)]
+    pub fn end(&mut self, source: u32) {
+        let Pushed { kept, left_out } = std::mem::take(&mut self.pushed);
+        let ledger = self.sources.ledger(source);
+        ledger.records += 1;
+        if left_out && !kept {
+            ledger.duplicates += 1;
+        } else {
+            ledger.flows += 1;
+        }
+    }
+
+    /// Appends a row, and counts it for its source, unless it is one to leave out ([`Self::set_reporting`]).
     #[inline(always)]
     pub fn push(&mut self, record: &Record) {
+        if !self.repeats.keep_all() && self.is_repeated(record) {
+            return;
+        }
+        self.pushed.kept = true;
         let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
         let has_ports = protocol::has_ports(record.protocol);
         for (column, is_told) in [
@@ -193,9 +237,21 @@ impl Flows {
         }
     }
 
+    #[inline(never)]
+    fn is_repeated(&mut self, record: &Record) -> bool {
+        let point = self.names.tables().0.get(record.point.0);
+        let is_repeated = self.repeats.is_repeated(record, point);
+        if is_repeated {
+            self.sources.ledger(record.point.1).repeated += 1;
+            self.pushed.left_out = true;
+        }
+        is_repeated
+    }
+
     /// To be called before each record: numbers of names that were given out for the one before may be forgotten.
     #[inline(always)]
     pub fn begin(&mut self) {
+        self.pushed = Pushed::default();
         if self.names.are_many() {
             self.end_names();
         }
@@ -205,17 +261,18 @@ impl Flows {
     #[cold]
     fn end_names(&mut self) {
         let Self { v4, v6, ready, names, sources, .. } = self;
-        for batch in v4.0.iter_mut().chain(&mut v6.0) {
+        for batch in v4.0.iter_mut().rev().chain(v6.0.iter_mut().rev()) {
             hand_over(batch, ready, sources, names);
         }
         names.renew();
+        self.repeats.forget_points();
     }
 
     /// Hands the batches that are full to `sink`, with `all` those that hold anything.
     pub fn take(&mut self, all: bool, sink: impl FnMut(FlowBatch)) {
         let Self { v4, v6, ready, names, sources, .. } = self;
         if all {
-            for batch in v4.0.iter_mut().chain(&mut v6.0) {
+            for batch in v4.0.iter_mut().rev().chain(v6.0.iter_mut().rev()) {
                 hand_over(batch, ready, sources, names);
             }
         }

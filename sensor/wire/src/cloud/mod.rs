@@ -3,7 +3,7 @@
 //! * [`mod@format`]: which format an object has, by its first octets. [`decoder`]: an object in any of them; what the readers of
 //!   files and buckets call.
 //! * [`flows`]: the batches being filled, and one row's worth of them: what every provider's module writes to. [`names`]: texts
-//!   and observation points, numbered.
+//!   and observation points, numbered. [`double`]: what is logged more than once.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
 //! * [`aws`]: VPC and transit gateway flow logs as text.
@@ -13,6 +13,7 @@
 
 pub mod aws;
 pub mod decoder;
+pub mod double;
 pub mod flows;
 pub mod format;
 pub mod ledger;
