@@ -1,6 +1,7 @@
 //! The stock library through the real detector: its own tests, an hour in which nothing is wrong, and real captures.
 
 mod benign;
+mod cloud;
 #[path = "../corpora/mod.rs"]
 mod corpora;
 mod corpus;
