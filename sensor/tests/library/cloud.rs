@@ -1,6 +1,6 @@
 //! The stock library on flow logs of clouds: what each policy sees there of what its own tests show it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, env, fs, path::Path};
 
 use sensor_core::{
     flow::batch::Source,
@@ -58,6 +58,8 @@ fn sight(policy: &Policy, cases: &[Case], cloud: Source) -> Sight {
     let outcomes: Vec<_> =
         told.map(|case| testcase::run(&case, std::slice::from_ref(policy))).collect();
     match () {
+        // About sources of other kinds.
+        () if outcomes.is_empty() => Sight::Nothing,
         () if outcomes.iter().all(|outcome| outcome.passed) => Sight::All,
         () if outcomes.iter().any(|outcome| !outcome.fired.is_empty()) => Sight::Part,
         () => Sight::Nothing,
@@ -102,32 +104,74 @@ fn asked(policy: &Policy, cloud: Source) -> BTreeSet<&'static str> {
     asked
 }
 
+const CATALOGUE: &str = "docs/stock-policies.md";
+const BEGIN: &str = "<!-- clouds: written by the test `the_table_of_clouds_is_fresh` -->\n";
+const END: &str = "<!-- end of clouds -->\n";
+
 #[test]
-fn survey() {
-    for seen in all() {
-        println!("{:40} {:?} {:?}", seen.policy, seen.by, seen.lacking);
+fn the_table_of_clouds_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(CATALOGUE);
+    let catalogue = fs::read_to_string(&path).expect("the document can be read");
+    let (head, rest) = catalogue.split_once(BEGIN).expect("the place of the table");
+    let (_, tail) = rest.split_once(END).expect("the end of the table");
+    let fresh = format!("{head}{BEGIN}{}{END}{tail}", table());
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &fresh).expect("the catalogue can be written");
+    } else {
+        assert!(catalogue == fresh, "sensor/{CATALOGUE}: run with UPDATE_EXPECT=1 to rewrite it");
     }
 }
+
+fn table() -> String {
+    let (whole, less): (Vec<Seen>, Vec<Seen>) =
+        all().into_iter().partition(|seen| seen.by == [Sight::All; CLOUDS.len()]);
+    let blind = less.iter().filter(|seen| seen.by == [Sight::Nothing; CLOUDS.len()]).count();
+    let names: Vec<_> = whole.iter().map(|seen| format!("`{}`", seen.policy)).collect();
+    let mut text = format!(
+        "\n{} policies see in all these logs what they see elsewhere, {} in some of them or less, {blind} nothing.\n\n\
+         | policy | AWS | Azure, IBM | Oracle | Google | asks for what some of these logs do not tell |\n|---|---|---|---|---|---|\n",
+        whole.len(),
+        less.len() - blind,
+    );
+    for Seen { policy, by, lacking } in &less {
+        let marks = by.map(|sight| match sight {
+            Sight::All => "all",
+            Sight::Part => "part",
+            Sight::Nothing => "-",
+        });
+        let lacking: Vec<_> = lacking.iter().map(|name| format!("`{name}`")).collect();
+        let why = if lacking.is_empty() {
+            "another kind of source".to_owned()
+        } else {
+            lacking.join(", ")
+        };
+        text += &format!("| `{policy}` | {} | {why} |\n", marks.join(" | "));
+    }
+    text + &format!("\nAll, everywhere: {}.\n\n", names.join(", "))
+}
+
+/// Begins the line of a test file that says why near misses are none where a cloud tells less of them.
+const TOLD_LESS: &str = "# In flow logs fires: ";
 
 #[test]
 fn what_is_no_case_elsewhere_is_none_in_a_cloud() {
     let mut failures = String::new();
-    for (policy, cases) in tested() {
+    for (file, (policy, cases)) in stock::tests().iter().zip(tested()) {
+        let own = std::slice::from_ref(&policy);
+        let mut fired = String::new();
         for cloud in CLOUDS {
-            for case in cases.iter().filter(|case| case.is_silent()) {
-                let Some(told) = case.in_log_of(cloud) else { continue };
-                let outcome = testcase::run(&told, std::slice::from_ref(&policy));
+            let silent = cases.iter().filter(|case| case.is_silent());
+            for case in silent.filter_map(|case| case.in_log_of(cloud)) {
+                let outcome = testcase::run(&case, own);
                 if !outcome.passed {
-                    failures += &format!(
-                        "{} by {}: {}\n{}",
-                        policy.summary.name,
-                        cloud.name(),
-                        case.name,
-                        outcome.difference
-                    );
+                    let (name, difference) = (&case.name, &outcome.difference);
+                    fired += &format!("  by {}: {name}\n{difference}", cloud.name());
                 }
             }
         }
+        if fired.is_empty() == file.text.contains(TOLD_LESS) {
+            failures += &format!("{}:\n{fired}", policy.summary.name);
+        }
     }
-    assert!(failures.is_empty(), "{failures}");
+    assert!(failures.is_empty(), "fires, or is said to:\n{failures}");
 }

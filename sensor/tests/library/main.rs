@@ -15,6 +15,7 @@ mod ordinary;
 mod scanner;
 mod threads;
 mod traffic;
+mod vpc;
 
 use sensor_core::{
     enrich::{active::ActiveContext, enricher::Enricher},
