@@ -29,11 +29,12 @@ pub enum Sight {
     Nothing,
 }
 
-/// What a policy sees where, and the fields that it asks for and that no log tells.
+/// What a policy sees where, and why that is not all: the fields that it asks for and that some of the logs do not tell, or
+/// another reason.
 pub struct Seen {
     pub policy: String,
     pub by: [Sight; CLOUDS.len()],
-    pub lacking: BTreeSet<&'static str>,
+    pub why: String,
 }
 
 fn stem(file: &PolicyFile) -> &str {
@@ -70,31 +71,47 @@ fn sight(policy: &Policy, cases: &[Case], cloud: Source) -> Sight {
 pub fn all() -> Vec<Seen> {
     let seen = tested().into_iter().map(|(policy, cases)| {
         let by = CLOUDS.map(|cloud| sight(&policy, &cases, cloud));
-        let mut lacking = BTreeSet::new();
-        for (cloud, sight) in CLOUDS.into_iter().zip(by) {
-            if sight == Sight::All {
-                continue;
-            }
-            let asked = asked(&policy, cloud);
-            for case in cases.iter().filter(|case| !case.is_silent()) {
-                let Some(there) = case.in_log_of(cloud) else { continue };
-                let there = there.told();
-                lacking.extend(
-                    case.told()
-                        .into_iter()
-                        .filter(|name| asked.contains(name) && !there.contains(name)),
-                );
-            }
-        }
-        Seen { policy: policy.summary.name.clone(), by, lacking }
+        let less = CLOUDS.into_iter().zip(by).filter(|(_, sight)| *sight != Sight::All);
+        let less: Vec<Source> = less.map(|(cloud, _)| cloud).collect();
+        Seen { policy: policy.summary.name.clone(), by, why: why(&policy, &cases, &less) }
     });
     seen.collect()
 }
 
-/// The fields that a policy asks for.
-fn asked(policy: &Policy, cloud: Source) -> BTreeSet<&'static str> {
+/// Why these clouds show a policy less.
+fn why(policy: &Policy, cases: &[Case], less: &[Source]) -> String {
+    let asked = asked(policy);
+    let (mut lacking, mut is_told, mut is_logged) = (BTreeSet::new(), false, false);
+    for cloud in less {
+        for case in cases.iter().filter(|case| !case.is_silent()) {
+            let Some(there) = case.in_log_of(*cloud) else { continue };
+            is_told = true;
+            let there = there.told();
+            if !there.is_empty() {
+                is_logged = true;
+                let told = case.told();
+                lacking
+                    .extend(told.difference(&there).filter(|name| asked.contains(*name)).copied());
+            }
+        }
+    }
+    let lacking: Vec<_> = lacking.iter().map(|name| format!("`{name}`")).collect();
+    match () {
+        () if !lacking.is_empty() => lacking.join(", "),
+        () if less.is_empty() => String::new(),
+        () if !is_told => "sources of another kind".to_owned(),
+        () if !is_logged => "flows that are not logged".to_owned(),
+        () if less == [Source::Gcp] => {
+            "counts of a few packets, or small ones of octets".to_owned()
+        }
+        () => "what its query says of the kind of source".to_owned(),
+    }
+}
+
+/// The fields that a policy asks for, anywhere.
+fn asked(policy: &Policy) -> BTreeSet<&'static str> {
     let mut asked = BTreeSet::new();
-    if let Some(query) = policy.search.of(cloud) {
+    for query in Source::ALL.into_iter().filter_map(|source| policy.search.of(source)) {
         query.for_each_subject(&mut |subject| {
             if let Subject::Field(field) = subject {
                 asked.insert(field.name);
@@ -129,22 +146,16 @@ fn table() -> String {
     let names: Vec<_> = whole.iter().map(|seen| format!("`{}`", seen.policy)).collect();
     let mut text = format!(
         "\n{} policies see in all these logs what they see elsewhere, {} in some of them or less, {blind} nothing.\n\n\
-         | policy | AWS | Azure, IBM | Oracle | Google | asks for what some of these logs do not tell |\n|---|---|---|---|---|---|\n",
+         | policy | AWS | Azure, IBM | Oracle | Google | asks for what these logs do not tell |\n|---|---|---|---|---|---|\n",
         whole.len(),
         less.len() - blind,
     );
-    for Seen { policy, by, lacking } in &less {
+    for Seen { policy, by, why } in &less {
         let marks = by.map(|sight| match sight {
             Sight::All => "all",
             Sight::Part => "part",
             Sight::Nothing => "-",
         });
-        let lacking: Vec<_> = lacking.iter().map(|name| format!("`{name}`")).collect();
-        let why = if lacking.is_empty() {
-            "another kind of source".to_owned()
-        } else {
-            lacking.join(", ")
-        };
         text += &format!("| `{policy}` | {} | {why} |\n", marks.join(" | "));
     }
     text + &format!("\nAll, everywhere: {}.\n\n", names.join(", "))

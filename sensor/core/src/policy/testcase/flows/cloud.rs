@@ -22,12 +22,12 @@ impl Draft {
     /// As the log of this cloud tells it; none where it tells nothing of such a flow. `Err` where the flow is one of another
     /// cloud, or of a device that is told of.
     pub fn in_log_of(&self, cloud: Source) -> Result<Option<Self>, Source> {
-        if self.observed_by.is_cloud() {
-            return if self.observed_by == cloud {
-                Ok(Some(self.clone()))
-            } else {
-                Err(self.observed_by)
-            };
+        if self.observed_by == cloud {
+            return Ok(Some(self.clone()));
+        }
+        // What AWS tells without flags the other clouds tell as well.
+        if self.observed_by.is_cloud() && (self.observed_by != Source::Aws || self.flags != 0) {
+            return Err(self.observed_by);
         }
         if self.device.is_some() {
             return Err(self.observed_by);
@@ -67,7 +67,7 @@ impl Draft {
         if cloud == Source::Oracle {
             told.direction = None;
         }
-        if cloud == Source::Gcp {
+        if cloud == Source::Gcp && !self.observed_by.is_cloud() {
             // Estimates, and octets without headers.
             told.octets = self.octets.saturating_sub(self.packets.saturating_mul(HEADERS));
             told.packets = self.packets.saturating_add(ESTIMATED - 1) / ESTIMATED * ESTIMATED;
