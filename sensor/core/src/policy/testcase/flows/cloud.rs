@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn flow(ports: [u16; 2], flags: u16) -> Draft {
-        Draft { ports, flags, ..Draft::default() }
+        Draft { ports, flags, packets: 9, ..Draft::default() }
     }
 
     #[test]
