@@ -371,6 +371,39 @@ fn flows_of_clouds_become_ipfix_and_are_read_again() {
     }
 }
 
+/// Two low ports with each other, from the documentation of NQL.
+const LOW_PORTS: &str = "((protocol == tcp || protocol == udp) && srcport < 1024 && dstport < 1024 && \
+    !(srcport == 0 || dstport == 0 || srcport == 123 || dstport == 123 || (srcport == 67 && dstport == 68) || \
+    (srcport == 68 && dstport == 67) || (srcport == 67 && dstport == 67) || srcport == 137 || dstport == 137 || \
+    srcport == 138 || dstport == 138 || (srcport == 53 || dstport == 53) || (srcport == 514 || dstport == 514)))";
+
+#[test]
+fn a_format_without_ports_is_no_case_of_low_ports() {
+    let ports = [(22, 23), (1023, 0), (443, 50_000), (1023, 1022), (53, 54), (67, 68)];
+    let found = |names: &[&str], query: &str| -> Vec<String> {
+        let log = tempfile::NamedTempFile::with_suffix(".log").expect("a file");
+        let mut text = format!("srcaddr dstaddr protocol end interface-id {}", names.join(" "));
+        for (host, (source, destination)) in ports.iter().enumerate() {
+            let own = |name: &&str| if *name == "srcport" { *source } else { *destination };
+            let values: Vec<String> = names.iter().map(|name| own(name).to_string()).collect();
+            let values = values.join(" ");
+            text = text.trim_end().to_owned();
+            text += &format!("\n10.0.0.9 10.0.0.{host} 6 1718530070 eni-1 {values}");
+        }
+        fs::write(log.path(), text.trim_end().to_owned() + "\n").expect("room");
+        let output = sensor(&["replay", "--format", "json", "--filter", query], &[log.path()]);
+        assert!(output.status.success(), "{}", errors(&output));
+        let address = |flow: &Value| flow["dstip"].as_str().expect("an address").to_owned();
+        lines(&output).iter().map(address).collect()
+    };
+    assert_eq!(found(&["srcport", "dstport"], LOW_PORTS), ["10.0.0.0", "10.0.0.3"]);
+    for names in [&[][..], &["srcport"], &["dstport"]] {
+        assert!(found(names, LOW_PORTS).is_empty(), "{names:?}");
+    }
+    assert!(found(&[], "srcport < 1024 && dstport < 1024").is_empty());
+    assert_eq!(found(&[], "not dstport in (0..65535)").len(), 6);
+}
+
 #[test]
 fn what_is_logged_twice_is_left_out_where_somebody_asks() {
     let from = |ends, way: &str, interface: &str| {

@@ -27,7 +27,7 @@ use sensor_core::flow::{
     protocol,
 };
 
-use super::flows::{Ends, Record};
+use super::record::{Ends, Record};
 
 /// What to do with traffic that is logged more than once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

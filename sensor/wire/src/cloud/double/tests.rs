@@ -11,9 +11,10 @@ use sensor_core::flow::{
 use super::*;
 use crate::cloud::{
     decoder::{Decoder, Hints},
-    flows::{Flows, RecordTexts},
+    flows::Flows,
     format::Format,
     ledger::Ledger,
+    record::RecordTexts,
 };
 
 const MINUTE: u64 = 60_000;
