@@ -371,6 +371,96 @@ fn flows_of_clouds_become_ipfix_and_are_read_again() {
     }
 }
 
+/// Two low ports with each other, from the documentation of NQL.
+const LOW_PORTS: &str = "((protocol == tcp || protocol == udp) && srcport < 1024 && dstport < 1024 && \
+    !(srcport == 0 || dstport == 0 || srcport == 123 || dstport == 123 || (srcport == 67 && dstport == 68) || \
+    (srcport == 68 && dstport == 67) || (srcport == 67 && dstport == 67) || srcport == 137 || dstport == 137 || \
+    srcport == 138 || dstport == 138 || (srcport == 53 || dstport == 53) || (srcport == 514 || dstport == 514)))";
+
+#[test]
+fn a_format_without_ports_is_no_case_of_low_ports() {
+    let ports = [(22, 23), (1023, 0), (443, 50_000), (1023, 1022), (53, 54), (67, 68)];
+    let found = |names: &[&str], query: &str| -> Vec<String> {
+        let log = tempfile::NamedTempFile::with_suffix(".log").expect("a file");
+        let mut text = format!("srcaddr dstaddr protocol end interface-id {}", names.join(" "));
+        for (host, (source, destination)) in ports.iter().enumerate() {
+            let own = |name: &&str| if *name == "srcport" { *source } else { *destination };
+            let values: Vec<String> = names.iter().map(|name| own(name).to_string()).collect();
+            let values = values.join(" ");
+            text = text.trim_end().to_owned();
+            text += &format!("\n10.0.0.9 10.0.0.{host} 6 1718530070 eni-1 {values}");
+        }
+        fs::write(log.path(), text.trim_end().to_owned() + "\n").expect("room");
+        let output = sensor(&["replay", "--format", "json", "--filter", query], &[log.path()]);
+        assert!(output.status.success(), "{}", errors(&output));
+        let address = |flow: &Value| flow["dstip"].as_str().expect("an address").to_owned();
+        lines(&output).iter().map(address).collect()
+    };
+    assert_eq!(found(&["srcport", "dstport"], LOW_PORTS), ["10.0.0.0", "10.0.0.3"]);
+    for names in [&[][..], &["srcport"], &["dstport"]] {
+        assert!(found(names, LOW_PORTS).is_empty(), "{names:?}");
+    }
+    assert!(found(&[], "srcport < 1024 && dstport < 1024").is_empty());
+    assert_eq!(found(&[], "not dstport in (0..65535)").len(), 6);
+}
+
+#[test]
+fn what_is_logged_twice_is_left_out_where_somebody_asks() {
+    let from = |ends, way: &str, interface: &str| {
+        record(ends, [50_000, 443], 4, 0, "2")
+            .replace(" ingress ", &format!(" {way} "))
+            .replace(" eni-01 ", &format!(" {interface} "))
+    };
+    let (inside, outside) = (["10.0.0.5", "10.0.1.80"], ["198.51.100.7", "10.0.1.80"]);
+    let text = [
+        HEADING.to_owned(),
+        from(inside, "egress", "eni-05"),
+        from(inside, "ingress", "eni-80"),
+        from(outside, "ingress", "eni-80"),
+    ]
+    .concat();
+    let (_folder, log) = bucket(&text);
+    let interfaces = |arguments: &[&str], files: &[&Path]| -> Vec<String> {
+        let output = sensor(arguments, files);
+        assert!(output.status.success(), "{}", errors(&output));
+        let name = |flow: &Value| flow["interfaceid"].as_str().expect("a name").to_owned();
+        lines(&output).iter().map(name).collect()
+    };
+    let all = ["eni-05", "eni-80", "eni-80"];
+    let configuration = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
+    fs::write(configuration.path(), "networks.external = ['10.0.0.0/24']\n").expect("room");
+    let configured = configuration.path().to_str().expect("UTF-8");
+    for verb in ["decode", "replay"] {
+        let files = [log.as_path()];
+        assert_eq!(interfaces(&[verb], &files), all);
+        assert_eq!(interfaces(&[verb, "--double", "keep"], &files), all);
+        for mode in ["one-side", "match"] {
+            assert_eq!(interfaces(&[verb, "--double", mode], &files), ["eni-05", "eni-80"]);
+        }
+        let outside = ["--double", "one-side", "--config", configured];
+        let printed = if verb == "replay" { &["--print", "flows"][..] } else { &[] };
+        assert_eq!(interfaces(&[&[verb], &outside[..], printed].concat(), &files), all);
+    }
+    // Read twice: half of what one file keeps.
+    let copy = tempfile::NamedTempFile::with_suffix(".log").expect("a file");
+    fs::write(copy.path(), &text).expect("room");
+    let twice = [copy.path(), copy.path()];
+    assert_eq!(interfaces(&["decode", "--double", "match"], &twice).len(), 2);
+    let ledger = sensor(&["decode", "--ledger", "--double", "match"], &twice);
+    let text = String::from_utf8_lossy(&ledger.stdout);
+    for line in [
+        "= flows                                  2 records",
+        "+ duplicates                             4 records",
+        "2 flows in one direction each; 4 left out, as logged twice",
+        "balanced",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let capture = sensor(&["replay", "--as", "traffic", "--double", "match"], &[copy.path()]);
+    assert_eq!(capture.status.code(), Some(64));
+    assert!(errors(&capture).contains("--double applies to flow logs of clouds"));
+}
+
 #[test]
 fn what_is_no_log_in_a_folder_is_named_and_counted_and_the_rest_is_read() {
     let (folder, path) = bucket(&record(["198.51.100.7", "10.0.0.5"], [40_000, 443], 9, 0, "19"));

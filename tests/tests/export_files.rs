@@ -9,7 +9,7 @@ use sensor::export::{
         rotated::{RotatedFile, Rotation},
     },
     ipfix::options::{Destination, ExportTime, FileOptions, IpfixOptions},
-    log::FlowLog,
+    log::{FlowLog, lots::LotFile},
     sink::Sink,
 };
 use sensor_core::flow::interfaces::SharedInterfaces;
@@ -162,7 +162,7 @@ fn a_flow_log_on_a_full_disk_has_whole_records_and_as_many_as_it_counts() -> Res
     }
     let disk = SmallDisk::new("256k")?;
     let path = disk.path().join("flows.json");
-    let file = RotatedFile::open(path.clone(), None, Arc::default())?;
+    let file = LotFile::open(&path, || RotatedFile::open(path.clone(), None, Arc::default()))?;
     let log = FlowLog::to_file(file, SharedInterfaces::default(), 1 << 20)?;
     let offer = |seeds: std::ops::Range<u32>| {
         seeds.for_each(|seed| assert!(log.offer(&flows::ipv4(seed, 1000))));
@@ -189,7 +189,8 @@ fn a_flow_log_is_rotated_and_opened_anew_and_counts_what_it_deletes() -> Result<
     let rotation =
         Rotation { max_size: 200_000, max_age: None, keep: 50, max_total: Some(1_000_000) };
     let reopen = Arc::<Reopen>::default();
-    let file = RotatedFile::open(path.clone(), Some(rotation), reopen.clone())?;
+    let file =
+        LotFile::open(&path, || RotatedFile::open(path.clone(), Some(rotation), reopen.clone()))?;
     let log = FlowLog::to_file(file, SharedInterfaces::default(), 1 << 20)?;
     for seed in 0..10 {
         log.offer(&flows::ipv4(seed, 1000));

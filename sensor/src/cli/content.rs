@@ -1,11 +1,18 @@
 //! The flags that say what files hold.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use super::exit::Failure;
-use crate::agent::cloud::{self, Format, Hints, Input, Layout};
+use crate::agent::{
+    cloud::{self, Double, Format, Hints, Input, Layout, Reporting},
+    config::context::ContextConfig,
+    inspect,
+};
 
 /// What files to replay hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,17 +56,28 @@ pub struct CloudArgs {
     /// Fields of an AWS flow log whose lines nothing names, in their order: 'version account-id ...'
     #[arg(long, help_heading = "Input", value_name = "FIELDS", value_parser = Layout::parse)]
     pub layout: Option<Layout>,
+
+    /// What to do with traffic that flow logs of clouds tell more than once: keep it all; keep one-side, of what internal
+    /// addresses send what their own interfaces logged; or match, what was seen first [default: keep]
+    #[arg(long, help_heading = "Input", value_name = "MODE", value_parser = double())]
+    pub double: Option<Double>,
+}
+
+fn double() -> impl TypedValueParser<Value = Double> {
+    PossibleValuesParser::new(Double::ALL.map(Double::name))
+        .try_map(|name| Double::from_name(&name).ok_or("no such mode"))
 }
 
 impl CloudArgs {
     /// How `files` are to be read as flow logs of clouds; none where they are none.
     ///
     /// # Errors
-    /// The layout of a log is given for what is none.
+    /// Something that only such logs have is given for what is none.
     pub fn input(
         &self,
         content: Option<Content>,
         files: &[PathBuf],
+        context: &ContextConfig,
     ) -> anyhow::Result<Option<Input>> {
         let format = match content {
             Some(content) => content.cloud(),
@@ -70,10 +88,20 @@ impl CloudArgs {
                 let fault = "--layout applies to flow logs of AWS: add --as aws or remove it";
                 return Err(Failure::usage(fault).into());
             }
+            if self.double.is_some() {
+                let fault = "--double applies to flow logs of clouds: add --as cloud or remove it";
+                return Err(Failure::usage(fault).into());
+            }
             return Ok(None);
         };
         // Only AWS has layouts, and without names of fields nothing else tells that it is one.
         let format = format.or(self.layout.is_some().then_some(Format::Aws));
-        Ok(Some(Input { format, hints: Hints { layout: self.layout.clone() } }))
+        let reporting = Reporting {
+            // Of files, people want to see what is in them.
+            double: self.double.unwrap_or(Double::Keep),
+            internal: Arc::new(inspect::context::internal_networks(context)),
+            own: None,
+        };
+        Ok(Some(Input { format, hints: Hints { layout: self.layout.clone() }, reporting }))
     }
 }

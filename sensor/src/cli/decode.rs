@@ -134,7 +134,7 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
     }
     // Its faults are told whatever the files hold.
     let config = config::load(args.config.as_deref(), &Overrides::default())?;
-    if let Some(input) = args.cloud.input(args.content, &args.files)? {
+    if let Some(input) = args.cloud.input(args.content, &args.files, &config.context)? {
         if args.options || args.inner_headers || args.out_counters.is_some() {
             let fault = "--options, --inner-headers and --out-counters apply to exports of routers";
             return Err(Failure::usage(fault).into());

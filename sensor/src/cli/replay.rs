@@ -68,7 +68,7 @@ fn run(
     let query = args.flows.filter.as_deref();
     let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
     let (filter, files) = (filter.as_ref(), &args.files);
-    if let Some(input) = args.cloud.input(args.content, files)? {
+    if let Some(input) = args.cloud.input(args.content, files, &config.context)? {
         return cloud::replay::replay(config, filter, contents, files, shown, input);
     }
     if args.content == Some(Content::Exports) {

@@ -9,6 +9,7 @@ use std::{
 use sensor_core::flow::batch::FlowBatch;
 use sensor_wire::cloud::{
     decoder::{Decoder, Hints, Table, is_table},
+    double::Reporting,
     flows::Flows,
     format::{ENOUGH, Format},
 };
@@ -66,6 +67,7 @@ pub fn format(path: &Path) -> Option<Format> {
 pub struct Objects {
     format: Option<Format>,
     hints: Hints,
+    reporting: Reporting,
     /// What each cloud tells.
     pub flows: Vec<Flows>,
     /// Objects so far.
@@ -75,9 +77,9 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Of this format, or of those that their first octets tell.
-    pub fn new(format: Option<Format>, hints: Hints) -> Self {
-        Self { format, hints, flows: Vec::new(), count: 0, skipped: Vec::new() }
+    /// Of this format, or of those that their first octets tell; without what `reporting` leaves out.
+    pub fn new(format: Option<Format>, hints: Hints, reporting: Reporting) -> Self {
+        Self { format, hints, reporting, flows: Vec::new(), count: 0, skipped: Vec::new() }
     }
 
     /// Reads an object; `each` gets its flows, and may end it.
@@ -163,7 +165,9 @@ impl Objects {
         let source = format.source();
         let known = self.flows.iter().position(|flows| flows.cloud() == source);
         known.unwrap_or_else(|| {
-            self.flows.push(Flows::new(source));
+            let mut flows = Flows::new(source);
+            flows.set_reporting(self.reporting.clone());
+            self.flows.push(flows);
             self.flows.len() - 1
         })
     }
@@ -228,7 +232,7 @@ mod tests {
     const LINE: &str = "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 40 1431280876 1431280934 ACCEPT OK\n";
 
     fn read(paths: &[PathBuf]) -> (usize, Vec<Result<(), String>>) {
-        let mut objects = Objects::new(None, Hints::default());
+        let mut objects = Objects::new(None, Hints::default(), Reporting::default());
         let (mut rows, mut results) = (0, Vec::new());
         for found in list(paths).expect("folders are readable").files {
             let result = objects.read(&found, &Meter::default(), &mut |batch| {
@@ -309,7 +313,7 @@ mod tests {
         fs::write(at("cut.log.gz"), [zipped(LINE), zipped(LINE)[..20].to_vec()].concat())
             .expect("a file");
         fs::write(at("z.log"), LINE).expect("a file");
-        let mut objects = Objects::new(None, Hints::default());
+        let mut objects = Objects::new(None, Hints::default(), Reporting::default());
         let mut rows = 0;
         for found in list(&[folder.path()]).expect("readable").files {
             let read = objects.read(&found, &Meter::default(), &mut |batch| {

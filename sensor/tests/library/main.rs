@@ -1,6 +1,7 @@
 //! The stock library through the real detector: its own tests, an hour in which nothing is wrong, and real captures.
 
 mod benign;
+mod cloud;
 #[path = "../corpora/mod.rs"]
 mod corpora;
 mod corpus;
@@ -14,6 +15,7 @@ mod ordinary;
 mod scanner;
 mod threads;
 mod traffic;
+mod vpc;
 
 use sensor_core::{
     enrich::{active::ActiveContext, enricher::Enricher},

@@ -117,6 +117,14 @@ impl Sources {
         }));
     }
 
+    /// What is stated of internal networks.
+    pub fn internal_networks(&self) -> impl Iterator<Item = (Prefix, bool)> + '_ {
+        self.statements.iter().filter_map(|statement| match statement.fact {
+            Fact::Internal(internal) => Some((statement.prefix, internal)),
+            _ => None,
+        })
+    }
+
     /// Addresses of this host. Calling this with none says that it has none.
     pub fn local(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
         self.knows_local = true;

@@ -18,6 +18,7 @@
 //! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.
 //! * [`prefetch`]: memory asked for before it is needed. `pages`: large pages.
 //! * [`prefix`]: addresses that share their first bits. [`trie`]: from an address to what is stated about its longest prefix.
+//!   [`networks`]: sets of prefixes.
 
 pub mod addresses;
 pub mod aggregator;
@@ -40,6 +41,7 @@ pub mod key;
 pub mod labels;
 pub mod lot;
 pub mod mac;
+pub mod networks;
 mod packed;
 pub(crate) mod pages;
 pub mod point;

@@ -8,7 +8,7 @@ use crate::agent::status::{cloud::Cloud, losses::Losses};
 
 /// What was read and what came of it, in one line.
 pub fn line(cloud: &Cloud) -> String {
-    let Cloud { objects, skipped, sources, total } = cloud;
+    let Cloud { objects, skipped, sources, total, .. } = cloud;
     let mut text = format!(
         "{}, {} of {}: {}",
         plural(*objects, "file", "files"),
@@ -61,6 +61,13 @@ fn total(cloud: &Cloud) -> String {
     for (why, count) in &cloud.skipped {
         let _ = writeln!(text, "  {:<26} {count:>15} files", format!("skipped, {why}"));
     }
+    if cloud.forgotten != 0 {
+        let _ = writeln!(
+            text,
+            "  {} forgotten for lack of room: repeats of them are not left out",
+            plural(cloud.forgotten, "key", "keys")
+        );
+    }
     for fault in &cloud.total.faults {
         let _ = writeln!(text, "  {fault}");
     }
@@ -98,8 +105,12 @@ fn rows(text: &mut String, ledger: &Ledger) {
     for reason in Reason::ALL {
         row(text, &format!("+ {reason}"), ledger.errors[reason as usize]);
     }
-    if ledger.rows != ledger.flows {
-        let _ = writeln!(text, "  {} in one direction each", plural(ledger.rows, "flow", "flows"));
+    if ledger.rows != ledger.flows || ledger.repeated != 0 {
+        let _ = write!(text, "  {} in one direction each", plural(ledger.rows, "flow", "flows"));
+        text.push_str(&match ledger.repeated {
+            0 => "\n".to_owned(),
+            left_out => format!("; {left_out} left out, as logged twice\n"),
+        });
     }
     if ledger.starts_forgotten != 0 {
         let flows = plural(ledger.starts_forgotten, "flow", "flows");

@@ -10,7 +10,12 @@ pub mod follow;
 pub mod ledger;
 pub mod replay;
 
-pub use sensor_wire::cloud::{aws::layout::Layout, decoder::Hints, format::Format};
+pub use sensor_wire::cloud::{
+    aws::layout::Layout,
+    decoder::Hints,
+    double::{Double, Reporting},
+    format::Format,
+};
 
 use std::{
     ops::ControlFlow,
@@ -38,6 +43,8 @@ pub struct Input {
     pub format: Option<Format>,
     /// What else is known.
     pub hints: Hints,
+    /// What of them is left out, as logged more than once.
+    pub reporting: Reporting,
 }
 
 /// Whether these are flow logs of clouds: nothing else comes in folders, and the first file that holds anything tells the rest

@@ -14,6 +14,7 @@ use sensor_core::{
         import::{self, Printed},
         sources::{Report, Sources},
     },
+    flow::networks::Networks,
 };
 use sensor_kernel::addresses;
 
@@ -90,21 +91,34 @@ impl FileReport {
     }
 }
 
-/// Everything that the configuration names, read; and what became of each file. `local` are the addresses of this host,
-/// where the flows are its own.
-pub fn sources(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Sources, Vec<FileReport>) {
-    let mut sources = Sources::default();
-    let mut reports = Vec::new();
-    sources.bogons();
+/// What `[networks]` says of prefixes.
+fn networks(sources: &mut Sources, config: &ContextConfig) {
     if config.private || !config.internal.is_empty() || !config.internal_as.is_empty() {
         sources.own_networks();
     }
     if config.private {
         sources.private_networks();
     }
-    let networks = sources.source("[networks] of the configuration");
-    sources.internal(networks, &config.internal, true);
-    sources.internal(networks, &config.external, false);
+    let source = sources.source("[networks] of the configuration");
+    sources.internal(source, &config.internal, true);
+    sources.internal(source, &config.external, false);
+}
+
+/// The networks that `[networks]` calls internal, for those who have flows before anybody looks their addresses up. Internal AS
+/// are not among them: which addresses these have only a file tells.
+pub fn internal_networks(config: &ContextConfig) -> Networks {
+    let mut sources = Sources::default();
+    networks(&mut sources, config);
+    Networks::of(sources.internal_networks())
+}
+
+/// Everything that the configuration names, read; and what became of each file. `local` are the addresses of this host,
+/// where the flows are its own.
+pub fn sources(config: &ContextConfig, local: Option<&[IpAddr]>) -> (Sources, Vec<FileReport>) {
+    let mut sources = Sources::default();
+    let mut reports = Vec::new();
+    sources.bogons();
+    networks(&mut sources, config);
     sources.internal_as.clone_from(&config.internal_as);
     if let Some(local) = local {
         sources.local(local.iter().copied());

@@ -12,11 +12,7 @@ use super::writable;
 use crate::{
     agent::{
         cloud::follow::store,
-        config::{
-            Config,
-            cloud::Place,
-            control::ControlConfig,
-        },
+        config::{Config, cloud::Place, control::ControlConfig},
         control::{self, endpoint},
         ingest,
         mode::Mode,
@@ -94,7 +90,13 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
             })
         }))
     });
-    collectors.chain(listeners).chain(metrics).chain([ingest]).chain(outputs).chain(stores).flatten()
+    collectors
+        .chain(listeners)
+        .chain(metrics)
+        .chain([ingest])
+        .chain(outputs)
+        .chain(stores)
+        .flatten()
 }
 
 fn told<T, E: fmt::Display>(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::ensure;
 use sensor_core::flow::source::SourceId;
-use sensor_wire::cloud::ledger::Ledger;
+use sensor_wire::cloud::{flows::Flows, ledger::Ledger};
 use serde::Serialize;
 
 use crate::replay::objects::Objects;
@@ -20,6 +20,8 @@ pub struct Cloud {
     pub sources: Vec<(SourceId, Ledger)>,
     /// All of them together.
     pub total: Ledger,
+    /// Keys of records that had to be forgotten for others, so that what repeats them is not left out.
+    pub forgotten: u64,
 }
 
 impl Cloud {
@@ -37,7 +39,8 @@ impl Cloud {
         for file in &objects.skipped {
             *skipped.entry(file.why.kind()).or_default() += 1;
         }
-        Self { objects: objects.count, skipped, sources, total }
+        let forgotten = objects.flows.iter().map(Flows::forgotten).sum();
+        Self { objects: objects.count, skipped, sources, total, forgotten }
     }
 
     /// # Errors

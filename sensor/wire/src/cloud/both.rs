@@ -50,13 +50,13 @@ pub fn push(
     let is_rejected = record.action == Some(Action::Rejected);
     let is_counted = out.is_some() || back.is_some();
     let is_told = out.are_told() || back.are_told();
-    let ledger = flows.ledger(record.point.1);
-    ledger.records += 1;
+    let source = record.point.1;
     if !is_counted && !is_rejected && (is_told || uncounted == Uncounted::IsNone) {
+        let ledger = flows.ledger(source);
+        ledger.records += 1;
         ledger.without_counts += 1;
         return;
     }
-    ledger.flows += 1;
     record.initiator = Initiator::Source as u8;
     if is_rejected || out.is_some() || !is_counted {
         (record.packets, record.octets) = (out.packets, out.octets);
@@ -81,4 +81,5 @@ pub fn push(
         });
         flows.push(&record);
     }
+    flows.end(source);
 }

@@ -2,103 +2,21 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sensor_common::key::Direction;
 use sensor_core::flow::{
     batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
     columns::Column,
-    device::{Action, Device},
+    device::Device,
     protocol,
     source::SourceId,
 };
 
+pub use super::record::{Ends, Record, RecordTexts, Via};
 use super::{
+    double::{Repeats, Reporting},
     ledger::Ledger,
-    names::{CommonTexts, Names},
+    names::Names,
     underway::Underway,
 };
-
-/// The addresses of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// Source and destination, numbers in host order.
-    V4(u32, u32),
-    /// The same.
-    V6(u128, u128),
-}
-
-/// An address that may be of either family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// A number in host order.
-    V4(u32),
-    /// The same.
-    V6(u128),
-}
-
-/// A flow in one direction, as a log tells it. What is `None`, or 0 where a number stands for something, is not told.
-#[derive(Clone, Copy, Debug)]
-pub struct Record {
-    /// Addresses in the packets.
-    pub ends: Ends,
-    /// Source and destination port. What is not told is 0 of a protocol that has no ports, as everywhere.
-    pub ports: (Option<u16>, Option<u16>),
-    /// IP protocol.
-    pub protocol: u8,
-    /// Packets.
-    pub packets: Option<u64>,
-    /// Octets of the IP packets.
-    pub octets: Option<u64>,
-    /// First packet, milliseconds since the epoch.
-    pub start: Option<u64>,
-    /// Last packet, milliseconds since the epoch.
-    pub end: u64,
-    /// TCP flags, OR-ed.
-    pub tcp_flags: Option<u16>,
-    /// Type of service.
-    pub tos: Option<u8>,
-    /// As the virtual interface sees it.
-    pub direction: Option<Direction>,
-    /// What became of the packets.
-    pub action: Option<Action>,
-    /// The address that stood for the interface's end where the packets had another.
-    pub via: Option<Via>,
-    /// Path on which the flow left.
-    pub traffic_path: u8,
-    /// Version of the log.
-    pub version: u8,
-    /// Who opened the connection, as [`sensor_core::flow::initiator::Initiator`] numbers it.
-    pub initiator: u8,
-    /// Numbers of [`Names::point`]: the point and its source.
-    pub point: (u32, u32),
-    /// Numbers of [`Names::labels`]: of the source and the destination.
-    pub labels: (u32, u32),
-    /// Numbers of [`Names::text`]: rule, reason of rejection, state, encryption, status of the data.
-    pub texts: RecordTexts,
-}
-
-/// Texts of a record by number.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RecordTexts {
-    /// Rule that decided.
-    pub rule: u32,
-    /// Why the flow was rejected.
-    pub reject_reason: u32,
-    /// Part of the flow's life.
-    pub flow_state: u32,
-    /// Encryption on the way.
-    pub encryption: u32,
-    /// Status of the data.
-    pub data_status: u32,
-}
-
-impl RecordTexts {
-    /// By [`CommonProperty`](sensor_core::flow::properties::CommonProperty).
-    #[inline(always)]
-    fn all(&self) -> CommonTexts {
-        let Self { rule, reject_reason, flow_state, encryption, data_status } = *self;
-        [rule, reject_reason, flow_state, encryption, data_status]
-    }
-}
 
 /// What the configuration says of logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,6 +67,16 @@ pub struct Flows {
     names: Names,
     sources: Sources,
     underway: Underway,
+    repeats: Repeats,
+    /// Rows of the record at hand.
+    pushed: Pushed,
+}
+
+/// Rows of a record.
+#[derive(Clone, Copy, Default)]
+struct Pushed {
+    kept: bool,
+    left_out: bool,
 }
 
 impl Flows {
@@ -164,12 +92,24 @@ impl Flows {
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
             underway: Underway::default(),
+            repeats: Repeats::default(),
+            pushed: Pushed::default(),
         }
     }
 
     /// The same, of logs that have this `profile`.
     pub fn with_profile(observed_by: Source, profile: Profile) -> Self {
         Self { profile, ..Self::new(observed_by) }
+    }
+
+    /// Leaves out, from now on, what is logged more than once. Nothing is left out before this is said.
+    pub fn set_reporting(&mut self, reporting: Reporting) {
+        self.repeats.set(reporting);
+    }
+
+    /// Keys of [`Double::Match`](super::double::Double) that had to be forgotten for others: what repeats them has stayed.
+    pub fn forgotten(&self) -> u64 {
+        self.repeats.forgotten()
     }
 
     /// The cloud.
@@ -231,9 +171,27 @@ impl Flows {
         })
     }
 
-    /// Appends a row, and counts it for its source.
+    /// Counts the record of `source` whose rows have been pushed since [`Self::begin`]: as a duplicate where every row of it
+    /// repeats another one, else as one that became flows.
+    #[inline(always)]
+    pub fn end(&mut self, source: u32) {
+        let Pushed { kept, left_out } = std::mem::take(&mut self.pushed);
+        let ledger = self.sources.ledger(source);
+        ledger.records += 1;
+        if left_out && !kept {
+            ledger.duplicates += 1;
+        } else {
+            ledger.flows += 1;
+        }
+    }
+
+    /// Appends a row, and counts it for its source, unless it is one to leave out ([`Self::set_reporting`]).
     #[inline(always)]
     pub fn push(&mut self, record: &Record) {
+        if !self.repeats.keep_all() && self.is_repeated(record) {
+            return;
+        }
+        self.pushed.kept = true;
         let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
         let has_ports = protocol::has_ports(record.protocol);
         for (column, is_told) in [
@@ -268,17 +226,33 @@ impl Flows {
         let Self { v4, v6, ready, names, sources, .. } = self;
         for Open(all) in [v4, v6] {
             all.sort_by_key(|filling| filling.turn);
-            for Filling { batch, turn } in all {
+            for Filling { batch, turn } in all.iter_mut() {
                 hand_over(batch, ready, sources, names);
                 *turn = 0;
             }
+            // The next batches depend on the rows to come alone, and not on those that came before: whoever reads an object again
+            // finds the same ones.
+            all.truncate(1);
+            all[0].batch.untold = 0;
         }
+    }
+
+    #[inline(never)]
+    fn is_repeated(&mut self, record: &Record) -> bool {
+        let point = self.names.tables().0.get(record.point.0);
+        let is_repeated = self.repeats.is_repeated(record, point);
+        if is_repeated {
+            self.sources.ledger(record.point.1).repeated += 1;
+            self.pushed.left_out = true;
+        }
+        is_repeated
     }
 
     /// To be called before each record: numbers of names that were given out for the one before may be forgotten. They are
     /// still the same where this returns the same.
     #[inline(always)]
     pub fn begin(&mut self) -> u64 {
+        self.pushed = Pushed::default();
         if self.names.are_many() {
             self.end_names();
         }
@@ -290,6 +264,7 @@ impl Flows {
     fn end_names(&mut self) {
         self.close();
         self.names.renew();
+        self.repeats.forget_points();
     }
 
     /// The accounts as they stand, for [`Self::rewind`].

@@ -1,5 +1,9 @@
 //! What became of every record of flow logs, by source: records in = records that became flows + windows + records without
 //! counts + duplicates + errors.
+//!
+//! A record that tells both directions becomes two rows, of which one may repeat what another record tells and be left out. It
+//! still became a flow: a record is a duplicate only if all its rows are left out. Rows have an account of their own beside
+//! that of records: those made = those handed on + those left out.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -138,13 +142,15 @@ pub struct Ledger {
     pub records: u64,
     /// Of these, such that became flow records.
     pub flows: u64,
-    /// Flow records made of them: two of a record that tells both directions.
+    /// Flow records handed on: two of a record that tells both directions.
     pub rows: u64,
+    /// Flow records left out, since others tell the same.
+    pub repeated: u64,
     /// Windows without flows, by [`Window`].
     pub windows: [u64; Window::ALL.len()],
     /// Records that say that a flow began, or went on or ended without packets: there is nothing to count.
     pub without_counts: u64,
-    /// Records that repeat another one.
+    /// Records that repeat others with all they tell.
     pub duplicates: u64,
     /// Records that became nothing, by [`Reason`].
     pub errors: [u64; Reason::ALL.len()],
@@ -219,6 +225,7 @@ impl Ledger {
         self.flows += other.flows;
         self.rows += other.rows;
         self.without_counts += other.without_counts;
+        self.repeated += other.repeated;
         self.duplicates += other.duplicates;
         self.starts_forgotten += other.starts_forgotten;
         self.headings += other.headings;

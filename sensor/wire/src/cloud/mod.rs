@@ -2,8 +2,8 @@
 //!
 //! * [`mod@format`]: which format an object has, by its first octets. [`decoder`]: an object in any of them; what the readers of
 //!   files and buckets call.
-//! * [`flows`]: the batches being filled, and one row's worth of them: what every provider's module writes to. [`names`]: texts
-//!   and observation points, numbered.
+//! * [`record`]: a flow as a log tells it. [`flows`]: the batches being filled, and one row's worth of them: what every provider's module writes to. [`names`]: texts
+//!   and observation points, numbered. [`double`]: what is logged more than once.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
 //!   [`underway`]: flows that are told several times. [`both`]: records that tell both directions of a flow.
@@ -19,6 +19,7 @@ pub mod azure;
 pub mod both;
 pub mod columnar;
 pub mod decoder;
+pub mod double;
 pub mod flows;
 pub mod format;
 pub mod gcp;
@@ -28,6 +29,7 @@ pub mod ledger;
 pub mod lines;
 pub mod names;
 pub mod oci;
+pub mod record;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

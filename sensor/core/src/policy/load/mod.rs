@@ -3,6 +3,7 @@
 //! A file is TOML with `[[policy]]` tables, or JSON with Fusion's `traffic_detection_model` objects. Policies without a
 //! fault are there even where others of their file have one; whether that is enough is for the caller to say.
 
+mod by_source;
 mod fusion;
 mod label;
 mod places;

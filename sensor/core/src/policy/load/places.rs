@@ -3,12 +3,12 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
+    by_source,
     raw::{Entries, RawPolicy, Severities, place},
     resolve::severity,
 };
 use crate::{
     diagnostic::{Local, SourceMap},
-    flow::batch::Source,
     nql::typed::Typed,
     policy::{
         exempt::RoleNames,
@@ -36,10 +36,9 @@ impl Placed<'_> {
     ) -> WrittenPolicy {
         let header = region.start..region.start;
         let matches = raw.matches.value.clone().map(|text| self.text(text, place(&raw.matches)));
-        let by_source = raw.match_by.value.0.iter().filter_map(|(name, query)| {
-            let source = Source::ALL.into_iter().find(|source| source.name() == name.value)?;
-            Some((source, self.setting(query)))
-        });
+        let of_names = raw.match_by.value.0.iter();
+        let of_names = of_names.map(|(name, query)| (name.value.as_str(), self.setting(query)));
+        let by_source = by_source::spread(of_names);
         let mut levels = match &raw.severity.value {
             Severities::Thresholds(Entries(entries)) => entries
                 .iter()
@@ -51,7 +50,7 @@ impl Placed<'_> {
         WrittenPolicy {
             header: self.text(String::new(), header),
             matches,
-            by_source: by_source.collect(),
+            by_source,
             discards: raw.discard.value.iter().map(|query| self.setting(query)).collect(),
             levels,
             roles,

@@ -3,16 +3,14 @@
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::{
+    by_source,
     raw::{Entries, RawPolicy, Severities, Texts, at, place, unknown},
     strings::Places,
     written::Words,
 };
 use crate::{
     diagnostic::Diagnostic,
-    flow::{
-        fields::{Field, Kind, OwnedValue, TextRule},
-        source::{FLOW_TYPES, Source},
-    },
+    flow::fields::{Field, Kind, OwnedValue, TextRule},
     nql::{Filter, Options, lists::Lists, literal, typed::Typed},
     policy::{
         alert::{PolicySummary, Severity},
@@ -157,14 +155,17 @@ impl Resolver<'_> {
             .value
             .as_ref()
             .and_then(|text| self.query(&at(text.clone(), place(&raw.matches))).map(&whole));
-        let mut by_source = Vec::new();
+        let mut of_names = Vec::new();
         for (name, query) in &raw.match_by.value.0 {
             let query = self.query(query).map(&whole);
-            match Source::ALL.into_iter().find(|source| source.name() == name.value) {
-                Some(source) => by_source.extend(query.map(|query| (source, query))),
-                None => self.faults.push(unknown("source of flows", name, &FLOW_TYPES)),
+            let known = by_source::names();
+            if known.contains(&name.value.as_str()) {
+                of_names.extend(query.map(|query| (name.value.as_str(), query)));
+            } else {
+                self.faults.push(unknown("source of flows", name, &known));
             }
         }
+        let by_source = by_source::spread(of_names);
         if !raw.matches.is_given() && raw.match_by.value.0.is_empty() && !raw.match_by.is_given() {
             let message = format!("the policy has no `{}`", self.words.matches);
             self.faults.push(Diagnostic::error(message, header.clone()));

@@ -1,6 +1,7 @@
 //! Whole files: what people get wrong, all of it at once, and what is left of the rest.
 
 use super::*;
+use crate::flow::batch::Source;
 
 /// Faults as `file:line:column message: label`.
 fn faults(loaded: &Loaded) -> Vec<String> {
@@ -143,7 +144,7 @@ enabled = false
 description = "d"
 categories = ["t1", "t2"]
 match = 'dstport == 22'
-match_by = { sflow = "dstport == 23", aws = "dstport == 24" }
+match_by = { sflow = "dstport == 23", aws = "dstport == 24", cloud = "dstport == 25" }
 discard = ["srcip == 10.0.0.1", "srcip == 10.0.0.2"]
 track_by = [["srcip", "dstip"], ["dstip"]]
 window = "2h"
@@ -165,7 +166,9 @@ lateness = "1m"
     assert_eq!(policy.levels.len(), 2);
     assert_eq!(policy.levels[0].threshold.text.as_ref(), "count() >= 1");
     assert_eq!((policy.track_by.len(), policy.max_keys), (2, 7));
-    assert_eq!(policy.search.by_source.len(), 2);
+    assert_eq!(policy.search.by_source.len(), 7, "sFlow and six clouds");
+    assert_ne!(policy.search.of(Source::Aws), policy.search.of(Source::Gcp));
+    assert_eq!(policy.search.of(Source::Oracle), policy.search.of(Source::Gcp));
     assert!(policy.clear.is_some());
     assert_eq!((policy.hold, policy.reopen), (30_000, 3_600_000));
 }

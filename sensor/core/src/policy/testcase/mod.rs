@@ -11,7 +11,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 pub use outcome::Outcome;
 pub use run::run;
@@ -23,7 +23,10 @@ use self::{
 };
 use crate::{
     diagnostic::Diagnostic,
-    flow::prefix::{Prefix, prefix},
+    flow::{
+        batch::Source,
+        prefix::{Prefix, prefix},
+    },
     settings::{
         document,
         schema::{Origin, Setting, Value as _},
@@ -52,6 +55,17 @@ impl Case {
             Expected::Fires(fires) => fires == "nothing",
             Expected::Events(events) => events.is_empty(),
         }
+    }
+
+    /// The same flows as the log of a cloud tells them, as far as it does; none where one is of another cloud.
+    pub fn in_log_of(&self, cloud: Source) -> Option<Self> {
+        let told: Result<Vec<_>, _> = self.flows.iter().map(|flow| flow.in_log_of(cloud)).collect();
+        Some(Self { flows: told.ok()?.into_iter().flatten().collect(), ..self.clone() })
+    }
+
+    /// The names of the fields that some flow has a value for.
+    pub fn told(&self) -> BTreeSet<&'static str> {
+        self.flows.iter().flat_map(Draft::told).collect()
     }
 
     /// The other half of each connection alone, of which no event must come.

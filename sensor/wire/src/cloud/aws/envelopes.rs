@@ -230,9 +230,7 @@ impl Envelopes {
         let outcome = record::told(true, &members, &others, self.reader.own(), flows);
         let source = match outcome {
             Outcome::Flow(source) => {
-                let ledger = flows.ledger(source);
-                ledger.records += 1;
-                ledger.flows += 1;
+                flows.end(source);
                 source
             }
             Outcome::Window(source, window) => {

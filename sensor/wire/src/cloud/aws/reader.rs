@@ -81,11 +81,7 @@ impl Reader {
         flows.begin();
         let (account, log) = (name.account.as_str(), name.log.as_str());
         match record::read(layout, line, (account, log), unknown, flows) {
-            Outcome::Flow(source) => {
-                let ledger = flows.ledger(source);
-                ledger.records += 1;
-                ledger.flows += 1;
-            }
+            Outcome::Flow(source) => flows.end(source),
             Outcome::Window(source, window) => flows.ledger(source).window(window),
             Outcome::Error(reason, what) => {
                 let source = source(&mut self.source, name, flows);

@@ -132,11 +132,7 @@ impl Table {
                 None => record::told(layout.has_labels(), &cells, &others, own, flows),
             };
             match outcome {
-                Outcome::Flow(source) => {
-                    let ledger = flows.ledger(source);
-                    ledger.records += 1;
-                    ledger.flows += 1;
-                }
+                Outcome::Flow(source) => flows.end(source),
                 Outcome::Window(source, window) => flows.ledger(source).window(window),
                 Outcome::Error(reason, what) => {
                     flows.ledger(*source).error(reason, object, self.rows, &what.octets());

@@ -132,9 +132,8 @@ fn tell(entry: &Entry<'_>, flows: &mut Flows, end: &mut impl FnMut(Outcome<'_>, 
     }
     match record::read(entry, flows) {
         Ok(source) => {
+            flows.end(source);
             let ledger = flows.ledger(source);
-            ledger.records += 1;
-            ledger.flows += 1;
             record::count_unknown(entry, ledger);
             end(Ok(source), flows);
         }

@@ -116,9 +116,8 @@ fn tell(event: &Event<'_>, flows: &mut Flows, end: &mut impl FnMut(Outcome<'_>, 
     };
     match record::read(&told, flows) {
         Ok(record::Outcome::Flow(source)) => {
+            flows.end(source);
             let ledger = flows.ledger(source);
-            ledger.records += 1;
-            ledger.flows += 1;
             event.unknown.count("", ledger);
             if let Some(content) = within {
                 content.unknown.count("", ledger);

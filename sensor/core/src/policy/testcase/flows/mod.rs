@@ -1,5 +1,6 @@
 //! Flows of a test: names and values become rows of batches.
 
+mod cloud;
 mod columns;
 mod reply;
 mod rows;
@@ -72,6 +73,8 @@ pub struct Draft {
     /// What the cloud says in words.
     properties: CommonProperties,
     received: Option<u64>,
+    /// Columns that the source does not tell besides those that none of its kind does.
+    untold: u128,
     device: Option<Device>,
     has_address: bool,
     repeat: u64,
@@ -107,6 +110,7 @@ impl Default for Draft {
             point: ObservationPoint::default(),
             properties: CommonProperties::default(),
             received: None,
+            untold: 0,
             device: None,
             has_address: false,
             repeat: 1,
@@ -219,6 +223,7 @@ impl Draft {
             }
             "site" => self.device().site = value.shown(),
             "tags" => self.device().tags = texts(value),
+            "untold" => self.untold = untold(&texts(value))?,
             _ => return self.set_other(name, entry),
         }
         Ok(())
@@ -298,7 +303,18 @@ impl Draft {
 const VARIED: [&str; 7] = ["srcip", "dstip", "srcport", "dstport", "packets", "octets", "input"];
 
 /// What an entry may have besides fields.
-const OWN: [&str; 4] = ["repeat", "every", "vary", "labels"];
+const OWN: [&str; 5] = ["repeat", "every", "vary", "labels", "untold"];
+
+/// The columns of these names, which a source may not tell.
+fn untold(names: &[String]) -> Result<u128, String> {
+    let mut untold = 0;
+    for name in names {
+        let mut known = Column::ALL.iter().filter(|column| column.untellable() != 0);
+        let column = known.find(|column| column.name() == name);
+        untold |= column.ok_or_else(|| format!("names `{name}`, which every source tells"))?.bit();
+    }
+    Ok(untold)
+}
 
 /// Sets what hangs on an address; `None` where `attribute` is none of it.
 fn set_profile(

@@ -52,6 +52,7 @@ impl Draft {
             (
                 draft.addresses[0].is_ipv4(),
                 draft.observed_by,
+                draft.untold,
                 draft.device.is_some(),
                 draft.output.is_some(),
                 draft.received.is_some(),
@@ -73,6 +74,7 @@ impl Draft {
             batch.points = Arc::default();
             batch.properties = Arc::default();
         }
+        batch.untold |= self.untold;
         batch
     }
 
