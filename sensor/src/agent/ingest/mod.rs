@@ -37,19 +37,17 @@ use sensor_core::sync::Unpoisoned as _;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use self::{figures::Figures, hub::Hub, server::Server};
+use self::{
+    figures::Figures,
+    hub::Hub,
+    server::{LISTEN, Server, Tls},
+};
 use super::{
     config::{Config, cloud::Place, ingest::IngestConfig},
     web::endpoint::{self, EndpointError},
 };
 
 pub use self::source::Pushed;
-
-/// The key of the address.
-const LISTEN: &str = "ingest.listen";
-
-/// The TLS in force, which a reload may change.
-type Tls = Arc<Mutex<Option<TlsAcceptor>>>;
 
 /// What was opened and is not served yet.
 pub struct Opened {
