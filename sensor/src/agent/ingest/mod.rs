@@ -4,10 +4,10 @@
 //! source (`cloud::follow`), and is answered once the outputs have its records and the state file says so. Whoever pushes
 //! repeats a request that was not answered so; what was read before is known by its name and octets, and not read twice.
 //!
-//! * [`server`]: from a request to its answer. [`guard`]: who may push; [`jwt`]: tokens of Google. [`rate`]: how often.
-//! * [`protocol`]: what is in a request, and what its sender wants to hear. [`inflate`]: compression, within bounds.
-//! * [`hub`]: from requests to sources; [`delivery`]: one object on its way; [`resume`]: what was under way when the agent was
-//!   killed. [`source`]: the side of the source.
+//! * `server`: from a request to its answer. [`guard`]: who may push; `jwt`: tokens of Google. `rate`: how often.
+//! * `protocol`: what is in a request, and what its sender wants to hear. `inflate`: compression, within bounds.
+//! * [`hub`]: from requests to sources; `delivery`: one object on its way; `resume`: what was under way when the agent was
+//!   killed. `source`: the side of the source.
 //! * [`refusal`]: why a request is turned away. [`figures`]: what is counted.
 
 pub mod figures;

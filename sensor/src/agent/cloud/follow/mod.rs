@@ -3,7 +3,7 @@
 //! * [`seam`]: between what finds objects and what decodes them; [`items`]: what they say to each other. [`folder`]: a folder that mirrors a bucket.
 //!   [`store`]: the bucket itself.
 //! * [`decoding`]: the thread that decodes, in lots. [`mod@object`]: one object. [`outlet`]: to the plant.
-//! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`print`]: whether an object has only grown.
+//! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`mod@print`]: whether an object has only grown.
 //! * [`figures`], [`silence`]: what is counted of a source, and whether it has fallen silent.
 //!
 //! Each `[[cloud]]` has three threads: one finds objects, one decodes them, one writes the state.
