@@ -21,7 +21,7 @@ mod tidy;
 mod toolchain;
 mod workspace;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -112,7 +112,11 @@ enum Scene {
     /// Show hits on flow logs of two clouds and on NetFlow of a router, with labels from inventories; no root, no network
     ///
     /// Made objects arrive while the sensor runs. Fails if an expected hit is missing or a ledger does not balance.
-    Cloud,
+    Cloud {
+        /// How long to wait for the hits, in seconds
+        #[arg(long, default_value_t = 30)]
+        patience: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -139,8 +143,12 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Build { release, .. } => drop(build::all(&workspace, release)?),
         Verb::Package { binary } => drop(package::run(&workspace, binary.as_deref())?),
         Verb::Run { arguments } => return run::run(&workspace, &arguments),
-        Verb::Demo { scene: Some(Scene::Cloud), .. } => return demo::cloud::run(&workspace),
-        Verb::Demo { scene: None, duration, flows } => return demo::run(&workspace, duration, flows),
+        Verb::Demo { scene: Some(Scene::Cloud { patience }), .. } => {
+            return demo::cloud::run(&workspace, Duration::from_secs(patience));
+        }
+        Verb::Demo { scene: None, duration, flows } => {
+            return demo::run(&workspace, duration, flows);
+        }
         Verb::Test { stages, filter } => {
             return test::run(&workspace, &stages, filter.as_deref());
         }

@@ -28,7 +28,7 @@ pub fn ordinary(now: Moment) -> String {
 }
 
 /// What the second minute brings: what policies look for, and a line that was cut off.
-pub fn forbidden(now: Moment) -> String {
+pub fn wanted(now: Moment) -> String {
     let interface = |flow: &Flow| match flow.to.0 {
         DATABASE => ["subnet-0de0000000000001", "eni-0de0000000000001", "ingress"],
         CACHE => ["subnet-0de0000000000002", "eni-0de0000000000003", "ingress"],
@@ -45,11 +45,11 @@ pub fn forbidden(now: Moment) -> String {
 ///
 /// # Errors
 /// None: it is memory that is written to.
-pub fn object(text: &str, end: Moment, number: u32) -> io::Result<(String, Vec<u8>)> {
+pub fn object(text: &str, end: Moment) -> io::Result<(String, Vec<u8>)> {
     let Calendar { year, month, day, hour, minute, .. } = end.calendar();
     let key = format!(
         "AWSLogs/{AWS_ACCOUNT}/vpcflowlogs/eu-central-1/{year}/{month:02}/{day:02}/{AWS_ACCOUNT}_vpcflowlogs_eu-central-1_\
-         {AWS_LOG}_{year}{month:02}{day:02}T{hour:02}{minute:02}Z_{number:08x}.log.gz"
+         {AWS_LOG}_{year}{month:02}{day:02}T{hour:02}{minute:02}Z_0de00001.log.gz"
     );
     let mut octets = GzEncoder::new(Vec::new(), Compression::default());
     octets.write_all(text.as_bytes())?;

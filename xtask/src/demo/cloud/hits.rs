@@ -61,7 +61,8 @@ fn told(event: &Value, (policy, source): Key, flow: &Flow) -> Option<String> {
         };
         let ends = (end("srcip", "srcport"), end("dstip", "dstport"));
         sample["flowsrcname"] == *id
-            && (ends == (Some(flow.from), Some(flow.to)) || ends == (Some(flow.to), Some(flow.from)))
+            && (ends == (Some(flow.from), Some(flow.to))
+                || ends == (Some(flow.to), Some(flow.from)))
     })?;
     let end = |address: &str, port: &str| {
         let address = sample[address].as_str()?;
@@ -78,7 +79,7 @@ fn told(event: &Value, (policy, source): Key, flow: &Flow) -> Option<String> {
     let protocol = if flow.protocol == TCP { "tcp" } else { "udp" };
     let severity = event["severity"].as_str()?;
     Some(format!(
-        "{severity:<6}  {policy:<28}  {:<6}  {id}\n{:>17}{protocol} {} > {}\n",
+        "{severity:<6}  {policy:<28}  {:<6}  {id}\n{:10}{protocol} {} > {}\n",
         source.name(),
         "",
         end("srcip", "srcport")?,

@@ -112,7 +112,7 @@ impl Ledger {
         let mut text = String::new();
         for (source, account) in Source::ALL.iter().zip(&self.accounts) {
             // Writing to a `String` cannot fail.
-            let _: std::fmt::Result = write!(text, "  {:<6}  {}", source.name(), account.sum());
+            let _: std::fmt::Result = write!(text, "  {:<8}  {}", source.name(), account.sum());
             let _: std::fmt::Result = match account.rows == account.flows {
                 true => writeln!(text),
                 false => writeln!(text, "   ({} flows, one in each direction)", account.rows),
@@ -129,7 +129,7 @@ impl Account {
 
     fn sum(&self) -> String {
         let Self { records, flows, windows, duplicates, errors, .. } = self;
-        format!("{records:>7} = {flows:>5} + {windows:>7} + {duplicates:>10} + {errors:>6}")
+        format!("{records:>7} = {flows:>6} + {windows:>7} + {duplicates:>10} + {errors:>6}")
     }
 }
 

@@ -7,45 +7,42 @@
 
 mod aws;
 mod azure;
+mod delivery;
 mod hits;
 mod ledger;
 mod moment;
 mod netflow;
+mod sensor;
 mod site;
 mod story;
 
 use std::{
-    fs::{self, File},
+    env, fs,
     net::{Ipv4Addr, UdpSocket},
-    path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
+    path::PathBuf,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use anyhow::{Context, Result, bail};
 
 use self::{
+    delivery::Delivery,
     hits::Seen,
     ledger::Ledger,
-    moment::Moment,
+    sensor::{START, Sensor},
     site::Site,
     story::{Flow, POLICIES, Source},
 };
-use super::{Guard, POLL, interrupts};
+use super::interrupts;
 use crate::{build, test::AGENT, workspace::Workspace};
 
-/// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// `cargo xtask demo cloud`.
+/// `cargo xtask demo cloud`; waits so long for what must come.
 ///
 /// # Errors
 /// When one of the parts does not start or fails.
-pub fn run(workspace: &Workspace) -> Result<ExitCode> {
-    let agent = match std::env::var_os(AGENT) {
+pub fn run(workspace: &Workspace, patience: Duration) -> Result<ExitCode> {
+    let agent = match env::var_os(AGENT) {
         Some(agent) => PathBuf::from(agent),
         // Nothing is captured, so that the eBPF programs and their toolchain are not needed.
         None => build::agent(workspace, true)?,
@@ -56,58 +53,37 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     let mut sensor = Sensor::start(&agent, &site, &interrupted)?;
     println!("{}", introduction(port));
 
-    let now = Moment::now();
-    let router = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("a socket for the router")?;
-    let send = |sequence, flows: &[Flow]| {
-        let datagram = netflow::datagram(now, sequence, flows);
-        router.send_to(&datagram, (Ipv4Addr::LOCALHOST, port)).context("send as the router")
-    };
-    let aws = |text: String, end, number| {
-        let (key, octets) = aws::object(&text, end, number)?;
-        site.deliver(site::AWS, &key, &octets)
-    };
-    let azure = |minutes| {
-        site.deliver(site::AZURE, &azure::name(now), azure::blob(now, minutes).as_bytes())
-    };
-
-    aws(aws::ordinary(now), now.before(60), 1)?;
-    azure(1)?;
-    send(0, &netflow::ORDINARY)?;
-    sensor.wait_until("the ordinary traffic is read", |sensor| {
-        Ok(sensor.ledger()?.accounts == ledger::ORDINARY)
-    })?;
-    println!("Ordinary traffic is read. Now both clouds deliver another minute, and the router a datagram.\n\nHits:");
-
-    aws(aws::forbidden(now), now, 2)?;
-    azure(2)?;
-    send(1, &netflow::WANTED)?;
+    let delivery = Delivery::new(&site, port)?;
+    delivery.ordinary()?;
+    let is_read = |ledger: Ledger| ledger.accounts == ledger::ORDINARY;
+    if !sensor.wait(START, |sensor| Ok(is_read(sensor.ledger()?)))? {
+        bail!("the ordinary traffic was not read within {} s{}", START.as_secs(), site.said());
+    }
+    println!(
+        "The ordinary traffic is read. Now each cloud delivers another minute, and the router another \
+         datagram.\n\nHits, and when they came after that"
+    );
+    delivery.wanted()?;
     let delivered = Instant::now();
     let mut seen = Seen::default();
-    let mut faults = Vec::new();
-    let came = sensor.wait_until("all hits are there", |sensor| {
-        let lines = fs::read_to_string(sensor.site.hits()).unwrap_or_default();
+    let mut ledger = Ledger::default();
+    sensor.wait(patience, |sensor| {
+        let lines = fs::read_to_string(site.hits()).unwrap_or_default();
         print!("{}", seen.read(&lines, delivered.elapsed()));
-        Ok(seen.missing().is_empty())
+        ledger = sensor.ledger()?;
+        Ok(seen.missing().is_empty() && ledger.faults().is_empty())
+    })?;
+    println!("\nLedger      records =  flows + windows + duplicates + errors\n{}", ledger.text());
+
+    let missing = seen.missing();
+    let missing = missing.iter().map(|(policy, source)| {
+        let seconds = patience.as_secs();
+        format!("no hit of {policy} on flows of {} within {seconds} s", source.name())
     });
-    let came = came.and_then(|()| {
-        sensor.wait_until("the ledger is complete", |sensor| {
-            Ok(sensor.ledger()?.faults().is_empty())
-        })
-    });
-    // What did not come is told below, in place of what was waited for in vain.
-    if sensor.ended()? || interrupted.load(Ordering::Relaxed) {
-        came?;
-    }
-    let ledger = sensor.ledger()?;
-    println!("\nLedger: records = flows + windows + duplicates + errors\n{}", ledger.text());
-    for (policy, source) in seen.missing() {
-        faults.push(format!("no hit of {policy} on flows of {}", source.name()));
-    }
-    faults.extend(ledger.faults());
+    let mut faults: Vec<String> = missing.chain(ledger.faults()).collect();
     faults.extend(sensor.stop()?);
     if !faults.is_empty() {
-        let said = fs::read_to_string(site.log()).unwrap_or_default();
-        eprintln!("error: {}\nThe sensor said:\n{said}", faults.join("\nerror: "));
+        eprintln!("error: {}{}", faults.join("\nerror: "), site.said());
         return Ok(ExitCode::FAILURE);
     }
     println!("{OWN_BUCKETS}");
@@ -168,77 +144,3 @@ All expected hits came, and every record is accounted for. The same with your ow
   sensor doctor --config sensor.toml && sensor run --config sensor.toml
 
 The configuration of this demonstration is in xtask/src/demo/cloud/site; sensor/docs/cloud.md explains all of it.";
-
-/// The running sensor.
-struct Sensor<'a> {
-    process: Guard,
-    agent: &'a Path,
-    site: &'a Site,
-    interrupted: &'a AtomicBool,
-}
-
-impl<'a> Sensor<'a> {
-    /// Starts it and waits until it listens and answers.
-    fn start(agent: &'a Path, site: &'a Site, interrupted: &'a AtomicBool) -> Result<Self> {
-        let log = File::create(site.log()).context("make the sensor's log")?;
-        let mut command = Command::new(agent);
-        command.args(["run", "--config"]).arg(site.config()).env_remove("SENSOR_LOG");
-        command.stdout(Stdio::null()).stderr(log);
-        let process = Guard::start(&mut command)?;
-        let mut sensor = Self { process, agent, site, interrupted };
-        sensor.wait_until("the sensor answers", |sensor| {
-            let status = sensor.status()?;
-            Ok(["listeners", "clouds"]
-                .iter()
-                .all(|key| status[key].as_array().is_some_and(|rows| !rows.is_empty())))
-        })?;
-        Ok(sensor)
-    }
-
-    /// `sensor status`; null where it does not answer yet.
-    fn status(&self) -> Result<Value> {
-        let mut command = Command::new(self.agent);
-        command.args(["status", "--json", "--socket"]).arg(self.site.socket()).stdin(Stdio::null());
-        let output = command.output().with_context(|| format!("start {command:?}"))?;
-        Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
-    }
-
-    fn ledger(&self) -> Result<Ledger> {
-        Ok(Ledger::of(&self.status()?))
-    }
-
-    fn ended(&mut self) -> Result<bool> {
-        Ok(self.process.0.try_wait()?.is_some())
-    }
-
-    /// Looks until something is so. An error when the sensor ends, when the user interrupts, or when it takes too long.
-    fn wait_until(
-        &mut self,
-        what: &str,
-        mut is_so: impl FnMut(&Self) -> Result<bool>,
-    ) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so(self)? {
-            ensure!(!self.interrupted.load(Ordering::Relaxed), "interrupted");
-            let vain = match self.process.0.try_wait()? {
-                Some(status) => format!("the sensor has ended: {status}"),
-                None if Instant::now() > deadline => {
-                    format!("waited for {} s", PATIENCE.as_secs())
-                }
-                None => {
-                    thread::sleep(POLL);
-                    continue;
-                }
-            };
-            let said = fs::read_to_string(self.site.log()).unwrap_or_default();
-            bail!("{vain} before {what}. The sensor said:\n{said}");
-        }
-        Ok(())
-    }
-
-    /// Ends it. What is wrong with its end.
-    fn stop(mut self) -> Result<Option<String>> {
-        let status = self.process.stop().context("stop the sensor")?;
-        Ok((!status.success()).then(|| format!("the sensor ended with {status}")))
-    }
-}

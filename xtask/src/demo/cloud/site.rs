@@ -81,6 +81,12 @@ impl Site {
         self.at("sensor.log")
     }
 
+    /// What the sensor has said so far, to be put behind a message.
+    pub fn said(&self) -> String {
+        let said = fs::read_to_string(self.log()).unwrap_or_default();
+        format!("\nThe sensor said:\n{said}")
+    }
+
     /// Delivers an object as tools do that mirror buckets: written under a temporary name, then renamed.
     ///
     /// # Errors
