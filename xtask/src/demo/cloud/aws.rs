@@ -1,50 +1,51 @@
 //! VPC flow logs as AWS delivers them to S3: gzip text whose first line names the fields, under a name of account, region, log
 //! and time.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    net::Ipv4Addr,
+};
 
 use flate2::{Compression, write::GzEncoder};
 
 use super::{
     moment::{Calendar, Moment},
-    story::{AWS_ACCOUNT, AWS_LOG, CACHE, DATABASE, FORBIDDEN, Flow, LOW_PORTS, SHOP},
+    story::{AWS_ACCOUNT, AWS_LOG, CACHE, DATABASE, FORBIDDEN, Flow, LOW_PORTS, SHOP, WEB},
 };
 
 const FIELDS: &str = "version account-id vpc-id subnet-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
                       start end action log-status flow-direction";
 const VPC: &str = "vpc-0de0000000000001";
 
-/// What the first minute brings: two flows, as both interfaces saw them, and an interface without traffic.
+/// Interfaces of the inventory: address, subnet, number.
+const INTERFACES: [(Ipv4Addr, &str, &str); 3] = [
+    (DATABASE, "subnet-0de0000000000001", "eni-0de0000000000001"),
+    (WEB, "subnet-0de0000000000001", "eni-0de0000000000002"),
+    (CACHE, "subnet-0de0000000000002", "eni-0de0000000000003"),
+];
+
+/// What the first minute brings: a flow, as both interfaces saw it, and an interface without traffic.
 pub fn ordinary(now: Moment) -> String {
-    let (start, end) = (now.before(120), now.before(60));
-    text(&[
-        record(&SHOP, ["subnet-0de0000000000001", "eni-0de0000000000002", "egress"], [start, end]),
-        record(&SHOP, ["subnet-0de0000000000001", "eni-0de0000000000001", "ingress"], [start, end]),
-        format!(
-            "2 {AWS_ACCOUNT} {VPC} subnet-0de0000000000002 eni-0de0000000000003 - - - - - - - {} {} - NODATA -",
-            start.0, end.0
-        ),
-    ])
+    let times = [now.before(120), now.before(60)];
+    let (_, subnet, interface) = INTERFACES[2];
+    let [start, end] = times.map(|time| time.0);
+    let silent = format!(
+        "2 {AWS_ACCOUNT} {VPC} {subnet} {interface} - - - - - - - {start} {end} - NODATA -\n"
+    );
+    text(&[seen(&SHOP, times), silent])
 }
 
-/// What the second minute brings: what policies look for, and a line that was cut off.
+/// What the second minute brings: what policies look for, and a line that is cut off.
 pub fn wanted(now: Moment) -> String {
-    let interface = |flow: &Flow| match flow.to.0 {
-        DATABASE => ["subnet-0de0000000000001", "eni-0de0000000000001", "ingress"],
-        CACHE => ["subnet-0de0000000000002", "eni-0de0000000000003", "ingress"],
-        other => unreachable!("{other} has no interface in the inventory"),
-    };
     let times = [now.before(60), now];
-    let mut lines: Vec<String> =
-        [FORBIDDEN, LOW_PORTS].iter().map(|flow| record(flow, interface(flow), times)).collect();
-    lines.push(format!("2 {AWS_ACCOUNT} {VPC} subnet-0de00000"));
-    text(&lines)
+    let cut_off = format!("2 {AWS_ACCOUNT} {VPC} subnet-0de00000\n");
+    text(&[seen(&FORBIDDEN, times), seen(&LOW_PORTS, times), cut_off])
 }
 
 /// The text as an object, and the key of the object in its bucket.
 ///
 /// # Errors
-/// None: it is memory that is written to.
+/// When it cannot be compressed.
 pub fn object(text: &str, end: Moment) -> io::Result<(String, Vec<u8>)> {
     let Calendar { year, month, day, hour, minute, .. } = end.calendar();
     let key = format!(
@@ -57,15 +58,22 @@ pub fn object(text: &str, end: Moment) -> io::Result<(String, Vec<u8>)> {
 }
 
 fn text(lines: &[String]) -> String {
-    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    format!("{FIELDS}\n{lines}")
+    format!("{FIELDS}\n{}", lines.concat())
 }
 
-fn record(flow: &Flow, [subnet, interface, direction]: [&str; 3], times: [Moment; 2]) -> String {
+/// A record of each interface that saw `flow`.
+fn seen(flow: &Flow, [start, end]: [Moment; 2]) -> String {
     let Flow { protocol, from, to, packets, octets } = flow;
-    let [start, end] = times.map(|time| time.0);
-    format!(
-        "2 {AWS_ACCOUNT} {VPC} {subnet} {interface} {} {} {} {} {protocol} {packets} {octets} {start} {end} ACCEPT OK {direction}",
-        from.0, to.0, from.1, to.1
-    )
+    let (start, end) = (start.0, end.0);
+    let records = [(from.0, "egress"), (to.0, "ingress")].map(|(own, direction)| {
+        let interface = INTERFACES.iter().find(|(address, ..)| *address == own);
+        interface.map(|(_, subnet, interface)| {
+            format!(
+                "2 {AWS_ACCOUNT} {VPC} {subnet} {interface} {} {} {} {} {protocol} {packets} {octets} {start} {end} ACCEPT OK \
+                 {direction}\n",
+                from.0, to.0, from.1, to.1
+            )
+        })
+    });
+    records.into_iter().flatten().collect()
 }

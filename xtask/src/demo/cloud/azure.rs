@@ -3,7 +3,7 @@
 
 use super::{
     moment::{Calendar, Moment},
-    story::{AZURE_LOG, AZURE_SUBSCRIPTION, FORBIDDEN, Flow, LOGIN, LOW_PORTS, TCP},
+    story::{AZURE_LOG, AZURE_SUBSCRIPTION, FORBIDDEN, Flow, LOGIN, LOW_PORTS},
 };
 
 const MAC: &str = "6045BD0DE001";
@@ -35,7 +35,6 @@ pub fn blob(now: Moment, minutes: usize) -> String {
 fn head(flow: &Flow, time: Moment) -> String {
     let Flow { protocol, from, to, .. } = flow;
     let milliseconds = time.milliseconds();
-    let protocol = if *protocol == TCP { 6 } else { 17 };
     format!("{milliseconds},{},{},{},{},{protocol},O", from.0, to.0, from.1, to.1)
 }
 

@@ -73,7 +73,11 @@ pub fn run(workspace: &Workspace, patience: Duration) -> Result<ExitCode> {
         ledger = sensor.ledger()?;
         Ok(seen.missing().is_empty() && ledger.faults().is_empty())
     })?;
-    println!("\nLedger      records =  flows + windows + duplicates + errors\n{}", ledger.text());
+    println!(
+        "\nLedger      records =  flows + windows + duplicates + errors\n{}\nWindows: nothing but that an interface was silent or \
+         a connection began. The error of aws: a line was cut off on purpose.",
+        ledger.text()
+    );
 
     let missing = seen.missing();
     let missing = missing.iter().map(|(policy, source)| {
@@ -106,22 +110,29 @@ fn introduction(port: u16) -> String {
         };
         format!("  {:<6}  {what}\n          {}\n", source.name(), source.id())
     });
-    let policies = POLICIES.map(|(name, flow)| {
+    let policies = POLICIES.iter().zip(queries()).map(|((name, flow), query)| {
         let Flow { from, to, .. } = flow;
-        format!("  {name:<28}  {}:{} > {}:{}\n", from.0, from.1, to.0, to.1)
+        format!("  {name}: {}:{} > {}:{}\n      {query}\n", from.0, from.1, to.0, to.1)
     });
     format!(
         "demo: two clouds and a router, all of it made up; no root, no network.\n\n\
          Sources\n{}\n\
-         Labels   from aws ec2 describe-instances and describe-network-interfaces, az vm list and az network nic list\n\n\
+         Labels, from what these print\n  \
+         aws ec2 describe-instances, aws ec2 describe-network-interfaces, az vm list, az network nic list\n\n\
          Policies, and the flow from cloud to cloud that each must find in all three sources\n{}",
         sources.concat(),
-        policies.concat()
+        policies.collect::<String>()
     )
 }
 
+/// The queries of the policies, as they stand in their file.
+fn queries() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("site/policies.toml").lines();
+    lines.filter_map(|line| line.strip_prefix("match = \"")?.strip_suffix('"'))
+}
+
 /// What to do next.
-const OWN_BUCKETS: &str = "\
+const OWN_BUCKETS: &str = "
 All expected hits came, and every record is accounted for. The same with your own buckets:
 
   aws ec2 describe-instances > instances.json
