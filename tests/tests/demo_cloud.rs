@@ -98,7 +98,7 @@ impl Demo {
         for process in fs::read_dir("/proc")?.flatten() {
             // Of what ended meanwhile, there is none.
             let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).into_owned();
+            let line = String::from_utf8_lossy(&line).replace(char::from(0), " ");
             ensure!(!line.contains(&*temporary.to_string_lossy()), "still running: {line}");
         }
         Ok(())
