@@ -86,3 +86,59 @@ fn told(event: &Value, (policy, source): Key, flow: &Flow) -> Option<String> {
         end("dstip", "dstport")?
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::story::FORBIDDEN, *};
+
+    fn event(source: Source, group: &str) -> Value {
+        let label = |ip, name, group| json!({ "ip": ip, "label": { "name": [name], "securitygroup": [group], "cloud": ["aws"] } });
+        json!({
+            "algorithm": "production_meets_development", "alerttype": "hit", "severity": "high",
+            "sample_flows": [{
+                "flowsrcname": source.id(), "srcip": FORBIDDEN.to.0, "srcport": FORBIDDEN.to.1,
+                "dstip": FORBIDDEN.from.0, "dstport": FORBIDDEN.from.1,
+            }],
+            "ipinfo": [label(FORBIDDEN.to.0, "database", group), label(FORBIDDEN.from.0, "build", "development")],
+        })
+    }
+
+    #[test]
+    fn a_hit_counts_once_for_its_source_and_in_either_direction() {
+        let mut seen = Seen::default();
+        let line = format!("{}\n", event(Source::Azure, "production"));
+        let text = seen.read(&line, Duration::ZERO);
+        assert!(
+            text.contains("10.10.1.10:5432 (database, production, aws) > 10.20.1.10"),
+            "{text}"
+        );
+        assert_eq!(seen.read(&line, Duration::ZERO), "");
+        assert_eq!(seen.missing().len(), 5);
+        assert!(!seen.missing().contains(&("production_meets_development", Source::Azure)));
+    }
+
+    #[test]
+    fn what_is_something_else_or_half_written_does_not_count() {
+        let whole = event(Source::Aws, "production");
+        let with = |pointer: &str, value: Value| {
+            let mut event = whole.clone();
+            *event.pointer_mut(pointer).unwrap() = value;
+            format!("{event}\n")
+        };
+        for line in [
+            whole.to_string(),
+            with("/algorithm", json!("another")),
+            with("/alerttype", json!("start")),
+            with("/sample_flows/0/flowsrcname", json!("another")),
+            with("/sample_flows/0/dstport", json!(1)),
+            with("/ipinfo/0/label", json!({ "name": ["database"] })),
+            "nonsense\n".to_owned(),
+        ] {
+            let mut seen = Seen::default();
+            assert_eq!(seen.read(&line, Duration::ZERO), "", "{line}");
+            assert_eq!(seen.missing().len(), 6);
+        }
+    }
+}
