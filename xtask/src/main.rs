@@ -21,7 +21,7 @@ mod tidy;
 mod toolchain;
 mod workspace;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -63,7 +63,10 @@ enum Verb {
     /// Show hits on real traffic between two namespaces: a port scan, a forbidden connection, a tunnel
     ///
     /// The flows, ordinary ones as well, go to a local collector. Fails if an expected hit is missing.
+    #[command(args_conflicts_with_subcommands = true)]
     Demo {
+        #[command(subcommand)]
+        scene: Option<Scene>,
         /// Duration in seconds
         #[arg(long, default_value_t = 30)]
         duration: u32,
@@ -104,6 +107,18 @@ enum Verb {
     DemoClient,
 }
 
+#[derive(Subcommand)]
+enum Scene {
+    /// Show hits on flow logs of two clouds and on NetFlow of a router, with labels from inventories; no root, no network
+    ///
+    /// Made objects arrive while the sensor runs. Fails if an expected hit is missing or a ledger does not balance.
+    Cloud {
+        /// How long to wait for the hits, in seconds
+        #[arg(long, default_value_t = 30)]
+        patience: u64,
+    },
+}
+
 fn main() -> ExitCode {
     match dispatch(Arguments::parse().verb) {
         Ok(code) => code,
@@ -128,7 +143,12 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Build { release, .. } => drop(build::all(&workspace, release)?),
         Verb::Package { binary } => drop(package::run(&workspace, binary.as_deref())?),
         Verb::Run { arguments } => return run::run(&workspace, &arguments),
-        Verb::Demo { duration, flows } => return demo::run(&workspace, duration, flows),
+        Verb::Demo { scene: Some(Scene::Cloud { patience }), .. } => {
+            return demo::cloud::run(&workspace, Duration::from_secs(patience));
+        }
+        Verb::Demo { scene: None, duration, flows } => {
+            return demo::run(&workspace, duration, flows);
+        }
         Verb::Test { stages, filter } => {
             return test::run(&workspace, &stages, filter.as_deref());
         }

@@ -5,6 +5,7 @@
 //! is printed at the end next to the sensor's own. Nothing outlives it: everything is held by guards, and Ctrl-C only ends
 //! the wait.
 
+pub mod cloud;
 mod collector;
 mod hits;
 mod incidents;
