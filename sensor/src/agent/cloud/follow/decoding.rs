@@ -22,6 +22,7 @@ use sensor_core::{
 };
 use sensor_wire::cloud::{
     decoder::Hints,
+    double::Reporting,
     flows::{Flows, Profile},
     format::Format,
 };
@@ -30,6 +31,7 @@ use super::{
     figures::Figures,
     keeper::Keeper,
     object,
+    omission::Omissions,
     seam::{Answer, Handed, Reply, Stop, Wanted},
     state::{Planned, Progress, State, Step},
 };
@@ -89,14 +91,15 @@ pub struct Decoding<O> {
     pub(super) figures: Arc<Figures>,
     pub(super) stop: Stop,
     pub(super) outlet: O,
+    pub(super) omissions: Omissions,
     pub(super) work: Work,
 }
 
 /// What is under way.
 #[derive(Default)]
 pub struct Work {
-    /// What each cloud tells.
-    pub flows: Vec<Flows>,
+    /// What the clouds tell.
+    pub told: Told,
     newest: BTreeMap<SourceId, (u64, u64)>,
     /// Rows of the lot so far, by address family.
     rows: [u64; 2],
@@ -105,11 +108,42 @@ pub struct Work {
     replies: Vec<(Reply, Answer)>,
     /// Objects that a killed agent had under way.
     resumes: bool,
+    /// The lot has got another number than the state file has.
+    renumbered: bool,
+}
+
+/// What the clouds tell whose logs a source has.
+#[derive(Default)]
+pub struct Told {
+    /// Of each cloud.
+    pub flows: Vec<Flows>,
+    reporting: Reporting,
+}
+
+impl Told {
+    /// The place of the cloud that logs in this format.
+    pub fn place(&mut self, format: Format, profile: &Profile) -> usize {
+        let source = format.source();
+        let known = self.flows.iter().position(|flows| flows.cloud() == source);
+        known.unwrap_or_else(|| {
+            let mut flows = Flows::with_profile(source, profile.clone());
+            flows.set_reporting(self.reporting.clone());
+            self.flows.push(flows);
+            self.flows.len() - 1
+        })
+    }
+
+    /// Leaves this out from now on.
+    fn set_reporting(&mut self, reporting: Reporting) {
+        self.flows.iter_mut().for_each(|flows| flows.set_reporting(reporting.clone()));
+        self.reporting = reporting;
+    }
 }
 
 impl<O: Outlet> Decoding<O> {
     /// Decodes until it is to stop, or nobody hands anything over any more.
     pub fn run(mut self) {
+        self.renew();
         self.work.resumes = !self.state.lock().unpoisoned().plan.is_empty();
         while let Some(mut waiting) = self.gather() {
             self.sort_out(&mut waiting);
@@ -122,10 +156,20 @@ impl<O: Outlet> Decoding<O> {
         }
     }
 
+    /// The next lot goes by the networks that are in force now.
+    fn renew(&mut self) {
+        if let Some(reporting) = self.omissions.renew(&self.described) {
+            self.work.told.set_reporting(reporting);
+        }
+    }
+
     /// The objects of the next lot; none at the end.
     fn gather(&mut self) -> Option<VecDeque<Handed>> {
         let planned = std::mem::take(&mut self.work.resumes);
-        let plan = if planned { self.state.lock().unpoisoned().plan.clone() } else { Vec::new() };
+        let state = self.state.lock().unpoisoned();
+        let plan = if planned { state.plan.clone() } else { Vec::new() };
+        let same_rules = state.rules == self.omissions.rules();
+        drop(state);
         let mut waiting = VecDeque::from([self.wait(None)?]);
         let fits = |waiting: &VecDeque<Handed>| {
             let pairs = waiting.iter().zip(&plan);
@@ -133,26 +177,31 @@ impl<O: Outlet> Decoding<O> {
             fits.all(|fits| fits)
         };
         let patient_until = Instant::now() + PATIENCE;
-        while planned && waiting.len() < plan.len() && fits(&waiting) {
+        while planned && same_rules && waiting.len() < plan.len() && fits(&waiting) {
             match self.wait(Some(patient_until)) {
                 Some(handed) => waiting.push_back(handed),
                 None if self.stop.is_asked() => return None,
                 None => break,
             }
         }
-        if planned && waiting.len() == plan.len() && fits(&waiting) {
+        if planned && same_rules && waiting.len() == plan.len() && fits(&waiting) {
             self.figures.change(|report| report.resumed_lots += 1);
             return Some(waiting);
         }
         if planned {
             // A lot of another number: no output takes it for the one that it was.
             self.state.lock().unpoisoned().lot += 1;
+            self.work.renumbered = true;
             let name = &self.described.name;
-            tracing::warn!(
-                "cloud {name}: objects that were being read when the sensor was killed have changed or gone; some records may be put out twice"
-            );
+            let why = if same_rules {
+                "objects that were being read when the sensor was killed have changed or gone"
+            } else {
+                "by what is left out of objects now (format, `double`, networks), those that were being read when the sensor was killed may have other records"
+            };
+            tracing::warn!("cloud {name}: {why}; some records may be put out twice");
             self.figures.change(|report| report.repeated_lots += 1);
         }
+        self.renew();
         while waiting.len() < OBJECTS
             && let Ok(handed) = self.objects.try_recv()
         {
@@ -202,7 +251,7 @@ impl<O: Outlet> Decoding<O> {
                 let state = self.state.lock().unpoisoned();
                 let known = state.progress(&object.name).cloned();
                 drop(state);
-                let read = task.go_on(known.as_ref(), &mut self.work.flows, &self.figures);
+                let read = task.go_on(known.as_ref(), &mut self.work.told, &self.figures);
                 self.put_out(matches!(read, object::Read::Flush));
                 match read {
                     object::Read::Flush => {}
@@ -236,12 +285,14 @@ impl<O: Outlet> Decoding<O> {
 
     /// Notes which objects the lot is of, unless that has been noted.
     fn plan(&mut self, plan: Vec<Planned>) -> ControlFlow<()> {
+        let rules = self.omissions.rules();
+        let renumbered = std::mem::take(&mut self.work.renumbered);
         let state = self.state.lock().unpoisoned();
-        if state.plan == plan {
+        if (&state.plan, state.rules) == (&plan, rules) && !renumbered {
             return ControlFlow::Continue(());
         }
-        let step =
-            Step { id: state.id, lot: state.lot, plan, read: Vec::new(), floor: state.floor };
+        let (id, lot, floor) = (state.id, state.lot, state.floor);
+        let step = Step { id, lot, plan, rules, read: Vec::new(), floor };
         drop(state);
         self.keep(&step)
     }
@@ -256,13 +307,16 @@ impl<O: Outlet> Decoding<O> {
         if !self.outlet.deliver(&self.stop) {
             return ControlFlow::Break(());
         }
+        self.renew();
+        let rules = self.omissions.rules();
         let read = std::mem::take(&mut self.work.read);
         let state = self.state.lock().unpoisoned();
-        let step = Step { id: state.id, lot: state.lot + 1, plan: next, read, floor: state.floor };
+        let (id, lot, floor) = (state.id, state.lot + 1, state.floor);
+        let step = Step { id, lot, plan: next, rules, read, floor };
         drop(state);
         self.keep(&step)?;
         let replies = std::mem::take(&mut self.work.replies);
-        let ledgers = self.work.flows.iter().flat_map(Flows::ledgers);
+        let ledgers = self.work.told.flows.iter().flat_map(Flows::ledgers);
         self.figures.update(ledgers, &self.work.newest);
         self.figures.change(|report| report.lots += 1);
         replies.into_iter().for_each(|(reply, answer)| reply(answer));
@@ -294,8 +348,8 @@ impl<O: Outlet> Decoding<O> {
         let lot = (state.id, state.lot);
         drop(state);
         let now = clock::now();
-        let Work { flows, rows, newest, .. } = work;
-        for flows in flows {
+        let Work { told, rows, newest, .. } = work;
+        for flows in &mut told.flows {
             flows.take(all, |mut batch| {
                 note_newest(&batch, newest, now);
                 let v6 = batch.ip_version() == 6;

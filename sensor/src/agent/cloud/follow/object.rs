@@ -19,7 +19,7 @@ use sensor_wire::cloud::{
 };
 
 use super::{
-    decoding::Described,
+    decoding::{Described, Told},
     figures::Figures,
     print,
     seam::{Answer, Content, Object, Trouble},
@@ -72,17 +72,12 @@ impl<'a> Task<'a> {
         Self { object, content, described, open: None, from: 0, ended: None }
     }
 
-    /// Reads a piece. `known` is how far the object was read by lots before; its records go to one of `all`.
-    pub fn go_on(
-        &mut self,
-        known: Option<&Progress>,
-        all: &mut Vec<Flows>,
-        figures: &Figures,
-    ) -> Read {
-        let mut read = self.piece(known, all, figures);
+    /// Reads a piece. `known` is how far the object was read by lots before; its records go to `told`.
+    pub fn go_on(&mut self, known: Option<&Progress>, told: &mut Told, figures: &Figures) -> Read {
+        let mut read = self.piece(known, told, figures);
         // What was told before is passed at once: none of it may be put out.
         while matches!(read, Ok(Read::More)) && self.is_before() {
-            read = self.piece(known, all, figures);
+            read = self.piece(known, told, figures);
         }
         match read {
             Ok(read) => read,
@@ -91,7 +86,7 @@ impl<'a> Task<'a> {
                 if let Some(open) = &mut self.open
                     && let (Some(mark), Some((_, place))) = (open.mark.take(), &open.decoder)
                 {
-                    all[*place].rewind(mark);
+                    told.flows[*place].rewind(mark);
                 }
                 Read::End(Answer::Failed(Trouble::Unreadable, error.to_string()))
             }
@@ -106,7 +101,7 @@ impl<'a> Task<'a> {
     fn piece(
         &mut self,
         known: Option<&Progress>,
-        all: &mut Vec<Flows>,
+        told: &mut Told,
         figures: &Figures,
     ) -> io::Result<Read> {
         if self.open.is_none() {
@@ -123,7 +118,7 @@ impl<'a> Task<'a> {
         figures.change(|report| report.octets += stored - open.counted);
         open.counted = stored;
         if length == 0 {
-            return Ok(self.end(all, figures));
+            return Ok(self.end(told, figures));
         }
         if open.decoder.is_none() {
             let begin = &open.piece[..length.min(ENOUGH)];
@@ -139,14 +134,14 @@ impl<'a> Task<'a> {
                     Answer::Failed(Trouble::Foreign, error)
                 }));
             };
-            let place = place(all, format, described);
+            let place = told.place(format, &described.profile);
             let shown = described.shown(&object.name);
             let decoder = Decoder::new(format, &shown, &described.hints);
-            open.mark = (*from > 0).then(|| all[place].mark());
+            open.mark = (*from > 0).then(|| told.flows[place].mark());
             open.decoder = Some((decoder, place));
         }
         let Some((decoder, place)) = &mut open.decoder else { return Ok(Read::More) };
-        let flows = &mut all[*place];
+        let flows = &mut told.flows[*place];
         let before = from.saturating_sub(open.fed).min(length as u64) as usize;
         let (before, new) = open.piece[..length].split_at(before);
         open.fed += length as u64;
@@ -180,14 +175,14 @@ impl<'a> Task<'a> {
     }
 
     /// Nothing more comes.
-    fn end(&mut self, all: &mut [Flows], figures: &Figures) -> Read {
+    fn end(&mut self, told: &mut Told, figures: &Figures) -> Read {
         let object = self.object;
         let Some(open) = &mut self.open else { return Read::More };
         if let Some(mark) = open.mark.take()
             && let Some((_, place)) = &open.decoder
         {
             // It has become shorter than it was: not by growing, so it is another one.
-            all[*place].rewind(mark);
+            told.flows[*place].rewind(mark);
             figures.change(|report| report.objects.rewritten += 1);
             self.open = None;
             return self.again();
@@ -204,7 +199,7 @@ impl<'a> Task<'a> {
         let whole = open.compressed || object.settled || !waits;
         let mut up_to = resume_at.unwrap_or(fed);
         if whole {
-            let flows = &mut all[place];
+            let flows = &mut told.flows[place];
             let records = records(flows);
             decoder.finish(flows);
             // What closes an object is no record, and makes room for more where it grows.
@@ -282,15 +277,6 @@ impl Opened {
 /// Records of all sources.
 fn records(flows: &Flows) -> u64 {
     flows.ledgers().map(|(_, ledger)| ledger.records).sum()
-}
-
-fn place(all: &mut Vec<Flows>, format: Format, described: &Described) -> usize {
-    let source = format.source();
-    let known = all.iter().position(|flows| flows.cloud() == source);
-    known.unwrap_or_else(|| {
-        all.push(Flows::with_profile(source, described.profile.clone()));
-        all.len() - 1
-    })
 }
 
 /// Counts what is read.
