@@ -14,6 +14,11 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "../wire/src/cloud/columnar/testing.rs"]
+mod testing;
+
+use testing::{Writing, parquet};
+
 /// Looks until something is so; two minutes are longer than anything takes.
 const LOOKS: u32 = 2400;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -175,6 +180,8 @@ impl Dice {
 /// Logs that tell the direction, of networks that are all internal.
 const BOTH_ENDS: &str = "layout = '${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status} ${flow-direction}'\n\
     [networks]\ninternal = ['2001:db8::/32']\n";
+/// The same, as a line of names.
+const HEADING: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status flow-direction\n";
 /// What the other end of a connection counts beyond.
 const OTHER_END: u64 = 1 << 40;
 
@@ -209,6 +216,11 @@ fn kill_often(place: &Place, kills: u64, text: impl Fn(u64) -> String) -> u64 {
         if kill % 20 == 7 {
             // Several lots.
             place.put(&format!("large-{kill}.log.gz"), &zipped(&take(20_000)));
+        }
+        if kill % 10 == 3 {
+            let rows = HEADING.to_owned() + &take(6000);
+            let octets = parquet(&rows, &Writing { rows: [1500, 400], ..Writing::default() });
+            place.put(&format!("AWSLogs/{kill}.log.parquet"), &octets);
         }
         let before = place.lines();
         let mut agent = place.start();

@@ -2,7 +2,7 @@
 //!
 //! * [`seam`]: between what finds objects and what decodes them; [`items`]: what they say to each other. [`folder`]: a folder that mirrors a bucket.
 //!   [`store`]: the bucket itself.
-//! * [`decoding`]: the thread that decodes, in lots. [`mod@object`]: one object. [`outlet`]: to the plant.
+//! * [`decoding`]: the thread that decodes, in lots. [`mod@object`], [`opened`]: one object. [`outlet`]: to the plant.
 //! * [`omission`]: what is left out because it is known otherwise.
 //! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`print`]: whether an object has only grown.
 //! * [`figures`], [`silence`]: what is counted of a source, and whether it has fallen silent.
@@ -17,6 +17,7 @@ pub mod journal;
 pub mod keeper;
 pub mod object;
 pub mod omission;
+pub mod opened;
 pub mod outlet;
 pub mod print;
 pub mod seam;

@@ -4,31 +4,23 @@
 //! entry points of its own, and a compressed object none either. Where a text may still grow, the part behind its last line
 //! waits until the object has settled.
 
-use std::{
-    io::{self, Cursor, Read as _},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::io;
 
 use sensor_wire::cloud::{
-    decoder::Decoder,
-    flows::{Flows, Mark},
+    decoder::{Decoder, is_table},
+    flows::Flows,
     format::{ENOUGH, Format},
 };
 
 use super::{
     decoding::{Described, Told},
     figures::Figures,
+    opened::{Form, Opened},
     print,
     seam::{Answer, Content, Object, Trouble},
     state::Progress,
 };
-use crate::replay::{
-    objects::{PIECE, fill},
-    open::{decompress, is_compressed},
-};
+use crate::replay::objects::fill;
 
 /// What became of one step.
 pub enum Read {
@@ -52,20 +44,6 @@ pub struct Task<'a> {
     ended: Option<Progress>,
 }
 
-struct Opened {
-    reader: Box<dyn io::Read + Send>,
-    stored: Arc<AtomicU64>,
-    compressed: bool,
-    decoder: Option<(Decoder, usize)>,
-    /// The accounts before it, until the part that was read before has been passed.
-    mark: Option<Mark>,
-    piece: Vec<u8>,
-    /// Octets decoded.
-    fed: u64,
-    /// Octets that were counted in the figures.
-    counted: u64,
-}
-
 impl<'a> Task<'a> {
     /// Reads `object`.
     pub fn new(object: &'a Object, content: &'a mut Content, described: &'a Described) -> Self {
@@ -84,7 +62,7 @@ impl<'a> Task<'a> {
             Err(error) => {
                 // What was told before is not told again.
                 if let Some(open) = &mut self.open
-                    && let (Some(mark), Some((_, place))) = (open.mark.take(), &open.decoder)
+                    && let (Some(mark), Some((_, place))) = (open.mark.take(), &open.form)
                 {
                     told.flows[*place].rewind(mark);
                 }
@@ -111,16 +89,19 @@ impl<'a> Task<'a> {
                 return Ok(Read::Flush);
             }
         }
-        let Self { object, described, from, .. } = self;
+        let Self { object, content, described, from, .. } = self;
         let Some(open) = &mut self.open else { return Ok(Read::More) };
+        if let Some((Form::Table(table, _), place)) = &mut open.form {
+            let read = table.read(&mut told.flows[*place]);
+            open.count(figures);
+            return Ok(if read? { Read::More } else { self.end(told, figures) });
+        }
         let length = fill(&mut open.reader, &mut open.piece)?;
-        let stored = open.stored.load(Relaxed);
-        figures.change(|report| report.octets += stored - open.counted);
-        open.counted = stored;
+        open.count(figures);
         if length == 0 {
             return Ok(self.end(told, figures));
         }
-        if open.decoder.is_none() {
+        if open.form.is_none() {
             let begin = &open.piece[..length.min(ENOUGH)];
             let Some(format) = described.format.or_else(|| Format::detect(begin)) else {
                 let unsure = length < ENOUGH && !object.settled && !open.compressed;
@@ -136,11 +117,17 @@ impl<'a> Task<'a> {
             };
             let place = told.place(format, &described.profile);
             let shown = described.shown(&object.name);
+            let flows = &mut told.flows[place];
+            if is_table(format, begin) {
+                let table = open.table(content, &shown, length, *from, flows)?;
+                open.form = Some((table, place));
+                return Ok(Read::More);
+            }
             let decoder = Decoder::new(format, &shown, &described.hints);
-            open.mark = (*from > 0).then(|| told.flows[place].mark());
-            open.decoder = Some((decoder, place));
+            open.mark = (*from > 0).then(|| flows.mark());
+            open.form = Some((Form::Stream(decoder), place));
         }
-        let Some((decoder, place)) = &mut open.decoder else { return Ok(Read::More) };
+        let Some((Form::Stream(decoder), place)) = &mut open.form else { return Ok(Read::More) };
         let flows = &mut told.flows[*place];
         let before = from.saturating_sub(open.fed).min(length as u64) as usize;
         let (before, new) = open.piece[..length].split_at(before);
@@ -179,7 +166,7 @@ impl<'a> Task<'a> {
         let object = self.object;
         let Some(open) = &mut self.open else { return Read::More };
         if let Some(mark) = open.mark.take()
-            && let Some((_, place)) = &open.decoder
+            && let Some((_, place)) = &open.form
         {
             // It has become shorter than it was: not by growing, so it is another one.
             told.flows[*place].rewind(mark);
@@ -188,7 +175,14 @@ impl<'a> Task<'a> {
             return self.again();
         }
         let fed = open.fed;
-        let Some((mut decoder, place)) = open.decoder.take() else {
+        if let Some((Form::Table(..), _)) = &open.form {
+            let up_to = open.up_to();
+            figures.change(|report| report.objects.read += 1);
+            // Its end says what it holds.
+            self.ended = Some(self.progress_at(up_to, true));
+            return Read::End(Answer::Done { up_to, whole: true });
+        }
+        let Some((Form::Stream(mut decoder), place)) = open.form.take() else {
             // Empty, so far.
             let whole = object.settled || open.compressed;
             self.ended = Some(self.progress_at(0, whole));
@@ -236,10 +230,7 @@ impl<'a> Task<'a> {
 
     fn progress_at(&mut self, octets: u64, whole: bool) -> Progress {
         let Object { version, modified, grows, .. } = self.object;
-        let stored = match &self.open {
-            Some(open) if open.compressed => open.stored.load(Relaxed),
-            _ => octets,
-        };
+        let stored = self.open.as_ref().map_or(octets, |open| open.stored(octets));
         // What cannot be read once more has no fingerprint, and passes for another object when it has changed.
         let print = if *grows { print::of(self.content, stored) } else { Ok(None) };
         let print = print.ok().flatten().unwrap_or(0);
@@ -247,48 +238,7 @@ impl<'a> Task<'a> {
     }
 }
 
-impl Opened {
-    fn new(content: &mut Content) -> io::Result<Self> {
-        let stored = Arc::<AtomicU64>::default();
-        let mut raw = Counted { reader: content.open(0)?, count: stored.clone() };
-        let mut begin = [0; 4];
-        let length = fill(&mut raw, &mut begin)?;
-        let compressed = is_compressed(&begin[..length]);
-        let reader = decompress(Cursor::new(begin).take(length as u64).chain(raw))?;
-        Ok(Self {
-            reader,
-            stored,
-            compressed,
-            decoder: None,
-            mark: None,
-            piece: vec![0; PIECE],
-            fed: 0,
-            counted: 0,
-        })
-    }
-
-    /// Octets that are told for good.
-    fn up_to(&self) -> u64 {
-        let resume_at = self.decoder.as_ref().and_then(|(decoder, _)| decoder.resume_at());
-        resume_at.unwrap_or(self.fed)
-    }
-}
-
 /// Records of all sources.
 fn records(flows: &Flows) -> u64 {
     flows.ledgers().map(|(_, ledger)| ledger.records).sum()
-}
-
-/// Counts what is read.
-struct Counted<R> {
-    reader: R,
-    count: Arc<AtomicU64>,
-}
-
-impl<R: io::Read> io::Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.count.fetch_add(count as u64, Relaxed);
-        Ok(count)
-    }
 }

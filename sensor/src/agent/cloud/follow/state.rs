@@ -21,7 +21,7 @@ pub struct Progress {
     pub stored: u64,
     /// Fingerprint of the first and last of these; 0 where the object does not grow.
     pub print: u64,
-    /// Octets behind the compression whose records were put out.
+    /// Octets behind the compression whose records were put out; rows of a table.
     pub octets: u64,
     /// Nothing is left to read of this version.
     pub whole: bool,

@@ -1,5 +1,7 @@
 //! Objects through the desk, as sources hand them over, and what is put out and remembered of them.
 
+mod tables;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -37,6 +39,8 @@ struct Ports {
     lots: Arc<Mutex<BTreeSet<u64>>>,
     /// The agent is killed before the first lot has been delivered.
     killed: bool,
+    /// It is told to stop once the first lot has been delivered.
+    stops: bool,
 }
 
 impl Outlet for Ports {
@@ -46,7 +50,10 @@ impl Outlet for Ports {
         self.ports.lock().unpoisoned().extend(&batch.destination_port);
     }
 
-    fn deliver(&self, _: &Stop) -> bool {
+    fn deliver(&self, stop: &Stop) -> bool {
+        if self.stops {
+            stop.ask();
+        }
         !self.killed
     }
 }
@@ -60,9 +67,11 @@ struct How {
     /// It has that address itself, and goes by its own count.
     wins: bool,
     killed: bool,
+    stops: bool,
 }
 
-const KEEP: How = How { double: Double::Keep, internal: [0; 4], wins: false, killed: false };
+const KEEP: How =
+    How { double: Double::Keep, internal: [0; 4], wins: false, killed: false, stops: false };
 
 struct Run {
     answers: Vec<(String, Answer)>,
@@ -105,7 +114,7 @@ fn run_as(how: How, path: &Path, objects: Vec<(Object, Content)>) -> Run {
     let stop = Stop::default();
     let desk =
         Desk { objects: send, state: state.clone(), figures: figures.clone(), stop: stop.clone() };
-    let ports = Ports { killed: how.killed, ..Ports::default() };
+    let ports = Ports { killed: how.killed, stops: how.stops, ..Ports::default() };
     let internal = Arc::new(Networks::of_addresses([how.internal.into()]));
     let site = Site { own: internal.clone(), internal };
     let omission = Omission { double: how.double, local_sensor_wins: how.wins };
