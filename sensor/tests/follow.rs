@@ -376,3 +376,43 @@ fn what_cannot_be_followed_is_told_and_followed_once_it_can_be() {
     assert_eq!(agent.child.wait().expect("it ends").code(), Some(1), "{}", place.said());
     assert!(place.said().contains("is not a state file of this version"), "{}", place.said());
 }
+
+/// A flow log of a virtual network in Azure: records of two tuples each, one from a client of it, one to a server of it.
+fn vnet(records: std::ops::Range<u64>) -> String {
+    let record = |number: u64| {
+        let (first, second, time) =
+            (2 * number, 2 * number + 1, 1_782_658_803_422 + number * 60_000);
+        format!(
+            r#"{{"time":"2026-06-28T15:00:51.4Z","flowLogVersion":4,"flowLogGUID":"66aa","macAddress":"00224871C205","category":"FlowLogFlowEvent","flowLogResourceID":"/SUBSCRIPTIONS/0A-1B/RESOURCEGROUPS/NETWORKWATCHERRG/PROVIDERS/MICROSOFT.NETWORK/NETWORKWATCHERS/NETWORKWATCHER_EASTUS/FLOWLOGS/FLOWS","targetResourceID":"/subscriptions/0a-1b/resourceGroups/Web/providers/Microsoft.Network/virtualNetworks/Prod","operationName":"FlowLogFlowEvent","flowRecords":{{"flows":[{{"aclID":"00aa","flowGroups":[{{"rule":"R","flowTuples":["{time},10.0.0.4,198.51.100.5,12345,443,6,O,E,NX,1,{first},0,0","{time},198.51.100.6,10.0.0.4,12345,80,6,I,E,NX,1,{second},0,0"]}}]}}]}}}}"#
+        )
+    };
+    let records: Vec<_> = records.map(record).collect();
+    format!("{{\"records\":[{}]}}", records.join(","))
+}
+
+#[test]
+fn a_blob_of_azure_that_grows_is_read_once_per_tuple() {
+    const BLOB: &str = "flowLogResourceID=/0A-1B_NETWORKWATCHERRG/NETWORKWATCHER_EASTUS_FLOWS/y=2026/m=06/d=28/h=15/m=00/macAddress=00224871C205/PT1H.json";
+    let place = Place::new("");
+    let blob = place.at("logs").join(BLOB);
+    let agent = place.start();
+    let row = |key: &str| place.status().1["clouds"][0][key].clone();
+    place.put(BLOB, vnet(1..3).as_bytes());
+    place.wait_until("the first version is read", || place.lines() == 4 && row("waiting") == 0);
+    // Another file of the same name, as tools leave it.
+    place.put(BLOB, vnet(1..5).as_bytes());
+    place.wait_until("the second is read on", || place.lines() == 8 && row("waiting") == 0);
+    assert_eq!((row("grown"), row("rewritten")), (1.into(), 0.into()));
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    // Written over where it is, while nobody looks.
+    fs::write(&blob, vnet(1..8)).expect("a file");
+    backdate(&blob);
+    let agent = place.start();
+    place.wait_until("the third is read on", || place.lines() == 14 && row("waiting") == 0);
+    assert_eq!((row("grown"), row("rewritten")), (1.into(), 0.into()));
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    let found = place.found();
+    assert!(found.values().all(|count| *count == 1), "{found:?}");
+    assert_eq!(found.len(), 14);
+    assert!((2..16).all(|number| found.contains_key(&number)), "{found:?}");
+}
