@@ -20,20 +20,17 @@ use sensor_core::{
     flow::{batch::FlowBatch, lot::LotPart, source::SourceId},
     sync::Unpoisoned as _,
 };
-use sensor_wire::cloud::{
-    decoder::Hints,
-    double::Reporting,
-    flows::{Flows, Profile},
-    format::Format,
-};
+use sensor_wire::cloud::flows::Flows;
 
 use super::{
+    described::Described,
     figures::Figures,
     keeper::Keeper,
     object,
     omission::Omissions,
     seam::{Answer, Handed, Reply, Stop, Wanted},
     state::{Planned, Progress, State, Step},
+    told::Told,
 };
 use crate::clock;
 
@@ -54,32 +51,6 @@ pub trait Outlet: Send {
 
     /// Waits until all that was offered is with the outputs; false where that was not to be seen before the end.
     fn deliver(&self, stop: &Stop) -> bool;
-}
-
-/// What is known of a source beforehand.
-#[derive(Clone, Debug)]
-pub struct Described {
-    /// Its name.
-    pub name: Arc<str>,
-    /// What stands before the names of its objects in messages: a folder, a bucket.
-    pub prefix: String,
-    /// The format of its objects; none for what their first octets tell.
-    pub format: Option<Format>,
-    /// What else is known of the format.
-    pub hints: Hints,
-    /// Site and tags.
-    pub profile: Profile,
-}
-
-impl Described {
-    /// What an object is called in messages, and by formats that take its name for that of its log. Where the prefix ends with no
-    /// slash, objects have numbers instead of names, each another: all of them are of one log, which has the name of the source.
-    pub fn shown(&self, object: &str) -> String {
-        match self.prefix.ends_with('/') {
-            true => format!("{}{object}", self.prefix),
-            false => self.prefix.clone(),
-        }
-    }
 }
 
 /// The decoding of one source.
@@ -110,34 +81,6 @@ pub struct Work {
     resumes: bool,
     /// The lot has got another number than the state file has.
     renumbered: bool,
-}
-
-/// What the clouds tell whose logs a source has.
-#[derive(Default)]
-pub struct Told {
-    /// Of each cloud.
-    pub flows: Vec<Flows>,
-    reporting: Reporting,
-}
-
-impl Told {
-    /// The place of the cloud that logs in this format.
-    pub fn place(&mut self, format: Format, profile: &Profile) -> usize {
-        let source = format.source();
-        let known = self.flows.iter().position(|flows| flows.cloud() == source);
-        known.unwrap_or_else(|| {
-            let mut flows = Flows::with_profile(source, profile.clone());
-            flows.set_reporting(self.reporting.clone());
-            self.flows.push(flows);
-            self.flows.len() - 1
-        })
-    }
-
-    /// Leaves this out from now on.
-    fn set_reporting(&mut self, reporting: Reporting) {
-        self.flows.iter_mut().for_each(|flows| flows.set_reporting(reporting.clone()));
-        self.reporting = reporting;
-    }
 }
 
 impl<O: Outlet> Decoding<O> {

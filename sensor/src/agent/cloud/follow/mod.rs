@@ -2,7 +2,7 @@
 //!
 //! * [`seam`]: between what finds objects and what decodes them; [`items`]: what they say to each other. [`folder`]: a folder that mirrors a bucket.
 //!   [`store`]: the bucket itself.
-//! * [`decoding`]: the thread that decodes, in lots. [`mod@object`], [`opened`]: one object. [`outlet`]: to the plant.
+//! * [`described`]: what is known of a source beforehand. [`decoding`]: the thread that decodes, in lots; [`told`]: what comes of that. [`mod@object`], [`opened`]: one object. [`outlet`]: to the plant.
 //! * [`omission`]: what is left out because it is known otherwise.
 //! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`print`]: whether an object has only grown.
 //! * [`figures`], [`silence`]: what is counted of a source, and whether it has fallen silent.
@@ -10,6 +10,7 @@
 //! Each `[[cloud]]` has three threads: one finds objects, one decodes them, one writes the state.
 
 pub mod decoding;
+pub mod described;
 pub mod figures;
 pub mod folder;
 pub mod items;
@@ -24,6 +25,7 @@ pub mod seam;
 pub mod silence;
 pub mod state;
 pub mod store;
+pub mod told;
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +37,8 @@ use anyhow::Context as _;
 use sensor_core::sync::Unpoisoned as _;
 
 use self::{
-    decoding::{Decoding, Described, Work},
+    decoding::{Decoding, Work},
+    described::Described,
     figures::{Figures, Followed},
     folder::Folder,
     journal::Journal,

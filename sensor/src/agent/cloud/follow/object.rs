@@ -13,12 +13,13 @@ use sensor_wire::cloud::{
 };
 
 use super::{
-    decoding::{Described, Told},
+    described::Described,
     figures::Figures,
     opened::{Form, Opened},
     print,
     seam::{Answer, Content, Object, Trouble},
     state::Progress,
+    told::Told,
 };
 use crate::replay::objects::fill;
 

@@ -13,7 +13,7 @@ use std::{
 use sensor_core::{flow::networks::Networks, sync::Unpoisoned as _};
 use sensor_wire::cloud::double::{Double, Reporting};
 
-use super::decoding::Described;
+use super::described::Described;
 use crate::agent::{
     config::{Config, cloud::Omission},
     inspect::context,

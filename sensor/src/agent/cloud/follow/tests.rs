@@ -21,7 +21,8 @@ use sensor_core::{
 use sensor_wire::cloud::{decoder::Hints, double::Double, flows::Profile};
 
 use super::{
-    decoding::{Decoding, Described, Outlet, Work},
+    decoding::{Decoding, Outlet, Work},
+    described::Described,
     figures::{Figures, Followed},
     journal::Journal,
     keeper::Keeper,
