@@ -107,6 +107,37 @@ const TABLE: &[(&str, &str, Use)] = &[
         "[metrics]\nlisten = '127.0.0.1:PORT'\ncertificate = 'OWN'\nkey = 'FILE'",
         NO_KEY,
     ),
+    (
+        "ingest.certificate",
+        "[ingest]\nlisten = '127.0.0.1:PORT'\ncertificate = 'FILE'\nkey = 'OWN.key'",
+        NO_CERTIFICATE,
+    ),
+    (
+        "ingest.key",
+        "[ingest]\nlisten = '127.0.0.1:PORT'\ncertificate = 'OWN'\nkey = 'FILE'",
+        NO_KEY,
+    ),
+    (
+        "labels.cloud.files",
+        "[[labels.cloud]]\nprovider = 'aws'\nfiles = ['FILE']",
+        Read(b"[1", "FILE:1:"),
+    ),
+    (
+        "cloud.credentials_file",
+        "[[cloud]]\nname = 'a'\nurl = 's3://b/p'\nstate = 'OWN.state'\nregion = 'r'\ncredentials_file = 'FILE'",
+        Read(b"nothing", "FILE"),
+    ),
+    (
+        "cloud.push.token_file",
+        "[ingest]\nlisten = '127.0.0.1:PORT'\n[[cloud]]\nname = 'a'\nstate = 'OWN.state'\npush = { protocol = 'body', token_file = 'FILE' }",
+        Read(b"\n", "FILE"),
+    ),
+    (
+        "cloud.push.jwks_file",
+        "[ingest]\nlisten = '127.0.0.1:PORT'\n[[cloud]]\nname = 'a'\nstate = 'OWN.state'\npush = { protocol = 'pubsub', jwks_file = 'FILE', audience = 'a', email = 'e@h' }",
+        Read(b"no JSON", "FILE"),
+    ),
+    ("cloud.state", "[[cloud]]\nname = 'a'\nfolder = '/mnt'\nstate = 'FILE'", Written),
     ("hits.url", "[[hits]]\nurl = 'file://FILE'", Written),
     ("log.flows", "[log]\nflows = 'FILE'", Written),
     ("intake.state_file", "[intake]\nstate_file = 'FILE'", Written),
@@ -117,8 +148,9 @@ const TABLE: &[(&str, &str, Use)] = &[
 /// Keys that hold other words than paths, too.
 const PATHS_AMONG_OTHERS: [&str; 1] = ["hits.url"];
 
-/// Paths of what is no file: a socket (`control.rs`), and pins of the kernel's objects (the lab `restart`).
-const NO_FILES: [&str; 2] = ["control.socket", "capture.pin_path"];
+/// Paths of what is no file: a socket (`control.rs`), pins of the kernel's objects (the lab `restart`), and a folder that may come and
+/// go while it is followed (`follow.rs`).
+const NO_FILES: [&str; 3] = ["control.socket", "capture.pin_path", "cloud.folder"];
 
 fn paths(keys: &[Key], below: &str, found: &mut Vec<String>) {
     for key in keys {

@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use sensor::export::{
-    files::rotated::RotatedFile, ipfix::options::Transport, log::FlowLog, sink::Sink,
+    files::rotated::RotatedFile,
+    ipfix::options::Transport,
+    log::{FlowLog, lots::LotFile},
+    sink::Sink,
 };
 use sensor_core::flow::{fields, interfaces::SharedInterfaces};
 use serde_json::Value;
@@ -57,7 +60,7 @@ fn what_we_export_is_what_we_read() -> Result<()> {
     let sink = start(to(Transport::udp(), "127.0.0.1", port), Default::default())?;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("flows");
-    let file = RotatedFile::open(path.clone(), None, Arc::default())?;
+    let file = LotFile::open(&path, || RotatedFile::open(path.clone(), None, Arc::default()))?;
     let mut log = FlowLog::to_file(file, SharedInterfaces::default(), 10_000)?;
     for batch in [flows::ipv4(1, 600), flows::ipv6(2, 600), flows::ipv4_half_folded(3, 600)] {
         ensure!(sink.offer(&batch) && log.offer(&batch));

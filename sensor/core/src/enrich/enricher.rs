@@ -12,7 +12,7 @@ use super::{
     active::ActiveContext,
     context::{Context, NOTHING},
     learned::Learned,
-    networks::PointNetworks,
+    point_networks::PointNetworks,
 };
 use crate::flow::{
     batch::{Addresses, FlowBatch},

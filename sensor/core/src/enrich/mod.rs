@@ -24,5 +24,6 @@ pub mod import;
 pub mod interner;
 pub mod learned;
 pub mod networks;
+mod point_networks;
 pub mod sources;
 pub mod statement;

@@ -8,9 +8,8 @@ use std::net::IpAddr;
 use super::{
     bogons,
     geography::{Database, DatabaseError},
-    import::Inventory,
     interner::Texts,
-    statement::{Fact, Network, Origin, PortStatement, Statement, Subject},
+    statement::{Fact, Origin, PortStatement, Statement, Subject},
 };
 use crate::{
     diagnostic::Diagnostic,
@@ -144,28 +143,6 @@ impl Sources {
     pub fn database(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), DatabaseError> {
         self.databases.push(Database::read(name, bytes)?);
         Ok(())
-    }
-
-    /// What a cloud's inventory says of its addresses.
-    pub fn inventory(&mut self, name: &str, inventory: &Inventory) {
-        for (names, addresses) in inventory.networks() {
-            let source = match names {
-                [] => self.source(name),
-                [network, ..] => self.source(&format!("{name} (network {network})")),
-            };
-            let origin = Origin { source, line: 0 };
-            let network = match names {
-                [] => None,
-                names => {
-                    self.networks.push(names.to_vec());
-                    Network::at(self.networks.len() - 1)
-                }
-            };
-            for (prefix, context, value) in addresses {
-                let fact = Fact::Label(self.texts.number(context), self.texts.number(value));
-                self.statements.push(Statement { prefix, fact, network, origin });
-            }
-        }
     }
 
     /// Adds the values of a label.

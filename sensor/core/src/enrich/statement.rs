@@ -34,6 +34,18 @@ impl Network {
     }
 }
 
+/// The names under which a network is known, the most precise first: with the account, since names of networks recur in others.
+/// Identifiers differ in case between the places where a cloud prints them.
+pub fn network_names<'a>(
+    account: Option<&'a str>,
+    network: Option<&'a str>,
+    subnet: Option<&'a str>,
+) -> impl Iterator<Item = String> + use<'a> {
+    let both = account.zip(network).map(|(account, network)| format!("{account}/{network}"));
+    let others = [network, subnet, account].into_iter().flatten().map(str::to_owned);
+    both.into_iter().chain(others).map(|name| name.to_ascii_lowercase())
+}
+
 /// What can be said about an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     figures::Accepted,
-    protocol::Log,
+    protocol::request::Log,
     rate::Rate,
     refusal::Refusal,
     resume::{Resume, Turn},
@@ -151,7 +151,7 @@ impl Channel {
         let accepted = match timeout(ANSWER, answered).await {
             Err(_) => return Err(Refusal::Late),
             Ok(Err(_)) => return Err(Refusal::Closed),
-            Ok(Ok(answer)) => judge(answer)?,
+            Ok(Ok(answer)) => judge(&answer)?,
         };
         Ok(if is_first { accepted } else { Accepted::Duplicate })
     }
@@ -185,7 +185,7 @@ impl Channel {
     }
 }
 
-fn judge(answer: Answer) -> Result<Accepted, Refusal> {
+fn judge(answer: &Answer) -> Result<Accepted, Refusal> {
     match answer {
         Answer::Done { .. } => Ok(Accepted::Log),
         Answer::Known => Ok(Accepted::Duplicate),

@@ -4,10 +4,10 @@
 //! source (`cloud::follow`), and is answered once the outputs have its records and the state file says so. Whoever pushes
 //! repeats a request that was not answered so; what was read before is known by its name and octets, and not read twice.
 //!
-//! * [`server`]: from a request to its answer. [`guard`]: who may push; [`jwt`]: tokens of Google. [`rate`]: how often.
-//! * [`protocol`]: what is in a request, and what its sender wants to hear. [`inflate`]: compression, within bounds.
-//! * [`hub`]: from requests to sources; [`delivery`]: one object on its way; [`resume`]: what was under way when the agent was
-//!   killed. [`source`]: the side of the source.
+//! * `server`: from a request to its answer. [`guard`]: who may push; `jwt`: tokens of Google. `rate`: how often.
+//! * `protocol`: what is in a request, and what its sender wants to hear. `inflate`: compression, within bounds.
+//! * [`hub`]: from requests to sources; `delivery`: one object on its way; `resume`: what was under way when the agent was
+//!   killed. `source`: the side of the source.
 //! * [`refusal`]: why a request is turned away. [`figures`]: what is counted.
 
 pub mod figures;
@@ -37,19 +37,17 @@ use sensor_core::sync::Unpoisoned as _;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use self::{figures::Figures, hub::Hub, server::Server};
+use self::{
+    figures::Figures,
+    hub::Hub,
+    server::{LISTEN, Server, Tls},
+};
 use super::{
     config::{Config, cloud::Place, ingest::IngestConfig},
     web::endpoint::{self, EndpointError},
 };
 
 pub use self::source::Pushed;
-
-/// The key of the address.
-const LISTEN: &str = "ingest.listen";
-
-/// The TLS in force, which a reload may change.
-type Tls = Arc<Mutex<Option<TlsAcceptor>>>;
 
 /// What was opened and is not served yet.
 pub struct Opened {

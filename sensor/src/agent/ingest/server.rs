@@ -2,7 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -18,9 +18,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use sensor_core::sync::Unpoisoned as _;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Tls,
     delivery::Channel,
     figures::{Accepted, Figures},
     guard::{self, Verdict},
@@ -39,6 +39,12 @@ use crate::{
     },
     clock,
 };
+
+/// The key of the address.
+pub(super) const LISTEN: &str = "ingest.listen";
+
+/// The TLS in force, which a reload may change.
+pub(super) type Tls = Arc<Mutex<Option<TlsAcceptor>>>;
 
 /// Connections at once.
 const CONNECTIONS: usize = 128;
@@ -92,11 +98,11 @@ impl Server {
         let listener = match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => {
-                tracing::error!("{} cannot be served: {error}", super::LISTEN);
+                tracing::error!("{} cannot be served: {error}", LISTEN);
                 return std::future::pending().await;
             }
         };
-        let limit = Limit::new(super::LISTEN, CONNECTIONS);
+        let limit = Limit::new(LISTEN, CONNECTIONS);
         let figures = self.figures.clone();
         let router = self.router();
         let router = |peer: SocketAddr| router.clone().layer(Extension(peer));
@@ -241,9 +247,9 @@ async fn take(
     counted.octets = body.len() as u64;
     let body = inflate::decoded(headers, body, most)?;
     let (accepted, text) = match protocol::open(channel.push.protocol, headers, body, most)? {
-        protocol::Request::Log(log) => (channel.deliver(log, permit, now).await?, None),
-        protocol::Request::Handshake(text) => (Accepted::Handshake, Some(text)),
-        protocol::Request::Events(events) => {
+        protocol::request::Request::Log(log) => (channel.deliver(log, permit, now).await?, None),
+        protocol::request::Request::Handshake(text) => (Accepted::Handshake, Some(text)),
+        protocol::request::Request::Events(events) => {
             tracing::info!(
                 source = name,
                 events,

@@ -269,7 +269,7 @@ fn what_was_under_way_when_the_agent_was_killed_comes_first() {
         let lines = [LINE.to_owned(), LINE.replace(" 22 ", " 23 "), LINE.replace(" 22 ", " 24 ")];
         let mut plan = Vec::new();
         for line in &lines[..2] {
-            let _ = first.post(line.clone());
+            drop(first.post(line.clone()));
             let handed = first.object().await;
             plan.push(Planned::of(&handed.object));
         }

@@ -181,7 +181,7 @@ fn read_inventory(sources: &mut Sources, inventory: &Inventory) -> Vec<FileRepor
         Some(report) => report.entries = found.addresses(),
         None => {}
     }
-    sources.inventory(&first, &found);
+    found.state(sources, &first);
     reports
 }
 

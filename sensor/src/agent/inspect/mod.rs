@@ -3,7 +3,7 @@
 //! `sensor check` wants the judgement, `sensor run` and `sensor replay` start with what was read; so a fault is told in the
 //! same words, and ends with the same exit code, whoever meets it.
 //!
-//! * [`context`]: what is known about addresses, read from files. [`policies`]: files of policies; [`asked`]: they
+//! * [`mod@context`]: what is known about addresses, read from files. [`policies`]: files of policies; [`asked`]: they
 //!   and tags, compiled.
 //! * [`advice`]: what has no fault, and is probably not meant.
 //! * [`paths`]: secrets, certificates and places to write to; [`writable`]: whether these can be written to.

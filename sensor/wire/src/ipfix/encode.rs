@@ -4,18 +4,10 @@
 //! with nothing half done. Nothing is allocated after [`Encoder::new`], except for interface names, for hits, and for
 //! batches of a shape that has not come before.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use sensor_core::flow::{
-    attributes::{Attribute, Attributes},
-    batch::FlowBatch,
-    interned::Interned,
-    point::Points,
-    properties::PropertySets,
-    totals::Totals,
+    batch::FlowBatch, point::Points, properties::PropertySets, totals::Totals,
 };
 
 use super::{
@@ -323,13 +315,15 @@ impl Encoder {
         let size = self.options.message_size.max(MINIMUM_MESSAGE_SIZE);
         let to = (&mut self.message, self.options.enterprise(), size);
         let (numbers, points) = (&batch.observation_point, &batch.points);
-        match tell(to, &shared::POINTS, &mut self.points, numbers, points) {
-            Progress::Done => {}
-            full => return full,
+        if !shared::tell(to, &shared::POINTS, &mut self.points, numbers, points) {
+            return Progress::MessageFull;
         }
         let to = (&mut self.message, self.options.enterprise(), size);
         let (numbers, properties) = (&batch.common_properties, &batch.properties);
-        tell(to, &shared::PROPERTIES, &mut self.properties, numbers, properties)
+        match shared::tell(to, &shared::PROPERTIES, &mut self.properties, numbers, properties) {
+            true => Progress::Done,
+            false => Progress::MessageFull,
+        }
     }
 
     /// Writes a hit, if the message has room for it. `now` is the export time in milliseconds since the epoch.
@@ -459,39 +453,6 @@ impl Encoder {
         let out = self.message.template_record(TEMPLATE_SET, template.template_record_length());
         out.map(|out| template.write_template_record(enterprise, out)).is_some()
     }
-}
-
-/// Writes to a message, of a session with this enterprise and size of messages, what `numbers` of `table` stand for.
-fn tell<A: Attribute, const N: usize>(
-    (message, enterprise, size): (&mut MessageBuilder, u32, u16),
-    kind: &shared::Kind,
-    told: &mut Told<Interned<Attributes<A, N>>>,
-    numbers: &[u32],
-    table: &Arc<Interned<Attributes<A, N>>>,
-) -> Progress {
-    if numbers.is_empty() {
-        return Progress::Done;
-    }
-    if !told.template {
-        let record = kind.template_record(enterprise);
-        let Some(out) = message.template_record(OPTIONS_TEMPLATE_SET, record.len()) else {
-            return Progress::MessageFull;
-        };
-        out.copy_from_slice(&record);
-        told.template = true;
-    }
-    told.begin(table);
-    for number in numbers {
-        if told.is_new(*number) {
-            let record = kind.data_record(*number, table.get(*number).texts(), size);
-            let Some(out) = message.data_records_mut(kind.template, record.len(), 1) else {
-                return Progress::MessageFull;
-            };
-            out.copy_from_slice(&record);
-            told.insert(*number);
-        }
-    }
-    Progress::Done
 }
 
 /// Octets of a template record and of a data record with all fields that there are.

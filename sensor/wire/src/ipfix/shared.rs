@@ -6,14 +6,20 @@
 
 use std::sync::Arc;
 
-use sensor_core::flow::{point::PointAttribute, properties::CommonProperty};
+use sensor_core::flow::{
+    attributes::{Attribute, Attributes},
+    interned::Interned,
+    point::PointAttribute,
+    properties::CommonProperty,
+};
 
 use super::{
-    FIRST_TEMPLATE, MESSAGE_HEADER_LENGTH, VARIABLE_LENGTH,
+    FIRST_TEMPLATE, MESSAGE_HEADER_LENGTH, OPTIONS_TEMPLATE_SET, VARIABLE_LENGTH,
     elements::{
         COMMON_PROPERTIES_ID, ENTERPRISE_BIT, Element, INTERFACE_NAME, OBSERVATION_POINT_ID,
         VRF_NAME, own,
     },
+    message::MessageBuilder,
     options::TEXT_LIMIT,
 };
 
@@ -151,6 +157,40 @@ impl Kind {
         }
         out
     }
+}
+
+/// Writes to a message, of a session with this enterprise and size of messages, what `numbers` of `table` stand for, of
+/// those that the other end does not know; whether all of that fits.
+pub(super) fn tell<A: Attribute, const N: usize>(
+    (message, enterprise, size): (&mut MessageBuilder, u32, u16),
+    kind: &Kind,
+    told: &mut Told<Interned<Attributes<A, N>>>,
+    numbers: &[u32],
+    table: &Arc<Interned<Attributes<A, N>>>,
+) -> bool {
+    if numbers.is_empty() {
+        return true;
+    }
+    if !told.template {
+        let record = kind.template_record(enterprise);
+        let Some(out) = message.template_record(OPTIONS_TEMPLATE_SET, record.len()) else {
+            return false;
+        };
+        out.copy_from_slice(&record);
+        told.template = true;
+    }
+    told.begin(table);
+    for number in numbers {
+        if told.is_new(*number) {
+            let record = kind.data_record(*number, table.get(*number).texts(), size);
+            let Some(out) = message.data_records_mut(kind.template, record.len(), 1) else {
+                return false;
+            };
+            out.copy_from_slice(&record);
+            told.insert(*number);
+        }
+    }
+    true
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    enrich::{networks::names, sources::unmapped},
+    enrich::{sources::unmapped, statement::network_names},
     flow::prefix::{Prefix, prefix},
 };
 
@@ -45,7 +45,7 @@ impl Host {
             label.map(|(_, value)| value.as_str())
         };
         let (account, network) = (value("account").or(value("project")), value("vpc"));
-        let names = names(account, network, value("subnet"));
+        let names = network_names(account, network, value("subnet"));
         // An account has more than one network, a network more than one subnet.
         names.take(if network.is_some() { 2 - usize::from(account.is_none()) } else { 1 }).collect()
     }

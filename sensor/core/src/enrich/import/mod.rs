@@ -11,7 +11,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::formats::{fault_in, quote};
+use super::{
+    formats::{fault_in, quote},
+    sources::Sources,
+    statement::{Fact, Network, Origin, Statement},
+};
 use crate::{diagnostic::Diagnostic, flow::prefix::Prefix};
 
 mod aws;
@@ -242,6 +246,28 @@ impl Inventory {
             });
             (names.as_slice(), labels)
         })
+    }
+
+    /// States what it says, under this name.
+    pub fn state(&self, sources: &mut Sources, name: &str) {
+        for (names, addresses) in self.networks() {
+            let source = match names {
+                [] => sources.source(name),
+                [network, ..] => sources.source(&format!("{name} (network {network})")),
+            };
+            let origin = Origin { source, line: 0 };
+            let network = match names {
+                [] => None,
+                names => {
+                    sources.networks.push(names.to_vec());
+                    Network::at(sources.networks.len() - 1)
+                }
+            };
+            for (prefix, context, value) in addresses {
+                let fact = Fact::Label(sources.texts.number(context), sources.texts.number(value));
+                sources.statements.push(Statement { prefix, fact, network, origin });
+            }
+        }
     }
 
     /// The labels by address alone: those that it has in one network or another.

@@ -216,9 +216,9 @@ mod tests {
         Step { id: 9, lot, plan: vec![planned], rules: lot, read: vec![(name, progress)], floor: 3 }
     }
 
-    fn take(journal: &mut Journal, state: &mut State, step: Step) {
+    fn take(journal: &mut Journal, state: &mut State, step: &Step) {
         state.go(step.clone());
-        journal.keep(&step, state).expect("written");
+        journal.keep(step, state).expect("written");
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
         let path = folder.path().join("below/state");
         let (mut journal, mut state) = Journal::open(&path, || State::new(9, 3)).expect("new");
         for lot in 1..4 {
-            take(&mut journal, &mut state, step(lot, &format!("o{}", lot % 2), lot));
+            take(&mut journal, &mut state, &step(lot, &format!("o{}", lot % 2), lot));
         }
         let (_, again) = Journal::open(&path, || unreachable!("there is one")).expect("old");
         assert_eq!(again, state);
@@ -239,9 +239,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("state");
         let (mut journal, mut state) = Journal::open(&path, || State::new(9, 3)).expect("new");
-        take(&mut journal, &mut state, step(1, "a", 1));
+        take(&mut journal, &mut state, &step(1, "a", 1));
         let before = (fs::read(&path).expect("a file"), state.clone());
-        take(&mut journal, &mut state, step(2, "b", 2));
+        take(&mut journal, &mut state, &step(2, "b", 2));
         let whole = fs::read(&path).expect("a file");
         for end in before.0.len()..whole.len() {
             assert_eq!(decode(&whole[..end]), Ok(before.1.clone()), "cut at {end}");
@@ -265,7 +265,7 @@ mod tests {
         let (mut journal, mut state) = Journal::open(&path, || State::new(9, 3)).expect("new");
         let name = "x".repeat(1000);
         for lot in 1..2000 {
-            take(&mut journal, &mut state, step(lot, &name, lot));
+            take(&mut journal, &mut state, &step(lot, &name, lot));
         }
         let octets = fs::metadata(&path).expect("a file").len();
         assert!(octets < 2 * LARGE, "{octets}");

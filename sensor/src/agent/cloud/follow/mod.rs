@@ -4,7 +4,7 @@
 //!   [`store`]: the bucket itself.
 //! * [`described`]: what is known of a source beforehand. [`decoding`]: the thread that decodes, in lots; [`told`]: what comes of that. [`mod@object`], [`opened`]: one object. [`outlet`]: to the plant.
 //! * [`omission`]: what is left out because it is known otherwise.
-//! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`print`]: whether an object has only grown.
+//! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`mod@print`]: whether an object has only grown.
 //! * [`figures`], [`silence`]: what is counted of a source, and whether it has fallen silent.
 //!
 //! Each `[[cloud]]` has three threads: one finds objects, one decodes them, one writes the state.

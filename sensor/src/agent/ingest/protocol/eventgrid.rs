@@ -15,7 +15,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Log, Request};
+use super::request::{Log, Request};
 use crate::agent::ingest::{inflate, refusal::Refusal};
 
 /// What a request is about.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sensor_wire::cloud::json::base64;
 use serde::{Deserialize, Serialize};
 
-use super::{Log, id};
+use super::request::{Log, id};
 use crate::agent::ingest::{inflate, refusal::Refusal};
 
 /// The number of a request.

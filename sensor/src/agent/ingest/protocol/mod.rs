@@ -1,13 +1,13 @@
 //! What is in a request, and what its sender wants to hear, by protocol. Pure: octets in, octets out.
 //!
 //! * [`firehose`]: Amazon Data Firehose. [`pubsub`]: Google Pub/Sub. [`eventgrid`]: Azure Event Grid.
+//! * [`request`]: what all of them come to.
 //! * Of any other sender the body is the log itself.
 
 pub mod eventgrid;
 pub mod firehose;
 pub mod pubsub;
-
-use std::fmt::Write as _;
+pub mod request;
 
 use axum::{
     body::Body,
@@ -18,47 +18,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use ring::digest::{SHA256, digest};
 
+use self::request::{Log, Request};
 use super::{inflate, refusal::Refusal};
 use crate::agent::config::push::Protocol;
-
-/// What is in a request.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Request {
-    /// A piece of a log.
-    Log(Log),
-    /// The sender wants to know whether this address is meant, and gets this.
-    Handshake(String),
-    /// So many events that tell of objects in a store, which are read by a `[[cloud]]` that names it.
-    Events(u64),
-}
-
-/// A piece of a log.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Log {
-    /// What the sender calls it, the same in each attempt.
-    pub id: Option<String>,
-    /// Its octets, in plain.
-    pub octets: Bytes,
-}
-
-impl Log {
-    /// What the object is called: as the sender calls it, or else by its octets.
-    pub fn name(&self) -> String {
-        self.id.clone().unwrap_or_else(|| self.version())
-    }
-
-    /// Another one whenever the octets are others.
-    pub fn version(&self) -> String {
-        let mut text = String::with_capacity(32);
-        for octet in digest(&SHA256, &self.octets).as_ref().iter().take(16) {
-            // Into memory.
-            let _ = write!(text, "{octet:02x}");
-        }
-        text
-    }
-}
 
 /// Takes a body apart, which is plain, and of at most `most` octets.
 ///
@@ -79,13 +42,6 @@ pub fn open(
             Ok(Request::Log(Log { id: None, octets }))
         }
     }
-}
-
-/// A name that a sender gave: printable, and not endless; it goes into the state file.
-fn id(text: &str) -> Option<String> {
-    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.:/+=".contains(&octet);
-    let is_fine = !text.is_empty() && text.len() <= 128 && text.bytes().all(is_plain);
-    is_fine.then(|| text.to_owned())
 }
 
 /// What a request gets that was done.

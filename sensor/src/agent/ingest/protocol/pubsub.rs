@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sensor_wire::cloud::json::base64;
 use serde::Deserialize;
 
-use super::{Log, id};
+use super::request::{Log, id};
 use crate::agent::ingest::{inflate, refusal::Refusal};
 
 /// The number of a message, where there is no wrapper.

@@ -2,7 +2,7 @@
 //! messages of CloudWatch, Kinesis and Firehose; as JSON; and as Parquet.
 //!
 //! * [`layout`]: which field stands where. [`record`]: a record into a flow. [`object`]: what the name of an object tells.
-//! * [`reader`]: lines into records. [`envelopes`]: messages into lines; [`members`]: records whose values are members of a JSON object.
+//! * [`reader`]: lines into records. [`envelopes`]: messages into lines; `members`: records whose values are members of a JSON object.
 //! * [`table`]: records of a Parquet file.
 
 pub mod envelopes;

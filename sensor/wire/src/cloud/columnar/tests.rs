@@ -319,7 +319,12 @@ fn a_page_that_decompresses_to_gigabytes_is_refused() {
         assert!(octets.len() < super::limits::MOST_PAGE / 8, "{}", octets.len());
         let (rows, ledger, error) = table(octets);
         let error = error.expect("an error");
-        assert!(error.contains("has a page of"), "{codec:?}: {error}");
+        // Zstd packs it so tightly that the claim alone is beyond belief.
+        let why = match codec {
+            Compression::ZSTD(_) => "cannot hold so many",
+            _ => "has a page of",
+        };
+        assert!(error.contains(why), "{codec:?}: {error}");
         assert_eq!((rows.len(), ledger.all_errors()), (0, 1));
     }
 }

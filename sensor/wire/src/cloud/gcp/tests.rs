@@ -308,8 +308,11 @@ fn members_that_are_not_known_are_counted_where_they_stand() {
     );
 }
 
+/// Fields of a flow, and what they say.
+type Told = [(&'static str, &'static str)];
+
 /// What the samples tell, file by file.
-const SAMPLES: &[(&str, &[&[(&str, &str)]])] = &[
+const SAMPLES: &[(&str, &[&Told])] = &[
     (
         "otel-0-bytes.json",
         &[&[
