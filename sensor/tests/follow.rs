@@ -14,6 +14,11 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "../wire/src/cloud/columnar/testing.rs"]
+mod testing;
+
+use testing::{Writing, parquet};
+
 /// Looks until something is so; two minutes are longer than anything takes.
 const LOOKS: u32 = 2400;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -71,6 +76,11 @@ impl Place {
     fn append(&self, name: &str, octets: &[u8]) {
         let file = OpenOptions::new().create(true).append(true).open(self.at("logs").join(name));
         file.and_then(|mut file| file.write_all(octets)).expect("a file");
+    }
+
+    /// Octets of the flow log.
+    fn octets(&self) -> u64 {
+        fs::metadata(self.at("flows.json")).map_or(0, |file| file.len())
     }
 
     fn lines(&self) -> usize {
@@ -172,60 +182,127 @@ impl Dice {
     }
 }
 
-/// Kills that are spread over the start, and the work on what has come since the last one.
-const KILLS: u64 = 100;
+/// Logs that tell the direction, of networks that are all internal.
+const BOTH_ENDS: &str = "layout = '${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status} ${flow-direction}'\n\
+    [networks]\ninternal = ['2001:db8::/32']\n";
+/// The same, as a line of names.
+const HEADING: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status flow-direction\n";
+/// What the other end of a connection counts beyond.
+const OTHER_END: u64 = 1 << 40;
 
-#[test]
-fn killed_a_hundred_times_it_has_every_record_once() {
-    let place = Place::new("");
+/// A record as both ends have logged it.
+fn both_ends(number: u64) -> String {
+    let sent = line(number).replace(" OK", " OK egress");
+    let received = line(number).replace(" OK", " OK ingress").replace("eni-1", "eni-2");
+    let octets = format!(" {} ", OTHER_END + number);
+    sent + &received.replace(&format!(" 1 {number} "), &format!(" 1{octets}"))
+}
+
+/// Kills an agent so often while records come, each as `text` has it, and lets the last one end; how many records there are.
+fn kill_often(place: &Place, kills: u64, text: impl Fn(u64) -> String) -> u64 {
     let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time").as_nanos();
     let seed =
         std::env::var("SENSOR_SEED").map_or(seed as u64, |seed| seed.parse().expect("a seed"));
     println!("SENSOR_SEED={seed}");
     let mut dice = Dice(seed | 1);
     let mut next = 0;
-    let mut take = |count: u64| {
+    let mut take = |count: u64| -> String {
         next += count;
-        next - count..next
+        (next - count..next).map(&text).collect()
     };
     let mut with_lines = 0;
-    for kill in 0..KILLS {
-        for object in 0..dice.below(4) {
+    for kill in 0..kills {
+        // Every other kill waits for an agent that is at work, however long that takes on a busy host.
+        let at_work = kill % 2 == 0;
+        for object in 0..u64::from(at_work) + dice.below(4) {
             let name = format!("AWSLogs/{}/{kill}-{object}.log.gz", kill % 3);
-            place.put(&name, &zipped(&text(take(1 + dice.below(400)))));
+            place.put(&name, &zipped(&take(1 + dice.below(400))));
         }
-        place.append("growing.log", text(take(dice.below(60))).as_bytes());
+        place.append("growing.log", take(dice.below(60)).as_bytes());
         backdate(&place.at("logs/growing.log"));
         if kill % 20 == 7 {
             // Several lots.
-            place.put(&format!("large-{kill}.log.gz"), &zipped(&text(take(20_000))));
+            place.put(&format!("large-{kill}.log.gz"), &zipped(&take(20_000)));
         }
-        let before = place.lines();
+        if kill % 10 == 3 {
+            let rows = HEADING.to_owned() + &take(6000);
+            let octets = parquet(&rows, &Writing { rows: [1500, 400], ..Writing::default() });
+            place.put(&format!("AWSLogs/{kill}.log.parquet"), &octets);
+        }
+        let before = place.octets();
         let mut agent = place.start();
-        thread::sleep(Duration::from_millis(dice.below(700)));
+        match at_work {
+            true => place.wait_until("the agent is at work", || place.octets() > before),
+            false => thread::sleep(Duration::from_millis(dice.below(700))),
+        }
         // While it is being read.
-        place.append("growing.log", text(take(dice.below(60))).as_bytes());
+        place.append("growing.log", take(dice.below(60)).as_bytes());
         thread::sleep(Duration::from_millis(dice.below(100)));
         assert!(agent.child.try_wait().expect("its state").is_none(), "{}", place.said());
         drop(agent);
-        with_lines += u32::from(place.lines() > before);
+        with_lines += u64::from(place.octets() > before);
     }
     let agent = place.start();
-    let whole = next as usize;
-    place.wait_until("everything is there", || place.lines() >= whole);
-    let agent_ended = agent.stop();
-    assert_eq!(agent_ended, Some(0), "{}", place.said());
-    // What comes twice may come late.
+    place.wait_until("everything is read", || {
+        place.lines() as u64 >= next && place.status().1["clouds"][0]["waiting"] == 0
+    });
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    assert!(with_lines >= kills / 2, "only {with_lines} kills hit an agent at work");
+    next
+}
+
+#[test]
+fn killed_a_hundred_times_it_has_every_record_once() {
+    let place = Place::new(BOTH_ENDS);
+    let whole = kill_often(&place, 100, both_ends);
     let found = place.found();
     let missing: Vec<u64> =
-        (0..next).filter(|number| !found.contains_key(number)).take(9).collect();
+        (0..whole).filter(|number| !found.contains_key(number)).take(9).collect();
     let twice: Vec<_> = found.iter().filter(|(_, count)| **count > 1).take(9).collect();
-    assert!(
-        missing.is_empty() && twice.is_empty(),
-        "missing {missing:?}, twice {twice:?}, seed {seed}"
-    );
-    assert_eq!(found.len(), whole);
-    assert!(with_lines >= 20, "only {with_lines} kills hit an agent at work");
+    assert!(missing.is_empty() && twice.is_empty(), "missing {missing:?}, twice {twice:?}");
+    // What the other end has logged is left out.
+    assert_eq!(found.len() as u64, whole);
+}
+
+#[test]
+fn what_leaves_out_what_it_has_seen_lacks_nothing_after_kills() {
+    let place = Place::new(&format!("double = 'match'\n{BOTH_ENDS}"));
+    let whole = kill_often(&place, 20, |number| {
+        // Connections that differ, else all of them would be one.
+        let ports = format!(" {} {} 6 ", number % 65_000, number / 65_000);
+        both_ends(number).replace(" 1 443 6 ", &ports)
+    });
+    let found = place.found();
+    let has =
+        |number: &u64| found.contains_key(number) || found.contains_key(&(OTHER_END + number));
+    let missing: Vec<u64> = (0..whole).filter(|number| !has(number)).take(9).collect();
+    assert!(missing.is_empty(), "missing {missing:?}");
+    // Both ends stand in one object, which is decoded from its beginning whenever it is read on.
+    assert!(found.keys().all(|number| *number < OTHER_END));
+}
+
+#[test]
+fn what_is_internal_follows_a_reload() {
+    let place = Place::new(BOTH_ENDS);
+    let agent = place.start();
+    place.put("a.log", both_ends(1).as_bytes());
+    place.wait_until("one end is there", || place.lines() == 1);
+    let duplicates = |status: &Value| -> u64 {
+        let logs = status["clouds"][0]["logs"]["top"].as_array();
+        logs.iter().flat_map(|logs| logs.iter()).filter_map(|log| log["duplicates"].as_u64()).sum()
+    };
+    place.wait_until("the other is counted", || duplicates(&place.status().1) == 1);
+    let old = fs::read_to_string(place.at("sensor.toml")).expect("a file");
+    let new = old.replace("internal = [", "external = ['10.0.0.1/32', ");
+    fs::write(place.at("sensor.toml"), new).expect("a file");
+    agent.signal("-HUP");
+    place.wait_until("the reload is done", || place.said().contains("reloaded"));
+    place.put("b.log", both_ends(2).as_bytes());
+    place.wait_until("both ends are there", || place.lines() == 3);
+    assert_eq!(duplicates(&place.status().1), 1);
+    // It went on undisturbed.
+    assert!(!place.said().contains("ended by a reload"), "{}", place.said());
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
 }
 
 #[test]
@@ -308,4 +385,44 @@ fn what_cannot_be_followed_is_told_and_followed_once_it_can_be() {
     let mut agent = place.start();
     assert_eq!(agent.child.wait().expect("it ends").code(), Some(1), "{}", place.said());
     assert!(place.said().contains("is not a state file of this version"), "{}", place.said());
+}
+
+/// A flow log of a virtual network in Azure: records of two tuples each, one from a client of it, one to a server of it.
+fn vnet(records: std::ops::Range<u64>) -> String {
+    let record = |number: u64| {
+        let (first, second, time) =
+            (2 * number, 2 * number + 1, 1_782_658_803_422 + number * 60_000);
+        format!(
+            r#"{{"time":"2026-06-28T15:00:51.4Z","flowLogVersion":4,"flowLogGUID":"66aa","macAddress":"00224871C205","category":"FlowLogFlowEvent","flowLogResourceID":"/SUBSCRIPTIONS/0A-1B/RESOURCEGROUPS/NETWORKWATCHERRG/PROVIDERS/MICROSOFT.NETWORK/NETWORKWATCHERS/NETWORKWATCHER_EASTUS/FLOWLOGS/FLOWS","targetResourceID":"/subscriptions/0a-1b/resourceGroups/Web/providers/Microsoft.Network/virtualNetworks/Prod","operationName":"FlowLogFlowEvent","flowRecords":{{"flows":[{{"aclID":"00aa","flowGroups":[{{"rule":"R","flowTuples":["{time},10.0.0.4,198.51.100.5,12345,443,6,O,E,NX,1,{first},0,0","{time},198.51.100.6,10.0.0.4,12345,80,6,I,E,NX,1,{second},0,0"]}}]}}]}}}}"#
+        )
+    };
+    let records: Vec<_> = records.map(record).collect();
+    format!("{{\"records\":[{}]}}", records.join(","))
+}
+
+#[test]
+fn a_blob_of_azure_that_grows_is_read_once_per_tuple() {
+    const BLOB: &str = "flowLogResourceID=/0A-1B_NETWORKWATCHERRG/NETWORKWATCHER_EASTUS_FLOWS/y=2026/m=06/d=28/h=15/m=00/macAddress=00224871C205/PT1H.json";
+    let place = Place::new("");
+    let blob = place.at("logs").join(BLOB);
+    let agent = place.start();
+    let row = |key: &str| place.status().1["clouds"][0][key].clone();
+    place.put(BLOB, vnet(1..3).as_bytes());
+    place.wait_until("the first version is read", || place.lines() == 4 && row("waiting") == 0);
+    // Another file of the same name, as tools leave it.
+    place.put(BLOB, vnet(1..5).as_bytes());
+    place.wait_until("the second is read on", || place.lines() == 8 && row("waiting") == 0);
+    assert_eq!((row("grown"), row("rewritten")), (1.into(), 0.into()));
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    // Written over where it is, while nobody looks.
+    fs::write(&blob, vnet(1..8)).expect("a file");
+    backdate(&blob);
+    let agent = place.start();
+    place.wait_until("the third is read on", || place.lines() == 14 && row("waiting") == 0);
+    assert_eq!((row("grown"), row("rewritten")), (1.into(), 0.into()));
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    let found = place.found();
+    assert!(found.values().all(|count| *count == 1), "{found:?}");
+    assert_eq!(found.len(), 14);
+    assert!((2..16).all(|number| found.contains_key(&number)), "{found:?}");
 }

@@ -18,6 +18,15 @@ use super::{
 /// Octets of the largest object that is read into memory. AWS writes objects of 75 MB at most.
 const MOST: usize = 128 << 20;
 
+/// Where it is not: what is too large for that.
+fn too_large() -> io::Error {
+    let what = format!(
+        "a Parquet file of more than {} MiB is read only where it lies as a file on disk, not compressed as a whole",
+        MOST >> 20
+    );
+    io::Error::new(io::ErrorKind::FileTooLarge, what)
+}
+
 /// The octets of the object at `path`, of which a stream gave `begun` and gives `rest`.
 ///
 /// # Errors
@@ -35,25 +44,34 @@ pub fn seekable(
         let mut begin = vec![0; begun.len().min(16)];
         // Otherwise it is compressed as a whole.
         if file.read_exact_at(&mut begin, 0).is_ok() && begun.starts_with(&begin) {
-            return Ok(Arc::new(OnDisk { file, length, meter: meter.clone() }));
+            return Ok(on_disk(file.into(), length, meter.clone()));
         }
     }
+    in_memory(begun, rest)
+}
+
+/// The first octets of a file, as many as `length`; `meter` counts what is read.
+pub fn on_disk(file: Arc<File>, length: u64, meter: Meter) -> Arc<dyn Seekable> {
+    Arc::new(OnDisk { file, length, meter })
+}
+
+/// What a stream gave, `begun`, and gives still.
+///
+/// # Errors
+/// Where it cannot be read, or is too much.
+pub fn in_memory(begun: &[u8], rest: impl Read) -> io::Result<Arc<dyn Seekable>> {
     let mut octets = begun.to_vec();
     let room = (MOST + 1).saturating_sub(octets.len());
     rest.take(room as u64).read_to_end(&mut octets)?;
     if octets.len() > MOST {
-        let what = format!(
-            "a Parquet file of more than {} MiB cannot be read from a stream: name it as a file, not compressed as a whole",
-            MOST >> 20
-        );
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        return Err(too_large());
     }
     Ok(Arc::new(octets))
 }
 
 /// A file as it lies on disk.
 struct OnDisk {
-    file: File,
+    file: Arc<File>,
     length: u64,
     meter: Meter,
 }

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Some networks. Of those that an address lies in, the longest prefix says whether it belongs to the set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Networks {
     v4: Trie<u32>,
     v6: Trie<u128>,

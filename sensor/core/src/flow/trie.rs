@@ -63,7 +63,7 @@ const NODE_BITS: u32 = 6;
 /// Set in an entry of the array that is a value; else it is the place of a node.
 const VALUE: u32 = 1 << 31;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 struct Node {
     /// Branches that go on.
     inner: u64,
@@ -76,7 +76,7 @@ struct Node {
 }
 
 /// Addresses of one family, cut into ranges that have a value each.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Trie<K> {
     first: Box<[u32]>,
     nodes: Vec<Node>,

@@ -15,7 +15,9 @@ use sensor_core::{
         value::parse_duration,
     },
 };
-use sensor_wire::cloud::{aws::layout::Layout, decoder::Hints, flows::Profile, format::Format};
+use sensor_wire::cloud::{
+    aws::layout::Layout, decoder::Hints, double::Double, flows::Profile, format::Format,
+};
 
 use self::store::{Keys, Store};
 use super::{
@@ -48,6 +50,10 @@ table! {
         format: Option<String> = None;
         /// AWS: the fields of the log, where no line of its objects names them.
         layout: Option<String> = None;
+        /// What is left out of traffic that the cloud logs more than once.
+        double: String = "one-side".to_owned();
+        /// What the sensor counts itself is left out: flows of addresses of this host.
+        local_sensor_wins: bool = false;
         /// Site of its flows.
         site: String = String::new();
         /// Tags for its flows.
@@ -79,6 +85,8 @@ pub struct CloudConfig {
     pub format: Option<Format>,
     /// What else is known of the format.
     pub hints: Hints,
+    /// What of it is left out.
+    pub omission: Omission,
     /// Site and tags.
     pub profile: Profile,
     /// File that keeps what was read; no two have the same.
@@ -87,6 +95,15 @@ pub struct CloudConfig {
     pub begin: Begin,
     /// It is silent when no object came for so long; none for what is usual.
     pub silent_after: Option<Duration>,
+}
+
+/// What of a log is left out, since it is known otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Omission {
+    /// What the cloud logs more than once.
+    pub double: Double,
+    /// Flows of addresses of this host, which the sensor counts itself.
+    pub local_sensor_wins: bool,
 }
 
 /// Where objects come from.
@@ -134,6 +151,10 @@ pub fn resolve(list: &[Setting<Cloud>], faults: &mut Faults) -> Vec<CloudConfig>
     for cloud in list {
         let raw = &cloud.value;
         let (format, hints) = format(raw, faults);
+        let omission = Omission {
+            double: double(&raw.double, faults),
+            local_sensor_wins: raw.local_sensor_wins.value,
+        };
         let begin = match raw.push.is_given() {
             // What is pushed is new, whenever that is.
             true => Begin::All,
@@ -163,6 +184,7 @@ pub fn resolve(list: &[Setting<Cloud>], faults: &mut Faults) -> Vec<CloudConfig>
             place,
             format,
             hints,
+            omission,
             profile: Profile {
                 site: raw.site.value.clone(),
                 tags: raw.tags.value.iter().map(|tag| tag.value.clone()).collect(),
@@ -268,6 +290,19 @@ fn format(raw: &Cloud, faults: &mut Faults) -> (Option<Format>, Hints) {
     (format, hints)
 }
 
+fn double(setting: &Setting<String>, faults: &mut Faults) -> Double {
+    Double::from_name(&setting.value).unwrap_or_else(|| {
+        let names = Double::ALL.map(Double::name);
+        let must = format!("must be one of {}", names.map(|name| format!("{name:?}")).join(", "));
+        let found = match nearest(&setting.value, names) {
+            Some(meant) => format!("did you mean {meant:?}?"),
+            None => format!("this is {:?}", setting.value),
+        };
+        faults.report(setting, "cloud.double", &must, &found);
+        Double::OneSide
+    })
+}
+
 fn begin(setting: &Setting<String>, faults: &mut Faults) -> Begin {
     match setting.value.as_str() {
         "now" => Begin::Now,
@@ -299,7 +334,7 @@ mod tests {
     fn keys() {
         let text = "[[cloud]]\nname = 'a'\nfolder = '/f'\n[[cloud]]\nname = 'b'\nfolder = '/g'\nbegin = '24h'\n\
             layout = '${srcaddr} ${dstaddr} ${protocol} ${end}'\nsite = 's'\ntags = ['t']\nstate = '/s'\n\
-            poll = '30s'\nsilent_after = '1h'\nformat = 'aws'\n[[cloud]]\nname = 'c'\nfolder = '/h'\nbegin = 'all'\n";
+            poll = '30s'\nsilent_after = '1h'\nformat = 'aws'\ndouble = 'match'\nlocal_sensor_wins = true\n[[cloud]]\nname = 'c'\nfolder = '/h'\nbegin = 'all'\n";
         let config = from_text(text, &Overrides::default()).expect("no faults");
         // Whoever only follows logs need not be able to load programs.
         assert!(config.capture.interfaces.is_empty());
@@ -315,6 +350,9 @@ mod tests {
         assert_eq!((root.as_path(), *poll), (Path::new("/g"), Duration::from_secs(30)));
         assert!(b.hints.layout.is_some() && c.begin == Begin::All);
         assert_eq!(b.silent_after, Some(Duration::from_hours(1)));
+        let omissions =
+            [a, b].map(|cloud| (cloud.omission.double, cloud.omission.local_sensor_wins));
+        assert_eq!(omissions, [(Double::OneSide, false), (Double::Match, true)]);
         let day = 86_400_000;
         assert_eq!([a, b, c].map(|cloud| cloud.begin.floor(day + 5)), [day + 5, 5, 0]);
     }
@@ -322,7 +360,7 @@ mod tests {
     #[test]
     fn faults_of_clouds() {
         let text = "[[cloud]]\nfolder = '/f'\n[[cloud]]\nname = 'a/b'\nfolder = '/f'\n[[cloud]]\nname = 'a'\n\
-            [[cloud]]\nname = 'a'\nfolder = '/f'\nformat = 'asw'\nlayout = '${srcaddr}'\nbegin = 'today'\npoll = '0s'\n\
+            [[cloud]]\nname = 'a'\nfolder = '/f'\nformat = 'asw'\nlayout = '${srcaddr}'\nbegin = 'today'\npoll = '0s'\ndouble = 'onside'\n\
             [[cloud]]\nname = 'a'\nfolder = '/f'\n[[cloud]]\nname = 'c'\nfolder = '/f'\nstate = '/s'\n\
             [[cloud]]\nname = 'd'\nfolder = '/f'\nstate = '/s'\n";
         let faults = from_text(text, &Overrides::default()).expect_err("it has faults");
@@ -335,6 +373,7 @@ mod tests {
             "`cloud.layout` must name the fields of the log",
             "`cloud.begin` must be \"now\", \"all\" or a duration such as \"24h\"",
             "`cloud.poll` must lie between 1s and 1h",
+            "`cloud.double` must be one of \"keep\", \"one-side\", \"match\"",
             "`cloud.name` must differ from the others",
             "`cloud.state` must differ from the others",
         ];

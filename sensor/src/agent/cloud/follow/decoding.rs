@@ -20,18 +20,17 @@ use sensor_core::{
     flow::{batch::FlowBatch, lot::LotPart, source::SourceId},
     sync::Unpoisoned as _,
 };
-use sensor_wire::cloud::{
-    decoder::Hints,
-    flows::{Flows, Profile},
-    format::Format,
-};
+use sensor_wire::cloud::flows::Flows;
 
 use super::{
+    described::Described,
     figures::Figures,
     keeper::Keeper,
     object,
+    omission::Omissions,
     seam::{Answer, Handed, Reply, Stop, Wanted},
     state::{Planned, Progress, State, Step},
+    told::Told,
 };
 use crate::clock;
 
@@ -54,32 +53,6 @@ pub trait Outlet: Send {
     fn deliver(&self, stop: &Stop) -> bool;
 }
 
-/// What is known of a source beforehand.
-#[derive(Clone, Debug)]
-pub struct Described {
-    /// Its name.
-    pub name: Arc<str>,
-    /// What stands before the names of its objects in messages: a folder, a bucket.
-    pub prefix: String,
-    /// The format of its objects; none for what their first octets tell.
-    pub format: Option<Format>,
-    /// What else is known of the format.
-    pub hints: Hints,
-    /// Site and tags.
-    pub profile: Profile,
-}
-
-impl Described {
-    /// What an object is called in messages, and by formats that take its name for that of its log. Where the prefix ends with no
-    /// slash, objects have numbers instead of names, each another: all of them are of one log, which has the name of the source.
-    pub fn shown(&self, object: &str) -> String {
-        match self.prefix.ends_with('/') {
-            true => format!("{}{object}", self.prefix),
-            false => self.prefix.clone(),
-        }
-    }
-}
-
 /// The decoding of one source.
 pub struct Decoding<O> {
     pub(super) described: Arc<Described>,
@@ -89,14 +62,15 @@ pub struct Decoding<O> {
     pub(super) figures: Arc<Figures>,
     pub(super) stop: Stop,
     pub(super) outlet: O,
+    pub(super) omissions: Omissions,
     pub(super) work: Work,
 }
 
 /// What is under way.
 #[derive(Default)]
 pub struct Work {
-    /// What each cloud tells.
-    pub flows: Vec<Flows>,
+    /// What the clouds tell.
+    pub told: Told,
     newest: BTreeMap<SourceId, (u64, u64)>,
     /// Rows of the lot so far, by address family.
     rows: [u64; 2],
@@ -105,11 +79,14 @@ pub struct Work {
     replies: Vec<(Reply, Answer)>,
     /// Objects that a killed agent had under way.
     resumes: bool,
+    /// The lot has got another number than the state file has.
+    renumbered: bool,
 }
 
 impl<O: Outlet> Decoding<O> {
     /// Decodes until it is to stop, or nobody hands anything over any more.
     pub fn run(mut self) {
+        self.renew();
         self.work.resumes = !self.state.lock().unpoisoned().plan.is_empty();
         while let Some(mut waiting) = self.gather() {
             self.sort_out(&mut waiting);
@@ -122,10 +99,20 @@ impl<O: Outlet> Decoding<O> {
         }
     }
 
+    /// The next lot goes by the networks that are in force now.
+    fn renew(&mut self) {
+        if let Some(reporting) = self.omissions.renew(&self.described) {
+            self.work.told.set_reporting(reporting);
+        }
+    }
+
     /// The objects of the next lot; none at the end.
     fn gather(&mut self) -> Option<VecDeque<Handed>> {
         let planned = std::mem::take(&mut self.work.resumes);
-        let plan = if planned { self.state.lock().unpoisoned().plan.clone() } else { Vec::new() };
+        let state = self.state.lock().unpoisoned();
+        let plan = if planned { state.plan.clone() } else { Vec::new() };
+        let same_rules = state.rules == self.omissions.rules();
+        drop(state);
         let mut waiting = VecDeque::from([self.wait(None)?]);
         let fits = |waiting: &VecDeque<Handed>| {
             let pairs = waiting.iter().zip(&plan);
@@ -133,26 +120,31 @@ impl<O: Outlet> Decoding<O> {
             fits.all(|fits| fits)
         };
         let patient_until = Instant::now() + PATIENCE;
-        while planned && waiting.len() < plan.len() && fits(&waiting) {
+        while planned && same_rules && waiting.len() < plan.len() && fits(&waiting) {
             match self.wait(Some(patient_until)) {
                 Some(handed) => waiting.push_back(handed),
                 None if self.stop.is_asked() => return None,
                 None => break,
             }
         }
-        if planned && waiting.len() == plan.len() && fits(&waiting) {
+        if planned && same_rules && waiting.len() == plan.len() && fits(&waiting) {
             self.figures.change(|report| report.resumed_lots += 1);
             return Some(waiting);
         }
         if planned {
             // A lot of another number: no output takes it for the one that it was.
             self.state.lock().unpoisoned().lot += 1;
+            self.work.renumbered = true;
             let name = &self.described.name;
-            tracing::warn!(
-                "cloud {name}: objects that were being read when the sensor was killed have changed or gone; some records may be put out twice"
-            );
+            let why = if same_rules {
+                "objects that were being read when the sensor was killed have changed or gone"
+            } else {
+                "by what is left out of objects now (format, `double`, networks), those that were being read when the sensor was killed may have other records"
+            };
+            tracing::warn!("cloud {name}: {why}; some records may be put out twice");
             self.figures.change(|report| report.repeated_lots += 1);
         }
+        self.renew();
         while waiting.len() < OBJECTS
             && let Ok(handed) = self.objects.try_recv()
         {
@@ -202,7 +194,7 @@ impl<O: Outlet> Decoding<O> {
                 let state = self.state.lock().unpoisoned();
                 let known = state.progress(&object.name).cloned();
                 drop(state);
-                let read = task.go_on(known.as_ref(), &mut self.work.flows, &self.figures);
+                let read = task.go_on(known.as_ref(), &mut self.work.told, &self.figures);
                 self.put_out(matches!(read, object::Read::Flush));
                 match read {
                     object::Read::Flush => {}
@@ -236,12 +228,14 @@ impl<O: Outlet> Decoding<O> {
 
     /// Notes which objects the lot is of, unless that has been noted.
     fn plan(&mut self, plan: Vec<Planned>) -> ControlFlow<()> {
+        let rules = self.omissions.rules();
+        let renumbered = std::mem::take(&mut self.work.renumbered);
         let state = self.state.lock().unpoisoned();
-        if state.plan == plan {
+        if (&state.plan, state.rules) == (&plan, rules) && !renumbered {
             return ControlFlow::Continue(());
         }
-        let step =
-            Step { id: state.id, lot: state.lot, plan, read: Vec::new(), floor: state.floor };
+        let (id, lot, floor) = (state.id, state.lot, state.floor);
+        let step = Step { id, lot, plan, rules, read: Vec::new(), floor };
         drop(state);
         self.keep(&step)
     }
@@ -256,13 +250,16 @@ impl<O: Outlet> Decoding<O> {
         if !self.outlet.deliver(&self.stop) {
             return ControlFlow::Break(());
         }
+        self.renew();
+        let rules = self.omissions.rules();
         let read = std::mem::take(&mut self.work.read);
         let state = self.state.lock().unpoisoned();
-        let step = Step { id: state.id, lot: state.lot + 1, plan: next, read, floor: state.floor };
+        let (id, lot, floor) = (state.id, state.lot + 1, state.floor);
+        let step = Step { id, lot, plan: next, rules, read, floor };
         drop(state);
         self.keep(&step)?;
         let replies = std::mem::take(&mut self.work.replies);
-        let ledgers = self.work.flows.iter().flat_map(Flows::ledgers);
+        let ledgers = self.work.told.flows.iter().flat_map(Flows::ledgers);
         self.figures.update(ledgers, &self.work.newest);
         self.figures.change(|report| report.lots += 1);
         replies.into_iter().for_each(|(reply, answer)| reply(answer));
@@ -294,8 +291,8 @@ impl<O: Outlet> Decoding<O> {
         let lot = (state.id, state.lot);
         drop(state);
         let now = clock::now();
-        let Work { flows, rows, newest, .. } = work;
-        for flows in flows {
+        let Work { told, rows, newest, .. } = work;
+        for flows in &mut told.flows {
             flows.take(all, |mut batch| {
                 note_newest(&batch, newest, now);
                 let v6 = batch.ip_version() == 6;

@@ -42,7 +42,7 @@ impl Trouble {
 /// What became of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Its records are with the outputs, up to this octet of what it holds (behind the compression).
+    /// Its records are with the outputs, up to this octet of what it holds (behind the compression), or this row of a table.
     Done {
         /// So far.
         up_to: u64,

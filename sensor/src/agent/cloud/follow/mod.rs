@@ -2,25 +2,30 @@
 //!
 //! * [`seam`]: between what finds objects and what decodes them; [`items`]: what they say to each other. [`folder`]: a folder that mirrors a bucket.
 //!   [`store`]: the bucket itself.
-//! * [`decoding`]: the thread that decodes, in lots. [`mod@object`]: one object. [`outlet`]: to the plant.
+//! * [`described`]: what is known of a source beforehand. [`decoding`]: the thread that decodes, in lots; [`told`]: what comes of that. [`mod@object`], [`opened`]: one object. [`outlet`]: to the plant.
+//! * [`omission`]: what is left out because it is known otherwise.
 //! * [`state`]: what was read. [`journal`], [`keeper`]: the same on disk. [`mod@print`]: whether an object has only grown.
 //! * [`figures`], [`silence`]: what is counted of a source, and whether it has fallen silent.
 //!
 //! Each `[[cloud]]` has three threads: one finds objects, one decodes them, one writes the state.
 
 pub mod decoding;
+pub mod described;
 pub mod figures;
 pub mod folder;
 pub mod items;
 pub mod journal;
 pub mod keeper;
 pub mod object;
+pub mod omission;
+pub mod opened;
 pub mod outlet;
 pub mod print;
 pub mod seam;
 pub mod silence;
 pub mod state;
 pub mod store;
+pub mod told;
 
 use std::{
     collections::BTreeMap,
@@ -32,11 +37,13 @@ use anyhow::Context as _;
 use sensor_core::sync::Unpoisoned as _;
 
 use self::{
-    decoding::{Decoding, Described, Work},
+    decoding::{Decoding, Work},
+    described::Described,
     figures::{Figures, Followed},
     folder::Folder,
     journal::Journal,
     keeper::Keeper,
+    omission::{InForce, Omissions, Site},
     outlet::PlantOutlet,
     seam::{Desk, ObjectSource, Stop, WAITING},
     silence::Silence,
@@ -67,6 +74,8 @@ struct Shared {
     figures: Mutex<BTreeMap<String, Arc<Figures>>>,
     /// Where objects are pushed to.
     hub: Hub,
+    /// By which networks and addresses something is left out.
+    site: InForce,
 }
 
 /// A source that is followed.
@@ -109,6 +118,7 @@ impl Clouds {
             running: Mutex::default(),
             figures: Mutex::default(),
             hub: Hub::default(),
+            site: InForce::new(Site::of(config)),
         };
         let clouds = Self(Arc::new(shared));
         for cloud in &config.clouds {
@@ -135,7 +145,7 @@ impl Clouds {
         };
         drop(all);
         let Some(plant) = self.0.plant.lock().unpoisoned().clone() else { return Ok(()) };
-        let started = start(config, source, prefix, &figures, plant);
+        let started = start(config, source, prefix, &figures, plant, &self.0.site);
         let (stop, threads) = started.inspect_err(|error| {
             figures.trouble(Some(format!("{error:#}")));
         })?;
@@ -162,6 +172,7 @@ impl Clouds {
 
     /// Goes on with what `config` names: what is as it was goes on undisturbed, the rest ends with its lot and starts anew.
     pub fn apply(&self, config: &Config) {
+        self.0.site.set(Site::of(config));
         let mut running = self.0.running.lock().unpoisoned();
         let (kept, gone) =
             running.drain(..).partition(|running| config.clouds.contains(&running.config));
@@ -242,6 +253,7 @@ fn start(
     prefix: String,
     figures: &Arc<Figures>,
     plant: Arc<Plant>,
+    site: &InForce,
 ) -> anyhow::Result<(Stop, Vec<JoinHandle<()>>)> {
     let now = clock::now();
     let begin = || {
@@ -270,6 +282,7 @@ fn start(
         figures: figures.clone(),
         stop: stop.clone(),
         outlet: PlantOutlet(plant),
+        omissions: Omissions::new(config.omission, site.clone()),
         work: Work::default(),
     };
     let decode = Builder::new().name("cloud-decode".to_owned()).spawn(move || {

@@ -4,31 +4,24 @@
 //! entry points of its own, and a compressed object none either. Where a text may still grow, the part behind its last line
 //! waits until the object has settled.
 
-use std::{
-    io::{self, Cursor, Read as _},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::io;
 
 use sensor_wire::cloud::{
-    decoder::Decoder,
-    flows::{Flows, Mark},
+    decoder::{Decoder, is_table},
+    flows::Flows,
     format::{ENOUGH, Format},
 };
 
 use super::{
-    decoding::Described,
+    described::Described,
     figures::Figures,
+    opened::{Form, Opened},
     print,
     seam::{Answer, Content, Object, Trouble},
     state::Progress,
+    told::Told,
 };
-use crate::replay::{
-    objects::{PIECE, fill},
-    open::{decompress, is_compressed},
-};
+use crate::replay::objects::fill;
 
 /// What became of one step.
 pub enum Read {
@@ -52,46 +45,27 @@ pub struct Task<'a> {
     ended: Option<Progress>,
 }
 
-struct Opened {
-    reader: Box<dyn io::Read + Send>,
-    stored: Arc<AtomicU64>,
-    compressed: bool,
-    decoder: Option<(Decoder, usize)>,
-    /// The accounts before it, until the part that was read before has been passed.
-    mark: Option<Mark>,
-    piece: Vec<u8>,
-    /// Octets decoded.
-    fed: u64,
-    /// Octets that were counted in the figures.
-    counted: u64,
-}
-
 impl<'a> Task<'a> {
     /// Reads `object`.
     pub fn new(object: &'a Object, content: &'a mut Content, described: &'a Described) -> Self {
         Self { object, content, described, open: None, from: 0, ended: None }
     }
 
-    /// Reads a piece. `known` is how far the object was read by lots before; its records go to one of `all`.
-    pub fn go_on(
-        &mut self,
-        known: Option<&Progress>,
-        all: &mut Vec<Flows>,
-        figures: &Figures,
-    ) -> Read {
-        let mut read = self.piece(known, all, figures);
+    /// Reads a piece. `known` is how far the object was read by lots before; its records go to `told`.
+    pub fn go_on(&mut self, known: Option<&Progress>, told: &mut Told, figures: &Figures) -> Read {
+        let mut read = self.piece(known, told, figures);
         // What was told before is passed at once: none of it may be put out.
         while matches!(read, Ok(Read::More)) && self.is_before() {
-            read = self.piece(known, all, figures);
+            read = self.piece(known, told, figures);
         }
         match read {
             Ok(read) => read,
             Err(error) => {
                 // What was told before is not told again.
                 if let Some(open) = &mut self.open
-                    && let (Some(mark), Some((_, place))) = (open.mark.take(), &open.decoder)
+                    && let (Some(mark), Some((_, place))) = (open.mark.take(), &open.form)
                 {
-                    all[*place].rewind(mark);
+                    told.flows[*place].rewind(mark);
                 }
                 Read::End(Answer::Failed(Trouble::Unreadable, error.to_string()))
             }
@@ -106,7 +80,7 @@ impl<'a> Task<'a> {
     fn piece(
         &mut self,
         known: Option<&Progress>,
-        all: &mut Vec<Flows>,
+        told: &mut Told,
         figures: &Figures,
     ) -> io::Result<Read> {
         if self.open.is_none() {
@@ -116,16 +90,19 @@ impl<'a> Task<'a> {
                 return Ok(Read::Flush);
             }
         }
-        let Self { object, described, from, .. } = self;
+        let Self { object, content, described, from, .. } = self;
         let Some(open) = &mut self.open else { return Ok(Read::More) };
-        let length = fill(&mut open.reader, &mut open.piece)?;
-        let stored = open.stored.load(Relaxed);
-        figures.change(|report| report.octets += stored - open.counted);
-        open.counted = stored;
-        if length == 0 {
-            return Ok(self.end(all, figures));
+        if let Some((Form::Table(table, _), place)) = &mut open.form {
+            let read = table.read(&mut told.flows[*place]);
+            open.count(figures);
+            return Ok(if read? { Read::More } else { self.end(told, figures) });
         }
-        if open.decoder.is_none() {
+        let length = fill(&mut open.reader, &mut open.piece)?;
+        open.count(figures);
+        if length == 0 {
+            return Ok(self.end(told, figures));
+        }
+        if open.form.is_none() {
             let begin = &open.piece[..length.min(ENOUGH)];
             let Some(format) = described.format.or_else(|| Format::detect(begin)) else {
                 let unsure = length < ENOUGH && !object.settled && !open.compressed;
@@ -139,14 +116,20 @@ impl<'a> Task<'a> {
                     Answer::Failed(Trouble::Foreign, error)
                 }));
             };
-            let place = place(all, format, described);
+            let place = told.place(format, &described.profile);
             let shown = described.shown(&object.name);
+            let flows = &mut told.flows[place];
+            if is_table(format, begin) {
+                let table = open.table(content, &shown, length, *from, flows)?;
+                open.form = Some((table, place));
+                return Ok(Read::More);
+            }
             let decoder = Decoder::new(format, &shown, &described.hints);
-            open.mark = (*from > 0).then(|| all[place].mark());
-            open.decoder = Some((decoder, place));
+            open.mark = (*from > 0).then(|| flows.mark());
+            open.form = Some((Form::Stream(decoder), place));
         }
-        let Some((decoder, place)) = &mut open.decoder else { return Ok(Read::More) };
-        let flows = &mut all[*place];
+        let Some((Form::Stream(decoder), place)) = &mut open.form else { return Ok(Read::More) };
+        let flows = &mut told.flows[*place];
         let before = from.saturating_sub(open.fed).min(length as u64) as usize;
         let (before, new) = open.piece[..length].split_at(before);
         open.fed += length as u64;
@@ -180,20 +163,27 @@ impl<'a> Task<'a> {
     }
 
     /// Nothing more comes.
-    fn end(&mut self, all: &mut [Flows], figures: &Figures) -> Read {
+    fn end(&mut self, told: &mut Told, figures: &Figures) -> Read {
         let object = self.object;
         let Some(open) = &mut self.open else { return Read::More };
         if let Some(mark) = open.mark.take()
-            && let Some((_, place)) = &open.decoder
+            && let Some((_, place)) = &open.form
         {
             // It has become shorter than it was: not by growing, so it is another one.
-            all[*place].rewind(mark);
+            told.flows[*place].rewind(mark);
             figures.change(|report| report.objects.rewritten += 1);
             self.open = None;
             return self.again();
         }
         let fed = open.fed;
-        let Some((mut decoder, place)) = open.decoder.take() else {
+        if let Some((Form::Table(..), _)) = &open.form {
+            let up_to = open.up_to();
+            figures.change(|report| report.objects.read += 1);
+            // Its end says what it holds.
+            self.ended = Some(self.progress_at(up_to, true));
+            return Read::End(Answer::Done { up_to, whole: true });
+        }
+        let Some((Form::Stream(mut decoder), place)) = open.form.take() else {
             // Empty, so far.
             let whole = object.settled || open.compressed;
             self.ended = Some(self.progress_at(0, whole));
@@ -204,7 +194,7 @@ impl<'a> Task<'a> {
         let whole = open.compressed || object.settled || !waits;
         let mut up_to = resume_at.unwrap_or(fed);
         if whole {
-            let flows = &mut all[place];
+            let flows = &mut told.flows[place];
             let records = records(flows);
             decoder.finish(flows);
             // What closes an object is no record, and makes room for more where it grows.
@@ -241,10 +231,7 @@ impl<'a> Task<'a> {
 
     fn progress_at(&mut self, octets: u64, whole: bool) -> Progress {
         let Object { version, modified, grows, .. } = self.object;
-        let stored = match &self.open {
-            Some(open) if open.compressed => open.stored.load(Relaxed),
-            _ => octets,
-        };
+        let stored = self.open.as_ref().map_or(octets, |open| open.stored(octets));
         // What cannot be read once more has no fingerprint, and passes for another object when it has changed.
         let print = if *grows { print::of(self.content, stored) } else { Ok(None) };
         let print = print.ok().flatten().unwrap_or(0);
@@ -252,57 +239,7 @@ impl<'a> Task<'a> {
     }
 }
 
-impl Opened {
-    fn new(content: &mut Content) -> io::Result<Self> {
-        let stored = Arc::<AtomicU64>::default();
-        let mut raw = Counted { reader: content.open(0)?, count: stored.clone() };
-        let mut begin = [0; 4];
-        let length = fill(&mut raw, &mut begin)?;
-        let compressed = is_compressed(&begin[..length]);
-        let reader = decompress(Cursor::new(begin).take(length as u64).chain(raw))?;
-        Ok(Self {
-            reader,
-            stored,
-            compressed,
-            decoder: None,
-            mark: None,
-            piece: vec![0; PIECE],
-            fed: 0,
-            counted: 0,
-        })
-    }
-
-    /// Octets that are told for good.
-    fn up_to(&self) -> u64 {
-        let resume_at = self.decoder.as_ref().and_then(|(decoder, _)| decoder.resume_at());
-        resume_at.unwrap_or(self.fed)
-    }
-}
-
 /// Records of all sources.
 fn records(flows: &Flows) -> u64 {
     flows.ledgers().map(|(_, ledger)| ledger.records).sum()
-}
-
-fn place(all: &mut Vec<Flows>, format: Format, described: &Described) -> usize {
-    let source = format.source();
-    let known = all.iter().position(|flows| flows.cloud() == source);
-    known.unwrap_or_else(|| {
-        all.push(Flows::with_profile(source, described.profile.clone()));
-        all.len() - 1
-    })
-}
-
-/// Counts what is read.
-struct Counted<R> {
-    reader: R,
-    count: Arc<AtomicU64>,
-}
-
-impl<R: io::Read> io::Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.count.fetch_add(count as u64, Relaxed);
-        Ok(count)
-    }
 }

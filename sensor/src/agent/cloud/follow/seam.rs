@@ -10,7 +10,9 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{self, Cursor, Read},
+    os::unix::fs::FileExt as _,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -38,6 +40,8 @@ pub type Open = Box<dyn FnMut(u64) -> io::Result<Box<dyn Read + Send>> + Send>;
 pub enum Content {
     /// Here they are.
     Octets(Bytes),
+    /// They are the first octets of a file, as many as this, whoever else reads it.
+    File(Arc<File>, u64),
     /// They are read when it is their turn; from 0 on, and some from further behind where the object grows.
     Open(Open),
 }
@@ -53,6 +57,9 @@ impl Content {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(octets.len());
                 Ok(Box::new(Cursor::new(octets.slice(start..))))
             }
+            Self::File(file, end) => {
+                Ok(Box::new(Part { file: file.clone(), at: offset, end: *end }))
+            }
             Self::Open(open) => open(offset),
         }
     }
@@ -62,8 +69,26 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Octets(octets) => write!(f, "{} octets", octets.len()),
+            Self::File(_, end) => write!(f, "{end} octets of a file"),
             Self::Open(_) => f.write_str("to be opened"),
         }
+    }
+}
+
+/// A part of a file.
+struct Part {
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Part {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        let count = self.file.read_at(&mut buffer[..length], self.at)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 

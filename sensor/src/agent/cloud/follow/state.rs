@@ -21,7 +21,7 @@ pub struct Progress {
     pub stored: u64,
     /// Fingerprint of the first and last of these; 0 where the object does not grow.
     pub print: u64,
-    /// Octets behind the compression whose records were put out.
+    /// Octets behind the compression whose records were put out; rows of a table.
     pub octets: u64,
     /// Nothing is left to read of this version.
     pub whole: bool,
@@ -59,6 +59,8 @@ pub struct State {
     pub lot: u64,
     /// The objects of that lot, in the order in which they are read.
     pub plan: Vec<Planned>,
+    /// What else its rows depend on, see [`super::omission::Omissions::rules`].
+    pub rules: u64,
     objects: HashMap<Arc<str>, Progress>,
     by_age: BTreeSet<(u64, Arc<str>)>,
 }
@@ -72,6 +74,9 @@ pub struct Step {
     pub lot: u64,
     /// Its objects.
     pub plan: Vec<Planned>,
+    /// What else its rows depend on.
+    #[serde(default)]
+    pub rules: u64,
     /// How far objects have been read before it.
     pub read: Vec<(Arc<str>, Progress)>,
     /// The floor, as [`State::floor`].
@@ -115,8 +120,8 @@ impl State {
 
     /// Goes a step on. The oldest objects are forgotten where there are too many; what is older than these is not read later.
     pub fn go(&mut self, step: Step) {
-        let Step { id, lot, plan, read, floor } = step;
-        (self.id, self.lot, self.plan) = (id, lot, plan);
+        let Step { id, lot, plan, rules, read, floor } = step;
+        (self.id, self.lot, self.plan, self.rules) = (id, lot, plan, rules);
         self.floor = self.floor.max(floor);
         for (name, progress) in read {
             let modified = progress.modified;
@@ -141,6 +146,7 @@ impl State {
             id: self.id,
             lot: self.lot,
             plan: self.plan.clone(),
+            rules: self.rules,
             read: self.by_age.iter().filter_map(progress).collect(),
             floor: self.floor,
         }

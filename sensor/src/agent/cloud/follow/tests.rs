@@ -1,7 +1,9 @@
 //! Objects through the desk, as sources hand them over, and what is put out and remembered of them.
 
+mod tables;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Write as _},
     path::Path,
@@ -12,37 +14,70 @@ use std::{
     thread,
 };
 
-use sensor_core::{flow::batch::FlowBatch, sync::Unpoisoned as _};
-use sensor_wire::cloud::{decoder::Hints, flows::Profile};
+use sensor_core::{
+    flow::{batch::FlowBatch, networks::Networks},
+    sync::Unpoisoned as _,
+};
+use sensor_wire::cloud::{decoder::Hints, double::Double, flows::Profile};
 
 use super::{
-    decoding::{Decoding, Described, Outlet, Work},
+    decoding::{Decoding, Outlet, Work},
+    described::Described,
     figures::{Figures, Followed},
     journal::Journal,
     keeper::Keeper,
+    omission::{InForce, Omissions, Site},
     seam::{Answer, Content, Desk, Handed, Object, Stop, Trouble, WAITING, Wanted},
     silence::Silence,
     state::State,
 };
+use crate::agent::config::cloud::Omission;
 
-/// Takes note of what is put out, by the destination port of each flow.
+/// Takes note of what is put out, by the destination port of each flow, and of the lots.
 #[derive(Clone, Default)]
-struct Ports(Arc<Mutex<Vec<u16>>>);
+struct Ports {
+    ports: Arc<Mutex<Vec<u16>>>,
+    lots: Arc<Mutex<BTreeSet<u64>>>,
+    /// The agent is killed before the first lot has been delivered.
+    killed: bool,
+    /// It is told to stop once the first lot has been delivered.
+    stops: bool,
+}
 
 impl Outlet for Ports {
     fn offer(&self, batch: FlowBatch, _: &Stop) {
-        assert!(batch.lot.is_some());
-        self.0.lock().unpoisoned().extend(&batch.destination_port);
+        let part = batch.lot.expect("a lot");
+        self.lots.lock().unpoisoned().insert(part.lot.1);
+        self.ports.lock().unpoisoned().extend(&batch.destination_port);
     }
 
-    fn deliver(&self, _: &Stop) -> bool {
-        true
+    fn deliver(&self, stop: &Stop) -> bool {
+        if self.stops {
+            stop.ask();
+        }
+        !self.killed
     }
 }
+
+/// How an agent is run.
+#[derive(Clone, Copy)]
+struct How {
+    double: Double,
+    /// The internal address.
+    internal: [u8; 4],
+    /// It has that address itself, and goes by its own count.
+    wins: bool,
+    killed: bool,
+    stops: bool,
+}
+
+const KEEP: How =
+    How { double: Double::Keep, internal: [0; 4], wins: false, killed: false, stops: false };
 
 struct Run {
     answers: Vec<(String, Answer)>,
     ports: Vec<u16>,
+    lots: Vec<u64>,
     report: Followed,
 }
 
@@ -69,6 +104,10 @@ fn object(name: &str, version: &str, settled: bool) -> Object {
 
 /// Hands `objects` to an agent that keeps its state at `path`, and ends it when all have their answers.
 fn run(path: &Path, objects: Vec<(Object, Content)>) -> Run {
+    run_as(KEEP, path, objects)
+}
+
+fn run_as(how: How, path: &Path, objects: Vec<(Object, Content)>) -> Run {
     let (journal, state) = Journal::open(path, || State::new(1, 0)).expect("a state");
     let figures = Arc::new(Figures::new("test", "memory".to_owned(), Silence::new(None, 0)));
     let (send, receive) = sync_channel(WAITING);
@@ -76,7 +115,10 @@ fn run(path: &Path, objects: Vec<(Object, Content)>) -> Run {
     let stop = Stop::default();
     let desk =
         Desk { objects: send, state: state.clone(), figures: figures.clone(), stop: stop.clone() };
-    let ports = Ports::default();
+    let ports = Ports { killed: how.killed, stops: how.stops, ..Ports::default() };
+    let internal = Arc::new(Networks::of_addresses([how.internal.into()]));
+    let site = Site { own: internal.clone(), internal };
+    let omission = Omission { double: how.double, local_sensor_wins: how.wins };
     let described = Described {
         name: "test".into(),
         prefix: "memory/".to_owned(),
@@ -93,6 +135,7 @@ fn run(path: &Path, objects: Vec<(Object, Content)>) -> Run {
         figures: figures.clone(),
         stop,
         outlet: ports.clone(),
+        omissions: Omissions::new(omission, InForce::new(site)),
         work: Work::default(),
     };
     let thread = thread::spawn(move || decoding.run());
@@ -100,12 +143,14 @@ fn run(path: &Path, objects: Vec<(Object, Content)>) -> Run {
     for (object, content) in objects {
         let (name, answer) = (object.name.to_string(), answer.clone());
         let reply = Box::new(move |told| answer.send((name, told)).expect("the test waits"));
-        desk.hand(Handed { object, content, reply }).expect("it takes objects");
+        let handed = desk.hand(Handed { object, content, reply });
+        assert!(handed.is_ok() || how.killed, "it takes objects");
     }
     drop((desk, answer));
     thread.join().expect("no panic");
-    let ports = std::mem::take(&mut *ports.0.lock().unpoisoned());
-    Run { answers: answers.iter().collect(), ports, report: figures.report(0) }
+    let lots = ports.lots.lock().unpoisoned().iter().copied().collect();
+    let ports = std::mem::take(&mut *ports.ports.lock().unpoisoned());
+    Run { answers: answers.iter().collect(), ports, lots, report: figures.report(0) }
 }
 
 fn octets(text: impl Into<Vec<u8>>) -> Content {
@@ -283,4 +328,73 @@ fn a_large_object_is_several_lots_and_each_is_noted() {
     assert!((3..=8).contains(&now.report.lots), "{}", now.report.lots);
     let octets = fs::read_to_string(&path).expect("a state");
     assert!(octets.lines().count() as u64 > now.report.lots);
+}
+
+/// What both ends of a connection have logged, and what came from outside.
+fn both_ends() -> String {
+    let heading = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status flow-direction\n";
+    let row = |interface: &str, from: &str, to: &str, port: u16, way: &str, action: &str| {
+        format!(
+            "2 1 {interface} {from} {to} 1 {port} 6 1 40 1431280876 1431280934 {action} OK {way}\n"
+        )
+    };
+    let rows = [
+        row("eni-1", "10.0.0.1", "10.0.0.2", 1, "egress", "ACCEPT"),
+        row("eni-2", "10.0.0.1", "10.0.0.2", 1, "ingress", "ACCEPT"),
+        row("eni-2", "198.51.100.1", "10.0.0.2", 2, "ingress", "ACCEPT"),
+        row("eni-2", "10.0.0.1", "10.0.0.2", 3, "ingress", "REJECT"),
+    ];
+    heading.to_owned() + &rows.concat()
+}
+
+#[test]
+fn what_is_logged_at_both_ends_or_counted_by_the_sensor_itself_is_left_out() {
+    let one_side = How { double: Double::OneSide, internal: [10, 0, 0, 1], ..KEEP };
+    let cases: [(How, &[u16], u64); 5] = [
+        (KEEP, &[1, 1, 2, 3], 0),
+        (one_side, &[1, 2, 3], 1),
+        (How { internal: [10, 9, 9, 9], ..one_side }, &[1, 1, 2, 3], 0),
+        (How { double: Double::Match, ..one_side }, &[1, 2, 3], 1),
+        // Rejected flows never reached it.
+        (How { wins: true, internal: [10, 0, 0, 1], ..KEEP }, &[2, 3], 2),
+    ];
+    for (number, (how, ports, duplicates)) in cases.into_iter().enumerate() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let objects = vec![(object("a.log", "1", true), octets(both_ends()))];
+        let now = run_as(how, &folder.path().join("state"), objects);
+        let left_out: u64 = now.report.logs.iter().map(|log| log.ledger.duplicates).sum();
+        assert_eq!((&now.ports[..], left_out), (ports, duplicates), "case {number}");
+        assert!(now.report.logs.iter().all(|log| log.ledger.is_balanced()));
+    }
+}
+
+#[test]
+fn a_lot_under_way_at_a_kill_is_the_same_only_where_the_same_is_left_out() {
+    let one_side = How { double: Double::OneSide, internal: [10, 0, 0, 1], ..KEEP };
+    let other = How { internal: [10, 9, 9, 9], ..one_side };
+    let by_match = How { double: Double::Match, ..one_side };
+    // What leaves it behind, what reads it again twice; whether the lot of each of these is that before it.
+    let cases = [
+        (one_side, [one_side, one_side], [true, true]),
+        (one_side, [other, other], [false, true]),
+        (KEEP, [one_side, KEEP], [false, false]),
+        (by_match, [by_match, by_match], [false, false]),
+    ];
+    for (number, (first, then, same)) in cases.into_iter().enumerate() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state");
+        let read = |how, killed| {
+            let objects = vec![(object("a.log", "1", true), octets(both_ends()))];
+            run_as(How { killed, ..how }, &path, objects)
+        };
+        let mut lots = read(first, true).lots;
+        for (how, (killed, same)) in then.into_iter().zip([true, false].into_iter().zip(same)) {
+            let now = read(how, killed);
+            assert_eq!(now.lots == lots, same, "case {number}: {:?} after {lots:?}", now.lots);
+            let repeated = (now.report.resumed_lots, now.report.repeated_lots);
+            assert_eq!(repeated, if same { (1, 0) } else { (0, 1) }, "case {number}");
+            lots = now.lots;
+        }
+        assert_eq!(read(first, false).answers, [("a.log".to_owned(), Answer::Known)]);
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod files;
+pub mod folders;
 pub mod holder;
 pub mod interfaces;
 pub mod kernel;
@@ -15,14 +16,17 @@ use std::time::Duration;
 use sensor_kernel::probe::Means;
 
 use self::{
-    clock::ClockFacts, files::FileFacts, interfaces::InterfaceFacts, kernel::KernelFacts,
-    memory::MemoryFacts, peers::PeerFacts, sockets::SocketFacts, user::UserFacts,
+    clock::ClockFacts, files::FileFacts, folders::FolderFacts, interfaces::InterfaceFacts,
+    kernel::KernelFacts, memory::MemoryFacts, peers::PeerFacts, sockets::SocketFacts,
+    user::UserFacts,
 };
 use crate::agent::config::Config;
 
 /// Everything that is judged.
 pub struct Facts {
     pub files: FileFacts,
+    /// Of flow logs that are followed.
+    pub folders: Vec<FolderFacts>,
     /// None where no interface is captured: then the kernel need not offer anything.
     pub capture: Option<CaptureFacts>,
     pub user: UserFacts,
@@ -50,6 +54,7 @@ impl Facts {
         });
         Self {
             files,
+            folders: folders::gather(config),
             capture,
             user: user::gather(config, &means),
             memory: memory::gather(config, contents.as_ref()),

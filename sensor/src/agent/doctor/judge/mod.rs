@@ -2,6 +2,7 @@
 
 mod clock;
 mod figures;
+mod folders;
 mod interfaces;
 mod kernel;
 mod memory;
@@ -18,6 +19,7 @@ use super::{
 /// Everything that is to be said.
 pub fn judge(facts: &Facts) -> Report {
     let mut findings = files(&facts.files);
+    findings.extend(facts.folders.iter().map(folders::judge));
     let mut interfaces = Vec::new();
     match &facts.capture {
         Some(capture) => {

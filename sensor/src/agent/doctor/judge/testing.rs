@@ -18,6 +18,7 @@ use crate::{
         CaptureFacts, Facts,
         clock::ClockFacts,
         files::FileFacts,
+        folders::{self, FolderFacts},
         holder::Holder,
         interfaces::{InterfaceFacts, MissingInterface, SelectedInterface},
         kernel::{KernelFacts, TrialOutcome},
@@ -119,6 +120,15 @@ pub fn troubled() -> Facts {
     };
     Facts {
         files: FileFacts { path: Some("/etc/sensor/sensor.toml".into()), ..FileFacts::default() },
+        folders: vec![FolderFacts {
+            name: "production".into(),
+            root: "/var/lib/flowlogs".into(),
+            outcome: folders::Outcome::Read(folders::Holding {
+                files: 7,
+                looked_at: 7,
+                ..folders::Holding::default()
+            }),
+        }],
         capture: Some(CaptureFacts {
             kernel: KernelFacts { jit: Some(false), ..kernel() },
             interfaces: InterfaceFacts {

@@ -37,6 +37,8 @@ pub struct Table {
     group: Option<Group>,
     /// Rows so far.
     rows: u64,
+    /// The first rows, which have been told before.
+    told: u64,
     /// What the first row group that could not be read to its end said.
     fault: Option<Fault>,
 }
@@ -47,15 +49,29 @@ impl Table {
     /// # Errors
     /// Where it cannot be read at all; the ledger has it then.
     pub fn open(octets: Arc<dyn Seekable>, object: &str, flows: &mut Flows) -> Result<Self, Fault> {
+        Self::reopen(octets, object, 0, flows).inspect_err(|fault| {
+            let name = ObjectName::of(object);
+            let source = flows.source(&name.account, &name.log);
+            let what = fault.to_string();
+            flows.ledger(source).error(Reason::Syntax, &Arc::from(object), 1, what.as_bytes());
+        })
+    }
+
+    /// The same of a file whose first rows, as many as `told`, have been told: they are passed over. For whoever tries a file again.
+    ///
+    /// # Errors
+    /// Where it cannot be read at all; the ledger has nothing of that.
+    pub fn reopen(
+        octets: Arc<dyn Seekable>,
+        object: &str,
+        told: u64,
+        flows: &mut Flows,
+    ) -> Result<Self, Fault> {
         let object = Arc::from(object);
         let name = ObjectName::of(&object);
+        let file = File::open(octets)?;
+        let Columns { layout, wanted, places } = Columns::of(&file)?;
         let source = flows.source(&name.account, &name.log);
-        let file = File::open(octets).and_then(|file| Ok((Columns::of(&file)?, file)));
-        let (columns, file) = file.inspect_err(|fault| {
-            let what = fault.to_string();
-            flows.ledger(source).error(Reason::Syntax, &object, 1, what.as_bytes());
-        })?;
-        let Columns { layout, wanted, places } = columns;
         Ok(Self {
             object,
             name,
@@ -64,12 +80,18 @@ impl Table {
             groups: 0..file.groups(),
             group: None,
             rows: 0,
+            told,
             fault: None,
             file,
             layout,
             wanted,
             places,
         })
+    }
+
+    /// Rows so far, also those that could not be read.
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// Reads some rows; false at the end.
@@ -102,13 +124,15 @@ impl Table {
     }
 
     fn decode(&mut self, rows: usize, flows: &mut Flows) {
+        let before = self.told.saturating_sub(self.rows).min(rows as u64);
+        self.rows += before;
         let Self { group, layout, places, unknown, name, object, source, .. } = self;
         let Some(group) = group else { return };
         let own = (name.account.as_str(), name.log.as_str());
         let mut others = Vec::new();
         // Each row sets those of all columns that there are.
         let mut cells = Cells([Cell::Nothing; PLACES + 1]);
-        for row in 0..rows {
+        for row in before as usize..rows {
             flows.begin();
             others.clear();
             for (column, place) in group.columns.iter().zip(places.iter()) {
@@ -143,9 +167,12 @@ impl Table {
 
     /// Counts rows that cannot be read.
     fn lose(&mut self, rows: u64, fault: Fault, flows: &mut Flows) {
-        let what = fault.to_string();
-        let ledger = flows.ledger(self.source);
-        ledger.errors(Reason::Syntax, rows, &self.object, self.rows + 1, what.as_bytes());
+        let before = self.told.saturating_sub(self.rows).min(rows);
+        if rows > before {
+            let what = fault.to_string();
+            let (ledger, first) = (flows.ledger(self.source), self.rows + before + 1);
+            ledger.errors(Reason::Syntax, rows - before, &self.object, first, what.as_bytes());
+        }
         self.rows += rows;
         self.fault.get_or_insert(fault);
     }

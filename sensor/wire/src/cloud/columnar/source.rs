@@ -31,11 +31,25 @@ impl Seekable for Vec<u8> {
     }
 
     fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let behind = usize::try_from(at).ok().and_then(|at| self.get(at..));
-        let there = behind.and_then(|behind| behind.get(..buffer.len()));
-        buffer.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        copy(self, at, buffer)
     }
+}
+
+impl Seekable for Bytes {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+        copy(self, at, buffer)
+    }
+}
+
+fn copy(octets: &[u8], at: u64, buffer: &mut [u8]) -> io::Result<()> {
+    let behind = usize::try_from(at).ok().and_then(|at| octets.get(at..));
+    let there = behind.and_then(|behind| behind.get(..buffer.len()));
+    buffer.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
+    Ok(())
 }
 
 /// The source of a file's pages.

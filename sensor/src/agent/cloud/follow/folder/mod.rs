@@ -8,10 +8,9 @@ pub mod watch;
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::{File, Metadata},
+    fs::Metadata,
     hash::{BuildHasher as _, RandomState},
-    io,
-    os::unix::fs::{FileExt as _, MetadataExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -255,15 +254,11 @@ impl Folder {
                 return Ok(());
             }
         };
-        // What is read is what was looked at, also where something else has its name by now, or it has grown.
-        let end = found.size;
-        let open = move |from| -> io::Result<Box<dyn io::Read + Send>> {
-            Ok(Box::new(Part { file: file.clone(), at: from, end }))
-        };
         let (name, answers) = (found.name.clone(), self.answers.0.clone());
         desk.hand(Handed {
             object: found.object(settled),
-            content: Content::Open(Box::new(open)),
+            // What is read is what was looked at, also where something else has its name by now, or it has grown.
+            content: Content::File(file, found.size),
             reply: Box::new(move |answer| drop(answers.send((name, answer)))),
         })
     }
@@ -321,22 +316,5 @@ impl ObjectSource for Folder {
             self.wait(stop);
             self.take_answers(desk);
         }
-    }
-}
-
-/// A part of a file, whoever else reads it.
-struct Part {
-    file: Arc<File>,
-    at: u64,
-    end: u64,
-}
-
-impl io::Read for Part {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let length = buffer.len().min(left);
-        let count = self.file.read_at(&mut buffer[..length], self.at)?;
-        self.at += count as u64;
-        Ok(count)
     }
 }
