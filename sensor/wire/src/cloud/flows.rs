@@ -336,7 +336,9 @@ fn empty(batch: &FlowBatch) -> FlowBatch {
 impl Sources {
     #[cold]
     fn place(&mut self, provider: Source, profile: &Profile, account: &str, log: &str) -> u32 {
-        let id = SourceId::Cloud { provider, account: account.to_owned(), log: log.to_owned() };
+        // Names come from paths and keys, which others choose, and are printed.
+        let plain = |name: &str| name.chars().filter(|octet| !octet.is_control()).collect();
+        let id = SourceId::Cloud { provider, account: plain(account), log: plain(log) };
         if let Some(place) = self.by_id.get(&id) {
             return *place;
         }

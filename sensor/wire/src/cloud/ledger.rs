@@ -123,7 +123,8 @@ impl Serialize for Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { object, line, reason, what } = self;
-        write!(f, "{object}:{line}: {reason}")?;
+        // Whoever names an object does not write to terminals.
+        write!(f, "{}:{line}: {reason}", object.escape_debug())?;
         if what.is_empty() { Ok(()) } else { write!(f, ": {what}") }
     }
 }
