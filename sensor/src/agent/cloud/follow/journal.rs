@@ -5,10 +5,12 @@
 //! that is an error: whoever began anew there would read everything twice, or not at all.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::state::{State, Step};
@@ -21,6 +23,8 @@ const LONGEST: u64 = 1 << 30;
 /// A file is written anew beyond so many octets, and so many times what a new one has.
 const LARGE: u64 = 1 << 20;
 const FACTOR: u64 = 4;
+/// Whoever ends has let go of its file by then.
+const HANDOVER: Duration = Duration::from_secs(2);
 
 /// Why a state cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,9 @@ pub enum JournalError {
     /// It cannot be written.
     #[error("cannot write the state file {}{}", .0.display(), files::remedy(.1))]
     Write(PathBuf, #[source] io::Error),
+    /// Two sensors that share one would each miss what the other has read.
+    #[error("the state file {} is in use by another sensor, or by another `[[cloud]]`; give each a `state` of its own", .0.display())]
+    Busy(PathBuf),
     /// Somebody wrote into it, or it is of another version.
     #[error("{} is not a state file of this version: {problem}; move it away to begin as `begin` says", path.display())]
     Broken {
@@ -57,13 +64,18 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn open(path: &Path, new: impl FnOnce() -> State) -> Result<(Self, State), JournalError> {
+        // Held until the file that takes its place is locked.
+        let _old =
+            File::open(path).ok().map(|file| lock(&file, path).map(|()| file)).transpose()?;
         let state = match read(path)? {
             Some(state) => state,
             None => new(),
         };
         // Also for what was left of a line, and so that a place that cannot be written to is told at the start.
-        let (file, octets) =
-            anew(path, &state).map_err(|error| JournalError::Write(path.to_owned(), error))?;
+        let (file, octets) = anew(path, &state).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => JournalError::Busy(path.to_owned()),
+            _ => JournalError::Write(path.to_owned(), error),
+        })?;
         Ok((Self { path: path.to_owned(), file, octets, base: octets }, state))
     }
 
@@ -94,6 +106,23 @@ impl Journal {
     }
 }
 
+/// Locks the file at `path` for as long as `file` is open. One that is being let go, as over a restart, is waited for.
+fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < HANDOVER => {
+                thread::sleep(HANDOVER / 20);
+            }
+            Err(TryLockError::WouldBlock) => return Err(JournalError::Busy(path.to_owned())),
+            Err(TryLockError::Error(error)) => {
+                return Err(JournalError::Read(path.to_owned(), error));
+            }
+        }
+    }
+}
+
 fn line(step: &Step) -> io::Result<Vec<u8>> {
     let json = serde_json::to_vec(step)?;
     let mut line = format!("{:08x} ", crc32fast::hash(&json)).into_bytes();
@@ -108,13 +137,15 @@ fn anew(path: &Path, state: &State) -> io::Result<(File, u64)> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(&fresh)?;
+    // Before anything is changed: it may be another sensor's.
+    file.try_lock().map_err(io::Error::from)?;
     let written = || {
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o640)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(&fresh)?;
         file.set_len(0)?;
         let mut octets = format!("{HEADING}\n").into_bytes();
         octets.extend(line(&state.whole())?);
@@ -229,9 +260,29 @@ mod tests {
         for lot in 1..4 {
             take(&mut journal, &mut state, &step(lot, &format!("o{}", lot % 2), lot));
         }
+        drop(journal);
         let (_, again) = Journal::open(&path, || unreachable!("there is one")).expect("old");
         assert_eq!(again, state);
         assert_eq!((again.lot, again.count()), (3, 2));
+    }
+
+    #[test]
+    fn a_state_file_has_one_sensor() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state");
+        let (mut journal, mut state) = Journal::open(&path, || State::new(9, 3)).expect("new");
+        let busy = || {
+            let error = Journal::open(&path, || State::new(8, 3)).expect_err("it is in use");
+            assert!(matches!(error, JournalError::Busy(_)), "{error}");
+        };
+        busy();
+        // The one that takes its place is locked as well.
+        journal.octets = u64::MAX;
+        take(&mut journal, &mut state, &step(1, "a", 1));
+        busy();
+        drop(journal);
+        let (_, again) = Journal::open(&path, || unreachable!("there is one")).expect("free");
+        assert_eq!(again, state);
     }
 
     #[test]
@@ -253,6 +304,7 @@ mod tests {
             let expected = (at + 1 == whole.len()).then(|| before.1.clone());
             assert_eq!(decode(&other).ok(), expected, "octet {at}");
         }
+        drop(journal);
         fs::write(&path, "sensor-cloud-state 2\n").expect("a file");
         let error = Journal::open(&path, State::default).expect_err("another version").to_string();
         assert!(error.contains("begins with \"sensor-cloud-state 2\""), "{error}");
@@ -269,6 +321,7 @@ mod tests {
         }
         let octets = fs::metadata(&path).expect("a file").len();
         assert!(octets < 2 * LARGE, "{octets}");
+        drop(journal);
         assert_eq!(Journal::open(&path, State::default).expect("old").1, state);
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
