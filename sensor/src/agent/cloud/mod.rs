@@ -75,7 +75,9 @@ fn read(
     let mut tell = |objects: &Objects, progress: &Progress| {
         for skipped in objects.skipped.iter().take(TOLD).skip(told) {
             progress.clear();
-            losses::warn(format_args!("{}: {}; skipped", skipped.path.display(), skipped.why));
+            // Whoever names a file does not write lines of the log.
+            let path = skipped.path.display().to_string();
+            losses::warn(format_args!("{}: {}; skipped", path.escape_debug(), skipped.why));
         }
         told = objects.skipped.len();
     };

@@ -64,9 +64,9 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn open(path: &Path, new: impl FnOnce() -> State) -> Result<(Self, State), JournalError> {
-        // Held until the file that takes its place is locked.
+        // Held until the file that takes its place is locked. What is no regular file fails below.
         let _old =
-            File::open(path).ok().map(|file| lock(&file, path).map(|()| file)).transpose()?;
+            files::open(path).ok().map(|file| lock(&file, path).map(|()| file)).transpose()?;
         let state = match read(path)? {
             Some(state) => state,
             None => new(),
@@ -283,6 +283,17 @@ mod tests {
         drop(journal);
         let (_, again) = Journal::open(&path, || unreachable!("there is one")).expect("free");
         assert_eq!(again, state);
+    }
+
+    /// Nobody writes into it, so that whoever opened it would wait for ever.
+    #[test]
+    fn a_state_file_that_is_a_fifo_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo runs").success());
+        let error = Journal::open(&path, State::default).expect_err("no file");
+        assert!(matches!(error, JournalError::Read(..)), "{error}");
     }
 
     #[test]
