@@ -331,6 +331,7 @@ impl Keys {
 }
 
 /// What stands for a field in a key.
+#[derive(Clone, Copy)]
 struct Word {
     kind: u64,
     word: u128,
