@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod enrich;
 pub mod flow;
+pub mod hunt;
 pub mod nql;
 pub mod policy;
 pub mod roles;

@@ -6,6 +6,7 @@
 use sensor_core::{
     diagnostic::nearest,
     flow::fields::{self, FIELDS, Field, RecordKind},
+    hunt::{GroupBy, GroupByError},
     nql::synonyms,
 };
 
@@ -31,6 +32,17 @@ pub fn field(name: &str) -> Result<&'static Field, String> {
         None => format!("flows have no field `{name}`; `sensor fields` lists them"),
     };
     Err(meant(name).unwrap_or_else(help))
+}
+
+/// What flows are grouped by: a field, a prefix of an address (`srcip/24`), or the labels of one end (`label.src.role`).
+///
+/// # Errors
+/// What to write in its place.
+pub fn group_by(name: &str) -> Result<GroupBy, String> {
+    GroupBy::named(&name.to_ascii_lowercase()).map_err(|error| match error {
+        GroupByError::Unknown => field(name).err().unwrap_or_else(|| error.to_string()),
+        _ => format!("`{name}`: {error}"),
+    })
 }
 
 /// What the name that other tools or IANA have for a field is called here.

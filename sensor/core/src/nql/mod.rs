@@ -17,6 +17,7 @@ pub mod json;
 pub mod limits;
 pub mod lists;
 pub mod literal;
+mod needs;
 mod optimise;
 mod options;
 pub mod parse;

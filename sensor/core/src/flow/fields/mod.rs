@@ -17,6 +17,7 @@ use super::{
 
 mod aliases;
 mod direction;
+mod needs;
 mod of_columns;
 mod owned;
 mod reading;
@@ -28,6 +29,7 @@ mod value;
 
 pub use aliases::{Alias, aliases, find_alias};
 pub use direction::direction_name;
+pub use needs::Needs;
 pub use owned::OwnedValue;
 pub(crate) use reading::TOLD_BY_CLOUDS;
 pub use reading::{By, Computation, Condition, Number, Quantity, Reading, Scale};

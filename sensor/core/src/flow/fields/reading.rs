@@ -43,8 +43,8 @@ pub enum Reading {
     Batch(fn(Row<'_>) -> Value<'_>),
     /// What the device tells about a number, and about nothing else in the row.
     Told(By, fn(Row<'_>) -> Value<'_>),
-    /// Computed from the row.
-    Row(fn(Row<'_>) -> Value<'_>),
+    /// Computed from these columns of the row.
+    Row(u128, fn(Row<'_>) -> Value<'_>),
 }
 
 /// The number by which texts about a flow are found, among those of its device.
@@ -433,7 +433,7 @@ impl Reading {
             Self::OptionalAddress(column) => {
                 batch.address(*column, at).map_or(Value::Absent, Value::Ip)
             }
-            Self::Batch(read) | Self::Told(_, read) | Self::Row(read) => read(row),
+            Self::Batch(read) | Self::Told(_, read) | Self::Row(_, read) => read(row),
         }
     }
 }
