@@ -24,6 +24,7 @@ const UNTOLD: u128 = {
         Column::Octets,
         Column::Packets,
         Column::Start,
+        Column::Interface,
         Column::OutputInterface,
         Column::SourceAs,
         Column::DestinationAs,

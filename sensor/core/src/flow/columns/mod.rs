@@ -32,7 +32,7 @@ impl Column {
     /// all, so that flows of which it is not told need a batch of their own. What the device's decoder itself adds, or whoever
     /// looks flows up, is not among them.
     pub const TOLD_BY_BATCH: u128 = {
-        let (mut told, mut at) = (Self::Fragment.bit(), 0);
+        let (mut told, mut at) = (Self::Fragment.bit() | Self::Interface.bit(), 0);
         while at < Self::ALL.len() {
             let column = Self::ALL[at];
             let is_whole = matches!(column.absence(), Absence::Whole | Absence::Batch);
@@ -44,9 +44,10 @@ impl Column {
         told
     };
 
-    /// Those that have rows all the same in batches that say that they tell nothing in them ([`FlowBatch::untold`]).
+    /// Those that have rows all the same in batches that say that they tell nothing in them ([`FlowBatch::untold`]). Of interfaces,
+    /// that is the ingress interface, of which some devices tell 0.
     pub const UNTELLABLE: u128 = {
-        let (mut all, mut at) = (0, 0);
+        let (mut all, mut at) = (Self::Interface.bit(), 0);
         while at < Self::ALL.len() {
             all |= Self::ALL[at].untellable();
             at += 1;
