@@ -58,7 +58,7 @@ fn what_is_read_as_another_format_is_no_flow_and_a_failure_with_a_reason() {
             for verb in ["decode", "replay"] {
                 let arguments = match verb {
                     "decode" => vec![verb, "--as", other, "--format", "json"],
-                    _ => vec![verb, "--as", other, "--print-flows"],
+                    _ => vec![verb, "--as", other, "--print", "flows"],
                 };
                 let (code, out, errors) = sensor(&arguments, &[&file]);
                 let place = format!("{format} as {other}, {verb}: {out}{errors}");
