@@ -79,8 +79,20 @@ fn what_is_read_as_another_format_is_no_flow_and_a_failure_with_a_reason() {
 /// Fields that say who told of a flow, and when; names that follow from these; and flags that clouds do not tell, for which
 /// the element has bits all the same.
 const OF_THE_TELLER: [&str; 14] = [
-    "flowrtime", "flowtype", "flowversion", "flowsrcname", "flowsrcip", "interface", "inputname",
-    "outputname", "site", "tags", "tcpflags.cwr", "tcpflags.ece", "tcpflags.ns", "tcpflags.psh",
+    "flowrtime",
+    "flowtype",
+    "flowversion",
+    "flowsrcname",
+    "flowsrcip",
+    "interface",
+    "inputname",
+    "outputname",
+    "site",
+    "tags",
+    "tcpflags.cwr",
+    "tcpflags.ece",
+    "tcpflags.ns",
+    "tcpflags.psh",
 ];
 
 #[test]

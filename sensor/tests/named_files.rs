@@ -215,7 +215,9 @@ impl Case {
             let is_own = Some(named) == file.to_str() || Path::new(named).starts_with(file);
             // What has no place in the file has that of its key.
             let is_at_key = named == path
-                && fault["message"].as_str().is_some_and(|message| message.contains(file.to_str().expect("plain")));
+                && fault["message"]
+                    .as_str()
+                    .is_some_and(|message| message.contains(file.to_str().expect("plain")));
             assert!(is_own || is_at_key, "{key}: {fault}");
             let (line, column) = (fault["line"].as_u64(), fault["column"].as_u64());
             let (Some(line), Some(column)) = (line, column) else { panic!("{key}: {fault}") };
@@ -257,7 +259,10 @@ fn a_folder_that_is_followed_is_a_directory_or_is_not_there_yet() {
     fs::write(&file, "").expect("written");
     let config = "[[cloud]]\nname = 'a'\nfolder = 'FILE'\nstate = 'OWN.state'";
     let told = case.told("cloud.folder", config, &file);
-    assert!(told.contains("cannot follow the folder ") && told.contains("Not a directory"), "{told}");
+    assert!(
+        told.contains("cannot follow the folder ") && told.contains("Not a directory"),
+        "{told}"
+    );
     assert!(told.contains("sensor.toml:4:10\n"), "{told}");
 
     let absent = case.directory.path().join("absent").display().to_string();

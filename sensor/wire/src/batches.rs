@@ -179,6 +179,17 @@ impl Batches {
         })
     }
 
+    /// All that hold anything, those of NetFlow and IPFIX first.
+    pub fn all(&mut self) -> Vec<&FlowBatch> {
+        self.level();
+        let Self { netflow, sflow, .. } = self;
+        let open = [&netflow.v4, &netflow.v6, &sflow.v4, &sflow.v6];
+        let all = open.into_iter().flat_map(|open| {
+            open.ready.iter().chain(open.all.iter().map(|filling| &filling.batch))
+        });
+        all.filter(|batch| !batch.is_empty()).collect()
+    }
+
     /// The batch of NetFlow and IPFIX of this number, of IPv6 or IPv4; none where it is not open any more.
     pub fn find(&self, v6: bool, number: u64) -> Option<&FlowBatch> {
         let open = if v6 { &self.netflow.v6 } else { &self.netflow.v4 };

@@ -61,7 +61,9 @@ fn list(main: &Path, directory: &Path) -> io::Result<Vec<PathBuf>> {
     };
     if let Some(file) = files.iter().find(is_open) {
         let name = file.file_name().unwrap_or_default().display();
-        return Err(io::Error::other(format!("every user can write to {name} in it; use chmod o-w")));
+        return Err(io::Error::other(format!(
+            "every user can write to {name} in it; use chmod o-w"
+        )));
     }
     Ok(files)
 }
@@ -301,14 +303,16 @@ error: `flow.max_flows` must lie between 1024 and 268435456
             fs::set_permissions(open.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
         };
         set_mode("conf.d", 0o777);
-        let expected = "error: cannot read conf.d: every user can create files in it; use chmod o-w\n";
+        let expected =
+            "error: cannot read conf.d: every user can create files in it; use chmod o-w\n";
         assert_eq!(faults(&open), expected);
         // What lies there cannot be taken away by others, but they can add to it.
         set_mode("conf.d", 0o1777);
         assert_eq!(faults(&open), expected);
         set_mode("conf.d", 0o775);
         set_mode("conf.d/a.toml", 0o646);
-        let expected = "error: cannot read conf.d: every user can write to a.toml in it; use chmod o-w\n";
+        let expected =
+            "error: cannot read conf.d: every user can write to a.toml in it; use chmod o-w\n";
         assert_eq!(faults(&open), expected);
         set_mode("conf.d/a.toml", 0o664);
         assert!(read(&open).is_ok(), "a group may be let in");

@@ -236,7 +236,8 @@ mod tests {
         assert!(socket("[control\nsocket = '/run/a.sock'\n").is_err());
         // A text that is broken elsewhere, or here.
         let own = Some(directory.path().join("own.sock"));
-        let broken = "[flow\nidle_timeout = \n[control]\nsocket = 'own.sock' # é\n[log]\nlevel = 'é\n";
+        let broken =
+            "[flow\nidle_timeout = \n[control]\nsocket = 'own.sock' # é\n[log]\nlevel = 'é\n";
         assert_eq!(socket(broken).unwrap(), own);
         assert_eq!(socket("[flow\nidle_timeout =").unwrap(), Some(PathBuf::from(control::SOCKET)));
         for unknown in [

@@ -8,7 +8,7 @@ use std::{
 use sensor_core::{
     diagnostic::{Diagnostic, nearest},
     settings::{
-        schema::{Origin, Key, Setting, Table, Value, table},
+        schema::{Key, Origin, Setting, Table, Value, table},
         value::{ByteSize, from_text},
     },
 };

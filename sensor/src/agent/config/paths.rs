@@ -185,11 +185,13 @@ impl Config {
             let (_, span) = named.max_by_key(|(path, _)| path.as_os_str().len())?;
             self.written.files.local(span)
         };
-        findings.into_iter().map(|finding| match place(&finding) {
-            Some(place) => finding.at(&place),
-            None => finding,
-        })
-        .collect()
+        findings
+            .into_iter()
+            .map(|finding| match place(&finding) {
+                Some(place) => finding.at(&place),
+                None => finding,
+            })
+            .collect()
     }
 }
 

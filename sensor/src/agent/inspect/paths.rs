@@ -70,7 +70,8 @@ pub fn absent_folders(config: &Config, mode: Mode) -> impl Iterator<Item = Findi
     live.filter(absent).map(|root| {
         let root = root.display();
         let message = format!("there is no folder {root}: nothing is followed until it is there");
-        Finding::warning(message, "create it, or name the folder that the flow logs are in").of_file(root)
+        Finding::warning(message, "create it, or name the folder that the flow logs are in")
+            .of_file(root)
     })
 }
 

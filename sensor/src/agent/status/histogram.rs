@@ -120,8 +120,8 @@ mod tests {
             assert!(scale.bounds().is_sorted_by(|one, next| one < next), "{scale:?}");
         }
         let (mut one, mut other) = (Histogram::of(Scale::Delivery), Histogram::of(Scale::Delivery));
-        [15, 16, 900].map(|seconds| one.observe(Duration::from_secs(seconds)));
-        [901, 100_000].map(|seconds| other.observe(Duration::from_secs(seconds)));
+        [15, 16, 900].into_iter().for_each(|seconds| one.observe(Duration::from_secs(seconds)));
+        [901, 100_000].into_iter().for_each(|seconds| other.observe(Duration::from_secs(seconds)));
         one.add(&other);
         let found: Vec<_> = one.buckets().filter(|(_, count)| *count > 0).collect();
         let expected =

@@ -122,7 +122,7 @@ fn followed() -> Followed {
     let (provider, account) = (Source::Aws, "123456789012".to_owned());
     let id = SourceId::Cloud { provider, account, log: "fl-0a1b".to_owned() };
     let mut delays = Histogram::of(Scale::Delivery);
-    [140, 400].map(|seconds| delays.observe(Duration::from_secs(seconds)));
+    [140, 400].into_iter().for_each(|seconds| delays.observe(Duration::from_secs(seconds)));
     Followed {
         name: "production".to_owned(),
         place: "/var/lib/flowlogs/".to_owned(),

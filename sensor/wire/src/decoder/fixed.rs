@@ -49,7 +49,10 @@ impl Worker<'_> {
             shared: (None, &*self.tables),
         };
         let pair = &mut batches.netflow;
-        let before = self.trace.is_some().then(|| trace::lengths(pair)).unwrap_or_default();
+        let before = match &self.trace {
+            Some(_) => trace::lengths(pair),
+            None => Vec::new(),
+        };
         fixed::append(&mut pair.v4, records, &context, ledger);
         if let Some(trace) = &mut self.trace {
             trace.fixed(version, records, trace::since(&before, pair));

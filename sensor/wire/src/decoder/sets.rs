@@ -423,7 +423,10 @@ impl Worker<'_> {
         };
         let pair = &mut batches.netflow;
         let scratch = &mut *self.scratch;
-        let before = self.trace.is_some().then(|| trace::lengths(pair)).unwrap_or_default();
+        let before = match &self.trace {
+            Some(_) => trace::lengths(pair),
+            None => Vec::new(),
+        };
         let count = decode::flows(plan, set, &context, memory.as_mut(), scratch, pair, ledger);
         if let Some(trace) = &mut self.trace {
             trace.records(known, set, trace::since(&before, pair));

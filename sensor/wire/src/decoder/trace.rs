@@ -114,12 +114,7 @@ impl Trace {
 
     /// The records of `octets`, which `known` describes: of the open set, or of one that has waited. `rows` are those that
     /// they became.
-    pub(super) fn records(
-        &mut self,
-        known: &KnownTemplate,
-        octets: &[u8],
-        rows: Vec<TracedRows>,
-    ) {
+    pub(super) fn records(&mut self, known: &KnownTemplate, octets: &[u8], rows: Vec<TracedRows>) {
         let template = &known.template;
         let mut anchors = Vec::new();
         let (mut found, mut end) = decode::records_of(known.plan(), octets, &mut anchors);

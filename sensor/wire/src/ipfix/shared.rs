@@ -149,7 +149,8 @@ impl Kind {
     ) -> Vec<u8> {
         let mut out = number.to_be_bytes().to_vec();
         let room = usize::from(message_size) - MESSAGE_HEADER_LENGTH - 4 - out.len();
-        let octets = |limit: usize| texts.clone().map(|text| 1 + text.len().min(limit)).sum::<usize>();
+        let octets =
+            |limit: usize| texts.clone().map(|text| 1 + text.len().min(limit)).sum::<usize>();
         // The length of a short field is an octet (RFC 7011 section 7), of which 255 says something else.
         let limit = (0..u8::MAX.into()).rev().find(|limit| octets(*limit) <= room).unwrap_or(0);
         for text in texts {

@@ -48,7 +48,7 @@ impl FlowTemplates {
         let others = self.count() - HOST_TEMPLATES;
         let shape = match others {
             ..MOST_SHAPES => shape,
-            ..MOST_FULL => shape.full(),
+            MOST_SHAPES..MOST_FULL => shape.full(),
             _ => shape.fullest(),
         };
         known(shape).unwrap_or_else(|| {

@@ -426,10 +426,9 @@ fn with_untold(fills: Fills, single: &Single, has_frame: bool) -> Fills {
         told |= Column::PORTS;
     }
     // What one of them tells tells the other as well.
-    for (of, also) in [
-        (Column::DestinationPort, Column::IcmpTypeCode),
-        (Column::Layer2Octets, Column::Octets),
-    ] {
+    for (of, also) in
+        [(Column::DestinationPort, Column::IcmpTypeCode), (Column::Layer2Octets, Column::Octets)]
+    {
         told |= if told & of.bit() != 0 { also.bit() } else { 0 };
     }
     if single.duration.is_some() {

@@ -266,7 +266,9 @@ impl<O: Outlet> Decoding<O> {
         let skipped = self.figures.update(ledgers, &self.work.newest);
         if skipped > 0 {
             let name = &self.described.name;
-            tracing::warn!("cloud {name}: flows are missing: of {skipped} more windows the cloud says that it kept no records (SKIPDATA)");
+            tracing::warn!(
+                "cloud {name}: flows are missing: of {skipped} more windows the cloud says that it kept no records (SKIPDATA)"
+            );
         }
         self.figures.change(|report| report.lots += 1);
         replies.into_iter().for_each(|(reply, answer)| reply(answer));

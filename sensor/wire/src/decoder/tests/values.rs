@@ -121,12 +121,31 @@ fn what_a_template_lacks_is_absent_whatever_else_the_device_sends() {
         (&[(0, 89, 1)], &[64], &["action accepted"]),
     ];
     let names = [
-        "srcport", "dstport", "tos", "dscp", "bits", "octets", "bitsxrate", "packets",
-        "packetsxrate", "layer2octets", "srcas.number", "dstas.number", "output", "duration",
-        "start", "action", "fragment", "flowbrate", "flowprate", "pbratio", "bytesperpacket",
+        "srcport",
+        "dstport",
+        "tos",
+        "dscp",
+        "bits",
+        "octets",
+        "bitsxrate",
+        "packets",
+        "packetsxrate",
+        "layer2octets",
+        "srcas.number",
+        "dstas.number",
+        "output",
+        "duration",
+        "start",
+        "action",
+        "fragment",
+        "flowbrate",
+        "flowprate",
+        "pbratio",
+        "bytesperpacket",
     ];
     let common = [(0, 8, 4), (0, 12, 4), (0, 4, 1), (0, 153, 8)];
-    let record = [&[10, 0, 0, 1, 10, 0, 0, 2][..], &[6], &1_700_000_000_000_u64.to_be_bytes()].concat();
+    let record =
+        [&[10, 0, 0, 1, 10, 0, 0, 2][..], &[6], &1_700_000_000_000_u64.to_be_bytes()].concat();
     let mut bench = Bench::default();
     for (at, (fields, octets, wanted)) in optional.iter().enumerate() {
         let id = 300 + at as u16;

@@ -119,7 +119,11 @@ impl<'b, F: FnMut(Difference)> Diff<'_, 'b, F> {
     }
 
     /// The batch that has a row for each of the records in their order, and its first row.
-    fn rows_of(&self, records: &Records, skipped: &SkippedOctets) -> Option<(&'b FlowBatch, usize)> {
+    fn rows_of(
+        &self,
+        records: &Records,
+        skipped: &SkippedOctets,
+    ) -> Option<(&'b FlowBatch, usize)> {
         // Records that made no row are among the others.
         let left_out = [Skipped::NoFlow, Skipped::Event, Skipped::NonIp, Skipped::FrameMalformed];
         if left_out.iter().any(|reason| skipped[*reason] != 0) {
