@@ -8,7 +8,7 @@ use std::{
 use sensor_core::{
     diagnostic::{Diagnostic, nearest},
     settings::{
-        schema::{Key, Setting, Table, Value, table},
+        schema::{Key, Origin, Setting, Table, Value, table},
         value::{ByteSize, from_text},
     },
 };
@@ -71,9 +71,9 @@ impl Value for Flows {
         }
     }
 
-    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
         if let Self::File(path) = self {
-            show(key, path);
+            show(key, path, &Origin::Default);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
     Cache, Connection, Count, Flows, Hit, Lost, Policy, Reloads, Sink, Status, Waiting,
     agent::{Agent, Configuration, Privileges, Process, SandboxState},
     condition::{Code, Condition, Reason},
+    histogram::{Histogram, Scale},
     host::{Drain, Host, Interface, InterfaceLosses, Pins, Table, Times},
 };
 use crate::{
@@ -120,9 +121,12 @@ fn followed() -> Followed {
     ledger.errors[ledger::Reason::Address as usize] = 2;
     let (provider, account) = (Source::Aws, "123456789012".to_owned());
     let id = SourceId::Cloud { provider, account, log: "fl-0a1b".to_owned() };
+    let mut delays = Histogram::of(Scale::Delivery);
+    [140, 400].into_iter().for_each(|seconds| delays.observe(Duration::from_secs(seconds)));
     Followed {
         name: "production".to_owned(),
         place: "/var/lib/flowlogs/".to_owned(),
+        delays,
         objects: ObjectCounts {
             read: 20,
             grown: 3,

@@ -379,6 +379,8 @@ fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Source
     let next = empty(batch);
     let mut whole = std::mem::replace(batch, next);
     batch.untold = whole.untold;
+    // Their counts are of all packets, as far as the cloud knows.
+    whole.sample_rate = vec![1; whole.len()];
     whole.level();
     // The rows of a batch are of few of the sources.
     let mut places: HashMap<u32, u32> = HashMap::new();

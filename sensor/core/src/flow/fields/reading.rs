@@ -261,6 +261,7 @@ impl Condition {
             Self::Reported(column) => batch.observed_by != Source::Host && batch.tells(column, at),
             // A cloud's interfaces have names, not numbers.
             Self::Input | Self::Output if batch.observed_by.is_cloud() => false,
+            Self::Input | Self::Output if batch.untold & Column::Interface.bit() != 0 => false,
             Self::Input => !batch.output_interface.is_empty() || !batch.is_egress(at),
             Self::Output => batch.output_interface.is_empty() && batch.is_egress(at),
             Self::InputVlan => {

@@ -45,8 +45,8 @@ const BEFORE: &[Field] = &[
     // Who with whom.
     field("srcip", Ip, &[8, 27], "Source address").reading(Reading::Address(Side::Source)),
     field("dstip", Ip, &[12, 28], "Destination address").reading(Reading::Address(Side::Destination)),
-    field("srcport", Unsigned(16), &[7, 180, 182], "Source port of TCP, UDP, SCTP; 0 for others. Absent where a flow log has none").number(told(Column::SourcePort)),
-    field("dstport", Unsigned(16), &[11, 181, 183], "Destination port of TCP, UDP, SCTP; 0 for others. Absent where a flow log has none").number(told(Column::DestinationPort)),
+    field("srcport", Unsigned(16), &[7, 180, 182], "Source port of TCP, UDP, SCTP; 0 for others. Absent where a flow log or template has none").number(told(Column::SourcePort)),
+    field("dstport", Unsigned(16), &[11, 181, 183], "Destination port of TCP, UDP, SCTP; 0 for others. Absent where a flow log or template has none").number(told(Column::DestinationPort)),
     field("protocol", Text, &[4], "IP protocol by its IANA name, or its number if it has none").text(Protocol).reading(coded(Column::Protocol, row::protocol)),
     field("protocolint", Unsigned(8), &[4], "IP protocol number").number(of(Column::Protocol)),
     field("ipversion", Unsigned(8), &[60], "4 or 6").reading(Reading::Batch(|r| Value::Integer(r.batch.ip_version().into()))),

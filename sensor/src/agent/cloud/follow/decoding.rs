@@ -32,7 +32,10 @@ use super::{
     state::{Planned, Progress, State, Step},
     told::Told,
 };
-use crate::clock;
+use crate::{
+    agent::status::histogram::{Histogram, Scale},
+    clock,
+};
 
 /// Records that make a lot, and objects. The first is below the queues of outputs, so that a lot finds room there.
 const ROWS: u64 = 16 << 10;
@@ -260,7 +263,13 @@ impl<O: Outlet> Decoding<O> {
         self.keep(&step)?;
         let replies = std::mem::take(&mut self.work.replies);
         let ledgers = self.work.told.flows.iter().flat_map(Flows::ledgers);
-        self.figures.update(ledgers, &self.work.newest);
+        let skipped = self.figures.update(ledgers, &self.work.newest);
+        if skipped > 0 {
+            let name = &self.described.name;
+            tracing::warn!(
+                "cloud {name}: flows are missing: of {skipped} more windows the cloud says that it kept no records (SKIPDATA)"
+            );
+        }
         self.figures.change(|report| report.lots += 1);
         replies.into_iter().for_each(|(reply, answer)| reply(answer));
         self.begin();
@@ -292,9 +301,13 @@ impl<O: Outlet> Decoding<O> {
         drop(state);
         let now = clock::now();
         let Work { told, rows, newest, .. } = work;
+        let mut delays = Histogram::of(Scale::Delivery);
         for flows in &mut told.flows {
             flows.take(all, |mut batch| {
                 note_newest(&batch, newest, now);
+                for end in &batch.end {
+                    delays.observe(Duration::from_millis(now.saturating_sub(*end)));
+                }
                 let v6 = batch.ip_version() == 6;
                 let rows_before = &mut rows[usize::from(v6)];
                 let part = LotPart {
@@ -308,6 +321,9 @@ impl<O: Outlet> Decoding<O> {
                 batch.lot = Some(Box::new(part));
                 outlet.offer(batch, stop);
             });
+        }
+        if delays.count() > 0 {
+            self.figures.change(|report| report.delays.add(&delays));
         }
     }
 }

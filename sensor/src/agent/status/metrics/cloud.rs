@@ -2,7 +2,7 @@
 
 use sensor_wire::cloud::ledger::{Reason, Window};
 
-use super::metric::{Family, MOST, Metric, View, counter, gauge};
+use super::metric::{Family, Kind, MOST, Metric, View, counter, gauge};
 use crate::agent::cloud::follow::figures::{Followed, FollowedLog};
 
 fn sources(view: &View, family: &mut Family<'_>, figure: fn(&Followed) -> u64) {
@@ -112,6 +112,13 @@ pub(super) const ROWS: &[Metric] = &[
         }
     })
     .seconds(),
+    gauge("sensor_cloud_flow_delay", &["cloud"], "How long before they were read flows had ended. Buckets: 15 s, 30 s, 1, 2, 5, 10, 15 and 30 minutes, 1, 2, 6 and 24 hours.", |view, family| {
+        for followed in view.status.followed.iter().take(MOST) {
+            family.histogram(&[&followed.name], &followed.delays);
+        }
+    })
+    .seconds()
+    .of_kind(Kind::Histogram),
     gauge("sensor_cloud_delay", &["cloud", "log"], "How long before its arrival the newest flow of the last objects had ended.", |view, family| {
         for (cloud, log) in logs(view).filter(|(_, log)| log.newest > 0).take(MOST) {
             family.put(&[cloud, &log.id.to_string()], log.delay as f64 / 1e3);

@@ -47,10 +47,19 @@ impl Blob {
     fn record(&mut self, record: &[u8], flows: &mut Flows) {
         flows.begin();
         let Self(state) = self;
-        let read = Reading { state, flows }.record(record);
-        if let Err(fault) = read {
-            state.number += 1;
-            state.error(Reason::Syntax, fault.0, flows);
+        let mut reading = Reading { state, flows, is_of_log: false };
+        let read = reading.record(record);
+        let is_of_log = reading.is_of_log;
+        match read {
+            Ok(()) if is_of_log => {}
+            Ok(()) => {
+                state.number += 1;
+                state.error(Reason::Layout, probe::first_name(record), flows);
+            }
+            Err(fault) => {
+                state.number += 1;
+                state.error(Reason::Syntax, fault.0, flows);
+            }
         }
         state.pending.finish(flows);
     }
