@@ -11,6 +11,7 @@ use parquet::{
     },
     schema::{parser::parse_message_type, types::Type},
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::table;
@@ -347,4 +348,23 @@ fn groups_that_repeat_are_refused_by_name() {
     let error = error.expect("an error");
     assert!(error.contains("in column `dst_endpoint.ip` lists"), "{error}");
     assert_eq!(ledger.errors[Reason::Syntax as usize], 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn octets_that_are_changed_anywhere_are_accounted_for(
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
+        second in any::<bool>(), dictionary in any::<bool>(),
+    ) {
+        let version = if second { WriterVersion::PARQUET_2_0 } else { WriterVersion::PARQUET_1_0 };
+        let mut octets = file(&schema(MILLISECONDS), &records(40), version, dictionary);
+        let behind = 4;
+        for (place, octet) in changes {
+            let place = behind + place.index(octets.len() - behind);
+            octets[place] = octet;
+        }
+        table(octets);
+    }
 }
