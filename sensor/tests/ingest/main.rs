@@ -1,5 +1,9 @@
 //! Flow logs that are pushed to a running agent, by HTTPS over loopback: needs no root.
 
+mod issuer;
+mod oidc;
+mod pressure;
+mod senders;
 mod site;
 
 use std::{

@@ -61,14 +61,20 @@ pub struct Client {
 impl Site {
     /// Starts an agent with these `clouds`; the token is `s3cret`.
     pub fn start(clouds: &str) -> Self {
+        let mut site = Self::prepare(clouds);
+        site.run();
+        site
+    }
+
+    /// Everything but the start.
+    pub fn prepare(clouds: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let port = free.expect("a port").port();
         let tls = certificate(&directory);
-        let mut site = Self { child: None, directory, client: Client { port, tls } };
+        let site = Self { child: None, directory, client: Client { port, tls } };
         fs::write(site.path("token"), "s3cret\n").expect("a file");
         site.configure(clouds);
-        site.run();
         site
     }
 
@@ -177,6 +183,32 @@ impl Site {
         serde_json::from_str(&self.ask("status", &["--json"]).1).expect("JSON")
     }
 
+    /// The only log of the source has so many records, and each of them became a flow record.
+    #[track_caller]
+    pub fn assert_ledger(&self, name: &str, records: u64) {
+        let document = self.document();
+        let mut clouds = document["clouds"].as_array().expect("a list").iter();
+        let logs = &clouds.find(|cloud| cloud["name"] == name).expect("it is followed")["logs"];
+        let log = &logs["top"][0];
+        let found =
+            ["records", "flow_records", "errors", "duplicates"].map(|key| log[key].as_u64());
+        assert_eq!(
+            (logs["count"].as_u64(), found),
+            (Some(1), [Some(records), Some(records), Some(0), Some(0)]),
+            "{logs}"
+        );
+    }
+
+    pub fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        for _ in 0..LOOKS {
+            if is_so() {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+        panic!("waited in vain: {what}; {}", self.said());
+    }
+
     pub fn said(&self) -> String {
         fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
@@ -215,17 +247,43 @@ impl Client {
         self.send("POST", target, &headers, body)
     }
 
-    /// Status and body of the answer to a request.
+    /// Status and body of the answer to a request; 0 where there is no connection.
     pub fn send(&self, method: &str, target: &str, headers: &str, body: &[u8]) -> (u16, String) {
-        let name = "localhost".try_into().expect("a name");
-        let connection = rustls::ClientConnection::new(self.tls.clone(), name).expect("TLS");
         let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
             return (0, String::new());
         };
         let head = format!(
             "{method} /ingest/{target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n"
         );
-        exchange(rustls::StreamOwned::new(connection, stream), &head, body)
+        exchange(self.over(stream), &head, body)
+    }
+
+    /// A connection on which nothing was said so far.
+    pub fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        Connection(self.over(stream))
+    }
+
+    fn over(&self, stream: TcpStream) -> Tls {
+        let name = "localhost".try_into().expect("a name");
+        let connection = rustls::ClientConnection::new(self.tls.clone(), name).expect("TLS");
+        rustls::StreamOwned::new(connection, stream)
+    }
+}
+
+type Tls = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+/// A connection to say things on one after the other.
+pub struct Connection(Tls);
+
+impl Connection {
+    pub fn write(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).expect("it is read");
+    }
+
+    /// Status and body of the answer to what was written.
+    pub fn answer(&mut self) -> (u16, String) {
+        exchange(&mut self.0, "", b"")
     }
 }
 

@@ -25,7 +25,13 @@ pub enum Came {
 }
 
 /// Reads a request with a body of at most `most` octets, and makes the head of its answer.
-pub fn request(protocol: Protocol, uri: &Uri, headers: &HeaderMap, body: Bytes, most: usize) -> Came {
+pub fn request(
+    protocol: Protocol,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Bytes,
+    most: usize,
+) -> Came {
     // Whatever it is, looking for it must not panic.
     let _ = guard::given(protocol, uri, headers);
     let opened = inflate::decoded(headers, body, most)
