@@ -64,8 +64,10 @@ fn tokens_of_a_service_account_hold_over_rotations_and_while_the_issuer_is_down(
     ];
     for (token, why) in &strangers {
         assert_eq!(push(token, 90), 401, "{why}");
-        assert!(site.said().contains(why), "{why}: {}", site.said());
     }
+    // The log has the first ones of many.
+    let said = site.said();
+    assert!(strangers[..2].iter().all(|(_, why)| said.contains(why)), "{said}");
     assert_eq!(site.post("gcp", "", &message(90)).0, 401);
     // A new key is shown before it is used, then the old one goes.
     assert_eq!(push(&two.token(&fine), 91), 401);
@@ -102,13 +104,11 @@ fn tokens_of_a_service_account_hold_over_rotations_and_while_the_issuer_is_down(
     assert!(cloud(&document).get("error").is_none(), "{document}");
     site.assert_ledger("gcp", 7);
     let strangers = strangers.len() as u64 + 3;
-    let refused = json!([{"reason": "secret", "requests": 2}, {"reason": "unauthorized", "requests": strangers}]);
-    let mut found = document["ingest"]["refused"].clone();
-    found.as_array_mut().expect("a list").sort_by_key(|row| row["reason"].to_string());
-    assert_eq!(found, refused);
+    let refused = [("secret".to_owned(), 2), ("unauthorized".to_owned(), strangers)];
+    assert_eq!(site.refused(), refused.into());
     let source = &document["ingest"]["sources"][0];
     let figures = ["accepted", "duplicate", "refused"].map(|name| source[name].as_u64());
-    assert_eq!(figures, [Some(7), Some(1), Some(strangers + 2)], "{source}");
+    assert_eq!(figures, [Some(7), Some(1), Some(strangers + 3)], "{source}");
     // Nothing of a token is in the log.
     let said = site.said();
     assert!(two.token(&fine).split('.').all(|part| !said.contains(part)), "{said}");

@@ -1,6 +1,7 @@
 //! An agent of its own for each test, with a certificate, and a client that trusts it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -122,12 +123,16 @@ impl Site {
             .stderr(stderr)
             .spawn();
         self.child = Some(child.expect("the binary runs"));
+        let mut waiting = self.names();
         for _ in 0..LOOKS {
             let child = self.child.as_mut().expect("it was started");
             let ended = child.try_wait().expect("its state");
             assert!(ended.is_none(), "it has ended: {}", self.said());
             let clouds = self.ask("status", &["--json"]);
-            if clouds.0 == Some(0) && self.is_open() {
+            if clouds.0 == Some(0) {
+                self.wait_for(&mut waiting);
+            }
+            if waiting.is_empty() {
                 return;
             }
             thread::sleep(PAUSE);
@@ -135,12 +140,17 @@ impl Site {
         panic!("waited in vain: {}", self.said());
     }
 
-    /// Whether its sources take requests: before, they say that they are starting.
-    fn is_open(&self) -> bool {
+    /// Of the sources that wait, those that take no requests stay: they say that they are starting. Each that takes them has
+    /// refused one then, for its method.
+    fn wait_for(&self, waiting: &mut Vec<String>) {
+        waiting.retain(|name| self.send("GET", name, "", b"").0 != 405);
+    }
+
+    /// The names of all its sources.
+    fn names(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("sensor.toml")).expect("it was written");
         let names = text.split("name = '").skip(1).filter_map(|rest| rest.split('\'').next());
-        let mut names = names.map(str::to_owned);
-        names.all(|name| self.send("GET", &name, "", b"").0 == 405)
+        names.map(str::to_owned).collect()
     }
 
     pub fn kill(&mut self) {
@@ -158,8 +168,12 @@ impl Site {
     pub fn reload(&self) -> (Option<i32>, String) {
         let told = self.ask("reload", &[]);
         // Sources that are new have begun.
+        let mut waiting = self.names();
         for _ in 0..LOOKS {
-            if told.0 != Some(0) || self.is_open() {
+            if told.0 == Some(0) {
+                self.wait_for(&mut waiting);
+            }
+            if told.0 != Some(0) || waiting.is_empty() {
                 break;
             }
             thread::sleep(PAUSE);
@@ -181,6 +195,16 @@ impl Site {
 
     pub fn document(&self) -> Value {
         serde_json::from_str(&self.ask("status", &["--json"]).1).expect("JSON")
+    }
+
+    /// Requests that were refused, by reason, without those by which the site looks whether its sources have begun.
+    pub fn refused(&self) -> BTreeMap<String, u64> {
+        let document = self.document();
+        let rows = document["ingest"]["refused"].as_array().expect("a list").iter();
+        let row =
+            |row: &Value| Some((row["reason"].as_str()?.to_owned(), row["requests"].as_u64()?));
+        let rows = rows.map(|given| row(given).expect("a reason and a number"));
+        rows.filter(|(reason, _)| reason != "method").collect()
     }
 
     /// The only log of the source has so many records, and each of them became a flow record.
