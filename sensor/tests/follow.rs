@@ -14,9 +14,12 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "support/packed.rs"]
+mod packed;
 #[path = "../wire/src/cloud/columnar/testing.rs"]
 mod testing;
 
+use packed::gzip;
 use testing::{Writing, parquet};
 
 /// Looks until something is so; two minutes are longer than anything takes.
@@ -164,12 +167,6 @@ fn text(numbers: std::ops::Range<u64>) -> String {
     numbers.map(line).collect()
 }
 
-fn zipped(text: &str) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(text.as_bytes()).expect("memory");
-    out.finish().expect("memory")
-}
-
 /// A sequence of numbers that looks random.
 struct Dice(u64);
 
@@ -216,13 +213,13 @@ fn kill_often(place: &Place, kills: u64, text: impl Fn(u64) -> String) -> u64 {
         let at_work = kill % 2 == 0;
         for object in 0..u64::from(at_work) + dice.below(4) {
             let name = format!("AWSLogs/{}/{kill}-{object}.log.gz", kill % 3);
-            place.put(&name, &zipped(&take(1 + dice.below(400))));
+            place.put(&name, &gzip(&take(1 + dice.below(400))));
         }
         place.append("growing.log", take(dice.below(60)).as_bytes());
         backdate(&place.at("logs/growing.log"));
         if kill % 20 == 7 {
             // Several lots.
-            place.put(&format!("large-{kill}.log.gz"), &zipped(&take(20_000)));
+            place.put(&format!("large-{kill}.log.gz"), &gzip(&take(20_000)));
         }
         if kill % 10 == 3 {
             let rows = HEADING.to_owned() + &take(6000);
@@ -310,7 +307,7 @@ fn objects_are_read_as_they_appear_and_grow_and_the_status_says_so() {
     let place = Place::new("site = 'lab'\ntags = ['cloud']\n");
     let agent = place.start();
     place.wait_until("it is ready", || place.status().0 == Some(0));
-    place.put("a.log.gz", &zipped(&text(0..10)));
+    place.put("a.log.gz", &gzip(&text(0..10)));
     fs::write(place.at("logs/README"), "What lies here?\n").expect("a file");
     place.append("growing.log", text(10..15).as_bytes());
     place.wait_until("two objects are read", || place.lines() == 15);
@@ -377,7 +374,7 @@ fn what_cannot_be_followed_is_told_and_followed_once_it_can_be() {
         code == Some(1) && reason(&status) == "cloud_failing"
     });
     fs::rename(place.at("away"), place.at("logs")).expect("renamed");
-    place.put("a.log.gz", &zipped(&text(0..3)));
+    place.put("a.log.gz", &gzip(&text(0..3)));
     place.wait_until("it is followed", || place.lines() == 3 && place.status().0 == Some(0));
     assert_eq!(agent.stop(), Some(0), "{}", place.said());
     // A state that somebody wrote into keeps it from starting, and says what to do.

@@ -14,9 +14,10 @@ use ring::{
     rsa::PublicKeyComponents,
     signature::{RSA_PKCS1_SHA256, RsaKeyPair},
 };
+use sensor_wire::cloud::json::base64::encode;
 use serde_json::{Value, json};
 
-use crate::site::{Site, base64};
+use crate::site::Site;
 
 pub const AUDIENCE: &str = "https://sensor.example/ingest/gcp";
 pub const EMAIL: &str = "push@project.iam.gserviceaccount.com";
@@ -76,7 +77,7 @@ impl Key {
 }
 
 fn url64(octets: &[u8]) -> String {
-    base64(octets).trim_end_matches('=').replace('+', "-").replace('/', "_")
+    encode(octets).trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
 /// The server of the keys.

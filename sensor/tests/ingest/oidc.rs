@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use sensor_wire::cloud::json::base64::encode;
 use serde_json::{Value, json};
 
 use crate::{
     issuer::{AUDIENCE, EMAIL, Issuer, Key},
-    site::{Site, base64},
+    site::Site,
 };
 
 /// A message with one flow, to this port.
@@ -22,7 +23,7 @@ fn message(port: u16) -> Vec<u8> {
         }
     });
     let message = json!({
-        "message": {"data": base64(entry.to_string().as_bytes()), "messageId": port.to_string()},
+        "message": {"data": encode(entry.to_string().as_bytes()), "messageId": port.to_string()},
         "subscription": "projects/p/subscriptions/s"
     });
     message.to_string().into_bytes()

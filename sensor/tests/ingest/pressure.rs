@@ -2,9 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Mutex, thread, time::Duration};
 
+use sensor_wire::cloud::json::base64::encode;
 use serde_json::json;
 
-use crate::site::{Site, base64, line, zipped};
+use crate::{
+    packed::gzip,
+    site::{Site, line},
+};
 
 const BEARER: &str = "Authorization: Bearer s3cret\r\n";
 
@@ -18,16 +22,16 @@ fn bodies_that_are_too_large_are_refused_however_they_hide_it() {
     let gzip = format!("{BEARER}Content-Encoding: gzip\r\n");
     let zstd = format!("{BEARER}Content-Encoding: zstd\r\n");
     let huge = vec![b' '; 64 << 20];
-    let bomb = zipped(&huge);
+    let bomb = gzip(&huge);
     assert!(bomb.len() < 1 << 20, "it passes for a small body");
     let packed = zstd::encode_all(&huge[..], 1).expect("memory");
     let message =
-        |data: &[u8]| json!({"message": {"messageId": "1", "data": base64(data)}}).to_string();
+        |data: &[u8]| json!({"message": {"messageId": "1", "data": encode(data)}}).to_string();
     let event = |data: &[u8]| {
-        json!({"specversion": "1.0", "type": "x", "data_base64": base64(data)}).to_string()
+        json!({"specversion": "1.0", "type": "x", "data_base64": encode(data)}).to_string()
     };
-    let half = zipped(&vec![b' '; 700 << 10]);
-    let twice = zipped(&half);
+    let half = gzip(&vec![b' '; 700 << 10]);
+    let twice = gzip(&half);
     for (cloud, headers, body, status) in [
         ("bridge", BEARER, &huge[..(1 << 20) + 1], 413),
         ("bridge", &gzip, &bomb, 413),
@@ -38,9 +42,9 @@ fn bodies_that_are_too_large_are_refused_however_they_hide_it() {
         ("bridge", &gzip, &[&half[..], &half[..]].concat(), 413),
         // A bomb within a small body is not even begun with.
         ("bridge", BEARER, &twice, 400),
-        ("bridge", &gzip, &zipped(&twice), 400),
+        ("bridge", &gzip, &gzip(&twice), 400),
         ("gcp", BEARER, message(&bomb).as_bytes(), 413),
-        ("gcp", &gzip, &zipped(message(&bomb).as_bytes()), 413),
+        ("gcp", &gzip, &gzip(message(&bomb).as_bytes()), 413),
         ("gcp", BEARER, message(&packed).as_bytes(), 413),
         ("gcp", &gzip, &bomb, 413),
         ("azure", &gzip, &bomb, 413),
@@ -48,7 +52,7 @@ fn bodies_that_are_too_large_are_refused_however_they_hide_it() {
         (
             "azure",
             &gzip,
-            &zipped(
+            &gzip(
                 json!([event(&huge[..600 << 10]), event(&huge[..600 << 10])])
                     .to_string()
                     .as_bytes(),
@@ -72,7 +76,7 @@ fn bodies_that_are_too_large_are_refused_however_they_hide_it() {
     // All of that has left room for what fits to the octet.
     let mut fits = line(1).into_bytes();
     fits.resize(1 << 20, b'\n');
-    assert_eq!(site.post("bridge", &gzip, &zipped(&fits)).0, 204);
+    assert_eq!(site.post("bridge", &gzip, &gzip(&fits)).0, 204);
     assert_eq!(site.ports(), [1]);
     let expected = [("malformed".to_owned(), 2), ("too_large".to_owned(), 14)];
     assert_eq!(site.refused(), expected.into());

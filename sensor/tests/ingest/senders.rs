@@ -1,9 +1,10 @@
 //! What other clouds push, as they push it: Event Grid's handshake and events, and the bodies of functions and routers of IBM and
 //! Oracle.
 
+use sensor_wire::cloud::json::base64::encode;
 use serde_json::{Value, json};
 
-use crate::site::{Site, base64, zipped};
+use crate::{packed::gzip, site::Site};
 
 /// A record of an Azure virtual network with one flow, to this port.
 fn vnet(port: u16) -> Value {
@@ -56,7 +57,7 @@ fn event_grid_asks_first_and_then_delivers() {
     );
     let own = |data: &Value| json!({"id": "1", "eventType": "Flows.Written", "subject": "s", "dataVersion": "1", "data": data});
     let cloud_event = |data: &Value| {
-        let data = base64(data.to_string().as_bytes());
+        let data = encode(data.to_string().as_bytes());
         json!({"specversion": "1.0", "type": "flows", "source": "/s", "id": "1", "data_base64": data})
     };
     let post = |token: &str, about: &str, body: &Value| {
@@ -108,11 +109,11 @@ fn ibm_and_oracle_push_objects_and_batches() {
     let gzip = format!("{bearer}Content-Encoding: gzip\r\n");
     let octets = |value: &Value| value.to_string().into_bytes();
     // A function that a bucket of IBM triggers posts the object as it lies there: in gzip.
-    assert_eq!(site.post("ibm", bearer, &zipped(&octets(&ibm(1)))).0, 204);
+    assert_eq!(site.post("ibm", bearer, &gzip(&octets(&ibm(1)))).0, 204);
     assert_eq!(site.post("ibm", bearer, &octets(&ibm(2))).0, 204);
-    assert_eq!(site.post("ibm", bearer, &zipped(&octets(&ibm(2)))).0, 204, "the same octets");
+    assert_eq!(site.post("ibm", bearer, &gzip(&octets(&ibm(2)))).0, 204, "the same octets");
     // A connector of Oracle hands a function an array; a log router sends lines.
-    assert_eq!(site.post("oci", &gzip, &zipped(&octets(&json!([oci(11), oci(12)])))).0, 204);
+    assert_eq!(site.post("oci", &gzip, &gzip(&octets(&json!([oci(11), oci(12)])))).0, 204);
     let lines = [oci(13), oci(14)].map(|record| format!("{record}\n")).concat();
     assert_eq!(site.post("oci", bearer, lines.as_bytes()).0, 204);
     for (cloud, body) in [("ibm", ibm(90)), ("oci", json!([oci(91)]))] {

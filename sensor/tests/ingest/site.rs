@@ -25,26 +25,6 @@ pub fn line(port: u16) -> String {
     )
 }
 
-pub fn zipped(octets: &[u8]) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(octets).expect("memory");
-    out.finish().expect("memory")
-}
-
-pub fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in octets.chunks(3) {
-        let bits =
-            (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
-        for at in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at > group.len() { '=' } else { digit.into() });
-        }
-    }
-    text
-}
-
 /// An agent; killed when dropped.
 pub struct Site {
     child: Option<Child>,

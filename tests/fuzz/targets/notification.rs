@@ -50,7 +50,10 @@ fuzz_target!(|input: (&str, &[u8])| {
                     }
                 }
             }
-            1 => messages.object(&name(object), more & 1 == 1).into_iter().for_each(|due| note(Some(due))),
+            1 => messages
+                .object(&name(object), more & 1 == 1)
+                .into_iter()
+                .for_each(|due| note(Some(due))),
             _ if messages.receives(&name(object)) == 0 => {
                 messages.hold(&name(object), &Arc::from("0"));
             }

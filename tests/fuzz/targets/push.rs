@@ -8,6 +8,7 @@ use sensor::agent::{
     config::push::Protocol,
     ingest::fuzzing::{Came, request},
 };
+use sensor_wire::cloud::json::base64::encode;
 
 const HEADERS: [&str; 5] = [
     "x-amz-firehose-request-id",
@@ -18,24 +19,13 @@ const HEADERS: [&str; 5] = [
 ];
 const VALUES: [&str; 4] = ["SubscriptionValidation", "gzip", "zstd", "Bearer a"];
 
-fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in octets.chunks(3) {
-        let bits = (0..3).fold(0, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
-        for at in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at > group.len() { '=' } else { digit.into() });
-        }
-    }
-    text
-}
-
 /// `octets` as the protocol wraps them.
 fn wrapped(protocol: Protocol, octets: &[u8]) -> Vec<u8> {
-    let data = base64(octets);
+    let data = encode(octets);
     match protocol {
-        Protocol::Firehose => format!(r#"{{"requestId":"a","records":[{{"data":"{data}"}}]}}"#).into(),
+        Protocol::Firehose => {
+            format!(r#"{{"requestId":"a","records":[{{"data":"{data}"}}]}}"#).into()
+        }
         Protocol::Pubsub => format!(r#"{{"message":{{"messageId":"a","data":"{data}"}}}}"#).into(),
         Protocol::Eventgrid => {
             format!(r#"[{{"specversion":"1.0","type":"x","data_base64":"{data}"}}]"#).into()
@@ -81,13 +71,21 @@ fuzz_target!(|input: (u8, u8, u8, &str, &str, u16, &[u8])| {
     if protocol == Protocol::Firehose {
         headers.insert(HEADERS[0], HeaderValue::from_static("a"));
     }
-    let is_compressed = body.starts_with(&[0x1f, 0x8b]) || body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+    let is_compressed =
+        body.starts_with(&[0x1f, 0x8b]) || body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
     match came(&headers, &wrapped(protocol, body), 1 << 20) {
         Came::Log(_, octets) if !is_compressed => {
             let ends_line = octets.strip_suffix(b"\n").unwrap_or(&octets);
-            assert!(ends_line == body || *octets == *body || protocol == Protocol::Eventgrid && body.is_empty());
+            assert!(
+                ends_line == body
+                    || *octets == *body
+                    || protocol == Protocol::Eventgrid && body.is_empty()
+            );
         }
         Came::Events(0) => assert!(protocol == Protocol::Eventgrid && body.is_empty()),
-        other => assert!(is_compressed || protocol == Protocol::Body || protocol == Protocol::Eventgrid, "{other:?}"),
+        other => assert!(
+            is_compressed || protocol == Protocol::Body || protocol == Protocol::Eventgrid,
+            "{other:?}"
+        ),
     }
 });

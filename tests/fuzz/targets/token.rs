@@ -18,7 +18,9 @@ fn holds(octets: &[u8]) -> bool {
         one => one == AUDIENCE,
     };
     let time = |name: &str| told[name].as_u64().unwrap_or(0);
-    ["https://accounts.google.com", "accounts.google.com"].iter().any(|issuer| told["iss"] == *issuer)
+    ["https://accounts.google.com", "accounts.google.com"]
+        .iter()
+        .any(|issuer| told["iss"] == *issuer)
         && is_for(&told["aud"])
         && told["email"] == EMAIL
         && told["email_verified"] == true
