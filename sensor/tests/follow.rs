@@ -3,8 +3,10 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io::Write as _,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -422,4 +424,29 @@ fn a_blob_of_azure_that_grows_is_read_once_per_tuple() {
     assert!(found.values().all(|count| *count == 1), "{found:?}");
     assert_eq!(found.len(), 14);
     assert!((2..16).all(|number| found.contains_key(&number)), "{found:?}");
+}
+
+/// Names that differ only where they are no text, and such that text would break: each is an object of its own, over a kill.
+#[test]
+fn each_file_is_one_object_whatever_octets_its_name_has() {
+    let place = Place::new("");
+    let at = |name: &[u8]| place.at("logs").join(OsStr::from_bytes(name));
+    let names =
+        [&b"a\xff.log"[..], b"a\xfe.log", b"a\n.log", b"a.log", b"a\\xff.log", b"a//ff.log"];
+    fs::create_dir(place.at("logs/a")).expect("a folder");
+    for (number, name) in (1..).zip(names) {
+        fs::write(at(name), line(number)).expect("a file");
+        backdate(&at(name));
+    }
+    let agent = place.start();
+    place.wait_until("all are read", || place.lines() >= names.len());
+    // By now it has looked once more.
+    place.put("later.log", line(7).as_bytes());
+    place.wait_until("the next is read", || place.found().contains_key(&7));
+    drop(agent);
+    let agent = place.start();
+    place.put("last.log", line(8).as_bytes());
+    place.wait_until("the last is read", || place.found().contains_key(&8));
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    assert_eq!(place.found(), (1..=8).map(|number| (number, 1)).collect());
 }
