@@ -1,6 +1,6 @@
 //! Flow logs of AWS in whatever form they are delivered, as the program reads them: Parquet and envelopes, as files and streams.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use serde_json::{Value, json};
 

@@ -1,13 +1,6 @@
 //! Logs whose records tell both directions of a flow: Azure and IBM Cloud.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-};
-
-use serde_json::Value;
+use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf};
 
 use crate::{
     packed::gzip,
@@ -148,9 +141,7 @@ fn an_object_of_ibm_that_lacks_entries_says_how_many() {
     fs::create_dir_all(&hour).expect("a folder");
     for (name, text) in [("00000001.gz", ibm("ok", 3, 1)), ("00000002.gz", ibm("skip data", 0, 0))]
     {
-        let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-        out.write_all(text.as_bytes()).expect("memory");
-        fs::write(hour.join(name), out.finish().expect("memory")).expect("a file");
+        fs::write(hour.join(name), gzip(text)).expect("a file");
     }
     let output = sensor(&["decode", "--ledger"], &[folder.path()]);
     let expected = format!(

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What stands before an octet that is no text. No path has two of them in a row.
+/// What stands before an octet that is no text: no path has two in a row.
 const OCTET: &str = "//";
 
 /// What the object is called that lies at `path` below the folder. No two paths have the same name.
@@ -26,12 +26,22 @@ pub fn of_path(path: &Path) -> String {
 
 /// Where the object of this name lies below the folder.
 pub fn path_of(name: &str) -> PathBuf {
-    let mut parts = name.split(OCTET);
-    let mut path = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let octet = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        path.extend(octet);
-        path.extend_from_slice(part.get(2..).unwrap_or_default().as_bytes());
+    let mut path = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [octet, behind @ ..] = rest {
+        rest = match rest {
+            // Of three, the first one is the path's.
+            [b'/', b'/', digits @ ..] if !digits.starts_with(b"/") => {
+                let (digits, behind) = digits.split_at(digits.len().min(2));
+                let digits = std::str::from_utf8(digits).ok();
+                path.extend(digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()));
+                behind
+            }
+            _ => {
+                path.push(*octet);
+                behind
+            }
+        };
     }
     OsString::from_vec(path).into()
 }
