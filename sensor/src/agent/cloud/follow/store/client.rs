@@ -88,7 +88,7 @@ async fn listing(body: reqwest::Body) -> Result<Bytes, HttpError> {
     let all = Limited::new(body, LISTING).collect().await;
     let answer = all.map_err(|error| match error.downcast::<reqwest::Error>() {
         Ok(error) => failed(*error),
-        Err(error) => HttpError::new(HttpErrorKind::Decode, error),
+        Err(error) => HttpError::new_boxed(HttpErrorKind::Decode, error),
     })?;
     let answer = answer.to_bytes();
     let sifted = std::str::from_utf8(&answer).ok().and_then(sieve::sift);
