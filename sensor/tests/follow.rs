@@ -438,8 +438,16 @@ fn each_file_is_one_object_whatever_octets_its_name_has() {
         fs::write(at(name), line(number)).expect("a file");
         backdate(&at(name));
     }
+    // What is passed over writes no line of the log.
+    let forged = at(b"x\nERROR forged: nothing works");
+    fs::write(&forged, "What lies here?\n").expect("a file");
+    backdate(&forged);
     let agent = place.start();
     place.wait_until("all are read", || place.lines() >= names.len());
+    place.wait_until("the other is told", || place.status().1["clouds"][0]["foreign"] == 1);
+    let given_up = &place.status().1["clouds"][0]["given_up"][0];
+    assert!(given_up.as_str().is_some_and(|told| told.starts_with("x\\nERROR")), "{given_up}");
+    assert!(!place.said().lines().any(|line| line.starts_with("ERROR")), "{}", place.said());
     // By now it has looked once more.
     place.put("later.log", line(7).as_bytes());
     place.wait_until("the next is read", || place.found().contains_key(&7));
