@@ -56,8 +56,8 @@ fn firehose_delivers_each_record_once_over_retries_and_kills() {
     assert_eq!(site.ports(), [1, 2, 3]);
     // Another attempt differs in its time; gzip is looked through.
     let again = firehose(ID, &records, 1_578_090_961_599);
-    let gzip = format!("{}Content-Encoding: gzip\r\n", headers(ID, "s3cret"));
-    assert_eq!(site.post("aws", &gzip, &gzip(&again)).0, 200);
+    let encoded = format!("{}Content-Encoding: gzip\r\n", headers(ID, "s3cret"));
+    assert_eq!(site.post("aws", &encoded, &gzip(&again)).0, 200);
     assert_eq!(site.ports(), [1, 2, 3]);
     // Envelopes of CloudWatch, in gzip, as a subscription filter sends them.
     let envelope = json!({
@@ -146,8 +146,8 @@ fn strangers_and_what_is_wrong_are_refused_and_counted() {
     assert_eq!(site.post("aws", key, &fine).0, 400, "no number");
     let bomb = firehose(ID, &[&gzip(&vec![0; 2 << 20])], 1);
     assert_eq!(site.post("aws", &headers(ID, "s3cret"), &bomb).0, 413);
-    let gzip = format!("{}Content-Encoding: gzip\r\n", headers(ID, "s3cret"));
-    assert_eq!(site.post("aws", &gzip, &gzip(&vec![b' '; 2 << 20])).0, 413);
+    let encoded = format!("{}Content-Encoding: gzip\r\n", headers(ID, "s3cret"));
+    assert_eq!(site.post("aws", &encoded, &gzip(&vec![b' '; 2 << 20])).0, 413);
     let deep = [b"{\"x\":".as_slice(), &b"[".repeat(100_000)].concat();
     assert_eq!(site.post("aws", &headers(ID, "s3cret"), &deep).0, 400);
     let huge = format!("{}X-Filler: {}\r\n", headers(ID, "s3cret"), "x".repeat(20_000));
@@ -219,8 +219,8 @@ fn pubsub_event_grid_and_bodies() {
     let bearer = "Authorization: Bearer s3cret\r\n";
     let lines = [line(21), line(22)].concat();
     assert_eq!(site.post("bridge", bearer, lines.as_bytes()).0, 204);
-    let gzip = format!("{bearer}Content-Encoding: gzip\r\n");
-    assert_eq!(site.post("bridge", &gzip, &gzip(line(23).as_bytes())).0, 204);
+    let encoded = format!("{bearer}Content-Encoding: gzip\r\n");
+    assert_eq!(site.post("bridge", &encoded, &gzip(line(23).as_bytes())).0, 204);
     assert_eq!(site.post("bridge", bearer, &gzip(line(24).as_bytes())).0, 204);
     assert_eq!(site.ports(), [11, 21, 22, 23, 24]);
     assert_eq!(site.post("bridge?access_token=s3cret", "", lines.as_bytes()).0, 401);

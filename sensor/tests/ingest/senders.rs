@@ -106,14 +106,14 @@ fn ibm_and_oracle_push_objects_and_batches() {
          [[cloud]]\nname = 'oci'\npush = { protocol = 'body', token_file = 'token' }\n",
     );
     let bearer = "Authorization: Bearer s3cret\r\n";
-    let gzip = format!("{bearer}Content-Encoding: gzip\r\n");
+    let encoded = format!("{bearer}Content-Encoding: gzip\r\n");
     let octets = |value: &Value| value.to_string().into_bytes();
     // A function that a bucket of IBM triggers posts the object as it lies there: in gzip.
     assert_eq!(site.post("ibm", bearer, &gzip(&octets(&ibm(1)))).0, 204);
     assert_eq!(site.post("ibm", bearer, &octets(&ibm(2))).0, 204);
     assert_eq!(site.post("ibm", bearer, &gzip(&octets(&ibm(2)))).0, 204, "the same octets");
     // A connector of Oracle hands a function an array; a log router sends lines.
-    assert_eq!(site.post("oci", &gzip, &gzip(&octets(&json!([oci(11), oci(12)])))).0, 204);
+    assert_eq!(site.post("oci", &encoded, &gzip(&octets(&json!([oci(11), oci(12)])))).0, 204);
     let lines = [oci(13), oci(14)].map(|record| format!("{record}\n")).concat();
     assert_eq!(site.post("oci", bearer, lines.as_bytes()).0, 204);
     for (cloud, body) in [("ibm", ibm(90)), ("oci", json!([oci(91)]))] {
