@@ -141,7 +141,7 @@ fn an_object_of_ibm_that_lacks_entries_says_how_many() {
     fs::create_dir_all(&hour).expect("a folder");
     for (name, text) in [("00000001.gz", ibm("ok", 3, 1)), ("00000002.gz", ibm("skip data", 0, 0))]
     {
-        fs::write(hour.join(name), gzip(text)).expect("a file");
+        fs::write(hour.join(name), gzip(&text)).expect("a file");
     }
     let output = sensor(&["decode", "--ledger"], &[folder.path()]);
     let expected = format!(

@@ -85,7 +85,7 @@ fn records(count: u64) -> Vec<Value> {
                 record[group][member] = Value::Null;
             }
         }
-        if row % 37 == 0 {
+        if row.is_multiple_of(37) {
             record["unmapped"] = json!({"team": "red", "reject_reason": "BPA"});
         }
         match row % 41 {
