@@ -33,7 +33,7 @@ pub fn path_of(name: &str) -> PathBuf {
             // Of three, the first one is the path's.
             [b'/', b'/', digits @ ..] if !digits.starts_with(b"/") => {
                 let (digits, behind) = digits.split_at(digits.len().min(2));
-                let digits = std::str::from_utf8(digits).ok();
+                let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.len() == 2);
                 path.extend(digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()));
                 behind
             }
