@@ -24,6 +24,7 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
         "cloud_json" => json(&corpora),
         "packet" => packets(&corpora),
         "table" => tables(&corpora),
+        "push" | "token" | "notification" | "state" => made(target),
         "nql" => queries(&corpora).into_iter().map(|query| format!("\0{query}").into()).collect(),
         "nql_evaluate" => queries(&corpora).into_iter().map(with_rows).collect(),
         _ => Vec::new(),
@@ -58,6 +59,31 @@ fn exports(corpora: &Path, target: &str) -> Vec<Vec<u8>> {
             seed
         })
         .collect()
+}
+
+/// What comes from the network and is in no corpus, made as its documentation has it, behind what chooses.
+fn made(target: &str) -> Vec<Vec<u8>> {
+    let texts: &[&str] = match target {
+        "push" => &[
+            "\u{0}\u{1}\u{0}{\"requestId\":\"a\",\"records\":[{\"data\":\"aGVsbG8=\"}]}",
+            "\u{1}\u{0}\u{0}{\"message\":{\"messageId\":\"1\",\"data\":\"aGVsbG8=\"}}",
+            "\u{2}\u{4}\u{4}[{\"eventType\":\"x\",\"data\":{\"validationCode\":\"a\"}}]",
+        ],
+        "token" => &[
+            "\u{2}{\"iss\":\"accounts.google.com\",\"aud\":[\"https://sensor.example\"],\"email\":\"push@example\",\"email_verified\":true,\"exp\":1700000000}",
+            "\u{1}{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"a\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}",
+            "\u{0}eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AAAA",
+        ],
+        "notification" => &[
+            "{\"Records\":[{\"eventName\":\"ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"b\"},\"object\":{\"key\":\"a+b\",\"size\":1}}}]}",
+            "{\"source\":\"aws.s3\",\"detail-type\":\"Object Created\",\"detail\":{\"bucket\":{\"name\":\"b\"},\"object\":{\"key\":\"a\"}}}",
+            "{\"Type\":\"Notification\",\"Message\":\"{}\"}",
+        ],
+        _ => &[
+            "\u{1}\u{0}\u{0}{\"id\":1,\"lot\":2,\"plan\":[{\"name\":\"a\",\"version\":\"1\",\"settled\":true}],\"read\":[[\"a\",{\"version\":\"1\",\"stored\":1,\"print\":2,\"octets\":3,\"whole\":true,\"modified\":4}]],\"floor\":3}",
+        ],
+    };
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
 /// The flow logs of clouds in JSON, behind an octet.

@@ -179,6 +179,7 @@ impl Figures {
 
     /// What keeps the source from being followed; nothing once it is followed again. Told in the log when it changes.
     pub fn trouble(&self, error: Option<String>) {
+        let error = error.as_deref().map(one_line);
         let mut report = self.lock();
         if report.error == error {
             return;
@@ -198,7 +199,7 @@ impl Figures {
             Trouble::Foreign => report.objects.foreign += 1,
             Trouble::Unreadable => report.objects.unreadable += 1,
         }
-        let text = format!("{object}: {error}");
+        let text = one_line(&format!("{object}: {error}"));
         tracing::warn!("cloud {}: {text}; the object is given up until it changes", report.name);
         if report.given_up.len() == NAMED {
             report.given_up.remove(0);
@@ -214,4 +215,16 @@ impl Figures {
         report.silent = !report.ended && silence.is_silent(now);
         report
     }
+}
+
+/// Text with names in it that somebody else gave: none of them begins a line of the log, or speaks to a terminal.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line
 }

@@ -2,6 +2,7 @@
 //! messages of CloudWatch, Kinesis and Firehose; as JSON; and as Parquet.
 //!
 //! * [`layout`]: which field stands where. [`record`]: a record into a flow. [`object`]: what the name of an object tells.
+//! * `ocsf`: the names and words of Security Lake.
 //! * [`reader`]: lines into records. [`envelopes`]: messages into lines; `members`: records whose values are members of a JSON object.
 //! * [`table`]: records of a Parquet file.
 
@@ -9,6 +10,7 @@ pub mod envelopes;
 pub mod layout;
 mod members;
 pub mod object;
+mod ocsf;
 pub mod reader;
 pub mod record;
 pub mod table;

@@ -1,7 +1,7 @@
 //! Object storage, followed: the objects of a bucket are handed over as they appear, and as they grow.
 //!
 //! * [`bucket`]: a bucket of any cloud. [`client`]: its HTTP client. [`credentials`]: who the sensor is to it.
-//! * [`listing`]: what of it is listed. [`layout`]: dates in names.
+//! * [`listing`]: what of it is listed. [`layout`]: dates in names. [`sieve`]: names that cannot be read.
 //! * [`queue`]: AWS: a queue that says what is new, instead of listings.
 //! * [`trouble`]: what is refused, in a sentence.
 
@@ -12,6 +12,7 @@ pub mod layout;
 pub mod listing;
 pub mod pending;
 pub mod queue;
+pub mod sieve;
 pub mod trouble;
 
 use std::{

@@ -160,7 +160,14 @@ impl Queue {
         let ended = messages.ended(&id);
         drop(messages);
         self.upkeep.due(ended);
-        ours.into_iter().try_for_each(|named| self.object(&id, named, open, desk))
+        let mut ours = ours.into_iter();
+        let handed = ours.try_for_each(|named| self.object(&id, named, open, desk));
+        if handed.is_err() {
+            // The message comes again for them, and is not hidden until then.
+            let due = self.upkeep.messages.lock().unpoisoned().abandon(&id, ours.len());
+            self.upkeep.due(due);
+        }
+        handed
     }
 
     fn is_ours(&self, named: &Named) -> bool {
