@@ -6,9 +6,10 @@ mod explain;
 mod filter;
 mod query;
 
+pub use args::RecordKindArg;
 pub use args::{NqlArgs, NqlCommand};
 pub use filter::Known;
-pub use query::flow_filter;
+pub use query::{dns_filter, filters};
 
 /// Does what was asked.
 pub fn nql(arguments: &NqlArgs) -> anyhow::Result<()> {

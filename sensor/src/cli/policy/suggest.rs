@@ -74,15 +74,15 @@ fn read(arguments: &SuggestArgs) -> anyhow::Result<Outcome<Suggested>> {
     let shown = PrintOptions { roles: Some(Arc::clone(&roles)), ..PrintOptions::default() };
     let files = &arguments.files;
     match arguments.content {
-        Content::Traffic => replay::replay(&config, None, contents, files, &shown),
+        Content::Traffic => replay::replay(&config, &filters, contents, files, &shown),
         Content::Exports => {
             let options = exports::options(&config, false, None);
-            exports::replay::replay(&config, None, contents, files, &shown, options)
+            exports::replay::replay(&config, &filters, contents, files, &shown, options)
         }
         content => {
             let format = content.cloud().flatten();
             let input = cloud::Input { format, ..cloud::Input::default() };
-            cloud::replay::replay(&config, None, contents, files, &shown, input)
+            cloud::replay::replay(&config, &filters, contents, files, &shown, input)
         }
     }?;
     let roles = roles.lock().unpoisoned();
