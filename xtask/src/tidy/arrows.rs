@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "agent",
             "clock",
             "diagnostic",
+            "dns",
             "engine",
             "enrich",
             "export",
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "diagnostic",
+            "dns",
             "engine",
             "enrich",
             "export",
@@ -58,15 +60,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Core.
     ("diagnostic", &[]),
+    ("dns", &["flow"]),
     ("engine", &["enrich", "flow", "policy", "sync"]),
     ("enrich", &["diagnostic", "flow", "sync"]),
     ("flow", &["sensor_common", "sync"]),
-    ("nql", &["diagnostic", "flow", "sensor_common", "sync"]),
+    ("nql", &["diagnostic", "dns", "flow", "sensor_common", "sync"]),
     ("policy", &["diagnostic", "flow", "nql", "sensor_common", "settings"]),
     ("roles", &["flow", "sensor_common"]),
     ("settings", &["diagnostic"]),
     ("sync", &[]),
-    ("wire", &["flow", "sensor_common"]),
+    ("wire", &["dns", "flow", "sensor_common"]),
     // Edges.
     ("clock", &[]),
     ("files", &[]),
@@ -74,6 +77,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "export",
         &[
             "clock",
+            "dns",
             "files",
             "flow",
             "journal",
@@ -90,7 +94,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kernel", &["flow", "sensor_common"]),
     ("object", &[]),
     ("pem", &["files"]),
-    ("replay", &["flow", "sensor_common", "wire"]),
+    ("replay", &["dns", "flow", "sensor_common", "wire"]),
     ("stdio", &["sync"]),
 ];
 

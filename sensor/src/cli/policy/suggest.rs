@@ -24,7 +24,7 @@ use crate::{
         config::{self, overrides::Overrides},
         exports, inspect, logging,
         mode::Mode,
-        plant::top::PrintOptions,
+        plant::{Filters, top::PrintOptions},
         replay,
     },
     cli::{
@@ -72,7 +72,7 @@ fn read(arguments: &SuggestArgs) -> anyhow::Result<Outcome<Suggested>> {
     let contents = inspect::read(&config, Mode::Files, true)?;
     let roles = Arc::new(Mutex::new(Roles::default()));
     let shown = PrintOptions { roles: Some(Arc::clone(&roles)), ..PrintOptions::default() };
-    let files = &arguments.files;
+    let (files, filters) = (&arguments.files, Filters::default());
     match arguments.content {
         Content::Traffic => replay::replay(&config, &filters, contents, files, &shown),
         Content::Exports => {
