@@ -198,12 +198,9 @@ fn a_replay_hands_queries_to_outputs_of_their_own_and_to_no_policy() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
     bucket(&at("bucket"));
-    // Every flow, and nothing that a query could fulfil.
-    fs::write(
-        at("all.toml"),
-        "[[policy]]\nname = \"all\"\ndescription = \"x\"\nseverity = \"low\"\nquery = \"\"\n",
-    )
-    .expect("a file");
+    // What clients of queries would fulfil as well.
+    let policy = "[[policy]]\nname = \"all\"\ndescription = \"x\"\nseverity = \"low\"\nmatch = \"srcip == 10.0.0.0/8\"\n";
+    fs::write(at("all.toml"), policy).expect("a file");
     let (dns, flows) = (at("dns.json"), at("flows.json"));
     let policies = at("all.toml");
     let arguments = [
