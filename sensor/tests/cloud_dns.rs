@@ -112,7 +112,7 @@ fn a_bucket_holds_queries_and_flows_that_are_told_apart() {
     );
     assert_eq!(names(&queries), ["a.b.example", "www.shop.example", "kq3v9z7x.evil.example"]);
     let google = json!({
-        "record": "dns", "id": "1", "timestamp": 1_790_000_001, "rtime": "2026-09-21T14:13:22Z", "srcip": "2001:db8::7",
+        "record": "dns", "id": "1", "timestamp": 1_790_000_001, "timestampms": 1_790_000_001_618_u64, "rtime": "2026-09-21T14:13:22Z", "srcip": "2001:db8::7",
         "protocol": "tcp", "query.name": "a.b.example", "query.host": "a", "query.domain": "b.example", "query.tld": "example",
         "query.publicsuffix": "example", "query.type": "AAAA", "query.depth": 3, "query.complexity": 1.0, "rcode": "NXDOMAIN",
         "type": "response", "datasrc": "gcp-dns", "flowsrcname": "shop/dns_queries", "accountid": "shop",

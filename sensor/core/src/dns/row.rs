@@ -72,6 +72,7 @@ impl<'a> DnsRow<'a> {
         let code = |code| Value::text(batch.code_at(code));
         match reading {
             DnsReading::Time => Value::Integer(columns.time[row] / 1000),
+            DnsReading::Milliseconds => Value::Integer(columns.time[row]),
             DnsReading::Text(text) => Value::text(batch.at(columns.texts[row][text as usize])),
             DnsReading::Client => columns.client[row].map_or(Value::Absent, Value::Ip),
             DnsReading::ClientPort => {
@@ -205,6 +206,7 @@ mod tests {
         let expected = [
             ("id", "1f"),
             ("timestamp", "1700000000"),
+            ("timestampms", "1700000000999"),
             ("rtime", "2026-01-31T00:00:01Z"),
             ("srcip", "10.0.0.1"),
             ("srcport", "5353"),
@@ -258,7 +260,7 @@ mod tests {
                 }
             });
         }
-        let expected = ["datasrc", "query.depth", "query.name", "timestamp", "type"];
+        let expected = ["datasrc", "query.depth", "query.name", "timestamp", "timestampms", "type"];
         assert!(there.into_iter().eq(expected));
         assert_eq!(batch.row(0).get("type"), Value::Text("query"));
         assert_eq!(batch.row(0).get("query.name"), Value::Text("."));

@@ -44,7 +44,8 @@ pub fn losses(cloud: &Cloud) -> Losses {
     // What another log tells is none of the flows.
     let reasons = Reason::ALL.into_iter().filter(|reason| *reason != Reason::OtherLog);
     let errors = reasons.map(|reason| (total.errors[reason as usize], reason.to_string()));
-    let errors = errors.map(|(count, why)| (count, format!("records without a flow: {why}")));
+    let errors =
+        errors.map(|(count, why)| (count, format!("records that could not be read: {why}")));
     let skipped = total.windows[Window::SkipData as usize];
     Losses::of(errors).and(Losses::of([(skipped, "windows of which the cloud kept no records")]))
 }

@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(
             text,
             concat!(
-                r#"{"record":"dns","timestamp":1700000000,"srcip":"10.0.0.1","srcport":53,"protocol":"udp","#,
+                r#"{"record":"dns","timestamp":1700000000,"timestampms":1700000000000,"srcip":"10.0.0.1","srcport":53,"protocol":"udp","#,
                 r#""query.name":"www.example.co.uk","query.host":"www","query.domain":"example.co.uk","query.tld":"uk","#,
                 r#""query.publicsuffix":"co.uk","query.type":"A","query.depth":4,"query.complexity":2.646,"rcode":"NOERROR","#,
                 r#""answercount":9,"answers":[{"type":"A","class":"IN","rdata":"192.0.2.1"},{"type":"TXT","rdata":"a \"b\", c"}],"#,

@@ -12,8 +12,10 @@ use crate::flow::point::PointAttribute::{self, Account, Instance, Region, Vpc, Z
 /// What is read of a DNS record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DnsReading {
-    /// When it was asked.
+    /// When it was asked, in seconds.
     Time,
+    /// The same in milliseconds.
+    Milliseconds,
     /// A text that the record has as it is.
     Text(DnsText),
     /// Who asked.
@@ -98,6 +100,7 @@ use DnsText as Word;
 pub(super) const DNS: &[Field] = &[
     field("id", Text, &[], "Record id, where the log has one").dns(Is::Text(Word::Id)),
     field("timestamp", Integer, &[], "Time of the request, seconds since the epoch").dns(Is::Time),
+    field("timestampms", Integer, &[], "The same, milliseconds since the epoch").extension().dns(Is::Milliseconds),
     field("rtime", Text, &[], "Time at which the log received the record, as it says").dns(Is::Text(Word::Received)),
     field("srcip", Ip, &[], "Client").dns(Is::Client),
     field("srcport", Unsigned(16), &[], "Port of the client").dns(Is::ClientPort),

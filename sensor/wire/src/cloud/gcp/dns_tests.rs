@@ -62,6 +62,7 @@ fn every_member_becomes_a_field() {
         &[
             ("id", "1f2e"),
             ("timestamp", "1790000000"),
+            ("timestampms", "1790000000618"),
             ("rtime", "2026-09-21T14:13:22.1Z"),
             ("srcip", "10.132.0.43"),
             ("srcport", ""),
