@@ -267,7 +267,7 @@ fn format(raw: &Cloud, faults: &mut Faults) -> (Option<Format>, Hints) {
                 Some(meant) => format!("did you mean {meant:?}?"),
                 None => format!("{name:?} is none of them"),
             };
-            let must = format!("must be a format of flow logs: {}", names.join(", "));
+            let must = format!("must be a format of cloud logs: {}", names.join(", "));
             faults.report(&raw.format, "cloud.format", &must, &found);
         }
     }

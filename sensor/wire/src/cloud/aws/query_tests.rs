@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::cloud::{
@@ -323,4 +324,25 @@ fn flows_and_queries_of_one_object_are_told_apart() {
     assert_eq!((decoded.ledger.records, decoded.ledger.flows, decoded.ledger.dns), (3, 2, 1));
     decoded.check(1, &[("srcip", "10.0.0.1"), ("dstport", "22")]);
     decoded.check_dns(0, &[("srcip", "10.1.0.2")]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn records_with_anything_in_them_are_accounted_for_however_they_are_cut(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), prop_oneof![
+            Just(b'"'), Just(b'\\'), Just(b'{'), Just(b']'), Just(b'.'), Just(b'\n'), Just(0xff), any::<u8>(),
+        ]), 1..8),
+        copies in 1..4_usize,
+    ) {
+        let mut octets = format!("{}\n", record()).repeat(copies).into_bytes();
+        for (at, octet) in changes {
+            let at = at.index(octets.len());
+            octets[at] = octet;
+        }
+        // It compares what comes of several cuts, and sees that each ledger is balanced.
+        let decoded = Decoded::of(Format::Route53, &octets);
+        prop_assert!(decoded.ledger.records >= 1);
+        prop_assert!(decoded.dns_column("query.name").iter().all(|name| !name.contains(char::is_control)));
+    }
 }
