@@ -37,6 +37,8 @@ pub enum Content {
     Route53,
     /// Query logs of Cloud DNS of Google Cloud, as Cloud Logging exports them
     GcpDns,
+    /// Query logs of DNS security policies of Azure
+    AzureDns,
 }
 
 impl Content {
@@ -52,6 +54,7 @@ impl Content {
             Self::Oci => Some(Some(Format::Oci)),
             Self::Route53 => Some(Some(Format::Route53)),
             Self::GcpDns => Some(Some(Format::GcpDns)),
+            Self::AzureDns => Some(Some(Format::AzureDns)),
         }
     }
 }

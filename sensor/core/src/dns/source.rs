@@ -7,6 +7,8 @@ pub enum DnsSource {
     Route53,
     /// Cloud DNS of Google Cloud.
     GcpDns,
+    /// The resolver of a virtual network of Azure.
+    AzureDns,
 }
 
 impl DnsSource {
@@ -15,6 +17,7 @@ impl DnsSource {
         match self {
             Self::Route53 => "route53",
             Self::GcpDns => "gcp-dns",
+            Self::AzureDns => "azure-dns",
         }
     }
 }

@@ -41,6 +41,7 @@ impl Decoder {
                 Box::new(aws::Object::new(Arc::from(object), hints.layout.clone()))
             }
             Format::Azure => Box::new(Json::new(azure::Blob::new(Arc::from(object)))),
+            Format::AzureDns => Box::new(Json::new(azure::dns::Queries::new(Arc::from(object)))),
             Format::Ibm => Box::new(Json::new(ibm::State::new(Arc::from(object)))),
             Format::Gcp | Format::GcpDns => {
                 Box::new(Json::new(gcp::Entries::new(Arc::from(object))))

@@ -24,6 +24,8 @@ pub enum Format {
     Route53,
     /// Query logs of Cloud DNS in JSON, likewise.
     GcpDns,
+    /// Query logs of DNS security policies of Azure.
+    AzureDns,
 }
 
 /// Octets of which the format can be told.
@@ -31,8 +33,16 @@ pub const ENOUGH: usize = 4096;
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Aws, Self::Azure, Self::Ibm, Self::Gcp, Self::Oci, Self::Route53, Self::GcpDns];
+    pub const ALL: [Self; 8] = [
+        Self::Aws,
+        Self::Azure,
+        Self::Ibm,
+        Self::Gcp,
+        Self::Oci,
+        Self::Route53,
+        Self::GcpDns,
+        Self::AzureDns,
+    ];
 
     /// What the command line and messages call it.
     pub const fn name(self) -> &'static str {
@@ -44,6 +54,7 @@ impl Format {
             Self::Oci => "oci",
             Self::Route53 => "route53",
             Self::GcpDns => "gcp-dns",
+            Self::AzureDns => "azure-dns",
         }
     }
 
@@ -56,7 +67,7 @@ impl Format {
     pub const fn source(self) -> Source {
         match self {
             Self::Aws | Self::Route53 => Source::Aws,
-            Self::Azure => Source::Azure,
+            Self::Azure | Self::AzureDns => Source::Azure,
             Self::Ibm => Source::Ibm,
             Self::Gcp | Self::GcpDns => Source::Gcp,
             Self::Oci => Source::Oracle,
@@ -79,6 +90,9 @@ impl Format {
         }
         if oci::is_log(octets) {
             return Some(Self::Oci);
+        }
+        if azure::dns::is_log(octets) {
+            return Some(Self::AzureDns);
         }
         if gcp::dns::is_log(octets) {
             return Some(Self::GcpDns);
@@ -163,6 +177,10 @@ mod tests {
             (
                 "{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"message\":\"{\\\"query_timestamp\\\":",
                 Some(Format::Route53),
+            ),
+            (
+                "{\"time\":\"2026-\",\"resourceId\":\"/\",\"category\":\"DnsResponse\",",
+                Some(Format::AzureDns),
             ),
             ("{\"query_name\":\"a.\",\"client\":\"10.0.0.1\"}", None),
             ("2026-01-31T00:00:00Z query_timestamp", None),

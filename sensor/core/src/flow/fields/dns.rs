@@ -129,7 +129,7 @@ pub(super) const DNS: &[Field] = &[
     field("domainlist", Text, &[], "List of domains of the DNS firewall that matched").extension().dns(Is::Text(Word::DomainList)),
     field("type", Text, &[], "Type of the message: `query`, or `response` where the response is told as well").dns(Is::Message),
     field("version", Text, &[], "Version of the message or of the log").dns(Is::Text(Word::Version)),
-    field("datasrc", Text, &[], "Source of the data: `route53`, `gcp-dns`").dns(Is::Source),
+    field("datasrc", Text, &[], "Source of the data: `route53`, `gcp-dns`, `azure-dns`").dns(Is::Source),
     field("flowsrcname", Text, &[], "Account and log that the record comes from").extension().dns(Is::SourceName),
     field("site", Text, &[], "Site of the source").dns(Is::Site),
     field("accountid", Text, &[], "Cloud account").dns(Is::Point(Account)),
