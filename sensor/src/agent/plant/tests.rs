@@ -12,7 +12,7 @@ use std::{
 use sensor_core::flow::testing;
 use serde_json::Value;
 
-use super::{Plant, top::PrintOptions};
+use super::{Filters, Plant, top::PrintOptions};
 use crate::agent::{
     config::{self, Config, overrides::Overrides},
     inspect,
