@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 use super::{
     content::{CloudArgs, Content},
     exit::Failure,
-    nql::RecordKindArg,
+    kind::RecordKindArg,
     report::JsonArgs,
     shown::{FormArgs, TopArgs, shown},
 };

@@ -6,7 +6,6 @@ mod explain;
 mod filter;
 mod query;
 
-pub use args::RecordKindArg;
 pub use args::{NqlArgs, NqlCommand};
 pub use filter::Known;
 pub use query::{dns_filter, filters};
