@@ -73,6 +73,16 @@ fn is_behind<T: Load>(sinks: &[Running<Way, T>], (id, mark): &(usize, u64)) -> b
     sink.is_some_and(|running| running.sink.queue().settled() < *mark)
 }
 
+/// Whether it prints, and nobody reads that any more.
+fn is_closed_stdout<T: Load>(running: &Running<Way, T>) -> bool {
+    matches!(running.plan, Way::Stdout(_)) && running.sink.is_pointless()
+}
+
+/// Whether nobody takes anything of it; `closed` is whether nobody reads standard output.
+fn is_pointless<T: Load>(running: &Running<Way, T>, closed: bool) -> bool {
+    running.sink.is_pointless() || closed && matches!(running.plan, Way::Stdout(_))
+}
+
 fn has_room<T: Load>(running: &Running<Way, T>) -> bool {
     let queue = running.sink.queue();
     let takes = running.sink.connection().is_none_or(|(connected, _)| connected);
@@ -259,7 +269,11 @@ impl Outputs {
 
     /// True once nobody reads what is printed, and nothing else is put out.
     pub fn is_pointless(&self) -> bool {
-        let sinks = self.sinks.is_pointless() && self.dns.is_pointless();
+        let (sinks, dns) = (self.sinks.read(), self.dns.read());
+        // One of them finds out for both, and the other one may never have anything to write.
+        let closed = sinks.iter().any(is_closed_stdout) || dns.iter().any(is_closed_stdout);
+        let sinks = sinks.iter().all(|running| is_pointless(running, closed));
+        let sinks = sinks && dns.iter().all(|running| is_pointless(running, closed));
         let hits = self.hits.is_empty() || self.hits.is_pointless();
         sinks && hits && !self.is_empty()
     }
