@@ -342,3 +342,27 @@ fn flows_and_queries_must_not_share_a_file() {
         "{said}"
     );
 }
+
+/// Flows would be printed as well, and none of them ever finds out that nobody reads.
+#[test]
+fn a_replay_of_queries_ends_when_nobody_reads_them() {
+    const OBJECTS: usize = 3000;
+    let folder = tempfile::tempdir().expect("a folder");
+    for object in 0..OBJECTS {
+        let text = query("10.0.0.1", "a.example.", "NXDOMAIN").to_string();
+        fs::write(folder.path().join(format!("{object}.log")), text).expect("a file");
+    }
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_sensor"))
+        .args(["replay", "--format", "json"])
+        .arg(folder.path())
+        .env_remove("SENSOR_LOG")
+        .stdout(writer)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let read = said.lines().find_map(|line| line.split_once(" files, ")?.0.parse::<usize>().ok());
+    // One file is `1 file`.
+    assert!(read.unwrap_or(1) < OBJECTS, "{said}");
+}
