@@ -64,6 +64,7 @@ pub fn format(path: &Path) -> Option<Format> {
 }
 
 /// What objects tell.
+#[expect(clippy::large_enum_variant, reason = "handed on one at a time, and not kept")]
 pub enum Batch {
     /// Flows.
     Flows(FlowBatch),
