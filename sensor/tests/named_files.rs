@@ -140,6 +140,7 @@ const TABLE: &[(&str, &str, Use)] = &[
     ("cloud.state", "[[cloud]]\nname = 'a'\nfolder = '/mnt'\nstate = 'FILE'", Written),
     ("hits.url", "[[hits]]\nurl = 'file://FILE'", Written),
     ("log.flows", "[log]\nflows = 'FILE'", Written),
+    ("log.dns", "[log]\ndns = 'FILE'", Written),
     ("intake.state_file", "[intake]\nstate_file = 'FILE'", Written),
     ("ipfix_file.directory", "[ipfix_file]\ndirectory = 'FILE'", Directory),
     ("hits.spool", "[[hits]]\nurl = 'syslog+tcp://h'\nspool = 'FILE'", Directory),

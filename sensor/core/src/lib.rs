@@ -9,6 +9,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod diagnostic;
+pub mod dns;
 pub mod engine;
 pub mod enrich;
 pub mod flow;

@@ -45,6 +45,18 @@ pub fn group_by(name: &str) -> Result<GroupBy, String> {
     })
 }
 
+/// The field called `name`, for a column: of flows, or of DNS records alone.
+///
+/// # Errors
+/// What to write in its place.
+pub fn column(name: &str) -> Result<&'static Field, String> {
+    let of_dns = RecordKind::Dns.find(&name.to_ascii_lowercase());
+    match (field(name), of_dns) {
+        (Err(_), Some(field)) => Ok(field),
+        (found, _) => found,
+    }
+}
+
 /// What the name that other tools or IANA have for a field is called here.
 pub fn meant(name: &str) -> Option<String> {
     let (fields, note) = match synonyms::meant(&name.to_ascii_lowercase(), RecordKind::Flow) {

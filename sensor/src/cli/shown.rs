@@ -16,12 +16,12 @@ use crate::{
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Destinations")]
 pub struct FormArgs {
-    /// Output format of flows [default: text on a terminal, JSON elsewhere]
+    /// Output format of flows and DNS records [default: text on a terminal, JSON elsewhere]
     #[arg(long, value_name = "FORM")]
     pub format: Option<Form>,
 
-    /// Columns of CSV, by the names of `sensor fields` [default: all fields, and labels]
-    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::field)]
+    /// Columns of CSV, by the names of `sensor fields` and `sensor fields --context dns` [default: all fields, and labels]
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::column)]
     pub columns: Vec<&'static Field>,
 }
 

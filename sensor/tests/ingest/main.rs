@@ -1,5 +1,6 @@
 //! Flow logs that are pushed to a running agent, by HTTPS over loopback: needs no root.
 
+mod dns;
 mod issuer;
 mod oidc;
 #[path = "../support/packed.rs"]

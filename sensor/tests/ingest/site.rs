@@ -83,7 +83,7 @@ impl Site {
             })
             .collect();
         let text = format!(
-            "[control]\nsocket = 'control.sock'\n[log]\nflows = 'flows.json'\n\
+            "[control]\nsocket = 'control.sock'\n[log]\nflows = 'flows.json'\ndns = 'dns.json'\n\
              [ingest]\nlisten = '127.0.0.1:{}'\ncertificate = 'own.pem'\nkey = 'own.key'\nmax_body = '1MiB'\n{}",
             self.client.port,
             named.concat()
@@ -228,6 +228,14 @@ impl Site {
         let flow = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
         let ports = text.lines().map(|line| flow(line)["dstport"].as_u64().expect("a port"));
         ports.collect()
+    }
+
+    /// Names that were asked for in the DNS records put out.
+    pub fn queries(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("dns.json")).unwrap_or_default();
+        let query = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
+        let names = text.lines().map(|line| query(line)["query.name"].as_str().map(str::to_owned));
+        names.map(|name| name.expect("a name")).collect()
     }
 
     pub fn post(&self, target: &str, headers: &str, body: &[u8]) -> (u16, String) {

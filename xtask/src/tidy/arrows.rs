@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "agent",
             "clock",
             "diagnostic",
+            "dns",
             "engine",
             "enrich",
             "export",
@@ -37,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "diagnostic",
+            "dns",
             "engine",
             "enrich",
             "export",
@@ -60,16 +62,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Core.
     ("diagnostic", &[]),
+    ("dns", &["flow"]),
     ("engine", &["enrich", "flow", "policy", "sync"]),
     ("enrich", &["diagnostic", "flow", "sync"]),
     ("flow", &["sensor_common", "sync"]),
     ("hunt", &["flow", "nql"]),
-    ("nql", &["diagnostic", "flow", "sensor_common", "sync"]),
+    ("nql", &["diagnostic", "dns", "flow", "sensor_common", "sync"]),
     ("policy", &["diagnostic", "flow", "nql", "sensor_common", "settings"]),
     ("roles", &["flow", "sensor_common"]),
     ("settings", &["diagnostic"]),
     ("sync", &[]),
-    ("wire", &["flow", "sensor_common"]),
+    ("wire", &["dns", "flow", "sensor_common"]),
     // Edges.
     ("clock", &[]),
     ("files", &[]),
@@ -77,6 +80,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "export",
         &[
             "clock",
+            "dns",
             "files",
             "flow",
             "hunt",
@@ -94,7 +98,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kernel", &["flow", "sensor_common"]),
     ("object", &[]),
     ("pem", &["files"]),
-    ("replay", &["flow", "sensor_common", "wire"]),
+    ("replay", &["dns", "flow", "sensor_common", "wire"]),
     ("stdio", &["sync"]),
 ];
 

@@ -12,6 +12,7 @@ pub mod check;
 pub mod codes;
 pub mod columns;
 pub mod dag;
+mod dns;
 pub mod faults;
 pub mod json;
 pub mod limits;

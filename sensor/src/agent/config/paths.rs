@@ -42,7 +42,7 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 36] = [
+const TABLE: [(&str, Access); 37] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
@@ -78,6 +78,7 @@ const TABLE: [(&str, Access); 36] = [
     ("metrics.certificate", Read),
     ("metrics.key", Read),
     ("log.flows", File),
+    ("log.dns", File),
     ("lists", Read),
     // Not a path in itself: the path of a `file://` URL.
     ("hits.url", File),
@@ -127,7 +128,7 @@ impl Config {
                 "capture.pin_path" => captures,
                 "control.socket" => self.control.socket.is_some(),
                 // A flag may take its place, which is below.
-                "log.flows" => false,
+                "log.flows" | "log.dns" => false,
                 // It has a default, which is below as well.
                 "cloud.state" => false,
                 _ => true,
@@ -138,6 +139,9 @@ impl Config {
         });
         if let Some(path) = &self.log.flow_log {
             name("log.flows", path, File);
+        }
+        if let Some(path) = &self.log.dns_log {
+            name("log.dns", path, File);
         }
         for cloud in &self.clouds {
             name("cloud.state", &cloud.state, File);

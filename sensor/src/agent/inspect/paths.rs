@@ -193,7 +193,8 @@ fn places(config: &Config, mode: Mode) -> impl Iterator<Item = writable::Place> 
         let spool = output.spool.as_ref();
         file.into_iter().chain(spool.map(|spool| writable::Place::Spool(spool.directory.clone())))
     });
-    let log = config.log.flow_log.clone().map(|file| match mode {
+    let logs = [config.log.flow_log.clone(), config.log.dns_log.clone()];
+    let log = logs.into_iter().flatten().map(move |file| match mode {
         Mode::Live => writable::Place::Rotated(file),
         Mode::Files => writable::Place::Appended(file),
     });

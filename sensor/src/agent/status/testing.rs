@@ -239,6 +239,14 @@ pub fn status() -> Status {
             error: Some("connection refused".to_owned()),
             ..Sink::default()
         }],
+        dns_sinks: vec![Sink {
+            name: "/var/log/dns.json".to_owned(),
+            offered: 48,
+            sent: 45,
+            queued: 3,
+            capacity: 65_536,
+            ..Sink::default()
+        }],
         hits: vec![Sink {
             name: "syslog+tcp://log:514".to_owned(),
             offered: 5,

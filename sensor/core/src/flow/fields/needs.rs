@@ -107,7 +107,7 @@ impl Field {
 impl Reading {
     fn needs(&self) -> Needs {
         match self {
-            Self::Unfilled | Self::Batch(_) => Needs::NONE,
+            Self::Unfilled | Self::Batch(_) | Self::Dns(_) => Needs::NONE,
             Self::Profile(side, _) => Needs::profile(*side),
             Self::Numbers(first, second) => {
                 first.needs().and(second.map_or(Needs::NONE, Number::needs))

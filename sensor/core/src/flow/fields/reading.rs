@@ -3,7 +3,7 @@
 
 use sensor_common::packet::ip::protocol;
 
-use super::{Row, Value};
+use super::{DnsReading, Row, Value};
 use crate::flow::{
     batch::{FlowBatch, Source},
     columns::{Absence, Column},
@@ -45,6 +45,8 @@ pub enum Reading {
     Told(By, fn(Row<'_>) -> Value<'_>),
     /// Computed from these columns of the row.
     Row(u128, fn(Row<'_>) -> Value<'_>),
+    /// Read of a DNS record, which is no row of flows.
+    Dns(DnsReading),
 }
 
 /// The number by which texts about a flow are found, among those of its device.
@@ -403,7 +405,7 @@ impl Reading {
     pub(super) fn value<'a>(&self, row: Row<'a>, number: fn(u64) -> Value<'a>) -> Value<'a> {
         let (batch, at) = (row.batch, row.row);
         match self {
-            Self::Unfilled => Value::Absent,
+            Self::Unfilled | Self::Dns(_) => Value::Absent,
             Self::Profile(side, attribute) => batch.profile(*side, at).attribute(*attribute),
             Self::Numbers(first, second) => {
                 let value =

@@ -84,11 +84,14 @@ pub(super) const ROWS: &[Metric] = &[
             view.status.followed.iter().map(|followed| (&followed.name, followed.error.is_some())),
         );
     }),
-    counter("sensor_cloud_records", &["cloud", "log"], "Records read; flows, windows, duplicates and errors add up to them.", |view, family| {
+    counter("sensor_cloud_records", &["cloud", "log"], "Records read; flows, DNS records, windows, duplicates and errors add up to them.", |view, family| {
         each(view, family, |log| log.ledger.records, &[]);
     }),
     counter("sensor_cloud_flow_records", &["cloud", "log"], "Flow records made of them.", |view, family| {
         each(view, family, |log| log.ledger.rows, &[]);
+    }),
+    counter("sensor_cloud_dns_records", &["cloud", "log"], "DNS records made of them.", |view, family| {
+        each(view, family, |log| log.ledger.dns, &[]);
     }),
     counter("sensor_cloud_windows", &["cloud", "log", "status"], "Windows without flows: nothing happened (NODATA), or the cloud kept no records (SKIPDATA).", |view, family| {
         for window in Window::ALL {

@@ -25,6 +25,8 @@ enum Says {
     Message,
     /// Octets, as base64, that are a message or several.
     Data,
+    /// That the object is no flow, but a DNS query.
+    Query,
     /// A part of one of several messages, which stand around it.
     Within,
     /// Something unknown, by its number.
@@ -52,6 +54,8 @@ const MESSAGES: &[(&str, Says)] = &[
     ("data", Says::Data),
     ("kinesis.data", Says::Data),
     ("awslogs.data", Says::Data),
+    ("query_name", Says::Query),
+    ("query_timestamp", Says::Query),
 ];
 
 /// What the names begin with of all that messages say beside.
@@ -106,6 +110,8 @@ pub struct Members<'a> {
     pub data: Option<Cow<'a, [u8]>>,
     /// It stands around messages.
     pub is_shell: bool,
+    /// It is a DNS query.
+    pub is_query: bool,
     /// Values of unknown members, by number.
     pub others: Vec<(usize, Cow<'a, [u8]>)>,
 }
@@ -117,8 +123,8 @@ impl<'a> Members<'a> {
     /// What is no JSON.
     pub fn read(octets: &'a [u8], names: &mut Names) -> Result<Self, serde_json::Error> {
         let values = [const { Cow::Borrowed(b"" as &[u8]) }; PLACES + 1];
-        let mut members =
-            Self { values, message: None, data: None, is_shell: false, others: Vec::new() };
+        let (message, data, others) = (None, None, Vec::new());
+        let mut members = Self { values, message, data, is_shell: false, is_query: false, others };
         let mut path = String::new();
         let mut from = serde_json::Deserializer::from_slice(octets);
         Node { members: &mut members, names, path: &mut path }.deserialize(&mut from)?;
@@ -138,6 +144,7 @@ impl<'a> Members<'a> {
             Says::Known(_) | Says::Nothing => {}
             Says::Message => self.message = Some(value),
             Says::Data => self.data = Some(value),
+            Says::Query => self.is_query = true,
             Says::Within => self.is_shell = true,
             Says::Unknown(number) => self.others.push((number, value)),
         }

@@ -2,8 +2,10 @@
 //! one of an interface and an hour, that grow during that hour.
 //!
 //! * [`record`]: the objects that tuples stand in. [`mod@tuple`]: a tuple. [`told`]: tuples into rows.
+//! * [`dns`]: query logs of DNS security policies.
 //! * [`state`]: what is known of a blob. [`resource`]: what ids and names of blobs tell. [`interface`]: addresses of interfaces.
 
+pub mod dns;
 pub mod interface;
 pub mod record;
 pub mod resource;
