@@ -287,7 +287,7 @@ impl<O: Outlet> Decoding<O> {
         let mut failed = false;
         while let Err(error) = self.keeper.keep(step) {
             failed = true;
-            self.figures.trouble(Some(format!("{error}; waiting until it can be")));
+            self.figures.trouble(Some(&format!("{error}; waiting until it can be")));
             if self.stop.wait(AGAIN) {
                 return ControlFlow::Break(());
             }

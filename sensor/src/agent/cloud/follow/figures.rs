@@ -178,8 +178,8 @@ impl Figures {
     }
 
     /// What keeps the source from being followed; nothing once it is followed again. Told in the log when it changes.
-    pub fn trouble(&self, error: Option<String>) {
-        let error = error.as_deref().map(one_line);
+    pub fn trouble(&self, error: Option<&str>) {
+        let error = error.map(one_line);
         let mut report = self.lock();
         if report.error == error {
             return;

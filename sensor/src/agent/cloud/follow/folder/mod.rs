@@ -131,13 +131,13 @@ impl Folder {
     fn look(&mut self, desk: &Desk) -> Result<(), Closed> {
         let listing = match folders::list(std::slice::from_ref(&self.root)) {
             Ok(listing) if listing.folders.is_empty() => {
-                desk.figures().trouble(Some(format!("{} is no folder", self.root.display())));
+                desk.figures().trouble(Some(&format!("{} is no folder", self.root.display())));
                 return Ok(());
             }
             Ok(listing) => listing,
             Err((path, error)) => {
                 let trouble = format!("cannot read the folder {}: {error}", path.display());
-                desk.figures().trouble(Some(trouble));
+                desk.figures().trouble(Some(&trouble));
                 return Ok(());
             }
         };

@@ -189,7 +189,7 @@ impl ObjectSource for Followed {
             let place = self.store.to_string();
             let wait = match self.attempt(&mut bucket, &mut resumed, &runtime, desk, stop) {
                 Ok(()) => {
-                    desk.figures().trouble(self.pending.trouble.clone());
+                    desk.figures().trouble(self.pending.trouble.as_deref());
                     failed = 0;
                     self.store.poll
                 }
@@ -198,7 +198,7 @@ impl ObjectSource for Followed {
                     continue;
                 }
                 Err(Ended::Bucket(error)) => {
-                    desk.figures().trouble(Some(format!("cannot list {place}: {error}")));
+                    desk.figures().trouble(Some(&format!("cannot list {place}: {error}")));
                     failed += 1;
                     backoff(self.store.poll, failed, self.hasher.hash_one(failed))
                 }
@@ -246,7 +246,7 @@ fn started(desk: &Desk, stop: &Stop) -> Option<Arc<Runtime>> {
         match bucket::runtime() {
             Ok(runtime) => return Some(runtime),
             Err(error) => {
-                desk.figures().trouble(Some(format!("cannot start threads: {error}")));
+                desk.figures().trouble(Some(&format!("cannot start threads: {error}")));
                 stop.wait(LONGEST);
             }
         }

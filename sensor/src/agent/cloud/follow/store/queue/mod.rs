@@ -125,7 +125,7 @@ impl Queue {
         let (many, objects) = (messages.count(), messages.objects() as u64);
         drop(messages);
         desk.figures().change(|report| report.waiting = objects);
-        desk.figures().trouble(self.upkeep.trouble());
+        desk.figures().trouble(self.upkeep.trouble().as_deref());
         if many + api::MOST > messages::MOST {
             open.stop.wait(STEP);
             return Ok(());
@@ -310,7 +310,7 @@ impl ObjectSource for Queue {
                 Ok(()) => failed = 0,
                 Err(Ended::Closed) => drop(stop.wait(STEP)),
                 Err(Ended::Refused(error)) => {
-                    desk.figures().trouble(Some(error));
+                    desk.figures().trouble(Some(&error));
                     // Anew: files and variables may have been mended.
                     open = None;
                     failed += 1;
