@@ -257,7 +257,10 @@ fn read_item(
             return Err(groups.fault(group, item, fault));
         };
         if mark != 0 {
-            fill(&mut cells.values, &told, mark);
+            fill(&mut cells.values, &told, mark.into());
+        } else if let Form::Document(_) = item.form() {
+            // No document has this number.
+            fill(&mut cells.values, &told, u32::MAX.into());
         }
     }
     if let Form::Document(table) = item.form() {
@@ -295,7 +298,7 @@ fn read_item(
 }
 
 /// Puts the mark into rows that tell nothing.
-fn fill(values: &mut Values, told: &[bool], mark: u64) {
+fn fill(values: &mut Values, told: &[bool], mark: u128) {
     fn own<T: Copy>(values: &mut [T], told: &[bool], mark: T) {
         values
             .iter_mut()
@@ -305,8 +308,8 @@ fn fill(values: &mut Values, told: &[bool], mark: u64) {
     }
     match values {
         Values::U32(values) => own(values, told, mark as u32),
-        Values::U64(values) => own(values, told, mark),
-        Values::U128(values) => own(values, told, mark.into()),
+        Values::U64(values) => own(values, told, mark as u64),
+        Values::U128(values) => own(values, told, mark),
     }
 }
 
