@@ -25,3 +25,5 @@ pub mod names;
 pub mod plan;
 pub mod segment;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

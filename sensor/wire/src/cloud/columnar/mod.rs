@@ -87,9 +87,7 @@ impl File {
         for group in metadata.row_groups() {
             let more = u64::try_from(group.num_rows()).ok();
             let sum = more.and_then(|more| rows.checked_add(more));
-            rows = sum
-                .filter(|sum| *sum <= most)
-                .ok_or(Fault::Rows(group.num_rows()))?;
+            rows = sum.filter(|sum| *sum <= most).ok_or(Fault::Rows(group.num_rows()))?;
         }
         let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
         let octets_at_most = length.saturating_mul(OCTETS_PER_OCTET);
