@@ -48,6 +48,8 @@ impl Default for Options {
 
 /// Milliseconds for which files stay that were made into another: whoever reads may have their names.
 const GRACE: u64 = 60_000;
+/// Milliseconds after which the keeper looks at all files again.
+const LOOK: u64 = 60_000;
 /// Octets before compression that the documents of files may have that are made into one.
 const MOST_DOCUMENTS: u64 = 12 << 20;
 
@@ -99,6 +101,14 @@ pub struct Keeper {
     retired: Vec<(u64, SegmentName)>,
     /// Files that cannot be made into others.
     unfit: BTreeSet<SegmentName>,
+    /// When it looked at all files last.
+    looked: u64,
+}
+
+/// The name of the file that a journal becomes, and its records; none where it has no records.
+fn named(journal: &Journal) -> Option<(SegmentName, u64)> {
+    let ((first, next), (from, to)) = (journal.sequence()?, journal.received()?);
+    Some((SegmentName { first, last: next - 1, from, to }, next - first))
 }
 
 /// What the keeper did.
@@ -154,7 +164,8 @@ pub fn open(path: &Path, options: Options) -> Result<(Appender, Keeper, Recovere
     accounts.carry(found.sealed, found.journaled);
     let shared = Shared { folder, options, accounts, full: Mutex::new(full), _lock: lock };
     let shared = Arc::new(shared);
-    let keeper = Keeper { shared: shared.clone(), retired: Vec::new(), unfit: BTreeSet::new() };
+    let keeper =
+        Keeper { shared: shared.clone(), retired: Vec::new(), unfit: BTreeSet::new(), looked: 0 };
     Ok((Appender { shared, journal: None, next }, keeper, found))
 }
 
@@ -251,18 +262,21 @@ impl Keeper {
     pub fn work(&mut self, now: u64) -> Work {
         let mut work = Work::default();
         self.delete_retired(now, &mut work);
-        // Room first: it may be what sealing needs.
-        self.expire(now, &mut work);
         self.seal(&mut work);
-        self.compact(now, &mut work);
-        self.expire(now, &mut work);
+        // To look at all files is worth it when there are new ones, or some room would help, and otherwise now and then.
+        let is_full = work.errors.iter().any(Error::is_full);
+        if work.sealed > 0 || is_full || now.abs_diff(self.looked) >= LOOK {
+            self.looked = now;
+            self.expire(now, &mut work);
+            self.compact(now, &mut work);
+        }
         work
     }
 
     fn seal(&self, work: &mut Work) {
         loop {
             let Some((first, next)) = self.shared.full().front().copied() else { return };
-            match self.seal_one(first, next) {
+            match self.seal_one(first, next, work) {
                 Ok(()) => {
                     self.shared.full().pop_front();
                     work.sealed += 1;
@@ -276,23 +290,35 @@ impl Keeper {
         }
     }
 
-    fn seal_one(&self, first: u64, next: u64) -> Result<(), Error> {
+    /// Seals a journal. What goes wrong behind that is no reason to seal it again: at the next start it is recognised as sealed.
+    fn seal_one(&self, first: u64, next: u64, work: &mut Work) -> Result<(), Error> {
         let Shared { folder, accounts, .. } = &*self.shared;
         let path = folder.journal(first);
-        let journal = Journal::open(&path, first)?;
+        let mut left = next - first;
+        let mut is_damaged = false;
+        match Journal::open(&path, first) {
+            Err(error) if error.is_damage() => {
+                is_damaged = true;
+                work.errors.push(error);
+            }
+            journal => {
+                let journal = journal?;
+                if let Some((name, rows)) = named(&journal) {
+                    self.make(&journal, &name)?;
+                    accounts.sealed(rows);
+                    left = left.saturating_sub(rows);
+                }
+                is_damaged |= journal.end() == End::Damaged;
+            }
+        }
         // Fewer than were written, where one of its frames is damaged now.
-        let lost = (next - first).saturating_sub(journal.rows());
-        if let (Some((first, next)), Some((from, to))) = (journal.sequence(), journal.received()) {
-            let name = SegmentName { first, last: next - 1, from, to };
-            self.make(&journal, &name)?;
-            accounts.sealed(name.rows());
-        }
-        if lost > 0 || journal.end() == End::Damaged {
-            accounts.journal_damaged(lost);
-            folder.put_aside(&path)?;
-            return Ok(());
-        }
-        folder.delete(&path)
+        accounts.journal_damaged(left);
+        let result = match is_damaged || left > 0 {
+            true => folder.put_aside(&path).map(drop),
+            false => folder.delete(&path),
+        };
+        work.errors.extend(result.err());
+        Ok(())
     }
 
     /// Makes a file, whole or not at all.
