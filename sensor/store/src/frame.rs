@@ -89,8 +89,10 @@ pub fn read_head(octets: &[u8]) -> Result<(Columns, usize), BadHead> {
     }
     let number =
         |at: usize| u32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
-    if number(8) > VERSION {
-        return Err(BadHead::Newer(number(8)));
+    match number(8) {
+        1..=VERSION => {}
+        0 => return Err(BadHead::Damaged("it has no version")),
+        newer => return Err(BadHead::Newer(newer)),
     }
     let length = number(12) as usize;
     if length > MOST_HEAD {

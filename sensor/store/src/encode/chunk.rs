@@ -31,7 +31,6 @@ const FALSE_POSITIVES: f64 = 0.001;
 /// Level of zstd.
 const LEVEL: i32 = 1;
 
-fn tried(what: &str) -> bool { std::env::var("STORE_TRY").is_ok_and(|own| own.contains(what)) }
 /// Writes chunks, one after the other.
 pub struct Chunks {
     pages: Pages,
@@ -61,8 +60,7 @@ impl Chunks {
     /// # Errors
     /// When zstd cannot be had.
     pub fn new() -> Result<Self, Fault> {
-        let level = if tried("level3") { 3 } else if tried("level2") { 2 } else { LEVEL };
-        let pages = Pages::new(level)?;
+        let pages = Pages::new(LEVEL)?;
         Ok(Self { pages, values: Vec::new(), levels: Vec::new() })
     }
 
@@ -94,9 +92,8 @@ impl Chunks {
         let begin = self.pages.octets.len();
         let mut encoding = Encoding::PLAIN;
         let mut at = 0;
-        let page = if tried("page32") { 1 << 15 } else if tried("page1m") { 1 << 20 } else { PAGE };
-        for first in (0..rows).step_by(page) {
-            let last = rows.min(first + page);
+        for first in (0..rows).step_by(PAGE) {
+            let last = rows.min(first + PAGE);
             self.levels.clear();
             let here = match &told {
                 Some(told) => {
@@ -162,7 +159,7 @@ impl Chunks {
             return Ok((Range::Unknown, self.documents(values, documents)?, None));
         }
         match values {
-            Values::U64(values) if form != Form::Mac && (matches!(form, Form::Time | Form::Sequence) && !tried("dicttime") || tried("delta64")) => {
+            Values::U64(values) if matches!(form, Form::Time | Form::Sequence) => {
                 let range = range(values).map_or(Range::Unknown, |(a, b)| Range::U64(a, b));
                 Ok((range, Encoded::Differences(values), None))
             }
@@ -219,8 +216,7 @@ impl Chunks {
         values: &[T],
         octets: usize,
         put: impl Fn(T, &mut Vec<u8>),
-    ) -> Result<Option<(Vec<u32>, Vec<T>)>, Fault> {
-        if tried("plain64") && octets == 8 || tried("plain32") && octets == 4 || tried("plain16") && octets == 16 { return Ok(None); }
+    ) -> Result<Option<Dictionaried<T>>, Fault> {
         let most = (MOST_DICTIONARY / octets).min(values.len() / 2 + 1);
         let Some((distinct, indexes)) = distinct::of(values, most) else { return Ok(None) };
         let bits = width(distinct.len().saturating_sub(1) as u64) as usize;
@@ -270,6 +266,9 @@ impl Chunks {
         Ok(Encoded::Indexes(indexes, count as usize))
     }
 }
+
+/// Indexes into a dictionary, and its values.
+type Dictionaried<T> = (Vec<u32>, Vec<T>);
 
 /// The least and the greatest value.
 enum Range {
@@ -352,10 +351,10 @@ fn put_values(
         Encoded::Plain(values) => {
             match values {
                 Values::U32(values) => {
-                    values[range].iter().for_each(|own| out.extend(own.to_le_bytes()))
+                    values[range].iter().for_each(|own| out.extend(own.to_le_bytes()));
                 }
                 Values::U64(values) => {
-                    values[range].iter().for_each(|own| put_u64(form, *own, out))
+                    values[range].iter().for_each(|own| put_u64(form, *own, out));
                 }
                 Values::U128(values) => {
                     values[range].iter().for_each(|own| out.extend(own.to_be_bytes()));

@@ -86,7 +86,7 @@ pub fn of<T: Value>(values: &[T], most: usize) -> Option<(Vec<T>, Vec<u32>)> {
         }
         indexes.push(index);
     }
-    if !std::env::var("STORE_TRY").is_ok_and(|own| own.contains("unsorted")) { sort(&mut distinct, &mut indexes); }
+    sort(&mut distinct, &mut indexes);
     Some((distinct, indexes))
 }
 

@@ -260,7 +260,7 @@ impl Groups for Journal {
                     if let Some(told) = &mut told {
                         match mark {
                             Some(mark) if !entry.all_told => {
-                                take_told(&mut values, begin, mark, told)
+                                take_told(&mut values, begin, mark, told);
                             }
                             _ => told.resize(values.len(), true),
                         }
@@ -298,7 +298,7 @@ impl Groups for Journal {
 fn take(form: Form, v6: bool, octets: &[u8], values: &mut Values) {
     match (values, form) {
         (Values::U32(values), Form::Number(8)) => {
-            values.extend(octets.iter().map(|own| u32::from(*own)))
+            values.extend(octets.iter().map(|own| u32::from(*own)));
         }
         (Values::U32(values), Form::Number(16)) => {
             let all = octets.as_chunks().0.iter();

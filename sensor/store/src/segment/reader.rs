@@ -240,11 +240,11 @@ impl Segment {
         let mut dictionary = Values::none(form, 0);
         let mut indexes = Vec::new();
         let short = || Fault::Malformed("a page that has fewer values than it says".to_owned());
-        while let Some(page) = pages.next()? {
+        while let Some(page) = pages.next_page()? {
             match page {
                 Page::Dictionary(octets, count) => match form {
                     Form::Document(_) => {
-                        documents(&octets, count, &mut cells.documents).ok_or_else(short)?
+                        documents(&octets, count, &mut cells.documents).ok_or_else(short)?;
                     }
                     _ => plain(form, &octets, count, &mut dictionary).ok_or_else(short)?,
                 },

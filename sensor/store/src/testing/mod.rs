@@ -124,7 +124,7 @@ impl Traffic {
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        self.draw() * bound >> 32
+        (self.draw() * bound) >> 32
     }
 
     /// A number below `bound`, as often as it is small.
