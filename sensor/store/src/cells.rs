@@ -12,7 +12,7 @@ use sensor_wire::cloud::columnar::fault::Fault;
 use crate::{
     documents::{self, tables::Tables},
     error::Error,
-    layout::{Form, Item, mark},
+    layout::{Form, Item, companion, is_shaping, mark},
 };
 
 /// Values, a row each.
@@ -97,7 +97,8 @@ pub trait Groups {
 /// Records as they are read.
 #[derive(Clone, Debug)]
 pub struct Records {
-    /// The columns that were asked for. Those that were not have no rows, but for `packets`, which is as long as the batch.
+    /// The columns that were asked for, and those without which they would mean something else. Others have no rows, but for
+    /// `packets`, which is as long as the batch.
     pub batch: FlowBatch,
     /// When they were received; empty unless asked for.
     pub received: Vec<u64>,
@@ -192,8 +193,9 @@ pub fn read(
     if let Some(labels) = documents::port_labels_of(&own.port_labels) {
         records.batch.port_labels = Arc::new(labels);
     }
-    for item in items {
-        read_item(groups, group, *item, tables, &mut records)?;
+    let along = items.iter().filter_map(|item| companion(*item));
+    for item in items.iter().copied().chain(along.filter(|item| !items.contains(item))) {
+        read_item(groups, group, item, tables, &mut records)?;
     }
     let batch = &mut records.batch;
     batch.packets.resize(own.rows, 0);
@@ -235,7 +237,8 @@ fn read_item(
     let batch = &mut records.batch;
     let mark = mark(column, own.source);
     if told == Told::Nowhere {
-        if !column.is_required() {
+        let is_shaping = is_shaping(column) && own.whole & column.bit() != 0;
+        if !column.is_required() && !is_shaping {
             return Ok(());
         }
         if column.absence() == Absence::Whole {

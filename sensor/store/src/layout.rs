@@ -223,11 +223,29 @@ pub fn mark(column: Column, source: Source) -> Option<u64> {
     }
 }
 
-/// The columns that a batch tells in all of its rows or in none: records that differ in them do not fit into one batch.
+/// Whether rows of a column, even if they tell nothing, say how those of another are to be read: where a batch has egress VLANs, its other
+/// VLANs are those at ingress. (So do egress interfaces, but these are told in all rows or in none.)
+pub fn is_shaping(column: Column) -> bool {
+    column == Column::DestinationVlan
+}
+
+/// What has to be read along with an item, so that it means the same.
+pub fn companion(item: Item) -> Option<Item> {
+    match item {
+        Item::Column(Column::Vlan) => Some(Item::Column(Column::DestinationVlan)),
+        Item::Column(Column::Interface) => Some(Item::Column(Column::OutputInterface)),
+        _ => None,
+    }
+}
+
+/// The columns that a batch tells in all of its rows or in none, or that shape it: records that differ in them do not fit into one batch.
 pub fn whole_columns(batch: &FlowBatch) -> u128 {
     let is_told = |column: &&Column| match column.absence() {
         Absence::Whole => batch.untold & column.bit() == 0,
-        _ => mark(**column, batch.observed_by).is_none() && column.is_filled(batch),
+        _ => {
+            let is_whole = mark(**column, batch.observed_by).is_none() || is_shaping(**column);
+            is_whole && column.is_filled(batch)
+        }
     };
     Column::ALL.iter().filter(is_told).fold(0, |set, column| set | column.bit())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sensor_core::flow::{batch::FlowBatch, testing};
+use sensor_core::flow::batch::FlowBatch;
 use sensor_store::{
     accounts::Shed,
     cells::{Groups, read},
@@ -12,6 +12,7 @@ use sensor_store::{
     library::Library,
     plan::Retention,
     store::{self, Options},
+    testing::Traffic,
 };
 use tests::disk::SmallDisk;
 
@@ -24,10 +25,11 @@ const OPTIONS: Options = Options {
     retention: Retention { age: None, octets: None, free: None },
 };
 
-/// Records that say a number of their own: `first` and so on.
+/// Records that say a number of their own in place of octets: `first` and so on.
 fn numbered(first: u64) -> FlowBatch {
-    let mut batch = testing::flow(1, NOW, NOW, first);
-    (first + 1..first + ROWS).for_each(|number| testing::push(&mut batch, 1, NOW, NOW, number));
+    let [mut batch, _] = Traffic::new(first).batches(2 * ROWS as usize);
+    batch.keep(&(0..ROWS as usize).collect::<Vec<_>>());
+    batch.octets = (first..first + ROWS).collect();
     batch
 }
 

@@ -26,6 +26,9 @@ pub(crate) struct GroupNote {
     pub ipversion: u8,
     /// Its source says when it received the records.
     pub received: bool,
+    /// Columns that have rows whatever these tell ([`crate::layout::is_shaping`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shaped_by: Vec<String>,
     /// Its labels of ports, by their place among those of the file.
     pub port_labels: usize,
 }

@@ -27,7 +27,7 @@ use super::{FORMAT, GroupNote, KEY_FORMAT, KEY_GROUPS, KEY_PORT_LABELS, schema};
 use crate::{
     cells::{Cells, Dictionary, Group, Groups, Told, Values},
     error::Error,
-    layout::{Form, Item, Table, mark},
+    layout::{Form, Item, Table, is_shaping, mark},
 };
 
 /// Rows of the largest group that is read.
@@ -114,6 +114,9 @@ impl Segment {
             for column in Column::ALL {
                 let is_told = match Item::of(*column) {
                     Item::Received => note.received,
+                    item if is_shaping(*column) => {
+                        note.shaped_by.iter().any(|name| name == item.name())
+                    }
                     item => {
                         mark(*column, group.source).is_none()
                             && self.told_of(at, group.rows, item) == Told::Everywhere

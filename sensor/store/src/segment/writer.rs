@@ -18,7 +18,7 @@ use crate::{
     cells::{Cells, Dictionary, Groups, Told, Values},
     encode::chunk::Chunks,
     error::Error,
-    layout::{Form, Item, Table},
+    layout::{Form, Item, Table, is_shaping},
 };
 
 /// Writes a file that nobody reads yet.
@@ -111,9 +111,12 @@ fn notes(groups: &impl Groups) -> Vec<KeyValue> {
             labels.push(own);
             labels.len() - 1
         });
+        let is_shaped = |column: &&Column| is_shaping(**column) && group.whole & column.bit() != 0;
+        let shaping = Column::ALL.iter().filter(is_shaped);
         notes.push(GroupNote {
             flowtype: group.source.name().to_owned(),
             ipversion: if group.v6 { 6 } else { 4 },
+            shaped_by: shaping.map(|column| Item::of(*column).name().to_owned()).collect(),
             received: group.whole & Column::Received.bit() != 0,
             port_labels,
         });

@@ -3,7 +3,10 @@
 mod support;
 
 use proptest::prelude::*;
-use sensor_core::flow::batch::FlowBatch;
+use sensor_core::flow::{
+    batch::{Addresses, FlowBatch},
+    columns::Column,
+};
 use sensor_store::{
     cells::Groups as _,
     journal::{
@@ -11,7 +14,9 @@ use sensor_store::{
         reader::{End, Journal},
         writer::Writer,
     },
+    layout::Item,
     segment::{merge::Merged, reader::Segment, writer::write},
+    testing::Traffic,
 };
 use support::{all_batches, assert_same, read_all};
 
@@ -68,5 +73,54 @@ proptest! {
             let times: Vec<_> = records.received.iter().zip(&records.sequence).collect();
             prop_assert!(times.is_sorted());
         }
+    }
+}
+
+/// The addresses on one side of a batch, IPv4 ones mapped.
+fn addresses(batch: &FlowBatch, side: Item) -> Vec<u128> {
+    let mapped = |own: &Vec<u32>| own.iter().map(|own| 0xffff << 32 | u128::from(*own)).collect();
+    match (&batch.addresses, side) {
+        (Addresses::V4 { source, .. }, Item::Source) => mapped(source),
+        (Addresses::V4 { destination, .. }, _) => mapped(destination),
+        (Addresses::V6 { source, .. }, Item::Source) => source.clone(),
+        (Addresses::V6 { destination, .. }, _) => destination.clone(),
+    }
+}
+
+#[test]
+fn filters_and_ranges_say_what_may_be_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut traffic = Traffic::new(3);
+    let batches: Vec<FlowBatch> = (0..5).flat_map(|_| traffic.batches(4000)).collect();
+    let journal = Journal::open(&journal(folder.path(), &batches, 1), 0).expect("a journal");
+    let path = folder.path().join("file.parquet");
+    write(&journal, &path).expect("a file");
+    let file = Segment::open(&path).expect("a file");
+    assert_eq!(file.groups().iter().map(|own| own.v6).collect::<Vec<_>>(), [false, true]);
+    for (group, own) in file.groups().iter().enumerate() {
+        let batches = || batches.iter().filter(|batch| (batch.ip_version() == 6) == own.v6);
+        for side in [Item::Source, Item::Destination] {
+            let filter = file.filter(group, side).expect("readable").expect("a filter");
+            let mut all: Vec<u128> = batches().flat_map(|batch| addresses(batch, side)).collect();
+            assert!(all.iter().all(|address| filter.may_have(*address)));
+            // Neighbours of those that are there.
+            all.sort_unstable();
+            let absent =
+                all.iter().map(|own| own ^ 1 << 31).filter(|own| all.binary_search(own).is_err());
+            let (mut asked, mut wrong) = (0, 0);
+            for address in absent {
+                asked += 1;
+                wrong += usize::from(filter.may_have(address));
+            }
+            assert!(asked > 1000 && wrong * 200 < asked, "{wrong} of {asked}");
+            assert_eq!(file.range(group, side), Some((all[0], all[all.len() - 1])));
+        }
+        assert!(file.filter(group, Item::of(Column::Octets)).expect("readable").is_none());
+        let octets = || batches().flat_map(|batch| &batch.octets).copied();
+        let range =
+            octets().min().zip(octets().max()).map(|(least, most)| (least.into(), most.into()));
+        assert_eq!(file.range(group, Item::of(Column::Octets)), range);
+        assert_eq!(file.range(group, Item::of(Column::SourceProfile)), None);
+        assert_eq!(file.range(group, Item::Received), Some((NOW.into(), NOW.into())));
     }
 }
