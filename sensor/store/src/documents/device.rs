@@ -9,6 +9,8 @@ use sensor_core::flow::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::json::json;
+
 /// As it is written. What is not known is left out.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
@@ -62,7 +64,7 @@ pub fn document(device: &Device) -> Vec<u8> {
         }
         SourceId::File(name) => own.file = Some(name.clone()),
     }
-    super::json(&own)
+    json(&own)
 }
 
 /// The device of a document; none inside where the record names one that is not known.

@@ -1,6 +1,7 @@
 //! Documents of what columns number: the JSON that stands in files for a profile, a set of tags, a device and so on.
 
 pub mod device;
+mod json;
 pub mod profile;
 pub mod tables;
 pub mod views;
@@ -18,6 +19,7 @@ use sensor_core::flow::{
     properties::{CommonProperties, CommonProperty},
 };
 
+use self::json::json;
 use crate::layout::Table;
 
 /// Documents by number, each once. Number 0 is that of which nothing is known.
@@ -156,9 +158,4 @@ pub fn port_labels_of(document: &[u8]) -> Option<PortLabels> {
         labels.iter().for_each(|label| own.add(protocol, port, label));
     }
     Some(own)
-}
-
-/// A value as JSON. What is stored has names as keys and nothing that JSON lacks, so that this does not fail.
-fn json<T: serde::Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_else(|_| b"null".to_vec())
 }

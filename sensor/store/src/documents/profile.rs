@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use sensor_core::flow::profile::{AutonomousSystem, Profile};
 use serde::{Deserialize, Serialize};
 
+use super::json::json;
+
 /// As it is written. What is not known is left out.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
@@ -66,7 +68,7 @@ impl From<System> for AutonomousSystem {
 /// The document of a profile.
 pub fn document(profile: &Profile) -> Vec<u8> {
     let degrees = |millionths: i32| f64::from(millionths) / 1e6;
-    super::json(&Document {
+    json(&Document {
         labels: profile.labels.clone(),
         internal: profile.internal,
         local: profile.local,
