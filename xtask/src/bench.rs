@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// Crates with benchmarks: parts of the agent, and the agent as a process.
-const PACKAGES: [&str; 5] = ["sensor-core", "sensor-wire", "sensor-kernel", "sensor", "tests"];
+const PACKAGES: [&str; 6] =
+    ["sensor-core", "sensor-wire", "sensor-kernel", "sensor-store", "sensor", "tests"];
 
-/// The benchmark that has peers in Python, and the variable by which it finds them.
+/// The benchmark that has peers in Python.
 const PEERS: (&str, &str) = ("tests", "cloud");
-const PYTHON: &str = "SENSOR_PYTHON";
 
 /// `cargo xtask bench`.
 ///
@@ -45,7 +45,7 @@ pub fn run(workspace: &Workspace, name: Option<&str>) -> Result<()> {
         let mut cargo = process::cargo();
         cargo.args(["bench", "--package", package, "--bench", bench]).env(AGENT, &agent);
         if let Some(python) = &python {
-            cargo.env(PYTHON, python);
+            cargo.env(setup::PYTHON, python);
         }
         process::run(&mut cargo).with_context(|| format!("benchmark {bench}"))?;
     }

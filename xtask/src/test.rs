@@ -168,6 +168,7 @@ fn labs(
     require_root("labs")?;
     setup::programs(&[Need::Labs])?;
     setup::clouds(workspace)?;
+    let python = setup::peers(workspace)?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;
     let packages = package::run(workspace, Some(&agent))?;
@@ -176,6 +177,7 @@ fn labs(
         .env(AGENT, agent)
         .env(OBJECTS, workspace.target("bpf"))
         .env(PACKAGES, packages)
+        .env(setup::PYTHON, python)
         .args(["test", "--package", LABS])
         .args(filter)
         .args(["--", "--test-threads=1"]);

@@ -345,7 +345,8 @@ mod tests {
             (untold & Column::UNTELLABLE, rows)
         });
         let mut expected: Vec<_> = expected.collect();
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found, expected);
         assert_eq!(batches.rows(), 0);
     }

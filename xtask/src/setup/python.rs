@@ -9,8 +9,11 @@ use anyhow::Result;
 
 use crate::{process, workspace::Workspace};
 
-/// Packages that benchmarks compare the sensor with; the module of each is called the same.
-const PEERS: &[&str] = &["duckdb"];
+/// The variable by which labs and benchmarks find the Python that has them.
+pub const PYTHON: &str = "SENSOR_PYTHON";
+
+/// Packages that benchmarks compare the sensor with, and that read its files in labs; the module of each is called the same.
+const PEERS: &[&str] = &["duckdb", "pyarrow"];
 
 /// A Python that has the peers.
 ///

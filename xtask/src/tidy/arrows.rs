@@ -100,25 +100,28 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pem", &["files"]),
     ("replay", &["dns", "flow", "sensor_common", "wire"]),
     ("stdio", &["sync"]),
+    ("store", &["flow", "sync", "wire"]),
 ];
 
 /// Where the table is, for messages.
 const TABLE: &str = "xtask/src/tidy/arrows.rs";
 
 /// Where the rooms lie, and the room that the folder is, where it is one as a whole.
-const FOLDERS: [(&str, Option<&str>); 5] = [
+const FOLDERS: [(&str, Option<&str>); 6] = [
     ("sensor/src/", None),
     ("sensor/core/src/", None),
     ("sensor/kernel/src/", Some("kernel")),
     ("sensor/object/src/", Some("object")),
+    ("sensor/store/src/", Some("store")),
     ("sensor/wire/src/", Some("wire")),
 ];
 
 /// Crates that are rooms, and the names of these.
-const CRATES: [(&str, &str); 4] = [
+const CRATES: [(&str, &str); 5] = [
     ("sensor_common", "sensor_common"),
     ("sensor_kernel", "kernel"),
     ("sensor_object", "object"),
+    ("sensor_store", "store"),
     ("sensor_wire", "wire"),
 ];
 

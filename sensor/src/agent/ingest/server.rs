@@ -218,7 +218,7 @@ fn admit(
             peer = %peer.ip(),
             "a pushed request is refused: {why}"
         ),
-        Verdict::Unknown(error) => channel.blind(Some(error.to_string())),
+        Verdict::Unknown(error) => channel.blind(Some(&error.to_string())),
     }
     if let Some(refusal) = verdict.refusal() {
         return Err(refusal);

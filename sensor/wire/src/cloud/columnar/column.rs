@@ -158,7 +158,7 @@ impl Column {
     /// Where there are no more, or the next page cannot be read.
     pub fn ready(&mut self) -> Result<usize, Fault> {
         while self.page.left == 0 {
-            let page = self.pages.next().map_err(|fault| self.own(fault))?;
+            let page = self.pages.next_page().map_err(|fault| self.own(fault))?;
             match page {
                 None => return Err(self.fault("fewer rows than the metadata says")),
                 Some(Page::Dictionary(octets, count)) => {

@@ -1,18 +1,18 @@
 //! Parquet files, read a row group at a time: only the columns somebody wants, in bounded memory, whatever the file claims.
 //!
-//! * [`source`]: octets that can be read at any place. `pages`: pages of a column, decompressed within bounds.
-//! * `delta`: encodings by differences, written out. `runs`: numbers of few bits. `column`: values of a column by row.
+//! * [`source`]: octets that can be read at any place. [`pages`]: pages of a column, decompressed within bounds.
+//! * [`delta`]: encodings by differences, written out. [`runs`]: numbers of few bits. [`column`]: values of a column by row.
 //! * [`fault`]: what is wrong with a file. `limits`: what it may claim.
 //!
 //! The crate `parquet` reads metadata and headers of pages, and what it panics on becomes a [`Fault`]. Pages are decompressed and decoded here: the
 //! crate allocates on a file's word there, copies a reference with every text, and is compiled without optimization for that.
 
 pub mod column;
-mod delta;
+pub mod delta;
 pub mod fault;
 mod limits;
-mod pages;
-mod runs;
+pub mod pages;
+pub mod runs;
 pub mod source;
 #[cfg(test)]
 mod testing;
@@ -30,7 +30,7 @@ use self::{
     column::{Column, Kind},
     fault::{Fault, guarded},
     limits::{MOST_COLUMNS, MOST_METADATA, OCTETS_PER_OCTET, ROWS_PER_OCTET},
-    pages::Budget,
+    pages::{Budget, Pages},
     source::{Seekable, Source},
 };
 
@@ -53,6 +53,15 @@ impl File {
     /// # Errors
     /// Where these are no Parquet file, or claim to be a larger one than can be.
     pub fn open(octets: Arc<dyn Seekable>) -> Result<Self, Fault> {
+        let most = octets.length().saturating_mul(ROWS_PER_OCTET);
+        Self::open_within(octets, most)
+    }
+
+    /// As [`Self::open`], but for files of up to `most` rows, however few octets these take.
+    ///
+    /// # Errors
+    /// Where these are no Parquet file, or claim to be a larger one.
+    pub fn open_within(octets: Arc<dyn Seekable>, most: u64) -> Result<Self, Fault> {
         let length = octets.length();
         let mut tail = [0; FOOTER_SIZE];
         let begin = length.checked_sub((MAGIC.len() + FOOTER_SIZE) as u64).ok_or(Fault::Cut)?;
@@ -78,18 +87,37 @@ impl File {
         for group in metadata.row_groups() {
             let more = u64::try_from(group.num_rows()).ok();
             let sum = more.and_then(|more| rows.checked_add(more));
-            rows = sum
-                .filter(|sum| *sum <= length.saturating_mul(ROWS_PER_OCTET))
-                .ok_or(Fault::Rows(group.num_rows()))?;
+            rows = sum.filter(|sum| *sum <= most).ok_or(Fault::Rows(group.num_rows()))?;
         }
         let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
-        let most = length.saturating_mul(OCTETS_PER_OCTET);
+        let octets_at_most = length.saturating_mul(OCTETS_PER_OCTET);
         let sizes = chunks.map(|chunk| u64::try_from(chunk.uncompressed_size()).unwrap_or(0));
         let plain = sizes.fold(0_u64, u64::saturating_add);
-        if plain > most {
+        if plain > octets_at_most {
             return Err(Fault::Plain(plain));
         }
         Ok(Self { source: Arc::new(Source::new(octets)), metadata, rows })
+    }
+
+    /// What its end says of it.
+    pub fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+
+    /// What its pages are read from.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// The pages of a column in a row group: for whoever knows what they hold.
+    ///
+    /// # Errors
+    /// Where the metadata contradicts itself.
+    pub fn pages(&self, group: usize, column: usize) -> Result<Pages, Fault> {
+        let schema = self.metadata.file_metadata().schema_descr().column(column);
+        let chunk = self.metadata.row_group(group).column(column);
+        let has_levels = schema.max_def_level() != 0;
+        Pages::open(&self.source, chunk, has_levels, self.rows_of(group), &Budget::default())
     }
 
     /// Rows of all groups together, as the metadata claims.

@@ -110,7 +110,7 @@ impl Pages {
     ///
     /// # Errors
     /// Where it cannot be read, or is too large.
-    pub fn next(&mut self) -> Result<Option<Page>, Fault> {
+    pub fn next_page(&mut self) -> Result<Option<Page>, Fault> {
         let page = loop {
             let Some(page) = guarded(|| Ok(self.inner.get_next_page()?))? else { return Ok(None) };
             if !page.is_data_page() {

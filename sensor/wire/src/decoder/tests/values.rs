@@ -107,7 +107,8 @@ fn what_is_not_told_is_absent() {
 #[test]
 fn what_a_template_lacks_is_absent_whatever_else_the_device_sends() {
     // Fields, their octets, what they tell, and what they are told as.
-    let optional: [(&[(u32, u16, u16)], &[u8], &[&str]); 11] = [
+    type Case<'a> = (&'a [(u32, u16, u16)], &'a [u8], &'a [&'a str]);
+    let optional: [Case<'_>; 11] = [
         (&[(0, 7, 2), (0, 11, 2)], &[0, 53, 0, 0], &["srcport 53", "dstport 0"]),
         (&[(0, 11, 2)], &[1, 187], &["dstport 443"]),
         (&[(0, 5, 1)], &[0], &["tos 0", "dscp 0"]),
@@ -159,7 +160,8 @@ fn what_a_template_lacks_is_absent_whatever_else_the_device_sends() {
             told.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>()
         };
         let (mut found, mut wanted) = (told_of(&mut bench), wanted.to_vec());
-        (found.sort(), wanted.sort());
+        found.sort();
+        wanted.sort();
         assert_eq!(found, wanted);
         bench.feed(1, &ipfix(1, &[(256, &record)]));
         assert_eq!(told_of(&mut bench), [""; 0], "without {fields:?}");

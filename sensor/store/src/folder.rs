@@ -1,0 +1,245 @@
+//! The folder of a store: its lock, its format, and its files. What they mean is in [`crate::names`] and [`crate::plan`].
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock, statvfs};
+
+use crate::{
+    error::Error,
+    names::{DAMAGED, SegmentName, UNFINISHED, is_folder, journal, journal_of},
+};
+
+/// The format of folders.
+pub const FORMAT: u32 = 1;
+/// The file that says so.
+const FORMAT_FILE: &str = "format";
+/// The file that the writer locks.
+const LOCK_FILE: &str = "lock";
+
+/// The folder of a store.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// Held by the one process that writes.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Folder {
+    /// The folder at a path, which need not exist yet.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Makes the folder unless it is there, and locks it.
+    ///
+    /// # Errors
+    /// When it cannot be made, another process has locked it, or a later version wrote it.
+    pub fn lock(&self) -> Result<Lock, Error> {
+        fs::create_dir_all(&self.path).map_err(Error::system("make", &self.path))?;
+        let path = self.path.join(LOCK_FILE);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(&path).map_err(Error::system("open", &path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(Error::Locked { path: self.path.clone() });
+            }
+            Err(error) => return Err(Error::system("lock", &path)(error.into())),
+        }
+        if !self.check_format()? {
+            self.write_format()?;
+        }
+        Ok(Lock { _file: file })
+    }
+
+    /// Whether the folder says its format.
+    ///
+    /// # Errors
+    /// When it is that of a later version, or cannot be read.
+    pub fn check_format(&self) -> Result<bool, Error> {
+        let path = self.path.join(FORMAT_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::system("read", &path)(error)),
+        };
+        match text.trim().parse::<u32>() {
+            Ok(1..=FORMAT) => Ok(true),
+            _ => Err(Error::Newer { path, found: text.trim().to_owned(), known: FORMAT }),
+        }
+    }
+
+    fn write_format(&self) -> Result<(), Error> {
+        let unfinished = self.unfinished(FORMAT_FILE);
+        let write = || {
+            let mut file = File::create(&unfinished)?;
+            file.write_all(format!("{FORMAT}\n").as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&unfinished, self.path.join(FORMAT_FILE))?;
+            sync(&self.path)
+        };
+        write().map_err(Error::system("write", &unfinished))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a file is while it is being written.
+    pub fn unfinished(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}{UNFINISHED}"))
+    }
+
+    /// Where a sealed file is.
+    pub fn segment(&self, name: &SegmentName) -> PathBuf {
+        self.path.join(name.path())
+    }
+
+    /// Where the journal is whose first record has this number.
+    pub fn journal(&self, first: u64) -> PathBuf {
+        self.path.join(journal(first))
+    }
+
+    /// The journals, by the number of their first record, ascending.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn journals(&self) -> Result<Vec<u64>, Error> {
+        let names = entries(&self.path)?;
+        let mut all: Vec<u64> = names.iter().filter_map(|name| journal_of(name)).collect();
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// The sealed files and their octets.
+    ///
+    /// # Errors
+    /// When the folder or one in it cannot be read.
+    pub fn segments(&self) -> Result<Vec<(SegmentName, u64)>, Error> {
+        let mut all = Vec::new();
+        for day in entries(&self.path)?.iter().filter(|name| name.len() > 2 && is_folder(name)) {
+            let day = self.path.join(day);
+            for hour in entries(&day)?.iter().filter(|name| is_folder(name)) {
+                let hour = day.join(hour);
+                for name in entries(&hour)? {
+                    let Ok(own) = name.parse::<SegmentName>() else { continue };
+                    // One that is deleted meanwhile is none.
+                    if let Ok(metadata) = fs::metadata(hour.join(name)) {
+                        all.push((own, metadata.len()));
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Deletes what was being written when a process ended; says how many files that were.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or one of them not be deleted.
+    pub fn delete_unfinished(&self) -> Result<usize, Error> {
+        let mut count = 0;
+        for name in entries(&self.path)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
+            self.delete(&self.path.join(name))?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Gives a file that was written its name, for good.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub fn publish(&self, unfinished: &Path, name: &SegmentName) -> Result<(), Error> {
+        let path = self.segment(name);
+        let publish = || {
+            let hour = path.parent().unwrap_or(&self.path);
+            let day = hour.parent().unwrap_or(&self.path);
+            if !hour.is_dir() {
+                fs::create_dir_all(hour)?;
+                sync(&self.path)?;
+                sync(day)?;
+            }
+            fs::rename(unfinished, &path)?;
+            sync(hour)
+        };
+        publish().map_err(Error::system("make", &path))
+    }
+
+    /// Deletes a file, and the folders that have nothing in them any more. One that is not there is no error.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub fn delete(&self, path: &Path) -> Result<(), Error> {
+        match fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::system("delete", path)(error)),
+        }
+        let folders = path.ancestors().skip(1).take_while(|folder| *folder != self.path);
+        for folder in folders {
+            // Those that have something in them stay.
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a damaged file aside: under a name that is nobody's.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub fn put_aside(&self, path: &Path) -> Result<PathBuf, Error> {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(DAMAGED);
+        let aside = PathBuf::from(aside);
+        fs::rename(path, &aside).map_err(Error::system("rename", path))?;
+        Ok(aside)
+    }
+
+    /// Octets that are free on the disk.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn free(&self) -> Result<u64, Error> {
+        let of = statvfs(&self.path);
+        let of =
+            of.map_err(|error| Error::system("look at the disk of", &self.path)(error.into()))?;
+        Ok(of.f_bavail.saturating_mul(of.f_frsize))
+    }
+}
+
+/// Makes the names in a folder outlast a failure of the machine.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// The names in a folder; none where it is not there.
+fn entries(folder: &Path) -> Result<Vec<String>, Error> {
+    let wrong = |error| Error::system("read", folder)(error);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(wrong(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(wrong)?.file_name().into_string());
+    }
+    Ok(names)
+}

@@ -1,0 +1,76 @@
+//! What a store has, for whoever reads it: also for another process, while one writes.
+
+use std::path::Path;
+
+use crate::{
+    error::Error,
+    folder::Folder,
+    journal::reader::Journal,
+    names::SegmentName,
+    plan::{sealed_up_to, superseded},
+    segment::reader::Segment,
+};
+
+/// The files of a store.
+#[derive(Clone, Debug)]
+pub struct Library {
+    folder: Folder,
+}
+
+/// What there is at one moment: each record once.
+#[derive(Debug)]
+pub struct Holdings {
+    /// The sealed files, ascending by the numbers of their records.
+    pub segments: Vec<SegmentName>,
+    /// The journals, with those records that are not sealed.
+    pub journals: Vec<Journal>,
+}
+
+impl Library {
+    /// The store in a folder.
+    ///
+    /// # Errors
+    /// When a later version wrote it, or it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let folder = Folder::new(path);
+        folder.check_format()?;
+        Ok(Self { folder })
+    }
+
+    /// What may have records that were received from `from` on and before `to`, milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// When the folder or a journal cannot be read.
+    pub fn holdings(&self, from: u64, to: u64) -> Result<Holdings, Error> {
+        // Journals first: one that is sealed meanwhile is open already, and its records are found by the file.
+        let mut files = Vec::new();
+        for first in self.folder.journals()? {
+            match Journal::file(&self.folder.journal(first)) {
+                Err(error) if error.is_gone() => {}
+                file => files.push((first, file?)),
+            }
+        }
+        let all: Vec<_> = self.folder.segments()?.into_iter().map(|(name, _)| name).collect();
+        let past = sealed_up_to(&all);
+        let mut journals = Vec::new();
+        for (first, file) in files {
+            let own = Journal::read(file, &self.folder.journal(first), past)?;
+            if own.received().is_some_and(|(least, most)| from <= most && least < to) {
+                journals.push(own);
+            }
+        }
+        let left_out = superseded(&all);
+        let wanted = |own: &SegmentName| own.overlaps(from, to) && !left_out.contains(own);
+        let mut segments: Vec<_> = all.into_iter().filter(wanted).collect();
+        segments.sort_unstable();
+        Ok(Holdings { segments, journals })
+    }
+
+    /// Opens a sealed file.
+    ///
+    /// # Errors
+    /// When it cannot be read: also because it has expired since ([`Error::is_gone`]).
+    pub fn segment(&self, name: &SegmentName) -> Result<Segment, Error> {
+        Segment::open(&self.folder.segment(name))
+    }
+}
