@@ -120,7 +120,8 @@ impl Read {
             }
         }
         self.text = left;
-        sections <= 1 && sections::parse(&self.text).0.is_some()
+        let (parsed, faults) = sections::parse(&self.text);
+        sections <= 1 && parsed.is_some() && faults.is_empty()
     }
 }
 
