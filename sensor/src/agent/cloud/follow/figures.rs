@@ -167,7 +167,7 @@ impl Figures {
 
     /// What keeps the source from being followed; nothing once it is followed again. Told in the log when it changes.
     pub fn trouble(&self, error: Option<String>) {
-        let error = error.as_deref().map(one_line);
+        let error = error.map(|error| one_line(&error));
         let mut report = self.lock();
         if report.error == error {
             return;
