@@ -79,13 +79,16 @@ pub struct Names {
     properties: Arc<PropertySets>,
     /// Their numbers, by those of their texts.
     properties_by_texts: HashMap<CommonTexts, u32>,
-    /// Those of the last row: few differ from them.
-    last: (CommonTexts, u32),
+    /// Those that came last, by what their texts add up to.
+    lately: [(CommonTexts, u32); LATELY],
     /// The octets that tell a point, joined.
     joined: Vec<u8>,
     /// How often all were forgotten.
     renewed: u64,
 }
+
+/// Combinations of texts that are found at once, a power of two.
+const LATELY: usize = 32;
 
 /// Common properties as numbers of texts, by [`CommonProperty`].
 pub type CommonTexts = [u32; CommonProperty::ALL.len()];
@@ -106,12 +109,19 @@ impl Names {
     /// The number of the common properties that have these texts.
     #[inline(always)]
     pub fn properties(&mut self, texts: CommonTexts) -> u32 {
-        if texts != self.last.0 {
-            self.last = (texts, self.find_properties(texts));
+        let place = texts.iter().fold(0, |sum: u32, text| sum.wrapping_mul(3).wrapping_add(*text));
+        let place = place as usize % LATELY;
+        let (known, number) = &self.lately[place];
+        // Number by number: to compare them as octets, they would have to be in memory.
+        if known.iter().zip(&texts).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0 {
+            return *number;
         }
-        self.last.1
+        let number = self.find_properties(texts);
+        self.lately[place] = (texts, number);
+        number
     }
 
+    #[inline(never)]
     fn find_properties(&mut self, texts: CommonTexts) -> u32 {
         let Self { texts: known, properties, properties_by_texts, .. } = self;
         *properties_by_texts.entry(texts).or_insert_with(|| {

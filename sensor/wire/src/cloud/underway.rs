@@ -4,7 +4,7 @@
 //! The table has a fixed size. Where it has no room, the flow that has not been told for the longest is forgotten, and the next
 //! record of it has no start.
 
-use sensor_core::flow::prefetch::prefetch;
+use sensor_core::flow::{pages::prefer_large, prefetch::prefetch};
 
 /// Flows that one place of the table may hold: a cache line of them.
 const WAYS: usize = 4;
@@ -76,7 +76,7 @@ impl Underway {
     #[inline(always)]
     pub fn tell(&mut self, key: Key, part: Part, time: u64) -> Known {
         if self.sets.is_empty() {
-            self.sets = vec![[0; 2 * WAYS]; SETS];
+            self.begin();
         }
         let set = &mut self.sets[key.0 as usize % SETS];
         let told = time | if part == Part::End { ENDED } else { 0 };
@@ -92,6 +92,13 @@ impl Underway {
         *last = told;
         let since = (!had_ended && part != Part::Begin).then_some(before);
         Known { since, forgot: false }
+    }
+
+    #[cold]
+    fn begin(&mut self) {
+        self.sets = vec![[0; 2 * WAYS]; SETS];
+        // Hardly two look-ups in a row hit one page.
+        prefer_large(&self.sets);
     }
 
     /// This flow is told soon.
