@@ -26,7 +26,8 @@ pub struct Key(u64);
 impl Key {
     /// Of the flow that is told apart from others by these numbers.
     #[inline(always)]
-    pub fn of(parts: [u64; 6]) -> Self {
+    pub fn of<const N: usize>(parts: [u64; N]) -> Self {
+        const { assert!(N <= SEEDS.len(), "a seed for each") };
         const SEEDS: [u64; 6] = [
             0x9e37_79b9_7f4a_7c15,
             0xbf58_476d_1ce4_e5b9,

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use sensor_core::flow::source::Source;
 
 use super::{
-    interface,
+    interface, ordinary,
     state::State,
     told::Group,
     tuple::{Kind, Tuple},
@@ -274,6 +274,13 @@ impl Reading<'_> {
         }
         values.array(|value| {
             state.number += 1;
+            if let Some((tuple, encryption, length)) =
+                value.within().and_then(|window| ordinary::read(kind, window))
+            {
+                value.pass(length);
+                state.pending.add(tuple, encryption, flows);
+                return Ok(());
+            }
             if value.peek() != b'"' {
                 let begin = value.skip()?.rest();
                 let length = begin.len() - value.rest().len();
