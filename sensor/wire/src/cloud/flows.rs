@@ -14,7 +14,7 @@ pub use super::record::{Ends, Record, RecordTexts, Via};
 use super::{
     block::{self, Address, Block},
     double::{Repeats, Reporting},
-    ledger::Ledger,
+    ledger::{Ledger, Reason},
     names::Names,
     underway::Underway,
 };
@@ -27,6 +27,10 @@ pub struct Profile {
     /// Tags for their flows.
     pub tags: Vec<String>,
 }
+
+/// How far a record may be dated ahead of the clock of who reads it, milliseconds: a day is more than zones and clocks differ. One from
+/// the future would make every later record of its log one that comes too late.
+const AHEAD: u64 = 24 * 60 * 60 * 1000;
 
 /// Accounts and logs that are told apart; the others share the last place.
 const MOST_SOURCES: usize = 4096;
@@ -73,6 +77,8 @@ pub struct Flows {
     sources: Sources,
     underway: Underway,
     repeats: Repeats,
+    /// Records that end later are not believed, milliseconds since the epoch.
+    latest: u64,
     /// Rows of the record at hand.
     pushed: Pushed,
 }
@@ -98,6 +104,7 @@ impl Flows {
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
             underway: Underway::default(),
             repeats: Repeats::default(),
+            latest: u64::MAX,
             pushed: Pushed::default(),
         }
     }
@@ -115,6 +122,21 @@ impl Flows {
     /// Keys of [`Double::Match`](super::double::Double) that had to be forgotten for others: what repeats them has stayed.
     pub fn forgotten(&self) -> u64 {
         self.repeats.forgotten()
+    }
+
+    /// Takes no record, from now on, that is dated more than a day after `now`, milliseconds since the epoch. Before this is said,
+    /// any date is believed.
+    pub fn set_now(&mut self, now: u64) {
+        self.latest = now.saturating_add(AHEAD);
+    }
+
+    /// The end of a flow, if it may be believed; a start is believed no further than the end. For every decoder, before it makes a record.
+    ///
+    /// # Errors
+    /// `what` tells a time in the future.
+    #[inline(always)]
+    pub fn end_of<W>(&self, end: u64, what: W) -> Result<u64, (Reason, W)> {
+        if end > self.latest { Err((Reason::Time, what)) } else { Ok(end) }
     }
 
     /// The cloud.
@@ -193,6 +215,10 @@ impl Flows {
     /// Appends a row, and counts it for its source, unless it is one to leave out ([`Self::set_reporting`]).
     #[inline(always)]
     pub fn push(&mut self, record: &Record) {
+        debug_assert!(
+            record.end <= self.latest,
+            "a decoder did not ask whether to believe the time"
+        );
         // A copy, so that the record need not be in memory where nobody asks.
         if !self.repeats.keep_all() && self.is_repeated(&{ *record }) {
             return;

@@ -276,6 +276,7 @@ impl Reading<'_> {
             state.number += 1;
             if let Some((tuple, encryption, length)) =
                 value.within().and_then(|window| ordinary::read(kind, window))
+                && flows.end_of(tuple.time, ()).is_ok()
             {
                 value.pass(length);
                 state.pending.add(tuple, encryption, flows);
@@ -288,7 +289,11 @@ impl Reading<'_> {
                 return Ok(());
             }
             let text = value.string()?;
-            match Tuple::parse(kind, &text) {
+            let told = Tuple::parse(kind, &text).and_then(|(tuple, encryption)| {
+                let time = text.split(|octet| *octet == b',').next().unwrap_or_default();
+                flows.end_of(tuple.time, time).map(|_| (tuple, encryption))
+            });
+            match told {
                 Ok((tuple, encryption)) => {
                     if tuple.more != 0 {
                         state.unknown(b"flowTuples: values behind the last one known");

@@ -24,13 +24,16 @@ use std::sync::Arc;
 use parquet::file::{
     FOOTER_SIZE,
     metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader},
+    reader::Length as _,
 };
 
 use self::{
     column::{Column, Kind},
     fault::{Fault, guarded},
-    limits::{MOST_COLUMNS, MOST_METADATA, OCTETS_PER_OCTET, ROWS_PER_OCTET},
-    pages::Budget,
+    limits::{
+        MOST_COLUMNS, MOST_METADATA, OCTETS_PER_OCTET, ROWS_PER_OCTET, SLACK, VALUES_PER_OCTET,
+    },
+    pages::{Budget, Work},
     source::{Seekable, Source},
 };
 
@@ -45,6 +48,8 @@ pub struct File {
     source: Arc<Source>,
     metadata: ParquetMetaData,
     rows: u64,
+    /// What its pages and values may still take.
+    work: Work,
 }
 
 impl File {
@@ -89,7 +94,8 @@ impl File {
         if plain > most {
             return Err(Fault::Plain(plain));
         }
-        Ok(Self { source: Arc::new(Source::new(octets)), metadata, rows })
+        let work = Work::of(most.saturating_add(SLACK as u64));
+        Ok(Self { source: Arc::new(Source::new(octets)), metadata, rows, work })
     }
 
     /// Rows of all groups together, as the metadata claims.
@@ -116,12 +122,16 @@ impl File {
     /// A row group, of which the columns `wanted` are read: by their places, and whether as text even where they hold numbers.
     ///
     /// # Errors
-    /// Where the metadata contradicts itself.
+    /// Where the metadata contradicts itself, or the group has more values than the file can hold.
     pub fn group(&self, group: usize, wanted: &[(usize, bool)]) -> Result<Group, Fault> {
         let metadata = self.metadata.row_group(group);
         let rows = self.rows_of(group);
+        let values = rows.saturating_mul(wanted.len() as u64);
+        if values > self.source.len().saturating_mul(VALUES_PER_OCTET) {
+            return Err(Fault::Repeated);
+        }
         let schema = self.metadata.file_metadata().schema_descr();
-        let budget = Budget::default();
+        let budget = Budget::new(self.work.clone());
         let column = |(place, as_text): &(usize, bool)| {
             let chunk = metadata.column(*place);
             Column::open(&self.source, &schema.column(*place), chunk, rows, *as_text, &budget)
