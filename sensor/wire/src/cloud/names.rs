@@ -79,6 +79,8 @@ pub struct Names {
     properties: Arc<PropertySets>,
     /// Their numbers, by those of their texts.
     properties_by_texts: HashMap<CommonTexts, u32>,
+    /// Texts that came last, by how long they are.
+    texts_lately: [(Vec<u8>, u32); TEXTS],
     /// Those that came last, by what their texts add up to.
     lately: [(CommonTexts, u32); LATELY],
     /// The octets that tell a point, joined.
@@ -86,6 +88,10 @@ pub struct Names {
     /// How often all were forgotten.
     renewed: u64,
 }
+
+/// Texts that are found at once, and octets of the longest of them.
+const TEXTS: usize = 8;
+const SHORT: usize = 32;
 
 /// Combinations of texts that are found at once, a power of two.
 const LATELY: usize = 32;
@@ -103,7 +109,18 @@ impl Names {
         if octets.is_empty() {
             return 0;
         }
-        self.texts.number(octets, || (shown(octets), 0)).0
+        // Most logs tell a few short ones, of different lengths.
+        let lately = &mut self.texts_lately[octets.len() % TEXTS];
+        if *lately.0 == *octets {
+            return lately.1;
+        }
+        let number = self.texts.number(octets, || (shown(octets), 0)).0;
+        if octets.len() <= SHORT {
+            lately.0.clear();
+            lately.0.extend_from_slice(octets);
+            lately.1 = number;
+        }
+        number
     }
 
     /// The number of the common properties that have these texts.
@@ -145,7 +162,10 @@ impl Names {
         let Self { points, joined, .. } = self;
         joined.clear();
         for octets in told.into_iter().chain(beside.map(str::as_bytes)) {
-            joined.extend_from_slice(octets);
+            // Most of them, and to copy nothing takes as long as to copy something.
+            if !octets.is_empty() {
+                joined.extend_from_slice(octets);
+            }
             joined.push(BETWEEN);
         }
         points.number(joined, || {

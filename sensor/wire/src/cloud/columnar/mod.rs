@@ -2,7 +2,8 @@
 //!
 //! * [`source`]: octets that can be read at any place. `pages`: pages of a column, decompressed within bounds.
 //! * `delta`: encodings by differences, written out. `runs`: numbers of few bits. `column`: values of a column by row.
-//! * [`fault`]: what is wrong with a file. `limits`: what it may claim.
+//! * [`fault`]: what is wrong with a file. `limits`: what it may claim; `thrift`: whether its
+//!   structures take no more steps than they have octets.
 //!
 //! The crate `parquet` reads metadata and headers of pages, and what it panics on becomes a [`Fault`]. Pages are decompressed and decoded here: the
 //! crate allocates on a file's word there, copies a reference with every text, and is compiled without optimization for that.
@@ -18,6 +19,7 @@ pub mod source;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod thrift;
 
 use std::sync::Arc;
 
@@ -74,6 +76,9 @@ impl File {
         }
         let mut metadata = vec![0; size];
         octets.read_at(length - (FOOTER_SIZE + size) as u64, &mut metadata)?;
+        if thrift::find(&metadata) == thrift::Found::Wrong {
+            return Err(Fault::Malformed("metadata that cannot be skipped".to_owned()));
+        }
         let metadata = guarded(|| Ok(ParquetMetaDataReader::decode_metadata(&metadata)?))?;
         let columns = metadata.file_metadata().schema_descr().num_columns();
         if columns > MOST_COLUMNS {
