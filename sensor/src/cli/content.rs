@@ -8,10 +8,13 @@ use clap::{
 };
 
 use super::exit::Failure;
-use crate::agent::{
-    cloud::{self, Double, Format, Hints, Input, Layout, Reporting},
-    config::context::ContextConfig,
-    inspect,
+use crate::{
+    agent::{
+        cloud::{self, Double, Format, Hints, Input, Layout, Reporting},
+        config::context::ContextConfig,
+        inspect,
+    },
+    clock,
 };
 
 /// What files to replay hold.
@@ -111,6 +114,7 @@ impl CloudArgs {
             internal: Arc::new(inspect::context::internal_networks(context)),
             own: None,
         };
-        Ok(Some(Input { format, hints: Hints { layout: self.layout.clone() }, reporting }))
+        let hints = Hints { layout: self.layout.clone() };
+        Ok(Some(Input { format, hints, reporting, now: clock::now() }))
     }
 }

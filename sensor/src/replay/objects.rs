@@ -87,6 +87,8 @@ pub struct Objects {
     format: Option<Format>,
     hints: Hints,
     reporting: Reporting,
+    /// The time of reading.
+    now: u64,
     /// What each cloud tells.
     pub flows: Vec<Flows>,
     /// Objects so far.
@@ -96,9 +98,10 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Of this format, or of those that their first octets tell; without what `reporting` leaves out.
-    pub fn new(format: Option<Format>, hints: Hints, reporting: Reporting) -> Self {
-        Self { format, hints, reporting, flows: Vec::new(), count: 0, skipped: Vec::new() }
+    /// Of this format, or of those that their first octets tell; without what `reporting` leaves out. `now` is the time of reading,
+    /// in milliseconds since the epoch: of what is dated after that, nothing is believed.
+    pub fn new(format: Option<Format>, hints: Hints, reporting: Reporting, now: u64) -> Self {
+        Self { format, hints, reporting, now, flows: Vec::new(), count: 0, skipped: Vec::new() }
     }
 
     /// Reads an object; `each` gets its records, and may end it.
@@ -186,6 +189,7 @@ impl Objects {
         known.unwrap_or_else(|| {
             let mut flows = Flows::new(source);
             flows.set_reporting(self.reporting.clone());
+            flows.set_now(self.now);
             self.flows.push(flows);
             self.flows.len() - 1
         })
@@ -250,10 +254,12 @@ mod tests {
 
     use super::*;
 
+    /// 2015-05-10, the day of the records.
+    const NOW: u64 = 1_431_280_934_000;
     const LINE: &str = "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 40 1431280876 1431280934 ACCEPT OK\n";
 
     fn read(paths: &[PathBuf]) -> (usize, Vec<Result<(), String>>) {
-        let mut objects = Objects::new(None, Hints::default(), Reporting::default());
+        let mut objects = Objects::new(None, Hints::default(), Reporting::default(), NOW);
         let (mut rows, mut results) = (0, Vec::new());
         for found in list(paths).expect("folders are readable").files {
             let result = objects.read(&found, &Meter::default(), &mut |batch| {
@@ -334,7 +340,7 @@ mod tests {
         fs::write(at("cut.log.gz"), [zipped(LINE), zipped(LINE)[..20].to_vec()].concat())
             .expect("a file");
         fs::write(at("z.log"), LINE).expect("a file");
-        let mut objects = Objects::new(None, Hints::default(), Reporting::default());
+        let mut objects = Objects::new(None, Hints::default(), Reporting::default(), NOW);
         let mut rows = 0;
         for found in list(&[folder.path()]).expect("readable").files {
             let read = objects.read(&found, &Meter::default(), &mut |batch| {

@@ -43,7 +43,7 @@ pub mod lot;
 pub mod mac;
 pub mod networks;
 mod packed;
-pub(crate) mod pages;
+pub mod pages;
 pub mod point;
 pub mod ports;
 pub mod prefetch;

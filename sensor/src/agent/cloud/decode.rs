@@ -44,7 +44,7 @@ pub struct Show {
 /// The first file that cannot be read to its end; what was read of it is decoded all the same. Records that the ledger does
 /// not account for.
 pub fn decode(files: &[impl AsRef<Path>], show: Show, input: Input) -> anyhow::Result<()> {
-    let mut objects = Objects::new(input.format, input.hints, input.reporting);
+    let mut objects = Objects::new(input.format, input.hints, input.reporting, input.now);
     let top = show.flows.as_ref().and_then(TopGroups::new);
     let each = show.flows.filter(|_| top.is_none());
     let mut printer = Printer {

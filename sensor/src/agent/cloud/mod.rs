@@ -35,7 +35,7 @@ use crate::replay::{
 use anyhow::ensure;
 
 /// What the files hold, as far as the command line says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Input {
     /// Their format; none for what their first octets tell.
     pub format: Option<Format>,
@@ -43,6 +43,8 @@ pub struct Input {
     pub hints: Hints,
     /// What of them is left out, as logged more than once.
     pub reporting: Reporting,
+    /// The time of reading, milliseconds since the epoch: records that are dated more than a day later are not believed.
+    pub now: u64,
 }
 
 /// Whether these are flow logs of clouds: nothing else comes in folders, and the first file that holds anything tells the rest

@@ -30,7 +30,7 @@ pub fn replay(
 ) -> anyhow::Result<()> {
     let plant = Arc::new(Plant::start(config, filters, contents, Mode::Files, shown)?);
     plant.warn_of_silence();
-    let mut objects = Objects::new(input.format, input.hints, input.reporting);
+    let mut objects = Objects::new(input.format, input.hints, input.reporting, input.now);
     let mut second = 0;
     let result = super::read(&mut objects, files, config.prints(), |batch| {
         let batch = match batch {

@@ -31,7 +31,7 @@ use crate::{
         content::Content,
         report::{Body, Outcome, report},
     },
-    stdio,
+    clock, stdio,
 };
 
 /// What hosts were seen to do.
@@ -81,7 +81,7 @@ fn read(arguments: &SuggestArgs) -> anyhow::Result<Outcome<Suggested>> {
         }
         content => {
             let format = content.cloud().flatten();
-            let input = cloud::Input { format, ..cloud::Input::default() };
+            let input = cloud::Input { format, now: clock::now(), ..cloud::Input::default() };
             cloud::replay::replay(&config, &filters, contents, files, &shown, input)
         }
     }?;

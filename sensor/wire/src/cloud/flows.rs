@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use sensor_core::{
     dns::{DnsBatch, DnsRecord},
     flow::{
-        batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
+        batch::{Addresses, FlowBatch, Source},
         columns::Column,
         device::Device,
         protocol,
@@ -16,8 +16,9 @@ use sensor_core::{
 
 pub use super::record::{Ends, Record, RecordTexts, Via};
 use super::{
+    block::{self, Address, Block},
     double::{Repeats, Reporting},
-    ledger::Ledger,
+    ledger::{Ledger, Reason},
     names::Names,
     underway::Underway,
 };
@@ -30,6 +31,10 @@ pub struct Profile {
     /// Tags for their flows.
     pub tags: Vec<String>,
 }
+
+/// How far a record may be dated ahead of the clock of who reads it, milliseconds: a day is more than zones and clocks differ. One from
+/// the future would make every later record of its log one that comes too late.
+const AHEAD: u64 = 24 * 60 * 60 * 1000;
 
 /// Accounts and logs that are told apart; the others share the last place.
 const MOST_SOURCES: usize = 4096;
@@ -46,7 +51,11 @@ struct Sources {
 
 /// Batches of one address family that are being filled: one for each set of columns that is not told, the last used first. Of
 /// a log that lacks columns, few kinds of records come in turns, as those of protocols with ports and without.
-struct Open(Vec<Filling>);
+struct Open<A> {
+    all: Vec<Filling>,
+    /// The last rows of the first of them.
+    block: Box<Block<A>>,
+}
 
 /// A batch that is being filled.
 struct Filling {
@@ -64,8 +73,8 @@ pub struct Flows {
     /// What the records to come were observed by, where the cloud has several kinds of logs.
     observed_by: Source,
     profile: Profile,
-    v4: Open,
-    v6: Open,
+    v4: Open<u32>,
+    v6: Open<u128>,
     /// Batches that wait to be taken.
     ready: Vec<FlowBatch>,
     /// DNS records.
@@ -76,6 +85,8 @@ pub struct Flows {
     sources: Sources,
     underway: Underway,
     repeats: Repeats,
+    /// Records that end later are not believed, milliseconds since the epoch.
+    latest: u64,
     /// Rows of the record at hand.
     pushed: Pushed,
 }
@@ -94,8 +105,8 @@ impl Flows {
             cloud,
             observed_by: cloud,
             profile: Profile::default(),
-            v4: Open(vec![Filling { batch: Box::new(FlowBatch::v4(cloud)), turn: 0 }]),
-            v6: Open(vec![Filling { batch: Box::new(FlowBatch::v6(cloud)), turn: 0 }]),
+            v4: Open::new(FlowBatch::v4(cloud)),
+            v6: Open::new(FlowBatch::v6(cloud)),
             ready: Vec::new(),
             queries: DnsBatch::default(),
             ready_queries: Vec::new(),
@@ -103,6 +114,7 @@ impl Flows {
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
             underway: Underway::default(),
             repeats: Repeats::default(),
+            latest: u64::MAX,
             pushed: Pushed::default(),
         }
     }
@@ -122,6 +134,21 @@ impl Flows {
         self.repeats.forgotten()
     }
 
+    /// Takes no record, from now on, that is dated more than a day after `now`, milliseconds since the epoch. Before this is said,
+    /// any date is believed.
+    pub fn set_now(&mut self, now: u64) {
+        self.latest = now.saturating_add(AHEAD);
+    }
+
+    /// The end of a flow, if it may be believed; a start is believed no further than the end. For every decoder, before it makes a record.
+    ///
+    /// # Errors
+    /// `what` tells a time in the future.
+    #[inline(always)]
+    pub fn end_of<W>(&self, end: u64, what: W) -> Result<u64, (Reason, W)> {
+        if end > self.latest { Err((Reason::Time, what)) } else { Ok(end) }
+    }
+
     /// The cloud.
     pub fn cloud(&self) -> Source {
         self.cloud
@@ -139,7 +166,7 @@ impl Flows {
     fn change(&mut self, source: Source) {
         self.close();
         self.observed_by = source;
-        let all = self.v4.0.iter_mut().chain(&mut self.v6.0);
+        let all = self.v4.all.iter_mut().chain(&mut self.v6.all);
         all.for_each(|filling| filling.batch.observed_by = source);
     }
 
@@ -198,34 +225,22 @@ impl Flows {
     /// Appends a row, and counts it for its source, unless it is one to leave out ([`Self::set_reporting`]).
     #[inline(always)]
     pub fn push(&mut self, record: &Record) {
-        if !self.repeats.keep_all() && self.is_repeated(record) {
+        debug_assert!(
+            record.end <= self.latest,
+            "a decoder did not ask whether to believe the time"
+        );
+        // A copy, so that the record need not be in memory where nobody asks.
+        if !self.repeats.keep_all() && self.is_repeated(&{ *record }) {
             return;
         }
         self.pushed.kept = true;
-        let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
-        let has_ports = protocol::has_ports(record.protocol);
-        for (column, is_told) in [
-            (Column::SourcePort, record.ports.0.is_some() || !has_ports),
-            (Column::DestinationPort, record.ports.1.is_some() || !has_ports),
-            (Column::Tos, record.tos.is_some()),
-            (Column::Packets, record.packets.is_some()),
-            (Column::Octets, record.octets.is_some()),
-            (Column::Start, record.start.is_some()),
-        ] {
-            untold |= if is_told { 0 } else { column.bit() };
-        }
         self.sources.ledger(record.point.1).rows += 1;
         let properties = self.names.properties(record.texts.all());
-        let open = match record.ends {
-            Ends::V4(..) => &mut self.v4,
-            Ends::V6(..) => &mut self.v6,
+        let is_full = match record.ends {
+            Ends::V4(from, to) => self.append_v4((from, to), record, properties),
+            Ends::V6(from, to) => self.append_v6((from, to), record, properties),
         };
-        if open.0[0].batch.untold != untold {
-            open.turn_to(untold, &mut self.ready, &self.sources, &self.names);
-        }
-        let batch = &mut open.0[0].batch;
-        write(batch, record, properties);
-        if batch.is_full() {
+        if is_full {
             // Those of rare kinds of records as well: nobody is to wait long for what has been told.
             self.close();
         }
@@ -242,7 +257,21 @@ impl Flows {
         }
     }
 
+    #[inline(always)]
+    fn append_v4(&mut self, ends: (u32, u32), record: &Record, properties: u32) -> bool {
+        let Self { v4, ready, sources, names, .. } = self;
+        v4.append(ends, record, properties, ready, sources, names)
+    }
+
+    /// Rarer, and as long: once is enough.
+    #[inline(never)]
+    fn append_v6(&mut self, ends: (u128, u128), record: &Record, properties: u32) -> bool {
+        let Self { v6, ready, sources, names, .. } = self;
+        v6.append(ends, record, properties, ready, sources, names)
+    }
+
     /// Makes all batches ready that hold anything, in the order of their first rows.
+    #[cold]
     fn close(&mut self) {
         let Self { v4, v6, ready, queries, ready_queries, names, sources, .. } = self;
         if !queries.is_empty() {
@@ -251,17 +280,8 @@ impl Flows {
             whole.points.clone_from(names.tables().0);
             ready_queries.push(whole);
         }
-        for Open(all) in [v4, v6] {
-            all.sort_by_key(|filling| filling.turn);
-            for Filling { batch, turn } in all.iter_mut() {
-                hand_over(batch, ready, sources, names);
-                *turn = 0;
-            }
-            // The next batches depend on the rows to come alone, and not on those that came before: whoever reads an object again
-            // finds the same ones.
-            all.truncate(1);
-            all[0].batch.untold = 0;
-        }
+        v4.close(ready, sources, names);
+        v6.close(ready, sources, names);
     }
 
     #[inline(never)]
@@ -302,7 +322,9 @@ impl Flows {
     /// Forgets all records since `mark`, of which no batch was taken: whoever reads an object on has been told of its beginning
     /// before.
     pub fn rewind(&mut self, mark: Mark) {
-        for filling in self.v4.0.iter_mut().chain(&mut self.v6.0) {
+        self.v4.block.clear();
+        self.v6.block.clear();
+        for filling in self.v4.all.iter_mut().chain(&mut self.v6.all) {
             filling.batch.clear();
             filling.turn = 0;
         }
@@ -332,7 +354,30 @@ impl Flows {
     }
 }
 
-impl Open {
+impl<A: Address> Open<A> {
+    fn new(batch: FlowBatch) -> Self {
+        let all = vec![Filling { batch: Box::new(batch), turn: 0 }];
+        Self { all, block: Box::default() }
+    }
+
+    /// Appends a row; whether the batch is full with it.
+    #[inline(always)]
+    fn append(
+        &mut self,
+        ends: (A, A),
+        record: &Record,
+        properties: u32,
+        ready: &mut Vec<FlowBatch>,
+        sources: &Sources,
+        names: &Names,
+    ) -> bool {
+        let untold = untold(record);
+        if self.all[0].batch.untold != untold {
+            self.turn_to(untold, ready, sources, names);
+        }
+        self.block.push(ends, record, properties) && self.block.write_to(&mut self.all[0].batch)
+    }
+
     /// Puts the batch that does not tell these columns in front.
     #[cold]
     fn turn_to(
@@ -342,7 +387,8 @@ impl Open {
         sources: &Sources,
         names: &Names,
     ) {
-        let Self(all) = self;
+        let Self { all, block } = self;
+        block.write_to(&mut all[0].batch);
         let place = match all.iter().position(|filling| filling.batch.untold == untold) {
             Some(place) => place,
             None if all.len() < MOST_OPEN => {
@@ -359,7 +405,42 @@ impl Open {
         }
         all[place].batch.untold = untold;
         all[..=place].rotate_right(1);
+        block.begin(&all[0].batch);
     }
+
+    /// Makes all of them ready that hold anything, in the order of their first rows.
+    fn close(&mut self, ready: &mut Vec<FlowBatch>, sources: &Sources, names: &Names) {
+        let Self { all, block } = self;
+        block.write_to(&mut all[0].batch);
+        all.sort_by_key(|filling| filling.turn);
+        for Filling { batch, turn } in all.iter_mut() {
+            hand_over(batch, ready, sources, names);
+            *turn = 0;
+        }
+        // The next batches depend on the rows to come alone, and not on those that came before: whoever reads an object again
+        // finds the same ones.
+        all.truncate(1);
+        all[0].batch.untold = 0;
+        block.begin(&all[0].batch);
+    }
+}
+
+/// The columns of which a record does not tell.
+#[inline(always)]
+fn untold(record: &Record) -> u128 {
+    let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
+    let has_ports = protocol::has_ports(record.protocol);
+    for (column, is_told) in [
+        (Column::SourcePort, record.ports.0.is_some() || !has_ports),
+        (Column::DestinationPort, record.ports.1.is_some() || !has_ports),
+        (Column::Tos, record.tos.is_some()),
+        (Column::Packets, record.packets.is_some()),
+        (Column::Octets, record.octets.is_some()),
+        (Column::Start, record.start.is_some()),
+    ] {
+        untold |= if is_told { 0 } else { column.bit() };
+    }
+    untold
 }
 
 /// An empty batch of the same family and source.
@@ -413,7 +494,11 @@ fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Source
     if batch.is_empty() {
         return;
     }
-    let next = empty(batch);
+    let mut next = empty(batch);
+    if batch.is_full() {
+        // Another one of that kind, most likely.
+        block::make_room(&mut next, batch);
+    }
     let mut whole = std::mem::replace(batch, next);
     batch.untold = whole.untold;
     // Their counts are of all packets, as far as the cloud knows.
@@ -443,54 +528,4 @@ fn localise(places: &mut [u32], sources: &Sources) -> Vec<Arc<Device>> {
         *place = last.1;
     }
     devices
-}
-
-#[inline(always)]
-fn write(batch: &mut FlowBatch, record: &Record, properties: u32) {
-    let row = batch.len();
-    match (&mut batch.addresses, record.ends) {
-        (Addresses::V4 { source, destination }, Ends::V4(from, to)) => {
-            source.push(from);
-            destination.push(to);
-        }
-        (Addresses::V6 { source, destination }, Ends::V6(from, to)) => {
-            source.push(from);
-            destination.push(to);
-        }
-        _ => return debug_assert!(false, "the caller chose the batch by the family"),
-    }
-    batch.source_port.push(record.ports.0.unwrap_or(0));
-    batch.destination_port.push(record.ports.1.unwrap_or(0));
-    batch.protocol.push(record.protocol);
-    batch.packets.push(record.packets.unwrap_or(0));
-    batch.octets.push(record.octets.unwrap_or(0));
-    // Who reads times of a flow whose start is not told finds it without duration.
-    batch.start.push(record.start.unwrap_or(record.end));
-    batch.end.push(record.end);
-    batch.tcp_flags.push(record.tcp_flags.unwrap_or(TCP_FLAGS_UNTOLD));
-    batch.direction.push(record.direction.map_or(DIRECTION_UNTOLD, |way| way as u8));
-    batch.device.push(record.point.1);
-    put(&mut batch.tos, row, record.tos.unwrap_or(0));
-    put(&mut batch.observation_point, row, record.point.0);
-    put(&mut batch.action, row, record.action.map_or(0, |action| action as u8));
-    put(&mut batch.version, row, record.version);
-    put(&mut batch.traffic_path, row, record.traffic_path);
-    put(&mut batch.initiator, row, record.initiator);
-    put(&mut batch.common_properties, row, properties);
-    put(&mut batch.source_labels, row, record.labels.0);
-    put(&mut batch.destination_labels, row, record.labels.1);
-    match record.via {
-        None => {}
-        Some(Via::V4(address)) => put(&mut batch.via_v4, row, address),
-        Some(Via::V6(address)) => put(&mut batch.via_v6, row, address),
-    }
-}
-
-/// Writes what is told of `row`; a column of which nothing has been told yet stays without rows.
-#[inline(always)]
-fn put<T: Copy + Default + PartialEq>(column: &mut Vec<T>, row: usize, value: T) {
-    if value != T::default() {
-        column.resize(row, T::default());
-        column.push(value);
-    }
 }

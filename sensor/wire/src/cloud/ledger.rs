@@ -25,7 +25,7 @@ pub enum Reason {
     Families,
     /// No number where there must be one, or one that is too high.
     Number,
-    /// No time, or one before 2001.
+    /// No time, one before 2001, or one in the future.
     Time,
     /// Another value that the format does not have.
     Value,

@@ -2,7 +2,7 @@
 //!
 //! * [`mod@format`]: which format an object has, by its first octets. [`decoder`]: an object in any of them; what the readers of
 //!   files and buckets call.
-//! * [`record`]: a flow as a log tells it. [`flows`]: the batches being filled, and one row's worth of them: what every provider's module writes to. [`names`]: texts
+//! * [`record`]: a flow as a log tells it. [`flows`]: the batches being filled, and one row's worth of them: what every provider's module writes to; `block`: some rows on their way there. [`names`]: texts
 //!   and observation points, numbered. [`double`]: what is logged more than once.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
@@ -18,6 +18,7 @@
 
 pub mod aws;
 pub mod azure;
+mod block;
 pub mod both;
 pub mod columnar;
 pub mod decoder;

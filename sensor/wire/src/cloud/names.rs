@@ -79,13 +79,22 @@ pub struct Names {
     properties: Arc<PropertySets>,
     /// Their numbers, by those of their texts.
     properties_by_texts: HashMap<CommonTexts, u32>,
-    /// Those of the last row: few differ from them.
-    last: (CommonTexts, u32),
+    /// Texts that came last, by how long they are.
+    texts_lately: [(Vec<u8>, u32); TEXTS],
+    /// Those that came last, by what their texts add up to.
+    lately: [(CommonTexts, u32); LATELY],
     /// The octets that tell a point, joined.
     joined: Vec<u8>,
     /// How often all were forgotten.
     renewed: u64,
 }
+
+/// Texts that are found at once, and octets of the longest of them.
+const TEXTS: usize = 8;
+const SHORT: usize = 32;
+
+/// Combinations of texts that are found at once, a power of two.
+const LATELY: usize = 32;
 
 /// Common properties as numbers of texts, by [`CommonProperty`].
 pub type CommonTexts = [u32; CommonProperty::ALL.len()];
@@ -100,18 +109,36 @@ impl Names {
         if octets.is_empty() {
             return 0;
         }
-        self.texts.number(octets, || (shown(octets), 0)).0
+        // Most logs tell a few short ones, of different lengths.
+        let lately = &mut self.texts_lately[octets.len() % TEXTS];
+        if *lately.0 == *octets {
+            return lately.1;
+        }
+        let number = self.texts.number(octets, || (shown(octets), 0)).0;
+        if octets.len() <= SHORT {
+            lately.0.clear();
+            lately.0.extend_from_slice(octets);
+            lately.1 = number;
+        }
+        number
     }
 
     /// The number of the common properties that have these texts.
     #[inline(always)]
     pub fn properties(&mut self, texts: CommonTexts) -> u32 {
-        if texts != self.last.0 {
-            self.last = (texts, self.find_properties(texts));
+        let place = texts.iter().fold(0, |sum: u32, text| sum.wrapping_mul(3).wrapping_add(*text));
+        let place = place as usize % LATELY;
+        let (known, number) = &self.lately[place];
+        // Number by number: to compare them as octets, they would have to be in memory.
+        if known.iter().zip(&texts).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0 {
+            return *number;
         }
-        self.last.1
+        let number = self.find_properties(texts);
+        self.lately[place] = (texts, number);
+        number
     }
 
+    #[inline(never)]
     fn find_properties(&mut self, texts: CommonTexts) -> u32 {
         let Self { texts: known, properties, properties_by_texts, .. } = self;
         *properties_by_texts.entry(texts).or_insert_with(|| {
@@ -135,7 +162,10 @@ impl Names {
         let Self { points, joined, .. } = self;
         joined.clear();
         for octets in told.into_iter().chain(beside.map(str::as_bytes)) {
-            joined.extend_from_slice(octets);
+            // Most of them, and to copy nothing takes as long as to copy something.
+            if !octets.is_empty() {
+                joined.extend_from_slice(octets);
+            }
             joined.push(BETWEEN);
         }
         points.number(joined, || {

@@ -22,6 +22,11 @@ impl Decoded {
         Self { flows: Flows::new(format.source()), format, batches: Vec::new() }
     }
 
+    /// Reads at this time.
+    pub fn set_now(&mut self, now: u64) {
+        self.flows.set_now(now);
+    }
+
     /// Feeds an object in pieces of `length`; where it is to be read on when it has grown.
     pub fn object(&mut self, name: &str, octets: &[u8], length: usize) -> u64 {
         let Self { flows, format, batches } = self;

@@ -18,6 +18,7 @@ use super::{
     flows::Flows,
     format::Format,
     ledger::{Ledger, Reason},
+    testing::Decoded,
 };
 
 pub const HEADING: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
@@ -485,6 +486,46 @@ fn samples_decode_or_fail_for_a_named_reason() {
                 "{name}: {:?}",
                 ledger.faults
             ),
+        }
+    }
+}
+
+#[test]
+fn what_is_dated_a_day_after_it_is_read_is_no_record() {
+    const END: u64 = 1_790_000_060_000;
+    const DAY: u64 = 86_400_000;
+    for (format, object) in [
+        (
+            Format::Aws,
+            "2 1 eni-1 10.0.0.1 10.0.0.2 1 22 6 20 4249 1790000000 1790000060 ACCEPT OK\n",
+        ),
+        // Without an end, the start is the end.
+        (Format::Aws, "2 1 eni-1 10.0.0.1 10.0.0.2 1 22 6 20 4249 1790000060 - ACCEPT OK\n"),
+        (
+            Format::Gcp,
+            r#"{"logName":"projects/p/logs/compute.googleapis.com%2Fvpc_flows","jsonPayload":{"connection":{"src_ip":"10.0.0.1","dest_ip":"10.0.0.2","src_port":1,"dest_port":22,"protocol":6},"bytes_sent":"1","packets_sent":"1","start_time":"2026-09-21T14:13:20Z","end_time":"2026-09-21T14:14:20Z"}}"#,
+        ),
+        (
+            Format::Oci,
+            r#"{"type":"com.oraclecloud.vcn.flowlogs.DataEvent","data":{"sourceAddress":"10.0.0.1","destinationAddress":"10.0.0.2","sourcePort":1,"destinationPort":22,"protocol":6,"packets":1,"bytesOut":40,"startTime":1790000000,"endTime":1790000060,"action":"ACCEPT","status":"OK"}}"#,
+        ),
+        (
+            Format::Ibm,
+            r#"{"version":"0.0.1","number_of_flow_logs":1,"state":"ok","flow_logs":[{"start_time":"2026-09-21T14:13:20Z","end_time":"2026-09-21T14:14:20Z","direction":"O","action":"accepted","initiator_ip":"10.0.0.1","target_ip":"10.0.0.2","initiator_port":1,"target_port":53,"transport_protocol":17,"bytes_from_initiator":40,"packets_from_initiator":1}]}"#,
+        ),
+        (
+            Format::Azure,
+            r#"{"records":[{"flowLogVersion":4,"macAddress":"00224871C205","flowLogResourceID":"/x","targetResourceID":"/y","flowRecords":{"flows":[{"flowGroups":[{"rule":"r","flowTuples":["1790000060000,10.0.0.1,10.0.0.2,1,22,6,I,E,NX,1,40,0,0"]}]}]}}]}"#,
+        ),
+    ] {
+        for (now, is_flow) in [(END - DAY, true), (END - DAY - 1, false)] {
+            let mut decoded = Decoded::new(format);
+            decoded.set_now(now);
+            decoded.object("object", object.as_bytes(), usize::MAX);
+            let ledger = decoded.ledger();
+            let errors = u64::from(!is_flow);
+            assert_eq!((ledger.records, ledger.rows), (1, 1 - errors), "{object} at {now}");
+            assert_eq!(ledger.errors[Reason::Time as usize], errors, "{object} at {now}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! The table has a fixed size. Where it has no room, the flow that has not been told for the longest is forgotten, and the next
 //! record of it has no start.
 
-use sensor_core::flow::prefetch::prefetch;
+use sensor_core::flow::{pages::prefer_large, prefetch::prefetch};
 
 /// Flows that one place of the table may hold: a cache line of them.
 const WAYS: usize = 4;
@@ -26,7 +26,8 @@ pub struct Key(u64);
 impl Key {
     /// Of the flow that is told apart from others by these numbers.
     #[inline(always)]
-    pub fn of(parts: [u64; 6]) -> Self {
+    pub fn of<const N: usize>(parts: [u64; N]) -> Self {
+        const { assert!(N <= SEEDS.len(), "a seed for each") };
         const SEEDS: [u64; 6] = [
             0x9e37_79b9_7f4a_7c15,
             0xbf58_476d_1ce4_e5b9,
@@ -76,7 +77,7 @@ impl Underway {
     #[inline(always)]
     pub fn tell(&mut self, key: Key, part: Part, time: u64) -> Known {
         if self.sets.is_empty() {
-            self.sets = vec![[0; 2 * WAYS]; SETS];
+            self.begin();
         }
         let set = &mut self.sets[key.0 as usize % SETS];
         let told = time | if part == Part::End { ENDED } else { 0 };
@@ -92,6 +93,13 @@ impl Underway {
         *last = told;
         let since = (!had_ended && part != Part::Begin).then_some(before);
         Known { since, forgot: false }
+    }
+
+    #[cold]
+    fn begin(&mut self) {
+        self.sets = vec![[0; 2 * WAYS]; SETS];
+        // Hardly two look-ups in a row hit one page.
+        prefer_large(&self.sets);
     }
 
     /// This flow is told soon.

@@ -243,13 +243,14 @@ impl<O: Outlet> Decoding<O> {
             return ControlFlow::Continue(());
         }
         let (id, lot, floor) = (state.id, state.lot, state.floor);
-        let step = Step { id, lot, plan, rules, read: Vec::new(), floor };
+        let step = Step { id, lot, plan, rules, now: clock::now(), read: Vec::new(), floor };
         drop(state);
         self.keep(&step)
     }
 
     fn begin(&mut self) {
         self.work.rows = [0; 3];
+        self.work.told.set_now(self.state.lock().unpoisoned().now);
     }
 
     /// Ends the lot: once the outputs have it, the state says so. `next` are the objects of the lot behind it.
@@ -263,7 +264,7 @@ impl<O: Outlet> Decoding<O> {
         let read = std::mem::take(&mut self.work.read);
         let state = self.state.lock().unpoisoned();
         let (id, lot, floor) = (state.id, state.lot + 1, state.floor);
-        let step = Step { id, lot, plan: next, rules, read, floor };
+        let step = Step { id, lot, plan: next, rules, now: clock::now(), read, floor };
         drop(state);
         self.keep(&step)?;
         let replies = std::mem::take(&mut self.work.replies);

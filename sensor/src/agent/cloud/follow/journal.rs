@@ -265,7 +265,15 @@ mod tests {
         };
         let name: Arc<str> = name.into();
         let planned = Planned { name: name.clone(), version: "1".into(), settled: true };
-        Step { id: 9, lot, plan: vec![planned], rules: lot, read: vec![(name, progress)], floor: 3 }
+        Step {
+            id: 9,
+            lot,
+            plan: vec![planned],
+            rules: lot,
+            now: lot,
+            read: vec![(name, progress)],
+            floor: 3,
+        }
     }
 
     fn take(journal: &mut Journal, state: &mut State, step: &Step) {

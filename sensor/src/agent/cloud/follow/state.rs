@@ -61,6 +61,8 @@ pub struct State {
     pub plan: Vec<Planned>,
     /// What else its rows depend on, see [`super::omission::Omissions::rules`].
     pub rules: u64,
+    /// When it was begun, milliseconds since the epoch: what is dated after that is no record of it, whenever it is read again.
+    pub now: u64,
     objects: HashMap<Arc<str>, Progress>,
     by_age: BTreeSet<(u64, Arc<str>)>,
 }
@@ -77,10 +79,17 @@ pub struct Step {
     /// What else its rows depend on.
     #[serde(default)]
     pub rules: u64,
+    /// When it begins, as [`State::now`]; whoever did not note it believed any date.
+    #[serde(default = "any")]
+    pub now: u64,
     /// How far objects have been read before it.
     pub read: Vec<(Arc<str>, Progress)>,
     /// The floor, as [`State::floor`].
     pub floor: u64,
+}
+
+fn any() -> u64 {
+    u64::MAX
 }
 
 impl State {
@@ -120,8 +129,8 @@ impl State {
 
     /// Goes a step on. The oldest objects are forgotten where there are too many; what is older than these is not read later.
     pub fn go(&mut self, step: Step) {
-        let Step { id, lot, plan, rules, read, floor } = step;
-        (self.id, self.lot, self.plan, self.rules) = (id, lot, plan, rules);
+        let Step { id, lot, plan, rules, now, read, floor } = step;
+        (self.id, self.lot, self.plan, self.rules, self.now) = (id, lot, plan, rules, now);
         self.floor = self.floor.max(floor);
         for (name, progress) in read {
             let modified = progress.modified;
@@ -147,6 +156,7 @@ impl State {
             lot: self.lot,
             plan: self.plan.clone(),
             rules: self.rules,
+            now: self.now,
             read: self.by_age.iter().filter_map(progress).collect(),
             floor: self.floor,
         }

@@ -12,6 +12,8 @@ pub struct Told {
     /// Of each cloud.
     pub flows: Vec<Flows>,
     reporting: Reporting,
+    /// The time of reading.
+    now: u64,
 }
 
 impl Told {
@@ -22,6 +24,7 @@ impl Told {
         known.unwrap_or_else(|| {
             let mut flows = Flows::with_profile(source, profile.clone());
             flows.set_reporting(self.reporting.clone());
+            flows.set_now(self.now);
             self.flows.push(flows);
             self.flows.len() - 1
         })
@@ -31,5 +34,11 @@ impl Told {
     pub fn set_reporting(&mut self, reporting: Reporting) {
         self.flows.iter_mut().for_each(|flows| flows.set_reporting(reporting.clone()));
         self.reporting = reporting;
+    }
+
+    /// Believes no date after this time of reading.
+    pub fn set_now(&mut self, now: u64) {
+        self.flows.iter_mut().for_each(|flows| flows.set_now(now));
+        self.now = now;
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The first value, `version`, does not tell: real files have fields of version 7 under `5`.
 
-use super::{super::text::find, ocsf};
+use super::ocsf;
+use crate::cloud::{json::block, text::find};
 
 /// What is known of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -328,26 +329,37 @@ impl Layout {
         values: &mut [&'l [u8]; PLACES + 1],
         mut unknown: impl FnMut(usize, &'l [u8]),
     ) -> bool {
-        let mut rest = line;
-        for place in &self.places {
+        let mut fields = self.places.iter();
+        let mut begin = 0;
+        // Takes the value that ends here; false where there is no field for it.
+        let mut take = |end: usize| {
+            let value = &line[std::mem::replace(&mut begin, end + 1)..end];
             // Real lines have two spaces now and then.
-            while let [b' ', behind @ ..] = rest {
-                rest = behind;
+            if value.is_empty() {
+                return true;
             }
-            if rest.is_empty() {
-                return false;
-            }
-            let end = find(rest, b' ').unwrap_or(rest.len());
-            let (value, behind) = rest.split_at(end);
-            rest = behind;
+            let Some(place) = fields.next() else { return false };
             let value = if value == b"-" { &[][..] } else { value };
             match usize::from(*place).checked_sub(PLACES + 1) {
                 None => values[usize::from(*place)] = value,
                 Some(number) if !value.is_empty() => unknown(number, value),
                 Some(_) => {}
             }
+            true
+        };
+        let (blocks, rest) = line.as_chunks::<{ block::LENGTH }>();
+        let mut last = [0; block::LENGTH];
+        last[..rest.len()].copy_from_slice(rest);
+        for (at, octets) in blocks.iter().chain([&last]).enumerate() {
+            let mut spaces = block::places(octets, |octet| octet == b' ');
+            while spaces != 0 {
+                if !take(at * block::LENGTH + spaces.trailing_zeros() as usize) {
+                    return false;
+                }
+                spaces &= spaces - 1;
+            }
         }
-        rest.iter().all(|octet| *octet == b' ')
+        take(line.len()) && fields.next().is_none()
     }
 }
 

@@ -205,9 +205,11 @@ fn flow<'l>(
     let (ends, via) = addresses(values, direction)?;
     let start = time(values, Known::Start)?;
     let end = time(values, Known::End)?;
+    let told = if end.is_some() { Known::End } else { Known::Start };
     let Some(last) = end.or(start) else {
         return Err((Reason::Time, values.what(Known::End)));
     };
+    flows.end_of(last, ()).map_err(|(reason, ())| (reason, values.what(told)))?;
     // Nothing ends before it begins. The end is what the flow is filed under, so the start is the one not to believe.
     let start = start.filter(|start| *start <= last);
     let packets = values.number(Known::Packets)?;

@@ -1,12 +1,13 @@
 //! Flow logs of Azure: of network security groups, versions 1 and 2, and of virtual networks, version 4. Both are blobs of JSON,
 //! one of an interface and an hour, that grow during that hour.
 //!
-//! * [`record`]: the objects that tuples stand in. [`mod@tuple`]: a tuple. [`told`]: tuples into rows.
+//! * [`record`]: the objects that tuples stand in. [`mod@tuple`]: a tuple; `ordinary`: one as almost all are. [`told`]: tuples into rows.
 //! * [`dns`]: query logs of DNS security policies.
 //! * [`state`]: what is known of a blob. [`resource`]: what ids and names of blobs tell. [`interface`]: addresses of interfaces.
 
 pub mod dns;
 pub mod interface;
+mod ordinary;
 pub mod record;
 pub mod resource;
 pub mod state;

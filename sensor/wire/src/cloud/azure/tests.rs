@@ -379,7 +379,9 @@ fn what_is_no_record_spoils_no_other() {
     let empty = vnet(&[]).replace("\"flowGroups\":[]", "\"flowGroups\":null");
     let none = "{\"time\":\"2026-01-01T00:00:00Z\",\"macAddress\":\"AABB\",\"flowRecords\":{\"flows\":[]}}";
     let (_, ledger) = azure(&blob(&[whole, empty, none.to_owned(), "{}".to_owned()]));
-    assert_eq!((ledger.records, ledger.rows, ledger.all_errors()), (1, 1, 0));
+    // Groups without tuples are of the log; an object that has none of its members is not.
+    assert_eq!((ledger.records, ledger.rows, ledger.all_errors()), (2, 1, 1));
+    assert_eq!(ledger.faults[0].reason, Reason::Layout);
 }
 
 #[test]

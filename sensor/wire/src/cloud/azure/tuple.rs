@@ -52,11 +52,11 @@ pub struct Tuple {
 }
 
 /// Times below, in seconds, have less than ten digits.
-const EARLIEST: u64 = 1_000_000_000;
+pub const EARLIEST: u64 = 1_000_000_000;
 /// Times from here, in seconds, have more than ten digits.
-const LATEST: u64 = 10_000_000_000;
+pub const LATEST: u64 = 10_000_000_000;
 /// Octets of the longest code of encryption.
-const LONGEST_CODE: usize = 64;
+pub const LONGEST_CODE: usize = 64;
 
 type Fault<'l> = (Reason, &'l [u8]);
 
@@ -273,7 +273,7 @@ fn unusual_ends<'l>(
 
 /// The encryption that a virtual network asks for was not to be had, and what had to be encrypted was dropped.
 #[inline(always)]
-fn is_dropped(encryption: &[u8]) -> bool {
+pub fn is_dropped(encryption: &[u8]) -> bool {
     encryption.len() > 2
         && matches!(encryption, b"NX_SW_NOT_READY" | b"NX_NOT_ACCEPTED" | b"NX_NOT_SUPPORTED")
 }

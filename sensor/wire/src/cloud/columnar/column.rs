@@ -11,7 +11,8 @@ use parquet::{
 
 use super::{
     fault::Fault,
-    pages::{Budget, Page, Pages},
+    limits::SHORT,
+    pages::{Budget, Page, Pages, Work},
     runs::Runs,
     source::Source,
 };
@@ -75,6 +76,7 @@ pub struct Column {
     /// The numbers as text, where somebody wants them so.
     shown: Vec<u8>,
     as_text: bool,
+    work: Work,
 }
 
 /// What values of a column are like.
@@ -92,6 +94,8 @@ struct Form {
 struct Dictionary {
     octets: Bytes,
     texts: Vec<(u32, u32)>,
+    /// Octets of the longest text.
+    longest: u32,
     numbers: Vec<i64>,
 }
 
@@ -149,6 +153,7 @@ impl Column {
             numbers: Vec::new(),
             shown: Vec::new(),
             as_text: as_text && physical != Type::BYTE_ARRAY,
+            work: budget.work.clone(),
         })
     }
 
@@ -189,7 +194,17 @@ impl Column {
     /// Where there are fewer, or they cannot be read.
     pub fn read(&mut self, rows: usize) -> Result<(), Fault> {
         self.fill(rows)
-            .ok_or_else(|| self.fault("a page with other levels or fewer values than it says"))
+            .ok_or_else(|| self.fault("a page with other levels or fewer values than it says"))?;
+        let Self { dictionary, indexes, .. } = self;
+        if dictionary.longest <= SHORT {
+            return Ok(());
+        }
+        // A row reads its text from end to end, wherever that stands.
+        let beyond = |index: &u32| {
+            let text = dictionary.texts.get(*index as usize);
+            text.map_or(0, |(_, length)| u64::from(length.saturating_sub(SHORT)))
+        };
+        self.work.take(indexes.iter().map(beyond).sum())
     }
 
     fn fill(&mut self, rows: usize) -> Option<()> {
@@ -295,7 +310,8 @@ impl Dictionary {
             Type::BYTE_ARRAY => texts_of(&octets, 0, count, &mut texts)?,
             _ => numbers_of(&octets, 0, count, form, &mut numbers)?,
         };
-        Some(Self { octets, texts, numbers })
+        let longest = texts.iter().map(|(_, length)| *length).max().unwrap_or(0);
+        Some(Self { octets, texts, longest, numbers })
     }
 }
 

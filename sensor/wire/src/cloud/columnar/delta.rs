@@ -4,12 +4,14 @@ use parquet::basic::{Encoding, Type};
 
 use super::limits::MOST_PAGE;
 
-/// Appends to `plain` the values that `octets` hold, `most` of them at most, in the encoding `PLAIN`; nothing where they contradict themselves.
+/// Appends to `plain` the values that `octets` hold, `most` of them at most and of so many octets in all, in the encoding `PLAIN`;
+/// nothing where they contradict themselves.
 pub fn write_out(
     physical: Type,
     encoding: Encoding,
     octets: &[u8],
     most: usize,
+    most_octets: usize,
     plain: &mut Vec<u8>,
 ) -> Option<()> {
     match (physical, encoding) {
@@ -26,7 +28,7 @@ pub fn write_out(
             for length in lengths {
                 let value;
                 (value, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-                value_of(plain, &[value])?;
+                value_of(plain, value, most_octets)?;
             }
         }
         (Type::BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY) => {
@@ -43,7 +45,7 @@ pub fn write_out(
                     usize::try_from(prefix).ok().filter(|prefix| *prefix <= before.len())?;
                 before.truncate(prefix);
                 before.extend_from_slice(suffix);
-                value_of(plain, &[&before])?;
+                value_of(plain, &before, most_octets)?;
             }
         }
         _ => return None,
@@ -52,13 +54,12 @@ pub fn write_out(
 }
 
 /// Appends a value of octets.
-fn value_of(plain: &mut Vec<u8>, parts: &[&[u8]]) -> Option<()> {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    if plain.len() + 4 + length > MOST_PAGE {
+fn value_of(plain: &mut Vec<u8>, value: &[u8], most: usize) -> Option<()> {
+    if plain.len() + 4 + value.len() > most {
         return None;
     }
-    plain.extend((length as u32).to_le_bytes());
-    parts.iter().for_each(|part| plain.extend_from_slice(part));
+    plain.extend((value.len() as u32).to_le_bytes());
+    plain.extend_from_slice(value);
     Some(())
 }
 

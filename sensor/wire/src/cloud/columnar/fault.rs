@@ -37,6 +37,9 @@ pub enum Fault {
     /// More octets than compression can have made so few of.
     #[error("the Parquet file claims {0} octets before compression: it cannot hold so many")]
     Plain(u64),
+    /// More values, or octets in them, than anybody has written in so few.
+    #[error("the Parquet file repeats its values too often: its octets cannot hold so many")]
+    Repeated,
     /// A page that nobody would write.
     #[error(
         "the Parquet file has a page of {0} octets or more: {MOST_PAGE} are read, and no more than the metadata says"

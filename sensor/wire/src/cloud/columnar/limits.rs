@@ -12,5 +12,9 @@ pub const MOST_PAGE: usize = 32 << 20;
 pub const MOST_HELD: usize = 128 << 20;
 /// Octets that an octet may stand for: as many as gzip would make of one.
 pub const OCTETS_PER_OCTET: u64 = 1032;
+/// Values that an octet may stand for, in the columns that are read: as many as octets. Real files have three.
+pub const VALUES_PER_OCTET: u64 = OCTETS_PER_OCTET;
+/// Octets of a value that cost no more than the value itself. Those beyond count once for each row: a dictionary has them once.
+pub const SHORT: u32 = 64;
 /// What pages of a column may have beside what the metadata says of them: not every writer counts alike.
 pub const SLACK: usize = 1 << 20;

@@ -2,7 +2,8 @@
 //!
 //! * [`source`]: octets that can be read at any place. [`pages`]: pages of a column, decompressed within bounds.
 //! * [`delta`]: encodings by differences, written out. [`runs`]: numbers of few bits. [`column`]: values of a column by row.
-//! * [`fault`]: what is wrong with a file. `limits`: what it may claim.
+//! * [`fault`]: what is wrong with a file. `limits`: what it may claim; `thrift`: whether its structures take no more steps than
+//!   they have octets.
 //!
 //! The crate `parquet` reads metadata and headers of pages, and what it panics on becomes a [`Fault`]. Pages are decompressed and decoded here: the
 //! crate allocates on a file's word there, copies a reference with every text, and is compiled without optimization for that.
@@ -18,19 +19,23 @@ pub mod source;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod thrift;
 
 use std::sync::Arc;
 
 use parquet::file::{
     FOOTER_SIZE,
     metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader},
+    reader::Length as _,
 };
 
 use self::{
     column::{Column, Kind},
     fault::{Fault, guarded},
-    limits::{MOST_COLUMNS, MOST_METADATA, OCTETS_PER_OCTET, ROWS_PER_OCTET},
-    pages::{Budget, Pages},
+    limits::{
+        MOST_COLUMNS, MOST_METADATA, OCTETS_PER_OCTET, ROWS_PER_OCTET, SLACK, VALUES_PER_OCTET,
+    },
+    pages::{Budget, Pages, Work},
     source::{Seekable, Source},
 };
 
@@ -45,6 +50,8 @@ pub struct File {
     source: Arc<Source>,
     metadata: ParquetMetaData,
     rows: u64,
+    /// What its pages and values may still take.
+    work: Work,
 }
 
 impl File {
@@ -78,6 +85,9 @@ impl File {
         }
         let mut metadata = vec![0; size];
         octets.read_at(length - (FOOTER_SIZE + size) as u64, &mut metadata)?;
+        if thrift::find(&metadata) == thrift::Found::Wrong {
+            return Err(Fault::Malformed("metadata that cannot be skipped".to_owned()));
+        }
         let metadata = guarded(|| Ok(ParquetMetaDataReader::decode_metadata(&metadata)?))?;
         let columns = metadata.file_metadata().schema_descr().num_columns();
         if columns > MOST_COLUMNS {
@@ -96,7 +106,8 @@ impl File {
         if plain > octets_at_most {
             return Err(Fault::Plain(plain));
         }
-        Ok(Self { source: Arc::new(Source::new(octets)), metadata, rows })
+        let work = Work::of(octets_at_most.saturating_add(SLACK as u64));
+        Ok(Self { source: Arc::new(Source::new(octets)), metadata, rows, work })
     }
 
     /// What its end says of it.
@@ -117,7 +128,7 @@ impl File {
         let schema = self.metadata.file_metadata().schema_descr().column(column);
         let chunk = self.metadata.row_group(group).column(column);
         let has_levels = schema.max_def_level() != 0;
-        Pages::open(&self.source, chunk, has_levels, self.rows_of(group), &Budget::default())
+        Pages::open(&self.source, chunk, has_levels, self.rows_of(group), &Budget::new(self.work.clone()))
     }
 
     /// Rows of all groups together, as the metadata claims.
@@ -144,12 +155,16 @@ impl File {
     /// A row group, of which the columns `wanted` are read: by their places, and whether as text even where they hold numbers.
     ///
     /// # Errors
-    /// Where the metadata contradicts itself.
+    /// Where the metadata contradicts itself, or the group has more values than the file can hold.
     pub fn group(&self, group: usize, wanted: &[(usize, bool)]) -> Result<Group, Fault> {
         let metadata = self.metadata.row_group(group);
         let rows = self.rows_of(group);
+        let values = rows.saturating_mul(wanted.len() as u64);
+        if values > self.source.len().saturating_mul(VALUES_PER_OCTET) {
+            return Err(Fault::Repeated);
+        }
         let schema = self.metadata.file_metadata().schema_descr();
-        let budget = Budget::default();
+        let budget = Budget::new(self.work.clone());
         let column = |(place, as_text): &(usize, bool)| {
             let chunk = metadata.column(*place);
             Column::open(&self.source, &schema.column(*place), chunk, rows, *as_text, &budget)

@@ -6,7 +6,7 @@ use std::{
     io::Read,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -32,9 +32,46 @@ const ZSTD_WINDOW: u32 = 23;
 /// What a value of a dictionary costs, beside its octets.
 const VALUE: usize = 8;
 
-/// Octets of pages in memory.
-#[derive(Clone, Debug, Default)]
-pub struct Budget(Arc<AtomicUsize>);
+/// Octets that pages and values of a file may still be, decompressed, written out and repeated: a few octets of it may ask for as much
+/// of each many times over, as pages that several columns share, or a long text that every row has.
+#[derive(Clone, Debug)]
+pub struct Work(Arc<AtomicU64>);
+
+impl Work {
+    /// So many.
+    pub fn of(octets: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(octets)))
+    }
+
+    fn left(&self) -> usize {
+        usize::try_from(self.0.load(Relaxed)).unwrap_or(usize::MAX)
+    }
+
+    /// Takes so many.
+    ///
+    /// # Errors
+    /// There are fewer.
+    pub fn take(&self, octets: u64) -> Result<(), Fault> {
+        let left = self.0.load(Relaxed).checked_sub(octets).ok_or(Fault::Repeated)?;
+        self.0.store(left, Relaxed);
+        Ok(())
+    }
+}
+
+/// Octets of pages in memory, and those that may still come.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    held: Arc<AtomicUsize>,
+    /// Of the whole file.
+    pub work: Work,
+}
+
+impl Budget {
+    /// Nothing is in memory yet.
+    pub fn new(work: Work) -> Self {
+        Self { held: Arc::default(), work }
+    }
+}
 
 /// A page as it is to be read.
 #[derive(Debug)]
@@ -190,8 +227,10 @@ impl Pages {
             | Encoding::DELTA_LENGTH_BYTE_ARRAY
             | Encoding::DELTA_BYTE_ARRAY => {
                 let mut plain = Vec::new();
-                delta::write_out(self.physical, encoding, &values, rows, &mut plain)
+                let most = self.budget.work.left().min(MOST_PAGE);
+                delta::write_out(self.physical, encoding, &values, rows, most, &mut plain)
                     .ok_or_else(|| malformed("a page of differences that do not add up"))?;
+                self.budget.work.take(plain.len() as u64)?;
                 values = plain.into();
             }
             other => return Err(malformed(&format!("the encoding {other}, which is not read"))),
@@ -204,8 +243,8 @@ impl Pages {
     /// Accounts for what takes the place of what was held before.
     fn hold(&mut self, place: usize, octets: usize) -> Result<(), Fault> {
         let before = std::mem::replace(&mut self.held[place], octets);
-        self.budget.0.fetch_sub(before, Relaxed);
-        if self.budget.0.fetch_add(octets, Relaxed) + octets > MOST_HELD {
+        self.budget.held.fetch_sub(before, Relaxed);
+        if self.budget.held.fetch_add(octets, Relaxed) + octets > MOST_HELD {
             return Err(Fault::Held);
         }
         Ok(())
@@ -214,7 +253,7 @@ impl Pages {
     /// A page without its compression.
     fn decompressed(&mut self, page: &Bytes) -> Result<Bytes, Fault> {
         let mut plain = Vec::new();
-        let most = self.room.min(MOST_PAGE);
+        let most = self.room.min(MOST_PAGE).min(self.budget.work.left());
         match self.codec {
             _ if page.is_empty() => {}
             CompressionCodec::SNAPPY => {
@@ -237,13 +276,14 @@ impl Pages {
             _ => return Ok(page.clone()),
         }
         self.room -= plain.len();
+        self.budget.work.take(plain.len() as u64)?;
         Ok(plain.into())
     }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        self.budget.0.fetch_sub(self.held[0] + self.held[1], Relaxed);
+        self.budget.held.fetch_sub(self.held[0] + self.held[1], Relaxed);
     }
 }
 

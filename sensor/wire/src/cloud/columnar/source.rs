@@ -11,7 +11,11 @@ use parquet::{
     file::reader::{ChunkReader, Length},
 };
 
-use super::{fault::Fault, limits::MOST_PAGE};
+use super::{
+    fault::Fault,
+    limits::MOST_PAGE,
+    thrift::{self, Found},
+};
 
 /// Octets that can be read at any place: a file, or what is in memory.
 pub trait Seekable: Send + Sync {
@@ -62,6 +66,30 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Whether the header that begins here can be read in as many steps as it has octets.
+    fn check_header(&self, start: u64) -> Result<()> {
+        let left = self.0.length().saturating_sub(start).min(MOST_HEADER);
+        let mut octets = Vec::new();
+        // Most are short.
+        for most in [256, 4096, MOST_HEADER] {
+            octets.resize(left.min(most) as usize, 0);
+            self.0.read_at(start, &mut octets)?;
+            match thrift::find(&octets) {
+                Found::Whole => return Ok(()),
+                Found::Wrong => {
+                    let what = "the header of a page that cannot be skipped".to_owned();
+                    return Err(Fault::Malformed(what).into());
+                }
+                // The crate finds out where it ends for good.
+                Found::Cut if octets.len() as u64 == left => return Ok(()),
+                Found::Cut => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Length for Source {
     fn len(&self) -> u64 {
         self.0.length()
@@ -73,6 +101,7 @@ impl ChunkReader for Source {
 
     /// What is read so are headers of pages.
     fn get_read(&self, start: u64) -> Result<Header> {
+        self.check_header(start)?;
         let left = self.0.length().saturating_sub(start).min(MOST_HEADER);
         Ok(Header { octets: self.0.clone(), at: start, left, buffer: [0; _], read: 0, filled: 0 })
     }

@@ -358,3 +358,54 @@ proptest! {
         table(octets);
     }
 }
+
+/// A file of `rows` that all have the same text of so many octets as the name of their interface: its octets are few, however many.
+fn repeated(rows: usize, length: usize) -> Vec<u8> {
+    let line = format!(
+        "2 1 eni-{} 10.0.0.1 10.0.0.2 1 22 6 20 4249 1790000000 1790000060 ACCEPT OK\n",
+        "x".repeat(length)
+    );
+    let text = format!("{HEADING}{}", line.repeat(rows));
+    parquet(&text, &Writing { rows: [rows, rows], ..Writing::default() })
+}
+
+#[test]
+fn a_long_text_that_every_row_repeats_costs_no_more_than_the_file_can_hold() {
+    // As many octets as a file of that size may stand for, and more.
+    for (length, is_read) in [(60, true), (100, true), (2_000, false)] {
+        let rows = 20_000;
+        let file = repeated(rows, length);
+        assert!(file.len() < 20_000, "{}", file.len());
+        let (read, ledger, error) = table(file);
+        let expected = (!is_read).then_some(
+            "the Parquet file repeats its values too often: its octets cannot hold so many",
+        );
+        assert_eq!(error.as_deref(), expected, "{length}");
+        assert_eq!(ledger.records, rows as u64, "rows that are not read are accounted for");
+        assert_eq!(read.len() == rows, is_read, "{length}");
+        if !is_read {
+            // It went on as long as it could be true.
+            assert!(!read.is_empty() && read.len() < rows / 2, "{}", read.len());
+        }
+    }
+}
+
+#[test]
+fn what_asks_for_more_steps_than_it_has_octets_is_not_read() {
+    // A member that nobody knows: a list of 2^31 - 1 booleans, which take no octets.
+    const ENDLESS: [u8; 8] = [0x19, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07, 0];
+    let length = (ENDLESS.len() as u32).to_le_bytes();
+    let metadata = [&b"PAR1"[..], &ENDLESS, &length, b"PAR1"].concat();
+    let (_, _, error) = table(metadata);
+    assert_eq!(
+        error.as_deref(),
+        Some("the Parquet file is malformed: metadata that cannot be skipped")
+    );
+    let mut file = repeated(10, 1);
+    file[4..4 + ENDLESS.len()].copy_from_slice(&ENDLESS);
+    let (rows, ledger, error) = table(file);
+    let expected =
+        "the Parquet file has in column `version` the header of a page that cannot be skipped";
+    assert_eq!((rows.len(), error.as_deref()), (0, Some(expected)));
+    assert_eq!((ledger.records, ledger.errors[Reason::Syntax as usize]), (10, 10));
+}

@@ -43,6 +43,7 @@ pub fn read<'e>(entry: &'e Entry<'_>, flows: &mut Flows) -> Result<u32, Fault<'e
     let Some(last) = end.or(start) else {
         return Err((Reason::Time, payload.end.octets()));
     };
+    let last = flows.end_of(last, payload.end.or(&payload.start).octets())?;
     let tos = match payload.service.dscp.get::<u8>("dscp")? {
         None => None,
         Some(code @ 0..64) => Some(code << 2),

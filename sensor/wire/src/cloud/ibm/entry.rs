@@ -71,6 +71,7 @@ impl Entry<'_> {
     pub fn push(&self, common: &Common, flows: &mut Flows) -> Result<(), Fault<'_>> {
         let start = time(&self.start)?;
         let end = time(&self.end)?.ok_or((Reason::Time, self.end.octets()))?;
+        let end = flows.end_of(end, self.end.octets())?;
         let counts = |packets: Number, octets: Number, names: [&'static str; 2]| {
             Ok(Counts { packets: packets.get(names[0])?, octets: octets.get(names[1])? })
         };

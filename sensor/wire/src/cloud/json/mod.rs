@@ -1,6 +1,6 @@
 //! What flow logs in JSON have in common.
 //!
-//! * [`cutter`]: octets in pieces into the octets of records, whatever the records stand in; `block`: where the quotes and
+//! * [`cutter`]: octets in pieces into the octets of records, whatever the records stand in; [`block`]: where the quotes and
 //!   brackets of 64 octets are. `nest`: which brackets are open. `torn`: what somebody cut off.
 //! * [`pull`]: values in place, without a tree. [`values`]: members of records as types that borrow from those octets, and
 //!   `object!`, which declares them.
@@ -12,7 +12,7 @@
 //! broken, half-written or far too long leave the others alone.
 
 pub mod base64;
-mod block;
+pub mod block;
 pub mod counted;
 pub mod cutter;
 pub mod log;

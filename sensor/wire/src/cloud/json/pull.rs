@@ -37,6 +37,18 @@ impl<'j> Reader<'j> {
         self.rest.first().copied().unwrap_or(0)
     }
 
+    /// The next octets, where there are so many, behind the quotation mark of a string; none where no string comes.
+    #[inline(always)]
+    pub fn within<const N: usize>(&mut self) -> Option<&'j [u8; N]> {
+        if self.peek() == b'"' { self.rest[1..].first_chunk() } else { None }
+    }
+
+    /// Passes over the string that comes, of which somebody has found so many octets between its quotation marks.
+    #[inline(always)]
+    pub fn pass(&mut self, octets: usize) {
+        self.rest = self.rest.get(octets + 2..).unwrap_or_default();
+    }
+
     fn fault<T>(&self) -> Read<'j, T> {
         Err(Syntax(self.rest))
     }

@@ -66,6 +66,7 @@ pub fn read<'e>(told: &Told<'e, '_>, flows: &mut Flows) -> Result<Outcome, Fault
     let Some(last) = end.or(start) else {
         return Err((Reason::Time, b"endTime"));
     };
+    let last = flows.end_of(last, if end.is_some() { &b"endTime"[..] } else { b"startTime" })?;
     let Some(protocol) = data.protocol.get("protocol")? else {
         return Err((Reason::Value, b"protocol"));
     };
