@@ -3,8 +3,10 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io::Write as _,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -14,9 +16,12 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "support/packed.rs"]
+mod packed;
 #[path = "../wire/src/cloud/columnar/testing.rs"]
 mod testing;
 
+use packed::gzip;
 use testing::{Writing, parquet};
 
 /// Looks until something is so; two minutes are longer than anything takes.
@@ -164,12 +169,6 @@ fn text(numbers: std::ops::Range<u64>) -> String {
     numbers.map(line).collect()
 }
 
-fn zipped(text: &str) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(text.as_bytes()).expect("memory");
-    out.finish().expect("memory")
-}
-
 /// A sequence of numbers that looks random.
 struct Dice(u64);
 
@@ -216,13 +215,13 @@ fn kill_often(place: &Place, kills: u64, text: impl Fn(u64) -> String) -> u64 {
         let at_work = kill % 2 == 0;
         for object in 0..u64::from(at_work) + dice.below(4) {
             let name = format!("AWSLogs/{}/{kill}-{object}.log.gz", kill % 3);
-            place.put(&name, &zipped(&take(1 + dice.below(400))));
+            place.put(&name, &gzip(&take(1 + dice.below(400))));
         }
         place.append("growing.log", take(dice.below(60)).as_bytes());
         backdate(&place.at("logs/growing.log"));
         if kill % 20 == 7 {
             // Several lots.
-            place.put(&format!("large-{kill}.log.gz"), &zipped(&take(20_000)));
+            place.put(&format!("large-{kill}.log.gz"), &gzip(&take(20_000)));
         }
         if kill % 10 == 3 {
             let rows = HEADING.to_owned() + &take(6000);
@@ -310,7 +309,7 @@ fn objects_are_read_as_they_appear_and_grow_and_the_status_says_so() {
     let place = Place::new("site = 'lab'\ntags = ['cloud']\n");
     let agent = place.start();
     place.wait_until("it is ready", || place.status().0 == Some(0));
-    place.put("a.log.gz", &zipped(&text(0..10)));
+    place.put("a.log.gz", &gzip(&text(0..10)));
     fs::write(place.at("logs/README"), "What lies here?\n").expect("a file");
     place.append("growing.log", text(10..15).as_bytes());
     place.wait_until("two objects are read", || place.lines() == 15);
@@ -377,7 +376,7 @@ fn what_cannot_be_followed_is_told_and_followed_once_it_can_be() {
         code == Some(1) && reason(&status) == "cloud_failing"
     });
     fs::rename(place.at("away"), place.at("logs")).expect("renamed");
-    place.put("a.log.gz", &zipped(&text(0..3)));
+    place.put("a.log.gz", &gzip(&text(0..3)));
     place.wait_until("it is followed", || place.lines() == 3 && place.status().0 == Some(0));
     assert_eq!(agent.stop(), Some(0), "{}", place.said());
     // A state that somebody wrote into keeps it from starting, and says what to do.
@@ -425,4 +424,37 @@ fn a_blob_of_azure_that_grows_is_read_once_per_tuple() {
     assert!(found.values().all(|count| *count == 1), "{found:?}");
     assert_eq!(found.len(), 14);
     assert!((2..16).all(|number| found.contains_key(&number)), "{found:?}");
+}
+
+/// Names that differ only where they are no text, and such that text would break: each is an object of its own, over a kill.
+#[test]
+fn each_file_is_one_object_whatever_octets_its_name_has() {
+    let place = Place::new("");
+    let at = |name: &[u8]| place.at("logs").join(OsStr::from_bytes(name));
+    let names =
+        [&b"a\xff.log"[..], b"a\xfe.log", b"a\n.log", b"a.log", b"a\\xff.log", b"a//ff.log"];
+    fs::create_dir(place.at("logs/a")).expect("a folder");
+    for (number, name) in (1..).zip(names) {
+        fs::write(at(name), line(number)).expect("a file");
+        backdate(&at(name));
+    }
+    // What is passed over writes no line of the log.
+    let forged = at(b"x\nERROR forged: nothing works");
+    fs::write(&forged, "What lies here?\n").expect("a file");
+    backdate(&forged);
+    let agent = place.start();
+    place.wait_until("all are read", || place.lines() >= names.len());
+    place.wait_until("the other is told", || place.status().1["clouds"][0]["foreign"] == 1);
+    let given_up = &place.status().1["clouds"][0]["given_up"][0];
+    assert!(given_up.as_str().is_some_and(|told| told.starts_with("x\\nERROR")), "{given_up}");
+    assert!(!place.said().lines().any(|line| line.starts_with("ERROR")), "{}", place.said());
+    // By now it has looked once more.
+    place.put("later.log", line(7).as_bytes());
+    place.wait_until("the next is read", || place.found().contains_key(&7));
+    drop(agent);
+    let agent = place.start();
+    place.put("last.log", line(8).as_bytes());
+    place.wait_until("the last is read", || place.found().contains_key(&8));
+    assert_eq!(agent.stop(), Some(0), "{}", place.said());
+    assert_eq!(place.found(), (1..=8).map(|number| (number, 1)).collect());
 }

@@ -140,6 +140,7 @@ const TABLE: &[(&str, &str, Use)] = &[
     ("cloud.state", "[[cloud]]\nname = 'a'\nfolder = '/mnt'\nstate = 'FILE'", Written),
     ("hits.url", "[[hits]]\nurl = 'file://FILE'", Written),
     ("log.flows", "[log]\nflows = 'FILE'", Written),
+    ("log.dns", "[log]\ndns = 'FILE'", Written),
     ("intake.state_file", "[intake]\nstate_file = 'FILE'", Written),
     ("ipfix_file.directory", "[ipfix_file]\ndirectory = 'FILE'", Directory),
     ("hits.spool", "[[hits]]\nurl = 'syslog+tcp://h'\nspool = 'FILE'", Directory),
@@ -198,7 +199,8 @@ impl Case {
             false => format!("listen = [{{ url = 'netflow://127.0.0.1:{port}' }}]\n"),
         };
         let config = config.replace("FILE", &file.display().to_string());
-        fs::write(&path, format!("{listen}{config}\n")).expect("written");
+        let config_text = format!("{listen}{config}\n");
+        fs::write(&path, &config_text).expect("written");
         let path = path.to_str().expect("a plain path");
         let (code, checked) = sensor(&["check", "--config", path]);
         assert_eq!(code, Some(64), "{key}, check: {checked}");
@@ -210,7 +212,21 @@ impl Case {
         let faults = document["diagnostics"].as_array().expect("a list");
         assert!(!faults.is_empty(), "{key}");
         for fault in faults {
-            assert_eq!(fault["file"].as_str(), file.to_str(), "{key}: {fault}");
+            let named = fault["file"].as_str().expect("a file");
+            let is_own = Some(named) == file.to_str() || Path::new(named).starts_with(file);
+            // What has no place in the file has that of its key.
+            let is_at_key = named == path
+                && fault["message"]
+                    .as_str()
+                    .is_some_and(|message| message.contains(file.to_str().expect("plain")));
+            assert!(is_own || is_at_key, "{key}: {fault}");
+            let (line, column) = (fault["line"].as_u64(), fault["column"].as_u64());
+            let (Some(line), Some(column)) = (line, column) else { panic!("{key}: {fault}") };
+            if is_at_key {
+                let text = config_text.lines().nth(line as usize - 1).expect("a line");
+                let from = &text[column as usize - 1..];
+                assert!(from.contains(file.to_str().expect("plain")), "{key}: {from}: {fault}");
+            }
         }
         checked
     }
@@ -235,6 +251,30 @@ fn output(arguments: &[&str], said: fn(Output) -> Vec<u8>) -> (Option<i32>, Stri
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("permissions can be set");
+}
+
+#[test]
+fn a_folder_that_is_followed_is_a_directory_or_is_not_there_yet() {
+    let case = Case::new();
+    let file = case.directory.path().join("file");
+    fs::write(&file, "").expect("written");
+    let config = "[[cloud]]\nname = 'a'\nfolder = 'FILE'\nstate = 'OWN.state'";
+    let told = case.told("cloud.folder", config, &file);
+    assert!(
+        told.contains("cannot follow the folder ") && told.contains("Not a directory"),
+        "{told}"
+    );
+    assert!(told.contains("sensor.toml:4:10\n"), "{told}");
+
+    let absent = case.directory.path().join("absent").display().to_string();
+    let own = case.directory.path().join("own").display().to_string();
+    let config = config.replace("FILE", &absent).replace("OWN", &own);
+    let path = case.directory.path().join("sensor.toml");
+    fs::write(&path, config).expect("written");
+    let (code, told) = sensor(&["check", "--config", path.to_str().expect("plain")]);
+    assert_eq!(code, Some(0), "{told}");
+    let expected = format!("warning: there is no folder {absent}: ");
+    assert!(told.contains(&expected) && told.contains("sensor.toml:3:10\n"), "{told}");
 }
 
 #[test]

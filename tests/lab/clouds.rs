@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use sensor_wire::cloud::json::base64;
 use serde_json::{Value, json};
 
 use crate::peers::{Peer, free_port, wait_until};
@@ -139,7 +140,7 @@ impl Cloud {
     /// # Errors
     /// When it cannot be written.
     pub fn put(&self, bucket: &str, key: &str, octets: &[u8]) -> Result<()> {
-        let body = base64(octets);
+        let body = base64::encode(octets);
         self.ask(&json!({ "do": "put", "bucket": bucket, "key": key, "body": body })).map(drop)
     }
 
@@ -148,7 +149,7 @@ impl Cloud {
     /// # Errors
     /// When it cannot be written.
     pub fn blocks(&self, container: &str, blob: &str, blocks: &[&[u8]]) -> Result<()> {
-        let all: Vec<String> = blocks.iter().map(|block| base64(block)).collect();
+        let all: Vec<String> = blocks.iter().map(|block| base64::encode(block)).collect();
         let what = json!({
             "do": "blocks", "account": ACCOUNT, "key": KEY, "container": container, "blob": blob, "all": all,
         });
@@ -163,19 +164,4 @@ impl Cloud {
         let left = self.ask(&json!({ "do": "left", "url": queue }))?;
         Ok(left[0].as_u64().context("a number")? + left[1].as_u64().context("a number")?)
     }
-}
-
-/// RFC 4648, with padding.
-fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(octets.len().div_ceil(3) * 4);
-    for part in octets.chunks(3) {
-        let bits = part.iter().fold(0_u32, |bits, octet| bits << 8 | u32::from(*octet))
-            << (8 * (3 - part.len()));
-        for digit in 0..4 {
-            let at = (bits >> (18 - 6 * digit)) as usize & 63;
-            text.push(if digit > part.len() { '=' } else { char::from(DIGITS[at]) });
-        }
-    }
-    text
 }

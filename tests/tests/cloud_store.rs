@@ -186,6 +186,10 @@ fn a_bucket_is_read_once_over_kills_whatever_its_layout() -> Result<()> {
     // What is not below the prefix is nobody's.
     cloud.put("logs", "elsewhere/2026/01/01/x.log", &log(900))?;
     cloud.put("logs", "sites/x.log", &log(901))?;
+    // Names that cannot be read keep nothing else from being read.
+    for key in ["site/../x.log", "site/./x.log", "site/a//x.log", "site/x\u{1}.log"] {
+        cloud.put("logs", key, &log(902))?;
+    }
     let lab = Lab::new(&s3(&cloud, ""))?;
     let agent = lab.start()?;
     lab.wait_for(8, &agent)?;

@@ -9,9 +9,11 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod diagnostic;
+pub mod dns;
 pub mod engine;
 pub mod enrich;
 pub mod flow;
+pub mod hunt;
 pub mod nql;
 pub mod policy;
 pub mod roles;

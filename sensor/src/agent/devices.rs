@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use sensor_wire::{decoder::Options, template::compile::OutCounters};
+use sensor_wire::{decoder::Options, ipfix::encode::ENTERPRISE, template::compile::OutCounters};
 
 use super::config::Config;
 use crate::intake::admission::DeviceProfile;
@@ -21,6 +21,7 @@ pub fn captured(
         DeviceProfile { out_counters: out_counters.unwrap_or(profile.out_counters), ..profile }
     };
     Options {
+        enterprise: config.hits.ipfix.as_ref().map_or(ENTERPRISE, |hits| hits.enterprise),
         inner_headers: inner_headers || config.intake.inner_headers,
         profile: Box::new(profile),
         ..Options::default()

@@ -4,12 +4,9 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use sensor_common::ledger::{Count, Ledger};
-use sensor_core::{
-    flow::{
-        aggregator::Aggregator,
-        batch::{FlowBatch, Source},
-    },
-    nql::Filter,
+use sensor_core::flow::{
+    aggregator::Aggregator,
+    batch::{FlowBatch, Source},
 };
 
 use super::{
@@ -17,13 +14,13 @@ use super::{
     end::end,
     inspect::Contents,
     mode::Mode,
-    plant::{Plant, top::PrintOptions},
+    plant::{Filters, Plant, top::PrintOptions},
     progress::{self, Progress},
     status::{Cache, Frames},
 };
 use crate::replay::{capture::CaptureReader, meter::Meter, packets};
 
-/// Replays `files` in their order for the flows that fulfil `filter`, and prints on stderr what became of every frame and record. `shown` says
+/// Replays `files` in their order for the flows that fulfil `filters`, and prints on stderr what became of every frame and record. `shown` says
 /// how flows are printed.
 ///
 /// # Errors
@@ -31,12 +28,12 @@ use crate::replay::{capture::CaptureReader, meter::Meter, packets};
 /// not take every record.
 pub fn replay(
     config: &Config,
-    filter: Option<&Filter>,
+    filters: &Filters,
     contents: Contents,
     files: &[impl AsRef<Path>],
     shown: &PrintOptions,
 ) -> anyhow::Result<()> {
-    let plant = Arc::new(Plant::start(config, filter, contents, Mode::Files, shown)?);
+    let plant = Arc::new(Plant::start(config, filters, contents, Mode::Files, shown)?);
     plant.warn_of_silence();
     let meter = Meter::of(files);
     let mut progress = Progress::new(&meter, "packets", progress::is_wanted(config.prints()));

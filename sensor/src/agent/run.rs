@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use sensor_core::{nql::Filter, sync::Unpoisoned as _};
+use sensor_core::sync::Unpoisoned as _;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
@@ -25,7 +25,7 @@ use super::{
     intake::Intake,
     logging,
     mode::Mode,
-    plant::{Plant, top::PrintOptions},
+    plant::{Filters, Plant, top::PrintOptions},
     privilege::{
         self, Privileges,
         capabilities::{self, Role},
@@ -60,7 +60,7 @@ fn has_duties(config: &Config) -> bool {
         || service::is_managed()
 }
 
-/// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filter` are put out; `contents` is
+/// Runs until SIGINT, SIGTERM, SIGQUIT or the end of `duration`. Only flows that fulfil `filters` are put out; `contents` is
 /// what was read of the files that the configuration names. SIGHUP reads the configuration and what it names anew; SIGUSR1 tells the summary so far.
 ///
 /// # Errors
@@ -68,7 +68,7 @@ fn has_duties(config: &Config) -> bool {
 pub fn run(
     object: &[u8],
     config: &Config,
-    filter: Option<&Filter>,
+    filters: &Filters,
     contents: Contents,
     shown: &PrintOptions,
     duration: Option<Duration>,
@@ -86,7 +86,7 @@ pub fn run(
     let pushed = ingest::open(config)?;
     // From here on every thread that starts is in the sandbox; what takes a capability stays with this one.
     let privileges = privilege::reduce(config)?;
-    let start = || Plant::start(config, filter, contents, Mode::Live, shown);
+    let start = || Plant::start(config, filters, contents, Mode::Live, shown);
     let plant = Arc::new(capabilities::born(Role::Files, start)??);
     let mut intake = Intake::start(config, &plant)?;
     let mut capture = prepared.map(|prepared| prepared.start(config, &plant)).transpose()?;

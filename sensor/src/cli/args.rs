@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 use super::{
     content::{CloudArgs, Content},
     exit::Failure,
+    kind::RecordKindArg,
     report::JsonArgs,
     shown::{FormArgs, TopArgs, shown},
 };
@@ -177,6 +178,10 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Destinations", value_name = "QUERY")]
     pub filter: Option<String>,
 
+    /// Print and log only DNS records that match this NQL query of the dns context
+    #[arg(long, help_heading = "Destinations", value_name = "QUERY")]
+    pub dns_filter: Option<String>,
+
     /// List that queries reference as $NAME: a file with one value per line; repeatable
     #[arg(long, help_heading = "Destinations", value_name = "NAME=FILE", value_parser = parse_list,
           action = ArgAction::Append)]
@@ -190,7 +195,8 @@ pub struct FlowArgs {
     #[arg(long, help_heading = "Policies")]
     pub lenient: bool,
 
-    /// What to print on stdout, comma-separated [default: flows; with --policies, hits; with --config, as configured]
+    /// What to print on stdout, comma-separated [default: flows and DNS records; with --policies, hits; with --config, as
+    /// configured]
     #[arg(long, help_heading = "Destinations", value_name = "WHAT", value_delimiter = ',')]
     pub print: Vec<Print>,
 
@@ -205,6 +211,10 @@ pub struct FlowArgs {
     /// Append flows to this file, as JSON lines
     #[arg(long, help_heading = "Destinations", value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub flow_log: Option<PathBuf>,
+
+    /// Append DNS records (query logs of clouds) to this file, as JSON lines
+    #[arg(long, help_heading = "Destinations", value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub dns_log: Option<PathBuf>,
 
     /// Observation domain ID in IPFIX messages [default: 1]
     #[arg(long, help_heading = "Destinations", value_name = "ID")]
@@ -224,6 +234,8 @@ pub struct FlowArgs {
 pub enum Print {
     /// One line per flow: aligned on a terminal, JSON elsewhere
     Flows,
+    /// One line per DNS record: aligned on a terminal, JSON elsewhere
+    Dns,
     /// One line per policy hit: text on a terminal, JSON elsewhere
     Hits,
     /// Nothing
@@ -233,6 +245,10 @@ pub enum Print {
 /// Arguments of `fields`.
 #[derive(Args, Debug)]
 pub struct FieldsArgs {
+    /// Kind of records
+    #[arg(long, value_enum, default_value_t = RecordKindArg::Flow, value_name = "KIND")]
+    pub context: RecordKindArg,
+
     /// For people or programs.
     #[command(flatten)]
     pub json: JsonArgs,
@@ -313,6 +329,7 @@ impl FlowArgs {
     pub fn has_outputs(&self) -> bool {
         let sinks =
             !self.collector.is_empty() || self.ipfix_file.is_some() || self.flow_log.is_some();
+        let sinks = sinks || self.dns_log.is_some();
         sinks || !self.print.is_empty()
     }
 
@@ -329,6 +346,13 @@ impl FlowArgs {
             true if by_default => Some(self.policies.is_empty()),
             true => asked.then_some(true),
         };
+        let asked = self.dns_filter.is_some() || self.form.format().is_some();
+        let print_dns = match self.print.is_empty() {
+            false => Some(prints(Print::Dns)),
+            true if self.top.top.is_some() => Some(false),
+            true if by_default => Some(self.policies.is_empty()),
+            true => asked.then_some(true),
+        };
         Overrides {
             active_timeout: self.active_timeout,
             idle_timeout: self.idle_timeout,
@@ -340,6 +364,8 @@ impl FlowArgs {
             print_flows,
             print_hits: prints(Print::Hits) || by_default && !self.policies.is_empty(),
             flow_log: self.flow_log.clone(),
+            print_dns,
+            dns_log: self.dns_log.clone(),
             lists: self.list.clone(),
             verbose: self.verbose,
             ..Overrides::default()
@@ -385,7 +411,7 @@ mod tests {
         let run = run(
             "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
              --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
-             --duration 10s --ingress tc --ingress eth1=xdp --generic-xdp --observation-domain 7 --flow-log flows.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
+             --duration 10s --ingress tc --ingress eth1=xdp --generic-xdp --observation-domain 7 --flow-log flows.json --dns-log dns.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
              --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
              --forward udp://c:2055 --keep-source --log-format json",
         );
@@ -412,6 +438,8 @@ mod tests {
                 print_flows: Some(false),
                 print_hits: false,
                 flow_log: Some(PathBuf::from("flows.json")),
+                print_dns: Some(false),
+                dns_log: Some(PathBuf::from("dns.json")),
                 lists: [("a", "b"), ("c", "d")]
                     .map(|(name, file)| (name.to_owned(), PathBuf::from(file)))
                     .into(),
@@ -438,5 +466,26 @@ mod tests {
             assert_eq!(of("--config f --print none"), Some(false), "{asked}");
         }
         assert_eq!(run("--top 3").overrides().print_flows, Some(false));
+    }
+
+    #[test]
+    fn dns_records_are_printed_where_flows_are_unless_somebody_chooses() {
+        let of = |arguments: &str| {
+            let overrides = run(arguments).overrides();
+            (overrides.print_flows, overrides.print_dns)
+        };
+        for (arguments, flows, dns) in [
+            ("", Some(true), Some(true)),
+            ("--policies stock", Some(false), Some(false)),
+            ("--config f", None, None),
+            ("--print dns", Some(false), Some(true)),
+            ("--print flows", Some(true), Some(false)),
+            ("--print flows,dns", Some(true), Some(true)),
+            ("--config f --dns-filter rcode==nxdomain", None, Some(true)),
+            ("--config f --filter srcport<1024", Some(true), None),
+            ("--top 3", Some(false), Some(false)),
+        ] {
+            assert_eq!(of(arguments), (flows, dns), "{arguments}");
+        }
     }
 }

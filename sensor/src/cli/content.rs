@@ -21,7 +21,7 @@ pub enum Content {
     Traffic,
     /// Datagrams of devices, or IPFIX messages
     Exports,
-    /// Flow logs of clouds, each file in the format that its first octets tell
+    /// Flow logs of clouds and logs of their DNS resolvers, each file in the format that its first octets tell
     Cloud,
     /// VPC and transit gateway flow logs of AWS as text, JSON or Parquet
     Aws,
@@ -33,6 +33,12 @@ pub enum Content {
     Gcp,
     /// VCN flow logs of Oracle Cloud, as Logging exports them
     Oci,
+    /// Query logs of Route 53 Resolver of AWS
+    Route53,
+    /// Query logs of Cloud DNS of Google Cloud, as Cloud Logging exports them
+    GcpDns,
+    /// Query logs of DNS security policies of Azure
+    AzureDns,
 }
 
 impl Content {
@@ -46,6 +52,9 @@ impl Content {
             Self::Ibm => Some(Some(Format::Ibm)),
             Self::Gcp => Some(Some(Format::Gcp)),
             Self::Oci => Some(Some(Format::Oci)),
+            Self::Route53 => Some(Some(Format::Route53)),
+            Self::GcpDns => Some(Some(Format::GcpDns)),
+            Self::AzureDns => Some(Some(Format::AzureDns)),
         }
     }
 }

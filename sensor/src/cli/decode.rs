@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use sensor_core::diagnostic::Findings;
+use sensor_core::{diagnostic::Findings, nql::lists::Lists};
 
 use super::{
     args::OutCounters,
     content::{CloudArgs, Content},
     exit::Failure,
+    nql,
     report::{Body, JsonArgs, Outcome, report},
     shown::{Form, FormArgs, TopArgs, no_flows, shown},
 };
@@ -36,6 +37,7 @@ Examples:
   sensor decode --config sensor.toml exports.pcap   with the [[device]] settings of the routers
   sensor decode --top 10 --by srcip exports.pcap    top senders
   sensor decode --ledger AWSLogs/                   account of every record of cloud flow logs
+  sensor decode --dns-filter 'rcode == nxdomain' vpcdnsquerylogs/   queries for names that are not there
   tcpdump -w - -U udp port 2055 | sensor decode -";
 
 /// Arguments of `decode`.
@@ -78,6 +80,10 @@ pub struct DecodeArgs {
     /// Groups in place of flows.
     #[command(flatten)]
     pub top: TopArgs,
+
+    /// Show only DNS records that match this NQL query of the dns context
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["raw", "compare", "options"])]
+    pub dns_filter: Option<String>,
 
     /// Meaning of OUT counters in records that also have IN counters; overrides `[[device]]` [default: same]
     #[arg(long, help_heading = "Input", value_name = "WHAT")]
@@ -139,7 +145,10 @@ pub fn decode(args: &DecodeArgs) -> anyhow::Result<()> {
             let fault = "--options, --inner-headers and --out-counters apply to exports of routers";
             return Err(Failure::usage(fault).into());
         }
-        let show = cloud::decode::Show { flows, ledger: args.ledger };
+        let lists = Lists::default();
+        let dns_filter = args.dns_filter.as_deref();
+        let dns_filter = dns_filter.map(|query| nql::dns_filter(query, &lists)).transpose()?;
+        let show = cloud::decode::Show { flows, dns_filter, ledger: args.ledger };
         return cloud::decode::decode(&args.files, show, input);
     }
     let show = Show { flows, options: args.options, ledger: args.ledger };

@@ -1,8 +1,8 @@
-//! `sensor fields`: the field table.
+//! `sensor fields`: the fields of one kind of record.
 
 use sensor_core::{
     diagnostic::{Findings, Theme},
-    flow::fields::{FIELDS, Kind, Origin},
+    flow::fields::{Kind, Origin, RecordKind},
 };
 use serde::Serialize;
 
@@ -32,11 +32,11 @@ struct Row {
 
 /// Prints the field table to stdout.
 pub fn fields(arguments: &FieldsArgs) -> anyhow::Result<()> {
-    report(arguments.json, Ok(Outcome::well(table(), Findings::default())))
+    report(arguments.json, Ok(Outcome::well(table(arguments.context.into()), Findings::default())))
 }
 
-fn table() -> Table {
-    let rows = FIELDS.iter().map(|field| Row {
+fn table(context: RecordKind) -> Table {
+    let rows = context.fields().iter().map(|field| Row {
         name: field.name,
         r#type: field.kind.name(),
         bits: match field.kind {

@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod exit;
 pub mod fields;
 pub mod hits;
+pub mod kind;
 pub mod labels;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the pages")]
 pub mod manual;

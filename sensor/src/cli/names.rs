@@ -6,6 +6,7 @@
 use sensor_core::{
     diagnostic::nearest,
     flow::fields::{self, FIELDS, Field, RecordKind},
+    hunt::{GroupBy, GroupByError},
     nql::synonyms,
 };
 
@@ -31,6 +32,29 @@ pub fn field(name: &str) -> Result<&'static Field, String> {
         None => format!("flows have no field `{name}`; `sensor fields` lists them"),
     };
     Err(meant(name).unwrap_or_else(help))
+}
+
+/// What flows are grouped by: a field, a prefix of an address (`srcip/24`), or the labels of one end (`label.src.role`).
+///
+/// # Errors
+/// What to write in its place.
+pub fn group_by(name: &str) -> Result<GroupBy, String> {
+    GroupBy::named(&name.to_ascii_lowercase()).map_err(|error| match error {
+        GroupByError::Unknown => field(name).err().unwrap_or_else(|| error.to_string()),
+        _ => format!("`{name}`: {error}"),
+    })
+}
+
+/// The field called `name`, for a column: of flows, or of DNS records alone.
+///
+/// # Errors
+/// What to write in its place.
+pub fn column(name: &str) -> Result<&'static Field, String> {
+    let of_dns = RecordKind::Dns.find(&name.to_ascii_lowercase());
+    match (field(name), of_dns) {
+        (Err(_), Some(field)) => Ok(field),
+        (found, _) => found,
+    }
 }
 
 /// What the name that other tools or IANA have for a field is called here.

@@ -65,17 +65,16 @@ fn run(
     contents: Contents,
     shown: &PrintOptions,
 ) -> anyhow::Result<()> {
-    let query = args.flows.filter.as_deref();
-    let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
-    let (filter, files) = (filter.as_ref(), &args.files);
+    let filters = nql::filters(&args.flows, &contents.lists)?;
+    let (filters, files) = (&filters, &args.files);
     if let Some(input) = args.cloud.input(args.content, files, &config.context)? {
-        return cloud::replay::replay(config, filter, contents, files, shown, input);
+        return cloud::replay::replay(config, filters, contents, files, shown, input);
     }
     if args.content == Some(Content::Exports) {
         let options = exports::options(config, false, args.out_counters.map(Into::into));
-        return exports::replay::replay(config, filter, contents, files, shown, options);
+        return exports::replay::replay(config, filters, contents, files, shown, options);
     }
-    agent::replay(config, filter, contents, files, shown)
+    agent::replay(config, filters, contents, files, shown)
 }
 
 /// Replays, and tells why the policies that were named do or do not fire.

@@ -29,7 +29,6 @@ pub fn run(args: &RunArgs, object: &[u8]) -> anyhow::Result<()> {
         }
     }
     let contents = inspect::read(&config, Mode::Live, config.policies.lenient)?;
-    let query = args.flows.filter.as_deref();
-    let filter = query.map(|query| nql::flow_filter(query, &contents.lists)).transpose()?;
-    agent::run(object, &config, filter.as_ref(), contents, &shown, args.duration)
+    let filters = nql::filters(&args.flows, &contents.lists)?;
+    agent::run(object, &config, &filters, contents, &shown, args.duration)
 }

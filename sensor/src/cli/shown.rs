@@ -1,9 +1,9 @@
 //! The flags that say how flows are shown: the form of each, or only their largest groups.
 
 use clap::{Args, ValueEnum};
-use sensor_core::flow::{
-    fields::Field,
-    top::{MOST_FIELDS, Metric},
+use sensor_core::{
+    flow::fields::Field,
+    hunt::{GroupBy, MOST_FIELDS, Metric},
 };
 
 use crate::{
@@ -16,12 +16,12 @@ use crate::{
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Destinations")]
 pub struct FormArgs {
-    /// Output format of flows [default: text on a terminal, JSON elsewhere]
+    /// Output format of flows and DNS records [default: text on a terminal, JSON elsewhere]
     #[arg(long, value_name = "FORM")]
     pub format: Option<Form>,
 
-    /// Columns of CSV, by the names of `sensor fields` [default: all fields, and labels]
-    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::field)]
+    /// Columns of CSV, by the names of `sensor fields` and `sensor fields --context dns` [default: all fields, and labels]
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::column)]
     pub columns: Vec<&'static Field>,
 }
 
@@ -56,10 +56,10 @@ pub struct TopArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     pub top: Option<usize>,
 
-    /// Fields to group by, up to 7
-    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::field, requires = "top",
+    /// Fields to group by, up to 7; also prefixes (`srcip/24`, `srcip/24/64` for IPv4/IPv6) and labels (`label.src.role`)
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::group_by, requires = "top",
           default_value = "srcip,dstip")]
-    pub by: Vec<&'static Field>,
+    pub by: Vec<GroupBy>,
 
     /// Metric to sort groups by
     #[arg(long, value_name = "METRIC", value_parser = metric, requires = "top", default_value = "octets")]
@@ -69,7 +69,7 @@ pub struct TopArgs {
 impl TopArgs {
     fn options(&self) -> anyhow::Result<Option<TopOptions>> {
         let Some(count) = self.top else { return Ok(None) };
-        each_once("--by", &self.by)?;
+        each_once("--by", &self.by, |by| by.subject.name())?;
         if self.by.len() > MOST_FIELDS {
             let count = self.by.len();
             let fault = format!("--by names {count} fields; groups have {MOST_FIELDS} at most");
@@ -84,7 +84,7 @@ impl TopArgs {
 /// # Errors
 /// Where groups are asked for by too many fields, a field is named twice, or columns are chosen of what has none.
 pub fn shown(form: &FormArgs, top: &TopArgs) -> anyhow::Result<PrintOptions> {
-    each_once("--columns", &form.columns)?;
+    each_once("--columns", &form.columns, |field| field.name.to_owned())?;
     if !form.columns.is_empty() {
         if top.top.is_some() {
             let fault = "--columns selects the columns of flows; with --top, use --by";
@@ -137,12 +137,13 @@ fn metric(name: &str) -> Result<Metric, String> {
 }
 
 /// A name that stands there twice would be two columns or keys of one name.
-fn each_once(flag: &str, fields: &[&'static Field]) -> anyhow::Result<()> {
-    let twice = fields.iter().enumerate().find(|(place, field)| fields[..*place].contains(field));
-    match twice {
-        Some((_, field)) => {
-            Err(Failure::usage(format!("{flag} names `{}` twice", field.name)).into())
-        }
+fn each_once<T: PartialEq>(
+    flag: &str,
+    named: &[T],
+    name: impl Fn(&T) -> String,
+) -> anyhow::Result<()> {
+    match named.iter().enumerate().find(|(place, one)| named[..*place].contains(one)) {
+        Some((_, one)) => Err(Failure::usage(format!("{flag} names `{}` twice", name(one))).into()),
         None => Ok(()),
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use sensor_core::{
+    dns::DnsBatch,
     flow::{
         batch::FlowBatch,
         totals::{Amount, Totals},
@@ -35,6 +36,14 @@ impl Load for FlowBatch {
 
     fn amount(&self) -> Totals {
         Totals::of(self)
+    }
+}
+
+impl Load for DnsBatch {
+    type Amount = u64;
+
+    fn amount(&self) -> u64 {
+        self.len() as u64
     }
 }
 

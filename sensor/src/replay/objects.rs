@@ -1,4 +1,4 @@
-//! Objects of cloud flow logs: files, folders full of them, and standard input, through their compression.
+//! Objects of cloud logs: files, folders full of them, and standard input, through their compression.
 
 use std::{
     io::{self, Read},
@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use sensor_core::flow::batch::FlowBatch;
+use sensor_core::{dns::DnsBatch, flow::batch::FlowBatch};
 use sensor_wire::cloud::{
     decoder::{Decoder, Hints, Table, is_table},
     double::Reporting,
@@ -63,6 +63,25 @@ pub fn format(path: &Path) -> Option<Format> {
     Format::detect(&begin)
 }
 
+/// What objects tell.
+#[expect(clippy::large_enum_variant, reason = "handed on one at a time, and not kept")]
+pub enum Batch {
+    /// Flows.
+    Flows(FlowBatch),
+    /// DNS records.
+    Dns(DnsBatch),
+}
+
+impl Batch {
+    /// Records in it.
+    pub fn records(&self) -> usize {
+        match self {
+            Self::Flows(batch) => batch.len(),
+            Self::Dns(batch) => batch.len(),
+        }
+    }
+}
+
 /// Reads objects, one after the other.
 pub struct Objects {
     format: Option<Format>,
@@ -82,7 +101,7 @@ impl Objects {
         Self { format, hints, reporting, flows: Vec::new(), count: 0, skipped: Vec::new() }
     }
 
-    /// Reads an object; `each` gets its flows, and may end it.
+    /// Reads an object; `each` gets its records, and may end it.
     ///
     /// # Errors
     /// Where it cannot be read to its end; what was read is decoded all the same. What nobody named, but lies in a folder,
@@ -91,7 +110,7 @@ impl Objects {
         &mut self,
         object: &Found,
         meter: &Meter,
-        each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
+        each: &mut impl FnMut(Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ObjectError> {
         match self.read_to_end(object, meter, each) {
             Err(ObjectError::Read(_, error)) if object.of_folder => {
@@ -110,7 +129,7 @@ impl Objects {
         &mut self,
         object: &Found,
         meter: &Meter,
-        each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
+        each: &mut impl FnMut(Batch) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ObjectError> {
         let path = &object.path;
         let shown = path.display().to_string();
@@ -177,7 +196,7 @@ impl Objects {
 fn read_table(
     mut table: Table,
     flows: &mut Flows,
-    each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
+    each: &mut impl FnMut(Batch) -> ControlFlow<()>,
     failed: impl Fn(io::Error) -> ObjectError,
 ) -> Result<ControlFlow<()>, ObjectError> {
     loop {
@@ -193,14 +212,16 @@ fn read_table(
 fn hand_on(
     flows: &mut Flows,
     all: bool,
-    each: &mut impl FnMut(FlowBatch) -> ControlFlow<()>,
+    each: &mut impl FnMut(Batch) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let mut ended = ControlFlow::Continue(());
-    flows.take(all, |batch| {
+    let mut hand = |batch| {
         if ended.is_continue() {
             ended = each(batch);
         }
-    });
+    };
+    flows.take(all, |batch| hand(Batch::Flows(batch)));
+    flows.take_dns(all, |batch| hand(Batch::Dns(batch)));
     ended
 }
 
@@ -236,7 +257,7 @@ mod tests {
         let (mut rows, mut results) = (0, Vec::new());
         for found in list(paths).expect("folders are readable").files {
             let result = objects.read(&found, &Meter::default(), &mut |batch| {
-                rows += batch.len();
+                rows += batch.records();
                 ControlFlow::Continue(())
             });
             results.push(result.map(drop).map_err(|error| error.to_string()));
@@ -317,7 +338,7 @@ mod tests {
         let mut rows = 0;
         for found in list(&[folder.path()]).expect("readable").files {
             let read = objects.read(&found, &Meter::default(), &mut |batch| {
-                rows += batch.len();
+                rows += batch.records();
                 ControlFlow::Continue(())
             });
             assert!(matches!(read, Ok(ControlFlow::Continue(()))), "{read:?}");

@@ -9,7 +9,7 @@ fn bad_usage_exits_64() {
         (&["fly"], "unrecognized subcommand 'fly'"),
         (&["run", "--colector", "udp://a"], "a similar argument exists: '--collector'"),
         (&["run", "--interval", "soon"], "invalid value 'soon' for '--interval <TIME>'"),
-        (&["run", "--print", "everything"], "[possible values: flows, hits, none]"),
+        (&["run", "--print", "everything"], "[possible values: flows, dns, hits, none]"),
         (&["replay"], "<FILE>..."),
         (&["check"], "--config <F>"),
     ] {

@@ -1,5 +1,12 @@
 //! Flow logs that are pushed to a running agent, by HTTPS over loopback: needs no root.
 
+mod dns;
+mod issuer;
+mod oidc;
+#[path = "../support/packed.rs"]
+mod packed;
+mod pressure;
+mod senders;
 mod site;
 
 use std::{
@@ -11,14 +18,18 @@ use std::{
     time::Duration,
 };
 
+use sensor_wire::cloud::json::base64::encode;
 use serde_json::{Value, json};
 
-use self::site::{Site, base64, line, zipped};
+use self::{
+    packed::gzip,
+    site::{Site, line},
+};
 
 const ID: &str = "ed1d787c-b9e2-4631-92dc-8e7c9d26d804";
 
 fn firehose(id: &str, records: &[&[u8]], timestamp: u64) -> Vec<u8> {
-    let records: Vec<_> = records.iter().map(|data| json!({"data": base64(data)})).collect();
+    let records: Vec<_> = records.iter().map(|data| json!({"data": encode(data)})).collect();
     json!({"requestId": id, "timestamp": timestamp, "records": records}).to_string().into_bytes()
 }
 
@@ -46,8 +57,8 @@ fn firehose_delivers_each_record_once_over_retries_and_kills() {
     assert_eq!(site.ports(), [1, 2, 3]);
     // Another attempt differs in its time; gzip is looked through.
     let again = firehose(ID, &records, 1_578_090_961_599);
-    let gzip = format!("{}Content-Encoding: gzip\r\n", headers(ID, "s3cret"));
-    assert_eq!(site.post("aws", &gzip, &zipped(&again)).0, 200);
+    let encoded = format!("{}Content-Encoding: gzip\r\n", headers(ID, "s3cret"));
+    assert_eq!(site.post("aws", &encoded, &gzip(&again)).0, 200);
     assert_eq!(site.ports(), [1, 2, 3]);
     // Envelopes of CloudWatch, in gzip, as a subscription filter sends them.
     let envelope = json!({
@@ -56,7 +67,7 @@ fn firehose_delivers_each_record_once_over_retries_and_kills() {
         "logEvents": [{"id": "1", "timestamp": 1_418_530_010_000_u64, "message": line(4).trim_end()},
                       {"id": "2", "timestamp": 1_418_530_010_000_u64, "message": line(5).trim_end()}]
     });
-    let envelope = zipped(envelope.to_string().as_bytes());
+    let envelope = gzip(envelope.to_string().as_bytes());
     let other = "00000000-0000-0000-0000-000000000002";
     let body = firehose(other, &[&envelope], 1);
     assert_eq!(site.post("aws", &headers(other, "s3cret"), &body).0, 200);
@@ -134,10 +145,10 @@ fn strangers_and_what_is_wrong_are_refused_and_counted() {
     assert_eq!(site.post("other", &headers(ID, "s3cret"), &fine).0, 404);
     let key = "X-Amz-Firehose-Access-Key: s3cret\r\n";
     assert_eq!(site.post("aws", key, &fine).0, 400, "no number");
-    let bomb = firehose(ID, &[&zipped(&vec![0; 2 << 20])], 1);
+    let bomb = firehose(ID, &[&gzip(&vec![0; 2 << 20])], 1);
     assert_eq!(site.post("aws", &headers(ID, "s3cret"), &bomb).0, 413);
-    let gzip = format!("{}Content-Encoding: gzip\r\n", headers(ID, "s3cret"));
-    assert_eq!(site.post("aws", &gzip, &zipped(&vec![b' '; 2 << 20])).0, 413);
+    let encoded = format!("{}Content-Encoding: gzip\r\n", headers(ID, "s3cret"));
+    assert_eq!(site.post("aws", &encoded, &gzip(&vec![b' '; 2 << 20])).0, 413);
     let deep = [b"{\"x\":".as_slice(), &b"[".repeat(100_000)].concat();
     assert_eq!(site.post("aws", &headers(ID, "s3cret"), &deep).0, 400);
     let huge = format!("{}X-Filler: {}\r\n", headers(ID, "s3cret"), "x".repeat(20_000));
@@ -184,7 +195,7 @@ fn pubsub_event_grid_and_bodies() {
         }
     });
     let message = json!({
-        "message": {"data": base64(entry.to_string().as_bytes()), "messageId": "2070443601311540",
+        "message": {"data": encode(entry.to_string().as_bytes()), "messageId": "2070443601311540",
                     "publishTime": "2021-02-26T19:13:55.749Z"},
         "subscription": "projects/p/subscriptions/s"
     });
@@ -209,9 +220,9 @@ fn pubsub_event_grid_and_bodies() {
     let bearer = "Authorization: Bearer s3cret\r\n";
     let lines = [line(21), line(22)].concat();
     assert_eq!(site.post("bridge", bearer, lines.as_bytes()).0, 204);
-    let gzip = format!("{bearer}Content-Encoding: gzip\r\n");
-    assert_eq!(site.post("bridge", &gzip, &zipped(line(23).as_bytes())).0, 204);
-    assert_eq!(site.post("bridge", bearer, &zipped(line(24).as_bytes())).0, 204);
+    let encoded = format!("{bearer}Content-Encoding: gzip\r\n");
+    assert_eq!(site.post("bridge", &encoded, &gzip(line(23).as_bytes())).0, 204);
+    assert_eq!(site.post("bridge", bearer, &gzip(line(24).as_bytes())).0, 204);
     assert_eq!(site.ports(), [11, 21, 22, 23, 24]);
     assert_eq!(site.post("bridge?access_token=s3cret", "", lines.as_bytes()).0, 401);
     // However many requests there are, it is one log with one time line.

@@ -1,6 +1,7 @@
 //! An agent of its own for each test, with a certificate, and a client that trusts it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -24,26 +25,6 @@ pub fn line(port: u16) -> String {
     )
 }
 
-pub fn zipped(octets: &[u8]) -> Vec<u8> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(octets).expect("memory");
-    out.finish().expect("memory")
-}
-
-pub fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in octets.chunks(3) {
-        let bits =
-            (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
-        for at in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at > group.len() { '=' } else { digit.into() });
-        }
-    }
-    text
-}
-
 /// An agent; killed when dropped.
 pub struct Site {
     child: Option<Child>,
@@ -61,14 +42,20 @@ pub struct Client {
 impl Site {
     /// Starts an agent with these `clouds`; the token is `s3cret`.
     pub fn start(clouds: &str) -> Self {
+        let mut site = Self::prepare(clouds);
+        site.run();
+        site
+    }
+
+    /// Everything but the start.
+    pub fn prepare(clouds: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let port = free.expect("a port").port();
         let tls = certificate(&directory);
-        let mut site = Self { child: None, directory, client: Client { port, tls } };
+        let site = Self { child: None, directory, client: Client { port, tls } };
         fs::write(site.path("token"), "s3cret\n").expect("a file");
         site.configure(clouds);
-        site.run();
         site
     }
 
@@ -96,7 +83,7 @@ impl Site {
             })
             .collect();
         let text = format!(
-            "[control]\nsocket = 'control.sock'\n[log]\nflows = 'flows.json'\n\
+            "[control]\nsocket = 'control.sock'\n[log]\nflows = 'flows.json'\ndns = 'dns.json'\n\
              [ingest]\nlisten = '127.0.0.1:{}'\ncertificate = 'own.pem'\nkey = 'own.key'\nmax_body = '1MiB'\n{}",
             self.client.port,
             named.concat()
@@ -116,12 +103,16 @@ impl Site {
             .stderr(stderr)
             .spawn();
         self.child = Some(child.expect("the binary runs"));
+        let mut waiting = self.names();
         for _ in 0..LOOKS {
             let child = self.child.as_mut().expect("it was started");
             let ended = child.try_wait().expect("its state");
             assert!(ended.is_none(), "it has ended: {}", self.said());
             let clouds = self.ask("status", &["--json"]);
-            if clouds.0 == Some(0) && self.is_open() {
+            if clouds.0 == Some(0) {
+                self.wait_for(&mut waiting);
+            }
+            if waiting.is_empty() {
                 return;
             }
             thread::sleep(PAUSE);
@@ -129,12 +120,17 @@ impl Site {
         panic!("waited in vain: {}", self.said());
     }
 
-    /// Whether its sources take requests: before, they say that they are starting.
-    fn is_open(&self) -> bool {
+    /// Of the sources that wait, those that take no requests stay: they say that they are starting. Each that takes them has
+    /// refused one then, for its method.
+    fn wait_for(&self, waiting: &mut Vec<String>) {
+        waiting.retain(|name| self.send("GET", name, "", b"").0 != 405);
+    }
+
+    /// The names of all its sources.
+    fn names(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("sensor.toml")).expect("it was written");
         let names = text.split("name = '").skip(1).filter_map(|rest| rest.split('\'').next());
-        let mut names = names.map(str::to_owned);
-        names.all(|name| self.send("GET", &name, "", b"").0 == 405)
+        names.map(str::to_owned).collect()
     }
 
     pub fn kill(&mut self) {
@@ -152,8 +148,12 @@ impl Site {
     pub fn reload(&self) -> (Option<i32>, String) {
         let told = self.ask("reload", &[]);
         // Sources that are new have begun.
+        let mut waiting = self.names();
         for _ in 0..LOOKS {
-            if told.0 != Some(0) || self.is_open() {
+            if told.0 == Some(0) {
+                self.wait_for(&mut waiting);
+            }
+            if told.0 != Some(0) || waiting.is_empty() {
                 break;
             }
             thread::sleep(PAUSE);
@@ -177,6 +177,42 @@ impl Site {
         serde_json::from_str(&self.ask("status", &["--json"]).1).expect("JSON")
     }
 
+    /// Requests that were refused, by reason, without those by which the site looks whether its sources have begun.
+    pub fn refused(&self) -> BTreeMap<String, u64> {
+        let document = self.document();
+        let rows = document["ingest"]["refused"].as_array().expect("a list").iter();
+        let row =
+            |row: &Value| Some((row["reason"].as_str()?.to_owned(), row["requests"].as_u64()?));
+        let rows = rows.map(|given| row(given).expect("a reason and a number"));
+        rows.filter(|(reason, _)| reason != "method").collect()
+    }
+
+    /// The only log of the source has so many records, and each of them became a flow record.
+    #[track_caller]
+    pub fn assert_ledger(&self, name: &str, records: u64) {
+        let document = self.document();
+        let mut clouds = document["clouds"].as_array().expect("a list").iter();
+        let logs = &clouds.find(|cloud| cloud["name"] == name).expect("it is followed")["logs"];
+        let log = &logs["top"][0];
+        let found =
+            ["records", "flow_records", "errors", "duplicates"].map(|key| log[key].as_u64());
+        assert_eq!(
+            (logs["count"].as_u64(), found),
+            (Some(1), [Some(records), Some(records), Some(0), Some(0)]),
+            "{logs}"
+        );
+    }
+
+    pub fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        for _ in 0..LOOKS {
+            if is_so() {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+        panic!("waited in vain: {what}; {}", self.said());
+    }
+
     pub fn said(&self) -> String {
         fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
@@ -192,6 +228,14 @@ impl Site {
         let flow = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
         let ports = text.lines().map(|line| flow(line)["dstport"].as_u64().expect("a port"));
         ports.collect()
+    }
+
+    /// Names that were asked for in the DNS records put out.
+    pub fn queries(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("dns.json")).unwrap_or_default();
+        let query = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
+        let names = text.lines().map(|line| query(line)["query.name"].as_str().map(str::to_owned));
+        names.map(|name| name.expect("a name")).collect()
     }
 
     pub fn post(&self, target: &str, headers: &str, body: &[u8]) -> (u16, String) {
@@ -215,17 +259,43 @@ impl Client {
         self.send("POST", target, &headers, body)
     }
 
-    /// Status and body of the answer to a request.
+    /// Status and body of the answer to a request; 0 where there is no connection.
     pub fn send(&self, method: &str, target: &str, headers: &str, body: &[u8]) -> (u16, String) {
-        let name = "localhost".try_into().expect("a name");
-        let connection = rustls::ClientConnection::new(self.tls.clone(), name).expect("TLS");
         let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
             return (0, String::new());
         };
         let head = format!(
             "{method} /ingest/{target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n"
         );
-        exchange(rustls::StreamOwned::new(connection, stream), &head, body)
+        exchange(self.over(stream), &head, body)
+    }
+
+    /// A connection on which nothing was said so far.
+    pub fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        Connection(self.over(stream))
+    }
+
+    fn over(&self, stream: TcpStream) -> Tls {
+        let name = "localhost".try_into().expect("a name");
+        let connection = rustls::ClientConnection::new(self.tls.clone(), name).expect("TLS");
+        rustls::StreamOwned::new(connection, stream)
+    }
+}
+
+type Tls = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+/// A connection to say things on one after the other.
+pub struct Connection(Tls);
+
+impl Connection {
+    pub fn write(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()).expect("it is read");
+    }
+
+    /// Status and body of the answer to what was written.
+    pub fn answer(&mut self) -> (u16, String) {
+        exchange(&mut self.0, "", b"")
     }
 }
 

@@ -12,7 +12,7 @@ use sensor_wire::cloud::{
 };
 
 /// Octets around `octets` that make more of them what the formats with records in records hold.
-const AROUND: [(&str, &str); 4] = [
+const AROUND: [(&str, &str); 6] = [
     ("", ""),
     (
         r#"{"records":[{"flowLogVersion":4,"macAddress":"00224871C205","flowLogResourceID":"/s","targetResourceID":"/t","flowRecords":{"flows":[{"flowGroups":[{"rule":"r","flowTuples":[""#,
@@ -25,6 +25,14 @@ const AROUND: [(&str, &str); 4] = [
     (
         r#"{"collector_crn":"crn","number_of_flow_logs":2,"flow_logs":[{"end_time":"2026-06-28T15:00:00Z","#,
         "}]}",
+    ),
+    (
+        r#"{"query_timestamp":"2026-06-28T15:00:00Z","query_name":"a.example.","srcids":{},"answers":[{"Rdata":""#,
+        r#"","Type":"CNAME"}]}"#,
+    ),
+    (
+        r#"{"logName":"projects/p/logs/dns.googleapis.com%2Fdns_queries","timestamp":"2026-06-28T15:00:00Z","jsonPayload":{"rdata":"a\t1","queryName":""#,
+        r#""}}"#,
     ),
 ];
 
@@ -41,11 +49,13 @@ fn decode(
     for piece in octets.chunks(usize::from(piece) + 1) {
         decoder.feed(piece, flows);
         flows.take(false, |batch| *rows += batch.len() as u64);
+        flows.take_dns(false, |batch| *rows += batch.len() as u64);
     }
     let resume_at = decoder.resume_at().unwrap_or(octets.len() as u64);
     assert!(resume_at <= octets.len() as u64);
     decoder.finish(flows);
     flows.take(true, |batch| *rows += batch.len() as u64);
+    flows.take_dns(true, |batch| *rows += batch.len() as u64);
     resume_at
 }
 
@@ -67,7 +77,7 @@ fuzz_target!(|input: (u8, u8, u8, u16, &str, &[u8])| {
     let mut told = 0;
     for (_, ledger) in flows.ledgers() {
         assert!(ledger.is_balanced());
-        told += ledger.rows;
+        told += ledger.rows + ledger.dns;
     }
     assert_eq!(rows, told);
 });

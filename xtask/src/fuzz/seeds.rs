@@ -24,6 +24,7 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
         "cloud_json" => json(&corpora),
         "packet" => packets(&corpora),
         "table" => tables(&corpora),
+        "push" | "token" | "notification" | "state" => made(target),
         "nql" => queries(&corpora).into_iter().map(|query| format!("\0{query}").into()).collect(),
         "nql_evaluate" => queries(&corpora).into_iter().map(with_rows).collect(),
         _ => Vec::new(),
@@ -60,13 +61,45 @@ fn exports(corpora: &Path, target: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The flow logs of clouds in JSON, behind an octet.
+/// What comes from the network and is in no corpus, made as its documentation has it, behind what chooses.
+fn made(target: &str) -> Vec<Vec<u8>> {
+    let texts: &[&str] = match target {
+        "push" => &[
+            "\u{0}\u{1}\u{0}{\"requestId\":\"a\",\"records\":[{\"data\":\"aGVsbG8=\"}]}",
+            "\u{1}\u{0}\u{0}{\"message\":{\"messageId\":\"1\",\"data\":\"aGVsbG8=\"}}",
+            "\u{2}\u{4}\u{4}[{\"eventType\":\"x\",\"data\":{\"validationCode\":\"a\"}}]",
+        ],
+        "token" => &[
+            "\u{2}{\"iss\":\"accounts.google.com\",\"aud\":[\"https://sensor.example\"],\"email\":\"push@example\",\"email_verified\":true,\"exp\":1700000000}",
+            "\u{1}{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"a\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}",
+            "\u{0}eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AAAA",
+        ],
+        "notification" => &[
+            "{\"Records\":[{\"eventName\":\"ObjectCreated:Put\",\"s3\":{\"bucket\":{\"name\":\"b\"},\"object\":{\"key\":\"a+b\",\"size\":1}}}]}",
+            "{\"source\":\"aws.s3\",\"detail-type\":\"Object Created\",\"detail\":{\"bucket\":{\"name\":\"b\"},\"object\":{\"key\":\"a\"}}}",
+            "{\"Type\":\"Notification\",\"Message\":\"{}\"}",
+        ],
+        _ => &[
+            "\u{1}\u{0}\u{0}{\"id\":1,\"lot\":2,\"plan\":[{\"name\":\"a\",\"version\":\"1\",\"settled\":true}],\"read\":[[\"a\",{\"version\":\"1\",\"stored\":1,\"print\":2,\"octets\":3,\"whole\":true,\"modified\":4}]],\"floor\":3}",
+        ],
+    };
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// The flow and query logs of clouds in JSON, behind an octet.
 fn json(corpora: &Path) -> Vec<Vec<u8>> {
     let is_json =
         |path: &Path| path.extension().is_some_and(|kind| kind == "json" || kind == "ndjson");
     let paths = files(&corpora.join("cloud")).into_iter().filter(|path| is_json(path));
-    paths.filter_map(|path| Some([&[7], &*fs::read(path).ok()?].concat())).collect()
+    let flows = paths.filter_map(|path| Some([&[7], &*fs::read(path).ok()?].concat()));
+    flows.chain(QUERIES.iter().map(|query| [&[7], query.as_bytes()].concat())).collect()
 }
+
+/// Records of query logs, of which the corpora have none.
+const QUERIES: [&str; 2] = [
+    r#"{"version":"1.100000","account_id":"1","region":"r","vpc_id":"vpc-1","query_timestamp":"2026-01-31T00:00:00.123456789Z","query_name":"A\\.b.example.","query_type":"A","query_class":"IN","rcode":"NOERROR","answers":[{"Rdata":"c.example.","Type":"CNAME","Class":"IN"},{"Rdata":"2001:db8::1","Type":"TYPE28","Class":"IN"}],"srcaddr":"10.0.0.1","srcport":"5353","transport":"UDP","srcids":{"instance":"i-1"},"firewall_rule_action":"BLOCK"}"#,
+    r#"{"insertId":"1","jsonPayload":{"queryName":"a.example.","queryType":"A","responseCode":"NXDOMAIN","rdata":"a.example.\t5\tIN\ta\t192.0.2.1\n","structuredRdata":[{"class":"IN","rvalue":"192.0.2.1","type":"A"}],"sourceIP":"10.0.0.1","vmInstanceName":"1.web","vmZoneName":"r-1-a","authAnswer":true},"logName":"projects/p/logs/dns.googleapis.com%2Fdns_queries","timestamp":"2026-01-31T00:00:00Z"}"#,
+];
 
 /// A frame of each capture of traffic, behind two octets of length.
 fn packets(corpora: &Path) -> Vec<Vec<u8>> {

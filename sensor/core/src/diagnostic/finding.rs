@@ -63,6 +63,13 @@ impl Finding {
         Self { file: Some(file.to_string()), ..self }
     }
 
+    /// The same at a place of another file: where what it is about is named. What it said of its own file its message says.
+    #[must_use]
+    pub fn at(self, place: &Local<'_>) -> Self {
+        let Local { path, text, span } = place;
+        Self { file: Some((*path).to_owned()), place: Some(Place::of(text, span)), ..self }
+    }
+
     /// The same of what repeats `first`.
     pub(super) fn behind(mut self, first: Option<Local<'_>>) -> Self {
         if let Some(Local { path, text, span }) = first {

@@ -34,13 +34,20 @@ impl<A: Attribute, const N: usize> Attributes<A, N> {
         self.texts[attribute.place()] = text.into();
     }
 
+    /// Tells something of the attribute at a place, if there is one.
+    pub fn set_at(&mut self, place: usize, text: impl Into<Box<str>>) {
+        if let Some(own) = self.texts.get_mut(place) {
+            *own = text.into();
+        }
+    }
+
     /// True where nothing is told.
     pub fn is_empty(&self) -> bool {
         self.texts.iter().all(|text| text.is_empty())
     }
 
     /// All of them, in the order of the attributes.
-    pub fn texts(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn texts(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.texts.iter().map(|text| &**text)
     }
 }

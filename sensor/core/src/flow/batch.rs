@@ -172,11 +172,17 @@ impl FlowBatch {
 
     /// What is known about the address on `side` of row `row`.
     pub fn profile(&self, side: Side, row: usize) -> &Arc<Profile> {
+        self.profiles.shared(self.profile_number(side, row))
+    }
+
+    /// The number of that profile in `profiles`.
+    #[inline(always)]
+    pub fn profile_number(&self, side: Side, row: usize) -> u32 {
         let numbers = match side {
             Side::Source => &self.source_profile,
             Side::Destination => &self.destination_profile,
         };
-        self.profiles.shared(numbers.get(row).copied().unwrap_or(0))
+        numbers.get(row).copied().unwrap_or(0)
     }
 
     /// The address of row `row` in a column; none where it is not told.

@@ -56,6 +56,5 @@ pub mod source;
 pub mod tags;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-pub mod top;
 pub mod totals;
 pub mod trie;

@@ -66,7 +66,7 @@ impl<T: Value> Value for Named<T> {
         self.0.values_mut().for_each(|setting| setting.shift(by));
     }
 
-    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
-        self.0.values().for_each(|setting| setting.value.paths(key, show));
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
+        self.0.values().for_each(|setting| setting.paths(key, show));
     }
 }

@@ -104,6 +104,14 @@ impl<T: Value> Setting<T> {
         }
     }
 
+    /// As [`Value::paths`], where this or a setting inside sets them.
+    pub fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
+        self.value.paths(key, &mut |key, path, origin| {
+            let origin = if *origin == Origin::Default { &self.origin } else { origin };
+            show(key, path, origin);
+        });
+    }
+
     /// Moves its place, and those of all settings inside, by `by` bytes.
     pub fn shift(&mut self, by: usize) {
         if let Origin::File(span) = &mut self.origin {
@@ -148,7 +156,7 @@ pub trait Value: Sized + PartialEq {
     fn shift(&mut self, _by: usize) {}
 
     /// Shows every path that is here, with its key; this is the value of `key`. Elements of lists share the key of the list.
-    fn paths(&self, _key: &str, _show: &mut dyn FnMut(&str, &Path)) {}
+    fn paths(&self, _key: &str, _show: &mut dyn FnMut(&str, &Path, &Origin)) {}
 }
 
 /// Whether two values are the same, wherever they are written.
@@ -185,7 +193,7 @@ pub trait Table: Default + PartialEq {
     fn shift_keys(&mut self, by: usize);
 
     /// As [`Value::paths`], of every key.
-    fn paths_of_keys(&self, path: &str, show: &mut dyn FnMut(&str, &Path));
+    fn paths_of_keys(&self, path: &str, show: &mut dyn FnMut(&str, &Path, &Origin));
 }
 
 impl<T: Table> Value for T {
@@ -222,7 +230,7 @@ impl<T: Table> Value for T {
         self.shift_keys(by);
     }
 
-    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
         self.paths_of_keys(key, show);
     }
 }
@@ -343,12 +351,16 @@ macro_rules! settings_table {
             fn paths_of_keys(
                 &self,
                 path: &str,
-                show: &mut dyn FnMut(&str, &std::path::Path),
+                show: &mut dyn FnMut(
+                    &str,
+                    &std::path::Path,
+                    &$crate::settings::schema::Origin,
+                ),
             ) {
                 $(
                     let key = $crate::settings::schema::table!(@written $key $($written)?);
                     let key = $crate::settings::schema::below(path, key);
-                    self.$key.value.paths(&key, show);
+                    self.$key.paths(&key, show);
                 )*
             }
         }

@@ -189,8 +189,8 @@ impl Value for PathBuf {
         *self = directory.join(&*self);
     }
 
-    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
-        show(key, self);
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
+        show(key, self, &Origin::Default);
     }
 }
 
@@ -258,7 +258,7 @@ impl<T: Value> Value for Option<T> {
         }
     }
 
-    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
         self.iter().for_each(|value| value.paths(key, show));
     }
 }
@@ -318,8 +318,8 @@ impl<T: Value> Value for Vec<Setting<T>> {
         self.iter_mut().for_each(|element| element.shift(by));
     }
 
-    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
-        self.iter().for_each(|element| element.value.paths(key, show));
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
+        self.iter().for_each(|element| element.paths(key, show));
     }
 }
 

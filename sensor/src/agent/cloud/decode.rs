@@ -1,4 +1,4 @@
-//! `sensor decode` of cloud flow logs: as lines, JSON, CSV or largest groups.
+//! `sensor decode` of cloud logs, of flows and of DNS: as lines, JSON, CSV or largest groups.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -6,7 +6,15 @@ use std::{
     path::Path,
 };
 
-use sensor_core::flow::{batch::FlowBatch, fields::Row, interfaces::Interfaces};
+use sensor_core::{
+    dns::DnsBatch,
+    flow::{
+        batch::FlowBatch,
+        fields::{RecordKind, Row},
+        interfaces::Interfaces,
+    },
+    nql::Filter,
+};
 
 use super::{Input, ledger};
 use crate::{
@@ -15,15 +23,17 @@ use crate::{
         status::cloud::Cloud,
     },
     export::log::Format,
-    replay::objects::Objects,
+    replay::objects::{Batch, Objects},
     stdio,
 };
 
 /// What is shown of logs.
 #[derive(Clone, Debug)]
 pub struct Show {
-    /// Flows, and how.
+    /// Flows and DNS records, and how.
     pub flows: Option<PrintOptions>,
+    /// Only the DNS records that fulfil this.
+    pub dns_filter: Option<Filter>,
     /// The ledger of records.
     pub ledger: bool,
 }
@@ -41,13 +51,18 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, input: Input) -> anyhow::R
         out: BufWriter::with_capacity(1 << 16, stdio::output()),
         line: Vec::new(),
         format: each.map(|shown| shown.format()),
+        heading: None,
         top,
+        dns_filter: show.dns_filter,
         interfaces: Interfaces::default(),
     };
-    let mut written = printer.heading();
+    let mut written = Ok(());
     let printed = printer.format.is_some();
     let read = super::read(&mut objects, files, printed, |batch| {
-        written = printer.batch(&batch);
+        written = match batch {
+            Batch::Flows(batch) => printer.flows(&batch),
+            Batch::Dns(batch) => printer.dns(batch),
+        };
         if written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let cloud = Cloud::of(&objects);
@@ -63,36 +78,66 @@ pub fn decode(files: &[impl AsRef<Path>], show: Show, input: Input) -> anyhow::R
     read.and_then(|()| cloud.check())
 }
 
-/// Prints flows, or groups of them.
+/// Prints flows, or groups of them, and DNS records.
 struct Printer<W: Write> {
     out: BufWriter<W>,
     line: Vec<u8>,
     format: Option<Format>,
+    /// What the lines above were of.
+    heading: Option<RecordKind>,
+    dns_filter: Option<Filter>,
     top: Option<TopGroups>,
     interfaces: Interfaces,
 }
 
 impl<W: Write> Printer<W> {
-    fn heading(&mut self) -> io::Result<()> {
-        let Some(format) = &self.format else { return Ok(()) };
-        format.write_heading(&mut self.line);
-        self.out.write_all(&self.line)
+    /// Appends a heading where records of another kind follow than came before.
+    fn turn_to(&mut self, kind: RecordKind) {
+        if self.heading.replace(kind) == Some(kind) {
+            return;
+        }
+        match (&self.format, kind) {
+            (Some(format), RecordKind::Dns) => format.write_dns_heading(&mut self.line),
+            (Some(format), _) => format.write_heading(&mut self.line),
+            (None, _) => {}
+        }
     }
 
-    fn batch(&mut self, batch: &FlowBatch) -> io::Result<()> {
-        let Self { out, line, format, top, interfaces } = self;
+    fn flows(&mut self, batch: &FlowBatch) -> io::Result<()> {
+        self.line.clear();
+        self.turn_to(RecordKind::Flow);
+        let Self { out, line, format, top, interfaces, .. } = self;
         if let Some(top) = top {
             top.add(batch, interfaces);
         }
         let Some(format) = format else { return Ok(()) };
-        line.clear();
         for row in 0..batch.len() {
             format.write_row(line, Row { batch, row, interfaces });
         }
         out.write_all(line)
     }
 
+    fn dns(&mut self, mut batch: DnsBatch) -> io::Result<()> {
+        if let Some(filter) = &self.dns_filter {
+            batch.keep(&filter.dns_rows(&batch));
+        }
+        self.line.clear();
+        if !batch.is_empty() {
+            self.turn_to(RecordKind::Dns);
+        }
+        let Self { out, line, format, .. } = self;
+        let Some(format) = format else { return Ok(()) };
+        batch.rows().for_each(|row| format.write_dns(line, row));
+        out.write_all(line)
+    }
+
     fn finish(mut self) -> io::Result<()> {
+        if self.heading.is_none() {
+            // A table without rows is one, too.
+            self.line.clear();
+            self.turn_to(RecordKind::Flow);
+            self.out.write_all(&self.line)?;
+        }
         self.out.flush()?;
         self.top.map_or(Ok(()), |top| top.print())
     }

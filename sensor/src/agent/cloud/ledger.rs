@@ -1,4 +1,4 @@
-//! What became of every record of cloud flow logs, as text.
+//! What became of every record of cloud logs, as text.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ pub fn line(cloud: &Cloud) -> String {
         plural(*objects, "file", "files"),
         plural(total.records, "record", "records"),
         plural(sources.len() as u64, "log", "logs"),
-        plural(total.rows, "flow", "flows"),
+        made(total),
     );
     for (count, what) in beside(total) {
         let _ = write!(text, "; {count} {what}");
@@ -28,13 +28,24 @@ pub fn line(cloud: &Cloud) -> String {
     text
 }
 
+/// What became of the records that could be used.
+fn made(total: &Ledger) -> String {
+    let dns = plural(total.dns, "DNS record", "DNS records");
+    match (total.rows, total.dns) {
+        (0, 1..) => dns,
+        (rows, 0) => plural(rows, "flow", "flows"),
+        (rows, _) => format!("{}, {dns}", plural(rows, "flow", "flows")),
+    }
+}
+
 /// What was lost.
 pub fn losses(cloud: &Cloud) -> Losses {
     let total = &cloud.total;
     // What another log tells is none of the flows.
     let reasons = Reason::ALL.into_iter().filter(|reason| *reason != Reason::OtherLog);
     let errors = reasons.map(|reason| (total.errors[reason as usize], reason.to_string()));
-    let errors = errors.map(|(count, why)| (count, format!("records without a flow: {why}")));
+    let errors =
+        errors.map(|(count, why)| (count, format!("records that could not be read: {why}")));
     let skipped = total.windows[Window::SkipData as usize];
     Losses::of(errors).and(Losses::of([(skipped, "windows of which the cloud kept no records")]))
 }
@@ -97,6 +108,7 @@ fn rows(text: &mut String, ledger: &Ledger) {
         }
     };
     row(text, "= flows", ledger.flows);
+    row(text, if ledger.flows == 0 { "= DNS records" } else { "+ DNS records" }, ledger.dns);
     for window in Window::ALL {
         row(text, &format!("+ {}", window.name()), ledger.windows[window as usize]);
     }

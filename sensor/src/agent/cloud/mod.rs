@@ -1,4 +1,4 @@
-//! Flow logs of clouds, from files.
+//! Flow logs of clouds, and logs of their DNS resolvers, from files.
 //!
 //! * [`decode`]: to JSON lines, for people and scripts. [`replay`]: to the outputs of the agent.
 //! * [`follow`]: while they come.
@@ -22,9 +22,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::ensure;
-use sensor_core::flow::batch::FlowBatch;
-
 use super::{
     progress::{self, Progress},
     status::losses,
@@ -32,9 +29,10 @@ use super::{
 use crate::replay::{
     folders::Listing,
     meter::Meter,
-    objects::{self, ObjectError, Objects},
+    objects::{self, Batch, ObjectError, Objects},
     open::{self, STDIN},
 };
+use anyhow::ensure;
 
 /// What the files hold, as far as the command line says.
 #[derive(Clone, Debug, Default)]
@@ -59,17 +57,17 @@ pub fn is_log(files: &[impl AsRef<Path>]) -> bool {
 /// Files of folders that are named where they are skipped; the others are counted.
 const TOLD: usize = 20;
 
-/// Reads the objects that `paths` name; `printed` is whether something goes to stdout meanwhile. `each` gets their flows, and
+/// Reads the objects that `paths` name; `printed` is whether something goes to stdout meanwhile. `each` gets their records, and
 /// may end it. Names on stderr what is skipped.
 fn read(
     objects: &mut Objects,
     paths: &[impl AsRef<Path>],
     printed: bool,
-    mut each: impl FnMut(FlowBatch) -> ControlFlow<()>,
+    mut each: impl FnMut(Batch) -> ControlFlow<()>,
 ) -> anyhow::Result<()> {
     let Listing { files, skipped, folders } = objects::list(paths)?;
     let meter = Meter::of(&files);
-    let mut progress = Progress::new(&meter, "flows", progress::is_wanted(printed));
+    let mut progress = Progress::new(&meter, "records", progress::is_wanted(printed));
     objects.skipped = skipped;
     let mut told = 0;
     let mut tell = |objects: &Objects, progress: &Progress| {
@@ -84,7 +82,7 @@ fn read(
     tell(objects, &progress);
     for file in &files {
         let ended = objects.read(file, &meter, &mut |batch| {
-            (0..batch.len()).for_each(|_| progress.count());
+            (0..batch.records()).for_each(|_| progress.count());
             each(batch)
         })?;
         tell(objects, &progress);

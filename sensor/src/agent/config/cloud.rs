@@ -267,7 +267,7 @@ fn format(raw: &Cloud, faults: &mut Faults) -> (Option<Format>, Hints) {
                 Some(meant) => format!("did you mean {meant:?}?"),
                 None => format!("{name:?} is none of them"),
             };
-            let must = format!("must be a format of flow logs: {}", names.join(", "));
+            let must = format!("must be a format of cloud logs: {}", names.join(", "));
             faults.report(&raw.format, "cloud.format", &must, &found);
         }
     }
@@ -369,7 +369,7 @@ mod tests {
             "`cloud` needs a `name`",
             "`cloud.name` must be up to 64 letters, digits, `-`, `_` or `.`",
             "`cloud` needs a `url`, a `folder` or `push`",
-            "`cloud.format` must be a format of flow logs: aws, azure, ibm, gcp, oci",
+            "`cloud.format` must be a format of cloud logs: aws, azure, ibm, gcp, oci, route53, gcp-dns, azure-dns",
             "`cloud.layout` must name the fields of the log",
             "`cloud.begin` must be \"now\", \"all\" or a duration such as \"24h\"",
             "`cloud.poll` must lie between 1s and 1h",

@@ -40,7 +40,8 @@ fn dangling(directory: &Path) -> Option<io::Error> {
 }
 
 fn list(main: &Path, directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let owner = fs::metadata(directory)?.uid();
+    let found = fs::metadata(directory)?;
+    let owner = found.uid();
     let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
     // Who reads it says why it cannot be read.
     let Ok(main) = fs::metadata(main) else { return Ok(Vec::new()) };
@@ -48,10 +49,28 @@ fn list(main: &Path, directory: &Path) -> io::Result<Vec<PathBuf>> {
         let whose = "neither to root nor to the owner of the configuration file";
         return Err(io::Error::other(format!("it belongs to user {owner}, {whose}; use chown")));
     }
+    if is_open_to_all(found.mode()) {
+        return Err(io::Error::other("every user can create files in it; use chmod o-w"));
+    }
     let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
     files.retain(|path| is_drop_in(path));
     files.sort();
+    let is_open = |file: &&PathBuf| {
+        // Who reads it says why it cannot be read.
+        fs::metadata(file).is_ok_and(|found| is_open_to_all(found.mode()))
+    };
+    if let Some(file) = files.iter().find(is_open) {
+        let name = file.file_name().unwrap_or_default().display();
+        return Err(io::Error::other(format!(
+            "every user can write to {name} in it; use chmod o-w"
+        )));
+    }
     Ok(files)
+}
+
+/// Whether what has this mode says what anybody wants it to.
+fn is_open_to_all(mode: u32) -> bool {
+    mode & 0o002 != 0
 }
 
 /// Whether a directory of `owner` is not to be trusted like the file of `main`: beside a file in /tmp anybody could make one.
@@ -67,7 +86,10 @@ fn is_drop_in(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt as _, symlink},
+    };
 
     use tempfile::TempDir;
 
@@ -276,6 +298,24 @@ error: `flow.max_flows` must lie between 1024 and 268435456
         fs::remove_file(file.path().join("conf.d")).unwrap();
         fs::create_dir(file.path().join("conf.d")).unwrap();
         assert_eq!(faults(&file), format!("error: cannot read sensor.toml: {no_file}\n"));
+        let open = directory(&[main[0], ("conf.d/a.toml", "log.level = 'info'")]);
+        let set_mode = |path: &str, mode| {
+            fs::set_permissions(open.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set_mode("conf.d", 0o777);
+        let expected =
+            "error: cannot read conf.d: every user can create files in it; use chmod o-w\n";
+        assert_eq!(faults(&open), expected);
+        // What lies there cannot be taken away by others, but they can add to it.
+        set_mode("conf.d", 0o1777);
+        assert_eq!(faults(&open), expected);
+        set_mode("conf.d", 0o775);
+        set_mode("conf.d/a.toml", 0o646);
+        let expected =
+            "error: cannot read conf.d: every user can write to a.toml in it; use chmod o-w\n";
+        assert_eq!(faults(&open), expected);
+        set_mode("conf.d/a.toml", 0o664);
+        assert!(read(&open).is_ok(), "a group may be let in");
         assert!(!is_foreign(0, 1000) && !is_foreign(1000, 1000));
         assert!(is_foreign(1000, 0) && is_foreign(1000, 1001));
     }

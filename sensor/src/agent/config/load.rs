@@ -55,7 +55,12 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
 /// # Errors
 /// As those of [`load`], where `[control]` itself cannot be known.
 pub fn load_control(path: &Path) -> Result<ControlConfig, ConfigError> {
-    let Parsed { files, sections, faults: faults_of_form } = parse(&read(path)?);
+    let mut read = read(path)?;
+    let mut parsed = parse(&read);
+    if parsed.sections.is_none() && read.iter_mut().all(Read::leave_control) {
+        parsed = parse(&read);
+    }
+    let Parsed { files, sections, faults: faults_of_form } = parsed;
     let Some(sections) = sections else {
         let faults = Faults { file: faults_of_form, flags: Vec::new() };
         return Err(ConfigError::Faulty { files, faults });
@@ -89,6 +94,35 @@ impl Config {
 struct Read {
     path: PathBuf,
     text: String,
+}
+
+impl Read {
+    /// Leaves of a text that is broken what it says of `[control]`, at its place; whether that can be known.
+    fn leave_control(&mut self) -> bool {
+        if sections::parse(&self.text).0.is_some() {
+            return true;
+        }
+        let mut left = String::new();
+        let (mut is_control, mut sections) = (false, 0);
+        for line in self.text.split_inclusive('\n') {
+            let bare = line.split('#').next().unwrap_or_default().trim();
+            if bare.starts_with('[') {
+                is_control = bare == "[control]";
+                sections += u32::from(is_control);
+            }
+            if is_control {
+                left.push_str(line);
+            } else if bare.contains("control") {
+                // It may say so in another form, or stand in a text of several lines.
+                return false;
+            } else {
+                left.extend(line.bytes().map(|octet| if octet == b'\n' { '\n' } else { ' ' }));
+            }
+        }
+        self.text = left;
+        let (parsed, faults) = sections::parse(&self.text);
+        sections <= 1 && parsed.is_some() && faults.is_empty()
+    }
 }
 
 /// The file at `path` and its drop-ins; a pipe that the process was started with has none beside it.
@@ -201,5 +235,19 @@ mod tests {
         assert_eq!(socket(wrong).unwrap(), Some(directory.path().join("own.sock")));
         assert!(socket("[control]\nsocket = 7\n").is_err());
         assert!(socket("[control\nsocket = '/run/a.sock'\n").is_err());
+        // A text that is broken elsewhere, or here.
+        let own = Some(directory.path().join("own.sock"));
+        let broken =
+            "[flow\nidle_timeout = \n[control]\nsocket = 'own.sock' # é\n[log]\nlevel = 'é\n";
+        assert_eq!(socket(broken).unwrap(), own);
+        assert_eq!(socket("[flow\nidle_timeout =").unwrap(), Some(PathBuf::from(control::SOCKET)));
+        for unknown in [
+            "[flow\n[control]\nsocket = 'own.sock\n",
+            "[flow\ncontrol.socket = 'own.sock'\n",
+            "control = { socket = 'own.sock' }\n[flow\n",
+            "[flow\n[control]\n[control]\nsocket = 'own.sock'\n",
+        ] {
+            assert!(socket(unknown).is_err(), "{unknown}");
+        }
     }
 }

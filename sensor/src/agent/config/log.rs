@@ -1,4 +1,4 @@
-//! `[log]`: the agent's own log, and flows as JSON lines.
+//! `[log]`: the agent's own log, and flows and DNS records as JSON lines.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +8,7 @@ use std::{
 use sensor_core::{
     diagnostic::{Diagnostic, nearest},
     settings::{
-        schema::{Key, Setting, Table, Value, table},
+        schema::{Key, Origin, Setting, Table, Value, table},
         value::{ByteSize, from_text},
     },
 };
@@ -26,18 +26,20 @@ table! {
         format: Option<String> = None;
         /// Flows as JSON lines: `none`, `stdout`, or the path of a file.
         flows: Flows = Flows::Nowhere;
-        /// Flows in a file: it is full at this size.
+        /// DNS records as JSON lines: `none`, `stdout`, or the path of a file, another one than that of the flows.
+        dns: Flows = Flows::Nowhere;
+        /// Records in a file: it is full at this size.
         max_size: ByteSize = ByteSize(256 << 20);
-        /// Flows in a file: it is full at this age; without it, at no age.
+        /// Records in a file: it is full at this age; without it, at no age.
         max_age: Option<Duration> = None;
-        /// Flows in a file: so many full ones are kept.
+        /// Records in a file: so many full ones are kept.
         keep: u64 = 10;
-        /// Flows in a file: so many bytes in all at most; without it, any number.
+        /// Records in a file: so many bytes in all at most; without it, any number.
         max_total: Option<ByteSize> = None;
     }
 }
 
-/// Where flows go as JSON lines.
+/// Where flows, or DNS records, go as JSON lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flows {
     /// Nowhere.
@@ -71,9 +73,9 @@ impl Value for Flows {
         }
     }
 
-    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
         if let Self::File(path) = self {
-            show(key, path);
+            show(key, path, &Origin::Default);
         }
     }
 }
@@ -89,6 +91,10 @@ pub struct LogConfig {
     pub print_flows: bool,
     /// File that flows are appended to as JSON lines.
     pub flow_log: Option<PathBuf>,
+    /// Whether DNS records go to stdout.
+    pub print_dns: bool,
+    /// File that they are appended to as JSON lines.
+    pub dns_log: Option<PathBuf>,
     /// When another file takes the place of that one, and how many are kept.
     pub rotation: Rotation,
 }
@@ -157,11 +163,20 @@ pub(super) fn resolve(raw: &Log, overrides: &Overrides, faults: &mut Faults) -> 
         }
         format
     });
-    let (print_flows, flow_log) = match &raw.flows.value {
+    let to = |written: &Flows| match written {
         Flows::Nowhere => (false, None),
         Flows::Stdout => (true, None),
         Flows::File(path) => (false, Some(path.clone())),
     };
+    let (print_flows, flow_log) = to(&raw.flows.value);
+    let (print_dns, dns_log) = to(&raw.dns.value);
+    let flow_log = overrides.flow_log.clone().or(flow_log);
+    let dns_log = overrides.dns_log.clone().or(dns_log);
+    if dns_log.is_some() && dns_log == flow_log {
+        // Each notes beside its file how far it has come.
+        let must = "must be another file than that of the flows";
+        faults.report(&raw.dns, "log.dns", must, "`log.flows` names the same one");
+    }
     let keys = rotation::Keys {
         section: "log",
         max_size: &raw.max_size,
@@ -173,7 +188,9 @@ pub(super) fn resolve(raw: &Log, overrides: &Overrides, faults: &mut Faults) -> 
         format: overrides.log_format.or(of_file),
         level: level.unwrap_or(LogLevel::Info).more_verbose(overrides.verbose),
         print_flows: overrides.print_flows.unwrap_or(print_flows),
-        flow_log: overrides.flow_log.clone().or(flow_log),
+        flow_log,
+        print_dns: overrides.print_dns.unwrap_or(print_dns),
+        dns_log,
         rotation: rotation::resolve(&keys, faults),
     }
 }

@@ -15,8 +15,8 @@ use super::{
     sections::Sections,
 };
 
-/// Replaces what flags were given for. `print_flows`, `print_hits`, `flow_log` and `verbose` have no key of their own in the file
-/// and are taken up when the values are resolved.
+/// Replaces what flags were given for. `print_flows`, `print_dns`, `print_hits`, `flow_log`, `dns_log` and `verbose` have no key
+/// of their own in the file and are taken up when the values are resolved.
 pub(super) fn lay_over(flags: &Overrides, sections: &mut Sections) {
     let capture = &mut sections.capture.value;
     let interfaces = flags.interfaces.iter().cloned();

@@ -43,6 +43,10 @@ pub struct Overrides {
     pub print_hits: bool,
     /// `--flow-log`
     pub flow_log: Option<PathBuf>,
+    /// `--print`: whether DNS records go to stdout.
+    pub print_dns: Option<bool>,
+    /// `--dns-log`
+    pub dns_log: Option<PathBuf>,
     /// `--list`: names and files.
     pub lists: Vec<(String, PathBuf)>,
     /// `--log-format`

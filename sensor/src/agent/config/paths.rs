@@ -1,9 +1,15 @@
 //! The files and directories that a configuration names, with the key of each and what is done with it: one table, of which the
-//! sandbox is made.
+//! sandbox is made, and where whoever reports a fault in one of them finds the key.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
-use sensor_core::settings::schema::Table as _;
+use sensor_core::{
+    diagnostic::{Finding, Findings},
+    settings::schema::{Origin, Table as _},
+};
 
 use super::{Config, cloud::Place, drop_ins};
 use crate::{export::hits::options::Destination, files};
@@ -36,7 +42,7 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 36] = [
+const TABLE: [(&str, Access); 37] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
@@ -72,6 +78,7 @@ const TABLE: [(&str, Access); 36] = [
     ("metrics.certificate", Read),
     ("metrics.key", Read),
     ("log.flows", File),
+    ("log.dns", File),
     ("lists", Read),
     // Not a path in itself: the path of a `file://` URL.
     ("hits.url", File),
@@ -115,13 +122,13 @@ impl Config {
             }
         };
         let captures = !self.capture.interfaces.is_empty();
-        self.written.sections.paths_of_keys("", &mut |key, path| {
+        self.written.sections.paths_of_keys("", &mut |key, path, _| {
             let Some((_, access)) = TABLE.iter().find(|(own, _)| *own == key) else { return };
             let used = match key {
                 "capture.pin_path" => captures,
                 "control.socket" => self.control.socket.is_some(),
                 // A flag may take its place, which is below.
-                "log.flows" => false,
+                "log.flows" | "log.dns" => false,
                 // It has a default, which is below as well.
                 "cloud.state" => false,
                 _ => true,
@@ -132,6 +139,9 @@ impl Config {
         });
         if let Some(path) = &self.log.flow_log {
             name("log.flows", path, File);
+        }
+        if let Some(path) = &self.log.dns_log {
+            name("log.dns", path, File);
         }
         for cloud in &self.clouds {
             name("cloud.state", &cloud.state, File);
@@ -149,6 +159,43 @@ impl Config {
             }
         }
         named
+    }
+}
+
+impl Config {
+    /// `findings`, those about a file that a key names and without a place in it with the place of the key.
+    pub fn at_their_keys(&self, findings: Findings) -> Findings {
+        let mut written: Vec<(PathBuf, Range<usize>)> = Vec::new();
+        self.written.sections.paths_of_keys("", &mut |_, path, origin| {
+            if let Origin::File(span) = origin {
+                written.push((path.to_owned(), span.clone()));
+            }
+        });
+        for output in &self.written.sections.hits.value {
+            let url = &output.value.url;
+            if let (Origin::File(span), Some(path)) =
+                (&url.origin, url.value.as_deref().and_then(|url| url.strip_prefix("file://")))
+            {
+                written.push((path.into(), span.clone()));
+            }
+        }
+        let place = |finding: &Finding| {
+            let file = Path::new(finding.file.as_deref()?);
+            if finding.line().is_some() {
+                return None;
+            }
+            // What is made in a directory, or beside a file, is that key's as well.
+            let named = written.iter().filter(|(path, _)| file.starts_with(path));
+            let (_, span) = named.max_by_key(|(path, _)| path.as_os_str().len())?;
+            self.written.files.local(span)
+        };
+        findings
+            .into_iter()
+            .map(|finding| match place(&finding) {
+                Some(place) => finding.at(&place),
+                None => finding,
+            })
+            .collect()
     }
 }
 

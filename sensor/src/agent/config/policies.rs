@@ -7,7 +7,7 @@ use toml::{Spanned, de::DeValue};
 use sensor_core::{
     diagnostic::{Diagnostic, SourceMap},
     policy::load::tuning::{Override, Tuning},
-    settings::schema::{Key, Setting, Table, Value, table},
+    settings::schema::{Key, Origin, Setting, Table, Value, table},
 };
 
 table! {
@@ -58,9 +58,9 @@ impl Value for PolicyPath {
         }
     }
 
-    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path)) {
+    fn paths(&self, key: &str, show: &mut dyn FnMut(&str, &Path, &Origin)) {
         if !self.is_stock() {
-            show(key, &self.0);
+            show(key, &self.0, &Origin::Default);
         }
     }
 }

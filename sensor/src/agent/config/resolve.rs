@@ -74,9 +74,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether flows or hits go to stdout as they come.
+    /// Whether flows, DNS records or hits go to stdout as they come.
     pub fn prints(&self) -> bool {
-        self.log.print_flows || self.hits.prints()
+        self.log.print_flows || self.log.print_dns || self.hits.prints()
     }
 
     /// The same without policies and outputs, for verbs that only look at flows.
@@ -93,6 +93,8 @@ impl Config {
         self.hits = HitsConfig { outputs: Vec::new(), ipfix: None };
         self.log.print_flows = false;
         self.log.flow_log = None;
+        self.log.print_dns = false;
+        self.log.dns_log = None;
         self
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
-use sensor_core::nql::Filter;
 use sensor_wire::decoder::Options;
 
 use super::{Files, Step};
@@ -11,7 +10,7 @@ use crate::agent::{
     end::end,
     inspect::Contents,
     mode::Mode,
-    plant::{Plant, top::PrintOptions},
+    plant::{Filters, Plant, top::PrintOptions},
     status::exports::Exports,
 };
 
@@ -22,13 +21,13 @@ use crate::agent::{
 /// not account for, and an output that did not take every record.
 pub fn replay(
     config: &Config,
-    filter: Option<&Filter>,
+    filters: &Filters,
     contents: Contents,
     files: &[impl AsRef<Path>],
     shown: &PrintOptions,
     options: Options,
 ) -> anyhow::Result<()> {
-    let plant = Arc::new(Plant::start(config, filter, contents, Mode::Files, shown)?);
+    let plant = Arc::new(Plant::start(config, filters, contents, Mode::Files, shown)?);
     plant.warn_of_silence();
     let mut decoded = Files::new(options);
     let mut second = 0;

@@ -97,7 +97,7 @@ impl Channel {
     }
 
     /// What keeps senders from proving who they are; none once they can.
-    pub fn blind(&self, error: Option<String>) {
+    pub fn blind(&self, error: Option<&str>) {
         if self.is_blind.swap(error.is_some(), Relaxed) || error.is_some() {
             self.desk.figures().trouble(error);
         }

@@ -101,7 +101,7 @@ fn keys(file: &Path) -> Result<Keys, TokenError> {
 }
 
 /// The token of a request, where its protocol has it.
-fn given(protocol: Protocol, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+pub(super) fn given(protocol: Protocol, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if protocol == Protocol::Firehose {
         return text(ACCESS_KEY).map(str::to_owned);

@@ -138,12 +138,15 @@ pub fn verify(token: &str, keys: &Keys, expected: &Expected<'_>) -> Result<(), J
     let key = RsaPublicKeyComponents { n: without_zeros(&n), e: without_zeros(&e) };
     let verified = key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &octets(signature)?);
     verified.map_err(|_| JwtError::Signature)?;
-    let claims = octets(claims)?;
-    let claims: Claims<'_> = serde_json::from_slice(&claims).map_err(|_| JwtError::Form)?;
-    judge(&claims, expected)
+    judge(&octets(claims)?, expected)
 }
 
-fn judge(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), JwtError> {
+/// Whether claims say what is expected, once their signature holds.
+///
+/// # Errors
+/// What is wrong with them.
+pub(super) fn judge(claims: &[u8], expected: &Expected<'_>) -> Result<(), JwtError> {
+    let claims: Claims<'_> = serde_json::from_slice(claims).map_err(|_| JwtError::Form)?;
     if !ISSUERS.contains(&&*claims.iss) {
         return Err(JwtError::Issuer);
     }

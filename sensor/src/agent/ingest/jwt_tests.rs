@@ -36,16 +36,7 @@ fn key() -> RsaKeyPair {
 }
 
 fn url64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for group in octets.chunks(3) {
-        let bits =
-            (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
-        for at in 0..=group.len() {
-            text.push(DIGITS[(bits >> (18 - 6 * at) & 63) as usize].into());
-        }
-    }
-    text
+    base64::encode(octets).trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
 fn keys() -> Keys {

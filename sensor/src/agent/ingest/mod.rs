@@ -16,6 +16,8 @@ pub mod hub;
 pub mod refusal;
 
 mod delivery;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod inflate;
 mod jwt;
 mod protocol;

@@ -107,7 +107,9 @@ impl Refusal {
                 None,
                 "the body is no flow log that is known here, or not in the format of this source",
             ),
-            Self::Aborted => ("aborted", S::REQUEST_TIMEOUT, None, "the body took too long"),
+            Self::Aborted => {
+                ("aborted", S::REQUEST_TIMEOUT, None, "the body took too long, or broke off")
+            }
             Self::Rate => {
                 ("rate", S::TOO_MANY_REQUESTS, Some(1), "more requests a second than ingest.rate")
             }

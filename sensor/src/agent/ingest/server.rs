@@ -9,7 +9,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{Extension, Path, Request, State},
+    extract::{Extension, Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::CONTENT_LENGTH},
     response::{IntoResponse as _, Response},
     routing::any,
@@ -131,13 +131,15 @@ async fn elsewhere(State(server): State<Server>, headers: HeaderMap) -> Response
 
 async fn handle(
     State(server): State<Server>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     Extension(peer): Extension<SocketAddr>,
     request: Request,
 ) -> Response {
     let mut counted = server.begin();
     let now = clock::now();
     let headers = request.headers().clone();
+    // What is no text is the name of no source.
+    let Path(name) = name.unwrap_or_else(|_| Path(String::new()));
     let channel = match server.hub.source(&name) {
         Ok(channel) => channel,
         Err(refusal) => {
@@ -216,7 +218,7 @@ fn admit(
             peer = %peer.ip(),
             "a pushed request is refused: {why}"
         ),
-        Verdict::Unknown(error) => channel.blind(Some(error.to_string())),
+        Verdict::Unknown(error) => channel.blind(Some(&error.to_string())),
     }
     if let Some(refusal) = verdict.refusal() {
         return Err(refusal);

@@ -315,6 +315,7 @@ fn refusals_are_counted_by_reason() {
             ),
             (to(Method::POST, "/ingest/b", &[], LINE), 404, "no_source"),
             (to(Method::POST, "/", &[], LINE), 404, "no_source"),
+            (to(Method::POST, "/ingest/%ff", &[], LINE), 404, "no_source"),
             (to(Method::POST, "/ingest/a", &[("content-length", &length)], ""), 413, "too_large"),
             (to(Method::POST, "/ingest/a", &[], chunked()), 413, "too_large"),
             (to(Method::POST, "/ingest/a", &[("content-encoding", "br")], LINE), 415, "encoding"),

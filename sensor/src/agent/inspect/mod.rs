@@ -87,11 +87,13 @@ pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, Name
     match asked {
         Some(asked) if faults.is_empty() => {
             warnings.extend(without_policies(config));
+            warnings.extend(paths::absent_folders(config, mode));
+            let warnings = config.at_their_keys(warnings);
             Ok(Contents { lists, named: NamedFiles { sources, asked }, warnings })
         }
         _ => {
             faults.extend(warnings);
-            Err(NamedFaults(faults))
+            Err(NamedFaults(config.at_their_keys(faults)))
         }
     }
 }
@@ -103,7 +105,7 @@ pub fn read(config: &Config, mode: Mode, lenient: bool) -> Result<Contents, Name
 pub fn context(config: &Config, mode: Mode) -> Result<Sources, NamedFaults> {
     let (sources, reports) = context::sources(&config.context, local(mode).as_deref());
     let faults: Findings = reports.into_iter().flat_map(|report| report.faults).collect();
-    if faults.is_empty() { Ok(sources) } else { Err(NamedFaults(faults)) }
+    if faults.is_empty() { Ok(sources) } else { Err(NamedFaults(config.at_their_keys(faults))) }
 }
 
 /// What has been asked for and comes to nothing without policies.

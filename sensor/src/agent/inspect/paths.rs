@@ -2,7 +2,7 @@
 //! anything starts.
 
 use std::{
-    fmt,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -39,12 +39,47 @@ pub fn faults(config: &Config, mode: Mode) -> Vec<Finding> {
     let mut faults: Vec<Finding> = read(config).collect();
     faults.extend(places(config, mode).filter_map(|place| writable::fault(&place)));
     if mode == Mode::Live {
+        faults.extend(folders(config));
         let error = control::check(&config.control).err();
         faults.extend(error.map(|error| Finding::error(error.to_string())));
     }
     faults.sort_by(|a, b| a.message.cmp(&b.message));
     faults.dedup();
     faults
+}
+
+/// What is wrong with folders that are followed. One that is not there yet is no fault: whoever mounts it may be late.
+fn folders(config: &Config) -> impl Iterator<Item = Finding> {
+    roots(config).filter_map(|root| {
+        let error = match fs::read_dir(root) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => error,
+            _ => return None,
+        };
+        let root = root.display();
+        Some(Finding::error(format!("cannot follow the folder {root}: {error}")).of_file(root))
+    })
+}
+
+/// Folders that are to be followed and are not there.
+pub fn absent_folders(config: &Config, mode: Mode) -> impl Iterator<Item = Finding> {
+    let absent = |root: &&PathBuf| {
+        let found = fs::metadata(root);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let live = roots(config).filter(move |_| mode == Mode::Live);
+    live.filter(absent).map(|root| {
+        let root = root.display();
+        let message = format!("there is no folder {root}: nothing is followed until it is there");
+        Finding::warning(message, "create it, or name the folder that the flow logs are in")
+            .of_file(root)
+    })
+}
+
+fn roots(config: &Config) -> impl Iterator<Item = &PathBuf> {
+    config.clouds.iter().filter_map(|cloud| match &cloud.place {
+        Place::Folder { root, .. } => Some(root),
+        _ => None,
+    })
 }
 
 /// What is read: first whether it can be, then whether it holds what it should.
@@ -158,7 +193,8 @@ fn places(config: &Config, mode: Mode) -> impl Iterator<Item = writable::Place> 
         let spool = output.spool.as_ref();
         file.into_iter().chain(spool.map(|spool| writable::Place::Spool(spool.directory.clone())))
     });
-    let log = config.log.flow_log.clone().map(|file| match mode {
+    let logs = [config.log.flow_log.clone(), config.log.dns_log.clone()];
+    let log = logs.into_iter().flatten().map(move |file| match mode {
         Mode::Live => writable::Place::Rotated(file),
         Mode::Files => writable::Place::Appended(file),
     });

@@ -1,9 +1,18 @@
-//! The filter of the command line: only flows that fulfil its query are put out.
+//! The filters of the command line: only records that fulfil their queries are put out.
 
 use sensor_core::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
     nql::{Filter, columns::BatchFilter},
 };
+
+/// Queries of the command line; none lets everything through.
+#[derive(Clone, Debug, Default)]
+pub struct Filters {
+    /// For flows.
+    pub flows: Option<Filter>,
+    /// For DNS records.
+    pub dns: Option<Filter>,
+}
 
 /// A query, applied to each batch on its way to the outputs.
 pub struct FlowFilter {

@@ -1,9 +1,10 @@
-//! What every batch of flow records passes, whatever its source: context and policies, the filter, the outputs.
+//! What every batch of flow records passes, whatever its source: context and policies, the filter, the outputs. DNS records pass a filter
+//! of their own to outputs of their own.
 //!
 //! Sources know [`Plant::offer`], and nothing behind it.
 //!
 //! * [`analysis`]: context, tags and policies at work; [`reload`]: read anew; `leftovers`: what they leave behind.
-//! * `filter`: the filter of the command line. [`top`]: the largest groups of flows. `outputs`: where records and hits go.
+//! * `filter`: the filters of the command line. [`top`]: the largest groups of flows. `outputs`: where records and hits go.
 //!   [`taps`]: who looks at live flows, [`view`]: what they see; `recent`: the last hits.
 
 pub mod analysis;
@@ -32,6 +33,7 @@ use std::{
 
 use sensor_core::{
     diagnostic::Findings,
+    dns::DnsBatch,
     engine::dispatch::Output,
     flow::{
         batch::FlowBatch,
@@ -43,7 +45,6 @@ use sensor_core::{
     sync::Unpoisoned as _,
 };
 
-pub use self::outputs::PreparedOutputs;
 use self::{
     analysis::Analysis,
     filter::FlowFilter,
@@ -54,6 +55,7 @@ use self::{
     view::{Form, View},
     why::WhyAccounts,
 };
+pub use self::{filter::Filters, outputs::PreparedOutputs};
 use super::{config::Config, inspect::Contents, mode::Mode, status::Status};
 use crate::stdio;
 
@@ -70,6 +72,10 @@ struct Downstream {
     filter: Option<Mutex<FlowFilter>>,
     /// Records that did not fulfil it.
     held_back: AtomicU64,
+    /// The filter of DNS records.
+    dns_filter: Option<Filter>,
+    /// Those that did not fulfil it.
+    dns_held_back: AtomicU64,
     top: Option<TopGroups>,
     roles: Option<Arc<Mutex<Roles>>>,
     why: Option<WhyAccounts>,
@@ -96,14 +102,14 @@ pub struct Delivery {
 }
 
 impl Plant {
-    /// Puts in force what was read of the files that `config` names, and starts its outputs, for the flows that fulfil
-    /// `filter`. `shown` says how flows are printed.
+    /// Puts in force what was read of the files that `config` names, and starts its outputs, for the records that fulfil
+    /// `filters`. `shown` says how flows are printed.
     ///
     /// # Errors
     /// When a file or a certificate cannot be opened. A collector that cannot be reached is no error.
     pub fn start(
         config: &Config,
-        filter: Option<&Filter>,
+        filters: &Filters,
         contents: Contents,
         mode: Mode,
         shown: &PrintOptions,
@@ -112,14 +118,26 @@ impl Plant {
         stdio::to_stderr(warnings.styled());
         let interfaces = SharedInterfaces::default();
         let outputs = Outputs::start(config, mode, shown, &interfaces)?;
-        let filter = filter.map(|query| Mutex::new(FlowFilter::new(query)));
+        let filter = filters.flows.as_ref().map(|query| Mutex::new(FlowFilter::new(query)));
+        let (dns_filter, dns_held_back) = (filters.dns.clone(), AtomicU64::new(0));
         let top = TopGroups::new(shown);
         let (held_back, lots) = (AtomicU64::new(0), Lots::default());
         let (roles, why) = (shown.roles.clone(), shown.why.clone());
         let policies = || named.policies().to_vec();
         let discarded = shown.policies.then(|| Mutex::new(Discarded::new(policies())));
-        let downstream =
-            Downstream { filter, held_back, top, roles, why, discarded, interfaces, lots, outputs };
+        let downstream = Downstream {
+            filter,
+            held_back,
+            dns_filter,
+            dns_held_back,
+            top,
+            roles,
+            why,
+            discarded,
+            interfaces,
+            lots,
+            outputs,
+        };
         Ok(Self { mode, analysis: Analysis::start(config, named, mode, downstream)?, lists })
     }
 
@@ -143,6 +161,17 @@ impl Plant {
         let Downstream { interfaces, lots, .. } = self.downstream();
         lots.offered.fetch_add(1, Relaxed);
         self.analysis.offer_waiting(batch, &interfaces.get())
+    }
+
+    /// Takes DNS records, for the outputs of such: no policy is asked of them. Waits for room in a replay.
+    pub fn offer_dns(&self, mut batch: DnsBatch) {
+        let Downstream { dns_filter, dns_held_back, outputs, .. } = self.downstream();
+        if let Some(filter) = dns_filter {
+            let before = batch.len();
+            batch.keep(&filter.dns_rows(&batch));
+            dns_held_back.fetch_add((before - batch.len()) as u64, Relaxed);
+        }
+        outputs.offer_dns(batch);
     }
 
     /// Whether every output has room for a lot of a source that can wait. Outputs that nobody takes anything from for now are
@@ -289,6 +318,7 @@ impl Plant {
     pub fn report(&self, status: &mut Status) {
         self.analysis.report(status);
         status.held_back = self.downstream().held_back();
+        status.dns_held_back = self.downstream().dns_held_back();
         self.downstream().report_policies(status);
         self.downstream().outputs.report(status);
     }
@@ -300,6 +330,7 @@ impl Plant {
         // Its threads have ended, and nobody else has a share in it.
         let Some(downstream) = self.analysis.into_output() else { return };
         status.held_back = downstream.held_back();
+        status.dns_held_back = downstream.dns_held_back();
         downstream.report_policies(status);
         if let Some(why) = &downstream.why {
             why.finish();
@@ -327,6 +358,10 @@ impl Downstream {
 
     fn held_back(&self) -> Option<u64> {
         self.filter.as_ref().map(|_| self.held_back.load(Relaxed))
+    }
+
+    fn dns_held_back(&self) -> Option<u64> {
+        self.dns_filter.as_ref().map(|_| self.dns_held_back.load(Relaxed))
     }
 }
 

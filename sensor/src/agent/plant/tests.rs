@@ -12,7 +12,7 @@ use std::{
 use sensor_core::flow::testing;
 use serde_json::Value;
 
-use super::{Plant, top::PrintOptions};
+use super::{Filters, Plant, top::PrintOptions};
 use crate::agent::{
     config::{self, Config, overrides::Overrides},
     inspect,
@@ -91,7 +91,8 @@ fn snapshots_grow_and_the_last_one_is_what_the_summary_says() {
     let config = config(directory.path());
     let contents = inspect::read(&config, Mode::Live, false).expect("what it names has no fault");
     let shown = PrintOptions::default();
-    let plant = Plant::start(&config, None, contents, Mode::Live, &shown).expect("it starts");
+    let plant = Plant::start(&config, &Filters::default(), contents, Mode::Live, &shown)
+        .expect("it starts");
     let plant = Arc::new(plant);
     let source = plant.clone();
     let (seen, wait_for_look) = mpsc::channel();

@@ -6,12 +6,8 @@ use std::{
 };
 
 use sensor_core::{
-    flow::{
-        batch::FlowBatch,
-        fields::Field,
-        interfaces::Interfaces,
-        top::{Metric, Top},
-    },
+    flow::{batch::FlowBatch, interfaces::Interfaces},
+    hunt::{GroupBy, Grouping, Groups, Metric, Selection},
     roles::Roles,
     sync::Unpoisoned as _,
 };
@@ -56,30 +52,35 @@ pub struct TopOptions {
     /// How many groups.
     pub count: usize,
     /// What the flows of a group have in common.
-    pub by: Vec<&'static Field>,
+    pub by: Vec<GroupBy>,
     /// What groups are ordered by.
     pub metric: Metric,
 }
 
 /// Groups being collected.
-#[derive(Debug)]
 pub struct TopGroups {
     options: TopOptions,
     format: Format,
-    top: Mutex<Top>,
+    top: Mutex<Groups>,
 }
 
 impl TopGroups {
     /// No flows yet; none where no groups are wanted.
     pub fn new(shown: &PrintOptions) -> Option<Self> {
         let options = shown.top.clone()?;
-        let top = Mutex::new(Top::new(options.by.clone(), MOST_GROUPS));
+        let grouping = Grouping {
+            by: options.by.clone(),
+            period: None,
+            metrics: Metric::ALL.to_vec(),
+            most_groups: MOST_GROUPS,
+        };
+        let top = Mutex::new(Groups::new(&grouping));
         Some(Self { options, format: shown.format(), top })
     }
 
     /// Counts the records of a batch.
     pub fn add(&self, batch: &FlowBatch, interfaces: &Interfaces) {
-        self.top.lock().unpoisoned().add(batch, interfaces);
+        self.top.lock().unpoisoned().add(batch, interfaces, &Selection::All);
     }
 
     /// Prints the largest groups on stdout. The log tells of flows that are in none.

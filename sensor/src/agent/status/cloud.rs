@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::ensure;
 use sensor_core::flow::source::SourceId;
-use sensor_wire::cloud::{flows::Flows, ledger::Ledger};
+use sensor_wire::cloud::{
+    flows::Flows,
+    ledger::{Ledger, Reason},
+};
 use serde::Serialize;
 
 use crate::replay::objects::Objects;
@@ -44,13 +47,21 @@ impl Cloud {
     }
 
     /// # Errors
-    /// When records are not accounted for.
+    /// When records are not accounted for, or none of them is one of the format.
     pub fn check(&self) -> anyhow::Result<()> {
         let own = self.sources.iter().map(|(_, ledger)| ledger);
         let balanced = own.chain([&self.total]).all(Ledger::is_balanced);
         ensure!(
             balanced,
             "the ledger of records does not balance: this is a bug, please report it"
+        );
+        let Ledger { records, errors, .. } = &self.total;
+        let reasons = Reason::ALL.into_iter().zip(errors).filter(|(_, count)| **count != 0);
+        let reasons: Vec<_> = reasons.map(|(why, count)| format!("{count} {why}")).collect();
+        ensure!(
+            *records == 0 || self.total.all_errors() != *records,
+            "no record became a flow ({}): the files may be of another format than the one they were read as; see `--as`",
+            reasons.join(", ")
         );
         Ok(())
     }

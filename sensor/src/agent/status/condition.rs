@@ -298,6 +298,12 @@ fn queues(status: &Status) -> Vec<Queue> {
         capacity: sink.capacity,
         lost: sink.not_sent.flows,
     }));
+    all.extend(status.dns_sinks.iter().map(|sink| Queue {
+        name: format!("DNS records to {}", sink.name),
+        queued: sink.queued,
+        capacity: sink.capacity,
+        lost: sink.not_sent,
+    }));
     all.extend(status.hits.iter().map(|sink| Queue {
         name: format!("hits to {}", sink.name),
         queued: sink.queued,

@@ -41,6 +41,7 @@ pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingest: Option<IngestRow>,
     pub sinks: Vec<Output>,
+    pub dns_sinks: Vec<Output>,
     pub hits: Vec<Output>,
     pub policies: Top<PolicyRow>,
     pub last_hits: Vec<HitRow>,
@@ -304,6 +305,7 @@ impl Document {
             clouds: clouds::rows(&status.followed),
             ingest: pushed::row(status),
             sinks: status.sinks.iter().map(|sink| Output::of(sink, |flows| flows.flows)).collect(),
+            dns_sinks: status.dns_sinks.iter().map(|sink| Output::of(sink, |dns| *dns)).collect(),
             hits: status.hits.iter().map(|sink| Output::of(sink, |hits| *hits)).collect(),
             policies: policies(&engine.policies),
             last_hits: status.recent_hits.iter().map(HitRow::of).collect(),

@@ -4,26 +4,63 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-/// Upper bounds of the buckets but the last, which has none; seconds. A drain is to stay far below its interval of a second,
-/// a grace period takes some 10 ms.
-pub const BOUNDS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// Which durations are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// Those of work: a drain is to stay far below its interval of a second, a grace period takes some 10 ms.
+    #[default]
+    Work,
+    /// Those in which flow logs of clouds come: some minutes, and hours where something is wrong.
+    Delivery,
+}
+
+/// Buckets with an upper bound.
+const BOUNDS: usize = 12;
+
+impl Scale {
+    /// Upper bounds of the buckets but the last, which has none; seconds.
+    pub const fn bounds(self) -> &'static [f64; BOUNDS] {
+        match self {
+            Self::Work => {
+                &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]
+            }
+            Self::Delivery => &[
+                15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0,
+                86_400.0,
+            ],
+        }
+    }
+}
 
 /// How often something took how long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
+    scale: Scale,
     /// Observations by bucket; not cumulative.
-    counts: [u64; BOUNDS.len() + 1],
+    counts: [u64; BOUNDS + 1],
     sum: Duration,
 }
 
 impl Histogram {
+    /// Without observations, for durations of this scale.
+    pub fn of(scale: Scale) -> Self {
+        Self { scale, ..Self::default() }
+    }
+
     /// Adds an observation.
     pub fn observe(&mut self, took: Duration) {
         let seconds = took.as_secs_f64();
-        let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        let bounds = self.scale.bounds();
+        let bucket = bounds.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS);
         self.counts[bucket] += 1;
-        self.sum += took;
+        self.sum = self.sum.saturating_add(took);
+    }
+
+    /// Adds the observations of another one of the same scale.
+    pub fn add(&mut self, other: &Self) {
+        debug_assert_eq!(self.scale, other.scale);
+        self.counts.iter_mut().zip(other.counts).for_each(|(own, other)| *own += other);
+        self.sum = self.sum.saturating_add(other.sum);
     }
 
     /// Observations.
@@ -38,7 +75,7 @@ impl Histogram {
 
     /// Observations by bucket, not cumulative, each with its upper bound; the last has none.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<f64>, u64)> {
-        let bounds = BOUNDS.into_iter().map(Some).chain([None]);
+        let bounds = self.scale.bounds().iter().copied().map(Some).chain([None]);
         bounds.zip(self.counts)
     }
 
@@ -75,5 +112,20 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!((histogram.count(), histogram.sum()), (5, 20.007));
         assert_eq!(histogram.mean(), Some(Duration::from_micros(4_001_400)));
+    }
+
+    #[test]
+    fn bounds_ascend_and_those_of_deliveries_are_minutes() {
+        for scale in [Scale::Work, Scale::Delivery] {
+            assert!(scale.bounds().is_sorted_by(|one, next| one < next), "{scale:?}");
+        }
+        let (mut one, mut other) = (Histogram::of(Scale::Delivery), Histogram::of(Scale::Delivery));
+        [15, 16, 900].into_iter().for_each(|seconds| one.observe(Duration::from_secs(seconds)));
+        [901, 100_000].into_iter().for_each(|seconds| other.observe(Duration::from_secs(seconds)));
+        one.add(&other);
+        let found: Vec<_> = one.buckets().filter(|(_, count)| *count > 0).collect();
+        let expected =
+            [(Some(15.0), 1), (Some(30.0), 1), (Some(900.0), 1), (Some(1800.0), 1), (None, 1)];
+        assert_eq!((found, one.count(), one.sum()), (expected.to_vec(), 5, 101_832.0));
     }
 }

@@ -74,8 +74,12 @@ pub struct Status {
     pub engine: Engine,
     /// Flow records that did not fulfil the filter of the command line; `None` without one.
     pub held_back: Option<u64>,
+    /// DNS records that the filter of such held back; `None` without one.
+    pub dns_held_back: Option<u64>,
     /// Sinks of flow records.
     pub sinks: Vec<Sink<Flows>>,
+    /// Sinks of DNS records.
+    pub dns_sinks: Vec<Sink<u64>>,
     /// Sinks of hits.
     pub hits: Vec<Sink<u64>>,
     /// The last hits, the latest at the end; a gauge.
@@ -328,6 +332,9 @@ impl Status {
         let flows = self.sinks.iter().filter(|sink| sink.not_sent.flows > 0);
         let flows: Vec<&str> = flows.map(|sink| sink.name.as_str()).collect();
         ensure!(flows.is_empty(), "not all flow records reached {}", flows.join(", "));
+        let dns = self.dns_sinks.iter().filter(|sink| sink.not_sent > 0);
+        let dns: Vec<&str> = dns.map(|sink| sink.name.as_str()).collect();
+        ensure!(dns.is_empty(), "not all DNS records reached {}", dns.join(", "));
         let hits = self.hits.iter().filter(|sink| sink.not_sent > 0);
         let hits: Vec<&str> = hits.map(|sink| sink.name.as_str()).collect();
         ensure!(hits.is_empty(), "not all hits reached {}", hits.join(", "));

@@ -29,6 +29,7 @@ pub fn text(document: &Document) -> String {
     screen.clouds(document);
     screen.pushed(document);
     screen.outputs("sinks", "flow records", &document.sinks);
+    screen.outputs("DNS logs", "DNS records", &document.dns_sinks);
     screen.outputs("hits", "hits", &document.hits);
     screen.policies(document);
     screen.losses(document);

@@ -94,6 +94,8 @@ fn behind(status: &Status) -> Losses {
     let flows = status.sinks.iter();
     let flows =
         flows.map(|sink| (sink.not_sent.flows, format!("flow records not sent to {}", sink.name)));
+    let dns = status.dns_sinks.iter();
+    let dns = dns.map(|sink| (sink.not_sent, format!("DNS records not sent to {}", sink.name)));
     let hits = status.hits.iter();
     let hits = hits.map(|sink| (sink.not_sent, format!("hits not sent to {}", sink.name)));
     let engine = &status.engine;
@@ -107,7 +109,7 @@ fn behind(status: &Status) -> Losses {
     ];
     let policies = policies.map(|(count, what)| (count, what.to_owned()));
     let unseen = engine.lost.iter().map(unseen);
-    Losses::of(unseen.chain(flows).chain(hits).chain(policies))
+    Losses::of(unseen.chain(flows).chain(dns).chain(hits).chain(policies))
 }
 
 fn drains(drain: &Drain) -> String {
@@ -186,6 +188,16 @@ fn flows(text: &mut String, status: &Status) {
     }
     if let Some(held_back) = status.held_back {
         text.push_str(&format!("{held_back} flow records did not match the filter\n"));
+    }
+    if let Some(held_back) = status.dns_held_back {
+        text.push_str(&format!("{held_back} DNS records did not match the filter\n"));
+    }
+    for sink in &status.dns_sinks {
+        text.push_str(&format!(
+            "{}: {} DNS records sent, {} not sent\n",
+            sink.name, sink.sent, sink.not_sent
+        ));
+        rotated(text, sink);
     }
     for sink in &status.sinks {
         text.push_str(&format!(

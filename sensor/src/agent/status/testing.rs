@@ -13,6 +13,7 @@ use super::{
     Cache, Connection, Count, Flows, Hit, Lost, Policy, Reloads, Sink, Status, Waiting,
     agent::{Agent, Configuration, Privileges, Process, SandboxState},
     condition::{Code, Condition, Reason},
+    histogram::{Histogram, Scale},
     host::{Drain, Host, Interface, InterfaceLosses, Pins, Table, Times},
 };
 use crate::{
@@ -120,9 +121,12 @@ fn followed() -> Followed {
     ledger.errors[ledger::Reason::Address as usize] = 2;
     let (provider, account) = (Source::Aws, "123456789012".to_owned());
     let id = SourceId::Cloud { provider, account, log: "fl-0a1b".to_owned() };
+    let mut delays = Histogram::of(Scale::Delivery);
+    [140, 400].into_iter().for_each(|seconds| delays.observe(Duration::from_secs(seconds)));
     Followed {
         name: "production".to_owned(),
         place: "/var/lib/flowlogs/".to_owned(),
+        delays,
         objects: ObjectCounts {
             read: 20,
             grown: 3,
@@ -233,6 +237,14 @@ pub fn status() -> Status {
             message_octets: 140_000,
             connection: Some(Connection { connected: false, outages: 2 }),
             error: Some("connection refused".to_owned()),
+            ..Sink::default()
+        }],
+        dns_sinks: vec![Sink {
+            name: "/var/log/dns.json".to_owned(),
+            offered: 48,
+            sent: 45,
+            queued: 3,
+            capacity: 65_536,
             ..Sink::default()
         }],
         hits: vec![Sink {

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
-use sensor_core::flow::fields;
+use clap::{ArgAction, Args, Subcommand, ValueHint};
 
-use crate::cli::args::parse_list;
+use crate::cli::{args::parse_list, kind::RecordKindArg};
 
 /// Closes the help of `nql`.
 const EXAMPLES: &str = "\
@@ -73,28 +72,4 @@ pub struct FilterArgs {
     /// JSON lines, plain, gzip or zstd, keys as in `sensor fields`, flat or nested [default: '-', stdin]
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
-}
-
-/// What a query is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RecordKindArg {
-    /// Flow records
-    Flow,
-    /// DNS messages
-    Dns,
-    /// Policy events
-    Alert,
-    /// Configuration changes
-    Audit,
-}
-
-impl From<RecordKindArg> for fields::RecordKind {
-    fn from(context: RecordKindArg) -> Self {
-        match context {
-            RecordKindArg::Flow => Self::Flow,
-            RecordKindArg::Dns => Self::Dns,
-            RecordKindArg::Alert => Self::Alert,
-            RecordKindArg::Audit => Self::Audit,
-        }
-    }
 }

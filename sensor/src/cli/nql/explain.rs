@@ -9,10 +9,13 @@ use sensor_core::nql::{
 };
 
 use super::{
-    args::{QueryArgs, RecordKindArg},
+    args::QueryArgs,
     query::{compile, read_lists},
 };
-use crate::{cli::exit::Failure, stdio};
+use crate::{
+    cli::{exit::Failure, kind::RecordKindArg},
+    stdio,
+};
 
 /// Prints the optimised query.
 pub fn explain(arguments: &QueryArgs) -> anyhow::Result<()> {

@@ -2,11 +2,16 @@
 
 use sensor_core::{
     diagnostic::{Diagnostic, Findings},
+    flow::fields::RecordKind,
     nql::{Filter, Options, lists::Lists},
 };
 
 use super::args::QueryArgs;
-use crate::{agent::config::lists::ListFiles, cli::exit::Failure, stdio};
+use crate::{
+    agent::{config::lists::ListFiles, plant::Filters},
+    cli::{args::FlowArgs, exit::Failure},
+    stdio,
+};
 
 /// Compiles the query of the command line; warnings go to stderr.
 ///
@@ -21,12 +26,23 @@ pub fn compile(arguments: &QueryArgs, lists: &Lists) -> anyhow::Result<Filter> {
     compile_with(&arguments.query, &options)
 }
 
-/// Compiles the query of `--filter`; warnings go to stderr.
+/// Compiles the queries of `--filter` and `--dns-filter`; warnings go to stderr.
+///
+/// # Errors
+/// All faults of a query, to end with exit code 64.
+pub fn filters(arguments: &FlowArgs, lists: &Lists) -> anyhow::Result<Filters> {
+    let FlowArgs { filter, dns_filter: dns, .. } = arguments;
+    let flows = filter.as_deref().map(|query| compile_with(query, &Options::new(lists)));
+    let dns = dns.as_deref().map(|query| dns_filter(query, lists));
+    Ok(Filters { flows: flows.transpose()?, dns: dns.transpose()? })
+}
+
+/// Compiles the query of `--dns-filter`; warnings go to stderr.
 ///
 /// # Errors
 /// All faults of the query, to end with exit code 64.
-pub fn flow_filter(query: &str, lists: &Lists) -> anyhow::Result<Filter> {
-    compile_with(query, &Options::new(lists))
+pub fn dns_filter(query: &str, lists: &Lists) -> anyhow::Result<Filter> {
+    compile_with(query, &Options { context: RecordKind::Dns, ..Options::new(lists) })
 }
 
 fn compile_with(query: &str, options: &Options<'_>) -> anyhow::Result<Filter> {

@@ -24,7 +24,7 @@ use crate::{
         config::{self, overrides::Overrides},
         exports, inspect, logging,
         mode::Mode,
-        plant::top::PrintOptions,
+        plant::{Filters, top::PrintOptions},
         replay,
     },
     cli::{
@@ -72,17 +72,17 @@ fn read(arguments: &SuggestArgs) -> anyhow::Result<Outcome<Suggested>> {
     let contents = inspect::read(&config, Mode::Files, true)?;
     let roles = Arc::new(Mutex::new(Roles::default()));
     let shown = PrintOptions { roles: Some(Arc::clone(&roles)), ..PrintOptions::default() };
-    let files = &arguments.files;
+    let (files, filters) = (&arguments.files, Filters::default());
     match arguments.content {
-        Content::Traffic => replay::replay(&config, None, contents, files, &shown),
+        Content::Traffic => replay::replay(&config, &filters, contents, files, &shown),
         Content::Exports => {
             let options = exports::options(&config, false, None);
-            exports::replay::replay(&config, None, contents, files, &shown, options)
+            exports::replay::replay(&config, &filters, contents, files, &shown, options)
         }
         content => {
             let format = content.cloud().flatten();
             let input = cloud::Input { format, ..cloud::Input::default() };
-            cloud::replay::replay(&config, None, contents, files, &shown, input)
+            cloud::replay::replay(&config, &filters, contents, files, &shown, input)
         }
     }?;
     let roles = roles.lock().unpoisoned();

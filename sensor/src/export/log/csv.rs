@@ -32,6 +32,11 @@ impl Columns {
         if fields.is_empty() { Self::all() } else { Self { fields, labels: false } }
     }
 
+    /// The fields that were chosen; none where all are shown.
+    pub fn choice(&self) -> Option<&[&'static Field]> {
+        (!self.labels).then_some(&self.fields)
+    }
+
     /// Appends the line that names the columns.
     pub fn write_heading(&self, out: &mut Vec<u8>) {
         let labels = LABELS.into_iter().filter(|_| self.labels);

@@ -85,7 +85,8 @@ fn end_point(address: IpAddr, port: Option<u16>, number: u8) -> String {
 /// The end of the year 9999, milliseconds since the epoch: what follows has no form.
 const LATEST: u64 = 253_402_300_799_999;
 
-fn time(ms: u64) -> String {
+/// A time as lines show it.
+pub(super) fn time(ms: u64) -> String {
     let time = UNIX_EPOCH + Duration::from_millis(ms.min(LATEST));
     let text = humantime::format_rfc3339_millis(time).to_string();
     text.trim_end_matches('Z').replace('T', " ")

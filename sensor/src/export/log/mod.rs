@@ -1,9 +1,10 @@
-//! Flow logs: records as JSON lines or CSV for machines, as aligned lines for people.
+//! Logs of flows and of DNS records: as JSON lines or CSV for machines, as aligned lines for people.
 //!
 //! [`lots`]: what is not written twice after a crash.
-//! [`json`], [`csv`] and [`mod@line`] turn a row into text, [`options`] what a device tells of itself; [`FlowLog`] writes them from a thread of its own.
+//! [`json`], [`csv`] and [`mod@line`] turn a row into text, [`dns`] a DNS record, [`options`] what a device tells of itself; [`RecordLog`] writes them from a thread of its own.
 
 pub mod csv;
+pub mod dns;
 pub mod json;
 pub mod line;
 pub mod lots;
@@ -11,4 +12,4 @@ pub mod options;
 pub mod top;
 mod writer;
 
-pub use writer::{FlowLog, Format};
+pub use writer::{DnsLog, FlowLog, Format, RecordLog};

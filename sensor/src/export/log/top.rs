@@ -1,10 +1,10 @@
 //! The largest groups of flows as text: a table for people, JSON lines or CSV for machines.
 
-use std::{borrow::Cow, io::Write as _};
+use std::{io::Write as _, net::IpAddr};
 
-use sensor_core::flow::{
-    fields::{Field, OwnedValue, Value},
-    top::{Group, Metric, Sums, Top},
+use sensor_core::{
+    flow::fields::{OwnedValue, Value},
+    hunt::{Group, GroupBy, Groups, Metric, Prefixes, Sums},
 };
 
 use super::{csv, json, line};
@@ -14,14 +14,17 @@ use super::{csv, json, line};
 ///
 /// What flows have in common may be a metric of theirs, such as their packets: its key is `by.packets`, and `packets` is the
 /// sum as everywhere.
-pub fn write_json(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
+pub fn write_json(out: &mut Vec<u8>, top: &Groups, metric: Metric, count: usize) {
     for group in top.largest(metric, count) {
         out.push(b'{');
-        for (field, value) in top.by().iter().zip(&group.values) {
+        for (by, value) in top.by().iter().zip(&group.values) {
             if let Some(value) = value {
-                json::write_value(out, Value::Text(&key(field)));
+                json::write_value(out, Value::Text(&key(by)));
                 out.push(b':');
-                json::write_value(out, value.value());
+                match shown(by, value) {
+                    Some(text) => json::write_value(out, Value::Text(&text)),
+                    None => json::write_value(out, value.value()),
+                }
                 out.push(b',');
             }
         }
@@ -38,14 +41,14 @@ pub fn write_json(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
 }
 
 /// Appends the same as CSV, with a line that names the columns.
-pub fn write_csv(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
-    let keys = top.by().iter().map(|field| key(field));
-    let names: Vec<_> = keys.chain(Metric::ALL.map(|metric| metric.name().into())).collect();
+pub fn write_csv(out: &mut Vec<u8>, top: &Groups, metric: Metric, count: usize) {
+    let keys = top.by().iter().map(key);
+    let names: Vec<_> = keys.chain(Metric::ALL.map(|metric| metric.name().to_owned())).collect();
     out.extend_from_slice(names.join(",").as_bytes());
     out.push(b'\n');
     for group in top.largest(metric, count) {
-        for value in &group.values {
-            csv::write_cell(out, shown(value.as_ref()));
+        for (by, value) in top.by().iter().zip(&group.values) {
+            write_cell(out, by, value.as_ref());
             out.push(b',');
         }
         for metric in Metric::ALL {
@@ -60,10 +63,12 @@ pub fn write_csv(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
 }
 
 /// Appends the same as a table: the group, its flows, packets and octets, its share of all by `metric`; the total below.
-pub fn write_table(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
+pub fn write_table(out: &mut Vec<u8>, top: &Groups, metric: Metric, count: usize) {
     let mut rows = vec![heading(top, metric)];
     let all = top.total().of(metric);
-    rows.extend(top.largest(metric, count).into_iter().map(|group| row(group, metric, all)));
+    rows.extend(
+        top.largest(metric, count).into_iter().map(|group| row(top.by(), &group, metric, all)),
+    );
     let mut total = vec![String::new(); top.by().len()];
     if let Some(first) = total.first_mut() {
         *first = format!("all {} groups", top.groups());
@@ -89,15 +94,36 @@ pub fn write_table(out: &mut Vec<u8>, top: &Top, metric: Metric, count: usize) {
 }
 
 /// What the value that a group has in common is called, apart from all metrics.
-fn key(field: &Field) -> Cow<'static, str> {
-    match Metric::ALL.into_iter().any(|metric| metric.name() == field.name) {
-        true => format!("by.{}", field.name).into(),
-        false => field.name.into(),
+fn key(by: &GroupBy) -> String {
+    let name = by.subject.name();
+    match Metric::ALL.into_iter().any(|metric| metric.name() == name) {
+        true => format!("by.{name}"),
+        false => name,
     }
 }
 
-fn heading(top: &Top, metric: Metric) -> Vec<String> {
-    let fields = top.by().iter().map(|field| key(field).to_ascii_uppercase());
+/// What is shown of a value that is not just that: the prefix of an address.
+fn shown(by: &GroupBy, value: &OwnedValue) -> Option<String> {
+    match (by.prefixes?, value) {
+        (Prefixes { v4, .. }, OwnedValue::Ip(address @ IpAddr::V4(_))) => {
+            Some(format!("{address}/{v4}"))
+        }
+        (Prefixes { v6, .. }, OwnedValue::Ip(address @ IpAddr::V6(_))) => {
+            Some(format!("{address}/{v6}"))
+        }
+        _ => None,
+    }
+}
+
+fn write_cell(out: &mut Vec<u8>, by: &GroupBy, value: Option<&OwnedValue>) {
+    match value.and_then(|value| shown(by, value)) {
+        Some(text) => csv::write_cell(out, Value::Text(&text)),
+        None => csv::write_cell(out, value.map_or(Value::Absent, OwnedValue::value)),
+    }
+}
+
+fn heading(top: &Groups, metric: Metric) -> Vec<String> {
+    let fields = top.by().iter().map(|by| key(by).to_ascii_uppercase());
     let sums = ["FLOWS", "PACKETS", "OCTETS"].map(str::to_owned);
     let metric = match metric {
         Metric::Flows | Metric::Packets | Metric::Octets => None,
@@ -106,17 +132,17 @@ fn heading(top: &Top, metric: Metric) -> Vec<String> {
     fields.chain(sums).chain(metric).chain(["SHARE".to_owned()]).collect()
 }
 
-fn row(group: &Group, metric: Metric, all: Option<u128>) -> Vec<String> {
-    let value = |value: &Option<OwnedValue>| {
+fn row(by: &[GroupBy], group: &Group, metric: Metric, all: Option<u128>) -> Vec<String> {
+    let value = |(by, value): (&GroupBy, &Option<OwnedValue>)| {
         let mut cell = Vec::new();
-        csv::write_cell(&mut cell, shown(value.as_ref()));
+        write_cell(&mut cell, by, value.as_ref());
         match cell.is_empty() {
             true => "-".to_owned(),
             // Control characters of a foreign name would reach the terminal.
             false => String::from_utf8_lossy(&cell).escape_debug().to_string(),
         }
     };
-    let values = group.values.iter().map(value);
+    let values = by.iter().zip(&group.values).map(value);
     values.chain(sums(&group.sums, metric, all)).collect()
 }
 
@@ -134,32 +160,36 @@ fn sums(sums: &Sums, metric: Metric, all: Option<u128>) -> Vec<String> {
     cells
 }
 
-fn shown(value: Option<&OwnedValue>) -> Value<'_> {
-    value.map_or(Value::Absent, OwnedValue::value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sensor_core::flow::{
-        batch::{FlowBatch, Source},
-        fields::find,
-        interfaces::Interfaces,
-        testing::push,
+    use sensor_core::{
+        flow::{
+            batch::{FlowBatch, Source},
+            interfaces::Interfaces,
+            testing::push,
+        },
+        hunt::{Grouping, Selection},
     };
 
-    fn top(by: &[&str]) -> Top {
+    fn top(by: &[&str]) -> Groups {
         let mut batch = FlowBatch::v4(Source::Host);
         for (host, octets) in [(1, 9_000), (2, 700), (1, 2_300), (3, 5)] {
             push(&mut batch, host, 0, 0, octets);
         }
-        let by = by.iter().map(|name| find(name).unwrap()).collect();
-        let mut top = Top::new(by, 100);
-        top.add(&batch, &Interfaces::default());
+        let by = by.iter().map(|name| GroupBy::named(name).unwrap()).collect();
+        let metrics = Metric::ALL.to_vec();
+        let grouping = Grouping { by, period: None, metrics, most_groups: 100 };
+        let mut top = Groups::new(&grouping);
+        top.add(&batch, &Interfaces::default(), &Selection::All);
         top
     }
 
-    fn written(write: fn(&mut Vec<u8>, &Top, Metric, usize), top: &Top, metric: Metric) -> String {
+    fn written(
+        write: fn(&mut Vec<u8>, &Groups, Metric, usize),
+        top: &Groups,
+        metric: Metric,
+    ) -> String {
         let mut out = Vec::new();
         write(&mut out, top, metric, 2);
         String::from_utf8(out).unwrap()
@@ -187,6 +217,15 @@ mod tests {
         assert!(csv.starts_with("by.octets,octets,packets,"), "{csv}");
         let table = written(write_table, &top, Metric::Octets);
         assert!(table.starts_with("BY.OCTETS "), "{table}");
+    }
+
+    #[test]
+    fn prefixes_are_shown_as_such() {
+        let top = top(&["srcip/31"]);
+        let json = written(write_json, &top, Metric::Octets);
+        assert!(json.starts_with("{\"srcip\":\"10.0.0.0/31\",\"octets\":11300,"), "{json}");
+        let csv = written(write_csv, &top, Metric::Octets);
+        assert!(csv.contains("\n10.0.0.2/31,705,705,2,"), "{csv}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Writes a flow log from a thread of its own, behind a bounded queue.
+//! Writes a log of records, of flows or of DNS, from a thread of its own, behind a bounded queue.
 
 use std::{
     io::{self, ErrorKind, Write},
+    ops::Range,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -10,20 +11,29 @@ use std::{
 };
 
 use sensor_core::{
+    dns::{DnsBatch, DnsRow},
     flow::{
-        batch::FlowBatch, fields::Row, interfaces::SharedInterfaces, lot::LotPart, totals::Totals,
+        batch::FlowBatch,
+        fields::Row,
+        interfaces::{Interfaces, SharedInterfaces},
+        lot::LotPart,
+        totals::Totals,
     },
     sync::Unpoisoned as _,
 };
 
 use super::{
     csv::Columns,
-    json, line,
+    dns, json, line,
     lots::{Lines, LotFile},
 };
 use crate::{
     clock,
-    export::{queue::Queue, sink::Sink, thread::Thread},
+    export::{
+        queue::{Load, Queue},
+        sink::Sink,
+        thread::Thread,
+    },
     files, stdio,
 };
 
@@ -59,6 +69,91 @@ impl Format {
             Self::Csv(columns) => columns.write_row(out, row),
         }
     }
+
+    /// Appends the line above all DNS records, where there is one.
+    pub fn write_dns_heading(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Json => {}
+            Self::Lines => {
+                out.extend_from_slice(dns::HEADING.as_bytes());
+                out.push(b'\n');
+            }
+            Self::Csv(columns) => dns::write_csv_heading(columns, out),
+        }
+    }
+
+    /// Appends a DNS record and its line end.
+    pub fn write_dns(&self, out: &mut Vec<u8>, row: DnsRow<'_>) {
+        match self {
+            Self::Json => dns::write_json(out, row),
+            Self::Lines => dns::write_line(out, row),
+            Self::Csv(columns) => dns::write_csv(columns, out, row),
+        }
+    }
+}
+
+/// What a log is of: batches of records that become lines.
+pub trait Records: Load {
+    /// What messages call the log.
+    const KIND: &'static str;
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// What they are of a lot.
+    fn part(&self) -> Option<&LotPart>;
+    /// Those with these numbers as an amount.
+    fn amount_of(&self, rows: Range<usize>) -> Self::Amount;
+    /// Appends the line above all of them, where there is one.
+    fn write_heading(format: &Format, out: &mut Vec<u8>);
+    /// Appends one and its line end.
+    fn write_row(&self, row: usize, format: &Format, names: &Interfaces, out: &mut Vec<u8>);
+}
+
+impl Records for FlowBatch {
+    const KIND: &'static str = "flow log";
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn part(&self) -> Option<&LotPart> {
+        self.lot.as_deref()
+    }
+
+    fn amount_of(&self, rows: Range<usize>) -> Totals {
+        Totals::of_rows(self, rows)
+    }
+
+    fn write_heading(format: &Format, out: &mut Vec<u8>) {
+        format.write_heading(out);
+    }
+
+    fn write_row(&self, row: usize, format: &Format, interfaces: &Interfaces, out: &mut Vec<u8>) {
+        format.write_row(out, Row { batch: self, row, interfaces });
+    }
+}
+
+impl Records for DnsBatch {
+    const KIND: &'static str = "DNS log";
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn part(&self) -> Option<&LotPart> {
+        self.lot.as_deref()
+    }
+
+    fn amount_of(&self, rows: Range<usize>) -> u64 {
+        rows.len() as u64
+    }
+
+    fn write_heading(format: &Format, out: &mut Vec<u8>) {
+        format.write_dns_heading(out);
+    }
+
+    fn write_row(&self, row: usize, format: &Format, _: &Interfaces, out: &mut Vec<u8>) {
+        format.write_dns(out, self.row(row));
+    }
 }
 
 /// Octets that are written in one go, or the line that makes them more.
@@ -74,17 +169,22 @@ impl<W: Write> Lines for Stream<W> {
     }
 }
 
-/// A running flow log.
-pub struct FlowLog {
+/// A running log of flows.
+pub type FlowLog = RecordLog<FlowBatch>;
+/// A running log of DNS records.
+pub type DnsLog = RecordLog<DnsBatch>;
+
+/// A running log.
+pub struct RecordLog<T: Load> {
     name: String,
-    queue: Arc<Queue>,
+    queue: Arc<Queue<T>>,
     closed_by_reader: Arc<AtomicBool>,
     thread: Option<Thread>,
     /// By when its end was asked for.
     deadline: Mutex<Option<Instant>>,
 }
 
-impl FlowLog {
+impl<T: Records> RecordLog<T> {
     /// Logs to standard output. At most `queue_records` records wait.
     ///
     /// # Errors
@@ -141,12 +241,12 @@ impl FlowLog {
     }
 }
 
-impl Sink for FlowLog {
+impl<T: Records> Sink<T> for RecordLog<T> {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn queue(&self) -> &Queue {
+    fn queue(&self) -> &Queue<T> {
         &self.queue
     }
 
@@ -156,12 +256,7 @@ impl Sink for FlowLog {
     }
 
     fn end(&mut self) {
-        self.queue.close();
-        if let Some(thread) = self.thread.take() {
-            // Where it has panicked, its records are counted below.
-            thread.join();
-        }
-        self.queue.abandon(clock::now());
+        self.finish();
     }
 
     fn leave(&mut self) {
@@ -170,11 +265,12 @@ impl Sink for FlowLog {
             && !thread.join_until(deadline)
         {
             tracing::warn!(
-                "flow log {}: stopped accepting data; the rest is not written",
+                "{} {}: stopped accepting data; the rest is not written",
+                T::KIND,
                 self.name
             );
         }
-        self.end();
+        self.finish();
     }
 
     fn is_pointless(&self) -> bool {
@@ -182,26 +278,37 @@ impl Sink for FlowLog {
     }
 }
 
-impl Drop for FlowLog {
-    fn drop(&mut self) {
-        self.end();
+impl<T: Load> RecordLog<T> {
+    fn finish(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // Where it has panicked, its records are counted below.
+            thread.join();
+        }
+        self.queue.abandon(clock::now());
     }
 }
 
-struct LogThread<W> {
+impl<T: Load> Drop for RecordLog<T> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+struct LogThread<W, T: Load> {
     name: String,
     writer: W,
     format: Format,
     interfaces: SharedInterfaces,
-    queue: Arc<Queue>,
+    queue: Arc<Queue<T>>,
     closed_by_reader: Arc<AtomicBool>,
     failing: bool,
 }
 
-impl<W: Lines> LogThread<W> {
+impl<W: Lines, T: Records> LogThread<W, T> {
     async fn run(&mut self) {
         let mut text = Vec::new();
-        self.format.write_heading(&mut text);
+        T::write_heading(&self.format, &mut text);
         loop {
             // Asked first: a batch may come just before the end.
             let closed = self.queue.is_closed();
@@ -219,27 +326,27 @@ impl<W: Lines> LogThread<W> {
 
     /// Appends the batch to `text` and writes that, in pieces of whole lines: each is in the log and counts as sent, or is
     /// not and does not.
-    fn write(&mut self, batch: &FlowBatch, text: &mut Vec<u8>) {
+    fn write(&mut self, batch: &T, text: &mut Vec<u8>) {
         let names = self.interfaces.get();
-        let part = batch.lot.as_deref();
+        let part = batch.part();
         if part.is_some_and(|part| self.writer.has(part)) {
-            let records = Totals::of(batch);
+            let records = batch.amount();
             return self.queue.settle(|account| account.send(records, 0));
         }
         // Of a lot, a batch is there as a whole or not at all.
         let piece = if part.is_some() { usize::MAX } else { PIECE };
         let mut first = 0;
-        for row in 0..batch.len() {
-            self.format.write_row(text, Row { batch, row, interfaces: &names });
-            if text.len() >= piece || row + 1 == batch.len() {
-                self.put(text, Totals::of_rows(batch, first..row + 1), part);
+        for row in 0..batch.count() {
+            batch.write_row(row, &self.format, &names, text);
+            if text.len() >= piece || row + 1 == batch.count() {
+                self.put(text, batch.amount_of(first..row + 1), part);
                 text.clear();
                 first = row + 1;
             }
         }
     }
 
-    fn put(&mut self, text: &[u8], records: Totals, part: Option<&LotPart>) {
+    fn put(&mut self, text: &[u8], records: T::Amount, part: Option<&LotPart>) {
         let written = self.writer.append(text, part);
         let deleted = self.writer.take_deleted();
         self.queue.settle(|account| {
@@ -251,7 +358,7 @@ impl<W: Lines> LogThread<W> {
         });
         match written {
             Ok(()) if std::mem::take(&mut self.failing) => {
-                tracing::info!("flow log {}: writing records again", self.name);
+                tracing::info!("{} {}: writing records again", T::KIND, self.name);
             }
             Ok(()) => {}
             Err(error) => self.complain(&error),
@@ -264,8 +371,8 @@ impl<W: Lines> LogThread<W> {
             // Nobody will read what comes either: it need not even be written down.
             self.queue.abandon(clock::now());
         } else if !std::mem::replace(&mut self.failing, true) {
-            let (name, remedy) = (&self.name, files::remedy(error));
-            tracing::error!("flow log {name}: {error}{remedy}; records are counted as not sent");
+            let (kind, name, remedy) = (T::KIND, &self.name, files::remedy(error));
+            tracing::error!("{kind} {name}: {error}{remedy}; records are counted as not sent");
         }
     }
 }

@@ -37,10 +37,15 @@ impl Decoder {
     /// A decoder of the object called `object`, a path or key, in this format.
     pub fn new(format: Format, object: &str, hints: &Hints) -> Self {
         Self(match format {
-            Format::Aws => Box::new(aws::Object::new(Arc::from(object), hints.layout.clone())),
+            Format::Aws | Format::Route53 => {
+                Box::new(aws::Object::new(Arc::from(object), hints.layout.clone()))
+            }
             Format::Azure => Box::new(Json::new(azure::Blob::new(Arc::from(object)))),
+            Format::AzureDns => Box::new(Json::new(azure::dns::Queries::new(Arc::from(object)))),
             Format::Ibm => Box::new(Json::new(ibm::State::new(Arc::from(object)))),
-            Format::Gcp => Box::new(Json::new(gcp::Entries::new(Arc::from(object)))),
+            Format::Gcp | Format::GcpDns => {
+                Box::new(Json::new(gcp::Entries::new(Arc::from(object))))
+            }
             Format::Oci => Box::new(Json::new(oci::Events::new(Arc::from(object)))),
         })
     }

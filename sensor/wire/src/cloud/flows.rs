@@ -1,13 +1,17 @@
-//! Where decoded records go: a batch for each address family, and the account of every source.
+//! Where decoded records go: flows to a batch for each address family, DNS records to one of their own, and the account of every
+//! source.
 
 use std::{collections::HashMap, sync::Arc};
 
-use sensor_core::flow::{
-    batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
-    columns::Column,
-    device::Device,
-    protocol,
-    source::SourceId,
+use sensor_core::{
+    dns::{DnsBatch, DnsRecord},
+    flow::{
+        batch::{Addresses, DIRECTION_UNTOLD, FlowBatch, Source, TCP_FLAGS_UNTOLD},
+        columns::Column,
+        device::Device,
+        protocol,
+        source::SourceId,
+    },
 };
 
 pub use super::record::{Ends, Record, RecordTexts, Via};
@@ -54,7 +58,7 @@ struct Filling {
 /// Batches that are open at a time.
 const MOST_OPEN: usize = 4;
 
-/// Flow records of one provider, until somebody takes them.
+/// Flow and DNS records of one provider, until somebody takes them.
 pub struct Flows {
     cloud: Source,
     /// What the records to come were observed by, where the cloud has several kinds of logs.
@@ -64,6 +68,10 @@ pub struct Flows {
     v6: Open,
     /// Batches that wait to be taken.
     ready: Vec<FlowBatch>,
+    /// DNS records.
+    queries: DnsBatch,
+    /// Those that wait to be taken.
+    ready_queries: Vec<DnsBatch>,
     names: Names,
     sources: Sources,
     underway: Underway,
@@ -89,6 +97,8 @@ impl Flows {
             v4: Open(vec![Filling { batch: Box::new(FlowBatch::v4(cloud)), turn: 0 }]),
             v6: Open(vec![Filling { batch: Box::new(FlowBatch::v6(cloud)), turn: 0 }]),
             ready: Vec::new(),
+            queries: DnsBatch::default(),
+            ready_queries: Vec::new(),
             names: Names::default(),
             sources: Sources { all: Vec::new(), by_id: HashMap::new() },
             underway: Underway::default(),
@@ -221,9 +231,26 @@ impl Flows {
         }
     }
 
+    /// Appends a DNS record, and counts it for its source.
+    pub fn push_dns(&mut self, record: &DnsRecord<'_>) {
+        let ledger = self.sources.ledger(record.device);
+        ledger.records += 1;
+        ledger.dns += 1;
+        self.queries.push(record);
+        if self.queries.is_full() {
+            self.close();
+        }
+    }
+
     /// Makes all batches ready that hold anything, in the order of their first rows.
     fn close(&mut self) {
-        let Self { v4, v6, ready, names, sources, .. } = self;
+        let Self { v4, v6, ready, queries, ready_queries, names, sources, .. } = self;
+        if !queries.is_empty() {
+            let mut whole = std::mem::take(queries);
+            whole.devices = localise(whole.sources_mut(), sources);
+            whole.points.clone_from(names.tables().0);
+            ready_queries.push(whole);
+        }
         for Open(all) in [v4, v6] {
             all.sort_by_key(|filling| filling.turn);
             for Filling { batch, turn } in all.iter_mut() {
@@ -280,18 +307,28 @@ impl Flows {
             filling.turn = 0;
         }
         self.ready.clear();
+        self.queries.clear();
+        self.ready_queries.clear();
         let mut before = mark.0.into_iter();
         for (_, ledger) in &mut self.sources.all {
             *ledger = before.next().unwrap_or_default();
         }
     }
 
-    /// Hands the batches that are full to `sink`, with `all` those that hold anything.
+    /// Hands the batches of flows that are full to `sink`, with `all` those that hold anything.
     pub fn take(&mut self, all: bool, sink: impl FnMut(FlowBatch)) {
         if all {
             self.close();
         }
         self.ready.drain(..).for_each(sink);
+    }
+
+    /// The same of those of DNS records.
+    pub fn take_dns(&mut self, all: bool, sink: impl FnMut(DnsBatch)) {
+        if all {
+            self.close();
+        }
+        self.ready_queries.drain(..).for_each(sink);
     }
 }
 
@@ -379,25 +416,33 @@ fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Source
     let next = empty(batch);
     let mut whole = std::mem::replace(batch, next);
     batch.untold = whole.untold;
+    // Their counts are of all packets, as far as the cloud knows.
+    whole.sample_rate = vec![1; whole.len()];
     whole.level();
-    // The rows of a batch are of few of the sources.
-    let mut places: HashMap<u32, u32> = HashMap::new();
-    let mut last = (u32::MAX, 0);
-    for place in &mut whole.device {
-        if *place != last.0 {
-            let own = *places.entry(*place).or_insert_with(|| {
-                whole.devices.push(sources.all[*place as usize].0.clone());
-                whole.devices.len() as u32 - 1
-            });
-            last = (*place, own);
-        }
-        *place = last.1;
-    }
+    whole.devices = localise(&mut whole.device, sources);
     let (points, properties, label_sets) = names.tables();
     whole.points.clone_from(points);
     whole.properties.clone_from(properties);
     whole.label_sets.clone_from(label_sets);
     ready.push(whole);
+}
+
+/// Numbers the sources of rows anew, by their places among those that are returned: the rows of a batch are of few of them.
+fn localise(places: &mut [u32], sources: &Sources) -> Vec<Arc<Device>> {
+    let mut devices = Vec::new();
+    let mut known: HashMap<u32, u32> = HashMap::new();
+    let mut last = (u32::MAX, 0);
+    for place in places {
+        if *place != last.0 {
+            let own = *known.entry(*place).or_insert_with(|| {
+                devices.push(sources.all[*place as usize].0.clone());
+                devices.len() as u32 - 1
+            });
+            last = (*place, own);
+        }
+        *place = last.1;
+    }
+    devices
 }
 
 #[inline(always)]

@@ -1,4 +1,4 @@
-//! Which format an object of a flow log has, by its first octets.
+//! Which format an object of a log has, by its first octets.
 
 use sensor_core::flow::source::Source;
 
@@ -7,7 +7,7 @@ use super::{
     azure, columnar, gcp, ibm, oci, text,
 };
 
-/// A format of flow logs.
+/// A format of flow logs, or of logs of DNS queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// VPC or transit gateway flow logs of AWS.
@@ -20,6 +20,12 @@ pub enum Format {
     Gcp,
     /// VCN flow logs of Oracle Cloud in JSON.
     Oci,
+    /// Query logs of the Route 53 Resolver of AWS. They come in the same envelopes as flow logs, and are read by the same decoder.
+    Route53,
+    /// Query logs of Cloud DNS in JSON, likewise.
+    GcpDns,
+    /// Query logs of DNS security policies of Azure.
+    AzureDns,
 }
 
 /// Octets of which the format can be told.
@@ -27,7 +33,16 @@ pub const ENOUGH: usize = 4096;
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Aws, Self::Azure, Self::Ibm, Self::Gcp, Self::Oci];
+    pub const ALL: [Self; 8] = [
+        Self::Aws,
+        Self::Azure,
+        Self::Ibm,
+        Self::Gcp,
+        Self::Oci,
+        Self::Route53,
+        Self::GcpDns,
+        Self::AzureDns,
+    ];
 
     /// What the command line and messages call it.
     pub const fn name(self) -> &'static str {
@@ -37,6 +52,9 @@ impl Format {
             Self::Ibm => "ibm",
             Self::Gcp => "gcp",
             Self::Oci => "oci",
+            Self::Route53 => "route53",
+            Self::GcpDns => "gcp-dns",
+            Self::AzureDns => "azure-dns",
         }
     }
 
@@ -45,13 +63,13 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The cloud whose flows it tells.
+    /// The cloud whose log it is.
     pub const fn source(self) -> Source {
         match self {
-            Self::Aws => Source::Aws,
-            Self::Azure => Source::Azure,
+            Self::Aws | Self::Route53 => Source::Aws,
+            Self::Azure | Self::AzureDns => Source::Azure,
             Self::Ibm => Source::Ibm,
-            Self::Gcp => Source::Gcp,
+            Self::Gcp | Self::GcpDns => Source::Gcp,
             Self::Oci => Source::Oracle,
         }
     }
@@ -72,6 +90,15 @@ impl Format {
         }
         if oci::is_log(octets) {
             return Some(Self::Oci);
+        }
+        if azure::dns::is_log(octets) {
+            return Some(Self::AzureDns);
+        }
+        if gcp::dns::is_log(octets) {
+            return Some(Self::GcpDns);
+        }
+        if aws::query::is_log(octets) {
+            return Some(Self::Route53);
         }
         let is_json = text::first(octets).is_some_and(|first| matches!(first, b'{' | b'['));
         if is_json && aws::envelopes::is_one(octets) {
@@ -139,6 +166,28 @@ mod tests {
             ("{\"logName\":\"projects/p/logs/cloudaudit.googleapis.com%2Factivity\"}", None),
             ("vpc_flows\"", None),
             ("{\"type\":\"com.oraclecloud.vcn.flowlogs.DataEvent\"", Some(Format::Oci)),
+            (
+                "{\"version\":\"1.100000\",\"vpc_id\":\"vpc-1\",\"query_timestamp\":\"2026-",
+                Some(Format::Route53),
+            ),
+            (
+                "{\"srcaddr\":\"10.0.0.1\",\"vpc_id\":\"vpc-1\",\"query_name\":\"a.\",\"answers\":[",
+                Some(Format::Route53),
+            ),
+            (
+                "{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"message\":\"{\\\"query_timestamp\\\":",
+                Some(Format::Route53),
+            ),
+            (
+                "{\"time\":\"2026-\",\"resourceId\":\"/\",\"category\":\"DnsResponse\",",
+                Some(Format::AzureDns),
+            ),
+            ("{\"query_name\":\"a.\",\"client\":\"10.0.0.1\"}", None),
+            ("2026-01-31T00:00:00Z query_timestamp", None),
+            (
+                "[{\"logName\":\"projects/p/logs/dns.googleapis.com%2Fdns_queries\",\"jsonPayl",
+                Some(Format::GcpDns),
+            ),
             ("{\"type\":\"com.oraclecloud.objectstorage.getobject\"}", None),
             ("\u{7f}ELF", None),
         ] {

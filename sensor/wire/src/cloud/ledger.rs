@@ -1,5 +1,5 @@
-//! What became of every record of flow logs, by source: records in = records that became flows + windows + records without
-//! counts + duplicates + errors.
+//! What became of every record of logs, by source: records in = records that became flows + records that became DNS records +
+//! windows + records without counts + duplicates + errors.
 //!
 //! A record that tells both directions becomes two rows, of which one may repeat what another record tells and be left out. It
 //! still became a flow: a record is a duplicate only if all its rows are left out. Rows have an account of their own beside
@@ -33,7 +33,7 @@ pub enum Reason {
     Syntax,
     /// The object says that there are more records than it holds.
     Missing,
-    /// A record of a log that does not tell flows.
+    /// A record of a log that tells neither flows nor DNS queries.
     OtherLog,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for Reason {
             Self::Value => "a value that the format does not have",
             Self::Syntax => "not in the syntax of the format",
             Self::Missing => "announced, but not there",
-            Self::OtherLog => "of a log that does not tell flows",
+            Self::OtherLog => "of a log that does not tell flows or DNS queries",
         })
     }
 }
@@ -143,6 +143,8 @@ pub struct Ledger {
     pub records: u64,
     /// Of these, such that became flow records.
     pub flows: u64,
+    /// Of these, such that became DNS records, one each.
+    pub dns: u64,
     /// Flow records handed on: two of a record that tells both directions.
     pub rows: u64,
     /// Flow records left out, since others tell the same.
@@ -217,13 +219,14 @@ impl Ledger {
     pub fn is_balanced(&self) -> bool {
         let windows: u64 = self.windows.iter().sum();
         let flowless = windows + self.without_counts + self.duplicates;
-        self.records == self.flows + flowless + self.all_errors()
+        self.records == self.flows + self.dns + flowless + self.all_errors()
     }
 
     /// Adds another account.
     pub fn add(&mut self, other: &Self) {
         self.records += other.records;
         self.flows += other.flows;
+        self.dns += other.dns;
         self.rows += other.rows;
         self.without_counts += other.without_counts;
         self.repeated += other.repeated;

@@ -1,4 +1,4 @@
-//! Flow logs of clouds: octets of log objects in, batches of flow records out.
+//! Flow logs of clouds, and logs of their DNS resolvers: octets of log objects in, batches of records out.
 //!
 //! * [`mod@format`]: which format an object has, by its first octets. [`decoder`]: an object in any of them; what the readers of
 //!   files and buckets call.
@@ -6,10 +6,12 @@
 //!   and observation points, numbered. [`double`]: what is logged more than once.
 //! * [`ledger`]: what became of every record, by source. [`lines`]: lines of any length in bounded memory.
 //!   [`text`]: numbers and addresses out of octets.
+//!   [`dns`]: what DNS records of all clouds have in common.
 //!   [`underway`]: flows that are told several times. [`both`]: records that tell both directions of a flow.
 //! * [`json`]: what the formats in JSON share: octets into records, and their members. [`columnar`]: columns of Parquet files.
-//! * [`aws`]: VPC and transit gateway flow logs as text, in the envelopes of CloudWatch, Kinesis and Firehose, and as Parquet.
-//!   [`azure`]: flow logs of network security groups and virtual networks. [`ibm`], [`gcp`]: VPC flow logs. [`oci`]: VCN flow logs.
+//! * [`aws`]: VPC and transit gateway flow logs as text, in the envelopes of CloudWatch, Kinesis and Firehose, and as Parquet;
+//!   query logs of resolvers in the same envelopes. [`azure`]: flow logs of network security groups and virtual networks.
+//!   [`ibm`]: VPC flow logs. [`gcp`]: these, and query logs of Cloud DNS. [`oci`]: VCN flow logs.
 //!
 //! A provider is a module here: a type that implements [`Log`], a row in [`format::Format`], and an arm in
 //! [`decoder::Decoder::new`].
@@ -19,6 +21,7 @@ pub mod azure;
 pub mod both;
 pub mod columnar;
 pub mod decoder;
+pub mod dns;
 pub mod double;
 pub mod flows;
 pub mod format;

@@ -46,12 +46,16 @@ impl Worker<'_> {
             device: identity,
             relayed,
             rates,
+            shared: (None, &*self.tables),
         };
         let pair = &mut batches.netflow;
-        let before = trace::rows(pair);
+        let before = match &self.trace {
+            Some(_) => trace::lengths(pair),
+            None => Vec::new(),
+        };
         fixed::append(&mut pair.v4, records, &context, ledger);
         if let Some(trace) = &mut self.trace {
-            trace.fixed(version, records, trace::since(before, pair));
+            trace.fixed(version, records, trace::since(&before, pair));
         }
         let count = records.len() as u32;
         self.counted(

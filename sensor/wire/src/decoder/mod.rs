@@ -27,6 +27,7 @@ use super::{
     device::{
         directory::{Directory, Limits},
         profile::DeviceProfile,
+        shared::Tables,
         state::DeviceState,
         streams::Elders,
         who::Who,
@@ -53,6 +54,8 @@ pub struct Options {
     pub keep_options: bool,
     /// Keep what is done with each datagram ([`Decoder::take_trace`]).
     pub keep_trace: bool,
+    /// The enterprise under which other sensors send what IANA has no elements for.
+    pub enterprise: u32,
     /// What is configured for a device.
     pub profile: Box<dyn Fn(IpAddr) -> DeviceProfile + Send>,
 }
@@ -64,6 +67,7 @@ impl Default for Options {
             inner_headers: false,
             keep_options: false,
             keep_trace: false,
+            enterprise: ipfix::encode::ENTERPRISE,
             profile: Box::new(|_| DeviceProfile::default()),
         }
     }
@@ -88,6 +92,7 @@ pub struct Decoder {
     options: Options,
     directory: Directory,
     scratch: Scratch,
+    tables: Tables,
     packets: sflow::rows::Packets,
     kept: Vec<OptionsRecord>,
     trace: Trace,
@@ -120,6 +125,8 @@ macro_rules! worker {
             released: 0,
             elders: None,
             scratch: &mut $collector.scratch,
+            tables: &mut $collector.tables,
+            enterprise: $collector.options.enterprise,
             packets: &mut $collector.packets,
             kept: $collector.options.keep_options.then_some(&mut $collector.kept),
             trace: $collector.options.keep_trace.then_some(&mut $collector.trace),
@@ -259,6 +266,10 @@ struct Worker<'a> {
     /// Whose templates may serve the message, once that was asked.
     elders: Option<Elders>,
     scratch: &'a mut Scratch,
+    /// What rows of all devices refer to.
+    tables: &'a mut Tables,
+    /// As in [`Options`].
+    enterprise: u32,
     packets: &'a mut sflow::rows::Packets,
     kept: Option<&'a mut Vec<OptionsRecord>>,
     trace: Option<&'a mut Trace>,

@@ -2,7 +2,12 @@
 
 use super::{OptionsRecord, Worker};
 use crate::{
-    device::{options, session::SessionKey, state::DeviceState, templates::KnownTemplate},
+    device::{
+        options,
+        session::{Session, SessionKey},
+        state::DeviceState,
+        templates::KnownTemplate,
+    },
     records::{decode, fields::fields},
     template::compile::Plan,
 };
@@ -53,7 +58,7 @@ impl Worker<'_> {
         decode::rest(known.plan(), &set[end..], &mut device.ledger);
         let domain = key.domain;
         if let Some(trace) = &mut self.trace {
-            trace.records(known, set, [0..0, 0..0]);
+            trace.records(known, set, Vec::new());
         }
         for row in 0..rows.len() {
             let (start, end) = rows.bounds(row);
@@ -74,6 +79,7 @@ impl Worker<'_> {
                 });
             }
         }
+        device.streams.change(key, Session::account_shared);
         let count = rows.len();
         device.ledger.options += end as u64;
         device.ledger.data_records += count as u64;

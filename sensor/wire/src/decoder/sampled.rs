@@ -61,6 +61,7 @@ impl Worker<'_> {
             device: identity,
             relayed,
             rates,
+            shared: (None, &*self.tables),
         };
         self.packets.append(&context, &mut batches.sflow, &mut ledger);
         *all += ledger;

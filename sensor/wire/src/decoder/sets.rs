@@ -13,7 +13,7 @@ use crate::{
         templates::{KnownTemplate, Templates},
         waiting::Waiting,
     },
-    ipfix,
+    ipfix::{self, encode::ENTERPRISE},
     ledger::Skipped,
     netflow::v9,
     octets::Octets,
@@ -212,6 +212,7 @@ impl Worker<'_> {
                     if let Some(trace) = &mut self.trace {
                         trace.template(&template);
                     }
+                    let template = self.of_sensors(template);
                     if self.learn(device, arrival, message.key, template) {
                         device.ledger.templates += octets as u64;
                         self.awaited(device, message, id, batches);
@@ -221,6 +222,17 @@ impl Worker<'_> {
                 }
             }
         }
+    }
+
+    /// The template with the number of examples for the enterprise of sensors, under which their elements are known.
+    fn of_sensors(&self, mut template: Template) -> Template {
+        if self.enterprise != ENTERPRISE {
+            let specifiers = template.specifiers.iter_mut();
+            specifiers
+                .filter(|specifier| specifier.enterprise == self.enterprise)
+                .for_each(|specifier| specifier.enterprise = ENTERPRISE);
+        }
+        template
     }
 
     /// Keeps a template; false when there is no memory for it.
@@ -390,7 +402,10 @@ impl Worker<'_> {
         device.renew_names(message.received);
         self.relayed(device, plan, set);
         let may_track = message.may_grow && device.total_cost() < self.limits.device;
-        let Parts { identity, relayed, rates, boot, skew, connections, totals, ledger } =
+        if plan.refers {
+            self.tables.renew();
+        }
+        let Parts { identity, relayed, rates, boot, skew, shared, connections, totals, ledger } =
             device.parts(&message.key, None);
         let mut memory =
             may_track.then_some(Memory { connections, totals, domain: message.key.domain });
@@ -404,13 +419,17 @@ impl Worker<'_> {
             device: identity,
             relayed,
             rates,
+            shared: (shared, &*self.tables),
         };
         let pair = &mut batches.netflow;
         let scratch = &mut *self.scratch;
-        let before = trace::rows(pair);
+        let before = match &self.trace {
+            Some(_) => trace::lengths(pair),
+            None => Vec::new(),
+        };
         let count = decode::flows(plan, set, &context, memory.as_mut(), scratch, pair, ledger);
         if let Some(trace) = &mut self.trace {
-            trace.records(known, set, trace::since(before, pair));
+            trace.records(known, set, trace::since(&before, pair));
         }
         let implausible = ledger.rows_with_implausible_uptime - implausible;
         if plan.updates {

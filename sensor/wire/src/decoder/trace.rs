@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::{
-    batches::Pair,
+    batches::{Open, Pair},
     device::templates::KnownTemplate,
     ipfix,
     ledger::{Ledger, Skipped, SkippedOctets},
@@ -66,8 +66,19 @@ pub struct Records {
     pub template: Template,
     /// Their octets.
     pub octets: Vec<Vec<u8>>,
-    /// The rows of IPv4 and of IPv6 that they became.
-    pub rows: [Range<usize>; 2],
+    /// The rows that they became, by batch.
+    pub rows: Vec<TracedRows>,
+}
+
+/// Rows of an open batch of NetFlow and IPFIX.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracedRows {
+    /// Whether it is one of IPv6.
+    pub v6: bool,
+    /// Its number, see [`Batches::find`](crate::batches::Batches::find).
+    pub batch: u64,
+    /// Which of its rows.
+    pub rows: Range<usize>,
 }
 
 impl Trace {
@@ -103,12 +114,7 @@ impl Trace {
 
     /// The records of `octets`, which `known` describes: of the open set, or of one that has waited. `rows` are those that
     /// they became.
-    pub(super) fn records(
-        &mut self,
-        known: &KnownTemplate,
-        octets: &[u8],
-        rows: [Range<usize>; 2],
-    ) {
+    pub(super) fn records(&mut self, known: &KnownTemplate, octets: &[u8], rows: Vec<TracedRows>) {
         let template = &known.template;
         let mut anchors = Vec::new();
         let (mut found, mut end) = decode::records_of(known.plan(), octets, &mut anchors);
@@ -135,7 +141,7 @@ impl Trace {
         &mut self,
         version: u8,
         records: &[[u8; N]],
-        rows: [Range<usize>; 2],
+        rows: Vec<TracedRows>,
     ) {
         // Version 7 has the same fields, and a further address at the end.
         let more: &[(u16, u16)] = if version == 7 { &[(UNUSED, 4)] } else { &[] };
@@ -188,15 +194,25 @@ const FIXED: [(u16, u16); 20] = [
     (UNUSED, 2),
 ];
 
-/// Rows of IPv4 and of IPv6 so far.
-pub(super) fn rows(pair: &Pair) -> [usize; 2] {
-    [pair.v4.len(), pair.v6.len()]
+/// Family, number and rows of each batch that is open.
+pub(super) fn lengths(pair: &Pair) -> Vec<(bool, u64, usize)> {
+    let of = |v6, open: &Open| open.lengths().map(|(number, rows)| (v6, number, rows)).collect();
+    let [v4, v6]: [Vec<_>; 2] = [of(false, &pair.v4), of(true, &pair.v6)];
+    [v4, v6].concat()
 }
 
-/// The rows since there were `before`.
-pub(super) fn since(before: [usize; 2], pair: &Pair) -> [Range<usize>; 2] {
-    let [v4, v6] = rows(pair);
-    [before[0]..v4, before[1]..v6]
+/// The rows since they were as many as `before` says.
+pub(super) fn since(before: &[(bool, u64, usize)], pair: &Pair) -> Vec<TracedRows> {
+    let first = |v6, batch| {
+        let known = before.iter().find(|(family, number, _)| (*family, *number) == (v6, batch));
+        known.map_or(0, |(.., rows)| *rows)
+    };
+    let rows = lengths(pair).into_iter().map(|(v6, batch, end)| TracedRows {
+        v6,
+        batch,
+        rows: first(v6, batch)..end,
+    });
+    rows.filter(|rows| !rows.rows.is_empty()).collect()
 }
 
 /// What `ledger` has skipped since it had skipped `before`.

@@ -24,6 +24,7 @@ pub mod room;
 pub mod sampling;
 pub mod sequence;
 pub mod session;
+pub mod shared;
 pub mod snapshot;
 pub mod state;
 pub mod streams;

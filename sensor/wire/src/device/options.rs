@@ -68,6 +68,7 @@ pub fn learn(template: &Template, record: &[u8], domain: u32, subjects: Subjects
         session.sampling.learn(scope, rate, domain);
         sampling.learn(scope, rate, domain);
     }
+    session.shared.learn(template, record);
     told.names(device).map(|name| names.put(name, device)).sum()
 }
 

@@ -10,6 +10,7 @@ use super::{
     connections::Connections,
     sampling::Sampling,
     sequence::Sequence,
+    shared::Shared,
     succession::{Sign, Trace},
     table::Table,
     templates::{KnownTemplate, Templates},
@@ -62,6 +63,9 @@ pub struct Session {
     connections_cost: usize,
     /// When the device booted, milliseconds since the epoch, as told by options.
     pub boot: Option<u64>,
+    /// What numbers in its flow records stand for.
+    pub shared: Shared,
+    shared_cost: usize,
     /// When data were last decoded with its templates, milliseconds since the epoch; 0 for never.
     pub last_decoded: u64,
 }
@@ -89,6 +93,7 @@ impl Session {
     pub fn hear(&mut self, sign: Sign) {
         if self.trace.begins_anew(sign) {
             self.boot = None;
+            self.shared = Shared::default();
             self.sequence.begin_anew();
             self.samples.values_mut().for_each(Sequence::begin_anew);
         }
@@ -115,12 +120,19 @@ impl Session {
         self.connections_cost = self.connections.cost();
     }
 
+    /// Takes the memory of [`Session::shared`] into account.
+    pub fn account_shared(&mut self) {
+        self.shared_cost = self.shared.cost();
+    }
+
     /// A stream that gets back what `heir` has taken along of it.
     pub fn returned_by(heir: &mut Self) -> Self {
         heir.former = None;
         Self {
             templates: heir.templates.give_back(),
             sampling: std::mem::take(&mut heir.sampling),
+            shared: std::mem::take(&mut heir.shared),
+            shared_cost: std::mem::take(&mut heir.shared_cost),
             boot: heir.boot,
             ..Self::default()
         }
@@ -142,6 +154,10 @@ impl Session {
             self.connections = older.connections;
             self.account_connections();
         }
+        if self.shared.is_empty() {
+            self.shared = older.shared;
+            self.account_shared();
+        }
         self.boot = self.boot.or(older.boot);
         self.last_decoded = self.last_decoded.max(older.last_decoded);
         older.sequence.go_on_as(&self.sequence);
@@ -155,6 +171,7 @@ impl Session {
             + self.templates.cost()
             + self.waiting.cost()
             + self.connections_cost
+            + self.shared_cost
             + self.samples.octets()
     }
 }

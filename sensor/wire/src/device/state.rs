@@ -17,7 +17,8 @@ use super::{
     relayed::Relayed,
     room::{Presence, Standing},
     sampling::{Rates, Sampling, UNTOLD},
-    session::SessionKey,
+    session::{Session, SessionKey},
+    shared::Shared,
     streams::Streams,
     succession::Sign,
     totals::Totals,
@@ -83,6 +84,8 @@ pub struct Parts<'a> {
     pub boot: Option<u64>,
     /// Its clock minus ours, milliseconds; 0 where that does not matter.
     pub skew: i64,
+    /// What numbers in its records stand for.
+    pub shared: Option<&'a Shared>,
     /// What a firewall has counted already.
     pub connections: Option<&'a mut Connections>,
     /// What flows that live have counted.
@@ -195,9 +198,12 @@ impl DeviceState {
         let session = self.streams.get_mut(key);
         let told = session.as_ref().and_then(|session| session.clock.correction());
         let skew = told.or(self.clock.correction()).unwrap_or(0);
-        let (domain, boot, connections) = match session {
-            Some(session) => (&session.sampling, session.boot, Some(&mut session.connections)),
-            None => (&UNTOLD, None, None),
+        let (domain, boot, shared, connections) = match session {
+            Some(session) => {
+                let Session { sampling, boot, shared, connections, .. } = session;
+                (&*sampling, *boot, Some(&*shared), Some(connections))
+            }
+            None => (&UNTOLD, None, None, None),
         };
         let device = &self.sampling;
         Parts {
@@ -206,6 +212,7 @@ impl DeviceState {
             rates: Rates { configured: self.sample_rate, header, domain, device },
             boot,
             skew,
+            shared,
             connections,
             totals: &mut self.totals,
             ledger: &mut self.ledger,

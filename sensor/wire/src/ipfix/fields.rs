@@ -304,7 +304,8 @@ const VIA_V6: Option<Column> = Some(Column::ViaV6);
 const FLAGS: Option<Column> = Some(Column::TcpFlags);
 const DESTINATION_VLAN: Option<Column> = Some(Column::DestinationVlan);
 const EGRESS: When = When::Known(|batch| {
-    !batch.output_interface.is_empty() || batch.direction.contains(&(Direction::Egress as u8))
+    let is_egress = || batch.direction.contains(&(Direction::Egress as u8));
+    !batch.output_interface.is_empty() || batch.presence(Column::Interface).any() && is_egress()
 });
 
 /// Fields of the flow key.

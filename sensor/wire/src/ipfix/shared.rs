@@ -20,7 +20,6 @@ use super::{
         VRF_NAME, own,
     },
     message::MessageBuilder,
-    options::TEXT_LIMIT,
 };
 
 /// A kind of what flows share, as an options template.
@@ -28,9 +27,9 @@ pub struct Kind {
     /// Identifier of the template.
     pub template: u16,
     /// The number, which is the scope.
-    scope: Element,
+    pub(crate) scope: Element,
     /// The elements of the texts, in the order of their attributes.
-    texts: &'static [u16],
+    pub(crate) texts: &'static [u16],
 }
 
 /// Observation points.
@@ -140,16 +139,20 @@ impl Kind {
         out
     }
 
-    /// The data record about a number that stands for `texts`, for a message of so many octets.
+    /// The data record about a number that stands for `texts`, for a message of so many octets. Where they do not all fit, the
+    /// longest are cut.
     pub fn data_record<'a>(
         &self,
         number: u32,
-        texts: impl ExactSizeIterator<Item = &'a str>,
+        texts: impl ExactSizeIterator<Item = &'a str> + Clone,
         message_size: u16,
     ) -> Vec<u8> {
         let mut out = number.to_be_bytes().to_vec();
         let room = usize::from(message_size) - MESSAGE_HEADER_LENGTH - 4 - out.len();
-        let limit = (room / texts.len() - 1).min(TEXT_LIMIT);
+        let octets =
+            |limit: usize| texts.clone().map(|text| 1 + text.len().min(limit)).sum::<usize>();
+        // The length of a short field is an octet (RFC 7011 section 7), of which 255 says something else.
+        let limit = (0..u8::MAX.into()).rev().find(|limit| octets(*limit) <= room).unwrap_or(0);
         for text in texts {
             let text = &text[..text.floor_char_boundary(limit)];
             out.push(text.len() as u8);
@@ -256,6 +259,7 @@ mod tests {
                 let mut point = ObservationPoint::default();
                 point.set(PointAttribute::Interface, format!("eni-{at}"));
                 point.set(PointAttribute::Vpc, "vpc-".to_owned() + &"x".repeat(200));
+                point.set(PointAttribute::Subnet, "y".repeat(200));
                 point.set(PointAttribute::Account, "123456789012");
                 points.intern(point)
             })
@@ -274,7 +278,7 @@ mod tests {
                 assert_eq!(text(&record, 82), format!("eni-{at}"));
                 assert_eq!(text(&record, own(16)), "123456789012");
                 let vpc = text(&record, 236);
-                assert!(vpc.starts_with("vpc-xxxxxx") && vpc.len() <= TEXT_LIMIT, "{vpc}");
+                assert!(vpc.starts_with("vpc-xxxxxx") && vpc.len() == 136, "{vpc}");
                 told.push(number);
             } else if let Some(number) = record.number(138) {
                 assert!(number == 0 || told.contains(&(number as u32)));

@@ -12,7 +12,7 @@
 use sensor_common::{key::Direction, packet::ip::protocol};
 use sensor_core::flow::{
     batch::{Addresses, FlowBatch, Source},
-    columns::{Column, Presence},
+    columns::{Absence, Column, Presence},
 };
 
 pub use super::fields::Chosen;
@@ -50,10 +50,12 @@ impl RowClass {
     const UNDIRECTED: u8 = 1;
     /// A flow of TCP, and nobody has seen its flags.
     const UNFLAGGED: u8 = 2;
+    /// A flow of ICMP, and nobody told its type: collectors look for that in the destination port (NetFlow), which is 0.
+    const UNTYPED: u8 = 4;
     /// The remote end was folded away. The highest, so that folded rows come last.
-    const FOLDED: u8 = 4;
+    const FOLDED: u8 = 8;
     /// How many there are.
-    pub const COUNT: u8 = 8;
+    pub const COUNT: u8 = 16;
 
     /// All that is said of any row of a batch of this `shape`. What no row tells is not part of the shape, and makes no
     /// class.
@@ -61,8 +63,11 @@ impl RowClass {
         let lacks_some = |column| shape.tells(column) && !batch.presence(column).all();
         let is_unflagged = |row| Self(Self::UNFLAGGED).of_row(batch, row).0 != 0;
         let unflagged = lacks_some(Column::TcpFlags) && (0..batch.len()).any(is_unflagged);
+        let untyped = batch.untold & Column::IcmpTypeCode.bit() != 0
+            && shape.tells(Column::DestinationPort)
+            && batch.protocol.iter().any(|protocol| is_icmp(*protocol));
         let folded = batch.folded.iter().fold(0, |any, folded| any | folded);
-        Self::with(lacks_some(Column::Direction), unflagged, folded != 0)
+        Self::with(lacks_some(Column::Direction), unflagged, untyped, folded != 0)
     }
 
     /// That of row `row` in a batch of which this is the union.
@@ -74,16 +79,18 @@ impl RowClass {
             self.has(Self::UNFLAGGED)
                 && lacks(Column::TcpFlags)
                 && batch.protocol[row] == protocol::TCP,
+            self.has(Self::UNTYPED) && is_icmp(batch.protocol[row]),
             self.has(Self::FOLDED) && batch.folded[row] != 0,
         )
     }
 
     #[inline(always)]
-    fn with(undirected: bool, unflagged: bool, folded: bool) -> Self {
+    fn with(undirected: bool, unflagged: bool, untyped: bool, folded: bool) -> Self {
         let bit = |is_so: bool, bit: u8| if is_so { bit } else { 0 };
         Self(
             bit(undirected, Self::UNDIRECTED)
                 | bit(unflagged, Self::UNFLAGGED)
+                | bit(untyped, Self::UNTYPED)
                 | bit(folded, Self::FOLDED),
         )
     }
@@ -116,14 +123,26 @@ impl Shape {
         })
     }
 
-    /// All that any batch of the family may tell, besides this.
+    /// All that any batch of the family may tell, besides this, of that of which 0 says that it is not told.
     #[must_use]
     pub fn full(self) -> Self {
+        self.with(|column| !RowClass::is_about(column) && is_untold_by_zero(column))
+    }
+
+    /// All that any batch of the family may tell, besides this.
+    #[must_use]
+    pub fn fullest(self) -> Self {
+        self.with(|column| !RowClass::is_about(column))
+    }
+
+    fn with(self, may_add: impl Fn(Column) -> bool) -> Self {
         let short = Self::of(|when| matches!(when, When::Short(_)));
         let any = Self::of(|when| match when {
-            When::Told(column) => !RowClass::is_about(column),
+            When::Told(column) => may_add(column),
             When::Family(_) | When::Icmp(_) | When::Short(_) | When::Folded => false,
-            When::Always | When::Known(_) | When::Router(_) => true,
+            // The egress interface, of which 0 is a value.
+            When::Known(_) => may_add(Column::OutputInterface),
+            When::Always | When::Router(_) => true,
         });
         Self(self.0 & !short.0 | any.0)
     }
@@ -134,6 +153,7 @@ impl Shape {
         let without = Self::of(|when| match when {
             When::Told(Column::Direction) => class.has(RowClass::UNDIRECTED),
             When::Told(Column::TcpFlags) => class.has(RowClass::UNFLAGGED),
+            When::Told(Column::DestinationPort) => class.has(RowClass::UNTYPED),
             _ => false,
         });
         let shape = Self(self.0 & !without.0);
@@ -154,6 +174,15 @@ impl Shape {
     fn fields(self) -> impl Iterator<Item = &'static Field> {
         FIELDS.iter().enumerate().filter(move |(n, _)| self.0 >> n & 1 != 0).map(|(_, field)| field)
     }
+}
+
+fn is_icmp(number: u8) -> bool {
+    matches!(number, protocol::ICMP | protocol::ICMPV6)
+}
+
+/// Whether whoever reads 0 in the column's field takes it for what nobody told.
+fn is_untold_by_zero(column: Column) -> bool {
+    matches!(column.absence(), Absence::Mark(0) | Absence::Zero)
 }
 
 /// A flow template. `fields` is in the order of the records.

@@ -8,9 +8,11 @@ use super::{
 /// Templates for the host's flows: of both families, then of their folded rows.
 pub const HOST_TEMPLATES: usize = 4;
 
-/// Other shapes that get a template. Beyond them, batches are written with all fields that there are; what they do not
-/// tell is 0.
+/// Other shapes that get a template. Beyond them, batches are written with all fields of which 0 says that they are not told,
+/// whatever they tell.
 const MOST_SHAPES: usize = 256;
+/// Shapes of these two kinds. Beyond them, batches are written with all fields that there are.
+const MOST_FULL: usize = 1024;
 
 /// Identifier of the first template for another shape, behind those of options.
 const FIRST_OTHER: u16 = FIRST_TEMPLATE + 32;
@@ -44,7 +46,11 @@ impl FlowTemplates {
             return number;
         }
         let others = self.count() - HOST_TEMPLATES;
-        let shape = if others < MOST_SHAPES { shape } else { shape.full() };
+        let shape = match others {
+            ..MOST_SHAPES => shape,
+            MOST_SHAPES..MOST_FULL => shape.full(),
+            _ => shape.fullest(),
+        };
         known(shape).unwrap_or_else(|| {
             self.0.push(Template::new(FIRST_OTHER + others as u16, shape));
             self.count() - 1
@@ -55,13 +61,16 @@ impl FlowTemplates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sensor_core::flow::batch::{FlowBatch, Source};
+    use sensor_core::flow::{
+        batch::{FlowBatch, Source},
+        columns::Column,
+    };
 
     #[test]
     fn shapes_without_end_share_the_full_templates() {
         let mut templates = FlowTemplates::new();
         let mut numbers = Vec::new();
-        for bits in 0..4096_u32 {
+        for bits in 0..65_536_u32 {
             let mut batch = FlowBatch::v6(Source::NetFlow);
             let is = |bit: u32| if bits >> bit & 1 != 0 { vec![1] } else { Vec::new() };
             batch.source_as = is(0);
@@ -76,12 +85,17 @@ mod tests {
             batch.layer2_octets = is(9).into_iter().map(u64::from).collect();
             batch.action = is(10).into_iter().map(|action| action as u8).collect();
             batch.ttl_min = is(11).into_iter().map(|ttl| ttl as u8).collect();
+            for (bit, column) in
+                (12..).zip([Column::SourcePort, Column::Tos, Column::Packets, Column::Start])
+            {
+                batch.untold |= if bits >> bit & 1 != 0 { column.bit() } else { 0 };
+            }
             numbers.push(templates.number_of(super::super::template::shape(&batch)));
         }
-        assert_eq!(templates.count(), HOST_TEMPLATES + MOST_SHAPES + 1);
+        assert_eq!(templates.count(), HOST_TEMPLATES + MOST_FULL + 1);
         let ids: std::collections::HashSet<_> =
             (0..templates.count()).map(|number| templates.get(number).id).collect();
         assert_eq!(ids.len(), templates.count());
-        assert_eq!(numbers[4095], HOST_TEMPLATES + MOST_SHAPES);
+        assert_eq!(numbers[65_535], HOST_TEMPLATES + MOST_FULL);
     }
 }

@@ -14,7 +14,11 @@ use super::{
     values::application_in,
 };
 use crate::{
-    device::{relayed::Relayed, sampling::Rates},
+    device::{
+        relayed::Relayed,
+        sampling::Rates,
+        shared::{self, Shared, Tables},
+    },
     ledger::Ledger,
     template::{compile::Plan, fills::Fills},
 };
@@ -38,6 +42,8 @@ pub struct MessageScope<'a> {
     pub relayed: &'a Relayed,
     /// How its packets were sampled.
     pub rates: Rates<'a>,
+    /// What numbers in its records stand for, as far as it has told, and the tables that rows refer to.
+    pub shared: (Option<&'a Shared>, &'a Tables),
 }
 
 /// Appends `rows`, which `fills` (those of `plan`, or its reverse ones) read, to `batch`.
@@ -70,6 +76,9 @@ pub fn append_with(
         column.extend((0..rows.len()).map(|row| application_in(rows, application, row)));
     }
     more(batch, base);
+    if plan.refers {
+        shared::exchange(batch, base, context.shared.0, context.shared.1);
+    }
     if plan.single.device_v4.or(plan.single.device_v6).is_some() {
         ledger.rows_without_device += relayed(batch, base, plan, rows, context);
     }

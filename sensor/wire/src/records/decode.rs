@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sensor_common::packet::Headers;
-use sensor_core::flow::{batch::FlowBatch, initiator::Initiator};
+use sensor_core::flow::{batch::FlowBatch, columns::Column, initiator::Initiator, protocol};
 
 use super::{
     append::{self, MessageScope, append},
@@ -14,13 +14,13 @@ use super::{
     walk::walk,
 };
 use crate::{
-    batches::Pair,
+    batches::{Open, Pair},
     device::{connections::Connections, templates::KnownTemplate, totals::Totals},
     ledger::{Ledger, Skipped},
     octets,
     template::{
         compile::{Family, Plan, Sample},
-        fills::{Place, Span},
+        fills::{Fills, Place, Span},
     },
 };
 
@@ -33,7 +33,7 @@ pub struct Scratch {
     kept: Vec<u32>,
     v4: Selection,
     v6: Selection,
-    reverse: Vec<u32>,
+    lists: Listed,
     /// The template of the last set.
     last: Option<Arc<KnownTemplate>>,
 }
@@ -85,7 +85,7 @@ pub fn flows(
     batches: &mut Pair,
     ledger: &mut Ledger,
 ) -> usize {
-    let Scratch { inner_headers: inner, records, kept, v4, v6, reverse, .. } = scratch;
+    let Scratch { inner_headers: inner, records, kept, v4, v6, lists, .. } = scratch;
     let (mut rows, mut end) = records_of(plan, set, records);
     leave_padding(set, &mut rows, &mut end);
     rest(plan, &set[end..], ledger);
@@ -121,21 +121,15 @@ pub fn flows(
             read_samples(&rows, &sampled, *inner, v4, v6, ledger);
             let both = [(&*v4, &mut batches.v4), (&*v6, &mut batches.v6)];
             for (selection, batch) in both {
-                append_samples(
-                    plan,
-                    &listed(&selection.anchors),
-                    selection,
-                    context,
-                    batch,
-                    ledger,
-                );
+                let rows = listed(&selection.anchors);
+                append_samples(plan, &rows, selection, context, batch, ledger);
             }
         }
         (Family::V4, _) => {
-            both_ways(plan, &rows, context, memory, reverse, &mut batches.v4, ledger);
+            both_ways(plan, &rows, context, memory, lists, &mut batches.v4, ledger);
         }
         (Family::V6, _) => {
-            both_ways(plan, &rows, context, memory, reverse, &mut batches.v6, ledger);
+            both_ways(plan, &rows, context, memory, lists, &mut batches.v6, ledger);
         }
         (Family::Either, _) => {
             v4.anchors.clear();
@@ -146,8 +140,8 @@ pub fn flows(
             }
             let (v4, v6) = (listed(&v4.anchors), listed(&v6.anchors));
             let one = memory.as_deref_mut();
-            both_ways(plan, &v4, context, one, reverse, &mut batches.v4, ledger);
-            both_ways(plan, &v6, context, memory, reverse, &mut batches.v6, ledger);
+            both_ways(plan, &v4, context, one, lists, &mut batches.v4, ledger);
+            both_ways(plan, &v6, context, memory, lists, &mut batches.v6, ledger);
         }
     }
     count
@@ -209,27 +203,39 @@ fn is_v4(plan: &Plan, rows: &Rows<'_>, row: usize) -> bool {
     if v4 == v6 { single.v4_first } else { v4 }
 }
 
+/// Memory for lists of records.
+#[derive(Debug, Default)]
+struct Listed {
+    /// Those that tell of packets of the other direction.
+    reverse: Vec<u32>,
+    /// Those of protocols without ports, and of others.
+    by_ports: [Vec<u32>; 2],
+}
+
 /// Appends `rows`, and a second row for each record that counts packets of the other direction.
 fn both_ways(
     plan: &Plan,
     rows: &Rows<'_>,
     context: &MessageScope<'_>,
     mut memory: Option<&mut Memory<'_>>,
-    reverse: &mut Vec<u32>,
-    batch: &mut FlowBatch,
+    Listed { reverse, by_ports }: &mut Listed,
+    open: &mut Open,
     ledger: &mut Ledger,
 ) {
     if rows.is_empty() {
         return;
     }
-    let base = batch.len();
-    append(batch, plan, &plan.fills, rows, context, ledger);
-    tell_roles(batch, base, plan, Initiator::Source);
-    tell_created(batch, base, plan, rows, Initiator::Source);
-    counts::take_out(batch, base, plan, rows, ledger);
-    if let Some(memory) = memory.as_deref_mut().filter(|_| plan.totals.any()) {
-        counts::subtract(batch, base, plan, rows, plan.totals, memory, ledger);
-    }
+    each_part(plan, &plan.fills, rows, by_ports, |rows, untold| {
+        let batch = batch_for(open, untold, plan, context);
+        let base = batch.len();
+        append(batch, plan, &plan.fills, rows, context, ledger);
+        tell_roles(batch, base, plan, Initiator::Source);
+        tell_created(batch, base, plan, rows, Initiator::Source);
+        counts::take_out(batch, base, plan, rows, ledger);
+        if let Some(memory) = memory.as_deref_mut().filter(|_| plan.totals.any()) {
+            counts::subtract(batch, base, plan, rows, plan.totals, memory, ledger);
+        }
+    });
     ledger.flows += rows.octets() as u64;
     let Some(fills) = &plan.reverse_fills else { return };
     reverse.clear();
@@ -240,13 +246,57 @@ fn both_ways(
         }
     }
     let rows = Rows::listed(rows.set(), reverse, plan.runs.len() + 1);
-    if !rows.is_empty() {
+    if rows.is_empty() {
+        return;
+    }
+    each_part(plan, fills, &rows, by_ports, |rows, untold| {
+        let batch = batch_for(open, untold, plan, context);
         let base = batch.len();
-        append(batch, plan, fills, &rows, context, ledger);
+        append(batch, plan, fills, rows, context, ledger);
         tell_roles(batch, base, plan, Initiator::Destination);
-        tell_created(batch, base, plan, &rows, Initiator::Destination);
-        if let Some(memory) = memory.filter(|_| plan.reverse_totals.any()) {
-            counts::subtract(batch, base, plan, &rows, plan.reverse_totals, memory, ledger);
+        tell_created(batch, base, plan, rows, Initiator::Destination);
+        if let Some(memory) = memory.as_deref_mut().filter(|_| plan.reverse_totals.any()) {
+            counts::subtract(batch, base, plan, rows, plan.reverse_totals, memory, ledger);
+        }
+    });
+}
+
+/// The open batch for rows that do not tell the columns `untold`, and refer to the tables of `context` if to any.
+#[inline(always)]
+fn batch_for<'a>(
+    open: &'a mut Open,
+    untold: u128,
+    plan: &Plan,
+    context: &MessageScope<'_>,
+) -> &'a mut FlowBatch {
+    if plan.refers && !context.shared.1.are_of(open.of(untold)) {
+        open.close_last();
+    }
+    open.of(untold)
+}
+
+/// Does `work` with the records of which the same columns are told, and those that are not: with all of them, where the template
+/// has ports. Those that it has not are 0 where the protocol has none.
+#[inline(always)]
+fn each_part(
+    plan: &Plan,
+    fills: &Fills,
+    rows: &Rows<'_>,
+    by_ports: &mut [Vec<u32>; 2],
+    mut work: impl FnMut(&Rows<'_>, u128),
+) {
+    let place = plan.single.protocol.filter(|_| fills.untold & Column::PORTS != 0);
+    let Some(place) = place else { return work(rows, fills.untold) };
+    by_ports.iter_mut().for_each(Vec::clear);
+    for row in 0..rows.len() {
+        let number = rows.number(place, row);
+        let has_ports = u8::try_from(number).is_ok_and(protocol::has_ports);
+        rows.list(row, &mut by_ports[usize::from(has_ports)]);
+    }
+    for (listed, told) in by_ports.iter().zip([Column::PORTS, 0]) {
+        let rows = Rows::listed(rows.set(), listed, plan.runs.len() + 1);
+        if !rows.is_empty() {
+            work(&rows, fills.untold & !told);
         }
     }
 }
@@ -286,12 +336,13 @@ fn append_samples(
     rows: &Rows<'_>,
     selection: &Selection,
     context: &MessageScope<'_>,
-    batch: &mut FlowBatch,
+    open: &mut Open,
     ledger: &mut Ledger,
 ) {
     if rows.is_empty() {
         return;
     }
+    let batch = batch_for(open, plan.fills.untold, plan, context);
     append::append_with(batch, plan, &plan.fills, rows, context, ledger, |batch, base| {
         sample::extend(batch, base, &selection.headers, true);
     });

@@ -5,21 +5,46 @@
 #![expect(unsafe_code, reason = "rows are written behind the ends of all columns at once")]
 
 use sensor_common::packet::ip::protocol;
-use sensor_core::flow::batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD};
+use sensor_core::flow::{
+    batch::{Addresses, FlowBatch, TCP_FLAGS_UNTOLD},
+    columns::Column,
+};
 
 use super::{
     append::{MessageScope, count, grow, place},
     fill::{Times, begin_with},
 };
-use crate::{device::sampling::Rates, ledger::Ledger};
+use crate::{batches::Open, device::sampling::Rates, ledger::Ledger};
 
-/// Appends `records`, of `N` octets each, to `batch`, and enters them in `ledger`. A batch of IPv6 flows takes none.
+/// The columns of [`Column::TOLD_BY_BATCH`] that the records leave out.
+const UNTOLD: u128 = {
+    let told = [
+        Column::IcmpTypeCode,
+        Column::Tos,
+        Column::Octets,
+        Column::Packets,
+        Column::Start,
+        Column::Interface,
+        Column::OutputInterface,
+        Column::SourceAs,
+        Column::DestinationAs,
+    ];
+    let (mut untold, mut at) = (Column::TOLD_BY_BATCH & !Column::PORTS, 0);
+    while at < told.len() {
+        untold &= !told[at].bit();
+        at += 1;
+    }
+    untold
+};
+
+/// Appends `records`, of `N` octets each, to the batch of IPv4 that is `open` for such ones, and enters them in `ledger`.
 pub fn append<const N: usize>(
-    batch: &mut FlowBatch,
+    open: &mut Open,
     records: &[[u8; N]],
     context: &MessageScope<'_>,
     ledger: &mut Ledger,
 ) {
+    let batch = open.of(UNTOLD);
     let base = batch.len();
     if records.is_empty() || !fill(batch, base, records, context) {
         return;
@@ -148,13 +173,15 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
-    use sensor_core::flow::{batch::Source, columns::Column, device::Device};
+    use sensor_core::flow::device::Device;
 
     use super::*;
     use crate::{
+        batches::Batches,
         device::{
             relayed::Relayed,
             sampling::{Sampling, Scope},
+            shared::Tables,
         },
         netflow::fixed::{V5_RECORD, V7_RECORD},
         records::decode,
@@ -189,7 +216,7 @@ mod tests {
 
     /// The decoder of templates, for records of the same form.
     fn by_template(
-        batches: &mut crate::batches::Batches,
+        batches: &mut Batches,
         records: &[u8],
         more: Option<u16>,
         context: &MessageScope<'_>,
@@ -243,23 +270,24 @@ mod tests {
             device: &sender,
             relayed: &Relayed::default(),
             rates: Rates { configured, header, domain: &Sampling::default(), device: &device },
+            shared: (None, &Tables::default()),
         };
         let more = (N > V5_RECORD).then_some((N - V5_RECORD) as u16);
-        let (mut fixed, mut templates) =
-            (FlowBatch::v4(Source::NetFlow), crate::batches::Batches::default());
+        let (mut fixed, mut templates) = (Batches::default(), Batches::default());
         let mut ledgers = [Ledger::default(); 2];
         for records in parts {
-            append(&mut fixed, records, &context, &mut ledgers[0]);
+            append(&mut fixed.netflow.v4, records, &context, &mut ledgers[0]);
             by_template(&mut templates, records.as_flattened(), more, &context, &mut ledgers[1]);
             // A row of a record that tells of nothing but packets.
-            for batch in [&mut fixed, &mut templates.netflow.v4] {
+            for batches in [&mut fixed, &mut templates] {
+                let batch = batches.netflow.v4.of(UNTOLD);
                 batch.packets.push(7);
                 batch.sample_rate.resize(batch.packets.len(), 0);
             }
         }
-        fixed.level();
-        let templates = templates.all()[0].clone();
+        let (fixed, templates) = (fixed.last()[0].clone(), templates.last()[0].clone());
         prop_assert_eq!(rows(&fixed), rows(&templates));
+        prop_assert_eq!(fixed.untold, templates.untold);
         prop_assert_eq!(format!("{:?}", fixed.addresses), format!("{:?}", templates.addresses));
         prop_assert_eq!(ledgers[0], ledgers[1]);
         Ok(())

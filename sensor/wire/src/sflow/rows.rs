@@ -48,9 +48,9 @@ impl Packets {
 
     /// Appends them all to `batches`, and leaves none.
     pub fn append(&mut self, context: &MessageScope<'_>, batches: &mut Pair, ledger: &mut Ledger) {
-        for (family, batch) in [(&mut self.v4, &mut batches.v4), (&mut self.v6, &mut batches.v6)] {
+        for (family, open) in [(&mut self.v4, &mut batches.v4), (&mut self.v6, &mut batches.v6)] {
             if !family.packets.is_empty() {
-                append(family, &self.lists, context, batch, ledger);
+                append(family, &self.lists, context, open.of(0), ledger);
                 family.headers.clear();
                 family.packets.clear();
             }

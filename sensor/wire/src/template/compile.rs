@@ -1,5 +1,7 @@
 //! A template as a plan: where in a record which field lies, and what it says. Made once, when the first data come.
 
+use sensor_core::flow::columns::Column;
+
 use super::{
     Specifier, Template,
     elements::{self, Clock, Meaning, Reading, reading, tells_names},
@@ -35,6 +37,8 @@ pub struct Sample {
 pub struct Single {
     /// Which sampler.
     pub sampler: Option<Place>,
+    /// IP protocol.
+    pub protocol: Option<Place>,
     /// IP version.
     pub ip_version: Option<Place>,
     /// What a firewall did.
@@ -137,6 +141,8 @@ pub struct Plan {
     pub implies_icmp: bool,
     /// True where some field is a port of a transport protocol.
     pub has_ports: bool,
+    /// True where fields are numbers of what records of options tell.
+    pub refers: bool,
     /// True where names of interfaces, applications or VRFs stand beside their numbers.
     pub names: bool,
 }
@@ -212,6 +218,7 @@ impl Plan {
         };
         let single = Single {
             sampler: place(Meaning::Sampler),
+            protocol: place(Meaning::Protocol),
             ip_version: place(Meaning::IpVersion),
             event: place(Meaning::FirewallEvent),
             connection: place(Meaning::Connection),
@@ -252,15 +259,17 @@ impl Plan {
             (true, true) => Family::Either,
         };
         let runs = layout.finish();
+        let sample = sample.filter(|_| family == Family::None);
         Self {
             minimum: template.minimum(),
             family,
-            fills: fills(&chosen, &runs, false),
-            reverse_fills: both_ways.then(|| fills(&chosen, &runs, true)),
+            fills: with_untold(fills(&chosen, &runs, false), &single, sample.is_some()),
+            reverse_fills: both_ways
+                .then(|| with_untold(fills(&chosen, &runs, true), &single, false)),
             runs,
             tells_sampling,
             single,
-            sample: sample.filter(|_| family == Family::None).map(|(span, frame)| Sample {
+            sample: sample.map(|(span, frame)| Sample {
                 span,
                 frame,
                 size: place(Meaning::FrameSize),
@@ -281,6 +290,9 @@ impl Plan {
                     .into_iter()
                     .any(|meaning| place(meaning).is_some()),
             has_ports: place(Meaning::SourcePort).or(place(Meaning::DestinationPort)).is_some(),
+            refers: [Column::ObservationPoint, Column::CommonProperties]
+                .into_iter()
+                .any(|column| place(Meaning::Column(column)).is_some()),
             names: tells_names(&template.specifiers),
         }
     }
@@ -381,7 +393,51 @@ fn fills(chosen: &[(Reading, Place)], runs: &[u16], reverse: bool) -> Fills {
         last_is_uptime: tells(Meaning::End(Clock::Uptime)),
         fields: fields.into(),
         runs,
+        untold: 0,
     }
+}
+
+/// What a frame or packet tells of its flow, which is that one packet.
+const TOLD_BY_FRAMES: u128 = {
+    let columns = [
+        Column::IcmpTypeCode,
+        Column::Tos,
+        Column::Octets,
+        Column::Packets,
+        Column::Start,
+        Column::Fragment,
+        Column::SourceMac,
+        Column::DestinationMac,
+    ];
+    let (mut told, mut at) = (Column::PORTS, 0);
+    while at < columns.len() {
+        told |= columns[at].bit();
+        at += 1;
+    }
+    told
+};
+
+/// `fills`, with the columns that they, what is read record by record, and the frame that each record carries, leave out.
+fn with_untold(fills: Fills, single: &Single, has_frame: bool) -> Fills {
+    let filled = fills.fields.iter().filter_map(|fill| fill.meaning.column());
+    let mut told = filled.fold(0, |told, column| told | column.bit());
+    // Flows of ICMP, which has no ports.
+    if told & Column::IcmpTypeCode.bit() != 0 && single.protocol.is_none() {
+        told |= Column::PORTS;
+    }
+    // What one of them tells tells the other as well.
+    for (of, also) in
+        [(Column::DestinationPort, Column::IcmpTypeCode), (Column::Layer2Octets, Column::Octets)]
+    {
+        told |= if told & of.bit() != 0 { also.bit() } else { 0 };
+    }
+    if single.duration.is_some() {
+        told |= Column::Start.bit();
+    }
+    if has_frame {
+        told |= TOLD_BY_FRAMES;
+    }
+    Fills { untold: Column::TOLD_BY_BATCH & !told, ..fills }
 }
 
 fn fills_column(meaning: Meaning) -> bool {

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use sensor_core::flow::columns::Column;
 
 use super::Specifier;
+use crate::ipfix::{elements as ipfix, encode::ENTERPRISE};
 
 /// Private enterprise number of reverse elements (RFC 5103).
 pub const REVERSE: u32 = 29305;
@@ -147,6 +148,7 @@ impl Reading {
 pub fn reading(specifier: &Specifier) -> Option<Reading> {
     let (element, reverse) = match specifier.enterprise {
         0 => (specifier.element, false),
+        ENTERPRISE => return of_sensor(specifier.element),
         REVERSE => (specifier.element, true),
         _ => return None,
     };
@@ -155,6 +157,17 @@ pub fn reading(specifier: &Specifier) -> Option<Reading> {
     let place = BY_ELEMENT.binary_search_by_key(&element, |(element, _)| *element).ok()?;
     let (_, (meaning, rank)) = BY_ELEMENT[place];
     Some(Reading { meaning, rank, reverse })
+}
+
+/// What an element of the sensor's own says.
+fn of_sensor(element: u16) -> Option<Reading> {
+    let own = [
+        (ipfix::TRAFFIC_PATH, Column::TrafficPath),
+        (ipfix::VIA_IPV4_ADDRESS, Column::ViaV4),
+        (ipfix::VIA_IPV6_ADDRESS, Column::ViaV6),
+    ];
+    let (_, column) = own.into_iter().find(|(own, _)| own.id == ipfix::own(element))?;
+    Some(Reading { meaning: Meaning::Column(column), rank: 0, reverse: false })
 }
 
 /// What each element says that is read, and its rank, in order of their numbers: whoever sends ever new templates has each of
@@ -261,6 +274,9 @@ fn of_no_column(element: u16) -> Option<(Meaning, u8)> {
         313 => (M::Packet, 0),
         312 => (M::FrameSize, 0),
         160 => (M::SystemInit, 0),
+        // Numbers of the sender, which are exchanged for those of the batch.
+        137 => (M::Column(Column::CommonProperties), 0),
+        138 => (M::Column(Column::ObservationPoint), 0),
         130 => (M::DeviceV4, 0),
         131 => (M::DeviceV6, 0),
         _ => return None,
@@ -284,6 +300,48 @@ fn opposite(column: Column) -> Option<Column> {
 }
 
 impl Meaning {
+    /// The column that it fills.
+    pub fn column(self) -> Option<Column> {
+        Some(match self {
+            Self::Column(column) => column,
+            Self::SourcePort => Column::SourcePort,
+            Self::DestinationPort => Column::DestinationPort,
+            Self::IcmpTypeCode | Self::IcmpType | Self::IcmpCode => Column::IcmpTypeCode,
+            Self::Protocol => Column::Protocol,
+            Self::Tos | Self::Dscp | Self::Precedence => Column::Tos,
+            Self::TcpFlags => Column::TcpFlags,
+            Self::Input => Column::Interface,
+            Self::Output => Column::OutputInterface,
+            Self::Direction => Column::Direction,
+            Self::SourceVlan => Column::Vlan,
+            Self::DestinationVlan => Column::DestinationVlan,
+            Self::Octets => Column::Octets,
+            Self::Packets => Column::Packets,
+            Self::Start(_) => Column::Start,
+            Self::End(_) => Column::End,
+            Self::Application => Column::Application,
+            Self::ForwardingStatus | Self::FirewallEvent => Column::Action,
+            Self::Initiator | Self::TurnedInitiator => Column::Initiator,
+            Self::SourceV4
+            | Self::DestinationV4
+            | Self::SourceV6
+            | Self::DestinationV6
+            | Self::DurationMilliseconds
+            | Self::DurationMicroseconds
+            | Self::PacketInterval
+            | Self::PacketSpace
+            | Self::Sampler
+            | Self::Connection
+            | Self::IpVersion
+            | Self::Frame
+            | Self::Packet
+            | Self::FrameSize
+            | Self::SystemInit
+            | Self::DeviceV4
+            | Self::DeviceV6 => return None,
+        })
+    }
+
     /// The same for whatever may not be told twice in a record.
     pub fn is_like(self, other: Self) -> bool {
         match (self, other) {

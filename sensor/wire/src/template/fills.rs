@@ -224,4 +224,6 @@ pub struct Fills {
     pub first_is_uptime: bool,
     /// Whether the time of the last packet is one.
     pub last_is_uptime: bool,
+    /// The columns of [`Column::TOLD_BY_BATCH`] of which the rows tell nothing.
+    pub untold: u128,
 }

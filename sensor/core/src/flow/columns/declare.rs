@@ -49,6 +49,14 @@ macro_rules! columns {
                 $($crate::flow::columns::Stored::clear(&mut self.$field);)*
             }
 
+            /// Takes the rows out of all columns that are not among `kept`.
+            #[cfg(any(test, feature = "testing"))]
+            pub(in crate::flow) fn clear_all_but(&mut self, kept: u128) {
+                $(if kept >> Column::$variant as u32 & 1 == 0 {
+                    $crate::flow::columns::Stored::clear(&mut self.$field);
+                })*
+            }
+
             /// Keeps only `rows` of all columns; they ascend.
             pub(in crate::flow) fn keep_columns(&mut self, rows: &[usize]) {
                 $($crate::flow::columns::Stored::keep(&mut self.$field, rows);)*

@@ -28,6 +28,33 @@ impl Column {
     /// The ports of both ends.
     pub const PORTS: u128 = Self::SourcePort.bit() | Self::DestinationPort.bit();
 
+    /// What whole batches tell or do not tell of flows that devices export: what is told in some rows of such a column is told in
+    /// all, so that flows of which it is not told need a batch of their own. What the device's decoder itself adds, or whoever
+    /// looks flows up, is not among them.
+    pub const TOLD_BY_BATCH: u128 = {
+        let (mut told, mut at) = (Self::Fragment.bit() | Self::Interface.bit(), 0);
+        while at < Self::ALL.len() {
+            let column = Self::ALL[at];
+            let is_whole = matches!(column.absence(), Absence::Whole | Absence::Batch);
+            if is_whole && !column.elements().is_empty() {
+                told |= column.bit();
+            }
+            at += 1;
+        }
+        told
+    };
+
+    /// Those that have rows all the same in batches that say that they tell nothing in them ([`FlowBatch::untold`]). Of interfaces,
+    /// that is the ingress interface, of which some devices tell 0.
+    pub const UNTELLABLE: u128 = {
+        let (mut all, mut at) = (Self::Interface.bit(), 0);
+        while at < Self::ALL.len() {
+            all |= Self::ALL[at].untellable();
+            at += 1;
+        }
+        all
+    };
+
     /// The bit of the column in sets of columns.
     pub const fn bit(self) -> u128 {
         1 << self as u32

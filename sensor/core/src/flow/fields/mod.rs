@@ -2,7 +2,7 @@
 //!
 //! A row says how NQL and JSON call the field, which type it has, which IPFIX or NetFlow elements feed it (IANA numbers, the
 //! host path's first), and how it follows from the columns of a batch ([`Reading`]). A field that has just the numbers of a
-//! column is no row here: the column's row says so (`of_columns`). Records other than flows (DNS, alerts, audit) have
+//! column is no row here: the column's row says so (`of_columns`). Records other than flows (DNS in `dns`, alerts, audit) have
 //! lists of their own, and some names stand for several fields; both are here as well.
 
 use std::{
@@ -17,6 +17,8 @@ use super::{
 
 mod aliases;
 mod direction;
+mod dns;
+mod needs;
 mod of_columns;
 mod owned;
 mod reading;
@@ -28,6 +30,8 @@ mod value;
 
 pub use aliases::{Alias, aliases, find_alias};
 pub use direction::direction_name;
+pub use dns::{DnsReading, DnsText};
+pub use needs::Needs;
 pub use owned::OwnedValue;
 pub(crate) use reading::TOLD_BY_CLOUDS;
 pub use reading::{By, Computation, Condition, Number, Quantity, Reading, Scale};
@@ -150,6 +154,10 @@ impl Field {
 
     const fn numbers(self, first: Number, second: Number) -> Self {
         self.reading(Reading::Numbers(first, Some(second)))
+    }
+
+    const fn dns(self, reading: DnsReading) -> Self {
+        self.reading(Reading::Dns(reading))
     }
 
     const fn told(self, by: By, read: fn(Row<'_>) -> Value<'_>) -> Self {

@@ -3,7 +3,7 @@
 
 use sensor_common::packet::ip::protocol;
 
-use super::{Row, Value};
+use super::{DnsReading, Row, Value};
 use crate::flow::{
     batch::{FlowBatch, Source},
     columns::{Absence, Column},
@@ -43,8 +43,10 @@ pub enum Reading {
     Batch(fn(Row<'_>) -> Value<'_>),
     /// What the device tells about a number, and about nothing else in the row.
     Told(By, fn(Row<'_>) -> Value<'_>),
-    /// Computed from the row.
-    Row(fn(Row<'_>) -> Value<'_>),
+    /// Computed from these columns of the row.
+    Row(u128, fn(Row<'_>) -> Value<'_>),
+    /// Read of a DNS record, which is no row of flows.
+    Dns(DnsReading),
 }
 
 /// The number by which texts about a flow are found, among those of its device.
@@ -261,6 +263,7 @@ impl Condition {
             Self::Reported(column) => batch.observed_by != Source::Host && batch.tells(column, at),
             // A cloud's interfaces have names, not numbers.
             Self::Input | Self::Output if batch.observed_by.is_cloud() => false,
+            Self::Input | Self::Output if batch.untold & Column::Interface.bit() != 0 => false,
             Self::Input => !batch.output_interface.is_empty() || !batch.is_egress(at),
             Self::Output => batch.output_interface.is_empty() && batch.is_egress(at),
             Self::InputVlan => {
@@ -402,7 +405,7 @@ impl Reading {
     pub(super) fn value<'a>(&self, row: Row<'a>, number: fn(u64) -> Value<'a>) -> Value<'a> {
         let (batch, at) = (row.batch, row.row);
         match self {
-            Self::Unfilled => Value::Absent,
+            Self::Unfilled | Self::Dns(_) => Value::Absent,
             Self::Profile(side, attribute) => batch.profile(*side, at).attribute(*attribute),
             Self::Numbers(first, second) => {
                 let value =
@@ -433,7 +436,7 @@ impl Reading {
             Self::OptionalAddress(column) => {
                 batch.address(*column, at).map_or(Value::Absent, Value::Ip)
             }
-            Self::Batch(read) | Self::Told(_, read) | Self::Row(read) => read(row),
+            Self::Batch(read) | Self::Told(_, read) | Self::Row(_, read) => read(row),
         }
     }
 }

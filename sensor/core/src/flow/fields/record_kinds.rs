@@ -1,9 +1,10 @@
-//! The kinds of records that a query can be about, and the fields of those that are not flows.
+//! The kinds of records that a query can be about, and the fields of those that are neither flows nor DNS.
 
 use super::{
     FIELDS, Field,
     Kind::{Bool, Float, Integer, Ip, Text, TextList, Unsigned},
     TextRule::{Choice, IgnoreCase},
+    dns::DNS,
     field,
 };
 
@@ -49,41 +50,6 @@ impl RecordKind {
         self.fields().iter().find(|field| field.name == name)
     }
 }
-
-#[rustfmt::skip]
-const DNS: &[Field] = &[
-    field("id", Text, &[], "Record id"),
-    field("timestamp", Integer, &[], "Time of the request, seconds since the epoch"),
-    field("rtime", Text, &[], "Time the record was received"),
-    field("srcip", Ip, &[], "Client"),
-    field("srcport", Unsigned(16), &[], "Port of the client"),
-    field("protocol", Text, &[], "Protocol of the query").text(IgnoreCase),
-    field("query.name", Text, &[], "Queried name").text(IgnoreCase).patterns(),
-    field("query.host", Text, &[], "Host part of the name").text(IgnoreCase).patterns(),
-    field("query.domain", Text, &[], "Domain part of the name").text(IgnoreCase).patterns(),
-    field("query.tld", Text, &[], "Top-level domain of the name").text(IgnoreCase),
-    field("query.publicsuffix", Text, &[], "Public suffix of the name").text(IgnoreCase).patterns(),
-    field("query.type", Text, &[], "Queried type").text(IgnoreCase),
-    field("query.class", Text, &[], "Queried class").text(IgnoreCase),
-    field("query.depth", Integer, &[], "Number of labels of the name"),
-    field("rcode", Text, &[], "Response code").text(IgnoreCase),
-    field("answercount", Integer, &[], "Number of answers"),
-    field("answers.type", TextList, &[], "Types of the answers").text(IgnoreCase),
-    field("answers.rdata", TextList, &[], "Data of the answers").text(IgnoreCase).patterns(),
-    field("answers.class", TextList, &[], "Classes of the answers").text(IgnoreCase),
-    field("internal", Bool, &[], "The name lies in the internal domains"),
-    field("provider", Bool, &[], "The answer is a known provider"),
-    field("providername", Text, &[], "Which provider"),
-    field("action", Text, &[], "Action taken"),
-    field("type", Text, &[], "Type of the message"),
-    field("version", Text, &[], "Version of the message"),
-    field("datasrc", Text, &[], "Source of the data"),
-    field("site", Text, &[], "Site of the source"),
-    field("accountid", Text, &[], "Cloud account"),
-    field("instanceid", Text, &[], "Cloud instance"),
-    field("vpcid", Text, &[], "Cloud network"),
-    field("region", Text, &[], "Cloud region"),
-];
 
 #[rustfmt::skip]
 const ALERT: &[Field] = &[

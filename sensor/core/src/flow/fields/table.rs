@@ -30,6 +30,9 @@ use crate::flow::{
 pub const FIELDS: &[Field] =
     &of_columns::between::<{ of_columns::count(BEFORE, AFTER) }>(BEFORE, AFTER);
 
+/// By them an amount becomes a rate.
+const PER_SECOND: u128 = Column::Start.bit() | Column::End.bit();
+
 /// Those before the fields of columns.
 #[rustfmt::skip]
 const BEFORE: &[Field] = &[
@@ -42,8 +45,8 @@ const BEFORE: &[Field] = &[
     // Who with whom.
     field("srcip", Ip, &[8, 27], "Source address").reading(Reading::Address(Side::Source)),
     field("dstip", Ip, &[12, 28], "Destination address").reading(Reading::Address(Side::Destination)),
-    field("srcport", Unsigned(16), &[7, 180, 182], "Source port of TCP, UDP, SCTP; 0 for others. Absent where a flow log has none").number(told(Column::SourcePort)),
-    field("dstport", Unsigned(16), &[11, 181, 183], "Destination port of TCP, UDP, SCTP; 0 for others. Absent where a flow log has none").number(told(Column::DestinationPort)),
+    field("srcport", Unsigned(16), &[7, 180, 182], "Source port of TCP, UDP, SCTP; 0 for others. Absent where a flow log or template has none").number(told(Column::SourcePort)),
+    field("dstport", Unsigned(16), &[11, 181, 183], "Destination port of TCP, UDP, SCTP; 0 for others. Absent where a flow log or template has none").number(told(Column::DestinationPort)),
     field("protocol", Text, &[4], "IP protocol by its IANA name, or its number if it has none").text(Protocol).reading(coded(Column::Protocol, row::protocol)),
     field("protocolint", Unsigned(8), &[4], "IP protocol number").number(of(Column::Protocol)),
     field("ipversion", Unsigned(8), &[60], "4 or 6").reading(Reading::Batch(|r| Value::Integer(r.batch.ip_version().into()))),
@@ -55,9 +58,9 @@ const BEFORE: &[Field] = &[
     field("packets", Integer, &[2, 86], "Packets").number(told(Column::Packets)),
     field("bytesperpacket", Integer, &[], "Octets per packet, rounded down").extension().number(quantity(Quantity::OctetsPerPacket).when(Packets)),
     field("layer2octets", Integer, &[352], "Octets of whole frames").extension().number(told(Column::Layer2Octets)),
-    field("flowbrate", Float, &[], "Bits per second over the duration of the flow").reading(Reading::Row(|r| r.per_second(r.bits(), Column::Octets))),
-    field("flowprate", Float, &[], "Packets per second over the duration of the flow").reading(Reading::Row(|r| r.per_second(r.batch.packets[r.row], Column::Packets))),
-    field("pbratio", Float, &[], "Packets divided by bits").reading(Reading::Row(|r| r.packets_per_bit())),
+    field("flowbrate", Float, &[], "Bits per second over the duration of the flow").reading(Reading::Row(PER_SECOND | Column::Octets.bit(), |r| r.per_second(r.bits(), Column::Octets))),
+    field("flowprate", Float, &[], "Packets per second over the duration of the flow").reading(Reading::Row(PER_SECOND | Column::Packets.bit(), |r| r.per_second(r.batch.packets[r.row], Column::Packets))),
+    field("pbratio", Float, &[], "Packets divided by bits").reading(Reading::Row(Column::Octets.bit() | Column::Packets.bit(), |r| r.packets_per_bit())),
     field("samplerate", Integer, &[34, 305, 306, 50], "One of how many packets was sampled; 1 for all").number(quantity(Quantity::SampleRate).when(NotZero(Quantity::SampleRate))),
     field("bitsxrate", Integer, &[], "Bits times the sample rate").numbers(of(Column::Octets).scaled(Bits).when(Host), quantity(Quantity::BitsTimesRate).when(Reported(Column::Octets))),
     field("packetsxrate", Integer, &[], "Packets times the sample rate").numbers(of(Column::Packets).when(Host), quantity(Quantity::PacketsTimesRate).when(Reported(Column::Packets))),

@@ -28,6 +28,12 @@ impl Mask {
         mask
     }
 
+    /// Adds a row.
+    #[inline(always)]
+    pub fn insert(&mut self, row: usize) {
+        self.0[row / 64] |= 1 << (row % 64);
+    }
+
     /// True without rows.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
@@ -66,11 +72,6 @@ impl Mask {
             *passing = found;
         }
         passing
-    }
-
-    #[inline(always)]
-    pub(super) fn insert(&mut self, row: usize) {
-        self.0[row / 64] |= 1 << (row % 64);
     }
 
     #[inline(always)]

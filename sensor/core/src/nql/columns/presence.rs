@@ -111,12 +111,14 @@ pub(super) fn present(dag: &mut Dag, condition: Condition) -> Literal {
         Condition::Input => {
             let (both, egress) = (filled(dag, Column::OutputInterface), egress(dag));
             let (applies, cloud) = (dag.or([both, !egress]), dag.test(Test::Batch(Shape::Cloud)));
-            dag.and([applies, !cloud])
+            let told = dag.test(Test::Batch(Shape::Told(Column::Interface)));
+            dag.and([applies, !cloud, told])
         }
         Condition::Output => {
             let (both, egress) = (filled(dag, Column::OutputInterface), egress(dag));
             let cloud = dag.test(Test::Batch(Shape::Cloud));
-            dag.and([!both, egress, !cloud])
+            let told = dag.test(Test::Batch(Shape::Told(Column::Interface)));
+            dag.and([!both, egress, !cloud, told])
         }
         Condition::InputVlan => {
             let (both, egress) = (filled(dag, Column::DestinationVlan), egress(dag));

@@ -17,7 +17,8 @@ use std::{
 };
 
 use sensor_core::{
-    flow::{batch::FlowBatch, lot::LotPart, source::SourceId},
+    dns::DnsBatch,
+    flow::{batch::FlowBatch, device::Device, lot::LotPart, source::SourceId},
     sync::Unpoisoned as _,
 };
 use sensor_wire::cloud::flows::Flows;
@@ -32,7 +33,10 @@ use super::{
     state::{Planned, Progress, State, Step},
     told::Told,
 };
-use crate::clock;
+use crate::{
+    agent::status::histogram::{Histogram, Scale},
+    clock,
+};
 
 /// Records that make a lot, and objects. The first is below the queues of outputs, so that a lot finds room there.
 const ROWS: u64 = 16 << 10;
@@ -48,6 +52,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub trait Outlet: Send {
     /// Takes a batch; waits while there is no room, unless it is to stop.
     fn offer(&self, batch: FlowBatch, stop: &Stop);
+
+    /// Takes DNS records, likewise.
+    fn offer_dns(&self, batch: DnsBatch, stop: &Stop);
 
     /// Waits until all that was offered is with the outputs; false where that was not to be seen before the end.
     fn deliver(&self, stop: &Stop) -> bool;
@@ -72,8 +79,9 @@ pub struct Work {
     /// What the clouds tell.
     pub told: Told,
     newest: BTreeMap<SourceId, (u64, u64)>,
-    /// Rows of the lot so far, by address family.
-    rows: [u64; 2],
+    /// Rows of the lot so far: of flows by address family, and of DNS records. Outputs take the one or the other, and number them
+    /// for themselves.
+    rows: [u64; 3],
     /// How far its objects have been read.
     read: Vec<(Arc<str>, Progress)>,
     replies: Vec<(Reply, Answer)>,
@@ -241,7 +249,7 @@ impl<O: Outlet> Decoding<O> {
     }
 
     fn begin(&mut self) {
-        self.work.rows = [0; 2];
+        self.work.rows = [0; 3];
     }
 
     /// Ends the lot: once the outputs have it, the state says so. `next` are the objects of the lot behind it.
@@ -260,7 +268,13 @@ impl<O: Outlet> Decoding<O> {
         self.keep(&step)?;
         let replies = std::mem::take(&mut self.work.replies);
         let ledgers = self.work.told.flows.iter().flat_map(Flows::ledgers);
-        self.figures.update(ledgers, &self.work.newest);
+        let skipped = self.figures.update(ledgers, &self.work.newest);
+        if skipped > 0 {
+            let name = &self.described.name;
+            tracing::warn!(
+                "cloud {name}: flows are missing: of {skipped} more windows the cloud says that it kept no records (SKIPDATA)"
+            );
+        }
         self.figures.change(|report| report.lots += 1);
         replies.into_iter().for_each(|(reply, answer)| reply(answer));
         self.begin();
@@ -273,7 +287,7 @@ impl<O: Outlet> Decoding<O> {
         let mut failed = false;
         while let Err(error) = self.keeper.keep(step) {
             failed = true;
-            self.figures.trouble(Some(format!("{error}; waiting until it can be")));
+            self.figures.trouble(Some(&format!("{error}; waiting until it can be")));
             if self.stop.wait(AGAIN) {
                 return ControlFlow::Break(());
             }
@@ -292,22 +306,34 @@ impl<O: Outlet> Decoding<O> {
         drop(state);
         let now = clock::now();
         let Work { told, rows, newest, .. } = work;
+        let mut delays = Histogram::of(Scale::Delivery);
         for flows in &mut told.flows {
-            flows.take(all, |mut batch| {
-                note_newest(&batch, newest, now);
-                let v6 = batch.ip_version() == 6;
-                let rows_before = &mut rows[usize::from(v6)];
+            let mut part = |kind: usize, count: usize| {
                 let part = LotPart {
                     source: described.name.clone(),
                     lot,
-                    v6,
-                    first: *rows_before,
-                    rows: batch.len() as u64,
+                    v6: kind == 1,
+                    first: rows[kind],
+                    rows: count as u64,
                 };
-                *rows_before = part.end();
-                batch.lot = Some(Box::new(part));
+                rows[kind] = part.end();
+                Some(Box::new(part))
+            };
+            flows.take(all, |mut batch| {
+                note_newest((&batch.devices, &batch.device), &batch.end, newest, now);
+                observe(&mut delays, &batch.end, now);
+                batch.lot = part(usize::from(batch.ip_version() == 6), batch.len());
                 outlet.offer(batch, stop);
             });
+            flows.take_dns(all, |mut batch| {
+                note_newest((&batch.devices, batch.sources()), batch.times(), newest, now);
+                observe(&mut delays, batch.times(), now);
+                batch.lot = part(2, batch.len());
+                outlet.offer_dns(batch, stop);
+            });
+        }
+        if delays.count() > 0 {
+            self.figures.change(|report| report.delays.add(&delays));
         }
     }
 }
@@ -316,15 +342,28 @@ fn plan(waiting: &VecDeque<Handed>) -> Vec<Planned> {
     waiting.iter().map(|handed| Planned::of(&handed.object)).collect()
 }
 
-/// Takes note of the end of the newest flow of each log, and how long before `now` that was.
-fn note_newest(batch: &FlowBatch, newest: &mut BTreeMap<SourceId, (u64, u64)>, now: u64) {
-    let mut ends = vec![0; batch.devices.len()];
-    for (device, end) in batch.device.iter().zip(&batch.end) {
+/// Notes how long after their ends records have come.
+fn observe(delays: &mut Histogram, ends: &[u64], now: u64) {
+    for end in ends {
+        delays.observe(Duration::from_millis(now.saturating_sub(*end)));
+    }
+}
+
+/// Takes note of the time of the newest record of each log, which are flows that end or queries that were asked at these times, and
+/// how long before `now` that was.
+fn note_newest(
+    (devices, places): (&[Arc<Device>], &[u32]),
+    times: &[u64],
+    newest: &mut BTreeMap<SourceId, (u64, u64)>,
+    now: u64,
+) {
+    let mut ends = vec![0; devices.len()];
+    for (device, end) in places.iter().zip(times) {
         if let Some(newest) = ends.get_mut(*device as usize) {
             *newest = (*end).max(*newest);
         }
     }
-    for (device, end) in batch.devices.iter().zip(ends) {
+    for (device, end) in devices.iter().zip(ends) {
         let known = newest.entry(device.id.clone()).or_default();
         *known = (known.0.max(end), now.saturating_sub(end));
     }

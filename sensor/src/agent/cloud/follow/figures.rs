@@ -6,10 +6,11 @@ use std::{
 };
 
 use sensor_core::{flow::source::SourceId, sync::Unpoisoned as _};
-use sensor_wire::cloud::ledger::Ledger;
+use sensor_wire::cloud::ledger::{Ledger, Window};
 use serde::Serialize;
 
 use super::{items::Trouble, silence::Silence};
+use crate::agent::status::histogram::{Histogram, Scale};
 
 /// One log of an account, within a source of objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,6 +67,8 @@ pub struct Followed {
     pub usual_interval: u64,
     /// No object has come for longer than is usual, or than `silent_after` allows. A gauge.
     pub silent: bool,
+    /// How long before they were read its flows had ended.
+    pub delays: Histogram,
     /// A reload has ended it.
     pub ended: bool,
     /// What keeps it from being followed now.
@@ -91,7 +94,8 @@ pub struct Figures {
 impl Figures {
     /// Of the source `name` at `place`, followed from `now` on.
     pub fn new(name: &str, place: String, silence: Silence) -> Self {
-        let report = Followed { name: name.to_owned(), place, ..Followed::default() };
+        let delays = Histogram::of(Scale::Delivery);
+        let report = Followed { name: name.to_owned(), place, delays, ..Followed::default() };
         Self { report: Mutex::new(report), before: Mutex::default(), silence: Mutex::new(silence) }
     }
 
@@ -109,12 +113,13 @@ impl Figures {
         (report.waiting, report.error, report.ended) = (0, None, true);
     }
 
-    /// Takes over what `ledgers` say, and the ends of the newest flows with their delays.
+    /// Takes over what `ledgers` say, and the ends of the newest flows with their delays. Returns the windows of which the cloud
+    /// says since the last time that it kept no records.
     pub fn update<'l>(
         &self,
         ledgers: impl Iterator<Item = (&'l SourceId, &'l Ledger)>,
         newest: &BTreeMap<SourceId, (u64, u64)>,
-    ) {
+    ) -> u64 {
         let mut logs = self.before.lock().unpoisoned().clone();
         for (id, ledger) in ledgers.filter(|(_, ledger)| ledger.records != 0) {
             let (newest, delay) = newest.get(id).copied().unwrap_or_default();
@@ -130,7 +135,14 @@ impl Figures {
             }
         }
         logs.sort_by(|one, other| one.id.cmp(&other.id));
-        self.lock().logs = logs;
+        let skipped = |logs: &[FollowedLog]| {
+            let windows = logs.iter().map(|log| log.ledger.windows[Window::SkipData as usize]);
+            windows.sum::<u64>()
+        };
+        let mut report = self.lock();
+        let before = skipped(&report.logs);
+        report.logs = logs;
+        skipped(&report.logs).saturating_sub(before)
     }
 
     /// Changes them.
@@ -166,7 +178,8 @@ impl Figures {
     }
 
     /// What keeps the source from being followed; nothing once it is followed again. Told in the log when it changes.
-    pub fn trouble(&self, error: Option<String>) {
+    pub fn trouble(&self, error: Option<&str>) {
+        let error = error.map(one_line);
         let mut report = self.lock();
         if report.error == error {
             return;
@@ -186,7 +199,7 @@ impl Figures {
             Trouble::Foreign => report.objects.foreign += 1,
             Trouble::Unreadable => report.objects.unreadable += 1,
         }
-        let text = format!("{object}: {error}");
+        let text = one_line(&format!("{object}: {error}"));
         tracing::warn!("cloud {}: {text}; the object is given up until it changes", report.name);
         if report.given_up.len() == NAMED {
             report.given_up.remove(0);
@@ -202,4 +215,16 @@ impl Figures {
         report.silent = !report.ended && silence.is_silent(now);
         report
     }
+}
+
+/// Text with names in it that somebody else gave: none of them begins a line of the log, or speaks to a terminal.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line
 }

@@ -124,11 +124,15 @@ fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
 }
 
 fn line(step: &Step) -> io::Result<Vec<u8>> {
-    let json = serde_json::to_vec(step)?;
-    let mut line = format!("{:08x} ", crc32fast::hash(&json)).into_bytes();
+    Ok(checked(&serde_json::to_vec(step)?))
+}
+
+/// A line behind its checksum.
+fn checked(json: &[u8]) -> Vec<u8> {
+    let mut line = format!("{:08x} ", crc32fast::hash(json)).into_bytes();
     line.extend(json);
     line.push(b'\n');
-    Ok(line)
+    line
 }
 
 /// Writes a file of one step beside the old one and puts it in its place.
@@ -190,6 +194,23 @@ fn read(path: &Path) -> Result<Option<State>, JournalError> {
     }
     let broken = |problem| JournalError::Broken { path: path.to_owned(), problem };
     decode(&octets).map(Some).map_err(broken)
+}
+
+/// The state that a file of these octets keeps, for the fuzz targets.
+///
+/// # Errors
+/// What is wrong with it.
+#[cfg(feature = "fuzzing")]
+pub fn kept(octets: &[u8]) -> Result<State, String> {
+    decode(octets)
+}
+
+/// A file of these steps, in JSON, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub fn file_of<'s>(steps: impl Iterator<Item = &'s [u8]>) -> Vec<u8> {
+    let mut octets = format!("{HEADING}\n").into_bytes();
+    steps.for_each(|json| octets.extend(checked(json)));
+    octets
 }
 
 fn decode(octets: &[u8]) -> Result<State, String> {

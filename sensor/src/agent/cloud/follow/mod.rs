@@ -147,7 +147,7 @@ impl Clouds {
         let Some(plant) = self.0.plant.lock().unpoisoned().clone() else { return Ok(()) };
         let started = start(config, source, prefix, &figures, plant, &self.0.site);
         let (stop, threads) = started.inspect_err(|error| {
-            figures.trouble(Some(format!("{error:#}")));
+            figures.trouble(Some(&format!("{error:#}")));
         })?;
         let running = Running { config: config.clone(), stop, threads };
         self.0.running.lock().unpoisoned().push(running);

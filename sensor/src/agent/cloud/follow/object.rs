@@ -136,6 +136,7 @@ impl<'a> Task<'a> {
         if !before.is_empty() {
             decoder.feed(before, flows);
             flows.take(false, drop);
+            flows.take_dns(false, drop);
         }
         if open.fed >= *from
             && let Some(mark) = open.mark.take()

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor_core::flow::batch::FlowBatch;
+use sensor_core::{dns::DnsBatch, flow::batch::FlowBatch};
 
 use super::{decoding::Outlet, seam::Stop};
 use crate::agent::plant::Plant;
@@ -19,13 +19,23 @@ const LAST: Duration = Duration::from_secs(4);
 /// The way to the plant.
 pub struct PlantOutlet(pub Arc<Plant>);
 
-impl Outlet for PlantOutlet {
-    fn offer(&self, batch: FlowBatch, stop: &Stop) {
-        let Self(plant) = self;
-        while !plant.has_room() && !stop.is_asked() {
+impl PlantOutlet {
+    fn wait_for_room(&self, stop: &Stop) {
+        while !self.0.has_room() && !stop.is_asked() {
             stop.wait(LOOK);
         }
-        drop(plant.offer_waiting(batch));
+    }
+}
+
+impl Outlet for PlantOutlet {
+    fn offer(&self, batch: FlowBatch, stop: &Stop) {
+        self.wait_for_room(stop);
+        drop(self.0.offer_waiting(batch));
+    }
+
+    fn offer_dns(&self, batch: DnsBatch, stop: &Stop) {
+        self.wait_for_room(stop);
+        self.0.offer_dns(batch);
     }
 
     fn deliver(&self, stop: &Stop) -> bool {

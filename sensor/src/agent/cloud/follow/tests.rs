@@ -15,6 +15,7 @@ use std::{
 };
 
 use sensor_core::{
+    dns::DnsBatch,
     flow::{batch::FlowBatch, networks::Networks},
     sync::Unpoisoned as _,
 };
@@ -45,6 +46,8 @@ struct Ports {
 }
 
 impl Outlet for Ports {
+    fn offer_dns(&self, _: DnsBatch, _: &Stop) {}
+
     fn offer(&self, batch: FlowBatch, _: &Stop) {
         let part = batch.lot.expect("a lot");
         self.lots.lock().unpoisoned().insert(part.lot.1);

@@ -174,6 +174,15 @@ fn neighbours(interface: &SelectedInterface) -> Vec<Finding> {
             Finding::note(Interfaces, message).remedy("stop that one before you start another"),
         );
     }
+    let nameless = sensors.filter(|occupant| {
+        !occupant.is_sensor && occupant.program != 0 && occupant.name.is_empty()
+    });
+    let nameless: Vec<_> = nameless.map(ToString::to_string).collect();
+    if !nameless.is_empty() {
+        // Without CAP_SYS_ADMIN sensors do not know each other either: each moves to the front a few times before it gives in.
+        let what = format!("whether {} is another sensor's", nameless.join(", "));
+        findings.push(Finding::needs_root(Interfaces, what));
+    }
     let others = |occupants: &[Occupant]| -> Vec<String> {
         let others = occupants.iter().filter(|occupant| !occupant.is_sensor);
         others.map(ToString::to_string).collect()

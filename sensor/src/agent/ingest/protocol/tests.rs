@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use axum::http::HeaderMap;
 use flate2::{Compression, write::GzEncoder};
+use sensor_wire::cloud::json::base64::encode;
 use serde_json::{Value, json};
 
 use super::*;
@@ -12,20 +13,6 @@ const MOST: usize = 64 << 10;
 const LINE: &str =
     "2 123456789010 eni-1 10.0.0.1 10.0.0.2 1 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
 const ID: &str = "ed1d787c-b9e2-4631-92dc-8e7c9d26d804";
-
-fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in octets.chunks(3) {
-        let bits =
-            (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
-        for at in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at > group.len() { '=' } else { digit.into() });
-        }
-    }
-    text
-}
 
 fn zipped(octets: &[u8]) -> Vec<u8> {
     let mut out = GzEncoder::new(Vec::new(), Compression::fast());
@@ -64,7 +51,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 const FIREHOSE: &str = "x-amz-firehose-request-id";
 
 fn firehose(records: &[&[u8]]) -> String {
-    let records: Vec<_> = records.iter().map(|data| json!({"data": base64(data)})).collect();
+    let records: Vec<_> = records.iter().map(|data| json!({"data": encode(data)})).collect();
     json!({"requestId": ID, "timestamp": 1_578_090_901_599_u64, "records": records}).to_string()
 }
 
@@ -132,7 +119,7 @@ fn firehose_gets_the_answer_that_it_documents() {
 fn messages_of_pubsub_with_and_without_a_wrapper() {
     let wrapped = json!({
         "message": {
-            "attributes": {"key": "value"}, "data": base64(b"{\"a\":1}"), "messageId": "2070443601311540",
+            "attributes": {"key": "value"}, "data": encode(b"{\"a\":1}"), "messageId": "2070443601311540",
             "message_id": "2070443601311540", "publishTime": "2021-02-26T19:13:55.749Z"
         },
         "subscription": "projects/myproject/subscriptions/mysubscription", "deliveryAttempt": 5
@@ -194,7 +181,7 @@ fn events_tell_of_blobs_or_carry_the_log() {
         read(&json!([blob, own(json!({"a": 1})), own(json!("two"))])),
         log(None, "{\"a\":1}\ntwo\n")
     );
-    let binary = json!({"specversion": "1.0", "type": "flows", "data_base64": base64(b"three")});
+    let binary = json!({"specversion": "1.0", "type": "flows", "data_base64": encode(b"three")});
     assert_eq!(read(&binary), log(None, "three\n"));
     // What a Logic App posts is the log itself, even where it has members of these names.
     for body in

@@ -1,5 +1,5 @@
-//! Where records and hits go: every collector, the IPFIX files, the flow logs and the outputs of hits, each with its own queue
-//! and account.
+//! Where records and hits go: every collector, the IPFIX files, the logs of flows and of DNS records, and the outputs of hits, each
+//! with its own queue and account.
 //!
 //! * `ways`: which ones a configuration asks for, and how each is started; `options`: of sinks.
 //! * `lent`: batches that outputs still read.
@@ -14,6 +14,7 @@ use std::{
 };
 
 use sensor_core::{
+    dns::DnsBatch,
     flow::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
@@ -36,7 +37,8 @@ use crate::{
     export::{
         hits::{self, Hits},
         ipfix::metering::MeteringProcess,
-        set::{Prepared, SinkSet, Swapped},
+        queue::Load,
+        set::{Prepared, Running, SinkSet, Swapped},
     },
 };
 
@@ -46,21 +48,51 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 /// Outputs that are ready to take the place of the old.
 pub struct PreparedOutputs {
     records: Prepared<Way, FlowBatch>,
+    dns: Prepared<Way, DnsBatch>,
     hits: Prepared<hits::Way, Alert>,
 }
 
 /// What is left to do once they have.
 pub struct SwappedOutputs {
     records: Swapped<Way, FlowBatch>,
+    dns: Swapped<Way, DnsBatch>,
     hits: Swapped<hits::Way, Alert>,
 }
 
 /// How far outputs have to come.
 pub struct Marks(Vec<(usize, u64)>);
 
-/// Sinks of records and of hits.
+/// How far an output has to come until it has what it was offered so far.
+fn mark<T: Load>(running: &Running<Way, T>) -> (usize, u64) {
+    (running.sink.queue_id(), running.sink.queue().taken())
+}
+
+/// Whether one of these is the output of a mark, and has not come so far.
+fn is_behind<T: Load>(sinks: &[Running<Way, T>], (id, mark): &(usize, u64)) -> bool {
+    let sink = sinks.iter().find(|running| running.sink.queue_id() == *id);
+    sink.is_some_and(|running| running.sink.queue().settled() < *mark)
+}
+
+/// Whether it prints, and nobody reads that any more.
+fn is_closed_stdout<T: Load>(running: &Running<Way, T>) -> bool {
+    matches!(running.plan, Way::Stdout(_)) && running.sink.is_pointless()
+}
+
+/// Whether nobody takes anything of it; `closed` is whether nobody reads standard output.
+fn is_pointless<T: Load>(running: &Running<Way, T>, closed: bool) -> bool {
+    running.sink.is_pointless() || closed && matches!(running.plan, Way::Stdout(_))
+}
+
+fn has_room<T: Load>(running: &Running<Way, T>) -> bool {
+    let queue = running.sink.queue();
+    let takes = running.sink.connection().is_none_or(|(connected, _)| connected);
+    !takes || running.sink.is_pointless() || queue.queued() <= queue.bound() / 2
+}
+
+/// Sinks of flow records, of DNS records and of hits.
 pub struct Outputs {
     sinks: SinkSet<Way, FlowBatch>,
+    dns: SinkSet<Way, DnsBatch>,
     hits: Hits,
     starter: Starter,
     lent: Mutex<LentBatches>,
@@ -89,9 +121,10 @@ impl Outputs {
         };
         let ways = ways::of(config, mode);
         let sinks = SinkSet::start(ways.clone(), |way| starter.start(way))?;
+        let dns = SinkSet::start(ways::of_dns(config, mode), |way| starter.start_dns(way))?;
         let hits = Hits::start(starter.hits(config, &ways), &starter.reopen)?;
         let (lent, taps, recent) = Default::default();
-        Ok(Self { sinks, hits, starter, lent, taps, recent, mode })
+        Ok(Self { sinks, dns, hits, starter, lent, taps, recent, mode })
     }
 
     /// Starts the outputs that `config` names and that are not there. Nothing has changed so far.
@@ -102,8 +135,10 @@ impl Outputs {
         let ways = ways::of(config, self.mode);
         let records = self.sinks.prepare(ways.clone(), |way| self.starter.start(way));
         let prepared = records.and_then(|records| {
+            let dns = ways::of_dns(config, self.mode);
+            let dns = self.dns.prepare(dns, |way| self.starter.start_dns(way))?;
             let hits = self.hits.prepare(self.starter.hits(config, &ways))?;
-            Ok(PreparedOutputs { records, hits })
+            Ok(PreparedOutputs { records, dns, hits })
         });
         if prepared.is_err() {
             self.starter.retain(&self.sinks.read());
@@ -114,8 +149,12 @@ impl Outputs {
     /// From here on flows and hits go to the outputs of `prepared`. Those that are as they were keep their connection, their queue
     /// and their sequence numbers.
     pub fn swap(&self, prepared: PreparedOutputs) -> SwappedOutputs {
-        let PreparedOutputs { records, hits } = prepared;
-        SwappedOutputs { records: self.sinks.swap(records), hits: self.hits.swap(hits) }
+        let PreparedOutputs { records, dns, hits } = prepared;
+        SwappedOutputs {
+            records: self.sinks.swap(records),
+            dns: self.dns.swap(dns),
+            hits: self.hits.swap(hits),
+        }
     }
 
     /// Ends the outputs that are not wanted any more: what they have waiting they still put out, within a deadline. Starts those
@@ -124,12 +163,14 @@ impl Outputs {
     /// # Errors
     /// When one of these cannot be started; the old one then takes its place again.
     pub fn settle(&self, swapped: SwappedOutputs) -> anyhow::Result<()> {
-        let SwappedOutputs { records, hits } = swapped;
+        let SwappedOutputs { records, dns, hits } = swapped;
         let records =
             self.sinks.settle(records, FLUSH_DEADLINE, |way: &Way| self.starter.start(way));
+        let dns = self.dns.settle(dns, FLUSH_DEADLINE, |way: &Way| self.starter.start_dns(way));
         let hits = self.hits.settle(hits, FLUSH_DEADLINE);
         self.starter.retain(&self.sinks.read());
         records?;
+        dns?;
         Ok(hits?)
     }
 
@@ -156,30 +197,40 @@ impl Outputs {
         self.lent.lock().unpoisoned().exchange(batch)
     }
 
+    /// Hands DNS records to every sink of such.
+    pub fn offer_dns(&self, batch: DnsBatch) {
+        if batch.is_empty() {
+            return;
+        }
+        let batch = Arc::new(batch);
+        for running in &*self.dns.read() {
+            // What is turned away is in the sink's account.
+            if self.mode.waits() {
+                running.sink.offer_waiting(&batch);
+            } else {
+                running.sink.offer(&batch);
+            }
+        }
+    }
+
     /// Whether those that take records now have room for half of what they may hold.
     pub fn have_room(&self) -> bool {
-        self.sinks.read().iter().all(|running| {
-            let queue = running.sink.queue();
-            let takes = running.sink.connection().is_none_or(|(connected, _)| connected);
-            !takes || running.sink.is_pointless() || queue.queued() <= queue.bound() / 2
-        })
+        self.sinks.read().iter().all(has_room) && self.dns.read().iter().all(has_room)
     }
 
     /// How far each output on this host has to come until it has written what it was offered so far.
     pub fn marks(&self) -> Marks {
         let sinks = self.sinks.read();
         let local = sinks.iter().filter(|running| running.plan.is_local());
-        Marks(local.map(|local| (local.sink.queue_id(), local.sink.queue().taken())).collect())
+        let flows = local.map(mark);
+        let dns = self.dns.read();
+        Marks(flows.chain(dns.iter().map(mark)).collect())
     }
 
     /// Whether all have come so far. One that a reload has ended has written what it had, or has counted it.
     pub fn are_past(&self, marks: &Marks) -> bool {
-        let sinks = self.sinks.read();
-        let behind = |(id, mark): &(usize, u64)| {
-            let sink = sinks.iter().find(|running| running.sink.queue_id() == *id);
-            sink.is_some_and(|running| running.sink.queue().settled() < *mark)
-        };
-        !marks.0.iter().any(behind)
+        let (sinks, dns) = (self.sinks.read(), self.dns.read());
+        !marks.0.iter().any(|mark| is_behind(&sinks, mark) || is_behind(&dns, mark))
     }
 
     /// Hands an event to every output of hits.
@@ -201,6 +252,7 @@ impl Outputs {
     /// Fills in how every output stands.
     pub fn report(&self, status: &mut Status) {
         status.sinks = self.sinks.reports().into_iter().map(status::Sink::of).collect();
+        status.dns_sinks = self.dns.reports().into_iter().map(status::Sink::of).collect();
         status.hits = self.hits.reports().into_iter().map(status::Sink::of).collect();
         status.recent_hits = self.recent.report();
     }
@@ -212,19 +264,23 @@ impl Outputs {
 
     /// True where nothing is put out.
     pub fn is_empty(&self) -> bool {
-        self.sinks.is_empty() && self.hits.is_empty()
+        self.sinks.is_empty() && self.dns.is_empty() && self.hits.is_empty()
     }
 
     /// True once nobody reads what is printed, and nothing else is put out.
     pub fn is_pointless(&self) -> bool {
-        let sinks = self.sinks.is_pointless();
+        let (sinks, dns) = (self.sinks.read(), self.dns.read());
+        // One of them finds out for both, and the other one may never have anything to write.
+        let closed = sinks.iter().any(is_closed_stdout) || dns.iter().any(is_closed_stdout);
+        let sinks = sinks.iter().all(|running| is_pointless(running, closed));
+        let sinks = sinks && dns.iter().all(|running| is_pointless(running, closed));
         let hits = self.hits.is_empty() || self.hits.is_pointless();
         sinks && hits && !self.is_empty()
     }
 
     /// True once nobody reads what is printed, whatever else is put out.
     pub fn is_unread(&self) -> bool {
-        self.sinks.has_pointless() || self.hits.has_pointless()
+        self.sinks.has_pointless() || self.dns.has_pointless() || self.hits.has_pointless()
     }
 
     /// Tells collectors the names of the interfaces.
@@ -241,10 +297,13 @@ impl Outputs {
     /// may take longer.
     pub fn finish(self, deadline: Duration, status: &mut Status) {
         self.sinks.stop(deadline);
+        self.dns.stop(deadline);
         self.hits.stop(deadline);
         let patient = self.mode.waits();
         self.sinks.end(patient);
+        self.dns.end(patient);
         status.sinks = self.sinks.reports().into_iter().map(status::Sink::of).collect();
+        status.dns_sinks = self.dns.reports().into_iter().map(status::Sink::of).collect();
         status.hits = self.hits.end(patient).into_iter().map(status::Sink::of).collect();
     }
 }

@@ -1,13 +1,14 @@
-//! The outputs of flow records that a configuration asks for, and how each is started.
+//! The outputs of flow and DNS records that a configuration asks for, and how each is started.
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use anyhow::Context as _;
 use sensor_core::{
+    dns::DnsBatch,
     flow::{batch::FlowBatch, interfaces::SharedInterfaces},
     sync::Unpoisoned as _,
 };
@@ -27,13 +28,13 @@ use crate::{
             metering::MeteringProcess,
             options::{Destination, FileOptions, IpfixOptions},
         },
-        log::{FlowLog, Format, lots::LotFile},
+        log::{DnsLog, FlowLog, Format, lots::LotFile},
         set::{Plan, Running},
         sink::{Sink, Tuning},
     },
 };
 
-/// An output of flow records.
+/// An output of flow records, or of DNS records.
 #[derive(Clone)]
 pub enum Way {
     /// To a collector, or into IPFIX files.
@@ -41,7 +42,7 @@ pub enum Way {
     /// To the standard output; records that may wait.
     Stdout(u64),
     /// Into a file of lines.
-    FlowLog {
+    Log {
         /// The file.
         path: PathBuf,
         /// When another takes its place; never for none.
@@ -56,7 +57,7 @@ impl Way {
     pub fn is_local(&self) -> bool {
         match self {
             Self::Ipfix(Destination::Collector(_), _) => false,
-            Self::Ipfix(Destination::Files(_), _) | Self::Stdout(_) | Self::FlowLog { .. } => true,
+            Self::Ipfix(Destination::Files(_), _) | Self::Stdout(_) | Self::Log { .. } => true,
         }
     }
 }
@@ -69,8 +70,8 @@ impl Plan for Way {
             }
             (Self::Stdout(_), Self::Stdout(_)) => true,
             (
-                Self::FlowLog { path, rotation, .. },
-                Self::FlowLog { path: other, rotation: rotated, .. },
+                Self::Log { path, rotation, .. },
+                Self::Log { path: other, rotation: rotated, .. },
             ) => (path, rotation) == (other, rotated),
             _ => false,
         }
@@ -81,7 +82,7 @@ impl Plan for Way {
         match self {
             Self::Ipfix(..) => None,
             Self::Stdout(_) => Some("standard output".to_owned()),
-            Self::FlowLog { path, .. } => Some(path.display().to_string()),
+            Self::Log { path, .. } => Some(path.display().to_string()),
         }
     }
 
@@ -90,9 +91,7 @@ impl Plan for Way {
             Self::Ipfix(destination, options) => {
                 Tuning { queue: options.queue_records, ipfix: Some(options.tuning(destination)) }
             }
-            Self::Stdout(queue) | Self::FlowLog { queue, .. } => {
-                Tuning { queue: *queue, ipfix: None }
-            }
+            Self::Stdout(queue) | Self::Log { queue, .. } => Tuning { queue: *queue, ipfix: None },
         }
     }
 }
@@ -120,9 +119,18 @@ pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
     if let Some(path) = config.log.flow_log.clone() {
         // What is replayed ends by itself, and is wanted whole.
         let rotation = (mode == Mode::Live).then(|| config.log.rotation.clone());
-        ways.push(Way::FlowLog { path, rotation, queue: export.queue });
+        ways.push(Way::Log { path, rotation, queue: export.queue });
     }
     ways
+}
+
+/// The outputs of DNS records that `config` asks for.
+pub fn of_dns(config: &Config, mode: Mode) -> Vec<Way> {
+    let queue = config.export.queue;
+    let stdout = config.log.print_dns.then_some(Way::Stdout(queue));
+    let rotation = (mode == Mode::Live).then(|| config.log.rotation.clone());
+    let file = config.log.dns_log.clone().map(|path| Way::Log { path, rotation, queue });
+    stdout.into_iter().chain(file).collect()
 }
 
 /// Starts outputs, with what they have in common.
@@ -163,14 +171,42 @@ impl Starter {
             Way::Stdout(queue) => {
                 Box::new(FlowLog::to_stdout(self.format.clone(), interfaces, *queue)?)
             }
-            Way::FlowLog { path, rotation, queue } => {
-                let open =
-                    || RotatedFile::open(path.clone(), rotation.clone(), self.reopen.clone());
-                let file = LotFile::open(path, open)
-                    .with_context(|| format!("cannot open the flow log {}", path.display()))?;
+            Way::Log { path, rotation, queue } => {
+                let file = self.open("flow log", path, rotation.as_ref())?;
                 Box::new(FlowLog::to_file(file, interfaces, *queue)?)
             }
         })
+    }
+
+    /// Starts an output of DNS records.
+    ///
+    /// # Errors
+    /// When a file cannot be opened.
+    pub fn start_dns(&self, way: &Way) -> anyhow::Result<Box<dyn Sink<DnsBatch>>> {
+        let interfaces = self.interfaces.clone();
+        Ok(match way {
+            Way::Log { path, rotation, queue } => {
+                let file = self.open("DNS log", path, rotation.as_ref())?;
+                Box::new(DnsLog::to_file(file, interfaces, *queue)?)
+            }
+            // No others are asked for.
+            Way::Stdout(_) | Way::Ipfix(..) => {
+                let queue = way.tuning().queue;
+                Box::new(DnsLog::to_stdout(self.format.clone(), interfaces, queue)?)
+            }
+        })
+    }
+
+    /// Opens a file for lines; `what` is what messages call it.
+    fn open(
+        &self,
+        what: &str,
+        path: &Path,
+        rotation: Option<&Rotation>,
+    ) -> anyhow::Result<LotFile> {
+        let open = || RotatedFile::open(path.to_owned(), rotation.cloned(), self.reopen.clone());
+        LotFile::open(path, open)
+            .with_context(|| format!("cannot open the {what} {}", path.display()))
     }
 
     fn sinks(&self) -> MutexGuard<'_, Vec<(Way, IpfixAlertSink)>> {

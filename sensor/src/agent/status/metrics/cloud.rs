@@ -2,7 +2,7 @@
 
 use sensor_wire::cloud::ledger::{Reason, Window};
 
-use super::metric::{Family, MOST, Metric, View, counter, gauge};
+use super::metric::{Family, Kind, MOST, Metric, View, counter, gauge};
 use crate::agent::cloud::follow::figures::{Followed, FollowedLog};
 
 fn sources(view: &View, family: &mut Family<'_>, figure: fn(&Followed) -> u64) {
@@ -84,11 +84,14 @@ pub(super) const ROWS: &[Metric] = &[
             view.status.followed.iter().map(|followed| (&followed.name, followed.error.is_some())),
         );
     }),
-    counter("sensor_cloud_records", &["cloud", "log"], "Records read; flows, windows, duplicates and errors add up to them.", |view, family| {
+    counter("sensor_cloud_records", &["cloud", "log"], "Records read; flows, DNS records, windows, duplicates and errors add up to them.", |view, family| {
         each(view, family, |log| log.ledger.records, &[]);
     }),
     counter("sensor_cloud_flow_records", &["cloud", "log"], "Flow records made of them.", |view, family| {
         each(view, family, |log| log.ledger.rows, &[]);
+    }),
+    counter("sensor_cloud_dns_records", &["cloud", "log"], "DNS records made of them.", |view, family| {
+        each(view, family, |log| log.ledger.dns, &[]);
     }),
     counter("sensor_cloud_windows", &["cloud", "log", "status"], "Windows without flows: nothing happened (NODATA), or the cloud kept no records (SKIPDATA).", |view, family| {
         for window in Window::ALL {
@@ -112,6 +115,13 @@ pub(super) const ROWS: &[Metric] = &[
         }
     })
     .seconds(),
+    gauge("sensor_cloud_flow_delay", &["cloud"], "How long before they were read flows had ended. Buckets: 15 s, 30 s, 1, 2, 5, 10, 15 and 30 minutes, 1, 2, 6 and 24 hours.", |view, family| {
+        for followed in view.status.followed.iter().take(MOST) {
+            family.histogram(&[&followed.name], &followed.delays);
+        }
+    })
+    .seconds()
+    .of_kind(Kind::Histogram),
     gauge("sensor_cloud_delay", &["cloud", "log"], "How long before its arrival the newest flow of the last objects had ended.", |view, family| {
         for (cloud, log) in logs(view).filter(|(_, log)| log.newest > 0).take(MOST) {
             family.put(&[cloud, &log.id.to_string()], log.delay as f64 / 1e3);

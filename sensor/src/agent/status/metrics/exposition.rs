@@ -61,6 +61,9 @@ mod tests {
         for metric in all() {
             let name = metric.name();
             let sample = match metric.kind {
+                Kind::Histogram if !metric.labels.is_empty() => {
+                    format!("\n{name}_sum{{{}=\"", metric.labels[0])
+                }
                 Kind::Histogram => format!("\n{name}_bucket{{le=\"0.001\"}} "),
                 _ if metric.labels.is_empty() => format!("\n{name} "),
                 _ => format!("\n{name}{{{}=\"", metric.labels[0]),

@@ -152,7 +152,7 @@ pub(super) const ROWS: &[Metric] = &[
         &[],
         "How long drains took, grace period included.",
         |view, family| {
-            host(view, family, |host, family| family.histogram(&host.times.drain));
+            host(view, family, |host, family| family.histogram(&[], &host.times.drain));
         },
     )
     .seconds()
@@ -162,7 +162,7 @@ pub(super) const ROWS: &[Metric] = &[
         &[],
         "How long drains waited for a grace period.",
         |view, family| {
-            host(view, family, |host, family| family.histogram(&host.times.grace));
+            host(view, family, |host, family| family.histogram(&[], &host.times.grace));
         },
     )
     .seconds()

@@ -275,14 +275,23 @@ impl Family<'_> {
         }
     }
 
-    /// A histogram without labels.
-    pub fn histogram(&mut self, histogram: &Histogram) {
+    /// A histogram with these values of the labels.
+    pub fn histogram(&mut self, values: &[&str], histogram: &Histogram) {
         // The library writes a bound of `f64::MAX` as `+Inf`.
         let buckets: Vec<_> =
             histogram.buckets().map(|(bound, count)| (bound.unwrap_or(f64::MAX), count)).collect();
         let (sum, count) = (histogram.sum(), histogram.count());
         if self.result.is_ok() {
-            self.result = self.encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None);
+            debug_assert_eq!(values.len(), self.metric.labels.len(), "{}", self.metric.base);
+            let labels = Labels(self.metric.labels, values);
+            self.result = if values.is_empty() {
+                self.encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+            } else {
+                let encoder = self.encoder.encode_family(&labels);
+                encoder.and_then(|mut encoder| {
+                    encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+                })
+            };
         }
     }
 }

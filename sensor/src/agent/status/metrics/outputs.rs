@@ -1,4 +1,4 @@
-//! Sinks of flow records and of hits, and their queues.
+//! Sinks of flow records, of DNS records and of hits, and their queues.
 //!
 //! What a broken connection takes back of the records sent is not taken back here, since a counter that falls looks like a
 //! restart: see `agent/control/steady.rs`.
@@ -13,6 +13,10 @@ fn sinks(view: &View, family: &mut Family<'_>, figure: fn(&Sink<Flows>) -> u64) 
 fn connections(view: &View, family: &mut Family<'_>, figure: fn(&Connection) -> u64) {
     let connected = view.status.sinks.iter();
     family.each(connected.filter_map(|sink| Some((&sink.name, figure(&sink.connection?)))));
+}
+
+fn dns(view: &View, family: &mut Family<'_>, figure: fn(&Sink<u64>) -> u64) {
+    family.each(view.status.dns_sinks.iter().map(|sink| (&sink.name, figure(sink))));
 }
 
 fn hits(view: &View, family: &mut Family<'_>, figure: fn(&Sink<u64>) -> u64) {
@@ -78,6 +82,28 @@ pub(super) const ROWS: &[Metric] = &[
             connections(view, family, |connection| connection.outages);
         },
     ),
+    counter(
+        "sensor_dns_log_offered",
+        &["log"],
+        "DNS records that the log was offered: offered = sent + queued + not sent.",
+        |view, family| {
+            dns(view, family, |sink| sink.offered);
+        },
+    ),
+    counter("sensor_dns_log_sent", &["log"], "DNS records written.", |view, family| {
+        dns(view, family, |sink| sink.sent);
+    }),
+    counter(
+        "sensor_dns_log_not_sent",
+        &["log"],
+        "DNS records that will never be written.",
+        |view, family| {
+            dns(view, family, |sink| sink.not_sent);
+        },
+    ),
+    gauge("sensor_dns_log_queued", &["log"], "DNS records that wait.", |view, family| {
+        dns(view, family, |sink| sink.queued);
+    }),
     counter(
         "sensor_hits_offered",
         &["output"],

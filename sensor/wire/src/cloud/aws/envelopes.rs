@@ -1,6 +1,7 @@
 //! What CloudWatch, Kinesis and Firehose put around lines: subscriptions and listings of CloudWatch (`logEvents`, `events`), what
 //! Lambda gets of Kinesis (`Records`) and of CloudWatch (`awslogs`), requests of Firehose (`records`), and objects with one `message`.
-//! Whatever is in base64, or gzip, or a message itself, is looked into. A record may also be an object of its own, see `members`.
+//! Whatever is in base64, or gzip, or a message itself, is looked into. A record may also be an object of its own, see `members`
+//! for flows and [`query`] for DNS queries.
 //!
 //! Every line, and every such object, is a record of the ledger.
 
@@ -10,6 +11,7 @@ use super::{
     layout::Layout,
     members::{ARRAYS, Members, Names},
     object::ObjectName,
+    query,
     reader::Reader,
     record::{self, Outcome},
 };
@@ -132,6 +134,8 @@ impl Envelopes {
     fn object(&mut self, octets: &[u8], flows: &mut Flows) {
         let members = match Members::read(octets, &mut self.names) {
             Ok(members) => members,
+            // Names may have octets that are no text.
+            Err(_) if query::is_record(octets) => return self.query(octets, flows),
             Err(error) => {
                 self.count += 1;
                 return self.reader.error(
@@ -148,6 +152,8 @@ impl Envelopes {
         } else if members.is_shell {
             // In an array with others: what it stands around has not been cut yet.
             self.within(flows, |own, flows| own.stream(&mut &octets[..], flows));
+        } else if members.is_query {
+            self.query(octets, flows);
         } else if let Some(message) = &members.message {
             self.message(message, flows);
         } else if let Some(data) = &members.data {
@@ -217,6 +223,14 @@ impl Envelopes {
         self.depth += 1;
         read(self, flows);
         self.depth -= 1;
+    }
+
+    fn query(&mut self, octets: &[u8], flows: &mut Flows) {
+        self.count += 1;
+        flows.begin();
+        if let Err((reason, what)) = query::read(octets, self.reader.own(), flows) {
+            self.reader.error(reason, self.count, &what, flows);
+        }
     }
 
     fn record(&mut self, members: &Members<'_>, flows: &mut Flows) {

@@ -2,7 +2,7 @@
 //!
 //! The first value, `version`, does not tell: real files have fields of version 7 under `5`.
 
-use super::super::text::find;
+use super::{super::text::find, ocsf};
 
 /// What is known of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,7 +176,7 @@ flow-direction pkt-src-aws-service pkt-dst-aws-service";
 pub const MOST: usize = 256;
 
 /// A layout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The place in a record of each value, or that of an unknown field: [`PLACES`] and its number in `unknown`.
     places: Vec<u16>,
@@ -231,29 +231,58 @@ impl Layout {
     /// # Errors
     /// What is wrong with it.
     pub fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
-        let mut layout =
-            Self { places: Vec::new(), unknown: Vec::new(), lacks: None, labels: false };
-        let mut told = [false; PLACES];
+        let mut layout = Self::default();
         for name in names {
-            if layout.places.len() == MOST {
-                return Err(format!("more than {MOST} fields"));
+            let known = known(name);
+            if let Some(known) = known.filter(|known| *known != Other)
+                && layout.places.contains(&(known as u16))
+            {
+                return Err(format!("the field `{name}` twice"));
             }
-            let place = match known(name) {
-                Some(Other) => OTHER,
-                Some(known) if !std::mem::replace(&mut told[known as usize], true) => known as u16,
-                Some(_) => return Err(format!("the field `{name}` twice")),
-                None => {
-                    let shown = name.chars().filter(|character| !character.is_control()).take(64);
-                    layout.unknown.push(shown.collect());
-                    (PLACES + layout.unknown.len()) as u16
-                }
-            };
-            layout.places.push(place);
+            layout.add(known, name)?;
         }
-        let has = |known: Known| told[known as usize];
-        layout.labels =
-            !layout.unknown.is_empty() || (SourceService as usize..PLACES).any(|at| told[at]);
-        layout.lacks = [
+        layout.judge();
+        Ok(layout)
+    }
+
+    /// The layout of a record whose fields lie within others and are called as in OCSF. Several may say the same.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of_ocsf<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let mut layout = Self::default();
+        for name in names {
+            // What OCSF has no name for keeps its own.
+            let flat = name.strip_prefix("unmapped.").unwrap_or(name);
+            let known = ocsf::known(name).or_else(|| known(flat));
+            layout.add(known.or(ocsf::is_beside(name).then_some(Other)), flat)?;
+        }
+        layout.judge();
+        Ok(layout)
+    }
+
+    /// One more field.
+    fn add(&mut self, known: Option<Known>, name: &str) -> Result<(), String> {
+        if self.places.len() == MOST {
+            return Err(format!("more than {MOST} fields"));
+        }
+        self.places.push(match known {
+            Some(known) => known as u16,
+            None => {
+                let shown = name.chars().filter(|character| !character.is_control()).take(64);
+                self.unknown.push(shown.collect());
+                (PLACES + self.unknown.len()) as u16
+            }
+        });
+        Ok(())
+    }
+
+    /// Sees what is there.
+    fn judge(&mut self) {
+        let has = |known: Known| self.places.contains(&(known as u16));
+        let is_label = |place: &u16| (SourceService as u16..OTHER).contains(place);
+        self.labels = !self.unknown.is_empty() || self.places.iter().any(is_label);
+        self.lacks = [
             (has(Source) || has(PacketSource), "`srcaddr`"),
             (has(Destination) || has(PacketDestination), "`dstaddr`"),
             (has(Protocol), "`protocol`"),
@@ -261,7 +290,6 @@ impl Layout {
         ]
         .into_iter()
         .find_map(|(is_there, name)| (!is_there).then_some(name));
-        Ok(layout)
     }
 
     /// What flows cannot be without and this layout lacks.

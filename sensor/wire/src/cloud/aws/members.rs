@@ -11,13 +11,10 @@ use serde::{
 
 use super::{
     layout::{self, Known, MOST, PLACES},
+    ocsf,
     record::{Fault, Values, What},
 };
-use crate::cloud::{
-    json::time::{epoch, rfc3339},
-    ledger::Reason,
-    text::number,
-};
+use crate::cloud::{ledger::Reason, text::number};
 
 /// What a member says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +25,8 @@ enum Says {
     Message,
     /// Octets, as base64, that are a message or several.
     Data,
+    /// That the object is no flow, but a DNS query.
+    Query,
     /// A part of one of several messages, which stand around it.
     Within,
     /// Something unknown, by its number.
@@ -49,54 +48,18 @@ pub struct Names {
 /// Names whose meaning is remembered.
 const REMEMBERED: usize = 4096;
 
-/// What else than fields of AWS a member may be called.
-#[rustfmt::skip]
-const OTHERS: &[(&str, Says)] = {
-    use Says::{Data, Known as Is, Message};
-    &[
-        ("message", Message), ("data", Data), ("kinesis.data", Data), ("awslogs.data", Data),
-        ("status", Is(Known::Status as usize)), ("status_code", Is(Known::Status as usize)),
-        ("cloud.account_uid", Is(Known::Account as usize)), ("cloud.account.uid", Is(Known::Account as usize)),
-        ("cloud.region", Is(Known::Region as usize)), ("cloud.zone", Is(Known::Zone as usize)),
-        ("src_endpoint.ip", Is(Known::PacketSource as usize)), ("dst_endpoint.ip", Is(Known::PacketDestination as usize)),
-        ("src_endpoint.intermediate_ips", Is(Known::Source as usize)), ("dst_endpoint.intermediate_ips", Is(Known::Destination as usize)),
-        ("src_endpoint.port", Is(Known::SourcePort as usize)), ("dst_endpoint.port", Is(Known::DestinationPort as usize)),
-        ("src_endpoint.svc_name", Is(Known::SourceService as usize)), ("dst_endpoint.svc_name", Is(Known::DestinationService as usize)),
-        ("src_endpoint.interface_uid", Is(Known::Interface as usize)), ("dst_endpoint.interface_uid", Is(Known::Interface as usize)),
-        ("src_endpoint.vpc_uid", Is(Known::Vpc as usize)), ("dst_endpoint.vpc_uid", Is(Known::Vpc as usize)),
-        ("src_endpoint.subnet_uid", Is(Known::Subnet as usize)), ("dst_endpoint.subnet_uid", Is(Known::Subnet as usize)),
-        ("src_endpoint.instance_uid", Is(Known::Instance as usize)), ("dst_endpoint.instance_uid", Is(Known::Instance as usize)),
-        ("connection_info.protocol_num", Is(Known::Protocol as usize)), ("connection_info.tcp_flags", Is(Known::TcpFlags as usize)),
-        ("connection_info.direction", Is(Known::Direction as usize)), ("disposition", Is(Known::Action as usize)),
-        ("traffic.packets", Is(Known::Packets as usize)), ("traffic.bytes", Is(Known::Bytes as usize)),
-        ("start_time", Is(Known::Start as usize)), ("start_time_dt", Is(Known::Start as usize)),
-        ("end_time", Is(Known::End as usize)), ("end_time_dt", Is(Known::End as usize)),
-        ("metadata.product.version", Is(Known::Version as usize)),
-    ]
-};
-
-/// What the names begin with of all that OCSF says beside, or once more.
-const BESIDE: &[&str] = &[
-    "action_id",
-    "activity_",
-    "category_",
-    "class_",
-    "cloud.",
-    "connection_info.",
-    "disposition_id",
-    "dst_endpoint.",
-    "metadata.",
-    "observables.",
-    "severity",
-    "src_endpoint.",
-    "status_id",
-    "time",
-    "traffic.",
-    "type_",
-    "eventid",
-    "ingestiontime",
-    "logstreamname",
+/// What stands around lines.
+const MESSAGES: &[(&str, Says)] = &[
+    ("message", Says::Message),
+    ("data", Says::Data),
+    ("kinesis.data", Says::Data),
+    ("awslogs.data", Says::Data),
+    ("query_name", Says::Query),
+    ("query_timestamp", Says::Query),
 ];
+
+/// What the names begin with of all that messages say beside.
+const BESIDE: &[&str] = &["eventid", "ingestiontime", "logstreamname"];
 
 impl Names {
     fn says(&mut self, name: &str) -> Says {
@@ -111,13 +74,15 @@ impl Names {
         // What OCSF has no name for keeps its own.
         let flat = name.strip_prefix("unmapped.").unwrap_or(name);
         let begin = name.split_once('.').map(|(begin, _)| begin);
-        let other = OTHERS.iter().find(|(other, _)| *other == name).map(|(_, says)| *says);
+        let message = MESSAGES.iter().find(|(other, _)| *other == name).map(|(_, says)| *says);
+        let other = message.or_else(|| ocsf::known(name).map(|known| Says::Known(known as usize)));
         let says = match (other, layout::known(flat)) {
             (Some(says), _) => says,
             _ if begin.is_some_and(|begin| ARRAYS.contains(&begin)) => Says::Within,
             (None, Some(Known::Other)) => Says::Nothing,
             (None, Some(known)) => Says::Known(known as usize),
-            (None, None) if BESIDE.iter().any(|begin| starts(name, begin)) => Says::Nothing,
+            (None, None) if ocsf::is_beside(name) => Says::Nothing,
+            (None, None) if BESIDE.iter().any(|begin| ocsf::starts(name, begin)) => Says::Nothing,
             (None, None) if self.unknown.len() < MOST => {
                 self.unknown.push(flat.chars().filter(|c| !c.is_control()).take(64).collect());
                 Says::Unknown(self.unknown.len() - 1)
@@ -136,10 +101,6 @@ impl Names {
     }
 }
 
-fn starts(name: &str, begin: &str) -> bool {
-    name.get(..begin.len()).is_some_and(|start| start.eq_ignore_ascii_case(begin))
-}
-
 /// What an object says.
 pub struct Members<'a> {
     values: [Cow<'a, [u8]>; PLACES + 1],
@@ -149,6 +110,8 @@ pub struct Members<'a> {
     pub data: Option<Cow<'a, [u8]>>,
     /// It stands around messages.
     pub is_shell: bool,
+    /// It is a DNS query.
+    pub is_query: bool,
     /// Values of unknown members, by number.
     pub others: Vec<(usize, Cow<'a, [u8]>)>,
 }
@@ -160,8 +123,8 @@ impl<'a> Members<'a> {
     /// What is no JSON.
     pub fn read(octets: &'a [u8], names: &mut Names) -> Result<Self, serde_json::Error> {
         let values = [const { Cow::Borrowed(b"" as &[u8]) }; PLACES + 1];
-        let mut members =
-            Self { values, message: None, data: None, is_shell: false, others: Vec::new() };
+        let (message, data, others) = (None, None, Vec::new());
+        let mut members = Self { values, message, data, is_shell: false, is_query: false, others };
         let mut path = String::new();
         let mut from = serde_json::Deserializer::from_slice(octets);
         Node { members: &mut members, names, path: &mut path }.deserialize(&mut from)?;
@@ -176,17 +139,12 @@ impl<'a> Members<'a> {
         match says {
             // OCSF says some things twice: the first one counts.
             Says::Known(place) if self.values[place].is_empty() => {
-                self.values[place] = match &*value {
-                    b"Allowed" if place == Known::Action as usize => Cow::Borrowed(b"ACCEPT"),
-                    b"Blocked" if place == Known::Action as usize => Cow::Borrowed(b"REJECT"),
-                    b"Inbound" if place == Known::Direction as usize => Cow::Borrowed(b"ingress"),
-                    b"Outbound" if place == Known::Direction as usize => Cow::Borrowed(b"egress"),
-                    _ => value,
-                }
+                self.values[place] = ocsf::word(place, &value).map_or(value, Cow::Borrowed);
             }
             Says::Known(_) | Says::Nothing => {}
             Says::Message => self.message = Some(value),
             Says::Data => self.data = Some(value),
+            Says::Query => self.is_query = true,
             Says::Within => self.is_shell = true,
             Says::Unknown(number) => self.others.push((number, value)),
         }
@@ -311,15 +269,7 @@ impl<'l> Values<'l> for &'l Members<'_> {
     fn number(&self, known: Known) -> Result<Option<u64>, Fault<'l>> {
         let told = match self.get(known) {
             [] => return Ok(None),
-            octets if matches!(known, Known::Start | Known::End) => {
-                let milliseconds = match number(octets) {
-                    // Too low to be a time: the record says what becomes of it.
-                    Some(number) => epoch(number).or(number.checked_mul(1000)),
-                    // Some leave out that they mean UTC.
-                    None => rfc3339(octets).or_else(|| rfc3339(&[octets, b"Z"].concat())),
-                };
-                milliseconds.map(|time| time / 1000)
-            }
+            octets if matches!(known, Known::Start | Known::End) => ocsf::time(octets),
             octets => number(octets),
         };
         told.map(Some).ok_or_else(|| (Reason::Number, self.what(known)))

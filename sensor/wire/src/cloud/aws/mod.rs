@@ -1,14 +1,20 @@
-//! VPC and transit gateway flow logs of AWS in every form in which they are delivered: as text, a line a record; as text in
+//! VPC and transit gateway flow logs of AWS, and query logs of its resolvers, in every form in which they are delivered: as text, a line a record; as text in
 //! messages of CloudWatch, Kinesis and Firehose; as JSON; and as Parquet.
 //!
 //! * [`layout`]: which field stands where. [`record`]: a record into a flow. [`object`]: what the name of an object tells.
+//! * `ocsf`: the names and words of Security Lake.
 //! * [`reader`]: lines into records. [`envelopes`]: messages into lines; `members`: records whose values are members of a JSON object.
+//!   [`query`]: records of query logs.
 //! * [`table`]: records of a Parquet file.
 
 pub mod envelopes;
 pub mod layout;
 mod members;
 pub mod object;
+mod ocsf;
+pub mod query;
+#[cfg(test)]
+mod query_tests;
 pub mod reader;
 pub mod record;
 pub mod table;

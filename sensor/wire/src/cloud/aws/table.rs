@@ -1,10 +1,12 @@
-//! VPC and transit gateway flow logs of AWS as Parquet: a column a field, called and filled as in text.
+//! VPC and transit gateway flow logs of AWS as Parquet: a column a field, called and filled as in text; or as Security Lake has
+//! them, in columns within others.
 
 use std::sync::Arc;
 
 use super::{
     layout::{Field, Known, Layout, PLACES, is_number},
     object::ObjectName,
+    ocsf,
     record::{self, Fault as RecordFault, Outcome, Values, What},
 };
 use crate::cloud::{
@@ -29,8 +31,10 @@ pub struct Table {
     layout: Layout,
     /// The columns that are read, and whether as text.
     wanted: Vec<(usize, bool)>,
-    /// What each of them is: the place of a known field, or behind these the number of an unknown one.
-    places: Vec<usize>,
+    /// What each of them is.
+    places: Vec<Place>,
+    /// Names and values are those of OCSF.
+    is_ocsf: bool,
     /// Values of unknown fields in this file, by number.
     unknown: Vec<u64>,
     groups: std::ops::Range<usize>,
@@ -70,7 +74,7 @@ impl Table {
         let object = Arc::from(object);
         let name = ObjectName::of(&object);
         let file = File::open(octets)?;
-        let Columns { layout, wanted, places } = Columns::of(&file)?;
+        let Columns { layout, wanted, places, is_ocsf } = Columns::of(&file)?;
         let source = flows.source(&name.account, &name.log);
         Ok(Self {
             object,
@@ -86,6 +90,7 @@ impl Table {
             layout,
             wanted,
             places,
+            is_ocsf,
         })
     }
 
@@ -131,17 +136,21 @@ impl Table {
         let own = (name.account.as_str(), name.log.as_str());
         let mut others = Vec::new();
         // Each row sets those of all columns that there are.
-        let mut cells = Cells([Cell::Nothing; PLACES + 1]);
+        let mut cells = Cells { of: [Cell::Nothing; PLACES + 1], is_ocsf: self.is_ocsf };
         for row in before as usize..rows {
             flows.begin();
             others.clear();
             for (column, place) in group.columns.iter().zip(places.iter()) {
                 let cell = match column.cell(row) {
                     Cell::Octets(b"" | b"-") => Cell::Nothing,
+                    Cell::Octets(text) if place.has_words => {
+                        Cell::Octets(ocsf::word(place.at, text).unwrap_or(text))
+                    }
                     cell => cell,
                 };
-                match place.checked_sub(PLACES + 1) {
-                    None => cells.0[*place] = cell,
+                match place.at.checked_sub(PLACES + 1) {
+                    None if place.is_again && cells.of[place.at] != Cell::Nothing => {}
+                    None => cells.of[place.at] = cell,
                     Some(number) => {
                         if let Cell::Octets(value) = cell {
                             unknown[number] += 1;
@@ -185,41 +194,70 @@ impl Table {
     }
 }
 
+/// What a column is.
+struct Place {
+    /// The place of a known field, or behind these the number of an unknown one.
+    at: usize,
+    /// A column before it is the same: what that tells counts.
+    is_again: bool,
+    /// Its values are words of OCSF.
+    has_words: bool,
+}
+
 /// Which columns are read, and what they are.
 struct Columns {
     layout: Layout,
     wanted: Vec<(usize, bool)>,
-    places: Vec<usize>,
+    places: Vec<Place>,
+    is_ocsf: bool,
 }
 
 impl Columns {
     fn of(file: &File) -> Result<Self, Fault> {
         let (names, kinds): (Vec<String>, Vec<Kind>) = file.columns().unzip();
-        let layout = Layout::of_names(names.iter().map(String::as_str))
-            .map_err(|what| Fault::Malformed(format!("it has {what}")))?;
-        let (mut wanted, mut places) = (Vec::new(), Vec::new());
-        for (column, field) in layout.fields().enumerate() {
-            let (place, as_text) = match field {
-                Field::Known(place) => (place, !is_number(place)),
-                Field::Unknown(number) if kinds[column] != Kind::Other => {
+        let names = || names.iter().zip(&kinds).map(|(name, kind)| without_list(name, *kind));
+        let is_ocsf = names().any(|name| name.contains('.'));
+        let layout = if is_ocsf { Layout::of_ocsf(names()) } else { Layout::of_names(names()) };
+        let layout = layout.map_err(|what| Fault::Malformed(format!("it has {what}")))?;
+        let (mut wanted, mut places) = (Vec::new(), Vec::<Place>::new());
+        for ((column, name), field) in names().enumerate().zip(layout.fields()) {
+            let (at, as_text) = match field {
+                Field::Known(_) if ocsf::LISTS.contains(&name) && kinds[column] == Kind::List => {
+                    continue;
+                }
+                Field::Known(at) => (at, !is_number(at)),
+                Field::Unknown(number) if matches!(kinds[column], Kind::Number | Kind::Octets) => {
                     (PLACES + 1 + number, true)
                 }
                 Field::Unknown(_) | Field::Other => continue,
             };
             wanted.push((column, as_text));
-            places.push(place);
+            let is_again = places.iter().any(|place| place.at == at);
+            let has_words = is_ocsf && ocsf::has_words(at);
+            places.push(Place { at, is_again, has_words });
         }
-        Ok(Self { layout, wanted, places })
+        Ok(Self { layout, wanted, places, is_ocsf })
     }
 }
 
+/// The name of a column, without what writers put between a list and its elements.
+fn without_list(name: &str, kind: Kind) -> &str {
+    const BETWEEN: [&str; 5] =
+        [".list.element", ".list.item", ".bag.array_element", ".bag.array", ".array"];
+    let without = || BETWEEN.iter().find_map(|between| name.strip_suffix(between));
+    if kind == Kind::List { without().unwrap_or(name) } else { name }
+}
+
 /// The values of a row.
-struct Cells<'l>([Cell<'l>; PLACES + 1]);
+struct Cells<'l> {
+    of: [Cell<'l>; PLACES + 1],
+    is_ocsf: bool,
+}
 
 impl<'l> Values<'l> for Cells<'l> {
     #[inline(always)]
     fn get(&self, known: Known) -> &'l [u8] {
-        match self.0[known as usize] {
+        match self.of[known as usize] {
             Cell::Octets(octets) => octets,
             Cell::Nothing | Cell::Number(_) => &[],
         }
@@ -227,8 +265,13 @@ impl<'l> Values<'l> for Cells<'l> {
 
     #[inline(always)]
     fn number(&self, known: Known) -> Result<Option<u64>, RecordFault<'l>> {
-        let told = match self.0[known as usize] {
+        let told = match self.of[known as usize] {
             Cell::Nothing => return Ok(None),
+            told if self.is_ocsf && matches!(known, Known::Start | Known::End) => match told {
+                Cell::Number(number) => u64::try_from(number).ok().and_then(ocsf::seconds),
+                Cell::Octets(text) => ocsf::time(text),
+                Cell::Nothing => return Ok(None),
+            },
             Cell::Number(number) => u64::try_from(number).ok(),
             Cell::Octets(octets) => number(octets),
         };
@@ -236,7 +279,7 @@ impl<'l> Values<'l> for Cells<'l> {
     }
 
     fn what(&self, known: Known) -> What<'l> {
-        match self.0[known as usize] {
+        match self.of[known as usize] {
             Cell::Nothing => What::Octets(&[]),
             Cell::Number(number) => What::Number(number),
             Cell::Octets(octets) => What::Octets(octets),

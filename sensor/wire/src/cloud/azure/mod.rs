@@ -2,8 +2,10 @@
 //! one of an interface and an hour, that grow during that hour.
 //!
 //! * [`record`]: the objects that tuples stand in. [`mod@tuple`]: a tuple. [`told`]: tuples into rows.
+//! * [`dns`]: query logs of DNS security policies.
 //! * [`state`]: what is known of a blob. [`resource`]: what ids and names of blobs tell. [`interface`]: addresses of interfaces.
 
+pub mod dns;
 pub mod interface;
 pub mod record;
 pub mod resource;
@@ -47,10 +49,19 @@ impl Blob {
     fn record(&mut self, record: &[u8], flows: &mut Flows) {
         flows.begin();
         let Self(state) = self;
-        let read = Reading { state, flows }.record(record);
-        if let Err(fault) = read {
-            state.number += 1;
-            state.error(Reason::Syntax, fault.0, flows);
+        let mut reading = Reading { state, flows, is_of_log: false };
+        let read = reading.record(record);
+        let is_of_log = reading.is_of_log;
+        match read {
+            Ok(()) if is_of_log => {}
+            Ok(()) => {
+                state.number += 1;
+                state.error(Reason::Layout, probe::first_name(record), flows);
+            }
+            Err(fault) => {
+                state.number += 1;
+                state.error(Reason::Syntax, fault.0, flows);
+            }
         }
         state.pending.finish(flows);
     }

@@ -121,6 +121,8 @@ pub struct Reading<'s> {
     pub state: &'s mut State,
     /// Where its flows go.
     pub flows: &'s mut Flows,
+    /// Whether flows, or groups of them, have stood where they should, even if there were none.
+    pub is_of_log: bool,
 }
 
 impl Reading<'_> {
@@ -222,6 +224,7 @@ impl Reading<'_> {
                 Ok(())
             }
             Some(member) if member == main => {
+                self.is_of_log |= value.peek() == b'[';
                 if first.is_none() || !known.is_empty() {
                     return read(self, &known, value);
                 }
@@ -249,7 +252,7 @@ impl Reading<'_> {
 
     /// Begins tuples that have this in common.
     fn group(&mut self, interface: &[u8], rule: &[u8], version: &[u8]) {
-        let Self { state, flows } = self;
+        let Self { state, flows, .. } = self;
         let of_blob;
         let told = match interface {
             [] => {
@@ -268,7 +271,7 @@ impl Reading<'_> {
     }
 
     fn tuples<'j>(&mut self, kind: Kind, values: &mut Reader<'j>) -> Read<'j, ()> {
-        let Self { state, flows } = self;
+        let Self { state, flows, .. } = self;
         if values.peek() != b'[' {
             return values.skip().map(drop);
         }

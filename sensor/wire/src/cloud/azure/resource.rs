@@ -7,8 +7,8 @@
 pub struct Place {
     /// Subscription.
     pub subscription: String,
-    /// The flow log, as far as it is told: of a network security group, its resource group and its name; of a virtual network,
-    /// the network watcher and the name of the log.
+    /// The flow log, as far as it is told: of a network security group, its resource group and its name, and so of a DNS security
+    /// policy; of a virtual network, the network watcher and the name of the log.
     pub log: String,
     /// Virtual network.
     pub network: String,
@@ -90,6 +90,10 @@ impl Place {
         set(&mut self.region, watcher.and_then(|name| name.strip_prefix(WATCHER)));
         let log = named("flowlogs").map(|log| [watcher.unwrap_or_default(), log].join("/"));
         set(&mut self.log, log.as_deref());
+        let policy = named("dnsresolverpolicies");
+        let policy =
+            policy.map(|name| [named("resourcegroups").unwrap_or_default(), name].join("/"));
+        set(&mut self.log, policy.as_deref());
         let group = named("networksecuritygroups");
         let group = group.map(|name| [named("resourcegroups").unwrap_or_default(), name].join("/"));
         set(&mut self.log, group.as_deref());

@@ -23,15 +23,17 @@ pub enum Kind {
     Number,
     /// Text.
     Octets,
-    /// Something that flow logs have no use for: lists, fractions, columns within others.
+    /// Something that flow logs have no use for: fractions, truth values.
     Other,
+    /// Any number of values a row.
+    List,
 }
 
 impl Kind {
     /// What a column holds by the schema.
     pub fn of(column: &ColumnDescriptor) -> Self {
         match column.physical_type() {
-            _ if column.max_rep_level() != 0 || column.max_def_level() > 1 => Self::Other,
+            _ if column.max_rep_level() != 0 => Self::List,
             Type::INT32 | Type::INT64 if column.converted_type() == ConvertedType::DECIMAL => {
                 Self::Other
             }
@@ -60,8 +62,10 @@ pub struct Column {
     form: Form,
     dictionary: Dictionary,
     page: Rows,
-    /// Levels of the rows that were read: 0 without a value.
+    /// Levels of the rows that were read: how many of the groups around the value, and the value, are there.
     levels: Vec<u32>,
+    /// The level of a row that has a value.
+    present: u32,
     /// Where the value of each row stands; empty where each has one.
     places: Vec<u32>,
     /// What the values are: indexes into the dictionary, or places of texts in the page.
@@ -120,16 +124,21 @@ impl Column {
     ) -> Result<Self, Fault> {
         let name = schema.path().string();
         let physical = schema.physical_type();
-        if Kind::of(schema) == Kind::Other {
-            let what = format!(
-                "values of the type {physical}, alone or in others: numbers and text of their own are read"
-            );
+        let problem = match Kind::of(schema) {
+            Kind::Number | Kind::Octets => None,
+            Kind::Other => {
+                Some(format!("values of the type {physical}: numbers and text are read"))
+            }
+            Kind::List => Some("lists: columns with one value a row are read".to_owned()),
+        };
+        if let Some(what) = problem {
             return Err(Fault::Column { column: name, what });
         }
         let form = Form { physical, unsigned: is_unsigned(schema), divisor: divisor(schema) };
         Ok(Self {
             name,
             pages: Pages::open(source, chunk, schema.max_def_level() != 0, rows, budget)?,
+            present: u32::try_from(schema.max_def_level()).unwrap_or(0),
             form,
             dictionary: Dictionary::default(),
             page: Rows::default(),
@@ -165,7 +174,8 @@ impl Column {
                     }
                     let indexes =
                         are_indexes.then(|| Runs::new(values.slice(values.len().min(1)..), width));
-                    let levels = levels.map(|levels| Runs::new(levels, 1));
+                    let width = u32::BITS - self.present.leading_zeros();
+                    let levels = levels.map(|levels| Runs::new(levels, width as usize));
                     self.page = Rows { left: rows, levels, values, at: 0, indexes };
                 }
             }
@@ -178,10 +188,12 @@ impl Column {
     /// # Errors
     /// Where there are fewer, or they cannot be read.
     pub fn read(&mut self, rows: usize) -> Result<(), Fault> {
-        self.fill(rows).ok_or_else(|| self.fault("a page that has fewer values than it says"))
+        self.fill(rows)
+            .ok_or_else(|| self.fault("a page with other levels or fewer values than it says"))
     }
 
     fn fill(&mut self, rows: usize) -> Option<()> {
+        let present = self.present;
         let Self { page, levels, places, indexes, texts, numbers, dictionary, form, .. } = self;
         page.left = page.left.checked_sub(rows)?;
         let mut count = rows;
@@ -189,12 +201,16 @@ impl Column {
         if let Some(runs) = &mut page.levels {
             levels.clear();
             runs.read(rows, levels)?;
-            count = levels.iter().map(|level| (*level & 1) as usize).sum();
+            if levels.iter().any(|level| *level > present) {
+                return None;
+            }
+            count = levels.iter().map(|level| usize::from(*level == present)).sum();
             if count != rows {
                 let mut next = 0;
                 places.extend(levels.iter().map(|level| {
-                    next += *level & 1;
-                    if *level & 1 == 1 { next - 1 } else { NOWHERE }
+                    let is_there = *level == present;
+                    next += u32::from(is_there);
+                    if is_there { next - 1 } else { NOWHERE }
                 }));
             }
         }

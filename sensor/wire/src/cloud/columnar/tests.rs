@@ -13,6 +13,8 @@ use parquet::{
 };
 use proptest::prelude::*;
 
+mod nested;
+
 use super::testing::{Writing, parquet};
 use crate::cloud::{
     decoder::Table,

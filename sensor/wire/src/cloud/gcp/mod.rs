@@ -1,8 +1,11 @@
-//! VPC flow logs of Google Cloud, as Cloud Logging exports them: entries in JSON, a line each or in an array, or in messages of
+//! VPC flow logs of Google Cloud, and query logs of its DNS, as Cloud Logging exports them: entries in JSON, a line each or in an array, or in messages of
 //! Pub/Sub, as they are pushed or pulled.
 //!
-//! * [`entry`]: the members. [`record`]: an entry into a flow.
+//! * [`entry`]: the members. [`record`]: an entry into a flow. [`dns`]: an entry into a DNS record.
 
+pub mod dns;
+#[cfg(test)]
+mod dns_tests;
 pub mod entry;
 pub mod record;
 #[cfg(test)]
@@ -94,14 +97,14 @@ fn entry(
     };
     let data = outer.message.data.or(&outer.data);
     if data.is_empty() {
-        return tell(&outer, flows, end);
+        return tell(&outer, octets, flows, end);
     }
     decoded.clear();
     if !base64::decode(data.octets(), decoded) {
         return end(Err((None, (Reason::Syntax, b"data of the message"))), flows);
     }
     match values::read::<Entry<'_>>(decoded) {
-        Ok(inner) => tell(&inner, flows, end),
+        Ok(inner) => tell(&inner, decoded, flows, end),
         Err(fault) => end(Err((None, fault)), flows),
     }
 }
@@ -120,14 +123,26 @@ fn other(name: &[u8], flows: &mut Flows) -> u32 {
     }
 }
 
-/// Appends the flow of an entry.
+/// Appends the flow of an entry, which these octets are, or its DNS record.
 #[inline]
-fn tell(entry: &Entry<'_>, flows: &mut Flows, end: &mut impl FnMut(Outcome<'_>, &mut Flows)) {
+fn tell(
+    entry: &Entry<'_>,
+    octets: &[u8],
+    flows: &mut Flows,
+    end: &mut impl FnMut(Outcome<'_>, &mut Flows),
+) {
     let name = entry.log_name.octets();
+    let has_flow = !entry.payload.connection.source.is_empty();
+    if dns::is_name(name) || name.is_empty() && !has_flow && dns::has_query(octets) {
+        return match dns::read(octets, flows) {
+            Ok(source) => end(Ok(source), flows),
+            Err((reason, what)) => end(Err((None, (reason, &what))), flows),
+        };
+    }
     if is_other(name) {
         return end(Err((Some(other(name, flows)), (Reason::OtherLog, name))), flows);
     }
-    if name.is_empty() && entry.payload.connection.source.is_empty() {
+    if name.is_empty() && !has_flow {
         return end(Err((None, (Reason::Value, b"logName"))), flows);
     }
     match record::read(entry, flows) {

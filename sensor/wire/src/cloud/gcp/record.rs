@@ -128,7 +128,7 @@ fn point(entry: &Entry<'_>, own: &Side<'_, '_>, flows: &mut Flows) -> (u32, u32)
 }
 
 /// The project of `projects/P/logs/NAME`.
-fn project(log_name: &[u8]) -> &[u8] {
+pub fn project(log_name: &[u8]) -> &[u8] {
     let project = log_name.strip_prefix(b"projects/").unwrap_or_default();
     project.split(|octet| *octet == b'/').next().unwrap_or_default()
 }

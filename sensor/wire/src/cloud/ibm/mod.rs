@@ -45,6 +45,15 @@ object! {
     beside b"attached_endpoint_type" | b"capture_start_time" | b"capture_end_time" | b"flow_logs";
 }
 
+impl Header<'_> {
+    /// Whether a member is there that nothing else has.
+    fn is_of_log(&self) -> bool {
+        let own = [&self.collector, &self.interface, &self.instance, &self.vpc];
+        own.into_iter().any(|text| !text.octets().is_empty())
+            || !matches!(self.count.get::<u64>("number_of_flow_logs"), Ok(None))
+    }
+}
+
 /// Whether an object that begins with `octets` is one of such a log.
 pub fn is_log(octets: &[u8]) -> bool {
     probe::names(octets, &["collector_crn", "number_of_flow_logs", "packets_from_initiator"])
@@ -193,6 +202,10 @@ impl State {
             && entry.initiator.is_empty()
             && entry.end.is_empty()
         {
+            if !read::<Header<'_>>(octets).is_ok_and(|header| header.is_of_log()) {
+                self.number += 1;
+                return self.error((Reason::Layout, probe::first_name(octets)), flows);
+            }
             // A header without any entries.
             self.around.is_open = true;
             self.header(octets, true, flows);

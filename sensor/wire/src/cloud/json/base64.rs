@@ -1,8 +1,9 @@
 //! Base64 (RFC 4648), in which messages carry what is no JSON of their own: both alphabets, with or without padding.
 
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// What an octet stands for; 64 and above for nothing.
 const VALUES: [u8; 256] = {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut values = [64; 256];
     let mut at = 0;
     while at < 64 {
@@ -40,19 +41,15 @@ pub fn decode(text: &[u8], octets: &mut Vec<u8>) -> bool {
     any < 64 && rest.len() != 1
 }
 
-/// The opposite, for tests that make messages.
-#[cfg(test)]
+/// The opposite, in the ordinary alphabet and with padding: for whoever makes messages.
 pub fn encode(octets: &[u8]) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(octets.len().div_ceil(3) * 4);
     for group in octets.chunks(3) {
-        let bits = group.iter().chain([0, 0].iter()).take(3);
-        let bits = bits.fold(0_u32, |bits, octet| bits << 8 | u32::from(*octet));
+        let bits = (0..3)
+            .fold(0_u32, |bits, at| bits << 8 | group.get(at).map_or(0, |octet| u32::from(*octet)));
         for at in 0..4 {
-            let value = (bits >> (18 - 6 * at) & 63) as u8;
-            let known = (0..=u8::MAX).find(|octet| {
-                VALUES[usize::from(*octet)] == value && !matches!(octet, b'-' | b'_')
-            });
-            text.push(if at > group.len() { '=' } else { known.map_or('?', char::from) });
+            let digit = ALPHABET[(bits >> (18 - 6 * at) & 63) as usize];
+            text.push(if at > group.len() { '=' } else { digit.into() });
         }
     }
     text

@@ -4,7 +4,7 @@
 //!   brackets of 64 octets are. `nest`: which brackets are open. `torn`: what somebody cut off.
 //! * [`pull`]: values in place, without a tree. [`values`]: members of records as types that borrow from those octets, and
 //!   `object!`, which declares them.
-//!   [`time`]: RFC 3339. [`base64`]: RFC 4648.
+//!   [`counted`]: arrays of which the first few objects are kept. [`time`]: RFC 3339. [`base64`]: RFC 4648.
 //!   [`probe`]: what an object holds, by how it begins.
 //! * [`log`]: the [`Log`](super::Log) that all this makes of somebody who reads records.
 //!
@@ -13,6 +13,7 @@
 
 pub mod base64;
 mod block;
+pub mod counted;
 pub mod cutter;
 pub mod log;
 mod nest;

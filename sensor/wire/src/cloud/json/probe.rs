@@ -44,6 +44,11 @@ pub fn tells(octets: &[u8], needle: &[u8], key: &[u8]) -> bool {
     is_json(octets) && (has(octets, needle) || texts(octets, key).any(tells_in_message))
 }
 
+/// The name of the first member of an object, as it is written; empty where there is none.
+pub fn first_name(octets: &[u8]) -> &[u8] {
+    octets.split(|octet| *octet == b'"').nth(1).unwrap_or_default()
+}
+
 /// What an object is called, without its folders and what its compression added.
 pub fn name(object: &str) -> &str {
     let name = object.rsplit('/').next().unwrap_or(object);

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use sensor_core::flow::{
-    batch::FlowBatch,
-    fields::{FIELDS, OwnedValue, Row, find},
-    interfaces::Interfaces,
+use sensor_core::{
+    dns::{DnsBatch, DnsRow},
+    flow::{
+        batch::FlowBatch,
+        fields::{FIELDS, OwnedValue, RecordKind, Row, find},
+        interfaces::Interfaces,
+    },
 };
 
 use crate::cloud::{
@@ -18,6 +21,7 @@ use crate::cloud::{
 /// What an object became.
 pub struct Decoded {
     batches: Vec<FlowBatch>,
+    queries: Vec<DnsBatch>,
     /// The account of all its sources.
     pub ledger: Ledger,
 }
@@ -31,6 +35,7 @@ impl Decoded {
             let cut = Self::cut(format, octets, pieces);
             assert_eq!(cut.ledger, whole.ledger, "in pieces of {pieces}");
             assert_eq!(cut.values(), whole.values(), "in pieces of {pieces}");
+            assert_eq!(cut.dns_values(), whole.dns_values(), "in pieces of {pieces}");
         }
         whole
     }
@@ -38,13 +43,15 @@ impl Decoded {
     fn cut(format: Format, octets: &[u8], pieces: usize) -> Self {
         let mut flows = Flows::new(format.source());
         let mut decoder = Decoder::new(format, "bucket/folder/object.json.gz", &Hints::default());
-        let mut batches = Vec::new();
+        let (mut batches, mut queries) = (Vec::new(), Vec::new());
         for piece in octets.chunks(pieces) {
             decoder.feed(piece, &mut flows);
             flows.take(false, |batch| batches.push(batch));
+            flows.take_dns(false, |batch| queries.push(batch));
         }
         decoder.finish(&mut flows);
         flows.take(true, |batch| batches.push(batch));
+        flows.take_dns(true, |batch| queries.push(batch));
         let mut ledger = Ledger::default();
         for (_, own) in flows.ledgers() {
             assert!(own.is_balanced(), "{own:?}");
@@ -52,8 +59,9 @@ impl Decoded {
         }
         let rows: usize = batches.iter().map(FlowBatch::len).sum();
         assert_eq!(rows as u64, ledger.rows);
+        assert_eq!(queries.iter().map(DnsBatch::len).sum::<usize>() as u64, ledger.dns);
         ledger.faults.sort_by_key(|fault| fault.line);
-        Self { batches, ledger }
+        Self { batches, queries, ledger }
     }
 
     fn rows(&self) -> impl Iterator<Item = (&FlowBatch, usize)> {
@@ -84,6 +92,30 @@ impl Decoded {
         }
     }
 
+    fn dns_rows(&self) -> impl Iterator<Item = DnsRow<'_>> {
+        self.queries.iter().flat_map(DnsBatch::rows)
+    }
+
+    fn dns_values(&self) -> Vec<Vec<String>> {
+        let all =
+            |row| RecordKind::Dns.fields().iter().map(|field| dns_text(row, field.name)).collect();
+        self.dns_rows().map(all).collect()
+    }
+
+    /// Compares fields of a DNS record, as text; empty where one is absent, several values with spaces between them.
+    #[track_caller]
+    pub fn check_dns(&self, row: usize, expected: &[(&str, &str)]) {
+        let row = self.dns_rows().nth(row).expect("a row");
+        for (name, text) in expected {
+            assert_eq!(dns_text(row, name), *text, "{name}");
+        }
+    }
+
+    /// The values of a field of all DNS records.
+    pub fn dns_column(&self, name: &str) -> Vec<String> {
+        self.dns_rows().map(|row| dns_text(row, name)).collect()
+    }
+
     /// The labels that a row brings its source and its destination.
     pub fn labels(&self, row: usize) -> [String; 2] {
         let (batch, at) = self.rows().nth(row).expect("a row");
@@ -94,6 +126,18 @@ impl Decoded {
             all.collect::<Vec<_>>().join(" ")
         })
     }
+}
+
+fn dns_text(row: DnsRow<'_>, name: &str) -> String {
+    let field = RecordKind::Dns.find(name).expect(name);
+    let mut texts = Vec::new();
+    row.each(field, &mut |value| match OwnedValue::of(value) {
+        None => {}
+        Some(OwnedValue::Bool(flag)) => texts.push(flag.to_string()),
+        Some(OwnedValue::Float(number)) => texts.push(number.to_string()),
+        Some(_) => texts.push(value.plain().expect("a spelling").to_string()),
+    });
+    texts.join(" ")
 }
 
 fn value(batch: &FlowBatch, row: usize, name: &str) -> Option<OwnedValue> {

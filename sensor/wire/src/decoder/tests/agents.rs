@@ -51,7 +51,7 @@ fn agents_behind_a_relay_are_devices_with_names_settings_and_ledgers_of_their_ow
         relayed(&mut bench, 5, &datagram(1, source));
         relayed(&mut bench, 5, &datagram(2, source));
     }
-    let batch = bench.batches.all()[2];
+    let batch = bench.batches.last()[2];
     let told: Vec<_> = (0..batch.len())
         .map(|row| {
             let device = batch.device_of(row).unwrap();
@@ -77,7 +77,7 @@ fn an_invented_agent_touches_nobody_else() {
     relayed(&mut bench, 5, &named(1, *b"true"));
     relayed(&mut bench, 66, &named(1, *b"lies"));
     relayed(&mut bench, 5, &datagram(1, 1));
-    let batch = bench.batches.all()[2];
+    let batch = bench.batches.last()[2];
     assert_eq!(batch.device_of(0).unwrap().interfaces.name(3), Some("true"));
 }
 
@@ -135,6 +135,6 @@ fn agents_outlive_a_restart() {
     again.decoder.restore(serde_json::from_str(&text).unwrap(), NOW);
     assert_eq!(again.decoder.snapshot(), bench.decoder.snapshot());
     relayed(&mut again, 5, &datagram(1, 1));
-    let batch = again.batches.all()[2];
+    let batch = again.batches.last()[2];
     assert_eq!(batch.device_of(0).unwrap().interfaces.name(3), Some("upl1"));
 }

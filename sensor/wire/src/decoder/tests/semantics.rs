@@ -60,7 +60,7 @@ fn names_come_with_the_flows() {
     let record =
         [RECORD, b"\0\0\0\x03ge-0\0\0\0\x04\x0d\0\0\x01\x04http", b"\0\0\0\x07\x03red"].concat();
     bench.feed(1, &ipfix(1, &[(2, &template(256, &fields)), (256, &record)]));
-    let batch = bench.batches.all()[0];
+    let batch = bench.batches.last()[0];
     let interfaces = Interfaces::default();
     let row = Row { batch, row: 0, interfaces: &interfaces };
     let read = |name| find(name).unwrap().value(row);
@@ -83,7 +83,7 @@ fn a_device_says_where_the_inner_packet_begins() {
         sample.extend(words(&[1028, 4, 40]));
         bench.feed(6343, &sflow(&[(1, sample)]));
         assert_eq!(bench.decoder.ledger().skipped.total(), 0);
-        let batch = bench.batches.all()[2];
+        let batch = bench.batches.last()[2];
         let Addresses::V4 { source, .. } = &batch.addresses else { panic!("IPv4") };
         assert_eq!(source, &[expected]);
     }

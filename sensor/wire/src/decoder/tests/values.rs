@@ -1,13 +1,11 @@
 //! What records say in other words, or leave open.
 
-use sensor_core::flow::columns::Column;
-
 use super::*;
 use crate::template::{Specifier, elements::Meaning};
 
 /// The fields of the flow in row `row` of batch `batch` by name; absent ones are left out.
 fn told(bench: &mut Bench, batch: usize, row: usize, names: &[&str]) -> Vec<Option<String>> {
-    let batch = bench.batches.all()[batch];
+    let batch = bench.batches.last()[batch];
     let interfaces = Interfaces::default();
     let row = Row { batch, row, interfaces: &interfaces };
     let value = |name: &&str| match find(name).unwrap().value(row) {
@@ -64,12 +62,12 @@ fn icmp_is_implied_by_its_elements() {
     let v6 = [(0, 27, 16), (0, 28, 16), (0, 139, 2)];
     let echo = [&[1; 32][..], &[129, 0]].concat();
     bench.feed(1, &ipfix(1, &[(2, &template(257, &v6)), (257, &echo)]));
-    // Ports beside it, which ICMP has not.
-    let mixed = [FLOW, &[(0, 32, 2)]].concat();
-    bench.feed(1, &ipfix(1, &[(2, &template(258, &mixed)), (258, &[RECORD, &[0, 0]].concat())]));
     let fields = ["protocolint", "icmptype", "icmpcode"];
     assert_eq!(told(&mut bench, 0, 0, &fields), some(&["1", "3", "1"]));
     assert_eq!(told(&mut bench, 1, 0, &fields), some(&["58", "129", "0"]));
+    // Ports beside it, which ICMP has not.
+    let mixed = [FLOW, &[(0, 32, 2)]].concat();
+    bench.feed(1, &ipfix(1, &[(2, &template(258, &mixed)), (258, &[RECORD, &[0, 0]].concat())]));
     assert_eq!(told(&mut bench, 0, 1, &["protocolint"]), some(&["0"]));
 }
 
@@ -102,6 +100,73 @@ fn what_is_not_told_is_absent() {
     assert_eq!(told(&mut bench, 0, 2, &fields), some(&["ingress", "0", "false", "false"]));
     assert_eq!(told(&mut bench, 0, 3, &["direction"]), [None]);
     assert_eq!(told(&mut bench, 0, 4, &fields), [const { None }; 4]);
+}
+
+/// Every field of a flow, from templates that differ in one element, in turns: what one lacks is absent in its rows, and is not
+/// lost in those of the other.
+#[test]
+fn what_a_template_lacks_is_absent_whatever_else_the_device_sends() {
+    // Fields, their octets, what they tell, and what they are told as.
+    type Case<'a> = (&'a [(u32, u16, u16)], &'a [u8], &'a [&'a str]);
+    let optional: [Case<'_>; 11] = [
+        (&[(0, 7, 2), (0, 11, 2)], &[0, 53, 0, 0], &["srcport 53", "dstport 0"]),
+        (&[(0, 11, 2)], &[1, 187], &["dstport 443"]),
+        (&[(0, 5, 1)], &[0], &["tos 0", "dscp 0"]),
+        (&[(0, 195, 1)], &[0], &["tos 0", "dscp 0"]),
+        (&[(0, 1, 4)], &[0; 4], &["bits 0", "octets 0", "bitsxrate 0"]),
+        (&[(0, 2, 4)], &[0; 4], &["packets 0", "packetsxrate 0"]),
+        (&[(0, 352, 4)], &[0, 0, 0, 0], &["layer2octets 0", "octets 0", "bits 0", "bitsxrate 0"]),
+        (&[(0, 16, 4), (0, 17, 4)], &[0; 8], &["srcas.number 0", "dstas.number 0"]),
+        (&[(0, 14, 4)], &[0; 4], &["output 0"]),
+        (&[(0, 161, 4)], &[0, 0, 0, 7], &["duration 7", "start 1699999999993"]),
+        (&[(0, 89, 1)], &[64], &["action accepted"]),
+    ];
+    let names = [
+        "srcport",
+        "dstport",
+        "tos",
+        "dscp",
+        "bits",
+        "octets",
+        "bitsxrate",
+        "packets",
+        "packetsxrate",
+        "layer2octets",
+        "srcas.number",
+        "dstas.number",
+        "output",
+        "duration",
+        "start",
+        "action",
+        "fragment",
+        "flowbrate",
+        "flowprate",
+        "pbratio",
+        "bytesperpacket",
+    ];
+    let common = [(0, 8, 4), (0, 12, 4), (0, 4, 1), (0, 153, 8)];
+    let record =
+        [&[10, 0, 0, 1, 10, 0, 0, 2][..], &[6], &1_700_000_000_000_u64.to_be_bytes()].concat();
+    let mut bench = Bench::default();
+    for (at, (fields, octets, wanted)) in optional.iter().enumerate() {
+        let id = 300 + at as u16;
+        let templates = [template(256, &common), template(id, &[&common[..], *fields].concat())];
+        let with = [&record[..], octets].concat();
+        bench.feed(1, &ipfix(1, &[(2, &templates.concat()), (256, &record), (id, &with)]));
+        let told_of = |bench: &mut Bench| {
+            let row = bench.v4().len() - 1;
+            let values = told(bench, 0, row, &names);
+            let told = names.iter().zip(values).filter_map(|(name, value)| Some((name, value?)));
+            told.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>()
+        };
+        let (mut found, mut wanted) = (told_of(&mut bench), wanted.to_vec());
+        found.sort();
+        wanted.sort();
+        assert_eq!(found, wanted);
+        bench.feed(1, &ipfix(1, &[(256, &record)]));
+        assert_eq!(told_of(&mut bench), [""; 0], "without {fields:?}");
+    }
+    assert_eq!(bench.batches.rows(), 3 * optional.len());
 }
 
 #[test]
@@ -159,7 +224,7 @@ fn a_frame_is_not_shorter_than_its_packet() {
     for length in [64, 0, 1500] {
         bench.feed(6343, &sflow(&[sample(3, [3, 4], &[&cut_header(&packet[..64], length)])]));
     }
-    assert_eq!(bench.batches.all()[2].octets, [1442, 1442, 1500]);
+    assert_eq!(bench.batches.last()[2].octets, [1442, 1442, 1500]);
     // IPFIX: `dataLinkFrameSize` and `dataLinkFrameSection`; octets are the packet's.
     let fields = [(0, 312, 2), (0, 315, 64)];
     let record = [&[0, 64][..], &packet[..64]].concat();

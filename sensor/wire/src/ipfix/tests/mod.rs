@@ -7,7 +7,8 @@ use sensor_core::flow::{
     columns::Column,
     fields::{FIELDS, Row, Value},
     interfaces::Interfaces,
-    testing::told_by_router,
+    protocol,
+    testing::{told_by_others, told_by_router},
     totals::Totals,
 };
 

@@ -1,6 +1,6 @@
 //! A folder into which a tool mirrors a bucket, followed: its files are handed over as they appear and grow.
 //!
-//! * [`known`]: when a file is complete, as far as one can tell. [`names`]: temporary names. [`watch`]: a word from the kernel.
+//! * [`known`]: when a file is complete, as far as one can tell. [`names`]: names of objects, and temporary ones. [`watch`]: a word from the kernel.
 
 pub mod known;
 pub mod names;
@@ -68,7 +68,7 @@ struct Found {
 
 impl Found {
     fn new(root: &Path, path: PathBuf, metadata: &Metadata) -> Self {
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into();
+        let name = names::of_path(path.strip_prefix(root).unwrap_or(&path)).into();
         let (size, seconds) = (metadata.len(), metadata.mtime());
         let version = format!(
             "{:x}:{:x}:{size:x}:{seconds:x}.{:x}",
@@ -83,7 +83,7 @@ impl Found {
 
     /// The file as it was when it had the version `planned`: it may have grown since. None where it is not there any more.
     fn as_planned(root: &Path, planned: &Planned) -> Option<Self> {
-        let path = root.join(&*planned.name);
+        let path = root.join(names::path_of(&planned.name));
         let metadata = path.metadata().ok()?;
         let mut found = Self::new(root, path, &metadata);
         let parts = |version: &str| -> Option<(String, u64)> {
@@ -131,13 +131,13 @@ impl Folder {
     fn look(&mut self, desk: &Desk) -> Result<(), Closed> {
         let listing = match folders::list(std::slice::from_ref(&self.root)) {
             Ok(listing) if listing.folders.is_empty() => {
-                desk.figures().trouble(Some(format!("{} is no folder", self.root.display())));
+                desk.figures().trouble(Some(&format!("{} is no folder", self.root.display())));
                 return Ok(());
             }
             Ok(listing) => listing,
             Err((path, error)) => {
                 let trouble = format!("cannot read the folder {}: {error}", path.display());
-                desk.figures().trouble(Some(trouble));
+                desk.figures().trouble(Some(&trouble));
                 return Ok(());
             }
         };

@@ -3,7 +3,9 @@
 use std::{error::Error, io, time::Duration};
 
 use async_trait::async_trait;
-use http_body_util::BodyExt as _;
+use axum::http::header::CONTENT_LENGTH;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
 use object_store::{
     ClientOptions,
     client::{
@@ -13,12 +15,16 @@ use object_store::{
 };
 use reqwest::redirect::Policy;
 
+use super::sieve;
 use crate::export::net::{error::NetError, tls};
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Between two parts of an answer; a queue answers after 20 s that nothing is in it.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Octets of the longest answer to a listing: of a thousand objects, whose names have a kilobyte each at most, several times.
+const LISTING: usize = 32 << 20;
 
 /// The client.
 #[derive(Clone, Debug)]
@@ -59,17 +65,41 @@ impl HttpService for Client {
         let url = url.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         let octets = match body.as_bytes() {
             Some(octets) => octets.clone(),
-            None if body.is_empty() => bytes::Bytes::new(),
+            None if body.is_empty() => Bytes::new(),
             None => return Err(bad(io::Error::other("a store is only read"))),
         };
         let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = parts.headers;
         *request.body_mut() = Some(octets.into());
+        let is_listing = sieve::is_listing(request.url().query().unwrap_or_default());
         let response = self.0.execute(request).await.map_err(failed)?;
         let response: hyper::Response<reqwest::Body> = response.into();
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        if is_listing && parts.status.is_success() {
+            parts.headers.remove(CONTENT_LENGTH);
+            return Ok(HttpResponse::from_parts(parts, listing(body).await?.into()));
+        }
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(failed))))
     }
+}
+
+/// The names of a listing that can be read.
+async fn listing(body: reqwest::Body) -> Result<Bytes, HttpError> {
+    let all = Limited::new(body, LISTING).collect().await;
+    let answer = all.map_err(|error| match error.downcast::<reqwest::Error>() {
+        Ok(error) => failed(*error),
+        Err(error) => HttpError::new_boxed(HttpErrorKind::Decode, error),
+    })?;
+    let answer = answer.to_bytes();
+    let sifted = std::str::from_utf8(&answer).ok().and_then(sieve::sift);
+    let Some((kept, lost)) = sifted else { return Ok(answer) };
+    for name in lost {
+        tracing::warn!(
+            ?name,
+            "an object in the bucket is passed over: names with control characters, or with parts that are empty, `.` or `..`, cannot be read"
+        );
+    }
+    Ok(kept.into())
 }
 
 /// What has failed, and so whether it is tried again.

@@ -1,7 +1,7 @@
 //! Object storage, followed: the objects of a bucket are handed over as they appear, and as they grow.
 //!
 //! * [`bucket`]: a bucket of any cloud. [`client`]: its HTTP client. [`credentials`]: who the sensor is to it.
-//! * [`listing`]: what of it is listed. [`layout`]: dates in names.
+//! * [`listing`]: what of it is listed. [`layout`]: dates in names. [`sieve`]: names that cannot be read.
 //! * [`queue`]: AWS: a queue that says what is new, instead of listings.
 //! * [`trouble`]: what is refused, in a sentence.
 
@@ -12,6 +12,7 @@ pub mod layout;
 pub mod listing;
 pub mod pending;
 pub mod queue;
+pub mod sieve;
 pub mod trouble;
 
 use std::{
@@ -188,7 +189,7 @@ impl ObjectSource for Followed {
             let place = self.store.to_string();
             let wait = match self.attempt(&mut bucket, &mut resumed, &runtime, desk, stop) {
                 Ok(()) => {
-                    desk.figures().trouble(self.pending.trouble.clone());
+                    desk.figures().trouble(self.pending.trouble.as_deref());
                     failed = 0;
                     self.store.poll
                 }
@@ -197,7 +198,7 @@ impl ObjectSource for Followed {
                     continue;
                 }
                 Err(Ended::Bucket(error)) => {
-                    desk.figures().trouble(Some(format!("cannot list {place}: {error}")));
+                    desk.figures().trouble(Some(&format!("cannot list {place}: {error}")));
                     failed += 1;
                     backoff(self.store.poll, failed, self.hasher.hash_one(failed))
                 }
@@ -245,7 +246,7 @@ fn started(desk: &Desk, stop: &Stop) -> Option<Arc<Runtime>> {
         match bucket::runtime() {
             Ok(runtime) => return Some(runtime),
             Err(error) => {
-                desk.figures().trouble(Some(format!("cannot start threads: {error}")));
+                desk.figures().trouble(Some(&format!("cannot start threads: {error}")));
                 stop.wait(LONGEST);
             }
         }

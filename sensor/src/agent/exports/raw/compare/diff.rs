@@ -2,7 +2,8 @@
 
 use sensor_core::flow::{batch::FlowBatch, elements};
 use sensor_wire::{
-    decoder::trace::{self, Records, SetKind, Trace, TracedSet},
+    batches::Batches,
+    decoder::trace::{self, Records, SetKind, Trace, TracedRows, TracedSet},
     ledger::{Skipped, SkippedOctets},
     records::fields::fields,
     template::{Specifier, Template},
@@ -18,18 +19,18 @@ use super::{
 };
 
 /// The comparison of a datagram.
-pub struct Diff<'a, F> {
+pub struct Diff<'a, 'b, F> {
     /// Which datagram.
     pub place: Place,
-    /// The rows of IPv4 and of IPv6 that it became.
-    pub rows: [&'a FlowBatch; 2],
+    /// The rows that it became.
+    pub batches: &'b Batches,
     /// What is counted.
     pub capture: &'a mut Capture,
     /// Who is told of differences.
     pub found: &'a mut F,
 }
 
-impl<F: FnMut(Difference)> Diff<'_, F> {
+impl<'b, F: FnMut(Difference)> Diff<'_, 'b, F> {
     fn differ(&mut self, place: &Place, what: What, ours: &impl ToString, theirs: &impl ToString) {
         self.capture.differences += 1;
         (self.found)(Difference::new(place.clone(), what, ours.to_string(), theirs.to_string()));
@@ -118,21 +119,20 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
     }
 
     /// The batch that has a row for each of the records in their order, and its first row.
-    fn rows_of(&self, records: &Records, skipped: &SkippedOctets) -> Option<(usize, usize)> {
+    fn rows_of(
+        &self,
+        records: &Records,
+        skipped: &SkippedOctets,
+    ) -> Option<(&'b FlowBatch, usize)> {
         // Records that made no row are among the others.
         let left_out = [Skipped::NoFlow, Skipped::Event, Skipped::NonIp, Skipped::FrameMalformed];
         if left_out.iter().any(|reason| skipped[*reason] != 0) {
             return None;
         }
-        let filled = |batch: usize| !records.rows[batch].is_empty();
-        let batch = match (filled(0), filled(1)) {
-            (true, false) => 0,
-            (false, true) => 1,
-            // Nobody knows which is whose.
-            _ => return None,
-        };
+        // Of several, nobody knows which is whose.
+        let [TracedRows { v6, batch, rows }] = &records.rows[..] else { return None };
+        let batch = self.batches.find(*v6, *batch)?;
         // Rows of the way back stand behind all others.
-        let rows = &records.rows[batch];
         (rows.len() >= records.octets.len()).then_some((batch, rows.start))
     }
 
@@ -172,7 +172,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
         octets: &[u8],
         theirs: &[Field],
         told: &RowValues<'_>,
-        row: Option<(usize, usize)>,
+        row: Option<(&FlowBatch, usize)>,
     ) {
         let is_fixed = place.set_id.is_none();
         let ours: Vec<(usize, &Specifier, &[u8])> = fields(template, octets)
@@ -198,7 +198,7 @@ impl<F: FnMut(Difference)> Diff<'_, F> {
                 continue;
             }
             let Some((batch, row)) = row else { continue };
-            let Some((flow, record)) = told.of(at, octets, self.rows[batch], row) else { continue };
+            let Some((flow, record)) = told.of(at, octets, batch, row) else { continue };
             self.capture.flow_values += 1;
             if flow != record {
                 self.differ(&place(), What::Flow, &flow, &record);

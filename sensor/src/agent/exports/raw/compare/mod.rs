@@ -70,8 +70,8 @@ impl Comparer {
                 found(Difference::new(place, What::Refused, ours, theirs));
             }
             None => {
-                let [v4, v6, ..] = self.batches.all();
-                let mut diff = diff::Diff { place, rows: [v4, v6], capture, found };
+                self.batches.level();
+                let mut diff = diff::Diff { place, batches: &self.batches, capture, found };
                 diff.datagram(&trace, &reading);
             }
         }

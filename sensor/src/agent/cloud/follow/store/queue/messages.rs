@@ -102,6 +102,11 @@ impl Messages {
         self.ended(id)
     }
 
+    /// So many objects of the message `id` do not get their turn; what is to be done about the message now.
+    pub fn abandon(&mut self, id: &str, objects: usize) -> Option<Due> {
+        (0..objects).find_map(|_| self.answered(id, false))
+    }
+
     /// What is to be done about the message `id` where it waits for nothing.
     pub fn ended(&mut self, id: &str) -> Option<Due> {
         self.waiting.get(id).filter(|waiting| waiting.objects == 0)?;
@@ -167,6 +172,24 @@ mod tests {
         assert_eq!(messages.answered("o", false), Some(later));
         let both = [Due::Delete("M".to_owned()), Due::Delete("N".to_owned())];
         assert_eq!(messages.object("a", true), both);
+    }
+
+    /// Otherwise it would be hidden for as long as the agent runs.
+    #[test]
+    fn a_message_whose_objects_do_not_all_get_their_turn_comes_again() {
+        let mut messages = Messages::default();
+        messages.receive("m", "h".to_owned(), 1, 4);
+        assert_eq!(messages.join("m", &arc("a"), &arc("1")), Join::Hand);
+        // The store does not tell what the second is, and the others are not asked for.
+        assert_eq!(messages.answered("m", false), None);
+        assert_eq!(messages.abandon("m", 2), None);
+        let later = Due::Later("h".to_owned(), Duration::from_secs(30));
+        assert_eq!(messages.object("a", true), std::slice::from_ref(&later));
+        messages.receive("m", "h".to_owned(), 1, 3);
+        assert_eq!(messages.answered("m", false), None);
+        assert_eq!(messages.abandon("m", 2), Some(later));
+        assert_eq!((messages.count(), messages.objects()), (0, 0));
+        assert_eq!(messages.abandon("m", 0), None);
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Queue {
         let (many, objects) = (messages.count(), messages.objects() as u64);
         drop(messages);
         desk.figures().change(|report| report.waiting = objects);
-        desk.figures().trouble(self.upkeep.trouble());
+        desk.figures().trouble(self.upkeep.trouble().as_deref());
         if many + api::MOST > messages::MOST {
             open.stop.wait(STEP);
             return Ok(());
@@ -160,7 +160,14 @@ impl Queue {
         let ended = messages.ended(&id);
         drop(messages);
         self.upkeep.due(ended);
-        ours.into_iter().try_for_each(|named| self.object(&id, named, open, desk))
+        let mut ours = ours.into_iter();
+        let handed = ours.try_for_each(|named| self.object(&id, named, open, desk));
+        if handed.is_err() {
+            // The message comes again for them, and is not hidden until then.
+            let due = self.upkeep.messages.lock().unpoisoned().abandon(&id, ours.len());
+            self.upkeep.due(due);
+        }
+        handed
     }
 
     fn is_ours(&self, named: &Named) -> bool {
@@ -303,7 +310,7 @@ impl ObjectSource for Queue {
                 Ok(()) => failed = 0,
                 Err(Ended::Closed) => drop(stop.wait(STEP)),
                 Err(Ended::Refused(error)) => {
-                    desk.figures().trouble(Some(error));
+                    desk.figures().trouble(Some(&error));
                     // Anew: files and variables may have been mended.
                     open = None;
                     failed += 1;

@@ -1,33 +1,11 @@
-//! `sensor decode` and `sensor replay` of logs whose records tell both directions of a flow: Azure and IBM Cloud, of made blobs.
+//! Logs whose records tell both directions of a flow: Azure and IBM Cloud.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Write as _,
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf};
+
+use crate::{
+    packed::gzip,
+    program::{self, errors, lines, piped, sensor},
 };
-
-use flate2::{Compression, write::GzEncoder};
-use serde_json::Value;
-
-fn sensor(arguments: &[&str], files: &[&Path]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sensor"))
-        .args(arguments)
-        .args(files)
-        .output()
-        .expect("it runs")
-}
-
-fn lines(output: &Output) -> Vec<Value> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// When the first hour of the logs begins, milliseconds since the epoch: 2026-06-28T15:00:00Z.
 const BEGIN: u64 = 1_782_658_800_000;
@@ -163,9 +141,7 @@ fn an_object_of_ibm_that_lacks_entries_says_how_many() {
     fs::create_dir_all(&hour).expect("a folder");
     for (name, text) in [("00000001.gz", ibm("ok", 3, 1)), ("00000002.gz", ibm("skip data", 0, 0))]
     {
-        let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-        out.write_all(text.as_bytes()).expect("memory");
-        fs::write(hour.join(name), out.finish().expect("memory")).expect("a file");
+        fs::write(hour.join(name), gzip(&text)).expect("a file");
     }
     let output = sensor(&["decode", "--ledger"], &[folder.path()]);
     let expected = format!(
@@ -200,17 +176,7 @@ fn standard_input_needs_the_name_of_the_format() {
         ("ibm", ibm("ok", 1, 1), 2),
     ] {
         for named in [name, "cloud"] {
-            let mut child = Command::new(env!("CARGO_BIN_EXE_sensor"))
-                .args(["decode", "--as", named, "--format", "json", "-"])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("it runs");
-            let mut input = child.stdin.take().expect("a pipe");
-            input.write_all(text.as_bytes()).expect("it reads");
-            drop(input);
-            let output = child.wait_with_output().expect("it ends");
+            let output = piped(&["decode", "--as", named, "--format", "json"], &text);
             assert_eq!(lines(&output).len(), rows, "{name}: {}", errors(&output));
         }
     }
@@ -223,10 +189,7 @@ fn fired(text: &str) -> BTreeSet<String> {
     fs::write(&path, text).expect("a file");
     let output =
         sensor(&["replay", "--policies", "stock", "--print", "hits", "--format", "json"], &[&path]);
-    assert!(output.status.success(), "{}", errors(&output));
-    let name =
-        |hit: &Value| hit["algorithm"].as_str().or(hit["policy"].as_str()).map(str::to_owned);
-    lines(&output).iter().filter_map(name).collect()
+    program::fired(&output)
 }
 
 #[test]

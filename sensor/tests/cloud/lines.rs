@@ -1,16 +1,19 @@
-//! `sensor decode` and `sensor replay` of cloud flow logs: flows, hits, IPFIX and the account of every record, of made logs.
+//! Logs of AWS as text: flows, hits, IPFIX and the account of every record.
 
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::Command,
 };
 
-use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
+
+use crate::{
+    packed::gzip,
+    program::{self, errors, lines, piped, sensor},
+};
 
 /// The fields of version 3 that policies ask for.
 const HEADING: &str = "version account-id vpc-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action tcp-flags flow-direction log-status\n";
@@ -27,29 +30,6 @@ fn record(ends: [&str; 2], ports: [u16; 2], packets: u64, after: u64, flags: &st
     )
 }
 
-fn sensor(arguments: &[&str], files: &[&Path]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sensor"))
-        .args(arguments)
-        .args(files)
-        .output()
-        .expect("it runs")
-}
-
-fn lines(output: &Output) -> Vec<Value> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn zipped(text: &str) -> Vec<u8> {
-    let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-    out.write_all(text.as_bytes()).expect("memory");
-    out.finish().expect("memory")
-}
-
 /// A folder like that of a bucket, and a log in it of two gzip members, each with a heading.
 fn bucket(records: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -57,7 +37,7 @@ fn bucket(records: &str) -> (tempfile::TempDir, PathBuf) {
     fs::create_dir_all(&day).expect("a folder");
     let path = day.join("123456789012_vpcflowlogs_eu-west-1_fl-0c0ffee_20260921T1410Z_1a2b.log.gz");
     let (first, second) = records.split_at(records.find('\n').map_or(0, |end| end + 1));
-    let members = [first, second].map(|part| zipped(&format!("{HEADING}{part}")));
+    let members = [first, second].map(|part| gzip(&format!("{HEADING}{part}")));
     fs::write(&path, members.concat()).expect("a file");
     (folder, path)
 }
@@ -73,10 +53,7 @@ fn fired(records: &str, site: &str) -> BTreeSet<String> {
         &["replay", "--config", config, "--print", "hits", "--format", "json"],
         &[folder.path()],
     );
-    assert!(output.status.success(), "{}", errors(&output));
-    let name =
-        |hit: &Value| hit["algorithm"].as_str().or(hit["policy"].as_str()).map(str::to_owned);
-    lines(&output).iter().filter_map(name).collect()
+    program::fired(&output)
 }
 
 #[test]
@@ -129,17 +106,10 @@ fn a_bucket_a_file_and_standard_input_hold_the_same_flows() {
     assert_eq!(lines(&replayed).len(), 1, "{}", errors(&replayed));
 
     // Nothing but the octets tell of standard input, so it has another name.
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sensor"))
-        .args(["decode", "--as", "cloud", "--format", "csv", "--columns", "srcip,dstport", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it runs");
-    let mut input = child.stdin.take().expect("a pipe");
-    input.write_all(&fs::read(&path).expect("readable")).expect("it reads");
-    drop(input);
-    let output = child.wait_with_output().expect("it ends");
+    let output = piped(
+        &["decode", "--as", "cloud", "--format", "csv", "--columns", "srcip,dstport"],
+        fs::read(&path).expect("readable"),
+    );
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
         "srcip,dstport\n198.51.100.7,443\n10.0.0.5,40000\n"

@@ -1,19 +1,14 @@
 //! Flow logs of AWS in whatever form they are delivered, as the program reads them: Parquet and envelopes, as files and streams.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::fs;
 
-use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
-#[path = "../wire/src/cloud/columnar/testing.rs"]
-mod testing;
-
-use testing::{Writing, parquet};
+use crate::{
+    packed::gzip,
+    program::{errors, lines, piped, sensor},
+    testing::{Writing, parquet},
+};
 
 const HEADING: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
 
@@ -29,44 +24,6 @@ fn log(records: u64) -> String {
     HEADING.to_owned() + &(1..=records).map(line).collect::<String>()
 }
 
-fn sensor(arguments: &[&str], file: &Path) -> Output {
-    let program = env!("CARGO_BIN_EXE_sensor");
-    Command::new(program).args(arguments).arg(file).output().expect("it runs")
-}
-
-/// The same, from standard input.
-fn piped(arguments: &[&str], octets: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sensor"))
-        .args(arguments)
-        .arg("-")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut input = child.stdin.take().expect("a pipe");
-    let octets = octets.to_vec();
-    let writer = std::thread::spawn(move || drop(input.write_all(&octets)));
-    let output = child.wait_with_output().expect("it ends");
-    writer.join().expect("no panic");
-    output
-}
-
-fn flows(output: &Output) -> Vec<Value> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn gzip(octets: &[u8]) -> Vec<u8> {
-    let mut out = GzEncoder::new(Vec::new(), Compression::fast());
-    out.write_all(octets).expect("memory");
-    out.finish().expect("memory")
-}
-
 const JSON: [&str; 3] = ["decode", "--format", "json"];
 
 #[test]
@@ -79,24 +36,24 @@ fn parquet_is_read_from_files_streams_and_folders() {
     };
     let text = log(3000);
     fs::write(name(""), &text).expect("a file");
-    let wanted = flows(&sensor(&JSON, &name("")));
+    let wanted = lines(&sensor(&JSON, &[&name("")]));
     assert_eq!(wanted.len(), 3000);
     fs::remove_file(name("")).expect("a file");
     let octets = parquet(&text, &Writing { rows: [700, 300], ..Writing::default() });
     fs::write(name(".parquet"), &octets).expect("a file");
     fs::write(name(".parquet.gz"), gzip(&octets)).expect("a file");
     for path in [name(".parquet"), name(".parquet.gz")] {
-        let output = sensor(&JSON, &path);
+        let output = sensor(&JSON, &[&path]);
         assert!(output.status.success(), "{}", errors(&output));
-        assert_eq!(flows(&output), wanted, "{}", path.display());
+        assert_eq!(lines(&output), wanted, "{}", path.display());
     }
-    let output = sensor(&["replay", "--format", "json"], folder.path());
+    let output = sensor(&["replay", "--format", "json"], &[folder.path()]);
     assert!(output.status.success(), "{}", errors(&output));
-    assert_eq!(flows(&output).len(), 6000);
+    assert_eq!(lines(&output).len(), 6000);
     for octets in [octets.clone(), gzip(&octets)] {
         let output = piped(&["decode", "--format", "json", "--as", "aws"], &octets);
         assert!(output.status.success(), "{}", errors(&output));
-        assert_eq!(flows(&output).len(), 3000);
+        assert_eq!(lines(&output).len(), 3000);
     }
     // Without a name for it, standard input is taken for a capture, and the message says what to do.
     let output = piped(&["replay"], &octets);
@@ -110,19 +67,19 @@ fn a_parquet_file_that_cannot_be_read_is_named_and_in_a_folder_the_others_are_re
     let whole = parquet(&log(500), &Writing::default());
     fs::write(at("whole.parquet"), &whole).expect("a file");
     fs::write(at("cut.parquet"), &whole[..whole.len() - 100]).expect("a file");
-    let output = sensor(&JSON, &at("cut.parquet"));
+    let output = sensor(&JSON, &[&at("cut.parquet")]);
     assert_eq!(output.status.code(), Some(1));
     let said = errors(&output);
     assert!(said.contains("cut.parquet") && said.contains("is cut short"), "{said}");
-    let output = sensor(&JSON, folder.path());
-    assert_eq!((output.status.code(), flows(&output).len()), (Some(1), 500));
+    let output = sensor(&JSON, &[folder.path()]);
+    assert_eq!((output.status.code(), lines(&output).len()), (Some(1), 500));
     let said = errors(&output);
     assert!(
         said.contains("cut.parquet: cannot be read to its end: the Parquet file is cut short"),
         "{said}"
     );
     // The ledger has it as well.
-    let output = sensor(&["decode", "--ledger"], folder.path());
+    let output = sensor(&["decode", "--ledger"], &[folder.path()]);
     let ledger = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(ledger.contains("not in the syntax of the format"), "{ledger}");
     assert!(ledger.contains("balanced: every record is accounted for"), "{ledger}");
@@ -136,9 +93,9 @@ fn a_row_group_that_is_damaged_leaves_the_others() {
     let middle = octets.len() / 2;
     octets[middle..middle + 2000].fill(0xff);
     fs::write(&path, &octets).expect("a file");
-    let output = sensor(&JSON, &path);
+    let output = sensor(&JSON, &[&path]);
     assert_eq!(output.status.code(), Some(1));
-    let count = flows(&output).len();
+    let count = lines(&output).len();
     assert!((2000..3000).contains(&count), "{count}: {}", errors(&output));
     assert!(errors(&output).contains("damaged.parquet"), "{}", errors(&output));
     assert!(!errors(&output).contains("panicked"), "{}", errors(&output));
@@ -165,15 +122,15 @@ fn messages_of_cloudwatch_are_read_as_subscriptions_deliver_them() {
     let members =
         [control, message("DATA_MESSAGE", &events[..1]), message("DATA_MESSAGE", &events[1..])];
     fs::write(&path, members.map(|member| gzip(member.as_bytes())).concat()).expect("a file");
-    let output = sensor(&JSON, folder.path());
+    let output = sensor(&JSON, &[folder.path()]);
     assert!(output.status.success(), "{}", errors(&output));
-    let found = flows(&output);
+    let found = lines(&output);
     assert_eq!(found.len(), 3);
     for flow in &found {
         assert_eq!(flow["flowsrcname"], "123456789012/vpc");
         assert_eq!(flow["action"], "rejected");
     }
-    let output = sensor(&["decode", "--ledger"], folder.path());
+    let output = sensor(&["decode", "--ledger"], &[folder.path()]);
     let ledger = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         ledger.contains("log aws 123456789012/vpc") || ledger.contains("123456789012/vpc"),
@@ -182,5 +139,5 @@ fn messages_of_cloudwatch_are_read_as_subscriptions_deliver_them() {
     // And as standard input, not compressed.
     let text = message("DATA_MESSAGE", &events);
     let output = piped(&["decode", "--format", "json", "--as", "aws"], text.as_bytes());
-    assert_eq!(flows(&output).len(), 3, "{}", errors(&output));
+    assert_eq!(lines(&output).len(), 3, "{}", errors(&output));
 }

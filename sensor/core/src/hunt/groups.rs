@@ -1,0 +1,499 @@
+//! Flow records summed up by what they have in common, ordered by a metric.
+//!
+//! Memory is bounded: behind the limit, records of further groups are summed up together ([`Groups::others`]), so that the sums
+//! still hold every record; who must not guess looks there first ([`Groups::check`]).
+
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use hashbrown::DefaultHashBuilder;
+
+use super::{
+    LimitReached, Selection,
+    group_by::GroupBy,
+    key::{Keys, MOST_FIELDS},
+    sums::{Metric, Summed, Sums},
+};
+use crate::flow::{
+    batch::FlowBatch,
+    fields::{Needs, OwnedValue},
+    interfaces::Interfaces,
+    prefetch::{prefetch, prefetch_ends},
+};
+
+/// Rows whose groups are looked up together: so many misses of the cache are under way at a time.
+const BLOCK: usize = 256;
+
+/// Flows that have the same values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// A value for each field; `None` where the flows have none.
+    pub values: Vec<Option<OwnedValue>>,
+    /// The beginning of its bucket of time, milliseconds since the epoch, where there are buckets.
+    pub bucket: Option<u64>,
+    /// Its sums.
+    pub sums: Sums,
+}
+
+/// What groups there are, and what is known of each.
+#[derive(Clone, Debug)]
+pub struct Grouping {
+    /// What flows of a group have in common; only the first [`MOST_FIELDS`] count.
+    pub by: Vec<GroupBy>,
+    /// Milliseconds of the buckets of time that groups are told apart by as well; none for the whole time.
+    pub period: Option<u64>,
+    /// What is summed up.
+    pub metrics: Vec<Metric>,
+    /// Groups that are held, at most.
+    pub most_groups: usize,
+}
+
+impl Grouping {
+    /// The columns that it reads.
+    pub fn needs(&self) -> Needs {
+        let by = self.by.iter().map(GroupBy::needs);
+        let time = self.period.map(|_| super::TIME);
+        by.chain(time).fold(Summed::new(&self.metrics).needs(), Needs::and)
+    }
+}
+
+/// Groups of flows, and their sums.
+pub struct Groups {
+    by: Vec<GroupBy>,
+    keys: Keys,
+    summed: Summed,
+    most_groups: usize,
+    table: Table,
+    others: Sums,
+    /// Rows at hand, their keys and the hashes of these; kept for their memory.
+    rows: Vec<u32>,
+    row_keys: Vec<u64>,
+    hashes: Vec<u32>,
+}
+
+impl Groups {
+    /// No flows yet.
+    pub fn new(grouping: &Grouping) -> Self {
+        let mut by = grouping.by.clone();
+        by.truncate(MOST_FIELDS);
+        let keys = Keys::new(&by, grouping.period, grouping.most_groups);
+        let summed = Summed::new(&grouping.metrics);
+        Self {
+            table: Table::new(keys.width(), keys.width() + summed.width()),
+            by,
+            keys,
+            summed,
+            most_groups: grouping.most_groups,
+            others: Sums::default(),
+            rows: Vec::new(),
+            row_keys: Vec::new(),
+            hashes: Vec::new(),
+        }
+    }
+
+    /// Counts the records of a batch that are selected.
+    pub fn add(&mut self, batch: &FlowBatch, interfaces: &Interfaces, selection: &Selection) {
+        let mut rows = std::mem::take(&mut self.rows);
+        let mut left = selection.rows(batch.len());
+        loop {
+            rows.clear();
+            rows.extend(left.by_ref().take(BLOCK));
+            if rows.is_empty() {
+                break;
+            }
+            self.add_block(batch, interfaces, &rows);
+        }
+        self.rows = rows;
+    }
+
+    fn add_block(&mut self, batch: &FlowBatch, interfaces: &Interfaces, rows: &[u32]) {
+        let Self { keys, table, row_keys, hashes, .. } = self;
+        row_keys.clear();
+        keys.write(batch, interfaces, rows, row_keys);
+        hashes.clear();
+        hashes.extend(row_keys.chunks_exact(table.key).map(|key| table.hash(key)));
+        hashes.iter().for_each(|hash| table.prefetch_slot(*hash));
+        hashes.iter().for_each(|hash| table.prefetch_record(*hash));
+        let adder = self.summed.of_batch(batch);
+        for ((key, hash), row) in row_keys.chunks_exact(table.key).zip(hashes).zip(rows) {
+            match table.record(key, *hash, self.most_groups) {
+                Some(record) => adder.add(&mut record[key.len()..], *row as usize),
+                None => {
+                    let mut words = vec![0; self.summed.width()];
+                    adder.add(&mut words, *row as usize);
+                    self.others.add(&self.summed.read(&words));
+                }
+            }
+        }
+    }
+
+    /// Adds the groups of others, which have the same grouping.
+    pub fn merge(&mut self, others: &Self) {
+        let mut key = Vec::new();
+        for record in others.table.records() {
+            let (their_key, their_sums) = record.split_at(others.table.key);
+            key.clear();
+            self.keys.adopt(&others.keys, their_key, &mut key);
+            let (hash, sums) = (self.table.hash(&key), others.summed.read(their_sums));
+            match self.table.record(&key, hash, self.most_groups) {
+                Some(record) => self.summed.add_sums(&mut record[key.len()..], &sums),
+                None => self.others.add(&sums),
+            }
+        }
+        self.others.add(&others.others);
+    }
+
+    /// What groups are told apart by.
+    pub fn by(&self) -> &[GroupBy] {
+        &self.by
+    }
+
+    /// The `count` largest groups by `metric`, the largest first; of equal ones the one with the lower values.
+    pub fn largest(&self, metric: Metric, count: usize) -> Vec<Group> {
+        let sum = |record: &&[u64]| self.summed.read(&record[self.table.key..]).of(metric);
+        let order = |left: &&[u64], right: &&[u64]| {
+            let sums = sum(right).cmp(&sum(left));
+            sums.then_with(|| self.keys.order(self.key(left), self.key(right)))
+        };
+        let mut records: Vec<&[u64]> = self.table.records().collect();
+        if count < records.len() {
+            records.select_nth_unstable_by(count, order);
+            records.truncate(count);
+        }
+        records.sort_unstable_by(order);
+        records.into_iter().map(|record| self.group(record)).collect()
+    }
+
+    /// All groups, by time and by their values.
+    pub fn ordered(&self) -> Vec<Group> {
+        let mut records: Vec<&[u64]> = self.table.records().collect();
+        records.sort_unstable_by(|left, right| self.keys.order(self.key(left), self.key(right)));
+        records.into_iter().map(|record| self.group(record)).collect()
+    }
+
+    fn key<'r>(&self, record: &'r [u64]) -> &'r [u64] {
+        &record[..self.table.key]
+    }
+
+    fn group(&self, record: &[u64]) -> Group {
+        let (key, sums) = record.split_at(self.table.key);
+        Group {
+            values: self.keys.values_of(key),
+            bucket: self.keys.bucket(key),
+            sums: self.summed.read(sums),
+        }
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Sums over all records.
+    pub fn total(&self) -> Sums {
+        let mut total = self.others;
+        for record in self.table.records() {
+            total.add(&self.summed.read(&record[self.table.key..]));
+        }
+        total
+    }
+
+    /// Sums over the records that found no room for a group of their own.
+    pub fn others(&self) -> Sums {
+        self.others
+    }
+
+    /// Whether every record has found a group.
+    ///
+    /// # Errors
+    /// When there were more groups than the limit.
+    pub fn check(&self) -> Result<(), LimitReached> {
+        match self.others.flows() {
+            0 => Ok(()),
+            _ => Err(LimitReached::Groups(self.most_groups)),
+        }
+    }
+}
+
+/// Records of words, found by the first of them.
+struct Table {
+    hasher: DefaultHashBuilder,
+    /// Words of a key.
+    key: usize,
+    /// Words of a record.
+    stride: usize,
+    records: Vec<u64>,
+    /// Upper half: the hash; lower half: the number of the record, from 1. 0 is free.
+    slots: Vec<u64>,
+}
+
+impl Table {
+    fn new(key: usize, stride: usize) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        Self { hasher, key, stride, records: Vec::new(), slots: vec![0; 1024] }
+    }
+
+    fn len(&self) -> usize {
+        self.records.len() / self.stride
+    }
+
+    fn records(&self) -> impl Iterator<Item = &[u64]> {
+        self.records.chunks_exact(self.stride)
+    }
+
+    #[inline(always)]
+    fn hash(&self, key: &[u64]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        key.iter().for_each(|word| hasher.write_u64(*word));
+        (hasher.finish() >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn slot(&self, hash: u32) -> usize {
+        hash as usize & (self.slots.len() - 1)
+    }
+
+    #[inline(always)]
+    fn prefetch_slot(&self, hash: u32) {
+        prefetch(&self.slots[self.slot(hash)]);
+    }
+
+    /// Asks for the record that the first slot of a hash names.
+    #[inline(always)]
+    fn prefetch_record(&self, hash: u32) {
+        let number = self.slots[self.slot(hash)] as u32 as usize;
+        if number != 0 {
+            let first = (number - 1) * self.stride;
+            prefetch_ends(&self.records[first..first + self.stride]);
+        }
+    }
+
+    /// The record of a key, a new one where there is none; `None` where there is none and are `most` others.
+    #[inline(always)]
+    fn record(&mut self, key: &[u64], hash: u32, most: usize) -> Option<&mut [u64]> {
+        let mask = self.slots.len() - 1;
+        let mut slot = self.slot(hash);
+        loop {
+            let entry = self.slots[slot];
+            if entry == 0 {
+                return self.insert(key, hash, slot, most);
+            }
+            if (entry >> 32) as u32 == hash {
+                let first = (entry as u32 as usize - 1) * self.stride;
+                if self.records[first..first + self.key] == *key {
+                    return Some(&mut self.records[first..first + self.stride]);
+                }
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn insert(
+        &mut self,
+        key: &[u64],
+        hash: u32,
+        mut slot: usize,
+        most: usize,
+    ) -> Option<&mut [u64]> {
+        let number = self.len();
+        // The number of a record has 32 bits.
+        if number >= most.min(u32::MAX as usize - 1) {
+            return None;
+        }
+        if (number + 1) * 2 > self.slots.len() {
+            self.grow();
+            slot = self.free_slot(hash);
+        }
+        self.slots[slot] = u64::from(hash) << 32 | (number as u64 + 1);
+        let first = self.records.len();
+        self.records.extend_from_slice(key);
+        self.records.resize(first + self.stride, 0);
+        Some(&mut self.records[first..])
+    }
+
+    fn free_slot(&self, hash: u32) -> usize {
+        let mut slot = self.slot(hash);
+        while self.slots[slot] != 0 {
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+        slot
+    }
+
+    fn grow(&mut self) {
+        let twice = vec![0; self.slots.len() * 2];
+        let entries = std::mem::replace(&mut self.slots, twice);
+        for entry in entries.into_iter().filter(|entry| *entry != 0) {
+            let slot = self.free_slot((entry >> 32) as u32);
+            self.slots[slot] = entry;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        flow::{
+            batch::Source,
+            columns::Column,
+            fields::{Row, find},
+            testing::{batches, flow, push},
+        },
+        hunt::Prefixes,
+        nql::{columns::Mask, typed::Subject},
+    };
+
+    fn by(names: &[&str]) -> Vec<GroupBy> {
+        let fields = names.iter().map(|name| Subject::Field(find(name).unwrap()));
+        fields.map(GroupBy::subject).collect()
+    }
+
+    fn grouping(by: Vec<GroupBy>) -> Grouping {
+        Grouping { by, period: None, metrics: Metric::ALL.to_vec(), most_groups: usize::MAX }
+    }
+
+    fn all(groups: &mut Groups, batch: &FlowBatch) {
+        groups.add(batch, &Interfaces::default(), &Selection::All);
+    }
+
+    proptest! {
+        /// The sums are those that a map by the values gives, in the order of the metric, however the flows were cut.
+        #[test]
+        fn groups_are_summed_and_ordered(
+            flows in proptest::collection::vec(batches(60), 1..4),
+            count in 0_usize..8,
+            period in proptest::option::of(1_u64..100),
+            selected in any::<u64>(),
+        ) {
+            let interfaces = Interfaces::default();
+            let names = ["dstport", "protocol", "tags", "srcip", "clientip", "srcinternal", "icmptype"];
+            let mut grouping = grouping(by(&names));
+            grouping.period = period;
+            grouping.by[3].prefixes = Some(Prefixes { v4: 31, v6: 127 });
+            let (mut whole, mut merged) = (Groups::new(&grouping), Groups::new(&grouping));
+            let mut expected: BTreeMap<String, (u64, Option<u128>)> = BTreeMap::new();
+            for batch in &flows {
+                let mut mask = Mask::NONE;
+                let is_selected = |row: &usize| selected >> row & 1 != 0;
+                (0..batch.len()).filter(is_selected).for_each(|row| mask.insert(row));
+                let selection = Selection::Masks(vec![mask]);
+                whole.add(batch, &interfaces, &selection);
+                let mut part = Groups::new(&grouping);
+                part.add(batch, &interfaces, &selection);
+                merged.merge(&part);
+                for row in (0..batch.len()).filter(|row| mask.contains(*row)) {
+                    let row = Row { batch, row, interfaces: &interfaces };
+                    let mut values: Vec<_> = grouping
+                        .by
+                        .iter()
+                        .map(|by| OwnedValue::of(by.subject.value(row)))
+                        .collect();
+                    if let Some(OwnedValue::Ip(address)) = &mut values[3] {
+                        *address = match *address {
+                            std::net::IpAddr::V4(v4) => (u32::from(v4) & !1).to_be_bytes().into(),
+                            std::net::IpAddr::V6(v6) => (u128::from(v6) & !1).to_be_bytes().into(),
+                        };
+                    }
+                    let time = crate::hunt::time_of(batch, row.row);
+                    let bucket = period.map(|period| time - time % period);
+                    let sums = expected.entry(format!("{bucket:?} {values:?}")).or_default();
+                    sums.0 += 1;
+                    if batch.tells(Column::Octets, row.row) {
+                        let octets = u128::from(batch.octets[row.row]);
+                        sums.1 = Some(sums.1.unwrap_or(0) + octets);
+                    }
+                }
+            }
+            for groups in [&whole, &merged] {
+                prop_assert_eq!(groups.groups(), expected.len());
+                let flows: u64 = expected.values().map(|(flows, _)| flows).sum();
+                prop_assert_eq!(groups.total().flows(), flows);
+                prop_assert!(groups.check().is_ok());
+                for group in groups.ordered() {
+                    let (flows, octets) = expected[&format!("{:?} {:?}", group.bucket, group.values)];
+                    prop_assert_eq!(group.sums.flows(), flows);
+                    prop_assert_eq!(group.sums.of(Metric::Octets), octets);
+                }
+            }
+            for metric in Metric::ALL {
+                let largest = whole.largest(metric, count);
+                prop_assert_eq!(&largest, &merged.largest(metric, count));
+                prop_assert_eq!(largest.len(), count.min(expected.len()));
+                let of = |group: &Group| group.sums.of(metric);
+                prop_assert!(largest.windows(2).all(|pair| of(&pair[0]) >= of(&pair[1])));
+                let all = whole.largest(metric, usize::MAX);
+                prop_assert_eq!(&largest[..], &all[..largest.len()]);
+            }
+        }
+
+        /// No record is lost where there is no room for its group, and the limit is named.
+        #[test]
+        fn the_limit_keeps_the_sums(batch in batches(60), limit in 0_usize..5) {
+            let grouping = Grouping {
+                most_groups: limit,
+                ..grouping(by(&["srcip", "srcport", "protocol", "clientip"]))
+            };
+            let mut groups = Groups::new(&grouping);
+            all(&mut groups, &batch);
+            prop_assert!(groups.groups() <= limit);
+            let shown: u64 = groups.ordered().iter().map(|group| group.sums.flows()).sum();
+            prop_assert_eq!(shown + groups.others().flows(), batch.len() as u64);
+            prop_assert_eq!(groups.total().flows(), batch.len() as u64);
+            let expected = match groups.others().flows() {
+                0 => Ok(()),
+                _ => Err(LimitReached::Groups(limit)),
+            };
+            prop_assert_eq!(groups.check(), expected);
+        }
+    }
+
+    #[test]
+    fn sums_are_of_what_is_told_and_do_not_overflow() {
+        let mut told = flow(1, 1000, 2000, u64::MAX);
+        push(&mut told, 1, 1000, 2000, u64::MAX);
+        told.octets.fill(u64::MAX);
+        let mut untold = told.clone();
+        (untold.observed_by, untold.untold) = (Source::Aws, Column::Packets.bit());
+        let sums = |batches: &[&FlowBatch]| {
+            let mut groups = Groups::new(&grouping(Vec::new()));
+            batches.iter().for_each(|batch| all(&mut groups, batch));
+            [Metric::Flows, Metric::Packets, Metric::Octets, Metric::ScaledBits]
+                .map(|metric| groups.largest(Metric::Packets, 1)[0].sums.of(metric))
+        };
+        let twice = 2 * u128::from(u64::MAX);
+        assert_eq!(sums(&[&told]), [Some(2), Some(twice), Some(twice), Some(8 * twice)]);
+        assert_eq!(sums(&[&untold]), [Some(2), None, Some(twice), Some(8 * twice)]);
+        let all = [Some(4), Some(twice), Some(2 * twice), Some(16 * twice)];
+        assert_eq!(sums(&[&untold, &told]), all);
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_summed() {
+        let grouping = Grouping { metrics: vec![Metric::Packets], ..grouping(by(&["srcport"])) };
+        let mut groups = Groups::new(&grouping);
+        all(&mut groups, &flow(1, 1000, 2000, 10));
+        let sums = groups.total();
+        assert_eq!((sums.flows(), sums.of(Metric::Packets)), (1, Some(10)));
+        assert_eq!(sums.of(Metric::Octets), None);
+        let needs = Column::Packets.bit() | Column::SourcePort.bit();
+        assert_eq!(grouping.needs(), Needs::columns(needs));
+    }
+
+    #[test]
+    fn many_groups_keep_their_sums() {
+        let mut batch = flow(0, 1000, 2000, 1);
+        for number in 1..5000 {
+            push(&mut batch, number, 1000, 2000, u64::from(number) + 1);
+        }
+        let mut groups = Groups::new(&grouping(by(&["dstip", "srcport", "srcip"])));
+        (0..3).for_each(|_| all(&mut groups, &batch));
+        assert_eq!(groups.groups(), 5000);
+        let largest = groups.largest(Metric::Packets, 2);
+        assert_eq!(largest[0].sums.of(Metric::Packets), Some(15_000));
+        assert_eq!(largest[1].sums.of(Metric::Packets), Some(14_997));
+    }
+}

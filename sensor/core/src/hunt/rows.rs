@@ -1,0 +1,213 @@
+//! The first rows of a question, in an order that is the same however the data were cut and read.
+
+use crate::flow::batch::FlowBatch;
+
+/// Which rows come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The oldest.
+    #[default]
+    OldestFirst,
+    /// The newest.
+    NewestFirst,
+}
+
+/// The place of a row among all that are stored: its time, and, where times are equal, the number that it was stored with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Milliseconds since the epoch.
+    pub time: u64,
+    /// No other row has it.
+    pub sequence: u64,
+}
+
+/// A row that is kept.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    place: Place,
+    batch: u32,
+    row: u32,
+}
+
+/// At most so many rows: the first, in the order, of those that were offered.
+#[derive(Debug)]
+pub struct Rows {
+    order: Order,
+    most: usize,
+    /// Only rows behind this one are wanted: the last of the page before.
+    after: Option<Place>,
+    kept: Vec<Kept>,
+    /// The last of those that were kept at the last cut, if they were as many as may be.
+    worst: Option<Place>,
+    batches: Vec<FlowBatch>,
+    offered: u64,
+}
+
+impl Rows {
+    /// No rows yet; at most `most`, those behind `after` in the order.
+    pub fn new(order: Order, most: usize, after: Option<Place>) -> Self {
+        Self { order, most, after, kept: Vec::new(), worst: None, batches: Vec::new(), offered: 0 }
+    }
+
+    /// Whether a row that stands at this place would be kept, for all that is known so far.
+    pub fn wants(&self, place: Place) -> bool {
+        let is_behind = |other: &Place| self.comes_before(*other, place);
+        self.most > 0
+            && self.after.as_ref().is_none_or(is_behind)
+            && self.worst.is_none_or(|worst| self.comes_before(place, worst))
+    }
+
+    /// Offers the rows of a batch, which has nothing but selected ones; `places` says where each stands.
+    pub fn add(&mut self, mut batch: FlowBatch, places: &[Place]) {
+        self.offered += batch.len() as u64;
+        let wanted: Vec<usize> = (0..batch.len()).filter(|row| self.wants(places[*row])).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        batch.keep(&wanted);
+        let number = self.batches.len() as u32;
+        let places = wanted.iter().map(|row| places[*row]);
+        self.kept.extend((0..).zip(places).map(|(row, place)| Kept { place, batch: number, row }));
+        self.batches.push(batch);
+        if self.kept.len() > self.most.saturating_mul(2).max(self.most + 1024) {
+            self.cut();
+        }
+    }
+
+    /// Adds the rows of others, which have the same order and limit.
+    pub fn merge(&mut self, others: Self) {
+        self.offered += others.offered;
+        let first = self.batches.len() as u32;
+        self.batches.extend(others.batches);
+        let moved = others.kept.into_iter().map(|kept| Kept { batch: kept.batch + first, ..kept });
+        self.kept.extend(moved);
+        self.cut();
+    }
+
+    /// How many rows were offered: selected, whether kept or not.
+    pub fn offered(&self) -> u64 {
+        self.offered
+    }
+
+    /// Calls `each` for every row, in order.
+    pub fn for_each(&mut self, mut each: impl FnMut(&FlowBatch, usize, Place)) {
+        self.cut();
+        for Kept { place, batch, row } in &self.kept {
+            each(&self.batches[*batch as usize], *row as usize, *place);
+        }
+    }
+
+    fn comes_before(&self, left: Place, right: Place) -> bool {
+        match self.order {
+            Order::OldestFirst => left < right,
+            Order::NewestFirst => left > right,
+        }
+    }
+
+    /// Leaves the first rows, in order, and batches that have no other.
+    fn cut(&mut self) {
+        match self.order {
+            Order::OldestFirst => self.kept.sort_unstable_by_key(|kept| kept.place),
+            Order::NewestFirst => {
+                self.kept.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.place));
+            }
+        }
+        self.kept.truncate(self.most);
+        self.worst = self.kept.last().filter(|_| self.kept.len() == self.most).map(|k| k.place);
+        let mut rows: Vec<Vec<usize>> = vec![Vec::new(); self.batches.len()];
+        for kept in &self.kept {
+            rows[kept.batch as usize].push(kept.row as usize);
+        }
+        let mut numbers = Vec::with_capacity(rows.len());
+        let mut batches = Vec::new();
+        for (mut batch, rows) in std::mem::take(&mut self.batches).into_iter().zip(&mut rows) {
+            numbers.push(batches.len() as u32);
+            if !rows.is_empty() {
+                rows.sort_unstable();
+                batch.keep(rows);
+                batches.push(batch);
+            }
+        }
+        for kept in &mut self.kept {
+            let rows = &rows[kept.batch as usize];
+            kept.row = rows.partition_point(|row| *row < kept.row as usize) as u32;
+            kept.batch = numbers[kept.batch as usize];
+        }
+        self.batches = batches;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::flow::testing::{flow, push};
+
+    /// A batch with a row for each number, which its octets are.
+    fn batch(numbers: &[u64]) -> FlowBatch {
+        let mut batch = flow(1, 1000, 2000, numbers[0]);
+        numbers[1..].iter().for_each(|number| push(&mut batch, 1, 1000, 2000, *number));
+        batch
+    }
+
+    proptest! {
+        /// The rows are the first of all, whatever the batches they came in, and whoever collected them.
+        #[test]
+        fn the_first_rows_are_kept(
+            times in proptest::collection::vec(0_u64..20, 1..80),
+            cuts in proptest::collection::vec(1_usize..10, 1..40),
+            most in 0_usize..12,
+            newest in any::<bool>(),
+            page in proptest::option::of((0_u64..20, 0_u64..80)),
+        ) {
+            let order = if newest { Order::NewestFirst } else { Order::OldestFirst };
+            let after = page.map(|(time, sequence)| Place { time, sequence });
+            let all: Vec<Place> = (0..).zip(&times).map(|(sequence, time)| Place { time: *time, sequence }).collect();
+            let mut expected: Vec<Place> = all.clone();
+            expected.sort();
+            if newest {
+                expected.reverse();
+            }
+            expected.retain(|place| after.is_none_or(|after| match newest {
+                true => *place < after,
+                false => *place > after,
+            }));
+            expected.truncate(most);
+            let mut parts = [0; 2].map(|_| Rows::new(order, most, after));
+            let (mut left, mut turn) = (&all[..], 0);
+            for cut in cuts.iter().cycle() {
+                let (now, later) = left.split_at((*cut).min(left.len()));
+                if now.is_empty() {
+                    break;
+                }
+                let numbers: Vec<u64> = now.iter().map(|place| place.sequence).collect();
+                parts[turn % 2].add(batch(&numbers), now);
+                (left, turn) = (later, turn + 1);
+            }
+            let [mut rows, others] = parts;
+            rows.merge(others);
+            prop_assert_eq!(rows.offered(), all.len() as u64);
+            let mut found = Vec::new();
+            rows.for_each(|batch, row, place| {
+                assert_eq!(batch.octets[row], place.sequence);
+                found.push(place);
+            });
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut rows = Rows::new(Order::NewestFirst, 10, None);
+        for sequence in 0..5000_u64 {
+            rows.add(
+                batch(&[1, 2]),
+                &[0, 1].map(|row| Place { time: sequence, sequence: sequence * 2 + row }),
+            );
+        }
+        assert!(rows.kept.len() <= 10 + 1024 && rows.batches.len() <= 10 + 1024);
+        assert!(!rows.wants(Place { time: 3, sequence: 6 }));
+        assert!(rows.wants(Place { time: 6000, sequence: 6 }));
+    }
+}

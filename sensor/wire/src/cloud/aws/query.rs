@@ -1,0 +1,189 @@
+//! Records of the query logs of Route 53 Resolver: an object in JSON each, in whatever envelope. Their members, and a record of them.
+
+use sensor_core::{
+    dns::{Code, DnsAnswer, DnsRecord, DnsSource},
+    flow::fields::DnsText,
+};
+
+use crate::cloud::{
+    dns::{Answer, address, lower, name, plain},
+    flows::Flows,
+    json::{
+        counted::Counted,
+        probe,
+        values::{self, Fault, Number, Text, object},
+    },
+    ledger::{Ledger, Reason},
+};
+
+object! {
+    /// A query, and what came back.
+    Query<'a> {
+        /// Version of the log.
+        version: Text<'a> = b"version",
+        /// Account that the network is of.
+        account: Text<'a> = b"account_id",
+        /// Region of the network.
+        region: Text<'a> = b"region",
+        /// The network.
+        vpc: Text<'a> = b"vpc_id",
+        /// When it was asked.
+        time: Text<'a> = b"query_timestamp",
+        /// For which name.
+        name: Text<'a> = b"query_name",
+        /// For which type.
+        kind: Text<'a> = b"query_type",
+        /// Of which class.
+        class: Text<'a> = b"query_class",
+        /// What came back.
+        code: Text<'a> = b"rcode",
+        /// The answer.
+        answers: Counted<Told<'a>> = b"answers",
+        /// Who asked.
+        source: Text<'a> = b"srcaddr",
+        /// From which port.
+        port: Number = b"srcport",
+        /// Transport.
+        transport: Text<'a> = b"transport",
+        /// What the client is.
+        ids: Ids<'a> = b"srcids",
+        /// What the DNS firewall did.
+        action: Text<'a> = b"firewall_rule_action",
+        /// By which group of rules.
+        group: Text<'a> = b"firewall_rule_group_id",
+        /// By which list of domains.
+        list: Text<'a> = b"firewall_domain_list_id",
+    }
+}
+
+object! {
+    /// A record of the answer.
+    Told<'a> {
+        /// Its type.
+        kind: Text<'a> = b"Type" | b"type",
+        /// Its class.
+        class: Text<'a> = b"Class" | b"class",
+        /// Its data.
+        data: Text<'a> = b"Rdata" | b"rdata",
+    }
+}
+
+object! {
+    /// What the query came from or through.
+    Ids<'a> {
+        /// Virtual machine.
+        instance: Text<'a> = b"instance",
+        /// Endpoint of the resolver.
+        endpoint: Text<'a> = b"resolver_endpoint" | b"resolver-endpoint",
+    }
+    beside b"resolver_network_interface";
+}
+
+/// What stands before the network in the name of its log.
+const LOG: &str = "route53/";
+
+/// The name of the log of a network.
+pub fn log(vpc: &str) -> String {
+    format!("{LOG}{vpc}")
+}
+
+/// Whether an object that begins with `octets` has such records, as they are, within messages or in base64.
+pub fn is_log(octets: &[u8]) -> bool {
+    let has = |needle: &[u8]| probe::has(octets, needle);
+    // The time is the surest sign, but a long answer may stand before it.
+    probe::tells(octets, b"query_timestamp", b"\"data\"")
+        || probe::is_json(octets) && has(b"\"query_name\"") && has(b"\"vpc_id\"")
+}
+
+/// Whether an object looks as if it were such a record.
+pub fn is_record(octets: &[u8]) -> bool {
+    [&b"\"query_name\""[..], b"\"query_timestamp\""].iter().all(|name| probe::has(octets, name))
+}
+
+/// Reads a record, and appends it. Where the record itself does not tell account and log, it is of these.
+///
+/// # Errors
+/// What cannot be read.
+pub fn read(
+    octets: &[u8],
+    (account, own_log): (&str, &str),
+    flows: &mut Flows,
+) -> Result<(), (Reason, Vec<u8>)> {
+    let query: Query<'_> = values::read(octets).map_err(owned)?;
+    let source = append(&query, (account, own_log), flows).map_err(owned)?;
+    count_unknown(&query, flows.ledger(source));
+    Ok(())
+}
+
+fn owned((reason, what): Fault<'_>) -> (Reason, Vec<u8>) {
+    (reason, what.to_vec())
+}
+
+fn append<'q>(
+    query: &'q Query<'_>,
+    (account, own_log): (&str, &str),
+    flows: &mut Flows,
+) -> Result<u32, Fault<'q>> {
+    let Some(time) = values::time(&query.time)? else {
+        return Err((Reason::Time, query.time.octets()));
+    };
+    let name = name(query.name.octets(), "query_name")?;
+    let client = address(query.source.octets())?;
+    let client_port = query.port.get("srcport")?;
+    let answers: Vec<Answer<'_>> = query
+        .answers
+        .iter()
+        .map(|told| Answer::new(told.kind.octets(), told.class.octets(), told.data.octets()))
+        .collect();
+    let answers: Vec<DnsAnswer<'_>> = answers.iter().map(Answer::told).collect();
+    let vpc = plain(query.vpc.octets());
+    let log = if vpc.is_empty() { own_log.to_owned() } else { log(&vpc) };
+    let told = [
+        query.account.octets(),
+        query.vpc.octets(),
+        b"",
+        query.ids.instance.octets(),
+        b"",
+        query.region.octets(),
+        b"",
+    ];
+    let (point, source) = flows.point(told, account, &log);
+    let all = [
+        (DnsText::Protocol, lower(query.transport.octets())),
+        (DnsText::Action, lower(query.action.octets())),
+        (DnsText::Version, plain(query.version.octets())),
+        (DnsText::Rule, plain(query.group.octets())),
+        (DnsText::DomainList, plain(query.list.octets())),
+        (DnsText::Endpoint, plain(query.ids.endpoint.octets())),
+    ];
+    let mut texts = [""; DnsText::COUNT];
+    all.iter().for_each(|(text, value)| texts[*text as usize] = value);
+    let [query_type, query_class, response_code] =
+        [&query.kind, &query.class, &query.code].map(|text| plain(text.octets()));
+    flows.push_dns(&DnsRecord {
+        source: DnsSource::Route53,
+        time,
+        client,
+        client_port,
+        server: None,
+        name: &name,
+        query_type: Code::text(&query_type),
+        query_class: Code::text(&query_class),
+        response_code: Code::text(&response_code),
+        answer_count: query.answers.count,
+        answers: &answers,
+        authoritative: None,
+        texts,
+        device: source,
+        point,
+    });
+    Ok(source)
+}
+
+fn count_unknown(query: &Query<'_>, ledger: &mut Ledger) {
+    query.unknown.count("", ledger);
+    query.ids.unknown.count("srcids.", ledger);
+    for answer in query.answers.iter() {
+        answer.unknown.count("answers.", ledger);
+    }
+}
