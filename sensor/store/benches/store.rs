@@ -58,7 +58,8 @@ fn cpu() -> Duration {
 }
 
 fn measure(folder: &Path) -> Result<(), Error> {
-    let [mut journal, mut seal, mut all, mut few, mut one, mut open] = [Least(f64::MAX); 6];
+    let [mut journal, mut find, mut seal, mut all, mut few, mut one, mut open] =
+        [Least(f64::MAX); 7];
     let few_items: Vec<Item> =
         [Column::SourcePort, Column::DestinationPort, Column::Protocol, Column::Octets]
             .map(Item::of)
@@ -83,6 +84,7 @@ fn measure(folder: &Path) -> Result<(), Error> {
         })?;
         drop(batches);
         sizes.0 += writer.length();
+        find.take(RECORDS, || Journal::open(&path, 0))?;
         let file = folder.join(format!("{number}.parquet"));
         seal.take(RECORDS, || write(&Journal::open(&path, 0)?, &file))?;
         let segment = Segment::open(&file)?;
@@ -109,6 +111,7 @@ fn measure(folder: &Path) -> Result<(), Error> {
     println!("{:<44}{:>10}", "", "ns/record");
     for (what, least) in [
         ("journal", journal),
+        ("find the frames of a journal, as at a start", find),
         ("seal", seal),
         ("read all columns", all),
         ("read 2 ports, protocol, octets", few),

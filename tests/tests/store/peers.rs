@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 /// The Python that has them, which `cargo xtask test labs` finds.
 const PYTHON: &str = "SENSOR_PYTHON";
 
-/// What both say of a file; addresses as text, times as milliseconds.
+/// What both say of a file; addresses in hexadecimal digits, times as milliseconds.
 const SCRIPT: &str = r#"
-import json, sys, ipaddress
+import json, sys
 import duckdb, pyarrow.parquet as pq, pyarrow.compute as pc
 path = sys.argv[1]
 own = duckdb.connect()
@@ -37,7 +37,7 @@ def by_duckdb():
     # By its filter and its statistics, where DuckDB uses them.
     busiest = own.execute(f"SELECT count(*) FROM '{path}' WHERE srcip = ?", [address[0]]).fetchone()[0]
     return dict(rows=count, octets=octets, packets=packets, ports=ports, sources=sources, first=first, last=last, sequence=list(sequence),
-        busiest=[str(ipaddress.IPv6Address(address[0])), address[1], busiest], countries={str(k): v for k, v in countries}, told=told)
+        busiest=[address[0].hex(), address[1], busiest], countries={str(k): v for k, v in countries}, told=told)
 def by_arrow():
     table = pq.read_table(path, page_checksum_verification=True)
     column = table.column
@@ -56,7 +56,7 @@ def by_arrow():
     return dict(rows=table.num_rows, octets=total('octets'), packets=total('packets'), ports=total('srcport'), sources=len(counts),
         first=epoch(pc.min(column('time_start'))), last=epoch(pc.max(column('time_end'))),
         sequence=[pc.min(sequence).as_py(), pc.max(sequence).as_py(), pc.sum(sequence).as_py()],
-        busiest=[str(ipaddress.IPv6Address(address)), busiest, busiest], countries=countries, told=told)
+        busiest=[address.hex(), busiest, busiest], countries=countries, told=told)
 print(json.dumps([by_duckdb(), by_arrow()]))
 "#;
 
@@ -64,7 +64,7 @@ print(json.dumps([by_duckdb(), by_arrow()]))
 fn wanted(batches: &[FlowBatch], file: &Segment) -> Value {
     let (mut sources, mut countries) =
         (BTreeMap::<u128, u64>::new(), BTreeMap::<String, u64>::new());
-    let (mut octets, mut packets, mut ports, mut rows) = (0, 0, 0, 0);
+    let (mut octets, mut packets, mut ports, mut rows) = (0, 0, 0, 0_u64);
     let (mut first, mut last) = (u64::MAX, 0);
     for batch in batches {
         for row in 0..batch.len() {
@@ -84,8 +84,7 @@ fn wanted(batches: &[FlowBatch], file: &Segment) -> Value {
     let busiest =
         sources.iter().max_by_key(|(address, count)| (**count, std::cmp::Reverse(**address)));
     let (address, count) = busiest.expect("a source");
-    // What Python calls an address: IPv4 ones stand behind `::ffff:`.
-    let text = std::net::Ipv6Addr::from(*address).to_string();
+    let text = format!("{address:032x}");
     let told = told(file);
     json!({
         "rows": rows, "octets": octets, "packets": packets, "ports": ports, "sources": sources.len(), "first": first, "last": last,

@@ -81,7 +81,8 @@ fn read(arguments: &SuggestArgs) -> anyhow::Result<Outcome<Suggested>> {
         }
         content => {
             let format = content.cloud().flatten();
-            let input = cloud::Input { format, now: clock::now(), ..cloud::Input::default() };
+            let (hints, reporting) = Default::default();
+            let input = cloud::Input { format, hints, reporting, now: clock::now() };
             cloud::replay::replay(&config, &filters, contents, files, &shown, input)
         }
     }?;

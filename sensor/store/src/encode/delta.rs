@@ -48,7 +48,8 @@ mod tests {
             let numbers: Vec<u64> = numbers.into_iter().map(|own| if near { own % 90 } else { own }).collect();
             let (mut octets, mut plain) = (Vec::new(), Vec::new());
             write(&numbers, &mut octets);
-            let read = write_out(Type::INT64, Encoding::DELTA_BINARY_PACKED, &octets, numbers.len(), &mut plain);
+            let (encoding, rows) = (Encoding::DELTA_BINARY_PACKED, numbers.len());
+            let read = write_out(Type::INT64, encoding, &octets, rows, rows * 8, &mut plain);
             prop_assert_eq!(read, Some(()));
             let found: Vec<u64> = plain.as_chunks().0.iter().map(|own| u64::from_le_bytes(*own)).collect();
             prop_assert_eq!(found, numbers);

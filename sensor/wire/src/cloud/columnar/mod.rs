@@ -1,7 +1,7 @@
 //! Parquet files, read a row group at a time: only the columns somebody wants, in bounded memory, whatever the file claims.
 //!
 //! * [`source`]: octets that can be read at any place. [`pages`]: pages of a column, decompressed within bounds.
-//! * [`delta`]: encodings by differences, written out. [`runs`]: numbers of few bits. [`column`]: values of a column by row.
+//! * [`delta`]: encodings by differences, written out. [`runs`]: numbers of few bits. [`mod@column`]: values of a column by row.
 //! * [`fault`]: what is wrong with a file. `limits`: what it may claim; `thrift`: whether its structures take no more steps than
 //!   they have octets.
 //!
