@@ -182,7 +182,10 @@ fn the_largest_groups_are_in_order() {
         (["--by", "ip"], "`ip` is an alias of `srcip` and `dstip`; use one"),
         (["--columns", "ip"], "`ip` is an alias of `srcip` and `dstip`; use one"),
         (["--by", "port"], "`port` is an alias of `srcport` and `dstport`; use one"),
-        (["--by", "label.ip.role"], "`label.ip.role` is a label, not a field"),
+        (
+            ["--by", "label.ip.role"],
+            "a group has one label: use `label.src.NAME` or `label.dst.NAME`",
+        ),
         (["--by", "srcip,dstip,SRCIP"], "--by names `srcip` twice"),
         (["--columns", "srcip,srcip"], "--columns names `srcip` twice"),
         (["--metric", "IN_PKTS"], "is `packets` here; metrics are octets, packets"),

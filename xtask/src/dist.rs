@@ -13,8 +13,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::{build, process, workspace::Workspace};
 
-/// What a host has to download and keep; above it something heavy has come in.
-const LIMIT: u64 = 16 << 20;
+/// What a host has to download and keep; above it something heavy has come in. The last that did were object stores with their
+/// HTTP client, Parquet and the public suffix list, which took it from 16 MiB to 21.
+const LIMIT: u64 = 24 << 20;
 
 /// `cargo xtask build --dist`; returns the path of the binary.
 ///
@@ -71,7 +72,7 @@ mod tests {
     fn a_binary_above_the_limit_is_refused_and_looks_so() {
         assert!(within(LIMIT).is_ok());
         let message = within(LIMIT + 1).unwrap_err().to_string();
-        assert_eq!(message, "the binary has 16.1 MiB, more than 16.0 MiB");
+        assert_eq!(message, "the binary has 24.1 MiB, more than 24.0 MiB");
     }
 
     #[test]

@@ -6,17 +6,17 @@ use std::{collections::HashMap, sync::Arc};
 use sensor_core::{
     dns::{DnsBatch, DnsRecord},
     flow::{
-        batch::{Addresses, FlowBatch, Source},
-        columns::Column,
+        batch::{FlowBatch, Source},
         device::Device,
-        protocol,
         source::SourceId,
     },
 };
 
+mod open;
+
+use self::open::Open;
 pub use super::record::{Ends, Record, RecordTexts, Via};
 use super::{
-    block::{self, Address, Block},
     double::{Repeats, Reporting},
     ledger::{Ledger, Reason},
     names::Names,
@@ -48,24 +48,6 @@ struct Sources {
     all: Vec<(Arc<Device>, Ledger)>,
     by_id: HashMap<SourceId, u32>,
 }
-
-/// Batches of one address family that are being filled: one for each set of columns that is not told, the last used first. Of
-/// a log that lacks columns, few kinds of records come in turns, as those of protocols with ports and without.
-struct Open<A> {
-    all: Vec<Filling>,
-    /// The last rows of the first of them.
-    block: Box<Block<A>>,
-}
-
-/// A batch that is being filled.
-struct Filling {
-    batch: Box<FlowBatch>,
-    /// How many of the others got a row first.
-    turn: u32,
-}
-
-/// Batches that are open at a time.
-const MOST_OPEN: usize = 4;
 
 /// Flow and DNS records of one provider, until somebody takes them.
 pub struct Flows {
@@ -166,8 +148,8 @@ impl Flows {
     fn change(&mut self, source: Source) {
         self.close();
         self.observed_by = source;
-        let all = self.v4.all.iter_mut().chain(&mut self.v6.all);
-        all.for_each(|filling| filling.batch.observed_by = source);
+        self.v4.observe(source);
+        self.v6.observe(source);
     }
 
     /// When flows that are told several times were last told.
@@ -322,12 +304,8 @@ impl Flows {
     /// Forgets all records since `mark`, of which no batch was taken: whoever reads an object on has been told of its beginning
     /// before.
     pub fn rewind(&mut self, mark: Mark) {
-        self.v4.block.clear();
-        self.v6.block.clear();
-        for filling in self.v4.all.iter_mut().chain(&mut self.v6.all) {
-            filling.batch.clear();
-            filling.turn = 0;
-        }
+        self.v4.clear();
+        self.v6.clear();
         self.ready.clear();
         self.queries.clear();
         self.ready_queries.clear();
@@ -351,103 +329,6 @@ impl Flows {
             self.close();
         }
         self.ready_queries.drain(..).for_each(sink);
-    }
-}
-
-impl<A: Address> Open<A> {
-    fn new(batch: FlowBatch) -> Self {
-        let all = vec![Filling { batch: Box::new(batch), turn: 0 }];
-        Self { all, block: Box::default() }
-    }
-
-    /// Appends a row; whether the batch is full with it.
-    #[inline(always)]
-    fn append(
-        &mut self,
-        ends: (A, A),
-        record: &Record,
-        properties: u32,
-        ready: &mut Vec<FlowBatch>,
-        sources: &Sources,
-        names: &Names,
-    ) -> bool {
-        let untold = untold(record);
-        if self.all[0].batch.untold != untold {
-            self.turn_to(untold, ready, sources, names);
-        }
-        self.block.push(ends, record, properties) && self.block.write_to(&mut self.all[0].batch)
-    }
-
-    /// Puts the batch that does not tell these columns in front.
-    #[cold]
-    fn turn_to(
-        &mut self,
-        untold: u128,
-        ready: &mut Vec<FlowBatch>,
-        sources: &Sources,
-        names: &Names,
-    ) {
-        let Self { all, block } = self;
-        block.write_to(&mut all[0].batch);
-        let place = match all.iter().position(|filling| filling.batch.untold == untold) {
-            Some(place) => place,
-            None if all.len() < MOST_OPEN => {
-                all.push(Filling { batch: Box::new(empty(&all[0].batch)), turn: 0 });
-                all.len() - 1
-            }
-            None => {
-                hand_over(&mut all[MOST_OPEN - 1].batch, ready, sources, names);
-                MOST_OPEN - 1
-            }
-        };
-        if all[place].batch.is_empty() {
-            all[place].turn = 1 + all.iter().map(|filling| filling.turn).max().unwrap_or(0);
-        }
-        all[place].batch.untold = untold;
-        all[..=place].rotate_right(1);
-        block.begin(&all[0].batch);
-    }
-
-    /// Makes all of them ready that hold anything, in the order of their first rows.
-    fn close(&mut self, ready: &mut Vec<FlowBatch>, sources: &Sources, names: &Names) {
-        let Self { all, block } = self;
-        block.write_to(&mut all[0].batch);
-        all.sort_by_key(|filling| filling.turn);
-        for Filling { batch, turn } in all.iter_mut() {
-            hand_over(batch, ready, sources, names);
-            *turn = 0;
-        }
-        // The next batches depend on the rows to come alone, and not on those that came before: whoever reads an object again
-        // finds the same ones.
-        all.truncate(1);
-        all[0].batch.untold = 0;
-        block.begin(&all[0].batch);
-    }
-}
-
-/// The columns of which a record does not tell.
-#[inline(always)]
-fn untold(record: &Record) -> u128 {
-    let mut untold = Column::IcmpTypeCode.bit() | Column::Fragment.bit();
-    let has_ports = protocol::has_ports(record.protocol);
-    for (column, is_told) in [
-        (Column::SourcePort, record.ports.0.is_some() || !has_ports),
-        (Column::DestinationPort, record.ports.1.is_some() || !has_ports),
-        (Column::Tos, record.tos.is_some()),
-        (Column::Packets, record.packets.is_some()),
-        (Column::Octets, record.octets.is_some()),
-        (Column::Start, record.start.is_some()),
-    ] {
-        untold |= if is_told { 0 } else { column.bit() };
-    }
-    untold
-}
-
-/// An empty batch of the same family and source.
-fn empty(batch: &FlowBatch) -> FlowBatch {
-    match batch.addresses {
-        Addresses::V4 { .. } => FlowBatch::v4(batch.observed_by),
-        Addresses::V6 { .. } => FlowBatch::v6(batch.observed_by),
     }
 }
 
@@ -487,29 +368,6 @@ impl Sources {
     fn ledger(&mut self, place: u32) -> &mut Ledger {
         &mut self.all[place as usize].1
     }
-}
-
-/// Makes the batch one that can be looked at, and puts it among those that are ready.
-fn hand_over(batch: &mut FlowBatch, ready: &mut Vec<FlowBatch>, sources: &Sources, names: &Names) {
-    if batch.is_empty() {
-        return;
-    }
-    let mut next = empty(batch);
-    if batch.is_full() {
-        // Another one of that kind, most likely.
-        block::make_room(&mut next, batch);
-    }
-    let mut whole = std::mem::replace(batch, next);
-    batch.untold = whole.untold;
-    // Their counts are of all packets, as far as the cloud knows.
-    whole.sample_rate = vec![1; whole.len()];
-    whole.level();
-    whole.devices = localise(&mut whole.device, sources);
-    let (points, properties, label_sets) = names.tables();
-    whole.points.clone_from(points);
-    whole.properties.clone_from(properties);
-    whole.label_sets.clone_from(label_sets);
-    ready.push(whole);
 }
 
 /// Numbers the sources of rows anew, by their places among those that are returned: the rows of a batch are of few of them.

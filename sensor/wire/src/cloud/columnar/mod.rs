@@ -128,7 +128,13 @@ impl File {
         let schema = self.metadata.file_metadata().schema_descr().column(column);
         let chunk = self.metadata.row_group(group).column(column);
         let has_levels = schema.max_def_level() != 0;
-        Pages::open(&self.source, chunk, has_levels, self.rows_of(group), &Budget::new(self.work.clone()))
+        Pages::open(
+            &self.source,
+            chunk,
+            has_levels,
+            self.rows_of(group),
+            &Budget::new(self.work.clone()),
+        )
     }
 
     /// Rows of all groups together, as the metadata claims.
