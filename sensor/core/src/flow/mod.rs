@@ -12,7 +12,6 @@
 //! * [`profile`]: what is known about an address, interned.
 //! * [`point`]: where in a cloud a flow was seen, and texts of flows. [`interned`]: such values by number.
 //! * [`tags`], [`ports`]: tags of flows and labels of ports. [`labels`]: all labels of a flow by name.
-//! * [`top`]: the largest groups of flows.
 //! * [`totals`]: sums over records, by which they are accounted for on their way out.
 //! * [`source`]: identity and kind of a source. [`device`]: what is known of sources besides this host, and what only they tell.
 //! * [`interfaces`], [`protocol`], [`application`], [`mac`]: names for numbers, and numbers that have names.

@@ -2,7 +2,7 @@
 //! sums over time, how many distinct values, what several queries have in common.
 //!
 //! Nothing here reads a file. Who does (the store, a capture, an export) asks first which columns are needed
-//! ([`Needs`](crate::flow::fields::Needs)), then whether a piece of the data can hold a row that is wanted ([`bounds`]), and hands
+//! ([`Needs`]), then whether a piece of the data can hold a row that is wanted ([`bounds`]), and hands
 //! over batches. All memory is bounded; a limit that is reached is an error that names it.
 
 pub mod bounds;

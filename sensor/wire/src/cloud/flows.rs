@@ -1,20 +1,24 @@
 //! Where decoded records go: flows to a batch for each address family, DNS records to one of their own, and the account of every
 //! source.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use sensor_core::{
     dns::{DnsBatch, DnsRecord},
     flow::{
         batch::{FlowBatch, Source},
-        device::Device,
         source::SourceId,
     },
 };
 
 mod open;
+mod sources;
 
-use self::open::Open;
+pub use self::sources::Profile;
+use self::{
+    open::Open,
+    sources::{Sources, localise},
+};
 pub use super::record::{Ends, Record, RecordTexts, Via};
 use super::{
     double::{Repeats, Reporting},
@@ -23,31 +27,13 @@ use super::{
     underway::Underway,
 };
 
-/// What the configuration says of logs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// Their site; empty for none.
-    pub site: String,
-    /// Tags for their flows.
-    pub tags: Vec<String>,
-}
-
 /// How far a record may be dated ahead of the clock of who reads it, milliseconds: a day is more than zones and clocks differ. One from
 /// the future would make every later record of its log one that comes too late.
 const AHEAD: u64 = 24 * 60 * 60 * 1000;
 
-/// Accounts and logs that are told apart; the others share the last place.
-const MOST_SOURCES: usize = 4096;
-
 /// What the accounts of all sources said at a moment.
 #[derive(Debug)]
 pub struct Mark(Vec<Ledger>);
-
-/// The accounts and logs that records have come from.
-struct Sources {
-    all: Vec<(Arc<Device>, Ledger)>,
-    by_id: HashMap<SourceId, u32>,
-}
 
 /// Flow and DNS records of one provider, until somebody takes them.
 pub struct Flows {
@@ -330,60 +316,4 @@ impl Flows {
         }
         self.ready_queries.drain(..).for_each(sink);
     }
-}
-
-impl Sources {
-    #[cold]
-    fn place(&mut self, provider: Source, profile: &Profile, account: &str, log: &str) -> u32 {
-        // Names come from paths and keys, which others choose, and are printed.
-        let plain = |name: &str| name.chars().filter(|octet| !octet.is_control()).collect();
-        let id = SourceId::Cloud { provider, account: plain(account), log: plain(log) };
-        if let Some(place) = self.by_id.get(&id) {
-            return *place;
-        }
-        let id = match self.all.len() {
-            few if few < MOST_SOURCES => id,
-            _ => {
-                let (account, log) = ("other accounts".to_owned(), log.to_owned());
-                let others = SourceId::Cloud { provider, account, log };
-                if let Some(place) = self.by_id.get(&others) {
-                    return *place;
-                }
-                // One more for each log whose accounts have no place.
-                if self.all.len() >= 2 * MOST_SOURCES {
-                    return (self.all.len() - 1) as u32;
-                }
-                others
-            }
-        };
-        let place = self.all.len() as u32;
-        let Profile { site, tags } = profile.clone();
-        let device = Device { site, tags, ..Device::of(id.clone()) };
-        self.all.push((Arc::new(device), Ledger::default()));
-        self.by_id.insert(id, place);
-        place
-    }
-
-    #[inline(always)]
-    fn ledger(&mut self, place: u32) -> &mut Ledger {
-        &mut self.all[place as usize].1
-    }
-}
-
-/// Numbers the sources of rows anew, by their places among those that are returned: the rows of a batch are of few of them.
-fn localise(places: &mut [u32], sources: &Sources) -> Vec<Arc<Device>> {
-    let mut devices = Vec::new();
-    let mut known: HashMap<u32, u32> = HashMap::new();
-    let mut last = (u32::MAX, 0);
-    for place in places {
-        if *place != last.0 {
-            let own = *known.entry(*place).or_insert_with(|| {
-                devices.push(sources.all[*place as usize].0.clone());
-                devices.len() as u32 - 1
-            });
-            last = (*place, own);
-        }
-        *place = last.1;
-    }
-    devices
 }

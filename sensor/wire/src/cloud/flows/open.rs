@@ -6,8 +6,12 @@ use sensor_core::flow::{
     protocol,
 };
 
-use super::{Names, Record, Sources, localise};
-use crate::cloud::block::{self, Address, Block};
+use super::sources::{Sources, localise};
+use crate::cloud::{
+    block::{self, Address, Block},
+    names::Names,
+    record::Record,
+};
 
 /// Batches of one address family that are being filled: one for each set of columns that is not told, the last used first. Of
 /// a log that lacks columns, few kinds of records come in turns, as those of protocols with ports and without.
