@@ -46,13 +46,17 @@ impl Cloud {
         Self { objects: objects.count, skipped, sources, total, forgotten }
     }
 
+    /// Whether every record is accounted for, of each source and of all.
+    pub fn is_balanced(&self) -> bool {
+        let own = self.sources.iter().map(|(_, ledger)| ledger);
+        own.chain([&self.total]).all(Ledger::is_balanced)
+    }
+
     /// # Errors
     /// When records are not accounted for, or none of them is one of the format.
     pub fn check(&self) -> anyhow::Result<()> {
-        let own = self.sources.iter().map(|(_, ledger)| ledger);
-        let balanced = own.chain([&self.total]).all(Ledger::is_balanced);
         ensure!(
-            balanced,
+            self.is_balanced(),
             "the ledger of records does not balance: this is a bug, please report it"
         );
         let Ledger { records, errors, .. } = &self.total;
