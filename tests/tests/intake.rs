@@ -45,9 +45,11 @@ fn comparable(flow: &Value) -> String {
             // Our template has both interfaces, of which a host knows one.
             let untold = ["input", "output", "ttlmin", "srcvlan"].contains(&name.as_str());
             let only_here = [&OF_THE_SOURCE[..], &OF_SAMPLING].concat().contains(&name.as_str());
+            // No element says whether packets were fragments.
+            let without_element = name == "fragment";
             // Who receives adds its own context.
             let context = fields::find(name).is_some_and(|field| field.attribute().is_some());
-            !(only_here || context || untold && *value == 0)
+            !(only_here || without_element || context || untold && *value == 0)
         });
     }
     flow.to_string()
