@@ -59,7 +59,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("systemd", JOURNALD, &[Labs]),
     ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),
     ("python3", "python3", &[Bench, Labs]),
-    ("python3-pip", "pip3", &[Labs]),
+    ("python3-pip", "pip3", &[Bench, Labs]),
     ("npm", "npm", &[Labs]),
     ("g++", "c++", &[Fuzz]),
     ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),

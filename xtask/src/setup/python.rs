@@ -24,8 +24,11 @@ pub fn peers(workspace: &Workspace) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     if !has_peers(&python) {
         println!("setup: {} into {}", PEERS.join(", "), process::short(&folder));
-        process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PEERS))?;
+        // Debian's Python has no pip to put into an environment, but its own pip works on any.
+        process::run(Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&folder))?;
+        let mut pip = Command::new("pip3");
+        pip.arg("--python").arg(&python).args(["install", "--quiet"]).args(PEERS);
+        process::run(&mut pip)?;
     }
     Ok(python)
 }
