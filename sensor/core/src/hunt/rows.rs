@@ -69,7 +69,7 @@ impl Rows {
         let places = wanted.iter().map(|row| places[*row]);
         self.kept.extend((0..).zip(places).map(|(row, place)| Kept { place, batch: number, row }));
         self.batches.push(batch);
-        if self.kept.len() > self.most.saturating_mul(2).max(self.most + 1024) {
+        if self.kept.len() > self.most.saturating_mul(2).max(self.most.saturating_add(1024)) {
             self.cut();
         }
     }
