@@ -39,12 +39,32 @@ impl Beside {
     /// When a stage has failed.
     pub fn finish(mut self) -> Result<()> {
         let status = self.child.wait()?;
-        print!("{}", fs::read_to_string(&self.log).context("read what it said")?);
+        let said = fs::read_to_string(&self.log).context("read what it said")?;
+        print!("{said}");
         if !status.success() {
-            bail!("see its own summary above");
+            // Of a long log, people and CI look at the end.
+            println!("\nwhat failed there:\n{}", failures(&said));
+            bail!("see what failed there, above");
         }
         Ok(())
     }
+}
+
+/// What tests and machines say of their failures: from where the test harness lists them up to its result, panics, and the
+/// summary of the stages.
+fn failures(said: &str) -> String {
+    let mut is_meant = false;
+    let mut lines = Vec::new();
+    for line in said.lines() {
+        is_meant |= ["failures:", "panicked at", "Kernel panic", "== summary =="]
+            .iter()
+            .any(|begin| line.contains(begin));
+        if is_meant || line.contains("FAILED") {
+            lines.push(line);
+        }
+        is_meant &= !line.contains("test result:") && !line.contains("ABORT");
+    }
+    lines.join("\n")
 }
 
 impl Drop for Beside {
@@ -52,5 +72,18 @@ impl Drop for Beside {
         // It has ended already, unless somebody else went wrong.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_said_without_what_passed() {
+        let said = "  | test a ... ok\n  | test b ... FAILED\n  | failures:\n  | b: 1 != 2\n  | test result: FAILED. 1 passed\n  | down\n\n== summary ==\nkernel-6.1 FAILED";
+        let told = failures(said);
+        let expected = "  | test b ... FAILED\n  | failures:\n  | b: 1 != 2\n  | test result: FAILED. 1 passed\n== summary ==\nkernel-6.1 FAILED";
+        assert_eq!(told, expected);
     }
 }

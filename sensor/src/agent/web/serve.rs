@@ -9,7 +9,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpListener,
     sync::OwnedSemaphorePermit,
     time::{sleep, timeout},
@@ -23,6 +23,9 @@ use super::{
 
 /// After a connection could not be accepted: descriptors may be short for a while.
 pub const RESPITE: Duration = Duration::from_millis(100);
+/// How long a client that still sends when it has its answer may go on. To close at once would reset the connection, and take the
+/// answer with it (RFC 9112, section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
 /// Octets of a request's head at most.
 const HEAD: usize = 16 << 10;
 /// Headers of a request at most.
@@ -120,18 +123,63 @@ pub async fn connection(
     bounds: &'static Bounds,
     permit: OwnedSemaphorePermit,
 ) -> bool {
+    let mut stream = Timed::new(stream, bounds.stalled);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head)
         .keep_alive(bounds.keep_alive)
         .max_buf_size(HEAD)
         .max_headers(HEADERS)
-        .serve_connection(
-            TokioIo::new(Timed::new(stream, bounds.stalled)),
-            TowerToHyperService::new(router),
-        );
+        .serve_connection(TokioIo::new(&mut stream), TowerToHyperService::new(router));
     // Clients go away as they like.
-    let ended = connection.await;
+    let is_answered = connection.await.is_ok();
+    let _ = timeout(LINGER, linger(&mut stream)).await;
     drop(permit);
-    ended.is_ok()
+    is_answered
+}
+
+/// Ends what is said to a client, and reads what it still says, to no end but that it can read the answer.
+async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    if stream.shutdown().await.is_ok() {
+        let mut unread = vec![0; HEAD];
+        while stream.read(&mut unread).await.is_ok_and(|octets| octets > 0) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{http::StatusCode, routing::any};
+    use tokio::io::duplex;
+
+    use super::*;
+
+    static BOUNDS: Bounds = Bounds {
+        head: Duration::from_secs(60),
+        handshake: Duration::from_secs(60),
+        stalled: Duration::from_secs(60),
+        lasts: None,
+        keep_alive: true,
+    };
+
+    #[test]
+    fn who_is_refused_in_the_middle_of_a_body_can_read_why() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (near, mut far) = duplex(1 << 10);
+            let router =
+                Router::new().route("/", any(async || (StatusCode::PAYLOAD_TOO_LARGE, "no")));
+            let permit = Limit::new("a", 1).admit().expect("there is room");
+            let served = tokio::spawn(connection(near, router, &BOUNDS, permit));
+            let body = vec![b' '; 1 << 20];
+            let head =
+                format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+            far.write_all(head.as_bytes()).await.expect("the head is read");
+            far.write_all(&body).await.expect("the body is read, though nobody wants it");
+            let mut answer = String::new();
+            far.read_to_string(&mut answer).await.expect("an answer");
+            assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+            drop(far);
+            assert!(served.await.expect("it does not panic"));
+        });
+    }
 }
