@@ -384,6 +384,7 @@ fn what_cannot_be_followed_is_told_and_followed_once_it_can_be() {
     let mut agent = place.start();
     assert_eq!(agent.child.wait().expect("it ends").code(), Some(1), "{}", place.said());
     assert!(place.said().contains("is not a state file of this version"), "{}", place.said());
+    assert!(!place.said().contains("cloud test: cloud test"), "{}", place.said());
 }
 
 /// A flow log of a virtual network in Azure: records of two tuples each, one from a client of it, one to a server of it.

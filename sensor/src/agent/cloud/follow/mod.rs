@@ -146,9 +146,10 @@ impl Clouds {
         drop(all);
         let Some(plant) = self.0.plant.lock().unpoisoned().clone() else { return Ok(()) };
         let started = start(config, source, prefix, &figures, plant, &self.0.site);
-        let (stop, threads) = started.inspect_err(|error| {
-            figures.trouble(Some(&format!("{error:#}")));
-        })?;
+        // Whoever is told of trouble knows which cloud it is of.
+        let (stop, threads) = started
+            .inspect_err(|error| figures.trouble(Some(&format!("{error:#}"))))
+            .with_context(|| format!("cloud {}", config.name))?;
         let running = Running { config: config.clone(), stop, threads };
         self.0.running.lock().unpoisoned().push(running);
         stdio::note(format_args!("cloud {}: following {}", config.name, shown(config)));
@@ -262,8 +263,7 @@ fn start(
         let state = Arc::new(Mutex::new(state));
         anyhow::Ok((Keeper::start(journal, state.clone())?, state))
     };
-    let (keeper, state) = capabilities::born(Role::Files, begin)?
-        .with_context(|| format!("cloud {}", config.name))?;
+    let (keeper, state) = capabilities::born(Role::Files, begin)??;
     let (objects, receiver) = sync_channel(WAITING);
     let stop = Stop::default();
     let desk = Desk { objects, state: state.clone(), figures: figures.clone(), stop: stop.clone() };
