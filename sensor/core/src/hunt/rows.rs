@@ -39,6 +39,8 @@ pub struct Rows {
     kept: Vec<Kept>,
     /// The last of those that were kept at the last cut, if they were as many as may be.
     worst: Option<Place>,
+    /// None behind this one is wanted, whatever is kept here.
+    expected: Option<Place>,
     batches: Vec<FlowBatch>,
     offered: u64,
 }
@@ -46,7 +48,7 @@ pub struct Rows {
 impl Rows {
     /// No rows yet; at most `most`, those behind `after` in the order.
     pub fn new(order: Order, most: usize, after: Option<Place>) -> Self {
-        Self { order, most, after, kept: Vec::new(), worst: None, batches: Vec::new(), offered: 0 }
+        Self { order, most, after, kept: Vec::new(), worst: None, expected: None, batches: Vec::new(), offered: 0 }
     }
 
     /// Whether a row that stands at this place would be kept, for all that is known so far.
@@ -55,6 +57,53 @@ impl Rows {
         self.most > 0
             && self.after.as_ref().is_none_or(is_behind)
             && self.worst.is_none_or(|worst| self.comes_before(place, worst))
+    }
+
+    /// Whether one that was received then could be kept, for all that is known so far.
+    pub(super) fn wants_between(&self, first: u64, last: u64) -> bool {
+        let oldest = Place { time: first, sequence: 0 };
+        let newest = Place { time: last, sequence: u64::MAX };
+        let (best, worst) = match self.order {
+            Order::OldestFirst => (oldest, newest),
+            Order::NewestFirst => (newest, oldest),
+        };
+        self.most > 0
+            && self.after.is_none_or(|after| self.comes_before(after, worst))
+            && self.worst.is_none_or(|last| self.comes_before(best, last))
+    }
+
+    /// Others have as many rows as are wanted, up to this one.
+    pub(super) fn expect(&mut self, last: Option<Place>) {
+        if let Some(last) = last
+            && self.worst.is_none_or(|worst| self.comes_before(last, worst))
+        {
+            self.worst = Some(last);
+            self.expected = Some(last);
+        }
+    }
+
+    /// The last of the rows that were found, if they are as many as are wanted.
+    pub(super) fn last(&mut self) -> Option<Place> {
+        if self.kept.len() < self.most {
+            return None;
+        }
+        self.cut();
+        self.kept.last().filter(|_| self.kept.len() == self.most).map(|kept| kept.place)
+    }
+
+    /// Those of the rows that would be kept, in any order: of rows that stand at these places, their numbers.
+    pub(super) fn first_of(&self, places: impl Iterator<Item = Place>) -> Vec<u32> {
+        let mut wanted: Vec<(u32, Place)> =
+            (0..).zip(places).filter(|(_, place)| self.wants(*place)).collect();
+        if wanted.len() > self.most {
+            let order = |left: &(u32, Place), right: &(u32, Place)| match self.order {
+                Order::OldestFirst => left.1.cmp(&right.1),
+                Order::NewestFirst => right.1.cmp(&left.1),
+            };
+            wanted.select_nth_unstable_by(self.most, order);
+            wanted.truncate(self.most);
+        }
+        wanted.into_iter().map(|(row, _)| row).collect()
     }
 
     /// Offers the rows of a batch, which has nothing but selected ones; `places` says where each stands.
@@ -97,7 +146,7 @@ impl Rows {
         }
     }
 
-    fn comes_before(&self, left: Place, right: Place) -> bool {
+    pub(super) fn comes_before(&self, left: Place, right: Place) -> bool {
         match self.order {
             Order::OldestFirst => left < right,
             Order::NewestFirst => left > right,
@@ -114,6 +163,7 @@ impl Rows {
         }
         self.kept.truncate(self.most);
         self.worst = self.kept.last().filter(|_| self.kept.len() == self.most).map(|k| k.place);
+        self.expect(self.expected);
         let mut rows: Vec<Vec<usize>> = vec![Vec::new(); self.batches.len()];
         for kept in &self.kept {
             rows[kept.batch as usize].push(kept.row as usize);
