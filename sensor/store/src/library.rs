@@ -66,6 +66,15 @@ impl Library {
         Ok(Holdings { segments, journals })
     }
 
+    /// The file that has all records of another, which is not there any more; none where they have expired.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn holder(&self, gone: &SegmentName) -> Result<Option<SegmentName>, Error> {
+        let mut all = self.folder.segments()?.into_iter().map(|(name, _)| name);
+        Ok(all.find(|name| name != gone && gone.is_inside(name)))
+    }
+
     /// Opens a sealed file.
     ///
     /// # Errors
