@@ -70,9 +70,10 @@ pub struct HuntArgs {
           conflicts_with_all = ["top", "every", "distinct", "fields", "limit", "order", "after", "explain", "output"])]
     pub policy: Vec<String>,
 
-    /// Labels and other context of addresses: as stored with each flow, or looked up now in the files of --config
-    #[arg(long, help_heading = "Input", value_name = "WHEN", default_value = "then")]
-    pub labels: LabelsArg,
+    /// Labels and other context of addresses: as stored with each flow (then), or looked up in the files of --config (now)
+    /// [default: then; of --file with --config, now]
+    #[arg(long, help_heading = "Input", value_name = "WHEN")]
+    pub labels: Option<LabelsArg>,
 
     /// Show how the question would be answered, and answer nothing: what is read, what is left out and why
     #[arg(long, conflicts_with = "file")]

@@ -87,6 +87,14 @@ impl Found {
         })
     }
 
+    /// Where the next page begins, if there may be one.
+    pub fn next(&self) -> Option<Token> {
+        match self {
+            Self::Rows(_, next) => *next,
+            _ => None,
+        }
+    }
+
     /// Writes it.
     ///
     /// # Errors

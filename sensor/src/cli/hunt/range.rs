@@ -123,6 +123,7 @@ mod tests {
         assert_eq!(shown(0, u64::MAX), "all that is stored");
         assert_eq!(shown(NOW, u64::MAX), "from 2026-12-01 02:30:15 UTC on");
         assert_eq!(shown(0, NOW), "before 2026-12-01 02:30:15 UTC");
-        assert_eq!(shown(0, NOW), "before 2026-12-01 02:30:15 UTC");
+        let both = shown(NOW - 3_600_000, NOW);
+        assert_eq!(both, "2026-12-01 01:30:15 to 2026-12-01 02:30:15 UTC");
     }
 }

@@ -29,8 +29,6 @@ const OTHER: &str = "Other";
 pub struct Line {
     /// The values; none for what is left of the others.
     pub values: Option<Vec<Option<OwnedValue>>>,
-    /// Sums over the whole time.
-    pub total: Sums,
 }
 
 /// Sums by line and period.
@@ -69,14 +67,12 @@ impl Series {
         let rest = largest.split_off(most.min(largest.len()));
         let mut lines: Vec<Line> = Vec::with_capacity(largest.len() + 1);
         let mut places = HashMap::new();
-        for (at, (text, (group, total))) in largest.into_iter().enumerate() {
+        for (at, (text, (group, _))) in largest.into_iter().enumerate() {
             places.insert(text, at);
-            lines.push(Line { values: Some(groups[group].values.clone()), total });
+            lines.push(Line { values: Some(groups[group].values.clone()) });
         }
         if !rest.is_empty() {
-            let mut total = Sums::default();
-            rest.iter().for_each(|(_, (_, sums))| total.add(sums));
-            lines.push(Line { values: None, total });
+            lines.push(Line { values: None });
         }
         let mut periods: BTreeMap<u64, Vec<Sums>> = BTreeMap::new();
         let none = || vec![Sums::default(); lines.len()];
@@ -90,7 +86,9 @@ impl Series {
             let (first, last) = (*first, *last);
             if period > 0 && (last - first) / period <= MOST_EMPTY {
                 let times = (first..=last).step_by(usize::try_from(period).unwrap_or(usize::MAX));
-                times.for_each(|time| drop(periods.entry(time).or_insert_with(none)));
+                times.for_each(|time| {
+                    periods.entry(time).or_insert_with(none);
+                });
             }
         }
         Self { by: by.to_vec(), metric, metrics: metrics.to_vec(), period, lines, periods }

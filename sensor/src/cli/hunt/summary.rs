@@ -20,7 +20,8 @@ pub struct Cost {
     pub records: u64,
     /// Those that match: of a page of flows, those that were found before it was full.
     pub matched: u64,
-    /// Milliseconds.
+    /// Milliseconds: people are told, programs can look at a clock.
+    #[serde(skip)]
     pub elapsed_ms: u64,
     /// Octets that were read.
     pub octets: u64,
