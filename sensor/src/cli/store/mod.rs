@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{exit::Failure, report::JsonArgs};
+use super::{
+    exit::Failure,
+    hunt::export::{self, ExportArgs},
+    report::JsonArgs,
+};
 use crate::agent::config::{self, Config, overrides::Overrides};
 
 mod compact;
@@ -17,6 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   sensor store status --store /var/lib/sensor/flows     files, records and octets: by day, by column
   sensor store verify --store /var/lib/sensor/flows     reads everything, and names what is damaged
+  sensor store export --from 2026-11-30 --to 2026-12-01 --format parquet -o day.parquet
   sensor store compact --store /var/lib/sensor/flows    while no sensor writes there";
 
 /// Arguments of `store`.
@@ -35,6 +40,8 @@ pub enum StoreCommand {
     Status(FolderArgs),
     /// Read everything and name what is damaged; exit code 75 if something is
     Verify(FolderArgs),
+    /// Write all flows that a query selects as JSON lines, CSV, a Parquet file or IPFIX files
+    Export(ExportArgs),
     /// Seal journals and make one file of the small files of each hour; refused while a sensor writes there
     Compact(FolderArgs),
 }
@@ -96,6 +103,7 @@ pub fn store(args: &StoreArgs) -> anyhow::Result<()> {
     match &args.command {
         StoreCommand::Status(args) => status::status(args),
         StoreCommand::Verify(args) => verify::verify(args),
+        StoreCommand::Export(args) => export::export(args),
         StoreCommand::Compact(args) => compact::compact(args),
     }
 }
