@@ -66,28 +66,26 @@ impl Source {
     }
 }
 
-impl Source {
-    /// Whether the header that begins here can be read in as many steps as it has octets.
-    fn check_header(&self, start: u64) -> Result<()> {
-        let left = self.0.length().saturating_sub(start).min(MOST_HEADER);
-        let mut octets = Vec::new();
-        // Most are short.
-        for most in [256, 4096, MOST_HEADER] {
-            octets.resize(left.min(most) as usize, 0);
-            self.0.read_at(start, &mut octets)?;
-            match thrift::find(&octets) {
-                Found::Whole => return Ok(()),
-                Found::Wrong => {
-                    let what = "the header of a page that cannot be skipped".to_owned();
-                    return Err(Fault::Malformed(what).into());
-                }
-                // The crate finds out where it ends for good.
-                Found::Cut if octets.len() as u64 == left => return Ok(()),
-                Found::Cut => {}
+/// Whether the header that begins here can be read in as many steps as it has octets.
+fn check_header(source: &dyn Seekable, start: u64) -> io::Result<()> {
+    let left = source.length().saturating_sub(start).min(MOST_HEADER);
+    let mut octets = Vec::new();
+    // Most are short.
+    for most in [256, 4096, MOST_HEADER] {
+        octets.resize(left.min(most) as usize, 0);
+        source.read_at(start, &mut octets)?;
+        match thrift::find(&octets) {
+            Found::Whole => return Ok(()),
+            Found::Wrong => {
+                let what = "the header of a page that cannot be skipped".to_owned();
+                return Err(Fault::Malformed(what).into());
             }
+            // The crate finds out where it ends for good.
+            Found::Cut if octets.len() as u64 == left => return Ok(()),
+            Found::Cut => {}
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl Length for Source {
@@ -99,11 +97,12 @@ impl Length for Source {
 impl ChunkReader for Source {
     type T = Header;
 
-    /// What is read so are headers of pages.
+    /// What is read so are headers of pages. One that is known already is not: there, what begins here is a page.
     fn get_read(&self, start: u64) -> Result<Header> {
-        self.check_header(start)?;
         let left = self.0.length().saturating_sub(start).min(MOST_HEADER);
-        Ok(Header { octets: self.0.clone(), at: start, left, buffer: [0; _], read: 0, filled: 0 })
+        let octets = self.0.clone();
+        let (buffer, is_checked) = ([0; _], false);
+        Ok(Header { octets, at: start, left, is_checked, buffer, read: 0, filled: 0 })
     }
 
     /// What is read so are pages.
@@ -129,6 +128,7 @@ pub struct Header {
     octets: Arc<dyn Seekable>,
     at: u64,
     left: u64,
+    is_checked: bool,
     buffer: [u8; 256],
     read: usize,
     filled: usize,
@@ -136,6 +136,10 @@ pub struct Header {
 
 impl Read for Header {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if !self.is_checked {
+            self.is_checked = true;
+            check_header(&*self.octets, self.at)?;
+        }
         if self.read == self.filled {
             let more = self.buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
             self.octets.read_at(self.at, &mut self.buffer[..more])?;
