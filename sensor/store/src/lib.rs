@@ -4,6 +4,7 @@
 //! enough a Parquet file is made, a [`segment`]: DuckDB, ClickHouse, Spark and whatever else reads Parquet can read it too.
 //!
 //! * [`store`]: the two halves of a store that is written to. [`library`]: one that is read. [`accounts`]: what became of each record.
+//! * [`archive`]: what is read, for questions. [`bounds`]: what is known before.
 //! * [`folder`]: its files. [`names`]: what their names say. [`plan`]: what to do with them.
 //! * [`layout`]: what is stored of a record, and how that is called. [`documents`]: what is JSON in files and a table in memory.
 //! * [`frame`]: the layout of journals. [`encode`]: the pages of files. [`cells`]: what is read of either.
@@ -12,6 +13,8 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod accounts;
+pub mod archive;
+pub mod bounds;
 pub mod cells;
 pub mod documents;
 pub mod encode;

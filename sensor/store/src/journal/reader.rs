@@ -197,6 +197,12 @@ impl Journal {
         self.received
     }
 
+    /// When those of a group were.
+    pub fn received_in(&self, group: usize) -> Option<(u64, u64)> {
+        let times = self.frames[group].iter().map(|place| place.rows.received);
+        times.reduce(|(from, to), (least, most)| (from.min(least), to.max(most)))
+    }
+
     /// How many records it has.
     pub fn rows(&self) -> u64 {
         self.groups.iter().map(|group| group.rows as u64).sum()
