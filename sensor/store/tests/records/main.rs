@@ -1,5 +1,6 @@
 //! Records come out of journals, of files and of files made of files as they went in.
 
+mod made;
 mod support;
 
 use proptest::prelude::*;
@@ -18,7 +19,8 @@ use sensor_store::{
     segment::{merge::Merged, reader::Segment, writer::write},
     testing::Traffic,
 };
-use support::{all_batches, assert_same, read_all};
+use made::all_batches;
+use support::{assert_same, read_all};
 
 const NOW: u64 = 1_796_080_000_000;
 
