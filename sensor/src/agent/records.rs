@@ -67,7 +67,9 @@ pub fn read(
         from_routers.push(reading.exports.unwrap_or(begin.starts_with(&IPFIX)));
     }
     if from_routers.iter().any(|own| *own != from_routers[0]) {
-        bail!("some of these files are IPFIX files, and others are not: read one kind of files at a time, or say --as exports");
+        bail!(
+            "some of these files are IPFIX files, and others are not: read one kind of files at a time, or say --as exports"
+        );
     }
     if from_routers.first() == Some(&true) {
         let options = exports::options(config, false, reading.out_counters);

@@ -210,9 +210,7 @@ fn date_of(word: Word<'_>, today: NaiveDate) -> Result<Option<NaiveDate>, Diagno
         return Ok(ago(*days));
     }
     let is_short = |name: &str| word.text.len() == 3 && name.starts_with(word.text);
-    if let Some((_, day)) =
-        WEEKDAYS.iter().find(|(name, _)| *name == word.text || is_short(name))
-    {
+    if let Some((_, day)) = WEEKDAYS.iter().find(|(name, _)| *name == word.text || is_short(name)) {
         return Ok(ago(today.weekday().days_since(*day).into()));
     }
     if !looks_like_date(word.text) {
@@ -399,7 +397,11 @@ mod tests {
                     let text = format!("{a}{b}{c}");
                     if let Err(fault) = read(&text, NOW, &Utc) {
                         let lower = text.to_ascii_lowercase();
-                        assert!(lower.get(fault.span.clone()).is_some(), "{text}: {:?}", fault.span);
+                        assert!(
+                            lower.get(fault.span.clone()).is_some(),
+                            "{text}: {:?}",
+                            fault.span
+                        );
                     }
                 }
             }

@@ -17,7 +17,8 @@ fn rows_are_those_of_a_loop_page_by_page() {
     assert!(wanted.len() > 300, "{}", wanted.len());
     let (mut found, mut after) = (Vec::new(), None::<String>);
     loop {
-        let mut arguments = vec!["dstport == 443", "--json", "--limit", "250", "--fields", "octets,srcip"];
+        let mut arguments =
+            vec!["dstport == 443", "--json", "--limit", "250", "--fields", "octets,srcip"];
         if let Some(after) = &after {
             arguments.extend(["--after", after]);
         }
@@ -56,7 +57,8 @@ fn times_are_half_open_and_those_of_receipt() {
     let found = made.hunt(&["--from", &from, "--to", to]).well();
     assert_eq!(found.lines().len(), expected);
     assert!(expected > 0);
-    let document = made.hunt(&["--json", "--limit", "1", "--from", &from, "--to", to]).well().document();
+    let document =
+        made.hunt(&["--json", "--limit", "1", "--from", &from, "--to", to]).well().document();
     assert_eq!(number(&document, "from_ms"), BEGIN + 10_000);
     assert_eq!(number(&document, "to_ms"), BEGIN + 11_000);
     assert_eq!(document["schema"], 1);
@@ -67,15 +69,15 @@ fn forms_of_rows_tell_the_same() {
     let made = store();
     let arguments = ["dstport == 22", "--fields", "srcip,dstip,octets", "--limit", "3"];
     let of = |form: &str| made.hunt(&[&arguments[..], &["--format", form]].concat()).well().stdout;
-    let wanted: Vec<&Flow> =
-        made.flows.iter().filter(|flow| flow.ports.1 == 22).take(3).collect();
+    let wanted: Vec<&Flow> = made.flows.iter().filter(|flow| flow.ports.1 == 22).take(3).collect();
     let csv: String = wanted
         .iter()
         .map(|flow| format!("{},{},{}\n", flow.source, flow.destination, flow.octets))
         .collect();
     assert_eq!(of("csv"), format!("srcip,dstip,octets\n{csv}"));
     let table = of("table");
-    let cells: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    let cells: Vec<Vec<&str>> =
+        table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(cells[0], ["SRCIP", "DSTIP", "OCTETS"]);
     for (cells, flow) in cells[1..].iter().zip(&wanted) {
         assert_eq!(*cells, [&flow.source, &flow.destination, &flow.octets.to_string()]);

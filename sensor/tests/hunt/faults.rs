@@ -15,7 +15,10 @@ fn a_faulty_question_is_pointed_at() {
         }
     };
     refused(&["dstprt == 22"], &["the query has 1 fault", "^^^^^^ did you mean `dstport`?"]);
-    refused(&["--from", "yesturday"], &["--from is no time", "^^^^^^^^^ did you mean `yesterday`?"]);
+    refused(
+        &["--from", "yesturday"],
+        &["--from is no time", "^^^^^^^^^ did you mean `yesterday`?"],
+    );
     refused(&["--from", "now", "--to", "-1h"], &["the range is empty"]);
     refused(&["--by", "srcip"], &["--by groups flows: add --top N"]);
     refused(&["--top", "3", "--fields", "srcip"], &["--fields applies to flows"]);
@@ -36,7 +39,11 @@ fn a_faulty_question_is_pointed_at() {
 fn a_store_that_is_none_is_told() {
     let outcome = sensor(&["hunt"]);
     assert_eq!(outcome.code, Some(64));
-    assert!(outcome.stderr.contains("no flow store is named: use --store DIR"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("no flow store is named: use --store DIR"),
+        "{}",
+        outcome.stderr
+    );
     let folder = tempfile::tempdir().unwrap();
     let outcome = hunt(&folder.path().join("absent"), &[]);
     assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);

@@ -12,7 +12,8 @@ fn flows_in_a_parquet_file_are_found_again() {
     let written = made.hunt(&["dstport == 22", "-o", name, "--limit", "100000"]).well();
     assert_eq!(written.stdout, "");
     let wanted: Vec<&Flow> = made.flows.iter().filter(|flow| flow.ports.1 == 22).collect();
-    let question = ["--fields", "srcip,dstip,octets,packets", "--format", "csv", "--limit", "100000"];
+    let question =
+        ["--fields", "srcip,dstip,octets,packets", "--format", "csv", "--limit", "100000"];
     let again = sensor(&[&["hunt", "--file", name], &question[..]].concat()).well().stdout;
     assert_eq!(again.lines().count(), 1 + wanted.len());
     let mut expected: Vec<String> = wanted

@@ -32,7 +32,11 @@ fn a_sound_store_is_verified_whole() {
     let made = store();
     let path = made.path.to_str().unwrap();
     let verified = sensor(&["store", "verify", "--store", path]).well();
-    assert!(verified.stdout.ends_with(" files, 12.0 k records read; no damage\n"), "{}", verified.stdout);
+    assert!(
+        verified.stdout.ends_with(" files, 12.0 k records read; no damage\n"),
+        "{}",
+        verified.stdout
+    );
 }
 
 #[test]

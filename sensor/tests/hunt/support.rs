@@ -43,8 +43,12 @@ const STEP: usize = 400;
 pub fn store() -> Made {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("flows");
-    let options =
-        Options { segment_rows: 3000, sync: Sync::Never, segment_age: u64::MAX, ..Options::default() };
+    let options = Options {
+        segment_rows: 3000,
+        sync: Sync::Never,
+        segment_age: u64::MAX,
+        ..Options::default()
+    };
     let (mut appender, mut keeper, _) = store::open(&path, options).expect("a store");
     let (mut traffic, mut flows) = (Traffic::new(7), Vec::new());
     for step in 0..RECORDS / STEP {
@@ -134,7 +138,8 @@ impl Made {
     /// Its segments.
     pub fn segments(&self) -> Vec<PathBuf> {
         let all = sensor_store::folder::Folder::new(&self.path).segments().expect("segments");
-        let mut all: Vec<_> = all.into_iter().map(|(name, _)| self.path.join(name.path())).collect();
+        let mut all: Vec<_> =
+            all.into_iter().map(|(name, _)| self.path.join(name.path())).collect();
         all.sort();
         all
     }

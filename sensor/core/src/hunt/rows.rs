@@ -48,7 +48,16 @@ pub struct Rows {
 impl Rows {
     /// No rows yet; at most `most`, those behind `after` in the order.
     pub fn new(order: Order, most: usize, after: Option<Place>) -> Self {
-        Self { order, most, after, kept: Vec::new(), worst: None, expected: None, batches: Vec::new(), offered: 0 }
+        Self {
+            order,
+            most,
+            after,
+            kept: Vec::new(),
+            worst: None,
+            expected: None,
+            batches: Vec::new(),
+            offered: 0,
+        }
     }
 
     /// Whether a row that stands at this place would be kept, for all that is known so far.

@@ -64,8 +64,7 @@ pub(super) fn parts(
 ) -> Part {
     let asked = Asked::of(question);
     let queue = Queue::new(in_time(question, archive, &asked, progress));
-    let run =
-        Run { question, archive, options, progress, asked, queue, last: Mutex::new(None) };
+    let run = Run { question, archive, options, progress, asked, queue, last: Mutex::new(None) };
     let threads = options.threads.max(1);
     let mut parts = Vec::with_capacity(threads);
     thread::scope(|scope| {

@@ -225,9 +225,7 @@ mod tests {
     use super::*;
     use crate::{
         flow::{fields::Row, interfaces::Interfaces, testing::batches},
-        hunt::{
-            Distinct, GroupBy, Grouping, Labels, Metric, Order, Page, Place, Said,
-        },
+        hunt::{Distinct, GroupBy, Grouping, Labels, Metric, Order, Page, Place, Said},
         nql::{self, Filter, lists::Lists, reference, testing::expressions, typed::Typed},
     };
 

@@ -126,9 +126,12 @@ impl Asked {
                 || progress.cancel(),
                 || hunt::run(&self.question, stored, &self.options, &progress),
             )?,
-            Source::Files => {
-                watch::watched(false, |_| None, || progress.cancel(), || self.read_files(args, &progress))??
-            }
+            Source::Files => watch::watched(
+                false,
+                |_| None,
+                || progress.cancel(),
+                || self.read_files(args, &progress),
+            )??,
         };
         Ok(Answered { answer, account: progress.account(), elapsed: begun.elapsed() })
     }

@@ -141,11 +141,7 @@ impl Body for Explained {
                 }
                 _ => opened(file),
             };
-            text.push_str(&format!(
-                "  {}  {} records  {fate}\n",
-                file.name,
-                octets(file.records)
-            ));
+            text.push_str(&format!("  {}  {} records  {fate}\n", file.name, octets(file.records)));
         }
         let all: u64 = self.files.iter().map(|file| file.records).sum();
         let read: u64 = self.files.iter().map(|file| file.records_read).sum();

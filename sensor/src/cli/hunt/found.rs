@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use sensor_core::hunt::{Answer, Group, GroupBy, Groups, LimitReached, Metric, Order, Place, Rows, Sums};
+use sensor_core::hunt::{
+    Answer, Group, GroupBy, Groups, LimitReached, Metric, Order, Place, Rows, Sums,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -74,13 +76,7 @@ impl Found {
             (Answer::Groups(groups), Wanted::Series { by, metrics, metric, period, most }) => {
                 groups.check()?;
                 let groups = groups.ordered();
-                Self::Series(Box::new(Series::new(
-                    by,
-                    &groups,
-                    (*metric, metrics),
-                    *period,
-                    *most,
-                )))
+                Self::Series(Box::new(Series::new(by, &groups, (*metric, metrics), *period, *most)))
             }
             // The question says which it is.
             _ => Self::Rows(Box::new(Rows::new(Order::OldestFirst, 0, None)), None),
@@ -174,14 +170,6 @@ impl Largest {
 
     fn listed(&self) -> Listed<'_> {
         let Self { by, groups, metrics, metric, distinct, total, all } = self;
-        Listed {
-            by,
-            groups,
-            metrics,
-            metric: *metric,
-            distinct,
-            total: *total,
-            all: *all,
-        }
+        Listed { by, groups, metrics, metric: *metric, distinct, total: *total, all: *all }
     }
 }

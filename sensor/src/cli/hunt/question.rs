@@ -164,7 +164,9 @@ impl Wanted {
 fn period(every: Duration, range: &Range) -> anyhow::Result<u64> {
     let period = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
     if period == 0 {
-        return Err(Failure::usage("--every is shorter than a millisecond: write `--every 1m`").into());
+        return Err(
+            Failure::usage("--every is shorter than a millisecond: write `--every 1m`").into()
+        );
     }
     if range.from > 0 && range.to < u64::MAX && (range.to - range.from) / period > MOST_PERIODS {
         let periods = (range.to - range.from) / period;

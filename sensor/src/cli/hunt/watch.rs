@@ -50,7 +50,10 @@ pub fn watched<T>(
                         () = time::sleep(PACE) => {}
                     }
                     let elapsed = begun.elapsed();
-                    if wanted && elapsed >= SOON && let Some(line) = line(elapsed) {
+                    if wanted
+                        && elapsed >= SOON
+                        && let Some(line) = line(elapsed)
+                    {
                         shown = true;
                         stdio::progress(format_args!("\r\x1b[K{line}"));
                     }

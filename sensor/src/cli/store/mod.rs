@@ -69,7 +69,8 @@ impl FolderArgs {
 /// Neither names one, or it is none.
 pub fn folder(flag: Option<&PathBuf>, config: &Config) -> anyhow::Result<PathBuf> {
     let Some(folder) = flag.cloned().or_else(|| configured(config)) else {
-        let fault = "no flow store is named: use --store DIR, or --config FILE with a `[store]` section";
+        let fault =
+            "no flow store is named: use --store DIR, or --config FILE with a `[store]` section";
         return Err(Failure::usage(fault).into());
     };
     let metadata = folder

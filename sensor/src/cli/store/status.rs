@@ -177,7 +177,8 @@ impl Body for Status {
             let zone = Zone::Utc;
             line("received", &format!("{} to {} UTC", zone.show(first), zone.show(last)));
         }
-        let kinds = [("segments", self.segments), ("journals", self.journals), ("damaged", self.damaged)];
+        let kinds =
+            [("segments", self.segments), ("journals", self.journals), ("damaged", self.damaged)];
         for (name, Files { files, records, octets: own }) in kinds {
             if name == "damaged" && files == 0 {
                 continue;

@@ -92,19 +92,24 @@ fn read(path: &Path) -> anyhow::Result<Outcome<Verified>> {
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let next = AtomicUsize::new(0);
-    watch::watched(false, line, || stop.store(true, Relaxed), || {
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    while !stop.load(Relaxed)
-                        && let Some(name) = holdings.segments.get(next.fetch_add(1, Relaxed))
-                    {
-                        segment(&library, &folder.segment(name), name, &counts);
-                    }
-                });
-            }
-        });
-    })?;
+    watch::watched(
+        false,
+        line,
+        || stop.store(true, Relaxed),
+        || {
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        while !stop.load(Relaxed)
+                            && let Some(name) = holdings.segments.get(next.fetch_add(1, Relaxed))
+                        {
+                            segment(&library, &folder.segment(name), name, &counts);
+                        }
+                    });
+                }
+            });
+        },
+    )?;
     holdings.journals.iter().for_each(|own| journal(own, &counts));
     let mut findings = counts.findings.into_inner().unwrap_or_default();
     findings.sort_by(|one, other| one.0.cmp(&other.0));
@@ -184,7 +189,9 @@ fn journal(own: &Journal, counts: &Counts) {
         End::Damaged => {
             let (whole, all) = own.length();
             let lost = all - whole;
-            let message = format!("octet {whole}: a frame is not what was written; the {lost} octets from there on cannot be read");
+            let message = format!(
+                "octet {whole}: a frame is not what was written; the {lost} octets from there on cannot be read"
+            );
             counts.fault(own.path(), message);
             counts.done(rows, 0, true);
         }

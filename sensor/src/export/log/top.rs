@@ -241,11 +241,7 @@ mod tests {
         top
     }
 
-    fn written(
-        write: fn(&mut Vec<u8>, &Listed<'_>),
-        top: &Groups,
-        metric: Metric,
-    ) -> String {
+    fn written(write: fn(&mut Vec<u8>, &Listed<'_>), top: &Groups, metric: Metric) -> String {
         let mut out = Vec::new();
         let listed = Listed {
             by: top.by(),
