@@ -22,7 +22,7 @@ use crate::{
     layout::Item,
     library::Library,
     names::SegmentName,
-    segment::reader::Segment,
+    segment::{reader::Segment, scan::GroupScan},
 };
 
 /// What a store has at one moment, to be asked questions.
@@ -179,8 +179,7 @@ impl Pieces for OpenSegment {
     }
 
     fn scan(&self, piece: usize) -> Result<Box<dyn Scan + '_>, Unreadable> {
-        let (groups, tables) = (&self.segment, &self.tables);
-        Ok(Box::new(WholeScan { groups, group: piece, tables, is_begun: false }))
+        Ok(Box::new(SegmentScan(GroupScan::new(&self.segment, piece, &self.tables))))
     }
 }
 
@@ -220,6 +219,28 @@ fn items(wanted: Wanted) -> Vec<Item> {
         Item::Column(column) => needs.has(column),
     };
     Item::all().iter().filter(is_wanted).copied().collect()
+}
+
+/// A group of a sealed file.
+struct SegmentScan<'s>(GroupScan<'s>);
+
+impl Scan for SegmentScan<'_> {
+    fn advance(&mut self, records: &mut Records) -> usize {
+        self.0.advance(records)
+    }
+
+    fn read(
+        &mut self,
+        wanted: Wanted,
+        rows: Option<&[u32]>,
+        records: &mut Records,
+    ) -> Result<(), Unreadable> {
+        self.0.read(&items(wanted), rows, records).map_err(unreadable)
+    }
+
+    fn octets(&self) -> u64 {
+        self.0.octets()
+    }
 }
 
 /// A group that is read at once.
