@@ -15,7 +15,7 @@ use crate::{
         control::SocketError,
         inspect::{
             NamedFaults,
-            policies::{PolicyFaults, UnreadablePolicies},
+            policies::{PolicyFaults, UnknownPolicy, UnreadablePolicies},
         },
         privilege::sandbox::SandboxError,
     },
@@ -129,7 +129,7 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
     if link.is::<SandboxError>() {
         return Some(Exit::Kernel);
     }
-    if link.is::<PolicyFaults>() || link.is::<NamedFaults>() {
+    if link.is::<PolicyFaults>() || link.is::<NamedFaults>() || link.is::<UnknownPolicy>() {
         return Some(Exit::Usage);
     }
     if let Some(SocketError::NoGroup { .. } | SocketError::Foreign { .. }) = link.downcast_ref() {

@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZero,
+    ops::ControlFlow,
     path::PathBuf,
     sync::Arc,
     thread,
@@ -14,10 +15,10 @@ use sensor_core::{
         active::ActiveContext,
         context::{Context, Limits},
     },
-    flow::interfaces::Interfaces,
+    flow::{batch::FlowBatch, interfaces::Interfaces},
     hunt::{self, Account, Answer, Labels, Options, Progress, Question},
 };
-use sensor_store::archive::Stored;
+use sensor_store::archive::{Stored, is_segment};
 
 use super::{
     args::{HuntArgs, LabelsArg},
@@ -33,7 +34,7 @@ use crate::{
         mode::Mode,
         records,
     },
-    cli::{exit::Failure, nql},
+    cli::{content::Content, exit::Failure, nql, store},
 };
 
 /// A question, ready to be answered.
@@ -138,14 +139,26 @@ impl Asked {
 
     fn read_files(&self, args: &HuntArgs, progress: &Progress) -> anyhow::Result<Answer> {
         let mut stream = hunt::Stream::new(&self.question, &self.options, progress);
-        records::read(&args.source.file, &self.config, reading(args, &self.config)?, |batch| {
+        self.read_batches(args, |batch| {
             stream.offer(batch);
             match progress.is_cancelled() {
-                true => std::ops::ControlFlow::Break(()),
-                false => std::ops::ControlFlow::Continue(()),
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         })?;
         Ok(stream.finish())
+    }
+
+    /// Reads the files of others; `each` gets their flows, and may end it.
+    ///
+    /// # Errors
+    /// The first that cannot be read to its end.
+    pub fn read_batches(
+        &self,
+        args: &HuntArgs,
+        each: impl FnMut(FlowBatch) -> ControlFlow<()>,
+    ) -> anyhow::Result<()> {
+        records::read(&args.source.file, &self.config, reading(args, &self.config)?, each)
     }
 }
 
@@ -153,11 +166,11 @@ impl Asked {
 ///
 /// # Errors
 /// Something is said of them that they do not have.
-pub fn reading(args: &HuntArgs, config: &Config) -> anyhow::Result<records::Reading> {
+fn reading(args: &HuntArgs, config: &Config) -> anyhow::Result<records::Reading> {
     let source = &args.source;
     let cloud = source.cloud.input(source.content, &source.file, &config.context)?;
     let exports = match source.content {
-        Some(crate::cli::content::Content::Exports) => Some(true),
+        Some(Content::Exports) => Some(true),
         Some(_) => Some(false),
         None => None,
     };
@@ -189,11 +202,10 @@ fn labels(args: &HuntArgs, config: &Config) -> anyhow::Result<Labels> {
 fn source(args: &HuntArgs, config: &Config) -> anyhow::Result<Source> {
     let files = &args.source.file;
     if files.is_empty() {
-        let folder = crate::cli::store::folder(args.source.store.as_ref(), config)?;
+        let folder = store::folder(args.source.store.as_ref(), config)?;
         return Ok(Source::Stored(Stored::open(&folder)?));
     }
-    let are_segments: Vec<&PathBuf> =
-        files.iter().filter(|path| sensor_store::archive::is_segment(path)).collect();
+    let are_segments: Vec<&PathBuf> = files.iter().filter(|path| is_segment(path)).collect();
     if are_segments.len() == files.len() {
         return Ok(Source::Stored(Stored::of_files(files)?));
     }

@@ -2,7 +2,8 @@
 //!
 //! * `args`: the flags; `range`, `question`: what they ask; `ask`: with all that is needed to answer.
 //! * `watch`: progress and Ctrl-C. `found`: the answer and its forms (`rows`, `series`, `table`); `summary`: what it cost and lacks.
-//! * `explain`: how it would be answered. `page`: where the next page begins. `write`: to files.
+//! * `explain`: how it would be answered. `page`: where the next page begins. `file`: answers in files. `policy`: what policies
+//!   would have reported.
 
 mod args;
 mod ask;
@@ -11,6 +12,7 @@ mod explain;
 mod file;
 mod found;
 mod page;
+mod policy;
 mod question;
 mod range;
 mod rows;
@@ -37,6 +39,9 @@ use crate::{clock, stdio};
 /// Answers the question of the command line.
 pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
     let now = clock::now();
+    if !args.policy.is_empty() {
+        return policy::run(args, now);
+    }
     if args.json.json {
         // The document is all that is said.
         stdio::be_quiet();
