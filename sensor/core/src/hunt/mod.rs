@@ -11,6 +11,7 @@ mod groups;
 mod key;
 mod rows;
 mod selection;
+pub mod sql;
 mod sums;
 
 pub use group_by::{GroupBy, GroupByError, Prefixes};
