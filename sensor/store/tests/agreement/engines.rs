@@ -15,7 +15,7 @@ use crate::data::Data;
 const PYTHON: &str = "SENSOR_PYTHON";
 
 const SCRIPT: &str = r#"
-import json, sys
+import ipaddress, json, sys
 asked = json.load(sys.stdin)
 out = []
 def each(ask):
@@ -29,7 +29,8 @@ if asked['engine'] == 'duckdb':
     own = duckdb.connect()
     own.execute("SET TimeZone = 'UTC'")
     own.execute('CREATE VIEW flows AS SELECT * FROM ' + asked['files'])
-    each(lambda sql: [list(row) for row in own.execute(sql).fetchall()])
+    cell = lambda own: str(ipaddress.IPv6Address(own)) if isinstance(own, bytes) else own
+    each(lambda sql: [[cell(own) for own in row] for row in own.execute(sql).fetchall()])
 else:
     from chdb import session
     own = session.Session()
@@ -89,12 +90,17 @@ impl Engines {
         self.dialects.iter().copied()
     }
 
-    /// The numbers of the records that fulfil each condition.
-    pub fn select(&self, dialect: Dialect, conditions: &[String]) -> Vec<Result<Vec<u64>, String>> {
-        let from = match dialect {
+    /// Where an engine has the records.
+    pub fn relation(dialect: Dialect) -> &'static str {
+        match dialect {
             Dialect::DuckDb => "flows",
             Dialect::ClickHouse => "sensor.flows",
-        };
+        }
+    }
+
+    /// The numbers of the records that fulfil each condition.
+    pub fn select(&self, dialect: Dialect, conditions: &[String]) -> Vec<Result<Vec<u64>, String>> {
+        let from = Self::relation(dialect);
         let select = |own: &String| format!("SELECT sequence FROM {from} WHERE {own} ORDER BY 1");
         let queries: Vec<String> = conditions.iter().map(select).collect();
         let number = |row: Vec<Value>| match &row[0] {

@@ -3,6 +3,7 @@
 
 mod data;
 mod engines;
+mod groups;
 mod queries;
 #[path = "../records/support.rs"]
 #[expect(dead_code, reason = "the tests of records use the rest")]
@@ -77,6 +78,14 @@ fn engines_select_the_same_records() {
     queries.extend(queries::of_tricks());
     queries.extend(queries::generated(queries::wanted()));
     check(&data, &engines, &queries);
+}
+
+#[test]
+fn engines_sum_up_the_same_groups() {
+    let data = Data::new(24, 40);
+    let Some(engines) = Engines::of(&data) else { return };
+    let queries = ["", "protocol == tcp", "srcport != 22"].map(queries::typed);
+    groups::check(&data, &engines, &queries);
 }
 
 #[test]

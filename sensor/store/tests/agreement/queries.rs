@@ -33,7 +33,8 @@ pub fn wanted() -> usize {
     std::env::var(WANTED).ok().and_then(|wanted| wanted.parse().ok()).unwrap_or(300)
 }
 
-fn typed(text: &str) -> Query {
+/// A query.
+pub fn typed(text: &str) -> Query {
     let mut lists = Lists::default();
     lists.set("ports", ListValues::parse("22\n53\n443\n"));
     lists.set("hosts", ListValues::parse("10.0.0.0/8\n2001:db8::1\n"));

@@ -65,11 +65,23 @@ impl Words for ClickHouse {
     fn product(&self, factors: &[String]) -> String {
         let most = u64::MAX;
         let first = factors.first().map_or("1", String::as_str);
-        let mut product = format!("toUInt128({first})");
+        let mut product = self.wide(first);
         for factor in factors.iter().skip(1) {
             product += &format!(" * {factor}");
         }
         format!("toUInt64(if({product} > {most}, {most}, {product}))")
+    }
+
+    fn wide(&self, number: &str) -> String {
+        format!("toUInt128({number})")
+    }
+
+    fn time(&self, milliseconds: u64) -> String {
+        format!("fromUnixTimestamp64Milli({milliseconds}, 'UTC')")
+    }
+
+    fn hexadecimal(&self, octets: &str) -> String {
+        format!("hex({octets})")
     }
 
     /// Also where a condition besides says that the divisor is not 0, it is computed.

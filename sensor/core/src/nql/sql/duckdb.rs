@@ -90,11 +90,23 @@ impl Words for DuckDb {
     fn product(&self, factors: &[String]) -> String {
         let most = u64::MAX;
         let first = factors.first().map_or("1", String::as_str);
-        let mut product = format!("CAST({first} AS HUGEINT)");
+        let mut product = self.wide(first);
         for factor in factors.iter().skip(1) {
             product += &format!(" * {factor}");
         }
         format!("(CASE WHEN {product} > {most} THEN {most} ELSE {product} END)")
+    }
+
+    fn wide(&self, number: &str) -> String {
+        format!("CAST({number} AS HUGEINT)")
+    }
+
+    fn time(&self, milliseconds: u64) -> String {
+        format!("make_timestamptz({milliseconds}000)")
+    }
+
+    fn hexadecimal(&self, octets: &str) -> String {
+        format!("hex({octets})")
     }
 
     fn quotient(&self, of: &str, by: &str) -> String {

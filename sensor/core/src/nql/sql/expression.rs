@@ -43,6 +43,8 @@ pub enum Expr {
     Difference(Box<Self>, Box<Self>),
     /// A product of numbers, at most the highest of 64 bits. None of the factors but the first is 0.
     Product(Vec<Self>),
+    /// A product of numbers, of 128 bits.
+    WideProduct(Vec<Self>),
     /// A sum of small numbers.
     Sum(Vec<Self>),
     /// Rounded down; the divisor is not 0.
@@ -61,6 +63,8 @@ pub enum Expr {
     RealQuotient(Box<Self>, Box<Self>),
     /// A list of texts as JSON; no value for one without any.
     Spelled(Box<Self>),
+    /// A MAC address as text.
+    SpelledMac(Box<Self>),
     /// A number in decimal.
     Decimal(Box<Self>),
     /// A text in ASCII lower case.

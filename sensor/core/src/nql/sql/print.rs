@@ -18,6 +18,9 @@ pub(super) trait Words {
     fn document(&self, document: &str, steps: &[Printed], shape: Shape) -> String;
     fn list(&self, first: &str, second: &str) -> String;
     fn product(&self, factors: &[String]) -> String;
+    fn wide(&self, number: &str) -> String;
+    fn time(&self, milliseconds: u64) -> String;
+    fn hexadecimal(&self, octets: &str) -> String;
     fn quotient(&self, of: &str, by: &str) -> String;
     fn shifted(&self, number: &str, bits: u8) -> String;
     fn masked(&self, number: &str, mask: u64) -> String;
@@ -119,6 +122,13 @@ impl Printer {
                 format!("(CASE WHEN {one} < {other} THEN 0 ELSE {one} - {other} END)")
             }
             Expr::Product(factors) => words.product(&self.all(factors)?),
+            Expr::WideProduct(factors) => {
+                let mut factors = self.all(factors)?;
+                if let Some(first) = factors.first_mut() {
+                    *first = words.wide(first);
+                }
+                format!("({})", factors.join(" * "))
+            }
             Expr::Sum(all) => format!("({})", self.all(all)?.join(" + ")),
             Expr::Quotient(one, other) => words.quotient(&print(one)?, &print(other)?),
             Expr::Shifted(number, bits) => words.shifted(&print(number)?, *bits),
@@ -128,6 +138,14 @@ impl Printer {
             Expr::RealProduct(one, other) => format!("({} * {})", print(one)?, print(other)?),
             Expr::RealQuotient(one, other) => format!("({} / {})", print(one)?, print(other)?),
             Expr::Spelled(list) => words.spelled(&print(list)?),
+            Expr::SpelledMac(mac) => {
+                let mac = print(mac)?;
+                let pair =
+                    |at: usize| format!("substr({}, {}, 2)", words.hexadecimal(&mac), 2 * at + 1);
+                let pairs: Vec<String> = (0..6).map(pair).collect();
+                let text = pairs.join(", ");
+                format!("(CASE WHEN {mac} IS NOT NULL THEN lower(concat_ws(':', {text})) END)")
+            }
             Expr::Decimal(number) => words.decimal(&print(number)?),
             Expr::Folded(text) => words.folded(&print(text)?),
             Expr::Parsed(text) => words.parsed(&print(text)?)?,

@@ -4,12 +4,14 @@ use super::{
     Dialect,
     expression::Expr,
     predicate,
-    print::print,
+    print::{print, words},
     refusal::{Refusal, Why},
+    stored::{MAPPED, Stored},
     values::{self, Found, Kind},
 };
 use crate::{
     flow::{
+        columns::Column,
         fields::{Field, TextRule, Value},
         profile::Side,
     },
@@ -41,13 +43,67 @@ pub fn grouped(
     let refused = |reason| Refusal { dialect, condition: subject.to_string(), reason };
     let found = values::found(subject).map_err(refused)?;
     let (mut value, kind) = value(&found);
-    if let Kind::Texts = kind {
-        value = Expr::Spelled(Box::new(value));
+    match kind {
+        Kind::Texts => value = Expr::Spelled(Box::new(value)),
+        Kind::Mac => value = Expr::SpelledMac(Box::new(value)),
+        _ => {}
     }
     if let Some((v4, v6)) = prefix {
         value = Expr::Prefix(Box::new(value), v4, v6);
     }
     print(&value, dialect).map_err(refused)
+}
+
+/// The condition that a record was received from `from` on and before `to`, milliseconds since the epoch; none for all times.
+pub fn received(from: u64, to: u64, dialect: Dialect) -> Option<String> {
+    // What is written as a time is behind no year that engines know.
+    const LAST: u64 = 4_102_444_800_000;
+    let (words, name) = (words(dialect), Stored::Received.name());
+    let begin = (from > 0).then(|| format!("{name} >= {}", words.time(from.min(LAST))));
+    let end = (to < LAST).then(|| format!("{name} < {}", words.time(to)));
+    let both: Vec<String> = begin.into_iter().chain(end).collect();
+    (!both.is_empty()).then(|| both.join(" AND "))
+}
+
+/// The beginning of the bucket of time in which a record was received, milliseconds since the epoch.
+pub fn bucket(period: u64, dialect: Dialect) -> String {
+    let words = words(dialect);
+    let time = words.milliseconds(Stored::Received.name());
+    format!("({} * {period})", words.quotient(&time, &period.to_string()))
+}
+
+/// The sum of octets or packets, times the sample rate where that is wanted, in decimal: it may have more digits than a number of 64
+/// bits. NULL where no record tells them.
+///
+/// # Errors
+/// What the dialect has no words for.
+pub fn sum(
+    column: Column,
+    is_scaled: bool,
+    times: u64,
+    dialect: Dialect,
+) -> Result<String, Refusal> {
+    let refused = |reason| Refusal { dialect, condition: column.name().to_owned(), reason };
+    let mut factors = vec![Expr::column(column)];
+    if is_scaled {
+        factors.push(values::sample_rate(1));
+    }
+    if times != 1 {
+        factors.push(Expr::Integer(times));
+    }
+    Ok(format!("sum({})", print(&Expr::WideProduct(factors), dialect).map_err(refused)?))
+}
+
+/// In decimal, for numbers that clients would round.
+pub fn in_decimal(number: &str, dialect: Dialect) -> String {
+    words(dialect).decimal(number)
+}
+
+/// Whether an address, IPv4 mapped, is one of IPv4.
+pub fn is_v4(address: &str, dialect: Dialect) -> String {
+    let words = words(dialect);
+    let (low, high) = (words.address(MAPPED), words.address(MAPPED | u128::from(u32::MAX)));
+    format!("({address} BETWEEN {low} AND {high})")
 }
 
 fn whole(query: &Typed, dialect: Dialect) -> Result<Expr, Refusal> {
