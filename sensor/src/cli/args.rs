@@ -24,6 +24,7 @@ Exit codes:
   0   success
   64  invalid command line or configuration
   69  the kernel lacks a required feature
+  75  the answer is partial (hunt, store)
   77  permission denied
   1   any other error";
 

@@ -1,6 +1,9 @@
 //! The store as questions see it ([`sensor_core::hunt::archive`]).
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sensor_core::{
     flow::columns::Column,
@@ -36,6 +39,8 @@ pub struct Stored {
 enum Holding {
     Segment(SegmentName),
     Journal(Arc<Journal>),
+    /// A file by itself.
+    Loose(PathBuf),
 }
 
 impl Stored {
@@ -71,6 +76,30 @@ impl Stored {
         Ok(Self { library, files, holdings, tables: Tables::default() })
     }
 
+    /// Sealed files by themselves, wherever they are: of any store, also such as no store has any more.
+    ///
+    /// # Errors
+    /// When one cannot be read, or the store did not write it.
+    pub fn of_files(paths: &[PathBuf]) -> Result<Self, Error> {
+        let (mut files, mut holdings) = (Vec::new(), Vec::new());
+        for path in paths {
+            let segment = Segment::open(path)?;
+            let times = (0..segment.groups().len())
+                .filter_map(|group| segment.range(group, Item::Received))
+                .fold((u64::MAX, 0), |(from, to), (least, most)| {
+                    (from.min(least as u64), to.max(most as u64))
+                });
+            files.push(File {
+                name: path.display().to_string(),
+                rows: segment.rows(),
+                received: times,
+            });
+            holdings.push(Holding::Loose(path.clone()));
+        }
+        let library = Library::none();
+        Ok(Self { library, files, holdings, tables: Tables::default() })
+    }
+
     fn open_segment(&self, name: &SegmentName) -> Result<OpenSegment, Error> {
         let (segment, only) = match self.library.segment(name) {
             Err(error) if error.is_gone() => {
@@ -80,6 +109,10 @@ impl Stored {
             }
             segment => (segment?, None),
         };
+        Ok(self.opened(segment, only))
+    }
+
+    fn opened(&self, segment: Segment, only: Option<(u64, u64)>) -> OpenSegment {
         let piece = |group: usize| Piece {
             rows: segment.groups()[group].rows as u64,
             received: segment
@@ -87,8 +120,13 @@ impl Stored {
                 .map(|(least, most)| (least as u64, most as u64)),
         };
         let pieces = (0..segment.groups().len()).map(piece).collect();
-        Ok(OpenSegment { segment, only, pieces, tables: self.tables.clone() })
+        OpenSegment { segment, only, pieces, tables: self.tables.clone() }
     }
+}
+
+/// Whether a file is a sealed one of a store, as far as its end says.
+pub fn is_segment(path: &Path) -> bool {
+    path.is_file() && Segment::open(path).is_ok()
 }
 
 impl Archive for Stored {
@@ -99,6 +137,10 @@ impl Archive for Stored {
     fn open(&self, file: usize) -> Result<Arc<dyn Pieces>, Unreadable> {
         match &self.holdings[file] {
             Holding::Segment(name) => Ok(Arc::new(self.open_segment(name).map_err(unreadable)?)),
+            Holding::Loose(path) => {
+                let segment = Segment::open(path).map_err(unreadable)?;
+                Ok(Arc::new(self.opened(segment, None)))
+            }
             Holding::Journal(journal) => {
                 let piece = |group: usize| Piece {
                     rows: journal.groups()[group].rows as u64,

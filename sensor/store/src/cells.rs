@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-pub use sensor_core::hunt::archive::Records;
 use sensor_core::flow::{
     batch::{Addresses, FlowBatch, Source},
     columns::{Absence, Column, StoredAt},
     mac,
 };
+pub use sensor_core::hunt::archive::Records;
 use sensor_wire::cloud::columnar::fault::Fault;
 
 use crate::{
@@ -254,7 +254,11 @@ fn read_item(
             return Ok(());
         }
         Item::Source | Item::Destination => {
-            put_addresses(&mut records.batch.addresses, item, groups.cells(group, item)?.of_rows(rows).values);
+            put_addresses(
+                &mut records.batch.addresses,
+                item,
+                groups.cells(group, item)?.of_rows(rows).values,
+            );
             return Ok(());
         }
         Item::Column(column) => column,

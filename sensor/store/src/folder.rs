@@ -143,6 +143,36 @@ impl Folder {
         Ok(all)
     }
 
+    /// Files that were put aside, and their octets, by their path in the folder.
+    ///
+    /// # Errors
+    /// When the folder or one in it cannot be read.
+    pub fn damaged(&self) -> Result<Vec<(PathBuf, u64)>, Error> {
+        let mut folders = vec![self.path.clone()];
+        let mut all = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for name in entries(&folder)? {
+                let path = folder.join(&name);
+                if is_folder(&name) {
+                    folders.push(path);
+                } else if name.ends_with(DAMAGED)
+                    && let Ok(metadata) = fs::metadata(&path)
+                {
+                    all.push((path, metadata.len()));
+                }
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// Whether a process writes there now.
+    pub fn has_writer(&self) -> bool {
+        let Ok(file) = File::open(self.path.join(LOCK_FILE)) else { return false };
+        // Given back with the file.
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+    }
+
     /// Deletes what was being written when a process ended; says how many files that were.
     ///
     /// # Errors

@@ -37,6 +37,11 @@ impl Library {
         Ok(Self { folder })
     }
 
+    /// One that has nothing.
+    pub(crate) fn none() -> Self {
+        Self { folder: Folder::new(Path::new("")) }
+    }
+
     /// What may have records that were received from `from` on and before `to`, milliseconds since the epoch.
     ///
     /// # Errors

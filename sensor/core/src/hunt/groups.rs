@@ -228,8 +228,7 @@ impl Groups {
     /// All groups, by time and by their values.
     pub fn ordered(&self) -> Vec<Group> {
         let mut numbers: Vec<u32> = self.table.numbers().collect();
-        numbers
-            .sort_unstable_by(|left, right| self.keys.order(self.key(*left), self.key(*right)));
+        numbers.sort_unstable_by(|left, right| self.keys.order(self.key(*left), self.key(*right)));
         numbers.into_iter().map(|number| self.group(number)).collect()
     }
 

@@ -22,6 +22,8 @@ mod queue;
 mod rows;
 mod run;
 mod selection;
+pub mod sql;
+mod stream;
 mod sums;
 mod table;
 mod worker;
@@ -37,6 +39,7 @@ pub use question::{Common, Labels, MOST_QUERIES, Options, Page, Question, Said};
 pub use rows::{Order, Place, Rows};
 pub use run::{Answer, run};
 pub use selection::Selection;
+pub use stream::Stream;
 pub use sums::{Metric, Sums};
 
 use crate::flow::{batch::FlowBatch, columns::Column, fields::Needs};

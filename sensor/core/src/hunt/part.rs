@@ -1,12 +1,6 @@
 //! The part of an answer that one thread has.
 
-use super::{
-    common,
-    groups::Groups,
-    question::Said,
-    rows::Rows,
-    run::Answer,
-};
+use super::{common, groups::Groups, question::Said, rows::Rows, run::Answer};
 
 /// What was found so far.
 pub(super) enum Part {

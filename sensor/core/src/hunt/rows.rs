@@ -1,6 +1,6 @@
 //! The first rows of a question, in an order that is the same however the data were cut and read.
 
-use crate::flow::batch::FlowBatch;
+use crate::flow::batch::{Addresses, FlowBatch};
 
 /// Which rows come first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,16 @@ pub struct Rows {
 impl Rows {
     /// No rows yet; at most `most`, those behind `after` in the order.
     pub fn new(order: Order, most: usize, after: Option<Place>) -> Self {
-        Self { order, most, after, kept: Vec::new(), worst: None, expected: None, batches: Vec::new(), offered: 0 }
+        Self {
+            order,
+            most,
+            after,
+            kept: Vec::new(),
+            worst: None,
+            expected: None,
+            batches: Vec::new(),
+            offered: 0,
+        }
     }
 
     /// Whether a row that stands at this place would be kept, for all that is known so far.
@@ -146,6 +155,29 @@ impl Rows {
         }
     }
 
+    /// All rows as batches, oldest first, and where each row stands. A batch has rows of one slice of time, `slice` milliseconds long;
+    /// within one, rows of the same family and kind of source stand together, whatever the files were that they came from.
+    pub fn into_batches(mut self, slice: u64) -> Vec<(FlowBatch, Vec<Place>)> {
+        self.cut();
+        let nowhere = Place { time: 0, sequence: 0 };
+        let mut places: Vec<Vec<Place>> =
+            self.batches.iter().map(|batch| vec![nowhere; batch.len()]).collect();
+        for Kept { place, batch, row } in &self.kept {
+            places[*batch as usize][*row as usize] = *place;
+        }
+        let slice = slice.max(1);
+        let mut all = Vec::with_capacity(self.batches.len());
+        for part in self.batches.into_iter().zip(places) {
+            split(part, slice, &mut all);
+        }
+        all.sort_by_cached_key(|(batch, places)| {
+            let first = places.iter().min().copied().unwrap_or(nowhere);
+            let is_v6 = matches!(batch.addresses, Addresses::V6 { .. });
+            (first.time / slice, is_v6, batch.observed_by as u8, first)
+        });
+        all
+    }
+
     pub(super) fn comes_before(&self, left: Place, right: Place) -> bool {
         match self.order {
             Order::OldestFirst => left < right,
@@ -184,6 +216,31 @@ impl Rows {
             kept.batch = numbers[kept.batch as usize];
         }
         self.batches = batches;
+    }
+}
+
+/// Appends the parts of a batch, each with rows of one slice of time. A row is copied a logarithmic number of times.
+fn split(whole: (FlowBatch, Vec<Place>), slice: u64, all: &mut Vec<(FlowBatch, Vec<Place>)>) {
+    let mut left = vec![whole];
+    while let Some((mut batch, mut places)) = left.pop() {
+        let mut slices: Vec<u64> = places.iter().map(|place| place.time / slice).collect();
+        slices.sort_unstable();
+        let (Some(first), Some(last)) = (slices.first(), slices.last()) else { continue };
+        if first == last {
+            all.push((batch, places));
+            continue;
+        }
+        // The slice in the middle belongs to the later half, unless nothing is before it.
+        let middle = slices[slices.len() / 2];
+        let bound = if middle == *first { middle + 1 } else { middle };
+        let (early, late): (Vec<usize>, Vec<usize>) =
+            (0..places.len()).partition(|row| places[*row].time / slice < bound);
+        let mut before = batch.clone();
+        before.keep(&early);
+        left.push((before, early.iter().map(|row| places[*row]).collect()));
+        batch.keep(&late);
+        places = late.iter().map(|row| places[*row]).collect();
+        left.push((batch, places));
     }
 }
 
@@ -243,6 +300,38 @@ mod tests {
                 assert_eq!(batch.octets[row], place.sequence);
                 found.push(place);
             });
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    proptest! {
+        /// Every row is in the batch of its slice of time, with what it tells, and the batches are in order.
+        #[test]
+        fn batches_are_slices_of_time(
+            times in proptest::collection::vec(0_u64..40, 1..60),
+            cut in 1_usize..20,
+            slice in 1_u64..15,
+        ) {
+            let all: Vec<Place> =
+                (1..).zip(&times).map(|(sequence, time)| Place { time: *time, sequence }).collect();
+            let mut rows = Rows::new(Order::NewestFirst, 50, None);
+            for places in all.chunks(cut) {
+                let numbers: Vec<u64> = places.iter().map(|place| place.sequence).collect();
+                rows.add(batch(&numbers), places);
+            }
+            let mut expected = all.clone();
+            expected.sort_by_key(|place| std::cmp::Reverse(*place));
+            expected.truncate(50);
+            let (mut found, mut last) = (Vec::new(), 0);
+            for (batch, places) in rows.into_batches(slice) {
+                let slices: Vec<u64> = places.iter().map(|place| place.time / slice).collect();
+                prop_assert!(slices.iter().all(|own| *own == slices[0] && *own >= last));
+                last = slices[0];
+                let numbers: Vec<u64> = places.iter().map(|place| place.sequence).collect();
+                prop_assert_eq!(&batch.octets, &numbers);
+                found.extend(places);
+            }
+            found.sort_by_key(|place| std::cmp::Reverse(*place));
             prop_assert_eq!(found, expected);
         }
     }

@@ -13,6 +13,7 @@ use super::{
     common::Shared,
     fate::Asked,
     groups::Groups,
+    part::Part,
     question::{Options, Question, Said},
     queue::Queue,
     rows::{Order, Place, Rows},
@@ -51,10 +52,19 @@ pub fn run(
     options: &Options,
     progress: &Progress,
 ) -> Answer {
+    parts(question, archive, options, progress).into_answer()
+}
+
+/// What all threads have found.
+pub(super) fn parts(
+    question: &Question,
+    archive: &dyn Archive,
+    options: &Options,
+    progress: &Progress,
+) -> Part {
     let asked = Asked::of(question);
     let queue = Queue::new(in_time(question, archive, &asked, progress));
-    let run =
-        Run { question, archive, options, progress, asked, queue, last: Mutex::new(None) };
+    let run = Run { question, archive, options, progress, asked, queue, last: Mutex::new(None) };
     let threads = options.threads.max(1);
     let mut parts = Vec::with_capacity(threads);
     thread::scope(|scope| {
@@ -73,7 +83,7 @@ pub fn run(
         whole.merge(part);
         whole
     });
-    whole.unwrap_or_else(|| super::part::Part::of(&question.said)).into_answer()
+    whole.unwrap_or_else(|| Part::of(&question.said))
 }
 
 /// The files whose time may be the right one, those first in which the first rows are.

@@ -141,6 +141,11 @@ impl Plant {
         Ok(Self { mode, analysis: Analysis::start(config, named, mode, downstream)?, lists })
     }
 
+    /// From now on records keep the context and the tags that they come with.
+    pub fn keep_context(&self) {
+        self.analysis.keep_context();
+    }
+
     fn downstream(&self) -> &Downstream {
         self.analysis.output()
     }

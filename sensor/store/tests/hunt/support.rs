@@ -10,16 +10,10 @@ use sensor_core::{
         interfaces::Interfaces,
     },
     hunt::{
-        Distinct, GroupBy, Grouping, Metric, Options, Order, Page, Place, Prefixes, Question,
-        Labels,
+        Distinct, GroupBy, Grouping, Labels, Metric, Options, Order, Page, Place, Prefixes,
+        Question,
     },
-    nql::{
-        Filter,
-        ast::Expression,
-        lists::Lists,
-        reference,
-        typed::Typed,
-    },
+    nql::{Filter, ast::Expression, lists::Lists, reference, typed::Typed},
 };
 use sensor_store::{
     journal::{Sync, reader::Journal, writer::Writer},
@@ -122,7 +116,11 @@ pub struct Known<'b> {
 }
 
 /// The rows that a question selects of all that are stored, by a plain loop.
-pub fn selected<'b>(batches: &'b [Stored], question: &Question, also: Option<&Typed>) -> Vec<Known<'b>> {
+pub fn selected<'b>(
+    batches: &'b [Stored],
+    question: &Question,
+    also: Option<&Typed>,
+) -> Vec<Known<'b>> {
     let interfaces = Interfaces::default();
     let mut found = Vec::new();
     let mut sequence = 0;
@@ -204,7 +202,11 @@ pub struct Sum {
 pub const METRICS: [Metric; 3] = [Metric::Flows, Metric::Octets, Metric::ScaledPackets];
 
 /// Groups by bucket and values, by a map.
-pub fn groups(rows: &[Known<'_>], grouping: &Grouping, distinct: &Distinct) -> BTreeMap<String, Sum> {
+pub fn groups(
+    rows: &[Known<'_>],
+    grouping: &Grouping,
+    distinct: &Distinct,
+) -> BTreeMap<String, Sum> {
     use sensor_core::flow::columns::Column;
     let mut all: BTreeMap<String, (Sum, Vec<std::collections::BTreeSet<String>>)> = BTreeMap::new();
     for known in rows {
@@ -235,8 +237,20 @@ pub fn groups(rows: &[Known<'_>], grouping: &Grouping, distinct: &Distinct) -> B
 /// Some things to group by.
 pub fn subjects() -> impl Strategy<Value = Vec<GroupBy>> {
     let names = [
-        "srcip", "dstip/24/64", "srcip/31/127", "dstport", "protocol", "tags", "srcinternal", "label.src.role",
-        "flowtype", "octets", "icmptype", "clientip", "device.name", "srcmac",
+        "srcip",
+        "dstip/24/64",
+        "srcip/31/127",
+        "dstport",
+        "protocol",
+        "tags",
+        "srcinternal",
+        "label.src.role",
+        "flowtype",
+        "octets",
+        "icmptype",
+        "clientip",
+        "device.name",
+        "srcmac",
     ];
     let known = names.into_iter().filter_map(|name| GroupBy::named(name).ok()).collect::<Vec<_>>();
     proptest::sample::subsequence(known, 0..4)

@@ -3,6 +3,7 @@
 mod made;
 mod support;
 
+use made::all_batches;
 use proptest::prelude::*;
 use sensor_core::flow::{
     batch::{Addresses, FlowBatch},
@@ -19,7 +20,6 @@ use sensor_store::{
     segment::{merge::Merged, reader::Segment, writer::write},
     testing::Traffic,
 };
-use made::all_batches;
 use support::{assert_same, read_all};
 
 const NOW: u64 = 1_796_080_000_000;

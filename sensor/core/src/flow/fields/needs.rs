@@ -19,8 +19,7 @@ impl Needs {
     pub const NONE: Self = Self::columns(0);
 
     /// Everything.
-    pub const ALL: Self =
-        Self { columns: all(Column::ALL), source: true, destination: true };
+    pub const ALL: Self = Self { columns: all(Column::ALL), source: true, destination: true };
 
     /// Columns of the table alone.
     pub const fn columns(columns: u128) -> Self {
