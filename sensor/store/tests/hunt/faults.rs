@@ -69,7 +69,7 @@ fn everything() -> Typed {
 
 #[test]
 fn a_damaged_group_is_named_and_the_rest_is_answered() {
-    for what in ["octets", "received", "sequence"] {
+    for what in ["octets", "time_received", "sequence"] {
         let folder = tempfile::tempdir().expect("a folder");
         numbered(folder.path(), 4, 500, Cut::Goes);
         let stored = Stored::open(folder.path()).expect("a store");

@@ -14,7 +14,7 @@ use super::limits::{MOST_COLUMNS, MOST_HELD, MOST_METADATA, MOST_PAGE};
 pub enum Fault {
     /// The system says so.
     #[error(transparent)]
-    Read(#[from] io::Error),
+    Read(io::Error),
     /// It does not end as Parquet files end.
     #[error(
         "the Parquet file is cut short: its end, which says where everything stands, is missing"
