@@ -50,7 +50,7 @@ const COMPANY: &str = "SENSOR_DAY_OF_A_COMPANY";
 pub enum Name {
     /// Unit, golden and property tests
     Host,
-    /// The fuzz targets compile
+    /// The fuzz targets, each over its seeds and changes of these
     Fuzz,
     /// Labs in network namespaces (root)
     Labs,
@@ -156,7 +156,7 @@ fn require_root(stage: &str) -> Result<()> {
 
 fn fuzz_targets(workspace: &Workspace) -> Result<()> {
     setup::programs(&[Need::Fuzz])?;
-    fuzz::check(workspace)
+    fuzz::replay(workspace)
 }
 
 /// `beside` is done when all is built.

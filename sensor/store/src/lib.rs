@@ -7,6 +7,7 @@
 //! * [`archive`]: what is read, for questions. [`bounds`]: what is known before.
 //! * [`folder`]: its files. [`names`]: what their names say. [`plan`]: what to do with them.
 //! * [`layout`]: what is stored of a record, and how that is called. [`documents`]: what is JSON in files and a table in memory.
+//! * [`rows`]: records for data bases that have the same columns.
 //! * [`frame`]: the layout of journals. [`encode`]: the pages of files. [`cells`]: what is read of either.
 
 // They panic when the other end is gone; the command line's `stdio` writes.
@@ -26,6 +27,7 @@ pub mod layout;
 pub mod library;
 pub mod names;
 pub mod plan;
+pub mod rows;
 pub mod segment;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]

@@ -22,6 +22,7 @@ mod queue;
 mod rows;
 mod run;
 mod selection;
+pub mod sql;
 mod stream;
 mod sums;
 mod table;

@@ -227,7 +227,9 @@ impl<'r> Worker<'r> {
         if !first.is_empty() {
             scan.read(first, None, &mut self.records)?;
         }
-        let selection = if unasked && !first.received && !first.sequence {
+        // What several queries share is kept for each of them.
+        let of_one = !matches!(self.part, Part::Common(_));
+        let selection = if of_one && unasked && !first.received && !first.sequence {
             Selection::All
         } else {
             self.select(rows, first, only, unasked)

@@ -69,7 +69,7 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
     let block = usize::try_from(varint(rest)?).ok().filter(|block| *block <= MOST_PAGE)?;
     let parts = usize::try_from(varint(rest)?).ok()?;
     let count = usize::try_from(varint(rest)?).ok().filter(|count| *count <= most)?;
-    let mut value = zigzag(rest)?;
+    let mut value = zigzag(varint(rest)?);
     let each = block.checked_div(parts)?;
     // The format says so: parts of whole octets, whatever the width of a difference.
     if each == 0 || each % 32 != 0 || each * parts != block {
@@ -80,7 +80,7 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
         numbers.push(value);
     }
     while numbers.len() < count {
-        let least = zigzag(rest)?;
+        let least = zigzag(varint(rest)?);
         let (widths, mut behind) = rest.split_at_checked(parts)?;
         for width in widths {
             let wanted = each.min(count - numbers.len());
@@ -128,7 +128,7 @@ pub fn varint(octets: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn zigzag(octets: &mut &[u8]) -> Option<i64> {
-    let number = varint(octets)?;
-    Some((number >> 1) as i64 ^ -((number & 1) as i64))
+/// A number with a sign, whose least bit that is.
+pub fn zigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
 }
