@@ -89,6 +89,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "sensor_common",
             "stdio",
+            "store",
             "sync",
             "wire",
         ],

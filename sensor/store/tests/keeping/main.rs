@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod hits;
 mod killed;
 mod support;
 
