@@ -123,6 +123,13 @@ impl Keeper {
                 is_damaged = true;
                 work.errors.push(error);
             }
+            // Somebody has deleted it: to try again brings nothing back.
+            Err(error) if error.is_gone() => {
+                accounts.journal_damaged(left);
+                work.damaged += 1;
+                work.errors.push(error);
+                return Ok(());
+            }
             journal => {
                 let journal = journal?;
                 if let Some((name, rows)) = named(&journal) {

@@ -26,7 +26,7 @@ pub use crate::{
 };
 
 /// How a store is kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Records of a file.
     pub segment_rows: u64,

@@ -9,12 +9,7 @@ use sensor_core::{
         value::{ByteSize, from_text, parse_duration},
     },
 };
-use sensor_store::{
-    hits::writer,
-    journal::Sync,
-    plan,
-    store::{self, Options},
-};
+use sensor_store::{hits::writer, journal::Sync, plan, store::Options};
 use toml::{Spanned, de::DeValue};
 
 use super::faults::Faults;
@@ -114,12 +109,15 @@ pub(super) fn resolve(section: &Setting<Store>, faults: &mut Faults) -> Option<S
         octets: Some(faults.in_range(&kept.size, "store.retention.size", sizes.clone()).0),
         free: Some(
             faults
-                .in_range(&kept.min_free, "store.retention.min_free", ByteSize(0)..=ByteSize(1 << 50))
+                .in_range(
+                    &kept.min_free,
+                    "store.retention.min_free",
+                    ByteSize(0)..=ByteSize(1 << 50),
+                )
                 .0,
         ),
     };
-    let segment_rows =
-        faults.in_range(&raw.segment_rows, "store.segment_rows", 1000..=10_000_000);
+    let segment_rows = faults.in_range(&raw.segment_rows, "store.segment_rows", 1000..=10_000_000);
     let ages = Duration::from_secs(1)..=Duration::from_hours(1);
     let segment_age = milliseconds(faults.in_range(&raw.segment_age, "store.segment_age", ages));
     let of_hits = &raw.hits_retention.value;
@@ -186,11 +184,23 @@ mod tests {
     fn what_makes_no_sense_is_told() {
         assert_eq!(faults("[store]\nsync = 'never'\n"), ["`store` needs a `folder`"]);
         for (line, message) in [
-            ("sync = '1ms'", "`store.sync` must be a time of 100 ms to 10 minutes, `batch` or `never`"),
-            ("sync = 'often'", "`store.sync` must be a time of 100 ms to 10 minutes, `batch` or `never`"),
+            (
+                "sync = '1ms'",
+                "`store.sync` must be a time of 100 ms to 10 minutes, `batch` or `never`",
+            ),
+            (
+                "sync = 'often'",
+                "`store.sync` must be a time of 100 ms to 10 minutes, `batch` or `never`",
+            ),
             ("segment_rows = 1", "`store.segment_rows` must lie between 1000 and 10000000"),
-            ("retention.age = '1s'", "`store.retention.age` must lie between 10m and 20years 15days"),
-            ("hits_retention.size = '1B'", "`store.hits_retention.size` must lie between 16MiB and 1024TiB"),
+            (
+                "retention.age = '1s'",
+                "`store.retention.age` must lie between 10m and 20years 15days",
+            ),
+            (
+                "hits_retention.size = '1B'",
+                "`store.hits_retention.size` must lie between 16MiB and 1024TiB",
+            ),
         ] {
             assert_eq!(faults(&format!("[store]\nfolder = '/s'\n{line}\n")), [message], "{line}");
         }

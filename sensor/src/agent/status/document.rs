@@ -11,7 +11,7 @@ use super::{
     losses::Losses,
     pushed::{self, IngestRow},
     rates::Rates,
-    store::{self, StoreRow},
+    stored::{self, StoreRow},
     summary,
 };
 use crate::agent::intake::summary as intake;
@@ -309,7 +309,7 @@ impl Document {
             ingest: pushed::row(status),
             sinks: status.sinks.iter().map(|sink| Output::of(sink, |flows| flows.flows)).collect(),
             dns_sinks: status.dns_sinks.iter().map(|sink| Output::of(sink, |dns| *dns)).collect(),
-            store: store::row(status),
+            store: stored::row(status),
             hits: status.hits.iter().map(|sink| Output::of(sink, |hits| *hits)).collect(),
             policies: policies(&engine.policies),
             last_hits: status.recent_hits.iter().map(HitRow::of).collect(),

@@ -28,6 +28,7 @@ pub mod rates;
 pub(super) mod screen;
 pub mod span;
 pub mod store;
+pub(super) mod stored;
 pub mod summary;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     Count, Frames, Lost, Policy, Sink, Status, clouds,
     host::{Drain, Host, gaps},
     losses::Losses,
-    pushed, store,
+    pushed, stored,
 };
 use crate::{
     agent::{cloud, exports, intake},
@@ -109,7 +109,7 @@ fn behind(status: &Status) -> Losses {
     ];
     let policies = policies.map(|(count, what)| (count, what.to_owned()));
     let unseen = engine.lost.iter().map(unseen);
-    let store = store::losses(status).map(|(count, what)| (count, what.to_owned()));
+    let store = stored::losses(status).map(|(count, what)| (count, what.to_owned()));
     Losses::of(unseen.chain(flows).chain(dns).chain(hits).chain(store).chain(policies))
 }
 
@@ -207,7 +207,7 @@ fn flows(text: &mut String, status: &Status) {
         ));
         rotated(text, sink);
     }
-    text.push_str(&store::text(status));
+    text.push_str(&stored::text(status));
     policies(text, status);
     for sink in &status.hits {
         text.push_str(&format!(

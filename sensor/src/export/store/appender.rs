@@ -16,8 +16,7 @@ use super::trouble::Trouble;
 use crate::{clock, export::queue::Queue};
 
 /// What its trouble leads to.
-pub const TROUBLE: &str =
-    "cannot write to the flow store: records are counted as not stored until it can be written again";
+pub const TROUBLE: &str = "cannot write to the flow store: records are counted as not stored until it can be written again";
 
 /// Between two looks at what is due.
 const TICK: Duration = Duration::from_secs(1);

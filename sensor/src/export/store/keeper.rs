@@ -14,8 +14,7 @@ use super::trouble::{Trouble, text};
 use crate::clock;
 
 /// What its trouble leads to.
-pub const TROUBLE: &str =
-    "cannot keep the flow store in order: records stay in its journals, or stay longer than they should, until that is over";
+pub const TROUBLE: &str = "cannot keep the flow store in order: records stay in its journals, or stay longer than they should, until that is over";
 
 /// Between two looks at what is to be done.
 const TICK: Duration = Duration::from_secs(1);

@@ -18,14 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sensor_core::{flow::batch::FlowBatch, sync::Unpoisoned as _};
+use sensor_core::sync::Unpoisoned as _;
 use sensor_store::store::{self, Recovered, Watched};
 
 use self::{
-    appender::AppenderThread,
-    keeper::KeeperThread,
-    options::StoreOptions,
-    report::StoreReport,
+    appender::AppenderThread, keeper::KeeperThread, options::StoreOptions, report::StoreReport,
     trouble::Trouble,
 };
 use super::{queue::Queue, sink::Sink, thread::Thread};

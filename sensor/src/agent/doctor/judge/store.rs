@@ -12,8 +12,9 @@ use crate::{
 pub fn judge(facts: &StoreFacts) -> Finding {
     let StoreFacts { folder, retention, outcome } = facts;
     let finding = match outcome {
-        Err(error) => Finding::problem(Files, trouble::text(error))
-            .remedy("let the sensor's user read and write it, or name another folder in `store.folder`"),
+        Err(error) => Finding::problem(Files, trouble::text(error)).remedy(
+            "let the sensor's user read and write it, or name another folder in `store.folder`",
+        ),
         Ok(state) => {
             let StoreState { is_in_use, files, octets: held, free } = *state;
             let least = retention.free.unwrap_or(0);
@@ -25,8 +26,9 @@ pub fn judge(facts: &StoreFacts) -> Finding {
                     "{has}B are free, less than retention.min_free = {}B: the oldest records are deleted",
                     octets(least)
                 );
-                Finding::warning(Files, message)
-                    .remedy("make room on the disk, or name a folder on a larger one in `store.folder`")
+                Finding::warning(Files, message).remedy(
+                    "make room on the disk, or name a folder on a larger one in `store.folder`",
+                )
             } else if free.saturating_sub(least) < wanted {
                 let message = format!(
                     "{files} ({held}B); {has}B are free, less than retention.size allows: records are deleted for retention.min_free before that"
@@ -34,7 +36,10 @@ pub fn judge(facts: &StoreFacts) -> Finding {
                 Finding::note(Files, message)
                     .remedy("if records should last longer, use a larger disk")
             } else if is_in_use {
-                Finding::ok(Files, format_args!("a sensor writes there; {files} ({held}B), {has}B free"))
+                Finding::ok(
+                    Files,
+                    format_args!("a sensor writes there; {files} ({held}B), {has}B free"),
+                )
             } else {
                 Finding::ok(Files, format_args!("{files} ({held}B), {has}B free"))
             }

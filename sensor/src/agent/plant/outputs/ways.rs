@@ -102,7 +102,9 @@ impl Plan for Way {
             Self::Ipfix(destination, options) => {
                 Tuning { queue: options.queue_records, ipfix: Some(options.tuning(destination)) }
             }
-            Self::Stdout(queue) | Self::Store(_, queue) | Self::Log { queue, .. } => Tuning { queue: *queue, ipfix: None },
+            Self::Stdout(queue) | Self::Store(_, queue) | Self::Log { queue, .. } => {
+                Tuning { queue: *queue, ipfix: None }
+            }
         }
     }
 }

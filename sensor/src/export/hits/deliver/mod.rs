@@ -7,7 +7,8 @@ use sensor_core::policy::alert::Alert;
 use tokio::sync::Notify;
 
 use self::{
-    file::HitFile, journal::Journal, stdout::Stdout, store::StoredHits, syslog::Syslog, webhook::Webhook,
+    file::HitFile, journal::Journal, stdout::Stdout, store::StoredHits, syslog::Syslog,
+    webhook::Webhook,
 };
 use super::{
     error::HitsError,

@@ -17,10 +17,8 @@ pub fn write(out: &mut Vec<u8>, event: &Alert, now: u64) {
     let (from, to) = (begun.min(now).saturating_sub(SLACK), now + SLACK);
     let mut head = String::new();
     // Into memory.
-    let _: std::fmt::Result = write!(
-        head,
-        r#"{{"stored":{{"received":{now},"flows":{{"from":{from},"to":{to}}}}},"#
-    );
+    let _: std::fmt::Result =
+        write!(head, r#"{{"stored":{{"received":{now},"flows":{{"from":{from},"to":{to}}}}},"#);
     let begin = out.len();
     json::write(out, event, Detail::Full);
     // In place of its brace.
