@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueHint};
+use sensor_store::store::Options;
 
 use super::{
     exit::Failure,
@@ -64,9 +65,15 @@ pub struct FolderArgs {
 
 impl FolderArgs {
     fn folder(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.read()?.0)
+    }
+
+    /// The folder, and how the configuration says that it is kept.
+    fn read(&self) -> anyhow::Result<(PathBuf, Options)> {
         // Its faults are told whatever the flags say.
         let config = config::load(self.config.as_deref(), &Overrides::default())?;
-        folder(self.store.as_ref(), &config)
+        let options = config.store.as_ref().map(|own| own.records.store).unwrap_or_default();
+        Ok((folder(self.store.as_ref(), &config)?, options))
     }
 }
 
@@ -94,8 +101,8 @@ pub fn folder(flag: Option<&PathBuf>, config: &Config) -> anyhow::Result<PathBuf
 }
 
 /// What the configuration says.
-fn configured(_: &Config) -> Option<PathBuf> {
-    None
+fn configured(config: &Config) -> Option<PathBuf> {
+    config.store.as_ref().map(|store| store.records.folder.clone())
 }
 
 /// Does what was asked.
