@@ -76,7 +76,7 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
     }
     let account = &answered.account;
     stdio::to_stderr(summary::faults(account).styled());
-    stdio::note(Cost::of(account, answered.elapsed, asked.is_foreign()).line());
+    stdio::note(Cost::of(account, answered.elapsed, asked.is_foreign()).line(next.is_some()));
     if let Some(token) = next {
         stdio::note(format_args!("there may be more: next page: --after {token}"));
     }

@@ -71,11 +71,13 @@ impl Cost {
     }
 
     /// `12 of 1.23 M records match; 0.67 s, 1.84 M records/s; read 12.3 MB, 3 of 48 row groups (40 other time, 5 no match)`.
-    pub fn line(&self) -> String {
+    /// With `more`, not all of the records were looked at.
+    pub fn line(&self, more: bool) -> String {
         let seconds = self.elapsed_ms as f64 / 1000.0;
         let rate = (self.records as f64 / seconds.max(1e-3)) as u64;
+        let counted = if more { "at least " } else { "" };
         let mut line = format!(
-            "{} of {} records match; {seconds:.2} s, {} records/s",
+            "{counted}{} of {} records match; {seconds:.2} s, {} records/s",
             octets(self.matched),
             octets(self.records),
             octets(rate),
@@ -150,13 +152,13 @@ mod tests {
         };
         let elapsed = Duration::from_millis(670);
         assert_eq!(
-            Cost::of(&account, elapsed, false).line(),
+            Cost::of(&account, elapsed, false).line(false),
             "12 of 1.23 M records match; 0.67 s, 1.84 M records/s; read 12.3 MB, 3 of 48 row groups \
              (40 other time, 5 no match by filters); 4 of 7 files are of another time"
         );
         assert_eq!(
-            Cost::of(&account, elapsed, true).line(),
-            "12 of 1.23 M records match; 0.67 s, 1.84 M records/s"
+            Cost::of(&account, elapsed, true).line(true),
+            "at least 12 of 1.23 M records match; 0.67 s, 1.84 M records/s"
         );
         assert!(failure(&account).is_none());
     }

@@ -18,7 +18,7 @@ mod status;
 mod verify;
 
 /// Closes the help of `store`.
-const EXAMPLES: &str = "\
+pub const EXAMPLES: &str = "\
 Examples:
   sensor store status --store /var/lib/sensor/flows     files, records and octets: by day, by column
   sensor store verify --store /var/lib/sensor/flows     reads everything, and names what is damaged

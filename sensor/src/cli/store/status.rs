@@ -183,7 +183,8 @@ impl Body for Status {
             if name == "damaged" && files == 0 {
                 continue;
             }
-            line(name, &format!("{files} files, {} records, {}B", octets(records), octets(own)));
+            let what = if files == 1 { "file" } else { "files" };
+            line(name, &format!("{files} {what}, {} records, {}B", octets(records), octets(own)));
         }
         if !self.days.is_empty() {
             let mut table = Table::new(vec![
