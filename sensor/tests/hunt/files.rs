@@ -125,6 +125,9 @@ fn files_that_cannot_be_asked_say_what_to_do() {
     let segment = made.segments()[0].to_str().unwrap().to_owned();
     let outcome = sensor(&["hunt", "--file", &segment, "--file", path.to_str().unwrap()]);
     assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    let outcome = sensor(&["hunt", "--file", made.path.to_str().unwrap()]);
+    assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("is a flow store: name it with --store"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -18,7 +18,10 @@ use sensor_core::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
     hunt::{self, Account, Answer, Labels, Options, Progress, Question},
 };
-use sensor_store::archive::{Stored, is_segment};
+use sensor_store::{
+    archive::{Stored, is_segment},
+    folder::Folder,
+};
 
 use super::{
     args::{HuntArgs, LabelsArg},
@@ -34,7 +37,7 @@ use crate::{
         mode::Mode,
         records,
     },
-    cli::{content::Content, exit::Failure, nql, store},
+    cli::{content::Content, exit::Failure, nql, store::folder::folder},
 };
 
 /// A question, ready to be answered.
@@ -202,8 +205,15 @@ fn labels(args: &HuntArgs, config: &Config) -> anyhow::Result<Labels> {
 fn source(args: &HuntArgs, config: &Config) -> anyhow::Result<Source> {
     let files = &args.source.file;
     if files.is_empty() {
-        let folder = store::folder(args.source.store.as_ref(), config)?;
-        return Ok(Source::Stored(Stored::open(&folder)?));
+        let path = folder(args.source.store.as_ref(), config)?;
+        return Ok(Source::Stored(Stored::open(&path)?));
+    }
+    let is_store = |path: &&PathBuf| {
+        path.is_dir() && Folder::new(path).segments().is_ok_and(|segments| !segments.is_empty())
+    };
+    if let Some(folder) = files.iter().find(is_store) {
+        let fault = format!("{} is a flow store: name it with --store", folder.display());
+        return Err(Failure::usage(fault).into());
     }
     let are_segments: Vec<&PathBuf> = files.iter().filter(|path| is_segment(path)).collect();
     if are_segments.len() == files.len() {

@@ -9,7 +9,7 @@ mod args;
 mod ask;
 mod explain;
 pub mod export;
-#[expect(clippy::disallowed_types, reason = "edge: the file of -o")]
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "edge: the file of -o")]
 mod file;
 mod found;
 mod page;

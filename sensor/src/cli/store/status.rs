@@ -9,7 +9,7 @@ use sensor_core::diagnostic::{Finding, Findings, Theme};
 use sensor_store::{folder::Folder, library::Library, names::SegmentName};
 use serde::Serialize;
 
-use super::FolderArgs;
+use super::folder::FolderArgs;
 use crate::{
     cli::{
         hunt::table::{Table, numbers, words},
