@@ -6,7 +6,7 @@ use std::{
 };
 
 use sensor_core::{
-    flow::{batch::FlowBatch, columns::Column},
+    flow::columns::Column,
     hunt::{
         archive::{Archive, File, Piece, Pieces, Records, Scan, Unreadable, Wanted},
         bounds::Bounds,
@@ -15,10 +15,10 @@ use sensor_core::{
 
 use crate::{
     bounds::{OfJournal, OfSegment},
-    cells::{self, Groups},
-    documents::{self, tables::Tables},
+    cells::Groups as _,
+    documents::tables::Tables,
     error::Error,
-    journal::reader::Journal,
+    journal::{reader::Journal, scan::FrameScan},
     layout::Item,
     library::Library,
     names::SegmentName,
@@ -203,8 +203,7 @@ impl Pieces for OpenJournal {
     }
 
     fn scan(&self, piece: usize) -> Result<Box<dyn Scan + '_>, Unreadable> {
-        let (groups, tables) = (&*self.journal, &self.tables);
-        Ok(Box::new(WholeScan { groups, group: piece, tables, is_begun: false }))
+        Ok(Box::new(JournalScan(FrameScan::new(&self.journal, piece, &self.tables))))
     }
 }
 
@@ -243,28 +242,12 @@ impl Scan for SegmentScan<'_> {
     }
 }
 
-/// A group that is read at once.
-struct WholeScan<'g, G> {
-    groups: &'g G,
-    group: usize,
-    tables: &'g Tables,
-    is_begun: bool,
-}
+/// A group of a journal.
+struct JournalScan<'j>(FrameScan<'j>);
 
-impl<G: Groups> Scan for WholeScan<'_, G> {
+impl Scan for JournalScan<'_> {
     fn advance(&mut self, records: &mut Records) -> usize {
-        let own = &self.groups.groups()[self.group];
-        if std::mem::replace(&mut self.is_begun, true) {
-            return 0;
-        }
-        records.batch = if own.v6 { FlowBatch::v6(own.source) } else { FlowBatch::v4(own.source) };
-        records.batch.packets.resize(own.rows, 0);
-        if let Some(labels) = documents::port_labels_of(&own.port_labels) {
-            records.batch.port_labels = Arc::new(labels);
-        }
-        records.received.clear();
-        records.sequence.clear();
-        own.rows
+        self.0.advance(records)
     }
 
     fn read(
@@ -273,12 +256,10 @@ impl<G: Groups> Scan for WholeScan<'_, G> {
         rows: Option<&[u32]>,
         records: &mut Records,
     ) -> Result<(), Unreadable> {
-        let items = items(wanted);
-        cells::read_items(self.groups, self.group, &items, rows, self.tables, records)
-            .map_err(unreadable)
+        self.0.read(&items(wanted), rows, records).map_err(unreadable)
     }
 
     fn octets(&self) -> u64 {
-        0
+        self.0.octets()
     }
 }

@@ -203,6 +203,14 @@ impl Segment {
         self.file.pages(group, column)
     }
 
+    /// Where in the file a column of a group is.
+    pub fn places(&self, group: usize, column: &str) -> Option<std::ops::Range<u64>> {
+        let columns = self.file.metadata().row_group(group).columns();
+        let chunk = columns.iter().find(|chunk| chunk.column_path().string() == column)?;
+        let (begin, length) = chunk.byte_range();
+        Some(begin..begin + length)
+    }
+
     /// Octets of each column that is stored, over all groups: for people who want to know what takes up their disk.
     pub fn octets(&self) -> Vec<(String, u64)> {
         let metadata = self.file.metadata();

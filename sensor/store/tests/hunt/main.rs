@@ -1,25 +1,26 @@
 //! Questions about a store have the answers that a plain loop over all its records gives.
 
+mod faults;
 #[path = "../records/made.rs"]
 mod made;
 mod support;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use made::all_batches;
 use proptest::prelude::*;
 use sensor_core::{
-    flow::{batch::FlowBatch, fields::Needs},
+    flow::fields::Needs,
     hunt::{
-        Answer, Common, Distinct, Group, Grouping, LimitReached, Order, Page, Partial, Place,
-        Progress, Question, Said, Sums, archive::Archive as _, run,
+        Answer, Common, Distinct, Group, Grouping, Order, Page, Place, Progress, Question, Said,
+        Sums, run,
     },
     nql::{testing::expressions, typed::Typed},
 };
 use sensor_store::archive::Stored;
 use support::{
-    Cut, Known, METRICS, NOW, Sum, by, cuts, fields, groups, options, page, query, selected, store,
-    subjects, typed,
+    Cut, Known, METRICS, NOW, Sum, cuts, fields, groups, options, page, selected, store, subjects,
+    typed,
 };
 
 /// Batches, when each comes, and where they are cut.
