@@ -13,7 +13,7 @@ use sensor_wire::cloud::columnar::fault::Fault;
 use crate::{
     documents::{self, tables::Tables},
     error::Error,
-    layout::{Form, Item, companion, is_shaping, mark},
+    layout::{Form, Item, companion, is_of_profiles, is_shaping, mark},
 };
 
 /// Values, a row each.
@@ -204,7 +204,10 @@ pub fn read_items(
         read_item(groups, group, item, rows, tables, records)?;
     }
     let batch = &mut records.batch;
-    batch.profiles = tables.profiles.clone();
+    // Where addresses were looked up anew, their profiles are in another table.
+    if items.iter().any(|item| is_of_profiles(*item)) {
+        batch.profiles = tables.profiles.clone();
+    }
     batch.points = tables.points.clone();
     batch.properties = tables.properties.clone();
     batch.label_sets = tables.labels.clone();

@@ -5,8 +5,8 @@
 //!
 //! * [`store`]: a store that is written to, of two halves: [`appender`] and [`keeper`]. [`library`]: one that is read.
 //!   [`accounts`]: what became of each record. [`figures`]: what there is.
-//! * [`hits`]: hits beside the records. [`folder`]: its files. [`names`]: what their names say. [`plan`]: what to do with them.
 //! * [`archive`]: what is read, for questions. [`bounds`]: what is known before.
+//! * [`hits`]: hits beside the records. [`folder`]: its files. [`names`]: what their names say. [`plan`]: what to do with them.
 //! * [`layout`]: what is stored of a record, and how that is called. [`documents`]: what is JSON in files and a table in memory.
 //! * [`rows`]: records for data bases that have the same columns.
 //! * [`frame`]: the layout of journals. [`encode`]: the pages of files. [`cells`]: what is read of either.

@@ -258,7 +258,7 @@ impl Journal {
         let (mut end, mut found) = (first, 0);
         for frame in &self.frames[group][first..] {
             let more = frame.rows.rows as usize;
-            if end > first && found + more > rows {
+            if found > 0 && found + more > rows {
                 break;
             }
             (end, found) = (end + 1, found + more);

@@ -20,7 +20,7 @@ use crate::{
     cells::{Dictionary, Groups as _, Told},
     documents::{self, tables::Tables},
     error::Error,
-    layout::{Form, Item, Table, companion, is_shaping, mark},
+    layout::{Form, Item, Table, companion, is_of_profiles, is_shaping, mark},
 };
 
 /// Rows that are read at a time.
@@ -151,7 +151,10 @@ impl<'s> GroupScan<'s> {
             }
         }
         let batch = &mut records.batch;
-        batch.profiles.clone_from(&self.tables.profiles);
+        // Where addresses were looked up anew, their profiles are in another table.
+        if items.iter().any(|item| is_of_profiles(*item)) {
+            batch.profiles.clone_from(&self.tables.profiles);
+        }
         batch.points.clone_from(&self.tables.points);
         batch.properties.clone_from(&self.tables.properties);
         batch.label_sets.clone_from(&self.tables.labels);

@@ -1,6 +1,7 @@
 //! Questions about a store have the answers that a plain loop over all its records gives.
 
 mod faults;
+mod labels;
 #[path = "../records/made.rs"]
 mod made;
 mod support;

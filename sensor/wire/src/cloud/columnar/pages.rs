@@ -305,6 +305,18 @@ fn decompress(
         }
         CompressionCodec::GZIP => bounded(flate2::bufread::MultiGzDecoder::new(page), most, plain),
         CompressionCodec::ZSTD => {
+            // Most pages say how long they are: those come at once, without a window of what came before.
+            if let Ok(Some(length)) = zstd::zstd_safe::get_frame_content_size(page)
+                && let Some(length) = usize::try_from(length).ok().filter(|own| *own <= most)
+            {
+                plain.reserve_exact(length);
+                let mut decoder = zstd::bulk::Decompressor::new().map_err(compression)?;
+                if decoder.decompress_to_buffer(page, plain).is_ok() {
+                    return Ok(());
+                }
+                // As far as it goes, so that what is wrong is said, and what it took is accounted for.
+                plain.clear();
+            }
             let mut decoder = zstd::Decoder::with_buffer(page).map_err(compression)?;
             decoder.window_log_max(ZSTD_WINDOW).map_err(compression)?;
             bounded(decoder, most, plain)
