@@ -162,3 +162,20 @@ fn exports_have_every_flow_in_order() {
     let found = sensor(&["hunt", "--file", file.to_str().unwrap(), "--distinct", "srcip"]).well();
     assert_eq!(found.lines()[0]["flows"].as_u64(), Some(wanted.len() as u64));
 }
+
+/// What stands before the end of a file that is cut off is found, and the exit code says that it is not all.
+#[test]
+fn a_file_that_is_cut_off_is_answered_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.pcap");
+    let capture = captured::dns();
+    fs::write(&path, &capture[..capture.len() - 40]).unwrap();
+    let outcome = sensor(&["hunt", "--file", path.to_str().unwrap(), "--distinct", "srcip"]);
+    assert_eq!(outcome.code, Some(75), "{}", outcome.stderr);
+    assert_eq!(outcome.lines()[0]["flows"].as_u64(), Some(11), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("capture ends early"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the answer is partial"), "{}", outcome.stderr);
+    let document = sensor(&["hunt", "--file", path.to_str().unwrap(), "--json"]);
+    assert_eq!((document.code, document.stderr.as_str()), (Some(75), ""));
+    assert_eq!(document.document()["cost"]["partial"], true);
+}

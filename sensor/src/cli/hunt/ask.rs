@@ -79,6 +79,8 @@ pub struct Answered {
     pub account: Account,
     /// How long it took.
     pub elapsed: Duration,
+    /// Why a file of others was not read to its end.
+    pub fault: Option<String>,
 }
 
 impl Asked {
@@ -123,33 +125,40 @@ impl Asked {
     pub fn answer(&self, args: &HuntArgs) -> anyhow::Result<Answered> {
         let progress = Progress::default();
         let begun = Instant::now();
-        let answer = match &self.source {
-            Source::Stored(stored) => watch::watched(
-                false,
-                |elapsed| watch::line(&progress, elapsed),
-                || progress.cancel(),
-                || hunt::run(&self.question, stored, &self.options, &progress),
-            )?,
-            Source::Files => watch::watched(
-                false,
-                |_| None,
-                || progress.cancel(),
-                || self.read_files(args, &progress),
-            )??,
+        let (answer, fault) = match &self.source {
+            Source::Stored(stored) => {
+                let answer = watch::watched(
+                    false,
+                    |elapsed| watch::line(&progress, elapsed),
+                    || progress.cancel(),
+                    || hunt::run(&self.question, stored, &self.options, &progress),
+                )?;
+                (answer, None)
+            }
+            Source::Files => {
+                let read = || self.read_files(args, &progress);
+                watch::watched(false, |_| None, || progress.cancel(), read)?
+            }
         };
-        Ok(Answered { answer, account: progress.account(), elapsed: begun.elapsed() })
+        let account = progress.account();
+        let fault = match fault {
+            // Of a file that cannot even be opened there is nothing to tell.
+            Some(error) if account.rows == 0 => return Err(error),
+            fault => fault.map(|error| format!("{error:#}")),
+        };
+        Ok(Answered { answer, account, elapsed: begun.elapsed(), fault })
     }
 
-    fn read_files(&self, args: &HuntArgs, progress: &Progress) -> anyhow::Result<Answer> {
+    fn read_files(&self, args: &HuntArgs, progress: &Progress) -> (Answer, Option<anyhow::Error>) {
         let mut stream = hunt::Stream::new(&self.question, &self.options, progress);
-        self.read_batches(args, |batch| {
+        let read = self.read_batches(args, |batch| {
             stream.offer(batch);
             match progress.is_cancelled() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
-        })?;
-        Ok(stream.finish())
+        });
+        (stream.finish(), read.err())
     }
 
     /// Reads the files of others; `each` gets their flows, and may end it.

@@ -111,8 +111,8 @@ impl Cost {
     }
 }
 
-/// What could not be read, as warnings: the answer is there.
-pub fn faults(account: &Account) -> Findings {
+/// What could not be read, as warnings: the answer is there. `file`: why a file of others was not read to its end.
+pub fn faults(account: &Account, file: Option<&str>) -> Findings {
     let help = "`sensor store verify` names all damage; the rest was read";
     let mut findings: Findings =
         account.faults.iter().map(|fault| Finding::warning(fault.clone(), help)).collect();
@@ -120,12 +120,16 @@ pub fn faults(account: &Account) -> Findings {
     if more > 0 {
         findings.push(Finding::warning(format!("{more} more could not be read"), help));
     }
+    if let Some(fault) = file {
+        findings.push(Finding::warning(fault, "what stands before was read"));
+    }
     findings
 }
 
 /// How a partial answer ends.
-pub fn failure(account: &Account) -> Option<Failure> {
-    let message = match account.partial? {
+pub fn failure(account: &Account, file: Option<&str>) -> Option<Failure> {
+    let partial = account.partial.or(file.map(|_| Partial::Faults));
+    let message = match partial? {
         Partial::Cancelled => "the answer is partial: it was stopped before all was read",
         Partial::Faults => "the answer is partial: something could not be read, see the warnings",
     };
@@ -160,7 +164,9 @@ mod tests {
             Cost::of(&account, elapsed, true).line(true),
             "at least 12 of 1.23 M records match; 0.67 s, 1.84 M records/s"
         );
-        assert!(failure(&account).is_none());
+        assert!(failure(&account, None).is_none());
+        let cut = failure(&account, Some("x.pcap ends early"));
+        assert_eq!(cut.map(|failure| failure.exit), Some(Exit::Partial));
     }
 
     #[test]
@@ -171,9 +177,9 @@ mod tests {
             faults_in_all: 3,
             ..Account::default()
         };
-        let told = faults(&account).to_string();
+        let told = faults(&account, None).to_string();
         assert!(told.contains("warning: row group 1 of x cannot be read"), "{told}");
         assert!(told.contains("warning: 2 more could not be read"), "{told}");
-        assert_eq!(failure(&account).map(|failure| failure.exit), Some(Exit::Partial));
+        assert_eq!(failure(&account, None).map(|failure| failure.exit), Some(Exit::Partial));
     }
 }
