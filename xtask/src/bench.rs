@@ -35,7 +35,8 @@ pub fn run(workspace: &Workspace, name: Option<&str>) -> Result<()> {
     setup::programs(&[Need::Bench])?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, true)?;
-    let python = all.iter().any(|own| PEERS.contains(own)).then(|| setup::peers(workspace)).transpose();
+    let python =
+        all.iter().any(|own| PEERS.contains(own)).then(|| setup::peers(workspace)).transpose();
     let python = python.unwrap_or_else(|fault| {
         println!("without peers in Python: {fault:#}");
         None

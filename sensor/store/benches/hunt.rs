@@ -98,9 +98,9 @@ fn main() -> Result<()> {
         return make(Path::new(&folder), records);
     }
     let kept = std::env::var_os("SENSOR_BENCH_FOLDER").map(PathBuf::from);
-    let folder = kept.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("hunt-bench-{}", std::process::id()))
-    });
+    let folder = kept
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("hunt-bench-{}", std::process::id())));
     if !folder.join("made").exists() {
         // Somebody else makes the files: memory is measured here.
         let made = Command::new(std::env::current_exe()?).arg(MAKE).arg(&folder).status()?;
@@ -157,8 +157,7 @@ fn by(names: &[&str]) -> Result<Vec<GroupBy>> {
 fn ask(folder: &Path, query: &Typed, grouping: &Grouping, largest: usize) -> Result<Vec<Group>> {
     let said = Said::Groups(grouping.clone(), Distinct::default());
     let question = Question { query: query.clone(), from: 0, to: u64::MAX, said };
-    let options =
-        Options { threads: THREADS, labels: Labels::Then, interfaces: Arc::default() };
+    let options = Options { threads: THREADS, labels: Labels::Then, interfaces: Arc::default() };
     let progress = Progress::default();
     let stored = Stored::open(folder)?;
     let Answer::Groups(groups) = run(&question, &stored, &options, &progress) else {
@@ -218,7 +217,13 @@ fn questions(folder: &Path) -> Result<Vec<Asked>> {
     let both = |sql: &str| [sql.to_owned(), sql.to_owned()];
     let total = |name, text: &str, condition: [String; 2]| -> Result<Asked> {
         let sql = condition.map(|own| format!("SELECT {sums} FROM FLOWS WHERE {own}"));
-        Ok(Asked { name, query: query(text)?, grouping: grouping(Vec::new(), None), largest: 0, sql })
+        Ok(Asked {
+            name,
+            query: query(text)?,
+            grouping: grouping(Vec::new(), None),
+            largest: 0,
+            sql,
+        })
     };
     let is = |address: std::net::IpAddr| {
         let hex = octets(address);
@@ -230,7 +235,9 @@ fn questions(folder: &Path) -> Result<Vec<Asked>> {
         "SELECT hex(srcip), {sums} FROM FLOWS GROUP BY srcip ORDER BY 3 DESC, srcip LIMIT 10"
     );
     let minute = |dialect: &str| {
-        format!("SELECT {dialect} AS bucket, {sums} FROM FLOWS WHERE protocolint = 6 GROUP BY bucket ORDER BY bucket")
+        format!(
+            "SELECT {dialect} AS bucket, {sums} FROM FLOWS WHERE protocolint = 6 GROUP BY bucket ORDER BY bucket"
+        )
     };
     Ok(vec![
         total("long seed query", LONG, both(LONG_SQL))?,
@@ -285,7 +292,9 @@ fn measure(folder: &Path) -> Result<()> {
         let queries: Vec<&str> = asked.iter().map(|asked| asked.sql[place].as_str()).collect();
         (engine, peer(engine, folder, &queries))
     });
-    println!("{records} records, warm, {THREADS} threads, least of {RUNS}: wall s, CPU ns a record");
+    println!(
+        "{records} records, warm, {THREADS} threads, least of {RUNS}: wall s, CPU ns a record"
+    );
     println!("{:<28}{:>16}{:>20}{:>20}", "", "sensor", "DuckDB", "ClickHouse");
     let cell = |cpu: f64, wall: f64| format!("{wall:.3} / {:.1}", cpu / records * 1e9);
     let mut is_same = true;

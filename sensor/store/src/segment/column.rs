@@ -29,7 +29,11 @@ pub(super) trait Cell: Copy + Default {
     }
 }
 
-fn plain<T, const OCTETS: usize>(octets: &[u8], out: &mut Vec<T>, value: impl Fn([u8; OCTETS]) -> T) {
+fn plain<T, const OCTETS: usize>(
+    octets: &[u8],
+    out: &mut Vec<T>,
+    value: impl Fn([u8; OCTETS]) -> T,
+) {
     out.extend(octets.as_chunks().0.iter().map(|own| value(*own)));
 }
 

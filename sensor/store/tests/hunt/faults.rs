@@ -116,7 +116,8 @@ fn what_is_compacted_meanwhile_is_found_once() {
             name.parse().expect("the name of a file")
         })
         .collect();
-    let open = |name: &SegmentName| Segment::open(&folder.path().join(name.path())).expect("a file");
+    let open =
+        |name: &SegmentName| Segment::open(&folder.path().join(name.path())).expect("a file");
     let merged = Merged::new(names.iter().map(open).collect()).expect("times");
     let whole = SegmentName { last: names[2].last, to: names[2].to, ..names[0] };
     write(&merged, &folder.path().join(whole.path())).expect("a file");

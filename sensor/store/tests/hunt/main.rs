@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use sensor_core::{
     flow::fields::Needs,
     hunt::{
-        Answer, Common, Distinct, Group, Grouping, Order, Page, Place, Progress, Question, Said, Sums,
-        run,
+        Answer, Common, Distinct, Group, Grouping, Order, Page, Place, Progress, Question, Said,
+        Sums, run,
     },
     nql::{testing::expressions, typed::Typed},
 };

@@ -100,12 +100,15 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
             (part, behind) = behind.split_at_checked(width * each / 8)?;
             // The same step again and again, as most times have it.
             if width == 0 {
-                numbers.extend((1..=wanted as i64).map(|at| value.wrapping_add(least.wrapping_mul(at))));
+                numbers.extend(
+                    (1..=wanted as i64).map(|at| value.wrapping_add(least.wrapping_mul(at))),
+                );
                 value = value.wrapping_add(least.wrapping_mul(wanted as i64));
                 continue;
             }
             numbers.extend((0..wanted).map(|at| {
-                value = value.wrapping_add(least).wrapping_add(bits(part, at * width, width) as i64);
+                value =
+                    value.wrapping_add(least).wrapping_add(bits(part, at * width, width) as i64);
                 value
             }));
         }
