@@ -1,8 +1,15 @@
 //! What is wrong with a question, and what becomes of one when something is wrong with the store.
 
-use std::fs;
+use std::{
+    fs,
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
-use crate::support::{RECORDS, hunt, sensor, store};
+use crate::{
+    captured,
+    support::{Outcome, RECORDS, hunt, sensor, store},
+};
 
 #[test]
 fn a_faulty_question_is_pointed_at() {
@@ -63,8 +70,7 @@ fn damage_makes_an_answer_partial() {
     // Somewhere in the columns: the end of the file, which says where they are, stays whole.
     octets[5000] ^= 0xff;
     fs::write(&segments[1], &octets).unwrap();
-    let sum = ["--distinct", "srcip,dstip,srcport,dstport,octets,packets,start,end"];
-    let sum = [&sum[..1], &["srcip,dstip,srcport,dstport,octets,packets,start"]].concat();
+    let sum = ["--distinct", "srcip,dstip,srcport,dstport,octets,packets,start"];
     let outcome = made.hunt(&sum);
     assert_eq!(outcome.code, Some(75), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("the answer is partial"), "{}", outcome.stderr);
@@ -81,4 +87,59 @@ fn damage_makes_an_answer_partial() {
     assert_eq!(verified.code, Some(75), "{}", verified.stderr);
     assert!(verified.stderr.contains(name), "{}", verified.stderr);
     assert!(verified.stdout.contains("; 1 damaged, with up to "), "{}", verified.stdout);
+}
+
+/// What was found is shown, and the exit code says that it is not all.
+#[test]
+fn an_interrupt_ends_a_question_with_what_was_found() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sensor"))
+        .args(["hunt", "--file", "-", "--as", "exports", "--distinct", "srcip"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let mut input = child.stdin.take().expect("piped");
+    let capture = captured::capture(&vec![captured::netflow5(); 1000]);
+    // More than a pipe holds: who has taken this knows what to do about signals.
+    let (head, records) = capture.split_at(24);
+    input.write_all(head).expect("it reads");
+    for _ in 0..4 {
+        input.write_all(records).expect("it reads");
+    }
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().expect("kill is there");
+    assert!(sent.success());
+    // Until it does not read any more.
+    while input.write_all(records).is_ok() {}
+    let outcome: Outcome = child.wait_with_output().expect("it ends").into();
+    assert_eq!(outcome.code, Some(75), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the answer is partial: it was stopped"), "{}", outcome.stderr);
+}
+
+/// Read and shown in the host's zone, clocks that are set forward included.
+#[test]
+fn times_are_those_of_a_zone_where_that_is_asked_for() {
+    let made = store();
+    let local = |arguments: &[&str]| -> Outcome {
+        let store = made.path.to_str().expect("a name");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sensor"));
+        command.args(["hunt", "--store", store, "--local"]).args(arguments);
+        command.env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3");
+        command.output().expect("the program runs").into()
+    };
+    let here =
+        ["--from", "2026-11-30 01:00:10", "--to", "2026-11-30 01:00:11", "--distinct", "srcip"];
+    let there =
+        ["--from", "2026-11-30 00:00:10", "--to", "2026-11-30 00:00:11", "--distinct", "srcip"];
+    let found = local(&here).well().stdout;
+    assert_eq!(found, made.hunt(&there).well().stdout);
+    assert!(!found.is_empty());
+    let series = local(&["--every", "1m", "--format", "table"]).well().stdout;
+    assert!(series.starts_with("TIME (+01:00) "), "{series}");
+    assert!(series.contains("\n2026-11-30 01:00:00 "), "{series}");
+    let gap = local(&["--from", "2026-03-29 02:30"]);
+    assert_eq!(gap.code, Some(64), "{}", gap.stderr);
+    assert!(gap.stderr.contains("a time that no clock of this zone shows"), "{}", gap.stderr);
+    local(&["--from", "2026-10-25 02:30", "--limit", "1"]).well();
 }

@@ -2,7 +2,11 @@
 //! records says.
 
 mod answers;
+#[expect(dead_code, reason = "shared with the tests of decoders, which need more of it")]
+#[path = "../captured/mod.rs"]
+mod captured;
 mod faults;
 mod files;
 mod folders;
+mod policies;
 mod support;

@@ -90,6 +90,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "sensor_common",
             "stdio",
+            "store",
             "sync",
             "wire",
         ],

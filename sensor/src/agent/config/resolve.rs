@@ -26,6 +26,7 @@ use super::{
     policies::{self, PoliciesConfig},
     sections::Sections,
     security::{self, SecurityConfig},
+    store::{self, StoreConfig},
     tag,
     written::Written,
 };
@@ -47,6 +48,8 @@ pub struct Config {
     pub collectors: Vec<CollectorConfig>,
     /// IPFIX files, where they are wanted.
     pub ipfix_file: Option<FileOptions>,
+    /// Flow records and hits that are kept on this host, where they are wanted.
+    pub store: Option<StoreConfig>,
     /// What holds for everything that routers send: where to, who they are, where it is sent on to.
     pub intake: Options,
     /// Flow logs of clouds that are followed.
@@ -90,6 +93,7 @@ impl Config {
     pub fn without_sinks(mut self) -> Self {
         self.collectors.clear();
         self.ipfix_file = None;
+        self.store = None;
         self.hits = HitsConfig { outputs: Vec::new(), ipfix: None };
         self.log.print_flows = false;
         self.log.flow_log = None;
@@ -133,6 +137,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         collectors: collector::resolve(&sections.collector.value, &export, &mut faults),
         export,
         ipfix_file: ipfix_file::resolve(&sections.ipfix_file, &mut faults),
+        store: store::resolve(&sections.store, &mut faults),
         intake: intake::resolve(&sections.intake.value, listeners, devices, forwards, &mut faults),
         clouds: cloud::resolve(&sections.cloud.value, &mut faults),
         ingest: ingest::resolve(&sections.ingest.value, &sections.cloud.value, &mut faults),

@@ -314,7 +314,7 @@ impl Plant {
         let Downstream { outputs, top, roles, why, .. } = self.downstream();
         if outputs.is_empty() && top.is_none() && roles.is_none() && why.is_none() {
             tracing::info!(
-                "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log or --collector"
+                "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log, --store or --collector"
             );
         }
     }

@@ -93,7 +93,7 @@ pub struct HuntArgs {
 }
 
 /// Where flows are read from.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Input")]
 pub struct SourceArgs {
     /// Folder of the flow store [default: `store.folder` of the configuration]
@@ -165,7 +165,7 @@ pub struct RowArgs {
 }
 
 /// Groups and sums in place of flows.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Groups")]
 pub struct SumArgs {
     /// Show only the N largest groups of flows; with --every, the N largest lines and the rest as `Other`
@@ -191,7 +191,7 @@ pub struct SumArgs {
 }
 
 /// What the answer looks like.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Destinations")]
 pub struct OutputArgs {
     /// Output format [default: table on a terminal, JSON elsewhere; with -o, what the name ends with]

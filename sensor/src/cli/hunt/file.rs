@@ -87,14 +87,11 @@ pub fn refuse_sums(wanted: &Wanted) -> anyhow::Result<()> {
 pub fn parquet(path: &Path, found: Found) -> anyhow::Result<()> {
     let Found::Rows(rows, _) = found else { return Ok(()) };
     let mut segment = SegmentFile::create(path)?;
-    for (batch, places) in rows.into_batches(SLICE) {
+    for (batch, places) in rows.into_batches(SegmentFile::SLICE) {
         segment.append(batch, &places)?;
     }
     segment.finish()
 }
-
-/// Rows of this many milliseconds stand together.
-const SLICE: u64 = 60_000;
 
 /// A segment by itself: records go into a journal beside it first, as in the store.
 pub struct SegmentFile {
@@ -105,6 +102,9 @@ pub struct SegmentFile {
 }
 
 impl SegmentFile {
+    /// Rows of this many milliseconds stand together.
+    pub const SLICE: u64 = 60_000;
+
     /// An empty one.
     ///
     /// # Errors

@@ -2,16 +2,18 @@
 //!
 //! * `args`: the flags; `range`, `question`: what they ask; `ask`: with all that is needed to answer.
 //! * `watch`: progress and Ctrl-C. `found`: the answer and its forms (`rows`, `series`, `table`); `summary`: what it cost and lacks.
-//! * `explain`: how it would be answered. `page`: where the next page begins. `file`: answers in files. `policy`: what policies
-//!   would have reported.
+//! * `explain`: how it would be answered. `page`: where the next page begins. `file`: answers in files. `pages`: all
+//!   flows, however many; `policy`: what policies would have reported of them; `export`: into files.
 
 mod args;
 mod ask;
 mod explain;
+pub mod export;
 #[expect(clippy::disallowed_types, reason = "edge: the file of -o")]
 mod file;
 mod found;
 mod page;
+mod pages;
 mod policy;
 mod question;
 mod range;

@@ -1,19 +1,12 @@
 //! `sensor hunt --policy`: what policies would have reported of stored flows.
 //!
-//! Flows are read a window of time after the other, so that memory does not grow with the store; within a window page by page, each sorted by
-//! the time of receipt. So the same store yields the same hits.
+//! Flows are read in the order in which they were received, second by second. So the same store yields the same hits.
 
-use std::{
-    collections::BTreeSet,
-    ops::ControlFlow,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::{Duration, Instant},
-};
+use std::{ops::ControlFlow, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use sensor_core::{
-    diagnostic::{Finding, Findings},
     flow::fields::Needs,
-    hunt::{self, Answer, Order, Page, Progress, Question, Said, archive::Archive},
+    hunt::{self, Progress},
     nql::columns::BatchFilter,
     policy::load::Loaded,
 };
@@ -22,6 +15,7 @@ use sensor_store::archive::Stored;
 use super::{
     args::{HuntArgs, HuntForm},
     ask::{Asked, Asking, Source},
+    pages::Pages,
     range::Range,
     watch,
 };
@@ -33,13 +27,11 @@ use crate::{
         plant::top::PrintOptions,
         stored::{self, Context, Sink},
     },
-    cli::exit::{Exit, Failure},
-    export::log::{Format, line::octets},
+    cli::exit::Failure,
+    export::log::Format,
     stdio,
 };
 
-/// Flows of a page.
-const PAGE: usize = 100_000;
 /// Milliseconds of flows that are judged together.
 const SLICE: u64 = 1000;
 
@@ -70,12 +62,12 @@ pub fn run(args: &HuntArgs, now: u64) -> anyhow::Result<()> {
         _ => Context::Configured,
     };
     let begun = Instant::now();
-    let mut passed = Passed::default();
+    let mut passed = Pages::default();
     stored::ask(&config, loaded.policies, context, &shown, |sink| match &asked.source {
-        Source::Stored(archive) => passed.stored(&asked, archive, sink),
-        Source::Files => passed.files(args, &asked, sink),
+        Source::Stored(archive) => stored(&mut passed, &asked, archive, sink),
+        Source::Files => files(&mut passed, args, &asked, sink),
     })?;
-    passed.end(begun.elapsed().as_secs_f64())
+    passed.end("passed the policies", begun.elapsed().as_secs_f64())
 }
 
 /// The configuration, without outputs but standard output, and the policies.
@@ -97,191 +89,47 @@ fn chosen(args: &HuntArgs) -> anyhow::Result<(Config, Loaded)> {
     Ok((config, loaded))
 }
 
-/// What has passed the policies.
-#[derive(Debug, Default)]
-struct Passed {
-    records: AtomicU64,
-    faults: BTreeSet<String>,
-    is_stopped: bool,
-}
-
-impl Passed {
-    fn stored(&mut self, asked: &Asked, archive: &Stored, sink: Sink<'_>) -> anyhow::Result<()> {
-        let windows = windows(archive, &asked.range);
-        let all: u64 = archive.files().iter().map(|file| file.rows).sum();
-        let progress: Vec<Progress> = windows.iter().map(|_| Progress::default()).collect();
-        let (faults, is_stopped) = (&mut self.faults, &mut self.is_stopped);
-        let records = &self.records;
-        let line = |elapsed: Duration| {
-            let passed = records.load(Relaxed);
-            let rate = (passed as f64 / elapsed.as_secs_f64().max(1e-3)) as u64;
-            Some(format!(
-                "{} of up to {} records, {} records/s",
-                octets(passed),
-                octets(all),
-                octets(rate)
-            ))
-        };
-        let cancel = || progress.iter().for_each(Progress::cancel);
-        watch::watched(false, line, cancel, || {
-            for ((from, to), progress) in windows.iter().zip(&progress) {
-                let flow = window(asked, archive, (*from, *to), progress, sink, records);
-                faults.extend(progress.account().faults);
-                *is_stopped |= progress.is_cancelled();
-                if flow.is_break() || *is_stopped {
-                    break;
-                }
-            }
-        })?;
-        Ok(())
-    }
-
-    fn files(&mut self, args: &HuntArgs, asked: &Asked, sink: Sink<'_>) -> anyhow::Result<()> {
-        let query = asked.question.query.clone();
-        let mut filter = BatchFilter::new(&query);
-        let interfaces = asked.options.interfaces.clone();
-        let Range { from, to, .. } = asked.range;
-        let progress = Progress::default();
-        let records = &self.records;
-        watch::watched(
-            false,
-            |_| None,
-            || progress.cancel(),
-            || {
-                asked.read_batches(args, |mut batch| {
-                    let rows: Vec<usize> = filter.rows(&batch, &interfaces).collect();
-                    let in_time = |row: &usize| (from..to).contains(&hunt::time_of(&batch, *row));
-                    let rows: Vec<usize> = rows.into_iter().filter(in_time).collect();
-                    let newest = rows.iter().map(|row| hunt::time_of(&batch, *row)).max();
-                    records.fetch_add(rows.len() as u64, Relaxed);
-                    let Some(newest) = newest else { return ControlFlow::Continue(()) };
-                    batch.keep(&rows);
-                    match progress.is_cancelled() {
-                        true => ControlFlow::Break(()),
-                        false => sink(batch, newest),
-                    }
-                })
-            },
-        )??;
-        self.is_stopped = progress.is_cancelled();
-        Ok(())
-    }
-
-    fn end(self, seconds: f64) -> anyhow::Result<()> {
-        let help = "`sensor store verify` names all damage; the rest was read";
-        let faults: Findings =
-            self.faults.iter().map(|fault| Finding::warning(fault.clone(), help)).collect();
-        stdio::to_stderr(faults.styled());
-        let records = self.records.into_inner();
-        let rate = (records as f64 / seconds.max(1e-3)) as u64;
-        stdio::note(format_args!(
-            "{} records passed the policies in {seconds:.2} s, {} records/s",
-            octets(records),
-            octets(rate)
-        ));
-        let message = match (self.is_stopped, faults.is_empty()) {
-            (true, _) => "the hits are partial: it was stopped before all was read",
-            (false, false) => "the hits are partial: something could not be read, see the warnings",
-            (false, true) => return Ok(()),
-        };
-        Err(Failure { exit: Exit::Partial, ..Failure::other(message) }.into())
-    }
-}
-
-/// Hands on the flows of a window, page by page.
-fn window(
+/// Hands on stored flows, a second after the other.
+pub fn stored(
+    passed: &mut Pages,
     asked: &Asked,
-    archive: &dyn Archive,
-    (from, to): (u64, u64),
-    progress: &Progress,
+    archive: &Stored,
     sink: Sink<'_>,
-    records: &AtomicU64,
-) -> ControlFlow<()> {
-    let mut after = None;
-    loop {
-        let page = Page {
-            order: Order::OldestFirst,
-            most: PAGE,
-            after,
-            needs: Needs::ALL,
-            count_all: false,
-        };
-        let from = after.map_or(from, |after: hunt::Place| after.time.max(from));
-        let query = asked.question.query.clone();
-        let question = Question { query, from, to, said: Said::Rows(page) };
-        let Answer::Rows(rows) = hunt::run(&question, archive, &asked.options, progress) else {
-            return ControlFlow::Break(());
-        };
-        let (mut count, mut last) = (0, None);
-        for (batch, places) in rows.into_batches(SLICE) {
-            let newest = places.iter().max().copied();
-            last = last.max(newest);
-            count += places.len();
-            records.fetch_add(places.len() as u64, Relaxed);
-            let received = newest.map_or(0, |place| place.time);
-            if progress.is_cancelled() || sink(batch, received).is_break() {
-                return ControlFlow::Break(());
-            }
-        }
-        if count < PAGE || last.is_none() {
-            return ControlFlow::Continue(());
-        }
-        after = last;
-    }
+) -> anyhow::Result<()> {
+    passed.each(asked, archive, Needs::ALL, |rows| {
+        rows.into_batches(SLICE).into_iter().try_for_each(|(batch, places)| {
+            let received = places.iter().max().map_or(0, |place| place.time);
+            sink(batch, received)
+        })
+    })
 }
 
-/// Windows of time with about as many records as a page, by what is known of files: those of other times are not opened again for each page.
-fn windows(archive: &dyn Archive, range: &Range) -> Vec<(u64, u64)> {
-    let mut files: Vec<(u64, u64)> =
-        archive.files().iter().map(|file| (file.received.0, file.rows)).collect();
-    files.sort_unstable();
-    let (mut windows, mut begin, mut rows) = (Vec::new(), range.from, 0);
-    for (from, own) in files {
-        if rows >= PAGE as u64 && begin < from && from < range.to {
-            windows.push((begin, from));
-            (begin, rows) = (from, 0);
-        }
-        rows += own;
-    }
-    windows.push((begin, range.to));
-    windows
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use sensor_core::hunt::archive::{File, Pieces, Unreadable};
-
-    use super::*;
-    use crate::cli::when::Zone;
-
-    struct Files(Vec<File>);
-
-    impl Archive for Files {
-        fn files(&self) -> &[File] {
-            &self.0
-        }
-
-        fn open(&self, _: usize) -> Result<Arc<dyn Pieces>, Unreadable> {
-            Err(Unreadable::Gone)
-        }
-    }
-
-    #[test]
-    fn windows_cover_the_range_and_have_about_a_page_each() {
-        let file = |from: u64| File {
-            name: String::new(),
-            rows: PAGE as u64 / 2,
-            received: (from, from + 15),
-        };
-        let files = Files((0..6).map(|hour| file(100 + 10 * hour)).rev().collect());
-        let of = |from, to| windows(&files, &Range { from, to, zone: Zone::Utc });
-        assert_eq!(of(0, u64::MAX), [(0, 120), (120, 140), (140, u64::MAX)]);
-        assert_eq!(of(125, 135), [(125, 135)]);
-        assert_eq!(
-            windows(&Files(Vec::new()), &Range { from: 1, to: 2, zone: Zone::Utc }),
-            [(1, 2)]
-        );
-    }
+/// Hands on the flows in files of others, as they come.
+fn files(passed: &mut Pages, args: &HuntArgs, asked: &Asked, sink: Sink<'_>) -> anyhow::Result<()> {
+    let mut filter = BatchFilter::new(&asked.question.query);
+    let interfaces = asked.options.interfaces.clone();
+    let Range { from, to, .. } = asked.range;
+    let progress = Progress::default();
+    let Pages { records, is_stopped, .. } = passed;
+    watch::watched(
+        true,
+        |_| None,
+        || progress.cancel(),
+        || {
+            asked.read_batches(args, |mut batch| {
+                let in_time = |row: &usize| (from..to).contains(&hunt::time_of(&batch, *row));
+                let rows: Vec<usize> = filter.rows(&batch, &interfaces).filter(in_time).collect();
+                let newest = rows.iter().map(|row| hunt::time_of(&batch, *row)).max();
+                records.fetch_add(rows.len() as u64, Relaxed);
+                let Some(newest) = newest else { return ControlFlow::Continue(()) };
+                batch.keep(&rows);
+                match progress.is_cancelled() {
+                    true => ControlFlow::Break(()),
+                    false => sink(batch, newest),
+                }
+            })
+        },
+    )??;
+    *is_stopped = progress.is_cancelled();
+    Ok(())
 }

@@ -49,21 +49,22 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// By an account.
+    /// By an account; of `foreign` files there are no row groups that could be left out.
     pub fn of(account: &Account, elapsed: Duration, foreign: bool) -> Self {
+        let of_store = |count: u64| if foreign { 0 } else { count };
         Self {
             records: account.rows,
             matched: account.matched,
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            octets: account.octets,
-            files: account.files,
-            files_by_time: account.files_by_time,
-            row_groups: account.pieces,
-            read: account.read,
-            by_time: account.by_time,
-            by_statistics: account.by_statistics,
-            by_filter: account.by_filter,
-            by_order: account.by_order,
+            octets: of_store(account.octets),
+            files: of_store(account.files),
+            files_by_time: of_store(account.files_by_time),
+            row_groups: of_store(account.pieces),
+            read: of_store(account.read),
+            by_time: of_store(account.by_time),
+            by_statistics: of_store(account.by_statistics),
+            by_filter: of_store(account.by_filter),
+            by_order: of_store(account.by_order),
             partial: account.partial.is_some(),
             foreign,
         }

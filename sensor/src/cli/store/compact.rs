@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sensor_core::diagnostic::{Finding, Findings};
 use sensor_store::{
     folder::Folder,
+    plan::Retention,
     store::{self, Options, Work},
 };
 use serde::Serialize;
@@ -47,20 +48,22 @@ impl Segments {
 
 /// Compacts the store.
 pub fn compact(args: &FolderArgs) -> anyhow::Result<()> {
-    report(args.json, args.folder().and_then(|path| work(&path)))
+    report(args.json, args.read().and_then(|(path, options)| work(&path, options)))
 }
 
-fn work(path: &Path) -> anyhow::Result<Outcome<Compacted>> {
+fn work(path: &Path, options: Options) -> anyhow::Result<Outcome<Compacted>> {
+    // What is too old or too much is deleted by the sensor whose store it is.
+    let options = Options { retention: Retention::default(), ..options };
     let folder = Folder::new(path);
     let before = Segments::of(&folder)?;
     let now = clock::now();
     let Work { sealed, compacted, errors, .. } = {
-        let (_, mut keeper, _) = store::open(path, Options::default())?;
+        let (_, mut keeper, _) = store::open(path, options)?;
         keeper.work(now)
     };
     if compacted > 0 {
         // Whoever opens it deletes what is in other files by now.
-        store::open(path, Options::default())?;
+        store::open(path, options)?;
     }
     let body = Compacted {
         store: path.to_owned(),

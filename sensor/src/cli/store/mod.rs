@@ -4,8 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueHint};
+use sensor_store::store::Options;
 
-use super::{exit::Failure, report::JsonArgs};
+use super::{
+    exit::Failure,
+    hunt::export::{self, ExportArgs},
+    report::JsonArgs,
+};
 use crate::agent::config::{self, Config, overrides::Overrides};
 
 mod compact;
@@ -17,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   sensor store status --store /var/lib/sensor/flows     files, records and octets: by day, by column
   sensor store verify --store /var/lib/sensor/flows     reads everything, and names what is damaged
+  sensor store export --from 2026-11-30 --to 2026-12-01 --format parquet -o day.parquet
   sensor store compact --store /var/lib/sensor/flows    while no sensor writes there";
 
 /// Arguments of `store`.
@@ -35,6 +41,8 @@ pub enum StoreCommand {
     Status(FolderArgs),
     /// Read everything and name what is damaged; exit code 75 if something is
     Verify(FolderArgs),
+    /// Write all flows that a query selects as JSON lines, CSV, a Parquet file or IPFIX files
+    Export(ExportArgs),
     /// Seal journals and make one file of the small files of each hour; refused while a sensor writes there
     Compact(FolderArgs),
 }
@@ -57,9 +65,15 @@ pub struct FolderArgs {
 
 impl FolderArgs {
     fn folder(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.read()?.0)
+    }
+
+    /// The folder, and how the configuration says that it is kept.
+    fn read(&self) -> anyhow::Result<(PathBuf, Options)> {
         // Its faults are told whatever the flags say.
         let config = config::load(self.config.as_deref(), &Overrides::default())?;
-        folder(self.store.as_ref(), &config)
+        let options = config.store.as_ref().map(|own| own.records.store).unwrap_or_default();
+        Ok((folder(self.store.as_ref(), &config)?, options))
     }
 }
 
@@ -87,8 +101,8 @@ pub fn folder(flag: Option<&PathBuf>, config: &Config) -> anyhow::Result<PathBuf
 }
 
 /// What the configuration says.
-fn configured(_: &Config) -> Option<PathBuf> {
-    None
+fn configured(config: &Config) -> Option<PathBuf> {
+    config.store.as_ref().map(|store| store.records.folder.clone())
 }
 
 /// Does what was asked.
@@ -96,6 +110,7 @@ pub fn store(args: &StoreArgs) -> anyhow::Result<()> {
     match &args.command {
         StoreCommand::Status(args) => status::status(args),
         StoreCommand::Verify(args) => verify::verify(args),
+        StoreCommand::Export(args) => export::export(args),
         StoreCommand::Compact(args) => compact::compact(args),
     }
 }

@@ -5,9 +5,8 @@ mod data;
 mod engines;
 mod groups;
 mod queries;
-#[path = "../records/support.rs"]
-#[expect(dead_code, reason = "the tests of records use the rest")]
-mod support;
+#[path = "../records/made.rs"]
+mod made;
 
 use std::collections::{BTreeMap, BTreeSet};
 
