@@ -85,10 +85,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "flow",
             "hunt",
             "journal",
+            "nql",
             "pem",
             "policy",
             "sensor_common",
             "stdio",
+            "store",
             "sync",
             "wire",
         ],
@@ -100,7 +102,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pem", &["files"]),
     ("replay", &["dns", "flow", "sensor_common", "wire"]),
     ("stdio", &["sync"]),
-    ("store", &["flow", "sync", "wire"]),
+    ("store", &["flow", "nql", "sync", "wire"]),
 ];
 
 /// Where the table is, for messages.

@@ -17,6 +17,7 @@ use super::options;
 use crate::{
     agent::{config::Config, mode::Mode},
     export::{
+        clickhouse::{ClickHouseSink, options::ClickHouseOptions},
         files::{
             Reopen,
             retention::Retention,
@@ -39,6 +40,8 @@ use crate::{
 pub enum Way {
     /// To a collector, or into IPFIX files.
     Ipfix(Destination, IpfixOptions),
+    /// Into a table of ClickHouse; records that may wait.
+    ClickHouse(Box<ClickHouseOptions>, u64),
     /// To the standard output; records that may wait.
     Stdout(u64),
     /// Into a file of lines.
@@ -56,7 +59,7 @@ impl Way {
     /// Whether what it has written is on this host.
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Ipfix(Destination::Collector(_), _) => false,
+            Self::Ipfix(Destination::Collector(_), _) | Self::ClickHouse(..) => false,
             Self::Ipfix(Destination::Files(_), _) | Self::Stdout(_) | Self::Log { .. } => true,
         }
     }
@@ -68,6 +71,7 @@ impl Plan for Way {
             (Self::Ipfix(to, options), Self::Ipfix(other, of_other)) => {
                 to.goes_on_as(other) && options.go_on_as(of_other)
             }
+            (Self::ClickHouse(to, _), Self::ClickHouse(other, _)) => to == other,
             (Self::Stdout(_), Self::Stdout(_)) => true,
             (
                 Self::Log { path, rotation, .. },
@@ -80,7 +84,8 @@ impl Plan for Way {
     /// IPFIX files have names of their own, two may be under way in a directory.
     fn place(&self) -> Option<String> {
         match self {
-            Self::Ipfix(..) => None,
+            // A lot that is under way and one that another begins have tokens of their own.
+            Self::Ipfix(..) | Self::ClickHouse(..) => None,
             Self::Stdout(_) => Some("standard output".to_owned()),
             Self::Log { path, .. } => Some(path.display().to_string()),
         }
@@ -91,7 +96,9 @@ impl Plan for Way {
             Self::Ipfix(destination, options) => {
                 Tuning { queue: options.queue_records, ipfix: Some(options.tuning(destination)) }
             }
-            Self::Stdout(queue) | Self::Log { queue, .. } => Tuning { queue: *queue, ipfix: None },
+            Self::ClickHouse(_, queue) | Self::Stdout(queue) | Self::Log { queue, .. } => {
+                Tuning { queue: *queue, ipfix: None }
+            }
         }
     }
 }
@@ -112,6 +119,9 @@ pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
         }
         let destination = Destination::Files(files);
         ways.push(Way::Ipfix(destination, options::ipfix(config, u16::MAX, mode)));
+    }
+    for table in &config.clickhouse {
+        ways.push(Way::ClickHouse(Box::new(table.clone()), export.queue));
     }
     if config.log.print_flows {
         ways.push(Way::Stdout(export.queue));
@@ -168,6 +178,7 @@ impl Starter {
                 }
                 Box::new(sink)
             }
+            Way::ClickHouse(options, queue) => Box::new(ClickHouseSink::start(options, *queue)?),
             Way::Stdout(queue) => {
                 Box::new(FlowLog::to_stdout(self.format.clone(), interfaces, *queue)?)
             }
@@ -190,7 +201,7 @@ impl Starter {
                 Box::new(DnsLog::to_file(file, interfaces, *queue)?)
             }
             // No others are asked for.
-            Way::Stdout(_) | Way::Ipfix(..) => {
+            Way::Stdout(_) | Way::Ipfix(..) | Way::ClickHouse(..) => {
                 let queue = way.tuning().queue;
                 Box::new(DnsLog::to_stdout(self.format.clone(), interfaces, queue)?)
             }
