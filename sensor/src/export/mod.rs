@@ -6,12 +6,15 @@
 //! * [`sink`]: what all sinks have in common.
 //! * [`set`]: sinks that may be replaced while records are offered.
 //! * [`files`]: how files stay whole, make room for others, and never grow without end.
+//! * [`clickhouse`]: flow records as rows of ClickHouse.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
+//! * [`store`]: the flow store.
 //! * [`thread`]: threads that are not waited for for ever.
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
 pub mod account;
+pub mod clickhouse;
 pub mod files;
 pub mod hits;
 pub mod ipfix;
@@ -20,4 +23,5 @@ pub mod net;
 pub mod queue;
 pub mod set;
 pub mod sink;
+pub mod store;
 pub mod thread;

@@ -180,23 +180,7 @@ impl Item {
             Self::Destination => return "dstip".to_owned(),
             Self::Column(column) => column,
         };
-        let name = match column {
-            // Words of SQL.
-            Column::Start => "time_start",
-            Column::End => "time_end",
-            Column::SourceProfile => "src_profile",
-            Column::DestinationProfile => "dst_profile",
-            Column::SourceLabels => "src_labels",
-            Column::DestinationLabels => "dst_labels",
-            Column::Tags => "tags",
-            column => column.name(),
-        };
-        let plain = name.to_lowercase().replace([' ', '.'], "_");
-        match self.form() {
-            Form::Ipv4 => plain + "_v4",
-            Form::Ipv6 => plain + "_v6",
-            _ => plain,
-        }
+        column.stored_name().to_owned()
     }
 }
 
@@ -227,6 +211,11 @@ pub fn mark(column: Column, source: Source) -> Option<u64> {
 /// VLANs are those at ingress. (So do egress interfaces, but these are told in all rows or in none.)
 pub fn is_shaping(column: Column) -> bool {
     column == Column::DestinationVlan
+}
+
+/// Whether its values are profiles of addresses.
+pub fn is_of_profiles(item: Item) -> bool {
+    matches!(item.form(), Form::Document(Table::Profiles))
 }
 
 /// What has to be read along with an item, so that it means the same.

@@ -24,6 +24,7 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
         "cloud" => clouds(&corpora),
         "cloud_json" => json(&corpora),
         "packet" => packets(&corpora),
+        "store" => changes(),
         "table" => tables(&corpora),
         "push" | "token" | "notification" | "state" => made(target),
         "labels" => behind_an_octet(Path::new("xtask/src/demo/cloud/site")),
@@ -39,6 +40,16 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
         written += 1;
     }
     Ok(written)
+}
+
+/// Changes of a journal and of a sealed file that the target makes itself: an octet somewhere, and all of it as it is.
+fn changes() -> Vec<Vec<u8>> {
+    let kinds = [2_u8, 3];
+    let places = (0..64_u16).map(|at| at * 97);
+    let changed = places.flat_map(|at| {
+        kinds.map(|kind| [&[kind][..], &at.to_le_bytes(), &[1 << (at % 8)]].concat())
+    });
+    kinds.map(|kind| vec![kind]).into_iter().chain(changed).collect()
 }
 
 /// The datagrams of each case that speaks the protocol, each behind its length.

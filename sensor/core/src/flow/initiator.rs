@@ -77,7 +77,7 @@ pub struct Opened {
 }
 
 /// The first port that Linux gives to clients; others begin higher (RFC 6335: 49152).
-const EPHEMERAL: u16 = 32_768;
+pub const EPHEMERAL: u16 = 32_768;
 
 /// Set in the number of an [`Opened`] that is a guess.
 const GUESSED: u8 = 4;

@@ -89,6 +89,11 @@ impl GroupBy {
         Ok(Self { subject: Subject::Field(field), prefixes })
     }
 
+    /// Whether its values are addresses.
+    pub fn is_address(&self) -> bool {
+        matches!(self.subject, Subject::Field(field) if field.kind == Kind::Ip)
+    }
+
     /// The columns that it is read from.
     pub fn needs(&self) -> Needs {
         self.subject.needs()

@@ -44,6 +44,26 @@ impl Metric {
     }
 }
 
+/// What a metric is the sum of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metered {
+    /// The column.
+    pub column: Column,
+    /// Whether its numbers are multiplied by the sample rate.
+    pub is_scaled: bool,
+    /// What the sum is multiplied by.
+    pub times: u64,
+}
+
+impl Metric {
+    /// What it is the sum of; none for the number of records.
+    pub fn metered(self) -> Option<Metered> {
+        let amount = Amount::of(self)?;
+        let times = if matches!(self, Self::Bits | Self::ScaledBits) { 8 } else { 1 };
+        Some(Metered { column: amount.column(), is_scaled: amount.is_scaled(), times })
+    }
+}
+
 /// What is summed up besides the number of records. In the order in which a group has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Amount {

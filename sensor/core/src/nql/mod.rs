@@ -27,6 +27,7 @@ mod print;
 pub mod reference;
 pub mod sets;
 mod show;
+pub mod sql;
 pub mod synonyms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -6,6 +6,7 @@
 //! configurations, and [`effect`] what of that a reload applies.
 
 pub mod capture;
+pub mod clickhouse;
 pub mod cloud;
 pub mod collector;
 pub mod context;
@@ -42,6 +43,7 @@ pub mod reputation;
 pub mod resolve;
 pub mod sections;
 pub mod security;
+pub mod store;
 pub mod tag;
 pub mod tls;
 pub mod written;

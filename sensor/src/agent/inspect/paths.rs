@@ -19,6 +19,7 @@ use crate::{
         web::endpoint::EndpointError,
     },
     export::{
+        clickhouse::{self, error::ClickHouseError},
         hits::{
             self,
             error::HitsError,
@@ -113,6 +114,11 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
     let outputs = config.hits.outputs.iter();
     let outputs = outputs
         .map(|output| usable(&files_of(output), || told(hits::check(output), HitsError::file)));
+    let tables = config.clickhouse.iter().map(|own| {
+        let mut files = tls_files(&own.tls);
+        files.extend(own.credentials.as_ref().map(|secret| secret.file().to_owned()));
+        usable(&files, || told(clickhouse::check(own), ClickHouseError::file))
+    });
     let stores = config.clouds.iter().filter_map(|cloud| {
         let Place::Store(store) = &cloud.place else { return None };
         let files: Vec<_> = store.credentials.iter().cloned().collect();
@@ -130,6 +136,7 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
         .chain(metrics)
         .chain([ingest])
         .chain(outputs)
+        .chain(tables)
         .chain(stores)
         .flatten()
 }
@@ -177,9 +184,10 @@ fn files_of(output: &OutputOptions) -> Vec<PathBuf> {
             files.extend(webhook.credentials.as_ref().map(|secret| secret.file().to_owned()));
             files
         }
-        Destination::File(_) | Destination::Stdout { .. } | Destination::Journal { .. } => {
-            Vec::new()
-        }
+        Destination::File(_)
+        | Destination::Store(_)
+        | Destination::Stdout { .. }
+        | Destination::Journal { .. } => Vec::new(),
     }
 }
 
@@ -208,9 +216,14 @@ fn places(config: &Config, mode: Mode) -> impl Iterator<Item = writable::Place> 
     let control = control.map(writable::Place::Directory);
     let ipfix =
         config.ipfix_file.as_ref().map(|files| writable::Place::Directory(files.directory.clone()));
+    let store = config
+        .store
+        .iter()
+        .filter(move |_| mode == Mode::Live || config.written.overrides.store.is_some());
+    let store = store.map(|store| writable::Place::Directory(store.records.folder.clone()));
     let state =
         config.intake.state.iter().map(|state| writable::Place::Replaced(state.path.clone()));
     let clouds = config.clouds.iter().map(|cloud| writable::Place::Replaced(cloud.state.clone()));
     let clouds = clouds.filter(move |_| mode == Mode::Live);
-    hits.chain(log).chain(ipfix).chain(state).chain(clouds).chain(control)
+    hits.chain(log).chain(ipfix).chain(store).chain(state).chain(clouds).chain(control)
 }

@@ -9,6 +9,7 @@ mod lists;
 mod place;
 mod presence;
 mod stored;
+mod stored_name;
 mod table;
 
 pub use absence::Absence;

@@ -24,6 +24,16 @@ impl Word {
         Self { characters, distance, ignore_case }
     }
 
+    /// Its characters; in ASCII lower case where case does not count.
+    pub fn characters(&self) -> &[char] {
+        &self.characters
+    }
+
+    /// The distance that still matches.
+    pub fn distance(&self) -> usize {
+        self.distance
+    }
+
     /// True when `text` is near enough. Looks at no more of it than the word's length plus the distance.
     pub fn matches(&self, text: &str) -> bool {
         let (word, distance) = (&self.characters, self.distance);

@@ -34,6 +34,17 @@ pub enum Source {
     Regex(String),
 }
 
+/// What a pattern comes down to, for whoever matches elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form<'p> {
+    /// The whole value is this text; it is in lower case where case does not count.
+    Text(&'p str),
+    /// The value matches this regular expression of the crate `regex`, which says itself where it is bound.
+    Regex(&'p str),
+    /// The value is at most so many edits away from these characters, which are in lower case where case does not count.
+    Fuzzy(&'p [char], usize),
+}
+
 #[derive(Clone, Debug)]
 enum Matcher {
     /// Whole value; folded when case does not count.
@@ -86,6 +97,20 @@ impl Pattern {
             Matcher::Automaton(regex) => regex.is_match(text),
             Matcher::Fuzzy(word) => word.matches(text),
         }
+    }
+
+    /// What it comes down to.
+    pub fn form(&self) -> Form<'_> {
+        match &self.matcher {
+            Matcher::Text(text) => Form::Text(text),
+            Matcher::Automaton(regex) => Form::Regex(regex.as_str()),
+            Matcher::Fuzzy(word) => Form::Fuzzy(word.characters(), word.distance()),
+        }
+    }
+
+    /// True when case does not count.
+    pub fn ignores_case(&self) -> bool {
+        self.ignore_case
     }
 
     /// As it was written.

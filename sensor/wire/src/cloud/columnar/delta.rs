@@ -21,7 +21,12 @@ pub fn write_out(
         }
         (Type::INT64, Encoding::DELTA_BINARY_PACKED) => {
             let (numbers, _) = numbers(octets, most)?;
-            numbers.iter().for_each(|number| plain.extend(number.to_le_bytes()));
+            let begin = plain.len();
+            plain.resize(begin + numbers.len() * 8, 0);
+            let (places, _) = plain[begin..].as_chunks_mut();
+            for (place, number) in places.iter_mut().zip(numbers) {
+                *place = number.to_le_bytes();
+            }
         }
         (Type::BYTE_ARRAY, Encoding::DELTA_LENGTH_BYTE_ARRAY) => {
             let (lengths, mut rest) = numbers(octets, most)?;
@@ -93,11 +98,19 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
             }
             let part;
             (part, behind) = behind.split_at_checked(width * each / 8)?;
-            for at in 0..wanted {
+            // The same step again and again, as most times have it.
+            if width == 0 {
+                numbers.extend(
+                    (1..=wanted as i64).map(|at| value.wrapping_add(least.wrapping_mul(at))),
+                );
+                value = value.wrapping_add(least.wrapping_mul(wanted as i64));
+                continue;
+            }
+            numbers.extend((0..wanted).map(|at| {
                 value =
                     value.wrapping_add(least).wrapping_add(bits(part, at * width, width) as i64);
-                numbers.push(value);
-            }
+                value
+            }));
         }
         *rest = behind;
     }
@@ -105,9 +118,16 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
 }
 
 /// `width` bits from the bit `at` on.
+#[inline(always)]
 fn bits(octets: &[u8], at: usize, width: usize) -> u64 {
-    let mut word = [0; 16];
     let behind = &octets[at / 8..];
+    // Nearly all are so short, and not the last.
+    if width <= 56
+        && let Some(word) = behind.first_chunk()
+    {
+        return (u64::from_le_bytes(*word) >> (at % 8)) & ((1 << width) - 1);
+    }
+    let mut word = [0; 16];
     let length = behind.len().min(word.len());
     word[..length].copy_from_slice(&behind[..length]);
     let bits = (u128::from_le_bytes(word) >> (at % 8)) as u64;

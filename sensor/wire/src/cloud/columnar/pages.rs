@@ -85,6 +85,8 @@ pub struct Pages {
     room: usize,
     /// Octets of the dictionary, and of the page that was read last.
     held: [usize; 2],
+    /// Octets that were read, as they are stored.
+    octets: u64,
 }
 
 impl Pages {
@@ -122,7 +124,32 @@ impl Pages {
             room: usize::try_from(chunk.uncompressed_size()).unwrap_or(0).saturating_add(SLACK),
             budget: budget.clone(),
             held: [0; 2],
+            octets: 0,
         })
+    }
+
+    /// Octets of the pages that were read, before they were decompressed.
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// Leaves the next page out, if it is one of `most` rows at most, and says how many these are; nothing where it is another, or there
+    /// is none.
+    ///
+    /// # Errors
+    /// Where its header cannot be read.
+    pub fn skip_page(&mut self, most: usize) -> Result<Option<usize>, Fault> {
+        let inner = &mut self.inner;
+        let Some(page) = guarded(|| Ok(inner.peek_next_page()?))? else { return Ok(None) };
+        // Those of format 1 say how many values they have, which are rows where nothing is repeated.
+        let rows = page.num_rows.or(page.num_levels);
+        let Some(rows) = rows.filter(|rows| !page.is_dict && *rows <= most) else {
+            return Ok(None);
+        };
+        let left = self.rows.checked_sub(rows as u64);
+        self.rows = left.ok_or_else(|| malformed("more rows than the metadata says"))?;
+        guarded(|| Ok(inner.skip_next_page()?))?;
+        Ok(Some(rows))
     }
 
     /// The next page; none at the end.
@@ -132,6 +159,7 @@ impl Pages {
     pub fn next_page(&mut self) -> Result<Option<Page>, Fault> {
         let page = loop {
             let Some(page) = guarded(|| Ok(self.inner.get_next_page()?))? else { return Ok(None) };
+            self.octets += page.buffer().len() as u64;
             if !page.is_data_page() {
                 break page;
             }
@@ -180,7 +208,10 @@ impl Pages {
                 }
                 let buf = if is_compressed && self.codec != CompressionCodec::UNCOMPRESSED {
                     let values = self.decompressed(&buf.slice(end..))?;
-                    [&buf[..end], &values].concat().into()
+                    match end {
+                        0 => values,
+                        _ => [&buf[..end], &values].concat().into(),
+                    }
                 } else {
                     buf
                 };
@@ -274,6 +305,18 @@ fn decompress(
         }
         CompressionCodec::GZIP => bounded(flate2::bufread::MultiGzDecoder::new(page), most, plain),
         CompressionCodec::ZSTD => {
+            // Most pages say how long they are: those come at once, without a window of what came before.
+            if let Ok(Some(length)) = zstd::zstd_safe::get_frame_content_size(page)
+                && let Some(length) = usize::try_from(length).ok().filter(|own| *own <= most)
+            {
+                plain.reserve_exact(length);
+                let mut decoder = zstd::bulk::Decompressor::new().map_err(compression)?;
+                if decoder.decompress_to_buffer(page, plain).is_ok() {
+                    return Ok(());
+                }
+                // As far as it goes, so that what is wrong is said, and what it took is accounted for.
+                plain.clear();
+            }
             let mut decoder = zstd::Decoder::with_buffer(page).map_err(compression)?;
             decoder.window_log_max(ZSTD_WINDOW).map_err(compression)?;
             bounded(decoder, most, plain)

@@ -1,7 +1,7 @@
 //! Octets that can be read at any place, as the crate `parquet` wants them.
 
 use std::{
-    io::{self, Cursor},
+    io::{self, Cursor, Read},
     sync::Arc,
 };
 
@@ -84,23 +84,12 @@ impl Length for Source {
 }
 
 impl ChunkReader for Source {
-    type T = Cursor<Vec<u8>>;
+    type T = Header;
 
-    /// What is read so are headers of pages: whole ones, which the crate can read in as many steps as they have octets.
-    fn get_read(&self, start: u64) -> Result<Self::T> {
-        let left = self.len().saturating_sub(start);
-        let mut octets = Vec::new();
-        // Most are short.
-        for most in [256, 4096, MOST_HEADER] {
-            octets.resize(left.min(most) as usize, 0);
-            self.read(start, &mut octets)?;
-            match thrift::find(&octets, PAGE_HEADER) {
-                Found::Whole => return Ok(Cursor::new(octets)),
-                Found::Cut if left > most => {}
-                Found::Cut | Found::Wrong => break,
-            }
-        }
-        Err(Fault::Malformed("the header of a page that cannot be read".to_owned()).into())
+    /// What is read so are headers of pages. Of one that is known already nothing is read: there, what begins here is a page.
+    fn get_read(&self, start: u64) -> Result<Header> {
+        let source = Self { octets: self.octets.clone(), work: self.work.clone() };
+        Ok(Header { source, start, octets: None })
     }
 
     /// What is read so are pages.
@@ -120,3 +109,38 @@ impl ChunkReader for Source {
 
 /// Octets of the longest header of a page: with statistics they have some hundreds.
 const MOST_HEADER: u64 = 64 << 10;
+
+/// The header of a page: a whole one, which the crate can read in as many steps as it has octets.
+pub struct Header {
+    source: Source,
+    start: u64,
+    /// None before the first is read.
+    octets: Option<Cursor<Vec<u8>>>,
+}
+
+impl Header {
+    fn find(&self) -> Result<Cursor<Vec<u8>>> {
+        let left = self.source.len().saturating_sub(self.start);
+        let mut octets = Vec::new();
+        // Most are short.
+        for most in [256, 4096, MOST_HEADER] {
+            octets.resize(left.min(most) as usize, 0);
+            self.source.read(self.start, &mut octets)?;
+            match thrift::find(&octets, PAGE_HEADER) {
+                Found::Whole => return Ok(Cursor::new(octets)),
+                Found::Cut if left > most => {}
+                Found::Cut | Found::Wrong => break,
+            }
+        }
+        Err(Fault::Malformed("the header of a page that cannot be read".to_owned()).into())
+    }
+}
+
+impl Read for Header {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.octets.is_none() {
+            self.octets = Some(self.find().map_err(Fault::from)?);
+        }
+        self.octets.as_mut().map_or(Ok(0), |octets| octets.read(into))
+    }
+}

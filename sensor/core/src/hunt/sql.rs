@@ -1,0 +1,137 @@
+//! The same questions as SQL, for records that are elsewhere: in a table of ClickHouse, or in files that DuckDB reads.
+//!
+//! Answers come back as they do here: rows by time and number, groups by their values, the largest first where a metric orders them.
+//! Nothing bounds how many groups an engine holds but its own limits; so one group more than may be is asked for, and whoever reads the
+//! answer knows by it that there are more ([`LimitReached`](super::LimitReached)).
+
+use super::{GroupBy, Grouping, Metric, Order, sums::Metered};
+use crate::nql::{
+    sql::{self, Dialect, Refusal, identifier, stored::Stored},
+    typed::{Subject, Typed},
+};
+
+/// Which records a statement is about.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'q> {
+    /// Whose SQL it is.
+    pub dialect: Dialect,
+    /// The relation that has the records: `TableOptions::name`, or `nql::sql::files`.
+    pub from: &'q str,
+    /// Which of them.
+    pub query: &'q Typed,
+    /// Received from then on, milliseconds since the epoch.
+    pub begin: u64,
+    /// Received before then.
+    pub end: u64,
+}
+
+/// In which order groups are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupOrder {
+    /// All, by time and by their values.
+    Values,
+    /// So many, the largest by a metric first; of equal ones the one with the lower values.
+    Largest(Metric, usize),
+}
+
+impl About<'_> {
+    /// Selects rows: number, time of receipt in milliseconds, and a column for each subject.
+    ///
+    /// # Errors
+    /// What the dialect has no words for.
+    pub fn rows(&self, said: &[Subject], order: Order, most: usize) -> Result<String, Refusal> {
+        let (received, sequence) = (Stored::Received.name(), Stored::Sequence.name());
+        let time = sql::bucket(1, self.dialect);
+        let mut columns = vec![sequence.to_owned(), format!("{time} AS received")];
+        for subject in said {
+            let value = sql::grouped(subject, None, self.dialect)?;
+            columns.push(format!("{value} AS {}", identifier(&subject.name())));
+        }
+        let way = match order {
+            Order::OldestFirst => "ASC",
+            Order::NewestFirst => "DESC",
+        };
+        Ok(format!(
+            "SELECT {}\nFROM {}\nWHERE {}\nORDER BY {received} {way}, {sequence} {way}\nLIMIT {most}",
+            columns.join(", "),
+            self.from,
+            self.condition()?,
+        ))
+    }
+
+    /// Counts the records.
+    ///
+    /// # Errors
+    /// What the dialect has no words for.
+    pub fn count(&self) -> Result<String, Refusal> {
+        Ok(format!("SELECT count(*)\nFROM {}\nWHERE {}", self.from, self.condition()?))
+    }
+
+    /// Sums groups up: the bucket if there are any, a column for each field, the number of flows, and each metric as a text of digits.
+    ///
+    /// # Errors
+    /// What the dialect has no words for.
+    pub fn groups(&self, grouping: &Grouping, order: GroupOrder) -> Result<String, Refusal> {
+        let (mut columns, mut keys, mut sorted) = (Vec::new(), Vec::new(), Vec::new());
+        if let Some(period) = grouping.period {
+            columns.push(format!("{} AS bucket", sql::bucket(period, self.dialect)));
+            keys.push("bucket".to_owned());
+            sorted.push("bucket".to_owned());
+        }
+        for (place, by) in grouping.by.iter().take(super::MOST_FIELDS).enumerate() {
+            let name = format!("by_{place}");
+            columns.push(format!("{} AS {name}", self.key(by)?));
+            if by.is_address() {
+                sorted.push(format!("{name} IS NULL DESC"));
+                sorted.push(format!("{} DESC", sql::is_v4(&name, self.dialect)));
+            }
+            sorted.push(format!("{name} NULLS FIRST"));
+            keys.push(name);
+        }
+        columns.push("count(*) AS flows".to_owned());
+        for metric in &grouping.metrics {
+            let sum = sql::in_decimal(&self.sum(*metric)?, self.dialect);
+            columns.push(format!("{sum} AS sum_{}", metric.name()));
+        }
+        let most = match order {
+            GroupOrder::Values => grouping.most_groups.saturating_add(1),
+            GroupOrder::Largest(metric, count) => {
+                sorted.insert(0, format!("{} DESC NULLS LAST", self.sum(metric)?));
+                count
+            }
+        };
+        let mut text = format!(
+            "SELECT {}\nFROM {}\nWHERE {}",
+            columns.join(", "),
+            self.from,
+            self.condition()?
+        );
+        if !keys.is_empty() {
+            text += &format!("\nGROUP BY {}", keys.join(", "));
+            text += &format!("\nORDER BY {}", sorted.join(", "));
+        }
+        Ok(format!("{text}\nLIMIT {most}"))
+    }
+
+    fn condition(&self) -> Result<String, Refusal> {
+        let condition = sql::condition(self.query, self.dialect)?;
+        Ok(match sql::received(self.begin, self.end, self.dialect) {
+            Some(received) => format!("{received} AND {condition}"),
+            None => condition,
+        })
+    }
+
+    fn key(&self, by: &GroupBy) -> Result<String, Refusal> {
+        let lengths = by.prefixes.map(|own| (own.v4, own.v6));
+        sql::grouped(&by.subject, lengths, self.dialect)
+    }
+
+    fn sum(&self, metric: Metric) -> Result<String, Refusal> {
+        match metric.metered() {
+            None => Ok("count(*)".to_owned()),
+            Some(Metered { column, is_scaled, times }) => {
+                sql::sum(column, is_scaled, times, self.dialect)
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Groups are the same here and elsewhere: their values, their sums, and which are the largest.
+
+use sensor_core::{
+    flow::{fields::OwnedValue, interfaces::Interfaces},
+    hunt::{
+        Group, GroupBy, Grouping, Groups, Metric, Selection,
+        sql::{About, GroupOrder},
+    },
+    nql::{columns::BatchFilter, literal, sql::Dialect, typed::Typed},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    data::{Data, NOW},
+    engines::Engines,
+};
+
+const QUESTIONS: [(&str, Option<u64>); 16] = [
+    ("", None),
+    ("srcip", None),
+    ("dstip/24", None),
+    ("srcip/8/32 protocol", Some(60_000)),
+    ("dstport", None),
+    ("protocol", Some(3_600_000)),
+    ("label.src.role label.dst.role", None),
+    ("srcipname", None),
+    ("srcgeo.countrycode srcinternal", None),
+    ("srciprep.count dstowneras.number", None),
+    ("tags flowsrcname", None),
+    ("initiator serverport", None),
+    ("clientip", None),
+    ("natsrcip nexthop", None),
+    ("tcpflags.syn direction icmptype", Some(1)),
+    ("srcmac flowtype ipversion", None),
+];
+const METRICS: [Metric; 6] = Metric::ALL;
+
+/// Groups as an engine gives them, addresses as texts of one form.
+fn expected(group: &Group, grouping: &Grouping) -> Vec<Value> {
+    let mut row: Vec<Value> =
+        group.bucket.map(|bucket| json!(bucket.to_string())).into_iter().collect();
+    row.extend(group.values.iter().map(|value| match value {
+        None => Value::Null,
+        Some(OwnedValue::Ip(address)) => json!(match address {
+            std::net::IpAddr::V4(own) => own.to_ipv6_mapped().to_string(),
+            std::net::IpAddr::V6(own) => own.to_string(),
+        }),
+        Some(OwnedValue::Mac(mac)) => json!(literal::mac_text(*mac)),
+        Some(OwnedValue::Integer(number) | OwnedValue::NumberText(number)) => {
+            json!(number.to_string())
+        }
+        Some(OwnedValue::Float(number)) => json!(number.to_string()),
+        Some(OwnedValue::Bool(flag)) => json!(flag.to_string()),
+        Some(OwnedValue::Text(text)) => json!(text),
+        Some(OwnedValue::Texts(texts)) => json!(json!(texts).to_string()),
+    }));
+    row.push(json!(group.sums.flows().to_string()));
+    let sum =
+        |metric: &Metric| group.sums.of(*metric).map_or(Value::Null, |sum| json!(sum.to_string()));
+    row.extend(grouping.metrics.iter().map(sum));
+    row
+}
+
+/// The same of what an engine says: numbers, flags and lists as texts.
+fn said(row: Vec<Value>) -> Vec<Value> {
+    let cell = |value: Value| match value {
+        Value::Null => Value::Null,
+        Value::String(text) => match serde_json::from_str::<Vec<String>>(&text) {
+            Ok(list) => json!(json!(list).to_string()),
+            Err(_) => match text.parse::<std::net::Ipv6Addr>() {
+                Ok(address) => json!(address.to_string()),
+                Err(_) => json!(text),
+            },
+        },
+        other => json!(other.to_string()),
+    };
+    row.into_iter().map(cell).collect()
+}
+
+/// Compares the groups of some queries.
+pub fn check(data: &Data, engines: &Engines, queries: &[(String, Typed)]) {
+    let mut asked = Vec::new();
+    for (number, (by, period)) in QUESTIONS.into_iter().enumerate() {
+        let (text, query) = &queries[number % queries.len()];
+        let by = by.split_whitespace().map(|by| GroupBy::named(by).expect("a field")).collect();
+        let grouping = Grouping { by, period, metrics: METRICS.to_vec(), most_groups: 100_000 };
+        let mut groups = Groups::new(&grouping);
+        for batch in &data.batches {
+            // Elsewhere all have a time of receipt: where the source told none, that of the store.
+            let mut batch = batch.clone();
+            if batch.received.is_empty() {
+                batch.received = vec![NOW; batch.len()];
+            }
+            let mut filter = BatchFilter::new(query);
+            let selection =
+                Selection::Masks(filter.select(&batch, &Interfaces::default()).to_vec());
+            groups.add(&batch, &Interfaces::default(), &selection);
+        }
+        let all: Vec<_> = groups.ordered().iter().map(|own| expected(own, &grouping)).collect();
+        let metric = METRICS[number % METRICS.len()];
+        let largest = groups.largest(metric, 3);
+        let largest: Vec<_> = largest.iter().map(|own| expected(own, &grouping)).collect();
+        asked.push((text, query, grouping.clone(), GroupOrder::Values, all));
+        asked.push((text, query, grouping, GroupOrder::Largest(metric, 3), largest));
+    }
+    for dialect in engines.dialects() {
+        let from = Engines::relation(dialect);
+        let about = |query| About { dialect, from, query, begin: 0, end: u64::MAX };
+        let statements: Vec<String> = asked
+            .iter()
+            .map(|(_, query, grouping, order, _)| {
+                about(query).groups(grouping, *order).expect("words")
+            })
+            .collect();
+        for (((text, _, grouping, order, wanted), sql), found) in
+            asked.iter().zip(&statements).zip(engines.ask(dialect, &statements))
+        {
+            let mut found: Vec<_> = found
+                .unwrap_or_else(|fault| panic!("{sql}\n{fault}"))
+                .into_iter()
+                .map(said)
+                .collect();
+            // Without anything to group by, there is a sum of nothing.
+            found.retain(|row| !grouping.by.is_empty() || row[0] != json!("0"));
+            assert_eq!(&found, wanted, "{} by {order:?} of {text}\n{sql}", Dialect::name(dialect));
+        }
+    }
+}
