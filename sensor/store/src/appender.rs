@@ -38,6 +38,19 @@ impl Appender {
         self.octets
     }
 
+    /// The number that the next record gets.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Makes what was appended outlast a failure of the machine.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub fn sync(&mut self, now: u64) -> Result<(), Error> {
+        self.journal.as_mut().map_or(Ok(()), |own| own.sync(now))
+    }
+
     /// What others see of the store.
     pub fn watched(&self) -> Watched {
         Watched(self.shared.clone())
