@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "roles",
             "settings",
             "stdio",
+            "store",
             "sync",
         ],
     ),

@@ -1,3 +1,5 @@
+//! The store as a sink: what is offered is stored or counted, through stops, reloads, crashes and folders that are gone.
+
 use std::{fs, path::Path};
 
 use sensor_core::flow::{batch::FlowBatch, lot::LotPart, testing};
