@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     figures::JournalFigures,
     journal::writer::Writer,
-    store::{Full, Shared, Watched},
+    shared::{Full, Shared, Watched},
 };
 
 /// Appends batches.

@@ -29,6 +29,8 @@ pub mod library;
 pub mod names;
 pub mod plan;
 pub mod segment;
+pub mod shared;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod work;
