@@ -159,7 +159,7 @@ fn what_is_replayed_is_stored_where_a_flag_says_so() {
     );
     fs::write(&config, text).unwrap();
     let (config, store) = (config.to_str().unwrap(), own.to_str().unwrap());
-    let output = replay(&["--config", config, "--print", "flows"], &[capture.clone()]);
+    let output = replay(&["--config", config, "--print", "flows"], std::slice::from_ref(&capture));
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!of_agent.exists());
     let printed = flows(&output).len() as u64;

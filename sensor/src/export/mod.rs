@@ -9,6 +9,7 @@
 //! * [`clickhouse`]: flow records as rows of ClickHouse.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
+//! * `slots`: how far an output has come in what is read again after a crash.
 //! * [`store`]: the flow store.
 //! * [`thread`]: threads that are not waited for for ever.
 //! * [`log`]: JSON lines for machines, aligned lines for people.
@@ -23,5 +24,6 @@ pub mod net;
 pub mod queue;
 pub mod set;
 pub mod sink;
+mod slots;
 pub mod store;
 pub mod thread;

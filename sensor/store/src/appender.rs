@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     figures::JournalFigures,
     journal::writer::Writer,
-    store::{Full, Shared, Watched},
+    shared::{Full, Shared, Watched},
 };
 
 /// Appends batches.
@@ -36,6 +36,19 @@ impl Appender {
     /// Octets of journals that it has written.
     pub fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// The number that the next record gets.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Makes what was appended outlast a failure of the machine.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub fn sync(&mut self, now: u64) -> Result<(), Error> {
+        self.journal.as_mut().map_or(Ok(()), |own| own.sync(now))
     }
 
     /// What others see of the store.

@@ -1,6 +1,6 @@
 //! What a store holds and what was done to it, for whoever watches it. No I/O.
 
-use crate::{keeper::Work, names::SegmentName};
+use crate::{names::SegmentName, work::Work};
 
 /// Counters of files since the store was opened, and what the sealed ones are; gauges, the latter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

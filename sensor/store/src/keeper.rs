@@ -12,7 +12,8 @@ use crate::{
     names::SegmentName,
     plan::{Compaction, Retention, compact, expire},
     segment::{merge::Merged, reader::Segment, writer},
-    store::{Shared, named},
+    shared::{Shared, named},
+    work::Work,
 };
 
 /// Milliseconds for which files stay that were made into another: whoever reads may have their names.
@@ -32,23 +33,6 @@ pub struct Keeper {
     unfit: BTreeSet<SegmentName>,
     /// When it looked at all files last.
     looked: u64,
-}
-
-/// What the keeper did.
-#[derive(Debug, Default)]
-pub struct Work {
-    /// Journals that were sealed.
-    pub sealed: usize,
-    /// Files that were made into others.
-    pub compacted: usize,
-    /// Files that were deleted because their time was over or their room was needed.
-    pub expired: usize,
-    /// Their octets.
-    pub expired_octets: u64,
-    /// Files and journals that turned out to be damaged, and were put aside.
-    pub damaged: usize,
-    /// What went wrong. It will be tried again, but for what is damaged, which was put aside.
-    pub errors: Vec<Error>,
 }
 
 impl Keeper {

@@ -34,6 +34,8 @@ pub mod names;
 pub mod plan;
 pub mod rows;
 pub mod segment;
+pub mod shared;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod work;

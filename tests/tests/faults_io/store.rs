@@ -167,12 +167,13 @@ fn one_agent_writes_to_a_store_that_it_knows() -> Result<()> {
         .args(["doctor", "--config"])
         .arg({
             let file = directory.path().join("sensor.toml");
-            fs::write(&file, format!("{text}[[listen]]\nurl = 'netflow://127.0.0.1:0'\n"))?;
+            fs::write(&file, format!("{text}[[listen]]\nurl = 'netflow://127.0.0.1:2055'\n"))?;
             file
         })
         .output()?;
     let told = String::from_utf8_lossy(&checked.stdout);
-    ensure!(told.contains("format 2, which is newer"), "{told}");
+    let also = String::from_utf8_lossy(&checked.stderr);
+    ensure!(told.contains("format 2, which is newer"), "{told} {also}");
     Ok(())
 }
 

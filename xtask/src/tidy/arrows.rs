@@ -57,6 +57,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sensor_common",
             "settings",
             "stdio",
+            "store",
             "sync",
             "wire",
         ],

@@ -7,16 +7,19 @@
 //! process has written stays written. After a loss of power a log may have records twice, but lacks none: see [`LotFile`].
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io,
-    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use sensor_core::flow::lot::LotPart;
 
-use crate::export::files::{retention::Deleted, rotated::RotatedFile};
+use crate::export::{
+    files::{retention::Deleted, rotated::RotatedFile},
+    slots::{Place, Slots},
+};
 
 /// Where lines go.
 pub(super) trait Lines {
@@ -35,204 +38,30 @@ pub(super) trait Lines {
     }
 }
 
-/// Octets of the longest name of a source.
-const NAME: usize = 64;
-/// Octets of a slot: the name, its numbers, a checksum.
-const SLOT: usize = NAME + NUMBERS * 8 + 4;
-const NUMBERS: usize = 10;
-/// Sources.
-const MOST: usize = 1024;
-
-/// Where the last records of a lot were going to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Intent {
-    /// Row behind the last, and the address family.
-    end: u64,
-    family: u64,
-    /// The file, its length before, and what was to be appended.
-    device: u64,
-    inode: u64,
-    before: u64,
-    octets: u64,
-}
-
-/// How far the lot of a source has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Slot {
-    source: String,
-    lot: (u64, u64),
-    /// Rows that are there, by address family.
-    rows: [u64; 2],
-    intent: Intent,
-}
-
-impl Slot {
-    fn encode(&self) -> Vec<u8> {
-        let mut octets = vec![0; NAME];
-        octets[..self.source.len()].copy_from_slice(self.source.as_bytes());
-        let Intent { end, family, device, inode, before, octets: length } = self.intent;
-        let numbers = [
-            self.lot.0,
-            self.lot.1,
-            self.rows[0],
-            self.rows[1],
-            end,
-            family,
-            device,
-            inode,
-            before,
-            length,
-        ];
-        octets.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        octets.extend(crc32fast::hash(&octets).to_le_bytes());
-        octets
-    }
-
-    fn decode(octets: &[u8]) -> Option<Self> {
-        let (data, checksum) = octets.split_at_checked(SLOT - 4)?;
-        if crc32fast::hash(data).to_le_bytes() != *checksum {
-            return None;
-        }
-        let (name, numbers) = data.split_at(NAME);
-        let end = name.iter().position(|octet| *octet == 0).unwrap_or(NAME);
-        let source = String::from_utf8(name[..end].to_vec()).ok()?;
-        let numbers: Vec<u64> =
-            numbers.as_chunks::<8>().0.iter().map(|number| u64::from_le_bytes(*number)).collect();
-        let [run, lot, v4, v6, end, family, device, inode, before, length] = numbers[..] else {
-            return None;
-        };
-        let intent = Intent { end, family: family & 1, device, inode, before, octets: length };
-        Some(Self { source, lot: (run, lot), rows: [v4, v6], intent })
-    }
-}
-
-/// The slots of a flow log.
-#[derive(Debug)]
-struct Slots {
-    path: PathBuf,
-    /// Opened when there is something to note.
-    file: Option<File>,
-    slots: Vec<Slot>,
-    /// It could not be written, and that was told.
-    failing: bool,
-}
-
-impl Slots {
-    /// Of the flow log at `log`: of what was to be appended when its writer ended, the log now has all or nothing.
-    fn open(log: &Path) -> Self {
-        let mut name = log.as_os_str().to_owned();
-        name.push(".lots");
-        let path = PathBuf::from(name);
-        let octets = fs::read(&path).unwrap_or_default();
-        let mut slots: Vec<Slot> = octets.chunks(SLOT).map_while(Slot::decode).collect();
-        for slot in &mut slots {
-            let Intent { end, family, .. } = slot.intent;
-            if is_there(log, &slot.intent) {
-                slot.rows[family as usize] = slot.rows[family as usize].max(end);
-            }
-            // What others append from now on is not of this intent.
-            slot.intent = Intent::default();
-        }
-        let mut slots = Self { path, file: None, slots, failing: false };
-        (0..slots.slots.len()).for_each(|at| slots.write(at));
-        slots
-    }
-
-    fn has(&self, part: &LotPart) -> bool {
-        let slot = self.slots.iter().find(|slot| slot.source == *part.source);
-        slot.is_some_and(|slot| {
-            slot.lot == part.lot && part.end() <= slot.rows[usize::from(part.v6)]
-        })
-    }
-
-    /// The rows of `part` are about to be appended to `log`, as so many octets.
-    fn intend(&mut self, part: &LotPart, log: &File, octets: u64) {
-        if part.source.len() > NAME {
-            return;
-        }
-        let Ok(metadata) = log.metadata() else { return };
-        let known = self.slots.iter().position(|slot| slot.source == *part.source);
-        let at = match known {
-            Some(at) => at,
-            None if self.slots.len() >= MOST => return,
-            None => {
-                let (source, intent) = (part.source.to_string(), Intent::default());
-                self.slots.push(Slot { source, lot: part.lot, rows: [0; 2], intent });
-                self.slots.len() - 1
-            }
-        };
-        let slot = &mut self.slots[at];
-        if slot.lot != part.lot {
-            (slot.lot, slot.rows) = (part.lot, [0; 2]);
-        }
-        slot.intent = Intent {
-            end: part.end(),
-            family: part.v6.into(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            before: metadata.len(),
-            octets,
-        };
-        self.write(at);
-    }
-
-    fn write(&mut self, at: usize) {
-        let encoded = self.slots[at].encode();
-        let written = self.file().and_then(|file| file.write_all_at(&encoded, (at * SLOT) as u64));
-        match written {
-            Ok(()) => self.failing = false,
-            Err(error) if !std::mem::replace(&mut self.failing, true) => {
-                let path = self.path.display();
-                tracing::warn!(
-                    "cannot write {path}: {error}; if the sensor is killed, the flow log may have records twice"
-                );
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// They are appended.
-    fn done(&mut self, part: &LotPart) {
-        let slot = self.slots.iter_mut().find(|slot| slot.source == *part.source);
-        if let Some(slot) = slot.filter(|slot| slot.lot == part.lot) {
-            slot.rows[usize::from(part.v6)] = part.end();
-        }
-    }
-
-    fn file(&mut self) -> io::Result<&File> {
-        Ok(match &mut self.file {
-            Some(file) => file,
-            none => none.insert(
-                OpenOptions::new()
-                    .write(true)
-                    .create(true)
-                    .truncate(false)
-                    .mode(0o640)
-                    .custom_flags(libc::O_NONBLOCK)
-                    .open(&self.path)?,
-            ),
-        })
-    }
+/// Where the slots of the flow log at `log` are.
+fn slots_of(log: &Path) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(".lots");
+    name.into()
 }
 
 /// Whether what was to be appended is there; where it is there in part, that part is cut off.
-fn is_there(log: &Path, intent: &Intent) -> bool {
+fn is_there(log: &Path, place: &Place) -> bool {
     // It may have been moved away since, but not twice.
     let mut moved = log.as_os_str().to_owned();
     moved.push(".1");
     for path in [log, Path::new(&moved)] {
         let Ok(metadata) = fs::metadata(path) else { continue };
-        if (metadata.dev(), metadata.ino()) != (intent.device, intent.inode) || !metadata.is_file()
-        {
+        if (metadata.dev(), metadata.ino()) != place.file || !metadata.is_file() {
             continue;
         }
         let length = metadata.len();
-        if length >= intent.before + intent.octets {
+        if length >= place.before + place.amount {
             return true;
         }
-        if length > intent.before {
+        if length > place.before {
             let cut = OpenOptions::new().write(true).open(path);
-            let cut = cut.and_then(|file| file.set_len(intent.before));
+            let cut = cut.and_then(|file| file.set_len(place.before));
             if let Err(error) = cut {
                 let path = path.display();
                 tracing::warn!("cannot cut off half a record at the end of {path}: {error}");
@@ -258,7 +87,7 @@ impl LotFile {
     /// What `open` says.
     pub fn open(path: &Path, open: impl FnOnce() -> io::Result<RotatedFile>) -> io::Result<Self> {
         // First, since what opens the log ends half a line of it.
-        let slots = Slots::open(path);
+        let slots = Slots::open(slots_of(path), "the flow log", |place| is_there(path, place));
         Ok(Self { slots, file: open()? })
     }
 
@@ -273,7 +102,10 @@ impl Lines for LotFile {
         let Some(part) = part else { return self.file.append(lines, SystemTime::now()) };
         let Self { slots, file } = self;
         file.append_after(lines, SystemTime::now(), |log| {
-            slots.intend(part, log, lines.len() as u64);
+            let Ok(metadata) = log.metadata() else { return };
+            let file = (metadata.dev(), metadata.ino());
+            let place = Place { file, before: metadata.len(), amount: lines.len() as u64 };
+            slots.intend(part, place);
         })?;
         slots.done(part);
         file.sync()
@@ -335,19 +167,12 @@ mod tests {
         let text = "first\nsecond\n";
         for length in 0..=text.len() {
             fs::write(&path, "before\n").expect("a file");
-            let killed = open(&path, None);
-            let Slots { mut slots, .. } = killed.slots;
+            let mut killed = open(&path, None);
             let metadata = fs::metadata(&path).expect("a file");
-            slots[0].rows = [1, 0];
-            slots[0].intent = Intent {
-                end: 3,
-                family: 0,
-                device: metadata.dev(),
-                inode: metadata.ino(),
-                before: 7,
-                octets: text.len() as u64,
-            };
-            fs::write(folder.path().join("log.lots"), slots[0].encode()).expect("a file");
+            let file = (metadata.dev(), metadata.ino());
+            killed.slots.done(&part(1, false, 0, 1));
+            let place = Place { file, before: 7, amount: text.len() as u64 };
+            killed.slots.intend(&part(1, false, 1, 2), place);
             fs::write(&path, format!("before\n{}", &text[..length])).expect("a file");
             let mut next = open(&path, None);
             let again = part(1, false, 1, 2);
@@ -381,23 +206,5 @@ mod tests {
         drop(log);
         fs::rename(&path, folder.path().join("log.1")).expect("renamed");
         assert!(open(&path, Some(rotation)).has(&part(1, false, 2, 2)));
-    }
-
-    #[test]
-    fn slots_with_another_checksum_are_none() {
-        let slot = Slot {
-            source: "x".repeat(NAME),
-            lot: (1, 2),
-            rows: [3, 4],
-            intent: Intent { end: 5, family: 1, device: 6, inode: 7, before: 8, octets: 9 },
-        };
-        let octets = slot.encode();
-        assert_eq!((octets.len(), Slot::decode(&octets)), (SLOT, Some(slot)));
-        for at in 0..SLOT {
-            let mut other = octets.clone();
-            other[at] ^= 1;
-            assert_eq!(Slot::decode(&other), None, "{at}");
-        }
-        assert_eq!(Slot::decode(&octets[..SLOT - 1]), None);
     }
 }

@@ -1,6 +1,7 @@
 //! The thread that appends what the sink is offered to the journal.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -13,11 +14,19 @@ use sensor_store::store::Appender;
 use tokio::time::timeout;
 
 use super::trouble::Trouble;
-use crate::{clock, export::queue::Queue};
+use crate::{
+    clock,
+    export::{
+        queue::Queue,
+        slots::{Place, Slots},
+    },
+};
 
 /// What its trouble leads to.
 pub const TROUBLE: &str = "cannot write to the flow store: records are counted as not stored until it can be written again";
 
+/// The file of the slots.
+const SLOTS: &str = "lots";
 /// Between two looks at what is due.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -31,6 +40,15 @@ pub struct AppenderThread {
     pub deadline: Arc<Mutex<Option<Instant>>>,
     /// When it last looked at what is due.
     pub ticked: Instant,
+    /// How far it has come in lots.
+    pub slots: Slots,
+}
+
+/// The slots of the store in `folder`, of which the next record gets the number `next`.
+pub fn slots(folder: &Path, next: u64) -> Slots {
+    // All numbers before it are those of records that are there, or were.
+    let is_there = |place: &Place| place.amount > 0 && next >= place.before + place.amount;
+    Slots::open(folder.join(SLOTS), "the flow store", is_there)
 }
 
 impl AppenderThread {
@@ -65,11 +83,28 @@ impl AppenderThread {
     }
 
     fn append(&mut self, batch: &FlowBatch) {
+        let part = batch.lot.as_deref();
+        if part.is_some_and(|part| self.slots.has(part)) {
+            return self.queue.settle(|account| account.send(Totals::of(batch), 0));
+        }
+        if let Some(part) = part {
+            let place =
+                Place { file: (0, 0), before: self.appender.next(), amount: batch.len() as u64 };
+            self.slots.intend(part, place);
+        }
         let stored = |appender: &Appender| appender.accounts().statement().stored;
         let (before, octets) = (stored(&self.appender), self.appender.octets());
-        let result = self.appender.append(batch, clock::now());
+        let mut result = self.appender.append(batch, clock::now());
         let rows = (stored(&self.appender) - before) as usize;
         let octets = self.appender.octets() - octets;
+        if let Some(part) = part.filter(|_| rows < batch.len()) {
+            // What comes next gets the numbers that these were to have.
+            self.slots.intend(part, Place::default());
+        } else if let Some(part) = part {
+            self.slots.done(part);
+            // So that no state of a source runs ahead of the store, even where power is lost.
+            result = result.and_then(|()| self.appender.sync(clock::now()));
+        }
         let (kept, lost) =
             (Totals::of_rows(batch, 0..rows), Totals::of_rows(batch, rows..batch.len()));
         self.queue.settle(|account| {

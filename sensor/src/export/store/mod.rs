@@ -79,6 +79,7 @@ impl StoreSink {
             trouble: troubles[0].clone(),
             deadline: deadline.clone(),
             ticked: Instant::now(),
+            slots: appender::slots(&options.folder, watched.next()),
         };
         let appending = Thread::start("store-append", move || runtime.block_on(appending.run()));
         let appending = appending.map_err(StartError::Thread)?;

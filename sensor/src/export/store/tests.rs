@@ -1,6 +1,8 @@
+//! The store as a sink: what is offered is stored or counted, through stops, reloads, crashes and folders that are gone.
+
 use std::{fs, path::Path};
 
-use sensor_core::flow::{batch::FlowBatch, testing};
+use sensor_core::flow::{batch::FlowBatch, lot::LotPart, testing};
 use sensor_store::{
     cells::{Groups, read},
     documents::tables::Tables,
@@ -104,6 +106,43 @@ fn a_deadline_that_is_over_costs_what_waits_and_that_is_counted() {
     let account = sink.account();
     assert!(account.balances() && account.queued.flows == 0, "{account:?}");
     assert_eq!(found(folder.path()).len() as u64, account.sent.flows);
+}
+
+/// The same records as a part of a lot.
+fn of_lot(first: u64, rows: u64, lot: u64) -> Arc<FlowBatch> {
+    let mut batch = Arc::unwrap_or_clone(numbered(first, rows));
+    let first = first - 1;
+    batch.lot =
+        Some(Box::new(LotPart { source: "a".into(), lot: (1, lot), v6: false, first, rows }));
+    Arc::new(batch)
+}
+
+#[test]
+fn what_is_read_again_after_a_crash_is_not_stored_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = options(folder.path(), 1000);
+    let lot = [of_lot(1, 10, 7), of_lot(11, 20, 7)];
+    let sink = StoreSink::start(&options, QUEUE).expect("started");
+    lot.iter().for_each(|batch| assert!(sink.offer(batch)));
+    assert_eq!(sink.join().sent.flows, 30);
+    // Its state had not moved on: the source reads the lot again, and goes on.
+    let sink = StoreSink::start(&options, QUEUE).expect("started");
+    lot.iter().chain([&of_lot(31, 5, 7)]).for_each(|batch| assert!(sink.offer(batch)));
+    assert_eq!(sink.store().map(|report| report.statement.shed), Some([0; 3]));
+    assert_eq!(sink.join().sent.flows, 35, "what it has counts as sent");
+    assert_eq!(found(folder.path()), (1..=35).collect::<Vec<_>>());
+    // It was killed before it could append what it was about to.
+    let journal = folder.path().join("journal-0000000000000031");
+    fs::remove_file(journal).expect("deleted");
+    let sink = StoreSink::start(&options, QUEUE).expect("started");
+    assert!(sink.offer(&of_lot(31, 5, 7)) && sink.offer(&of_lot(36, 5, 7)));
+    sink.join();
+    assert_eq!(found(folder.path()), (1..=40).collect::<Vec<_>>());
+    // Another lot begins anew.
+    let sink = StoreSink::start(&options, QUEUE).expect("started");
+    assert!(sink.offer(&of_lot(1, 10, 8)));
+    assert_eq!(sink.join().sent.flows, 10);
+    assert_eq!(found(folder.path()).len(), 50);
 }
 
 #[test]
