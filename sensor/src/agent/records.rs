@@ -2,6 +2,7 @@
 //! parser, exports and logs of clouds through their decoders.
 
 use std::{
+    cell::Cell,
     io::Read as _,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -117,35 +118,46 @@ fn traffic(
 ) -> anyhow::Result<()> {
     let meter = Meter::of(files);
     let mut progress = Progress::new(&meter, "packets", progress::is_wanted(false));
-    let (mut ledger, mut unknown_link) = (Ledger::default(), Count::default());
-    let mut ended = false;
-    let stop = std::cell::Cell::new(false);
+    let stop = Cell::new(false);
     // Records do not depend on the seed, and nobody chooses hashes against a file reader.
     let mut aggregator = Aggregator::new(Source::Host, config.flow, 0, |batch| {
         stop.set(each(batch).is_break() || stop.get());
     });
+    let mut result = Ok(());
     for path in files {
-        let mut capture = CaptureReader::open_metered(path, &meter)?;
-        let mut second = 0;
-        while let Some(frame) = capture.next().context("capture ends early")? {
-            let now = frame.timestamp_ns / 1_000_000;
-            if now / 1000 > second {
-                second = now / 1000;
-                aggregator.expire(now);
-                ended = stop.get();
-            }
-            if ended {
-                break;
-            }
-            aggregator.gather(now);
-            packets::count(&frame, &mut ledger, &mut unknown_link, &mut aggregator);
-            progress.count();
-        }
-        if ended {
+        result = packets_of(path, &meter, &mut aggregator, &mut progress, &stop);
+        if result.is_err() || stop.get() {
             break;
         }
     }
+    // Also those of a capture that ends early.
     aggregator.finish();
+    result
+}
+
+fn packets_of(
+    path: &Path,
+    meter: &Meter,
+    aggregator: &mut Aggregator<impl FnMut(FlowBatch)>,
+    progress: &mut Progress,
+    stop: &Cell<bool>,
+) -> anyhow::Result<()> {
+    let (mut ledger, mut unknown_link) = (Ledger::default(), Count::default());
+    let mut capture = CaptureReader::open_metered(path, meter)?;
+    let mut second = 0;
+    while let Some(frame) = capture.next().context("capture ends early")? {
+        let now = frame.timestamp_ns / 1_000_000;
+        if now / 1000 > second {
+            second = now / 1000;
+            aggregator.expire(now);
+            if stop.get() {
+                break;
+            }
+        }
+        aggregator.gather(now);
+        packets::count(&frame, &mut ledger, &mut unknown_link, aggregator);
+        progress.count();
+    }
     Ok(())
 }
 

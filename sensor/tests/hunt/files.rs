@@ -81,10 +81,10 @@ fn files_of_others_are_asked_without_import() {
         lines.sort();
         lines
     };
-    let found = asked
-        .lines()
-        .iter()
-        .map(|line| format!("{},{}", line["srcip"].as_str().unwrap(), line["octets"]));
+    let lines = asked.lines();
+    let cell = |line: &serde_json::Value, key: &str| line[key].to_string().replace('"', "");
+    let found =
+        lines.iter().map(|line| format!("{},{}", cell(line, "srcip"), cell(line, "octets")));
     let expected = replayed.stdout.lines().skip(1).map(str::to_owned);
     assert_eq!(sorted(found.collect()), sorted(expected.collect()));
     assert_eq!(asked.lines().len(), 6);
@@ -125,6 +125,9 @@ fn files_that_cannot_be_asked_say_what_to_do() {
     let segment = made.segments()[0].to_str().unwrap().to_owned();
     let outcome = sensor(&["hunt", "--file", &segment, "--file", path.to_str().unwrap()]);
     assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    let outcome = sensor(&["hunt", "--file", made.path.to_str().unwrap()]);
+    assert_eq!(outcome.code, Some(64), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("is a flow store: name it with --store"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -158,4 +161,21 @@ fn exports_have_every_flow_in_order() {
     export(&["protocol == udp", "--format", "parquet", "-o", file.to_str().unwrap()]);
     let found = sensor(&["hunt", "--file", file.to_str().unwrap(), "--distinct", "srcip"]).well();
     assert_eq!(found.lines()[0]["flows"].as_u64(), Some(wanted.len() as u64));
+}
+
+/// What stands before the end of a file that is cut off is found, and the exit code says that it is not all.
+#[test]
+fn a_file_that_is_cut_off_is_answered_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.pcap");
+    let capture = captured::dns();
+    fs::write(&path, &capture[..capture.len() - 40]).unwrap();
+    let outcome = sensor(&["hunt", "--file", path.to_str().unwrap(), "--distinct", "srcip"]);
+    assert_eq!(outcome.code, Some(75), "{}", outcome.stderr);
+    assert_eq!(outcome.lines()[0]["flows"].as_u64(), Some(11), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("capture ends early"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the answer is partial"), "{}", outcome.stderr);
+    let document = sensor(&["hunt", "--file", path.to_str().unwrap(), "--json"]);
+    assert_eq!((document.code, document.stderr.as_str()), (Some(75), ""));
+    assert_eq!(document.document()["cost"]["partial"], true);
 }

@@ -26,7 +26,7 @@ Examples:
   sensor hunt 'ip == 192.0.2.7' --last 24h          every flow of a host
   sensor hunt 'dstport == 22' --top 10 --by srcip   who sends most to SSH
   sensor hunt --every 1m --by protocol --from 14:00 --to 15:00
-  sensor hunt 'tcpflags.syn' --top 20 --by srcip --distinct dstport
+  sensor hunt 'tcpflags.syn == true' --top 20 --by srcip --distinct dstport
   sensor hunt 'srcip == 10.0.0.0/8' --from yesterday --fields end,srcip,dstip,octets --format csv
   sensor hunt 'dstport == 53' --format parquet -o dns.parquet
   sensor hunt --policy port_scan --last 30d         what a policy would have reported
@@ -241,5 +241,49 @@ impl From<OrderArg> for Order {
             OrderArg::Oldest => Self::OldestFirst,
             OrderArg::Newest => Self::NewestFirst,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use sensor_core::nql::{Filter, Options, lists::Lists};
+
+    use crate::cli::{Arguments, Command, control, hunt::EXAMPLES, store};
+
+    /// Words of a command line, as a shell reads them: quotes are single ones.
+    fn words(line: &str) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        for (at, part) in line.split('\'').enumerate() {
+            match at % 2 {
+                1 => words.push(part.to_owned()),
+                _ => words.extend(part.split_whitespace().map(str::to_owned)),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn examples_can_be_typed() {
+        let lists = Lists::default();
+        let mut queries = 0;
+        for text in [EXAMPLES, control::TAP_EXAMPLES, store::EXAMPLES] {
+            for line in text.lines().filter(|line| line.starts_with("  sensor ")) {
+                // What is meant stands behind two spaces or more; what becomes of the output, behind a bar.
+                let line = line.trim().split("   ").next().unwrap_or_default();
+                let line = line.split(" | ").next().unwrap_or_default();
+                let parsed = Arguments::try_parse_from(words(line));
+                let parsed = parsed.unwrap_or_else(|error| panic!("{line}: {error}"));
+                let query = match parsed.command {
+                    Command::Hunt(arguments) => arguments.query,
+                    Command::Tap(arguments) => arguments.query,
+                    _ => continue,
+                };
+                let compiled = Filter::compile(&query, &Options::new(&lists));
+                assert!(compiled.is_ok(), "{line}: {compiled:?}");
+                queries += 1;
+            }
+        }
+        assert!(queries > 8, "{queries}");
     }
 }

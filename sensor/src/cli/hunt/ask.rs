@@ -18,7 +18,10 @@ use sensor_core::{
     flow::{batch::FlowBatch, interfaces::Interfaces},
     hunt::{self, Account, Answer, Labels, Options, Progress, Question},
 };
-use sensor_store::archive::{Stored, is_segment};
+use sensor_store::{
+    archive::{Stored, is_segment},
+    folder::Folder,
+};
 
 use super::{
     args::{HuntArgs, LabelsArg},
@@ -34,7 +37,7 @@ use crate::{
         mode::Mode,
         records,
     },
-    cli::{content::Content, exit::Failure, nql, store},
+    cli::{content::Content, exit::Failure, nql, store::folder::folder},
 };
 
 /// A question, ready to be answered.
@@ -76,6 +79,8 @@ pub struct Answered {
     pub account: Account,
     /// How long it took.
     pub elapsed: Duration,
+    /// Why a file of others was not read to its end.
+    pub fault: Option<String>,
 }
 
 impl Asked {
@@ -120,33 +125,40 @@ impl Asked {
     pub fn answer(&self, args: &HuntArgs) -> anyhow::Result<Answered> {
         let progress = Progress::default();
         let begun = Instant::now();
-        let answer = match &self.source {
-            Source::Stored(stored) => watch::watched(
-                false,
-                |elapsed| watch::line(&progress, elapsed),
-                || progress.cancel(),
-                || hunt::run(&self.question, stored, &self.options, &progress),
-            )?,
-            Source::Files => watch::watched(
-                false,
-                |_| None,
-                || progress.cancel(),
-                || self.read_files(args, &progress),
-            )??,
+        let (answer, fault) = match &self.source {
+            Source::Stored(stored) => {
+                let answer = watch::watched(
+                    false,
+                    |elapsed| watch::line(&progress, elapsed),
+                    || progress.cancel(),
+                    || hunt::run(&self.question, stored, &self.options, &progress),
+                )?;
+                (answer, None)
+            }
+            Source::Files => {
+                let read = || self.read_files(args, &progress);
+                watch::watched(false, |_| None, || progress.cancel(), read)?
+            }
         };
-        Ok(Answered { answer, account: progress.account(), elapsed: begun.elapsed() })
+        let account = progress.account();
+        let fault = match fault {
+            // Of a file that cannot even be opened there is nothing to tell.
+            Some(error) if account.rows == 0 => return Err(error),
+            fault => fault.map(|error| format!("{error:#}")),
+        };
+        Ok(Answered { answer, account, elapsed: begun.elapsed(), fault })
     }
 
-    fn read_files(&self, args: &HuntArgs, progress: &Progress) -> anyhow::Result<Answer> {
+    fn read_files(&self, args: &HuntArgs, progress: &Progress) -> (Answer, Option<anyhow::Error>) {
         let mut stream = hunt::Stream::new(&self.question, &self.options, progress);
-        self.read_batches(args, |batch| {
+        let read = self.read_batches(args, |batch| {
             stream.offer(batch);
             match progress.is_cancelled() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
-        })?;
-        Ok(stream.finish())
+        });
+        (stream.finish(), read.err())
     }
 
     /// Reads the files of others; `each` gets their flows, and may end it.
@@ -202,8 +214,15 @@ fn labels(args: &HuntArgs, config: &Config) -> anyhow::Result<Labels> {
 fn source(args: &HuntArgs, config: &Config) -> anyhow::Result<Source> {
     let files = &args.source.file;
     if files.is_empty() {
-        let folder = store::folder(args.source.store.as_ref(), config)?;
-        return Ok(Source::Stored(Stored::open(&folder)?));
+        let path = folder(args.source.store.as_ref(), config)?;
+        return Ok(Source::Stored(Stored::open(&path)?));
+    }
+    let is_store = |path: &&PathBuf| {
+        path.is_dir() && Folder::new(path).segments().is_ok_and(|segments| !segments.is_empty())
+    };
+    if let Some(folder) = files.iter().find(is_store) {
+        let fault = format!("{} is a flow store: name it with --store", folder.display());
+        return Err(Failure::usage(fault).into());
     }
     let are_segments: Vec<&PathBuf> = files.iter().filter(|path| is_segment(path)).collect();
     if are_segments.len() == files.len() {

@@ -9,7 +9,7 @@ mod args;
 mod ask;
 mod explain;
 pub mod export;
-#[expect(clippy::disallowed_types, reason = "edge: the file of -o")]
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "edge: the file of -o")]
 mod file;
 mod found;
 mod page;
@@ -74,13 +74,13 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
             std::io::Write::flush(&mut out)?;
         }
     }
-    let account = &answered.account;
-    stdio::to_stderr(summary::faults(account).styled());
-    stdio::note(Cost::of(account, answered.elapsed, asked.is_foreign()).line());
+    let (account, fault) = (&answered.account, answered.fault.as_deref());
+    stdio::to_stderr(summary::faults(account, fault).styled());
+    stdio::note(Cost::of(account, answered.elapsed, asked.is_foreign()).line(next.is_some()));
     if let Some(token) = next {
         stdio::note(format_args!("there may be more: next page: --after {token}"));
     }
-    summary::failure(account).map_or(Ok(()), |failure| Err(failure.into()))
+    summary::failure(account, fault).map_or(Ok(()), |failure| Err(failure.into()))
 }
 
 /// The form of an answer: the flag's, that of the name of the file, or what suits the reader of standard output.
@@ -126,14 +126,17 @@ fn document(args: &HuntArgs, now: u64) -> anyhow::Result<Outcome<Told>> {
     let Asking { asked, warnings: mut findings } = Asked::read(args, now)?;
     let answered = asked.answer(args)?;
     let mut found = Found::of(answered.answer, &asked.wanted)?;
-    let account = &answered.account;
-    findings.extend(summary::faults(account));
+    let (account, fault) = (&answered.account, answered.fault.as_deref());
+    findings.extend(summary::faults(account, fault));
+    let failure = summary::failure(account, fault);
+    let mut cost = Cost::of(account, answered.elapsed, asked.is_foreign());
+    cost.partial = failure.is_some();
     let body = Told {
         query: args.query.clone(),
         from_ms: (asked.range.from > 0).then_some(asked.range.from),
         to_ms: (asked.range.to < u64::MAX).then_some(asked.range.to),
         found: found.document(&asked.shown(args))?,
-        cost: Cost::of(account, answered.elapsed, asked.is_foreign()),
+        cost,
     };
-    Ok(Outcome { body, findings, failure: summary::failure(account) })
+    Ok(Outcome { body, findings, failure })
 }

@@ -28,12 +28,14 @@ use crate::{
         stored::{self, Context, Sink},
     },
     cli::exit::Failure,
-    export::log::Format,
+    export::hits::render::Format,
     stdio,
 };
 
 /// Milliseconds of flows that are judged together.
 const SLICE: u64 = 1000;
+/// Policies of which the summary tells one by one, at most.
+const TOLD: usize = 10;
 
 /// Runs the policies of the command line over the flows that its query selects.
 #[expect(clippy::disallowed_methods, reason = "edge: how long it takes is told")]
@@ -43,20 +45,21 @@ pub fn run(args: &HuntArgs, now: u64) -> anyhow::Result<()> {
         return Err(Failure::usage(fault).into());
     }
     let format = match args.output.format {
-        None => None,
-        Some(HuntForm::Json) => Some(Format::Json),
-        Some(HuntForm::Table) => Some(Format::Lines),
+        None | Some(HuntForm::Json) => Format::Json,
+        Some(HuntForm::Table) => Format::Text,
         Some(HuntForm::Csv | HuntForm::Parquet) => {
-            let fault = "hits are text or JSON lines: choose --format table or json";
+            let fault = "hits are lines of text or JSON: choose --format table or json";
             return Err(Failure::usage(fault).into());
         }
     };
     let Asking { asked, warnings } = Asked::read(args, now)?;
     stdio::to_stderr(warnings.styled());
-    let (config, loaded) = chosen(args)?;
+    let (config, loaded) = chosen(args, format)?;
     stdio::to_stderr(loaded.findings().styled());
     logging::start(config.log.level, logging::format::LogFormat::Text);
-    let shown = PrintOptions { format, policies: true, ..PrintOptions::default() };
+    // The whole library would fill the screen.
+    let policies = loaded.policies.len() <= TOLD;
+    let shown = PrintOptions { policies, ..PrintOptions::default() };
     let context = match &asked.options.labels {
         hunt::Labels::Then if !asked.is_foreign() => Context::Stored,
         _ => Context::Configured,
@@ -71,7 +74,7 @@ pub fn run(args: &HuntArgs, now: u64) -> anyhow::Result<()> {
 }
 
 /// The configuration, without outputs but standard output, and the policies.
-fn chosen(args: &HuntArgs) -> anyhow::Result<(Config, Loaded)> {
+fn chosen(args: &HuntArgs, format: Format) -> anyhow::Result<(Config, Loaded)> {
     let file = args.source.config.as_deref();
     let lists = args.list.clone();
     let printed = Overrides {
@@ -84,8 +87,9 @@ fn chosen(args: &HuntArgs) -> anyhow::Result<(Config, Loaded)> {
     let own = config::load(file, &Overrides { lists, ..Overrides::default() })?;
     let PoliciesConfig { paths, tuning, .. } = &own.policies;
     let loaded = policies::chosen(&args.policy, paths, &own.lists.read()?, tuning)?;
-    let printing = config::load(None, &printed)?;
-    let config = Config { hits: printing.hits, ..own.without_sinks() };
+    let mut hits = config::load(None, &printed)?.hits;
+    hits.outputs.iter_mut().for_each(|output| output.format = format);
+    let config = Config { hits, ..own.without_sinks() };
     Ok((config, loaded))
 }
 

@@ -71,11 +71,13 @@ impl Cost {
     }
 
     /// `12 of 1.23 M records match; 0.67 s, 1.84 M records/s; read 12.3 MB, 3 of 48 row groups (40 other time, 5 no match)`.
-    pub fn line(&self) -> String {
+    /// With `more`, not all of the records were looked at.
+    pub fn line(&self, more: bool) -> String {
         let seconds = self.elapsed_ms as f64 / 1000.0;
         let rate = (self.records as f64 / seconds.max(1e-3)) as u64;
+        let counted = if more { "at least " } else { "" };
         let mut line = format!(
-            "{} of {} records match; {seconds:.2} s, {} records/s",
+            "{counted}{} of {} records match; {seconds:.2} s, {} records/s",
             octets(self.matched),
             octets(self.records),
             octets(rate),
@@ -109,8 +111,8 @@ impl Cost {
     }
 }
 
-/// What could not be read, as warnings: the answer is there.
-pub fn faults(account: &Account) -> Findings {
+/// What could not be read, as warnings: the answer is there. `file`: why a file of others was not read to its end.
+pub fn faults(account: &Account, file: Option<&str>) -> Findings {
     let help = "`sensor store verify` names all damage; the rest was read";
     let mut findings: Findings =
         account.faults.iter().map(|fault| Finding::warning(fault.clone(), help)).collect();
@@ -118,12 +120,16 @@ pub fn faults(account: &Account) -> Findings {
     if more > 0 {
         findings.push(Finding::warning(format!("{more} more could not be read"), help));
     }
+    if let Some(fault) = file {
+        findings.push(Finding::warning(fault, "what stands before was read"));
+    }
     findings
 }
 
 /// How a partial answer ends.
-pub fn failure(account: &Account) -> Option<Failure> {
-    let message = match account.partial? {
+pub fn failure(account: &Account, file: Option<&str>) -> Option<Failure> {
+    let partial = account.partial.or(file.map(|_| Partial::Faults));
+    let message = match partial? {
         Partial::Cancelled => "the answer is partial: it was stopped before all was read",
         Partial::Faults => "the answer is partial: something could not be read, see the warnings",
     };
@@ -150,15 +156,17 @@ mod tests {
         };
         let elapsed = Duration::from_millis(670);
         assert_eq!(
-            Cost::of(&account, elapsed, false).line(),
+            Cost::of(&account, elapsed, false).line(false),
             "12 of 1.23 M records match; 0.67 s, 1.84 M records/s; read 12.3 MB, 3 of 48 row groups \
              (40 other time, 5 no match by filters); 4 of 7 files are of another time"
         );
         assert_eq!(
-            Cost::of(&account, elapsed, true).line(),
-            "12 of 1.23 M records match; 0.67 s, 1.84 M records/s"
+            Cost::of(&account, elapsed, true).line(true),
+            "at least 12 of 1.23 M records match; 0.67 s, 1.84 M records/s"
         );
-        assert!(failure(&account).is_none());
+        assert!(failure(&account, None).is_none());
+        let cut = failure(&account, Some("x.pcap ends early"));
+        assert_eq!(cut.map(|failure| failure.exit), Some(Exit::Partial));
     }
 
     #[test]
@@ -169,9 +177,9 @@ mod tests {
             faults_in_all: 3,
             ..Account::default()
         };
-        let told = faults(&account).to_string();
+        let told = faults(&account, None).to_string();
         assert!(told.contains("warning: row group 1 of x cannot be read"), "{told}");
         assert!(told.contains("warning: 2 more could not be read"), "{told}");
-        assert_eq!(failure(&account).map(|failure| failure.exit), Some(Exit::Partial));
+        assert_eq!(failure(&account, None).map(|failure| failure.exit), Some(Exit::Partial));
     }
 }

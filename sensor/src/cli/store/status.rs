@@ -9,7 +9,7 @@ use sensor_core::diagnostic::{Finding, Findings, Theme};
 use sensor_store::{folder::Folder, library::Library, names::SegmentName};
 use serde::Serialize;
 
-use super::FolderArgs;
+use super::folder::FolderArgs;
 use crate::{
     cli::{
         hunt::table::{Table, numbers, words},
@@ -183,7 +183,8 @@ impl Body for Status {
             if name == "damaged" && files == 0 {
                 continue;
             }
-            line(name, &format!("{files} files, {} records, {}B", octets(records), octets(own)));
+            let what = if files == 1 { "file" } else { "files" };
+            line(name, &format!("{files} {what}, {} records, {}B", octets(records), octets(own)));
         }
         if !self.days.is_empty() {
             let mut table = Table::new(vec![

@@ -24,7 +24,7 @@ use sensor_store::{
 };
 use serde::Serialize;
 
-use super::{FolderArgs, status::told};
+use super::{folder::FolderArgs, status::told};
 use crate::{
     cli::{
         exit::{Exit, Failure},

@@ -4,9 +4,9 @@
 mod data;
 mod engines;
 mod groups;
-mod queries;
 #[path = "../records/made.rs"]
 mod made;
+mod queries;
 
 use std::collections::{BTreeMap, BTreeSet};
 
