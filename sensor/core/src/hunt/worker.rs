@@ -12,8 +12,8 @@ use super::{
     question::Said,
     queue::{Job, OpenPiece},
     rows::Place,
-    run::Run,
     selection::Selection,
+    shared::Run,
 };
 use crate::{
     enrich::{active::ActiveContext, enricher::Enricher},
