@@ -118,9 +118,9 @@ impl<'r> Worker<'r> {
             && let Some(job) = self.run.queue.next()
         {
             match job {
-                Job::File(file) => {
-                    let pieces = self.open(file);
-                    self.run.queue.opened(pieces);
+                Job::File(opening) => {
+                    let pieces = self.open(opening.file);
+                    opening.has(pieces);
                 }
                 Job::Piece(piece) => self.piece(&piece),
             }
