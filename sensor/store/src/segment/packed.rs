@@ -55,12 +55,12 @@ impl Packed {
                 let mut word = [0; 4];
                 word[..octets].copy_from_slice(rest.get(..octets)?);
                 (length, Numbers::Repeated(u32::from_le_bytes(word)), octets)
-            } else if width == 0 {
-                (length.saturating_mul(8), Numbers::Repeated(0), 0)
-            } else {
+            } else if let Some(most) = (rest.len() * 8).checked_div(width) {
                 // Groups of eight; some writers leave out what nobody reads of the last one.
-                let there = length.saturating_mul(8).min(rest.len() * 8 / width);
+                let there = length.saturating_mul(8).min(most);
                 (there, Numbers::Packed(at), (there * width).div_ceil(8))
+            } else {
+                (length.saturating_mul(8), Numbers::Repeated(0), 0)
             };
             if length == 0 {
                 return None;

@@ -20,6 +20,8 @@ use sensor_store::{
     segment::{merge::Merged, reader::Segment, writer::write},
 };
 
+use Fate::{Filter, Read, ReadUnasked, Statistics, Time};
+
 use crate::support::{Cut, METRICS, NOW, by, options, query, store};
 
 /// Rows that say their number as their octets, each file behind the other in time.
@@ -214,21 +216,20 @@ fn only_what_may_match_is_read_and_explained_so() {
         let mut fates = Vec::new();
         for file in explanation.files {
             match file.fate {
-                FileFate::Time => fates.push(Fate::Time),
+                FileFate::Time => fates.push(Time),
                 FileFate::Opened(pieces) => fates.extend(pieces.iter().map(|(_, fate)| *fate)),
                 other => panic!("{other:?}"),
             }
         }
         let count = |wanted: Fate| fates.iter().filter(|fate| **fate == wanted).count() as u64;
-        assert_eq!(account.files_by_time + account.by_time, count(Fate::Time));
-        assert_eq!(account.by_statistics, count(Fate::Statistics));
-        assert_eq!(account.by_filter, count(Fate::Filter));
-        assert_eq!(account.read, count(Fate::Read) + count(Fate::ReadUnasked));
-        assert_eq!(account.read_unasked, count(Fate::ReadUnasked));
+        assert_eq!(account.files_by_time + account.by_time, count(Time));
+        assert_eq!(account.by_statistics, count(Statistics));
+        assert_eq!(account.by_filter, count(Filter));
+        assert_eq!(account.read, count(Read) + count(ReadUnasked));
+        assert_eq!(account.read_unasked, count(ReadUnasked));
         assert_eq!(account.octets > 0, account.read > 0);
         fates
     };
-    use Fate::{Filter, Read, ReadUnasked, Statistics, Time};
     let all = u64::MAX;
     assert_eq!(fates("ip == 10.0.16.2", 0, all), [Filter, Filter, Read, Filter]);
     assert_eq!(fates("srcip == 11.0.0.1", 0, all), [Statistics; 4]);
