@@ -6,6 +6,7 @@
 //! * [`sink`]: what all sinks have in common.
 //! * [`set`]: sinks that may be replaced while records are offered.
 //! * [`files`]: how files stay whole, make room for others, and never grow without end.
+//! * [`clickhouse`]: flow records as rows of ClickHouse.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
 //! * [`store`]: the flow store.
@@ -13,6 +14,7 @@
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
 pub mod account;
+pub mod clickhouse;
 pub mod files;
 pub mod hits;
 pub mod ipfix;

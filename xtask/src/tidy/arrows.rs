@@ -86,6 +86,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "flow",
             "hunt",
             "journal",
+            "nql",
             "pem",
             "policy",
             "sensor_common",
@@ -102,7 +103,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pem", &["files"]),
     ("replay", &["dns", "flow", "sensor_common", "wire"]),
     ("stdio", &["sync"]),
-    ("store", &["flow", "hunt", "sync", "wire"]),
+    ("store", &["flow", "hunt", "nql", "sync", "wire"]),
 ];
 
 /// Where the table is, for messages.

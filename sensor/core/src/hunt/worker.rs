@@ -9,7 +9,7 @@ use super::{
     archive::{Pieces, Records, Scan, Unreadable, Wanted},
     fate::Fate,
     part::Part,
-    question::{Page, Said},
+    question::Said,
     queue::{Job, OpenPiece},
     rows::Place,
     run::Run,
@@ -242,7 +242,7 @@ impl<'r> Worker<'r> {
         self.run.progress.counts.matched.fetch_add(matched as u64, Relaxed);
         let early = self.context.early && !unasked;
         match &self.run.question.said {
-            Said::Rows(page) => self.add_rows(scan, page, rows, first, &selection, early),
+            Said::Rows(_) => self.add_rows(scan, rows, first, &selection, early),
             Said::Groups(..) | Said::Common(_) => {
                 self.add_groups(scan, rows, first, selection, early)
             }
@@ -305,7 +305,6 @@ impl<'r> Worker<'r> {
     fn add_rows(
         &mut self,
         scan: &mut dyn Scan,
-        page: &Page,
         rows: usize,
         first: Wanted,
         selection: &Selection,
@@ -340,9 +339,8 @@ impl<'r> Worker<'r> {
         let places = records.received.iter().zip(&records.sequence);
         let places: Vec<Place> =
             places.map(|(time, sequence)| Place { time: *time, sequence: *sequence }).collect();
-        let empty = FlowBatch::v4(Source::Host);
-        debug_assert!(page.most > 0);
-        found.add(std::mem::replace(&mut records.batch, empty), &places);
+        // A copy has room for these rows and no more; the buffers stay here.
+        found.add(records.batch.clone(), &places);
         Ok(())
     }
 

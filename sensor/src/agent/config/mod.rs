@@ -6,6 +6,7 @@
 //! configurations, and [`effect`] what of that a reload applies.
 
 pub mod capture;
+pub mod clickhouse;
 pub mod cloud;
 pub mod collector;
 pub mod context;

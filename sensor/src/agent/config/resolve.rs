@@ -6,6 +6,7 @@ use sensor_core::{
 
 use super::{
     capture::{self, CaptureConfig},
+    clickhouse,
     cloud::{self, CloudConfig},
     collector::{self, CollectorConfig},
     context::{self, ContextConfig},
@@ -31,7 +32,10 @@ use super::{
     written::Written,
 };
 
-use crate::{export::ipfix::options::FileOptions, intake::options::Options};
+use crate::{
+    export::{clickhouse::options::ClickHouseOptions, ipfix::options::FileOptions},
+    intake::options::Options,
+};
 
 /// Everything the agent was told, checked and in its units.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ pub struct Config {
     pub ipfix_file: Option<FileOptions>,
     /// Flow records and hits that are kept on this host, where they are wanted.
     pub store: Option<StoreConfig>,
+    /// Tables of ClickHouse that flow records are inserted into.
+    pub clickhouse: Vec<ClickHouseOptions>,
     /// What holds for everything that routers send: where to, who they are, where it is sent on to.
     pub intake: Options,
     /// Flow logs of clouds that are followed.
@@ -94,6 +100,7 @@ impl Config {
         self.collectors.clear();
         self.ipfix_file = None;
         self.store = None;
+        self.clickhouse.clear();
         self.hits = HitsConfig { outputs: Vec::new(), ipfix: None };
         self.log.print_flows = false;
         self.log.flow_log = None;
@@ -138,6 +145,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         export,
         ipfix_file: ipfix_file::resolve(&sections.ipfix_file, &mut faults),
         store: store::resolve(&sections.store, &mut faults),
+        clickhouse: clickhouse::resolve(&sections.clickhouse.value, &mut faults),
         intake: intake::resolve(&sections.intake.value, listeners, devices, forwards, &mut faults),
         clouds: cloud::resolve(&sections.cloud.value, &mut faults),
         ingest: ingest::resolve(&sections.ingest.value, &sections.cloud.value, &mut faults),

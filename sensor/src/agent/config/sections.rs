@@ -16,11 +16,11 @@ use sensor_core::{
 use toml::{Spanned, de::DeValue};
 
 use super::{
-    capture::Capture, cloud::Cloud, collector::Collector, control::Control, device::Device,
-    engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo, hits::Hits,
-    ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile, labels::Labels,
-    listen::Listen, log::Log, metrics::Metrics, networks::Networks, policies::Policies,
-    reputation::Reputation, security::Security, store::Store, tag::Tag,
+    capture::Capture, clickhouse::ClickHouse, cloud::Cloud, collector::Collector, control::Control,
+    device::Device, engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo,
+    hits::Hits, ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile,
+    labels::Labels, listen::Listen, log::Log, metrics::Metrics, networks::Networks,
+    policies::Policies, reputation::Reputation, security::Security, store::Store, tag::Tag,
 };
 
 table! {
@@ -42,6 +42,8 @@ table! {
         ipfix_file: IpfixFile = IpfixFile::default();
         /// Flow records and hits that are kept on this host, where a folder is given.
         store: Store = Store::default();
+        /// Tables that flow records are inserted into; one `[[clickhouse]]` each.
+        clickhouse: Vec<Setting<ClickHouse>> = Vec::new();
         /// Where routers send their flows to; one `[[listen]]` each.
         listen: Vec<Setting<Listen>> = Vec::new();
         /// What holds for everything that routers send.

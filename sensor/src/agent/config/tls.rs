@@ -8,7 +8,7 @@ use super::faults::Faults;
 use crate::export::net::tls::TlsOptions;
 
 table! {
-    /// `[collector.tls]`, `[hits.tls]`
+    /// `[collector.tls]`, `[hits.tls]`, `[clickhouse.tls]`
     Tls {
         /// PEM file of the authorities to trust; without it, those of the system.
         ca: Option<PathBuf> = None;

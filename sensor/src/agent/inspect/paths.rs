@@ -19,6 +19,7 @@ use crate::{
         web::endpoint::EndpointError,
     },
     export::{
+        clickhouse::{self, error::ClickHouseError},
         hits::{
             self,
             error::HitsError,
@@ -113,6 +114,11 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
     let outputs = config.hits.outputs.iter();
     let outputs = outputs
         .map(|output| usable(&files_of(output), || told(hits::check(output), HitsError::file)));
+    let tables = config.clickhouse.iter().map(|own| {
+        let mut files = tls_files(&own.tls);
+        files.extend(own.credentials.as_ref().map(|secret| secret.file().to_owned()));
+        usable(&files, || told(clickhouse::check(own), ClickHouseError::file))
+    });
     let stores = config.clouds.iter().filter_map(|cloud| {
         let Place::Store(store) = &cloud.place else { return None };
         let files: Vec<_> = store.credentials.iter().cloned().collect();
@@ -130,6 +136,7 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
         .chain(metrics)
         .chain([ingest])
         .chain(outputs)
+        .chain(tables)
         .chain(stores)
         .flatten()
 }

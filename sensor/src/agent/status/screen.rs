@@ -290,7 +290,8 @@ impl Screen {
         let now = document.agent.as_ref().map(|agent| agent.now_ms);
         let mut heading = "store";
         for line in document.store.iter().flat_map(|store| store.lines(now)) {
-            self.row(std::mem::take(&mut heading), plain(&line));
+            let line = line.strip_prefix("store ").unwrap_or(&line);
+            self.row(std::mem::take(&mut heading), plain(line));
         }
     }
 

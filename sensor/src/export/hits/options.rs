@@ -1,15 +1,15 @@
 //! Where events go, and how.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{render::Format, selection::Selection};
 use crate::export::{
     files::rotated::Rotation,
-    net::{connect::Peer, tls::TlsOptions},
+    net::{
+        connect::Peer,
+        http::{Credentials, origin},
+        tls::TlsOptions,
+    },
     store::options::StoredHitsOptions,
 };
 
@@ -105,23 +105,6 @@ pub struct WebhookOptions {
     pub timeout: Duration,
 }
 
-/// What stands in the header `Authorization`. Files are read anew for each request: what is in them may change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credentials {
-    /// A file with `user:password`.
-    Basic(PathBuf),
-    /// A file with a token.
-    Bearer(PathBuf),
-}
-
-impl Credentials {
-    /// The file.
-    pub fn file(&self) -> &Path {
-        let (Self::Basic(file) | Self::Bearer(file)) = self;
-        file
-    }
-}
-
 /// Events on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpoolOptions {
@@ -149,27 +132,5 @@ impl fmt::Display for Destination {
             // What follows the host is often a secret.
             Self::Webhook(webhook) => f.write_str(origin(&webhook.url)),
         }
-    }
-}
-
-/// The URL as far as the host and port.
-fn origin(url: &str) -> &str {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
-    &url[..end]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_keep_secrets() {
-        assert_eq!(
-            origin("https://hooks.example:8443/T0/secret?x=1"),
-            "https://hooks.example:8443"
-        );
-        assert_eq!(origin("https://hooks.example?secret"), "https://hooks.example");
-        assert_eq!(origin("http://h"), "http://h");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! * [`connect`]: names resolved, connections made, hands shaken.
 //! * [`source`]: the own address that messages leave from. `udp`: the way of datagrams, looked at again and again.
+//! * [`http`]: what clients of HTTP servers have in common.
 //! * [`reach`]: whether a host can be reached, without telling it anything.
 //! * `connection`: a TCP connection that can tell how much has arrived.
 //! * [`tls`]: whom to trust, and who we are.
@@ -11,6 +12,7 @@
 
 pub mod connect;
 pub mod error;
+pub mod http;
 pub mod reach;
 pub mod source;
 pub mod tls;

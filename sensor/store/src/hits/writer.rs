@@ -125,9 +125,11 @@ impl HitWriter {
         }
         let file = OpenOptions::new().append(true).open(path);
         let file = file.map_err(Error::system("open", path))?;
-        file.set_len(octets as u64).map_err(Error::system("cut", path))?;
-        // When its last line came at the latest.
+        // When its last line came at the latest. To cut it changes that.
         let modified = file.metadata().and_then(|own| own.modified()).ok();
+        if octets < text.len() {
+            file.set_len(octets as u64).map_err(Error::system("cut", path))?;
+        }
         let since = modified.and_then(|own| own.duration_since(std::time::UNIX_EPOCH).ok());
         let to = since.map_or(from, |own| own.as_millis() as u64).max(from);
         self.next = first + lines;

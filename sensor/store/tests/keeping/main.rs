@@ -216,6 +216,14 @@ fn what_there_is_is_told() {
     assert_eq!((journals.journals, journals.begun), (1, Some(NOW + 5)));
     let file = std::fs::metadata(&files(folder.path(), ".parquet")[0]).expect("a file");
     assert_eq!(figures.octets, file.len());
+    let octets = |appender: &mut store::Appender, first, rows| {
+        let before = appender.octets();
+        appender.append(&numbered(first, rows), NOW).expect("stored");
+        appender.octets() - before
+    };
+    let frames = [(121, 1), (122, 2), (124, 10)];
+    let frames = frames.map(|(first, rows)| (rows, octets(&mut appender, first, rows)));
+    println!("octets of a frame in the journal, by records: {frames:?}");
     // What is to end begins nothing more.
     watched.end();
     appender.close(NOW).expect("synced");

@@ -25,53 +25,9 @@ pub fn first(octets: &[u8]) -> Option<&u8> {
     octets.iter().find(|octet| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf))
 }
 
-/// What every octet of digits has beside their values.
-const DIGITS: u128 = u128::from_le_bytes([b'0'; 16]);
-const DOTS: u128 = u128::from_le_bytes([b'.'; 16]);
-
-/// Up to 16 octets, `N` at least and twice as many at most, the first in the lowest place; nothing behind them. They are read as what
-/// they begin with, and what they end with.
-#[inline(always)]
-fn word<const N: usize>(octets: &[u8]) -> Option<u128> {
-    let half = |octets: &[u8; N]| {
-        let mut half = [0; 8];
-        half[..N].copy_from_slice(octets);
-        u128::from(u64::from_le_bytes(half))
-    };
-    let (first, last) = (octets.first_chunk()?, octets.last_chunk()?);
-    Some(half(first) | half(last) << (8 * (octets.len() - N) % 128))
-}
-
-/// For each octet whether it is more than nine, a bit each.
-#[inline(always)]
-fn above_nine(octets: u128) -> u32 {
-    const LOW: u128 = u128::from_le_bytes([0x7f; 16]);
-    const ROOM: u128 = u128::from_le_bytes([0x7f - 9; 16]);
-    const HIGH: u128 = u128::from_le_bytes([0x80; 16]);
-    gathered((((octets & LOW) + ROOM) | octets) & HIGH)
-}
-
-/// For each octet whether it is 0, a bit each.
-#[inline(always)]
-fn zeros(octets: u128) -> u32 {
-    const LOW: u128 = u128::from_le_bytes([0x7f; 16]);
-    gathered(!(((octets & LOW) + LOW) | octets | LOW))
-}
-
-/// The highest bits of octets that have no other ones.
-#[inline(always)]
-fn gathered(highest: u128) -> u32 {
-    let half = |half: u64| ((half >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32;
-    half(highest as u64) | half((highest >> 64) as u64) << 8
-}
-
 /// A number in decimal, with nothing around it.
 #[inline(always)]
 pub fn number(octets: &[u8]) -> Option<u64> {
-    // Times, and what was counted in a busy minute: how many digits these have is guessed rightly.
-    if let 8..=16 = octets.len() {
-        return long_number(octets);
-    }
     if octets.is_empty() || octets.len() > 20 {
         return None;
     }
@@ -95,55 +51,27 @@ pub fn number(octets: &[u8]) -> Option<u64> {
     Some(number)
 }
 
-/// A number of 8 digits at least and 16 at most.
-#[inline(always)]
-fn long_number(octets: &[u8]) -> Option<u64> {
-    // As if there were zeros in front of them.
-    let digits = (word::<8>(octets)? ^ DIGITS) << (8 * (16 - octets.len()) % 128);
-    if above_nine(digits) != 0 {
-        return None;
-    }
-    // Numbers of two digits each, of four, of eight.
-    let half = |half: u64| {
-        let pairs = half.wrapping_mul(10).wrapping_add(half >> 8) & 0x00ff_00ff_00ff_00ff;
-        let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
-        fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff
-    };
-    Some(half(digits as u64) * 100_000_000 + half((digits >> 64) as u64))
-}
-
-/// An IPv4 address in dotted decimal, as a number in host order: all of it at once, since a processor cannot guess where the dots are.
+/// An IPv4 address in dotted decimal, as a number in host order.
 #[inline(always)]
 pub fn ipv4(octets: &[u8]) -> Option<u32> {
-    /// The lowest numbers of so many digits: zeros in front would be read as octal by some.
-    const LOWEST: [u32; 4] = [0, 0, 10, 100];
-    let length = octets.len() as u32;
-    let word = match length {
-        8..=15 => word::<8>(octets)?,
-        7 => word::<4>(octets)?,
-        _ => return None,
-    };
-    let digits = word ^ DIGITS;
-    let mut left = above_nine(digits) & !(u32::MAX << length);
-    // What is no digit is a dot, or there are other dots.
-    let mut wrong = left ^ zeros(word ^ DOTS);
-    left |= 1 << length;
-    let (mut address, mut begin) = (0, 0);
-    for _ in 0..4 {
-        let end = left.trailing_zeros();
-        left &= left.wrapping_sub(1);
-        let count = end.wrapping_sub(begin);
-        wrong |= u32::from(count.wrapping_sub(1) > 2);
-        // The last digit is in the highest octet, where hundreds, tens and ones meet.
-        let part = ((digits >> (begin.wrapping_mul(8) % 128)) as u32)
-            << (32_u32.wrapping_sub(count.wrapping_mul(8)) % 32);
-        let number = part.wrapping_mul(1 + (10 << 8) + (100 << 16)) >> 24;
-        wrong |= u32::from(part.swap_bytes() > 0x02_05_05);
-        wrong |= u32::from(number < LOWEST[count as usize % 4]);
-        address = address << 8 | number;
-        begin = end + 1;
+    let (mut address, mut part, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
+    for octet in octets {
+        let digit = octet.wrapping_sub(b'0');
+        if digit <= 9 {
+            // No zeros in front: some would read them as octal.
+            if digits == 3 || digits > 0 && part == 0 {
+                return None;
+            }
+            part = part * 10 + u32::from(digit);
+            digits += 1;
+        } else if *octet == b'.' && digits > 0 && part <= 255 && dots < 3 {
+            address = address << 8 | part;
+            (part, digits, dots) = (0, 0, dots + 1);
+        } else {
+            return None;
+        }
     }
-    (wrong == 0 && left == 0).then_some(address)
+    (digits > 0 && part <= 255 && dots == 3).then_some(address << 8 | part)
 }
 
 /// An IPv6 address, as a number in host order.
@@ -159,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_digitsis_none() {
+    fn what_is_no_number_is_none() {
         for text in
             ["", "-", "+1", "1 ", "0x1", "18446744073709551616", "99999999999999999999", "１"]
         {

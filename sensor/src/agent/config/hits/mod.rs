@@ -14,12 +14,13 @@ use sensor_core::{
 use super::{faults::Faults, overrides::Overrides, rotation, tls};
 use crate::export::hits::{
     options::{
-        Credentials, Destination, FileOptions, OutputOptions, SpoolOptions, SyslogOptions,
-        SyslogTransport, WebhookOptions,
+        Destination, FileOptions, OutputOptions, SpoolOptions, SyslogOptions, SyslogTransport,
+        WebhookOptions,
     },
     render::{Format, syslog::FACILITIES},
     selection::{NamePatterns, Selection},
 };
+use crate::export::net::http::Credentials;
 use crate::journal;
 pub use keys::Hits;
 

@@ -20,6 +20,7 @@ use crate::{
         mode::Mode,
     },
     export::{
+        clickhouse::{ClickHouseSink, options::ClickHouseOptions},
         files::{
             Reopen,
             retention::Retention,
@@ -43,6 +44,8 @@ use crate::{
 pub enum Way {
     /// To a collector, or into IPFIX files.
     Ipfix(Destination, IpfixOptions),
+    /// Into a table of ClickHouse; records that may wait.
+    ClickHouse(Box<ClickHouseOptions>, u64),
     /// To the standard output; records that may wait.
     Stdout(u64),
     /// Into the flow store; records that may wait.
@@ -62,7 +65,7 @@ impl Way {
     /// Whether what it has written is on this host.
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Ipfix(Destination::Collector(_), _) => false,
+            Self::Ipfix(Destination::Collector(_), _) | Self::ClickHouse(..) => false,
             Self::Ipfix(Destination::Files(_), _)
             | Self::Stdout(_)
             | Self::Store(..)
@@ -77,6 +80,7 @@ impl Plan for Way {
             (Self::Ipfix(to, options), Self::Ipfix(other, of_other)) => {
                 to.goes_on_as(other) && options.go_on_as(of_other)
             }
+            (Self::ClickHouse(to, _), Self::ClickHouse(other, _)) => to == other,
             (Self::Stdout(_), Self::Stdout(_)) => true,
             (Self::Store(own, _), Self::Store(other, _)) => own == other,
             (
@@ -90,7 +94,8 @@ impl Plan for Way {
     /// IPFIX files have names of their own, two may be under way in a directory.
     fn place(&self) -> Option<String> {
         match self {
-            Self::Ipfix(..) => None,
+            // A lot that is under way and one that another begins have tokens of their own.
+            Self::Ipfix(..) | Self::ClickHouse(..) => None,
             Self::Stdout(_) => Some("standard output".to_owned()),
             Self::Store(store, _) => Some(store.to_string()),
             Self::Log { path, .. } => Some(path.display().to_string()),
@@ -102,9 +107,10 @@ impl Plan for Way {
             Self::Ipfix(destination, options) => {
                 Tuning { queue: options.queue_records, ipfix: Some(options.tuning(destination)) }
             }
-            Self::Stdout(queue) | Self::Store(_, queue) | Self::Log { queue, .. } => {
-                Tuning { queue: *queue, ipfix: None }
-            }
+            Self::ClickHouse(_, queue)
+            | Self::Stdout(queue)
+            | Self::Store(_, queue)
+            | Self::Log { queue, .. } => Tuning { queue: *queue, ipfix: None },
         }
     }
 }
@@ -128,6 +134,9 @@ pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
     }
     if let Some(store) = store(config, mode) {
         ways.push(Way::Store(store.records, export.queue));
+    }
+    for table in &config.clickhouse {
+        ways.push(Way::ClickHouse(Box::new(table.clone()), export.queue));
     }
     if config.log.print_flows {
         ways.push(Way::Stdout(export.queue));
@@ -201,6 +210,7 @@ impl Starter {
                 Box::new(sink)
             }
             Way::Store(options, queue) => Box::new(StoreSink::start(options, *queue)?),
+            Way::ClickHouse(options, queue) => Box::new(ClickHouseSink::start(options, *queue)?),
             Way::Stdout(queue) => {
                 Box::new(FlowLog::to_stdout(self.format.clone(), interfaces, *queue)?)
             }
@@ -223,7 +233,7 @@ impl Starter {
                 Box::new(DnsLog::to_file(file, interfaces, *queue)?)
             }
             // No others are asked for.
-            Way::Stdout(_) | Way::Store(..) | Way::Ipfix(..) => {
+            Way::Stdout(_) | Way::Store(..) | Way::Ipfix(..) | Way::ClickHouse(..) => {
                 let queue = way.tuning().queue;
                 Box::new(DnsLog::to_stdout(self.format.clone(), interfaces, queue)?)
             }

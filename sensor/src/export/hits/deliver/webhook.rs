@@ -1,24 +1,17 @@
 //! Hits to an HTTP server, by POST: one or several a request.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode,
+    Client, Response, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
 
 use super::outcome::{Failure, Message, Verdict};
-use crate::{
-    export::{
-        hits::{
-            error::HitsError,
-            options::{Credentials, WebhookOptions},
-            render::Format,
-        },
-        net::tls,
-    },
-    files::{self, Limit},
+use crate::export::{
+    hits::{error::HitsError, options::WebhookOptions, render::Format},
+    net::{http::chain, tls},
 };
 
 /// The longest wait that a server may ask for.
@@ -61,7 +54,7 @@ impl Webhook {
         // A file that is missing or a URL that is none is told now; what becomes of it later is an outage.
         let request = client.post(&options.url);
         let request = match &options.credentials {
-            Some(credentials) => authorized(request, credentials).map_err(|problem| {
+            Some(credentials) => credentials.authorize(request).map_err(|problem| {
                 let path = credentials.file().to_owned();
                 HitsError::Secret { output: name.to_owned(), path, problem }
             })?,
@@ -87,7 +80,7 @@ impl Webhook {
         let mut request =
             self.client.post(&self.options.url).headers(self.headers.clone()).body(body);
         if let Some(credentials) = &self.options.credentials {
-            request = authorized(request, credentials).map_err(|problem| {
+            request = credentials.authorize(request).map_err(|problem| {
                 Failure::retry(0, &format!("{}: {problem}", credentials.file().display()))
             })?;
         }
@@ -145,43 +138,6 @@ fn body(part: &[Message], format: Format, several: bool) -> Vec<u8> {
     }
 }
 
-/// `request` with the header `Authorization`, or what is wrong with the file of the credentials.
-fn authorized(
-    request: RequestBuilder,
-    credentials: &Credentials,
-) -> Result<RequestBuilder, String> {
-    let text = read(credentials.file())?;
-    Ok(match credentials {
-        Credentials::Basic(_) => {
-            let Some((user, password)) = text.split_once(':') else {
-                return Err("it must contain `user:password`".to_owned());
-            };
-            request.basic_auth(user, Some(password))
-        }
-        Credentials::Bearer(_) => request.bearer_auth(text),
-    })
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let octets = files::read(path, Limit::TEXT).map_err(|error| error.to_string())?;
-    let text = String::from_utf8(octets).map_err(|_| "it is not UTF-8".to_owned())?;
-    match text.trim() {
-        "" => Err("nothing is in it".to_owned()),
-        text => Ok(text.to_owned()),
-    }
-}
-
-/// An error with its causes: what the client says first is the least of it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,24 +160,5 @@ mod tests {
             let verdict = verdict(StatusCode::from_u16(status).unwrap(), None);
             assert_eq!(verdict, Verdict::Retry { after: None });
         }
-    }
-
-    #[test]
-    fn credentials_come_from_files_and_are_not_shown() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("secret");
-        std::fs::write(&path, "user:word\n").unwrap();
-        let header = |credentials: &Credentials| {
-            let client = Client::builder()
-                .tls_backend_preconfigured(tls::client_config(&Default::default()).unwrap())
-                .build()
-                .unwrap();
-            let request = authorized(client.post("http://host.test/"), credentials).unwrap();
-            request.build().unwrap().headers()["authorization"].clone()
-        };
-        let bearer = header(&Credentials::Bearer(path.clone()));
-        assert_eq!(bearer, "Bearer user:word");
-        assert!(!format!("{bearer:?}").contains("word"));
-        assert_eq!(header(&Credentials::Basic(path)), "Basic dXNlcjp3b3Jk");
     }
 }

@@ -19,7 +19,7 @@ const ENDS: usize = 2 * block::LENGTH;
 /// Reads the tuple that `window` begins with, behind its quotation mark: it, how it was encrypted, and its octets.
 #[inline(always)]
 pub fn read(kind: Kind, window: &[u8; WINDOW]) -> Option<(Tuple, &[u8], usize)> {
-    let mut values = Values { window, at: 0, marks: 0, unusual: 0 };
+    let mut values = Values { window, at: 0, marks: 0, unusual: false };
     values.look()?;
     let time = values.time();
     let source = values.address();
@@ -63,8 +63,7 @@ pub fn read(kind: Kind, window: &[u8; WINDOW]) -> Option<(Tuple, &[u8], usize)> 
     };
     let out = Counts { packets: values.count(b','), octets: values.count(b',') };
     let back = Counts { packets: values.count(b','), octets: values.count(b'"') };
-    if values.unusual != 0 || values.at > ENDS || !(EARLIEST * 1000..LATEST * 1000).contains(&time)
-    {
+    if values.unusual || values.at > ENDS || !(EARLIEST * 1000..LATEST * 1000).contains(&time) {
         return None;
     }
     let tuple = Tuple {
@@ -90,8 +89,8 @@ struct Values<'w> {
     at: usize,
     /// Of the octets from there on, those that are no digits: a bit each.
     marks: u64,
-    /// Not 0 where something was not ordinary: what was read since means nothing.
-    unusual: u64,
+    /// Something was not ordinary: what was read since means nothing.
+    unusual: bool,
 }
 
 /// What every octet of digits has beside their values.
@@ -116,7 +115,7 @@ impl<'w> Values<'w> {
     #[inline(always)]
     fn take(&mut self, count: usize, mark: u8) -> usize {
         let begin = self.at;
-        self.unusual |= u64::from(self.window[(begin + count) % ENDS] ^ mark);
+        self.unusual |= self.window[(begin + count) % ENDS] != mark;
         self.at = begin + count + 1;
         self.marks = self.marks >> (count & 63) >> 1;
         begin
@@ -146,7 +145,7 @@ impl<'w> Values<'w> {
         };
         let text = &rest[..length];
         self.unusual |=
-            u64::from(length > 63 || text.iter().any(|octet| matches!(octet, b'"' | b'\\' | b',')));
+            length > 63 || text.iter().any(|octet| matches!(octet, b'"' | b'\\' | b','));
         self.take(length, b',');
         Some(text)
     }
@@ -176,7 +175,7 @@ impl<'w> Values<'w> {
     fn time(&mut self) -> u64 {
         // Milliseconds of this century.
         const LENGTH: usize = 13;
-        self.unusual |= (self.length() ^ LENGTH) as u64;
+        self.unusual |= self.length() != LENGTH;
         let begin = self.take(LENGTH, b',');
         self.digits(begin, LENGTH - 8) * 100_000_000 + self.digits(begin + LENGTH - 8, 8)
     }
@@ -187,24 +186,24 @@ impl<'w> Values<'w> {
         /// 255.
         const HIGHEST: u32 = 0x02_05_05;
         let length = self.length();
-        self.unusual |= u64::from(length.wrapping_sub(1) > 2);
+        self.unusual |= length.wrapping_sub(1) > 2;
         let begin = self.take(length, mark);
         let word = u64::from_le_bytes(self.word(begin)) as u32 & VALUES as u32;
         let digits = word << (32_usize.wrapping_sub(8 * length) % 32);
         // The last of them is in the highest octet, where hundreds, tens and ones meet.
         let number = (digits.wrapping_mul(1 + (10 << 8) + (100 << 16)) >> 24) as u8;
-        self.unusual |= u64::from(HIGHEST.wrapping_sub(digits.swap_bytes()) >> 31);
+        self.unusual |= digits.swap_bytes() > HIGHEST;
         (number, length)
     }
 
     #[inline(always)]
     fn address(&mut self) -> u32 {
         /// The lowest numbers of so many digits: zeros in front would be read as octal by some.
-        const LOWEST: [u16; 4] = [0, 0, 10, 100];
+        const LOWEST: [u8; 4] = [0, 0, 10, 100];
         let mut address = 0;
         for mark in [b'.', b'.', b'.', b','] {
             let (number, length) = self.octet(mark);
-            self.unusual |= u64::from(u16::from(number).wrapping_sub(LOWEST[length % 4]) >> 15);
+            self.unusual |= number < LOWEST[length % 4];
             address = address << 8 | u32::from(number);
         }
         address
@@ -213,10 +212,10 @@ impl<'w> Values<'w> {
     #[inline(always)]
     fn port(&mut self) -> u16 {
         let length = self.length();
-        self.unusual |= u64::from(length.wrapping_sub(1) > 7);
+        self.unusual |= length.wrapping_sub(1) > 7;
         let begin = self.take(length, b',');
         let number = self.digits(begin, length);
-        self.unusual |= number >> 16;
+        self.unusual |= number > u64::from(u16::MAX);
         number as u16
     }
 
@@ -232,7 +231,7 @@ impl<'w> Values<'w> {
                 Some(high * 100_000_000 + self.digits(begin + length - 8, 8))
             }
             _ => {
-                self.unusual = 1;
+                self.unusual = true;
                 None
             }
         }

@@ -1,0 +1,53 @@
+//! Why an output to ClickHouse cannot be started.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::export::net::error::NetError;
+
+/// What is wrong with its options or surroundings.
+#[derive(Debug, thiserror::Error)]
+pub enum ClickHouseError {
+    /// The network's settings.
+    #[error("{output}: {source}")]
+    Net {
+        /// Which output.
+        output: String,
+        /// Why.
+        source: NetError,
+    },
+    /// A file of credentials cannot be used.
+    #[error("{output}: {path}: {problem}", path = path.display())]
+    Secret {
+        /// Which output.
+        output: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The settings cannot be used.
+    #[error("{output}: {problem}")]
+    Settings {
+        /// Which output.
+        output: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Its thread could not be started.
+    #[error("cannot start a thread for ClickHouse: {0}")]
+    Start(io::Error),
+}
+
+impl ClickHouseError {
+    /// The file that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Net { source, .. } => source.file(),
+            Self::Secret { path, .. } => Some(path),
+            Self::Settings { .. } | Self::Start(_) => None,
+        }
+    }
+}
