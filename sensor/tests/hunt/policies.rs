@@ -47,7 +47,7 @@ fn hits_are_those_that_a_loop_finds_and_the_same_each_time() {
     let hits = first.lines();
     assert!(hits.iter().all(|hit| hit["algorithm"] == "ssh_seen"), "{}", first.stdout);
     let found: BTreeSet<&str> =
-        hits.iter().map(|hit| hit["srcip"].as_str().expect("an address")).collect();
+        hits.iter().map(|hit| hit["tracked"]["srcip"].as_str().expect("an address")).collect();
     assert_eq!(found, clients);
     assert_eq!(hits.len(), clients.len());
     assert!(first.stderr.contains("12.0 k records passed the policies"), "{}", first.stderr);
@@ -93,7 +93,7 @@ fn labels_are_those_of_then() {
     let found = hunt(&path, &["--policy", file.to_str().unwrap()]).well();
     let hits = found.lines();
     assert_eq!(hits.len(), 1, "{}", found.stdout);
-    assert_eq!(hits[0]["srcip"], "10.0.0.2");
+    assert_eq!(hits[0]["tracked"]["srcip"], "10.0.0.2");
     // So do questions.
     let found = hunt(&path, &["label.src.role == printer", "--fields", "srcip"]).well();
     assert_eq!(found.stdout, "{\"srcip\":\"10.0.0.2\"}\n");
