@@ -151,14 +151,29 @@ impl Groups {
         let Self { keys, table, row_keys, hashes, numbers, distinct, .. } = self;
         row_keys.clear();
         keys.write(batch, times, interfaces, rows, row_keys);
+        // With no field, neighbours are mostly of one group: each is looked up once.
+        let are_few = self.by.is_empty();
+        let is_new = |key: &[u64], before: &[u64]| !are_few || key != before;
         hashes.clear();
-        hashes.extend(row_keys.chunks_exact(table.key).map(|key| table.hash(key)));
+        let mut before: &[u64] = &[];
+        for key in row_keys.chunks_exact(table.key) {
+            if is_new(key, before) {
+                hashes.push(table.hash(key));
+            }
+            before = key;
+        }
         hashes.iter().for_each(|hash| table.prefetch_slot(*hash));
         hashes.iter().for_each(|hash| table.prefetch_record(*hash));
         let adder = self.summed.of_batch(batch);
         numbers.clear();
-        for ((key, hash), row) in row_keys.chunks_exact(table.key).zip(hashes).zip(rows) {
-            let found = table.find_or_insert(key, *hash, self.most_groups);
+        let (mut left, mut found, mut before) = (hashes.iter(), None, &[][..]);
+        for (key, row) in row_keys.chunks_exact(table.key).zip(rows) {
+            if is_new(key, before)
+                && let Some(hash) = left.next()
+            {
+                found = table.find_or_insert(key, *hash, self.most_groups);
+            }
+            before = key;
             match found {
                 Some((number, _)) => {
                     adder.add(&mut table.record_mut(number)[key.len()..], *row as usize);

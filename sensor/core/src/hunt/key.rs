@@ -180,10 +180,16 @@ impl Keys {
         keys.resize(rows.len() * width, 0);
         let mut place = 1;
         if let Some(period) = self.period {
+            // Neighbours are mostly of one bucket, and to divide costs more than all else here.
+            let (mut begin, mut behind) = (0, 0);
             for (key, row) in keys.chunks_exact_mut(width).zip(rows) {
                 let row = *row as usize;
                 let time = times.get(row).copied().unwrap_or_else(|| super::time_of(batch, row));
-                key[place] = time - time % period;
+                if time < begin || behind <= time {
+                    begin = time - time % period;
+                    behind = begin.saturating_add(period);
+                }
+                key[place] = begin;
             }
             place += 1;
         }

@@ -7,6 +7,7 @@
 //! beforehand what would be read. All memory is bounded; a limit that is reached is an error that names it.
 
 mod account;
+mod answer;
 pub mod archive;
 pub mod bounds;
 mod common;
@@ -22,6 +23,7 @@ mod queue;
 mod rows;
 mod run;
 mod selection;
+mod shared;
 pub mod sql;
 mod stream;
 mod sums;
@@ -29,6 +31,7 @@ mod table;
 mod worker;
 
 pub use account::{Account, MOST_FAULTS, Partial, Progress};
+pub use answer::Answer;
 pub use common::Shared;
 pub use explain::{ExplainedFile, Explanation, FileFate, explain};
 pub use fate::Fate;
@@ -37,7 +40,7 @@ pub use groups::{Distinct, Group, Grouping, Groups};
 pub use key::MOST_FIELDS;
 pub use question::{Common, Labels, MOST_QUERIES, Options, Page, Question, Said};
 pub use rows::{Order, Place, Rows};
-pub use run::{Answer, run};
+pub use run::run;
 pub use selection::Selection;
 pub use stream::Stream;
 pub use sums::{Metric, Sums};

@@ -1,6 +1,6 @@
 //! The part of an answer that one thread has.
 
-use super::{common, groups::Groups, question::Said, rows::Rows, run::Answer};
+use super::{answer::Answer, common, groups::Groups, question::Said, rows::Rows};
 
 /// What was found so far.
 pub(super) enum Part {

@@ -11,11 +11,32 @@ use super::archive::Pieces;
 use crate::sync::Unpoisoned as _;
 
 /// Something to be done.
-pub(super) enum Job {
-    /// A file to be opened, by its place. [`Queue::opened`] has to be told what it has.
-    File(usize),
+pub(super) enum Job<'q> {
+    /// A file to be opened.
+    File(Opening<'q>),
     /// A piece to be read.
     Piece(OpenPiece),
+}
+
+/// A file that is being opened: others wait for its pieces until this is gone, whatever became of it.
+pub(super) struct Opening<'q> {
+    /// Its place.
+    pub file: usize,
+    queue: &'q Queue,
+}
+
+impl Opening<'_> {
+    /// It is open, and has these pieces.
+    pub(super) fn has(self, pieces: Vec<OpenPiece>) {
+        self.queue.left.lock().unpoisoned().pieces.extend(pieces);
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.queue.left.lock().unpoisoned().opening -= 1;
+        self.queue.more.notify_all();
+    }
 }
 
 /// A piece of an open file.
@@ -49,7 +70,7 @@ impl Queue {
     }
 
     /// The next job; none when all is done, or others do the rest.
-    pub(super) fn next(&self) -> Option<Job> {
+    pub(super) fn next(&self) -> Option<Job<'_>> {
         let mut left = self.left.lock().unpoisoned();
         loop {
             if let Some(piece) = left.pieces.pop_front() {
@@ -57,20 +78,12 @@ impl Queue {
             }
             if let Some(file) = left.files.pop_front() {
                 left.opening += 1;
-                return Some(Job::File(file));
+                return Some(Job::File(Opening { file, queue: self }));
             }
             if left.opening == 0 {
                 return None;
             }
             left = self.more.wait(left).unpoisoned();
         }
-    }
-
-    /// A file was opened, and has these pieces.
-    pub(super) fn opened(&self, pieces: Vec<OpenPiece>) {
-        let mut left = self.left.lock().unpoisoned();
-        left.opening -= 1;
-        left.pieces.extend(pieces);
-        self.more.notify_all();
     }
 }

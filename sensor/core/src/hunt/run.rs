@@ -7,41 +7,17 @@ use std::{
 };
 
 use super::{
-    LimitReached,
     account::Progress,
+    answer::Answer,
     archive::Archive,
-    common::Shared,
     fate::Asked,
-    groups::Groups,
     part::Part,
     question::{Options, Question, Said},
     queue::Queue,
-    rows::{Order, Place, Rows},
+    rows::Order,
+    shared::Run,
     worker::Worker,
 };
-use crate::sync::Unpoisoned as _;
-
-/// What was asked for.
-pub enum Answer {
-    /// The rows, in order.
-    Rows(Rows),
-    /// The groups. [`Groups::check`] says whether these are all.
-    Groups(Box<Groups>),
-    /// What the queries have in common, by time and by values.
-    Common(Result<Vec<Shared>, LimitReached>),
-}
-
-/// What the threads of a question share.
-pub(super) struct Run<'r> {
-    pub question: &'r Question,
-    pub archive: &'r dyn Archive,
-    pub options: &'r Options,
-    pub progress: &'r Progress,
-    pub asked: Asked,
-    pub queue: Queue,
-    /// The last of the rows that some thread has found, which are as many as are wanted: none behind it is.
-    pub last: Mutex<Option<Place>>,
-}
 
 /// Answers a question. The answer is the same for any number of threads, and however the records are cut into files and pieces.
 ///
@@ -111,11 +87,4 @@ fn in_time(
         _ => wanted.sort_by_key(|place| files[*place].received.0),
     }
     wanted.into()
-}
-
-impl Run<'_> {
-    /// Something could not be read.
-    pub(super) fn fault(&self, fault: String) {
-        self.progress.faults.lock().unpoisoned().add(fault);
-    }
 }

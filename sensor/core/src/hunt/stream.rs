@@ -10,11 +10,12 @@ use std::{
 
 use super::{
     account::Progress,
+    answer::Answer,
     archive::{Archive, File, Piece, Pieces, Records, Scan, Unreadable, Wanted},
     bounds::Bounds,
     part::Part,
     question::{Options, Question},
-    run::{Answer, parts},
+    run::parts,
     time_of,
 };
 use crate::{

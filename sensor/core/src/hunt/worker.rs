@@ -12,8 +12,8 @@ use super::{
     question::Said,
     queue::{Job, OpenPiece},
     rows::Place,
-    run::Run,
     selection::Selection,
+    shared::Run,
 };
 use crate::{
     enrich::{active::ActiveContext, enricher::Enricher},
@@ -57,11 +57,28 @@ struct Context {
 }
 
 impl Context {
-    fn apply(&mut self, batch: &mut FlowBatch) {
-        if let Some(enricher) = &mut self.enricher {
-            enricher.enrich(batch);
-        } else if let Some(active) = &self.active {
-            batch.port_labels = active.context().ports().clone();
+    /// What queries look at.
+    fn apply_first(&mut self, batch: &mut FlowBatch) {
+        match &mut self.enricher {
+            Some(enricher) if self.early => enricher.enrich(batch),
+            // Labels of ports hang on no address.
+            _ => {
+                if let Some(active) = &self.active {
+                    batch.port_labels = active.context().ports().clone();
+                }
+            }
+        }
+    }
+
+    /// What the answer has; `is_looked_up` where the queries have looked at it already.
+    fn apply(&mut self, batch: &mut FlowBatch, is_looked_up: bool) {
+        match &mut self.enricher {
+            Some(enricher) if !is_looked_up => enricher.enrich(batch),
+            _ => {
+                if let Some(active) = &self.active {
+                    batch.port_labels = active.context().ports().clone();
+                }
+            }
         }
     }
 }
@@ -83,7 +100,7 @@ impl<'r> Worker<'r> {
             context: Context {
                 enricher: enricher.map(|active| Enricher::new(active.clone())),
                 active: anew.cloned(),
-                early: labels.context(needs).is_some(),
+                early: labels.looks_up(needs),
             },
             records: Records {
                 batch: FlowBatch::v4(Source::Host),
@@ -101,9 +118,9 @@ impl<'r> Worker<'r> {
             && let Some(job) = self.run.queue.next()
         {
             match job {
-                Job::File(file) => {
-                    let pieces = self.open(file);
-                    self.run.queue.opened(pieces);
+                Job::File(opening) => {
+                    let pieces = self.open(opening.file);
+                    opening.has(pieces);
                 }
                 Job::Piece(piece) => self.piece(&piece),
             }
@@ -271,9 +288,7 @@ impl<'r> Worker<'r> {
                 }
             }
         } else {
-            if self.context.early {
-                self.context.apply(&mut records.batch);
-            }
+            self.context.apply_first(&mut records.batch);
             program.evaluate(&records.batch, &run.options.interfaces, scratch, |found| {
                 selected[found.query][found.first / CHUNK_ROWS] = *found.rows;
             });
@@ -333,9 +348,7 @@ impl<'r> Worker<'r> {
         if !late.is_empty() {
             scan.read(late, Some(&wanted), records)?;
         }
-        if !early {
-            self.context.apply(&mut records.batch);
-        }
+        self.context.apply(&mut records.batch, early);
         let places = records.received.iter().zip(&records.sequence);
         let places: Vec<Place> =
             places.map(|(time, sequence)| Place { time: *time, sequence: *sequence }).collect();
@@ -365,9 +378,7 @@ impl<'r> Worker<'r> {
         } else if !late.is_empty() {
             scan.read(late, None, records)?;
         }
-        if !early {
-            self.context.apply(&mut records.batch);
-        }
+        self.context.apply(&mut records.batch, early);
         let Records { batch, received, .. } = &*records;
         let interfaces = &self.run.options.interfaces;
         match &mut self.part {
