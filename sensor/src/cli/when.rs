@@ -227,7 +227,7 @@ fn clock_of(word: Word<'_>) -> Result<(NaiveTime, Option<FixedOffset>), Diagnost
     let forms = ["%H:%M", "%H:%M:%S", "%H:%M:%S%.f"];
     let read = forms.iter().find_map(|form| NaiveTime::parse_from_str(clock, form).ok());
     let Some(time) = read else {
-        let span = word.at..word.at + clock.len().max(1);
+        let span = word.at..word.at + clock.len();
         return Err(fault(span, "no time of day", "such as `14:30` or `14:30:15.250`"));
     };
     if zone.is_empty() {

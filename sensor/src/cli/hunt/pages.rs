@@ -142,8 +142,8 @@ impl Window<'_> {
 
 /// Windows of time with about as many records as a page, by what is known of files: those of other times are not opened again for each page.
 fn windows(archive: &dyn Archive, range: &Range) -> Vec<(u64, u64)> {
-    let mut files: Vec<(u64, u64)> =
-        archive.files().iter().map(|file| (file.received.0, file.rows)).collect();
+    let asked_files = archive.files().iter().filter(|file| file.received.1 >= range.from);
+    let mut files: Vec<(u64, u64)> = asked_files.map(|file| (file.received.0, file.rows)).collect();
     files.sort_unstable();
     let (mut windows, mut begin, mut rows) = (Vec::new(), range.from, 0);
     for (from, own) in files {
@@ -183,7 +183,7 @@ mod tests {
         let file = |from: u64| File {
             name: String::new(),
             rows: PAGE as u64 / 2,
-            received: (from, from + 15),
+            received: (from, from + 9),
         };
         let files = Files((0..6).map(|hour| file(100 + 10 * hour)).rev().collect());
         let of = |from, to| windows(&files, &Range { from, to, zone: Zone::Utc });

@@ -110,8 +110,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_nothing_reaches_the_terminal() {
-        let expected =
-            "NAME          OCTETS  END\na                 12  idle\nb\\u{1b}[2J         3\n";
+        let expected = "NAME        OCTETS  END\na               12  idle\nb\\u{1b}[2J       3\n";
         assert_eq!(table().text(None), expected);
         assert_eq!(table().width(), 24);
         assert_eq!(table().text(Some(24)), expected);
