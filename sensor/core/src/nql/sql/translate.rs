@@ -28,7 +28,7 @@ use crate::{
 pub fn condition(query: &Typed, dialect: Dialect) -> Result<String, Refusal> {
     let expression = whole(query, dialect)?;
     // What has a form may still have no words.
-    print(&expression, dialect).or_else(|_| Err(first_refused(query, dialect)))
+    print(&expression, dialect).map_err(|_| first_refused(query, dialect))
 }
 
 /// What groups of records have in common, as SQL: the value of a subject, addresses cut to so many bits of IPv4 and of IPv6.
